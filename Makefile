@@ -1,0 +1,52 @@
+# One word a task. Everything goes into .venv/ of this checkout; what is installed is said first.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+SANDBOX := $(BIN)/ecr-widgets sandbox
+
+.PHONY: help setup system check test demo lab bench faults clean
+
+help:  ## say what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+system:
+	@scripts/system-packages engine
+
+setup: $(READY)  ## install the pinned packages into .venv/
+
+$(READY): constraints.txt pyproject.toml scripts/venv
+	@scripts/venv $(PYTHON) $(VENV)
+	@touch $@
+
+check: $(READY)  ## format, lint, types, import arrows, docs that must be true
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/unit/test_import_arrows.py tests/unit/test_docs.py
+
+test: $(READY) system  ## all tests that need no more than this machine
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+demo: $(READY) system  ## the release runbook on the embedded sandbox
+	@$(SANDBOX) up
+	@$(SANDBOX) exec -- $(BIN)/ecr-widgets run release
+	@echo "open it with:   $(BIN)/jupyter lab runs/      (make clean stops the sandbox)"
+
+lab: $(READY) system  ## sandbox and JupyterLab on the runbooks
+	@$(SANDBOX) up
+	@$(SANDBOX) exec -- $(BIN)/jupyter lab --no-browser --allow-root --ServerApp.ip=127.0.0.1 --ServerApp.root_dir=notebooks
+
+bench: $(READY) system  ## side by side with what people use today; writes build/bench.json
+	@mkdir -p build
+	$(BIN)/python -m tests.bench
+
+clean:  ## stop and remove whatever the others started or made
+	@if [ -x $(BIN)/ecr-widgets ]; then $(SANDBOX) down || true; fi
+	rm -rf $(VENV) build runs .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

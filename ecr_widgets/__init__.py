@@ -1,0 +1,31 @@
+"""Runbooks, panels and evidence in one notebook: Amazon ECR images, deployed with Layer0.
+
+A notebook begins with
+
+    from ecr_widgets import connect
+
+    kit = connect()
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ecr_widgets.connections import connect as connect
+    from ecr_widgets.kit import Kit as Kit
+
+__all__ = ["Kit", "connect"]
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded when first asked for: `import ecr_widgets` stays quick for the command line and for audits.
+    if name == "connect":
+        from ecr_widgets.connections import connect
+
+        return connect
+    if name == "Kit":
+        from ecr_widgets.kit import Kit
+
+        return Kit
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,79 @@
+"""The private line from a kernel to the engine that saves its run.
+
+The kernel says over it what must be on disk before it acts, and what is secret; neither passes through the notebook.
+One JSON object a line, each answered by one: {"ok": true} or {"ok": false, "error": "…"}.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import socket
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from threading import Lock
+from typing import Any
+
+from ecr_widgets.errors import RunError
+
+RUN_ID_VARIABLE = "ECR_WIDGETS_RUN_ID"
+ADDRESS_VARIABLE = "ECR_WIDGETS_CHANNEL"
+"""Variables that the engine sets for its kernel; people do not."""
+
+
+class RunChannel:
+    """The kernel's end of the line."""
+
+    def __init__(self, run_id: str, address: str) -> None:
+        self.run_id = run_id
+        self._lock = Lock()
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            self._socket.connect(address)
+        except OSError as error:
+            raise RunError(
+                f"the engine of this run does not answer: {error.strerror}",
+                run_id=run_id,
+                hint="start a new run",
+            ) from error
+        self._replies = self._socket.makefile("rb")
+
+    def announce(self, record_json: str, display_id: str, bundle: Mapping[str, Any]) -> None:
+        """Wait until the engine has the record on disk.
+
+        Raises:
+            RunError: It could not be saved, so nothing may be changed.
+        """
+        self._ask(
+            {"kind": "announce", "record": record_json, "display_id": display_id, "bundle": dict(bundle)}
+        )
+
+    def share_secret(self, secret: str) -> None:
+        """Have the engine keep a secret out of everything it saves."""
+        self._ask({"kind": "secret", "secret": secret})
+
+    def _ask(self, message: Mapping[str, Any]) -> None:
+        with self._lock:
+            try:
+                self._socket.sendall(json.dumps(message).encode() + b"\n")
+                line = self._replies.readline()
+                reply = json.loads(line) if line else {"ok": False, "error": "it closed the line"}
+            except (OSError, ValueError) as error:
+                reply = {"ok": False, "error": str(error)}
+        if not reply.get("ok"):
+            raise RunError(
+                f"the engine could not save this run: {reply.get('error')}",
+                run_id=self.run_id,
+                hint="nothing was changed; make room or mend the folder, then run again",
+            )
+
+
+def open_channel(environ: Mapping[str, str]) -> RunChannel | None:
+    """The line to the engine of this run, or None where no engine of ours runs this process."""
+    run_id, address = environ.get(RUN_ID_VARIABLE), environ.get(ADDRESS_VARIABLE)
+    return RunChannel(run_id, address) if run_id and address else None
+
+
+def new_run_id() -> str:
+    """An id that sorts by time and is unique without asking anybody."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"

@@ -1,0 +1,46 @@
+"""The command line: parses words, calls, prints. Results on stdout, talk and progress on stderr.
+
+Each command is a module that is imported when it is asked for, so that none pays for another.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+from ecr_widgets.cli.outcome import OurErrors
+
+_COMMANDS = {
+    "doctor": "Say what is reachable, as whom, and what to do about what is not.",
+    "run": "Run a runbook and save the run as a notebook.",
+    "runbooks": "List the shipped runbooks, or copy them for editing.",
+    "sandbox": "Start and stop the embedded stand-ins for AWS, Docker and Layer0.",
+}
+
+
+class _Commands(OurErrors):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = import_module(f"ecr_widgets.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(
+    cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(package_name="ecr-widgets")
+def main() -> None:
+    """Log in to ECR, build and push an image, deploy it with Layer0, and keep the evidence in a notebook.
+
+    Exit codes: 0 succeeded, 1 failed, 2 refused before anything started, 3 interrupted, 4 outcome unknown,
+    5 busy (another run holds the target).
+    """

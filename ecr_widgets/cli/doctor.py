@@ -1,0 +1,86 @@
+"""`ecr-widgets doctor`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+import click
+
+from ecr_widgets.cli.outcome import FAILED, print_json
+from ecr_widgets.errors import EcrWidgetsError, SettingsError
+from ecr_widgets.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one look found."""
+
+    what: str
+    ok: bool
+    told: str
+    """What answered, or what to do."""
+
+
+@click.command(name="doctor")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.pass_context
+def command(ctx: click.Context, *, as_json: bool) -> None:
+    """Say what is reachable, as whom, and what to do about what is not. Changes nothing."""
+    findings = [_look(what, look) for what, look in _LOOKS.items()]
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        for finding in findings:
+            click.echo(f"{'ok     ' if finding.ok else 'missing'}  {finding.what:<16}  {finding.told}")
+    if not all(finding.ok for finding in findings):
+        ctx.exit(FAILED)
+
+
+def _look(what: str, look: Callable[[], str]) -> Finding:
+    try:
+        return Finding(what, ok=True, told=look())
+    except EcrWidgetsError as error:
+        return Finding(what, ok=False, told=str(error))
+
+
+def _identity() -> str:
+    from ecr_widgets.adapters.ecr import BotoEcr
+
+    identity = BotoEcr().identity()
+    return f"{identity.arn} in account {identity.account}"
+
+
+def _registry() -> str:
+    from ecr_widgets.adapters.ecr import BotoEcr
+
+    token = BotoEcr().authorization_token()
+    return f"{token.registry}, authorization token good until {token.expires_at:%Y-%m-%d %H:%M} UTC"
+
+
+def _engine() -> str:
+    from ecr_widgets.adapters.docker_engine import DockerEngine
+
+    return (
+        f"Docker Engine {DockerEngine().version()} at {os.environ.get('DOCKER_HOST') or 'the default socket'}"
+    )
+
+
+def _layer0() -> str:
+    from ecr_widgets.adapters.layer0.client import Layer0Api
+
+    settings = Settings.from_environment().layer0
+    if settings is None:
+        raise SettingsError(
+            "LAYER0_API_ENDPOINT and LAYER0_AUTH_TOKEN are not set", hint="take both from `l0-setup endpoint`"
+        )
+    return f"Layer0 {Layer0Api(settings).version()} at {settings.endpoint}"
+
+
+_LOOKS: dict[str, Callable[[], str]] = {
+    "AWS identity": _identity,
+    "ECR registry": _registry,
+    "Docker Engine": _engine,
+    "Layer0": _layer0,
+}

@@ -1,0 +1,46 @@
+"""What a command ends with: our errors as one line and the contract's exit code."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import click
+
+from ecr_widgets.errors import EcrWidgetsError, InputError, OutcomeUnknown, SettingsError, TargetBusy
+
+SUCCEEDED, FAILED, REFUSED, INTERRUPTED, UNKNOWN, BUSY = range(6)
+"""Exit codes; keep in step with contract section 2."""
+
+
+def exit_code_of(error: EcrWidgetsError) -> int:
+    """The contract's exit code for an error."""
+    if isinstance(error, (InputError, SettingsError)):
+        return REFUSED
+    if isinstance(error, OutcomeUnknown):
+        return UNKNOWN
+    if isinstance(error, TargetBusy):
+        return BUSY
+    return FAILED
+
+
+class OurErrors(click.Group):
+    """A group whose commands end with one line on stderr when they raise one of our errors."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except EcrWidgetsError as error:
+            click.echo(f"ecr-widgets: {error}", err=True)
+            ctx.exit(exit_code_of(error))
+        except KeyboardInterrupt:
+            click.echo("ecr-widgets: interrupted", err=True)
+            ctx.exit(INTERRUPTED)
+
+
+def print_json(document: Any) -> None:
+    """One JSON document on stdout."""
+    json.dump(document, sys.stdout, indent=2, ensure_ascii=False)
+    sys.stdout.write("\n")

@@ -1,0 +1,62 @@
+"""`ecr-widgets run`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from ecr_widgets.cli.outcome import print_json
+
+
+@click.command(name="run")
+@click.argument("runbook")
+@click.option(
+    "-p", "--parameter", "given", nargs=2, multiple=True, metavar="NAME VALUE", help="A parameter's value."
+)
+@click.option(
+    "-f",
+    "--file",
+    "files",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="YAML file with parameters; -p wins over it.",
+)
+@click.option(
+    "--runs",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for the saved run  [default: $ECR_WIDGETS_RUNS or ./runs]",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    *,
+    runbook: str,
+    given: tuple[tuple[str, str], ...],
+    files: tuple[Path, ...],
+    runs: Path | None,
+    as_json: bool,
+) -> None:
+    """Run RUNBOOK, a shipped runbook's name or a path, and save the run as a notebook.
+
+    A value gets the type that the runbook declares: a string parameter stays as it was typed.
+    """
+    from ecr_widgets.cli.watching import Watcher
+    from ecr_widgets.engine.run import run_runbook
+
+    watcher = Watcher(quiet=as_json)
+    result = run_runbook(
+        runbook,
+        dict(given),
+        parameter_files=files,
+        runs=runs or Path(os.environ.get("ECR_WIDGETS_RUNS") or "runs"),
+        on_event=watcher,
+    )
+    watcher.close()
+    if as_json:
+        print_json(result.to_json())
+    else:
+        click.echo(f"{result.state}: {result.notebook}" + (f" ({result.reason})" if result.reason else ""))
+    ctx.exit(result.exit_code)

@@ -1,0 +1,93 @@
+"""`ecr-widgets sandbox`: the one command that imports the sandbox."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from pathlib import Path
+
+import click
+
+from ecr_widgets.errors import SettingsError
+
+
+@click.group(name="sandbox")
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where the sandbox keeps its state  [default: below your XDG state folder]",
+)
+@click.pass_context
+def command(ctx: click.Context, *, folder: Path | None) -> None:
+    """Start and stop the embedded stand-ins: ECR, a Docker Engine and Layer0, on loopback only."""
+    try:
+        from ecr_widgets.sandbox import Sandbox
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            f"the sandbox is not installed: no module {error.name!r}",
+            hint="pip install 'ecr-widgets[sandbox]'",
+        ) from error
+    ctx.obj = Sandbox(folder)
+
+
+@command.command()
+@click.pass_obj
+def up(sandbox: object) -> None:
+    """Start it; one that is up is left alone."""
+    from ecr_widgets.sandbox import Sandbox
+
+    assert isinstance(sandbox, Sandbox)
+    sandbox.start(progress=lambda text: click.echo(text, err=True))
+    _say(sandbox)
+
+
+@command.command()
+@click.pass_obj
+def status(sandbox: object) -> None:
+    """Say whether it is up, where it answers and which engine it uses."""
+    from ecr_widgets.sandbox import Sandbox
+
+    assert isinstance(sandbox, Sandbox)
+    _say(sandbox)
+
+
+@command.command()
+@click.pass_obj
+def env(sandbox: object) -> None:
+    """Print export lines: `eval "$(ecr-widgets sandbox env)"` points aws, docker and l0 at it."""
+    from ecr_widgets.sandbox import Sandbox
+
+    assert isinstance(sandbox, Sandbox)
+    for name, value in sandbox.env().items():
+        click.echo(f"export {name}={shlex.quote(value)}")
+
+
+@command.command()
+@click.pass_obj
+def down(sandbox: object) -> None:
+    """Stop it and remove all that it made."""
+    from ecr_widgets.sandbox import Sandbox
+
+    assert isinstance(sandbox, Sandbox)
+    sandbox.stop()
+    click.echo("the sandbox is down")
+
+
+@command.command(name="exec", context_settings={"ignore_unknown_options": True})
+@click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- COMMAND...")
+@click.pass_context
+def execute(ctx: click.Context, *, words: tuple[str, ...]) -> None:
+    """Run a command with the sandbox's variables set."""
+    environ = ctx.obj.environ(os.environ)
+    try:
+        ctx.exit(subprocess.run(words, env=environ, check=False).returncode)
+    except OSError as error:
+        raise SettingsError(f"cannot run {words[0]!r}: {error.strerror}") from error
+
+
+def _say(sandbox: object) -> None:
+    from ecr_widgets.sandbox import Sandbox
+
+    assert isinstance(sandbox, Sandbox)
+    click.echo(sandbox.status().describe())

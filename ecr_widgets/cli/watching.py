@@ -1,0 +1,57 @@
+"""What people at a terminal see of a run: its steps as they happen, on stderr."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from ecr_widgets.engine.events import RunEvent, RunEventKind
+from ecr_widgets.model.record import StepState
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+
+class Watcher:
+    """Prints each step when it ended; on a terminal a bar counts the cells while it works.
+
+    Args:
+        quiet: Whether only failures are told.
+    """
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._bars: Progress | None = None
+        self._line = None
+        if not quiet and click.get_text_stream("stderr").isatty():
+            from ecr_widgets.recording.terminal import make_bars
+
+            self._bars = make_bars()
+            self._bars.start()
+            self._line = self._bars.add_task("starting", total=None)
+
+    def __call__(self, event: RunEvent) -> None:
+        """Take one event."""
+        if event.kind is RunEventKind.RECORD:
+            self._record(event)
+        if self._bars is not None and self._line is not None:
+            self._bars.update(self._line, completed=event.cell - 1, total=event.cells)
+
+    def close(self) -> None:
+        """Remove the bar."""
+        if self._bars is not None:
+            self._bars.stop()
+
+    def _record(self, event: RunEvent) -> None:
+        record = json.loads(event.text)
+        if record["state"] == StepState.INTENDED.value:
+            if self._bars is not None and self._line is not None:
+                self._bars.update(self._line, description=record["step"])
+            return
+        if record["state"] == StepState.SUCCEEDED.value:
+            if not self._quiet:
+                click.echo(event.plain.partition("\n")[0], err=True)
+        else:
+            click.echo(event.plain, err=True)

@@ -1,0 +1,120 @@
+"""A notebook's first call: reads the settings, joins the adapters and hands out the kit."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ecr_widgets.channel import RunChannel, new_run_id, open_channel
+from ecr_widgets.errors import SettingsError
+from ecr_widgets.kit import Kit
+from ecr_widgets.recording.recorder import Recorder, RecordSink
+from ecr_widgets.recording.terminal import TerminalSink
+from ecr_widgets.redaction import SecretRegistry
+from ecr_widgets.runbooks import shipped_folder
+from ecr_widgets.settings import Settings
+
+if TYPE_CHECKING:
+    from ecr_widgets.adapters.clock import SystemClock
+    from ecr_widgets.adapters.docker_engine import DockerEngine
+    from ecr_widgets.adapters.ecr import BotoEcr
+    from ecr_widgets.adapters.layer0.client import Layer0Api
+    from ecr_widgets.adapters.registry import OciRegistry
+
+
+class LiveConnections:
+    """The real systems; a library is imported when its system is first asked for."""
+
+    def __init__(self, settings: Settings, known: SecretRegistry, channel: RunChannel | None) -> None:
+        self._settings = settings
+        self._known = known
+        self._channel = channel
+
+    @cached_property
+    def clock(self) -> SystemClock:
+        from ecr_widgets.adapters.clock import SystemClock
+
+        return SystemClock()
+
+    @cached_property
+    def ecr(self) -> BotoEcr:
+        from ecr_widgets.adapters.ecr import BotoEcr
+
+        return BotoEcr()
+
+    @cached_property
+    def registry(self) -> OciRegistry:
+        from ecr_widgets.adapters.registry import OciRegistry
+
+        return OciRegistry()
+
+    @cached_property
+    def engine(self) -> DockerEngine:
+        from ecr_widgets.adapters.docker_engine import DockerEngine
+
+        return DockerEngine()
+
+    @cached_property
+    def layer0(self) -> Layer0Api:
+        from ecr_widgets.adapters.layer0.client import Layer0Api
+
+        if self._settings.layer0 is None:
+            raise SettingsError(
+                "Layer0 is not set up: LAYER0_API_ENDPOINT and LAYER0_AUTH_TOKEN are missing",
+                hint="take both from `l0-setup endpoint`, or from `ecr-widgets sandbox env`",
+            )
+        self.on_secret(self._settings.layer0.authorization_token)
+        return Layer0Api(self._settings.layer0)
+
+    def on_secret(self, secret: str) -> None:
+        """Keep a secret out of every record, here and in the engine that saves the run."""
+        self._known.register(secret)
+        if self._channel is not None:
+            self._channel.share_secret(secret)
+
+
+def connect(*, sink: RecordSink | None = None, environ: Mapping[str, str] = os.environ) -> Kit:
+    """Get the kit for what the environment's standard variables name.
+
+    Nothing is contacted yet. In a notebook every step displays its record in the cell that calls it; elsewhere it is
+    told on stderr.
+
+    Args:
+        sink: Where records go instead.
+
+    Raises:
+        SettingsError: A variable is there and cannot be used.
+    """
+    settings = Settings.from_environment(environ)
+    known = SecretRegistry()
+    channel = open_channel(environ)
+    connections = LiveConnections(settings, known, channel)
+    recorder = Recorder(
+        channel.run_id if channel is not None else new_run_id(),
+        connections.clock,
+        sink or _default_sink(channel),
+        redact=known.redact,
+    )
+    return Kit(connections, recorder, files=(Path.cwd(), shipped_folder()))
+
+
+def _default_sink(channel: RunChannel | None) -> RecordSink:
+    if _in_notebook():
+        from ecr_widgets.recording.notebook import NotebookSink
+
+        return NotebookSink(channel)
+    return TerminalSink()
+
+
+def _in_notebook() -> bool:
+    import sys
+
+    if "ipykernel" not in sys.modules:
+        return False
+    from IPython import get_ipython
+
+    shell = get_ipython()  # type: ignore[no-untyped-call]
+    return shell is not None and hasattr(shell, "kernel")

@@ -1,0 +1,71 @@
+"""The engine's end of the private line: a thread that answers the kernel."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from threading import Thread
+from types import TracebackType
+from typing import Any
+
+
+class ChannelServer:
+    """Listens on a Unix socket in the kernel's private folder.
+
+    Args:
+        announce: Puts a record into the running cell and has it on disk when it returns.
+
+        learn_secret: Registers a secret.
+    """
+
+    def __init__(
+        self,
+        address: Path,
+        *,
+        announce: Callable[[str, Mapping[str, Any]], None],
+        learn_secret: Callable[[str], None],
+    ) -> None:
+        self._announce = announce
+        self._learn_secret = learn_secret
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.bind(str(address))
+        self._socket.listen()
+
+    def __enter__(self) -> ChannelServer:
+        Thread(target=self._accept, name="ecr-widgets channel", daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # Wakes the accepting thread, which a close alone does not.
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                line, _ = self._socket.accept()
+                Thread(target=self._serve, args=(line,), name="ecr-widgets channel line", daemon=True).start()
+
+    def _serve(self, line: socket.socket) -> None:
+        with line, line.makefile("rb") as messages, contextlib.suppress(OSError):
+            for message in messages:
+                line.sendall(json.dumps(self._answer(message)).encode() + b"\n")
+
+    def _answer(self, message: bytes) -> dict[str, Any]:
+        try:
+            asked = json.loads(message)
+            if asked["kind"] == "announce":
+                self._announce(asked["display_id"], asked["bundle"])
+            elif asked["kind"] == "secret":
+                self._learn_secret(asked["secret"])
+            else:
+                return {"ok": False, "error": "not a message of this line"}
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            return {"ok": False, "error": str(error)}
+        return {"ok": True}

@@ -1,0 +1,269 @@
+"""Runs a notebook's cells one after another and judges each by what was seen of it, never by what should have happened."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import queue
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from ecr_widgets.engine.channel_server import ChannelServer
+from ecr_widgets.engine.events import RunEvent, RunEventKind
+from ecr_widgets.engine.outputs import Outputs
+from ecr_widgets.errors import RunError
+from ecr_widgets.model.record import RECORD_MIME, CellState, RunState, StepState
+from ecr_widgets.model.times import to_rfc3339
+
+if TYPE_CHECKING:
+    from ecr_widgets.engine.kernel import Kernel
+    from ecr_widgets.engine.saved_run import SavedRun
+
+_POLL_S = 0.1
+_LATE_OUTPUT_S = 1.0
+"""How long outputs may lag behind a cell that was interrupted."""
+_INTERRUPT_GRACE_S = 3.0
+_PAPERMILL_STATUS = {
+    CellState.NOT_RUN: "pending",
+    CellState.RUNNING: "running",
+    CellState.SUCCEEDED: "completed",
+    CellState.FAILED: "failed",
+    CellState.INTERRUPTED: "failed",
+}
+
+
+class Interrupted(BaseException):
+    """A signal asked the run to stop. Not an Exception, so that nothing swallows it on its way."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.number = number
+
+
+class Execution:
+    """One pass over a notebook.
+
+    Args:
+        saved: The notebook and its file.
+
+        kernel: Started, not yet connected.
+
+        cell_timeout_s: Longest time for one cell, in seconds; None has no limit.
+
+        on_event: Told what happens, for people who watch.
+    """
+
+    def __init__(
+        self,
+        saved: SavedRun,
+        kernel: Kernel,
+        *,
+        learn_secret: Callable[[str], None],
+        cell_timeout_s: float | None,
+        on_event: Callable[[RunEvent], None],
+    ) -> None:
+        self._saved = saved
+        self._kernel = kernel
+        self._learn_secret = learn_secret
+        self._cell_timeout_s = cell_timeout_s
+        self._on_event = on_event
+        self._outputs = Outputs()
+        self._cells = [cell for cell in saved.notebook["cells"] if cell["cell_type"] == "code"]
+        self._at = 0
+
+    def run(self) -> None:
+        """Run all cells; the verdict is in the notebook's metadata when this returns or raises.
+
+        Raises:
+            Interrupted: A signal ended the run.
+
+            OSError: The run could not be saved any more, and was stopped for that.
+        """
+        state: RunState = RunState.FAILED
+        reason: str | None = "the engine itself failed"
+        for cell in self._cells:
+            _mark(cell, CellState.NOT_RUN)
+            cell["outputs"], cell["execution_count"] = [], None
+        self._saved.write()
+        try:
+            with (
+                _signals_raise(),
+                ChannelServer(
+                    self._kernel.channel_address, announce=self._announce, learn_secret=self._learn_secret
+                ),
+            ):
+                state, reason = self._run_cells()
+        except Interrupted as interrupted:
+            state, reason = RunState.INTERRUPTED, f"interrupted by {interrupted}"
+            raise
+        except KeyboardInterrupt:
+            state, reason = RunState.INTERRUPTED, "interrupted by SIGINT"
+            raise
+        except RunError as error:
+            state, reason = RunState.FAILED, str(error)
+        except OSError as error:
+            reason = f"the run could not be saved: {error}"
+            raise
+        finally:
+            self._conclude(state, reason)
+
+    def _run_cells(self) -> tuple[RunState, str | None]:
+        client = self._kernel.connect()
+        for number, cell in enumerate(self._cells):
+            self._at = number
+            if not cell["source"].strip():
+                continue
+            with self._saved.lock:
+                self._outputs.start_cell(cell["outputs"])
+                _mark(cell, CellState.RUNNING)
+                self._saved.changed()
+            self._tell(RunEventKind.CELL_STARTED, cell["source"].partition("\n")[0])
+            reason = self._run_cell(client, cell)
+            with self._saved.lock:
+                _mark(cell, CellState.FAILED if reason else CellState.SUCCEEDED)
+                self._saved.changed()
+            self._tell(RunEventKind.CELL_ENDED)
+            if reason:
+                unknown = any(StepState.UNKNOWN.value == state for state in _record_states(cell))
+                return (RunState.UNKNOWN if unknown else RunState.FAILED), reason
+            self._saved.write_if_due()
+        return RunState.SUCCEEDED, None
+
+    def _run_cell(self, client: Any, cell: dict[str, Any]) -> str | None:
+        """Run one cell and give back why it failed, None where it did not."""
+        request = client.execute(cell["source"], store_history=True, allow_stdin=False, stop_on_error=True)
+        started_s = time.monotonic()
+        reply: Mapping[str, Any] | None = None
+        idle = False
+        while reply is None or not idle:
+            try:
+                idle = self._take(client.get_iopub_msg(timeout=_POLL_S), request) or idle
+            except queue.Empty:
+                self._saved.write_if_due()
+                if (code := self._kernel.exit_code) is not None:
+                    return f"kernel died ({_how(code)})"
+                timeout_s = self._cell_timeout_s
+                if timeout_s is not None and time.monotonic() - started_s > timeout_s:
+                    self._stop_cell(client, request)
+                    return f"timeout: the cell ran longer than {timeout_s:g} s"
+            if reply is None or idle:
+                reply = _reply(client, request) or reply
+            self._saved.write_if_due()
+        cell["execution_count"] = reply.get("execution_count")
+        if reply["status"] == "ok":
+            return None
+        return f"{reply.get('ename', reply['status'])}: {reply.get('evalue', '')}".strip().rstrip(":")
+
+    def _stop_cell(self, client: Any, request: str) -> None:
+        # What the cell printed until it stopped is kept.
+        self._kernel.interrupt()
+        deadline_s = time.monotonic() + _INTERRUPT_GRACE_S
+        with contextlib.suppress(queue.Empty):
+            while time.monotonic() < deadline_s and not self._take(
+                client.get_iopub_msg(timeout=_LATE_OUTPUT_S), request
+            ):
+                pass
+
+    def _take(self, message: Mapping[str, Any], request: str) -> bool:
+        """Apply a message; True where it says that the request is done."""
+        if message["parent_header"].get("msg_id") != request:
+            return False
+        kind, content = message["msg_type"], message["content"]
+        if kind == "status":
+            return bool(content["execution_state"] == "idle")
+        with self._saved.lock:
+            if self._outputs.take(kind, content):
+                self._saved.changed()
+        if kind == "stream":
+            self._tell(RunEventKind.STREAM, content["text"])
+        record = content.get("data", {}).get(RECORD_MIME)
+        if record is not None:
+            self._tell(RunEventKind.RECORD, record, content["data"].get("text/plain", ""))
+        return False
+
+    def _announce(self, display_id: str, bundle: Mapping[str, Any]) -> None:
+        with self._saved.lock:
+            self._outputs.announce(display_id, bundle)
+            self._saved.write()
+
+    def _tell(self, kind: RunEventKind, text: str = "", plain: str = "") -> None:
+        self._on_event(RunEvent(kind, self._at + 1, len(self._cells), text, plain))
+
+    def _conclude(self, state: RunState, reason: str | None) -> None:
+        with self._saved.lock:
+            for cell in self._cells:
+                if cell["metadata"]["ecr_widgets"]["state"] == CellState.RUNNING.value:
+                    _mark(cell, CellState.INTERRUPTED)
+            run = self._saved.notebook["metadata"]["ecr_widgets"]
+            run |= {"state": state.value, "reason": reason, "ended_at": to_rfc3339(datetime.now(UTC))}
+            if "papermill" in self._saved.notebook["metadata"]:
+                failed = state is not RunState.SUCCEEDED
+                self._saved.notebook["metadata"]["papermill"] |= {
+                    "exception": failed or None,
+                    "end_time": run["ended_at"],
+                }
+            self._saved.write()
+            self._saved.redact_in_place()
+
+
+def records_of(notebook: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The step records in a notebook, in the order of their cells."""
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", ()):
+            record = output.get("data", {}).get(RECORD_MIME)
+            if isinstance(record, str):
+                with contextlib.suppress(ValueError):
+                    yield json.loads(record)
+
+
+def _record_states(cell: Mapping[str, Any]) -> list[str]:
+    return [record["state"] for record in records_of({"cells": [cell]})]
+
+
+def _mark(cell: dict[str, Any], state: CellState) -> None:
+    now = to_rfc3339(datetime.now(UTC))
+    cell["metadata"]["ecr_widgets"] = {"state": state.value}
+    told = cell["metadata"].setdefault("papermill", {})
+    told["status"] = _PAPERMILL_STATUS[state]
+    if state is CellState.RUNNING:
+        told["start_time"] = now
+    elif state is not CellState.NOT_RUN:
+        told |= {"end_time": now, "exception": state is not CellState.SUCCEEDED}
+
+
+def _reply(client: Any, request: str) -> Mapping[str, Any] | None:
+    with contextlib.suppress(queue.Empty):
+        while True:
+            message = client.get_shell_msg(timeout=0)
+            if message["parent_header"].get("msg_id") == request:
+                content: Mapping[str, Any] = message["content"]
+                return content
+    return None
+
+
+def _how(code: int) -> str:
+    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
+
+@contextlib.contextmanager
+def _signals_raise() -> Iterator[None]:
+    """Turn the signals that stop a scheduled job into an exception, so that the record is closed."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, _: Any) -> None:
+        raise Interrupted(number)
+
+    before = {
+        number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,157 @@
+"""One kernel process and the line to it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from ecr_widgets.channel import ADDRESS_VARIABLE, RUN_ID_VARIABLE
+from ecr_widgets.errors import RunError
+
+if TYPE_CHECKING:
+    from jupyter_client.blocking.client import BlockingKernelClient
+
+_START_TIMEOUT_S = 60.0
+_STOP_TIMEOUT_S = 2.0
+
+
+class Kernel:
+    """A Python kernel in its own process group, started at once and connected to later.
+
+    Starting first and importing the client meanwhile hides most of the kernel's own start.
+    """
+
+    def __init__(self, run_id: str, *, environ: Mapping[str, str], cwd: Path) -> None:
+        self.run_id = run_id
+        # mkdtemp makes it 0700: the connection key and the channel are for this user only.
+        self.folder = Path(tempfile.mkdtemp(prefix="ecrw-"))
+        self.channel_address = self.folder / "channel"
+        connection = self.folder / "kernel.json"
+        connection.write_text(json.dumps(_connection()))
+        own = {RUN_ID_VARIABLE: run_id, ADDRESS_VARIABLE: str(self.channel_address)}
+        self._process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "ecr_widgets.engine.kernel_launcher",
+                "-f",
+                str(connection),
+                str(os.getpid()),
+            ],
+            env={**environ, **own, "PYDEVD_DISABLE_FILE_VALIDATION": "1"},
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        self._connection = connection
+        self._client: BlockingKernelClient | None = None
+
+    def __enter__(self) -> Kernel:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while the process lives, else its exit code (negative: the signal)."""
+        return self._process.poll()
+
+    def connect(self) -> BlockingKernelClient:
+        """The client, once the kernel answers.
+
+        Raises:
+            RunError: The kernel died or stayed silent.
+        """
+        from jupyter_client.blocking.client import BlockingKernelClient
+
+        client = BlockingKernelClient(connection_file=str(self._connection))
+        client.load_connection_file()
+        client.start_channels(stdin=False, hb=False)
+        self._client = client
+        deadline_s = time.monotonic() + _START_TIMEOUT_S
+        asked: set[str] = set()
+        # Messages that arrive before the kernel's sockets are bound wait in ours, so one request would do; the
+        # subscription to iopub has no such promise: a status from it proves that outputs will be seen.
+        heard = answered = False
+        while not (heard and answered):
+            if self.exit_code is not None or time.monotonic() > deadline_s:
+                raise RunError(
+                    f"the kernel did not start (exit code {self.exit_code})",
+                    run_id=self.run_id,
+                    hint="try `python -m ipykernel` in the same environment",
+                )
+            if not asked or (answered and not heard):
+                asked.add(client.kernel_info())
+            answered = answered or _received(client.shell_channel, 100)
+            heard = heard or _received(client.iopub_channel, 100 if answered else 0)
+        while _received(client.shell_channel, 0) or _received(client.iopub_channel, 0):
+            pass
+        return client
+
+    def interrupt(self) -> None:
+        """Interrupt what runs in the kernel."""
+        self._signal(signal.SIGINT)
+
+    def close(self) -> None:
+        """End the kernel and everything it started, and remove its files."""
+        try:
+            if self.exit_code is None and self._client is not None:
+                self._client.shutdown()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._process.wait(_STOP_TIMEOUT_S)
+        finally:
+            # The group may outlive its leader: a cell's own child processes.
+            self._signal(signal.SIGKILL)
+            self._process.wait()
+            if self._client is not None:
+                self._client.stop_channels()
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _signal(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, number)
+
+
+def _received(channel: Any, timeout_ms: int) -> bool:
+    if not channel.socket.poll(timeout_ms):
+        return False
+    channel.get_msg(timeout=0)
+    return True
+
+
+def _connection() -> dict[str, Any]:
+    names = ("shell_port", "iopub_port", "stdin_port", "control_port", "hb_port")
+    sockets = [socket.socket() for _ in names]
+    try:
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        ports = {name: one.getsockname()[1] for name, one in zip(names, sockets, strict=True)}
+    finally:
+        for one in sockets:
+            one.close()
+    return {
+        **ports,
+        "ip": "127.0.0.1",
+        "key": secrets.token_hex(32),
+        "transport": "tcp",
+        "signature_scheme": "hmac-sha256",
+        "kernel_name": "python3",
+    }

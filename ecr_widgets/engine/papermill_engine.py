@@ -1,0 +1,134 @@
+"""The engine as papermill sees it, by any of its doors: command, Python API, schedulers."""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import json
+import os
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from nbformat import from_dict
+from papermill.engines import Engine
+
+from ecr_widgets.channel import new_run_id
+from ecr_widgets.engine.events import RunEvent
+from ecr_widgets.engine.execution import Execution, Interrupted
+from ecr_widgets.engine.kernel import Kernel
+from ecr_widgets.engine.saved_run import SavedRun
+from ecr_widgets.model.record import RECORD_VERSION, RunState
+from ecr_widgets.model.times import to_rfc3339
+from ecr_widgets.redaction import SecretRegistry
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What `ecr-widgets run` knows before papermill does."""
+
+    run_id: str
+    runbook: str
+    runbook_sha256: str
+    path: Path
+    kernel: Kernel
+    on_event: Callable[[RunEvent], None]
+
+
+class EcrWidgetsEngine(Engine):  # type: ignore[misc]
+    """Entry point `ecr_widgets` of group `papermill.engine`."""
+
+    @classmethod
+    def execute_notebook(
+        cls,
+        nb: Any,
+        kernel_name: str,
+        output_path: str | None = None,
+        progress_bar: bool = True,  # noqa: FBT001, FBT002 -- papermill's signature
+        log_output: bool = False,  # noqa: FBT001, FBT002
+        autosave_cell_every: int = 30,
+        *,
+        execution_timeout: float | None = None,
+        run_request: RunRequest | None = None,
+        **_: Any,
+    ) -> Any:
+        """Run the notebook and give it back with the run's record; see contract sections 4 and 5.
+
+        Args:
+            execution_timeout: Longest time for one cell, in seconds.
+
+            run_request: What our own command has started already.
+        """
+        known = SecretRegistry()
+        path = run_request.path if run_request else (Path(output_path) if output_path else None)
+        _describe(nb, run_request)
+        with ExitStack() as stack:
+            saved = stack.enter_context(SavedRun(nb, path, redact=known.redact))
+            kernel = (
+                run_request.kernel
+                if run_request
+                else stack.enter_context(
+                    Kernel(nb["metadata"]["ecr_widgets"]["run_id"], environ=os.environ, cwd=Path.cwd())
+                )
+            )
+            execution = Execution(
+                saved,
+                kernel,
+                learn_secret=known.register,
+                cell_timeout_s=execution_timeout,
+                on_event=run_request.on_event if run_request else lambda _: None,
+            )
+            try:
+                execution.run()
+            except Interrupted as interrupted:
+                if run_request:
+                    raise
+                # What a shell makes of a process that the signal killed: 130, 143, 129.
+                sys.exit(128 + interrupted.number)
+        for cell in nb["cells"]:
+            if "outputs" in cell:
+                # Papermill reads outputs by attribute, as nbformat's own nodes allow.
+                cell["outputs"] = [from_dict(output) for output in cell["outputs"]]
+        run = nb["metadata"]["ecr_widgets"]
+        if run["state"] != RunState.SUCCEEDED.value and run_request is None and not _has_error_output(nb):
+            # Papermill only looks for error outputs, and a dead kernel leaves none.
+            raise RuntimeError(f"run {run['run_id']} {run['state']}: {run['reason']}")
+        return nb
+
+
+def _describe(nb: Any, request: RunRequest | None) -> None:
+    told = nb["metadata"].get("papermill", {})
+    runbook = request.runbook if request else Path(str(told.get("input_path") or "notebook")).stem
+    nb["nbformat"], nb["nbformat_minor"] = 4, max(5, nb.get("nbformat_minor", 5))
+    for number, cell in enumerate(nb["cells"]):
+        cell.setdefault("id", f"cell-{number}")
+    nb["metadata"]["ecr_widgets"] = {
+        "version": RECORD_VERSION,
+        "run_id": request.run_id if request else new_run_id(),
+        "runbook": runbook,
+        "runbook_sha256": request.runbook_sha256 if request else _sha256_of(told.get("input_path")),
+        "state": RunState.RUNNING.value,
+        "reason": None,
+        "actor": getpass.getuser(),
+        "host": socket.gethostname(),
+        "parameters": json.loads(json.dumps(told.get("parameters") or {}, default=str)),
+        "started_at": to_rfc3339(datetime.now(UTC)),
+        "ended_at": None,
+    }
+
+
+def _sha256_of(path: Any) -> str | None:
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except (OSError, TypeError):
+        # Papermill also reads from stores that are no files.
+        return None
+
+
+def _has_error_output(nb: Any) -> bool:
+    return any(o["output_type"] == "error" for c in nb["cells"] for o in c.get("outputs", ()))

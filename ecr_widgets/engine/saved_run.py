@@ -1,0 +1,139 @@
+"""The file of one run: whole or old at any time, without secrets, and not written more often than needed."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from threading import RLock
+from types import TracebackType
+from typing import Any
+
+SECONDS_BETWEEN_WRITES = 0.5
+
+
+class SavedRun:
+    """Writes a notebook to its place.
+
+    Every write goes to a temporary file in the same folder, is synced and renamed, so that a kill or a full disk at any
+    moment leaves the last good file. `lock` guards the notebook between the thread that runs cells and the channel's.
+
+    Args:
+        notebook: nbformat 4.5 as plain dicts and lists.
+
+        path: Where to save; None saves nothing (papermill without an output path).
+
+        redact: Takes known secrets out of a text.
+    """
+
+    def __init__(self, notebook: dict[str, Any], path: Path | None, *, redact: Callable[[str], str]) -> None:
+        self.notebook = notebook
+        self.path = path
+        self.lock = RLock()
+        self.bytes_written = 0
+        self._redact = redact
+        self._dirty = True
+        self._written_at_s = float("-inf")
+        self._holder: int | None = None
+
+    def __enter__(self) -> SavedRun:
+        if self.path is not None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            # While this lock is held, somebody runs this run; a `running` file without it is an interrupted run.
+            self._holder = os.open(
+                self._lock_path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
+            )
+            fcntl.flock(self._holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._holder is not None:
+            with contextlib.suppress(OSError):
+                self._lock_path.unlink()
+            os.close(self._holder)
+
+    @property
+    def _lock_path(self) -> Path:
+        assert self.path is not None
+        return self.path.with_name(f".{self.path.name}.lock")
+
+    def changed(self) -> None:
+        """Take note of a change that may wait for the next write."""
+        self._dirty = True
+
+    def write_if_due(self) -> None:
+        """Write when something changed and the last write is a while ago."""
+        if self._dirty and time.monotonic() - self._written_at_s >= SECONDS_BETWEEN_WRITES:
+            self.write()
+
+    def write(self) -> None:
+        """Write now.
+
+        Raises:
+            OSError: It could not be saved; the last good file still stands.
+        """
+        with self.lock:
+            text = self._redact(json.dumps(self.notebook, ensure_ascii=False, indent=1))
+            self._dirty = False
+        if self.path is not None:
+            self.bytes_written += write_atomically(self.path, text.encode("utf-8", "surrogatepass") + b"\n")
+        self._written_at_s = time.monotonic()
+
+    def redact_in_place(self) -> None:
+        """Leave no secret in the notebook's values either: papermill writes them once more by itself."""
+        with self.lock:
+            clean: Mapping[str, Any] = json.loads(self._redact(json.dumps(self.notebook, ensure_ascii=False)))
+            _replace(self.notebook, clean)
+
+
+def write_atomically(path: Path, content: bytes) -> int:
+    """Write a file so that at any time the old or the new content stands under the name.
+
+    Returns:
+        Bytes written.
+
+    Raises:
+        OSError: The old content still stands.
+    """
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+    return len(content)
+
+
+def _replace(target: Any, clean: Any) -> None:
+    # In place, because papermill holds the same objects.
+    if isinstance(target, dict):
+        for key in [key for key in target if key not in clean]:
+            del target[key]
+        for key, value in clean.items():
+            if isinstance(value, (dict, list)) and (target.get(key) is not None):
+                _replace(target[key], value)
+            elif target.get(key) != value:
+                target[key] = value
+    else:
+        for index, value in enumerate(clean):
+            if isinstance(value, (dict, list)):
+                _replace(target[index], value)
+            else:
+                target[index] = value

@@ -1,0 +1,226 @@
+"""All errors of the kit, in one small tree; importable by every layer, imports nothing.
+
+    EcrWidgetsError                     .hint (next action), .retryable
+    ├─ InputError(ValueError)           refused before anything changed
+    │  ├─ InvalidReference              an image reference, repository name, tag or digest
+    │  ├─ InvalidDockerrun              .pointer (JSON pointer to the place)
+    │  └─ UnknownParameter
+    ├─ SettingsError                    what to talk to is not known, or a tool is missing
+    ├─ RegistryError
+    │  ├─ RegistryUnavailable
+    │  ├─ AuthorizationError            token or identity missing, refused or expired
+    │  ├─ RepositoryNotFound
+    │  ├─ ImageNotFound
+    │  └─ TagImmutable                  .standing, .wanted (digests)
+    ├─ EngineError
+    │  ├─ EngineUnavailable
+    │  ├─ BuildError                    .log
+    │  └─ PushError                     .log
+    ├─ Layer0Error                      .status, .code
+    │  ├─ Layer0Unavailable             no usable answer
+    │  ├─ EntityNotFound
+    │  └─ DeploymentFailed              .reasons
+    ├─ WaitTimeout(TimeoutError)        .waited_s, .last_seen
+    ├─ OutcomeUnknown                   a change was asked for and the reply was lost
+    ├─ VerifyError                      what stands is not what was wanted
+    ├─ RunError                         .run_id, .step
+    │  └─ TargetBusy                    .holder
+    └─ RecordError                      a record that cannot be read
+
+Messages read `what happened: why; what to try`; `hint` is the part after the semicolon.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class EcrWidgetsError(Exception):
+    """Base of all our errors.
+
+    Args:
+        message: What happened and why, one sentence without a final stop.
+
+        hint: What to try next, or None where nothing useful is known.
+
+        retryable: Whether the same call may succeed later without a change by the user.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None, retryable: bool = False) -> None:
+        super().__init__(message if hint is None else f"{message}; {hint}")
+        self.message = message
+        self.hint = hint
+        self.retryable = retryable
+
+
+class InputError(EcrWidgetsError, ValueError):
+    """What was given cannot be used; nothing was changed."""
+
+
+class InvalidReference(InputError):
+    """An image reference, repository name, tag or digest breaks its grammar."""
+
+
+class InvalidDockerrun(InputError):
+    """A Dockerrun cannot be used.
+
+    Args:
+        pointer: JSON pointer (RFC 6901) to the offending place; "" is the whole document.
+    """
+
+    def __init__(self, message: str, *, pointer: str = "", hint: str | None = None) -> None:
+        where = f" at {pointer}" if pointer else ""
+        super().__init__(f"Dockerrun refused{where}: {message}", hint=hint)
+        self.pointer = pointer
+
+
+class UnknownParameter(InputError):
+    """A parameter was given that the runbook does not declare, or with a value of the wrong type."""
+
+
+class SettingsError(EcrWidgetsError):
+    """What to talk to is not known, or a tool that is needed is missing."""
+
+
+class RegistryError(EcrWidgetsError):
+    """The registry or ECR refused or failed."""
+
+
+class RegistryUnavailable(RegistryError):
+    """The registry or the AWS endpoint could not be reached or gave no usable answer."""
+
+
+class AuthorizationError(RegistryError):
+    """The authorization token or the AWS identity is missing, refused or expired."""
+
+
+class RepositoryNotFound(RegistryError):
+    """The repository does not exist in the registry."""
+
+
+class ImageNotFound(RegistryError):
+    """No such image in the registry or on the engine."""
+
+
+class TagImmutable(RegistryError):
+    """The tag names another image and the repository forbids moving it.
+
+    Args:
+        standing: Digest that the tag names now.
+
+        wanted: Digest that was to be pushed under the tag, None where it is not known.
+    """
+
+    def __init__(self, message: str, *, standing: str, wanted: str | None, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.standing = standing
+        self.wanted = wanted
+
+
+class EngineError(EcrWidgetsError):
+    """The Docker Engine refused or failed."""
+
+
+class EngineUnavailable(EngineError):
+    """No Docker Engine answers, and none can be started."""
+
+
+class BuildError(EngineError):
+    """An image build failed; `log` holds the builder's output lines."""
+
+    def __init__(self, message: str, *, log: Sequence[str] = (), hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.log = tuple(log)
+
+
+class PushError(EngineError):
+    """A push failed inside the engine's event stream; `log` holds its lines."""
+
+    def __init__(self, message: str, *, log: Sequence[str] = (), hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.log = tuple(log)
+
+
+class Layer0Error(EcrWidgetsError):
+    """Layer0 refused or failed.
+
+    Args:
+        status: HTTP status, 0 where there was no answer.
+
+        code: Layer0's error_code, 0 where the body carried none.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int = 0,
+        code: int = 0,
+        hint: str | None = None,
+        retryable: bool = False,
+    ) -> None:
+        super().__init__(message, hint=hint, retryable=retryable)
+        self.status = status
+        self.code = code
+
+
+class Layer0Unavailable(Layer0Error):
+    """Layer0 could not be reached, or what answered is not Layer0."""
+
+
+class EntityNotFound(Layer0Error):
+    """No environment, deploy, service, task, job or load balancer of that name or id."""
+
+
+class DeploymentFailed(Layer0Error):
+    """A service or task cannot reach the wanted state; `reasons` says why, newest last."""
+
+    def __init__(self, message: str, *, reasons: Sequence[str] = (), hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.reasons = tuple(reasons)
+
+
+class WaitTimeout(EcrWidgetsError, TimeoutError):
+    """A wait reached its deadline.
+
+    Args:
+        waited_s: Seconds waited.
+
+        last_seen: The last observation, for people.
+    """
+
+    def __init__(self, message: str, *, waited_s: float, last_seen: str, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint, retryable=True)
+        self.waited_s = waited_s
+        self.last_seen = last_seen
+
+
+class OutcomeUnknown(EcrWidgetsError):
+    """A change was asked for and its reply was lost: it may or may not have happened."""
+
+
+class VerifyError(EcrWidgetsError):
+    """What stands is not what was wanted."""
+
+
+class RunError(EcrWidgetsError):
+    """A run stopped."""
+
+    def __init__(
+        self, message: str, *, run_id: str, step: str | None = None, hint: str | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.run_id = run_id
+        self.step = step
+
+
+class TargetBusy(RunError):
+    """Another run holds the target; `holder` tells which, on what host and since when."""
+
+    def __init__(self, message: str, *, run_id: str, holder: str, hint: str | None = None) -> None:
+        super().__init__(message, run_id=run_id, hint=hint)
+        self.holder = holder
+
+
+class RecordError(EcrWidgetsError):
+    """A saved run or a record in it cannot be read."""

@@ -1,0 +1,1 @@
+"""Values: parsing, diffing and JSON. Standard library only; no clock, no network, no Jupyter."""

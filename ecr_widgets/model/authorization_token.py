@@ -1,0 +1,59 @@
+"""ECR's authorization token: a user and a password for one registry, for twelve hours."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from ecr_widgets.errors import AuthorizationError
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationToken:
+    """A decoded token. The password never shows in a repr."""
+
+    registry: str
+    """Host (and port) that takes it, without a scheme."""
+    user: str
+    password: str = field(repr=False)
+    issued_at: datetime
+    expires_at: datetime
+
+    @classmethod
+    def decode(
+        cls, authorization_token: str, *, proxy_endpoint: str, issued_at: datetime, expires_at: datetime
+    ) -> AuthorizationToken:
+        """Decode what GetAuthorizationToken answered.
+
+        Raises:
+            AuthorizationError: Not base64 of `user:password`.
+
+        Source: Amazon ECR API, AuthorizationData.
+        """
+        try:
+            user, colon, password = (
+                base64.b64decode(authorization_token, validate=True).decode().partition(":")
+            )
+        except (binascii.Error, UnicodeDecodeError):
+            colon = ""
+        if not colon or not password:
+            # The cause would show the token, so it is left out.
+            raise AuthorizationError(
+                "the authorization token cannot be decoded: not base64 of user:password"
+            ) from None
+        registry = proxy_endpoint.partition("://")[2].rstrip("/") or proxy_endpoint
+        return cls(registry, user, password, issued_at, expires_at)
+
+    def is_valid_at(self, moment: datetime) -> bool:
+        """Whether the token has not expired at that time."""
+        return moment < self.expires_at
+
+    def is_fresh_at(self, moment: datetime) -> bool:
+        """Whether more than half of its life is left, so that long work can start with it.
+
+        A clock that runs before the time of issue makes it not fresh: asking again is cheap, a wrong clock is not.
+        """
+        half_life: timedelta = (self.expires_at - self.issued_at) / 2
+        return self.issued_at <= moment < self.issued_at + half_life

@@ -1,0 +1,168 @@
+"""Parameters as a runbook declares them: one typed, commented assignment a line.
+
+tag: str = "1.10"  # tag to push under
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+import tokenize
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from ecr_widgets.errors import UnknownParameter
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One declared parameter; `comment` gives unit or meaning."""
+
+    name: str
+    type: str
+    default: Any
+    comment: str = ""
+    allowed: tuple[Any, ...] = ()
+
+    def read(self, text: str) -> Any:
+        """A value typed by a person, as the declared type wants it. Text stays exactly as typed.
+
+        Raises:
+            UnknownParameter: Not a value of the type, or not an allowed one.
+        """
+        if self._takes("str"):
+            return self.check(None if self._takes("None") and text == "" else text)
+        if text == "" and self._takes("None"):
+            return None
+        try:
+            if self._takes("bool"):
+                return self.check({"true": True, "false": False}[text.lower()])
+            if self._takes("int"):
+                return self.check(int(text))
+            if self._takes("float"):
+                return self.check(float(text))
+            return self.check(json.loads(text))
+        except (ValueError, KeyError) as error:
+            if isinstance(error, UnknownParameter):
+                raise
+            raise self._refuse(text) from error
+
+    def check(self, value: Any) -> Any:
+        """Give back a value of the declared type.
+
+        Raises:
+            UnknownParameter: Not of the type, or not an allowed one.
+        """
+        if self.allowed:
+            if value not in self.allowed:
+                raise self._refuse(value)
+            return value
+        if value is None and self._takes("None"):
+            return value
+        # bool is an int in Python; nobody who writes `true` means 1.
+        right = (
+            (self._takes("str") and isinstance(value, str))
+            or (self._takes("bool") and isinstance(value, bool))
+            or (self._takes("int") and isinstance(value, int) and not isinstance(value, bool))
+            or (
+                self._takes("float")
+                and isinstance(value, (int, float))
+                and not isinstance(value, bool)
+                and abs(value) < float("inf")
+            )
+            or (self._takes("list") and isinstance(value, list))
+            or (self._takes("dict") and isinstance(value, dict))
+        )
+        if not right:
+            raise self._refuse(value)
+        return float(value) if self._takes("float") and not self._takes("int") else value
+
+    def _takes(self, name: str) -> bool:
+        if self.allowed:
+            return name == type(self.allowed[0]).__name__
+        return name in (part.strip().partition("[")[0] for part in self.type.split("|"))
+
+    def _refuse(self, value: Any) -> UnknownParameter:
+        how = {"bool": "write true or false", "list": "write a JSON list", "dict": "write a JSON object"}
+        hint = (
+            f"allowed: {', '.join(map(repr, self.allowed))}"
+            if self.allowed
+            else how.get(self.type.partition("[")[0])
+        )
+        return UnknownParameter(
+            f"parameter {self.name!r} refused: {value!r} is not of type {self.type}", hint=hint
+        )
+
+
+def declared_parameters(source: str) -> tuple[Parameter, ...]:
+    """Parameters that a parameters cell declares, in order.
+
+    Raises:
+        UnknownParameter: The cell is not plain typed assignments of literals.
+    """
+    try:
+        body = ast.parse(source).body
+    except SyntaxError as error:
+        raise UnknownParameter(
+            f"the parameters cell is not Python: {error.msg} in line {error.lineno}"
+        ) from error
+    comments = _comments(source)
+    found = []
+    for statement in body:
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            name, annotation, value = statement.target.id, statement.annotation, statement.value
+        elif isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+            name, annotation, value = statement.targets[0].id, None, statement.value
+        elif isinstance(statement, (ast.Import, ast.ImportFrom, ast.Expr)):
+            continue
+        else:
+            raise UnknownParameter(f"line {statement.lineno} of the parameters cell declares no parameter")
+        try:
+            default = None if value is None else ast.literal_eval(value)
+        except ValueError as error:
+            raise UnknownParameter(f"the default of parameter {name!r} is not a plain value") from error
+        found.append(
+            Parameter(
+                name,
+                ast.unparse(annotation) if annotation is not None else type(default).__name__,
+                default,
+                comments.get(statement.end_lineno or 0, ""),
+                _allowed(annotation),
+            )
+        )
+    return tuple(found)
+
+
+def read_parameters(
+    declared: Sequence[Parameter], *, values: Mapping[str, Any], texts: Mapping[str, str]
+) -> dict[str, Any]:
+    """Checked values for the parameters that were given; `texts` come from people and win over `values`.
+
+    Raises:
+        UnknownParameter: A name that is not declared, or a value of the wrong type.
+    """
+    by_name = {parameter.name: parameter for parameter in declared}
+    for name in (*values, *texts):
+        if name not in by_name:
+            near = get_close_matches(name, by_name, n=1)
+            raise UnknownParameter(
+                f"the runbook declares no parameter {name!r}",
+                hint=f"did you mean {near[0]!r}?" if near else f"it declares: {', '.join(by_name) or 'none'}",
+            )
+    checked = {name: by_name[name].check(value) for name, value in values.items()}
+    return checked | {name: by_name[name].read(text) for name, text in texts.items()}
+
+
+def _allowed(annotation: ast.expr | None) -> tuple[Any, ...]:
+    if isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value).endswith("Literal"):
+        value = ast.literal_eval(annotation.slice)
+        return value if isinstance(value, tuple) else (value,)
+    return ()
+
+
+def _comments(source: str) -> dict[int, str]:
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    return {t.start[0]: t.string.lstrip("# ").strip() for t in tokens if t.type == tokenize.COMMENT}

@@ -1,0 +1,123 @@
+"""What a step leaves behind: one typed, versioned record. Keep in step with contract section 5."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from ecr_widgets.errors import RecordError
+from ecr_widgets.model.times import from_rfc3339, to_rfc3339
+
+RECORD_VERSION = 1
+RECORD_MIME = "application/vnd.ecr-widgets.record+json"
+PANEL_MIME = "application/vnd.ecr-widgets.panel+json"
+
+JsonObject = Mapping[str, Any]
+
+
+class StepState(StrEnum):
+    """State of one step; the value is its spelling in saved runs."""
+
+    INTENDED = "intended"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+class RunState(StrEnum):
+    """State of a whole run; the value is its spelling in saved runs."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+    UNKNOWN = "unknown"
+
+
+class CellState(StrEnum):
+    """State of one code cell of a run."""
+
+    NOT_RUN = "not-run"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class StepRecord:
+    """One step of one run, from intent to outcome."""
+
+    run_id: str
+    sequence: int
+    """Counts from 1 within the run."""
+    step: str
+    state: StepState
+    inputs: JsonObject
+    started_at: datetime
+    changed: bool | None = None
+    """False where the wanted state stood already; None until the outcome is known."""
+    outcome: JsonObject = field(default_factory=dict)
+    error: JsonObject | None = None
+    ended_at: datetime | None = None
+
+    def succeeded(self, outcome: JsonObject, *, changed: bool, ended_at: datetime) -> StepRecord:
+        """The same step with its outcome."""
+        return replace(self, state=StepState.SUCCEEDED, outcome=outcome, changed=changed, ended_at=ended_at)
+
+    def ended_badly(self, state: StepState, error: JsonObject, *, ended_at: datetime) -> StepRecord:
+        """The same step, failed or with an unknown outcome."""
+        return replace(self, state=state, error=error, ended_at=ended_at)
+
+    def to_json(self) -> str:
+        """One compact JSON string, members in the contract's order."""
+        return json.dumps(
+            {
+                "version": RECORD_VERSION,
+                "run_id": self.run_id,
+                "sequence": self.sequence,
+                "step": self.step,
+                "state": self.state.value,
+                "changed": self.changed,
+                "inputs": self.inputs,
+                "outcome": self.outcome,
+                "error": self.error,
+                "started_at": to_rfc3339(self.started_at),
+                "ended_at": None if self.ended_at is None else to_rfc3339(self.ended_at),
+            },
+            separators=(",", ":"),
+            ensure_ascii=False,
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> StepRecord:
+        """Read a record.
+
+        Raises:
+            RecordError: Not a record, or of a version this release does not know.
+        """
+        try:
+            raw = json.loads(text)
+            version = raw["version"]
+            if version != RECORD_VERSION:
+                raise RecordError(
+                    f"record of version {version!r}: this release reads {RECORD_VERSION}", hint="upgrade"
+                )
+            return cls(
+                run_id=raw["run_id"],
+                sequence=raw["sequence"],
+                step=raw["step"],
+                state=StepState(raw["state"]),
+                changed=raw["changed"],
+                inputs=raw["inputs"],
+                outcome=raw["outcome"],
+                error=raw["error"],
+                started_at=from_rfc3339(raw["started_at"]),
+                ended_at=None if raw["ended_at"] is None else from_rfc3339(raw["ended_at"]),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise RecordError(f"not a step record: {type(error).__name__} {error}") from error

@@ -1,0 +1,227 @@
+"""What the steps need of the outside, and no more: one small Protocol a system.
+
+The adapters implement these against the real systems, `tests/fakes.py` in memory; both run the same contract tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from ecr_widgets.model.authorization_token import AuthorizationToken
+from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.model.layer0 import ContainerLog, Deploy, Environment, Job, Service, Task
+from ecr_widgets.model.registry import Identity, Image, Repository
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One observation of long work."""
+
+    what: str
+    """What is being done: an image layer's id, `build`, a service's name."""
+    message: str
+    done: int | None = None
+    total: int | None = None
+    """In bytes or counts, whichever `unit` says; None where the end is not known."""
+    unit: str = ""
+
+
+ProgressSink = Callable[[Progress], None]
+
+
+def ignore_progress(_: Progress) -> None:
+    """The sink for callers who do not watch."""
+
+
+class Clock(Protocol):
+    """Time, passed in so that no test sleeps."""
+
+    def now(self) -> datetime:
+        """Aware UTC time."""
+        ...
+
+    def monotonic_s(self) -> float:
+        """Seconds on a clock that never goes back."""
+        ...
+
+    def sleep(self, duration_s: float) -> None:
+        """Wait."""
+        ...
+
+
+class Ecr(Protocol):
+    """ECR's control plane. Every call may raise RegistryUnavailable or AuthorizationError."""
+
+    def identity(self) -> Identity:
+        """Who the calls are made as."""
+        ...
+
+    def authorization_token(self) -> AuthorizationToken:
+        """A new token for the account's registry."""
+        ...
+
+    def find_repository(self, name: str) -> Repository | None:
+        """The repository, or None where there is none of that name."""
+        ...
+
+    def create_repository(
+        self, name: str, *, tags_immutable: bool, scan_on_push: bool
+    ) -> tuple[Repository, bool]:
+        """The repository, and whether this call made it (False: it stood already)."""
+        ...
+
+    def find_image(self, repository: str, reference: str) -> Image | None:
+        """The image that a tag or digest names, or None.
+
+        Raises:
+            RepositoryNotFound: There is no such repository.
+        """
+        ...
+
+
+class Registry(Protocol):
+    """A registry's data plane (OCI distribution)."""
+
+    def find_digest(self, image: ImageReference, token: AuthorizationToken) -> str | None:
+        """Digest of the manifest that the registry itself serves for the reference, or None.
+
+        Raises:
+            AuthorizationError: The token was refused or has expired.
+
+            RepositoryNotFound: There is no such repository.
+        """
+        ...
+
+
+class Engine(Protocol):
+    """A Docker Engine. Every call may raise EngineUnavailable."""
+
+    def version(self) -> str:
+        """The engine's own version."""
+        ...
+
+    def find_image_id(self, image: str) -> str | None:
+        """Id (config digest) of a local image by reference or id, or None."""
+        ...
+
+    def build(
+        self,
+        context: Path,
+        *,
+        dockerfile: str,
+        tags: Sequence[str],
+        build_args: Mapping[str, str],
+        progress: ProgressSink,
+    ) -> str:
+        """Build an image and give back its id.
+
+        Raises:
+            BuildError: The Dockerfile is missing or a step failed.
+        """
+        ...
+
+    def tag(self, source: str, target: ImageReference) -> None:
+        """Give a local image another name."""
+        ...
+
+    def push(self, image: ImageReference, token: AuthorizationToken, *, progress: ProgressSink) -> str:
+        """Push one tagged image and give back the digest that the engine says it pushed.
+
+        Raises:
+            AuthorizationError: The registry refused the token.
+
+            RepositoryNotFound: There is no such repository.
+
+            TagImmutable: The tag names another image and must not move.
+
+            PushError: The stream reported any other error, or no digest.
+        """
+        ...
+
+    def pull(self, image: ImageReference, token: AuthorizationToken, *, progress: ProgressSink) -> str:
+        """Pull one image and give back its id.
+
+        Raises:
+            ImageNotFound: The registry has no such image.
+
+            AuthorizationError: The registry refused the token.
+        """
+        ...
+
+    def pushed_digests(self, image: str) -> tuple[ImageReference, ...]:
+        """Digest references under which the registries know a local image."""
+        ...
+
+
+class Layer0(Protocol):
+    """Layer0's API. Every call may raise Layer0Unavailable or Layer0Error; changes may raise OutcomeUnknown."""
+
+    def version(self) -> str:
+        """The server's version."""
+        ...
+
+    def find_environment(self, name: str) -> Environment | None:
+        """The environment of exactly that name or id, or None."""
+        ...
+
+    def list_deploys(self, name: str) -> tuple[Deploy, ...]:
+        """All stored deploys of exactly that name, oldest first, without their Dockerruns."""
+        ...
+
+    def read_deploy(self, deploy_id: str) -> Deploy:
+        """One deploy with its Dockerrun.
+
+        Raises:
+            EntityNotFound: No such deploy.
+        """
+        ...
+
+    def create_deploy(self, name: str, dockerrun: bytes) -> Deploy:
+        """Store a Dockerrun under a name; never repeated by the adapter."""
+        ...
+
+    def find_service(self, environment_id: str, name: str) -> Service | None:
+        """The service of exactly that name in that environment, or None."""
+        ...
+
+    def read_service(self, service_id: str) -> Service:
+        """One service as it stands.
+
+        Raises:
+            EntityNotFound: No such service.
+        """
+        ...
+
+    def create_service(self, environment_id: str, name: str, deploy_id: str) -> Service:
+        """Create a service; never repeated by the adapter."""
+        ...
+
+    def update_service(self, service_id: str, deploy_id: str) -> Service:
+        """Move a service to a deploy."""
+        ...
+
+    def service_logs(self, service_id: str, *, tail: int) -> tuple[ContainerLog, ...]:
+        """Last log lines of the service's containers."""
+        ...
+
+    def create_task(
+        self, environment_id: str, name: str, deploy_id: str, overrides: Mapping[str, Mapping[str, str]]
+    ) -> str:
+        """Ask for a task and give back the job's id; overrides are env_vars by container name."""
+        ...
+
+    def read_job(self, job_id: str) -> Job:
+        """One job."""
+        ...
+
+    def read_task(self, task_id: str) -> Task:
+        """One task."""
+        ...
+
+    def task_logs(self, task_id: str, *, tail: int) -> tuple[ContainerLog, ...]:
+        """Last log lines of the task's containers."""
+        ...

@@ -1,0 +1,69 @@
+"""Records as outputs of a notebook's cells."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from IPython.display import display, update_display
+
+from ecr_widgets.channel import RunChannel
+from ecr_widgets.model.record import RECORD_MIME, StepRecord
+from ecr_widgets.ports import Progress
+from ecr_widgets.recording.render import to_html, to_text
+
+_SECONDS_BETWEEN_UPDATES = 0.25
+_SHOWN_AT_ONCE = 12
+"""Progress lines shown together, such as image layers; the ones seen last stay."""
+
+
+def bundle(record: StepRecord, observed: tuple[Progress, ...] = ()) -> dict[str, Any]:
+    """The record in the three forms that a saved run keeps."""
+    return {
+        # nbformat would indent an object and grow it by 40 %, so the record is one compact string.
+        RECORD_MIME: record.to_json(),
+        "text/html": to_html(record, observed),
+        "text/plain": to_text(record),
+    }
+
+
+class NotebookSink:
+    """Displays each record in the cell that asked for the step, and updates it in place.
+
+    Args:
+        channel: The engine that saves this run, which has an intent on disk before the step may act; None where the
+            notebook is run by hand or by an engine that does not know records.
+    """
+
+    def __init__(self, channel: RunChannel | None) -> None:
+        self._channel = channel
+
+    def open(self, record: StepRecord) -> _NotebookView:
+        """Show the intent and, under our engine, wait until it is on disk."""
+        display_id = f"ecrw-{record.run_id}-{record.sequence}"
+        if self._channel is not None:
+            self._channel.announce(record.to_json(), display_id, bundle(record))
+        display(bundle(record), raw=True, display_id=display_id)
+        return _NotebookView(record, display_id)
+
+
+class _NotebookView:
+    def __init__(self, record: StepRecord, display_id: str) -> None:
+        self._record = record
+        self._display_id = display_id
+        self._observed: dict[str, Progress] = {}
+        self._shown_at_s = time.monotonic()
+
+    def progress(self, observed: Progress) -> None:
+        self._observed.pop(observed.what, None)
+        self._observed[observed.what] = observed
+        now_s = time.monotonic()
+        if now_s - self._shown_at_s >= _SECONDS_BETWEEN_UPDATES:
+            self._shown_at_s = now_s
+            self._update(self._record, tuple(self._observed.values())[-_SHOWN_AT_ONCE:])
+
+    def close(self, record: StepRecord) -> None:
+        self._update(record)
+
+    def _update(self, record: StepRecord, observed: tuple[Progress, ...] = ()) -> None:
+        update_display(bundle(record, observed), raw=True, display_id=self._display_id)

@@ -1,0 +1,119 @@
+"""From intent to outcome: every step goes through `Recorder.perform`."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from enum import Enum
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from ecr_widgets.errors import EcrWidgetsError, OutcomeUnknown
+from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.model.record import JsonObject, StepRecord, StepState
+from ecr_widgets.model.times import to_rfc3339
+from ecr_widgets.ports import Clock, Progress, ProgressSink
+
+T = TypeVar("T")
+
+
+class StepView(Protocol):
+    """One step being shown."""
+
+    def progress(self, observed: Progress) -> None:
+        """Show how far it is; called often, from the step's own thread."""
+        ...
+
+    def close(self, record: StepRecord) -> None:
+        """Show the outcome in the intent's place."""
+        ...
+
+
+class RecordSink(Protocol):
+    """Where records go."""
+
+    def open(self, record: StepRecord) -> StepView:
+        """Show an intent. Where a run is recorded, it is on disk when this returns."""
+        ...
+
+
+class Recorder:
+    """Numbers a run's steps and keeps their records.
+
+    Args:
+        run_id: The run that the records belong to.
+
+        redact: Takes known secrets out of a text.
+    """
+
+    def __init__(
+        self, run_id: str, clock: Clock, sink: RecordSink, *, redact: Callable[[str], str] = lambda text: text
+    ) -> None:
+        self.run_id = run_id
+        self._clock = clock
+        self._sink = sink
+        self._redact = redact
+        self._records: list[StepRecord] = []
+        self._sequence = 0
+
+    @property
+    def records(self) -> tuple[StepRecord, ...]:
+        """Records of the steps that ended, oldest first."""
+        return tuple(self._records)
+
+    def perform(self, step: str, inputs: JsonObject, act: Callable[[ProgressSink], T]) -> T:
+        """Record the intent, act, record the outcome, and give back what the step gave.
+
+        What the step raises is recorded and raised again.
+        """
+        self._sequence += 1
+        record = StepRecord(
+            self.run_id, self._sequence, step, StepState.INTENDED, as_json(inputs), self._clock.now()
+        )
+        view = self._sink.open(record)
+        try:
+            outcome = act(view.progress)
+        except BaseException as error:
+            # An interrupt in the middle of a change leaves its outcome as unknown as a lost reply does.
+            unknown = isinstance(error, OutcomeUnknown) or not isinstance(error, Exception)
+            state = StepState.UNKNOWN if unknown else StepState.FAILED
+            self._end(view, record.ended_badly(state, self._describe(error), ended_at=self._clock.now()))
+            raise
+        told = as_json(outcome)
+        changed = bool(told.pop("changed", False))
+        self._end(view, record.succeeded(told, changed=changed, ended_at=self._clock.now()))
+        return outcome
+
+    def _end(self, view: StepView, record: StepRecord) -> None:
+        self._records.append(record)
+        view.close(record)
+
+    def _describe(self, error: BaseException) -> JsonObject:
+        described: dict[str, Any] = {"type": type(error).__name__, "message": self._redact(str(error))}
+        if isinstance(error, EcrWidgetsError) and error.hint:
+            described["hint"] = self._redact(error.hint)
+        for name in ("log", "reasons"):
+            lines = getattr(error, name, ())
+            if lines:
+                described[name] = [self._redact(str(line)) for line in lines[-20:]]
+        return described
+
+
+def as_json(value: Any) -> Any:
+    """The value as JSON holds it: dataclasses as objects, references and paths as text, times as RFC 3339."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, (type, ImageReference)):
+        return {f.name: as_json(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): as_json(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [as_json(item) for item in value]
+    if isinstance(value, datetime):
+        return to_rfc3339(value)
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, (ImageReference, Path)):
+        return str(value)
+    if isinstance(value, float):
+        return round(value, 3)
+    return value

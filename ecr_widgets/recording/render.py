@@ -1,0 +1,131 @@
+"""A record as people read it: HTML that any viewer shows, and plain text.
+
+Untrusted JupyterLab strips style sheets, ids, positions and handlers; inline styles and `<details>` survive, so that is
+all this uses. Colours are those of the theme or readable on light and dark; the state is always a word and a sign too.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+from ecr_widgets.model.record import StepRecord, StepState
+from ecr_widgets.model.times import to_rfc3339
+from ecr_widgets.ports import Progress
+
+_SIGNS = {
+    StepState.INTENDED: ("…", "#8a6d00"),
+    StepState.SUCCEEDED: ("✓", "#2e7d32"),
+    StepState.FAILED: ("✗", "#c62828"),
+    StepState.UNKNOWN: ("?", "#ad5a00"),
+}
+_UNCHANGED = ("=", "#546e7a")
+_MAX_VALUE_LENGTH = 2000
+
+
+def to_html(record: StepRecord, observed: tuple[Progress, ...] = ()) -> str:
+    """The record as one HTML fragment; everything that came from outside is escaped."""
+    sign, colour = _sign(record)
+    rows = "".join(_row(name, value) for name, value in _facts(record))
+    progress = "".join(_bar(one) for one in observed) if record.state is StepState.INTENDED else ""
+    return (
+        f'<div style="border-left:4px solid {colour};padding:4px 12px;margin:2px 0;line-height:1.5">'
+        f'<b><span style="color:{colour}">{sign}</span> {escape(record.step)}</b> '
+        f"<span>{escape(_verdict(record))}</span>"
+        f'{progress}<table style="border:0;margin:2px 0;text-align:left;font-size:90%">{rows}</table></div>'
+    )
+
+
+def to_text(record: StepRecord) -> str:
+    """The record as plain text; stable for equal records."""
+    sign, _ = _sign(record)
+    lines = [f"{sign} {record.step} {_verdict(record)}"]
+    lines += [f"  {name}: {visible(_short(value))}" for name, value in _facts(record)]
+    return "\n".join(lines)
+
+
+def progress_text(observed: Progress) -> str:
+    """One line on how far long work is."""
+    text = f"{visible(observed.what)}: {visible(observed.message)}"
+    if observed.total:
+        text += f" {_amount(observed.done or 0, observed.unit)} of {_amount(observed.total, observed.unit)}"
+    return text
+
+
+def visible(text: str) -> str:
+    """The text with control and direction characters shown as escapes, so that none of them acts."""
+    return "".join(c if c.isprintable() or c == "\n" else f"\\u{ord(c):04x}" for c in text)
+
+
+def _sign(record: StepRecord) -> tuple[str, str]:
+    if record.state is StepState.SUCCEEDED and not record.changed:
+        return _UNCHANGED
+    return _SIGNS[record.state]
+
+
+def _verdict(record: StepRecord) -> str:
+    if record.ended_at is None:
+        return f"started {to_rfc3339(record.started_at)}"
+    took = f"in {(record.ended_at - record.started_at).total_seconds():.1f} s"
+    if record.state is StepState.SUCCEEDED:
+        return f"succeeded {took}, " + (
+            "changed: true" if record.changed else "changed: false, it stood already"
+        )
+    if record.state is StepState.UNKNOWN:
+        return f"has an unknown outcome after {took[3:]}"
+    return f"failed {took}"
+
+
+def _facts(record: StepRecord) -> list[tuple[str, Any]]:
+    shown: dict[str, Any] = {name: value for name, value in record.inputs.items() if value is not None}
+    shown |= {name: value for name, value in record.outcome.items() if value is not None}
+    if record.error:
+        shown["error"] = record.error.get("message", "")
+        for name in ("reasons", "log"):
+            if record.error.get(name):
+                shown[name] = record.error[name]
+    return list(shown.items())
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        text = "\n".join(map(_short, value))
+    elif isinstance(value, dict):
+        text = ", ".join(f"{key}={_short(item)}" for key, item in value.items())
+    else:
+        text = str(value)
+    return text if len(text) <= _MAX_VALUE_LENGTH else text[:_MAX_VALUE_LENGTH] + "…"
+
+
+def _row(name: str, value: Any) -> str:
+    shown = escape(visible(_short(value)))
+    cell = f'<pre style="margin:0">{shown}</pre>' if "\n" in shown else f"<code>{shown}</code>"
+    label = escape(name.replace("_", " "))
+    return (
+        f'<tr style="background:none"><td style="text-align:left;padding:0 12px 0 0;vertical-align:top">{label}</td>'
+        f'<td style="text-align:left;padding:0">{cell}</td></tr>'
+    )
+
+
+def _bar(observed: Progress) -> str:
+    bar = ""
+    if observed.total:
+        share = min(100, 100 * (observed.done or 0) // observed.total)
+        bar = (
+            '<span style="display:inline-block;width:160px;height:8px;border:1px solid #888;margin-right:8px">'
+            f'<span style="display:block;width:{share}%;height:8px;background:#1976d2"></span></span>'
+        )
+    return f'<div style="font-size:90%">{bar}{escape(progress_text(observed))}</div>'
+
+
+def _amount(count: int, unit: str) -> str:
+    if unit != "bytes":
+        return f"{count} {unit}".rstrip()
+    size = float(count)
+    for name in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {name}" if name == "B" else f"{size:.1f} {name}"
+        size /= 1000
+    return f"{size:.2f} GB"

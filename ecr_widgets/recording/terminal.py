@@ -1,0 +1,83 @@
+"""Records for people at a terminal: progress bars while a step works, one line when it ended; all on stderr."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from ecr_widgets.model.record import StepRecord, StepState
+from ecr_widgets.ports import Progress
+from ecr_widgets.recording.render import progress_text, to_text, visible
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
+    from rich.progress import TaskID
+
+
+class QuietSink:
+    """Shows nothing; the recorder keeps the records."""
+
+    def open(self, record: StepRecord) -> QuietSink:
+        """Take note of nothing."""
+        return self
+
+    def progress(self, observed: Progress) -> None:
+        """Take note of nothing."""
+
+    def close(self, record: StepRecord) -> None:
+        """Take note of nothing."""
+
+
+class TerminalSink:
+    """Talks on stderr; bars only where that is a terminal."""
+
+    def open(self, record: StepRecord) -> _TerminalView:
+        """Say what starts."""
+        return _TerminalView(record, bars=sys.stderr.isatty())
+
+
+class _TerminalView:
+    def __init__(self, record: StepRecord, *, bars: bool) -> None:
+        self._bars: Bars | None = None
+        self._lines: dict[str, TaskID] = {}
+        if bars:
+            self._bars = make_bars()
+            self._bars.start()
+            self._lines[""] = self._bars.add_task(record.step, total=None)
+
+    def progress(self, observed: Progress) -> None:
+        if self._bars is None:
+            return
+        if observed.what not in self._lines:
+            self._lines[observed.what] = self._bars.add_task("", total=None)
+        self._bars.update(
+            self._lines[observed.what],
+            description=visible(f"{observed.what} {observed.message}")[:60]
+            if observed.total
+            else progress_text(observed),
+            completed=observed.done or 0,
+            total=observed.total,
+        )
+
+    def close(self, record: StepRecord) -> None:
+        if self._bars is not None:
+            self._bars.stop()
+        text = to_text(record)
+        click.echo(text if record.state is not StepState.SUCCEEDED else text.partition("\n")[0], err=True)
+
+
+def make_bars() -> Bars:
+    """Bars that vanish when their step ended."""
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
+
+    return Bars(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )

@@ -1,0 +1,102 @@
+"""Runbooks on disk: the shipped ones and anybody's own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ecr_widgets.errors import InputError
+from ecr_widgets.model.parameters import Parameter, declared_parameters
+
+
+@dataclass(frozen=True, slots=True)
+class Runbook:
+    """A notebook with parameters."""
+
+    name: str
+    path: Path
+    sha256: str
+    title: str
+    parameters: tuple[Parameter, ...]
+
+
+@cache
+def shipped_folder() -> Path:
+    """Folder of the shipped runbooks: inside an installed package, else at the top of the checkout."""
+    package = Path(__file__).parent
+    inside = package / "notebooks"
+    return inside if inside.is_dir() else package.parent / "notebooks"
+
+
+def list_runbooks() -> tuple[Runbook, ...]:
+    """The shipped runbooks by name."""
+    return tuple(read_runbook(path) for path in sorted(shipped_folder().glob("*.ipynb")))
+
+
+def find_runbook(name_or_path: str | Path) -> Runbook:
+    """A shipped runbook by its name, or any by its path.
+
+    Raises:
+        InputError: There is none, or it is no notebook.
+    """
+    path = Path(name_or_path)
+    if path.suffix != ".ipynb" and path.name == str(name_or_path):
+        path = shipped_folder() / f"{name_or_path}.ipynb"
+    if not path.is_file():
+        names = ", ".join(found.stem for found in sorted(shipped_folder().glob("*.ipynb")))
+        raise InputError(f"no runbook {str(name_or_path)!r}", hint=f"give a path, or one of: {names}")
+    return read_runbook(path)
+
+
+def read_runbook(path: Path) -> Runbook:
+    """Read what a runbook declares.
+
+    Raises:
+        InputError: Not a notebook, or its parameters cell cannot be read.
+    """
+    try:
+        content = path.read_bytes()
+        notebook = json.loads(content)
+        cells = notebook["cells"]
+        title = next(
+            (line.lstrip("# ") for line in _lines(cells, "markdown") if line.startswith("# ")), path.stem
+        )
+        tagged = [c for c in cells if "parameters" in c.get("metadata", {}).get("tags", ())]
+        declared = declared_parameters(_source(tagged[0])) if tagged else ()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(
+            f"{str(path)!r} is not a runbook: {error}", hint="a runbook is a notebook (.ipynb)"
+        ) from error
+    return Runbook(path.stem, path, hashlib.sha256(content).hexdigest(), title, declared)
+
+
+def copy_runbooks(folder: Path) -> Iterator[Path]:
+    """Copy the shipped runbooks and their files; files that are there already are left alone.
+
+    Returns:
+        The files written.
+    """
+    source = shipped_folder()
+    for path in sorted(source.rglob("*")):
+        target = folder / path.relative_to(source)
+        if path.is_file() and not target.exists() and ".ipynb_checkpoints" not in path.parts:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+            yield target
+
+
+def _lines(cells: list[dict[str, Any]], cell_type: str) -> list[str]:
+    return [line for c in cells if c["cell_type"] == cell_type for line in _source(c).splitlines()]
+
+
+def _source(cell: dict[str, Any]) -> str:
+    source = cell["source"]
+    return source if isinstance(source, str) else "".join(source)

@@ -1,0 +1,120 @@
+"""The sandbox's folder: its files by name, its lock, and how all of it goes away again."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from ecr_widgets.errors import SettingsError
+
+_FILES = ("state.json", "state.json.new", "journal.jsonl", "supervisor.log", "engine.log")
+_FOLDERS = ("engine", "ecr", "layer0")
+
+
+def default_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Where a sandbox lives unless told otherwise: below the XDG state folder."""
+    base = environ.get("XDG_STATE_HOME", "")
+    # The XDG specification has relative paths ignored.
+    state_home = Path(base) if base.startswith("/") else Path.home() / ".local" / "state"
+    return state_home / "ecr-widgets" / "sandbox"
+
+
+class SandboxFolder:
+    """One folder for one sandbox."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(os.path.abspath(path))  # noqa: PTH100  # symlinks stay as the user wrote them
+        self.state_file = self.path / "state.json"
+        self.journal_file = self.path / "journal.jsonl"
+        self.supervisor_log = self.path / "supervisor.log"
+        self.engine_log = self.path / "engine.log"
+        self.engine_data = self.path / "engine"
+        self.ecr = self.path / "ecr"
+        self.layer0 = self.path / "layer0"
+        self._lock_file = self.path / "lock"
+
+    def make(self) -> tuple[str, ...]:
+        """Make the folder where it is missing.
+
+        Returns:
+            The folders that were made, outermost first.
+
+        Raises:
+            SettingsError: It cannot be made, or holds things of others.
+        """
+        missing = []
+        for folder in (self.path, *self.path.parents):
+            if folder.exists():
+                break
+            missing.append(folder)
+        made = []
+        try:
+            for folder in reversed(missing):
+                folder.mkdir(mode=0o700)
+                made.append(str(folder))
+            foreign = {entry.name for entry in self.path.iterdir()} - {*_FILES, *_FOLDERS, self._lock_file.name}
+        except OSError as error:
+            raise SettingsError(
+                f"the sandbox's folder {self.path} cannot be used: {error.strerror}", hint="name another with --folder"
+            ) from error
+        if foreign:
+            raise SettingsError(
+                f"the folder {self.path} holds other things than a sandbox, such as {min(foreign)!r}",
+                hint="name an empty folder or a new one",
+            )
+        return tuple(made)
+
+    def lock(self) -> int | None:
+        """Take the folder's lock for as long as the descriptor stays open, None where another holds it."""
+        while True:
+            handle = os.open(self._lock_file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(handle)
+                return None
+            try:
+                if self._lock_file.stat().st_ino == os.fstat(handle).st_ino:
+                    return handle
+            except FileNotFoundError:
+                pass
+            # Its former holder removed the file between our open and our lock: that lock guards nothing.
+            os.close(handle)
+
+    def clear(self, made_folders: tuple[str, ...]) -> None:
+        """Remove all that a sandbox keeps here; only the holder of the lock may.
+
+        Args:
+            made_folders: Folders to remove as well where they are empty, outermost first.
+        """
+        for name in _FOLDERS:
+            remove_tree(self.path / name)
+        for name in (*_FILES, self._lock_file.name):
+            (self.path / name).unlink(missing_ok=True)
+        for folder in reversed(made_folders):
+            try:
+                Path(folder).rmdir()
+            except OSError:
+                break
+
+
+def remove_tree(path: Path, timeout_s: float = 5.0) -> None:
+    """Remove a folder with all below it, also while processes that are ending still write there."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            shutil.rmtree(path)
+        except FileNotFoundError:
+            if not path.exists():
+                return
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EBUSY) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return

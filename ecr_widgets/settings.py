@@ -1,0 +1,66 @@
+"""What to talk to, read once from the environment's standard variables and passed down as a value.
+
+The variables and their meaning are those of the AWS SDKs, Docker and Layer0's own `l0` command. AWS_* and DOCKER_*
+are read by boto3 and docker-py themselves, which know profiles, SSO and contexts better than we do.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from ecr_widgets.errors import SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class Layer0Settings:
+    """Where Layer0's API is and the token it takes; the token never shows in a repr."""
+
+    endpoint: str
+    authorization_token: str = field(repr=False)
+    skip_ssl_verify: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything the kit needs to know before it connects."""
+
+    layer0: Layer0Settings | None
+    runs: Path
+    """Folder where runs are saved."""
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
+        """Read the settings.
+
+        Raises:
+            SettingsError: A variable is there and cannot be used.
+        """
+        return cls(layer0=_layer0(environ), runs=Path(environ.get("ECR_WIDGETS_RUNS") or "runs"))
+
+
+def _layer0(environ: Mapping[str, str]) -> Layer0Settings | None:
+    endpoint = environ.get("LAYER0_API_ENDPOINT", "").strip()
+    token = environ.get("LAYER0_AUTH_TOKEN", "").strip()
+    if not endpoint:
+        return None
+    try:
+        parts = urlsplit(endpoint)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise SettingsError(
+            f"LAYER0_API_ENDPOINT {endpoint!r} is not an http or https address",
+            hint="take it from `l0-setup endpoint`",
+        )
+    if not token:
+        raise SettingsError(
+            "LAYER0_AUTH_TOKEN is not set, while LAYER0_API_ENDPOINT is",
+            hint="take it from `l0-setup endpoint`",
+        )
+    skip = environ.get("LAYER0_SKIP_SSL_VERIFY", "").lower() in ("1", "true")
+    return Layer0Settings(f"{parts.scheme}://{parts.netloc}", token, skip)

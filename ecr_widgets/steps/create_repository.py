@@ -1,0 +1,53 @@
+"""Make sure that a repository stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ecr_widgets.errors import RepositoryNotFound
+from ecr_widgets.model.image_reference import check_repository_name
+from ecr_widgets.ports import Ecr
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryOutcome:
+    """The repository as it stands after the step."""
+
+    repository: str
+    uri: str
+    tags_immutable: bool
+    scan_on_push: bool
+    changed: bool
+
+
+def create_repository(
+    ecr: Ecr, name: str, *, create: bool = True, tags_immutable: bool = False, scan_on_push: bool = True
+) -> RepositoryOutcome:
+    """Create the repository where it is missing; one that stands is left as it is, its settings included.
+
+    Args:
+        create: Whether it may be created; where not, a missing one is an error.
+
+        tags_immutable: For a new repository: whether its tags can be moved.
+
+        scan_on_push: For a new repository: whether ECR scans each push.
+
+    Raises:
+        InvalidReference: ECR would refuse the name.
+
+        RepositoryNotFound: It is missing and must not be created.
+    """
+    check_repository_name(name)
+    repository, created = ecr.find_repository(name), False
+    if repository is None:
+        if not create:
+            raise RepositoryNotFound(
+                f"repository {name!r} does not exist and creating it is switched off",
+                hint="check the name and the region, or allow creation",
+            )
+        repository, created = ecr.create_repository(
+            name, tags_immutable=tags_immutable, scan_on_push=scan_on_push
+        )
+    return RepositoryOutcome(
+        repository.name, repository.uri, repository.tags_immutable, repository.scan_on_push, created
+    )

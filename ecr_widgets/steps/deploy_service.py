@@ -1,0 +1,80 @@
+"""Bring a service to a deploy: create it where it is missing, else update it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ecr_widgets.errors import EntityNotFound
+from ecr_widgets.model.layer0 import Environment, Service, check_entity_name
+from ecr_widgets.ports import Layer0
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceOutcome:
+    """The service and the deploy that it was brought to."""
+
+    service_id: str
+    service: str
+    environment_id: str
+    environment: str
+    deploy_id: str
+    previous_deploy_id: str | None
+    changed: bool
+
+
+def find_environment(layer0: Layer0, name: str) -> Environment:
+    """The environment of that name.
+
+    Raises:
+        EntityNotFound: There is none.
+    """
+    environment = layer0.find_environment(name)
+    if environment is None:
+        raise EntityNotFound(
+            f"environment {name!r} does not exist in this Layer0",
+            status=404,
+            hint="list them with `l0 environment list`, or create it first",
+        )
+    return environment
+
+
+def find_service(layer0: Layer0, environment: str, name: str) -> tuple[Environment, Service | None]:
+    """The environment, and the service in it or None: what decides whether creating or updating is due.
+
+    Raises:
+        EntityNotFound: The environment does not exist.
+    """
+    check_entity_name(name, kind="service")
+    found = find_environment(layer0, environment)
+    return found, layer0.find_service(found.environment_id, name)
+
+
+def create_service(layer0: Layer0, environment: Environment, name: str, deploy_id: str) -> ServiceOutcome:
+    """Create a service that runs the deploy; ask `find_service` first."""
+    service = layer0.create_service(environment.environment_id, name, deploy_id)
+    return _outcome(service, environment, deploy_id, previous=None, changed=True)
+
+
+def update_service(
+    layer0: Layer0, environment: Environment, service: Service, deploy_id: str
+) -> ServiceOutcome:
+    """Move the service to the deploy; one that stands on it is left alone."""
+    previous = service.primary.deploy_id if service.primary else None
+    if previous == deploy_id:
+        return _outcome(service, environment, deploy_id, previous=previous, changed=False)
+    layer0.update_service(service.service_id, deploy_id)
+    return _outcome(service, environment, deploy_id, previous=previous, changed=True)
+
+
+def _outcome(
+    service: Service, environment: Environment, deploy_id: str, *, previous: str | None, changed: bool
+) -> ServiceOutcome:
+    return ServiceOutcome(
+        service.service_id,
+        service.name,
+        environment.environment_id,
+        environment.name,
+        deploy_id,
+        previous,
+        changed,
+    )

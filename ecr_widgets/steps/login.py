@@ -1,0 +1,75 @@
+"""Log in to the account's registry, and keep one token for as long as it is good."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from ecr_widgets.errors import AuthorizationError
+from ecr_widgets.model.authorization_token import AuthorizationToken
+from ecr_widgets.ports import Clock, Ecr
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class LoginOutcome:
+    """Where the token lets in, as whom and until when; the token itself is not part of it."""
+
+    registry: str
+    user: str
+    account: str
+    identity: str
+    expires_at: datetime
+    changed: bool = False
+
+
+class RegistrySession:
+    """The one holder of the authorization token; asks for a new one when half of its life is over."""
+
+    def __init__(self, ecr: Ecr, clock: Clock, *, on_secret: Callable[[str], None] = lambda _: None) -> None:
+        self._ecr = ecr
+        self._clock = clock
+        self._on_secret = on_secret
+        self._token: AuthorizationToken | None = None
+
+    def token(self) -> AuthorizationToken:
+        """The token in hand where it is fresh, else a new one."""
+        if self._token is None or not self._token.is_fresh_at(self._clock.now()):
+            return self.renew()
+        return self._token
+
+    def renew(self) -> AuthorizationToken:
+        """Ask for a new token, whatever the clock says of the old one."""
+        token = self._ecr.authorization_token()
+        # Known as a secret before anything can print it.
+        self._on_secret(token.password)
+        self._token = token
+        return token
+
+    def use(self, call: Callable[[AuthorizationToken], T]) -> T:
+        """Make a call with the token, and once more with a new one where the registry refused it.
+
+        The registry's word decides, not the clock: a token that looks valid may be refused, and one renewal is the most.
+        """
+        try:
+            return call(self.token())
+        except AuthorizationError:
+            return call(self.renew())
+
+
+def login(ecr: Ecr, session: RegistrySession) -> LoginOutcome:
+    """Get an authorization token for the account's registry and say whose it is.
+
+    Raises:
+        AuthorizationError: No identity, or it may not ask for a token.
+
+        RegistryUnavailable: AWS does not answer.
+
+    Source: Amazon ECR API, GetAuthorizationToken; AWS STS API, GetCallerIdentity.
+    """
+    identity = ecr.identity()
+    token = session.token()
+    return LoginOutcome(token.registry, token.user, identity.account, identity.arn, token.expires_at)

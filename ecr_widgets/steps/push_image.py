@@ -1,0 +1,82 @@
+"""Push a local image to the registry and pin what the registry then serves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ecr_widgets.errors import ImageNotFound, PushError, TagImmutable
+from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.ports import Engine, ProgressSink, Registry, ignore_progress
+from ecr_widgets.steps.login import RegistrySession
+
+
+@dataclass(frozen=True, slots=True)
+class PushOutcome:
+    """The image in the registry; `image` names it by digest."""
+
+    image: ImageReference
+    digest: str
+    tag: str
+    changed: bool
+
+
+def push_image(
+    engine: Engine,
+    registry: Registry,
+    session: RegistrySession,
+    source: str,
+    target: ImageReference,
+    *,
+    progress: ProgressSink = ignore_progress,
+) -> PushOutcome:
+    """Tag the local image and push it; where the registry serves just that image under the tag, nothing is sent.
+
+    The digest is the registry's own word: what the engine claims is compared with what the registry serves.
+
+    Args:
+        source: Local image, by name or id.
+
+        target: Tagged reference in the registry.
+
+    Raises:
+        ImageNotFound: No such local image.
+
+        RepositoryNotFound: The repository does not exist.
+
+        TagImmutable: The tag names another image and must not move.
+
+        AuthorizationError: The token was refused, and so was a new one.
+
+        PushError: The engine reported a failure, or engine and registry disagree.
+
+    Source: Docker Engine API, ImagePush; OCI distribution specification, "Pushing manifests".
+    """
+    if target.tag is None:
+        raise PushError(f"{target} has no tag, and a push needs one", hint="add a tag, such as a version")
+    image_id = engine.find_image_id(source)
+    if image_id is None:
+        raise ImageNotFound(f"no local image {source!r} on the engine", hint="build or pull it first")
+    standing = session.use(lambda token: registry.find_digest(target, token))
+    known = {
+        reference.digest for reference in engine.pushed_digests(image_id) if reference.name == target.name
+    }
+    if standing is not None and standing in known:
+        return PushOutcome(target.with_digest(standing), standing, target.tag, changed=False)
+    engine.tag(source, target)
+    try:
+        claimed = session.use(lambda token: engine.push(target, token, progress=progress))
+    except TagImmutable as error:
+        raise TagImmutable(
+            f"tag {target.tag!r} of {target.name} names {standing or error.standing} and cannot be moved"
+            f" to the local image {image_id}: the repository's tags are immutable",
+            standing=standing or error.standing,
+            wanted=image_id,
+            hint="push under a new tag",
+        ) from error
+    served = session.use(lambda token: registry.find_digest(target, token))
+    if served != claimed:
+        raise PushError(
+            f"pushed {claimed} as {target}, but the registry serves {served or 'nothing'} under that tag",
+            hint="somebody may have pushed the same tag meanwhile: look at the repository, then push again",
+        )
+    return PushOutcome(target.with_digest(claimed), claimed, target.tag, changed=served != standing)

@@ -1,0 +1,73 @@
+"""The post-condition of a release: what runs is what was pushed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ecr_widgets.errors import VerifyError
+from ecr_widgets.model.dockerrun import Dockerrun
+from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.ports import Layer0, Registry
+from ecr_widgets.steps.login import RegistrySession
+from ecr_widgets.steps.wait import describe
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyOutcome:
+    """What was found, each by its own source: the registry's digest and the running deploy's."""
+
+    service_id: str
+    deploy_id: str
+    image: ImageReference
+    registry_digest: str
+    running_digest: str
+    running_count: int
+    changed: bool = False
+
+
+def verify_service(
+    layer0: Layer0,
+    registry: Registry,
+    session: RegistrySession,
+    service_id: str,
+    *,
+    image: ImageReference,
+    container: str | None = None,
+) -> VerifyOutcome:
+    """Check that all running copies of the service run the image, by digest, and that the registry serves it.
+
+    Layer0 tells no container's digest, so it is read from the Dockerrun of the one deployment that runs: a reference by
+    digest cannot mean anything else.
+
+    Raises:
+        VerifyError: Anything else runs; the message names both.
+    """
+    if image.digest is None:
+        raise VerifyError(
+            f"{image} names no digest, so nothing can be proven of it", hint="pin the image by digest"
+        )
+    service = layer0.read_service(service_id)
+    primary = service.primary
+    others = [d for d in service.deployments if d is not primary and d.running_count]
+    if primary is None or primary.running_count < 1 or others:
+        raise VerifyError(f"service {service.name!r} does not run one deployment only: {describe(service)}")
+    document = layer0.read_deploy(primary.deploy_id).dockerrun
+    running = [
+        ImageReference.parse(c.image)
+        for c in (Dockerrun.parse(document).containers if document else ())
+        if container is None or c.name == container
+    ]
+    match = next((r for r in running if (r.name, r.digest) == (image.name, image.digest)), None)
+    if match is None:
+        raise VerifyError(
+            f"service {service.name!r} runs {', '.join(map(str, running)) or 'no such container'}, not {image}",
+            hint="deploy the image, or find out who deployed another",
+        )
+    served = session.use(lambda token: registry.find_digest(image, token))
+    if served != image.digest:
+        raise VerifyError(
+            f"the registry serves {served or 'nothing'} for {image}", hint="push the image again"
+        )
+    return VerifyOutcome(
+        service_id, primary.deploy_id, image, served, match.digest or "", primary.running_count
+    )

@@ -1,0 +1,141 @@
+"""Wait for Layer0 to reach what was asked, end with a reason when it cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ecr_widgets.errors import DeploymentFailed, WaitTimeout
+from ecr_widgets.model.layer0 import ContainerLog, Service
+from ecr_widgets.ports import Clock, Layer0, Progress, ProgressSink, ignore_progress
+
+GOOD_CHECKS = 3
+"""Good checks in a row that make a service stable; a bad one starts the count anew."""
+CRASHES_UNTIL_FAILED = 3
+"""Stopped containers of the wanted deployment after which waiting on makes no sense."""
+FIRST_PAUSE_S, LONGEST_PAUSE_S, PAUSE_FACTOR = 0.1, 5.0, 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class WaitOutcome:
+    """The service when it was found stable."""
+
+    service_id: str
+    service: str
+    deploy_id: str
+    desired_count: int
+    running_count: int
+    checks: int
+    waited_s: float
+    changed: bool = False
+
+
+def wait_for_service(
+    layer0: Layer0,
+    clock: Clock,
+    service_id: str,
+    *,
+    deploy_id: str,
+    timeout_s: float = 600.0,
+    good_checks: int = GOOD_CHECKS,
+    progress: ProgressSink = ignore_progress,
+) -> WaitOutcome:
+    """Wait until the service runs the deploy, all of its copies and nothing else, in consecutive checks.
+
+    Args:
+        timeout_s: Longest wait, in seconds.
+
+        good_checks: Good checks in a row that count as stable.
+
+    Raises:
+        DeploymentFailed: Containers of the deploy stop again and again; `reasons` and the last log lines say why.
+
+        WaitTimeout: The deadline came first.
+    """
+    started_s = clock.monotonic_s()
+    crashes_before: int | None = None
+    good = checks = 0
+    for pause_s in _pauses():
+        service = layer0.read_service(service_id)
+        checks += 1
+        waited_s = clock.monotonic_s() - started_s
+        if _is_stable(service, deploy_id):
+            good += 1
+        else:
+            good = 0
+        progress(Progress(service.name, describe(service), good, good_checks, "good checks"))
+        if good >= good_checks:
+            return WaitOutcome(
+                service_id,
+                service.name,
+                deploy_id,
+                service.desired_count,
+                service.running_count,
+                checks,
+                waited_s,
+            )
+        crashes = _stopped_reasons(service, deploy_id)
+        # Containers that stopped before this wait began may be of an older trouble that is over.
+        crashes_before = len(crashes) if crashes_before is None else crashes_before
+        if len(crashes) - crashes_before >= CRASHES_UNTIL_FAILED or (crashes and _cannot_start(crashes[-1])):
+            raise DeploymentFailed(
+                f"service {service.name!r} cannot run deploy {deploy_id}: {crashes[-1]}",
+                reasons=(*crashes, *_last_lines(layer0.service_logs(service_id, tail=20))),
+                hint="look at the reasons and log lines, mend the image or the Dockerrun, then deploy again",
+            )
+        if waited_s >= timeout_s:
+            reasons = "; ".join((*crashes[-2:], *_last_lines(layer0.service_logs(service_id, tail=5))))
+            raise WaitTimeout(
+                f"service {service.name!r} is not stable on deploy {deploy_id} after {waited_s:.0f} s:"
+                f" {describe(service)}" + (f"; {reasons}" if reasons else ""),
+                waited_s=waited_s,
+                last_seen=describe(service),
+                hint="look at the service's logs, or wait longer",
+            )
+        # While checks are good they follow each other quickly; a long pause suits only a slow start.
+        clock.sleep(FIRST_PAUSE_S if good else min(pause_s, max(timeout_s - waited_s, FIRST_PAUSE_S)))
+    raise AssertionError  # the pauses never end
+
+
+def describe(service: Service) -> str:
+    """One line for people: counts and deployments."""
+    deployments = ", ".join(
+        f"{d.deploy_id} {d.running_count}/{d.desired_count} {d.status.lower()}" for d in service.deployments
+    )
+    pending = f" ({service.pending_count} pending)" if service.pending_count else ""
+    return (
+        f"{service.running_count}/{service.desired_count} running{pending}: {deployments or 'no deployment'}"
+    )
+
+
+def _is_stable(service: Service, deploy_id: str) -> bool:
+    primary = service.primary
+    return (
+        primary is not None
+        and primary.deploy_id == deploy_id
+        and primary.running_count == primary.desired_count == service.desired_count
+        and service.pending_count == 0
+        and all(d.running_count == 0 for d in service.deployments if d is not primary)
+    )
+
+
+def _stopped_reasons(service: Service, deploy_id: str) -> tuple[str, ...]:
+    return tuple(
+        reason for d in service.deployments if d.deploy_id == deploy_id for reason in d.stopped_reasons
+    )
+
+
+def _cannot_start(reason: str) -> bool:
+    # ECS words for what no retry mends.
+    return "CannotPullContainerError" in reason or "ResourceInitializationError" in reason
+
+
+def _last_lines(logs: tuple[ContainerLog, ...]) -> tuple[str, ...]:
+    return tuple(f"{log.name}: {line}" for log in logs for line in log.lines[-5:])
+
+
+def _pauses() -> Iterator[float]:
+    pause_s = FIRST_PAUSE_S
+    while True:
+        yield pause_s
+        pause_s = min(pause_s * PAUSE_FACTOR, LONGEST_PAUSE_S)

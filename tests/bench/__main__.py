@@ -1,0 +1,197 @@
+"""`make bench`: what the kit takes, side by side with what people use today.
+
+Both sides of a row run in turn, A B A B, in one go on one machine; `ratio` is the median of the pairwise ratios, so that
+a machine that slows down in between slows both. Writes `build/bench.json` and prints a table.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+BIN = Path(sys.executable).parent
+EMPTY_RUNBOOK = {
+    "cells": [
+        {
+            "cell_type": "code",
+            "id": "parameters",
+            "metadata": {"tags": ["parameters"]},
+            "execution_count": None,
+            "outputs": [],
+            "source": "reason: str = ''  # why",
+        }
+    ],
+    "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+    "nbformat": 4,
+    "nbformat_minor": 5,
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One comparison; `ours` and `other` are medians in `unit`."""
+
+    name: str
+    ours: float
+    other: float
+    other_name: str
+    unit: str
+    ratio: float
+    aim: float
+    runs: int
+
+
+def compare(
+    name: str,
+    ours: Callable[[int], None],
+    other: Callable[[int], None],
+    *,
+    other_name: str,
+    aim: float,
+    runs: int,
+    warm_up: bool = True,
+) -> Row:
+    """Time both in turn; each gets the number of its run."""
+    pairs = []
+    for number in range(-1 if warm_up else 0, runs):
+        pair = (_seconds(ours, number), _seconds(other, number))
+        if number >= 0:
+            pairs.append(pair)
+            print(f"  {name} {number + 1}/{runs}: {pair[0]:.2f} s against {pair[1]:.2f} s", file=sys.stderr)
+    return Row(
+        name,
+        round(statistics.median(a for a, _ in pairs), 3),
+        round(statistics.median(b for _, b in pairs), 3),
+        other_name,
+        "s",
+        round(statistics.median(a / b for a, b in pairs), 3),
+        aim,
+        runs,
+    )
+
+
+def _seconds(call: Callable[[int], None], number: int) -> float:
+    started_s = time.perf_counter()
+    call(number)
+    return time.perf_counter() - started_s
+
+
+def _run(*words: str | Path, environ: dict[str, str] | None = None, cwd: Path | None = None) -> None:
+    done = subprocess.run(words, env=environ, cwd=cwd, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(
+            f"{words[0]} ended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
+        )
+
+
+def import_row(runs: int) -> Row:
+    """`import ecr_widgets` against importing what it stands on, in fresh interpreters."""
+    return compare(
+        "import",
+        lambda _: _run(sys.executable, "-c", "import ecr_widgets"),
+        lambda _: _run(sys.executable, "-c", "import boto3, docker, pandas, ipywidgets"),
+        other_name="import boto3, docker, pandas, ipywidgets",
+        aim=0.1,
+        runs=runs,
+    )
+
+
+def startup_row(runs: int, folder: Path) -> Row:
+    """An empty runbook through both commands."""
+    book = folder / "empty.ipynb"
+    book.write_text(json.dumps(EMPTY_RUNBOOK))
+    return compare(
+        "startup",
+        lambda _: _run(BIN / "ecr-widgets", "run", book, "--runs", folder / "runs"),
+        lambda _: _run(BIN / "papermill", book, folder / "out.ipynb"),
+        other_name="papermill command",
+        aim=0.35,
+        runs=runs,
+    )
+
+
+def walkthrough_rows(runs: int, folder: Path) -> list[Row]:
+    """The release runbook against a script of `aws`, `docker` and `curl`, on one sandbox."""
+    from ecr_widgets.sandbox import Sandbox
+
+    with Sandbox(folder / "sandbox") as sandbox:
+        environ = sandbox.environ(dict(os.environ))
+        environ |= {"PATH": f"{BIN}:{environ['PATH']}", "DOCKER_CONFIG": str(folder / "docker-config")}
+
+        def context(name: str) -> Path:
+            made = folder / name
+            if not made.exists():
+                shutil.copytree(ROOT / "notebooks" / "wait", made)
+                dockerfile = made / "Dockerfile.wait"
+                # A line of its own makes an image of its own: nothing of another run's can be reused.
+                dockerfile.write_text(dockerfile.read_text() + f"\nLABEL bench={name}\n")
+            return made
+
+        def ours(name: str) -> None:
+            where = context(f"ours-{name}")
+            given = {
+                "repository": f"ours-{name}",
+                "context": str(where),
+                "local_name": f"bench/ours-{name}",
+                "dockerrun": str(where / "timeout.dockerrun.aws.json"),
+                "deploy": f"ours-{name}",
+                "service": f"ours-{name}",
+            }
+            words = [word for pair in given.items() for word in ("-p", *pair)]
+            _run(BIN / "ecr-widgets", "run", "release", "--runs", folder / "runs", *words, environ=environ)
+
+        def script(name: str) -> None:
+            where = context(f"script-{name}")
+            name = f"script-{name}"
+            _run("bash", HERE / "walkthrough.sh", where, name, f"bench/{name}", name, name, environ=environ)
+
+        other_name = "script of aws, docker and curl"
+        cold = compare(
+            "walkthrough from nothing",
+            lambda n: ours(f"cold{n + 1}"),
+            lambda n: script(f"cold{n + 1}"),
+            other_name=other_name,
+            aim=1.0,
+            runs=runs,
+        )
+        warm = compare(
+            "walkthrough",
+            lambda _: ours("warm"),
+            lambda _: script("warm"),
+            other_name=other_name,
+            aim=1.0,
+            runs=runs,
+        )
+        return [warm, cold]
+
+
+def main() -> None:
+    """Measure, write, print."""
+    runs = int(os.environ.get("BENCH_RUNS", "5"))
+    with tempfile.TemporaryDirectory(prefix="ecrw-") as made:
+        folder = Path(made)
+        rows = [import_row(2 * runs), startup_row(runs, folder), *walkthrough_rows(runs, folder)]
+    build = ROOT / "build"
+    build.mkdir(exist_ok=True)
+    (build / "bench.json").write_text(json.dumps({"rows": [asdict(row) for row in rows]}, indent=1) + "\n")
+    print(f"{'row':<26}{'ours':>9}{'other':>9}{'ratio':>8}{'aim':>7}  other")
+    for row in rows:
+        print(
+            f"{row.name:<26}{row.ours:>7.2f} {row.unit}{row.other:>7.2f} {row.unit}{row.ratio:>8.2f}{row.aim:>7.2f}"
+            f"  {row.other_name}"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""Records as people read them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ecr_widgets.model.record import StepRecord, StepState
+from ecr_widgets.ports import Progress
+from ecr_widgets.recording.render import progress_text, to_html, to_text
+
+STARTED = datetime(2026, 11, 23, 12, tzinfo=UTC)
+INTENDED = StepRecord("run-1", 1, "push_image", StepState.INTENDED, {"tag": "1"}, STARTED)
+PUSHED = INTENDED.succeeded({"digest": "sha256:ab"}, changed=True, ended_at=STARTED + timedelta(seconds=2))
+
+
+def test_plain_text_tells_step_state_and_values() -> None:
+    """The text form names the step, whether anything changed, inputs and outcome."""
+    assert to_text(PUSHED) == "✓ push_image succeeded in 2.0 s, changed: true\n  tag: 1\n  digest: sha256:ab"
+
+
+def test_an_unchanged_step_says_so() -> None:
+    """A step that found the wanted state says that it stood already."""
+    assert "changed: false, it stood already" in to_text(replace(PUSHED, changed=False))
+
+
+def test_a_failed_step_shows_its_error_and_log() -> None:
+    """Error message and log lines are part of both forms."""
+    failed = INTENDED.ended_badly(StepState.FAILED, {"message": "boom", "log": ["a", "b"]}, ended_at=STARTED)
+    for form in (to_text(failed), to_html(failed)):
+        assert "boom" in form
+        assert "a\nb" in form
+
+
+@pytest.mark.parametrize(
+    "hostile", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "</code><svg onload=alert(1)>"]
+)
+def test_html_escapes_everything_from_outside(hostile: str) -> None:
+    """No value can open a tag or leave an attribute."""
+    record = replace(PUSHED, step=hostile, inputs={hostile: hostile}, outcome={"x": [hostile]})
+    html = to_html(record, (Progress(hostile, hostile),))
+    assert hostile not in html
+    assert "<script" not in html
+    assert "<img" not in html
+    assert "<svg" not in html
+
+
+def test_control_and_direction_characters_are_shown_not_sent() -> None:
+    """Terminal escapes and bidi marks appear as escapes."""
+    shown = to_text(replace(PUSHED, inputs={"tag": "a\x1b[31mb\u202ec"}))
+    assert "\x1b" not in shown
+    assert "\u202e" not in shown
+    assert "\\u001b[31mb\\u202ec" in shown
+
+
+def test_html_needs_no_style_sheet() -> None:
+    """Only what untrusted JupyterLab keeps is used: no style element, class, id or handler."""
+    html = to_html(INTENDED, (Progress("layer", "pushing", 5, 10, "bytes"),))
+    assert not any(banned in html for banned in ("<style", "class=", " id=", "position:", "<script"))
+
+
+def test_progress_is_told_in_human_units() -> None:
+    """Bytes are told in decimal units."""
+    assert progress_text(Progress("1a2b", "pushing", 1_500_000, 3_000_000_000, "bytes")) == (
+        "1a2b: pushing 1.5 MB of 3.00 GB"
+    )
