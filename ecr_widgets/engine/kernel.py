@@ -53,7 +53,8 @@ class Kernel:
             ],
             env={**environ, **own, "PYDEVD_DISABLE_FILE_VALIDATION": "1"},
             cwd=cwd,
-            stdin=subprocess.DEVNULL,
+            # Closes when this process ends, however that happens: the kernel's guard waits for it.
+            stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
@@ -121,6 +122,8 @@ class Kernel:
             # The group may outlive its leader: a cell's own child processes.
             self._signal(signal.SIGKILL)
             self._process.wait()
+            if self._process.stdin is not None:
+                self._process.stdin.close()
             if self._client is not None:
                 self._client.stop_channels()
             shutil.rmtree(self.folder, ignore_errors=True)

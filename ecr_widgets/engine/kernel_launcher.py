@@ -1,29 +1,36 @@
-"""What the engine starts as its kernel: ipykernel that dies with its parent.
+"""What the engine starts as its kernel: ipykernel, with a guard beside it that ends all of it when the engine dies.
 
-Run as `python -m ecr_widgets.engine.kernel_launcher -f CONNECTION_FILE`. Imports as little as possible before ipykernel.
+Run as `python -m ecr_widgets.engine.kernel_launcher -f CONNECTION_FILE` in a session of its own, with a pipe as standard
+input whose other end only the engine holds. However the engine ends, the pipe then closes, and the guard kills the whole
+process group: the kernel and whatever its cells started. Imports as little as possible before ipykernel.
 """
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import sys
 
-_PR_SET_PDEATHSIG = 1
-
 
 def main() -> None:
-    """Tie this process to its parent's life, then become the kernel."""
-    parent = int(sys.argv.pop())
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    # The parent may have died before the tie was made.
-    if os.getppid() != parent:
-        sys.exit(1)
+    """Leave the guard behind, then become the kernel."""
+    if os.fork() == 0:
+        _guard()
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
     from ipykernel.kernelapp import IPKernelApp
 
     # History would keep what cells hold in a file outside the run.
     IPKernelApp.launch_instance(argv=[*sys.argv[1:], "--HistoryManager.hist_file=:memory:"])
+
+
+def _guard() -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    while os.read(0, 1):
+        pass
+    os.killpg(0, signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -73,14 +73,18 @@ class Dockerrun:
         if key is None or containers is None:
             raise InvalidDockerrun("no containerDefinitions", hint="list at least one container")
         if not isinstance(containers, list) or not containers:
-            raise InvalidDockerrun("not a list of containers", pointer=f"/{key}", hint="list at least one container")
+            raise InvalidDockerrun(
+                "not a list of containers", pointer=f"/{key}", hint="list at least one container"
+            )
         names: dict[str, str] = {}
         for number, container in enumerate(containers):
             at = f"/{key}/{number}"
             name = _check_container(container, at)
             if name in names:
                 raise InvalidDockerrun(
-                    f"container name {name!r} stands at {names[name]} already", pointer=f"{at}/name", hint="rename one"
+                    f"container name {name!r} stands at {names[name]} already",
+                    pointer=f"{at}/name",
+                    hint="rename one",
                 )
             names[name] = at
         return cls(document)
@@ -99,12 +103,16 @@ class Dockerrun:
         names = [each.name for each in self.containers]
         if container is None and len(names) > 1:
             raise InvalidDockerrun(
-                f"several containers: {', '.join(names)}", pointer="/containerDefinitions", hint="name the one to set"
+                f"several containers: {', '.join(names)}",
+                pointer="/containerDefinitions",
+                hint="name the one to set",
             )
         wanted = names[0] if container is None else container
         if wanted not in names:
             raise InvalidDockerrun(
-                f"no container {wanted!r}", pointer="/containerDefinitions", hint=f"it has: {', '.join(names)}"
+                f"no container {wanted!r}",
+                pointer="/containerDefinitions",
+                hint=f"it has: {', '.join(names)}",
             )
         changed = copy.deepcopy(dict(self.document))
         for raw in Dockerrun(changed)._raw():
@@ -142,7 +150,9 @@ class Dockerrun:
 
 def _load(content: bytes) -> dict[str, Any]:
     if content.startswith(b"\xef\xbb\xbf"):
-        raise InvalidDockerrun("it begins with a byte-order mark, which Layer0 refuses", hint="save it as plain UTF-8")
+        raise InvalidDockerrun(
+            "it begins with a byte-order mark, which Layer0 refuses", hint="save it as plain UTF-8"
+        )
     if len(content) > MAX_SIZE_BYTES:
         raise InvalidDockerrun(f"larger than {MAX_SIZE_BYTES} bytes", hint="ECS takes no more")
     try:
@@ -150,7 +160,9 @@ def _load(content: bytes) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise InvalidDockerrun(f"not UTF-8 at byte {error.start}", hint="save it as UTF-8") from error
     except json.JSONDecodeError as error:
-        raise InvalidDockerrun(f"not JSON: {error.msg} in line {error.lineno}, column {error.colno}") from error
+        raise InvalidDockerrun(
+            f"not JSON: {error.msg} in line {error.lineno}, column {error.colno}"
+        ) from error
     except RecursionError as error:
         raise InvalidDockerrun("nested too deeply") from error
     except ValueError as error:
@@ -275,5 +287,11 @@ def _json_type(value: Any) -> str:
         return "nothing"
     if isinstance(value, bool):
         return "true or false"
-    names: Mapping[type, str] = {str: "text", int: "a number", float: "a number", list: "a list", dict: "an object"}
+    names: Mapping[type, str] = {
+        str: "text",
+        int: "a number",
+        float: "a number",
+        list: "a list",
+        dict: "an object",
+    }
     return names.get(type(value), type(value).__name__)

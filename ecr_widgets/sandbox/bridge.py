@@ -93,7 +93,9 @@ def unused_network(taken: Iterable[ipaddress.IPv4Network], *, start: int) -> ipa
         network = ipaddress.IPv4Network(((10 << 24) + (1 << 23) + ((start + step) % 0x8000 << 8), 24))
         if not any(network.overlaps(other) for other in taken):
             return network
-    raise EngineError("no private network is free for the sandbox's bridge", hint="remove routes below 10.128.0.0/9")
+    raise EngineError(
+        "no private network is free for the sandbox's bridge", hint="remove routes below 10.128.0.0/9"
+    )
 
 
 def _ip(*words: str) -> None:

@@ -74,10 +74,14 @@ class EngineApi:
         status, content = self._call("POST", f"/images/create?{query}")
         self._check_events(self._checked(status, content))
 
-    def image_references(self) -> dict[str, str]:
-        """List the engine's tagged images: reference to image id."""
-        images = json.loads(self._checked(*self._call("GET", "/images/json")))
-        return {reference: image["Id"] for image in images for reference in image.get("RepoTags") or ()}
+    def image_references(self) -> list[tuple[str, str]]:
+        """List what names the engine's images, by tag and by digest, each with the image's id."""
+        images = json.loads(self._checked(*self._call("GET", "/images/json?digests=1")))
+        return [
+            (reference, image["Id"])
+            for image in images
+            for reference in [*(image.get("RepoTags") or ()), *(image.get("RepoDigests") or ())]
+        ]
 
     def remove_image(self, reference: str) -> None:
         """Take a name off an image, and remove the image with its last one; one in use stays."""
@@ -138,7 +142,9 @@ class EngineApi:
 
     def _checked(self, status: int, content: bytes) -> bytes:
         if status >= 400:
-            raise EngineError(f"the engine at {self.docker_host} refused: {_message(content)} (HTTP {status})")
+            raise EngineError(
+                f"the engine at {self.docker_host} refused: {_message(content)} (HTTP {status})"
+            )
         return content
 
     def _check_events(self, content: bytes) -> None:

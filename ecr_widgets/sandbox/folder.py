@@ -57,10 +57,15 @@ class SandboxFolder:
             for folder in reversed(missing):
                 folder.mkdir(mode=0o700)
                 made.append(str(folder))
-            foreign = {entry.name for entry in self.path.iterdir()} - {*_FILES, *_FOLDERS, self._lock_file.name}
+            foreign = {entry.name for entry in self.path.iterdir()} - {
+                *_FILES,
+                *_FOLDERS,
+                self._lock_file.name,
+            }
         except OSError as error:
             raise SettingsError(
-                f"the sandbox's folder {self.path} cannot be used: {error.strerror}", hint="name another with --folder"
+                f"the sandbox's folder {self.path} cannot be used: {error.strerror}",
+                hint="name another with --folder",
             ) from error
         if foreign:
             raise SettingsError(
@@ -86,16 +91,20 @@ class SandboxFolder:
             # Its former holder removed the file between our open and our lock: that lock guards nothing.
             os.close(handle)
 
-    def clear(self, made_folders: tuple[str, ...]) -> None:
-        """Remove all that a sandbox keeps here; only the holder of the lock may.
-
-        Args:
-            made_folders: Folders to remove as well where they are empty, outermost first.
-        """
+    def empty(self) -> None:
+        """Remove all that a sandbox keeps here, but not the lock; only its holder may."""
         for name in _FOLDERS:
             remove_tree(self.path / name)
-        for name in (*_FILES, self._lock_file.name):
+        for name in _FILES:
             (self.path / name).unlink(missing_ok=True)
+
+    def remove(self, made_folders: tuple[str, ...]) -> None:
+        """Remove the lock, and folders where they are empty; only the lock's holder may.
+
+        Args:
+            made_folders: Outermost first.
+        """
+        self._lock_file.unlink(missing_ok=True)
         for folder in reversed(made_folders):
             try:
                 Path(folder).rmdir()

@@ -40,9 +40,6 @@ class EngineTraces:
     bridge: str | None = None
     """Network interface, None where none could be made."""
 
-    mount_points: tuple[str, ...] = ()
-    """Empty folders that were made to mount on."""
-
     launcher: ProcessIdentity | None = None
     """The process that made the engine's namespaces."""
 
@@ -122,7 +119,8 @@ def read_state(path: Path) -> SandboxState | None:
         state = msgspec.json.decode(content, type=SandboxState)
     except msgspec.DecodeError as error:
         raise SettingsError(
-            f"the sandbox's state file {path} cannot be read: {error}", hint="name another folder with --folder"
+            f"the sandbox's state file {path} cannot be read: {error}",
+            hint="name another folder with --folder",
         ) from error
     if state.version != STATE_VERSION:
         raise SettingsError(

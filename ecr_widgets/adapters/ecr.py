@@ -1,0 +1,177 @@
+"""ECR's control plane and STS by boto3, which reads profile, region and endpoint from the standard places."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import boto3
+from botocore import exceptions as aws
+from botocore.config import Config
+
+from ecr_widgets.errors import (
+    AuthorizationError,
+    EcrWidgetsError,
+    RegistryError,
+    RegistryUnavailable,
+    RepositoryNotFound,
+    SettingsError,
+)
+from ecr_widgets.model.authorization_token import AuthorizationToken
+from ecr_widgets.model.registry import Identity, Image, Repository
+
+if TYPE_CHECKING:
+    from mypy_boto3_ecr import ECRClient
+    from mypy_boto3_ecr.type_defs import RepositoryTypeDef
+    from mypy_boto3_sts import STSClient
+
+T = TypeVar("T")
+
+_REFUSED = frozenset(
+    (
+        "AccessDeniedException",
+        "AccessDenied",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InvalidClientTokenId",
+        "InvalidSignatureException",
+        "RequestExpired",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    )
+)
+
+
+class BotoEcr:
+    """Implements `ports.Ecr`; a client is made when it is first needed."""
+
+    def __init__(self, session: boto3.Session | None = None) -> None:
+        self._session = session or boto3.Session()
+        # `standard` retries throttling and lost connections, with back-off and a cap, and nothing that was refused.
+        self._config = Config(
+            retries={"mode": "standard", "max_attempts": 4}, connect_timeout=5, read_timeout=30
+        )
+
+    @cached_property
+    def _ecr(self) -> ECRClient:
+        return _translated("ecr", lambda: self._session.client("ecr", config=self._config))
+
+    @cached_property
+    def _sts(self) -> STSClient:
+        return _translated("sts", lambda: self._session.client("sts", config=self._config))
+
+    def identity(self) -> Identity:
+        answer = _translated("sts:GetCallerIdentity", lambda: self._sts.get_caller_identity())
+        return Identity(answer["Account"], answer["Arn"])
+
+    def authorization_token(self) -> AuthorizationToken:
+        asked_at = datetime.now(UTC)
+        answer = _translated("ecr:GetAuthorizationToken", lambda: self._ecr.get_authorization_token())
+        found = answer["authorizationData"][0]
+        return AuthorizationToken.decode(
+            found["authorizationToken"],
+            proxy_endpoint=found["proxyEndpoint"],
+            issued_at=asked_at,
+            expires_at=found["expiresAt"],
+        )
+
+    def find_repository(self, name: str) -> Repository | None:
+        def call() -> Repository | None:
+            try:
+                return _repository(self._ecr.describe_repositories(repositoryNames=[name])["repositories"][0])
+            except self._ecr.exceptions.RepositoryNotFoundException:
+                return None
+
+        return _translated("ecr:DescribeRepositories", call)
+
+    def create_repository(
+        self, name: str, *, tags_immutable: bool, scan_on_push: bool
+    ) -> tuple[Repository, bool]:
+        def call() -> tuple[Repository, bool]:
+            try:
+                made = self._ecr.create_repository(
+                    repositoryName=name,
+                    imageTagMutability="IMMUTABLE" if tags_immutable else "MUTABLE",
+                    imageScanningConfiguration={"scanOnPush": scan_on_push},
+                )
+                return _repository(made["repository"]), True
+            except self._ecr.exceptions.RepositoryAlreadyExistsException:
+                # Somebody else made it between the look and the call: what was wanted stands.
+                return _repository(
+                    self._ecr.describe_repositories(repositoryNames=[name])["repositories"][0]
+                ), False
+
+        return _translated("ecr:CreateRepository", call)
+
+    def find_image(self, repository: str, reference: str) -> Image | None:
+        def call() -> Image | None:
+            try:
+                found = self._ecr.describe_images(
+                    repositoryName=repository,
+                    imageIds=[
+                        {"imageDigest": reference}
+                        if reference.startswith("sha256:")
+                        else {"imageTag": reference}
+                    ],
+                )["imageDetails"][0]
+            except self._ecr.exceptions.ImageNotFoundException:
+                return None
+            return Image(
+                digest=found["imageDigest"],
+                tags=tuple(found.get("imageTags", ())),
+                size_bytes=found.get("imageSizeInBytes"),
+                pushed_at=found["imagePushedAt"],
+                media_type=found.get("imageManifestMediaType"),
+                last_pulled_at=found.get("lastRecordedPullTime"),
+            )
+
+        return _translated("ecr:DescribeImages", call)
+
+
+def _repository(raw: RepositoryTypeDef) -> Repository:
+    return Repository(
+        name=raw["repositoryName"],
+        uri=raw["repositoryUri"],
+        arn=raw["repositoryArn"],
+        registry_id=raw["registryId"],
+        created_at=raw["createdAt"],
+        tags_immutable=raw.get("imageTagMutability", "MUTABLE").startswith("IMMUTABLE"),
+        scan_on_push=raw.get("imageScanningConfiguration", {}).get("scanOnPush", False),
+        encryption=raw.get("encryptionConfiguration", {}).get("encryptionType", "AES256"),
+    )
+
+
+def _translated(action: str, call: Callable[[], T]) -> T:
+    try:
+        return call()
+    except (aws.BotoCoreError, aws.ClientError) as error:
+        raise _translate(action, error) from error
+
+
+def _translate(action: str, error: Exception) -> EcrWidgetsError:
+    if isinstance(error, aws.ClientError):
+        told: Any = error.response.get("Error", {})
+        code, message = told.get("Code", ""), told.get("Message", "")
+        if code in _REFUSED:
+            return AuthorizationError(
+                f"AWS refused {action}: {code} {message}".rstrip(),
+                hint=f"renew the login of your profile, or have {action} allowed for it",
+            )
+        if code == "RepositoryNotFoundException":
+            return RepositoryNotFound(f"{action} failed: {message}", hint="check the name and the region")
+        return RegistryError(f"{action} failed: {code} {message}".rstrip())
+    if isinstance(error, aws.NoRegionError):
+        return SettingsError("no AWS region is set", hint="set AWS_REGION, or a region in your profile")
+    if isinstance(error, aws.ProfileNotFound):
+        return SettingsError(str(error), hint="check AWS_PROFILE")
+    if isinstance(
+        error, (aws.NoCredentialsError, aws.CredentialRetrievalError, aws.SSOError, aws.TokenRetrievalError)
+    ):
+        return AuthorizationError(
+            f"no AWS identity for {action}: {error}", hint="set AWS_PROFILE, or log in to it"
+        )
+    return RegistryUnavailable(
+        f"{action} got no answer: {error}", hint="check the network, AWS_REGION and AWS_ENDPOINT_URL"
+    )

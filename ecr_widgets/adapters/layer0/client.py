@@ -1,0 +1,112 @@
+"""Layer0's calls. Names are resolved here, since the server resolves none: exact matches only, latest per exact name."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+from ecr_widgets.adapters.layer0 import decode
+from ecr_widgets.adapters.layer0.transport import Transport
+from ecr_widgets.errors import EntityNotFound, Layer0Error, OutcomeUnknown
+from ecr_widgets.model.layer0 import ContainerLog, Deploy, Environment, Job, Service, Task
+from ecr_widgets.settings import Layer0Settings
+
+
+class Layer0Api:
+    """Implements `ports.Layer0`."""
+
+    def __init__(self, settings: Layer0Settings) -> None:
+        self._transport = Transport(settings)
+
+    def version(self) -> str:
+        return str(self._transport.read("/admin/version").value)
+
+    def find_environment(self, name: str) -> Environment | None:
+        found = self._named("environment", name)
+        if len(found) > 1:
+            raise Layer0Error(f"{len(found)} environments are called {name!r}", hint="use the id")
+        return next((Environment(each, tags.get("name", name)) for each, tags in found.items()), None)
+
+    def list_deploys(self, name: str) -> tuple[Deploy, ...]:
+        # Asked without `version=latest`: servers answer that with the highest version of any name with this prefix.
+        found = self._named("deploy", name)
+        deploys = [
+            Deploy(each, name, decode.version_number(tags.get("version", "")))
+            for each, tags in found.items()
+            if tags.get("name") == name
+        ]
+        return tuple(sorted(deploys, key=lambda each: each.version))
+
+    def read_deploy(self, deploy_id: str) -> Deploy:
+        return decode.deploy(decode.an_object(self._transport.read(f"/deploy/{deploy_id}").value))
+
+    def create_deploy(self, name: str, dockerrun: bytes) -> Deploy:
+        body = {"deploy_name": name, "dockerrun": base64.b64encode(dockerrun).decode()}
+        return decode.deploy(decode.an_object(self._transport.change("POST", "/deploy", body).value))
+
+    def find_service(self, environment_id: str, name: str) -> Service | None:
+        # Through the tags: some servers list services with ids of environments.
+        found = self._named("service", name, environment_id=environment_id)
+        exact = [each for each, tags in found.items() if tags.get("environment_id") == environment_id]
+        return self.read_service(exact[0]) if exact else None
+
+    def read_service(self, service_id: str) -> Service:
+        return decode.service(decode.an_object(self._transport.read(f"/service/{service_id}").value))
+
+    def create_service(self, environment_id: str, name: str, deploy_id: str) -> Service:
+        body = {
+            "deploy_id": deploy_id,
+            "environment_id": environment_id,
+            "load_balancer_id": "",
+            "service_name": name,
+        }
+        return decode.service(decode.an_object(self._transport.change("POST", "/service/", body).value))
+
+    def update_service(self, service_id: str, deploy_id: str) -> Service:
+        answer = self._transport.change("PUT", f"/service/{service_id}/deploy", {"deploy_id": deploy_id})
+        return decode.service(decode.an_object(answer.value))
+
+    def service_logs(self, service_id: str, *, tail: int) -> tuple[ContainerLog, ...]:
+        return decode.logs(self._transport.read(f"/service/{service_id}/logs", {"tail": str(tail)}).value)
+
+    def create_task(
+        self, environment_id: str, name: str, deploy_id: str, overrides: Mapping[str, Mapping[str, str]]
+    ) -> str:
+        # The server answers 202 to ids that do not exist and then tries for a day, so they are looked up first.
+        self.read_deploy(deploy_id)
+        body: dict[str, Any] = {
+            "container_overrides": [
+                {"container_name": container, "environment_overrides": dict(values)}
+                for container, values in overrides.items()
+            ],
+            "deploy_id": deploy_id,
+            "environment_id": environment_id,
+            "task_name": name,
+        }
+        answer = self._transport.change("POST", "/task/", body)
+        headers = {key.lower(): value for key, value in answer.headers.items()}
+        job_id = headers.get("x-jobid") or headers.get("location", "").rpartition("/")[2]
+        if not job_id:
+            raise OutcomeUnknown(
+                "Layer0 took the task and named no job", hint="list the tasks to see whether it runs"
+            )
+        return job_id
+
+    def read_job(self, job_id: str) -> Job:
+        return decode.job(decode.an_object(self._transport.read(f"/job/{job_id}").value))
+
+    def read_task(self, task_id: str) -> Task:
+        return decode.task(decode.an_object(self._transport.read(f"/task/{task_id}").value))
+
+    def task_logs(self, task_id: str, *, tail: int) -> tuple[ContainerLog, ...]:
+        return decode.logs(self._transport.read(f"/task/{task_id}/logs", {"tail": str(tail)}).value)
+
+    def _named(self, kind: str, name: str, **more: str) -> dict[str, dict[str, str]]:
+        """Tags by entity id of all entities whose name or id is exactly this; none where the server knows none."""
+        try:
+            answer = self._transport.read("/tag", {**more, "fuzz": name, "type": kind})
+        except EntityNotFound:
+            return {}
+        entities = {str(raw.get("entity_id", "")): decode.tags(raw) for raw in decode.objects(answer.value)}
+        return {each: tags for each, tags in entities.items() if name in (each, tags.get("name"))}

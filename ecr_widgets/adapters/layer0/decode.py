@@ -1,0 +1,158 @@
+"""Layer0's wire shapes as values; names are translated here and nowhere else.
+
+Every field is optional and unknown ones are ignored: releases differ, and their version numbers do not tell how.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+from ecr_widgets.errors import Layer0Unavailable
+from ecr_widgets.model.layer0 import (
+    ContainerLog,
+    Deploy,
+    Deployment,
+    Job,
+    JobState,
+    Service,
+    Task,
+    TaskContainer,
+)
+from ecr_widgets.model.times import from_rfc3339
+
+Wire = Mapping[str, Any]
+
+
+def an_object(value: Any) -> Wire:
+    """The value, if it is a JSON object.
+
+    Raises:
+        Layer0Unavailable: Something else answered.
+    """
+    if not isinstance(value, dict):
+        raise Layer0Unavailable(f"Layer0 answered {type(value).__name__} where an object belongs")
+    return value
+
+
+def objects(value: Any) -> list[Wire]:
+    """The value, if it is a list of JSON objects; null is an empty one.
+
+    Raises:
+        Layer0Unavailable: Something else answered.
+    """
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise Layer0Unavailable(f"Layer0 answered {type(value).__name__} where a list belongs")
+    return [an_object(item) for item in value]
+
+
+def deploy(raw: Wire) -> Deploy:
+    """A stored Dockerrun."""
+    document = None
+    if raw.get("dockerrun"):
+        with suppress(binascii.Error, ValueError):
+            document = base64.b64decode(_text(raw, "dockerrun"))
+    return Deploy(
+        _text(raw, "deploy_id"), _text(raw, "deploy_name"), version_number(_text(raw, "version")), document
+    )
+
+
+def service(raw: Wire) -> Service:
+    """A service with its deployments, newest first."""
+    return Service(
+        service_id=_text(raw, "service_id"),
+        name=_text(raw, "service_name"),
+        environment_id=_text(raw, "environment_id"),
+        desired_count=_count(raw, "desired_count"),
+        running_count=_count(raw, "running_count"),
+        pending_count=_count(raw, "pending_count"),
+        deployments=tuple(_deployment(each) for each in objects(raw.get("deployments"))),
+        load_balancer_id=_text(raw, "load_balancer_id") or None,
+    )
+
+
+def task(raw: Wire) -> Task:
+    """A task; an exit code counts only once its container stopped."""
+    copies = objects(raw.get("copies"))
+    details = [detail for each in copies for detail in objects(each.get("details"))]
+    return Task(
+        task_id=_text(raw, "task_id"),
+        name=_text(raw, "task_name"),
+        environment_id=_text(raw, "environment_id"),
+        deploy_id=_text(raw, "deploy_id"),
+        running_count=_count(raw, "running_count"),
+        pending_count=_count(raw, "pending_count"),
+        reason="; ".join(_text(each, "reason") for each in copies if each.get("reason")),
+        containers=tuple(_container(detail) for detail in details),
+    )
+
+
+def job(raw: Wire) -> Job:
+    """A job."""
+    try:
+        state = JobState(raw.get("job_status", 0))
+    except ValueError as error:
+        raise Layer0Unavailable(f"Layer0 tells an unknown job status {raw.get('job_status')!r}") from error
+    meta = raw.get("meta") or {}
+    return Job(_text(raw, "job_id"), state, tuple((str(k), str(v)) for k, v in an_object(meta).items()))
+
+
+def logs(value: Any) -> tuple[ContainerLog, ...]:
+    """Log lines by container."""
+    return tuple(
+        ContainerLog(_text(each, "name"), tuple(str(line) for line in each.get("lines") or ()))
+        for each in objects(value)
+    )
+
+
+def tags(raw: Wire) -> dict[str, str]:
+    """An entity's tags by key."""
+    return {_text(tag, "key"): _text(tag, "value") for tag in objects(raw.get("tags"))}
+
+
+def version_number(text: str) -> int:
+    """A deploy's version; 0 where it has none."""
+    return int(text) if text.isascii() and text.isdigit() else 0
+
+
+def _deployment(raw: Wire) -> Deployment:
+    return Deployment(
+        deployment_id=_text(raw, "deployment_id"),
+        deploy_id=_text(raw, "deploy_id"),
+        status=_text(raw, "status"),
+        desired_count=_count(raw, "desired_count"),
+        running_count=_count(raw, "running_count"),
+        pending_count=_count(raw, "pending_count"),
+        created_at=_time(raw, "created"),
+        events=tuple(str(each) for each in raw.get("events") or ()),
+        stopped_reasons=tuple(str(each) for each in raw.get("stopped_reasons") or ()),
+    )
+
+
+def _container(raw: Wire) -> TaskContainer:
+    status = _text(raw, "last_status")
+    code = _count(raw, "exit_code") if status == "STOPPED" else None
+    return TaskContainer(_text(raw, "container_name"), status, code, _text(raw, "reason"))
+
+
+def _text(raw: Wire, name: str) -> str:
+    value = raw.get(name)
+    return "" if value is None else str(value)
+
+
+def _count(raw: Wire, name: str) -> int:
+    value = raw.get(name)
+    return value if isinstance(value, int) else 0
+
+
+def _time(raw: Wire, name: str) -> datetime:
+    try:
+        return from_rfc3339(_text(raw, name))
+    except ValueError:
+        return datetime(1, 1, 1, tzinfo=UTC)

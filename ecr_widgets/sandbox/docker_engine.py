@@ -1,0 +1,253 @@
+"""The sandbox's Docker Engine: the machine's own where one answers, else a private `dockerd`.
+
+A private engine runs in its own mount and pid namespaces. So its mounts are nobody else's, and when the first
+process in there ends, the kernel ends the engine, its containerd and every container with it, also after a crash of
+ours. What is left outside is a short folder, one interface and one control group, all named after the sandbox.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from ecr_widgets.errors import EngineError, EngineUnavailable
+from ecr_widgets.sandbox.bridge import create_bridge
+from ecr_widgets.sandbox.engine_api import EngineApi
+from ecr_widgets.sandbox.engine_traces import make_run_folder
+from ecr_widgets.sandbox.folder import SandboxFolder
+from ecr_widgets.sandbox.processes import ProcessIdentity, child_of
+from ecr_widgets.sandbox.state import EngineTraces
+
+DEFAULT_DOCKER_HOST = "unix:///var/run/docker.sock"
+INSTALL_COMMAND = "apt-get install --no-install-recommends docker.io iptables busybox-static iproute2"
+
+_SEARCH_PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
+_READY_TIMEOUT_S = 60.0
+
+# First, what dockerd and containerd keep at fixed places is covered, so that it stays in here. A system's containerd
+# is covered with it, and dockerd starts one of its own. Then the engine is spared the warning in each build that
+# networking will not work without forwarding: on its closed bridge all that is meant to work does.
+_ENTRY = """
+forwarding=$1; shift
+for folder in /etc/docker /run/docker /run/containerd /opt/containerd; do
+    [ ! -d $folder ] || mount -n -t tmpfs -o mode=0755 tmpfs $folder || exit 1
+done
+mount -n --bind "$forwarding" /proc/sys/net/ipv4/ip_forward 2>/dev/null || true
+exec "$@"
+"""
+
+
+def find_engine(
+    docker_host: str | None, *, environ: Mapping[str, str], progress: Callable[[str], None]
+) -> EngineApi | None:
+    """Find the engine that is there already.
+
+    Args:
+        docker_host: The one to use; None looks at DOCKER_HOST, then at the default socket.
+
+        progress: Told of an engine that is named and cannot be used.
+
+    Returns:
+        None where none answers.
+
+    Raises:
+        EngineUnavailable: The one that was asked for does not answer, or is not on this machine.
+    """
+    if docker_host is not None:
+        engine = EngineApi(docker_host)
+        if not engine.ping():
+            raise EngineUnavailable(
+                f"no Docker Engine answers at {docker_host}", hint="start it, or name no engine"
+            )
+        return engine
+    for candidate in (environ.get("DOCKER_HOST"), DEFAULT_DOCKER_HOST):
+        if not candidate:
+            continue
+        try:
+            engine = EngineApi(candidate)
+        except EngineUnavailable as error:
+            progress(str(error))
+            continue
+        if engine.ping():
+            return engine
+        if candidate != DEFAULT_DOCKER_HOST:
+            progress(f"DOCKER_HOST names {candidate}, where no engine answers")
+    return None
+
+
+class PrivateEngine:
+    """A `dockerd` of our own, from start to the first answer; `engine_traces` removes it again.
+
+    Args:
+        folder: Keeps images and the engine's log.
+
+        traces: Where it will live, from `engine_traces.plan`.
+    """
+
+    def __init__(self, folder: SandboxFolder, traces: EngineTraces) -> None:
+        self.traces = traces
+        self.docker_host = f"unix://{traces.run_folder}/docker.sock"
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @staticmethod
+    def require() -> None:
+        """Make sure that this machine can run one.
+
+        Raises:
+            EngineUnavailable: With the command that installs what is missing.
+        """
+        missing = [tool for tool in ("dockerd", "unshare", "setpriv") if _which(tool) is None]
+        if missing:
+            raise EngineUnavailable(
+                f"no Docker Engine answers and none can be started: {', '.join(missing)} not found",
+                hint=f"as root: {INSTALL_COMMAND}",
+            )
+        if os.geteuid() != 0:
+            raise EngineUnavailable(
+                "no Docker Engine answers and none can be started: that takes root",
+                hint="use root, or start the engine of this machine and set DOCKER_HOST; "
+                f"to install one: {INSTALL_COMMAND}",
+            )
+
+    def start(self, progress: Callable[[str], None]) -> None:
+        """Start `dockerd` without waiting for it. Call it from the main thread only.
+
+        The kernel ends the engine when the thread that started it ends, so that no crash leaves one behind.
+        """
+        make_run_folder(self.traces)
+        self._folder.engine_data.mkdir(mode=0o711)
+        forwarding = Path(self.traces.run_folder) / "forwarding"
+        forwarding.write_text("1\n", encoding="ascii")
+        arguments = ["--bridge", self._network(progress), *self._arguments()]
+        reaper = _which("docker-init") or _which("tini")
+        init = [reaper, "--"] if reaper is not None else []
+        with self._folder.engine_log.open("ab") as log:
+            self._process = subprocess.Popen(
+                # Nothing of the caller's environment: dockerd takes DOCKER_TLS_VERIFY and others from it.
+                ["setpriv", "--pdeathsig", "KILL"]
+                + ["unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc"]
+                + ["sh", "-c", _ENTRY, "enter", str(forwarding), *init, "dockerd", *arguments],
+                env={"PATH": _SEARCH_PATH, "HOME": self.traces.run_folder},
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self.traces = replace(self.traces, launcher=ProcessIdentity.of(self._process.pid))
+
+    def wait_ready(self, timeout_s: float = _READY_TIMEOUT_S) -> None:
+        """Wait until the engine answers.
+
+        Raises:
+            EngineUnavailable: It ended or stayed silent; the message holds the end of its log.
+        """
+        assert self._process is not None
+        engine = EngineApi(self.docker_host)
+        socket_path = Path(self.traces.run_folder) / "docker.sock"
+        deadline = time.monotonic() + timeout_s
+        while not (socket_path.exists() and engine.ping()):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                why = "ended while it started" if self._process.poll() is not None else "does not answer"
+                raise EngineUnavailable(
+                    f"the private Docker Engine {why}: {self.log_tail()}",
+                    hint="use an engine of this machine through DOCKER_HOST",
+                )
+            time.sleep(0.01)
+        self.traces = replace(self.traces, init=child_of(self._process.pid))
+
+    @property
+    def pid(self) -> int:
+        """Process to watch: it ends with the engine."""
+        assert self._process is not None
+        return self._process.pid
+
+    def log_tail(self, lines: int = 8) -> str:
+        """The last lines of the engine's log, for a message."""
+        try:
+            text = self._folder.engine_log.read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            return "it left no log"
+        return " | ".join(text.strip().splitlines()[-lines:]) or "its log is empty"
+
+    def kill(self) -> None:
+        """End the engine with all that it runs, at once: nothing that it keeps outlives the sandbox."""
+        if self._process is None:
+            return
+        init = self.traces.init or child_of(self._process.pid)
+        if init is not None:
+            init.send(signal.SIGKILL)
+            init.wait(10.0)
+        try:
+            self._process.wait(0.5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _network(self, progress: Callable[[str], None]) -> str:
+        assert self.traces.bridge is not None
+        try:
+            create_bridge(self.traces.bridge)
+        except (EngineError, OSError) as error:
+            progress(f"containers get no network and no published ports: {error}")
+            self.traces = replace(self.traces, bridge=None)
+            return "none"
+        return self.traces.bridge
+
+    def _arguments(self) -> list[str]:
+        run_folder = Path(self.traces.run_folder)
+        settings = run_folder / "daemon.json"
+        settings.write_text("{}\n", encoding="ascii")  # else dockerd reads that of the machine's own engine
+        return [
+            *("--config-file", str(settings)),
+            *("--host", self.docker_host),
+            *("--data-root", str(self._folder.engine_data)),
+            *("--exec-root", str(run_folder / "x")),
+            *("--pidfile", str(run_folder / "pid")),
+            *("--storage-driver", storage_driver(self._folder.engine_data)),
+            *("--exec-opt", "native.cgroupdriver=cgroupfs"),
+            *("--cgroup-parent", f"/{self.traces.cgroup}"),
+            *("--iptables=false", "--ip-masq=false", "--ip-forward=false", "--userland-proxy=true"),
+            *("--log-level", "warn"),
+        ]
+
+
+def storage_driver(data_root: Path) -> str:
+    """Choose `overlay2` where an overlay can be mounted on this file system, else `vfs`.
+
+    Left alone, dockerd may choose a driver that leaves loop devices behind.
+    """
+    trial = data_root / "trial"
+    for name in ("lower", "upper", "work", "merged"):
+        (trial / name).mkdir(parents=True)
+    options = f"lowerdir={trial}/lower,upperdir={trial}/upper,workdir={trial}/work"
+    done = subprocess.run(
+        [
+            "unshare",
+            "--mount",
+            "mount",
+            "-n",
+            "-t",
+            "overlay",
+            "overlay",
+            "-o",
+            options,
+            str(trial / "merged"),
+        ],
+        env={"PATH": _SEARCH_PATH},
+        capture_output=True,
+        check=False,
+    )
+    shutil.rmtree(trial)
+    return "overlay2" if done.returncode == 0 else "vfs"
+
+
+def _which(tool: str) -> str | None:
+    return shutil.which(tool, path=_SEARCH_PATH)

@@ -1,0 +1,124 @@
+"""What a private engine has on the machine outside the sandbox's folder: named before it is made, removed from names.
+
+Removal needs nothing but the traces, so that anybody can do it after a supervisor that was killed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ecr_widgets.errors import EngineError
+from ecr_widgets.sandbox.bridge import ports_of, remove_bridge, remove_bridges_of
+from ecr_widgets.sandbox.folder import remove_tree
+from ecr_widgets.sandbox.state import EngineTraces
+
+_PREFIX = "ecrw-"
+_BASES = (Path("/run"), Path("/tmp"))  # noqa: S108  # short, as socket paths end at 108 bytes; the folder is 0700
+_CONTROL_GROUPS = Path("/sys/fs/cgroup")
+
+_MOUNT_POINTS = (Path("/etc/docker"), Path("/run/docker"), Path("/run/containerd"), Path("/opt/containerd"))
+"""Fixed places of dockerd and containerd; keep in step with the entry script of `docker_engine`."""
+
+_MADE_AT_NS = 86_400 * 10**9
+"""Modification time that marks an empty folder as made by a sandbox; whoever uses it changes the time."""
+
+
+def new_sandbox_id() -> str:
+    """Choose four hexadecimal digits that no sandbox on this machine bears."""
+    while True:
+        sandbox_id = secrets.token_hex(2)
+        name = f"{_PREFIX}{sandbox_id}"
+        if not any((base / name).exists() for base in (*_BASES, Path("/sys/class/net"))):
+            return sandbox_id
+
+
+def plan(sandbox_id: str) -> EngineTraces:
+    """Name the traces; nothing is made yet."""
+    base = next((base for base in _BASES if os.access(base, os.W_OK)), _BASES[-1])
+    name = f"{_PREFIX}{sandbox_id}"
+    return EngineTraces(run_folder=str(base / name), cgroup=name, bridge=name)
+
+
+def make_run_folder(traces: EngineTraces) -> None:
+    """Make the run folder and the folders that the engine mounts on."""
+    with _mount_points_locked():
+        Path(traces.run_folder).mkdir(mode=0o700)
+        for folder in _MOUNT_POINTS:
+            if not folder.exists():
+                folder.mkdir(mode=0o755)
+                os.utime(folder, ns=(_MADE_AT_NS, _MADE_AT_NS))
+
+
+def remove_engine(traces: EngineTraces, data_root: Path) -> None:
+    """Remove a private engine: its processes, interfaces, control groups, folders and data.
+
+    Raises:
+        EngineError: A process of it cannot be ended.
+    """
+    for process in (traces.init, traces.launcher):
+        if process is not None:
+            process.send(signal.SIGKILL)
+    for process in (traces.init, traces.launcher):
+        if process is not None and not process.wait(10.0):
+            raise EngineError(
+                f"process {process.pid} of the private Docker Engine does not end", hint="try again"
+            )
+    if traces.bridge is not None:
+        # The kernel takes the containers' ends away a moment after their last process.
+        _wait_until_gone(lambda: ports_of(str(traces.bridge)))
+        remove_bridge(traces.bridge)
+    remove_bridges_of(data_root)
+    _wait_until_gone(lambda: _remove_control_groups(traces.cgroup))
+    remove_tree(data_root)
+    with _mount_points_locked():
+        remove_tree(Path(traces.run_folder))
+        if not any(folder for base in _BASES for folder in base.glob(_PREFIX + "[0-9a-f]" * 4)):
+            _remove_mount_points()
+
+
+def _remove_mount_points() -> None:
+    for folder in _MOUNT_POINTS:
+        try:
+            if folder.stat().st_mtime_ns == _MADE_AT_NS:
+                folder.rmdir()
+        except OSError:
+            continue
+
+
+def _remove_control_groups(name: str) -> int:
+    """Remove what is left of the containers' control groups, and count what is busy still."""
+    busy = 0
+    # Version 2 has one tree at the top, version 1 has one for each controller below it.
+    for root in (_CONTROL_GROUPS / name, *_CONTROL_GROUPS.glob(f"*/{name}")):
+        for folder, _, _ in os.walk(root, topdown=False):
+            try:
+                os.rmdir(folder)  # noqa: PTH106  # os.walk hands out strings
+            except FileNotFoundError:
+                continue
+            except OSError:
+                busy += 1
+    return busy
+
+
+def _wait_until_gone(count: Callable[[], int], timeout_s: float = 3.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while count() and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+@contextmanager
+def _mount_points_locked() -> Iterator[None]:
+    # A lock on the folder itself: it leaves no file, and sandboxes come and go one after the other.
+    handle = os.open(_BASES[0], os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

@@ -1,0 +1,65 @@
+"""ECR and Layer0 in one event loop, wired to each other and to the engine. Importing this imports moto."""
+
+from __future__ import annotations
+
+from ecr_widgets.sandbox.ecr import EcrSandbox
+from ecr_widgets.sandbox.folder import SandboxFolder
+from ecr_widgets.sandbox.journal import Journal
+from ecr_widgets.sandbox.layer0 import Layer0Sandbox
+from ecr_widgets.sandbox.removal import container_label
+from ecr_widgets.sandbox.state import Addresses, SandboxState
+
+_ANY_PORT = 0
+
+
+class Servers:
+    """The stand-ins that this process serves.
+
+    Args:
+        folder: Gives each a folder of its own, and both the journal.
+
+        token_lifetime_s: Life of ECR's authorization tokens, in seconds.
+    """
+
+    def __init__(self, folder: SandboxFolder, *, token_lifetime_s: float) -> None:
+        self._folder = folder
+        self._journal = Journal(folder.journal_file)
+        folder.ecr.mkdir()
+        self._ecr = EcrSandbox(folder.ecr, token_lifetime_s=token_lifetime_s, journal=self._journal)
+        self._layer0: Layer0Sandbox | None = None
+
+    async def start_ecr(self) -> None:
+        """Serve AWS's API and the registry."""
+        await self._ecr.listen(_ANY_PORT, _ANY_PORT)
+
+    async def start_layer0(self, state: SandboxState) -> Addresses:
+        """Serve Layer0, on an engine that answers by now.
+
+        Returns:
+            Where everything answers.
+        """
+        self._folder.layer0.mkdir()
+        layer0 = Layer0Sandbox(
+            self._folder.layer0,
+            docker_base_url=state.docker_host,
+            authorization_token=state.keys.layer0_token,
+            pull_authorization=self._pull_authorization,
+            label=container_label(state.sandbox_id),
+            journal=self._journal,
+        )
+        self._layer0 = layer0
+        await layer0.listen(_ANY_PORT)
+        return Addresses(
+            api_url=self._ecr.api_url, registry_host=self._ecr.registry_host, layer0_url=layer0.url
+        )
+
+    async def close(self) -> None:
+        """Stop serving; containers that Layer0 runs are removed first."""
+        if self._layer0 is not None:
+            await self._layer0.close()
+        await self._ecr.close()
+        self._journal.close()
+
+    def _pull_authorization(self, registry: str) -> tuple[str, str] | None:
+        # What ECS's agent gets through its instance role.
+        return self._ecr.issue_pull_authorization() if registry == self._ecr.registry_host else None

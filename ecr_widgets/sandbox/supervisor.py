@@ -1,0 +1,271 @@
+"""The one process of a sandbox: ECR and Layer0 in its event loop, a private engine as its child.
+
+    python -m ecr_widgets.sandbox.supervisor FOLDER
+
+It tells its starter on stdout, one JSON object a line: `pid`, `progress`, then `ready`, `busy` (another supervises
+this folder) or `failed`. SIGTERM closes everything in order and removes all that was made.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import secrets
+import signal
+import sys
+import time
+import traceback
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ecr_widgets.errors import EcrWidgetsError, EngineError, EngineUnavailable
+from ecr_widgets.model.times import to_rfc3339
+from ecr_widgets.sandbox.busybox import provide_busybox
+from ecr_widgets.sandbox.docker_engine import PrivateEngine, find_engine
+from ecr_widgets.sandbox.engine_api import EngineApi
+from ecr_widgets.sandbox.engine_traces import new_sandbox_id, plan
+from ecr_widgets.sandbox.folder import SandboxFolder
+from ecr_widgets.sandbox.processes import ProcessIdentity
+from ecr_widgets.sandbox.removal import remove_sandbox
+from ecr_widgets.sandbox.state import Keys, Phase, SandboxState, read_state, write_state
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+class _Stopped(BaseException):  # noqa: N818  # no error: somebody asked
+    """A stop signal came before the event loop ran."""
+
+
+class Starter:
+    """The process that waits for the sandbox to be ready, at the other end of our stdout."""
+
+    def tell(self, **event: Any) -> None:
+        """Send one event; a starter that has gone away is no reason to stop."""
+        with contextlib.suppress(BrokenPipeError):
+            os.write(1, json.dumps(event).encode() + b"\n")
+
+    def progress(self, text: str) -> None:
+        """Say what is being done."""
+        self.tell(progress=text)
+        log(text)
+
+    def fail(self, message: str, **more: str | None) -> None:
+        """Say why there is no sandbox."""
+        self.tell(failed={"message": message, **more})
+
+    def release(self) -> None:
+        """Say that the sandbox is ready, and end the talk."""
+        self.tell(ready=True)
+        with open(os.devnull, "wb") as nothing:  # noqa: PTH123
+            os.dup2(nothing.fileno(), 1)
+
+
+class Supervisor:
+    """Starts the parts, serves until it is told to stop, and removes all of it.
+
+    Args:
+        folder: Locked by this process.
+
+        state: Written at every change, before what it names is made.
+    """
+
+    def __init__(
+        self, folder: SandboxFolder, state: SandboxState, starter: Starter, *, token_lifetime_s: float
+    ) -> None:
+        self.state = state
+        self._folder = folder
+        self._starter = starter
+        self._token_lifetime_s = token_lifetime_s
+        self._private: PrivateEngine | None = None
+
+    def start_engine(self, docker_host: str | None) -> None:
+        """Find the machine's engine, or start a private one without waiting for it.
+
+        Raises:
+            EngineUnavailable: There is none and none can be started.
+        """
+        standing = find_engine(docker_host, environ=os.environ, progress=self._starter.progress)
+        if standing is not None:
+            self._starter.progress(f"using the Docker Engine at {standing.docker_host}")
+            self._note(docker_host=standing.docker_host)
+            return
+        PrivateEngine.require()
+        self._starter.progress("starting a private Docker Engine")
+        self._private = PrivateEngine(self._folder, plan(self.state.sandbox_id))
+        self._note(docker_host=self._private.docker_host, private_engine=self._private.traces)
+        self._private.start(self._starter.progress)
+        self._note(private_engine=self._private.traces)
+
+    async def serve(self) -> None:
+        """Start the servers, tell the starter, and serve until a stop signal comes."""
+        import asyncio
+
+        from ecr_widgets.sandbox.servers import Servers
+
+        loop = asyncio.get_running_loop()
+        stop = asyncio.Event()
+        for number in STOP_SIGNALS:
+            loop.add_signal_handler(number, stop.set)
+        servers = Servers(self._folder, token_lifetime_s=self._token_lifetime_s)
+
+        async def start() -> None:
+            # The engine gets ready in its own process, and its base image in a thread, while moto is imported here.
+            engine = asyncio.create_task(asyncio.to_thread(self._finish_engine))
+            self._starter.progress("starting ECR")
+            await servers.start_ecr()
+            self._note(loaded_image=await engine)
+            if self._private is not None:
+                self._note(private_engine=self._private.traces)
+            self._starter.progress("starting Layer0")
+            self._note(addresses=await servers.start_layer0(self.state))
+
+        starting = asyncio.create_task(start())
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not stopping.done():
+                starting.result()
+                self._note(phase=Phase.UP)
+                if self._private is not None:
+                    loop.add_reader(os.pidfd_open(self._private.pid), self._engine_ended, loop)
+                self._starter.release()
+                log("up")
+                await stopping
+            log("stopping")
+        finally:
+            starting.cancel()
+            stopping.cancel()
+            await servers.close()
+            self.kill_engine()  # this also ends the thread that still waits for its first answer
+            await asyncio.gather(starting, stopping, return_exceptions=True)
+
+    def kill_engine(self) -> None:
+        """End a private engine with all that it runs."""
+        if self._private is not None:
+            self._private.kill()
+
+    def _finish_engine(self) -> str | None:
+        """Wait for the engine and give it the base image; returns the image's id if this brought it."""
+        if self._private is not None:
+            self._private.wait_ready()
+        try:
+            return provide_busybox(EngineApi(str(self.state.docker_host)))
+        except EngineUnavailable:
+            raise
+        except EngineError as error:
+            # Images that are not built on it can do without.
+            self._starter.progress(str(error))
+            return None
+
+    def _engine_ended(self, loop: Any) -> None:
+        assert self._private is not None
+        self._private.kill()
+        log(f"the private Docker Engine ended: {self._private.log_tail()}")
+        self._note(phase=Phase.ENGINE_DIED)
+
+    def _note(self, **changes: Any) -> None:
+        self.state = replace(self.state, **changes)
+        write_state(self._folder.state_file, self.state)
+
+
+def run(options: argparse.Namespace, starter: Starter) -> None:
+    """Be the supervisor of a folder, from lock to removal.
+
+    Raises:
+        EcrWidgetsError: The sandbox cannot be started; nothing of it is left.
+    """
+    folder = SandboxFolder(options.folder)
+    made_folders = folder.make()
+    if folder.lock() is None:
+        starter.tell(busy=True)
+        return
+    for number in STOP_SIGNALS:
+        signal.signal(number, _raise_stopped)
+    remnant = read_state(folder.state_file)
+    if remnant is not None:
+        starter.progress("removing what is left of a sandbox that was killed")
+        remove_sandbox(folder, remnant)
+        made_folders = (*remnant.made_folders, *made_folders)
+    _redirect_stderr(folder.supervisor_log)
+    state = _new_state(made_folders)
+    write_state(folder.state_file, state)
+    supervisor = Supervisor(folder, state, starter, token_lifetime_s=options.token_lifetime_s)
+    try:
+        supervisor.start_engine(options.docker_host)
+        import asyncio  # the engine starts meanwhile
+
+        asyncio.run(supervisor.serve())
+    finally:
+        for number in STOP_SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+        supervisor.kill_engine()
+        remove_sandbox(folder, supervisor.state)
+        folder.remove(made_folders)
+
+
+def log(text: str) -> None:
+    """Write a line to the supervisor's log."""
+    sys.stderr.write(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {text}\n")
+    sys.stderr.flush()
+
+
+def main() -> None:
+    """Leave the starter's process tree and supervise."""
+    parser = argparse.ArgumentParser(prog="python -m ecr_widgets.sandbox.supervisor")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--docker-host")
+    parser.add_argument("--token-lifetime-s", type=float, default=43200.0)
+    options = parser.parse_args()
+    # A child of nobody who waits: its starter may live on as long as it likes and owes it nothing.
+    if os.fork():
+        os._exit(0)
+    os.umask(0o077)
+    os.chdir("/")
+    starter = Starter()
+    starter.tell(pid=os.getpid())
+    try:
+        run(options, starter)
+    except _Stopped:
+        pass
+    except EcrWidgetsError as error:
+        starter.fail(error.message, hint=error.hint, kind=type(error).__name__)
+    except Exception as error:  # noqa: BLE001  # told to the starter, whose error it becomes
+        starter.fail(f"{type(error).__name__}: {error}", details=traceback.format_exc())
+
+
+def _new_state(made_folders: tuple[str, ...]) -> SandboxState:
+    supervisor = ProcessIdentity.of(os.getpid())
+    assert supervisor is not None
+    return SandboxState(
+        sandbox_id=new_sandbox_id(),
+        phase=Phase.STARTING,
+        supervisor=supervisor,
+        started_at=to_rfc3339(datetime.now(UTC)),
+        made_folders=made_folders,
+        keys=Keys(
+            access_key_id="SANDBOX" + secrets.token_hex(6).upper(),
+            secret_access_key=secrets.token_urlsafe(30),
+            layer0_token=secrets.token_urlsafe(30),
+        ),
+    )
+
+
+def _raise_stopped(_number: int, _frame: FrameType | None) -> None:
+    raise _Stopped
+
+
+def _redirect_stderr(path: Path) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+    os.dup2(handle, 2)
+    os.close(handle)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""What tests share: one started sandbox for the whole session."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ecr_widgets.errors import EngineUnavailable
+from ecr_widgets.sandbox import Sandbox
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Sandbox]:
+    """A sandbox that is up; skips where there is no engine, naming what would give one."""
+    # Short, and not below pytest's own folder: socket paths end at 108 bytes.
+    folder = Path(tempfile.mkdtemp(prefix="sandbox-"))
+    try:
+        with Sandbox(folder / "state") as started:
+            yield started
+    except EngineUnavailable as error:
+        pytest.skip(str(error))
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def sandbox_environ(sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
+    """An environment in which aws, docker and l0 find the sandbox, and nothing of this user's own configuration."""
+    return sandbox.environ(
+        os.environ
+        | {
+            "AWS_CONFIG_FILE": str(tmp_path / "no-aws-config"),
+            "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "no-aws-credentials"),
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "DOCKER_CONFIG": str(tmp_path / "docker-config"),
+        }
+    )

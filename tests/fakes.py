@@ -1,0 +1,289 @@
+"""The outside in memory: one small world that the ports' fakes share, so that a push into one is seen by the others."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from ecr_widgets.errors import (
+    AuthorizationError,
+    EntityNotFound,
+    ImageNotFound,
+    RepositoryNotFound,
+    TagImmutable,
+)
+from ecr_widgets.model.authorization_token import AuthorizationToken
+from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.model.layer0 import (
+    ContainerLog,
+    Deploy,
+    Deployment,
+    Environment,
+    Job,
+    JobState,
+    Service,
+    Task,
+    TaskContainer,
+)
+from ecr_widgets.model.registry import Identity, Image, Repository
+from ecr_widgets.ports import Progress, ProgressSink
+
+REGISTRY = "registry.test:5000"
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def digest_of(text: str) -> str:
+    """A digest that depends on the text only."""
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass
+class World:
+    """What stands outside."""
+
+    now: datetime = NOW
+    repositories: dict[str, Repository] = field(default_factory=dict)
+    tags: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Digest by repository and tag."""
+    local: dict[str, str] = field(default_factory=dict)
+    """Image id by local name."""
+    pushed: dict[str, set[ImageReference]] = field(default_factory=dict)
+    valid_passwords: set[str] = field(default_factory=set)
+    tokens_issued: int = 0
+    changes: list[str] = field(default_factory=list)
+    """Every change, in order: what tests compare."""
+
+
+class FakeClock:
+    """Implements `ports.Clock`; sleeping moves it on."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._started_at = world.now
+
+    def now(self) -> datetime:
+        return self._world.now
+
+    def monotonic_s(self) -> float:
+        return (self._world.now - self._started_at).total_seconds()
+
+    def sleep(self, duration_s: float) -> None:
+        self._world.now += timedelta(seconds=duration_s)
+
+
+class FakeEcr:
+    """Implements `ports.Ecr`."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def identity(self) -> Identity:
+        return Identity("111222333444", "arn:aws:iam::111222333444:user/operator")
+
+    def authorization_token(self) -> AuthorizationToken:
+        self._world.tokens_issued += 1
+        password = f"password-{self._world.tokens_issued}"
+        self._world.valid_passwords.add(password)
+        now = self._world.now
+        return AuthorizationToken(REGISTRY, "AWS", password, now, now + timedelta(hours=12))
+
+    def find_repository(self, name: str) -> Repository | None:
+        return self._world.repositories.get(name)
+
+    def create_repository(
+        self, name: str, *, tags_immutable: bool, scan_on_push: bool
+    ) -> tuple[Repository, bool]:
+        if name in self._world.repositories:
+            return self._world.repositories[name], False
+        made = Repository(
+            name,
+            f"{REGISTRY}/{name}",
+            f"arn:aws:ecr:us-east-1:111222333444:repository/{name}",
+            "111222333444",
+            self._world.now,
+            tags_immutable,
+            scan_on_push,
+            "AES256",
+        )
+        self._world.repositories[name] = made
+        self._world.changes.append(f"create repository {name}")
+        return made, True
+
+    def find_image(self, repository: str, reference: str) -> Image | None:
+        if repository not in self._world.repositories:
+            raise RepositoryNotFound(repository)
+        digest = self._world.tags.get((repository, reference), reference)
+        tags = tuple(t for (r, t), d in self._world.tags.items() if (r, d) == (repository, digest))
+        return Image(digest, tags, 1000, self._world.now) if tags else None
+
+
+class FakeRegistry:
+    """Implements `ports.Registry`."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def find_digest(self, image: ImageReference, token: AuthorizationToken) -> str | None:
+        check_token(self._world, image, token)
+        if image.digest is not None:
+            return image.digest if image.digest in self._world.tags.values() else None
+        return self._world.tags.get((image.repository, image.tag or "latest"))
+
+
+class FakeEngine:
+    """Implements `ports.Engine`; an image's id depends on its Dockerfile's text."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def version(self) -> str:
+        return "28.0"
+
+    def find_image_id(self, image: str) -> str | None:
+        return image if image in self._world.local.values() else self._world.local.get(image)
+
+    def build(
+        self,
+        context: Path,
+        *,
+        dockerfile: str,
+        tags: Sequence[str],
+        build_args: Mapping[str, str],
+        progress: ProgressSink,
+    ) -> str:
+        image_id = digest_of((context / dockerfile).read_text())
+        progress(Progress("build", "step 1"))
+        for tag in tags:
+            self._world.local[tag] = image_id
+        return image_id
+
+    def tag(self, source: str, target: ImageReference) -> None:
+        image_id = self.find_image_id(source)
+        assert image_id is not None
+        self._world.local[str(target)] = image_id
+
+    def push(self, image: ImageReference, token: AuthorizationToken, *, progress: ProgressSink) -> str:
+        check_token(self._world, image, token)
+        image_id = self._world.local[str(image)]
+        digest = digest_of("manifest of " + image_id)
+        key = (image.repository, image.tag or "latest")
+        if (
+            self._world.repositories[image.repository].tags_immutable
+            and self._world.tags.get(key, digest) != digest
+        ):
+            raise TagImmutable("tag is immutable", standing="", wanted=None)
+        self._world.tags[key] = digest
+        self._world.pushed.setdefault(image_id, set()).add(image.with_digest(digest))
+        self._world.changes.append(f"push {image.repository}:{image.tag}")
+        return digest
+
+    def pull(self, image: ImageReference, token: AuthorizationToken, *, progress: ProgressSink) -> str:
+        check_token(self._world, image, token)
+        digest = image.digest or self._world.tags.get((image.repository, image.tag or "latest"))
+        for image_id, references in self._world.pushed.items():
+            if digest in {reference.digest for reference in references}:
+                self._world.local[str(image)] = image_id
+                return image_id
+        raise ImageNotFound(f"no image {image}")
+
+    def pushed_digests(self, image: str) -> tuple[ImageReference, ...]:
+        return tuple(self._world.pushed.get(self.find_image_id(image) or "", ()))
+
+
+class FakeLayer0:
+    """Implements `ports.Layer0`; a deployment runs at the second look, as real ones take a while."""
+
+    def __init__(self, world: World, *, crashes: Sequence[str] = (), exit_code: int = 0) -> None:
+        self._world = world
+        self._crashes = tuple(crashes)
+        self._exit_code = exit_code
+        self.environments = {"demo": Environment("demo24e9e412", "demo")}
+        self.deploys: list[Deploy] = []
+        self.services: dict[str, Service] = {}
+        self._looks = 0
+
+    def version(self) -> str:
+        return "v0.12.6"
+
+    def find_environment(self, name: str) -> Environment | None:
+        return self.environments.get(name)
+
+    def list_deploys(self, name: str) -> tuple[Deploy, ...]:
+        return tuple(replace(each, dockerrun=None) for each in self.deploys if each.name == name)
+
+    def read_deploy(self, deploy_id: str) -> Deploy:
+        for each in self.deploys:
+            if each.deploy_id == deploy_id:
+                return each
+        raise EntityNotFound(f"no deploy {deploy_id}", status=404, code=23)
+
+    def create_deploy(self, name: str, dockerrun: bytes) -> Deploy:
+        version = 1 + max((each.version for each in self.deploys if each.name == name), default=0)
+        self.deploys.append(Deploy(f"{name}.{version}", name, version, dockerrun))
+        self._world.changes.append(f"create deploy {name}.{version}")
+        return self.deploys[-1]
+
+    def find_service(self, environment_id: str, name: str) -> Service | None:
+        return next(
+            (s for s in self.services.values() if (s.environment_id, s.name) == (environment_id, name)), None
+        )
+
+    def read_service(self, service_id: str) -> Service:
+        self._looks += 1
+        service = self.services[service_id]
+        primary = service.deployments[0]
+        if self._crashes:
+            primary = replace(primary, stopped_reasons=self._crashes[: self._looks - 1])
+        elif self._looks > 1:
+            primary = replace(primary, running_count=1)
+        self.services[service_id] = replace(
+            service, running_count=primary.running_count, deployments=(primary,)
+        )
+        return self.services[service_id]
+
+    def create_service(self, environment_id: str, name: str, deploy_id: str) -> Service:
+        service = Service(f"{name[:7]}00000", name, environment_id, 1, 0, 0, (self._deployment(deploy_id),))
+        self.services[service.service_id] = service
+        self._world.changes.append(f"create service {name}")
+        return service
+
+    def update_service(self, service_id: str, deploy_id: str) -> Service:
+        self._looks = 0
+        self.services[service_id] = replace(
+            self.services[service_id], running_count=0, deployments=(self._deployment(deploy_id),)
+        )
+        self._world.changes.append(f"update service to {deploy_id}")
+        return self.services[service_id]
+
+    def service_logs(self, service_id: str, *, tail: int) -> tuple[ContainerLog, ...]:
+        return (ContainerLog("timeout", ("starting", "cannot open /etc/app")),)
+
+    def create_task(
+        self, environment_id: str, name: str, deploy_id: str, overrides: Mapping[str, Mapping[str, str]]
+    ) -> str:
+        self._world.changes.append(f"create task {name}")
+        return "createt00000"
+
+    def read_job(self, job_id: str) -> Job:
+        return Job(job_id, JobState.COMPLETED, (("task_id", "task00000000"),))
+
+    def read_task(self, task_id: str) -> Task:
+        container = TaskContainer("timeout", "STOPPED", self._exit_code, "")
+        return Task(task_id, "task", "demo24e9e412", "timeout.1", 0, 0, "", (container,))
+
+    def task_logs(self, task_id: str, *, tail: int) -> tuple[ContainerLog, ...]:
+        return (ContainerLog("timeout", ("done",)),)
+
+    def _deployment(self, deploy_id: str) -> Deployment:
+        return Deployment("ecs-svc/1", deploy_id, "PRIMARY", 1, 0, 0, self._world.now)
+
+
+def check_token(world: World, image: ImageReference, token: AuthorizationToken) -> None:
+    """Refuse what a registry refuses."""
+    if token.password not in world.valid_passwords:
+        raise AuthorizationError("Your authorization token has expired.")
+    if image.repository not in world.repositories:
+        raise RepositoryNotFound(f"no repository {image.repository}")

@@ -1,0 +1,242 @@
+"""The papermill engine with real kernels, real signals and real kills."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from ecr_widgets.engine.run import RunResult, run_runbook
+from ecr_widgets.errors import InputError
+from ecr_widgets.model.record import RECORD_MIME
+
+BIN = Path(sys.executable).parent
+RECORDING_CELL = """
+from ecr_widgets.channel import open_channel
+from ecr_widgets.recording.notebook import NotebookSink
+from ecr_widgets.recording.recorder import Recorder
+from ecr_widgets.adapters.clock import SystemClock
+import os
+channel = open_channel(os.environ)
+recorder = Recorder(channel.run_id, SystemClock(), NotebookSink(channel))
+"""
+
+
+def write_runbook(folder: Path, sources: Sequence[str], parameters: str = "tag: str = 'x'  # why") -> Path:
+    cells = [nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]})]
+    cells += [nbformat.v4.new_code_cell(source) for source in sources]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    path = folder / "book.ipynb"
+    nbformat.write(notebook, path)
+    return path
+
+
+def run(folder: Path, *sources: str, **given: str) -> tuple[RunResult, dict[str, Any]]:
+    result = run_runbook(write_runbook(folder, sources), given, runs=folder / "runs")
+    saved = json.loads(result.notebook.read_text())
+    nbformat.validate(nbformat.from_dict(saved))
+    assert [path.name for path in (folder / "runs").iterdir()] == [result.notebook.name]
+    return result, saved
+
+
+def states(saved: dict[str, Any]) -> list[str]:
+    return [
+        cell["metadata"]["ecr_widgets"]["state"] for cell in saved["cells"] if cell["cell_type"] == "code"
+    ]
+
+
+def test_a_run_that_worked_says_so_in_every_cell(tmp_path: Path) -> None:
+    """Notebook and cells say succeeded, and the contract's metadata is there."""
+    result, saved = run(tmp_path, "print(tag)", tag="1.10")
+    assert (result.state, result.exit_code) == ("succeeded", 0)
+    assert set(states(saved)) == {"succeeded"}
+    assert saved["cells"][-1]["outputs"] == [{"output_type": "stream", "name": "stdout", "text": "1.10\n"}]
+    told = saved["metadata"]["ecr_widgets"]
+    assert set(told) == {
+        "version", "run_id", "runbook", "runbook_sha256", "state", "reason", "actor", "host", "parameters",
+        "started_at", "ended_at",
+    }  # fmt: skip
+    assert told["parameters"] == {"tag": "1.10"}
+
+
+def test_a_failing_cell_ends_the_run_and_the_rest_is_not_run(tmp_path: Path) -> None:
+    """Only what ran is called anything else than not-run."""
+    result, saved = run(tmp_path, "1/0", "print('never')")
+    assert (result.state, result.exit_code) == ("failed", 1)
+    assert result.reason == "ZeroDivisionError: division by zero"
+    assert states(saved) == ["succeeded", "failed", "not-run"]
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "kernel died (signal SIGKILL)"),
+        ("import os; os._exit(0)", "kernel died (exit code 0)"),
+        ("import sys; sys.exit(0)", "SystemExit: 0"),
+    ],
+)
+def test_a_cell_that_ends_its_kernel_has_failed(tmp_path: Path, source: str, reason: str) -> None:
+    """Dead kernels and early exits are never a success, and no cell after them is called run."""
+    result, saved = run(tmp_path, "print('before', flush=True)", source, "print('never')")
+    assert (result.state, result.reason, result.exit_code) == ("failed", reason, 1)
+    assert states(saved) == ["succeeded", "succeeded", "failed", "not-run"]
+    assert all(cell["metadata"]["papermill"]["status"] != "completed" for cell in saved["cells"][2:])
+
+
+def test_wrong_parameters_are_refused_before_anything_is_written(tmp_path: Path) -> None:
+    """An unknown name or a wrong type starts no kernel and leaves no file."""
+    book = write_runbook(tmp_path, [], parameters="count: int = 1\nflag: bool = False")
+    for given in ({"cuont": "1"}, {"count": "1.5"}, {"flag": "maybe"}):
+        with pytest.raises(InputError):
+            run_runbook(book, given, runs=tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("text", ["012345678901", "1.10", "7e12345", 'a"b{c}', "it's", "__import__('os')"])
+def test_text_reaches_the_cell_as_typed(tmp_path: Path, text: str) -> None:
+    """A string parameter is never read as a number, a template or code."""
+    _, saved = run(tmp_path, "print(tag, end='')", tag=text)
+    assert saved["cells"][-1]["outputs"][0]["text"] == text
+
+
+def test_a_display_is_updated_where_it_stands(tmp_path: Path) -> None:
+    """An update from a later cell changes the earlier cell's output and adds none."""
+    _, saved = run(
+        tmp_path,
+        "from IPython.display import display, update_display\n_ = display('first', display_id='d')",
+        "update_display('second', display_id='d')",
+    )
+    shown = [[output["data"]["text/plain"] for output in cell["outputs"]] for cell in saved["cells"][1:]]
+    assert shown == [["'second'"], []]
+
+
+def test_the_intent_is_on_disk_before_the_step_acts(tmp_path: Path) -> None:
+    """Inside a step the saved file already holds its intent; afterwards one output holds the outcome."""
+    act = (
+        "import glob, json, os\n"
+        "def act(progress):\n"
+        f"    saved = json.load(open(glob.glob({str(tmp_path / 'runs')!r} + '/*.ipynb')[0]))\n"
+        f"    found = [o['data'].get({RECORD_MIME!r}) for c in saved['cells'] for o in c.get('outputs', [])"
+        " if 'data' in o]\n"
+        "    return {'on_disk': [json.loads(f)['state'] for f in found], 'changed': True}\n"
+        "_ = recorder.perform('create_deploy', {}, act)"
+    )
+    result, saved = run(tmp_path, RECORDING_CELL, act)
+    (step,) = result.steps
+    assert (step["state"], step["outcome"]) == ("succeeded", {"on_disk": ["intended"]})
+    assert len(saved["cells"][-1]["outputs"]) == 1
+    assert step["run_id"] == result.run_id
+
+
+def test_an_unknown_outcome_makes_the_run_unknown(tmp_path: Path) -> None:
+    """A lost reply ends the run with exit code 4."""
+    act = (
+        "from ecr_widgets.errors import OutcomeUnknown\n"
+        "def act(progress):\n    raise OutcomeUnknown('the reply was lost')\n"
+        "recorder.perform('create_deploy', {}, act)"
+    )
+    result, _ = run(tmp_path, RECORDING_CELL, act)
+    assert (result.state, result.exit_code) == ("unknown", 4)
+
+
+def test_a_secret_that_the_kernel_shared_is_in_no_file(tmp_path: Path) -> None:
+    """What was printed before and after it became known is masked, in any encoding."""
+    secret = "canary+/=123456789012345678901234567890"
+    source = (
+        f"import base64\nsecret = ''.join({list(secret)!r})\n"
+        "print(secret)\nchannel.share_secret(secret)\n"
+        "print(base64.b64encode(('AWS:' + secret).encode()).decode())"
+    )
+    result, saved = run(tmp_path, RECORDING_CELL, source)
+    assert result.state == "succeeded"
+    printed = saved["cells"][-1]["outputs"][0]["text"]
+    assert secret not in printed
+    assert printed.count("***") == 2
+
+
+WAITING = "print('waiting', flush=True)\nimport subprocess, time\nchild = subprocess.Popen(['sleep', '300'])\ntime.sleep(300)"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_interrupts_the_run_and_keeps_what_was_printed(tmp_path: Path, number: int) -> None:
+    """The saved run says interrupted, the exit code is 3 and nothing is left running."""
+    process, saved_at = start(tmp_path)
+    process.send_signal(number)
+    process.communicate(timeout=30)
+    saved = json.loads(saved_at.read_text())
+    assert process.returncode == 3
+    assert saved["metadata"]["ecr_widgets"]["state"] == "interrupted"
+    assert states(saved) == ["succeeded", "interrupted", "not-run"]
+    assert saved["cells"][1]["outputs"][0]["text"] == "waiting\n"
+    assert not children(saved_at)
+
+
+def test_a_killed_run_leaves_a_true_file_and_no_orphan(tmp_path: Path) -> None:
+    """After SIGKILL the file parses, says running with nobody holding it, and kernel and the cell's own child are gone within seconds."""
+    process, saved_at = start(tmp_path)
+    process.kill()
+    process.communicate(timeout=30)
+    saved = json.loads(saved_at.read_text())
+    assert saved["metadata"]["ecr_widgets"]["state"] == "running"
+    deadline = time.monotonic() + 10
+    while children(saved_at) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not children(saved_at)
+
+
+def start(folder: Path) -> tuple[subprocess.Popen[bytes], Path]:
+    """A run of our command that waits in its second cell, and its saved file once that says so."""
+    book = write_runbook(folder, [WAITING, "print('never')"])
+    runs = folder / "runs"
+    process = subprocess.Popen(
+        [BIN / "ecr-widgets", "run", book, "--runs", runs],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "MARK": str(folder)},
+    )
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        for path in runs.glob("*.ipynb") if runs.exists() else ():
+            if "waiting\\n" in path.read_text():
+                return process, path
+        time.sleep(0.05)
+    process.kill()
+    raise AssertionError(process.communicate())
+
+
+def children(saved_at: Path) -> list[str]:
+    """Processes other than the test's own that carry the folder's mark in their environment."""
+    found = []
+    mark = f"MARK={saved_at.parent.parent}".encode()
+    for environ in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            command = (environ.parent / "cmdline").read_bytes()
+            if mark in environ.read_bytes() and command:
+                found.append(environ.parent.name)
+        except OSError:
+            continue
+    return found
+
+
+def test_plain_papermill_with_the_engines_name_gets_the_same_record(tmp_path: Path) -> None:
+    """`papermill --engine ecr_widgets` saves the contract's metadata and exits 0 for a good run, not for a bad one."""
+    book, out = write_runbook(tmp_path, ["print(tag)"]), tmp_path / "out.ipynb"
+    command = [BIN / "papermill", "--engine", "ecr_widgets", book, out, "-r", "tag", "1.10"]
+    subprocess.run(command, check=True, capture_output=True)
+    saved = json.loads(out.read_text())
+    nbformat.validate(nbformat.from_dict(saved))
+    assert saved["metadata"]["ecr_widgets"]["state"] == "succeeded"
+    assert saved["metadata"]["ecr_widgets"]["runbook"] == "book"
+    write_runbook(tmp_path, ["import os; os._exit(0)"])
+    assert subprocess.run(command, check=False, capture_output=True).returncode == 1
+    assert json.loads(out.read_text())["metadata"]["ecr_widgets"]["reason"] == "kernel died (exit code 0)"

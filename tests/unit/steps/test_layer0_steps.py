@@ -1,0 +1,199 @@
+"""create_deploy, deploy_service, wait, verify and create_task against the fakes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from ecr_widgets.errors import (
+    DeploymentFailed,
+    EntityNotFound,
+    InputError,
+    InvalidDockerrun,
+    VerifyError,
+    WaitTimeout,
+)
+from ecr_widgets.model.dockerrun import Dockerrun
+from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.ports import Progress
+from ecr_widgets.steps.create_deploy import create_deploy
+from ecr_widgets.steps.create_task import create_task
+from ecr_widgets.steps.deploy_service import ServiceOutcome, create_service, find_service, update_service
+from ecr_widgets.steps.login import RegistrySession
+from ecr_widgets.steps.verify import verify_service
+from ecr_widgets.steps.wait import wait_for_service
+from tests.fakes import REGISTRY, FakeClock, FakeEcr, FakeLayer0, FakeRegistry, World, digest_of
+
+DOCKERRUN = Dockerrun.parse(
+    json.dumps({"containerDefinitions": [{"name": "timeout", "image": "x", "memory": 10}]}).encode()
+)
+IMAGE = ImageReference.parse(f"{REGISTRY}/xfra-wait@{digest_of('a')}")
+OTHER = ImageReference.parse(f"{REGISTRY}/xfra-wait@{digest_of('b')}")
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def layer0(world: World) -> FakeLayer0:
+    return FakeLayer0(world)
+
+
+def deployed(layer0: FakeLayer0, image: ImageReference = IMAGE) -> ServiceOutcome:
+    deploy = create_deploy(layer0, "timeout", DOCKERRUN, image=image)
+    environment, service = find_service(layer0, "demo", "timeoutsvc")
+    if service is None:
+        return create_service(layer0, environment, "timeoutsvc", deploy.deploy_id)
+    return update_service(layer0, environment, service, deploy.deploy_id)
+
+
+def test_an_equal_dockerrun_is_stored_once(layer0: FakeLayer0, world: World) -> None:
+    """The second call finds the stored deploy; another image makes another."""
+    first = create_deploy(layer0, "timeout", DOCKERRUN, image=IMAGE)
+    again = create_deploy(layer0, "timeout", DOCKERRUN, image=IMAGE)
+    other = create_deploy(layer0, "timeout", DOCKERRUN, image=OTHER)
+    assert [first.changed, again.changed, other.changed] == [True, False, True]
+    assert (first.deploy_id, again.deploy_id, other.deploy_id) == ("timeout.1", "timeout.1", "timeout.2")
+    assert world.changes == ["create deploy timeout.1", "create deploy timeout.2"]
+
+
+@pytest.mark.parametrize("name", ["", "a.b", "a b", "a/b", "ä"])
+def test_a_deploy_name_that_layer0_refuses_is_refused_here(
+    layer0: FakeLayer0, world: World, name: str
+) -> None:
+    """Nothing is stored under a name that cannot be used."""
+    with pytest.raises(InputError):
+        create_deploy(layer0, name, DOCKERRUN, image=IMAGE)
+    assert world.changes == []
+
+
+def test_an_unknown_container_is_refused(layer0: FakeLayer0) -> None:
+    """The image is never set in a container that was not meant."""
+    with pytest.raises(InvalidDockerrun, match="it has: timeout"):
+        create_deploy(layer0, "timeout", DOCKERRUN, image=IMAGE, container="web")
+
+
+def test_a_service_is_created_then_left_alone_then_updated(layer0: FakeLayer0, world: World) -> None:
+    """Which change is due follows from what stands."""
+    assert deployed(layer0).changed
+    again = deployed(layer0)
+    assert (again.changed, again.previous_deploy_id) == (False, "timeout.1")
+    moved = deployed(layer0, OTHER)
+    assert (moved.changed, moved.previous_deploy_id, moved.deploy_id) == (True, "timeout.1", "timeout.2")
+    assert world.changes[1:] == [
+        "create service timeoutsvc",
+        "create deploy timeout.2",
+        "update service to timeout.2",
+    ]
+
+
+def test_an_unknown_environment_is_named(layer0: FakeLayer0) -> None:
+    """The error names the environment and where to look."""
+    with pytest.raises(EntityNotFound, match="'staging' does not exist"):
+        find_service(layer0, "staging", "timeoutsvc")
+
+
+def test_a_wait_needs_good_checks_in_a_row_and_tells_progress(layer0: FakeLayer0, world: World) -> None:
+    """The service starts at the second look, so three good checks take four."""
+    service = deployed(layer0)
+    seen: list[Progress] = []
+    outcome = wait_for_service(
+        layer0, FakeClock(world), service.service_id, deploy_id=service.deploy_id, progress=seen.append
+    )
+    assert (outcome.checks, outcome.running_count) == (4, 1)
+    assert [one.done for one in seen] == [0, 1, 2, 3]
+
+
+def test_a_bad_check_starts_the_count_anew(
+    layer0: FakeLayer0, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three good checks that are not in a row are not stable."""
+    service = deployed(layer0)
+    layer0.read_service(service.service_id)
+    good = layer0.read_service(service.service_id)
+    bad = replace(good, running_count=0, deployments=(replace(good.deployments[0], running_count=0),))
+    answers = iter([good, good, bad, good, good, good])
+    monkeypatch.setattr(layer0, "read_service", lambda _: next(answers))
+    outcome = wait_for_service(layer0, FakeClock(world), service.service_id, deploy_id=service.deploy_id)
+    assert outcome.checks == 6
+
+
+def test_a_crash_loop_ends_the_wait_early_with_reasons_and_log(world: World) -> None:
+    """After the third stopped container the wait says why, long before its deadline."""
+    layer0 = FakeLayer0(world, crashes=["Essential container in task exited"] * 9)
+    service = deployed(layer0)
+    clock = FakeClock(world)
+    with pytest.raises(DeploymentFailed) as caught:
+        wait_for_service(layer0, clock, service.service_id, deploy_id=service.deploy_id, timeout_s=600)
+    assert "Essential container in task exited" in caught.value.reasons
+    assert "timeout: cannot open /etc/app" in caught.value.reasons
+    assert clock.monotonic_s() < 60
+
+
+def test_an_image_that_cannot_be_pulled_ends_the_wait_at_once(world: World) -> None:
+    """What no retry mends is not waited for."""
+    layer0 = FakeLayer0(world, crashes=["CannotPullContainerError: not found"])
+    service = deployed(layer0)
+    with pytest.raises(DeploymentFailed, match="CannotPullContainerError"):
+        wait_for_service(layer0, FakeClock(world), service.service_id, deploy_id=service.deploy_id)
+
+
+def test_a_wait_ends_at_its_deadline_with_what_it_last_saw(
+    layer0: FakeLayer0, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The deadline's error tells the counts."""
+    service = deployed(layer0)
+    still = layer0.services[service.service_id]
+    monkeypatch.setattr(layer0, "read_service", lambda _: still)
+    with pytest.raises(WaitTimeout, match="0/1 running") as caught:
+        wait_for_service(
+            layer0, FakeClock(world), service.service_id, deploy_id=service.deploy_id, timeout_s=30
+        )
+    assert 30 <= caught.value.waited_s < 40
+
+
+def verify(layer0: FakeLayer0, world: World, service: ServiceOutcome, image: ImageReference) -> str:
+    ecr = FakeEcr(world)
+    ecr.create_repository("xfra-wait", tags_immutable=False, scan_on_push=False)
+    world.tags["xfra-wait", "1"] = IMAGE.digest or ""
+    session = RegistrySession(ecr, FakeClock(world))
+    return verify_service(
+        layer0, FakeRegistry(world), session, service.service_id, image=image
+    ).running_digest
+
+
+def test_verify_finds_the_pushed_digest_running(layer0: FakeLayer0, world: World) -> None:
+    """The digest is the one in the running deploy, and the registry serves it."""
+    service = deployed(layer0)
+    wait_for_service(layer0, FakeClock(world), service.service_id, deploy_id=service.deploy_id)
+    assert verify(layer0, world, service, IMAGE) == IMAGE.digest
+
+
+def test_verify_refuses_another_digest(layer0: FakeLayer0, world: World) -> None:
+    """Another image under the same name is not what was pushed."""
+    service = deployed(layer0)
+    wait_for_service(layer0, FakeClock(world), service.service_id, deploy_id=service.deploy_id)
+    with pytest.raises(VerifyError, match="not .*" + str(OTHER.digest)):
+        verify(layer0, world, service, OTHER)
+
+
+def test_verify_proves_nothing_of_a_tag(layer0: FakeLayer0, world: World) -> None:
+    """A movable name cannot be verified."""
+    with pytest.raises(VerifyError, match="no digest"):
+        verify(layer0, world, deployed(layer0), ImageReference.parse(f"{REGISTRY}/xfra-wait:1"))
+
+
+def test_a_task_gives_exit_codes_and_log(layer0: FakeLayer0, world: World) -> None:
+    """The exit codes of the stopped containers are the answer."""
+    outcome = create_task(layer0, FakeClock(world), "demo", "once", "timeout.1")
+    assert (outcome.exit_codes, outcome.log) == ({"timeout": 0}, ("timeout: done",))
+
+
+def test_a_task_that_ends_with_another_code_failed(world: World) -> None:
+    """An exit code other than 0 is an error that tells it."""
+    with pytest.raises(DeploymentFailed, match="timeout with code 3"):
+        create_task(FakeLayer0(world, exit_code=3), FakeClock(world), "demo", "once", "timeout.1")

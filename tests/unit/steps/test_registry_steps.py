@@ -1,0 +1,203 @@
+"""login, create_repository, build_image, push_image and pull_image against the fakes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from ecr_widgets.errors import (
+    AuthorizationError,
+    BuildError,
+    ImageNotFound,
+    InvalidReference,
+    PushError,
+    RepositoryNotFound,
+    TagImmutable,
+)
+from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.steps.build_image import build_image
+from ecr_widgets.steps.create_repository import create_repository
+from ecr_widgets.steps.login import RegistrySession, login
+from ecr_widgets.steps.pull_image import pull_image
+from ecr_widgets.steps.push_image import PushOutcome, push_image
+from tests.fakes import REGISTRY, FakeClock, FakeEcr, FakeEngine, FakeRegistry, World, digest_of
+
+TARGET = ImageReference.parse(f"{REGISTRY}/xfra-wait:1")
+
+
+class Here:
+    """One world with everything in it."""
+
+    def __init__(self, context: Path) -> None:
+        self.world = World()
+        self.ecr = FakeEcr(self.world)
+        self.registry = FakeRegistry(self.world)
+        self.engine = FakeEngine(self.world)
+        self.secrets: list[str] = []
+        self.session = RegistrySession(self.ecr, FakeClock(self.world), on_secret=self.secrets.append)
+        self.context = context
+
+    def build(self, text: str = "FROM busybox") -> str:
+        (self.context / "Dockerfile").write_text(text)
+        return build_image(self.engine, self.context, name="xfra/wait").image_id
+
+    def push(self, source: str = "xfra/wait", target: ImageReference = TARGET) -> PushOutcome:
+        return push_image(self.engine, self.registry, self.session, source, target)
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Here:
+    made = Here(tmp_path)
+    made.build()
+    return made
+
+
+def test_login_names_registry_and_identity_and_shares_the_secret_first(here: Here) -> None:
+    """The outcome tells where and as whom, the password only goes to the secret registry."""
+    outcome = login(here.ecr, here.session)
+    assert (outcome.registry, outcome.user, outcome.account) == (REGISTRY, "AWS", "111222333444")
+    assert here.secrets == ["password-1"]
+    assert "password" not in repr(outcome)
+
+
+def test_a_token_is_reused_until_half_of_its_life_is_over(here: Here) -> None:
+    """One token serves many calls, and a long-lived notebook asks in time."""
+    for _ in range(3):
+        here.session.token()
+    here.world.now += timedelta(hours=6, seconds=1)
+    here.session.token()
+    assert here.world.tokens_issued == 2
+
+
+def test_a_repository_is_created_once(here: Here) -> None:
+    """The same call twice changes nothing the second time."""
+    assert create_repository(here.ecr, "xfra-wait").changed
+    assert not create_repository(here.ecr, "xfra-wait").changed
+    assert here.world.changes == ["create repository xfra-wait"]
+
+
+def test_a_missing_repository_is_refused_where_creation_is_off(here: Here) -> None:
+    """Nothing is created against the parameter's word."""
+    with pytest.raises(RepositoryNotFound, match="switched off"):
+        create_repository(here.ecr, "xfra-wait", create=False)
+    assert here.world.changes == []
+
+
+@pytest.mark.parametrize("name", ["X", "a", "a//b", "-a", "a" * 257, "a b"])
+def test_a_name_that_ecr_refuses_is_refused_before_any_call(here: Here, name: str) -> None:
+    """ECR's grammar is checked here, so that the message can say what is wrong."""
+    with pytest.raises(InvalidReference):
+        create_repository(here.ecr, name)
+
+
+def test_building_the_same_twice_changes_nothing(here: Here) -> None:
+    """`changed` compares the image id before and after."""
+    assert not build_image(here.engine, here.context, name="xfra/wait").changed
+    (here.context / "Dockerfile").write_text("FROM busybox\nENV A=1")
+    assert build_image(here.engine, here.context, name="xfra/wait").changed
+
+
+def test_a_missing_dockerfile_or_context_is_named(here: Here) -> None:
+    """The error names the path that is missing."""
+    with pytest.raises(BuildError, match=r"Dockerfile\.wait"):
+        build_image(here.engine, here.context, name="xfra/wait", dockerfile="Dockerfile.wait")
+    with pytest.raises(BuildError, match="nowhere"):
+        build_image(here.engine, here.context / "nowhere", name="xfra/wait")
+
+
+def test_a_push_gives_the_registrys_digest_and_pins_the_image(here: Here) -> None:
+    """The outcome names the image by the digest that the registry serves."""
+    create_repository(here.ecr, "xfra-wait")
+    outcome = here.push()
+    assert outcome.changed
+    assert outcome.image == TARGET.with_digest(outcome.digest)
+    assert here.world.tags["xfra-wait", "1"] == outcome.digest
+
+
+def test_pushing_what_the_registry_serves_already_sends_nothing(here: Here) -> None:
+    """The second push of the same image is no push."""
+    create_repository(here.ecr, "xfra-wait")
+    here.push()
+    assert not here.push().changed
+    assert here.world.changes.count("push xfra-wait:1") == 1
+
+
+def test_an_immutable_tag_takes_the_same_image_again(here: Here) -> None:
+    """The same digest under an immutable tag is a success."""
+    create_repository(here.ecr, "xfra-wait", tags_immutable=True)
+    here.push()
+    assert not here.push().changed
+
+
+def test_an_immutable_tag_refuses_another_image_and_names_both(here: Here) -> None:
+    """Another image under an immutable tag is refused, with what stands and what was wanted."""
+    create_repository(here.ecr, "xfra-wait", tags_immutable=True)
+    standing = here.push().digest
+    wanted = here.build("FROM busybox\nENV A=1")
+    with pytest.raises(TagImmutable) as caught:
+        here.push()
+    assert standing in str(caught.value)
+    assert wanted in str(caught.value)
+
+
+def test_a_refused_token_is_renewed_once(here: Here) -> None:
+    """One renewal, then success, whatever the clock says of the token."""
+    create_repository(here.ecr, "xfra-wait")
+    here.session.token()
+    here.world.valid_passwords.clear()
+    assert here.push().changed
+    assert here.world.tokens_issued == 2
+
+
+def test_a_token_that_stays_refused_is_an_error_after_one_renewal(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no renewal loop."""
+    create_repository(here.ecr, "xfra-wait")
+    monkeypatch.setattr(here.world, "valid_passwords", frozenset())
+    monkeypatch.setattr(FakeEcr, "authorization_token", _refused_token(here))
+    with pytest.raises(AuthorizationError):
+        here.push()
+    assert here.world.tokens_issued == 2
+
+
+def _refused_token(here: Here):  # noqa: ANN202
+    issue = FakeEcr.authorization_token
+
+    def token(self: FakeEcr):  # noqa: ANN202
+        here.world.valid_passwords = set()
+        issued = issue(self)
+        here.world.valid_passwords = set()
+        return issued
+
+    return token
+
+
+def test_a_registry_that_serves_another_digest_is_no_success(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the engine claims counts only when the registry says the same."""
+    create_repository(here.ecr, "xfra-wait")
+    monkeypatch.setattr(FakeEngine, "push", lambda *_, **__: digest_of("something else"))
+    with pytest.raises(PushError, match="serves nothing"):
+        here.push()
+
+
+def test_a_push_needs_a_tag_and_a_local_image(here: Here) -> None:
+    """Both are said before anything is sent."""
+    with pytest.raises(PushError, match="no tag"):
+        here.push(target=ImageReference.parse(f"{REGISTRY}/xfra-wait"))
+    with pytest.raises(ImageNotFound, match="nothing-built"):
+        here.push(source="nothing-built")
+
+
+def test_a_pull_pins_what_it_got(here: Here) -> None:
+    """The pulled image is named by digest, and pulling it again changes nothing."""
+    create_repository(here.ecr, "xfra-wait")
+    pushed = here.push()
+    del here.world.local[str(TARGET)]
+    first = pull_image(here.engine, here.session, TARGET)
+    again = pull_image(here.engine, here.session, TARGET)
+    assert (first.image, first.changed, again.changed) == (pushed.image, True, False)
