@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import shutil
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
 from ecr_widgets.errors import EngineError
+from ecr_widgets.sandbox.processes import find_tool
 
 _INTERFACES = Path("/sys/class/net")
-_ADMIN_PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
 
 
 def create_bridge(name: str) -> ipaddress.IPv4Network:
@@ -99,8 +98,7 @@ def unused_network(taken: Iterable[ipaddress.IPv4Network], *, start: int) -> ipa
 
 
 def _ip(*words: str) -> None:
-    tool = shutil.which("ip", path=_ADMIN_PATH)
-    busybox = shutil.which("busybox", path=_ADMIN_PATH)
+    tool, busybox = find_tool("ip"), find_tool("busybox")
     if tool is None and busybox is None:
         raise EngineError("no `ip` command to make a bridge with", hint="apt-get install iproute2")
     command = [tool, *words] if tool is not None else [str(busybox), "ip", *words]

@@ -9,7 +9,6 @@ import hashlib
 import io
 import json
 import platform
-import shutil
 import struct
 import subprocess
 import tarfile
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from ecr_widgets.errors import EngineError
 from ecr_widgets.sandbox.engine_api import EngineApi
+from ecr_widgets.sandbox.processes import find_tool
 
 REFERENCE = "busybox:latest"
 LABEL = {"ecr-widgets.sandbox.image": "busybox"}
@@ -69,7 +69,7 @@ def provide_busybox(engine: EngineApi, program: Path | None = None) -> str | Non
 
 def find_program() -> Path | None:
     """Find a statically linked BusyBox on this machine."""
-    found = shutil.which("busybox", path="/bin:/usr/bin:/usr/local/bin")
+    found = find_tool("busybox")
     return Path(found) if found is not None and is_static(Path(found).read_bytes()) else None
 
 

@@ -21,14 +21,18 @@ from ecr_widgets.sandbox.bridge import create_bridge
 from ecr_widgets.sandbox.engine_api import EngineApi
 from ecr_widgets.sandbox.engine_traces import make_run_folder
 from ecr_widgets.sandbox.folder import SandboxFolder
-from ecr_widgets.sandbox.processes import ProcessIdentity, child_of
+from ecr_widgets.sandbox.processes import TOOL_PATH, ProcessIdentity, child_of, find_tool
 from ecr_widgets.sandbox.state import EngineTraces
 
 DEFAULT_DOCKER_HOST = "unix:///var/run/docker.sock"
 INSTALL_COMMAND = "apt-get install --no-install-recommends docker.io iptables busybox-static iproute2"
 
-_SEARCH_PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
 _READY_TIMEOUT_S = 60.0
+
+_NAMESPACES = (
+    *("setpriv", "--pdeathsig", "KILL"),
+    *("unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc"),
+)
 
 # First, what dockerd and containerd keep at fixed places is covered, so that it stays in here. A system's containerd
 # is covered with it, and dockerd starts one of its own. Then the engine is spared the warning in each build that
@@ -103,7 +107,7 @@ class PrivateEngine:
         Raises:
             EngineUnavailable: With the command that installs what is missing.
         """
-        missing = [tool for tool in ("dockerd", "unshare", "setpriv") if _which(tool) is None]
+        missing = [tool for tool in ("dockerd", "unshare", "setpriv") if find_tool(tool) is None]
         if missing:
             raise EngineUnavailable(
                 f"no Docker Engine answers and none can be started: {', '.join(missing)} not found",
@@ -126,15 +130,13 @@ class PrivateEngine:
         forwarding = Path(self.traces.run_folder) / "forwarding"
         forwarding.write_text("1\n", encoding="ascii")
         arguments = ["--bridge", self._network(progress), *self._arguments()]
-        reaper = _which("docker-init") or _which("tini")
+        reaper = find_tool("docker-init") or find_tool("tini")
         init = [reaper, "--"] if reaper is not None else []
         with self._folder.engine_log.open("ab") as log:
             self._process = subprocess.Popen(
+                [*_NAMESPACES, "sh", "-c", _ENTRY, "enter", str(forwarding), *init, "dockerd", *arguments],
                 # Nothing of the caller's environment: dockerd takes DOCKER_TLS_VERIFY and others from it.
-                ["setpriv", "--pdeathsig", "KILL"]
-                + ["unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc"]
-                + ["sh", "-c", _ENTRY, "enter", str(forwarding), *init, "dockerd", *arguments],
-                env={"PATH": _SEARCH_PATH, "HOME": self.traces.run_folder},
+                env={"PATH": TOOL_PATH, "HOME": self.traces.run_folder},
                 cwd="/",
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -192,14 +194,15 @@ class PrivateEngine:
             self._process.wait()
 
     def _network(self, progress: Callable[[str], None]) -> str:
-        assert self.traces.bridge is not None
+        bridge = self.traces.bridge
+        assert bridge is not None
         try:
-            create_bridge(self.traces.bridge)
+            create_bridge(bridge)
         except (EngineError, OSError) as error:
             progress(f"containers get no network and no published ports: {error}")
             self.traces = replace(self.traces, bridge=None)
             return "none"
-        return self.traces.bridge
+        return bridge
 
     def _arguments(self) -> list[str]:
         run_folder = Path(self.traces.run_folder)
@@ -241,13 +244,9 @@ def storage_driver(data_root: Path) -> str:
             options,
             str(trial / "merged"),
         ],
-        env={"PATH": _SEARCH_PATH},
+        env={"PATH": TOOL_PATH},
         capture_output=True,
         check=False,
     )
     shutil.rmtree(trial)
     return "overlay2" if done.returncode == 0 else "vfs"
-
-
-def _which(tool: str) -> str | None:
-    return shutil.which(tool, path=_SEARCH_PATH)

@@ -1,13 +1,27 @@
-"""Processes named so that a pid given out again to a stranger is never taken for ours. Depends on Linux only."""
+"""Programs found, and processes named so that a pid given out again to a stranger is never taken for ours.
+
+Depends on Linux only.
+"""
 
 from __future__ import annotations
 
 import os
 import select
+import shutil
 import signal
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+TOOL_PATH = os.pathsep.join(
+    filter(None, [os.environ.get("PATH"), "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"])
+)
+"""Where tools are looked for: PATH, then where a root shell would look and a user's may not."""
+
+
+def find_tool(name: str) -> str | None:
+    """Find a program, None where it is not installed."""
+    return shutil.which(name, path=TOOL_PATH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +89,11 @@ class ProcessIdentity:
 
 def child_of(pid: int) -> ProcessIdentity | None:
     """Name one child of a process, None where it has none."""
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            fields = _stat(int(entry))
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            fields = _stat(int(entry.name))
             if fields is not None and int(fields[1]) == pid:
-                return ProcessIdentity.of(int(entry))
+                return ProcessIdentity.of(int(entry.name))
     return None
 
 

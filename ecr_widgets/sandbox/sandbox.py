@@ -177,9 +177,9 @@ class Sandbox:
             folder=self._folder.path,
             engine=EngineKind.EXISTING if state.private_engine is None else EngineKind.PRIVATE,
             docker_host=state.docker_host,
-            api_url=addresses and addresses.api_url,
-            registry_host=addresses and addresses.registry_host,
-            layer0_url=addresses and addresses.layer0_url,
+            api_url=addresses.api_url if addresses is not None else None,
+            registry_host=addresses.registry_host if addresses is not None else None,
+            layer0_url=addresses.layer0_url if addresses is not None else None,
             since=from_rfc3339(state.started_at),
             pid=state.supervisor.pid,
         )
@@ -234,6 +234,7 @@ class Sandbox:
             name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "LAYER0_"))
         }
         supervisor: ProcessIdentity | None = None
+        failure: dict[str, str] | None = None
         stray: list[str] = []
         with subprocess.Popen(
             command,
@@ -251,8 +252,7 @@ class Sandbox:
                     elif "progress" in event:
                         progress(event["progress"])
                     elif "failed" in event:
-                        process.communicate()  # its end: what it made is removed then
-                        raise _failure(**event["failed"])
+                        failure = event["failed"]  # told before it removes what it made: read on to its end
                     else:
                         return "ready" in event
             except BaseException:
@@ -261,6 +261,8 @@ class Sandbox:
                     supervisor.send(signal.SIGTERM)
                     supervisor.wait(_STOP_TIMEOUT_S)
                 raise
+        if failure is not None:
+            raise _failure(**failure)
         raise EngineError(f"the sandbox ended while it started: {' | '.join(stray[-8:]) or 'it was stopped'}")
 
     def _remove_remnants(self) -> None:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-class _Stopped(BaseException):  # noqa: N818  # no error: somebody asked
+class _Stopped(BaseException):
     """A stop signal came before the event loop ran."""
 
 

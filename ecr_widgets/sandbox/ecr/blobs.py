@@ -1,0 +1,81 @@
+"""Blobs on disk: streamed in while they are hashed, linked to the repositories that may serve them."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from pathlib import Path
+
+
+class Upload:
+    """One blob on its way in."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.size_bytes = 0
+        self._sha256 = hashlib.sha256()
+        path.touch(mode=0o600)
+
+    @property
+    def digest(self) -> str:
+        """Digest of what has arrived."""
+        return f"sha256:{self._sha256.hexdigest()}"
+
+    def append(self, chunk: bytes) -> None:
+        """Add bytes."""
+        with self.path.open("ab") as file:
+            file.write(chunk)
+        self._sha256.update(chunk)
+        self.size_bytes += len(chunk)
+
+
+class Blobs:
+    """All blobs of one sandbox, below a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._blobs = folder / "blobs"
+        self._uploads_folder = folder / "uploads"
+        for each in (self._blobs, self._uploads_folder):
+            each.mkdir(parents=True, exist_ok=True)
+        self._links: set[tuple[str, str]] = set()
+        self._uploads: dict[str, Upload] = {}
+
+    def start(self) -> str:
+        """Begin an upload and give back its id."""
+        upload_id = secrets.token_hex(16)
+        self._uploads[upload_id] = Upload(self._uploads_folder / upload_id)
+        return upload_id
+
+    def find_upload(self, upload_id: str) -> Upload | None:
+        """The upload, or None."""
+        return self._uploads.get(upload_id)
+
+    def finish(self, upload_id: str, repository: str, digest: str) -> bool:
+        """Keep an upload as a blob of the repository; False where its bytes are not what the digest says."""
+        upload = self._uploads.pop(upload_id)
+        if upload.digest != digest:
+            upload.path.unlink()
+            return False
+        upload.path.replace(self.path(digest))
+        self._links.add((repository, digest))
+        return True
+
+    def cancel(self, upload_id: str) -> None:
+        """Forget an upload."""
+        if (upload := self._uploads.pop(upload_id, None)) is not None:
+            upload.path.unlink(missing_ok=True)
+
+    def mount(self, digest: str, *, source: str, target: str) -> bool:
+        """Make a blob of one repository one of another's too."""
+        if (source, digest) not in self._links:
+            return False
+        self._links.add((target, digest))
+        return True
+
+    def has(self, repository: str, digest: str) -> bool:
+        """Whether the repository may serve the blob."""
+        return (repository, digest) in self._links
+
+    def path(self, digest: str) -> Path:
+        """Where a blob's bytes are."""
+        return self._blobs / digest.removeprefix("sha256:")

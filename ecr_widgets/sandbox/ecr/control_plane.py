@@ -1,0 +1,159 @@
+"""moto's ECR, corrected to answer as AWS does. Applies to this process only, which serves nothing but the sandbox."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import hashlib
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from moto.core.responses import ActionResult
+from moto.ecr.models import Image, Repository
+from moto.ecr.responses import ECRResponse
+
+from ecr_widgets.errors import InvalidReference
+from ecr_widgets.model.image_reference import check_repository_name
+from ecr_widgets.sandbox.ecr.store import Store, refuse, size_bytes
+from ecr_widgets.sandbox.ecr.tokens import Tokens
+
+_PAGE, _LARGEST_PAGE = 100, 1000
+
+
+def correct_moto(store: Store, tokens: Tokens, registry_host: Callable[[], str]) -> None:
+    """Put the corrections in place.
+
+    Args:
+        registry_host: Tells host and port of the registry endpoint, once it listens.
+    """
+
+    def get_authorization_token(_: ECRResponse) -> ActionResult:
+        password, expires_at_s = tokens.issue()
+        issued = {
+            "authorizationToken": base64.b64encode(f"AWS:{password}".encode()).decode(),
+            "expiresAt": datetime.fromtimestamp(expires_at_s, UTC),
+            "proxyEndpoint": f"http://{registry_host()}",
+        }
+        return ActionResult({"authorizationData": [issued]})
+
+    plain_create = ECRResponse.create_repository
+    if hasattr(plain_create, "plain"):
+        plain_create = plain_create.plain
+
+    def create_repository(self: ECRResponse) -> ActionResult:
+        name = self._get_param("repositoryName")
+        try:
+            check_repository_name(name or "")
+        except InvalidReference as error:
+            raise refuse(
+                "InvalidParameterException",
+                "Invalid parameter at 'repositoryName' failed to satisfy constraint: 'must satisfy regular expression"
+                " '(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*''",
+            ) from error
+        answer: ActionResult = plain_create(self)
+        repository = store.find_repository(name)
+        assert repository is not None
+        repository.repository_uri = f"{registry_host()}/{name}"
+        return answer
+
+    create_repository.plain = plain_create  # type: ignore[attr-defined]
+
+    def describe_repositories(self: ECRResponse) -> ActionResult:
+        names = self._get_param("repositoryNames")
+        found: Sequence[Repository] = store.backend.describe_repositories(repository_names=names)
+        if names:
+            return ActionResult({"repositories": found})
+        return _page(self, "repositories", sorted(found, key=lambda each: each.name))
+
+    def describe_images(self: ECRResponse) -> ActionResult:
+        repository = _repository(self)
+        wanted = self._get_param("imageIds")
+        if wanted:
+            # moto's own look-up raises ImageNotFoundException as AWS does.
+            found = [repository._get_image(each.get("imageTag"), each.get("imageDigest")) for each in wanted]  # noqa: SLF001
+            return ActionResult({"imageDetails": [_detail(image) for image in dict.fromkeys(found)]})
+        return _page(self, "imageDetails", [_detail(image) for image in _filtered(self, repository)])
+
+    def list_images(self: ECRResponse) -> ActionResult:
+        images = _filtered(self, _repository(self))
+        ids = [
+            {"imageDigest": image.get_image_digest()} | ({"imageTag": tag} if tag else {})
+            for image in images
+            for tag in (image.image_tags or [""])
+        ]
+        return _page(self, "imageIds", ids)
+
+    def put_image(self: ECRResponse) -> ActionResult:
+        repository = _repository(self)
+        manifest = str(self._get_param("imageManifest")).encode()
+        tag, claimed = self._get_param("imageTag"), self._get_param("imageDigest")
+        digest = f"sha256:{hashlib.sha256(manifest).hexdigest()}"
+        if claimed and claimed != digest:
+            raise refuse(
+                "ImageDigestDoesNotMatchException",
+                f"The provided image digest '{claimed}' does not match the digest '{digest}' calculated by ECR",
+            )
+        standing = store.find_image(repository, tag or digest)
+        if standing is not None and standing.get_image_digest() == digest:
+            raise refuse(
+                "ImageAlreadyExistsException",
+                f"Image with digest '{digest}' and tag '{tag}' already exists in the repository with name"
+                f" '{repository.name}' in registry with id '{store.account}'",
+            )
+        return ActionResult(
+            {"image": store.put_image(repository, manifest, tag, self._get_param("imageManifestMediaType"))}
+        )
+
+    def _repository(self: ECRResponse) -> Repository:
+        name = self._get_param("repositoryName")
+        found = store.find_repository(name)
+        if found is None:
+            raise refuse(
+                "RepositoryNotFoundException",
+                f"The repository with name '{name}' does not exist in the registry with id '{store.account}'",
+            )
+        return found
+
+    Image.get_image_size_in_bytes = size_bytes  # type: ignore[method-assign]
+    for replacement in (
+        get_authorization_token,
+        create_repository,
+        describe_repositories,
+        describe_images,
+        list_images,
+        put_image,
+    ):
+        setattr(ECRResponse, replacement.__name__, replacement)
+
+
+def _filtered(self: ECRResponse, repository: Repository) -> list[Image]:
+    status = (self._get_param("filter") or {}).get("tagStatus", "ANY")
+    images: list[Image] = repository.images
+    return [image for image in images if status == "ANY" or bool(image.image_tags) == (status == "TAGGED")]
+
+
+def _detail(image: Image) -> Image:
+    detail = copy.copy(image)
+    if not detail.image_tags:
+        # AWS leaves the member out where there is no tag.
+        del detail.image_tags
+    return detail
+
+
+def _page(self: ECRResponse, member: str, items: Sequence[Any]) -> ActionResult:
+    size, token = self._get_param("maxResults") or _PAGE, self._get_param("nextToken")
+    if not isinstance(size, int) or not 1 <= size <= _LARGEST_PAGE:
+        raise refuse(
+            "InvalidParameterException", "Invalid parameter at 'maxResults': must be between 1 and 1000"
+        )
+    try:
+        start = int(base64.b64decode(token, validate=True)) if token else 0
+    except ValueError as error:
+        raise refuse(
+            "InvalidParameterException", "Invalid parameter at 'nextToken': not a valid token"
+        ) from error
+    answer: dict[str, Any] = {member: list(items[start : start + size])}
+    if start + size < len(items):
+        answer["nextToken"] = base64.b64encode(str(start + size).encode()).decode()
+    return ActionResult(answer)

@@ -1,0 +1,131 @@
+"""Both planes on their ports, on the event loop of the sandbox's one process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import tornado.httpserver
+import tornado.iostream
+import tornado.netutil
+import tornado.wsgi
+
+from ecr_widgets.sandbox.ecr.blobs import Blobs
+from ecr_widgets.sandbox.ecr.tokens import Tokens
+
+TLS_HANDSHAKE = b"\x16"
+_CHANGES = ("Create", "Put", "Delete", "BatchDelete", "Set", "Tag", "Untag", "Start")
+
+
+class EcrSandbox:
+    """ECR and STS on one port, the registry on another; 127.0.0.1 only.
+
+    Args:
+        folder: Where blobs are kept.
+
+        token_lifetime_s: Life of an authorization token, in seconds.
+
+        journal: Told of each change, without secrets.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        account: str = "111222333444",
+        region: str = "us-east-1",
+        token_lifetime_s: float = 43200.0,
+        journal: Callable[[dict[str, Any]], None] | None = None,
+    ) -> None:
+        import os
+
+        # moto reads the account from here, once, when it is imported.
+        os.environ["MOTO_ACCOUNT_ID"] = account
+        from moto.ecr.models import ecr_backends
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+        from ecr_widgets.sandbox.ecr import control_plane, registry
+        from ecr_widgets.sandbox.ecr.store import Store
+
+        self._journal = journal or (lambda _: None)
+        self._tokens = Tokens(token_lifetime_s)
+        self.registry_host = ""
+        self.api_url = ""
+        ecr_backends.reset()
+        store = Store(account, region)
+        control_plane.correct_moto(store, self._tokens, lambda: self.registry_host)
+        self._threads = ThreadPoolExecutor(8, thread_name_prefix="aws-api")
+        wsgi = tornado.wsgi.WSGIContainer(
+            self._journalled(DomainDispatcherApplication(create_backend_app)), self._threads
+        )
+        self._api = tornado.httpserver.HTTPServer(wsgi, max_body_size=32 << 20)
+        endpoint = registry.application(store, Blobs(folder), self._tokens, self._journal)
+        self._registry = _PlainOnlyServer(endpoint, chunk_size=1 << 20, max_buffer_size=64 << 20)
+
+    def listen(self, api_port: int = 0, registry_port: int = 0) -> None:
+        """Take up both ports on the running loop; 0 chooses."""
+        self.api_url = f"http://127.0.0.1:{_listen(self._api, api_port)}"
+        self.registry_host = f"127.0.0.1:{_listen(self._registry, registry_port)}"
+
+    def issue_pull_authorization(self) -> tuple[str, str]:
+        """User and password to pull with, as an ECS execution role would ask for."""
+        return "AWS", self._tokens.issue()[0]
+
+    async def close(self) -> None:
+        """Stop answering."""
+        for server in (self._api, self._registry):
+            server.stop()
+            await server.close_all_connections()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _journalled(self, application: Any) -> Any:
+        def call(environ: dict[str, Any], start_response: Any) -> Any:
+            operation = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
+
+            def started(status: str, *more: Any) -> Any:
+                if operation.startswith(_CHANGES):
+                    self._journal({"server": "ecr", "operation": operation, "status": int(status[:3])})
+                return start_response(status, *more)
+
+            return application(environ, started)
+
+        return call
+
+
+class _PlainOnlyServer(tornado.httpserver.HTTPServer):
+    """Closes at once when a client begins with TLS: Docker's tries that first, and would wait 10 s for an answer."""
+
+    def handle_stream(self, stream: tornado.iostream.IOStream, address: Any) -> None:  # type: ignore[override]
+        asyncio.get_running_loop().create_task(self._look(stream, address))
+
+    async def _look(self, stream: tornado.iostream.IOStream, address: Any) -> None:
+        peek = socket.fromfd(stream.socket.fileno(), socket.AF_INET, socket.SOCK_STREAM)
+        peek.setblocking(False)
+        first = b""
+        readable = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        loop.add_reader(peek.fileno(), readable.set)
+        try:
+            await asyncio.wait_for(readable.wait(), 30)
+            first = peek.recv(1, socket.MSG_PEEK)
+        except (TimeoutError, OSError):
+            pass
+        finally:
+            loop.remove_reader(peek.fileno())
+            peek.close()
+        if first in (b"", TLS_HANDSHAKE):
+            stream.close()
+        else:
+            super().handle_stream(stream, address)
+
+
+def _listen(server: tornado.httpserver.HTTPServer, port: int) -> int:
+    (bound,) = tornado.netutil.bind_sockets(port, "127.0.0.1", family=socket.AF_INET)
+    server.add_sockets([bound])
+    chosen: int = bound.getsockname()[1]
+    return chosen

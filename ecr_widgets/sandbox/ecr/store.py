@@ -1,0 +1,95 @@
+"""Images and tags over moto's own objects, by ECR's rules; both planes go through this."""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import json
+import time
+from typing import Any
+
+from moto.core.exceptions import ServiceException
+from moto.ecr.models import ECRBackend, Image, Repository, ecr_backends
+
+
+def refuse(code: str, message: str) -> ServiceException:
+    """An error as AWS sends it."""
+    error = ServiceException(message)
+    error.code = code
+    return error
+
+
+class Store:
+    """The repositories of one account in one region."""
+
+    def __init__(self, account: str, region: str) -> None:
+        self.account = account
+        self._region = region
+
+    @property
+    def backend(self) -> ECRBackend:
+        """Moto's own store."""
+        return ecr_backends[self.account][self._region]
+
+    def find_repository(self, name: str) -> Repository | None:
+        """The repository, or None."""
+        return self.backend.repositories.get(name)
+
+    def find_image(self, repository: Repository, reference: str) -> Image | None:
+        """The image that a tag or digest names, or None."""
+        images: list[Image] = repository.images
+        if reference.startswith("sha256:"):
+            return next((image for image in images if image.get_image_digest() == reference), None)
+        return next((image for image in images if reference in image.image_tags), None)
+
+    def put_image(
+        self, repository: Repository, manifest: bytes, tag: str | None, media_type: str | None
+    ) -> Image:
+        """Store a manifest, under a tag if one is given; the same image under the same tag is no error here.
+
+        Raises:
+            ServiceException: ImageTagAlreadyExistsException where the tag must not move.
+        """
+        digest = f"sha256:{hashlib.sha256(manifest).hexdigest()}"
+        standing = self.find_image(repository, tag) if tag else None
+        if standing is not None and standing.get_image_digest() == digest:
+            return standing
+        if standing is not None and tag and is_immutable(repository, tag):
+            raise refuse(
+                "ImageTagAlreadyExistsException",
+                f"The image tag '{tag}' already exists in the '{repository.name}' repository and cannot be overwritten"
+                " because the tag is immutable.",
+            )
+        image = self.find_image(repository, digest)
+        if image is None:
+            kind = media_type or json.loads(manifest).get("mediaType")
+            image = Image(self.account, None, manifest.decode(), repository.name, kind, digest)  # type: ignore[arg-type]
+            repository.images.append(image)
+        if standing is not None and tag:
+            # A tag that moves leaves its old image untagged; moto would delete that image.
+            standing.remove_tag(tag)
+        if tag:
+            image.update_tag(tag)
+        return image
+
+    def pulled(self, image: Image) -> None:
+        """Take note of a pull."""
+        image.last_recorded_pull_time = time.time()  # type: ignore[attr-defined]
+
+
+def is_immutable(repository: Repository, tag: str) -> bool:
+    """Whether a tag must not move, exclusions and their wildcards included."""
+    mutability = str(
+        getattr(repository.image_tag_mutability, "value", repository.image_tag_mutability) or "MUTABLE"
+    )
+    filters: list[dict[str, Any]] = repository.image_tag_mutability_exclusion_filters or []  # type: ignore[assignment]
+    excluded = any(fnmatch.fnmatchcase(tag, each["filter"].replace("[", "[[]")) for each in filters)
+    return mutability.startswith("IMMUTABLE") != excluded
+
+
+def size_bytes(image: Image) -> int | None:
+    """Bytes of config and layers as stored; None for an index."""
+    manifest = json.loads(image.image_manifest)
+    if "layers" not in manifest:
+        return None
+    return int(manifest.get("config", {}).get("size", 0)) + sum(layer["size"] for layer in manifest["layers"])
