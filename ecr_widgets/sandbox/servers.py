@@ -1,4 +1,4 @@
-"""ECR and Layer0 in one event loop, wired to each other and to the engine. Importing this imports moto."""
+"""ECR and Layer0 in one event loop, wired to each other and to the engine."""
 
 from __future__ import annotations
 
@@ -23,43 +23,48 @@ class Servers:
 
     def __init__(self, folder: SandboxFolder, *, token_lifetime_s: float) -> None:
         self._folder = folder
+        self._token_lifetime_s = token_lifetime_s
         self._journal = Journal(folder.journal_file)
-        folder.ecr.mkdir()
-        self._ecr = EcrSandbox(folder.ecr, token_lifetime_s=token_lifetime_s, journal=self._journal)
+        self._ecr: EcrSandbox | None = None
         self._layer0: Layer0Sandbox | None = None
 
-    async def start_ecr(self) -> None:
-        """Serve AWS's API and the registry."""
-        await self._ecr.listen(_ANY_PORT, _ANY_PORT)
+    def start_ecr(self) -> None:
+        """Serve AWS's API and the registry on the running loop; imports moto, which takes most of the start."""
+        self._folder.ecr.mkdir()
+        self._ecr = EcrSandbox(
+            self._folder.ecr, token_lifetime_s=self._token_lifetime_s, journal=self._journal
+        )
+        self._ecr.listen(_ANY_PORT, _ANY_PORT)
 
-    async def start_layer0(self, state: SandboxState) -> Addresses:
-        """Serve Layer0, on an engine that answers by now.
+    def start_layer0(self, state: SandboxState) -> Addresses:
+        """Serve Layer0 on the running loop; ECR and the engine answer by now.
 
         Returns:
             Where everything answers.
         """
-        self._folder.layer0.mkdir()
-        layer0 = Layer0Sandbox(
-            self._folder.layer0,
+        assert self._ecr is not None
+        self._layer0 = Layer0Sandbox(
             docker_base_url=state.docker_host,
             authorization_token=state.keys.layer0_token,
             pull_authorization=self._pull_authorization,
             label=container_label(state.sandbox_id),
             journal=self._journal,
         )
-        self._layer0 = layer0
-        await layer0.listen(_ANY_PORT)
+        self._layer0.listen(_ANY_PORT)
         return Addresses(
-            api_url=self._ecr.api_url, registry_host=self._ecr.registry_host, layer0_url=layer0.url
+            api_url=self._ecr.api_url, registry_host=self._ecr.registry_host, layer0_url=self._layer0.url
         )
 
     async def close(self) -> None:
         """Stop serving; containers that Layer0 runs are removed first."""
         if self._layer0 is not None:
             await self._layer0.close()
-        await self._ecr.close()
+        if self._ecr is not None:
+            await self._ecr.close()
         self._journal.close()
 
     def _pull_authorization(self, registry: str) -> tuple[str, str] | None:
         # What ECS's agent gets through its instance role.
-        return self._ecr.issue_pull_authorization() if registry == self._ecr.registry_host else None
+        if self._ecr is None or registry != self._ecr.registry_host:
+            return None
+        return self._ecr.issue_pull_authorization()

@@ -118,13 +118,14 @@ class Supervisor:
         async def start() -> None:
             # The engine gets ready in its own process, and its base image in a thread, while moto is imported here.
             engine = asyncio.create_task(asyncio.to_thread(self._finish_engine))
+            await asyncio.sleep(0)  # lets that begin
             self._starter.progress("starting ECR")
-            await servers.start_ecr()
+            servers.start_ecr()
             self._note(loaded_image=await engine)
             if self._private is not None:
                 self._note(private_engine=self._private.traces)
             self._starter.progress("starting Layer0")
-            self._note(addresses=await servers.start_layer0(self.state))
+            self._note(addresses=servers.start_layer0(self.state))
 
         starting = asyncio.create_task(start())
         stopping = asyncio.create_task(stop.wait())

@@ -42,7 +42,6 @@ class EcrSandbox:
         token_lifetime_s: float = 43200.0,
         journal: Callable[[dict[str, Any]], None] | None = None,
     ) -> None:
-        import os
 
         # moto reads the account from here, once, when it is imported.
         os.environ["MOTO_ACCOUNT_ID"] = account

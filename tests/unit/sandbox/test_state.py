@@ -200,13 +200,13 @@ def test_env_holds_the_standard_variables(tmp_path: Path, state: SandboxState) -
 def test_environ_leaves_nothing_that_points_elsewhere(tmp_path: Path, state: SandboxState) -> None:
     """A profile, a session token, an endpoint of one service or a Docker context of the user does not get in."""
     write_state(tmp_path / "state.json", state)
-    foreign = {
-        name: "elsewhere"
-        for name in (
+    foreign = dict.fromkeys(
+        (
             *("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_ECR", "AWS_ENDPOINT_URL", "AWS_REGION"),
             *("DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_HOST", "LAYER0_AUTH_TOKEN"),
-        )
-    }
+        ),
+        "elsewhere",
+    )
     merged = Sandbox(tmp_path).environ({"HOME": "/home/me", **foreign})
 
     assert merged == {"HOME": "/home/me", **Sandbox(tmp_path).env()}

@@ -1,0 +1,349 @@
+"""A sandbox's life on a real machine with a real engine: up, in use, down, killed, and nothing left behind."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import docker
+import pytest
+
+from ecr_widgets.errors import EcrWidgetsError, EngineError, EngineUnavailable
+from ecr_widgets.sandbox import Sandbox
+from ecr_widgets.sandbox.processes import ProcessIdentity
+from ecr_widgets.sandbox.removal import container_label
+from ecr_widgets.sandbox.sandbox import EngineKind
+from ecr_widgets.sandbox.state import Phase, SandboxState, read_state
+
+DOCKERFILE = b"FROM busybox\nENV GREETING=hello\nRUN echo $GREETING > /greeting\nCMD httpd -f -p 80 -h /\n"
+
+
+def traces() -> set[str]:
+    """All on this machine that a sandbox could leave: interfaces, mounts, processes, folders, control groups."""
+    found = {f"interface {entry.name}" for entry in Path("/sys/class/net").iterdir()}
+    found |= {f"mount {line.split()[1]}" for line in Path("/proc/mounts").read_text().splitlines()}
+    for base in ("/run", "/opt", "/etc/docker", "/tmp"):
+        found |= {f"file {entry}" for entry in Path(base).glob("*") if "pytest" not in entry.name}
+    found |= {f"group {entry}" for entry in Path("/sys/fs/cgroup").glob("**/ecrw-*")}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and ProcessIdentity.of(int(entry.name)) is not None:
+            try:
+                words = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            except OSError:
+                continue
+            if "ecrw-" in " ".join(words) or "ecr_widgets.sandbox.supervisor" in words:
+                found.add(f"process {' '.join(words)}")
+    return found
+
+
+def wait_for(true: Callable[[], bool], timeout_s: float = 20.0) -> None:
+    """Poll until it is so."""
+    deadline = time.monotonic() + timeout_s
+    while not true():
+        assert time.monotonic() < deadline, "it did not come"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def nothing_left() -> Iterator[None]:
+    """Fails a test that leaves anything on the machine."""
+    before = traces()
+    yield
+    assert traces() - before == set()
+
+
+@pytest.fixture
+def folder(nothing_left: None) -> Iterator[Path]:
+    """A folder for one sandbox, whose sandbox is stopped and gone at the end."""
+    base = Path(tempfile.mkdtemp(prefix="sandbox-"))
+    yield base / "state"
+    Sandbox(base / "state").stop()
+    left = list(base.iterdir())
+    shutil.rmtree(base)
+    assert left == []
+
+
+@pytest.fixture
+def private(folder: Path) -> Sandbox:
+    """A started sandbox with an engine of its own."""
+    sandbox = Sandbox(folder)
+    try:
+        sandbox.start()
+    except EngineUnavailable as error:
+        pytest.skip(str(error))
+    if sandbox.status().engine is not EngineKind.PRIVATE:
+        pytest.skip("this machine has a Docker Engine of its own, so none is started")
+    return sandbox
+
+
+def state_of(folder: Path) -> SandboxState:
+    """The state of a sandbox that is there."""
+    state = read_state(folder / "state.json")
+    assert state is not None
+    return state
+
+
+def engine_of(sandbox: Sandbox) -> docker.DockerClient:
+    """A client for the sandbox's engine."""
+    return docker.DockerClient(base_url=sandbox.env()["DOCKER_HOST"])
+
+
+def content_of(engine: docker.DockerClient) -> set[str]:
+    """All that an engine holds, by id, with the images' names."""
+    images = engine.images.list(all=True)
+    kept = [*images, *engine.containers.list(all=True), *engine.networks.list(), *engine.volumes.list()]
+    return {entry.id for entry in kept} | {tag for image in images for tag in image.tags}
+
+
+def test_up_keeps_its_keys_to_itself(sandbox: Sandbox) -> None:
+    """The folder of a sandbox is its owner's alone, and so is each file in it that holds a key or a request."""
+    status = sandbox.status()
+
+    assert status.up
+    assert stat.S_IMODE(status.folder.stat().st_mode) == 0o700
+    for name in ("state.json", "journal.jsonl", "supervisor.log"):
+        assert stat.S_IMODE((status.folder / name).stat().st_mode) == 0o600, name
+
+
+def test_only_loopback_is_served(sandbox: Sandbox) -> None:
+    """Every port that the sandbox's process listens on is bound to 127.0.0.1."""
+    sockets = {str(link.readlink()) for link in Path(f"/proc/{sandbox.status().pid}/fd").iterdir()}
+    bound = {
+        fields[1].split(":")[0]
+        for table in ("tcp", "tcp6")
+        for fields in (line.split() for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:])
+        if fields[3] == "0A" and f"socket:[{fields[9]}]" in sockets
+    }
+    assert bound == {"0100007F"}
+
+
+def test_a_second_up_changes_nothing(sandbox: Sandbox) -> None:
+    """Starting what is up says so and leaves the very same sandbox, also at the end of a `with`."""
+    before = sandbox.status()
+    told: list[str] = []
+    Sandbox(before.folder).start(told.append)
+    with Sandbox(before.folder) as again:
+        assert again.status() == before
+
+    assert "up already" in told[0]
+    assert sandbox.status() == before
+
+
+def test_build_run_publish(sandbox: Sandbox) -> None:
+    """A Dockerfile with ENV, RUN and CMD builds on busybox, and a port published on 127.0.0.1 answers."""
+    import io
+
+    engine = engine_of(sandbox)
+    try:
+        image, _ = engine.images.build(fileobj=io.BytesIO(DOCKERFILE), tag="lifecycle", rm=True)
+        container = engine.containers.run("lifecycle", detach=True, ports={"80/tcp": ("127.0.0.1", None)})
+        try:
+            container.reload()
+            (binding,) = container.ports["80/tcp"]
+            assert binding["HostIp"] == "127.0.0.1"
+            address = f"http://127.0.0.1:{binding['HostPort']}/greeting"
+            opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+            def answers() -> bool:
+                try:
+                    return bool(opener.open(address, timeout=5).read() == b"hello\n")
+                except OSError:
+                    return False
+
+            wait_for(answers)
+        finally:
+            container.remove(force=True)
+            engine.images.remove(image.id, force=True)
+    finally:
+        engine.close()
+
+
+def test_push_and_pull(sandbox: Sandbox) -> None:
+    """What the engine pushes to the sandbox's registry it pulls again under the same digest."""
+    import base64
+
+    import boto3
+
+    env = sandbox.env()
+    ecr = boto3.client(
+        "ecr",
+        endpoint_url=env["AWS_ENDPOINT_URL"],
+        region_name=env["AWS_REGION"],
+        aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
+    )
+    ecr.create_repository(repositoryName="lifecycle")
+    token = ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]
+    user, _, password = base64.b64decode(token).decode().partition(":")
+    name = f"{sandbox.status().registry_host}/lifecycle"
+    engine = engine_of(sandbox)
+    try:
+        engine.images.get("busybox:latest").tag(name, "one")
+        login = {"username": user, "password": password}
+        events = list(engine.images.push(name, "one", auth_config=login, stream=True, decode=True))
+        assert not [event for event in events if "error" in event]
+        (digest,) = [event["aux"]["Digest"] for event in events if "aux" in event]
+        engine.images.remove(f"{name}:one")
+        pulled = engine.images.pull(name, tag=digest, auth_config=login)
+        assert f"{name}@{digest}" in pulled.attrs["RepoDigests"]
+        engine.images.remove(f"{name}@{digest}")
+    finally:
+        engine.close()
+        ecr.delete_repository(repositoryName="lifecycle", force=True)
+        ecr.close()
+
+
+def test_down_leaves_nothing(private: Sandbox, folder: Path) -> None:
+    """A stop ends containers and networks of a private engine and removes all it made, the folder included."""
+    engine = engine_of(private)
+    engine.networks.create("another")
+    engine.containers.run("busybox", ["sleep", "600"], detach=True, ports={"80/tcp": ("127.0.0.1", None)})
+    engine.close()
+    private.stop()
+
+    assert not folder.exists()
+    assert private.status().phase is Phase.DOWN
+    # `nothing_left` looks at the rest.
+
+
+def test_two_ups_share_one_sandbox(folder: Path) -> None:
+    """Two programs that start the same sandbox at once end up with one."""
+    command = [
+        sys.executable,
+        "-c",
+        "import sys; from pathlib import Path; from ecr_widgets.sandbox import Sandbox\n",
+    ]
+    command[2] += "sandbox = Sandbox(Path(sys.argv[1])); sandbox.start(); print(sandbox.status().pid)"
+    both = [
+        subprocess.Popen([*command, str(folder)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    ends = [process.communicate(timeout=120) for process in both]
+    if any("EngineUnavailable" in errors for _, errors in ends):
+        pytest.skip("no Docker Engine, and none can be started")
+
+    assert [process.returncode for process in both] == [0, 0], ends
+    assert ends[0][0] == ends[1][0]
+
+
+def test_a_killed_supervisor_takes_its_engine_along(private: Sandbox, folder: Path) -> None:
+    """After SIGKILL of the supervisor no process of the engine lives on, and `stop` removes the rest."""
+    engine = engine_of(private)
+    engine.containers.run("busybox", ["sleep", "600"], detach=True)
+    engine.close()
+    state = state_of(folder)
+    state.supervisor.send(signal.SIGKILL)
+    assert state.private_engine is not None
+    assert state.private_engine.init is not None
+    assert state.private_engine.init.wait(10)
+    assert private.status().phase is Phase.DOWN
+    private.stop()
+
+    assert not folder.exists()
+
+
+def test_up_after_a_kill_starts_afresh(private: Sandbox, folder: Path) -> None:
+    """A start after SIGKILL removes the remnants first, says so, and is up."""
+    killed = state_of(folder)
+    killed.supervisor.send(signal.SIGKILL)
+    assert killed.supervisor.wait(10)
+    told: list[str] = []
+    private.start(told.append)
+
+    assert any("killed" in text for text in told)
+    assert private.status().up
+    assert killed.private_engine is not None
+    assert not Path(killed.private_engine.run_folder).exists()
+
+
+def test_a_dead_engine_is_told(private: Sandbox, folder: Path) -> None:
+    """When the engine ends by itself the status says so, a start refuses with advice, and a stop cleans up."""
+    traces_of_engine = state_of(folder).private_engine
+    assert traces_of_engine is not None
+    assert traces_of_engine.init is not None
+    traces_of_engine.init.send(signal.SIGKILL)
+    wait_for(lambda: private.status().phase is Phase.ENGINE_DIED)
+    with pytest.raises(EngineError, match="stop the sandbox"):
+        private.start()
+    private.stop()
+
+    assert not folder.exists()
+
+
+def test_an_interrupted_up_leaves_nothing(folder: Path) -> None:
+    """Whoever interrupts a start, at any word of its progress, leaves no sandbox behind."""
+    words: list[str] = []
+    probe = Sandbox(folder)
+    try:
+        probe.start(words.append)
+    except EngineUnavailable as error:
+        pytest.skip(str(error))
+    probe.stop()
+    assert words
+    for count in range(1, len(words) + 1):
+        heard: list[str] = []
+
+        def interrupt(text: str, heard: list[str] = heard, count: int = count) -> None:
+            heard.append(text)
+            if len(heard) == count:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            Sandbox(folder).start(interrupt)
+        assert not folder.exists()
+
+
+def test_no_engine_no_sandbox(folder: Path) -> None:
+    """An engine that is asked for and does not answer is an error, and nothing was made."""
+    with pytest.raises(EngineUnavailable, match="no Docker Engine answers"):
+        Sandbox(folder, docker_host=f"unix://{folder}/missing.sock").start()
+
+    assert not folder.exists()
+
+
+def test_an_engine_that_stands_is_left_as_it_was(private: Sandbox, folder: Path) -> None:
+    """On an engine that was there a sandbox removes its own containers, networks and images, and nothing else."""
+    engine = engine_of(private)
+    try:
+        engine.containers.run("busybox", ["sleep", "600"], detach=True)
+        before = content_of(engine)
+        with Sandbox(folder.with_name("guest"), docker_host=private.env()["DOCKER_HOST"]) as guest:
+            status = guest.status()
+            label = dict([container_label(state_of(status.folder).sandbox_id).split("=")])
+            assert status.engine is EngineKind.EXISTING
+            engine.containers.run("busybox", ["sleep", "600"], detach=True, labels=label)
+            engine.networks.create("guests", labels=label)
+            engine.images.get("busybox").tag(f"{status.registry_host}/guest", "one")
+        assert content_of(engine) == before
+    finally:
+        engine.close()
+
+
+def test_the_base_image_goes_if_the_sandbox_brought_it(private: Sandbox, folder: Path) -> None:
+    """On an engine without busybox a sandbox brings it, the same id each time, and takes it away again."""
+    engine = engine_of(private)
+    try:
+        made = engine.images.get("busybox").id
+        engine.images.remove("busybox")
+        with Sandbox(folder.with_name("guest"), docker_host=private.env()["DOCKER_HOST"]):
+            assert engine.images.get("busybox").id == made
+        assert engine.images.list(all=True) == []
+    finally:
+        engine.close()
+
+
+def test_stopping_what_is_down_is_no_error(folder: Path) -> None:
+    """A stop of a sandbox that was never started does nothing."""
+    Sandbox(folder).stop()
+
+    assert not folder.exists()
+    with pytest.raises(EcrWidgetsError, match="not up"):
+        Sandbox(folder).env()
