@@ -34,16 +34,37 @@ _NAMESPACES = (
     *("unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc"),
 )
 
-# First, what dockerd and containerd keep at fixed places is covered, so that it stays in here. A system's containerd
-# is covered with it, and dockerd starts one of its own. Then the engine is spared the warning in each build that
-# networking will not work without forwarding: on its closed bridge all that is meant to work does.
+# First, what dockerd and containerd keep at fixed places is covered, so that it stays in here. Then the engine is
+# spared the warning in each build that networking will not work without forwarding: on its closed bridge all that is
+# meant to work does. Last, containerd is up before dockerd asks for it: left to start its own, dockerd 20.10 at times
+# asks too early, waits for seconds, and kills it with a dump of its stacks. The engine does not outlive its containerd.
 _ENTRY = """
-forwarding=$1; shift
+run=$1; shift
 for folder in /etc/docker /run/docker /run/containerd /opt/containerd; do
     [ ! -d $folder ] || mount -n -t tmpfs -o mode=0755 tmpfs $folder || exit 1
 done
-mount -n --bind "$forwarding" /proc/sys/net/ipv4/ip_forward 2>/dev/null || true
+mount -n --bind "$run/forwarding" /proc/sys/net/ipv4/ip_forward 2>/dev/null || true
+(containerd --config "$run/containerd.toml"; echo "containerd ended"; kill 1) &
+until [ -S "$run/containerd.sock" ]; do
+    kill -0 $! 2>/dev/null || exit 1
+    sleep 0.01
+done
 exec "$@"
+"""
+
+_CONTAINERD_SETTINGS = """\
+version = 2
+root = "{data}"
+state = "{run}/c"
+disabled_plugins = [
+    "io.containerd.grpc.v1.cri", "io.containerd.cri.v1.images", "io.containerd.cri.v1.runtime",
+    "io.containerd.snapshotter.v1.aufs", "io.containerd.snapshotter.v1.btrfs",
+    "io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.zfs",
+]
+[debug]
+    level = "warn"
+[grpc]
+    address = "{run}/containerd.sock"
 """
 
 
@@ -107,7 +128,9 @@ class PrivateEngine:
         Raises:
             EngineUnavailable: With the command that installs what is missing.
         """
-        missing = [tool for tool in ("dockerd", "unshare", "setpriv") if find_tool(tool) is None]
+        missing = [
+            tool for tool in ("dockerd", "containerd", "unshare", "setpriv") if find_tool(tool) is None
+        ]
         if missing:
             raise EngineUnavailable(
                 f"no Docker Engine answers and none can be started: {', '.join(missing)} not found",
@@ -127,17 +150,17 @@ class PrivateEngine:
         """
         make_run_folder(self.traces)
         self._folder.engine_data.mkdir(mode=0o711)
-        forwarding = Path(self.traces.run_folder) / "forwarding"
-        forwarding.write_text("1\n", encoding="ascii")
+        run_folder = self.traces.run_folder
         arguments = ["--bridge", self._network(progress), *self._arguments()]
         reaper = find_tool("docker-init") or find_tool("tini")
         init = [reaper, "--"] if reaper is not None else []
         with self._folder.engine_log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*_NAMESPACES, "sh", "-c", _ENTRY, "enter", str(forwarding), *init, "dockerd", *arguments],
+                [*_NAMESPACES, "sh", "-c", _ENTRY, "enter", run_folder, *init, "dockerd", *arguments],
                 # Nothing of the caller's environment: dockerd takes DOCKER_TLS_VERIFY and others from it.
-                env={"PATH": TOOL_PATH, "HOME": self.traces.run_folder},
+                env={"PATH": TOOL_PATH, "HOME": run_folder, "TMPDIR": run_folder},
                 cwd="/",
+                umask=0o022,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -208,9 +231,15 @@ class PrivateEngine:
         run_folder = Path(self.traces.run_folder)
         settings = run_folder / "daemon.json"
         settings.write_text("{}\n", encoding="ascii")  # else dockerd reads that of the machine's own engine
+        (run_folder / "forwarding").write_text("1\n", encoding="ascii")
+        (run_folder / "containerd.toml").write_text(
+            _CONTAINERD_SETTINGS.format(run=run_folder, data=self._folder.engine_data / "containerd-root"),
+            encoding="utf-8",
+        )
         return [
             *("--config-file", str(settings)),
             *("--host", self.docker_host),
+            *("--containerd", str(run_folder / "containerd.sock")),
             *("--data-root", str(self._folder.engine_data)),
             *("--exec-root", str(run_folder / "x")),
             *("--pidfile", str(run_folder / "pid")),

@@ -80,8 +80,10 @@ class ProcessIdentity:
             handle = os.pidfd_open(self.pid)
         except (ProcessLookupError, ValueError):
             return None
-        # Looked at after opening: from here on the handle cannot come to mean another process.
-        if not self.alive():
+        # Looked at after opening: from here on the handle cannot come to mean another process. A zombie is opened
+        # too, as other threads of it may still be ending, with their files and locks; the handle knows.
+        fields = _stat(self.pid)
+        if fields is None or (int(fields[19]), _boot_id()) != (self.started_ticks, self.boot_id):
             os.close(handle)
             return None
         return handle

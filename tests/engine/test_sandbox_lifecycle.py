@@ -96,6 +96,18 @@ def engine_of(sandbox: Sandbox) -> docker.DockerClient:
     return docker.DockerClient(base_url=sandbox.env()["DOCKER_HOST"])
 
 
+def process_of(program: str, word: str) -> ProcessIdentity:
+    """The process of a program that has a word in its command line."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            words = (entry / "cmdline").read_bytes().decode(errors="replace")
+            if words.startswith(f"{program}\0") and word in words:
+                identity = ProcessIdentity.of(int(entry.name))
+                assert identity is not None
+                return identity
+    raise AssertionError(f"no {program} with {word}")
+
+
 def content_of(engine: docker.DockerClient) -> set[str]:
     """All that an engine holds, by id, with the images' names."""
     images = engine.images.list(all=True)
@@ -264,12 +276,12 @@ def test_up_after_a_kill_starts_afresh(private: Sandbox, folder: Path) -> None:
     assert not Path(killed.private_engine.run_folder).exists()
 
 
-def test_a_dead_engine_is_told(private: Sandbox, folder: Path) -> None:
+@pytest.mark.parametrize("program", ["dockerd", "containerd"])
+def test_a_dead_engine_is_told(private: Sandbox, folder: Path, program: str) -> None:
     """When the engine ends by itself the status says so, a start refuses with advice, and a stop cleans up."""
-    traces_of_engine = state_of(folder).private_engine
-    assert traces_of_engine is not None
-    assert traces_of_engine.init is not None
-    traces_of_engine.init.send(signal.SIGKILL)
+    engine = state_of(folder).private_engine
+    assert engine is not None
+    process_of(program, engine.run_folder).send(signal.SIGKILL)
     wait_for(lambda: private.status().phase is Phase.ENGINE_DIED)
     with pytest.raises(EngineError, match="stop the sandbox"):
         private.start()

@@ -100,7 +100,7 @@ class Containers:
             mem_limit=f"{memory}m",
             memswap_limit=f"{memory}m",
             network_mode=self._network,
-            labels={self._label: "1", **labels},
+            labels={self._label.partition("=")[0]: self._label.partition("=")[2], **labels},
             working_dir=definition.get("workingDirectory"),
             user=definition.get("user"),
             detach=True,

@@ -30,7 +30,7 @@ class Layer0Sandbox:
 
         pull_authorization: User and password for a registry host, or None.
 
-        label: Marks this server's containers on the engine.
+        label: `name=value`, marks this server's containers on the engine.
 
         journal: Told of each change, without secrets.
     """
@@ -42,7 +42,7 @@ class Layer0Sandbox:
         authorization_token: str,
         version: str = "v0.12.6",
         pull_authorization: Callable[[str], tuple[str, str] | None] = lambda _: None,
-        label: str = "ecr-widgets.layer0",
+        label: str = "ecr-widgets.layer0=1",
         journal: Callable[[dict[str, Any]], None] | None = None,
     ) -> None:
         self.url = ""
