@@ -22,7 +22,7 @@ from ecr_widgets.steps.login import LoginOutcome, RegistrySession, login
 from ecr_widgets.steps.pull_image import PullOutcome, pull_image
 from ecr_widgets.steps.push_image import PushOutcome, push_image
 from ecr_widgets.steps.verify import VerifyOutcome, verify_service
-from ecr_widgets.steps.wait import WaitOutcome, wait_for_service
+from ecr_widgets.steps.wait import FIRST_PAUSE_S, SETTLE_S, WaitOutcome, wait_for_service
 
 
 class Connections(Protocol):
@@ -246,6 +246,8 @@ class Kit:
                 service.service_id,
                 deploy_id=service.deploy_id,
                 timeout_s=timeout_s,
+                # What stood before this run has settled.
+                settle_s=SETTLE_S if service.changed else FIRST_PAUSE_S,
                 progress=progress,
             ),
         )

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import docker
 import requests
+from docker.auth import AuthConfig
 from docker.errors import APIError, DockerException, NotFound
 
 from ecr_widgets.errors import (
@@ -49,7 +50,7 @@ class DockerEngine:
         except (DockerException, requests.RequestException, OSError) as error:
             raise EngineUnavailable(f"no Docker Engine answers: {_root(error)}", hint=_HINT) from error
         # docker-py would take logins and credential helpers from the user's own config; only the call's own counts.
-        client.api._auth_configs = docker.auth.AuthConfig({})  # noqa: SLF001
+        client.api._auth_configs = AuthConfig({})  # type: ignore[attr-defined]
         return client
 
     def version(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -11,7 +12,7 @@ from ecr_widgets.engine.events import RunEvent, RunEventKind
 from ecr_widgets.model.record import StepState
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from rich.progress import Progress, TaskID
 
 
 class Watcher:
@@ -24,8 +25,8 @@ class Watcher:
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
         self._bars: Progress | None = None
-        self._line = None
-        if not quiet and click.get_text_stream("stderr").isatty():
+        self._line: TaskID | None = None
+        if not quiet and sys.stderr.isatty():
             from ecr_widgets.recording.terminal import make_bars
 
             self._bars = make_bars()

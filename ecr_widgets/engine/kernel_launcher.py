@@ -14,8 +14,13 @@ import sys
 
 def main() -> None:
     """Leave the guard behind, then become the kernel."""
-    if os.fork() == 0:
-        _guard()
+    # Twice removed, so that the guard is no child of the kernel, which ends its children one by one when it shuts down.
+    between = os.fork()
+    if between == 0:
+        if os.fork() == 0:
+            _guard()
+        os._exit(0)
+    os.waitpid(between, 0)
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import traceback
+
 from ecr_widgets.sandbox.ecr import EcrSandbox
 from ecr_widgets.sandbox.folder import SandboxFolder
 from ecr_widgets.sandbox.journal import Journal
@@ -10,6 +13,7 @@ from ecr_widgets.sandbox.removal import container_label
 from ecr_widgets.sandbox.state import Addresses, SandboxState
 
 _ANY_PORT = 0
+_CLOSE_TIMEOUT_S = 10.0
 
 
 class Servers:
@@ -56,11 +60,16 @@ class Servers:
         )
 
     async def close(self) -> None:
-        """Stop serving; containers that Layer0 runs are removed first."""
-        if self._layer0 is not None:
-            await self._layer0.close()
-        if self._ecr is not None:
-            await self._ecr.close()
+        """Stop serving; containers that Layer0 runs are removed first.
+
+        Trouble is logged only: removal of the whole sandbox follows, and takes what this leaves.
+        """
+        for server in (self._layer0, self._ecr):
+            if server is not None:
+                try:
+                    await asyncio.wait_for(server.close(), _CLOSE_TIMEOUT_S)
+                except Exception:  # noqa: BLE001
+                    traceback.print_exc()
         self._journal.close()
 
     def _pull_authorization(self, registry: str) -> tuple[str, str] | None:

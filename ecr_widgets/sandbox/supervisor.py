@@ -91,6 +91,7 @@ class Supervisor:
         Raises:
             EngineUnavailable: There is none and none can be started.
         """
+        self._note()
         standing = find_engine(docker_host, environ=os.environ, progress=self._starter.progress)
         if standing is not None:
             self._starter.progress(f"using the Docker Engine at {standing.docker_host}")
@@ -182,23 +183,28 @@ def run(options: argparse.Namespace, starter: Starter) -> None:
     Raises:
         EcrWidgetsError: The sandbox cannot be started; nothing of it is left.
     """
-    folder = SandboxFolder(options.folder)
-    made_folders = folder.make()
-    if folder.lock() is None:
-        starter.tell(busy=True)
-        return
     for number in STOP_SIGNALS:
         signal.signal(number, _raise_stopped)
-    remnant = read_state(folder.state_file)
-    if remnant is not None:
-        starter.progress("removing what is left of a sandbox that was killed")
-        remove_sandbox(folder, remnant)
-        made_folders = (*remnant.made_folders, *made_folders)
-    _redirect_stderr(folder.supervisor_log)
-    state = _new_state(made_folders)
-    write_state(folder.state_file, state)
-    supervisor = Supervisor(folder, state, starter, token_lifetime_s=options.token_lifetime_s)
+    folder = SandboxFolder(options.folder)
+    made_folders = folder.make()
     try:
+        locked = folder.lock() is not None
+    except FileNotFoundError:  # one that stops took the folder away just now
+        locked = False
+    if not locked:
+        starter.tell(busy=True)
+        return
+    supervisor: Supervisor | None = None
+    try:
+        remnant = read_state(folder.state_file)
+        if remnant is not None:
+            starter.progress("removing what is left of a sandbox that was killed")
+            made_folders = (*remnant.made_folders, *made_folders)
+            remove_sandbox(folder, remnant)
+        _redirect_stderr(folder.supervisor_log)
+        supervisor = Supervisor(
+            folder, _new_state(made_folders), starter, token_lifetime_s=options.token_lifetime_s
+        )
         supervisor.start_engine(options.docker_host)
         import asyncio  # the engine starts meanwhile
 
@@ -206,8 +212,9 @@ def run(options: argparse.Namespace, starter: Starter) -> None:
     finally:
         for number in STOP_SIGNALS:
             signal.signal(number, signal.SIG_IGN)
-        supervisor.kill_engine()
-        remove_sandbox(folder, supervisor.state)
+        if supervisor is not None:
+            supervisor.kill_engine()
+            remove_sandbox(folder, supervisor.state)
         folder.remove(made_folders)
 
 

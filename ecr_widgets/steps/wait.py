@@ -14,6 +14,8 @@ GOOD_CHECKS = 3
 CRASHES_UNTIL_FAILED = 3
 """Stopped containers of the wanted deployment after which waiting on makes no sense."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S, PAUSE_FACTOR = 0.1, 5.0, 1.5
+SETTLE_S = 0.5
+"""Between good checks of a service that was just changed: containers that fail do so in their first moments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ def wait_for_service(
     deploy_id: str,
     timeout_s: float = 600.0,
     good_checks: int = GOOD_CHECKS,
+    settle_s: float = SETTLE_S,
     progress: ProgressSink = ignore_progress,
 ) -> WaitOutcome:
     """Wait until the service runs the deploy, all of its copies and nothing else, in consecutive checks.
@@ -46,6 +49,8 @@ def wait_for_service(
         timeout_s: Longest wait, in seconds.
 
         good_checks: Good checks in a row that count as stable.
+
+        settle_s: Between good checks, in seconds.
 
     Raises:
         DeploymentFailed: Containers of the deploy stop again and again; `reasons` and the last log lines say why.
@@ -92,8 +97,8 @@ def wait_for_service(
                 last_seen=describe(service),
                 hint="look at the service's logs, or wait longer",
             )
-        # While checks are good they follow each other quickly; a long pause suits only a slow start.
-        clock.sleep(FIRST_PAUSE_S if good else min(pause_s, max(timeout_s - waited_s, FIRST_PAUSE_S)))
+        # While checks are good they follow each other evenly; a growing pause suits only a slow start.
+        clock.sleep(settle_s if good else min(pause_s, max(timeout_s - waited_s, FIRST_PAUSE_S)))
     raise AssertionError  # the pauses never end
 
 

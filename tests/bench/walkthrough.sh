@@ -2,7 +2,7 @@
 # The walk-through as a careful person scripts it today: the same work as the release runbook, with the same checks.
 # Usage: walkthrough.sh CONTEXT REPOSITORY LOCAL_NAME DEPLOY SERVICE
 set -euo pipefail
-context=$1 repository=$2 local_name=$3 deploy=$4 service=$5 tag=custom-tag-1 environment=demo
+context=$1 repository=$2 local_name=$3 deploy=$4 service=$5 tag=custom-tag-1 environment=demo pause=0.1
 layer0() { # METHOD PATH [BODY]
     curl --silent --show-error --fail -X "$1" -H "Authorization: Basic $LAYER0_AUTH_TOKEN" \
         ${3:+-H 'Content-Type: application/json' --data "$3"} "${LAYER0_API_ENDPOINT%/}$2"
@@ -27,8 +27,10 @@ fi
 service_id=$(layer0 GET "/tag?type=service&fuzz=$service&environment_id=$environment_id" | field entity_id)
 if [ -z "$service_id" ]; then
     service_id=$(layer0 POST /service "{\"deploy_id\":\"$deploy_id\",\"environment_id\":\"$environment_id\",\"load_balancer_id\":\"\",\"service_name\":\"$service\"}" | field service_id)
+    pause=0.5
 elif [ "$(layer0 GET "/service/$service_id" | field deploy_id)" != "$deploy_id" ]; then
     layer0 PUT "/service/$service_id/deploy" "{\"deploy_id\":\"$deploy_id\"}" >/dev/null
+    pause=0.5
 fi
 good=0
 for _ in $(seq 600); do
@@ -41,7 +43,7 @@ for _ in $(seq 600); do
         good=0
     fi
     [ $good -lt 3 ] || break
-    sleep 0.1
+    sleep $pause
 done
 [ $good -ge 3 ]
 layer0 GET "/deploy/$deploy_id" | field dockerrun | base64 -d | grep -q "$digest"

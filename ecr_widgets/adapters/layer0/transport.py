@@ -147,7 +147,7 @@ class Transport:
         if 200 <= status < 300 and (is_json or (status in (201, 204) and not text)):
             return Answer(status, headers, value)
         shown = text[:_SHOWN].decode(errors="replace").replace(self._token, "***").strip()
-        if status == 301 or status == 302:
+        if status in (301, 302):
             shown = f"a redirect to {headers.get('Location', 'nowhere')}"
         raise Layer0Unavailable(
             f"what answered {what} with status {status} is not Layer0: {shown or 'an empty body'}",

@@ -21,7 +21,8 @@ from ecr_widgets.sandbox.ecr.tokens import Tokens
 _PAGE, _LARGEST_PAGE = 100, 1000
 
 
-def correct_moto(store: Store, tokens: Tokens, registry_host: Callable[[], str]) -> None:
+def correct_moto(  # noqa: C901 -- one function a corrected call, all over the same store
+    store: Store, tokens: Tokens, registry_host: Callable[[], str]) -> None:
     """Put the corrections in place.
 
     Args:
@@ -54,7 +55,7 @@ def correct_moto(store: Store, tokens: Tokens, registry_host: Callable[[], str])
         answer: ActionResult = plain_create(self)
         repository = store.find_repository(name)
         assert repository is not None
-        repository.repository_uri = f"{registry_host()}/{name}"
+        repository.repository_uri = f"{registry_host()}/{name}"  # type: ignore[attr-defined]
         return answer
 
     create_repository.plain = plain_create  # type: ignore[attr-defined]
@@ -71,7 +72,7 @@ def correct_moto(store: Store, tokens: Tokens, registry_host: Callable[[], str])
         wanted = self._get_param("imageIds")
         if wanted:
             # moto's own look-up raises ImageNotFoundException as AWS does.
-            found = [repository._get_image(each.get("imageTag"), each.get("imageDigest")) for each in wanted]  # noqa: SLF001
+            found = [repository._get_image(each.get("imageTag"), each.get("imageDigest")) for each in wanted]
             return ActionResult({"imageDetails": [_detail(image) for image in dict.fromkeys(found)]})
         return _page(self, "imageDetails", [_detail(image) for image in _filtered(self, repository)])
 
@@ -115,7 +116,7 @@ def correct_moto(store: Store, tokens: Tokens, registry_host: Callable[[], str])
             )
         return found
 
-    Image.get_image_size_in_bytes = size_bytes  # type: ignore[method-assign]
+    Image.get_image_size_in_bytes = size_bytes  # type: ignore[method-assign,assignment]
     for replacement in (
         get_authorization_token,
         create_repository,

@@ -99,12 +99,12 @@ class EcrSandbox:
 class _PlainOnlyServer(tornado.httpserver.HTTPServer):
     """Closes at once when a client begins with TLS: Docker's tries that first, and would wait 10 s for an answer."""
 
-    def handle_stream(self, stream: tornado.iostream.IOStream, address: Any) -> None:  # type: ignore[override]
+    def handle_stream(self, stream: tornado.iostream.IOStream, address: Any) -> None:
         asyncio.get_running_loop().create_task(self._look(stream, address))
 
     async def _look(self, stream: tornado.iostream.IOStream, address: Any) -> None:
         peek = socket.fromfd(stream.socket.fileno(), socket.AF_INET, socket.SOCK_STREAM)
-        peek.setblocking(False)
+        peek.setblocking(False)  # noqa: FBT003 -- the standard library takes it by position
         first = b""
         readable = asyncio.Event()
         loop = asyncio.get_running_loop()

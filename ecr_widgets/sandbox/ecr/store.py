@@ -92,4 +92,7 @@ def size_bytes(image: Image) -> int | None:
     manifest = json.loads(image.image_manifest)
     if "layers" not in manifest:
         return None
-    return int(manifest.get("config", {}).get("size", 0)) + sum(layer["size"] for layer in manifest["layers"])
+    total: int = int(manifest.get("config", {}).get("size", 0)) + sum(
+        layer["size"] for layer in manifest["layers"]
+    )
+    return total

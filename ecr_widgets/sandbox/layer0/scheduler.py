@@ -84,7 +84,6 @@ class Scheduler:
                     overrides.get(container.name, {}),
                     {"layer0.copy": copy.copy_id, "layer0.container": container.name},
                 )
-                container.status = "RUNNING"
         except CannotPull as error:
             self._cannot_start(copy, str(error))
         except DockerException as error:
@@ -121,6 +120,7 @@ class Scheduler:
                 continue
             found = seen.get(container.docker_id or "")
             if found is not None and found.status not in ("exited", "dead"):
+                container.status = "RUNNING"
                 continue
             container.status = "STOPPED"
             container.exit_code = found.exit_code if found is not None else 137

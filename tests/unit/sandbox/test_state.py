@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -244,3 +245,11 @@ def test_no_supervisor_is_down(tmp_path: Path, state: SandboxState) -> None:
     assert Sandbox(tmp_path).status().registry_host is None
     with pytest.raises(EcrWidgetsError, match="sandbox up"):
         Sandbox(tmp_path).env()
+
+
+def test_a_status_costs_no_library() -> None:
+    """Asking after a sandbox imports neither a server nor a client library."""
+    program = "import sys; from ecr_widgets.sandbox import Sandbox; Sandbox().status; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert not {"moto", "tornado", "docker", "boto3", "asyncio"} & set(done.stdout.split())

@@ -163,10 +163,10 @@ def test_a_token_that_stays_refused_is_an_error_after_one_renewal(
     assert here.world.tokens_issued == 2
 
 
-def _refused_token(here: Here):  # noqa: ANN202
+def _refused_token(here: Here):
     issue = FakeEcr.authorization_token
 
-    def token(self: FakeEcr):  # noqa: ANN202
+    def token(self: FakeEcr):
         here.world.valid_passwords = set()
         issued = issue(self)
         here.world.valid_passwords = set()

@@ -1,0 +1,268 @@
+"""The release runbook on the sandbox: real engine, real registry protocol, real containers."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import docker
+import nbformat
+import pytest
+
+from ecr_widgets.sandbox import Sandbox
+
+BIN = Path(sys.executable).parent
+SHIPPED = Path(__file__).parents[2] / "notebooks"
+
+Run = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def run(sandbox_environ: dict[str, str], tmp_path: Path) -> Run:
+    """`ecr-widgets run release --json` with parameters; the document it prints."""
+
+    def call(environ: dict[str, str] | None = None, **given: str) -> dict[str, Any]:
+        words = [word for pair in given.items() for word in ("-p", *pair)]
+        done = subprocess.run(
+            [BIN / "ecr-widgets", "run", "release", "--json", "--runs", tmp_path / "runs", *words],
+            env=sandbox_environ | (environ or {}),
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.stdout, done.stderr
+        told: dict[str, Any] = json.loads(done.stdout)
+        told["exit_code"], told["stderr"] = done.returncode, done.stderr
+        nbformat.validate(nbformat.read(told["notebook"], as_version=4))
+        return told
+
+    return call
+
+
+@pytest.fixture
+def engine(sandbox_environ: dict[str, str]) -> Iterator[docker.DockerClient]:
+    client = docker.from_env(environment=sandbox_environ)
+    yield client
+    client.close()
+
+
+def records(told: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The saved run's records by step."""
+    saved = json.loads(Path(told["notebook"]).read_text())
+    found = [
+        json.loads(output["data"]["application/vnd.ecr-widgets.record+json"])
+        for cell in saved["cells"]
+        for output in cell.get("outputs", ())
+        if "application/vnd.ecr-widgets.record+json" in output.get("data", {})
+    ]
+    return {record["step"]: record for record in found}
+
+
+def journal(sandbox: Sandbox) -> list[dict[str, Any]]:
+    """What the sandbox's servers were asked to change."""
+    lines = (sandbox.status().folder / "journal.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+STEPS = [
+    "check_target", "login", "create_repository", "build_image", "push_image", "create_deploy", "create_service", "wait",
+    "verify",
+]  # fmt: skip
+
+
+def test_a_release_ends_with_the_pushed_image_running(
+    run: Run, engine: docker.DockerClient, sandbox: Sandbox, sandbox_environ: dict[str, str]
+) -> None:
+    """The digest that the notebook claims is the one that the engine runs and that public clients see; a second run
+    changes nothing.
+    """
+    given = {"repository": "first/release", "deploy": "first", "service": "first"}
+    told = run(**given)
+    assert (told["state"], told["exit_code"]) == ("succeeded", 0), told
+    assert [step["step"] for step in told["steps"]] == STEPS
+    digest = records(told)["verify"]["outcome"]["running_digest"]
+    running = [
+        reference
+        for container in engine.containers.list()
+        for reference in engine.images.get(container.attrs["Image"]).attrs["RepoDigests"]
+    ]
+    assert any(reference.endswith(f"/first/release@{digest}") for reference in running)
+
+    images = subprocess.run(
+        [BIN / "aws", "ecr", "describe-images", "--repository-name", "first/release", "--output", "json"],
+        env=sandbox_environ,
+        capture_output=True,
+        check=True,
+    )
+    assert [image["imageDigest"] for image in json.loads(images.stdout)["imageDetails"]] == [digest]
+
+    host = sandbox.status().registry_host
+    password = subprocess.run(
+        [BIN / "aws", "ecr", "get-login-password"], env=sandbox_environ, capture_output=True, check=True
+    ).stdout
+    login = ["docker", "login", "--username", "AWS", "--password-stdin", host]
+    subprocess.run(login, env=sandbox_environ, input=password, capture_output=True, check=True)
+    pulled = subprocess.run(
+        ["docker", "pull", f"{host}/first/release:custom-tag-1"],
+        env=sandbox_environ,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert f"Digest: {digest}" in pulled.stdout
+
+    before = len(journal(sandbox))
+    again = run(**given)
+    assert again["state"] == "succeeded"
+    assert not any(step["changed"] for step in again["steps"]), again["steps"]
+    assert journal(sandbox)[before:] == []
+
+
+def test_no_secret_is_in_the_saved_run(run: Run, sandbox_environ: dict[str, str]) -> None:
+    """Neither the AWS key nor Layer0's token is in the notebook."""
+    text = Path(run(repository="first/secret", deploy="secret", service="secret")["notebook"]).read_text()
+    assert sandbox_environ["LAYER0_AUTH_TOKEN"] not in text
+    assert sandbox_environ["AWS_SECRET_ACCESS_KEY"] not in text
+
+
+def test_another_image_moves_the_service(run: Run, tmp_path: Path) -> None:
+    """A changed Dockerfile makes a new digest, a new deploy and an update of the same service."""
+    given = {"repository": "moving", "deploy": "moving", "service": "moving", "local_name": "test/moving"}
+    first = run(**given, tag="1")
+    context = shutil.copytree(SHIPPED / "wait", tmp_path / "wait")
+    (context / "Dockerfile.wait").write_text((context / "Dockerfile.wait").read_text() + "\nENV MOVED=1\n")
+    second = run(**given, tag="2", context=str(context))
+    assert (first["state"], second["state"]) == ("succeeded", "succeeded")
+    deploys = [records(told)["create_deploy"]["outcome"]["deploy_id"] for told in (first, second)]
+    assert deploys == ["moving.1", "moving.2"]
+    assert records(second)["update_service"]["outcome"]["previous_deploy_id"] == "moving.1"
+
+
+BAD_INPUT = {
+    "malformed reference": (
+        {"repository": "Bad//Name"},
+        "create_repository",
+        "not a repository name that ECR accepts",
+    ),
+    "malformed tag": ({"tag": "-bad"}, "push_image", "is not a tag"),
+    "no Dockerfile": ({"dockerfile": "Dockerfile.none"}, "build_image", "no Dockerfile 'Dockerfile.none'"),
+    "no context": ({"context": "nowhere"}, "build_image", "is not a folder"),
+    "no Dockerrun": ({"dockerrun": "none.json"}, "create_deploy", "cannot read 'none.json'"),
+    "no such container": ({"container": "web"}, "create_deploy", "it has: timeout"),
+    "unknown environment": (
+        {"environment": "staging"},
+        "check_target",
+        "environment 'staging' does not exist",
+    ),
+    "missing repository": (
+        {"repository": "missing", "create_repository": "false"},
+        "create_repository",
+        "creating it is switched off",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD_INPUT)
+def test_bad_input_ends_with_one_clear_error(run: Run, sandbox: Sandbox, case: str) -> None:
+    """The saved run names the failing step and why, the exit code is 1, and Layer0 was not touched."""
+    given, step, why = BAD_INPUT[case]
+    before = [entry for entry in journal(sandbox) if entry["server"] == "layer0"]
+    told = run(**({"repository": "first/bad", "deploy": "bad", "service": "bad"} | given))
+    assert (told["state"], told["exit_code"]) == ("failed", 1)
+    record = records(told)[step]
+    assert record["state"] == "failed"
+    assert why in record["error"]["message"]
+    assert [entry for entry in journal(sandbox) if entry["server"] == "layer0"] == before
+
+
+BAD_DOCKERRUNS = {
+    "byte-order mark": (b'\xef\xbb\xbf{"containerDefinitions":[{"name":"timeout","image":"x","memory":10}]}', "byte-order mark"),
+    "no memory": (b'{"containerDefinitions":[{"name":"timeout","image":"x"}]}', "without memory"),
+    "a name twice": (
+        b'{"containerDefinitions":[{"name":"timeout","image":"x","memory":10},{"name":"timeout","image":"x","memory":10}]}',
+        "/containerDefinitions/1/name",
+    ),
+    "wrong type": (b'{"containerDefinitions":[{"name":"timeout","image":"x","memory":"10"}]}', "/containerDefinitions/0/memory"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD_DOCKERRUNS)
+def test_a_bad_dockerrun_is_refused_with_its_place(run: Run, tmp_path: Path, case: str) -> None:
+    """The error says what is wrong and where, and no deploy is stored."""
+    content, why = BAD_DOCKERRUNS[case]
+    (tmp_path / "bad.json").write_bytes(content)
+    told = run(repository="first/bad", deploy="bad", service="bad", dockerrun="bad.json")
+    assert why in records(told)["create_deploy"]["error"]["message"]
+
+
+def test_a_failing_build_shows_its_log(run: Run, tmp_path: Path) -> None:
+    """The record of a failed build holds the builder's output."""
+    context = shutil.copytree(SHIPPED / "wait", tmp_path / "wait")
+    (context / "Dockerfile.wait").write_text("FROM busybox\nRUN echo about-to-fail && exit 7\n")
+    told = run(repository="first/bad", context=str(context), deploy="bad", service="bad")
+    error = records(told)["build_image"]["error"]
+    assert "returned a non-zero code: 7" in error["message"]
+    assert "about-to-fail" in error["log"]
+
+
+UNREACHABLE = {
+    "engine": ({"DOCKER_HOST": "unix:///nowhere/docker.sock"}, "no Docker Engine answers"),
+    "Layer0": ({"LAYER0_API_ENDPOINT": "http://127.0.0.1:9"}, "Layer0 at http://127.0.0.1:9 does not answer"),
+    "AWS": ({"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "sts:GetCallerIdentity got no answer"),
+    "Layer0's token": ({"LAYER0_AUTH_TOKEN": "d3Jvbmc6dG9rZW4="}, "Layer0 refused the token"),
+    "not Layer0": ({}, "is not Layer0"),
+}
+
+
+@pytest.mark.parametrize("case", UNREACHABLE)
+def test_what_cannot_be_reached_is_said_before_anything_changes(
+    run: Run, sandbox: Sandbox, sandbox_environ: dict[str, str], case: str
+) -> None:
+    """The target check fails with what does not answer; nothing was changed anywhere."""
+    environ, why = UNREACHABLE[case]
+    if case == "not Layer0":
+        # AWS's endpoint answers HTML or XML where Layer0's JSON belongs.
+        environ = {"LAYER0_API_ENDPOINT": sandbox_environ["AWS_ENDPOINT_URL"]}
+    before = journal(sandbox)
+    told = run(environ, repository="first/unreachable")
+    assert told["exit_code"] == 1
+    assert why in records(told)["check_target"]["error"]["message"]
+    assert journal(sandbox) == before
+
+
+def test_a_service_that_crashes_ends_the_run_with_reasons(run: Run, tmp_path: Path) -> None:
+    """A container that exits again and again fails the wait early, with exit code and log lines in the record."""
+    context = shutil.copytree(SHIPPED / "wait", tmp_path / "wait")
+    (context / "Dockerfile.wait").write_text("FROM busybox\nCMD echo cannot-open-config && exit 3\n")
+    told = run(
+        repository="first/crash", context=str(context), deploy="crash", service="crash", local_name="test/crash",
+        wait_timeout_s="120",
+    )  # fmt: skip
+    assert told["state"] == "failed"
+    reasons = records(told)["wait"]["error"]["reasons"]
+    assert any("exit code 3" in reason for reason in reasons)
+    assert "timeout: cannot-open-config" in reasons
+
+
+def test_plain_papermill_runs_it_and_leaves_the_same_records(
+    sandbox_environ: dict[str, str], tmp_path: Path
+) -> None:
+    """Without our engine the records are still in the notebook's outputs."""
+    out = tmp_path / "out.ipynb"
+    given = ["-r", "repository", "first/plain", "-r", "deploy", "plain", "-r", "service", "plain"]
+    subprocess.run(
+        [BIN / "papermill", SHIPPED / "release.ipynb", out, *given],
+        env=sandbox_environ,
+        cwd=tmp_path,
+        capture_output=True,
+        check=True,
+    )
+    found = records({"notebook": out})
+    assert list(found) == STEPS
+    assert {record["state"] for record in found.values()} == {"succeeded"}
