@@ -8,7 +8,14 @@ from typing import Any
 
 import click
 
-from ecr_widgets.errors import EcrWidgetsError, InputError, OutcomeUnknown, SettingsError, TargetBusy
+from ecr_widgets.errors import (
+    EcrWidgetsError,
+    EngineUnavailable,
+    InputError,
+    OutcomeUnknown,
+    SettingsError,
+    TargetBusy,
+)
 
 SUCCEEDED, FAILED, REFUSED, INTERRUPTED, UNKNOWN, BUSY = range(6)
 """Exit codes; keep in step with contract section 2."""
@@ -16,7 +23,7 @@ SUCCEEDED, FAILED, REFUSED, INTERRUPTED, UNKNOWN, BUSY = range(6)
 
 def exit_code_of(error: EcrWidgetsError) -> int:
     """The contract's exit code for an error."""
-    if isinstance(error, (InputError, SettingsError)):
+    if isinstance(error, (InputError, SettingsError, EngineUnavailable)):
         return REFUSED
     if isinstance(error, OutcomeUnknown):
         return UNKNOWN

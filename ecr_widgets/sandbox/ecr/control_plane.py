@@ -22,7 +22,8 @@ _PAGE, _LARGEST_PAGE = 100, 1000
 
 
 def correct_moto(  # noqa: C901 -- one function a corrected call, all over the same store
-    store: Store, tokens: Tokens, registry_host: Callable[[], str]) -> None:
+    store: Store, tokens: Tokens, registry_host: Callable[[], str]
+) -> None:
     """Put the corrections in place.
 
     Args:

@@ -1,0 +1,112 @@
+"""Imports go one way: the table below is the architecture."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "ecr_widgets"
+
+VALUES = {"errors", "model"}
+MAY_IMPORT = {
+    "errors": set(),
+    "model": VALUES,
+    "settings": {"errors"},
+    "redaction": {"errors"},
+    "channel": {"errors"},
+    "ports": VALUES,
+    "adapters": VALUES | {"adapters", "ports", "settings"},
+    "steps": VALUES | {"steps", "ports"},
+    "recording": VALUES | {"recording", "ports", "channel"},
+    "runbooks": VALUES,
+    "engine": VALUES | {"engine", "channel", "redaction", "runbooks"},
+    "kit": VALUES | {"steps", "ports", "recording"},
+    "connections": VALUES | {"kit", "recording", "adapters", "settings", "channel", "redaction", "runbooks"},
+    "sandbox": VALUES | {"sandbox"},
+    "cli": VALUES | {"cli", "adapters", "settings", "recording", "runbooks", "engine", "sandbox"},
+    "__init__": {"connections", "kit"},
+}
+ONLY_IN = {
+    "boto3": {"adapters/ecr.py"},
+    "botocore": {"adapters/ecr.py"},
+    "docker": {"adapters/docker_engine.py", "sandbox/layer0/engine.py", "sandbox/layer0/scheduler.py"},
+    "urllib3": {"adapters/registry.py", "adapters/layer0/transport.py"},
+    "papermill": {"engine/papermill_engine.py", "engine/run.py"},
+    "jupyter_client": {"engine/kernel.py"},
+    "nbformat": {"engine/papermill_engine.py"},
+    "moto": {"sandbox/ecr"},
+    "tornado": {"sandbox"},
+}
+
+
+def imports(path: Path) -> set[str]:
+    """Every module that a file imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
+
+
+def wrong_arrows(package: Path) -> list[str]:
+    """Imports that the tables do not allow."""
+    wrong = []
+    for path in sorted(package.rglob("*.py")):
+        where = path.relative_to(package)
+        layer = where.parts[0].removesuffix(".py")
+        for module in sorted(imports(path)):
+            top, _, rest = module.partition(".")
+            if top == "ecr_widgets" and rest:
+                if rest.partition(".")[0] not in MAY_IMPORT[layer]:
+                    wrong.append(f"{where} imports {module}")
+            elif (top in ONLY_IN and not any(where.is_relative_to(allowed) for allowed in ONLY_IN[top])) or (
+                layer == "model" and top not in sys.stdlib_module_names
+            ):
+                wrong.append(f"{where} imports {module}")
+    return wrong
+
+
+def test_every_import_points_down() -> None:
+    """No file imports what its layer may not."""
+    assert wrong_arrows(PACKAGE) == []
+
+
+@pytest.mark.parametrize(
+    ("where", "line"),
+    [
+        ("model/a.py", "import requests"),
+        ("steps/a.py", "from ecr_widgets.adapters.ecr import BotoEcr"),
+        ("kit.py", "import boto3"),
+        ("engine/a.py", "def f():\n    from ecr_widgets.sandbox import Sandbox"),
+    ],
+)
+def test_a_wrong_arrow_is_found(tmp_path: Path, where: str, line: str) -> None:
+    """The check can fail: planted violations are reported, inside functions too."""
+    (tmp_path / where).parent.mkdir(exist_ok=True)
+    (tmp_path / where).write_text(line)
+    assert len(wrong_arrows(tmp_path)) == 1
+
+
+def test_importing_the_package_loads_nothing_slow() -> None:
+    """`import ecr_widgets` loads no AWS, Docker, papermill, pandas or widget library."""
+    slow = [
+        "papermill",
+        "docker",
+        "boto3",
+        "botocore",
+        "pandas",
+        "ipywidgets",
+        "moto",
+        "nbformat",
+        "urllib3",
+        "click",
+    ]
+    code = f"import sys, ecr_widgets; print([name for name in {slow!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
