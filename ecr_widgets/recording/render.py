@@ -20,7 +20,10 @@ _SIGNS = {
     StepState.UNKNOWN: ("?", "#ad5a00"),
 }
 _UNCHANGED = ("=", "#546e7a")
+_LOOKING = frozenset(("check_target", "login", "wait", "verify"))
+"""Steps that never change anything: there is nothing that could have stood already."""
 _MAX_VALUE_LENGTH = 2000
+_NOTHING: tuple[object, ...] = (None, "", [], {})
 
 
 def to_html(record: StepRecord, observed: tuple[Progress, ...] = ()) -> str:
@@ -58,7 +61,7 @@ def visible(text: str) -> str:
 
 
 def _sign(record: StepRecord) -> tuple[str, str]:
-    if record.state is StepState.SUCCEEDED and not record.changed:
+    if record.state is StepState.SUCCEEDED and not record.changed and record.step not in _LOOKING:
         return _UNCHANGED
     return _SIGNS[record.state]
 
@@ -68,17 +71,17 @@ def _verdict(record: StepRecord) -> str:
         return f"started {to_rfc3339(record.started_at)}"
     took = f"in {(record.ended_at - record.started_at).total_seconds():.1f} s"
     if record.state is StepState.SUCCEEDED:
-        return f"succeeded {took}, " + (
-            "changed: true" if record.changed else "changed: false, it stood already"
-        )
+        if record.changed:
+            return f"succeeded {took}, changed: true"
+        return f"succeeded {took}, changed: false" + ("" if record.step in _LOOKING else ", it stood already")
     if record.state is StepState.UNKNOWN:
         return f"has an unknown outcome after {took[3:]}"
     return f"failed {took}"
 
 
 def _facts(record: StepRecord) -> list[tuple[str, Any]]:
-    shown: dict[str, Any] = {name: value for name, value in record.inputs.items() if value is not None}
-    shown |= {name: value for name, value in record.outcome.items() if value is not None}
+    shown: dict[str, Any] = {name: value for name, value in record.inputs.items() if value not in _NOTHING}
+    shown |= {name: value for name, value in record.outcome.items() if value not in _NOTHING}
     if record.error:
         shown["error"] = record.error.get("message", "")
         for name in ("reasons", "log"):

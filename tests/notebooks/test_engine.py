@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -183,6 +184,7 @@ def test_a_signal_interrupts_the_run_and_keeps_what_was_printed(tmp_path: Path, 
 
 def test_a_killed_run_leaves_a_true_file_and_no_orphan(tmp_path: Path) -> None:
     """After SIGKILL the file parses, says running with nobody holding it, and kernel and the cell's own child are gone within seconds."""
+    before = kernel_folders()
     process, saved_at = start(tmp_path)
     process.kill()
     process.communicate(timeout=30)
@@ -192,6 +194,12 @@ def test_a_killed_run_leaves_a_true_file_and_no_orphan(tmp_path: Path) -> None:
     while children(saved_at) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not children(saved_at)
+    assert not kernel_folders() - before
+
+
+def kernel_folders() -> set[Path]:
+    """Folders of kernels, running ones included."""
+    return set(Path(tempfile.gettempdir()).glob("ecrw-*"))
 
 
 def start(folder: Path) -> tuple[subprocess.Popen[bytes], Path]:
