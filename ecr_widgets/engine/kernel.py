@@ -43,14 +43,7 @@ class Kernel:
         connection.write_text(json.dumps(_connection()))
         own = {RUN_ID_VARIABLE: run_id, ADDRESS_VARIABLE: str(self.channel_address)}
         self._process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "ecr_widgets.engine.kernel_launcher",
-                "-f",
-                str(connection),
-                str(os.getpid()),
-            ],
+            [sys.executable, "-m", "ecr_widgets.engine.kernel_launcher", "-f", str(connection)],
             env={**environ, **own, "PYDEVD_DISABLE_FILE_VALIDATION": "1"},
             cwd=cwd,
             # Closes when this process ends, however that happens: the kernel's guard waits for it.

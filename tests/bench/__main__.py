@@ -179,7 +179,7 @@ def walkthrough_rows(runs: int, folder: Path) -> list[Row]:
 def main() -> None:
     """Measure, write, print."""
     runs = int(os.environ.get("BENCH_RUNS", "5"))
-    with tempfile.TemporaryDirectory(prefix="ecrw-") as made:
+    with tempfile.TemporaryDirectory(prefix="bench-") as made:
         folder = Path(made)
         rows = [import_row(2 * runs), startup_row(runs, folder), *walkthrough_rows(runs, folder)]
     build = ROOT / "build"
