@@ -1,0 +1,157 @@
+"""One set of cases for the registry's data plane: the sandbox's, and Debian's docker-registry, which is not ours."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import boto3
+import pytest
+import urllib3
+
+from ecr_widgets.adapters.registry import OciRegistry
+from ecr_widgets.errors import AuthorizationError, RegistryUnavailable, RepositoryNotFound
+from ecr_widgets.model.authorization_token import AuthorizationToken
+from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.sandbox import Sandbox
+
+MEDIA_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+
+
+def token_for(host: str, password: str = "unused") -> AuthorizationToken:
+    return AuthorizationToken(host, "AWS", password, NOW, NOW + timedelta(hours=12))
+
+
+@pytest.fixture(params=["sandbox", "docker-registry"])
+def registry(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AuthorizationToken]:
+    """A registry with repository `contract/case`, and a token for it."""
+    if request.param == "sandbox":
+        yield _in_sandbox(request.getfixturevalue("sandbox"))
+        return
+    binary = shutil.which("docker-registry")
+    if binary is None:
+        pytest.skip("docker-registry is not installed: apt-get install docker-registry")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    config = tmp_path / "registry.yml"
+    config.write_text(
+        f"version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {tmp_path / 'blobs'}}}}}\n"
+        f"http: {{addr: '127.0.0.1:{port}'}}\n"
+    )
+    process = subprocess.Popen(
+        [binary, "serve", config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        _wait_for(port)
+        yield token_for(f"127.0.0.1:{port}")
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _in_sandbox(sandbox: Sandbox) -> AuthorizationToken:
+    env = sandbox.env()
+    ecr = boto3.client(
+        "ecr",
+        endpoint_url=env["AWS_ENDPOINT_URL"],
+        region_name="us-east-1",
+        aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
+    )
+    if not any(
+        each["repositoryName"] == "contract/case" for each in ecr.describe_repositories()["repositories"]
+    ):
+        ecr.create_repository(repositoryName="contract/case")
+    issued = ecr.get_authorization_token()["authorizationData"][0]
+    return AuthorizationToken.decode(
+        issued["authorizationToken"],
+        proxy_endpoint=issued["proxyEndpoint"],
+        issued_at=NOW,
+        expires_at=issued["expiresAt"],
+    )
+
+
+def _wait_for(port: int) -> None:
+    deadline_s = time.monotonic() + 20
+    while time.monotonic() < deadline_s:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise AssertionError(port)
+
+
+def push(token: AuthorizationToken, tag: str, content: bytes) -> str:
+    """Store an image of one layer by the protocol's own calls, and give back its digest."""
+    http = urllib3.PoolManager()
+    base = f"http://{token.registry}/v2/contract/case"
+    headers = urllib3.make_headers(basic_auth=f"{token.user}:{token.password}")
+    parts = []
+    for blob in (content, b"{}" + content):
+        digest = f"sha256:{hashlib.sha256(blob).hexdigest()}"
+        started = http.request("POST", f"{base}/blobs/uploads/", headers=headers)
+        location = urllib3.util.parse_url(started.headers["Location"])
+        query = f"{location.query}&" if location.query else ""
+        where = f"http://{token.registry}{location.path}?{query}digest={digest}"
+        assert http.request("PUT", where, body=blob, headers=headers).status == 201
+        parts.append({"mediaType": "application/octet-stream", "size": len(blob), "digest": digest})
+    manifest = json.dumps(
+        {"schemaVersion": 2, "mediaType": MEDIA_TYPE, "config": parts[1], "layers": parts[:1]}
+    ).encode()
+    stored = http.request(
+        "PUT", f"{base}/manifests/{tag}", body=manifest, headers={**headers, "Content-Type": MEDIA_TYPE}
+    )
+    assert stored.status == 201
+    return f"sha256:{hashlib.sha256(manifest).hexdigest()}"
+
+
+def test_a_pushed_image_is_found_by_tag_and_digest(registry: AuthorizationToken) -> None:
+    """The digest is the manifest's, by whichever name it is asked for."""
+    digest = push(registry, "one", b"layer")
+    for name in (":one", f"@{digest}"):
+        image = ImageReference.parse(f"{registry.registry}/contract/case{name}")
+        assert OciRegistry().find_digest(image, registry) == digest
+
+
+def test_a_tag_moves_to_the_newest_push(registry: AuthorizationToken) -> None:
+    """The last push under a tag is what it names, and the older image stays by digest."""
+    first, second = push(registry, "moving", b"first"), push(registry, "moving", b"second")
+    image = ImageReference.parse(f"{registry.registry}/contract/case:moving")
+    assert OciRegistry().find_digest(image, registry) == second
+    assert OciRegistry().find_digest(image.with_digest(first), registry) == first
+
+
+def test_a_missing_image_is_none(registry: AuthorizationToken) -> None:
+    """A tag that nobody pushed is no error."""
+    push(registry, "one", b"layer")
+    image = ImageReference.parse(f"{registry.registry}/contract/case:nobody")
+    assert OciRegistry().find_digest(image, registry) is None
+
+
+def test_a_wrong_password_and_a_missing_repository_are_told_apart(sandbox: Sandbox) -> None:
+    """ECR refuses both, each in its own way."""
+    token = _in_sandbox(sandbox)
+    with pytest.raises(AuthorizationError):
+        OciRegistry().find_digest(
+            ImageReference.parse(f"{token.registry}/contract/case:one"), token_for(token.registry, "wrong")
+        )
+    with pytest.raises(RepositoryNotFound):
+        OciRegistry().find_digest(ImageReference.parse(f"{token.registry}/contract/nobody:one"), token)
+
+
+def test_a_registry_that_is_not_there_is_unavailable() -> None:
+    """Nobody listening is said as that."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        host = f"127.0.0.1:{free.getsockname()[1]}"
+    with pytest.raises(RegistryUnavailable, match="does not answer"):
+        OciRegistry().find_digest(ImageReference.parse(f"{host}/a/b:1"), token_for(host))

@@ -1,0 +1,74 @@
+"""Authorization tokens against a real registry endpoint and a real engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from ecr_widgets import Kit, connect
+from ecr_widgets.recording.terminal import QuietSink
+from ecr_widgets.sandbox import Sandbox
+from ecr_widgets.steps.login import RegistrySession
+
+
+@pytest.fixture
+def kit(sandbox_environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Kit:
+    """A kit that talks to the sandbox."""
+    for name, value in sandbox_environ.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    return connect(sink=QuietSink())
+
+
+def push_with(kit: Kit, spoil: Callable[[RegistrySession], None], repository: str) -> tuple[bool, int]:
+    """Push after the token in hand was spoilt; whether it changed anything, and how many tokens that took."""
+    session = kit._session
+    kit.create_repository(repository)
+    built = kit.build_image("wait", name="xfra/wait", dockerfile="Dockerfile.wait")
+    session.token()
+    spoil(session)
+    issued = []
+    session._on_secret = issued.append
+    return kit.push_image(built, repository=repository, tag="1").changed, len(issued)
+
+
+def test_a_wrong_token_is_renewed_once_and_the_push_succeeds(kit: Kit, sandbox: Sandbox) -> None:
+    """The registry's refusal leads to one new token and then to success."""
+
+    def spoil(session: RegistrySession) -> None:
+        session._token = replace(session.token(), password="wrong-password-of-some-length")
+
+    assert push_with(kit, spoil, "tokens/wrong") == (True, 1)
+
+
+def test_a_wrong_token_in_mid_push_is_renewed_once(kit: Kit, sandbox: Sandbox) -> None:
+    """A refusal inside the engine's push stream is a refusal too."""
+    find_digest = type(kit._to.registry).find_digest
+    calls = []
+
+    def spoil(session: RegistrySession) -> None:
+        good = session.token()
+
+        def first_good(self: object, image: object, token: object) -> object:
+            calls.append(image)
+            if len(calls) == 1:
+                session._token = replace(good, password="wrong-password-of-some-length")
+                return find_digest(self, image, good)
+            return find_digest(self, image, token)
+
+        type(kit._to.registry).find_digest = first_good
+
+    try:
+        assert push_with(kit, spoil, "tokens/mid") == (True, 1)
+    finally:
+        type(kit._to.registry).find_digest = find_digest
+
+
+def test_no_step_leaves_the_password_anywhere_it_prints(kit: Kit, sandbox: Sandbox) -> None:
+    """Records and reprs of a login hold no password."""
+    outcome = kit.login()
+    password = kit._session.token().password
+    assert password not in repr(outcome)
+    assert password not in "".join(record.to_json() for record in kit.recorder.records)

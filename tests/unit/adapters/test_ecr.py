@@ -1,0 +1,57 @@
+"""AWS's errors as ours, from botocore's own stubber."""
+
+from __future__ import annotations
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from ecr_widgets.adapters.ecr import BotoEcr
+from ecr_widgets.errors import (
+    AuthorizationError,
+    EcrWidgetsError,
+    RegistryError,
+    RepositoryNotFound,
+    SettingsError,
+)
+
+
+@pytest.fixture
+def ecr() -> BotoEcr:
+    return BotoEcr(
+        boto3.Session(
+            aws_access_key_id="AKIDEXAMPLE", aws_secret_access_key="nosecret", region_name="us-east-1"
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "why"),
+    [
+        ("AccessDeniedException", AuthorizationError, "ecr:DescribeImages allowed"),
+        ("ExpiredTokenException", AuthorizationError, "renew the login"),
+        ("RepositoryNotFoundException", RepositoryNotFound, "check the name and the region"),
+        ("ServerException", RegistryError, "ServerException"),
+    ],
+)
+def test_awss_errors_name_the_action(ecr: BotoEcr, code: str, kind: type[EcrWidgetsError], why: str) -> None:
+    """The message names the IAM action or what to try."""
+    with Stubber(ecr._ecr) as stub:
+        stub.add_client_error("describe_images", code, "no", 400)
+        with pytest.raises(kind, match=why):
+            ecr.find_image("xfra-wait", "1")
+
+
+def test_no_region_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a region the error names the variable."""
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+    session = boto3.Session(aws_access_key_id="AKIDEXAMPLE", aws_secret_access_key="nosecret")
+    with pytest.raises(SettingsError, match="AWS_REGION"):
+        BotoEcr(session).authorization_token()
+
+
+def test_retries_are_botocores_standard_ones(ecr: BotoEcr) -> None:
+    """Throttling is retried with back-off and a cap."""
+    assert ecr._ecr.meta.config.retries["mode"] == "standard"

@@ -1,0 +1,75 @@
+"""Parameters as runbooks declare them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ecr_widgets.errors import UnknownParameter
+from ecr_widgets.model.parameters import declared_parameters, read_parameters
+
+CELL = """
+tag: str = "1"  # tag to push under
+count: int = 1
+share: float = 0.5  # of all
+flag: bool = False
+names: list[str] = []
+note: str | None = None
+mode: Literal["service", "task"] = "service"
+"""
+
+
+def read(**texts: str) -> dict[str, Any]:
+    return read_parameters(declared_parameters(CELL), values={}, texts=texts)
+
+
+def test_the_cell_declares_names_types_defaults_and_comments() -> None:
+    """What people need to know stands in one cell."""
+    tag, *_, mode = declared_parameters(CELL)
+    assert (tag.name, tag.type, tag.default, tag.comment) == ("tag", "str", "1", "tag to push under")
+    assert mode.allowed == ("service", "task")
+
+
+@pytest.mark.parametrize("text", ["012345678901", "1.10", "7e12345", "true", "null", " x "])
+def test_text_stays_as_typed(text: str) -> None:
+    """A string parameter is never read as anything else."""
+    assert read(tag=text) == {"tag": text}
+
+
+def test_other_types_are_read_as_declared() -> None:
+    """Each type has one way to be written."""
+    assert read(count="3", share="2", flag="true", names='["a"]', mode="task", note="") == {
+        "count": 3, "share": 2.0, "flag": True, "names": ["a"], "mode": "task", "note": None,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"count": "1.5"}, "not of type int"),
+        ({"share": "inf"}, "not of type float"),
+        ({"flag": "maybe"}, "write true or false"),
+        ({"names": "a"}, "write a JSON list"),
+        ({"mode": "cron"}, "allowed: 'service', 'task'"),
+        ({"tga": "1"}, "did you mean 'tag'"),
+        ({"__import__('os')": "1"}, "declares no parameter"),
+    ],
+)
+def test_what_does_not_fit_is_refused(given: dict[str, str], why: str) -> None:
+    """The error says what is allowed."""
+    with pytest.raises(UnknownParameter, match=why):
+        read(**given)
+
+
+def test_values_from_files_are_checked_too() -> None:
+    """YAML's guess at a type is not taken for a string."""
+    with pytest.raises(UnknownParameter, match="not of type str"):
+        read_parameters(declared_parameters(CELL), values={"tag": 1.1}, texts={})
+
+
+@pytest.mark.parametrize("cell", ["tag = open('x')", "for x in y: pass", "tag: str = '"])
+def test_a_cell_that_declares_no_plain_values_is_refused(cell: str) -> None:
+    """Nothing of a parameters cell is executed to read it."""
+    with pytest.raises(UnknownParameter):
+        declared_parameters(cell)
