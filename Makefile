@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SANDBOX := $(BIN)/ecr-widgets sandbox
 
-.PHONY: help setup system check test demo lab bench faults clean
+.PHONY: help setup system check test demo lab bench clean
 
 help:  ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

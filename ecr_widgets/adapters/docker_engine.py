@@ -8,8 +8,9 @@ Source: Docker Engine API, ImageBuild, ImagePush, ImagePull.
 
 from __future__ import annotations
 
-import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,18 +18,18 @@ from typing import Any, TypeVar
 import docker
 import requests
 from docker.auth import AuthConfig
-from docker.errors import APIError, DockerException, NotFound
+from docker.errors import APIError, DockerException, InvalidConfigFile, NotFound
 
+from ecr_widgets.adapters.engine_events import LayerProgress, aux_of, error_in, pull_error, push_error
 from ecr_widgets.errors import (
-    AuthorizationError,
     BuildError,
     EcrWidgetsError,
     EngineError,
     EngineUnavailable,
     ImageNotFound,
+    InvalidReference,
     PushError,
-    RepositoryNotFound,
-    TagImmutable,
+    SettingsError,
 )
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.image_reference import ImageReference
@@ -36,25 +37,48 @@ from ecr_widgets.ports import Progress, ProgressSink
 
 T = TypeVar("T")
 
-_SECONDS_BETWEEN_PROGRESS = 0.1
 _HINT = "start Docker, or set DOCKER_HOST; `ecr-widgets doctor` says what answers"
+_KEPT_LOG_LINES = 1000
+
+
+class _NoLogins(AuthConfig):
+    """Logins that docker-py takes for its own and that hand out nothing.
+
+    An empty AuthConfig is not enough: finding one, docker-py reads the user's file again at each build, and sends every
+    password in it to the engine.
+    """
+
+    @property
+    def is_empty(self) -> bool:
+        return False
+
+    def get_all_credentials(self) -> dict[str, Any]:
+        return {}
 
 
 class DockerEngine:
-    """Implements `ports.Engine` for the engine that DOCKER_HOST or the default socket names."""
+    """Implements `ports.Engine` for the engine that DOCKER_HOST or the default socket names.
+
+    Raises:
+        SettingsError: At the first call: Docker's own settings cannot be used.
+    """
 
     @cached_property
     def _client(self) -> docker.DockerClient:
         try:
             client = docker.from_env(version="auto", timeout=120)
+        except InvalidConfigFile as error:
+            raise _unusable_settings(error) from error
         except (DockerException, requests.RequestException, OSError) as error:
             raise EngineUnavailable(f"no Docker Engine answers: {_root(error)}", hint=_HINT) from error
-        # docker-py would take logins and credential helpers from the user's own config; only the call's own counts.
-        client.api._auth_configs = AuthConfig({})  # type: ignore[attr-defined]
+        except (AttributeError, TypeError, ValueError) as error:
+            # docker-py reads the user's config.json without looking at what it holds.
+            raise _unusable_settings(error) from error
+        client.api._auth_configs = _NoLogins({})  # type: ignore[attr-defined]
         return client
 
     def version(self) -> str:
-        return str(_translated(self._client.version)["Version"])
+        return str(_translated(lambda: self._client.version())["Version"])
 
     def find_image_id(self, image: str) -> str | None:
         def call() -> str | None:
@@ -74,161 +98,145 @@ class DockerEngine:
         build_args: Mapping[str, str],
         progress: ProgressSink,
     ) -> str:
-        log: list[str] = []
-        image_id = None
-        events = _translated(
-            lambda: self._client.api.build(
-                path=str(context),
-                dockerfile=dockerfile,
-                tag=tags[0],
-                buildargs=dict(build_args),
-                decode=True,
-                rm=True,
+        if not (context / dockerfile).is_file():
+            raise BuildError(
+                f"no Dockerfile {dockerfile!r} in the build context {str(context)!r}",
+                hint="give its path relative to the context",
             )
-        )
-        for event in _events(events):
-            if "error" in event:
-                raise BuildError(
-                    f"the build failed: {_error_of(event)}", log=log, hint="mend the step that the log names"
+        log: deque[str] = deque(maxlen=_KEPT_LOG_LINES)
+        image_id = None
+
+        def start() -> Iterable[Any]:
+            api = self._client.api
+            try:
+                return api.build(
+                    # Absolute, since docker-py takes a relative `github.com/…` for a remote one.
+                    path=str(context.absolute()),
+                    dockerfile=dockerfile,
+                    tag=tags[0] if tags else None,
+                    buildargs=dict(build_args),
+                    decode=True,
+                    rm=True,
+                    forcerm=True,
+                    # Proxies in the user's config may hold passwords; who needs them gives build_args.
+                    use_config_proxy=False,
                 )
-            text = str(event.get("stream", "")).rstrip()
+            except (DockerException, requests.RequestException):
+                raise
+            except (OSError, ValueError) as error:
+                raise BuildError(
+                    f"the build context {str(context)!r} cannot be sent: {error}",
+                    hint="check its files and .dockerignore",
+                ) from error
+
+        def refused(text: str) -> BuildError:
+            return BuildError(
+                f"the build failed: {text}", log=tuple(log), hint="mend the step that the log names"
+            )
+
+        for event in _events(start, refused):
+            text = str(event.get("stream") or "").rstrip()
             if text:
                 log.extend(text.splitlines())
                 progress(Progress("build", text.splitlines()[0][:200]))
-            image_id = event.get("aux", {}).get("ID", image_id)
+            image_id = aux_of(event, "ID") or image_id
         if image_id is None:
-            raise BuildError("the build ended without an image", log=log)
+            raise BuildError("the build ended without an image", log=tuple(log))
         for tag in tags[1:]:
             self.tag(image_id, ImageReference.parse(tag))
-        return str(image_id)
+        return image_id
 
     def tag(self, source: str, target: ImageReference) -> None:
-        _translated(lambda: self._client.api.tag(source, target.name, target.tag))
+        def call() -> None:
+            try:
+                self._client.api.tag(source, target.name, target.tag)
+            except NotFound as error:
+                raise ImageNotFound(
+                    f"no local image {source!r} on the engine", hint="build or pull it first"
+                ) from error
+
+        _translated(call)
 
     def push(self, image: ImageReference, token: AuthorizationToken, *, progress: ProgressSink) -> str:
+        if image.tag is None:
+            # The engine would push every tag of the repository.
+            raise PushError(f"{image} has no tag, and a push needs one", hint="add a tag, such as a version")
         log: list[str] = []
         digest = None
-        events = _translated(
+        watch = LayerProgress(progress)
+        for event in _events(
             lambda: self._client.api.push(
                 image.name, tag=image.tag, auth_config=_auth(token), stream=True, decode=True
-            )
-        )
-        watch = _Layers(progress)
-        for event in _events(events):
-            if "error" in event:
-                raise _push_error(image, _error_of(event), log)
+            ),
+            lambda text: push_error(image, text, log),
+        ):
             watch(event)
-            if "status" in event and "progressDetail" not in event:
+            if event.get("status") and "progressDetail" not in event:
                 log.append(str(event["status"]))
-            digest = event.get("aux", {}).get("Digest", digest)
+            digest = aux_of(event, "Digest") or digest
         if digest is None:
             raise PushError(f"pushing {image} ended without a digest", log=log)
-        return str(digest)
+        return digest
 
     def pull(self, image: ImageReference, token: AuthorizationToken, *, progress: ProgressSink) -> str:
-        def start() -> Any:
-            return self._client.api.pull(
-                image.name, tag=image.digest or image.tag, auth_config=_auth(token), stream=True, decode=True
-            )
-
-        watch = _Layers(progress)
-        try:
-            for event in _events(_translated(start)):
-                if "error" in event:
-                    raise _pull_error(image, _error_of(event))
-                watch(event)
-        except EngineError as error:
-            raise _pull_error(image, error.message) from error
-        image_id = self.find_image_id(str(image))
+        wanted = image.digest or image.tag or "latest"
+        watch = LayerProgress(progress)
+        for event in _events(
+            lambda: self._client.api.pull(
+                image.name, tag=wanted, auth_config=_auth(token), stream=True, decode=True
+            ),
+            lambda text: pull_error(image, text),
+        ):
+            watch(event)
+        # A reference by tag and digest is pulled, and known afterwards, by its digest alone.
+        pulled = f"{image.name}@{wanted}" if image.digest else f"{image.name}:{wanted}"
+        image_id = self.find_image_id(pulled)
         if image_id is None:
             raise EngineError(f"pulled {image}, but the engine does not know it")
         return image_id
 
     def pushed_digests(self, image: str) -> tuple[ImageReference, ...]:
-        def call() -> tuple[ImageReference, ...]:
+        def call() -> list[str]:
             try:
-                known = self._client.api.inspect_image(image).get("RepoDigests") or ()
+                return list(self._client.api.inspect_image(image).get("RepoDigests") or ())
             except NotFound:
-                return ()
-            return tuple(ImageReference.parse(each) for each in known if "@sha256:" in each)
+                return []
 
-        return _translated(call)
-
-
-class _Layers:
-    """Passes on what a stream says of image layers: clamped, and not more often than eyes can follow."""
-
-    def __init__(self, sink: ProgressSink) -> None:
-        self._sink = sink
-        self._told: dict[str, tuple[float, str]] = {}
-
-    def __call__(self, event: Mapping[str, Any]) -> None:
-        layer, status = str(event.get("id", "")), str(event.get("status", ""))
-        if not layer or not status:
-            return
-        now_s = time.monotonic()
-        told_s, told_status = self._told.get(layer, (float("-inf"), ""))
-        if status == told_status and now_s - told_s < _SECONDS_BETWEEN_PROGRESS:
-            return
-        self._told[layer] = now_s, status
-        detail = event.get("progressDetail") or {}
-        done, total = detail.get("current"), detail.get("total")
-        if done is not None and total is not None:
-            # The engine counts before compression and passes the total by some percent.
-            done = min(done, total)
-        self._sink(Progress(layer, status.lower(), done, total, "bytes" if total else ""))
+        found = []
+        for each in _translated(call):
+            # An image that lost its name is listed as <none>@….
+            with suppress(InvalidReference):
+                found.append(ImageReference.parse(each))
+        return tuple(reference for reference in found if reference.digest is not None)
 
 
 def _auth(token: AuthorizationToken) -> dict[str, str]:
     return {"username": token.user, "password": token.password, "serveraddress": token.registry}
 
 
-def _events(stream: Iterable[Any]) -> Iterator[dict[str, Any]]:
+def _events(
+    start: Callable[[], Iterable[Any]], refused: Callable[[str], EcrWidgetsError]
+) -> Iterator[dict[str, Any]]:
+    """Events of one stream to its end; `refused` makes an error of what the engine or an event says is wrong."""
+    for event in _received(start, refused):
+        if not isinstance(event, dict):
+            raise EngineError(f"the Docker Engine sent {type(event).__name__} where an event belongs")
+        text = error_in(event)
+        if text is not None:
+            raise refused(text)
+        yield event
+
+
+def _received(start: Callable[[], Iterable[Any]], refused: Callable[[str], EcrWidgetsError]) -> Iterator[Any]:
     try:
-        yield from stream
-    except (DockerException, requests.RequestException, OSError) as error:
+        yield from start()
+    except EcrWidgetsError:
+        raise
+    except APIError as error:
+        raise refused(str(error.explanation or error)) from error
+    except Exception as error:
+        # docker-py reads streams below requests, so any error of the layers beneath may come through.
         raise _translate(error) from error
-
-
-def _error_of(event: Mapping[str, Any]) -> str:
-    return str((event.get("errorDetail") or {}).get("message") or event["error"]).strip()
-
-
-def _push_error(image: ImageReference, text: str, log: list[str]) -> EcrWidgetsError:
-    lower = text.lower()
-    if "immutable" in lower:
-        return TagImmutable(
-            f"pushing {image} was refused: {text}", standing="", wanted=None, hint="push under a new tag"
-        )
-    if _is_authorization(lower):
-        return AuthorizationError(f"the registry refused the push of {image}: {text}", hint="log in again")
-    if "does not exist in the registry" in lower or "name unknown" in lower:
-        return RepositoryNotFound(
-            f"repository {image.repository!r} does not exist in {image.registry}: {text}",
-            hint="create it, or check its name",
-        )
-    return PushError(f"pushing {image} failed: {text}", log=log)
-
-
-def _pull_error(image: ImageReference, text: str) -> EcrWidgetsError:
-    lower = text.lower()
-    if _is_authorization(lower):
-        return AuthorizationError(f"the registry refused the pull of {image}: {text}", hint="log in again")
-    if (
-        "not found" in lower
-        or "manifest unknown" in lower
-        or "name unknown" in lower
-        or "does not exist" in lower
-    ):
-        return ImageNotFound(
-            f"the registry has no image {image}: {text}", hint="check repository, tag and region"
-        )
-    return EngineError(f"pulling {image} failed: {text}")
-
-
-def _is_authorization(lower: str) -> bool:
-    marks = ("authorization token has expired", "no basic auth", "unauthorized", "authentication required")
-    return any(mark in lower for mark in (*marks, "not authorized", "denied"))
 
 
 def _translated(call: Callable[[], T]) -> T:
@@ -242,6 +250,13 @@ def _translate(error: Exception) -> EcrWidgetsError:
     if isinstance(error, APIError):
         return EngineError(f"the Docker Engine refused: {error.explanation or error}")
     return EngineUnavailable(f"the Docker Engine does not answer: {_root(error)}", hint=_HINT)
+
+
+def _unusable_settings(error: Exception) -> SettingsError:
+    return SettingsError(
+        f"Docker's settings cannot be used: {error}",
+        hint="check DOCKER_HOST, and config.json in DOCKER_CONFIG or ~/.docker",
+    )
 
 
 def _root(error: BaseException) -> str:

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import boto3
 from botocore import exceptions as aws
 from botocore.config import Config
+from botocore.parsers import ResponseParserError
 
 from ecr_widgets.errors import (
     AuthorizationError,
     EcrWidgetsError,
+    InputError,
     RegistryError,
     RegistryUnavailable,
     RepositoryNotFound,
@@ -37,45 +39,71 @@ _REFUSED = frozenset(
         "ExpiredTokenException",
         "InvalidClientTokenId",
         "InvalidSignatureException",
+        "MissingAuthenticationToken",
+        "MissingAuthenticationTokenException",
         "RequestExpired",
         "SignatureDoesNotMatch",
         "UnrecognizedClientException",
     )
 )
+_THROTTLED = frozenset(
+    ("RequestLimitExceeded", "Throttling", "ThrottlingException", "TooManyRequestsException")
+)
+_SETTINGS = (
+    aws.ConfigNotFound,
+    aws.ConfigParseError,
+    aws.InvalidConfigError,
+    aws.InvalidRegionError,
+    aws.PartialCredentialsError,
+    aws.ProfileNotFound,
+)
 
 
 class BotoEcr:
-    """Implements `ports.Ecr`; a client is made when it is first needed."""
+    """Implements `ports.Ecr`; session and clients are made when they are first needed.
+
+    Raises:
+        SettingsError: At the first call: profile, region or keys are set in a way that cannot be used.
+    """
 
     def __init__(self, session: boto3.Session | None = None) -> None:
-        self._session = session or boto3.Session()
+        self._given_session = session
         # `standard` retries throttling and lost connections, with back-off and a cap, and nothing that was refused.
         self._config = Config(
             retries={"mode": "standard", "max_attempts": 4}, connect_timeout=5, read_timeout=30
         )
 
     @cached_property
+    def _session(self) -> boto3.Session:
+        return self._given_session or boto3.Session()
+
+    @cached_property
     def _ecr(self) -> ECRClient:
-        return _translated("ecr", lambda: self._session.client("ecr", config=self._config))
+        return self._session.client("ecr", config=self._config)
 
     @cached_property
     def _sts(self) -> STSClient:
-        return _translated("sts", lambda: self._session.client("sts", config=self._config))
+        return self._session.client("sts", config=self._config)
 
     def identity(self) -> Identity:
-        answer = _translated("sts:GetCallerIdentity", lambda: self._sts.get_caller_identity())
-        return Identity(answer["Account"], answer["Arn"])
+        def call() -> Identity:
+            answer = self._sts.get_caller_identity()
+            return Identity(answer["Account"], answer["Arn"])
+
+        return _translated("sts:GetCallerIdentity", call)
 
     def authorization_token(self) -> AuthorizationToken:
-        asked_at = datetime.now(UTC)
-        answer = _translated("ecr:GetAuthorizationToken", lambda: self._ecr.get_authorization_token())
-        found = answer["authorizationData"][0]
-        return AuthorizationToken.decode(
-            found["authorizationToken"],
-            proxy_endpoint=found["proxyEndpoint"],
-            issued_at=asked_at,
-            expires_at=found["expiresAt"],
-        )
+        def call() -> AuthorizationToken:
+            asked_at = datetime.now(UTC)
+            found = self._ecr.get_authorization_token()["authorizationData"][0]
+            return AuthorizationToken.decode(
+                found["authorizationToken"],
+                proxy_endpoint=found["proxyEndpoint"],
+                issued_at=asked_at,
+                expires_at=found["expiresAt"],
+            )
+
+        return _translated("ecr:GetAuthorizationToken", call)
 
     def find_repository(self, name: str) -> Repository | None:
         def call() -> Repository | None:
@@ -148,24 +176,27 @@ def _translated(action: str, call: Callable[[], T]) -> T:
         return call()
     except (aws.BotoCoreError, aws.ClientError) as error:
         raise _translate(action, error) from error
+    except (ResponseParserError, LookupError, TypeError, ValueError) as error:
+        if isinstance(error, EcrWidgetsError):
+            raise
+        # boto3 hands out whatever a 200 holds; a proxy's page has none of the members.
+        raise RegistryUnavailable(
+            f"what answered {action} is not AWS: {type(error).__name__} {error}",
+            hint="check AWS_ENDPOINT_URL, and what stands between you and it",
+        ) from error
 
 
 def _translate(action: str, error: Exception) -> EcrWidgetsError:
     if isinstance(error, aws.ClientError):
-        told: Any = error.response.get("Error", {})
-        code, message = told.get("Code", ""), told.get("Message", "")
-        if code in _REFUSED:
-            return AuthorizationError(
-                f"AWS refused {action}: {code} {message}".rstrip(),
-                hint=f"renew the login of your profile, or have {action} allowed for it",
-            )
-        if code == "RepositoryNotFoundException":
-            return RepositoryNotFound(f"{action} failed: {message}", hint="check the name and the region")
-        return RegistryError(f"{action} failed: {code} {message}".rstrip())
+        return _refusal(action, error)
     if isinstance(error, aws.NoRegionError):
         return SettingsError("no AWS region is set", hint="set AWS_REGION, or a region in your profile")
-    if isinstance(error, aws.ProfileNotFound):
-        return SettingsError(str(error), hint="check AWS_PROFILE")
+    if isinstance(error, _SETTINGS):
+        return SettingsError(
+            f"the AWS settings cannot be used: {error}", hint="check AWS_PROFILE and AWS's config files"
+        )
+    if isinstance(error, aws.ParamValidationError):
+        return InputError(f"{action} refused: {' '.join(str(error).split())}")
     if isinstance(
         error, (aws.NoCredentialsError, aws.CredentialRetrievalError, aws.SSOError, aws.TokenRetrievalError)
     ):
@@ -173,5 +204,25 @@ def _translate(action: str, error: Exception) -> EcrWidgetsError:
             f"no AWS identity for {action}: {error}", hint="set AWS_PROFILE, or log in to it"
         )
     return RegistryUnavailable(
-        f"{action} got no answer: {error}", hint="check the network, AWS_REGION and AWS_ENDPOINT_URL"
+        f"{action} got no answer: {error}",
+        hint="check the network, AWS_REGION and AWS_ENDPOINT_URL",
+        retryable=True,
     )
+
+
+def _refusal(action: str, error: aws.ClientError) -> EcrWidgetsError:
+    told: Any = error.response.get("Error", {})
+    code, message = str(told.get("Code", "")), str(told.get("Message", ""))
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if code in _REFUSED or status in (401, 403):
+        return AuthorizationError(
+            f"AWS refused {action}: {code} {message}".rstrip(),
+            hint=f"renew the login of your profile, or have {action} allowed for it",
+        )
+    if code == "RepositoryNotFoundException":
+        return RepositoryNotFound(f"{action} failed: {message}", hint="check the name and the region")
+    if code in _THROTTLED or status >= 500:
+        return RegistryUnavailable(
+            f"{action} failed: {code} {message}".rstrip(), hint="try again later", retryable=True
+        )
+    return RegistryError(f"{action} failed: {code} {message}".rstrip())

@@ -6,10 +6,14 @@ import os
 import shlex
 import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ecr_widgets.errors import SettingsError
+
+if TYPE_CHECKING:
+    from ecr_widgets.sandbox import Sandbox
 
 
 @click.group(name="sandbox")
@@ -33,43 +37,31 @@ def command(ctx: click.Context, *, folder: Path | None) -> None:
 
 @command.command()
 @click.pass_obj
-def up(sandbox: object) -> None:
+def up(sandbox: Sandbox) -> None:
     """Start it; one that is up is left alone."""
-    from ecr_widgets.sandbox import Sandbox
-
-    assert isinstance(sandbox, Sandbox)
     sandbox.start(progress=lambda text: click.echo(text, err=True))
     _say(sandbox)
 
 
 @command.command()
 @click.pass_obj
-def status(sandbox: object) -> None:
+def status(sandbox: Sandbox) -> None:
     """Say whether it is up, where it answers and which engine it uses."""
-    from ecr_widgets.sandbox import Sandbox
-
-    assert isinstance(sandbox, Sandbox)
     _say(sandbox)
 
 
 @command.command()
 @click.pass_obj
-def env(sandbox: object) -> None:
+def env(sandbox: Sandbox) -> None:
     """Print export lines: `eval "$(ecr-widgets sandbox env)"` points aws, docker and l0 at it."""
-    from ecr_widgets.sandbox import Sandbox
-
-    assert isinstance(sandbox, Sandbox)
     for name, value in sandbox.env().items():
         click.echo(f"export {name}={shlex.quote(value)}")
 
 
 @command.command()
 @click.pass_obj
-def down(sandbox: object) -> None:
+def down(sandbox: Sandbox) -> None:
     """Stop it and remove all that it made."""
-    from ecr_widgets.sandbox import Sandbox
-
-    assert isinstance(sandbox, Sandbox)
     sandbox.stop()
     click.echo("the sandbox is down")
 
@@ -86,8 +78,5 @@ def execute(ctx: click.Context, *, words: tuple[str, ...]) -> None:
         raise SettingsError(f"cannot run {words[0]!r}: {error.strerror}") from error
 
 
-def _say(sandbox: object) -> None:
-    from ecr_widgets.sandbox import Sandbox
-
-    assert isinstance(sandbox, Sandbox)
+def _say(sandbox: Sandbox) -> None:
     click.echo(sandbox.status().describe())

@@ -1,0 +1,114 @@
+"""What the Docker Engine's streams say, as our own values: progress, and errors told by texts alone.
+
+The engine passes on the registry's words and no code, so texts are all there is to go by. Every mark below holds a space
+or a colon: no name of a repository can be taken for one.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ecr_widgets.errors import (
+    AuthorizationError,
+    EcrWidgetsError,
+    EngineError,
+    ImageNotFound,
+    PushError,
+    RepositoryNotFound,
+    TagImmutable,
+)
+from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.ports import Progress, ProgressSink
+
+_SECONDS_BETWEEN_PROGRESS = 0.1
+
+_IMMUTABLE = re.compile(r"cannot be overwritten| is immutable|immutable tag")
+_NO_REPOSITORY = re.compile(r"name unknown|repository with name|does not exist in the registry")
+_NO_IMAGE = re.compile(r"manifest unknown|manifest for \S+ not found|: not found|requested image not found")
+_REFUSED = re.compile(
+    r"authorization token has expired|no basic auth credentials|authentication required|unauthorized: "
+    r"|401 unauthorized|403 forbidden|not authorized to|(?<!permission )denied: |access to the resource is denied"
+)
+
+
+def error_in(event: Mapping[str, Any]) -> str | None:
+    """The text of the failure that an event reports, None where it reports none."""
+    detail = event.get("errorDetail")
+    if not detail and not event.get("error"):
+        return None
+    message = detail.get("message") if isinstance(detail, dict) else None
+    return str(message or event.get("error") or "no reason given").strip()
+
+
+def aux_of(event: Mapping[str, Any], name: str) -> str | None:
+    """A member of the event's `aux`, where the engine puts results."""
+    aux = event.get("aux")
+    value = aux.get(name) if isinstance(aux, dict) else None
+    return value if isinstance(value, str) and value else None
+
+
+def push_error(image: ImageReference, text: str, log: Sequence[str]) -> EcrWidgetsError:
+    """The error that a push's text tells of."""
+    lower = text.lower()
+    if _IMMUTABLE.search(lower):
+        return TagImmutable(
+            f"pushing {image} was refused: {text}", standing="", wanted=None, hint="push under a new tag"
+        )
+    if _NO_REPOSITORY.search(lower):
+        return _no_repository(image, text)
+    if _REFUSED.search(lower):
+        return AuthorizationError(f"the registry refused the push of {image}: {text}", hint="log in again")
+    return PushError(f"pushing {image} failed: {text}", log=log)
+
+
+def pull_error(image: ImageReference, text: str) -> EcrWidgetsError:
+    """The error that a pull's text tells of; a missing repository is a missing image."""
+    lower = text.lower()
+    if _NO_IMAGE.search(lower) or _NO_REPOSITORY.search(lower):
+        return ImageNotFound(
+            f"the registry has no image {image}: {text}", hint="check repository, tag and region"
+        )
+    if _REFUSED.search(lower):
+        return AuthorizationError(f"the registry refused the pull of {image}: {text}", hint="log in again")
+    return EngineError(f"pulling {image} failed: {text}")
+
+
+def _no_repository(image: ImageReference, text: str) -> RepositoryNotFound:
+    return RepositoryNotFound(
+        f"repository {image.repository!r} does not exist in {image.registry}: {text}",
+        hint="create it, or check its name",
+    )
+
+
+class LayerProgress:
+    """Passes on what a stream says of image layers: clamped, and not more often than eyes can follow."""
+
+    def __init__(self, sink: ProgressSink) -> None:
+        self._sink = sink
+        self._told: dict[str, tuple[float, str]] = {}
+
+    def __call__(self, event: Mapping[str, Any]) -> None:
+        layer, status = str(event.get("id") or ""), str(event.get("status") or "")
+        if not layer or not status:
+            return
+        now_s = time.monotonic()
+        told_s, told_status = self._told.get(layer, (float("-inf"), ""))
+        if status == told_status and now_s - told_s < _SECONDS_BETWEEN_PROGRESS:
+            return
+        self._told[layer] = now_s, status
+        detail = event.get("progressDetail")
+        done, total = (
+            (_count(detail, "current"), _count(detail, "total")) if isinstance(detail, dict) else (None, None)
+        )
+        if done is not None and total is not None:
+            # The engine counts before compression and passes the total by some percent.
+            done = min(done, total)
+        self._sink(Progress(layer, status.lower(), done, total, "bytes" if total else ""))
+
+
+def _count(detail: Mapping[str, Any], name: str) -> int | None:
+    value = detail.get(name)
+    return value if isinstance(value, int) and value >= 0 else None
