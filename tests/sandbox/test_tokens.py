@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from ecr_widgets import Kit, connect
+from ecr_widgets.errors import TagImmutable
 from ecr_widgets.recording.terminal import QuietSink
 from ecr_widgets.sandbox import Sandbox
 from ecr_widgets.steps.login import RegistrySession
@@ -72,3 +74,18 @@ def test_no_step_leaves_the_password_anywhere_it_prints(kit: Kit, sandbox: Sandb
     password = kit._session.token().password
     assert password not in repr(outcome)
     assert password not in "".join(record.to_json() for record in kit.recorder.records)
+
+
+def test_an_immutable_tag_takes_the_same_image_and_refuses_another(
+    kit: Kit, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """ECR's own refusal of a real push names what stands and what was wanted; the same image is a success."""
+    kit.create_repository("tokens/immutable", tags_immutable=True)
+    built = kit.build_image("wait", name="xfra/wait", dockerfile="Dockerfile.wait")
+    standing = kit.push_image(built, repository="tokens/immutable", tag="1").digest
+    assert not kit.push_image(built, repository="tokens/immutable", tag="1").changed
+    (tmp_path / "Dockerfile").write_text("FROM busybox\nENV OTHER=1\n")
+    other = kit.build_image(tmp_path, name="test/other")
+    with pytest.raises(TagImmutable) as caught:
+        kit.push_image(other, repository="tokens/immutable", tag="1")
+    assert (caught.value.standing, caught.value.wanted) == (standing, other.image_id)
