@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -36,9 +35,9 @@ class AuthorizationToken:
             user, colon, password = (
                 base64.b64decode(authorization_token, validate=True).decode().partition(":")
             )
-        except (binascii.Error, UnicodeDecodeError):
-            colon = ""
-        if not colon or not password:
+        except ValueError:  # not ASCII, not base64 or not UTF-8
+            user = colon = password = ""
+        if not (user and colon and password):
             # The cause would show the token, so it is left out.
             raise AuthorizationError(
                 "the authorization token cannot be decoded: not base64 of user:password"

@@ -1,7 +1,8 @@
 """Image references by the grammar that Docker uses.
 
 Source: distribution/reference, "Grammar": a reference is `name[:tag][@digest]`; the first path component is a
-registry when it holds a dot or a colon or is `localhost`.
+registry when it holds a dot, a colon or a capital or is `localhost`. One name that Docker takes is refused here: a first
+component like `a_b.example`, which looks like a host, is none, and is no path that a registry serves.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ _DOMAIN_PART = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
 _REGISTRY = re.compile(rf"(?:{_DOMAIN_PART}(?:\.{_DOMAIN_PART})*|\[[0-9a-fA-F:]+\])(?::[0-9]+)?", re.ASCII)
 _PATH = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*", re.ASCII)
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", re.ASCII)
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}", re.ASCII)
+_IMAGE_ID = re.compile(r"(?:sha256:)?[0-9a-f]{64}", re.ASCII)
 _ECR_HOST = re.compile(
     r"(\d{12})\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|on\.aws)", re.ASCII
 )
 
 NAME_MAX_LENGTH = 255
-"""Characters in registry and path together, as Docker counts them."""
+"""Characters of the path, as Docker counts them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +49,14 @@ class ImageReference:
         """
         if not text or text != text.strip():
             raise _refuse(text, "it is empty or has white space around it")
+        if _IMAGE_ID.fullmatch(text):
+            raise _refuse(text, "it is an image id, which no registry knows", "name a repository")
         rest, at, digest = text.partition("@")
         if at and not _DIGEST.fullmatch(digest):
             raise _refuse(
-                text, f"{digest!r} is not a digest", "a digest is sha256: and 64 hexadecimal digits"
+                text,
+                f"{_shorten(digest)!r} is not a digest",
+                "a digest is sha256: and 64 hexadecimal digits in lower case",
             )
         tag = None
         slash, colon = rest.rfind("/"), rest.rfind(":")
@@ -59,14 +65,16 @@ class ImageReference:
             check_tag(tag, of=text)
         registry, repository = _split_registry(rest)
         if registry is not None and not _REGISTRY.fullmatch(registry):
-            raise _refuse(text, f"{registry!r} is not a registry host")
-        if len(rest) > NAME_MAX_LENGTH:
-            raise _refuse(text, f"the name is longer than {NAME_MAX_LENGTH} characters")
+            raise _refuse(
+                text, f"{_shorten(registry)!r} is not a registry host", "a host, perhaps with :port"
+            )
+        if len(_path_at_docker(registry, repository)) > NAME_MAX_LENGTH:
+            raise _refuse(text, f"the path is longer than {NAME_MAX_LENGTH} characters", "shorten it")
         if not _PATH.fullmatch(repository):
             raise _refuse(
                 text,
-                f"{repository!r} is not a repository name",
-                "lower-case letters and digits, single . or _ or - between them, / between parts",
+                f"{_shorten(repository)!r} is not a repository name",
+                "lower-case letters and digits, one . or _ or __ or some - between them, / between parts",
             )
         return cls(registry, repository, tag, digest or None)
 
@@ -100,7 +108,9 @@ def check_tag(tag: str, *, of: str | None = None) -> str:
     """
     if not _TAG.fullmatch(tag):
         raise _refuse(
-            of or tag, f"{tag!r} is not a tag", "1 to 128 letters, digits, _ . - and no . or - in front"
+            of or tag,
+            f"{_shorten(tag)!r} is not a tag",
+            "1 to 128 letters, digits, _ . - and no . or - in front",
         )
     return tag
 
@@ -117,7 +127,7 @@ def check_repository_name(name: str) -> str:
         raise _refuse(
             name,
             "not a repository name that ECR accepts",
-            "2 to 256 characters: lower-case letters and digits, single . _ - between them, / between parts",
+            "2 to 256 characters: lower-case letters and digits, one . _ __ or some - between them, / between parts",
         )
     return name
 
@@ -130,11 +140,20 @@ def ecr_registry_of(host: str) -> tuple[str, str] | None:
 
 def _split_registry(name: str) -> tuple[str | None, str]:
     first, slash, rest = name.partition("/")
-    if slash and (any(mark in first for mark in ".:[") or first == "localhost" or first.lower() != first):
+    if slash and (any(mark in first for mark in ".:") or first == "localhost" or first.lower() != first):
         return first, rest
     return None, name
 
 
+def _path_at_docker(registry: str | None, repository: str) -> str:
+    """The path as Docker completes it: its own registry is the default, and a short name there is in `library`."""
+    short = "/" not in repository and registry in {None, "docker.io", "index.docker.io"}
+    return f"library/{repository}" if short else repository
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= 200 else text[:200] + "…"
+
+
 def _refuse(text: str, why: str, hint: str | None = None) -> InvalidReference:
-    shown = text if len(text) <= 200 else text[:200] + "…"
-    return InvalidReference(f"image reference {shown!r} refused: {why}", hint=hint)
+    return InvalidReference(f"image reference {_shorten(text)!r} refused: {why}", hint=hint)

@@ -140,13 +140,19 @@ def check_deploy_name(name: str) -> str:
 
 
 def check_entity_name(name: str, *, kind: str) -> str:
-    """Give back a name that can be addressed later: not empty, no colon, star, slash or control character.
+    """Give back a name that can be addressed later: not empty, no space around it, no colon, star, slash or control
+    character.
 
     Raises:
         InputError: The name could be created but not addressed again, or is empty.
     """
-    if not name or any(mark in ":*/\\" or not mark.isprintable() for mark in name):
+    if (
+        not name.strip()
+        or name != name.strip()
+        or any(mark in ":*/\\" or not mark.isprintable() for mark in name)
+    ):
         raise InputError(
-            f"{kind} name {name!r} refused: it could not be addressed again", hint="leave out : * / \\"
+            f"{kind} name {name!r} refused: it could not be addressed again",
+            hint="leave out : * / \\ and spaces around it",
         )
     return name

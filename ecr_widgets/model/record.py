@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from types import NoneType
 from typing import Any
 
 from ecr_widgets.errors import RecordError
@@ -103,21 +104,29 @@ class StepRecord:
         try:
             raw = json.loads(text)
             version = raw["version"]
-            if version != RECORD_VERSION:
+            if type(version) is not int or version != RECORD_VERSION:
                 raise RecordError(
                     f"record of version {version!r}: this release reads {RECORD_VERSION}", hint="upgrade"
                 )
             return cls(
-                run_id=raw["run_id"],
-                sequence=raw["sequence"],
-                step=raw["step"],
+                run_id=_typed(raw, "run_id", str),
+                sequence=_typed(raw, "sequence", int),
+                step=_typed(raw, "step", str),
                 state=StepState(raw["state"]),
-                changed=raw["changed"],
-                inputs=raw["inputs"],
-                outcome=raw["outcome"],
-                error=raw["error"],
+                changed=_typed(raw, "changed", bool, NoneType),
+                inputs=_typed(raw, "inputs", dict),
+                outcome=_typed(raw, "outcome", dict),
+                error=_typed(raw, "error", dict, NoneType),
                 started_at=from_rfc3339(raw["started_at"]),
                 ended_at=None if raw["ended_at"] is None else from_rfc3339(raw["ended_at"]),
             )
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise RecordError(f"not a step record: {type(error).__name__} {error}") from error
+
+
+def _typed(raw: JsonObject, member: str, *kinds: type) -> Any:
+    value = raw[member]
+    # The exact type: to Python true is a number, too.
+    if type(value) not in kinds:
+        raise TypeError(f"{member} is {value!r}")
+    return value

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
-_FRACTION = re.compile(r"(\.\d{6})\d+")
+_RFC3339 = re.compile(
+    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:(\.\d{1,6})\d*)?([Zz]|[+-]\d\d:\d\d)", re.ASCII
+)
 
 
 def to_rfc3339(moment: datetime) -> str:
@@ -25,7 +27,11 @@ def from_rfc3339(text: str) -> datetime:
     Raises:
         ValueError: Not an RFC 3339 time with a zone.
     """
-    moment = datetime.fromisoformat(_FRACTION.sub(r"\1", text))
-    if moment.tzinfo is None:
-        raise ValueError(f"{text!r} has no zone")
-    return moment.astimezone(UTC)
+    parts = _RFC3339.fullmatch(text)
+    if parts is None:
+        raise ValueError(f"{text!r} is not a time with a zone, such as 2026-01-31T23:59:59Z")
+    date, time, fraction, zone = parts.groups(default="")
+    try:
+        return datetime.fromisoformat(f"{date}T{time}{fraction}{zone.upper()}").astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"{text!r} is outside the years 1 to 9999") from error

@@ -33,13 +33,14 @@ def dockerrun(*containers: dict[str, Any], **more: Any) -> bytes:
         (b"\xff", "", "not UTF-8"),
         (b"{", "", "line 1, column 2"),
         (b"[]", "", "not a JSON object"),
-        (b'{"a": NaN}', "", "NaN is not JSON"),
-        (b'{"a": 1, "a": 2}', "", "stands twice"),
+        (b'{"a": NaN}', "/a", "NaN is not JSON"),
+        (b'{"a": 1, "a": 2}', "/a", "stands twice"),
         (b"[" * 100000, "", "nested too deeply|larger than"),
         (b"[" * 60000, "", "nested too deeply"),
         (b"{}", "", "no containerDefinitions"),
         (dockerrun(), "/containerDefinitions", "not a list of containers"),
         (dockerrun({"name": "a", "image": "b"}), "/containerDefinitions/0", "without memory"),
+        (dockerrun(CONTAINER | {"essential": False}), "/containerDefinitions", "no container is essential"),
         (dockerrun(CONTAINER | {"memory": 3}), "/containerDefinitions/0/memory", "less memory"),
         (dockerrun(CONTAINER | {"memory": True}), "/containerDefinitions/0/memory", "true or false where"),
         (
@@ -97,7 +98,7 @@ def test_layer0s_rendering_is_equal_to_what_was_sent() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"image": "other"}, {"memory": 11}, {"environment": []}, {"command": ["x"]}, {"essential": False}],
+    [{"image": "other"}, {"memory": 11}, {"environment": []}, {"command": ["x"]}, {"cpu": 5}],
 )
 def test_a_real_difference_is_one(change: dict[str, Any]) -> None:
     """What changes the running container changes the content."""

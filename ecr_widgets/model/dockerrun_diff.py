@@ -1,0 +1,121 @@
+"""The difference of two Dockerruns, on their canonical forms, so that spelling and Layer0's additions make none."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import pairwise
+from typing import Any
+
+from ecr_widgets.model.dockerrun import Dockerrun
+from ecr_widgets.model.dockerrun_form import OWN_KEYS, same
+from ecr_widgets.model.dockerrun_reading import step
+
+MASK = "***"
+_SECRET_NAME = re.compile(r"PASS|TOKEN|KEY|SECRET|PWD|CREDENTIAL", re.IGNORECASE)
+_PASSWORD_IN_ADDRESS = re.compile(r"(://[^/\s:@]*:)[^/\s@]+@")
+_LONGEST_TEXT = 300
+# Matched by name, so that a container put in front does not make all others look changed.
+_NAMED = frozenset(("/containerDefinitions", "/volumes"))
+
+
+class ChangeKind(StrEnum):
+    """What happened at a place."""
+
+    ADDED = "added"
+    REMOVED = "removed"
+    CHANGED = "changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference at one place of the canonical form.
+
+    The values stay out of the repr, because they may be secret; `str` shows them masked.
+    """
+
+    pointer: str
+    """JSON pointer into the later form, or into the earlier one where the place is gone."""
+    kind: ChangeKind
+    before: Any = field(default=None, repr=False)
+    after: Any = field(default=None, repr=False)
+
+    def __str__(self) -> str:
+        shown = {
+            ChangeKind.ADDED: lambda: self._show(self.after),
+            ChangeKind.REMOVED: lambda: self._show(self.before),
+            ChangeKind.CHANGED: lambda: f"{self._show(self.before)} → {self._show(self.after)}",
+        }[self.kind]()
+        # Names in the pointer are people's own too: as JSON they stay on one line.
+        return f"{self.kind} {json.dumps(self.pointer)[1:-1]}: {shown}"
+
+    def _show(self, value: Any) -> str:
+        parts = self.pointer.split("/")
+        owned = pairwise(parts)
+        if any(holder in OWN_KEYS and _SECRET_NAME.search(name) for holder, name in owned):
+            return MASK
+        text = json.dumps(_masked(value, own=parts[-1] in OWN_KEYS))
+        return text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + "…"
+
+
+def diff(before: Dockerrun, after: Dockerrun) -> tuple[Change, ...]:
+    """What changed; empty exactly where both have the same `content_sha256`."""
+    return tuple(_between(before.normalized(), after.normalized(), ""))
+
+
+def _between(before: Any, after: Any, at: str) -> Iterator[Change]:
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in sorted(before.keys() | after.keys()):
+            place = step(at, key)
+            if key not in after:
+                yield Change(place, ChangeKind.REMOVED, before=before[key])
+            elif key not in before:
+                yield Change(place, ChangeKind.ADDED, after=after[key])
+            else:
+                yield from _between(before[key], after[key], place)
+    elif isinstance(before, list) and isinstance(after, list):
+        yield from (_by_name if at in _NAMED else _by_place)(before, after, at)
+    elif not same(before, after):
+        yield Change(at, ChangeKind.CHANGED, before, after)
+
+
+def _by_place(before: Sequence[Any], after: Sequence[Any], at: str) -> Iterator[Change]:
+    shared = min(len(before), len(after))
+    for number in range(shared):
+        yield from _between(before[number], after[number], step(at, number))
+    for number, value in enumerate(before[shared:], start=shared):
+        yield Change(step(at, number), ChangeKind.REMOVED, before=value)
+    for number, value in enumerate(after[shared:], start=shared):
+        yield Change(step(at, number), ChangeKind.ADDED, after=value)
+
+
+def _by_name(
+    before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]], at: str
+) -> Iterator[Change]:
+    old, new = ({str(item["name"]): (n, item) for n, item in enumerate(items)} for items in (before, after))
+    for name, (number, item) in old.items():
+        if name not in new:
+            yield Change(step(at, number), ChangeKind.REMOVED, before=item)
+    for name, (number, item) in new.items():
+        if name in old:
+            yield from _between(old[name][1], item, step(at, number))
+        else:
+            yield Change(step(at, number), ChangeKind.ADDED, after=item)
+    # Layer0 picks the first matching port for a load balancer, so order is a difference.
+    stayed = [name for name in old if name in new], [name for name in new if name in old]
+    if stayed[0] != stayed[1]:
+        yield Change(at, ChangeKind.CHANGED, *stayed)
+
+
+def _masked(value: Any, *, own: bool = False) -> Any:
+    if isinstance(value, dict):
+        return {
+            key: MASK if own and _SECRET_NAME.search(key) else _masked(item, own=key in OWN_KEYS)
+            for key, item in value.items()
+        }
+    if isinstance(value, list):
+        return [_masked(item) for item in value]
+    return _PASSWORD_IN_ADDRESS.sub(rf"\1{MASK}@", value) if isinstance(value, str) else value

@@ -1,0 +1,83 @@
+"""ECR's authorization token."""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ecr_widgets.errors import AuthorizationError
+from ecr_widgets.model.authorization_token import AuthorizationToken
+
+ISSUED = datetime(2026, 1, 1, tzinfo=UTC)
+LIFE = timedelta(hours=12)
+
+
+def decode(text: str, endpoint: str = "https://1.example") -> AuthorizationToken:
+    return AuthorizationToken.decode(
+        text, proxy_endpoint=endpoint, issued_at=ISSUED, expires_at=ISSUED + LIFE
+    )
+
+
+def encoded(pair: str) -> str:
+    return base64.b64encode(pair.encode()).decode()
+
+
+def test_a_token_holds_user_password_and_registry() -> None:
+    """The first colon parts user and password; the password may hold more of them."""
+    token = decode(encoded("AWS:a:b="))
+    assert (token.user, token.password, token.registry) == ("AWS", "a:b=", "1.example")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "registry"),
+    [
+        ("https://1.example", "1.example"),
+        ("https://1.example/", "1.example"),
+        ("http://127.0.0.1:5000", "127.0.0.1:5000"),
+        ("1.example", "1.example"),
+    ],
+)
+def test_the_registry_is_the_host_alone(endpoint: str, registry: str) -> None:
+    """An image reference begins with a host, not with an address."""
+    assert decode(encoded("AWS:secret"), endpoint).registry == registry
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "%%%", "hunter2", "hunter2ä", "QVdT\nOnB3", encoded("AWS"), encoded("AWS:"), encoded(":hunter2"),
+     base64.b64encode(b"AWS:\xff").decode()],
+)  # fmt: skip
+def test_what_is_no_token_is_refused_without_showing_it(text: str) -> None:
+    """The error has neither the text nor a cause that would hold it."""
+    with pytest.raises(AuthorizationError, match="cannot be decoded") as caught:
+        decode(text)
+    assert "hunter2" not in str(caught.value)
+    assert caught.value.__suppress_context__
+
+
+def test_the_password_shows_nowhere_by_accident() -> None:
+    """Neither repr nor str of a token has the password."""
+    token = decode(encoded("AWS:hunter2"))
+    assert "hunter2" not in repr(token) + str(token)
+
+
+@pytest.mark.parametrize(
+    ("after", "valid", "fresh"),
+    [
+        (timedelta(0), True, True),
+        (LIFE / 2 - timedelta(seconds=1), True, True),
+        (LIFE / 2, True, False),
+        (LIFE - timedelta(seconds=1), True, False),
+        (LIFE, False, False),
+        (timedelta(days=400), False, False),
+        (timedelta(hours=-1), True, False),
+    ],
+)
+def test_a_token_is_fresh_in_the_first_half_of_its_life(
+    after: timedelta, *, valid: bool, fresh: bool
+) -> None:
+    """Long work starts with a fresh token; a clock set back makes none fresh."""
+    token = decode(encoded("AWS:hunter2"))
+    assert (token.is_valid_at(ISSUED + after), token.is_fresh_at(ISSUED + after)) == (valid, fresh)

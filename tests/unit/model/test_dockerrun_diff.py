@@ -1,0 +1,81 @@
+"""The difference of two Dockerruns."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ecr_widgets.model.dockerrun import Dockerrun
+from ecr_widgets.model.dockerrun_diff import diff
+
+CONTAINER: dict[str, Any] = {"name": "web", "image": "r.example/web:1", "memory": 64}
+
+
+def dockerrun(*containers: dict[str, Any], **more: Any) -> Dockerrun:
+    return Dockerrun.parse(json.dumps({"containerDefinitions": list(containers), **more}).encode())
+
+
+def shown(before: Dockerrun, after: Dockerrun) -> list[str]:
+    return [str(change) for change in diff(before, after)]
+
+
+def test_spelling_and_what_layer0_adds_are_no_difference() -> None:
+    """PascalCase, explicit nulls, defaults and Layer0's log configuration make none."""
+    pascal = {
+        "Name": "web",
+        "Image": "r.example/web:1",
+        "Memory": 64,
+        "Cpu": 0,
+        "Command": None,
+        "LogConfiguration": {
+            "LogDriver": "awslogs",
+            "Options": {"awslogs-group": "l0-x", "awslogs-stream-prefix": "l0"},
+        },
+    }
+    assert shown(dockerrun(CONTAINER), dockerrun(pascal, family="l0-web", networkMode="bridge")) == []
+
+
+def test_each_change_tells_place_and_both_values() -> None:
+    """Changed, added and removed are told apart."""
+    before = dockerrun(CONTAINER | {"command": ["a"]})
+    after = dockerrun(CONTAINER | {"image": "r.example/web:2", "cpu": 5})
+    assert shown(before, after) == [
+        'removed /containerDefinitions/0/command: ["a"]',
+        "added /containerDefinitions/0/cpu: 5",
+        'changed /containerDefinitions/0/image: "r.example/web:1" → "r.example/web:2"',
+    ]
+
+
+def test_a_container_put_in_front_is_one_addition() -> None:
+    """Containers are matched by name, not by place."""
+    front = CONTAINER | {"name": "front"}
+    (change,) = diff(dockerrun(CONTAINER), dockerrun(front, CONTAINER))
+    assert (change.kind, change.pointer) == ("added", "/containerDefinitions/0")
+
+
+def test_the_order_of_containers_is_a_difference() -> None:
+    """Layer0 takes the first matching port for a load balancer."""
+    other = CONTAINER | {"name": "other"}
+    assert shown(dockerrun(CONTAINER, other), dockerrun(other, CONTAINER)) == [
+        'changed /containerDefinitions: ["web", "other"] → ["other", "web"]'
+    ]
+
+
+def test_values_that_may_be_secret_are_masked() -> None:
+    """By the variable's name, and within an address; nor do they stand in the repr."""
+    environment = [
+        {"name": "DB_PASSWORD", "value": "hunter22"},
+        {"name": "DB", "value": "pg://u:hunter22@db/x"},
+    ]
+    changes = diff(dockerrun(CONTAINER), dockerrun(CONTAINER | {"environment": environment}))
+    assert [str(each) for each in changes] == [
+        'added /containerDefinitions/0/environment: {"DB_PASSWORD": "***", "DB": "pg://u:***@db/x"}'
+    ]
+    assert "hunter22" not in repr(changes)
+
+
+def test_none_is_told_exactly_where_the_content_is_equal() -> None:
+    """The difference and the hash never disagree: 1 is not true."""
+    one, other = (dockerrun(CONTAINER | {"linuxParameters": {"x": value}}) for value in (1, True))
+    assert shown(one, other) == ["changed /containerDefinitions/0/linuxParameters/x: 1 → true"]
+    assert one.content_sha256() != other.content_sha256()
