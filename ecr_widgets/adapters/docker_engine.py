@@ -78,7 +78,7 @@ class DockerEngine:
         return client
 
     def version(self) -> str:
-        return str(_translated(lambda: self._client.version())["Version"])
+        return _translated(lambda: str(self._client.version()["Version"]))
 
     def find_image_id(self, image: str) -> str | None:
         def call() -> str | None:
@@ -244,6 +244,10 @@ def _translated(call: Callable[[], T]) -> T:
         return call()
     except (DockerException, requests.RequestException, OSError) as error:
         raise _translate(error) from error
+    except (KeyError, TypeError) as error:
+        raise EngineUnavailable(
+            f"what answers is not a Docker Engine: {type(error).__name__} {error}", hint=_HINT
+        ) from error
 
 
 def _translate(error: Exception) -> EcrWidgetsError:

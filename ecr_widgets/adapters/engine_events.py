@@ -1,7 +1,7 @@
 """What the Docker Engine's streams say, as our own values: progress, and errors told by texts alone.
 
 The engine passes on the registry's words and no code, so texts are all there is to go by. Every mark below holds a space
-or a colon: no name of a repository can be taken for one.
+or a colon, and does not follow on a name: no repository's name can be taken for one.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ _IMMUTABLE = re.compile(r"cannot be overwritten| is immutable|immutable tag")
 _NO_REPOSITORY = re.compile(r"name unknown|repository with name|does not exist in the registry")
 _NO_IMAGE = re.compile(r"manifest unknown|manifest for \S+ not found|: not found|requested image not found")
 _REFUSED = re.compile(
-    r"authorization token has expired|no basic auth credentials|authentication required|unauthorized: "
-    r"|401 unauthorized|403 forbidden|not authorized to|(?<!permission )denied: |access to the resource is denied"
+    r"authorization token has expired|no basic auth credentials|authentication required|401 unauthorized"
+    r"|403 forbidden|not authorized to|access to the resource is denied"
+    r"|(?<![\w/.-])(?:unauthorized|(?<!permission )denied): "
 )
 
 

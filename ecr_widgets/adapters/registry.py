@@ -5,9 +5,12 @@ Source: OCI distribution specification, "Checking if content exists in the regis
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import json
+import re
 from contextlib import suppress
+from typing import Any
 
 import urllib3
 
@@ -24,6 +27,18 @@ _ACCEPT = ", ".join(
     )
 )
 _LARGEST_ANSWER_BYTES = 64 * 1024
+_LONGEST_RETRY_AFTER_S = 30.0
+_SHOWN = 200
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
+_PASSING = (429, 502, 503, 504)
+
+
+class _Retry(urllib3.Retry):
+    """Obeys `Retry-After`, but lets no server stop us for hours."""
+
+    def get_retry_after(self, response: urllib3.BaseHTTPResponse) -> float | None:
+        asked_s = super().get_retry_after(response)
+        return None if asked_s is None else min(asked_s, _LONGEST_RETRY_AFTER_S)
 
 
 class OciRegistry:
@@ -31,48 +46,35 @@ class OciRegistry:
 
     def __init__(self) -> None:
         self._http = urllib3.PoolManager(
-            # A redirect is never followed: the token must not reach another host.
-            retries=urllib3.Retry(
-                total=3, redirect=0, status_forcelist=(429, 502, 503, 504), backoff_factor=0.2
-            ),
+            retries=_Retry(total=3, status_forcelist=_PASSING, backoff_factor=0.2, raise_on_status=False),
             timeout=urllib3.Timeout(connect=5.0, read=30.0),
         )
 
     def find_digest(self, image: ImageReference, token: AuthorizationToken) -> str | None:
         if image.registry is None:
-            raise RegistryError(f"{image} names no registry")
+            raise RegistryError(f"{image} names no registry", hint="put the registry's host in front")
         scheme = "http" if is_loopback(image.registry) else "https"
         url = f"{scheme}://{image.registry}/v2/{image.repository}/manifests/{image.digest or image.tag or 'latest'}"
-        headers = {"Accept": _ACCEPT, **urllib3.make_headers(basic_auth=f"{token.user}:{token.password}")}
+        password = base64.b64encode(f"{token.user}:{token.password}".encode()).decode()
+        headers = {"Accept": _ACCEPT, "Authorization": f"Basic {password}"}
         status, found, _ = self._ask("HEAD", url, headers)
-        if status == 200 and found.get("Docker-Content-Digest"):
-            return found["Docker-Content-Digest"]
-        # A HEAD has no body to tell why, so the same is asked once more with one.
-        status, found, body = self._ask("GET", url, headers)
-        if status == 200 and found.get("Docker-Content-Digest"):
-            return found["Docker-Content-Digest"]
+        body = b""
+        if status != 200 or not _digest(found):
+            # A HEAD has no body to tell why, so the same is asked once more with one.
+            status, found, body = self._ask("GET", url, headers)
+        if status == 200 and _digest(found):
+            return _digest(found)
         codes, message = _told(body)
-        if status in (401, 403):
-            raise AuthorizationError(
-                f"the registry {image.registry} refused the authorization token: {message or status}",
-                hint="log in again",
-            )
-        if status == 404 and "NAME_UNKNOWN" in codes:
-            raise RepositoryNotFound(
-                f"repository {image.repository!r} does not exist in {image.registry}: {message}",
-                hint="create it, or check its name",
-            )
-        if status == 404:
+        if status == 404 and codes and "NAME_UNKNOWN" not in codes:
             return None
-        raise RegistryError(
-            f"the registry {image.registry} answered {status} for {image}: {message or 'no reason'}"
-        )
+        raise _refusal(image, status, found, codes, message)
 
     def _ask(
         self, method: str, url: str, headers: dict[str, str]
     ) -> tuple[int, urllib3.HTTPHeaderDict, bytes]:
         try:
-            answer = self._http.request(method, url, headers=headers, preload_content=False)
+            # A redirect is never followed: the token must not reach another host.
+            answer = self._http.request(method, url, headers=headers, redirect=False, preload_content=False)
             try:
                 return answer.status, answer.headers, answer.read(_LARGEST_ANSWER_BYTES)
             finally:
@@ -82,6 +84,7 @@ class OciRegistry:
             raise RegistryUnavailable(
                 f"the registry {host} does not answer: {error}",
                 hint="check the network and the registry's address",
+                retryable=True,
             ) from error
 
 
@@ -95,8 +98,43 @@ def is_loopback(host: str) -> bool:
     return False
 
 
+def _digest(headers: urllib3.HTTPHeaderDict) -> str | None:
+    digest = headers.get("Docker-Content-Digest", "")
+    return digest if _DIGEST.fullmatch(digest) else None
+
+
+def _refusal(
+    image: ImageReference, status: int, headers: urllib3.HTTPHeaderDict, codes: set[str], message: str
+) -> RegistryError:
+    if status in (401, 403):
+        return AuthorizationError(
+            f"the registry {image.registry} refused the authorization token: {message or status}",
+            hint="log in again",
+        )
+    if status == 404 and "NAME_UNKNOWN" in codes:
+        return RepositoryNotFound(
+            f"repository {image.repository!r} does not exist in {image.registry}: {message}",
+            hint="create it, or check its name",
+        )
+    if 300 <= status < 400:
+        message = f"a redirect to {headers.get('Location', 'nowhere')}, which is not followed"
+    what = f"{image.registry} answered {status} for {image}: {message or 'no reason'}"
+    if codes and status < 500:
+        return RegistryError(f"the registry {what}")
+    if status == 429 or status >= 500:
+        return RegistryUnavailable(f"the registry {what}", hint="try again later", retryable=True)
+    return RegistryUnavailable(
+        f"what stands at {what}", hint="check the registry's address, and what stands between you and it"
+    )
+
+
 def _told(body: bytes) -> tuple[set[str], str]:
-    with suppress(ValueError, KeyError, TypeError):
-        errors = json.loads(body)["errors"]
-        return {error["code"] for error in errors}, "; ".join(error.get("message", "") for error in errors)
-    return set(), body[:200].decode(errors="replace")
+    """Error codes and text of an answer; no codes where it does not speak as registries do."""
+    with suppress(ValueError, RecursionError):
+        value: Any = json.loads(body)
+        listed = value.get("errors") if isinstance(value, dict) else None
+        errors = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+        if errors:
+            texts = [str(each["message"]) for each in errors if each.get("message")]
+            return {str(each.get("code")) for each in errors}, "; ".join(texts)[:_SHOWN]
+    return set(), body[:_SHOWN].decode(errors="replace").strip()

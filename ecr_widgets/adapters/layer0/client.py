@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 from ecr_widgets.adapters.layer0 import decode
 from ecr_widgets.adapters.layer0.transport import Transport
-from ecr_widgets.errors import EntityNotFound, Layer0Error, OutcomeUnknown
+from ecr_widgets.errors import EntityNotFound, Layer0Error, Layer0Unavailable, OutcomeUnknown
 from ecr_widgets.model.layer0 import ContainerLog, Deploy, Environment, Job, Service, Task
 from ecr_widgets.settings import Layer0Settings
 
@@ -20,7 +21,13 @@ class Layer0Api:
         self._transport = Transport(settings)
 
     def version(self) -> str:
-        return str(self._transport.read("/admin/version").value)
+        value = self._transport.read("/admin/version").value
+        if not isinstance(value, str):
+            raise Layer0Unavailable(
+                f"Layer0 answered {type(value).__name__} where its version belongs",
+                hint="check LAYER0_API_ENDPOINT",
+            )
+        return value
 
     def find_environment(self, name: str) -> Environment | None:
         found = self._named("environment", name)
@@ -39,20 +46,26 @@ class Layer0Api:
         return tuple(sorted(deploys, key=lambda each: each.version))
 
     def read_deploy(self, deploy_id: str) -> Deploy:
-        return decode.deploy(decode.an_object(self._transport.read(f"/deploy/{deploy_id}").value))
+        return decode.deploy(self._entity("/deploy/", deploy_id, "deploy_id"))
 
     def create_deploy(self, name: str, dockerrun: bytes) -> Deploy:
         body = {"deploy_name": name, "dockerrun": base64.b64encode(dockerrun).decode()}
-        return decode.deploy(decode.an_object(self._transport.change("POST", "/deploy", body).value))
+        return decode.deploy(self._changed("POST", "/deploy", body, "deploy_id"))
 
     def find_service(self, environment_id: str, name: str) -> Service | None:
         # Through the tags: some servers list services with ids of environments.
         found = self._named("service", name, environment_id=environment_id)
-        exact = [each for each, tags in found.items() if tags.get("environment_id") == environment_id]
-        return self.read_service(exact[0]) if exact else None
+        for each, tags in found.items():
+            if (tags.get("name"), tags.get("environment_id")) == (name, environment_id):
+                try:
+                    return self.read_service(each)
+                except EntityNotFound:
+                    # Tags outlive what they name.
+                    continue
+        return None
 
     def read_service(self, service_id: str) -> Service:
-        return decode.service(decode.an_object(self._transport.read(f"/service/{service_id}").value))
+        return decode.service(self._entity("/service/", service_id, "service_id"))
 
     def create_service(self, environment_id: str, name: str, deploy_id: str) -> Service:
         body = {
@@ -61,14 +74,15 @@ class Layer0Api:
             "load_balancer_id": "",
             "service_name": name,
         }
-        return decode.service(decode.an_object(self._transport.change("POST", "/service/", body).value))
+        return decode.service(self._changed("POST", "/service/", body, "service_id"))
 
     def update_service(self, service_id: str, deploy_id: str) -> Service:
-        answer = self._transport.change("PUT", f"/service/{service_id}/deploy", {"deploy_id": deploy_id})
-        return decode.service(decode.an_object(answer.value))
+        path = f"/service/{_segment(service_id)}/deploy"
+        return decode.service(self._changed("PUT", path, {"deploy_id": deploy_id}, "service_id"))
 
     def service_logs(self, service_id: str, *, tail: int) -> tuple[ContainerLog, ...]:
-        return decode.logs(self._transport.read(f"/service/{service_id}/logs", {"tail": str(tail)}).value)
+        path = f"/service/{_segment(service_id)}/logs"
+        return decode.logs(self._transport.read(path, {"tail": str(tail)}).value)
 
     def create_task(
         self, environment_id: str, name: str, deploy_id: str, overrides: Mapping[str, Mapping[str, str]]
@@ -94,13 +108,27 @@ class Layer0Api:
         return job_id
 
     def read_job(self, job_id: str) -> Job:
-        return decode.job(decode.an_object(self._transport.read(f"/job/{job_id}").value))
+        return decode.job(self._entity("/job/", job_id, "job_id"))
 
     def read_task(self, task_id: str) -> Task:
-        return decode.task(decode.an_object(self._transport.read(f"/task/{task_id}").value))
+        return decode.task(self._entity("/task/", task_id, "task_id"))
 
     def task_logs(self, task_id: str, *, tail: int) -> tuple[ContainerLog, ...]:
-        return decode.logs(self._transport.read(f"/task/{task_id}/logs", {"tail": str(tail)}).value)
+        path = f"/task/{_segment(task_id)}/logs"
+        return decode.logs(self._transport.read(path, {"tail": str(tail)}).value)
+
+    def _entity(self, path: str, entity_id: str, id_name: str) -> decode.Wire:
+        return decode.entity(self._transport.read(path + _segment(entity_id)).value, id_name)
+
+    def _changed(self, method: str, path: str, body: Mapping[str, Any], id_name: str) -> decode.Wire:
+        value = self._transport.change(method, path, body).value
+        try:
+            return decode.entity(value, id_name)
+        except Layer0Unavailable as error:
+            # It went through; what came back does not tell of what.
+            raise OutcomeUnknown(
+                f"{error.message} to {method} {path}", hint="look whether it was done before asking again"
+            ) from error
 
     def _named(self, kind: str, name: str, **more: str) -> dict[str, dict[str, str]]:
         """Tags by entity id of all entities whose name or id is exactly this; none where the server knows none."""
@@ -110,3 +138,14 @@ class Layer0Api:
             return {}
         entities = {str(raw.get("entity_id", "")): decode.tags(raw) for raw in decode.objects(answer.value)}
         return {each: tags for each, tags in entities.items() if name in (each, tags.get("name"))}
+
+
+def _segment(entity_id: str) -> str:
+    """An id as one segment of a path; an empty one would ask for the list instead.
+
+    Raises:
+        EntityNotFound: No id.
+    """
+    if not entity_id:
+        raise EntityNotFound("an empty id names nothing", hint="give the id")
+    return quote(entity_id, safe="")

@@ -27,6 +27,8 @@ from ecr_widgets.model.times import from_rfc3339
 
 Wire = Mapping[str, Any]
 
+_LONGEST_NUMBER = 18
+
 
 def an_object(value: Any) -> Wire:
     """The value, if it is a JSON object.
@@ -50,6 +52,18 @@ def objects(value: Any) -> list[Wire]:
     if not isinstance(value, list):
         raise Layer0Unavailable(f"Layer0 answered {type(value).__name__} where a list belongs")
     return [an_object(item) for item in value]
+
+
+def entity(value: Any, id_name: str) -> Wire:
+    """The value, if it is a JSON object with the id; all else in it is optional.
+
+    Raises:
+        Layer0Unavailable: Something else answered.
+    """
+    raw = an_object(value)
+    if not _text(raw, id_name):
+        raise Layer0Unavailable(f"Layer0 answered an object without {id_name}")
+    return raw
 
 
 def deploy(raw: Wire) -> Deploy:
@@ -105,10 +119,7 @@ def job(raw: Wire) -> Job:
 
 def logs(value: Any) -> tuple[ContainerLog, ...]:
     """Log lines by container."""
-    return tuple(
-        ContainerLog(_text(each, "name"), tuple(str(line) for line in each.get("lines") or ()))
-        for each in objects(value)
-    )
+    return tuple(ContainerLog(_text(each, "name"), _texts(each, "lines")) for each in objects(value))
 
 
 def tags(raw: Wire) -> dict[str, str]:
@@ -118,7 +129,7 @@ def tags(raw: Wire) -> dict[str, str]:
 
 def version_number(text: str) -> int:
     """A deploy's version; 0 where it has none."""
-    return int(text) if text.isascii() and text.isdigit() else 0
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _LONGEST_NUMBER else 0
 
 
 def _deployment(raw: Wire) -> Deployment:
@@ -130,8 +141,8 @@ def _deployment(raw: Wire) -> Deployment:
         running_count=_count(raw, "running_count"),
         pending_count=_count(raw, "pending_count"),
         created_at=_time(raw, "created"),
-        events=tuple(str(each) for each in raw.get("events") or ()),
-        stopped_reasons=tuple(str(each) for each in raw.get("stopped_reasons") or ()),
+        events=_texts(raw, "events"),
+        stopped_reasons=_texts(raw, "stopped_reasons"),
     )
 
 
@@ -146,6 +157,11 @@ def _text(raw: Wire, name: str) -> str:
     return "" if value is None else str(value)
 
 
+def _texts(raw: Wire, name: str) -> tuple[str, ...]:
+    value = raw.get(name)
+    return tuple(str(each) for each in value) if isinstance(value, list) else ()
+
+
 def _count(raw: Wire, name: str) -> int:
     value = raw.get(name)
     return value if isinstance(value, int) else 0
@@ -154,5 +170,6 @@ def _count(raw: Wire, name: str) -> int:
 def _time(raw: Wire, name: str) -> datetime:
     try:
         return from_rfc3339(_text(raw, name))
-    except ValueError:
+    except (ValueError, OverflowError):
+        # Go's zero time, which in some zones lies before the first year.
         return datetime(1, 1, 1, tzinfo=UTC)

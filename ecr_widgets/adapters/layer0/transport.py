@@ -1,14 +1,15 @@
 """One request to Layer0 and its answer, or one of our errors.
 
 Layer0 labels errors and 202 answers as plain text, so bodies are read as JSON whatever their label. Reads are repeated
-with back-off, changes never: a reply that got lost is an unknown outcome.
+with back-off, changes never: where a change went out and no usable answer came back, its outcome is unknown.
 """
 
 from __future__ import annotations
 
 import json
+import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -16,11 +17,20 @@ from urllib.parse import urlencode
 import urllib3
 
 from ecr_widgets.adapters.registry import is_loopback
-from ecr_widgets.errors import EntityNotFound, Layer0Error, Layer0Unavailable, OutcomeUnknown, SettingsError
+from ecr_widgets.errors import (
+    EcrWidgetsError,
+    EntityNotFound,
+    Layer0Error,
+    Layer0Unavailable,
+    OutcomeUnknown,
+    SettingsError,
+)
 from ecr_widgets.settings import Layer0Settings
 
 _LARGEST_BODY_BYTES = 8 * 1024 * 1024
+_CHUNK_BYTES = 64 * 1024
 _SHOWN = 200
+_SHOWN_OF_MESSAGE = 1000
 _READ_TRIES = 4
 _PASSING = frozenset((429, 502, 503, 504))
 _NOT_FOUND_CODES = frozenset((23, 24, 25, 26, 28, 29))
@@ -35,21 +45,40 @@ class Answer:
     value: Any
 
 
+class _TooLarge(Exception):
+    """The body passes what any answer of Layer0 could hold."""
+
+
 class Transport:
     """Talks to one Layer0 API.
 
+    Args:
+        sleep: Waits between the tries of a read.
+
     Raises:
-        SettingsError: The token would cross a network unencrypted.
+        SettingsError: The token would cross a network unencrypted, or no header can hold it.
     """
 
-    def __init__(self, settings: Layer0Settings) -> None:
+    def __init__(self, settings: Layer0Settings, *, sleep: Callable[[float], None] = time.sleep) -> None:
         parts = urllib3.util.parse_url(settings.endpoint)
+        if parts.auth is not None:
+            raise SettingsError(
+                "LAYER0_API_ENDPOINT holds a user or password",
+                hint="leave it out; Layer0 takes LAYER0_AUTH_TOKEN only",
+            )
         if parts.scheme == "http" and not is_loopback(parts.host or ""):
             raise SettingsError(
                 f"Layer0's token is not sent over plain http to {parts.host}", hint="use the https endpoint"
             )
+        token = settings.authorization_token
+        if not token.isascii() or not token.isprintable():
+            raise SettingsError(
+                "LAYER0_AUTH_TOKEN holds characters that no header takes",
+                hint="take it from `l0-setup endpoint`",
+            )
         self._endpoint = settings.endpoint
-        self._token = settings.authorization_token
+        self._token = token
+        self._sleep = sleep
         self._http = urllib3.PoolManager(
             cert_reqs="CERT_NONE" if settings.skip_ssl_verify else "CERT_REQUIRED", retries=False
         )
@@ -72,7 +101,7 @@ class Transport:
             except Layer0Error as error:
                 if last or not error.retryable:
                     raise
-            time.sleep(pause_s)
+            self._sleep(pause_s)
             pause_s *= 2
         raise AssertionError  # the last try returns or raises
 
@@ -80,7 +109,9 @@ class Transport:
         """POST, PUT or DELETE, once.
 
         Raises:
-            OutcomeUnknown: The request went out and no answer came back.
+            OutcomeUnknown: The request went out and no usable answer came back.
+
+            Layer0Unavailable: It did not go out, or something before Layer0 refused it.
 
             Layer0Error: It refused.
         """
@@ -103,30 +134,35 @@ class Transport:
                 preload_content=False,
             )
             try:
-                text = _read_bounded(answer)
+                text = _read_bounded(answer, timeout_s)
             finally:
                 answer.close()
-        except (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError) as error:
-            raise Layer0Unavailable(
+        except (urllib3.exceptions.HTTPError, OSError, _TooLarge) as error:
+            raise self._translate(method, target, error) from error
+        return self._judge(method, target, answer.status, answer.headers, text)
+
+    def _translate(self, method: str, target: str, error: Exception) -> EcrWidgetsError:
+        if isinstance(error, (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)):
+            return Layer0Unavailable(
                 f"Layer0 at {self._endpoint} does not answer: {error}",
                 hint="check LAYER0_API_ENDPOINT and the network",
                 retryable=True,
-            ) from error
-        except urllib3.exceptions.SSLError as error:
-            raise Layer0Unavailable(
+            )
+        # Other TLS errors may come after the request went out; this one comes before.
+        if isinstance(error, urllib3.exceptions.SSLError) and any(
+            isinstance(cause, ssl.SSLCertVerificationError) for cause in (error.__cause__, *error.args)
+        ):
+            return Layer0Unavailable(
                 f"the certificate of Layer0 at {self._endpoint} is not trusted: {error}",
                 hint="have it signed, or set LAYER0_SKIP_SSL_VERIFY=1 if you know why",
-            ) from error
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            if method == "GET":
-                raise Layer0Unavailable(
-                    f"the connection to Layer0 broke during {method} {target}: {error}", retryable=True
-                ) from error
-            raise OutcomeUnknown(
-                f"Layer0's reply to {method} {target} was lost: {error}",
-                hint="look whether it was done before asking again",
-            ) from error
-        return self._judge(method, target, answer.status, dict(answer.headers), text)
+            )
+        if method != "GET":
+            return _lost(f"{method} {target}", str(error))
+        return Layer0Unavailable(
+            f"the connection to Layer0 broke during {method} {target}: {error}",
+            hint="check the network and LAYER0_API_ENDPOINT",
+            retryable=not isinstance(error, _TooLarge),
+        )
 
     def _judge(
         self, method: str, target: str, status: int, headers: Mapping[str, str], text: bytes
@@ -138,7 +174,7 @@ class Transport:
                 f"Layer0 refused the token for {what}", status=401, hint="check LAYER0_AUTH_TOKEN"
             )
         if isinstance(value, dict) and isinstance(value.get("error_code"), int) and "message" in value:
-            code, message = value["error_code"], str(value["message"])
+            code, message = value["error_code"], self._show(str(value["message"]), _SHOWN_OF_MESSAGE)
             if status == 404 or code in _NOT_FOUND_CODES:
                 raise EntityNotFound(f"{what}: {message}", status=status, code=code)
             raise Layer0Error(
@@ -146,9 +182,12 @@ class Transport:
             )
         if 200 <= status < 300 and (is_json or (status in (201, 204) and not text)):
             return Answer(status, headers, value)
-        shown = text[:_SHOWN].decode(errors="replace").replace(self._token, "***").strip()
-        if status in (301, 302):
-            shown = f"a redirect to {headers.get('Location', 'nowhere')}"
+        shown = self._show(text.decode(errors="replace"), _SHOWN)
+        if 300 <= status < 400:
+            shown = f"a redirect to {self._show(headers.get('Location', 'nowhere'), _SHOWN)}"
+        if method != "GET" and (200 <= status < 300 or status >= 500):
+            # Something between us and Layer0 spoke; Layer0 itself may have done it by then.
+            raise _lost(what, f"status {status} with {shown or 'an empty body'}")
         raise Layer0Unavailable(
             f"what answered {what} with status {status} is not Layer0: {shown or 'an empty body'}",
             status=status,
@@ -156,12 +195,28 @@ class Transport:
             retryable=status in _PASSING,
         )
 
+    def _show(self, text: str, length: int) -> str:
+        # Masked before it is cut: half a token is a secret too.
+        return text.replace(self._token, "***")[:length].strip()
 
-def _read_bounded(answer: urllib3.BaseHTTPResponse) -> bytes:
-    text = answer.read(_LARGEST_BODY_BYTES + 1)
-    if len(text) > _LARGEST_BODY_BYTES:
-        raise urllib3.exceptions.HTTPError(f"the answer is larger than {_LARGEST_BODY_BYTES} bytes")
-    return text
+
+def _lost(what: str, why: str) -> OutcomeUnknown:
+    return OutcomeUnknown(
+        f"Layer0's reply to {what} was lost: {why}", hint="look whether it was done before asking again"
+    )
+
+
+def _read_bounded(answer: urllib3.BaseHTTPResponse, timeout_s: float) -> bytes:
+    # urllib3's time-out is one for each read, so a body that drips in would never meet it.
+    deadline_s = time.monotonic() + timeout_s
+    found = bytearray()
+    while chunk := answer.read1(_CHUNK_BYTES):
+        found += chunk
+        if len(found) > _LARGEST_BODY_BYTES:
+            raise _TooLarge(f"the answer is larger than {_LARGEST_BODY_BYTES} bytes")
+        if time.monotonic() > deadline_s:
+            raise TimeoutError(f"the answer is not complete after {timeout_s:.0f} s")
+    return bytes(found)
 
 
 def _decode(text: bytes) -> tuple[bool, Any]:

@@ -1,0 +1,293 @@
+"""ECR and STS over real sockets on loopback: retries, pages that are not AWS, and settings that cannot be used."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from ecr_widgets.adapters.ecr import BotoEcr
+from ecr_widgets.errors import (
+    AuthorizationError,
+    InputError,
+    RegistryError,
+    RegistryUnavailable,
+    SettingsError,
+)
+from tests.unit.adapters.scripted import RESET, Scripted, answering, http
+
+CALLS: dict[str, Callable[[BotoEcr], object]] = {
+    "sts:GetCallerIdentity": lambda ecr: ecr.identity(),
+    "ecr:GetAuthorizationToken": lambda ecr: ecr.authorization_token(),
+    "ecr:DescribeRepositories": lambda ecr: ecr.find_repository("xfra-wait"),
+    "ecr:CreateRepository": lambda ecr: ecr.create_repository(
+        "xfra-wait", tags_immutable=True, scan_on_push=True
+    ),
+    "ecr:DescribeImages": lambda ecr: ecr.find_image("xfra-wait", "1"),
+}
+
+
+@pytest.fixture(autouse=True)
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """No test waits for a retry."""
+    asked_s: list[float] = []
+    monkeypatch.setattr("botocore.endpoint.time.sleep", asked_s.append)
+    return asked_s
+
+
+@pytest.fixture(autouse=True)
+def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A user with two keys and a region, and no other settings; gives the place of the config file."""
+    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
+        "AWS_SECRET_ACCESS_KEY": "nosecret",
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_CONFIG_FILE": str(tmp_path / "config"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "credentials"),
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+        "NO_PROXY": "127.0.0.1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    return tmp_path / "config"
+
+
+def client(server: Scripted) -> BotoEcr:
+    ecr = BotoEcr()
+    for service in ("ecr", "sts"):
+        ecr.__dict__[f"_{service}"] = boto3.Session().client(
+            service, endpoint_url=server.url, config=ecr._config
+        )
+    return ecr
+
+
+def refusal(status: int, code: str) -> bytes:
+    body = json.dumps({"__type": code, "message": "no"}).encode()
+    return http(status, body, label="application/x-amz-json-1.1")
+
+
+@pytest.mark.parametrize("action", CALLS)
+@pytest.mark.parametrize(
+    "answer",
+    [
+        http(200, b"<html><body>log in", label="text/html"),
+        http(200, b"<html><body/></html>", label="text/html"),
+        http(200, b'{"deploy_id": "timeo'),
+        http(200, b"{}"),
+        http(200),
+        http(500, b"<html>oops", label="text/html"),
+        RESET,
+        b"",
+    ],
+    ids=["html", "xml", "cut", "other", "empty", "html-500", "reset", "closed"],
+)
+def test_what_is_not_aws_is_unavailable(action: str, answer: bytes) -> None:
+    """A page of something between us and AWS is one of our errors and names the action."""
+    with answering(answer) as server, pytest.raises(RegistryUnavailable, match=action):
+        CALLS[action](client(server))
+
+
+@pytest.mark.parametrize("action", [action for action in CALLS if action.startswith("ecr:")])
+def test_throttling_is_retried_and_ends(action: str, pauses: list[float]) -> None:
+    """One try and four more with back-off, then an error that may be tried again later."""
+    with (
+        answering(refusal(400, "ThrottlingException")) as server,
+        pytest.raises(RegistryUnavailable) as caught,
+    ):
+        CALLS[action](client(server))
+    assert caught.value.retryable
+    assert (len(server.asked), len(pauses)) == (5, 4)
+
+
+@pytest.mark.parametrize("action", [action for action in CALLS if action.startswith("ecr:")])
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (400, "AccessDeniedException"),
+        (403, "ExpiredTokenException"),
+        (400, "UnrecognizedClientException"),
+        (403, "SomethingNew"),
+        (401, ""),
+    ],
+)
+def test_a_refusal_is_not_retried_and_names_the_action(action: str, status: int, code: str) -> None:
+    """What AWS refused it will refuse again; people learn which IAM action it was."""
+    with (
+        answering(refusal(status, code)) as server,
+        pytest.raises(AuthorizationError, match=f"have {action} allowed"),
+    ):
+        CALLS[action](client(server))
+    assert len(server.asked) == 1
+
+
+def test_a_passing_failure_is_retried(pauses: list[float]) -> None:
+    """One busy answer does not end a run."""
+    token = {
+        "authorizationToken": base64.b64encode(b"AWS:password-1").decode(),
+        "expiresAt": 1795478400,
+        "proxyEndpoint": "https://111222333444.dkr.ecr.us-east-1.amazonaws.com",
+    }
+    good = http(200, json.dumps({"authorizationData": [token]}).encode(), label="application/x-amz-json-1.1")
+    with answering(refusal(503, "ServiceUnavailable"), good) as server:
+        found = client(server).authorization_token()
+    assert (found.user, found.password) == ("AWS", "password-1")
+    assert found.registry == "111222333444.dkr.ecr.us-east-1.amazonaws.com"
+    assert found.expires_at == datetime.fromtimestamp(1795478400, UTC)
+    assert len(pauses) == 1
+
+
+def test_nobody_listening_is_unavailable() -> None:
+    """The message names the action that got no answer, and where to look."""
+    with pytest.raises(RegistryUnavailable, match=r"sts:GetCallerIdentity got no answer.*AWS_ENDPOINT_URL"):
+        BotoEcr().identity()
+
+
+def broken_profile(settings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+
+
+def broken_file(settings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.write_text("[default\nregion")
+
+
+def half_a_key(settings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+
+
+def odd_region(settings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us east/1")
+    monkeypatch.setenv("AWS_REGION", "us east/1")
+
+
+@pytest.mark.parametrize(
+    ("break_it", "why"),
+    [
+        (broken_profile, "nobody"),
+        (broken_file, "config"),
+        (half_a_key, "AWS_SECRET_ACCESS_KEY"),
+        (odd_region, "us east/1"),
+    ],
+)
+def test_unusable_settings_are_said_as_that(
+    settings: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    break_it: Callable[[Path, pytest.MonkeyPatch], None],
+    why: str,
+) -> None:
+    """Making the adapter costs and asks nothing; the first call says what is wrong with the settings."""
+    break_it(settings, monkeypatch)
+    ecr = BotoEcr()
+    with pytest.raises(SettingsError, match=why):
+        ecr.authorization_token()
+
+
+def test_no_identity_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without keys anywhere the error names the action and AWS_PROFILE."""
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    with pytest.raises(AuthorizationError, match=r"no AWS identity for ecr:DescribeImages.*AWS_PROFILE"):
+        BotoEcr().find_image("xfra-wait", "1")
+
+
+@pytest.fixture
+def stubbed() -> tuple[BotoEcr, Stubber]:
+    ecr = BotoEcr()
+    return ecr, Stubber(ecr._ecr)
+
+
+def repository(**more: Any) -> dict[str, Any]:
+    return {
+        "repositoryArn": "arn:aws:ecr:us-east-1:111222333444:repository/xfra-wait",
+        "registryId": "111222333444",
+        "repositoryName": "xfra-wait",
+        "repositoryUri": "111222333444.dkr.ecr.us-east-1.amazonaws.com/xfra-wait",
+        "createdAt": datetime(2026, 11, 23, tzinfo=UTC),
+        **more,
+    }
+
+
+@pytest.mark.parametrize(
+    ("mutability", "is_immutable"),
+    [("MUTABLE", False), ("IMMUTABLE", True), ("IMMUTABLE_WITH_EXCLUSION", True), (None, False)],
+)
+def test_a_repository_is_read_with_its_defaults(
+    stubbed: tuple[BotoEcr, Stubber], mutability: str | None, *, is_immutable: bool
+) -> None:
+    """What AWS leaves out is AWS's default."""
+    ecr, stub = stubbed
+    more = {} if mutability is None else {"imageTagMutability": mutability}
+    with stub:
+        stub.add_response("describe_repositories", {"repositories": [repository(**more)]})
+        found = ecr.find_repository("xfra-wait")
+    assert found is not None
+    assert (found.tags_immutable, found.scan_on_push, found.encryption) == (is_immutable, False, "AES256")
+
+
+def test_a_missing_repository_or_image_is_none(stubbed: tuple[BotoEcr, Stubber]) -> None:
+    """Looking for something that is not there is no error."""
+    ecr, stub = stubbed
+    with stub:
+        stub.add_client_error("describe_repositories", "RepositoryNotFoundException")
+        assert ecr.find_repository("xfra-wait") is None
+        stub.add_client_error("describe_images", "ImageNotFoundException")
+        assert ecr.find_image("xfra-wait", "1") is None
+
+
+def test_a_repository_made_meanwhile_is_taken_as_it_stands(stubbed: tuple[BotoEcr, Stubber]) -> None:
+    """Two runs that create one repository both succeed, and one says that it changed nothing."""
+    ecr, stub = stubbed
+    with stub:
+        stub.add_client_error("create_repository", "RepositoryAlreadyExistsException")
+        stub.add_response(
+            "describe_repositories", {"repositories": [repository(imageTagMutability="IMMUTABLE")]}
+        )
+        found, created = ecr.create_repository("xfra-wait", tags_immutable=False, scan_on_push=False)
+    assert (found.tags_immutable, created) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("reference", "asked"),
+    [("1", {"imageTag": "1"}), ("sha256:" + "a" * 64, {"imageDigest": "sha256:" + "a" * 64})],
+)
+def test_an_image_is_asked_for_by_tag_or_digest(
+    stubbed: tuple[BotoEcr, Stubber], reference: str, asked: dict[str, str]
+) -> None:
+    """The form of the reference decides which."""
+    ecr, stub = stubbed
+    answer = {"imageDigest": "sha256:" + "a" * 64, "imagePushedAt": datetime(2026, 11, 23, tzinfo=UTC)}
+    with stub:
+        stub.add_response(
+            "describe_images",
+            {"imageDetails": [answer]},
+            {"repositoryName": "xfra-wait", "imageIds": [asked]},
+        )
+        found = ecr.find_image("xfra-wait", reference)
+    assert found is not None
+    assert (found.tags, found.size_bytes, found.last_pulled_at) == ((), None, None)
+
+
+def test_input_that_aws_would_not_even_see_is_an_input_error() -> None:
+    """A name that botocore refuses is told in one line, and nothing is asked."""
+    with pytest.raises(InputError, match=r"ecr:DescribeRepositories refused.*repositoryNames") as caught:
+        BotoEcr().find_repository("x")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("code", ["LimitExceededException", "InvalidParameterException"])
+def test_any_other_refusal_keeps_awss_words(stubbed: tuple[BotoEcr, Stubber], code: str) -> None:
+    """Action, code and text of AWS are in the message."""
+    ecr, stub = stubbed
+    stub.add_client_error("create_repository", code, "too many", 400)
+    with stub, pytest.raises(RegistryError, match=f"ecr:CreateRepository failed: {code} too many") as caught:
+        ecr.create_repository("xfra-wait", tags_immutable=False, scan_on_push=False)
+    assert type(caught.value) is RegistryError

@@ -1,0 +1,112 @@
+"""The engine's texts as errors, and its progress as people can follow it."""
+
+from __future__ import annotations
+
+import pytest
+
+from ecr_widgets.adapters import engine_events
+from ecr_widgets.adapters.engine_events import LayerProgress, pull_error, push_error
+from ecr_widgets.errors import (
+    AuthorizationError,
+    EcrWidgetsError,
+    EngineError,
+    ImageNotFound,
+    PushError,
+    RepositoryNotFound,
+    TagImmutable,
+)
+from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.ports import Progress
+
+IMAGE = ImageReference.parse("127.0.0.1:5000/xfra-wait:1")
+
+PUSHES = {
+    "denied: Your authorization token has expired. Reauthenticate and try again.": AuthorizationError,
+    "no basic auth credentials": AuthorizationError,
+    "unauthorized: authentication required": AuthorizationError,
+    "unexpected status from HEAD request to http://127.0.0.1:1/v2/a/blobs/x: 401 Unauthorized": AuthorizationError,
+    "received unexpected HTTP status: 403 Forbidden": AuthorizationError,
+    "denied: requested access to the resource is denied": AuthorizationError,
+    "denied: User: arn:aws:iam::1:user/x is not authorized to perform: ecr:PutImage": AuthorizationError,
+    "name unknown: The repository with name 'a' does not exist in the registry with id '1'": RepositoryNotFound,
+    "tag invalid: The image tag '1' already exists in the 'a' repository and cannot be overwritten because the"
+    " repository is immutable.": TagImmutable,
+    "blob upload unknown": PushError,
+    "received unexpected HTTP status: 500 Internal Server Error": PushError,
+    # What the engine's own disk says is no matter of logging in.
+    "open /var/lib/docker/image: permission denied": PushError,
+    "write /var/lib/docker/tmp: permission denied: retry": PushError,
+    # Names are people's own.
+    "name unknown: The repository with name 'immutable/denied' does not exist": RepositoryNotFound,
+    "failed to push immutable/unauthorized/denied: manifest invalid": PushError,
+}
+
+
+@pytest.mark.parametrize("text", PUSHES)
+def test_a_pushs_text_tells_the_kind_of_error(text: str) -> None:
+    """Each text that engines and registries are known to say gives one kind of error, text included."""
+    error = push_error(IMAGE, text, ["before"])
+    assert type(error) is PUSHES[text]
+    assert text in str(error)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("manifest for 127.0.0.1:5000/a:1 not found: manifest unknown: Requested image not found", ImageNotFound),
+        ("name unknown: The repository with name 'a' does not exist", ImageNotFound),
+        ("pull access denied for a, repository does not exist or may require 'docker login': denied: x", AuthorizationError),
+        ("no basic auth credentials", AuthorizationError),
+        ("exec: docker-credential-x: executable file not found in $PATH", EngineError),
+        ("no space left on device", EngineError),
+    ],
+)  # fmt: skip
+def test_a_pulls_text_tells_the_kind_of_error(text: str, kind: type[EcrWidgetsError]) -> None:
+    """A missing image is told from a refused token and from an engine in trouble."""
+    assert type(pull_error(IMAGE, text)) is kind
+
+
+def event(status: str, done: object = None, total: object = None, layer: str = "1a") -> dict[str, object]:
+    return {"id": layer, "status": status, "progressDetail": {"current": done, "total": total}}
+
+
+def test_progress_is_thinned_out_by_layer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A layer is told ten times a second at most; a new status, and another layer, at once."""
+    now_s = [0.0]
+    monkeypatch.setattr(engine_events.time, "monotonic", lambda: now_s[0])
+    seen: list[Progress] = []
+    watch = LayerProgress(seen.append)
+    for done in range(101):
+        now_s[0] = done / 100
+        watch(event("Pushing", done, 100))
+    watch(event("Pushing", 1, 9, layer="2b"))
+    watch(event("Pushed"))
+    first = [one for one in seen if one.what == "1a" and one.message == "pushing"]
+    assert 8 <= len(first) <= 11
+    assert [(one.what, one.message) for one in seen[-2:]] == [("2b", "pushing"), ("1a", "pushed")]
+
+
+@pytest.mark.parametrize(
+    ("detail", "done", "total"),
+    [
+        ({"current": 106, "total": 100}, 100, 100),
+        ({"current": 5}, 5, None),
+        ({"current": "5", "total": None}, None, None),
+        ({"current": -1, "total": 10}, None, 10),
+        ({}, None, None),
+        (None, None, None),
+        (7, None, None),
+    ],
+)
+def test_progress_never_passes_its_end(detail: object, done: int | None, total: int | None) -> None:
+    """Counts past the total are clamped, and what is no count is none."""
+    seen: list[Progress] = []
+    LayerProgress(seen.append)({"id": "1a", "status": "Pushing", "progressDetail": detail})
+    assert [(one.done, one.total) for one in seen] == [(done, total)]
+
+
+def test_lines_without_a_layer_are_no_progress() -> None:
+    """The stream's talk about the whole image is left to the log."""
+    seen: list[Progress] = []
+    LayerProgress(seen.append)({"status": "The push refers to repository [a]"})
+    assert seen == []

@@ -1,0 +1,311 @@
+"""Builds, and streams that break, from a scripted engine on loopback."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import tarfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import pytest
+
+from ecr_widgets.adapters.docker_engine import DockerEngine
+from ecr_widgets.errors import (
+    AuthorizationError,
+    BuildError,
+    EcrWidgetsError,
+    EngineError,
+    EngineUnavailable,
+    ImageNotFound,
+    PushError,
+    SettingsError,
+)
+from ecr_widgets.model.authorization_token import AuthorizationToken
+from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.ports import Progress, ignore_progress
+from tests.unit.adapters.scripted import RESET, Answer, Request, Scripted, answering, chunked, http
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+TOKEN = AuthorizationToken("127.0.0.1:5000", "AWS", "password-1", NOW, NOW + timedelta(hours=12))
+IMAGE = ImageReference.parse("127.0.0.1:5000/xfra-wait:1")
+DIGEST = "sha256:" + "a" * 64
+IMAGE_ID = "sha256:" + "b" * 64
+OTHERS_PASSWORD = "somebody-elses-password"
+
+Engines = Callable[[bytes | Answer], AbstractContextManager[tuple[DockerEngine, Scripted]]]
+
+
+@pytest.fixture
+def docker_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's own config.json, which the tests write."""
+    folder = tmp_path / "docker"
+    folder.mkdir()
+    monkeypatch.setenv("DOCKER_CONFIG", str(folder))
+    return folder / "config.json"
+
+
+@pytest.fixture
+def scripted(docker_config: Path, monkeypatch: pytest.MonkeyPatch) -> Engines:
+    """Makes engines that answer everything but their version with the given bytes."""
+
+    @contextmanager
+    def make(answer: bytes | Answer) -> Iterator[tuple[DockerEngine, Scripted]]:
+        def say(request: Request) -> bytes:
+            if request.target.endswith("/version"):
+                return http(200, json.dumps({"ApiVersion": "1.41", "Version": "20.10.24"}).encode())
+            return answer if isinstance(answer, bytes) else answer(request)
+
+        with answering(say) as server:
+            monkeypatch.setenv("DOCKER_HOST", f"tcp://{server.host}")
+            engine = DockerEngine()
+            try:
+                yield engine, server
+            finally:
+                engine._client.close()
+
+    return make
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> Path:
+    """A build context with one file that must not travel."""
+    folder = tmp_path / "context"
+    folder.mkdir()
+    (folder / "Dockerfile").write_text("FROM busybox\n")
+    (folder / "kept").write_text("kept")
+    (folder / "secret").write_text("secret")
+    (folder / ".dockerignore").write_text("# what stays at home\nsecret\nDockerfile\n")
+    return folder
+
+
+def events(*said: Any) -> bytes:
+    return chunked(*(json.dumps(each).encode() + b"\r\n" for each in said))
+
+
+def build(engine: DockerEngine, context: Path, **given: Any) -> str:
+    return engine.build(
+        context,
+        **{"dockerfile": "Dockerfile", "tags": ["xfra/wait"], "build_args": {}, "progress": ignore_progress} | given,
+    )  # fmt: skip
+
+
+BUILT = events({"stream": "Step 1/1 : FROM busybox\n"}, {"aux": {"ID": IMAGE_ID}})
+
+
+def test_a_build_sends_no_login_and_no_proxy_of_the_users_own(
+    scripted: Engines, docker_config: Path, context: Path
+) -> None:
+    """Neither passwords nor proxies of the user's config.json reach the engine."""
+    login = base64.b64encode(f"other:{OTHERS_PASSWORD}".encode()).decode()
+    docker_config.write_text(
+        json.dumps(
+            {
+                "auths": {"registry.example": {"auth": login}},
+                "proxies": {"default": {"httpProxy": f"http://other:{OTHERS_PASSWORD}@proxy.example"}},
+            }
+        )
+    )
+    with scripted(BUILT) as (engine, server):
+        assert build(engine, context) == IMAGE_ID
+    (asked,) = [request for request in server.asked if "/build" in request.target]
+    assert "x-registry-config" not in asked.headers
+    assert OTHERS_PASSWORD not in asked.target
+
+
+def test_a_missing_credential_helper_stops_no_build(
+    scripted: Engines, docker_config: Path, context: Path
+) -> None:
+    """A credsStore whose program is gone is nobody's business here."""
+    docker_config.write_text('{"credsStore": "no-such-helper"}')
+    with scripted(BUILT) as (engine, _):
+        assert build(engine, context) == IMAGE_ID
+
+
+@pytest.mark.parametrize("content", ['{"auths": {"registry.example": 3}}', "[]"])
+def test_an_unusable_docker_config_is_said_as_that(
+    scripted: Engines, docker_config: Path, content: str
+) -> None:
+    """A broken config.json is a matter of settings, not an engine that is down."""
+    with scripted(BUILT) as (engine, _):
+        docker_config.write_text(content)
+        with pytest.raises(SettingsError, match=r"config\.json"):
+            engine.version()
+        docker_config.unlink()
+
+
+def test_a_build_sends_what_dockerignore_leaves(scripted: Engines, context: Path) -> None:
+    """Ignored files stay at home; the Dockerfile travels even where it is ignored."""
+    with scripted(BUILT) as (engine, server):
+        build(engine, context, build_args={"TIME": "60"})
+    (asked,) = [request for request in server.asked if "/build" in request.target]
+    body = asked.body.partition(b"\r\n")[2] if asked.headers.get("transfer-encoding") else asked.body
+    with tarfile.open(fileobj=io.BytesIO(body)) as sent:
+        assert {"Dockerfile", "kept"} <= set(sent.getnames())
+        assert "secret" not in sent.getnames()
+    query = parse_qs(urlsplit(asked.target).query)
+    assert json.loads(query["buildargs"][0]) == {"TIME": "60"}
+    # A failed step's container would else stay on the engine.
+    assert query["forcerm"] == ["True"]
+
+
+def test_a_missing_dockerfile_is_named_with_its_context(scripted: Engines, context: Path) -> None:
+    """The error says which file was looked for, and where; nothing is sent."""
+    with scripted(BUILT) as (engine, server):
+        with pytest.raises(BuildError, match=r"no Dockerfile 'sub/Dockerfile\.x' in .*context"):
+            build(engine, context, dockerfile="sub/Dockerfile.x")
+        assert server.asked == []
+        engine.version()
+
+
+def test_an_unreadable_dockerignore_is_a_build_error(scripted: Engines, context: Path) -> None:
+    """What is wrong with the context is not blamed on the engine."""
+    (context / ".dockerignore").write_bytes(b"\xff\xfe")
+    with scripted(BUILT) as (engine, _), pytest.raises(BuildError, match="cannot be sent"):
+        build(engine, context)
+
+
+def test_a_failing_step_tells_its_command_and_the_last_lines(scripted: Engines, context: Path) -> None:
+    """The error holds the command's text, and the log what was printed before."""
+    text = "The command '/bin/sh -c exit 7' returned a non-zero code: 7"
+    failing = events(
+        {"stream": "Step 2/2 : RUN exit 7\n"},
+        {"stream": "about-to-fail\nreally\n"},
+        {"errorDetail": {"code": 7, "message": text}, "error": text},
+    )
+    with scripted(failing) as (engine, _), pytest.raises(BuildError, match="exit 7") as caught:
+        build(engine, context)
+    assert caught.value.log == ("Step 2/2 : RUN exit 7", "about-to-fail", "really")
+
+
+def test_a_dockerfile_that_the_engine_refuses_is_a_build_error(scripted: Engines, context: Path) -> None:
+    """An answer of 400 before any event is the build's failure, with the engine's words."""
+    refusal = http(400, b'{"message": "dockerfile parse error line 1: unknown instruction: FORM"}')
+    with scripted(refusal) as (engine, _), pytest.raises(BuildError, match="unknown instruction: FORM"):
+        build(engine, context)
+
+
+def test_a_build_that_ends_without_an_image_is_no_success(scripted: Engines, context: Path) -> None:
+    """A stream without an id proves nothing."""
+    stream = events({"stream": "Step 1/1\n"}, {"aux": None})
+    with scripted(stream) as (engine, _), pytest.raises(BuildError, match="without an image"):
+        build(engine, context)
+
+
+def test_a_builds_lines_are_progress(scripted: Engines, context: Path) -> None:
+    """Each line of the builder is told while it works."""
+    seen: list[Progress] = []
+    with scripted(BUILT) as (engine, _):
+        build(engine, context, progress=seen.append)
+    assert [one.message for one in seen] == ["Step 1/1 : FROM busybox"]
+
+
+def push(engine: DockerEngine) -> str:
+    return engine.push(IMAGE, TOKEN, progress=ignore_progress)
+
+
+def test_a_push_takes_its_own_token_and_one_tag(scripted: Engines, docker_config: Path) -> None:
+    """The call's token goes to the engine, whatever stale login the user's config holds."""
+    stale = base64.b64encode(b"AWS:stale").decode()
+    docker_config.write_text(json.dumps({"auths": {"127.0.0.1:5000": {"auth": stale}}}))
+    with scripted(events({"aux": {"Tag": "1", "Digest": DIGEST, "Size": 1}})) as (engine, server):
+        assert push(engine) == DIGEST
+    (asked,) = [request for request in server.asked if "/push" in request.target]
+    assert json.loads(base64.urlsafe_b64decode(asked.headers["x-registry-auth"])) == {
+        "username": "AWS",
+        "password": "password-1",
+        "serveraddress": "127.0.0.1:5000",
+    }
+    assert parse_qs(urlsplit(asked.target).query) == {"tag": ["1"]}
+
+
+def test_a_push_without_a_tag_is_refused(scripted: Engines) -> None:
+    """The engine would push every tag of the repository."""
+    with scripted(events()) as (engine, server):
+        with pytest.raises(PushError, match="has no tag"):
+            engine.push(ImageReference.parse("127.0.0.1:5000/xfra-wait"), TOKEN, progress=ignore_progress)
+        assert server.asked == []
+        engine.version()
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "why"),
+    [
+        (events({"errorDetail": {"message": "blob upload unknown"}}), PushError, "blob upload unknown"),
+        (events({"error": "blob upload unknown"}), PushError, "blob upload unknown"),
+        (events({"errorDetail": {"code": 1}}), PushError, "no reason given"),
+        (events({"errorDetail": {"message": "late"}}, {"aux": {"Digest": DIGEST}}), PushError, "late"),
+        (events({"aux": {"Digest": DIGEST}}, {"errorDetail": {"message": "late"}}), PushError, "late"),
+        (events({"aux": "odd"}, {"aux": {"Digest": 7}}), PushError, "without a digest"),
+        (events(7), EngineError, "int where an event belongs"),
+        (chunked(b'{"status": "x"}\r\n{"aux": {"Dig'), EngineUnavailable, "does not answer"),
+        (chunked(b'{"status": "x"}\r\n', ended=False), EngineError, "does not answer|without a digest"),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n50\r\ncut",
+            EngineUnavailable,
+            "does not answer",
+        ),
+        (RESET, EngineUnavailable, "does not answer"),
+        (http(500, b"<html>oops", label="text/html"), PushError, "oops"),
+        (http(401, b'{"message": "unauthorized: log in"}'), AuthorizationError, "log in"),
+        (http(200, b"<html>", label="text/html"), EngineError, "."),
+    ],
+    ids=[
+        "detail-only", "error-only", "no-text", "error-then-digest", "digest-then-error", "odd-aux", "number",
+        "cut-event", "no-end", "cut-chunk", "reset", "html-500", "401", "html-200",
+    ],
+)  # fmt: skip
+def test_a_broken_push_stream_is_a_typed_error(
+    scripted: Engines, answer: bytes, kind: type[EcrWidgetsError], why: str
+) -> None:
+    """Whatever comes in place of a push's events, no success and no foreign exception comes of it."""
+    with scripted(answer) as (engine, _), pytest.raises(kind, match=why):
+        push(engine)
+
+
+def test_a_pull_by_digest_asks_for_the_digest(scripted: Engines) -> None:
+    """A reference by tag and digest is pulled by its digest, since tags move."""
+    image = ImageReference.parse(f"127.0.0.1:5000/xfra-wait:1@{DIGEST}")
+
+    def say(request: Request) -> bytes:
+        if request.method == "POST":
+            return events({"status": f"Digest: {DIGEST}"})
+        return http(200, json.dumps({"Id": IMAGE_ID}).encode())
+
+    with scripted(say) as (engine, server):
+        assert engine.pull(image, TOKEN, progress=ignore_progress) == IMAGE_ID
+    asked, looked = server.asked[-2:]
+    assert parse_qs(urlsplit(asked.target).query)["tag"] == [DIGEST]
+    assert unquote(looked.target).endswith(f"/images/127.0.0.1:5000/xfra-wait@{DIGEST}/json")
+
+
+@pytest.mark.parametrize("body", [b"{}", b"[]", b"null"])
+def test_what_is_no_docker_engine_is_said_as_that(scripted: Engines, body: bytes) -> None:
+    """An inspection without the members of one is no traceback."""
+    with scripted(http(200, body)) as (engine, _), pytest.raises(EngineUnavailable, match="Docker Engine"):
+        engine.find_image_id("xfra/wait")
+
+
+def test_a_pull_from_an_engine_that_dies_is_unavailable(scripted: Engines) -> None:
+    """A lost engine is told from a refused pull."""
+    with scripted(RESET) as (engine, _), pytest.raises(EngineUnavailable):
+        engine.pull(IMAGE, TOKEN, progress=ignore_progress)
+
+
+def test_tagging_an_image_that_is_not_there_names_it(scripted: Engines) -> None:
+    """404 to a tag is a missing local image."""
+    answer = http(404, b'{"message": "No such image: nobody"}')
+    with scripted(answer) as (engine, _), pytest.raises(ImageNotFound, match="no local image 'nobody'"):
+        engine.tag("nobody", IMAGE)
+
+
+def test_names_that_images_lost_are_left_out(scripted: Engines) -> None:
+    """`<none>` among the digests of an image is no reference."""
+    answer = {"Id": IMAGE_ID, "RepoDigests": [f"<none>@{DIGEST}", f"127.0.0.1:5000/xfra-wait@{DIGEST}"]}
+    with scripted(http(200, json.dumps(answer).encode())) as (engine, _):
+        assert engine.pushed_digests("xfra/wait") == (IMAGE.with_digest(DIGEST),)

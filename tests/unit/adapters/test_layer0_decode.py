@@ -1,0 +1,96 @@
+"""Layer0's wire shapes as values."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from ecr_widgets.adapters.layer0 import decode
+from ecr_widgets.errors import Layer0Unavailable
+
+ZERO = datetime(1, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2026-11-23T12:00:00Z", datetime(2026, 11, 23, 12, tzinfo=UTC)),
+        ("2026-11-23T12:00:00.1Z", datetime(2026, 11, 23, 12, 0, 0, 100000, tzinfo=UTC)),
+        ("2026-11-23T12:00:00.123Z", datetime(2026, 11, 23, 12, 0, 0, 123000, tzinfo=UTC)),
+        ("2026-11-23T12:00:00.1234567Z", datetime(2026, 11, 23, 12, 0, 0, 123456, tzinfo=UTC)),
+        ("2026-11-23T12:00:00.123456789Z", datetime(2026, 11, 23, 12, 0, 0, 123456, tzinfo=UTC)),
+        ("2026-11-23T12:00:00.5+02:00", datetime(2026, 11, 23, 10, 0, 0, 500000, tzinfo=UTC)),
+        ("0001-01-01T00:00:00Z", ZERO),
+        ("0001-01-01T00:00:00+05:00", ZERO),
+        ("yesterday", ZERO),
+        ("2026-11-23T12:00:00", ZERO),
+        (None, ZERO),
+        (17, ZERO),
+    ],
+)
+def test_times_have_any_number_of_digits(text: object, moment: datetime) -> None:
+    """Go writes 0 to 9 digits of a second; what is no time is Go's zero time."""
+    service = decode.service({"service_id": "x", "deployments": [{"created": text}]})
+    assert service.deployments[0].created_at == moment
+
+
+def test_every_field_is_optional() -> None:
+    """Releases differ, so an absent or null field is its zero and an unknown one is passed over."""
+    for nothing in ({}, {"running_count": None, "deployments": None, "unknown": [1]}):
+        service = decode.service(nothing)
+        assert (service.name, service.running_count, service.deployments) == ("", 0, ())
+        assert service.load_balancer_id is None
+    task = decode.task({})
+    assert (task.task_id, task.containers, task.is_stopped) == ("", (), True)
+    assert decode.deploy({}).dockerrun is None
+    assert decode.logs(None) == ()
+
+
+def test_reasons_are_told_where_the_server_tells_them() -> None:
+    """Events and stop reasons are an addition of some servers; elsewhere, and in odd shapes, there are none."""
+    told = {"events": ["started"], "stopped_reasons": ["exit code 3"]}
+    service = decode.service({"deployments": [told, {}, {"events": "started", "stopped_reasons": 7}]})
+    assert [(each.events, each.stopped_reasons) for each in service.deployments] == [
+        (("started",), ("exit code 3",)),
+        ((), ()),
+        ((), ()),
+    ]
+
+
+def test_the_primary_deployment_is_told_from_older_ones() -> None:
+    """Status decides, not order."""
+    service = decode.service(
+        {"deployments": [{"status": "ACTIVE"}, {"status": "PRIMARY", "deploy_id": "a.2"}]}
+    )
+    assert service.primary is not None
+    assert service.primary.deploy_id == "a.2"
+
+
+@pytest.mark.parametrize(("status", "code"), [("RUNNING", None), ("PENDING", None), ("STOPPED", 0)])
+def test_an_exit_code_counts_once_stopped(status: str, code: int | None) -> None:
+    """On the wire it is 0 while the container runs."""
+    details = [{"container_name": "timeout", "exit_code": 0, "last_status": status}]
+    assert decode.task({"copies": [{"details": details}]}).containers[0].exit_code == code
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("3", 3), ("", 0), ("-1", 0), ("1.2", 0), ("٣", 0), ("latest", 0), ("9" * 5000, 0)],
+)
+def test_a_version_is_digits(text: str, number: int) -> None:
+    """Anything else is no version, and no error either."""
+    assert decode.version_number(text) == number
+
+
+def test_a_dockerrun_that_is_not_base64_is_none() -> None:
+    """A deploy can be listed though its document cannot be read."""
+    assert decode.deploy({"deploy_id": "a.1", "dockerrun": "e30="}).dockerrun == b"{}"
+    assert decode.deploy({"deploy_id": "a.1", "dockerrun": "é"}).dockerrun is None
+
+
+@pytest.mark.parametrize("value", [None, 42, "text", [], {}, {"deploy_id": ""}, {"deploy_id": None}])
+def test_an_entity_has_an_id(value: object) -> None:
+    """Another JSON server's object is not taken for an entity with zeros in it."""
+    with pytest.raises(Layer0Unavailable):
+        decode.entity(value, "deploy_id")
