@@ -10,8 +10,10 @@ from pathlib import Path
 
 from ecr_widgets.errors import (
     AuthorizationError,
+    BuildError,
     EntityNotFound,
     ImageNotFound,
+    PushError,
     RepositoryNotFound,
     TagImmutable,
 )
@@ -48,6 +50,8 @@ class World:
     repositories: dict[str, Repository] = field(default_factory=dict)
     tags: dict[tuple[str, str], str] = field(default_factory=dict)
     """Digest by repository and tag."""
+    manifests: set[tuple[str, str]] = field(default_factory=set)
+    """Repository and digest of all that was ever pushed."""
     local: dict[str, str] = field(default_factory=dict)
     """Image id by local name."""
     pushed: dict[str, set[ImageReference]] = field(default_factory=dict)
@@ -129,7 +133,7 @@ class FakeRegistry:
     def find_digest(self, image: ImageReference, token: AuthorizationToken) -> str | None:
         check_token(self._world, image, token)
         if image.digest is not None:
-            return image.digest if image.digest in self._world.tags.values() else None
+            return image.digest if (image.repository, image.digest) in self._world.manifests else None
         return self._world.tags.get((image.repository, image.tag or "latest"))
 
 
@@ -154,7 +158,10 @@ class FakeEngine:
         build_args: Mapping[str, str],
         progress: ProgressSink,
     ) -> str:
+        if not (context / dockerfile).is_file():
+            raise BuildError(f"no Dockerfile {dockerfile!r}")
         image_id = digest_of((context / dockerfile).read_text())
+        self._world.local[image_id] = image_id
         progress(Progress("build", "step 1"))
         for tag in tags:
             self._world.local[tag] = image_id
@@ -162,10 +169,13 @@ class FakeEngine:
 
     def tag(self, source: str, target: ImageReference) -> None:
         image_id = self.find_image_id(source)
-        assert image_id is not None
+        if image_id is None:
+            raise ImageNotFound(f"no local image {source!r}")
         self._world.local[str(target)] = image_id
 
     def push(self, image: ImageReference, token: AuthorizationToken, *, progress: ProgressSink) -> str:
+        if image.tag is None:
+            raise PushError(f"{image} has no tag")
         check_token(self._world, image, token)
         image_id = self._world.local[str(image)]
         digest = digest_of("manifest of " + image_id)
@@ -176,6 +186,7 @@ class FakeEngine:
         ):
             raise TagImmutable("tag is immutable", standing="", wanted=None)
         self._world.tags[key] = digest
+        self._world.manifests.add((image.repository, digest))
         self._world.pushed.setdefault(image_id, set()).add(image.with_digest(digest))
         self._world.changes.append(f"push {image.repository}:{image.tag}")
         return digest
@@ -232,6 +243,8 @@ class FakeLayer0:
         )
 
     def read_service(self, service_id: str) -> Service:
+        if service_id not in self.services:
+            raise EntityNotFound(f"no service {service_id}", status=404, code=24)
         self._looks += 1
         service = self.services[service_id]
         primary = service.deployments[0]

@@ -70,7 +70,7 @@ class BotoEcr:
         self._given_session = session
         # `standard` retries throttling and lost connections, with back-off and a cap, and nothing that was refused.
         self._config = Config(
-            retries={"mode": "standard", "max_attempts": 4}, connect_timeout=5, read_timeout=30
+            retries={"mode": "standard", "total_max_attempts": 4}, connect_timeout=5, read_timeout=30
         )
 
     @cached_property

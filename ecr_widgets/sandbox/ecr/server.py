@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
 from collections.abc import Callable
@@ -18,6 +19,7 @@ import tornado.wsgi
 from ecr_widgets.sandbox.ecr.blobs import Blobs
 from ecr_widgets.sandbox.ecr.tokens import Tokens
 
+_LOG = logging.getLogger(__name__)
 TLS_HANDSHAKE = b"\x16"
 _CHANGES = ("Create", "Put", "Delete", "BatchDelete", "Set", "Tag", "Untag", "Start")
 
@@ -91,7 +93,13 @@ class EcrSandbox:
                     self._journal({"server": "ecr", "operation": operation, "status": int(status[:3])})
                 return start_response(status, *more)
 
-            return application(environ, started)
+            try:
+                return application(environ, started)
+            except Exception:  # noqa: BLE001 -- whatever it is, the client must hear of it
+                # Left to the server, it would never answer, and the client would wait for its time-out.
+                _LOG.exception("%s failed", operation)
+                started("500 Internal Server Error", [("Content-Type", "application/x-amz-json-1.1")])
+                return [b'{"__type": "ServerException", "message": "the sandbox failed; see its log"}']
 
         return call
 

@@ -12,9 +12,13 @@ from moto.core.exceptions import ServiceException
 from moto.ecr.models import ECRBackend, Image, Repository, ecr_backends
 
 
+class _Refusal(ServiceException):
+    """An error of our own: moto looks for a service model behind those of its modules, and its core has none."""
+
+
 def refuse(code: str, message: str) -> ServiceException:
     """An error as AWS sends it."""
-    error = ServiceException(message)
+    error = _Refusal(message)
     error.code = code
     return error
 

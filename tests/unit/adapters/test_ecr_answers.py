@@ -99,14 +99,14 @@ def test_what_is_not_aws_is_unavailable(action: str, answer: bytes) -> None:
 
 @pytest.mark.parametrize("action", [action for action in CALLS if action.startswith("ecr:")])
 def test_throttling_is_retried_and_ends(action: str, pauses: list[float]) -> None:
-    """One try and four more with back-off, then an error that may be tried again later."""
+    """One try and three more with back-off, then an error that may be tried again later."""
     with (
         answering(refusal(400, "ThrottlingException")) as server,
         pytest.raises(RegistryUnavailable) as caught,
     ):
         CALLS[action](client(server))
     assert caught.value.retryable
-    assert (len(server.asked), len(pauses)) == (5, 4)
+    assert (len(server.asked), len(pauses)) == (4, 3)
 
 
 @pytest.mark.parametrize("action", [action for action in CALLS if action.startswith("ecr:")])

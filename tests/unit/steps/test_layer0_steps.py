@@ -159,7 +159,7 @@ def test_a_wait_ends_at_its_deadline_with_what_it_last_saw(
 def verify(layer0: FakeLayer0, world: World, service: ServiceOutcome, image: ImageReference) -> str:
     ecr = FakeEcr(world)
     ecr.create_repository("xfra-wait", tags_immutable=False, scan_on_push=False)
-    world.tags["xfra-wait", "1"] = IMAGE.digest or ""
+    world.manifests.add(("xfra-wait", IMAGE.digest or ""))
     session = RegistrySession(ecr, FakeClock(world))
     return verify_service(
         layer0, FakeRegistry(world), session, service.service_id, image=image

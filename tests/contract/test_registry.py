@@ -1,4 +1,4 @@
-"""One set of cases for the registry's data plane: the sandbox's, and Debian's docker-registry, which is not ours."""
+"""One set of cases for the registry's data plane: in memory, the sandbox's, and docker-registry, which is not ours."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import boto3
@@ -20,7 +22,9 @@ from ecr_widgets.adapters.registry import OciRegistry
 from ecr_widgets.errors import AuthorizationError, RegistryUnavailable, RepositoryNotFound
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.ports import Registry
 from ecr_widgets.sandbox import Sandbox
+from tests.fakes import FakeEcr, FakeRegistry, World, digest_of
 
 MEDIA_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -30,11 +34,30 @@ def token_for(host: str, password: str = "unused") -> AuthorizationToken:
     return AuthorizationToken(host, "AWS", password, NOW, NOW + timedelta(hours=12))
 
 
-@pytest.fixture(params=["sandbox", "docker-registry"])
-def registry(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AuthorizationToken]:
-    """A registry with repository `contract/case`, and a token for it."""
+@dataclass(frozen=True)
+class Stocked:
+    """A registry with repository `contract/case`, a token for it and a way to store an image under a tag."""
+
+    registry: Registry
+    token: AuthorizationToken
+    push: Callable[[str, bytes], str]
+
+    def image(self, name: str) -> ImageReference:
+        return ImageReference.parse(f"{self.token.registry}/contract/case{name}")
+
+    def find(self, name: str) -> str | None:
+        return self.registry.find_digest(self.image(name), self.token)
+
+
+@pytest.fixture(params=["fake", "sandbox", "docker-registry"])
+def stocked(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stocked]:
+    """Each case runs against all three."""
+    if request.param == "fake":
+        yield _in_memory()
+        return
     if request.param == "sandbox":
-        yield _in_sandbox(request.getfixturevalue("sandbox"))
+        token = _in_sandbox(request.getfixturevalue("sandbox"))
+        yield Stocked(OciRegistry(), token, partial(push, token))
         return
     binary = shutil.which("docker-registry")
     if binary is None:
@@ -51,10 +74,24 @@ def registry(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Authori
     )
     try:
         _wait_for(port)
-        yield token_for(f"127.0.0.1:{port}")
+        token = token_for(f"127.0.0.1:{port}")
+        yield Stocked(OciRegistry(), token, partial(push, token))
     finally:
         process.terminate()
         process.wait()
+
+
+def _in_memory() -> Stocked:
+    world = World()
+    ecr = FakeEcr(world)
+    ecr.create_repository("contract/case", tags_immutable=False, scan_on_push=False)
+
+    def store(tag: str, content: bytes) -> str:
+        digest = world.tags["contract/case", tag] = digest_of(repr(content))
+        world.manifests.add(("contract/case", digest))
+        return digest
+
+    return Stocked(FakeRegistry(world), ecr.authorization_token(), store)
 
 
 def _in_sandbox(sandbox: Sandbox) -> AuthorizationToken:
@@ -115,38 +152,33 @@ def push(token: AuthorizationToken, tag: str, content: bytes) -> str:
     return f"sha256:{hashlib.sha256(manifest).hexdigest()}"
 
 
-def test_a_pushed_image_is_found_by_tag_and_digest(registry: AuthorizationToken) -> None:
+def test_a_pushed_image_is_found_by_tag_and_digest(stocked: Stocked) -> None:
     """The digest is the manifest's, by whichever name it is asked for."""
-    digest = push(registry, "one", b"layer")
-    for name in (":one", f"@{digest}"):
-        image = ImageReference.parse(f"{registry.registry}/contract/case{name}")
-        assert OciRegistry().find_digest(image, registry) == digest
+    digest = stocked.push("one", b"layer")
+    assert [stocked.find(":one"), stocked.find(f"@{digest}")] == [digest, digest]
 
 
-def test_a_tag_moves_to_the_newest_push(registry: AuthorizationToken) -> None:
+def test_a_tag_moves_to_the_newest_push(stocked: Stocked) -> None:
     """The last push under a tag is what it names, and the older image stays by digest."""
-    first, second = push(registry, "moving", b"first"), push(registry, "moving", b"second")
-    image = ImageReference.parse(f"{registry.registry}/contract/case:moving")
-    assert OciRegistry().find_digest(image, registry) == second
-    assert OciRegistry().find_digest(image.with_digest(first), registry) == first
+    first, second = stocked.push("moving", b"first"), stocked.push("moving", b"second")
+    assert (stocked.find(":moving"), stocked.find(f"@{first}")) == (second, first)
 
 
-def test_a_missing_image_is_none(registry: AuthorizationToken) -> None:
+def test_a_missing_image_is_none(stocked: Stocked) -> None:
     """A tag that nobody pushed is no error."""
-    push(registry, "one", b"layer")
-    image = ImageReference.parse(f"{registry.registry}/contract/case:nobody")
-    assert OciRegistry().find_digest(image, registry) is None
+    stocked.push("one", b"layer")
+    assert stocked.find(":nobody") is None
 
 
-def test_a_wrong_password_and_a_missing_repository_are_told_apart(sandbox: Sandbox) -> None:
+@pytest.mark.parametrize("stocked", ["fake", "sandbox"], indirect=True)
+def test_a_wrong_password_and_a_missing_repository_are_told_apart(stocked: Stocked) -> None:
     """ECR refuses both, each in its own way."""
-    token = _in_sandbox(sandbox)
+    wrong = replace(stocked.token, password="wrong-password")
     with pytest.raises(AuthorizationError):
-        OciRegistry().find_digest(
-            ImageReference.parse(f"{token.registry}/contract/case:one"), token_for(token.registry, "wrong")
-        )
+        stocked.registry.find_digest(stocked.image(":one"), wrong)
+    elsewhere = ImageReference.parse(f"{stocked.token.registry}/contract/nobody:one")
     with pytest.raises(RepositoryNotFound):
-        OciRegistry().find_digest(ImageReference.parse(f"{token.registry}/contract/nobody:one"), token)
+        stocked.registry.find_digest(elsewhere, stocked.token)
 
 
 def test_a_registry_that_is_not_there_is_unavailable() -> None:
