@@ -7,13 +7,16 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SANDBOX := $(BIN)/ecr-widgets sandbox
 
-.PHONY: help setup system check test demo lab bench clean
+.PHONY: help setup system test-system check test demo lab bench clean
 
 help:  ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 system:
 	@scripts/system-packages engine
+
+test-system:
+	@scripts/system-packages tests
 
 setup: $(READY)  ## install the pinned packages into .venv/
 
@@ -27,7 +30,7 @@ check: $(READY)  ## format, lint, types, import arrows, docs that must be true
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/unit/test_import_arrows.py tests/unit/test_docs.py
 
-test: $(READY) system  ## all tests that need no more than this machine
+test: $(READY) system test-system  ## all tests that need no more than this machine
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -36,7 +39,8 @@ test: $(READY) system  ## all tests that need no more than this machine
 demo: $(READY) system  ## the release runbook on the embedded sandbox
 	@$(SANDBOX) up
 	@$(SANDBOX) exec -- $(BIN)/ecr-widgets run release
-	@echo "open it with:   $(BIN)/jupyter lab runs/      (make clean stops the sandbox)"
+	@echo "open it with:   $(BIN)/jupyter lab runs"
+	@echo "stop it all:    make clean"
 
 lab: $(READY) system  ## sandbox and JupyterLab on the runbooks
 	@$(SANDBOX) up

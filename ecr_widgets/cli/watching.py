@@ -14,6 +14,8 @@ from ecr_widgets.model.record import StepState
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
+_WIDTH = 72
+
 
 class Watcher:
     """Prints each step when it ended; on a terminal a bar counts the cells while it works.
@@ -49,7 +51,7 @@ class Watcher:
         record = json.loads(event.text)
         if record["state"] == StepState.INTENDED.value:
             if self._bars is not None and self._line is not None:
-                self._bars.update(self._line, description=record["step"])
+                self._bars.update(self._line, description=f"{record['step']}  {event.progress}"[:_WIDTH])
             return
         if record["state"] == StepState.SUCCEEDED.value:
             if not self._quiet:

@@ -25,3 +25,5 @@ class RunEvent:
     text: str = ""
     plain: str = ""
     """A record's plain-text form."""
+    progress: str = ""
+    """How far the record's step is, in one line; empty where it did not say."""

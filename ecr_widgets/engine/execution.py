@@ -16,7 +16,7 @@ from ecr_widgets.engine.channel_server import ChannelServer
 from ecr_widgets.engine.events import RunEvent, RunEventKind
 from ecr_widgets.engine.outputs import Outputs
 from ecr_widgets.errors import RunError
-from ecr_widgets.model.record import RECORD_MIME, CellState, RunState, StepState
+from ecr_widgets.model.record import PROGRESS_KEY, RECORD_MIME, CellState, RunState, StepState
 from ecr_widgets.model.times import to_rfc3339
 
 if TYPE_CHECKING:
@@ -182,7 +182,12 @@ class Execution:
             self._tell(RunEventKind.STREAM, content["text"])
         record = content.get("data", {}).get(RECORD_MIME)
         if record is not None:
-            self._tell(RunEventKind.RECORD, record, content["data"].get("text/plain", ""))
+            self._tell(
+                RunEventKind.RECORD,
+                record,
+                content["data"].get("text/plain", ""),
+                content["metadata"].get(PROGRESS_KEY, ""),
+            )
         return False
 
     def _announce(self, display_id: str, bundle: Mapping[str, Any]) -> None:
@@ -190,8 +195,8 @@ class Execution:
             self._outputs.announce(display_id, bundle)
             self._saved.write()
 
-    def _tell(self, kind: RunEventKind, text: str = "", plain: str = "") -> None:
-        self._on_event(RunEvent(kind, self._at + 1, len(self._cells), text, plain))
+    def _tell(self, kind: RunEventKind, text: str = "", plain: str = "", progress: str = "") -> None:
+        self._on_event(RunEvent(kind, self._at + 1, len(self._cells), text, plain, progress))
 
     def _conclude(self, state: RunState, reason: str | None) -> None:
         with self._saved.lock:

@@ -15,6 +15,8 @@ from ecr_widgets.model.times import from_rfc3339, to_rfc3339
 
 RECORD_VERSION = 1
 RECORD_MIME = "application/vnd.ecr-widgets.record+json"
+PROGRESS_KEY = "ecr_widgets_progress"
+"""In a display's metadata while its step works."""
 PANEL_MIME = "application/vnd.ecr-widgets.panel+json"
 
 JsonObject = Mapping[str, Any]

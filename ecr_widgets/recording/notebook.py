@@ -8,9 +8,9 @@ from typing import Any
 from IPython.display import display, update_display
 
 from ecr_widgets.channel import RunChannel
-from ecr_widgets.model.record import RECORD_MIME, StepRecord
+from ecr_widgets.model.record import PROGRESS_KEY, RECORD_MIME, StepRecord
 from ecr_widgets.ports import Progress
-from ecr_widgets.recording.render import to_html, to_text
+from ecr_widgets.recording.render import progress_text, to_html, to_text
 
 _SECONDS_BETWEEN_UPDATES = 0.25
 _SHOWN_AT_ONCE = 12
@@ -66,4 +66,6 @@ class _NotebookView:
         self._update(record)
 
     def _update(self, record: StepRecord, observed: tuple[Progress, ...] = ()) -> None:
-        update_display(bundle(record, observed), raw=True, display_id=self._display_id)
+        # Those who watch the run from a terminal read how far it is from here; the outcome replaces it.
+        metadata = {PROGRESS_KEY: progress_text(observed[-1])} if observed else {}
+        update_display(bundle(record, observed), metadata=metadata, raw=True, display_id=self._display_id)

@@ -51,7 +51,7 @@ def progress_text(observed: Progress) -> str:
     """One line on how far long work is."""
     text = f"{visible(observed.what)}: {visible(observed.message)}"
     if observed.total:
-        text += f" {_amount(observed.done or 0, observed.unit)} of {_amount(observed.total, observed.unit)}"
+        text += f" {_amount(observed.done or 0, observed.total, observed.unit)}"
     return text
 
 
@@ -123,10 +123,14 @@ def _bar(observed: Progress) -> str:
     return f'<div style="font-size:90%">{bar}{escape(progress_text(observed))}</div>'
 
 
-def _amount(count: int, unit: str) -> str:
+def _amount(done: int, total: int, unit: str) -> str:
     if unit != "bytes":
-        return f"{count} {unit}".rstrip()
-    size = float(count)
+        return f"{done} of {total} {unit}".rstrip()
+    return f"{_size(done)} of {_size(total)}"
+
+
+def _size(size_bytes: int) -> str:
+    size = float(size_bytes)
     for name in ("B", "kB", "MB"):
         if size < 1000:
             return f"{size:.0f} {name}" if name == "B" else f"{size:.1f} {name}"

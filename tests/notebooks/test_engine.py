@@ -16,6 +16,7 @@ from typing import Any
 import nbformat
 import pytest
 
+from ecr_widgets.engine.events import RunEvent
 from ecr_widgets.engine.run import RunResult, run_runbook
 from ecr_widgets.errors import InputError
 from ecr_widgets.model.record import RECORD_MIME
@@ -248,3 +249,20 @@ def test_plain_papermill_with_the_engines_name_gets_the_same_record(tmp_path: Pa
     write_runbook(tmp_path, ["import os; os._exit(0)"])
     assert subprocess.run(command, check=False, capture_output=True).returncode == 1
     assert json.loads(out.read_text())["metadata"]["ecr_widgets"]["reason"] == "kernel died (exit code 0)"
+
+
+def test_those_who_watch_hear_how_far_a_step_is(tmp_path: Path) -> None:
+    """Progress reaches the watcher while the step works, and the saved run keeps the outcome only."""
+    source = RECORDING_CELL + (
+        "import time\n"
+        "from ecr_widgets.ports import Progress\n"
+        "def act(progress):\n"
+        "    time.sleep(0.3); progress(Progress('layer', 'pushing', 5_000_000, 10_000_000, 'bytes'))\n"
+        "recorder.perform('push_image', {}, act)\n"
+    )
+    told: list[RunEvent] = []
+    result = run_runbook(write_runbook(tmp_path, [source]), {}, runs=tmp_path / "runs", on_event=told.append)
+    assert "layer: pushing 5.0 MB of 10.0 MB" in [event.progress for event in told]
+    (shown,) = json.loads(result.notebook.read_text())["cells"][-1]["outputs"]
+    assert "pushing" not in shown["data"]["text/html"]
+    assert shown["metadata"] == {}

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import docker
 import nbformat
 import pytest
+import urllib3
 
 from ecr_widgets.sandbox import Sandbox
 
@@ -234,6 +239,49 @@ def test_what_cannot_be_reached_is_said_before_anything_changes(
     assert told["exit_code"] == 1
     assert why in records(told)["check_target"]["error"]["message"]
     assert journal(sandbox) == before
+
+
+def test_a_registry_that_goes_away_in_the_middle_ends_the_run(
+    run: Run, sandbox: Sandbox, sandbox_environ: dict[str, str]
+) -> None:
+    """AWS answers and the registry does not: the push fails, says whom it could not reach, and nothing is deployed."""
+    before = [entry for entry in journal(sandbox) if entry["server"] == "layer0"]
+    with aws_naming_a_registry_that_is_not_there(sandbox_environ["AWS_ENDPOINT_URL"]) as endpoint:
+        told = run({"AWS_ENDPOINT_URL": endpoint}, repository="first/gone", deploy="gone", service="gone")
+    assert told["exit_code"] == 1
+    found = records(told)
+    assert list(found)[-1] == "push_image"
+    assert "the registry 127.0.0.1:9 does not answer" in found["push_image"]["error"]["message"]
+    assert [entry for entry in journal(sandbox) if entry["server"] == "layer0"] == before
+
+
+@contextmanager
+def aws_naming_a_registry_that_is_not_there(endpoint: str) -> Iterator[str]:
+    """The sandbox's AWS endpoint behind a proxy that names another registry in what it answers."""
+    http = urllib3.PoolManager()
+
+    class Proxy(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
+            answer = http.request("POST", endpoint + self.path, body=body, headers=headers)
+            content = re.sub(rb'("proxyEndpoint": ?"http://)[^"]+', rb"\g<1>127.0.0.1:9", answer.data)
+            self.send_response(answer.status)
+            self.send_header("Content-Type", answer.headers["Content-Type"])
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing: the test's own output is enough."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def test_a_service_that_crashes_ends_the_run_with_reasons(run: Run, tmp_path: Path) -> None:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from ecr_widgets import Kit, connect
-from ecr_widgets.errors import TagImmutable
+from ecr_widgets.errors import AuthorizationError, TagImmutable
+from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.recording.terminal import QuietSink
 from ecr_widgets.sandbox import Sandbox
 from ecr_widgets.steps.login import RegistrySession
@@ -66,6 +72,44 @@ def test_a_wrong_token_in_mid_push_is_renewed_once(kit: Kit, sandbox: Sandbox) -
         assert push_with(kit, spoil, "tokens/mid") == (True, 1)
     finally:
         type(kit._to.registry).find_digest = find_digest
+
+
+def test_a_token_that_expired_is_renewed_once(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sandbox_environ: dict[str, str]
+) -> None:
+    """Where the registry calls a token expired that our clock calls good, the registry is right."""
+    with short_lived(sandbox, lifetime_s=2.0) as brief:
+        for name, value in (sandbox_environ | brief.env()).items():
+            monkeypatch.setenv(name, value)
+        kit = connect(sink=QuietSink())
+
+        def spoil(session: RegistrySession) -> None:
+            session._token = token = replace(session.token(), expires_at=datetime.max.replace(tzinfo=UTC))
+            image = ImageReference.parse(f"{token.registry}/tokens/old:1")
+
+            def look_for_20_s() -> None:
+                deadline_s = time.monotonic() + 20
+                while time.monotonic() < deadline_s:
+                    kit._to.registry.find_digest(image, token)
+                    time.sleep(0.1)
+
+            with pytest.raises(AuthorizationError, match="expired"):
+                look_for_20_s()
+
+        assert push_with(kit, spoil, "tokens/old") == (True, 1)
+
+
+@contextmanager
+def short_lived(sandbox: Sandbox, *, lifetime_s: float) -> Iterator[Sandbox]:
+    """A second sandbox on the same engine whose tokens live for a moment only."""
+    folder = Path(tempfile.mkdtemp(prefix="sandbox-"))
+    try:
+        with Sandbox(
+            folder / "state", docker_host=sandbox.env()["DOCKER_HOST"], token_lifetime_s=lifetime_s
+        ) as brief:
+            yield brief
+    finally:
+        shutil.rmtree(folder)
 
 
 def test_no_step_leaves_the_password_anywhere_it_prints(kit: Kit, sandbox: Sandbox) -> None:
