@@ -80,7 +80,7 @@ class Recorder:
             state = StepState.UNKNOWN if unknown else StepState.FAILED
             self._end(view, record.ended_badly(state, self._describe(error), ended_at=self._clock.now()))
             raise
-        told = as_json(outcome)
+        told = as_json(outcome) or {}
         changed = bool(told.pop("changed", False))
         self._end(view, record.succeeded(told, changed=changed, ended_at=self._clock.now()))
         return outcome

@@ -263,6 +263,7 @@ def test_those_who_watch_hear_how_far_a_step_is(tmp_path: Path) -> None:
     told: list[RunEvent] = []
     result = run_runbook(write_runbook(tmp_path, [source]), {}, runs=tmp_path / "runs", on_event=told.append)
     assert "layer: pushing 5.0 MB of 10.0 MB" in [event.progress for event in told]
-    (shown,) = json.loads(result.notebook.read_text())["cells"][-1]["outputs"]
+    cells = json.loads(result.notebook.read_text())["cells"]
+    (shown,) = [output for output in cells[-1]["outputs"] if "data" in output]
     assert "pushing" not in shown["data"]["text/html"]
     assert shown["metadata"] == {}
