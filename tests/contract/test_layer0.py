@@ -46,17 +46,17 @@ def test_an_environment_is_found_by_its_exact_name(ports: Ports) -> None:
 
 def test_deploys_of_one_name_count_up(ports: Ports) -> None:
     """Versions never repeat, listings are oldest first and of exactly that name."""
-    made = [ports.layer0.create_deploy("counted", dockerrun(command=f"sleep {n}")) for n in (1, 2)]
-    ports.layer0.create_deploy("counted2", dockerrun())
+    made = [ports.layer0.create_deploy("contract-counted", dockerrun(command=f"sleep {n}")) for n in (1, 2)]
+    ports.layer0.create_deploy("contract-counted2", dockerrun())
     assert made[0].version < made[1].version
-    listed = ports.layer0.list_deploys("counted")
+    listed = ports.layer0.list_deploys("contract-counted")
     assert [each.deploy_id for each in listed] == [each.deploy_id for each in made]
     assert all(each.dockerrun is None for each in listed)
 
 
 def test_a_deploy_gives_back_what_was_stored(ports: Ports) -> None:
     """In whatever spelling, the content is the same; an unknown id is an error."""
-    made = ports.layer0.create_deploy("stored", dockerrun())
+    made = ports.layer0.create_deploy("contract-stored", dockerrun())
     read = ports.layer0.read_deploy(made.deploy_id).dockerrun
     assert read is not None
     assert Dockerrun.parse(read).content_sha256() == Dockerrun.parse(dockerrun()).content_sha256()
@@ -68,11 +68,11 @@ def test_a_service_is_created_runs_and_moves(ports: Ports, context: Path) -> Non
     """Its primary deployment is the deploy last given, and gets to run."""
     image = str(ports.pushed("contract/service", context))
     first, second = (
-        ports.layer0.create_deploy("moving", dockerrun(image, f"echo {word}; sleep 60"))
+        ports.layer0.create_deploy("contract-moving", dockerrun(image, f"echo {word}; sleep 60"))
         for word in ("one", "two")
     )
-    assert ports.layer0.find_service(demo(ports).environment_id, "moving") is None
-    made = ports.layer0.create_service(demo(ports).environment_id, "moving", first.deploy_id)
+    assert ports.layer0.find_service(demo(ports).environment_id, "contract-moving") is None
+    made = ports.layer0.create_service(demo(ports).environment_id, "contract-moving", first.deploy_id)
     ports.layer0.update_service(made.service_id, second.deploy_id)
     service = until(
         ports,
@@ -81,7 +81,7 @@ def test_a_service_is_created_runs_and_moves(ports: Ports, context: Path) -> Non
     )
     assert service.primary is not None
     assert (service.primary.deploy_id, service.desired_count) == (second.deploy_id, 1)
-    found = ports.layer0.find_service(demo(ports).environment_id, "moving")
+    found = ports.layer0.find_service(demo(ports).environment_id, "contract-moving")
     assert found is not None
     assert found.service_id == made.service_id
     logs = until(ports, lambda: ports.layer0.service_logs(made.service_id, tail=10), bool)
@@ -91,9 +91,9 @@ def test_a_service_is_created_runs_and_moves(ports: Ports, context: Path) -> Non
 def test_a_task_runs_to_its_end_and_tells_its_exit_code(ports: Ports, context: Path) -> None:
     """The job names the task, the task ends, its log is there."""
     image = str(ports.pushed("contract/task", context))
-    deploy = ports.layer0.create_deploy("ending", dockerrun(image, "echo done; exit $CODE"))
+    deploy = ports.layer0.create_deploy("contract-ending", dockerrun(image, "echo done; exit $CODE"))
     job_id = ports.layer0.create_task(
-        demo(ports).environment_id, "ending", deploy.deploy_id, {"timeout": {"CODE": "0"}}
+        demo(ports).environment_id, "contract-ending", deploy.deploy_id, {"timeout": {"CODE": "0"}}
     )
     job = until(ports, lambda: ports.layer0.read_job(job_id), lambda each: each.state is JobState.COMPLETED)
     assert job.task_id is not None
