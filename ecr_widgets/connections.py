@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ecr_widgets.channel import RunChannel, new_run_id, open_channel
 from ecr_widgets.errors import SettingsError
+from ecr_widgets.kernel_output import guard_kernel_output
 from ecr_widgets.kit import Kit
 from ecr_widgets.recording.recorder import Recorder, RecordSink
 from ecr_widgets.recording.terminal import TerminalSink
-from ecr_widgets.redaction import SecretRegistry
+from ecr_widgets.redaction import SHORTEST_SECRET, SecretRegistry
 from ecr_widgets.runbooks import shipped_folder
 from ecr_widgets.settings import Settings
 
@@ -43,7 +45,7 @@ class LiveConnections:
     def ecr(self) -> BotoEcr:
         from ecr_widgets.adapters.ecr import BotoEcr
 
-        return BotoEcr()
+        return BotoEcr(on_secret=self.on_secret)
 
     @cached_property
     def registry(self) -> OciRegistry:
@@ -70,7 +72,12 @@ class LiveConnections:
         return Layer0Api(self._settings.layer0)
 
     def on_secret(self, secret: str) -> None:
-        """Keep a secret out of every record, here and in the engine that saves the run."""
+        """Keep a secret out of every record, here and in the engine that saves the run.
+
+        What is too short to be taken out of a text without harm is left; nobody issues such secrets but a stand-in.
+        """
+        if len(secret) < SHORTEST_SECRET or self._known.knows(secret):
+            return
         self._known.register(secret)
         if self._channel is not None:
             self._channel.share_secret(secret)
@@ -90,31 +97,33 @@ def connect(*, sink: RecordSink | None = None, environ: Mapping[str, str] = os.e
     """
     settings = Settings.from_environment(environ)
     known = SecretRegistry()
+    known.register_environment(environ)
+    kernel = _kernel()
+    if kernel is not None:
+        guard_kernel_output(kernel, known)
     channel = open_channel(environ)
     connections = LiveConnections(settings, known, channel)
     recorder = Recorder(
         channel.run_id if channel is not None else new_run_id(),
         connections.clock,
-        sink or _default_sink(channel),
+        sink or _default_sink(channel, in_notebook=kernel is not None),
         redact=known.redact,
     )
     return Kit(connections, recorder, files=(Path.cwd(), shipped_folder()))
 
 
-def _default_sink(channel: RunChannel | None) -> RecordSink:
-    if _in_notebook():
+def _default_sink(channel: RunChannel | None, *, in_notebook: bool) -> RecordSink:
+    if in_notebook:
         from ecr_widgets.recording.notebook import NotebookSink
 
         return NotebookSink(channel)
     return TerminalSink()
 
 
-def _in_notebook() -> bool:
-    import sys
-
+def _kernel() -> Any:
+    """The kernel that runs this code, None outside of one."""
     if "ipykernel" not in sys.modules:
-        return False
+        return None
     from IPython import get_ipython
 
-    shell = get_ipython()
-    return shell is not None and hasattr(shell, "kernel")
+    return getattr(get_ipython(), "kernel", None)

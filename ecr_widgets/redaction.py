@@ -5,22 +5,36 @@ from __future__ import annotations
 import base64
 import json
 import re
+import shlex
+from collections.abc import Iterator, Mapping
 from html import escape
+from threading import Lock
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
 
 from ecr_widgets.errors import InputError
 
+if TYPE_CHECKING:
+    from ahocorasick_rs import AhoCorasick
+
 MASK = "***"
 SHORTEST_SECRET = 8
 """Characters; anything shorter would take ordinary words out of a text."""
+_END = 20
+"""Characters at either end of a long secret that give it away when a text was cut."""
+_SHORTEST_WITH_ENDS = 32
+_SECRET_VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "LAYER0_AUTH_TOKEN")
+_COLOUR = re.compile(r"(?:\x1b|\\u001b|\\x1b|\\033)\[[0-9;]*m", re.IGNORECASE)
 
 
 class SecretRegistry:
-    """The known secrets of one process."""
+    """The known secrets of one process. Safe to use from several threads."""
 
     def __init__(self) -> None:
         self._forms: dict[str, frozenset[str]] = {}
-        self._pattern: re.Pattern[str] | None = None
+        self._built: AhoCorasick | None = None
+        self._every: tuple[str, ...] = ()
+        self._lock = Lock()
 
     def register(self, secret: str) -> None:
         """Learn a secret, with all the forms it may appear in.
@@ -32,34 +46,144 @@ class SecretRegistry:
             raise InputError(
                 f"a secret of fewer than {SHORTEST_SECRET} characters cannot be kept out of texts safely"
             )
-        if secret in self._forms:
-            return
-        self._forms[secret] = forms_of(secret)
-        every = sorted({form for forms in self._forms.values() for form in forms}, key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(re.escape, every)))
+        with self._lock:
+            if secret not in self._forms:
+                self._forms[secret] = forms_of(secret)
+                self._built, self._every = None, ()
+
+    def knows(self, secret: str) -> bool:
+        """Whether the secret was registered."""
+        return secret in self._forms
+
+    def register_environment(self, environ: Mapping[str, str]) -> None:
+        """Learn the secrets that the standard variables hold."""
+        for name in _SECRET_VARIABLES:
+            value = environ.get(name, "").strip()
+            if len(value) >= SHORTEST_SECRET:
+                self.register(value)
 
     def redact(self, text: str) -> str:
-        """The text with every known form of every known secret masked."""
-        return text if self._pattern is None else self._pattern.sub(MASK, text)
+        """The text with every known form of every known secret masked; colour codes within one do not hide it."""
+        if not self._forms:
+            return text
+        matcher = self._matcher()
+        if _COLOUR.search(text) is not None:
+            plain, places = _without_colours(text)
+            spans = [(places[start], places[end - 1] + 1) for start, end in _spans(matcher, plain)]
+            text = _masked(text, spans)
+        return _masked(text, list(_spans(matcher, text)))
+
+    def redact_values(self, value: Any) -> Any:
+        """The same for every text in a value as JSON holds it, names of members too."""
+        if not self._forms:
+            return value
+        if isinstance(value, str):
+            return self.redact(value)
+        if isinstance(value, dict):
+            return {self.redact_values(key): self.redact_values(item) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self.redact_values(item) for item in value]
+        return value
+
+    def safe_length(self, text: str) -> int:
+        """How much of an unfinished text may be shown, redacted; with what follows, the rest may turn out to be a secret."""
+        if not self._forms:
+            return len(text)
+        matcher = self._matcher()
+        longest = max(map(len, self._every))
+        safe = len(text)
+        for at in range(max(0, len(text) - longest + 1), len(text)):
+            rest = text[at:]
+            if any(form.startswith(rest) for form in self._every):
+                safe = at
+                break
+        # A secret that is whole already stays in one piece with what may follow it.
+        return min([safe, *(start for start, end in _spans(matcher, text) if start < safe < end)])
+
+    def _matcher(self) -> AhoCorasick:
+        # Built when it is first needed after a change, for several secrets mostly come at once.
+        with self._lock:
+            if self._built is None:
+                # Imported late: a run without secrets does without.
+                from ahocorasick_rs import AhoCorasick, MatchKind
+
+                self._every = tuple(sorted({form for forms in self._forms.values() for form in forms}))
+                self._built = AhoCorasick(self._every, matchkind=MatchKind.LeftmostLongest)
+            return self._built
 
 
 def forms_of(secret: str) -> frozenset[str]:
-    """The secret as itself, in JSON, in addresses, in HTML, in hex and inside base64 at each of its three offsets."""
-    forms = {
-        secret,
-        quote(secret, safe=""),
-        quote_plus(secret),
-        escape(secret),
-        secret.encode().hex(),
-        repr(secret)[1:-1],
-    }
-    once = json.dumps(secret)[1:-1]
-    forms |= {once, json.dumps(once)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
-    for prefix in ("", "AWS:"):
-        for offset in range(3):
-            # The characters at both ends depend on neighbours; what stands between is the same wherever it occurs.
-            encoded = base64.b64encode(b"\0" * offset + (prefix + secret).encode()).decode().rstrip("=")
-            core = encoded[(0, 2, 3)[offset] : -1]
-            if len(core) >= SHORTEST_SECRET:
-                forms |= {core, core.replace("+", "-").replace("/", "_")}
-    return frozenset(forms)
+    """The secret as itself, cut at either end, and in JSON, addresses, HTML, shells, hex and base64 at each offset."""
+    parts = {secret} | {line for line in secret.splitlines() if len(line) >= _END}
+    if len(secret) >= _SHORTEST_WITH_ENDS:
+        parts |= {secret[:_END], secret[-_END:]}
+    return frozenset(form for part in parts for form in _encodings(part))
+
+
+def _encodings(text: str) -> Iterator[str]:
+    yield text
+    yield text[::-1]
+    quoted = {quote(text, safe=""), quote_plus(text), quote(text)}
+    yield from quoted
+    for each in quoted:
+        yield re.sub("%[0-9A-F]{2}", lambda code: code[0].lower(), each)
+    yield escape(text)
+    yield escape(text, quote=False)
+    yield escape(text).replace("&#x27;", "&#39;").replace("&quot;", "&#34;")
+    yield escape(text).replace("&#x27;", "&apos;")
+    yield text.encode().hex()
+    yield text.encode().hex().upper()
+    yield repr(text)[1:-1]
+    yield shlex.quote(text).strip("'")
+    # A saved notebook is JSON, and so is many a text in it.
+    for ensure_ascii in (True, False):
+        once = json.dumps(text, ensure_ascii=ensure_ascii)[1:-1]
+        yield once
+        yield json.dumps(once, ensure_ascii=ensure_ascii)[1:-1]
+        yield json.dumps(repr(text)[1:-1], ensure_ascii=ensure_ascii)[1:-1]
+        yield json.dumps(escape(text), ensure_ascii=ensure_ascii)[1:-1]
+        yield from _within_base64(once)
+    yield from _within_base64(text)
+
+
+def _within_base64(text: str) -> Iterator[str]:
+    content = text.encode()
+    for offset in range(3):
+        encoded = base64.b64encode(b"\0" * offset + content).decode().rstrip("=")
+        # The characters at both ends depend on neighbours; what stands between is the same wherever it occurs.
+        core = encoded[(0, 2, 3)[offset] : -1]
+        if len(core) >= SHORTEST_SECRET:
+            yield core
+            yield core.replace("+", "-").replace("/", "_")
+
+
+def _spans(matcher: AhoCorasick, text: str) -> Iterator[tuple[int, int]]:
+    for _, start, end in matcher.find_matches_as_indexes(text):
+        yield start, end
+
+
+def _masked(text: str, spans: list[tuple[int, int]]) -> str:
+    if not spans:
+        return text
+    parts: list[str] = []
+    at = 0
+    for start, end in spans:
+        # Of a base64 text nothing is left at the edges that could be completed.
+        if start > at or not parts:
+            parts += [text[at:start], MASK]
+        at = max(at, end)
+    return "".join((*parts, text[at:]))
+
+
+def _without_colours(text: str) -> tuple[str, list[int]]:
+    """The text without colour codes, and for each of its characters the place in the text that has them."""
+    kept: list[str] = []
+    places: list[int] = []
+    at = 0
+    for code in _COLOUR.finditer(text):
+        kept.append(text[at : code.start()])
+        places.extend(range(at, code.start()))
+        at = code.end()
+    kept.append(text[at:])
+    places.extend(range(at, len(text)))
+    return "".join(kept), places

@@ -62,12 +62,18 @@ _SETTINGS = (
 class BotoEcr:
     """Implements `ports.Ecr`; session and clients are made when they are first needed.
 
+    Args:
+        on_secret: Told of the secret parts of the identity before they are first used.
+
     Raises:
         SettingsError: At the first call: profile, region or keys are set in a way that cannot be used.
     """
 
-    def __init__(self, session: boto3.Session | None = None) -> None:
+    def __init__(
+        self, session: boto3.Session | None = None, *, on_secret: Callable[[str], None] = lambda _: None
+    ) -> None:
         self._given_session = session
+        self._on_secret = on_secret
         # `standard` retries throttling and lost connections, with back-off and a cap, and nothing that was refused.
         self._config = Config(
             retries={"mode": "standard", "total_max_attempts": 4}, connect_timeout=5, read_timeout=30
@@ -79,11 +85,24 @@ class BotoEcr:
 
     @cached_property
     def _ecr(self) -> ECRClient:
-        return self._session.client("ecr", config=self._config)
+        client = self._session.client("ecr", config=self._config)
+        client.meta.events.register_first("before-sign", self._share_identity)
+        return client
 
     @cached_property
     def _sts(self) -> STSClient:
-        return self._session.client("sts", config=self._config)
+        client = self._session.client("sts", config=self._config)
+        client.meta.events.register_first("before-sign", self._share_identity)
+        return client
+
+    def _share_identity(self, **_: object) -> None:
+        # At each signature, since temporary keys change while a run goes on.
+        credentials = self._session.get_credentials()
+        if credentials is not None:
+            frozen = credentials.get_frozen_credentials()
+            for secret in (frozen.secret_key, frozen.token):
+                if secret:
+                    self._on_secret(secret)
 
     def identity(self) -> Identity:
         def call() -> Identity:

@@ -65,6 +65,7 @@ class EcrWidgetsEngine(Engine):  # type: ignore[misc]
             run_request: What our own command has started already.
         """
         known = SecretRegistry()
+        known.register_environment(os.environ)
         path = run_request.path if run_request else (Path(output_path) if output_path else None)
         _describe(nb, run_request)
         with ExitStack() as stack:

@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "settings": {"errors"},
     "redaction": {"errors"},
     "channel": {"errors"},
+    "kernel_output": {"redaction"},
     "ports": VALUES,
     "adapters": VALUES | {"adapters", "ports", "settings"},
     "steps": VALUES | {"steps", "ports"},
@@ -25,7 +26,8 @@ MAY_IMPORT = {
     "runbooks": VALUES,
     "engine": VALUES | {"engine", "channel", "redaction", "runbooks"},
     "kit": VALUES | {"steps", "ports", "recording"},
-    "connections": VALUES | {"kit", "recording", "adapters", "settings", "channel", "redaction", "runbooks"},
+    "connections": VALUES
+    | {"kit", "kernel_output", "recording", "adapters", "settings", "channel", "redaction", "runbooks"},
     "sandbox": VALUES | {"sandbox"},
     "cli": VALUES | {"cli", "adapters", "settings", "recording", "runbooks", "engine", "sandbox"},
     "__init__": {"connections", "kit"},

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+import shlex
 from html import escape
 from urllib.parse import quote, quote_plus
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ecr_widgets.errors import InputError
 from ecr_widgets.redaction import SecretRegistry
@@ -33,6 +36,14 @@ def known() -> SecretRegistry:
         quote_plus(SECRET),
         escape(SECRET),
         SECRET.encode().hex(),
+        SECRET.encode().hex().upper(),
+        quote(SECRET, safe="").lower(),
+        escape(SECRET).replace("&quot;", "&#34;"),
+        shlex.quote(SECRET),
+        json.dumps(repr(SECRET)),
+        SECRET[:20],
+        SECRET[-20:],
+        SECRET[::-1],
     ],
 )
 def test_every_form_is_masked(known: SecretRegistry, form: str) -> None:
@@ -47,6 +58,43 @@ def test_base64_is_masked_at_every_offset(known: SecretRegistry, prefix: str) ->
     clean = known.redact(base64.b64encode((prefix + SECRET).encode()).decode())
     assert "***" in clean
     assert len(clean) < 20
+
+
+def test_the_credentials_of_a_docker_request_are_masked(known: SecretRegistry) -> None:
+    """The header X-Registry-Auth and the auths of Docker's config hold the password in base64 of JSON or of a pair."""
+    header = base64.urlsafe_b64encode(json.dumps({"username": "AWS", "password": SECRET}).encode()).decode()
+    clean = known.redact(json.dumps({"X-Registry-Auth": header}))
+    readable = base64.urlsafe_b64decode(clean.split(": ")[1].strip('"}').split("***")[0][:-4] + "====")
+    assert b"password" in readable
+    assert SECRET[1:6].encode() not in readable
+
+
+def test_colours_do_not_hide_a_secret(known: SecretRegistry) -> None:
+    """Neither raw escape codes nor those that JSON spells out."""
+    coloured = f"a {SECRET[:7]}\x1b[31m{SECRET[7:]}\x1b[0m b"
+    assert known.redact(coloured) == "a ***\x1b[0m b"
+    assert SECRET[-9:] not in known.redact(json.dumps(coloured))
+
+
+def test_each_line_of_a_long_secret_is_one() -> None:
+    """A key of several lines is masked line by line too."""
+    known, lines = SecretRegistry(), ["-----BEGIN KEY-----x", "MIIEvQIBADANBgkqhkiG9w0B"]
+    known.register("\n".join(lines))
+    assert [known.redact(f"> {line}") for line in lines] == ["> ***"] * 2
+
+
+@given(st.text(max_size=60), st.text(max_size=60), st.integers(0, 47))
+def test_what_was_redacted_stays_as_it_is(before: str, after: str, cut: int) -> None:
+    """Redacting again changes nothing, and a stream cut anywhere never shows the secret."""
+    known = SecretRegistry()
+    known.register(SECRET)
+    text = before + SECRET + after
+    clean = known.redact(text)
+    assert known.redact(clean) == clean
+    assert SECRET not in clean
+    first = text[: len(before) + cut]
+    shown = known.safe_length(first)
+    assert known.redact(first[:shown]) + known.redact(first[shown:] + text[len(first) :]) == clean
 
 
 def test_ordinary_text_stays(known: SecretRegistry) -> None:

@@ -1,0 +1,67 @@
+"""Takes secrets out of everything that a kernel sends, so that a notebook saved by JupyterLab is clean too.
+
+All of a kernel's messages pass one method of its session: streams, displays, results, errors, widget state. A secret may
+come in two pieces, so the end of a stream that could begin one is held back until what follows shows whether it does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import RLock
+from typing import Any
+
+from ecr_widgets.redaction import SecretRegistry
+
+
+def guard_kernel_output(kernel: Any, known: SecretRegistry) -> None:
+    """Pass everything that the kernel sends through the registry; a second call for the kernel has it use this one too.
+
+    Args:
+        kernel: An `ipykernel` kernel, whose session all its outputs share.
+    """
+    session = kernel.session
+    if isinstance(session.send, _GuardedSend):
+        session.send.registries.append(known)
+    else:
+        session.send = _GuardedSend(session.send, known)
+
+
+class _GuardedSend:
+    """`Session.send`: a message comes whole, or as its type and content; what follows is passed on as it is."""
+
+    def __init__(self, send: Callable[..., Any], known: SecretRegistry) -> None:
+        self.registries = [known]
+        self._send = send
+        self._held: dict[str, tuple[str, Callable[[str], Any]]] = {}
+        # A stream is sent from another thread than the rest.
+        self._lock = RLock()
+
+    def __call__(self, stream: Any, msg_or_type: Any, content: Any = None, *args: Any, **kwargs: Any) -> Any:
+        whole = not isinstance(msg_or_type, str)
+        kind = msg_or_type["header"]["msg_type"] if whole else msg_or_type
+        said = msg_or_type["content"] if whole else content
+
+        def send(clean: Any) -> Any:
+            if whole:
+                return self._send(stream, {**msg_or_type, "content": clean}, content, *args, **kwargs)
+            return self._send(stream, kind, clean, *args, **kwargs)
+
+        with self._lock:
+            if kind == "stream":
+                return self._stream(said["name"], said["text"], lambda text: send({**said, "text": text}))
+            for text, send_text in self._held.values():
+                send_text(self._clean(text))
+            self._held.clear()
+            return send(self._clean(said))
+
+    def _stream(self, name: str, text: str, send: Callable[[str], Any]) -> Any:
+        text = self._held.pop(name, ("", send))[0] + text
+        shown = min(known.safe_length(text) for known in self.registries)
+        if shown < len(text):
+            self._held[name] = text[shown:], send
+        return send(self._clean(text[:shown])) if shown else None
+
+    def _clean(self, value: Any) -> Any:
+        for known in self.registries:
+            value = known.redact_values(value)
+        return value
