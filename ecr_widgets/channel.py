@@ -18,6 +18,7 @@ from ecr_widgets.errors import RunError
 
 RUN_ID_VARIABLE = "ECR_WIDGETS_RUN_ID"
 ADDRESS_VARIABLE = "ECR_WIDGETS_CHANNEL"
+WAIT_VARIABLE = "ECR_WIDGETS_WAIT_S"
 """Variables that the engine sets for its kernel; people do not."""
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ecr_widgets.channel import RunChannel, new_run_id, open_channel
+from ecr_widgets.channel import WAIT_VARIABLE, RunChannel, new_run_id, open_channel
 from ecr_widgets.errors import SettingsError
 from ecr_widgets.kernel_output import guard_kernel_output
 from ecr_widgets.kit import Kit
@@ -24,22 +25,51 @@ if TYPE_CHECKING:
     from ecr_widgets.adapters.docker_engine import DockerEngine
     from ecr_widgets.adapters.ecr import BotoEcr
     from ecr_widgets.adapters.layer0.client import Layer0Api
+    from ecr_widgets.adapters.locks import FileLocks
     from ecr_widgets.adapters.registry import OciRegistry
 
 
 class LiveConnections:
     """The real systems; a library is imported when its system is first asked for."""
 
-    def __init__(self, settings: Settings, known: SecretRegistry, channel: RunChannel | None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        known: SecretRegistry,
+        channel: RunChannel | None,
+        *,
+        run_id: str,
+        environ: Mapping[str, str],
+    ) -> None:
         self._settings = settings
         self._known = known
         self._channel = channel
+        self._run_id = run_id
+        self._environ = environ
 
     @cached_property
     def clock(self) -> SystemClock:
         from ecr_widgets.adapters.clock import SystemClock
 
         return SystemClock()
+
+    @cached_property
+    def locks(self) -> FileLocks:
+        from ecr_widgets.adapters.locks import FileLocks, Holder, lock_folder
+
+        return FileLocks(
+            lock_folder(self._environ),
+            Holder(self._run_id, socket.gethostname(), os.getpid()),
+            self.clock,
+            wait_s=float(self._environ.get(WAIT_VARIABLE) or 0),
+            # A notebook worked on by hand may stay open for days; it holds a target for one step at a time.
+            until_exit=self._channel is not None,
+        )
+
+    @property
+    def layer0_endpoint(self) -> str:
+        """Where Layer0 is; empty where it is not set up."""
+        return "" if self._settings.layer0 is None else self._settings.layer0.endpoint.rstrip("/").lower()
 
     @cached_property
     def ecr(self) -> BotoEcr:
@@ -102,9 +132,10 @@ def connect(*, sink: RecordSink | None = None, environ: Mapping[str, str] = os.e
     if kernel is not None:
         guard_kernel_output(kernel, known)
     channel = open_channel(environ)
-    connections = LiveConnections(settings, known, channel)
+    run_id = channel.run_id if channel is not None else new_run_id()
+    connections = LiveConnections(settings, known, channel, run_id=run_id, environ=environ)
     recorder = Recorder(
-        channel.run_id if channel is not None else new_run_id(),
+        run_id,
         connections.clock,
         sink or _default_sink(channel, in_notebook=kernel is not None),
         redact=known.redact,

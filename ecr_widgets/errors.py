@@ -20,6 +20,7 @@
     │  ├─ Layer0Unavailable             no usable answer
     │  ├─ EntityNotFound
     │  └─ DeploymentFailed              .reasons
+    ├─ RollbackFailed                   neither the new deploy runs nor the earlier one again
     ├─ WaitTimeout(TimeoutError)        .waited_s, .last_seen
     ├─ OutcomeUnknown                   a change was asked for and the reply was lost
     ├─ VerifyError                      what stands is not what was wanted
@@ -193,6 +194,10 @@ class WaitTimeout(EcrWidgetsError, TimeoutError):
         super().__init__(message, hint=hint, retryable=True)
         self.waited_s = waited_s
         self.last_seen = last_seen
+
+
+class RollbackFailed(EcrWidgetsError):
+    """A service could not be brought back to the deploy that it ran before."""
 
 
 class OutcomeUnknown(EcrWidgetsError):

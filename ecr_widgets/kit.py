@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Protocol
+from typing import NoReturn, Protocol
 
-from ecr_widgets.errors import InputError
+from ecr_widgets.errors import DeploymentFailed, EcrWidgetsError, InputError, RepositoryNotFound, WaitTimeout
 from ecr_widgets.model.dockerrun import Dockerrun
 from ecr_widgets.model.image_reference import ImageReference, check_repository_name, check_tag
-from ecr_widgets.ports import Clock, Ecr, Engine, Layer0, Registry
+from ecr_widgets.ports import Clock, Ecr, Engine, Layer0, Locks, ProgressSink, Registry
 from ecr_widgets.recording.recorder import Recorder
 from ecr_widgets.steps import deploy_service as services
 from ecr_widgets.steps.build_image import BuildOutcome, build_image
@@ -21,8 +22,10 @@ from ecr_widgets.steps.create_task import EnvVars, TaskOutcome, create_task
 from ecr_widgets.steps.login import LoginOutcome, RegistrySession, login
 from ecr_widgets.steps.pull_image import PullOutcome, pull_image
 from ecr_widgets.steps.push_image import PushOutcome, push_image
+from ecr_widgets.steps.rollback import RollbackOutcome, rollback
 from ecr_widgets.steps.verify import VerifyOutcome, verify_service
 from ecr_widgets.steps.wait import FIRST_PAUSE_S, SETTLE_S, WaitOutcome, wait_for_service
+from ecr_widgets.targets import Targets
 
 
 class Connections(Protocol):
@@ -53,6 +56,16 @@ class Connections(Protocol):
         """Layer0's API."""
         ...
 
+    @property
+    def locks(self) -> Locks:
+        """One run at a time on one target."""
+        ...
+
+    @property
+    def layer0_endpoint(self) -> str:
+        """Where Layer0 is; part of a target's name."""
+        ...
+
     def on_secret(self, secret: str) -> None:
         """Learn a secret, so that it is kept out of every record."""
         ...
@@ -68,6 +81,10 @@ class TargetOutcome:
     engine_version: str
     layer0_version: str | None
     environment: str | None
+    image_digest: str | None = None
+    """What the tag names now."""
+    service_deploy_id: str | None = None
+    """What the service stands on now."""
     changed: bool = False
 
 
@@ -101,25 +118,72 @@ class Kit:
     def _session(self) -> RegistrySession:
         return RegistrySession(self._to.ecr, self._to.clock, on_secret=self._to.on_secret)
 
-    def check_target(self, *, environment: str | None = None) -> TargetOutcome:
-        """Look at everything that the run will use, before anything is changed.
+    @cached_property
+    def _targets(self) -> Targets:
+        return Targets(self._to.locks, self.run_id, self._to.layer0_endpoint)
+
+    def check_target(
+        self,
+        *,
+        environment: str | None = None,
+        service: str | None = None,
+        repository: str | None = None,
+        tag: str | None = None,
+    ) -> TargetOutcome:
+        """Look at everything that the run will use, before anything is changed, and hold what it will change.
 
         Args:
             environment: Layer0 environment that must exist; None where Layer0 is not used.
+
+            service: Service in it that the run will change; need not exist.
+
+            repository: Repository that the run will push to; need not exist.
+
+            tag: Tag in it that the run will set.
+
+        Raises:
+            TargetBusy: Another run of this host is at work on the service or the tag.
         """
 
         def act(_: object) -> TargetOutcome:
             engine_version = self._to.engine.version()
-            layer0_version = name = None
+            layer0_version = name = deploy_id = digest = None
             if environment is not None:
                 layer0_version = self._to.layer0.version()
-                name = services.find_environment(self._to.layer0, environment).name
+                found_environment = services.find_environment(self._to.layer0, environment)
+                name = found_environment.name
+                if service is not None:
+                    target = self._targets.service(found_environment.environment_id, service)
+                    with self._targets.hold(target):
+                        _, standing = services.find_service(self._to.layer0, environment, service)
+                        deploy_id = standing.primary.deploy_id if standing and standing.primary else None
+                        self._targets.note(target, deploy_id)
             found = login(self._to.ecr, self._session)
+            if repository is not None and tag is not None:
+                digest = self._look_at_image(self.image_reference(repository, tag=tag))
             return TargetOutcome(
-                found.account, found.identity, found.registry, engine_version, layer0_version, name
+                found.account,
+                found.identity,
+                found.registry,
+                engine_version,
+                layer0_version,
+                name,
+                digest,
+                deploy_id,
             )
 
-        return self._recorder.perform("check_target", {"environment": environment}, act)
+        inputs = {"environment": environment, "service": service, "repository": repository, "tag": tag}
+        return self._recorder.perform("check_target", inputs, act)
+
+    def _look_at_image(self, image: ImageReference) -> str | None:
+        target = self._targets.image(image)
+        with self._targets.hold(target):
+            try:
+                digest = self._session.use(lambda token: self._to.registry.find_digest(image, token))
+            except RepositoryNotFound:
+                digest = None
+            self._targets.note(target, digest)
+        return digest
 
     def login(self) -> LoginOutcome:
         """Log in to the account's registry."""
@@ -177,17 +241,25 @@ class Kit:
         """Push a local image to a repository of the account's registry, under a tag."""
         source = image.image_id if isinstance(image, BuildOutcome) else image
         shown = image.image if isinstance(image, BuildOutcome) else image
+
+        def act(progress: ProgressSink) -> PushOutcome:
+            reference = self.image_reference(repository, tag=tag)
+            target = self._targets.image(reference)
+            with self._targets.hold(target):
+                pushed = push_image(
+                    self._to.engine,
+                    self._to.registry,
+                    self._session,
+                    source,
+                    reference,
+                    before_change=lambda standing: self._targets.check(target, standing),
+                    progress=progress,
+                )
+                self._targets.note(target, pushed.digest)
+            return pushed
+
         return self._recorder.perform(
-            "push_image",
-            {"source": shown, "repository": repository, "tag": tag},
-            lambda progress: push_image(
-                self._to.engine,
-                self._to.registry,
-                self._session,
-                source,
-                self.image_reference(repository, tag=tag),
-                progress=progress,
-            ),
+            "push_image", {"source": shown, "repository": repository, "tag": tag}, act
         )
 
     def pull_image(self, repository: str, reference: str) -> PullOutcome:
@@ -224,33 +296,91 @@ class Kit:
     ) -> services.ServiceOutcome:
         """Create the service where it is missing, else move it to the deploy; the record's name says which."""
         deploy_id = deploy if isinstance(deploy, str) else deploy.deploy_id
-        layer0 = self._to.layer0
-        found, standing = services.find_service(layer0, environment, service)
         inputs = {"environment": environment, "service": service, "deploy_id": deploy_id}
-        if standing is None:
-            return self._recorder.perform(
-                "create_service", inputs, lambda _: services.create_service(layer0, found, service, deploy_id)
-            )
-        return self._recorder.perform(
-            "update_service", inputs, lambda _: services.update_service(layer0, found, standing, deploy_id)
-        )
+        layer0 = self._to.layer0
+        with ExitStack() as held:
+            try:
+                found, standing = services.find_service(layer0, environment, service)
+                target = self._targets.service(found.environment_id, service)
+                held.enter_context(self._targets.hold(target))
+                # What was found before the target was held may have changed meanwhile.
+                standing = layer0.find_service(found.environment_id, service)
+                primary = standing.primary.deploy_id if standing and standing.primary else None
+                self._targets.check(target, primary, wanted=deploy_id)
+            except EcrWidgetsError as error:
+                return self._recorder.perform("update_service", inputs, partial(_raise, error))
+            if standing is None:
+                outcome = self._recorder.perform(
+                    "create_service",
+                    inputs,
+                    lambda _: services.create_service(layer0, found, service, deploy_id),
+                )
+            else:
+                outcome = self._recorder.perform(
+                    "update_service",
+                    inputs,
+                    lambda _: services.update_service(layer0, found, standing, deploy_id),
+                )
+            self._targets.note(target, deploy_id)
+            return outcome
 
-    def wait(self, service: services.ServiceOutcome, *, timeout_s: float = 600.0) -> WaitOutcome:
-        """Wait until the service runs its deploy and nothing else."""
-        return self._recorder.perform(
-            "wait",
-            {"service": service.service, "deploy_id": service.deploy_id, "timeout_s": timeout_s},
-            lambda progress: wait_for_service(
-                self._to.layer0,
-                self._to.clock,
-                service.service_id,
-                deploy_id=service.deploy_id,
-                timeout_s=timeout_s,
-                # What stood before this run has settled.
-                settle_s=SETTLE_S if service.changed else FIRST_PAUSE_S,
-                progress=progress,
-            ),
-        )
+    def wait(
+        self, service: services.ServiceOutcome, *, timeout_s: float = 600.0, on_failure: str = "stop"
+    ) -> WaitOutcome:
+        """Wait until the service runs its deploy and nothing else.
+
+        Args:
+            on_failure: `stop` leaves the service as it is; `rollback` brings it back to the deploy that it ran before,
+                as a step of its own. The wait has failed in either case.
+        """
+        if on_failure not in ("stop", "rollback"):
+            raise InputError(f"on_failure is {on_failure!r}", hint="give stop or rollback")
+        try:
+            return self._recorder.perform(
+                "wait",
+                {"service": service.service, "deploy_id": service.deploy_id, "timeout_s": timeout_s},
+                lambda progress: wait_for_service(
+                    self._to.layer0,
+                    self._to.clock,
+                    service.service_id,
+                    deploy_id=service.deploy_id,
+                    timeout_s=timeout_s,
+                    # What stood before this run has settled.
+                    settle_s=SETTLE_S if service.changed else FIRST_PAUSE_S,
+                    progress=progress,
+                ),
+            )
+        except (DeploymentFailed, WaitTimeout) as error:
+            if on_failure == "stop":
+                raise
+            back = self.rollback(service, timeout_s=timeout_s)
+            raise DeploymentFailed(
+                f"{error.message}; the service was brought back to deploy {back.deploy_id}",
+                hint="mend the image or the Dockerrun, then deploy again",
+            ) from error
+
+    def rollback(
+        self, service: services.ServiceOutcome, *, deploy_id: str | None = None, timeout_s: float = 600.0
+    ) -> RollbackOutcome:
+        """Bring the service back to the deploy that it ran before, or to the one that is named."""
+        wanted = deploy_id or service.previous_deploy_id
+        target = self._targets.service(service.environment_id, service.service)
+
+        def act(progress: ProgressSink) -> RollbackOutcome:
+            with self._targets.hold(target):
+                outcome = rollback(
+                    self._to.layer0,
+                    self._to.clock,
+                    service.service_id,
+                    # A service that stood on this very deploy has no better one to go back to.
+                    deploy_id=wanted if wanted != service.deploy_id else None,
+                    timeout_s=timeout_s,
+                    progress=progress,
+                )
+                self._targets.note(target, outcome.deploy_id)
+            return outcome
+
+        return self._recorder.perform("rollback", {"service": service.service, "deploy_id": wanted}, act)
 
     def create_task(
         self,
@@ -321,3 +451,7 @@ class Kit:
             return self._find(path).read_bytes()
         except OSError as error:
             raise InputError(f"cannot read {str(path)!r}: {error.strerror}", hint="check the path") from error
+
+
+def _raise(error: EcrWidgetsError, _: object) -> NoReturn:
+    raise error

@@ -6,6 +6,7 @@ The adapters implement these against the real systems, `tests/fakes.py` in memor
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -50,6 +51,18 @@ class Clock(Protocol):
 
     def sleep(self, duration_s: float) -> None:
         """Wait."""
+        ...
+
+
+class Locks(Protocol):
+    """One run at a time on one target."""
+
+    def hold(self, target: str) -> AbstractContextManager[None]:
+        """Hold the target, at least within the context; again within it is free.
+
+        Raises:
+            TargetBusy: Another run holds it, and went on doing so as long as was waited.
+        """
         ...
 
 

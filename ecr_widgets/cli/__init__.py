@@ -42,5 +42,5 @@ def main() -> None:
     """Log in to ECR, build and push an image, deploy it with Layer0, and keep the evidence in a notebook.
 
     Exit codes: 0 succeeded, 1 failed, 2 refused before anything started, 3 interrupted, 4 outcome unknown,
-    5 busy (another run holds the target).
+    5 busy (another run holds the target), 6 failed and the rollback failed too.
     """

@@ -28,6 +28,14 @@ from ecr_widgets.cli.outcome import print_json
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for the saved run  [default: $ECR_WIDGETS_RUNS or ./runs]",
 )
+@click.option(
+    "--wait",
+    "wait_s",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    metavar="SECONDS",
+    help="Wait that long for a target that another run holds  [default: 0]",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_context
 def command(
@@ -37,6 +45,7 @@ def command(
     given: tuple[tuple[str, str], ...],
     files: tuple[Path, ...],
     runs: Path | None,
+    wait_s: float,
     as_json: bool,
 ) -> None:
     """Run RUNBOOK, a shipped runbook's name or a path, and save the run as a notebook.
@@ -52,6 +61,7 @@ def command(
         dict(given),
         parameter_files=files,
         runs=runs or Path(os.environ.get("ECR_WIDGETS_RUNS") or "runs"),
+        wait_s=wait_s,
         on_event=watcher,
     )
     watcher.close()

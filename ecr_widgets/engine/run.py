@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ecr_widgets.channel import new_run_id
+from ecr_widgets.channel import WAIT_VARIABLE, new_run_id
 from ecr_widgets.engine.events import RunEvent
 from ecr_widgets.engine.kernel import Kernel
 from ecr_widgets.errors import InputError
@@ -20,6 +20,8 @@ from ecr_widgets.model.times import from_rfc3339
 from ecr_widgets.runbooks import find_runbook
 
 _EXIT_CODES = {RunState.SUCCEEDED: 0, RunState.FAILED: 1, RunState.INTERRUPTED: 3, RunState.UNKNOWN: 4}
+_EXIT_CODES_OF_ERRORS = {"TargetBusy": 5, "RollbackFailed": 6}
+"""Why a run failed, where scripts must tell it from other failures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,9 @@ class RunResult:
     @property
     def exit_code(self) -> int:
         """The contract's exit code."""
+        if self.state is RunState.FAILED:
+            errors = [step["error"]["type"] for step in self.steps if step["error"]]
+            return next((_EXIT_CODES_OF_ERRORS[e] for e in errors if e in _EXIT_CODES_OF_ERRORS), 1)
         return _EXIT_CODES[self.state]
 
     def to_json(self) -> dict[str, Any]:
@@ -66,6 +71,7 @@ def run_runbook(
     runs: Path,
     parameter_files: Sequence[Path] = (),
     environ: Mapping[str, str] = os.environ,
+    wait_s: float = 0.0,
     on_event: Callable[[RunEvent], None] = lambda _: None,
 ) -> RunResult:
     """Run a runbook and save the run below `runs`.
@@ -74,6 +80,8 @@ def run_runbook(
         given: Parameters as a person typed them.
 
         parameter_files: YAML files with parameters; `given` wins over them, later files over earlier ones.
+
+        wait_s: How long to wait for a target that another run holds, in seconds.
 
     Raises:
         InputError: No such runbook, or a parameter that it does not take; nothing was started or written.
@@ -92,7 +100,7 @@ def run_runbook(
             f"runs cannot be saved in {str(runs)!r}: {error.strerror}", hint="give --runs"
         ) from error
     # The kernel starts while papermill is imported; each takes about as long as the other.
-    with Kernel(run_id, environ=environ, cwd=Path.cwd()) as kernel:
+    with Kernel(run_id, environ={**environ, WAIT_VARIABLE: str(wait_s)}, cwd=Path.cwd()) as kernel:
         papermill, engine = _import_papermill()
         request = engine.RunRequest(run_id, runbook.name, runbook.sha256, saved, kernel, on_event)
         with contextlib.suppress(papermill.exceptions.PapermillExecutionError, engine.Interrupted):

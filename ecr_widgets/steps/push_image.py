@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ecr_widgets.errors import ImageNotFound, PushError, TagImmutable
@@ -27,6 +28,7 @@ def push_image(
     source: str,
     target: ImageReference,
     *,
+    before_change: Callable[[str | None], None] = lambda _: None,
     progress: ProgressSink = ignore_progress,
 ) -> PushOutcome:
     """Tag the local image and push it; where the registry serves just that image under the tag, nothing is sent.
@@ -37,6 +39,8 @@ def push_image(
         source: Local image, by name or id.
 
         target: Tagged reference in the registry.
+
+        before_change: Told the digest that stands under the tag, right before it is replaced; may raise.
 
     Raises:
         ImageNotFound: No such local image.
@@ -62,6 +66,7 @@ def push_image(
     }
     if standing is not None and standing in known:
         return PushOutcome(target.with_digest(standing), standing, target.tag, changed=False)
+    before_change(standing)
     engine.tag(source, target)
     try:
         claimed = session.use(lambda token: engine.push(target, token, progress=progress))

@@ -6,74 +6,18 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import docker
-import nbformat
 import pytest
 import urllib3
 
 from ecr_widgets.sandbox import Sandbox
-
-BIN = Path(sys.executable).parent
-SHIPPED = Path(__file__).parents[2] / "notebooks"
-
-Run = Callable[..., dict[str, Any]]
-
-
-@pytest.fixture
-def run(sandbox_environ: dict[str, str], tmp_path: Path) -> Run:
-    """`ecr-widgets run release --json` with parameters; the document it prints."""
-
-    def call(environ: dict[str, str] | None = None, **given: str) -> dict[str, Any]:
-        words = [word for pair in given.items() for word in ("-p", *pair)]
-        done = subprocess.run(
-            [BIN / "ecr-widgets", "run", "release", "--json", "--runs", tmp_path / "runs", *words],
-            env=sandbox_environ | (environ or {}),
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.stdout, done.stderr
-        told: dict[str, Any] = json.loads(done.stdout)
-        told["exit_code"], told["stderr"] = done.returncode, done.stderr
-        nbformat.validate(nbformat.read(told["notebook"], as_version=4))
-        return told
-
-    return call
-
-
-@pytest.fixture
-def engine(sandbox_environ: dict[str, str]) -> Iterator[docker.DockerClient]:
-    client = docker.from_env(environment=sandbox_environ)
-    yield client
-    client.close()
-
-
-def records(told: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The saved run's records by step."""
-    saved = json.loads(Path(told["notebook"]).read_text())
-    found = [
-        json.loads(output["data"]["application/vnd.ecr-widgets.record+json"])
-        for cell in saved["cells"]
-        for output in cell.get("outputs", ())
-        if "application/vnd.ecr-widgets.record+json" in output.get("data", {})
-    ]
-    return {record["step"]: record for record in found}
-
-
-def journal(sandbox: Sandbox) -> list[dict[str, Any]]:
-    """What the sandbox's servers were asked to change."""
-    lines = (sandbox.status().folder / "journal.jsonl").read_text().splitlines()
-    return [json.loads(line) for line in lines]
-
+from tests.sandbox.conftest import BIN, SHIPPED, Run, journal, records
 
 STEPS = [
     "check_target", "login", "create_repository", "build_image", "push_image", "create_deploy", "create_service", "wait",
@@ -152,10 +96,10 @@ def test_another_image_moves_the_service(run: Run, tmp_path: Path) -> None:
 BAD_INPUT = {
     "malformed reference": (
         {"repository": "Bad//Name"},
-        "create_repository",
+        "check_target",
         "not a repository name that ECR accepts",
     ),
-    "malformed tag": ({"tag": "-bad"}, "push_image", "is not a tag"),
+    "malformed tag": ({"tag": "-bad"}, "check_target", "is not a tag"),
     "no Dockerfile": ({"dockerfile": "Dockerfile.none"}, "build_image", "no Dockerfile 'Dockerfile.none'"),
     "no context": ({"context": "nowhere"}, "build_image", "is not a folder"),
     "no Dockerrun": ({"dockerrun": "none.json"}, "create_deploy", "cannot read 'none.json'"),
@@ -241,18 +185,16 @@ def test_what_cannot_be_reached_is_said_before_anything_changes(
     assert journal(sandbox) == before
 
 
-def test_a_registry_that_goes_away_in_the_middle_ends_the_run(
+def test_a_registry_that_does_not_answer_is_said_before_anything_changes(
     run: Run, sandbox: Sandbox, sandbox_environ: dict[str, str]
 ) -> None:
-    """AWS answers and the registry does not: the push fails, says whom it could not reach, and nothing is deployed."""
-    before = [entry for entry in journal(sandbox) if entry["server"] == "layer0"]
+    """AWS answers and the registry that it names does not: the check says whom it could not reach."""
+    before = journal(sandbox)
     with aws_naming_a_registry_that_is_not_there(sandbox_environ["AWS_ENDPOINT_URL"]) as endpoint:
         told = run({"AWS_ENDPOINT_URL": endpoint}, repository="first/gone", deploy="gone", service="gone")
     assert told["exit_code"] == 1
-    found = records(told)
-    assert list(found)[-1] == "push_image"
-    assert "the registry 127.0.0.1:9 does not answer" in found["push_image"]["error"]["message"]
-    assert [entry for entry in journal(sandbox) if entry["server"] == "layer0"] == before
+    assert "the registry 127.0.0.1:9 does not answer" in records(told)["check_target"]["error"]["message"]
+    assert journal(sandbox) == before
 
 
 @contextmanager

@@ -25,7 +25,8 @@ MAY_IMPORT = {
     "recording": VALUES | {"recording", "ports", "channel"},
     "runbooks": VALUES,
     "engine": VALUES | {"engine", "channel", "redaction", "runbooks"},
-    "kit": VALUES | {"steps", "ports", "recording"},
+    "targets": VALUES | {"ports"},
+    "kit": VALUES | {"steps", "ports", "recording", "targets"},
     "connections": VALUES
     | {"kit", "kernel_output", "recording", "adapters", "settings", "channel", "redaction", "runbooks"},
     "sandbox": VALUES | {"sandbox"},

@@ -1,0 +1,71 @@
+"""What the tests on the sandbox share: a run of the release runbook, and what it left behind."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import docker
+import nbformat
+import pytest
+
+from ecr_widgets.sandbox import Sandbox
+
+BIN = Path(sys.executable).parent
+SHIPPED = Path(__file__).parents[2] / "notebooks"
+
+Run = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def run(sandbox_environ: dict[str, str], tmp_path: Path) -> Run:
+    """`ecr-widgets run release --json` with parameters; the document it prints."""
+
+    def call(
+        environ: dict[str, str] | None = None, options: Sequence[str] = (), **given: str
+    ) -> dict[str, Any]:
+        words = [word for pair in given.items() for word in ("-p", *pair)]
+        done = subprocess.run(
+            [BIN / "ecr-widgets", "run", "release", "--json", "--runs", tmp_path / "runs", *options, *words],
+            env=sandbox_environ | (environ or {}),
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.stdout, done.stderr
+        told: dict[str, Any] = json.loads(done.stdout)
+        told["exit_code"], told["stderr"] = done.returncode, done.stderr
+        nbformat.validate(nbformat.read(told["notebook"], as_version=4))
+        return told
+
+    return call
+
+
+@pytest.fixture
+def engine(sandbox_environ: dict[str, str]) -> Iterator[docker.DockerClient]:
+    client = docker.from_env(environment=sandbox_environ)
+    yield client
+    client.close()
+
+
+def records(told: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The saved run's records by step."""
+    saved = json.loads(Path(told["notebook"]).read_text())
+    found = [
+        json.loads(output["data"]["application/vnd.ecr-widgets.record+json"])
+        for cell in saved["cells"]
+        for output in cell.get("outputs", ())
+        if "application/vnd.ecr-widgets.record+json" in output.get("data", {})
+    ]
+    return {record["step"]: record for record in found}
+
+
+def journal(sandbox: Sandbox) -> list[dict[str, Any]]:
+    """What the sandbox's servers were asked to change."""
+    lines = (sandbox.status().folder / "journal.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]

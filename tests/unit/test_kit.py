@@ -1,0 +1,194 @@
+"""The kit's own work: targets held and looked at again, failures recorded, a service brought back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ecr_widgets.errors import DeploymentFailed, InputError, RollbackFailed, TargetBusy
+from ecr_widgets.kit import Kit
+from ecr_widgets.recording.recorder import Recorder
+from ecr_widgets.recording.terminal import QuietSink
+from tests.fakes import FakeClock, FakeEcr, FakeEngine, FakeLayer0, FakeRegistry, World, digest_of
+
+
+class FakeLocks:
+    """Implements `ports.Locks`; notes what was held, and is busy where it is told to be."""
+
+    def __init__(self) -> None:
+        self.held: list[str] = []
+        self.busy: set[str] = set()
+
+    @contextmanager
+    def hold(self, target: str) -> Iterator[None]:
+        if target in self.busy:
+            raise TargetBusy(f"{target} is busy", run_id="run-1", holder="run-0")
+        self.held.append(target)
+        yield
+
+
+class FakeConnections:
+    """Implements `kit.Connections` on one world."""
+
+    layer0_endpoint = "https://layer0.test"
+
+    def __init__(self, world: World, crashes: Sequence[str] = ()) -> None:
+        self.clock = FakeClock(world)
+        self.ecr = FakeEcr(world)
+        self.registry = FakeRegistry(world)
+        self.engine = FakeEngine(world)
+        self.layer0 = FakeLayer0(world, crashes=crashes)
+        self.locks = FakeLocks()
+
+    def on_secret(self, secret: str) -> None:
+        """Nothing here shows secrets."""
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def to(world: World) -> FakeConnections:
+    return FakeConnections(world)
+
+
+@pytest.fixture
+def kit(to: FakeConnections, tmp_path: Path) -> Kit:
+    (tmp_path / "Dockerfile").write_text("FROM busybox")
+    return make_kit(to, tmp_path)
+
+
+def make_kit(to: FakeConnections, folder: Path) -> Kit:
+    return Kit(to, Recorder("run-1", to.clock, QuietSink()), files=(folder,))
+
+
+IMAGE_TARGET = "image registry.test:5000/app:1"
+SERVICE_TARGET = "service web of environment demo24e9e412 at https://layer0.test"
+
+
+def check(kit: Kit) -> None:
+    kit.check_target(environment="demo", service="web", repository="app", tag="1")
+
+
+def test_the_check_holds_what_the_run_will_change(kit: Kit, to: FakeConnections) -> None:
+    """The service and the tag, by names that every run makes the same way."""
+    check(kit)
+    assert set(to.locks.held) == {SERVICE_TARGET, IMAGE_TARGET}
+
+
+@pytest.mark.parametrize("target", [IMAGE_TARGET, SERVICE_TARGET])
+def test_a_busy_target_stops_the_run_at_its_check(
+    kit: Kit, to: FakeConnections, world: World, target: str
+) -> None:
+    """Nothing was changed, and the record says why."""
+    to.locks.busy.add(target)
+    with pytest.raises(TargetBusy):
+        check(kit)
+    (record,) = kit.recorder.records
+    assert (record.step, record.state, world.changes) == ("check_target", "failed", [])
+
+
+def test_a_service_that_somebody_else_moved_is_left_alone(
+    kit: Kit, to: FakeConnections, world: World
+) -> None:
+    """A run elsewhere is noticed by what stands, and the refusal is recorded."""
+    made = to.layer0.create_service("demo24e9e412", "web", "web.1")
+    check(kit)
+    to.layer0.update_service(made.service_id, "web.7")
+    before = list(world.changes)
+    with pytest.raises(TargetBusy, match=r"stood on web\.1 and stands on web\.7 now"):
+        kit.deploy_service("demo", "web", "web.2")
+    assert world.changes == before
+    assert kit.recorder.records[-1].error is not None
+    assert kit.deploy_service("demo", "web", "web.7").changed is False
+
+
+def test_a_tag_that_somebody_else_pushed_is_left_alone(kit: Kit, world: World) -> None:
+    """What stood at the check is what may be replaced, nothing newer."""
+    kit.create_repository("app")
+    check(kit)
+    world.tags["app", "1"] = digest_of("theirs")
+    built = kit.build_image(".", name="app")
+    with pytest.raises(TargetBusy, match=r"app:1 was changed by somebody else"):
+        kit.push_image(built, repository="app", tag="1")
+    assert world.tags["app", "1"] == digest_of("theirs")
+
+
+def test_a_run_may_change_its_target_more_than_once(kit: Kit, world: World) -> None:
+    """Its own changes are not somebody else's."""
+    kit.create_repository("app")
+    check(kit)
+    first = kit.push_image(kit.build_image(".", name="app"), repository="app", tag="1")
+    (kit._files[0] / "Dockerfile").write_text("FROM busybox\nENV A=1")
+    second = kit.push_image(kit.build_image(".", name="app"), repository="app", tag="1")
+    assert first.digest != second.digest
+    for deploy in ("web.1", "web.2"):
+        assert kit.deploy_service("demo", "web", deploy).changed
+
+
+def crashing(world: World, tmp_path: Path) -> tuple[Kit, FakeConnections]:
+    to = FakeConnections(world, crashes=["Exited (1)"] * 5)
+    return make_kit(to, tmp_path), to
+
+
+def test_a_service_that_fails_is_brought_back_where_that_was_asked(world: World, tmp_path: Path) -> None:
+    """As a step of its own; the wait has failed all the same."""
+    kit, to = crashing(world, tmp_path)
+    to.layer0.create_service("demo24e9e412", "web", "web.1")
+    running = kit.deploy_service("demo", "web", "web.2")
+    mended = to.layer0
+    mended_update = mended.update_service
+
+    def update_and_mend(service_id: str, deploy_id: str) -> object:
+        mended._crashes = ()
+        return mended_update(service_id, deploy_id)
+
+    mended.update_service = update_and_mend  # type: ignore[method-assign,assignment]
+    with pytest.raises(DeploymentFailed, match=r"brought back to deploy web\.1"):
+        kit.wait(running, on_failure="rollback")
+    told = [(record.step, str(record.state)) for record in kit.recorder.records]
+    assert told == [("update_service", "succeeded"), ("wait", "failed"), ("rollback", "succeeded")]
+    assert next(iter(to.layer0.services.values())).deployments[0].deploy_id == "web.1"
+
+
+def test_a_service_that_fails_is_left_as_it_is_otherwise(world: World, tmp_path: Path) -> None:
+    """Somebody may want to look at it."""
+    kit, _to = crashing(world, tmp_path)
+    running = kit.deploy_service("demo", "web", "web.2")
+    with pytest.raises(DeploymentFailed):
+        kit.wait(running)
+    assert [record.step for record in kit.recorder.records] == ["create_service", "wait"]
+
+
+def test_a_rollback_that_fails_is_an_error_of_its_own(world: World, tmp_path: Path) -> None:
+    """Both failures are recorded, and nothing is tried in a loop."""
+    kit, to = crashing(world, tmp_path)
+    to.layer0.create_service("demo24e9e412", "web", "web.1")
+    running = kit.deploy_service("demo", "web", "web.2")
+    with pytest.raises(RollbackFailed, match="by hand: `l0 service update"):
+        kit.wait(running, on_failure="rollback")
+    assert world.changes.count("update service to web.1") == 1
+
+
+@pytest.mark.parametrize("standing", ["web.2", None])
+def test_there_must_be_something_to_go_back_to(world: World, tmp_path: Path, standing: str | None) -> None:
+    """A new service, or one that stood on the same deploy already, is not moved."""
+    kit, _to = crashing(world, tmp_path)
+    running = kit.deploy_service("demo", "web", "web.2")
+    before = list(world.changes)
+    with pytest.raises(RollbackFailed, match="no earlier deploy"):
+        kit.rollback(replace(running, previous_deploy_id=standing))
+    assert world.changes == before
+
+
+def test_what_to_do_on_failure_is_one_of_two(kit: Kit) -> None:
+    """A typing error is found before the wait, not after it."""
+    running = kit.deploy_service("demo", "web", "web.1")
+    with pytest.raises(InputError, match="give stop or rollback"):
+        kit.wait(running, on_failure="roll back")
