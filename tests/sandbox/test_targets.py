@@ -61,7 +61,7 @@ def test_a_deploy_that_fails_goes_back_to_the_last_good_one(run: Run, tmp_path: 
     """The run has failed, its rollback succeeded, and what ran before runs again."""
     given = {"repository": "targets/back", "deploy": "back", "service": "back", "local_name": "test/back"}
     assert run(**given)["state"] == "succeeded"
-    context = shutil.copytree(SHIPPED / "wait", tmp_path / "wait")
+    context = shutil.copytree(SHIPPED / "wait", tmp_path / "broken")
     (context / "Dockerfile.wait").write_text("FROM busybox\nCMD echo cannot-open-config && exit 3\n")
     told = run(**given, context=str(context), tag="2", on_failure="rollback")
     assert (told["exit_code"], told["state"]) == (1, "failed")
