@@ -49,7 +49,7 @@ def test_a_second_run_on_the_target_is_busy(
         before = journal(sandbox)
         told = run(**given)
         assert (told["exit_code"], told["state"]) == (5, "failed")
-        holder = next(iter((tmp_path / "runs").glob("*.ipynb"))).name[:23]
+        holder = min(path.name for path in (tmp_path / "runs").glob("*.ipynb"))[:23]
         assert f"run {holder} on " in records(told)["check_target"]["error"]["message"]
         assert [entry for entry in journal(sandbox)[len(before) :] if entry["server"] == "layer0"] == []
         waited = run(**given, context=str(context), options=["--wait", "60"])
