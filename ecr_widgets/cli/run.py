@@ -11,7 +11,7 @@ from ecr_widgets.cli.outcome import print_json
 
 
 @click.command(name="run")
-@click.argument("runbook")
+@click.argument("runbook", required=False)
 @click.option(
     "-p", "--parameter", "given", nargs=2, multiple=True, metavar="NAME VALUE", help="A parameter's value."
 )
@@ -36,35 +36,45 @@ from ecr_widgets.cli.outcome import print_json
     metavar="SECONDS",
     help="Wait that long for a target that another run holds  [default: 0]",
 )
+@click.option(
+    "--resume", metavar="RUN_ID", help="Go on with a run that did not succeed, instead of starting one."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_context
 def command(
     ctx: click.Context,
     *,
-    runbook: str,
+    runbook: str | None,
     given: tuple[tuple[str, str], ...],
     files: tuple[Path, ...],
     runs: Path | None,
     wait_s: float,
+    resume: str | None,
     as_json: bool,
 ) -> None:
     """Run RUNBOOK, a shipped runbook's name or a path, and save the run as a notebook.
 
-    A value gets the type that the runbook declares: a string parameter stays as it was typed.
+    A value gets the type that the runbook declares: a string parameter stays as it was typed. With --resume what stands
+    already is found and not done again.
     """
     from ecr_widgets.cli.watching import Watcher
-    from ecr_widgets.engine.run import run_runbook
+    from ecr_widgets.engine.run import resume_run, run_runbook
 
+    if (runbook is None) == (resume is None):
+        raise click.UsageError("Give either RUNBOOK or --resume RUN_ID.")
+    folder = runs or Path(os.environ.get("ECR_WIDGETS_RUNS") or "runs")
     watcher = Watcher(quiet=as_json)
-    result = run_runbook(
-        runbook,
-        dict(given),
-        parameter_files=files,
-        runs=runs or Path(os.environ.get("ECR_WIDGETS_RUNS") or "runs"),
-        wait_s=wait_s,
-        on_event=watcher,
-    )
-    watcher.close()
+    try:
+        if runbook is not None:
+            result = run_runbook(
+                runbook, dict(given), parameter_files=files, runs=folder, wait_s=wait_s, on_event=watcher
+            )
+        elif given or files:
+            raise click.UsageError("A run goes on with its own parameters: leave out -p and -f.")
+        else:
+            result = resume_run(str(resume), runs=folder, wait_s=wait_s, on_event=watcher)
+    finally:
+        watcher.close()
     if as_json:
         print_json(result.to_json())
     else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import queue
 import signal
 import threading
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ecr_widgets.engine.channel_server import ChannelServer
 from ecr_widgets.engine.events import RunEvent, RunEventKind
 from ecr_widgets.engine.outputs import Outputs
+from ecr_widgets.engine.saved_run import records_of
 from ecr_widgets.errors import RunError
 from ecr_widgets.model.record import PROGRESS_KEY, RECORD_MIME, CellState, RunState, StepState
 from ecr_widgets.model.times import to_rfc3339
@@ -213,16 +213,6 @@ class Execution:
                 }
             self._saved.write()
             self._saved.redact_in_place()
-
-
-def records_of(notebook: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """The step records in a notebook, in the order of their cells."""
-    for cell in notebook["cells"]:
-        for output in cell.get("outputs", ()):
-            record = output.get("data", {}).get(RECORD_MIME)
-            if isinstance(record, str):
-                with contextlib.suppress(ValueError):
-                    yield json.loads(record)
 
 
 def _record_states(cell: Mapping[str, Any]) -> list[str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import hashlib
 import json
 import os
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,9 +24,12 @@ from ecr_widgets.engine.events import RunEvent
 from ecr_widgets.engine.execution import Execution, Interrupted
 from ecr_widgets.engine.kernel import Kernel
 from ecr_widgets.engine.saved_run import SavedRun
+from ecr_widgets.errors import InputError
+from ecr_widgets.model.parameters import declared_parameters
 from ecr_widgets.model.record import RECORD_VERSION, RunState
 from ecr_widgets.model.times import to_rfc3339
 from ecr_widgets.redaction import SecretRegistry
+from ecr_widgets.secret_parameters import refuse_secrets
 
 
 @dataclass(frozen=True)
@@ -34,10 +38,15 @@ class RunRequest:
 
     run_id: str
     runbook: str
-    runbook_sha256: str
+    runbook_sha256: str | None
     path: Path
     kernel: Kernel
     on_event: Callable[[RunEvent], None]
+    folder: Path
+    started_at: str | None = None
+    """When the run began, where this is not its first attempt."""
+    attempts: tuple[Mapping[str, Any], ...] = ()
+    """What is left of the attempts before this one."""
 
 
 class EcrWidgetsEngine(Engine):  # type: ignore[misc]
@@ -59,6 +68,9 @@ class EcrWidgetsEngine(Engine):  # type: ignore[misc]
     ) -> Any:
         """Run the notebook and give it back with the run's record; see contract sections 4 and 5.
 
+        Raises:
+            InputError: A parameter is a secret or looks like one; nothing was written.
+
         Args:
             execution_timeout: Longest time for one cell, in seconds.
 
@@ -67,7 +79,10 @@ class EcrWidgetsEngine(Engine):  # type: ignore[misc]
         known = SecretRegistry()
         known.register_environment(os.environ)
         path = run_request.path if run_request else (Path(output_path) if output_path else None)
-        _describe(nb, run_request)
+        parameters = _parameters(nb)
+        # Before the first write: what a notebook was given stays in its cells and metadata.
+        refuse_secrets(parameters, known)
+        _describe(nb, run_request, parameters)
         with ExitStack() as stack:
             saved = stack.enter_context(SavedRun(nb, path, redact=known.redact))
             kernel = (
@@ -102,7 +117,20 @@ class EcrWidgetsEngine(Engine):  # type: ignore[misc]
         return nb
 
 
-def _describe(nb: Any, request: RunRequest | None) -> None:
+def _parameters(nb: Any) -> dict[str, Any]:
+    """Values of all parameters: those that were given, else what the runbook declares."""
+    declared: dict[str, Any] = {}
+    for cell in nb["cells"]:
+        if "parameters" in cell["metadata"].get("tags", ()):
+            # A notebook of somebody else's may hold anything there, and runs all the same.
+            with contextlib.suppress(InputError):
+                declared |= {each.name: each.default for each in declared_parameters(cell["source"])}
+    given = nb["metadata"].get("papermill", {}).get("parameters") or {}
+    values: dict[str, Any] = json.loads(json.dumps(declared | dict(given), default=str))
+    return values
+
+
+def _describe(nb: Any, request: RunRequest | None, parameters: Mapping[str, Any]) -> None:
     told = nb["metadata"].get("papermill", {})
     runbook = request.runbook if request else Path(str(told.get("input_path") or "notebook")).stem
     nb["nbformat"], nb["nbformat_minor"] = 4, max(5, nb.get("nbformat_minor", 5))
@@ -117,10 +145,17 @@ def _describe(nb: Any, request: RunRequest | None) -> None:
         "reason": None,
         "actor": getpass.getuser(),
         "host": socket.gethostname(),
-        "parameters": json.loads(json.dumps(told.get("parameters") or {}, default=str)),
-        "started_at": to_rfc3339(datetime.now(UTC)),
+        "parameters": dict(parameters),
+        # Where relative paths begin, for whoever goes on with the run.
+        "folder": str(request.folder if request else Path.cwd()),
+        "started_at": (request and request.started_at) or to_rfc3339(datetime.now(UTC)),
         "ended_at": None,
     }
+    if request is not None and request.attempts:
+        nb["metadata"]["ecr_widgets"] |= {
+            "resumed_at": to_rfc3339(datetime.now(UTC)),
+            "attempts": [dict(attempt) for attempt in request.attempts],
+        }
 
 
 def _sha256_of(path: Any) -> str | None:

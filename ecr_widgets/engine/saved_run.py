@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import glob
 import json
 import os
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from threading import RLock
 from types import TracebackType
 from typing import Any
+
+from ecr_widgets.model.record import RECORD_MIME
 
 SECONDS_BETWEEN_WRITES = 0.5
 
@@ -49,6 +52,9 @@ class SavedRun:
                 self._lock_path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
             )
             fcntl.flock(self._holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Left by an attempt that was killed while it wrote.
+            for torn in self.path.parent.glob(f".{glob.escape(self.path.name)}.*.tmp"):
+                torn.unlink(missing_ok=True)
         return self
 
     def __exit__(
@@ -62,7 +68,7 @@ class SavedRun:
     @property
     def _lock_path(self) -> Path:
         assert self.path is not None
-        return self.path.with_name(f".{self.path.name}.lock")
+        return _lock_of(self.path)
 
     def changed(self) -> None:
         """Take note of a change that may wait for the next write."""
@@ -91,6 +97,35 @@ class SavedRun:
         with self.lock:
             clean: Mapping[str, Any] = json.loads(self._redact(json.dumps(self.notebook, ensure_ascii=False)))
             _replace(self.notebook, clean)
+
+
+def records_of(notebook: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The step records in a notebook, in the order of their cells."""
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", ()):
+            record = output.get("data", {}).get(RECORD_MIME)
+            if isinstance(record, str):
+                with contextlib.suppress(ValueError):
+                    yield json.loads(record)
+
+
+def is_held(path: Path) -> bool:
+    """Whether somebody runs the saved run at this moment."""
+    try:
+        lock = os.open(_lock_of(path), os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
+
+
+def _lock_of(path: Path) -> Path:
+    return path.with_name(f".{path.name}.lock")
 
 
 def write_atomically(path: Path, content: bytes) -> int:

@@ -17,8 +17,8 @@ import nbformat
 import pytest
 
 from ecr_widgets.engine.events import RunEvent
-from ecr_widgets.engine.run import RunResult, run_runbook
-from ecr_widgets.errors import InputError
+from ecr_widgets.engine.run import RunResult, resume_run, run_runbook
+from ecr_widgets.errors import InputError, TargetBusy
 from ecr_widgets.model.record import RECORD_MIME
 
 BIN = Path(sys.executable).parent
@@ -66,7 +66,7 @@ def test_a_run_that_worked_says_so_in_every_cell(tmp_path: Path) -> None:
     told = saved["metadata"]["ecr_widgets"]
     assert set(told) == {
         "version", "run_id", "runbook", "runbook_sha256", "state", "reason", "actor", "host", "parameters",
-        "started_at", "ended_at",
+        "started_at", "ended_at", "folder",
     }  # fmt: skip
     assert told["parameters"] == {"tag": "1.10"}
 
@@ -198,14 +198,64 @@ def test_a_killed_run_leaves_a_true_file_and_no_orphan(tmp_path: Path) -> None:
     assert not kernel_folders() - before
 
 
+def test_a_killed_run_is_taken_up_where_it_stands(tmp_path: Path) -> None:
+    """The same run id, parameters and file; what was done is found; the earlier attempt's records are kept."""
+    process, saved_at = start(tmp_path, RECORDING_CELL + CREATE_ONCE, WAITING_ONCE)
+    run_id = json.loads(saved_at.read_text())["metadata"]["ecr_widgets"]["run_id"]
+    with pytest.raises(TargetBusy, match="still going on"):
+        resume_run(run_id, runs=saved_at.parent)
+    process.kill()
+    process.communicate(timeout=30)
+    (tmp_path / "go on").touch()
+    result = resume_run(run_id, runs=saved_at.parent, environ=os.environ | {"MARK": str(tmp_path)})
+    assert (result.state, result.run_id, result.notebook) == ("succeeded", run_id, saved_at)
+    assert [step["changed"] for step in result.steps] == [False]
+    told = json.loads(saved_at.read_text())["metadata"]["ecr_widgets"]
+    (attempt,) = told["attempts"]
+    assert (attempt["state"], [record["changed"] for record in attempt["records"]]) == ("interrupted", [True])
+    assert told["parameters"] == {"tag": "x"}
+    assert [path.name for path in saved_at.parent.iterdir()] == [saved_at.name]
+    with pytest.raises(InputError, match="has succeeded"):
+        resume_run(run_id, runs=saved_at.parent)
+
+
+@pytest.mark.parametrize("run_id", ["", "20260101T000000Z-aaaaaa", "../x", "2026"])
+def test_a_run_that_is_not_there_cannot_be_taken_up(tmp_path: Path, run_id: str) -> None:
+    """Neither by a part of an id."""
+    (tmp_path / "20260101T000000Z-bbbbbb-release.ipynb").write_text("{}")
+    with pytest.raises(InputError, match="no run"):
+        resume_run(run_id, runs=tmp_path)
+
+
+CREATE_ONCE = """
+from dataclasses import dataclass
+from pathlib import Path
+@dataclass
+class Made:
+    changed: bool
+def make(_):
+    path = Path(os.environ["MARK"], "made")
+    made = not path.exists()
+    path.touch()
+    return Made(made)
+recorder.perform("create_deploy", {}, make)
+"""
+WAITING_ONCE = """
+import time
+print("waiting", flush=True)
+while not Path(os.environ["MARK"], "go on").exists():
+    time.sleep(0.05)
+"""
+
+
 def kernel_folders() -> set[Path]:
     """Folders of kernels, running ones included."""
     return set(Path(tempfile.gettempdir()).glob("ecrw-*"))
 
 
-def start(folder: Path) -> tuple[subprocess.Popen[bytes], Path]:
-    """A run of our command that waits in its second cell, and its saved file once that says so."""
-    book = write_runbook(folder, [WAITING, "print('never')"])
+def start(folder: Path, *sources: str) -> tuple[subprocess.Popen[bytes], Path]:
+    """A run of our command that waits in one of its cells, and its saved file once that says so."""
+    book = write_runbook(folder, sources or [WAITING, "print('never')"])
     runs = folder / "runs"
     process = subprocess.Popen(
         [BIN / "ecr-widgets", "run", book, "--runs", runs],

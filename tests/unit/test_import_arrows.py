@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "model": VALUES,
     "settings": {"errors"},
     "redaction": {"errors"},
+    "secret_parameters": {"errors", "redaction"},
     "channel": {"errors"},
     "kernel_output": {"redaction"},
     "ports": VALUES,
@@ -24,7 +25,7 @@ MAY_IMPORT = {
     "steps": VALUES | {"steps", "ports"},
     "recording": VALUES | {"recording", "ports", "channel"},
     "runbooks": VALUES,
-    "engine": VALUES | {"engine", "channel", "redaction", "runbooks"},
+    "engine": VALUES | {"engine", "channel", "redaction", "runbooks", "secret_parameters"},
     "targets": VALUES | {"ports"},
     "kit": VALUES | {"steps", "ports", "recording", "targets"},
     "connections": VALUES

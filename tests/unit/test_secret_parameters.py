@@ -1,0 +1,93 @@
+"""Secrets among parameters are refused, ordinary values are not."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ecr_widgets.errors import InputError
+from ecr_widgets.redaction import SecretRegistry
+from ecr_widgets.secret_parameters import refuse_secrets
+
+SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYzEXAMPLEKE"
+BY_NAME = [
+    "token", "TOKEN", "layer0_token", "password", "db_password", "passwd", "pwd", "passphrase", "secret", "client_secret",
+    "api_key", "apikey", "access_key", "aws_secret_access_key", "private_key", "credentials", "auth", "registry_auth",
+    "pass", "session_token",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_a_secret_is_known_by_its_name(name: str) -> None:
+    """Whatever it looks like; the message names the right way and not the value."""
+    with pytest.raises(InputError, match="AWS_PROFILE") as caught:
+        refuse_secrets({name: "hunter2-hunter2"}, SecretRegistry())
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        SECRET,
+        "AKIA" + "ABCDEFGHIJKLMNOP",
+        "-----BEGIN RSA PRIVATE KEY-----\nMIIE",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2ln",
+        "https://user:hunter2@host/x",
+        base64.b64encode(b"AWS:" + b"x" * 30).decode(),
+        ["a", {"b": SECRET}],
+    ],
+)
+def test_a_secret_is_known_by_its_looks(value: object) -> None:
+    """Also deep inside a list or an object."""
+    with pytest.raises(InputError, match=r"looks like|is a secret"):
+        refuse_secrets({"comment": value}, SecretRegistry())
+
+
+def test_a_secret_of_the_environment_is_known_in_any_form() -> None:
+    """Even in base64, under a harmless name."""
+    known = SecretRegistry()
+    known.register_environment({"LAYER0_AUTH_TOKEN": "b3JkaW5hcnkgbG9va2luZw", "AWS_SESSION_TOKEN": "short"})
+    with pytest.raises(InputError, match="a secret of this environment"):
+        refuse_secrets({"tag": base64.b64encode(b"x:b3JkaW5hcnkgbG9va2luZw").decode()}, known)
+
+
+ORDINARY = {
+    "repository": "myteam/myproject", "tag": "1.10", "commit": "e8c068f2a1b3c4d5e6f708192a3b4c5d6e7f8091",
+    "digest": "sha256:" + "0123456789abcdef" * 4, "account": "012345678901", "token_lifetime_s": "43200",
+    "secret_name": "prod/db", "password_file": "/run/secrets/db", "environment": "demo", "passenger_count": "3",
+    "image": "111222333444.dkr.ecr.us-east-1.amazonaws.com/team/app@sha256:" + "ab" * 32, "url": "https://host:8443/x",
+    "author": "somebody", "wait_timeout_s": 600.0, "create_repository": True, "compass": "north", "nothing": None,
+}  # fmt: skip
+
+
+def test_ordinary_parameters_pass() -> None:
+    """Names, digests, hashes, addresses, and what only talks about a secret."""
+    refuse_secrets(ORDINARY, SecretRegistry())
+
+
+@given(
+    st.text(alphabet=string.hexdigits.lower(), min_size=7, max_size=64),
+    st.from_regex(r"\Av?\d{1,4}(\.\d{1,4}){0,3}\Z"),
+)
+def test_hashes_and_versions_pass(commit: str, version: str) -> None:
+    """Whatever their length."""
+    refuse_secrets({"commit": commit, "tag": version}, SecretRegistry())
+
+
+def test_keys_as_aws_makes_them_are_found() -> None:
+    """Nearly all of them have letters of both kinds and a digit; the others are found by name or environment."""
+    letters = string.ascii_letters + string.digits + "+/"
+    made = ["".join(secrets.choice(letters) for _ in range(40)) for _ in range(200)]
+    missed = 0
+    for key in made:
+        try:
+            refuse_secrets({"comment": key}, SecretRegistry())
+        except InputError:
+            continue
+        missed += 1
+    assert missed <= 5
