@@ -72,6 +72,7 @@ class Execution:
         self._cell_timeout_s = cell_timeout_s
         self._on_event = on_event
         self._outputs = Outputs()
+        saved.before_write = self._outputs.settle
         self._cells = [cell for cell in saved.notebook["cells"] if cell["cell_type"] == "code"]
         self._at = 0
 
@@ -211,7 +212,7 @@ class Execution:
                     "exception": failed or None,
                     "end_time": run["ended_at"],
                 }
-            self._saved.write()
+            self._saved.write(last=True)
             self._saved.redact_in_place()
 
 

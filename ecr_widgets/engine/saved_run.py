@@ -18,6 +18,7 @@ from typing import Any
 from ecr_widgets.model.record import RECORD_MIME
 
 SECONDS_BETWEEN_WRITES = 0.5
+_LEAST_RESERVE_BYTES = 256 * 1024
 
 
 class SavedRun:
@@ -39,10 +40,14 @@ class SavedRun:
         self.path = path
         self.lock = RLock()
         self.bytes_written = 0
+        self.before_write: Callable[[], None] = lambda: None
+        """Brings the notebook up to date; called with the lock held."""
         self._redact = redact
         self._dirty = True
         self._written_at_s = float("-inf")
         self._holder: int | None = None
+        self._reserve: int | None = None
+        self._reserved_bytes = 0
 
     def __enter__(self) -> SavedRun:
         if self.path is not None:
@@ -60,6 +65,7 @@ class SavedRun:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._release()
         if self._holder is not None:
             with contextlib.suppress(OSError):
                 self._lock_path.unlink()
@@ -79,18 +85,51 @@ class SavedRun:
         if self._dirty and time.monotonic() - self._written_at_s >= SECONDS_BETWEEN_WRITES:
             self.write()
 
-    def write(self) -> None:
+    def write(self, *, last: bool = False) -> None:
         """Write now.
+
+        Args:
+            last: Whether nothing will be written after this, so that the reserved space may be used.
 
         Raises:
             OSError: It could not be saved; the last good file still stands.
         """
         with self.lock:
+            self.before_write()
             text = self._redact(json.dumps(self.notebook, ensure_ascii=False, indent=1))
             self._dirty = False
         if self.path is not None:
-            self.bytes_written += write_atomically(self.path, text.encode("utf-8", "surrogatepass") + b"\n")
+            if last:
+                self._release()
+            content = text.encode("utf-8", "surrogatepass") + b"\n"
+            self.bytes_written += write_atomically(self.path, content)
+            if not last:
+                self._keep_room_for(len(content))
         self._written_at_s = time.monotonic()
+
+    def _keep_room_for(self, size_bytes: int) -> None:
+        """Reserve space for one more write, so that the outcome of what is done next can be saved on a full disk.
+
+        Raises:
+            OSError: There is no room; nothing may be changed that could not be recorded.
+        """
+        wanted = max(2 * size_bytes, _LEAST_RESERVE_BYTES)
+        if wanted <= self._reserved_bytes:
+            return
+        if self._reserve is None:
+            assert self.path is not None
+            # Without a name: nothing is left behind, whatever ends this process.
+            self._reserve, name = tempfile.mkstemp(
+                dir=self.path.parent, prefix=f".{self.path.name}.", suffix=".tmp"
+            )
+            os.unlink(name)
+        os.posix_fallocate(self._reserve, 0, wanted)
+        self._reserved_bytes = wanted
+
+    def _release(self) -> None:
+        if self._reserve is not None:
+            os.close(self._reserve)
+        self._reserve, self._reserved_bytes = None, 0
 
     def redact_in_place(self) -> None:
         """Leave no secret in the notebook's values either: papermill writes them once more by itself."""

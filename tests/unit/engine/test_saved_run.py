@@ -1,0 +1,89 @@
+"""The file of one run, on real disks: full ones, read-only ones, torn ones."""
+
+from __future__ import annotations
+
+import errno
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ecr_widgets.engine.saved_run import SavedRun
+
+
+def notebook(text: str = "") -> dict[str, Any]:
+    return {"cells": [{"text": text}], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 2 MB; skips where this user may not mount."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], capture_output=True, check=False
+    )
+    if done.returncode:
+        pytest.skip("mounting a small disk needs root")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def fill(folder: Path) -> None:
+    """Take all the room there is."""
+    with (folder / "filler").open("wb", buffering=0) as file:
+        size = 1 << 20
+        while size:
+            try:
+                file.write(b"x" * size)
+            except OSError as error:
+                if error.errno != errno.ENOSPC:
+                    raise
+                size //= 2
+
+
+def test_the_last_write_succeeds_on_a_disk_that_became_full(small_disk: Path) -> None:
+    """Room for it was taken with the write before, and nothing of that is left behind."""
+    path = small_disk / "run.ipynb"
+    with SavedRun(notebook("intended"), path, redact=str) as saved:
+        saved.write()
+        fill(small_disk)
+        saved.notebook["cells"][0]["text"] = "succeeded" * 1000
+        saved.write(last=True)
+    assert json.loads(path.read_text())["cells"][0]["text"] == "succeeded" * 1000
+    assert sorted(each.name for each in small_disk.iterdir()) == ["filler", "run.ipynb"]
+
+
+def test_a_full_disk_is_an_error_and_the_last_good_file_stands(small_disk: Path) -> None:
+    """No torn file, no stray one; the error comes before anything that could not be recorded."""
+    path = small_disk / "run.ipynb"
+    with SavedRun(notebook("good"), path, redact=str) as saved:
+        saved.write()
+        fill(small_disk)
+        saved.notebook["cells"][0]["text"] = "x" * 600_000
+        with pytest.raises(OSError, match="No space left"):
+            saved.write()
+        assert json.loads(path.read_text())["cells"][0]["text"] == "good"
+    assert sorted(each.name for each in small_disk.iterdir()) == ["filler", "run.ipynb"]
+
+
+def test_a_write_without_room_for_the_next_is_an_error(small_disk: Path) -> None:
+    """What is announced on a disk that has no room for its outcome must not be done."""
+    path = small_disk / "run.ipynb"
+    with (
+        SavedRun(notebook("x" * 900_000), path, redact=str) as saved,
+        pytest.raises(OSError, match="No space"),
+    ):
+        saved.write()
+
+
+def test_what_a_killed_attempt_left_is_swept(tmp_path: Path) -> None:
+    """Its own torn files only."""
+    for name in (".run.ipynb.abc.tmp", ".other.ipynb.abc.tmp"):
+        (tmp_path / name).touch()
+    with SavedRun(notebook(), tmp_path / "run.ipynb", redact=str) as saved:
+        saved.write()
+    assert sorted(each.name for each in tmp_path.iterdir()) == [".other.ipynb.abc.tmp", "run.ipynb"]
