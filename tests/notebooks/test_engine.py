@@ -185,8 +185,10 @@ def test_a_signal_interrupts_the_run_and_keeps_what_was_printed(tmp_path: Path, 
 
 def test_a_killed_run_leaves_a_true_file_and_no_orphan(tmp_path: Path) -> None:
     """After SIGKILL the file parses, says running with nobody holding it, and kernel and the cell's own child are gone within seconds."""
-    before = kernel_folders()
-    process, saved_at = start(tmp_path)
+    # Short, since it holds a socket, whose path may have 108 bytes.
+    kernels = Path(tempfile.mkdtemp(prefix="k-"))
+    process, saved_at = start(tmp_path, TMPDIR=str(kernels))
+    assert list(kernels.glob("ecrw-*"))
     process.kill()
     process.communicate(timeout=30)
     saved = json.loads(saved_at.read_text())
@@ -195,7 +197,8 @@ def test_a_killed_run_leaves_a_true_file_and_no_orphan(tmp_path: Path) -> None:
     while children(saved_at) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not children(saved_at)
-    assert not kernel_folders() - before
+    assert not list(kernels.iterdir())
+    kernels.rmdir()
 
 
 def test_a_killed_run_is_taken_up_where_it_stands(tmp_path: Path) -> None:
@@ -248,12 +251,7 @@ while not Path(os.environ["MARK"], "go on").exists():
 """
 
 
-def kernel_folders() -> set[Path]:
-    """Folders of kernels, running ones included."""
-    return set(Path(tempfile.gettempdir()).glob("ecrw-*"))
-
-
-def start(folder: Path, *sources: str) -> tuple[subprocess.Popen[bytes], Path]:
+def start(folder: Path, *sources: str, **environ: str) -> tuple[subprocess.Popen[bytes], Path]:
     """A run of our command that waits in one of its cells, and its saved file once that says so."""
     book = write_runbook(folder, sources or [WAITING, "print('never')"])
     runs = folder / "runs"
@@ -261,7 +259,7 @@ def start(folder: Path, *sources: str) -> tuple[subprocess.Popen[bytes], Path]:
         [BIN / "ecr-widgets", "run", book, "--runs", runs],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**os.environ, "MARK": str(folder)},
+        env={**os.environ, "MARK": str(folder), **environ},
     )
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
