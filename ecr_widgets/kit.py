@@ -284,6 +284,7 @@ class Kit:
             {"name": name, "dockerrun": str(dockerrun), "image": str(image), "container": container},
             lambda _: create_deploy(
                 self._to.layer0,
+                self._to.clock,
                 name,
                 Dockerrun.parse(self._read(dockerrun)),
                 image=ImageReference.parse(str(image)),
@@ -313,13 +314,13 @@ class Kit:
                 outcome = self._recorder.perform(
                     "create_service",
                     inputs,
-                    lambda _: services.create_service(layer0, found, service, deploy_id),
+                    lambda _: services.create_service(layer0, self._to.clock, found, service, deploy_id),
                 )
             else:
                 outcome = self._recorder.perform(
                     "update_service",
                     inputs,
-                    lambda _: services.update_service(layer0, found, standing, deploy_id),
+                    lambda _: services.update_service(layer0, self._to.clock, found, standing, deploy_id),
                 )
             self._targets.note(target, deploy_id)
             return outcome

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from ecr_widgets.model.dockerrun import Dockerrun
 from ecr_widgets.model.image_reference import ImageReference
-from ecr_widgets.model.layer0 import check_deploy_name
-from ecr_widgets.ports import Layer0
+from ecr_widgets.model.layer0 import Deploy, check_deploy_name
+from ecr_widgets.ports import Clock, Layer0
+from ecr_widgets.steps.reconcile import reconcile
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +21,18 @@ class DeployOutcome:
     image: ImageReference
     dockerrun_sha256: str
     changed: bool
+    reconciled: bool = False
+    """Whether the reply was lost and the deploy found by its content."""
 
 
 def create_deploy(
-    layer0: Layer0, name: str, dockerrun: Dockerrun, *, image: ImageReference, container: str | None = None
+    layer0: Layer0,
+    clock: Clock,
+    name: str,
+    dockerrun: Dockerrun,
+    *,
+    image: ImageReference,
+    container: str | None = None,
 ) -> DeployOutcome:
     """Set the image in the Dockerrun and store it; an equal one already stored under that name is reused.
 
@@ -36,13 +45,22 @@ def create_deploy(
         InputError: Layer0 would refuse the name.
 
         InvalidDockerrun: No such container.
+
+        OutcomeUnknown: The reply was lost, and no deploy of that content showed up.
     """
     check_deploy_name(name)
     wanted = dockerrun.with_image(image, container=container)
     content = wanted.content_sha256()
-    for stored in reversed(layer0.list_deploys(name)):
-        document = layer0.read_deploy(stored.deploy_id).dockerrun
-        if document is not None and Dockerrun.parse(document).content_sha256() == content:
-            return DeployOutcome(stored.deploy_id, name, stored.version, image, content, changed=False)
-    created = layer0.create_deploy(name, wanted.to_bytes())
-    return DeployOutcome(created.deploy_id, name, created.version, image, content, changed=True)
+
+    def stored() -> Deploy | None:
+        for each in reversed(layer0.list_deploys(name)):
+            document = layer0.read_deploy(each.deploy_id).dockerrun
+            if document is not None and Dockerrun.parse(document).content_sha256() == content:
+                return each
+        return None
+
+    standing = stored()
+    if standing is not None:
+        return DeployOutcome(standing.deploy_id, name, standing.version, image, content, changed=False)
+    made, found = reconcile(clock, lambda: layer0.create_deploy(name, wanted.to_bytes()), stored)
+    return DeployOutcome(made.deploy_id, name, made.version, image, content, changed=True, reconciled=found)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from ecr_widgets.errors import EntityNotFound
 from ecr_widgets.model.layer0 import Environment, Service, check_entity_name
-from ecr_widgets.ports import Layer0
+from ecr_widgets.ports import Clock, Layer0
+from ecr_widgets.steps.reconcile import reconcile
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,8 @@ class ServiceOutcome:
     deploy_id: str
     previous_deploy_id: str | None
     changed: bool
+    reconciled: bool = False
+    """Whether the reply was lost and the change found by looking."""
 
 
 def find_environment(layer0: Layer0, name: str) -> Environment:
@@ -49,25 +52,50 @@ def find_service(layer0: Layer0, environment: str, name: str) -> tuple[Environme
     return found, layer0.find_service(found.environment_id, name)
 
 
-def create_service(layer0: Layer0, environment: Environment, name: str, deploy_id: str) -> ServiceOutcome:
-    """Create a service that runs the deploy; ask `find_service` first."""
-    service = layer0.create_service(environment.environment_id, name, deploy_id)
-    return _outcome(service, environment, deploy_id, previous=None, changed=True)
+def create_service(
+    layer0: Layer0, clock: Clock, environment: Environment, name: str, deploy_id: str
+) -> ServiceOutcome:
+    """Create a service that runs the deploy; ask `find_service` first.
+
+    Raises:
+        OutcomeUnknown: The reply was lost, and no service of that name showed up.
+    """
+    made, found = reconcile(
+        clock,
+        lambda: layer0.create_service(environment.environment_id, name, deploy_id),
+        lambda: layer0.find_service(environment.environment_id, name),
+    )
+    return _outcome(made, environment, deploy_id, previous=None, changed=True, reconciled=found)
 
 
 def update_service(
-    layer0: Layer0, environment: Environment, service: Service, deploy_id: str
+    layer0: Layer0, clock: Clock, environment: Environment, service: Service, deploy_id: str
 ) -> ServiceOutcome:
-    """Move the service to the deploy; one that stands on it is left alone."""
+    """Move the service to the deploy; one that stands on it is left alone.
+
+    Raises:
+        OutcomeUnknown: The reply was lost, and the service does not stand on the deploy.
+    """
     previous = service.primary.deploy_id if service.primary else None
     if previous == deploy_id:
         return _outcome(service, environment, deploy_id, previous=previous, changed=False)
-    layer0.update_service(service.service_id, deploy_id)
-    return _outcome(service, environment, deploy_id, previous=previous, changed=True)
+
+    def moved() -> Service | None:
+        now = layer0.read_service(service.service_id)
+        return now if now.primary is not None and now.primary.deploy_id == deploy_id else None
+
+    _, found = reconcile(clock, lambda: layer0.update_service(service.service_id, deploy_id), moved)
+    return _outcome(service, environment, deploy_id, previous=previous, changed=True, reconciled=found)
 
 
 def _outcome(
-    service: Service, environment: Environment, deploy_id: str, *, previous: str | None, changed: bool
+    service: Service,
+    environment: Environment,
+    deploy_id: str,
+    *,
+    previous: str | None,
+    changed: bool,
+    reconciled: bool = False,
 ) -> ServiceOutcome:
     return ServiceOutcome(
         service.service_id,
@@ -77,4 +105,5 @@ def _outcome(
         deploy_id,
         previous,
         changed,
+        reconciled,
     )

@@ -44,18 +44,18 @@ def layer0(world: World) -> FakeLayer0:
 
 
 def deployed(layer0: FakeLayer0, image: ImageReference = IMAGE) -> ServiceOutcome:
-    deploy = create_deploy(layer0, "timeout", DOCKERRUN, image=image)
+    deploy = create_deploy(layer0, FakeClock(layer0._world), "timeout", DOCKERRUN, image=image)
     environment, service = find_service(layer0, "demo", "timeoutsvc")
     if service is None:
-        return create_service(layer0, environment, "timeoutsvc", deploy.deploy_id)
-    return update_service(layer0, environment, service, deploy.deploy_id)
+        return create_service(layer0, FakeClock(layer0._world), environment, "timeoutsvc", deploy.deploy_id)
+    return update_service(layer0, FakeClock(layer0._world), environment, service, deploy.deploy_id)
 
 
 def test_an_equal_dockerrun_is_stored_once(layer0: FakeLayer0, world: World) -> None:
     """The second call finds the stored deploy; another image makes another."""
-    first = create_deploy(layer0, "timeout", DOCKERRUN, image=IMAGE)
-    again = create_deploy(layer0, "timeout", DOCKERRUN, image=IMAGE)
-    other = create_deploy(layer0, "timeout", DOCKERRUN, image=OTHER)
+    first = create_deploy(layer0, FakeClock(layer0._world), "timeout", DOCKERRUN, image=IMAGE)
+    again = create_deploy(layer0, FakeClock(layer0._world), "timeout", DOCKERRUN, image=IMAGE)
+    other = create_deploy(layer0, FakeClock(layer0._world), "timeout", DOCKERRUN, image=OTHER)
     assert [first.changed, again.changed, other.changed] == [True, False, True]
     assert (first.deploy_id, again.deploy_id, other.deploy_id) == ("timeout.1", "timeout.1", "timeout.2")
     assert world.changes == ["create deploy timeout.1", "create deploy timeout.2"]
@@ -67,14 +67,14 @@ def test_a_deploy_name_that_layer0_refuses_is_refused_here(
 ) -> None:
     """Nothing is stored under a name that cannot be used."""
     with pytest.raises(InputError):
-        create_deploy(layer0, name, DOCKERRUN, image=IMAGE)
+        create_deploy(layer0, FakeClock(layer0._world), name, DOCKERRUN, image=IMAGE)
     assert world.changes == []
 
 
 def test_an_unknown_container_is_refused(layer0: FakeLayer0) -> None:
     """The image is never set in a container that was not meant."""
     with pytest.raises(InvalidDockerrun, match="it has: timeout"):
-        create_deploy(layer0, "timeout", DOCKERRUN, image=IMAGE, container="web")
+        create_deploy(layer0, FakeClock(layer0._world), "timeout", DOCKERRUN, image=IMAGE, container="web")
 
 
 def test_a_service_is_created_then_left_alone_then_updated(layer0: FakeLayer0, world: World) -> None:
