@@ -13,6 +13,7 @@ from ecr_widgets.cli.outcome import OurErrors
 
 _COMMANDS = {
     "doctor": "Say what is reachable, as whom, and what to do about what is not.",
+    "login": "Log Docker in to the account's registry.",
     "run": "Run a runbook and save the run as a notebook.",
     "runbooks": "List the shipped runbooks, or copy them for editing.",
     "sandbox": "Start and stop the embedded stand-ins for AWS, Docker and Layer0.",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
-from ecr_widgets.errors import EcrWidgetsError, RollbackFailed
+from ecr_widgets.errors import EcrWidgetsError, OutcomeUnknown, RollbackFailed
 from ecr_widgets.ports import Clock, Layer0, ProgressSink, ignore_progress
 from ecr_widgets.steps.wait import wait_for_service
 
@@ -49,7 +50,9 @@ def rollback(
         service = layer0.read_service(service_id)
         left = service.primary.deploy_id if service.primary else None
         if left != deploy_id:
-            layer0.update_service(service_id, deploy_id)
+            # Where the reply got lost, the wait tells whether it was done.
+            with suppress(OutcomeUnknown):
+                layer0.update_service(service_id, deploy_id)
         stable = wait_for_service(
             layer0, clock, service_id, deploy_id=deploy_id, timeout_s=timeout_s, progress=progress
         )

@@ -1,0 +1,60 @@
+"""`docker login`, for people who go on with Docker's own command: the password goes in by standard input only."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from ecr_widgets.errors import AuthorizationError, SettingsError
+from ecr_widgets.model.authorization_token import AuthorizationToken
+
+_TIMEOUT_S = 60.0
+
+
+def store_login(token: AuthorizationToken, environ: Mapping[str, str] = os.environ) -> str:
+    """Have Docker keep the token where it keeps logins.
+
+    Returns:
+        Where that is, for people: a credential helper's name, or the file that holds it readable.
+
+    Raises:
+        SettingsError: There is no `docker` command.
+
+        AuthorizationError: Docker or the registry refused.
+    """
+    command = shutil.which("docker", path=environ.get("PATH"))
+    if command is None:
+        raise SettingsError(
+            "there is no docker command to log in for",
+            hint="runbooks need none: they log in by themselves at every step",
+        )
+    done = subprocess.run(
+        [command, "login", "--username", token.user, "--password-stdin", "--", token.registry],
+        input=token.password,
+        env=dict(environ),
+        capture_output=True,
+        text=True,
+        timeout=_TIMEOUT_S,
+        check=False,
+    )
+    if done.returncode:
+        why = done.stderr.replace(token.password, "***").strip().splitlines()
+        raise AuthorizationError(
+            f"docker login to {token.registry} failed: {why[-1] if why else f'exit code {done.returncode}'}",
+            hint="check that the engine runs and trusts the registry",
+        )
+    return _store_of(token.registry, environ)
+
+
+def _store_of(registry: str, environ: Mapping[str, str]) -> str:
+    path = Path(environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json"
+    try:
+        config = json.loads(path.read_bytes())
+        helper = config.get("credHelpers", {}).get(registry) or config.get("credsStore")
+    except (OSError, ValueError, AttributeError):
+        helper = None
+    return f"docker-credential-{helper}" if helper else f"{path} (readable; set credsStore to keep it safe)"
