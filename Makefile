@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SANDBOX := $(BIN)/ecr-widgets sandbox
 
-.PHONY: help setup system test-system check test demo lab bench clean
+.PHONY: help setup system test-system check test demo lab bench faults clean
 
 help:  ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ lab: $(READY) system  ## sandbox and JupyterLab on the runbooks
 bench: $(READY) system  ## side by side with what people use today; writes build/bench.json
 	@mkdir -p build
 	$(BIN)/python -m tests.bench
+
+faults: $(READY) system  ## the fault plan at full tries; writes build/faults.json
+	$(BIN)/python -m tests.faults
 
 clean:  ## stop and remove whatever the others started or made
 	@if [ -x $(BIN)/ecr-widgets ]; then $(SANDBOX) down || true; fi

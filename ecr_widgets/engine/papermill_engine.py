@@ -167,4 +167,9 @@ def _sha256_of(path: Any) -> str | None:
 
 
 def _has_error_output(nb: Any) -> bool:
-    return any(o["output_type"] == "error" for c in nb["cells"] for o in c.get("outputs", ()))
+    """Whether papermill will find an error by itself; it takes an exit with code 0 for none."""
+    return any(
+        o["output_type"] == "error" and not (o["ename"] == "SystemExit" and o["evalue"] in ("", "0"))
+        for c in nb["cells"]
+        for o in c.get("outputs", ())
+    )

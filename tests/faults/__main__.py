@@ -1,0 +1,57 @@
+"""`make faults`: the plan at full tries; writes `build/faults.json` and prints a table.
+
+Usage: python -m tests.faults [--quick] [--seed N] [ROW ...]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from contextlib import ExitStack
+from functools import cache
+from pathlib import Path
+
+from ecr_widgets.sandbox import Sandbox
+from tests.faults import rows  # noqa: F401 -- fills the plan
+from tests.faults.plan import ROWS, run_row, write_results
+
+OUT = Path(__file__).parents[2] / "build" / "faults.json"
+
+
+def main() -> int:
+    """Run the rows that were asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("rows", nargs="*", type=int, metavar="ROW")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--seed", type=int, default=20261123)
+    asked = parser.parse_args()
+    results = []
+    with ExitStack() as stack:
+
+        @cache
+        def sandbox() -> Sandbox:
+            import tempfile
+
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="faults-"))
+            return stack.enter_context(Sandbox(Path(folder) / "state"))
+
+        for number in asked.rows or sorted(ROWS):
+            started_s = time.monotonic()
+            result = run_row(
+                ROWS[number], profile="quick" if asked.quick else "full", seed=asked.seed, sandbox=sandbox
+            )
+            results.append(result)
+            write_results(results, OUT)
+            held = "held" if not result.failures else "FAILED"
+            control = "" if result.control_failed else "  VOID: its control did not fail"
+            print(
+                f"{number:>3}  {held:<6} {result.failures}/{result.tries}  <= {result.bound_95:.3f}"
+                f"  {time.monotonic() - started_s:6.1f} s  {result.note}{control}",
+                flush=True,
+            )
+    return int(any(each.failures or not each.control_failed for each in results))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

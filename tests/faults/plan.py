@@ -1,0 +1,130 @@
+"""Rows of the plan, how often they are tried, and what is written about them."""
+
+from __future__ import annotations
+
+import json
+import random
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ecr_widgets.sandbox import Sandbox
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the plan.
+
+    `attempt` raises AssertionError where something did not hold; `control` does the same without what guards against
+    the fault, and must raise.
+    """
+
+    number: int
+    what: str
+    tries: int
+    quick: int
+    attempt: Callable[[Attempt], None]
+    control: Callable[[Attempt], None]
+
+
+@dataclass
+class Attempt:
+    """One try: its own randomness, its own folder, and the sandbox for those who ask for it."""
+
+    seed: int
+    folder: Path
+    sandbox: Callable[[], Sandbox]
+    salt: str = ""
+    """Keeps what tries of different rows make apart, where they share a sandbox."""
+    rng: random.Random = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.rng = random.Random(f"{self.salt} {self.seed}")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What is known of a row after its tries."""
+
+    row: int
+    tries: int
+    failures: int
+    bound_95: float
+    """Upper end of the failure rate at 95 %; with no failure 3 / tries."""
+    control_failed: bool
+    seed: int
+    profile: str
+    note: str
+
+
+ROWS: dict[int, Row] = {}
+
+
+def row(number: int, what: str, *, tries: int, quick: int, control: Callable[[Attempt], None]) -> Any:
+    """Put a function into the plan."""
+
+    def register(attempt: Callable[[Attempt], None]) -> Callable[[Attempt], None]:
+        ROWS[number] = Row(number, what, tries, quick, attempt, control)
+        return attempt
+
+    return register
+
+
+def run_row(one: Row, *, profile: str, seed: int, sandbox: Callable[[], Sandbox]) -> Result:
+    """Try a row as often as the profile says, and its control once."""
+    tries = one.quick if profile == "quick" else one.tries
+    notes = []
+    for number in range(tries):
+        with _folder() as folder:
+            try:
+                one.attempt(Attempt(seed + number, folder, sandbox, f"{one.number}"))
+            except Exception as error:  # noqa: BLE001 -- a try that could not be judged did not hold
+                notes.append(f"seed {seed + number}: {type(error).__name__} {str(error)[:300]}")
+    with _folder() as folder:
+        try:
+            one.control(Attempt(seed, folder, sandbox, f"{one.number} control"))
+            control_failed = False
+        except AssertionError:
+            control_failed = True
+    note = "; ".join([one.what, *notes[:3]])
+    return Result(
+        one.number, tries, len(notes), upper_bound(len(notes), tries), control_failed, seed, profile, note
+    )
+
+
+def upper_bound(failures: int, tries: int) -> float:
+    """Upper end of the failure rate at 95 %, by Clopper and Pearson, found by bisection."""
+    if failures >= tries:
+        return 1.0
+    low, high = failures / tries, 1.0
+    for _ in range(50):
+        rate = (low + high) / 2
+        if _at_most(failures, tries, rate) > 0.05:
+            low = rate
+        else:
+            high = rate
+    return round(high, 5)
+
+
+def _at_most(failures: int, tries: int, rate: float) -> float:
+    from math import comb
+
+    return sum(comb(tries, k) * rate**k * (1 - rate) ** (tries - k) for k in range(failures + 1))
+
+
+def write_results(results: list[Result], path: Path) -> None:
+    """Write `faults.json`; rows that were not tried now are kept from the file that stands."""
+    standing = json.loads(path.read_text())["rows"] if path.exists() else []
+    rows = {each["row"]: each for each in standing} | {each.row: asdict(each) for each in results}
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps({"rows": [rows[number] for number in sorted(rows)]}, indent=1) + "\n")
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    # Short: it may hold sockets, whose paths may have 108 bytes.
+    with tempfile.TemporaryDirectory(prefix="ft-", ignore_cleanup_errors=True) as name:
+        yield Path(name)

@@ -1,0 +1,285 @@
+"""Part B: runs that are killed, stopped, timed out and out of room."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.faults.books import BIN, Ran, ours, stock, write_book
+from tests.faults.plan import Attempt, row
+
+DONE = "print('done')"
+
+
+def _kernel_killed(at: Attempt, run: Callable[..., Ran]) -> None:
+    ran = run(
+        at.folder,
+        DONE,
+        "import os, signal; print('about to', flush=True); os.kill(os.getpid(), signal.SIGKILL)",
+        DONE,
+    )
+    assert ran.exit_code != 0
+    assert ran.statuses == ["completed", "failed", "pending"], ran.statuses
+
+
+@row(17, "SIGKILL of the kernel alone", tries=100, quick=2, control=lambda at: _kernel_killed(at, stock))
+def kernel_killed(at: Attempt) -> None:
+    """The run has failed because its kernel died, and what never ran is called so."""
+    _kernel_killed(at, ours)
+    told = Ran(0, "", "", at.folder / "out.ipynb")
+    assert told.states == ["succeeded", "failed", "not-run"], told.states
+    assert (told.told["state"], "kernel died" in told.told["reason"]) == ("failed", True)
+
+
+def _timed_out(at: Attempt, run: Callable[..., Ran]) -> None:
+    ran = run(
+        at.folder,
+        DONE,
+        "import time; print('waiting', flush=True); time.sleep(60)",
+        DONE,
+        words=["--execution-timeout", "1"],
+    )
+    assert ran.exit_code != 0
+    assert ran.statuses == ["completed", "failed", "pending"], ran.statuses
+
+
+@row(18, "a cell that runs longer than it may", tries=100, quick=2, control=lambda at: _timed_out(at, stock))
+def timed_out(at: Attempt) -> None:
+    """Failed by its timeout, output kept, the rest not run."""
+    _timed_out(at, ours)
+    told = Ran(0, "", "", at.folder / "out.ipynb")
+    assert told.states == ["succeeded", "failed", "not-run"]
+    assert told.told["reason"].startswith("timeout")
+    assert "waiting" in str(told.cells[1]["outputs"])
+
+
+# quit() and exit() end no kernel: they ask the front end to, and the cells after them run.
+EXITS = ("import sys; sys.exit(0)", "import os; os._exit(0)", "raise SystemExit(0)", "raise SystemExit")
+
+
+def _left_early(at: Attempt, run: Callable[..., Ran]) -> None:
+    ran = run(at.folder, DONE, EXITS[at.seed % len(EXITS)], DONE)
+    assert ran.exit_code != 0, "it calls itself a success"
+    assert ran.statuses[2] == "pending"
+
+
+@row(
+    25,
+    "sys.exit(0), os._exit(0) and their like in a cell",
+    tries=20,
+    quick=5,
+    control=lambda at: _left_early(at, stock),
+)
+def left_early(at: Attempt) -> None:
+    """A run that left early has not succeeded."""
+    _left_early(at, ours)
+    assert Ran(0, "", "", at.folder / "out.ipynb").told["state"] == "failed"
+
+
+WAITING = "import subprocess, time; subprocess.Popen(['sleep', '300']); print('waiting', flush=True); time.sleep(300)"
+
+
+def _start(at: Attempt, words: list[str | Path]) -> tuple[subprocess.Popen[bytes], Path]:
+    """Start a run of a cell that waits with a child of its own; wait until the saved file says that it runs."""
+    out = at.folder / "out.ipynb"
+    process = subprocess.Popen(
+        [
+            BIN / "papermill",
+            write_book(at.folder, [DONE, WAITING, DONE]),
+            out,
+            *words,
+            "--no-progress-bar",
+            "--autosave-cell-every",
+            "1",
+        ],
+        env={**os.environ, "FAULTS_MARK": str(at.folder), "TMPDIR": str(at.folder)},
+        cwd=at.folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    _until(lambda: bool(_marked(at.folder, b"sleep")), "the cell never started its child")
+    time.sleep(at.rng.random())
+    return process, out
+
+
+def _until(reached: Callable[[], bool], otherwise: str, *, within_s: float = 60) -> None:
+    deadline_s = time.monotonic() + within_s
+    while not reached():
+        assert time.monotonic() < deadline_s, otherwise
+        time.sleep(0.02)
+
+
+def _marked(folder: Path, command: bytes = b"") -> list[int]:
+    """Living processes of this try, by a mark in their environment."""
+    found = []
+    for each in Path("/proc").glob("[0-9]*"):
+        try:
+            if f"FAULTS_MARK={folder}".encode() in (each / "environ").read_bytes():
+                line = (each / "cmdline").read_bytes()
+                if line and command in line:
+                    found.append(int(each.name))
+        except OSError:
+            continue
+    return found
+
+
+def _kill_marked(folder: Path) -> None:
+    for pid in _marked(folder):
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+
+
+def _stopped(at: Attempt, words: list[str | Path]) -> None:
+    number = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)[at.seed % 3]
+    process, out = _start(at, words)
+    try:
+        process.send_signal(number)
+        process.wait(timeout=10)
+        told = Ran(process.returncode, "", "", out)
+        assert told.exit_code == 128 + number, told.exit_code
+        assert told.states == ["succeeded", "interrupted", "not-run"], told.states
+        assert told.told["state"] == "interrupted"
+        assert "waiting" in str(told.cells[1]["outputs"])
+    finally:
+        _kill_marked(at.folder)
+        process.wait()
+
+
+def _stopped_stock(at: Attempt) -> None:
+    try:
+        _stopped(at, [])
+    except (KeyError, subprocess.TimeoutExpired, FileNotFoundError) as error:
+        raise AssertionError(str(error)) from error
+
+
+@row(19, "SIGTERM, SIGINT and SIGHUP to the runner", tries=300, quick=3, control=_stopped_stock)
+def stopped(at: Attempt) -> None:
+    """Interrupted, output kept, the shell's exit code, within seconds."""
+    _stopped(at, ["--engine", "ecr_widgets"])
+
+
+def _orphaned(at: Attempt, words: list[str | Path]) -> None:
+    process, out = _start(at, words)
+    try:
+        process.kill()
+        process.wait()
+        _until(lambda: not _marked(at.folder), "somebody outlived the runner", within_s=5)
+        json.loads(out.read_text())
+    finally:
+        _kill_marked(at.folder)
+
+
+@row(
+    20,
+    "children of a cell after SIGKILL of the runner",
+    tries=50,
+    quick=2,
+    control=lambda at: _orphaned(at, []),
+)
+def orphaned(at: Attempt) -> None:
+    """Nobody is alive five seconds later, and the file parses."""
+    _orphaned(at, ["--engine", "ecr_widgets"])
+
+
+TORN = """
+import json, os, sys
+from pathlib import Path
+sys.path.insert(0, {root!r})
+notebook = {{"cells": [], "metadata": {{"texts": ["x" * 1000] * 8000}}, "nbformat": 4, "nbformat_minor": 5}}
+path = Path({path!r})
+{writer}
+print("ready", flush=True)
+while True:
+    write()
+"""
+SAFE = """
+from ecr_widgets.engine.saved_run import SavedRun
+saved = SavedRun(notebook, path, redact=str).__enter__()
+write = saved.write
+"""
+UNSAFE = """
+def write():
+    with path.open("w") as file:
+        json.dump(notebook, file)
+"""
+
+
+def _torn(at: Attempt, writer: str) -> None:
+    import sys
+
+    path = at.folder / "run.ipynb"
+    # Several kills a try: each hits another moment.
+    for _ in range(5):
+        code = TORN.format(root=str(Path(__file__).parents[3]), path=str(path), writer=writer)
+        with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            time.sleep(0.05 + at.rng.random() / 5)
+            process.kill()
+        if path.exists():
+            try:
+                json.loads(path.read_text())
+            except ValueError as error:
+                raise AssertionError(f"torn: {path.stat().st_size} bytes") from error
+
+
+@row(
+    21,
+    "SIGKILL while an 8 MB notebook is rewritten, five times a try",
+    tries=60,
+    quick=1,
+    control=lambda at: _torn(at, UNSAFE),
+)
+def torn(at: Attempt) -> None:
+    """The file is the old or the new one, never a piece."""
+    _torn(at, SAFE)
+
+
+def _full(at: Attempt, run: Callable[..., Ran]) -> None:
+    disk = at.folder / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", disk], check=True)
+    try:
+        mark = at.folder / "changed"
+        from tests.faults.books import RECORDER
+
+        fill = (
+            "import os\n"
+            "with open('filler', 'wb', buffering=0) as f:\n"
+            "    size = 1 << 20\n"
+            "    while size:\n"
+            "        try: f.write(b'x' * size)\n"
+            "        except OSError: size //= 2\n"
+        )
+        flood = f"print('y' * {at.rng.randint(300_000, 900_000)})"
+        act = (
+            f"from pathlib import Path\ndef act(_): Path({str(mark)!r}).touch()\n"
+            "recorder.perform('create_deploy', {}, act)"
+            if run is ours
+            else f"open({str(mark)!r}, 'w').close()"
+        )
+        ran = run(disk, RECORDER if run is ours else DONE, fill, flood, act)
+        try:
+            told = ran.saved
+        except ValueError as error:
+            raise AssertionError("the saved file is torn") from error
+        recorded = "create_deploy" in str(told) if run is ours else False
+        assert recorded or not mark.exists(), "something was changed that is not recorded"
+        assert ran.exit_code != 0 or (recorded and '"succeeded"' in str(told))
+    finally:
+        subprocess.run(["umount", "-l", disk], check=True)
+
+
+@row(
+    22, "a disk that fills up in the middle of a run", tries=140, quick=2, control=lambda at: _full(at, stock)
+)
+def full(at: Attempt) -> None:
+    """The file parses, and nothing is changed that it does not record."""
+    _full(at, ours)

@@ -1,0 +1,295 @@
+"""Part A: secrets that cells print, raise, return and pass."""
+
+from __future__ import annotations
+
+import os
+import random
+import string
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from ecr_widgets.redaction import SecretRegistry
+from tests.faults import canaries
+from tests.faults.books import Ran, ours, stock
+from tests.faults.plan import Attempt, row
+
+# A cell reads them where no source shows them.
+READ = "import json; secrets = json.load(open('../canaries.json'))\n"
+
+
+def given(at: Attempt, count: int = 3) -> tuple[Path, list[str], dict[str, str]]:
+    """Canaries in a file and in the environment's standard variables, and a folder for the run."""
+    import json
+
+    secrets = [canaries.make(at.rng, lines=1 + (number == 4)) for number in range(count)]
+    (at.folder / "canaries.json").write_text(json.dumps([{"raw": s, **canaries.forms(s)} for s in secrets]))
+    folder = at.folder / "run"
+    folder.mkdir()
+    return folder, secrets, dict(zip(canaries.VARIABLES, secrets, strict=False))
+
+
+def none_readable(folder: Path, ran: Ran, secrets: list[str]) -> None:
+    """No form of any secret in any file of the run or in what the run printed."""
+    texts = [*canaries.texts_below(folder), ran.stdout, ran.stderr]
+    for secret in secrets:
+        found = canaries.hits(secret, texts)
+        assert not found, f"readable as {', '.join(found)}"
+
+
+def _every_form(at: Attempt, run: Callable[..., Ran]) -> None:
+    folder, secrets, environ = given(at, 5)
+    # Two of the five reach the engine over the channel alone, as registry passwords do.
+    share = READ + (
+        "from ecr_widgets.channel import open_channel\nimport os\n"
+        "line = open_channel(os.environ)\n"
+        "for each in secrets[3:]: line and line.share_secret(each['raw'])\n"
+    )
+    ran = run(
+        folder,
+        share,
+        "for each in secrets:\n    for form in each.values(): print('>', form, '<')",
+        environ=environ,
+    )
+    none_readable(folder, ran, secrets)
+
+
+@row(
+    1,
+    "every canary in every form, printed by a cell",
+    tries=15,
+    quick=1,
+    control=lambda at: _every_form(at, stock),
+)
+def printed(at: Attempt) -> None:
+    """Forms of five secrets, three of the environment and two that the kernel shared."""
+    _every_form(at, ours)
+
+
+def _split(at: Attempt, run: Callable[..., Ran]) -> None:
+    folder, secrets, environ = given(at, 1)
+    cut = READ + (
+        "import sys\n"
+        "for cut in range(1, len(secrets[0]['raw'])):\n"
+        "    sys.stdout.write(secrets[0]['raw'][:cut]); sys.stdout.flush()\n"
+        "    sys.stdout.write(secrets[0]['raw'][cut:] + '\\n'); sys.stdout.flush()\n"
+    )
+    ran = run(folder, cut, environ=environ)
+    none_readable(folder, ran, secrets)
+
+
+@row(
+    2,
+    "a secret split over stream messages at every offset",
+    tries=10,
+    quick=1,
+    control=lambda at: _split(at, stock),
+)
+def split(at: Attempt) -> None:
+    """Every cut of one secret in one cell."""
+    _split(at, ours)
+
+
+RAISING = (
+    "raise ValueError(s)",
+    "raise ValueError('own message', {'password': s})",
+    "try:\n    raise KeyError(s)\nexcept KeyError as e:\n    raise RuntimeError('own message') from e",
+    "%xmode Verbose\ndef f(password): raise ValueError('own message')\nf(s)",
+    "import subprocess; subprocess.run(['false', '--token', s], check=True)",
+    "assert s == 'own message'",
+    "int(s)",
+    "getattr(object(), s)",
+    "{}[s]",
+    "open('/nowhere/' + s)",
+    "exec('1/0 # ' + repr(s))",
+    "import logging; logging.getLogger('x').error('token %s', s); raise SystemError('own message ' + s)",
+)
+
+
+def _raised(at: Attempt, run: Callable[..., Ran]) -> None:
+    folder, secrets, environ = given(at, 1)
+    source = RAISING[at.seed % len(RAISING)]
+    ran = run(folder, READ + "s = secrets[0]['raw']", source, environ=environ)
+    none_readable(folder, ran, secrets)
+    assert ran.exit_code != 0
+    errors = [
+        o for cell in ran.saved["cells"] for o in cell.get("outputs", ()) if o["output_type"] == "error"
+    ]
+    assert errors
+    assert "own message" not in source or "own message" in str(errors)
+
+
+@row(
+    3,
+    "a secret in exceptions, causes, arguments and logs",
+    tries=240,
+    quick=12,
+    control=lambda at: _raised(at, stock),
+)
+def raised(at: Attempt) -> None:
+    """Twelve ways to raise with one; the exception's type and its own message survive."""
+    _raised(at, ours)
+
+
+NAMES = (
+    "token",
+    "layer0_token",
+    "password",
+    "aws_secret_access_key",
+    "api_key",
+    "client_secret",
+    "note",
+    "tag",
+    "x",
+    "comment",
+)
+
+
+def _passed(at: Attempt, run: Callable[..., Ran]) -> None:
+    folder, secrets, environ = given(at, 1)
+    name = NAMES[at.seed % len(NAMES)]
+    ran = run(folder, "print('hello')", environ=environ, words=["-p", name, secrets[0]])
+    none_readable(folder, ran, secrets)
+    assert ran.exit_code != 0
+    assert not ran.path.exists()
+    assert "AWS_PROFILE" in ran.stderr
+
+
+@row(5, "a secret passed as a papermill parameter", tries=100, quick=4, control=lambda at: _passed(at, stock))
+def passed(at: Attempt) -> None:
+    """Refused before the first write, with the right way named."""
+    _passed(at, ours)
+
+
+def _ordinary(at: Attempt, known: SecretRegistry) -> None:
+    letters = string.ascii_letters + string.digits
+    for _ in range(2000):
+        text = ordinary_text(at.rng, letters)
+        assert known.redact(text) == text, text[:200]
+
+
+def ordinary_text(rng: random.Random, letters: str) -> str:
+    """A text of digests, tags, names and words, as notebooks hold them."""
+    digest = "sha256:" + "".join(rng.choice("0123456789abcdef") for _ in range(64))
+    word = "".join(rng.choice(letters) for _ in range(rng.randint(1, 40)))
+    return f'{{"image": "127.0.0.1:5000/{word.lower()}@{digest}", "tag": "{rng.randint(0, 99)}.{rng.randint(0, 99)}", "s": "{word}"}}'
+
+
+def _over_redacting(at: Attempt) -> None:
+    known = SecretRegistry()
+    known._forms["a"] = frozenset(("a",))  # what a registry that takes short secrets would do
+    _ordinary(at, known)
+
+
+@row(12, "ordinary texts beside 20 secrets; 2,000 a try", tries=5, quick=1, control=_over_redacting)
+def untouched(at: Attempt) -> None:
+    """Not a character of an ordinary text is changed, and a short secret is refused when it is registered."""
+    known = SecretRegistry()
+    for _ in range(20):
+        known.register(canaries.make(at.rng))
+    _ordinary(at, known)
+    for length in range(1, 8):
+        try:
+            known.register("x" * length)
+        except ValueError:
+            continue
+        raise AssertionError(f"a secret of {length} characters was taken")
+
+
+def _cost(at: Attempt, redact: Callable[[str], str]) -> None:
+    line = ordinary_text(at.rng, string.ascii_letters) + "\n"
+    sizes = []
+    for count in (20_000, 80_000):
+        text = line * count
+        started_s = time.process_time()
+        redact(text)
+        sizes.append((time.process_time() - started_s) / count)
+    # Per line the larger text may cost a little more, never in proportion to its size.
+    assert sizes[1] < 2.5 * sizes[0], sizes
+
+
+def _quadratic(at: Attempt) -> None:
+    def redact(text: str) -> str:
+        for start in range(0, len(text), 10_000):
+            text[start:].count("x")
+        return text
+
+    _cost(at, redact)
+
+
+@row(
+    13,
+    "200 secrets and texts of 2 and 9 MB: cost in proportion to size",
+    tries=10,
+    quick=1,
+    control=_quadratic,
+)
+def linear(at: Attempt) -> None:
+    """CPU time per character stays the same when the text grows fourfold."""
+    known = SecretRegistry()
+    for _ in range(200):
+        known.register(canaries.make(at.rng))
+    known.redact("warm")
+    _cost(at, known.redact)
+
+
+def _late(at: Attempt, run: Callable[..., Ran]) -> None:
+    folder, secrets, _ = given(at, 1)
+    share = (
+        "from ecr_widgets.channel import open_channel\nimport os\n"
+        "line = open_channel(os.environ)\nline and line.share_secret(secrets[0]['raw'])"
+    )
+    ran = run(folder, READ + "print(secrets[0]['raw'])", share)
+    none_readable(folder, ran, secrets)
+
+
+@row(
+    14,
+    "a secret that is registered after it was printed",
+    tries=50,
+    quick=2,
+    control=lambda at: _late(at, stock),
+)
+def late(at: Attempt) -> None:
+    """The saved run does not hold the earlier output's either."""
+    _late(at, ours)
+
+
+def _user_config(at: Attempt, *, login: bool) -> None:
+    """A run that pushes; the user's own Docker configuration before and after."""
+    import json
+    import subprocess
+
+    from tests.faults.books import BIN
+
+    config = at.folder / "docker-config"
+    config.mkdir()
+    stale = {"auths": {"127.0.0.1:1": {"auth": "QVdTOnN0YWxl"}}, "detachKeys": f"ctrl-{at.seed}"}
+    (config / "config.json").write_text(json.dumps(stale))
+    before = canaries.texts_below(config)
+    environ = at.sandbox().environ(
+        {**os.environ, "DOCKER_CONFIG": str(config), "AWS_EC2_METADATA_DISABLED": "true"}
+    )
+    name = f"faults/config{at.seed}"
+    words = ["ecr-widgets", "run", "release", "--runs", str(at.folder / "runs")]
+    for pair in (("repository", name), ("deploy", f"config{at.seed}"), ("service", f"config{at.seed}")):
+        words += ["-p", *pair]
+    done = subprocess.run(
+        [BIN / words[0], *words[1:]], env=environ, cwd=at.folder, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-500:]
+    if login:
+        subprocess.run([BIN / "ecr-widgets", "login"], env=environ, capture_output=True, check=True)
+    assert canaries.texts_below(config) == before
+
+
+@row(
+    9,
+    "the user's own Docker configuration after a release (kills: row 16)",
+    tries=20,
+    quick=1,
+    control=lambda at: _user_config(at, login=True),
+)
+def config_untouched(at: Attempt) -> None:
+    """Byte for byte as it was; passwords go to the engine call by call, so no run has a configuration to leave behind."""
+    _user_config(at, login=False)
