@@ -12,6 +12,7 @@ import click
 from ecr_widgets.cli.outcome import OurErrors
 
 _COMMANDS = {
+    "audit": "Say what happened, proven from saved runs alone.",
     "doctor": "Say what is reachable, as whom, and what to do about what is not.",
     "run": "Run a runbook and save the run as a notebook.",
     "runbooks": "List the shipped runbooks, or copy them for editing.",

@@ -25,13 +25,14 @@ MAY_IMPORT = {
     "steps": VALUES | {"steps", "ports"},
     "recording": VALUES | {"recording", "ports", "channel"},
     "runbooks": VALUES,
+    "audit": VALUES | {"audit"},
     "engine": VALUES | {"engine", "channel", "redaction", "runbooks", "secret_parameters"},
     "targets": VALUES | {"ports"},
     "kit": VALUES | {"steps", "ports", "recording", "targets"},
     "connections": VALUES
     | {"kit", "kernel_output", "recording", "adapters", "settings", "channel", "redaction", "runbooks"},
     "sandbox": VALUES | {"sandbox"},
-    "cli": VALUES | {"cli", "adapters", "settings", "recording", "runbooks", "engine", "sandbox"},
+    "cli": VALUES | {"cli", "adapters", "audit", "settings", "recording", "runbooks", "engine", "sandbox"},
     "__init__": {"connections", "kit"},
 }
 ONLY_IN = {
