@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -53,8 +52,7 @@ class Cell(msgspec.Struct, frozen=True, gc=False):
     """Records in the cell's outputs."""
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(msgspec.Struct, frozen=True, gc=False):
     """One saved run."""
 
     path: str
@@ -89,8 +87,7 @@ class Run:
         return round((self.ended_at - self.started_at).total_seconds(), 3)
 
 
-@dataclass(frozen=True, slots=True)
-class NoRun:
+class NoRun(msgspec.Struct, frozen=True, gc=False):
     """A notebook that is no run of ours."""
 
     path: str

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import re
 import stat
-from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 import msgspec
@@ -48,7 +48,7 @@ def read_file(path: Path, name: str | None = None) -> Found:
 def with_holder(found: Found, path: Path) -> Found:
     """The same, told whether a live process holds a run that calls itself running."""
     if isinstance(found, Run) and found.state is RunState.RUNNING and is_held(path):
-        return replace(found, held=True)
+        return msgspec.structs.replace(found, held=True)
     return found
 
 
@@ -102,7 +102,7 @@ def _run(notebook: wire.WireNotebook, name: str) -> Found:
     cells: list[Cell] = []
     bad: list[str] = []
     for number, cell in enumerate(notebook.cells):
-        if cell.cell_type != "code" or _EMPTY.fullmatch(cell.source):
+        if cell.cell_type != "code" or (cell.execution_count is None and _EMPTY.fullmatch(cell.source)):
             continue
         told = cell.metadata.ecr_widgets if cell.metadata else None
         cell_id = cell.id or f"cell-{number}"
@@ -111,8 +111,8 @@ def _run(notebook: wire.WireNotebook, name: str) -> Found:
             if output.data is not None and output.data.record is not None:
                 try:
                     steps.append(_step(output.data.record))
-                except (*_TROUBLE, TypeError) as error:
-                    bad.append(f"cell {cell_id}: {_record_reason(output.data.record, error)}")
+                except TypeError as error:
+                    bad.append(f"cell {cell_id}: {error}")
         state = told.state if told else None
         cells.append(Cell(cell_id, cell.execution_count, state, _calls(bytes(cell.source)), tuple(steps)))
     if run is not None:
@@ -161,22 +161,23 @@ def _without_engine(
 
 def _step(record: object) -> Step:
     if not isinstance(record, str):
-        raise TypeError("not one JSON string")
-    step = wire.decode_record(record)
+        raise TypeError("a record that is not one JSON string")
+    try:
+        step = wire.decode_record(record)
+    except _TROUBLE as error:
+        raise TypeError(_record_reason(record, error)) from error
     if step.version != RECORD_VERSION:
         raise TypeError(_newer(step.version))
     return step
 
 
-def _record_reason(record: object, error: Exception) -> str:
-    if isinstance(record, str) and not isinstance(error, TypeError):
-        try:
-            version = wire.decode_version(record).version
-        except _TROUBLE:
-            version = RECORD_VERSION
-        if version != RECORD_VERSION:
-            return _newer(version)
-    return f"a record that cannot be read: {_reason(error)}"
+def _record_reason(record: str, error: Exception) -> str:
+    try:
+        version = wire.decode_version(record).version
+    except _TROUBLE:
+        version = RECORD_VERSION
+    # A newer version may have other members, so its number is the true reason.
+    return _newer(version) if version != RECORD_VERSION else f"a record that cannot be read: {_reason(error)}"
 
 
 def _newer(version: object) -> str:
@@ -186,6 +187,11 @@ def _newer(version: object) -> str:
 def _calls(source: bytes) -> tuple[str, ...]:
     if b"kit." not in source:
         return ()
+    return _calls_in(source) if len(source) < 4000 else _calls_in.__wrapped__(source)
+
+
+@lru_cache(maxsize=1024)  # the same runbooks run again and again
+def _calls_in(source: bytes) -> tuple[str, ...]:
     found = []
     for call in _CALL.finditer(source):
         # The source is still JSON text: lines end in a backslash and n, or in the next string of a list.
@@ -204,12 +210,15 @@ def _no_run(content: bytes, name: str, error: Exception) -> NoRun:
     try:
         content.decode("utf-8")
         top = wire.decode_anything(content)
+    except msgspec.ValidationError as wrong:
+        return NoRun(name, "unreadable", f"not a notebook as it should be: {_reason(wrong)}")
     except _TROUBLE as wrong:
         return NoRun(name, "unreadable", f"not JSON: {_reason(wrong)}")
     ours = RECORD_MIME.encode() in content or (
         isinstance(top.metadata, dict) and "ecr_widgets" in top.metadata
     )
-    if not ours and isinstance(top.cells or top.worksheets, list) and type(top.nbformat) is int:
+    has_cells = isinstance(top.cells, list) or isinstance(top.worksheets, list)
+    if not ours and has_cells and type(top.nbformat) is int:
         return NoRun(name, "foreign", "no record of this kit is in it")
     return NoRun(name, "unreadable", f"not a notebook as it should be: {_reason(error)}")
 
