@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import click
 
@@ -90,6 +90,81 @@ def show(*, run: str, runs: Path, as_json: bool) -> None:
         return
     for line in to_text(told):
         click.echo(_line(line))
+
+
+@command.command()
+@_runs_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.option(
+    "--head", "head_file", type=click.File(), help="An exported head, from a place that nobody could change."
+)
+@click.pass_context
+def verify(ctx: click.Context, *, runs: Path, as_json: bool, head_file: TextIO | None) -> None:
+    """Say whether saved runs were changed since they were sealed, and what; 1 where anything is not in order.
+
+    Without --head nobody can tell that the newest runs were cut off together with their seals, or that the holder of
+    the key made all seals anew. What was wrong before it was sealed is not found either.
+    """
+    from ecr_widgets.audit.chain import read_head
+    from ecr_widgets.audit.keys import default_ring
+    from ecr_widgets.audit.scan import scan
+    from ecr_widgets.audit.verify import verify as check
+
+    head = read_head(head_file.read()) if head_file else None
+    found = check(runs, (name for name, _ in scan(runs)), ring=default_ring(), head=head)
+    told = found.to_json()
+    if as_json:
+        print_json(told)
+    else:
+        for file in told["files"]:
+            click.echo(_line(f"{file['finding']:<11} {file['path']}: {'; '.join(file['what'])}"))
+        for why in found.chain:
+            click.echo(_line(f"chain       {why}"))
+        for key in told["keys"]:
+            click.echo(
+                _line(f"key         {key['key']}: seals {key['first']} to {key['last']}, {key['status']}")
+            )
+        counts = ", ".join(f"{count} {finding}" for finding, count in sorted(told["counts"].items()))
+        click.echo(f"{'in order' if found.ok else 'NOT in order'}: {counts or 'no run'}")
+    ctx.exit(0 if found.ok else 1)
+
+
+@command.command()
+@_runs_option
+def head(*, runs: Path) -> None:
+    """Print where the chain of seals ends; keep it elsewhere, and give it to `verify --head` later."""
+    from ecr_widgets.audit.chain import export_head, head_of
+    from ecr_widgets.audit.seal import links_of
+    from ecr_widgets.errors import RecordError
+
+    found = head_of(links_of(runs))
+    if found is None:
+        raise RecordError(f"there is no whole seal in {str(runs)!r}", hint="see `ecr-widgets audit verify`")
+    click.echo(export_head(found))
+
+
+@command.command()
+@_runs_option
+def seal(*, runs: Path) -> None:
+    """Seal the finished runs that have no seal yet, such as those of plain papermill or from before a crash."""
+    from ecr_widgets.audit.keys import default_ring
+    from ecr_widgets.audit.scan import scan
+    from ecr_widgets.audit.seal import seal_missing
+
+    names = sorted(name for name, _ in scan(runs))
+    for name in seal_missing(runs, names, ring=default_ring(), now=datetime.now(UTC)):
+        click.echo(_line(name))
+
+
+@command.command(name="rotate-key")
+def rotate_key() -> None:
+    """Retire the signing key and make a new one; what the old one sealed stays checkable."""
+    from ecr_widgets.audit.keys import default_ring
+
+    ring = default_ring()
+    click.echo(
+        f"seals are signed by key {ring.rotate(now=datetime.now(UTC)).key} from now on, in {ring.folder}"
+    )
 
 
 def _line(text: str) -> str:

@@ -47,7 +47,7 @@ def run(folder: Path, *sources: str, **given: str) -> tuple[RunResult, dict[str,
     result = run_runbook(write_runbook(folder, sources), given, runs=folder / "runs")
     saved = json.loads(result.notebook.read_text())
     nbformat.validate(nbformat.from_dict(saved))
-    assert [path.name for path in (folder / "runs").iterdir()] == [result.notebook.name]
+    assert {path.name for path in (folder / "runs").iterdir()} == {result.notebook.name, "seals.jsonl"}
     return result, saved
 
 

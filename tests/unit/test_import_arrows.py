@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "recording": VALUES | {"recording", "ports", "channel"},
     "runbooks": VALUES,
     "audit": VALUES | {"audit"},
-    "engine": VALUES | {"engine", "channel", "redaction", "runbooks", "secret_parameters"},
+    "engine": VALUES | {"engine", "audit", "channel", "redaction", "runbooks", "secret_parameters"},
     "targets": VALUES | {"ports"},
     "kit": VALUES | {"steps", "ports", "recording", "targets"},
     "connections": VALUES
@@ -43,6 +43,8 @@ ONLY_IN = {
     "papermill": {"engine/papermill_engine.py", "engine/run.py"},
     "jupyter_client": {"engine/kernel.py"},
     "nbformat": {"engine/papermill_engine.py"},
+    "cryptography": {"audit/keys.py"},
+    "rfc8785": {"audit/canonical.py"},
     "moto": {"sandbox/ecr"},
     "tornado": {"sandbox"},
 }
