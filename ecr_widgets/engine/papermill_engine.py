@@ -85,10 +85,10 @@ class EcrWidgetsEngine(Engine):  # type: ignore[misc]
         refuse_secrets(parameters, known)
         _describe(nb, run_request, parameters)
         with ExitStack() as stack:
+            saved = stack.enter_context(SavedRun(nb, path, redact=known.redact))
             if path is not None:
                 # Papermill saves the notebook once more by itself, so its own door is sealed when the process ends.
                 stack.callback(seal_finished_run, path, at_exit=run_request is None)
-            saved = stack.enter_context(SavedRun(nb, path, redact=known.redact))
             kernel = (
                 run_request.kernel
                 if run_request
