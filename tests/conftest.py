@@ -14,6 +14,15 @@ from ecr_widgets.errors import EngineUnavailable
 from ecr_widgets.sandbox import Sandbox
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_keys_and_caches() -> Iterator[None]:
+    """Signing keys and audit indexes of tests are in a folder of their own, and go with it."""
+    with tempfile.TemporaryDirectory(prefix="audit-test-") as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_DATA_HOME", f"{folder}/data")
+        patch.setenv("XDG_CACHE_HOME", f"{folder}/cache")
+        yield
+
+
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[Sandbox]:
     """A sandbox that is up; skips where there is no engine, naming what would give one."""

@@ -12,6 +12,7 @@ import click
 from ecr_widgets.cli.outcome import OurErrors
 
 _COMMANDS = {
+    "audit": "Say what happened, proven from saved runs alone.",
     "doctor": "Say what is reachable, as whom, and what to do about what is not.",
     "login": "Log Docker in to the account's registry.",
     "run": "Run a runbook and save the run as a notebook.",

@@ -19,6 +19,7 @@ from typing import Any
 from nbformat import from_dict
 from papermill.engines import Engine
 
+from ecr_widgets.audit.seal import seal_finished_run
 from ecr_widgets.channel import new_run_id
 from ecr_widgets.engine.events import RunEvent
 from ecr_widgets.engine.execution import Execution, Interrupted
@@ -85,6 +86,9 @@ class EcrWidgetsEngine(Engine):  # type: ignore[misc]
         _describe(nb, run_request, parameters)
         with ExitStack() as stack:
             saved = stack.enter_context(SavedRun(nb, path, redact=known.redact))
+            if path is not None:
+                # Papermill saves the notebook once more by itself, so its own door is sealed when the process ends.
+                stack.callback(seal_finished_run, path, at_exit=run_request is None)
             kernel = (
                 run_request.kernel
                 if run_request

@@ -10,6 +10,7 @@ from html import escape
 from typing import Any
 
 from ecr_widgets.model.record import StepRecord, StepState
+from ecr_widgets.model.text import visible
 from ecr_widgets.model.times import to_rfc3339
 from ecr_widgets.ports import Progress
 
@@ -53,11 +54,6 @@ def progress_text(observed: Progress) -> str:
     if observed.total:
         text += f" {_amount(observed.done or 0, observed.total, observed.unit)}"
     return text
-
-
-def visible(text: str) -> str:
-    """The text with control and direction characters shown as escapes, so that none of them acts."""
-    return "".join(c if c.isprintable() or c == "\n" else f"\\u{ord(c):04x}" for c in text)
 
 
 def _sign(record: StepRecord) -> tuple[str, str]:

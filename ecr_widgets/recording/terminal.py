@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from ecr_widgets.model.record import StepRecord, StepState
+from ecr_widgets.model.text import visible
 from ecr_widgets.ports import Progress
-from ecr_widgets.recording.render import progress_text, to_text, visible
+from ecr_widgets.recording.render import progress_text, to_text
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars

@@ -47,7 +47,7 @@ def run(folder: Path, *sources: str, **given: str) -> tuple[RunResult, dict[str,
     result = run_runbook(write_runbook(folder, sources), given, runs=folder / "runs")
     saved = json.loads(result.notebook.read_text())
     nbformat.validate(nbformat.from_dict(saved))
-    assert [path.name for path in (folder / "runs").iterdir()] == [result.notebook.name]
+    assert {path.name for path in (folder / "runs").iterdir()} == {result.notebook.name, "seals.jsonl"}
     return result, saved
 
 
@@ -217,7 +217,7 @@ def test_a_killed_run_is_taken_up_where_it_stands(tmp_path: Path) -> None:
     (attempt,) = told["attempts"]
     assert (attempt["state"], [record["changed"] for record in attempt["records"]]) == ("interrupted", [True])
     assert told["parameters"] == {"tag": "x"}
-    assert [path.name for path in saved_at.parent.iterdir()] == [saved_at.name]
+    assert {path.name for path in saved_at.parent.iterdir()} == {saved_at.name, "seals.jsonl"}
     with pytest.raises(InputError, match="has succeeded"):
         resume_run(run_id, runs=saved_at.parent)
 

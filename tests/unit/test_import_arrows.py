@@ -25,13 +25,14 @@ MAY_IMPORT = {
     "steps": VALUES | {"steps", "ports"},
     "recording": VALUES | {"recording", "ports", "channel"},
     "runbooks": VALUES,
-    "engine": VALUES | {"engine", "channel", "redaction", "runbooks", "secret_parameters"},
+    "audit": VALUES | {"audit"},
+    "engine": VALUES | {"engine", "audit", "channel", "redaction", "runbooks", "secret_parameters"},
     "targets": VALUES | {"ports"},
     "kit": VALUES | {"steps", "ports", "recording", "targets"},
     "connections": VALUES
     | {"kit", "kernel_output", "recording", "adapters", "settings", "channel", "redaction", "runbooks"},
     "sandbox": VALUES | {"sandbox"},
-    "cli": VALUES | {"cli", "adapters", "settings", "recording", "runbooks", "engine", "sandbox"},
+    "cli": VALUES | {"cli", "adapters", "audit", "settings", "recording", "runbooks", "engine", "sandbox"},
     "__init__": {"connections", "kit"},
 }
 ONLY_IN = {
@@ -42,6 +43,8 @@ ONLY_IN = {
     "papermill": {"engine/papermill_engine.py", "engine/run.py"},
     "jupyter_client": {"engine/kernel.py"},
     "nbformat": {"engine/papermill_engine.py"},
+    "cryptography": {"audit/keys.py"},
+    "rfc8785": {"audit/canonical.py"},
     "moto": {"sandbox/ecr"},
     "tornado": {"sandbox"},
 }

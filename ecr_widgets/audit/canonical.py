@@ -1,0 +1,195 @@
+"""What a notebook says, independent of how it is written down: the form that seals are made of.
+
+Opening a notebook in JupyterLab and saving it unchanged re-orders members, splits texts into lists of lines, writes 1.0 as
+1, and notes the kernel's language. None of that is evidence, so none of it is in the form; everything else is, whatever
+its name: sources, outputs, execution counts, all other metadata, widget state and attachments.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import rfc8785
+
+from ecr_widgets.errors import RecordError
+
+UNSEALED_METADATA = frozenset(("kernelspec", "language_info", "orig_nbformat", "signature"))
+"""Members of a notebook's metadata that JupyterLab and nbformat write by themselves; not evidence, not sealed."""
+UNSEALED_CELL_METADATA = frozenset(("trusted", "collapsed", "scrolled"))
+"""Members of a cell's metadata that only say how it is shown."""
+_ENCODE = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+_SHORT = 12
+"""Hex digits of a part's hash: enough to name what changed; the whole form has a full one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """Hashes of what a notebook says.
+
+    `sha256` is of the whole; `metadata` has a short one by member, and `cells` a line for each cell: id, source, outputs
+    and the rest of it, joined by colons.
+    """
+
+    sha256: str
+    metadata: Mapping[str, str]
+    cells: tuple[str, ...]
+
+
+def canonical(value: Any, *, simple: bool = False) -> bytes:
+    """JSON in RFC 8785's canonical form.
+
+    Args:
+        simple: Whether there is no float and no member's name beyond ASCII in it: then Python's own encoder, which is
+            written in C, gives the same bytes.
+
+    Raises:
+        RecordError: A value that JSON does not have, such as NaN, or a text that is no Unicode.
+    """
+    try:
+        if simple:
+            return _ENCODE(value).encode()
+        return rfc8785.dumps(value)
+    except (rfc8785.CanonicalizationError, RecursionError, UnicodeEncodeError) as error:
+        raise RecordError(f"no canonical form: {type(error).__name__} {error}") from error
+
+
+def form_of(content: bytes) -> Form:
+    """The form of a notebook's bytes.
+
+    Raises:
+        RecordError: Not a notebook, or one that readers may disagree about: a member twice, or NaN.
+    """
+    try:
+        return _FormMaker().make(content)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        if isinstance(error, RecordError):
+            raise
+        raise RecordError(f"not a notebook: {type(error).__name__} {str(error)[:200]}") from error
+
+
+def differences(before: Form, after: Form) -> tuple[str, ...]:
+    """What changed between two forms, in words; empty where nothing did."""
+    if before.sha256 == after.sha256:
+        return ()
+    told = [
+        f"metadata {name} was {_how(name, before.metadata, after.metadata)}"
+        for name in sorted(before.metadata.keys() | after.metadata.keys())
+        if before.metadata.get(name) != after.metadata.get(name)
+    ]
+    cells_before, cells_after = _by_id(before.cells), _by_id(after.cells)
+    for cell_id, parts in cells_before.items():
+        other = cells_after.get(cell_id)
+        if other is None:
+            told.append(f"cell {cell_id} was removed")
+        else:
+            told += [
+                f"cell {cell_id}: {what} changed"
+                for what, a, b in zip(("source", "outputs", "metadata or count"), parts, other, strict=True)
+                if a != b
+            ]
+    told += [f"cell {cell_id} was added" for cell_id in cells_after if cell_id not in cells_before]
+    return tuple(told) or ("cells are in another order, or their ids repeat",)
+
+
+class _FormMaker:
+    """Notes while it parses whether the fast way to canonical bytes will do."""
+
+    def __init__(self) -> None:
+        self._simple = True
+
+    def make(self, content: bytes) -> Form:
+        notebook = json.loads(
+            content, object_pairs_hook=self._once, parse_float=self._float, parse_constant=_no_constant
+        )
+        metadata = {k: v for k, v in notebook["metadata"].items() if k not in UNSEALED_METADATA}
+        metadata |= {f"/{k}": v for k, v in notebook.items() if k not in ("cells", "metadata")}
+        hashes = {name: self._hash(value) for name, value in metadata.items()}
+        cells = [self._cell(cell) for cell in notebook["cells"]]
+        return Form(
+            _sha256(canonical({"metadata": hashes, "cells": cells}, simple=self._simple)),
+            {name: value[:_SHORT] for name, value in hashes.items()},
+            tuple(":".join((cell[0], *(part[:_SHORT] for part in cell[1:]))) for cell in cells),
+        )
+
+    def _cell(self, cell: Mapping[str, Any]) -> list[str]:
+        metadata = {k: v for k, v in cell.get("metadata", {}).items() if k not in UNSEALED_CELL_METADATA}
+        rest = {k: v for k, v in cell.items() if k not in ("id", "metadata", "source", "outputs")}
+        return [
+            str(cell.get("id", "")),
+            self._hash(_text(cell.get("source", ""))),
+            self._hash([_output(output) for output in cell.get("outputs", ())]),
+            self._hash(rest | {"metadata": metadata}),
+        ]
+
+    def _hash(self, value: Any) -> str:
+        return _sha256(canonical(_plain(value), simple=self._simple))
+
+    def _once(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            names = [name for name, _ in pairs]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise RecordError(f"member {twice[:80]!r} stands twice in one object")
+        if self._simple and not all(map(str.isascii, found)):
+            self._simple = False
+        return found
+
+    def _float(self, text: str) -> float:
+        self._simple = False
+        return float(text)
+
+
+def _output(output: Mapping[str, Any]) -> dict[str, Any]:
+    plain: dict[str, Any] = {}
+    for name, value in output.items():
+        if name == "data" and isinstance(value, Mapping):
+            # nbformat splits text into lines, and leaves JSON as it is.
+            plain[name] = {m: v if m.endswith("json") else _text(v) for m, v in value.items()}
+        else:
+            plain[name] = _text(value) if name == "text" else value
+    return plain
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, list) and all(isinstance(line, str) for line in value):
+        return "".join(value)
+    return value
+
+
+def _plain(value: Any) -> Any:
+    """The value with integers beyond a browser's reach as objects that tell their digits."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if type(value) is int and not -_MAX_INTEGER <= value <= _MAX_INTEGER:
+        return {"integer beyond 2^53": str(value)}
+    return value
+
+
+_MAX_INTEGER = 2**53 - 1
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _no_constant(name: str) -> Any:
+    raise RecordError(f"{name} is not JSON")
+
+
+def _how(name: str, before: Mapping[str, str], after: Mapping[str, str]) -> str:
+    if name not in after:
+        return "removed"
+    return "changed" if name in before else "added"
+
+
+def _by_id(cells: tuple[str, ...]) -> dict[str, list[str]]:
+    # Ids hold no colon in nbformat 4.5; in a hostile file they may.
+    return {line.rsplit(":", 3)[0]: line.rsplit(":", 3)[1:] for line in cells}

@@ -1,0 +1,274 @@
+"""The chain of seals of a runs folder: one line a seal in `seals.jsonl`, each bound to the one before and signed.
+
+A line is `{"seal":{…},"signature":"…"}` in RFC 8785's canonical form. The signature is over the bytes of the seal as they
+stand in the line, and `previous` is the sha256 of the whole line before, so that not a byte can change unnoticed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import secrets
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from ecr_widgets.audit.canonical import Form, canonical
+from ecr_widgets.audit.found import Moment
+from ecr_widgets.audit.keys import KeyFile
+from ecr_widgets.errors import InputError, RecordError
+
+FILE_NAME = "seals.jsonl"
+SEAL_VERSION = 1
+_HEAD = b'{"seal":'
+_TAIL_LENGTH = len(b',"signature":"') + 88 + len(b'"}')
+"""An Ed25519 signature is 64 bytes, 88 characters of base64."""
+_LAST_BYTES = 1 << 20
+"""A last line that is longer than that is none of ours."""
+
+
+class Seal(msgspec.Struct, frozen=True):
+    """What is sealed of one run: which file said what, and what it was about, should the file vanish."""
+
+    version: int
+    n: int
+    """Counts from 1 without a gap."""
+    project: str
+    """Random, made with the first seal, so that no seal fits another chain."""
+    previous: str | None
+    path: str
+    run_id: str | None
+    runbook: str | None
+    runbook_sha256: str | None
+    state: str | None
+    started_at: str | None
+    ended_at: str | None
+    actor: str | None
+    digests: tuple[str, ...]
+    deploys: tuple[str, ...]
+    parameters_sha256: str
+    file_sha256: str
+    form_sha256: str
+    metadata: dict[str, str]
+    cells: tuple[str, ...]
+    sealed_at: Moment
+    key: str
+
+    @property
+    def form(self) -> Form:
+        """The form that was sealed."""
+        return Form(self.form_sha256, self.metadata, self.cells)
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One line of the chain."""
+
+    seal: Seal
+    signature: str
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One line as it stands in the file."""
+
+    seal: Seal | None
+    """None where the line cannot be read."""
+    sha256: str
+    signature: bytes
+    signed: bytes
+    """The bytes that the signature is over."""
+    why: str | None = None
+    """Why it cannot be read."""
+
+
+class Head(msgspec.Struct, frozen=True):
+    """Where a chain ends: exported, it proves later that nothing up to there was taken away or replaced."""
+
+    project: str
+    n: int
+    sha256: str
+
+
+def chain_file(runs: Path) -> Path:
+    """Where the chain of a runs folder is."""
+    return runs / FILE_NAME
+
+
+def read_links(content: bytes) -> Iterator[Link]:
+    """The links in the chain's bytes; a last line without its end is a link that cannot be read."""
+    lines = content.split(b"\n")
+    torn = lines.pop()
+    for line in lines:
+        yield _link(line)
+    if torn:
+        yield Link(None, _sha256(torn), b"", b"", "it was not written to its end")
+
+
+def append(
+    runs: Path,
+    make: Callable[[int, str, str | None], Seal],
+    sign: Callable[[bytes], bytes],
+    *,
+    unless: tuple[str, str],
+) -> Seal | None:
+    """Add one seal; waits while another process does.
+
+    Args:
+        make: Called with n, project and previous under the lock, gives the seal.
+
+        sign: Gives the signature for bytes.
+
+        unless: Path and sha256 of a file: where the last seal is of just that, nothing is added and None comes back.
+
+    Raises:
+        RecordError: The chain's end cannot be read, so nothing can follow it.
+
+        OSError: It cannot be written; the chain stands as it was, or with a torn last line that the next append removes.
+    """
+    with _locked(chain_file(runs)) as handle:
+        last, end = _last_line(handle)
+        if last is None:
+            n, project, previous = 1, secrets.token_hex(16), None
+        else:
+            before = _link(last)
+            if before.seal is None:
+                raise RecordError(
+                    f"the last seal in {str(chain_file(runs))!r} cannot be read: {before.why}",
+                    hint="see `ecr-widgets audit verify`",
+                )
+            if (before.seal.path, before.seal.file_sha256) == unless:
+                return None
+            n, project, previous = before.seal.n + 1, before.seal.project, before.sha256
+        seal = make(n, project, previous)
+        line = line_of(seal, sign)
+        os.ftruncate(handle, end)
+        os.lseek(handle, end, os.SEEK_SET)
+        _write_all(handle, line + b"\n")
+        os.fsync(handle)
+        return seal
+
+
+def line_of(seal: Seal, sign: Callable[[bytes], bytes]) -> bytes:
+    """The line of a seal, signed."""
+    signed = canonical(msgspec.to_builtins(seal))
+    return _line(signed, sign(signed))
+
+
+def _line(signed: bytes, signature: bytes) -> bytes:
+    return _HEAD + signed + b',"signature":"' + b64encode(signature) + b'"}'
+
+
+def head_of(links: list[Link]) -> Head | None:
+    """Where the chain ends, None where it is empty or its last line cannot be read."""
+    if not links or links[-1].seal is None:
+        return None
+    return Head(links[-1].seal.project, links[-1].seal.n, links[-1].sha256)
+
+
+def troubles(links: list[Link], keys: dict[str, KeyFile]) -> dict[int, list[str]]:
+    """What is wrong with links, by their place counted from 0; places without trouble are not in it."""
+    found: dict[int, list[str]] = {}
+    project = next((link.seal.project for link in links if link.seal), None)
+    for at, link in enumerate(links):
+        wrong = [link.why] if link.why else []
+        if link.seal is not None:
+            wrong += _wrong(link, link.seal, keys.get(link.seal.key))
+            if link.seal.n != at + 1:
+                wrong.append(
+                    f"it is seal {link.seal.n} at place {at + 1}: seals are missing, added or re-ordered"
+                )
+            if link.seal.previous != (links[at - 1].sha256 if at else None):
+                wrong.append("it does not follow the seal before it")
+            if link.seal.project != project:
+                wrong.append("it is of another chain")
+        if wrong:
+            found[at] = wrong
+    return found
+
+
+def _wrong(link: Link, seal: Seal, key: KeyFile | None) -> list[str]:
+    if key is None:
+        return [f"it is signed by key {seal.key}, which is not known here"]
+    if not key.signed(link.signed, link.signature):
+        return ["its signature is wrong: it was changed, or made without the key"]
+    if seal.sealed_at > key.valid_until:
+        return [f"it is dated after the end of key {seal.key}"]
+    return []
+
+
+def _link(line: bytes) -> Link:
+    sha256 = _sha256(line)
+    try:
+        told = _decode(line)
+        if told.seal.version != SEAL_VERSION:
+            why = f"a seal of version {told.seal.version}: this release reads {SEAL_VERSION}"
+            return Link(None, sha256, b"", b"", why)
+        signature = b64decode(told.signature, validate=True)
+        signed = line[len(_HEAD) : -_TAIL_LENGTH]
+        if line != _line(signed, signature):
+            # Some bits of base64 and any white space mean nothing, and may not differ either.
+            return Link(None, sha256, b"", b"", "it is not written as a seal is")
+        return Link(told.seal, sha256, signature, signed)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        return Link(None, sha256, b"", b"", f"it is no seal: {str(error)[:120]}")
+
+
+def _last_line(handle: int) -> tuple[bytes | None, int]:
+    """The last whole line, and where it ends; what a crash left behind it is not counted."""
+    size = os.fstat(handle).st_size
+    start = max(0, size - _LAST_BYTES)
+    block = os.pread(handle, size - start, start)
+    end = block.rfind(b"\n")
+    if end < 0:
+        return None, 0
+    return block[block.rfind(b"\n", 0, end) + 1 : end], start + end + 1
+
+
+def _write_all(handle: int, content: bytes) -> None:
+    while content:
+        content = content[os.write(handle, content) :]
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[int]:
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+_decode = msgspec.json.Decoder(Line).decode
+
+
+def export_head(head: Head) -> str:
+    """The head as one line to keep in a second place: a git repository, a ticket, paper."""
+    return _encode(head).decode()
+
+
+def read_head(text: str) -> Head:
+    """Read an exported head.
+
+    Raises:
+        InputError: It is none.
+    """
+    try:
+        return _decode_head(text)
+    except msgspec.MsgspecError as error:
+        raise InputError(
+            f"not an exported head: {error}", hint="make one with `ecr-widgets audit head`"
+        ) from error
+
+
+_encode = msgspec.json.Encoder().encode
+_decode_head = msgspec.json.Decoder(Head).decode

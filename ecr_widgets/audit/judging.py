@@ -1,0 +1,133 @@
+"""The verdict on a run: what its own evidence proves, and what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ecr_widgets.audit.found import Found, NoRun, Origin, Run, Step
+from ecr_widgets.audit.postconditions import missing_of
+from ecr_widgets.model.record import CellState, RunState, StepState
+
+_RECORDS_OF = {"deploy_service": ("create_service", "update_service")}
+"""Calls whose record bears another name."""
+_CALLS = frozenset((
+    "check_target", "login", "create_repository", "build_image", "push_image", "pull_image", "copy_image",
+    "create_deploy", "deploy_service", "create_task", "wait", "rollback", "verify",
+))  # fmt: skip
+
+
+class Verdict(StrEnum):
+    """What an audit says of a notebook; the value is its spelling everywhere."""
+
+    PROVEN = "proven"
+    UNPROVEN = "unproven"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+    RUNNING = "running"
+    TAMPERED = "tampered"
+    FOREIGN = "foreign"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A verdict with its reasons, in words; reasons of a proven run are empty."""
+
+    verdict: Verdict
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def why(self) -> str:
+        """All reasons in one line."""
+        return "; ".join(self.reasons)
+
+
+def judge(found: Found, *, changed: tuple[str, ...] = ()) -> Judgement:
+    """Judge what was found, by its own evidence alone.
+
+    Args:
+        changed: What differs from the seal of this run; anything here makes it tampered.
+    """
+    if changed:
+        return Judgement(Verdict.TAMPERED, changed)
+    if isinstance(found, NoRun):
+        return Judgement(Verdict(found.kind), (found.why,))
+    if found.state is RunState.RUNNING:
+        if found.held:
+            return Judgement(Verdict.RUNNING, ("it is running now",))
+        return Judgement(Verdict.INTERRUPTED, (f"it stopped without an end{_at(found)}",))
+    if found.state is RunState.INTERRUPTED:
+        return Judgement(Verdict.INTERRUPTED, ((found.reason or "no reason is recorded") + _at(found),))
+    if found.state is RunState.FAILED:
+        return Judgement(Verdict.FAILED, (found.reason or _error(found) or "no reason is recorded",))
+    missing = tuple(dict.fromkeys(_missing(found)))
+    return Judgement(Verdict.UNPROVEN, missing) if missing else Judgement(Verdict.PROVEN)
+
+
+def _missing(run: Run) -> list[str]:
+    found = []
+    if run.state is RunState.UNKNOWN:
+        found.append("the outcome of " + (_open_step(run) or "a step") + " is unknown")
+    if run.origin is not Origin.ENGINE:
+        found.append(f"run {_HOW[run.origin]}, so nobody watched the cells or the end")
+    found += run.bad_records
+    found += _missing_in_cells(run)
+    steps = run.steps
+    if not steps:
+        found.append("no step left a record")
+    found += _missing_in_records(run, steps)
+    for index in range(len(steps)):
+        found += missing_of(steps, index)
+    return found
+
+
+_HOW = {Origin.PAPERMILL: "by plain papermill", Origin.BY_HAND: "by hand"}
+
+
+def _missing_in_cells(run: Run) -> list[str]:
+    found = []
+    watched = run.origin is Origin.ENGINE
+    for cell in run.cells:
+        if cell.execution_count is None or cell.execution_count < 1:
+            found.append(f"cell {cell.cell_id} has no execution count")
+        if watched and cell.state is not CellState.SUCCEEDED:
+            found.append(f"cell {cell.cell_id} is {cell.state or 'without a state'}")
+        if cell.calls:
+            here = {step.step for step in cell.steps}
+            found += [
+                f"cell {cell.cell_id} calls {call} and holds no record of it"
+                for call in cell.calls
+                if call in _CALLS and here.isdisjoint(_RECORDS_OF.get(call, (call,)))
+            ]
+    return found
+
+
+def _missing_in_records(run: Run, steps: Sequence[Step]) -> list[str]:
+    found = []
+    for number, step in enumerate(steps, start=1):
+        if step.run_id != run.run_id:
+            found.append(f"the record of {step.step} is of another run, {step.run_id}")
+        elif step.sequence != number:
+            found.append(f"record {number} is missing: {step.step} calls itself {step.sequence}")
+            break
+    for step in steps:
+        if step.state is not StepState.SUCCEEDED:
+            found.append(f"{step.step} is {step.state.value}")
+        elif step.ended_at is None or step.changed is None:
+            found.append(f"{step.step} has no end")
+    return found
+
+
+def _at(run: Run) -> str:
+    step = _open_step(run)
+    return f" at {step}" if step else ""
+
+
+def _open_step(run: Run) -> str | None:
+    return next((s.step for s in run.steps if s.state in (StepState.INTENDED, StepState.UNKNOWN)), None)
+
+
+def _error(run: Run) -> str | None:
+    return next((f"{s.step}: {(s.error or {}).get('message', '')}" for s in run.steps if s.error), None)

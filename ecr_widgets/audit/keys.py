@@ -1,0 +1,187 @@
+"""Signing keys: Ed25519, one folder a user, outside every runs folder.
+
+`$XDG_DATA_HOME/ecr-widgets/keys/` (0700) holds for each key `FINGERPRINT.json` with its public half and its times, and
+`FINGERPRINT.pem` (0600) with the private half. A retired key keeps its public half, so that old seals stay checkable.
+Who can read the private half can sign like you: what then still tells is a head that was exported elsewhere.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import stat
+from base64 import b64decode, b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from ecr_widgets.audit.found import Moment
+from ecr_widgets.errors import SettingsError
+
+VALID_FOR = timedelta(days=730)
+"""After that a new key is made by itself; seals dated later under the old one are an alarm."""
+
+
+class KeyFile(msgspec.Struct, frozen=True):
+    """The public half of a key and its times."""
+
+    version: int
+    key: str
+    """Fingerprint: the first 32 hex digits of the public key's sha256."""
+    public: str
+    """32 bytes, base64."""
+    created_at: Moment
+    expires_at: Moment
+    retired_at: Moment | None = None
+
+    @property
+    def valid_until(self) -> datetime:
+        """The moment after which it must not have signed."""
+        return self.expires_at if self.retired_at is None else min(self.retired_at, self.expires_at)
+
+    def signed(self, content: bytes, signature: bytes) -> bool:
+        """Whether the signature over the content is this key's."""
+        try:
+            Ed25519PublicKey.from_public_bytes(b64decode(self.public)).verify(signature, content)
+        except (InvalidSignature, ValueError):
+            return False
+        return True
+
+
+class KeyRing:
+    """The keys in a folder.
+
+    Args:
+        folder: Where they are; made when the first key is.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def known(self) -> dict[str, KeyFile]:
+        """All keys by fingerprint; a file whose name and content disagree is left out."""
+        found = {}
+        for path in sorted(self.folder.glob("*.json")):
+            try:
+                key = _decode(path.read_bytes())
+                if key.key == path.stem == fingerprint(b64decode(key.public)):
+                    found[key.key] = key
+            except (OSError, ValueError, msgspec.MsgspecError):
+                continue
+        return found
+
+    def trouble(self, key: str) -> str | None:
+        """Why a private half is not as it should be, or None; a retired key has none."""
+        try:
+            about = os.lstat(self._private(key))
+        except OSError:
+            return None
+        if not stat.S_ISREG(about.st_mode):
+            return "its private half is not a regular file"
+        if about.st_mode & 0o077:
+            return (
+                f"its private half has mode {stat.S_IMODE(about.st_mode):04o}: others may have signed with it"
+            )
+        return None
+
+    def signing_key(self, *, now: datetime) -> tuple[KeyFile, Ed25519PrivateKey]:
+        """The key to sign with; one is made where there is none that is still valid.
+
+        Raises:
+            SettingsError: The private half is readable by others, or the folder cannot be used.
+        """
+        try:
+            with self._lock():
+                usable = [
+                    key
+                    for key in self.known().values()
+                    if key.valid_until > now and self._private(key.key).exists()
+                ]
+                key = max(usable, key=lambda key: key.created_at) if usable else self._make(now)
+            trouble = self.trouble(key.key)
+            if trouble:
+                raise SettingsError(
+                    f"key {key.key} in {str(self.folder)!r} is not used: {trouble}",
+                    hint="look who could read it, then `ecr-widgets audit rotate-key`",
+                )
+            private = serialization.load_pem_private_key(self._private(key.key).read_bytes(), password=None)
+        except (OSError, ValueError) as error:
+            if isinstance(error, SettingsError):
+                raise
+            raise SettingsError(f"no signing key in {str(self.folder)!r}: {error}") from error
+        assert isinstance(private, Ed25519PrivateKey)
+        return key, private
+
+    def rotate(self, *, now: datetime) -> KeyFile:
+        """Retire every key, delete their private halves and make a new one.
+
+        Raises:
+            SettingsError: The folder cannot be used.
+        """
+        try:
+            with self._lock():
+                for key in self.known().values():
+                    if key.retired_at is None:
+                        self._write(f"{key.key}.json", _encode(msgspec.structs.replace(key, retired_at=now)))
+                    self._private(key.key).unlink(missing_ok=True)
+                return self._make(now)
+        except OSError as error:
+            raise SettingsError(f"no signing key in {str(self.folder)!r}: {error}") from error
+
+    def _make(self, now: datetime) -> KeyFile:
+        private = Ed25519PrivateKey.generate()
+        public = private.public_key().public_bytes_raw()
+        key = KeyFile(
+            1, fingerprint(public), b64encode(public).decode(), now.astimezone(UTC), now.astimezone(UTC) + VALID_FOR
+        )  # fmt: skip
+        pem = private.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        self._write(f"{key.key}.pem", pem)
+        self._write(f"{key.key}.json", _encode(key))
+        return key
+
+    def _private(self, key: str) -> Path:
+        return self.folder / f"{key}.pem"
+
+    def _write(self, name: str, content: bytes) -> None:
+        temporary = self.folder / f".{name}.tmp"
+        temporary.unlink(missing_ok=True)
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(self.folder / name)
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
+
+def default_ring() -> KeyRing:
+    """The user's own keys."""
+    data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    return KeyRing(data / "ecr-widgets" / "keys")
+
+
+def fingerprint(public: bytes) -> str:
+    """What a key is called."""
+    return hashlib.sha256(public).hexdigest()[:32]
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(KeyFile).decode

@@ -1,0 +1,131 @@
+"""What must be there for a step to count as done: the post-condition that belongs to it, found in the records alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ecr_widgets.audit.found import Step
+from ecr_widgets.model.record import StepState
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_LOOKING = frozenset(("check_target", "login"))
+"""Steps that claim nothing but what they saw."""
+
+
+def missing_of(steps: Sequence[Step], index: int) -> list[str]:
+    """What the step at an index still lacks; steps that did not succeed are told of elsewhere.
+
+    An unknown step that changed nothing claims nothing, so only one that did change something is unproven.
+    """
+    step = steps[index]
+    if step.state is not StepState.SUCCEEDED or step.step in _LOOKING:
+        return []
+    rule = _RULES.get(step.step)
+    if rule is None:
+        return [f"no post-condition of {step.step} is known to this release"] if step.changed else []
+    why = rule(step, steps[index + 1 :])
+    return [f"{step.step}: {why}"] if why else []
+
+
+def is_digest(value: object) -> bool:
+    """Whether it is a sha256 digest as registries write it."""
+    return isinstance(value, str) and _DIGEST.fullmatch(value) is not None
+
+
+def _repository(step: Step, _: Sequence[Step]) -> str | None:
+    name, uri = step.outcome.get("repository"), step.outcome.get("uri")
+    if not isinstance(name, str) or name != step.inputs.get("repository"):
+        return "the outcome names another repository"
+    return (
+        None if isinstance(uri, str) and uri.endswith(f"/{name}") else "the registry gave no address for it"
+    )
+
+
+def _build(step: Step, _: Sequence[Step]) -> str | None:
+    return None if is_digest(step.outcome.get("image_id")) else "the engine gave no image id"
+
+
+def _push(step: Step, _: Sequence[Step]) -> str | None:
+    digest, image = step.outcome.get("digest"), step.outcome.get("image")
+    if not is_digest(digest):
+        return "the registry confirmed no digest"
+    if not isinstance(image, str) or not image.endswith(f"@{digest}"):
+        return "image and digest disagree"
+    return None
+
+
+def _pull(step: Step, _: Sequence[Step]) -> str | None:
+    return None if is_digest(step.outcome.get("image_id")) else "the engine gave no image id"
+
+
+def _deploy(step: Step, _: Sequence[Step]) -> str | None:
+    image, wanted = step.outcome.get("image"), step.inputs.get("image")
+    if not step.outcome.get("deploy_id"):
+        return "no deploy id"
+    if not isinstance(image, str) or not is_digest(image.rpartition("@")[2]):
+        return "the image is not named by digest"
+    if isinstance(wanted, str) and "@" in wanted and wanted.rpartition("@")[2] != image.rpartition("@")[2]:
+        return "it names another image than was asked for"
+    return None
+
+
+def _service(step: Step, later: Sequence[Step]) -> str | None:
+    for key in ("service_id", "deploy_id"):
+        if not step.outcome.get(key):
+            return f"no {key.replace('_', ' ')}"
+    for other in later:
+        if other.step in _MOVES and other.outcome.get("service_id") == step.outcome["service_id"]:
+            return None  # moved on again within the run: that later step answers for the service
+        if other.step == "verify" and other.state is StepState.SUCCEEDED and _same(step, other):
+            return None
+    return f"no verify of service {step.outcome.get('service')!r} on deploy {step.outcome['deploy_id']!r} follows"
+
+
+def _task(step: Step, _: Sequence[Step]) -> str | None:
+    codes = step.outcome.get("exit_codes")
+    if not isinstance(codes, Mapping) or not codes:
+        return "its end was not waited for"
+    bad = sorted(f"{name} {code}" for name, code in codes.items() if type(code) is not int or code)
+    return f"exit codes are not 0: {', '.join(bad)}" if bad else None
+
+
+def _wait(step: Step, _: Sequence[Step]) -> str | None:
+    wanted, running = step.outcome.get("desired_count"), step.outcome.get("running_count")
+    return None if _positive(running) and running == wanted else f"{running!r} of {wanted!r} copies ran"
+
+
+def _verify(step: Step, _: Sequence[Step]) -> str | None:
+    told = step.outcome
+    image = told.get("image")
+    digests = {told.get("registry_digest"), told.get("running_digest")}
+    digests.add(image.rpartition("@")[2] if isinstance(image, str) else None)
+    if len(digests) != 1 or not is_digest(next(iter(digests))):
+        return "registry, running service and wanted image do not name one digest"
+    return None if _positive(told.get("running_count")) else "no copy ran"
+
+
+def _same(step: Step, other: Step) -> bool:
+    return all(step.outcome.get(key) == other.outcome.get(key) for key in ("service_id", "deploy_id"))
+
+
+def _positive(value: Any) -> bool:
+    return type(value) is int and value > 0
+
+
+_MOVES = frozenset(("create_service", "update_service", "rollback"))
+_RULES: Mapping[str, Callable[[Step, Sequence[Step]], str | None]] = {
+    "create_repository": _repository,
+    "build_image": _build,
+    "push_image": _push,
+    "copy_image": _push,
+    "pull_image": _pull,
+    "create_deploy": _deploy,
+    "create_service": _service,
+    "update_service": _service,
+    "rollback": _service,
+    "create_task": _task,
+    "wait": _wait,
+    "verify": _verify,
+}

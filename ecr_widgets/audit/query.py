@@ -1,0 +1,75 @@
+"""What to list: the filters that all audit commands share."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from ecr_widgets.errors import InputError
+from ecr_widgets.model.times import from_rfc3339, to_rfc3339
+
+_AGO = re.compile(r"(\d{1,6})([hdw])")
+_HOURS = {"h": 1, "d": 24, "w": 168}
+_SERVICE_IN_ONE = "number IN (SELECT number FROM touched WHERE kind = 'service' AND name = :service)"
+_SERVICE_ANYWHERE = "number IN (SELECT number FROM touched WHERE kind = 'service' AND (name = :service OR name LIKE :any ESCAPE '\\'))"
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Filters; None asks for everything."""
+
+    state: str | None = None
+    """A verdict (`proven`, `tampered`, …) or a run's own state (`succeeded`, …)."""
+    since: datetime | None = None
+    """Runs that started then or later."""
+    runbook: str | None = None
+    digest: str | None = None
+    """A digest or its beginning, with or without `sha256:`."""
+    service: str | None = None
+    """A service, alone or as environment/service."""
+
+    def to_sql(self) -> tuple[str, dict[str, str]]:
+        """A WHERE clause for the index and its values."""
+        clauses, values = [], {}
+        if self.state is not None:
+            clauses.append("(verdict = :state OR state = :state)")
+            values["state"] = self.state
+        if self.since is not None:
+            clauses.append("started_at >= :since")
+            values["since"] = to_rfc3339(self.since)
+        if self.runbook is not None:
+            clauses.append("runbook = :runbook")
+            values["runbook"] = self.runbook
+        if self.digest is not None:
+            clauses.append(
+                "number IN (SELECT number FROM touched WHERE kind = 'digest' AND name >= :digest AND name < :digest_end)"
+            )
+            values["digest"] = f"sha256:{self.digest.removeprefix('sha256:')}"
+            values["digest_end"] = values["digest"] + "g"
+        if self.service is not None:
+            clauses.append(_SERVICE_IN_ONE if "/" in self.service else _SERVICE_ANYWHERE)
+            values["service"] = self.service
+            if "/" not in self.service:
+                plain = self.service.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+                values["any"] = f"%/{plain}"
+        return ("WHERE " + " AND ".join(clauses)) if clauses else "", values
+
+
+def parse_since(text: str, *, now: datetime) -> datetime:
+    """A time as people give it: `2026-01-31`, RFC 3339, or an age such as `12h`, `7d`, `2w`.
+
+    Raises:
+        InputError: None of these.
+    """
+    ago = _AGO.fullmatch(text)
+    try:
+        if ago:
+            return now - timedelta(hours=int(ago[1]) * _HOURS[ago[2]])
+        if len(text) == 10:
+            return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+        return from_rfc3339(text)
+    except (ValueError, OverflowError) as error:
+        raise InputError(
+            f"{text!r} is not a time", hint="give 2026-01-31, 2026-01-31T12:00:00Z, 12h, 7d or 2w"
+        ) from error

@@ -1,0 +1,245 @@
+"""From the bytes of a notebook to a typed run, or to the reason why it is none; nothing in a file can stop an audit."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+
+import msgspec
+
+from ecr_widgets.audit import wire
+from ecr_widgets.audit.found import Cell, Found, NoRun, Origin, Run, Step
+from ecr_widgets.audit.holders import is_held
+from ecr_widgets.model.record import RECORD_MIME, RECORD_VERSION, RunState, StepState
+from ecr_widgets.model.times import from_rfc3339
+
+MAX_BYTES = 50_000_000
+"""A larger notebook is named and not read."""
+MAX_CELLS = 10_000
+"""A notebook with more cells is named and not judged."""
+_CALL = re.compile(rb"kit\.([a-z_]+)\(")
+_EMPTY = re.compile(rb'(?:[\s\[\],"]|\\[nt])*')
+_TROUBLE = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
+
+
+def read_file(path: Path, name: str | None = None) -> Found:
+    """Read one notebook.
+
+    Args:
+        name: What to call it, relative to the runs folder; by default the file's own name.
+
+    Returns:
+        The run; or NoRun for a foreign, broken, hostile or vanished file. Nothing is raised for what a file holds.
+    """
+    name = path.name if name is None else name
+    try:
+        content = read_bytes(path)
+    except OSError as error:
+        return NoRun(name, "unreadable", _os_reason(error))
+    except ValueError as error:
+        return NoRun(name, "unreadable", str(error))
+    return with_holder(read_content(content, name), path)
+
+
+def with_holder(found: Found, path: Path) -> Found:
+    """The same, told whether a live process holds a run that calls itself running."""
+    if isinstance(found, Run) and found.state is RunState.RUNNING and is_held(path):
+        return msgspec.structs.replace(found, held=True)
+    return found
+
+
+def read_bytes(path: Path) -> bytes:
+    """Content of a regular file within the limit; follows no link and never waits for a pipe.
+
+    Raises:
+        OSError: It cannot be opened or read.
+
+        ValueError: It is no regular file, or too large; the text says which.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        about = os.fstat(handle)
+        if not stat.S_ISREG(about.st_mode):
+            raise ValueError("not a regular file")
+        if about.st_size > MAX_BYTES:
+            raise ValueError(f"larger than {MAX_BYTES // 1_000_000} MB")
+        content = os.read(handle, about.st_size + 1)
+        while len(content) <= MAX_BYTES and (more := os.read(handle, 1 << 20)):
+            content += more
+        return content
+    finally:
+        os.close(handle)
+
+
+def read_content(content: bytes, name: str) -> Found:
+    """Read a notebook's bytes; see `read_file`."""
+    try:
+        notebook = wire.decode_notebook(content)
+        if not notebook.metadata.ecr_widgets and RECORD_MIME.encode() not in content:
+            return NoRun(name, "foreign", "no record of this kit is in it")
+        if notebook.nbformat != 4:
+            return NoRun(name, "unreadable", f"nbformat {notebook.nbformat}: this release reads 4")
+        if len(notebook.cells) > MAX_CELLS:
+            return NoRun(name, "unreadable", f"more than {MAX_CELLS} cells")
+        return _run(notebook, name)
+    except _TROUBLE as error:
+        return _no_run(content, name, error)
+
+
+def _run(notebook: wire.WireNotebook, name: str) -> Found:
+    run = None
+    if notebook.metadata.ecr_widgets:
+        version = wire.decode_version(notebook.metadata.ecr_widgets).version
+        if type(version) is not int or version != RECORD_VERSION:
+            return NoRun(
+                name, "unreadable", f"a run of version {version!r:.40}: this release reads {RECORD_VERSION}"
+            )
+        run = wire.decode_run(notebook.metadata.ecr_widgets)
+    cells: list[Cell] = []
+    bad: list[str] = []
+    for number, cell in enumerate(notebook.cells):
+        if cell.cell_type != "code" or (cell.execution_count is None and _EMPTY.fullmatch(cell.source)):
+            continue
+        told = cell.metadata.ecr_widgets if cell.metadata else None
+        cell_id = cell.id or f"cell-{number}"
+        steps: list[Step] = []
+        for output in cell.outputs:
+            if output.data is not None and output.data.record is not None:
+                try:
+                    steps.append(_step(output.data.record))
+                except TypeError as error:
+                    bad.append(f"cell {cell_id}: {error}")
+        state = told.state if told else None
+        cells.append(Cell(cell_id, cell.execution_count, state, _calls(bytes(cell.source)), tuple(steps)))
+    if run is not None:
+        return Run(
+            name, Origin.ENGINE, run.run_id, run.runbook, run.runbook_sha256, run.state, run.reason, run.actor,
+            run.host, run.parameters, run.started_at, run.ended_at, tuple(cells), tuple(bad),
+        )  # fmt: skip
+    if not bad and not any(cell.steps for cell in cells):
+        return NoRun(name, "foreign", "no record of this kit is in it")
+    return _without_engine(notebook.metadata, name, tuple(cells), tuple(bad))
+
+
+def _without_engine(
+    metadata: wire.WireMetadata, name: str, cells: tuple[Cell, ...], bad: tuple[str, ...]
+) -> Run:
+    """A run by plain papermill or by hand: what its records say, and of papermill's words only times and parameters."""
+    told = wire.decode_papermill(metadata.papermill) if metadata.papermill else None
+    steps = [step for cell in cells for step in cell.steps]
+    states = {step.state for step in steps}
+    if StepState.UNKNOWN in states:
+        state = RunState.UNKNOWN
+    elif StepState.INTENDED in states:
+        state = RunState.INTERRUPTED
+    else:
+        state = RunState.FAILED if StepState.FAILED in states else RunState.SUCCEEDED
+    started = _moment(told.start_time) if told else None
+    ended = _moment(told.end_time) if told else None
+    runbook = PurePosixPath((told and told.input_path) or name).stem
+    return Run(
+        name,
+        Origin.PAPERMILL if told else Origin.BY_HAND,
+        steps[-1].run_id if steps else "",
+        runbook,
+        None,
+        state,
+        None,
+        None,
+        None,
+        told.parameters if told else {},
+        started or (steps[0].started_at if steps else None),
+        ended or (steps[-1].ended_at if steps else None),
+        cells,
+        bad,
+    )
+
+
+def _step(record: object) -> Step:
+    if not isinstance(record, str):
+        raise TypeError("a record that is not one JSON string")
+    try:
+        step = wire.decode_record(record)
+    except _TROUBLE as error:
+        raise TypeError(_record_reason(record, error)) from error
+    if step.version != RECORD_VERSION:
+        raise TypeError(_newer(step.version))
+    return step
+
+
+def _record_reason(record: str, error: Exception) -> str:
+    try:
+        version = wire.decode_version(record).version
+    except _TROUBLE:
+        version = RECORD_VERSION
+    # A newer version may have other members, so its number is the true reason.
+    return _newer(version) if version != RECORD_VERSION else f"a record that cannot be read: {_reason(error)}"
+
+
+def _newer(version: object) -> str:
+    return f"a record of version {version!r:.40}: this release reads {RECORD_VERSION}"
+
+
+def _calls(source: bytes) -> tuple[str, ...]:
+    if b"kit." not in source:
+        return ()
+    return _calls_in(source) if len(source) < 4000 else _calls_in.__wrapped__(source)
+
+
+@lru_cache(maxsize=1024)  # the same runbooks run again and again
+def _calls_in(source: bytes) -> tuple[str, ...]:
+    found = []
+    for call in _CALL.finditer(source):
+        # The source is still JSON text: lines end in a backslash and n, or in the next string of a list.
+        line = source[max(source.rfind(b"\\n", 0, call.start()) + 2, 0) : call.start()]
+        if b"#" not in line.rpartition(b'"')[2] and not line[-1:].isalnum():
+            found.append(call[1].decode())
+    return tuple(found)
+
+
+def _no_run(content: bytes, name: str, error: Exception) -> NoRun:
+    """Tell a notebook that is not ours from one that is broken."""
+    if not content.strip():
+        return NoRun(name, "unreadable", "the file is empty")
+    if content.startswith(b"\xef\xbb\xbf"):
+        return NoRun(name, "unreadable", "not JSON: it begins with a byte order mark")
+    try:
+        content.decode("utf-8")
+        top = wire.decode_anything(content)
+    except msgspec.ValidationError as wrong:
+        return NoRun(name, "unreadable", f"not a notebook as it should be: {_reason(wrong)}")
+    except _TROUBLE as wrong:
+        return NoRun(name, "unreadable", f"not JSON: {_reason(wrong)}")
+    ours = RECORD_MIME.encode() in content or (
+        isinstance(top.metadata, dict) and "ecr_widgets" in top.metadata
+    )
+    has_cells = isinstance(top.cells, list) or isinstance(top.worksheets, list)
+    if not ours and has_cells and type(top.nbformat) is int:
+        return NoRun(name, "foreign", "no record of this kit is in it")
+    return NoRun(name, "unreadable", f"not a notebook as it should be: {_reason(error)}")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    return str(error).replace("`", "")[:200] or type(error).__name__
+
+
+def _os_reason(error: OSError) -> str:
+    import errno
+
+    return "a symbolic link" if error.errno == errno.ELOOP else error.strerror or type(error).__name__
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        # Plain papermill writes naive UTC times.
+        return from_rfc3339(text if text[-1:].isalpha() or "+" in text else f"{text}Z")
+    except ValueError:
+        return None

@@ -1,0 +1,67 @@
+"""One line of an audit: what lists, figures and reports need of a run, small enough to keep 100,000 of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from ecr_widgets.audit.found import Found, NoRun
+from ecr_widgets.audit.judging import Judgement
+from ecr_widgets.audit.touched import deployed, touched
+from ecr_widgets.model.times import to_rfc3339
+
+
+class Row(msgspec.Struct, frozen=True, gc=False):
+    """One notebook with its verdict; members that a foreign or unreadable one lacks are None."""
+
+    path: str
+    verdict: str
+    why: str
+    run_id: str | None = None
+    runbook: str | None = None
+    state: str | None = None
+    origin: str | None = None
+    actor: str | None = None
+    host: str | None = None
+    started_at: str | None = None
+    ended_at: str | None = None
+    duration_s: float | None = None
+    parameters: Mapping[str, Any] = {}
+    services: tuple[str, ...] = ()
+    """Services that the run changed or set out to change, as environment/service."""
+    digests: tuple[str, ...] = ()
+    """Digests of images that the run's records name, sorted."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The row as `audit list --json` prints it."""
+        told: dict[str, Any] = msgspec.to_builtins(self)
+        return told
+
+
+def row_of(found: Found, judgement: Judgement) -> tuple[Row, frozenset[tuple[str, str]]]:
+    """The row of what was found, and what the run touched."""
+    if isinstance(found, NoRun):
+        return Row(found.path, judgement.verdict, judgement.why), frozenset()
+    pairs = touched(found)
+    return (
+        Row(
+            found.path,
+            judgement.verdict,
+            judgement.why,
+            found.run_id,
+            found.runbook,
+            found.state,
+            found.origin,
+            found.actor,
+            found.host,
+            to_rfc3339(found.started_at) if found.started_at else None,
+            to_rfc3339(found.ended_at) if found.ended_at else None,
+            found.duration_s,
+            found.parameters,
+            tuple(name for name, changed in deployed(found) if changed),
+            tuple(sorted(name for kind, name in pairs if kind == "digest")),
+        ),
+        pairs,
+    )

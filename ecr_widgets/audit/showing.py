@@ -1,0 +1,60 @@
+"""One run in full, for people and programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ecr_widgets.audit.found import Run, Step
+from ecr_widgets.audit.reading import read_file
+from ecr_widgets.audit.row import Row
+from ecr_widgets.model.times import to_rfc3339
+
+
+def show_run(runs: Path, row: Row) -> dict[str, Any]:
+    """The row with the run's steps, read from the notebook itself: `{..., "steps": [{"step", "state", …}]}`."""
+    found = read_file(runs / row.path, row.path)
+    steps = [_step(step) for step in found.steps] if isinstance(found, Run) else []
+    return row.to_json() | {"steps": steps}
+
+
+def to_text(told: Mapping[str, Any]) -> Iterator[str]:
+    """The same as lines for people."""
+    yield f"{told['verdict']}: {told['path']}"
+    for reason in filter(None, told["why"].split("; ")):
+        yield f"  because {reason}"
+    for name in (
+        "run_id",
+        "runbook",
+        "state",
+        "origin",
+        "actor",
+        "host",
+        "started_at",
+        "ended_at",
+        "duration_s",
+    ):
+        if told[name] is not None:
+            yield f"  {name.replace('_', ' ')}: {told[name]}"
+    for name, value in told["parameters"].items():
+        yield f"  parameter {name}: {json.dumps(value, ensure_ascii=False)}"
+    for step in told["steps"]:
+        sign = {"succeeded": "✓", "failed": "✗"}.get(step["state"], "?")
+        yield f"  {sign} {step['step']} {step['state']}, changed: {json.dumps(step['changed'])}, {step['started_at']}"
+        for name, value in (step["outcome"] if step["error"] is None else step["error"]).items():
+            yield f"      {name}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
+
+
+def _step(step: Step) -> dict[str, Any]:
+    return {
+        "step": step.step,
+        "state": step.state.value,
+        "changed": step.changed,
+        "inputs": step.inputs,
+        "outcome": step.outcome,
+        "error": step.error,
+        "started_at": to_rfc3339(step.started_at),
+        "ended_at": to_rfc3339(step.ended_at) if step.ended_at else None,
+    }

@@ -1,0 +1,114 @@
+"""Members of a notebook that an audit needs; msgspec skips all others without making values of them.
+
+Keep in step with contract section 5 and nbformat 4.5.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from ecr_widgets.audit.found import Moment, Step
+from ecr_widgets.model.record import RECORD_MIME, CellState, RunState
+
+NOTHING = msgspec.Raw(b"")
+
+
+class WireRun(msgspec.Struct, gc=False):
+    """The run's own metadata, version 1."""
+
+    version: int
+    run_id: str
+    runbook: str
+    state: RunState
+    parameters: dict[str, Any]
+    started_at: Moment
+    runbook_sha256: str | None = None
+    reason: str | None = None
+    actor: str | None = None
+    host: str | None = None
+    ended_at: Moment | None = None
+
+
+class WireVersion(msgspec.Struct, gc=False):
+    """What any version has."""
+
+    version: Any = None
+
+
+class WirePapermill(msgspec.Struct, gc=False):
+    """What papermill tells of a run; its own word on success is not taken."""
+
+    parameters: dict[str, Any] = msgspec.field(default_factory=dict)
+    input_path: str | None = None
+    start_time: str | None = None
+    end_time: str | None = None
+
+
+class WireMetadata(msgspec.Struct, gc=False):
+    """A notebook's metadata."""
+
+    ecr_widgets: msgspec.Raw = NOTHING
+    papermill: msgspec.Raw = NOTHING
+
+
+class WireData(msgspec.Struct, gc=False):
+    """A display's MIME bundle."""
+
+    record: Any = msgspec.field(default=None, name=RECORD_MIME)
+
+
+class WireOutput(msgspec.Struct, gc=False):
+    """One output of a cell."""
+
+    output_type: str = ""
+    data: WireData | None = None
+
+
+class WireCellState(msgspec.Struct, gc=False):
+    """A cell as our engine judged it."""
+
+    state: CellState | None = None
+
+
+class WireCellMetadata(msgspec.Struct, gc=False):
+    """A cell's metadata."""
+
+    ecr_widgets: WireCellState | None = None
+
+
+class WireCell(msgspec.Struct, gc=False):
+    """One cell."""
+
+    cell_type: str
+    id: str = ""
+    metadata: WireCellMetadata | None = None
+    execution_count: int | None = None
+    source: msgspec.Raw = NOTHING
+    outputs: list[WireOutput] = []
+
+
+class WireNotebook(msgspec.Struct, gc=False):
+    """A notebook, nbformat 4."""
+
+    cells: list[WireCell]
+    metadata: WireMetadata
+    nbformat: int
+
+
+class WireAnything(msgspec.Struct, gc=False):
+    """What tells whether a notebook is meant to be ours, in whatever state it is."""
+
+    metadata: Any = None
+    cells: Any = None
+    worksheets: Any = None
+    nbformat: Any = None
+
+
+decode_notebook = msgspec.json.Decoder(WireNotebook).decode
+decode_run = msgspec.json.Decoder(WireRun).decode
+decode_record = msgspec.json.Decoder(Step).decode
+decode_version = msgspec.json.Decoder(WireVersion).decode
+decode_papermill = msgspec.json.Decoder(WirePapermill).decode
+decode_anything = msgspec.json.Decoder(WireAnything).decode

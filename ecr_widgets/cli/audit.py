@@ -1,0 +1,174 @@
+"""`ecr-widgets audit`: questions to a folder of saved runs; nothing outside is asked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+
+import click
+
+from ecr_widgets.cli.outcome import OurErrors, print_json
+
+if TYPE_CHECKING:
+    from ecr_widgets.audit.query import Query
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+_VERDICTS = ("proven", "unproven", "failed", "interrupted", "running", "tampered", "foreign", "unreadable")
+
+
+@click.group(name="audit", cls=OurErrors)
+def command() -> None:
+    """Say what happened, proven from the saved notebooks alone."""
+
+
+def _runs_option(function: _Command) -> _Command:
+    return click.option(
+        "--runs",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=lambda: os.environ.get("ECR_WIDGETS_RUNS") or "runs",
+        help="Folder of saved runs  [default: $ECR_WIDGETS_RUNS or ./runs]",
+    )(function)
+
+
+def _filters(function: _Command) -> _Command:
+    for option in reversed((
+        click.option("--state", help=f"A verdict ({', '.join(_VERDICTS)}) or a run's own state."),
+        click.option("--since", metavar="TIME", help="2026-01-31, an RFC 3339 time, or an age: 12h, 7d, 2w."),
+        click.option("--runbook", help="Name of a runbook."),
+        click.option("--digest", help="Digest of an image, or its beginning."),
+        click.option("--service", help="A service, or ENVIRONMENT/SERVICE."),
+    )):  # fmt: skip
+        function = option(function)
+    return function
+
+
+def _query(**given: str | None) -> Query:
+    from ecr_widgets.audit.query import Query, parse_since
+
+    since = given.pop("since")
+    return Query(since=parse_since(since, now=datetime.now(UTC)) if since else None, **given)
+
+
+@command.command(name="list")
+@_runs_option
+@_filters
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.option("--rebuild", is_flag=True, help="Forget the index and read every notebook again.")
+def list_(*, runs: Path, as_json: bool, rebuild: bool, **given: str | None) -> None:
+    """List saved runs with their verdicts, newest first."""
+    from ecr_widgets.audit.index import open_index
+
+    query = _query(**given)
+    with open_index(runs, rebuild=rebuild) as index:
+        if as_json:
+            print_json([row.to_json() for row in index.rows(query)])
+            return
+        for row in index.rows(query):
+            took = "" if row.duration_s is None else f"{row.duration_s:.1f} s"
+            told = f"{row.verdict:<11} {(row.started_at or '-'):<24} {took:>9}  {row.runbook or '-':<12}"
+            about = ", ".join(row.services) or "-"
+            click.echo(_line(f"{told} {about:<20} {row.path}" + (f"  ({row.why})" if row.why else "")))
+
+
+@command.command()
+@click.argument("run")
+@_runs_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def show(*, run: str, runs: Path, as_json: bool) -> None:
+    """Show RUN, given by its id, the beginning of one, or its path below the runs folder."""
+    from ecr_widgets.audit.index import open_index
+    from ecr_widgets.audit.showing import show_run, to_text
+
+    with open_index(runs) as index:
+        row = index.find(run)
+    told = show_run(runs, row)
+    if as_json:
+        print_json(told)
+        return
+    for line in to_text(told):
+        click.echo(_line(line))
+
+
+@command.command()
+@_runs_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.option(
+    "--head", "head_file", type=click.File(), help="An exported head, from a place that nobody could change."
+)
+@click.pass_context
+def verify(ctx: click.Context, *, runs: Path, as_json: bool, head_file: TextIO | None) -> None:
+    """Say whether saved runs were changed since they were sealed, and what; 1 where anything is not in order.
+
+    Without --head nobody can tell that the newest runs were cut off together with their seals, or that the holder of
+    the key made all seals anew. What was wrong before it was sealed is not found either.
+    """
+    from ecr_widgets.audit.chain import read_head
+    from ecr_widgets.audit.keys import default_ring
+    from ecr_widgets.audit.scan import scan
+    from ecr_widgets.audit.verify import verify as check
+
+    head = read_head(head_file.read()) if head_file else None
+    found = check(runs, (name for name, _ in scan(runs)), ring=default_ring(), head=head)
+    told = found.to_json()
+    if as_json:
+        print_json(told)
+    else:
+        for file in told["files"]:
+            click.echo(_line(f"{file['finding']:<11} {file['path']}: {'; '.join(file['what'])}"))
+        for why in found.chain:
+            click.echo(_line(f"chain       {why}"))
+        for key in told["keys"]:
+            click.echo(
+                _line(f"key         {key['key']}: seals {key['first']} to {key['last']}, {key['status']}")
+            )
+        counts = ", ".join(f"{count} {finding}" for finding, count in sorted(told["counts"].items()))
+        click.echo(f"{'in order' if found.ok else 'NOT in order'}: {counts or 'no run'}")
+    ctx.exit(0 if found.ok else 1)
+
+
+@command.command()
+@_runs_option
+def head(*, runs: Path) -> None:
+    """Print where the chain of seals ends; keep it elsewhere, and give it to `verify --head` later."""
+    from ecr_widgets.audit.chain import export_head, head_of
+    from ecr_widgets.audit.seal import links_of
+    from ecr_widgets.errors import RecordError
+
+    found = head_of(links_of(runs))
+    if found is None:
+        raise RecordError(f"there is no whole seal in {str(runs)!r}", hint="see `ecr-widgets audit verify`")
+    click.echo(export_head(found))
+
+
+@command.command()
+@_runs_option
+def seal(*, runs: Path) -> None:
+    """Seal the finished runs that have no seal yet, such as those of plain papermill or from before a crash."""
+    from ecr_widgets.audit.keys import default_ring
+    from ecr_widgets.audit.scan import scan
+    from ecr_widgets.audit.seal import seal_missing
+
+    names = sorted(name for name, _ in scan(runs))
+    for name in seal_missing(runs, names, ring=default_ring(), now=datetime.now(UTC)):
+        click.echo(_line(name))
+
+
+@command.command(name="rotate-key")
+def rotate_key() -> None:
+    """Retire the signing key and make a new one; what the old one sealed stays checkable."""
+    from ecr_widgets.audit.keys import default_ring
+
+    ring = default_ring()
+    click.echo(
+        f"seals are signed by key {ring.rotate(now=datetime.now(UTC)).key} from now on, in {ring.folder}"
+    )
+
+
+def _line(text: str) -> str:
+    """One line in which nothing acts on the terminal."""
+    from ecr_widgets.model.text import visible
+
+    return visible(text).replace("\n", "\\n")

@@ -1,0 +1,130 @@
+"""The form that seals are made of: the same for what means the same, another for anything else."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+import rfc8785
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ecr_widgets.audit.canonical import canonical, differences, form_of
+from ecr_widgets.errors import RecordError
+from tests.audit.runs import KINDS, recorded
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text('abcXYZ09 _\x7f/"\\\n', max_size=5), inner, max_size=4)
+    ),
+    max_leaves=12,
+)  # fmt: skip
+
+
+@given(json_values)
+@settings(max_examples=400, deadline=None)
+def test_the_fast_way_gives_the_bytes_of_rfc_8785(value: Any) -> None:
+    """Without floats and names beyond ASCII, Python's own encoder agrees with the reference implementation."""
+    try:
+        expected = rfc8785.dumps(value)
+    except rfc8785.CanonicalizationError:
+        with pytest.raises(RecordError):
+            canonical(value, simple=True)
+    else:
+        assert canonical(value, simple=True) == expected
+
+
+def form(notebook: dict[str, Any]) -> Any:
+    return form_of(json.dumps(notebook).encode())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_saving_again_changes_no_form(kind: str) -> None:
+    """What nbformat, a pretty-printer, git's line ends and a browser's numbers do to a file is nothing."""
+    notebook = recorded(kind)
+    notebook["metadata"]["mine"] = {"one": 1.0, "tiny": 1e-7, "ä": "ö\x7f"}
+    first = form(notebook)
+    compact = json.dumps(notebook, separators=(",", ":"), sort_keys=True, ensure_ascii=True)
+    windows = json.dumps(notebook, indent=4).replace("\n", "\r\n")
+    browser = json.dumps(notebook).replace('"one": 1.0', '"one": 1').replace("1e-07", "1e-7")
+    again = nbformat.writes(nbformat.from_dict(notebook))
+    lab = copy.deepcopy(notebook)
+    lab["metadata"] |= {"kernelspec": {"name": "x"}, "language_info": {"name": "python", "version": "3.11"}}
+    lab["cells"][0]["metadata"]["trusted"] = True
+    for text in (compact, windows, browser, again, json.dumps(lab)):
+        assert differences(first, form_of(text.encode())) == ()
+
+
+def _code(notebook: dict[str, Any], cell_id: str = "push-image") -> dict[str, Any]:
+    found: dict[str, Any] = next(cell for cell in notebook["cells"] if cell["id"] == cell_id)
+    return found
+
+
+CHANGES = {
+    "source": (lambda n: _code(n).update(source="1"), "cell push-image: source changed"),
+    "output": (lambda n: _code(n)["outputs"][0]["data"].update({"text/html": "x"}), "cell push-image: outputs changed"),
+    "record": (
+        lambda n: _code(n)["outputs"][0]["data"].update({"application/vnd.ecr-widgets.record+json": "{}"}),
+        "cell push-image: outputs changed",
+    ),
+    "count": (lambda n: _code(n).update(execution_count=99), "cell push-image: metadata or count changed"),
+    "cell state": (
+        lambda n: _code(n)["metadata"]["ecr_widgets"].update(state="failed"),
+        "cell push-image: metadata or count changed",
+    ),
+    "run": (lambda n: n["metadata"]["ecr_widgets"].update(actor="eve"), "metadata ecr_widgets was changed"),
+    "widgets": (lambda n: n["metadata"].update(widgets={"x": 1}), "metadata widgets was added"),
+    "removed": (lambda n: n["metadata"].pop("papermill"), "metadata papermill was removed"),
+    "top": (lambda n: n.update(more=1), "metadata /more was added"),
+    "cell gone": (lambda n: n["cells"].remove(_code(n)), "cell push-image was removed"),
+    "cell new": (lambda n: n["cells"].append({**_code(n), "id": "new"}), "cell new was added"),
+    "cell twice": (lambda n: n["cells"].append(_code(n)), "cells are in another order, or their ids repeat"),
+    "order": (lambda n: n["cells"].reverse(), "cells are in another order, or their ids repeat"),
+    "attachment": (lambda n: n["cells"][0].update(attachments={"a": {}}), "cell title: metadata or count changed"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CHANGES)
+def test_every_change_is_found_and_named(case: str) -> None:
+    """The part that changed is told; nothing else is."""
+    change, told = CHANGES[case]
+    notebook = recorded("deployed")
+    first = form(notebook)
+    change(notebook)
+    assert differences(first, form(notebook)) == (told,)
+
+
+def test_large_integers_differ_by_any_digit() -> None:
+    """What a browser would round is still told apart."""
+    forms = []
+    for value in (2**53, 2**53 + 1, 2**53 - 1, str(2**53)):
+        notebook = recorded("killed")
+        notebook["metadata"]["n"] = value
+        forms.append(form(notebook).sha256)
+    assert len(set(forms)) == 4
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"cells":[],"metadata":{},"metadata":{}}', '{"cells":[],"metadata":{"a":NaN}}', "[]", "", "{}", "nonsense",
+        '{"cells":null,"metadata":{}}', '{"cells":[1],"metadata":{}}', '{"cells":[],"metadata":{"a":"\\ud800"}}',
+        '{"cells":[],"metadata":' + "[" * 100_000, '{"cells":[],"metadata":{"a":' + "9" * 5000 + "}}",
+        '{"cells":[],"metadata":{"a":1e999}}',
+    ],
+)  # fmt: skip
+def test_what_readers_may_disagree_about_has_no_form(text: str) -> None:
+    """Double members, NaN and other traps are refused, not hashed."""
+    with pytest.raises(RecordError):
+        form_of(text.encode())
+
+
+def test_bytes_that_are_no_text_have_no_form(tmp_path: Path) -> None:
+    """Invalid UTF-8 is refused."""
+    with pytest.raises(RecordError):
+        form_of(b'{"cells":[],"metadata":{"a":"\xff"}}')

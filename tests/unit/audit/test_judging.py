@@ -1,0 +1,209 @@
+"""Verdicts on real runs, and on the same runs with one thing taken away."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ecr_widgets.audit.found import NoRun, Origin, Run
+from ecr_widgets.audit.judging import Judgement, judge
+from ecr_widgets.audit.reading import read_file
+from ecr_widgets.engine.saved_run import SavedRun
+from tests.audit.runs import KINDS, change_record, recorded, save
+
+Notebook = dict[str, Any]
+OTHER = "sha256:" + "0" * 64
+
+
+def verdict(folder: Path, notebook: Notebook) -> Judgement:
+    return judge(read_file(save(folder, "run", notebook=notebook)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected", "why"),
+    [
+        ("deployed", "proven", ""),
+        ("proven", "proven", ""),
+        ("failed", "failed", "DeploymentFailed: service 'timeoutsvc' cannot run deploy"),
+        ("interrupted", "interrupted", "interrupted by SIGTERM at build_image"),
+        ("killed", "interrupted", "it stopped without an end at build_image"),
+        ("papermill", "unproven", "run by plain papermill, so nobody watched the cells or the end"),
+    ],
+)
+def test_recorded_runs_get_their_verdicts(tmp_path: Path, kind: str, expected: str, why: str) -> None:
+    """Each kind of real run is called what it was, with the reason."""
+    found = judge(read_file(save(tmp_path, kind)))
+    assert found.verdict == expected
+    assert found.why.startswith(why)
+
+
+def test_what_a_run_tells_is_read(tmp_path: Path) -> None:
+    """The typed run holds what the notebook says of itself."""
+    run = read_file(save(tmp_path, "deployed"))
+    assert isinstance(run, Run)
+    assert (run.origin, run.runbook, run.state, run.host) == (
+        Origin.ENGINE,
+        "release",
+        "succeeded",
+        "ops-host",
+    )
+    assert [step.step for step in run.steps] == [
+        "check_target", "login", "create_repository", "build_image", "push_image", "create_deploy",
+        "update_service", "wait", "verify",
+    ]  # fmt: skip
+    assert run.parameters == {"tag": "back"}
+    assert run.duration_s == pytest.approx(1.9, abs=0.5)
+
+
+def test_a_running_run_is_running_only_while_somebody_holds_it(tmp_path: Path) -> None:
+    """The lock of the engine decides between running and interrupted."""
+    with SavedRun(recorded("killed"), tmp_path / "run.ipynb", redact=lambda text: text) as saved:
+        saved.write()
+        assert judge(read_file(tmp_path / "run.ipynb")).verdict == "running"
+    assert judge(read_file(tmp_path / "run.ipynb")).verdict == "interrupted"
+
+
+def _cell(notebook: Notebook, cell_id: str) -> Notebook:
+    found: Notebook = next(cell for cell in notebook["cells"] if cell["id"] == cell_id)
+    return found
+
+
+def _without_outputs(notebook: Notebook) -> None:
+    _cell(notebook, "push-image")["outputs"] = []
+
+
+def _without_count(notebook: Notebook) -> None:
+    _cell(notebook, "verify-step")["execution_count"] = None
+
+
+def _not_run(notebook: Notebook) -> None:
+    _cell(notebook, "wait-step")["metadata"]["ecr_widgets"]["state"] = "not-run"
+
+
+def _without_verify(notebook: Notebook) -> None:
+    notebook["cells"] = [cell for cell in notebook["cells"] if cell["id"] != "verify-step"]
+
+
+def _twice(notebook: Notebook) -> None:
+    _cell(notebook, "login-step")["outputs"] *= 2
+
+
+def _recorded_as(step: str, /, **members: Any) -> Callable[[Notebook], None]:
+    def change(notebook: Notebook) -> None:
+        change_record(notebook, step, **members)
+
+    return change
+
+
+TAKEN_AWAY: dict[str, tuple[Callable[[Notebook], None], str]] = {
+    "outputs": (_without_outputs, "cell push-image calls push_image and holds no record of it"),
+    "count": (_without_count, "cell verify-step has no execution count"),
+    "state": (_not_run, "cell wait-step is not-run"),
+    "verify": (_without_verify, "update_service: no verify of service 'timeoutsvc' on deploy 'timeout.1' follows"),
+    "twice": (_twice, "record 3 is missing: login calls itself 2"),
+    "other run": (_recorded_as("login", run_id="x"), "the record of login is of another run, x"),
+    "open step": (_recorded_as("push_image", state="intended"), "push_image is intended"),
+    "no end": (_recorded_as("push_image", ended_at=None), "push_image has no end"),
+    "digest": (_recorded_as("push_image", outcome={"digest": "latest"}), "push_image: the registry confirmed no digest"),
+    "image": (_recorded_as("push_image", outcome={"digest": OTHER}), "push_image: image and digest disagree"),
+    "by tag": (
+        _recorded_as("create_deploy", outcome={"image": "r/x:latest"}),
+        "create_deploy: the image is not named by digest",
+    ),
+    "another": (
+        _recorded_as("create_deploy", outcome={"image": f"r/x@{OTHER}"}),
+        "create_deploy: it names another image than was asked for",
+    ),
+    "verified another": (
+        _recorded_as("verify", outcome={"running_digest": OTHER}),
+        "verify: registry, running service and wanted image do not name one digest",
+    ),
+    "verified elsewhere": (_recorded_as("verify", outcome={"deploy_id": "timeout.7"}), "update_service: no verify of"),
+    "no copy": (_recorded_as("verify", outcome={"running_count": 0}), "verify: no copy ran"),
+    "true copies": (_recorded_as("verify", outcome={"running_count": True}), "verify: no copy ran"),
+    "not all copies": (_recorded_as("wait", outcome={"desired_count": 2}), "wait: 1 of 2 copies ran"),
+    "no address": (_recorded_as("create_repository", outcome={"uri": ""}), "create_repository: the registry gave no"),
+    "no id": (_recorded_as("build_image", outcome={"image_id": None}), "build_image: the engine gave no image id"),
+    "new step": (
+        _recorded_as("create_repository", step="move_mountain", changed=True),
+        "cell create-repository calls create_repository and holds no record of it",
+    ),
+    "newer record": (_recorded_as("login", version=2), "cell login-step: a record of version 2: this release reads 1"),
+    "broken record": (_recorded_as("login", inputs="x"), "cell login-step: a record that cannot be read: Expected object"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", TAKEN_AWAY)
+def test_a_run_that_lacks_one_thing_is_unproven_and_says_which(tmp_path: Path, case: str) -> None:
+    """Nothing counts as done without count, record and post-condition."""
+    change, why = TAKEN_AWAY[case]
+    notebook = recorded("deployed")
+    change(notebook)
+    found = verdict(tmp_path, notebook)
+    assert found.verdict == "unproven"
+    assert any(reason.startswith(why) for reason in found.reasons), found.reasons
+
+
+def test_an_unknown_step_that_changed_something_is_unproven(tmp_path: Path) -> None:
+    """What this release has no rule for is named; one that changed nothing claims nothing."""
+    notebook = recorded("proven")
+    notebook["cells"][-1]["source"] = "mine()"
+    change_record(notebook, "verify", step="move_mountain", changed=True)
+    assert (
+        "no post-condition of move_mountain is known to this release" in verdict(tmp_path, notebook).reasons
+    )
+    change_record(notebook, "move_mountain", changed=False)
+    assert "move_mountain" not in verdict(tmp_path, notebook).why
+
+
+def test_a_run_without_any_step_proves_nothing(tmp_path: Path) -> None:
+    """All cells green is no evidence of a step."""
+    notebook = recorded("proven")
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code":
+            cell |= {"outputs": [], "source": "1"}
+    assert verdict(tmp_path, notebook).why == "no step left a record"
+
+
+def test_a_call_in_a_comment_needs_no_record(tmp_path: Path) -> None:
+    """Only calls count; lists of lines are sources too."""
+    notebook = recorded("proven")
+    for source in ("# kit.push_image(x)\n1", ["1\n", "# kit.push_image(x)"], ["pocket.kit.nothing()\n"]):
+        _cell(notebook, "connect")["source"] = source
+        assert verdict(tmp_path, notebook).verdict == "proven"
+    _cell(notebook, "connect")["source"] = ["# why\n", "kit.push_image(x)"]
+    assert verdict(tmp_path, notebook).verdict == "unproven"
+
+
+def test_a_run_by_hand_says_so(tmp_path: Path) -> None:
+    """Records without an engine's or papermill's word are of a run by hand."""
+    notebook = recorded("proven")
+    del notebook["metadata"]["ecr_widgets"], notebook["metadata"]["papermill"]
+    found = verdict(tmp_path, notebook)
+    assert found.verdict == "unproven"
+    assert found.reasons[0].startswith("run by hand")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_saving_again_the_way_jupyter_does_changes_no_verdict(tmp_path: Path, kind: str) -> None:
+    """Sources and texts as lists of lines, as nbformat writes them, read the same."""
+    import nbformat
+
+    first = read_file(save(tmp_path, kind))
+    nbformat.write(nbformat.read(tmp_path / f"{kind}.ipynb", 4), tmp_path / f"{kind}.ipynb")
+    assert isinstance(json.loads((tmp_path / f"{kind}.ipynb").read_text())["cells"][0]["source"], list)
+    assert judge(read_file(tmp_path / f"{kind}.ipynb")) == judge(first)
+
+
+def test_a_runs_own_version_is_respected(tmp_path: Path) -> None:
+    """A newer run is named and not guessed at."""
+    for version in (2, True, "1", None):
+        notebook = recorded("proven")
+        notebook["metadata"]["ecr_widgets"]["version"] = version
+        found = read_file(save(tmp_path, "run", notebook=notebook))
+        assert isinstance(found, NoRun)
+        assert found.why == f"a run of version {version!r}: this release reads 1"
