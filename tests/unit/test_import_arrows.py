@@ -37,7 +37,7 @@ MAY_IMPORT = {
 ONLY_IN = {
     "boto3": {"adapters/ecr.py"},
     "botocore": {"adapters/ecr.py"},
-    "docker": {"adapters/docker_engine.py", "sandbox/layer0/engine.py", "sandbox/layer0/scheduler.py"},
+    "docker": {"adapters/docker_engine.py", "sandbox/layer0/engine.py"},
     "urllib3": {"adapters/registry.py", "adapters/layer0/transport.py"},
     "papermill": {"engine/papermill_engine.py", "engine/run.py"},
     "jupyter_client": {"engine/kernel.py"},
