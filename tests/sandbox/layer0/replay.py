@@ -18,12 +18,23 @@ from tests.sandbox.layer0.served import Reply, Served
 
 RECORDINGS = Path(__file__).parents[4] / "shared" / "layer0-exchanges"
 
-_IDS = re.compile(r"(environment|deploy|service|task|job|load_balancer|entity|deployment|task_copy)_id|security_group_id")
+_IDS = re.compile(
+    r"(environment|deploy|service|task|job|load_balancer|entity|deployment|task_copy)_id|security_group_id"
+)
 _VOLATILE = frozenset(
-    ("created", "updated", "time_created", "pending_count", "running_count", "job_status", "exit_code", "last_status")
+    (
+        "created",
+        "updated",
+        "time_created",
+        "pending_count",
+        "running_count",
+        "job_status",
+        "exit_code",
+        "last_status",
+    )
 )
 _LABELS = ("Content-Type", "Www-Authenticate", "Location", "Version")
-_TASK_NAMES = frozenset(("task_name", "value", "links"))
+_TIME = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ")
 _PATIENCE_S = 10.0
 
 
@@ -119,7 +130,9 @@ class Replay:
         elif isinstance(theirs, list) and isinstance(ours, list):
             if len(theirs) != len(ours):
                 yield f"{where} has {len(theirs)} items, ours {len(ours)}: {_brief(theirs)} became {_brief(ours)}"
-            pairs = zip(self._sorted(theirs, translate=True), self._sorted(ours, translate=False), strict=False)
+            pairs = zip(
+                self._sorted(theirs, translate=True), self._sorted(ours, translate=False), strict=False
+            )
             for number, (one, other) in enumerate(pairs):
                 yield from self._differ(f"{where}/{number}", one, other)
         elif isinstance(theirs, str) and isinstance(ours, str):
@@ -134,9 +147,16 @@ class Replay:
             documents = [json.loads(base64.b64decode(each)) for each in (theirs, ours)]
             yield from self._differ(where, *documents)
             return
-        if _IDS.fullmatch(key) and theirs not in self.ours and theirs and ours:
+        if (
+            (_IDS.fullmatch(key) or theirs.startswith("arn:aws:ecs:"))
+            and theirs not in self.ours
+            and theirs
+            and ours
+        ):
             self.ours[theirs] = ours
-        if self._translate(theirs) != ours and key not in _VOLATILE:
+        # Lines of a job's log begin with their time.
+        wanted, given = (_TIME.sub("", each) for each in (self._translate(theirs), ours))
+        if wanted != given and key not in _VOLATILE:
             yield f"{where} {self._translate(theirs)!r} became {ours!r}"
 
     def _sorted(self, items: list[Any], *, translate: bool) -> list[Any]:

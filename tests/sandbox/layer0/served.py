@@ -64,7 +64,9 @@ class Served:
 
 
 @contextlib.contextmanager
-def serve(containers: Containers, *, folder: Path | None = None, keep: bool = False, **more: Any) -> Iterator[Served]:
+def serve(
+    containers: Containers, *, folder: Path | None = None, keep: bool = False, **more: Any
+) -> Iterator[Served]:
     """Serve until the block ends; `keep` leaves containers for the next server on the folder."""
     loop = asyncio.new_event_loop()
 

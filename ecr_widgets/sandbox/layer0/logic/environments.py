@@ -85,7 +85,7 @@ def delete(world: World, environment_id: str) -> str:
             unlink(world, environment_id, other)
         world.store.remove(found)
 
-    return world.start_job(JobType.DELETE_ENVIRONMENT, environment_id, work())
+    return world.start_job(JobType.DELETE_ENVIRONMENT, environment_id, environment_id, work())
 
 
 def link(world: World, environment_id: str, body: Link) -> str:

@@ -78,7 +78,7 @@ def delete(world: World, load_balancer_id: str) -> str:
     async def work() -> None:
         await remove(world, world.load_balancer(load_balancer_id))
 
-    return world.start_job(JobType.DELETE_LOAD_BALANCER, load_balancer_id, work())
+    return world.start_job(JobType.DELETE_LOAD_BALANCER, load_balancer_id, load_balancer_id, work())
 
 
 async def remove(world: World, balancer: LoadBalancer) -> None:

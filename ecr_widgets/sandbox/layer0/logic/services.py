@@ -91,7 +91,7 @@ def delete(world: World, service_id: str) -> str:
     async def work() -> None:
         await remove(world, world.service(service_id))
 
-    return world.start_job(JobType.DELETE_SERVICE, service_id, work())
+    return world.start_job(JobType.DELETE_SERVICE, service_id, service_id, work())
 
 
 async def remove(world: World, service: Service) -> None:

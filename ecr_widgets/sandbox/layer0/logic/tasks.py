@@ -58,7 +58,9 @@ def create(world: World, body: CreateTask) -> str:
         "environment_id": body.environment_id,
         "task_name": body.task_name,
     }
-    return world.start_job(JobType.CREATE_TASK, json.dumps(request, separators=(",", ":")), work())
+    return world.start_job(
+        JobType.CREATE_TASK, json.dumps(request, separators=(",", ":")), body.task_name, work()
+    )
 
 
 async def delete(world: World, task_id: str) -> str:

@@ -34,11 +34,12 @@ API = "api"
 """Id and name of what Layer0 itself runs in."""
 
 _WORDS = {
-    JobType.DELETE_ENVIRONMENT: "deleteenvironment",
-    JobType.DELETE_SERVICE: "deleteservice",
-    JobType.DELETE_LOAD_BALANCER: "deleteloadbalancer",
-    JobType.CREATE_TASK: "createtask",
+    JobType.DELETE_ENVIRONMENT: "Delete Environment",
+    JobType.DELETE_SERVICE: "Delete Service",
+    JobType.DELETE_LOAD_BALANCER: "Delete Load Balancer",
+    JobType.CREATE_TASK: "Create Task",
 }
+"""A job's step; its id begins with these words."""
 
 
 @dataclass
@@ -112,14 +113,16 @@ class World:
             )
         return found
 
-    def start_job(self, kind: JobType, request: str, work: Awaitable[Mapping[str, str] | None]) -> str:
-        """Do work in the background as a job, and give its id.
+    def start_job(
+        self, kind: JobType, request: str, on: str, work: Awaitable[Mapping[str, str] | None]
+    ) -> str:
+        """Do work in the background as a job, and give its id; `on` is what its log names.
 
         Layer0 runs each job as a task of its own in environment `api`, from a new version of deploy `job`; both are
         listed like all others, and the task's log is the job's.
         """
         words = _WORDS[kind]
-        job = Job(entity_id(words), kind, request, entity_id(words))
+        job = Job(entity_id(words.lower()), kind, request, entity_id(words.lower()))
         self._add_runner(job)
         self.store.save(job)
         self.store.tag("job", job.job_id, task_id=job.task_id)
@@ -129,7 +132,8 @@ class World:
             await asyncio.sleep(0)
             job.status = JobStatus.IN_PROGRESS
             self.store.save(job)
-            self._log(job, f"Running job type '{kind.name.lower()}' on '{request}'")
+            self._log(job, f"Running step '{words}'")
+            self._log(job, f"Running Action: {words.replace(' ', '')} '{on}'")
             try:
                 meta = await work
             except ApiError as error:
