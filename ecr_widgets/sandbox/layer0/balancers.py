@@ -32,7 +32,7 @@ class Balancers:
         self._listening: dict[tuple[str, int], tuple[Port, asyncio.Server]] = {}
         self._health: dict[str, Health] = {}
         self._turn = itertools.count()
-        self._connections: set[asyncio.Task[Any]] = set()
+        self._connections: dict[asyncio.Task[Any], asyncio.StreamWriter] = {}
         self._loop: asyncio.Task[None] | None = None
 
     async def begin(self) -> None:
@@ -67,11 +67,14 @@ class Balancers:
         """Stop listening at all, and drop what is open."""
         for _, server in self._listening.values():
             server.close()
-        for task in (self._loop, *self._connections):
+        for writer in self._connections.values():
+            writer.transport.abort()
+        for task in (self._loop, *list(self._connections)):
             if task is not None:
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
+        await asyncio.sleep(0)  # lets what was aborted be closed
 
     def addresses(self) -> dict[str, dict[str, str]]:
         """Where each balancer listens: its host ports to addresses, by its id."""
@@ -93,13 +96,15 @@ class Balancers:
         async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             task = asyncio.current_task()
             assert task is not None
-            self._connections.add(task)
+            self._connections[task] = writer
             try:
                 await self._forward(balancer.load_balancer_id, port, protocol, reader, writer)
             except (OSError, asyncio.IncompleteReadError, ValueError):
                 pass  # either side went away
+            except asyncio.CancelledError:
+                pass  # only `close` cancels; asyncio would report this as an error of the callback
             finally:
-                self._connections.discard(task)
+                self._connections.pop(task, None)
                 writer.close()
 
         server = await asyncio.start_server(connected, sock=listener, ssl=context, backlog=_BACKLOG)

@@ -40,7 +40,7 @@ async def forward_stream(
     try:
         await _both_ways(reader, writer, back_reader, back_writer, idle_s=idle_s)
     finally:
-        back_writer.close()
+        back_writer.transport.abort()
 
 
 async def forward_http(
@@ -73,7 +73,7 @@ async def forward_http(
             writer.write(failure)
             await writer.drain()
     finally:
-        back_writer.close()
+        back_writer.transport.abort()
 
 
 async def refuse_http(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, idle_s: float) -> None:

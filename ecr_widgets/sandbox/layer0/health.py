@@ -94,4 +94,4 @@ async def _ask(protocol: str, port: int, path: str) -> bool:
                 return await reader.read(1) != b""
         return True
     finally:
-        writer.close()
+        writer.transport.abort()

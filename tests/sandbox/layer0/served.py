@@ -37,13 +37,20 @@ class Served:
     """A server that answers."""
 
     url: str
+    token: str = TOKEN
+
+    def value(self, method: str, path: str, **body: Any) -> Any:
+        """What a call gives that must not fail; of a job its id."""
+        reply = self.ask(method, path, json.dumps(body) if body else None)
+        assert reply.status in (200, 202), reply.body
+        return reply.headers["X-Jobid"] if reply.status == 202 else reply.value
 
     def ask(
         self, method: str, path: str, body: str | None = None, headers: Mapping[str, str] | None = None
     ) -> Reply:
         """Send exactly this; without `headers`, what the `l0` command sends."""
         if headers is None:
-            headers = {"Authorization": f"Basic {TOKEN}"} | (
+            headers = {"Authorization": f"Basic {self.token}"} | (
                 {"Content-Type": "application/json"} if body else {}
             )
         host = self.url.removeprefix("http://")
