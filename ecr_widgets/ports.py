@@ -14,8 +14,10 @@ from typing import Protocol
 
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.image_reference import ImageReference
-from ecr_widgets.model.layer0 import ContainerLog, Deploy, Environment, Job, Service, Task
 from ecr_widgets.model.registry import Identity, Image, Repository
+from ecr_widgets.ports_layer0 import Layer0
+
+__all__ = ["Clock", "Ecr", "Engine", "Layer0", "Progress", "ProgressSink", "Registry", "ignore_progress"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,74 +169,4 @@ class Engine(Protocol):
 
     def pushed_digests(self, image: str) -> tuple[ImageReference, ...]:
         """Digest references under which the registries know a local image."""
-        ...
-
-
-class Layer0(Protocol):
-    """Layer0's API. Every call may raise Layer0Unavailable or Layer0Error; changes may raise OutcomeUnknown."""
-
-    def version(self) -> str:
-        """The server's version."""
-        ...
-
-    def find_environment(self, name: str) -> Environment | None:
-        """The environment of exactly that name or id, or None."""
-        ...
-
-    def list_deploys(self, name: str) -> tuple[Deploy, ...]:
-        """All stored deploys of exactly that name, oldest first, without their Dockerruns."""
-        ...
-
-    def read_deploy(self, deploy_id: str) -> Deploy:
-        """One deploy with its Dockerrun.
-
-        Raises:
-            EntityNotFound: No such deploy.
-        """
-        ...
-
-    def create_deploy(self, name: str, dockerrun: bytes) -> Deploy:
-        """Store a Dockerrun under a name; never repeated by the adapter."""
-        ...
-
-    def find_service(self, environment_id: str, name: str) -> Service | None:
-        """The service of exactly that name in that environment, or None."""
-        ...
-
-    def read_service(self, service_id: str) -> Service:
-        """One service as it stands.
-
-        Raises:
-            EntityNotFound: No such service.
-        """
-        ...
-
-    def create_service(self, environment_id: str, name: str, deploy_id: str) -> Service:
-        """Create a service; never repeated by the adapter."""
-        ...
-
-    def update_service(self, service_id: str, deploy_id: str) -> Service:
-        """Move a service to a deploy."""
-        ...
-
-    def service_logs(self, service_id: str, *, tail: int) -> tuple[ContainerLog, ...]:
-        """Last log lines of the service's containers."""
-        ...
-
-    def create_task(
-        self, environment_id: str, name: str, deploy_id: str, overrides: Mapping[str, Mapping[str, str]]
-    ) -> str:
-        """Ask for a task and give back the job's id; overrides are env_vars by container name."""
-        ...
-
-    def read_job(self, job_id: str) -> Job:
-        """One job."""
-        ...
-
-    def read_task(self, task_id: str) -> Task:
-        """One task."""
-        ...
-
-    def task_logs(self, task_id: str, *, tail: int) -> tuple[ContainerLog, ...]:
-        """Last log lines of the task's containers."""
         ...

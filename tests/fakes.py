@@ -23,15 +23,15 @@ from ecr_widgets.model.layer0 import (
     ContainerLog,
     Deploy,
     Deployment,
-    Environment,
     Job,
-    JobState,
     Service,
+    Summary,
     Task,
     TaskContainer,
 )
 from ecr_widgets.model.registry import Identity, Image, Repository
 from ecr_widgets.ports import Progress, ProgressSink
+from tests.layer0_fakes import FakeEnvironments
 
 REGISTRY = "registry.test:5000"
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -204,23 +204,20 @@ class FakeEngine:
         return tuple(self._world.pushed.get(self.find_image_id(image) or "", ()))
 
 
-class FakeLayer0:
+class FakeLayer0(FakeEnvironments):
     """Implements `ports.Layer0`; a deployment runs at the second look, as real ones take a while."""
 
     def __init__(self, world: World, *, crashes: Sequence[str] = (), exit_code: int = 0) -> None:
         self._world = world
         self._crashes = tuple(crashes)
         self._exit_code = exit_code
-        self.environments = {"demo": Environment("demo24e9e412", "demo")}
+        super().__init__()
         self.deploys: list[Deploy] = []
-        self.services: dict[str, Service] = {}
+        self.tasks: dict[str, Summary] = {}
         self._looks = 0
 
     def version(self) -> str:
         return "v0.12.6"
-
-    def find_environment(self, name: str) -> Environment | None:
-        return self.environments.get(name)
 
     def list_deploys(self, name: str) -> tuple[Deploy, ...]:
         return tuple(replace(each, dockerrun=None) for each in self.deploys if each.name == name)
@@ -237,6 +234,9 @@ class FakeLayer0:
         self._world.changes.append(f"create deploy {name}.{version}")
         return self.deploys[-1]
 
+    def delete_deploy(self, deploy_id: str) -> None:
+        self.deploys.remove(self.read_deploy(deploy_id))
+
     def find_service(self, environment_id: str, name: str) -> Service | None:
         return next(
             (s for s in self.services.values() if (s.environment_id, s.name) == (environment_id, name)), None
@@ -251,14 +251,19 @@ class FakeLayer0:
         if self._crashes:
             primary = replace(primary, stopped_reasons=self._crashes[: self._looks - 1])
         elif self._looks > 1:
-            primary = replace(primary, running_count=1)
+            primary = replace(primary, running_count=primary.desired_count)
         self.services[service_id] = replace(
             service, running_count=primary.running_count, deployments=(primary,)
         )
         return self.services[service_id]
 
-    def create_service(self, environment_id: str, name: str, deploy_id: str) -> Service:
-        service = Service(f"{name[:7]}00000", name, environment_id, 1, 0, 0, (self._deployment(deploy_id),))
+    def create_service(
+        self, environment_id: str, name: str, deploy_id: str, *, load_balancer_id: str = ""
+    ) -> Service:
+        deployments = (self._deployment(deploy_id),)
+        service = Service(
+            f"{name[:7]}00000", name, environment_id, 1, 0, 0, deployments, load_balancer_id or None
+        )
         self.services[service.service_id] = service
         self._world.changes.append(f"create service {name}")
         return service
@@ -271,23 +276,63 @@ class FakeLayer0:
         self._world.changes.append(f"update service to {deploy_id}")
         return self.services[service_id]
 
-    def service_logs(self, service_id: str, *, tail: int) -> tuple[ContainerLog, ...]:
+    def list_services(self, environment_id: str | None = None) -> tuple[Summary, ...]:
+        return tuple(
+            Summary(s.service_id, s.name, s.environment_id, self._name(s.environment_id))
+            for s in sorted(self.services.values(), key=lambda each: each.name)
+            if environment_id in (None, s.environment_id)
+        )
+
+    def scale_service(self, service_id: str, desired_count: int) -> Service:
+        service = self.read_service(service_id)
+        deployment = replace(service.deployments[0], desired_count=desired_count, running_count=desired_count)
+        self.services[service_id] = replace(
+            service, desired_count=desired_count, running_count=desired_count, deployments=(deployment,)
+        )
+        self._world.changes.append(f"scale service to {desired_count}")
+        return self.services[service_id]
+
+    def delete_service(self, service_id: str) -> str:
+        return self.ended(service_id, failed=self.services.pop(service_id, None) is None)
+
+    def service_logs(
+        self, service_id: str, *, tail: int = 0, start: datetime | None = None, end: datetime | None = None
+    ) -> tuple[ContainerLog, ...]:
         return (ContainerLog("timeout", ("starting", "cannot open /etc/app")),)
 
     def create_task(
         self, environment_id: str, name: str, deploy_id: str, overrides: Mapping[str, Mapping[str, str]]
     ) -> str:
         self._world.changes.append(f"create task {name}")
-        return "createt00000"
+        task_id = f"task{len(self.tasks):08d}"
+        self.tasks[task_id] = Summary(task_id, name, environment_id, self._name(environment_id))
+        return self.ended(name, meta=(("task_id", task_id),))
 
     def read_job(self, job_id: str) -> Job:
-        return Job(job_id, JobState.COMPLETED, (("task_id", "task00000000"),))
+        if job_id not in self.jobs:
+            raise EntityNotFound(f"no job {job_id}", status=404, code=25)
+        return self.jobs[job_id]
 
     def read_task(self, task_id: str) -> Task:
         container = TaskContainer("timeout", "STOPPED", self._exit_code, "")
         return Task(task_id, "task", "demo24e9e412", "timeout.1", 0, 0, "", (container,))
 
-    def task_logs(self, task_id: str, *, tail: int) -> tuple[ContainerLog, ...]:
+    def list_tasks(self, environment_id: str | None = None) -> tuple[Summary, ...]:
+        return tuple(each for each in self.tasks.values() if environment_id in (None, each.environment_id))
+
+    def delete_task(self, task_id: str) -> None:
+        if self.tasks.pop(task_id, None) is None:
+            raise EntityNotFound(f"no task {task_id}", status=404, code=29)
+
+    def list_jobs(self) -> tuple[Job, ...]:
+        return tuple(self.jobs.values())
+
+    def delete_job(self, job_id: str) -> None:
+        del self.jobs[job_id]
+
+    def task_logs(
+        self, task_id: str, *, tail: int = 0, start: datetime | None = None, end: datetime | None = None
+    ) -> tuple[ContainerLog, ...]:
         return (ContainerLog("timeout", ("done",)),)
 
     def _deployment(self, deploy_id: str) -> Deployment:

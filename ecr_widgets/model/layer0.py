@@ -23,10 +23,17 @@ class JobState(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """A Layer0 environment."""
+    """A Layer0 environment; all but id and name only where it was read by its id."""
 
     environment_id: str
     name: str
+    operating_system: str = ""
+    cluster_count: int = 0
+    min_count: int = 0
+    max_count: int = 0
+    instance_size: str = ""
+    links: tuple[str, ...] = ()
+    """Ids of environments; the real server tells the last one only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +82,16 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
+class Summary:
+    """A service, task or load balancer as lists tell of it; names are empty where the server has lost its tags."""
+
+    entity_id: str
+    name: str
+    environment_id: str
+    environment: str
+
+
+@dataclass(frozen=True, slots=True)
 class TaskContainer:
     """One container of a task. `exit_code` is None until it stopped."""
 
@@ -99,8 +116,12 @@ class Task:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether no copy runs or waits to run."""
-        return self.running_count == 0 and self.pending_count == 0
+        """Whether no copy runs or waits to run, by the counts and by what each container says."""
+        return (
+            self.running_count == 0
+            and self.pending_count == 0
+            and all(each.last_status in ("", "STOPPED") or each.reason for each in self.containers)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +131,10 @@ class Job:
     job_id: str
     state: JobState
     meta: tuple[tuple[str, str], ...] = ()
+    runner_task_id: str = ""
+    """The task whose log tells what the job did."""
+    request: str = ""
+    """What it works on: an entity's id, or a task's whole request as JSON."""
 
     @property
     def task_id(self) -> str | None:

@@ -8,7 +8,7 @@ import traceback
 from ecr_widgets.sandbox.ecr import EcrSandbox
 from ecr_widgets.sandbox.folder import SandboxFolder
 from ecr_widgets.sandbox.journal import Journal
-from ecr_widgets.sandbox.layer0 import Layer0Sandbox
+from ecr_widgets.sandbox.layer0 import DockerContainers, Layer0Sandbox
 from ecr_widgets.sandbox.removal import container_label
 from ecr_widgets.sandbox.state import Addresses, SandboxState
 
@@ -47,12 +47,13 @@ class Servers:
             Where everything answers.
         """
         assert self._ecr is not None
-        self._layer0 = Layer0Sandbox(
-            docker_base_url=state.docker_host,
-            authorization_token=state.keys.layer0_token,
-            pull_authorization=self._pull_authorization,
+        containers = DockerContainers(
+            state.docker_host,
             label=container_label(state.sandbox_id),
-            journal=self._journal,
+            pull_authorization=self._pull_authorization,
+        )
+        self._layer0 = Layer0Sandbox(
+            containers, authorization_token=state.keys.layer0_token, journal=self._journal
         )
         self._layer0.listen(_ANY_PORT)
         return Addresses(

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import quote
 
 from ecr_widgets.adapters.layer0 import decode
-from ecr_widgets.adapters.layer0.transport import Transport
-from ecr_widgets.errors import EntityNotFound, Layer0Error, Layer0Unavailable, OutcomeUnknown
-from ecr_widgets.model.layer0 import ContainerLog, Deploy, Environment, Job, Service, Task
-from ecr_widgets.settings import Layer0Settings
+from ecr_widgets.adapters.layer0.calls import Calls, segment
+from ecr_widgets.adapters.layer0.environments import Environments
+from ecr_widgets.adapters.layer0.load_balancers import LoadBalancers
+from ecr_widgets.errors import EntityNotFound, Layer0Error, Layer0Unavailable
+from ecr_widgets.model.layer0 import ContainerLog, Deploy, Job, Service, Summary, Task
 
 
-class Layer0Api:
+class Layer0Api(Environments, LoadBalancers, Calls):
     """Implements `ports.Layer0`."""
-
-    def __init__(self, settings: Layer0Settings) -> None:
-        self._transport = Transport(settings)
 
     def version(self) -> str:
         value = self._transport.read("/admin/version").value
@@ -28,12 +26,6 @@ class Layer0Api:
                 hint="check LAYER0_API_ENDPOINT",
             )
         return value
-
-    def find_environment(self, name: str) -> Environment | None:
-        found = self._named("environment", name)
-        if len(found) > 1:
-            raise Layer0Error(f"{len(found)} environments are called {name!r}", hint="use the id")
-        return next((Environment(each, tags.get("name", name)) for each, tags in found.items()), None)
 
     def list_deploys(self, name: str) -> tuple[Deploy, ...]:
         # Asked without `version=latest`: servers answer that with the highest version of any name with this prefix.
@@ -52,6 +44,9 @@ class Layer0Api:
         body = {"deploy_name": name, "dockerrun": base64.b64encode(dockerrun).decode()}
         return decode.deploy(self._changed("POST", "/deploy", body, "deploy_id"))
 
+    def delete_deploy(self, deploy_id: str) -> None:
+        self._transport.change("DELETE", f"/deploy/{segment(deploy_id)}", None)
+
     def find_service(self, environment_id: str, name: str) -> Service | None:
         # Through the tags: some servers list services with ids of environments.
         found = self._named("service", name, environment_id=environment_id)
@@ -67,22 +62,38 @@ class Layer0Api:
     def read_service(self, service_id: str) -> Service:
         return decode.service(self._entity("/service/", service_id, "service_id"))
 
-    def create_service(self, environment_id: str, name: str, deploy_id: str) -> Service:
+    def create_service(
+        self, environment_id: str, name: str, deploy_id: str, *, load_balancer_id: str = ""
+    ) -> Service:
         body = {
             "deploy_id": deploy_id,
             "environment_id": environment_id,
-            "load_balancer_id": "",
+            "load_balancer_id": load_balancer_id,
             "service_name": name,
         }
         return decode.service(self._changed("POST", "/service/", body, "service_id"))
 
     def update_service(self, service_id: str, deploy_id: str) -> Service:
-        path = f"/service/{_segment(service_id)}/deploy"
+        path = f"/service/{segment(service_id)}/deploy"
         return decode.service(self._changed("PUT", path, {"deploy_id": deploy_id}, "service_id"))
 
-    def service_logs(self, service_id: str, *, tail: int) -> tuple[ContainerLog, ...]:
-        path = f"/service/{_segment(service_id)}/logs"
-        return decode.logs(self._transport.read(path, {"tail": str(tail)}).value)
+    def list_services(self, environment_id: str | None = None) -> tuple[Summary, ...]:
+        # Through the tags, as some servers list services with ids of environments; two requests whatever their number.
+        tagged = self._tagged("service")
+        names = {each.environment_id: each.name for each in self.list_environments()}
+        return _summaries(tagged, names, environment_id)
+
+    def scale_service(self, service_id: str, desired_count: int) -> Service:
+        path = f"/service/{segment(service_id)}/scale"
+        return decode.service(self._changed("PUT", path, {"desired_count": desired_count}, "service_id"))
+
+    def delete_service(self, service_id: str) -> str:
+        return self._job("DELETE", f"/service/{segment(service_id)}")
+
+    def service_logs(
+        self, service_id: str, *, tail: int = 0, start: datetime | None = None, end: datetime | None = None
+    ) -> tuple[ContainerLog, ...]:
+        return self._logs(f"/service/{segment(service_id)}/logs", tail, start, end)
 
     def create_task(
         self, environment_id: str, name: str, deploy_id: str, overrides: Mapping[str, Mapping[str, str]]
@@ -98,14 +109,7 @@ class Layer0Api:
             "environment_id": environment_id,
             "task_name": name,
         }
-        answer = self._transport.change("POST", "/task/", body)
-        headers = {key.lower(): value for key, value in answer.headers.items()}
-        job_id = headers.get("x-jobid") or headers.get("location", "").rpartition("/")[2]
-        if not job_id:
-            raise OutcomeUnknown(
-                "Layer0 took the task and named no job", hint="list the tasks to see whether it runs"
-            )
-        return job_id
+        return self._job("POST", "/task/", body)
 
     def read_job(self, job_id: str) -> Job:
         return decode.job(self._entity("/job/", job_id, "job_id"))
@@ -113,39 +117,57 @@ class Layer0Api:
     def read_task(self, task_id: str) -> Task:
         return decode.task(self._entity("/task/", task_id, "task_id"))
 
-    def task_logs(self, task_id: str, *, tail: int) -> tuple[ContainerLog, ...]:
-        path = f"/task/{_segment(task_id)}/logs"
-        return decode.logs(self._transport.read(path, {"tail": str(tail)}).value)
+    def task_logs(
+        self, task_id: str, *, tail: int = 0, start: datetime | None = None, end: datetime | None = None
+    ) -> tuple[ContainerLog, ...]:
+        return self._logs(f"/task/{segment(task_id)}/logs", tail, start, end)
 
-    def _entity(self, path: str, entity_id: str, id_name: str) -> decode.Wire:
-        return decode.entity(self._transport.read(path + _segment(entity_id)).value, id_name)
+    def list_tasks(self, environment_id: str | None = None) -> tuple[Summary, ...]:
+        listed = decode.summaries(self._transport.read("/task/").value, "task")
+        named = [each for each in listed if each.name and environment_id in (None, each.environment_id)]
+        return tuple(sorted(named, key=lambda each: (each.name, each.entity_id)))
 
-    def _changed(self, method: str, path: str, body: Mapping[str, Any], id_name: str) -> decode.Wire:
-        value = self._transport.change(method, path, body).value
+    def delete_task(self, task_id: str) -> None:
+        path = f"/task/{segment(task_id)}"
         try:
-            return decode.entity(value, id_name)
-        except Layer0Unavailable as error:
-            # It went through; what came back does not tell of what.
-            raise OutcomeUnknown(
-                f"{error.message} to {method} {path}", hint="look whether it was done before asking again"
-            ) from error
-
-    def _named(self, kind: str, name: str, **more: str) -> dict[str, dict[str, str]]:
-        """Tags by entity id of all entities whose name or id is exactly this; none where the server knows none."""
-        try:
-            answer = self._transport.read("/tag", {**more, "fuzz": name, "type": kind})
+            self._transport.change("DELETE", path, None)
         except EntityNotFound:
-            return {}
-        entities = {str(raw.get("entity_id", "")): decode.tags(raw) for raw in decode.objects(answer.value)}
-        return {each: tags for each, tags in entities.items() if name in (each, tags.get("name"))}
+            raise
+        except Layer0Error as error:
+            # v0.12.1 to v0.12.6 stop the task and then trip over its tags; a task that is gone tells that.
+            if error.status != 500 or "no item found" not in error.message:
+                raise
+            try:
+                self.read_task(task_id)
+            except EntityNotFound:
+                return
+            raise
+
+    def list_jobs(self) -> tuple[Job, ...]:
+        jobs = [decode.job(each) for each in decode.objects(self._transport.read("/job/").value)]
+        return tuple(sorted(jobs, key=lambda each: each.job_id))
+
+    def delete_job(self, job_id: str) -> None:
+        self._transport.change("DELETE", f"/job/{segment(job_id)}", None)
+
+    def _logs(
+        self, path: str, tail: int, start: datetime | None, end: datetime | None
+    ) -> tuple[ContainerLog, ...]:
+        query = {"tail": str(tail)} if tail else {}
+        for name, at in (("start", start), ("end", end)):
+            if at is not None:
+                # A minute that has begun belongs to the window on both sides.
+                later = timedelta(minutes=1) if name == "end" and at.second + at.microsecond else timedelta()
+                query[name] = (at.astimezone(UTC) + later).strftime("%Y-%m-%d %H:%M")
+        return decode.logs(self._transport.read(path, query).value)
 
 
-def _segment(entity_id: str) -> str:
-    """An id as one segment of a path; an empty one would ask for the list instead.
-
-    Raises:
-        EntityNotFound: No id.
-    """
-    if not entity_id:
-        raise EntityNotFound("an empty id names nothing", hint="give the id")
-    return quote(entity_id, safe="")
+def _summaries(
+    tagged: Mapping[str, Mapping[str, str]], environments: Mapping[str, str], environment_id: str | None
+) -> tuple[Summary, ...]:
+    found = [
+        Summary(each, tags.get("name", ""), at, environments.get(at, ""))
+        for each, tags in tagged.items()
+        if environment_id in (None, at := tags.get("environment_id", ""))
+    ]
+    return tuple(sorted(found, key=lambda each: (each.name, each.entity_id)))

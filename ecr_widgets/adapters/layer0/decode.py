@@ -17,12 +17,15 @@ from ecr_widgets.model.layer0 import (
     ContainerLog,
     Deploy,
     Deployment,
+    Environment,
     Job,
     JobState,
     Service,
+    Summary,
     Task,
     TaskContainer,
 )
+from ecr_widgets.model.layer0_load_balancer import HealthCheck, LoadBalancer, Port
 from ecr_widgets.model.times import from_rfc3339
 
 Wire = Mapping[str, Any]
@@ -114,7 +117,62 @@ def job(raw: Wire) -> Job:
     except ValueError as error:
         raise Layer0Unavailable(f"Layer0 tells an unknown job status {raw.get('job_status')!r}") from error
     meta = raw.get("meta") or {}
-    return Job(_text(raw, "job_id"), state, tuple((str(k), str(v)) for k, v in an_object(meta).items()))
+    return Job(
+        _text(raw, "job_id"),
+        state,
+        tuple((str(k), str(v)) for k, v in an_object(meta).items()),
+        _text(raw, "task_id"),
+        _text(raw, "request"),
+    )
+
+
+def environment(raw: Wire) -> Environment:
+    """An environment."""
+    return Environment(
+        environment_id=_text(raw, "environment_id"),
+        name=_text(raw, "environment_name"),
+        operating_system=_text(raw, "operating_system"),
+        cluster_count=_count(raw, "cluster_count"),
+        min_count=_count(raw, "min_count"),
+        max_count=_count(raw, "max_count"),
+        instance_size=_text(raw, "instance_size"),
+        links=_texts(raw, "links"),
+    )
+
+
+def tagged_environment(environment_id: str, found: Mapping[str, str]) -> Environment:
+    """An environment as its tags tell of it."""
+    return Environment(environment_id, found.get("name", ""), found.get("os", ""))
+
+
+def load_balancer(raw: Wire) -> LoadBalancer:
+    """A load balancer; its url is empty until AWS has given it one."""
+    check = raw.get("health_check")
+    return LoadBalancer(
+        load_balancer_id=_text(raw, "load_balancer_id"),
+        name=_text(raw, "load_balancer_name"),
+        environment_id=_text(raw, "environment_id"),
+        url=_text(raw, "url"),
+        is_public=raw.get("is_public") is True,
+        ports=tuple(_port(each) for each in objects(raw.get("ports"))),
+        health_check=_health_check(check if isinstance(check, dict) else {}),
+        idle_timeout=_count(raw, "idle_timeout"),
+        cross_zone=raw.get("cross_zone") is True,
+        service_id=_text(raw, "service_id") or None,
+    )
+
+
+def summaries(value: Any, kind: str) -> list[Summary]:
+    """What a list tells of services, tasks or load balancers."""
+    return [
+        Summary(
+            _text(each, f"{kind}_id"),
+            _text(each, f"{kind}_name"),
+            _text(each, "environment_id"),
+            _text(each, "environment_name"),
+        )
+        for each in objects(value)
+    ]
 
 
 def logs(value: Any) -> tuple[ContainerLog, ...]:
@@ -143,6 +201,26 @@ def _deployment(raw: Wire) -> Deployment:
         created_at=_time(raw, "created"),
         events=_texts(raw, "events"),
         stopped_reasons=_texts(raw, "stopped_reasons"),
+    )
+
+
+def _port(raw: Wire) -> Port:
+    return Port(
+        _count(raw, "host_port"),
+        _count(raw, "container_port"),
+        # Some answers repeat the request's case, and a list that is sent back must not differ by it.
+        _text(raw, "protocol").upper(),
+        _text(raw, "certificate_arn") or _text(raw, "certificate_name"),
+    )
+
+
+def _health_check(raw: Wire) -> HealthCheck:
+    return HealthCheck(
+        _text(raw, "target"),
+        _count(raw, "interval"),
+        _count(raw, "timeout"),
+        _count(raw, "healthy_threshold"),
+        _count(raw, "unhealthy_threshold"),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import ssl
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,7 @@ from ecr_widgets.errors import (
     OutcomeUnknown,
     SettingsError,
 )
+from ecr_widgets.model.layer0_version import version_warning
 from ecr_widgets.settings import Layer0Settings
 
 _LARGEST_BODY_BYTES = 8 * 1024 * 1024
@@ -79,6 +81,7 @@ class Transport:
         self._endpoint = settings.endpoint
         self._token = token
         self._sleep = sleep
+        self._version: str | None = None
         self._http = urllib3.PoolManager(
             cert_reqs="CERT_NONE" if settings.skip_ssl_verify else "CERT_REQUIRED", retries=False
         )
@@ -115,7 +118,15 @@ class Transport:
 
             Layer0Error: It refused.
         """
+        self._warn_of_version()
         return self._ask(method, path, body, timeout_s)
+
+    def _warn_of_version(self) -> None:
+        """Warn once, before the first change, where the server that was read from is not one the kit knows well."""
+        version, self._version = self._version, ""
+        warning = version_warning(version) if version else None
+        if warning is not None:
+            warnings.warn(warning, stacklevel=5)
 
     def _ask(self, method: str, target: str, body: Any, timeout_s: float) -> Answer:
         headers = {"Authorization": f"Basic {self._token}", "Accept": "application/json"}
@@ -167,6 +178,8 @@ class Transport:
     def _judge(
         self, method: str, target: str, status: int, headers: Mapping[str, str], text: bytes
     ) -> Answer:
+        if self._version is None:
+            self._version = headers.get("Version")
         is_json, value = _decode(text)
         what = f"{method} {target.partition('?')[0]}"
         if status == 401:

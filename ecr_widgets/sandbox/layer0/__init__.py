@@ -1,11 +1,14 @@
 """A Layer0 API server whose services and tasks are real containers.
 
-`routes` HTTP · `logic` rules · `store` what stands · `scheduler` keeps services and tasks as wanted · `engine` containers ·
-`render` the document that Layer0 hands back · `errors` code to status · `server` on its port.
+`handler` HTTP · `routes` paths · `bodies` and `wire` shapes in and out · `logic` rules · `store` what stands, also over
+a restart · `tags` name resolution · `scheduler` keeps services and tasks as wanted · `containers` what is needed of an
+engine, `engine` the real one · `balancers`, `health`, `forwarding`, `certificates` the load balancers ·
+`dockerrun` and `render` the document on its way in and out · `errors` code to status · `server` on its port.
 """
 
 from __future__ import annotations
 
+from ecr_widgets.sandbox.layer0.engine import DockerContainers
 from ecr_widgets.sandbox.layer0.server import Layer0Sandbox
 
-__all__ = ["Layer0Sandbox"]
+__all__ = ["DockerContainers", "Layer0Sandbox"]

@@ -1,39 +1,36 @@
-"""Containers on the engine. Blocking; the server calls it in threads."""
+"""Containers on a real Docker Engine."""
 
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 import docker
-from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+import requests
+from docker.errors import APIError, DockerException, NotFound
+
+from ecr_widgets.sandbox.layer0.containers import CannotPull, CannotStart, ContainerSpec, EngineGone, Seen
+from ecr_widgets.sandbox.layer0.dockerrun import Definition
 
 _SMALLEST_MEMORY_MIB = 6
 """Docker starts nothing with less."""
+_TROUBLE = (DockerException, requests.RequestException, OSError)
+_PORTS_LABEL = "ecr-widgets.layer0.ports"
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A container as the engine sees it."""
-
-    docker_id: str
-    status: str
-    exit_code: int
-    out_of_memory: bool
-
-
-class CannotPull(Exception):
-    """The image could not be pulled."""
-
-
-class Containers:
-    """The containers of one sandbox, told apart by its label.
+class DockerContainers:
+    """Implements `containers.Containers` with docker-py; connects at its first use.
 
     Args:
+        base_url: The engine; None looks in the usual places.
+
+        label: `name=value`, carried by each container and volume.
+
         pull_authorization: User and password for a registry host, or None.
     """
 
@@ -44,106 +41,229 @@ class Containers:
         label: str,
         pull_authorization: Callable[[str], tuple[str, str] | None],
     ) -> None:
-        self._client = docker.DockerClient(base_url=base_url, version="auto", timeout=120)
+        self._base_url = base_url
         self._label = label
         self._pull_authorization = pull_authorization
-        has_bridge = any(network["Name"] == "bridge" for network in self._client.api.networks())
-        self._network = "bridge" if has_bridge else "none"
+        self._lock = threading.Lock()
+        self._connected: docker.DockerClient | None = None
+        self._network = "none"
 
     def pin(self, image: str) -> str:
-        """Pull an image and give back a reference that cannot move any more.
-
-        Raises:
-            CannotPull: With the engine's words.
-        """
-        host, slash, _ = image.partition("/")
-        authorization = self._pull_authorization(host) if slash else None
-        config = {"username": authorization[0], "password": authorization[1]} if authorization else None
         name, at, digest = image.partition("@")
         repository, colon, tag = name.rpartition(":")
         if not colon or "/" in tag:
             repository, tag = name, "latest"
+        host, slash, _ = repository.partition("/")
+        authorization = self._pull_authorization(host) if slash else None
         try:
-            with contextlib.suppress(ImageNotFound):
-                if at:
-                    self._client.images.get(image)
-                    return image
-            pulled = self._client.images.pull(repository, tag=digest if at else tag, auth_config=config)
-        except (APIError, DockerException) as error:
-            text = re.sub(r"^\d+ .*?: ", "", str(getattr(error, "explanation", None) or error))
-            raise CannotPull(f"CannotPullContainerError: {text}") from error
+            if authorization is None and not (slash and _is_loopback(host)):
+                return self._held(image)
+            config = {"username": authorization[0], "password": authorization[1]} if authorization else {}
+            pulled = self._client.images.pull(
+                repository, tag=digest if at else tag, auth_config=config or None
+            )
+        except _TROUBLE as error:
+            raise CannotPull(f"CannotPullContainerError: {_explain(error)}") from error
         if at:
-            return image
-        return next(
-            (each for each in pulled.attrs.get("RepoDigests") or () if each.startswith(repository)), name
-        )
+            return f"{repository}@{digest}"
+        digests = [
+            each for each in pulled.attrs.get("RepoDigests") or () if each.startswith(f"{repository}@")
+        ]
+        return digests[0] if digests else str(pulled.id)
 
-    def start(
-        self,
-        image: str,
-        definition: Mapping[str, Any],
-        overrides: Mapping[str, str],
-        labels: Mapping[str, str],
-    ) -> str:
-        """Start one container and give back its id."""
-        environment = {item["name"]: item["value"] for item in definition.get("environment") or ()} | dict(
-            overrides
-        )
-        memory = max(
-            int(definition.get("memory") or definition.get("memoryReservation") or 0), _SMALLEST_MEMORY_MIB
-        )
-        started = self._client.containers.run(
-            image,
-            command=definition.get("command") or None,
-            entrypoint=definition.get("entryPoint") or None,
-            environment=environment,
-            mem_limit=f"{memory}m",
-            memswap_limit=f"{memory}m",
-            network_mode=self._network,
-            labels={self._label.partition("=")[0]: self._label.partition("=")[2], **labels},
-            working_dir=definition.get("workingDirectory"),
-            user=definition.get("user"),
-            detach=True,
-        )
-        return str(started.id)
+    def start(self, spec: ContainerSpec) -> Seen:
+        definition = spec.definition
+        created = None
+        try:
+            created = self._client.containers.create(
+                spec.image,
+                name=spec.name,
+                command=definition.command or None,
+                entrypoint=definition.entryPoint or None,
+                environment=dict(spec.environment),
+                labels={
+                    **definition.dockerLabels,
+                    **spec.labels,
+                    **self._own_label,
+                    **_ports_label(definition),
+                },
+                network_mode=self._network,
+                links=dict(_links(spec)) if self._network != "none" and spec.links else None,
+                ports=self._published(definition),
+                mounts=[
+                    docker.types.Mount(
+                        mount.containerPath,
+                        spec.volumes[mount.sourceVolume],
+                        read_only=mount.readOnly,
+                        labels=self._own_label,
+                    )
+                    for mount in definition.mountPoints
+                    if mount.sourceVolume in spec.volumes
+                ],
+                user=definition.user,
+                working_dir=definition.workingDirectory,
+                hostname=definition.hostname if self._network != "none" else None,
+                read_only=definition.readonlyRootFilesystem,
+                tty=definition.pseudoTerminal,
+                stdin_open=definition.interactive,
+                cpu_shares=max(definition.cpu, 2) if definition.cpu else None,
+                **_memory(definition),
+            )
+            created.start()
+            created.reload()
+        except _TROUBLE as error:
+            if created is not None:
+                with contextlib.suppress(*_TROUBLE):
+                    created.remove(force=True, v=True)
+            raise CannotStart(f"CannotStartContainerError: {_explain(error)}") from error
+        return _seen(created.attrs)
 
-    def look(self) -> dict[str, Seen]:
-        """All containers of this sandbox by id."""
+    def look(self, docker_id: str) -> Seen | None:
+        try:
+            return _seen(self._client.api.inspect_container(docker_id))
+        except NotFound:
+            return None
+        except _TROUBLE as error:
+            raise EngineGone(_explain(error)) from error
+
+    def look_at_all(self) -> dict[str, Seen]:
+        try:
+            listed = self._client.api.containers(all=True, filters={"label": self._label})
+        except _TROUBLE as error:
+            raise EngineGone(_explain(error)) from error
         seen = {}
-        listed = self._client.api.containers(all=True, filters={"label": self._label})
         for each in listed:
-            docker_id, status = each["Id"], each["State"]
-            code, killed = 0, False
-            if status in ("exited", "dead"):
-                with contextlib.suppress(NotFound):
-                    state = self._client.api.inspect_container(docker_id)["State"]
-                    code, killed = state["ExitCode"], state["OOMKilled"]
-            seen[docker_id] = Seen(docker_id, status, code, killed)
+            # A list tells neither exit code nor ports by number; running ones need no second look for either.
+            found = Seen(each["Id"], running=True) if each["State"] == "running" else self.look(each["Id"])
+            if found is not None:
+                seen[found.docker_id] = found
         return seen
 
-    def kill(self, docker_id: str) -> None:
-        """Stop a container at once; its log stays."""
-        with contextlib.suppress(APIError):
-            self._client.api.kill(docker_id)
+    def stop(self, docker_id: str, *, grace_s: int) -> None:
+        with contextlib.suppress(*_TROUBLE):
+            self._client.api.stop(docker_id, timeout=grace_s)
 
     def remove(self, docker_id: str) -> None:
-        """Remove a container and its log."""
-        with contextlib.suppress(APIError):
+        with contextlib.suppress(*_TROUBLE):
             self._client.api.remove_container(docker_id, force=True, v=True)
 
     def remove_all(self) -> None:
-        """Remove every container of this sandbox."""
-        for each in self._client.api.containers(all=True, filters={"label": self._label}):
-            self.remove(each["Id"])
+        with contextlib.suppress(*_TROUBLE):
+            for each in self._client.api.containers(all=True, filters={"label": self._label}):
+                self.remove(each["Id"])
+            for volume in self._client.volumes.list(filters={"label": self._label}):
+                with contextlib.suppress(*_TROUBLE):
+                    volume.remove(force=True)
 
     def logs(self, docker_id: str, *, tail: int, start: datetime | None, end: datetime | None) -> list[str]:
-        """Log lines, oldest first; `tail` 0 gives all."""
         try:
-            text = self._client.api.logs(docker_id, tail=tail or "all", since=start, until=end)
-        except APIError:
+            # The engine cuts the tail before it looks at times, so with times the tail is cut here.
+            text = self._client.api.logs(
+                docker_id,
+                tail="all" if start or end or not tail else tail,
+                since=start,
+                until=end,
+            )
+        except _TROUBLE:
             return []
-        return bytes(text).decode(errors="replace").splitlines()
+        lines = bytes(text).decode(errors="replace").splitlines()
+        return lines[-tail:] if tail else lines
 
     def close(self) -> None:
-        """Let go of the engine."""
-        self._client.close()
+        if self._connected is not None:
+            self._connected.close()
+
+    @property
+    def _client(self) -> docker.DockerClient:
+        with self._lock:
+            if self._connected is None:
+                client = docker.DockerClient(
+                    base_url=self._base_url, version="auto", timeout=120, max_pool_size=32
+                )
+                # An engine without a bridge has no network that a container could hang on.
+                if any(network["Name"] == "bridge" for network in client.api.networks()):
+                    self._network = "bridge"
+                self._connected = client
+            return self._connected
+
+    @property
+    def _own_label(self) -> dict[str, str]:
+        key, _, value = self._label.partition("=")
+        return {key: value}
+
+    def _held(self, image: str) -> str:
+        # The sandbox asks no registry off this machine: what others hold must be on the engine already.
+        try:
+            return str(self._client.images.get(image).id)
+        except NotFound as error:
+            raise CannotPull(
+                f"CannotPullContainerError: {image} is not on the sandbox's engine, and the sandbox pulls from"
+                " registries on this machine only"
+            ) from error
+
+    def _published(self, definition: Definition) -> dict[str, Any] | None:
+        if self._network == "none":
+            return None
+        # Always at a port that the engine chooses, so that any number of copies fit on this one machine.
+        return {
+            f"{mapping.containerPort}/{(mapping.protocol or 'tcp').lower()}": ("127.0.0.1", None)
+            for mapping in definition.portMappings
+        }
+
+
+def _memory(definition: Definition) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    if definition.memory:
+        limit = f"{max(definition.memory, _SMALLEST_MEMORY_MIB)}m"
+        # No swap on top: what needs more is killed, as it would be on an instance.
+        given |= {"mem_limit": limit, "memswap_limit": limit}
+    if definition.memoryReservation:
+        given["mem_reservation"] = f"{max(definition.memoryReservation, _SMALLEST_MEMORY_MIB)}m"
+    return given
+
+
+def _links(spec: ContainerSpec) -> Iterator[tuple[str, str]]:
+    for alias, docker_id in spec.links.items():
+        yield docker_id, alias
+
+
+def _ports_label(definition: Definition) -> dict[str, str]:
+    # Kept on the container, so that one that is taken up again tells what its ports stand for.
+    pairs = [
+        f"{mapping.hostPort or mapping.containerPort}:{mapping.containerPort}/{(mapping.protocol or 'tcp').lower()}"
+        for mapping in definition.portMappings
+    ]
+    return {_PORTS_LABEL: ",".join(pairs)} if pairs else {}
+
+
+def _seen(attrs: Mapping[str, Any]) -> Seen:
+    state = attrs["State"]
+    published = (attrs.get("NetworkSettings") or {}).get("Ports") or {}
+    ports = {}
+    for pair in filter(None, (attrs["Config"].get("Labels") or {}).get(_PORTS_LABEL, "").split(",")):
+        instance_port, _, inside = pair.partition(":")
+        for binding in published.get(inside) or ():
+            ports[int(instance_port)] = int(binding["HostPort"])
+    return Seen(
+        attrs["Id"],
+        running=bool(state["Running"]),
+        exit_code=int(state["ExitCode"]),
+        out_of_memory=bool(state["OOMKilled"]),
+        error=str(state.get("Error") or ""),
+        ports=ports,
+    )
+
+
+def _explain(error: BaseException) -> str:
+    text = str(getattr(error, "explanation", None) or error) if isinstance(error, APIError) else str(error)
+    return re.sub(r"^\d+ .*?: ", "", text).strip()
+
+
+def _is_loopback(host: str) -> bool:
+    name = host.rpartition(":")[0] if host.count(":") == 1 else host.strip("[]")
+    if name == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False

@@ -6,18 +6,35 @@ from enum import IntEnum
 
 
 class Code(IntEnum):
-    """Layer0's `error_code`, by its name there."""
+    """Layer0's `error_code`, by its name there; numbers since v0.10.7."""
 
     INVALID_JSON = 1
+    INVALID_CERTIFICATE_ID = 2
+    INVALID_CERTIFICATE_NAME = 3
     INVALID_DEPLOY_ID = 4
+    INVALID_DEPLOY_NAME = 5
     INVALID_ENVIRONMENT_ID = 6
+    INVALID_ENVIRONMENT_NAME = 7
+    INVALID_JOB_ID = 8
+    INVALID_JOB_NAME = 9
+    INVALID_LOAD_BALANCER_ID = 10
+    INVALID_LOAD_BALANCER_NAME = 11
+    INVALID_SERVICE_ID = 12
     INVALID_SERVICE_NAME = 13
+    INVALID_TASK_ID = 14
+    INVALID_TASK_NAME = 15
+    INVALID_ENTITY_TYPE = 16
+    INVALID_TAG_KEY = 17
+    INVALID_TAG_VALUE = 18
     MISSING_PARAMETER = 19
+    THROTTLED = 20
     UNEXPECTED_ERROR = 21
+    FAILED_TAGGING = 22
     DEPLOY_DOES_NOT_EXIST = 23
     ENVIRONMENT_DOES_NOT_EXIST = 24
     JOB_DOES_NOT_EXIST = 25
     LOAD_BALANCER_DOES_NOT_EXIST = 26
+    LOAD_BALANCER_ATTRIBUTE_NOT_FOUND = 27
     SERVICE_DOES_NOT_EXIST = 28
     TASK_DOES_NOT_EXIST = 29
 
@@ -39,4 +56,11 @@ class ApiError(Exception):
         """HTTP status of the answer."""
         if self.code in _BAD_REQUEST:
             return 400
-        return 404 if self.code in _NOT_FOUND else 500
+        if self.code in _NOT_FOUND:
+            return 404
+        return 503 if self.code is Code.THROTTLED else 500
+
+
+def aws_error(text: str, aws_code: str = "ClientException") -> ApiError:
+    """What AWS refuses, as Layer0 passes it on: in lower case, with AWS's code behind."""
+    return ApiError(Code.UNEXPECTED_ERROR, f"AWS Error: {text.lower()} (code '{aws_code}')")

@@ -3,97 +3,88 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
-_PREFIX = "local"
-_CONTAINER_MEMBERS = [
-    "command",
-    "cpu",
-    "dependsOn",
-    "disableNetworking",
-    "dnsSearchDomains",
-    "dnsServers",
-    "dockerLabels",
-    "dockerSecurityOptions",
-    "entryPoint",
-    "environment",
-    "essential",
-    "extraHosts",
-    "firelensConfiguration",
-    "healthCheck",
-    "hostname",
-    "image",
-    "interactive",
-    "links",
-    "linuxParameters",
-    "logConfiguration",
-    "memory",
-    "memoryReservation",
-    "mountPoints",
-    "name",
-    "portMappings",
-    "privileged",
-    "pseudoTerminal",
-    "readonlyRootFilesystem",
-    "repositoryCredentials",
-    "resourceRequirements",
-    "secrets",
-    "startTimeout",
-    "stopTimeout",
-    "systemControls",
-    "ulimits",
-    "user",
-    "volumesFrom",
-    "workingDirectory",
-]
+from ecr_widgets.sandbox.layer0.dockerrun import Document
+from ecr_widgets.sandbox.layer0.identifiers import PREFIX, REGION, family
+
+_CONTAINER_MEMBERS = (
+    *("Command", "Cpu", "DependsOn", "DisableNetworking", "DnsSearchDomains", "DnsServers", "DockerLabels"),
+    *(
+        "DockerSecurityOptions",
+        "EntryPoint",
+        "Environment",
+        "Essential",
+        "ExtraHosts",
+        "FirelensConfiguration",
+    ),
+    *(
+        "HealthCheck",
+        "Hostname",
+        "Image",
+        "Interactive",
+        "Links",
+        "LinuxParameters",
+        "LogConfiguration",
+        "Memory",
+    ),
+    *("MemoryReservation", "MountPoints", "Name", "PortMappings", "Privileged", "PseudoTerminal"),
+    *("ReadonlyRootFilesystem", "RepositoryCredentials", "ResourceRequirements", "Secrets", "StartTimeout"),
+    *("StopTimeout", "SystemControls", "Ulimits", "User", "VolumesFrom", "WorkingDirectory"),
+)
+_VOLUME_MEMBERS = ("DockerVolumeConfiguration", "EfsVolumeConfiguration", "Host", "Name")
+_PORT_MEMBERS = ("ContainerPort", "HostPort", "Protocol")
+_MOUNT_MEMBERS = ("ContainerPath", "ReadOnly", "SourceVolume")
+_ALWAYS_LISTS = ("Environment", "MountPoints", "PortMappings", "VolumesFrom")
+"""ECS answers these with a list where nothing was given."""
 _LOGGING = {
     "LogDriver": "awslogs",
     "Options": {
-        "awslogs-group": f"l0-{_PREFIX}",
-        "awslogs-region": "us-west-2",
+        "awslogs-group": f"l0-{PREFIX}",
+        "awslogs-region": REGION,
         "awslogs-stream-prefix": "l0",
     },
     "SecretOptions": None,
 }
 
 
-def render(name: str, containers: list[dict[str, Any]], volumes: list[Any]) -> bytes:
+def render(deploy_name: str, document: Document) -> bytes:
     """The document of a stored deploy."""
-    rendered = []
-    for container in containers:
-        wire = {_pascal(member): _inside(member, container.get(member)) for member in _CONTAINER_MEMBERS}
-        wire["Cpu"] = wire["Cpu"] or 0
-        wire["Essential"] = container.get("essential") is not False
-        for listed in ("Environment", "MountPoints", "PortMappings", "VolumesFrom"):
-            wire[listed] = wire[listed] or []
-        wire["LogConfiguration"] = wire["LogConfiguration"] or _LOGGING
-        rendered.append(wire)
-    document = {
-        "containerDefinitions": rendered,
-        "volumes": volumes,
-        "family": f"l0-{_PREFIX}-{name}",
-        "networkMode": "bridge",
-    }
-    return json.dumps(document, separators=(",", ":")).encode()
+    rendered: dict[str, Any] = {"containerDefinitions": [_container(each) for each in document.containers]}
+    if document.volumes:
+        rendered["volumes"] = [_only(_pascal(each), _VOLUME_MEMBERS) for each in document.volumes]
+    rendered |= {"family": family(deploy_name), "networkMode": document.network_mode}
+    return json.dumps(rendered, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def fold(value: Any) -> Any:
-    """Member names in one case, as Go's decoder takes any; values of maps of people's own stay."""
-    if isinstance(value, dict):
-        return {key[:1].lower() + key[1:]: fold(item) for key, item in value.items()}
+def _container(given: dict[str, Any]) -> dict[str, Any]:
+    wire = _only(_pascal(given), _CONTAINER_MEMBERS)
+    wire["Cpu"] = wire["Cpu"] or 0
+    wire["Essential"] = wire["Essential"] is not False
+    for name in _ALWAYS_LISTS:
+        wire[name] = wire[name] or []
+    wire["PortMappings"] = [_only(each, _PORT_MEMBERS) for each in wire["PortMappings"]]
+    wire["MountPoints"] = [_only(each, _MOUNT_MEMBERS) for each in wire["MountPoints"]]
+    wire["LogConfiguration"] = (
+        {"SecretOptions": None, "Options": None} | wire["LogConfiguration"]
+        if wire["LogConfiguration"]
+        else _LOGGING
+    )
+    return wire
+
+
+def _only(given: dict[str, Any], members: Sequence[str]) -> dict[str, Any]:
+    return {member: given.get(member) for member in members}
+
+
+def _pascal(value: Any) -> Any:
     if isinstance(value, list):
-        return [fold(item) for item in value]
-    return value
-
-
-def _inside(member: str, value: Any) -> Any:
-    if isinstance(value, list):
-        return [_inside(member, item) for item in value]
+        return [_pascal(item) for item in value]
     if isinstance(value, dict):
-        own = member in ("options", "dockerLabels")
-        return {key if own else _pascal(key): _inside(key, item) for key, item in value.items()}
+        # Names of options and labels are people's own.
+        return {
+            key[:1].upper() + key[1:]: item if key in ("options", "dockerLabels") else _pascal(item)
+            for key, item in value.items()
+        }
     return value
-
-
-def _pascal(member: str) -> str:
-    return member[:1].upper() + member[1:]

@@ -4,183 +4,316 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from typing import Any
 
-from docker.errors import DockerException
-
-from ecr_widgets.sandbox.layer0.engine import CannotPull, Containers, Seen
-from ecr_widgets.sandbox.layer0.store import Container, Copy, Deployment, Service, Store, now
+from ecr_widgets.sandbox.layer0.containers import (
+    CannotPull,
+    CannotStart,
+    Containers,
+    ContainerSpec,
+    EngineGone,
+    Seen,
+)
+from ecr_widgets.sandbox.layer0.dockerrun import Definition, definition, start_order
+from ecr_widgets.sandbox.layer0.entities import Container, Copy, Deployment, Service, Status, Task
+from ecr_widgets.sandbox.layer0.identifiers import copy_id, now
+from ecr_widgets.sandbox.layer0.store import Store
 
 _PAUSE_S = 0.25
 _KEPT_STOPPED = 5
 """Stopped copies of a service that keep their logs."""
 _LONGEST_BACK_OFF_S = 30.0
+_QUICK_S = 10.0
+"""A copy that ended sooner than this failed; one that ran longer is started again at once."""
+_KEPT_REASONS = 20
+_STARTING = 4
+"""Copies that are started at the same time; an engine gains nothing from more."""
 
 
 class Scheduler:
-    """One loop over everything that should run."""
+    """One loop over everything that should run.
+
+    Args:
+        containers: The engine's; its blocking calls are made in threads.
+    """
 
     def __init__(self, store: Store, containers: Containers) -> None:
         self._store = store
         self._containers = containers
         self._wake = asyncio.Event()
-        self._starts: set[asyncio.Task[None]] = set()
-        self._pinned: dict[tuple[str, str], str] = {}
+        self._background: set[asyncio.Task[None]] = set()
+        self._launching: set[str] = set()
+        self._retry_at_s: dict[str, float] = {}
+        self._task_images: dict[str, dict[str, str]] = {}
+        self._room = asyncio.Semaphore(_STARTING)
         self._loop: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
         """Start looking after everything."""
+        for task in self._store.tasks.values():
+            self._end_unstarted(task.copy)
+        for service in self._store.services.values():
+            for copy in service.copies:
+                self._end_unstarted(copy)
         self._loop = asyncio.create_task(self._run())
-
-    def wake(self) -> None:
-        """Look at once: something is wanted."""
-        self._wake.set()
 
     async def close(self) -> None:
         """Stop looking after anything; containers stay."""
-        for task in (self._loop, *self._starts):
+        for task in (self._loop, *self._background):
             if task is not None:
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
 
-    def new_copy(self, deploy_id: str) -> Copy:
-        """A copy of a deploy, not yet started."""
-        definitions = self._store.deploys[deploy_id].containers
-        containers = [Container(each["name"], each.get("essential") is not False) for each in definitions]
-        return Copy(secrets.token_hex(16), deploy_id, containers)
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something in the background until `close`."""
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
-    def launch(self, copy: Copy, pin_key: str, overrides: Mapping[str, Mapping[str, str]]) -> None:
-        """Start a copy's containers in the background."""
-        task = asyncio.create_task(self._launch(copy, pin_key, overrides))
-        self._starts.add(task)
-        task.add_done_callback(self._starts.discard)
+    def new_copy(self, deploy_id: str, deployment_id: str = "") -> Copy:
+        """A copy of a deploy, not yet started."""
+        definitions = [definition(each) for each in self._store.deploys[deploy_id].containers]
+        containers = [Container(each.name, each.essential) for each in definitions]
+        return Copy(copy_id(), deploy_id, containers, deployment_id)
+
+    def launch_task(self, task: Task) -> None:
+        """Start a task's containers in the background."""
+        self._launch(task.copy, self._task_images.setdefault(task.task_id, {}), task.overrides, task)
+
+    def adjust(self, service: Service) -> None:
+        """Start what a service lacks and stop what it has too many of; the rest follows in the loop."""
+        self._adjust(service)
+        self._store.save(service)
+        self._wake.set()
+
+    def _adjust(self, service: Service) -> None:
+        if not service.deployments or service.deleting or service.built_in:
+            return
+        primary = service.deployments[0]
+        alive = [copy for copy in service.copies if copy.status != Status.STOPPED and not copy.stopping]
+        current = [copy for copy in alive if copy.deployment_id == primary.deployment_id]
+        for surplus in current[service.desired_count :]:
+            self._stop_later(surplus, service, "Scaling activity initiated")
+        if time.monotonic() >= self._retry_at_s.get(primary.deployment_id, 0.0):
+            for _ in range(service.desired_count - len(current)):
+                copy = self.new_copy(primary.deploy_id, primary.deployment_id)
+                service.copies.append(copy)
+                self._launch(copy, primary.images, {}, service)
+                self._store.save(service)
+        if sum(copy.status == Status.RUNNING for copy in current) >= service.desired_count:
+            old = [copy for copy in alive if copy.deployment_id != primary.deployment_id]
+            for copy in old:
+                self._stop_later(copy, service, "Scaling activity initiated by deployment")
+            if not old and len(service.deployments) > 1:
+                del service.deployments[1:]
+                self._store.save(service)
 
     async def stop(self, copy: Copy, reason: str) -> None:
-        """Stop a copy's containers."""
-        copy.reason = copy.reason or reason
-        for container in copy.containers:
-            if container.docker_id is not None and container.status != "STOPPED":
-                await asyncio.to_thread(self._containers.kill, container.docker_id)
-            elif container.docker_id is None:
-                container.status = "STOPPED"
+        """Stop a copy's containers and wait until they are."""
+        copy.reason, copy.stopping = copy.reason or reason, True
+        for container in reversed(copy.containers):
+            if container.docker_id is not None and container.status != Status.STOPPED:
+                await asyncio.to_thread(self._containers.stop, container.docker_id, grace_s=0)
+                with contextlib.suppress(EngineGone):
+                    self._take_up(
+                        container, await asyncio.to_thread(self._containers.look, container.docker_id)
+                    )
+            container.status = Status.STOPPED
 
-    async def _launch(self, copy: Copy, pin_key: str, overrides: Mapping[str, Mapping[str, str]]) -> None:
-        definitions = {each["name"]: each for each in self._store.deploys[copy.deploy_id].containers}
-        try:
+    async def remove(self, copies: Iterable[Copy]) -> None:
+        """Remove the containers of copies, and their logs."""
+        for copy in copies:
             for container in copy.containers:
-                definition = definitions[container.name]
-                # A tag is resolved once a deployment, so that a restart runs the same image, as ECS does.
-                key = (pin_key, definition["image"])
-                if key not in self._pinned:
-                    self._pinned[key] = await asyncio.to_thread(self._containers.pin, definition["image"])
-                container.docker_id = await asyncio.to_thread(
-                    self._containers.start,
-                    self._pinned[key],
-                    definition,
-                    overrides.get(container.name, {}),
-                    {"layer0.copy": copy.copy_id, "layer0.container": container.name},
-                )
-        except CannotPull as error:
-            self._cannot_start(copy, str(error))
-        except DockerException as error:
-            self._cannot_start(copy, f"CannotStartContainerError: {error}")
-        self.wake()
+                if container.docker_id is not None:
+                    await asyncio.to_thread(self._containers.remove, container.docker_id)
 
-    def _cannot_start(self, copy: Copy, reason: str) -> None:
-        copy.reason = reason
-        for container in copy.containers:
-            if container.docker_id is None:
-                container.status, container.reason = "STOPPED", reason
+    def _launch(
+        self,
+        copy: Copy,
+        images: dict[str, str],
+        overrides: Mapping[str, Mapping[str, str]],
+        owner: Service | Task,
+    ) -> None:
+        self._launching.add(copy.copy_id)
+
+        async def launch() -> None:
+            try:
+                async with self._room:
+                    await self._start(copy, images, overrides)
+            finally:
+                self._launching.discard(copy.copy_id)
+            if self._stands(owner):
+                self._store.save(owner)
+            self._wake.set()
+
+        self.spawn(launch())
+
+    async def _start(
+        self, copy: Copy, images: dict[str, str], overrides: Mapping[str, Mapping[str, str]]
+    ) -> None:
+        deploy = self._store.deploys[copy.deploy_id]
+        definitions = start_order([definition(each) for each in deploy.containers])
+        states = {each.name: each for each in copy.containers}
+        volumes = {
+            str(each.get("name")): f"layer0-{copy.copy_id}-{number}"
+            for number, each in enumerate(deploy.volumes)
+        }
+        try:
+            for each in definitions:
+                if each.image not in images:
+                    # A tag is resolved once a deployment, so that a restart runs the same image, as ECS does.
+                    images[each.image] = await asyncio.to_thread(self._containers.pin, each.image)
+                if copy.stopping:
+                    return
+                container = states[each.name]
+                spec = _spec(copy, each, images[each.image], overrides.get(each.name, {}), states, volumes)
+                seen = await asyncio.to_thread(self._containers.start, spec)
+                container.docker_id = seen.docker_id
+                if copy.stopping:
+                    await asyncio.to_thread(self._containers.stop, seen.docker_id, grace_s=0)
+                self._take_up(container, seen)
+        except (CannotPull, CannotStart) as error:
+            copy.reason = copy.reason or str(error)
+            for container in copy.containers:
+                if container.docker_id is None:
+                    container.status, container.reason = Status.STOPPED, str(error)
+                    container.exit_code = 0
 
     async def _run(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), _PAUSE_S)
             self._wake.clear()
-            copies = [copy for service in self._store.services.values() for copy in service.copies]
-            copies += [task.copy for task in self._store.tasks.values()]
-            if any(copy.status != "STOPPED" for copy in copies):
+            owners: list[Service | Task] = [*self._store.services.values(), *self._store.tasks.values()]
+            alive = [
+                (owner, copy) for owner in owners for copy in _copies(owner) if copy.status != Status.STOPPED
+            ]
+            if alive:
                 # The engine may be gone for a moment; what was seen last stands until it answers again.
-                with contextlib.suppress(DockerException, OSError):
-                    # Only what was started before the look can be missed by it.
-                    started = {c.docker_id for copy in copies for c in copy.containers if c.docker_id}
-                    seen = await asyncio.to_thread(self._containers.look)
-                    for copy in copies:
-                        await self._update(copy, started, seen)
+                with contextlib.suppress(EngineGone):
+                    await self._look(alive)
             for service in list(self._store.services.values()):
-                await self._service(service)
+                if self._stands(service) and not service.deleting:
+                    await self._forget_stopped(service)
+                    self._adjust_where_due(service)
 
-    async def _update(self, copy: Copy, started: set[str], seen: Mapping[str, Seen]) -> None:
-        for container in copy.containers:
-            if container.docker_id not in started or container.status == "STOPPED":
-                continue
-            found = seen.get(container.docker_id or "")
-            if found is not None and found.status not in ("exited", "dead"):
-                container.status = "RUNNING"
-                continue
-            container.status = "STOPPED"
-            container.exit_code = found.exit_code if found is not None else 137
-            if found is not None and found.out_of_memory:
-                container.reason = "OutOfMemoryError: Container killed due to memory usage"
-            if container.essential:
-                copy.reason = copy.reason or container.reason or "Essential container in task exited"
-        if copy.reason and copy.status != "STOPPED":
-            await self.stop(copy, copy.reason)
+    def _adjust_where_due(self, service: Service) -> None:
+        running = sum(copy.status == Status.RUNNING and not copy.stopping for copy in service.copies)
+        if len(service.deployments) > 1 or running != service.desired_count:
+            self._adjust(service)
 
-    async def _service(self, service: Service) -> None:
-        await self._forget_stopped(service)
-        if not service.deployments:
-            return
-        primary = service.deployments[0]
-        alive = [copy for copy in service.copies if copy.status != "STOPPED"]
-        current = [copy for copy in alive if copy.deploy_id == primary.deploy_id]
-        for surplus in current[service.desired_count :]:
-            await self.stop(surplus, "Scaling activity initiated")
-        if time.monotonic() >= primary.retry_at_s:
-            for _ in range(service.desired_count - len(current)):
-                copy = self.new_copy(primary.deploy_id)
-                service.copies.append(copy)
-                self.launch(copy, primary.deployment_id, {})
-        if sum(copy.status == "RUNNING" for copy in current) >= service.desired_count:
-            old = [copy for copy in alive if copy.deploy_id != primary.deploy_id]
-            for copy in old:
-                await self.stop(copy, "Scaling activity initiated by deployment")
-            if not old:
-                del service.deployments[1:]
-
-    async def _forget_stopped(self, service: Service) -> None:
-        stopped = [copy for copy in service.copies if copy.status == "STOPPED"]
-        for copy in stopped:
-            if not copy.counted:
-                copy.counted = True
-                self._count(service, copy)
-        for copy in stopped[:-_KEPT_STOPPED]:
-            service.copies.remove(copy)
+    async def _look(self, alive: list[tuple[Service | Task, Copy]]) -> None:
+        # Only what was started before the look can be missed by it.
+        started = {c.docker_id for _, copy in alive for c in copy.containers if c.docker_id}
+        seen = await asyncio.to_thread(self._containers.look_at_all)
+        for owner, copy in alive:
+            before = [container.status for container in copy.containers]
             for container in copy.containers:
-                if container.docker_id is not None:
-                    await asyncio.to_thread(self._containers.remove, container.docker_id)
+                if container.docker_id in started and container.status != Status.STOPPED:
+                    self._take_up(container, seen.get(container.docker_id or ""))
+                if container.status == Status.STOPPED and container.essential and not copy.reason:
+                    copy.reason = container.reason or "Essential container in task exited"
+            if copy.reason and not copy.stopping and copy.copy_id not in self._launching:
+                await self.stop(copy, copy.reason)
+            if before != [container.status for container in copy.containers] and self._stands(owner):
+                self._store.save(owner)
 
     @staticmethod
-    def _count(service: Service, copy: Copy) -> None:
+    def _take_up(container: Container, seen: Seen | None) -> None:
+        if seen is not None and seen.running:
+            container.status = Status.RUNNING
+            container.ports = dict(seen.ports) or container.ports
+            return
+        container.status = Status.STOPPED
+        container.exit_code = 137 if seen is None else seen.exit_code
+        if seen is not None and seen.out_of_memory:
+            container.reason = "OutOfMemoryError: Container killed due to memory usage"
+
+    def _stop_later(self, copy: Copy, service: Service, reason: str) -> None:
+        copy.stopping = True
+
+        async def stop() -> None:
+            await self.stop(copy, reason)
+            if self._stands(service):
+                self._store.save(service)
+            self._wake.set()
+
+        self.spawn(stop())
+
+    async def _forget_stopped(self, service: Service) -> None:
+        stopped = [
+            copy
+            for copy in service.copies
+            if copy.status == Status.STOPPED and copy.copy_id not in self._launching
+        ]
+        fresh = [copy for copy in stopped if not copy.accounted]
+        for copy in fresh:
+            copy.accounted = True
+            self._account(service, copy)
+        surplus = stopped[:-_KEPT_STOPPED]
+        for copy in surplus:
+            service.copies.remove(copy)
+        if fresh or surplus:
+            self._store.save(service)
+        await self.remove(surplus)
+
+    def _account(self, service: Service, copy: Copy) -> None:
         deployment: Deployment | None = next(
-            (d for d in service.deployments if d.deploy_id == copy.deploy_id), None
+            (d for d in service.deployments if d.deployment_id == copy.deployment_id), None
         )
         if deployment is None or copy.reason.startswith("Scaling activity"):
             return
         codes = ", ".join(f"{c.name} exit code {c.exit_code}" for c in copy.containers if c.docker_id)
         deployment.stopped_reasons.append(copy.reason + (f" ({codes})" if codes else ""))
+        del deployment.stopped_reasons[:-_KEPT_REASONS]
         deployment.updated = now()
         # A copy that ran for a while is started again at once, one that keeps failing ever later.
-        quick = time.monotonic() - copy.started_s < 10.0
-        tries = len(deployment.stopped_reasons) if quick else 0
-        deployment.retry_at_s = time.monotonic() + min(0.25 * 2**tries, _LONGEST_BACK_OFF_S) * bool(tries)
+        deployment.failures = deployment.failures + 1 if time.time() - copy.launched_at_s < _QUICK_S else 0
+        if deployment.failures:
+            pause_s = min(0.25 * 2**deployment.failures, _LONGEST_BACK_OFF_S)
+            self._retry_at_s[deployment.deployment_id] = time.monotonic() + pause_s
+
+    def _stands(self, owner: Service | Task) -> bool:
+        if isinstance(owner, Service):
+            return self._store.services.get(owner.service_id) is owner
+        return self._store.tasks.get(owner.task_id) is owner
+
+    @staticmethod
+    def _end_unstarted(copy: Copy) -> None:
+        # What was on its way when the server ended has no container that could be found.
+        for container in copy.containers:
+            if container.docker_id is None and container.status == Status.PENDING:
+                container.status = Status.STOPPED
+                copy.reason = copy.reason or "Host restarted"
 
 
-def wire_counts(copies: list[Copy], deploy_id: str | None = None) -> dict[str, Any]:
-    """running_count and pending_count of copies, of one deploy or of all."""
-    states = [copy.status for copy in copies if deploy_id in (None, copy.deploy_id)]
-    return {"running_count": states.count("RUNNING"), "pending_count": states.count("PENDING")}
+def _copies(owner: Service | Task) -> list[Copy]:
+    return [owner.copy] if isinstance(owner, Task) else list(owner.copies)
+
+
+def _spec(
+    copy: Copy,
+    given: Definition,
+    image: str,
+    overrides: Mapping[str, str],
+    states: Mapping[str, Container],
+    volumes: Mapping[str, str],
+) -> ContainerSpec:
+    links = {}
+    for link in given.links:
+        name, _, alias = link.partition(":")
+        docker_id = states[name].docker_id
+        if docker_id is not None:
+            links[alias or name] = docker_id
+    return ContainerSpec(
+        name=f"layer0-{copy.copy_id}-{given.name}",
+        image=image,
+        definition=given,
+        environment={each.name: each.value for each in given.environment} | dict(overrides),
+        labels={"layer0.copy": copy.copy_id, "layer0.container": given.name},
+        links=links,
+        volumes=volumes,
+    )

@@ -3,58 +3,77 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import shutil
 import socket
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import tornado.httpserver
 import tornado.netutil
 import tornado.web
 
-from ecr_widgets.sandbox.layer0.engine import Containers
-from ecr_widgets.sandbox.layer0.logic import Logic
-from ecr_widgets.sandbox.layer0.routes import Api, routes
+from ecr_widgets.sandbox.layer0.balancers import Balancers
+from ecr_widgets.sandbox.layer0.certificates import Certificates
+from ecr_widgets.sandbox.layer0.containers import Containers
+from ecr_widgets.sandbox.layer0.entities import Environment
+from ecr_widgets.sandbox.layer0.handler import Api
+from ecr_widgets.sandbox.layer0.identifiers import entity_id
+from ecr_widgets.sandbox.layer0.logic import admin, environments
+from ecr_widgets.sandbox.layer0.logic.world import World
 from ecr_widgets.sandbox.layer0.scheduler import Scheduler
-from ecr_widgets.sandbox.layer0.store import Environment, Store, entity_id
+from ecr_widgets.sandbox.layer0.store import Store
+from ecr_widgets.sandbox.layer0.wire import Shapes
+
+VERSION = "v0.12.6"
+"""The release that this server follows."""
 
 
 class Layer0Sandbox:
-    """Layer0's API on 127.0.0.1; environment `demo` stands from the start.
+    """Layer0's API on 127.0.0.1.
 
     Args:
-        docker_base_url: The engine; None looks in the usual places.
+        containers: The engine's.
 
         authorization_token: What comes after `Basic ` in requests.
 
+        folder: Keeps the state over a restart of the server; None keeps nothing.
+
         version: What the `Version` header says; the `l0` command wants its own.
 
-        pull_authorization: User and password for a registry host, or None.
-
-        label: `name=value`, marks this server's containers on the engine.
+        standing: Names of environments that stand from the start, beside `api`.
 
         journal: Told of each change, without secrets.
     """
 
     def __init__(
         self,
+        containers: Containers,
         *,
-        docker_base_url: str | None,
         authorization_token: str,
-        version: str = "v0.12.6",
-        pull_authorization: Callable[[str], tuple[str, str] | None] = lambda _: None,
-        label: str = "ecr-widgets.layer0=1",
+        folder: Path | None = None,
+        version: str = VERSION,
+        standing: Sequence[str] = ("demo",),
         journal: Callable[[dict[str, Any]], None] | None = None,
     ) -> None:
         self.url = ""
-        store = Store()
-        demo = Environment(entity_id("demo"), "demo")
-        store.environments[demo.environment_id] = demo
-        self._containers = Containers(docker_base_url, label=label, pull_authorization=pull_authorization)
-        self._scheduler = Scheduler(store, self._containers)
+        self._containers = containers
+        self._store = Store(folder)
+        self._passing = Path(tempfile.mkdtemp(prefix="layer0-")) if folder is None else None
+        self._scheduler = Scheduler(self._store, containers)
+        certificates = Certificates((folder or self._passing or Path()) / "certificates")
+        self._balancers = Balancers(self._store, certificates)
+        self._beginning: asyncio.Task[None] | None = None
+        world = World(self._store, self._scheduler, containers, self._balancers, Shapes(self._store), version)
+        if self._store.is_new:
+            admin.stand_api(world)
+            for name in standing:
+                environments.stand(world, Environment(entity_id(name), name, min_count=1, max_count=1))
         application = tornado.web.Application(
             [(r".*", Api)],
-            routes=routes(Logic(store, self._scheduler, self._containers), version),
-            version=version,
+            world=world,
             token=authorization_token,
             journal=journal or (lambda _: None),
             log_function=lambda _: None,
@@ -67,11 +86,25 @@ class Layer0Sandbox:
         self._server.add_sockets([bound])
         self.url = f"http://127.0.0.1:{bound.getsockname()[1]}"
         self._scheduler.begin()
+        self._beginning = asyncio.create_task(self._balancers.begin())
 
-    async def close(self) -> None:
-        """Stop answering and remove all containers."""
+    async def close(self, *, remove: bool = True) -> None:
+        """Stop answering.
+
+        Args:
+            remove: Whether containers go, too; else a new server on the same folder takes them up.
+        """
         self._server.stop()
+        if self._beginning is not None:
+            self._beginning.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._beginning
+        await self._balancers.close()
         await self._scheduler.close()
-        await asyncio.to_thread(self._containers.remove_all)
+        if remove:
+            await asyncio.to_thread(self._containers.remove_all)
         await self._server.close_all_connections()
         self._containers.close()
+        self._store.close()
+        if self._passing is not None:
+            shutil.rmtree(self._passing, ignore_errors=True)

@@ -363,3 +363,41 @@ def test_logs_ask_for_their_tail() -> None:
         logs = client(server).service_logs("timeout95c61", tail=2)
     assert [(log.name, log.lines) for log in logs] == [("timeout", ("a", "b")), ("other", ())]
     assert server.asked[0].target == "/service/timeout95c61/logs?tail=2"
+
+
+def test_a_server_of_another_version_is_warned_of_once_before_the_first_change() -> None:
+    """Reads warn of nothing; the change is made all the same."""
+    told = {"Version": "v13.0.0"}
+    deploy = json.dumps({"deploy_id": "timeout.1", "deploy_name": "timeout", "version": "1"}).encode()
+    with answering(http(200, b"[]", more=told), http(200, deploy, more=told)) as server:
+        layer0 = client(server)
+        layer0.list_deploys("timeout")
+        with pytest.warns(UserWarning, match=r"v13.0.0 is newer by its number"):
+            layer0.create_deploy("timeout", b"{}")
+        layer0.create_deploy("timeout", b"{}")
+    assert len(server.asked) == 3
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_task_deletion_that_trips_over_its_tags_is_judged_by_the_task(*, gone: bool) -> None:
+    """v0.12.1 to v0.12.6 stop the task and answer 500; only a task that is still there makes that an error."""
+    tripped = http(500, b'{"error_code": 21, "message": "dynamo: no item found"}', label="text/plain")
+    task = http(404, b'{"error_code": 29, "message": "gone"}') if gone else wire({"task_id": "t"})
+    with answering(tripped, task) as server:
+        if gone:
+            client(server).delete_task("t")
+        else:
+            with pytest.raises(Layer0Error, match="no item found"):
+                client(server).delete_task("t")
+    assert [each.method for each in server.asked] == ["DELETE", "GET"]
+
+
+def test_services_are_listed_by_their_tags_in_two_requests() -> None:
+    """However many there are; some servers list services with ids of environments."""
+    tagged = [entity(f"s{n}", name=f"service{n}", environment_id="demo1") for n in (2, 1, 3)]
+    with answering(wire(tagged), wire([entity("demo1", name="demo")])) as server:
+        listed = client(server).list_services("demo1")
+    assert [(each.entity_id, each.name, each.environment) for each in listed] == [
+        (f"s{n}", f"service{n}", "demo") for n in (1, 2, 3)
+    ]
+    assert len(server.asked) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 from ecr_widgets.errors import InvalidDockerrun
 from ecr_widgets.model.dockerrun import Dockerrun
 from ecr_widgets.model.image_reference import ImageReference
-from ecr_widgets.sandbox.layer0.render import fold, render
+from ecr_widgets.sandbox.layer0.dockerrun import parse
+from ecr_widgets.sandbox.layer0.render import render
 
 CONTAINER = {
     "name": "timeout",
@@ -91,7 +93,7 @@ def test_which_container_must_be_said_where_there_are_several() -> None:
 def test_layer0s_rendering_is_equal_to_what_was_sent() -> None:
     """Key case, explicit nulls and Layer0's additions make no difference."""
     sent = Dockerrun.parse(dockerrun(CONTAINER))
-    rendered = render("timeout", fold(json.loads(dockerrun(CONTAINER)))["containerDefinitions"], [])
+    rendered = render("timeout", parse(base64.b64encode(dockerrun(CONTAINER)).decode(), "timeout"))
     assert b'"Image"' in rendered
     assert Dockerrun.parse(rendered).content_sha256() == sent.content_sha256()
 

@@ -1,0 +1,84 @@
+"""What all calls share: entities by id, changes, jobs, and names, which are resolved here since the server resolves none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from ecr_widgets.adapters.layer0 import decode
+from ecr_widgets.adapters.layer0.transport import Answer, Transport
+from ecr_widgets.errors import EntityNotFound, Layer0Error, Layer0Unavailable, OutcomeUnknown
+from ecr_widgets.settings import Layer0Settings
+
+
+class Calls:
+    """Base of the groups of calls."""
+
+    def __init__(self, settings: Layer0Settings) -> None:
+        self._transport = Transport(settings)
+
+    def _entity(self, path: str, entity_id: str, id_name: str) -> decode.Wire:
+        return decode.entity(self._transport.read(path + segment(entity_id)).value, id_name)
+
+    def _changed(
+        self, method: str, path: str, body: Mapping[str, Any], id_name: str, *, timeout_s: float = 120.0
+    ) -> decode.Wire:
+        value = self._transport.change(method, path, body, timeout_s=timeout_s).value
+        try:
+            return decode.entity(value, id_name)
+        except Layer0Unavailable as error:
+            # It went through; what came back does not tell of what.
+            raise OutcomeUnknown(
+                f"{error.message} to {method} {path}", hint="look whether it was done before asking again"
+            ) from error
+
+    def _tagged(self, kind: str) -> dict[str, dict[str, str]]:
+        """Tags by entity id of all entities of a kind."""
+        answer = self._transport.read("/tag", {"type": kind})
+        return {str(raw.get("entity_id", "")): decode.tags(raw) for raw in decode.objects(answer.value)}
+
+    def _named(self, kind: str, name: str, **more: str) -> dict[str, dict[str, str]]:
+        """Tags by entity id of all entities whose name or id is exactly this; none where the server knows none."""
+        try:
+            answer = self._transport.read("/tag", {**more, "fuzz": name, "type": kind})
+        except EntityNotFound:
+            return {}
+        entities = {str(raw.get("entity_id", "")): decode.tags(raw) for raw in decode.objects(answer.value)}
+        return {each: tags for each, tags in entities.items() if name in (each, tags.get("name"))}
+
+    @staticmethod
+    def _only(found: Mapping[str, object], kind: str, name: str) -> str | None:
+        """Id of the one entity found, or None; an id counts before a name.
+
+        Raises:
+            Layer0Error: Several have the name.
+        """
+        if name in found:
+            return name
+        if len(found) > 1:
+            raise Layer0Error(f"{len(found)} {kind}s are called {name!r}", hint="use the id")
+        return next(iter(found), None)
+
+    def _job(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> str:
+        """Ask for what a job does, and give back the job's id."""
+        return self._job_id(self._transport.change(method, path, body), f"{method} {path}")
+
+    @staticmethod
+    def _job_id(answer: Answer, what: str) -> str:
+        headers = {key.lower(): value for key, value in answer.headers.items()}
+        job_id = headers.get("x-jobid") or headers.get("location", "").rpartition("/")[2]
+        if not job_id:
+            raise OutcomeUnknown(f"Layer0 took {what} and named no job", hint="look whether it was done")
+        return job_id
+
+
+def segment(entity_id: str) -> str:
+    """An id as one segment of a path; an empty one would ask for the list instead.
+
+    Raises:
+        EntityNotFound: No id.
+    """
+    if not entity_id:
+        raise EntityNotFound("an empty id names nothing", hint="give the id")
+    return quote(entity_id, safe="")

@@ -1,0 +1,182 @@
+"""Load balancers: a listening port on 127.0.0.1 for each of their ports, forwarding to the containers in service."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+from ecr_widgets.sandbox.layer0.certificates import Certificates
+from ecr_widgets.sandbox.layer0.entities import LoadBalancer, Port, Status
+from ecr_widgets.sandbox.layer0.forwarding import forward_http, forward_stream, refuse_http
+from ecr_widgets.sandbox.layer0.health import Health
+from ecr_widgets.sandbox.layer0.store import Store
+
+_TICK_S = 0.2
+_BACKLOG = 128
+
+
+class Balancers:
+    """All load balancers of one Layer0.
+
+    Args:
+        store: Tells which service stands behind which balancer.
+    """
+
+    def __init__(self, store: Store, certificates: Certificates) -> None:
+        self._store = store
+        self._certificates = certificates
+        self._listening: dict[tuple[str, int], tuple[Port, asyncio.Server]] = {}
+        self._health: dict[str, Health] = {}
+        self._turn = itertools.count()
+        self._connections: dict[asyncio.Task[Any], asyncio.StreamWriter] = {}
+        self._loop: asyncio.Task[None] | None = None
+
+    async def begin(self) -> None:
+        """Listen for every balancer that stands."""
+        for balancer in self._store.load_balancers.values():
+            await self.listen(balancer)
+        self._loop = asyncio.create_task(self._run())
+
+    async def listen(self, balancer: LoadBalancer) -> None:
+        """Make what listens the same as the balancer's ports."""
+        wanted = {port.host_port: port for port in balancer.ports}
+        for key in [each for each in self._listening if each[0] == balancer.load_balancer_id]:
+            port, server = self._listening[key]
+            new = wanted.get(key[1])
+            if new is None or _heard(new) != _heard(port):
+                server.close()
+                del self._listening[key]
+            else:
+                new.listening_port = port.listening_port
+        for host_port, port in wanted.items():
+            if (balancer.load_balancer_id, host_port) not in self._listening:
+                await self._open(balancer, port)
+        self._store.save(balancer)
+
+    async def stop(self, balancer: LoadBalancer) -> None:
+        """Stop listening for a balancer."""
+        for key in [each for each in self._listening if each[0] == balancer.load_balancer_id]:
+            self._listening.pop(key)[1].close()
+        self._health.pop(balancer.load_balancer_id, None)
+
+    async def close(self) -> None:
+        """Stop listening at all, and drop what is open."""
+        for _, server in self._listening.values():
+            server.close()
+        for writer in self._connections.values():
+            writer.transport.abort()
+        for task in (self._loop, *list(self._connections)):
+            if task is not None:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+        await asyncio.sleep(0)  # lets what was aborted be closed
+
+    def addresses(self) -> dict[str, dict[str, str]]:
+        """Where each balancer listens: its host ports to addresses, by its id."""
+        found: dict[str, dict[str, str]] = {}
+        for (balancer_id, host_port), (port, _) in self._listening.items():
+            found.setdefault(balancer_id, {})[str(host_port)] = f"127.0.0.1:{port.listening_port}"
+        return found
+
+    async def _open(self, balancer: LoadBalancer, port: Port) -> None:
+        listener = _bind(port.host_port, port.listening_port)
+        port.listening_port = listener.getsockname()[1]
+        protocol = port.protocol.upper()
+        context = None
+        if protocol in ("SSL", "HTTPS"):
+            context = await asyncio.to_thread(
+                self._certificates.context, port.certificate_name, port.certificate_arn
+            )
+
+        async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            task = asyncio.current_task()
+            assert task is not None
+            self._connections[task] = writer
+            try:
+                await self._forward(balancer.load_balancer_id, port, protocol, reader, writer)
+            except (OSError, asyncio.IncompleteReadError, ValueError):
+                pass  # either side went away
+            except asyncio.CancelledError:
+                pass  # only `close` cancels; asyncio would report this as an error of the callback
+            finally:
+                self._connections.pop(task, None)
+                writer.close()
+
+        server = await asyncio.start_server(connected, sock=listener, ssl=context, backlog=_BACKLOG)
+        self._listening[balancer.load_balancer_id, port.host_port] = (port, server)
+
+    async def _forward(
+        self,
+        balancer_id: str,
+        port: Port,
+        protocol: str,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        balancer = self._store.load_balancers[balancer_id]
+        speaks_http = protocol in ("HTTP", "HTTPS")
+        target = self._choose(balancer, port)
+        if target is None:
+            if speaks_http:
+                await refuse_http(reader, writer, idle_s=balancer.idle_timeout)
+            return
+        if speaks_http:
+            await forward_http(
+                reader,
+                writer,
+                target,
+                idle_s=balancer.idle_timeout,
+                scheme=protocol.lower(),
+                host_port=port.host_port,
+            )
+        else:
+            await forward_stream(reader, writer, target, idle_s=balancer.idle_timeout)
+
+    def _choose(self, balancer: LoadBalancer, port: Port) -> int | None:
+        health = self._health.get(balancer.load_balancer_id)
+        able = [
+            ports[port.container_port]
+            for copy_id, ports in self._targets(balancer)
+            if port.container_port in ports and health is not None and health.in_service(copy_id)
+        ]
+        return able[next(self._turn) % len(able)] if able else None
+
+    def _targets(self, balancer: LoadBalancer) -> Iterator[tuple[str, dict[int, int]]]:
+        for service in self._store.services.values():
+            if service.load_balancer_id == balancer.load_balancer_id:
+                for copy in service.copies:
+                    if copy.status == Status.RUNNING and not copy.stopping:
+                        yield copy.copy_id, {k: v for each in copy.containers for k, v in each.ports.items()}
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(_TICK_S)
+            for balancer in list(self._store.load_balancers.values()):
+                targets = dict(self._targets(balancer))
+                health = self._health.setdefault(balancer.load_balancer_id, Health())
+                if targets or health.states:
+                    await health.run_due(balancer.health_check, targets)
+
+
+def _heard(port: Port) -> tuple[str, str, str]:
+    return port.protocol.upper(), port.certificate_name, port.certificate_arn
+
+
+def _bind(host_port: int, listened_before: int) -> socket.socket:
+    # The port that was asked for, where this machine gives it; else the one of before a restart, else any.
+    for number in (host_port, listened_before, 0):
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", number))
+            listener.listen(_BACKLOG)
+        except OSError:
+            listener.close()
+            continue
+        return listener
+    raise OSError("no port of 127.0.0.1 is free")

@@ -1,0 +1,198 @@
+"""Bodies of requests as values: names in any case, unknown members ignored, null as absent, wrong types refused.
+
+That is how Go's decoder, which the real server uses, reads them.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import msgspec
+
+from ecr_widgets.sandbox.layer0.entities import HealthCheck, Port
+from ecr_widgets.sandbox.layer0.errors import ApiError, Code
+
+Body = TypeVar("Body")
+
+
+@dataclass(frozen=True)
+class CreateDeploy:
+    """`POST /deploy`; the Dockerrun in base64."""
+
+    deploy_name: str = ""
+    dockerrun: str = ""
+
+
+@dataclass(frozen=True)
+class CreateEnvironment:
+    """`POST /environment`."""
+
+    environment_name: str = ""
+    instance_size: str = ""
+    user_data_template: str = ""
+    min_cluster_count: int = 0
+    max_cluster_count: int = 0
+    target_cap_size: int = 0
+    operating_system: str = ""
+    ami_id: str = ""
+
+
+@dataclass(frozen=True)
+class UpdateEnvironment:
+    """`PUT /environment/{id}`."""
+
+    min_cluster_count: int = 0
+
+
+@dataclass(frozen=True)
+class Link:
+    """`POST /environment/{id}/link`."""
+
+    environment_id: str = ""
+
+
+@dataclass(frozen=True)
+class CreateService:
+    """`POST /service`."""
+
+    deploy_id: str = ""
+    environment_id: str = ""
+    load_balancer_id: str = ""
+    service_name: str = ""
+
+
+@dataclass(frozen=True)
+class UpdateService:
+    """`PUT /service/{id}/deploy`."""
+
+    deploy_id: str = ""
+
+
+@dataclass(frozen=True)
+class ScaleService:
+    """`PUT /service/{id}/scale`."""
+
+    desired_count: int = 0
+
+
+@dataclass(frozen=True)
+class ContainerOverride:
+    """Environment variables of one container of a task."""
+
+    container_name: str = ""
+    environment_overrides: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CreateTask:
+    """`POST /task`."""
+
+    container_overrides: list[ContainerOverride] = field(default_factory=list)
+    deploy_id: str = ""
+    environment_id: str = ""
+    task_name: str = ""
+
+
+@dataclass(frozen=True)
+class CreateLoadBalancer:
+    """`POST /loadbalancer`."""
+
+    load_balancer_name: str = ""
+    environment_id: str = ""
+    is_public: bool = False
+    ports: list[Port] = field(default_factory=list)
+    health_check: HealthCheck = field(default_factory=HealthCheck)
+    idle_timeout: int = 0
+    cross_zone: bool = False
+
+
+@dataclass(frozen=True)
+class UpdatePorts:
+    """`PUT /loadbalancer/{id}/ports`."""
+
+    ports: list[Port] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class UpdateHealthCheck:
+    """`PUT /loadbalancer/{id}/healthcheck`."""
+
+    health_check: HealthCheck = field(default_factory=HealthCheck)
+
+
+@dataclass(frozen=True)
+class UpdateIdleTimeout:
+    """`PUT /loadbalancer/{id}/idletimeout`, whose member is called so by a slip of the real server."""
+
+    health_check: int = 0
+
+
+@dataclass(frozen=True)
+class UpdateCrossZone:
+    """`PUT /loadbalancer/{id}/crosszone`."""
+
+    cross_zone: bool = False
+
+
+@dataclass(frozen=True)
+class TagRequest:
+    """`POST /tag` and `DELETE /tag`."""
+
+    entity_id: str = ""
+    entity_type: str = ""
+    key: str = ""
+    value: str = ""
+
+
+@dataclass(frozen=True)
+class SqlVersion:
+    """`POST /admin/sql`."""
+
+    version: str = ""
+
+
+def decode(content: bytes, kind: type[Body]) -> Body:
+    """Read a body.
+
+    Raises:
+        ApiError: It is no JSON, or a member has the wrong type.
+    """
+    return convert(parse_json(content), kind)
+
+
+def parse_json(content: bytes) -> Any:
+    """Read JSON.
+
+    Raises:
+        ApiError: It is none.
+    """
+    if not content.strip():
+        raise ApiError(Code.INVALID_JSON, "EOF")
+    try:
+        return json.loads(content.decode())
+    except (ValueError, RecursionError) as error:
+        raise ApiError(Code.INVALID_JSON, f"invalid JSON: {error}") from error
+
+
+def convert(value: Any, kind: type[Body]) -> Body:
+    """Make a value of decoded JSON.
+
+    Raises:
+        ApiError: A member has the wrong type.
+    """
+    try:
+        return msgspec.convert(_fold({} if value is None else value), kind)
+    except msgspec.ValidationError as error:
+        raise ApiError(Code.INVALID_JSON, f"json: cannot unmarshal: {error}") from error
+
+
+def _fold(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {
+            key.lower(): item if key.lower() == "environment_overrides" else _fold(item)
+            for key, item in value.items()
+            if item is not None
+        }
+    return [_fold(item) for item in value] if isinstance(value, list) else value

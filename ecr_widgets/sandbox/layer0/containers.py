@@ -1,0 +1,106 @@
+"""What is needed of a Docker Engine; all calls block and are made in threads. `engine` has the real one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from ecr_widgets.sandbox.layer0.dockerrun import Definition
+
+
+class CannotPull(Exception):
+    """The image could not be pulled; in ECS's words."""
+
+
+class CannotStart(Exception):
+    """The container could not be started; in ECS's words."""
+
+
+class EngineGone(Exception):
+    """The engine does not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerSpec:
+    """A container to be started.
+
+    Args:
+        image: A reference that cannot move.
+
+        links: Docker ids of containers, by the alias under which this one reaches them.
+
+        volumes: Volume names on the engine, by the definition's `sourceVolume`.
+    """
+
+    name: str
+    image: str
+    definition: Definition
+    environment: Mapping[str, str] = field(repr=False)
+    labels: Mapping[str, str]
+    links: Mapping[str, str]
+    volumes: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A container as the engine sees it.
+
+    Args:
+        ports: Port on the instance (the mapping's hostPort) to the port of 127.0.0.1 that stands for it.
+    """
+
+    docker_id: str
+    running: bool
+    exit_code: int = 0
+    out_of_memory: bool = False
+    error: str = ""
+    ports: Mapping[int, int] = field(default_factory=dict)
+
+
+class Containers(Protocol):
+    """The containers of one sandbox, told apart by its label."""
+
+    def pin(self, image: str) -> str:
+        """Pull an image and give back a reference that cannot move any more.
+
+        Raises:
+            CannotPull: The registry or the engine refuses.
+        """
+
+    def start(self, spec: ContainerSpec) -> Seen:
+        """Start a container.
+
+        Raises:
+            CannotStart: The engine refuses; nothing is left of it.
+        """
+
+    def look(self, docker_id: str) -> Seen | None:
+        """See one container; None where it is gone.
+
+        Raises:
+            EngineGone: Nothing can be said.
+        """
+
+    def look_at_all(self) -> dict[str, Seen]:
+        """See all containers of this sandbox.
+
+        Raises:
+            EngineGone: Nothing can be said.
+        """
+
+    def stop(self, docker_id: str, *, grace_s: int) -> None:
+        """Ask a container to end, and kill it after `grace_s` seconds; its log stays."""
+
+    def remove(self, docker_id: str) -> None:
+        """Remove a container and its log."""
+
+    def remove_all(self) -> None:
+        """Remove every container and volume of this sandbox."""
+
+    def logs(self, docker_id: str, *, tail: int, start: datetime | None, end: datetime | None) -> list[str]:
+        """Log lines, oldest first, both outputs together; `tail` 0 gives all."""
+
+    def close(self) -> None:
+        """Let go of the engine."""

@@ -1,0 +1,200 @@
+"""The Dockerrun on its way in: which parts are read, and what Layer0 and ECS refuse."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from ecr_widgets.sandbox.layer0.errors import ApiError, Code, aws_error
+from ecr_widgets.sandbox.layer0.identifiers import family
+
+
+@dataclass(frozen=True)
+class KeyValue:
+    """One environment variable."""
+
+    name: str = ""
+    value: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PortMapping:
+    """One port of a container."""
+
+    containerPort: int = 0  # noqa: N815  # as on the wire, like all members here
+    hostPort: int | None = None  # noqa: N815
+    protocol: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MountPoint:
+    """One volume in a container."""
+
+    sourceVolume: str = ""  # noqa: N815
+    containerPath: str = ""  # noqa: N815
+    readOnly: bool = False  # noqa: N815
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dependency:
+    """A container that is started before."""
+
+    containerName: str = ""  # noqa: N815
+    condition: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Definition:
+    """One container definition: the members that are acted on, with Go's types."""
+
+    name: str = ""
+    image: str = ""
+    memory: int | None = None
+    memoryReservation: int | None = None  # noqa: N815
+    cpu: int = 0
+    essential: bool = True
+    command: list[str] = field(default_factory=list)
+    entryPoint: list[str] = field(default_factory=list)  # noqa: N815
+    environment: list[KeyValue] = field(default_factory=list)
+    portMappings: list[PortMapping] = field(default_factory=list)  # noqa: N815
+    mountPoints: list[MountPoint] = field(default_factory=list)  # noqa: N815
+    links: list[str] = field(default_factory=list)
+    dependsOn: list[Dependency] = field(default_factory=list)  # noqa: N815
+    user: str | None = None
+    workingDirectory: str | None = None  # noqa: N815
+    hostname: str | None = None
+    readonlyRootFilesystem: bool = False  # noqa: N815
+    pseudoTerminal: bool = False  # noqa: N815
+    interactive: bool = False
+    dockerLabels: dict[str, str] = field(default_factory=dict)  # noqa: N815
+    stopTimeout: int | None = None  # noqa: N815
+
+
+@dataclass(frozen=True)
+class Document:
+    """A Dockerrun's parts that Layer0 reads; it drops all others."""
+
+    containers: list[dict[str, Any]]
+    volumes: list[dict[str, Any]]
+    network_mode: str
+
+
+def parse(coded: str, deploy_name: str) -> Document:
+    """Read a Dockerrun from base64, and refuse what Layer0 or ECS would.
+
+    Raises:
+        ApiError: With the real server's code.
+    """
+    document = _decode(coded)
+    containers, volumes = document.get("containerDefinitions") or [], document.get("volumes") or []
+    if not _objects(containers) or not _objects(volumes):
+        raise _undecodable("json: cannot unmarshal into Go value of type []*ecs.ContainerDefinition")
+    if not containers:
+        raise ApiError(Code.UNEXPECTED_ERROR, "Deploy must have at least one container definition")
+    if document.get("family") not in (None, "", family(deploy_name)):
+        raise ApiError(Code.UNEXPECTED_ERROR, "Custom family names are currently unsupported in Layer0")
+    _check([definition(each) for each in containers])
+    return Document(containers, volumes, str(document.get("networkMode") or "bridge"))
+
+
+def definition(container: Mapping[str, Any]) -> Definition:
+    """One container definition as a value.
+
+    Raises:
+        ApiError: A member has the wrong type.
+    """
+    given = {key: value for key, value in container.items() if value is not None}
+    try:
+        return msgspec.convert(_without_nulls(given), Definition)
+    except msgspec.ValidationError as error:
+        raise _undecodable(f"json: cannot unmarshal: {error}") from error
+
+
+def _decode(coded: str) -> dict[str, Any]:
+    try:
+        document = json.loads(base64.b64decode(coded, validate=True).decode())
+    except binascii.Error as error:
+        raise ApiError(Code.INVALID_JSON, f"illegal base64 data: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise _undecodable(str(error) if coded else "unexpected end of JSON input") from error
+    if not isinstance(document, dict):
+        raise _undecodable("json: cannot unmarshal into Go value of type models.Dockerrun")
+    folded: dict[str, Any] = _first_small(document)
+    return folded
+
+
+def _check(definitions: list[Definition]) -> None:
+    names = [each.name for each in definitions]
+    for each in definitions:
+        if not each.name:
+            raise aws_error("Container.name should not be null or empty.")
+        if not each.image:
+            raise aws_error("Container.image should not be null or empty.")
+        if not each.memory and not each.memoryReservation:
+            raise aws_error(
+                f"Invalid setting for container '{each.name}'."
+                " At least one of 'memory' or 'memoryReservation' must be specified."
+            )
+        if each.memory and each.memoryReservation and each.memory < each.memoryReservation:
+            raise aws_error(
+                f"Invalid setting for container '{each.name}'."
+                " The hard limit must be greater than or equal to the soft limit."
+            )
+        if names.count(each.name) > 1:
+            raise aws_error(f"Container names must be unique, '{each.name}' is given more than once.")
+        others = {
+            *(link.partition(":")[0] for link in each.links),
+            *(d.containerName for d in each.dependsOn),
+        }
+        if others - set(names) or each.name in others:
+            raise aws_error(f"Container '{each.name}' refers to a container that does not exist.")
+    if not any(each.essential for each in definitions):
+        raise aws_error("A task definition must have at least one essential container.")
+
+
+def start_order(definitions: list[Definition]) -> list[Definition]:
+    """Containers after those that they link to or depend on; of a circle, as they stand."""
+    ordered: list[Definition] = []
+    waiting = list(definitions)
+    while waiting:
+        started = {each.name for each in ordered}
+        ready = [
+            each
+            for each in waiting
+            if {link.partition(":")[0] for link in each.links} <= started
+            and {dependency.containerName for dependency in each.dependsOn} <= started
+        ] or waiting
+        ordered += ready
+        waiting = [each for each in waiting if each not in ready]
+    return ordered
+
+
+def _undecodable(why: str) -> ApiError:
+    return ApiError(Code.INVALID_JSON, f"Failed to decode deploy: {why}")
+
+
+def _objects(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, dict) for each in value)
+
+
+def _first_small(value: Any) -> Any:
+    # A document that was handed out has PascalCase inside, and may be posted again. Option and label names are people's.
+    if isinstance(value, dict):
+        small = {key[:1].lower() + key[1:]: item for key, item in value.items()}
+        return {
+            key: item if key in ("options", "dockerLabels") else _first_small(item)
+            for key, item in small.items()
+        }
+    return [_first_small(item) for item in value] if isinstance(value, list) else value
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    return [_without_nulls(item) for item in value] if isinstance(value, list) else value

@@ -1,0 +1,144 @@
+"""What a load balancer does with one connection: pass it on byte for byte, or request by request with its headers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+_CHUNK_BYTES = 64 * 1024
+_CAPACITY = (
+    b"HTTP/1.1 503 Service Unavailable: Back-end server is at capacity\r\n"
+    b"Content-Length: 0\r\nConnection: close\r\n\r\n"
+)
+_TIMEOUT = b"HTTP/1.1 504 GATEWAY_TIMEOUT\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+_BAD_GATEWAY = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+_OWN_HEADERS = (b"connection", b"x-forwarded-proto", b"x-forwarded-port")
+
+
+class _Watch:
+    """When a connection last carried anything."""
+
+    def __init__(self) -> None:
+        self.at_s = asyncio.get_running_loop().time()
+
+    def seen(self) -> None:
+        self.at_s = asyncio.get_running_loop().time()
+
+    async def idle(self, idle_s: float) -> None:
+        """Return once nothing was carried for so long."""
+        left_s = idle_s
+        while left_s > 0:
+            await asyncio.sleep(left_s)
+            left_s = self.at_s + idle_s - asyncio.get_running_loop().time()
+
+
+async def forward_stream(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, target: int, *, idle_s: float
+) -> None:
+    """Pass bytes both ways until both ends are done, or nothing moves for `idle_s` seconds."""
+    back_reader, back_writer = await asyncio.open_connection("127.0.0.1", target)
+    try:
+        await _both_ways(reader, writer, back_reader, back_writer, idle_s=idle_s)
+    finally:
+        back_writer.transport.abort()
+
+
+async def forward_http(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    target: int,
+    *,
+    idle_s: float,
+    scheme: str,
+    host_port: int,
+) -> None:
+    """Pass one request on with `X-Forwarded-…` headers, and its answer back; the connection ends with it."""
+    try:
+        async with asyncio.timeout(idle_s):
+            head = await reader.readuntil(b"\r\n\r\n")
+    except (TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        return
+    peer = writer.get_extra_info("peername")
+    try:
+        back_reader, back_writer = await asyncio.open_connection("127.0.0.1", target)
+    except OSError:
+        writer.write(_BAD_GATEWAY)
+        await writer.drain()
+        return
+    try:
+        back_writer.write(_with_forwarded(head, peer[0] if peer else "", scheme, host_port))
+        await back_writer.drain()
+        failure = await _both_ways(reader, writer, back_reader, back_writer, idle_s=idle_s)
+        if failure is not None:
+            writer.write(failure)
+            await writer.drain()
+    finally:
+        back_writer.transport.abort()
+
+
+async def refuse_http(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, idle_s: float) -> None:
+    """Answer that nothing is in service."""
+    with contextlib.suppress(TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        async with asyncio.timeout(idle_s):
+            await reader.readuntil(b"\r\n\r\n")
+        writer.write(_CAPACITY)
+        await writer.drain()
+
+
+async def _both_ways(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    back_reader: asyncio.StreamReader,
+    back_writer: asyncio.StreamWriter,
+    *,
+    idle_s: float,
+) -> bytes | None:
+    """None where anything came back, else what a client that speaks HTTP is told."""
+    watch = _Watch()
+    answered = False
+
+    async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, is_answer: bool) -> None:
+        nonlocal answered
+        while chunk := await source.read(_CHUNK_BYTES):
+            watch.seen()
+            answered = answered or is_answer
+            sink.write(chunk)
+            await sink.drain()
+        if sink.can_write_eof():
+            with contextlib.suppress(OSError):
+                sink.write_eof()
+
+    there = asyncio.create_task(pump(reader, back_writer, is_answer=False))
+    back = asyncio.create_task(pump(back_reader, writer, is_answer=True))
+    idle = asyncio.create_task(watch.idle(idle_s))
+    try:
+        # Once the answer has ended there is nothing left to wait for; a client that is done sending still reads.
+        await asyncio.wait({back, idle}, return_when=asyncio.FIRST_COMPLETED)
+        ended = back.done()
+    finally:
+        for task in (there, back, idle):
+            task.cancel()
+        await asyncio.gather(there, back, idle, return_exceptions=True)
+    if answered:
+        return None
+    return _BAD_GATEWAY if ended else _TIMEOUT
+
+
+def _with_forwarded(head: bytes, peer: str, scheme: str, host_port: int) -> bytes:
+    first, *lines = head[:-4].split(b"\r\n")
+    before = [
+        line.partition(b":")[2].strip() for line in lines if line.lower().startswith(b"x-forwarded-for:")
+    ]
+    kept = [
+        line
+        for line in lines
+        if line.partition(b":")[0].strip().lower() not in (*_OWN_HEADERS, b"x-forwarded-for")
+    ]
+    chain = b", ".join((*before, peer.encode()))
+    added = [
+        b"X-Forwarded-For: " + chain,
+        b"X-Forwarded-Proto: " + scheme.encode(),
+        b"X-Forwarded-Port: " + str(host_port).encode(),
+        b"Connection: close",
+    ]
+    return b"\r\n".join((first, *kept, *added)) + b"\r\n\r\n"

@@ -1,0 +1,146 @@
+"""Layer0's HTTP: authentication, quirks of labels and statuses, calls by route."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from typing import Any
+
+import tornado.web
+
+from ecr_widgets.sandbox.layer0.bodies import decode
+from ecr_widgets.sandbox.layer0.errors import ApiError
+from ecr_widgets.sandbox.layer0.routes import ROUTES, TOP_LEVEL, Route
+
+_PLAIN = "text/plain; charset=utf-8"
+_JSON = "application/json"
+_MATCHERS = [(route.pattern, route) for route in ROUTES]
+
+
+class Api(tornado.web.RequestHandler):
+    """Answers every path; Layer0's own mux does not tell apart `/deploy` and `/deploy/`."""
+
+    SUPPORTED_METHODS = ("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH")
+
+    async def prepare(self) -> None:
+        """Answer, whatever the method."""
+        self.clear_header("Server")
+        path = self.request.path
+        if "//" in path:
+            query = f"?{self.request.query}" if self.request.query else ""
+            self.set_header("Location", re.sub("/+", "/", path) + query)
+            return self.plain(301, "")
+        path = path.rstrip("/")
+        if path.split("/")[1:2] != [""] and path.split("/")[1:2] and path.split("/")[1] not in TOP_LEVEL:
+            return self.plain(404, "custom 404")
+        self.set_header("Version", self.settings["world"].version)
+        self.allow_origin()
+        if self.request.headers.get("X-Forwarded-Proto", "").lower() == "http":
+            self.set_header("Location", f"https://{self.request.host}{self.request.uri}")
+            return self.answer(301, "")
+        found = [(route, match) for pattern, route in _MATCHERS if (match := pattern.fullmatch(path))]
+        if not found:
+            return self.plain(404, "404: Page Not Found")
+        if self.request.method == "OPTIONS":
+            self.set_header("Allow", ", ".join(sorted({route.method for route, _ in found} | {"OPTIONS"})))
+            self.finish()
+            return None
+        for route, match in found:
+            if route.method == self.request.method:
+                return await self.called(route, match.groups())
+        return self.plain(405, "405: Method Not Allowed")
+
+    async def called(self, route: Route, parts: tuple[str, ...]) -> None:
+        """Check what is wrong before a call, in the real server's order, then make it."""
+        refused = self.refusal()
+        if refused is not None:
+            return self.plain(*refused)
+        if (
+            not route.is_open
+            and self.request.headers.get("Authorization") != f"Basic {self.settings['token']}"
+        ):
+            self.set_header("WWW-Authenticate", "Basic realm=Protected Area")
+            return self.plain(401, "401: Not Authorized")
+        return await self.call(route, parts)
+
+    def refusal(self) -> tuple[int, str] | None:
+        """What is wrong with the labels of a request, as status and text."""
+        has_body = bool(self.request.body)
+        label = self.request.headers.get("Content-Type", "")
+        if has_body and not label.lower().startswith(_JSON):
+            return 415, "415: Unsupported Media Type"
+        accepted = self.request.headers.get("Accept", "")
+        wanted = [each.partition(";")[0].strip().lower() for each in accepted.split(",")]
+        admits = not accepted.strip() or any(each in ("*/*", "application/*", _JSON) for each in wanted)
+        lacks_all = self.request.method in ("POST", "PUT") and not has_body and not label
+        return (406, "406: Not Acceptable") if lacks_all or not admits else None
+
+    async def call(self, route: Route, parts: tuple[str, ...]) -> None:
+        """Run one call and answer with what it gives."""
+        arguments: list[Any] = [self.settings["world"], *parts]
+        try:
+            if route.body is not None:
+                arguments.append(decode(self.request.body, route.body))
+            if route.query:
+                arguments.append(
+                    {key: self.get_query_argument(key, strip=False) for key in self.request.query_arguments}
+                )
+            value = route.act(*arguments)
+            if inspect.isawaitable(value):
+                value = await value
+        except ApiError as error:
+            self.journal(error.status, {})
+            return self.answer(
+                error.status, {"error_code": int(error.code), "message": error.message}, label=_PLAIN
+            )
+        self.journal(route.status, value)
+        if route.status == 202:
+            self.set_header("Location", f"/job/{value}")
+            self.set_header("X-Jobid", value)
+            return self.answer(202, "", label=_PLAIN)
+        if route.status in (201, 204):
+            self.set_status(route.status)
+            self.clear_header("Content-Type")
+            self.finish()
+            return None
+        return self.answer(200, value)
+
+    def allow_origin(self) -> None:
+        """Let pages of any origin read the answer, as the real server does."""
+        origin = self.request.headers.get("Origin")
+        if origin:
+            self.set_header("Access-Control-Allow-Origin", origin)
+            self.set_header("Access-Control-Allow-Credentials", "true")
+            self.set_header(
+                "Access-Control-Allow-Headers", "Origin, Content-Type, X-Auth-Token, Authorization"
+            )
+
+    def journal(self, status: int, value: Any) -> None:
+        """Tell the sandbox's journal of a change: ids and names, no bodies."""
+        if self.request.method in ("POST", "PUT", "DELETE"):
+            told = {k: v for k, v in value.items() if k.endswith("_id")} if isinstance(value, dict) else {}
+            self.settings["journal"](
+                {
+                    "server": "layer0",
+                    "method": self.request.method,
+                    "path": self.request.path,
+                    "status": status,
+                    **told,
+                }
+            )
+
+    def answer(self, status: int, value: Any, *, label: str = _JSON) -> None:
+        """Answer JSON, indented by one space as the real server writes it."""
+        self.set_status(status)
+        self.set_header("Content-Type", label)
+        self.finish(json.dumps(value, indent=1, ensure_ascii=False))
+
+    def plain(self, status: int, text: str) -> None:
+        """Answer plain text, as for everything that is wrong before a call."""
+        self.set_status(status)
+        self.set_header("Content-Type", _PLAIN)
+        self.finish(text)
+
+    def compute_etag(self) -> None:
+        """No ETag anywhere."""

@@ -1,0 +1,97 @@
+"""A load balancer's health check: which copies get connections."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ecr_widgets.sandbox.layer0.entities import HealthCheck
+
+_TARGET = re.compile(r"(?P<protocol>TCP|SSL|HTTP|HTTPS):(?P<port>\d{1,5})(?P<path>/.*)?", re.IGNORECASE)
+_FIRST_CHECKS_S = 0.2
+"""Between the checks of a copy that is new: a real balancer waits its interval, a sandbox has no need to."""
+
+
+@dataclass
+class TargetState:
+    """What the checks of one copy found."""
+
+    in_service: bool = False
+    good: int = 0
+    bad: int = 0
+    next_at_s: float = 0.0
+    new: bool = True
+
+    def take(self, check: HealthCheck, *, passed: bool, at_s: float) -> None:
+        """Count one result; a copy that is new goes into service as soon as its threshold is met."""
+        self.good, self.bad = (self.good + 1, 0) if passed else (0, self.bad + 1)
+        if self.good >= check.healthy_threshold:
+            self.in_service, self.new = True, False
+        elif self.bad >= check.unhealthy_threshold and not self.new:
+            self.in_service = False
+        self.next_at_s = at_s + (_FIRST_CHECKS_S if self.new else check.interval)
+
+
+@dataclass
+class Health:
+    """The states of a balancer's copies."""
+
+    states: dict[str, TargetState] = field(default_factory=dict)
+
+    async def run_due(self, check: HealthCheck, targets: Mapping[str, Mapping[int, int]]) -> None:
+        """Check the copies whose time has come; `targets` gives each one's ports on 127.0.0.1 by instance port."""
+        for gone in self.states.keys() - targets.keys():
+            del self.states[gone]
+        at_s = asyncio.get_running_loop().time()
+        due = [each for each in targets if self.states.setdefault(each, TargetState()).next_at_s <= at_s]
+        results = await asyncio.gather(*(passes(check, targets[each]) for each in due))
+        for each, passed in zip(due, results, strict=True):
+            if each in self.states:
+                self.states[each].take(check, passed=passed, at_s=at_s)
+
+    def in_service(self, copy_id: str) -> bool:
+        """Whether a copy gets connections."""
+        state = self.states.get(copy_id)
+        return state is not None and state.in_service
+
+
+async def passes(check: HealthCheck, ports: Mapping[int, int]) -> bool:
+    """Look at one copy once."""
+    match = _TARGET.fullmatch(check.target)
+    port = ports.get(int(match["port"])) if match is not None else None
+    if match is None or port is None:
+        return False
+    try:
+        async with asyncio.timeout(max(check.timeout, 1)):
+            return await _ask(match["protocol"].upper(), port, match["path"] or "/")
+    except (OSError, TimeoutError, ValueError):
+        return False
+
+
+async def _ask(protocol: str, port: int, path: str) -> bool:
+    context = None
+    if protocol in ("SSL", "HTTPS"):
+        # As a real balancer: it does not look at the certificate of what stands behind it.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+    try:
+        if protocol in ("HTTP", "HTTPS"):
+            writer.write(
+                f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUser-Agent: ELB-HealthChecker/1.0\r\n"
+                "Accept: */*\r\nConnection: close\r\n\r\n".encode()
+            )
+            await writer.drain()
+            words = (await reader.readline()).split()
+            return len(words) > 1 and words[1] == b"200"
+        # Docker's proxy accepts also where nothing listens in the container, and closes at once.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.1):
+                return await reader.read(1) != b""
+        return True
+    finally:
+        writer.transport.abort()

@@ -1,0 +1,141 @@
+"""Layer0's own affairs, and its tags."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ecr_widgets.sandbox.layer0 import tags as resolution
+from ecr_widgets.sandbox.layer0.bodies import SqlVersion, TagRequest
+from ecr_widgets.sandbox.layer0.dockerrun import Document, definition
+from ecr_widgets.sandbox.layer0.entities import (
+    Deploy,
+    Deployment,
+    Environment,
+    HealthCheck,
+    LoadBalancer,
+    Service,
+    Status,
+)
+from ecr_widgets.sandbox.layer0.errors import ApiError, Code
+from ecr_widgets.sandbox.layer0.identifiers import PREFIX, deployment_id
+from ecr_widgets.sandbox.layer0.logic.world import API, Wire, World
+from ecr_widgets.sandbox.layer0.render import render
+
+_ENTITY_TYPES = ("deploy", "environment", "job", "load_balancer", "service", "task")
+_INSTANCE_MEMORY_MIB = 7482
+_INSTANCE_PORTS = [22, 2376, 2375, 51678, 51679]
+
+
+def version(world: World) -> str:
+    """`GET /admin/version`."""
+    return world.version
+
+
+def config(_: World) -> Wire:
+    """`GET /admin/config`."""
+    return {
+        "prefix": PREFIX,
+        "vpc_id": "vpc-00000000",
+        "public_subnets": ["subnet-00000001"],
+        "private_subnets": ["subnet-00000002"],
+    }
+
+
+def scale(world: World, environment_id: str) -> Wire:
+    """`PUT /admin/scale/{id}`: what would run on the one instance that this machine stands for."""
+    environment = world.environment(environment_id)
+    definitions = [
+        definition(each)
+        for service in world.store.services.values()
+        if service.environment_id == environment_id
+        for copy in service.copies
+        if copy.status == Status.RUNNING
+        for each in world.store.deploys[copy.deploy_id].containers
+    ]
+    used = sum(each.memory or each.memoryReservation or 0 for each in definitions)
+    ports = [mapping.hostPort for each in definitions for mapping in each.portMappings if mapping.hostPort]
+    count = max(environment.min_count, 1 if definitions else 0)
+    provider = {
+        "id": "i-00000000000000001",
+        "in_use": bool(definitions),
+        "used_ports": [*_INSTANCE_PORTS, *ports],
+        "available_memory": f"{max(_INSTANCE_MEMORY_MIB - used, 0)}MiB",
+    }
+    return {
+        "environment_id": environment_id,
+        "scale_before_run": count,
+        "desired_scale_after_run": count,
+        "actual_scale_after_run": count,
+        "unused_resource_providers": 0 if definitions else count,
+        "pending_resources": [],
+        "resource_providers": [provider] * min(count, 1),
+    }
+
+
+def sql(world: World, _: SqlVersion) -> None:
+    """`POST /admin/sql`: writes the tags of `api` anew."""
+    tag_api(world)
+
+
+def found_tags(world: World, query: Mapping[str, str]) -> list[Wire]:
+    """`GET /tag`."""
+    return resolution.find(world.store, query)
+
+
+def create_tag(world: World, body: TagRequest) -> None:
+    """`POST /tag`."""
+    _check_tag(body)
+    if not body.value:
+        raise ApiError(Code.INVALID_TAG_VALUE, "Value is required")
+    world.store.tag(body.entity_type, body.entity_id, **{body.key: body.value})
+
+
+def delete_tag(world: World, body: TagRequest) -> None:
+    """`DELETE /tag`."""
+    _check_tag(body)
+    if body.entity_id not in world.store.tags.get(body.entity_type, {}):
+        raise ApiError(Code.UNEXPECTED_ERROR, "dynamo: no item found")
+    world.store.untag(body.entity_type, body.entity_id, body.key)
+
+
+def listeners(world: World) -> dict[str, dict[str, str]]:
+    """`GET /admin/listeners`, an addition: where the load balancers' ports listen on this machine."""
+    return world.balancers.addresses()
+
+
+def stand_api(world: World) -> None:
+    """Take up what every Layer0 has from its start."""
+    containers = [{"name": "api", "image": "layer0/api", "memory": 64}]
+    document = render(API, Document(containers, [], "bridge"))
+    world.store.save(Deploy(f"{API}.1", API, 1, document, containers))
+    world.store.save(Environment(API, API, min_count=1, max_count=1))
+    world.store.save(
+        LoadBalancer(
+            API,
+            API,
+            API,
+            is_public=True,
+            health_check=HealthCheck("HTTP:9090/health", 15, 10, 2, 3),
+            built_in=True,
+        )
+    )
+    world.store.save(
+        Service(API, API, API, API, deployments=[Deployment(deployment_id(), f"{API}.1")], built_in=True)
+    )
+    tag_api(world)
+
+
+def tag_api(world: World) -> None:
+    """The tags of `api`; its deploy has none."""
+    world.store.tag("environment", API, name=API, os="linux")
+    world.store.tag("load_balancer", API, name=API, environment_id=API)
+    world.store.tag("service", API, name=API, environment_id=API, load_balancer_id=API)
+
+
+def _check_tag(body: TagRequest) -> None:
+    if not body.entity_id:
+        raise ApiError(Code.MISSING_PARAMETER, "EntityID is required")
+    if body.entity_type not in _ENTITY_TYPES:
+        raise ApiError(Code.INVALID_ENTITY_TYPE, f"EntityType '{body.entity_type}' is not valid")
+    if not body.key:
+        raise ApiError(Code.INVALID_TAG_KEY, "Key is required")

@@ -1,0 +1,48 @@
+"""Deploys: stored Dockerruns, numbered by name; no number is given twice."""
+
+from __future__ import annotations
+
+from ecr_widgets.sandbox.layer0.bodies import CreateDeploy
+from ecr_widgets.sandbox.layer0.dockerrun import parse
+from ecr_widgets.sandbox.layer0.entities import Deploy
+from ecr_widgets.sandbox.layer0.errors import ApiError, Code, aws_error
+from ecr_widgets.sandbox.layer0.logic.world import Wire, World
+from ecr_widgets.sandbox.layer0.render import render
+
+
+def list_all(world: World) -> list[Wire]:
+    """`GET /deploy`: without deleted ones."""
+    return [world.shapes.deploy_summary(each) for each in world.store.deploys.values() if not each.deleted]
+
+
+def read(world: World, deploy_id: str) -> Wire:
+    """`GET /deploy/{id}`."""
+    return world.shapes.deploy(world.deploy(deploy_id))
+
+
+def create(world: World, body: CreateDeploy) -> Wire:
+    """`POST /deploy`."""
+    name = body.deploy_name
+    if not name:
+        raise ApiError(Code.MISSING_PARAMETER, "DeployName is required")
+    if "." in name:
+        raise ApiError(Code.INVALID_DEPLOY_ID, "Deploy names cannot contain '.'")
+    document = parse(body.dockerrun, name)
+    version = world.store.next_version(name)
+    made = Deploy(
+        f"{name}.{version}", name, version, render(name, document), document.containers, document.volumes
+    )
+    world.store.save(made)
+    world.store.tag("deploy", made.deploy_id, name=name, version=str(version))
+    return world.shapes.deploy(made)
+
+
+def delete(world: World, deploy_id: str) -> str:
+    """`DELETE /deploy/{id}`; services that run it go on."""
+    found = world.store.deploy(deploy_id)
+    if found is None:
+        raise aws_error("Unable to describe task definition.")
+    found.deleted = True
+    world.store.save(found)
+    world.store.drop_tags("deploy", deploy_id)
+    return ""

@@ -1,0 +1,117 @@
+"""Environments and their links."""
+
+from __future__ import annotations
+
+import secrets
+
+from ecr_widgets.sandbox.layer0.bodies import CreateEnvironment, Link, UpdateEnvironment
+from ecr_widgets.sandbox.layer0.entities import Environment, JobType
+from ecr_widgets.sandbox.layer0.errors import ApiError, Code, aws_error
+from ecr_widgets.sandbox.layer0.identifiers import entity_id
+from ecr_widgets.sandbox.layer0.logic import load_balancers, services, tasks
+from ecr_widgets.sandbox.layer0.logic.world import Wire, World
+
+
+def list_all(world: World) -> list[Wire]:
+    """`GET /environment`."""
+    return [world.shapes.environment_summary(each) for each in world.store.environments.values()]
+
+
+def read(world: World, environment_id: str) -> Wire:
+    """`GET /environment/{id}`."""
+    return world.shapes.environment(world.environment(environment_id))
+
+
+def create(world: World, body: CreateEnvironment) -> Wire:
+    """`POST /environment`."""
+    name, system = body.environment_name, body.operating_system
+    if not name:
+        raise ApiError(Code.MISSING_PARAMETER, "EnvironmentName is required")
+    if not system:
+        raise ApiError(Code.MISSING_PARAMETER, "OperatingSystem is required")
+    if any(tags.get("name") == name for tags in world.store.tags.get("environment", {}).values()):
+        raise ApiError(Code.INVALID_ENVIRONMENT_ID, f"Environment with name '{name}' already exists")
+    if system.lower() not in ("linux", "windows"):
+        raise ApiError(Code.UNEXPECTED_ERROR, f"Operating system '{system}' is not recognized")
+    if body.target_cap_size and not (body.min_cluster_count or body.max_cluster_count):
+        # What the `l0` command asks for when nothing is said; AWS refuses a capacity provider of such a group.
+        raise aws_error("2 validation error(s) found.", "InvalidParameter")
+    made = Environment(
+        entity_id(name),
+        name,
+        system.lower(),
+        instance_size=body.instance_size or "m3.medium",
+        ami_id=body.ami_id or "ami-03cf127a",
+        security_group_id=f"sg-{secrets.token_hex(9)[:17]}",
+        min_count=body.min_cluster_count,
+        max_count=max(body.max_cluster_count, body.min_cluster_count),
+    )
+    stand(world, made)
+    return world.shapes.environment(made)
+
+
+def stand(world: World, environment: Environment) -> None:
+    """Take up an environment with its tags."""
+    world.store.save(environment)
+    world.store.tag(
+        "environment", environment.environment_id, name=environment.name, os=environment.operating_system
+    )
+
+
+def update(world: World, environment_id: str, body: UpdateEnvironment) -> Wire:
+    """`PUT /environment/{id}`: answers with what stood before the change."""
+    found = world.environment(environment_id)
+    before = world.shapes.environment(found)
+    found.min_count = max(body.min_cluster_count, 0)
+    found.max_count = max(found.max_count, found.min_count)
+    world.store.save(found)
+    return before
+
+
+def delete(world: World, environment_id: str) -> str:
+    """`DELETE /environment/{id}`: a job, whether or not it exists."""
+
+    async def work() -> None:
+        found = world.environment(environment_id)
+        for service in [s for s in world.store.services.values() if s.environment_id == environment_id]:
+            await services.remove(world, service)
+        for balancer in [
+            b for b in world.store.load_balancers.values() if b.environment_id == environment_id
+        ]:
+            await load_balancers.remove(world, balancer)
+        for task in [t for t in world.store.tasks.values() if t.environment_id == environment_id]:
+            await tasks.remove(world, task)
+        for other in list(found.links):
+            unlink(world, environment_id, other)
+        world.store.remove(found)
+
+    return world.start_job(JobType.DELETE_ENVIRONMENT, environment_id, environment_id, work())
+
+
+def link(world: World, environment_id: str, body: Link) -> str:
+    """`POST /environment/{id}/link`: both ways. All links are kept; the tag holds the last, as on the real server."""
+    ends = [world.store.environments.get(each) for each in (environment_id, body.environment_id)]
+    source, target = ends
+    if source is None or target is None:
+        raise aws_error("The security group does not exist", "InvalidGroup.NotFound")
+    for one, other in ((source, target), (target, source)):
+        if other.environment_id not in one.links:
+            one.links.append(other.environment_id)
+        world.store.save(one)
+        world.store.tag("environment", one.environment_id, link=other.environment_id)
+    return ""
+
+
+def unlink(world: World, source_id: str, target_id: str) -> str:
+    """`DELETE /environment/{source}/link/{dest}`; ids that name nothing are no error."""
+    for one_id, other_id in ((source_id, target_id), (target_id, source_id)):
+        one = world.store.environments.get(one_id)
+        if one is None or other_id not in one.links:
+            continue
+        one.links.remove(other_id)
+        world.store.save(one)
+        if one.links:
+            world.store.tag("environment", one_id, link=one.links[-1])
+        else:
+            world.store.untag("environment", one_id, "link")
+    return ""

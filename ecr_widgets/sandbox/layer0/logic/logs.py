@@ -1,0 +1,71 @@
+"""Log lines of copies, as both services and tasks hand them out."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+
+from ecr_widgets.sandbox.layer0.entities import Copy
+from ecr_widgets.sandbox.layer0.errors import ApiError, Code
+from ecr_widgets.sandbox.layer0.logic.world import Wire, World
+
+_FORM = "YYYY-MM-DD HH:MM"
+_JOB_LINE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) ")
+
+
+class Window:
+    """What part of a log is asked for.
+
+    Raises:
+        ApiError: A bound is malformed.
+    """
+
+    def __init__(self, query: Mapping[str, str]) -> None:
+        tail = query.get("tail") or "0"
+        if not re.fullmatch(r"[+-]?\d{1,9}", tail, re.ASCII):
+            raise ApiError(Code.INVALID_JSON, f'strconv.Atoi: parsing "{tail}": invalid syntax')
+        self.tail = max(int(tail), 0)
+        self.start, self.end = (_minute(query.get(each)) for each in ("start", "end"))
+
+    def cut(self, lines: Iterable[str]) -> list[str]:
+        """Lines of a job, each of which begins with its time."""
+        kept = [line for line in lines if self._holds(line)]
+        return kept[-self.tail :] if self.tail else kept
+
+    def _holds(self, line: str) -> bool:
+        match = _JOB_LINE.match(line)
+        at = datetime.fromisoformat(match[1]).replace(tzinfo=UTC) if match else None
+        return at is None or (
+            (self.start is None or at >= self.start) and (self.end is None or at <= self.end)
+        )
+
+
+async def read_logs(world: World, copies: Iterable[Copy], query: Mapping[str, str]) -> list[Wire]:
+    """One LogFile a container; with several copies the same name comes several times."""
+    window = Window(query)
+    return [
+        {
+            "lines": await asyncio.to_thread(
+                world.containers.logs,
+                container.docker_id,
+                tail=window.tail,
+                start=window.start,
+                end=window.end,
+            ),
+            "name": container.name,
+        }
+        for copy in copies
+        for container in copy.containers
+        if container.docker_id is not None
+    ]
+
+
+def _minute(text: str | None) -> datetime | None:
+    if not text:
+        return None
+    try:
+        return datetime.strptime(text, "%Y-%m-%d %H:%M").replace(tzinfo=UTC)
+    except ValueError as error:
+        raise ApiError(Code.UNEXPECTED_ERROR, f"Invalid time: must be in format {_FORM}") from error

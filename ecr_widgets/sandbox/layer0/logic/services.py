@@ -1,0 +1,132 @@
+"""Services: copies of a deploy kept running."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ecr_widgets.sandbox.layer0.bodies import CreateService, ScaleService, UpdateService
+from ecr_widgets.sandbox.layer0.dockerrun import definition
+from ecr_widgets.sandbox.layer0.entities import Deployment, JobType, Service
+from ecr_widgets.sandbox.layer0.errors import ApiError, Code, aws_error
+from ecr_widgets.sandbox.layer0.identifiers import deployment_id, entity_id
+from ecr_widgets.sandbox.layer0.logic.logs import read_logs
+from ecr_widgets.sandbox.layer0.logic.world import Wire, World
+
+_MOST_COPIES = 100
+"""More would not fit on one machine."""
+
+
+def list_all(world: World) -> list[Wire]:
+    """`GET /service`."""
+    return [world.shapes.service_summary(each) for each in world.store.services.values() if not each.deleting]
+
+
+def read(world: World, service_id: str) -> Wire:
+    """`GET /service/{id}`; a deployment whose copies ended also carries `stopped_reasons`, an addition."""
+    return world.shapes.service(world.service(service_id))
+
+
+def create(world: World, body: CreateService) -> Wire:
+    """`POST /service`: desired count 1, always."""
+    for value, word in (
+        (body.environment_id, "EnvironmentID"),
+        (body.service_name, "ServiceName"),
+        (body.deploy_id, "DeployID"),
+    ):
+        if not value:
+            raise ApiError(Code.MISSING_PARAMETER, f"{word} is required")
+    name, environment_id = body.service_name, body.environment_id
+    if any(
+        tags.get("name") == name and tags.get("environment_id") == environment_id
+        for tags in world.store.tags.get("service", {}).values()
+    ):
+        raise ApiError(
+            Code.INVALID_SERVICE_NAME,
+            f"Service with name '{name}' already exists in Environment '{environment_id}'",
+        )
+    if environment_id not in world.store.environments:
+        raise ApiError(Code.INVALID_ENVIRONMENT_ID, f"Environment with id '{environment_id}' does not exist")
+    _require_deploy(world, body.deploy_id)
+    if body.load_balancer_id:
+        _require_port(world, body)
+    service = Service(
+        entity_id(name),
+        name,
+        environment_id,
+        body.load_balancer_id,
+        deployments=[Deployment(deployment_id(), body.deploy_id)],
+    )
+    world.store.save(service)
+    tags = {"name": name, "environment_id": environment_id}
+    if body.load_balancer_id:
+        tags["load_balancer_id"] = body.load_balancer_id
+    world.store.tag("service", service.service_id, **tags)
+    world.scheduler.adjust(service)
+    return world.shapes.service(service)
+
+
+def update(world: World, service_id: str, body: UpdateService) -> Wire:
+    """`PUT /service/{id}/deploy`."""
+    service = world.service(service_id)
+    _require_deploy(world, body.deploy_id)
+    if not service.deployments or service.deployments[0].deploy_id != body.deploy_id:
+        service.deployments.insert(0, Deployment(deployment_id(), body.deploy_id))
+        world.scheduler.adjust(service)
+    return world.shapes.service(service)
+
+
+def scale(world: World, service_id: str, body: ScaleService) -> Wire:
+    """`PUT /service/{id}/scale`."""
+    service = world.service(service_id)
+    if not 0 <= body.desired_count <= _MOST_COPIES:
+        raise aws_error("desiredCount is out of range.", "InvalidParameterException")
+    service.desired_count = body.desired_count
+    world.scheduler.adjust(service)
+    return world.shapes.service(service)
+
+
+def delete(world: World, service_id: str) -> str:
+    """`DELETE /service/{id}`: a job, whether or not it exists."""
+
+    async def work() -> None:
+        await remove(world, world.service(service_id))
+
+    return world.start_job(JobType.DELETE_SERVICE, service_id, service_id, work())
+
+
+async def remove(world: World, service: Service) -> None:
+    """Stop a service's copies and forget it."""
+    service.deleting = True
+    for copy in service.copies:
+        await world.scheduler.stop(copy, "Scaling activity initiated by deletion")
+    await world.scheduler.remove(service.copies)
+    world.store.remove(service)
+
+
+async def logs(world: World, service_id: str, query: Mapping[str, str]) -> list[Wire]:
+    """`GET /service/{id}/logs`: copies of the current deployments, newest first."""
+    service = world.service(service_id)
+    current = {each.deployment_id for each in service.deployments}
+    copies = [copy for copy in reversed(service.copies) if copy.deployment_id in current]
+    return await read_logs(world, copies, query)
+
+
+def _require_deploy(world: World, deploy_id: str) -> None:
+    if world.store.deploy(deploy_id) is None:
+        raise aws_error("Unable to describe task definition.")
+
+
+def _require_port(world: World, body: CreateService) -> None:
+    balancer = world.load_balancer(body.load_balancer_id)
+    containers = world.deploy(body.deploy_id).containers
+    instance_ports = {
+        mapping.hostPort
+        for each in containers
+        for mapping in definition(each).portMappings
+        if mapping.hostPort
+    }
+    if not instance_ports & {port.container_port for port in balancer.ports}:
+        raise ApiError(
+            Code.UNEXPECTED_ERROR,
+            f"Deploy '{body.deploy_id}' has no host port that load balancer '{body.load_balancer_id}' forwards to",
+        )

@@ -1,0 +1,85 @@
+"""Tasks: single runs of a deploy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from ecr_widgets.sandbox.layer0.bodies import CreateTask
+from ecr_widgets.sandbox.layer0.entities import JobType, Task
+from ecr_widgets.sandbox.layer0.errors import ApiError, Code
+from ecr_widgets.sandbox.layer0.identifiers import entity_id, task_arn
+from ecr_widgets.sandbox.layer0.logic.logs import Window, read_logs
+from ecr_widgets.sandbox.layer0.logic.world import Wire, World
+
+
+def list_all(world: World) -> list[Wire]:
+    """`GET /task`: those that run jobs among them, as on the real server."""
+    return [world.shapes.task_summary(each) for each in world.store.tasks.values()]
+
+
+def read(world: World, task_id: str) -> Wire:
+    """`GET /task/{id}`; stopped tasks are kept, where the real server forgets them."""
+    return world.shapes.task(world.task(task_id))
+
+
+def create(world: World, body: CreateTask) -> str:
+    """`POST /task`: a job. Ids are checked at once, where the real server tries for a day."""
+    for value, word in ((body.environment_id, "EnvironmentID"), (body.task_name, "TaskName")):
+        if not value:
+            raise ApiError(Code.MISSING_PARAMETER, f"{word} is required")
+    world.environment(body.environment_id)
+    world.deploy(body.deploy_id)
+    overrides = {each.container_name: each.environment_overrides for each in body.container_overrides}
+
+    async def work() -> dict[str, str]:
+        copy = world.scheduler.new_copy(body.deploy_id)
+        task = Task(
+            entity_id(body.task_name), body.task_name, body.environment_id, body.deploy_id, copy, overrides
+        )
+        world.store.save(task)
+        world.store.tag(
+            "task",
+            task.task_id,
+            name=task.name,
+            environment_id=task.environment_id,
+            deploy_id=task.deploy_id,
+            arn=task_arn(task.environment_id, copy.copy_id),
+        )
+        world.scheduler.launch_task(task)
+        return {"task_id": task.task_id}
+
+    request = {
+        "container_overrides": [
+            {"container_name": each.container_name, "environment_overrides": each.environment_overrides}
+            for each in body.container_overrides
+        ],
+        "deploy_id": body.deploy_id,
+        "environment_id": body.environment_id,
+        "task_name": body.task_name,
+    }
+    return world.start_job(
+        JobType.CREATE_TASK, json.dumps(request, separators=(",", ":")), body.task_name, work()
+    )
+
+
+async def delete(world: World, task_id: str) -> str:
+    """`DELETE /task/{id}`."""
+    await remove(world, world.task(task_id))
+    return ""
+
+
+async def remove(world: World, task: Task) -> None:
+    """Stop a task and forget it."""
+    await world.scheduler.stop(task.copy, "Task stopped by user")
+    await world.scheduler.remove([task.copy])
+    world.store.remove(task)
+
+
+async def logs(world: World, task_id: str, query: Mapping[str, str]) -> list[Wire]:
+    """`GET /task/{id}/logs`; of a job's task, what the job did."""
+    task = world.task(task_id)
+    job = next((each for each in world.store.jobs.values() if each.task_id == task_id), None)
+    if job is not None:
+        return [{"lines": Window(query).cut(job.log), "name": "l0-job"}]
+    return await read_logs(world, [task.copy], query)

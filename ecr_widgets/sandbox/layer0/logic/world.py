@@ -1,0 +1,176 @@
+"""What all calls work with."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from ecr_widgets.sandbox.layer0.balancers import Balancers
+from ecr_widgets.sandbox.layer0.containers import Containers
+from ecr_widgets.sandbox.layer0.entities import (
+    Container,
+    Copy,
+    Deploy,
+    Environment,
+    Job,
+    JobStatus,
+    JobType,
+    LoadBalancer,
+    Service,
+    Status,
+    Task,
+)
+from ecr_widgets.sandbox.layer0.errors import ApiError, Code
+from ecr_widgets.sandbox.layer0.identifiers import copy_id, entity_id, task_arn
+from ecr_widgets.sandbox.layer0.scheduler import Scheduler
+from ecr_widgets.sandbox.layer0.store import Store
+from ecr_widgets.sandbox.layer0.wire import Shapes
+
+Wire = dict[str, Any]
+API = "api"
+"""Id and name of what Layer0 itself runs in."""
+
+_WORDS = {
+    JobType.DELETE_ENVIRONMENT: "Delete Environment",
+    JobType.DELETE_SERVICE: "Delete Service",
+    JobType.DELETE_LOAD_BALANCER: "Delete Load Balancer",
+    JobType.CREATE_TASK: "Create Task",
+}
+"""A job's step; its id begins with these words."""
+
+
+@dataclass
+class World:
+    """One Layer0."""
+
+    store: Store
+    scheduler: Scheduler
+    containers: Containers
+    balancers: Balancers
+    shapes: Shapes
+    version: str
+
+    def environment(self, environment_id: str) -> Environment:
+        """An environment that stands.
+
+        Raises:
+            ApiError: It does not.
+        """
+        found = self.store.environments.get(environment_id)
+        if found is None:
+            raise ApiError(
+                Code.ENVIRONMENT_DOES_NOT_EXIST, f"Environment with id '{environment_id}' does not exist"
+            )
+        return found
+
+    def deploy(self, deploy_id: str) -> Deploy:
+        """A deploy that was not deleted.
+
+        Raises:
+            ApiError: There is none.
+        """
+        found = self.store.deploy(deploy_id)
+        if found is None:
+            raise ApiError(Code.DEPLOY_DOES_NOT_EXIST, f"Deploy with id '{deploy_id}' does not exist")
+        return found
+
+    def service(self, service_id: str) -> Service:
+        """A service that stands.
+
+        Raises:
+            ApiError: It does not.
+        """
+        found = self.store.services.get(service_id)
+        if found is None:
+            raise ApiError(Code.SERVICE_DOES_NOT_EXIST, f"Service with id '{service_id}' does not exist")
+        return found
+
+    def task(self, task_id: str) -> Task:
+        """A task that stands.
+
+        Raises:
+            ApiError: It does not.
+        """
+        found = self.store.tasks.get(task_id)
+        if found is None:
+            raise ApiError(Code.TASK_DOES_NOT_EXIST, f"Task with id '{task_id}' does not exist")
+        return found
+
+    def load_balancer(self, load_balancer_id: str) -> LoadBalancer:
+        """A load balancer that stands.
+
+        Raises:
+            ApiError: It does not.
+        """
+        found = self.store.load_balancers.get(load_balancer_id)
+        if found is None:
+            raise ApiError(
+                Code.LOAD_BALANCER_DOES_NOT_EXIST,
+                f"LoadBalancer with id '{load_balancer_id}' does not exist",
+            )
+        return found
+
+    def start_job(
+        self, kind: JobType, request: str, on: str, work: Awaitable[Mapping[str, str] | None]
+    ) -> str:
+        """Do work in the background as a job, and give its id; `on` is what its log names.
+
+        Layer0 runs each job as a task of its own in environment `api`, from a new version of deploy `job`; both are
+        listed like all others, and the task's log is the job's.
+        """
+        words = _WORDS[kind]
+        job = Job(entity_id(words.lower()), kind, request, entity_id(words.lower()))
+        self._add_runner(job)
+        self.store.save(job)
+        self.store.tag("job", job.job_id, task_id=job.task_id)
+        self._log(job, f"Loading job '{job.job_id}'")
+
+        async def run() -> None:
+            await asyncio.sleep(0)
+            job.status = JobStatus.IN_PROGRESS
+            self.store.save(job)
+            self._log(job, f"Running step '{words}'")
+            self._log(job, f"Running Action: {words.replace(' ', '')} '{on}'")
+            try:
+                meta = await work
+            except ApiError as error:
+                self._log(job, f"Error: {error.message}")
+                job.status = JobStatus.ERROR
+            else:
+                job.meta = dict(meta) if meta is not None else None
+                job.status = JobStatus.COMPLETED
+                self._log(job, "Done")
+            runner = self.store.tasks.get(job.task_id)
+            if runner is not None:
+                runner.copy.containers[0].status = Status.STOPPED
+                runner.copy.containers[0].exit_code = int(job.status == JobStatus.ERROR)
+                runner.copy.reason = "Essential container in task exited"
+                self.store.save(runner)
+            if job.job_id in self.store.jobs:
+                self.store.save(job)
+
+        self.scheduler.spawn(run())
+        return job.job_id
+
+    def _add_runner(self, job: Job) -> None:
+        version = self.store.next_version("job")
+        template = self.store.deploys[f"{API}.1"]
+        deploy = replace(template, deploy_id=f"job.{version}", name="job", version=version)
+        self.store.save(deploy)
+        self.store.tag("deploy", deploy.deploy_id, name="job", version=str(version))
+        copy = Copy(copy_id(), deploy.deploy_id, [Container("l0-job", essential=True, status=Status.RUNNING)])
+        self.store.save(Task(job.task_id, job.job_id, API, deploy.deploy_id, copy))
+        self.store.tag(
+            "task",
+            job.task_id,
+            name=job.job_id,
+            environment_id=API,
+            deploy_id=deploy.deploy_id,
+            arn=task_arn(API, copy.copy_id),
+        )
+
+    def _log(self, job: Job, text: str) -> None:
+        job.log.append(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} [Main] INFO : {text}")

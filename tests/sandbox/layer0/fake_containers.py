@@ -1,0 +1,68 @@
+"""Containers in memory, for tests of the server that need no engine: images that exist run until they are stopped."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from ecr_widgets.sandbox.layer0.containers import CannotPull, ContainerSpec, Seen
+
+
+@dataclass
+class FakeContainers:
+    """Implements `containers.Containers`."""
+
+    missing: set[str] = field(default_factory=set)
+    """Images that cannot be pulled."""
+    exit_codes: dict[str, int] = field(default_factory=dict)
+    """Images whose containers end at once, with this code."""
+    listening: dict[int, int] = field(default_factory=dict)
+    """Port on 127.0.0.1 that stands for a port on the instance."""
+    seen: dict[str, Seen] = field(default_factory=dict)
+    specs: dict[str, ContainerSpec] = field(default_factory=dict)
+    lines: dict[str, list[str]] = field(default_factory=dict)
+    _count: itertools.count[int] = field(default_factory=itertools.count)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def pin(self, image: str) -> str:
+        if image in self.missing:
+            raise CannotPull(f"CannotPullContainerError: {image} not found")
+        return image
+
+    def start(self, spec: ContainerSpec) -> Seen:
+        with self._lock:
+            docker_id = f"container{next(self._count)}"
+            code = self.exit_codes.get(spec.image)
+            started = Seen(docker_id, running=code is None, exit_code=code or 0, ports=dict(self.listening))
+            self.seen[docker_id] = started
+            self.specs[docker_id] = spec
+            self.lines[docker_id] = [f"starting {spec.image}", f"hello from {spec.definition.name}", "line 3"]
+        return started
+
+    def look(self, docker_id: str) -> Seen | None:
+        return self.seen.get(docker_id)
+
+    def look_at_all(self) -> dict[str, Seen]:
+        return dict(self.seen)
+
+    def stop(self, docker_id: str, *, grace_s: int) -> None:
+        if docker_id in self.seen and self.seen[docker_id].running:
+            self.seen[docker_id] = Seen(docker_id, running=False, exit_code=137)
+
+    def remove(self, docker_id: str) -> None:
+        self.seen.pop(docker_id, None)
+
+    def remove_all(self) -> None:
+        self.seen.clear()
+
+    def logs(self, docker_id: str, *, tail: int, start: datetime | None, end: datetime | None) -> list[str]:
+        now = datetime.now(UTC)
+        if docker_id not in self.seen or (start and start > now) or (end and end < now):
+            return []
+        lines = self.lines[docker_id]
+        return lines[-tail:] if tail else lines
+
+    def close(self) -> None:
+        pass

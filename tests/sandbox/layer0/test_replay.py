@@ -1,0 +1,80 @@
+"""The recordings of a real Layer0, asked of ours."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.sandbox.layer0.fake_containers import FakeContainers
+from tests.sandbox.layer0.replay import RECORDINGS, Exchange, Replay, exchanges
+from tests.sandbox.layer0.served import serve
+
+DELIBERATE = [
+    (
+        "^PUT /service/[^/]+/(scale|deploy)$",
+        "^/deployments",
+        "the real answer tells of the service before the change, or half of it; ours tells what is wanted now",
+    ),
+    (
+        "^GET /service/",
+        "^/deployments( has|/0/status|/0/desired_count)",
+        "the new deployment is there at once, the old one beside it until it has stopped",
+    ),
+    ("^GET /job/", "^/meta of NoneType became dict$", "jobs end sooner than real ones"),
+    (
+        "^DELETE /task/",
+        "^status 500 became 200",
+        "the real server stops the task and then trips over its tags",
+    ),
+    ("/loadbalancer/", "^/url ", "a balancer listens on this machine"),
+    (
+        "^PUT /admin/scale/",
+        "^/resource_providers/0/(available_memory|id|used_ports)",
+        "the one instance is this machine, and no port is too many on it",
+    ),
+    ("^POST /deploy$", "^/message .*Failed to decode deploy", "the words of Go's JSON decoder"),
+    (
+        "^GET /(environment|service)/$",
+        "^ has . items, ours .:",
+        "what is deleted is gone; the recording's AWS stand-in kept remains, and one deletion never ended there",
+    ),
+]
+"""Where ours differs on purpose: which calls, which differences, and why."""
+
+
+def is_deliberate(exchange: Exchange, difference: str) -> bool:
+    return any(re.search(call, exchange.call) and re.search(what, difference) for call, what, _ in DELIBERATE)
+
+
+@pytest.mark.parametrize("recording", sorted(RECORDINGS.glob("*.jsonl")), ids=lambda each: each.stem)
+def test_a_recording_gets_the_same_answers(recording: Path) -> None:
+    """Status, shape, values and errors are the real server's, but for the listed differences."""
+    unexpected = []
+    with serve(FakeContainers(), standing=()) as served:
+        replay = Replay(served)
+        for exchange in exchanges(recording):
+            unexpected += [
+                f"{exchange.command}: {exchange.call}: {difference}"
+                for difference in replay.differences(exchange)
+                if not is_deliberate(exchange, difference)
+            ]
+    assert unexpected == []
+
+
+@pytest.mark.parametrize("recording", sorted(RECORDINGS.glob("*.jsonl")), ids=lambda each: each.stem)
+def test_a_replay_finds_what_differs(recording: Path) -> None:
+    """The replay can fail: a server that answers another version and knows no environment is found out at once."""
+    with serve(FakeContainers(), standing=("demo",), version="v0") as served:
+        replay = Replay(served)
+        found = [each for exchange in exchanges(recording) for each in replay.differences(exchange)]
+    assert any(each == "header Version: v0.12.6 became v0" for each in found)
+    assert any(each.startswith("status 200 became 400") for each in found)
+
+
+def test_the_recordings_are_where_they_are_looked_for() -> None:
+    """Skips by name where there are none beside the checkout."""
+    if not RECORDINGS.is_dir():
+        pytest.skip(f"no recordings in {RECORDINGS}")
+    assert list(RECORDINGS.glob("*.jsonl"))
