@@ -6,6 +6,7 @@ import base64
 import html
 import json
 import random
+import re
 import shlex
 import string
 from collections.abc import Iterable
@@ -34,10 +35,7 @@ def forms(secret: str) -> dict[str, str]:
         "first 20": secret[:20],
         "last 20": secret[-20:],
         "url": quote(secret, safe=""),
-        "url, lower": quote(secret, safe="")
-        .replace("%2B", "%2b")
-        .replace("%2F", "%2f")
-        .replace("%3D", "%3d"),
+        "url, lower": re.sub("%..", lambda code: code[0].lower(), quote(secret, safe="")),
         "url, plus": quote_plus(secret),
         "json": json.dumps(secret)[1:-1],
         "json twice": json.dumps(json.dumps(secret))[3:-3],
