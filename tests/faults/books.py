@@ -52,6 +52,15 @@ class Ran:
         return [cell for cell in self.saved["cells"] if cell["cell_type"] == "code"]
 
     @property
+    def merged(self) -> str:
+        """All its stream outputs in one text, as a reader sees them; empty where nothing was saved."""
+        cells = self.cells if self.path.exists() else []
+        outputs = [
+            output for cell in cells for output in cell["outputs"] if output["output_type"] == "stream"
+        ]
+        return "".join("".join(output["text"]) for output in outputs)
+
+    @property
     def states(self) -> list[str]:
         """States of its code cells."""
         return [cell["metadata"]["ecr_widgets"]["state"] for cell in self.cells]

@@ -31,7 +31,7 @@ def given(at: Attempt, count: int = 3) -> tuple[Path, list[str], dict[str, str]]
 
 def none_readable(folder: Path, ran: Ran, secrets: list[str]) -> None:
     """No form of any secret in any file of the run or in what the run printed."""
-    texts = [*canaries.texts_below(folder), ran.stdout, ran.stderr]
+    texts = [*canaries.texts_below(folder), ran.stdout, ran.stderr, ran.merged]
     for secret in secrets:
         found = canaries.hits(secret, texts)
         assert not found, f"readable as {', '.join(found)}"
