@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -306,7 +307,16 @@ class FakeLayer0(FakeEnvironments):
         self._world.changes.append(f"create task {name}")
         task_id = f"task{len(self.tasks):08d}"
         self.tasks[task_id] = Summary(task_id, name, environment_id, self._name(environment_id))
-        return self.ended(name, meta=(("task_id", task_id),))
+        request = {
+            "container_overrides": [
+                {"container_name": container, "environment_overrides": dict(values)}
+                for container, values in overrides.items()
+            ],
+            "deploy_id": deploy_id,
+            "environment_id": environment_id,
+            "task_name": name,
+        }
+        return self.ended(json.dumps(request), meta=(("task_id", task_id),))
 
     def read_job(self, job_id: str) -> Job:
         if job_id not in self.jobs:
