@@ -223,6 +223,9 @@ class FakeLayer0(FakeEnvironments):
     def list_deploys(self, name: str) -> tuple[Deploy, ...]:
         return tuple(replace(each, dockerrun=None) for each in self.deploys if each.name == name)
 
+    def find_latest_deploy(self, name: str) -> Deploy | None:
+        return next(reversed(self.list_deploys(name)), None)
+
     def read_deploy(self, deploy_id: str) -> Deploy:
         for each in self.deploys:
             if each.deploy_id == deploy_id:
