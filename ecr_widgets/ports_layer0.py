@@ -137,6 +137,10 @@ class Layer0(Environments, LoadBalancers, Protocol):
         """All stored deploys of exactly that name, oldest first, without their Dockerruns."""
         ...
 
+    def find_latest_deploy(self, name: str) -> Deploy | None:
+        """The highest version of exactly that name, without its Dockerrun, or None."""
+        ...
+
     def read_deploy(self, deploy_id: str) -> Deploy:
         """One deploy with its Dockerrun.
 

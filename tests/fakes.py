@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -222,6 +223,9 @@ class FakeLayer0(FakeEnvironments):
     def list_deploys(self, name: str) -> tuple[Deploy, ...]:
         return tuple(replace(each, dockerrun=None) for each in self.deploys if each.name == name)
 
+    def find_latest_deploy(self, name: str) -> Deploy | None:
+        return next(reversed(self.list_deploys(name)), None)
+
     def read_deploy(self, deploy_id: str) -> Deploy:
         for each in self.deploys:
             if each.deploy_id == deploy_id:
@@ -306,7 +310,16 @@ class FakeLayer0(FakeEnvironments):
         self._world.changes.append(f"create task {name}")
         task_id = f"task{len(self.tasks):08d}"
         self.tasks[task_id] = Summary(task_id, name, environment_id, self._name(environment_id))
-        return self.ended(name, meta=(("task_id", task_id),))
+        request = {
+            "container_overrides": [
+                {"container_name": container, "environment_overrides": dict(values)}
+                for container, values in overrides.items()
+            ],
+            "deploy_id": deploy_id,
+            "environment_id": environment_id,
+            "task_name": name,
+        }
+        return self.ended(json.dumps(request), meta=(("task_id", task_id),))
 
     def read_job(self, job_id: str) -> Job:
         if job_id not in self.jobs:

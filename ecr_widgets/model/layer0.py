@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
 
@@ -133,8 +133,8 @@ class Job:
     meta: tuple[tuple[str, str], ...] = ()
     runner_task_id: str = ""
     """The task whose log tells what the job did."""
-    request: str = ""
-    """What it works on: an entity's id, or a task's whole request as JSON."""
+    request: str = field(default="", repr=False)
+    """What it works on: an entity's id, or a task's whole request as JSON, with values that may be secret."""
 
     @property
     def task_id(self) -> str | None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ecr_widgets.errors import DeploymentFailed, WaitTimeout
-from ecr_widgets.model.layer0 import JobState, Task, check_entity_name
+from ecr_widgets.errors import DeploymentFailed, EntityNotFound, OutcomeUnknown, WaitTimeout
+from ecr_widgets.model.layer0 import Job, JobState, Task, check_entity_name
 from ecr_widgets.ports import Clock, Layer0, Progress, ProgressSink, ignore_progress
 from ecr_widgets.steps.deploy_service import find_environment
+from ecr_widgets.steps.layer0_jobs import job_log
+from ecr_widgets.steps.reconcile import reconcile
 from ecr_widgets.steps.wait import FIRST_PAUSE_S, LONGEST_PAUSE_S, PAUSE_FACTOR
 
 EnvVars = Mapping[str, Mapping[str, str]]
@@ -26,6 +29,8 @@ class TaskOutcome:
     exit_codes: Mapping[str, int]
     log: tuple[str, ...]
     changed: bool = True
+    reconciled: bool = False
+    """Whether the reply was lost and the task found by looking."""
 
 
 def create_task(
@@ -55,14 +60,26 @@ def create_task(
         DeploymentFailed: The task could not be started, or a container ended with another code than 0.
 
         WaitTimeout: The deadline came first.
+
+        OutcomeUnknown: The reply was lost and no such task showed up, or Layer0 no longer tells of its job.
     """
     check_entity_name(name, kind="task")
     found = find_environment(layer0, environment)
-    job_id = layer0.create_task(found.environment_id, name, deploy_id, env_vars or {})
+    before = {job.job_id for job in layer0.list_jobs()}
+
+    def made() -> str | None:
+        wanted = (found.environment_id, name, deploy_id, _plain(env_vars or {}))
+        new = [job.job_id for job in layer0.list_jobs() if job.job_id not in before and _asked(job) == wanted]
+        # Of two alike, one is somebody else's.
+        return new[0] if len(new) == 1 else None
+
+    job_id, was_found = reconcile(
+        clock, lambda: layer0.create_task(found.environment_id, name, deploy_id, env_vars or {}), made
+    )
     deadline_s = clock.monotonic_s() + timeout_s
     task_id = _wait_for_start(layer0, clock, job_id, name, deadline_s, timeout_s)
     if not wait:
-        return TaskOutcome(task_id, name, found.name, deploy_id, {}, ())
+        return TaskOutcome(task_id, name, found.name, deploy_id, {}, (), reconciled=was_found)
     task = _wait_for_end(layer0, clock, task_id, deadline_s, timeout_s, progress)
     log = tuple(f"{part.name}: {line}" for part in layer0.task_logs(task_id, tail=50) for line in part.lines)
     codes = {container.name: container.exit_code for container in task.containers}
@@ -79,8 +96,31 @@ def create_task(
             hint="look at its log lines",
         )
     return TaskOutcome(
-        task_id, name, found.name, deploy_id, {n: c for n, c in codes.items() if c is not None}, log
+        task_id,
+        name,
+        found.name,
+        deploy_id,
+        {n: c for n, c in codes.items() if c is not None},
+        log,
+        reconciled=was_found,
     )
+
+
+def _asked(job: Job) -> tuple[str, str, str, EnvVars] | None:
+    """What a task's job was asked for; None for other jobs."""
+    try:
+        request = json.loads(job.request)
+        overrides = {
+            each["container_name"]: dict(each["environment_overrides"])
+            for each in request["container_overrides"] or ()
+        }
+        return request["environment_id"], request["task_name"], request["deploy_id"], overrides
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def _plain(env_vars: EnvVars) -> EnvVars:
+    return {container: dict(values) for container, values in env_vars.items()}
 
 
 def _wait_for_start(
@@ -88,12 +128,21 @@ def _wait_for_start(
 ) -> str:
     pause_s = FIRST_PAUSE_S
     while True:
-        job = layer0.read_job(job_id)
+        try:
+            job = layer0.read_job(job_id)
+        except EntityNotFound as error:
+            raise OutcomeUnknown(
+                f"Layer0 no longer tells of job {job_id}, which was to start task {name!r}",
+                hint="list the tasks to see whether it runs",
+            ) from error
         if job.task_id is not None:
             return job.task_id
         if job.state in (JobState.ERROR, JobState.COMPLETED):
+            log = job_log(layer0, job)
             raise DeploymentFailed(
-                f"task {name!r} was not started: job {job_id} ended as {job.state.name.lower()}",
+                f"task {name!r} was not started: job {job_id} ended as {job.state.name.lower()}"
+                + (f": {log[-1]}" if log else ""),
+                reasons=log,
                 hint="look at the job's log with `l0 job logs`",
             )
         if clock.monotonic_s() >= deadline_s:

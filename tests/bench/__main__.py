@@ -176,12 +176,25 @@ def walkthrough_rows(runs: int, folder: Path) -> list[Row]:
         return [warm, cold]
 
 
+def layer0_row(runs: int, folder: Path) -> Row:
+    """Lists, a name and a creation against the requests that the `l0` command makes for them."""
+    from tests.bench.layer0 import both
+
+    with both(folder / "layer0") as (ours, other, told):
+        return compare("layer0", ours, other, other_name=told, aim=1.1, runs=runs)
+
+
 def main() -> None:
     """Measure, write, print."""
     runs = int(os.environ.get("BENCH_RUNS", "5"))
     with tempfile.TemporaryDirectory(prefix="bench-") as made:
         folder = Path(made)
-        rows = [import_row(2 * runs), startup_row(runs, folder), *walkthrough_rows(runs, folder)]
+        rows = [
+            import_row(2 * runs),
+            startup_row(runs, folder),
+            layer0_row(4 * runs, folder),
+            *walkthrough_rows(runs, folder),
+        ]
     build = ROOT / "build"
     build.mkdir(exist_ok=True)
     (build / "bench.json").write_text(json.dumps({"rows": [asdict(row) for row in rows]}, indent=1) + "\n")

@@ -153,7 +153,11 @@ def test_a_deleted_deploy_is_gone_and_its_version_is_not_reused(ports: Ports) ->
     layer0.delete_deploy(first.deploy_id)
     with pytest.raises(EntityNotFound):
         layer0.read_deploy(first.deploy_id)
-    assert layer0.create_deploy("contract-gone", dockerrun()).version == second.version + 1
+    third = layer0.create_deploy("contract-gone", dockerrun())
+    latest = layer0.find_latest_deploy("contract-gone")
+    assert latest is not None
+    assert (third.version, latest.deploy_id) == (second.version + 1, third.deploy_id)
+    assert layer0.find_latest_deploy("contract-go") is None
 
 
 def test_logs_are_cut_by_time(ports: Ports, context: Path) -> None:

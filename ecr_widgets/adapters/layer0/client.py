@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -36,6 +37,15 @@ class Layer0Api(Environments, LoadBalancers, Calls):
             if tags.get("name") == name
         ]
         return tuple(sorted(deploys, key=lambda each: each.version))
+
+    def find_latest_deploy(self, name: str) -> Deploy | None:
+        # Servers answer `version=latest` with the highest version of any name with this prefix, or one for each
+        # name; where ours is among them it is its latest.
+        found = self._named("deploy", name, version="latest")
+        for each, tags in found.items():
+            if tags.get("name") == name:
+                return Deploy(each, name, decode.version_number(tags.get("version", "")))
+        return next(reversed(self.list_deploys(name)), None)
 
     def read_deploy(self, deploy_id: str) -> Deploy:
         return decode.deploy(self._entity("/deploy/", deploy_id, "deploy_id"))
@@ -78,10 +88,18 @@ class Layer0Api(Environments, LoadBalancers, Calls):
         return decode.service(self._changed("PUT", path, {"deploy_id": deploy_id}, "service_id"))
 
     def list_services(self, environment_id: str | None = None) -> tuple[Summary, ...]:
-        # Through the tags, as some servers list services with ids of environments; two requests whatever their number.
-        tagged = self._tagged("service")
-        names = {each.environment_id: each.name for each in self.list_environments()}
-        return _summaries(tagged, names, environment_id)
+        listed = decode.summaries(self._transport.read("/service/").value, "service")
+        if not all(each.name for each in listed):
+            # Some servers list services with ids of environments and without names, others what was deleted.
+            tagged = self._tagged("service")
+            names = {each.environment_id: each.name for each in self.list_environments()}
+            listed = [
+                Summary(each, tags.get("name", ""), tags.get("environment_id", ""), "")
+                for each, tags in tagged.items()
+            ]
+            listed = [replace(each, environment=names.get(each.environment_id, "")) for each in listed]
+        found = [each for each in listed if environment_id in (None, each.environment_id)]
+        return tuple(sorted(found, key=lambda each: (each.name, each.entity_id)))
 
     def scale_service(self, service_id: str, desired_count: int) -> Service:
         path = f"/service/{segment(service_id)}/scale"
@@ -160,14 +178,3 @@ class Layer0Api(Environments, LoadBalancers, Calls):
                 later = timedelta(minutes=1) if name == "end" and at.second + at.microsecond else timedelta()
                 query[name] = (at.astimezone(UTC) + later).strftime("%Y-%m-%d %H:%M")
         return decode.logs(self._transport.read(path, query).value)
-
-
-def _summaries(
-    tagged: Mapping[str, Mapping[str, str]], environments: Mapping[str, str], environment_id: str | None
-) -> tuple[Summary, ...]:
-    found = [
-        Summary(each, tags.get("name", ""), at, environments.get(at, ""))
-        for each, tags in tagged.items()
-        if environment_id in (None, at := tags.get("environment_id", ""))
-    ]
-    return tuple(sorted(found, key=lambda each: (each.name, each.entity_id)))

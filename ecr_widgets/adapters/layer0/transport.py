@@ -82,6 +82,8 @@ class Transport:
         self._token = token
         self._sleep = sleep
         self._version: str | None = None
+        self.requests = 0
+        """How many were sent so far."""
         self._http = urllib3.PoolManager(
             cert_reqs="CERT_NONE" if settings.skip_ssl_verify else "CERT_REQUIRED", retries=False
         )
@@ -129,6 +131,7 @@ class Transport:
             warnings.warn(warning, stacklevel=5)
 
     def _ask(self, method: str, target: str, body: Any, timeout_s: float) -> Answer:
+        self.requests += 1
         headers = {"Authorization": f"Basic {self._token}", "Accept": "application/json"}
         content = None
         if body is not None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ecr_widgets.sandbox.layer0.certificates import Certificates
-from ecr_widgets.sandbox.layer0.entities import LoadBalancer, Port, Status
+from ecr_widgets.sandbox.layer0.entities import Copy, LoadBalancer, Port, Service, Status
 from ecr_widgets.sandbox.layer0.forwarding import forward_http, forward_stream, refuse_http
 from ecr_widgets.sandbox.layer0.health import Health
 from ecr_widgets.sandbox.layer0.store import Store
@@ -75,6 +75,12 @@ class Balancers:
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
         await asyncio.sleep(0)  # lets what was aborted be closed
+
+    def serves(self, service: Service, copy: Copy) -> bool:
+        """Whether a copy gets its share: always without a load balancer, else once it passed its health checks."""
+        health = self._health.get(service.load_balancer_id)
+        stands = service.load_balancer_id in self._store.load_balancers
+        return not stands or (health is not None and health.in_service(copy.copy_id))
 
     def addresses(self) -> dict[str, dict[str, str]]:
         """Where each balancer listens: its host ports to addresses, by its id."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
 from ecr_widgets.sandbox.layer0.containers import (
@@ -49,6 +49,8 @@ class Scheduler:
         self._task_images: dict[str, dict[str, str]] = {}
         self._room = asyncio.Semaphore(_STARTING)
         self._loop: asyncio.Task[None] | None = None
+        self.is_served: Callable[[Service, Copy], bool] = lambda _service, _copy: True
+        """Whether a copy gets what its load balancer has for it; the old ones stay until enough new ones do."""
 
     def begin(self) -> None:
         """Start looking after everything."""
@@ -103,7 +105,8 @@ class Scheduler:
                 service.copies.append(copy)
                 self._launch(copy, primary.images, {}, service)
                 self._store.save(service)
-        if sum(copy.status == Status.RUNNING for copy in current) >= service.desired_count:
+        ready = [copy for copy in current if copy.status == Status.RUNNING and self.is_served(service, copy)]
+        if len(ready) >= service.desired_count:
             old = [copy for copy in alive if copy.deployment_id != primary.deployment_id]
             for copy in old:
                 self._stop_later(copy, service, "Scaling activity initiated by deployment")

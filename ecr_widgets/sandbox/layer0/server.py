@@ -65,6 +65,7 @@ class Layer0Sandbox:
         self._scheduler = Scheduler(self._store, containers)
         certificates = Certificates((folder or self._passing or Path()) / "certificates")
         self._balancers = Balancers(self._store, certificates)
+        self._scheduler.is_served = self._balancers.serves
         self._beginning: asyncio.Task[None] | None = None
         world = World(self._store, self._scheduler, containers, self._balancers, Shapes(self._store), version)
         if self._store.is_new:

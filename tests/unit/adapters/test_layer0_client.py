@@ -392,12 +392,37 @@ def test_a_task_deletion_that_trips_over_its_tags_is_judged_by_the_task(*, gone:
     assert [each.method for each in server.asked] == ["DELETE", "GET"]
 
 
-def test_services_are_listed_by_their_tags_in_two_requests() -> None:
-    """However many there are; some servers list services with ids of environments."""
+def test_services_are_listed_in_one_request_where_the_server_knows_their_names() -> None:
+    """Sorted by name, whatever the server's order."""
+    where = {"environment_id": "demo1", "environment_name": "demo"}
+    listed = [{"service_id": f"s{n}", "service_name": f"service{n}", **where} for n in (2, 1)]
+    with answering(wire(listed)) as server:
+        assert [each.name for each in client(server).list_services("demo1")] == ["service1", "service2"]
+    assert len(server.asked) == 1
+
+
+def test_services_without_names_are_listed_by_their_tags() -> None:
+    """Some servers list services with ids of environments; three requests, however many there are."""
+    listed = wire([{"service_id": "demo1", "service_name": "", "environment_id": "", "environment_name": ""}])
     tagged = [entity(f"s{n}", name=f"service{n}", environment_id="demo1") for n in (2, 1, 3)]
-    with answering(wire(tagged), wire([entity("demo1", name="demo")])) as server:
-        listed = client(server).list_services("demo1")
-    assert [(each.entity_id, each.name, each.environment) for each in listed] == [
+    with answering(listed, wire(tagged), wire([entity("demo1", name="demo")])) as server:
+        found = client(server).list_services("demo1")
+    assert [(each.entity_id, each.name, each.environment) for each in found] == [
         (f"s{n}", f"service{n}", "demo") for n in (1, 2, 3)
     ]
-    assert len(server.asked) == 2
+    assert len(server.asked) == 3
+
+
+def test_the_latest_of_a_name_is_found_though_a_longer_name_hides_it() -> None:
+    """Real servers give one entity for all names with a prefix; only then all versions are asked for."""
+    ours = [entity(f"late.{n}", name="late", version=str(n)) for n in (2, 10, 9)]
+    other = entity("late-worker.11", name="late-worker", version="11")
+    with answering(wire([other]), wire([*ours, other])) as server:
+        found = client(server).find_latest_deploy("late")
+    assert found is not None
+    assert (found.deploy_id, len(server.asked)) == ("late.10", 2)
+    with answering(wire([ours[1]])) as server:
+        assert client(server).find_latest_deploy("late") == found
+    assert len(server.asked) == 1
+    with answering(wire([])) as server:
+        assert client(server).find_latest_deploy("late") is None

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ecr_widgets.adapters.layer0 import decode
 from ecr_widgets.adapters.layer0.client import Layer0Api
 from ecr_widgets.errors import EntityNotFound, Layer0Error
 from ecr_widgets.model.layer0_load_balancer import HealthCheck, Port
@@ -32,6 +33,7 @@ CALLS: list[tuple[str, Call]] = [
     ("POST /environment/(.+)/link", lambda api, each: api.link_environments(each, "other")),
     ("DELETE /environment/(.+)", lambda api, each: api.delete_environment(each)),
     ("POST /service/", lambda api, _: api.create_service("demo", "s", "d.1")),
+    ("GET /service/", lambda api, _: decode.summaries(api._transport.read("/service/").value, "service")),
     (r"GET /service/(.+)/logs\?.*", lambda api, each: api.service_logs(each)),
     ("GET /service/(.+)", lambda api, each: api.read_service(each)),
     ("PUT /service/(.+)/scale", lambda api, each: api.scale_service(each, 1)),
@@ -54,7 +56,7 @@ CALLS: list[tuple[str, Call]] = [
     ("GET /job/(.+)", lambda api, each: api.read_job(each)),
     ("DELETE /job/(.+)", lambda api, each: api.delete_job(each)),
 ]
-NOT_ASKED = re.compile("(POST /admin/sql|PUT /admin/scale/.+|GET /(deploy|environment|service)/)")
+NOT_ASKED = re.compile("(POST /admin/sql|PUT /admin/scale/.+|GET /(deploy|environment)/)")
 """What the client has no use for: tags tell more, and without the defects."""
 
 
