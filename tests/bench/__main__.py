@@ -176,6 +176,30 @@ def walkthrough_rows(runs: int, folder: Path) -> list[Row]:
         return [warm, cold]
 
 
+def engine_rows(runs: int, folder: Path) -> list[Row]:
+    """20 cells and a 5 MB output through both engines: wall time, and bytes written."""
+    from tests.bench.engine import contestants
+
+    folder = folder / "engine"
+    folder.mkdir()
+    ours, other, written = contestants(folder)
+    timed = compare("engine", ours, other, other_name="papermill's own engine", aim=0.6, runs=runs)
+    pairs = list(zip(written["ecr_widgets"][1:], written[""][1:], strict=True))
+    return [
+        timed,
+        Row(
+            "engine, bytes written",
+            round(statistics.median(a for a, _ in pairs) / 1e6, 2),
+            round(statistics.median(b for _, b in pairs) / 1e6, 2),
+            "papermill's own engine",
+            "MB",
+            round(statistics.median(a / b for a, b in pairs), 3),
+            0.3,
+            runs,
+        ),
+    ]
+
+
 def layer0_row(runs: int, folder: Path) -> Row:
     """Lists, a name and a creation against the requests that the `l0` command makes for them."""
     from tests.bench.layer0 import both
@@ -192,6 +216,7 @@ def main() -> None:
         rows = [
             import_row(2 * runs),
             startup_row(runs, folder),
+            *engine_rows(runs, folder),
             layer0_row(4 * runs, folder),
             *walkthrough_rows(runs, folder),
         ]
