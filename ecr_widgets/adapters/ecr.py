@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -114,7 +116,8 @@ class BotoEcr:
     def authorization_token(self) -> AuthorizationToken:
         def call() -> AuthorizationToken:
             asked_at = datetime.now(UTC)
-            found = self._ecr.get_authorization_token()["authorizationData"][0]
+            with _unlogged():
+                found = self._ecr.get_authorization_token()["authorizationData"][0]
             return AuthorizationToken.decode(
                 found["authorizationToken"],
                 proxy_endpoint=found["proxyEndpoint"],
@@ -188,6 +191,20 @@ def _repository(raw: RepositoryTypeDef) -> Repository:
         scan_on_push=raw.get("imageScanningConfiguration", {}).get("scanOnPush", False),
         encryption=raw.get("encryptionConfiguration", {}).get("encryptionType", "AES256"),
     )
+
+
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """Without botocore's debug log, which writes whole answers before anybody knows that they hold a secret."""
+    loggers = [logging.getLogger(f"botocore.{name}") for name in ("parsers", "endpoint", "hooks", "retries")]
+    before = [logger.disabled for logger in loggers]
+    for logger in loggers:
+        logger.disabled = True
+    try:
+        yield
+    finally:
+        for logger, disabled in zip(loggers, before, strict=True):
+            logger.disabled = disabled
 
 
 def _translated(action: str, call: Callable[[], T]) -> T:

@@ -283,3 +283,29 @@ def _full(at: Attempt, run: Callable[..., Ran]) -> None:
 def full(at: Attempt) -> None:
     """The file parses, and nothing is changed that it does not record."""
     _full(at, ours)
+
+
+def _out_of_memory(at: Attempt, run: Callable[..., Ran]) -> None:
+    # The system's own killer cannot be had without a group of processes; what it does to the kernel is this signal.
+    source = (
+        "import os, resource, signal\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (700 << 20, 700 << 20))\n"
+        "try:\n    held = [bytes(64 << 20) for _ in range(100)]\n"
+        "except MemoryError:\n    os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    ran = run(at.folder, DONE, source, DONE)
+    assert ran.exit_code != 0
+    assert ran.statuses == ["completed", "failed", "pending"], ran.statuses
+
+
+@row(
+    24,
+    "a cell that takes more memory than there is",
+    tries=20,
+    quick=1,
+    control=lambda at: _out_of_memory(at, stock),
+)
+def out_of_memory(at: Attempt) -> None:
+    """As when the kernel is killed: failed, and what never ran is called so."""
+    _out_of_memory(at, ours)
+    assert "kernel died" in Ran(0, "", "", at.folder / "out.ipynb").told["reason"]
