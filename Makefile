@@ -52,6 +52,7 @@ bench: $(READY) system  ## side by side with what people use today; writes build
 
 faults: $(READY) system  ## the fault plan at full tries; writes build/faults.json
 	$(BIN)/python -m tests.faults
+	$(BIN)/python -m tests.faults.page
 
 clean:  ## stop and remove whatever the others started or made
 	@if [ -x $(BIN)/ecr-widgets ]; then $(SANDBOX) down || true; fi

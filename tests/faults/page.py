@@ -1,0 +1,42 @@
+"""Writes the table of `docs/reliability.md` from `build/faults.json`; nothing in it is written by hand.
+
+Usage: python -m tests.faults.page
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "reliability.md"
+BEGIN, END = "<!-- written from build/faults.json -->\n", "<!-- end -->\n"
+
+
+def table(rows: list[Mapping[str, Any]]) -> str:
+    """The table in Markdown, one row of the plan a line."""
+    lines = [
+        "| row | fault | tries | failures | failure rate at 95 % | control | profile |",
+        "|---:|---|---:|---:|---|---|---|",
+    ]
+    for each in rows:
+        control = "fails, as it should" if each["control_failed"] else "**holds: the row is void**"
+        lines.append(
+            f"| {each['row']} | {each['note']} | {each['tries']} | {each['failures']} |"
+            f" below {100 * each['bound_95']:.1f} % | {control} | {each['profile']} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Put the table in its place."""
+    rows = json.loads((ROOT / "build" / "faults.json").read_text())["rows"]
+    before, _, rest = PAGE.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    PAGE.write_text(before + BEGIN + table(rows) + END + after)
+
+
+if __name__ == "__main__":
+    main()
