@@ -29,11 +29,14 @@ MAY_IMPORT = {
     "audit": VALUES | {"audit"},
     "engine": VALUES | {"engine", "audit", "channel", "redaction", "runbooks", "secret_parameters"},
     "targets": VALUES | {"ports"},
-    "kit": VALUES | {"steps", "ports", "recording", "targets"},
+    "kit_layer0": VALUES | {"kit", "steps", "ports", "recording", "targets"},
+    "kit": VALUES | {"kit_layer0", "steps", "ports", "recording", "targets"},
     "connections": VALUES
     | {"kit", "kernel_output", "recording", "adapters", "settings", "channel", "redaction", "runbooks"},
     "sandbox": VALUES | {"sandbox"},
-    "cli": VALUES | {"cli", "adapters", "audit", "settings", "recording", "runbooks", "engine", "sandbox"},
+    "cli": VALUES
+    | {"adapters", "audit", "cli", "connections", "engine", "recording", "runbooks", "sandbox", "settings"}
+    | {"kit", "ports", "steps"},
     "__init__": {"connections", "kit"},
 }
 ONLY_IN = {
@@ -44,7 +47,7 @@ ONLY_IN = {
     "papermill": {"engine/papermill_engine.py", "engine/run.py"},
     "jupyter_client": {"engine/kernel.py"},
     "nbformat": {"engine/papermill_engine.py"},
-    "cryptography": {"audit/keys.py"},
+    "cryptography": {"audit/keys.py", "sandbox/layer0/certificates.py"},
     "rfc8785": {"audit/canonical.py"},
     "moto": {"sandbox/ecr"},
     "tornado": {"sandbox"},
