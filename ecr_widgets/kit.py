@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn, Protocol
 
 from ecr_widgets.errors import DeploymentFailed, EcrWidgetsError, InputError, RepositoryNotFound, WaitTimeout
+from ecr_widgets.kit_layer0 import Layer0Steps
 from ecr_widgets.model.dockerrun import Dockerrun
 from ecr_widgets.model.image_reference import ImageReference, check_repository_name, check_tag
 from ecr_widgets.ports import Clock, Ecr, Engine, Layer0, Locks, ProgressSink, Registry
@@ -113,6 +114,11 @@ class Kit:
     def recorder(self) -> Recorder:
         """The records so far."""
         return self._recorder
+
+    @cached_property
+    def layer0(self) -> Layer0Steps:
+        """The steps for environments, load balancers, links, scale and deletions."""
+        return Layer0Steps(self._to, self._recorder, self._targets)
 
     @cached_property
     def _session(self) -> RegistrySession:

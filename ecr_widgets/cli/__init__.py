@@ -15,9 +15,12 @@ _COMMANDS = {
     "audit": "Say what happened, proven from saved runs alone.",
     "doctor": "Say what is reachable, as whom, and what to do about what is not.",
     "login": "Log Docker in to the account's registry.",
+    "logs": "Log lines of a Layer0 service or task, all copies together.",
     "run": "Run a runbook and save the run as a notebook.",
     "runbooks": "List the shipped runbooks, or copy them for editing.",
     "sandbox": "Start and stop the embedded stand-ins for AWS, Docker and Layer0.",
+    "service": "Look at Layer0's services, scale and delete them.",
+    "task": "Run deploys once, look at tasks and delete them.",
 }
 
 

@@ -29,11 +29,14 @@ MAY_IMPORT = {
     "audit": VALUES | {"audit"},
     "engine": VALUES | {"engine", "audit", "channel", "redaction", "runbooks", "secret_parameters"},
     "targets": VALUES | {"ports"},
-    "kit": VALUES | {"steps", "ports", "recording", "targets"},
+    "kit_layer0": VALUES | {"kit", "steps", "ports", "recording", "targets"},
+    "kit": VALUES | {"kit_layer0", "steps", "ports", "recording", "targets"},
     "connections": VALUES
     | {"kit", "kernel_output", "recording", "adapters", "settings", "channel", "redaction", "runbooks"},
     "sandbox": VALUES | {"sandbox"},
-    "cli": VALUES | {"cli", "adapters", "audit", "settings", "recording", "runbooks", "engine", "sandbox"},
+    "cli": VALUES
+    | {"adapters", "audit", "cli", "connections", "engine", "recording", "runbooks", "sandbox", "settings"}
+    | {"kit", "ports", "steps"},
     "__init__": {"connections", "kit"},
 }
 ONLY_IN = {

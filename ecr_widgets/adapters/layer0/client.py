@@ -9,14 +9,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ecr_widgets.adapters.layer0 import decode
-from ecr_widgets.adapters.layer0.calls import Calls, segment
+from ecr_widgets.adapters.layer0.admin import Admin
+from ecr_widgets.adapters.layer0.calls import segment
 from ecr_widgets.adapters.layer0.environments import Environments
 from ecr_widgets.adapters.layer0.load_balancers import LoadBalancers
 from ecr_widgets.errors import EntityNotFound, Layer0Error, Layer0Unavailable
 from ecr_widgets.model.layer0 import ContainerLog, Deploy, Job, Service, Summary, Task
 
 
-class Layer0Api(Environments, LoadBalancers, Calls):
+class Layer0Api(Environments, LoadBalancers, Admin):
     """Implements `ports.Layer0`."""
 
     def version(self) -> str:

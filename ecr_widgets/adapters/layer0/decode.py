@@ -25,6 +25,7 @@ from ecr_widgets.model.layer0 import (
     Task,
     TaskContainer,
 )
+from ecr_widgets.model.layer0_cluster import ClusterScale, Instance
 from ecr_widgets.model.layer0_load_balancer import HealthCheck, LoadBalancer, Port
 from ecr_widgets.model.times import from_rfc3339
 
@@ -159,6 +160,27 @@ def load_balancer(raw: Wire) -> LoadBalancer:
         idle_timeout=_count(raw, "idle_timeout"),
         cross_zone=raw.get("cross_zone") is True,
         service_id=_text(raw, "service_id") or None,
+    )
+
+
+def cluster_scale(raw: Wire) -> ClusterScale:
+    """A run of the scaler."""
+    return ClusterScale(
+        environment_id=_text(raw, "environment_id"),
+        before=_count(raw, "scale_before_run"),
+        desired=_count(raw, "desired_scale_after_run"),
+        after=_count(raw, "actual_scale_after_run"),
+        unused=_count(raw, "unused_resource_providers"),
+        waiting=tuple(_text(each, "id") for each in objects(raw.get("pending_resources"))),
+        instances=tuple(
+            Instance(
+                _text(each, "id"),
+                each.get("in_use") is True,
+                tuple(int(port) for port in _texts(each, "used_ports") if port.isdecimal()),
+                _text(each, "available_memory"),
+            )
+            for each in objects(raw.get("resource_providers"))
+        ),
     )
 
 

@@ -19,6 +19,8 @@ from tests.unit.adapters.scripted import answering, http
 Call = Callable[[Layer0Api, str], object]
 CALLS: list[tuple[str, Call]] = [
     ("GET /admin/version", lambda api, _: api.version()),
+    ("POST /admin/sql", lambda api, _: api.restore_own_tags()),
+    ("PUT /admin/scale/(.+)", lambda api, each: api.scale_environment(each)),
     (r"GET /tag\?.*type=environment", lambda api, _: api.list_environments()),
     (r"GET /tag\?.*type=deploy", lambda api, _: api.list_deploys("timeout")),
     (r"GET /tag\?.*type=service", lambda api, _: api._tagged("service")),
@@ -56,7 +58,7 @@ CALLS: list[tuple[str, Call]] = [
     ("GET /job/(.+)", lambda api, each: api.read_job(each)),
     ("DELETE /job/(.+)", lambda api, each: api.delete_job(each)),
 ]
-NOT_ASKED = re.compile("(POST /admin/sql|PUT /admin/scale/.+|GET /(deploy|environment)/)")
+NOT_ASKED = re.compile("GET /(deploy|environment)/")
 """What the client has no use for: tags tell more, and without the defects."""
 
 

@@ -1,0 +1,61 @@
+"""Layer0's own affairs, and its tags as such."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ecr_widgets.adapters.layer0 import decode
+from ecr_widgets.adapters.layer0.calls import Calls, segment
+from ecr_widgets.errors import EntityNotFound, Layer0Unavailable
+from ecr_widgets.model.layer0_cluster import ClusterScale
+
+
+class Admin(Calls):
+    """Calls that no step needs; for people who look after a Layer0."""
+
+    def is_healthy(self) -> bool:
+        """Whether the server says that it is well; older ones say it under another path."""
+        for path in ("/health", "/admin/health"):
+            try:
+                self._transport.read(path)
+            except (EntityNotFound, Layer0Unavailable) as error:
+                if error.status != 404:
+                    return False
+            else:
+                return True
+        return False
+
+    def config(self) -> Mapping[str, object]:
+        """How the instance was set up: its prefix, VPC and subnets."""
+        return decode.an_object(self._transport.read("/admin/config").value)
+
+    def scale_environment(self, environment_id: str) -> ClusterScale:
+        """Have the scaler look after an environment at once, and tell what it found.
+
+        Raises:
+            EntityNotFound: No such environment.
+        """
+        path = f"/admin/scale/{segment(environment_id)}"
+        return decode.cluster_scale(decode.an_object(self._transport.change("PUT", path, "").value))
+
+    def restore_own_tags(self) -> None:
+        """Have the server write the tags of its own entities, called `api`, anew."""
+        self._transport.change("POST", "/admin/sql", {"version": "latest", "message": None})
+
+    def tags(self, kind: str) -> dict[str, dict[str, str]]:
+        """Tags by entity id of all entities of a kind: deploy, environment, job, load_balancer, service or task."""
+        return self._tagged(kind)
+
+    def set_tag(self, kind: str, entity_id: str, key: str, value: str) -> None:
+        """Set one tag; what stood under its key is gone."""
+        body = {"entity_id": entity_id, "entity_type": kind, "key": key, "value": value}
+        self._transport.change("POST", "/tag", body)
+
+    def delete_tag(self, kind: str, entity_id: str, key: str) -> None:
+        """Take one tag away.
+
+        Raises:
+            Layer0Error: The entity has no tags.
+        """
+        body = {"entity_id": entity_id, "entity_type": kind, "key": key, "value": ""}
+        self._transport.change("DELETE", "/tag", body)

@@ -1,0 +1,109 @@
+"""`ecr-widgets logs`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from ecr_widgets.cli.layer0 import client, json_option, moment
+from ecr_widgets.cli.outcome import print_json
+from ecr_widgets.errors import EntityNotFound, InputError
+
+if TYPE_CHECKING:
+    from ecr_widgets.adapters.layer0.client import Layer0Api
+    from ecr_widgets.model.layer0 import ContainerLog
+
+
+@click.command(name="logs")
+@click.argument("environment")
+@click.argument("name")
+@click.option("--tail", default=0, metavar="N", help="Last lines of each container; 0 for all.")
+@click.option("--start", metavar="TIME", help="Not before, such as '2026-11-23 17:00' (UTC, whole minutes).")
+@click.option("--end", metavar="TIME", help="Not after.")
+@click.option("--follow", "-f", is_flag=True, help="Go on as lines come, until a task ends or Ctrl-C.")
+@click.option(
+    "--timeout", "timeout_s", default=3600.0, show_default=True, help="Longest to follow, in seconds."
+)
+@json_option
+def command(
+    environment: str,
+    name: str,
+    *,
+    tail: int,
+    start: str | None,
+    end: str | None,
+    follow: bool,
+    timeout_s: float,
+    as_json: bool,
+) -> None:
+    """Log lines of all copies of a service, or of a task by name or id, each line after its container's name."""
+    from ecr_widgets.model.text import visible
+    from ecr_widgets.steps import logs
+
+    since, until = moment(start), moment(end)
+    if tail < 0:
+        raise InputError(f"--tail {tail} refused", hint="give 0 for all lines, or how many of each container")
+    if follow and (as_json or tail or until is not None):
+        raise InputError("--follow refused", hint="it goes with none of --json, --tail and --end")
+    source = Source(client(), environment, name)
+    if not follow:
+        lines = logs.merge(source.read(tail, since, until))
+        if as_json:
+            print_json([asdict(line) for line in lines])
+        else:
+            for line in lines:
+                click.echo(visible(str(line)))
+        return
+    from ecr_widgets.adapters.clock import SystemClock
+
+    for line in logs.follow(
+        SystemClock(), lambda: source.read(0, since, None), source.is_over, timeout_s=timeout_s
+    ):
+        click.echo(visible(str(line)))
+
+
+class Source:
+    """A service, or else a task.
+
+    Raises:
+        EntityNotFound: Neither has the name in that environment.
+    """
+
+    def __init__(self, layer0: Layer0Api, environment: str, name: str) -> None:
+        from ecr_widgets.steps.deploy_service import find_environment
+
+        self._layer0 = layer0
+        where = find_environment(layer0, environment)
+        service = layer0.find_service(where.environment_id, name)
+        self._service_id = service.service_id if service is not None else None
+        self._task_id = ""
+        if self._service_id is None:
+            tasks = [
+                task.entity_id
+                for task in layer0.list_tasks(where.environment_id)
+                if name in (task.name, task.entity_id)
+            ]
+            if not tasks:
+                raise EntityNotFound(
+                    f"neither a service nor a task {name!r} stands in environment {environment!r}",
+                    hint="list them with `ecr-widgets service list` and `ecr-widgets task list`",
+                )
+            if len(tasks) > 1:
+                raise InputError(
+                    f"{len(tasks)} tasks are called {name!r}", hint=f"use an id: {', '.join(tasks)}"
+                )
+            (self._task_id,) = tasks
+
+    def read(self, tail: int, start: datetime | None, end: datetime | None) -> Sequence[ContainerLog]:
+        """Its logs."""
+        if self._service_id is not None:
+            return self._layer0.service_logs(self._service_id, tail=tail, start=start, end=end)
+        return self._layer0.task_logs(self._task_id, tail=tail, start=start, end=end)
+
+    def is_over(self) -> bool:
+        """Whether it is a task that has ended."""
+        return self._service_id is None and self._layer0.read_task(self._task_id).is_stopped

@@ -1,0 +1,78 @@
+"""`ecr-widgets service`."""
+
+from __future__ import annotations
+
+import click
+
+from ecr_widgets.cli.layer0 import client, json_option, plain, table, tell
+from ecr_widgets.cli.outcome import OurErrors, print_json
+
+
+@click.group(name="service", cls=OurErrors)
+def command() -> None:
+    """Look at Layer0's services, scale and delete them."""
+
+
+@command.command(name="list")
+@click.argument("environment", required=False)
+@json_option
+def list_services(environment: str | None, *, as_json: bool) -> None:
+    """List all services, or those of one ENVIRONMENT."""
+    from ecr_widgets.steps.deploy_service import find_environment
+
+    layer0 = client()
+    where = find_environment(layer0, environment).environment_id if environment else None
+    found = layer0.list_services(where)
+    if as_json:
+        print_json(plain(found))
+        return
+    table(("SERVICE", "ENVIRONMENT", "ID"), [(each.name, each.environment, each.entity_id) for each in found])
+
+
+@command.command()
+@click.argument("environment")
+@click.argument("service")
+@json_option
+def show(environment: str, service: str, *, as_json: bool) -> None:
+    """Show one SERVICE: counts, deployments and why containers stopped."""
+    from ecr_widgets.steps.deploy_service import find_environment
+    from ecr_widgets.steps.layer0_entities import require_service
+    from ecr_widgets.steps.wait import describe
+
+    layer0 = client()
+    found = require_service(layer0, find_environment(layer0, environment), service)
+    if as_json:
+        print_json(plain(found))
+        return
+    click.echo(f"{found.name} ({found.service_id}): {describe(found)}")
+    for deployment in found.deployments:
+        for reason in deployment.stopped_reasons:
+            click.echo(f"  {deployment.deploy_id}: {reason}")
+
+
+@command.command()
+@click.argument("environment")
+@click.argument("service")
+@click.argument("count", type=int)
+@click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until the copies run.")
+@click.option("--timeout", "timeout_s", default=600.0, show_default=True, help="Longest wait, in seconds.")
+@json_option
+def scale(environment: str, service: str, count: int, *, wait: bool, timeout_s: float, as_json: bool) -> None:
+    """Bring a SERVICE to COUNT copies."""
+    from ecr_widgets.connections import connect
+
+    done = connect().layer0.scale_service(environment, service, count, wait=wait, timeout_s=timeout_s)
+    tell(done, f"{service}: {done.running_count}/{done.desired_count} running", as_json=as_json)
+
+
+@command.command()
+@click.argument("environment")
+@click.argument("service")
+@click.option("--timeout", "timeout_s", default=900.0, show_default=True, help="Longest wait, in seconds.")
+@json_option
+def delete(environment: str, service: str, *, timeout_s: float, as_json: bool) -> None:
+    """Delete a SERVICE and wait until it is gone; one that is gone is no error."""
+    from ecr_widgets.connections import connect
+
+    done = connect().layer0.delete_service(environment, service, timeout_s=timeout_s)
+    tell(done, f"{service}: {'deleted' if done.changed else 'was not there'}", as_json=as_json)

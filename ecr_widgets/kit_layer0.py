@@ -1,0 +1,158 @@
+"""The kit's steps for Layer0's environments, load balancers, links, scale and deletions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from ecr_widgets.model.layer0_load_balancer import HealthCheck, Port
+from ecr_widgets.ports import ProgressSink
+from ecr_widgets.steps import layer0_entities as entities
+from ecr_widgets.steps.deploy_service import find_environment
+
+if TYPE_CHECKING:
+    from ecr_widgets.kit import Connections
+    from ecr_widgets.recording.recorder import Recorder
+    from ecr_widgets.targets import Targets
+
+Outcome = TypeVar("Outcome")
+
+
+class Layer0Steps:
+    """What `kit.layer0` gives: each call leaves its record."""
+
+    def __init__(self, connections: Connections, recorder: Recorder, targets: Targets) -> None:
+        self._to = connections
+        self._recorder = recorder
+        self._targets = targets
+
+    def create_environment(
+        self, environment: str, *, instance_size: str = "m3.medium", min_count: int = 0
+    ) -> entities.EnvironmentOutcome:
+        """Create the environment where it is missing."""
+        return self._recorder.perform(
+            "create_environment",
+            {"environment": environment, "instance_size": instance_size, "min_count": min_count},
+            lambda _: entities.create_environment(
+                self._to.layer0,
+                self._to.clock,
+                environment,
+                instance_size=instance_size,
+                min_count=min_count,
+            ),
+        )
+
+    def create_load_balancer(
+        self,
+        environment: str,
+        load_balancer: str,
+        ports: Sequence[Port],
+        *,
+        health_check: HealthCheck,
+        idle_timeout: int = 60,
+        is_public: bool = True,
+    ) -> entities.LoadBalancerOutcome:
+        """Create the load balancer where it is missing, else bring it to these ports and this check."""
+        return self._recorder.perform(
+            "create_load_balancer",
+            {
+                "environment": environment,
+                "load_balancer": load_balancer,
+                "ports": [f"{p.host_port}:{p.container_port}/{p.protocol.lower()}" for p in ports],
+                "health_check": health_check.target,
+                "idle_timeout": idle_timeout,
+                "is_public": is_public,
+            },
+            lambda _: entities.create_load_balancer(
+                self._to.layer0,
+                self._to.clock,
+                environment,
+                load_balancer,
+                ports,
+                health_check=health_check,
+                idle_timeout=idle_timeout,
+                is_public=is_public,
+            ),
+        )
+
+    def link_environments(self, environment: str, other: str, *, linked: bool = True) -> entities.LinkOutcome:
+        """Let two environments talk to each other, or no longer."""
+        return self._recorder.perform(
+            "link_environments",
+            {"environment": environment, "other": other, "linked": linked},
+            lambda _: entities.link_environments(self._to.layer0, environment, other, linked=linked),
+        )
+
+    def scale_service(
+        self, environment: str, service: str, count: int, *, wait: bool = True, timeout_s: float = 600.0
+    ) -> entities.ScaleOutcome:
+        """Bring a service to a number of copies, and wait until they run."""
+        return self._held(
+            "scale_service",
+            {"environment": environment, "service": service, "count": count},
+            environment,
+            service,
+            lambda progress: entities.scale_service(
+                self._to.layer0,
+                self._to.clock,
+                environment,
+                service,
+                count,
+                wait=wait,
+                timeout_s=timeout_s,
+                progress=progress,
+            ),
+        )
+
+    def delete_service(
+        self, environment: str, service: str, *, timeout_s: float = 900.0
+    ) -> entities.DeletionOutcome:
+        """Delete a service and wait until it is gone; one that is gone is no error."""
+        return self._held(
+            "delete_service",
+            {"environment": environment, "service": service},
+            environment,
+            service,
+            lambda _: entities.delete_service(
+                self._to.layer0, self._to.clock, environment, service, timeout_s=timeout_s
+            ),
+        )
+
+    def delete_load_balancer(
+        self, environment: str, load_balancer: str, *, timeout_s: float = 900.0
+    ) -> entities.DeletionOutcome:
+        """Delete a load balancer and wait until it is gone; one that is gone is no error."""
+        return self._recorder.perform(
+            "delete_load_balancer",
+            {"environment": environment, "load_balancer": load_balancer},
+            lambda _: entities.delete_load_balancer(
+                self._to.layer0, self._to.clock, environment, load_balancer, timeout_s=timeout_s
+            ),
+        )
+
+    def delete_environment(self, environment: str, *, timeout_s: float = 1800.0) -> entities.DeletionOutcome:
+        """Delete an environment with all that is in it; one that is gone is no error."""
+        return self._recorder.perform(
+            "delete_environment",
+            {"environment": environment},
+            lambda _: entities.delete_environment(
+                self._to.layer0, self._to.clock, environment, timeout_s=timeout_s
+            ),
+        )
+
+    def _held(
+        self,
+        step: str,
+        inputs: dict[str, object],
+        environment: str,
+        service: str,
+        act: Callable[[ProgressSink], Outcome],
+    ) -> Outcome:
+        """Act while no other run changes the service."""
+
+        def held(progress: ProgressSink) -> Outcome:
+            where = find_environment(self._to.layer0, environment)
+            with self._targets.hold(self._targets.service(where.environment_id, service)):
+                return act(progress)
+
+        return self._recorder.perform(step, inputs, held)
