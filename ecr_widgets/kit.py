@@ -9,7 +9,14 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import NoReturn, Protocol
 
-from ecr_widgets.errors import DeploymentFailed, EcrWidgetsError, InputError, RepositoryNotFound, WaitTimeout
+from ecr_widgets.errors import (
+    DeploymentFailed,
+    EcrWidgetsError,
+    EntityNotFound,
+    InputError,
+    RepositoryNotFound,
+    WaitTimeout,
+)
 from ecr_widgets.kit_layer0 import Layer0Steps
 from ecr_widgets.model.dockerrun import Dockerrun
 from ecr_widgets.model.image_reference import ImageReference, check_repository_name, check_tag
@@ -20,10 +27,11 @@ from ecr_widgets.steps.build_image import BuildOutcome, build_image
 from ecr_widgets.steps.create_deploy import DeployOutcome, create_deploy
 from ecr_widgets.steps.create_repository import RepositoryOutcome, create_repository
 from ecr_widgets.steps.create_task import EnvVars, TaskOutcome, create_task
+from ecr_widgets.steps.find_image import find_image
 from ecr_widgets.steps.login import LoginOutcome, RegistrySession, login
 from ecr_widgets.steps.pull_image import PullOutcome, pull_image
 from ecr_widgets.steps.push_image import PushOutcome, push_image
-from ecr_widgets.steps.rollback import RollbackOutcome, rollback
+from ecr_widgets.steps.rollback import RollbackOutcome, earlier_deploy, rollback
 from ecr_widgets.steps.verify import VerifyOutcome, verify_service
 from ecr_widgets.steps.wait import FIRST_PAUSE_S, SETTLE_S, WaitOutcome, wait_for_service
 from ecr_widgets.targets import Targets
@@ -268,6 +276,16 @@ class Kit:
             "push_image", {"source": shown, "repository": repository, "tag": tag}, act
         )
 
+    def find_image(self, repository: str, reference: str) -> PushOutcome:
+        """Pin an image that the account's registry has already, by tag or digest."""
+        return self._recorder.perform(
+            "find_image",
+            {"repository": repository, "reference": reference},
+            lambda _: find_image(
+                self._to.registry, self._session, self.image_reference(repository, tag=reference)
+            ),
+        )
+
     def pull_image(self, repository: str, reference: str) -> PullOutcome:
         """Pull an image by tag or digest from the account's registry."""
         return self._recorder.perform(
@@ -331,6 +349,29 @@ class Kit:
             self._targets.note(target, deploy_id)
             return outcome
 
+    def find_service(self, environment: str, service: str) -> services.ServiceOutcome:
+        """Look at a service: what it stands on, and the earlier deploy that a rollback would bring it to."""
+
+        def act(_: object) -> services.ServiceOutcome:
+            found, standing = services.find_service(self._to.layer0, environment, service)
+            if standing is None or standing.primary is None:
+                raise EntityNotFound(
+                    f"service {service!r} is not in environment {environment!r}, or has never been deployed to",
+                    status=404,
+                    hint="check its name, or create it with the deploy runbook",
+                )
+            return services.ServiceOutcome(
+                standing.service_id,
+                standing.name,
+                found.environment_id,
+                found.name,
+                standing.primary.deploy_id,
+                earlier_deploy(self._to.layer0, standing),
+                changed=False,
+            )
+
+        return self._recorder.perform("find_service", {"environment": environment, "service": service}, act)
+
     def wait(
         self, service: services.ServiceOutcome, *, timeout_s: float = 600.0, on_failure: str = "stop"
     ) -> WaitOutcome:
@@ -370,7 +411,9 @@ class Kit:
         self, service: services.ServiceOutcome, *, deploy_id: str | None = None, timeout_s: float = 600.0
     ) -> RollbackOutcome:
         """Bring the service back to the deploy that it ran before, or to the one that is named."""
-        wanted = deploy_id or service.previous_deploy_id
+        previous = service.previous_deploy_id
+        # A service that stood on this very deploy before, too, has no better one to go back to.
+        wanted = deploy_id or (previous if previous != service.deploy_id else None)
         target = self._targets.service(service.environment_id, service.service)
 
         def act(progress: ProgressSink) -> RollbackOutcome:
@@ -379,8 +422,7 @@ class Kit:
                     self._to.layer0,
                     self._to.clock,
                     service.service_id,
-                    # A service that stood on this very deploy has no better one to go back to.
-                    deploy_id=wanted if wanted != service.deploy_id else None,
+                    deploy_id=wanted,
                     timeout_s=timeout_s,
                     progress=progress,
                 )

@@ -21,7 +21,7 @@ _SIGNS = {
     StepState.UNKNOWN: ("?", "#ad5a00"),
 }
 _UNCHANGED = ("=", "#546e7a")
-_LOOKING = frozenset(("check_target", "login", "wait", "verify"))
+_LOOKING = frozenset(("check_target", "find_image", "find_service", "login", "wait", "verify"))
 """Steps that never change anything: there is nothing that could have stood already."""
 _MAX_VALUE_LENGTH = 2000
 _NOTHING: tuple[object, ...] = (None, "", [], {})

@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from ecr_widgets.errors import EcrWidgetsError, OutcomeUnknown, RollbackFailed
+from ecr_widgets.model.layer0 import Service
 from ecr_widgets.ports import Clock, Layer0, ProgressSink, ignore_progress
 from ecr_widgets.steps.wait import wait_for_service
 
@@ -20,6 +21,18 @@ class RollbackOutcome:
     left_deploy_id: str | None
     waited_s: float
     changed: bool
+
+
+def earlier_deploy(layer0: Layer0, service: Service) -> str | None:
+    """Id of the deploy before the newest one of the name that the service stands on; None where there is one only.
+
+    Seen from the newest and not from what the service stands on, so that going back twice does not go back further.
+    """
+    if service.primary is None:
+        return None
+    standing = layer0.read_deploy(service.primary.deploy_id)
+    stored = sorted(layer0.list_deploys(standing.name), key=lambda each: each.version)
+    return stored[-2].deploy_id if len(stored) > 1 else None
 
 
 def rollback(

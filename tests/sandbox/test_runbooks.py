@@ -1,0 +1,90 @@
+"""Every shipped runbook on real parts: it does what it says, and a second run changes nothing."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ecr_widgets.runbooks import list_runbooks
+from ecr_widgets.sandbox import Sandbox
+from tests.sandbox.conftest import BIN, SHIPPED, journal, records
+
+COMMON = {"repository": "books/app", "deploy": "books", "service": "books", "local_name": "books/app"}
+IN_ORDER = (
+    "login", "create_repository", "push", "pull", "deploy", "check_health", "scale", "task", "rollback", "release",
+)  # fmt: skip
+NEVER_TWICE = {"task"}
+"""Runbooks that do their work anew in each run, and say so."""
+
+
+def run_book(name: str, environ: dict[str, str], folder: Path, **given: str) -> dict[str, Any]:
+    """Run one with those of the common parameters that it declares."""
+    (book,) = [each for each in list_runbooks() if each.name == name]
+    declared = {parameter.name for parameter in book.parameters}
+    words = [word for pair in (COMMON | given).items() if pair[0] in declared for word in ("-p", *pair)]
+    done = subprocess.run(
+        [BIN / "ecr-widgets", "run", name, "--json", "--runs", folder / "runs", *words],
+        env=environ,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout, done.stderr
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
+
+
+@pytest.mark.parametrize("name", IN_ORDER)
+def test_a_runbook_does_its_work_once(
+    name: str, sandbox: Sandbox, sandbox_environ: dict[str, str], tmp_path: Path
+) -> None:
+    """The first run succeeds; the second too, without a change in its records or in the sandbox's own journal."""
+    if name == "rollback":
+        # A second deploy, to come back from.
+        other = json.loads((SHIPPED / "wait" / "timeout.dockerrun.aws.json").read_text())
+        other["containerDefinitions"][0]["memory"] = 12
+        (tmp_path / "other.json").write_text(json.dumps(other))
+        moved = run_book("deploy", sandbox_environ, tmp_path, dockerrun=str(tmp_path / "other.json"))
+        assert moved["state"] == "succeeded", moved["reason"]
+    first = run_book(name, sandbox_environ, tmp_path)
+    assert first["state"] == "succeeded", first["reason"]
+    before = journal(sandbox)
+    second = run_book(name, sandbox_environ, tmp_path)
+    assert second["state"] == "succeeded", second["reason"]
+    if name not in NEVER_TWICE:
+        assert [step["step"] for step in second["steps"] if step["changed"]] == []
+        assert journal(sandbox)[len(before) :] == []
+    assert records(second).keys() == {step["step"] for step in second["steps"]}
+
+
+def test_every_shipped_runbook_is_tried() -> None:
+    """None is left out of the test above, but the ones that have their own."""
+    assert {book.name for book in list_runbooks()} == {*IN_ORDER}
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "step"),
+    [
+        ("create_repository", {"repository": "Bad//Name"}, "create_repository"),
+        ("pull", {"reference": "nobody"}, "find_image"),
+        ("deploy", {"reference": "nobody"}, "find_image"),
+        ("deploy", {"environment": "nowhere"}, "check_target"),
+        ("task", {"env_vars": '{"timeout": {"SLEEP_TIME": "not a time"}}'}, "create_task"),
+        ("rollback", {"service": "nobody"}, "find_service"),
+        ("scale", {"service": "nobody"}, "scale_service"),
+        ("check_health", {"service": "nobody"}, "find_service"),
+    ],
+)
+def test_bad_input_fails_in_its_step(
+    name: str, given: dict[str, str], step: str, sandbox_environ: dict[str, str], tmp_path: Path
+) -> None:
+    """One clear error, in the record of the step that met it."""
+    told = run_book(name, sandbox_environ, tmp_path, **given)
+    assert told["state"] == "failed"
+    assert (told["steps"][-1]["step"], told["steps"][-1]["state"]) == (step, "failed")
+    assert records(told)[step]["error"]["message"]
