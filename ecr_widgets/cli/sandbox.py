@@ -22,8 +22,14 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, file_okay=False),
     help="Where the sandbox keeps its state  [default: below your XDG state folder]",
 )
+@click.option(
+    "--layer0-version",
+    default="v0.12.6",
+    show_default=True,
+    help="What its Layer0 says that it is; the `l0` command refuses any other version than its own.",
+)
 @click.pass_context
-def command(ctx: click.Context, *, folder: Path | None) -> None:
+def command(ctx: click.Context, *, folder: Path | None, layer0_version: str) -> None:
     """Start and stop the embedded stand-ins: ECR, a Docker Engine and Layer0, on loopback only."""
     try:
         from ecr_widgets.sandbox import Sandbox
@@ -32,7 +38,7 @@ def command(ctx: click.Context, *, folder: Path | None) -> None:
             f"the sandbox is not installed: no module {error.name!r}",
             hint="pip install 'ecr-widgets[sandbox]'",
         ) from error
-    ctx.obj = Sandbox(folder)
+    ctx.obj = Sandbox(folder, layer0_version=layer0_version)
 
 
 @command.command()

@@ -13,7 +13,7 @@ from pathlib import Path
 from ecr_widgets.errors import SettingsError
 
 _FILES = ("state.json", "state.json.new", "journal.jsonl", "supervisor.log", "engine.log")
-_FOLDERS = ("engine", "ecr")
+_FOLDERS = ("engine", "ecr", "layer0")
 
 
 def default_folder(environ: Mapping[str, str] = os.environ) -> Path:
@@ -35,6 +35,7 @@ class SandboxFolder:
         self.engine_log = self.path / "engine.log"
         self.engine_data = self.path / "engine"
         self.ecr = self.path / "ecr"
+        self.layer0 = self.path / "layer0"
         self._lock_file = self.path / "lock"
 
     def make(self) -> tuple[str, ...]:

@@ -94,6 +94,8 @@ class Sandbox:
         docker_host: Engine to use; None looks at DOCKER_HOST, then at the default socket, then starts a private one.
 
         token_lifetime_s: Life of ECR's authorization tokens, in seconds.
+
+        layer0_version: What Layer0 says that it is; the `l0` command refuses any other version than its own.
     """
 
     def __init__(
@@ -102,10 +104,12 @@ class Sandbox:
         *,
         docker_host: str | None = None,
         token_lifetime_s: float = 43200.0,
+        layer0_version: str = "v0.12.6",
     ) -> None:
         self._folder = SandboxFolder(folder or default_folder())
         self._docker_host = docker_host
         self._token_lifetime_s = token_lifetime_s
+        self._layer0_version = layer0_version
         self._started_here = False
 
     def __enter__(self) -> Self:
@@ -228,6 +232,7 @@ class Sandbox:
         """Start a supervisor and wait for its word; False if another one has the folder."""
         command = [sys.executable, "-P", "-m", "ecr_widgets.sandbox.supervisor", str(self._folder.path)]
         command += ["--token-lifetime-s", str(self._token_lifetime_s)]
+        command += ["--layer0-version", self._layer0_version]
         command += ["--docker-host", self._docker_host] if self._docker_host is not None else []
         # Real credentials have no business in there.
         environ = {

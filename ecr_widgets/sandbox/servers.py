@@ -23,11 +23,14 @@ class Servers:
         folder: Gives each a folder of its own, and both the journal.
 
         token_lifetime_s: Life of ECR's authorization tokens, in seconds.
+
+        layer0_version: What Layer0 says that it is.
     """
 
-    def __init__(self, folder: SandboxFolder, *, token_lifetime_s: float) -> None:
+    def __init__(self, folder: SandboxFolder, *, token_lifetime_s: float, layer0_version: str) -> None:
         self._folder = folder
         self._token_lifetime_s = token_lifetime_s
+        self._layer0_version = layer0_version
         self._journal = Journal(folder.journal_file)
         self._ecr: EcrSandbox | None = None
         self._layer0: Layer0Sandbox | None = None
@@ -53,7 +56,11 @@ class Servers:
             pull_authorization=self._pull_authorization,
         )
         self._layer0 = Layer0Sandbox(
-            containers, authorization_token=state.keys.layer0_token, journal=self._journal
+            containers,
+            authorization_token=state.keys.layer0_token,
+            folder=self._folder.layer0,
+            version=self._layer0_version,
+            journal=self._journal,
         )
         self._layer0.listen(_ANY_PORT)
         return Addresses(

@@ -74,15 +74,17 @@ class Supervisor:
         folder: Locked by this process.
 
         state: Written at every change, before what it names is made.
+
+        servers: What `Servers` is told beside the folder.
     """
 
     def __init__(
-        self, folder: SandboxFolder, state: SandboxState, starter: Starter, *, token_lifetime_s: float
+        self, folder: SandboxFolder, state: SandboxState, starter: Starter, servers: dict[str, Any]
     ) -> None:
         self.state = state
         self._folder = folder
         self._starter = starter
-        self._token_lifetime_s = token_lifetime_s
+        self._servers = servers
         self._private: PrivateEngine | None = None
 
     def start_engine(self, docker_host: str | None) -> None:
@@ -114,7 +116,7 @@ class Supervisor:
         stop = asyncio.Event()
         for number in STOP_SIGNALS:
             loop.add_signal_handler(number, stop.set)
-        servers = Servers(self._folder, token_lifetime_s=self._token_lifetime_s)
+        servers = Servers(self._folder, **self._servers)
 
         async def start() -> None:
             # The engine gets ready in its own process, and its base image in a thread, while moto is imported here.
@@ -203,7 +205,10 @@ def run(options: argparse.Namespace, starter: Starter) -> None:
             remove_sandbox(folder, remnant)
         _redirect_stderr(folder.supervisor_log)
         supervisor = Supervisor(
-            folder, _new_state(made_folders), starter, token_lifetime_s=options.token_lifetime_s
+            folder,
+            _new_state(made_folders),
+            starter,
+            {"token_lifetime_s": options.token_lifetime_s, "layer0_version": options.layer0_version},
         )
         supervisor.start_engine(options.docker_host)
         import asyncio  # the engine starts meanwhile
@@ -229,6 +234,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m ecr_widgets.sandbox.supervisor")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--docker-host")
+    parser.add_argument("--layer0-version", default="v0.12.6")
     parser.add_argument("--token-lifetime-s", type=float, default=43200.0)
     options = parser.parse_args()
     # A child of nobody who waits: its starter may live on as long as it likes and owes it nothing.

@@ -35,7 +35,6 @@ _VOLATILE = frozenset(
 )
 _LABELS = ("Content-Type", "Www-Authenticate", "Location", "Version")
 _TIME = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ")
-_PATIENCE_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -86,13 +85,15 @@ class Replay:
     """One recording on one server."""
 
     served: Served
+    patience_s: float = 10.0
+    """Longest wait for what is in work."""
     ours: dict[str, str] = field(default_factory=dict)
     """Our id for each id of the recording."""
 
     def differences(self, exchange: Exchange) -> list[str]:
         """Ask the same, and say where our answer differs; reads are repeated until what is in work has ended."""
         path, body = self._translate(exchange.path), self._translate(exchange.body)
-        deadline_s = time.monotonic() + _PATIENCE_S
+        deadline_s = time.monotonic() + self.patience_s
         while True:
             reply = self.served.ask(exchange.method, path, body, exchange.headers)
             waits = exchange.method == "GET" and not _arrived(exchange.value, _json(reply.body))
@@ -195,10 +196,13 @@ def _arrived(theirs: Any, ours: Any) -> bool:
             now = [d["running_count"] == d["desired_count"] for d in ours["deployments"]]
             return not all(settled) or (all(now) and len(now) == len(settled))
         return True
+    if isinstance(theirs, list) and isinstance(ours, list) and len(ours) > len(theirs):
+        return False  # what is being deleted is there for a moment more
     if isinstance(theirs, list) and isinstance(ours, list) and theirs and isinstance(theirs[0], dict):
         if "job_status" in theirs[0]:
             return all(each["job_status"] in (3, 4) for each in ours)
-        return len(theirs) == len(ours) or "lines" not in theirs[0]
+        if "lines" in theirs[0]:
+            return [len(each["lines"]) for each in theirs] == [len(each["lines"]) for each in ours]
     return True
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
+import tempfile
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -78,3 +81,14 @@ def test_copies_behind_a_balancer_take_turns_and_scale(layer0: Served) -> None:
     while layer0.value("GET", f"/job/{job}")["job_status"] not in (3, 4):
         time.sleep(0.1)
     assert layer0.value("GET", f"/job/{job}")["job_status"] == 3
+
+
+def test_the_sandbox_is_told_its_layer0s_version() -> None:
+    """The `l0` command takes a server of exactly its own version."""
+    folder = Path(tempfile.mkdtemp(prefix="sandbox-"))
+    try:
+        with Sandbox(folder / "state", layer0_version="v0.12.11") as started:
+            url = started.env()["LAYER0_API_ENDPOINT"].rstrip("/")
+            assert Served(url).ask("GET", "/health").headers["Version"] == "v0.12.11"
+    finally:
+        shutil.rmtree(folder)

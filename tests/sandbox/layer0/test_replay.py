@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import io
+import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
+import docker
 import pytest
 
+from ecr_widgets.sandbox import Sandbox
+from ecr_widgets.sandbox.layer0.engine import DockerContainers
 from tests.sandbox.layer0.fake_containers import FakeContainers
 from tests.sandbox.layer0.replay import RECORDINGS, Exchange, Replay, exchanges
 from tests.sandbox.layer0.served import serve
@@ -63,11 +70,55 @@ def test_a_recording_gets_the_same_answers(recording: Path) -> None:
     assert unexpected == []
 
 
+@pytest.fixture
+def real_containers(sandbox: Sandbox) -> Iterator[DockerContainers]:
+    """The sandbox's engine, with images that say what the recordings' images said, and then run on."""
+    engine = docker.DockerClient(base_url=sandbox.env()["DOCKER_HOST"])
+    names = {name for recording in RECORDINGS.glob("*.jsonl") for name in images(recording)}
+    for name in names:
+        said = f"echo starting {name}; echo hello from timeout; echo line 3; exec sleep 300"
+        dockerfile = f"FROM busybox\nENTRYPOINT {json.dumps(['sh', '-c', said])}\n"
+        engine.images.build(fileobj=io.BytesIO(dockerfile.encode()), tag=name, rm=True)
+    # Layer0's server closes it.
+    yield DockerContainers(
+        sandbox.env()["DOCKER_HOST"], label="ecr-widgets.replay=1", pull_authorization=lambda _: None
+    )
+    assert engine.containers.list(all=True, filters={"label": "ecr-widgets.replay=1"}) == []
+    for name in names:
+        engine.images.remove(name, force=True)
+    engine.close()
+
+
+def images(recording: Path) -> Iterator[str]:
+    """Images that a recording's deploys name."""
+    for exchange in exchanges(recording):
+        if exchange.call == "POST /deploy" and exchange.status == 200:
+            document = json.loads(base64.b64decode(json.loads(exchange.body)["dockerrun"]))
+            yield from (each["image"] for each in document["containerDefinitions"])
+
+
+@pytest.mark.parametrize("recording", sorted(RECORDINGS.glob("*.jsonl")), ids=lambda each: each.stem)
+def test_a_recording_gets_the_same_answers_on_a_real_engine(
+    recording: Path, real_containers: DockerContainers
+) -> None:
+    """As with containers in memory, log lines included."""
+    unexpected = []
+    with serve(real_containers, standing=()) as served:
+        replay = Replay(served)
+        for exchange in exchanges(recording):
+            unexpected += [
+                f"{exchange.command}: {exchange.call}: {difference}"
+                for difference in replay.differences(exchange)
+                if not is_deliberate(exchange, difference)
+            ]
+    assert unexpected == []
+
+
 @pytest.mark.parametrize("recording", sorted(RECORDINGS.glob("*.jsonl")), ids=lambda each: each.stem)
 def test_a_replay_finds_what_differs(recording: Path) -> None:
     """The replay can fail: a server that answers another version and knows no environment is found out at once."""
     with serve(FakeContainers(), standing=("demo",), version="v0") as served:
-        replay = Replay(served)
+        replay = Replay(served, patience_s=0.0)
         found = [each for exchange in exchanges(recording) for each in replay.differences(exchange)]
     assert any(each == "header Version: v0.12.6 became v0" for each in found)
     assert any(each.startswith("status 200 became 400") for each in found)
