@@ -13,11 +13,12 @@ from ecr_widgets.errors import (
     EngineUnavailable,
     InputError,
     OutcomeUnknown,
+    RollbackFailed,
     SettingsError,
     TargetBusy,
 )
 
-SUCCEEDED, FAILED, REFUSED, INTERRUPTED, UNKNOWN, BUSY = range(6)
+SUCCEEDED, FAILED, REFUSED, INTERRUPTED, UNKNOWN, BUSY, ROLLBACK_FAILED = range(7)
 """Exit codes; keep in step with contract section 2."""
 
 
@@ -29,6 +30,8 @@ def exit_code_of(error: EcrWidgetsError) -> int:
         return UNKNOWN
     if isinstance(error, TargetBusy):
         return BUSY
+    if isinstance(error, RollbackFailed):
+        return ROLLBACK_FAILED
     return FAILED
 
 

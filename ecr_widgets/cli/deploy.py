@@ -1,0 +1,63 @@
+"""`ecr-widgets deploy`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ecr_widgets.cli.outcome import print_json
+
+
+@click.command(name="deploy")
+@click.argument("environment")
+@click.argument("service")
+@click.argument("image")
+@click.argument("dockerrun", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--name", help="Name of the stored deploy  [default: the service's]")
+@click.option("--container", help="Container that runs the image, where the Dockerrun has several.")
+@click.option("--timeout", "timeout_s", default=600.0, show_default=True, help="Longest wait, in seconds.")
+@click.option(
+    "--on-failure",
+    type=click.Choice(["stop", "rollback"]),
+    default="stop",
+    show_default=True,
+    help="What becomes of a service that does not get stable.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def command(
+    environment: str,
+    service: str,
+    image: str,
+    dockerrun: Path,
+    *,
+    name: str | None,
+    container: str | None,
+    timeout_s: float,
+    on_failure: str,
+    as_json: bool,
+) -> None:
+    """Bring SERVICE of ENVIRONMENT to IMAGE, REPOSITORY:TAG or REPOSITORY@DIGEST of the account's registry.
+
+    Stores DOCKERRUN with the image by digest, creates or updates the service, waits, and verifies what runs.
+    """
+    from ecr_widgets.connections import connect
+    from ecr_widgets.errors import InvalidReference
+    from ecr_widgets.model.image_reference import ImageReference
+    from ecr_widgets.recording.recorder import as_json as plain
+
+    reference = ImageReference.parse(image)
+    wanted = reference.digest or reference.tag
+    if wanted is None:
+        raise InvalidReference(f"{image} has neither tag nor digest", hint="say which image is meant")
+    kit = connect()
+    kit.check_target(environment=environment, service=service)
+    found = kit.find_image(reference.repository, wanted)
+    stored = kit.create_deploy(name or service, dockerrun, image=found.image, container=container)
+    running = kit.deploy_service(environment, service, stored)
+    kit.wait(running, timeout_s=timeout_s, on_failure=on_failure)
+    proof = kit.verify(running, found, container=container)
+    if as_json:
+        print_json(plain(proof))
+    else:
+        click.echo(f"{service} runs {proof.image} ({proof.deploy_id})")

@@ -1,0 +1,33 @@
+"""`ecr-widgets push`."""
+
+from __future__ import annotations
+
+import click
+
+from ecr_widgets.cli.outcome import print_json
+
+
+@click.command(name="push")
+@click.argument("image")
+@click.argument("repository")
+@click.argument("tag")
+@click.option(
+    "--create/--no-create", default=False, help="Create the repository where it is missing  [default: no]"
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def command(image: str, repository: str, tag: str, *, create: bool, as_json: bool) -> None:
+    """Push a local IMAGE (name or id) to a REPOSITORY of the account's registry under TAG; prints it by digest.
+
+    What stands under the tag already is not sent again.
+    """
+    from ecr_widgets.connections import connect
+    from ecr_widgets.recording.recorder import as_json as plain
+
+    kit = connect()
+    if create:
+        kit.create_repository(repository)
+    pushed = kit.push_image(image, repository=repository, tag=tag)
+    if as_json:
+        print_json(plain(pushed))
+    else:
+        click.echo(pushed.image)

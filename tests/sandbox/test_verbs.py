@@ -1,0 +1,70 @@
+"""The thin verbs for images and services: the same steps, without a notebook."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.sandbox.conftest import BIN, SHIPPED
+
+
+def verb(environ: dict[str, str], folder: Path, *words: str | Path, code: int = 0) -> str:
+    """Run a verb; what it printed on stdout, or on stderr where it should fail."""
+    done = subprocess.run(
+        [BIN / "ecr-widgets", *words], env=environ, cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout if code == 0 else done.stderr
+
+
+def test_push_deploy_and_rollback_go_hand_in_hand(sandbox_environ: dict[str, str], tmp_path: Path) -> None:
+    """One image pushed, deployed twice with different memory, and brought back; each prints what it did."""
+    dockerrun = SHIPPED / "wait" / "timeout.dockerrun.aws.json"
+    environ = sandbox_environ
+    words = [
+        "docker",
+        "build",
+        "-q",
+        "-f",
+        SHIPPED / "wait" / "Dockerfile.wait",
+        "-t",
+        "verbs/app",
+        SHIPPED / "wait",
+    ]
+    subprocess.run(words, env=environ, capture_output=True, check=True)
+    image = verb(environ, tmp_path, "push", "verbs/app", "verbs/app", "1", "--create").strip()
+    assert "/verbs/app@sha256:" in image
+    told = json.loads(verb(environ, tmp_path, "push", "verbs/app", "verbs/app", "1", "--json"))
+    assert (told["image"], told["changed"]) == (image, False)
+    shown = verb(environ, tmp_path, "deploy", "demo", "verbs", "verbs/app:1", dockerrun)
+    assert shown == f"verbs runs {image} (verbs.1)\n"
+    other = json.loads(dockerrun.read_text())
+    other["containerDefinitions"][0]["memory"] = 12
+    (tmp_path / "other.json").write_text(json.dumps(other))
+    verb(environ, tmp_path, "deploy", "demo", "verbs", "verbs/app:1", tmp_path / "other.json")
+    assert verb(environ, tmp_path, "rollback", "demo", "verbs") == "verbs runs verbs.1\n"
+    assert verb(environ, tmp_path, "rollback", "demo", "verbs") == "verbs runs verbs.1, as it did before\n"
+    assert (
+        json.loads(verb(environ, tmp_path, "rollback", "demo", "verbs", "verbs.2", "--json"))["changed"]
+        is True
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "why"),
+    [
+        (("push", "verbs/nobody", "verbs/app", "1"), 1, "no local image"),
+        (("push", "verbs/app", "Bad//Name", "1"), 2, "not a repository name"),
+        (("deploy", "demo", "x", "verbs/app", "none.json"), 2, "neither tag nor digest"),
+        (("deploy", "demo", "x", "verbs/nobody:1", "none.json"), 1, "does not exist"),
+        (("rollback", "demo", "nobody"), 1, "is not in environment"),
+    ],
+)
+def test_bad_input_is_one_clear_error(
+    words: tuple[str, ...], code: int, why: str, sandbox_environ: dict[str, str], tmp_path: Path
+) -> None:
+    """With the contract's exit code."""
+    assert why in verb(sandbox_environ, tmp_path, *words, code=code)
