@@ -19,6 +19,7 @@ from ecr_widgets.errors import RunError
 RUN_ID_VARIABLE = "ECR_WIDGETS_RUN_ID"
 ADDRESS_VARIABLE = "ECR_WIDGETS_CHANNEL"
 WAIT_VARIABLE = "ECR_WIDGETS_WAIT_S"
+PLAN_VARIABLE = "ECR_WIDGETS_PLAN"
 """Variables that the engine sets for its kernel; people do not."""
 
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ecr_widgets.channel import WAIT_VARIABLE, RunChannel, new_run_id, open_channel
+from ecr_widgets.channel import PLAN_VARIABLE, WAIT_VARIABLE, RunChannel, new_run_id, open_channel
 from ecr_widgets.errors import SettingsError
 from ecr_widgets.kernel_output import guard_kernel_output
 from ecr_widgets.kit import Kit
@@ -140,7 +140,12 @@ def connect(*, sink: RecordSink | None = None, environ: Mapping[str, str] = os.e
         sink or _default_sink(channel, in_notebook=kernel is not None),
         redact=known.redact,
     )
-    return Kit(connections, recorder, files=(Path.cwd(), shipped_folder()))
+    files = (Path.cwd(), shipped_folder())
+    if environ.get(PLAN_VARIABLE):
+        from ecr_widgets.planning import LookingOnly, PlanKit
+
+        return PlanKit(LookingOnly(connections), recorder, files=files)
+    return Kit(connections, recorder, files=files)
 
 
 def _default_sink(channel: RunChannel | None, *, in_notebook: bool) -> RecordSink:

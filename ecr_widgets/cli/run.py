@@ -36,6 +36,7 @@ from ecr_widgets.cli.outcome import print_json
     metavar="SECONDS",
     help="Wait that long for a target that another run holds  [default: 0]",
 )
+@click.option("--plan", is_flag=True, help="Change nothing; show and save what the run would change.")
 @click.option(
     "--resume", metavar="RUN_ID", help="Go on with a run that did not succeed, instead of starting one."
 )
@@ -49,6 +50,7 @@ def command(
     files: tuple[Path, ...],
     runs: Path | None,
     wait_s: float,
+    plan: bool,
     resume: str | None,
     as_json: bool,
 ) -> None:
@@ -67,10 +69,16 @@ def command(
     try:
         if runbook is not None:
             result = run_runbook(
-                runbook, dict(given), parameter_files=files, runs=folder, wait_s=wait_s, on_event=watcher
+                runbook,
+                dict(given),
+                parameter_files=files,
+                runs=folder,
+                wait_s=wait_s,
+                plan=plan,
+                on_event=watcher,
             )
-        elif given or files:
-            raise click.UsageError("A run goes on with its own parameters: leave out -p and -f.")
+        elif given or files or plan:
+            raise click.UsageError("A run goes on with its own parameters: leave out -p, -f and --plan.")
         else:
             result = resume_run(str(resume), runs=folder, wait_s=wait_s, on_event=watcher)
     finally:

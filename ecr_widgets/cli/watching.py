@@ -49,7 +49,7 @@ class Watcher:
 
     def _record(self, event: RunEvent) -> None:
         record = json.loads(event.text)
-        if record["state"] == StepState.INTENDED.value:
+        if record["state"] == StepState.INTENDED.value and record["ended_at"] is None:
             if self._bars is not None and self._line is not None:
                 self._bars.update(self._line, description=f"{record['step']}  {event.progress}"[:_WIDTH])
             return

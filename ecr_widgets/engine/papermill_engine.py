@@ -44,6 +44,7 @@ class RunRequest:
     kernel: Kernel
     on_event: Callable[[RunEvent], None]
     folder: Path
+    plan: bool = False
     started_at: str | None = None
     """When the run began, where this is not its first attempt."""
     attempts: tuple[Mapping[str, Any], ...] = ()
@@ -155,6 +156,8 @@ def _describe(nb: Any, request: RunRequest | None, parameters: Mapping[str, Any]
         "started_at": (request and request.started_at) or to_rfc3339(datetime.now(UTC)),
         "ended_at": None,
     }
+    if request is not None and request.plan:
+        nb["metadata"]["ecr_widgets"]["plan"] = True
     if request is not None and request.attempts:
         nb["metadata"]["ecr_widgets"] |= {
             "resumed_at": to_rfc3339(datetime.now(UTC)),

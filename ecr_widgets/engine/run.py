@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ecr_widgets.channel import WAIT_VARIABLE, new_run_id
+from ecr_widgets.channel import PLAN_VARIABLE, WAIT_VARIABLE, new_run_id
 from ecr_widgets.engine.events import RunEvent
 from ecr_widgets.engine.kernel import Kernel
 from ecr_widgets.engine.saved_run import is_held, records_of
@@ -76,6 +76,7 @@ def run_runbook(
     parameter_files: Sequence[Path] = (),
     environ: Mapping[str, str] = os.environ,
     wait_s: float = 0.0,
+    plan: bool = False,
     on_event: Callable[[RunEvent], None] = lambda _: None,
 ) -> RunResult:
     """Run a runbook and save the run below `runs`.
@@ -86,6 +87,8 @@ def run_runbook(
         parameter_files: YAML files with parameters; `given` wins over them, later files over earlier ones.
 
         wait_s: How long to wait for a target that another run holds, in seconds.
+
+        plan: Whether to look only; the saved notebook then says what the run would change, and nothing is changed.
 
     Raises:
         InputError: No such runbook, a parameter that it does not take, or a secret as one; nothing was started or
@@ -100,7 +103,7 @@ def run_runbook(
     known.register_environment(environ)
     refuse_secrets(parameters, known)
     run_id = new_run_id()
-    saved = runs / f"{run_id}-{runbook.name}.ipynb"
+    saved = runs / f"{run_id}-{runbook.name}{'.plan' if plan else ''}.ipynb"
     try:
         runs.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -110,8 +113,8 @@ def run_runbook(
     return _execute(
         runbook.path,
         parameters,
-        _Start(run_id, runbook.name, runbook.sha256, saved),
-        environ={**environ, WAIT_VARIABLE: str(wait_s)},
+        _Start(run_id, runbook.name, runbook.sha256, saved, plan=plan),
+        environ={**environ, WAIT_VARIABLE: str(wait_s), **({PLAN_VARIABLE: "1"} if plan else {})},
         on_event=on_event,
     )
 
@@ -136,6 +139,8 @@ def resume_run(
     saved = find_run(run_id, runs)
     notebook = read_notebook(saved)
     run = notebook["metadata"]["ecr_widgets"]
+    if run.get("plan"):
+        raise InputError(f"{run_id} is a plan", hint="run its runbook without --plan")
     if run["state"] == RunState.SUCCEEDED.value:
         raise InputError(f"run {run_id} has succeeded", hint="start a new run")
     if is_held(saved):
@@ -216,6 +221,7 @@ class _Start:
     runbook: str
     runbook_sha256: str | None
     saved: Path
+    plan: bool = False
     started_at: str | None = None
     attempts: tuple[Mapping[str, Any], ...] = ()
 
@@ -240,6 +246,7 @@ def _execute(
             kernel,
             on_event,
             folder=folder or Path.cwd(),
+            plan=start.plan,
             started_at=start.started_at,
             attempts=start.attempts,
         )

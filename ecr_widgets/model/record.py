@@ -72,6 +72,10 @@ class StepRecord:
         """The same step with its outcome."""
         return replace(self, state=StepState.SUCCEEDED, outcome=outcome, changed=changed, ended_at=ended_at)
 
+    def planned(self, outcome: JsonObject, *, changed: bool, ended_at: datetime) -> StepRecord:
+        """The same step with what it would do: an intent that stays one."""
+        return replace(self, outcome={"planned": True, **outcome}, changed=changed, ended_at=ended_at)
+
     def ended_badly(self, state: StepState, error: JsonObject, *, ended_at: datetime) -> StepRecord:
         """The same step, failed or with an unknown outcome."""
         return replace(self, state=state, error=error, ended_at=ended_at)

@@ -85,6 +85,25 @@ class Recorder:
         self._end(view, record.succeeded(told, changed=changed, ended_at=self._clock.now()))
         return outcome
 
+    def plan(self, step: str, inputs: JsonObject, look: Callable[[], T]) -> T:
+        """Record what a step would do, as an intent that is never acted upon."""
+        self._sequence += 1
+        record = StepRecord(
+            self.run_id, self._sequence, step, StepState.INTENDED, as_json(inputs), self._clock.now()
+        )
+        view = self._sink.open(record)
+        try:
+            outcome = look()
+        except Exception as error:
+            self._end(
+                view, record.ended_badly(StepState.FAILED, self._describe(error), ended_at=self._clock.now())
+            )
+            raise
+        told = as_json(outcome) or {}
+        changed = bool(told.pop("changed", False))
+        self._end(view, record.planned(told, changed=changed, ended_at=self._clock.now()))
+        return outcome
+
     def _end(self, view: StepView, record: StepRecord) -> None:
         self._records.append(record)
         view.close(record)

@@ -57,6 +57,8 @@ def progress_text(observed: Progress) -> str:
 
 
 def _sign(record: StepRecord) -> tuple[str, str]:
+    if record.outcome.get("planned") and not record.changed:
+        return _UNCHANGED
     if record.state is StepState.SUCCEEDED and not record.changed and record.step not in _LOOKING:
         return _UNCHANGED
     return _SIGNS[record.state]
@@ -65,6 +67,8 @@ def _sign(record: StepRecord) -> tuple[str, str]:
 def _verdict(record: StepRecord) -> str:
     if record.ended_at is None:
         return f"started {to_rfc3339(record.started_at)}"
+    if record.state is StepState.INTENDED:
+        return "planned: would change something" if record.changed else "planned: nothing to change"
     took = f"in {(record.ended_at - record.started_at).total_seconds():.1f} s"
     if record.state is StepState.SUCCEEDED:
         if record.changed:
@@ -77,7 +81,7 @@ def _verdict(record: StepRecord) -> str:
 
 def _facts(record: StepRecord) -> list[tuple[str, Any]]:
     shown: dict[str, Any] = {name: value for name, value in record.inputs.items() if value not in _NOTHING}
-    shown |= {name: value for name, value in record.outcome.items() if value not in _NOTHING}
+    shown |= {n: value for n, value in record.outcome.items() if value not in _NOTHING and n != "planned"}
     if record.error:
         shown["error"] = record.error.get("message", "")
         for name in ("reasons", "log"):

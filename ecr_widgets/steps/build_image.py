@@ -46,6 +46,20 @@ def build_image(
         BuildError: The Dockerfile is missing or a step failed.
     """
     reference = ImageReference.parse(name)
+    check_context(context, dockerfile)
+    before = engine.find_image_id(str(reference))
+    image_id = engine.build(
+        context, dockerfile=dockerfile, tags=[str(reference)], build_args=build_args or {}, progress=progress
+    )
+    return BuildOutcome(str(reference), image_id, changed=before != image_id)
+
+
+def check_context(context: Path, dockerfile: str) -> None:
+    """Refuse a folder that cannot be built.
+
+    Raises:
+        BuildError: No folder, or no Dockerfile in it.
+    """
     if not context.is_dir():
         raise BuildError(f"the build context {str(context)!r} is not a folder", hint="check the path")
     if not (context / dockerfile).is_file():
@@ -53,8 +67,3 @@ def build_image(
             f"no Dockerfile {dockerfile!r} in the build context {str(context)!r}",
             hint="give its path relative to the context",
         )
-    before = engine.find_image_id(str(reference))
-    image_id = engine.build(
-        context, dockerfile=dockerfile, tags=[str(reference)], build_args=build_args or {}, progress=progress
-    )
-    return BuildOutcome(str(reference), image_id, changed=before != image_id)

@@ -41,13 +41,18 @@ def create_repository(
     repository, created = ecr.find_repository(name), False
     if repository is None:
         if not create:
-            raise RepositoryNotFound(
-                f"repository {name!r} does not exist and creating it is switched off",
-                hint="check the name and the region, or allow creation",
-            )
+            raise missing(name)
         repository, created = ecr.create_repository(
             name, tags_immutable=tags_immutable, scan_on_push=scan_on_push
         )
     return RepositoryOutcome(
         repository.name, repository.uri, repository.tags_immutable, repository.scan_on_push, created
+    )
+
+
+def missing(name: str) -> RepositoryNotFound:
+    """The error where a repository is missing and must not be created."""
+    return RepositoryNotFound(
+        f"repository {name!r} does not exist and creating it is switched off",
+        hint="check the name and the region, or allow creation",
     )

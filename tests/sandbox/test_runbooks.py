@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,15 @@ NEVER_TWICE = {"task"}
 """Runbooks that do their work anew in each run, and say so."""
 
 
-def run_book(name: str, environ: dict[str, str], folder: Path, **given: str) -> dict[str, Any]:
+def run_book(
+    name: str, environ: dict[str, str], folder: Path, options: Sequence[str] = (), **given: str
+) -> dict[str, Any]:
     """Run one with those of the common parameters that it declares."""
     (book,) = [each for each in list_runbooks() if each.name == name]
     declared = {parameter.name for parameter in book.parameters}
     words = [word for pair in (COMMON | given).items() if pair[0] in declared for word in ("-p", *pair)]
     done = subprocess.run(
-        [BIN / "ecr-widgets", "run", name, "--json", "--runs", folder / "runs", *words],
+        [BIN / "ecr-widgets", "run", name, "--json", "--runs", folder / "runs", *options, *words],
         env=environ,
         cwd=folder,
         capture_output=True,

@@ -31,8 +31,19 @@ MAY_IMPORT = {
     "targets": VALUES | {"ports"},
     "kit_layer0": VALUES | {"kit", "steps", "ports", "recording", "targets"},
     "kit": VALUES | {"kit_layer0", "steps", "ports", "recording", "targets"},
+    "planning": VALUES | {"kit", "kit_layer0", "steps"},
     "connections": VALUES
-    | {"kit", "kernel_output", "recording", "adapters", "settings", "channel", "redaction", "runbooks"},
+    | {
+        "planning",
+        "kit",
+        "kernel_output",
+        "recording",
+        "adapters",
+        "settings",
+        "channel",
+        "redaction",
+        "runbooks",
+    },
     "sandbox": VALUES | {"sandbox"},
     "cli": VALUES
     | {"adapters", "audit", "cli", "connections", "engine", "recording", "runbooks", "sandbox", "settings"}

@@ -1,0 +1,307 @@
+"""A kit that only looks: each step says what stands and what it would change, and nothing is changed anywhere.
+
+What comes out of a build is not known before it; from there on images are named by tag, never by a made-up digest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from ecr_widgets.errors import InputError
+from ecr_widgets.kit import Connections, Kit
+from ecr_widgets.kit_layer0 import Layer0Steps
+from ecr_widgets.model.dockerrun import Dockerrun
+from ecr_widgets.model.dockerrun_diff import diff
+from ecr_widgets.model.image_reference import ImageReference, check_repository_name
+from ecr_widgets.model.layer0 import check_deploy_name
+from ecr_widgets.steps import deploy_service as services
+from ecr_widgets.steps import layer0_entities as entities
+from ecr_widgets.steps.build_image import BuildOutcome, check_context
+from ecr_widgets.steps.create_deploy import DeployOutcome
+from ecr_widgets.steps.create_repository import RepositoryOutcome, missing
+from ecr_widgets.steps.create_task import EnvVars, TaskOutcome
+from ecr_widgets.steps.pull_image import PullOutcome
+from ecr_widgets.steps.push_image import PushOutcome
+from ecr_widgets.steps.rollback import RollbackOutcome
+from ecr_widgets.steps.verify import VerifyOutcome
+from ecr_widgets.steps.wait import WaitOutcome
+
+Port = TypeVar("Port")
+_CHANGES = (
+    "create_",
+    "update_",
+    "delete_",
+    "scale_",
+    "build",
+    "tag",
+    "push",
+    "pull",
+    "put_",
+    "link_",
+    "set_",
+)
+_NOT_YET = "known when it is made"
+
+
+class ReadOnly(Generic[Port]):
+    """A port that refuses every call that changes something, for whatever a plan has forgotten."""
+
+    def __init__(self, port: Port) -> None:
+        self._port = port
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith(_CHANGES) and name != "pushed_digests":
+            raise InputError(f"{name} cannot be planned", hint="run it without --plan")
+        return getattr(self._port, name)
+
+
+class LookingOnly:
+    """Connections through which nothing can be changed; no target is held."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._to = connections
+        self._guarded: dict[str, Any] = {}
+
+    @property
+    def locks(self) -> LookingOnly:
+        """None are taken."""
+        return self
+
+    def hold(self, _target: str) -> AbstractContextManager[None]:
+        """Hold nothing."""
+        return nullcontext()
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in ("ecr", "engine", "layer0"):
+            return getattr(self._to, name)
+        return self._guarded.setdefault(name, ReadOnly(getattr(self._to, name)))
+
+
+class PlanKit(Kit):
+    """The steps as a plan: the same calls, the same records, nothing changed."""
+
+    @property
+    def layer0(self) -> Layer0Plan:
+        """Layer0's other steps, those that can be planned."""
+        return Layer0Plan(self._to, self._recorder, self._targets)
+
+    def create_repository(
+        self, repository: str, *, create: bool = True, tags_immutable: bool = False, scan_on_push: bool = True
+    ) -> RepositoryOutcome:
+        """Say whether the repository stands."""
+
+        def look() -> RepositoryOutcome:
+            standing = self._to.ecr.find_repository(check_repository_name(repository))
+            if standing is not None:
+                return RepositoryOutcome(
+                    standing.name, standing.uri, standing.tags_immutable, standing.scan_on_push, changed=False
+                )
+            if not create:
+                raise missing(repository)
+            uri = f"{self._session.token().registry}/{repository}"
+            return RepositoryOutcome(repository, uri, tags_immutable, scan_on_push, changed=True)
+
+        inputs = {"repository": repository, "create": create}
+        return self._recorder.plan("create_repository", inputs, look)
+
+    def build_image(
+        self,
+        context: str | Path,
+        *,
+        name: str,
+        dockerfile: str = "Dockerfile",
+        build_args: Mapping[str, str] | None = None,
+    ) -> BuildOutcome:
+        """Say what would be built, from files that are there."""
+
+        def look() -> BuildOutcome:
+            check_context(self._find(context), dockerfile)
+            return BuildOutcome(str(ImageReference.parse(name)), _NOT_YET, changed=True)
+
+        inputs = {
+            "context": str(context),
+            "dockerfile": dockerfile,
+            "name": name,
+            "build_args": sorted(build_args or {}),
+        }
+        return self._recorder.plan("build_image", inputs, look)
+
+    def push_image(self, image: BuildOutcome | str, *, repository: str, tag: str) -> PushOutcome:
+        """Say what stands under the tag that would be set."""
+
+        def look() -> dict[str, Any]:
+            reference = self.image_reference(repository, tag=tag)
+            return {
+                "image": reference,
+                "digest": _NOT_YET,
+                "replaces": self._look_at_image(reference),
+                "changed": True,
+            }
+
+        source = image.image if isinstance(image, BuildOutcome) else image
+        self._recorder.plan("push_image", {"source": source, "repository": repository, "tag": tag}, look)
+        return PushOutcome(self.image_reference(repository, tag=tag), _NOT_YET, tag, changed=True)
+
+    def pull_image(self, repository: str, reference: str) -> PullOutcome:
+        """Say whether the engine has the image."""
+
+        def look() -> PullOutcome:
+            image = self.image_reference(repository, tag=reference)
+            known = self._to.engine.find_image_id(str(image))
+            return PullOutcome(image, known or _NOT_YET, changed=known is None)
+
+        return self._recorder.plan("pull_image", {"repository": repository, "reference": reference}, look)
+
+    def create_deploy(
+        self, name: str, dockerrun: str | Path, *, image: ImageReference | str, container: str | None = None
+    ) -> DeployOutcome:
+        """Say whether an equal Dockerrun is stored, and else how the wanted one differs from the newest."""
+        wanted_image = ImageReference.parse(str(image))
+        found: dict[str, DeployOutcome] = {}
+
+        def look() -> dict[str, Any]:
+            check_deploy_name(name)
+            wanted = Dockerrun.parse(self._read(dockerrun)).with_image(wanted_image, container=container)
+            content = wanted.content_sha256()
+            newest: Dockerrun | None = None
+            for stored in reversed(self._to.layer0.list_deploys(name)):
+                document = self._to.layer0.read_deploy(stored.deploy_id).dockerrun
+                held = Dockerrun.parse(document) if document else None
+                newest = newest or held
+                if held is not None and held.content_sha256() == content and wanted_image.digest:
+                    found["deploy"] = DeployOutcome(
+                        stored.deploy_id, name, stored.version, wanted_image, content, changed=False
+                    )
+                    return {"deploy_id": stored.deploy_id, "changed": False}
+            found["deploy"] = DeployOutcome(_NOT_YET, name, 0, wanted_image, content, changed=True)
+            told = [str(change) for change in diff(newest, wanted)] if newest else ["the first of its name"]
+            return {"deploy_id": _NOT_YET, "difference": told, "changed": True}
+
+        inputs = {"name": name, "dockerrun": str(dockerrun), "image": str(image), "container": container}
+        self._recorder.plan("create_deploy", inputs, look)
+        return found["deploy"]
+
+    def deploy_service(
+        self, environment: str, service: str, deploy: DeployOutcome | str
+    ) -> services.ServiceOutcome:
+        """Say whether the service would be created, moved or left."""
+        deploy_id = deploy if isinstance(deploy, str) else deploy.deploy_id
+
+        def look() -> services.ServiceOutcome:
+            where, standing = services.find_service(self._to.layer0, environment, service)
+            previous = standing.primary.deploy_id if standing and standing.primary else None
+            return services.ServiceOutcome(
+                standing.service_id if standing else _NOT_YET,
+                service,
+                where.environment_id,
+                where.name,
+                deploy_id,
+                previous,
+                changed=previous != deploy_id,
+            )
+
+        inputs = {"environment": environment, "service": service, "deploy_id": deploy_id}
+        return self._recorder.plan("update_service", inputs, look)
+
+    def wait(
+        self, service: services.ServiceOutcome, *, timeout_s: float = 600.0, on_failure: str = "stop"
+    ) -> WaitOutcome:
+        """Say what would be waited for."""
+        inputs = {
+            "service": service.service,
+            "deploy_id": service.deploy_id,
+            "timeout_s": timeout_s,
+            "on_failure": on_failure,
+        }
+        return self._recorder.plan(
+            "wait",
+            inputs,
+            lambda: WaitOutcome(service.service_id, service.service, service.deploy_id, 0, 0, 0, 0.0),
+        )
+
+    def rollback(
+        self, service: services.ServiceOutcome, *, deploy_id: str | None = None, timeout_s: float = 600.0
+    ) -> RollbackOutcome:
+        """Say from which deploy to which the service would be moved."""
+        wanted = deploy_id or service.previous_deploy_id
+
+        def look() -> RollbackOutcome:
+            self._to.layer0.read_deploy(wanted or "")
+            changed = wanted != service.deploy_id
+            return RollbackOutcome(
+                service.service_id, service.service, wanted or "", service.deploy_id, 0.0, changed
+            )
+
+        inputs = {"service": service.service, "deploy_id": wanted, "timeout_s": timeout_s}
+        return self._recorder.plan("rollback", inputs, look)
+
+    def create_task(
+        self,
+        environment: str,
+        task: str,
+        deploy: DeployOutcome | str,
+        *,
+        env_vars: EnvVars | None = None,
+        wait: bool = True,
+        timeout_s: float = 3600.0,
+    ) -> TaskOutcome:
+        """Say what would be run."""
+        deploy_id = deploy if isinstance(deploy, str) else deploy.deploy_id
+
+        def look() -> TaskOutcome:
+            where = services.find_environment(self._to.layer0, environment)
+            return TaskOutcome(_NOT_YET, task, where.name, deploy_id, {}, ())
+
+        names = {container: sorted(values) for container, values in (env_vars or {}).items()}
+        inputs = {
+            "environment": environment,
+            "task": task,
+            "deploy_id": deploy_id,
+            "env_vars": names,
+            "wait": wait,
+        }
+        return self._recorder.plan("create_task", inputs, look)
+
+    def verify(
+        self, service: services.ServiceOutcome, image: PushOutcome, *, container: str | None = None
+    ) -> VerifyOutcome:
+        """Say what would be verified."""
+        inputs = {"service": service.service, "image": str(image.image), "container": container}
+        return self._recorder.plan(
+            "verify",
+            inputs,
+            lambda: VerifyOutcome(service.service_id, service.deploy_id, image.image, _NOT_YET, _NOT_YET, 0),
+        )
+
+
+class Layer0Plan(Layer0Steps):
+    """Scale can be planned; what else changes something is refused by the connections."""
+
+    def scale_service(
+        self, environment: str, service: str, count: int, *, wait: bool = True, timeout_s: float = 600.0
+    ) -> entities.ScaleOutcome:
+        """Say from how many copies to how many."""
+
+        def look() -> entities.ScaleOutcome:
+            where = services.find_environment(self._to.layer0, environment)
+            standing = entities.require_service(self._to.layer0, where, service)
+            return entities.ScaleOutcome(
+                standing.service_id,
+                standing.name,
+                standing.desired_count,
+                count,
+                standing.running_count,
+                changed=standing.desired_count != count,
+            )
+
+        inputs = {
+            "environment": environment,
+            "service": service,
+            "count": count,
+            "wait": wait,
+            "timeout_s": timeout_s,
+        }
+        return self._recorder.plan("scale_service", inputs, look)

@@ -1,0 +1,72 @@
+"""`run --plan`: says what would change, and changes nothing anywhere."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import docker
+import pytest
+
+from ecr_widgets.runbooks import list_runbooks
+from ecr_widgets.sandbox import Sandbox
+from tests.sandbox.conftest import SHIPPED, Run, journal, records
+from tests.sandbox.test_runbooks import run_book
+
+GIVEN = {"repository": "plans/app", "deploy": "plans", "service": "plans", "local_name": "plans/app"}
+
+
+def images(environ: dict[str, str]) -> set[str]:
+    client = docker.from_env(environment=environ)
+    try:
+        return {tag for image in client.images.list() for tag in image.tags}
+    finally:
+        client.close()
+
+
+def test_a_plan_from_nothing_and_one_of_what_stands(
+    run: Run, sandbox: Sandbox, sandbox_environ: dict[str, str], tmp_path: Path
+) -> None:
+    """First everything would be made; after the release only the build is open; nothing is changed by either plan."""
+    before, local = journal(sandbox), images(sandbox_environ)
+    plan = run(**GIVEN, options=["--plan"])
+    assert plan["state"] == "succeeded", plan["reason"]
+    would = {step["step"] for step in plan["steps"] if step["changed"]}
+    assert would == {"create_repository", "build_image", "push_image", "create_deploy", "update_service"}
+    assert {step["state"] for step in plan["steps"]} == {"succeeded", "intended"}
+    assert (journal(sandbox), images(sandbox_environ)) == (before, local)
+    saved = json.loads(Path(plan["notebook"]).read_text())
+    assert saved["metadata"]["ecr_widgets"]["plan"] is True
+    assert run(**GIVEN)["state"] == "succeeded"
+    other = json.loads((SHIPPED / "wait" / "timeout.dockerrun.aws.json").read_text())
+    other["containerDefinitions"][0]["memory"] = 12
+    (tmp_path / "other.json").write_text(json.dumps(other))
+    before = journal(sandbox)
+    plan = run(**GIVEN, dockerrun="other.json", options=["--plan"])
+    found = records(plan)
+    assert found["create_repository"]["changed"] is False
+    assert found["push_image"]["outcome"]["replaces"].startswith("sha256:")
+    assert any(
+        "/containerDefinitions/0/memory: 10 → 12" in line
+        for line in found["create_deploy"]["outcome"]["difference"]
+    )
+    assert found["update_service"]["outcome"]["previous_deploy_id"] == "plans.1"
+    assert journal(sandbox) == before
+
+
+@pytest.mark.parametrize("name", sorted(book.name for book in list_runbooks()))
+def test_every_runbook_can_be_planned(
+    name: str, sandbox: Sandbox, sandbox_environ: dict[str, str], tmp_path: Path
+) -> None:
+    """What it needs may be missing, and then it says so; in no case is anything changed."""
+    before, local = journal(sandbox), images(sandbox_environ)
+    told = run_book(name, sandbox_environ, tmp_path, options=["--plan"])
+    assert told["state"] == "succeeded" or "does not exist" in told["reason"] or "is not in" in told["reason"]
+    assert (journal(sandbox), images(sandbox_environ)) == (before, local)
+
+
+def test_a_plan_of_bad_input_fails_as_the_run_would(run: Run) -> None:
+    """In the same step, with the same error."""
+    told = run(**GIVEN, options=["--plan"], dockerfile="Dockerfile.none")
+    assert (told["exit_code"], told["steps"][-1]["step"]) == (1, "build_image")
+    assert "no Dockerfile 'Dockerfile.none'" in told["reason"]
