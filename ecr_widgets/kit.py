@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import NoReturn, Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from ecr_widgets.errors import (
     DeploymentFailed,
@@ -35,6 +35,13 @@ from ecr_widgets.steps.rollback import RollbackOutcome, earlier_deploy, rollback
 from ecr_widgets.steps.verify import VerifyOutcome, verify_service
 from ecr_widgets.steps.wait import FIRST_PAUSE_S, SETTLE_S, WaitOutcome, wait_for_service
 from ecr_widgets.targets import Targets
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from ecr_widgets.model.registry import Image, Repository
+    from ecr_widgets.panels.images import ImagesPanel
+    from ecr_widgets.panels.repositories import RepositoriesPanel
 
 
 class Connections(Protocol):
@@ -198,6 +205,36 @@ class Kit:
                 digest = None
             self._targets.note(target, digest)
         return digest
+
+    def repositories(self) -> RepositoriesPanel:
+        """A panel of the account's repositories; shows itself as a cell's last expression."""
+        from ecr_widgets.panels.repositories import RepositoriesPanel
+
+        return RepositoriesPanel(self)
+
+    def images(self, repository: str) -> ImagesPanel:
+        """A panel of a repository's images; shows itself as a cell's last expression."""
+        from ecr_widgets.panels.images import ImagesPanel
+
+        return ImagesPanel(self, check_repository_name(repository))
+
+    def list_repositories(self) -> tuple[Repository, ...]:
+        """All repositories of the account's registry."""
+        return self._to.ecr.list_repositories()
+
+    def list_images(self, repository: str) -> Iterator[tuple[Image, ...]]:
+        """All images of a repository, page by page."""
+        return self._to.ecr.list_images(repository)
+
+    def now(self) -> datetime:
+        """Aware UTC time."""
+        return self._to.clock.now()
+
+    def acting_in(self, places: Sequence[str]) -> Kit:
+        """The same kit, whose records show in displays that stand already."""
+        from ecr_widgets.recording.notebook import PlacesSink
+
+        return type(self)(self._to, self._recorder.through(PlacesSink(places)), files=self._files)
 
     def login(self) -> LoginOutcome:
         """Log in to the account's registry."""

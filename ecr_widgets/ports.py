@@ -5,7 +5,7 @@ The adapters implement these against the real systems, `tests/fakes.py` in memor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -87,6 +87,18 @@ class Ecr(Protocol):
         self, name: str, *, tags_immutable: bool, scan_on_push: bool
     ) -> tuple[Repository, bool]:
         """The repository, and whether this call made it (False: it stood already)."""
+        ...
+
+    def list_repositories(self) -> tuple[Repository, ...]:
+        """All repositories of the account's registry."""
+        ...
+
+    def list_images(self, repository: str) -> Iterator[tuple[Image, ...]]:
+        """All images of a repository, a page of up to 1,000 at a time, in no particular order.
+
+        Raises:
+            RepositoryNotFound: There is no such repository.
+        """
         ...
 
     def find_image(self, repository: str, reference: str) -> Image | None:

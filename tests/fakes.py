@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -116,6 +116,15 @@ class FakeEcr:
         self._world.repositories[name] = made
         self._world.changes.append(f"create repository {name}")
         return made, True
+
+    def list_repositories(self) -> tuple[Repository, ...]:
+        return tuple(self._world.repositories.values())
+
+    def list_images(self, repository: str) -> Iterator[tuple[Image, ...]]:
+        if repository not in self._world.repositories:
+            raise RepositoryNotFound(repository)
+        digests = dict.fromkeys(d for (r, _), d in self._world.tags.items() if r == repository)
+        yield tuple(each for each in (self.find_image(repository, d) for d in digests) if each is not None)
 
     def find_image(self, repository: str, reference: str) -> Image | None:
         if repository not in self._world.repositories:

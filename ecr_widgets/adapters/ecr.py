@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import boto3
@@ -28,10 +28,12 @@ from ecr_widgets.model.registry import Identity, Image, Repository
 
 if TYPE_CHECKING:
     from mypy_boto3_ecr import ECRClient
-    from mypy_boto3_ecr.type_defs import RepositoryTypeDef
+    from mypy_boto3_ecr.type_defs import ImageDetailTypeDef, RepositoryTypeDef
     from mypy_boto3_sts import STSClient
 
 T = TypeVar("T")
+
+_PAGE = 1000
 
 _REFUSED = frozenset(
     (
@@ -155,6 +157,34 @@ class BotoEcr:
 
         return _translated("ecr:CreateRepository", call)
 
+    def list_repositories(self) -> tuple[Repository, ...]:
+        def call() -> tuple[Repository, ...]:
+            pages = self._ecr.get_paginator("describe_repositories").paginate(
+                PaginationConfig={"PageSize": _PAGE}
+            )
+            return tuple(_repository(raw) for page in pages for raw in page["repositories"])
+
+        return _translated("ecr:DescribeRepositories", call)
+
+    def list_images(self, repository: str) -> Iterator[tuple[Image, ...]]:
+        token = ""
+        seen: set[str] = set()
+        while token not in seen:
+            # A server that gives the same token again would never come to an end.
+            seen.add(token)
+            page, token = _translated("ecr:DescribeImages", partial(self._page, repository, token))
+            yield page
+            if not token:
+                return
+
+    def _page(self, repository: str, token: str) -> tuple[tuple[Image, ...], str]:
+        answer = (
+            self._ecr.describe_images(repositoryName=repository, maxResults=_PAGE, nextToken=token)
+            if token
+            else self._ecr.describe_images(repositoryName=repository, maxResults=_PAGE)
+        )
+        return tuple(_image(raw) for raw in answer["imageDetails"]), answer.get("nextToken") or ""
+
     def find_image(self, repository: str, reference: str) -> Image | None:
         def call() -> Image | None:
             try:
@@ -168,16 +198,20 @@ class BotoEcr:
                 )["imageDetails"][0]
             except self._ecr.exceptions.ImageNotFoundException:
                 return None
-            return Image(
-                digest=found["imageDigest"],
-                tags=tuple(found.get("imageTags", ())),
-                size_bytes=found.get("imageSizeInBytes"),
-                pushed_at=found["imagePushedAt"],
-                media_type=found.get("imageManifestMediaType"),
-                last_pulled_at=found.get("lastRecordedPullTime"),
-            )
+            return _image(found)
 
         return _translated("ecr:DescribeImages", call)
+
+
+def _image(raw: ImageDetailTypeDef) -> Image:
+    return Image(
+        digest=raw["imageDigest"],
+        tags=tuple(raw.get("imageTags", ())),
+        size_bytes=raw.get("imageSizeInBytes"),
+        pushed_at=raw["imagePushedAt"],
+        media_type=raw.get("imageManifestMediaType"),
+        last_pulled_at=raw.get("lastRecordedPullTime"),
+    )
 
 
 def _repository(raw: RepositoryTypeDef) -> Repository:

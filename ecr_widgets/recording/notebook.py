@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from IPython.display import display, update_display
@@ -69,3 +70,20 @@ class _NotebookView:
         # Those who watch the run from a terminal read how far it is from here; the outcome replaces it.
         metadata = {PROGRESS_KEY: progress_text(observed[-1])} if observed else {}
         update_display(bundle(record, observed), metadata=metadata, raw=True, display_id=self._display_id)
+
+
+class PlacesSink:
+    """Shows records in displays that stand already, one after another: what is done from a panel's controls.
+
+    Args:
+        places: Display ids; when all are taken, later records take the last.
+    """
+
+    def __init__(self, places: Sequence[str]) -> None:
+        self._free = list(places)
+
+    def open(self, record: StepRecord) -> _NotebookView:
+        """Show the intent in the next place."""
+        place = self._free[0] if len(self._free) == 1 else self._free.pop(0)
+        update_display(bundle(record), raw=True, display_id=place)
+        return _NotebookView(record, place)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from copy import copy
 from datetime import datetime
 from enum import Enum
+from itertools import count
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -55,7 +57,13 @@ class Recorder:
         self._sink = sink
         self._redact = redact
         self._records: list[StepRecord] = []
-        self._sequence = 0
+        self._numbers = count(1)
+
+    def through(self, sink: RecordSink) -> Recorder:
+        """The same run's records, shown elsewhere; numbers go on."""
+        other = copy(self)
+        other._sink = sink
+        return other
 
     @property
     def records(self) -> tuple[StepRecord, ...]:
@@ -67,9 +75,8 @@ class Recorder:
 
         What the step raises is recorded and raised again.
         """
-        self._sequence += 1
         record = StepRecord(
-            self.run_id, self._sequence, step, StepState.INTENDED, as_json(inputs), self._clock.now()
+            self.run_id, next(self._numbers), step, StepState.INTENDED, as_json(inputs), self._clock.now()
         )
         view = self._sink.open(record)
         try:
@@ -87,9 +94,8 @@ class Recorder:
 
     def plan(self, step: str, inputs: JsonObject, look: Callable[[], T]) -> T:
         """Record what a step would do, as an intent that is never acted upon."""
-        self._sequence += 1
         record = StepRecord(
-            self.run_id, self._sequence, step, StepState.INTENDED, as_json(inputs), self._clock.now()
+            self.run_id, next(self._numbers), step, StepState.INTENDED, as_json(inputs), self._clock.now()
         )
         view = self._sink.open(record)
         try:

@@ -54,3 +54,14 @@ def test_an_image_in_no_repository_is_told_from_a_missing_one(ports: Ports) -> N
     """A wrong repository is an error, not an absence."""
     with pytest.raises(RepositoryNotFound):
         ports.ecr.find_image("contract/nobody", "1")
+
+
+def test_repositories_and_images_are_listed(ports: Ports, context: Path) -> None:
+    """Each of them, with the same values as when it is asked for by name; a missing repository is an error."""
+    image = ports.pushed("contract/listed", context)
+    found = {each.name: each for each in ports.ecr.list_repositories()}
+    assert found["contract/listed"] == ports.ecr.find_repository("contract/listed")
+    listed = [each for page in ports.ecr.list_images("contract/listed") for each in page]
+    assert listed == [ports.ecr.find_image("contract/listed", image.digest or "")]
+    with pytest.raises(RepositoryNotFound):
+        list(ports.ecr.list_images("contract/nobody"))

@@ -30,7 +30,8 @@ MAY_IMPORT = {
     "engine": VALUES | {"engine", "audit", "channel", "redaction", "runbooks", "secret_parameters"},
     "targets": VALUES | {"ports"},
     "kit_layer0": VALUES | {"kit", "steps", "ports", "recording", "targets"},
-    "kit": VALUES | {"kit_layer0", "steps", "ports", "recording", "targets"},
+    "kit": VALUES | {"panels", "kit_layer0", "steps", "ports", "recording", "targets"},
+    "panels": VALUES | {"panels", "kit"},
     "planning": VALUES | {"kit", "kit_layer0", "steps"},
     "connections": VALUES
     | {

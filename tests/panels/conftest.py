@@ -1,0 +1,171 @@
+"""JupyterLab in a real browser, on the sandbox."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
+
+BIN = Path(sys.executable).parent
+CHROMIUM = shutil.which("chromium")
+SHOTS = Path(__file__).parents[2] / "build" / "screenshots"
+TOKEN = "a-token-for-tests"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--no-first-run",
+]
+
+
+@dataclass
+class Lab:
+    """A running JupyterLab; `complaints` holds what the browser's console and dialogs said."""
+
+    address: str
+    folder: Path
+    browser: Browser
+    complaints: list[str] = field(default_factory=list)
+
+    def write(self, name: str, *sources: str) -> Path:
+        """A notebook of those cells."""
+        book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
+        book.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        path = self.folder / name
+        nbformat.write(book, path)
+        return path
+
+    def open(self, name: str, *, kernel: bool = True) -> Page:
+        """The notebook in a page of its own, its kernel ready."""
+        page = self.browser.new_context(viewport={"width": 1200, "height": 900}).new_page()
+        page.on("dialog", lambda dialog: (self.complaints.append(dialog.message), dialog.dismiss()))
+        page.goto(f"{self.address}/doc/tree/{name}?reset&token={TOKEN}")
+        page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+        if kernel:
+            # The tool bar says idle before there is a kernel, and running all would be lost.
+            self._until(lambda: any(s["kernel"]["execution_state"] == "idle" for s in self._sessions(name)))
+            page.wait_for_timeout(500)
+        return page
+
+    def run_all(self, page: Page) -> None:
+        """Run all cells; asked again where the page took the words for nothing, as it does while it connects."""
+        started = page.locator(".jp-InputPrompt", has_text=re.compile(r"\[[*1]\]:")).first
+        for _ in range(5):
+            page.get_by_role("menuitem", name="Run", exact=True).click()
+            page.get_by_text("Run All Cells", exact=True).click()
+            try:
+                started.wait_for(timeout=8_000)
+            except PlaywrightTimeout:
+                continue
+            return
+        raise AssertionError("the cells never began to run")
+
+    def save(self, page: Page, path: Path, expected: str) -> dict[str, Any]:
+        """Save, wait for the file, and give back what it holds."""
+        save = page.get_by_role("button", name=re.compile("Save and create checkpoint"))
+
+        def saved_now() -> bool:
+            save.click()
+            page.wait_for_timeout(500)
+            return expected in path.read_text()
+
+        self._until(saved_now)
+        saved: dict[str, Any] = json.loads(path.read_text())
+        return saved
+
+    def _sessions(self, name: str) -> list[dict[str, Any]]:
+        request = urllib.request.Request(
+            f"{self.address}/api/sessions", headers={"Authorization": f"token {TOKEN}"}
+        )
+        with urllib.request.urlopen(request) as answer:
+            found: list[dict[str, Any]] = json.loads(answer.read())
+        return [each for each in found if each["path"] == name and each["kernel"]["connections"] > 0]
+
+    def _until(self, reached: Any) -> None:
+        deadline_s = time.monotonic() + 60
+        while not reached():
+            assert time.monotonic() < deadline_s
+            time.sleep(0.1)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium; skips by name where there is none."""
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def lab(browser: Browser, sandbox_environ: dict[str, str], tmp_path: Path) -> Iterator[Lab]:
+    """JupyterLab with folders of its own, on the sandbox."""
+    work = tmp_path / "work"
+    work.mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    own = {
+        name: str(tmp_path / name.lower())
+        for name in (
+            "HOME",
+            "JUPYTER_CONFIG_DIR",
+            "JUPYTER_DATA_DIR",
+            "JUPYTERLAB_SETTINGS_DIR",
+            "JUPYTERLAB_WORKSPACES_DIR",
+        )
+    }
+    settings = Path(own["JUPYTERLAB_SETTINGS_DIR"]) / "@jupyterlab" / "apputils-extension"
+    settings.mkdir(parents=True)
+    (settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')
+    process = subprocess.Popen(
+        [
+            BIN / "jupyter-lab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}",
+            f"--ServerApp.root_dir={work}", "--LabApp.news_url=None", "--LabApp.extension_manager=readonly",
+            "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        ],
+        env={**os.environ, **sandbox_environ, **own, "JUPYTER_TOKEN": TOKEN},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )  # fmt: skip
+    try:
+        deadline_s = time.monotonic() + 60
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                break
+            except OSError:
+                assert time.monotonic() < deadline_s
+                time.sleep(0.1)
+        yield Lab(f"http://127.0.0.1:{port}", work, browser)
+    finally:
+        for context in browser.contexts:
+            context.close()
+        # Asked to, it ends its kernels too.
+        process.terminate()
+        process.wait(30)
+
+
+def shoot(page: Page, name: str) -> None:
+    """Keep a screenshot of what people see."""
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    assert re.fullmatch(r"[a-z-]+", name)
+    page.screenshot(path=SHOTS / f"{name}.png")

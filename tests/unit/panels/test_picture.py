@@ -1,0 +1,68 @@
+"""A panel's picture: harmless, bounded, the same facts in each form."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ecr_widgets.model.record import PANEL_MIME
+from ecr_widgets.panels.picture import LARGEST_BUNDLE_BYTES, Picture, ago, matches, size, when
+
+AT = datetime(2026, 11, 23, 12, tzinfo=UTC)
+HOSTILE = [
+    "<img src=x onerror=alert(1)>",
+    "<script>alert(1)</script>",
+    '" onmouseover="alert(1)',
+    "\x1b[31mred",
+    "a\u202eb",
+]
+
+
+def picture(*cells: str, rows: int = 1) -> Picture:
+    return Picture(
+        "images", "Images of app", AT, ("tags", "digest"), tuple((*cells, "d")[:2] for _ in range(rows))
+    )
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_text_from_outside_does_nothing(text: str) -> None:
+    """No tag, attribute, escape code or direction mark of it survives as such, in any field."""
+    hostile = Picture("k", text, AT, (text,), ((text,),), note=text, problem=text)
+    assert not any(each in hostile.to_html() for each in ("<img", "<script", '" on', "\x1b", "\u202e"))
+    assert not any(each in hostile.to_text() for each in ("\x1b", "\u202e"))
+    assert json.loads(hostile.to_json())["rows"] == [[text]]
+
+
+@given(st.integers(0, 5000), st.integers(1, 3000))
+def test_a_saved_picture_is_small_and_says_what_it_leaves_out(rows: int, length: int) -> None:
+    """Whatever the number of rows and the length of their texts."""
+    capped = picture("x" * length, rows=rows).capped()
+    assert len(capped.rows) + capped.left_out == rows
+    assert sum(len(form.encode()) for form in capped.bundle().values()) <= LARGEST_BUNDLE_BYTES
+    assert (f"{capped.left_out} left out" in capped.to_html()) == bool(capped.left_out)
+
+
+def test_all_forms_tell_the_same() -> None:
+    """HTML, text and JSON each hold every cell; the JSON is one compact string."""
+    forms = picture("1.10, latest").bundle()
+    assert set(forms) == {PANEL_MIME, "text/html", "text/plain"}
+    assert all("1.10, latest" in form and "2026-11-23T12:00:00" in form for form in forms.values())
+    assert "\n" not in forms[PANEL_MIME]
+
+
+def test_times_and_sizes_are_for_people() -> None:
+    """UTC and how long ago; sizes in the unit that fits."""
+    assert when(AT - timedelta(hours=3), AT) == "2026-11-23 09:00 UTC (3 h ago)"
+    assert [ago(timedelta(seconds=s)) for s in (5, 90, 86400 * 2)] == ["just now", "1 min ago", "2 d ago"]
+    assert [size(s) for s in (None, 1500, 12_345_678)] == ["", "1.5 kB", "12.3 MB"]
+
+
+def test_a_filter_takes_words_in_any_order_and_case() -> None:
+    """All of them must be there."""
+    assert matches("APP te", ("team/app",))
+    assert not matches("app nobody", ("team/app",))
+    assert matches("", ("anything",))
