@@ -86,7 +86,7 @@ class EcrWidgetsEngine(Engine):  # type: ignore[misc]
         refuse_secrets(parameters, known)
         _describe(nb, run_request, parameters)
         with ExitStack() as stack:
-            saved = stack.enter_context(SavedRun(nb, path, redact=known.redact))
+            saved = stack.enter_context(SavedRun(nb, path, redact=known.redact_values))
             if path is not None:
                 # Papermill saves the notebook once more by itself, so its own door is sealed when the process ends.
                 stack.callback(seal_finished_run, path, at_exit=run_request is None)

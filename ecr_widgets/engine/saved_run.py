@@ -32,10 +32,11 @@ class SavedRun:
 
         path: Where to save; None saves nothing (papermill without an output path).
 
-        redact: Takes known secrets out of a text.
+        redact: Gives a value as JSON holds it back without known secrets. Not done on the written text: JSON escapes what
+            it quotes, and so a form that a reader would see would not be found there.
     """
 
-    def __init__(self, notebook: dict[str, Any], path: Path | None, *, redact: Callable[[str], str]) -> None:
+    def __init__(self, notebook: dict[str, Any], path: Path | None, *, redact: Callable[[Any], Any]) -> None:
         self.notebook = notebook
         self.path = path
         self.lock = RLock()
@@ -96,7 +97,7 @@ class SavedRun:
         """
         with self.lock:
             self.before_write()
-            text = self._redact(json.dumps(self.notebook, ensure_ascii=False, indent=1))
+            text = json.dumps(self._redact(self.notebook), ensure_ascii=False, indent=1)
             self._dirty = False
         if self.path is not None:
             if last:
@@ -134,8 +135,7 @@ class SavedRun:
     def redact_in_place(self) -> None:
         """Leave no secret in the notebook's values either: papermill writes them once more by itself."""
         with self.lock:
-            clean: Mapping[str, Any] = json.loads(self._redact(json.dumps(self.notebook, ensure_ascii=False)))
-            _replace(self.notebook, clean)
+            _replace(self.notebook, self._redact(self.notebook))
 
 
 def records_of(notebook: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

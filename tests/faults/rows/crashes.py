@@ -201,7 +201,7 @@ while True:
 """
 SAFE = """
 from ecr_widgets.engine.saved_run import SavedRun
-saved = SavedRun(notebook, path, redact=str).__enter__()
+saved = SavedRun(notebook, path, redact=dict).__enter__()
 write = saved.write
 """
 UNSAFE = """

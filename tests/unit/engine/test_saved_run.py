@@ -48,7 +48,7 @@ def fill(folder: Path) -> None:
 def test_the_last_write_succeeds_on_a_disk_that_became_full(small_disk: Path) -> None:
     """Room for it was taken with the write before, and nothing of that is left behind."""
     path = small_disk / "run.ipynb"
-    with SavedRun(notebook("intended"), path, redact=str) as saved:
+    with SavedRun(notebook("intended"), path, redact=dict) as saved:
         saved.write()
         fill(small_disk)
         saved.notebook["cells"][0]["text"] = "succeeded" * 1000
@@ -60,7 +60,7 @@ def test_the_last_write_succeeds_on_a_disk_that_became_full(small_disk: Path) ->
 def test_a_full_disk_is_an_error_and_the_last_good_file_stands(small_disk: Path) -> None:
     """No torn file, no stray one; the error comes before anything that could not be recorded."""
     path = small_disk / "run.ipynb"
-    with SavedRun(notebook("good"), path, redact=str) as saved:
+    with SavedRun(notebook("good"), path, redact=dict) as saved:
         saved.write()
         fill(small_disk)
         saved.notebook["cells"][0]["text"] = "x" * 600_000
@@ -74,7 +74,7 @@ def test_a_write_without_room_for_the_next_is_an_error(small_disk: Path) -> None
     """What is announced on a disk that has no room for its outcome must not be done."""
     path = small_disk / "run.ipynb"
     with (
-        SavedRun(notebook("x" * 900_000), path, redact=str) as saved,
+        SavedRun(notebook("x" * 900_000), path, redact=dict) as saved,
         pytest.raises(OSError, match="No space"),
     ):
         saved.write()
@@ -84,6 +84,6 @@ def test_what_a_killed_attempt_left_is_swept(tmp_path: Path) -> None:
     """Its own torn files only."""
     for name in (".run.ipynb.abc.tmp", ".other.ipynb.abc.tmp"):
         (tmp_path / name).touch()
-    with SavedRun(notebook(), tmp_path / "run.ipynb", redact=str) as saved:
+    with SavedRun(notebook(), tmp_path / "run.ipynb", redact=dict) as saved:
         saved.write()
     assert sorted(each.name for each in tmp_path.iterdir()) == [".other.ipynb.abc.tmp", "run.ipynb"]
