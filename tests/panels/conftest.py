@@ -104,9 +104,9 @@ class Lab:
             time.sleep(0.1)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The system's Chromium; skips by name where there is none."""
+    """The system's Chromium; skips by name where there is none. One a module: its event loop stands in the way of other tests."""
     if CHROMIUM is None:
         pytest.skip("chromium is not installed: apt-get install chromium")
     with sync_playwright() as playwright:

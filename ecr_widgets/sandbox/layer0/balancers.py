@@ -48,8 +48,8 @@ class Balancers:
             port, server = self._listening[key]
             new = wanted.get(key[1])
             if new is None or _heard(new) != _heard(port):
-                server.close()
                 del self._listening[key]
+                await _close(server)
             else:
                 new.listening_port = port.listening_port
         for host_port, port in wanted.items():
@@ -60,13 +60,13 @@ class Balancers:
     async def stop(self, balancer: LoadBalancer) -> None:
         """Stop listening for a balancer."""
         for key in [each for each in self._listening if each[0] == balancer.load_balancer_id]:
-            self._listening.pop(key)[1].close()
+            await _close(self._listening.pop(key)[1])
         self._health.pop(balancer.load_balancer_id, None)
 
     async def close(self) -> None:
         """Stop listening at all, and drop what is open."""
         for _, server in self._listening.values():
-            server.close()
+            await _close(server)
         for writer in self._connections.values():
             writer.transport.abort()
         for task in (self._loop, *list(self._connections)):
@@ -124,7 +124,9 @@ class Balancers:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> None:
-        balancer = self._store.load_balancers[balancer_id]
+        balancer = self._store.load_balancers.get(balancer_id)
+        if balancer is None:
+            return  # deleted just now
         speaks_http = protocol in ("HTTP", "HTTPS")
         target = self._choose(balancer, port)
         if target is None:
@@ -167,6 +169,14 @@ class Balancers:
                 health = self._health.setdefault(balancer.load_balancer_id, Health())
                 if targets or health.states:
                     await health.run_due(balancer.health_check, targets)
+
+
+async def _close(server: asyncio.Server) -> None:
+    # asyncio leaks a connection that it accepted just as its server closes: let those in first, and no more.
+    for listener in server.sockets:
+        asyncio.get_running_loop().remove_reader(listener.fileno())
+    await asyncio.sleep(0)
+    server.close()
 
 
 def _heard(port: Port) -> tuple[str, str, str]:
