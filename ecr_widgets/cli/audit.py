@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from ecr_widgets.audit.query import Query
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
-_VERDICTS = ("proven", "unproven", "failed", "interrupted", "running", "tampered", "foreign", "unreadable")
+_VERDICTS = ("proven", "unproven", "failed", "interrupted", "running", "foreign", "unreadable")
 
 
 @click.group(name="audit", cls=OurErrors)
@@ -58,7 +59,10 @@ def _query(**given: str | None) -> Query:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.option("--rebuild", is_flag=True, help="Forget the index and read every notebook again.")
 def list_(*, runs: Path, as_json: bool, rebuild: bool, **given: str | None) -> None:
-    """List saved runs with their verdicts, newest first."""
+    """List saved runs with their verdicts, newest first.
+
+    A verdict is what the notebook itself proves; `audit verify` says whether it was changed since it was sealed.
+    """
     from ecr_widgets.audit.index import open_index
 
     query = _query(**given)
@@ -131,6 +135,67 @@ def verify(ctx: click.Context, *, runs: Path, as_json: bool, head_file: TextIO |
 
 @command.command()
 @_runs_option
+@_filters
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The HTML file to write."
+)
+def report(*, runs: Path, out: Path, **given: str | None) -> None:
+    """Write one HTML file with timeline, figures and runs; it is safe to open whatever the notebooks hold."""
+    from ecr_widgets.audit.index import open_index
+    from ecr_widgets.audit.keys import default_ring
+    from ecr_widgets.audit.report import write_report
+    from ecr_widgets.audit.scan import scan
+    from ecr_widgets.audit.verify import verify as check
+
+    checked = check(runs, (name for name, _ in scan(runs)), ring=default_ring())
+    with open_index(runs) as index, _writing(out):
+        write_report(out, runs, index.rows(_query(**given)), checked=checked, now=datetime.now(UTC))
+    click.echo(out)
+
+
+@command.command()
+@_runs_option
+@_filters
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The Parquet file to write."
+)
+def export(*, runs: Path, out: Path, **given: str | None) -> None:
+    """Write the runs as one Parquet file, a row a notebook."""
+    from ecr_widgets.audit.frames import write_parquet
+    from ecr_widgets.audit.index import open_index
+
+    with open_index(runs) as index, _writing(out):
+        count = write_parquet(index.rows(_query(**given)), out)
+    click.echo(f"{count} runs: {out}")
+
+
+@command.command()
+@_runs_option
+@_filters
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def figures(*, runs: Path, as_json: bool, **given: str | None) -> None:
+    """Say by service how many deploys a day there were, how many failed, and how long recovery took."""
+    from ecr_widgets.audit.figures import figures as count
+    from ecr_widgets.audit.index import open_index
+
+    with open_index(runs) as index:
+        found = count(index.rows(_query(**given)))
+    if as_json:
+        print_json([one.to_json() for one in found])
+        return
+    for one in found:
+        recovered = "-" if one.median_recovery_s is None else f"{one.median_recovery_s / 60:.1f} min"
+        down = f", down since {one.down_since}" if one.down_since else ""
+        click.echo(
+            _line(
+                f"{one.service}: {one.deploys} deploys, {one.deploys_a_day:g} a day, {one.failure_rate:.0%} failed, "
+                f"recovered in {recovered}{down}"
+            )
+        )
+
+
+@command.command()
+@_runs_option
 def head(*, runs: Path) -> None:
     """Print where the chain of seals ends; keep it elsewhere, and give it to `verify --head` later."""
     from ecr_widgets.audit.chain import export_head, head_of
@@ -165,6 +230,18 @@ def rotate_key() -> None:
     click.echo(
         f"seals are signed by key {ring.rotate(now=datetime.now(UTC)).key} from now on, in {ring.folder}"
     )
+
+
+@contextmanager
+def _writing(out: Path) -> Iterator[None]:
+    from ecr_widgets.errors import InputError
+
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"{str(out)!r} cannot be written: {error.strerror}", hint="give another --out"
+        ) from error
 
 
 def _line(text: str) -> str:

@@ -1,0 +1,76 @@
+"""Saved runs as a table for pandas, and as a Parquet file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ecr_widgets.audit.row import Row
+from ecr_widgets.errors import SettingsError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_TIMES = ("started_at", "ended_at")
+_TEXTS = ("path", "verdict", "why", "run_id", "runbook", "state", "origin", "actor", "host")
+
+
+def to_frame(rows: Iterable[Row]) -> pd.DataFrame:
+    """One row a notebook: times as aware UTC, `duration_s` in seconds, services and digests as lists, parameters as JSON."""
+    import pandas as pd
+
+    frame = pd.DataFrame(_columns(rows))
+    for name in _TIMES:
+        frame[name] = pd.to_datetime(frame[name], utc=True, format="ISO8601")
+    return frame
+
+
+def write_parquet(rows: Iterable[Row], out: Path) -> int:
+    """Write the same as Parquet and give back the number of rows.
+
+    Raises:
+        SettingsError: pyarrow is not installed.
+
+        OSError: It cannot be written.
+    """
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise SettingsError("Parquet needs pyarrow", hint="pip install 'ecr-widgets[parquet]'") from error
+    columns = _columns(rows)
+    moment = pa.timestamp("ms", tz="UTC")
+    arrays = {name: pa.array(columns[name], pa.string()) for name in _TEXTS}
+    arrays |= {
+        name: pa.array([value and value[:-1] for value in columns[name]], pa.string())
+        .cast(pa.timestamp("ms"))
+        .cast(moment)
+        for name in _TIMES
+    }
+    arrays["duration_s"] = pa.array(columns["duration_s"], pa.float64())
+    arrays["parameters"] = pa.array(columns["parameters"], pa.string())
+    for name in ("services", "digests"):
+        arrays[name] = pa.array(columns[name], pa.list_(pa.string()))
+    table = pa.table(arrays)
+    pq.write_table(table, out, compression="zstd")
+    return int(table.num_rows)
+
+
+def _columns(rows: Iterable[Row]) -> dict[str, list[Any]]:
+    columns: dict[str, list[Any]] = {name: [] for name in Row.__struct_fields__}
+    for row in rows:
+        for name in _TEXTS:
+            columns[name].append(_clean(getattr(row, name)))
+        for name in (*_TIMES, "duration_s"):
+            columns[name].append(getattr(row, name))
+        columns["parameters"].append(_clean(json.dumps(dict(row.parameters), ensure_ascii=False)))
+        columns["services"].append([_clean(value) for value in row.services])
+        columns["digests"].append(list(row.digests))
+    return columns
+
+
+def _clean(text: str | None) -> str | None:
+    # A lone half of a surrogate pair may stand in a hostile notebook and in no Arrow string.
+    return None if text is None else text.encode("utf-8", "replace").decode()

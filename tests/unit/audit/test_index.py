@@ -1,0 +1,149 @@
+"""The index: as much work as changed, the same answers as the notebooks, and no loss when it is gone."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from ecr_widgets.audit.figures import figures
+from ecr_widgets.audit.frames import to_frame, write_parquet
+from ecr_widgets.audit.index import Index, index_file, open_index
+from ecr_widgets.audit.query import Query, parse_since
+from ecr_widgets.audit.row import Row
+from ecr_widgets.errors import InputError, RecordError
+from tests.audit.runs import KINDS, generate, save
+
+DIGEST = "sha256:d95bcb14f5e244ed336e1c9052a8abf7b378aee8f382222ccbc225b998d2f273"
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    for kind in KINDS:
+        save(tmp_path / "runs", kind)
+    (tmp_path / "runs" / "broken.ipynb").write_text("{")
+    return tmp_path / "runs"
+
+
+def paths(index: Index, **filters: str) -> list[str]:
+    return sorted(row.path.removesuffix(".ipynb") for row in index.rows(Query(**filters)))
+
+
+def test_only_what_changed_is_read_again(runs: Path, tmp_path: Path) -> None:
+    """New, changed and removed files are noticed; nothing else is opened."""
+    old = tmp_path / "index.sqlite"
+    with Index(runs, old) as index:
+        index.update()
+        assert index.read_files == 7
+    # Files older than the clock's grain keep their stamp from here on.
+    with Index(runs, old) as index:
+        threading.Event().wait(0.06)
+        index.update()
+        index.read_files = 0
+        index.update()
+        assert index.read_files == 0
+        save(runs, "proven", "new.ipynb")
+        save(runs, "killed", "failed.ipynb")
+        (runs / "broken.ipynb").unlink()
+        index.update()
+        assert index.read_files == 2
+        assert paths(index) == sorted([*KINDS, "new"])
+        assert paths(index, state="failed") == []
+
+
+def test_filters_find_what_a_run_touched(runs: Path) -> None:
+    """By verdict, own state, runbook, digest in any length, and service with or without its environment."""
+    with open_index(runs) as index:
+        assert paths(index, state="unreadable") == ["broken"]
+        assert paths(index, state="succeeded") == ["deployed", "papermill", "proven"]
+        assert paths(index, runbook="release") == sorted(KINDS)
+        for digest in (DIGEST, "d95b", "sha256:d95b"):
+            assert "deployed" in paths(index, digest=digest)
+        assert paths(index, digest="d95c") == paths(index, service="other") == paths(index, service="%") == []
+        assert paths(index, service="demo/timeoutsvc") == paths(index, service="timeoutsvc")
+        assert set(paths(index, service="timeoutsvc")) == {"deployed", "failed", "papermill", "proven"}
+        assert len(list(index.rows(Query(since=datetime(2100, 1, 1, tzinfo=UTC))))) == 0
+
+
+def test_a_run_is_found_by_id_beginning_or_path(runs: Path) -> None:
+    """What is ambiguous or unknown is said."""
+    with open_index(runs) as index:
+        row = index.find("deployed.ipynb")
+        assert row.run_id is not None
+        assert index.find(row.run_id) == index.find(row.run_id[:-2]) == row
+        with pytest.raises(RecordError, match="names several runs"):
+            index.find("2026")
+        for name in ("x", "../x", "", "\0"):
+            with pytest.raises(RecordError):
+                index.find(name)
+
+
+def test_a_broken_index_is_made_anew(runs: Path) -> None:
+    """Garbage in the index's place costs nothing but time."""
+    file = index_file(runs)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(b"nonsense" * 2000)
+    with open_index(runs) as index:
+        assert len(paths(index)) == 7
+
+
+def test_two_updaters_and_readers_agree(tmp_path: Path) -> None:
+    """Several at once end with one row a notebook and no error."""
+    generate(tmp_path / "runs", 60, size_bytes=1)
+    seen: list[int] = []
+
+    def work() -> None:
+        with open_index(tmp_path / "runs") as index:
+            seen.append(len(list(index.rows())))
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen == [60] * 4
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    """The message names the folder."""
+    with pytest.raises(InputError, match="runs cannot be read in"):
+        open_index(tmp_path / "none")
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "2026-13-01", "999999w", "2026-01-01T00:00:00"])
+def test_what_is_no_time_is_refused(text: str) -> None:
+    """Only dates, RFC 3339 and ages are times."""
+    with pytest.raises(InputError):
+        parse_since(text, now=datetime(2026, 1, 1, tzinfo=UTC))
+
+
+def test_frame_and_parquet_hold_the_rows(runs: Path, tmp_path: Path) -> None:
+    """Typed columns, one row a notebook, the same in both."""
+    with open_index(runs) as index:
+        frame = to_frame(index.rows())
+        assert write_parquet(index.rows(), tmp_path / "x.parquet") == len(frame) == 7
+    read = pd.read_parquet(tmp_path / "x.parquet")
+    assert set(read.columns) == set(frame.columns) == set(Row.__struct_fields__)
+    for table in (frame, read):
+        assert str(table["started_at"].dtype.tz) == "UTC"
+        assert table.set_index("path").loc["deployed.ipynb", "verdict"] == "proven"
+        assert DIGEST in list(table.set_index("path").loc["deployed.ipynb", "digests"])
+
+
+def test_figures_count_deploys_failures_and_recovery() -> None:
+    """A recovery is from the first failure's end to the next good end; what is still down is said."""
+
+    def row(hour: int, state: str, service: str) -> Row:
+        return Row(
+            "p", "proven", "", state=state, ended_at=f"2026-01-01T{hour:02}:00:00.000Z", services=(service,)
+        )
+
+    states = ("succeeded", "failed", "failed", "succeeded", "running")
+    rows = [row(hour, state, "a") for hour, state in enumerate(states)] + [row(5, "interrupted", "b")]
+    a, b = figures(rows)
+    assert (a.service, a.deploys, a.failed, a.failure_rate, a.deploys_a_day) == ("a", 4, 2, 0.5, 4.0)
+    assert (a.recoveries, a.median_recovery_s, a.down_since) == (1, 7200.0, None)
+    assert (b.recoveries, b.median_recovery_s, b.down_since) == (0, None, "2026-01-01T05:00:00Z")
