@@ -39,17 +39,16 @@ def test_push_deploy_and_rollback_go_hand_in_hand(sandbox_environ: dict[str, str
     assert "/verbs/app@sha256:" in image
     told = json.loads(verb(environ, tmp_path, "push", "verbs/app", "verbs/app", "1", "--json"))
     assert (told["image"], told["changed"]) == (image, False)
-    shown = verb(environ, tmp_path, "deploy", "demo", "verbs", "verbs/app:1", dockerrun)
-    assert shown == f"verbs runs {image} (verbs.1)\n"
+    shown = verb(environ, tmp_path, "deploy", "demo", "thin", "verbs/app:1", dockerrun)
+    assert shown == f"thin runs {image} (thin.1)\n"
     other = json.loads(dockerrun.read_text())
     other["containerDefinitions"][0]["memory"] = 12
     (tmp_path / "other.json").write_text(json.dumps(other))
-    verb(environ, tmp_path, "deploy", "demo", "verbs", "verbs/app:1", tmp_path / "other.json")
-    assert verb(environ, tmp_path, "rollback", "demo", "verbs") == "verbs runs verbs.1\n"
-    assert verb(environ, tmp_path, "rollback", "demo", "verbs") == "verbs runs verbs.1, as it did before\n"
+    verb(environ, tmp_path, "deploy", "demo", "thin", "verbs/app:1", tmp_path / "other.json")
+    assert verb(environ, tmp_path, "rollback", "demo", "thin") == "thin runs thin.1\n"
+    assert verb(environ, tmp_path, "rollback", "demo", "thin") == "thin runs thin.1, as it did before\n"
     assert (
-        json.loads(verb(environ, tmp_path, "rollback", "demo", "verbs", "verbs.2", "--json"))["changed"]
-        is True
+        json.loads(verb(environ, tmp_path, "rollback", "demo", "thin", "thin.2", "--json"))["changed"] is True
     )
 
 
