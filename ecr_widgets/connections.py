@@ -77,6 +77,12 @@ class LiveConnections:
 
         return BotoEcr(on_secret=self.on_secret)
 
+    def ecr_of(self, *, profile: str | None, region: str | None) -> BotoEcr:
+        """ECR of another account or region, each by AWS's own names for them."""
+        from ecr_widgets.adapters.ecr import BotoEcr
+
+        return BotoEcr(profile=profile, region=region, on_secret=self.on_secret)
+
     @cached_property
     def registry(self) -> OciRegistry:
         from ecr_widgets.adapters.registry import OciRegistry

@@ -103,6 +103,10 @@ class ImageNotFound(RegistryError):
     """No such image in the registry or on the engine."""
 
 
+class ImageInUse(RegistryError):
+    """The image runs, or a stored deploy names it, so it must not be deleted."""
+
+
 class TagImmutable(RegistryError):
     """The tag names another image and the repository forbids moving it.
 

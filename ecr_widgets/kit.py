@@ -17,6 +17,7 @@ from ecr_widgets.errors import (
     RepositoryNotFound,
     WaitTimeout,
 )
+from ecr_widgets.kit_ecr import EcrSteps
 from ecr_widgets.kit_layer0 import Layer0Steps
 from ecr_widgets.model.dockerrun import Dockerrun
 from ecr_widgets.model.image_reference import ImageReference, check_repository_name, check_tag
@@ -55,6 +56,10 @@ class Connections(Protocol):
     @property
     def ecr(self) -> Ecr:
         """ECR's control plane."""
+        ...
+
+    def ecr_of(self, *, profile: str | None, region: str | None) -> Ecr:
+        """ECR's control plane of another account or region."""
         ...
 
     @property
@@ -134,6 +139,11 @@ class Kit:
     def layer0(self) -> Layer0Steps:
         """The steps for environments, load balancers, links, scale and deletions."""
         return Layer0Steps(self._to, self._recorder, self._targets)
+
+    @cached_property
+    def ecr(self) -> EcrSteps:
+        """The steps for the upkeep of repositories and images, and for copies."""
+        return EcrSteps(self._to, self._recorder, self._targets, self._session)
 
     @cached_property
     def _session(self) -> RegistrySession:

@@ -5,7 +5,7 @@ The adapters implement these against the real systems, `tests/fakes.py` in memor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +14,7 @@ from typing import Protocol
 
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.image_reference import ImageReference
-from ecr_widgets.model.registry import Identity, Image, Repository
+from ecr_widgets.ports_ecr import Ecr
 from ecr_widgets.ports_layer0 import Layer0
 
 __all__ = ["Clock", "Ecr", "Engine", "Layer0", "Progress", "ProgressSink", "Registry", "ignore_progress"]
@@ -68,48 +68,6 @@ class Locks(Protocol):
         ...
 
 
-class Ecr(Protocol):
-    """ECR's control plane. Every call may raise RegistryUnavailable or AuthorizationError."""
-
-    def identity(self) -> Identity:
-        """Who the calls are made as."""
-        ...
-
-    def authorization_token(self) -> AuthorizationToken:
-        """A new token for the account's registry."""
-        ...
-
-    def find_repository(self, name: str) -> Repository | None:
-        """The repository, or None where there is none of that name."""
-        ...
-
-    def create_repository(
-        self, name: str, *, tags_immutable: bool, scan_on_push: bool
-    ) -> tuple[Repository, bool]:
-        """The repository, and whether this call made it (False: it stood already)."""
-        ...
-
-    def list_repositories(self) -> tuple[Repository, ...]:
-        """All repositories of the account's registry."""
-        ...
-
-    def list_images(self, repository: str) -> Iterator[tuple[Image, ...]]:
-        """All images of a repository, a page of up to 1,000 at a time, in no particular order.
-
-        Raises:
-            RepositoryNotFound: There is no such repository.
-        """
-        ...
-
-    def find_image(self, repository: str, reference: str) -> Image | None:
-        """The image that a tag or digest names, or None.
-
-        Raises:
-            RepositoryNotFound: There is no such repository.
-        """
-        ...
-
-
 class Registry(Protocol):
     """A registry's data plane (OCI distribution)."""
 
@@ -120,6 +78,36 @@ class Registry(Protocol):
             AuthorizationError: The token was refused or has expired.
 
             RepositoryNotFound: There is no such repository.
+        """
+        ...
+
+    def copy_image(
+        self,
+        source: ImageReference,
+        source_token: AuthorizationToken,
+        target: ImageReference,
+        target_token: AuthorizationToken,
+        *,
+        progress: ProgressSink,
+    ) -> str:
+        """Copy an image, an index with all its images, byte for byte; what the target has is not sent again.
+
+        Args:
+            source: By digest.
+
+            target: Tagged.
+
+        Returns:
+            The digest under the tag, which is the source's.
+
+        Raises:
+            AuthorizationError: A token was refused or has expired.
+
+            RepositoryNotFound: The target's repository does not exist.
+
+            ImageNotFound: The source has no such image.
+
+            TagImmutable: The target's tag names another image and must not move.
         """
         ...
 

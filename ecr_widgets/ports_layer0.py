@@ -137,6 +137,10 @@ class Layer0(Environments, LoadBalancers, Protocol):
         """All stored deploys of exactly that name, oldest first, without their Dockerruns."""
         ...
 
+    def list_all_deploys(self) -> tuple[Deploy, ...]:
+        """All stored deploys of any name, without their Dockerruns."""
+        ...
+
     def find_latest_deploy(self, name: str) -> Deploy | None:
         """The highest version of exactly that name, without its Dockerrun, or None."""
         ...

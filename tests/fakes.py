@@ -15,6 +15,7 @@ from ecr_widgets.errors import (
     EntityNotFound,
     ImageNotFound,
     PushError,
+    RegistryError,
     RepositoryNotFound,
     TagImmutable,
 )
@@ -30,7 +31,7 @@ from ecr_widgets.model.layer0 import (
     Task,
     TaskContainer,
 )
-from ecr_widgets.model.registry import Identity, Image, Repository
+from ecr_widgets.model.registry import Findings, Identity, Image, Repository
 from ecr_widgets.ports import Progress, ProgressSink
 from tests.layer0_fakes import FakeEnvironments
 
@@ -53,6 +54,12 @@ class World:
     """Digest by repository and tag."""
     manifests: set[tuple[str, str]] = field(default_factory=set)
     """Repository and digest of all that was ever pushed."""
+    pushed_at: dict[str, datetime] = field(default_factory=dict)
+    """By digest, for those that were not pushed just now."""
+    policies: dict[str, str] = field(default_factory=dict)
+    """Lifecycle policy by repository."""
+    findings: dict[str, Findings] = field(default_factory=dict)
+    """What a scan found, by digest."""
     local: dict[str, str] = field(default_factory=dict)
     """Image id by local name."""
     pushed: dict[str, set[ImageReference]] = field(default_factory=dict)
@@ -121,17 +128,74 @@ class FakeEcr:
         return tuple(self._world.repositories.values())
 
     def list_images(self, repository: str) -> Iterator[tuple[Image, ...]]:
-        if repository not in self._world.repositories:
-            raise RepositoryNotFound(repository)
-        digests = dict.fromkeys(d for (r, _), d in self._world.tags.items() if r == repository)
+        self._require(repository)
+        digests = sorted(digest for name, digest in self._world.manifests if name == repository)
         yield tuple(each for each in (self.find_image(repository, d) for d in digests) if each is not None)
 
+    def change_repository(
+        self, name: str, *, tags_immutable: bool | None = None, scan_on_push: bool | None = None
+    ) -> None:
+        standing = self._require(name)
+        self._world.repositories[name] = replace(
+            standing,
+            tags_immutable=standing.tags_immutable if tags_immutable is None else tags_immutable,
+            scan_on_push=standing.scan_on_push if scan_on_push is None else scan_on_push,
+        )
+        self._world.changes.append(f"change repository {name}")
+
+    def find_lifecycle_policy(self, name: str) -> str | None:
+        self._require(name)
+        return self._world.policies.get(name)
+
+    def set_lifecycle_policy(self, name: str, policy: str) -> None:
+        self._require(name)
+        self._world.policies[name] = policy
+        self._world.changes.append(f"set lifecycle policy of {name}")
+
+    def delete_repository(self, name: str, *, with_images: bool) -> None:
+        self._require(name)
+        if not with_images and any(repository == name for repository, _ in self._world.manifests):
+            raise RegistryError(f"{name} holds images")
+        del self._world.repositories[name]
+        self._world.manifests = {each for each in self._world.manifests if each[0] != name}
+        self._world.tags = {key: digest for key, digest in self._world.tags.items() if key[0] != name}
+        self._world.changes.append(f"delete repository {name}")
+
+    def tag_image(self, repository: str, digest: str, tag: str) -> None:
+        if (repository, digest) not in self._world.manifests:
+            raise ImageNotFound(f"no image {digest}")
+        standing = self._world.tags.get((repository, tag), digest)
+        if standing != digest and self._require(repository).tags_immutable:
+            raise TagImmutable("tag is immutable", standing=standing, wanted=digest)
+        self._world.tags[repository, tag] = digest
+        self._world.changes.append(f"tag {repository}:{tag}")
+
+    def delete_images(self, repository: str, digests: Sequence[str]) -> dict[str, str]:
+        self._require(repository)
+        gone = {(repository, digest) for digest in digests}
+        self._world.manifests -= gone
+        self._world.tags = {
+            key: digest for key, digest in self._world.tags.items() if (key[0], digest) not in gone
+        }
+        self._world.changes.append(f"delete {len(gone)} images of {repository}")
+        return {}
+
+    def find_findings(self, repository: str, digest: str) -> Findings | None:
+        self._require(repository)
+        return self._world.findings.get(digest)
+
+    def _require(self, name: str) -> Repository:
+        if name not in self._world.repositories:
+            raise RepositoryNotFound(name)
+        return self._world.repositories[name]
+
     def find_image(self, repository: str, reference: str) -> Image | None:
-        if repository not in self._world.repositories:
-            raise RepositoryNotFound(repository)
+        self._require(repository)
         digest = self._world.tags.get((repository, reference), reference)
         tags = tuple(t for (r, t), d in self._world.tags.items() if (r, d) == (repository, digest))
-        return Image(digest, tags, 1000, self._world.now) if tags else None
+        if (repository, digest) not in self._world.manifests:
+            return None
+        return Image(digest, tags, 1000, self._world.pushed_at.get(digest, self._world.now))
 
 
 class FakeRegistry:
@@ -145,6 +209,28 @@ class FakeRegistry:
         if image.digest is not None:
             return image.digest if (image.repository, image.digest) in self._world.manifests else None
         return self._world.tags.get((image.repository, image.tag or "latest"))
+
+    def copy_image(
+        self,
+        source: ImageReference,
+        source_token: AuthorizationToken,
+        target: ImageReference,
+        target_token: AuthorizationToken,
+        *,
+        progress: ProgressSink,
+    ) -> str:
+        check_token(self._world, source, source_token)
+        check_token(self._world, target, target_token)
+        assert source.digest is not None
+        if (source.repository, source.digest) not in self._world.manifests:
+            raise ImageNotFound(f"no image {source}")
+        key = (target.repository, target.tag or "latest")
+        if self._world.repositories[target.repository].tags_immutable and key in self._world.tags:
+            raise TagImmutable("tag is immutable", standing=self._world.tags[key], wanted=source.digest)
+        self._world.tags[key] = source.digest
+        self._world.manifests.add((target.repository, source.digest))
+        self._world.changes.append(f"copy to {target.repository}:{target.tag}")
+        return source.digest
 
 
 class FakeEngine:
@@ -231,6 +317,11 @@ class FakeLayer0(FakeEnvironments):
 
     def list_deploys(self, name: str) -> tuple[Deploy, ...]:
         return tuple(replace(each, dockerrun=None) for each in self.deploys if each.name == name)
+
+    def list_all_deploys(self) -> tuple[Deploy, ...]:
+        return tuple(
+            replace(each, dockerrun=None) for each in sorted(self.deploys, key=lambda d: (d.name, d.version))
+        )
 
     def find_latest_deploy(self, name: str) -> Deploy | None:
         return next(reversed(self.list_deploys(name)), None)

@@ -7,22 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import boto3
-from botocore import exceptions as aws
 from botocore.config import Config
-from botocore.parsers import ResponseParserError
 
-from ecr_widgets.errors import (
-    AuthorizationError,
-    EcrWidgetsError,
-    InputError,
-    RegistryError,
-    RegistryUnavailable,
-    RepositoryNotFound,
-    SettingsError,
-)
+from ecr_widgets.adapters.ecr_calls import translated
+from ecr_widgets.adapters.ecr_upkeep import EcrUpkeep
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.registry import Identity, Image, Repository
 
@@ -31,42 +22,19 @@ if TYPE_CHECKING:
     from mypy_boto3_ecr.type_defs import ImageDetailTypeDef, RepositoryTypeDef
     from mypy_boto3_sts import STSClient
 
-T = TypeVar("T")
-
 _PAGE = 1000
 
-_REFUSED = frozenset(
-    (
-        "AccessDeniedException",
-        "AccessDenied",
-        "ExpiredToken",
-        "ExpiredTokenException",
-        "InvalidClientTokenId",
-        "InvalidSignatureException",
-        "MissingAuthenticationToken",
-        "MissingAuthenticationTokenException",
-        "RequestExpired",
-        "SignatureDoesNotMatch",
-        "UnrecognizedClientException",
-    )
-)
-_THROTTLED = frozenset(
-    ("RequestLimitExceeded", "Throttling", "ThrottlingException", "TooManyRequestsException")
-)
-_SETTINGS = (
-    aws.ConfigNotFound,
-    aws.ConfigParseError,
-    aws.InvalidConfigError,
-    aws.InvalidRegionError,
-    aws.PartialCredentialsError,
-    aws.ProfileNotFound,
-)
 
-
-class BotoEcr:
+class BotoEcr(EcrUpkeep):
     """Implements `ports.Ecr`; session and clients are made when they are first needed.
 
     Args:
+        session: Where it is made already.
+
+        profile: AWS profile; None for the one that the environment names.
+
+        region: AWS region; None for the profile's own.
+
         on_secret: Told of the secret parts of the identity before they are first used.
 
     Raises:
@@ -74,9 +42,15 @@ class BotoEcr:
     """
 
     def __init__(
-        self, session: boto3.Session | None = None, *, on_secret: Callable[[str], None] = lambda _: None
+        self,
+        session: boto3.Session | None = None,
+        *,
+        profile: str | None = None,
+        region: str | None = None,
+        on_secret: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._given_session = session
+        self._profile, self._region = profile, region
         self._on_secret = on_secret
         # `standard` retries throttling and lost connections, with back-off and a cap, and nothing that was refused.
         self._config = Config(
@@ -85,7 +59,7 @@ class BotoEcr:
 
     @cached_property
     def _session(self) -> boto3.Session:
-        return self._given_session or boto3.Session()
+        return self._given_session or boto3.Session(profile_name=self._profile, region_name=self._region)
 
     @cached_property
     def _ecr(self) -> ECRClient:
@@ -113,7 +87,7 @@ class BotoEcr:
             answer = self._sts.get_caller_identity()
             return Identity(answer["Account"], answer["Arn"])
 
-        return _translated("sts:GetCallerIdentity", call)
+        return translated("sts:GetCallerIdentity", call)
 
     def authorization_token(self) -> AuthorizationToken:
         def call() -> AuthorizationToken:
@@ -127,7 +101,7 @@ class BotoEcr:
                 expires_at=found["expiresAt"],
             )
 
-        return _translated("ecr:GetAuthorizationToken", call)
+        return translated("ecr:GetAuthorizationToken", call)
 
     def find_repository(self, name: str) -> Repository | None:
         def call() -> Repository | None:
@@ -136,7 +110,7 @@ class BotoEcr:
             except self._ecr.exceptions.RepositoryNotFoundException:
                 return None
 
-        return _translated("ecr:DescribeRepositories", call)
+        return translated("ecr:DescribeRepositories", call)
 
     def create_repository(
         self, name: str, *, tags_immutable: bool, scan_on_push: bool
@@ -155,7 +129,7 @@ class BotoEcr:
                     self._ecr.describe_repositories(repositoryNames=[name])["repositories"][0]
                 ), False
 
-        return _translated("ecr:CreateRepository", call)
+        return translated("ecr:CreateRepository", call)
 
     def list_repositories(self) -> tuple[Repository, ...]:
         def call() -> tuple[Repository, ...]:
@@ -164,7 +138,7 @@ class BotoEcr:
             )
             return tuple(_repository(raw) for page in pages for raw in page["repositories"])
 
-        return _translated("ecr:DescribeRepositories", call)
+        return translated("ecr:DescribeRepositories", call)
 
     def list_images(self, repository: str) -> Iterator[tuple[Image, ...]]:
         token = ""
@@ -172,7 +146,7 @@ class BotoEcr:
         while token not in seen:
             # A server that gives the same token again would never come to an end.
             seen.add(token)
-            page, token = _translated("ecr:DescribeImages", partial(self._page, repository, token))
+            page, token = translated("ecr:DescribeImages", partial(self._page, repository, token))
             yield page
             if not token:
                 return
@@ -200,7 +174,7 @@ class BotoEcr:
                 return None
             return _image(found)
 
-        return _translated("ecr:DescribeImages", call)
+        return translated("ecr:DescribeImages", call)
 
 
 def _image(raw: ImageDetailTypeDef) -> Image:
@@ -239,60 +213,3 @@ def _unlogged() -> Iterator[None]:
     finally:
         for logger, disabled in zip(loggers, before, strict=True):
             logger.disabled = disabled
-
-
-def _translated(action: str, call: Callable[[], T]) -> T:
-    try:
-        return call()
-    except (aws.BotoCoreError, aws.ClientError) as error:
-        raise _translate(action, error) from error
-    except (ResponseParserError, LookupError, TypeError, ValueError) as error:
-        if isinstance(error, EcrWidgetsError):
-            raise
-        # boto3 hands out whatever a 200 holds; a proxy's page has none of the members.
-        raise RegistryUnavailable(
-            f"what answered {action} is not AWS: {type(error).__name__} {error}",
-            hint="check AWS_ENDPOINT_URL, and what stands between you and it",
-        ) from error
-
-
-def _translate(action: str, error: Exception) -> EcrWidgetsError:
-    if isinstance(error, aws.ClientError):
-        return _refusal(action, error)
-    if isinstance(error, aws.NoRegionError):
-        return SettingsError("no AWS region is set", hint="set AWS_REGION, or a region in your profile")
-    if isinstance(error, _SETTINGS):
-        return SettingsError(
-            f"the AWS settings cannot be used: {error}", hint="check AWS_PROFILE and AWS's config files"
-        )
-    if isinstance(error, aws.ParamValidationError):
-        return InputError(f"{action} refused: {' '.join(str(error).split())}")
-    if isinstance(
-        error, (aws.NoCredentialsError, aws.CredentialRetrievalError, aws.SSOError, aws.TokenRetrievalError)
-    ):
-        return AuthorizationError(
-            f"no AWS identity for {action}: {error}", hint="set AWS_PROFILE, or log in to it"
-        )
-    return RegistryUnavailable(
-        f"{action} got no answer: {error}",
-        hint="check the network, AWS_REGION and AWS_ENDPOINT_URL",
-        retryable=True,
-    )
-
-
-def _refusal(action: str, error: aws.ClientError) -> EcrWidgetsError:
-    told: Any = error.response.get("Error", {})
-    code, message = str(told.get("Code", "")), str(told.get("Message", ""))
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if code in _REFUSED or status in (401, 403):
-        return AuthorizationError(
-            f"AWS refused {action}: {code} {message}".rstrip(),
-            hint=f"renew the login of your profile, or have {action} allowed for it",
-        )
-    if code == "RepositoryNotFoundException":
-        return RepositoryNotFound(f"{action} failed: {message}", hint="check the name and the region")
-    if code in _THROTTLED or status >= 500:
-        return RegistryUnavailable(
-            f"{action} failed: {code} {message}".rstrip(), hint="try again later", retryable=True
-        )
-    return RegistryError(f"{action} failed: {code} {message}".rstrip())

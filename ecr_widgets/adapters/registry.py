@@ -17,8 +17,9 @@ import urllib3
 from ecr_widgets.errors import AuthorizationError, RegistryError, RegistryUnavailable, RepositoryNotFound
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.ports import ProgressSink
 
-_ACCEPT = ", ".join(
+MANIFESTS = ", ".join(
     (
         "application/vnd.docker.distribution.manifest.v2+json",
         "application/vnd.docker.distribution.manifest.list.v2+json",
@@ -53,21 +54,33 @@ class OciRegistry:
     def find_digest(self, image: ImageReference, token: AuthorizationToken) -> str | None:
         if image.registry is None:
             raise RegistryError(f"{image} names no registry", hint="put the registry's host in front")
-        scheme = "http" if is_loopback(image.registry) else "https"
-        url = f"{scheme}://{image.registry}/v2/{image.repository}/manifests/{image.digest or image.tag or 'latest'}"
-        password = base64.b64encode(f"{token.user}:{token.password}".encode()).decode()
-        headers = {"Accept": _ACCEPT, "Authorization": f"Basic {password}"}
+        url = f"{base_url(image)}/manifests/{image.digest or image.tag or 'latest'}"
+        headers = {"Accept": MANIFESTS} | authorization(token)
         status, found, _ = self._ask("HEAD", url, headers)
         body = b""
-        if status != 200 or not _digest(found):
+        if status != 200 or not digest_of(found):
             # A HEAD has no body to tell why, so the same is asked once more with one.
             status, found, body = self._ask("GET", url, headers)
-        if status == 200 and _digest(found):
-            return _digest(found)
-        codes, message = _told(body)
+        if status == 200 and digest_of(found):
+            return digest_of(found)
+        codes, message = told(body)
         if status == 404 and codes and "NAME_UNKNOWN" not in codes:
             return None
-        raise _refusal(image, status, found, codes, message)
+        raise refusal(image, status, found, codes, message)
+
+    def copy_image(
+        self,
+        source: ImageReference,
+        source_token: AuthorizationToken,
+        target: ImageReference,
+        target_token: AuthorizationToken,
+        *,
+        progress: ProgressSink,
+    ) -> str:
+        # Imported late: few runs copy.
+        from ecr_widgets.adapters.registry_copy import ImageCopy
+
+        return ImageCopy(self._http, (source, source_token), (target, target_token), progress).run()
 
     def _ask(
         self, method: str, url: str, headers: dict[str, str]
@@ -88,6 +101,18 @@ class OciRegistry:
             ) from error
 
 
+def base_url(image: ImageReference) -> str:
+    """Where the repository's part of the registry's API begins."""
+    scheme = "http" if is_loopback(image.registry or "") else "https"
+    return f"{scheme}://{image.registry}/v2/{image.repository}"
+
+
+def authorization(token: AuthorizationToken) -> dict[str, str]:
+    """The header that carries the token."""
+    password = base64.b64encode(f"{token.user}:{token.password}".encode()).decode()
+    return {"Authorization": f"Basic {password}"}
+
+
 def is_loopback(host: str) -> bool:
     """Whether a host (with or without port) is this machine; only there plain HTTP may carry a token."""
     name = host.rpartition(":")[0] if ":" in host and not host.endswith("]") else host
@@ -98,14 +123,16 @@ def is_loopback(host: str) -> bool:
     return False
 
 
-def _digest(headers: urllib3.HTTPHeaderDict) -> str | None:
+def digest_of(headers: urllib3.HTTPHeaderDict) -> str | None:
+    """The digest that an answer names, or None."""
     digest = headers.get("Docker-Content-Digest", "")
     return digest if _DIGEST.fullmatch(digest) else None
 
 
-def _refusal(
+def refusal(
     image: ImageReference, status: int, headers: urllib3.HTTPHeaderDict, codes: set[str], message: str
 ) -> RegistryError:
+    """The error that an answer means."""
     if status in (401, 403):
         return AuthorizationError(
             f"the registry {image.registry} refused the authorization token: {message or status}",
@@ -128,7 +155,7 @@ def _refusal(
     )
 
 
-def _told(body: bytes) -> tuple[set[str], str]:
+def told(body: bytes) -> tuple[set[str], str]:
     """Error codes and text of an answer; no codes where it does not speak as registries do."""
     with suppress(ValueError, RecursionError):
         value: Any = json.loads(body)

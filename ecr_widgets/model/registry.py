@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -31,6 +32,17 @@ class Image:
     pushed_at: datetime
     media_type: str | None = None
     last_pulled_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a scan found in one image."""
+
+    status: str
+    """`COMPLETE`, `IN_PROGRESS`, `FAILED`, `ACTIVE` or another word of ECR's."""
+    counts: Mapping[str, int]
+    """Findings by severity: `CRITICAL`, `HIGH`, `MEDIUM`, `LOW`, `INFORMATIONAL`, `UNDEFINED`."""
+    scanned_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,10 @@ class FakeConnections:
         self.layer0 = FakeLayer0(world, crashes=crashes)
         self.locks = FakeLocks()
 
+    def ecr_of(self, *, profile: str | None, region: str | None) -> FakeEcr:
+        """One account is all there is."""
+        return self.ecr
+
     def on_secret(self, secret: str) -> None:
         """Nothing here shows secrets."""
 

@@ -39,6 +39,13 @@ class Layer0Api(Environments, LoadBalancers, Admin):
         ]
         return tuple(sorted(deploys, key=lambda each: each.version))
 
+    def list_all_deploys(self) -> tuple[Deploy, ...]:
+        deploys = [
+            Deploy(each, tags.get("name", ""), decode.version_number(tags.get("version", "")))
+            for each, tags in self._tagged("deploy").items()
+        ]
+        return tuple(sorted(deploys, key=lambda each: (each.name, each.version)))
+
     def find_latest_deploy(self, name: str) -> Deploy | None:
         # Servers answer `version=latest` with the highest version of any name with this prefix, or one for each
         # name; where ours is among them it is its latest.

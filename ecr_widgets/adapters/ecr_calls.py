@@ -1,0 +1,110 @@
+"""A call to AWS whose failures are our errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from botocore import exceptions as aws
+from botocore.parsers import ResponseParserError
+
+from ecr_widgets.errors import (
+    AuthorizationError,
+    EcrWidgetsError,
+    InputError,
+    RegistryError,
+    RegistryUnavailable,
+    RepositoryNotFound,
+    SettingsError,
+)
+
+T = TypeVar("T")
+
+_REFUSED = frozenset(
+    (
+        "AccessDeniedException",
+        "AccessDenied",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InvalidClientTokenId",
+        "InvalidSignatureException",
+        "MissingAuthenticationToken",
+        "MissingAuthenticationTokenException",
+        "RequestExpired",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    )
+)
+_THROTTLED = frozenset(
+    ("RequestLimitExceeded", "Throttling", "ThrottlingException", "TooManyRequestsException")
+)
+_SETTINGS = (
+    aws.ConfigNotFound,
+    aws.ConfigParseError,
+    aws.InvalidConfigError,
+    aws.InvalidRegionError,
+    aws.PartialCredentialsError,
+    aws.ProfileNotFound,
+)
+
+
+def translated(action: str, call: Callable[[], T]) -> T:
+    """Call, and raise whatever botocore raises as one of our errors.
+
+    Args:
+        action: IAM action that the call needs; named in messages.
+    """
+    try:
+        return call()
+    except (aws.BotoCoreError, aws.ClientError) as error:
+        raise _translate(action, error) from error
+    except (ResponseParserError, LookupError, TypeError, ValueError) as error:
+        if isinstance(error, EcrWidgetsError):
+            raise
+        # boto3 hands out whatever a 200 holds; a proxy's page has none of the members.
+        raise RegistryUnavailable(
+            f"what answered {action} is not AWS: {type(error).__name__} {error}",
+            hint="check AWS_ENDPOINT_URL, and what stands between you and it",
+        ) from error
+
+
+def _translate(action: str, error: Exception) -> EcrWidgetsError:
+    if isinstance(error, aws.ClientError):
+        return _refusal(action, error)
+    if isinstance(error, aws.NoRegionError):
+        return SettingsError("no AWS region is set", hint="set AWS_REGION, or a region in your profile")
+    if isinstance(error, _SETTINGS):
+        return SettingsError(
+            f"the AWS settings cannot be used: {error}", hint="check AWS_PROFILE and AWS's config files"
+        )
+    if isinstance(error, aws.ParamValidationError):
+        return InputError(f"{action} refused: {' '.join(str(error).split())}")
+    if isinstance(
+        error, (aws.NoCredentialsError, aws.CredentialRetrievalError, aws.SSOError, aws.TokenRetrievalError)
+    ):
+        return AuthorizationError(
+            f"no AWS identity for {action}: {error}", hint="set AWS_PROFILE, or log in to it"
+        )
+    return RegistryUnavailable(
+        f"{action} got no answer: {error}",
+        hint="check the network, AWS_REGION and AWS_ENDPOINT_URL",
+        retryable=True,
+    )
+
+
+def _refusal(action: str, error: aws.ClientError) -> EcrWidgetsError:
+    told: Any = error.response.get("Error", {})
+    code, message = str(told.get("Code", "")), str(told.get("Message", ""))
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if code in _REFUSED or status in (401, 403):
+        return AuthorizationError(
+            f"AWS refused {action}: {code} {message}".rstrip(),
+            hint=f"renew the login of your profile, or have {action} allowed for it",
+        )
+    if code == "RepositoryNotFoundException":
+        return RepositoryNotFound(f"{action} failed: {message}", hint="check the name and the region")
+    if code in _THROTTLED or status >= 500:
+        return RegistryUnavailable(
+            f"{action} failed: {code} {message}".rstrip(), hint="try again later", retryable=True
+        )
+    return RegistryError(f"{action} failed: {code} {message}".rstrip())

@@ -1,0 +1,136 @@
+"""ECR's calls for the upkeep of repositories and images: settings, lifecycle, tags, deletion, findings."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ecr_widgets.adapters.ecr_calls import translated
+from ecr_widgets.errors import ImageNotFound, TagImmutable
+from ecr_widgets.model.registry import Findings
+
+if TYPE_CHECKING:
+    from mypy_boto3_ecr import ECRClient
+
+_BATCH = 100
+"""Images in one call, the most that ECR takes."""
+_MANIFESTS = (
+    "application/vnd.docker.distribution.manifest.v2+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.oci.image.index.v1+json",
+)
+
+
+class EcrUpkeep(ABC):
+    """Implements that part of `ports.Ecr`."""
+
+    @property
+    @abstractmethod
+    def _ecr(self) -> ECRClient:
+        """The client, made when it is first needed."""
+
+    def change_repository(
+        self, name: str, *, tags_immutable: bool | None = None, scan_on_push: bool | None = None
+    ) -> None:
+        if tags_immutable is not None:
+            translated(
+                "ecr:PutImageTagMutability",
+                lambda: self._ecr.put_image_tag_mutability(
+                    repositoryName=name, imageTagMutability="IMMUTABLE" if tags_immutable else "MUTABLE"
+                ),
+            )
+        if scan_on_push is not None:
+            translated(
+                "ecr:PutImageScanningConfiguration",
+                lambda: self._ecr.put_image_scanning_configuration(
+                    repositoryName=name, imageScanningConfiguration={"scanOnPush": scan_on_push}
+                ),
+            )
+
+    def find_lifecycle_policy(self, name: str) -> str | None:
+        def call() -> str | None:
+            try:
+                return self._ecr.get_lifecycle_policy(repositoryName=name)["lifecyclePolicyText"]
+            except self._ecr.exceptions.LifecyclePolicyNotFoundException:
+                return None
+
+        return translated("ecr:GetLifecyclePolicy", call)
+
+    def set_lifecycle_policy(self, name: str, policy: str) -> None:
+        translated(
+            "ecr:PutLifecyclePolicy",
+            lambda: self._ecr.put_lifecycle_policy(repositoryName=name, lifecyclePolicyText=policy),
+        )
+
+    def delete_repository(self, name: str, *, with_images: bool) -> None:
+        translated(
+            "ecr:DeleteRepository",
+            lambda: self._ecr.delete_repository(repositoryName=name, force=with_images),
+        )
+
+    def tag_image(self, repository: str, digest: str, tag: str) -> None:
+        def call() -> None:
+            found = self._ecr.batch_get_image(
+                repositoryName=repository,
+                imageIds=[{"imageDigest": digest}],
+                acceptedMediaTypes=list(_MANIFESTS),
+            )["images"]
+            if not found:
+                raise ImageNotFound(
+                    f"{repository} has no image {digest}", hint="list its images, then name one of them"
+                )
+            try:
+                self._ecr.put_image(
+                    repositoryName=repository,
+                    imageManifest=found[0]["imageManifest"],
+                    imageManifestMediaType=found[0].get("imageManifestMediaType", _MANIFESTS[0]),
+                    imageTag=tag,
+                    imageDigest=digest,
+                )
+            except self._ecr.exceptions.ImageAlreadyExistsException:
+                return  # the tag is set already
+            except self._ecr.exceptions.ImageTagAlreadyExistsException as error:
+                raise TagImmutable(
+                    f"tag {tag!r} of {repository} names another image and cannot be moved: the repository's tags"
+                    " are immutable",
+                    standing="",
+                    wanted=digest,
+                    hint="set a new tag",
+                ) from error
+
+        translated("ecr:PutImage", call)
+
+    def delete_images(self, repository: str, digests: Sequence[str]) -> dict[str, str]:
+        kept: dict[str, str] = {}
+        for start in range(0, len(digests), _BATCH):
+            batch = digests[start : start + _BATCH]
+            answer = translated(
+                "ecr:BatchDeleteImage",
+                lambda batch=batch: self._ecr.batch_delete_image(  # type: ignore[misc]
+                    repositoryName=repository, imageIds=[{"imageDigest": digest} for digest in batch]
+                ),
+            )
+            for failure in answer.get("failures", ()):
+                if failure.get("failureCode") != "ImageNotFound":
+                    digest = failure.get("imageId", {}).get("imageDigest", "")
+                    kept[digest] = failure.get("failureReason") or failure.get("failureCode", "no reason")
+        return kept
+
+    def find_findings(self, repository: str, digest: str) -> Findings | None:
+        def call() -> Findings | None:
+            try:
+                answer = self._ecr.describe_image_scan_findings(
+                    repositoryName=repository, imageId={"imageDigest": digest}, maxResults=1
+                )
+            except self._ecr.exceptions.ScanNotFoundException:
+                return None
+            found = answer.get("imageScanFindings", {})
+            return Findings(
+                answer["imageScanStatus"]["status"],
+                {str(severity): count for severity, count in found.get("findingSeverityCounts", {}).items()},
+                found.get("imageScanCompletedAt"),
+            )
+
+        return translated("ecr:DescribeImageScanFindings", call)

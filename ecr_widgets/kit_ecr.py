@@ -1,0 +1,237 @@
+"""The kit's steps for the upkeep of repositories and images, and for copies between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ecr_widgets.model.image_reference import ImageReference, check_repository_name, check_tag
+from ecr_widgets.ports import ProgressSink
+from ecr_widgets.steps import image_upkeep as images
+from ecr_widgets.steps import repository_upkeep as repositories
+from ecr_widgets.steps.copy_image import CopyOutcome, copy_image
+from ecr_widgets.steps.create_repository import RepositoryOutcome
+from ecr_widgets.steps.image_uses import UsesOutcome, find_uses
+from ecr_widgets.steps.login import RegistrySession
+
+if TYPE_CHECKING:
+    from ecr_widgets.kit import Connections
+    from ecr_widgets.recording.recorder import Recorder
+    from ecr_widgets.targets import Targets
+
+
+class EcrSteps:
+    """What `kit.ecr` gives: each call leaves its record."""
+
+    def __init__(
+        self, connections: Connections, recorder: Recorder, targets: Targets, session: RegistrySession
+    ) -> None:
+        self._to = connections
+        self._recorder = recorder
+        self._targets = targets
+        self._session = session
+
+    def change_repository(
+        self, repository: str, *, tags_immutable: bool | None = None, scan_on_push: bool | None = None
+    ) -> RepositoryOutcome:
+        """Bring the settings that are given to these values."""
+        return self._recorder.perform(
+            "change_repository",
+            {"repository": repository, "tags_immutable": tags_immutable, "scan_on_push": scan_on_push},
+            lambda _: repositories.change_repository(
+                self._to.ecr, repository, tags_immutable=tags_immutable, scan_on_push=scan_on_push
+            ),
+        )
+
+    def set_lifecycle_policy(
+        self, repository: str, policy: str | None = None, *, untagged_days: int = 0, keep_newest: int = 0
+    ) -> repositories.LifecycleOutcome:
+        """Set the repository's lifecycle policy: the one given, else one of the two simple rules."""
+        return self._recorder.perform(
+            "set_lifecycle_policy",
+            {
+                "repository": repository,
+                "policy": policy,
+                "untagged_days": untagged_days,
+                "keep_newest": keep_newest,
+            },
+            lambda _: repositories.set_lifecycle_policy(
+                self._to.ecr,
+                repository,
+                policy
+                or repositories.simple_lifecycle_policy(untagged_days=untagged_days, keep_newest=keep_newest),
+            ),
+        )
+
+    def delete_repository(
+        self, repository: str, *, typed_name: str, with_images: bool = False
+    ) -> repositories.DeletedRepositoryOutcome:
+        """Delete a repository, its name typed once more; never while an image of it is used."""
+
+        def act(progress: ProgressSink) -> repositories.DeletedRepositoryOutcome:
+            return repositories.delete_repository(
+                self._to.ecr,
+                repository,
+                self._uses(repository, progress),
+                registry=self._registry,
+                typed_name=typed_name,
+                with_images=with_images,
+            )
+
+        return self._recorder.perform(
+            "delete_repository", {"repository": repository, "with_images": with_images}, act
+        )
+
+    def tag_image(self, repository: str, reference: str, tag: str) -> images.TagOutcome:
+        """Set another tag on an image of the repository, without pulling it."""
+
+        def act(_: ProgressSink) -> images.TagOutcome:
+            registry = self._registry
+            target = self._targets.image(ImageReference(registry, repository, tag=check_tag(tag)))
+            with self._targets.hold(target):
+                outcome = images.tag_image(self._to.ecr, registry, repository, reference, tag)
+                self._targets.note(target, outcome.digest)
+            return outcome
+
+        return self._recorder.perform(
+            "tag_image", {"repository": repository, "reference": reference, "tag": tag}, act
+        )
+
+    def find_findings(self, repository: str, reference: str) -> images.FindingsOutcome:
+        """What ECR's scan found in an image, by severity."""
+        return self._recorder.perform(
+            "find_findings",
+            {"repository": repository, "reference": reference},
+            lambda _: images.find_findings(self._to.ecr, repository, reference),
+        )
+
+    def find_uses(self, repository: str) -> UsesOutcome:
+        """Which Layer0 services, tasks and stored deploys use the repository's images."""
+        return self._recorder.perform(
+            "find_uses",
+            {"repository": repository},
+            lambda progress: self._uses(check_repository_name(repository), progress),
+        )
+
+    def find_unused_images(
+        self, repository: str, *, keep_newest: int = 10, older_than_days: float = 30.0
+    ) -> images.UnusedOutcome:
+        """Images that nothing runs or names, that are older, and that are not among the newest."""
+        return self._recorder.perform(
+            "find_unused_images",
+            {"repository": repository, "keep_newest": keep_newest, "older_than_days": older_than_days},
+            lambda progress: images.find_unused_images(
+                self._to.ecr,
+                repository,
+                self._uses(check_repository_name(repository), progress),
+                registry=self._registry,
+                keep_newest=keep_newest,
+                older_than_days=older_than_days,
+                now=self._to.clock.now(),
+            ),
+        )
+
+    def delete_images(
+        self, repository: str, unused: images.UnusedOutcome | Sequence[str], *, typed_name: str
+    ) -> images.DeletedImagesOutcome:
+        """Delete images; never one that runs or that a stored deploy names, whatever was found earlier.
+
+        Args:
+            unused: What `find_unused_images` gave, or digests.
+
+            typed_name: The repository's name once more; with any other nothing is deleted and the record says what
+                would be.
+        """
+        digests = (
+            [image.digest for image in unused.deletable]
+            if isinstance(unused, images.UnusedOutcome)
+            else [*unused]
+        )
+
+        def act(progress: ProgressSink) -> images.DeletedImagesOutcome:
+            # Looked at again: what was unused then may run now.
+            uses = self._uses(check_repository_name(repository), progress)
+            return images.delete_images(
+                self._to.ecr,
+                repository,
+                digests,
+                uses,
+                registry=self._registry,
+                confirmed=typed_name == repository,
+            )
+
+        return self._recorder.perform(
+            "delete_images",
+            {"repository": repository, "digests": digests, "confirmed": typed_name == repository},
+            act,
+        )
+
+    def copy_image(
+        self,
+        repository: str,
+        reference: str,
+        *,
+        to_repository: str,
+        to_tag: str,
+        to_profile: str = "",
+        to_region: str = "",
+    ) -> CopyOutcome:
+        """Copy an image to another repository: the same digest, no engine needed.
+
+        Args:
+            reference: Tag or digest.
+
+            to_repository: Must exist.
+
+            to_profile: AWS profile of the account to copy to; empty for this run's own.
+
+            to_region: AWS region to copy to; empty for the profile's own.
+        """
+
+        def act(progress: ProgressSink) -> CopyOutcome:
+            other = self._session
+            if to_profile or to_region:
+                ecr = self._to.ecr_of(profile=to_profile or None, region=to_region or None)
+                other = RegistrySession(ecr, self._to.clock, on_secret=self._to.on_secret)
+            source = self._reference(self._session, repository, reference)
+            copied_to = ImageReference(
+                other.token().registry, check_repository_name(to_repository), tag=check_tag(to_tag)
+            )
+            target = self._targets.image(copied_to)
+            with self._targets.hold(target):
+                outcome = copy_image(
+                    self._to.registry,
+                    self._session,
+                    source,
+                    other,
+                    copied_to,
+                    before_change=lambda standing: self._targets.check(target, standing),
+                    progress=progress,
+                )
+                self._targets.note(target, outcome.digest)
+            return outcome
+
+        inputs = {
+            "repository": repository,
+            "reference": reference,
+            "to_repository": to_repository,
+            "to_tag": to_tag,
+            "to_profile": to_profile,
+            "to_region": to_region,
+        }
+        return self._recorder.perform("copy_image", inputs, act)
+
+    @property
+    def _registry(self) -> str:
+        return self._session.token().registry
+
+    def _uses(self, repository: str, progress: ProgressSink) -> UsesOutcome:
+        return find_uses(self._to.layer0, repository, registry=self._registry, progress=progress)
+
+    @staticmethod
+    def _reference(session: RegistrySession, repository: str, reference: str) -> ImageReference:
+        registry = session.token().registry
+        check_repository_name(repository)
+        if reference.startswith("sha256:"):
+            return ImageReference.parse(f"{registry}/{repository}@{reference}")
+        return ImageReference(registry, repository, tag=check_tag(reference))

@@ -1,0 +1,107 @@
+"""What the steps need of ECR's control plane."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from ecr_widgets.model.authorization_token import AuthorizationToken
+from ecr_widgets.model.registry import Findings, Identity, Image, Repository
+
+
+class Ecr(Protocol):
+    """ECR's control plane. Every call may raise RegistryUnavailable or AuthorizationError."""
+
+    def identity(self) -> Identity:
+        """Who the calls are made as."""
+        ...
+
+    def authorization_token(self) -> AuthorizationToken:
+        """A new token for the account's registry."""
+        ...
+
+    def find_repository(self, name: str) -> Repository | None:
+        """The repository, or None where there is none of that name."""
+        ...
+
+    def create_repository(
+        self, name: str, *, tags_immutable: bool, scan_on_push: bool
+    ) -> tuple[Repository, bool]:
+        """The repository, and whether this call made it (False: it stood already)."""
+        ...
+
+    def list_repositories(self) -> tuple[Repository, ...]:
+        """All repositories of the account's registry."""
+        ...
+
+    def list_images(self, repository: str) -> Iterator[tuple[Image, ...]]:
+        """All images of a repository, a page of up to 1,000 at a time, in no particular order.
+
+        Raises:
+            RepositoryNotFound: There is no such repository.
+        """
+        ...
+
+    def find_image(self, repository: str, reference: str) -> Image | None:
+        """The image that a tag or digest names, or None.
+
+        Raises:
+            RepositoryNotFound: There is no such repository.
+        """
+        ...
+
+    def change_repository(
+        self, name: str, *, tags_immutable: bool | None = None, scan_on_push: bool | None = None
+    ) -> None:
+        """Change the settings that are given.
+
+        Raises:
+            RepositoryNotFound: There is no such repository.
+        """
+        ...
+
+    def find_lifecycle_policy(self, name: str) -> str | None:
+        """The repository's lifecycle policy as JSON text, or None."""
+        ...
+
+    def set_lifecycle_policy(self, name: str, policy: str) -> None:
+        """Set the repository's lifecycle policy.
+
+        Raises:
+            RepositoryNotFound: There is no such repository.
+
+            RegistryError: ECR refused the policy.
+        """
+        ...
+
+    def delete_repository(self, name: str, *, with_images: bool) -> None:
+        """Delete the repository.
+
+        Raises:
+            RepositoryNotFound: There is no such repository.
+
+            RegistryError: It holds images and these must not go with it.
+        """
+        ...
+
+    def tag_image(self, repository: str, digest: str, tag: str) -> None:
+        """Set a tag on an image of the repository, without pulling it.
+
+        Raises:
+            ImageNotFound: The repository has no such image.
+
+            TagImmutable: The tag names another image and must not move.
+        """
+        ...
+
+    def delete_images(self, repository: str, digests: Sequence[str]) -> dict[str, str]:
+        """Delete images by digest, all their tags with them.
+
+        Returns:
+            Why not, by digest, for those that ECR kept; one that is gone already is not among them.
+        """
+        ...
+
+    def find_findings(self, repository: str, digest: str) -> Findings | None:
+        """What a scan found in an image, None where it was never scanned."""
+        ...

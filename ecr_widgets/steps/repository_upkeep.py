@@ -1,0 +1,184 @@
+"""Settings, lifecycle and deletion of a repository."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from ecr_widgets.errors import InputError, RegistryError, RepositoryNotFound
+from ecr_widgets.model.image_reference import check_repository_name
+from ecr_widgets.model.registry import Repository
+from ecr_widgets.ports import Ecr
+from ecr_widgets.steps.create_repository import RepositoryOutcome
+from ecr_widgets.steps.image_upkeep import check_unused
+from ecr_widgets.steps.image_uses import UsesOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class LifecycleOutcome:
+    """The repository's lifecycle policy."""
+
+    repository: str
+    policy: str
+    previous: str | None
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DeletedRepositoryOutcome:
+    """The repository that is gone."""
+
+    repository: str
+    images: int
+    """How many went with it."""
+    changed: bool
+
+
+def change_repository(
+    ecr: Ecr, name: str, *, tags_immutable: bool | None = None, scan_on_push: bool | None = None
+) -> RepositoryOutcome:
+    """Bring the settings that are given to these values.
+
+    Raises:
+        RepositoryNotFound: There is no such repository.
+    """
+    standing = require_repository(ecr, name)
+    wanted_tags = None if tags_immutable == standing.tags_immutable else tags_immutable
+    wanted_scan = None if scan_on_push == standing.scan_on_push else scan_on_push
+    changed = wanted_tags is not None or wanted_scan is not None
+    if changed:
+        ecr.change_repository(name, tags_immutable=wanted_tags, scan_on_push=wanted_scan)
+        standing = require_repository(ecr, name)
+    return RepositoryOutcome(
+        standing.name, standing.uri, standing.tags_immutable, standing.scan_on_push, changed
+    )
+
+
+def simple_lifecycle_policy(*, untagged_days: int = 0, keep_newest: int = 0) -> str:
+    """A lifecycle policy of the two rules that most need, as JSON text.
+
+    Args:
+        untagged_days: Images without a tag expire after so many days; 0 leaves the rule out.
+
+        keep_newest: Of all images only so many, pushed last, stay; 0 leaves the rule out.
+
+    Raises:
+        InputError: Neither rule is asked for.
+    """
+    if untagged_days < 0 or keep_newest < 0 or not (untagged_days or keep_newest):
+        raise InputError(
+            "a lifecycle policy needs at least one rule", hint="give untagged_days or keep_newest"
+        )
+    rules = []
+    if untagged_days:
+        rules.append(
+            {
+                "rulePriority": 1,
+                "description": f"untagged images expire after {untagged_days} days",
+                "selection": {
+                    "tagStatus": "untagged",
+                    "countType": "sinceImagePushed",
+                    "countUnit": "days",
+                    "countNumber": untagged_days,
+                },
+                "action": {"type": "expire"},
+            }
+        )
+    if keep_newest:
+        rules.append(
+            {
+                "rulePriority": 2,
+                "description": f"only the newest {keep_newest} images stay",
+                "selection": {
+                    "tagStatus": "any",
+                    "countType": "imageCountMoreThan",
+                    "countNumber": keep_newest,
+                },
+                "action": {"type": "expire"},
+            }
+        )
+    return json.dumps({"rules": rules})
+
+
+def set_lifecycle_policy(ecr: Ecr, name: str, policy: str) -> LifecycleOutcome:
+    """Set the repository's lifecycle policy; an equal one is left alone.
+
+    Args:
+        policy: JSON text, as ECR's documentation describes it; `simple_lifecycle_policy` makes one.
+
+    Raises:
+        InputError: It is no JSON object with rules.
+
+        RepositoryNotFound: There is no such repository.
+
+        RegistryError: ECR refused it.
+    """
+    wanted = _parsed(policy)
+    require_repository(ecr, name)
+    standing = ecr.find_lifecycle_policy(name)
+    if standing is not None and json.loads(standing) == wanted:
+        return LifecycleOutcome(name, policy, standing, changed=False)
+    ecr.set_lifecycle_policy(name, policy)
+    return LifecycleOutcome(name, policy, standing, changed=True)
+
+
+def delete_repository(
+    ecr: Ecr, name: str, uses: UsesOutcome, *, registry: str, typed_name: str, with_images: bool = False
+) -> DeletedRepositoryOutcome:
+    """Delete a repository; one that is gone is no error.
+
+    Args:
+        uses: What Layer0 runs and stores of the repository.
+
+        typed_name: The name once more: a deletion cannot be taken back.
+
+        with_images: Whether the images in it may go with it.
+
+    Raises:
+        InputError: `typed_name` is another one.
+
+        ImageInUse: An image of it runs, or a stored deploy names it.
+
+        RegistryError: It holds images and these must not go.
+    """
+    check_repository_name(name)
+    if typed_name != name:
+        raise InputError(
+            f"to delete repository {name!r}, its name must be typed once more, not {typed_name!r}",
+            hint="a deletion cannot be taken back",
+        )
+    if ecr.find_repository(name) is None:
+        return DeletedRepositoryOutcome(name, 0, changed=False)
+    images = [image for page in ecr.list_images(name) for image in page]
+    check_unused(images, uses, repository=name, registry=registry)
+    if images and not with_images:
+        raise RegistryError(
+            f"repository {name!r} holds {len(images)} images",
+            hint="delete them first, or allow it (with_images)",
+        )
+    ecr.delete_repository(name, with_images=with_images)
+    return DeletedRepositoryOutcome(name, len(images), changed=True)
+
+
+def require_repository(ecr: Ecr, name: str) -> Repository:
+    """The repository of that name.
+
+    Raises:
+        RepositoryNotFound: There is none.
+    """
+    found = ecr.find_repository(check_repository_name(name))
+    if found is None:
+        raise RepositoryNotFound(f"repository {name!r} does not exist", hint="check the name and the region")
+    return found
+
+
+def _parsed(policy: str) -> object:
+    try:
+        parsed = json.loads(policy)
+    except ValueError as error:
+        raise InputError(f"the lifecycle policy is no JSON: {error}") from error
+    if not isinstance(parsed, dict) or not isinstance(parsed.get("rules"), list) or not parsed["rules"]:
+        raise InputError(
+            "the lifecycle policy has no rules", hint='it begins {"rules": [{"rulePriority": 1, …'
+        )
+    return parsed
