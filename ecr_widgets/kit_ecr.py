@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ecr_widgets.model.image_reference import ImageReference, check_repository_name, check_tag
-from ecr_widgets.ports import ProgressSink
+from ecr_widgets.ports import Ecr, ProgressSink
 from ecr_widgets.steps import image_upkeep as images
 from ecr_widgets.steps import repository_upkeep as repositories
 from ecr_widgets.steps.copy_image import CopyOutcome, copy_image
@@ -142,11 +142,7 @@ class EcrSteps:
             typed_name: The repository's name once more; with any other nothing is deleted and the record says what
                 would be.
         """
-        digests = (
-            [image.digest for image in unused.deletable]
-            if isinstance(unused, images.UnusedOutcome)
-            else [*unused]
-        )
+        digests = self._digests(unused)
 
         def act(progress: ProgressSink) -> images.DeletedImagesOutcome:
             # Looked at again: what was unused then may run now.
@@ -189,10 +185,7 @@ class EcrSteps:
         """
 
         def act(progress: ProgressSink) -> CopyOutcome:
-            other = self._session
-            if to_profile or to_region:
-                ecr = self._to.ecr_of(profile=to_profile or None, region=to_region or None)
-                other = RegistrySession(ecr, self._to.clock, on_secret=self._to.on_secret)
+            other = self._other_session(to_profile, to_region)
             source = self._reference(self._session, repository, reference)
             copied_to = ImageReference(
                 other.token().registry, check_repository_name(to_repository), tag=check_tag(to_tag)
@@ -220,6 +213,22 @@ class EcrSteps:
             "to_region": to_region,
         }
         return self._recorder.perform("copy_image", inputs, act)
+
+    def _ecr_for(self, profile: str, region: str) -> Ecr:
+        if not profile and not region:
+            return self._to.ecr
+        return self._to.ecr_of(profile=profile or None, region=region or None)
+
+    def _other_session(self, profile: str, region: str) -> RegistrySession:
+        if not profile and not region:
+            return self._session
+        return RegistrySession(self._ecr_for(profile, region), self._to.clock, on_secret=self._to.on_secret)
+
+    @staticmethod
+    def _digests(unused: images.UnusedOutcome | Sequence[str]) -> list[str]:
+        if isinstance(unused, images.UnusedOutcome):
+            return [image.digest for image in unused.deletable]
+        return [*unused]
 
     @property
     def _registry(self) -> str:

@@ -63,50 +63,50 @@ class ImageCopy:
             # Layers that are kept elsewhere (`urls`) stay there.
             if not part.get("urls"):
                 self._blob(part["digest"], int(part["size"]))
-        answer = self._ask(
+        answer, told_body = self._ask(
             "PUT",
             f"{base_url(self._target)}/manifests/{reference}",
             self._target_headers | {"Content-Type": media_type},
             body=body,
         )
         if answer.status != 201:
-            self._refuse(self._target, answer)
+            self._refuse(self._target, answer, told_body)
         return digest
 
     def _read_manifest(self, digest: str) -> tuple[bytes, str]:
-        answer = self._ask(
+        answer, body = self._ask(
             "GET",
             f"{base_url(self._source)}/manifests/{digest}",
             self._source_headers | {"Accept": MANIFESTS},
         )
         if answer.status != 200:
-            self._refuse(self._source, answer)
-        body = answer.data
+            self._refuse(self._source, answer, body)
         if f"sha256:{hashlib.sha256(body).hexdigest()}" != digest:
             raise RegistryError(f"{self._source.registry} served another manifest for {digest}")
         return body, answer.headers.get("Content-Type", "application/json")
 
     def _blob(self, digest: str, size_bytes: int) -> None:
         name, base = digest[:_SHORT], base_url(self._target)
-        if self._ask("HEAD", f"{base}/blobs/{digest}", self._target_headers).status == 200:
+        standing, _ = self._ask("HEAD", f"{base}/blobs/{digest}", self._target_headers)
+        if standing.status == 200:
             self._progress(Progress(name, "stands already", size_bytes, size_bytes, "B"))
             return
         start = f"{base}/blobs/uploads/"
         if self._source.registry == self._target.registry:
             start += f"?mount={digest}&from={self._source.repository}"
-        begun = self._ask("POST", start, self._target_headers)
+        begun, told_body = self._ask("POST", start, self._target_headers)
         if begun.status == 201:
             self._progress(Progress(name, "mounted", size_bytes, size_bytes, "B"))
             return
         if begun.status != 202:
-            self._refuse(self._target, begun)
+            self._refuse(self._target, begun, told_body)
         where = urljoin(start, begun.headers.get("Location", ""))
         where += f"{'&' if urlsplit(where).query else '?'}digest={digest}"
         # The token is for the registry alone, wherever an upload goes.
         own = urlsplit(where).netloc == urlsplit(start).netloc
         download = self._open_blob(digest)
         try:
-            sent = self._ask(
+            sent, told_body = self._ask(
                 "PUT",
                 where,
                 (self._target_headers if own else {})
@@ -116,16 +116,16 @@ class ImageCopy:
         finally:
             download.release_conn()
         if sent.status != 201:
-            self._refuse(self._target, sent)
+            self._refuse(self._target, sent, told_body)
 
     def _open_blob(self, digest: str) -> urllib3.BaseHTTPResponse:
         url, headers = f"{base_url(self._source)}/blobs/{digest}", dict(self._source_headers)
         for _ in range(_MOST_REDIRECTS):
-            answer = self._ask("GET", url, headers, whole=False)
+            answer, _ = self._ask("GET", url, headers, whole=False)
             if answer.status == 200:
                 return answer
             if not 300 <= answer.status < 400:
-                self._refuse(self._source, answer)
+                self._refuse(self._source, answer, answer.read(_LARGEST_MANIFEST_BYTES))
             answer.release_conn()
             url = urljoin(url, answer.headers.get("Location", ""))
             if urlsplit(url).scheme != "https" and not is_loopback(urlsplit(url).netloc):
@@ -143,7 +143,7 @@ class ImageCopy:
 
     def _ask(
         self, method: str, url: str, headers: Mapping[str, str], *, body: Any = None, whole: bool = True
-    ) -> urllib3.BaseHTTPResponse:
+    ) -> tuple[urllib3.BaseHTTPResponse, bytes]:
         try:
             answer = self._http.request(
                 method,
@@ -155,8 +155,8 @@ class ImageCopy:
                 # What is streamed cannot be sent twice.
                 retries=False if isinstance(body, Iterator) else None,
             )
+            told_body = answer.read(_LARGEST_MANIFEST_BYTES) if whole else b""
             if whole:
-                answer.read(_LARGEST_MANIFEST_BYTES, cache_content=True)
                 answer.release_conn()
         except urllib3.exceptions.HTTPError as error:
             raise RegistryUnavailable(
@@ -164,10 +164,10 @@ class ImageCopy:
                 hint="check the network, then run again: what was copied is not sent again",
                 retryable=True,
             ) from error
-        return answer
+        return answer, told_body
 
-    def _refuse(self, image: ImageReference, answer: urllib3.BaseHTTPResponse) -> None:
-        codes, message = told(answer.data)
+    def _refuse(self, image: ImageReference, answer: urllib3.BaseHTTPResponse, body: bytes) -> None:
+        codes, message = told(body)
         if "TAG_INVALID" in codes or "immutable" in message:
             raise TagImmutable(
                 f"copying to {image} was refused: {message}", standing="", wanted=None, hint="set a new tag"

@@ -113,10 +113,10 @@ def set_lifecycle_policy(ecr: Ecr, name: str, policy: str) -> LifecycleOutcome:
 
         RegistryError: ECR refused it.
     """
-    wanted = _parsed(policy)
+    _parsed(policy)
     require_repository(ecr, name)
     standing = ecr.find_lifecycle_policy(name)
-    if standing is not None and json.loads(standing) == wanted:
+    if standing is not None and equal_policies(standing, policy):
         return LifecycleOutcome(name, policy, standing, changed=False)
     ecr.set_lifecycle_policy(name, policy)
     return LifecycleOutcome(name, policy, standing, changed=True)
@@ -142,11 +142,7 @@ def delete_repository(
         RegistryError: It holds images and these must not go.
     """
     check_repository_name(name)
-    if typed_name != name:
-        raise InputError(
-            f"to delete repository {name!r}, its name must be typed once more, not {typed_name!r}",
-            hint="a deletion cannot be taken back",
-        )
+    check_typed_name(name, typed_name)
     if ecr.find_repository(name) is None:
         return DeletedRepositoryOutcome(name, 0, changed=False)
     images = [image for page in ecr.list_images(name) for image in page]
@@ -158,6 +154,24 @@ def delete_repository(
         )
     ecr.delete_repository(name, with_images=with_images)
     return DeletedRepositoryOutcome(name, len(images), changed=True)
+
+
+def check_typed_name(name: str, typed_name: str) -> None:
+    """Make sure that the repository is meant.
+
+    Raises:
+        InputError: Another name was typed.
+    """
+    if typed_name != name:
+        raise InputError(
+            f"to delete repository {name!r}, its name must be typed once more, not {typed_name!r}",
+            hint="a deletion cannot be taken back",
+        )
+
+
+def equal_policies(one: str, other: str) -> bool:
+    """Whether two lifecycle policies say the same, however they are written."""
+    return _parsed(one) == _parsed(other)
 
 
 def require_repository(ecr: Ecr, name: str) -> Repository:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from ecr_widgets.errors import RepositoryNotFound
+from ecr_widgets.errors import ImageNotFound, RegistryError, RepositoryNotFound, TagImmutable
+from ecr_widgets.steps.repository_upkeep import simple_lifecycle_policy
 from tests.contract.conftest import Ports
 
 
@@ -65,3 +67,76 @@ def test_repositories_and_images_are_listed(ports: Ports, context: Path) -> None
     assert listed == [ports.ecr.find_image("contract/listed", image.digest or "")]
     with pytest.raises(RepositoryNotFound):
         list(ports.ecr.list_images("contract/nobody"))
+
+
+def test_settings_are_changed_one_by_one(ports: Ports) -> None:
+    """What is not given stays; a missing repository is an error."""
+    name = "contract/settings"
+    ports.ecr.create_repository(name, tags_immutable=False, scan_on_push=True)
+    ports.ecr.change_repository(name, tags_immutable=True)
+    found = ports.ecr.find_repository(name)
+    assert found is not None
+    assert (found.tags_immutable, found.scan_on_push) == (True, True)
+    ports.ecr.change_repository(name, scan_on_push=False)
+    found = ports.ecr.find_repository(name)
+    assert found is not None
+    assert (found.tags_immutable, found.scan_on_push) == (True, False)
+    with pytest.raises(RepositoryNotFound):
+        ports.ecr.change_repository("contract/nobody", tags_immutable=True)
+
+
+def test_a_lifecycle_policy_is_kept(ports: Ports) -> None:
+    """None before the first; then what was set, whatever its spaces."""
+    name = "contract/lifecycle"
+    ports.ecr.create_repository(name, tags_immutable=False, scan_on_push=False)
+    assert ports.ecr.find_lifecycle_policy(name) is None
+    policy = simple_lifecycle_policy(untagged_days=7, keep_newest=50)
+    ports.ecr.set_lifecycle_policy(name, policy)
+    assert json.loads(ports.ecr.find_lifecycle_policy(name) or "") == json.loads(policy)
+    with pytest.raises(RepositoryNotFound):
+        ports.ecr.set_lifecycle_policy("contract/nobody", policy)
+
+
+def test_an_image_gets_another_tag_without_a_pull(ports: Ports, context: Path) -> None:
+    """Setting it again is no error; a tag that must not move is TagImmutable; an unknown digest is ImageNotFound."""
+    image = ports.pushed("contract/tagged", context)
+    assert image.digest is not None
+    for _ in range(2):
+        ports.ecr.tag_image("contract/tagged", image.digest, "other")
+    found = ports.ecr.find_image("contract/tagged", "other")
+    assert found is not None
+    assert (found.digest, set(found.tags)) == (image.digest, {"1", "other"})
+    with pytest.raises(ImageNotFound):
+        ports.ecr.tag_image("contract/tagged", "sha256:" + "0" * 64, "1")
+    (context / "Dockerfile").write_text((context / "Dockerfile").read_text() + "LABEL second=1\n")
+    second = ports.pushed("contract/tagged", context, tag="2")
+    ports.ecr.change_repository("contract/tagged", tags_immutable=True)
+    with pytest.raises(TagImmutable):
+        ports.ecr.tag_image("contract/tagged", second.digest or "", "1")
+
+
+def test_images_are_deleted_with_all_their_tags(ports: Ports, context: Path) -> None:
+    """And one that is gone already is no failure."""
+    image = ports.pushed("contract/deleted", context)
+    assert image.digest is not None
+    ports.ecr.tag_image("contract/deleted", image.digest, "other")
+    assert ports.ecr.delete_images("contract/deleted", [image.digest, "sha256:" + "0" * 64]) == {}
+    assert [each for page in ports.ecr.list_images("contract/deleted") for each in page] == []
+    assert ports.ecr.delete_images("contract/deleted", [image.digest]) == {}
+
+
+def test_a_repository_goes_with_its_images_only_where_that_was_allowed(ports: Ports, context: Path) -> None:
+    """Else it is refused; one that is missing is an error."""
+    ports.pushed("contract/gone", context)
+    with pytest.raises(RegistryError):
+        ports.ecr.delete_repository("contract/gone", with_images=False)
+    ports.ecr.delete_repository("contract/gone", with_images=True)
+    assert ports.ecr.find_repository("contract/gone") is None
+    with pytest.raises(RepositoryNotFound):
+        ports.ecr.delete_repository("contract/gone", with_images=True)
+
+
+def test_an_image_that_was_never_scanned_has_no_findings(ports: Ports, context: Path) -> None:
+    """None, which is something else than zero findings."""
+    image = ports.pushed("contract/unscanned", context)
+    assert ports.ecr.find_findings("contract/unscanned", image.digest or "") is None

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -19,10 +20,10 @@ import pytest
 import urllib3
 
 from ecr_widgets.adapters.registry import OciRegistry
-from ecr_widgets.errors import AuthorizationError, RegistryUnavailable, RepositoryNotFound
+from ecr_widgets.errors import AuthorizationError, ImageNotFound, RegistryUnavailable, RepositoryNotFound
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.image_reference import ImageReference
-from ecr_widgets.ports import Registry
+from ecr_widgets.ports import Progress, Registry, ignore_progress
 from ecr_widgets.sandbox import Sandbox
 from tests.fakes import FakeEcr, FakeRegistry, World, digest_of
 
@@ -45,6 +46,9 @@ class Stocked:
     def image(self, name: str) -> ImageReference:
         return ImageReference.parse(f"{self.token.registry}/contract/case{name}")
 
+    def copied(self, tag: str) -> ImageReference:
+        return ImageReference.parse(f"{self.token.registry}/contract/copied:{tag}")
+
     def find(self, name: str) -> str | None:
         return self.registry.find_digest(self.image(name), self.token)
 
@@ -59,14 +63,21 @@ def stocked(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stocked]
         token = _in_sandbox(request.getfixturevalue("sandbox"))
         yield Stocked(OciRegistry(), token, partial(push, token))
         return
+    with docker_registry(tmp_path) as token:
+        yield Stocked(OciRegistry(), token, partial(push, token))
+
+
+@contextmanager
+def docker_registry(folder: Path) -> Iterator[AuthorizationToken]:
+    """A registry of Docker's own, which takes any token."""
     binary = shutil.which("docker-registry")
     if binary is None:
         pytest.skip("docker-registry is not installed: apt-get install docker-registry")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    config = tmp_path / "registry.yml"
+    config = folder / "registry.yml"
     config.write_text(
-        f"version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {tmp_path / 'blobs'}}}}}\n"
+        f"version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {folder / 'blobs'}}}}}\n"
         f"http: {{addr: '127.0.0.1:{port}'}}\n"
     )
     process = subprocess.Popen(
@@ -74,8 +85,7 @@ def stocked(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stocked]
     )
     try:
         _wait_for(port)
-        token = token_for(f"127.0.0.1:{port}")
-        yield Stocked(OciRegistry(), token, partial(push, token))
+        yield token_for(f"127.0.0.1:{port}")
     finally:
         process.terminate()
         process.wait()
@@ -84,7 +94,8 @@ def stocked(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stocked]
 def _in_memory() -> Stocked:
     world = World()
     ecr = FakeEcr(world)
-    ecr.create_repository("contract/case", tags_immutable=False, scan_on_push=False)
+    for name in ("contract/case", "contract/copied"):
+        ecr.create_repository(name, tags_immutable=False, scan_on_push=False)
 
     def store(tag: str, content: bytes) -> str:
         digest = world.tags["contract/case", tag] = digest_of(repr(content))
@@ -103,10 +114,9 @@ def _in_sandbox(sandbox: Sandbox) -> AuthorizationToken:
         aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
     )
-    if not any(
-        each["repositoryName"] == "contract/case" for each in ecr.describe_repositories()["repositories"]
-    ):
-        ecr.create_repository(repositoryName="contract/case")
+    standing = {each["repositoryName"] for each in ecr.describe_repositories()["repositories"]}
+    for name in {"contract/case", "contract/copied"} - standing:
+        ecr.create_repository(repositoryName=name)
     issued = ecr.get_authorization_token()["authorizationData"][0]
     return AuthorizationToken.decode(
         issued["authorizationToken"],
@@ -179,6 +189,60 @@ def test_a_wrong_password_and_a_missing_repository_are_told_apart(stocked: Stock
     elsewhere = ImageReference.parse(f"{stocked.token.registry}/contract/nobody:one")
     with pytest.raises(RepositoryNotFound):
         stocked.registry.find_digest(elsewhere, stocked.token)
+
+
+def test_a_copy_has_the_same_digest(stocked: Stocked) -> None:
+    """Under the new tag and by digest; a second copy is no error; an image that is not there is ImageNotFound."""
+    digest = stocked.push("copied", b"to be copied")
+    source = stocked.image(f"@{digest}")
+    for _ in range(2):
+        done = stocked.registry.copy_image(
+            source, stocked.token, stocked.copied("new"), stocked.token, progress=ignore_progress
+        )
+        assert done == digest
+    for name in (":new", f"@{digest}"):
+        found = ImageReference.parse(f"{stocked.token.registry}/contract/copied{name}")
+        assert stocked.registry.find_digest(found, stocked.token) == digest
+    with pytest.raises(ImageNotFound):
+        stocked.registry.copy_image(
+            stocked.image("@sha256:" + "0" * 64),
+            stocked.token,
+            stocked.copied("none"),
+            stocked.token,
+            progress=ignore_progress,
+        )
+
+
+def test_an_index_is_copied_with_its_images_from_registry_to_registry(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """Layers that nobody has go over in full, with progress in bytes; those that stand are not sent again."""
+    ours = _in_sandbox(sandbox)
+    children = [push(ours, f"child{number}", bytes([number]) * 3_000_000) for number in range(2)]
+    index_type = "application/vnd.oci.image.index.v1+json"
+    manifests = [{"mediaType": MEDIA_TYPE, "digest": child, "size": 1} for child in children]
+    index = json.dumps({"schemaVersion": 2, "mediaType": index_type, "manifests": manifests}).encode()
+    put = urllib3.PoolManager().request(
+        "PUT",
+        f"http://{ours.registry}/v2/contract/case/manifests/index",
+        body=index,
+        headers={
+            **urllib3.make_headers(basic_auth=f"{ours.user}:{ours.password}"),
+            "Content-Type": index_type,
+        },
+    )
+    assert put.status == 201
+    digest = f"sha256:{hashlib.sha256(index).hexdigest()}"
+    source = ImageReference.parse(f"{ours.registry}/contract/case@{digest}")
+    with docker_registry(tmp_path) as theirs:
+        target = ImageReference.parse(f"{theirs.registry}/team/app:7")
+        told: list[list[Progress]] = [[], []]
+        for seen in told:
+            assert OciRegistry().copy_image(source, ours, target, theirs, progress=seen.append) == digest
+        assert OciRegistry().find_digest(target, theirs) == digest
+        layers = [each for each in told[0] if each.total == 3_000_000 and each.done == each.total]
+        assert [each.message for each in layers] == ["copying", "copying"]
+        assert {each.message for each in told[1]} == {"stands already"}
 
 
 def test_a_registry_that_is_not_there_is_unavailable() -> None:

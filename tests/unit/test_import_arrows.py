@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "kit_layer0": VALUES | {"kit", "steps", "ports", "recording", "targets"},
     "kit": VALUES | {"panels", "kit_ecr", "kit_layer0", "steps", "ports", "recording", "targets"},
     "panels": VALUES | {"panels", "kit"},
-    "planning": VALUES | {"kit", "kit_ecr", "kit_layer0", "steps"},
+    "planning": VALUES | {"planning", "kit", "kit_ecr", "kit_layer0", "steps"},
     "connections": VALUES
     | {
         "planning",

@@ -32,6 +32,8 @@ def kit(world: World, tmp_path: Path) -> PlanKit:
     [
         ("ecr", "create_repository"), ("engine", "build"), ("engine", "tag"), ("engine", "push"), ("engine", "pull"),
         ("layer0", "create_deploy"), ("layer0", "create_service"), ("layer0", "update_service"), ("layer0", "create_task"),
+        ("ecr", "change_repository"), ("ecr", "set_lifecycle_policy"), ("ecr", "tag_image"), ("ecr", "delete_images"),
+        ("registry", "copy_image"),
     ],
 )  # fmt: skip
 def test_a_change_that_was_forgotten_is_refused(kit: PlanKit, port: str, call: str) -> None:

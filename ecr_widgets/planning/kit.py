@@ -1,4 +1,4 @@
-"""A kit that only looks: each step says what stands and what it would change, and nothing is changed anywhere.
+"""The kit's own steps as a plan.
 
 What comes out of a build is not known before it; from there on images are named by tag, never by a made-up digest.
 """
@@ -6,19 +6,18 @@ What comes out of a build is not known before it; from there on images are named
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any
 
-from ecr_widgets.errors import InputError
-from ecr_widgets.kit import Connections, Kit
-from ecr_widgets.kit_layer0 import Layer0Steps
+from ecr_widgets.kit import Kit
 from ecr_widgets.model.dockerrun import Dockerrun
 from ecr_widgets.model.dockerrun_diff import diff
 from ecr_widgets.model.image_reference import ImageReference, check_repository_name
 from ecr_widgets.model.layer0 import check_deploy_name
+from ecr_widgets.planning.ecr import EcrPlan
+from ecr_widgets.planning.guard import NOT_YET
+from ecr_widgets.planning.layer0 import Layer0Plan
 from ecr_widgets.steps import deploy_service as services
-from ecr_widgets.steps import layer0_entities as entities
 from ecr_widgets.steps.build_image import BuildOutcome, check_context
 from ecr_widgets.steps.create_deploy import DeployOutcome
 from ecr_widgets.steps.create_repository import RepositoryOutcome, missing
@@ -29,56 +28,6 @@ from ecr_widgets.steps.rollback import RollbackOutcome
 from ecr_widgets.steps.verify import VerifyOutcome
 from ecr_widgets.steps.wait import WaitOutcome
 
-Port = TypeVar("Port")
-_CHANGES = (
-    "create_",
-    "update_",
-    "delete_",
-    "scale_",
-    "build",
-    "tag",
-    "push",
-    "pull",
-    "put_",
-    "link_",
-    "set_",
-)
-_NOT_YET = "known when it is made"
-
-
-class ReadOnly(Generic[Port]):
-    """A port that refuses every call that changes something, for whatever a plan has forgotten."""
-
-    def __init__(self, port: Port) -> None:
-        self._port = port
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith(_CHANGES) and name != "pushed_digests":
-            raise InputError(f"{name} cannot be planned", hint="run it without --plan")
-        return getattr(self._port, name)
-
-
-class LookingOnly:
-    """Connections through which nothing can be changed; no target is held."""
-
-    def __init__(self, connections: Connections) -> None:
-        self._to = connections
-        self._guarded: dict[str, Any] = {}
-
-    @property
-    def locks(self) -> LookingOnly:
-        """None are taken."""
-        return self
-
-    def hold(self, _target: str) -> AbstractContextManager[None]:
-        """Hold nothing."""
-        return nullcontext()
-
-    def __getattr__(self, name: str) -> Any:
-        if name not in ("ecr", "engine", "layer0"):
-            return getattr(self._to, name)
-        return self._guarded.setdefault(name, ReadOnly(getattr(self._to, name)))
-
 
 class PlanKit(Kit):
     """The steps as a plan: the same calls, the same records, nothing changed."""
@@ -87,6 +36,11 @@ class PlanKit(Kit):
     def layer0(self) -> Layer0Plan:
         """Layer0's other steps, those that can be planned."""
         return Layer0Plan(self._to, self._recorder, self._targets)
+
+    @property
+    def ecr(self) -> EcrPlan:
+        """The upkeep of repositories and images."""
+        return EcrPlan(self._to, self._recorder, self._targets, self._session)
 
     def create_repository(
         self, repository: str, *, create: bool = True, tags_immutable: bool = False, scan_on_push: bool = True
@@ -119,7 +73,7 @@ class PlanKit(Kit):
 
         def look() -> BuildOutcome:
             check_context(self._find(context), dockerfile)
-            return BuildOutcome(str(ImageReference.parse(name)), _NOT_YET, changed=True)
+            return BuildOutcome(str(ImageReference.parse(name)), NOT_YET, changed=True)
 
         inputs = {
             "context": str(context),
@@ -136,14 +90,14 @@ class PlanKit(Kit):
             reference = self.image_reference(repository, tag=tag)
             return {
                 "image": reference,
-                "digest": _NOT_YET,
+                "digest": NOT_YET,
                 "replaces": self._look_at_image(reference),
                 "changed": True,
             }
 
         source = image.image if isinstance(image, BuildOutcome) else image
         self._recorder.plan("push_image", {"source": source, "repository": repository, "tag": tag}, look)
-        return PushOutcome(self.image_reference(repository, tag=tag), _NOT_YET, tag, changed=True)
+        return PushOutcome(self.image_reference(repository, tag=tag), NOT_YET, tag, changed=True)
 
     def pull_image(self, repository: str, reference: str) -> PullOutcome:
         """Say whether the engine has the image."""
@@ -151,7 +105,7 @@ class PlanKit(Kit):
         def look() -> PullOutcome:
             image = self.image_reference(repository, tag=reference)
             known = self._to.engine.find_image_id(str(image))
-            return PullOutcome(image, known or _NOT_YET, changed=known is None)
+            return PullOutcome(image, known or NOT_YET, changed=known is None)
 
         return self._recorder.plan("pull_image", {"repository": repository, "reference": reference}, look)
 
@@ -176,9 +130,9 @@ class PlanKit(Kit):
                         stored.deploy_id, name, stored.version, wanted_image, content, changed=False
                     )
                     return {"deploy_id": stored.deploy_id, "changed": False}
-            found["deploy"] = DeployOutcome(_NOT_YET, name, 0, wanted_image, content, changed=True)
+            found["deploy"] = DeployOutcome(NOT_YET, name, 0, wanted_image, content, changed=True)
             told = [str(change) for change in diff(newest, wanted)] if newest else ["the first of its name"]
-            return {"deploy_id": _NOT_YET, "difference": told, "changed": True}
+            return {"deploy_id": NOT_YET, "difference": told, "changed": True}
 
         inputs = {"name": name, "dockerrun": str(dockerrun), "image": str(image), "container": container}
         self._recorder.plan("create_deploy", inputs, look)
@@ -194,7 +148,7 @@ class PlanKit(Kit):
             where, standing = services.find_service(self._to.layer0, environment, service)
             previous = standing.primary.deploy_id if standing and standing.primary else None
             return services.ServiceOutcome(
-                standing.service_id if standing else _NOT_YET,
+                standing.service_id if standing else NOT_YET,
                 service,
                 where.environment_id,
                 where.name,
@@ -253,7 +207,7 @@ class PlanKit(Kit):
 
         def look() -> TaskOutcome:
             where = services.find_environment(self._to.layer0, environment)
-            return TaskOutcome(_NOT_YET, task, where.name, deploy_id, {}, ())
+            return TaskOutcome(NOT_YET, task, where.name, deploy_id, {}, ())
 
         names = {container: sorted(values) for container, values in (env_vars or {}).items()}
         inputs = {
@@ -273,35 +227,5 @@ class PlanKit(Kit):
         return self._recorder.plan(
             "verify",
             inputs,
-            lambda: VerifyOutcome(service.service_id, service.deploy_id, image.image, _NOT_YET, _NOT_YET, 0),
+            lambda: VerifyOutcome(service.service_id, service.deploy_id, image.image, NOT_YET, NOT_YET, 0),
         )
-
-
-class Layer0Plan(Layer0Steps):
-    """Scale can be planned; what else changes something is refused by the connections."""
-
-    def scale_service(
-        self, environment: str, service: str, count: int, *, wait: bool = True, timeout_s: float = 600.0
-    ) -> entities.ScaleOutcome:
-        """Say from how many copies to how many."""
-
-        def look() -> entities.ScaleOutcome:
-            where = services.find_environment(self._to.layer0, environment)
-            standing = entities.require_service(self._to.layer0, where, service)
-            return entities.ScaleOutcome(
-                standing.service_id,
-                standing.name,
-                standing.desired_count,
-                count,
-                standing.running_count,
-                changed=standing.desired_count != count,
-            )
-
-        inputs = {
-            "environment": environment,
-            "service": service,
-            "count": count,
-            "wait": wait,
-            "timeout_s": timeout_s,
-        }
-        return self._recorder.plan("scale_service", inputs, look)

@@ -1,0 +1,194 @@
+"""Copies, tags, settings, lifecycle, uses and deletions against the fakes."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from ecr_widgets.errors import (
+    ImageInUse,
+    ImageNotFound,
+    InputError,
+    RegistryError,
+    RepositoryNotFound,
+    TagImmutable,
+)
+from ecr_widgets.kit import Kit
+from ecr_widgets.model.registry import Findings
+from ecr_widgets.steps.push_image import PushOutcome
+from tests.fakes import REGISTRY, World
+from tests.unit.test_kit import FakeConnections, make_kit
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def to(world: World) -> FakeConnections:
+    return FakeConnections(world)
+
+
+@pytest.fixture
+def kit(to: FakeConnections, tmp_path: Path) -> Kit:
+    return make_kit(to, tmp_path)
+
+
+def pushed(kit: Kit, folder: Path, tag: str, *, repository: str = "app", days_old: float = 0) -> PushOutcome:
+    """An image of its own under the tag, pushed so many days ago."""
+    (folder / "Dockerfile").write_text(f"FROM busybox {tag}")
+    kit.create_repository(repository)
+    done = kit.push_image(kit.build_image(folder, name="local/app"), repository=repository, tag=tag)
+    world: World = kit._to.ecr._world  # type: ignore[attr-defined]
+    world.pushed_at[done.digest] = world.now - timedelta(days=days_old)
+    return done
+
+
+def deployed(to: FakeConnections, image: object, *, service: str | None = None) -> None:
+    """A stored deploy that names the image, and a service that runs it."""
+    document = {"containerDefinitions": [{"name": "app", "image": str(image), "memory": 10}]}
+    stored = to.layer0.create_deploy("web", json.dumps(document).encode())
+    if service is not None:
+        where = to.layer0.find_environment("demo")
+        assert where is not None
+        to.layer0.create_service(where.environment_id, service, stored.deploy_id)
+
+
+def test_a_copy_is_made_once(kit: Kit, world: World, tmp_path: Path) -> None:
+    """By digest, with what it was copied from in the outcome; the second changes nothing."""
+    image = pushed(kit, tmp_path, "1")
+    kit.create_repository("live")
+    first, second = (kit.ecr.copy_image("app", "1", to_repository="live", to_tag="2026.11") for _ in range(2))
+    assert (first.changed, second.changed) == (True, False)
+    assert str(first.image) == f"{REGISTRY}/live@{image.digest}"
+    assert str(first.source) == f"{REGISTRY}/app@{image.digest}"
+    assert world.changes.count("copy to live:2026.11") == 1
+    with pytest.raises(ImageNotFound):
+        kit.ecr.copy_image("app", "nobody", to_repository="live", to_tag="2")
+
+
+def test_a_copy_does_not_move_an_immutable_tag(kit: Kit, tmp_path: Path) -> None:
+    """The error names both digests."""
+    first, second = pushed(kit, tmp_path, "1"), pushed(kit, tmp_path, "2")
+    kit.create_repository("live", tags_immutable=True)
+    kit.ecr.copy_image("app", "1", to_repository="live", to_tag="x")
+    with pytest.raises(TagImmutable) as refused:
+        kit.ecr.copy_image("app", "2", to_repository="live", to_tag="x")
+    assert (refused.value.standing, refused.value.wanted) == (first.digest, second.digest)
+
+
+def test_a_tag_is_set_once(kit: Kit, tmp_path: Path) -> None:
+    """The outcome tells what it named before."""
+    image, other = pushed(kit, tmp_path, "1"), pushed(kit, tmp_path, "2")
+    first, second = (kit.ecr.tag_image("app", "1", "live") for _ in range(2))
+    moved = kit.ecr.tag_image("app", "2", "live")
+    assert [each.changed for each in (first, second, moved)] == [True, False, True]
+    assert (moved.previous_digest, moved.digest) == (image.digest, other.digest)
+    with pytest.raises(ImageNotFound):
+        kit.ecr.tag_image("app", "nobody", "live")
+
+
+def test_settings_change_only_where_they_differ(kit: Kit, world: World) -> None:
+    """And what is not given stays."""
+    kit.create_repository("app", scan_on_push=True)
+    assert kit.ecr.change_repository("app", tags_immutable=True).changed
+    again = kit.ecr.change_repository("app", tags_immutable=True, scan_on_push=True)
+    assert (again.changed, again.tags_immutable, again.scan_on_push) == (False, True, True)
+    assert world.changes.count("change repository app") == 1
+    with pytest.raises(RepositoryNotFound):
+        kit.ecr.change_repository("nobody", tags_immutable=True)
+
+
+def test_a_lifecycle_policy_is_set_once(kit: Kit, world: World) -> None:
+    """An equal one, however it is written, is left alone; what is no policy is refused before anything is asked."""
+    kit.create_repository("app")
+    assert kit.ecr.set_lifecycle_policy("app", untagged_days=7).changed
+    written = json.dumps(json.loads(world.policies["app"]), indent=4)
+    assert not kit.ecr.set_lifecycle_policy("app", written).changed
+    for wrong in ("{", "[]", '{"rules": []}'):
+        with pytest.raises(InputError):
+            kit.ecr.set_lifecycle_policy("app", wrong)
+    with pytest.raises(InputError):
+        kit.ecr.set_lifecycle_policy("app")
+
+
+def test_findings_are_told_by_severity(kit: Kit, world: World, tmp_path: Path) -> None:
+    """An image that was never scanned says so instead of showing no findings."""
+    image = pushed(kit, tmp_path, "1")
+    assert kit.ecr.find_findings("app", "1").status == "NOT_SCANNED"
+    world.findings[image.digest] = Findings("COMPLETE", {"HIGH": 2})
+    assert dict(kit.ecr.find_findings("app", image.digest).counts) == {"HIGH": 2}
+
+
+def test_uses_are_found_by_digest_and_by_tag(kit: Kit, to: FakeConnections, tmp_path: Path) -> None:
+    """What runs comes first; images of other repositories are left out."""
+    first, _ = pushed(kit, tmp_path, "1"), pushed(kit, tmp_path, "2")
+    deployed(to, f"{REGISTRY}/app@{first.digest}", service="web")
+    deployed(to, f"{REGISTRY}/app:2")
+    deployed(to, f"{REGISTRY}/other:1")
+    deployed(to, "busybox")
+    found = kit.ecr.find_uses("app")
+    assert [(use.by, use.runs) for use in found.uses] == [
+        ("service demo/web", True),
+        ("deploy web.1", False),
+        ("deploy web.2", False),
+    ]
+    assert [use.by for use in found.running] == ["service demo/web"]
+
+
+def test_only_what_is_old_and_unused_is_deleted(
+    kit: Kit, to: FakeConnections, world: World, tmp_path: Path
+) -> None:
+    """Neither the newest, nor the young, nor what runs or is named; and nothing before the name is typed."""
+    running, named, old, young, newest = (
+        pushed(kit, tmp_path, str(days), days_old=days) for days in (90, 80, 70, 5, 1)
+    )
+    deployed(to, running.image, service="web")
+    deployed(to, f"{REGISTRY}/app:80")
+    unused = kit.ecr.find_unused_images("app", keep_newest=1, older_than_days=30)
+    assert [image.digest for image in unused.deletable] == [old.digest]
+    assert set(unused.in_use) == {running.digest, named.digest}
+    assert (unused.kept_newest, unused.kept_young) == (1, 1)
+    proposed = kit.ecr.delete_images("app", unused, typed_name="")
+    assert (proposed.changed, proposed.deleted, proposed.proposed) == (False, (), (old.digest,))
+    done = kit.ecr.delete_images("app", unused, typed_name="app")
+    assert (done.changed, done.deleted) == (True, (old.digest,))
+    assert not kit.ecr.delete_images("app", unused, typed_name="app").changed
+    left = {digest for _, digest in world.manifests}
+    assert left == {running.digest, named.digest, young.digest, newest.digest}
+
+
+def test_what_runs_meanwhile_is_not_deleted(
+    kit: Kit, to: FakeConnections, world: World, tmp_path: Path
+) -> None:
+    """Uses are looked at again right before; one that is used keeps all."""
+    first, second = pushed(kit, tmp_path, "1"), pushed(kit, tmp_path, "2")
+    deployed(to, first.image, service="web")
+    before = list(world.changes)
+    with pytest.raises(ImageInUse, match="service demo/web runs it"):
+        kit.ecr.delete_images("app", [second.digest, first.digest], typed_name="app")
+    assert world.changes == before
+
+
+def test_a_repository_is_deleted_behind_its_typed_name(
+    kit: Kit, to: FakeConnections, world: World, tmp_path: Path
+) -> None:
+    """Not with another name, not with images where these were not allowed to go, not while one runs; then once."""
+    image = pushed(kit, tmp_path, "1")
+    with pytest.raises(InputError, match="typed once more"):
+        kit.ecr.delete_repository("app", typed_name="ap")
+    with pytest.raises(RegistryError, match="holds 1 image"):
+        kit.ecr.delete_repository("app", typed_name="app")
+    deployed(to, image.image, service="web")
+    with pytest.raises(ImageInUse):
+        kit.ecr.delete_repository("app", typed_name="app", with_images=True)
+    pushed(kit, tmp_path, "1", repository="other")
+    first, second = (
+        kit.ecr.delete_repository("other", typed_name="other", with_images=True) for _ in range(2)
+    )
+    assert (first.changed, first.images, second.changed) == (True, 1, False)
+    assert sorted(world.repositories) == ["app"]
