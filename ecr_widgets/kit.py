@@ -347,17 +347,30 @@ class Kit:
         )
 
     def create_deploy(
-        self, name: str, dockerrun: str | Path, *, image: ImageReference | str, container: str | None = None
+        self,
+        name: str,
+        dockerrun: str | Path,
+        *,
+        image: ImageReference | str,
+        container: str | None = None,
+        variables: Mapping[str, object] | None = None,
     ) -> DeployOutcome:
-        """Store a Dockerrun file, with the image set, as a Layer0 deploy."""
+        """Store a Dockerrun file, with image and environment variables of a container set, as a Layer0 deploy."""
         return self._recorder.perform(
             "create_deploy",
-            {"name": name, "dockerrun": str(dockerrun), "image": str(image), "container": container},
+            {
+                "name": name,
+                "dockerrun": str(dockerrun),
+                "image": str(image),
+                "container": container,
+                # Their values may be secrets.
+                "variables": sorted(variables or {}),
+            },
             lambda _: create_deploy(
                 self._to.layer0,
                 self._to.clock,
                 name,
-                Dockerrun.parse(self._read(dockerrun)),
+                self._dockerrun(dockerrun, container, variables),
                 image=ImageReference.parse(str(image)),
                 container=container,
             ),
@@ -459,8 +472,9 @@ class Kit:
     ) -> RollbackOutcome:
         """Bring the service back to the deploy that it ran before, or to the one that is named."""
         previous = service.previous_deploy_id
-        # A service that stood on this very deploy before, too, has no better one to go back to.
-        wanted = deploy_id or (previous if previous != service.deploy_id else None)
+        # A service that was moved and stood on this very deploy before, too, has no better one to go back to; one that was
+        # only found may have been brought back already.
+        wanted = deploy_id or (previous if not service.changed or previous != service.deploy_id else None)
         target = self._targets.service(service.environment_id, service.service)
 
         def act(progress: ProgressSink) -> RollbackOutcome:
@@ -537,6 +551,15 @@ class Kit:
         if tag.startswith("sha256:"):
             return ImageReference.parse(f"{self._session.token().registry}/{repository}@{tag}")
         return ImageReference(self._session.token().registry, repository, tag=check_tag(tag))
+
+    def _dockerrun(
+        self, path: str | Path, container: str | None, variables: Mapping[str, object] | None
+    ) -> Dockerrun:
+        read = Dockerrun.parse(self._read(path))
+        if not variables:
+            return read
+        values = {name: str(value) for name, value in variables.items()}
+        return read.with_environment(container or read.containers[0].name, values)
 
     def _find(self, path: str | Path) -> Path:
         path = Path(path)

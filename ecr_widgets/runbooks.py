@@ -23,6 +23,8 @@ class Runbook:
     path: Path
     sha256: str
     title: str
+    purpose: str
+    """The text below the title."""
     parameters: tuple[Parameter, ...]
 
 
@@ -67,6 +69,8 @@ def read_runbook(path: Path) -> Runbook:
         title = next(
             (line.lstrip("# ") for line in _lines(cells, "markdown") if line.startswith("# ")), path.stem
         )
+        first = next((_source(c) for c in cells if c["cell_type"] == "markdown"), "")
+        purpose = " ".join(line for line in first.splitlines() if not line.startswith("#")).strip()
         tagged = [c for c in cells if "parameters" in c.get("metadata", {}).get("tags", ())]
         declared = declared_parameters(_source(tagged[0])) if tagged else ()
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -75,7 +79,7 @@ def read_runbook(path: Path) -> Runbook:
         raise InputError(
             f"{str(path)!r} is not a runbook: {error}", hint="a runbook is a notebook (.ipynb)"
         ) from error
-    return Runbook(path.stem, path, hashlib.sha256(content).hexdigest(), title, declared)
+    return Runbook(path.stem, path, hashlib.sha256(content).hexdigest(), title, purpose, declared)
 
 
 def copy_runbooks(folder: Path) -> Iterator[Path]:

@@ -13,11 +13,14 @@ from ecr_widgets.cli.outcome import OurErrors
 
 _COMMANDS = {
     "audit": "Say what happened, proven from saved runs alone.",
+    "copy": "Copy an image to another repository, account or region; the digest stays.",
     "deploy": "Bring a Layer0 service to an image of the registry, and prove that it runs.",
     "doctor": "Say what is reachable, as whom, and what to do about what is not.",
+    "images": "List a repository's images.",
     "login": "Log Docker in to the account's registry.",
     "logs": "Log lines of a Layer0 service or task, all copies together.",
     "push": "Push a local image to the account's registry.",
+    "repositories": "List the account's repositories.",
     "rollback": "Bring a Layer0 service back to an earlier deploy.",
     "run": "Run a runbook and save the run as a notebook.",
     "runbooks": "List the shipped runbooks, or copy them for editing.",

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ecr_widgets.cli.layer0 import client, json_option, moment
+from ecr_widgets.cli.layer0 import client, moment
 from ecr_widgets.cli.outcome import print_json
+from ecr_widgets.cli.printing import json_option
 from ecr_widgets.errors import EntityNotFound, InputError
 
 if TYPE_CHECKING:

@@ -10,8 +10,15 @@ import click
 from ecr_widgets.cli.outcome import print_json
 
 
-@click.command(name="run")
+@click.command(name="run", add_help_option=False)
 @click.argument("runbook", required=False)
+@click.option(
+    "-h",
+    "--help",
+    "show_help",
+    is_flag=True,
+    help="Show this; with a RUNBOOK, what that does and which parameters it takes.",
+)
 @click.option(
     "-p", "--parameter", "given", nargs=2, multiple=True, metavar="NAME VALUE", help="A parameter's value."
 )
@@ -53,12 +60,16 @@ def command(
     plan: bool,
     resume: str | None,
     as_json: bool,
+    show_help: bool,
 ) -> None:
     """Run RUNBOOK, a shipped runbook's name or a path, and save the run as a notebook.
 
     A value gets the type that the runbook declares: a string parameter stays as it was typed. With --resume what stands
     already is found and not done again.
     """
+    if show_help:
+        _help(ctx, runbook)
+        return
     from ecr_widgets.cli.watching import Watcher
     from ecr_widgets.engine.run import resume_run, run_runbook
 
@@ -88,3 +99,15 @@ def command(
     else:
         click.echo(f"{result.state}: {result.notebook}" + (f" ({result.reason})" if result.reason else ""))
     ctx.exit(result.exit_code)
+
+
+def _help(ctx: click.Context, runbook: str | None) -> None:
+    if runbook is None:
+        click.echo(ctx.get_help())
+        return
+    from ecr_widgets.cli.runbooks import tell_runbook
+    from ecr_widgets.runbooks import find_runbook
+
+    book = find_runbook(runbook)
+    click.echo(f"Usage: {ctx.command_path} {runbook} [-p NAME VALUE]... [OPTIONS]\n")
+    tell_runbook(book, values="each is given as -p NAME VALUE")

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from ecr_widgets.cli.outcome import print_json
-from ecr_widgets.runbooks import copy_runbooks, list_runbooks
+from ecr_widgets.runbooks import Runbook, copy_runbooks, list_runbooks
 
 
 @click.group(name="runbooks", invoke_without_command=True)
@@ -35,10 +35,28 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
         return
     for book in runbooks:
         click.echo(f"{book.name}: {book.title}")
-        width = max((len(f"{p.name}: {p.type}") for p in book.parameters), default=0)
-        for p in book.parameters:
-            head = f"{p.name}: {p.type}"
-            click.echo(f"    {head:<{width}} = {p.default!r}" + (f"   {p.comment}" if p.comment else ""))
+        _tell_parameters(book)
+
+
+def tell_runbook(book: Runbook, *, values: str) -> None:
+    """What a runbook does, and the parameters it takes.
+
+    Args:
+        values: How a value is given.
+    """
+    click.echo(book.title)
+    if book.purpose:
+        click.echo()
+        click.echo(click.wrap_text(book.purpose, width=100))
+    click.echo(f"\nParameters ({values}):" if book.parameters else "\nIt takes no parameters.")
+    _tell_parameters(book)
+
+
+def _tell_parameters(book: Runbook) -> None:
+    width = max((len(f"{p.name}: {p.type}") for p in book.parameters), default=0)
+    for p in book.parameters:
+        head = f"{p.name}: {p.type}"
+        click.echo(f"    {head:<{width}} = {p.default!r}" + (f"   {p.comment}" if p.comment else ""))
 
 
 @command.command(name="copy")

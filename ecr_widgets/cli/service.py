@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
-from ecr_widgets.cli.layer0 import client, json_option, plain, table, tell
+from ecr_widgets.cli.layer0 import client
 from ecr_widgets.cli.outcome import OurErrors, print_json
+from ecr_widgets.cli.printing import json_option, plain, table, tell
 
 
 @click.group(name="service", cls=OurErrors)

@@ -43,6 +43,8 @@ class EcrPlan(EcrSteps):
             # A repository that this plan would make has none yet.
             found = self._to.ecr.find_repository(check_repository_name(repository))
             standing = self._to.ecr.find_lifecycle_policy(repository) if found is not None else None
+            if wanted is None:
+                return repositories.LifecycleOutcome(repository, standing, standing, changed=False)
             same = standing is not None and repositories.equal_policies(standing, wanted)
             return repositories.LifecycleOutcome(repository, wanted, standing, changed=not same)
 

@@ -110,7 +110,13 @@ class PlanKit(Kit):
         return self._recorder.plan("pull_image", {"repository": repository, "reference": reference}, look)
 
     def create_deploy(
-        self, name: str, dockerrun: str | Path, *, image: ImageReference | str, container: str | None = None
+        self,
+        name: str,
+        dockerrun: str | Path,
+        *,
+        image: ImageReference | str,
+        container: str | None = None,
+        variables: Mapping[str, object] | None = None,
     ) -> DeployOutcome:
         """Say whether an equal Dockerrun is stored, and else how the wanted one differs from the newest."""
         wanted_image = ImageReference.parse(str(image))
@@ -118,7 +124,8 @@ class PlanKit(Kit):
 
         def look() -> dict[str, Any]:
             check_deploy_name(name)
-            wanted = Dockerrun.parse(self._read(dockerrun)).with_image(wanted_image, container=container)
+            read = self._dockerrun(dockerrun, container, variables)
+            wanted = read.with_image(wanted_image, container=container)
             content = wanted.content_sha256()
             newest: Dockerrun | None = None
             for stored in reversed(self._to.layer0.list_deploys(name)):
@@ -134,7 +141,13 @@ class PlanKit(Kit):
             told = [str(change) for change in diff(newest, wanted)] if newest else ["the first of its name"]
             return {"deploy_id": NOT_YET, "difference": told, "changed": True}
 
-        inputs = {"name": name, "dockerrun": str(dockerrun), "image": str(image), "container": container}
+        inputs = {
+            "name": name,
+            "dockerrun": str(dockerrun),
+            "image": str(image),
+            "container": container,
+            "variables": sorted(variables or {}),
+        }
         self._recorder.plan("create_deploy", inputs, look)
         return found["deploy"]
 

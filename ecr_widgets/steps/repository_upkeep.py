@@ -19,7 +19,7 @@ class LifecycleOutcome:
     """The repository's lifecycle policy."""
 
     repository: str
-    policy: str
+    policy: str | None
     previous: str | None
     changed: bool
 
@@ -54,8 +54,8 @@ def change_repository(
     )
 
 
-def simple_lifecycle_policy(*, untagged_days: int = 0, keep_newest: int = 0) -> str:
-    """A lifecycle policy of the two rules that most need, as JSON text.
+def simple_lifecycle_policy(*, untagged_days: int = 0, keep_newest: int = 0) -> str | None:
+    """A lifecycle policy of the two rules that most need, as JSON text; None where neither is asked for.
 
     Args:
         untagged_days: Images without a tag expire after so many days; 0 leaves the rule out.
@@ -63,13 +63,13 @@ def simple_lifecycle_policy(*, untagged_days: int = 0, keep_newest: int = 0) -> 
         keep_newest: Of all images only so many, pushed last, stay; 0 leaves the rule out.
 
     Raises:
-        InputError: Neither rule is asked for.
+        InputError: A number below 0.
     """
-    if untagged_days < 0 or keep_newest < 0 or not (untagged_days or keep_newest):
+    if untagged_days < 0 or keep_newest < 0:
         raise InputError(
-            "a lifecycle policy needs at least one rule", hint="give untagged_days or keep_newest"
+            f"untagged_days is {untagged_days} and keep_newest {keep_newest}", hint="give 0 or more"
         )
-    rules = []
+    rules: list[dict[str, object]] = []
     if untagged_days:
         rules.append(
             {
@@ -97,14 +97,15 @@ def simple_lifecycle_policy(*, untagged_days: int = 0, keep_newest: int = 0) -> 
                 "action": {"type": "expire"},
             }
         )
-    return json.dumps({"rules": rules})
+    return json.dumps({"rules": rules}) if rules else None
 
 
-def set_lifecycle_policy(ecr: Ecr, name: str, policy: str) -> LifecycleOutcome:
+def set_lifecycle_policy(ecr: Ecr, name: str, policy: str | None) -> LifecycleOutcome:
     """Set the repository's lifecycle policy; an equal one is left alone.
 
     Args:
-        policy: JSON text, as ECR's documentation describes it; `simple_lifecycle_policy` makes one.
+        policy: JSON text, as ECR's documentation describes it; `simple_lifecycle_policy` makes one. None leaves what
+            stands.
 
     Raises:
         InputError: It is no JSON object with rules.
@@ -113,9 +114,12 @@ def set_lifecycle_policy(ecr: Ecr, name: str, policy: str) -> LifecycleOutcome:
 
         RegistryError: ECR refused it.
     """
-    _parsed(policy)
+    if policy is not None:
+        _parsed(policy)
     require_repository(ecr, name)
     standing = ecr.find_lifecycle_policy(name)
+    if policy is None:
+        return LifecycleOutcome(name, standing, standing, changed=False)
     if standing is not None and equal_policies(standing, policy):
         return LifecycleOutcome(name, policy, standing, changed=False)
     ecr.set_lifecycle_policy(name, policy)

@@ -91,6 +91,7 @@ def test_a_lifecycle_policy_is_kept(ports: Ports) -> None:
     ports.ecr.create_repository(name, tags_immutable=False, scan_on_push=False)
     assert ports.ecr.find_lifecycle_policy(name) is None
     policy = simple_lifecycle_policy(untagged_days=7, keep_newest=50)
+    assert policy is not None
     ports.ecr.set_lifecycle_policy(name, policy)
     assert json.loads(ports.ecr.find_lifecycle_policy(name) or "") == json.loads(policy)
     with pytest.raises(RepositoryNotFound):

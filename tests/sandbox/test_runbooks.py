@@ -14,9 +14,16 @@ from ecr_widgets.runbooks import list_runbooks
 from ecr_widgets.sandbox import Sandbox
 from tests.sandbox.conftest import BIN, SHIPPED, journal, records
 
-COMMON = {"repository": "books/app", "deploy": "books", "service": "books", "local_name": "books/app"}
+COMMON = {
+    "repository": "books/app",
+    "to_repository": "books/live",
+    "deploy": "books",
+    "service": "books",
+    "local_name": "books/app",
+}
 IN_ORDER = (
     "login", "create_repository", "push", "pull", "deploy", "check_health", "scale", "task", "rollback", "release",
+    "inspect", "rotate", "promote", "clean_up",
 )  # fmt: skip
 NEVER_TWICE = {"task"}
 """Runbooks that do their work anew in each run, and say so."""
@@ -65,6 +72,36 @@ def test_a_runbook_does_its_work_once(
     assert records(second).keys() == {step["step"] for step in second["steps"]}
 
 
+def test_a_confirmed_clean_up_deletes_only_what_nothing_uses(
+    sandbox: Sandbox, sandbox_environ: dict[str, str], tmp_path: Path
+) -> None:
+    """What the service runs stays, whatever its age; the rest is gone, and a second run changes nothing."""
+    given = {"repository": "books/clean", "keep_newest": "0", "older_than_days": "0"}
+    digests = {}
+    for tag in ("old", "live"):
+        (tmp_path / "Dockerfile").write_text(f"FROM busybox\nLABEL tag={tag}\nCMD sleep 600\n")
+        push = {"repository": "books/clean", "tag": tag, "context": str(tmp_path), "dockerfile": "Dockerfile"}
+        done = run_book("push", sandbox_environ, tmp_path, **push)
+        assert done["state"] == "succeeded", done["reason"]
+        digests[tag] = records(done)["push_image"]["outcome"]["digest"]
+    deployed = run_book(
+        "deploy", sandbox_environ, tmp_path, repository="books/clean", reference="live", service="clean"
+    )
+    assert deployed["state"] == "succeeded", deployed["reason"]
+    listed = records(run_book("clean_up", sandbox_environ, tmp_path, **given))
+    assert listed["delete_images"]["outcome"]["proposed"] == [digests["old"]]
+    assert listed["delete_images"]["changed"] is False
+    used = listed["find_unused_images"]["outcome"]["in_use"][digests["live"]]
+    assert "service demo/clean" in used
+    given["confirm"] = "books/clean"
+    done = records(run_book("clean_up", sandbox_environ, tmp_path, **given))
+    assert done["delete_images"]["outcome"]["deleted"] == [digests["old"]]
+    before = journal(sandbox)
+    again = records(run_book("clean_up", sandbox_environ, tmp_path, **given))
+    assert again["delete_images"]["changed"] is False
+    assert journal(sandbox) == before
+
+
 def test_every_shipped_runbook_is_tried() -> None:
     """None is left out of the test above, but the ones that have their own."""
     assert {book.name for book in list_runbooks()} == {*IN_ORDER}
@@ -81,6 +118,12 @@ def test_every_shipped_runbook_is_tried() -> None:
         ("rollback", {"service": "nobody"}, "find_service"),
         ("scale", {"service": "nobody"}, "scale_service"),
         ("check_health", {"service": "nobody"}, "find_service"),
+        ("promote", {"reference": "nobody"}, "copy_image"),
+        ("promote", {"to_repository": "books/nobody", "create_repository": "false"}, "create_repository"),
+        ("inspect", {"reference": "nobody"}, "find_findings"),
+        ("rotate", {"lifetime_s": "-1", "container": "nobody"}, "create_deploy"),
+        ("clean_up", {"keep_newest": "-1"}, "find_unused_images"),
+        ("clean_up", {"repository": "books/nobody"}, "find_unused_images"),
     ],
 )
 def test_bad_input_fails_in_its_step(

@@ -52,9 +52,36 @@ def test_push_deploy_and_rollback_go_hand_in_hand(sandbox_environ: dict[str, str
     )
 
 
+def test_repositories_and_images_are_listed_and_copied(
+    sandbox_environ: dict[str, str], tmp_path: Path
+) -> None:
+    """As a table for people, as JSON for programs; the copy has the digest of its source and is made once."""
+    words = ["docker", "build", "-q", "-t", "lists/app", "-"]
+    subprocess.run(
+        words, env=sandbox_environ, input=b"FROM busybox\nLABEL a=lists\n", capture_output=True, check=True
+    )
+    image = verb(sandbox_environ, tmp_path, "push", "lists/app", "lists/app", "1", "--create").strip()
+    digest = image.rpartition("@")[2]
+    verb(sandbox_environ, tmp_path, "run", "create_repository", "-p", "repository", "lists/live")
+    assert verb(sandbox_environ, tmp_path, "copy", "lists/app:1", "lists/live:2026.11").endswith(
+        f"/lists/live@{digest}\n"
+    )
+    words = ["copy", f"lists/app@{digest}", "lists/live:2026.11", "--to-region", "us-east-1", "--json"]
+    assert json.loads(verb(sandbox_environ, tmp_path, *words))["changed"] is False
+    shown = verb(sandbox_environ, tmp_path, "repositories", "lists/").splitlines()
+    assert [line.split()[0] for line in shown] == ["REPOSITORY", "lists/app", "lists/live"]
+    (told,) = json.loads(verb(sandbox_environ, tmp_path, "images", "lists/live", "2026", "--json"))
+    assert (told["digest"], told["tags"]) == (digest, ["2026.11"])
+    assert digest in verb(sandbox_environ, tmp_path, "images", "lists/live")
+
+
 @pytest.mark.parametrize(
     ("words", "code", "why"),
     [
+        (("images", "lists/nobody"), 1, "does not exist"),
+        (("copy", "lists/app", "lists/live:1"), 2, "names no tag"),
+        (("copy", "lists/app:nobody", "lists/live:1"), 1, "not in its registry"),
+        (("copy", "lists/app:1", "lists/live:1", "--to-profile", "nobody"), 2, "nobody"),
         (("push", "verbs/nobody", "verbs/app", "1"), 1, "no local image"),
         (("push", "verbs/app", "Bad//Name", "1"), 2, "not a repository name"),
         (("deploy", "demo", "x", "verbs/app", "none.json"), 2, "neither tag nor digest"),

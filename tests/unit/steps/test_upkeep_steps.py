@@ -113,7 +113,8 @@ def test_a_lifecycle_policy_is_set_once(kit: Kit, world: World) -> None:
         with pytest.raises(InputError):
             kit.ecr.set_lifecycle_policy("app", wrong)
     with pytest.raises(InputError):
-        kit.ecr.set_lifecycle_policy("app")
+        kit.ecr.set_lifecycle_policy("app", untagged_days=-1)
+    assert not kit.ecr.set_lifecycle_policy("app").changed
 
 
 def test_findings_are_told_by_severity(kit: Kit, world: World, tmp_path: Path) -> None:

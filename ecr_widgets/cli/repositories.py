@@ -1,0 +1,34 @@
+"""`ecr-widgets repositories`."""
+
+from __future__ import annotations
+
+import click
+
+from ecr_widgets.cli.outcome import print_json
+from ecr_widgets.cli.printing import json_option, plain, table
+
+
+@click.command(name="repositories")
+@click.argument("filter", required=False, default="")
+@json_option
+def command(filter: str, *, as_json: bool) -> None:  # noqa: A002 -- the word that help shows
+    """List the account's ECR repositories, those whose name contains FILTER."""
+    from ecr_widgets.connections import connect
+
+    found = [each for each in connect().list_repositories() if filter in each.name]
+    if as_json:
+        print_json(plain(found))
+        return
+    table(
+        ("REPOSITORY", "TAGS", "SCAN ON PUSH", "CREATED", "URI"),
+        [
+            (
+                each.name,
+                "immutable" if each.tags_immutable else "mutable",
+                "yes" if each.scan_on_push else "no",
+                f"{each.created_at:%Y-%m-%d}",
+                each.uri,
+            )
+            for each in sorted(found, key=lambda each: each.name)
+        ],
+    )
