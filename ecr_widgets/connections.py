@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ecr_widgets.channel import PLAN_VARIABLE, WAIT_VARIABLE, RunChannel, new_run_id, open_channel
 from ecr_widgets.errors import SettingsError
 from ecr_widgets.kernel_output import guard_kernel_output
+from ecr_widgets.kernel_parameters import check_declared
 from ecr_widgets.kit import Kit
 from ecr_widgets.recording.recorder import Recorder, RecordSink
 from ecr_widgets.recording.terminal import TerminalSink
@@ -130,6 +131,8 @@ def connect(*, sink: RecordSink | None = None, environ: Mapping[str, str] = os.e
 
     Raises:
         SettingsError: A variable is there and cannot be used.
+
+        UnknownParameter: In a notebook: a parameter is not of the type that its cell declares.
     """
     settings = Settings.from_environment(environ)
     known = SecretRegistry()
@@ -137,6 +140,7 @@ def connect(*, sink: RecordSink | None = None, environ: Mapping[str, str] = os.e
     kernel = _kernel()
     if kernel is not None:
         guard_kernel_output(kernel, known)
+        check_declared(kernel.shell.user_ns)
     channel = open_channel(environ)
     run_id = channel.run_id if channel is not None else new_run_id()
     connections = LiveConnections(settings, known, channel, run_id=run_id, environ=environ)

@@ -26,7 +26,7 @@ from ecr_widgets.engine.execution import Execution, Interrupted
 from ecr_widgets.engine.kernel import Kernel
 from ecr_widgets.engine.saved_run import SavedRun
 from ecr_widgets.errors import InputError
-from ecr_widgets.model.parameters import declared_parameters
+from ecr_widgets.model.parameters import Parameter, declared_parameters, read_parameters
 from ecr_widgets.model.record import RECORD_VERSION, RunState
 from ecr_widgets.model.times import to_rfc3339
 from ecr_widgets.redaction import SecretRegistry
@@ -71,7 +71,8 @@ class EcrWidgetsEngine(Engine):  # type: ignore[misc]
         """Run the notebook and give it back with the run's record; see contract sections 4 and 5.
 
         Raises:
-            InputError: A parameter is a secret or looks like one; nothing was written.
+            InputError: A parameter is a secret or looks like one, is not declared, or not of the declared type; nothing
+                was written.
 
         Args:
             execution_timeout: Longest time for one cell, in seconds.
@@ -124,14 +125,18 @@ class EcrWidgetsEngine(Engine):  # type: ignore[misc]
 
 def _parameters(nb: Any) -> dict[str, Any]:
     """Values of all parameters: those that were given, else what the runbook declares."""
-    declared: dict[str, Any] = {}
+    declared: list[Parameter] = []
     for cell in nb["cells"]:
         if "parameters" in cell["metadata"].get("tags", ()):
             # A notebook of somebody else's may hold anything there, and runs all the same.
             with contextlib.suppress(InputError):
-                declared |= {each.name: each.default for each in declared_parameters(cell["source"])}
+                declared += declared_parameters(cell["source"])
     given = nb["metadata"].get("papermill", {}).get("parameters") or {}
-    values: dict[str, Any] = json.loads(json.dumps(declared | dict(given), default=str))
+    if declared and all(each.annotated for each in declared):
+        # Declared as our runbooks do it: papermill has turned text into numbers where it could.
+        read_parameters(declared, values=given, texts={})
+    defaults = {each.name: each.default for each in declared}
+    values: dict[str, Any] = json.loads(json.dumps(defaults | dict(given), default=str))
     return values
 
 

@@ -26,6 +26,8 @@ class Parameter:
     default: Any
     comment: str = ""
     allowed: tuple[Any, ...] = ()
+    annotated: bool = True
+    """Whether the cell states its type."""
 
     def read(self, text: str) -> Any:
         """A value typed by a person, as the declared type wants it. Text stays exactly as typed.
@@ -131,6 +133,7 @@ def declared_parameters(source: str) -> tuple[Parameter, ...]:
                 default,
                 comments.get(statement.end_lineno or 0, ""),
                 _allowed(annotation),
+                annotation is not None,
             )
         )
     return tuple(found)
