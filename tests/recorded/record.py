@@ -1,0 +1,97 @@
+"""Records the examples that `tests/sandbox/test_recorded.py` compares: each shipped runbook on a sandbox where all stands.
+
+    python -m tests.recorded.record
+
+Outputs of the steps themselves are updated while they run, which nbval does not follow; so each example ends with a cell
+that prints all records, and that one is compared.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+
+from ecr_widgets.runbooks import list_runbooks
+from ecr_widgets.sandbox import Sandbox
+
+HERE = Path(__file__).parent
+BIN = Path(sys.executable).parent
+GIVEN = {
+    "repository": "rec/app",
+    "to_repository": "rec/live",
+    "local_name": "rec/app",
+    "deploy": "rec",
+    "service": "rec",
+    "task": "rec",
+}
+OTHER = {"deploy": "recother", "service": "recother"}
+OWN = {"promote": OTHER, "rotate": OTHER, "rollback": OTHER}
+"""What some runbooks are given instead: a service that moves, so that the others find theirs as it was."""
+FIRST = ("release", "promote", "rotate", "rollback")
+"""Runbooks that make what the examples then find standing."""
+LAST_CELL = (
+    "from ecr_widgets.recording.render import to_text\n\n"
+    "print(*(to_text(record) for record in kit.recorder.records), sep='\\n')"
+)
+
+
+def prepare(environ: dict[str, str], folder: Path) -> None:
+    """Make everything that the examples find."""
+    declared = {book.name: {each.name for each in book.parameters} for book in list_runbooks()}
+    for name in FIRST:
+        given = GIVEN | OWN.get(name, {})
+        words = [word for pair in given.items() if pair[0] in declared[name] for word in ("-p", *pair)]
+        subprocess.run(
+            [BIN / "ecr-widgets", "run", name, "--runs", folder / "runs", *words],
+            env=environ,
+            cwd=folder,
+            capture_output=True,
+            check=True,
+        )
+
+
+def example(path: Path) -> nbformat.NotebookNode:
+    """The runbook with our names given, and a last cell that prints its records."""
+    book = nbformat.read(path, as_version=4)
+    (declared,) = [each for each in list_runbooks() if each.path == path]
+    names = {each.name for each in declared.parameters}
+    values = GIVEN | OWN.get(path.stem, {})
+    given = "\n".join(f"{name} = {value!r}" for name, value in values.items() if name in names)
+    place = next(n for n, cell in enumerate(book.cells) if "parameters" in cell.metadata.get("tags", ()))
+    book.cells.insert(
+        place + 1, nbformat.v4.new_code_cell(given, id="given", metadata={"tags": ["injected-parameters"]})
+    )
+    for cell in book.cells:
+        if cell.cell_type == "code":
+            cell.metadata["tags"] = [*cell.metadata.get("tags", ()), "nbval-ignore-output"]
+    book.cells.append(nbformat.v4.new_code_cell(LAST_CELL, id="records"))
+    return book
+
+
+def main() -> None:
+    """Run and write them all."""
+    with tempfile.TemporaryDirectory(prefix="rec-") as made, Sandbox(Path(made) / "sandbox") as sandbox:
+        environ = sandbox.environ(dict(os.environ))
+        environ["DOCKER_CONFIG"] = f"{made}/docker"
+        prepare(environ, Path(made))
+        os.environ |= environ
+        for each in list_runbooks():
+            book = example(each.path)
+            NotebookClient(book, timeout=600, resources={"metadata": {"path": made}}).execute()
+            for cell in book.cells[:-1]:
+                if cell.cell_type == "code":
+                    cell.outputs, cell.execution_count = [], None
+                cell.metadata.pop("execution", None)
+            book.cells[-1].metadata.pop("execution", None)
+            nbformat.write(book, HERE / f"{each.name}.ipynb")
+            print(each.name, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

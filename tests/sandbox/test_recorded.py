@@ -1,0 +1,32 @@
+"""A recorded example of each shipped runbook, compared by nbval."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from ecr_widgets.runbooks import list_runbooks
+from tests.recorded.record import prepare
+
+RECORDED = Path(__file__).parents[1] / "recorded"
+
+
+def test_every_example_gives_the_records_that_it_gave(
+    sandbox_environ: dict[str, str], tmp_path: Path
+) -> None:
+    """Digests, times, addresses and ids apart; run by nbval in the order of their names, where all stands."""
+    assert {path.stem for path in RECORDED.glob("*.ipynb")} == {book.name for book in list_runbooks()}
+    prepare(sandbox_environ, tmp_path)
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "--noconftest", "-q", "-p", "no:cacheprovider"),
+            *("--nbval-sanitize-with", RECORDED / "sanitize.cfg"),
+            *sorted(RECORDED.glob("*.ipynb")),
+        ],
+        env=sandbox_environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
