@@ -51,10 +51,11 @@ class Lab:
         nbformat.write(book, path)
         return path
 
-    def open(self, name: str, *, kernel: bool = True) -> Page:
-        """The notebook in a page of its own, its kernel ready."""
-        page = self.browser.new_context(viewport={"width": 1200, "height": 900}).new_page()
-        page.on("dialog", lambda dialog: (self.complaints.append(dialog.message), dialog.dismiss()))
+    def open(self, name: str, *, kernel: bool = True, page: Page | None = None) -> Page:
+        """The notebook, its kernel ready; in a page of its own, or in one that is open and has loaded all it needs."""
+        if page is None:
+            page = self.browser.new_context(viewport={"width": 1200, "height": 900}).new_page()
+            page.on("dialog", lambda dialog: (self.complaints.append(dialog.message), dialog.dismiss()))
         page.goto(f"{self.address}/doc/tree/{name}?reset&token={TOKEN}")
         page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
         if kernel:

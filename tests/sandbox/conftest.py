@@ -13,6 +13,7 @@ import docker
 import nbformat
 import pytest
 
+from ecr_widgets.model.record import RECORD_MIME
 from ecr_widgets.sandbox import Sandbox
 
 BIN = Path(sys.executable).parent
@@ -57,12 +58,32 @@ def records(told: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """The saved run's records by step."""
     saved = json.loads(Path(told["notebook"]).read_text())
     found = [
-        json.loads(output["data"]["application/vnd.ecr-widgets.record+json"])
+        json.loads(output["data"][RECORD_MIME])
         for cell in saved["cells"]
         for output in cell.get("outputs", ())
-        if "application/vnd.ecr-widgets.record+json" in output.get("data", {})
+        if RECORD_MIME in output.get("data", {})
     ]
     return {record["step"]: record for record in found}
+
+
+def facts(notebook: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """What a notebook's records say, in their order and without what differs from run to run: times and durations."""
+    found = [
+        json.loads("".join(output["data"][RECORD_MIME]))
+        for cell in notebook["cells"]
+        for output in cell.get("outputs", ())
+        if RECORD_MIME in output.get("data", {})
+    ]
+    return [
+        (
+            record["step"],
+            record["state"],
+            record["changed"],
+            record["inputs"],
+            {k: v for k, v in (record["outcome"] or {}).items() if not k.endswith(("_at", "_s"))},
+        )
+        for record in found
+    ]
 
 
 def journal(sandbox: Sandbox) -> list[dict[str, Any]]:

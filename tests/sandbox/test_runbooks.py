@@ -12,7 +12,7 @@ import pytest
 
 from ecr_widgets.runbooks import list_runbooks
 from ecr_widgets.sandbox import Sandbox
-from tests.sandbox.conftest import BIN, SHIPPED, journal, records
+from tests.sandbox.conftest import BIN, SHIPPED, facts, journal, records
 
 COMMON = {
     "repository": "books/app",
@@ -49,11 +49,31 @@ def run_book(
     return told
 
 
+def run_by_papermill(name: str, environ: dict[str, str], folder: Path) -> dict[str, Any]:
+    """The same by stock papermill and its own engine."""
+    (book,) = [each for each in list_runbooks() if each.name == name]
+    declared = {parameter.name for parameter in book.parameters}
+    words = [word for pair in COMMON.items() if pair[0] in declared for word in ("-r", *pair)]
+    out = folder / "plain.ipynb"
+    subprocess.run(
+        [BIN / "papermill", book.path, out, "--no-progress-bar", *words],
+        env=environ,
+        cwd=folder,
+        capture_output=True,
+        check=True,
+    )
+    saved: dict[str, Any] = json.loads(out.read_text())
+    return saved
+
+
 @pytest.mark.parametrize("name", IN_ORDER)
 def test_a_runbook_does_its_work_once(
     name: str, sandbox: Sandbox, sandbox_environ: dict[str, str], tmp_path: Path
 ) -> None:
-    """The first run succeeds; the second too, without a change in its records or in the sandbox's own journal."""
+    """The first run succeeds; the second too, without a change in its records or in the sandbox's own journal.
+
+    So does one by plain papermill, which leaves the same records.
+    """
     if name == "rollback":
         # A second deploy, to come back from.
         other = json.loads((SHIPPED / "wait" / "timeout.dockerrun.aws.json").read_text())
@@ -68,6 +88,9 @@ def test_a_runbook_does_its_work_once(
     assert second["state"] == "succeeded", second["reason"]
     if name not in NEVER_TWICE:
         assert [step["step"] for step in second["steps"] if step["changed"]] == []
+        assert journal(sandbox)[len(before) :] == []
+        plain = run_by_papermill(name, sandbox_environ, tmp_path)
+        assert facts(plain) == facts(json.loads(Path(second["notebook"]).read_text()))
         assert journal(sandbox)[len(before) :] == []
     assert records(second).keys() == {step["step"] for step in second["steps"]}
 

@@ -1,0 +1,56 @@
+"""Every shipped runbook in JupyterLab, all cells run in a real browser."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import nbformat
+from playwright.sync_api import expect
+
+from ecr_widgets.runbooks import list_runbooks
+from tests.panels.conftest import BIN, Lab
+from tests.recorded.record import GIVEN, OWN, example, prepare
+from tests.sandbox.conftest import facts
+
+NEVER_TWICE = {"task"}
+"""Runs anew each time, so that its task's id is another one."""
+
+
+def test_a_runbook_run_in_the_lab_leaves_the_records_of_the_command(
+    lab: Lab, sandbox_environ: dict[str, str], tmp_path: Path
+) -> None:
+    """Step by step the same inputs, states and outcomes, whoever ran the cells."""
+    prepare(sandbox_environ, tmp_path)
+    page = None
+    for book in list_runbooks():
+        values = GIVEN | OWN.get(book.name, {})
+        words = [
+            w for each in book.parameters if each.name in values for w in ("-p", each.name, values[each.name])
+        ]
+        for _ in range(2 if book.name in OWN else 1):
+            done = subprocess.run(
+                [BIN / "ecr-widgets", "run", book.name, "--json", "--runs", tmp_path / "runs", *words],
+                env=sandbox_environ,
+                cwd=tmp_path,
+                capture_output=True,
+                check=True,
+            )
+        by_command = facts(json.loads(Path(json.loads(done.stdout)["notebook"]).read_text()))
+        notebook = example(book.path)
+        del notebook.cells[-1]
+        name = f"{book.name}.ipynb"
+        nbformat.write(notebook, lab.folder / name)
+        page = lab.open(name, page=page)
+        lab.run_all(page)
+        last = page.locator(".jp-CodeCell .jp-InputPrompt").last
+        expect(last).to_have_text(re.compile(r"\[\d+\]:"), timeout=90_000)
+        # The step's display is brought up to date after its cell ended; the saved file must have it.
+        saved = lab.save(page, lab.folder / name, f"{by_command[-1][0]} succeeded")
+        if book.name in NEVER_TWICE:
+            assert [fact[0] for fact in facts(saved)] == [fact[0] for fact in by_command]
+        else:
+            assert facts(saved) == by_command, book.name
+    assert lab.complaints == []
