@@ -208,6 +208,47 @@ def layer0_row(runs: int, folder: Path) -> Row:
         return compare("layer0", ours, other, other_name=told, aim=1.1, runs=runs)
 
 
+def runs_rows(runs: int, folder: Path) -> list[Row]:
+    """20 small runs one after another and 8 at once: wall time, and memory of the 8 together."""
+    from tests.bench.runs import at_once, contestants, one_by_one
+
+    folder = folder / "small"
+    folder.mkdir()
+    ours, other = contestants(folder)
+    used: dict[str, list[int]] = {"ours": [], "other": []}
+    rounds = max(1, runs // 2)
+    one = compare(
+        "runs, 20 one by one",
+        lambda _: one_by_one(ours, 20),
+        lambda _: one_by_one(other, 20),
+        other_name="papermill command",
+        aim=0.4,
+        runs=rounds,
+        warm_up=False,
+    )
+    many = compare(
+        "runs, 8 at once",
+        lambda _: used["ours"].append(at_once(ours, 8)),
+        lambda _: used["other"].append(at_once(other, 8)),
+        other_name="papermill command",
+        aim=1.0,
+        runs=rounds,
+        warm_up=False,
+    )
+    pairs = list(zip(used["ours"], used["other"], strict=True))
+    memory = Row(
+        "runs, 8 at once, memory",
+        round(statistics.median(a for a, _ in pairs) / 1e6, 1),
+        round(statistics.median(b for _, b in pairs) / 1e6, 1),
+        "papermill command",
+        "MB",
+        round(statistics.median(a / b for a, b in pairs), 3),
+        1.0,
+        rounds,
+    )
+    return [one, many, memory]
+
+
 def main() -> None:
     """Measure, write, print."""
     runs = int(os.environ.get("BENCH_RUNS", "5"))
@@ -217,6 +258,7 @@ def main() -> None:
             import_row(2 * runs),
             startup_row(runs, folder),
             *engine_rows(runs, folder),
+            *runs_rows(runs, folder),
             layer0_row(4 * runs, folder),
             *walkthrough_rows(runs, folder),
         ]

@@ -1,0 +1,113 @@
+"""Twenty runs of a small runbook one after another, and eight at once, by our command and by papermill's."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+BIN = Path(sys.executable).parent
+SMALL = {
+    "cells": [
+        {
+            "cell_type": "code",
+            "id": f"cell-{number}",
+            "metadata": {"tags": ["parameters"]} if number == 0 else {},
+            "execution_count": None,
+            "outputs": [],
+            "source": source,
+        }
+        for number, source in enumerate(
+            (
+                "tag: str = '1'  # a tag",
+                "import json",
+                "told = json.dumps({'tag': tag})",
+                "print(told)",
+                "told",
+            )
+        )
+    ],
+    "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+    "nbformat": 4,
+    "nbformat_minor": 5,
+}
+
+
+def contestants(folder: Path) -> tuple[Callable[[str], list[str]], Callable[[str], list[str]]]:
+    """Commands of one run each, ours and papermill's; each is given a name that no other run has."""
+    book = folder / "small.ipynb"
+    book.write_text(json.dumps(SMALL))
+
+    def ours(_: str) -> list[str]:
+        return [str(BIN / "ecr-widgets"), "run", str(book), "--runs", str(folder / "runs"), "-p", "tag", "2"]
+
+    def other(name: str) -> list[str]:
+        out = str(folder / f"{name}.ipynb")
+        return [str(BIN / "papermill"), str(book), out, "--no-progress-bar", "-r", "tag", "2"]
+
+    return ours, other
+
+
+def one_by_one(command: Callable[[str], list[str]], count: int) -> None:
+    """So many runs, each after the one before."""
+    for number in range(count):
+        subprocess.run(command(f"one-{number}"), capture_output=True, check=True)
+
+
+def at_once(command: Callable[[str], list[str]], count: int) -> int:
+    """So many runs at the same time; the most memory that all their processes had together, in bytes."""
+    started = [
+        subprocess.Popen(
+            command(f"many-{number}"),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            # Kernels belong to their run's session.
+            start_new_session=True,
+        )
+        for number in range(count)
+    ]
+    most, stop = [0], threading.Event()
+
+    def watch() -> None:
+        while not stop.is_set():
+            most[0] = max(most[0], _memory_below({process.pid for process in started}))
+            time.sleep(0.1)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    codes = [process.wait() for process in started]
+    stop.set()
+    watcher.join()
+    if any(codes):
+        raise SystemExit(f"runs at once ended with {codes}")
+    return most[0]
+
+
+def _memory_below(roots: set[int]) -> int:
+    """Proportional set size of the processes and all their descendants, in bytes."""
+    parents: dict[int, int] = {}
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit():
+            try:
+                fields = Path(entry.path, "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            parents[int(entry.name)] = int(fields[1])
+    found, grown = set(roots), True
+    while grown:
+        more = {child for child, parent in parents.items() if parent in found and child not in found}
+        found, grown = found | more, bool(more)
+    total = 0
+    for pid in found:
+        try:
+            for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+                if line.startswith("Pss:"):
+                    total += 1024 * int(line.split()[1])
+        except OSError:
+            continue
+    return total
