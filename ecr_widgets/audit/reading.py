@@ -68,7 +68,8 @@ def read_bytes(path: Path) -> bytes:
         if about.st_size > MAX_BYTES:
             raise ValueError(f"larger than {MAX_BYTES // 1_000_000} MB")
         content = os.read(handle, about.st_size + 1)
-        while len(content) <= MAX_BYTES and (more := os.read(handle, 1 << 20)):
+        # Just as long as it was: its end, without asking once more.
+        while len(content) != about.st_size and len(content) <= MAX_BYTES and (more := os.read(handle, 1 << 20)):
             content += more
         return content
     finally:
@@ -114,7 +115,9 @@ def _run(notebook: wire.WireNotebook, name: str) -> Found:
                 except TypeError as error:
                     bad.append(f"cell {cell_id}: {error}")
         state = told.state if told else None
-        cells.append(Cell(cell_id, cell.execution_count, state, _calls(bytes(cell.source)), tuple(steps)))
+        source = bytes(cell.source)
+        calls = _calls_in(source) if len(source) < _CACHED_BYTES else _calls(source)
+        cells.append(Cell(cell_id, cell.execution_count, state, calls, tuple(steps)))
     if run is not None:
         return Run(
             name, Origin.ENGINE, run.run_id, run.runbook, run.runbook_sha256, run.state, run.reason, run.actor,
@@ -187,11 +190,6 @@ def _newer(version: object) -> str:
 def _calls(source: bytes) -> tuple[str, ...]:
     if b"kit." not in source:
         return ()
-    return _calls_in(source) if len(source) < 4000 else _calls_in.__wrapped__(source)
-
-
-@lru_cache(maxsize=1024)  # the same runbooks run again and again
-def _calls_in(source: bytes) -> tuple[str, ...]:
     found = []
     for call in _CALL.finditer(source):
         # The source is still JSON text: lines end in a backslash and n, or in the next string of a list.
@@ -199,6 +197,11 @@ def _calls_in(source: bytes) -> tuple[str, ...]:
         if b"#" not in line.rpartition(b'"')[2] and not line[-1:].isalnum():
             found.append(call[1].decode())
     return tuple(found)
+
+
+_CACHED_BYTES = 4000
+_calls_in = lru_cache(maxsize=1024)(_calls)
+"""The same runbooks run again and again."""
 
 
 def _no_run(content: bytes, name: str, error: Exception) -> NoRun:
