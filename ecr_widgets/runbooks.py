@@ -26,6 +26,8 @@ class Runbook:
     purpose: str
     """The text below the title."""
     parameters: tuple[Parameter, ...]
+    approval: bool
+    """Whether another person must approve each run: `"approval": "required"` in the notebook's `metadata.ecr_widgets`."""
 
 
 @cache
@@ -79,7 +81,9 @@ def read_runbook(path: Path) -> Runbook:
         raise InputError(
             f"{str(path)!r} is not a runbook: {error}", hint="a runbook is a notebook (.ipynb)"
         ) from error
-    return Runbook(path.stem, path, hashlib.sha256(content).hexdigest(), title, purpose, declared)
+    return Runbook(
+        path.stem, path, hashlib.sha256(content).hexdigest(), title, purpose, declared, _asks(notebook)
+    )
 
 
 def copy_runbooks(folder: Path) -> Iterator[Path]:
@@ -95,6 +99,14 @@ def copy_runbooks(folder: Path) -> Iterator[Path]:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
             yield target
+
+
+def _asks(notebook: dict[str, Any]) -> bool:
+    told = notebook.get("metadata", {}).get("ecr_widgets", {})
+    wanted = told.get("approval") if isinstance(told, dict) and "run_id" not in told else None
+    if wanted not in (None, "required", "none"):
+        raise InputError(f"approval {wanted!r} refused", hint="write required or none")
+    return wanted == "required"
 
 
 def _lines(cells: list[dict[str, Any]], cell_type: str) -> list[str]:

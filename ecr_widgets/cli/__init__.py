@@ -12,6 +12,7 @@ import click
 from ecr_widgets.cli.outcome import OurErrors
 
 _COMMANDS = {
+    "approve": "Let a plan that another person made go on as a run.",
     "audit": "Say what happened, proven from saved runs alone.",
     "copy": "Copy an image to another repository, account or region; the digest stays.",
     "deploy": "Bring a Layer0 service to an image of the registry, and prove that it runs.",
@@ -53,5 +54,6 @@ def main() -> None:
     """Log in to ECR, build and push an image, deploy it with Layer0, and keep the evidence in a notebook.
 
     Exit codes: 0 succeeded, 1 failed, 2 refused before anything started, 3 interrupted, 4 outcome unknown,
-    5 busy (another run holds the target), 6 failed and the rollback failed too.
+    5 busy (another run holds the target), 6 failed and the rollback failed too,
+    7 planned and waiting for another person's approval.
     """

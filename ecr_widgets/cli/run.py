@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
+from typing import Any
 
 import click
 
 from ecr_widgets.cli.outcome import print_json
+from ecr_widgets.errors import EcrWidgetsError
 
 
 @click.command(name="run", add_help_option=False)
@@ -47,6 +50,11 @@ from ecr_widgets.cli.outcome import print_json
 @click.option(
     "--resume", metavar="RUN_ID", help="Go on with a run that did not succeed, instead of starting one."
 )
+@click.option(
+    "--slot",
+    metavar="NAME",
+    help="Slot of a schedule, such as nightly-2026-11-23: run it once, and go on with it where it did not succeed.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_context
 def command(
@@ -59,6 +67,7 @@ def command(
     wait_s: float,
     plan: bool,
     resume: str | None,
+    slot: str | None,
     as_json: bool,
     show_help: bool,
 ) -> None:
@@ -66,13 +75,21 @@ def command(
 
     A value gets the type that the runbook declares: a string parameter stays as it was typed. With --resume what stands
     already is found and not done again.
+
+    When a run ends badly, $ECR_WIDGETS_NOTIFY_COMMAND gets its summary as JSON on standard input, and
+    $ECR_WIDGETS_NOTIFY_URL by POST.
     """
     if show_help:
         _help(ctx, runbook)
         return
     from ecr_widgets.cli.watching import Watcher
+    from ecr_widgets.engine.results import WAITS_FOR_APPROVAL
     from ecr_widgets.engine.run import resume_run, run_runbook
 
+    if slot and plan:
+        raise click.UsageError(
+            "A plan has no slot: it changes nothing, and may be made as often as you like."
+        )
     if (runbook is None) == (resume is None):
         raise click.UsageError("Give either RUNBOOK or --resume RUN_ID.")
     folder = runs or Path(os.environ.get("ECR_WIDGETS_RUNS") or "runs")
@@ -86,19 +103,43 @@ def command(
                 runs=folder,
                 wait_s=wait_s,
                 plan=plan,
+                slot=slot,
                 on_event=watcher,
             )
-        elif given or files or plan:
-            raise click.UsageError("A run goes on with its own parameters: leave out -p, -f and --plan.")
+        elif given or files or plan or slot:
+            raise click.UsageError(
+                "A run goes on with its own parameters: leave out -p, -f, --plan and --slot."
+            )
         else:
             result = resume_run(str(resume), runs=folder, wait_s=wait_s, on_event=watcher)
+    except EcrWidgetsError as error:
+        _notify({"runbook": runbook or resume, "state": "refused", "reason": str(error)})
+        raise
     finally:
         watcher.close()
+    if result.exit_code not in (0, WAITS_FOR_APPROVAL):
+        _notify(result.to_json())
     if as_json:
         print_json(result.to_json())
     else:
-        click.echo(f"{result.state}: {result.notebook}" + (f" ({result.reason})" if result.reason else ""))
+        already = "this slot has run already, " if result.stood else ""
+        reason = f" ({result.reason})" if result.reason else ""
+        click.echo(f"{already}{result.state}: {result.notebook}{reason}")
+        if result.exit_code == WAITS_FOR_APPROVAL:
+            click.echo(
+                f"nothing is changed yet; another person lets it go on: ecr-widgets approve {result.run_id}"
+            )
     ctx.exit(result.exit_code)
+
+
+def _notify(summary: dict[str, Any]) -> None:
+    command, url = (os.environ.get(f"ECR_WIDGETS_NOTIFY_{name}", "") for name in ("COMMAND", "URL"))
+    if not command and not url:
+        return
+    from ecr_widgets.adapters.notify import notify
+
+    for problem in notify({**summary, "host": socket.gethostname()}, command=command, url=url):
+        click.echo(f"ecr-widgets: {problem}", err=True)
 
 
 def _help(ctx: click.Context, runbook: str | None) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 import click
 
-from ecr_widgets.cli.outcome import print_json
+from ecr_widgets.cli.outcome import OurErrors, print_json
+from ecr_widgets.errors import InputError
 from ecr_widgets.runbooks import Runbook, copy_runbooks, list_runbooks
 
 
-@click.group(name="runbooks", invoke_without_command=True)
+@click.group(name="runbooks", cls=OurErrors, invoke_without_command=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_context
 def command(ctx: click.Context, *, as_json: bool) -> None:
@@ -65,3 +68,51 @@ def copy(folder: Path) -> None:
     """Copy the shipped runbooks and their files to FOLDER for editing; files that are there are left alone."""
     for path in copy_runbooks(folder):
         click.echo(path)
+
+
+@command.command(name="new")
+@click.argument("name")
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    help="Where it is written  [default: here]",
+)
+def new(name: str, *, folder: Path) -> None:
+    """Write NAME.ipynb: a short runbook that runs and passes the checks, to start from."""
+    from ecr_widgets.runbook_template import new_runbook
+
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,63}", name, re.ASCII):
+        raise InputError(f"name {name!r} refused", hint="a letter, then letters, digits, _ and -")
+    path = folder / f"{name}.ipynb"
+    text = json.dumps(new_runbook(name), indent=1) + "\n"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with path.open("x") as file:
+            file.write(text)
+    except FileExistsError as error:
+        raise InputError(f"{str(path)!r} is there already", hint="take another name") from error
+    except OSError as error:
+        raise InputError(
+            f"{str(path)!r} cannot be written: {error.strerror}", hint="give --folder"
+        ) from error
+    click.echo(path)
+
+
+@command.command(name="check")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.pass_context
+def check(ctx: click.Context, paths: tuple[Path, ...]) -> None:
+    """Say what in the runbooks at PATHS breaks the form; exit code 1 where anything does.
+
+    Looked for: title, purpose and operation note; one parameters cell, typed and commented; no logic in cells; no names
+    that nothing declares; a word before each step on what normal looks like; no secrets; no outputs left in.
+    """
+    from ecr_widgets.runbook_form import check_form
+
+    bad = False
+    for path in paths:
+        for breach in check_form(path):
+            click.echo(f"{path}: {breach}")
+            bad = True
+    ctx.exit(1 if bad else 0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
 import hashlib
 import json
 import os
@@ -21,6 +20,7 @@ from papermill.engines import Engine
 
 from ecr_widgets.audit.seal import seal_finished_run
 from ecr_widgets.channel import new_run_id
+from ecr_widgets.engine.actor import actor
 from ecr_widgets.engine.events import RunEvent
 from ecr_widgets.engine.execution import Execution, Interrupted
 from ecr_widgets.engine.kernel import Kernel
@@ -49,6 +49,8 @@ class RunRequest:
     """When the run began, where this is not its first attempt."""
     attempts: tuple[Mapping[str, Any], ...] = ()
     """What is left of the attempts before this one."""
+    approval: Mapping[str, Any] | None = None
+    """Who asked for an approval, who requested the run and who approved it."""
 
 
 class EcrWidgetsEngine(Engine):  # type: ignore[misc]
@@ -153,7 +155,7 @@ def _describe(nb: Any, request: RunRequest | None, parameters: Mapping[str, Any]
         "runbook_sha256": request.runbook_sha256 if request else _sha256_of(told.get("input_path")),
         "state": RunState.RUNNING.value,
         "reason": None,
-        "actor": getpass.getuser(),
+        "actor": actor(),
         "host": socket.gethostname(),
         "parameters": dict(parameters),
         # Where relative paths begin, for whoever goes on with the run.
@@ -163,6 +165,8 @@ def _describe(nb: Any, request: RunRequest | None, parameters: Mapping[str, Any]
     }
     if request is not None and request.plan:
         nb["metadata"]["ecr_widgets"]["plan"] = True
+    if request is not None and request.approval:
+        nb["metadata"]["ecr_widgets"]["approval"] = dict(request.approval)
     if request is not None and request.attempts:
         nb["metadata"]["ecr_widgets"] |= {
             "resumed_at": to_rfc3339(datetime.now(UTC)),

@@ -17,7 +17,8 @@ import nbformat
 import pytest
 
 from ecr_widgets.engine.events import RunEvent
-from ecr_widgets.engine.run import RunResult, resume_run, run_runbook
+from ecr_widgets.engine.results import RunResult
+from ecr_widgets.engine.run import resume_run, run_runbook
 from ecr_widgets.errors import InputError, TargetBusy
 from ecr_widgets.model.record import RECORD_MIME
 

@@ -28,6 +28,8 @@ MAY_IMPORT = {
     "steps": VALUES | {"steps", "ports"},
     "recording": VALUES | {"recording", "ports", "channel"},
     "runbooks": VALUES,
+    "runbook_template": set(),
+    "runbook_form": VALUES | {"redaction", "secret_parameters"},
     "audit": VALUES | {"audit"},
     "engine": VALUES | {"engine", "audit", "channel", "redaction", "runbooks", "secret_parameters"},
     "targets": VALUES | {"ports"},
@@ -51,7 +53,19 @@ MAY_IMPORT = {
     },
     "sandbox": VALUES | {"sandbox"},
     "cli": VALUES
-    | {"adapters", "audit", "cli", "connections", "engine", "recording", "runbooks", "sandbox", "settings"}
+    | {
+        "adapters",
+        "audit",
+        "cli",
+        "connections",
+        "engine",
+        "recording",
+        "runbooks",
+        "runbook_form",
+        "runbook_template",
+        "sandbox",
+        "settings",
+    }
     | {"kit", "ports", "steps"},
     "__init__": {"connections", "kit"},
 }
@@ -59,8 +73,13 @@ ONLY_IN = {
     "boto3": {"adapters/ecr.py"},
     "botocore": {"adapters/ecr.py", "adapters/ecr_calls.py"},
     "docker": {"adapters/docker_engine.py", "sandbox/layer0/engine.py"},
-    "urllib3": {"adapters/registry.py", "adapters/registry_copy.py", "adapters/layer0/transport.py"},
-    "papermill": {"engine/papermill_engine.py", "engine/run.py"},
+    "urllib3": {
+        "adapters/registry.py",
+        "adapters/notify.py",
+        "adapters/registry_copy.py",
+        "adapters/layer0/transport.py",
+    },
+    "papermill": {"engine/papermill_engine.py", "engine/start.py"},
     "jupyter_client": {"engine/kernel.py"},
     "nbformat": {"engine/papermill_engine.py"},
     "cryptography": {"audit/keys.py", "sandbox/layer0/certificates.py"},

@@ -1,0 +1,70 @@
+"""Tell somebody that a run ended badly: a command or a webhook of the user's, given the run's summary as JSON."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import urllib3
+
+from ecr_widgets.adapters.registry import is_loopback
+
+_LONGEST_S = 30.0
+
+
+def notify(summary: Mapping[str, Any], *, command: str = "", url: str = "") -> tuple[str, ...]:
+    """Send the summary to what is set up; a notice that does not get through changes nothing about the run.
+
+    Args:
+        summary: The run as `run --json` prints it; without secrets, since it is read from the saved run.
+
+        command: Program and arguments as in a shell, but without one; gets the summary on standard input.
+
+        url: Where it is posted to. May hold a secret, so it is never shown: only its host is.
+
+    Returns:
+        What went wrong, a line each.
+    """
+    body = json.dumps(summary, ensure_ascii=False).encode()
+    problems = []
+    if command:
+        problems.append(_run(command, body))
+    if url:
+        problems.append(_post(url, body))
+    return tuple(problem for problem in problems if problem)
+
+
+def _run(command: str, body: bytes) -> str:
+    try:
+        words = shlex.split(command)
+        done = subprocess.run(words, input=body, capture_output=True, timeout=_LONGEST_S, check=False)
+    except (OSError, ValueError, IndexError, subprocess.TimeoutExpired) as error:
+        return f"the notice could not be given: {type(error).__name__} {error}"
+    return (
+        ""
+        if done.returncode == 0
+        else f"the notice's command {words[0]!r} ended with exit code {done.returncode}"
+    )
+
+
+def _post(url: str, body: bytes) -> str:
+    where = urlsplit(url)
+    if where.scheme != "https" and not (where.scheme == "http" and is_loopback(where.netloc)):
+        return "the notice was not sent: the address must begin with https://"
+    try:
+        answer = urllib3.PoolManager().request(
+            "POST",
+            url,
+            body=body,
+            headers={"Content-Type": "application/json"},
+            timeout=_LONGEST_S,
+            retries=urllib3.Retry(total=2, redirect=0, backoff_factor=0.2),
+        )
+    except urllib3.exceptions.HTTPError as error:
+        # Its text would show the whole address.
+        return f"the notice did not reach {where.hostname}: {type(error).__name__}"
+    return "" if answer.status < 300 else f"{where.hostname} answered {answer.status} to the notice"

@@ -1,0 +1,176 @@
+"""A second person's yes: the run stops at its plan, and goes on only while that plan still fits what stands."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ecr_widgets.audit.seal import links_of
+from ecr_widgets.audit.verify import Finding, check_file
+from ecr_widgets.channel import PLAN_VARIABLE, WAIT_VARIABLE, new_run_id
+from ecr_widgets.engine.actor import actor
+from ecr_widgets.engine.events import RunEvent
+from ecr_widgets.engine.results import RunResult, find_run, read_notebook
+from ecr_widgets.engine.saved_run import records_of
+from ecr_widgets.engine.start import Start, execute
+from ecr_widgets.errors import InputError, RunError
+from ecr_widgets.model.record import RunState
+from ecr_widgets.model.times import to_rfc3339
+
+
+def approve(
+    run_id: str,
+    *,
+    runs: Path,
+    environ: Mapping[str, str] = os.environ,
+    wait_s: float = 0.0,
+    on_event: Callable[[RunEvent], None] = lambda _: None,
+) -> RunResult:
+    """Let a plan go on: look once more whether it fits, then run its cells with its parameters, as a run of its own.
+
+    Args:
+        run_id: The plan that waits.
+
+    Raises:
+        InputError: No such plan, it needs no approval or has one, this person made it, its file was changed since it was
+            sealed, or it no longer fits what stands; nothing was changed.
+    """
+    saved = find_run(run_id, runs)
+    notebook = read_notebook(saved)
+    plan = notebook["metadata"]["ecr_widgets"]
+    asked_by = plan.get("approval", {}).get("asked_by") if isinstance(plan.get("approval"), dict) else None
+    if not plan.get("plan") or asked_by is None:
+        raise InputError(
+            f"{run_id} is no plan that waits for an approval", hint="give the id of one that does"
+        )
+    if plan["state"] != RunState.SUCCEEDED.value:
+        raise InputError(f"plan {run_id} has {plan['state']}: {plan['reason']}", hint="make a new plan")
+    approver = actor(environ)
+    if approver == plan["actor"]:
+        raise InputError(
+            f"{approver} made plan {run_id} and cannot approve it", hint="have another person run `approve`"
+        )
+    _check_untouched(runs, saved.name, run_id)
+    folder = Path(plan.get("folder") or Path.cwd())
+    if not folder.is_dir():
+        raise InputError(f"the folder {str(folder)!r} of plan {run_id} is gone", hint="make a new plan")
+    _check_fit(saved, notebook, {**environ, PLAN_VARIABLE: "1"}, folder)
+    new_id = new_run_id()
+    approval = {
+        "asked_by": asked_by,
+        "plan": run_id,
+        "requested_by": plan["actor"],
+        "approved_by": approver,
+        "approved_at": to_rfc3339(datetime.now(UTC)),
+    }
+    _use_up(runs / f".{run_id}.approved", approval | {"run_id": new_id})
+    return execute(
+        saved,
+        plan["parameters"],
+        Start(
+            new_id,
+            plan["runbook"],
+            plan["runbook_sha256"],
+            runs / f"{new_id}-{plan['runbook']}.ipynb",
+            approval=approval,
+        ),
+        environ={**environ, WAIT_VARIABLE: str(wait_s)},
+        folder=folder,
+        on_event=on_event,
+    )
+
+
+def _check_untouched(runs: Path, name: str, run_id: str) -> None:
+    seal = next(
+        (link.seal for link in reversed(links_of(runs)) if link.seal is not None and link.seal.path == name),
+        None,
+    )
+    if seal is None:
+        raise InputError(f"plan {run_id} is not sealed", hint="seal it with `audit seal`, or make a new plan")
+    found = check_file(runs, name, seal)
+    if found.finding not in (Finding.INTACT, Finding.RESAVED):
+        raise InputError(
+            f"plan {run_id} was changed since it was made: {'; '.join(found.what)}", hint="make a new plan"
+        )
+
+
+def _check_fit(saved: Path, notebook: Mapping[str, Any], environ: Mapping[str, str], folder: Path) -> None:
+    plan = notebook["metadata"]["ecr_widgets"]
+    with tempfile.TemporaryDirectory(prefix="ecr-widgets-") as scratch:
+        again_id = new_run_id()
+        start = Start(
+            again_id,
+            plan["runbook"],
+            plan["runbook_sha256"],
+            Path(scratch) / f"{again_id}-again.ipynb",
+            plan=True,
+        )
+        again = execute(
+            saved, plan["parameters"], start, environ=environ, folder=folder, on_event=lambda _: None
+        )
+    then, now = ([_fact(record) for record in each] for each in (records_of(notebook), again.steps))
+    if then == now:
+        return
+    where = next(
+        (
+            f"step {older[0]} would {_would(older)} then and {_would(newer)} now"
+            for older, newer in zip(then, now, strict=False)
+            if older != newer
+        ),
+        f"it ends after {len(now)} steps instead of {len(then)}: {again.reason}",
+    )
+    raise InputError(
+        f"plan {plan['run_id']} no longer fits what stands: {where}",
+        hint="look at what changed, then make a new plan",
+    )
+
+
+def _fact(record: Mapping[str, Any]) -> tuple[str, str, str, bool, str]:
+    """What a planned step says, without what differs from look to look: times and durations."""
+    outcome = {
+        name: value
+        for name, value in (record.get("outcome") or {}).items()
+        if not name.endswith(("_at", "_s"))
+    }
+    return (
+        record["step"],
+        record["state"],
+        json.dumps(record["inputs"], sort_keys=True),
+        bool(record["changed"]),
+        json.dumps(outcome, sort_keys=True),
+    )
+
+
+def _would(fact: tuple[str, str, str, bool, str]) -> str:
+    _, state, _, changed, outcome = fact
+    if state == "failed":
+        return "fail"
+    return f"{'change' if changed else 'find'} {outcome}"
+
+
+def _use_up(marker: Path, approval: Mapping[str, Any]) -> None:
+    try:
+        handle = os.open(marker, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o644)
+    except FileExistsError as error:
+        earlier = {}
+        with suppress(OSError, ValueError):
+            earlier = json.loads(marker.read_bytes())
+        raise InputError(
+            f"plan {approval['plan']} was approved already, by {earlier.get('approved_by', 'somebody')}:"
+            f" run {earlier.get('run_id', 'unknown')}",
+            hint="go on with that run by `run --resume`, or make a new plan",
+        ) from error
+    except OSError as error:
+        raise RunError(
+            f"the approval cannot be written: {error.strerror}", run_id=approval["plan"], hint="make room"
+        ) from error
+    with os.fdopen(handle, "w") as file:
+        json.dump(approval, file)
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,114 @@
+"""Saved runs as the engine itself reads them: by id, and how they ended."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ecr_widgets.engine.saved_run import records_of
+from ecr_widgets.errors import InputError
+from ecr_widgets.model.record import RunState
+from ecr_widgets.model.times import from_rfc3339
+
+WAITS_FOR_APPROVAL = 7
+_EXIT_CODES = {RunState.SUCCEEDED: 0, RunState.FAILED: 1, RunState.INTERRUPTED: 3, RunState.UNKNOWN: 4}
+_EXIT_CODES_OF_ERRORS = {"TargetBusy": 5, "RollbackFailed": 6}
+"""Why a run failed, where scripts must tell it from other failures."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """How a run ended."""
+
+    run_id: str
+    runbook: str
+    state: RunState
+    reason: str | None
+    notebook: Path
+    started_at: str
+    ended_at: str
+    steps: tuple[Mapping[str, Any], ...]
+    waits_for_approval: bool = False
+    """Whether it is a plan that another person has to let go on."""
+    stood: bool = False
+    """Whether it is an earlier run of the same slot, and nothing was run now."""
+
+    @property
+    def exit_code(self) -> int:
+        """The contract's exit code."""
+        if self.state is RunState.FAILED:
+            errors = [step["error"]["type"] for step in self.steps if step["error"]]
+            return next((_EXIT_CODES_OF_ERRORS[e] for e in errors if e in _EXIT_CODES_OF_ERRORS), 1)
+        if self.waits_for_approval and self.state is RunState.SUCCEEDED:
+            return WAITS_FOR_APPROVAL
+        return _EXIT_CODES[self.state]
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of `run --json`."""
+        took = from_rfc3339(self.ended_at) - from_rfc3339(self.started_at)
+        return {
+            "run_id": self.run_id,
+            "runbook": self.runbook,
+            "state": self.state.value,
+            "reason": self.reason,
+            "notebook": str(self.notebook),
+            "started_at": self.started_at,
+            "ended_at": self.ended_at,
+            "duration_s": round(took.total_seconds(), 3),
+            "steps": [
+                {name: step[name] for name in ("step", "state", "changed", "started_at", "ended_at")}
+                for step in self.steps
+            ],
+        }
+
+
+def read_result(path: Path) -> RunResult:
+    """How the saved run says it ended."""
+    notebook = read_notebook(path)
+    run = notebook["metadata"]["ecr_widgets"]
+    return RunResult(
+        run["run_id"],
+        run["runbook"],
+        RunState(run["state"]),
+        run["reason"],
+        path,
+        run["started_at"],
+        run["ended_at"],
+        tuple(records_of(notebook)),
+        waits_for_approval=bool(run.get("plan") and run.get("approval")),
+    )
+
+
+def find_run(run_id: str, runs: Path) -> Path:
+    """The saved file of a run.
+
+    Raises:
+        InputError: There is none.
+    """
+    found = [path for path in sorted(runs.glob("*.ipynb")) if run_id and path.name.startswith(f"{run_id}-")]
+    if len(found) != 1:
+        raise InputError(
+            f"no run {run_id!r} in {str(runs)!r}",
+            hint="give the id that the saved file's name begins with, or --runs",
+        )
+    return found[0]
+
+
+def read_notebook(path: Path) -> dict[str, Any]:
+    """A saved run as plain values.
+
+    Raises:
+        InputError: It cannot be read, or is no saved run.
+    """
+    try:
+        notebook: dict[str, Any] = json.loads(path.read_bytes())
+        run = notebook["metadata"]["ecr_widgets"]
+        RunState(run["state"])
+        from_rfc3339(run["started_at"])
+        dict(run["parameters"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{str(path)!r} is not a saved run: {type(error).__name__} {error}") from error
+    return notebook

@@ -1,0 +1,84 @@
+"""Papermill with our engine, started so that nothing waits for imports."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ecr_widgets.engine.events import RunEvent
+from ecr_widgets.engine.kernel import Kernel
+from ecr_widgets.engine.results import RunResult, read_result
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Which run is executed, and where it is saved."""
+
+    run_id: str
+    runbook: str
+    runbook_sha256: str | None
+    saved: Path
+    plan: bool = False
+    started_at: str | None = None
+    attempts: tuple[Mapping[str, Any], ...] = ()
+    approval: Mapping[str, Any] | None = None
+    """Who asked for an approval; for an approved run, who requested and who approved it."""
+
+
+def execute(
+    source: Path,
+    parameters: Mapping[str, Any],
+    start: Start,
+    *,
+    environ: Mapping[str, str],
+    on_event: Callable[[RunEvent], None],
+    folder: Path | None = None,
+) -> RunResult:
+    """Execute a notebook as a run, and read from its file how it ended."""
+    # The kernel starts while papermill is imported; each takes about as long as the other.
+    with Kernel(start.run_id, environ=environ, cwd=folder or Path.cwd()) as kernel:
+        papermill, engine = _import_papermill()
+        request = engine.RunRequest(
+            start.run_id,
+            start.runbook,
+            start.runbook_sha256,
+            start.saved,
+            kernel,
+            on_event,
+            folder=folder or Path.cwd(),
+            plan=start.plan,
+            started_at=start.started_at,
+            attempts=start.attempts,
+            approval=start.approval,
+        )
+        with contextlib.suppress(papermill.exceptions.PapermillExecutionError, engine.Interrupted):
+            papermill.execute_notebook(
+                str(source),
+                None,
+                parameters=dict(parameters),
+                engine_name="ecr_widgets",
+                kernel_name="python3",
+                progress_bar=False,
+                run_request=request,
+            )
+    return read_result(start.saved)
+
+
+def _import_papermill() -> tuple[Any, Any]:
+    # An optional format checker of jsonschema builds its grammars at import, 0.7 s for addresses that no notebook has.
+    # This process is ours alone, so the checker is declared absent while the import looks for it.
+    absent = "rfc3987_syntax" not in sys.modules
+    if absent:
+        sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
+    try:
+        import papermill
+
+        from ecr_widgets.engine import papermill_engine
+    finally:
+        if absent:
+            del sys.modules["rfc3987_syntax"]
+    return papermill, papermill_engine

@@ -1,0 +1,195 @@
+"""The form of a runbook: it narrates and calls, and everything else is in a package."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ecr_widgets.errors import InputError
+from ecr_widgets.model.parameters import declared_parameters
+from ecr_widgets.redaction import SecretRegistry
+from ecr_widgets.secret_parameters import refuse_secrets
+
+_ALLOWED = (
+    ast.Import,
+    ast.ImportFrom,
+    ast.Assign,
+    ast.AnnAssign,
+    ast.Expr,
+)
+_LOGIC = (
+    ast.BinOp,
+    ast.BoolOp,
+    ast.Compare,
+    ast.IfExp,
+    ast.Lambda,
+    ast.ListComp,
+    ast.SetComp,
+    ast.DictComp,
+    ast.GeneratorExp,
+    ast.Await,
+    ast.NamedExpr,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """One place where a notebook breaks the form."""
+
+    cell: int
+    """From 1; 0 for the notebook as a whole."""
+    what: str
+    hint: str
+
+    def __str__(self) -> str:
+        where = f"cell {self.cell}" if self.cell else "notebook"
+        return f"{where}: {self.what}; {self.hint}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Cell:
+    number: int
+    kind: str
+    source: str
+    metadata: Mapping[str, Any]
+    has_outputs: bool = False
+
+    @classmethod
+    def read(cls, number: int, raw: Mapping[str, Any]) -> _Cell:
+        source = raw["source"]
+        return cls(
+            number,
+            raw["cell_type"],
+            source if isinstance(source, str) else "".join(source),
+            raw.get("metadata", {}),
+            bool(raw.get("outputs")) or raw.get("execution_count") is not None,
+        )
+
+    @property
+    def is_parameters(self) -> bool:
+        return "parameters" in (self.metadata.get("tags") or ())
+
+    @property
+    def calls_kit(self) -> bool:
+        return self.kind == "code" and "kit." in self.source
+
+
+def check_form(path: Path) -> tuple[Breach, ...]:
+    """What breaks the form, in the order of the cells.
+
+    Raises:
+        InputError: It is no notebook.
+    """
+    try:
+        notebook = json.loads(path.read_bytes())
+        cells = [_Cell.read(number, raw) for number, raw in enumerate(notebook["cells"], 1)]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{str(path)!r} is not a notebook: {error}") from error
+    return tuple(sorted((*_whole(cells), *_each(cells)), key=lambda each: each.cell))
+
+
+def _whole(cells: Sequence[_Cell]) -> Iterator[Breach]:
+    first = cells[0] if cells else _Cell(1, "", "", {})
+    if first.kind != "markdown" or not first.source.startswith("# "):
+        yield Breach(1, "it does not begin with a title", "begin with a Markdown cell: # What it does")
+    elif len(first.source.strip().splitlines()) < 2:
+        yield Breach(1, "it has no purpose", "say below the title what it does and what it changes")
+    if not any(each.kind == "markdown" and "operation note" in each.source.lower() for each in cells):
+        yield Breach(0, "there is no operation note", "add a Markdown cell: ## Operation note")
+    tagged = sum(each.is_parameters for each in cells)
+    if tagged != 1:
+        yield Breach(0, f"{tagged} cells are tagged `parameters`", "tag exactly one")
+    if not any(each.calls_kit for each in cells):
+        yield Breach(0, "no cell calls a step", "call kit.… ; see the shipped runbooks")
+    if any("ecr_widgets" in each.metadata for each in cells):
+        yield Breach(0, "it is a saved run, not a runbook", "start from `ecr-widgets runbooks copy`")
+
+
+def _each(cells: Sequence[_Cell]) -> Iterator[Breach]:
+    names: set[str] = set()
+    explained = True
+    for cell in cells:
+        if cell.kind == "markdown":
+            explained = True
+        if cell.kind != "code":
+            continue
+        if cell.has_outputs:
+            yield Breach(cell.number, "outputs were left in it", "clear all outputs before you save")
+        if cell.is_parameters:
+            yield from _parameters(cell.number, cell.source, names)
+            continue
+        try:
+            tree = ast.parse(cell.source)
+        except SyntaxError as error:
+            yield Breach(cell.number, f"it is not Python: {error.msg} in line {error.lineno}", "mend it")
+            continue
+        yield from _logic(cell.number, tree)
+        yield from _undeclared(cell.number, tree, names)
+        if cell.calls_kit:
+            if not explained:
+                yield Breach(
+                    cell.number, "nothing says what normal looks like", "put a Markdown cell in front"
+                )
+            explained = False
+
+
+def _parameters(number: int, source: str, names: set[str]) -> Iterator[Breach]:
+    try:
+        declared = declared_parameters(source)
+    except InputError as error:
+        yield Breach(number, error.message, "one typed, commented assignment a line")
+        return
+    for each in declared:
+        names.add(each.name)
+        if not each.annotated:
+            yield Breach(number, f"parameter {each.name!r} has no type", f"write {each.name}: str = …")
+        if not each.comment:
+            yield Breach(
+                number, f"parameter {each.name!r} has no comment", "say its meaning and unit behind a #"
+            )
+        try:
+            each.check(each.default)
+        except InputError as error:
+            yield Breach(number, error.message, "give it a default of its own type")
+    try:
+        refuse_secrets({each.name: each.default for each in declared}, SecretRegistry())
+    except InputError as error:
+        yield Breach(number, error.message, error.hint or "keep secrets out of notebooks")
+    names |= {
+        alias.asname or alias.name
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        for alias in node.names
+    }
+
+
+def _logic(number: int, tree: ast.Module) -> Iterator[Breach]:
+    hint = "move it into a function of a package, and call that"
+    for statement in tree.body:
+        if not isinstance(statement, _ALLOWED):
+            yield Breach(number, f"line {statement.lineno} is logic ({type(statement).__name__})", hint)
+            continue
+        for node in ast.walk(statement):
+            if isinstance(node, _LOGIC):
+                yield Breach(number, f"line {statement.lineno} is logic ({type(node).__name__})", hint)
+                break
+
+
+def _undeclared(number: int, tree: ast.Module, names: set[str]) -> Iterator[Breach]:
+    for statement in tree.body:
+        for node in ast.walk(statement):
+            if not isinstance(node, ast.Name) or not isinstance(node.ctx, ast.Load):
+                continue
+            if node.id not in names and not hasattr(builtins, node.id):
+                yield Breach(number, f"{node.id!r} is used and nowhere declared", "declare it as a parameter")
+                names.add(node.id)
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                names.add(node.id)
+            elif isinstance(node, (ast.Import, ast.ImportFrom)):
+                names |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}

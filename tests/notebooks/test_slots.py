@@ -1,0 +1,140 @@
+"""Schedules: a slot is run once, a run that ended badly is told, nothing is run twice at the same time."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from tests.notebooks.test_engine import write_runbook
+
+BIN = Path(sys.executable).parent
+COUNT = "open('count', 'a').write('x')"
+
+
+def run(folder: Path, *words: str, code: int = 0, **environ: str) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [BIN / "ecr-widgets", "run", "book.ipynb", *words],
+        cwd=folder,
+        env={**os.environ, **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done
+
+
+def test_a_slot_is_run_once(tmp_path: Path) -> None:
+    """The second start finds the first one's run and says so; the next slot is run again."""
+    write_runbook(tmp_path, [COUNT])
+    run(tmp_path, "--slot", "nightly-23")
+    again = run(tmp_path, "--slot", "nightly-23")
+    assert again.stdout.startswith("this slot has run already, succeeded: ")
+    run(tmp_path, "--slot", "nightly-24")
+    assert (tmp_path / "count").read_text() == "xx"
+    assert sorted(path.name.partition("@")[2] for path in (tmp_path / "runs").glob("*.ipynb")) == [
+        "nightly-23.ipynb",
+        "nightly-24.ipynb",
+    ]
+
+
+def test_a_slot_that_was_killed_is_gone_on_with(tmp_path: Path) -> None:
+    """Meanwhile another start is busy and leaves it alone; after the kill the same run is completed."""
+    write_runbook(tmp_path, [COUNT, "import os, time\nwhile not os.path.exists('go'): time.sleep(0.05)"])
+    first = subprocess.Popen(
+        [BIN / "ecr-widgets", "run", "book.ipynb", "--slot", "s"],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline_s = time.monotonic() + 60
+    while not (tmp_path / "count").exists():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.05)
+    assert "being run by another process" in run(tmp_path, "--slot", "s", code=5).stderr
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    (tmp_path / "go").touch()
+    told = json.loads(run(tmp_path, "--slot", "s", "--json").stdout)
+    assert told["state"] == "succeeded"
+    assert len([*(tmp_path / "runs").glob("*.ipynb")]) == 1
+    assert [*(tmp_path / "runs").glob(".*.lock")] == []
+
+
+def test_a_slot_keeps_its_parameters(tmp_path: Path) -> None:
+    """Other parameters under the same slot are a mistake of the schedule, and are refused."""
+    write_runbook(tmp_path, [])
+    run(tmp_path, "--slot", "s", "-p", "tag", "1")
+    assert "other parameters" in run(tmp_path, "--slot", "s", "-p", "tag", "2", code=2).stderr
+    assert "refused" in run(tmp_path, "--slot", "../s", code=2).stderr
+
+
+class Hook(BaseHTTPRequestHandler):
+    """Takes notices."""
+
+    taken: list[bytes]
+    status = 200
+
+    def do_POST(self) -> None:
+        self.taken.append(self.rfile.read(int(self.headers["Content-Length"])))
+        self.send_response(self.status)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+
+@pytest.fixture
+def hook() -> Iterator[tuple[str, list[bytes]]]:
+    """Address of a webhook, and what it got."""
+    taken: list[bytes] = []
+    handler = type("OwnHook", (Hook,), {"taken": taken})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/T0KEN-in-the-path", taken
+        server.shutdown()
+
+
+def test_a_run_that_ends_badly_is_told(tmp_path: Path, hook: tuple[str, list[bytes]]) -> None:
+    """To the command on its standard input and to the webhook; one that ends well is not; refused ones are."""
+    address, taken = hook
+    secret = "a-canary-that-nobody-may-see-4711"
+    notify = {
+        "ECR_WIDGETS_NOTIFY_COMMAND": "sh -c 'cat > told.json'",
+        "ECR_WIDGETS_NOTIFY_URL": address,
+        "AWS_SECRET_ACCESS_KEY": secret,
+    }
+    write_runbook(tmp_path, ["import os; raise ValueError(os.environ['AWS_SECRET_ACCESS_KEY'])"])
+    done = run(tmp_path, code=1, **notify)
+    told = json.loads((tmp_path / "told.json").read_bytes())
+    assert (told["state"], told["reason"], told["runbook"]) == ("failed", "ValueError: ***", "book")
+    assert [json.loads(each) for each in taken] == [told]
+    assert secret not in done.stdout + done.stderr
+    run(tmp_path, "-p", "tgg", "1", code=2, **notify)
+    assert json.loads(taken[-1])["state"] == "refused"
+    write_runbook(tmp_path, [])
+    run(tmp_path, **notify)
+    assert len(taken) == 2
+
+
+def test_a_notice_that_does_not_get_through_changes_nothing(
+    tmp_path: Path, hook: tuple[str, list[bytes]]
+) -> None:
+    """The run's own exit code stays; what went wrong is told without the address, which may hold a secret."""
+    address, _ = hook
+    write_runbook(tmp_path, ["1/0"])
+    elsewhere = address.replace("127.0.0.1", "example.test")
+    done = run(tmp_path, code=1, ECR_WIDGETS_NOTIFY_COMMAND="false", ECR_WIDGETS_NOTIFY_URL=elsewhere)
+    assert "'false' ended with exit code 1" in done.stderr
+    assert "must begin with https://" in done.stderr
+    assert "T0KEN" not in done.stderr

@@ -1,0 +1,101 @@
+"""What a runbook has to look like, and what a new one looks like."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from ecr_widgets.cli import main
+from ecr_widgets.runbook_form import check_form
+from ecr_widgets.runbook_template import new_runbook
+from ecr_widgets.runbooks import list_runbooks, read_runbook
+
+
+def written(folder: Path, **changes: Any) -> Path:
+    """A new runbook; `parameters`, `step` and `title` replace a cell's source."""
+    book = new_runbook("mine")
+    places = {"title": 0, "note": 1, "parameters": 2, "step": 7, "word": 4}
+    for name, source in changes.items():
+        book["cells"][places[name]]["source"] = source
+    path = folder / "mine.ipynb"
+    path.write_text(json.dumps(book))
+    return path
+
+
+@pytest.mark.parametrize("path", [book.path for book in list_runbooks()], ids=lambda path: path.stem)
+def test_every_shipped_runbook_has_the_form(path: Path) -> None:
+    """What we ask of others we keep ourselves."""
+    assert check_form(path) == ()
+
+
+def test_a_new_runbook_passes(tmp_path: Path) -> None:
+    """And reads as one, with parameters."""
+    path = written(tmp_path)
+    assert check_form(path) == ()
+    assert [each.name for each in read_runbook(path).parameters] == ["repository", "reference"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"title": "no title"}, "does not begin with a title"),
+        ({"title": "# Only a title"}, "has no purpose"),
+        ({"note": "nothing"}, "no operation note"),
+        ({"parameters": "repository = 'a'\nreference: str = 'b'  # x"}, "'repository' has no type"),
+        ({"parameters": "repository: str = 'a'  # x\nreference: str = 'b'"}, "'reference' has no comment"),
+        ({"parameters": "repository: str = 1  # x\nreference: str = 'b'  # x"}, "is not of type str"),
+        ({"parameters": "repository: str = open('x')  # x\nreference: str = ''  # x"}, "not a plain value"),
+        (
+            {
+                "parameters": "repository: str = ''  # x\nreference: str = ''  # x\npassword: str = 'hunter22'  # x"
+            },
+            "password",
+        ),
+        ({"step": "if repository:\n    found = kit.find_image(repository, reference)"}, "is logic (If)"),
+        ({"step": "found = kit.find_image(repository or 'a', reference)"}, "is logic (BoolOp)"),
+        ({"step": "found = [kit.find_image(r, reference) for r in repository]"}, "is logic (ListComp)"),
+        ({"step": "def f(): pass"}, "is logic (FunctionDef)"),
+        (
+            {"step": "found = kit.find_image(repositry, reference)"},
+            "'repositry' is used and nowhere declared",
+        ),
+        ({"step": "found = kit.find_image(repository,"}, "is not Python"),
+    ],
+)
+def test_what_breaks_the_form_is_named(tmp_path: Path, changes: dict[str, str], what: str) -> None:
+    """Each breach by its cell, with what to do."""
+    assert any(what in str(breach) for breach in check_form(written(tmp_path, **changes)))
+
+
+def test_outputs_left_in_and_steps_without_a_word_are_named(tmp_path: Path) -> None:
+    """So are notebooks without a parameters cell."""
+    book = new_runbook("mine")
+    book["cells"][7]["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "x"}]
+    del book["cells"][6]
+    book["cells"][2]["metadata"] = {}
+    path = tmp_path / "mine.ipynb"
+    path.write_text(json.dumps(book))
+    told = " / ".join(map(str, check_form(path)))
+    assert "outputs were left in it" in told
+    assert "nothing says what normal looks like" in told
+    assert "0 cells are tagged" in told
+
+
+def test_the_command_makes_and_checks(tmp_path: Path) -> None:
+    """A new one is never written over another; breaches are exit code 1, what is no notebook is 2."""
+    run = CliRunner().invoke
+    folder = str(tmp_path)
+    path = str(tmp_path / "mine.ipynb")
+    assert run(main, ["runbooks", "new", "mine", "--folder", folder]).output == path + "\n"
+    assert run(main, ["runbooks", "new", "mine", "--folder", folder]).exit_code == 2
+    assert run(main, ["runbooks", "new", "../mine", "--folder", folder]).exit_code == 2
+    assert run(main, ["runbooks", "check", path]).exit_code == 0
+    written(tmp_path, step="1 + 1")
+    done = run(main, ["runbooks", "check", path])
+    assert (done.exit_code, "cell 8: line 1 is logic (BinOp)" in done.output) == (1, True)
+    (tmp_path / "no.ipynb").write_text("{}")
+    assert run(main, ["runbooks", "check", str(tmp_path / "no.ipynb")]).exit_code == 2
