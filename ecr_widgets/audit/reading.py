@@ -69,7 +69,9 @@ def read_bytes(path: Path) -> bytes:
             raise ValueError(f"larger than {MAX_BYTES // 1_000_000} MB")
         content = os.read(handle, about.st_size + 1)
         # Just as long as it was: its end, without asking once more.
-        while len(content) != about.st_size and len(content) <= MAX_BYTES and (more := os.read(handle, 1 << 20)):
+        while (
+            len(content) != about.st_size and len(content) <= MAX_BYTES and (more := os.read(handle, 1 << 20))
+        ):
             content += more
         return content
     finally:
@@ -121,7 +123,7 @@ def _run(notebook: wire.WireNotebook, name: str) -> Found:
     if run is not None:
         return Run(
             name, Origin.ENGINE, run.run_id, run.runbook, run.runbook_sha256, run.state, run.reason, run.actor,
-            run.host, run.parameters, run.started_at, run.ended_at, tuple(cells), tuple(bad),
+            run.host, run.parameters, run.started_at, run.ended_at, tuple(cells), tuple(bad), plan=run.plan,
         )  # fmt: skip
     if not bad and not any(cell.steps for cell in cells):
         return NoRun(name, "foreign", "no record of this kit is in it")
@@ -134,7 +136,8 @@ def _without_engine(
     """A run by plain papermill or by hand: what its records say, and of papermill's words only times and parameters."""
     told = wire.decode_papermill(metadata.papermill) if metadata.papermill else None
     steps = [step for cell in cells for step in cell.steps]
-    states = {step.state for step in steps}
+    # An intent that was only planned stays one, and nothing was interrupted.
+    states = {step.state for step in steps if not step.is_planned}
     if StepState.UNKNOWN in states:
         state = RunState.UNKNOWN
     elif StepState.INTENDED in states:

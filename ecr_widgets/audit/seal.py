@@ -52,7 +52,9 @@ def seal_run(runs: Path, name: str, *, ring: KeyRing, now: datetime) -> Seal | N
     return _seal(runs, name, key=key, sign=private.sign, now=now)
 
 
-def _seal(runs: Path, name: str, *, key: KeyFile, sign: Callable[[bytes], bytes], now: datetime) -> Seal | None:
+def _seal(
+    runs: Path, name: str, *, key: KeyFile, sign: Callable[[bytes], bytes], now: datetime
+) -> Seal | None:
     content = read_bytes(runs / name)
     run = read_content(content, name)
     if not isinstance(run, Run):
