@@ -21,6 +21,7 @@ MAX_BYTES = 50_000_000
 """A larger notebook is named and not read."""
 MAX_CELLS = 10_000
 """A notebook with more cells is named and not judged."""
+_PIECE_BYTES = 2048
 _CALL = re.compile(rb"kit\.([a-z_]+)\(")
 _EMPTY = re.compile(rb'(?:[\s\[\],"]|\\[nt])*')
 _TROUBLE = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
@@ -88,9 +89,27 @@ def read_content(content: bytes, name: str) -> Found:
             return NoRun(name, "unreadable", f"nbformat {notebook.nbformat}: this release reads 4")
         if len(notebook.cells) > MAX_CELLS:
             return NoRun(name, "unreadable", f"more than {MAX_CELLS} cells")
+        _check_utf8(content)
         return _run(notebook, name)
     except _TROUBLE as error:
         return _no_run(content, name, error)
+
+
+def _check_utf8(content: bytes) -> None:
+    """Look at what msgspec skips unseen, so that no run is believed that other readers refuse.
+
+    By pieces that end in a line's end, which no character spans: most are ASCII, and that is seen ten times faster.
+
+    Raises:
+        UnicodeDecodeError: It is not UTF-8.
+    """
+    at, length = 0, len(content)
+    while at < length:
+        end = content.find(b"\n", at + _PIECE_BYTES) + 1 or length
+        piece = content[at:end]
+        if not piece.isascii():
+            piece.decode()
+        at = end
 
 
 def _run(notebook: wire.WireNotebook, name: str) -> Found:
