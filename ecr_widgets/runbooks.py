@@ -52,7 +52,11 @@ def find_runbook(name_or_path: str | Path) -> Runbook:
     path = Path(name_or_path)
     if path.suffix != ".ipynb" and path.name == str(name_or_path):
         path = shipped_folder() / f"{name_or_path}.ipynb"
-    if not path.is_file():
+    try:
+        found_one = path.is_file()
+    except OSError:  # such as a name that no file can have
+        found_one = False
+    if not found_one:
         names = ", ".join(found.stem for found in sorted(shipped_folder().glob("*.ipynb")))
         raise InputError(f"no runbook {str(name_or_path)!r}", hint=f"give a path, or one of: {names}")
     return read_runbook(path)

@@ -38,6 +38,11 @@ class Step(msgspec.Struct, frozen=True, gc=False):
     error: dict[str, Any] | None = None
     ended_at: Moment | None = None
 
+    @property
+    def is_planned(self) -> bool:
+        """Whether it only says what it would do; `changed` then says whether it would change anything."""
+        return bool(self.outcome.get("planned"))
+
 
 class Cell(msgspec.Struct, frozen=True, gc=False):
     """One code cell that has a source."""
@@ -73,6 +78,13 @@ class Run(msgspec.Struct, frozen=True, gc=False):
     """Why records in it could not be read."""
     held: bool = False
     """Whether a live process holds the run now."""
+    plan: bool = False
+    """Whether it only looked at what it would change."""
+
+    @property
+    def is_plan(self) -> bool:
+        """Whether the run or any step of it calls itself a plan: either is enough to prove no change."""
+        return self.plan or any(step.is_planned for step in self.steps)
 
     @property
     def steps(self) -> tuple[Step, ...]:

@@ -23,7 +23,7 @@ from ecr_widgets.audit.row import Row, row_of
 from ecr_widgets.audit.scan import Stamp, scan
 from ecr_widgets.errors import RecordError
 
-_VERSION = 1
+_VERSION = 2
 """Of the tables and of all rules behind a row; another number than the file's means that all is read again."""
 _BATCH = 1000
 _RACY_NS = 50_000_000

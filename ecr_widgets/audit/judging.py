@@ -23,6 +23,8 @@ class Verdict(StrEnum):
 
     PROVEN = "proven"
     UNPROVEN = "unproven"
+    PLAN = "plan"
+    """It says what a run would change, and proves no change."""
     FAILED = "failed"
     INTERRUPTED = "interrupted"
     RUNNING = "running"
@@ -62,8 +64,19 @@ def judge(found: Found, *, changed: tuple[str, ...] = ()) -> Judgement:
         return Judgement(Verdict.INTERRUPTED, ((found.reason or "no reason is recorded") + _at(found),))
     if found.state is RunState.FAILED:
         return Judgement(Verdict.FAILED, (found.reason or _error(found) or "no reason is recorded",))
+    if found.is_plan:
+        return _of_plan(found)
     missing = tuple(dict.fromkeys(_missing(found)))
     return Judgement(Verdict.UNPROVEN, missing) if missing else Judgement(Verdict.PROVEN)
+
+
+def _of_plan(run: Run) -> Judgement:
+    done = [step.step for step in run.steps if step.changed and not step.is_planned]
+    if done:
+        return Judgement(Verdict.UNPROVEN, (f"a plan in which {', '.join(done)} changed something",))
+    would = [step.step for step in run.steps if step.changed]
+    told = f"it would {', '.join(would)}" if would else "it would change nothing"
+    return Judgement(Verdict.PLAN, (told,))
 
 
 def _missing(run: Run) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import hashlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from ecr_widgets.audit.canonical import canonical, form_of
 from ecr_widgets.audit.chain import SEAL_VERSION, Link, Seal, append, chain_file, read_links
 from ecr_widgets.audit.found import Run
 from ecr_widgets.audit.holders import is_held
-from ecr_widgets.audit.keys import KeyRing, default_ring
+from ecr_widgets.audit.keys import KeyFile, KeyRing, default_ring
 from ecr_widgets.audit.reading import read_bytes, read_content
 from ecr_widgets.audit.touched import touched
 from ecr_widgets.errors import EcrWidgetsError, RecordError
@@ -48,6 +48,13 @@ def seal_run(runs: Path, name: str, *, ring: KeyRing, now: datetime) -> Seal | N
 
         OSError: The file cannot be read or the chain not be written.
     """
+    key, private = ring.signing_key(now=now)
+    return _seal(runs, name, key=key, sign=private.sign, now=now)
+
+
+def _seal(
+    runs: Path, name: str, *, key: KeyFile, sign: Callable[[bytes], bytes], now: datetime
+) -> Seal | None:
     content = read_bytes(runs / name)
     run = read_content(content, name)
     if not isinstance(run, Run):
@@ -55,7 +62,6 @@ def seal_run(runs: Path, name: str, *, ring: KeyRing, now: datetime) -> Seal | N
     if run.state is RunState.RUNNING and is_held(runs / name):
         raise RecordError(f"{name!r} is running now")
     form = form_of(content)
-    key, private = ring.signing_key(now=now)
     pairs = touched(run)
     file_sha256 = hashlib.sha256(content).hexdigest()
 
@@ -84,7 +90,7 @@ def seal_run(runs: Path, name: str, *, ring: KeyRing, now: datetime) -> Seal | N
             key=key.key,
         )
 
-    return append(runs, make, private.sign, unless=(name, file_sha256))
+    return append(runs, make, sign, unless=(name, file_sha256))
 
 
 def seal_missing(runs: Path, names: Iterable[str], *, ring: KeyRing, now: datetime) -> list[str]:
@@ -96,14 +102,17 @@ def seal_missing(runs: Path, names: Iterable[str], *, ring: KeyRing, now: dateti
         Names of the files sealed.
     """
     sealed = {link.seal.path for link in links_of(runs) if link.seal}
-    done = []
-    for name in names:
-        if name not in sealed:
-            try:
-                seal_run(runs, name, ring=ring, now=now)
-            except (RecordError, OSError):
-                continue
-            done.append(name)
+    done: list[str] = []
+    due = [name for name in names if name not in sealed]
+    if not due:
+        return done
+    key, private = ring.signing_key(now=now)
+    for name in due:
+        try:
+            _seal(runs, name, key=key, sign=private.sign, now=now)
+        except (RecordError, OSError):
+            continue
+        done.append(name)
     return done
 
 

@@ -14,6 +14,7 @@ from ecr_widgets.model.times import from_rfc3339
 COLOURS = {
     Verdict.PROVEN: "#2e7d32",
     Verdict.UNPROVEN: "#8a6d00",
+    Verdict.PLAN: "#546e7a",
     Verdict.FAILED: "#c62828",
     Verdict.INTERRUPTED: "#ad5a00",
     Verdict.RUNNING: "#1976d2",
@@ -23,6 +24,7 @@ COLOURS = {
 }
 _SHAPES = {
     Verdict.PROVEN: "●",
+    Verdict.PLAN: "☐",
     Verdict.FAILED: "✗",
     Verdict.TAMPERED: "⚠",
     Verdict.INTERRUPTED: "◐",

@@ -47,6 +47,8 @@ def _pairs(run: Run) -> Iterator[tuple[str, str]]:
 def deployed(run: Run) -> tuple[tuple[str, bool], ...]:
     """Services that the run set out to change, as environment/service, and whether that changed them."""
     found: dict[str, bool] = {}
+    if run.is_plan:
+        return ()
     for step in run.steps:
         if step.step in _CHANGES_SERVICE:
             service, environment = step.inputs.get("service"), step.inputs.get("environment")

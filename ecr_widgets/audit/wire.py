@@ -29,6 +29,7 @@ class WireRun(msgspec.Struct, gc=False):
     actor: str | None = None
     host: str | None = None
     ended_at: Moment | None = None
+    plan: bool = False
 
 
 class WireVersion(msgspec.Struct, gc=False):

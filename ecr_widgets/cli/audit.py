@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ecr_widgets.audit.query import Query
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
-_VERDICTS = ("proven", "unproven", "failed", "interrupted", "running", "foreign", "unreadable")
+_VERDICTS = ("proven", "unproven", "plan", "failed", "interrupted", "running", "foreign", "unreadable")
 
 
 @click.group(name="audit", cls=OurErrors)

@@ -1,6 +1,6 @@
 """The audit's rows of the fault plan: attacks on saved runs, each tried on the stock way too.
 
-`python -m tests.audit.faults` runs them at full tries and writes them into `build/faults.json`; `test_faults.py` at a tenth.
+The plan takes them from here: `make faults` tries them in full, the tests at a tenth.
 A control is the same attack judged by what people have without the seals: a notebook that nbformat reads and that says it
 succeeded. Where no control fails the checker is blind and the row is void.
 """
@@ -8,15 +8,13 @@ succeeded. Where no control fails the checker is blind and the row is void.
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
-import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -29,20 +27,6 @@ from tests.audit.runs import generate
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 RUNS = 5
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a row ended; keep in step with the contract's `build/faults.json`."""
-
-    row: str
-    tries: int
-    failures: int
-    bound_95: float
-    control_failed: int
-    seed: int
-    profile: str
-    note: str
 
 
 @dataclass(frozen=True)
@@ -329,33 +313,3 @@ ROWS: dict[str, tuple[Callable[[int, int], tuple[int, int, str]], int]] = {
     "71": (row_71_keys, 20),
 }
 """By row: what runs it, and the plan's tries."""
-
-
-def run_row(row: str, *, profile: str, seed: int) -> Outcome:
-    """Run one row; the quick profile takes a tenth of the tries, and 20 at least."""
-    attack, full = ROWS[row]
-    tries = full if profile == "full" else max(min(full, 20), full // 10)
-    failures, control_failed, note = attack(tries, seed)
-    bound = 3 / tries if failures == 0 else 1.0
-    return Outcome(row, tries, failures, round(bound, 5), control_failed, seed, profile, note)
-
-
-def main() -> None:
-    """All rows at full tries, written beside those of others."""
-    seed = int(os.environ.get("FAULTS_SEED", "1"))
-    profile = os.environ.get("FAULTS_PROFILE", "full")
-    rows = []
-    for row in ROWS:
-        outcome = run_row(row, profile=profile, seed=seed)
-        rows.append(asdict(outcome))
-        told = f"row {row}: {outcome.failures} of {outcome.tries} failed, controls {outcome.control_failed}"
-        print(f"{told}; {outcome.note}", file=sys.stderr)
-    file = Path("build/faults.json")
-    file.parent.mkdir(exist_ok=True)
-    others = json.loads(file.read_text())["rows"] if file.exists() else []
-    kept = [row for row in others if row["row"] not in ROWS]
-    file.write_text(json.dumps({"rows": kept + rows}, indent=1) + "\n")
-
-
-if __name__ == "__main__":
-    main()

@@ -249,26 +249,43 @@ def runs_rows(runs: int, folder: Path) -> list[Row]:
     return [one, many, memory]
 
 
+def audit_rows(runs: int, folder: Path) -> list[Row]:
+    """Saved runs by the thousand: read, indexed, asked, sealed, verified."""
+    from tests.bench.audit import measured
+
+    return [Row(*each) for each in measured(runs, folder / "audit")]
+
+
 def main() -> None:
-    """Measure, write, print."""
+    """Measure, write, print; names of groups on the command line choose among them, other rows of the file stay."""
     runs = int(os.environ.get("BENCH_RUNS", "5"))
     with tempfile.TemporaryDirectory(prefix="bench-") as made:
         folder = Path(made)
-        rows = [
-            import_row(2 * runs),
-            startup_row(runs, folder),
-            *engine_rows(runs, folder),
-            *runs_rows(runs, folder),
-            layer0_row(4 * runs, folder),
-            *walkthrough_rows(runs, folder),
-        ]
+        groups: dict[str, Callable[[], list[Row]]] = {
+            "import": lambda: [import_row(2 * runs)],
+            "startup": lambda: [startup_row(runs, folder)],
+            "engine": lambda: engine_rows(runs, folder),
+            "runs": lambda: runs_rows(runs, folder),
+            "layer0": lambda: [layer0_row(4 * runs, folder)],
+            "audit": lambda: audit_rows(runs, folder),
+            "walkthrough": lambda: walkthrough_rows(runs, folder),
+        }
+        chosen = sys.argv[1:] or list(groups)
+        if unknown := set(chosen) - groups.keys():
+            raise SystemExit(f"no such row: {', '.join(sorted(unknown))}; there are {', '.join(groups)}")
+        rows = [row for name in chosen for row in groups[name]()]
     build = ROOT / "build"
     build.mkdir(exist_ok=True)
-    (build / "bench.json").write_text(json.dumps({"rows": [asdict(row) for row in rows]}, indent=1) + "\n")
-    print(f"{'row':<26}{'ours':>9}{'other':>9}{'ratio':>8}{'aim':>7}  other")
+    file = build / "bench.json"
+    made_now = [asdict(row) for row in rows]
+    names = {row.name for row in rows}
+    standing = json.loads(file.read_text())["rows"] if sys.argv[1:] and file.exists() else []
+    kept = [row for row in standing if row["name"] not in names]
+    file.write_text(json.dumps({"rows": kept + made_now}, indent=1) + "\n")
+    print(f"{'row':<34}{'ours':>9}{'other':>9}{'ratio':>8}{'aim':>7}  other")
     for row in rows:
         print(
-            f"{row.name:<26}{row.ours:>7.2f} {row.unit}{row.other:>7.2f} {row.unit}{row.ratio:>8.2f}{row.aim:>7.2f}"
+            f"{row.name:<34}{row.ours:>7.3f} {row.unit}{row.other:>7.2f} {row.unit}{row.ratio:>8.3f}{row.aim:>7.3f}"
             f"  {row.other_name}"
         )
 

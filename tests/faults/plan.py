@@ -30,6 +30,20 @@ class Row:
     control: Callable[[Attempt], None]
 
 
+@dataclass(frozen=True)
+class Batch:
+    """A row whose tries share what is dear to make, such as a browser or a store of sealed runs.
+
+    `measure` gets the number of tries and a seed, and gives how many failed, how often the control did, and a note.
+    """
+
+    number: int
+    what: str
+    tries: int
+    quick: int
+    measure: Callable[[int, int], tuple[int, int, str]]
+
+
 @dataclass
 class Attempt:
     """One try: its own randomness, its own folder, and the sandbox for those who ask for it."""
@@ -60,7 +74,7 @@ class Result:
     note: str
 
 
-ROWS: dict[int, Row] = {}
+ROWS: dict[int, Row | Batch] = {}
 
 
 def row(number: int, what: str, *, tries: int, quick: int, control: Callable[[Attempt], None]) -> Any:
@@ -73,9 +87,26 @@ def row(number: int, what: str, *, tries: int, quick: int, control: Callable[[At
     return register
 
 
-def run_row(one: Row, *, profile: str, seed: int, sandbox: Callable[[], Sandbox]) -> Result:
+def batch(number: int, what: str, *, tries: int, quick: int) -> Any:
+    """Put a function that takes all tries at once into the plan."""
+
+    def register(
+        measure: Callable[[int, int], tuple[int, int, str]],
+    ) -> Callable[[int, int], tuple[int, int, str]]:
+        ROWS[number] = Batch(number, what, tries, quick, measure)
+        return measure
+
+    return register
+
+
+def run_row(one: Row | Batch, *, profile: str, seed: int, sandbox: Callable[[], Sandbox]) -> Result:
     """Try a row as often as the profile says, and its control once."""
     tries = one.quick if profile == "quick" else one.tries
+    if isinstance(one, Batch):
+        failures, control, note = one.measure(tries, seed)
+        return Result(
+            one.number, tries, failures, upper_bound(failures, tries), control > 0, seed, profile, f"{one.what}; {note}"
+        )  # fmt: skip
     notes = []
     for number in range(tries):
         with _folder() as folder:

@@ -8,6 +8,8 @@ from pathlib import Path
 import docker
 import pytest
 
+from ecr_widgets.audit.judging import judge
+from ecr_widgets.audit.reading import read_file
 from ecr_widgets.runbooks import list_runbooks
 from ecr_widgets.sandbox import Sandbox
 from tests.sandbox.conftest import SHIPPED, Run, journal, records
@@ -37,6 +39,8 @@ def test_a_plan_from_nothing_and_one_of_what_stands(
     assert (journal(sandbox), images(sandbox_environ)) == (before, local)
     saved = json.loads(Path(plan["notebook"]).read_text())
     assert saved["metadata"]["ecr_widgets"]["plan"] is True
+    judged = judge(read_file(Path(plan["notebook"])))
+    assert (judged.verdict, "push_image" in judged.why) == ("plan", True)
     assert run(**GIVEN)["state"] == "succeeded"
     other = json.loads((SHIPPED / "wait" / "timeout.dockerrun.aws.json").read_text())
     other["containerDefinitions"][0]["memory"] = 12

@@ -12,8 +12,9 @@ import pytest
 from ecr_widgets.audit.found import NoRun, Origin, Run
 from ecr_widgets.audit.judging import Judgement, judge
 from ecr_widgets.audit.reading import read_file
+from ecr_widgets.audit.touched import deployed
 from ecr_widgets.engine.saved_run import SavedRun
-from tests.audit.runs import KINDS, change_record, recorded, save
+from tests.audit.runs import KINDS, change_record, recorded, save, steps_of
 
 Notebook = dict[str, Any]
 OTHER = "sha256:" + "0" * 64
@@ -207,3 +208,36 @@ def test_a_runs_own_version_is_respected(tmp_path: Path) -> None:
         found = read_file(save(tmp_path, "run", notebook=notebook))
         assert isinstance(found, NoRun)
         assert found.why == f"a run of version {version!r}: this release reads 1"
+
+
+def _planned(notebook: Notebook) -> None:
+    if "ecr_widgets" in notebook["metadata"]:
+        notebook["metadata"]["ecr_widgets"]["plan"] = True
+    for record, data in steps_of(notebook):
+        if record["changed"]:
+            record |= {"state": "intended", "outcome": {"planned": True}}
+            data["application/vnd.ecr-widgets.record+json"] = json.dumps(record)
+
+
+def test_a_plan_is_no_proof_of_a_change_and_no_deploy(tmp_path: Path) -> None:
+    """It is called a plan with what it would do, whoever ran it; it counts as no change of a service."""
+    for kind in ("deployed", "papermill"):
+        notebook = recorded(kind)
+        if kind == "papermill":
+            change_record(notebook, next(steps_of(notebook))[0]["step"], changed=True)
+        _planned(notebook)
+        found = read_file(save(tmp_path, kind, notebook=notebook))
+        assert isinstance(found, Run)
+        told = judge(found)
+        assert told.verdict == "plan"
+        assert told.why.startswith("it would ")
+        assert deployed(found) == ()
+
+
+def test_a_plan_that_changed_something_is_unproven(tmp_path: Path) -> None:
+    """A run that calls itself a plan and holds a change contradicts itself."""
+    notebook = recorded("deployed")
+    notebook["metadata"]["ecr_widgets"]["plan"] = True
+    found = judge(read_file(save(tmp_path, "deployed", notebook=notebook)))
+    assert found.verdict == "unproven"
+    assert "a plan in which" in found.why

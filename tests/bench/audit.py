@@ -1,0 +1,230 @@
+"""Row group `audit`: saved runs by the thousand, read, indexed, asked, sealed and verified.
+
+Reading is compared with what people use for it, in turn on the same files, each time in a fresh interpreter and without its
+imports. The other rows have nobody to compare with: their `other` is the aim itself. All files are distinct, about 60 kB
+each, made from recorded runs, and in the page cache: what is measured is the work, not the disk.
+
+BENCH_AUDIT_RUNS sets how many runs the large folder holds (100,000; it takes 6 GB and is removed).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from tests.audit.runs import generate
+
+_COMPARED = 2_000
+_SEALED = 10_000
+_LINE = tuple[str, float, float, str, str, float, float, int]
+
+
+def measured(runs: int, folder: Path) -> Iterator[_LINE]:
+    """All rows: name, ours, other, name of the other, unit, ratio, aim, runs."""
+    large = int(os.environ.get("BENCH_AUDIT_RUNS", "100000"))
+    some = folder / "some"
+    generate(some, _COMPARED)
+    yield from _reading(runs, some)
+    generate(some, _SEALED - _COMPARED, first=_COMPARED)
+    yield from _sealing(folder, some)
+    yield from _indexing(folder, some, _SEALED, runs)
+    shutil.rmtree(some)
+    generate(folder / "many", large)
+    yield from _indexing(folder, folder / "many", large, runs)
+    shutil.rmtree(folder / "many")
+
+
+def _reading(runs: int, some: Path) -> Iterator[_LINE]:
+    others = {"nbformat.read": ("nbformat", 1 / 25)}
+    if find_spec("scrapbook"):
+        others["scrapbook.read_notebooks"] = ("scrapbook", 1 / 40)
+    else:
+        others["papermill's reader (scrapbook is not installed)"] = ("papermill", 1 / 40)
+    for told, (action, aim) in others.items():
+        pairs = []
+        for number in range(runs):
+            pairs.append((_child("read", some)["s"], _child(action, some)["s"]))
+            print(
+                f"  audit read {number + 1}/{runs}: {pairs[-1][0]:.3f} s against {pairs[-1][1]:.3f} s",
+                file=sys.stderr,
+            )
+        yield (
+            f"audit, read {_COMPARED:,}: {action}",
+            round(statistics.median(a for a, _ in pairs), 3),
+            round(statistics.median(b for _, b in pairs), 3),
+            told,
+            "s",
+            round(statistics.median(a / b for a, b in pairs), 4),
+            round(aim, 4),
+            runs,
+        )
+
+
+def _sealing(folder: Path, some: Path) -> Iterator[_LINE]:
+    # The plan's 5 s are for 10,000 records; these are whole notebooks, read and brought into canonical form.
+    for action in ("seal", "verify"):
+        yield _alone(f"audit, {action} {_SEALED:,}", [_child(action, some, folder / "keys")["s"]], 5.0, "s")
+
+
+def _indexing(folder: Path, runs_folder: Path, count: int, runs: int) -> Iterator[_LINE]:
+    file = folder / f"{count}.sqlite"
+    cold = _child("index", runs_folder, file)
+    of = f"{count:,}"
+    # The plan has an aim for 10,000; at other sizes the same for each run.
+    yield _alone(f"audit, cold index of {of}", [cold["s"]], 60.0 * count / 10_000, "s")
+    if count <= _SEALED:
+        return
+    yield _alone(f"audit, memory at {of}", [cold["peak_mb"]], 300.0, "MB")
+    first = count
+    for new in (0, 10, 1_000):
+        updates = []
+        for number in range(runs):
+            generate(runs_folder, new, seed=number + 2, first=first)
+            first += new
+            # Long enough that no file is too young to be believed.
+            time.sleep(0.2)
+            updates.append(_child("index", runs_folder, file))
+            assert number == 0 or updates[-1]["read"] == new, updates[-1]
+        yield _alone(f"audit, {new:,} new among {of}", [each["s"] for each in updates], 1.0, "s")
+    asked = _child("query", runs_folder, file)
+    yield _alone(f"audit, by digest among {of}", asked["each_s"], 0.05, "s")
+
+
+def _alone(name: str, values: list[float], aim: float, unit: str) -> _LINE:
+    value = statistics.median(values)
+    print(f"  {name}: {value:.5f} {unit}", file=sys.stderr)
+    return name, round(value, 5), aim, "the aim itself", unit, round(value / aim, 4), 1.0, len(values)
+
+
+def _child(action: str, *paths: Path) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", "tests.bench.audit", action, *paths],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise SystemExit(f"audit {action} ended with {done.returncode}:\n{done.stderr[-2000:]}")
+    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return told
+
+
+def _timed(work: Callable[[], dict[str, Any] | None]) -> None:
+    started_s = time.perf_counter()
+    told = work() or {}
+    told["s"] = time.perf_counter() - started_s
+    told["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps(told))
+
+
+def _notebooks(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.ipynb"))
+
+
+def _read(folder: Path) -> None:
+    from ecr_widgets.audit.found import Run
+    from ecr_widgets.audit.reading import read_file
+    from ecr_widgets.audit.scan import scan
+
+    def work() -> None:
+        found = [read_file(folder / name, name) for name, _ in scan(folder)]
+        assert all(isinstance(each, Run) for each in found)
+
+    _timed(work)
+
+
+def _nbformat(folder: Path) -> None:
+    import nbformat
+
+    _timed(lambda: [nbformat.read(path, 4) for path in _notebooks(folder)] and None)
+
+
+def _papermill(folder: Path) -> None:
+    from papermill.iorw import load_notebook_node
+
+    _timed(lambda: [load_notebook_node(str(path)) for path in _notebooks(folder)] and None)
+
+
+def _scrapbook(folder: Path) -> None:
+    import scrapbook
+
+    _timed(lambda: scrapbook.read_notebooks(str(folder)) and None)
+
+
+def _index(folder: Path, file: Path) -> None:
+    from ecr_widgets.audit.index import Index
+
+    def work() -> dict[str, Any]:
+        with Index(folder, file) as index:
+            index.update()
+            return {"read": index.read_files}
+
+    _timed(work)
+
+
+def _query(folder: Path, file: Path) -> None:
+    from ecr_widgets.audit.index import Index
+    from ecr_widgets.audit.query import Query
+
+    def work() -> dict[str, Any]:
+        with Index(folder, file) as index:
+            rows = index.rows()
+            digests = [row.digests[0] for row, _ in zip(rows, range(500), strict=False) if row.digests][::20]
+            rows.close()  # type: ignore[attr-defined]
+            each_s = []
+            for digest in digests:
+                started_s = time.perf_counter()
+                assert list(index.rows(Query(digest=digest)))
+                each_s.append(time.perf_counter() - started_s)
+            return {"each_s": each_s}
+
+    _timed(work)
+
+
+def _seal(folder: Path, keys: Path) -> None:
+    from ecr_widgets.audit.keys import KeyRing
+    from ecr_widgets.audit.seal import seal_missing
+
+    def work() -> None:
+        names = [path.name for path in _notebooks(folder)]
+        done = seal_missing(folder, names, ring=KeyRing(keys), now=datetime.now(UTC))
+        assert len(done) == len(names)
+
+    _timed(work)
+
+
+def _verify(folder: Path, keys: Path) -> None:
+    from ecr_widgets.audit.keys import KeyRing
+    from ecr_widgets.audit.verify import verify
+
+    def work() -> None:
+        names = [path.name for path in _notebooks(folder)]
+        assert verify(folder, names, ring=KeyRing(keys)).ok
+
+    _timed(work)
+
+
+_ACTIONS: dict[str, Callable[..., None]] = {
+    "read": _read,
+    "nbformat": _nbformat,
+    "papermill": _papermill,
+    "scrapbook": _scrapbook,
+    "index": _index,
+    "query": _query,
+    "seal": _seal,
+    "verify": _verify,
+}
+
+if __name__ == "__main__":
+    _ACTIONS[sys.argv[1]](*map(Path, sys.argv[2:]))

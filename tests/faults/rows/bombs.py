@@ -1,0 +1,164 @@
+"""Rows 57 and 58: notebooks and Dockerruns made to break their readers."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ecr_widgets.errors import InvalidDockerrun
+from ecr_widgets.model.dockerrun import Dockerrun
+from tests.audit.runs import RECORDED, save
+from tests.faults.plan import batch
+
+_LIMIT_BYTES = 1_000_000_000
+_LIMIT_S = 5
+_AUDIT = """
+import json, resource, sys, time
+from pathlib import Path
+from ecr_widgets.audit.judging import judge
+from ecr_widgets.audit.reading import read_file
+told = {}
+for path in sorted(Path(sys.argv[1]).iterdir()):
+    started = time.perf_counter()
+    told[path.name] = (judge(read_file(path)).verdict, time.perf_counter() - started)
+print(json.dumps([told, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024]))
+"""
+_STOCK = """
+import sys, nbformat
+nbformat.validate(nbformat.read(sys.argv[1], 4))
+"""
+
+
+def bombs(chance: random.Random, count: int) -> dict[str, bytes]:
+    """Notebooks by name: the plan's, then a recorded run with bytes changed, cut or doubled."""
+    real = (RECORDED / "deployed.json").read_bytes()
+    head = b'{"nbformat":4,"nbformat_minor":5,"metadata":{"ecr_widgets":'
+    cell = b'{"cell_type":"code","id":"a","metadata":{},"execution_count":1,"outputs":[],"source":""}'
+    made = {
+        "deep": b"[" * 100_000,
+        "deep metadata": head + b'{"a":' * 100_000 + b"1" + b"}" * 100_000 + b'},"cells":[]}',
+        "digits": head + b'{"version":' + b"9" * 5000 + b'}},"cells":[]}',
+        "nan": head + b'{"version":NaN}},"cells":[]}',
+        "twice": head + b'{"version":1,"version":2}},"cells":[],"cells":null}',
+        "list": b"[]",
+        "null": b"null",
+        "cells null": head + b'{}},"cells":null}',
+        "version 99": b'{"nbformat":99,"metadata":{"ecr_widgets":{}},"cells":[]}',
+        "long text": head + b'{"version":1,"run_id":"' + b"x" * 200_000_000 + b'"}},"cells":[]}',
+        "many cells": head + b'{"version":1}},"cells":[' + b",".join([cell] * 400_000) + b"]}",
+        "not utf-8": real[:5000] + b"\xff\xfe" + real[5000:],
+        "mark": b"\xef\xbb\xbf" + real,
+        "empty": b"",
+        "text": b"hello",
+    }
+    kept = dict(list(made.items())[:count])
+    for number in range(count - len(kept)):
+        content = bytearray(real)
+        at = chance.randrange(len(content))
+        if number % 3 == 0:
+            content = content[:at]
+        elif number % 3 == 1:
+            content[at : at + 20] = chance.randbytes(20)
+        else:
+            content[at:at] = content[at : at + chance.randrange(1, 2000)]
+        kept[f"fuzz {number}"] = bytes(content)
+    return kept
+
+
+@batch(
+    57,
+    "notebooks made to break readers: each is named, none stops the audit, slow or large",
+    tries=330,
+    quick=45,
+)
+def notebook_bombs(tries: int, seed: int) -> tuple[int, int, str]:
+    """One process reads them all, each within 5 s, all within 1 GB; a good run among them is still read."""
+    made = bombs(random.Random(seed), tries)
+    with tempfile.TemporaryDirectory(prefix="ft-") as name:
+        folder = Path(name)
+        for bomb, content in made.items():
+            (folder / f"{bomb}.ipynb").write_bytes(content)
+        save(folder, "deployed", "good.ipynb")
+        done = subprocess.run(
+            [sys.executable, "-c", _AUDIT, folder], capture_output=True, text=True, check=False, timeout=600
+        )
+        if done.returncode:
+            return tries, 0, done.stderr[-300:]
+        told, peak_bytes = json.loads(done.stdout)
+        wrong = [each for each, (_, took_s) in told.items() if took_s > _LIMIT_S]
+        wrong += [each for each in list(made)[:15] if told[f"{each}.ipynb"][0] != "unreadable"]
+        wrong += ["good"] if told["good.ipynb"][0] != "proven" else []
+        wrong += ["memory"] if peak_bytes > _LIMIT_BYTES else []
+        crashed = 0
+        for each in ("deep", "list", "null", "cells null", "not utf-8"):
+            words = [sys.executable, "-W", "ignore", "-c", _STOCK, folder / f"{each}.ipynb"]
+            crashed += bool(subprocess.run(words, capture_output=True, check=False).returncode)
+    note = f"{peak_bytes / 1e6:.0f} MB at most; control: nbformat stops at {crashed} of 5"
+    return len(wrong), crashed, "; ".join([note, *wrong[:3]])
+
+
+_KINDS = ("twice", "unknown", "mount", "socket", "host network", "memory", "many", "name", "cut", "bytes")
+_RISKY = ("mount", "socket", "host network")
+
+
+def _dockerrun(kind: str, chance: random.Random) -> bytes:
+    container: dict[str, Any] = {"name": "a", "image": "r.example/a:1", "memory": 10}
+    document: dict[str, Any] = {"containerDefinitions": [container]}
+    if kind == "twice":
+        return json.dumps(document).replace('"memory": 10', '"memory": 10, "memory": 9').encode()
+    if kind == "unknown":
+        document[f"x{chance.randrange(10**9)}"] = {"a": [1, "é"]}
+    elif kind in ("mount", "socket"):
+        path = "/" * chance.randrange(1, 4) if kind == "mount" else "/var/run/../run/docker.sock"
+        document["volumes"] = [{"name": "v", "host": {"sourcePath": path}}]
+    elif kind == "host network":
+        document["networkMode"] = "host"
+    elif kind == "memory":
+        container["memory"] = chance.choice((-1, 0, 10**30, "10", None, 1.5, True))
+    elif kind == "many":
+        document["containerDefinitions"] = [{**container, "name": f"c{n}"} for n in range(100_000)]
+    elif kind == "name":
+        container["name"] = chance.choice(("", "a b", "-" * 300, "\0", 5, "\u202e"))
+    content = json.dumps(document).encode()
+    if kind == "cut":
+        return content[: chance.randrange(len(content))]
+    if kind == "bytes":
+        at = chance.randrange(len(content))
+        return content[:at] + chance.randbytes(3) + content[at:]
+    return content
+
+
+@batch(58, "Dockerruns that lie, repeat, overflow or reach for the machine", tries=300, quick=60)
+def dockerrun_bombs(tries: int, seed: int) -> tuple[int, int, str]:
+    """Refused with a place, or taken with each risk named and unknown members kept."""
+    chance, wrong, sensed = random.Random(seed), [], 0
+    for number in range(tries):
+        kind = _KINDS[number % len(_KINDS)]
+        content = _dockerrun(kind, chance)
+        try:
+            taken = Dockerrun.parse(content)
+        except InvalidDockerrun:
+            if kind in ("unknown", *_RISKY):
+                wrong.append(f"{kind} refused")
+            continue
+        except Exception as error:  # noqa: BLE001 -- any other error is a failure
+            wrong.append(f"{kind}: {type(error).__name__}")
+            continue
+        finally:
+            try:
+                # Stock: what JSON reads goes to Layer0.
+                sensed += kind in ("twice", "memory", "many") and bool(json.loads(content))
+            except ValueError:
+                pass
+        if kind in ("twice", "memory", "many", "name", "cut"):
+            wrong.append(f"{kind} taken: {content[:80]!r}")
+        if kind in _RISKY and not taken.risks():
+            wrong.append(f"{kind} not named")
+        if kind == "unknown" and taken.document != json.loads(content):
+            wrong.append("unknown member lost")
+    return len(wrong), sensed, "; ".join([f"control: plain JSON takes {sensed} of them", *wrong[:3]])
