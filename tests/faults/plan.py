@@ -58,6 +58,12 @@ class Result:
     seed: int
     profile: str
     note: str
+    skipped: str = ""
+    """Why it was not tried here; then there are no tries."""
+
+
+class CannotRunHere(Exception):
+    """This machine lacks what a row needs; the text says what."""
 
 
 ROWS: dict[int, Row] = {}
@@ -73,6 +79,15 @@ def row(number: int, what: str, *, tries: int, quick: int, control: Callable[[At
     return register
 
 
+def skip(number: int, what: str, why: str) -> None:
+    """Put a row into the plan that cannot be tried, and say why."""
+
+    def attempt(_: Attempt) -> None:
+        raise CannotRunHere(why)
+
+    ROWS[number] = Row(number, what, 1, 1, attempt, attempt)
+
+
 def run_row(one: Row, *, profile: str, seed: int, sandbox: Callable[[], Sandbox]) -> Result:
     """Try a row as often as the profile says, and its control once."""
     tries = one.quick if profile == "quick" else one.tries
@@ -81,6 +96,18 @@ def run_row(one: Row, *, profile: str, seed: int, sandbox: Callable[[], Sandbox]
         with _folder() as folder:
             try:
                 one.attempt(Attempt(seed + number, folder, sandbox, f"{one.number}"))
+            except CannotRunHere as why:
+                return Result(
+                    one.number,
+                    tries=0,
+                    failures=0,
+                    bound_95=1.0,
+                    control_failed=False,
+                    seed=seed,
+                    profile=profile,
+                    note=one.what,
+                    skipped=str(why),
+                )
             except Exception as error:  # noqa: BLE001 -- a try that could not be judged did not hold
                 notes.append(f"seed {seed + number}: {type(error).__name__} {str(error)[:300]}")
     with _folder() as folder:

@@ -1,5 +1,5 @@
 """All rows that run; importing this fills the plan."""
 
-from tests.faults.rows import crashes, layer0, live_secrets, replies, secret_texts, targets
+from tests.faults.rows import aws, crashes, layer0, lines, live_secrets, replies, secret_texts, targets
 
-__all__ = ["crashes", "layer0", "live_secrets", "replies", "secret_texts", "targets"]
+__all__ = ["aws", "crashes", "layer0", "lines", "live_secrets", "replies", "secret_texts", "targets"]
