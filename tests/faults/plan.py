@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import random
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -148,6 +150,17 @@ def write_results(results: list[Result], path: Path) -> None:
     rows = {each["row"]: each for each in standing} | {each.row: asdict(each) for each in results}
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps({"rows": [rows[number] for number in sorted(rows)]}, indent=1) + "\n")
+
+
+@contextmanager
+def leaving_sockets() -> Iterator[None]:
+    """Where libraries leave closed sockets to the collector: collected at once, and without their warnings."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        try:
+            yield
+        finally:
+            gc.collect()
 
 
 @contextmanager

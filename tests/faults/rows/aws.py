@@ -25,7 +25,7 @@ from ecr_widgets.errors import AuthorizationError, EcrWidgetsError, RegistryUnav
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.steps.login import RegistrySession
 from tests.fakes import FakeEcr, World
-from tests.faults.plan import Attempt, row
+from tests.faults.plan import Attempt, leaving_sockets, row
 from tests.unit.adapters.scripted import Request, Scripted, answering, http
 
 LIFE = timedelta(hours=12)
@@ -148,6 +148,7 @@ def _aws(server: Scripted) -> Iterator[None]:
         yield
 
 
+@leaving_sockets()
 def _refused(at: Attempt, *, naive: bool) -> None:
     code = at.rng.choice(sorted(PASSING if naive else REFUSALS))
     times = at.rng.randrange(1, 6)
@@ -191,6 +192,7 @@ def refused(at: Attempt) -> None:
         _refused(at, naive=False)
 
 
+@leaving_sockets()
 def _no_login(at: Attempt) -> None:
     """A profile of single sign-on whose cached login is an empty JSON file."""
     (at.folder / "config").write_text(
@@ -246,6 +248,7 @@ class Meter:
             return _granted()
 
 
+@leaving_sockets()
 def _storm(at: Attempt, *, keeps: bool) -> None:
     runs, uses = 10, 6
     meter = Meter(per_s=runs * 2)

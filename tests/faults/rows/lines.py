@@ -46,7 +46,7 @@ from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.ports import ignore_progress
 from ecr_widgets.settings import Layer0Settings
-from tests.faults.plan import Attempt, row
+from tests.faults.plan import Attempt, leaving_sockets, row
 from tests.unit.adapters.scripted import RESET, Request, answering, chunked, http
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -76,6 +76,7 @@ TOLD = {
 }
 
 
+@leaving_sockets()
 def _told_inside(at: Attempt, *, naive: bool) -> None:
     text = at.rng.choice(sorted(TOLD))
     before = [{"status": "Preparing", "id": "0"}] * at.rng.randrange(5)
@@ -124,6 +125,7 @@ ENGINES: dict[str, Callable[[Request], bytes]] = {
 }
 
 
+@leaving_sockets()
 def _no_engine(at: Attempt, *, naive: bool) -> None:
     kind = "absent" if naive else at.rng.choice(["absent", "no socket", "a file", *sorted(ENGINES)])
     with answering(ENGINES.get(kind, lambda _: RESET)) as server:
