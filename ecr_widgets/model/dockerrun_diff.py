@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import re
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -17,6 +19,10 @@ from ecr_widgets.model.dockerrun_reading import step
 MASK = "***"
 _SECRET_NAME = re.compile(r"PASS|TOKEN|KEY|SECRET|PWD|CREDENTIAL", re.IGNORECASE)
 _PASSWORD_IN_ADDRESS = re.compile(r"(://[^/\s:@]*:)[^/\s@]+@")
+_RANDOM = re.compile(r"(?=.*[A-Z])(?=.*[a-z])(?=.*\d)[\w+/=.~-]{20,}", re.ASCII)
+_KEY = secrets.token_bytes(32)
+"""New in each process, so that no mark that was saved can be tried against guesses."""
+_MARK_LENGTH = 8
 _LONGEST_TEXT = 300
 # Matched by name, so that a container put in front does not make all others look changed.
 _NAMED = frozenset(("/containerDefinitions", "/volumes"))
@@ -34,7 +40,7 @@ class ChangeKind(StrEnum):
 class Change:
     """One difference at one place of the canonical form.
 
-    The values stay out of the repr, because they may be secret; `str` shows them masked.
+    The values stay out of the repr, because they may be secret; `str` shows marks for them.
     """
 
     pointer: str
@@ -55,10 +61,23 @@ class Change:
     def _show(self, value: Any) -> str:
         parts = self.pointer.split("/")
         owned = pairwise(parts)
-        if any(holder in OWN_KEYS and _SECRET_NAME.search(name) for holder, name in owned):
-            return MASK
+        if any(
+            holder in OWN_KEYS and (_SECRET_NAME.search(name) or _is_random(value)) for holder, name in owned
+        ):
+            return _hidden(value)
         text = json.dumps(_masked(value, own=parts[-1] in OWN_KEYS))
         return text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + "…"
+
+
+def _hidden(value: Any) -> str:
+    """A mark by which two hidden values can be told apart or found equal, within one process only."""
+    made = hmac.new(_KEY, json.dumps(value, sort_keys=True).encode(), "sha256").hexdigest()
+    return f"{MASK} ({made[:_MARK_LENGTH]})"
+
+
+def _is_random(value: object) -> bool:
+    # As keys are: long, without spaces, of all kinds of letters.
+    return isinstance(value, str) and _RANDOM.fullmatch(value) is not None
 
 
 def diff(before: Dockerrun, after: Dockerrun) -> tuple[Change, ...]:
@@ -113,7 +132,9 @@ def _by_name(
 def _masked(value: Any, *, own: bool = False) -> Any:
     if isinstance(value, dict):
         return {
-            key: MASK if own and _SECRET_NAME.search(key) else _masked(item, own=key in OWN_KEYS)
+            key: _hidden(item)
+            if own and (_SECRET_NAME.search(key) or _is_random(item))
+            else _masked(item, own=key in OWN_KEYS)
             for key, item in value.items()
         }
     if isinstance(value, list):

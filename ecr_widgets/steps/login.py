@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from ecr_widgets.errors import AuthorizationError
@@ -12,6 +12,8 @@ from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.ports import Clock, Ecr
 
 T = TypeVar("T")
+
+_BELIEVABLE_LIFE = timedelta(hours=6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +29,21 @@ class LoginOutcome:
 
 
 class RegistrySession:
-    """The one holder of the authorization token; asks for a new one when half of its life is over."""
+    """The one holder of the authorization token; asks for a new one when half of its life is over.
+
+    Where the clock cannot be right it waits for the registry's refusal instead.
+    """
 
     def __init__(self, ecr: Ecr, clock: Clock, *, on_secret: Callable[[str], None] = lambda _: None) -> None:
         self._ecr = ecr
         self._clock = clock
         self._on_secret = on_secret
         self._token: AuthorizationToken | None = None
+        self._clock_is_right = True
 
     def token(self) -> AuthorizationToken:
         """The token in hand where it is fresh, else a new one."""
-        if self._token is None or not self._token.is_fresh_at(self._clock.now()):
+        if self._token is None or (self._clock_is_right and not self._token.is_fresh_at(self._clock.now())):
             return self.renew()
         return self._token
 
@@ -47,6 +53,11 @@ class RegistrySession:
         # Known as a secret before anything can print it.
         self._on_secret(token.password)
         self._token = token
+        # A new token that seems stale, or to live for far less than ECR's 12 hours, tells of a wrong clock, here or
+        # there. The registry's word alone counts then; asking before each call would be a loop.
+        self._clock_is_right = token.expires_at - token.issued_at >= _BELIEVABLE_LIFE and token.is_fresh_at(
+            self._clock.now()
+        )
         return token
 
     def use(self, call: Callable[[AuthorizationToken], T]) -> T:

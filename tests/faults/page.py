@@ -22,6 +22,9 @@ def table(rows: list[Mapping[str, Any]]) -> str:
         "|---:|---|---:|---:|---|---|---|",
     ]
     for each in rows:
+        if each.get("skipped"):
+            lines.append(f"| {each['row']} | {each['note']} | skipped: {each['skipped']} | | | | |")
+            continue
         control = "fails, as it should" if each["control_failed"] else "**holds: the row is void**"
         lines.append(
             f"| {each['row']} | {each['note']} | {each['tries']} | {each['failures']} |"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import random
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -72,6 +74,12 @@ class Result:
     seed: int
     profile: str
     note: str
+    skipped: str = ""
+    """Why it was not tried here; then there are no tries."""
+
+
+class CannotRunHere(Exception):
+    """This machine lacks what a row needs; the text says what."""
 
 
 ROWS: dict[int, Row | Batch] = {}
@@ -99,6 +107,15 @@ def batch(number: int, what: str, *, tries: int, quick: int) -> Any:
     return register
 
 
+def skip(number: int, what: str, why: str) -> None:
+    """Put a row into the plan that cannot be tried, and say why."""
+
+    def attempt(_: Attempt) -> None:
+        raise CannotRunHere(why)
+
+    ROWS[number] = Row(number, what, 1, 1, attempt, attempt)
+
+
 def run_row(one: Row | Batch, *, profile: str, seed: int, sandbox: Callable[[], Sandbox]) -> Result:
     """Try a row as often as the profile says, and its control once."""
     tries = one.quick if profile == "quick" else one.tries
@@ -112,6 +129,18 @@ def run_row(one: Row | Batch, *, profile: str, seed: int, sandbox: Callable[[], 
         with _folder() as folder:
             try:
                 one.attempt(Attempt(seed + number, folder, sandbox, f"{one.number}"))
+            except CannotRunHere as why:
+                return Result(
+                    one.number,
+                    tries=0,
+                    failures=0,
+                    bound_95=1.0,
+                    control_failed=False,
+                    seed=seed,
+                    profile=profile,
+                    note=one.what,
+                    skipped=str(why),
+                )
             except Exception as error:  # noqa: BLE001 -- a try that could not be judged did not hold
                 notes.append(f"seed {seed + number}: {type(error).__name__} {str(error)[:300]}")
     with _folder() as folder:
@@ -152,6 +181,17 @@ def write_results(results: list[Result], path: Path) -> None:
     rows = {each["row"]: each for each in standing} | {each.row: asdict(each) for each in results}
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps({"rows": [rows[number] for number in sorted(rows)]}, indent=1) + "\n")
+
+
+@contextmanager
+def leaving_sockets() -> Iterator[None]:
+    """Where libraries leave closed sockets to the collector: collected at once, and without their warnings."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        try:
+            yield
+        finally:
+            gc.collect()
 
 
 @contextmanager

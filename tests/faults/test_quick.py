@@ -18,8 +18,26 @@ def test_the_row_holds_and_its_control_fails(number: int, request: pytest.Fixtur
     result = run_row(
         ROWS[number], profile="quick", seed=SEED, sandbox=lambda: request.getfixturevalue("sandbox")
     )
+    if result.skipped:
+        pytest.skip(result.skipped)
     assert result.failures == 0, result.note
     assert result.control_failed, "the control held, so this row's check sees nothing"
+
+
+def test_a_row_that_cannot_run_says_why() -> None:
+    """It counts as no try, and the page shows the reason instead of figures."""
+    from dataclasses import asdict
+
+    from tests.faults.page import table
+    from tests.faults.plan import CannotRunHere, Row
+
+    def attempt(_: object) -> None:
+        raise CannotRunHere("no second host")
+
+    one = Row(99, "two hosts", 5, 1, attempt, attempt)
+    result = run_row(one, profile="quick", seed=SEED, sandbox=lambda: pytest.fail("not asked for"))
+    assert (result.tries, result.failures, result.skipped) == (0, 0, "no second host")
+    assert "| 99 | two hosts | skipped: no second host |" in table([asdict(result)])
 
 
 def test_the_bound_is_the_textbooks() -> None:

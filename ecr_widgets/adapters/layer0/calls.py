@@ -11,6 +11,9 @@ from ecr_widgets.adapters.layer0.transport import Answer, Transport
 from ecr_widgets.errors import EntityNotFound, Layer0Error, Layer0Unavailable, OutcomeUnknown
 from ecr_widgets.settings import Layer0Settings
 
+_NOT_FOUND_TO_V0_10_2 = frozenset((4, 6, 8, 10, 12, 14))
+"""Codes of an invalid id. Servers to v0.10.2 have none for what does not exist, and answer a GET of it with these."""
+
 
 class Calls:
     """Base of the groups of calls."""
@@ -19,7 +22,12 @@ class Calls:
         self._transport = Transport(settings)
 
     def _entity(self, path: str, entity_id: str, id_name: str) -> decode.Wire:
-        return decode.entity(self._transport.read(path + segment(entity_id)).value, id_name)
+        try:
+            return decode.entity(self._transport.read(path + segment(entity_id)).value, id_name)
+        except Layer0Error as error:
+            if isinstance(error, EntityNotFound) or error.code not in _NOT_FOUND_TO_V0_10_2:
+                raise
+            raise EntityNotFound(error.message, status=error.status, code=error.code) from error
 
     def _changed(
         self, method: str, path: str, body: Mapping[str, Any], id_name: str, *, timeout_s: float = 120.0

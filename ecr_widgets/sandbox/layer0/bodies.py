@@ -171,7 +171,8 @@ def parse_json(content: bytes) -> Any:
     if not content.strip():
         raise ApiError(Code.INVALID_JSON, "EOF")
     try:
-        return json.loads(content.decode())
+        # As Go's decoder does, what is no text becomes the sign for that.
+        return json.loads(content.decode(errors="replace"))
     except (ValueError, RecursionError) as error:
         raise ApiError(Code.INVALID_JSON, f"invalid JSON: {error}") from error
 
@@ -191,8 +192,20 @@ def convert(value: Any, kind: type[Body]) -> Body:
 def _fold(value: Any) -> Any:
     if isinstance(value, dict):
         return {
-            key.lower(): item if key.lower() == "environment_overrides" else _fold(item)
+            _text(key.lower()): _same_case(item) if key.lower() == "environment_overrides" else _fold(item)
             for key, item in value.items()
             if item is not None
         }
+    if isinstance(value, str):
+        return _text(value)
     return [_fold(item) for item in value] if isinstance(value, list) else value
+
+
+def _text(value: str) -> str:
+    # Half of a surrogate pair cannot be written out again.
+    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _same_case(value: Any) -> Any:
+    # Names of variables are people's own.
+    return {_text(key): _fold(item) for key, item in value.items()} if isinstance(value, dict) else value

@@ -61,6 +61,13 @@ class ApiError(Exception):
         return 503 if self.code is Code.THROTTLED else 500
 
 
+_WORDS = (("environment", "service"), ("application", "environment"), ("listener", "port"))
+"""Words that Layer0 puts in the place of AWS's, one after the other."""
+
+
 def aws_error(text: str, aws_code: str = "ClientException") -> ApiError:
-    """What AWS refuses, as Layer0 passes it on: in lower case, with AWS's code behind."""
-    return ApiError(Code.UNEXPECTED_ERROR, f"AWS Error: {text.lower()} (code '{aws_code}')")
+    """What AWS refuses, as Layer0 passes it on: in lower case, in Layer0's words, with AWS's code behind."""
+    told = text.lower()
+    for theirs, ours in _WORDS:
+        told = told.replace(theirs, ours)
+    return ApiError(Code.UNEXPECTED_ERROR, f"AWS Error: {told} (code '{aws_code}')")

@@ -6,9 +6,11 @@ import inspect
 import json
 import re
 from typing import Any
+from urllib.parse import unquote
 
 import tornado.web
 
+from ecr_widgets.sandbox.layer0 import apidocs
 from ecr_widgets.sandbox.layer0.bodies import decode
 from ecr_widgets.sandbox.layer0.errors import ApiError
 from ecr_widgets.sandbox.layer0.routes import ROUTES, TOP_LEVEL, Route
@@ -32,7 +34,9 @@ class Api(tornado.web.RequestHandler):
             self.set_header("Location", re.sub("/+", "/", path) + query)
             return self.plain(301, "")
         path = path.rstrip("/")
-        if path.split("/")[1:2] != [""] and path.split("/")[1:2] and path.split("/")[1] not in TOP_LEVEL:
+        if not path or path.split("/")[1].startswith("apidocs"):
+            return self.documented(path)
+        if path.split("/")[1] not in TOP_LEVEL:
             return self.plain(404, "custom 404")
         self.set_header("Version", self.settings["world"].version)
         self.allow_origin()
@@ -48,7 +52,7 @@ class Api(tornado.web.RequestHandler):
             return None
         for route, match in found:
             if route.method == self.request.method:
-                return await self.called(route, match.groups())
+                return await self.called(route, tuple(unquote(each) for each in match.groups()))
         return self.plain(405, "405: Method Not Allowed")
 
     async def called(self, route: Route, parts: tuple[str, ...]) -> None:
@@ -63,6 +67,26 @@ class Api(tornado.web.RequestHandler):
             self.set_header("WWW-Authenticate", "Basic realm=Protected Area")
             return self.plain(401, "401: Not Authorized")
         return await self.call(route, parts)
+
+    def documented(self, path: str) -> None:
+        """What the server says of itself, to everyone."""
+        if not path:
+            self.set_header("Location", "/apidocs/")
+            return self.plain(302, "")
+        version = self.settings["world"].version
+        if path == "/apidocs":
+            self.set_header("Content-Type", "text/html; charset=utf-8")
+            self.finish(apidocs.page(version))
+            return None
+        first, _, resource = path.removeprefix("/").partition("/")
+        told = apidocs.declaration(version, resource) if resource else apidocs.listing(version)
+        if first != "apidocs.json" or told is None:
+            return self.plain(404, "404: Page Not Found" if first == "apidocs.json" else "custom 404")
+        return self.answer(200, told)
+
+    def decode_argument(self, value: bytes, name: str | None = None) -> str:
+        """Read a query's value; what is no UTF-8 matches nothing, and is no error."""
+        return value.decode(errors="replace")
 
     def refusal(self) -> tuple[int, str] | None:
         """What is wrong with the labels of a request, as status and text."""

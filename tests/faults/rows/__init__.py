@@ -1,10 +1,12 @@
 """All rows that run; importing this fills the plan."""
 
 from tests.faults.rows import (
+    aws,
     bombs,
     crashes,
     hostile_texts,
     layer0,
+    lines,
     live_secrets,
     parsers,
     replies,
@@ -14,10 +16,12 @@ from tests.faults.rows import (
 )
 
 __all__ = [
+    "aws",
     "bombs",
     "crashes",
     "hostile_texts",
     "layer0",
+    "lines",
     "live_secrets",
     "parsers",
     "replies",

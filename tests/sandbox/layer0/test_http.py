@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from ecr_widgets.sandbox.layer0.errors import aws_error
 from tests.sandbox.layer0.fake_containers import FakeContainers
 from tests.sandbox.layer0.served import TOKEN, Reply, Served, serve
 
@@ -42,6 +43,12 @@ def served() -> Iterator[Served]:
         ("POST", "/deploy", JSON, None, 400, '"EOF"'),
         ("POST", "/deploy", JSON, "{}\n", 400, "DeployName is required"),
         ("GET", "/health", {"X-Forwarded-Proto": "http"}, None, 301, '""'),
+        ("GET", "/", {}, None, 302, ""),
+        ("GET", "/apidocs.json/nothing", {}, None, 404, "404: Page Not Found"),
+        ("GET", "/apidocsx", {}, None, 404, "custom 404"),
+        ("GET", "/deploy/api%2E1", AUTHORIZED, None, 200, "api.1"),
+        ("GET", "/tag?type=deploy&fuzz=%FF", AUTHORIZED, None, 200, "[]"),
+        ("POST", "/deploy", JSON, '{"deploy_name": "\\ud800.x"}', 400, '"error_code": 4'),
     ],
 )
 def test_what_is_wrong_before_a_call_is_told_as_the_real_server_does(
@@ -50,8 +57,45 @@ def test_what_is_wrong_before_a_call_is_told_as_the_real_server_does(
     """Status, text and, but for unknown top-level paths and doubled slashes, the settable version."""
     reply = served.ask(method, path, body, headers)
     assert (reply.status, text in reply.body) == (status, True)
-    without = path == "/nothing" or "//" in path
+    without = path == "/" or "nothing" in path or "//" in path or "docs" in path
     assert reply.headers.get("Version") == (None if without else "v0.12.11")
+
+
+def test_the_calls_are_told_to_everyone_as_swagger(served: Served) -> None:
+    """The list names each resource, each resource its calls, and the page all of them; none asks for a token."""
+    listing = served.ask("GET", "/apidocs.json", None, {}).value
+    assert listing["swaggerVersion"] == "1.2"
+    assert "/service" in [each["path"] for each in listing["apis"]]
+    told = served.ask("GET", "/apidocs.json/environment", None, {}).value
+    calls = {(each["path"], call["method"]) for each in told["apis"] for call in each["operations"]}
+    assert ("/environment/{id}/link/{other_id}", "DELETE") in calls
+    page = served.ask("GET", "/apidocs/", None, {})
+    assert (page.status, "/loadbalancer/{id}/ports" in page.body) == (200, True)
+
+
+def test_what_aws_says_comes_in_layer0s_words() -> None:
+    """The words of AWS that Layer0 swaps are swapped, one after the other."""
+    error = aws_error("The Application of this Environment has no Listener", "Nope")
+    assert error.message == "AWS Error: the environment of this service has no port (code 'Nope')"
+
+
+def test_an_override_for_a_container_that_is_not_there_fails_the_job(
+    served: Served, demo: str, deploy: str
+) -> None:
+    """The task is not run without it."""
+    strange = [{"container_name": "strange", "environment_overrides": {"A": "b"}}]
+    reply = post(
+        served,
+        "/task",
+        environment_id=demo,
+        task_name="strange",
+        deploy_id=deploy,
+        container_overrides=strange,
+    )
+    job = ended(served, reply.headers["X-Jobid"])
+    assert (job["job_status"], served.ask("GET", "/tag?type=task&fuzz=strange").value) == (4, [])
+    (log,) = served.ask("GET", f"/task/{job['task_id']}/logs").value
+    assert "container named strange" in log["lines"][-1]
 
 
 def test_options_are_answered_to_everyone(served: Served) -> None:
@@ -92,6 +136,7 @@ def container(name: str) -> dict[str, object]:
     return {"name": name, "image": "busybox", "memory": 10}
 
 
+CONTAINER = container("a")
 CHECK = {"target": "TCP:80", "interval": 30, "timeout": 5, "healthy_threshold": 2, "unhealthy_threshold": 2}
 PORT = {"host_port": 18080, "container_port": 80, "protocol": "tcp"}
 
@@ -103,6 +148,8 @@ PORT = {"host_port": 18080, "container_port": 80, "protocol": "tcp"}
         ("/deploy", {"deploy_name": "a", "dockerrun": "%"}, 400, 1),
         ("/deploy", {"deploy_name": "a"}, 400, 1),
         ("/deploy", {"deploy_name": "a.b"}, 400, 4),
+        ("/deploy", {"deploy_name": "a b", "dockerrun": coded(containerDefinitions=[CONTAINER])}, 500, 21),
+        ("/environment", {"environment_name": "e", "user_data_template": "%"}, 400, 1),
         ("/deploy", {"deploy_name": "a", "dockerrun": coded()}, 500, 21),
         ("/deploy", {"deploy_name": "a", "dockerrun": coded(containerDefinitions=[{"name": "a"}])}, 500, 21),
         (

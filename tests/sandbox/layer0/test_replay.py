@@ -129,3 +129,9 @@ def test_the_recordings_are_where_they_are_looked_for() -> None:
     if not RECORDINGS.is_dir():
         pytest.skip(f"no recordings in {RECORDINGS}")
     assert list(RECORDINGS.glob("*.jsonl"))
+
+
+def test_every_deliberate_difference_is_told_to_readers() -> None:
+    """The page has the reasons that the replay lets differences pass for."""
+    page = (Path(__file__).parents[3] / "docs" / "layer0-sandbox.md").read_text()
+    assert [why for *_, why in DELIBERATE if why not in page] == []

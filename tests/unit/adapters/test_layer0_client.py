@@ -426,3 +426,12 @@ def test_the_latest_of_a_name_is_found_though_a_longer_name_hides_it() -> None:
     assert len(server.asked) == 1
     with answering(wire([])) as server:
         assert client(server).find_latest_deploy("late") is None
+
+
+@pytest.mark.parametrize("code", [4, 6, 8, 10, 12, 14])
+def test_old_servers_tell_of_what_is_not_there_by_an_invalid_id(code: int) -> None:
+    """Servers to v0.10.2 know no code of its own for that."""
+    told = json.dumps({"error_code": code, "message": "no"}).encode()
+    with answering(http(400, told, label="text/plain")) as server, pytest.raises(EntityNotFound) as raised:
+        Layer0Api(Layer0Settings(server.url, "token")).read_service("s")
+    assert raised.value.code == code

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from ecr_widgets.model.dockerrun import Dockerrun
@@ -68,10 +69,28 @@ def test_values_that_may_be_secret_are_masked() -> None:
         {"name": "DB", "value": "pg://u:hunter22@db/x"},
     ]
     changes = diff(dockerrun(CONTAINER), dockerrun(CONTAINER | {"environment": environment}))
-    assert [str(each) for each in changes] == [
-        'added /containerDefinitions/0/environment: {"DB_PASSWORD": "***", "DB": "pg://u:***@db/x"}'
-    ]
+    (shown,) = (re.sub(r"\([0-9a-f]{8}\)", "(mark)", str(each)) for each in changes)
+    assert shown == (
+        'added /containerDefinitions/0/environment: {"DB_PASSWORD": "*** (mark)", "DB": "pg://u:***@db/x"}'
+    )
     assert "hunter22" not in repr(changes)
+
+
+def test_hidden_values_can_be_told_apart() -> None:
+    """Equal values have equal marks within a process, and what looks like a key is hidden under any name."""
+
+    def shown(before: str, after: str, name: str = "DB_PASSWORD") -> list[str]:
+        one, other = (
+            dockerrun(CONTAINER | {"environment": [{"name": name, "value": value}]})
+            for value in (before, after)
+        )
+        (change,) = diff(one, other)
+        return re.findall(r"\*\*\* \(([0-9a-f]{8})\)", str(change))
+
+    first, second = shown("hunter22", "hunter33")
+    assert first != second
+    assert shown("hunter22", "hunter44")[0] == first
+    assert len(shown("aB3dE5fG7hJ9kL1mN3pQ", "zB3dE5fG7hJ9kL1mN3pQ", "SIGNING")) == 2
 
 
 def test_none_is_told_exactly_where_the_content_is_equal() -> None:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 from ecr_widgets.sandbox.layer0.bodies import CreateDeploy
 from ecr_widgets.sandbox.layer0.dockerrun import parse
 from ecr_widgets.sandbox.layer0.entities import Deploy
 from ecr_widgets.sandbox.layer0.errors import ApiError, Code, aws_error
+from ecr_widgets.sandbox.layer0.identifiers import family
 from ecr_widgets.sandbox.layer0.logic.world import Wire, World
 from ecr_widgets.sandbox.layer0.render import render
+
+_FAMILY = re.compile(r"[A-Za-z0-9_-]{1,255}")
+"""What ECS takes as the name of a task definition's family."""
 
 
 def list_all(world: World) -> list[Wire]:
@@ -28,6 +34,8 @@ def create(world: World, body: CreateDeploy) -> Wire:
     if "." in name:
         raise ApiError(Code.INVALID_DEPLOY_ID, "Deploy names cannot contain '.'")
     document = parse(body.dockerrun, name)
+    if not _FAMILY.fullmatch(family(name)):
+        raise aws_error("Family contains invalid characters.")
     version = world.store.next_version(name)
     made = Deploy(
         f"{name}.{version}", name, version, render(name, document), document.containers, document.volumes

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import secrets
 
 from ecr_widgets.sandbox.layer0.bodies import CreateEnvironment, Link, UpdateEnvironment
@@ -25,6 +27,10 @@ def read(world: World, environment_id: str) -> Wire:
 def create(world: World, body: CreateEnvironment) -> Wire:
     """`POST /environment`."""
     name, system = body.environment_name, body.operating_system
+    try:
+        base64.b64decode(body.user_data_template, validate=True)
+    except binascii.Error as error:
+        raise ApiError(Code.INVALID_JSON, f"illegal base64 data: {error}") from error
     if not name:
         raise ApiError(Code.MISSING_PARAMETER, "EnvironmentName is required")
     if not system:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from ecr_widgets.sandbox.layer0.bodies import CreateTask
 from ecr_widgets.sandbox.layer0.entities import JobType, Task
-from ecr_widgets.sandbox.layer0.errors import ApiError, Code
+from ecr_widgets.sandbox.layer0.errors import ApiError, Code, aws_error
 from ecr_widgets.sandbox.layer0.identifiers import entity_id, task_arn
 from ecr_widgets.sandbox.layer0.logic.logs import Window, read_logs
 from ecr_widgets.sandbox.layer0.logic.world import Wire, World
@@ -32,7 +32,13 @@ def create(world: World, body: CreateTask) -> str:
     world.deploy(body.deploy_id)
     overrides = {each.container_name: each.environment_overrides for each in body.container_overrides}
 
+    names = {each.get("name") for each in world.deploy(body.deploy_id).containers}
+
     async def work() -> dict[str, str]:
+        if strange := sorted(set(overrides) - names):
+            raise aws_error(
+                f"Override for container named {strange[0]} is not a container in the TaskDefinition."
+            )
         copy = world.scheduler.new_copy(body.deploy_id)
         task = Task(
             entity_id(body.task_name), body.task_name, body.environment_id, body.deploy_id, copy, overrides
