@@ -8,13 +8,45 @@ from __future__ import annotations
 import ast
 import io
 import json
+import re
 import tokenize
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
 from ecr_widgets.errors import UnknownParameter
+
+_NUMBER = r"(-?\d+(?:\.\d+)?)"
+_LIMITS = re.compile(rf"\b{_NUMBER} or more\b|\babove {_NUMBER}(?![\d.])|\b{_NUMBER} to {_NUMBER}\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a number may be, as its comment says it: `0 or more`, `above 0` or `1 to 10`."""
+
+    words: str = ""
+    least: float = float("-inf")
+    most: float = float("inf")
+    above: float = float("-inf")
+
+    @classmethod
+    def parse(cls, comment: str) -> Limits:
+        """The limits that a comment states; none where it states none."""
+        match = _LIMITS.search(comment)
+        if match is None:
+            return cls()
+        least, above, start, end = match.groups()
+        return cls(
+            match[0],
+            least=float(least or start or "-inf"),
+            most=float(end or "inf"),
+            above=float(above or "-inf"),
+        )
+
+    def allow(self, value: float) -> bool:
+        """Whether the number is within."""
+        return self.least <= value <= self.most and value > self.above
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +60,7 @@ class Parameter:
     allowed: tuple[Any, ...] = ()
     annotated: bool = True
     """Whether the cell states its type."""
+    limits: Limits = field(default_factory=lambda: Limits())
 
     def read(self, text: str) -> Any:
         """A value typed by a person, as the declared type wants it. Text stays exactly as typed.
@@ -80,6 +113,10 @@ class Parameter:
         )
         if not right:
             raise self._refuse(value)
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and not self.limits.allow(value):
+            raise UnknownParameter(
+                f"parameter {self.name!r} refused: {value!r} is not {self.limits.words}", hint=self.comment
+            )
         return float(value) if self._takes("float") and not self._takes("int") else value
 
     def _takes(self, name: str) -> bool:
@@ -134,6 +171,7 @@ def declared_parameters(source: str) -> tuple[Parameter, ...]:
                 comments.get(statement.end_lineno or 0, ""),
                 _allowed(annotation),
                 annotation is not None,
+                Limits.parse(comments.get(statement.end_lineno or 0, "")),
             )
         )
     return tuple(found)

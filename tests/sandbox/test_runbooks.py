@@ -144,8 +144,7 @@ def test_every_shipped_runbook_is_tried() -> None:
         ("promote", {"reference": "nobody"}, "copy_image"),
         ("promote", {"to_repository": "books/nobody", "create_repository": "false"}, "create_repository"),
         ("inspect", {"reference": "nobody"}, "find_findings"),
-        ("rotate", {"lifetime_s": "-1", "container": "nobody"}, "create_deploy"),
-        ("clean_up", {"keep_newest": "-1"}, "find_unused_images"),
+        ("rotate", {"container": "nobody"}, "create_deploy"),
         ("clean_up", {"repository": "books/nobody"}, "find_unused_images"),
     ],
 )
@@ -157,3 +156,26 @@ def test_bad_input_fails_in_its_step(
     assert told["state"] == "failed"
     assert (told["steps"][-1]["step"], told["steps"][-1]["state"]) == (step, "failed")
     assert records(told)[step]["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("name", "parameter", "value"),
+    [
+        ("clean_up", "keep_newest", "-1"),
+        ("rotate", "lifetime_s", "0"),
+        ("scale", "count", "-1"),
+        ("deploy", "wait_timeout_s", "0"),
+    ],
+)
+def test_a_value_out_of_range_is_refused(name: str, parameter: str, value: str, tmp_path: Path) -> None:
+    """Before anything starts: exit code 2, the parameter named, no file written."""
+    done = subprocess.run(
+        [BIN / "ecr-widgets", "run", name, "-p", parameter, value],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert f"parameter '{parameter}' refused: {float(value):g}" in done.stderr.replace(".0 is", " is")
+    assert list(tmp_path.iterdir()) == []

@@ -73,3 +73,24 @@ def test_a_cell_that_declares_no_plain_values_is_refused(cell: str) -> None:
     """Nothing of a parameters cell is executed to read it."""
     with pytest.raises(UnknownParameter):
         declared_parameters(cell)
+
+
+@pytest.mark.parametrize(
+    ("comment", "good", "bad"),
+    [
+        ("copies, 0 or more", ("0", "7"), ("-1",)),
+        ("longest wait, in seconds, above 0", ("0.5", "600"), ("0", "-1", "-0.1")),
+        ("share, 1 to 10; 3 is usual", ("1", "10"), ("0", "10.5")),
+        ("seconds", ("-1", "0"), ()),
+    ],
+)
+def test_a_number_stays_within_what_its_comment_says(
+    comment: str, good: tuple[str, ...], bad: tuple[str, ...]
+) -> None:
+    """The comment that people read is the rule that is kept."""
+    (declared,) = declared_parameters(f"limit: float = 1.0  # {comment}")
+    for text in good:
+        assert declared.read(text) == float(text)
+    for text in bad:
+        with pytest.raises(UnknownParameter, match="parameter 'limit' refused"):
+            declared.read(text)
