@@ -5,6 +5,12 @@ A notebook begins with
     from ecr_widgets import connect
 
     kit = connect()
+
+and an audit, which needs no more than a folder, with
+
+    from ecr_widgets import open_runs
+
+    runs = open_runs("runs")
 """
 
 from __future__ import annotations
@@ -14,8 +20,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ecr_widgets.connections import connect as connect
     from ecr_widgets.kit import Kit as Kit
+    from ecr_widgets.panels.runs import open_runs as open_runs
 
-__all__ = ["Kit", "connect"]
+__all__ = ["Kit", "connect", "open_runs"]
 
 
 def __getattr__(name: str) -> Any:
@@ -28,4 +35,8 @@ def __getattr__(name: str) -> Any:
         from ecr_widgets.kit import Kit
 
         return Kit
+    if name == "open_runs":
+        from ecr_widgets.panels.runs import open_runs
+
+        return open_runs
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -76,7 +76,7 @@ class _Cell:
 
     @property
     def calls_kit(self) -> bool:
-        return self.kind == "code" and "kit." in self.source
+        return self.kind == "code" and ("kit." in self.source or "runs." in self.source)
 
 
 def check_form(path: Path) -> tuple[Breach, ...]:

@@ -97,6 +97,28 @@ def show(*, run: str, runs: Path, as_json: bool) -> None:
 
 
 @command.command()
+@click.argument("older")
+@click.argument("newer")
+@_runs_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def compare(*, older: str, newer: str, runs: Path, as_json: bool) -> None:
+    """Say what is different between two runs: parameters, digests, the Dockerrun's content, states and outcomes."""
+    from ecr_widgets.audit.compare import differences
+    from ecr_widgets.audit.index import open_index
+    from ecr_widgets.audit.showing import show_run
+
+    with open_index(runs) as index:
+        rows = [index.find(each) for each in (older, newer)]
+    found = differences(*(show_run(runs, row) for row in rows))
+    if as_json:
+        print_json([{"what": each.what, "older": each.older, "newer": each.newer} for each in found])
+        return
+    for each in found:
+        before, after = ("-" if value is None else value for value in (each.older, each.newer))
+        click.echo(_line(f"{each.what}: {before} → {after}"))
+
+
+@command.command()
 @_runs_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.option(

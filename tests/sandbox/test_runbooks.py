@@ -23,7 +23,7 @@ COMMON = {
 }
 IN_ORDER = (
     "login", "create_repository", "push", "pull", "deploy", "check_health", "scale", "task", "rollback", "release",
-    "inspect", "rotate", "promote", "clean_up",
+    "inspect", "rotate", "promote", "clean_up", "audit",
 )  # fmt: skip
 NEVER_TWICE = {"task"}
 """Runbooks that do their work anew in each run, and say so."""
@@ -123,6 +123,15 @@ def test_a_confirmed_clean_up_deletes_only_what_nothing_uses(
     again = records(run_book("clean_up", sandbox_environ, tmp_path, **given))
     assert again["delete_images"]["changed"] is False
     assert journal(sandbox) == before
+
+
+def test_an_audit_of_changed_evidence_fails(sandbox_environ: dict[str, str], tmp_path: Path) -> None:
+    """A failed run is the alarm, and names the file."""
+    done = run_book("login", sandbox_environ, tmp_path)
+    Path(done["notebook"]).write_text(Path(done["notebook"]).read_text().replace("succeeded", "proceeded"))
+    told = run_book("audit", sandbox_environ, tmp_path, service="")
+    assert told["state"] == "failed"
+    assert Path(done["notebook"]).name in told["reason"]
 
 
 def test_every_shipped_runbook_is_tried() -> None:

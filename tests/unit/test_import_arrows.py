@@ -36,7 +36,7 @@ MAY_IMPORT = {
     "kit_ecr": VALUES | {"kit", "steps", "ports", "recording", "targets"},
     "kit_layer0": VALUES | {"kit", "steps", "ports", "recording", "targets"},
     "kit": VALUES | {"panels", "kit_ecr", "kit_layer0", "steps", "ports", "recording", "targets"},
-    "panels": VALUES | {"panels", "kit"},
+    "panels": VALUES | {"audit", "panels", "kit"},
     "planning": VALUES | {"planning", "kit", "kit_ecr", "kit_layer0", "steps"},
     "connections": VALUES
     | {
@@ -67,7 +67,7 @@ MAY_IMPORT = {
         "settings",
     }
     | {"kit", "ports", "steps"},
-    "__init__": {"connections", "kit"},
+    "__init__": {"connections", "kit", "panels"},
 }
 ONLY_IN = {
     "boto3": {"adapters/ecr.py"},

@@ -1,0 +1,59 @@
+"""What is different between two runs: parameters, runbook, steps, digests and outcomes."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+_ALWAYS_OTHER = ("_at", "_s", "run_id")
+"""Ends of the names of what is another in each run, and so says nothing."""
+_ABOUT = ("verdict", "state", "origin", "actor", "host", "runbook", "runbook_sha256")
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One place where the two differ; None where a run has nothing there."""
+
+    what: str
+    """`parameter tag`, `step push_image digest`, `state`."""
+    older: str | None
+    newer: str | None
+
+
+def differences(older: Mapping[str, Any], newer: Mapping[str, Any]) -> tuple[Difference, ...]:
+    """Compare two runs as `show_run` gives them.
+
+    A Dockerrun is compared by the hash of its content, which its step recorded: the document itself is not in a saved run.
+    """
+    first, second = dict(_facts(older)), dict(_facts(newer))
+    return tuple(
+        Difference(what, first.get(what), second.get(what))
+        for what in dict.fromkeys((*first, *second))
+        if first.get(what) != second.get(what)
+    )
+
+
+def _facts(told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name in _ABOUT:
+        if told.get(name) is not None:
+            yield name, str(told[name])
+    for name, value in told["parameters"].items():
+        yield f"parameter {name}", _text(value)
+    seen: Counter[str] = Counter()
+    for step in told["steps"]:
+        seen[step["step"]] += 1
+        again = f" ({seen[step['step']]})" if seen[step["step"]] > 1 else ""
+        place = f"step {step['step']}{again}"
+        yield f"{place} state", step["state"]
+        yield f"{place} changed", _text(step["changed"])
+        for part in ("inputs", "outcome", "error"):
+            for name, value in (step[part] or {}).items():
+                if not name.endswith(_ALWAYS_OTHER):
+                    yield f"{place} {name}", _text(value)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)

@@ -1,0 +1,248 @@
+"""Saved runs as pictures: a timeline by service, a list, two runs compared. Needs a folder and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from secrets import token_hex
+from typing import TYPE_CHECKING, Any
+
+from ecr_widgets.audit.compare import differences
+from ecr_widgets.audit.figures import figures
+from ecr_widgets.audit.index import open_index
+from ecr_widgets.audit.keys import default_ring
+from ecr_widgets.audit.query import Query, parse_since
+from ecr_widgets.audit.row import Row
+from ecr_widgets.audit.scan import scan
+from ecr_widgets.audit.showing import show_run
+from ecr_widgets.audit.timeline import sign_of
+from ecr_widgets.audit.verify import Verification, verify
+from ecr_widgets.errors import EcrWidgetsError, InputError, RecordError
+from ecr_widgets.model.times import from_rfc3339
+from ecr_widgets.panels.base import is_live
+from ecr_widgets.panels.picture import Picture, matches, when
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_LANE = 60
+"""Runs in a lane of the timeline, the newest ones."""
+_COLUMNS = ("", "verdict", "started", "runbook", "services", "seconds", "by", "run", "why")
+
+
+class SavedRuns:
+    """The runs below a folder; get one from `ecr_widgets.open_runs()`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def rows(self, *, since: str = "", service: str = "", runbook: str = "", state: str = "") -> list[Row]:
+        """Runs that match, newest first.
+
+        Args:
+            since: `2026-01-31`, an RFC 3339 time, or an age such as `7d`; empty for all.
+
+            service: A service, alone or as environment/service.
+
+            state: A verdict or a run's own state.
+        """
+        query = Query(
+            state=state or None,
+            since=parse_since(since, now=datetime.now(UTC)) if since else None,
+            runbook=runbook or None,
+            service=service or None,
+        )
+        with open_index(self.folder) as index:
+            return list(index.rows(query))
+
+    def timeline(self, *, since: str = "", service: str = "") -> RunsPicture:
+        """A lane a service, a sign a run, oldest first."""
+        rows = self.rows(since=since, service=service)
+        lanes: dict[str, list[Row]] = {}
+        for row in reversed(rows):
+            for name in row.services or ("(no service)",):
+                lanes.setdefault(name, []).append(row)
+        now = datetime.now(UTC)
+        shown = tuple(
+            (
+                name,
+                "".join(sign_of(row.verdict) for row in lane[-_LANE:]),
+                str(len(lane)),
+                _when(lane[-1], now),
+                lane[-1].verdict,
+            )
+            for name, lane in sorted(lanes.items(), key=lambda each: (each[0] == "(no service)", each[0]))
+        )
+        signs = {row.verdict: sign_of(row.verdict) for row in rows}
+        note = ", ".join(f"{sign} {verdict}" for verdict, sign in sorted(signs.items()))
+        return RunsPicture(
+            Picture(
+                "timeline",
+                f"Runs in {self.folder.name}",
+                now,
+                ("service", f"the last {_LANE} runs", "runs", "last", "verdict"),
+                shown,
+                note=note or "no runs",
+            )
+        )
+
+    def panel(self, *, since: str = "", service: str = "", runbook: str = "", state: str = "") -> RunsPanel:
+        """The runs as a list, newest first; in a live session with a filter, and two of them to compare."""
+        return RunsPanel(self, self.rows(since=since, service=service, runbook=runbook, state=state))
+
+    def compare(self, older: str, newer: str) -> RunsPicture:
+        """What is different between two runs, each by its id, the beginning of one, or its path."""
+        with open_index(self.folder) as index:
+            found = [index.find(each) for each in (older, newer)]
+        first, second = (show_run(self.folder, row) for row in found)
+        rows = tuple(
+            (each.what, "–" if each.older is None else each.older, "–" if each.newer is None else each.newer)
+            for each in differences(first, second)
+        )
+        title = f"{found[0].run_id or found[0].path} and {found[1].run_id or found[1].path}"
+        return RunsPicture(
+            Picture(
+                "comparison",
+                title,
+                datetime.now(UTC),
+                ("what", "older", "newer"),
+                rows,
+                note=f"{len(rows)} differences",
+            )
+        )
+
+    def figures(self, *, since: str = "") -> pd.DataFrame:
+        """Deploys a day, failure rate and time to recover, a row a service; `down_since` is UTC text."""
+        import pandas as pd
+
+        return pd.DataFrame([each.to_json() for each in figures(self.rows(since=since))])
+
+    def to_pandas(self, *, since: str = "", service: str = "") -> pd.DataFrame:
+        """A row a notebook."""
+        from ecr_widgets.audit.frames import to_frame
+
+        return to_frame(self.rows(since=since, service=service))
+
+    def verify(self) -> RunsPicture:
+        """Check every run against its seal.
+
+        Raises:
+            RecordError: Something was changed, is missing or was never sealed; the message names the first.
+        """
+        found = verify(self.folder, (name for name, _ in scan(self.folder)), ring=default_ring())
+        wrong = _wrong(found)
+        if wrong:
+            raise RecordError(
+                f"{len(wrong)} of the saved runs are not in order: {wrong[0]}",
+                hint="see all with `ecr-widgets audit verify`",
+            )
+        counts = found.to_json()["counts"]
+        return RunsPicture(
+            Picture(
+                "seals",
+                f"Seals in {self.folder.name}",
+                datetime.now(UTC),
+                ("finding", "runs"),
+                tuple((name, str(count)) for name, count in sorted(counts.items())),
+                note="all in order",
+            )
+        )
+
+
+class RunsPicture:
+    """A picture that shows itself as a cell's last expression."""
+
+    def __init__(self, picture: Picture) -> None:
+        self.picture = picture.capped()
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        return self.picture.bundle()
+
+
+class RunsPanel:
+    """The list; controls only where somebody can use them."""
+
+    def __init__(self, runs: SavedRuns, rows: Sequence[Row]) -> None:
+        self._runs = runs
+        self._rows = rows
+        self._display_id = f"ecrw-panel-{token_hex(6)}"
+        self._compared_id = f"ecrw-compared-{token_hex(6)}"
+
+    def picture(self, words: str = "") -> Picture:
+        """The rows that have all the words somewhere."""
+        now = datetime.now(UTC)
+        texts = [
+            (
+                sign_of(row.verdict),
+                row.verdict,
+                _when(row, now),
+                row.runbook or "",
+                ", ".join(row.services),
+                "" if row.duration_s is None else f"{row.duration_s:.1f}",
+                row.actor or "",
+                row.run_id or row.path,
+                row.why,
+            )
+            for row in self._rows
+        ]
+        found = tuple(each for each in texts if matches(words, each))
+        note = f"{len(found)} of {len(texts)} for {words!r}" if words else f"{len(texts)} in all"
+        return Picture("runs", f"Runs in {self._runs.folder.name}", now, _COLUMNS, found, note=note).capped()
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+
+        display(self.picture().bundle(), raw=True, display_id=self._display_id)
+        if is_live():
+            display(self._controls())
+            display({"text/plain": "", "text/html": ""}, raw=True, display_id=self._compared_id)
+
+    def _controls(self) -> Any:
+        import ipywidgets as widgets
+        from IPython.display import update_display
+
+        known = [row.run_id or row.path for row in self._rows]
+        words = widgets.Text(
+            description="Filter", placeholder="service, runbook, verdict …", continuous_update=False
+        )
+        older = widgets.Combobox(description="Older", options=known, value=known[1] if len(known) > 1 else "")
+        newer = widgets.Combobox(description="Newer", options=known, value=known[0] if known else "")
+        button = widgets.Button(description="Compare", tooltip="Say what is different between the two")
+
+        def filter_by(change: dict[str, Any]) -> None:
+            update_display(self.picture(change["new"]).bundle(), raw=True, display_id=self._display_id)
+
+        def compare(_: object) -> None:
+            try:
+                told = self._runs.compare(older.value, newer.value).picture
+            except EcrWidgetsError as error:
+                told = Picture("comparison", "Not compared", datetime.now(UTC), (), (), problem=str(error))
+            update_display(told.bundle(), raw=True, display_id=self._compared_id)
+
+        words.observe(filter_by, "value")
+        button.on_click(compare)
+        return widgets.VBox([words, widgets.HBox([older, newer, button])])
+
+
+def open_runs(folder: str | Path = "runs") -> SavedRuns:
+    """The saved runs below a folder; nothing outside is asked.
+
+    Raises:
+        InputError: There is no such folder.
+    """
+    path = Path(folder)
+    if not path.is_dir():
+        raise InputError(f"no folder {str(folder)!r}", hint="give the folder of saved runs")
+    return SavedRuns(path)
+
+
+def _when(row: Row, now: datetime) -> str:
+    return when(from_rfc3339(row.started_at), now) if row.started_at else ""
+
+
+def _wrong(found: Verification) -> list[str]:
+    told = found.to_json()
+    files = [f"{each['path']}: {each['finding']}" for each in told["files"] if each["finding"] != "resaved"]
+    keys = [f"key {each['key']}: {each['status']}" for each in told["keys"] if not each["ok"]]
+    return [*found.chain, *files, *keys]

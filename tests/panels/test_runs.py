@@ -1,0 +1,38 @@
+"""The audit's panel in a real browser: filter, compare, and the saved file with nothing running."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+
+from tests.audit.runs import KINDS, save
+from tests.panels.conftest import Lab, shoot
+
+
+def test_runs_are_filtered_and_compared(lab: Lab) -> None:
+    """Typed and clicked; what was seen is in the saved notebook, which shows it without a kernel and untrusted."""
+    for kind in KINDS:
+        save(lab.folder / "runs", kind)
+    path = lab.write(
+        "audit.ipynb",
+        "from ecr_widgets import open_runs\nruns = open_runs('runs')",
+        "runs.timeline()",
+        "runs.panel()",
+    )
+    page = lab.open("audit.ipynb")
+    lab.run_all(page)
+    expect(page.get_by_role("cell", name="demo/timeoutsvc", exact=True).first).to_be_visible(timeout=60_000)
+    box = page.get_by_placeholder("service, runbook, verdict …")
+    box.fill("failed")
+    box.press("Enter")
+    expect(page.get_by_text(f"of {len(KINDS)} for 'failed'").first).to_be_visible(timeout=30_000)
+    page.get_by_role("button", name="Compare", exact=True).click()
+    expect(page.get_by_text("differences").first).to_be_visible(timeout=30_000)
+    shoot(page, "audit")
+    lab.save(page, path, "differences")
+    page.context.close()
+    (lab.folder / "copy.ipynb").write_text(path.read_text())
+    page = lab.open("copy.ipynb", kernel=False)
+    expect(page.get_by_text("differences").first).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("Runs in runs").first).to_be_visible()
+    page.context.close()
+    assert lab.complaints == []

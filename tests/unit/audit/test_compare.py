@@ -1,0 +1,69 @@
+"""What two runs differ in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from ecr_widgets.audit.compare import Difference, differences
+from ecr_widgets.audit.index import open_index
+from ecr_widgets.audit.showing import show_run
+from ecr_widgets.cli import main
+from tests.audit.runs import change_record, recorded, save
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    """A run, one that differs in a parameter, a digest and a Dockerrun, and one that failed."""
+    folder = tmp_path / "runs"
+    save(folder, "deployed", "a.ipynb")
+    other = recorded("deployed")
+    other["metadata"]["ecr_widgets"]["run_id"] = "20261201T000000Z-aaaaaa"
+    other["metadata"]["ecr_widgets"]["parameters"]["tag"] = "2"
+    change_record(other, "push_image", outcome={"digest": "sha256:" + "1" * 64})
+    change_record(other, "create_deploy", outcome={"dockerrun_sha256": "2" * 64})
+    save(folder, "deployed", "b.ipynb", other)
+    save(folder, "failed", "c.ipynb")
+    return folder
+
+
+def found(runs: Path, older: str, newer: str) -> dict[str, Difference]:
+    with open_index(runs) as index:
+        told = [show_run(runs, index.find(each)) for each in (older, newer)]
+    return {each.what: each for each in differences(told[0], told[1])}
+
+
+def test_a_run_and_itself_differ_in_nothing(runs: Path) -> None:
+    """Times, durations and ids, which always differ, are left out anyway."""
+    assert found(runs, "a.ipynb", "a.ipynb") == {}
+
+
+def test_parameters_digests_and_the_dockerrun_are_compared(runs: Path) -> None:
+    """Just what is different, by its place."""
+    told = found(runs, "a.ipynb", "b.ipynb")
+    assert set(told) == {
+        "parameter tag",
+        "step push_image digest",
+        "step create_deploy dockerrun_sha256",
+        # Its records name another run now.
+        "verdict",
+    }
+    assert told["parameter tag"].newer == "2"
+
+
+def test_what_only_one_run_has_is_a_difference(runs: Path) -> None:
+    """Steps that a failed run never came to."""
+    told = found(runs, "a.ipynb", "c.ipynb")
+    assert told["state"] == Difference("state", "succeeded", "failed")
+    assert any(each.newer is None for each in told.values())
+
+
+def test_the_command_compares(runs: Path) -> None:
+    """As lines, and one clear error for a run that is not there."""
+    run = CliRunner().invoke
+    done = run(main, ["audit", "compare", "a.ipynb", "b.ipynb", "--runs", str(runs)])
+    assert done.exit_code == 0
+    assert " → 2\n" in done.output
+    assert run(main, ["audit", "compare", "a.ipynb", "nobody", "--runs", str(runs)]).exit_code == 1

@@ -1,0 +1,73 @@
+"""Saved runs as pictures, from a folder alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ecr_widgets import open_runs
+from ecr_widgets.errors import EcrWidgetsError, InputError, RecordError
+from ecr_widgets.model.record import PANEL_MIME
+from ecr_widgets.panels.picture import LARGEST_BUNDLE_BYTES
+from ecr_widgets.panels.runs import SavedRuns
+from tests.audit.runs import KINDS, generate, save
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> SavedRuns:
+    for kind in KINDS:
+        save(tmp_path / "runs", kind)
+    return open_runs(tmp_path / "runs")
+
+
+def test_the_timeline_has_a_lane_a_service_and_a_sign_a_run(runs: SavedRuns) -> None:
+    """With a key of its signs, so that no colour is needed."""
+    picture = runs.timeline().picture
+    lanes = {row[0]: row for row in picture.rows}
+    assert "demo/timeoutsvc" in lanes
+    assert len(lanes["demo/timeoutsvc"][1]) == int(lanes["demo/timeoutsvc"][2])
+    assert "✗ failed" in picture.note
+
+
+def test_the_panel_lists_and_filters(runs: SavedRuns) -> None:
+    """Every notebook, and those that have all the words."""
+    panel = runs.panel()
+    assert len(panel.picture().rows) == len(KINDS)
+    assert {row[1] for row in panel.picture("failed").rows} >= {"failed"}
+    assert panel.picture("nobody has this").rows == ()
+    assert len(runs.panel(state="failed").picture().rows) == 1
+
+
+def test_a_picture_of_many_runs_stays_small(tmp_path: Path) -> None:
+    """And says how many it leaves out."""
+    generate(tmp_path / "many", 400, size_bytes=0)
+    picture = open_runs(tmp_path / "many").panel().picture()
+    assert sum(len(form.encode()) for form in picture.bundle().values()) <= LARGEST_BUNDLE_BYTES
+    assert len(picture.rows) + picture.left_out == 400
+    assert json.loads(picture.bundle()[PANEL_MIME])["left_out"] == picture.left_out
+
+
+def test_two_runs_are_compared(runs: SavedRuns) -> None:
+    """As a picture of what is different."""
+    picture = runs.compare("proven.ipynb", "failed.ipynb").picture
+    assert ("state", "succeeded", "failed") in picture.rows
+    with pytest.raises(EcrWidgetsError):
+        runs.compare("proven.ipynb", "nobody")
+
+
+def test_figures_and_rows_come_as_frames(runs: SavedRuns) -> None:
+    """A row a service, a row a notebook."""
+    assert list(runs.figures()["service"]) == ["demo/timeoutsvc"]
+    assert len(runs.to_pandas()) == len(KINDS)
+
+
+def test_runs_out_of_order_are_an_error(runs: SavedRuns, tmp_path: Path) -> None:
+    """So that an audit by schedule fails where evidence is missing; an empty folder is in order."""
+    with pytest.raises(RecordError, match="not in order"):
+        runs.verify()
+    (tmp_path / "empty").mkdir()
+    assert open_runs(tmp_path / "empty").verify().picture.note == "all in order"
+    with pytest.raises(InputError):
+        open_runs(tmp_path / "nowhere")
