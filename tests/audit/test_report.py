@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from ecr_widgets.audit.index import open_index
 from ecr_widgets.audit.report import write_report
 from tests.audit.runs import change_record, recorded, save
+from tests.chromium import PROGRAM, launched
 
 HOST = "http://127.0.0.1:9"
 PAYLOADS = [
@@ -60,16 +61,7 @@ def attack(folder: Path, payload: str) -> None:
 def opened(file: Path, act: Callable[[Page], object]) -> tuple[list[str], object]:
     """What went wrong while a page was opened: dialogs, requests, errors on the console."""
     wrong: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium",
-            args=[
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-dev-shm-usage",
-                "--disable-background-networking",
-            ],
-        )
+    with launched() as browser:
         page = browser.new_page()
         page.on("dialog", lambda dialog: (wrong.append(f"dialog {dialog.message}"), dialog.dismiss()))
         page.on("request", lambda asked: asked.url != file.as_uri() and wrong.append(f"request {asked.url}"))
@@ -77,11 +69,10 @@ def opened(file: Path, act: Callable[[Page], object]) -> tuple[list[str], object
         page.goto(file.as_uri())
         page.wait_for_load_state("networkidle")
         seen = act(page)
-        browser.close()
     return wrong, seen
 
 
-needs_chromium = pytest.mark.skipif(not Path("/usr/bin/chromium").exists(), reason="apt-get install chromium")
+needs_chromium = pytest.mark.skipif(PROGRAM is None, reason="apt-get install chromium")
 
 
 @needs_chromium

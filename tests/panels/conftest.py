@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -18,20 +17,14 @@ from typing import Any
 
 import nbformat
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
+from tests.chromium import PROGRAM, launched
+
 BIN = Path(sys.executable).parent
-CHROMIUM = shutil.which("chromium")
 SHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 TOKEN = "a-token-for-tests"
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-background-networking",
-    "--no-first-run",
-]
 
 
 @dataclass
@@ -108,12 +101,10 @@ class Lab:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """The system's Chromium; skips by name where there is none. One a module: its event loop stands in the way of other tests."""
-    if CHROMIUM is None:
+    if PROGRAM is None:
         pytest.skip("chromium is not installed: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
+    with launched() as started:
+        yield started
 
 
 @pytest.fixture
@@ -160,9 +151,14 @@ def lab(browser: Browser, sandbox_environ: dict[str, str], tmp_path: Path) -> It
     finally:
         for context in browser.contexts:
             context.close()
-        # Asked to, it ends its kernels too.
+        # Asked to, it ends its kernels too. Now and then it waits for ever for one that was just being started; killed, it
+        # leaves kernels that end by themselves, since they watch their parent.
         process.terminate()
-        process.wait(30)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def shoot(page: Page, name: str) -> None:

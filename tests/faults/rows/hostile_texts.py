@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,7 +14,7 @@ from typing import Any
 
 import click.testing
 from playwright.sync_api import Error as PlaywrightError
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from ecr_widgets.audit.index import Index
 from ecr_widgets.audit.report import write_report
@@ -25,6 +24,7 @@ from ecr_widgets.model.image_reference import check_repository_name
 from ecr_widgets.panels.picture import Picture
 from ecr_widgets.runbooks import find_runbook
 from tests.audit.runs import change_record, recorded, save
+from tests.chromium import PROGRAM, launched
 from tests.faults.plan import batch
 
 HOST = "http://127.0.0.1:9"
@@ -87,17 +87,13 @@ def attacked(sink: str, payload: str) -> dict[str, Any]:
 def watched() -> Iterator[tuple[Page, list[str]]]:
     """A page, and what went wrong in it: dialogs, requests beyond the file, errors on the console."""
     wrong: list[str] = []
-    chromium = shutil.which("chromium")
-    assert chromium, "chromium is not installed: apt-get install chromium"
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=flags)
+    assert PROGRAM, "chromium is not installed: apt-get install chromium"
+    with launched() as browser:
         page = browser.new_page()
         page.on("dialog", lambda dialog: (wrong.append(f"dialog {dialog.message}"), dialog.dismiss()))
         page.on("request", lambda asked: asked.url.startswith("file:") or wrong.append(asked.url))
         page.on("console", lambda said: said.type == "error" and wrong.append(f"console {said.text}"))
         yield page, wrong
-        browser.close()
 
 
 def _in_reports(payloads: list[str], tries: int, seed: int) -> tuple[int, int, str]:
