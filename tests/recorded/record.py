@@ -22,17 +22,8 @@ from ecr_widgets.sandbox import Sandbox
 
 HERE = Path(__file__).parent
 BIN = Path(sys.executable).parent
-GIVEN = {
-    "repository": "rec/app",
-    "to_repository": "rec/live",
-    "local_name": "rec/app",
-    "deploy": "rec",
-    "service": "rec",
-    "task": "rec",
-}
-OTHER = {"deploy": "recother", "service": "recother"}
-OWN = {"promote": OTHER, "rotate": OTHER, "rollback": OTHER}
-"""What some runbooks are given instead: a service that moves, so that the others find theirs as it was."""
+PREFIX = "rec"
+"""Names begin with it; one sandbox may hold several sets."""
 FIRST = ("release", "promote", "rotate", "rollback")
 """Runbooks that make what the examples then find standing."""
 LAST_CELL = (
@@ -45,12 +36,26 @@ NOT_RECORDED = {"audit"}
 """Shows the runs of a folder, which are others each time; has tests of its own."""
 
 
-def prepare(environ: dict[str, str], folder: Path) -> None:
+def given(runbook: str, prefix: str) -> dict[str, str]:
+    """What a runbook is given; some get a service that moves, so that the others find theirs as it was."""
+    other = f"{prefix}other" if runbook in ("promote", "rotate", "rollback") else prefix
+    values = {
+        "repository": f"{prefix}/app",
+        "to_repository": f"{prefix}/live",
+        "local_name": f"{prefix}/app",
+        "deploy": other,
+        "service": other,
+        "task": prefix,
+    }
+    (declared,) = [book.parameters for book in list_runbooks() if book.name == runbook]
+    names = {each.name for each in declared}
+    return {name: value for name, value in values.items() if name in names}
+
+
+def prepare(environ: dict[str, str], folder: Path, prefix: str) -> None:
     """Make everything that the examples find."""
-    declared = {book.name: {each.name for each in book.parameters} for book in list_runbooks()}
     for name in FIRST:
-        given = GIVEN | OWN.get(name, {})
-        words = [word for pair in given.items() if pair[0] in declared[name] for word in ("-p", *pair)]
+        words = [word for pair in given(name, prefix).items() for word in ("-p", *pair)]
         subprocess.run(
             [BIN / "ecr-widgets", "run", name, "--runs", folder / "runs", *words],
             env=environ,
@@ -60,16 +65,13 @@ def prepare(environ: dict[str, str], folder: Path) -> None:
         )
 
 
-def example(path: Path) -> nbformat.NotebookNode:
+def example(path: Path, prefix: str) -> nbformat.NotebookNode:
     """The runbook with our names given, and a last cell that prints its records."""
     book = nbformat.read(path, as_version=4)
-    (declared,) = [each for each in list_runbooks() if each.path == path]
-    names = {each.name for each in declared.parameters}
-    values = GIVEN | OWN.get(path.stem, {})
-    given = "\n".join(f"{name} = {value!r}" for name, value in values.items() if name in names)
+    values = "\n".join(f"{name} = {value!r}" for name, value in given(path.stem, prefix).items())
     place = next(n for n, cell in enumerate(book.cells) if "parameters" in cell.metadata.get("tags", ()))
     book.cells.insert(
-        place + 1, nbformat.v4.new_code_cell(given, id="given", metadata={"tags": ["injected-parameters"]})
+        place + 1, nbformat.v4.new_code_cell(values, id="given", metadata={"tags": ["injected-parameters"]})
     )
     for cell in book.cells:
         if cell.cell_type == "code":
@@ -83,12 +85,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="rec-") as made, Sandbox(Path(made) / "sandbox") as sandbox:
         environ = sandbox.environ(dict(os.environ))
         environ["DOCKER_CONFIG"] = f"{made}/docker"
-        prepare(environ, Path(made))
+        prepare(environ, Path(made), PREFIX)
         os.environ |= environ
         for each in list_runbooks():
             if each.name in NOT_RECORDED:
                 continue
-            book = example(each.path)
+            book = example(each.path, PREFIX)
             NotebookClient(book, timeout=600, resources={"metadata": {"path": made}}).execute()
             for cell in book.cells[:-1]:
                 if cell.cell_type == "code":

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from ecr_widgets.runbooks import list_runbooks
-from tests.recorded.record import NOT_RECORDED, prepare
+from tests.recorded.record import NOT_RECORDED, PREFIX, prepare
 
 RECORDED = Path(__file__).parents[1] / "recorded"
 
@@ -19,7 +19,7 @@ def test_every_example_gives_the_records_that_it_gave(
     assert {path.stem for path in RECORDED.glob("*.ipynb")} == {
         book.name for book in list_runbooks()
     } - NOT_RECORDED
-    prepare(sandbox_environ, tmp_path)
+    prepare(sandbox_environ, tmp_path, PREFIX)
     done = subprocess.run(
         [
             *(sys.executable, "-m", "pytest", "--noconftest", "-q", "-p", "no:cacheprovider"),
