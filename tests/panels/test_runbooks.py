@@ -24,6 +24,7 @@ def test_a_runbook_run_in_the_lab_leaves_the_records_of_the_command(
 ) -> None:
     """Step by step the same inputs, states and outcomes, whoever ran the cells."""
     prepare(sandbox_environ, tmp_path, "lab")
+    (lab.folder / "runs").mkdir()  # what the audit runbook reads
     page = None
     for book in list_runbooks():
         words = [word for pair in given(book.name, "lab").items() for word in ("-p", *pair)]
