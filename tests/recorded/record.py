@@ -28,7 +28,7 @@ FIRST = ("release", "promote", "rotate", "rollback")
 """Runbooks that make what the examples then find standing."""
 LAST_CELL = (
     "from ecr_widgets.recording.render import to_text\n\n"
-    "print(*(to_text(record) for record in kit.recorder.records), sep='\\n')"
+    'print(*(to_text(record) for record in kit.recorder.records), sep="\\n")'
 )
 
 
