@@ -55,7 +55,11 @@ class SandboxFolder:
         made = []
         try:
             for folder in reversed(missing):
-                folder.mkdir(mode=0o700)
+                try:
+                    folder.mkdir(mode=0o700)
+                except FileExistsError:
+                    # Another start made it since we looked: it is theirs to remove.
+                    continue
                 made.append(str(folder))
             foreign = {entry.name for entry in self.path.iterdir()} - {
                 *_FILES,

@@ -165,6 +165,20 @@ def test_made_folders_go_others_stay(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_made_meanwhile_is_another_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that another start makes between our look and ours is used, and not ours to remove."""
+    mkdir = Path.mkdir
+
+    def late(path: Path, mode: int) -> None:
+        mkdir(path, mode)
+        if path.name == "a":
+            raise FileExistsError(path)
+
+    monkeypatch.setattr(Path, "mkdir", late)
+
+    assert SandboxFolder(tmp_path / "a" / "b").make() == (str(tmp_path / "a" / "b"),)
+
+
 def test_a_folder_of_others_is_refused(tmp_path: Path) -> None:
     """A folder that holds anything but a sandbox is left alone, by name of what it holds."""
     (tmp_path / "thesis.tex").touch()
