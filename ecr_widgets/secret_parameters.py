@@ -41,14 +41,15 @@ def refuse_secrets(parameters: Mapping[str, Any], known: SecretRegistry) -> None
     """
     for name, value in parameters.items():
         for text in _texts(value):
-            what = _what(name, text, known)
+            what = what_secret(name, text, known)
             if what is not None:
                 raise InputError(
                     f"parameter {name!r} refused: its value {what}; a saved run would show it", hint=_HINT
                 )
 
 
-def _what(name: str, text: str, known: SecretRegistry) -> str | None:
+def what_secret(name: str, text: str, known: SecretRegistry) -> str | None:
+    """Why a value under that name is taken for a secret, to follow on "its value"; None where it is not."""
     if known.redact(text) != text:
         return "is a secret of this environment"
     if text and _NAMES.search(name) and not _ABOUT.search(name):

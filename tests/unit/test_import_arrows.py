@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "ports_ecr": VALUES,
     "ports_layer0": VALUES,
     "adapters": VALUES | {"adapters", "ports", "ports_ecr", "ports_layer0", "settings"},
-    "steps": VALUES | {"steps", "ports"},
+    "steps": VALUES | {"steps", "ports", "redaction", "secret_parameters"},
     "recording": VALUES | {"recording", "ports", "channel"},
     "runbooks": VALUES,
     "runbook_template": set(),

@@ -9,9 +9,11 @@ from tests.faults.rows import (
     lines,
     live_secrets,
     parsers,
+    recording,
     replies,
     seals,
     secret_texts,
+    shown_secrets,
     targets,
 )
 
@@ -24,8 +26,10 @@ __all__ = [
     "lines",
     "live_secrets",
     "parsers",
+    "recording",
     "replies",
     "seals",
     "secret_texts",
+    "shown_secrets",
     "targets",
 ]

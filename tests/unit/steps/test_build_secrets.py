@@ -1,0 +1,50 @@
+"""What would stay readable in an image is refused or told before it is built."""
+
+from __future__ import annotations
+
+import pytest
+
+from ecr_widgets.errors import InputError
+from ecr_widgets.steps.build_image import kept_secrets, refuse_secret_arguments
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("API_TOKEN", "hunter22"), ("DB", "pg://u:hunter22@db/x"), ("X", "AKIAABCDEFGHIJKLMNOP")],
+)
+def test_a_secret_as_build_argument_is_refused(name: str, value: str) -> None:
+    """By its name or by its looks; the message has the name and not the value."""
+    with pytest.raises(InputError, match=name) as raised:
+        refuse_secret_arguments({name: value})
+    assert value not in f"{raised.value} {raised.value.hint}"
+
+
+def test_ordinary_arguments_pass() -> None:
+    """Versions, paths and names of where a secret is are none."""
+    refuse_secret_arguments({"VERSION": "1.2.3", "TOKEN_FILE": "/run/token", "SLEEP_TIME": "60"})
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("ENV API_TOKEN=hunter22", "API_TOKEN"),
+        ("arg DB_PASSWORD=hunter22", "DB_PASSWORD"),
+        ("COPY .env /app/", ".env"),
+        ("ADD keys/id_rsa /root/", "id_rsa"),
+        ("COPY --chown=1 a.pem /", "a.pem"),
+    ],
+)
+def test_a_dockerfile_that_keeps_a_secret_is_told_of(line: str, told: str) -> None:
+    """With the line's number and the name, without the value."""
+    (found,) = kept_secrets(f"FROM busybox\n{line}\n")
+    assert "line 2" in found
+    assert told in found
+    assert "hunter22" not in found
+
+
+@pytest.mark.parametrize(
+    "line", ["ARG API_TOKEN", "ENV MODE=plain", "COPY app.py /", "RUN cat .env", "COPY . /"]
+)
+def test_an_ordinary_dockerfile_is_not_told_of(line: str) -> None:
+    """A declared argument without a value and an ordinary copy keep nothing."""
+    assert kept_secrets(f"FROM busybox\n{line}\n") == []
