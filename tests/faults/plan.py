@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import gc
 import json
+import platform
 import random
+import subprocess
 import tempfile
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +81,9 @@ class Result:
     note: str
     skipped: str = ""
     """Why it was not tried here; then there are no tries."""
+    seconds: float = 0.0
+    commit: str = ""
+    """What was tried, as git names it; `-dirty` where files differed from it."""
 
 
 class CannotRunHere(Exception):
@@ -117,7 +125,26 @@ def skip(number: int, what: str, why: str) -> None:
 
 
 def run_row(one: Row | Batch, *, profile: str, seed: int, sandbox: Callable[[], Sandbox]) -> Result:
-    """Try a row as often as the profile says, and its control once."""
+    """Try a row as often as the profile says, and its control once; time and commit are told with it."""
+    started_s = time.monotonic()
+    result = _tried(one, profile, seed, sandbox)
+    return replace(result, seconds=round(time.monotonic() - started_s, 1), commit=commit())
+
+
+@cache
+def commit() -> str:
+    """The checkout's commit."""
+    told = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--exclude", "*"],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return told.stdout.strip()
+
+
+def _tried(one: Row | Batch, profile: str, seed: int, sandbox: Callable[[], Sandbox]) -> Result:
     tries = one.quick if profile == "quick" else one.tries
     if isinstance(one, Batch):
         failures, control, note = one.measure(tries, seed)
@@ -180,7 +207,13 @@ def write_results(results: list[Result], path: Path) -> None:
     standing = json.loads(path.read_text())["rows"] if path.exists() else []
     rows = {each["row"]: each for each in standing} | {each.row: asdict(each) for each in results}
     path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps({"rows": [rows[number] for number in sorted(rows)]}, indent=1) + "\n")
+    content = {"versions": _versions(), "rows": [rows[number] for number in sorted(rows)]}
+    path.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def _versions() -> dict[str, str]:
+    names = ("papermill", "nbclient", "ipywidgets", "docker", "ipykernel", "nbconvert")
+    return {"python": platform.python_version(), **{name: metadata.version(name) for name in names}}
 
 
 @contextmanager
