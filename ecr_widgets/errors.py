@@ -23,6 +23,7 @@
     ├─ RollbackFailed                   neither the new deploy runs nor the earlier one again
     ├─ WaitTimeout(TimeoutError)        .waited_s, .last_seen
     ├─ OutcomeUnknown                   a change was asked for and the reply was lost
+    │  └─ StepCancelled                 somebody stopped a step in its middle
     ├─ VerifyError                      what stands is not what was wanted
     ├─ RunError                         .run_id, .step
     │  └─ TargetBusy                    .holder
@@ -206,6 +207,10 @@ class RollbackFailed(EcrWidgetsError):
 
 class OutcomeUnknown(EcrWidgetsError):
     """A change was asked for and its reply was lost: it may or may not have happened."""
+
+
+class StepCancelled(OutcomeUnknown):
+    """Somebody stopped a step in its middle; how far it had come is not known."""
 
 
 class VerifyError(EcrWidgetsError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -19,8 +19,10 @@ from ecr_widgets.errors import (
 )
 from ecr_widgets.kit_ecr import EcrSteps
 from ecr_widgets.kit_layer0 import Layer0Steps
+from ecr_widgets.kit_looks import Looks
 from ecr_widgets.model.dockerrun import Dockerrun
 from ecr_widgets.model.image_reference import ImageReference, check_repository_name, check_tag
+from ecr_widgets.model.layer0 import check_entity_name
 from ecr_widgets.ports import Clock, Ecr, Engine, Layer0, Locks, ProgressSink, Registry
 from ecr_widgets.recording.recorder import Recorder
 from ecr_widgets.steps import deploy_service as services
@@ -40,9 +42,10 @@ from ecr_widgets.targets import Targets
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from ecr_widgets.model.registry import Image, Repository
+    from ecr_widgets.panels.deploys import DeploysPanel
     from ecr_widgets.panels.images import ImagesPanel
     from ecr_widgets.panels.repositories import RepositoriesPanel
+    from ecr_widgets.recording.notebook import Places
 
 
 class Connections(Protocol):
@@ -216,6 +219,11 @@ class Kit:
             self._targets.note(target, digest)
         return digest
 
+    @cached_property
+    def look(self) -> Looks:
+        """Looks that leave no record."""
+        return Looks(self._to, self._session, self._read)
+
     def repositories(self) -> RepositoriesPanel:
         """A panel of the account's repositories; shows itself as a cell's last expression."""
         from ecr_widgets.panels.repositories import RepositoriesPanel
@@ -228,23 +236,28 @@ class Kit:
 
         return ImagesPanel(self, check_repository_name(repository))
 
-    def list_repositories(self) -> tuple[Repository, ...]:
-        """All repositories of the account's registry."""
-        return self._to.ecr.list_repositories()
+    def deploys(self, environment: str, service: str) -> DeploysPanel:
+        """A panel of a service and what is deployed to it; shows itself as a cell's last expression."""
+        from ecr_widgets.panels.deploys import DeploysPanel
 
-    def list_images(self, repository: str) -> Iterator[tuple[Image, ...]]:
-        """All images of a repository, page by page."""
-        return self._to.ecr.list_images(repository)
+        return DeploysPanel(
+            self,
+            check_entity_name(environment, kind="environment"),
+            check_entity_name(service, kind="service"),
+        )
 
     def now(self) -> datetime:
         """Aware UTC time."""
         return self._to.clock.now()
 
-    def acting_in(self, places: Sequence[str]) -> Kit:
-        """The same kit, whose records show in displays that stand already."""
-        from ecr_widgets.recording.notebook import PlacesSink
+    def acting_in(self, places: Places) -> Kit:
+        """The same kit for one action: its records show in displays that stand already.
 
-        return type(self)(self._to, self._recorder.through(PlacesSink(places)), files=self._files)
+        It logs in no second time, and remembers nothing of what earlier actions saw: people act on what they see now.
+        """
+        other = type(self)(self._to, self._recorder.through(places), files=self._files)
+        other._session = self._session
+        return other
 
     def login(self) -> LoginOutcome:
         """Log in to the account's registry."""

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.model.registry import ImageDetails
 from ecr_widgets.ports_ecr import Ecr
 from ecr_widgets.ports_layer0 import Layer0
 
@@ -78,6 +79,19 @@ class Registry(Protocol):
             AuthorizationError: The token was refused or has expired.
 
             RepositoryNotFound: There is no such repository.
+        """
+        ...
+
+    def read_details(self, image: ImageReference, token: AuthorizationToken) -> ImageDetails:
+        """Platform of an image, or the images that an index names.
+
+        Args:
+            image: By digest.
+
+        Raises:
+            AuthorizationError: The token was refused or has expired.
+
+            ImageNotFound: The registry has no such image.
         """
         ...
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from ecr_widgets.model.authorization_token import AuthorizationToken
-from ecr_widgets.model.registry import Findings, Identity, Image, Repository
+from ecr_widgets.model.registry import Expiry, Findings, Identity, Image, ImagePage, Repository
 
 
 class Ecr(Protocol):
@@ -34,7 +34,7 @@ class Ecr(Protocol):
         """All repositories of the account's registry."""
         ...
 
-    def list_images(self, repository: str) -> Iterator[tuple[Image, ...]]:
+    def list_images(self, repository: str) -> Iterator[ImagePage]:
         """All images of a repository, a page of up to 1,000 at a time, in no particular order.
 
         Raises:
@@ -71,6 +71,16 @@ class Ecr(Protocol):
             RepositoryNotFound: There is no such repository.
 
             RegistryError: ECR refused the policy.
+        """
+        ...
+
+    def preview_lifecycle_policy(self, name: str, policy: str) -> tuple[Expiry, ...]:
+        """What ECR would expire if the policy were set; nothing is deleted.
+
+        Raises:
+            RepositoryNotFound: There is no such repository.
+
+            RegistryError: ECR refused the policy, or another preview of the repository is under way.
         """
         ...
 

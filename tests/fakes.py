@@ -31,7 +31,7 @@ from ecr_widgets.model.layer0 import (
     Task,
     TaskContainer,
 )
-from ecr_widgets.model.registry import Findings, Identity, Image, Repository
+from ecr_widgets.model.registry import Expiry, Findings, Identity, Image, ImageDetails, ImagePage, Repository
 from ecr_widgets.ports import Progress, ProgressSink
 from tests.layer0_fakes import FakeEnvironments
 
@@ -60,6 +60,8 @@ class World:
     """Lifecycle policy by repository."""
     findings: dict[str, Findings] = field(default_factory=dict)
     """What a scan found, by digest."""
+    details: dict[str, ImageDetails] = field(default_factory=dict)
+    """By digest, for those that are not an image for linux/amd64."""
     local: dict[str, str] = field(default_factory=dict)
     """Image id by local name."""
     pushed: dict[str, set[ImageReference]] = field(default_factory=dict)
@@ -88,6 +90,9 @@ class FakeClock:
 
 class FakeEcr:
     """Implements `ports.Ecr`."""
+
+    page = 1000
+    """Images told at once."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -127,10 +132,14 @@ class FakeEcr:
     def list_repositories(self) -> tuple[Repository, ...]:
         return tuple(self._world.repositories.values())
 
-    def list_images(self, repository: str) -> Iterator[tuple[Image, ...]]:
+    def list_images(self, repository: str) -> Iterator[ImagePage]:
         self._require(repository)
         digests = sorted(digest for name, digest in self._world.manifests if name == repository)
-        yield tuple(each for each in (self.find_image(repository, d) for d in digests) if each is not None)
+        images = [each for each in (self.find_image(repository, d) for d in digests) if each is not None]
+        for start in range(0, max(len(images), 1), self.page):
+            yield ImagePage(
+                tuple(images[start : start + self.page]), is_last=start + self.page >= len(images)
+            )
 
     def change_repository(
         self, name: str, *, tags_immutable: bool | None = None, scan_on_push: bool | None = None
@@ -151,6 +160,21 @@ class FakeEcr:
         self._require(name)
         self._world.policies[name] = policy
         self._world.changes.append(f"set lifecycle policy of {name}")
+
+    def preview_lifecycle_policy(self, name: str, policy: str) -> tuple[Expiry, ...]:
+        """Knows rules that count all images, and no others."""
+        rule = json.loads(policy)["rules"][0]
+        assert rule["selection"]["countType"] == "imageCountMoreThan"
+        assert rule["selection"]["tagStatus"] == "any"
+        images = sorted(
+            (image for page in self.list_images(name) for image in page),
+            key=lambda image: image.pushed_at,
+            reverse=True,
+        )
+        return tuple(
+            Expiry(image.digest, image.tags, image.pushed_at, rule["rulePriority"])
+            for image in images[rule["selection"]["countNumber"] :]
+        )
 
     def delete_repository(self, name: str, *, with_images: bool) -> None:
         self._require(name)
@@ -209,6 +233,12 @@ class FakeRegistry:
         if image.digest is not None:
             return image.digest if (image.repository, image.digest) in self._world.manifests else None
         return self._world.tags.get((image.repository, image.tag or "latest"))
+
+    def read_details(self, image: ImageReference, token: AuthorizationToken) -> ImageDetails:
+        check_token(self._world, image, token)
+        if (image.repository, image.digest) not in self._world.manifests:
+            raise ImageNotFound(f"no image {image}")
+        return self._world.details.get(image.digest or "", ImageDetails("linux/amd64"))
 
     def copy_image(
         self,
@@ -283,6 +313,7 @@ class FakeEngine:
             raise TagImmutable("tag is immutable", standing="", wanted=None)
         self._world.tags[key] = digest
         self._world.manifests.add((image.repository, digest))
+        self._world.pushed_at.setdefault(digest, self._world.now)
         self._world.pushed.setdefault(image_id, set()).add(image.with_digest(digest))
         self._world.changes.append(f"push {image.repository}:{image.tag}")
         return digest

@@ -15,7 +15,7 @@ from botocore.config import Config
 from ecr_widgets.adapters.ecr_calls import translated
 from ecr_widgets.adapters.ecr_upkeep import EcrUpkeep
 from ecr_widgets.model.authorization_token import AuthorizationToken
-from ecr_widgets.model.registry import Identity, Image, Repository
+from ecr_widgets.model.registry import Findings, Identity, Image, ImagePage, Repository
 
 if TYPE_CHECKING:
     from mypy_boto3_ecr import ECRClient
@@ -140,14 +140,14 @@ class BotoEcr(EcrUpkeep):
 
         return translated("ecr:DescribeRepositories", call)
 
-    def list_images(self, repository: str) -> Iterator[tuple[Image, ...]]:
+    def list_images(self, repository: str) -> Iterator[ImagePage]:
         token = ""
         seen: set[str] = set()
         while token not in seen:
             # A server that gives the same token again would never come to an end.
             seen.add(token)
             page, token = translated("ecr:DescribeImages", partial(self._page, repository, token))
-            yield page
+            yield ImagePage(page, is_last=not token)
             if not token:
                 return
 
@@ -185,6 +185,18 @@ def _image(raw: ImageDetailTypeDef) -> Image:
         pushed_at=raw["imagePushedAt"],
         media_type=raw.get("imageManifestMediaType"),
         last_pulled_at=raw.get("lastRecordedPullTime"),
+        findings=_findings(raw),
+    )
+
+
+def _findings(raw: ImageDetailTypeDef) -> Findings | None:
+    if "imageScanStatus" not in raw:
+        return None
+    summary = raw.get("imageScanFindingsSummary", {})
+    return Findings(
+        raw["imageScanStatus"].get("status", ""),
+        {str(severity): count for severity, count in summary.get("findingSeverityCounts", {}).items()},
+        summary.get("imageScanCompletedAt"),
     )
 
 

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 
 from ecr_widgets.adapters.ecr_calls import translated
 from ecr_widgets.errors import ImageNotFound, TagImmutable
-from ecr_widgets.model.registry import Findings
+from ecr_widgets.model.registry import Expiry, Findings
 
 if TYPE_CHECKING:
     from mypy_boto3_ecr import ECRClient
+    from mypy_boto3_ecr.type_defs import WaiterConfigTypeDef
 
 _BATCH = 100
 """Images in one call, the most that ECR takes."""
+_PREVIEW_POLLS: WaiterConfigTypeDef = {"Delay": 1, "MaxAttempts": 100}
 _MANIFESTS = (
     "application/vnd.docker.distribution.manifest.v2+json",
     "application/vnd.docker.distribution.manifest.list.v2+json",
@@ -63,6 +65,31 @@ class EcrUpkeep(ABC):
             "ecr:PutLifecyclePolicy",
             lambda: self._ecr.put_lifecycle_policy(repositoryName=name, lifecyclePolicyText=policy),
         )
+
+    def preview_lifecycle_policy(self, name: str, policy: str) -> tuple[Expiry, ...]:
+        translated(
+            "ecr:StartLifecyclePolicyPreview",
+            lambda: self._ecr.start_lifecycle_policy_preview(repositoryName=name, lifecyclePolicyText=policy),
+        )
+
+        def call() -> tuple[Expiry, ...]:
+            # Waits until ECR has worked it out: some seconds, 100 at the most.
+            self._ecr.get_waiter("lifecycle_policy_preview_complete").wait(
+                repositoryName=name, WaiterConfig=_PREVIEW_POLLS
+            )
+            pages = self._ecr.get_paginator("get_lifecycle_policy_preview").paginate(repositoryName=name)
+            return tuple(
+                Expiry(
+                    raw["imageDigest"],
+                    tuple(raw.get("imageTags", ())),
+                    raw["imagePushedAt"],
+                    raw["appliedRulePriority"],
+                )
+                for page in pages
+                for raw in page["previewResults"]
+            )
+
+        return translated("ecr:GetLifecyclePolicyPreview", call)
 
     def delete_repository(self, name: str, *, with_images: bool) -> None:
         translated(

@@ -17,6 +17,7 @@ import urllib3
 from ecr_widgets.errors import AuthorizationError, RegistryError, RegistryUnavailable, RepositoryNotFound
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.model.registry import ImageDetails
 from ecr_widgets.ports import ProgressSink
 
 MANIFESTS = ", ".join(
@@ -67,6 +68,14 @@ class OciRegistry:
         if status == 404 and codes and "NAME_UNKNOWN" not in codes:
             return None
         raise refusal(image, status, found, codes, message)
+
+    def read_details(self, image: ImageReference, token: AuthorizationToken) -> ImageDetails:
+        # Imported late: few runs ask.
+        from ecr_widgets.adapters.registry_source import RegistrySource
+
+        if image.digest is None:
+            raise RegistryError(f"{image} names no digest", hint="name the image by digest")
+        return RegistrySource(self._http, image, token).read_details(image.digest)
 
     def copy_image(
         self,

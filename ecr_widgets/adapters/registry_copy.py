@@ -1,27 +1,24 @@
 """An image from one repository to another, registry to registry: no engine takes part, and the digest stays.
 
-Source: OCI distribution specification, "Pulling manifests", "Pushing blobs", "Mounting a blob from another repository".
+Source: OCI distribution specification, "Pushing blobs", "Mounting a blob from another repository".
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 from urllib.parse import urljoin, urlsplit
 
 import urllib3
 
-from ecr_widgets.adapters.registry import MANIFESTS, authorization, base_url, is_loopback, refusal, told
-from ecr_widgets.errors import ImageNotFound, RegistryError, RegistryUnavailable, TagImmutable
+from ecr_widgets.adapters.registry import authorization, base_url
+from ecr_widgets.adapters.registry_source import RegistrySource, ask, refuse
+from ecr_widgets.errors import RegistryError
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.ports import Progress, ProgressSink
 
-_LARGEST_MANIFEST_BYTES = 4 * 1024 * 1024
 _CHUNK_BYTES = 1024 * 1024
-_MOST_REDIRECTS = 5
 _SHORT = 19
 _DEEPEST = 3
 """Levels of indexes: more is no image that anybody runs."""
@@ -34,9 +31,9 @@ class ImageCopy:
 
     def __init__(self, http: urllib3.PoolManager, source: End, target: End, progress: ProgressSink) -> None:
         self._http = http
-        self._source, source_token = source
+        self._source = source[0]
+        self._from = RegistrySource(http, *source)
         self._target, target_token = target
-        self._source_headers = authorization(source_token)
         self._target_headers = authorization(target_token)
         self._progress = progress
 
@@ -52,7 +49,7 @@ class ImageCopy:
             ) from error
 
     def _manifest(self, digest: str, reference: str, *, depth: int) -> str:
-        body, media_type = self._read_manifest(digest)
+        body, media_type = self._from.read_manifest(digest)
         described = json.loads(body)
         children = described.get("manifests", ())
         if children and depth >= _DEEPEST:
@@ -63,50 +60,40 @@ class ImageCopy:
             # Layers that are kept elsewhere (`urls`) stay there.
             if not part.get("urls"):
                 self._blob(part["digest"], int(part["size"]))
-        answer, told_body = self._ask(
+        answer, told_body = ask(
+            self._http,
             "PUT",
             f"{base_url(self._target)}/manifests/{reference}",
             self._target_headers | {"Content-Type": media_type},
             body=body,
         )
         if answer.status != 201:
-            self._refuse(self._target, answer, told_body)
+            refuse(self._target, answer, told_body)
         return digest
-
-    def _read_manifest(self, digest: str) -> tuple[bytes, str]:
-        answer, body = self._ask(
-            "GET",
-            f"{base_url(self._source)}/manifests/{digest}",
-            self._source_headers | {"Accept": MANIFESTS},
-        )
-        if answer.status != 200:
-            self._refuse(self._source, answer, body)
-        if f"sha256:{hashlib.sha256(body).hexdigest()}" != digest:
-            raise RegistryError(f"{self._source.registry} served another manifest for {digest}")
-        return body, answer.headers.get("Content-Type", "application/json")
 
     def _blob(self, digest: str, size_bytes: int) -> None:
         name, base = digest[:_SHORT], base_url(self._target)
-        standing, _ = self._ask("HEAD", f"{base}/blobs/{digest}", self._target_headers)
+        standing, _ = ask(self._http, "HEAD", f"{base}/blobs/{digest}", self._target_headers)
         if standing.status == 200:
             self._progress(Progress(name, "stands already", size_bytes, size_bytes, "B"))
             return
         start = f"{base}/blobs/uploads/"
         if self._source.registry == self._target.registry:
             start += f"?mount={digest}&from={self._source.repository}"
-        begun, told_body = self._ask("POST", start, self._target_headers)
+        begun, told_body = ask(self._http, "POST", start, self._target_headers)
         if begun.status == 201:
             self._progress(Progress(name, "mounted", size_bytes, size_bytes, "B"))
             return
         if begun.status != 202:
-            self._refuse(self._target, begun, told_body)
+            refuse(self._target, begun, told_body)
         where = urljoin(start, begun.headers.get("Location", ""))
         where += f"{'&' if urlsplit(where).query else '?'}digest={digest}"
         # The token is for the registry alone, wherever an upload goes.
         own = urlsplit(where).netloc == urlsplit(start).netloc
-        download = self._open_blob(digest)
+        download = self._from.open_blob(digest)
         try:
-            sent, told_body = self._ask(
+            sent, told_body = ask(
+                self._http,
                 "PUT",
                 where,
                 (self._target_headers if own else {})
@@ -116,23 +103,7 @@ class ImageCopy:
         finally:
             download.release_conn()
         if sent.status != 201:
-            self._refuse(self._target, sent, told_body)
-
-    def _open_blob(self, digest: str) -> urllib3.BaseHTTPResponse:
-        url, headers = f"{base_url(self._source)}/blobs/{digest}", dict(self._source_headers)
-        for _ in range(_MOST_REDIRECTS):
-            answer, _ = self._ask("GET", url, headers, whole=False)
-            if answer.status == 200:
-                return answer
-            if not 300 <= answer.status < 400:
-                self._refuse(self._source, answer, answer.read(_LARGEST_MANIFEST_BYTES))
-            answer.release_conn()
-            url = urljoin(url, answer.headers.get("Location", ""))
-            if urlsplit(url).scheme != "https" and not is_loopback(urlsplit(url).netloc):
-                break
-            # ECR keeps layers in S3: the address there carries its own signature, and our token is none of its business.
-            headers = {}
-        raise RegistryError(f"{self._source.registry} sends for {digest} to {url}, which is not followed")
+            refuse(self._target, sent, told_body)
 
     def _counted(self, name: str, answer: urllib3.BaseHTTPResponse, size_bytes: int) -> Iterator[bytes]:
         done = 0
@@ -140,38 +111,3 @@ class ImageCopy:
             done += len(chunk)
             self._progress(Progress(name, "copying", done, size_bytes, "B"))
             yield chunk
-
-    def _ask(
-        self, method: str, url: str, headers: Mapping[str, str], *, body: Any = None, whole: bool = True
-    ) -> tuple[urllib3.BaseHTTPResponse, bytes]:
-        try:
-            answer = self._http.request(
-                method,
-                url,
-                body=body,
-                headers=headers,
-                redirect=False,
-                preload_content=False,
-                # What is streamed cannot be sent twice.
-                retries=False if isinstance(body, Iterator) else None,
-            )
-            told_body = answer.read(_LARGEST_MANIFEST_BYTES) if whole else b""
-            if whole:
-                answer.release_conn()
-        except urllib3.exceptions.HTTPError as error:
-            raise RegistryUnavailable(
-                f"{urlsplit(url).netloc} does not answer: {error}",
-                hint="check the network, then run again: what was copied is not sent again",
-                retryable=True,
-            ) from error
-        return answer, told_body
-
-    def _refuse(self, image: ImageReference, answer: urllib3.BaseHTTPResponse, body: bytes) -> None:
-        codes, message = told(body)
-        if "TAG_INVALID" in codes or "immutable" in message:
-            raise TagImmutable(
-                f"copying to {image} was refused: {message}", standing="", wanted=None, hint="set a new tag"
-            )
-        if codes & {"MANIFEST_UNKNOWN", "BLOB_UNKNOWN"}:
-            raise ImageNotFound(f"{image} is not whole in its registry: {message}", hint="push it again")
-        raise refusal(image, answer.status, answer.headers, codes, message)

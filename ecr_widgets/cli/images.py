@@ -15,9 +15,8 @@ from ecr_widgets.cli.printing import json_option, plain, table
 def command(repository: str, filter: str, *, as_json: bool) -> None:  # noqa: A002 -- the word that help shows
     """List a REPOSITORY's images, newest push first; those whose tag or digest contains FILTER."""
     from ecr_widgets.connections import connect
-    from ecr_widgets.model.image_reference import check_repository_name
 
-    pages = connect().list_images(check_repository_name(repository))
+    pages = connect().look.images(repository)
     found = [
         each for page in pages for each in page if any(filter in text for text in (*each.tags, each.digest))
     ]

@@ -15,7 +15,7 @@ def command(filter: str, *, as_json: bool) -> None:  # noqa: A002 -- the word th
     """List the account's ECR repositories, those whose name contains FILTER."""
     from ecr_widgets.connections import connect
 
-    found = [each for each in connect().list_repositories() if filter in each.name]
+    found = [each for each in connect().look.repositories() if filter in each.name]
     if as_json:
         print_json(plain(found))
         return

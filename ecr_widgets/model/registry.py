@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,6 +23,17 @@ class Repository:
 
 
 @dataclass(frozen=True, slots=True)
+class Findings:
+    """What a scan found in one image."""
+
+    status: str
+    """`COMPLETE`, `IN_PROGRESS`, `FAILED`, `ACTIVE` or another word of ECR's."""
+    counts: Mapping[str, int]
+    """Findings by severity: `CRITICAL`, `HIGH`, `MEDIUM`, `LOW`, `INFORMATIONAL`, `UNDEFINED`."""
+    scanned_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Image:
     """One manifest stored in a repository."""
 
@@ -32,17 +43,45 @@ class Image:
     pushed_at: datetime
     media_type: str | None = None
     last_pulled_at: datetime | None = None
+    findings: Findings | None = None
+    """Where listings tell of a scan."""
+
+    @property
+    def is_index(self) -> bool:
+        """Whether it names one image a platform instead of being one."""
+        return "index" in (self.media_type or "") or "manifest.list" in (self.media_type or "")
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
-    """What a scan found in one image."""
+class ImagePage:
+    """A part of a repository's images, as many as ECR tells at once."""
 
-    status: str
-    """`COMPLETE`, `IN_PROGRESS`, `FAILED`, `ACTIVE` or another word of ECR's."""
-    counts: Mapping[str, int]
-    """Findings by severity: `CRITICAL`, `HIGH`, `MEDIUM`, `LOW`, `INFORMATIONAL`, `UNDEFINED`."""
-    scanned_at: datetime | None = None
+    images: tuple[Image, ...]
+    is_last: bool
+
+    def __iter__(self) -> Iterator[Image]:
+        return iter(self.images)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageDetails:
+    """What an image's manifest and configuration tell."""
+
+    platform: str = ""
+    """`linux/amd64`; empty for an index and for what is no image."""
+    children: tuple[tuple[str, str], ...] = ()
+    """Digest and platform of each image that an index names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expiry:
+    """An image that a lifecycle policy would expire."""
+
+    digest: str
+    tags: tuple[str, ...]
+    pushed_at: datetime
+    rule: int
+    """Priority of the rule that applies."""
 
 
 @dataclass(frozen=True, slots=True)

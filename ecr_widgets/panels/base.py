@@ -1,103 +1,223 @@
-"""What all panels share: show a picture, keep it up to date, act through the kit without blocking the kernel."""
+"""What all panels share: a picture that is kept up to date, and actions that never block the kernel."""
 
 from __future__ import annotations
 
 import sys
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import datetime
 from secrets import token_hex
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any
 
 from IPython.display import display, update_display
 
 from ecr_widgets.errors import EcrWidgetsError
-from ecr_widgets.panels.picture import Picture
+from ecr_widgets.panels.picture import Part, Picture
+from ecr_widgets.recording.notebook import Places
 
 if TYPE_CHECKING:
     from ecr_widgets.kit import Kit
+    from ecr_widgets.panels.controls import CommonControls
 
-_PLACES = 6
-"""Records of actions that find a place of their own below a panel; later ones take the last."""
+_PLACES = 30
+"""Records of steps that find a place below a panel."""
+_BETWEEN_PICTURES_S = 0.4
+"""While pages come in."""
+_BETWEEN_LOOKS_S = 1.5
+"""While an action is watched."""
+_LONGEST_WATCH_S = 1800.0
+"""A forgotten panel stops to ask what nobody reads."""
 
 
 class Panel(ABC):
-    """A picture below the cell, and in a live session a row of controls and the records of what was done with them.
+    """A picture below the cell; in a live session also controls, and the records of what was done with them.
 
     A saved notebook keeps picture and records. Controls are shown only where somebody can answer a prompt: not under
     papermill or another engine, where they would be dead.
     """
 
+    follows = False
+    """Whether to look again and again while an action is under way."""
+
     def __init__(self, kit: Kit) -> None:
-        self._places = [f"ecrw-action-{token_hex(6)}" for _ in range(_PLACES)]
-        self._kit = kit.acting_in(self._places)
+        self._place_ids = [f"ecrw-action-{token_hex(6)}" for _ in range(_PLACES)]
+        self._places = Places(self._place_ids)
+        self._kit = kit
+        self._look = kit.look
         self._display_id = f"ecrw-panel-{token_hex(6)}"
-        self._busy = Lock()
-        self._controls: Any = None
-        self._picture: Picture | None = None
+        self._reading, self._acting = Lock(), Lock()
+        self._doing = ""
+        self._problem = self._unread = ""
+        self._plan: tuple[tuple[str, tuple[str, ...]], ...] = ()
+        self._planned: Callable[[Kit], object] | None = None
+        self._watched = Event()
+        self._common: CommonControls | None = None
+        self._read_at = kit.now()
 
     @abstractmethod
-    def look(self) -> Picture:
-        """Read what is outside, and draw it."""
+    def read(self) -> Iterator[None]:
+        """Look at what is outside, piece by piece; after each piece there is something new to draw.
+
+        In a run only the first piece is read. What was read is put in place whole, never changed, so that it can be
+        drawn meanwhile.
+        """
+
+    @abstractmethod
+    def draw(self, now: datetime) -> Picture:
+        """A picture of what was read; asks nobody."""
 
     @abstractmethod
     def controls(self) -> Any:
-        """A widget for those who work with the panel."""
+        """Widgets for those who work with the panel."""
+
+    def update_controls(self) -> None:  # noqa: B027 -- many panels have nothing to choose from
+        """Bring what controls offer up to what was read; called in live sessions only."""
 
     def _ipython_display_(self) -> None:
-        display(self._see().bundle(), raw=True, display_id=self._display_id)
+        pieces = self.read()
+        self._take(pieces)
+        display(self._picture().bundle(), raw=True, display_id=self._display_id)
         if is_live():
-            self._controls = self.controls()
-            display(self._controls)
-            for place in self._places:
+            from ecr_widgets.panels.controls import CommonControls
+
+            self._common = CommonControls(
+                refresh=self.refresh, cancel=self._cancel, confirm=self._confirm, leave=self._leave
+            )
+            own = self.controls()
+            self.update_controls()
+            display(self._common.around(own))
+            for place in self._place_ids:
                 display({"text/plain": "", "text/html": ""}, raw=True, display_id=place)
+            self._in_background(lambda: self._take_all(pieces))
 
-    def _see(self) -> Picture:
-        try:
-            self._picture = self.look().capped()
-        except EcrWidgetsError as error:
-            self._picture = self._with_problem(str(error))
-        return self._picture
+    def refresh(self) -> None:
+        """Look again, without keeping anybody waiting."""
+        self._in_background(lambda: self._take_all(self.read()))
 
-    def _with_problem(self, problem: str) -> Picture:
-        standing = self._picture or Picture(type(self).__name__, type(self).__name__, self._kit.now(), (), ())
-        return replace(standing, problem=problem)
+    def read_on(self, pieces: Iterator[None]) -> None:
+        """Read something more in the background, in a live session."""
+        if self._common is not None:
+            self._in_background(lambda: self._take_all(pieces))
 
-    def show(self) -> None:
-        """Look again and bring the picture up to date."""
-        self._update(self._see())
+    def redraw(self) -> None:
+        """Show what is known by now."""
+        if self._common is not None:
+            self._common.show(busy=bool(self._doing), planned=self._plan[0][0] if self._planned else "")
+        update_display(self._picture().bundle(), raw=True, display_id=self._display_id)
 
-    def _update(self, picture: Picture) -> None:
-        update_display(picture.bundle(), raw=True, display_id=self._display_id)
+    def act(self, what: str, step: Callable[[Kit], object]) -> None:
+        """Take a step in the background, say that it is under way, then how things stand.
 
-    def act(self, what: str, step: Callable[[], object]) -> None:
-        """Take a step in the background, say that it is under way, then show how things stand.
+        One at a time: while another is under way, only that is said.
 
-        One step at a time: a click while another is under way is told so.
+        Args:
+            step: Gets the kit whose records show below the panel.
         """
-        if not self._busy.acquire(blocking=False):
+        if not self._acting.acquire(blocking=False):
+            self._problem = f"not begun: {what}; wait for the end of {self._doing}, or cancel it"
+            self.redraw()
             return
-        self._set_busy(f"{what} …")
+        self._doing, self._problem, self._planned, self._plan = what, "", None, ()
+        self._places.go_on()
+        self.redraw()
 
         def work() -> None:
-            problem = ""
+            if self.follows:
+                self._in_background(self._follow)
             try:
-                step()
-            except EcrWidgetsError as error:
-                problem = str(error)
-            try:
-                picture = self._see()
-                self._update(replace(picture, problem=problem) if problem else picture)
+                step(self._kit.acting_in(self._places))
+            except Exception as error:  # noqa: BLE001 -- a panel goes on, whatever happened
+                self._problem = told(error)
             finally:
-                self._set_busy("")
-                self._busy.release()
+                self._doing = ""
+                self._acting.release()
+            self._take_all(self.read())
 
-        Thread(target=work, name=f"ecr-widgets panel: {what}", daemon=True).start()
+        self._in_background(work)
 
-    @abstractmethod
-    def _set_busy(self, text: str) -> None:
-        """Show beside the controls what is under way; empty when nothing is any more."""
+    def plan(self, what: str, lines: tuple[str, ...], step: Callable[[Kit], object]) -> None:
+        """Show what would be done and offer it: nothing is changed before somebody confirms.
+
+        Args:
+            what: Names action and target, such as `deploy timeout.3 to demo/timeoutsvc`.
+        """
+        self._problem = ""
+        self._plan, self._planned = ((what, lines),), step
+        self.redraw()
+
+    def refuse(self, error: Exception) -> None:
+        """Say why something cannot be done; the panel goes on."""
+        self._problem = told(error)
+        self._plan, self._planned = (), None
+        self.redraw()
+
+    def watch(self, *, on: bool) -> None:
+        """Look again and again, or no longer."""
+        if on and not self._watched.is_set():
+            self._watched.set()
+            self._in_background(self._follow)
+        elif not on:
+            self._watched.clear()
+
+    def _confirm(self) -> None:
+        if self._planned is not None:
+            self.act(self._plan[0][0], self._planned)
+
+    def _leave(self) -> None:
+        self._plan, self._planned = (), None
+        self.redraw()
+
+    def _cancel(self) -> None:
+        self._places.cancel()
+        self._doing = f"{self._doing}: cancelling" if self._doing else ""
+        self.redraw()
+
+    def _picture(self) -> Picture:
+        plan = [Part(f"Planned: {what}", (), tuple((line,) for line in lines)) for what, lines in self._plan]
+        picture = self.draw(self._read_at)
+        return replace(
+            picture,
+            status=self._doing,
+            problem="\n".join(each for each in (self._problem, self._unread) if each),
+            parts=(*plan, *picture.parts),
+        ).capped()
+
+    def _take(self, pieces: Iterator[None]) -> bool:
+        """Read one piece more; False where there was none, or it cannot be read."""
+        try:
+            next(pieces)
+        except StopIteration:
+            return False
+        except Exception as error:  # noqa: BLE001 -- said in the panel, which goes on
+            self._unread = told(error)
+            return False
+        self._read_at, self._unread = self._kit.now(), ""
+        return True
+
+    def _take_all(self, pieces: Iterator[None]) -> None:
+        with self._reading:
+            drawn_at_s = 0.0
+            while self._take(pieces):
+                if time.monotonic() - drawn_at_s >= _BETWEEN_PICTURES_S:
+                    self.redraw()
+                    drawn_at_s = time.monotonic()
+            if self._common is not None:
+                self.update_controls()
+            self.redraw()
+
+    def _follow(self) -> None:
+        until_s = time.monotonic() + _LONGEST_WATCH_S
+        while (self._doing or self._watched.is_set()) and time.monotonic() < until_s:
+            time.sleep(_BETWEEN_LOOKS_S)
+            self._take_all(self.read())
+        self._watched.clear()
+
+    @staticmethod
+    def _in_background(work: Callable[[], object]) -> None:
+        Thread(target=work, name="ecr-widgets panel", daemon=True).start()
 
 
 def is_live() -> bool:
@@ -107,3 +227,10 @@ def is_live() -> bool:
     from IPython import get_ipython
 
     return bool(getattr(getattr(get_ipython(), "kernel", None), "_allow_stdin", False))
+
+
+def told(error: Exception) -> str:
+    """An error in a panel: ours as it is, any other with its kind."""
+    if isinstance(error, EcrWidgetsError):
+        return str(error)
+    return f"{type(error).__name__}: {error}; this is a defect of the panel, which goes on all the same"

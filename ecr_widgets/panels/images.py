@@ -2,100 +2,203 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from ecr_widgets.model.registry import Image
-from ecr_widgets.panels.base import Panel, is_live
-from ecr_widgets.panels.picture import Picture, matches, size, when
+from ecr_widgets.errors import EcrWidgetsError
+from ecr_widgets.model.registry import Findings, Image, ImageDetails
+from ecr_widgets.panels.base import Panel
+from ecr_widgets.panels.picture import MOST_ROWS, Picture, matches, size, when
+from ecr_widgets.steps.image_uses import ImageUse
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ecr_widgets.kit import Kit
 
-_COLUMNS = ("tags", "digest", "size", "pushed", "last pulled")
+_LOOKED_INTO = 25
+"""Images at the top whose manifests are read."""
+_AT_ONCE = 8
+_OFFERED = 200
+_SEVERITIES = ("CRITICAL", "HIGH", "MEDIUM", "LOW")
 
 
 class ImagesPanel(Panel):
-    """Newest push first; filter by tag or digest, push a local image.
+    """Newest push first, an index with its images; what runs where and for which platform is filled in by and by.
 
-    In a run one page of the repository is read, in a live session all of it.
+    Filter by tag or digest; push, pull, tag once more, delete. In a run one page of the repository is read.
     """
 
     words = ""
+    _images: tuple[Image, ...] = ()
+    _is_whole = False
+    _details: Mapping[str, ImageDetails] = {}
+    _uses: tuple[ImageUse, ...] = ()
+    _registry = ""
+    _unknown = ""
 
     def __init__(self, kit: Kit, repository: str) -> None:
         super().__init__(kit)
         self.repository = repository
-        self._images: list[Image] = []
 
-    def look(self) -> Picture:
+    def read(self) -> Iterator[None]:
+        """A page after another, then what runs, then what manifests tell of the images at the top."""
+        found: list[Image] = []
+        for page in self._look.images(self.repository):
+            found += page
+            # A list that was whole once is replaced by a whole one only.
+            if page.is_last or not self._is_whole:
+                found.sort(key=lambda each: each.pushed_at, reverse=True)
+                self._images = tuple(found)
+            self._is_whole = self._is_whole or page.is_last
+            yield
+        yield from self._read_uses()
+        yield from self._read_details()
+
+    def _read_uses(self) -> Iterator[None]:
+        try:
+            self._registry = self._look.registry()
+            self._uses, self._unknown = self._look.running(self.repository), ""
+        except EcrWidgetsError as error:
+            self._unknown = f"what runs is not known: {error.message}"
+        yield
+
+    def _read_details(self) -> Iterator[None]:
+        shown = [image.digest for image, under in islice(self._ordered(), _LOOKED_INTO) if not under]
+        missing = [digest for digest in shown if digest not in self._details]
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            for digest, details in zip(missing, pool.map(self._look_into, missing), strict=True):
+                self._details = {**self._details, digest: details}
+        yield
+
+    def _look_into(self, digest: str) -> ImageDetails:
+        try:
+            return self._look.details(self.repository, digest)
+        except EcrWidgetsError:
+            return ImageDetails()  # gone meanwhile, or no image: the table says nothing of it
+
+    def _ordered(self) -> Iterator[tuple[Image, str]]:
+        """Images that match; those of an index follow it, each with its platform."""
+        images, details = self._images, self._details
+        children = {child for known in details.values() for child, _ in known.children}
+        by_digest = {image.digest: image for image in images if image.digest in children}
+        for image in images:
+            if image.digest in children and not image.tags:
+                continue
+            known = details.get(image.digest, ImageDetails())
+            if matches(self.words, (*image.tags, image.digest, *(child for child, _ in known.children))):
+                yield image, ""
+                for child, platform in known.children:
+                    if child in by_digest:
+                        yield by_digest[child], platform or "image"
+
+    def draw(self, now: datetime) -> Picture:
         """One row an image."""
-        now = self._kit.now()
-        self._images, more = [], False
-        for page in self._kit.list_images(self.repository):
-            if self._images and not is_live():
-                more = True
-                break
-            self._images += page
-        found = sorted(self._images, key=lambda each: each.pushed_at, reverse=True)
+        found = list(self._ordered())
+        platforms = any(known.platform or known.children for known in self._details.values())
+        scanned = any(image.findings for image, _ in found)
+        runs = {image.digest: self._runs(image) for image, _ in found[:MOST_ROWS]} if self._uses else {}
+        columns = (
+            *("tags", "digest", "size", "pushed", "last pulled"),
+            *(("platform",) if platforms else ()),
+            *(("findings",) if scanned else ()),
+            *(("runs as",) if self._uses else ()),
+        )
         rows = tuple(
             (
-                ", ".join(each.tags) or "(untagged)",
-                each.digest,
-                size(each.size_bytes),
-                when(each.pushed_at, now),
-                when(each.last_pulled_at, now) if each.last_pulled_at else "",
+                f"└ {under}" if under else ", ".join(image.tags) or "(untagged)",
+                image.digest,
+                size(image.size_bytes),
+                when(image.pushed_at, now),
+                when(image.last_pulled_at, now) if image.last_pulled_at else "",
+                *((under or self._platform(image),) if platforms else ()),
+                *((_told(image.findings),) if scanned else ()),
+                *((runs.get(image.digest, ""),) if self._uses else ()),
             )
-            for each in found
-            if matches(self.words, (*each.tags, each.digest))
+            for image, under in found[:MOST_ROWS]
         )
-        note = f"{len(rows)} of {len(found)} for {self.words!r}" if self.words else f"{len(found)} in all"
-        if more:
-            note = f"the first {len(found)} that ECR listed; there are more"
-        return Picture("images", f"Images of {self.repository}", now, _COLUMNS, rows, note=note)
+        return Picture(
+            "images",
+            f"Images of {self.repository}",
+            now,
+            columns,
+            rows,
+            left_out=max(0, len(found) - MOST_ROWS),
+            note=", ".join(each for each in (self._counted(len(found)), self._unknown) if each),
+        )
+
+    def _counted(self, found: int) -> str:
+        count = len(self._images)
+        if not self._is_whole and count:
+            return f"the first {count} that ECR listed; there are more"
+        if self.words:
+            return f"{found} of {count} for {self.words!r}"
+        return f"{count} in all" if self._is_whole else ""
+
+    def _platform(self, image: Image) -> str:
+        known = self._details.get(image.digest, ImageDetails())
+        return f"{len(known.children)} platforms" if known.children else known.platform
+
+    def _runs(self, image: Image) -> str:
+        names = {
+            use.by
+            for use in self._uses
+            if use.names(image, repository=self.repository, registry=self._registry)
+        }
+        return ", ".join(sorted(names))
 
     def to_pandas(self) -> pd.DataFrame:
-        """All images that were read, newest push first; sizes in bytes, times aware."""
+        """All images of the repository, newest push first; sizes in bytes, times aware. Reads what is not read yet."""
         import pandas as pd
 
-        found = sorted(self._images, key=lambda each: each.pushed_at, reverse=True)
+        if not self._is_whole:
+            found = [image for page in self._look.images(self.repository) for image in page]
+            self._images = tuple(sorted(found, key=lambda each: each.pushed_at, reverse=True))
+            self._is_whole = True
         return pd.DataFrame(
             {
-                "tags": [list(each.tags) for each in found],
-                "digest": [each.digest for each in found],
-                "size_bytes": [each.size_bytes for each in found],
-                "pushed_at": [each.pushed_at for each in found],
-                "last_pulled_at": [each.last_pulled_at for each in found],
+                "tags": [list(each.tags) for each in self._images],
+                "digest": [each.digest for each in self._images],
+                "size_bytes": [each.size_bytes for each in self._images],
+                "pushed_at": [each.pushed_at for each in self._images],
+                "last_pulled_at": [each.last_pulled_at for each in self._images],
             }
         )
 
+    def filter(self, words: str) -> None:
+        """Show those that have all the words in tags or digest; what is known is not asked for again."""
+        self.words = words
+        self.redraw()
+        self.read_on(self._read_details())
+
     def controls(self) -> Any:
-        """Filter; a local image and the tag to push it under."""
-        import ipywidgets as widgets
+        """Filter; push a local image; work on one that stands."""
+        from ecr_widgets.panels.image_controls import ImageControls
 
-        words = widgets.Text(description="Filter", placeholder="tag or digest", continuous_update=False)
-        local = widgets.Text(description="Local", placeholder="name or id of a local image")
-        tag = widgets.Text(description="Tag", placeholder="2026.11")
-        push = widgets.Button(description="Push", tooltip=f"Push to {self.repository}")
-        refresh = widgets.Button(description="Refresh", tooltip="Look again")
-        self._hint = hint = widgets.Label()
+        self._own = ImageControls(self)
+        return self._own.widget
 
-        def filter_by(change: dict[str, Any]) -> None:
-            self.words = change["new"]
-            self.show()
+    def update_controls(self) -> None:
+        """Offer the images at the top, by tag or else by digest."""
+        names = (name for image in self._images for name in (image.tags or (image.digest,)))
+        self._own.offer(tuple(islice(names, _OFFERED)))
 
-        def send(_: object) -> None:
-            source, wanted = local.value, tag.value
-            self.act(
-                f"pushing {source} to {self.repository}:{wanted}",
-                lambda: self._kit.push_image(source, repository=self.repository, tag=wanted),
-            )
+    def find(self, name: str) -> Image | None:
+        """The image that a tag or digest names, of those that were read."""
+        return next((each for each in self._images if name in (each.digest, *each.tags)), None)
 
-        words.observe(filter_by, "value")
-        push.on_click(send)
-        refresh.on_click(lambda _: self.act("looking", lambda: None))
-        return widgets.VBox([widgets.HBox([words, refresh]), widgets.HBox([local, tag, push]), hint])
+    def reference(self, image: Image) -> str:
+        """The image by digest, in full."""
+        return f"{self._registry}/{self.repository}@{image.digest}"
 
-    def _set_busy(self, text: str) -> None:
-        self._hint.value = text
+
+def _told(findings: Findings | None) -> str:
+    if findings is None:
+        return ""
+    if findings.status not in ("COMPLETE", "ACTIVE"):
+        return findings.status.lower().replace("_", " ")
+    counts = [f"{findings.counts[each]} {each.lower()}" for each in _SEVERITIES if findings.counts.get(each)]
+    return ", ".join(counts) or "none"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from html import escape
 
 from ecr_widgets.model.record import PANEL_MIME
@@ -14,8 +15,29 @@ from ecr_widgets.model.times import to_rfc3339
 
 PANEL_VERSION = 1
 LARGEST_BUNDLE_BYTES = 40_000
-_MOST_ROWS = 200
+MOST_ROWS = 200
+_MOST_PART_ROWS, _LONGEST_PART_CELL = 40, 500
+_DIGEST, _SHORT = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII), 19
+_BARS = "▁▂▃▄▅▆▇█"
 _CELL = 'style="text-align:left;padding:1px 12px 1px 0;vertical-align:top"'
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A smaller table below the picture's own, such as events or log lines."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    left_out: int = 0
+
+    def capped(self, rows: int, length: int) -> Part:
+        """At most so many rows, and so many characters a cell."""
+        shown = tuple(
+            tuple(cell if len(cell) <= length else cell[:length] + "…" for cell in row)
+            for row in self.rows[:rows]
+        )
+        return replace(self, rows=shown, left_out=self.left_out + len(self.rows) - len(shown))
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +54,24 @@ class Picture:
     note: str = ""
     problem: str = ""
     """What went wrong, and what to try."""
+    status: str = ""
+    """What is under way."""
+    parts: tuple[Part, ...] = ()
 
     def capped(self) -> Picture:
         """The same picture with as many rows as a saved notebook should carry."""
-        total, count = len(self.rows) + self.left_out, min(len(self.rows), _MOST_ROWS)
+        total, count = len(self.rows) + self.left_out, min(len(self.rows), MOST_ROWS)
+        parts = tuple(part.capped(_MOST_PART_ROWS, _LONGEST_PART_CELL) for part in self.parts)
         while True:
-            shown = replace(self, rows=self.rows[:count], left_out=total - count)
+            shown = replace(self, rows=self.rows[:count], left_out=total - count, parts=parts)
             size_bytes = shown._size_bytes()
-            if count == 0 or size_bytes <= LARGEST_BUNDLE_BYTES:
+            if size_bytes <= LARGEST_BUNDLE_BYTES:
                 return shown
+            if count == 0:
+                if all(not part.rows for part in parts):
+                    return shown
+                parts = tuple(part.capped(len(part.rows) // 2, _LONGEST_PART_CELL) for part in parts)
+                continue
             # Rows are about as long as each other; a little less than in proportion gets there in few rounds.
             count = min(count - 1, int(0.95 * count * LARGEST_BUNDLE_BYTES / size_bytes))
 
@@ -61,6 +92,16 @@ class Picture:
                 "left_out": self.left_out,
                 "note": self.note,
                 "problem": self.problem,
+                "status": self.status,
+                "parts": [
+                    {
+                        "title": part.title,
+                        "columns": part.columns,
+                        "rows": part.rows,
+                        "left_out": part.left_out,
+                    }
+                    for part in self.parts
+                ],
             },
             separators=(",", ":"),
             ensure_ascii=False,
@@ -68,34 +109,28 @@ class Picture:
 
     def to_html(self) -> str:
         """One fragment with inline styles; everything that came from outside is escaped."""
-        head = "".join(f"<th {_CELL}>{_html(name)}</th>" for name in self.columns)
-        body = "".join(
-            '<tr style="background:none">' + "".join(f"<td {_CELL}>{_html(c)}</td>" for c in row) + "</tr>"
-            for row in self.rows
+        told = "".join(
+            f'<div style="border-left:4px solid {colour};padding:2px 8px;margin:4px 0"><b>{sign}</b> {_html(text)}</div>'
+            for sign, colour, text in (("…", "#8a6d00", self.status), ("✗", "#c62828", self.problem))
+            if text
         )
-        problem = (
-            f'<div style="border-left:4px solid #c62828;padding:2px 8px;margin:4px 0"><b>✗</b> {_html(self.problem)}</div>'
-            if self.problem
-            else ""
+        parts = "".join(
+            f'<div style="margin:6px 0 0"><b>{_html(_headed(part))}</b></div>{_table(part.columns, part.rows)}'
+            for part in self.parts
         )
         return (
             '<div style="border-left:4px solid #1976d2;padding:4px 12px;margin:2px 0;line-height:1.5">'
-            f"<b>{_html(self.title)}</b> <span>{_html(self._summary())}</span>{problem}"
-            f'<table style="border:0;margin:4px 0;font-size:90%"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+            f"<b>{_html(self.title)}</b> <span>{_html(self._summary())}</span>{told}"
+            f"{_table(self.columns, self.rows)}{parts}</div>"
         )
 
     def to_text(self) -> str:
         """Aligned plain text."""
-        table = [self.columns, *self.rows]
-        widths = [max(len(visible(row[column])) for row in table) for column in range(len(self.columns))]
-        lines = [
-            "  ".join(
-                visible(cell).replace("\n", " ").ljust(width) for cell, width in zip(row, widths, strict=True)
-            ).rstrip()
-            for row in table
-        ]
-        problem = [f"✗ {visible(self.problem)}"] if self.problem else []
-        return "\n".join([f"{visible(self.title)} {visible(self._summary())}", *problem, *lines])
+        told = [f"{sign} {visible(text)}" for sign, text in (("…", self.status), ("✗", self.problem)) if text]
+        lines = [f"{visible(self.title)} {visible(self._summary())}", *told, *_lines(self.columns, self.rows)]
+        for part in self.parts:
+            lines += ["", visible(_headed(part)), *_lines(part.columns, part.rows)]
+        return "\n".join(lines)
 
     def _summary(self) -> str:
         parts = [f"as of {to_rfc3339(self.at)}"]
@@ -108,8 +143,13 @@ class Picture:
 
 
 def when(moment: datetime, now: datetime) -> str:
-    """A time for people: UTC, and how long ago."""
-    return f"{to_rfc3339(moment)[:16].replace('T', ' ')} UTC ({ago(now - moment)})"
+    """A time for people: UTC, the kernel's local time where that is another, and how long ago."""
+    local = moment.astimezone(now.tzinfo if now.tzinfo not in (None, UTC) else None)
+    here = ""
+    if local.utcoffset():
+        day = "%Y-%m-%d " if local.date() != moment.astimezone(UTC).date() else ""
+        here = f"{local.strftime(f'{day}%H:%M %Z')}, "
+    return f"{to_rfc3339(moment)[:16].replace('T', ' ')} UTC ({here}{ago(now - moment)})"
 
 
 def ago(passed: timedelta) -> str:
@@ -132,6 +172,57 @@ def matches(words: str, texts: Sequence[str]) -> bool:
     """Whether all words stand somewhere in the texts, whatever their case."""
     joined = "\n".join(texts).casefold()
     return all(word in joined for word in words.casefold().split())
+
+
+def sparkline(counts: Sequence[int], most: int) -> str:
+    """Counts over time as bars of text, the oldest first; readable wherever text is.
+
+    Args:
+        most: What the highest bar stands for.
+    """
+    return "".join(_BARS[min(len(_BARS) - 1, count * (len(_BARS) - 1) // max(most, 1))] for count in counts)
+
+
+def _headed(part: Part) -> str:
+    return f"{part.title} ({part.left_out} left out)" if part.left_out else part.title
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    if not rows and not columns:
+        return ""
+    head = "".join(f'<th scope="col" {_CELL}>{_html(name)}</th>' for name in columns)
+    head = f"<thead><tr>{head}</tr></thead>" if columns else ""
+    body = "".join(
+        '<tr style="background:none">' + "".join(f"<td {_CELL}>{_cell(cell)}</td>" for cell in row) + "</tr>"
+        for row in rows
+    )
+    return f'<table style="border:0;margin:4px 0;font-size:90%">{head}<tbody>{body}</tbody></table>'
+
+
+def _cell(text: str) -> str:
+    """A cell's content, digests cut short: in full they are in the JSON, and at the pointer."""
+    short = _DIGEST.sub(_short, text)
+    if short == text:
+        return _html(text)
+    return f'<span title="{escape(visible(text), quote=True)}">{_html(short)}</span>'
+
+
+def _short(digest: re.Match[str]) -> str:
+    return f"{digest[0][:_SHORT]}…"
+
+
+def _lines(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    table = [columns, *rows] if any(columns) else [*rows]
+    table = [tuple(f"{cell[:_SHORT]}…" if _DIGEST.fullmatch(cell) else cell for cell in row) for row in table]
+    if not table:
+        return []
+    widths = [max(len(visible(row[column])) for row in table) for column in range(len(table[0]))]
+    return [
+        "  ".join(
+            visible(cell).replace("\n", " ").ljust(width) for cell, width in zip(row, widths, strict=True)
+        ).rstrip()
+        for row in table
+    ]
 
 
 def _html(text: str) -> str:

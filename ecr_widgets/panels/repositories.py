@@ -2,25 +2,68 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
 from typing import Any
 
-from ecr_widgets.errors import InvalidReference
-from ecr_widgets.model.image_reference import check_repository_name
+from ecr_widgets.errors import EcrWidgetsError
+from ecr_widgets.model.registry import Repository
 from ecr_widgets.panels.base import Panel
-from ecr_widgets.panels.picture import Picture, matches, when
+from ecr_widgets.panels.picture import MOST_ROWS, Picture, matches, size, when
 
 _COLUMNS = ("repository", "URI", "created", "tags", "scan on push", "encryption")
+_CONTENT = ("images", "size", "newest push")
+_AT_ONCE = 8
+_OFFERED = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    images: int
+    size_bytes: int
+    newest: datetime | None
 
 
 class RepositoriesPanel(Panel):
-    """All repositories by name; filter them, create one."""
+    """All repositories by name; what is in them is filled in by and by.
+
+    Filter them; create one; change settings; preview and set a lifecycle policy; delete.
+    """
 
     words = ""
+    _repositories: tuple[Repository, ...] = ()
+    _contents: dict[str, _Content] = {}  # noqa: RUF012 -- replaced whole, never changed
 
-    def look(self) -> Picture:
+    def read(self) -> Iterator[None]:
+        """The repositories, then what is in those that are shown."""
+        self._repositories = tuple(sorted(self._look.repositories(), key=lambda each: each.name))
+        yield
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            shown = [each.name for each in islice(self._found(), MOST_ROWS)]
+            for name, content in zip(shown, pool.map(self._content, shown), strict=True):
+                if content is not None:
+                    self._contents = {**self._contents, name: content}
+                yield
+
+    def _content(self, name: str) -> _Content | None:
+        # One that was deleted meanwhile shows no content, and is gone at the next look.
+        with suppress(EcrWidgetsError):
+            images = [image for page in self._look.images(name) for image in page]
+            newest = max((image.pushed_at for image in images), default=None)
+            return _Content(len(images), sum(image.size_bytes or 0 for image in images), newest)
+        return None
+
+    def _found(self) -> Iterator[Repository]:
+        return (each for each in self._repositories if matches(self.words, (each.name,)))
+
+    def draw(self, now: datetime) -> Picture:
         """One row a repository."""
-        now = self._kit.now()
-        found = sorted(self._kit.list_repositories(), key=lambda each: each.name)
+        found = list(self._found())
+        contents = self._contents
         rows = tuple(
             (
                 each.name,
@@ -29,54 +72,42 @@ class RepositoriesPanel(Panel):
                 "immutable" if each.tags_immutable else "can move",
                 "yes" if each.scan_on_push else "no",
                 each.encryption,
+                *(_told(contents.get(each.name), now) if contents else ()),
             )
-            for each in found
-            if matches(self.words, (each.name,))
+            for each in found[:MOST_ROWS]
         )
-        note = f"{len(rows)} of {len(found)} for {self.words!r}" if self.words else f"{len(found)} in all"
-        return Picture("repositories", "Repositories", now, _COLUMNS, rows, note=note)
+        count = len(self._repositories)
+        note = f"{len(found)} of {count} for {self.words!r}" if self.words else f"{count} in all"
+        columns = (*_COLUMNS, *(_CONTENT if contents else ()))
+        left_out = max(0, len(found) - MOST_ROWS)
+        return Picture("repositories", "Repositories", now, columns, rows, left_out=left_out, note=note)
+
+    def filter(self, words: str) -> None:
+        """Show those whose names have all the words; nobody is asked for what is known."""
+        self.words = words
+        self.redraw()
 
     def controls(self) -> Any:
-        """Filter; name and settings of a new repository, its name checked while it is typed."""
-        import ipywidgets as widgets
+        """Filter; a new repository; work on one that stands."""
+        from ecr_widgets.panels.repository_controls import RepositoryControls
 
-        words = widgets.Text(description="Filter", placeholder="part of a name", continuous_update=False)
-        name = widgets.Text(description="New", placeholder="team/project", continuous_update=True)
-        immutable = widgets.Checkbox(description="tags can never move", indent=False)
-        scan = widgets.Checkbox(value=True, description="scan on push", indent=False)
-        create = widgets.Button(description="Create", disabled=True, tooltip="Create the repository")
-        refresh = widgets.Button(description="Refresh", tooltip="Look again")
-        self._hint = hint = widgets.Label()
+        self._own = RepositoryControls(self)
+        return self._own.widget
 
-        def filter_by(change: dict[str, Any]) -> None:
-            self.words = change["new"]
-            self.show()
+    def update_controls(self) -> None:
+        """Offer the repositories that stand."""
+        self._own.offer(tuple(each.name for each in self._repositories[:_OFFERED]))
 
-        def check(change: dict[str, Any]) -> None:
-            problem = ""
-            try:
-                check_repository_name(change["new"])
-            except InvalidReference as error:
-                problem = str(error) if change["new"] else ""
-            create.disabled = bool(problem) or not change["new"]
-            hint.value = problem
+    def knows(self, name: str) -> bool:
+        """Whether a repository of that name was listed."""
+        return any(each.name == name for each in self._repositories)
 
-        def make(_: object) -> None:
-            wanted = name.value
-            self.act(
-                f"creating {wanted}",
-                lambda: self._kit.create_repository(
-                    wanted, tags_immutable=immutable.value, scan_on_push=scan.value
-                ),
-            )
 
-        words.observe(filter_by, "value")
-        name.observe(check, "value")
-        create.on_click(make)
-        refresh.on_click(lambda _: self.act("looking", lambda: None))
-        return widgets.VBox(
-            [widgets.HBox([words, refresh]), widgets.HBox([name, immutable, scan, create]), hint]
-        )
-
-    def _set_busy(self, text: str) -> None:
-        self._hint.value = text
+def _told(content: _Content | None, now: datetime) -> tuple[str, str, str]:
+    if content is None:
+        return ("", "", "")
+    return (
+        str(content.images),
+        size(content.size_bytes),
+        when(content.newest, now) if content.newest else "",
+    )

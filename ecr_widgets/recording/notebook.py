@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from threading import Event
 from typing import Any
 
 from IPython.display import display, update_display
 
 from ecr_widgets.channel import RunChannel
+from ecr_widgets.errors import InputError, StepCancelled
 from ecr_widgets.model.record import PROGRESS_KEY, RECORD_MIME, StepRecord
 from ecr_widgets.ports import Progress
 from ecr_widgets.recording.render import progress_text, to_html, to_text
@@ -72,18 +74,59 @@ class _NotebookView:
         update_display(bundle(record, observed), metadata=metadata, raw=True, display_id=self._display_id)
 
 
-class PlacesSink:
+class Places:
     """Shows records in displays that stand already, one after another: what is done from a panel's controls.
 
+    A front end drops what a cell shows after it has ended, but brings up to date what stands. So no record is lost, a
+    place takes one record, and where all are taken nothing more is begun.
+
     Args:
-        places: Display ids; when all are taken, later records take the last.
+        display_ids: The displays, from the top.
     """
 
-    def __init__(self, places: Sequence[str]) -> None:
-        self._free = list(places)
+    def __init__(self, display_ids: Sequence[str]) -> None:
+        self._free = list(display_ids)
+        self._cancelled = Event()
 
-    def open(self, record: StepRecord) -> _NotebookView:
-        """Show the intent in the next place."""
-        place = self._free[0] if len(self._free) == 1 else self._free.pop(0)
+    def open(self, record: StepRecord) -> _PlaceView:
+        """Show the intent in the next place.
+
+        Raises:
+            InputError: All places are taken; nothing was begun.
+
+            StepCancelled: Between two steps somebody asked to stop.
+        """
+        if self._cancelled.is_set():
+            raise _cancelled(record.step)
+        if not self._free:
+            raise InputError(
+                "this panel keeps no more records", hint="go on in a new cell: show the panel there once more"
+            )
+        place = self._free.pop(0)
         update_display(bundle(record), raw=True, display_id=place)
-        return _NotebookView(record, place)
+        return _PlaceView(record, place, self._cancelled)
+
+    def cancel(self) -> None:
+        """Stop the step that is under way at its next observation, and begin no other."""
+        self._cancelled.set()
+
+    def go_on(self) -> None:
+        """Take steps again."""
+        self._cancelled.clear()
+
+
+class _PlaceView(_NotebookView):
+    def __init__(self, record: StepRecord, display_id: str, cancelled: Event) -> None:
+        super().__init__(record, display_id)
+        self._cancelled = cancelled
+
+    def progress(self, observed: Progress) -> None:
+        if self._cancelled.is_set():
+            raise _cancelled(self._record.step)
+        super().progress(observed)
+
+
+def _cancelled(step: str) -> StepCancelled:
+    return StepCancelled(
+        f"{step} was cancelled", hint="what was done before stands: look at it, then go on or take it back"
+    )

@@ -66,6 +66,21 @@ def find_uses(
     return UsesOutcome(repository, tuple(sorted(found, key=lambda use: (not use.runs, use.by))))
 
 
+def running_images(layer0: Layer0, repository: str, *, registry: str) -> tuple[ImageUse, ...]:
+    """Services and tasks that run a repository's images; stored deploys are not looked at, which is quicker.
+
+    Args:
+        repository: Name in the registry.
+
+        registry: Host.
+    """
+    return tuple(
+        use
+        for use in _running(layer0)
+        if (use.image.registry, use.image.repository) == (registry, repository)
+    )
+
+
 def _running(layer0: Layer0) -> Iterator[ImageUse]:
     environments = {each.environment_id: each.name for each in layer0.list_environments()}
     for summary in layer0.list_services():

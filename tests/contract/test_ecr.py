@@ -141,3 +141,21 @@ def test_an_image_that_was_never_scanned_has_no_findings(ports: Ports, context: 
     """None, which is something else than zero findings."""
     image = ports.pushed("contract/unscanned", context)
     assert ports.ecr.find_findings("contract/unscanned", image.digest or "") is None
+
+
+def test_a_policy_is_previewed_before_it_is_set(ports: Ports, context: Path) -> None:
+    """The images that would expire are named with the rule that applies, and nothing is deleted."""
+    name = "contract/preview"
+    for number in (1, 2):
+        (context / "Dockerfile").write_text(f"FROM busybox\nLABEL preview={number}\n")
+        ports.pushed(name, context, tag=f"{number}")
+        ports.clock.sleep(0.01)
+    policy = simple_lifecycle_policy(keep_newest=1)
+    assert policy is not None
+    (expiry,) = ports.ecr.preview_lifecycle_policy(name, policy)
+    older = ports.ecr.find_image(name, "1")
+    assert older is not None
+    assert (expiry.digest, expiry.tags, expiry.rule) == (older.digest, ("1",), 2)
+    assert ports.ecr.find_lifecycle_policy(name) is None
+    with pytest.raises(RepositoryNotFound):
+        ports.ecr.preview_lifecycle_policy("contract/nobody", policy)

@@ -16,6 +16,7 @@ from ecr_widgets.errors import (
     TagImmutable,
 )
 from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.model.registry import ImageDetails
 from ecr_widgets.ports import Progress, ignore_progress
 from tests.contract.conftest import Ports
 
@@ -103,3 +104,12 @@ def test_an_image_that_is_not_there_cannot_be_named(ports: Ports) -> None:
     with pytest.raises(ImageNotFound):
         ports.engine.tag("contract/nobody:1", ImageReference.parse("contract/other:1"))
     assert ports.engine.pushed_digests("contract/nobody:1") == ()
+
+
+def test_an_image_in_the_registry_tells_its_platform(ports: Ports, context: Path) -> None:
+    """Read from its configuration by digest, no pull needed; an image that is not there is an error."""
+    image = ports.pushed("contract/details", context)
+    token = ports.ecr.authorization_token()
+    assert ports.registry.read_details(image, token) == ImageDetails("linux/amd64")
+    with pytest.raises(ImageNotFound):
+        ports.registry.read_details(image.with_digest("sha256:" + "0" * 64), token)

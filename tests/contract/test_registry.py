@@ -220,7 +220,15 @@ def test_an_index_is_copied_with_its_images_from_registry_to_registry(
     ours = _in_sandbox(sandbox)
     children = [push(ours, f"child{number}", bytes([number]) * 3_000_000) for number in range(2)]
     index_type = "application/vnd.oci.image.index.v1+json"
-    manifests = [{"mediaType": MEDIA_TYPE, "digest": child, "size": 1} for child in children]
+    manifests = [
+        {
+            "mediaType": MEDIA_TYPE,
+            "digest": child,
+            "size": 1,
+            "platform": {"os": "linux", "architecture": "arm64"},
+        }
+        for child in children
+    ]
     index = json.dumps({"schemaVersion": 2, "mediaType": index_type, "manifests": manifests}).encode()
     put = urllib3.PoolManager().request(
         "PUT",
@@ -234,6 +242,9 @@ def test_an_index_is_copied_with_its_images_from_registry_to_registry(
     assert put.status == 201
     digest = f"sha256:{hashlib.sha256(index).hexdigest()}"
     source = ImageReference.parse(f"{ours.registry}/contract/case@{digest}")
+    assert OciRegistry().read_details(source, ours).children == tuple(
+        (child, "linux/arm64") for child in children
+    )
     with docker_registry(tmp_path) as theirs:
         target = ImageReference.parse(f"{theirs.registry}/team/app:7")
         told: list[list[Progress]] = [[], []]

@@ -24,6 +24,7 @@ from tests.chromium import PROGRAM, launched
 
 BIN = Path(sys.executable).parent
 SHOTS = Path(__file__).parents[2] / "build" / "screenshots"
+KIT = "from ecr_widgets import connect\nkit = connect()"
 TOKEN = "a-token-for-tests"
 
 

@@ -35,8 +35,10 @@ MAY_IMPORT = {
     "targets": VALUES | {"ports"},
     "kit_ecr": VALUES | {"kit", "steps", "ports", "recording", "targets"},
     "kit_layer0": VALUES | {"kit", "steps", "ports", "recording", "targets"},
-    "kit": VALUES | {"panels", "kit_ecr", "kit_layer0", "steps", "ports", "recording", "targets"},
-    "panels": VALUES | {"audit", "panels", "kit"},
+    "kit_looks": VALUES | {"kit", "steps"},
+    "kit": VALUES
+    | {"panels", "kit_ecr", "kit_looks", "kit_layer0", "steps", "ports", "recording", "targets"},
+    "panels": VALUES | {"audit", "panels", "kit", "recording", "redaction", "secret_parameters", "steps"},
     "planning": VALUES | {"planning", "kit", "kit_ecr", "kit_layer0", "steps"},
     "connections": VALUES
     | {
@@ -77,6 +79,7 @@ ONLY_IN = {
         "adapters/registry.py",
         "adapters/notify.py",
         "adapters/registry_copy.py",
+        "adapters/registry_source.py",
         "adapters/layer0/transport.py",
     },
     "papermill": {"engine/papermill_engine.py", "engine/start.py"},

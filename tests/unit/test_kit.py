@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,43 +11,8 @@ from ecr_widgets.errors import DeploymentFailed, InputError, RollbackFailed, Tar
 from ecr_widgets.kit import Kit
 from ecr_widgets.recording.recorder import Recorder
 from ecr_widgets.recording.terminal import QuietSink
-from tests.fakes import FakeClock, FakeEcr, FakeEngine, FakeLayer0, FakeRegistry, World, digest_of
-
-
-class FakeLocks:
-    """Implements `ports.Locks`; notes what was held, and is busy where it is told to be."""
-
-    def __init__(self) -> None:
-        self.held: list[str] = []
-        self.busy: set[str] = set()
-
-    @contextmanager
-    def hold(self, target: str) -> Iterator[None]:
-        if target in self.busy:
-            raise TargetBusy(f"{target} is busy", run_id="run-1", holder="run-0")
-        self.held.append(target)
-        yield
-
-
-class FakeConnections:
-    """Implements `kit.Connections` on one world."""
-
-    layer0_endpoint = "https://layer0.test"
-
-    def __init__(self, world: World, crashes: Sequence[str] = ()) -> None:
-        self.clock = FakeClock(world)
-        self.ecr = FakeEcr(world)
-        self.registry = FakeRegistry(world)
-        self.engine = FakeEngine(world)
-        self.layer0 = FakeLayer0(world, crashes=crashes)
-        self.locks = FakeLocks()
-
-    def ecr_of(self, *, profile: str | None, region: str | None) -> FakeEcr:
-        """One account is all there is."""
-        return self.ecr
-
-    def on_secret(self, secret: str) -> None:
-        """Nothing here shows secrets."""
+from tests.fake_connections import FakeConnections
+from tests.fakes import World, digest_of
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from ecr_widgets.kit import Connections
 from ecr_widgets.planning import LookingOnly, PlanKit
 from ecr_widgets.recording.recorder import Recorder
 from ecr_widgets.recording.terminal import QuietSink
+from tests.fake_connections import FakeConnections
 from tests.fakes import World
-from tests.unit.test_kit import FakeConnections
 
 
 @pytest.fixture

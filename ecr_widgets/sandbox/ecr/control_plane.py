@@ -15,6 +15,7 @@ from moto.ecr.responses import ECRResponse
 
 from ecr_widgets.errors import InvalidReference
 from ecr_widgets.model.image_reference import check_repository_name
+from ecr_widgets.sandbox.ecr.lifecycle import add_previews
 from ecr_widgets.sandbox.ecr.store import Store, refuse, size_bytes
 from ecr_widgets.sandbox.ecr.tokens import Tokens
 
@@ -69,7 +70,7 @@ def correct_moto(  # noqa: C901 -- one function a corrected call, all over the s
         return _page(self, "repositories", sorted(found, key=lambda each: each.name))
 
     def describe_images(self: ECRResponse) -> ActionResult:
-        repository = _repository(self)
+        repository = store.require_repository(self._get_param("repositoryName"))
         wanted = self._get_param("imageIds")
         if wanted:
             # moto's own look-up raises ImageNotFoundException as AWS does.
@@ -78,7 +79,7 @@ def correct_moto(  # noqa: C901 -- one function a corrected call, all over the s
         return _page(self, "imageDetails", [_detail(image) for image in _filtered(self, repository)])
 
     def list_images(self: ECRResponse) -> ActionResult:
-        images = _filtered(self, _repository(self))
+        images = _filtered(self, store.require_repository(self._get_param("repositoryName")))
         ids = [
             {"imageDigest": image.get_image_digest()} | ({"imageTag": tag} if tag else {})
             for image in images
@@ -87,7 +88,7 @@ def correct_moto(  # noqa: C901 -- one function a corrected call, all over the s
         return _page(self, "imageIds", ids)
 
     def put_image(self: ECRResponse) -> ActionResult:
-        repository = _repository(self)
+        repository = store.require_repository(self._get_param("repositoryName"))
         manifest = str(self._get_param("imageManifest")).encode()
         tag, claimed = self._get_param("imageTag"), self._get_param("imageDigest")
         digest = f"sha256:{hashlib.sha256(manifest).hexdigest()}"
@@ -107,16 +108,6 @@ def correct_moto(  # noqa: C901 -- one function a corrected call, all over the s
             {"image": store.put_image(repository, manifest, tag, self._get_param("imageManifestMediaType"))}
         )
 
-    def _repository(self: ECRResponse) -> Repository:
-        name = self._get_param("repositoryName")
-        found = store.find_repository(name)
-        if found is None:
-            raise refuse(
-                "RepositoryNotFoundException",
-                f"The repository with name '{name}' does not exist in the registry with id '{store.account}'",
-            )
-        return found
-
     Image.get_image_size_in_bytes = size_bytes  # type: ignore[method-assign,assignment]
     for replacement in (
         get_authorization_token,
@@ -127,6 +118,7 @@ def correct_moto(  # noqa: C901 -- one function a corrected call, all over the s
         put_image,
     ):
         setattr(ECRResponse, replacement.__name__, replacement)
+    add_previews(store)
 
 
 def _filtered(self: ECRResponse, repository: Repository) -> list[Image]:

@@ -39,6 +39,20 @@ class Store:
         """The repository, or None."""
         return self.backend.repositories.get(name)
 
+    def require_repository(self, name: str) -> Repository:
+        """The repository.
+
+        Raises:
+            ServiceException: RepositoryNotFoundException.
+        """
+        found = self.find_repository(name)
+        if found is None:
+            raise refuse(
+                "RepositoryNotFoundException",
+                f"The repository with name '{name}' does not exist in the registry with id '{self.account}'",
+            )
+        return found
+
     def find_image(self, repository: Repository, reference: str) -> Image | None:
         """The image that a tag or digest names, or None."""
         images: list[Image] = repository.images

@@ -1,0 +1,154 @@
+"""Manifests and blobs read from a registry.
+
+Source: OCI distribution specification, "Pulling manifests", "Pulling blobs"; OCI image specification, "Image Index",
+"Image Configuration".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, NoReturn
+from urllib.parse import urljoin, urlsplit
+
+import urllib3
+
+from ecr_widgets.adapters.registry import MANIFESTS, authorization, base_url, is_loopback, refusal, told
+from ecr_widgets.errors import ImageNotFound, RegistryError, RegistryUnavailable, TagImmutable
+from ecr_widgets.model.authorization_token import AuthorizationToken
+from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.model.registry import ImageDetails
+
+_LARGEST_DOCUMENT_BYTES = 4 * 1024 * 1024
+_MOST_REDIRECTS = 5
+
+
+class RegistrySource:
+    """One repository to read from, by digest."""
+
+    def __init__(self, http: urllib3.PoolManager, image: ImageReference, token: AuthorizationToken) -> None:
+        self._http = http
+        self._image = image
+        self._headers = authorization(token)
+
+    def read_manifest(self, digest: str) -> tuple[bytes, str]:
+        """A manifest and its media type, its content checked against the digest."""
+        answer, body = ask(
+            self._http,
+            "GET",
+            f"{base_url(self._image)}/manifests/{digest}",
+            self._headers | {"Accept": MANIFESTS},
+        )
+        if answer.status != 200:
+            refuse(self._image, answer, body)
+        self._check(digest, body)
+        return body, answer.headers.get("Content-Type", "application/json")
+
+    def read_details(self, digest: str) -> ImageDetails:
+        """Platform of an image, or the images that an index names."""
+        try:
+            manifest = json.loads(self.read_manifest(digest)[0])
+            if "manifests" in manifest:
+                return ImageDetails(
+                    children=tuple(
+                        (str(each["digest"]), _platform(each.get("platform") or {}))
+                        for each in manifest["manifests"]
+                    )
+                )
+            if "image" not in str(manifest["config"].get("mediaType", "")):
+                return ImageDetails()
+            return ImageDetails(_platform(json.loads(self._read_blob(manifest["config"]["digest"]))))
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            if isinstance(error, RegistryError):
+                raise
+            raise RegistryError(
+                f"{self._image} is no manifest of an image: {type(error).__name__} {error}"
+            ) from error
+
+    def open_blob(self, digest: str) -> urllib3.BaseHTTPResponse:
+        """A blob as a stream, wherever the registry sends for it; the caller releases it."""
+        url, headers = f"{base_url(self._image)}/blobs/{digest}", dict(self._headers)
+        for _ in range(_MOST_REDIRECTS):
+            answer, _ = ask(self._http, "GET", url, headers, whole=False)
+            if answer.status == 200:
+                return answer
+            if not 300 <= answer.status < 400:
+                refuse(self._image, answer, answer.read(_LARGEST_DOCUMENT_BYTES))
+            answer.release_conn()
+            url = urljoin(url, answer.headers.get("Location", ""))
+            if urlsplit(url).scheme != "https" and not is_loopback(urlsplit(url).netloc):
+                break
+            # ECR keeps layers in S3: the address there carries its own signature, and our token is none of its business.
+            headers = {}
+        raise RegistryError(f"{self._image.registry} sends for {digest} to {url}, which is not followed")
+
+    def _read_blob(self, digest: str) -> bytes:
+        answer = self.open_blob(digest)
+        try:
+            body = answer.read(_LARGEST_DOCUMENT_BYTES)
+        finally:
+            answer.release_conn()
+        self._check(digest, body)
+        return body
+
+    def _check(self, digest: str, body: bytes) -> None:
+        if f"sha256:{hashlib.sha256(body).hexdigest()}" != digest:
+            raise RegistryError(f"{self._image.registry} served something else for {digest}")
+
+
+def ask(
+    http: urllib3.PoolManager,
+    method: str,
+    url: str,
+    headers: Mapping[str, str],
+    *,
+    body: Any = None,
+    whole: bool = True,
+) -> tuple[urllib3.BaseHTTPResponse, bytes]:
+    """One request; redirects are the caller's business.
+
+    Args:
+        whole: Whether to read the answer here; else the caller does.
+
+    Raises:
+        RegistryUnavailable: No answer.
+    """
+    try:
+        answer = http.request(
+            method,
+            url,
+            body=body,
+            headers=headers,
+            redirect=False,
+            preload_content=False,
+            # What is streamed cannot be sent twice.
+            retries=False if isinstance(body, Iterator) else None,
+        )
+        told_body = answer.read(_LARGEST_DOCUMENT_BYTES) if whole else b""
+        if whole:
+            answer.release_conn()
+    except urllib3.exceptions.HTTPError as error:
+        raise RegistryUnavailable(
+            f"{urlsplit(url).netloc} does not answer: {error}",
+            hint="check the network, then try again: what was copied is not sent again",
+            retryable=True,
+        ) from error
+    return answer, told_body
+
+
+def refuse(image: ImageReference, answer: urllib3.BaseHTTPResponse, body: bytes) -> NoReturn:
+    """Raise what a registry's refusal means."""
+    codes, message = told(body)
+    if "TAG_INVALID" in codes or "immutable" in message:
+        raise TagImmutable(
+            f"copying to {image} was refused: {message}", standing="", wanted=None, hint="set a new tag"
+        )
+    if codes & {"MANIFEST_UNKNOWN", "BLOB_UNKNOWN"}:
+        raise ImageNotFound(f"{image} is not whole in its registry: {message}", hint="push it again")
+    raise refusal(image, answer.status, answer.headers, codes, message)
+
+
+def _platform(told_platform: Mapping[str, Any]) -> str:
+    parts = (told_platform.get(name) for name in ("os", "architecture", "variant"))
+    return "/".join(str(part) for part in parts if part)

@@ -1,0 +1,106 @@
+"""Looks that leave no record: what panels show before anybody does anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ecr_widgets.model.dockerrun import Dockerrun
+from ecr_widgets.model.dockerrun_diff import diff
+from ecr_widgets.model.image_reference import ImageReference, check_repository_name
+from ecr_widgets.model.registry import Expiry, ImageDetails, ImagePage, Repository
+from ecr_widgets.steps.image_uses import ImageUse, running_images
+from ecr_widgets.steps.login import RegistrySession
+from ecr_widgets.steps.repository_upkeep import simple_lifecycle_policy
+from ecr_widgets.steps.service_view import ServiceView, look_at_service
+
+if TYPE_CHECKING:
+    from ecr_widgets.kit import Connections
+
+
+class Looks:
+    """What `kit.look` gives: nothing here changes anything."""
+
+    def __init__(
+        self, connections: Connections, session: RegistrySession, read: Callable[[str | Path], bytes]
+    ) -> None:
+        """Join connections and session.
+
+        Args:
+            read: Reads a file that a runbook names.
+        """
+        self._to = connections
+        self._session = session
+        self._read = read
+
+    def repositories(self) -> tuple[Repository, ...]:
+        """All repositories of the account's registry."""
+        return self._to.ecr.list_repositories()
+
+    def images(self, repository: str) -> Iterator[ImagePage]:
+        """All images of a repository, page by page."""
+        return self._to.ecr.list_images(check_repository_name(repository))
+
+    def registry(self) -> str:
+        """Host of the account's registry."""
+        return self._session.token().registry
+
+    def details(self, repository: str, digest: str) -> ImageDetails:
+        """Platform of an image, or the images that an index names."""
+        image = ImageReference(self.registry(), repository).with_digest(digest)
+        return self._session.use(lambda token: self._to.registry.read_details(image, token))
+
+    def running(self, repository: str) -> tuple[ImageUse, ...]:
+        """Services and tasks of Layer0 that run images of a repository."""
+        return running_images(self._to.layer0, repository, registry=self.registry())
+
+    def lifecycle_preview(
+        self, repository: str, *, untagged_days: int = 0, keep_newest: int = 0
+    ) -> tuple[Expiry, ...]:
+        """What the simple rules would expire; nothing where neither is asked for."""
+        policy = simple_lifecycle_policy(untagged_days=untagged_days, keep_newest=keep_newest)
+        return self._to.ecr.preview_lifecycle_policy(repository, policy) if policy else ()
+
+    def service(self, environment: str, service: str) -> ServiceView:
+        """A service as it stands."""
+        return look_at_service(self._to.layer0, environment, service)
+
+    def pinned(self, repository: str, reference: str) -> ImageReference:
+        """An image of the account's registry by digest; as it is where the registry has none of that name."""
+        image = ImageReference.parse(f"{self.registry()}/{check_repository_name(repository)}:{reference}")
+        digest = self._session.use(lambda token: self._to.registry.find_digest(image, token))
+        return image.with_digest(digest) if digest else image
+
+    def between(self, deploy_id: str, other_id: str) -> tuple[str, ...]:
+        """What differs between two stored deploys, a line a place."""
+        one, other = (self._to.layer0.read_deploy(each).dockerrun or b"" for each in (deploy_id, other_id))
+        return tuple(str(change) for change in diff(Dockerrun.parse(one), Dockerrun.parse(other)))
+
+    def difference(
+        self,
+        deploy_id: str | None,
+        dockerrun: str | Path,
+        image: ImageReference,
+        *,
+        container: str | None = None,
+        variables: Mapping[str, object] | None = None,
+    ) -> tuple[str, ...]:
+        """What a Dockerrun with an image set would change against a stored deploy, a line a place.
+
+        Args:
+            deploy_id: What the service stands on; None where it is new: all of the Dockerrun is told then.
+
+        Raises:
+            InputError: The file cannot be read.
+
+            InvalidDockerrun: It is none, or has no such container.
+        """
+        wanted = Dockerrun.parse(self._read(dockerrun)).with_image(image, container=container)
+        if variables:
+            values = {name: str(value) for name, value in variables.items()}
+            wanted = wanted.with_environment(container or wanted.containers[0].name, values)
+        standing = self._to.layer0.read_deploy(deploy_id).dockerrun if deploy_id else None
+        if standing is None:
+            return tuple(f"added container {each.name}: {each.image}" for each in wanted.containers)
+        return tuple(str(change) for change in diff(Dockerrun.parse(standing), wanted))

@@ -1,0 +1,183 @@
+"""The controls of the deploy panel: each works out a plan first."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from ecr_widgets.errors import EcrWidgetsError, InputError
+from ecr_widgets.model.image_reference import check_repository_name, check_tag
+from ecr_widgets.panels import controls as made
+from ecr_widgets.redaction import SecretRegistry
+from ecr_widgets.secret_parameters import refuse_secrets
+
+if TYPE_CHECKING:
+    from ecr_widgets.kit import Kit
+    from ecr_widgets.panels.deploys import DeploysPanel
+    from ecr_widgets.steps.service_view import ServiceView
+
+_NOTHING = ("nothing would change: the service stands on just that",)
+_VARIABLE = re.compile(r"\s*([A-Za-z_]\w*)=(.*)", re.ASCII)
+
+
+class DeployControls:
+    """Widgets of one deploy panel."""
+
+    def __init__(self, panel: DeploysPanel) -> None:
+        self._panel = panel
+        self._name = made.text("Stored as", "name of the deploy")
+        self._earlier = made.choice("Back to", ())
+        self._task_deploy = made.suggestion("Run deploy", "which one")
+        watch = made.tick("watch: look every other second")
+        watch.observe(lambda change: panel.watch(on=change["new"]), "value")
+        self.widget = made.rows(
+            watch,
+            made.group("Deploy an image", *self._deploying()),
+            made.group("Go back or scale", self._going_back(), self._scaling()),
+            made.group("Run a task", *self._running_a_task()),
+        )
+
+    def offer(self, view: ServiceView | None) -> None:
+        """Offer the deploys that are stored."""
+        if view is None:
+            return
+        if not self._name.value:
+            self._name.value = re.sub(r"[^A-Za-z0-9_-]", "-", view.deploy_name or self._panel.service)
+        stored = tuple(each.deploy_id for each in view.stored)
+        others = tuple(each for each in stored if each != view.deploy_id)
+        if others != self._earlier.options:
+            self._earlier.options = others
+            self._earlier.value = others[0] if others else None
+        if stored != self._task_deploy.options:
+            self._task_deploy.options = stored
+
+    def _deploying(self) -> list[Any]:
+        image = made.text("Image", "repository:tag", wide=True)
+        dockerrun = made.text("Dockerrun", value="Dockerrun.aws.json", wide=True)
+        container = made.text("Container", "where there are several")
+        back = made.tick("go back by itself if it does not get stable", value=True)
+        panel = self._panel
+
+        def plan() -> None:
+            repository, _, tag = image.value.strip().rpartition(":")
+            name, path = self._name.value.strip(), dockerrun.value.strip()
+            of, on_failure = container.value.strip() or None, "rollback" if back.value else "stop"
+
+            def look(kit: Kit) -> None:
+                pinned = kit.look.pinned(repository, tag)
+                if pinned.digest is None:
+                    raise InputError(
+                        f"{repository!r} has no image {tag!r}", hint="push it first, or list the images"
+                    )
+                digest = pinned.digest
+                standing = panel.view.deploy_id if panel.view is not None else None
+                lines = kit.look.difference(standing, path, pinned, container=of)
+
+                def deploy(acting: Kit) -> None:
+                    # By the digest that was shown: the tag may move until this is confirmed.
+                    found = acting.find_image(repository, digest)
+                    stored = acting.create_deploy(name, path, image=found.image, container=of)
+                    service = acting.deploy_service(panel.environment, panel.service, stored)
+                    acting.wait(service, on_failure=on_failure)
+                    acting.verify(service, found, container=of)
+
+                panel.confirmable(
+                    f"deploy {image.value.strip()} to {panel.target}", lines or _NOTHING, deploy
+                )
+
+            panel.act(f"plan a deploy to {panel.target}", look)
+
+        def why_not() -> str:
+            repository, _, tag = image.value.strip().rpartition(":")
+            check_repository_name(repository)
+            check_tag(tag)
+            return ""
+
+        button = made.button("Plan deploy …", "Say what would change", plan)
+        hint = made.needs(button, [image, dockerrun, self._name], why_not)
+        return [made.row(image, dockerrun), made.row(self._name, container, back), made.row(button, hint)]
+
+    def _going_back(self) -> Any:
+        panel = self._panel
+
+        def plan() -> None:
+            wanted = self._earlier.value
+            standing = panel.view.deploy_id if panel.view is not None else None
+            if not wanted or not standing:
+                panel.refuse(InputError("there is no other deploy to go back to", hint="deploy first"))
+                return
+
+            def look(kit: Kit) -> None:
+                panel.confirmable(
+                    f"roll {panel.target} back to {wanted}",
+                    kit.look.between(standing, wanted) or _NOTHING,
+                    lambda acting: acting.rollback(
+                        acting.find_service(panel.environment, panel.service), deploy_id=wanted
+                    ),
+                )
+
+            panel.act(f"plan a rollback of {panel.target}", look)
+
+        return made.row(self._earlier, made.button("Plan rollback …", "Say what would change", plan))
+
+    def _scaling(self) -> Any:
+        panel, copies = self._panel, made.number("Copies", 1, most=1000)
+
+        def plan() -> None:
+            count = copies.value
+            service = panel.view.service if panel.view is not None else None
+            if service is None:
+                panel.refuse(InputError(f"{panel.target} is not there yet", hint="deploy first"))
+                return
+            panel.confirmable(
+                f"scale {panel.target} to {count}",
+                (f"{service.desired_count} copies are wanted now",),
+                lambda acting: acting.layer0.scale_service(panel.environment, panel.service, count),
+            )
+
+        return made.row(copies, made.button("Plan scaling …", "Say what would change", plan))
+
+    def _running_a_task(self) -> list[Any]:
+        name = made.text("As task", "its name")
+        container = made.text("In container", "whose variables are set")
+        variables = made.text("set variables", "NAME=value, NAME=value", wide=True)
+        panel = self._panel
+
+        def plan() -> None:
+            deploy, task, of = self._task_deploy.value.strip(), name.value.strip(), container.value.strip()
+            try:
+                values = _parsed(variables.value)
+                if values and not of:
+                    raise InputError("variables are set in a container", hint="name the container")
+            except EcrWidgetsError as error:
+                variables.value = ""  # it may be a secret, and front ends save what widgets hold
+                panel.refuse(error)
+                return
+            told = f" with {', '.join(sorted(values))} set" if values else ""
+            panel.plan(
+                f"run task {task} of {deploy} in {panel.environment}",
+                (f"once{told}; its exit codes and last log lines are recorded",),
+                lambda acting: acting.create_task(
+                    panel.environment, task, deploy, env_vars={of: values} if values else None
+                ),
+            )
+
+        button = made.button("Plan task …", "Say what would be run", plan)
+        hint = made.needs(button, [self._task_deploy, name], lambda: "")
+        return [made.row(self._task_deploy, name), made.row(container, variables, button), hint]
+
+
+def _parsed(text: str) -> dict[str, str]:
+    """Variables as typed.
+
+    Raises:
+        InputError: It is not `NAME=value`, or looks like a secret.
+    """
+    values = {}
+    for part in filter(None, (each.strip() for each in text.split(","))):
+        found = _VARIABLE.fullmatch(part)
+        if found is None:
+            raise InputError("the variables cannot be read", hint="type NAME=value, NAME=value")
+        values[found[1]] = found[2]
+    refuse_secrets(values, SecretRegistry())
+    return values

@@ -1,0 +1,121 @@
+"""The controls of the repository panel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ecr_widgets.errors import InputError
+from ecr_widgets.model.image_reference import check_repository_name
+from ecr_widgets.panels import controls as made
+
+if TYPE_CHECKING:
+    from ecr_widgets.kit import Kit
+    from ecr_widgets.panels.repositories import RepositoriesPanel
+
+_TAGS = {"leave as they are": None, "can move": False, "immutable": True}
+_SCAN = {"leave as it is": None, "yes": True, "no": False}
+
+
+class RepositoryControls:
+    """Widgets of one repository panel."""
+
+    def __init__(self, panel: RepositoriesPanel) -> None:
+        self._panel = panel
+        self._chosen = made.suggestion("Repository", "which one")
+        words = made.filtering(made.text("Filter", "part of a name"), panel.filter)
+        work = made.group(
+            "Work on a repository", self._chosen, self._settings(), self._lifecycle(), self._deletion()
+        )
+        self.widget = made.rows(words, *self._creation(), work)
+
+    def offer(self, names: tuple[str, ...]) -> None:
+        """Offer repositories to choose from."""
+        if names != self._chosen.options:
+            self._chosen.options = names
+
+    def _creation(self) -> tuple[Any, ...]:
+        name = made.text("New repository", "team/project", wide=True)
+        immutable, scan = made.tick("tags can never move"), made.tick("scan on push", value=True)
+        panel = self._panel
+
+        def create() -> None:
+            wanted, fixed, scanned = name.value.strip(), immutable.value, scan.value
+            panel.act(
+                f"create repository {wanted}",
+                lambda kit: kit.create_repository(wanted, tags_immutable=fixed, scan_on_push=scanned),
+            )
+
+        def why_not() -> str:
+            known = panel.knows(check_repository_name(name.value.strip()))
+            return "there is a repository of that name" if known else ""
+
+        button = made.button("Create", "Create the repository", create)
+        hint = made.needs(button, [name], why_not)
+        return made.row(name, immutable, scan, button), hint
+
+    def _settings(self) -> Any:
+        tags, scan = made.choice("Tags", tuple(_TAGS)), made.choice("Scan on push", tuple(_SCAN))
+        panel = self._panel
+
+        def change() -> None:
+            name, fixed, scanned = self._chosen.value.strip(), _TAGS[tags.value], _SCAN[scan.value]
+            panel.act(
+                f"change settings of {name}",
+                lambda kit: kit.ecr.change_repository(name, tags_immutable=fixed, scan_on_push=scanned),
+            )
+
+        button = made.button("Change settings", "Change what is chosen", change)
+        return made.rows(made.row(tags, scan, button), made.needs(button, [self._chosen], self._why_not))
+
+    def _lifecycle(self) -> Any:
+        untagged = made.number("Expire untagged after days", 14)
+        newest = made.number("Keep newest", 100)
+        panel = self._panel
+
+        def preview() -> None:
+            name, days, keep = self._chosen.value.strip(), untagged.value, newest.value
+
+            def look(kit: Kit) -> None:
+                if not days and not keep:
+                    raise InputError("neither rule is asked for", hint="give one of the two a number above 0")
+                expiring = kit.look.lifecycle_preview(name, untagged_days=days, keep_newest=keep)
+                lines = tuple(
+                    f"would expire by rule {each.rule}: {', '.join(each.tags) or '(untagged)'} {each.digest}"
+                    for each in expiring
+                )
+                panel.plan(
+                    f"set the lifecycle policy of {name}",
+                    lines or ("nothing would expire now",),
+                    lambda acting: acting.ecr.set_lifecycle_policy(
+                        name, untagged_days=days, keep_newest=keep
+                    ),
+                )
+
+            panel.act(f"preview what would expire in {name}", look)
+
+        button = made.button("Preview policy …", "Say what would expire before anything is set", preview)
+        hint = made.needs(button, [self._chosen], self._why_not)
+        return made.rows(made.row(untagged, newest, button), hint)
+
+    def _deletion(self) -> Any:
+        typed = made.text("To delete it, type its name", wide=True)
+        images, panel = made.tick("its images too"), self._panel
+
+        def delete() -> None:
+            name, again, too = self._chosen.value.strip(), typed.value, images.value
+            panel.act(
+                f"delete repository {name}",
+                lambda kit: kit.ecr.delete_repository(name, typed_name=again, with_images=too),
+            )
+
+        def why_not() -> str:
+            return "" if typed.value == self._chosen.value.strip() else "the two names differ"
+
+        button = made.button("Delete", "Delete the repository for good", delete)
+        button.button_style = "danger"
+        hint = made.needs(button, [self._chosen, typed], why_not)
+        return made.rows(made.row(typed, images, button), hint)
+
+    def _why_not(self) -> str:
+        known = self._panel.knows(self._chosen.value.strip())
+        return "" if known else "no repository of that name was listed; refresh"

@@ -1,0 +1,78 @@
+"""A service as it stands: what it runs by image, what its containers said, and the deploys that it could go to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ecr_widgets.errors import EntityNotFound, InputError
+from ecr_widgets.model.dockerrun import Dockerrun
+from ecr_widgets.model.layer0 import Deploy, Environment, Service
+from ecr_widgets.ports import Layer0
+from ecr_widgets.steps.deploy_service import find_service
+from ecr_widgets.steps.logs import merge
+
+_LOG_LINES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceView:
+    """One look at a service."""
+
+    environment: Environment
+    service: Service | None
+    """None where the environment has no such service yet."""
+    images: dict[str, tuple[str, ...]]
+    """What the containers of each deployment run, by deploy id."""
+    stored: tuple[Deploy, ...]
+    """Stored deploys of the name that the service stands on, newest first."""
+    log: tuple[str, ...]
+    """Last lines of all copies."""
+
+    @property
+    def deploy_id(self) -> str | None:
+        """What the service stands on or moves to."""
+        primary = self.service.primary if self.service is not None else None
+        return primary.deploy_id if primary is not None else None
+
+    @property
+    def deploy_name(self) -> str | None:
+        """Name under which that deploy is stored."""
+        return next((each.name for each in self.stored if each.deploy_id == self.deploy_id), None)
+
+
+def look_at_service(layer0: Layer0, environment: str, service: str) -> ServiceView:
+    """Look at a service of an environment; it need not exist.
+
+    Raises:
+        EntityNotFound: The environment does not exist.
+    """
+    found, standing = find_service(layer0, environment, service)
+    if standing is None:
+        return ServiceView(found, None, {}, (), ())
+    documents = {each.deploy_id: _read(layer0, each.deploy_id) for each in standing.deployments}
+    names = {deploy.name for deploy in documents.values() if deploy is not None}
+    stored = [deploy for name in sorted(names) for deploy in layer0.list_deploys(name)]
+    lines = merge(layer0.service_logs(standing.service_id, tail=_LOG_LINES)) if standing.deployments else ()
+    return ServiceView(
+        found,
+        standing,
+        {deploy_id: _images(deploy) for deploy_id, deploy in documents.items()},
+        tuple(sorted(stored, key=lambda each: each.version, reverse=True)),
+        tuple(str(line) for line in lines[-_LOG_LINES:]),
+    )
+
+
+def _read(layer0: Layer0, deploy_id: str) -> Deploy | None:
+    try:
+        return layer0.read_deploy(deploy_id)
+    except EntityNotFound:
+        return None  # deleted; what runs it goes on
+
+
+def _images(deploy: Deploy | None) -> tuple[str, ...]:
+    if deploy is None or deploy.dockerrun is None:
+        return ()
+    try:
+        return tuple(container.image for container in Dockerrun.parse(deploy.dockerrun).containers)
+    except InputError:
+        return ()

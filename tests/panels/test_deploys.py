@@ -1,0 +1,82 @@
+"""The deploy panel in a real browser: plan, deploy, see it run, go back, see an error."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+from ecr_widgets.model.record import PANEL_MIME, RECORD_MIME
+from tests.panels.conftest import KIT, Lab, shoot
+
+PREPARE = """
+import json
+for version in ("1.0", "2.0"):
+    command = f"CMD echo serving version {version}; exec sleep 600"
+    open("Dockerfile", "w").write(f"FROM busybox\\n{command}\\n")
+    kit.create_repository("panels/served")
+    kit.push_image(kit.build_image(".", name=f"panels/served:{version}"), repository="panels/served", tag=version)
+web = {"name": "web", "image": "busybox", "essential": True, "memory": 32}
+json.dump({"AWSEBDockerrunVersion": 2, "containerDefinitions": [web]}, open("Dockerrun.aws.json", "w"))
+"""
+
+
+def deploy(page: Page, version: str) -> None:
+    """Plan and confirm."""
+    image = page.get_by_placeholder("repository:tag")
+    image.fill(f"panels/served:{version}")
+    page.get_by_role("button", name="Plan deploy …").click()
+    confirm = page.get_by_role("button", name=f"Confirm: deploy panels/served:{version} to demo/panels")
+    expect(confirm).to_be_visible(timeout=30_000)
+    confirm.click()
+
+
+def records(saved: dict[str, Any], cell: int) -> list[dict[str, Any]]:
+    """Of a cell, from the top."""
+    found = (output["data"].get(RECORD_MIME) for output in saved["cells"][cell]["outputs"])
+    return [json.loads("".join(each)) for each in found if each]
+
+
+def test_a_service_is_deployed_and_brought_back_by_hand(lab: Lab) -> None:
+    """Each change is planned, confirmed by a button that names the target, watched and recorded below the panel."""
+    path = lab.write("deploys.ipynb", KIT, PREPARE, "kit.deploys('demo', 'panels')")
+    page = lab.open("deploys.ipynb")
+    lab.run_all(page)
+    expect(page.get_by_text("not there yet: a first deploy creates it").first).to_be_visible(timeout=60_000)
+    page.get_by_role("button", name="Deploy an image").click()
+    deploy(page, "1.0")
+    expect(page.get_by_text("1 of 1 copies run").first).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("serving version 1.0").first).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("verify").first).to_be_visible(timeout=60_000)
+
+    page.get_by_placeholder("repository:tag").fill("panels/served:9.9")
+    page.get_by_role("button", name="Plan deploy …").click()
+    refusal = page.get_by_text("'panels/served' has no image '9.9'; push it first, or list the images")
+    expect(refusal.first).to_be_visible(timeout=30_000)
+    shoot(page, "deploy-error")
+
+    page.get_by_placeholder("repository:tag").fill("panels/served:2.0")
+    page.get_by_role("button", name="Plan deploy …").click()
+    expect(page.get_by_text("changed /containerDefinitions/0/image").first).to_be_visible(timeout=30_000)
+    shoot(page, "deploy-plan")
+    page.get_by_role("button", name="Confirm: deploy panels/served:2.0 to demo/panels").click()
+    expect(page.get_by_text("serving version 2.0").first).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("button", name="Cancel")).to_be_hidden(timeout=60_000)
+
+    page.get_by_role("button", name="Go back or scale").click()
+    page.get_by_role("button", name="Plan rollback …").click()
+    page.get_by_role("button", name="Confirm: roll demo/panels back to panels.1").click()
+    expect(page.get_by_text("rollback").first).to_be_visible(timeout=60_000)
+    saved = lab.save(page, path, "rollback succeeded")
+    shoot(page, "deploys")
+    steps = [(each["step"], each["state"], each["changed"]) for each in records(saved, 2)]
+    assert [step for step, _, _ in steps] == [
+        *("find_image", "create_deploy", "create_service", "wait", "verify"),
+        *("find_image", "create_deploy", "update_service", "wait", "verify"),
+        *("find_service", "rollback"),
+    ]
+    assert {state for _, state, _ in steps} == {"succeeded"}
+    picture = json.loads("".join(saved["cells"][2]["outputs"][0]["data"][PANEL_MIME]))
+    assert picture["rows"][0][:2] == ["panels.1", "primary"]
+    assert lab.complaints == []

@@ -1,0 +1,79 @@
+"""The repository panel in a real browser; then the saved file with nothing running."""
+
+from __future__ import annotations
+
+import subprocess
+
+import boto3
+from playwright.sync_api import Browser, expect
+
+from ecr_widgets.model.record import PANEL_MIME, RECORD_MIME
+from tests.panels.conftest import BIN, KIT, Lab, shoot
+
+
+def test_a_repository_is_created_by_hand_and_the_saved_file_tells(lab: Lab, browser: Browser) -> None:
+    """Typed, clicked, seen, recorded; the same file without a kernel, untrusted, and as HTML without JavaScript."""
+    path = lab.write("panel.ipynb", KIT, "kit.repositories()")
+    page = lab.open("panel.ipynb")
+    lab.run_all(page)
+    expect(page.get_by_role("button", name="Create", exact=True)).to_be_visible(timeout=60_000)
+    name = page.get_by_placeholder("team/project")
+    name.press_sequentially("Panels//by-hand")
+    expect(page.get_by_text("not a repository name that ECR accepts").first).to_be_visible()
+    expect(page.get_by_role("button", name="Create", exact=True)).to_be_disabled()
+    name.fill("panels/by-hand")
+    page.get_by_role("button", name="Create", exact=True).click()
+    expect(page.get_by_text("create_repository").first).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("cell", name="panels/by-hand", exact=True).first).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("button", name="Cancel")).to_be_hidden(timeout=30_000)
+    page.get_by_role("button", name="Work on a repository").click()
+    page.get_by_placeholder("which one").fill("panels/by-hand")
+    page.get_by_label("Keep newest").fill("1")
+    page.get_by_role("button", name="Preview policy …").click()
+    confirm = page.get_by_role("button", name="Confirm: set the lifecycle policy of panels/by-hand")
+    expect(confirm).to_be_visible(timeout=30_000)
+    shoot(page, "repositories")
+    page.get_by_role("button", name="Leave it").click()
+    saved = lab.save(page, path, "create_repository succeeded")
+    outputs = [output["data"] for output in saved["cells"][1]["outputs"]]
+    assert "panels/by-hand" in "".join(outputs[0][PANEL_MIME])
+    (record,) = ["".join(each[RECORD_MIME]) for each in outputs if RECORD_MIME in each]
+    assert '"step":"create_repository","state":"succeeded","changed":true' in record
+    page.context.close()
+
+    # A copy that nobody trusts, in a page whose kernel has never run.
+    (lab.folder / "copy.ipynb").write_text(path.read_text())
+    page = lab.open("copy.ipynb", kernel=False)
+    expect(page.get_by_role("cell", name="panels/by-hand", exact=True).first).to_be_visible(timeout=30_000)
+    page.context.close()
+
+    subprocess.run([BIN / "jupyter-nbconvert", "--to", "html", path], capture_output=True, check=True)
+    context = browser.new_context(java_script_enabled=False, offline=True)
+    page = context.new_page()
+    page.goto(path.with_suffix(".html").as_uri())
+    expect(page.get_by_role("cell", name="panels/by-hand", exact=True).first).to_be_visible()
+    expect(page.get_by_text("create_repository").first).to_be_visible()
+    assert lab.complaints == []
+
+
+def test_a_repository_that_is_deleted_elsewhere_is_said(lab: Lab, sandbox_environ: dict[str, str]) -> None:
+    """The panel keeps what it saw, says what happened, and goes on."""
+    lab.write("gone.ipynb", KIT, "kit.create_repository('panels/gone')", "kit.images('panels/gone')")
+    page = lab.open("gone.ipynb")
+    lab.run_all(page)
+    refresh = page.get_by_role("button", name="Refresh", exact=True)
+    expect(refresh).to_be_visible(timeout=60_000)
+    session = boto3.Session(
+        aws_access_key_id=sandbox_environ["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=sandbox_environ["AWS_SECRET_ACCESS_KEY"],
+        region_name=sandbox_environ["AWS_REGION"],
+    )
+    ecr = session.client("ecr", endpoint_url=sandbox_environ["AWS_ENDPOINT_URL"])
+    ecr.delete_repository(repositoryName="panels/gone")
+    refresh.click()
+    expect(page.get_by_text("'panels/gone' does not exist").first).to_be_visible(timeout=30_000)
+    ecr.create_repository(repositoryName="panels/gone")
+    refresh.click()
+    expect(page.get_by_text("'panels/gone' does not exist")).to_have_count(0, timeout=30_000)
+    ecr.close()
+    assert lab.complaints == []

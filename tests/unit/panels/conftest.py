@@ -1,0 +1,35 @@
+"""A desk on an empty world."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ecr_widgets.kit import Kit
+from ecr_widgets.recording.recorder import Recorder
+from ecr_widgets.recording.terminal import QuietSink
+from tests.fake_connections import FakeConnections
+from tests.fakes import World
+from tests.unit.panels.desk import Desk
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def to(world: World) -> FakeConnections:
+    return FakeConnections(world)
+
+
+@pytest.fixture
+def kit(to: FakeConnections, tmp_path: Path) -> Kit:
+    (tmp_path / "Dockerfile").write_text("FROM busybox")
+    return Kit(to, Recorder("run-1", to.clock, QuietSink()), files=(tmp_path,))
+
+
+@pytest.fixture
+def desk(monkeypatch: pytest.MonkeyPatch, kit: Kit) -> Desk:
+    return Desk(monkeypatch, kit)

@@ -1,0 +1,141 @@
+"""What all panels do: one action at a time, cancelling, errors of any kind, records that are never overwritten."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from threading import Event
+
+import ipywidgets
+import pytest
+
+from ecr_widgets.errors import InputError, StepCancelled
+from ecr_widgets.kit import Kit
+from ecr_widgets.panels import base
+from ecr_widgets.panels.base import Panel
+from ecr_widgets.panels.picture import Picture
+from ecr_widgets.ports import Progress, ProgressSink
+from tests.unit.panels.desk import Desk
+
+
+class Plain(Panel):
+    """Counts its looks."""
+
+    looks = 0
+
+    def read(self) -> Iterator[None]:
+        self.looks += 1
+        yield
+
+    def draw(self, now: datetime) -> Picture:
+        return Picture("plain", "Plain", now, ("looks",), ((str(self.looks),),))
+
+    def controls(self) -> object:
+        return ipywidgets.VBox([])
+
+
+@pytest.fixture
+def panel(desk: Desk, kit: Kit) -> Plain:
+    made = Plain(kit)
+    desk.open(made)
+    return made
+
+
+def test_one_action_at_a_time_and_what_is_under_way_is_said(desk: Desk, panel: Plain) -> None:
+    """A second one is refused by name; the first goes on."""
+    begun, end = Event(), Event()
+
+    def wait(_: Kit) -> None:
+        begun.set()
+        assert end.wait(10)
+
+    panel.act("count sheep", wait)
+    assert begun.wait(10)
+    assert desk.picture["status"] == "count sheep"
+    assert desk.find("Cancel").layout.display == ""
+    panel.act("count goats", lambda _: pytest.fail("begun"))
+    assert desk.picture["problem"] == "not begun: count goats; wait for the end of count sheep, or cancel it"
+    end.set()
+    desk.settle()
+    assert desk.picture["status"] == ""
+    assert desk.find("Cancel").layout.display == "none"
+
+
+def test_a_step_is_cancelled_at_its_next_observation(desk: Desk, panel: Plain) -> None:
+    """Its record says that how far it came is not known, no further step begins, and later actions work."""
+    begun = Event()
+
+    def endless(kit: Kit) -> None:
+        def act(progress: ProgressSink) -> None:
+            while True:
+                begun.set()
+                progress(Progress("sheep", "counting"))
+
+        try:
+            kit.recorder.perform("count", {}, act)
+        except StepCancelled:
+            kit.recorder.perform("another", {}, lambda _: pytest.fail("begun"))
+
+    panel.act("count sheep", endless)
+    assert begun.wait(10)
+    desk.press("Cancel")
+    (record,) = desk.records
+    assert (record["step"], record["state"], record["error"]["type"]) == ("count", "unknown", "StepCancelled")
+    assert "another was cancelled" in desk.picture["problem"]
+    panel.act("go on", lambda kit: kit.recorder.perform("later", {}, lambda _: None))
+    desk.settle()
+    assert (desk.picture["problem"], desk.records[-1]["state"]) == ("", "succeeded")
+
+
+def test_an_error_that_is_not_ours_is_shown_too(desk: Desk, panel: Plain) -> None:
+    """With its kind, and the panel goes on."""
+
+    def fail(_: Kit) -> None:
+        raise ZeroDivisionError("by zero")
+
+    panel.act("divide", fail)
+    desk.settle()
+    assert desk.picture["problem"].startswith("ZeroDivisionError: by zero; this is a defect")
+    panel.act("nothing", lambda _: None)
+    desk.settle()
+    assert (desk.picture["problem"], desk.picture["rows"]) == ("", [["3"]])
+
+
+def test_two_problems_are_both_said(desk: Desk, panel: Plain, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an action failed on, and what cannot be read."""
+
+    def unread(_: object) -> Iterator[None]:
+        raise InputError("this cannot be read")
+        yield
+
+    def fail(_: Kit) -> None:
+        raise InputError("this cannot be done")
+
+    monkeypatch.setattr(Plain, "read", unread)
+    panel.act("try", fail)
+    desk.settle()
+    assert desk.picture["problem"] == "this cannot be done\nthis cannot be read"
+
+
+def test_no_record_takes_anothers_place(desk: Desk, panel: Plain) -> None:
+    """Where all places are taken nothing more is begun, and the panel says where to go on."""
+    done = []
+
+    def many(kit: Kit) -> None:
+        for number in range(base._PLACES + 1):
+            kit.recorder.perform(f"step{number}", {}, lambda _: done.append(1))
+
+    panel.act("much", many)
+    desk.settle()
+    assert len(desk.records) == len(done) == base._PLACES
+    assert "go on in a new cell" in desk.picture["problem"]
+
+
+def test_a_watched_panel_looks_until_it_is_not_watched(desk: Desk, panel: Plain) -> None:
+    """Again and again, without anybody asking."""
+    panel.watch(on=True)
+    while panel.looks < 4:
+        pass
+    panel.watch(on=False)
+    desk.settle()
+    assert desk.picture["rows"] == [[str(panel.looks)]]

@@ -1,0 +1,193 @@
+"""The deploy panel's work: a plan, a confirmation, what runs, the way back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ecr_widgets.errors import InputError
+from ecr_widgets.kit import Kit
+from ecr_widgets.model.layer0 import Deployment
+from tests.fake_connections import FakeConnections
+from tests.fakes import World
+from tests.unit.panels.desk import Desk
+
+
+@pytest.fixture
+def pushed(kit: Kit, tmp_path: Path) -> None:
+    """Two versions of an image, and a Dockerrun for them."""
+    kit.create_repository("app")
+    for tag in ("1", "2"):
+        (tmp_path / "Dockerfile").write_text(f"FROM busybox\nLABEL tag={tag}")
+        kit.push_image(kit.build_image(".", name="app"), repository="app", tag=tag)
+    web = {"name": "web", "image": "busybox", "memory": 8}
+    (tmp_path / "Dockerrun.aws.json").write_text(
+        json.dumps({"AWSEBDockerrunVersion": 2, "containerDefinitions": [web]})
+    )
+
+
+@pytest.fixture
+def open_desk(desk: Desk, kit: Kit, pushed: None) -> Desk:
+    desk.open(kit.deploys("demo", "web"))
+    return desk
+
+
+def deploy(desk: Desk, tag: str) -> None:
+    desk.type("Image", f"app:{tag}")
+    desk.press("Plan deploy")
+    desk.press(f"Confirm: deploy app:{tag} to demo/web")
+
+
+def test_a_service_is_created_by_the_first_deploy(open_desk: Desk) -> None:
+    """Planned as what is new, confirmed, recorded, and shown as it runs, by digest."""
+    assert "not there yet" in open_desk.picture["note"]
+    open_desk.type("Image", "app:1")
+    open_desk.press("Plan deploy")
+    assert open_desk.part("Planned")[0][0].startswith("added container web: registry.test:5000/app@sha256:")
+    open_desk.press("Confirm: deploy app:1 to demo/web")
+    assert [record["step"] for record in open_desk.records] == [
+        *("find_image", "create_deploy", "create_service", "wait", "verify")
+    ]
+    (row,) = open_desk.picture["rows"]
+    assert (row[0], row[1], row[3]) == ("web.1", "primary", "1 of 1")
+    assert "@sha256:" in row[2]
+    assert open_desk.picture["problem"] == ""
+
+
+def test_a_second_deploy_shows_its_difference_and_can_be_taken_back(open_desk: Desk) -> None:
+    """Line by line before; the earlier one is offered after, and runs again."""
+    deploy(open_desk, "1")
+    open_desk.type("Image", "app:2")
+    open_desk.press("Plan deploy")
+    assert open_desk.part("Planned")[0][0].startswith("changed /containerDefinitions/0/image: ")
+    open_desk.press("Confirm")
+    assert open_desk.part("Other deploys") == [["web.1"]]
+    open_desk.press("Plan rollback")
+    open_desk.press("Confirm: roll demo/web back to web.1")
+    assert open_desk.picture["rows"][0][0] == "web.1"
+    assert [record["step"] for record in open_desk.records][-2:] == ["find_service", "rollback"]
+
+
+def test_the_same_again_is_said_to_change_nothing(open_desk: Desk) -> None:
+    """So that nobody wonders about an empty difference."""
+    deploy(open_desk, "1")
+    open_desk.type("Image", "app:1")
+    open_desk.press("Plan deploy")
+    assert open_desk.part("Planned") == [["nothing would change: the service stands on just that"]]
+
+
+def test_the_image_that_was_shown_is_deployed_though_its_tag_moved(
+    open_desk: Desk, world: World, kit: Kit
+) -> None:
+    """A plan names a digest, and that is what runs."""
+    open_desk.type("Image", "app:1")
+    open_desk.press("Plan deploy")
+    planned = world.tags["app", "1"]
+    world.tags["app", "1"] = world.tags["app", "2"]
+    open_desk.press("Confirm")
+    assert planned in open_desk.picture["rows"][0][2]
+
+
+def test_a_plan_is_void_once_somebody_else_moved_the_service(
+    open_desk: Desk, to: FakeConnections, kit: Kit
+) -> None:
+    """It is said, nothing is changed, and planning again works."""
+    deploy(open_desk, "1")
+    open_desk.type("Image", "app:2")
+    open_desk.press("Plan deploy")
+    found = kit.find_image("app", "2")
+    kit.deploy_service("demo", "web", kit.create_deploy("other", "Dockerrun.aws.json", image=found.image))
+    open_desk.press("Confirm")
+    assert "was moved to other.1 since this was planned" in open_desk.picture["problem"]
+    assert open_desk.picture["rows"][0][0] == "other.1"
+    deploy(open_desk, "1")
+    assert open_desk.picture["problem"] == ""
+
+
+@pytest.mark.parametrize(
+    ("label", "value", "said"),
+    [
+        ("Image", "app:9", "'app' has no image '9'; push it first, or list the images"),
+        ("Dockerrun", "nowhere.json", "cannot read 'nowhere.json'"),
+        ("Container", "nobody", "nobody"),
+    ],
+)
+def test_what_cannot_be_planned_is_said(open_desk: Desk, label: str, value: str, said: str) -> None:
+    """Nothing is offered for confirmation, nothing was recorded, and the panel goes on."""
+    open_desk.type("Image", "app:1")
+    before = open_desk.find(label).value
+    open_desk.type(label, value)
+    open_desk.press("Plan deploy")
+    assert said in open_desk.picture["problem"]
+    assert open_desk.find("Confirm").layout.display == "none"
+    assert open_desk.records == []
+    open_desk.type(label, before if label != "Image" else "app:1")
+    open_desk.press("Plan deploy")
+    assert open_desk.picture["problem"] == ""
+
+
+def test_a_service_is_scaled(open_desk: Desk) -> None:
+    """After a confirmation that names service and number; not before it exists."""
+    open_desk.press("Plan scaling")
+    assert "demo/web is not there yet" in open_desk.picture["problem"]
+    deploy(open_desk, "1")
+    open_desk.type("Copies", 3)
+    open_desk.press("Plan scaling")
+    assert open_desk.part("Planned") == [["1 copies are wanted now"]]
+    open_desk.press("Confirm: scale demo/web to 3")
+    assert open_desk.records[-1]["step"] == "scale_service"
+    assert open_desk.picture["rows"][0][3].endswith("of 3")
+
+
+def test_a_task_runs_with_variables_that_are_no_secrets(open_desk: Desk) -> None:
+    """Names of variables are told, values are not; what looks like a secret is refused and not kept in the field."""
+    deploy(open_desk, "1")
+    open_desk.type("Run deploy", "web.1")
+    open_desk.type("As task", "migrate")
+    open_desk.type("set variables", "DB_PASSWORD=swordfish-of-the-sea")
+    open_desk.press("Plan task")
+    assert "DB_PASSWORD" in open_desk.picture["problem"]
+    assert open_desk.find("set variables").value == ""
+    assert "swordfish" not in json.dumps(open_desk.shown)
+    open_desk.type("set variables", "LEVEL=debug, DRY=1")
+    open_desk.press("Plan task")
+    assert "name the container" in open_desk.picture["problem"]
+    open_desk.type("In container", "web")
+    open_desk.type("set variables", "LEVEL=debug, DRY=1")
+    open_desk.press("Plan task")
+    assert open_desk.part("Planned") == [
+        ["once with DRY, LEVEL set; its exit codes and last log lines are recorded"]
+    ]
+    open_desk.press("Confirm: run task migrate of web.1 in demo")
+    record = open_desk.records[-1]
+    assert (record["step"], record["state"]) == ("create_task", "succeeded")
+    assert set(record["outcome"]["exit_codes"].values()) == {0}
+
+
+def test_reasons_counts_and_lines_stand_below(
+    open_desk: Desk, to: FakeConnections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Why containers stopped, how many ran over time, and what they wrote last."""
+    deploy(open_desk, "1")
+    (service,) = to.layer0.services.values()
+    failing: Deployment = replace(
+        service.deployments[0], stopped_reasons=("exit code 3",), events=("was unhealthy",)
+    )
+    standing = replace(service, running_count=0, deployments=(failing,))
+    monkeypatch.setattr(to.layer0, "find_service", lambda *_: standing)
+    open_desk.press("Refresh")
+    assert open_desk.part("Why containers stopped") == [["web.1", "exit code 3"]]
+    assert open_desk.part("Events") == [["web.1", "was unhealthy"]]
+    ((bars, told),) = open_desk.part("Copies that run")
+    assert bars[-1] == "▁"
+    assert "→ 0, 1 wanted" in told
+
+
+def test_names_that_could_not_be_addressed_are_refused(kit: Kit) -> None:
+    """Before anything is shown."""
+    for environment, service in (("", "web"), ("demo", "a/b")):
+        with pytest.raises(InputError):
+            kit.deploys(environment, service)

@@ -1,0 +1,243 @@
+"""The image panel's work: order, index and platform, what runs, push, pull, tag, delete."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from ecr_widgets.errors import EngineUnavailable, RepositoryNotFound
+from ecr_widgets.kit import Kit
+from ecr_widgets.model.registry import Findings, Image, ImageDetails, ImagePage
+from ecr_widgets.panels.images import ImagesPanel
+from tests.fake_connections import FakeConnections
+from tests.fakes import NOW, FakeEcr, World, digest_of
+from tests.unit.panels.desk import Desk
+
+
+def push(kit: Kit, folder: Path, tag: str) -> str:
+    (folder / "Dockerfile").write_text(f"FROM busybox\nLABEL tag={tag}")
+    return kit.push_image(kit.build_image(".", name="app"), repository="app", tag=tag).digest
+
+
+@pytest.fixture
+def digests(kit: Kit, world: World, tmp_path: Path) -> list[str]:
+    """Three images, an hour between them."""
+    kit.create_repository("app")
+    found = []
+    for tag in ("1", "2", "3"):
+        found.append(push(kit, tmp_path, tag))
+        world.now += timedelta(hours=1)
+    return found
+
+
+@pytest.fixture
+def open_desk(desk: Desk, kit: Kit, digests: list[str]) -> Desk:
+    desk.open(kit.images("app"))
+    return desk
+
+
+def test_the_newest_push_comes_first_with_its_platform(open_desk: Desk, digests: list[str]) -> None:
+    """Over all images; digests are whole in what is saved."""
+    rows = open_desk.picture["rows"]
+    assert [row[0] for row in rows] == ["3", "2", "1"]
+    assert [row[1] for row in rows] == digests[::-1]
+    assert {row[5] for row in rows} == {"linux/amd64"}
+
+
+def test_images_of_an_index_stand_below_it(desk: Desk, kit: Kit, world: World, digests: list[str]) -> None:
+    """Those without a tag of their own, with their platform."""
+    del world.tags["app", "1"], world.tags["app", "2"]
+    world.details[digests[2]] = ImageDetails(
+        children=((digests[0], "linux/arm64"), (digests[1], "linux/amd64"))
+    )
+    desk.open(kit.images("app"))
+    rows = desk.picture["rows"]
+    assert [row[0] for row in rows] == ["3", "└ linux/arm64", "└ linux/amd64"]
+    assert [row[1] for row in rows] == [digests[2], digests[0], digests[1]]
+    assert rows[0][5] == "2 platforms"
+    desk.type("Filter", digests[0][7:20])
+    assert [row[1] for row in desk.picture["rows"]] == [digests[2], digests[0], digests[1]]
+
+
+def test_findings_are_told_by_severity(
+    desk: Desk, kit: Kit, to: FakeConnections, digests: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the listing has them; a scan under way is called so."""
+    found = {
+        digests[0]: Findings("COMPLETE", {"HIGH": 2, "CRITICAL": 1}),
+        digests[1]: Findings("IN_PROGRESS", {}),
+        digests[2]: Findings("COMPLETE", {}),
+    }
+    plain = FakeEcr.list_images
+
+    def listed(self: FakeEcr, repository: str) -> object:
+        for page in plain(self, repository):
+            images = tuple(replace(image, findings=found[image.digest]) for image in page)
+            yield ImagePage(images, page.is_last)
+
+    monkeypatch.setattr(FakeEcr, "list_images", listed)
+    desk.open(kit.images("app"))
+    column = desk.picture["columns"].index("findings")
+    assert [row[column] for row in desk.picture["rows"]] == ["none", "in progress", "1 critical, 2 high"]
+
+
+def test_where_an_image_runs_is_told(desk: Desk, kit: Kit, tmp_path: Path, digests: list[str]) -> None:
+    """By service, and only for the image that runs; it cannot be deleted."""
+    (tmp_path / "Dockerrun.aws.json").write_text(
+        '{"AWSEBDockerrunVersion": 2, "containerDefinitions": [{"name": "web", "image": "x", "memory": 8}]}'
+    )
+    image = kit.find_image("app", "2")
+    kit.deploy_service("demo", "web", kit.create_deploy("web", "Dockerrun.aws.json", image=image.image))
+    desk.open(kit.images("app"))
+    column = desk.picture["columns"].index("runs as")
+    assert [row[column] for row in desk.picture["rows"]] == ["", "service demo/web", ""]
+    desk.type("Image", "2")
+    desk.type("To delete it", "app")
+    desk.press("Delete")
+    assert "service demo/web runs it" in desk.picture["problem"]
+    assert len(desk.picture["rows"]) == 3
+
+
+def test_a_page_is_shown_before_the_rest_is_read(
+    monkeypatch: pytest.MonkeyPatch, kit: Kit, digests: list[str]
+) -> None:
+    """In a run nothing more is read: the picture says so, and the whole list is there on request."""
+    monkeypatch.setattr(FakeEcr, "page", 2)
+    desk = Desk(monkeypatch, kit, live=False)
+    panel = kit.images("app")
+    desk.open(panel)
+    assert len(desk.picture["rows"]) == 2
+    assert "the first 2 that ECR listed; there are more" in desk.picture["note"]
+    assert desk.widgets == []
+    assert list(panel.to_pandas()["digest"]) == digests[::-1]
+
+
+def test_a_list_that_was_whole_never_shrinks_while_it_is_read_again(
+    monkeypatch: pytest.MonkeyPatch, kit: Kit, digests: list[str]
+) -> None:
+    """A refresh puts a whole list in the place of a whole list."""
+    monkeypatch.setattr(FakeEcr, "page", 1)
+    panel = ImagesPanel(kit, "app")
+    for _ in panel.read():
+        pass
+    assert {len(panel.draw(NOW).rows) for _ in panel.read()} == {3}
+
+
+def test_a_tag_that_stands_is_moved_only_when_confirmed(open_desk: Desk, world: World, kit: Kit) -> None:
+    """A new one is pushed at once."""
+    open_desk.type("Local image", "app")
+    open_desk.type("Tag", "1")
+    open_desk.press("Push")
+    assert "the tag would move" in open_desk.part("Planned: push app to app:1")[0][0]
+    assert open_desk.records == []
+    open_desk.press("Confirm")
+    assert world.tags["app", "1"] == world.tags["app", "3"]
+    open_desk.type("Tag", "4")
+    open_desk.press("Push")
+    assert world.tags["app", "4"] == world.tags["app", "3"]
+    assert [record["step"] for record in open_desk.records] == ["push_image", "push_image"]
+
+
+def test_an_image_is_named_tagged_and_pulled(open_desk: Desk, world: World, digests: list[str]) -> None:
+    """By its tag; the reference to copy names it by digest."""
+    open_desk.type("Image", "2")
+    assert open_desk.find("Reference by digest").value == f"registry.test:5000/app@{digests[1]}"
+    open_desk.type("New tag", "sta ble")
+    assert open_desk.find("Set tag").disabled
+    open_desk.type("New tag", "stable")
+    open_desk.press("Set tag")
+    open_desk.press("Pull")
+    assert world.tags["app", "stable"] == digests[1]
+    assert open_desk.picture["rows"][1][0] == "2, stable"
+    assert [record["step"] for record in open_desk.records] == ["tag_image", "pull_image"]
+
+
+def test_an_image_is_deleted_by_typing_the_repositorys_name(
+    open_desk: Desk, world: World, digests: list[str]
+) -> None:
+    """Never by any other text."""
+    open_desk.type("Image", "1")
+    open_desk.type("To delete it", "ap")
+    assert open_desk.find("Delete").disabled
+    assert "that is not app" in open_desk.hints()
+    open_desk.type("To delete it", "app")
+    open_desk.press("Delete")
+    assert ("app", digests[0]) not in world.manifests
+    assert len(open_desk.picture["rows"]) == 2
+
+
+def test_an_engine_that_is_down_is_said_and_the_panel_goes_on(
+    open_desk: Desk, to: FakeConnections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What happened and what to try stand in the panel; the same action works later."""
+
+    def down(image: str) -> None:
+        raise EngineUnavailable("no Docker Engine answers", hint="start it")
+
+    open_desk.type("Local image", "app")
+    open_desk.type("Tag", "4")
+    with monkeypatch.context() as patch:
+        patch.setattr(to.engine, "find_image_id", down)
+        open_desk.press("Push")
+    assert open_desk.picture["problem"] == "no Docker Engine answers; start it"
+    open_desk.press("Push")
+    assert (open_desk.picture["problem"], open_desk.picture["rows"][0][0]) == ("", "3, 4")
+
+
+def test_a_token_that_was_revoked_is_renewed_behind_the_panel(open_desk: Desk, world: World) -> None:
+    """A panel that stood open over night pushes as before."""
+    world.valid_passwords.clear()
+    issued = world.tokens_issued
+    open_desk.type("Local image", "app")
+    open_desk.type("Tag", "4")
+    open_desk.press("Push")
+    assert (open_desk.picture["problem"], world.tokens_issued - issued) == ("", 1)
+
+
+def test_a_repository_that_was_deleted_elsewhere_is_said(open_desk: Desk, world: World) -> None:
+    """What was seen last stays in view, under the time it was seen; made again, it is read again."""
+    standing = world.repositories.pop("app")
+    seen_at = open_desk.picture["at"]
+    world.now += timedelta(hours=1)
+    open_desk.press("Refresh")
+    assert open_desk.picture["problem"] == "app"
+    assert (len(open_desk.picture["rows"]), open_desk.picture["at"]) == (3, seen_at)
+    world.repositories["app"] = standing
+    open_desk.press("Refresh")
+    assert open_desk.picture["problem"] == ""
+
+
+def test_layer0_that_is_away_is_a_note(
+    desk: Desk, kit: Kit, to: FakeConnections, digests: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Images are shown all the same."""
+
+    def away() -> None:
+        raise RepositoryNotFound("Layer0 does not answer")
+
+    monkeypatch.setattr(to.layer0, "list_environments", away)
+    desk.open(kit.images("app"))
+    assert "what runs is not known: Layer0 does not answer" in desk.picture["note"]
+    assert len(desk.picture["rows"]) == 3
+
+
+def test_ten_thousand_images_make_a_small_picture(
+    desk: Desk, kit: Kit, to: FakeConnections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No more is drawn than can be seen; what is left out is counted."""
+    kit.create_repository("app")
+    images = tuple(
+        Image(digest_of(f"{number}"), (f"v{number}",), number, NOW - timedelta(minutes=number))
+        for number in range(10_000)
+    )
+    pages = [ImagePage(images[n : n + 1000], is_last=n == 0) for n in range(9000, -1, -1000)]
+    monkeypatch.setattr(to.ecr, "list_images", lambda repository: iter(pages))
+    desk.open(kit.images("app"))
+    picture = desk.picture
+    assert picture["rows"][0][0] == "v0"
+    assert len(picture["rows"]) + picture["left_out"] == 10_000
+    (bundle,) = (each for each in desk.shown.values() if "application/vnd.ecr-widgets.panel+json" in each)
+    assert sum(len(form.encode()) for form in bundle.values()) <= 40_000

@@ -1,0 +1,103 @@
+"""The repository panel's work: list, create, change, preview, delete."""
+
+from __future__ import annotations
+
+import pytest
+
+from ecr_widgets.kit import Kit
+from tests.fakes import World
+from tests.unit.panels.desk import Desk
+
+
+@pytest.fixture
+def open_desk(desk: Desk, kit: Kit) -> Desk:
+    kit.create_repository("team/app")
+    kit.create_repository("team/db")
+    kit.push_image(kit.build_image(".", name="app"), repository="team/app", tag="1")
+    desk.open(kit.repositories())
+    return desk
+
+
+def test_what_is_in_each_repository_is_filled_in(open_desk: Desk) -> None:
+    """Images, size and newest push, beside what ECR tells of the repository itself."""
+    app, db = open_desk.picture["rows"]
+    assert (app[0], app[6:8], db[0], db[6:8]) == ("team/app", ["1", "1.0 kB"], "team/db", ["0", "0.0 kB"])
+    assert "just now" in app[8]
+
+
+def test_a_filter_asks_nobody(open_desk: Desk, kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was read is shown again."""
+    monkeypatch.setattr(kit.look, "repositories", lambda: pytest.fail("asked again"))
+    open_desk.type("Filter", "DB")
+    assert [row[0] for row in open_desk.picture["rows"]] == ["team/db"]
+    assert "1 of 2 for 'DB'" in open_desk.picture["note"]
+
+
+def test_a_name_is_checked_while_it_is_typed(open_desk: Desk) -> None:
+    """The button works only for a name that ECR takes and that is free; why not is said."""
+    create = open_desk.find("Create")
+    for name, said in (
+        ("", ""),
+        ("Team/app", "not a repository name"),
+        ("team/db", "there is a repository of that name"),
+    ):
+        open_desk.type("New repository", name)
+        assert create.disabled
+        assert any(said in hint for hint in open_desk.hints()) or not said
+    open_desk.type("New repository", "team/new")
+    open_desk.press("Create")
+    assert "team/new" in [row[0] for row in open_desk.picture["rows"]]
+    (record,) = open_desk.records
+    assert (record["step"], record["state"], record["changed"]) == ("create_repository", "succeeded", True)
+
+
+def test_settings_are_changed(open_desk: Desk, world: World) -> None:
+    """Those that are chosen; the others stay."""
+    open_desk.type("Repository", "team/app")
+    open_desk.type("Tags", "immutable")
+    open_desk.press("Change settings")
+    assert world.repositories["team/app"].tags_immutable
+    assert world.repositories["team/app"].scan_on_push
+    assert open_desk.picture["rows"][0][3] == "immutable"
+
+
+def test_a_policy_is_previewed_and_set_after_a_confirmation(open_desk: Desk, world: World) -> None:
+    """What would expire is named before anything is set."""
+    open_desk.type("Repository", "team/app")
+    open_desk.type("Expire untagged", 0)
+    open_desk.type("Keep newest", 0)
+    open_desk.press("Preview policy")
+    assert "neither rule is asked for" in open_desk.picture["problem"]
+    open_desk.type("Keep newest", 1)
+    open_desk.press("Preview policy")
+    assert open_desk.part("Planned: set the lifecycle policy of team/app") == [["nothing would expire now"]]
+    assert world.policies == {}
+    open_desk.press("Confirm: set the lifecycle policy of team/app")
+    assert '"countNumber": 1' in world.policies["team/app"]
+    assert open_desk.picture["parts"] == []
+
+
+def test_a_plan_can_be_left(open_desk: Desk, world: World) -> None:
+    """Nothing was set, and the panel offers it no more."""
+    open_desk.type("Repository", "team/app")
+    open_desk.type("Expire untagged", 0)
+    open_desk.press("Preview policy")
+    open_desk.press("Leave it")
+    assert (world.policies, open_desk.picture["parts"]) == ({}, [])
+    assert open_desk.find("Confirm").layout.display == "none"
+
+
+def test_a_repository_is_deleted_by_typing_its_name(open_desk: Desk, world: World) -> None:
+    """Only by its own name; with images in it, only where these may go too."""
+    open_desk.type("Repository", "team/app")
+    open_desk.type("To delete it", "team/ap")
+    assert open_desk.find("Delete").disabled
+    open_desk.type("To delete it", "team/app")
+    open_desk.press("Delete")
+    assert "holds 1 images" in open_desk.picture["problem"]
+    assert "team/app" in world.repositories
+    open_desk.type("its images too", value=True)
+    open_desk.press("Delete")
+    assert "team/app" not in world.repositories
+    assert [row[0] for row in open_desk.picture["rows"]] == ["team/db"]
+    assert [record["state"] for record in open_desk.records] == ["failed", "succeeded"]
