@@ -75,14 +75,14 @@ class ImageCopy:
         name, base = digest[:_SHORT], base_url(self._target)
         standing, _ = ask(self._http, "HEAD", f"{base}/blobs/{digest}", self._target_headers)
         if standing.status == 200:
-            self._progress(Progress(name, "stands already", size_bytes, size_bytes, "B"))
+            self._progress(Progress(name, "stands already", size_bytes, size_bytes, "bytes"))
             return
         start = f"{base}/blobs/uploads/"
         if self._source.registry == self._target.registry:
             start += f"?mount={digest}&from={self._source.repository}"
         begun, told_body = ask(self._http, "POST", start, self._target_headers)
         if begun.status == 201:
-            self._progress(Progress(name, "mounted", size_bytes, size_bytes, "B"))
+            self._progress(Progress(name, "mounted", size_bytes, size_bytes, "bytes"))
             return
         if begun.status != 202:
             refuse(self._target, begun, told_body)
@@ -109,5 +109,5 @@ class ImageCopy:
         done = 0
         for chunk in answer.stream(_CHUNK_BYTES, decode_content=False):
             done += len(chunk)
-            self._progress(Progress(name, "copying", done, size_bytes, "B"))
+            self._progress(Progress(name, "copying", done, size_bytes, "bytes"))
             yield chunk

@@ -33,7 +33,7 @@ class Watcher:
 
             self._bars = make_bars()
             self._bars.start()
-            self._line = self._bars.add_task("starting", total=None)
+            self._line = self._bars.add_task("starting", total=None, rate="")
 
     def __call__(self, event: RunEvent) -> None:
         """Take one event."""

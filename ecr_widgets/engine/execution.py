@@ -75,6 +75,7 @@ class Execution:
         saved.before_write = self._outputs.settle
         self._cells = [cell for cell in saved.notebook["cells"] if cell["cell_type"] == "code"]
         self._at = 0
+        self._stop = Stop()
 
     def run(self) -> None:
         """Run all cells; the verdict is in the notebook's metadata when this returns or raises.
@@ -92,7 +93,7 @@ class Execution:
         self._saved.write()
         try:
             with (
-                _signals_raise(),
+                signals_raise() as self._stop,
                 ChannelServer(
                     self._kernel.channel_address, announce=self._announce, learn_secret=self._learn_secret
                 ),
@@ -132,6 +133,7 @@ class Execution:
                 unknown = any(StepState.UNKNOWN.value == state for state in _record_states(cell))
                 return (RunState.UNKNOWN if unknown else RunState.FAILED), reason
             self._saved.write_if_due()
+        self._stop.check()
         return RunState.SUCCEEDED, None
 
     def _run_cell(self, client: Any, cell: dict[str, Any]) -> str | None:
@@ -141,6 +143,7 @@ class Execution:
         reply: Mapping[str, Any] | None = None
         idle = False
         while reply is None or not idle:
+            self._stop.check()
             try:
                 idle = self._take(client.get_iopub_msg(timeout=_POLL_S), request) or idle
             except queue.Empty:
@@ -245,21 +248,44 @@ def _how(code: int) -> str:
     return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
 
-@contextlib.contextmanager
-def _signals_raise() -> Iterator[None]:
-    """Turn the signals that stop a scheduled job into an exception, so that the record is closed."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
+class Stop:
+    """The signal that asked to stop, if one did.
 
-    def stop(number: int, _: Any) -> None:
+    It is raised where it arrives, and kept: asyncio, on which the kernel's client stands, swallows what is raised inside
+    its callbacks, and so do finalizers.
+    """
+
+    def __init__(self) -> None:
+        self._number: int | None = None
+
+    def __call__(self, number: int, _: object) -> None:
+        """Handle a signal."""
+        self._number = number
         raise Interrupted(number)
+
+    def check(self) -> None:
+        """Raise again what may have got lost.
+
+        Raises:
+            Interrupted: A signal came.
+        """
+        if self._number is not None:
+            raise Interrupted(self._number)
+
+
+@contextlib.contextmanager
+def signals_raise() -> Iterator[Stop]:
+    """Turn the signals that stop a scheduled job into an exception, so that the record is closed."""
+    stop = Stop()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
 
     before = {
         number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     }
     try:
-        yield
+        yield stop
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -140,7 +140,9 @@ class ImagesPanel(Panel):
 
     def _platform(self, image: Image) -> str:
         known = self._details.get(image.digest, ImageDetails())
-        return f"{len(known.children)} platforms" if known.children else known.platform
+        if known.children:
+            return f"{len(known.children)} platform{'s' if len(known.children) > 1 else ''}"
+        return known.platform
 
     def _runs(self, image: Image) -> str:
         names = {

@@ -18,6 +18,7 @@ LARGEST_BUNDLE_BYTES = 40_000
 MOST_ROWS = 200
 _MOST_PART_ROWS, _LONGEST_PART_CELL = 40, 500
 _DIGEST, _SHORT = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII), 19
+_UNBROKEN = 45
 _BARS = "▁▂▃▄▅▆▇█"
 _CELL = 'style="text-align:left;padding:1px 12px 1px 0;vertical-align:top"'
 
@@ -202,9 +203,16 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def _cell(text: str) -> str:
     """A cell's content, digests cut short: in full they are in the JSON, and at the pointer."""
     short = _DIGEST.sub(_short, text)
+    if len(short) <= _UNBROKEN:
+        # Times and sizes stay on one line; long texts may break.
+        return _spanned(text, short, _html(short).replace(" ", "&nbsp;"))
+    return _spanned(text, short, _html(short))
+
+
+def _spanned(text: str, short: str, shown: str) -> str:
     if short == text:
-        return _html(text)
-    return f'<span title="{escape(visible(text), quote=True)}">{_html(short)}</span>'
+        return shown
+    return f'<span title="{escape(visible(text), quote=True)}">{shown}</span>'
 
 
 def _short(digest: re.Match[str]) -> str:
@@ -213,7 +221,7 @@ def _short(digest: re.Match[str]) -> str:
 
 def _lines(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     table = [columns, *rows] if any(columns) else [*rows]
-    table = [tuple(f"{cell[:_SHORT]}…" if _DIGEST.fullmatch(cell) else cell for cell in row) for row in table]
+    table = [tuple(_DIGEST.sub(_short, cell) for cell in row) for row in table]
     if not table:
         return []
     widths = [max(len(visible(row[column])) for row in table) for column in range(len(table[0]))]

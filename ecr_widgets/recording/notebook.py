@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from threading import Event
 from typing import Any
 
@@ -13,19 +13,22 @@ from ecr_widgets.channel import RunChannel
 from ecr_widgets.errors import InputError, StepCancelled
 from ecr_widgets.model.record import PROGRESS_KEY, RECORD_MIME, StepRecord
 from ecr_widgets.ports import Progress
-from ecr_widgets.recording.render import progress_text, to_html, to_text
+from ecr_widgets.recording.pace import Pace
+from ecr_widgets.recording.render import NO_RATES, progress_text, to_html, to_text
 
 _SECONDS_BETWEEN_UPDATES = 0.25
 _SHOWN_AT_ONCE = 12
 """Progress lines shown together, such as image layers; the ones seen last stay."""
 
 
-def bundle(record: StepRecord, observed: tuple[Progress, ...] = ()) -> dict[str, Any]:
+def bundle(
+    record: StepRecord, observed: tuple[Progress, ...] = (), rates: Mapping[str, float] = NO_RATES
+) -> dict[str, Any]:
     """The record in the three forms that a saved run keeps."""
     return {
         # nbformat would indent an object and grow it by 40 %, so the record is one compact string.
         RECORD_MIME: record.to_json(),
-        "text/html": to_html(record, observed),
+        "text/html": to_html(record, observed, rates),
         "text/plain": to_text(record),
     }
 
@@ -55,12 +58,16 @@ class _NotebookView:
         self._record = record
         self._display_id = display_id
         self._observed: dict[str, Progress] = {}
+        self._pace, self._rates = Pace(), dict[str, float]()
         self._shown_at_s = time.monotonic()
 
     def progress(self, observed: Progress) -> None:
         self._observed.pop(observed.what, None)
         self._observed[observed.what] = observed
         now_s = time.monotonic()
+        rate = self._pace.rate(observed, now_s)
+        if rate is not None:
+            self._rates[observed.what] = rate
         if now_s - self._shown_at_s >= _SECONDS_BETWEEN_UPDATES:
             self._shown_at_s = now_s
             self._update(self._record, tuple(self._observed.values())[-_SHOWN_AT_ONCE:])
@@ -70,8 +77,13 @@ class _NotebookView:
 
     def _update(self, record: StepRecord, observed: tuple[Progress, ...] = ()) -> None:
         # Those who watch the run from a terminal read how far it is from here; the outcome replaces it.
-        metadata = {PROGRESS_KEY: progress_text(observed[-1])} if observed else {}
-        update_display(bundle(record, observed), metadata=metadata, raw=True, display_id=self._display_id)
+        rates = self._rates
+        metadata = (
+            {PROGRESS_KEY: progress_text(observed[-1], rates.get(observed[-1].what))} if observed else {}
+        )
+        update_display(
+            bundle(record, observed, rates), metadata=metadata, raw=True, display_id=self._display_id
+        )
 
 
 class Places:

@@ -6,6 +6,7 @@ all this uses. Colours are those of the theme or readable on light and dark; the
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
@@ -24,14 +25,25 @@ _UNCHANGED = ("=", "#546e7a")
 _LOOKING = frozenset(("check_target", "find_image", "find_service", "login", "wait", "verify"))
 """Steps that never change anything: there is nothing that could have stood already."""
 _MAX_VALUE_LENGTH = 2000
+NO_RATES: Mapping[str, float] = {}
 _NOTHING: tuple[object, ...] = (None, "", [], {})
 
 
-def to_html(record: StepRecord, observed: tuple[Progress, ...] = ()) -> str:
-    """The record as one HTML fragment; everything that came from outside is escaped."""
+def to_html(
+    record: StepRecord, observed: tuple[Progress, ...] = (), rates: Mapping[str, float] = NO_RATES
+) -> str:
+    """The record as one HTML fragment; everything that came from outside is escaped.
+
+    Args:
+        rates: Bytes a second, by what is observed.
+    """
     sign, colour = _sign(record)
     rows = "".join(_row(name, value) for name, value in _facts(record))
-    progress = "".join(_bar(one) for one in observed) if record.state is StepState.INTENDED else ""
+    progress = (
+        "".join(_bar(one, rates.get(one.what)) for one in observed)
+        if record.state is StepState.INTENDED
+        else ""
+    )
     return (
         f'<div style="border-left:4px solid {colour};padding:4px 12px;margin:2px 0;line-height:1.5">'
         f'<b><span style="color:{colour}">{sign}</span> {escape(record.step)}</b> '
@@ -48,12 +60,17 @@ def to_text(record: StepRecord) -> str:
     return "\n".join(lines)
 
 
-def progress_text(observed: Progress) -> str:
-    """One line on how far long work is."""
+def progress_text(observed: Progress, rate: float | None = None) -> str:
+    """One line on how far long work is, and how fast in bytes a second."""
     text = f"{visible(observed.what)}: {visible(observed.message)}"
     if observed.total:
         text += f" {_amount(observed.done or 0, observed.total, observed.unit)}"
-    return text
+    return text if rate is None else f"{text}, {rate_text(rate)}"
+
+
+def rate_text(rate: float) -> str:
+    """Bytes a second for people."""
+    return f"{_size(round(rate))}/s"
 
 
 def _sign(record: StepRecord) -> tuple[str, str]:
@@ -112,7 +129,7 @@ def _row(name: str, value: Any) -> str:
     )
 
 
-def _bar(observed: Progress) -> str:
+def _bar(observed: Progress, rate: float | None) -> str:
     bar = ""
     if observed.total:
         share = min(100, 100 * (observed.done or 0) // observed.total)
@@ -120,7 +137,7 @@ def _bar(observed: Progress) -> str:
             '<span style="display:inline-block;width:160px;height:8px;border:1px solid #888;margin-right:8px">'
             f'<span style="display:block;width:{share}%;height:8px;background:#1976d2"></span></span>'
         )
-    return f'<div style="font-size:90%">{bar}{escape(progress_text(observed))}</div>'
+    return f'<div style="font-size:90%">{bar}{escape(progress_text(observed, rate))}</div>'
 
 
 def _amount(done: int, total: int, unit: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import click
@@ -10,7 +11,8 @@ import click
 from ecr_widgets.model.record import StepRecord, StepState
 from ecr_widgets.model.text import visible
 from ecr_widgets.ports import Progress
-from ecr_widgets.recording.render import progress_text, to_text
+from ecr_widgets.recording.pace import Pace
+from ecr_widgets.recording.render import progress_text, rate_text, to_text
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -43,16 +45,18 @@ class _TerminalView:
     def __init__(self, record: StepRecord, *, bars: bool) -> None:
         self._bars: Bars | None = None
         self._lines: dict[str, TaskID] = {}
+        self._pace = Pace()
         if bars:
             self._bars = make_bars()
             self._bars.start()
-            self._lines[""] = self._bars.add_task(record.step, total=None)
+            self._lines[""] = self._bars.add_task(record.step, total=None, rate="")
 
     def progress(self, observed: Progress) -> None:
         if self._bars is None:
             return
         if observed.what not in self._lines:
-            self._lines[observed.what] = self._bars.add_task("", total=None)
+            self._lines[observed.what] = self._bars.add_task("", total=None, rate="")
+        rate = self._pace.rate(observed, time.monotonic())
         self._bars.update(
             self._lines[observed.what],
             description=visible(f"{observed.what} {observed.message}")[:60]
@@ -60,6 +64,7 @@ class _TerminalView:
             else progress_text(observed),
             completed=observed.done or 0,
             total=observed.total,
+            rate="" if rate is None else rate_text(rate),
         )
 
     def close(self, record: StepRecord) -> None:
@@ -79,6 +84,7 @@ def make_bars() -> Bars:
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         TimeElapsedColumn(),
+        TextColumn("{task.fields[rate]}"),
         console=Console(stderr=True),
         transient=True,
     )

@@ -49,7 +49,7 @@ def test_images_are_looked_at_and_pushed_by_hand(lab: Lab) -> None:
     shoot(page, "error")
     local.fill("panels/local")
     push.click()
-    expect(page.get_by_role("cell", name="1.10", exact=True).first).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("3 in all").first).to_be_visible(timeout=30_000)
     expect(page.get_by_role("button", name="Cancel")).to_be_hidden(timeout=30_000)
     shoot(page, "images")
     filter_by = page.get_by_placeholder("tag or digest", exact=True)

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ecr_widgets.model.record import PANEL_MIME
-from ecr_widgets.panels.picture import LARGEST_BUNDLE_BYTES, Picture, ago, matches, size, when
+from ecr_widgets.panels.picture import (
+    LARGEST_BUNDLE_BYTES,
+    Part,
+    Picture,
+    ago,
+    matches,
+    size,
+    sparkline,
+    when,
+)
 
 AT = datetime(2026, 11, 23, 12, tzinfo=UTC)
 HOSTILE = [
@@ -50,8 +60,43 @@ def test_all_forms_tell_the_same() -> None:
     """HTML, text and JSON each hold every cell; the JSON is one compact string."""
     forms = picture("1.10, latest").bundle()
     assert set(forms) == {PANEL_MIME, "text/html", "text/plain"}
-    assert all("1.10, latest" in form and "2026-11-23T12:00:00" in form for form in forms.values())
+    plain = [form.replace("&nbsp;", " ") for form in forms.values()]
+    assert all("1.10, latest" in form and "2026-11-23T12:00:00" in form for form in plain)
     assert "\n" not in forms[PANEL_MIME]
+
+
+def test_a_digest_is_cut_short_for_people_and_whole_in_the_data() -> None:
+    """Also inside a reference; at the pointer it is whole in HTML too."""
+    digest = f"sha256:{'ab' * 32}"
+    shown = picture("x", f"host/app@{digest}")
+    assert "sha256:abababababab…" in shown.to_text()
+    assert digest not in shown.to_text()
+    assert f'title="host/app@{digest}"' in shown.to_html()
+    assert digest in shown.to_json()
+
+
+def test_parts_are_capped_too() -> None:
+    """A flood of log lines leaves room and is counted."""
+    part = Part("Last log lines", (), tuple((f"{number} " + "x" * 2000,) for number in range(500)))
+    capped = replace(picture("a", rows=3), parts=(part, part)).capped()
+    assert sum(len(form.encode()) for form in capped.bundle().values()) <= LARGEST_BUNDLE_BYTES
+    for shown in capped.parts:
+        assert len(shown.rows) + shown.left_out == 500
+        assert f"({shown.left_out} left out)" in capped.to_html()
+
+
+def test_counts_over_time_are_bars_of_text() -> None:
+    """From none to all; no division by what was never wanted."""
+    assert sparkline([0, 1, 2, 4], 4) == "▁▂▄█"
+    assert sparkline([0, 0], 0) == "▁▁"
+
+
+def test_local_time_stands_beside_utc() -> None:
+    """Where it is another; with the day where that differs."""
+    berlin, honolulu = timezone(timedelta(hours=1), "CET"), timezone(timedelta(hours=-10), "HST")
+    pushed = AT - timedelta(hours=3)
+    assert when(pushed, AT.astimezone(berlin)) == "2026-11-23 09:00 UTC (10:00 CET, 3 h ago)"
+    assert when(pushed, AT.astimezone(honolulu)) == "2026-11-23 09:00 UTC (2026-11-22 23:00 HST, 3 h ago)"
 
 
 def test_times_and_sizes_are_for_people() -> None:
