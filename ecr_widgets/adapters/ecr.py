@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -178,13 +179,15 @@ class BotoEcr(EcrUpkeep):
 
 
 def _image(raw: ImageDetailTypeDef) -> Image:
+    pulled_at = raw.get("lastRecordedPullTime")
+    # Repositories hold images by the hundred thousand: what is the same in all of them is kept once.
     return Image(
         digest=raw["imageDigest"],
         tags=tuple(raw.get("imageTags", ())),
         size_bytes=raw.get("imageSizeInBytes"),
-        pushed_at=raw["imagePushedAt"],
-        media_type=raw.get("imageManifestMediaType"),
-        last_pulled_at=raw.get("lastRecordedPullTime"),
+        pushed_at=raw["imagePushedAt"].astimezone(UTC),
+        media_type=sys.intern(raw.get("imageManifestMediaType", "")) or None,
+        last_pulled_at=pulled_at.astimezone(UTC) if pulled_at is not None else None,
         findings=_findings(raw),
     )
 

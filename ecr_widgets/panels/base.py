@@ -79,7 +79,7 @@ class Panel(ABC):
     def _ipython_display_(self) -> None:
         pieces = self.read()
         self._take(pieces)
-        display(self._picture().bundle(), raw=True, display_id=self._display_id)
+        display(self._bundle(), raw=True, display_id=self._display_id)
         if is_live():
             from ecr_widgets.panels.controls import CommonControls
 
@@ -106,7 +106,7 @@ class Panel(ABC):
         """Show what is known by now."""
         if self._common is not None:
             self._common.show(busy=bool(self._doing), planned=self._plan[0][0] if self._planned else "")
-        update_display(self._picture().bundle(), raw=True, display_id=self._display_id)
+        update_display(self._bundle(), raw=True, display_id=self._display_id)
 
     def act(self, what: str, step: Callable[[Kit], object]) -> None:
         """Take a step in the background, say that it is under way, then how things stand.
@@ -175,7 +175,7 @@ class Panel(ABC):
         self._doing = f"{self._doing}: cancelling" if self._doing else ""
         self.redraw()
 
-    def _picture(self) -> Picture:
+    def _bundle(self) -> dict[str, str]:
         plan = [Part(f"Planned: {what}", (), tuple((line,) for line in lines)) for what, lines in self._plan]
         picture = self.draw(self._read_at)
         return replace(
@@ -183,7 +183,7 @@ class Panel(ABC):
             status=self._doing,
             problem="\n".join(each for each in (self._problem, self._unread) if each),
             parts=(*plan, *picture.parts),
-        ).capped()
+        ).capped_bundle()
 
     def _take(self, pieces: Iterator[None]) -> bool:
         """Read one piece more; False where there was none, or it cannot be read."""

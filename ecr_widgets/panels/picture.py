@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from html import escape
@@ -15,12 +15,13 @@ from ecr_widgets.model.times import to_rfc3339
 
 PANEL_VERSION = 1
 LARGEST_BUNDLE_BYTES = 40_000
-MOST_ROWS = 200
+MOST_ROWS = 100
+_SAMPLE = 10
 _MOST_PART_ROWS, _LONGEST_PART_CELL = 40, 500
 _DIGEST, _SHORT = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII), 19
 _UNBROKEN = 45
 _BARS = "▁▂▃▄▅▆▇█"
-_CELL = 'style="text-align:left;padding:1px 12px 1px 0;vertical-align:top"'
+_CELL = 'style="text-align:left"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +62,30 @@ class Picture:
 
     def capped(self) -> Picture:
         """The same picture with as many rows as a saved notebook should carry."""
+        return self._fitted()[0]
+
+    def capped_bundle(self) -> dict[str, str]:
+        """The forms of that picture by MIME type."""
+        return self._fitted()[1]
+
+    def _fitted(self) -> tuple[Picture, dict[str, str]]:
         total, count = len(self.rows) + self.left_out, min(len(self.rows), MOST_ROWS)
+        if count > _SAMPLE:
+            # Rows are about as long as each other: a few tell how many there is room for.
+            sample_bytes = _size_bytes(replace(self, rows=self.rows[:_SAMPLE], parts=()).bundle())
+            count = max(_SAMPLE, min(count, _SAMPLE * LARGEST_BUNDLE_BYTES // sample_bytes))
         parts = tuple(part.capped(_MOST_PART_ROWS, _LONGEST_PART_CELL) for part in self.parts)
         while True:
             shown = replace(self, rows=self.rows[:count], left_out=total - count, parts=parts)
-            size_bytes = shown._size_bytes()
+            bundle = shown.bundle()
+            size_bytes = _size_bytes(bundle)
             if size_bytes <= LARGEST_BUNDLE_BYTES:
-                return shown
+                return shown, bundle
             if count == 0:
                 if all(not part.rows for part in parts):
-                    return shown
+                    return shown, bundle
                 parts = tuple(part.capped(len(part.rows) // 2, _LONGEST_PART_CELL) for part in parts)
                 continue
-            # Rows are about as long as each other; a little less than in proportion gets there in few rounds.
             count = min(count - 1, int(0.95 * count * LARGEST_BUNDLE_BYTES / size_bytes))
 
     def bundle(self) -> dict[str, str]:
@@ -139,8 +151,10 @@ class Picture:
             parts.append(f"{len(self.rows)} shown, {self.left_out} left out")
         return ", ".join(part for part in (*parts, self.note) if part)
 
-    def _size_bytes(self) -> int:
-        return sum(len(form.encode()) for form in self.bundle().values())
+
+def _size_bytes(bundle: Mapping[str, str]) -> int:
+    # As the notebook's JSON holds them, quotes escaped.
+    return len(json.dumps(bundle, ensure_ascii=False).encode())
 
 
 def when(moment: datetime, now: datetime) -> str:
@@ -194,8 +208,7 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     head = "".join(f'<th scope="col" {_CELL}>{_html(name)}</th>' for name in columns)
     head = f"<thead><tr>{head}</tr></thead>" if columns else ""
     body = "".join(
-        '<tr style="background:none">' + "".join(f"<td {_CELL}>{_cell(cell)}</td>" for cell in row) + "</tr>"
-        for row in rows
+        "<tr>" + "".join(f"<td {_CELL}>{_cell(cell)}</td>" for cell in row) + "</tr>" for row in rows
     )
     return f'<table style="border:0;margin:4px 0;font-size:90%">{head}<tbody>{body}</tbody></table>'
 
@@ -205,7 +218,7 @@ def _cell(text: str) -> str:
     short = _DIGEST.sub(_short, text)
     if len(short) <= _UNBROKEN:
         # Times and sizes stay on one line; long texts may break.
-        return _spanned(text, short, _html(short).replace(" ", "&nbsp;"))
+        return _spanned(text, short, _html(short).replace(" ", "\u00a0"))
     return _spanned(text, short, _html(short))
 
 

@@ -256,6 +256,13 @@ def audit_rows(runs: int, folder: Path) -> list[Row]:
     return [Row(*each) for each in measured(runs, folder / "audit")]
 
 
+def panel_rows(runs: int) -> list[Row]:
+    """Images by the thousand in a panel, against one page of DescribeImages and against tables that people use."""
+    from tests.bench.panel import measured
+
+    return [Row(*each) for each in measured(runs)]
+
+
 def main() -> None:
     """Measure, write, print; names of groups on the command line choose among them, other rows of the file stay."""
     runs = int(os.environ.get("BENCH_RUNS", "5"))
@@ -267,6 +274,7 @@ def main() -> None:
             "engine": lambda: engine_rows(runs, folder),
             "runs": lambda: runs_rows(runs, folder),
             "layer0": lambda: [layer0_row(4 * runs, folder)],
+            "panel": lambda: panel_rows(4 * runs),
             "audit": lambda: audit_rows(runs, folder),
             "walkthrough": lambda: walkthrough_rows(runs, folder),
         }
