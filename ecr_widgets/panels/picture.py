@@ -18,10 +18,9 @@ LARGEST_BUNDLE_BYTES = 40_000
 MOST_ROWS = 100
 _SAMPLE = 10
 _MOST_PART_ROWS, _LONGEST_PART_CELL = 40, 500
-_DIGEST, _SHORT = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII), 19
 _UNBROKEN = 45
+_DIGEST, _SHORT = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII), 19
 _BARS = "▁▂▃▄▅▆▇█"
-_CELL = 'style="text-align:left"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,27 +204,19 @@ def _headed(part: Part) -> str:
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     if not rows and not columns:
         return ""
-    head = "".join(f'<th scope="col" {_CELL}>{_html(name)}</th>' for name in columns)
+    head = "".join(f'<th scope="col" style="text-align:left">{_html(name)}</th>' for name in columns)
     head = f"<thead><tr>{head}</tr></thead>" if columns else ""
-    body = "".join(
-        "<tr>" + "".join(f"<td {_CELL}>{_cell(cell)}</td>" for cell in row) + "</tr>" for row in rows
-    )
+    body = "".join("<tr>" + "".join(map(_cell, row)) + "</tr>" for row in rows)
     return f'<table style="border:0;margin:4px 0;font-size:90%">{head}<tbody>{body}</tbody></table>'
 
 
 def _cell(text: str) -> str:
-    """A cell's content, digests cut short: in full they are in the JSON, and at the pointer."""
+    """A cell, digests cut short: in full they are in the JSON, and at the pointer."""
     short = _DIGEST.sub(_short, text)
-    if len(short) <= _UNBROKEN:
-        # Times and sizes stay on one line; long texts may break.
-        return _spanned(text, short, _html(short).replace(" ", "\u00a0"))
-    return _spanned(text, short, _html(short))
-
-
-def _spanned(text: str, short: str, shown: str) -> str:
-    if short == text:
-        return shown
-    return f'<span title="{escape(visible(text), quote=True)}">{shown}</span>'
+    # Names, sizes and times stay on one line; long texts may break.
+    unbroken = ";white-space:nowrap" if len(short) <= _UNBROKEN and ("-" in short or " " in short) else ""
+    pointed = f' title="{escape(visible(text), quote=True)}"' if short != text else ""
+    return f'<td style="text-align:left{unbroken}"{pointed}>{_html(short)}</td>'
 
 
 def _short(digest: re.Match[str]) -> str:

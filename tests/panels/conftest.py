@@ -162,8 +162,22 @@ def lab(browser: Browser, sandbox_environ: dict[str, str], tmp_path: Path) -> It
             process.wait()
 
 
-def shoot(page: Page, name: str) -> None:
-    """Keep a screenshot of what people see."""
+def shoot(page: Page, name: str, *, cell: int | None = None) -> None:
+    """Keep a screenshot of what people see: the page, or one of its cells, counted from 1."""
     SHOTS.mkdir(parents=True, exist_ok=True)
     assert re.fullmatch(r"[a-z-]+", name)
-    page.screenshot(path=SHOTS / f"{name}.png")
+    path = SHOTS / f"{name}.png"
+    if cell is None:
+        page.screenshot(path=path)
+    else:
+        shown = page.locator(".jp-CodeCell").nth(cell - 1)
+        shown.evaluate("cell => cell.scrollIntoView({block: 'start'})")
+        page.wait_for_timeout(200)
+        box, frame = shown.bounding_box(), page.locator(".jp-WindowedPanel-outer").first.bounding_box()
+        assert box is not None
+        assert frame is not None
+        # As much of it as the window shows: what is longer goes on below.
+        top, bottom = max(box["y"], frame["y"]), min(box["y"] + box["height"], frame["y"] + frame["height"])
+        page.screenshot(
+            path=path, clip={"x": box["x"], "y": top, "width": box["width"], "height": bottom - top}
+        )

@@ -54,12 +54,12 @@ def test_a_service_is_deployed_and_brought_back_by_hand(lab: Lab) -> None:
     page.get_by_role("button", name="Plan deploy …").click()
     refusal = page.get_by_text("'panels/served' has no image '9.9'; push it first, or list the images")
     expect(refusal.first).to_be_visible(timeout=30_000)
-    shoot(page, "deploy-error")
+    shoot(page, "deploy-error", cell=3)
 
     page.get_by_placeholder("repository:tag").fill("panels/served:2.0")
     page.get_by_role("button", name="Plan deploy …").click()
     expect(page.get_by_text("changed /containerDefinitions/0/image").first).to_be_visible(timeout=30_000)
-    shoot(page, "deploy-plan")
+    shoot(page, "deploy-plan", cell=3)
     page.get_by_role("button", name="Confirm: deploy panels/served:2.0 to demo/panels").click()
     expect(page.get_by_text("serving version 2.0").first).to_be_visible(timeout=60_000)
     expect(page.get_by_role("button", name="Cancel")).to_be_hidden(timeout=60_000)
@@ -69,7 +69,7 @@ def test_a_service_is_deployed_and_brought_back_by_hand(lab: Lab) -> None:
     page.get_by_role("button", name="Confirm: roll demo/panels back to panels.1").click()
     expect(page.get_by_text("rollback").first).to_be_visible(timeout=60_000)
     saved = lab.save(page, path, "rollback succeeded")
-    shoot(page, "deploys")
+    shoot(page, "deploys", cell=3)
     steps = [(each["step"], each["state"], each["changed"]) for each in records(saved, 2)]
     assert [step for step, _, _ in steps] == [
         *("find_image", "create_deploy", "create_service", "wait", "verify"),

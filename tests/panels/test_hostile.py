@@ -8,6 +8,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, expect
 
 from ecr_widgets.panels.picture import Part, Picture
+from tests.panels.conftest import KIT, Lab, shoot
 
 
 def test_hostile_texts_do_nothing_in_a_browser(browser: Browser, tmp_path: Path) -> None:
@@ -43,3 +44,37 @@ def test_hostile_texts_do_nothing_in_a_browser(browser: Browser, tmp_path: Path)
         expect(page.get_by_role("row").nth(3)).to_be_visible()
     page.context.close()
     assert said == []
+
+
+def test_hostile_texts_typed_into_a_live_panel_do_nothing(lab: Lab) -> None:
+    """In every field, in what is said about them, and in the saved picture: no dialog, no request to their host."""
+    payload = "<img src=http://127.0.0.1:9/x onerror=alert(1)><script>alert(2)</script>"
+    path = lab.write(
+        "typed.ipynb",
+        KIT,
+        "kit.create_repository('panels/typed')\nkit.images('panels/typed')",
+        "kit.deploys('demo', 'typed')",
+    )
+    page = lab.open("typed.ipynb")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    lab.run_all(page)
+    expect(page.get_by_role("button", name="Push", exact=True)).to_be_visible(timeout=60_000)
+    for opener in ("Work on an image", "Deploy an image", "Go back or scale", "Run a task"):
+        page.get_by_role("button", name=opener).click()
+    fields = page.locator(".widget-text input:not([type=number])")
+    assert fields.count() >= 10
+    for number in range(fields.count()):
+        fields.nth(number).fill(payload)
+        fields.nth(number).press("Enter")
+    page.get_by_placeholder("such as 2026.11").fill("1")
+    page.get_by_role("button", name="Push", exact=True).click()
+    expect(page.get_by_text("no such image: <img src").first).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("0 of 0 for '<img src").first).to_be_visible(timeout=30_000)
+    shoot(page, "hostile")
+    saved = lab.save(page, path, "push_image failed")
+    shown = "".join(saved["cells"][1]["outputs"][1]["data"]["text/html"])
+    assert "&lt;img src" in shown
+    assert "<img" not in shown
+    assert not [each for each in asked if "127.0.0.1:9/" in each]
+    assert lab.complaints == []
