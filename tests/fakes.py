@@ -210,6 +210,11 @@ class FakeRegistry:
             return image.digest if (image.repository, image.digest) in self._world.manifests else None
         return self._world.tags.get((image.repository, image.tag or "latest"))
 
+    def find_image_id(self, image: ImageReference, token: AuthorizationToken) -> str | None:
+        digest = self.find_digest(image, token)
+        ids = set(self._world.local.values()) | set(self._world.pushed)
+        return next((each for each in sorted(ids) if digest_of("manifest of " + each) == digest), None)
+
     def copy_image(
         self,
         source: ImageReference,

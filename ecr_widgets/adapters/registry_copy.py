@@ -13,7 +13,15 @@ from urllib.parse import urljoin, urlsplit
 
 import urllib3
 
-from ecr_widgets.adapters.registry import MANIFESTS, authorization, base_url, is_loopback, refusal, told
+from ecr_widgets.adapters.registry import (
+    MANIFESTS,
+    authorization,
+    base_url,
+    digest_of,
+    is_loopback,
+    refusal,
+    told,
+)
 from ecr_widgets.errors import ImageNotFound, RegistryError, RegistryUnavailable, TagImmutable
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.image_reference import ImageReference
@@ -69,9 +77,22 @@ class ImageCopy:
             self._target_headers | {"Content-Type": media_type},
             body=body,
         )
-        if answer.status != 201:
+        if answer.status != 201 and not self._names(reference, digest):
             self._refuse(self._target, answer, told_body)
         return digest
+
+    def _names(self, reference: str, digest: str) -> bool:
+        # A tag that must not move is refused also where it names the image already, as after a reply that was lost.
+        standing, _ = self._ask(
+            "HEAD",
+            f"{base_url(self._target)}/manifests/{reference}",
+            self._target_headers | {"Accept": MANIFESTS},
+        )
+        return standing.status == 200 and digest_of(standing.headers) == digest
+
+    def _has(self, digest: str) -> bool:
+        standing, _ = self._ask("HEAD", f"{base_url(self._target)}/blobs/{digest}", self._target_headers)
+        return standing.status == 200
 
     def _read_manifest(self, digest: str) -> tuple[bytes, str]:
         answer, body = self._ask(
@@ -87,8 +108,7 @@ class ImageCopy:
 
     def _blob(self, digest: str, size_bytes: int) -> None:
         name, base = digest[:_SHORT], base_url(self._target)
-        standing, _ = self._ask("HEAD", f"{base}/blobs/{digest}", self._target_headers)
-        if standing.status == 200:
+        if self._has(digest):
             self._progress(Progress(name, "stands already", size_bytes, size_bytes, "B"))
             return
         start = f"{base}/blobs/uploads/"
@@ -113,9 +133,14 @@ class ImageCopy:
                 | {"Content-Type": "application/octet-stream", "Content-Length": str(size_bytes)},
                 body=self._counted(name, download, size_bytes),
             )
+        except RegistryUnavailable:
+            # Its reply may be all that was lost.
+            if self._has(digest):
+                return
+            raise
         finally:
             download.release_conn()
-        if sent.status != 201:
+        if sent.status != 201 and not self._has(digest):
             self._refuse(self._target, sent, told_body)
 
     def _open_blob(self, digest: str) -> urllib3.BaseHTTPResponse:
@@ -152,8 +177,8 @@ class ImageCopy:
                 headers=headers,
                 redirect=False,
                 preload_content=False,
-                # What is streamed cannot be sent twice.
-                retries=False if isinstance(body, Iterator) else None,
+                # What is streamed cannot be sent twice; an upload may be begun twice, for nothing comes of it.
+                retries=False if isinstance(body, Iterator) else self._retries(method),
             )
             told_body = answer.read(_LARGEST_MANIFEST_BYTES) if whole else b""
             if whole:
@@ -165,6 +190,12 @@ class ImageCopy:
                 retryable=True,
             ) from error
         return answer, told_body
+
+    def _retries(self, method: str) -> urllib3.Retry | None:
+        standard = self._http.connection_pool_kw.get("retries")
+        if method == "POST" and isinstance(standard, urllib3.Retry):
+            return standard.new(allowed_methods=None)
+        return None
 
     def _refuse(self, image: ImageReference, answer: urllib3.BaseHTTPResponse, body: bytes) -> None:
         codes, message = told(body)

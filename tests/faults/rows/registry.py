@@ -137,7 +137,7 @@ def naive_push(here: Bench, host: str, tag: str = "1") -> str:
 
 STATUSES = (500, 502, 503, 429)
 # How many requests an undisturbed push, copy and copy by mounting make.
-PUSHED, COPIED, MOUNTED = 12, 13, 9
+PUSHED, COPIED, MOUNTED = 14, 10, 10
 
 
 def _try(here: Bench, act: Callable[[], PushOutcome]) -> bool:
@@ -193,3 +193,60 @@ def _waited(there: Proxy, number: int, after_s: int) -> None:
 def refused_once(at: Attempt) -> None:
     """It succeeds, or fails by an error of ours and succeeds the next time; `Retry-After` is obeyed."""
     _refused(at)
+
+
+CUTS = (Do.RESET, Do.EOF, Do.HALF_REQUEST, Do.HALF_REPLY, Do.LOST_REPLY, Do.SLOW, Do.NOTHING)
+PATIENCE_S = 2
+"""How long a try waits for an answer; people wait for minutes."""
+
+
+def _cut(at: Attempt, *, naive: bool = False) -> None:
+    what = CUTS[at.seed % len(CUTS)]
+    kind = at.rng.choice(("copied", "mounted", "pushed"))
+    with bench(at) as here, _impatient(here):
+        if naive:
+            with proxy(
+                here.host,
+                lambda asked: (
+                    Do.HALF_REPLY if asked.method == "PUT" and "manifests" in asked.target else Do.PASS
+                ),
+            ) as there:
+                here.check(naive_push(here, there.host))
+            return
+        if kind != "pushed":
+            here.seed()
+        number = at.rng.randrange(1, {"copied": COPIED, "mounted": MOUNTED, "pushed": PUSHED}[kind] + 1)
+        with proxy(here.host, kth(number, what)) as there:
+            act = (
+                partial(here.push, there.host)
+                if kind == "pushed"
+                else partial(here.copy, there.host if kind == "mounted" else here.host, there.host)
+            )
+            held = _try(here, act)
+            assert held or what is not Do.SLOW, "a slow answer is an answer"
+            assert held or _try(here, act), "it failed once more, with nothing in its way"
+
+
+@contextmanager
+def _impatient(here: Bench) -> Iterator[None]:
+    """Shorter waits for answers, so that a registry that never answers costs seconds."""
+    patient = docker.from_env
+    here.registry._http.connection_pool_kw["timeout"] = urllib3.Timeout(connect=5.0, read=PATIENCE_S)
+
+    def impatient(**more: object) -> docker.DockerClient:
+        return patient(**more | {"timeout": PATIENCE_S * 4})
+
+    with mock.patch("docker.from_env", impatient):
+        yield
+
+
+@row(
+    29,
+    "the line to the registry is reset, closed, cut half-way, slow or dead at one request of a push or a copy",
+    tries=200,
+    quick=7,
+    control=lambda at: _cut(at, naive=True),
+)
+def cut(at: Attempt) -> None:
+    """What is called a success is served, whole; what failed succeeds the next time."""
+    _cut(at)
