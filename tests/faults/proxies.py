@@ -25,6 +25,7 @@ class Do(Enum):
     HALF_REQUEST = "half of it passed on, then cut"
     HALF_REPLY = "half of the reply, then cut"
     LOST_REPLY = "passed on, its reply swallowed"
+    TWICE = "passed on twice, as by a balancer that lost patience; the second reply passed on"
     SLOW = "its reply comes in small pieces"
     NOTHING = "never answered"
 
@@ -123,15 +124,12 @@ def _act(
     if what is Do.NOTHING:
         ended.wait(300)
         return
-    host, _, port = upstream.rpartition(":")
-    with socket.create_connection((host, int(port)), timeout=60) as up:
-        if what is Do.HALF_REQUEST:
-            up.sendall(request[: len(request) // 2])
-            return
-        up.sendall(request)
-        reply = b""
-        while more := up.recv(65536):
-            reply += more
+    if what is Do.HALF_REQUEST:
+        _exchange(upstream, request[: len(request) // 2], whole=False)
+        return
+    reply = _exchange(upstream, request)
+    if what is Do.TWICE:
+        reply = _exchange(upstream, request)
     if what is Do.LOST_REPLY:
         return
     if what is Do.HALF_REPLY:
@@ -142,6 +140,16 @@ def _act(
             ended.wait(0.05)
     else:
         line.sendall(reply)
+
+
+def _exchange(upstream: str, request: bytes, *, whole: bool = True) -> bytes:
+    host, _, port = upstream.rpartition(":")
+    reply = b""
+    with socket.create_connection((host, int(port)), timeout=60) as up:
+        up.sendall(request)
+        while whole and (more := up.recv(65536)):
+            reply += more
+    return reply
 
 
 def _read_head(line: socket.socket) -> tuple[bytes, bytes] | None:

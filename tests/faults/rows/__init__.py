@@ -15,6 +15,7 @@ from tests.faults.rows import (
     seals,
     secret_texts,
     shown_secrets,
+    tags,
     targets,
 )
 
@@ -33,5 +34,6 @@ __all__ = [
     "seals",
     "secret_texts",
     "shown_secrets",
+    "tags",
     "targets",
 ]
