@@ -52,6 +52,8 @@ class Proxy:
 
     host: str
     asked: list[Asked] = field(default_factory=list)
+    mended: threading.Event = field(default_factory=threading.Event)
+    """Once set, lines that were dead are closed; the engine waits for them, and lets nobody else send the same layer."""
 
 
 @contextmanager
@@ -59,7 +61,7 @@ def proxy(upstream: str, behave: Behaviour) -> Iterator[Proxy]:
     """Stand before a registry that speaks plain HTTP at `host:port`."""
     listener = socket.create_server(("127.0.0.1", 0))
     made = Proxy(f"127.0.0.1:{listener.getsockname()[1]}")
-    ended, lock = threading.Event(), threading.Lock()
+    lock = threading.Lock()
 
     def serve(line: socket.socket) -> None:
         with line, suppress(OSError, ValueError):
@@ -79,7 +81,7 @@ def proxy(upstream: str, behave: Behaviour) -> Iterator[Proxy]:
             what = behave(asked)
             kept = [each for each in lines if not each.lower().startswith("connection:")]
             request = "\r\n".join([first, *kept, "Connection: close", "", ""]).encode("latin-1") + body
-            _act(what, line, request, upstream, ended)
+            _act(what, line, request, upstream, made.mended)
 
     def accept() -> None:
         while True:
@@ -94,7 +96,7 @@ def proxy(upstream: str, behave: Behaviour) -> Iterator[Proxy]:
     try:
         yield made
     finally:
-        ended.set()
+        made.mended.set()
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
         thread.join()
@@ -112,7 +114,7 @@ def refused(status: int, *, after_s: int | None = None) -> bytes:
 
 
 def _act(
-    what: Do | bytes, line: socket.socket, request: bytes, upstream: str, ended: threading.Event
+    what: Do | bytes, line: socket.socket, request: bytes, upstream: str, mended: threading.Event
 ) -> None:
     if isinstance(what, bytes):
         line.sendall(what)
@@ -122,7 +124,7 @@ def _act(
     if what in (Do.RESET, Do.EOF):
         return
     if what is Do.NOTHING:
-        ended.wait(300)
+        mended.wait(300)
         return
     if what is Do.HALF_REQUEST:
         _exchange(upstream, request[: len(request) // 2], whole=False)
@@ -137,7 +139,7 @@ def _act(
     elif what is Do.SLOW:
         for start in range(0, len(reply), 100):
             line.sendall(reply[start : start + 100])
-            ended.wait(0.05)
+            mended.wait(0.05)
     else:
         line.sendall(reply)
 

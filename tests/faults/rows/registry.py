@@ -107,6 +107,7 @@ def _cut(at: Attempt, *, naive: bool = False) -> None:
             )
             held = _try(here, act)
             assert held or what is not Do.SLOW, "a slow answer is an answer"
+            there.mended.set()
             assert held or _try(here, act), "it failed once more, with nothing in its way"
 
 
