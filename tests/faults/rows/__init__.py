@@ -3,6 +3,7 @@
 from tests.faults.rows import (
     aws,
     bombs,
+    boundaries,
     crashes,
     hostile_texts,
     layer0,
@@ -22,6 +23,7 @@ from tests.faults.rows import (
 __all__ = [
     "aws",
     "bombs",
+    "boundaries",
     "crashes",
     "hostile_texts",
     "layer0",
