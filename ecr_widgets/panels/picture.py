@@ -15,6 +15,8 @@ from ecr_widgets.model.times import to_rfc3339
 PANEL_VERSION = 1
 LARGEST_BUNDLE_BYTES = 40_000
 _MOST_ROWS = 200
+_LONGEST_CELL = 500
+"""Characters; tags have 128 at most, but an image may have many."""
 _CELL = 'style="text-align:left;padding:1px 12px 1px 0;vertical-align:top"'
 
 
@@ -36,8 +38,10 @@ class Picture:
     def capped(self) -> Picture:
         """The same picture with as many rows as a saved notebook should carry."""
         total, count = len(self.rows) + self.left_out, min(len(self.rows), _MOST_ROWS)
+        # One cell of a megabyte must not push all rows out.
+        rows = tuple(tuple(_clipped(cell) for cell in row) for row in self.rows[:count])
         while True:
-            shown = replace(self, rows=self.rows[:count], left_out=total - count)
+            shown = replace(self, rows=rows[:count], left_out=total - count)
             size_bytes = shown._size_bytes()
             if count == 0 or size_bytes <= LARGEST_BUNDLE_BYTES:
                 return shown
@@ -105,6 +109,10 @@ class Picture:
 
     def _size_bytes(self) -> int:
         return sum(len(form.encode()) for form in self.bundle().values())
+
+
+def _clipped(cell: str) -> str:
+    return cell if len(cell) <= _LONGEST_CELL else f"{cell[:_LONGEST_CELL]}… ({len(cell)} characters)"
 
 
 def when(moment: datetime, now: datetime) -> str:

@@ -201,7 +201,9 @@ def _ended(at: Attempt, name: str, end: str) -> None:
             if end == "stopped":
                 process.terminate()
             else:
-                (kernel,) = marked(at.folder, b"kernel_launcher")
+                launched = marked(at.folder, b"kernel_launcher")
+                # The kernel leads its group; its guard is in it.
+                kernel = next(pid for pid in launched if os.getpgid(pid) == pid)
                 os.kill(kernel, signal.SIGKILL)
             process.wait(timeout=30)
         finally:
