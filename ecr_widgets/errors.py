@@ -142,8 +142,10 @@ class BuildError(EngineError):
 class PushError(EngineError):
     """A push failed inside the engine's event stream; `log` holds its lines."""
 
-    def __init__(self, message: str, *, log: Sequence[str] = (), hint: str | None = None) -> None:
-        super().__init__(message, hint=hint)
+    def __init__(
+        self, message: str, *, log: Sequence[str] = (), hint: str | None = None, retryable: bool = False
+    ) -> None:
+        super().__init__(message, hint=hint, retryable=retryable)
         self.log = tuple(log)
 
 

@@ -95,6 +95,14 @@ class Registry(Protocol):
         """
         ...
 
+    def find_image_id(self, image: ImageReference, token: AuthorizationToken) -> str | None:
+        """The id that an engine gives the image, which is the digest of its configuration; None for an index or nothing.
+
+        Raises:
+            AuthorizationError: The token was refused or has expired.
+        """
+        ...
+
     def copy_image(
         self,
         source: ImageReference,

@@ -240,6 +240,11 @@ class FakeRegistry:
             raise ImageNotFound(f"no image {image}")
         return self._world.details.get(image.digest or "", ImageDetails("linux/amd64"))
 
+    def find_image_id(self, image: ImageReference, token: AuthorizationToken) -> str | None:
+        digest = self.find_digest(image, token)
+        ids = set(self._world.local.values()) | set(self._world.pushed)
+        return next((each for each in sorted(ids) if digest_of("manifest of " + each) == digest), None)
+
     def copy_image(
         self,
         source: ImageReference,

@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import boto3
 from botocore.config import Config
 
 from ecr_widgets.adapters.ecr_calls import translated
 from ecr_widgets.adapters.ecr_upkeep import EcrUpkeep
+from ecr_widgets.errors import RegistryError
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.registry import Findings, Identity, Image, ImagePage, Repository
 
@@ -23,7 +24,11 @@ if TYPE_CHECKING:
     from mypy_boto3_ecr.type_defs import ImageDetailTypeDef, RepositoryTypeDef
     from mypy_boto3_sts import STSClient
 
+T = TypeVar("T")
+
 _PAGE = 1000
+_MOST_PAGES = 1000
+"""Ten times what ECR lets anybody keep."""
 
 
 class BotoEcr(EcrUpkeep):
@@ -133,32 +138,27 @@ class BotoEcr(EcrUpkeep):
         return translated("ecr:CreateRepository", call)
 
     def list_repositories(self) -> tuple[Repository, ...]:
-        def call() -> tuple[Repository, ...]:
-            pages = self._ecr.get_paginator("describe_repositories").paginate(
-                PaginationConfig={"PageSize": _PAGE}
+        def page(token: str) -> tuple[tuple[Repository, ...], str]:
+            answer = (
+                self._ecr.describe_repositories(maxResults=_PAGE, nextToken=token)
+                if token
+                else self._ecr.describe_repositories(maxResults=_PAGE)
             )
-            return tuple(_repository(raw) for page in pages for raw in page["repositories"])
+            return tuple(_repository(raw) for raw in answer["repositories"]), answer.get("nextToken") or ""
 
-        return translated("ecr:DescribeRepositories", call)
+        return tuple(one for found in _pages("ecr:DescribeRepositories", page) for one in found)
 
     def list_images(self, repository: str) -> Iterator[ImagePage]:
-        token = ""
-        seen: set[str] = set()
-        while token not in seen:
-            # A server that gives the same token again would never come to an end.
-            seen.add(token)
-            page, token = translated("ecr:DescribeImages", partial(self._page, repository, token))
-            yield ImagePage(page, is_last=not token)
-            if not token:
-                return
+        yield from _pages("ecr:DescribeImages", partial(self._page, repository))
 
-    def _page(self, repository: str, token: str) -> tuple[tuple[Image, ...], str]:
+    def _page(self, repository: str, token: str) -> tuple[ImagePage, str]:
         answer = (
             self._ecr.describe_images(repositoryName=repository, maxResults=_PAGE, nextToken=token)
             if token
             else self._ecr.describe_images(repositoryName=repository, maxResults=_PAGE)
         )
-        return tuple(_image(raw) for raw in answer["imageDetails"]), answer.get("nextToken") or ""
+        more = answer.get("nextToken") or ""
+        return ImagePage(tuple(_image(raw) for raw in answer["imageDetails"]), is_last=not more), more
 
     def find_image(self, repository: str, reference: str) -> Image | None:
         def call() -> Image | None:
@@ -176,6 +176,24 @@ class BotoEcr(EcrUpkeep):
             return _image(found)
 
         return translated("ecr:DescribeImages", call)
+
+
+def _pages(action: str, page: Callable[[str], tuple[T, str]]) -> Iterator[T]:
+    """Pages of a list to its end, each asked for by the token that came with the one before."""
+    token = ""
+    seen: set[str] = set()
+    while token not in seen and len(seen) < _MOST_PAGES:
+        seen.add(token)
+        found, token = translated(action, partial(page, token))
+        yield found
+        if not token:
+            return
+    # Half a list that looks whole would mislead; a server that goes round in circles has no other half.
+    raise RegistryError(
+        f"the list that answers {action} does not end: {len(seen)} pages, and then "
+        + ("one that was there before" if token in seen else "still more"),
+        hint="check AWS_ENDPOINT_URL, and what stands between you and it",
+    )
 
 
 def _image(raw: ImageDetailTypeDef) -> Image:

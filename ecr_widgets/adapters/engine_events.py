@@ -30,9 +30,15 @@ _NO_REPOSITORY = re.compile(r"name unknown|repository with name|does not exist i
 _NO_IMAGE = re.compile(r"manifest unknown|manifest for \S+ not found|: not found|requested image not found")
 _REFUSED = re.compile(
     r"authorization token has expired|no basic auth credentials|authentication required|401 unauthorized"
-    r"|403 forbidden|not authorized to|access to the resource is denied"
+    r"|403 forbidden|http 40[13] response|not authorized to|access to the resource is denied"
     r"|(?<![\w/.-])(?:unauthorized|(?<!permission )denied): "
 )
+
+_PASSING = re.compile(
+    r"blob upload unknown|blob upload invalid|: eof|unexpected eof|connection reset|broken pipe|connection refused"
+    r"|http status: 50[0234]|http 50[0234] response"
+)
+"""A line that broke, a reply that was lost, a registry that was not well: the same push may succeed now."""
 
 
 def error_in(event: Mapping[str, Any]) -> str | None:
@@ -62,7 +68,7 @@ def push_error(image: ImageReference, text: str, log: Sequence[str]) -> EcrWidge
         return _no_repository(image, text)
     if _REFUSED.search(lower):
         return AuthorizationError(f"the registry refused the push of {image}: {text}", hint="log in again")
-    return PushError(f"pushing {image} failed: {text}", log=log)
+    return PushError(f"pushing {image} failed: {text}", log=log, retryable=_PASSING.search(lower) is not None)
 
 
 def pull_error(image: ImageReference, text: str) -> EcrWidgetsError:

@@ -77,6 +77,15 @@ class OciRegistry:
             raise RegistryError(f"{image} names no digest", hint="name the image by digest")
         return RegistrySource(self._http, image, token).read_details(image.digest)
 
+    def find_image_id(self, image: ImageReference, token: AuthorizationToken) -> str | None:
+        url = f"{base_url(image)}/manifests/{image.digest or image.tag or 'latest'}"
+        status, found, body = self._ask("GET", url, {"Accept": MANIFESTS} | authorization(token))
+        if status in (401, 403):
+            raise refusal(image, status, found, *told(body))
+        with suppress(ValueError, RecursionError, LookupError, TypeError):
+            return str(json.loads(body)["config"]["digest"]) if status == 200 else None
+        return None
+
     def copy_image(
         self,
         source: ImageReference,

@@ -11,9 +11,9 @@ from urllib.parse import urljoin, urlsplit
 
 import urllib3
 
-from ecr_widgets.adapters.registry import authorization, base_url
+from ecr_widgets.adapters.registry import MANIFESTS, authorization, base_url, digest_of
 from ecr_widgets.adapters.registry_source import RegistrySource, ask, refuse
-from ecr_widgets.errors import RegistryError
+from ecr_widgets.errors import RegistryError, RegistryUnavailable
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.ports import Progress, ProgressSink
@@ -67,14 +67,28 @@ class ImageCopy:
             self._target_headers | {"Content-Type": media_type},
             body=body,
         )
-        if answer.status != 201:
+        if answer.status != 201 and not self._names(reference, digest):
             refuse(self._target, answer, told_body)
         return digest
 
+    def _names(self, reference: str, digest: str) -> bool:
+        # A tag that must not move is refused also where it names the image already, as after a reply that was lost.
+        standing, _ = ask(
+            self._http,
+            "HEAD",
+            f"{base_url(self._target)}/manifests/{reference}",
+            self._target_headers | {"Accept": MANIFESTS},
+        )
+        return standing.status == 200 and digest_of(standing.headers) == digest
+
+    def _has(self, digest: str) -> bool:
+        blob = f"{base_url(self._target)}/blobs/{digest}"
+        standing, _ = ask(self._http, "HEAD", blob, self._target_headers)
+        return standing.status == 200
+
     def _blob(self, digest: str, size_bytes: int) -> None:
         name, base = digest[:_SHORT], base_url(self._target)
-        standing, _ = ask(self._http, "HEAD", f"{base}/blobs/{digest}", self._target_headers)
-        if standing.status == 200:
+        if self._has(digest):
             self._progress(Progress(name, "stands already", size_bytes, size_bytes, "bytes"))
             return
         start = f"{base}/blobs/uploads/"
@@ -100,9 +114,14 @@ class ImageCopy:
                 | {"Content-Type": "application/octet-stream", "Content-Length": str(size_bytes)},
                 body=self._counted(name, download, size_bytes),
             )
+        except RegistryUnavailable:
+            # Its reply may be all that was lost.
+            if self._has(digest):
+                return
+            raise
         finally:
             download.release_conn()
-        if sent.status != 201:
+        if sent.status != 201 and not self._has(digest):
             refuse(self._target, sent, told_body)
 
     def _counted(self, name: str, answer: urllib3.BaseHTTPResponse, size_bytes: int) -> Iterator[bytes]:

@@ -122,8 +122,8 @@ def ask(
             headers=headers,
             redirect=False,
             preload_content=False,
-            # What is streamed cannot be sent twice.
-            retries=False if isinstance(body, Iterator) else None,
+            # What is streamed cannot be sent twice; an upload may be begun twice, for nothing comes of it.
+            retries=False if isinstance(body, Iterator) else _retries(http, method),
         )
         told_body = answer.read(_LARGEST_DOCUMENT_BYTES) if whole else b""
         if whole:
@@ -135,6 +135,13 @@ def ask(
             retryable=True,
         ) from error
     return answer, told_body
+
+
+def _retries(http: urllib3.PoolManager, method: str) -> urllib3.Retry | None:
+    standard = http.connection_pool_kw.get("retries")
+    if method == "POST" and isinstance(standard, urllib3.Retry):
+        return standard.new(allowed_methods=None)
+    return None
 
 
 def refuse(image: ImageReference, answer: urllib3.BaseHTTPResponse, body: bytes) -> NoReturn:

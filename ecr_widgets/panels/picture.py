@@ -17,7 +17,9 @@ PANEL_VERSION = 1
 LARGEST_BUNDLE_BYTES = 40_000
 MOST_ROWS = 100
 _SAMPLE = 10
-_MOST_PART_ROWS, _LONGEST_PART_CELL = 40, 500
+_MOST_PART_ROWS = 40
+_LONGEST_CELL = 500
+"""Characters; tags have 128 at most, but an image may have many."""
 _UNBROKEN = 45
 _DIGEST, _SHORT = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII), 19
 _BARS = "▁▂▃▄▅▆▇█"
@@ -32,12 +34,9 @@ class Part:
     rows: tuple[tuple[str, ...], ...]
     left_out: int = 0
 
-    def capped(self, rows: int, length: int) -> Part:
-        """At most so many rows, and so many characters a cell."""
-        shown = tuple(
-            tuple(cell if len(cell) <= length else cell[:length] + "…" for cell in row)
-            for row in self.rows[:rows]
-        )
+    def capped(self, rows: int) -> Part:
+        """At most so many rows, long cells cut."""
+        shown = tuple(tuple(_clipped(cell) for cell in row) for row in self.rows[:rows])
         return replace(self, rows=shown, left_out=self.left_out + len(self.rows) - len(shown))
 
 
@@ -71,11 +70,14 @@ class Picture:
         total, count = len(self.rows) + self.left_out, min(len(self.rows), MOST_ROWS)
         if count > _SAMPLE:
             # Rows are about as long as each other: a few tell how many there is room for.
-            sample_bytes = _size_bytes(replace(self, rows=self.rows[:_SAMPLE], parts=()).bundle())
+            sample = tuple(tuple(_clipped(cell) for cell in row) for row in self.rows[:_SAMPLE])
+            sample_bytes = _size_bytes(replace(self, rows=sample, parts=()).bundle())
             count = max(_SAMPLE, min(count, _SAMPLE * LARGEST_BUNDLE_BYTES // sample_bytes))
-        parts = tuple(part.capped(_MOST_PART_ROWS, _LONGEST_PART_CELL) for part in self.parts)
+        parts = tuple(part.capped(_MOST_PART_ROWS) for part in self.parts)
+        # One cell of a megabyte must not push all rows out.
+        rows = tuple(tuple(_clipped(cell) for cell in row) for row in self.rows[:count])
         while True:
-            shown = replace(self, rows=self.rows[:count], left_out=total - count, parts=parts)
+            shown = replace(self, rows=rows[:count], left_out=total - count, parts=parts)
             bundle = shown.bundle()
             size_bytes = _size_bytes(bundle)
             if size_bytes <= LARGEST_BUNDLE_BYTES:
@@ -83,7 +85,7 @@ class Picture:
             if count == 0:
                 if all(not part.rows for part in parts):
                     return shown, bundle
-                parts = tuple(part.capped(len(part.rows) // 2, _LONGEST_PART_CELL) for part in parts)
+                parts = tuple(part.capped(len(part.rows) // 2) for part in parts)
                 continue
             count = min(count - 1, int(0.95 * count * LARGEST_BUNDLE_BYTES / size_bytes))
 
@@ -149,6 +151,10 @@ class Picture:
         if self.left_out:
             parts.append(f"{len(self.rows)} shown, {self.left_out} left out")
         return ", ".join(part for part in (*parts, self.note) if part)
+
+
+def _clipped(cell: str) -> str:
+    return cell if len(cell) <= _LONGEST_CELL else f"{cell[:_LONGEST_CELL]}… ({len(cell)} characters)"
 
 
 def _size_bytes(bundle: Mapping[str, str]) -> int:

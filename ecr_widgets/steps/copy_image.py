@@ -49,18 +49,20 @@ def copy_image(
     """
     if target.tag is None:
         raise RegistryError(f"{target} has no tag, and a copy needs one", hint="add a tag, such as a version")
-    digest = source_session.use(lambda token: registry.find_digest(source, token))
+    from_step = source_session.for_step()
+    to_step = from_step if target_session is source_session else target_session.for_step()
+    digest = from_step.use(lambda token: registry.find_digest(source, token))
     if digest is None:
         raise ImageNotFound(f"{source} is not in its registry", hint="push it first, or check tag and digest")
     pinned = ImageReference(source.registry, source.repository, digest=digest)
-    standing = target_session.use(lambda token: registry.find_digest(target, token))
+    standing = to_step.use(lambda token: registry.find_digest(target, token))
     if standing == digest:
         return CopyOutcome(target.with_digest(digest), digest, target.tag, changed=False, source=pinned)
     before_change(standing)
 
     def copy() -> str:
-        return source_session.use(
-            lambda ours: target_session.use(
+        return from_step.use(
+            lambda ours: to_step.use(
                 lambda theirs: registry.copy_image(pinned, ours, target, theirs, progress=progress)
             )
         )
@@ -75,7 +77,7 @@ def copy_image(
             wanted=digest,
             hint="copy under a new tag",
         ) from error
-    served = target_session.use(lambda token: registry.find_digest(target, token))
+    served = to_step.use(lambda token: registry.find_digest(target, token))
     if served != digest:
         raise RegistryError(
             f"copied {digest} to {target}, but its registry serves {served or 'nothing'} under that tag",

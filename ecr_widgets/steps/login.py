@@ -65,10 +65,29 @@ class RegistrySession:
 
         The registry's word decides, not the clock: a token that looks valid may be refused, and one renewal is the most.
         """
+        return self.for_step().use(call)
+
+    def for_step(self) -> StepSession:
+        """The same for all calls of one step: one renewal is the most for all of them together."""
+        return StepSession(self)
+
+
+class StepSession:
+    """What a step of several calls uses the token through; from `RegistrySession.for_step`."""
+
+    def __init__(self, session: RegistrySession) -> None:
+        self._session = session
+        self._may_renew = True
+
+    def use(self, call: Callable[[AuthorizationToken], T]) -> T:
+        """Make a call as `RegistrySession.use` does, but renew the token only where this step did not yet."""
         try:
-            return call(self.token())
+            return call(self._session.token())
         except AuthorizationError:
-            return call(self.renew())
+            if not self._may_renew:
+                raise
+            self._may_renew = False
+            return call(self._session.renew())
 
 
 def login(ecr: Ecr, session: RegistrySession) -> LoginOutcome:

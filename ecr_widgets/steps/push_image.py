@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ecr_widgets.errors import ImageNotFound, PushError, TagImmutable
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.ports import Engine, ProgressSink, Registry, ignore_progress
-from ecr_widgets.steps.login import RegistrySession
+from ecr_widgets.steps.login import RegistrySession, StepSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,8 @@ def push_image(
     image_id = engine.find_image_id(source)
     if image_id is None:
         raise ImageNotFound(f"no local image {source!r} on the engine", hint="build or pull it first")
-    standing = session.use(lambda token: registry.find_digest(target, token))
+    step = session.for_step()
+    standing = step.use(lambda token: registry.find_digest(target, token))
     known = {
         reference.digest for reference in engine.pushed_digests(image_id) if reference.name == target.name
     }
@@ -69,19 +70,35 @@ def push_image(
     before_change(standing)
     engine.tag(source, target)
     try:
-        claimed = session.use(lambda token: engine.push(target, token, progress=progress))
+        claimed = _push(engine, step, target, progress)
     except TagImmutable as error:
+        # ECR refuses the same image, too. The engine may not know that it is: somebody else pushed it, or the reply to
+        # our own push was lost.
+        named = step.use(lambda token: registry.find_digest(target, token)) or error.standing
+        held = named and step.use(lambda token: registry.find_image_id(target.with_digest(named), token))
+        if held == image_id:
+            return PushOutcome(target.with_digest(named), named, target.tag, changed=named != standing)
         raise TagImmutable(
-            f"tag {target.tag!r} of {target.name} names {standing or error.standing} and cannot be moved"
-            f" to the local image {image_id}: the repository's tags are immutable",
-            standing=standing or error.standing,
+            f"tag {target.tag!r} of {target.name} names {named} and cannot be moved to the local image {image_id}:"
+            " the repository's tags are immutable",
+            standing=named,
             wanted=image_id,
             hint="push under a new tag",
         ) from error
-    served = session.use(lambda token: registry.find_digest(target, token))
+    served = step.use(lambda token: registry.find_digest(target, token))
     if served != claimed:
         raise PushError(
             f"pushed {claimed} as {target}, but the registry serves {served or 'nothing'} under that tag",
             hint="somebody may have pushed the same tag meanwhile: look at the repository, then push again",
         )
     return PushOutcome(target.with_digest(claimed), claimed, target.tag, changed=served != standing)
+
+
+def _push(engine: Engine, step: StepSession, target: ImageReference, progress: ProgressSink) -> str:
+    try:
+        return step.use(lambda token: engine.push(target, token, progress=progress))
+    except PushError as error:
+        if not error.retryable:
+            raise
+        # Safe to do twice: what the registry has is not sent again, and the tag gets the same digest.
+        return step.use(lambda token: engine.push(target, token, progress=progress))

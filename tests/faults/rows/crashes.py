@@ -102,19 +102,19 @@ def _start(at: Attempt, words: list[str | Path]) -> tuple[subprocess.Popen[bytes
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    _until(lambda: bool(_marked(at.folder, b"sleep")), "the cell never started its child")
+    until(lambda: bool(marked(at.folder, b"sleep")), "the cell never started its child")
     time.sleep(at.rng.random())
     return process, out
 
 
-def _until(reached: Callable[[], bool], otherwise: str, *, within_s: float = 60) -> None:
+def until(reached: Callable[[], bool], otherwise: str, *, within_s: float = 60) -> None:
     deadline_s = time.monotonic() + within_s
     while not reached():
         assert time.monotonic() < deadline_s, otherwise
         time.sleep(0.02)
 
 
-def _marked(folder: Path, command: bytes = b"") -> list[int]:
+def marked(folder: Path, command: bytes = b"") -> list[int]:
     """Living processes of this try, by a mark in their environment."""
     found = []
     for each in Path("/proc").glob("[0-9]*"):
@@ -128,8 +128,8 @@ def _marked(folder: Path, command: bytes = b"") -> list[int]:
     return found
 
 
-def _kill_marked(folder: Path) -> None:
-    for pid in _marked(folder):
+def kill_marked(folder: Path) -> None:
+    for pid in marked(folder):
         try:
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
@@ -148,7 +148,7 @@ def _stopped(at: Attempt, words: list[str | Path]) -> None:
         assert told.told["state"] == "interrupted"
         assert "waiting" in str(told.cells[1]["outputs"])
     finally:
-        _kill_marked(at.folder)
+        kill_marked(at.folder)
         process.wait()
 
 
@@ -170,10 +170,10 @@ def _orphaned(at: Attempt, words: list[str | Path]) -> None:
     try:
         process.kill()
         process.wait()
-        _until(lambda: not _marked(at.folder), "somebody outlived the runner", within_s=5)
+        until(lambda: not marked(at.folder), "somebody outlived the runner", within_s=5)
         json.loads(out.read_text())
     finally:
-        _kill_marked(at.folder)
+        kill_marked(at.folder)
 
 
 @row(

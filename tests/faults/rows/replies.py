@@ -112,10 +112,10 @@ def _killed(at: Attempt, *, again: str) -> None:
     )
     changed = [step["step"] for step in json.loads(third.stdout)["steps"] if step["changed"]]
     assert changed == [], changed
-    _tidy(at, name)
+    tidy(at, name)
 
 
-def _tidy(at: Attempt, name: str) -> None:
+def tidy(at: Attempt, name: str) -> None:
     # A service keeps its container and address; there is room for about 250 of them.
     words = [BIN / "ecr-widgets", "service", "delete", "demo", name]
     subprocess.run(words, env=environ_of(at), capture_output=True, check=True)
@@ -237,7 +237,7 @@ def _lost(at: Attempt, *, blind: bool) -> None:
     assert deploys == 1, f"{deploys} deploys"
     assert blind or services == 1, f"{services} services"
     if not blind:
-        _tidy(at, name)
+        tidy(at, name)
 
 
 def _dockerrun_base64() -> str:

@@ -71,6 +71,23 @@ def client(server: Scripted) -> BotoEcr:
     return ecr
 
 
+@pytest.mark.parametrize("tokens", ["aaaa", "abab", "abcd"])
+def test_a_list_that_does_not_end_is_an_error(tokens: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A token that comes again, at once or later, and more pages than anybody has: no half of a list passes for whole."""
+    monkeypatch.setattr("ecr_widgets.adapters.ecr._MOST_PAGES", 4)
+    lists: tuple[Callable[[BotoEcr], object], ...] = (
+        lambda ecr: [*ecr.list_images("xfra-wait")],
+        lambda ecr: ecr.list_repositories(),
+    )
+    for read in lists:
+        pages = [
+            http(200, json.dumps({"imageDetails": [], "repositories": [], "nextToken": token}).encode())
+            for token in tokens
+        ]
+        with answering(*pages) as server, pytest.raises(RegistryError, match="does not end"):
+            read(client(server))
+
+
 def refusal(status: int, code: str) -> bytes:
     body = json.dumps({"__type": code, "message": "no"}).encode()
     return http(status, body, label="application/x-amz-json-1.1")

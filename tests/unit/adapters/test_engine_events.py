@@ -31,6 +31,8 @@ PUSHES = {
     "name unknown: The repository with name 'a' does not exist in the registry with id '1'": RepositoryNotFound,
     "tag invalid: The image tag '1' already exists in the 'a' repository and cannot be overwritten because the"
     " repository is immutable.": TagImmutable,
+    "error parsing HTTP 403 response body: invalid character '<' looking for beginning of value: \"<html>\"": AuthorizationError,
+    "error parsing HTTP 401 response body: unexpected end of JSON input": AuthorizationError,
     "blob upload unknown": PushError,
     "received unexpected HTTP status: 500 Internal Server Error": PushError,
     # What the engine's own disk says is no matter of logging in.
@@ -48,6 +50,23 @@ def test_a_pushs_text_tells_the_kind_of_error(text: str) -> None:
     error = push_error(IMAGE, text, ["before"])
     assert type(error) is PUSHES[text]
     assert text in str(error)
+
+
+@pytest.mark.parametrize(
+    ("text", "passing"),
+    [
+        ("blob upload unknown", True),
+        ('Put "http://127.0.0.1:1/v2/a/manifests/1": EOF', True),
+        ("read tcp 127.0.0.1:2->127.0.0.1:1: read: connection reset by peer", True),
+        ("received unexpected HTTP status: 503 Service Unavailable", True),
+        ("received unexpected HTTP status: 507 Insufficient Storage", False),
+        ("failed to push a: manifest invalid", False),
+        ("open /var/lib/docker/image: permission denied", False),
+    ],
+)
+def test_a_push_that_may_succeed_now_is_told_from_one_that_cannot(text: str, *, passing: bool) -> None:
+    """A broken line or a registry that was not well is worth a second try, a refusal is not."""
+    assert push_error(IMAGE, text, []).retryable == passing
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,32 @@ def find(server: Scripted, reference: str = "xfra-wait:1") -> str | None:
     return OciRegistry().find_digest(ImageReference.parse(f"{server.host}/{reference}"), token)
 
 
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        (json.dumps({"config": {"digest": DIGEST}}).encode(), DIGEST),
+        (json.dumps({"manifests": []}).encode(), None),
+        (b"[]", None),
+        (b"no JSON", None),
+    ],
+)
+def test_an_images_id_is_the_digest_of_its_configuration(body: bytes, found: str | None) -> None:
+    """What an engine calls the image is in its manifest; what is no manifest of one image has none."""
+    with answering(http(200, body)) as server:
+        token = AuthorizationToken(server.host, "AWS", PASSWORD, NOW, NOW + timedelta(hours=12))
+        assert OciRegistry().find_image_id(ImageReference.parse(f"{server.host}/a:1"), token) == found
+
+
+def test_no_image_has_no_id_and_a_refusal_is_one() -> None:
+    """A missing image is None; a refused token is an error, so that it can be renewed."""
+    with answering(http(404, b"{}"), http(403, b"<html>")) as server:
+        token = AuthorizationToken(server.host, "AWS", PASSWORD, NOW, NOW + timedelta(hours=12))
+        image = ImageReference.parse(f"{server.host}/a:1")
+        assert OciRegistry().find_image_id(image, token) is None
+        with pytest.raises(AuthorizationError):
+            OciRegistry().find_image_id(image, token)
+
+
 def errors(code: str, message: str) -> bytes:
     return json.dumps({"errors": [{"code": code, "message": message}]}).encode()
 

@@ -56,6 +56,13 @@ def test_a_saved_picture_is_small_and_says_what_it_leaves_out(rows: int, length:
     assert (f"{capped.left_out} left out" in capped.to_html()) == bool(capped.left_out)
 
 
+def test_one_cell_of_a_megabyte_pushes_no_row_out() -> None:
+    """A long cell is cut and says how long it was; the rows stay."""
+    capped = picture("x" * 1_000_000, rows=3).capped()
+    assert (len(capped.rows), capped.left_out) == (3, 0)
+    assert "(1000000 characters)" in capped.to_html()
+
+
 def test_all_forms_tell_the_same() -> None:
     """HTML, text and JSON each hold every cell; the JSON is one compact string."""
     forms = picture("1.10, latest").bundle()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -161,6 +162,80 @@ def test_a_token_that_stays_refused_is_an_error_after_one_renewal(
     with pytest.raises(AuthorizationError):
         here.push()
     assert here.world.tokens_issued == 2
+
+
+def test_a_step_renews_the_token_once_however_often_it_is_refused(here: Here) -> None:
+    """What was refused, renewed and refused again in one step is a refusal; the next step may renew again."""
+    step = here.session.for_step()
+
+    def refuse_first(token: object) -> str:
+        asked.append(token)
+        if len(asked) % 2:
+            raise AuthorizationError("refused")
+        return "done"
+
+    asked: list[object] = []
+    assert step.use(refuse_first) == "done"
+    with pytest.raises(AuthorizationError):
+        step.use(refuse_first)
+    assert here.world.tokens_issued == 2
+    asked.clear()
+    assert here.session.for_step().use(refuse_first) == "done"
+    assert here.world.tokens_issued == 3
+
+
+def test_a_push_whose_line_broke_is_made_once_more(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One failure that may pass is no failure of the step, two are."""
+    create_repository(here.ecr, "xfra-wait")
+    push = FakeEngine.push
+    failures = [PushError("EOF", retryable=True)]
+
+    def break_first(self: FakeEngine, *args: Any, **more: Any) -> str:
+        if failures:
+            raise failures.pop()
+        return push(self, *args, **more)
+
+    monkeypatch.setattr(FakeEngine, "push", break_first)
+    assert here.push().changed
+    here.build("FROM busybox\nENV A=1")
+    failures.extend(PushError("EOF", retryable=True) for _ in range(2))
+    with pytest.raises(PushError, match="EOF"):
+        here.push()
+    assert not failures
+
+
+def test_a_push_that_cannot_succeed_is_not_made_again(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what may pass is tried twice."""
+    create_repository(here.ecr, "xfra-wait")
+    pushes = []
+
+    def refuse(*_: object, **__: object) -> str:
+        pushes.append(1)
+        raise PushError("manifest invalid")
+
+    monkeypatch.setattr(FakeEngine, "push", refuse)
+    with pytest.raises(PushError, match="invalid"):
+        here.push()
+    assert pushes == [1]
+
+
+def test_a_registry_that_refuses_the_same_image_again_has_it_already(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An immutable tag that names the local image is a success, also where the engine does not know that it was pushed."""
+    create_repository(here.ecr, "xfra-wait", tags_immutable=True)
+    standing = here.push().digest
+    here.world.pushed.clear()
+
+    def refuse(*_: object, **__: object) -> str:
+        raise TagImmutable("tag is immutable", standing="", wanted=None)
+
+    monkeypatch.setattr(FakeEngine, "push", refuse)
+    outcome = here.push()
+    assert (outcome.digest, outcome.changed) == (standing, False)
+    here.build("FROM busybox\nENV A=1")
+    with pytest.raises(TagImmutable, match=standing):
+        here.push()
 
 
 def _refused_token(here: Here):

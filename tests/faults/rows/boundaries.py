@@ -1,0 +1,254 @@
+"""Part B at the boundaries of steps: a release is held exactly there, and killed or stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ecr_widgets.audit.judging import Verdict, judge
+from ecr_widgets.audit.reading import read_file, with_holder
+from ecr_widgets.model.record import RECORD_MIME
+from tests.faults.books import BIN
+from tests.faults.plan import Attempt, row
+from tests.faults.rows.crashes import kill_marked, marked, until
+from tests.faults.rows.replies import environ_of, made, short_name, tidy, words_of
+
+STEPS = (
+    "check_target",
+    "login",
+    "create_repository",
+    "build_image",
+    "push_image",
+    "create_deploy",
+    "create_service",
+    "wait",
+    "verify",
+)
+MOMENTS = ("begun", "intended", "acted", "recorded")
+"""Before the intent is written; after that; after the change, before its outcome is written; after that."""
+
+# Python imports this at its start, also in the run's kernel: no hook is in the product.
+HOOK = """
+import os, time
+from pathlib import Path
+from ecr_widgets.recording import recorder
+
+real, place = recorder.Recorder.perform, Path(os.environ["FAULTS_HOLD_AT"])
+
+def perform(self, step, inputs, act):
+    def hold(moment):
+        if place.name == f"{step}.{moment}":
+            place.touch()
+            while place.exists():
+                time.sleep(0.05)
+    def watched(progress):
+        hold("intended")
+        outcome = act(progress)
+        hold("acted")
+        return outcome
+    hold("begun")
+    outcome = real(self, step, inputs, watched)
+    hold("recorded")
+    return outcome
+
+recorder.Recorder.perform = perform
+"""
+# Switches off what a run does before it stores a deploy: to look whether it stands already.
+BLIND = """
+from ecr_widgets.adapters.layer0.client import Layer0Api
+Layer0Api.list_deploys = lambda *_: ()
+"""
+
+
+def _hooked(at: Attempt, name: str, source: str, hold_at: Path) -> dict[str, str]:
+    folder = at.folder / name
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(source)
+    return {"PYTHONPATH": str(folder), "FAULTS_HOLD_AT": str(hold_at), "FAULTS_MARK": str(at.folder)}
+
+
+def _held(at: Attempt, name: str, place: str, words: Sequence[str | Path] = ()) -> subprocess.Popen[bytes]:
+    """A release that waits at `<step>.<moment>`, for ever."""
+    reached = at.folder / place
+    process = subprocess.Popen(
+        [*words_of(at, name), *words],
+        env=environ_of(at) | _hooked(at, "hook", HOOK, reached),
+        cwd=at.folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    until(lambda: reached.exists() or process.poll() is not None, f"{place} was never reached")
+    assert process.poll() is None, f"it ended with {process.returncode} before {place}"
+    return process
+
+
+def _run(at: Attempt, words: Sequence[str | Path], **more: str) -> dict[str, Any]:
+    done = subprocess.run(
+        words, env=environ_of(at) | more, cwd=at.folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"{done.returncode}: {done.stderr[-500:]} {done.stdout[-300:]}"
+    ended: dict[str, Any] = json.loads(done.stdout)
+    assert ended["state"] == "succeeded"
+    return ended
+
+
+def _saved(at: Attempt) -> Path:
+    (path,) = (at.folder / "runs").glob("*.ipynb")
+    return path
+
+
+def _run_id(path: Path) -> str:
+    return str(json.loads(path.read_text())["metadata"]["ecr_widgets"]["run_id"])
+
+
+def _records(path: Path) -> list[tuple[str, str]]:
+    cells = json.loads(path.read_text())["cells"]
+    outputs = [output["data"] for cell in cells for output in cell.get("outputs", ()) if "data" in output]
+    records = [json.loads("".join(each[RECORD_MIME])) for each in outputs if RECORD_MIME in each]
+    return [(each["step"], each["state"]) for each in records]
+
+
+def _resumed(at: Attempt, run_id: str) -> list[str | Path]:
+    words = [BIN / "ecr-widgets", "run", "--json", "--runs", at.folder / "runs", "--resume", run_id]
+    return [*words, "--wait", "30"]
+
+
+def _killed(at: Attempt, *, blind: bool = False) -> None:
+    step, moment = (
+        ("create_deploy", "acted")
+        if blind
+        else (STEPS[at.seed % len(STEPS)], MOMENTS[at.seed // len(STEPS) % len(MOMENTS)])
+    )
+    name, place = short_name(at), f"{step}.{moment}"
+    process = _held(at, name, place)
+    try:
+        # The runner alone, and its kernel follows; or all at once.
+        process.kill() if at.rng.random() < 0.5 else kill_marked(at.folder)
+        process.wait()
+        until(lambda: not marked(at.folder), "somebody outlived the runner", within_s=10)
+    finally:
+        kill_marked(at.folder)
+    path = _saved(at)
+    _tells(path, step, moment)
+    again = _resumed(at, _run_id(path)) if at.rng.random() < 0.5 else [*words_of(at, name), "--wait", "30"]
+    _run(at, again, **(_hooked(at, "blind", BLIND, at.folder / "nowhere") if blind else {}))
+    _one_of_each(at, name)
+    tidy(at, name)
+
+
+def _tells(path: Path, step: str, moment: str) -> None:
+    """The saved run is an interrupted one, and its last record is what had happened."""
+    found = with_holder(read_file(path), path)
+    assert judge(found).verdict is Verdict.INTERRUPTED, judge(found)
+    records = _records(path)
+    before = [(each, "succeeded") for each in STEPS[: STEPS.index(step)]]
+    here = {
+        "begun": [[]],
+        "intended": [[(step, "intended")]],
+        "acted": [[(step, "intended")]],
+        # The outcome may have been on its way to the disk.
+        "recorded": [[(step, "intended")], [(step, "succeeded")]],
+    }[moment]
+    late = [*before[:-1], (before[-1][0], "intended")] if before else []
+    assert records in [[*each, *last] for last in here for each in (before, late)], records
+
+
+def _one_of_each(at: Attempt, name: str) -> None:
+    assert made(at.sandbox(), name) == (1, 1), made(at.sandbox(), name)
+    pushed = {
+        each["digest"]
+        for each in _journal(at)
+        if each["server"] == "registry" and f"/faults/{name}/" in each.get("path", "")
+    }
+    assert len(pushed) == 1, f"{len(pushed)} digests were pushed"
+
+
+def _journal(at: Attempt) -> list[dict[str, Any]]:
+    lines = (at.sandbox().status().folder / "journal.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+@row(
+    15,
+    "SIGKILL at each of the 36 boundaries of a release's steps, then again or --resume",
+    tries=144,
+    quick=1,
+    control=lambda at: _killed(at, blind=True),
+)
+def killed(at: Attempt) -> None:
+    """The file says where it stopped; in the end there is one digest, one deploy of that content and one service."""
+    _killed(at)
+
+
+ENDS = ("succeeded", "stopped", "kernel killed", "bad value", "no such container", "timed out")
+
+
+def _ended(at: Attempt, name: str, end: str) -> None:
+    """Bring a release to that end."""
+    bad = {
+        "bad value": ["-p", "wait_timeout_s", "soon"],
+        "no such container": ["-p", "container", "nobody"],
+        "timed out": ["-p", "wait_timeout_s", "0.001"],
+    }
+    if end in ("stopped", "kernel killed"):
+        process = _held(at, name, f"{at.rng.choice(STEPS[3:])}.{at.rng.choice(MOMENTS)}")
+        try:
+            if end == "stopped":
+                process.terminate()
+            else:
+                launched = marked(at.folder, b"kernel_launcher")
+                # The kernel leads its group; its guard is in it.
+                kernel = next(pid for pid in launched if os.getpgid(pid) == pid)
+                os.kill(kernel, signal.SIGKILL)
+            process.wait(timeout=30)
+        finally:
+            kill_marked(at.folder)
+        assert process.returncode != 0
+        return
+    done = subprocess.run(
+        [*words_of(at, name), *bad.get(end, [])],
+        env=environ_of(at),
+        cwd=at.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    expected = {"succeeded": 0, "bad value": 2}.get(end, 1)
+    assert done.returncode == expected, f"{end}: {done.returncode} {done.stderr[-500:]}"
+
+
+def _rerun(at: Attempt, *, blind: bool = False) -> None:
+    end = "succeeded" if blind else ENDS[at.seed % len(ENDS)]
+    name = short_name(at)
+    _ended(at, name, end)
+    saved = [*(at.folder / "runs").glob("*.ipynb")]
+    if not blind:
+        if end in ("stopped", "kernel killed") and at.rng.random() < 0.5:
+            _run(at, _resumed(at, _run_id(saved[0])))
+        else:
+            _run(at, [*words_of(at, name), "--wait", "30"])
+        _one_of_each(at, name)
+    before = _journal(at)
+    hook = _hooked(at, "blind", BLIND, at.folder / "nowhere") if blind else {}
+    ended = _run(at, words_of(at, name), **hook)
+    changes = _journal(at)[len(before) :]
+    assert not changes, f"after {end}: {changes}"
+    assert not [step for step in ended["steps"] if step["changed"]]
+    tidy(at, name)
+
+
+@row(
+    27,
+    "a release that succeeded, was stopped, lost its kernel, was refused, failed or timed out; run again, and again",
+    tries=60,
+    quick=1,
+    control=lambda at: _rerun(at, blind=True),
+)
+def rerun(at: Attempt) -> None:
+    """The second run brings about what was wanted, and the one after it changes nothing, by the servers' journals."""
+    _rerun(at)

@@ -1,0 +1,174 @@
+"""Part C before the registry: refusals, cut lines and lost replies while an image is pushed or copied."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from unittest import mock
+
+import docker
+import urllib3
+
+from ecr_widgets.errors import EcrWidgetsError
+from ecr_widgets.steps.push_image import PushOutcome
+from tests.faults.plan import Attempt, row
+from tests.faults.proxies import Asked, Do, Proxy, kth, proxy, refused
+from tests.faults.pushing import Bench, bench, naive_push
+
+STATUSES = (500, 502, 503, 429)
+# How many requests an undisturbed push, copy and copy by mounting make.
+PUSHED, COPIED, MOUNTED = 14, 10, 10
+
+
+def _try(here: Bench, act: Callable[[], PushOutcome]) -> bool:
+    """Whether it succeeded; a success must be one, and a failure must be told by an error of ours."""
+    try:
+        outcome = act()
+    except EcrWidgetsError as error:
+        told = str(error)
+    else:
+        here.check(outcome.digest)
+        return True
+    assert told, "an error without a word"
+    return False
+
+
+def _refused(at: Attempt, *, naive: bool = False) -> None:
+    status = STATUSES[at.seed % len(STATUSES)]
+    after_s = at.rng.choice((None, 1)) if status in (429, 503) else None
+    kind = ("copied", "mounted", "pushed")[at.seed % 3]
+    with bench(at) as here:
+        if naive:
+            with proxy(here.host, lambda asked: refused(503) if asked.method == "PUT" else Do.PASS) as there:
+                here.check(naive_push(here, there.host))
+            return
+        if kind != "pushed":
+            here.seed()
+        number = at.rng.randrange(1, {"copied": COPIED, "mounted": MOUNTED, "pushed": PUSHED}[kind] + 1)
+        with proxy(here.host, kth(number, refused(status, after_s=after_s))) as there:
+            act = (
+                partial(here.push, there.host)
+                if kind == "pushed"
+                else partial(here.copy, there.host if kind == "mounted" else here.host, there.host)
+            )
+            held = _try(here, act)
+            if after_s and kind != "pushed":
+                _waited(there, number, after_s)
+            assert held or _try(here, act), "it failed once more, with nothing in its way"
+
+
+def _waited(there: Proxy, number: int, after_s: int) -> None:
+    """The registry's wish for a pause is obeyed by whoever asks again."""
+    if len(there.asked) > number:
+        before, again = there.asked[number - 1 : number + 1]
+        if (before.method, before.target) == (again.method, again.target):
+            assert again.at_s - before.at_s >= after_s, "asked again before the time that Retry-After gave"
+
+
+@row(
+    28,
+    "the registry answers one request of a push or a copy with 500, 502, 503 or 429",
+    tries=200,
+    quick=6,
+    control=lambda at: _refused(at, naive=True),
+)
+def refused_once(at: Attempt) -> None:
+    """It succeeds, or fails by an error of ours and succeeds the next time; `Retry-After` is obeyed."""
+    _refused(at)
+
+
+CUTS = (Do.RESET, Do.EOF, Do.HALF_REQUEST, Do.HALF_REPLY, Do.LOST_REPLY, Do.SLOW, Do.NOTHING)
+PATIENCE_S = 2
+"""How long a try waits for an answer; people wait for minutes."""
+
+
+def _cut(at: Attempt, *, naive: bool = False) -> None:
+    what = CUTS[at.seed % len(CUTS)]
+    kind = at.rng.choice(("copied", "mounted", "pushed"))
+    with bench(at) as here, _impatient(here):
+        if naive:
+            with proxy(
+                here.host,
+                lambda asked: (
+                    Do.HALF_REPLY if asked.method == "PUT" and "manifests" in asked.target else Do.PASS
+                ),
+            ) as there:
+                here.check(naive_push(here, there.host))
+            return
+        if kind != "pushed":
+            here.seed()
+        number = at.rng.randrange(1, {"copied": COPIED, "mounted": MOUNTED, "pushed": PUSHED}[kind] + 1)
+        with proxy(here.host, kth(number, what)) as there:
+            act = (
+                partial(here.push, there.host)
+                if kind == "pushed"
+                else partial(here.copy, there.host if kind == "mounted" else here.host, there.host)
+            )
+            held = _try(here, act)
+            assert held or what is not Do.SLOW, "a slow answer is an answer"
+            there.mended.set()
+            assert held or _try(here, act), "it failed once more, with nothing in its way"
+
+
+@contextmanager
+def _impatient(here: Bench) -> Iterator[None]:
+    """Shorter waits for answers, so that a registry that never answers costs seconds."""
+    patient = docker.from_env
+    here.registry._http.connection_pool_kw["timeout"] = urllib3.Timeout(connect=5.0, read=PATIENCE_S)
+
+    def impatient(**more: object) -> docker.DockerClient:
+        return patient(**more | {"timeout": PATIENCE_S * 4})
+
+    with mock.patch("docker.from_env", impatient):
+        yield
+
+
+@row(
+    29,
+    "the line to the registry is reset, closed, cut half-way, slow or dead at one request of a push or a copy",
+    tries=200,
+    quick=7,
+    control=lambda at: _cut(at, naive=True),
+)
+def cut(at: Attempt) -> None:
+    """What is called a success is served, whole; what failed succeeds the next time."""
+    _cut(at)
+
+
+def _lost(at: Attempt, *, naive: bool = False) -> None:
+    wanted = at.seed % 2
+    what = at.rng.choice((Do.LOST_REPLY, Do.TWICE))
+    puts: list[Asked] = []
+
+    def behave(asked: Asked) -> Do:
+        if asked.method != "PUT" or "/blobs/uploads/" not in asked.target:
+            return Do.PASS
+        puts.append(asked)
+        return what if len(puts) == wanted + 1 else Do.PASS
+
+    with bench(at) as here:
+        copied = at.seed // 2 % 2 == 1 and not naive
+        if copied:
+            here.seed()
+        with proxy(here.host, behave) as there:
+            if naive:
+                wanted = 1
+                here.check(naive_push(here, there.host))
+                return
+            outcome = here.copy(here.host, there.host) if copied else here.push(there.host)
+            assert outcome.changed
+            here.check(outcome.digest)
+            assert len(puts) > wanted, "no upload was finished"
+
+
+@row(
+    31,
+    "an upload is committed and its reply lost, or answered `blob upload unknown` as it was sent twice",
+    tries=50,
+    quick=4,
+    control=lambda at: _lost(at, naive=True),
+)
+def lost(at: Attempt) -> None:
+    """The registry has it, so the push or copy succeeds."""
+    _lost(at)
