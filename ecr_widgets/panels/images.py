@@ -23,6 +23,7 @@ _LOOKED_INTO = 25
 """Images at the top whose manifests are read."""
 _AT_ONCE = 8
 _OFFERED = 200
+_LONGEST_TAG = 128
 _SEVERITIES = ("CRITICAL", "HIGH", "MEDIUM", "LOW")
 
 
@@ -186,7 +187,7 @@ class ImagesPanel(Panel):
     def update_controls(self) -> None:
         """Offer the images at the top, by tag or else by digest."""
         names = (name for image in self._images for name in (image.tags or (image.digest,)))
-        self._own.offer(tuple(islice(names, _OFFERED)))
+        self._own.offer(tuple(islice((name for name in names if len(name) <= _LONGEST_TAG), _OFFERED)))
 
     def find(self, name: str) -> Image | None:
         """The image that a tag or digest names, of those that were read."""

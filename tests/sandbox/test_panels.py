@@ -19,6 +19,7 @@ def test_a_panel_in_a_run_is_a_picture_without_controls(
         "kit.repositories()",
         "kit.images('panels/run')",
         "kit.images('panels/nobody')",
+        "kit.deploys('demo', 'panels-nobody')",
     )
     book = write_book(tmp_path, cells)
     for engine in (["--engine", "ecr_widgets"], []):
@@ -33,8 +34,9 @@ def test_a_panel_in_a_run_is_a_picture_without_controls(
         saved = json.loads(out.read_text())
         assert "jupyter.widget" not in out.read_text()
         pictures = [cell["outputs"] for cell in saved["cells"][1:]]
-        assert [len(outputs) for outputs in pictures] == [1, 1, 1]
+        assert [len(outputs) for outputs in pictures] == [1, 1, 1, 1]
         told = [json.loads("".join(o[0]["data"]["application/vnd.ecr-widgets.panel+json"])) for o in pictures]
         assert "panels/run" in [row[0] for row in told[0]["rows"]]
         assert (told[1]["rows"], told[1]["problem"]) == ([], "")
         assert "does not exist" in told[2]["problem"]
+        assert "not there yet" in told[3]["note"]

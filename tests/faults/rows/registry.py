@@ -70,7 +70,7 @@ def _waited(there: Proxy, number: int, after_s: int) -> None:
     28,
     "the registry answers one request of a push or a copy with 500, 502, 503 or 429",
     tries=200,
-    quick=6,
+    quick=2,
     control=lambda at: _refused(at, naive=True),
 )
 def refused_once(at: Attempt) -> None:
@@ -128,7 +128,7 @@ def _impatient(here: Bench) -> Iterator[None]:
     29,
     "the line to the registry is reset, closed, cut half-way, slow or dead at one request of a push or a copy",
     tries=200,
-    quick=7,
+    quick=4,
     control=lambda at: _cut(at, naive=True),
 )
 def cut(at: Attempt) -> None:
