@@ -23,6 +23,8 @@ MAX_CELLS = 10_000
 """A notebook with more cells is named and not judged."""
 _PIECE_BYTES = 2048
 _CALL = re.compile(rb"kit\.([a-z_]+)\(")
+_NO_NUMBER = re.compile(rb"NaN|-?Infinity")
+_HALF = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _EMPTY = re.compile(rb'(?:[\s\[\],"]|\\[nt])*')
 _TROUBLE = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
 
@@ -238,6 +240,8 @@ def _no_run(content: bytes, name: str, error: Exception) -> NoRun:
     except msgspec.ValidationError as wrong:
         return NoRun(name, "unreadable", f"not a notebook as it should be: {_reason(wrong)}")
     except _TROUBLE as wrong:
+        if _is_foreign_of_python(content):
+            return NoRun(name, "foreign", "no record of this kit is in it")
         return NoRun(name, "unreadable", f"not JSON: {_reason(wrong)}")
     ours = RECORD_MIME.encode() in content or (
         isinstance(top.metadata, dict) and "ecr_widgets" in top.metadata
@@ -246,6 +250,19 @@ def _no_run(content: bytes, name: str, error: Exception) -> NoRun:
     if not ours and has_cells and type(top.nbformat) is int:
         return NoRun(name, "foreign", "no record of this kit is in it")
     return NoRun(name, "unreadable", f"not a notebook as it should be: {_reason(error)}")
+
+
+def _is_foreign_of_python(content: bytes) -> bool:
+    """Whether it is a notebook of others but for what only Python takes for JSON: NaN, Infinity, half characters."""
+    if b"ecr_widgets" in content or RECORD_MIME.encode() in content:
+        return False
+    # Changes texts too, which are not looked at.
+    plain = _HALF.sub(b"\\\\ufffd", _NO_NUMBER.sub(b"null", content))
+    try:
+        top = wire.decode_anything(plain)
+    except _TROUBLE:
+        return False
+    return isinstance(top.cells or top.worksheets, list) and type(top.nbformat) is int
 
 
 def _reason(error: Exception) -> str:
