@@ -18,7 +18,7 @@ from ecr_widgets.model.layer0_load_balancer import (
 
 
 class FakeEnvironments:
-    """Implements `ports_layer0.Environments` and `ports_layer0.LoadBalancers`; jobs have ended when they are asked for."""
+    """Implements `ports.layer0.Environments` and `ports.layer0.LoadBalancers`; jobs have ended when they are asked for."""
 
     def __init__(self) -> None:
         self.environments = {"demo": Environment("demo24e9e412", "demo", "linux")}

@@ -80,7 +80,7 @@ def copy(folder: Path) -> None:
 )
 def new(name: str, *, folder: Path) -> None:
     """Write NAME.ipynb: a short runbook that runs and passes the checks, to start from."""
-    from ecr_widgets.runbook_template import new_runbook
+    from ecr_widgets.runbooks.template import new_runbook
 
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,63}", name, re.ASCII):
         raise InputError(f"name {name!r} refused", hint="a letter, then letters, digits, _ and -")
@@ -108,7 +108,7 @@ def check(ctx: click.Context, paths: tuple[Path, ...]) -> None:
     Looked for: title, purpose and operation note; one parameters cell, typed and commented; no logic in cells; no names
     that nothing declares; a word before each step on what normal looks like; no secrets; no outputs left in.
     """
-    from ecr_widgets.runbook_form import check_form
+    from ecr_widgets.runbooks.form import check_form
 
     bad = False
     for path in paths:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ecr_widgets.errors import ImageNotFound
-from ecr_widgets.kit_ecr import EcrSteps
+from ecr_widgets.kit.ecr import EcrSteps
 from ecr_widgets.model.image_reference import ImageReference, check_repository_name, check_tag
 from ecr_widgets.steps import image_upkeep as images
 from ecr_widgets.steps import repository_upkeep as repositories

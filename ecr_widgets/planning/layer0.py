@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ecr_widgets.kit_layer0 import Layer0Steps
+from ecr_widgets.kit.layer0 import Layer0Steps
 from ecr_widgets.steps import deploy_service as services
 from ecr_widgets.steps import layer0_entities as entities
 

@@ -21,25 +21,17 @@ MAY_IMPORT = {
     "channel": {"errors"},
     "kernel_output": {"redaction"},
     "kernel_parameters": VALUES,
-    "ports": VALUES | {"ports_ecr", "ports_layer0"},
-    "ports_ecr": VALUES,
-    "ports_layer0": VALUES,
-    "adapters": VALUES | {"adapters", "ports", "ports_ecr", "ports_layer0", "settings"},
+    "ports": VALUES | {"ports"},
+    "adapters": VALUES | {"adapters", "ports", "settings"},
     "steps": VALUES | {"steps", "ports", "redaction", "secret_parameters"},
     "recording": VALUES | {"recording", "ports", "channel"},
-    "runbooks": VALUES,
-    "runbook_template": set(),
-    "runbook_form": VALUES | {"redaction", "secret_parameters"},
+    "runbooks": VALUES | {"runbooks", "redaction", "secret_parameters"},
     "audit": VALUES | {"audit"},
     "engine": VALUES | {"engine", "audit", "channel", "redaction", "runbooks", "secret_parameters"},
     "targets": VALUES | {"ports"},
-    "kit_ecr": VALUES | {"kit", "steps", "ports", "recording", "targets"},
-    "kit_layer0": VALUES | {"kit", "steps", "ports", "recording", "targets"},
-    "kit_looks": VALUES | {"kit", "steps"},
-    "kit": VALUES
-    | {"panels", "kit_ecr", "kit_looks", "kit_layer0", "steps", "ports", "recording", "targets"},
+    "kit": VALUES | {"panels", "kit", "steps", "ports", "recording", "targets"},
     "panels": VALUES | {"audit", "panels", "kit", "recording", "redaction", "secret_parameters", "steps"},
-    "planning": VALUES | {"planning", "kit", "kit_ecr", "kit_layer0", "steps"},
+    "planning": VALUES | {"planning", "kit", "steps"},
     "connections": VALUES
     | {
         "planning",
@@ -63,8 +55,6 @@ MAY_IMPORT = {
         "engine",
         "recording",
         "runbooks",
-        "runbook_form",
-        "runbook_template",
         "sandbox",
         "settings",
     }
@@ -131,7 +121,7 @@ def test_every_import_points_down() -> None:
     [
         ("model/a.py", "import requests"),
         ("steps/a.py", "from ecr_widgets.adapters.ecr import BotoEcr"),
-        ("kit.py", "import boto3"),
+        ("kit/a.py", "import boto3"),
         ("engine/a.py", "def f():\n    from ecr_widgets.sandbox import Sandbox"),
     ],
 )

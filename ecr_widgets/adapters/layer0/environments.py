@@ -11,7 +11,7 @@ _CREATING_S = 300.0
 
 
 class Environments(Calls):
-    """Implements `ports_layer0.Environments`."""
+    """Implements `ports.layer0.Environments`."""
 
     def find_environment(self, name: str) -> Environment | None:
         found = self._named("environment", name)

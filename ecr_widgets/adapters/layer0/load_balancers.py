@@ -19,7 +19,7 @@ from ecr_widgets.model.layer0_load_balancer import (
 
 
 class LoadBalancers(Calls):
-    """Implements `ports_layer0.LoadBalancers`."""
+    """Implements `ports.layer0.LoadBalancers`."""
 
     def find_load_balancer(self, environment_id: str, name: str) -> LoadBalancer | None:
         found = {

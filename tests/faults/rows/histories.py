@@ -32,7 +32,7 @@ from tests.fakes import FakeClock, World, digest_of
 from tests.faults.plan import batch, leaving_sockets
 from tests.sandbox.layer0.fake_containers import FakeContainers
 from tests.sandbox.layer0.served import Served, serve
-from tests.unit.test_kit import FakeConnections
+from tests.unit.kit.test_kit import FakeConnections
 
 STEPS = 20
 Fault = tuple[str, int]

@@ -22,7 +22,7 @@ from ecr_widgets.recording.terminal import QuietSink
 from tests.fakes import World, digest_of
 from tests.faults.plan import Attempt, leaving_sockets, row
 from tests.unit.adapters.scripted import Request, answering, http
-from tests.unit.test_kit import FakeConnections
+from tests.unit.kit.test_kit import FakeConnections
 
 PAGES, PAGE = 10, 1000
 MOST_PAGES = 50

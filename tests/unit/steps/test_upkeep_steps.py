@@ -21,7 +21,7 @@ from ecr_widgets.model.registry import Findings
 from ecr_widgets.steps.push_image import PushOutcome
 from tests.fake_connections import FakeConnections
 from tests.fakes import REGISTRY, World
-from tests.unit.test_kit import make_kit
+from tests.unit.kit.test_kit import make_kit
 
 
 @pytest.fixture

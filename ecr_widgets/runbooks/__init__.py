@@ -33,7 +33,7 @@ class Runbook:
 @cache
 def shipped_folder() -> Path:
     """Folder of the shipped runbooks: inside an installed package, else at the top of the checkout."""
-    package = Path(__file__).parent
+    package = Path(__file__).parents[1]
     inside = package / "notebooks"
     return inside if inside.is_dir() else package.parent / "notebooks"
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from typing import TYPE_CHECKING, NoReturn
 
 from ecr_widgets.errors import (
     DeploymentFailed,
@@ -17,13 +17,14 @@ from ecr_widgets.errors import (
     RepositoryNotFound,
     WaitTimeout,
 )
-from ecr_widgets.kit_ecr import EcrSteps
-from ecr_widgets.kit_layer0 import Layer0Steps
-from ecr_widgets.kit_looks import Looks
+from ecr_widgets.kit.connections import Connections
+from ecr_widgets.kit.ecr import EcrSteps
+from ecr_widgets.kit.layer0 import Layer0Steps
+from ecr_widgets.kit.looks import Looks
 from ecr_widgets.model.dockerrun import Dockerrun
 from ecr_widgets.model.image_reference import ImageReference, check_repository_name, check_tag
 from ecr_widgets.model.layer0 import check_entity_name
-from ecr_widgets.ports import Clock, Ecr, Engine, Layer0, Locks, ProgressSink, Registry
+from ecr_widgets.ports import ProgressSink
 from ecr_widgets.recording.recorder import Recorder
 from ecr_widgets.steps import deploy_service as services
 from ecr_widgets.steps.build_image import BuildOutcome, build_image
@@ -46,53 +47,6 @@ if TYPE_CHECKING:
     from ecr_widgets.panels.images import ImagesPanel
     from ecr_widgets.panels.repositories import RepositoriesPanel
     from ecr_widgets.recording.notebook import Places
-
-
-class Connections(Protocol):
-    """The outside systems; each is connected when it is first asked for."""
-
-    @property
-    def clock(self) -> Clock:
-        """Time."""
-        ...
-
-    @property
-    def ecr(self) -> Ecr:
-        """ECR's control plane."""
-        ...
-
-    def ecr_of(self, *, profile: str | None, region: str | None) -> Ecr:
-        """ECR's control plane of another account or region."""
-        ...
-
-    @property
-    def registry(self) -> Registry:
-        """The registry's data plane."""
-        ...
-
-    @property
-    def engine(self) -> Engine:
-        """The Docker Engine."""
-        ...
-
-    @property
-    def layer0(self) -> Layer0:
-        """Layer0's API."""
-        ...
-
-    @property
-    def locks(self) -> Locks:
-        """One run at a time on one target."""
-        ...
-
-    @property
-    def layer0_endpoint(self) -> str:
-        """Where Layer0 is; part of a target's name."""
-        ...
-
-    def on_secret(self, secret: str) -> None:
-        """Learn a secret, so that it is kept out of every record."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 from ecr_widgets.cli import main
-from ecr_widgets.runbook_form import check_form
-from ecr_widgets.runbook_template import new_runbook
 from ecr_widgets.runbooks import list_runbooks, read_runbook
+from ecr_widgets.runbooks.form import check_form
+from ecr_widgets.runbooks.template import new_runbook
 
 
 def written(folder: Path, **changes: Any) -> Path:

@@ -11,7 +11,7 @@ from ecr_widgets.steps import layer0_entities as entities
 from ecr_widgets.steps.deploy_service import find_environment
 
 if TYPE_CHECKING:
-    from ecr_widgets.kit import Connections
+    from ecr_widgets.kit.connections import Connections
     from ecr_widgets.recording.recorder import Recorder
     from ecr_widgets.targets import Targets
 

@@ -15,8 +15,8 @@ from typing import Protocol
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.registry import ImageDetails
-from ecr_widgets.ports_ecr import Ecr
-from ecr_widgets.ports_layer0 import Layer0
+from ecr_widgets.ports.ecr import Ecr
+from ecr_widgets.ports.layer0 import Layer0
 
 __all__ = ["Clock", "Ecr", "Engine", "Layer0", "Progress", "ProgressSink", "Registry", "ignore_progress"]
 

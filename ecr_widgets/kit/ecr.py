@@ -15,7 +15,7 @@ from ecr_widgets.steps.image_uses import UsesOutcome, find_uses
 from ecr_widgets.steps.login import RegistrySession
 
 if TYPE_CHECKING:
-    from ecr_widgets.kit import Connections
+    from ecr_widgets.kit.connections import Connections
     from ecr_widgets.recording.recorder import Recorder
     from ecr_widgets.targets import Targets
 

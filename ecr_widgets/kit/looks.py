@@ -16,7 +16,7 @@ from ecr_widgets.steps.repository_upkeep import simple_lifecycle_policy
 from ecr_widgets.steps.service_view import ServiceView, look_at_service
 
 if TYPE_CHECKING:
-    from ecr_widgets.kit import Connections
+    from ecr_widgets.kit.connections import Connections
 
 
 class Looks:

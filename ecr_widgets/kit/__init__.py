@@ -1,0 +1,8 @@
+"""Every step as one call that leaves its record: what runbooks, panels and command line all go through."""
+
+from __future__ import annotations
+
+from ecr_widgets.kit.connections import Connections
+from ecr_widgets.kit.kit import Kit, TargetOutcome
+
+__all__ = ["Connections", "Kit", "TargetOutcome"]

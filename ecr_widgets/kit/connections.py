@@ -1,0 +1,54 @@
+"""What a kit stands on: the outside systems, as one value that `connections` makes and tests fake."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from ecr_widgets.ports import Clock, Ecr, Engine, Layer0, Locks, Registry
+
+
+class Connections(Protocol):
+    """The outside systems; each is connected when it is first asked for."""
+
+    @property
+    def clock(self) -> Clock:
+        """Time."""
+        ...
+
+    @property
+    def ecr(self) -> Ecr:
+        """ECR's control plane."""
+        ...
+
+    def ecr_of(self, *, profile: str | None, region: str | None) -> Ecr:
+        """ECR's control plane of another account or region."""
+        ...
+
+    @property
+    def registry(self) -> Registry:
+        """The registry's data plane."""
+        ...
+
+    @property
+    def engine(self) -> Engine:
+        """The Docker Engine."""
+        ...
+
+    @property
+    def layer0(self) -> Layer0:
+        """Layer0's API."""
+        ...
+
+    @property
+    def locks(self) -> Locks:
+        """One run at a time on one target."""
+        ...
+
+    @property
+    def layer0_endpoint(self) -> str:
+        """Where Layer0 is; part of a target's name."""
+        ...
+
+    def on_secret(self, secret: str) -> None:
+        """Learn a secret, so that it is kept out of every record."""
+        ...
