@@ -1,7 +1,8 @@
 """A record as people read it: HTML that any viewer shows, and plain text.
 
 Untrusted JupyterLab strips style sheets, ids, positions and handlers; inline styles and `<details>` survive, so that is
-all this uses. Colours are those of the theme or readable on light and dark; the state is always a word and a sign too.
+all this uses. No colour of text is readable on light and on dark, so texts have the theme's and the bar at the side alone is
+coloured; the state is always a word and a sign too.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def to_html(
     )
     return (
         f'<div style="border-left:4px solid {colour};padding:4px 12px;margin:2px 0;line-height:1.5">'
-        f'<b><span style="color:{colour}">{sign}</span> {escape(record.step)}</b> '
+        f"<b>{sign} {escape(record.step)}</b> "
         f"<span>{escape(_verdict(record))}</span>"
         f'{progress}<table style="border:0;margin:2px 0;text-align:left;font-size:90%">{rows}</table></div>'
     )

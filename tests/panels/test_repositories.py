@@ -5,10 +5,40 @@ from __future__ import annotations
 import subprocess
 
 import boto3
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from ecr_widgets.model.record import PANEL_MIME, RECORD_MIME
 from tests.panels.conftest import BIN, KIT, Lab, shoot
+
+_CONTRAST = """
+() => {
+  const channels = colour => colour.match(/[\\d.]+/g).map(Number);
+  const light = ([r, g, b]) => {
+    const [x, y, z] = [r, g, b].map(c => (c /= 255) <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * x + 0.7152 * y + 0.0722 * z;
+  };
+  const behind = node => {
+    for (; node; node = node.parentElement) {
+      const found = channels(getComputedStyle(node).backgroundColor);
+      if (found.length < 4 || found[3] > 0.5) return found;
+    }
+    return [255, 255, 255];
+  };
+  const texts = [...document.querySelectorAll(".jp-RenderedHTML *")].filter(
+    node => [...node.childNodes].some(child => child.nodeType === 3 && child.textContent.trim()));
+  return texts.map(node => {
+    const [one, other] = [light(channels(getComputedStyle(node).color)), light(behind(node))];
+    return (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
+  });
+}
+"""
+
+
+def least_contrast(page: Page) -> float:
+    """Of all texts in outputs, against what is behind them; 4.5 is what WCAG 2.2 asks for (AA)."""
+    found: list[float] = page.evaluate(_CONTRAST)
+    assert len(found) > 20
+    return min(found)
 
 
 def test_a_repository_is_created_by_hand_and_the_saved_file_tells(lab: Lab, browser: Browser) -> None:
@@ -45,6 +75,14 @@ def test_a_repository_is_created_by_hand_and_the_saved_file_tells(lab: Lab, brow
     (lab.folder / "copy.ipynb").write_text(path.read_text())
     page = lab.open("copy.ipynb", kernel=False)
     expect(page.get_by_role("cell", name="panels/by-hand", exact=True).first).to_be_visible(timeout=30_000)
+    assert least_contrast(page) >= 4.5
+    page.get_by_role("menuitem", name="Settings", exact=True).click()
+    page.get_by_text("Theme", exact=True).hover()
+    page.get_by_text("JupyterLab Dark", exact=True).click()
+    page.wait_for_function("() => document.body.dataset.jpThemeLight === 'false'")
+    page.wait_for_timeout(500)
+    shoot(page, "dark")
+    assert least_contrast(page) >= 4.5
     page.context.close()
 
     subprocess.run([BIN / "jupyter-nbconvert", "--to", "html", path], capture_output=True, check=True)
