@@ -197,7 +197,13 @@ def _cut_off_naive(at: Attempt) -> None:
     assert all(link.seal is not None for link in links), links
 
 
-@row(26, "SIGKILL at any call of the seal of a run, and of eight at once", tries=200, quick=6, control=_cut_off_naive)
+@row(
+    26,
+    "SIGKILL at any call of the seal of a run, and of eight at once",
+    tries=200,
+    quick=6,
+    control=_cut_off_naive,
+)
 def cut_off(at: Attempt) -> None:
     """The seal is whole or none, sealing again makes up for it once, and the chain never forks."""
     _cut_off(at, SEALING)
