@@ -109,48 +109,67 @@ def read_links(content: bytes) -> Iterator[Link]:
         yield Link(None, _sha256(torn), b"", b"", "it was not written to its end")
 
 
-def append(
-    runs: Path,
-    make: Callable[[int, str, str | None], Seal],
-    sign: Callable[[bytes], bytes],
-    *,
-    unless: tuple[str, str],
-) -> Seal | None:
-    """Add one seal; waits while another process does.
+class Appender:
+    """Adds seals to a chain whose lock is held; nothing is in the file before `write`."""
 
-    Args:
-        make: Called with n, project and previous under the lock, gives the seal.
+    def __init__(self, handle: int, last: Link | None, end: int) -> None:
+        self._handle = handle
+        self._lines: list[bytes] = []
+        self.last = last.seal if last else None
+        """The seal that the next one follows."""
+        self._previous = last.sha256 if last else None
+        self._project = self.last.project if self.last else secrets.token_hex(16)
+        self.end = end
+        """Where the chain's whole lines end, in bytes."""
 
-        sign: Gives the signature for bytes.
+    def links_since(self, start: int) -> Iterator[Link]:
+        """The links between a place that was an end before and the end that stands now."""
+        return read_links(os.pread(self._handle, max(0, self.end - start), start))
 
-        unless: Path and sha256 of a file: where the last seal is of just that, nothing is added and None comes back.
+    def add(self, make: Callable[[int, str, str | None], Seal], sign: Callable[[bytes], bytes]) -> Seal:
+        """Let the seal be made that follows the last one: called with n, project and previous."""
+        seal = make(self.last.n + 1 if self.last else 1, self._project, self._previous)
+        line = line_of(seal, sign)
+        self.last, self._previous = seal, _sha256(line)
+        self._lines.append(line + b"\n")
+        return seal
+
+    def write(self) -> None:
+        """Write all that was added and wait once until it is on the disk.
+
+        Raises:
+            OSError: It cannot be written; a beginning of it may stand: whole seals and a torn line, which the next
+                append removes.
+        """
+        content = b"".join(self._lines)
+        if not content:
+            return
+        os.ftruncate(self._handle, self.end)
+        os.lseek(self._handle, self.end, os.SEEK_SET)
+        _write_all(self._handle, content)
+        os.fsync(self._handle)
+        self._lines.clear()
+        self.end += len(content)
+
+
+@contextmanager
+def appending(runs: Path) -> Iterator[Appender]:
+    """Hold the chain's lock, which waits while another process does, and look at where the chain ends.
 
     Raises:
         RecordError: The chain's end cannot be read, so nothing can follow it.
 
-        OSError: It cannot be written; the chain stands as it was, or with a torn last line that the next append removes.
+        OSError: The chain cannot be opened.
     """
     with _locked(chain_file(runs)) as handle:
-        last, end = _last_line(handle)
-        if last is None:
-            n, project, previous = 1, secrets.token_hex(16), None
-        else:
-            before = _link(last)
-            if before.seal is None:
-                raise RecordError(
-                    f"the last seal in {str(chain_file(runs))!r} cannot be read: {before.why}",
-                    hint="see `ecr-widgets audit verify`",
-                )
-            if (before.seal.path, before.seal.file_sha256) == unless:
-                return None
-            n, project, previous = before.seal.n + 1, before.seal.project, before.sha256
-        seal = make(n, project, previous)
-        line = line_of(seal, sign)
-        os.ftruncate(handle, end)
-        os.lseek(handle, end, os.SEEK_SET)
-        _write_all(handle, line + b"\n")
-        os.fsync(handle)
-        return seal
+        line, end = _last_line(handle)
+        last = None if line is None else _link(line)
+        if last is not None and last.seal is None:
+            raise RecordError(
+                f"the last seal in {str(chain_file(runs))!r} cannot be read: {last.why}",
+                hint="see `ecr-widgets audit verify`",
+            )
+        yield Appender(handle, last, end)
 
 
 def line_of(seal: Seal, sign: Callable[[bytes], bytes]) -> bytes:

@@ -21,7 +21,7 @@ MAX_BYTES = 50_000_000
 """A larger notebook is named and not read."""
 MAX_CELLS = 10_000
 """A notebook with more cells is named and not judged."""
-_PIECE_BYTES = 2048
+_PIECE_BYTES = 512
 _CALL = re.compile(rb"kit\.([a-z_]+)\(")
 _NO_NUMBER = re.compile(rb"NaN|-?Infinity")
 _HALF = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")

@@ -5,15 +5,18 @@ from __future__ import annotations
 import atexit
 import hashlib
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
-from ecr_widgets.audit.canonical import canonical, form_of
-from ecr_widgets.audit.chain import SEAL_VERSION, Link, Seal, append, chain_file, read_links
+from ecr_widgets.audit.canonical import Form, canonical, form_of
+from ecr_widgets.audit.chain import SEAL_VERSION, Link, Seal, appending, chain_file, read_links
 from ecr_widgets.audit.found import Run
 from ecr_widgets.audit.holders import is_held
-from ecr_widgets.audit.keys import KeyFile, KeyRing, default_ring
+from ecr_widgets.audit.keys import KeyRing, default_ring
 from ecr_widgets.audit.reading import read_bytes, read_content
 from ecr_widgets.audit.touched import touched
 from ecr_widgets.errors import EcrWidgetsError, RecordError
@@ -49,29 +52,31 @@ def seal_run(runs: Path, name: str, *, ring: KeyRing, now: datetime) -> Seal | N
         OSError: The file cannot be read or the chain not be written.
     """
     key, private = ring.signing_key(now=now)
-    return _seal(runs, name, key=key, sign=private.sign, now=now)
+    ready = _prepare(runs, name)
+    with appending(runs) as chain:
+        if chain.last and (chain.last.path, chain.last.file_sha256) == (name, ready.file_sha256):
+            return None
+        seal = chain.add(partial(ready.seal, key=key.key, now=now), private.sign)
+        chain.write()
+        return seal
 
 
-def _seal(
-    runs: Path, name: str, *, key: KeyFile, sign: Callable[[bytes], bytes], now: datetime
-) -> Seal | None:
-    content = read_bytes(runs / name)
-    run = read_content(content, name)
-    if not isinstance(run, Run):
-        raise RecordError(f"{name!r} is {run.kind}: {run.why}")
-    if run.state is RunState.RUNNING and is_held(runs / name):
-        raise RecordError(f"{name!r} is running now")
-    form = form_of(content)
-    pairs = touched(run)
-    file_sha256 = hashlib.sha256(content).hexdigest()
+class _Ready(NamedTuple):
+    """What can be said of a run before its place in the chain is known."""
 
-    def make(n: int, project: str, previous: str | None) -> Seal:
+    run: Run
+    file_sha256: str
+    form: Form
+    touched: frozenset[tuple[str, str]]
+
+    def seal(self, n: int, project: str, previous: str | None, *, key: str, now: datetime) -> Seal:
+        run = self.run
         return Seal(
             version=SEAL_VERSION,
             n=n,
             project=project,
             previous=previous,
-            path=name,
+            path=run.path,
             run_id=run.run_id,
             runbook=run.runbook,
             runbook_sha256=run.runbook_sha256,
@@ -79,41 +84,85 @@ def _seal(
             started_at=to_rfc3339(run.started_at) if run.started_at else None,
             ended_at=to_rfc3339(run.ended_at) if run.ended_at else None,
             actor=run.actor,
-            digests=tuple(sorted(value for kind, value in pairs if kind == "digest")),
-            deploys=tuple(sorted(value for kind, value in pairs if kind == "deploy")),
+            digests=tuple(sorted(value for kind, value in self.touched if kind == "digest")),
+            deploys=tuple(sorted(value for kind, value in self.touched if kind == "deploy")),
             parameters_sha256=hashlib.sha256(canonical(dict(run.parameters))).hexdigest(),
-            file_sha256=file_sha256,
-            form_sha256=form.sha256,
-            metadata=dict(form.metadata),
-            cells=form.cells,
+            file_sha256=self.file_sha256,
+            form_sha256=self.form.sha256,
+            metadata=dict(self.form.metadata),
+            cells=self.form.cells,
             sealed_at=now,
-            key=key.key,
+            key=key,
         )
 
-    return append(runs, make, sign, unless=(name, file_sha256))
+
+def _prepare(runs: Path, name: str) -> _Ready:
+    content = read_bytes(runs / name)
+    run = read_content(content, name)
+    if not isinstance(run, Run):
+        raise RecordError(f"{name!r} is {run.kind}: {run.why}")
+    if run.state is RunState.RUNNING and is_held(runs / name):
+        raise RecordError(f"{name!r} is running now")
+    return _Ready(run, hashlib.sha256(content).hexdigest(), form_of(content), touched(run))
 
 
 def seal_missing(runs: Path, names: Iterable[str], *, ring: KeyRing, now: datetime) -> list[str]:
     """Seal every run that has no seal and is not running, in the order given: killed ones and plain papermill's too.
 
-    A run whose seal disagrees with its file is left alone: that is for `audit verify` to tell.
+    A run whose seal disagrees with its file is left alone: that is for `audit verify` to tell. Runs are read without the
+    chain's lock; each hundred is then added under it and synchronized once, so that a crash costs the seals of some
+    and never the chain.
 
     Returns:
         Names of the files sealed.
+
+    Raises:
+        RecordError: A chain that cannot be read, added to or written.
+
+        SettingsError: There is no key to sign with.
     """
-    sealed = {link.seal.path for link in links_of(runs) if link.seal}
-    done: list[str] = []
+    content = _content_of(runs)
+    sealed = {link.seal.path for link in read_links(content) if link.seal}
+    seen = content.rfind(b"\n") + 1
     due = [name for name in names if name not in sealed]
+    done: list[str] = []
     if not due:
         return done
     key, private = ring.signing_key(now=now)
-    for name in due:
-        try:
-            _seal(runs, name, key=key, sign=private.sign, now=now)
-        except (RecordError, OSError):
+    for at in range(0, len(due), _BATCH):
+        ready = list(_prepared(runs, due[at : at + _BATCH]))
+        if not ready:
             continue
-        done.append(name)
+        try:
+            with appending(runs) as chain:
+                # What others have sealed since.
+                sealed |= {link.seal.path for link in chain.links_since(seen) if link.seal}
+                added = []
+                for each in ready:
+                    if each.run.path not in sealed:
+                        # What has no canonical form is for another time too.
+                        with suppress(RecordError):
+                            chain.add(partial(each.seal, key=key.key, now=now), private.sign)
+                            added.append(each.run.path)
+                chain.write()
+                seen = chain.end
+        except OSError as error:
+            raise RecordError(
+                f"the seals in {str(chain_file(runs))!r} cannot be written: {error.strerror}"
+            ) from error
+        done += added
+        sealed.update(added)
     return done
+
+
+def _prepared(runs: Path, names: Iterable[str]) -> Iterator[_Ready]:
+    for name in names:
+        # A run that cannot be read or is running is for another time.
+        with suppress(RecordError, OSError, ValueError):
+            yield _prepare(runs, name)
+
+
+_BATCH = 100
 
 
 def links_of(runs: Path) -> list[Link]:
@@ -122,10 +171,14 @@ def links_of(runs: Path) -> list[Link]:
     Raises:
         RecordError: It is there and cannot be read.
     """
+    return list(read_links(_content_of(runs)))
+
+
+def _content_of(runs: Path) -> bytes:
     try:
-        return list(read_links(chain_file(runs).read_bytes()))
+        return chain_file(runs).read_bytes()
     except FileNotFoundError:
-        return []
+        return b""
     except OSError as error:
         raise RecordError(
             f"the seals in {str(chain_file(runs))!r} cannot be read: {error.strerror}"

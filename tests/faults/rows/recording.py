@@ -124,17 +124,17 @@ SEALING = """
 import os, signal, sys
 from datetime import UTC, datetime
 from pathlib import Path
-runs, name, at = Path(sys.argv[1]), sys.argv[2], int(sys.argv[4])
+runs, names, at = Path(sys.argv[1]), sys.argv[6:], int(sys.argv[3])
 from ecr_widgets.audit import chain, seal
 from ecr_widgets.audit.keys import KeyRing
-ring, count = KeyRing(Path(sys.argv[3])), 0
+ring, count = KeyRing(Path(sys.argv[2])), 0
 
 def watched(real, *, torn=False):
     def call(*args):
         global count
         count += 1
         if count == at:
-            if torn: real(args[0], bytes(args[1])[: len(args[1]) * int(sys.argv[5]) // 100])
+            if torn: real(args[0], bytes(args[1])[: len(args[1]) * int(sys.argv[4]) // 100])
             os.kill(os.getpid(), signal.SIGKILL)
         return real(*args)
     return call
@@ -146,7 +146,10 @@ class Watched:
         return watched(real, torn=True) if name == "write" else real
 
 chain.os = Watched()
-seal.seal_run(runs, name, ring=ring, now=datetime.now(UTC))
+if sys.argv[5] == "many":
+    seal.seal_missing(runs, names, ring=ring, now=datetime.now(UTC))
+else:
+    seal.seal_run(runs, names[0], ring=ring, now=datetime.now(UTC))
 """
 NAIVE = """
 import json, os, sys
@@ -160,25 +163,27 @@ with open(Path(sys.argv[1]) / "seals.jsonl", "ab", buffering=0) as file:
 
 def _cut_off(at: Attempt, script: str) -> None:
     runs, ring = at.folder / "runs", KeyRing(at.folder / "keys")
-    generate(runs, 3, seed=at.seed, size_bytes=5000)
+    # Every second try is of `audit seal`, which writes many seals at once.
+    count, how = ((3, "one"), (9, "many"))[at.seed % 2]
+    generate(runs, count, seed=at.seed, size_bytes=5000)
     names = sorted(path.name for path in runs.glob("*.ipynb"))
     seal_run(runs, names[0], ring=ring, now=NOW)
     for _ in range(at.rng.randrange(1, 3)):
         where = [str(at.rng.randrange(1, 9)), str(at.rng.randrange(100))]
-        words = [sys.executable, "-c", script, str(runs), names[1], str(at.folder / "keys"), *where]
+        words = [sys.executable, "-c", script, str(runs), str(at.folder / "keys"), *where, how, *names[1:]]
         subprocess.run(words, check=False)
         found = verify(runs, names, ring=ring)
         told = {each.path: each.finding for each in found.files}
-        # Of the run whose seal was cut off either all is there or nothing; the one before is good in any case.
+        # Of a run whose seal was cut off either all is there or nothing; the one before is good in any case.
         assert told[names[0]] is Finding.INTACT, found
-        assert told[names[1]] in (Finding.INTACT, Finding.UNSEALED), found
+        assert set(told.values()) <= {Finding.INTACT, Finding.UNSEALED}, found
         assert not found.chain or "not written to its end" in str(found.chain), found.chain
     seal_missing(runs, names, ring=ring, now=datetime.now(UTC))
     assert seal_missing(runs, names, ring=ring, now=datetime.now(UTC)) == []
     found = verify(runs, names, ring=ring)
     assert found.ok, found
     seals = [link.seal for link in links_of(runs)]
-    assert [seal and seal.n for seal in seals] == [1, 2, 3], seals
+    assert [seal and seal.n for seal in seals] == [*range(1, count + 1)], seals
     assert sorted(seal.path for seal in seals if seal) == names
 
 
@@ -192,7 +197,13 @@ def _cut_off_naive(at: Attempt) -> None:
     assert all(link.seal is not None for link in links), links
 
 
-@row(26, "SIGKILL at any call of the seal of a run", tries=200, quick=6, control=_cut_off_naive)
+@row(
+    26,
+    "SIGKILL at any call of the seal of a run, and of eight at once",
+    tries=200,
+    quick=6,
+    control=_cut_off_naive,
+)
 def cut_off(at: Attempt) -> None:
     """The seal is whole or none, sealing again makes up for it once, and the chain never forks."""
     _cut_off(at, SEALING)

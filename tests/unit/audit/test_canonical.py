@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ json_values = st.recursive(
 @given(json_values)
 @settings(max_examples=400, deadline=None)
 def test_the_fast_way_gives_the_bytes_of_rfc_8785(value: Any) -> None:
-    """Without floats and names beyond ASCII, Python's own encoder agrees with the reference implementation."""
+    """Without names beyond ASCII, msgspec's encoder agrees with the reference implementation."""
     try:
         expected = rfc8785.dumps(value)
     except rfc8785.CanonicalizationError:
@@ -37,6 +38,33 @@ def test_the_fast_way_gives_the_bytes_of_rfc_8785(value: Any) -> None:
             canonical(value, simple=True)
     else:
         assert canonical(value, simple=True) == expected
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+@settings(max_examples=400, deadline=None)
+def test_floats_are_written_as_rfc_8785_says_the_fast_way_too(value: float) -> None:
+    """The form does not depend on whether a name beyond ASCII makes the whole notebook take the slow way."""
+    fast, slow = ({"cells": [], "metadata": {"mine": value}} | more for more in ({}, {"x": {"ä": 1}}))
+    assert form(fast).metadata["mine"] == form(slow).metadata["mine"]
+    assert form(fast).metadata["mine"] == hashlib.sha256(rfc8785.dumps(value)).hexdigest()[:12]
+
+
+@pytest.mark.parametrize(
+    ("more", "sha256"),
+    [
+        ({"ä": "ö\x7f\x1b"}, "daa798e9672ae6ceefe963a2bed26c0e96182c56398a7827a0c5a2215a5fed99"),
+        ({}, "eea9e73f56cb951aa7e511beaaa7933f8b5c0983b57d28c2a771d83b45d1fba0"),
+    ],
+)
+def test_the_form_never_changes(more: dict[str, str], sha256: str) -> None:
+    """Seals made by the first release stay checkable: numbers, controls, lines, what is left out, by both ways."""
+    parameters = {"n": 2**60, "f": 1.50, "tiny": 1e-7, "big": 1e21} | more
+    cell = {
+        "id": "a", "cell_type": "code", "execution_count": 1, "source": ["x\n", "y"], "metadata": {"trusted": True, "z": 0.1},
+        "outputs": [{"output_type": "stream", "name": "stdout", "text": ["a\n", "b"]}],
+    }  # fmt: skip
+    metadata = {"ecr_widgets": {"version": 1, "parameters": parameters}, "kernelspec": {"name": "x"}}
+    assert form({"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": [cell]}).sha256 == sha256
 
 
 def form(notebook: dict[str, Any]) -> Any:

@@ -1,0 +1,105 @@
+"""Sealing what was missed, many runs at a time."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ecr_widgets.audit import chain, seal
+from ecr_widgets.audit.keys import KeyRing
+from ecr_widgets.audit.seal import links_of, seal_missing, seal_run
+from ecr_widgets.audit.verify import verify
+from ecr_widgets.errors import RecordError
+from tests.audit.runs import generate
+
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+def _runs(tmp_path: Path, count: int) -> tuple[Path, list[str], KeyRing]:
+    generate(tmp_path / "runs", count, size_bytes=2000)
+    names = sorted(path.name for path in (tmp_path / "runs").iterdir())
+    return tmp_path / "runs", names, KeyRing(tmp_path / "keys")
+
+
+def _watched(monkeypatch: pytest.MonkeyPatch, **calls: Any) -> None:
+    names = ("open", "close", "fstat", "pread", "ftruncate", "lseek", "write", "fsync", "SEEK_SET")
+    flags = [name for name in vars(os) if name.startswith("O_")]
+    real = {name: getattr(os, name) for name in (*names, *flags)}
+    monkeypatch.setattr(chain, "os", SimpleNamespace(**(real | calls)))
+
+
+def test_many_seals_wait_for_the_disk_once_in_a_hundred(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """250 runs are three batches, in one chain without a gap, in the order given."""
+    runs, names, ring = _runs(tmp_path, 250)
+    synchronized = []
+    _watched(monkeypatch, fsync=lambda handle: synchronized.append(os.fsync(handle)))
+    assert seal_missing(runs, names, ring=ring, now=NOW) == names
+    assert len(synchronized) == 3
+    seals = [link.seal for link in links_of(runs)]
+    assert [(each.n, each.path) for each in seals if each] == list(enumerate(names, start=1))
+    assert verify(runs, names, ring=ring).ok
+
+
+def test_what_another_process_seals_meanwhile_is_not_sealed_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The end of the chain is read again under the lock."""
+    runs, names, ring = _runs(tmp_path, 4)
+    seal_run(runs, names[0], ring=ring, now=NOW)
+    prepare = seal._prepare
+
+    def slow(folder: Path, name: str) -> Any:
+        if name == names[3]:
+            for other in (names[1], names[3]):
+                monkeypatch.setattr(seal, "_prepare", prepare)
+                seal_run(runs, other, ring=ring, now=NOW)
+        return prepare(folder, name)
+
+    monkeypatch.setattr(seal, "_prepare", slow)
+    assert seal_missing(runs, names, ring=ring, now=NOW) == [names[2]]
+    sealed = [link.seal.path for link in links_of(runs) if link.seal]
+    assert sealed == [names[0], names[1], names[3], names[2]]
+    assert verify(runs, names, ring=ring).ok
+
+
+@pytest.mark.parametrize("percent", [0, 10, 50, 90, 99])
+def test_a_batch_cut_off_anywhere_leaves_whole_seals_and_no_fork(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, percent: int
+) -> None:
+    """A full disk after some of the bytes: sealing again takes up where the last whole seal stands."""
+    runs, names, ring = _runs(tmp_path, 20)
+    seal_run(runs, names[0], ring=ring, now=NOW)
+
+    def torn(handle: int, content: bytes) -> int:
+        os.write(handle, content[: len(content) * percent // 100])
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        _watched(patched, write=torn)
+        with pytest.raises(RecordError, match="cannot be written: No space left"):
+            seal_missing(runs, names, ring=ring, now=NOW)
+    whole = [link.seal for link in links_of(runs) if link.seal]
+    assert len(whole) in range(1 + 18 * percent // 100, 3 + 19 * percent // 100)
+    found = verify(runs, names, ring=ring)
+    assert all("not written to its end" in why for why in found.chain), found.chain
+    assert seal_missing(runs, names, ring=ring, now=NOW) == names[len(whole) :]
+    assert [link.seal and link.seal.n for link in links_of(runs)] == list(range(1, 21))
+    assert verify(runs, names, ring=ring).ok
+
+
+def test_a_file_that_cannot_be_read_does_not_stop_the_others(tmp_path: Path) -> None:
+    """A link, a folder, a broken file and a foreign one are left out."""
+    runs, names, ring = _runs(tmp_path, 1)
+    (runs / "link.ipynb").symlink_to(runs / names[0])
+    (runs / "folder.ipynb").mkdir()
+    (runs / "broken.ipynb").write_text("{")
+    (runs / "foreign.ipynb").write_text('{"cells":[],"metadata":{},"nbformat":4}')
+    names = ["broken.ipynb", "folder.ipynb", "foreign.ipynb", "link.ipynb", "none.ipynb", *names]
+    assert seal_missing(runs, names, ring=ring, now=NOW) == names[-1:]
