@@ -39,6 +39,8 @@ T = TypeVar("T")
 
 _HINT = "start Docker, or set DOCKER_HOST; `ecr-widgets doctor` says what answers"
 _KEPT_LOG_LINES = 1000
+_SILENCE_S = 120
+"""Longest wait for the engine's next word, in seconds."""
 
 
 class _NoLogins(AuthConfig):
@@ -66,7 +68,7 @@ class DockerEngine:
     @cached_property
     def _client(self) -> docker.DockerClient:
         try:
-            client = docker.from_env(version="auto", timeout=120)
+            client = docker.from_env(version="auto", timeout=_SILENCE_S)
         except InvalidConfigFile as error:
             raise _unusable_settings(error) from error
         except (DockerException, requests.RequestException, OSError) as error:
@@ -253,6 +255,11 @@ def _translated(call: Callable[[], T]) -> T:
 def _translate(error: Exception) -> EcrWidgetsError:
     if isinstance(error, APIError):
         return EngineError(f"the Docker Engine refused: {error.explanation or error}")
+    if isinstance(_innermost(error), TimeoutError):
+        return EngineUnavailable(
+            f"the Docker Engine said nothing for {_SILENCE_S:g} s",
+            hint="it may wait for a registry that does not answer: check the network between the two, then run again",
+        )
     return EngineUnavailable(f"the Docker Engine does not answer: {_root(error)}", hint=_HINT)
 
 
@@ -265,6 +272,10 @@ def _unusable_settings(error: Exception) -> SettingsError:
 
 def _root(error: BaseException) -> str:
     # The outer messages repeat urllib3's; the innermost one says what happened.
+    return str(_innermost(error))
+
+
+def _innermost(error: BaseException) -> BaseException:
     while error.__context__ is not None:
         error = error.__context__
-    return str(error)
+    return error

@@ -6,7 +6,9 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -65,9 +67,9 @@ Layer0Api.list_deploys = lambda *_: ()
 """
 
 
-def _hooked(at: Attempt, name: str, source: str, hold_at: Path) -> dict[str, str]:
-    folder = at.folder / name
-    folder.mkdir()
+def _hooked(at: Attempt, source: str, hold_at: Path) -> dict[str, str]:
+    folder = at.folder / "hook"
+    folder.mkdir(exist_ok=True)
     (folder / "sitecustomize.py").write_text(source)
     return {"PYTHONPATH": str(folder), "FAULTS_HOLD_AT": str(hold_at), "FAULTS_MARK": str(at.folder)}
 
@@ -77,7 +79,7 @@ def _held(at: Attempt, name: str, place: str, words: Sequence[str | Path] = ()) 
     reached = at.folder / place
     process = subprocess.Popen(
         [*words_of(at, name), *words],
-        env=environ_of(at) | _hooked(at, "hook", HOOK, reached),
+        env=environ_of(at) | _hooked(at, HOOK, reached),
         cwd=at.folder,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -87,9 +89,9 @@ def _held(at: Attempt, name: str, place: str, words: Sequence[str | Path] = ()) 
     return process
 
 
-def _run(at: Attempt, words: Sequence[str | Path], **more: str) -> dict[str, Any]:
+def _run(at: Attempt, words: Sequence[str | Path]) -> dict[str, Any]:
     done = subprocess.run(
-        words, env=environ_of(at) | more, cwd=at.folder, capture_output=True, text=True, check=False
+        words, env=environ_of(at), cwd=at.folder, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, f"{done.returncode}: {done.stderr[-500:]} {done.stdout[-300:]}"
     ended: dict[str, Any] = json.loads(done.stdout)
@@ -118,12 +120,43 @@ def _resumed(at: Attempt, run_id: str) -> list[str | Path]:
     return [*words, "--wait", "30"]
 
 
-def _killed(at: Attempt, *, blind: bool = False) -> None:
-    step, moment = (
-        ("create_deploy", "acted")
-        if blind
-        else (STEPS[at.seed % len(STEPS)], MOMENTS[at.seed // len(STEPS) % len(MOMENTS)])
+STORE = """
+import sys
+from ecr_widgets import connect
+from ecr_widgets.recording.terminal import QuietSink
+connect(sink=QuietSink()).create_deploy(sys.argv[1], sys.argv[2], image="registry.test/app@sha256:" + "a" * 64)
+"""
+
+
+def _store_blindly(at: Attempt, name: str, *, hold_at: str = "nowhere") -> subprocess.Popen[bytes]:
+    """The one step by itself, without its look at what stands: what the rows' controls do twice."""
+    path = at.folder / "dockerrun.json"
+    path.write_text(json.dumps({"containerDefinitions": [{"name": "a", "image": "x", "memory": 10}]}))
+    return subprocess.Popen(
+        [sys.executable, "-c", STORE, name, path],
+        env=environ_of(at) | _hooked(at, HOOK + BLIND, at.folder / hold_at),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
+
+
+def _killed_blind(at: Attempt) -> None:
+    name, place = short_name(at), "create_deploy.acted"
+    held = _store_blindly(at, name, hold_at=place)
+    try:
+        until(lambda: (at.folder / place).exists() or held.poll() is not None, f"{place} was never reached")
+    finally:
+        held.kill()
+        held.wait()
+    assert _store_blindly(at, name).wait() == 0
+    deploys, _ = made(at.sandbox(), name)
+    assert deploys == 1, f"{deploys} deploys"
+
+
+def _killed(at: Attempt) -> None:
+    # Counted so that the quick profile's one try is where most is at stake: a deploy is stored, and nobody was told.
+    number = (at.seed + 23) % (len(STEPS) * len(MOMENTS))
+    step, moment = STEPS[number // len(MOMENTS)], MOMENTS[number % len(MOMENTS)]
     name, place = short_name(at), f"{step}.{moment}"
     process = _held(at, name, place)
     try:
@@ -136,7 +169,7 @@ def _killed(at: Attempt, *, blind: bool = False) -> None:
     path = _saved(at)
     _tells(path, step, moment)
     again = _resumed(at, _run_id(path)) if at.rng.random() < 0.5 else [*words_of(at, name), "--wait", "30"]
-    _run(at, again, **(_hooked(at, "blind", BLIND, at.folder / "nowhere") if blind else {}))
+    _run(at, again)
     _one_of_each(at, name)
     tidy(at, name)
 
@@ -178,14 +211,14 @@ def _journal(at: Attempt) -> list[dict[str, Any]]:
     "SIGKILL at each of the 36 boundaries of a release's steps, then again or --resume",
     tries=144,
     quick=1,
-    control=lambda at: _killed(at, blind=True),
+    control=_killed_blind,
 )
 def killed(at: Attempt) -> None:
     """The file says where it stopped; in the end there is one digest, one deploy of that content and one service."""
     _killed(at)
 
 
-ENDS = ("succeeded", "stopped", "kernel killed", "bad value", "no such container", "timed out")
+ENDS = ("succeeded", "stopped", "bad value", "no such container", "timed out", "kernel killed")
 
 
 def _ended(at: Attempt, name: str, end: str) -> None:
@@ -222,24 +255,34 @@ def _ended(at: Attempt, name: str, end: str) -> None:
     assert done.returncode == expected, f"{end}: {done.returncode} {done.stderr[-500:]}"
 
 
-def _rerun(at: Attempt, *, blind: bool = False) -> None:
-    end = "succeeded" if blind else ENDS[at.seed % len(ENDS)]
+def _rerun(at: Attempt) -> None:
+    end = ENDS[at.seed % len(ENDS)]
     name = short_name(at)
     _ended(at, name, end)
-    saved = [*(at.folder / "runs").glob("*.ipynb")]
-    if not blind:
-        if end in ("stopped", "kernel killed") and at.rng.random() < 0.5:
-            _run(at, _resumed(at, _run_id(saved[0])))
-        else:
-            _run(at, [*words_of(at, name), "--wait", "30"])
-        _one_of_each(at, name)
-    before = _journal(at)
-    hook = _hooked(at, "blind", BLIND, at.folder / "nowhere") if blind else {}
-    ended = _run(at, words_of(at, name), **hook)
-    changes = _journal(at)[len(before) :]
-    assert not changes, f"after {end}: {changes}"
+    if end in ("stopped", "kernel killed") and at.rng.random() < 0.5:
+        _run(at, _resumed(at, _run_id(_saved(at))))
+    else:
+        _run(at, [*words_of(at, name), "--wait", "30"])
+    _one_of_each(at, name)
+    with _nothing_changed(at, end):
+        ended = _run(at, words_of(at, name))
     assert not [step for step in ended["steps"] if step["changed"]]
     tidy(at, name)
+
+
+@contextmanager
+def _nothing_changed(at: Attempt, end: str) -> Iterator[None]:
+    before = _journal(at)
+    yield
+    changes = _journal(at)[len(before) :]
+    assert not changes, f"after {end}: {changes}"
+
+
+def _rerun_blind(at: Attempt) -> None:
+    name = short_name(at)
+    assert _store_blindly(at, name).wait() == 0
+    with _nothing_changed(at, "a success"):
+        assert _store_blindly(at, name).wait() == 0
 
 
 @row(
@@ -247,7 +290,7 @@ def _rerun(at: Attempt, *, blind: bool = False) -> None:
     "a release that succeeded, was stopped, lost its kernel, was refused, failed or timed out; run again, and again",
     tries=60,
     quick=1,
-    control=lambda at: _rerun(at, blind=True),
+    control=_rerun_blind,
 )
 def rerun(at: Attempt) -> None:
     """The second run brings about what was wanted, and the one after it changes nothing, by the servers' journals."""

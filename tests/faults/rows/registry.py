@@ -34,14 +34,19 @@ def _try(here: Bench, act: Callable[[], PushOutcome]) -> bool:
     return False
 
 
+def _naive(here: Bench, what: Do | bytes) -> None:
+    """The controls: docker-py alone, while the image's manifest does not get through."""
+    with proxy(here.host, lambda asked: what if "/manifests/" in asked.target else Do.PASS) as there:
+        here.check(naive_push(here, there.host))
+
+
 def _refused(at: Attempt, *, naive: bool = False) -> None:
     status = STATUSES[at.seed % len(STATUSES)]
     after_s = at.rng.choice((None, 1)) if status in (429, 503) else None
     kind = ("copied", "mounted", "pushed")[at.seed % 3]
     with bench(at) as here:
         if naive:
-            with proxy(here.host, lambda asked: refused(503) if asked.method == "PUT" else Do.PASS) as there:
-                here.check(naive_push(here, there.host))
+            _naive(here, refused(503))
             return
         if kind != "pushed":
             here.seed()
@@ -88,13 +93,7 @@ def _cut(at: Attempt, *, naive: bool = False) -> None:
     kind = at.rng.choice(("copied", "mounted", "pushed"))
     with bench(at) as here, _impatient(here):
         if naive:
-            with proxy(
-                here.host,
-                lambda asked: (
-                    Do.HALF_REPLY if asked.method == "PUT" and "manifests" in asked.target else Do.PASS
-                ),
-            ) as there:
-                here.check(naive_push(here, there.host))
+            _naive(here, Do.HALF_REQUEST)
             return
         if kind != "pushed":
             here.seed()
@@ -166,7 +165,7 @@ def _lost(at: Attempt, *, naive: bool = False) -> None:
     31,
     "an upload is committed and its reply lost, or answered `blob upload unknown` as it was sent twice",
     tries=50,
-    quick=4,
+    quick=3,
     control=lambda at: _lost(at, naive=True),
 )
 def lost(at: Attempt) -> None:

@@ -182,7 +182,7 @@ def _expired(at: Attempt, *, naive: bool = False) -> None:
     34,
     "the token is refused before or in mid push, once, twice or always, by JSON, text, HTML or nothing",
     tries=100,
-    quick=8,
+    quick=6,
     control=lambda at: _expired(at, naive=True),
 )
 def expired(at: Attempt) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -309,3 +310,23 @@ def test_names_that_images_lost_are_left_out(scripted: Engines) -> None:
     answer = {"Id": IMAGE_ID, "RepoDigests": [f"<none>@{DIGEST}", f"127.0.0.1:5000/xfra-wait@{DIGEST}"]}
     with scripted(http(200, json.dumps(answer).encode())) as (engine, _):
         assert engine.pushed_digests("xfra/wait") == (IMAGE.with_digest(DIGEST),)
+
+
+def test_an_engine_that_falls_silent_may_be_waiting_for_a_registry(
+    scripted: Engines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An engine that was there and says no more is not told to be started; the registry behind it is named."""
+    monkeypatch.setattr("ecr_widgets.adapters.docker_engine._SILENCE_S", 0.3)
+    asked = Event()
+
+    def silent(_: Request) -> bytes:
+        asked.wait(30)
+        return http(200, b"")
+
+    with scripted(silent) as (engine, _):
+        try:
+            with pytest.raises(EngineUnavailable, match="a registry that does not answer") as caught:
+                engine.push(IMAGE, TOKEN, progress=ignore_progress)
+        finally:
+            asked.set()
+    assert "said nothing for 0.3 s" in str(caught.value)
