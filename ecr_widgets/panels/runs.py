@@ -199,30 +199,27 @@ class RunsPanel:
             display({"text/plain": "", "text/html": ""}, raw=True, display_id=self._compared_id)
 
     def _controls(self) -> Any:
-        import ipywidgets as widgets
         from IPython.display import update_display
 
+        from ecr_widgets.panels import controls as made
+
         known = [row.run_id or row.path for row in self._rows]
-        words = widgets.Text(
-            description="Filter", placeholder="service, runbook, verdict …", continuous_update=False
-        )
-        older = widgets.Combobox(description="Older", options=known, value=known[1] if len(known) > 1 else "")
-        newer = widgets.Combobox(description="Newer", options=known, value=known[0] if known else "")
-        button = widgets.Button(description="Compare", tooltip="Say what is different between the two")
+        older, newer = (made.suggestion(name, "a run", known) for name in ("Older", "Newer"))
+        newer.value, older.value = [*known[:2], "", ""][:2]
 
-        def filter_by(change: dict[str, Any]) -> None:
-            update_display(self.picture(change["new"]).bundle(), raw=True, display_id=self._display_id)
+        def filter_by(words: str) -> None:
+            update_display(self.picture(words).bundle(), raw=True, display_id=self._display_id)
 
-        def compare(_: object) -> None:
+        def compare() -> None:
             try:
                 told = self._runs.compare(older.value, newer.value).picture
             except EcrWidgetsError as error:
                 told = Picture("comparison", "Not compared", datetime.now(UTC), (), (), problem=str(error))
             update_display(told.bundle(), raw=True, display_id=self._compared_id)
 
-        words.observe(filter_by, "value")
-        button.on_click(compare)
-        return widgets.VBox([words, widgets.HBox([older, newer, button])])
+        words = made.filtering(made.text("Filter", "service, runbook, verdict …", wide=True), filter_by)
+        button = made.button("Compare", "Say what is different between the two", compare)
+        return made.rows(words, made.row(older, newer, button))
 
 
 def open_runs(folder: str | Path = "runs") -> SavedRuns:
