@@ -48,7 +48,7 @@ class Panel(ABC):
         self._kit = kit
         self._look = kit.look
         self._display_id = f"ecrw-panel-{token_hex(6)}"
-        self._reading, self._acting = Lock(), Lock()
+        self._reading, self._acting, self._following = Lock(), Lock(), Lock()
         self._doing = ""
         self._problem = self._unread = ""
         self._plan: tuple[tuple[str, tuple[str, ...]], ...] = ()
@@ -209,11 +209,16 @@ class Panel(ABC):
             self.redraw()
 
     def _follow(self) -> None:
+        if not self._following.acquire(blocking=False):
+            return  # whoever looks already goes on looking
         until_s = time.monotonic() + _LONGEST_WATCH_S
-        while (self._doing or self._watched.is_set()) and time.monotonic() < until_s:
-            time.sleep(_BETWEEN_LOOKS_S)
-            self._take_all(self.read())
-        self._watched.clear()
+        try:
+            while (self._doing or self._watched.is_set()) and time.monotonic() < until_s:
+                time.sleep(_BETWEEN_LOOKS_S)
+                self._take_all(self.read())
+        finally:
+            self._watched.clear()
+            self._following.release()
 
     @staticmethod
     def _in_background(work: Callable[[], object]) -> None:
