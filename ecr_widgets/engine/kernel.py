@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _START_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 2.0
+_LONGEST_SOCKET_PREFIX = 100
+"""Paths of sockets have 107 bytes at most."""
 
 
 class Kernel:
@@ -40,7 +42,7 @@ class Kernel:
         self.folder = Path(tempfile.mkdtemp(prefix="ecrw-"))
         self.channel_address = self.folder / "channel"
         connection = self.folder / "kernel.json"
-        connection.write_text(json.dumps(_connection()))
+        connection.write_text(json.dumps(_connection(self.folder)))
         own = {RUN_ID_VARIABLE: run_id, ADDRESS_VARIABLE: str(self.channel_address)}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "ecr_widgets.engine.kernel_launcher", "-f", str(connection)],
@@ -133,8 +135,15 @@ def _received(channel: Any, timeout_ms: int) -> bool:
     return True
 
 
-def _connection() -> dict[str, Any]:
+def _connection(folder: Path) -> dict[str, Any]:
     names = ("shell_port", "iopub_port", "stdin_port", "control_port", "hb_port")
+    said = {"key": secrets.token_hex(32), "signature_scheme": "hmac-sha256", "kernel_name": "python3"}
+    prefix = str(folder / "line")
+    if len(prefix) <= _LONGEST_SOCKET_PREFIX:
+        # Sockets in a folder of this user only: nobody else can take them before the kernel does.
+        return (
+            said | {name: number for number, name in enumerate(names, 1)} | {"ip": prefix, "transport": "ipc"}
+        )
     sockets = [socket.socket() for _ in names]
     try:
         for one in sockets:
@@ -143,11 +152,4 @@ def _connection() -> dict[str, Any]:
     finally:
         for one in sockets:
             one.close()
-    return {
-        **ports,
-        "ip": "127.0.0.1",
-        "key": secrets.token_hex(32),
-        "transport": "tcp",
-        "signature_scheme": "hmac-sha256",
-        "kernel_name": "python3",
-    }
+    return said | ports | {"ip": "127.0.0.1", "transport": "tcp"}
