@@ -7,6 +7,7 @@ under test has to count for itself.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import resource
@@ -60,8 +61,10 @@ def _read_bytes() -> int:
 
 def main(action: str, runs: str, file: str) -> None:
     """Do it and tell."""
-    # A byte for each, in files that forked workers share with their offset.
+    # A byte for each, in files that forked workers share; appending is what makes two writes at once two bytes.
     counts = {name: os.memfd_create(name) for name in ("opened", "synced")}
+    for handle in counts.values():
+        fcntl.fcntl(handle, fcntl.F_SETFL, os.O_APPEND)
 
     def watch(event: str, details: tuple[Any, ...]) -> None:
         if event == "open" and str(details[0]).endswith(".ipynb"):
