@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -124,10 +125,15 @@ class _FormMaker:
         rest = {k: v for k, v in cell.items() if k not in ("id", "metadata", "source", "outputs")}
         return [
             str(cell.get("id", "")),
-            self._hash(_text(cell.get("source", ""))),
+            self._hash_text(_text(cell.get("source", ""))),
             self._hash([_output(output) for output in cell.get("outputs", ())]),
             self._hash(rest | {"metadata": metadata}),
         ]
+
+    def _hash_text(self, value: Any) -> str:
+        return (
+            _hash_of(value) if isinstance(value, str) and len(value) < _CACHED_LENGTH else self._hash(value)
+        )
 
     def _hash(self, value: Any) -> str:
         return _sha256(canonical(value, simple=self._simple))
@@ -138,7 +144,7 @@ class _FormMaker:
             names = [name for name, _ in pairs]
             twice = next(name for name in names if names.count(name) > 1)
             raise RecordError(f"member {twice[:80]!r} stands twice in one object")
-        if self._simple and not all(map(str.isascii, found)):
+        if self._simple and not "".join(found).isascii():
             self._simple = False
         return found
 
@@ -158,6 +164,12 @@ def _text(value: Any) -> Any:
     if isinstance(value, list) and all(isinstance(line, str) for line in value):
         return "".join(value)
     return value
+
+
+@lru_cache(maxsize=1024)
+def _hash_of(text: str) -> str:
+    """The same runbooks run again and again."""
+    return _sha256(canonical(text, simple=True))
 
 
 class _Float(float):
@@ -180,6 +192,7 @@ def _integer(text: str) -> int | dict[str, str]:
 
 
 _BEYOND = "integer beyond 2^53"
+_CACHED_LENGTH = 4000
 _MAX_INTEGER = 2**53 - 1
 
 

@@ -126,9 +126,10 @@ class Appender:
         """The links between a place that was an end before and the end that stands now."""
         return read_links(os.pread(self._handle, max(0, self.end - start), start))
 
-    def add(self, make: Callable[[int, str, str | None], Seal], sign: Callable[[bytes], bytes]) -> Seal:
-        """Let the seal be made that follows the last one: called with n, project and previous."""
-        seal = make(self.last.n + 1 if self.last else 1, self._project, self._previous)
+    def add(self, draft: Seal, sign: Callable[[bytes], bytes]) -> Seal:
+        """Add a seal behind the last one; its n, project and previous are set here."""
+        n = self.last.n + 1 if self.last else 1
+        seal = msgspec.structs.replace(draft, n=n, project=self._project, previous=self._previous)
         line = line_of(seal, sign)
         self.last, self._previous = seal, _sha256(line)
         self._lines.append(line + b"\n")

@@ -5,19 +5,20 @@ from __future__ import annotations
 import atexit
 import hashlib
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Iterable
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from functools import partial
+from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
 
-from ecr_widgets.audit.canonical import Form, canonical, form_of
+from ecr_widgets.audit.canonical import canonical, form_of
 from ecr_widgets.audit.chain import SEAL_VERSION, Link, Seal, appending, chain_file, read_links
 from ecr_widgets.audit.found import Run
 from ecr_widgets.audit.holders import is_held
 from ecr_widgets.audit.keys import KeyRing, default_ring
 from ecr_widgets.audit.reading import read_bytes, read_content
+from ecr_widgets.audit.spread import spread
 from ecr_widgets.audit.touched import touched
 from ecr_widgets.errors import EcrWidgetsError, RecordError
 from ecr_widgets.model.record import RunState
@@ -52,58 +53,48 @@ def seal_run(runs: Path, name: str, *, ring: KeyRing, now: datetime) -> Seal | N
         OSError: The file cannot be read or the chain not be written.
     """
     key, private = ring.signing_key(now=now)
-    ready = _prepare(runs, name)
+    draft = _draft(runs, name, key=key.key, now=now)
     with appending(runs) as chain:
-        if chain.last and (chain.last.path, chain.last.file_sha256) == (name, ready.file_sha256):
+        if chain.last and (chain.last.path, chain.last.file_sha256) == (name, draft.file_sha256):
             return None
-        seal = chain.add(partial(ready.seal, key=key.key, now=now), private.sign)
+        seal = chain.add(draft, private.sign)
         chain.write()
         return seal
 
 
-class _Ready(NamedTuple):
-    """What can be said of a run before its place in the chain is known."""
-
-    run: Run
-    file_sha256: str
-    form: Form
-    touched: frozenset[tuple[str, str]]
-
-    def seal(self, n: int, project: str, previous: str | None, *, key: str, now: datetime) -> Seal:
-        run = self.run
-        return Seal(
-            version=SEAL_VERSION,
-            n=n,
-            project=project,
-            previous=previous,
-            path=run.path,
-            run_id=run.run_id,
-            runbook=run.runbook,
-            runbook_sha256=run.runbook_sha256,
-            state=run.state.value,
-            started_at=to_rfc3339(run.started_at) if run.started_at else None,
-            ended_at=to_rfc3339(run.ended_at) if run.ended_at else None,
-            actor=run.actor,
-            digests=tuple(sorted(value for kind, value in self.touched if kind == "digest")),
-            deploys=tuple(sorted(value for kind, value in self.touched if kind == "deploy")),
-            parameters_sha256=hashlib.sha256(canonical(dict(run.parameters))).hexdigest(),
-            file_sha256=self.file_sha256,
-            form_sha256=self.form.sha256,
-            metadata=dict(self.form.metadata),
-            cells=self.form.cells,
-            sealed_at=now,
-            key=key,
-        )
-
-
-def _prepare(runs: Path, name: str) -> _Ready:
+def _draft(runs: Path, name: str, *, key: str, now: datetime) -> Seal:
+    """The seal but for its place in the chain."""
     content = read_bytes(runs / name)
     run = read_content(content, name)
     if not isinstance(run, Run):
         raise RecordError(f"{name!r} is {run.kind}: {run.why}")
     if run.state is RunState.RUNNING and is_held(runs / name):
         raise RecordError(f"{name!r} is running now")
-    return _Ready(run, hashlib.sha256(content).hexdigest(), form_of(content), touched(run))
+    form = form_of(content)
+    pairs = touched(run)
+    return Seal(
+        version=SEAL_VERSION,
+        n=0,
+        project="",
+        previous=None,
+        path=name,
+        run_id=run.run_id,
+        runbook=run.runbook,
+        runbook_sha256=run.runbook_sha256,
+        state=run.state.value,
+        started_at=to_rfc3339(run.started_at) if run.started_at else None,
+        ended_at=to_rfc3339(run.ended_at) if run.ended_at else None,
+        actor=run.actor,
+        digests=tuple(sorted(value for kind, value in pairs if kind == "digest")),
+        deploys=tuple(sorted(value for kind, value in pairs if kind == "deploy")),
+        parameters_sha256=hashlib.sha256(canonical(dict(run.parameters))).hexdigest(),
+        file_sha256=hashlib.sha256(content).hexdigest(),
+        form_sha256=form.sha256,
+        metadata=dict(form.metadata),
+        cells=form.cells,
+        sealed_at=now,
+        key=key,
+    )
 
 
 def seal_missing(runs: Path, names: Iterable[str], *, ring: KeyRing, now: datetime) -> list[str]:
@@ -129,37 +120,34 @@ def seal_missing(runs: Path, names: Iterable[str], *, ring: KeyRing, now: dateti
     if not due:
         return done
     key, private = ring.signing_key(now=now)
-    for at in range(0, len(due), _BATCH):
-        ready = list(_prepared(runs, due[at : at + _BATCH]))
-        if not ready:
-            continue
-        try:
-            with appending(runs) as chain:
-                # What others have sealed since.
-                sealed |= {link.seal.path for link in chain.links_since(seen) if link.seal}
-                added = []
-                for each in ready:
-                    if each.run.path not in sealed:
-                        # What has no canonical form is for another time too.
-                        with suppress(RecordError):
-                            chain.add(partial(each.seal, key=key.key, now=now), private.sign)
-                            added.append(each.run.path)
-                chain.write()
-                seen = chain.end
-        except OSError as error:
-            raise RecordError(
-                f"the seals in {str(chain_file(runs))!r} cannot be written: {error.strerror}"
-            ) from error
-        done += added
-        sealed.update(added)
+    drafts = spread(partial(_draft_or_none, runs, key=key.key, now=now), due)
+    with closing(drafts):
+        while batch := list(islice(drafts, _BATCH)):
+            try:
+                with appending(runs) as chain:
+                    # What others have sealed since.
+                    sealed |= {link.seal.path for link in chain.links_since(seen) if link.seal}
+                    added = [
+                        chain.add(each, private.sign).path
+                        for each in batch
+                        if each and each.path not in sealed
+                    ]
+                    chain.write()
+                    seen = chain.end
+            except OSError as error:
+                raise RecordError(
+                    f"the seals in {str(chain_file(runs))!r} cannot be written: {error.strerror}"
+                ) from error
+            done += added
+            sealed.update(added)
     return done
 
 
-def _prepared(runs: Path, names: Iterable[str]) -> Iterator[_Ready]:
-    for name in names:
-        # A run that cannot be read or is running is for another time.
-        with suppress(RecordError, OSError, ValueError):
-            yield _prepare(runs, name)
+def _draft_or_none(runs: Path, name: str, *, key: str, now: datetime) -> Seal | None:
+    # A run that cannot be read, is running or has no canonical form is for another time.
+    with suppress(RecordError, OSError, ValueError):
+        return _draft(runs, name, key=key, now=now)
+    return None
 
 
 _BATCH = 100

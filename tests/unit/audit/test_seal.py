@@ -53,16 +53,16 @@ def test_what_another_process_seals_meanwhile_is_not_sealed_twice(
     """The end of the chain is read again under the lock."""
     runs, names, ring = _runs(tmp_path, 4)
     seal_run(runs, names[0], ring=ring, now=NOW)
-    prepare = seal._prepare
+    prepare = seal._draft
 
-    def slow(folder: Path, name: str) -> Any:
+    def slow(folder: Path, name: str, **more: Any) -> Any:
         if name == names[3]:
             for other in (names[1], names[3]):
-                monkeypatch.setattr(seal, "_prepare", prepare)
+                monkeypatch.setattr(seal, "_draft", prepare)
                 seal_run(runs, other, ring=ring, now=NOW)
-        return prepare(folder, name)
+        return prepare(folder, name, **more)
 
-    monkeypatch.setattr(seal, "_prepare", slow)
+    monkeypatch.setattr(seal, "_draft", slow)
     assert seal_missing(runs, names, ring=ring, now=NOW) == [names[2]]
     sealed = [link.seal.path for link in links_of(runs) if link.seal]
     assert sealed == [names[0], names[1], names[3], names[2]]

@@ -1,0 +1,77 @@
+"""Work by two processes gives what it gives by one."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from ecr_widgets.audit import spread as module
+from ecr_widgets.audit.spread import MANY, spread
+
+NAMES = [f"n{number}" for number in range(MANY)]
+
+
+def _who(name: str) -> tuple[str, int]:
+    return name, os.getpid()
+
+
+def _dies(at: str, parent: int, name: str) -> tuple[str, int]:
+    if name == at and os.getpid() != parent:
+        os.kill(os.getpid(), 9)
+    return name, os.getpid()
+
+
+@pytest.fixture(autouse=True)
+def _two_cores_and_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(threading, "active_count", lambda: 1)
+
+
+def test_many_are_done_by_others_in_their_order() -> None:
+    """No name is lost, done twice or out of place, and this process does none of it."""
+    done = list(spread(_who, NAMES))
+    assert [name for name, _ in done] == NAMES
+    assert os.getpid() not in {process for _, process in done}
+
+
+@pytest.mark.parametrize("at", [0, 19, 20, 250, MANY - 1])
+def test_what_a_killed_worker_leaves_is_done_here(at: int) -> None:
+    """Wherever it dies, every name is done once."""
+    done = list(spread(partial(_dies, NAMES[at], os.getpid()), NAMES))
+    assert [name for name, _ in done] == NAMES
+    assert done[at][1] == os.getpid()
+
+
+def test_few_names_a_second_thread_and_a_single_core_stay_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No process is forked where it is not worth it or not safe."""
+    here = os.getpid()
+    assert {process for _, process in spread(_who, NAMES[:-1])} == {here}
+    with monkeypatch.context() as patched:
+        patched.setattr(threading, "active_count", lambda: 2)
+        assert {process for _, process in spread(_who, NAMES)} == {here}
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    assert {process for _, process in spread(_who, NAMES)} == {here}
+
+
+def test_closing_early_stops_the_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who takes only the first does not wait for all, and no process is left."""
+    monkeypatch.setattr(module, "_CHUNK", 1)
+    names = [str(tmp_path / name) for name in NAMES]
+    work = spread(_touch, names)
+    assert next(work) == names[0]
+    work.close()
+    assert len(list(tmp_path.iterdir())) < len(names)
+    assert not multiprocessing.active_children()
+
+
+def _touch(name: str) -> str:
+    import time
+
+    Path(name).touch()
+    time.sleep(0.01)
+    return name
