@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import shutil
 import statistics
 import subprocess
@@ -24,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.audit.runs import generate
+from tests.faults.counting import peak_mb
 
 _COMPARED = 2_000
 _SEALED = 10_000
@@ -124,7 +124,7 @@ def _timed(work: Callable[[], dict[str, Any] | None]) -> None:
     started_s = time.perf_counter()
     told = work() or {}
     told["s"] = time.perf_counter() - started_s
-    told["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    told["peak_mb"] = peak_mb()
     print(json.dumps(told))
 
 

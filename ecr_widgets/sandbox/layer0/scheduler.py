@@ -188,7 +188,9 @@ class Scheduler:
     async def _run(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), _PAUSE_S)
+                # `wait_for` would swallow a cancel that comes together with the wake, and `close` would never end.
+                async with asyncio.timeout(_PAUSE_S):
+                    await self._wake.wait()
             self._wake.clear()
             owners: list[Service | Task] = [*self._store.services.values(), *self._store.tasks.values()]
             alive = [

@@ -18,15 +18,16 @@ from tests.faults.plan import batch
 _LIMIT_BYTES = 1_000_000_000
 _LIMIT_S = 5
 _AUDIT = """
-import json, resource, sys, time
+import json, sys, time
 from pathlib import Path
 from ecr_widgets.audit.judging import judge
 from ecr_widgets.audit.reading import read_file
+from tests.faults.counting import peak_mb
 told = {}
 for path in sorted(Path(sys.argv[1]).iterdir()):
     started = time.perf_counter()
     told[path.name] = (judge(read_file(path)).verdict, time.perf_counter() - started)
-print(json.dumps([told, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024]))
+print(json.dumps([told, peak_mb() << 20]))
 """
 _STOCK = """
 import sys, nbformat

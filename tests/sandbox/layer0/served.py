@@ -88,7 +88,10 @@ def serve(
     try:
         yield Served(server.url)
     finally:
-        asyncio.run_coroutine_threadsafe(server.close(remove=not keep), loop).result(30)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
+        try:
+            asyncio.run_coroutine_threadsafe(server.close(remove=not keep), loop).result(30)
+        finally:
+            # A close that fails must not leave a thread that keeps the whole test run from ending.
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()
+            loop.close()
