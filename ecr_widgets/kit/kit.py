@@ -178,11 +178,11 @@ class Kit:
         """Looks that leave no record."""
         return Looks(self._to, self._session, self._read)
 
-    def repositories(self) -> RepositoriesPanel:
-        """A panel of the account's repositories; shows itself as a cell's last expression."""
+    def repositories(self, words: str = "") -> RepositoriesPanel:
+        """A panel of the account's repositories, those whose names have all `words`; shows itself as a cell's last expression."""
         from ecr_widgets.panels.repositories import RepositoriesPanel
 
-        return RepositoriesPanel(self)
+        return RepositoriesPanel(self, words)
 
     def images(self, repository: str) -> ImagesPanel:
         """A panel of a repository's images; shows itself as a cell's last expression."""

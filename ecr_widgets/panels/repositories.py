@@ -8,12 +8,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ecr_widgets.errors import EcrWidgetsError
 from ecr_widgets.model.registry import Repository
 from ecr_widgets.panels.base import Panel
 from ecr_widgets.panels.picture import MOST_ROWS, Picture, matches, size, when
+
+if TYPE_CHECKING:
+    from ecr_widgets.kit import Kit
 
 _COLUMNS = ("repository", "URI", "created", "tags", "scan on push", "encryption")
 _CONTENT = ("images", "size", "newest push")
@@ -31,12 +34,20 @@ class _Content:
 class RepositoriesPanel(Panel):
     """All repositories by name; what is in them is filled in by and by.
 
-    Filter them; create one; change settings; preview and set a lifecycle policy; delete.
+    Filter them; create one; change settings; preview and set a lifecycle policy; delete. The one that was worked on
+    last leads, so that it is seen among thousands.
+
+    Args:
+        words: Shows those whose names have all of them.
     """
 
-    words = ""
+    leading = ""
     _repositories: tuple[Repository, ...] = ()
     _contents: dict[str, _Content] = {}  # noqa: RUF012 -- replaced whole, never changed
+
+    def __init__(self, kit: Kit, words: str = "") -> None:
+        super().__init__(kit)
+        self.words = words
 
     def read(self) -> Iterator[None]:
         """The repositories, then what is in those that are shown."""
@@ -58,7 +69,8 @@ class RepositoriesPanel(Panel):
         return None
 
     def _found(self) -> Iterator[Repository]:
-        return (each for each in self._repositories if matches(self.words, (each.name,)))
+        found = (each for each in self._repositories if matches(self.words, (each.name,)))
+        return iter(sorted(found, key=lambda each: each.name != self.leading))
 
     def draw(self, now: datetime) -> Picture:
         """One row a repository."""

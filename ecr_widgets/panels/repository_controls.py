@@ -22,7 +22,7 @@ class RepositoryControls:
     def __init__(self, panel: RepositoriesPanel) -> None:
         self._panel = panel
         self._chosen = made.suggestion("Repository", "which one")
-        words = made.filtering(made.text("Filter", "part of a name"), panel.filter)
+        words = made.filtering(made.text("Filter", "part of a name", panel.words), panel.filter)
         work = made.group(
             "Work on a repository", self._chosen, self._settings(), self._lifecycle(), self._deletion()
         )
@@ -40,6 +40,7 @@ class RepositoryControls:
 
         def create() -> None:
             wanted, fixed, scanned = name.value.strip(), immutable.value, scan.value
+            panel.leading = wanted
             panel.act(
                 f"create repository {wanted}",
                 lambda kit: kit.create_repository(wanted, tags_immutable=fixed, scan_on_push=scanned),
@@ -59,6 +60,7 @@ class RepositoryControls:
 
         def change() -> None:
             name, fixed, scanned = self._chosen.value.strip(), _TAGS[tags.value], _SCAN[scan.value]
+            panel.leading = name
             panel.act(
                 f"change settings of {name}",
                 lambda kit: kit.ecr.change_repository(name, tags_immutable=fixed, scan_on_push=scanned),
@@ -74,6 +76,7 @@ class RepositoryControls:
 
         def preview() -> None:
             name, days, keep = self._chosen.value.strip(), untagged.value, newest.value
+            panel.leading = name
 
             def look(kit: Kit) -> None:
                 if not days and not keep:

@@ -16,7 +16,7 @@ def test_a_panel_in_a_run_is_a_picture_without_controls(
     """Under our engine and under stock papermill: the panel's three forms and no widget."""
     cells = (
         "from ecr_widgets import connect\nkit = connect()\nkit.create_repository('panels/run')",
-        "kit.repositories()",
+        "kit.repositories('panels/run')",
         "kit.images('panels/run')",
         "kit.images('panels/nobody')",
         "kit.deploys('demo', 'panels-nobody')",
@@ -36,7 +36,7 @@ def test_a_panel_in_a_run_is_a_picture_without_controls(
         pictures = [cell["outputs"] for cell in saved["cells"][1:]]
         assert [len(outputs) for outputs in pictures] == [1, 1, 1, 1]
         told = [json.loads("".join(o[0]["data"]["application/vnd.ecr-widgets.panel+json"])) for o in pictures]
-        assert "panels/run" in [row[0] for row in told[0]["rows"]]
+        assert [row[0] for row in told[0]["rows"]] == ["panels/run"]
         assert (told[1]["rows"], told[1]["problem"]) == ([], "")
         assert "does not exist" in told[2]["problem"]
         assert "not there yet" in told[3]["note"]

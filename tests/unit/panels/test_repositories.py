@@ -51,6 +51,24 @@ def test_a_name_is_checked_while_it_is_typed(open_desk: Desk) -> None:
     assert (record["step"], record["state"], record["changed"]) == ("create_repository", "succeeded", True)
 
 
+def test_what_was_just_worked_on_leads(open_desk: Desk, kit: Kit) -> None:
+    """A new repository is seen though a hundred others come before it by name, and the saved picture shows it."""
+    for number in range(100):
+        kit.create_repository(f"team/many-{number}")
+    open_desk.type("New repository", "zeta/new")
+    open_desk.press("Create")
+    assert [row[0] for row in open_desk.picture["rows"][:2]] == ["zeta/new", "team/app"]
+
+
+def test_words_narrow_a_panel_from_the_start(desk: Desk, kit: Kit) -> None:
+    """The cell's own call says which repositories a runbook is about; the filter shows and changes it."""
+    for name in ("team/app", "team/db"):
+        kit.create_repository(name)
+    desk.open(kit.repositories("db"))
+    assert [row[0] for row in desk.picture["rows"]] == ["team/db"]
+    assert desk.find("Filter").value == "db"
+
+
 def test_settings_are_changed(open_desk: Desk, world: World) -> None:
     """Those that are chosen; the others stay."""
     open_desk.type("Repository", "team/app")
