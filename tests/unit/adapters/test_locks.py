@@ -67,8 +67,10 @@ def test_a_busy_target_names_its_holder(tmp_path: Path) -> None:
 
 def test_a_killed_holder_frees_its_target_at_once(tmp_path: Path) -> None:
     """Even where it left a child behind that was forked while it held the lock."""
-    then = "import os; os.fork() or (sys.stdin.read(), os._exit(0))"
+    then = "import os; os.fork() or (print('child', flush=True), sys.stdin.read(), os._exit(0))"
     with holder(tmp_path / "locks", then) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "child\n"  # so far, and the system has let it give the lock back
         process.send_signal(signal.SIGKILL)
         process.wait()
         with locks(tmp_path / "locks").hold("target"):
