@@ -1,7 +1,7 @@
 """An index of saved runs: a cache outside the runs folder that is made from the notebooks alone, at any time.
 
 SQLite in WAL mode: readers are never blocked, and one updater works at a time. An update stats every file and reads only
-those whose stamp changed. The notebooks stay the truth: delete the index whenever you like.
+those whose stamp changed, many of them in two processes. The notebooks stay the truth: delete the index whenever you like.
 """
 
 from __future__ import annotations
@@ -10,9 +10,12 @@ import hashlib
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from functools import partial
+from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -21,6 +24,7 @@ from ecr_widgets.audit.query import Query
 from ecr_widgets.audit.reading import read_file
 from ecr_widgets.audit.row import Row, row_of
 from ecr_widgets.audit.scan import Stamp, scan
+from ecr_widgets.audit.spread import spread
 from ecr_widgets.errors import RecordError
 
 _VERSION = 2
@@ -40,6 +44,18 @@ CREATE TABLE touched (
 ) WITHOUT ROWID;
 CREATE INDEX touched_by_run ON touched (number);
 """
+
+
+class _Entry(NamedTuple):
+    """What the tables hold of one notebook, ready to be written."""
+
+    verdict: str
+    state: str | None
+    runbook: str | None
+    run_id: str | None
+    started_at: str | None
+    row: bytes
+    touched: frozenset[tuple[str, str]]
 
 
 class Index:
@@ -79,17 +95,19 @@ class Index:
         for path, stamp in scan(self.runs):
             standing = known.pop(path, None)
             if standing is None or standing[1] != stamp:
-                due.append((path, stamp, standing[0] if standing else None))
+                due.append((path, stamp))
         if not known and not due:
             return
         with self._write():
             for number, _ in known.values():
                 self._forget(number)
-        for at in range(0, len(due), _BATCH):
-            batch = [(path, stamp, number, self._read(path)) for path, stamp, number in due[at : at + _BATCH]]
-            with self._write():
-                for path, stamp, _, (row, pairs) in batch:
-                    self._store(path, stamp, row, pairs)
+        with closing(spread(partial(_read, self.runs), [path for path, _ in due])) as entries:
+            told = zip(due, entries, strict=True)
+            while batch := list(islice(told, _BATCH)):
+                self.read_files += len(batch)
+                with self._write():
+                    for (path, stamp), entry in batch:
+                        self._store(path, stamp, entry)
 
     def rows(self, query: Query = Query()) -> Iterator[Row]:  # noqa: B008 -- frozen
         """Rows that a query asks for, newest start first; notebooks without a start come last."""
@@ -126,27 +144,22 @@ class Index:
             )
         raise RecordError(f"no run {name!r} in {str(self.runs)!r}", hint="see `ecr-widgets audit list`")
 
-    def _read(self, path: str) -> tuple[Row, frozenset[tuple[str, str]]]:
-        self.read_files += 1
-        found = read_file(self.runs / path, path)
-        return row_of(found, judge(found))
-
-    def _store(self, path: str, stamp: Stamp, row: Row, pairs: Iterable[tuple[str, str]]) -> None:
+    def _store(self, path: str, stamp: Stamp, entry: _Entry) -> None:
         standing = self._database.execute("SELECT number FROM runs WHERE path = ?", (path,)).fetchone()
         if standing:
             self._forget(standing[0])
         young = time.time_ns() - stamp.changed_ns < _RACY_NS
-        if young or row.verdict == Verdict.RUNNING:
+        if young or entry.verdict == Verdict.RUNNING:
             # Asked again next time: no file has the stamp 0.
             stamp = Stamp(0, 0, 0)
         done = self._database.execute(
             "INSERT INTO runs (path, changed_ns, size, inode, verdict, state, runbook, run_id, started_at, row)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (path, *stamp, row.verdict, row.state, row.runbook, row.run_id, row.started_at, _encode_row(row)),
+            (path, *stamp, *entry[:-1]),
         )
         self._database.executemany(
             "INSERT OR IGNORE INTO touched (kind, name, number) VALUES (?, ?, ?)",
-            ((kind, name, done.lastrowid) for kind, name in pairs),
+            ((kind, name, done.lastrowid) for kind, name in entry.touched),
         )
 
     def _forget(self, number: int) -> None:
@@ -162,6 +175,12 @@ class Index:
             self._database.execute("ROLLBACK")
             raise
         self._database.execute("COMMIT")
+
+
+def _read(runs: Path, path: str) -> _Entry:
+    found = read_file(runs / path, path)
+    row, pairs = row_of(found, judge(found))
+    return _Entry(row.verdict, row.state, row.runbook, row.run_id, row.started_at, _encode_row(row), pairs)
 
 
 def index_file(runs: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from ecr_widgets.audit.frames import to_frame, write_parquet
 from ecr_widgets.audit.index import Index, index_file, open_index
 from ecr_widgets.audit.query import Query, parse_since
 from ecr_widgets.audit.row import Row
+from ecr_widgets.audit.spread import MANY
 from ecr_widgets.errors import InputError, RecordError
 from tests.audit.runs import KINDS, generate, save
 
@@ -105,6 +107,24 @@ def test_two_updaters_and_readers_agree(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert seen == [60] * 4
+
+
+def test_many_at_once_are_read_by_others_with_the_same_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two processes read what one would, whatever the files hold, and filters find it."""
+    generate(tmp_path / "runs", MANY, size_bytes=1)
+    (tmp_path / "runs" / "broken.ipynb").write_text("{")
+    told = []
+    for cores in (1, 2):
+        monkeypatch.setattr(os, "cpu_count", lambda cores=cores: cores)
+        monkeypatch.setattr(threading, "active_count", lambda: 1)
+        with Index(tmp_path / "runs", tmp_path / f"{cores}.sqlite") as index:
+            index.update()
+            assert index.read_files == MANY + 1
+            told.append((list(index.rows()), paths(index, digest=DIGEST), paths(index, service="demo/web")))
+    assert told[0] == told[1]
+    assert len(told[0][0]) == MANY + 1
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
