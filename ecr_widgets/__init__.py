@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ecr_widgets.connections import connect as connect
-    from ecr_widgets.kit import Kit as Kit
+    from ecr_widgets.panels.kit import NotebookKit as NotebookKit
     from ecr_widgets.panels.runs import open_runs as open_runs
 
-__all__ = ["Kit", "connect", "open_runs"]
+__all__ = ["NotebookKit", "connect", "open_runs"]
 
 
 def __getattr__(name: str) -> Any:
@@ -31,10 +31,10 @@ def __getattr__(name: str) -> Any:
         from ecr_widgets.connections import connect
 
         return connect
-    if name == "Kit":
-        from ecr_widgets.kit import Kit
+    if name == "NotebookKit":
+        from ecr_widgets.panels.kit import NotebookKit
 
-        return Kit
+        return NotebookKit
     if name == "open_runs":
         from ecr_widgets.panels.runs import open_runs
 

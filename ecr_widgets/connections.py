@@ -14,7 +14,7 @@ from ecr_widgets.channel import PLAN_VARIABLE, WAIT_VARIABLE, RunChannel, new_ru
 from ecr_widgets.errors import SettingsError
 from ecr_widgets.kernel_output import guard_kernel_output
 from ecr_widgets.kernel_parameters import check_declared
-from ecr_widgets.kit import Kit
+from ecr_widgets.panels.kit import NotebookKit
 from ecr_widgets.recording.recorder import Recorder, RecordSink
 from ecr_widgets.recording.terminal import TerminalSink
 from ecr_widgets.redaction import SHORTEST_SECRET, SecretRegistry
@@ -120,7 +120,7 @@ class LiveConnections:
             self._channel.share_secret(secret)
 
 
-def connect(*, sink: RecordSink | None = None, environ: Mapping[str, str] = os.environ) -> Kit:
+def connect(*, sink: RecordSink | None = None, environ: Mapping[str, str] = os.environ) -> NotebookKit:
     """Get the kit for what the environment's standard variables name.
 
     Nothing is contacted yet. In a notebook every step displays its record in the cell that calls it; elsewhere it is
@@ -155,7 +155,7 @@ def connect(*, sink: RecordSink | None = None, environ: Mapping[str, str] = os.e
         from ecr_widgets.planning import LookingOnly, PlanKit
 
         return PlanKit(LookingOnly(connections), recorder, files=files)
-    return Kit(connections, recorder, files=files)
+    return NotebookKit(connections, recorder, files=files)
 
 
 def _default_sink(channel: RunChannel | None, *, in_notebook: bool) -> RecordSink:

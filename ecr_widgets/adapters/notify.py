@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import urllib3
 
-from ecr_widgets.adapters.registry import is_loopback
+from ecr_widgets.adapters.hosts import is_loopback
 
 _LONGEST_S = 30.0
 

@@ -5,33 +5,29 @@ Source: OCI distribution specification, "Checking if content exists in the regis
 
 from __future__ import annotations
 
-import base64
-import ipaddress
 import json
-import re
 from contextlib import suppress
-from typing import Any
 
 import urllib3
 
-from ecr_widgets.errors import AuthorizationError, RegistryError, RegistryUnavailable, RepositoryNotFound
+from ecr_widgets.adapters.registry_copy import ImageCopy
+from ecr_widgets.adapters.registry_protocol import (
+    MANIFESTS,
+    authorization,
+    base_url,
+    digest_of,
+    refusal,
+    told,
+)
+from ecr_widgets.adapters.registry_source import RegistrySource
+from ecr_widgets.errors import RegistryError, RegistryUnavailable
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.registry import ImageDetails
 from ecr_widgets.ports import ProgressSink
 
-MANIFESTS = ", ".join(
-    (
-        "application/vnd.docker.distribution.manifest.v2+json",
-        "application/vnd.docker.distribution.manifest.list.v2+json",
-        "application/vnd.oci.image.manifest.v1+json",
-        "application/vnd.oci.image.index.v1+json",
-    )
-)
 _LARGEST_ANSWER_BYTES = 64 * 1024
 _LONGEST_RETRY_AFTER_S = 30.0
-_SHOWN = 200
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 _PASSING = (429, 502, 503, 504)
 
 
@@ -70,9 +66,6 @@ class OciRegistry:
         raise refusal(image, status, found, codes, message)
 
     def read_details(self, image: ImageReference, token: AuthorizationToken) -> ImageDetails:
-        # Imported late: few runs ask.
-        from ecr_widgets.adapters.registry_source import RegistrySource
-
         if image.digest is None:
             raise RegistryError(f"{image} names no digest", hint="name the image by digest")
         return RegistrySource(self._http, image, token).read_details(image.digest)
@@ -95,9 +88,6 @@ class OciRegistry:
         *,
         progress: ProgressSink,
     ) -> str:
-        # Imported late: few runs copy.
-        from ecr_widgets.adapters.registry_copy import ImageCopy
-
         return ImageCopy(self._http, (source, source_token), (target, target_token), progress).run()
 
     def _ask(
@@ -117,69 +107,3 @@ class OciRegistry:
                 hint="check the network and the registry's address",
                 retryable=True,
             ) from error
-
-
-def base_url(image: ImageReference) -> str:
-    """Where the repository's part of the registry's API begins."""
-    scheme = "http" if is_loopback(image.registry or "") else "https"
-    return f"{scheme}://{image.registry}/v2/{image.repository}"
-
-
-def authorization(token: AuthorizationToken) -> dict[str, str]:
-    """The header that carries the token."""
-    password = base64.b64encode(f"{token.user}:{token.password}".encode()).decode()
-    return {"Authorization": f"Basic {password}"}
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host (with or without port) is this machine; only there plain HTTP may carry a token."""
-    name = host.rpartition(":")[0] if ":" in host and not host.endswith("]") else host
-    if name == "localhost":
-        return True
-    with suppress(ValueError):
-        return ipaddress.ip_address(name.strip("[]")).is_loopback
-    return False
-
-
-def digest_of(headers: urllib3.HTTPHeaderDict) -> str | None:
-    """The digest that an answer names, or None."""
-    digest = headers.get("Docker-Content-Digest", "")
-    return digest if _DIGEST.fullmatch(digest) else None
-
-
-def refusal(
-    image: ImageReference, status: int, headers: urllib3.HTTPHeaderDict, codes: set[str], message: str
-) -> RegistryError:
-    """The error that an answer means."""
-    if status in (401, 403):
-        return AuthorizationError(
-            f"the registry {image.registry} refused the authorization token: {message or status}",
-            hint="log in again",
-        )
-    if status == 404 and "NAME_UNKNOWN" in codes:
-        return RepositoryNotFound(
-            f"repository {image.repository!r} does not exist in {image.registry}: {message}",
-            hint="create it, or check its name",
-        )
-    if 300 <= status < 400:
-        message = f"a redirect to {headers.get('Location', 'nowhere')}, which is not followed"
-    what = f"{image.registry} answered {status} for {image}: {message or 'no reason'}"
-    if codes and status < 500:
-        return RegistryError(f"the registry {what}")
-    if status == 429 or status >= 500:
-        return RegistryUnavailable(f"the registry {what}", hint="try again later", retryable=True)
-    return RegistryUnavailable(
-        f"what stands at {what}", hint="check the registry's address, and what stands between you and it"
-    )
-
-
-def told(body: bytes) -> tuple[set[str], str]:
-    """Error codes and text of an answer; no codes where it does not speak as registries do."""
-    with suppress(ValueError, RecursionError):
-        value: Any = json.loads(body)
-        listed = value.get("errors") if isinstance(value, dict) else None
-        errors = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
-        if errors:
-            texts = [str(each["message"]) for each in errors if each.get("message")]
-            return {str(each.get("code")) for each in errors}, "; ".join(texts)[:_SHOWN]
-    return set(), body[:_SHOWN].decode(errors="replace").strip()

@@ -11,7 +11,7 @@ from urllib.parse import urljoin, urlsplit
 
 import urllib3
 
-from ecr_widgets.adapters.registry import MANIFESTS, authorization, base_url, digest_of
+from ecr_widgets.adapters.registry_protocol import MANIFESTS, authorization, base_url, digest_of
 from ecr_widgets.adapters.registry_source import RegistrySource, ask, refuse
 from ecr_widgets.errors import RegistryError, RegistryUnavailable
 from ecr_widgets.model.authorization_token import AuthorizationToken

@@ -14,7 +14,8 @@ from urllib.parse import urljoin, urlsplit
 
 import urllib3
 
-from ecr_widgets.adapters.registry import MANIFESTS, authorization, base_url, is_loopback, refusal, told
+from ecr_widgets.adapters.hosts import is_loopback
+from ecr_widgets.adapters.registry_protocol import MANIFESTS, authorization, base_url, refusal, told
 from ecr_widgets.errors import ImageNotFound, RegistryError, RegistryUnavailable, TagImmutable
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.image_reference import ImageReference

@@ -23,7 +23,6 @@ from ecr_widgets.kit.layer0 import Layer0Steps
 from ecr_widgets.kit.looks import Looks
 from ecr_widgets.model.dockerrun import Dockerrun
 from ecr_widgets.model.image_reference import ImageReference, check_repository_name, check_tag
-from ecr_widgets.model.layer0 import check_entity_name
 from ecr_widgets.ports import ProgressSink
 from ecr_widgets.recording.recorder import Recorder
 from ecr_widgets.steps import deploy_service as services
@@ -43,9 +42,6 @@ from ecr_widgets.targets import Targets
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from ecr_widgets.panels.deploys import DeploysPanel
-    from ecr_widgets.panels.images import ImagesPanel
-    from ecr_widgets.panels.repositories import RepositoriesPanel
     from ecr_widgets.recording.notebook import Places
 
 
@@ -177,28 +173,6 @@ class Kit:
     def look(self) -> Looks:
         """Looks that leave no record."""
         return Looks(self._to, self._session, self._read)
-
-    def repositories(self, words: str = "") -> RepositoriesPanel:
-        """A panel of the account's repositories, those whose names have all `words`; shows itself as a cell's last expression."""
-        from ecr_widgets.panels.repositories import RepositoriesPanel
-
-        return RepositoriesPanel(self, words)
-
-    def images(self, repository: str) -> ImagesPanel:
-        """A panel of a repository's images; shows itself as a cell's last expression."""
-        from ecr_widgets.panels.images import ImagesPanel
-
-        return ImagesPanel(self, check_repository_name(repository))
-
-    def deploys(self, environment: str, service: str) -> DeploysPanel:
-        """A panel of a service and what is deployed to it; shows itself as a cell's last expression."""
-        from ecr_widgets.panels.deploys import DeploysPanel
-
-        return DeploysPanel(
-            self,
-            check_entity_name(environment, kind="environment"),
-            check_entity_name(service, kind="service"),
-        )
 
     def now(self) -> datetime:
         """Aware UTC time."""

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ecr_widgets.kit import Kit
 from ecr_widgets.model.dockerrun import Dockerrun
 from ecr_widgets.model.dockerrun_diff import diff
 from ecr_widgets.model.image_reference import ImageReference, check_repository_name
 from ecr_widgets.model.layer0 import check_deploy_name
+from ecr_widgets.panels.kit import NotebookKit
 from ecr_widgets.planning.ecr import EcrPlan
 from ecr_widgets.planning.guard import NOT_YET
 from ecr_widgets.planning.layer0 import Layer0Plan
@@ -29,7 +29,7 @@ from ecr_widgets.steps.verify import VerifyOutcome
 from ecr_widgets.steps.wait import WaitOutcome
 
 
-class PlanKit(Kit):
+class PlanKit(NotebookKit):
     """The steps as a plan: the same calls, the same records, nothing changed."""
 
     @property

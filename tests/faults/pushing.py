@@ -18,7 +18,8 @@ import urllib3
 from ecr_widgets.adapters.clock import SystemClock
 from ecr_widgets.adapters.docker_engine import DockerEngine
 from ecr_widgets.adapters.ecr import BotoEcr
-from ecr_widgets.adapters.registry import MANIFESTS, OciRegistry, authorization
+from ecr_widgets.adapters.registry import OciRegistry
+from ecr_widgets.adapters.registry_protocol import MANIFESTS, authorization
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.steps.copy_image import copy_image
 from ecr_widgets.steps.login import RegistrySession

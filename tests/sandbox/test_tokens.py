@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ecr_widgets import Kit, connect
+from ecr_widgets import NotebookKit, connect
 from ecr_widgets.errors import AuthorizationError, TagImmutable
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.recording.terminal import QuietSink
@@ -22,7 +22,7 @@ from ecr_widgets.steps.login import RegistrySession
 
 
 @pytest.fixture
-def kit(sandbox_environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Kit:
+def kit(sandbox_environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> NotebookKit:
     """A kit that talks to the sandbox."""
     for name, value in sandbox_environ.items():
         monkeypatch.setenv(name, value)
@@ -30,7 +30,9 @@ def kit(sandbox_environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Kit
     return connect(sink=QuietSink())
 
 
-def push_with(kit: Kit, spoil: Callable[[RegistrySession], None], repository: str) -> tuple[bool, int]:
+def push_with(
+    kit: NotebookKit, spoil: Callable[[RegistrySession], None], repository: str
+) -> tuple[bool, int]:
     """Push after the token in hand was spoilt; whether it changed anything, and how many tokens that took."""
     session = kit._session
     kit.create_repository(repository)
@@ -42,7 +44,7 @@ def push_with(kit: Kit, spoil: Callable[[RegistrySession], None], repository: st
     return kit.push_image(built, repository=repository, tag="1").changed, len(issued)
 
 
-def test_a_wrong_token_is_renewed_once_and_the_push_succeeds(kit: Kit, sandbox: Sandbox) -> None:
+def test_a_wrong_token_is_renewed_once_and_the_push_succeeds(kit: NotebookKit, sandbox: Sandbox) -> None:
     """The registry's refusal leads to one new token and then to success."""
 
     def spoil(session: RegistrySession) -> None:
@@ -51,7 +53,7 @@ def test_a_wrong_token_is_renewed_once_and_the_push_succeeds(kit: Kit, sandbox: 
     assert push_with(kit, spoil, "tokens/wrong") == (True, 1)
 
 
-def test_a_wrong_token_in_mid_push_is_renewed_once(kit: Kit, sandbox: Sandbox) -> None:
+def test_a_wrong_token_in_mid_push_is_renewed_once(kit: NotebookKit, sandbox: Sandbox) -> None:
     """A refusal inside the engine's push stream is a refusal too."""
     find_digest = type(kit._to.registry).find_digest
     calls = []
@@ -112,7 +114,7 @@ def short_lived(sandbox: Sandbox, *, lifetime_s: float) -> Iterator[Sandbox]:
         shutil.rmtree(folder)
 
 
-def test_no_step_leaves_the_password_anywhere_it_prints(kit: Kit, sandbox: Sandbox) -> None:
+def test_no_step_leaves_the_password_anywhere_it_prints(kit: NotebookKit, sandbox: Sandbox) -> None:
     """Records and reprs of a login hold no password."""
     outcome = kit.login()
     password = kit._session.token().password
@@ -121,7 +123,7 @@ def test_no_step_leaves_the_password_anywhere_it_prints(kit: Kit, sandbox: Sandb
 
 
 def test_an_immutable_tag_takes_the_same_image_and_refuses_another(
-    kit: Kit, sandbox: Sandbox, tmp_path: Path
+    kit: NotebookKit, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     """ECR's own refusal of a real push names what stands and what was wanted; the same image is a success."""
     kit.create_repository("tokens/immutable", tags_immutable=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ecr_widgets import Kit
+from ecr_widgets import NotebookKit
 from ecr_widgets.runbooks import list_runbooks
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +29,7 @@ def test_every_call_of_the_readme_exists() -> None:
     """`kit.something(` in the README is a method of the kit."""
     told = set(re.findall(r"\bkit\.([a-z_]+)\(", README))
     assert told
-    assert told <= set(dir(Kit))
+    assert told <= set(dir(NotebookKit))
 
 
 def test_every_command_of_the_readme_exists() -> None:

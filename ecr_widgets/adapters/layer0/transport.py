@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 
 import urllib3
 
-from ecr_widgets.adapters.registry import is_loopback
+from ecr_widgets.adapters.hosts import is_loopback
 from ecr_widgets.errors import (
     EcrWidgetsError,
     EntityNotFound,

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ecr_widgets.adapters import registry
-from ecr_widgets.adapters.registry import OciRegistry, is_loopback
+from ecr_widgets.adapters.hosts import is_loopback
+from ecr_widgets.adapters.registry import OciRegistry
 from ecr_widgets.errors import (
     AuthorizationError,
     EcrWidgetsError,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ecr_widgets.kit import Kit
+from ecr_widgets.panels.kit import NotebookKit
 from ecr_widgets.recording.recorder import Recorder
 from ecr_widgets.recording.terminal import QuietSink
 from tests.fake_connections import FakeConnections
@@ -25,11 +25,11 @@ def to(world: World) -> FakeConnections:
 
 
 @pytest.fixture
-def kit(to: FakeConnections, tmp_path: Path) -> Kit:
+def kit(to: FakeConnections, tmp_path: Path) -> NotebookKit:
     (tmp_path / "Dockerfile").write_text("FROM busybox")
-    return Kit(to, Recorder("run-1", to.clock, QuietSink()), files=(tmp_path,))
+    return NotebookKit(to, Recorder("run-1", to.clock, QuietSink()), files=(tmp_path,))
 
 
 @pytest.fixture
-def desk(monkeypatch: pytest.MonkeyPatch, kit: Kit) -> Desk:
+def desk(monkeypatch: pytest.MonkeyPatch, kit: NotebookKit) -> Desk:
     return Desk(monkeypatch, kit)

@@ -11,17 +11,17 @@ from typing import Any
 import ipywidgets
 import pytest
 
-from ecr_widgets.kit import Kit
 from ecr_widgets.model.record import PANEL_MIME, RECORD_MIME
 from ecr_widgets.panels import base
 from ecr_widgets.panels.base import Panel
+from ecr_widgets.panels.kit import NotebookKit
 from ecr_widgets.recording import notebook
 
 
 class Desk:
     """What stands below one cell, by display id."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, kit: Kit, *, live: bool = True) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, kit: NotebookKit, *, live: bool = True) -> None:
         self.kit = kit
         self.shown: dict[str, dict[str, Any]] = {}
         self.widgets: list[Any] = []

@@ -10,9 +10,9 @@ import ipywidgets
 import pytest
 
 from ecr_widgets.errors import InputError, StepCancelled
-from ecr_widgets.kit import Kit
 from ecr_widgets.panels import base
 from ecr_widgets.panels.base import Panel
+from ecr_widgets.panels.kit import NotebookKit
 from ecr_widgets.panels.picture import Picture
 from ecr_widgets.ports import Progress, ProgressSink
 from tests.unit.panels.desk import Desk
@@ -35,7 +35,7 @@ class Plain(Panel):
 
 
 @pytest.fixture
-def panel(desk: Desk, kit: Kit) -> Plain:
+def panel(desk: Desk, kit: NotebookKit) -> Plain:
     made = Plain(kit)
     desk.open(made)
     return made
@@ -45,7 +45,7 @@ def test_one_action_at_a_time_and_what_is_under_way_is_said(desk: Desk, panel: P
     """A second one is refused by name; the first goes on."""
     begun, end = Event(), Event()
 
-    def wait(_: Kit) -> None:
+    def wait(_: NotebookKit) -> None:
         begun.set()
         assert end.wait(10)
 
@@ -65,7 +65,7 @@ def test_a_step_is_cancelled_at_its_next_observation(desk: Desk, panel: Plain) -
     """Its record says that how far it came is not known, no further step begins, and later actions work."""
     begun = Event()
 
-    def endless(kit: Kit) -> None:
+    def endless(kit: NotebookKit) -> None:
         def act(progress: ProgressSink) -> None:
             while True:
                 begun.set()
@@ -90,7 +90,7 @@ def test_a_step_is_cancelled_at_its_next_observation(desk: Desk, panel: Plain) -
 def test_an_error_that_is_not_ours_is_shown_too(desk: Desk, panel: Plain) -> None:
     """With its kind, and the panel goes on."""
 
-    def fail(_: Kit) -> None:
+    def fail(_: NotebookKit) -> None:
         raise ZeroDivisionError("by zero")
 
     panel.act("divide", fail)
@@ -108,7 +108,7 @@ def test_two_problems_are_both_said(desk: Desk, panel: Plain, monkeypatch: pytes
         raise InputError("this cannot be read")
         yield
 
-    def fail(_: Kit) -> None:
+    def fail(_: NotebookKit) -> None:
         raise InputError("this cannot be done")
 
     monkeypatch.setattr(Plain, "read", unread)
@@ -121,7 +121,7 @@ def test_no_record_takes_anothers_place(desk: Desk, panel: Plain) -> None:
     """Where all places are taken nothing more is begun, and the panel says where to go on."""
     done = []
 
-    def many(kit: Kit) -> None:
+    def many(kit: NotebookKit) -> None:
         for number in range(base._PLACES + 1):
             kit.recorder.perform(f"step{number}", {}, lambda _: done.append(1))
 

@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 from ecr_widgets.errors import InputError
-from ecr_widgets.kit import Kit
 from ecr_widgets.model.layer0 import Deployment
+from ecr_widgets.panels.kit import NotebookKit
 from tests.fake_connections import FakeConnections
 from tests.fakes import World
 from tests.unit.panels.desk import Desk
 
 
 @pytest.fixture
-def pushed(kit: Kit, tmp_path: Path) -> None:
+def pushed(kit: NotebookKit, tmp_path: Path) -> None:
     """Two versions of an image, and a Dockerrun for them."""
     kit.create_repository("app")
     for tag in ("1", "2"):
@@ -30,7 +30,7 @@ def pushed(kit: Kit, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def open_desk(desk: Desk, kit: Kit, pushed: None) -> Desk:
+def open_desk(desk: Desk, kit: NotebookKit, pushed: None) -> Desk:
     desk.open(kit.deploys("demo", "web"))
     return desk
 
@@ -80,7 +80,7 @@ def test_the_same_again_is_said_to_change_nothing(open_desk: Desk) -> None:
 
 
 def test_the_image_that_was_shown_is_deployed_though_its_tag_moved(
-    open_desk: Desk, world: World, kit: Kit
+    open_desk: Desk, world: World, kit: NotebookKit
 ) -> None:
     """A plan names a digest, and that is what runs."""
     open_desk.type("Image", "app:1")
@@ -92,7 +92,7 @@ def test_the_image_that_was_shown_is_deployed_though_its_tag_moved(
 
 
 def test_a_plan_is_void_once_somebody_else_moved_the_service(
-    open_desk: Desk, to: FakeConnections, kit: Kit
+    open_desk: Desk, to: FakeConnections, kit: NotebookKit
 ) -> None:
     """It is said, nothing is changed, and planning again works."""
     deploy(open_desk, "1")
@@ -186,7 +186,7 @@ def test_reasons_counts_and_lines_stand_below(
     assert "→ 0, 1 wanted" in told
 
 
-def test_names_that_could_not_be_addressed_are_refused(kit: Kit) -> None:
+def test_names_that_could_not_be_addressed_are_refused(kit: NotebookKit) -> None:
     """Before anything is shown."""
     for environment, service in (("", "web"), ("demo", "a/b")):
         with pytest.raises(InputError):

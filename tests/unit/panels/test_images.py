@@ -9,21 +9,21 @@ from pathlib import Path
 import pytest
 
 from ecr_widgets.errors import EngineUnavailable, RepositoryNotFound
-from ecr_widgets.kit import Kit
 from ecr_widgets.model.registry import Findings, Image, ImageDetails, ImagePage
 from ecr_widgets.panels.images import ImagesPanel
+from ecr_widgets.panels.kit import NotebookKit
 from tests.fake_connections import FakeConnections
 from tests.fakes import NOW, FakeEcr, World, digest_of
 from tests.unit.panels.desk import Desk
 
 
-def push(kit: Kit, folder: Path, tag: str) -> str:
+def push(kit: NotebookKit, folder: Path, tag: str) -> str:
     (folder / "Dockerfile").write_text(f"FROM busybox\nLABEL tag={tag}")
     return kit.push_image(kit.build_image(".", name="app"), repository="app", tag=tag).digest
 
 
 @pytest.fixture
-def digests(kit: Kit, world: World, tmp_path: Path) -> list[str]:
+def digests(kit: NotebookKit, world: World, tmp_path: Path) -> list[str]:
     """Three images, an hour between them."""
     kit.create_repository("app")
     found = []
@@ -34,7 +34,7 @@ def digests(kit: Kit, world: World, tmp_path: Path) -> list[str]:
 
 
 @pytest.fixture
-def open_desk(desk: Desk, kit: Kit, digests: list[str]) -> Desk:
+def open_desk(desk: Desk, kit: NotebookKit, digests: list[str]) -> Desk:
     desk.open(kit.images("app"))
     return desk
 
@@ -47,7 +47,9 @@ def test_the_newest_push_comes_first_with_its_platform(open_desk: Desk, digests:
     assert {row[5] for row in rows} == {"linux/amd64"}
 
 
-def test_images_of_an_index_stand_below_it(desk: Desk, kit: Kit, world: World, digests: list[str]) -> None:
+def test_images_of_an_index_stand_below_it(
+    desk: Desk, kit: NotebookKit, world: World, digests: list[str]
+) -> None:
     """Those without a tag of their own, with their platform."""
     del world.tags["app", "1"], world.tags["app", "2"]
     world.details[digests[2]] = ImageDetails(
@@ -63,7 +65,7 @@ def test_images_of_an_index_stand_below_it(desk: Desk, kit: Kit, world: World, d
 
 
 def test_findings_are_told_by_severity(
-    desk: Desk, kit: Kit, to: FakeConnections, digests: list[str], monkeypatch: pytest.MonkeyPatch
+    desk: Desk, kit: NotebookKit, to: FakeConnections, digests: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the listing has them; a scan under way is called so."""
     found = {
@@ -84,7 +86,9 @@ def test_findings_are_told_by_severity(
     assert [row[column] for row in desk.picture["rows"]] == ["none", "in progress", "1 critical, 2 high"]
 
 
-def test_where_an_image_runs_is_told(desk: Desk, kit: Kit, tmp_path: Path, digests: list[str]) -> None:
+def test_where_an_image_runs_is_told(
+    desk: Desk, kit: NotebookKit, tmp_path: Path, digests: list[str]
+) -> None:
     """By service, and only for the image that runs; it cannot be deleted."""
     (tmp_path / "Dockerrun.aws.json").write_text(
         '{"AWSEBDockerrunVersion": 2, "containerDefinitions": [{"name": "web", "image": "x", "memory": 8}]}'
@@ -102,7 +106,7 @@ def test_where_an_image_runs_is_told(desk: Desk, kit: Kit, tmp_path: Path, diges
 
 
 def test_a_page_is_shown_before_the_rest_is_read(
-    monkeypatch: pytest.MonkeyPatch, kit: Kit, digests: list[str]
+    monkeypatch: pytest.MonkeyPatch, kit: NotebookKit, digests: list[str]
 ) -> None:
     """In a run nothing more is read: the picture says so, and the whole list is there on request."""
     monkeypatch.setattr(FakeEcr, "page", 2)
@@ -116,7 +120,7 @@ def test_a_page_is_shown_before_the_rest_is_read(
 
 
 def test_a_list_that_was_whole_never_shrinks_while_it_is_read_again(
-    monkeypatch: pytest.MonkeyPatch, kit: Kit, digests: list[str]
+    monkeypatch: pytest.MonkeyPatch, kit: NotebookKit, digests: list[str]
 ) -> None:
     """A refresh puts a whole list in the place of a whole list."""
     monkeypatch.setattr(FakeEcr, "page", 1)
@@ -126,7 +130,9 @@ def test_a_list_that_was_whole_never_shrinks_while_it_is_read_again(
     assert {len(panel.draw(NOW).rows) for _ in panel.read()} == {3}
 
 
-def test_a_tag_that_stands_is_moved_only_when_confirmed(open_desk: Desk, world: World, kit: Kit) -> None:
+def test_a_tag_that_stands_is_moved_only_when_confirmed(
+    open_desk: Desk, world: World, kit: NotebookKit
+) -> None:
     """A new one is pushed at once."""
     open_desk.type("Local image", "app")
     open_desk.type("Tag", "1")
@@ -211,7 +217,7 @@ def test_a_repository_that_was_deleted_elsewhere_is_said(open_desk: Desk, world:
 
 
 def test_layer0_that_is_away_is_a_note(
-    desk: Desk, kit: Kit, to: FakeConnections, digests: list[str], monkeypatch: pytest.MonkeyPatch
+    desk: Desk, kit: NotebookKit, to: FakeConnections, digests: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Images are shown all the same."""
 
@@ -225,7 +231,7 @@ def test_layer0_that_is_away_is_a_note(
 
 
 def test_ten_thousand_images_make_a_small_picture(
-    desk: Desk, kit: Kit, to: FakeConnections, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, kit: NotebookKit, to: FakeConnections, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No more is drawn than can be seen; what is left out is counted."""
     kit.create_repository("app")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from ecr_widgets.kit import Kit
+from ecr_widgets.panels.kit import NotebookKit
 from tests.fakes import World
 from tests.unit.panels.desk import Desk
 
 
 @pytest.fixture
-def open_desk(desk: Desk, kit: Kit) -> Desk:
+def open_desk(desk: Desk, kit: NotebookKit) -> Desk:
     kit.create_repository("team/app")
     kit.create_repository("team/db")
     kit.push_image(kit.build_image(".", name="app"), repository="team/app", tag="1")
@@ -25,7 +25,7 @@ def test_what_is_in_each_repository_is_filled_in(open_desk: Desk) -> None:
     assert "just now" in app[8]
 
 
-def test_a_filter_asks_nobody(open_desk: Desk, kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_filter_asks_nobody(open_desk: Desk, kit: NotebookKit, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was read is shown again."""
     monkeypatch.setattr(kit.look, "repositories", lambda: pytest.fail("asked again"))
     open_desk.type("Filter", "DB")
@@ -51,7 +51,7 @@ def test_a_name_is_checked_while_it_is_typed(open_desk: Desk) -> None:
     assert (record["step"], record["state"], record["changed"]) == ("create_repository", "succeeded", True)
 
 
-def test_what_was_just_worked_on_leads(open_desk: Desk, kit: Kit) -> None:
+def test_what_was_just_worked_on_leads(open_desk: Desk, kit: NotebookKit) -> None:
     """A new repository is seen though a hundred others come before it by name, and the saved picture shows it."""
     for number in range(100):
         kit.create_repository(f"team/many-{number}")
@@ -60,7 +60,7 @@ def test_what_was_just_worked_on_leads(open_desk: Desk, kit: Kit) -> None:
     assert [row[0] for row in open_desk.picture["rows"][:2]] == ["zeta/new", "team/app"]
 
 
-def test_words_narrow_a_panel_from_the_start(desk: Desk, kit: Kit) -> None:
+def test_words_narrow_a_panel_from_the_start(desk: Desk, kit: NotebookKit) -> None:
     """The cell's own call says which repositories a runbook is about; the filter shows and changes it."""
     for name in ("team/app", "team/db"):
         kit.create_repository(name)

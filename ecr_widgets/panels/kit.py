@@ -1,0 +1,40 @@
+"""The kit as a notebook gets it: its steps, and the panels that stand on them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ecr_widgets.kit import Kit
+from ecr_widgets.model.image_reference import check_repository_name
+from ecr_widgets.model.layer0 import check_entity_name
+
+if TYPE_CHECKING:
+    from ecr_widgets.panels.deploys import DeploysPanel
+    from ecr_widgets.panels.images import ImagesPanel
+    from ecr_widgets.panels.repositories import RepositoriesPanel
+
+
+class NotebookKit(Kit):
+    """A kit whose panels show themselves as a cell's last expression."""
+
+    def repositories(self, words: str = "") -> RepositoriesPanel:
+        """A panel of the account's repositories, those whose names have all `words`."""
+        from ecr_widgets.panels.repositories import RepositoriesPanel
+
+        return RepositoriesPanel(self, words)
+
+    def images(self, repository: str) -> ImagesPanel:
+        """A panel of a repository's images."""
+        from ecr_widgets.panels.images import ImagesPanel
+
+        return ImagesPanel(self, check_repository_name(repository))
+
+    def deploys(self, environment: str, service: str) -> DeploysPanel:
+        """A panel of a service and what is deployed to it."""
+        from ecr_widgets.panels.deploys import DeploysPanel
+
+        return DeploysPanel(
+            self,
+            check_entity_name(environment, kind="environment"),
+            check_entity_name(service, kind="service"),
+        )
