@@ -18,8 +18,8 @@ from ecr_widgets.panels.picture import MOST_ROWS, Picture, matches, size, when
 if TYPE_CHECKING:
     from ecr_widgets.kit import Kit
 
-_COLUMNS = ("repository", "URI", "created", "tags", "scan on push", "encryption")
 _CONTENT = ("images", "size", "newest push")
+_SETTINGS = ("tags", "scan on push", "created", "encryption", "URI")
 _AT_ONCE = 8
 _OFFERED = 1000
 
@@ -79,18 +79,18 @@ class RepositoriesPanel(Panel):
         rows = tuple(
             (
                 each.name,
-                each.uri,
-                when(each.created_at, now),
+                *(_told(contents.get(each.name), now) if contents else ()),
                 "immutable" if each.tags_immutable else "can move",
                 "yes" if each.scan_on_push else "no",
+                when(each.created_at, now),
                 each.encryption,
-                *(_told(contents.get(each.name), now) if contents else ()),
+                each.uri,
             )
             for each in found[:MOST_ROWS]
         )
         count = len(self._repositories)
         note = f"{len(found)} of {count} for {self.words!r}" if self.words else f"{count} in all"
-        columns = (*_COLUMNS, *(_CONTENT if contents else ()))
+        columns = ("repository", *(_CONTENT if contents else ()), *_SETTINGS)
         left_out = max(0, len(found) - MOST_ROWS)
         return Picture("repositories", "Repositories", now, columns, rows, left_out=left_out, note=note)
 
