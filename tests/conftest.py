@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +14,11 @@ import pytest
 
 from ecr_widgets.errors import EngineUnavailable
 from ecr_widgets.sandbox import Sandbox
+
+
+def pytest_unconfigure() -> None:
+    """A thread that a test left running fails the run and is shown, instead of keeping it from ever ending."""
+    faulthandler.dump_traceback_later(60, exit=True, file=sys.__stderr__)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import nbformat
+import pytest
 from playwright.sync_api import expect
 
 from ecr_widgets.runbooks import list_runbooks
@@ -19,6 +20,7 @@ NEVER_TWICE = {"task"}
 """Runs anew each time, so that its task's id is another one."""
 
 
+@pytest.mark.timeout(1500)
 def test_a_runbook_run_in_the_lab_leaves_the_records_of_the_command(
     lab: Lab, sandbox_environ: dict[str, str], tmp_path: Path
 ) -> None:
