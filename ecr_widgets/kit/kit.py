@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -14,9 +13,9 @@ from ecr_widgets.errors import (
     EcrWidgetsError,
     EntityNotFound,
     InputError,
-    RepositoryNotFound,
     WaitTimeout,
 )
+from ecr_widgets.kit.check_target import TargetOutcome, check_target
 from ecr_widgets.kit.connections import Connections
 from ecr_widgets.kit.ecr import EcrSteps
 from ecr_widgets.kit.layer0 import Layer0Steps
@@ -43,23 +42,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ecr_widgets.recording.notebook import Places
-
-
-@dataclass(frozen=True, slots=True)
-class TargetOutcome:
-    """Whom and what this run will change."""
-
-    account: str
-    identity: str
-    registry: str
-    engine_version: str
-    layer0_version: str | None
-    environment: str | None
-    image_digest: str | None = None
-    """What the tag names now."""
-    service_deploy_id: str | None = None
-    """What the service stands on now."""
-    changed: bool = False
 
 
 class Kit:
@@ -130,44 +112,19 @@ class Kit:
         """
 
         def act(_: object) -> TargetOutcome:
-            engine_version = self._to.engine.version()
-            layer0_version = name = deploy_id = digest = None
-            if environment is not None:
-                layer0_version = self._to.layer0.version()
-                found_environment = services.find_environment(self._to.layer0, environment)
-                name = found_environment.name
-                if service is not None:
-                    target = self._targets.service(found_environment.environment_id, service)
-                    with self._targets.hold(target):
-                        _, standing = services.find_service(self._to.layer0, environment, service)
-                        deploy_id = standing.primary.deploy_id if standing and standing.primary else None
-                        self._targets.note(target, deploy_id)
-            found = login(self._to.ecr, self._session)
-            if repository is not None and tag is not None:
-                digest = self._look_at_image(self.image_reference(repository, tag=tag))
-            return TargetOutcome(
-                found.account,
-                found.identity,
-                found.registry,
-                engine_version,
-                layer0_version,
-                name,
-                digest,
-                deploy_id,
+            return check_target(
+                self._to,
+                self._targets,
+                self._session,
+                environment=environment,
+                service=service,
+                image=lambda: (
+                    None if repository is None or tag is None else self.image_reference(repository, tag=tag)
+                ),
             )
 
         inputs = {"environment": environment, "service": service, "repository": repository, "tag": tag}
         return self._recorder.perform("check_target", inputs, act)
-
-    def _look_at_image(self, image: ImageReference) -> str | None:
-        target = self._targets.image(image)
-        with self._targets.hold(target):
-            try:
-                digest = self._session.use(lambda token: self._to.registry.find_digest(image, token))
-            except RepositoryNotFound:
-                digest = None
-            self._targets.note(target, digest)
-        return digest
 
     @cached_property
     def look(self) -> Looks:

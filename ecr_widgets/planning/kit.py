@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ecr_widgets.kit.check_target import look_at_image
 from ecr_widgets.model.dockerrun import Dockerrun
 from ecr_widgets.model.dockerrun_diff import diff
 from ecr_widgets.model.image_reference import ImageReference, check_repository_name
@@ -91,7 +92,7 @@ class PlanKit(NotebookKit):
             return {
                 "image": reference,
                 "digest": NOT_YET,
-                "replaces": self._look_at_image(reference),
+                "replaces": look_at_image(self._to, self._targets, self._session, reference),
                 "changed": True,
             }
 
