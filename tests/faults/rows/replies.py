@@ -32,6 +32,8 @@ def environ_of(at: Attempt, **more: str) -> dict[str, str]:
                 "AWS_EC2_METADATA_DISABLED": "true",
                 "DOCKER_CONFIG": str(at.folder / "docker"),
                 "XDG_STATE_HOME": str(at.folder / "state"),
+                # What a run keeps while it lives goes with the try, whatever was killed.
+                "TMPDIR": str(at.folder),
             }
         )
         | more
