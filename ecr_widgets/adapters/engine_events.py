@@ -24,6 +24,8 @@ from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.ports import Progress, ProgressSink
 
 _SECONDS_BETWEEN_PROGRESS = 0.1
+_COUNTDOWN = "Retrying in "
+"""How the engine says, each second anew, that it will send a layer once more."""
 
 _IMMUTABLE = re.compile(r"cannot be overwritten| is immutable|immutable tag")
 _NO_REPOSITORY = re.compile(r"name unknown|repository with name|does not exist in the registry")
@@ -113,7 +115,8 @@ class LayerProgress:
         if done is not None and total is not None:
             # The engine counts before compression and passes the total by some percent.
             done = min(done, total)
-        self._sink(Progress(layer, status.lower(), done, total, "bytes" if total else ""))
+        again = status.startswith(_COUNTDOWN) and not told_status.startswith(_COUNTDOWN)
+        self._sink(Progress(layer, status.lower(), done, total, "bytes" if total else "", again))
 
 
 def _count(detail: Mapping[str, Any], name: str) -> int | None:

@@ -6,7 +6,7 @@ Source: OCI distribution specification, "Pushing blobs", "Mounting a blob from a
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from urllib.parse import urljoin, urlsplit
 
 import urllib3
@@ -32,7 +32,7 @@ class ImageCopy:
     def __init__(self, http: urllib3.PoolManager, source: End, target: End, progress: ProgressSink) -> None:
         self._http = http
         self._source = source[0]
-        self._from = RegistrySource(http, *source)
+        self._from = RegistrySource(http, *source, progress=progress)
         self._target, target_token = target
         self._target_headers = authorization(target_token)
         self._progress = progress
@@ -60,8 +60,7 @@ class ImageCopy:
             # Layers that are kept elsewhere (`urls`) stay there.
             if not part.get("urls"):
                 self._blob(part["digest"], int(part["size"]))
-        answer, told_body = ask(
-            self._http,
+        answer, told_body = self._ask(
             "PUT",
             f"{base_url(self._target)}/manifests/{reference}",
             self._target_headers | {"Content-Type": media_type},
@@ -71,10 +70,19 @@ class ImageCopy:
             refuse(self._target, answer, told_body)
         return digest
 
+    def _ask(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        *,
+        body: bytes | Iterator[bytes] | None = None,
+    ) -> tuple[urllib3.BaseHTTPResponse, bytes]:
+        return ask(self._http, method, url, headers, body=body, progress=self._progress)
+
     def _names(self, reference: str, digest: str) -> bool:
         # A tag that must not move is refused also where it names the image already, as after a reply that was lost.
-        standing, _ = ask(
-            self._http,
+        standing, _ = self._ask(
             "HEAD",
             f"{base_url(self._target)}/manifests/{reference}",
             self._target_headers | {"Accept": MANIFESTS},
@@ -83,7 +91,7 @@ class ImageCopy:
 
     def _has(self, digest: str) -> bool:
         blob = f"{base_url(self._target)}/blobs/{digest}"
-        standing, _ = ask(self._http, "HEAD", blob, self._target_headers)
+        standing, _ = self._ask("HEAD", blob, self._target_headers)
         return standing.status == 200
 
     def _blob(self, digest: str, size_bytes: int) -> None:
@@ -94,7 +102,7 @@ class ImageCopy:
         start = f"{base}/blobs/uploads/"
         if self._source.registry == self._target.registry:
             start += f"?mount={digest}&from={self._source.repository}"
-        begun, told_body = ask(self._http, "POST", start, self._target_headers)
+        begun, told_body = self._ask("POST", start, self._target_headers)
         if begun.status == 201:
             self._progress(Progress(name, "mounted", size_bytes, size_bytes, "bytes"))
             return
@@ -106,8 +114,7 @@ class ImageCopy:
         own = urlsplit(where).netloc == urlsplit(start).netloc
         download = self._from.open_blob(digest)
         try:
-            sent, told_body = ask(
-                self._http,
+            sent, told_body = self._ask(
                 "PUT",
                 where,
                 (self._target_headers if own else {})

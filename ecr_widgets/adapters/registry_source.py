@@ -20,6 +20,7 @@ from ecr_widgets.errors import ImageNotFound, RegistryError, RegistryUnavailable
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.registry import ImageDetails
+from ecr_widgets.ports import Progress, ProgressSink, ignore_progress
 
 _LARGEST_DOCUMENT_BYTES = 4 * 1024 * 1024
 _MOST_REDIRECTS = 5
@@ -28,9 +29,17 @@ _MOST_REDIRECTS = 5
 class RegistrySource:
     """One repository to read from, by digest."""
 
-    def __init__(self, http: urllib3.PoolManager, image: ImageReference, token: AuthorizationToken) -> None:
+    def __init__(
+        self,
+        http: urllib3.PoolManager,
+        image: ImageReference,
+        token: AuthorizationToken,
+        *,
+        progress: ProgressSink = ignore_progress,
+    ) -> None:
         self._http = http
         self._image = image
+        self._progress = progress
         self._headers = authorization(token)
 
     def read_manifest(self, digest: str) -> tuple[bytes, str]:
@@ -40,6 +49,7 @@ class RegistrySource:
             "GET",
             f"{base_url(self._image)}/manifests/{digest}",
             self._headers | {"Accept": MANIFESTS},
+            progress=self._progress,
         )
         if answer.status != 200:
             refuse(self._image, answer, body)
@@ -71,7 +81,7 @@ class RegistrySource:
         """A blob as a stream, wherever the registry sends for it; the caller releases it."""
         url, headers = f"{base_url(self._image)}/blobs/{digest}", dict(self._headers)
         for _ in range(_MOST_REDIRECTS):
-            answer, _ = ask(self._http, "GET", url, headers, whole=False)
+            answer, _ = ask(self._http, "GET", url, headers, whole=False, progress=self._progress)
             if answer.status == 200:
                 return answer
             if not 300 <= answer.status < 400:
@@ -106,11 +116,14 @@ def ask(
     *,
     body: Any = None,
     whole: bool = True,
+    progress: ProgressSink = ignore_progress,
 ) -> tuple[urllib3.BaseHTTPResponse, bytes]:
     """One request; redirects are the caller's business.
 
     Args:
         whole: Whether to read the answer here; else the caller does.
+
+        progress: Told of each time that the same was asked again.
 
     Raises:
         RegistryUnavailable: No answer.
@@ -135,6 +148,9 @@ def ask(
             hint="check the network, then try again: what was copied is not sent again",
             retryable=True,
         ) from error
+    for failed in answer.retries.history if answer.retries else ():
+        why = failed.status or failed.error
+        progress(Progress(urlsplit(url).netloc, f"{method} asked again after {why}", again=True))
     return answer, told_body
 
 

@@ -32,6 +32,8 @@ class Progress:
     total: int | None = None
     """In bytes or counts, whichever `unit` says; None where the end is not known."""
     unit: str = ""
+    again: bool = False
+    """Whether it is begun once more because what was tried before failed; `message` says how."""
 
 
 ProgressSink = Callable[[Progress], None]

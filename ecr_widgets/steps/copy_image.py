@@ -10,6 +10,7 @@ from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.ports import ProgressSink, Registry, ignore_progress
 from ecr_widgets.steps.login import RegistrySession
 from ecr_widgets.steps.push_image import PushOutcome
+from ecr_widgets.steps.repeats import Repeats
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +60,12 @@ def copy_image(
     if standing == digest:
         return CopyOutcome(target.with_digest(digest), digest, target.tag, changed=False, source=pinned)
     before_change(standing)
+    watched = Repeats(progress)
 
     def copy() -> str:
         return from_step.use(
             lambda ours: to_step.use(
-                lambda theirs: registry.copy_image(pinned, ours, target, theirs, progress=progress)
+                lambda theirs: registry.copy_image(pinned, ours, target, theirs, progress=watched)
             )
         )
 
@@ -83,4 +85,11 @@ def copy_image(
             f"copied {digest} to {target}, but its registry serves {served or 'nothing'} under that tag",
             hint="somebody may have pushed the same tag meanwhile: look at the repository, then copy again",
         )
-    return CopyOutcome(target.with_digest(digest), digest, target.tag, changed=True, source=pinned)
+    return CopyOutcome(
+        target.with_digest(digest),
+        digest,
+        target.tag,
+        changed=True,
+        source=pinned,
+        repeated=watched.told,
+    )

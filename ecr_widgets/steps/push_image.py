@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ecr_widgets.errors import ImageNotFound, PushError, TagImmutable
 from ecr_widgets.model.image_reference import ImageReference
-from ecr_widgets.ports import Engine, ProgressSink, Registry, ignore_progress
+from ecr_widgets.ports import Engine, Progress, ProgressSink, Registry, ignore_progress
 from ecr_widgets.steps.login import RegistrySession, StepSession
+from ecr_widgets.steps.repeats import Repeats
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,8 @@ class PushOutcome:
     digest: str
     tag: str
     changed: bool
+    repeated: tuple[str, ...] = field(default=(), kw_only=True)
+    """What of the transfer had to be tried again, and why: one text for each further try."""
 
 
 def push_image(
@@ -69,15 +72,18 @@ def push_image(
         return PushOutcome(target.with_digest(standing), standing, target.tag, changed=False)
     before_change(standing)
     engine.tag(source, target)
+    watched = Repeats(progress)
     try:
-        claimed = _push(engine, step, target, progress)
+        claimed = _push(engine, step, target, watched)
     except TagImmutable as error:
         # ECR refuses the same image, too. The engine may not know that it is: somebody else pushed it, or the reply to
         # our own push was lost.
         named = step.use(lambda token: registry.find_digest(target, token)) or error.standing
         held = named and step.use(lambda token: registry.find_image_id(target.with_digest(named), token))
         if held == image_id:
-            return PushOutcome(target.with_digest(named), named, target.tag, changed=named != standing)
+            return PushOutcome(
+                target.with_digest(named), named, target.tag, changed=named != standing, repeated=watched.told
+            )
         raise TagImmutable(
             f"tag {target.tag!r} of {target.name} names {named} and cannot be moved to the local image {image_id}:"
             " the repository's tags are immutable",
@@ -91,7 +97,9 @@ def push_image(
             f"pushed {claimed} as {target}, but the registry serves {served or 'nothing'} under that tag",
             hint="somebody may have pushed the same tag meanwhile: look at the repository, then push again",
         )
-    return PushOutcome(target.with_digest(claimed), claimed, target.tag, changed=served != standing)
+    return PushOutcome(
+        target.with_digest(claimed), claimed, target.tag, changed=served != standing, repeated=watched.told
+    )
 
 
 def _push(engine: Engine, step: StepSession, target: ImageReference, progress: ProgressSink) -> str:
@@ -100,5 +108,6 @@ def _push(engine: Engine, step: StepSession, target: ImageReference, progress: P
     except PushError as error:
         if not error.retryable:
             raise
+        progress(Progress("push", f"once more, since {error}", again=True))
         # Safe to do twice: what the registry has is not sent again, and the tag gets the same digest.
         return step.use(lambda token: engine.push(target, token, progress=progress))

@@ -21,17 +21,17 @@ STATUSES = (500, 502, 503, 429)
 PUSHED, COPIED, MOUNTED = 14, 10, 10
 
 
-def _try(here: Bench, act: Callable[[], PushOutcome]) -> bool:
-    """Whether it succeeded; a success must be one, and a failure must be told by an error of ours."""
+def _try(here: Bench, act: Callable[[], PushOutcome]) -> PushOutcome | None:
+    """What it came to, None for a failure; a success must be one, and a failure must be told by an error of ours."""
     try:
         outcome = act()
     except EcrWidgetsError as error:
         told = str(error)
     else:
         here.check(outcome.digest)
-        return True
+        return outcome
     assert told, "an error without a word"
-    return False
+    return None
 
 
 def _naive(here: Bench, what: Do | bytes) -> None:
@@ -58,9 +58,16 @@ def _refused(at: Attempt, *, naive: bool = False) -> None:
                 else partial(here.copy, there.host if kind == "mounted" else here.host, there.host)
             )
             held = _try(here, act)
+            if held and len(there.asked) >= number and _indispensable(there.asked[number - 1]):
+                assert held.repeated, "what was tried again is not in the outcome"
             if after_s and kind != "pushed":
                 _waited(there, number, after_s)
             assert held or _try(here, act), "it failed once more, with nothing in its way"
+
+
+def _indispensable(asked: Asked) -> bool:
+    """No transfer succeeds without it: neither a look, nor a layer's mount, which an upload can stand in for."""
+    return asked.method in ("POST", "PATCH", "PUT") and "mount=" not in asked.target
 
 
 def _waited(there: Proxy, number: int, after_s: int) -> None:
@@ -79,7 +86,10 @@ def _waited(there: Proxy, number: int, after_s: int) -> None:
     control=lambda at: _refused(at, naive=True),
 )
 def refused_once(at: Attempt) -> None:
-    """It succeeds, or fails by an error of ours and succeeds the next time; `Retry-After` is obeyed."""
+    """It succeeds, telling what it tried again, or fails by an error of ours and succeeds the next time.
+
+    A copy obeys `Retry-After`; a push is the engine's, whose own pauses are longer.
+    """
     _refused(at)
 
 

@@ -124,6 +124,21 @@ def test_progress_never_passes_its_end(detail: object, done: int | None, total: 
     assert [(one.done, one.total) for one in seen] == [(done, total)]
 
 
+def test_a_countdown_to_another_try_counts_once() -> None:
+    """The engine counts its pause down second by second; each pause is one further try."""
+    seen: list[Progress] = []
+    watch = LayerProgress(seen.append)
+    for status in (
+        "Pushing",
+        "Retrying in 2 seconds",
+        "Retrying in 1 second",
+        "Pushing",
+        "Retrying in 5 seconds",
+    ):
+        watch({"id": "1a", "status": status})
+    assert [one.message for one in seen if one.again] == ["retrying in 2 seconds", "retrying in 5 seconds"]
+
+
 def test_lines_without_a_layer_are_no_progress() -> None:
     """The stream's talk about the whole image is left to the log."""
     seen: list[Progress] = []

@@ -13,7 +13,7 @@ from ecr_widgets.adapters.registry import OciRegistry
 from ecr_widgets.errors import RegistryError, RegistryUnavailable, TagImmutable
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.image_reference import ImageReference
-from ecr_widgets.ports import ignore_progress
+from ecr_widgets.ports import Progress, ProgressSink, ignore_progress
 from tests.unit.adapters.scripted import RESET, Request, answering, http
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -61,7 +61,7 @@ class Target:
         return http(201)
 
 
-def copy(target: Target) -> str:
+def copy(target: Target, progress: ProgressSink = ignore_progress) -> str:
     with answering(source) as here, answering(target) as there:
         tokens = [
             AuthorizationToken(each.host, "AWS", "password", NOW, NOW + timedelta(hours=12))
@@ -72,7 +72,7 @@ def copy(target: Target) -> str:
             tokens[0],
             ImageReference.parse(f"{there.host}/b:1"),
             tokens[1],
-            progress=ignore_progress,
+            progress=progress,
         )
 
 
@@ -103,7 +103,7 @@ def test_a_blob_that_is_not_there_is_an_error(told: bytes) -> None:
 
 
 def test_an_upload_whose_begin_was_lost_is_begun_again() -> None:
-    """Nothing comes of an upload that is begun and left."""
+    """Nothing comes of an upload that is begun and left; that it was asked for again is told."""
     begun = []
 
     def spoil(_: Target, request: Request) -> bytes | None:
@@ -112,8 +112,10 @@ def test_an_upload_whose_begin_was_lost_is_begun_again() -> None:
             return RESET if len(begun) == 1 else None
         return None
 
-    assert copy(Target(spoil)) == DIGEST
+    told: list[Progress] = []
+    assert copy(Target(spoil), told.append) == DIGEST
     assert len(begun) == 2
+    assert [one.message.partition(" after ")[0] for one in told if one.again] == ["POST asked again"]
 
 
 def test_an_immutable_tag_that_names_the_image_after_a_lost_reply_is_copied() -> None:

@@ -185,7 +185,7 @@ def test_a_step_renews_the_token_once_however_often_it_is_refused(here: Here) ->
 
 
 def test_a_push_whose_line_broke_is_made_once_more(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One failure that may pass is no failure of the step, two are."""
+    """One failure that may pass is no failure of the step but told in its outcome, two are a failure."""
     create_repository(here.ecr, "xfra-wait")
     push = FakeEngine.push
     failures = [PushError("EOF", retryable=True)]
@@ -196,7 +196,9 @@ def test_a_push_whose_line_broke_is_made_once_more(here: Here, monkeypatch: pyte
         return push(self, *args, **more)
 
     monkeypatch.setattr(FakeEngine, "push", break_first)
-    assert here.push().changed
+    outcome = here.push()
+    assert outcome.changed
+    assert outcome.repeated == ("push: once more, since EOF",)
     here.build("FROM busybox\nENV A=1")
     failures.extend(PushError("EOF", retryable=True) for _ in range(2))
     with pytest.raises(PushError, match="EOF"):
