@@ -209,7 +209,7 @@ def _journal(at: Attempt) -> list[dict[str, Any]]:
 @row(
     15,
     "SIGKILL at each of the 36 boundaries of a release's steps, then again or --resume",
-    tries=144,
+    tries=560,
     quick=1,
     control=_killed_blind,
 )

@@ -49,14 +49,22 @@ def words_of(at: Attempt, name: str) -> list[str | Path]:
 
 def made(sandbox: Sandbox, name: str) -> tuple[int, int]:
     """How many deploys and how many services of that name Layer0 was told to make, and made."""
-    entries = [
-        json.loads(line) for line in (sandbox.status().folder / "journal.jsonl").read_text().splitlines()
-    ]
-    asked = [each for each in entries if each["server"] == "layer0" and each["method"] == "POST"]
+    asked = _posts(sandbox)
     deploys = [each for each in asked if each.get("deploy_id", "").startswith(f"{name}.")]
     # A service's id begins with the first characters of its name.
     services = [each for each in asked if each.get("service_id", "").startswith(name)]
     return len(deploys), len(services)
+
+
+def _posts(sandbox: Sandbox) -> list[dict[str, Any]]:
+    lines = (sandbox.status().folder / "journal.jsonl").read_text().splitlines()
+    entries = map(json.loads, lines)
+    return [each for each in entries if each["server"] == "layer0" and each["method"] == "POST"]
+
+
+def _tasks(sandbox: Sandbox) -> int:
+    """How many tasks Layer0 took on."""
+    return sum(each["path"].startswith("/task") and each["status"] == 202 for each in _posts(sandbox))
 
 
 def short_name(at: Attempt) -> str:
@@ -207,7 +215,7 @@ def losing(endpoint: str, lost: set[tuple[str, str]]) -> Iterator[str]:
         server.server_close()
 
 
-LOST = {("POST", "deploy"), ("POST", "service"), ("PUT", "service")}
+LOST = {("POST", "deploy"), ("POST", "service"), ("PUT", "service"), ("POST", "task")}
 
 
 def _lost(at: Attempt, *, blind: bool) -> None:
@@ -226,20 +234,31 @@ def _lost(at: Attempt, *, blind: bool) -> None:
                 "POST", f"{endpoint}/deploy", body=body, headers=headers, retries=retries
             )
         else:
-            done = subprocess.run(
-                words_of(at, name),
-                env=environ | {"LAYER0_API_ENDPOINT": endpoint},
-                cwd=at.folder,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            assert done.returncode == 0, f"{done.stderr[-500:]} {done.stdout[-500:]}"
+            tasks = _tasks(at.sandbox())
+            for words in (words_of(at, name), _task_words(at, name)):
+                done = subprocess.run(
+                    words,
+                    env=environ | {"LAYER0_API_ENDPOINT": endpoint},
+                    cwd=at.folder,
+                    capture_output=True,
+                    text=True,
+                    check=False,
+                )
+                assert done.returncode == 0, f"{done.stderr[-500:]} {done.stdout[-500:]}"
+            tasks = _tasks(at.sandbox()) - tasks
+            assert tasks == 1, f"{tasks} tasks"
     deploys, services = made(at.sandbox(), name)
     assert deploys == 1, f"{deploys} deploys"
     assert blind or services == 1, f"{services} services"
     if not blind:
         tidy(at, name)
+
+
+def _task_words(at: Attempt, name: str) -> list[str | Path]:
+    """The same image once as a task; its deploy stands already."""
+    given = {"repository": f"faults/{name}", "deploy": name, "task": name}
+    pairs = [word for pair in given.items() for word in ("-p", *pair)]
+    return [BIN / "ecr-widgets", "run", "task", "--json", "--runs", at.folder / "runs", *pairs]
 
 
 def _dockerrun_base64() -> str:
@@ -251,7 +270,7 @@ def _dockerrun_base64() -> str:
 
 @row(
     40,
-    "the change is made and its reply lost: deploy and service",
+    "the change is made and its reply lost: of a deploy, a service and a task",
     tries=200,
     quick=2,
     control=lambda at: _lost(at, blind=True),

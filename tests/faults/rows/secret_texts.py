@@ -286,7 +286,7 @@ def _user_config(at: Attempt, *, login: bool) -> None:
 @row(
     9,
     "the user's own Docker configuration after a release (kills: row 16)",
-    tries=20,
+    tries=200,
     quick=1,
     control=lambda at: _user_config(at, login=True),
 )
