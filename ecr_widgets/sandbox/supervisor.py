@@ -39,8 +39,19 @@ if TYPE_CHECKING:
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-class _Stopped(BaseException):
-    """A stop signal came before the event loop ran."""
+class StopRequest:
+    """Whether a stop signal came before the event loop took over.
+
+    It is looked at between steps: a step that is broken off by an exception may leave behind what it just made.
+    """
+
+    def __init__(self) -> None:
+        self.came = False
+        for number in STOP_SIGNALS:
+            signal.signal(number, self._note)
+
+    def _note(self, _number: int, _frame: FrameType | None) -> None:
+        self.came = True
 
 
 class Starter:
@@ -106,7 +117,7 @@ class Supervisor:
         self._private.start(self._starter.progress)
         self._note(private_engine=self._private.traces)
 
-    async def serve(self) -> None:
+    async def serve(self, request: StopRequest) -> None:
         """Start the servers, tell the starter, and serve until a stop signal comes."""
         import asyncio
 
@@ -116,6 +127,8 @@ class Supervisor:
         stop = asyncio.Event()
         for number in STOP_SIGNALS:
             loop.add_signal_handler(number, stop.set)
+        if request.came:
+            return
         servers = Servers(self._folder, **self._servers)
 
         async def start() -> None:
@@ -185,8 +198,7 @@ def run(options: argparse.Namespace, starter: Starter) -> None:
     Raises:
         EcrWidgetsError: The sandbox cannot be started; nothing of it is left.
     """
-    for number in STOP_SIGNALS:
-        signal.signal(number, _raise_stopped)
+    request = StopRequest()
     folder = SandboxFolder(options.folder)
     made_folders = folder.make()
     try:
@@ -213,7 +225,7 @@ def run(options: argparse.Namespace, starter: Starter) -> None:
         supervisor.start_engine(options.docker_host)
         import asyncio  # the engine starts meanwhile
 
-        asyncio.run(supervisor.serve())
+        asyncio.run(supervisor.serve(request))
     finally:
         for number in STOP_SIGNALS:
             signal.signal(number, signal.SIG_IGN)
@@ -246,8 +258,6 @@ def main() -> None:
     starter.tell(pid=os.getpid())
     try:
         run(options, starter)
-    except _Stopped:
-        pass
     except EcrWidgetsError as error:
         starter.fail(error.message, hint=error.hint, kind=type(error).__name__)
     except Exception as error:  # noqa: BLE001  # told to the starter, whose error it becomes
@@ -269,10 +279,6 @@ def _new_state(made_folders: tuple[str, ...]) -> SandboxState:
             layer0_token=secrets.token_urlsafe(30),
         ),
     )
-
-
-def _raise_stopped(_number: int, _frame: FrameType | None) -> None:
-    raise _Stopped
 
 
 def _redirect_stderr(path: Path) -> None:

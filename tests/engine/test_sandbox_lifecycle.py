@@ -19,7 +19,7 @@ import pytest
 
 from ecr_widgets.errors import EcrWidgetsError, EngineError, EngineUnavailable
 from ecr_widgets.sandbox import Sandbox
-from ecr_widgets.sandbox.processes import ProcessIdentity
+from ecr_widgets.sandbox.processes import ProcessIdentity, find_tool
 from ecr_widgets.sandbox.removal import container_label
 from ecr_widgets.sandbox.sandbox import EngineKind
 from ecr_widgets.sandbox.state import Phase, SandboxState, read_state
@@ -334,6 +334,32 @@ def test_an_interrupted_up_leaves_nothing(folder: Path) -> None:
         with pytest.raises(KeyboardInterrupt):
             Sandbox(folder).start(interrupt)
         assert not folder.exists()
+
+
+def test_a_stop_lets_the_bridge_be_made_first(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A start that is stopped while its `ip` command runs removes the interface that the command makes late."""
+    real, begun, done = find_tool("ip"), tmp_path / "begun", tmp_path / "done"
+    if real is None:
+        pytest.skip("no `ip` command: apt-get install iproute2")
+    late = tmp_path / "ip"
+    # What is killed is the shell; what makes the interface lives on.
+    late.write_text(f'#!/bin/sh\n: >{begun}\n(sleep 0.3; {real} "$@"; : >{done}) &\nwait $!\n')
+    late.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+
+    def interrupt(text: str) -> None:
+        if text == "starting a private Docker Engine":
+            wait_for(begun.exists)
+            raise KeyboardInterrupt
+
+    with pytest.raises((KeyboardInterrupt, EngineUnavailable)) as ended:
+        Sandbox(folder).start(interrupt)
+    if ended.type is EngineUnavailable:
+        pytest.skip(str(ended.value))
+    wait_for(done.exists)
+    assert not folder.exists()
 
 
 def test_no_engine_no_sandbox(folder: Path) -> None:
