@@ -5,6 +5,7 @@ Each command is a module that is imported when it is asked for, so that none pay
 
 from __future__ import annotations
 
+import warnings
 from importlib import import_module
 
 import click
@@ -57,3 +58,7 @@ def main() -> None:
     5 busy (another run holds the target), 6 failed and the rollback failed too,
     7 planned and waiting for another person's approval.
     """
+    # People at a command line have no use for the place in our source.
+    warnings.showwarning = lambda message, *_where, **_more: click.echo(
+        f"ecr-widgets: warning: {message}", err=True
+    )

@@ -90,7 +90,8 @@ def show(task_id: str, *, as_json: bool) -> None:
         + f": {found.reason}" * bool(found.reason)
     )
     for each in found.containers:
-        ended = f" with exit code {each.exit_code}" if each.exit_code is not None else ""
+        never_ran = " and never ran" if each.last_status == "STOPPED" else ""
+        ended = f" with exit code {each.exit_code}" if each.exit_code is not None else never_ran
         click.echo(
             f"  {each.name}: {each.last_status.lower()}{ended}" + f", {each.reason}" * bool(each.reason)
         )

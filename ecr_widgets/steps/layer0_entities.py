@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ecr_widgets.errors import EntityNotFound, InputError, VerifyError
 from ecr_widgets.model.layer0 import Environment, Service, check_entity_name
-from ecr_widgets.model.layer0_load_balancer import HealthCheck, LoadBalancer, Port
+from ecr_widgets.model.layer0_load_balancer import HealthCheck, LoadBalancer, Port, are_same_ports
 from ecr_widgets.ports import Clock, Layer0, ProgressSink, ignore_progress
 from ecr_widgets.steps.deploy_service import find_environment
 from ecr_widgets.steps.layer0_jobs import wait_for_job
@@ -134,7 +134,7 @@ def create_load_balancer(
             hint="that cannot be changed: delete it first, or take another name",
         )
     differs = (
-        set(standing.ports) != set(ports),
+        not are_same_ports(standing.ports, ports),
         standing.health_check != health_check,
         standing.idle_timeout != idle_timeout,
     )

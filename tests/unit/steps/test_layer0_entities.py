@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ecr_widgets.errors import (
@@ -79,6 +81,15 @@ def test_a_load_balancer_is_created_then_left_alone_then_changed(
     assert layer0.read_load_balancer(first.load_balancer_id).idle_timeout == 90
     with pytest.raises(VerifyError, match="stands and is public"):
         create_load_balancer(layer0, clock, "demo", "web", HTTP, health_check=check, is_public=False)
+
+
+def test_a_load_balancer_with_a_named_certificate_is_left_alone(layer0: FakeLayer0, clock: FakeClock) -> None:
+    """The server tells the ARN beside the name, which is no difference."""
+    wanted, check = Port(443, 80, "HTTPS", "web"), HealthCheck("HTTP:80/")
+    made = create_load_balancer(layer0, clock, "demo", "web", [wanted], health_check=check)
+    told = replace(wanted, certificate_arn="arn:aws:iam::1:server-certificate/web")
+    layer0.update_load_balancer(made.load_balancer_id, ports=[told])
+    assert not create_load_balancer(layer0, clock, "demo", "web", [wanted], health_check=check).changed
 
 
 def test_links_are_made_and_taken_away_once(layer0: FakeLayer0, clock: FakeClock) -> None:
