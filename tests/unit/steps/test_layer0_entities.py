@@ -133,11 +133,21 @@ def test_what_is_gone_is_not_deleted_again(layer0: FakeLayer0, clock: FakeClock)
 
 
 def test_a_job_that_fails_is_shown_with_its_log(layer0: FakeLayer0, clock: FakeClock) -> None:
-    """The reasons are the end of what the job said."""
-    job_id = layer0.ended("web", failed=True)
-    with pytest.raises(DeploymentFailed, match=r"deletion failed: job .* ended in error: done") as failed:
-        wait_for_job(layer0, clock, job_id, what="deletion")
-    assert failed.value.reasons == ("done",)
+    """What went wrong is said once, without the marks of the job's log, and the lines before it are the reasons."""
+
+    class Talking(FakeLayer0):
+        def task_logs(self, task_id: str, **more):
+            lines = ("Running step 'x'", "Error: AWS Error: no room (code 'X')")
+            marked = tuple(f"2026-11-24 10:00:00 [Main] INFO : {line}" for line in lines)
+            return (ContainerLog("l0-job", marked),)
+
+    talking = Talking(World())
+    job_id = talking.ended("web", failed=True)
+    with pytest.raises(
+        DeploymentFailed, match=r"deletion failed: job \S+ ended in error: no room \(code 'X'\); "
+    ) as failed:
+        wait_for_job(talking, clock, job_id, what="deletion")
+    assert failed.value.reasons == ("Running step 'x'",)
 
 
 def test_a_job_that_never_ends_is_waited_for_until_the_deadline(layer0: FakeLayer0, clock: FakeClock) -> None:
