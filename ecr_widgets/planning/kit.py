@@ -26,6 +26,7 @@ from ecr_widgets.steps.create_task import EnvVars, TaskOutcome
 from ecr_widgets.steps.pull_image import PullOutcome
 from ecr_widgets.steps.push_image import PushOutcome
 from ecr_widgets.steps.rollback import RollbackOutcome
+from ecr_widgets.steps.service_balancer import balancer_for
 from ecr_widgets.steps.verify import VerifyOutcome
 from ecr_widgets.steps.wait import WaitOutcome
 
@@ -153,7 +154,12 @@ class PlanKit(NotebookKit):
         return found["deploy"]
 
     def deploy_service(
-        self, environment: str, service: str, deploy: DeployOutcome | str
+        self,
+        environment: str,
+        service: str,
+        deploy: DeployOutcome | str,
+        *,
+        load_balancer: str | None = None,
     ) -> services.ServiceOutcome:
         """Say whether the service would be created, moved or left."""
         deploy_id = deploy if isinstance(deploy, str) else deploy.deploy_id
@@ -161,6 +167,8 @@ class PlanKit(NotebookKit):
         def look() -> services.ServiceOutcome:
             where, standing = services.find_service(self._to.layer0, environment, service)
             previous = standing.primary.deploy_id if standing and standing.primary else None
+            if load_balancer is not None and deploy_id != NOT_YET:
+                balancer_for(self._to.layer0, where, load_balancer, deploy_id, standing)
             return services.ServiceOutcome(
                 standing.service_id if standing else NOT_YET,
                 service,
@@ -172,6 +180,7 @@ class PlanKit(NotebookKit):
             )
 
         inputs = {"environment": environment, "service": service, "deploy_id": deploy_id}
+        inputs |= {"load_balancer": load_balancer} if load_balancer is not None else {}
         return self._recorder.plan("update_service", inputs, look)
 
     def wait(
