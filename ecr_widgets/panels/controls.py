@@ -13,6 +13,7 @@ import ipywidgets as widgets
 from ecr_widgets.errors import EcrWidgetsError
 
 _WIDE, _NARROW = "340px", "220px"
+_WITHOUT_KERNEL = "Controls: run this cell to work with them."
 Pressed = Callable[[], object]
 
 
@@ -43,6 +44,12 @@ class CommonControls:
         for each in (self._confirm, self._leave):
             each.layout.display = "" if planned else "none"
         self._confirm.description = f"Confirm: {planned}"
+
+
+def shown(controls: Any) -> dict[str, Any]:
+    """Controls as a cell's output. A saved notebook does not keep what they hold, so their text says what to do."""
+    view = "application/vnd.jupyter.widget-view+json"
+    return {view: controls._repr_mimebundle_()[view], "text/plain": _WITHOUT_KERNEL}
 
 
 def button(description: str, tooltip: str, pressed: Pressed, *, disabled: bool = False) -> Any:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from ecr_widgets.errors import EcrWidgetsError, InputError
-from ecr_widgets.model.image_reference import check_repository_name, check_tag
+from ecr_widgets.errors import EcrWidgetsError, InputError, InvalidReference
+from ecr_widgets.model.image_reference import ImageReference, check_repository_name
 from ecr_widgets.panels import controls as made
+from ecr_widgets.panels.base import Plan
 from ecr_widgets.redaction import SecretRegistry
 from ecr_widgets.secret_parameters import refuse_secrets
 
@@ -59,15 +60,22 @@ class DeployControls:
         panel = self._panel
 
         def plan() -> None:
-            repository, _, tag = image.value.strip().rpartition(":")
+            wanted = _image(image.value)
+            shown = image.value.strip()
+            repository, reference = wanted.repository, wanted.digest or wanted.tag or ""
             name, path = self._name.value.strip(), dockerrun.value.strip()
             of, on_failure = container.value.strip() or None, "rollback" if back.value else "stop"
 
-            def look(kit: Kit) -> None:
-                pinned = kit.look.pinned(repository, tag)
+            def look(kit: Kit) -> Plan:
+                pinned = kit.look.pinned(repository, reference)
+                if wanted.registry not in (None, pinned.registry):
+                    raise InputError(
+                        f"{wanted.registry} is not this account's registry",
+                        hint=f"copy the image to {pinned.registry} first",
+                    )
                 if pinned.digest is None:
                     raise InputError(
-                        f"{repository!r} has no image {tag!r}", hint="push it first, or list the images"
+                        f"{repository!r} has no image {reference!r}", hint="push it first, or list the images"
                     )
                 digest = pinned.digest
                 standing = panel.view.deploy_id if panel.view is not None else None
@@ -81,16 +89,12 @@ class DeployControls:
                     acting.wait(service, on_failure=on_failure)
                     acting.verify(service, found, container=of)
 
-                panel.confirmable(
-                    f"deploy {image.value.strip()} to {panel.target}", lines or _NOTHING, deploy
-                )
+                return panel.confirmable(f"deploy {shown} to {panel.target}", lines or _NOTHING, deploy)
 
-            panel.act(f"plan a deploy to {panel.target}", look)
+            panel.work_out(f"plan a deploy to {panel.target}", look)
 
         def why_not() -> str:
-            repository, _, tag = image.value.strip().rpartition(":")
-            check_repository_name(repository)
-            check_tag(tag)
+            _image(image.value)
             return ""
 
         button = made.button("Plan deploy …", "Say what would change", plan)
@@ -107,8 +111,8 @@ class DeployControls:
                 panel.refuse(InputError("there is no other deploy to go back to", hint="deploy first"))
                 return
 
-            def look(kit: Kit) -> None:
-                panel.confirmable(
+            def look(kit: Kit) -> Plan:
+                return panel.confirmable(
                     f"roll {panel.target} back to {wanted}",
                     kit.look.between(standing, wanted) or _NOTHING,
                     lambda acting: acting.rollback(
@@ -116,7 +120,7 @@ class DeployControls:
                     ),
                 )
 
-            panel.act(f"plan a rollback of {panel.target}", look)
+            panel.work_out(f"plan a rollback of {panel.target}", look)
 
         return made.row(self._earlier, made.button("Plan rollback …", "Say what would change", plan))
 
@@ -129,10 +133,12 @@ class DeployControls:
             if service is None:
                 panel.refuse(InputError(f"{panel.target} is not there yet", hint="deploy first"))
                 return
-            panel.confirmable(
-                f"scale {panel.target} to {count}",
-                (f"{service.desired_count} copies are wanted now",),
-                lambda acting: acting.layer0.scale_service(panel.environment, panel.service, count),
+            panel.offer(
+                panel.confirmable(
+                    f"scale {panel.target} to {count}",
+                    (f"{service.desired_count} copies are wanted now",),
+                    lambda acting: acting.layer0.scale_service(panel.environment, panel.service, count),
+                )
             )
 
         return made.row(copies, made.button("Plan scaling …", "Say what would change", plan))
@@ -154,17 +160,34 @@ class DeployControls:
                 panel.refuse(error)
                 return
             told = f" with {', '.join(sorted(values))} set" if values else ""
-            panel.plan(
-                f"run task {task} of {deploy} in {panel.environment}",
-                (f"once{told}; its exit codes and last log lines are recorded",),
-                lambda acting: acting.create_task(
-                    panel.environment, task, deploy, env_vars={of: values} if values else None
-                ),
+            panel.offer(
+                Plan(
+                    f"run task {task} of {deploy} in {panel.environment}",
+                    (f"once{told}; its exit codes and last log lines are recorded",),
+                    lambda acting: acting.create_task(
+                        panel.environment, task, deploy, env_vars={of: values} if values else None
+                    ),
+                )
             )
 
         button = made.button("Plan task …", "Say what would be run", plan)
         hint = made.needs(button, [self._task_deploy, name], lambda: "")
         return [made.row(self._task_deploy, name), made.row(container, variables, button), hint]
+
+
+def _image(typed: str) -> ImageReference:
+    """An image as typed: by tag or digest, with the registry or without.
+
+    Raises:
+        InvalidReference: It is none, or names neither tag nor digest.
+    """
+    image = ImageReference.parse(typed.strip())
+    check_repository_name(image.repository)
+    if image.tag is None and image.digest is None:
+        raise InvalidReference(
+            f"{typed.strip()!r} names neither tag nor digest", hint=f"type {image.repository}:TAG"
+        )
+    return image
 
 
 def _parsed(text: str) -> dict[str, str]:

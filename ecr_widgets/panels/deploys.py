@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ecr_widgets.errors import TargetBusy
 from ecr_widgets.model.layer0 import Service
 from ecr_widgets.model.times import to_rfc3339
-from ecr_widgets.panels.base import Panel
+from ecr_widgets.panels.base import Panel, Plan
 from ecr_widgets.panels.picture import Part, Picture, sparkline, when
 from ecr_widgets.steps.service_view import ServiceView
 
@@ -117,8 +117,8 @@ class DeploysPanel(Panel):
         """Offer the deploys that are stored."""
         self._own.offer(self._view)
 
-    def confirmable(self, what: str, lines: tuple[str, ...], step: Any) -> None:
-        """Plan a change of the service, to be confirmed while it stands where it stood when this was planned."""
+    def confirmable(self, what: str, lines: tuple[str, ...], step: Callable[[Kit], object]) -> Plan:
+        """A change of the service, to be confirmed while it stands where it stood when this was planned."""
         planned_on = self._view.deploy_id if self._view is not None else None
 
         def checked(kit: Kit) -> object:
@@ -132,4 +132,4 @@ class DeploysPanel(Panel):
                 )
             return step(kit)
 
-        self.plan(what, lines, checked)
+        return Plan(what, lines, checked)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ecr_widgets.errors import InputError
 from ecr_widgets.model.image_reference import check_repository_name
 from ecr_widgets.panels import controls as made
+from ecr_widgets.panels.base import Plan
 
 if TYPE_CHECKING:
     from ecr_widgets.kit import Kit
@@ -78,23 +78,16 @@ class RepositoryControls:
             name, days, keep = self._chosen.value.strip(), untagged.value, newest.value
             panel.leading = name
 
-            def look(kit: Kit) -> None:
-                if not days and not keep:
-                    raise InputError("neither rule is asked for", hint="give one of the two a number above 0")
-                expiring = kit.look.lifecycle_preview(name, untagged_days=days, keep_newest=keep)
-                lines = tuple(
-                    f"would expire by rule {each.rule}: {', '.join(each.tags) or '(untagged)'} {each.digest}"
-                    for each in expiring
-                )
-                panel.plan(
+            def look(kit: Kit) -> Plan:
+                return Plan(
                     f"set the lifecycle policy of {name}",
-                    lines or ("nothing would expire now",),
+                    kit.look.lifecycle_plan(name, untagged_days=days, keep_newest=keep),
                     lambda acting: acting.ecr.set_lifecycle_policy(
                         name, untagged_days=days, keep_newest=keep
                     ),
                 )
 
-            panel.act(f"preview what would expire in {name}", look)
+            panel.work_out(f"preview what would expire in {name}", look)
 
         button = made.button("Preview policy …", "Say what would expire before anything is set", preview)
         hint = made.needs(button, [self._chosen], self._why_not)

@@ -10,12 +10,15 @@ from typing import Any
 
 import ipywidgets
 import pytest
+from ipywidgets.widgets import widget
 
 from ecr_widgets.model.record import PANEL_MIME, RECORD_MIME
 from ecr_widgets.panels import base
 from ecr_widgets.panels.base import Panel
 from ecr_widgets.panels.kit import NotebookKit
 from ecr_widgets.recording import notebook
+
+_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 class Desk:
@@ -25,17 +28,19 @@ class Desk:
         self.kit = kit
         self.shown: dict[str, dict[str, Any]] = {}
         self.widgets: list[Any] = []
+        self.texts_of_controls: list[str] = []
         monkeypatch.setattr(base, "is_live", lambda: live)
         monkeypatch.setattr(base, "_BETWEEN_LOOKS_S", 0.01)
         for module in (base, notebook):
             monkeypatch.setattr(module, "update_display", self._show)
         monkeypatch.setattr(base, "display", self._show)
 
-    def _show(self, shown: Any, *, display_id: str = "", **_: object) -> None:
-        if isinstance(shown, dict):
-            self.shown[display_id] = shown
+    def _show(self, shown: dict[str, Any], *, display_id: str = "", **_: object) -> None:
+        if _VIEW in shown:
+            self.texts_of_controls.append(shown["text/plain"])
+            self.widgets.append(widget._instances[shown[_VIEW]["model_id"]])
         else:
-            self.widgets.append(shown)
+            self.shown[display_id] = shown
 
     def open(self, panel: Panel) -> None:
         """Run the cell, and wait until the panel has read all."""

@@ -10,9 +10,10 @@ import pytest
 
 from ecr_widgets.errors import InputError
 from ecr_widgets.model.layer0 import Deployment
+from ecr_widgets.panels import base
 from ecr_widgets.panels.kit import NotebookKit
 from tests.fake_connections import FakeConnections
-from tests.fakes import World
+from tests.fakes import REGISTRY, World
 from tests.unit.panels.desk import Desk
 
 
@@ -127,6 +128,40 @@ def test_what_cannot_be_planned_is_said(open_desk: Desk, label: str, value: str,
     open_desk.type(label, before if label != "Image" else "app:1")
     open_desk.press("Plan deploy")
     assert open_desk.picture["problem"] == ""
+
+
+def test_a_deploy_that_began_finds_a_place_for_each_of_its_records(
+    monkeypatch: pytest.MonkeyPatch, desk: Desk, kit: NotebookKit, pushed: None
+) -> None:
+    """Also where only so many are left as an action needs at the most; the next one is refused."""
+    monkeypatch.setattr(base, "_PLACES", base._LONGEST_ACTION)
+    desk.open(kit.deploys("demo", "web"))
+    deploy(desk, "1")
+    assert [record["step"] for record in desk.records][-1] == "verify"
+    assert desk.picture["problem"] == ""
+    desk.type("Image", "app:2")
+    desk.press("Plan deploy")
+    assert "keeps no more records" in desk.picture["problem"]
+
+
+@pytest.mark.parametrize("form", ["{host}/app@{digest}", "app@{digest}", "{host}/app:1", "app:1@{digest}"])
+def test_an_image_is_named_in_any_form(open_desk: Desk, world: World, form: str) -> None:
+    """With the registry or without, by tag or digest: also as the image panel has it for copying."""
+    digest = world.tags["app", "1"]
+    open_desk.type("Image", form.format(host=REGISTRY, digest=digest))
+    open_desk.press("Plan deploy")
+    open_desk.press("Confirm: deploy")
+    assert open_desk.picture["rows"][0][2] == f"{REGISTRY}/app@{digest}"
+
+
+def test_an_image_that_no_deploy_can_name_is_refused_with_a_reason(open_desk: Desk) -> None:
+    """Neither tag nor digest is said while it is typed; another registry once it is looked for."""
+    open_desk.type("Image", "app")
+    assert open_desk.find("Plan deploy").disabled
+    assert "'app' names neither tag nor digest; type app:TAG" in open_desk.hints()
+    open_desk.type("Image", "elsewhere.test/app:1")
+    open_desk.press("Plan deploy")
+    assert "elsewhere.test is not this account's registry" in open_desk.picture["problem"]
 
 
 def test_a_service_is_scaled(open_desk: Desk) -> None:

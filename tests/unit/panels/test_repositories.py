@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from pathlib import Path
+
 import pytest
 
+from ecr_widgets.errors import RepositoryNotFound
 from ecr_widgets.panels.kit import NotebookKit
+from tests.fake_connections import FakeConnections
 from tests.fakes import World
 from tests.unit.panels.desk import Desk
 
@@ -88,11 +93,54 @@ def test_a_policy_is_previewed_and_set_after_a_confirmation(open_desk: Desk, wor
     assert "neither rule is asked for" in open_desk.picture["problem"]
     open_desk.type("Keep newest", 1)
     open_desk.press("Preview policy")
-    assert open_desk.part("Planned: set the lifecycle policy of team/app") == [["nothing would expire now"]]
+    assert open_desk.part("Planned: set the lifecycle policy of team/app") == [
+        ["no policy stands now"],
+        ["nothing would expire now"],
+    ]
     assert world.policies == {}
     open_desk.press("Confirm: set the lifecycle policy of team/app")
     assert '"countNumber": 1' in world.policies["team/app"]
     assert open_desk.picture["parts"] == []
+
+
+def test_a_plan_says_what_it_replaces_and_what_runs(
+    open_desk: Desk, world: World, kit: NotebookKit, tmp_path: Path
+) -> None:
+    """ECR keeps one policy a repository, and a policy does not spare what runs."""
+    world.policies["team/app"] = (
+        '{"rules": [{"rulePriority": 5, "description": "keep prod", "selection": {}},'
+        ' {"rulePriority": 7, "selection": {"tagStatus": "any"}}]}'
+    )
+    world.pushed_at[world.tags["team/app", "1"]] = world.now - timedelta(days=1)
+    web = '{"AWSEBDockerrunVersion": 2, "containerDefinitions": [{"name": "web", "image": "x", "memory": 8}]}'
+    (tmp_path / "Dockerrun.aws.json").write_text(web)
+    image = kit.find_image("team/app", "1").image
+    kit.deploy_service("demo", "web", kit.create_deploy("web", "Dockerrun.aws.json", image=image))
+    (tmp_path / "Dockerfile").write_text("FROM scratch")
+    kit.push_image(kit.build_image(".", name="app"), repository="team/app", tag="2")
+    open_desk.type("Repository", "team/app")
+    open_desk.type("Expire untagged", 0)
+    open_desk.type("Keep newest", 1)
+    open_desk.press("Preview policy")
+    lines = [line for (line,) in open_desk.part("Planned")]
+    assert lines[:2] == ["replaces rule 5: keep prod", 'replaces rule 7: {"tagStatus": "any"}']
+    assert lines[2:] == [f"would expire by rule 2: 1 {image.digest}; RUNS as service demo/web"]
+
+
+def test_a_preview_without_layer0_says_what_it_does_not_know(
+    open_desk: Desk, to: FakeConnections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rest is told all the same."""
+
+    def away() -> None:
+        raise RepositoryNotFound("Layer0 does not answer")
+
+    monkeypatch.setattr(to.layer0, "list_environments", away)
+    open_desk.type("Repository", "team/app")
+    open_desk.type("Expire untagged", 0)
+    open_desk.press("Preview policy")
+    lines = [line for (line,) in open_desk.part("Planned")]
+    assert lines[1:] == ["nothing would expire now", "what runs is not known: Layer0 does not answer"]
 
 
 def test_a_plan_can_be_left(open_desk: Desk, world: World) -> None:
