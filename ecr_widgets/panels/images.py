@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ _LOOKED_INTO = 25
 _AT_ONCE = 8
 _OFFERED = 200
 _LONGEST_TAG = 128
-_SEVERITIES = ("CRITICAL", "HIGH", "MEDIUM", "LOW")
+_SEVERITIES = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL", "UNDEFINED")
 
 
 class ImagesPanel(Panel):
@@ -56,12 +57,17 @@ class ImagesPanel(Panel):
                 self._images = tuple(found)
             self._is_whole = self._is_whole or page.is_last
             yield
+            self._read_registry()
         yield from self._read_uses()
         yield from self._read_details()
 
+    def _read_registry(self) -> None:
+        # After the first page, so that it keeps nobody waiting, and before the others, which may be many.
+        with suppress(EcrWidgetsError):
+            self._registry = self._registry or self._look.registry()
+
     def _read_uses(self) -> Iterator[None]:
         try:
-            self._registry = self._look.registry()
             self._uses, self._unknown = self._look.running(self.repository), ""
         except EcrWidgetsError as error:
             self._unknown = f"what runs is not known: {error.message}"
@@ -194,8 +200,8 @@ class ImagesPanel(Panel):
         return next((each for each in self._images if name in (each.digest, *each.tags)), None)
 
     def reference(self, image: Image) -> str:
-        """The image by digest, in full."""
-        return f"{self._registry}/{self.repository}@{image.digest}"
+        """The image by digest, in full; empty while the registry's name is not read."""
+        return f"{self._registry}/{self.repository}@{image.digest}" if self._registry else ""
 
 
 def _told(findings: Findings | None) -> str:
@@ -203,5 +209,7 @@ def _told(findings: Findings | None) -> str:
         return ""
     if findings.status not in ("COMPLETE", "ACTIVE"):
         return findings.status.lower().replace("_", " ")
-    counts = [f"{findings.counts[each]} {each.lower()}" for each in _SEVERITIES if findings.counts.get(each)]
+    # Words of ECR's that are newer than this list come last.
+    severities = (*_SEVERITIES, *sorted(set(findings.counts) - set(_SEVERITIES)))
+    counts = [f"{findings.counts[each]} {each.lower()}" for each in severities if findings.counts.get(each)]
     return ", ".join(counts) or "none"

@@ -71,7 +71,7 @@ def test_findings_are_told_by_severity(
     found = {
         digests[0]: Findings("COMPLETE", {"HIGH": 2, "CRITICAL": 1}),
         digests[1]: Findings("IN_PROGRESS", {}),
-        digests[2]: Findings("COMPLETE", {}),
+        digests[2]: Findings("COMPLETE", {"UNDEFINED": 3, "INFORMATIONAL": 7, "NEW_WORD": 1}),
     }
     plain = FakeEcr.list_images
 
@@ -83,7 +83,14 @@ def test_findings_are_told_by_severity(
     monkeypatch.setattr(FakeEcr, "list_images", listed)
     desk.open(kit.images("app"))
     column = desk.picture["columns"].index("findings")
-    assert [row[column] for row in desk.picture["rows"]] == ["none", "in progress", "1 critical, 2 high"]
+    assert [row[column] for row in desk.picture["rows"]] == [
+        "7 informational, 3 undefined, 1 new_word",
+        "in progress",
+        "1 critical, 2 high",
+    ]
+    found[digests[2]] = Findings("COMPLETE", {"LOW": 0})
+    desk.press("Refresh")
+    assert desk.picture["rows"][0][column] == "none"
 
 
 def test_where_an_image_runs_is_told(
@@ -145,6 +152,39 @@ def test_a_tag_that_stands_is_moved_only_when_confirmed(
     open_desk.press("Push")
     assert world.tags["app", "4"] == world.tags["app", "3"]
     assert [record["step"] for record in open_desk.records] == ["push_image", "push_image"]
+
+
+@pytest.mark.parametrize("button", ["Push", "Set tag"])
+def test_a_tag_that_was_set_elsewhere_meanwhile_is_moved_only_when_confirmed(
+    open_desk: Desk, world: World, digests: list[str], button: str
+) -> None:
+    """The registry is asked anew: what the panel listed is older, and may not be all."""
+    world.tags["app", "stable"] = digests[0]
+    open_desk.type("Local image", "app")
+    open_desk.type("Tag", "stable")
+    open_desk.type("Image", "3")
+    open_desk.type("New tag", "stable")
+    open_desk.press(button)
+    ((line,),) = open_desk.part("Planned: ")
+    assert digests[0] in line
+    assert world.tags["app", "stable"] == digests[0]
+    assert open_desk.records == []
+    open_desk.press("Confirm")
+    assert world.tags["app", "stable"] == digests[2]
+
+
+def test_a_reference_to_copy_is_whole_or_not_there(
+    monkeypatch: pytest.MonkeyPatch, kit: NotebookKit, digests: list[str]
+) -> None:
+    """It needs the registry's name, which is read after the first page and before the others."""
+    monkeypatch.setattr(FakeEcr, "page", 1)
+    panel = ImagesPanel(kit, "app")
+    pieces = panel.read()
+    next(pieces)
+    (image,) = panel._images
+    assert panel.reference(image) == ""
+    next(pieces)
+    assert panel.reference(image) == f"registry.test:5000/app@{image.digest}"
 
 
 def test_an_image_is_named_tagged_and_pulled(open_desk: Desk, world: World, digests: list[str]) -> None:
