@@ -25,7 +25,12 @@ class ImageControls:
         )
         words = made.filtering(made.text("Filter", "tag or digest"), panel.filter)
         work = made.group("Work on an image", self._reference(), self._naming(), self._deletion())
-        self.widget = made.rows(words, *self._pushing(), work)
+        platforms = made.button(
+            "Read platforms",
+            "Read the manifests of the images at the top; ECR takes that for a pull",
+            panel.look_into_all,
+        )
+        self.widget = made.rows(made.row(words, platforms), *self._pushing(), work)
 
     def offer(self, names: tuple[str, ...]) -> None:
         """Offer images to choose from."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ecr_widgets.kit import Kit
 
 _LOOKED_INTO = 25
-"""Images at the top whose manifests are read."""
+"""Images at the top whose manifests may be read."""
 _AT_ONCE = 8
 _OFFERED = 200
 _LONGEST_TAG = 128
@@ -47,7 +47,7 @@ class ImagesPanel(Panel):
         self.repository = repository
 
     def read(self) -> Iterator[None]:
-        """A page after another, then what runs, then what manifests tell of the images at the top."""
+        """A page after another, then what runs, then which images the indexes at the top name."""
         found: list[Image] = []
         for page in self._look.images(self.repository):
             found += page
@@ -59,7 +59,7 @@ class ImagesPanel(Panel):
             yield
             self._read_registry()
         yield from self._read_uses()
-        yield from self._read_details()
+        yield from self._read_details(only_indexes=True)
 
     def _read_registry(self) -> None:
         # After the first page, so that it keeps nobody waiting, and before the others, which may be many.
@@ -73,13 +73,20 @@ class ImagesPanel(Panel):
             self._unknown = f"what runs is not known: {error.message}"
         yield
 
-    def _read_details(self) -> Iterator[None]:
-        shown = [image.digest for image, under in islice(self._ordered(), _LOOKED_INTO) if not under]
-        missing = [digest for digest in shown if digest not in self._details]
+    def _read_details(self, *, only_indexes: bool) -> Iterator[None]:
+        # ECR takes the reading of a manifest for a pull, and clean-ups go by the time of the last one. So unasked only
+        # indexes are read, whose images would be taken for untagged rubbish.
+        shown = [image for image, under in islice(self._ordered(), _LOOKED_INTO) if not under]
+        wanted = [image.digest for image in shown if image.is_index or not only_indexes]
+        missing = [digest for digest in wanted if digest not in self._details]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             for digest, details in zip(missing, pool.map(self._look_into, missing), strict=True):
                 self._details = {**self._details, digest: details}
         yield
+
+    def look_into_all(self) -> None:
+        """Read the platforms of the images at the top; to ECR that is a pull of each."""
+        self.read_on(self._read_details(only_indexes=False))
 
     def _look_into(self, digest: str) -> ImageDetails:
         try:
@@ -181,7 +188,7 @@ class ImagesPanel(Panel):
         """Show those that have all the words in tags or digest; what is known is not asked for again."""
         self.words = words
         self.redraw()
-        self.read_on(self._read_details())
+        self.read_on(self._read_details(only_indexes=True))
 
     def controls(self) -> Any:
         """Filter; push a local image; work on one that stands."""

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from ecr_widgets.errors import EngineUnavailable, RepositoryNotFound
+from ecr_widgets.model.authorization_token import AuthorizationToken
+from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.registry import Findings, Image, ImageDetails, ImagePage
 from ecr_widgets.panels.images import ImagesPanel
 from ecr_widgets.panels.kit import NotebookKit
 from tests.fake_connections import FakeConnections
-from tests.fakes import NOW, FakeEcr, World, digest_of
+from tests.fakes import NOW, FakeEcr, FakeRegistry, World, digest_of
 from tests.unit.panels.desk import Desk
 
 
@@ -39,12 +41,34 @@ def open_desk(desk: Desk, kit: NotebookKit, digests: list[str]) -> Desk:
     return desk
 
 
-def test_the_newest_push_comes_first_with_its_platform(open_desk: Desk, digests: list[str]) -> None:
+def test_the_newest_push_comes_first(open_desk: Desk, digests: list[str]) -> None:
     """Over all images; digests are whole in what is saved."""
     rows = open_desk.picture["rows"]
     assert [row[0] for row in rows] == ["3", "2", "1"]
-    assert [row[1] for row in rows] == digests[::-1]
-    assert {row[5] for row in rows} == {"linux/amd64"}
+    assert [row[open_desk.picture["columns"].index("digest")] for row in rows] == digests[::-1]
+
+
+def test_looking_at_a_panel_pulls_no_image(
+    monkeypatch: pytest.MonkeyPatch, desk: Desk, kit: NotebookKit, world: World, digests: list[str]
+) -> None:
+    """ECR takes the reading of a manifest for a pull: unasked only indexes are read, and platforms on request."""
+    world.details[digests[2]] = ImageDetails(children=((digests[1], "linux/amd64"),))
+    read: list[str | None] = []
+    plain = FakeRegistry.read_details
+
+    def counted(self: FakeRegistry, image: ImageReference, token: AuthorizationToken) -> ImageDetails:
+        read.append(image.digest)
+        return plain(self, image, token)
+
+    monkeypatch.setattr(FakeRegistry, "read_details", counted)
+    desk.open(kit.images("app"))
+    desk.type("Filter", "1")
+    desk.type("Filter", "")
+    desk.settle()
+    assert read == [digests[2]]
+    desk.press("Read platforms")
+    column = desk.picture["columns"].index("platform")
+    assert {row[0]: row[column] for row in desk.picture["rows"]}["1"] == "linux/amd64"
 
 
 def test_images_of_an_index_stand_below_it(
@@ -58,10 +82,15 @@ def test_images_of_an_index_stand_below_it(
     desk.open(kit.images("app"))
     rows = desk.picture["rows"]
     assert [row[0] for row in rows] == ["3", "└ linux/arm64", "└ linux/amd64"]
-    assert [row[1] for row in rows] == [digests[2], digests[0], digests[1]]
-    assert rows[0][5] == "2 platforms"
+    columns = desk.picture["columns"]
+    assert [row[columns.index("digest")] for row in rows] == [digests[2], digests[0], digests[1]]
+    assert rows[0][columns.index("platform")] == "2 platforms"
     desk.type("Filter", digests[0][7:20])
-    assert [row[1] for row in desk.picture["rows"]] == [digests[2], digests[0], digests[1]]
+    assert [row[columns.index("digest")] for row in desk.picture["rows"]] == [
+        digests[2],
+        digests[0],
+        digests[1],
+    ]
 
 
 def test_findings_are_told_by_severity(
