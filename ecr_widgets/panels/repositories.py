@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -51,10 +51,22 @@ class RepositoriesPanel(Panel):
 
     def read(self) -> Iterator[None]:
         """The repositories, then what is in those that are shown."""
+        yield from self._read_names()
+        yield from self._read_contents(lambda _: True)
+
+    def read_after(self) -> Iterator[None]:
+        """The repositories, then what is in the one that was worked on; the others are as they were."""
+        yield from self._read_names()
+        worked_on, known = self.leading, self._contents
+        yield from self._read_contents(lambda name: name == worked_on or name not in known)
+
+    def _read_names(self) -> Iterator[None]:
         self._repositories = tuple(sorted(self._look.repositories(), key=lambda each: each.name))
         yield
+
+    def _read_contents(self, is_wanted: Callable[[str], bool]) -> Iterator[None]:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            shown = [each.name for each in islice(self._found(), MOST_ROWS)]
+            shown = [each.name for each in islice(self._found(), MOST_ROWS) if is_wanted(each.name)]
             for name, content in zip(shown, pool.map(self._content, shown), strict=True):
                 if content is not None:
                     self._contents = {**self._contents, name: content}
@@ -98,6 +110,8 @@ class RepositoriesPanel(Panel):
         """Show those whose names have all the words; nobody is asked for what is known."""
         self.words = words
         self.redraw()
+        known = self._contents
+        self.read_on(self._read_contents(lambda name: name not in known))
 
     def controls(self) -> Any:
         """Filter; a new repository; work on one that stands."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from ecr_widgets.errors import RepositoryNotFound
+from ecr_widgets.model.registry import ImagePage
+from ecr_widgets.panels import repositories
 from ecr_widgets.panels.kit import NotebookKit
 from tests.fake_connections import FakeConnections
-from tests.fakes import World
+from tests.fakes import FakeEcr, World
 from tests.unit.panels.desk import Desk
 
 
@@ -32,10 +35,36 @@ def test_what_is_in_each_repository_is_filled_in(open_desk: Desk) -> None:
 
 def test_a_filter_asks_nobody(open_desk: Desk, kit: NotebookKit, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was read is shown again."""
-    monkeypatch.setattr(kit.look, "repositories", lambda: pytest.fail("asked again"))
+    for name in ("repositories", "images"):
+        monkeypatch.setattr(kit.look, name, lambda *_: pytest.fail("asked again"))
     open_desk.type("Filter", "DB")
     assert [row[0] for row in open_desk.picture["rows"]] == ["team/db"]
     assert "1 of 2 for 'DB'" in open_desk.picture["note"]
+
+
+def test_what_is_in_a_repository_is_read_where_it_is_shown_and_was_not_read(
+    monkeypatch: pytest.MonkeyPatch, desk: Desk, kit: NotebookKit
+) -> None:
+    """A filter reads on for those beyond the first rows; an action reads again only what it worked on."""
+    monkeypatch.setattr(repositories, "MOST_ROWS", 2)
+    for name in ("aa", "bb", "cc"):
+        kit.create_repository(name)
+    desk.open(kit.repositories())
+    listed: list[str] = []
+    plain = FakeEcr.list_images
+
+    def counted(self: FakeEcr, repository: str) -> Iterator[ImagePage]:
+        listed.append(repository)
+        return plain(self, repository)
+
+    monkeypatch.setattr(FakeEcr, "list_images", counted)
+    desk.type("Filter", "cc")
+    desk.settle()
+    assert desk.picture["rows"][0][desk.picture["columns"].index("images")] == "0"
+    desk.type("Filter", "")
+    desk.type("New repository", "dd")
+    desk.press("Create")
+    assert listed == ["cc", "dd"]
 
 
 def test_a_name_is_checked_while_it_is_typed(open_desk: Desk) -> None:
