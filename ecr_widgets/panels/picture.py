@@ -20,6 +20,7 @@ _SAMPLE = 10
 _MOST_PART_ROWS = 40
 _LONGEST_CELL = 500
 """Characters; tags have 128 at most, but an image may have many."""
+_LONGEST_PROBLEM = 3000
 _UNBROKEN = 45
 _DIGEST, _SHORT = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII), 19
 _BARS = "▁▂▃▄▅▆▇█"
@@ -37,7 +38,9 @@ class Part:
     def capped(self, rows: int) -> Part:
         """At most so many rows, long cells cut."""
         shown = tuple(tuple(_clipped(cell) for cell in row) for row in self.rows[:rows])
-        return replace(self, rows=shown, left_out=self.left_out + len(self.rows) - len(shown))
+        return replace(
+            self, title=_clipped(self.title), rows=shown, left_out=self.left_out + len(self.rows) - len(shown)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,15 @@ class Picture:
         return self._fitted()[1]
 
     def _fitted(self) -> tuple[Picture, dict[str, str]]:
+        return replace(
+            self,
+            title=_clipped(self.title),
+            note=_clipped(self.note),
+            status=_clipped(self.status),
+            problem=_clipped(self.problem, _LONGEST_PROBLEM),
+        )._with_rows_that_fit()
+
+    def _with_rows_that_fit(self) -> tuple[Picture, dict[str, str]]:
         total, count = len(self.rows) + self.left_out, min(len(self.rows), MOST_ROWS)
         if count > _SAMPLE:
             # Rows are about as long as each other: a few tell how many there is room for.
@@ -153,8 +165,8 @@ class Picture:
         return ", ".join(part for part in (*parts, self.note) if part)
 
 
-def _clipped(cell: str) -> str:
-    return cell if len(cell) <= _LONGEST_CELL else f"{cell[:_LONGEST_CELL]}… ({len(cell)} characters)"
+def _clipped(text: str, longest: int = _LONGEST_CELL) -> str:
+    return text if len(text) <= longest else f"{text[:longest]}… ({len(text)} characters)"
 
 
 def _size_bytes(bundle: Mapping[str, str]) -> int:

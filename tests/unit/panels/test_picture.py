@@ -63,6 +63,16 @@ def test_one_cell_of_a_megabyte_pushes_no_row_out() -> None:
     assert "(1000000 characters)" in capped.to_html()
 
 
+@pytest.mark.parametrize("field", ["title", "note", "problem", "status"])
+def test_a_long_text_beside_the_rows_pushes_none_out(field: str) -> None:
+    """It is cut and says how long it was; the cap holds."""
+    words = {field: "<é>" * 20_000}
+    capped = replace(picture("x", rows=5), **words).capped()  # type: ignore[arg-type]
+    assert (len(capped.rows), capped.left_out) == (5, 0)
+    assert "(60000 characters)" in capped.to_text()
+    assert sum(len(form.encode()) for form in capped.bundle().values()) <= LARGEST_BUNDLE_BYTES
+
+
 def test_all_forms_tell_the_same() -> None:
     """HTML, text and JSON each hold every cell; the JSON is one compact string."""
     forms = picture("1.10, latest").bundle()
