@@ -13,6 +13,7 @@ import ipywidgets as widgets
 from ecr_widgets.errors import EcrWidgetsError
 
 _WIDE, _NARROW = "340px", "220px"
+_CLOSED, _OPEN = "Closed: press to show the controls", "Open: press to hide the controls"
 _WITHOUT_KERNEL = "Controls: run this cell to work with them."
 Pressed = Callable[[], object]
 
@@ -120,12 +121,16 @@ def group(title: str, *rows: Any) -> Any:
     """Rows that a button shows and hides; hidden at first."""
     body = widgets.VBox(list(rows), layout=widgets.Layout(display="none", margin="0 0 0 16px"))
     opener = widgets.ToggleButton(
-        description=f"▸ {title}", layout=widgets.Layout(width="auto", align_self="flex-start")
+        description=f"▸ {title}",
+        tooltip=_CLOSED,
+        layout=widgets.Layout(width="auto", align_self="flex-start"),
     )
 
     def turn(change: dict[str, Any]) -> None:
         body.layout.display = "" if change["new"] else "none"
         opener.description = f"{'▾' if change['new'] else '▸'} {title}"
+        # Front ends read it out after the label; ipywidgets has no attribute for what is open.
+        opener.tooltip = _OPEN if change["new"] else _CLOSED
 
     opener.observe(turn, "value")
     return widgets.VBox([opener, body])

@@ -100,10 +100,12 @@ class Desk:
         """What is said beside the controls."""
         return [each.value for each in self._all(ipywidgets.Label) if each.value]
 
-    def _all(self, kind: type[Any] = ipywidgets.DOMWidget) -> Iterator[Any]:
+    def _all(self, kind: type[Any] = ipywidgets.DOMWidget, *, labelled: bool = True) -> Iterator[Any]:
         rest = [*self.widgets]
         while rest:
             one = rest.pop(0)
-            if isinstance(one, kind) and (kind is ipywidgets.Label or hasattr(one, "description")):
+            if isinstance(one, kind) and (
+                kind is ipywidgets.Label or not labelled or hasattr(one, "description")
+            ):
                 yield one
             rest = [*getattr(one, "children", ()), *rest]
