@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ecr_widgets.panels.deploys import DeploysPanel
     from ecr_widgets.steps.service_view import ServiceView
 
+_OFFERED = 200
 _NOTHING = ("nothing would change: the service stands on just that",)
 _VARIABLE = re.compile(r"\s*([A-Za-z_]\w*)=(.*)", re.ASCII)
 
@@ -28,11 +29,12 @@ class DeployControls:
         self._panel = panel
         self._name = made.text("Stored as", "name of the deploy")
         self._earlier = made.choice("Back to", ())
+        self._offered: tuple[str | None, tuple[str, ...]] = (None, ())
         self._task_deploy = made.suggestion("Run deploy", "which one")
-        watch = made.tick("watch: look every other second")
-        watch.observe(lambda change: panel.watch(on=change["new"]), "value")
+        self._watch = made.tick("watch: look every other second")
+        self._watch.observe(lambda change: panel.watch(on=change["new"]), "value")
         self.widget = made.rows(
-            watch,
+            self._watch,
             made.group("Deploy an image", *self._deploying()),
             made.group("Go back or scale", self._going_back(), self._scaling()),
             made.group("Run a task", *self._running_a_task()),
@@ -40,17 +42,19 @@ class DeployControls:
 
     def offer(self, view: ServiceView | None) -> None:
         """Offer the deploys that are stored."""
+        self._watch.value = self._panel.is_watched  # a long watch ends by itself
         if view is None:
             return
         if not self._name.value:
             self._name.value = re.sub(r"[^A-Za-z0-9_-]", "-", view.deploy_name or self._panel.service)
-        stored = tuple(each.deploy_id for each in view.stored)
-        others = tuple(each for each in stored if each != view.deploy_id)
-        if others != self._earlier.options:
-            self._earlier.options = others
-            self._earlier.value = others[0] if others else None
-        if stored != self._task_deploy.options:
+        stored = tuple(each.deploy_id for each in view.stored)[:_OFFERED]
+        standing = (view.deploy_id, stored)
+        if standing != self._offered:
+            self._offered = standing
             self._task_deploy.options = stored
+            self._earlier.options = tuple(each for each in stored if each != view.deploy_id)
+            default = view.earlier_deploy_id
+            self._earlier.value = default if default in self._earlier.options else None
 
     def _deploying(self) -> list[Any]:
         image = made.text("Image", "repository:tag", wide=True)
@@ -108,7 +112,9 @@ class DeployControls:
             wanted = self._earlier.value
             standing = panel.view.deploy_id if panel.view is not None else None
             if not wanted or not standing:
-                panel.refuse(InputError("there is no other deploy to go back to", hint="deploy first"))
+                panel.refuse(
+                    InputError("no deploy to go back to is chosen", hint="choose one, or deploy first")
+                )
                 return
 
             def look(kit: Kit) -> Plan:

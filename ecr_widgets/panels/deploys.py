@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _COLUMNS = ("deploy", "status", "image", "running", "pending", "since")
 _MOST_COUNTS = 60
 _MOST_LINES = 8
+_MOST_OTHERS = 20
 
 
 class DeploysPanel(Panel):
@@ -87,12 +88,14 @@ class DeploysPanel(Panel):
         events = tuple(
             (each.deploy_id, event) for each in service.deployments for event in each.events[:_MOST_LINES]
         )
-        earlier = ", ".join(each.deploy_id for each in view.stored if each.deploy_id != view.deploy_id)
+        others = [each.deploy_id for each in view.stored if each.deploy_id != view.deploy_id]
+        more = f", and {len(others) - _MOST_OTHERS} more" if len(others) > _MOST_OTHERS else ""
+        stored = f"{', '.join(others[:_MOST_OTHERS])}{more}"
         parts = (
             Part("Copies that run, over time", (), self._plot()),
             Part("Why containers stopped", ("deploy", "reason"), reasons),
             Part("Events", ("deploy", "event"), events),
-            Part("Other deploys of that name, newest first", (), ((earlier,),) if earlier else ()),
+            Part("Other stored deploys, by name, newest first", (), ((stored,),) if stored else ()),
             Part("Last log lines", (), tuple((line,) for line in view.log)),
         )
         return tuple(part for part in parts if part.rows)

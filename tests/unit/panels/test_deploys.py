@@ -65,11 +65,36 @@ def test_a_second_deploy_shows_its_difference_and_can_be_taken_back(open_desk: D
     open_desk.press("Plan deploy")
     assert open_desk.part("Planned")[0][0].startswith("changed /containerDefinitions/0/image: ")
     open_desk.press("Confirm")
-    assert open_desk.part("Other deploys") == [["web.1"]]
+    assert open_desk.part("Other stored deploys") == [["web.1"]]
     open_desk.press("Plan rollback")
     open_desk.press("Confirm: roll demo/web back to web.1")
     assert open_desk.picture["rows"][0][0] == "web.1"
     assert [record["step"] for record in open_desk.records][-2:] == ["find_service", "rollback"]
+
+
+def test_back_leads_to_the_version_before_and_to_no_untried_one(
+    open_desk: Desk, kit: NotebookKit, pushed: None
+) -> None:
+    """A deploy that is stored and was never run, or has just failed, is not offered first; all can be chosen."""
+    deploy(open_desk, "1")
+    deploy(open_desk, "2")
+    image = kit.find_image("app", "1").image
+    for name in ("web", "other"):
+        kit.create_deploy(name, "Dockerrun.aws.json", image=image, variables={"NEW": name})
+    open_desk.press("Refresh")
+    back = open_desk.find("Back to")
+    assert (back.value, back.options) == ("web.1", ("web.3", "web.1", "other.1"))
+    kit.deploy_service("demo", "web", "web.1")
+    open_desk.press("Refresh")
+    assert (back.value, back.options) == (None, ("web.3", "web.2", "other.1"))
+    open_desk.press("Plan rollback")
+    assert "choose one" in open_desk.picture["problem"]
+    back.value = "web.2"
+    open_desk.press("Refresh")
+    assert back.value == "web.2"
+    kit.deploy_service("demo", "web", "other.1")
+    open_desk.press("Refresh")
+    assert back.options == ("web.3", "web.2", "web.1")
 
 
 def test_the_same_again_is_said_to_change_nothing(open_desk: Desk) -> None:
@@ -219,6 +244,16 @@ def test_reasons_counts_and_lines_stand_below(
     ((bars, told),) = open_desk.part("Copies that run")
     assert bars[-1] == "▁"
     assert "→ 0, 1 wanted" in told
+
+
+def test_the_box_of_a_watch_that_ended_is_unticked(open_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It shows what is so, and ticked again it watches again."""
+    monkeypatch.setattr(base, "_LONGEST_WATCH_S", 0.0)
+    for _ in range(2):
+        open_desk.type("watch", value=True)
+        open_desk.settle()
+        assert open_desk.find("watch").value is False
+        assert "watching ended" in open_desk.picture["problem"]
 
 
 def test_names_that_could_not_be_addressed_are_refused(kit: NotebookKit) -> None:
