@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ecr_widgets.errors import EcrWidgetsError, InputError
 from ecr_widgets.model.dockerrun import Dockerrun
-from ecr_widgets.model.dockerrun_diff import diff
+from ecr_widgets.model.dockerrun_diff import contents, diff
 from ecr_widgets.model.image_reference import ImageReference, check_repository_name
 from ecr_widgets.model.registry import Image, ImageDetails, ImagePage, Repository
 from ecr_widgets.steps.image_uses import ImageUse, UsesOutcome, running_images
@@ -133,5 +133,5 @@ class Looks:
             wanted = wanted.with_environment(container or wanted.containers[0].name, values)
         standing = self._to.layer0.read_deploy(deploy_id).dockerrun if deploy_id else None
         if standing is None:
-            return tuple(f"added container {each.name}: {each.image}" for each in wanted.containers)
+            return tuple(map(str, contents(wanted)))
         return tuple(str(change) for change in diff(Dockerrun.parse(standing), wanted))
