@@ -69,6 +69,9 @@ class Panel(ABC):
         self._plan: Plan | None = None
         self._watched, self._watched_until_s = Event(), 0.0
         self._common: CommonControls | None = None
+        self.first_row = 0
+        """How many rows the picture skips, because somebody leafed on."""
+        self._shown: Picture | None = None
         self._read_at = kit.now()
 
     @abstractmethod
@@ -102,7 +105,12 @@ class Panel(ABC):
             from ecr_widgets.panels.controls import CommonControls, shown
 
             self._common = CommonControls(
-                refresh=self.refresh, cancel=self._cancel, confirm=self._confirm, leave=self._leave
+                refresh=self.refresh,
+                cancel=self._cancel,
+                confirm=self._confirm,
+                leave=self._leave,
+                next_rows=self._next_rows,
+                first_rows=lambda: self.turn_to(0),
             )
             own = self.controls()
             self.update_controls()
@@ -120,12 +128,31 @@ class Panel(ABC):
         if self._common is not None:
             self._in_background(lambda: self._take_all(pieces))
 
+    def read_shown(self) -> Iterator[None]:
+        """Look at what those rows lack that somebody turned to."""
+        return iter(())
+
+    def turn_to(self, row: int) -> None:
+        """Show the rows from that one on, counted from 0; what is known is not asked for again."""
+        self.first_row = row
+        self.redraw()
+        self.read_on(self.read_shown())
+
+    def _next_rows(self) -> None:
+        shown = self._shown
+        self.turn_to(shown.skipped + len(shown.rows) if shown is not None else 0)
+
     def redraw(self) -> None:
         """Show what is known by now."""
+        forms, plan = self._bundle(), self._plan
         if self._common is not None:
-            plan = self._plan
-            self._common.show(busy=bool(self._turns.status), planned=plan.what if plan is not None else "")
-        update_display(self._bundle(), raw=True, display_id=self._display_id)
+            self._common.show(
+                busy=bool(self._turns.status),
+                planned=plan.what if plan is not None else "",
+                above=bool(self._shown and self._shown.skipped),
+                below=bool(self._shown and self._shown.left_out > self._shown.skipped),
+            )
+        update_display(forms, raw=True, display_id=self._display_id)
 
     def act(self, what: str, step: Callable[[Kit], object]) -> None:
         """Take a step in the background, say that it is under way, then how things stand.
@@ -243,12 +270,14 @@ class Panel(ABC):
             else ()
         )
         picture = self.draw(self._read_at)
-        return replace(
+        fitted, forms = replace(
             picture,
             status=self._turns.status,
             problem="\n".join(each for each in (self._problem, self._unread) if each),
             parts=(*planned, *picture.parts),
-        ).capped_bundle()
+        ).fitted()
+        self._shown = fitted
+        return forms
 
     def _take(self, pieces: Iterator[None]) -> bool:
         """Read one piece more; False where there was none, or it cannot be read."""

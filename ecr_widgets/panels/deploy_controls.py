@@ -9,8 +9,7 @@ from ecr_widgets.errors import EcrWidgetsError, InputError, InvalidReference
 from ecr_widgets.model.image_reference import ImageReference, check_repository_name
 from ecr_widgets.panels import controls as made
 from ecr_widgets.panels.base import Plan
-from ecr_widgets.redaction import SecretRegistry
-from ecr_widgets.secret_parameters import refuse_secrets
+from ecr_widgets.panels.variables import parsed_variables, without_secrets
 
 if TYPE_CHECKING:
     from ecr_widgets.kit import Kit
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
 _OFFERED = 200
 _NOTHING = ("nothing would change: the service stands on just that",)
-_VARIABLE = re.compile(r"\s*([A-Za-z_]\w*)=(.*)", re.ASCII)
 
 
 class DeployControls:
@@ -27,8 +25,10 @@ class DeployControls:
 
     def __init__(self, panel: DeploysPanel) -> None:
         self._panel = panel
-        self._name = made.text("Stored as", "name of the deploy")
+        self._name = made.text("Store deploy as", "its name")
         self._earlier = made.choice("Back to", ())
+        self._copies = made.number("Copies", 1, most=1000)
+        self._counted: int | None = None
         self._offered: tuple[str | None, tuple[str, ...]] = (None, ())
         self._task_deploy = made.suggestion("Run deploy", "which one")
         self._watch = made.tick("watch: look every other second")
@@ -45,6 +45,9 @@ class DeployControls:
         self._watch.value = self._panel.is_watched  # a long watch ends by itself
         if view is None:
             return
+        wanted = view.service.desired_count if view.service is not None else None
+        if wanted is not None and wanted != self._counted:
+            self._counted = self._copies.value = wanted
         if not self._name.value:
             self._name.value = re.sub(r"[^A-Za-z0-9_-]", "-", view.deploy_name or self._panel.service)
         stored = tuple(each.deploy_id for each in view.stored)[:_OFFERED]
@@ -59,8 +62,8 @@ class DeployControls:
     def _deploying(self) -> list[Any]:
         image = made.text("Image", "repository:tag", wide=True)
         dockerrun = made.text("Dockerrun", value="Dockerrun.aws.json", wide=True)
-        container = made.text("Container", "where there are several")
-        back = made.tick("go back by itself if it does not get stable", value=True)
+        container = made.text("Container", "needed if several", wide=True)
+        back = made.tick("go back by itself where it does not get stable", value=True)
         panel = self._panel
 
         def plan() -> None:
@@ -131,7 +134,7 @@ class DeployControls:
         return made.row(self._earlier, made.button("Plan rollback …", "Say what would change", plan))
 
     def _scaling(self) -> Any:
-        panel, copies = self._panel, made.number("Copies", 1, most=1000)
+        panel, copies = self._panel, self._copies
 
         def plan() -> None:
             count = copies.value
@@ -151,34 +154,34 @@ class DeployControls:
 
     def _running_a_task(self) -> list[Any]:
         name = made.text("As task", "its name")
-        container = made.text("In container", "whose variables are set")
-        variables = made.text("set variables", "NAME=value, NAME=value", wide=True)
+        container = made.text("In container", "whose variables", wide=True)
+        variables = made.lines("Set variables", "NAME=value\nNAME=value, with commas\nCONTAINER NAME=value")
         panel = self._panel
 
         def plan() -> None:
-            deploy, task, of = self._task_deploy.value.strip(), name.value.strip(), container.value.strip()
+            deploy, task = self._task_deploy.value.strip(), name.value.strip()
             try:
-                values = _parsed(variables.value)
-                if values and not of:
-                    raise InputError("variables are set in a container", hint="name the container")
+                values = parsed_variables(variables.value, container.value.strip())
             except EcrWidgetsError as error:
-                variables.value = ""  # it may be a secret, and front ends save what widgets hold
+                # What looks like a secret goes from the field: front ends save what widgets hold.
+                variables.value = without_secrets(variables.value)
                 panel.refuse(error)
                 return
-            told = f" with {', '.join(sorted(values))} set" if values else ""
+            names = ", ".join(f"{of} {each}" for of in sorted(values) for each in sorted(values[of]))
+            told = f" with {names} set" if values else ""
             panel.offer(
                 Plan(
                     f"run task {task} of {deploy} in {panel.environment}",
                     (f"once{told}; its exit codes and last log lines are recorded",),
                     lambda acting: acting.create_task(
-                        panel.environment, task, deploy, env_vars={of: values} if values else None
+                        panel.environment, task, deploy, env_vars=values or None
                     ),
                 )
             )
 
         button = made.button("Plan task …", "Say what would be run", plan)
         hint = made.needs(button, [self._task_deploy, name], lambda: "")
-        return [made.row(self._task_deploy, name), made.row(container, variables, button), hint]
+        return [made.row(self._task_deploy, name), made.row(variables, container), made.row(button, hint)]
 
 
 def _image(typed: str) -> ImageReference:
@@ -194,19 +197,3 @@ def _image(typed: str) -> ImageReference:
             f"{typed.strip()!r} names neither tag nor digest", hint=f"type {image.repository}:TAG"
         )
     return image
-
-
-def _parsed(text: str) -> dict[str, str]:
-    """Variables as typed.
-
-    Raises:
-        InputError: It is not `NAME=value`, or looks like a secret.
-    """
-    values = {}
-    for part in filter(None, (each.strip() for each in text.split(","))):
-        found = _VARIABLE.fullmatch(part)
-        if found is None:
-            raise InputError("the variables cannot be read", hint="type NAME=value, NAME=value")
-        values[found[1]] = found[2]
-    refuse_secrets(values, SecretRegistry())
-    return values

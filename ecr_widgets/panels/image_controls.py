@@ -59,7 +59,6 @@ class ImageControls:
         return made.row(local, tag, button), hint
 
     def _reference(self) -> Any:
-        self._digest_reference.layout.width = "100%"
         self._chosen.observe(self._show_reference, "value")
         return made.rows(self._chosen, self._digest_reference)
 

@@ -22,16 +22,27 @@ class RepositoryControls:
     def __init__(self, panel: RepositoriesPanel) -> None:
         self._panel = panel
         self._chosen = made.suggestion("Repository", "which one")
+        self._uri = made.to_copy("URI to copy", "choose a repository, then copy this")
         words = made.filtering(made.text("Filter", "part of a name", panel.words), panel.filter)
         work = made.group(
-            "Work on a repository", self._chosen, self._settings(), self._lifecycle(), self._deletion()
+            "Work on a repository",
+            self._chosen,
+            self._uri,
+            self._settings(),
+            self._lifecycle(),
+            self._deletion(),
         )
+        self._chosen.observe(self._show_uri, "value")
         self.widget = made.rows(words, *self._creation(), work)
 
     def offer(self, names: tuple[str, ...]) -> None:
         """Offer repositories to choose from."""
         if names != self._chosen.options:
             self._chosen.options = names
+        self._show_uri()
+
+    def _show_uri(self, _: object = None) -> None:
+        self._uri.value = self._panel.uri(self._chosen.value.strip())
 
     def _creation(self) -> tuple[Any, ...]:
         name = made.text("New repository", "team/project", wide=True)
@@ -70,8 +81,8 @@ class RepositoryControls:
         return made.rows(made.row(tags, scan, button), made.needs(button, [self._chosen], self._why_not))
 
     def _lifecycle(self) -> Any:
-        untagged = made.number("Expire untagged after days", 14)
-        newest = made.number("Keep newest", 100)
+        untagged = made.number("Expire untagged after days (0: never)", 14)
+        newest = made.number("Keep newest (0: all)", 100)
         panel = self._panel
 
         def preview() -> None:

@@ -60,6 +60,11 @@ class Desk:
         (found,) = (each for each in self.shown.values() if PANEL_MIME in each)
         return json.loads(found[PANEL_MIME])
 
+    def column(self, name: str) -> list[str]:
+        """A column's cells, from the top."""
+        number = self.picture["columns"].index(name)
+        return [row[number] for row in self.picture["rows"]]
+
     @property
     def html(self) -> str:
         """The picture as people see it."""

@@ -134,6 +134,7 @@ def test_where_an_image_runs_is_told(
     desk.open(kit.images("app"))
     column = desk.picture["columns"].index("runs as")
     assert [row[column] for row in desk.picture["rows"]] == ["", "service demo/web", ""]
+    assert column == 1
     desk.type("Image", "2")
     desk.type("To delete it", "app")
     desk.press("Delete")
@@ -153,6 +154,26 @@ def test_a_page_is_shown_before_the_rest_is_read(
     assert "the first 2 that ECR listed; there are more" in desk.picture["note"]
     assert desk.widgets == []
     assert list(panel.to_pandas()["digest"]) == digests[::-1]
+
+
+def test_the_full_list_has_what_the_table_shows(
+    monkeypatch: pytest.MonkeyPatch, kit: NotebookKit, to: FakeConnections
+) -> None:
+    """Findings by severity, and media types, where ECR tells them."""
+    found = Findings("COMPLETE", {"HIGH": 2})
+    image = Image(digest_of("x"), ("1",), 1, NOW, "application/vnd.oci.image.index.v1+json", None, found)
+    other = Image(digest_of("y"), (), 1, NOW - timedelta(hours=1))
+    monkeypatch.setattr(to.ecr, "list_images", lambda _: iter([ImagePage((image, other), is_last=True)]))
+    frame = kit.images("app").to_pandas()
+    assert list(frame["findings"]) == [{"HIGH": 2}, None]
+    assert list(frame["scan_status"].dropna()) == ["COMPLETE"]
+    assert list(frame["media_type"].dropna()) == ["application/vnd.oci.image.index.v1+json"]
+
+
+def test_a_name_that_ecr_refuses_is_said_in_the_panel(desk: Desk, kit: NotebookKit) -> None:
+    """As everything else that cannot be read, with what such a name looks like."""
+    desk.open(kit.images("Bad Name"))
+    assert "'Bad Name' refused: not a repository name that ECR accepts" in desk.picture["problem"]
 
 
 def test_a_list_that_was_whole_never_shrinks_while_it_is_read_again(

@@ -28,9 +28,40 @@ def open_desk(desk: Desk, kit: NotebookKit) -> Desk:
 
 def test_what_is_in_each_repository_is_filled_in(open_desk: Desk) -> None:
     """Images, size and newest push, beside what ECR tells of the repository itself."""
-    app, db = open_desk.picture["rows"]
-    assert (app[:3], db[:3]) == (["team/app", "1", "1.0 kB"], ["team/db", "0", "0.0 kB"])
-    assert "just now" in app[3]
+    assert open_desk.column("URI") == [f"registry.test:5000/team/{name}" for name in ("app", "db")]
+    assert open_desk.column("images") == ["1", "0"]
+    assert open_desk.column("size") == ["1.0 kB", "0 B"]
+    assert "just now" in open_desk.column("newest push")[0]
+
+
+def test_all_rows_can_be_leafed_through(desk: Desk, kit: NotebookKit) -> None:
+    """A saved picture has room for some only; the others come on request, read then, and a filter starts anew."""
+    names = [f"team/{number:03}" for number in range(150)]
+    for name in names:
+        kit.create_repository(name)
+    desk.open(kit.repositories())
+    assert desk.find("First rows").layout.display == "none"
+    seen = desk.column("repository")
+    while desk.find("Next rows").layout.display != "none":
+        desk.press("Next rows")
+        assert set(desk.column("images")) == {"0"}
+        seen += desk.column("repository")
+    assert seen == names
+    desk.press("First rows")
+    assert desk.column("repository")[0] == names[0]
+    desk.press("Next rows")
+    desk.type("Filter", "team/00")
+    desk.settle()
+    assert desk.column("repository") == names[:10]
+    assert desk.find("Next rows").layout.display == "none"
+
+
+def test_a_uri_is_there_to_copy(open_desk: Desk) -> None:
+    """For the repository that is chosen, and for no other."""
+    open_desk.type("Repository", "team/db")
+    assert open_desk.find("URI to copy").value == "registry.test:5000/team/db"
+    open_desk.type("Repository", "team/d")
+    assert open_desk.find("URI to copy").value == ""
 
 
 def test_a_filter_asks_nobody(open_desk: Desk, kit: NotebookKit, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,7 +91,7 @@ def test_what_is_in_a_repository_is_read_where_it_is_shown_and_was_not_read(
     monkeypatch.setattr(FakeEcr, "list_images", counted)
     desk.type("Filter", "cc")
     desk.settle()
-    assert desk.picture["rows"][0][desk.picture["columns"].index("images")] == "0"
+    assert desk.column("images") == ["0"]
     desk.type("Filter", "")
     desk.type("New repository", "dd")
     desk.press("Create")
@@ -110,7 +141,7 @@ def test_settings_are_changed(open_desk: Desk, world: World) -> None:
     open_desk.press("Change settings")
     assert world.repositories["team/app"].tags_immutable
     assert world.repositories["team/app"].scan_on_push
-    assert open_desk.picture["rows"][0][4] == "immutable"
+    assert open_desk.column("tags")[0] == "immutable"
 
 
 def test_a_policy_is_previewed_and_set_after_a_confirmation(open_desk: Desk, world: World) -> None:
@@ -177,7 +208,7 @@ def test_a_plan_can_be_left(open_desk: Desk, world: World) -> None:
     open_desk.type("Repository", "team/app")
     open_desk.type("Expire untagged", 0)
     open_desk.press("Preview policy")
-    open_desk.press("Leave it")
+    open_desk.press("Discard plan")
     assert (world.policies, open_desk.picture["parts"]) == ({}, [])
     assert open_desk.find("Confirm").layout.display == "none"
 
