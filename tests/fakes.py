@@ -219,7 +219,9 @@ class FakeEcr:
         tags = tuple(t for (r, t), d in self._world.tags.items() if (r, d) == (repository, digest))
         if (repository, digest) not in self._world.manifests:
             return None
-        return Image(digest, tags, 1000, self._world.pushed_at.get(digest, self._world.now))
+        index = self._world.details.get(digest, ImageDetails()).children
+        kind = "application/vnd.oci.image.index.v1+json" if index else None
+        return Image(digest, tags, 1000, self._world.pushed_at.get(digest, self._world.now), kind)
 
 
 class FakeRegistry:

@@ -195,7 +195,9 @@ class RunsPanel:
 
         display(self.picture().bundle(), raw=True, display_id=self._display_id)
         if is_live():
-            display(self._controls())
+            from ecr_widgets.panels.controls import shown
+
+            display(shown(self._controls()), raw=True)
             display({"text/plain": "", "text/html": ""}, raw=True, display_id=self._compared_id)
 
     def _controls(self) -> Any:

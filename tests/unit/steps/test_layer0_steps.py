@@ -132,8 +132,17 @@ def test_a_crash_loop_ends_the_wait_early_with_reasons_and_log(world: World) -> 
     with pytest.raises(DeploymentFailed) as caught:
         wait_for_service(layer0, clock, service.service_id, deploy_id=service.deploy_id, timeout_s=600)
     assert "Essential container in task exited" in caught.value.reasons
-    assert "timeout: cannot open /etc/app" in caught.value.reasons
+    assert caught.value.log[-1] == "timeout: cannot open /etc/app"
+    assert not set(caught.value.log) & set(caught.value.reasons)
     assert clock.monotonic_s() < 60
+
+
+def test_a_stop_without_a_reason_still_reads_as_a_sentence(world: World) -> None:
+    """Where ECS tells exit codes only, the message says what they are of."""
+    layer0 = FakeLayer0(world, crashes=[" (web exit code 1)"] * 9)
+    service = deployed(layer0)
+    with pytest.raises(DeploymentFailed, match=r": container stopped \(web exit code 1\)"):
+        wait_for_service(layer0, FakeClock(world), service.service_id, deploy_id=service.deploy_id)
 
 
 def test_an_image_that_cannot_be_pulled_ends_the_wait_at_once(world: World) -> None:
