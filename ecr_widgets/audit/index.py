@@ -19,15 +19,16 @@ from typing import NamedTuple
 
 import msgspec
 
+from ecr_widgets.audit.found import Found, NoRun
 from ecr_widgets.audit.judging import Verdict, judge
 from ecr_widgets.audit.query import Query
 from ecr_widgets.audit.reading import read_file
 from ecr_widgets.audit.row import Row, row_of
-from ecr_widgets.audit.scan import Stamp, scan
+from ecr_widgets.audit.scan import NEVER, Stamp, scan, shown_name
 from ecr_widgets.audit.spread import spread
 from ecr_widgets.errors import RecordError
 
-_VERSION = 2
+_VERSION = 3
 """Of the tables and of all rules behind a row; another number than the file's means that all is read again."""
 _BATCH = 1000
 _RACY_NS = 50_000_000
@@ -93,7 +94,7 @@ class Index:
         }
         due = []
         for path, stamp in scan(self.runs):
-            standing = known.pop(path, None)
+            standing = known.pop(shown_name(path), None)
             if standing is None or standing[1] != stamp:
                 due.append((path, stamp))
         if not known and not due:
@@ -107,7 +108,7 @@ class Index:
                 self.read_files += len(batch)
                 with self._write():
                     for (path, stamp), entry in batch:
-                        self._store(path, stamp, entry)
+                        self._store(shown_name(path), stamp, entry)
 
     def rows(self, query: Query = Query()) -> Iterator[Row]:  # noqa: B008 -- frozen
         """Rows that a query asks for, newest start first; notebooks without a start come last."""
@@ -124,6 +125,7 @@ class Index:
         Raises:
             RecordError: None or several.
         """
+        name = shown_name(name)
         rows = self._database.execute(
             "SELECT row FROM runs WHERE run_id = :name OR path = :name ORDER BY path LIMIT 2", {"name": name}
         ).fetchall()
@@ -150,8 +152,7 @@ class Index:
             self._forget(standing[0])
         young = time.time_ns() - stamp.changed_ns < _RACY_NS
         if young or entry.verdict == Verdict.RUNNING:
-            # Asked again next time: no file has the stamp 0.
-            stamp = Stamp(0, 0, 0)
+            stamp = NEVER
         done = self._database.execute(
             "INSERT INTO runs (path, changed_ns, size, inode, verdict, state, runbook, run_id, started_at, row)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -178,7 +179,14 @@ class Index:
 
 
 def _read(runs: Path, path: str) -> _Entry:
-    found = read_file(runs / path, path)
+    try:
+        return _entry(read_file(runs / path, shown_name(path)))
+    except Exception as error:  # noqa: BLE001 -- one file must not stop the audit of all others, whatever is in it
+        why = f"cannot be judged: {type(error).__name__} {str(error)[:200]}"
+        return _entry(NoRun(shown_name(path), "unreadable", why))
+
+
+def _entry(found: Found) -> _Entry:
     row, pairs = row_of(found, judge(found))
     return _Entry(row.verdict, row.state, row.runbook, row.run_id, row.started_at, _encode_row(row), pairs)
 

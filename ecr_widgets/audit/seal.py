@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import atexit
 import hashlib
+import os
+import stat
 import sys
 from collections.abc import Iterable
 from contextlib import closing, suppress
@@ -12,12 +14,13 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from ecr_widgets.audit.canonical import canonical, form_of
+from ecr_widgets.audit.canonical import canonical, form_of, within_reach
 from ecr_widgets.audit.chain import SEAL_VERSION, Link, Seal, appending, chain_file, read_links
 from ecr_widgets.audit.found import Run
 from ecr_widgets.audit.holders import is_held
 from ecr_widgets.audit.keys import KeyRing, default_ring
 from ecr_widgets.audit.reading import read_bytes, read_content
+from ecr_widgets.audit.scan import shown_name
 from ecr_widgets.audit.spread import spread
 from ecr_widgets.audit.touched import touched
 from ecr_widgets.errors import EcrWidgetsError, RecordError
@@ -38,7 +41,7 @@ def seal_finished_run(path: Path, *, at_exit: bool = False) -> None:
         return
     try:
         seal_run(path.parent, path.name, ring=default_ring(), now=datetime.now(UTC))
-    except (EcrWidgetsError, OSError, ValueError) as error:
+    except (EcrWidgetsError, OSError, ValueError, RecursionError) as error:
         print(f"the run is saved but not sealed: {error}", file=sys.stderr)  # noqa: T201
 
 
@@ -64,6 +67,8 @@ def seal_run(runs: Path, name: str, *, ring: KeyRing, now: datetime) -> Seal | N
 
 def _draft(runs: Path, name: str, *, key: str, now: datetime) -> Seal:
     """The seal but for its place in the chain."""
+    if name != shown_name(name):
+        raise RecordError(f"{shown_name(name)!r} cannot be sealed: its name is not UTF-8", hint="rename it")
     content = read_bytes(runs / name)
     run = read_content(content, name)
     if not isinstance(run, Run):
@@ -87,7 +92,7 @@ def _draft(runs: Path, name: str, *, key: str, now: datetime) -> Seal:
         actor=run.actor,
         digests=tuple(sorted(value for kind, value in pairs if kind == "digest")),
         deploys=tuple(sorted(value for kind, value in pairs if kind == "deploy")),
-        parameters_sha256=hashlib.sha256(canonical(dict(run.parameters))).hexdigest(),
+        parameters_sha256=hashlib.sha256(canonical(within_reach(run.parameters))).hexdigest(),
         file_sha256=hashlib.sha256(content).hexdigest(),
         form_sha256=form.sha256,
         metadata=dict(form.metadata),
@@ -145,7 +150,7 @@ def seal_missing(runs: Path, names: Iterable[str], *, ring: KeyRing, now: dateti
 
 def _draft_or_none(runs: Path, name: str, *, key: str, now: datetime) -> Seal | None:
     # A run that cannot be read, is running or has no canonical form is for another time.
-    with suppress(RecordError, OSError, ValueError):
+    with suppress(RecordError, OSError, ValueError, RecursionError):
         return _draft(runs, name, key=key, now=now)
     return None
 
@@ -164,7 +169,14 @@ def links_of(runs: Path) -> list[Link]:
 
 def _content_of(runs: Path) -> bytes:
     try:
-        return chain_file(runs).read_bytes()
+        # Opened so that a pipe in its place does not wait for a writer.
+        handle = os.open(chain_file(runs), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(handle, "rb") as file:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise RecordError(
+                    f"the seals in {str(chain_file(runs))!r} cannot be read: not a regular file"
+                )
+            return file.read()
     except FileNotFoundError:
         return b""
     except OSError as error:

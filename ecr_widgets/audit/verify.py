@@ -21,6 +21,7 @@ from ecr_widgets.audit.chain import FILE_NAME, Head, Link, Seal, head_of, troubl
 from ecr_widgets.audit.found import NoRun, Run
 from ecr_widgets.audit.keys import KeyFile, KeyRing
 from ecr_widgets.audit.reading import read_bytes, read_content, with_holder
+from ecr_widgets.audit.scan import shown_name
 from ecr_widgets.audit.seal import links_of
 from ecr_widgets.errors import RecordError
 from ecr_widgets.model.record import RunState
@@ -167,6 +168,9 @@ def check_content(content: bytes, seal: Seal) -> tuple[Finding, tuple[str, ...]]
 
 
 def _unsealed(runs: Path, name: str, by_run: Mapping[str | None, str]) -> FileFinding | None:
+    if name != shown_name(name):
+        why = "its name is not UTF-8, so no seal can name it"
+        return FileFinding(shown_name(name), Finding.UNSEALED, (why,))
     try:
         found = read_content(read_bytes(runs / name), name)
     except (OSError, ValueError) as error:
