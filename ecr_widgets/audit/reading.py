@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -29,11 +30,15 @@ _EMPTY = re.compile(rb'(?:[\s\[\],"]|\\[nt])*')
 _TROUBLE = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
 
 
-def read_file(path: Path, name: str | None = None) -> Found:
+def read_file(
+    path: Path, name: str | None = None, *, see: Callable[[bytes], object] = lambda _: None
+) -> Found:
     """Read one notebook.
 
     Args:
         name: What to call it, relative to the runs folder; by default the file's own name.
+
+        see: Gets the bytes that are judged, for who needs more of them.
 
     Returns:
         The run; or NoRun for a foreign, broken, hostile or vanished file. Nothing is raised for what a file holds.
@@ -45,6 +50,7 @@ def read_file(path: Path, name: str | None = None) -> Found:
         return NoRun(name, "unreadable", _os_reason(error))
     except ValueError as error:
         return NoRun(name, "unreadable", str(error))
+    see(content)
     return with_holder(read_content(content, name), path)
 
 

@@ -35,6 +35,9 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     digests: tuple[str, ...] = ()
     """Digests of images that the run's records name, sorted."""
 
+    seal: str | None = None
+    """What the run's seal says of it, as `verify` calls it; None where nobody asked, and for what is no finished run."""
+
     def to_json(self) -> dict[str, Any]:
         """The row as `audit list --json` prints it."""
         told: dict[str, Any] = msgspec.to_builtins(self)

@@ -19,6 +19,8 @@ class Stamp(NamedTuple):
     inode: int
 
 
+RACY_NS = 50_000_000
+"""A file this young may change once more within the clock's own grain, so its stamp is not believed yet."""
 NEVER = Stamp(0, 0, 0)
 """No file has it: what bears it is looked at again each time."""
 

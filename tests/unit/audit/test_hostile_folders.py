@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
@@ -98,17 +99,29 @@ def test_a_name_that_is_no_text_is_named_with_escapes(tmp_path: Path) -> None:
     assert told["x\\xff.ipynb"] == ("unsealed", "its name is not UTF-8, so no seal can name it")
 
 
-def test_folders_nest_as_deep_as_they_like(tmp_path: Path) -> None:
-    """1,200 folders in each other are no trouble; one that the kernel cannot name any more is named and not taken for empty."""
-    save(tmp_path / "runs", "deployed", "good.ipynb")
-    here = os.open(tmp_path / "runs", os.O_RDONLY)
+@pytest.fixture
+def deep(tmp_path: Path) -> Iterator[Path]:
+    """A runs folder with 1,200 folders in each other, taken apart afterwards: what removes folders by recursion cannot."""
+    runs = tmp_path / "runs"
+    runs.mkdir()
+    here = os.open(runs, os.O_RDONLY)
     for _ in range(1_200):
         os.mkdir("deep", dir_fd=here)
         below = os.open("deep", os.O_RDONLY, dir_fd=here)
         os.close(here)
         here = below
     os.close(here)
-    with open_index(tmp_path / "runs") as index:
+    yield runs
+    while (runs / "deep" / "deep").exists():
+        (runs / "deep" / "deep").rename(runs / "next")
+        (runs / "deep").rmdir()
+        (runs / "next").rename(runs / "deep")
+
+
+def test_folders_nest_as_deep_as_they_like(deep: Path) -> None:
+    """1,200 folders in each other are no trouble; one that the kernel cannot name any more is named and not taken for empty."""
+    save(deep, "deployed", "good.ipynb")
+    with open_index(deep) as index:
         good, bad = index.rows(Query())
     assert (good.path, good.verdict) == ("good.ipynb", "proven")
     assert bad.path.endswith("/deep/")
