@@ -50,6 +50,11 @@ def test_a_guarded_run_needs_a_second_person(alice: dict[str, str], sandbox: San
     plan = plan_of(alice, tmp_path, "approved")
     before = journal(sandbox)
     assert (plan["state"], ".plan.ipynb" in plan["notebook"]) == ("succeeded", True)
+    by_id = records(plan)["update_service"]["outcome"]["environment_id"]
+    named_by_id = run_book(
+        "deploy", alice, tmp_path, **IMAGE, deploy="approved", service="approved", environment=by_id
+    )
+    assert ".plan.ipynb" in named_by_id["notebook"]
     _, refused = approve(alice, tmp_path, plan["run_id"], "alice", code=REFUSED)
     assert "cannot approve it" in refused
     assert journal(sandbox) == before
