@@ -300,6 +300,10 @@ class FakeEngine:
             self._world.local[tag] = image_id
         return image_id
 
+    def list_context(self, context: Path, *, dockerfile: str) -> tuple[str, ...]:
+        """Knows no .dockerignore."""
+        return tuple(sorted(str(path.relative_to(context)) for path in context.rglob("*")))
+
     def tag(self, source: str, target: ImageReference) -> None:
         image_id = self.find_image_id(source)
         if image_id is None:
