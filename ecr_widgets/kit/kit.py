@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
     from ecr_widgets.recording.notebook import Places
 
+SHIPPED_EXAMPLE = "the example that ecr-widgets ships"
+
 
 class Kit:
     """The steps, bound to what they talk to and to the record of this run.
@@ -50,15 +52,25 @@ class Kit:
     Get one from `ecr_widgets.connect()`.
     """
 
-    def __init__(self, connections: Connections, recorder: Recorder, *, files: tuple[Path, ...]) -> None:
+    def __init__(
+        self,
+        connections: Connections,
+        recorder: Recorder,
+        *,
+        files: tuple[Path, ...],
+        examples: Path | None = None,
+    ) -> None:
         """Join connections and recorder.
 
         Args:
             files: Folders in which a relative path is looked for, in this order.
+
+            examples: Folder of the shipped examples; records say when a file is one of them.
         """
         self._to = connections
         self._recorder = recorder
         self._files = files
+        self._examples = examples
 
     @property
     def run_id(self) -> str:
@@ -140,7 +152,9 @@ class Kit:
 
         It logs in no second time, and remembers nothing of what earlier actions saw: people act on what they see now.
         """
-        other = type(self)(self._to, self._recorder.through(places), files=self._files)
+        other = type(self)(
+            self._to, self._recorder.through(places), files=self._files, examples=self._examples
+        )
         other._session = self._session
         return other
 
@@ -182,6 +196,7 @@ class Kit:
             "build_image",
             {
                 "context": str(context),
+                **self._whereabouts(context),
                 "dockerfile": dockerfile,
                 "name": name,
                 "build_args": sorted(build_args or {}),
@@ -259,6 +274,7 @@ class Kit:
             {
                 "name": name,
                 "dockerrun": str(dockerrun),
+                **self._whereabouts(dockerrun),
                 "image": str(image),
                 "container": container,
                 # Their values may be secrets.
@@ -462,6 +478,15 @@ class Kit:
     def _find(self, path: str | Path) -> Path:
         path = Path(path)
         return next((at / path for at in self._files if (at / path).exists()), path)
+
+    def _whereabouts(self, path: str | Path) -> dict[str, str]:
+        """What a record tells of where a relative path was found: of several files of that name, one is used."""
+        found = self._find(path)
+        if Path(path).is_absolute() or not found.exists():
+            return {}
+        found = found.absolute()
+        shipped = self._examples is not None and found.is_relative_to(self._examples)
+        return {"found": SHIPPED_EXAMPLE if shipped else str(found)}
 
     def _read(self, path: str | Path) -> bytes:
         try:
