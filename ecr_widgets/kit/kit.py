@@ -15,7 +15,7 @@ from ecr_widgets.errors import (
     InputError,
     WaitTimeout,
 )
-from ecr_widgets.kit.check_target import TargetOutcome, check_target
+from ecr_widgets.kit.check_target import RunFiles, TargetOutcome, check_files, check_target
 from ecr_widgets.kit.connections import Connections
 from ecr_widgets.kit.ecr import EcrSteps
 from ecr_widgets.kit.layer0 import Layer0Steps
@@ -107,6 +107,12 @@ class Kit:
         service: str | None = None,
         repository: str | None = None,
         tag: str | None = None,
+        context: str | Path | None = None,
+        dockerfile: str = "Dockerfile",
+        local_name: str | None = None,
+        dockerrun: str | Path | None = None,
+        container: str | None = None,
+        deploy: str | None = None,
     ) -> TargetOutcome:
         """Look at everything that the run will use, before anything is changed, and hold what it will change.
 
@@ -119,11 +125,31 @@ class Kit:
 
             tag: Tag in it that the run will set.
 
+            context: Build context that the run will send, with `dockerfile` in it.
+
+            local_name: Name that the built image will get.
+
+            dockerrun: Dockerrun file of which the run will make the deploy named `deploy`, with the image of `container` set.
+
         Raises:
+            InputError: A name or a file that a later step would refuse.
+
+            BuildError: No build context, or no Dockerfile in it.
+
             TargetBusy: Another run of this host is at work on the service or the tag.
         """
 
         def act(_: object) -> TargetOutcome:
+            check_files(
+                RunFiles(
+                    None if context is None else self._find(context),
+                    dockerfile,
+                    local_name,
+                    None if dockerrun is None else self._read(dockerrun),
+                    container,
+                    deploy,
+                )
+            )
             return check_target(
                 self._to,
                 self._targets,
@@ -136,6 +162,9 @@ class Kit:
             )
 
         inputs = {"environment": environment, "service": service, "repository": repository, "tag": tag}
+        looked_at = {"context": context, "local_name": local_name, "dockerrun": dockerrun}
+        looked_at |= {"container": container, "deploy": deploy}
+        inputs |= {name: str(value) for name, value in looked_at.items() if value is not None}
         return self._recorder.perform("check_target", inputs, act)
 
     @cached_property
