@@ -10,7 +10,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ecr_widgets.channel import PLAN_VARIABLE, WAIT_VARIABLE, RunChannel, new_run_id, open_channel
+from ecr_widgets.channel import (
+    PLAN_VARIABLE,
+    RUNBOOK_FOLDER_VARIABLE,
+    WAIT_VARIABLE,
+    RunChannel,
+    new_run_id,
+    open_channel,
+)
 from ecr_widgets.errors import SettingsError
 from ecr_widgets.kernel_output import guard_kernel_output
 from ecr_widgets.kernel_parameters import check_declared
@@ -150,12 +157,23 @@ def connect(*, sink: RecordSink | None = None, environ: Mapping[str, str] = os.e
         sink or _default_sink(channel, in_notebook=kernel is not None),
         redact=known.redact,
     )
-    files = (Path.cwd(), shipped_folder())
+    files = _folders(environ)
     if environ.get(PLAN_VARIABLE):
         from ecr_widgets.planning import LookingOnly, PlanKit
 
-        return PlanKit(LookingOnly(connections), recorder, files=files)
-    return NotebookKit(connections, recorder, files=files)
+        return PlanKit(LookingOnly(connections), recorder, files=files, examples=shipped_folder())
+    return NotebookKit(connections, recorder, files=files, examples=shipped_folder())
+
+
+def _folders(environ: Mapping[str, str]) -> tuple[Path, ...]:
+    """Where a runbook's relative paths are looked for, in this order.
+
+    Beside the runbook where its engine told where that is: files of a copied runbook are never replaced by the shipped
+    examples. Papermill without our engine tells nobody which notebook it runs; the examples come last there, and records
+    say where one was used.
+    """
+    own = environ.get(RUNBOOK_FOLDER_VARIABLE)
+    return (Path.cwd(), Path(own) if own else shipped_folder())
 
 
 def _default_sink(channel: RunChannel | None, *, in_notebook: bool) -> RecordSink:

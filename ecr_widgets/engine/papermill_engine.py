@@ -20,7 +20,7 @@ from nbformat import from_dict
 from papermill.engines import Engine
 
 from ecr_widgets.audit.seal import seal_finished_run
-from ecr_widgets.channel import new_run_id
+from ecr_widgets.channel import RUNBOOK_FOLDER_VARIABLE, new_run_id
 from ecr_widgets.engine.actor import actor
 from ecr_widgets.engine.asking import refuse_unapproved, who_asks
 from ecr_widgets.engine.events import RunEvent
@@ -49,6 +49,8 @@ class RunRequest:
     kernel: Kernel
     on_event: Callable[[RunEvent], None]
     folder: Path
+    runbook_folder: str
+    """Where the files beside the runbook are; empty where that is not known."""
     plan: bool = False
     started_at: str | None = None
     """When the run began, where this is not its first attempt."""
@@ -108,7 +110,14 @@ class EcrWidgetsEngine(Engine):  # type: ignore[misc]
                 run_request.kernel
                 if run_request
                 else stack.enter_context(
-                    Kernel(nb["metadata"]["ecr_widgets"]["run_id"], environ=os.environ, cwd=Path.cwd())
+                    Kernel(
+                        nb["metadata"]["ecr_widgets"]["run_id"],
+                        environ={
+                            **os.environ,
+                            RUNBOOK_FOLDER_VARIABLE: nb["metadata"]["ecr_widgets"]["runbook_folder"],
+                        },
+                        cwd=Path.cwd(),
+                    )
                 )
             )
             execution = Execution(
@@ -195,6 +204,7 @@ def _describe(nb: Any, request: RunRequest | None, runbook: str, parameters: Map
         "parameters": dict(parameters),
         # Where relative paths begin, for whoever goes on with the run.
         "folder": str(request.folder if request else Path.cwd()),
+        "runbook_folder": request.runbook_folder if request else _folder_of(told.get("input_path")),
         "started_at": (request and request.started_at) or to_rfc3339(datetime.now(UTC)),
         "ended_at": None,
     }
@@ -215,6 +225,12 @@ def _sha256_of(path: Any) -> str | None:
     except (OSError, TypeError):
         # Papermill also reads from stores that are no files.
         return None
+
+
+def _folder_of(path: Any) -> str:
+    """Folder of the runbook; empty where papermill reads it from a store that is no file."""
+    found = Path(str(path or ""))
+    return str(found.parent.absolute()) if found.is_file() else ""
 
 
 def _has_error_output(nb: Any) -> bool:

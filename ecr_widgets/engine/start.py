@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ecr_widgets.channel import RUNBOOK_FOLDER_VARIABLE
 from ecr_widgets.engine.events import RunEvent
 from ecr_widgets.engine.kernel import Kernel
 from ecr_widgets.engine.results import RunResult, read_result
@@ -39,8 +41,10 @@ def execute(
     folder: Path | None = None,
 ) -> RunResult:
     """Execute a notebook as a run, and read from its file how it ended."""
+    runbook_folder = _runbook_folder(source)
+    told = {**environ, RUNBOOK_FOLDER_VARIABLE: runbook_folder}
     # The kernel starts while papermill is imported; each takes about as long as the other.
-    with Kernel(start.run_id, environ=environ, cwd=folder or Path.cwd()) as kernel:
+    with Kernel(start.run_id, environ=told, cwd=folder or Path.cwd()) as kernel:
         papermill, engine = _import_papermill()
         request = engine.RunRequest(
             start.run_id,
@@ -50,6 +54,7 @@ def execute(
             kernel,
             on_event,
             folder=folder or Path.cwd(),
+            runbook_folder=runbook_folder,
             plan=start.plan,
             started_at=start.started_at,
             attempts=start.attempts,
@@ -66,6 +71,17 @@ def execute(
                 run_request=request,
             )
     return read_result(start.saved)
+
+
+def _runbook_folder(source: Path) -> str:
+    """Where the files beside a runbook are; empty where that is not known.
+
+    A saved run that is gone on with is not where its runbook was.
+    """
+    run = json.loads(source.read_bytes()).get("metadata", {}).get("ecr_widgets")
+    if isinstance(run, dict) and "run_id" in run:
+        return str(run.get("runbook_folder") or "")
+    return str(source.parent.absolute())
 
 
 def _import_papermill() -> tuple[Any, Any]:

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from ecr_widgets.errors import RepositoryNotFound
 from ecr_widgets.kit.connections import Connections
+from ecr_widgets.model.dockerrun import Dockerrun
 from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.model.layer0 import check_deploy_name
+from ecr_widgets.steps.build_image import check_context, check_local_name
 from ecr_widgets.steps.deploy_service import find_environment, find_service
 from ecr_widgets.steps.login import RegistrySession, login
 from ecr_widgets.targets import Targets
+
+_ANY_IMAGE = ImageReference("registry.invalid", "image", digest=f"sha256:{'0' * 64}")
+"""Stands for the image that is not pushed yet while its place in the Dockerrun is tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +35,39 @@ class TargetOutcome:
     service_deploy_id: str | None = None
     """What the service stands on now."""
     changed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunFiles:
+    """What a run will read from disk and the names that it will give; None where it does not."""
+
+    context: Path | None = None
+    """The build context, where it was found."""
+    dockerfile: str = "Dockerfile"
+    local_name: str | None = None
+    dockerrun: bytes | None = None
+    container: str | None = None
+    deploy: str | None = None
+
+
+def check_files(files: RunFiles) -> None:
+    """Find now what a later step would refuse, when earlier ones have changed things already.
+
+    Raises:
+        InputError: A name that engine or Layer0 would refuse.
+
+        InvalidDockerrun: The Dockerrun cannot be used, or has no such container.
+
+        BuildError: No build context, or no Dockerfile in it.
+    """
+    if files.local_name is not None:
+        check_local_name(files.local_name)
+    if files.context is not None:
+        check_context(files.context, files.dockerfile)
+    if files.deploy is not None:
+        check_deploy_name(files.deploy)
+    if files.dockerrun is not None:
+        Dockerrun.parse(files.dockerrun).with_image(_ANY_IMAGE, container=files.container)
 
 
 def check_target(

@@ -15,7 +15,7 @@ from ecr_widgets.errors import (
     InputError,
     WaitTimeout,
 )
-from ecr_widgets.kit.check_target import TargetOutcome, check_target
+from ecr_widgets.kit.check_target import RunFiles, TargetOutcome, check_files, check_target
 from ecr_widgets.kit.connections import Connections
 from ecr_widgets.kit.ecr import EcrSteps
 from ecr_widgets.kit.layer0 import Layer0Steps
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
     from ecr_widgets.recording.notebook import Places
 
+SHIPPED_EXAMPLE = "the example that ecr-widgets ships"
+
 
 class Kit:
     """The steps, bound to what they talk to and to the record of this run.
@@ -51,15 +53,25 @@ class Kit:
     Get one from `ecr_widgets.connect()`.
     """
 
-    def __init__(self, connections: Connections, recorder: Recorder, *, files: tuple[Path, ...]) -> None:
+    def __init__(
+        self,
+        connections: Connections,
+        recorder: Recorder,
+        *,
+        files: tuple[Path, ...],
+        examples: Path | None = None,
+    ) -> None:
         """Join connections and recorder.
 
         Args:
             files: Folders in which a relative path is looked for, in this order.
+
+            examples: Folder of the shipped examples; records say when a file is one of them.
         """
         self._to = connections
         self._recorder = recorder
         self._files = files
+        self._examples = examples
 
     @property
     def run_id(self) -> str:
@@ -96,6 +108,12 @@ class Kit:
         service: str | None = None,
         repository: str | None = None,
         tag: str | None = None,
+        context: str | Path | None = None,
+        dockerfile: str = "Dockerfile",
+        local_name: str | None = None,
+        dockerrun: str | Path | None = None,
+        container: str | None = None,
+        deploy: str | None = None,
     ) -> TargetOutcome:
         """Look at everything that the run will use, before anything is changed, and hold what it will change.
 
@@ -108,11 +126,31 @@ class Kit:
 
             tag: Tag in it that the run will set.
 
+            context: Build context that the run will send, with `dockerfile` in it.
+
+            local_name: Name that the built image will get.
+
+            dockerrun: Dockerrun file of which the run will make the deploy named `deploy`, with the image of `container` set.
+
         Raises:
+            InputError: A name or a file that a later step would refuse.
+
+            BuildError: No build context, or no Dockerfile in it.
+
             TargetBusy: Another run of this host is at work on the service or the tag.
         """
 
         def act(_: object) -> TargetOutcome:
+            check_files(
+                RunFiles(
+                    None if context is None else self._find(context),
+                    dockerfile,
+                    local_name,
+                    None if dockerrun is None else self._read(dockerrun),
+                    container,
+                    deploy,
+                )
+            )
             return check_target(
                 self._to,
                 self._targets,
@@ -125,6 +163,9 @@ class Kit:
             )
 
         inputs = {"environment": environment, "service": service, "repository": repository, "tag": tag}
+        looked_at = {"context": context, "local_name": local_name, "dockerrun": dockerrun}
+        looked_at |= {"container": container, "deploy": deploy}
+        inputs |= {name: str(value) for name, value in looked_at.items() if value is not None}
         return self._recorder.perform("check_target", inputs, act)
 
     @cached_property
@@ -141,7 +182,9 @@ class Kit:
 
         It logs in no second time, and remembers nothing of what earlier actions saw: people act on what they see now.
         """
-        other = type(self)(self._to, self._recorder.through(places), files=self._files)
+        other = type(self)(
+            self._to, self._recorder.through(places), files=self._files, examples=self._examples
+        )
         other._session = self._session
         return other
 
@@ -183,6 +226,7 @@ class Kit:
             "build_image",
             {
                 "context": str(context),
+                **self._whereabouts(context),
                 "dockerfile": dockerfile,
                 "name": name,
                 "build_args": sorted(build_args or {}),
@@ -260,6 +304,7 @@ class Kit:
             {
                 "name": name,
                 "dockerrun": str(dockerrun),
+                **self._whereabouts(dockerrun),
                 "image": str(image),
                 "container": container,
                 # Their values may be secrets.
@@ -479,6 +524,15 @@ class Kit:
     def _find(self, path: str | Path) -> Path:
         path = Path(path)
         return next((at / path for at in self._files if (at / path).exists()), path)
+
+    def _whereabouts(self, path: str | Path) -> dict[str, str]:
+        """What a record tells of where a relative path was found: of several files of that name, one is used."""
+        found = self._find(path)
+        if Path(path).is_absolute() or not found.exists():
+            return {}
+        found = found.absolute()
+        shipped = self._examples is not None and found.is_relative_to(self._examples)
+        return {"found": SHIPPED_EXAMPLE if shipped else str(found)}
 
     def _read(self, path: str | Path) -> bytes:
         try:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ecr_widgets.errors import BuildError, InputError
+from ecr_widgets.errors import BuildError, InputError, InvalidReference
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.ports import Engine, ProgressSink, ignore_progress
 from ecr_widgets.redaction import SecretRegistry
@@ -58,7 +58,7 @@ def build_image(
 
         InputError: A build argument is or looks like a secret.
     """
-    reference = ImageReference.parse(name)
+    reference = check_local_name(name)
     check_context(context, dockerfile)
     refuse_secret_arguments(build_args or {})
     for each in kept_secrets((context / dockerfile).read_text(errors="replace")):
@@ -102,6 +102,21 @@ def kept_secrets(dockerfile: str) -> list[str]:
                 f"line {number} copies {copied['file']} into a layer, where a later RUN rm leaves it"
             )
     return found
+
+
+def check_local_name(name: str) -> ImageReference:
+    """Read the name that a built image gets.
+
+    Raises:
+        InvalidReference: Not a name for an image, or one that the engine refuses when it is told.
+    """
+    reference = ImageReference.parse(name)
+    if reference.registry is not None and reference.registry != reference.registry.lower():
+        # Hosts may have capitals; engines take them for a part of the repository's name where no dot or port follows.
+        raise InvalidReference(
+            f"local name {name!r} refused: it has capital letters", hint="write it in lower case"
+        )
+    return reference
 
 
 def check_context(context: Path, dockerfile: str) -> None:

@@ -67,7 +67,7 @@ def test_a_run_that_worked_says_so_in_every_cell(tmp_path: Path) -> None:
     told = saved["metadata"]["ecr_widgets"]
     assert set(told) == {
         "version", "run_id", "runbook", "runbook_sha256", "state", "reason", "actor", "host", "parameters",
-        "started_at", "ended_at", "folder",
+        "started_at", "ended_at", "folder", "runbook_folder",
     }  # fmt: skip
     assert told["parameters"] == {"tag": "1.10"}
 

@@ -20,7 +20,7 @@ from ecr_widgets.sandbox import Sandbox
 from tests.sandbox.conftest import BIN, SHIPPED, Run, journal, records
 
 STEPS = [
-    "check_target", "login", "create_repository", "build_image", "push_image", "create_deploy", "create_service", "wait",
+    "check_target", "login", "build_image", "create_repository", "push_image", "create_deploy", "create_service", "wait",
     "verify",
 ]  # fmt: skip
 
@@ -93,6 +93,9 @@ def test_another_image_moves_the_service(run: Run, tmp_path: Path) -> None:
     assert records(second)["update_service"]["outcome"]["previous_deploy_id"] == "moving.1"
 
 
+NEW = {"repository": "first/bad", "deploy": "bad", "service": "bad", "local_name": "test/bad"}
+"""Names of which nothing stands, and nothing may stand after bad input."""
+
 BAD_INPUT = {
     "malformed reference": (
         {"repository": "Bad//Name"},
@@ -100,10 +103,16 @@ BAD_INPUT = {
         "not a repository name that ECR accepts",
     ),
     "malformed tag": ({"tag": "-bad"}, "check_target", "is not a tag"),
-    "no Dockerfile": ({"dockerfile": "Dockerfile.none"}, "build_image", "no Dockerfile 'Dockerfile.none'"),
-    "no context": ({"context": "nowhere"}, "build_image", "is not a folder"),
-    "no Dockerrun": ({"dockerrun": "none.json"}, "create_deploy", "cannot read 'none.json'"),
-    "no such container": ({"container": "web"}, "create_deploy", "it has: timeout"),
+    "no Dockerfile": ({"dockerfile": "Dockerfile.none"}, "check_target", "no Dockerfile 'Dockerfile.none'"),
+    "no context": ({"context": "nowhere"}, "check_target", "is not a folder"),
+    "no Dockerrun": ({"dockerrun": "none.json"}, "check_target", "cannot read 'none.json'"),
+    "no such container": ({"container": "web"}, "check_target", "it has: timeout"),
+    "deploy name with a dot": ({"deploy": "time.out"}, "check_target", "deploy name 'time.out' refused"),
+    "local name with capitals": (
+        {"local_name": "Xfra/wait"},
+        "check_target",
+        "it has capital letters; write it in lower case",
+    ),
     "unknown environment": (
         {"environment": "staging"},
         "check_target",
@@ -119,15 +128,15 @@ BAD_INPUT = {
 
 @pytest.mark.parametrize("case", BAD_INPUT)
 def test_bad_input_ends_with_one_clear_error(run: Run, sandbox: Sandbox, case: str) -> None:
-    """The saved run names the failing step and why, the exit code is 1, and Layer0 was not touched."""
+    """The saved run names the failing step and why, the exit code is 1, and nothing remote was changed."""
     given, step, why = BAD_INPUT[case]
-    before = [entry for entry in journal(sandbox) if entry["server"] == "layer0"]
-    told = run(**({"repository": "first/bad", "deploy": "bad", "service": "bad"} | given))
+    before = journal(sandbox)
+    told = run(**(NEW | given))
     assert (told["state"], told["exit_code"]) == ("failed", 1)
     record = records(told)[step]
     assert record["state"] == "failed"
     assert why in record["error"]["message"]
-    assert [entry for entry in journal(sandbox) if entry["server"] == "layer0"] == before
+    assert journal(sandbox) == before
 
 
 BAD_DOCKERRUNS = {
@@ -138,23 +147,30 @@ BAD_DOCKERRUNS = {
         "/containerDefinitions/1/name",
     ),
     "wrong type": (b'{"containerDefinitions":[{"name":"timeout","image":"x","memory":"10"}]}', "/containerDefinitions/0/memory"),
+    "broken JSON": (b'{"containerDefinitions":[', "not JSON"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("case", BAD_DOCKERRUNS)
-def test_a_bad_dockerrun_is_refused_with_its_place(run: Run, tmp_path: Path, case: str) -> None:
-    """The error says what is wrong and where, and no deploy is stored."""
+def test_a_bad_dockerrun_is_refused_with_its_place(
+    run: Run, sandbox: Sandbox, tmp_path: Path, case: str
+) -> None:
+    """The error says what is wrong and where, and nothing remote was changed: no repository, image or deploy."""
     content, why = BAD_DOCKERRUNS[case]
     (tmp_path / "bad.json").write_bytes(content)
-    told = run(repository="first/bad", deploy="bad", service="bad", dockerrun="bad.json")
-    assert why in records(told)["create_deploy"]["error"]["message"]
+    before = journal(sandbox)
+    told = run(**NEW, dockerrun="bad.json")
+    assert why in records(told)["check_target"]["error"]["message"]
+    assert journal(sandbox) == before
 
 
-def test_a_failing_build_shows_its_log(run: Run, tmp_path: Path) -> None:
-    """The record of a failed build holds the builder's output."""
+def test_a_failing_build_shows_its_log(run: Run, sandbox: Sandbox, tmp_path: Path) -> None:
+    """The record of a failed build holds the builder's output; nothing remote was changed."""
     context = shutil.copytree(SHIPPED / "wait", tmp_path / "wait")
     (context / "Dockerfile.wait").write_text("FROM busybox\nRUN echo about-to-fail && exit 7\n")
-    told = run(repository="first/bad", context=str(context), deploy="bad", service="bad")
+    before = journal(sandbox)
+    told = run(**NEW, context=str(context))
+    assert journal(sandbox) == before
     error = records(told)["build_image"]["error"]
     assert "returned a non-zero code: 7" in error["message"]
     assert "about-to-fail" in error["log"]

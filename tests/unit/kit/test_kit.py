@@ -43,6 +43,19 @@ def make_kit(to: FakeConnections, folder: Path) -> Kit:
     return Kit(to, Recorder("run-1", to.clock, QuietSink()), files=(folder,))
 
 
+def test_a_record_says_which_file_was_used(to: FakeConnections, tmp_path: Path) -> None:
+    """Of a relative path: where it was found, and plainly when that is a shipped example."""
+    own, shipped = tmp_path / "own", tmp_path / "shipped"
+    for each in (own / "app", shipped / "app", shipped / "wait"):
+        each.mkdir(parents=True)
+        (each / "Dockerfile").write_text("FROM busybox")
+    kit = Kit(to, Recorder("run-1", to.clock, QuietSink()), files=(own, shipped), examples=shipped)
+    for context in ("app", "wait", own / "app"):
+        kit.build_image(context, name="app")
+    told = [record.inputs.get("found") for record in kit.recorder.records]
+    assert told == [str(own / "app"), "the example that ecr-widgets ships", None]
+
+
 IMAGE_TARGET = "image registry.test:5000/app:1"
 SERVICE_TARGET = "service web of environment demo24e9e412 at https://layer0.test"
 
