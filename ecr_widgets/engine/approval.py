@@ -13,13 +13,13 @@ from typing import Any
 
 from ecr_widgets.audit.seal import links_of
 from ecr_widgets.audit.verify import Finding, check_file
-from ecr_widgets.channel import PLAN_VARIABLE, WAIT_VARIABLE, new_run_id
+from ecr_widgets.channel import new_run_id
 from ecr_widgets.engine.actor import actor
 from ecr_widgets.engine.events import RunEvent
 from ecr_widgets.engine.results import RunResult, find_run, read_notebook
 from ecr_widgets.engine.saved_run import records_of
 from ecr_widgets.engine.slots import hold_slot, saved_name, slot_of_plan
-from ecr_widgets.engine.start import Start, execute
+from ecr_widgets.engine.start import Start, execute, kernel_environ
 from ecr_widgets.errors import InputError, RunError
 from ecr_widgets.model.record import RunState
 from ecr_widgets.model.times import to_rfc3339
@@ -63,7 +63,7 @@ def approve(
     folder = Path(plan.get("folder") or Path.cwd())
     if not folder.is_dir():
         raise InputError(f"the folder {str(folder)!r} of plan {run_id} is gone", hint="make a new plan")
-    _check_fit(saved, notebook, {**environ, PLAN_VARIABLE: "1"}, folder)
+    _check_fit(saved, notebook, kernel_environ(environ, runs=runs, plan=True), folder)
     new_id = new_run_id()
     approval = {
         "asked_by": asked_by,
@@ -85,7 +85,7 @@ def approve(
                 runs / saved_name(new_id, plan["runbook"], slot=slot, plan=False),
                 approval=approval,
             ),
-            environ={**environ, WAIT_VARIABLE: str(wait_s)},
+            environ=kernel_environ(environ, runs=runs, wait_s=wait_s),
             folder=folder,
             on_event=on_event,
         )

@@ -140,6 +140,19 @@ def find_unused_images(
     )
 
 
+def check_confirmation(repository: str, typed_name: str) -> None:
+    """Refuse a confirmation that is none: whoever typed something meant to delete.
+
+    Raises:
+        InputError: Neither empty nor the repository's name.
+    """
+    if typed_name not in ("", repository):
+        raise InputError(
+            f"nothing was deleted: {typed_name!r} was typed, and the repository is {repository!r}",
+            hint="type its whole name, or nothing to list only",
+        )
+
+
 def delete_images(
     ecr: Ecr, repository: str, digests: Sequence[str], uses: UsesOutcome, *, registry: str, confirmed: bool
 ) -> DeletedImagesOutcome:

@@ -148,13 +148,16 @@ def test_every_shipped_runbook_is_tried() -> None:
         ("deploy", {"environment": "nowhere"}, "check_target"),
         ("task", {"env_vars": '{"timeout": {"SLEEP_TIME": "not a time"}}'}, "create_task"),
         ("rollback", {"service": "nobody"}, "find_service"),
-        ("scale", {"service": "nobody"}, "scale_service"),
+        ("scale", {"service": "nobody"}, "find_service"),
         ("check_health", {"service": "nobody"}, "find_service"),
         ("promote", {"reference": "nobody"}, "copy_image"),
         ("promote", {"to_repository": "books/nobody", "create_repository": "false"}, "create_repository"),
         ("inspect", {"reference": "nobody"}, "find_findings"),
         ("rotate", {"container": "nobody"}, "create_deploy"),
         ("clean_up", {"repository": "books/nobody"}, "find_unused_images"),
+        ("clean_up", {"confirm": "books/ap"}, "delete_images"),
+        ("create_repository", {"tags_immutable": "true"}, "check_repository"),
+        ("rollback", {"deploy_id": "nobody.1"}, "rollback"),
     ],
 )
 def test_bad_input_fails_in_its_step(
@@ -173,6 +176,9 @@ def test_bad_input_fails_in_its_step(
         ("clean_up", "keep_newest", "-1"),
         ("rotate", "lifetime_s", "0"),
         ("scale", "count", "-1"),
+        ("scale", "count", "1001"),
+        ("create_repository", "untagged_days", "-5"),
+        ("create_repository", "keep_newest", "-1"),
         ("deploy", "wait_timeout_s", "0"),
     ],
 )

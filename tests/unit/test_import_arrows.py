@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "channel": {"errors"},
     "kernel_output": {"redaction"},
     "kernel_parameters": VALUES,
+    "proofs": VALUES,
     "ports": VALUES | {"ports"},
     "adapters": VALUES | {"adapters", "ports", "settings"},
     "steps": VALUES | {"steps", "ports", "redaction", "secret_parameters"},
@@ -33,11 +34,12 @@ MAY_IMPORT = {
     "targets": VALUES | {"ports"},
     "kit": VALUES | {"kit", "steps", "ports", "recording", "targets"},
     "panels": VALUES | {"audit", "panels", "kit", "recording", "redaction", "secret_parameters", "steps"},
-    "planning": VALUES | {"planning", "kit", "panels", "steps"},
+    "planning": VALUES | {"planning", "kit", "panels", "recording", "steps"},
     "connections": VALUES
     | {
         "planning",
         "panels",
+        "proofs",
         "kernel_output",
         "kernel_parameters",
         "recording",
