@@ -16,6 +16,7 @@ from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.record import JsonObject, StepRecord, StepState
 from ecr_widgets.model.times import to_rfc3339
 from ecr_widgets.ports import Clock, Progress, ProgressSink
+from ecr_widgets.recording.earlier import EarlierRecords
 
 T = TypeVar("T")
 
@@ -47,12 +48,21 @@ class Recorder:
         run_id: The run that the records belong to.
 
         redact: Takes known secrets out of a text.
+
+        earlier: What earlier attempts of a resumed run recorded.
     """
 
     def __init__(
-        self, run_id: str, clock: Clock, sink: RecordSink, *, redact: Callable[[str], str] = lambda text: text
+        self,
+        run_id: str,
+        clock: Clock,
+        sink: RecordSink,
+        *,
+        redact: Callable[[str], str] = lambda text: text,
+        earlier: EarlierRecords | None = None,
     ) -> None:
         self.run_id = run_id
+        self.earlier = earlier or EarlierRecords()
         self._clock = clock
         self._sink = sink
         self._redact = redact
