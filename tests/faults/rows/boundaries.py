@@ -19,6 +19,7 @@ from tests.faults.books import BIN
 from tests.faults.plan import Attempt, row
 from tests.faults.rows.crashes import kill_marked, marked, until
 from tests.faults.rows.replies import environ_of, made, short_name, tidy, words_of
+from tests.holding import BLIND, HOOK, MOMENTS, hooked
 
 STEPS = (
     "check_target",
@@ -31,47 +32,10 @@ STEPS = (
     "wait",
     "verify",
 )
-MOMENTS = ("begun", "intended", "acted", "recorded")
-"""Before the intent is written; after that; after the change, before its outcome is written; after that."""
-
-# Python imports this at its start, also in the run's kernel: no hook is in the product.
-HOOK = """
-import os, time
-from pathlib import Path
-from ecr_widgets.recording import recorder
-
-real, place = recorder.Recorder.perform, Path(os.environ["FAULTS_HOLD_AT"])
-
-def perform(self, step, inputs, act):
-    def hold(moment):
-        if place.name == f"{step}.{moment}":
-            place.touch()
-            while place.exists():
-                time.sleep(0.05)
-    def watched(progress):
-        hold("intended")
-        outcome = act(progress)
-        hold("acted")
-        return outcome
-    hold("begun")
-    outcome = real(self, step, inputs, watched)
-    hold("recorded")
-    return outcome
-
-recorder.Recorder.perform = perform
-"""
-# Switches off what a run does before it stores a deploy: to look whether it stands already.
-BLIND = """
-from ecr_widgets.adapters.layer0.client import Layer0Api
-Layer0Api.list_deploys = lambda *_: ()
-"""
 
 
 def _hooked(at: Attempt, source: str, hold_at: Path) -> dict[str, str]:
-    folder = at.folder / "hook"
-    folder.mkdir(exist_ok=True)
-    (folder / "sitecustomize.py").write_text(source)
-    return {"PYTHONPATH": str(folder), "FAULTS_HOLD_AT": str(hold_at), "FAULTS_MARK": str(at.folder)}
+    return hooked(at.folder, hold_at, source) | {"FAULTS_MARK": str(at.folder)}
 
 
 def _held(at: Attempt, name: str, place: str, words: Sequence[str | Path] = ()) -> subprocess.Popen[bytes]:
