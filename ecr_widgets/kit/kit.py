@@ -393,7 +393,8 @@ class Kit:
             else:
                 outcome = self._recorder.perform(
                     "update_service",
-                    inputs | {"from_deploy_id": primary},
+                    # For whoever goes on with this run: then it stands on the new one.
+                    inputs | ({} if primary == deploy_id else {"previous_deploy_id": primary}),
                     lambda _: self._update(found, standing, deploy_id),
                 )
             self._targets.note(target, deploy_id)
@@ -404,16 +405,19 @@ class Kit:
         if outcome.changed:
             return outcome
         # It was moved there before: by an earlier attempt, which saw from where, or by another run.
-        return replace(outcome, previous_deploy_id=self._moved_from(outcome) or _still_running(standing))
+        before = self._moved_from(outcome) or _still_running(standing)
+        return outcome if before is None else replace(outcome, previous_deploy_id=before)
 
     def _moved_from(self, service: services.ServiceOutcome) -> str | None:
         """The deploy that an earlier attempt of this run moved the service from."""
         for record in self._recorder.earlier.of_step("update_service"):
-            asked = record.inputs
-            to = (asked["environment"], asked["service"], asked["deploy_id"])
-            left: str | None = asked.get("from_deploy_id")
-            if to == (service.environment, service.service, service.deploy_id) and left not in (None, to[2]):
-                return left
+            asked, left = record.inputs, record.inputs.get("previous_deploy_id")
+            same = asked.get("service") == service.service and asked.get("environment") in (
+                service.environment,
+                service.environment_id,
+            )
+            if same and asked.get("deploy_id") == service.deploy_id and left not in (None, service.deploy_id):
+                return str(left)
         return None
 
     @contextmanager
@@ -528,7 +532,7 @@ class Kit:
         verified it.
         """
         back = service.previous_deploy_id
-        if back is None and not service.changed:
+        if back in (None, service.deploy_id) and not service.changed:
             back = self._earlier_deploy(service)
             back = back if back in self._to.proven_deploys(service.service_id) else None
         return None if back == service.deploy_id else back

@@ -41,6 +41,20 @@ def held(
         process.wait()
 
 
+def resume_newest(environ: dict[str, str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """Go on with the run that began last."""
+    saved = max((folder / "runs").glob("*.ipynb"))
+    run_id = json.loads(saved.read_text())["metadata"]["ecr_widgets"]["run_id"]
+    return subprocess.run(
+        [BIN / "ecr-widgets", "run", "--json", "--runs", folder / "runs", "--resume", run_id],
+        env=environ,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 def test_a_second_run_on_the_target_is_busy(
     run: Run, sandbox: Sandbox, sandbox_environ: dict[str, str], tmp_path: Path
 ) -> None:
@@ -68,16 +82,7 @@ def test_a_task_of_a_killed_run_is_not_started_again(
     words += ["-p", "repository", "targets/task"]
     with held(sandbox_environ, tmp_path, "create_task.acted", "task", *words) as first:
         first.kill()
-    (saved,) = (tmp_path / "runs").glob("*-task.ipynb")
-    run_id = json.loads(saved.read_text())["metadata"]["ecr_widgets"]["run_id"]
-    done = subprocess.run(
-        [BIN / "ecr-widgets", "run", "--json", "--runs", tmp_path / "runs", "--resume", run_id],
-        env=sandbox_environ,
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = resume_newest(sandbox_environ, tmp_path)
     assert done.returncode == 0, done.stderr
     asked = [each for each in journal(sandbox) if each["server"] == "layer0" and each["path"] == "/task/"]
     assert [each["method"] for each in asked] == ["POST"]
@@ -104,3 +109,55 @@ def test_a_deploy_that_fails_goes_back_to_the_last_good_one(run: Run, tmp_path: 
         False,
         False,
     )
+
+
+def words_of_a_broken_release(folder: Path, name: str) -> list[str]:
+    """A second release whose containers fail, with a way back."""
+    context = shutil.copytree(SHIPPED / "wait", folder / "broken")
+    (context / "Dockerfile.wait").write_text("FROM busybox\nCMD echo cannot-open-config && exit 3\n")
+    given = {"repository": f"targets/{name}", "deploy": name, "service": name, "local_name": f"test/{name}"}
+    given |= {"context": str(context), "tag": "2", "on_failure": "rollback"}
+    return [word for pair in given.items() for word in ("-p", *pair)]
+
+
+def test_a_resumed_run_goes_back_to_where_its_first_attempt_came_from(
+    run: Run, sandbox_environ: dict[str, str], tmp_path: Path
+) -> None:
+    """Killed while it waited: the service stands on the failing deploy already when it is gone on with."""
+    assert run(repository="targets/again", deploy="again", service="again")["state"] == "succeeded"
+    words = words_of_a_broken_release(tmp_path, "again")
+    with held(sandbox_environ, tmp_path, "wait.begun", "release", *words) as first:
+        first.kill()
+    done = resume_newest(sandbox_environ, tmp_path)
+    told = json.loads(done.stdout)
+    assert done.returncode == 1, told
+    assert "brought back to deploy again.1" in told["reason"]
+    changed = {step["step"]: step["changed"] for step in told["steps"]}
+    assert (changed["update_service"], changed["rollback"]) == (False, True)
+
+
+def test_a_deploy_from_elsewhere_is_not_taken_back(
+    run: Run, sandbox: Sandbox, sandbox_environ: dict[str, str], tmp_path: Path
+) -> None:
+    """Somebody on another host moves the service while this run waits for it: busy, and what they deployed stays."""
+    assert run(repository="targets/theirs", deploy="theirs", service="theirs")["state"] == "succeeded"
+    other = json.loads((SHIPPED / "wait" / "timeout.dockerrun.aws.json").read_text())
+    other["containerDefinitions"][0]["memory"] = 12
+    (tmp_path / "other.json").write_text(json.dumps(other))
+    words = words_of_a_broken_release(tmp_path, "theirs")
+    with held(sandbox_environ, tmp_path, "wait.begun", "release", *words) as first:
+        theirs = subprocess.run(
+            [BIN / "ecr-widgets", "deploy", "demo", "theirs", "targets/theirs:custom-tag-1", "other.json"],
+            env=sandbox_environ | {"XDG_STATE_HOME": str(tmp_path / "elsewhere")},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert theirs.returncode == 0, theirs.stderr
+        before = journal(sandbox)
+        (tmp_path / "wait.begun").unlink()
+        assert first.wait(timeout=120) == 5
+    assert journal(sandbox) == before
+    saved = max((tmp_path / "runs").glob("*.ipynb"))
+    assert "was moved to deploy theirs.3 by somebody else" in saved.read_text()
