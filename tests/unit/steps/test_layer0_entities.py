@@ -79,6 +79,10 @@ def test_a_load_balancer_is_created_then_left_alone_then_changed(
     other = create_load_balancer(layer0, clock, "demo", "web", HTTP, health_check=check, idle_timeout=90)
     assert other.changed
     assert layer0.read_load_balancer(first.load_balancer_id).idle_timeout == 90
+    # What a server before v0.10.7 does not tell is no difference.
+    older = replace(layer0.read_load_balancer(first.load_balancer_id), idle_timeout=0, cross_zone=False)
+    layer0.load_balancers[first.load_balancer_id] = older
+    assert not create_load_balancer(layer0, clock, "demo", "web", HTTP, health_check=check).changed
     with pytest.raises(VerifyError, match="stands and is public"):
         create_load_balancer(layer0, clock, "demo", "web", HTTP, health_check=check, is_public=False)
 
