@@ -46,7 +46,7 @@ class Servers:
         Args:
             before: Where everything answered until the sandbox was killed; taken again where it is free.
         """
-        self._folder.ecr.mkdir(exist_ok=True)
+        self._folder.ecr.mkdir(exist_ok=before is not None)
         self._ecr = EcrSandbox(
             self._folder.ecr, token_lifetime_s=self._token_lifetime_s, journal=self._journal
         )

@@ -7,6 +7,7 @@ import os
 import pickle
 from pathlib import Path
 
+from ecr_widgets.errors import SettingsError
 from ecr_widgets.sandbox.ecr.blobs import Blobs
 from ecr_widgets.sandbox.ecr.store import Store
 
@@ -26,7 +27,7 @@ class Kept:
     """One file that follows the store.
 
     Args:
-        folder: The sandbox's own, which nobody else can write to: what is read from it is trusted.
+        folder: The sandbox's own.
     """
 
     def __init__(self, folder: Path, store: Store, blobs: Blobs) -> None:
@@ -37,10 +38,21 @@ class Kept:
         self._due: asyncio.TimerHandle | None = None
 
     def restore(self) -> None:
-        """Take up what an earlier sandbox of the folder held; uploads that were under way are gone."""
-        if not self._path.exists():
+        """Take up what an earlier sandbox of the folder held; uploads that were under way are gone.
+
+        Raises:
+            SettingsError: The file is somebody else's, who could have us run anything.
+        """
+        try:
+            handle = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW)
+        except FileNotFoundError:
             return
-        parts, links = pickle.loads(self._path.read_bytes())  # noqa: S301  # our own file in our own folder
+        with os.fdopen(handle, "rb") as file:
+            if os.fstat(handle).st_uid != os.geteuid():
+                raise SettingsError(
+                    f"{self._path} belongs to another account", hint="name another folder with --folder"
+                )
+            parts, links = pickle.loads(file.read())  # noqa: S301  # written by us alone
         for name, value in parts.items():
             setattr(self._store.backend, name, value)
         self._blobs.links = links

@@ -146,7 +146,7 @@ def test_a_rollback_that_fails_is_an_error_of_its_own(world: World, tmp_path: Pa
     kit, to = crashing(world, tmp_path)
     to.layer0.create_service("demo24e9e412", "web", "web.1")
     running = kit.deploy_service("demo", "web", "web.2")
-    with pytest.raises(RollbackFailed, match="by hand: `l0 service update"):
+    with pytest.raises(RollbackFailed, match="by hand: `ecr-widgets service deploy"):
         kit.wait(running, on_failure="rollback")
     assert world.changes.count("update service to web.1") == 1
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
+from ecr_widgets.errors import SettingsError
 from ecr_widgets.sandbox.ecr import EcrSandbox
 
 MANIFEST = b'{"layers": [], "mediaType": "m"}'
@@ -41,3 +44,11 @@ def test_a_new_registry_on_the_same_folder_goes_on(tmp_path: Path) -> None:
 
     asyncio.run(first())
     assert asyncio.run(second()) == (MANIFEST.decode(), ["one"], True, True)
+
+
+def test_a_file_of_another_account_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It could have us run anything, so the sandbox does not start on it."""
+    (tmp_path / "store.pickle").write_bytes(b"anything")
+    monkeypatch.setattr("os.geteuid", lambda: (tmp_path / "store.pickle").stat().st_uid + 1)
+    with pytest.raises(SettingsError, match="belongs to another account"):
+        EcrSandbox(tmp_path)
