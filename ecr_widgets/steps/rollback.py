@@ -72,6 +72,6 @@ def rollback(
     except EcrWidgetsError as error:
         raise RollbackFailed(
             f"service {service_id} could not be brought back to deploy {deploy_id}: {error.message}",
-            hint=f"by hand: `l0 service update ENVIRONMENT SERVICE {deploy_id}`, then look at its logs",
+            hint=f"by hand: `ecr-widgets service deploy ENVIRONMENT SERVICE {deploy_id}`, then look at its logs",
         ) from error
     return RollbackOutcome(service_id, service.name, deploy_id, left, stable.waited_s, left != deploy_id)
