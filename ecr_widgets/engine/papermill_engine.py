@@ -18,9 +18,9 @@ from typing import Any
 from nbformat import from_dict
 from papermill.engines import Engine
 
+from ecr_widgets.actor import actor
 from ecr_widgets.audit.seal import seal_finished_run
 from ecr_widgets.channel import new_run_id
-from ecr_widgets.engine.actor import actor
 from ecr_widgets.engine.events import RunEvent
 from ecr_widgets.engine.execution import Execution, Interrupted
 from ecr_widgets.engine.kernel import Kernel

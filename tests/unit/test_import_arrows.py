@@ -14,6 +14,7 @@ PACKAGE = Path(__file__).parents[2] / "ecr_widgets"
 VALUES = {"errors", "model"}
 MAY_IMPORT = {
     "errors": set(),
+    "actor": set(),
     "model": VALUES,
     "settings": {"errors"},
     "redaction": {"errors"},
@@ -24,10 +25,10 @@ MAY_IMPORT = {
     "ports": VALUES | {"ports"},
     "adapters": VALUES | {"adapters", "ports", "settings"},
     "steps": VALUES | {"steps", "ports", "redaction", "secret_parameters"},
-    "recording": VALUES | {"recording", "ports", "channel"},
+    "recording": VALUES | {"actor", "recording", "ports", "channel"},
     "runbooks": VALUES | {"runbooks", "redaction", "secret_parameters"},
     "audit": VALUES | {"audit"},
-    "engine": VALUES | {"engine", "audit", "channel", "redaction", "runbooks", "secret_parameters"},
+    "engine": VALUES | {"actor", "engine", "audit", "channel", "redaction", "runbooks", "secret_parameters"},
     "targets": VALUES | {"ports"},
     "kit": VALUES | {"kit", "steps", "ports", "recording", "targets"},
     "panels": VALUES | {"audit", "panels", "kit", "recording", "redaction", "secret_parameters", "steps"},
