@@ -116,6 +116,7 @@ def test_a_failed_deploy_goes_back_by_itself_then_the_service_is_scaled_and_a_ta
         timeout=120_000
     )
     expect(page.get_by_text("Why containers stopped").first).to_be_visible()
+    expect(page.get_by_text("container stopped (web exit code 3)").first).to_be_visible()
     expect(page.get_by_role("cell", name="rough.2", exact=True).first).to_be_visible()
 
     page.get_by_role("button", name="Go back or scale").click()
@@ -144,7 +145,7 @@ def test_a_failed_deploy_goes_back_by_itself_then_the_service_is_scaled_and_a_ta
         ),
     ]
     task = json.dumps(records(saved, 2)[-1]["error"])
-    assert "exit code 3" in task or '"web": 3' in task
+    assert "web with code 3" in task
     assert HOSTILE in task
     assert not [each for each in asked if "127.0.0.1:9/" in each]
     assert lab.complaints == []
