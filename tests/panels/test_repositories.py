@@ -50,10 +50,10 @@ def test_a_repository_is_created_by_hand_and_the_saved_file_tells(lab: Lab, brow
     expect(page.get_by_role("button", name="Create", exact=True)).to_be_visible(timeout=60_000)
     name = page.get_by_placeholder("team/project")
     name.press_sequentially("Panels//by-hand")
-    expect(page.get_by_text("not a repository name that ECR accepts").first).to_be_visible()
+    expect(page.get_by_text("not a repository name that ECR accepts").first).to_be_visible(timeout=30_000)
     expect(page.get_by_role("button", name="Create", exact=True)).to_be_disabled()
     name.fill("panels/by-hand")
-    expect(page.get_by_role("button", name="Create", exact=True)).to_be_enabled()
+    expect(page.get_by_role("button", name="Create", exact=True)).to_be_enabled(timeout=30_000)
     for _ in range(3):  # two boxes to tick lie between
         page.keyboard.press("Tab")
     expect(page.get_by_role("button", name="Create", exact=True)).to_be_focused()
@@ -82,7 +82,7 @@ def test_a_repository_is_created_by_hand_and_the_saved_file_tells(lab: Lab, brow
 
     page = lab.open_untrusted(path)
     expect(page.get_by_role("cell", name="panels/by-hand", exact=True).first).to_be_visible(timeout=30_000)
-    expect(page.get_by_text("Controls: run this cell to work with them.")).to_be_visible()
+    expect(page.get_by_text("Controls: run this cell to work with them.")).to_be_visible(timeout=30_000)
     assert "VBox(" not in page.content()
     shoot(page, "reopened")
     assert least_contrast(page) >= 4.5
