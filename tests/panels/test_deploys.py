@@ -119,12 +119,15 @@ def test_a_failed_deploy_goes_back_by_itself_then_the_service_is_scaled_and_a_ta
     expect(page.get_by_text("container stopped (web exit code 3)").first).to_be_visible()
     expect(page.get_by_role("cell", name="rough.2", exact=True).first).to_be_visible()
 
+    expect(page.get_by_role("button", name="Cancel")).to_be_hidden(timeout=60_000)
     page.get_by_role("button", name="Go back or scale").click()
     expect(page.get_by_label("Copies")).to_have_value("1")
     page.get_by_label("Copies").fill("2")
     page.get_by_role("button", name="Plan scaling …").click()
     page.get_by_role("button", name="Confirm: scale demo/rough to 2").click()
+    expect(page.get_by_text("scale_service succeeded").first).to_be_visible(timeout=60_000)
     expect(page.get_by_text("2 of 2 copies run").first).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("button", name="Cancel")).to_be_hidden(timeout=60_000)
 
     page.get_by_role("button", name="Run a task").click()
     page.get_by_label("Run deploy").fill("rough.2")
