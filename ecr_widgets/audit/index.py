@@ -32,7 +32,7 @@ from ecr_widgets.audit.spread import spread
 from ecr_widgets.audit.verify import Finding
 from ecr_widgets.errors import RecordError
 
-_VERSION = 3
+_VERSION = 4
 """Of the tables and of all rules behind a row; another number than the file's means that all is read again."""
 _BATCH = 1000
 _TABLES = """
