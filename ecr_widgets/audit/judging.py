@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ecr_widgets.audit.agreement import disagreements
 from ecr_widgets.audit.found import Found, NoRun, Origin, Run, Step
 from ecr_widgets.audit.postconditions import missing_of
 from ecr_widgets.model.record import CellState, RunState, StepState
@@ -93,6 +94,7 @@ def _missing(run: Run) -> list[str]:
     found += _missing_in_records(run, steps)
     for index in range(len(steps)):
         found += missing_of(steps, index)
+    found += disagreements(run)
     return found
 
 
