@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO, TypeVar
 
 import click
 
@@ -265,6 +265,47 @@ def rotate_key() -> None:
     click.echo(
         f"seals are signed by key {ring.rotate(now=datetime.now(UTC)).key} from now on, in {ring.folder}"
     )
+
+
+@command.group(cls=OurErrors)
+def key() -> None:
+    """Hand out the public half of your signing key, or take in a colleague's: with it seals can be checked, not made."""
+
+
+@key.command(name="export")
+def export_key() -> None:
+    """Print the public halves of your keys, one a line, retired ones too; give it to whoever shall verify your runs.
+
+    The fingerprints go to stderr: tell them another way than you send the file, so that nobody can slip in a key.
+    """
+    from ecr_widgets.audit.keys import default_ring, export_keys
+    from ecr_widgets.errors import RecordError
+
+    own = default_ring().own()
+    if not own:
+        raise RecordError(
+            "there is no signing key yet", hint="the first seal makes one: `ecr-widgets audit seal`"
+        )
+    click.echo(export_keys(own.values()))
+    for each in own:
+        click.echo(f"fingerprint {each}", err=True)
+
+
+@key.command()
+@click.argument("file", type=click.File("rb"))
+@click.option(
+    "--fingerprint",
+    "fingerprints",
+    multiple=True,
+    required=True,
+    help="As the owner told it, another way than FILE came; once for each key in FILE.",
+)
+def trust(*, file: BinaryIO, fingerprints: tuple[str, ...]) -> None:
+    """Take in the public halves in FILE, which `audit key export` has made: their seals can be checked here then."""
+    from ecr_widgets.audit.keys import default_ring
+
+    for each in default_ring().trust(file.read(), fingerprints):
+        click.echo(f"seals of key {each.key} can be checked from now on")
 
 
 @contextmanager
