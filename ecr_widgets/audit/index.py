@@ -140,7 +140,7 @@ class Index:
             yield _row(*found)
 
     def find(self, name: str) -> Row:
-        """The run of that id, path, or unique beginning of an id.
+        """The run of that id, path below the folder or anywhere, or unique beginning of an id.
 
         Raises:
             RecordError: None or several.
@@ -152,6 +152,7 @@ class Index:
         ).fetchall()
         rows = (
             rows
+            or self._at(name)
             or self._database.execute(
                 "SELECT row, seal FROM runs WHERE run_id >= ? AND run_id < ? ORDER BY path LIMIT 2",
                 (name, name + "\U0010ffff"),
@@ -166,6 +167,14 @@ class Index:
                 hint="give the path",
             )
         raise RecordError(f"no run {name!r} in {str(self.runs)!r}", hint="see `ecr-widgets audit list`")
+
+    def _at(self, name: str) -> list[tuple[bytes, str | None]]:
+        """The run at a path as a shell completes it, from where one stands."""
+        try:
+            below = Path(name).resolve().relative_to(self.runs.resolve())
+        except (ValueError, OSError):
+            return []
+        return self._database.execute("SELECT row, seal FROM runs WHERE path = ?", (str(below),)).fetchall()
 
     def _store(self, path: str, stamp: Stamp, entry: _Entry) -> None:
         standing = self._database.execute("SELECT number FROM runs WHERE path = ?", (path,)).fetchone()

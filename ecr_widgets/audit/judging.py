@@ -43,8 +43,15 @@ class Judgement:
 
     @property
     def why(self) -> str:
-        """All reasons in one line."""
-        return "; ".join(self.reasons)
+        """All reasons in one line, none of them longer than people read."""
+        return "; ".join(_clipped(reason, _MAX_REASON) for reason in self.reasons[:_MAX_REASONS])
+
+
+_MAX_REASON, _MAX_REASONS = 500, 20
+
+
+def _clipped(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[:length]}…"
 
 
 def judge(found: Found, *, changed: tuple[str, ...] = ()) -> Judgement:

@@ -49,7 +49,7 @@ def _filters(function: _Command) -> _Command:
         ),
         click.option("--since", metavar="TIME", help="2026-01-31, an RFC 3339 time, or an age: 12h, 7d, 2w."),
         click.option("--runbook", help="Name of a runbook."),
-        click.option("--digest", help="Digest of an image, or its beginning."),
+        click.option("--digest", help="Digest of an image or its beginning, or a reference with one."),
         click.option("--service", help="A service, or ENVIRONMENT/SERVICE."),
     )):  # fmt: skip
         function = option(function)
@@ -57,10 +57,14 @@ def _filters(function: _Command) -> _Command:
 
 
 def _query(**given: str | None) -> Query:
-    from ecr_widgets.audit.query import Query, parse_since
+    from ecr_widgets.audit.query import Query, parse_digest, parse_since
 
-    since = given.pop("since")
-    return Query(since=parse_since(since, now=datetime.now(UTC)) if since else None, **given)
+    since, digest = given.pop("since"), given.pop("digest")
+    return Query(
+        since=parse_since(since, now=datetime.now(UTC)) if since else None,
+        digest=parse_digest(digest) if digest else None,
+        **given,
+    )
 
 
 @command.command(name="list")
@@ -75,19 +79,28 @@ def list_(*, runs: Path, as_json: bool, rebuild: bool, **given: str | None) -> N
     are gone, and whether the seals are in order, are for `audit verify`.
     """
     from ecr_widgets.audit.index import open_index
+    from ecr_widgets.audit.query import Query
 
     query = _query(**given)
     with open_index(runs, rebuild=rebuild) as index:
         if as_json:
             print_json([row.to_json() for row in index.rows(query)])
             return
+        told_any = False
         for row in index.rows(query):
+            if not told_any:
+                told_any = True
+                click.echo(
+                    f"{'VERDICT':<11} {'STARTED':<24} {'TOOK':>9}  {'RUNBOOK':<12} {'SERVICE':<20} NOTEBOOK"
+                )
             took = "" if row.duration_s is None else f"{row.duration_s:.1f} s"
             told = f"{row.verdict:<11} {(row.started_at or '-'):<24} {took:>9}  {row.runbook or '-':<12}"
             about = ", ".join(row.services) or "-"
             seal = row.seal if row.seal in ("unsealed", "overwritten", "key unknown") else None
             why = "; ".join(filter(None, (seal, row.why)))
             click.echo(_line(f"{told} {about:<20} {row.path}" + (f"  ({why})" if why else "")))
+        if not told_any:
+            click.echo("no run matches" if query != Query() else f"no notebook in {runs}", err=True)
 
 
 @command.command()
@@ -95,7 +108,7 @@ def list_(*, runs: Path, as_json: bool, rebuild: bool, **given: str | None) -> N
 @_runs_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def show(*, run: str, runs: Path, as_json: bool) -> None:
-    """Show RUN, given by its id, the beginning of one, or its path below the runs folder."""
+    """Show RUN, given by its id, the beginning of one, or its path."""
     from ecr_widgets.audit.index import open_index
     from ecr_widgets.audit.showing import show_run, to_text
 
@@ -115,14 +128,16 @@ def show(*, run: str, runs: Path, as_json: bool) -> None:
 @_runs_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def compare(*, older: str, newer: str, runs: Path, as_json: bool) -> None:
-    """Say what is different between two runs: parameters, digests, the Dockerrun's content, states and outcomes."""
-    from ecr_widgets.audit.compare import differences
+    """Say what is different between two runs: parameters, digests, states, outcomes and what their cells printed.
+
+    A Dockerrun is compared by the hash of its content: it may hold secrets, so no run keeps it.
+    """
+    from ecr_widgets.audit.compare import compare_runs
     from ecr_widgets.audit.index import open_index
-    from ecr_widgets.audit.showing import show_run
 
     with open_index(runs) as index:
         rows = [index.find(each) for each in (older, newer)]
-    found = differences(*(show_run(runs, row) for row in rows))
+    found = compare_runs(runs, *rows)
     if as_json:
         print_json([{"what": each.what, "older": each.older, "newer": each.newer} for each in found])
         return

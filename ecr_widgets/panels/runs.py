@@ -10,14 +10,13 @@ from secrets import token_hex
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from ecr_widgets.audit.compare import differences
+from ecr_widgets.audit.compare import compare_runs
 from ecr_widgets.audit.figures import ServiceFigures, figures
 from ecr_widgets.audit.index import open_index
 from ecr_widgets.audit.keys import default_ring
 from ecr_widgets.audit.query import Query, parse_since
 from ecr_widgets.audit.row import Row
 from ecr_widgets.audit.scan import scan
-from ecr_widgets.audit.showing import show_run
 from ecr_widgets.audit.timeline import sign_of
 from ecr_widgets.audit.verify import Verification, verify
 from ecr_widgets.errors import EcrWidgetsError, InputError, RecordError
@@ -112,10 +111,9 @@ class SavedRuns:
         """What is different between two runs, each by its id, the beginning of one, or its path."""
         with open_index(self.folder) as index:
             found = [index.find(each) for each in (older, newer)]
-        first, second = (show_run(self.folder, row) for row in found)
         rows = tuple(
             (each.what, "–" if each.older is None else each.older, "–" if each.newer is None else each.newer)
-            for each in differences(first, second)
+            for each in compare_runs(self.folder, *found)
         )
         title = f"{found[0].run_id or found[0].path} and {found[1].run_id or found[1].path}"
         return RunsPicture(
