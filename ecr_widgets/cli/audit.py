@@ -271,6 +271,22 @@ def seal(*, runs: Path) -> None:
         click.echo(_line(name))
 
 
+@command.command()
+@click.argument("names", metavar="NOTEBOOK...", nargs=-1, required=True)
+@_runs_option
+def retire(*, names: tuple[str, ...], runs: Path) -> None:
+    """Seal that each NOTEBOOK, as `audit verify` names it, was removed or overwritten on purpose.
+
+    That you did so stays in the chain, with all that was sealed of the run; nothing else is changed.
+    """
+    from ecr_widgets.audit.keys import default_ring
+    from ecr_widgets.audit.seal import retire_runs
+
+    with _writing(runs):
+        for name in retire_runs(runs, names, ring=default_ring(), now=datetime.now(UTC)):
+            click.echo(_line(name))
+
+
 @command.command(name="rotate-key")
 def rotate_key() -> None:
     """Retire the signing key and make a new one; what the old one sealed stays checkable."""
@@ -331,7 +347,7 @@ def _writing(out: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise InputError(
-            f"{str(out)!r} cannot be written: {error.strerror}", hint="give another --out"
+            f"{str(out)!r} cannot be written: {error.strerror}", hint="look at its folder, or give another"
         ) from error
 
 
