@@ -22,7 +22,7 @@ from ecr_widgets.errors import SettingsError
 from ecr_widgets.kernel_output import guard_kernel_output
 from ecr_widgets.kernel_parameters import check_declared
 from ecr_widgets.panels.kit import NotebookKit
-from ecr_widgets.recording.recorder import Recorder, RecordSink
+from ecr_widgets.recording.recorder import Recorder, RecordSink, numbers_of
 from ecr_widgets.recording.terminal import TerminalSink
 from ecr_widgets.redaction import SHORTEST_SECRET, SecretRegistry
 from ecr_widgets.runbooks import shipped_folder
@@ -156,6 +156,7 @@ def connect(*, sink: RecordSink | None = None, environ: Mapping[str, str] = os.e
         connections.clock,
         sink or _default_sink(channel, in_notebook=kernel is not None),
         redact=known.redact,
+        numbers=numbers_of(run_id),
     )
     files = _folders(environ)
     if environ.get(PLAN_VARIABLE):

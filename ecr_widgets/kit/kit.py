@@ -406,7 +406,12 @@ class Kit:
         try:
             return self._recorder.perform(
                 "wait",
-                {"service": service.service, "deploy_id": service.deploy_id, "timeout_s": timeout_s},
+                {
+                    "environment": service.environment,
+                    "service": service.service,
+                    "deploy_id": service.deploy_id,
+                    "timeout_s": timeout_s,
+                },
                 lambda progress: wait_for_service(
                     self._to.layer0,
                     self._to.clock,
@@ -450,7 +455,8 @@ class Kit:
                 self._targets.note(target, outcome.deploy_id)
             return outcome
 
-        return self._recorder.perform("rollback", {"service": service.service, "deploy_id": wanted}, act)
+        inputs = {"environment": service.environment, "service": service.service, "deploy_id": wanted}
+        return self._recorder.perform("rollback", inputs, act)
 
     def create_task(
         self,
@@ -494,7 +500,12 @@ class Kit:
         """Check that the service runs the pushed image, by digest, and nothing else."""
         return self._recorder.perform(
             "verify",
-            {"service": service.service, "image": str(image.image), "container": container},
+            {
+                "environment": service.environment,
+                "service": service.service,
+                "image": str(image.image),
+                "container": container,
+            },
             lambda _: verify_service(
                 self._to.layer0,
                 self._to.registry,
