@@ -63,7 +63,8 @@ MAY_IMPORT = {
         "settings",
     }
     | {"kit", "ports", "steps"},
-    "__init__": {"connections", "kit", "panels"},
+    "runbook_form": VALUES | {"panels", "redaction", "runbooks", "secret_parameters"},
+    "__init__": {"connections", "kit", "panels", "runbook_form"},
 }
 ONLY_IN = {
     "boto3": {"adapters/ecr.py"},
