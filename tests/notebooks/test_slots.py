@@ -139,8 +139,13 @@ def test_a_slot_that_waits_has_one_plan_and_then_one_run(tmp_path: Path) -> None
     again = json.loads(run(tmp_path, "--slot", "s", "--json", code=7, **notify).stdout)
     assert again["run_id"] == told["run_id"]
     assert not (tmp_path / "told.json").exists()
+    plan = json.loads(Path(tmp_path / told["notebook"]).read_text())
+    assert f"`ecr-widgets approve {told['run_id']}` lets it go on" in plan["cells"][0]["source"]
     approve(tmp_path, told["run_id"])
-    assert run(tmp_path, "--slot", "s", **notify).stdout.startswith("this slot has run already, succeeded: ")
+    done = run(tmp_path, "--slot", "s", **notify).stdout
+    assert done.startswith("this slot has run already, succeeded: ")
+    ran = json.loads((tmp_path / done.split()[-1]).read_text())
+    assert [cell["cell_type"] for cell in ran["cells"]] == ["code", "code"]
     assert (tmp_path / "count").read_text() == "x"
 
 

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from ecr_widgets.cli import main
-from ecr_widgets.runbooks import list_runbooks, read_runbook
+from ecr_widgets.runbooks import Runbook, list_runbooks, read_runbook
 from ecr_widgets.runbooks.form import check_form
 from ecr_widgets.runbooks.template import new_runbook
 
@@ -124,3 +124,16 @@ def test_the_command_makes_and_checks(tmp_path: Path) -> None:
     assert (done.exit_code, "cell 8: line 1 is logic (BinOp)" in done.output) == (1, True)
     (tmp_path / "no.ipynb").write_text("{}")
     assert run(main, ["runbooks", "check", str(tmp_path / "no.ipynb")]).exit_code == 2
+
+
+@pytest.mark.parametrize("book", list_runbooks(), ids=lambda book: book.name)
+def test_help_of_a_runbook_tells_its_whole_cell(book: Runbook) -> None:
+    """Title, and each parameter with type, default and comment."""
+    told = CliRunner().invoke(main, ["run", book.name, "--help"])
+    assert told.exit_code == 0
+    assert book.title in told.output
+    for each in book.parameters:
+        line = next(line for line in told.output.splitlines() if line.strip().startswith(f"{each.name}: "))
+        assert each.type in line
+        assert f"= {each.default!r}" in line
+        assert each.comment in line
