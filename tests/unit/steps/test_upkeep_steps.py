@@ -125,8 +125,8 @@ def test_findings_are_told_by_severity(kit: Kit, world: World, tmp_path: Path) -
     world.findings[image.digest] = Findings("COMPLETE", {"HIGH": 2})
     assert dict(kit.ecr.find_findings("app", image.digest).counts) == {"HIGH": 2}
     assert kit.ecr.find_findings("app", "").digest == image.digest
+    kit.create_repository("empty")
     with pytest.raises(ImageNotFound, match="has no images"):
-        kit.create_repository("empty")
         kit.ecr.find_findings("empty", "")
 
 
