@@ -149,7 +149,7 @@ def test_a_slot_that_waits_has_one_plan_and_then_one_run(tmp_path: Path) -> None
     done = run(tmp_path, "--slot", "s", **notify).stdout
     assert done.startswith("this slot has run already, succeeded: ")
     ran = json.loads((tmp_path / done.split()[-1]).read_text())
-    assert [cell["cell_type"] for cell in ran["cells"]] == ["code", "code"]
+    assert {cell["cell_type"] for cell in ran["cells"]} == {"code"}
     assert (tmp_path / "count").read_text() == "x"
 
 
