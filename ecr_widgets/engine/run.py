@@ -82,7 +82,7 @@ def run_runbook(
         ) from error
     with contextlib.nullcontext() if slot is None else hold_slot(runs, runbook.name, slot):
         earlier = find_in_slot(runs, runbook.name, slot) if slot is not None else None
-        if earlier is not None:
+        if earlier is not None and not _is_failed_plan(earlier):
             return _of_slot(earlier, runbook, parameters, runs, environ, wait_s, on_event)
         run_id = new_run_id()
         saved = runs / saved_name(run_id, runbook.name, slot=slot, plan=plan)
@@ -180,6 +180,12 @@ def resume_run(
         folder=folder,
         on_event=on_event,
     )
+
+
+def _is_failed_plan(saved: Path) -> bool:
+    """Whether there is nothing to go on with: a plan that ended badly is made anew."""
+    run = read_notebook(saved)["metadata"]["ecr_widgets"]
+    return bool(run.get("plan")) and run["state"] != RunState.SUCCEEDED.value
 
 
 def _who_asks(runbook: Runbook, parameters: Mapping[str, Any], environ: Mapping[str, str]) -> str | None:

@@ -153,6 +153,15 @@ def test_a_slot_that_waits_has_one_plan_and_then_one_run(tmp_path: Path) -> None
     assert (tmp_path / "count").read_text() == "x"
 
 
+def test_a_slot_whose_plan_failed_is_planned_anew(tmp_path: Path) -> None:
+    """Nothing was changed, so there is nothing to go on with."""
+    write_guarded(tmp_path, ["import os; os.path.exists('mended') or 1/0"])
+    first = json.loads(run(tmp_path, "--slot", "s", "--json", code=1).stdout)
+    (tmp_path / "mended").touch()
+    second = json.loads(run(tmp_path, "--slot", "s", "--json", code=7).stdout)
+    assert second["run_id"] != first["run_id"]
+
+
 @only_as_root
 def test_an_approved_run_that_fails_is_told(tmp_path: Path) -> None:
     """Like any other; and its slot is gone on with under the same approval."""
