@@ -115,6 +115,12 @@ class LiveConnections:
         self.on_secret(self._settings.layer0.authorization_token)
         return Layer0Api(self._settings.layer0)
 
+    def proven_deploys(self, service_id: str) -> frozenset[str]:
+        """From the folder of saved runs."""
+        from ecr_widgets.proofs import proven_deploys
+
+        return proven_deploys(self._settings.runs, service_id)
+
     def on_secret(self, secret: str) -> None:
         """Keep a secret out of every record, here and in the engine that saves the run.
 
@@ -151,7 +157,13 @@ def connect(*, sink: RecordSink | None = None, environ: Mapping[str, str] = os.e
     channel = open_channel(environ)
     run_id = channel.run_id if channel is not None else new_run_id()
     connections = LiveConnections(settings, known, channel, run_id=run_id, environ=environ)
-    recorder = Recorder(
+    planning = bool(environ.get(PLAN_VARIABLE))
+    kind: type[Recorder] = Recorder
+    if planning:
+        from ecr_widgets.planning import PlanRecorder
+
+        kind = PlanRecorder
+    recorder = kind(
         run_id,
         connections.clock,
         sink or _default_sink(channel, in_notebook=kernel is not None),
@@ -159,7 +171,7 @@ def connect(*, sink: RecordSink | None = None, environ: Mapping[str, str] = os.e
         numbers=numbers_of(run_id),
     )
     files = _folders(environ)
-    if environ.get(PLAN_VARIABLE):
+    if planning:
         from ecr_widgets.planning import LookingOnly, PlanKit
 
         return PlanKit(LookingOnly(connections), recorder, files=files, examples=shipped_folder())

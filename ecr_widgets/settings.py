@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 
 from ecr_widgets.errors import SettingsError
 
+RUNS_VARIABLE = "ECR_WIDGETS_RUNS"
+
 
 @dataclass(frozen=True, slots=True)
 class Layer0Settings:
@@ -39,7 +41,7 @@ class Settings:
         Raises:
             SettingsError: A variable is there and cannot be used.
         """
-        return cls(layer0=_layer0(environ), runs=Path(environ.get("ECR_WIDGETS_RUNS") or "runs"))
+        return cls(layer0=_layer0(environ), runs=Path(environ.get(RUNS_VARIABLE) or "runs"))
 
 
 def _layer0(environ: Mapping[str, str]) -> Layer0Settings | None:

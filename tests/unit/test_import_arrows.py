@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "channel": {"errors"},
     "kernel_output": {"redaction"},
     "kernel_parameters": VALUES,
+    "proofs": VALUES,
     "ports": VALUES | {"ports"},
     "adapters": VALUES | {"adapters", "ports", "settings"},
     "steps": VALUES | {"steps", "ports", "redaction", "secret_parameters"},
@@ -35,11 +36,12 @@ MAY_IMPORT = {
     "targets": VALUES | {"ports"},
     "kit": VALUES | {"kit", "steps", "ports", "recording", "targets"},
     "panels": VALUES | {"audit", "panels", "kit", "recording", "redaction", "secret_parameters", "steps"},
-    "planning": VALUES | {"planning", "kit", "panels", "steps"},
+    "planning": VALUES | {"planning", "kit", "panels", "recording", "steps"},
     "connections": VALUES
     | {
         "planning",
         "panels",
+        "proofs",
         "kernel_output",
         "kernel_parameters",
         "recording",
@@ -63,7 +65,8 @@ MAY_IMPORT = {
         "settings",
     }
     | {"kit", "ports", "steps"},
-    "__init__": {"connections", "kit", "panels"},
+    "runbook_form": VALUES | {"panels", "redaction", "runbooks", "secret_parameters"},
+    "__init__": {"connections", "kit", "panels", "runbook_form"},
 }
 ONLY_IN = {
     "boto3": {"adapters/ecr.py"},
