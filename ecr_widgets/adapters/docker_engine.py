@@ -19,6 +19,7 @@ import docker
 import requests
 from docker.auth import AuthConfig
 from docker.errors import APIError, DockerException, InvalidConfigFile, NotFound
+from docker.utils.json_stream import json_stream
 
 from ecr_widgets.adapters.engine_events import LayerProgress, aux_of, error_in, pull_error, push_error
 from ecr_widgets.errors import (
@@ -117,7 +118,6 @@ class DockerEngine:
                     dockerfile=dockerfile,
                     tag=tags[0] if tags else None,
                     buildargs=dict(build_args),
-                    decode=True,
                     rm=True,
                     forcerm=True,
                     # Proxies in the user's config may hold passwords; who needs them gives build_args.
@@ -143,7 +143,9 @@ class DockerEngine:
                 progress(Progress("build", text.splitlines()[0][:200]))
             image_id = aux_of(event, "ID") or image_id
         if image_id is None:
-            raise BuildError("the build ended without an image", log=tuple(log))
+            raise BuildError(
+                "the build ended without an image: the engine named none", log=tuple(log), hint="build again"
+            )
         for tag in tags[1:]:
             self.tag(image_id, ImageReference.parse(tag))
         return image_id
@@ -167,9 +169,7 @@ class DockerEngine:
         digest = None
         watch = LayerProgress(progress)
         for event in _events(
-            lambda: self._client.api.push(
-                image.name, tag=image.tag, auth_config=_auth(token), stream=True, decode=True
-            ),
+            lambda: self._client.api.push(image.name, tag=image.tag, auth_config=_auth(token), stream=True),
             lambda text: push_error(image, text, log),
         ):
             watch(event)
@@ -177,16 +177,16 @@ class DockerEngine:
                 log.append(str(event["status"]))
             digest = aux_of(event, "Digest") or digest
         if digest is None:
-            raise PushError(f"pushing {image} ended without a digest", log=log)
+            raise PushError(
+                f"pushing {image} ended without a digest: the engine named none", log=log, hint="push again"
+            )
         return digest
 
     def pull(self, image: ImageReference, token: AuthorizationToken, *, progress: ProgressSink) -> str:
         wanted = image.digest or image.tag or "latest"
         watch = LayerProgress(progress)
         for event in _events(
-            lambda: self._client.api.pull(
-                image.name, tag=wanted, auth_config=_auth(token), stream=True, decode=True
-            ),
+            lambda: self._client.api.pull(image.name, tag=wanted, auth_config=_auth(token), stream=True),
             lambda text: pull_error(image, text),
         ):
             watch(event)
@@ -194,7 +194,10 @@ class DockerEngine:
         pulled = f"{image.name}@{wanted}" if image.digest else f"{image.name}:{wanted}"
         image_id = self.find_image_id(pulled)
         if image_id is None:
-            raise EngineError(f"pulled {image}, but the engine does not know it")
+            raise EngineError(
+                f"pulled {image}, but the engine does not know it",
+                hint="something may remove images there (a prune): pull again",
+            )
         return image_id
 
     def pushed_digests(self, image: str) -> tuple[ImageReference, ...]:
@@ -231,7 +234,8 @@ def _events(
 
 def _received(start: Callable[[], Iterable[Any]], refused: Callable[[str], EcrWidgetsError]) -> Iterator[Any]:
     try:
-        yield from start()
+        # Told undecoded: docker-py decodes a stream event by event only where it comes in chunks.
+        yield from json_stream(iter(start()))
     except EcrWidgetsError:
         raise
     except APIError as error:

@@ -96,6 +96,14 @@ def build(engine: DockerEngine, context: Path, **given: Any) -> str:
     )  # fmt: skip
 
 
+def test_a_stream_in_one_piece_is_read_event_by_event(scripted: Engines) -> None:
+    """A push answered with a length instead of in chunks keeps what its events say, the error among them."""
+    lines = ({"status": "Preparing", "id": "1a"}, {"errorDetail": {"message": "blob upload unknown"}})
+    body = b"".join(json.dumps(each).encode() + b"\r\n" for each in lines)
+    with scripted(http(200, body)) as (engine, _), pytest.raises(PushError, match="blob upload unknown"):
+        engine.push(IMAGE, TOKEN, progress=ignore_progress)
+
+
 BUILT = events({"stream": "Step 1/1 : FROM busybox\n"}, {"aux": {"ID": IMAGE_ID}})
 
 
