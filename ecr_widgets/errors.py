@@ -19,7 +19,7 @@
     ├─ Layer0Error                      .status, .code
     │  ├─ Layer0Unavailable             no usable answer
     │  ├─ EntityNotFound
-    │  └─ DeploymentFailed              .reasons
+    │  └─ DeploymentFailed              .reasons .log
     ├─ RollbackFailed                   neither the new deploy runs nor the earlier one again
     ├─ WaitTimeout(TimeoutError)        .waited_s, .last_seen
     ├─ OutcomeUnknown                   a change was asked for and the reply was lost
@@ -181,11 +181,20 @@ class EntityNotFound(Layer0Error):
 
 
 class DeploymentFailed(Layer0Error):
-    """A service or task cannot reach the wanted state; `reasons` says why, newest last."""
+    """A service or task cannot reach the wanted state.
 
-    def __init__(self, message: str, *, reasons: Sequence[str] = (), hint: str | None = None) -> None:
+    Args:
+        reasons: Why, newest last.
+
+        log: What its containers wrote last.
+    """
+
+    def __init__(
+        self, message: str, *, reasons: Sequence[str] = (), log: Sequence[str] = (), hint: str | None = None
+    ) -> None:
         super().__init__(message, hint=hint)
         self.reasons = tuple(reasons)
+        self.log = tuple(log)
 
 
 class WaitTimeout(EcrWidgetsError, TimeoutError):

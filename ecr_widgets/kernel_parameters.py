@@ -1,47 +1,96 @@
 """Parameters that reached a notebook past our own checks: plain papermill and notebook schedulers paste them into a cell.
 
-What the parameters cell declares is still there as annotations, and so a value of another type can be noticed before the
-first step: `1.10` that was given as a number has lost its zero by then.
+What the parameters cell declares is still there, as annotations and in the kernel's history of cells. So a value of another
+type or out of its limits, and a name that nothing declares, can be noticed before the first step: `1.10` that was given as a
+number has lost its zero by then.
 """
 
 from __future__ import annotations
 
+import ast
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any, Literal, get_args, get_origin
 
 from ecr_widgets.errors import UnknownParameter
-from ecr_widgets.model.parameters import Parameter
+from ecr_widgets.model.parameters import Parameter, declared_parameters
 
 _PLAIN = (str, int, float, bool, list, dict)
 
 
 def check_declared(namespace: Mapping[str, Any]) -> None:
-    """Compare the annotated variables of a notebook with their values; None is left alone.
+    """Compare the declared variables of a notebook with their values.
 
     Args:
-        namespace: The kernel's variables, `__annotations__` among them.
+        namespace: The kernel's variables, `__annotations__` and `In`, the cells so far, among them.
 
     Raises:
-        UnknownParameter: A value is not of the type that its cell declares.
+        UnknownParameter: A value is not of the type or within the limits that its cell declares, or a cell pasted behind
+            it sets a name that it does not.
     """
+    cells = namespace.get("In")
+    declared = _from_cells([each for each in cells if isinstance(each, str)] if cells else [])
     annotations = namespace.get("__annotations__")
     for name, annotation in annotations.items() if isinstance(annotations, dict) else ():
-        value = namespace.get(name)
-        declared = _declared(name, annotation)
-        if declared is None or value is None:
+        other = _from_annotation(name, annotation)
+        if name not in declared and other is not None and namespace.get(name) is not None:
+            declared[name] = other
+    for name, parameter in declared.items():
+        # None as the cell's own default is its author's word.
+        if name not in namespace or (namespace[name] is None and parameter.default is None):
             continue
         try:
-            declared.check(value)
+            parameter.check(namespace[name])
         except UnknownParameter as error:
             raise UnknownParameter(
                 error.message,
                 hint=error.hint
-                or f"give {name} as {declared.type}: with papermill by -r for text, by -y for the rest",
+                or f"give {name} as {parameter.type}: with papermill by -r for text, by -y for the rest",
             ) from error
 
 
-def _declared(name: str, annotation: Any) -> Parameter | None:
+def _from_cells(cells: Sequence[str]) -> dict[str, Parameter]:
+    """What the newest cell of a runbook's form declares, its pasted neighbour checked for names."""
+    for at in range(len(cells) - 1, -1, -1):
+        try:
+            found = declared_parameters(cells[at])
+        except UnknownParameter:
+            continue
+        # As our runbooks do it; with any other cell of assignments nothing is said about its neighbour.
+        if found and all(each.annotated and each.comment for each in found):
+            declared = {each.name: each for each in found}
+            # The last one is the cell that connects.
+            _check_names(_assigned(cells[at + 1]) if at + 1 < len(cells) - 1 else (), declared)
+            return declared
+    return {}
+
+
+def _check_names(names: Sequence[str], declared: Mapping[str, Parameter]) -> None:
+    for name in names:
+        if name not in declared:
+            near = get_close_matches(name, declared, n=1)
+            raise UnknownParameter(
+                f"the runbook declares no parameter {name!r}",
+                hint=f"did you mean {near[0]!r}?" if near else f"it declares: {', '.join(declared)}",
+            )
+
+
+def _assigned(cell: str) -> tuple[str, ...]:
+    """Names that a cell sets which does nothing else; what pastes parameters writes such a cell."""
+    try:
+        body = ast.parse(cell).body
+    except SyntaxError:
+        return ()
+    names = [
+        statement.targets[0].id
+        for statement in body
+        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name)
+    ]
+    return tuple(names) if len(names) == len(body) else ()
+
+
+def _from_annotation(name: str, annotation: Any) -> Parameter | None:
     if get_origin(annotation) is Literal:
         return Parameter(name, str(annotation).removeprefix("typing."), None, allowed=get_args(annotation))
     parts = get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)

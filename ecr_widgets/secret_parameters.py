@@ -34,17 +34,25 @@ _HINT = (
 
 
 def refuse_secrets(parameters: Mapping[str, Any], known: SecretRegistry) -> None:
-    """Refuse parameters that are or look like secrets; a message never shows the value.
+    """Refuse parameters that are or look like secrets, at any depth; a message never shows one.
+
+    To be called before anything else looks at them: what else refuses a parameter shows its name and value.
 
     Raises:
         InputError: One does.
     """
     for name, value in parameters.items():
-        for text in _texts(value):
-            what = what_secret(name, text, known)
-            if what is not None:
+        what = what_secret("", name, known)
+        if what is not None:
+            raise InputError(f"a parameter's name refused: it {what}; a saved run would show it", hint=_HINT)
+        for names, text in _texts(value, (name,)):
+            found = next(
+                ((each, what) for each in names if (what := what_secret(each, text, known)) is not None), None
+            )
+            if found is not None:
+                where = "its value" if found[0] == name else f"its {found[0]!r}"
                 raise InputError(
-                    f"parameter {name!r} refused: its value {what}; a saved run would show it", hint=_HINT
+                    f"parameter {name!r} refused: {where} {found[1]}; a saved run would show it", hint=_HINT
                 )
 
 
@@ -71,13 +79,14 @@ def _is_authorization_token(text: str) -> bool:
         return False
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _texts(value: Any, names: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Every text in a value, with the names it is under, outermost first."""
     if isinstance(value, str):
-        yield value
+        yield names, value
     elif isinstance(value, Mapping):
         for key, item in value.items():
-            yield from _texts(key)
-            yield from _texts(item)
+            yield names[:1], str(key)
+            yield from _texts(item, (*names, str(key)))
     elif isinstance(value, (list, tuple)):
         for item in value:
-            yield from _texts(item)
+            yield from _texts(item, names)

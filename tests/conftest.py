@@ -16,8 +16,10 @@ from ecr_widgets.errors import EngineUnavailable
 from ecr_widgets.sandbox import Sandbox
 
 
-def pytest_unconfigure() -> None:
+def pytest_unconfigure(config: pytest.Config) -> None:
     """A thread that a test left running fails the run and is shown, instead of keeping it from ever ending."""
+    if hasattr(config, "workerinput"):
+        return  # one of several that are ended by the one that started them, however long it waits for the others
     faulthandler.dump_traceback_later(60, exit=True, file=sys.__stderr__)
 
 

@@ -219,7 +219,9 @@ class FakeEcr:
         tags = tuple(t for (r, t), d in self._world.tags.items() if (r, d) == (repository, digest))
         if (repository, digest) not in self._world.manifests:
             return None
-        return Image(digest, tags, 1000, self._world.pushed_at.get(digest, self._world.now))
+        index = self._world.details.get(digest, ImageDetails()).children
+        kind = "application/vnd.oci.image.index.v1+json" if index else None
+        return Image(digest, tags, 1000, self._world.pushed_at.get(digest, self._world.now), kind)
 
 
 class FakeRegistry:
@@ -297,6 +299,10 @@ class FakeEngine:
         for tag in tags:
             self._world.local[tag] = image_id
         return image_id
+
+    def list_context(self, context: Path, *, dockerfile: str) -> tuple[str, ...]:
+        """Knows no .dockerignore."""
+        return tuple(sorted(str(path.relative_to(context)) for path in context.rglob("*")))
 
     def tag(self, source: str, target: ImageReference) -> None:
         image_id = self.find_image_id(source)

@@ -45,10 +45,14 @@ class FakeEnvironments:
         *,
         instance_size: str = "m3.medium",
         min_count: int = 0,
+        max_count: int = 0,
         operating_system: str = "linux",
+        ami_id: str = "",
+        user_data: bytes = b"",
     ) -> Environment:
+        most = max(min_count, max_count)
         self.environments[name] = Environment(
-            self.new_id(name), name, operating_system, min_count, min_count, min_count, instance_size
+            self.new_id(name), name, operating_system, min_count, min_count, most, instance_size
         )
         return self.environments[name]
 

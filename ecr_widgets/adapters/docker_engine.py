@@ -19,6 +19,7 @@ import docker
 import requests
 from docker.auth import AuthConfig
 from docker.errors import APIError, DockerException, InvalidConfigFile, NotFound
+from docker.utils.build import exclude_paths
 from docker.utils.json_stream import json_stream
 
 from ecr_widgets.adapters.engine_events import LayerProgress, aux_of, error_in, pull_error, push_error
@@ -149,6 +150,19 @@ class DockerEngine:
         for tag in tags[1:]:
             self.tag(image_id, ImageReference.parse(tag))
         return image_id
+
+    def list_context(self, context: Path, *, dockerfile: str) -> tuple[str, ...]:
+        try:
+            ignore = context / ".dockerignore"
+            lines = [line.strip() for line in ignore.read_text().splitlines()] if ignore.exists() else []
+            # As docker-py reads them for the build itself.
+            patterns = [line for line in lines if line and not line.startswith("#")]
+            return tuple(sorted(exclude_paths(str(context.absolute()), patterns, dockerfile=dockerfile)))
+        except (OSError, ValueError) as error:
+            raise BuildError(
+                f"the build context {str(context)!r} cannot be listed: {error}",
+                hint="check its files and .dockerignore",
+            ) from error
 
     def tag(self, source: str, target: ImageReference) -> None:
         def call() -> None:

@@ -96,6 +96,19 @@ def differences(before: Form, after: Form) -> tuple[str, ...]:
     return tuple(told) or ("cells are in another order, or their ids repeat",)
 
 
+def within_reach(value: Any) -> Any:
+    """JSON with each integer beyond a browser's reach as an object that tells its digits: what any format can hold.
+
+    Raises:
+        RecursionError: It is nested too deeply.
+    """
+    if type(value) is int:
+        return value if -_MAX_INTEGER <= value <= _MAX_INTEGER else {_BEYOND: str(value)}
+    if isinstance(value, Mapping):
+        return {key: within_reach(each) for key, each in value.items()}
+    return [within_reach(each) for each in value] if isinstance(value, list) else value
+
+
 class _FormMaker:
     """Notes while it parses whether the fast way to canonical bytes will do, which names beyond ASCII forbid."""
 
@@ -185,10 +198,8 @@ def _canonical_float(value: object) -> msgspec.Raw:
 _encode = msgspec.json.Encoder(order="sorted", enc_hook=_canonical_float).encode
 
 
-def _integer(text: str) -> int | dict[str, str]:
-    """The integer; or beyond a browser's reach an object that tells its digits."""
-    value = int(text)
-    return value if -_MAX_INTEGER <= value <= _MAX_INTEGER else {_BEYOND: str(value)}
+def _integer(text: str) -> Any:
+    return within_reach(int(text))
 
 
 _BEYOND = "integer beyond 2^53"

@@ -11,10 +11,11 @@ import hashlib
 import os
 import secrets
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, NamedTuple
 
 import msgspec
 
@@ -90,7 +91,7 @@ class Head(msgspec.Struct, frozen=True):
     """Where a chain ends: exported, it proves later that nothing up to there was taken away or replaced."""
 
     project: str
-    n: int
+    n: Annotated[int, msgspec.Meta(ge=1)]
     sha256: str
 
 
@@ -191,35 +192,72 @@ def head_of(links: list[Link]) -> Head | None:
     return Head(links[-1].seal.project, links[-1].seal.n, links[-1].sha256)
 
 
-def troubles(links: list[Link], keys: dict[str, KeyFile]) -> dict[int, list[str]]:
-    """What is wrong with links, by their place counted from 0; places without trouble are not in it."""
-    found: dict[int, list[str]] = {}
-    project = next((link.seal.project for link in links if link.seal), None)
-    for at, link in enumerate(links):
-        wrong = [link.why] if link.why else []
-        if link.seal is not None:
-            wrong += _wrong(link, link.seal, keys.get(link.seal.key))
-            if link.seal.n != at + 1:
-                wrong.append(
-                    f"it is seal {link.seal.n} at place {at + 1}: seals are missing, added or re-ordered"
-                )
-            if link.seal.previous != (links[at - 1].sha256 if at else None):
-                wrong.append("it does not follow the seal before it")
-            if link.seal.project != project:
-                wrong.append("it is of another chain")
-        if wrong:
-            found[at] = wrong
-    return found
+class Trouble(NamedTuple):
+    """What is wrong with one link."""
+
+    why: tuple[str, ...]
+    forged: bool
+    """Whether the seal itself says nothing: its signature is wrong, or its key may not have signed it."""
+    unknown_key: bool
+    """Whether nobody here can tell, because the key is not known."""
 
 
-def _wrong(link: Link, seal: Seal, key: KeyFile | None) -> list[str]:
-    if key is None:
-        return [f"it is signed by key {seal.key}, which is not known here"]
-    if not key.signed(link.signed, link.signature):
-        return ["its signature is wrong: it was changed, or made without the key"]
-    if seal.sealed_at > key.valid_until:
-        return [f"it is dated after the end of key {seal.key}"]
-    return []
+class Past(msgspec.Struct, frozen=True):
+    """What is to be known of the links before one."""
+
+    count: int = 0
+    sha256: str | None = None
+    project: str | None = None
+    sealed_at: Moment | None = None
+    """The latest time of a seal whose signature is right."""
+
+
+class Watcher:
+    """Looks at one link of a chain after the other.
+
+    Args:
+        past: Where an earlier look stopped; by default the beginning.
+    """
+
+    def __init__(self, keys: Mapping[str, KeyFile], past: Past = Past()) -> None:  # noqa: B008 -- frozen
+        self._keys = keys
+        self.past = past
+
+    def look(self, link: Link) -> Trouble | None:
+        """What is wrong with the next link, None where nothing is."""
+        past, seal = self.past, link.seal
+        if seal is None:
+            self.past = msgspec.structs.replace(past, count=past.count + 1, sha256=link.sha256)
+            return Trouble((link.why or "it is no seal",), forged=True, unknown_key=False)
+        place = []
+        if seal.n != past.count + 1:
+            place.append(
+                f"it is seal {seal.n} at place {past.count + 1}: seals are missing, added or re-ordered"
+            )
+        if seal.previous != past.sha256:
+            place.append("it does not follow the seal before it")
+        if seal.project != (past.project or seal.project):
+            place.append("it is of another chain")
+        key = self._keys.get(seal.key)
+        forged = key and self._forged(link, seal, key)
+        latest = past.sealed_at
+        if key and not forged:
+            latest = seal.sealed_at if latest is None else max(latest, seal.sealed_at)
+        self.past = Past(past.count + 1, link.sha256, past.project or seal.project, latest)
+        unknown = () if key else (f"it is signed by key {seal.key}, which is not known here",)
+        why = (*unknown, *((forged,) if forged else ()), *place)
+        return Trouble(why, forged=bool(forged), unknown_key=key is None) if why else None
+
+    def _forged(self, link: Link, seal: Seal, key: KeyFile) -> str | None:
+        if not key.signed(link.signed, link.signature):
+            return "its signature is wrong: it was changed, or made without the key"
+        if seal.sealed_at > key.valid_until:
+            return f"it is dated after the end of key {seal.key}"
+        latest = self.past.sealed_at
+        if key.retired_at is not None and latest is not None and latest > key.retired_at:
+            # Its own date is the signer's word; the seals before it are not.
+            return f"key {seal.key} was retired before the seals in front of it were made"
+        return None
 
 
 def _link(line: bytes) -> Link:

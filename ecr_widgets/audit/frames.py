@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _TIMES = ("started_at", "ended_at")
-_TEXTS = ("path", "verdict", "why", "run_id", "runbook", "state", "origin", "actor", "host")
+_TEXTS = ("path", "verdict", "why", "run_id", "runbook", "state", "origin", "actor", "host", "seal")
 
 
 def to_frame(rows: Iterable[Row]) -> pd.DataFrame:

@@ -6,12 +6,13 @@ those whose stamp changed, many of them in two processes. The notebooks stay the
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -19,23 +20,26 @@ from typing import NamedTuple
 
 import msgspec
 
-from ecr_widgets.audit.judging import Verdict, judge
+from ecr_widgets.audit.found import Found, NoRun, Run
+from ecr_widgets.audit.judging import Judgement, Verdict, judge
+from ecr_widgets.audit.keys import KeyRing, default_ring
 from ecr_widgets.audit.query import Query
 from ecr_widgets.audit.reading import read_file
 from ecr_widgets.audit.row import Row, row_of
-from ecr_widgets.audit.scan import Stamp, scan
+from ecr_widgets.audit.scan import NEVER, RACY_NS, Stamp, scan, shown_name
+from ecr_widgets.audit.seal_book import TABLES, SealBook
 from ecr_widgets.audit.spread import spread
+from ecr_widgets.audit.verify import Finding
 from ecr_widgets.errors import RecordError
 
-_VERSION = 2
+_VERSION = 3
 """Of the tables and of all rules behind a row; another number than the file's means that all is read again."""
 _BATCH = 1000
-_RACY_NS = 50_000_000
-"""A file this young may change once more within the clock's own grain, so it is read again next time."""
 _TABLES = """
 CREATE TABLE runs (
   number INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, changed_ns INTEGER NOT NULL, size INTEGER NOT NULL,
-  inode INTEGER NOT NULL, verdict TEXT NOT NULL, state TEXT, runbook TEXT, run_id TEXT, started_at TEXT, row BLOB NOT NULL
+  inode INTEGER NOT NULL, verdict TEXT NOT NULL, state TEXT, runbook TEXT, run_id TEXT, started_at TEXT, row BLOB NOT NULL,
+  seal TEXT
 );
 CREATE INDEX runs_by_start ON runs (started_at);
 CREATE INDEX runs_by_id ON runs (run_id);
@@ -56,6 +60,8 @@ class _Entry(NamedTuple):
     started_at: str | None
     row: bytes
     touched: frozenset[tuple[str, str]]
+    sha256: str | None
+    """Of the file, where it is a finished run; None where it is none, or where nobody asks for seals."""
 
 
 class Index:
@@ -65,11 +71,22 @@ class Index:
         runs: The folder.
 
         file: Where the index is; None keeps it in memory.
+
+        ring: The keys to check seals with; None leaves seals alone.
+
+        rebuild: Whether to forget all that it holds.
     """
 
-    def __init__(self, runs: Path, file: Path | None) -> None:
+    def __init__(
+        self, runs: Path, file: Path | None, *, ring: KeyRing | None = None, rebuild: bool = False
+    ) -> None:
         self.runs = runs
-        self._database = _open(file)
+        with ExitStack() as opened:
+            if file is not None:
+                opened.enter_context(_held(file))
+            self._database = opened.enter_context(closing(_open(file, rebuild=rebuild)))
+            self._opened = opened.pop_all()
+        self._seals = None if ring is None else SealBook(self._database, runs, ring)
         self.read_files = 0
         """How many notebooks updates through this object have read."""
 
@@ -77,7 +94,7 @@ class Index:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._database.close()
+        self._opened.close()
 
     def update(self) -> None:
         """Bring the index to what the folder holds now.
@@ -85,6 +102,9 @@ class Index:
         Raises:
             InputError: The folder cannot be listed.
         """
+        if self._seals is not None:
+            with self._write():
+                self._seals.update()
         known = {
             path: (number, Stamp(changed_ns, size, inode))
             for number, path, changed_ns, size, inode in self._database.execute(
@@ -93,7 +113,7 @@ class Index:
         }
         due = []
         for path, stamp in scan(self.runs):
-            standing = known.pop(path, None)
+            standing = known.pop(shown_name(path), None)
             if standing is None or standing[1] != stamp:
                 due.append((path, stamp))
         if not known and not due:
@@ -101,22 +121,23 @@ class Index:
         with self._write():
             for number, _ in known.values():
                 self._forget(number)
-        with closing(spread(partial(_read, self.runs), [path for path, _ in due])) as entries:
+        read = partial(_read, self.runs, with_hash=self._seals is not None)
+        with closing(spread(read, [path for path, _ in due])) as entries:
             told = zip(due, entries, strict=True)
             while batch := list(islice(told, _BATCH)):
                 self.read_files += len(batch)
                 with self._write():
                     for (path, stamp), entry in batch:
-                        self._store(path, stamp, entry)
+                        self._store(shown_name(path), stamp, entry)
 
     def rows(self, query: Query = Query()) -> Iterator[Row]:  # noqa: B008 -- frozen
         """Rows that a query asks for, newest start first; notebooks without a start come last."""
         where, values = query.to_sql()
-        for (row,) in self._database.execute(
-            f"SELECT row FROM runs {where} ORDER BY started_at IS NULL, started_at DESC, path",  # noqa: S608
+        for found in self._database.execute(
+            f"SELECT row, seal FROM runs {where} ORDER BY started_at IS NULL, started_at DESC, path",  # noqa: S608
             values,
         ):
-            yield _decode_row(row)
+            yield _row(*found)
 
     def find(self, name: str) -> Row:
         """The run of that id, path, or unique beginning of an id.
@@ -124,17 +145,19 @@ class Index:
         Raises:
             RecordError: None or several.
         """
+        name = shown_name(name)
         rows = self._database.execute(
-            "SELECT row FROM runs WHERE run_id = :name OR path = :name ORDER BY path LIMIT 2", {"name": name}
+            "SELECT row, seal FROM runs WHERE run_id = :name OR path = :name ORDER BY path LIMIT 2",
+            {"name": name},
         ).fetchall()
         rows = (
             rows
             or self._database.execute(
-                "SELECT row FROM runs WHERE run_id >= ? AND run_id < ? ORDER BY path LIMIT 2",
+                "SELECT row, seal FROM runs WHERE run_id >= ? AND run_id < ? ORDER BY path LIMIT 2",
                 (name, name + "\U0010ffff"),
             ).fetchall()
         )
-        found = [_decode_row(row) for (row,) in rows]
+        found = [_row(*each) for each in rows]
         if len(found) == 1:
             return found[0]
         if found:
@@ -148,19 +171,33 @@ class Index:
         standing = self._database.execute("SELECT number FROM runs WHERE path = ?", (path,)).fetchone()
         if standing:
             self._forget(standing[0])
-        young = time.time_ns() - stamp.changed_ns < _RACY_NS
+        young = time.time_ns() - stamp.changed_ns < RACY_NS
         if young or entry.verdict == Verdict.RUNNING:
-            # Asked again next time: no file has the stamp 0.
-            stamp = Stamp(0, 0, 0)
+            stamp = NEVER
+        seal, entry = self._sealed(path, entry)
         done = self._database.execute(
-            "INSERT INTO runs (path, changed_ns, size, inode, verdict, state, runbook, run_id, started_at, row)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (path, *stamp, *entry[:-1]),
+            "INSERT INTO runs (path, changed_ns, size, inode, verdict, state, runbook, run_id, started_at, row, seal)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (path, *stamp, *entry[:-2], seal),
         )
         self._database.executemany(
             "INSERT OR IGNORE INTO touched (kind, name, number) VALUES (?, ?, ?)",
             ((kind, name, done.lastrowid) for kind, name in entry.touched),
         )
+
+    def _sealed(self, path: str, entry: _Entry) -> tuple[str | None, _Entry]:
+        """What the notebook's seal says of it, and the entry, which is of a tampered run where that is a change."""
+        if self._seals is None or entry.sha256 is None:
+            return None, entry
+        finding, what = self._seals.finding(path, entry.sha256)
+        if finding is Finding.UNSEALED and entry.state is None:
+            return None, entry  # no run, and never was one
+        if finding not in (Finding.CHANGED, Finding.BROKEN_SEAL):
+            return finding, entry
+        row = msgspec.structs.replace(
+            _decode_row(entry.row), verdict=Verdict.TAMPERED.value, why=Judgement(Verdict.TAMPERED, what).why
+        )
+        return finding, entry._replace(verdict=Verdict.TAMPERED, row=_encode_row(row))
 
     def _forget(self, number: int) -> None:
         self._database.execute("DELETE FROM runs WHERE number = ?", (number,))
@@ -177,10 +214,34 @@ class Index:
         self._database.execute("COMMIT")
 
 
-def _read(runs: Path, path: str) -> _Entry:
-    found = read_file(runs / path, path)
+def _read(runs: Path, path: str, *, with_hash: bool) -> _Entry:
+    try:
+        return _entry(*_look(runs / path, shown_name(path), with_hash=with_hash))
+    except Exception as error:  # noqa: BLE001 -- one file must not stop the audit of all others, whatever is in it
+        why = f"cannot be judged: {type(error).__name__} {str(error)[:200]}"
+        return _entry(NoRun(shown_name(path), "unreadable", why), None)
+
+
+def _look(path: Path, name: str, *, with_hash: bool) -> tuple[Found, str | None]:
+    """What is found in a file, and the hash of just those bytes."""
+    if not with_hash:
+        return read_file(path, name), None
+    hashed: list[str] = []
+    found = read_file(path, name, see=lambda content: hashed.append(hashlib.sha256(content).hexdigest()))
+    is_over = isinstance(found, Run) and not found.held
+    # A file that was sealed as a run and is none any more was changed, too.
+    return found, hashed[0] if hashed and (is_over or isinstance(found, NoRun)) else None
+
+
+def _entry(found: Found, sha256: str | None) -> _Entry:
     row, pairs = row_of(found, judge(found))
-    return _Entry(row.verdict, row.state, row.runbook, row.run_id, row.started_at, _encode_row(row), pairs)
+    return _Entry(
+        row.verdict, row.state, row.runbook, row.run_id, row.started_at, _encode_row(row), pairs, sha256
+    )
+
+
+def _row(row: bytes, seal: str | None) -> Row:
+    return msgspec.structs.replace(_decode_row(row), seal=seal)
 
 
 def index_file(runs: Path) -> Path:
@@ -190,27 +251,36 @@ def index_file(runs: Path) -> Path:
     return cache / "ecr-widgets" / "audit" / f"{name}.sqlite"
 
 
-def open_index(runs: Path, *, rebuild: bool = False) -> Index:
-    """The index of a runs folder, up to date; one that cannot be kept on disk is made in memory.
+def open_index(runs: Path, *, rebuild: bool = False, ring: KeyRing | None = None) -> Index:
+    """The index of a runs folder, up to date, with what the seals say; one that cannot be kept on disk is made in memory.
+
+    Args:
+        rebuild: Whether every notebook is read again.
+
+        ring: The keys to check seals with; by default the user's own.
 
     Raises:
         InputError: The folder cannot be listed.
     """
-    file = index_file(runs)
+    file, ring = index_file(runs), ring or default_ring()
+    broken = (sqlite3.Error, OSError, msgspec.MsgspecError)
     try:
-        if rebuild:
-            _remove(file)
-        index = Index(runs, file)
-        index.update()
-    except (sqlite3.Error, OSError, msgspec.MsgspecError):
+        return _updated(Index(runs, file, ring=ring, rebuild=rebuild))
+    except broken:
         # A broken index is no loss, and a folder that cannot be written only costs time.
         try:
             _remove(file)
-            index = Index(runs, file)
-            index.update()
-        except (sqlite3.Error, OSError):
-            index = Index(runs, None)
-            index.update()
+            return _updated(Index(runs, file, ring=ring))
+        except broken:
+            return _updated(Index(runs, None, ring=ring))
+
+
+def _updated(index: Index) -> Index:
+    try:
+        index.update()
+    except BaseException:
+        index.__exit__()
+        raise
     return index
 
 
@@ -218,36 +288,52 @@ _encode_row = msgspec.msgpack.Encoder().encode
 _decode_row = msgspec.msgpack.Decoder(Row).decode
 
 
-def _open(file: Path | None) -> sqlite3.Connection:
-    if file is not None:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+@contextmanager
+def _held(file: Path, operation: int = fcntl.LOCK_SH) -> Iterator[None]:
+    """Have the index's files stay where they are; who removes them holds it alone."""
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle = os.open(file.with_name(f"{file.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, operation)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _open(file: Path | None, *, rebuild: bool) -> sqlite3.Connection:
     database = sqlite3.connect(file or ":memory:", timeout=30, isolation_level=None)
     try:
         if file is not None:
             file.chmod(0o600)
             database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = OFF")
-        _make_tables(database)
+        _make_tables(database, anew=rebuild)
     except BaseException:
         database.close()
         raise
     return database
 
 
-def _make_tables(database: sqlite3.Connection) -> None:
-    if database.execute("PRAGMA user_version").fetchone()[0] == _VERSION:
+def _make_tables(database: sqlite3.Connection, *, anew: bool) -> None:
+    if not anew and database.execute("PRAGMA user_version").fetchone()[0] == _VERSION:
         return
     database.execute("BEGIN IMMEDIATE")
     # Another process may have made them while this one waited.
-    if database.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
-        for name in ("runs", "touched"):
+    if anew or database.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
+        for name in ("runs", "touched", "keys", "chains", "seals"):
             database.execute(f"DROP TABLE IF EXISTS {name}")
-        for statement in _TABLES.split(";"):
+        for statement in (_TABLES + TABLES).split(";"):
             database.execute(statement)
         database.execute(f"PRAGMA user_version = {_VERSION}")
     database.execute("COMMIT")
 
 
 def _remove(file: Path) -> None:
-    for ending in ("", "-wal", "-shm"):
-        file.with_name(file.name + ending).unlink(missing_ok=True)
+    """Remove a broken index.
+
+    Raises:
+        OSError: It cannot be removed, or somebody else has it open: under them it must not go.
+    """
+    with _held(file, fcntl.LOCK_EX | fcntl.LOCK_NB):
+        for ending in ("", "-wal", "-shm"):
+            file.with_name(file.name + ending).unlink(missing_ok=True)

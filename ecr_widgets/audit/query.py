@@ -20,7 +20,7 @@ class Query:
     """Filters; None asks for everything."""
 
     state: str | None = None
-    """A verdict (`proven`, `tampered`, …) or a run's own state (`succeeded`, …)."""
+    """A verdict (`proven`, `tampered`, …), a run's own state (`succeeded`, …) or what its seal says (`unsealed`, …)."""
     since: datetime | None = None
     """Runs that started then or later."""
     runbook: str | None = None
@@ -33,7 +33,7 @@ class Query:
         """A WHERE clause for the index and its values."""
         clauses, values = [], {}
         if self.state is not None:
-            clauses.append("(verdict = :state OR state = :state)")
+            clauses.append("(verdict = :state OR state = :state OR seal = :state)")
             values["state"] = self.state
         if self.since is not None:
             clauses.append("started_at >= :since")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -29,11 +30,15 @@ _EMPTY = re.compile(rb'(?:[\s\[\],"]|\\[nt])*')
 _TROUBLE = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
 
 
-def read_file(path: Path, name: str | None = None) -> Found:
+def read_file(
+    path: Path, name: str | None = None, *, see: Callable[[bytes], object] = lambda _: None
+) -> Found:
     """Read one notebook.
 
     Args:
         name: What to call it, relative to the runs folder; by default the file's own name.
+
+        see: Gets the bytes that are judged, for who needs more of them.
 
     Returns:
         The run; or NoRun for a foreign, broken, hostile or vanished file. Nothing is raised for what a file holds.
@@ -45,6 +50,7 @@ def read_file(path: Path, name: str | None = None) -> Found:
         return NoRun(name, "unreadable", _os_reason(error))
     except ValueError as error:
         return NoRun(name, "unreadable", str(error))
+    see(content)
     return with_holder(read_content(content, name), path)
 
 
@@ -123,6 +129,23 @@ def _run(notebook: wire.WireNotebook, name: str) -> Found:
                 name, "unreadable", f"a run of version {version!r:.40}: this release reads {RECORD_VERSION}"
             )
         run = wire.decode_run(notebook.metadata.ecr_widgets)
+        if not _in_reach(run.started_at, run.ended_at):
+            return NoRun(
+                name, "unreadable", "not a notebook as it should be: a time outside the years 2 to 9998"
+            )
+    cells, bad = _cells(notebook)
+    if run is not None:
+        return Run(
+            name, Origin.ENGINE, run.run_id, run.runbook, run.runbook_sha256, run.state, run.reason, run.actor,
+            run.host, run.parameters, run.started_at, run.ended_at, tuple(cells), tuple(bad), plan=run.plan,
+        )  # fmt: skip
+    if not bad and not any(cell.steps for cell in cells):
+        return NoRun(name, "foreign", "no record of this kit is in it")
+    return _without_engine(notebook.metadata, name, tuple(cells), tuple(bad))
+
+
+def _cells(notebook: wire.WireNotebook) -> tuple[list[Cell], list[str]]:
+    """The code cells, and why records in them cannot be read."""
     cells: list[Cell] = []
     bad: list[str] = []
     for number, cell in enumerate(notebook.cells):
@@ -141,14 +164,7 @@ def _run(notebook: wire.WireNotebook, name: str) -> Found:
         source = bytes(cell.source)
         calls = _calls_in(source) if len(source) < _CACHED_BYTES else _calls(source)
         cells.append(Cell(cell_id, cell.execution_count, state, calls, tuple(steps)))
-    if run is not None:
-        return Run(
-            name, Origin.ENGINE, run.run_id, run.runbook, run.runbook_sha256, run.state, run.reason, run.actor,
-            run.host, run.parameters, run.started_at, run.ended_at, tuple(cells), tuple(bad), plan=run.plan,
-        )  # fmt: skip
-    if not bad and not any(cell.steps for cell in cells):
-        return NoRun(name, "foreign", "no record of this kit is in it")
-    return _without_engine(notebook.metadata, name, tuple(cells), tuple(bad))
+    return cells, bad
 
 
 def _without_engine(
@@ -195,7 +211,14 @@ def _step(record: object) -> Step:
         raise TypeError(_record_reason(record, error)) from error
     if step.version != RECORD_VERSION:
         raise TypeError(_newer(step.version))
+    if not _in_reach(step.started_at, step.ended_at):
+        raise TypeError("a record that cannot be read: a time outside the years 2 to 9998")
     return step
+
+
+def _in_reach(*moments: datetime | None) -> bool:
+    # In another zone the first and last year are beyond what a time can hold.
+    return all(moment is None or 1 < moment.year < 9999 for moment in moments)
 
 
 def _record_reason(record: str, error: Exception) -> str:
@@ -282,6 +305,7 @@ def _moment(text: str | None) -> datetime | None:
         return None
     try:
         # Plain papermill writes naive UTC times.
-        return from_rfc3339(text if text[-1:].isalpha() or "+" in text else f"{text}Z")
+        moment = from_rfc3339(text if text[-1:].isalpha() or "+" in text else f"{text}Z")
+        return moment if _in_reach(moment) else None
     except ValueError:
         return None

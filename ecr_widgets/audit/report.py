@@ -69,7 +69,7 @@ def _document(runs: Path, rows: Sequence[Row], checked: Verification | None, now
     yield from _seals(checked)
     yield to_svg(rows)
     yield from _figures(figures(rows))
-    yield "<h2>Runs</h2><table><tr><th>verdict<th>started (UTC)<th>took<th>runbook<th>service<th>notebook and reason</tr>"
+    yield "<h2>Runs</h2><table><tr><th>verdict<th>started (UTC)<th>took<th>runbook<th>service<th>seal<th>notebook and reason</tr>"
     for row in rows[:MAX_ROWS]:
         yield _row(row)
     yield "</table>"
@@ -115,7 +115,7 @@ def _row(row: Row) -> str:
     return (
         f'<tr><td style="color:{colour_of(row.verdict)}">{sign_of(row.verdict)} {_text(row.verdict)}'
         f"<td>{_text((row.started_at or '')[:19].replace('T', ' '))}<td>{took}<td>{_text(row.runbook)}"
-        f"<td>{_text(', '.join(row.services))}<td><code>{_text(row.path)}</code> {_text(row.why)}</tr>"
+        f"<td>{_text(', '.join(row.services))}<td>{_text(row.seal)}<td><code>{_text(row.path)}</code> {_text(row.why)}</tr>"
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from ecr_widgets.audit.canonical import within_reach
 from ecr_widgets.audit.found import Found, NoRun
 from ecr_widgets.audit.judging import Judgement
 from ecr_widgets.audit.touched import deployed, touched
@@ -34,6 +35,9 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     digests: tuple[str, ...] = ()
     """Digests of images that the run's records name, sorted."""
 
+    seal: str | None = None
+    """What the run's seal says of it, as `verify` calls it; None where nobody asked, and for what is no finished run."""
+
     def to_json(self) -> dict[str, Any]:
         """The row as `audit list --json` prints it."""
         told: dict[str, Any] = msgspec.to_builtins(self)
@@ -59,7 +63,8 @@ def row_of(found: Found, judgement: Judgement) -> tuple[Row, frozenset[tuple[str
             to_rfc3339(found.started_at) if found.started_at else None,
             to_rfc3339(found.ended_at) if found.ended_at else None,
             found.duration_s,
-            found.parameters,
+            # The index holds 64 bits.
+            within_reach(found.parameters),
             tuple(name for name, changed in deployed(found) if changed),
             tuple(sorted(name for kind, name in pairs if kind == "digest")),
         ),

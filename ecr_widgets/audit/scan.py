@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,27 +19,70 @@ class Stamp(NamedTuple):
     inode: int
 
 
+RACY_NS = 50_000_000
+"""A file this young may change once more within the clock's own grain, so its stamp is not believed yet."""
+NEVER = Stamp(0, 0, 0)
+"""No file has it: what bears it is looked at again each time."""
+
+
 def scan(folder: Path) -> Iterator[tuple[str, Stamp]]:
     """All notebooks below a folder by relative name with slashes; hidden folders are left out, links are not followed.
 
+    A folder below that cannot be listed is named itself, with a slash at its end, so that nobody takes it for empty; what
+    vanishes meanwhile is left out.
+
     Raises:
-        InputError: The folder cannot be listed.
+        InputError: The folder itself cannot be listed.
     """
-    try:
-        yield from _below(os.fspath(folder), "")
-    except OSError as error:
-        raise InputError(
-            f"runs cannot be read in {str(folder)!r}: {error.strerror}", hint="give --runs"
-        ) from error
-
-
-def _below(folder: str, prefix: str) -> Iterator[tuple[str, Stamp]]:
-    with os.scandir(folder) as entries:
+    for prefix, entries in _folders(folder):
+        if entries is None:
+            yield prefix, NEVER
+            continue
         for entry in entries:
-            name = entry.name
-            if name.endswith(".ipynb"):
-                if not name.startswith(".") and not entry.is_dir(follow_symlinks=False):
-                    about = entry.stat(follow_symlinks=False)
-                    yield prefix + name, Stamp(about.st_ctime_ns, about.st_size, about.st_ino)
-            elif not name.startswith(".") and entry.is_dir(follow_symlinks=False):
-                yield from _below(entry.path, f"{prefix}{name}/")
+            if entry.name.endswith(".ipynb") and not entry.name.startswith("."):
+                with suppress(FileNotFoundError):
+                    if not entry.is_dir(follow_symlinks=False):
+                        about = entry.stat(follow_symlinks=False)
+                        yield prefix + entry.name, Stamp(about.st_ctime_ns, about.st_size, about.st_ino)
+
+
+def shown_name(name: str) -> str:
+    """The name as text: bytes in it that are no UTF-8, which no JSON and no index can hold, as escapes."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def folders_with(folder: Path, name: str) -> Iterator[str]:
+    """Folders at and below one that hold a file of that name, as prefixes of notebooks' names: `` or `sub/`.
+
+    Raises:
+        InputError: The folder itself cannot be listed.
+    """
+    for prefix, entries in _folders(folder):
+        if entries and any(entry.name == name for entry in entries):
+            yield prefix
+
+
+def _folders(top: Path) -> Iterator[tuple[str, list[os.DirEntry[str]] | None]]:
+    """Each folder's prefix with its entries, None where it cannot be listed; a stack, for folders nest as deep as they like."""
+    due = [""]
+    while due:
+        prefix = due.pop()
+        try:
+            with os.scandir(os.path.join(top, prefix)) as found:  # noqa: PTH118 -- quicker, and any bytes will do
+                entries = list(found)
+        except OSError as error:
+            if not prefix:
+                raise InputError(
+                    f"runs cannot be read in {str(top)!r}: {error.strerror}", hint="give --runs"
+                ) from error
+            if not isinstance(error, FileNotFoundError):
+                yield prefix, None
+            continue
+        due += [
+            f"{prefix}{entry.name}/"
+            for entry in entries
+            if not entry.name.startswith(".")
+            and not entry.name.endswith(".ipynb")
+            and entry.is_dir(follow_symlinks=False)
+        ]
+        yield prefix, entries

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import atexit
 import hashlib
+import os
+import stat
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from ecr_widgets.audit.canonical import canonical, form_of
-from ecr_widgets.audit.chain import SEAL_VERSION, Link, Seal, appending, chain_file, read_links
+import msgspec
+
+from ecr_widgets.audit.canonical import canonical, form_of, within_reach
+from ecr_widgets.audit.chain import FILE_NAME, SEAL_VERSION, Link, Seal, appending, chain_file, read_links
 from ecr_widgets.audit.found import Run
 from ecr_widgets.audit.holders import is_held
 from ecr_widgets.audit.keys import KeyRing, default_ring
 from ecr_widgets.audit.reading import read_bytes, read_content
+from ecr_widgets.audit.scan import folders_with, shown_name
 from ecr_widgets.audit.spread import spread
 from ecr_widgets.audit.touched import touched
 from ecr_widgets.errors import EcrWidgetsError, RecordError
@@ -38,7 +43,7 @@ def seal_finished_run(path: Path, *, at_exit: bool = False) -> None:
         return
     try:
         seal_run(path.parent, path.name, ring=default_ring(), now=datetime.now(UTC))
-    except (EcrWidgetsError, OSError, ValueError) as error:
+    except (EcrWidgetsError, OSError, ValueError, RecursionError) as error:
         print(f"the run is saved but not sealed: {error}", file=sys.stderr)  # noqa: T201
 
 
@@ -64,6 +69,8 @@ def seal_run(runs: Path, name: str, *, ring: KeyRing, now: datetime) -> Seal | N
 
 def _draft(runs: Path, name: str, *, key: str, now: datetime) -> Seal:
     """The seal but for its place in the chain."""
+    if name != shown_name(name):
+        raise RecordError(f"{shown_name(name)!r} cannot be sealed: its name is not UTF-8", hint="rename it")
     content = read_bytes(runs / name)
     run = read_content(content, name)
     if not isinstance(run, Run):
@@ -87,7 +94,7 @@ def _draft(runs: Path, name: str, *, key: str, now: datetime) -> Seal:
         actor=run.actor,
         digests=tuple(sorted(value for kind, value in pairs if kind == "digest")),
         deploys=tuple(sorted(value for kind, value in pairs if kind == "deploy")),
-        parameters_sha256=hashlib.sha256(canonical(dict(run.parameters))).hexdigest(),
+        parameters_sha256=hashlib.sha256(canonical(within_reach(run.parameters))).hexdigest(),
         file_sha256=hashlib.sha256(content).hexdigest(),
         form_sha256=form.sha256,
         metadata=dict(form.metadata),
@@ -100,7 +107,8 @@ def _draft(runs: Path, name: str, *, key: str, now: datetime) -> Seal:
 def seal_missing(runs: Path, names: Iterable[str], *, ring: KeyRing, now: datetime) -> list[str]:
     """Seal every run that has no seal and is not running, in the order given: killed ones and plain papermill's too.
 
-    A run whose seal disagrees with its file is left alone: that is for `audit verify` to tell. Runs are read without the
+    A run whose seal disagrees with its file is left alone, and so is a copy of a sealed run under another name: both are for
+    `audit verify` to tell. One that was sealed in the folder where it lies needs no second seal. Runs are read without the
     chain's lock; each hundred is then added under it and synchronized once, so that a crash costs the seals of some
     and never the chain.
 
@@ -113,25 +121,28 @@ def seal_missing(runs: Path, names: Iterable[str], *, ring: KeyRing, now: dateti
         SettingsError: There is no key to sign with.
     """
     content = _content_of(runs)
-    sealed = {link.seal.path for link in read_links(content) if link.seal}
     seen = content.rfind(b"\n") + 1
-    due = [name for name in names if name not in sealed]
+    known = _Sealed(runs)
+    due = [name for name in names if name not in known.names]
     done: list[str] = []
     if not due:
         return done
-    key, private = ring.signing_key(now=now)
-    drafts = spread(partial(_draft_or_none, runs, key=key.key, now=now), due)
+    drafts = spread(partial(_draft_or_none, runs, key="", now=now), due)
     with closing(drafts):
         while batch := list(islice(drafts, _BATCH)):
+            # Asked for each time: meanwhile it may have been retired.
+            key, private = ring.signing_key(now=now)
             try:
                 with appending(runs) as chain:
                     # What others have sealed since.
-                    sealed |= {link.seal.path for link in chain.links_since(seen) if link.seal}
-                    added = [
-                        chain.add(each, private.sign).path
-                        for each in batch
-                        if each and each.path not in sealed
-                    ]
+                    known.note(chain.links_since(seen))
+                    added = []
+                    for each in batch:
+                        if each and known.lacks(each):
+                            added.append(
+                                chain.add(msgspec.structs.replace(each, key=key.key), private.sign).path
+                            )
+                            known.add(each)
                     chain.write()
                     seen = chain.end
             except OSError as error:
@@ -139,13 +150,43 @@ def seal_missing(runs: Path, names: Iterable[str], *, ring: KeyRing, now: dateti
                     f"the seals in {str(chain_file(runs))!r} cannot be written: {error.strerror}"
                 ) from error
             done += added
-            sealed.update(added)
     return done
+
+
+class _Sealed:
+    """Which names and runs have a seal, in any chain at or below a folder.
+
+    Raises:
+        RecordError: The folder's own chain cannot be read.
+    """
+
+    def __init__(self, runs: Path) -> None:
+        self.names: set[str] = set()
+        self._runs: set[str | None] = set()
+        for prefix, links, _ in chains_of(runs):
+            self.note(links, prefix)
+
+    def note(self, links: Iterable[Link], prefix: str = "") -> None:
+        """Note the seals of a chain."""
+        for link in links:
+            if link.seal:
+                self.add(link.seal, prefix)
+
+    def add(self, seal: Seal, prefix: str = "") -> None:
+        """Note one seal."""
+        self.names.add(prefix + seal.path)
+        self._runs.add(seal.run_id)
+
+    def lacks(self, draft: Seal) -> bool:
+        """Whether neither the name has one nor, under another name, the run."""
+        # Only our engine's runs have a file each; by hand one run may be saved under several names.
+        is_copy = draft.runbook_sha256 is not None and draft.run_id in self._runs
+        return draft.path not in self.names and not is_copy
 
 
 def _draft_or_none(runs: Path, name: str, *, key: str, now: datetime) -> Seal | None:
     # A run that cannot be read, is running or has no canonical form is for another time.
-    with suppress(RecordError, OSError, ValueError):
+    with suppress(RecordError, OSError, ValueError, RecursionError):
         return _draft(runs, name, key=key, now=now)
     return None
 
@@ -162,9 +203,35 @@ def links_of(runs: Path) -> list[Link]:
     return list(read_links(_content_of(runs)))
 
 
+def chains_of(runs: Path) -> Iterator[tuple[str, list[Link], str | None]]:
+    """Every chain at and below a folder: the prefix of the names in it, its links, and why it cannot be read.
+
+    A run that was saved into a folder below is sealed there. The folder's own chain comes first, as prefix ``.
+
+    Raises:
+        InputError: The folder cannot be listed.
+
+        RecordError: The folder's own chain is there and cannot be read.
+    """
+    yield "", links_of(runs), None
+    for prefix in sorted(folders_with(runs, FILE_NAME)):
+        if prefix:
+            try:
+                yield prefix, links_of(runs / prefix), None
+            except RecordError as error:
+                yield prefix, [], str(error)
+
+
 def _content_of(runs: Path) -> bytes:
     try:
-        return chain_file(runs).read_bytes()
+        # Opened so that a pipe in its place does not wait for a writer.
+        handle = os.open(chain_file(runs), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(handle, "rb") as file:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise RecordError(
+                    f"the seals in {str(chain_file(runs))!r} cannot be read: not a regular file"
+                )
+            return file.read()
     except FileNotFoundError:
         return b""
     except OSError as error:

@@ -35,6 +35,7 @@ def to_text(told: Mapping[str, Any]) -> Iterator[str]:
         "started_at",
         "ended_at",
         "duration_s",
+        "seal",
     ):
         if told[name] is not None:
             yield f"  {name.replace('_', ' ')}: {told[name]}"

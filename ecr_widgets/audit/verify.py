@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from ecr_widgets.audit.canonical import differences, form_of
-from ecr_widgets.audit.chain import FILE_NAME, Head, Link, Seal, head_of, troubles
+from ecr_widgets.audit.chain import FILE_NAME, Head, Link, Seal, Trouble, Watcher, head_of
 from ecr_widgets.audit.found import NoRun, Run
 from ecr_widgets.audit.keys import KeyFile, KeyRing
-from ecr_widgets.audit.reading import read_bytes, read_content, with_holder
-from ecr_widgets.audit.seal import links_of
+from ecr_widgets.audit.reading import read_bytes, read_content, read_file, with_holder
+from ecr_widgets.audit.scan import shown_name
+from ecr_widgets.audit.seal import chains_of
 from ecr_widgets.errors import RecordError
 from ecr_widgets.model.record import RunState
 from ecr_widgets.model.times import to_rfc3339
@@ -37,6 +38,10 @@ class Finding(StrEnum):
     MISSING = "missing"
     UNSEALED = "unsealed"
     BROKEN_SEAL = "broken seal"
+    KEY_UNKNOWN = "key unknown"
+    """It says what its seal says, and nobody here can tell who made the seal."""
+    OVERWRITTEN = "overwritten"
+    """It is the run that was sealed last under this name; an earlier one is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,39 +115,102 @@ class Verification:
 def verify(runs: Path, names: Iterable[str], *, ring: KeyRing, head: Head | None = None) -> Verification:
     """Check the chain, every file against its last seal, and the chain against an exported head.
 
+    Chains of folders below are checked too; what was sealed in such a folder needs no other seal.
+
     Args:
         names: The notebooks that the folder holds now, relative with slashes.
 
     Raises:
         RecordError: The chain is there and cannot be read.
     """
-    links = links_of(runs)
     keys = ring.known()
-    wrong = troubles(links, keys)
-    chain = [f"seal {at + 1}{_of(links[at])}: {why}" for at, whys in wrong.items() for why in whys]
+    chain: list[str] = []
+    uses: list[KeyUse] = []
+    sealed: dict[str, _Sealed] = {}
+    own: list[Link] = []
+    for prefix, links, broken in chains_of(runs):
+        own = own if prefix else links
+        found, wrong = _sealed_by(links, keys, prefix)
+        # The nearest chain answers for a name.
+        sealed |= found
+        chain += [
+            f"{prefix}{FILE_NAME}: {each}" if prefix else each for each in (*wrong, *filter(None, (broken,)))
+        ]
+        uses += _uses(links, keys, ring)
     if head is not None:
-        chain += _against(links, head)
-    last: dict[str, int] = {link.seal.path: at for at, link in enumerate(links) if link.seal}
-    by_run = {link.seal.run_id: link.seal.path for link in links if link.seal}
-    standing = sorted(names)
+        chain += _against(own, head)
+    by_run = {each.seal.run_id: name for name, each in sealed.items()}
     files = []
-    for name in standing:
-        at = last.pop(name, None)
-        if at is None:
-            found = _unsealed(runs, name, by_run)
-        else:
-            seal = links[at].seal
-            assert seal is not None
-            found = (
-                _bad_seal(name, wrong[at]) if _not_credible(wrong.get(at)) else check_file(runs, name, seal)
-            )
-        if found is not None:
-            files.append(found)
+    for name in sorted(names):
+        its = sealed.pop(name, None)
+        finding = _unsealed(runs, name, by_run) if its is None else _check(runs, name, its)
+        if finding is not None:
+            files.append(finding)
     files += [
-        FileFinding(name, Finding.MISSING, (f"sealed as seal {at + 1}, and there is no such file",))
-        for name, at in sorted(last.items())
+        FileFinding(name, Finding.MISSING, (f"sealed as {its.place}, and there is no such file",))
+        for name, its in sorted(sealed.items())
     ]
-    return Verification(tuple(files), tuple(chain), _uses(links, keys, ring), head_of(links))
+    return Verification(tuple(files), tuple(chain), tuple(uses), head_of(own))
+
+
+@dataclass(frozen=True, slots=True)
+class _Sealed:
+    """The newest seal of a name."""
+
+    seal: Seal
+    place: str
+    trouble: Trouble | None
+    overwritten: tuple[str, ...]
+    """Other runs that were sealed under the name before, in words."""
+
+
+def _sealed_by(
+    links: Iterable[Link], keys: Mapping[str, KeyFile], prefix: str
+) -> tuple[dict[str, _Sealed], list[str]]:
+    """What a chain seals, by name, and what is wrong with the chain."""
+    watcher = Watcher(keys)
+    sealed: dict[str, _Sealed] = {}
+    wrong: list[str] = []
+    told: set[str] = set()
+    for at, link in enumerate(links, start=1):
+        trouble = watcher.look(link)
+        if link.seal is not None:
+            name = prefix + link.seal.path
+            overwritten = _overwritten(sealed.get(name), link.seal)
+            sealed[name] = _Sealed(link.seal, f"seal {at}", trouble, overwritten)
+        if trouble is not None:
+            wrong += [f"seal {at}{_of(link)}: {why}" for why in trouble.why if why not in told]
+            if trouble.unknown_key:
+                # Once is enough where the key has made thousands.
+                told.update(trouble.why)
+    return sealed, wrong
+
+
+def _overwritten(before: _Sealed | None, seal: Seal) -> tuple[str, ...]:
+    if before is None or before.seal.run_id == seal.run_id:
+        return before.overwritten if before else ()
+    old = before.seal
+    told = f"run {old.run_id} ({old.state}), {before.place}, was saved under this name before and is gone"
+    return (*before.overwritten, told)
+
+
+def _check(runs: Path, name: str, its: _Sealed) -> FileFinding | None:
+    """A file against the newest seal of its name; None while somebody runs it anew."""
+    trouble = its.trouble
+    if trouble is not None and trouble.forged:
+        return FileFinding(name, Finding.BROKEN_SEAL, tuple(f"its seal: {why}" for why in trouble.why))
+    found = check_file(runs, name, its.seal)
+    if found.finding is Finding.CHANGED:
+        run = read_file(runs / name, name)
+        if isinstance(run, Run) and run.held:
+            return None
+        return FileFinding(name, found.finding, (*found.what, *its.overwritten))
+    if trouble is not None and trouble.unknown_key:
+        why = (*(f"its seal: {why}" for why in trouble.why), *its.overwritten)
+        return FileFinding(name, Finding.KEY_UNKNOWN, why)
+    if its.overwritten:
+        return FileFinding(name, Finding.OVERWRITTEN, its.overwritten)
+    return found
 
 
 def check_file(runs: Path, name: str, seal: Seal) -> FileFinding:
@@ -167,6 +235,9 @@ def check_content(content: bytes, seal: Seal) -> tuple[Finding, tuple[str, ...]]
 
 
 def _unsealed(runs: Path, name: str, by_run: Mapping[str | None, str]) -> FileFinding | None:
+    if name != shown_name(name):
+        why = "its name is not UTF-8, so no seal can name it"
+        return FileFinding(shown_name(name), Finding.UNSEALED, (why,))
     try:
         found = read_content(read_bytes(runs / name), name)
     except (OSError, ValueError) as error:
@@ -189,15 +260,6 @@ def _why_unsealed(run: Run, by_run: Mapping[str | None, str]) -> str:
     if run.state is RunState.RUNNING:
         return "it was interrupted before it could be sealed"
     return "no seal: nothing says whether it was changed"
-
-
-def _not_credible(wrong: list[str] | None) -> bool:
-    # Out of place is the chain's trouble; with a wrong signature the seal itself says nothing.
-    return wrong is not None and any("sign" in why or "key" in why for why in wrong)
-
-
-def _bad_seal(name: str, wrong: list[str]) -> FileFinding:
-    return FileFinding(name, Finding.BROKEN_SEAL, tuple(f"its seal: {why}" for why in wrong))
 
 
 def _against(links: list[Link], head: Head) -> list[str]:

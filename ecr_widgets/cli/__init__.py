@@ -5,6 +5,7 @@ Each command is a module that is imported when it is asked for, so that none pay
 
 from __future__ import annotations
 
+import warnings
 from importlib import import_module
 
 import click
@@ -12,12 +13,17 @@ import click
 from ecr_widgets.cli.outcome import OurErrors
 
 _COMMANDS = {
+    "admin": "Look at a Layer0 as such, and after it.",
     "approve": "Let a plan that another person made go on as a run.",
     "audit": "Say what happened, proven from saved runs alone.",
     "copy": "Copy an image to another repository, account or region; the digest stays.",
     "deploy": "Bring a Layer0 service to an image of the registry, and prove that it runs.",
+    "deploys": "List, show and delete the Dockerruns that Layer0 stores.",
     "doctor": "Say what is reachable, as whom, and what to do about what is not.",
+    "environment": "Create, list, show, link, size and delete Layer0's environments.",
     "images": "List a repository's images.",
+    "job": "Look at what Layer0 does in the background, and forget it.",
+    "loadbalancer": "Create, change, list, show and delete Layer0's load balancers.",
     "login": "Log Docker in to the account's registry.",
     "logs": "Log lines of a Layer0 service or task, all copies together.",
     "push": "Push a local image to the account's registry.",
@@ -26,7 +32,7 @@ _COMMANDS = {
     "run": "Run a runbook and save the run as a notebook.",
     "runbooks": "List the shipped runbooks, or copy them for editing.",
     "sandbox": "Start and stop the embedded stand-ins for AWS, Docker and Layer0.",
-    "service": "Look at Layer0's services, scale and delete them.",
+    "service": "Look at Layer0's services, deploy, scale and delete them.",
     "task": "Run deploys once, look at tasks and delete them.",
 }
 
@@ -57,3 +63,7 @@ def main() -> None:
     5 busy (another run holds the target), 6 failed and the rollback failed too,
     7 planned and waiting for another person's approval.
     """
+    # People at a command line have no use for the place in our source.
+    warnings.showwarning = lambda message, *_where, **_more: click.echo(
+        f"ecr-widgets: warning: {message}", err=True
+    )

@@ -27,6 +27,7 @@ def command(ctx: click.Context, run_id: str, *, runs: Path | None, as_json: bool
     """
     from ecr_widgets.cli.watching import Watcher
     from ecr_widgets.engine.approval import approve
+    from ecr_widgets.engine.notices import tell_end
 
     watcher = Watcher(quiet=as_json)
     try:
@@ -35,6 +36,7 @@ def command(ctx: click.Context, run_id: str, *, runs: Path | None, as_json: bool
         )
     finally:
         watcher.close()
+    tell_end(result)
     if as_json:
         print_json(result.to_json())
     else:

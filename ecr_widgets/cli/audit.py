@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from ecr_widgets.audit.query import Query
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
-_VERDICTS = ("proven", "unproven", "plan", "failed", "interrupted", "running", "foreign", "unreadable")
+_VERDICTS = (
+    "proven", "unproven", "plan", "failed", "interrupted", "running", "tampered", "foreign", "unreadable"
+)  # fmt: skip
+_SEALS = ("intact", "resaved", "unsealed", "overwritten", "key unknown")
+"""What a seal says of a run that it does not call tampered."""
+_STATES = ("succeeded", "unknown")
+"""A run's own words that are no verdicts too."""
 
 
 @click.group(name="audit", cls=OurErrors)
@@ -36,7 +42,11 @@ def _runs_option(function: _Command) -> _Command:
 
 def _filters(function: _Command) -> _Command:
     for option in reversed((
-        click.option("--state", help=f"A verdict ({', '.join(_VERDICTS)}) or a run's own state."),
+        click.option(
+            "--state",
+            type=click.Choice((*_VERDICTS, *_STATES, *_SEALS)),
+            help="A verdict, a run's own state, or what its seal says.",
+        ),
         click.option("--since", metavar="TIME", help="2026-01-31, an RFC 3339 time, or an age: 12h, 7d, 2w."),
         click.option("--runbook", help="Name of a runbook."),
         click.option("--digest", help="Digest of an image, or its beginning."),
@@ -61,7 +71,8 @@ def _query(**given: str | None) -> Query:
 def list_(*, runs: Path, as_json: bool, rebuild: bool, **given: str | None) -> None:
     """List saved runs with their verdicts, newest first.
 
-    A verdict is what the notebook itself proves; `audit verify` says whether it was changed since it was sealed.
+    A verdict is what the notebook itself proves; `tampered` is what says something else than when it was sealed. Runs that
+    are gone, and whether the seals are in order, are for `audit verify`.
     """
     from ecr_widgets.audit.index import open_index
 
@@ -74,7 +85,9 @@ def list_(*, runs: Path, as_json: bool, rebuild: bool, **given: str | None) -> N
             took = "" if row.duration_s is None else f"{row.duration_s:.1f} s"
             told = f"{row.verdict:<11} {(row.started_at or '-'):<24} {took:>9}  {row.runbook or '-':<12}"
             about = ", ".join(row.services) or "-"
-            click.echo(_line(f"{told} {about:<20} {row.path}" + (f"  ({row.why})" if row.why else "")))
+            seal = row.seal if row.seal in ("unsealed", "overwritten", "key unknown") else None
+            why = "; ".join(filter(None, (seal, row.why)))
+            click.echo(_line(f"{told} {about:<20} {row.path}" + (f"  ({why})" if why else "")))
 
 
 @command.command()

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ecr_widgets.cli.outcome import print_json
+from ecr_widgets.cli.printing import json_option
 
 
 @click.command(name="deploy")
@@ -16,6 +17,7 @@ from ecr_widgets.cli.outcome import print_json
 @click.argument("dockerrun", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--name", help="Name of the stored deploy  [default: the service's]")
 @click.option("--container", help="Container that runs the image, where the Dockerrun has several.")
+@click.option("--load-balancer", metavar="NAME", help="Load balancer that the service is created behind.")
 @click.option("--timeout", "timeout_s", default=600.0, show_default=True, help="Longest wait, in seconds.")
 @click.option(
     "--on-failure",
@@ -24,7 +26,7 @@ from ecr_widgets.cli.outcome import print_json
     show_default=True,
     help="What becomes of a service that does not get stable.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@json_option
 def command(
     environment: str,
     service: str,
@@ -33,6 +35,7 @@ def command(
     *,
     name: str | None,
     container: str | None,
+    load_balancer: str | None,
     timeout_s: float,
     on_failure: str,
     as_json: bool,
@@ -50,14 +53,34 @@ def command(
     wanted = reference.digest or reference.tag
     if wanted is None:
         raise InvalidReference(f"{image} has neither tag nor digest", hint="say which image is meant")
+    if load_balancer is not None:
+        _check_balancer(environment, load_balancer, dockerrun)
     kit = connect()
     kit.check_target(environment=environment, service=service)
     found = kit.find_image(reference.repository, wanted)
     stored = kit.create_deploy(name or service, dockerrun, image=found.image, container=container)
-    running = kit.deploy_service(environment, service, stored)
+    running = kit.deploy_service(environment, service, stored, load_balancer=load_balancer)
     kit.wait(running, timeout_s=timeout_s, on_failure=on_failure)
     proof = kit.verify(running, found, container=container)
     if as_json:
         print_json(plain(proof))
     else:
         click.echo(f"{service} runs {proof.image} ({proof.deploy_id})")
+
+
+def _check_balancer(environment: str, name: str, dockerrun: Path) -> None:
+    """Find out before anything is stored whether the balancer can reach what the Dockerrun listens on."""
+    from ecr_widgets.cli.layer0 import client
+    from ecr_widgets.errors import InputError
+    from ecr_widgets.model.dockerrun import Dockerrun
+    from ecr_widgets.steps.deploy_service import find_environment
+    from ecr_widgets.steps.service_balancer import check_host_ports, require_balancer
+
+    try:
+        document = Dockerrun.parse(dockerrun.read_bytes())
+    except OSError as error:
+        raise InputError(
+            f"cannot read {str(dockerrun)!r}: {error.strerror}", hint="check the path"
+        ) from error
+    layer0 = client()
+    check_host_ports(document, require_balancer(layer0, find_environment(layer0, environment), name))

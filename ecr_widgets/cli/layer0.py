@@ -1,15 +1,19 @@
-"""What the Layer0 verbs share: the client, and times as people write them."""
+"""What the Layer0 verbs share: the client, deploys and times as people write them."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from ecr_widgets.errors import InputError, SettingsError
+from ecr_widgets.errors import EntityNotFound, InputError, SettingsError
 from ecr_widgets.settings import Settings
 
 if TYPE_CHECKING:
     from ecr_widgets.adapters.layer0.client import Layer0Api
+
+
+OWN_ENVIRONMENT = "api"
+"""Id of the environment that Layer0 itself and its jobs run in."""
 
 
 def client() -> Layer0Api:
@@ -41,3 +45,20 @@ def moment(text: str | None) -> datetime | None:
     except ValueError as error:
         raise InputError(f"time {text!r} refused", hint="write 2026-11-23 17:00, which is UTC") from error
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+
+
+def find_deploy(layer0: Layer0Api, text: str) -> str:
+    """Id of a deploy by name, NAME:VERSION or id.
+
+    Raises:
+        EntityNotFound: There is none.
+    """
+    name, colon, version = text.partition(":")
+    if colon and version != "latest":
+        return layer0.read_deploy(f"{name}.{version}").deploy_id
+    if not colon and "." in text:
+        return layer0.read_deploy(text).deploy_id
+    found = layer0.find_latest_deploy(name)
+    if found is None:
+        raise EntityNotFound(f"deploy {name!r} does not exist in this Layer0", hint="create it first")
+    return found.deploy_id

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from ecr_widgets.errors import (
+    DeploymentFailed,
     EcrWidgetsError,
     EngineUnavailable,
     InputError,
@@ -20,6 +21,8 @@ from ecr_widgets.errors import (
 
 SUCCEEDED, FAILED, REFUSED, INTERRUPTED, UNKNOWN, BUSY, ROLLBACK_FAILED = range(7)
 """Exit codes; keep in step with contract section 2."""
+WANTS_JSON = "ecr_widgets.json"
+"""Where a click context notes that stdout gets one JSON document, whatever happens."""
 
 
 def exit_code_of(error: EcrWidgetsError) -> int:
@@ -44,10 +47,24 @@ class OurErrors(click.Group):
             return super().invoke(ctx)
         except EcrWidgetsError as error:
             click.echo(f"ecr-widgets: {error}", err=True)
+            if ctx.meta.get(WANTS_JSON):
+                print_json({"error": _told(error)})
             ctx.exit(exit_code_of(error))
         except KeyboardInterrupt:
             click.echo("ecr-widgets: interrupted", err=True)
             ctx.exit(INTERRUPTED)
+
+
+def _told(error: EcrWidgetsError) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "type": type(error).__name__,
+        "message": error.message,
+        "hint": error.hint,
+        "exit_code": exit_code_of(error),
+    }
+    if isinstance(error, DeploymentFailed):
+        told["reasons"] = list(error.reasons)
+    return told
 
 
 def print_json(document: Any) -> None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import socket
 from pathlib import Path
-from typing import Any
 
 import click
 
 from ecr_widgets.cli.outcome import print_json
-from ecr_widgets.errors import EcrWidgetsError
+from ecr_widgets.errors import InputError
 
 
 @click.command(name="run", add_help_option=False)
@@ -76,13 +74,14 @@ def command(
     A value gets the type that the runbook declares: a string parameter stays as it was typed. With --resume what stands
     already is found and not done again.
 
-    When a run ends badly, $ECR_WIDGETS_NOTIFY_COMMAND gets its summary as JSON on standard input, and
+    When a run ends badly or waits for an approval, $ECR_WIDGETS_NOTIFY_COMMAND gets its summary as JSON on standard input, and
     $ECR_WIDGETS_NOTIFY_URL by POST.
     """
     if show_help:
         _help(ctx, runbook)
         return
     from ecr_widgets.cli.watching import Watcher
+    from ecr_widgets.engine.notices import tell_end, telling_refusals
     from ecr_widgets.engine.results import WAITS_FOR_APPROVAL
     from ecr_widgets.engine.run import resume_run, run_runbook
 
@@ -96,29 +95,27 @@ def command(
     watcher = Watcher(quiet=as_json)
     try:
         if runbook is not None:
-            result = run_runbook(
-                runbook,
-                dict(given),
-                parameter_files=files,
-                runs=folder,
-                wait_s=wait_s,
-                plan=plan,
-                slot=slot,
-                on_event=watcher,
-            )
+            with telling_refusals(runbook):
+                result = run_runbook(
+                    runbook,
+                    _by_name(given),
+                    parameter_files=files,
+                    runs=folder,
+                    wait_s=wait_s,
+                    plan=plan,
+                    slot=slot,
+                    on_event=watcher,
+                )
         elif given or files or plan or slot:
             raise click.UsageError(
                 "A run goes on with its own parameters: leave out -p, -f, --plan and --slot."
             )
         else:
-            result = resume_run(str(resume), runs=folder, wait_s=wait_s, on_event=watcher)
-    except EcrWidgetsError as error:
-        _notify({"runbook": runbook or resume, "state": "refused", "reason": str(error)})
-        raise
+            with telling_refusals(str(resume)):
+                result = resume_run(str(resume), runs=folder, wait_s=wait_s, on_event=watcher)
     finally:
         watcher.close()
-    if result.exit_code not in (0, WAITS_FOR_APPROVAL):
-        _notify(result.to_json())
+    tell_end(result)
     if as_json:
         print_json(result.to_json())
     else:
@@ -132,14 +129,12 @@ def command(
     ctx.exit(result.exit_code)
 
 
-def _notify(summary: dict[str, Any]) -> None:
-    command, url = (os.environ.get(f"ECR_WIDGETS_NOTIFY_{name}", "") for name in ("COMMAND", "URL"))
-    if not command and not url:
-        return
-    from ecr_widgets.adapters.notify import notify
-
-    for problem in notify({**summary, "host": socket.gethostname()}, command=command, url=url):
-        click.echo(f"ecr-widgets: {problem}", err=True)
+def _by_name(given: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    names = [name for name, _ in given]
+    twice = next((name for at, name in enumerate(names) if name in names[:at]), None)
+    if twice is not None:
+        raise InputError(f"parameter {twice!r} was given twice", hint="give it once")
+    return dict(given)
 
 
 def _help(ctx: click.Context, runbook: str | None) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import click
 
-from ecr_widgets.cli.layer0 import client
+from ecr_widgets.cli.layer0 import client, find_deploy
 from ecr_widgets.cli.outcome import OurErrors, print_json
 from ecr_widgets.cli.printing import json_option, plain, table, tell
 
 
 @click.group(name="service", cls=OurErrors)
 def command() -> None:
-    """Look at Layer0's services, scale and delete them."""
+    """Look at Layer0's services, bring them to a deploy, scale and delete them."""
 
 
 @command.command(name="list")
@@ -49,6 +49,36 @@ def show(environment: str, service: str, *, as_json: bool) -> None:
     for deployment in found.deployments:
         for reason in deployment.stopped_reasons:
             click.echo(f"  {deployment.deploy_id}: {reason}")
+
+
+@command.command()
+@click.argument("environment")
+@click.argument("service")
+@click.argument("deploy")
+@click.option("--load-balancer", metavar="NAME", help="Load balancer that the service is created behind.")
+@click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until it runs.")
+@click.option("--timeout", "timeout_s", default=600.0, show_default=True, help="Longest wait, in seconds.")
+@json_option
+def deploy(
+    environment: str,
+    service: str,
+    deploy: str,
+    *,
+    load_balancer: str | None,
+    wait: bool,
+    timeout_s: float,
+    as_json: bool,
+) -> None:
+    """Bring a SERVICE to a stored DEPLOY (its name for the latest, NAME:VERSION or an id); creates it where it is missing."""
+    from ecr_widgets.connections import connect
+
+    deploy_id = find_deploy(client(), deploy)
+    kit = connect()
+    done = kit.deploy_service(environment, service, deploy_id, load_balancer=load_balancer)
+    if wait:
+        kit.wait(done, timeout_s=timeout_s)
+    word = "runs" if wait else "moves to"
+    tell(done, f"{service} ({done.service_id}) {word} {deploy_id}", as_json=as_json)
 
 
 @command.command()

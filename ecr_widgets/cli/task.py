@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from ecr_widgets.cli.layer0 import client
+from ecr_widgets.cli.layer0 import OWN_ENVIRONMENT, client, find_deploy
 from ecr_widgets.cli.outcome import OurErrors, print_json
 from ecr_widgets.cli.printing import json_option, plain, table, tell
-from ecr_widgets.errors import EntityNotFound, InputError
+from ecr_widgets.errors import InputError
 
 
 @click.group(name="task", cls=OurErrors)
@@ -39,7 +39,10 @@ def run(
     timeout_s: float,
     as_json: bool,
 ) -> None:
-    """Run a DEPLOY (its name for the latest, NAME:VERSION or an id) once; its exit codes are this command's."""
+    """Run a DEPLOY (its name for the latest, NAME:VERSION or an id) once.
+
+    Succeeds where all of its containers end with exit code 0, and fails with 1 and their codes where one does not.
+    """
     from ecr_widgets.connections import connect
 
     overrides: dict[str, dict[str, str]] = {}
@@ -49,7 +52,7 @@ def run(
         if not (container and colon and name and equals):
             raise InputError(f"--env {given!r} refused", hint="write CONTAINER:NAME=VALUE")
         overrides.setdefault(container, {})[name] = value
-    deploy_id = find_deploy(deploy)
+    deploy_id = find_deploy(client(), deploy)
     done = connect().create_task(
         environment, task, deploy_id, env_vars=overrides, wait=wait, timeout_s=timeout_s
     )
@@ -62,14 +65,19 @@ def run(
 
 @command.command(name="list")
 @click.argument("environment", required=False)
+@click.option("--all", "with_jobs", is_flag=True, help="Those that run Layer0's own jobs, too.")
 @json_option
-def list_tasks(environment: str | None, *, as_json: bool) -> None:
+def list_tasks(environment: str | None, *, with_jobs: bool, as_json: bool) -> None:
     """List tasks that have a name, of all environments or one."""
     from ecr_widgets.steps.deploy_service import find_environment
 
     layer0 = client()
     where = find_environment(layer0, environment).environment_id if environment else None
-    found = layer0.list_tasks(where)
+    found = [
+        each
+        for each in layer0.list_tasks(where)
+        if where is not None or with_jobs or each.environment_id != OWN_ENVIRONMENT
+    ]
     if as_json:
         print_json(plain(found))
         return
@@ -90,7 +98,8 @@ def show(task_id: str, *, as_json: bool) -> None:
         + f": {found.reason}" * bool(found.reason)
     )
     for each in found.containers:
-        ended = f" with exit code {each.exit_code}" if each.exit_code is not None else ""
+        never_ran = " and never ran" if each.last_status == "STOPPED" else ""
+        ended = f" with exit code {each.exit_code}" if each.exit_code is not None else never_ran
         click.echo(
             f"  {each.name}: {each.last_status.lower()}{ended}" + f", {each.reason}" * bool(each.reason)
         )
@@ -100,27 +109,8 @@ def show(task_id: str, *, as_json: bool) -> None:
 @click.argument("task_id")
 @json_option
 def delete(task_id: str, *, as_json: bool) -> None:
-    """Stop a task by its id, and forget it."""
-    client().delete_task(task_id)
-    if as_json:
-        print_json({"task_id": task_id, "changed": True})
-    else:
-        click.echo(f"{task_id}: deleted")
+    """Stop a task by its id, and forget it; one that is gone is no error."""
+    from ecr_widgets.connections import connect
 
-
-def find_deploy(text: str) -> str:
-    """Id of a deploy by name, NAME:VERSION or id.
-
-    Raises:
-        EntityNotFound: There is none.
-    """
-    layer0 = client()
-    name, colon, version = text.partition(":")
-    if colon and version != "latest":
-        return layer0.read_deploy(f"{name}.{version}").deploy_id
-    if not colon and "." in text:
-        return layer0.read_deploy(text).deploy_id
-    found = layer0.find_latest_deploy(name)
-    if found is None:
-        raise EntityNotFound(f"deploy {name!r} does not exist in this Layer0", hint="create it first")
-    return found.deploy_id
+    done = connect().layer0.delete_task(task_id)
+    tell(done, f"{task_id}: {'deleted' if done.changed else 'was not there'}", as_json=as_json)

@@ -6,7 +6,7 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from ecr_widgets.engine.actor import actor
 from ecr_widgets.engine.events import RunEvent
 from ecr_widgets.engine.results import RunResult, find_run, read_notebook
 from ecr_widgets.engine.saved_run import records_of
+from ecr_widgets.engine.slots import hold_slot, saved_name, slot_of_plan
 from ecr_widgets.engine.start import Start, execute
 from ecr_widgets.errors import InputError, RunError
 from ecr_widgets.model.record import RunState
@@ -40,6 +41,8 @@ def approve(
     Raises:
         InputError: No such plan, it needs no approval or has one, this person made it, its file was changed since it was
             sealed, or it no longer fits what stands; nothing was changed.
+
+        TargetBusy: It was made for a slot that another process is at work on.
     """
     saved = find_run(run_id, runs)
     notebook = read_notebook(saved)
@@ -69,21 +72,23 @@ def approve(
         "approved_by": approver,
         "approved_at": to_rfc3339(datetime.now(UTC)),
     }
-    _use_up(runs / f".{run_id}.approved", approval | {"run_id": new_id})
-    return execute(
-        saved,
-        plan["parameters"],
-        Start(
-            new_id,
-            plan["runbook"],
-            plan["runbook_sha256"],
-            runs / f"{new_id}-{plan['runbook']}.ipynb",
-            approval=approval,
-        ),
-        environ={**environ, WAIT_VARIABLE: str(wait_s)},
-        folder=folder,
-        on_event=on_event,
-    )
+    slot = slot_of_plan(saved, run_id, plan["runbook"])
+    with nullcontext() if slot is None else hold_slot(runs, plan["runbook"], slot):
+        _use_up(runs / f".{run_id}.approved", approval | {"run_id": new_id})
+        return execute(
+            saved,
+            plan["parameters"],
+            Start(
+                new_id,
+                plan["runbook"],
+                plan["runbook_sha256"],
+                runs / saved_name(new_id, plan["runbook"], slot=slot, plan=False),
+                approval=approval,
+            ),
+            environ={**environ, WAIT_VARIABLE: str(wait_s)},
+            folder=folder,
+            on_event=on_event,
+        )
 
 
 def _check_untouched(runs: Path, name: str, run_id: str) -> None:

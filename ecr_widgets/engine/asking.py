@@ -5,19 +5,61 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ecr_widgets.runbooks import Runbook
+from ecr_widgets.errors import InputError
+from ecr_widgets.settings import Settings
 
 APPROVAL_VARIABLE = "ECR_WIDGETS_APPROVAL"
-"""Layer0 environments that nobody may change alone, separated by commas; `*` for all."""
+"""Layer0 environments that nobody may change alone, by name or id, separated by commas; `*` for all."""
 
 
-def who_asks(runbook: Runbook, parameters: Mapping[str, Any], environ: Mapping[str, str]) -> str | None:
-    """What asks for an approval, the runbook or its target; None where nothing does."""
-    if runbook.approval:
-        return f"runbook {runbook.name}"
+def who_asks(
+    runbook: str, values: Mapping[str, Any], environ: Mapping[str, str], *, required: bool
+) -> str | None:
+    """What asks for an approval, the runbook or its target; None where nothing does.
+
+    Args:
+        values: All parameters of the run.
+
+        required: Whether the runbook itself asks.
+
+    Raises:
+        EcrWidgetsError: An environment is guarded, and Layer0 does not tell whether it is the one meant.
+    """
+    if required:
+        return f"runbook {runbook}"
     guarded = {name.strip() for name in environ.get(APPROVAL_VARIABLE, "").split(",")} - {""}
-    declared = {each.name: each.default for each in runbook.parameters} | dict(parameters)
-    target = declared.get("environment")
-    if target is not None and guarded & {str(target), "*"}:
+    target = values.get("environment")
+    if not guarded or target is None:
+        return None
+    if guarded & {str(target), "*"} or guarded & _names_of(str(target), environ):
         return f"environment {target}"
     return None
+
+
+def refuse_unapproved(asked_by: str | None, approval: Mapping[str, Any] | None) -> None:
+    """Refuse a run that needs an approval and has none.
+
+    Args:
+        asked_by: What asks for it, if anything does.
+
+        approval: What the run's start knows of one.
+
+    Raises:
+        InputError: It has none.
+    """
+    if asked_by is not None and not (approval or {}).get("approved_by"):
+        raise InputError(
+            f"{asked_by} asks for an approval, and this run has none",
+            hint="start it by `ecr-widgets run`, which stops at its plan; another person lets that go on",
+        )
+
+
+def _names_of(target: str, environ: Mapping[str, str]) -> set[str]:
+    """Name and id of the environment: steps take either."""
+    settings = Settings.from_environment(environ)
+    if settings.layer0 is None:
+        return set()  # nothing of Layer0's can be changed from here
+    from ecr_widgets.adapters.layer0.client import Layer0Api
+
+    found = Layer0Api(settings.layer0).find_environment(target)
+    return set() if found is None else {found.name, found.environment_id}

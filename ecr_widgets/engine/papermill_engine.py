@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import keyword
 import os
 import socket
 import sys
@@ -21,15 +22,19 @@ from papermill.engines import Engine
 from ecr_widgets.audit.seal import seal_finished_run
 from ecr_widgets.channel import RUNBOOK_FOLDER_VARIABLE, new_run_id
 from ecr_widgets.engine.actor import actor
+from ecr_widgets.engine.asking import refuse_unapproved, who_asks
 from ecr_widgets.engine.events import RunEvent
 from ecr_widgets.engine.execution import Execution, Interrupted
 from ecr_widgets.engine.kernel import Kernel
+from ecr_widgets.engine.notices import tell_end, telling_refusals
+from ecr_widgets.engine.results import result_of
 from ecr_widgets.engine.saved_run import SavedRun
-from ecr_widgets.errors import InputError
+from ecr_widgets.errors import InputError, UnknownParameter
 from ecr_widgets.model.parameters import Parameter, declared_parameters, read_parameters
 from ecr_widgets.model.record import RECORD_VERSION, RunState
 from ecr_widgets.model.times import to_rfc3339
 from ecr_widgets.redaction import SecretRegistry
+from ecr_widgets.runbooks import asks_for_approval
 from ecr_widgets.secret_parameters import refuse_secrets
 
 
@@ -86,10 +91,16 @@ class EcrWidgetsEngine(Engine):  # type: ignore[misc]
         known = SecretRegistry()
         known.register_environment(os.environ)
         path = run_request.path if run_request else (Path(output_path) if output_path else None)
-        parameters = _parameters(nb)
+        runbook = run_request.runbook if run_request else _name_of(nb)
         # Before the first write: what a notebook was given stays in its cells and metadata.
-        refuse_secrets(parameters, known)
-        _describe(nb, run_request, parameters)
+        with telling_refusals(runbook) if run_request is None else contextlib.nullcontext():
+            parameters = _parameters(nb, known)
+            if run_request is None:
+                # Ours has looked already, and knows of approvals.
+                asks = who_asks(runbook, parameters, os.environ, required=asks_for_approval(nb))
+                refuse_unapproved(asks, None)
+        _describe(nb, run_request, runbook, parameters)
+        interrupted: Interrupted | None = None
         with ExitStack() as stack:
             saved = stack.enter_context(SavedRun(nb, path, redact=known.redact_values))
             if path is not None:
@@ -118,11 +129,15 @@ class EcrWidgetsEngine(Engine):  # type: ignore[misc]
             )
             try:
                 execution.run()
-            except Interrupted as interrupted:
+            except Interrupted as error:
                 if run_request:
                     raise
-                # What a shell makes of a process that the signal killed: 130, 143, 129.
-                sys.exit(128 + interrupted.number)
+                interrupted = error
+        if run_request is None and path is not None:
+            tell_end(result_of(nb, path))
+        if interrupted is not None:
+            # What a shell makes of a process that the signal killed: 130, 143, 129.
+            sys.exit(128 + interrupted.number)
         for cell in nb["cells"]:
             if "outputs" in cell:
                 # Papermill reads outputs by attribute, as nbformat's own nodes allow.
@@ -134,26 +149,46 @@ class EcrWidgetsEngine(Engine):  # type: ignore[misc]
         return nb
 
 
-def _parameters(nb: Any) -> dict[str, Any]:
-    """Values of all parameters: those that were given, else what the runbook declares."""
+def _parameters(nb: Any, known: SecretRegistry) -> dict[str, Any]:
+    """Values of all parameters: those that were given, else what the runbook declares.
+
+    Raises:
+        InputError: One of them is or looks like a secret, has a name that is none, is not declared, or is not of the
+            declared type.
+    """
+    given = nb["metadata"].get("papermill", {}).get("parameters") or {}
+    refuse_secrets(given, known)
+    for name in given:
+        # Papermill writes names into a cell as they are.
+        if not name.isidentifier() or keyword.iskeyword(name):
+            raise UnknownParameter(f"parameter {name!r} refused: it is no name", hint="give a declared one")
     declared: list[Parameter] = []
     for cell in nb["cells"]:
         if "parameters" in cell["metadata"].get("tags", ()):
             # A notebook of somebody else's may hold anything there, and runs all the same.
             with contextlib.suppress(InputError):
                 declared += declared_parameters(cell["source"])
-    given = nb["metadata"].get("papermill", {}).get("parameters") or {}
-    if declared and all(each.annotated for each in declared):
-        # Declared as our runbooks do it: papermill has turned text into numbers where it could.
-        read_parameters(declared, values=given, texts={})
+    # Where every one has a type it is declared as our runbooks do it, and no other name is taken. Papermill has turned
+    # text into numbers where it could.
+    typed = {each.name for each in declared if each.annotated}
+    ours = bool(declared) and len(typed) == len(declared)
+    read_parameters(
+        [each for each in declared if each.annotated],
+        values={name: value for name, value in given.items() if ours or name in typed},
+        texts={},
+    )
     defaults = {each.name: each.default for each in declared}
     values: dict[str, Any] = json.loads(json.dumps(defaults | dict(given), default=str))
+    refuse_secrets(values, known)
     return values
 
 
-def _describe(nb: Any, request: RunRequest | None, parameters: Mapping[str, Any]) -> None:
+def _name_of(nb: Any) -> str:
+    return Path(str(nb["metadata"].get("papermill", {}).get("input_path") or "notebook")).stem
+
+
+def _describe(nb: Any, request: RunRequest | None, runbook: str, parameters: Mapping[str, Any]) -> None:
     told = nb["metadata"].get("papermill", {})
-    runbook = request.runbook if request else Path(str(told.get("input_path") or "notebook")).stem
     nb["nbformat"], nb["nbformat_minor"] = 4, max(5, nb.get("nbformat_minor", 5))
     for number, cell in enumerate(nb["cells"]):
         cell.setdefault("id", f"cell-{number}")

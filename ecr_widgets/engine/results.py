@@ -62,12 +62,16 @@ class RunResult:
                 {name: step[name] for name in ("step", "state", "changed", "started_at", "ended_at")}
                 for step in self.steps
             ],
-        }
+        } | ({"waits_for_approval": True} if self.waits_for_approval else {})
 
 
 def read_result(path: Path) -> RunResult:
     """How the saved run says it ended."""
-    notebook = read_notebook(path)
+    return result_of(read_notebook(path), path)
+
+
+def result_of(notebook: Mapping[str, Any], path: Path) -> RunResult:
+    """The same of a notebook that was read already."""
     run = notebook["metadata"]["ecr_widgets"]
     return RunResult(
         run["run_id"],

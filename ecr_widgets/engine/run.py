@@ -10,17 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from ecr_widgets.channel import PLAN_VARIABLE, WAIT_VARIABLE, new_run_id
-from ecr_widgets.engine.asking import who_asks
+from ecr_widgets.engine.asking import refuse_unapproved, who_asks
 from ecr_widgets.engine.events import RunEvent
+from ecr_widgets.engine.parameter_files import read_parameter_file
 from ecr_widgets.engine.results import RunResult, find_run, read_notebook, read_result
 from ecr_widgets.engine.saved_run import is_held, records_of
-from ecr_widgets.engine.slots import check_slot, find_in_slot, hold_slot
+from ecr_widgets.engine.slots import check_slot, find_in_slot, hold_slot, saved_name
 from ecr_widgets.engine.start import Start, execute
 from ecr_widgets.errors import InputError, TargetBusy
 from ecr_widgets.model.parameters import read_parameters
 from ecr_widgets.model.record import RunState
 from ecr_widgets.redaction import SecretRegistry
-from ecr_widgets.runbooks import Runbook, find_runbook
+from ecr_widgets.runbooks import Runbook, asks_for_approval, find_runbook
 from ecr_widgets.secret_parameters import refuse_secrets
 
 
@@ -59,16 +60,20 @@ def run_runbook(
     runbook = find_runbook(name_or_path)
     values: dict[str, Any] = {}
     for path in parameter_files:
-        values |= _read_yaml(path)
-    parameters = read_parameters(runbook.parameters, values=values, texts=given)
+        values |= read_parameter_file(path)
     known = SecretRegistry()
     known.register_environment(environ)
+    for each in (values, given):
+        refuse_secrets(each, known)
+    parameters = read_parameters(runbook.parameters, values=values, texts=given)
+    # Once more: a text may turn out to be an object with a secret in it.
     refuse_secrets(parameters, known)
-    asked_by = None if plan else who_asks(runbook, parameters, environ)
+    if slot is not None:
+        check_slot(slot)
+    asked_by = None if plan else _who_asks(runbook, parameters, environ)
     if asked_by is not None:
         # It goes as far as its plan; another person lets it go on.
-        plan, slot = True, None
-    suffix = f"@{check_slot(slot)}" if slot is not None else ".plan" if plan else ""
+        plan = True
     try:
         runs.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -80,7 +85,7 @@ def run_runbook(
         if earlier is not None:
             return _of_slot(earlier, runbook, parameters, runs, environ, wait_s, on_event)
         run_id = new_run_id()
-        saved = runs / f"{run_id}-{runbook.name}{suffix}.ipynb"
+        saved = runs / saved_name(run_id, runbook.name, slot=slot, plan=plan)
         return execute(
             runbook.path,
             parameters,
@@ -107,13 +112,18 @@ def _of_slot(
     on_event: Callable[[RunEvent], None],
 ) -> RunResult:
     run = read_notebook(saved)["metadata"]["ecr_widgets"]
-    wanted = {each.name: each.default for each in runbook.parameters} | dict(parameters)
-    if run["parameters"] != wanted:
+    if run["parameters"] != _all_values(runbook, parameters):
         raise InputError(
             f"run {run['run_id']} of this slot began with other parameters", hint="give the slot another name"
         )
     if run["state"] == RunState.SUCCEEDED.value:
         return replace(read_result(saved), stood=True)
+    if run["runbook_sha256"] != runbook.sha256:
+        # A run goes on with its own cells; whoever mended the runbook would not see that it is not used.
+        raise InputError(
+            f"{runbook.name} was edited since run {run['run_id']} of this slot began, which ended as {run['state']}",
+            hint=f"go on with the old cells by `run --resume {run['run_id']}`, or give the slot another name",
+        )
     return resume_run(run["run_id"], runs=runs, environ=environ, wait_s=wait_s, on_event=on_event)
 
 
@@ -145,6 +155,10 @@ def resume_run(
         raise TargetBusy(
             f"run {run_id} is still going on", run_id=run_id, holder=run_id, hint="wait for its end"
         )
+    refuse_unapproved(
+        who_asks(run["runbook"], run["parameters"], environ, required=asks_for_approval(notebook)),
+        run.get("approval"),
+    )
     folder = Path(run.get("folder") or Path.cwd())
     if not folder.is_dir():
         raise InputError(
@@ -168,6 +182,14 @@ def resume_run(
     )
 
 
+def _who_asks(runbook: Runbook, parameters: Mapping[str, Any], environ: Mapping[str, str]) -> str | None:
+    return who_asks(runbook.name, _all_values(runbook, parameters), environ, required=runbook.approval)
+
+
+def _all_values(runbook: Runbook, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    return {each.name: each.default for each in runbook.parameters} | dict(parameters)
+
+
 def _attempt(run: Mapping[str, Any], notebook: Mapping[str, Any]) -> dict[str, Any]:
     # Nobody held the file, so one that says `running` was killed.
     killed = run["state"] == RunState.RUNNING.value
@@ -178,17 +200,3 @@ def _attempt(run: Mapping[str, Any], notebook: Mapping[str, Any]) -> dict[str, A
         "ended_at": run["ended_at"],
         "records": list(records_of(notebook)),
     }
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    import yaml
-
-    try:
-        values = yaml.safe_load(path.read_bytes()) or {}
-    except (OSError, yaml.YAMLError) as error:
-        raise InputError(
-            f"parameters cannot be read from {str(path)!r}: {error}", hint="write YAML: name: value"
-        ) from error
-    if not isinstance(values, dict):
-        raise InputError(f"{str(path)!r} holds no parameters", hint="write YAML: name: value")
-    return {str(name): value for name, value in values.items()}

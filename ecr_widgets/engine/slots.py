@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ecr_widgets.errors import InputError, TargetBusy
 
+_RUN_ID = r"\d{8}T\d{6}Z-[0-9a-f]{6}"
 _SLOT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+-]{0,79}", re.ASCII)
 
 
@@ -28,12 +29,26 @@ def check_slot(slot: str) -> str:
     return slot
 
 
+def saved_name(run_id: str, runbook: str, *, slot: str | None, plan: bool) -> str:
+    """Name of the file of a run."""
+    return f"{run_id}-{runbook}{'' if slot is None else f'@{slot}'}{'.plan' if plan else ''}.ipynb"
+
+
 def find_in_slot(runs: Path, runbook: str, slot: str) -> Path | None:
-    """The saved run of a slot, or None where it has none yet."""
-    return max(
-        (path for path in runs.glob("*.ipynb") if path.name.endswith(f"-{runbook}@{slot}.ipynb")),
-        default=None,
-    )
+    """The saved run of a slot, else its plan that waits for an approval; None where it has neither yet."""
+    exactly = re.escape(f"{runbook}@{slot}")
+    found = [
+        (match["plan"] is None, path)
+        for path in runs.glob("*.ipynb")
+        if (match := re.fullmatch(rf"{_RUN_ID}-{exactly}(?P<plan>\.plan)?\.ipynb", path.name)) is not None
+    ]
+    return max(found)[1] if found else None
+
+
+def slot_of_plan(saved: Path, run_id: str, runbook: str) -> str | None:
+    """The slot for which a plan was made; None where it was made for none."""
+    rest = saved.name.removeprefix(f"{run_id}-{runbook}").removesuffix(".plan.ipynb")
+    return rest[1:] if rest.startswith("@") else None
 
 
 @contextmanager

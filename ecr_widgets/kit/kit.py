@@ -34,6 +34,7 @@ from ecr_widgets.steps.login import LoginOutcome, RegistrySession, login
 from ecr_widgets.steps.pull_image import PullOutcome, pull_image
 from ecr_widgets.steps.push_image import PushOutcome, push_image
 from ecr_widgets.steps.rollback import RollbackOutcome, earlier_deploy, rollback
+from ecr_widgets.steps.service_balancer import balancer_for
 from ecr_widgets.steps.verify import VerifyOutcome, verify_service
 from ecr_widgets.steps.wait import FIRST_PAUSE_S, SETTLE_S, WaitOutcome, wait_for_service
 from ecr_widgets.targets import Targets
@@ -320,12 +321,23 @@ class Kit:
         )
 
     def deploy_service(
-        self, environment: str, service: str, deploy: DeployOutcome | str
+        self,
+        environment: str,
+        service: str,
+        deploy: DeployOutcome | str,
+        *,
+        load_balancer: str | None = None,
     ) -> services.ServiceOutcome:
-        """Create the service where it is missing, else move it to the deploy; the record's name says which."""
+        """Create the service where it is missing, else move it to the deploy; the record's name says which.
+
+        Args:
+            load_balancer: Name of the one that the service is created behind; one that stands must be behind it already.
+        """
         deploy_id = deploy if isinstance(deploy, str) else deploy.deploy_id
         inputs = {"environment": environment, "service": service, "deploy_id": deploy_id}
+        inputs |= {"load_balancer": load_balancer} if load_balancer is not None else {}
         layer0 = self._to.layer0
+        balancer_id = ""
         with ExitStack() as held:
             try:
                 found, standing = services.find_service(layer0, environment, service)
@@ -335,13 +347,18 @@ class Kit:
                 standing = layer0.find_service(found.environment_id, service)
                 primary = standing.primary.deploy_id if standing and standing.primary else None
                 self._targets.check(target, primary, wanted=deploy_id)
+                if load_balancer is not None:
+                    balancer = balancer_for(layer0, found, load_balancer, deploy_id, standing)
+                    balancer_id = balancer.load_balancer_id
             except EcrWidgetsError as error:
                 return self._recorder.perform("update_service", inputs, partial(_raise, error))
             if standing is None:
                 outcome = self._recorder.perform(
                     "create_service",
                     inputs,
-                    lambda _: services.create_service(layer0, self._to.clock, found, service, deploy_id),
+                    lambda _: services.create_service(
+                        layer0, self._to.clock, found, service, deploy_id, load_balancer_id=balancer_id
+                    ),
                 )
             else:
                 outcome = self._recorder.perform(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from ecr_widgets.model.layer0_load_balancer import HealthCheck, Port
 from ecr_widgets.ports import ProgressSink
 from ecr_widgets.steps import layer0_entities as entities
+from ecr_widgets.steps import layer0_upkeep as upkeep
 from ecr_widgets.steps.deploy_service import find_environment
 
 if TYPE_CHECKING:
@@ -27,19 +28,48 @@ class Layer0Steps:
         self._targets = targets
 
     def create_environment(
-        self, environment: str, *, instance_size: str = "m3.medium", min_count: int = 0
+        self,
+        environment: str,
+        *,
+        instance_size: str = "m3.medium",
+        min_count: int = 0,
+        max_count: int = 0,
+        operating_system: str = "linux",
+        ami_id: str = "",
+        user_data: bytes = b"",
     ) -> entities.EnvironmentOutcome:
-        """Create the environment where it is missing."""
+        """Create the environment where it is missing; one that stands is left as it is."""
         return self._recorder.perform(
             "create_environment",
-            {"environment": environment, "instance_size": instance_size, "min_count": min_count},
+            # User data may hold secrets; that there are some tells enough.
+            {
+                "environment": environment,
+                "instance_size": instance_size,
+                "min_count": min_count,
+                "max_count": max_count,
+                "operating_system": operating_system,
+                "ami_id": ami_id,
+                "user_data_bytes": len(user_data),
+            },
             lambda _: entities.create_environment(
                 self._to.layer0,
                 self._to.clock,
                 environment,
                 instance_size=instance_size,
                 min_count=min_count,
+                max_count=max_count,
+                operating_system=operating_system,
+                ami_id=ami_id,
+                user_data=user_data,
             ),
+        )
+
+    def set_min_count(self, environment: str, min_count: int) -> upkeep.MinCountOutcome:
+        """Bring an environment to a least number of instances."""
+        return self._recorder.perform(
+            "set_min_count",
+            {"environment": environment, "min_count": min_count},
+            lambda _: upkeep.set_min_count(self._to.layer0, environment, min_count),
         )
 
     def create_load_balancer(
@@ -51,6 +81,7 @@ class Layer0Steps:
         health_check: HealthCheck,
         idle_timeout: int = 60,
         is_public: bool = True,
+        cross_zone: bool | None = None,
     ) -> entities.LoadBalancerOutcome:
         """Create the load balancer where it is missing, else bring it to these ports and this check."""
         return self._recorder.perform(
@@ -62,6 +93,7 @@ class Layer0Steps:
                 "health_check": health_check.target,
                 "idle_timeout": idle_timeout,
                 "is_public": is_public,
+                "cross_zone": cross_zone,
             },
             lambda _: entities.create_load_balancer(
                 self._to.layer0,
@@ -72,6 +104,7 @@ class Layer0Steps:
                 health_check=health_check,
                 idle_timeout=idle_timeout,
                 is_public=is_public,
+                cross_zone=cross_zone,
             ),
         )
 
@@ -138,6 +171,26 @@ class Layer0Steps:
             lambda _: entities.delete_environment(
                 self._to.layer0, self._to.clock, environment, timeout_s=timeout_s
             ),
+        )
+
+    def delete_deploy(self, deploy_id: str) -> entities.DeletionOutcome:
+        """Forget a stored deploy; services that run it go on, and one that is gone is no error."""
+        return self._recorder.perform(
+            "delete_deploy",
+            {"deploy_id": deploy_id},
+            lambda _: upkeep.delete_deploy(self._to.layer0, deploy_id),
+        )
+
+    def delete_task(self, task_id: str) -> entities.DeletionOutcome:
+        """Stop a task and forget it; one that is gone is no error."""
+        return self._recorder.perform(
+            "delete_task", {"task_id": task_id}, lambda _: upkeep.delete_task(self._to.layer0, task_id)
+        )
+
+    def delete_job(self, job_id: str) -> entities.DeletionOutcome:
+        """Forget a job and stop what runs it; one that is gone is no error."""
+        return self._recorder.perform(
+            "delete_job", {"job_id": job_id}, lambda _: upkeep.delete_job(self._to.layer0, job_id)
         )
 
     def _held(

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ecr_widgets.errors import EcrWidgetsError, InputError
 from ecr_widgets.model.dockerrun import Dockerrun
-from ecr_widgets.model.dockerrun_diff import diff
+from ecr_widgets.model.dockerrun_diff import contents, diff
 from ecr_widgets.model.image_reference import ImageReference, check_repository_name
-from ecr_widgets.model.registry import Expiry, ImageDetails, ImagePage, Repository
-from ecr_widgets.steps.image_uses import ImageUse, running_images
+from ecr_widgets.model.registry import Image, ImageDetails, ImagePage, Repository
+from ecr_widgets.steps.image_uses import ImageUse, UsesOutcome, running_images
+from ecr_widgets.steps.lifecycle_plan import told_expiries, told_policy
 from ecr_widgets.steps.login import RegistrySession
 from ecr_widgets.steps.repository_upkeep import simple_lifecycle_policy
 from ecr_widgets.steps.service_view import ServiceView, look_at_service
@@ -55,22 +58,50 @@ class Looks:
         """Services and tasks of Layer0 that run images of a repository."""
         return running_images(self._to.layer0, repository, registry=self.registry())
 
-    def lifecycle_preview(
+    def image(self, repository: str, reference: str) -> Image | None:
+        """The image that a tag or digest names now; None where there is none. No pull in ECR's eyes."""
+        return self._to.ecr.find_image(check_repository_name(repository), reference)
+
+    def lifecycle_plan(
         self, repository: str, *, untagged_days: int = 0, keep_newest: int = 0
-    ) -> tuple[Expiry, ...]:
-        """What the simple rules would expire; nothing where neither is asked for."""
+    ) -> tuple[str, ...]:
+        """What the simple rules would replace and expire, a line each.
+
+        Raises:
+            InputError: Neither rule is asked for, or a number is below 0.
+        """
         policy = simple_lifecycle_policy(untagged_days=untagged_days, keep_newest=keep_newest)
-        return self._to.ecr.preview_lifecycle_policy(repository, policy) if policy else ()
+        if policy is None:
+            raise InputError("neither rule is asked for", hint="give one of the two a number above 0")
+        standing = self._to.ecr.find_lifecycle_policy(check_repository_name(repository))
+        expiring = self._to.ecr.preview_lifecycle_policy(repository, policy)
+        unknown: tuple[str, ...] = ()
+        try:
+            running = self.running(repository)
+        except EcrWidgetsError as error:
+            running, unknown = (), (f"what runs is not known: {error.message}",)
+        return (
+            *told_policy(standing, policy),
+            *told_expiries(expiring, UsesOutcome(repository, running), registry=self.registry()),
+            *unknown,
+        )
 
     def service(self, environment: str, service: str) -> ServiceView:
         """A service as it stands."""
         return look_at_service(self._to.layer0, environment, service)
 
     def pinned(self, repository: str, reference: str) -> ImageReference:
-        """An image of the account's registry by digest; as it is where the registry has none of that name."""
-        image = ImageReference.parse(f"{self.registry()}/{check_repository_name(repository)}:{reference}")
+        """An image of the account's registry by digest; as it is where the registry has none of that name.
+
+        Args:
+            reference: Tag or digest.
+        """
+        joint = "@" if reference.startswith("sha256:") else ":"
+        image = ImageReference.parse(
+            f"{self.registry()}/{check_repository_name(repository)}{joint}{reference}"
+        )
         digest = self._session.use(lambda token: self._to.registry.find_digest(image, token))
-        return image.with_digest(digest) if digest else image
+        return image.with_digest(digest) if digest else replace(image, digest=None)
 
     def between(self, deploy_id: str, other_id: str) -> tuple[str, ...]:
         """What differs between two stored deploys, a line a place."""
@@ -102,5 +133,5 @@ class Looks:
             wanted = wanted.with_environment(container or wanted.containers[0].name, values)
         standing = self._to.layer0.read_deploy(deploy_id).dockerrun if deploy_id else None
         if standing is None:
-            return tuple(f"added container {each.name}: {each.image}" for each in wanted.containers)
+            return tuple(map(str, contents(wanted)))
         return tuple(str(change) for change in diff(Dockerrun.parse(standing), wanted))

@@ -85,6 +85,22 @@ def diff(before: Dockerrun, after: Dockerrun) -> tuple[Change, ...]:
     return tuple(_between(before.normalized(), after.normalized(), ""))
 
 
+def contents(dockerrun: Dockerrun) -> tuple[Change, ...]:
+    """All of a Dockerrun as what a first deploy adds, a line a setting."""
+    form = dockerrun.normalized()
+    named = [(place, form[key]) for key in sorted(form) if (place := step("", key)) in _NAMED]
+    plain = [Change(step("", key), ChangeKind.ADDED, after=form[key]) for key in sorted(form)]
+    items = ((step(place, number), item) for place, listed in named for number, item in enumerate(listed))
+    return (
+        *(each for each in plain if each.pointer not in _NAMED),
+        *(
+            Change(step(at, key), ChangeKind.ADDED, after=item[key])
+            for at, item in items
+            for key in sorted(item, key=lambda key: (key != "name", key != "image", key))
+        ),
+    )
+
+
 def _between(before: Any, after: Any, at: str) -> Iterator[Change]:
     if isinstance(before, dict) and isinstance(after, dict):
         for key in sorted(before.keys() | after.keys()):

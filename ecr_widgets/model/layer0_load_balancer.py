@@ -26,12 +26,23 @@ class Port:
         protocol: TCP, SSL, HTTP or HTTPS.
 
         certificate: Name or ARN; needed for SSL and HTTPS.
+
+        certificate_arn: What a server tells beside the name; nobody need give it.
     """
 
     host_port: int
     container_port: int
     protocol: str = "TCP"
     certificate: str = ""
+    certificate_arn: str = ""
+
+    def is_same_as(self, wanted: Port) -> bool:
+        """Whether this listener, as a server tells of it, is the wanted one, whose certificate has a name or an ARN."""
+        return (self.host_port, self.container_port, self.protocol) == (
+            wanted.host_port,
+            wanted.container_port,
+            wanted.protocol,
+        ) and wanted.certificate in (self.certificate, self.certificate_arn)
 
     @classmethod
     def parse(cls, text: str, *, certificate: str = "") -> Port:
@@ -75,6 +86,12 @@ class LoadBalancer:
     idle_timeout: int
     cross_zone: bool
     service_id: str | None
+
+
+def are_same_ports(standing: Iterable[Port], wanted: Iterable[Port]) -> bool:
+    """Whether a balancer's listeners, as a server tells of them, are the wanted ones, in whatever order."""
+    have, want = (sorted(each, key=lambda port: port.host_port) for each in (standing, wanted))
+    return len(have) == len(want) and all(map(Port.is_same_as, have, want))
 
 
 def check_ports(ports: Iterable[Port]) -> tuple[Port, ...]:

@@ -17,13 +17,20 @@ from typing import Any
 
 from ecr_widgets.errors import UnknownParameter
 
+_WRITTEN_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _NUMBER = r"(-?\d+(?:\.\d+)?)"
-_LIMITS = re.compile(rf"\b{_NUMBER} or more\b|\babove {_NUMBER}(?![\d.])|\b{_NUMBER} to {_NUMBER}\b")
+_LIMITS = re.compile(rf"{_NUMBER} or more|above {_NUMBER}|{_NUMBER} to {_NUMBER}")
+_CLAUSES = re.compile(r"[,;:()]|\.(?=\s|$)")
+_LARGEST = 2**53 - 1
+"""The largest whole number that JSON's readers agree about (RFC 8785)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a number may be, as its comment says it: `0 or more`, `above 0` or `1 to 10`."""
+    """What a number may be, as its comment says it: `0 or more`, `above 0` or `1 to 10`, between commas.
+
+    Within a longer clause the same words are prose: `12 to 24 hours is usual` forbids nothing.
+    """
 
     words: str = ""
     least: float = float("-inf")
@@ -33,7 +40,8 @@ class Limits:
     @classmethod
     def parse(cls, comment: str) -> Limits:
         """The limits that a comment states; none where it states none."""
-        match = _LIMITS.search(comment)
+        clauses = (clause.strip() for clause in _CLAUSES.split(comment))
+        match = next((found for each in clauses if (found := _LIMITS.fullmatch(each)) is not None), None)
         if match is None:
             return cls()
         least, above, start, end = match.groups()
@@ -75,11 +83,20 @@ class Parameter:
         try:
             if self._takes("bool"):
                 return self.check({"true": True, "false": False}[text.lower()])
+            # Python would also read `1_0` and digits of other scripts, which nobody means by a number.
+            if (self._takes("int") or self._takes("float")) and not _WRITTEN_NUMBER.fullmatch(text):
+                raise self._refuse(text)
             if self._takes("int"):
                 return self.check(int(text))
             if self._takes("float"):
                 return self.check(float(text))
-            return self.check(json.loads(text))
+            return self.check(json.loads(text, object_pairs_hook=_once))
+        except json.JSONDecodeError as error:
+            # The text is not shown: it may be long, and hold what nobody should see.
+            raise UnknownParameter(
+                f"parameter {self.name!r} refused: it is not JSON: {error.msg} at character {error.pos + 1}",
+                hint=self._how(),
+            ) from error
         except (ValueError, KeyError) as error:
             if isinstance(error, UnknownParameter):
                 raise
@@ -108,11 +125,15 @@ class Parameter:
                 and not isinstance(value, bool)
                 and abs(value) < float("inf")
             )
-            or (self._takes("list") and isinstance(value, list))
-            or (self._takes("dict") and isinstance(value, dict))
+            or (self._takes("list") and isinstance(value, list) and _fits(value, self.type))
+            or (self._takes("dict") and isinstance(value, dict) and _fits(value, self.type))
         )
         if not right:
             raise self._refuse(value)
+        if isinstance(value, int) and abs(value) > _LARGEST:
+            raise UnknownParameter(
+                f"parameter {self.name!r} refused: {value} is beyond {_LARGEST}", hint=self.comment or None
+            )
         if isinstance(value, (int, float)) and not isinstance(value, bool) and not self.limits.allow(value):
             raise UnknownParameter(
                 f"parameter {self.name!r} refused: {value!r} is not {self.limits.words}", hint=self.comment
@@ -122,18 +143,18 @@ class Parameter:
     def _takes(self, name: str) -> bool:
         if self.allowed:
             return name == type(self.allowed[0]).__name__
-        return name in (part.strip().partition("[")[0] for part in self.type.split("|"))
+        return name in (part.partition("[")[0] for part in _alternatives(self.type))
 
     def _refuse(self, value: Any) -> UnknownParameter:
-        how = {"bool": "write true or false", "list": "write a JSON list", "dict": "write a JSON object"}
-        hint = (
-            f"allowed: {', '.join(map(repr, self.allowed))}"
-            if self.allowed
-            else how.get(self.type.partition("[")[0])
-        )
         return UnknownParameter(
-            f"parameter {self.name!r} refused: {value!r} is not of type {self.type}", hint=hint
+            f"parameter {self.name!r} refused: {value!r} is not of type {self.type}", hint=self._how()
         )
+
+    def _how(self) -> str | None:
+        how = {"bool": "write true or false", "list": "write a JSON list", "dict": "write a JSON object"}
+        if self.allowed:
+            return f"allowed: {', '.join(map(repr, self.allowed))}"
+        return how.get(self.type.partition("[")[0])
 
 
 def declared_parameters(source: str) -> tuple[Parameter, ...]:
@@ -195,6 +216,49 @@ def read_parameters(
             )
     checked = {name: by_name[name].check(value) for name, value in values.items()}
     return checked | {name: by_name[name].read(text) for name, text in texts.items()}
+
+
+def _alternatives(declared: str) -> list[str]:
+    """Types that an annotation allows: those that `|` joins, but for what is in brackets."""
+    parts, depth = [""], 0
+    for character in declared:
+        depth += {"[": 1, "]": -1}.get(character, 0)
+        if character == "|" and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return [part.strip() for part in parts]
+
+
+def _fits(value: Any, declared: str) -> bool:
+    """Whether what is in a list or object is of the types in the annotation's brackets, at any depth."""
+    for part in _alternatives(declared):
+        name, _, inner = part.partition("[")
+        inner = inner.removesuffix("]")
+        if name == "list" and isinstance(value, list):
+            return not inner or all(_is_of(item, inner) for item in value)
+        if name == "dict" and isinstance(value, dict):
+            of_names, _, of_values = inner.partition(",")
+            return not inner or all(
+                _is_of(key, of_names) and _is_of(item, of_values.strip()) for key, item in value.items()
+            )
+    return False
+
+
+def _is_of(value: Any, declared: str) -> bool:
+    try:
+        Parameter("", declared, None).check(value)
+    except UnknownParameter:
+        return declared in ("Any", "object")
+    return True
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    twice = next((name for at, name in enumerate(names) if name in names[:at]), None)
+    if twice is not None:
+        raise UnknownParameter(f"a JSON object has {twice!r} twice", hint="give it once")
+    return dict(pairs)
 
 
 def _allowed(annotation: ast.expr | None) -> tuple[Any, ...]:

@@ -14,11 +14,14 @@ def to_rfc3339(moment: datetime) -> str:
     """Write an aware time in UTC with milliseconds.
 
     Raises:
-        ValueError: The time is naive, so nobody knows what it means.
+        ValueError: The time is naive, so nobody knows what it means, or in UTC outside the years 1 to 9999.
     """
     if moment.tzinfo is None:
         raise ValueError("a time without a zone cannot be recorded")
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    try:
+        return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    except OverflowError as error:
+        raise ValueError(f"{moment.isoformat()} is outside the years 1 to 9999") from error
 
 
 def from_rfc3339(text: str) -> datetime:

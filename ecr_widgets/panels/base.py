@@ -6,7 +6,7 @@ import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from secrets import token_hex
 from threading import Event, Lock, Thread
@@ -16,7 +16,8 @@ from IPython.display import display, update_display
 
 from ecr_widgets.errors import EcrWidgetsError
 from ecr_widgets.panels.picture import Part, Picture
-from ecr_widgets.recording.notebook import Places
+from ecr_widgets.panels.turns import Turns, Work
+from ecr_widgets.recording.notebook import Places, no_room
 
 if TYPE_CHECKING:
     from ecr_widgets.kit import Kit
@@ -24,12 +25,26 @@ if TYPE_CHECKING:
 
 _PLACES = 30
 """Records of steps that find a place below a panel."""
+_LONGEST_ACTION = 6
+"""Records that one action leaves at the most, with one to spare: find, store, move, wait, roll back. None is begun that
+could end half-way for want of a place."""
 _BETWEEN_PICTURES_S = 0.4
 """While pages come in."""
 _BETWEEN_LOOKS_S = 1.5
 """While an action is watched."""
 _LONGEST_WATCH_S = 1800.0
 """A forgotten panel stops to ask what nobody reads."""
+_WATCH_ENDED = f"watching ended after {_LONGEST_WATCH_S / 60:.0f} min; tick watch to go on"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a confirmation would do."""
+
+    what: str
+    """Names action and target, such as `deploy timeout.3 to demo/timeoutsvc`."""
+    lines: tuple[str, ...]
+    step: Callable[[Kit], object]
 
 
 class Panel(ABC):
@@ -48,13 +63,15 @@ class Panel(ABC):
         self._kit = kit
         self._look = kit.look
         self._display_id = f"ecrw-panel-{token_hex(6)}"
-        self._reading, self._acting, self._following = Lock(), Lock(), Lock()
-        self._doing = ""
+        self._reading, self._following = Lock(), Lock()
+        self._turns = Turns()
         self._problem = self._unread = ""
-        self._plan: tuple[tuple[str, tuple[str, ...]], ...] = ()
-        self._planned: Callable[[Kit], object] | None = None
-        self._watched = Event()
+        self._plan: Plan | None = None
+        self._watched, self._watched_until_s = Event(), 0.0
         self._common: CommonControls | None = None
+        self.first_row = 0
+        """How many rows the picture skips, because somebody leafed on."""
+        self._shown: Picture | None = None
         self._read_at = kit.now()
 
     @abstractmethod
@@ -64,6 +81,10 @@ class Panel(ABC):
         In a run only the first piece is read. What was read is put in place whole, never changed, so that it can be
         drawn meanwhile.
         """
+
+    def read_after(self) -> Iterator[None]:
+        """Look again after an action: all of it, where nothing says what else it cannot have changed."""
+        return self.read()
 
     @abstractmethod
     def draw(self, now: datetime) -> Picture:
@@ -81,14 +102,19 @@ class Panel(ABC):
         self._take(pieces)
         display(self._bundle(), raw=True, display_id=self._display_id)
         if is_live():
-            from ecr_widgets.panels.controls import CommonControls
+            from ecr_widgets.panels.controls import CommonControls, shown
 
             self._common = CommonControls(
-                refresh=self.refresh, cancel=self._cancel, confirm=self._confirm, leave=self._leave
+                refresh=self.refresh,
+                cancel=self._cancel,
+                confirm=self._confirm,
+                leave=self._leave,
+                next_rows=self._next_rows,
+                first_rows=lambda: self.turn_to(0),
             )
             own = self.controls()
             self.update_controls()
-            display(self._common.around(own))
+            display(shown(self._common.around(own)), raw=True)
             for place in self._place_ids:
                 display({"text/plain": "", "text/html": ""}, raw=True, display_id=place)
             self._in_background(lambda: self._take_all(pieces))
@@ -102,88 +128,156 @@ class Panel(ABC):
         if self._common is not None:
             self._in_background(lambda: self._take_all(pieces))
 
+    def read_shown(self) -> Iterator[None]:
+        """Look at what those rows lack that somebody turned to."""
+        return iter(())
+
+    def turn_to(self, row: int) -> None:
+        """Show the rows from that one on, counted from 0; what is known is not asked for again."""
+        self.first_row = row
+        self.redraw()
+        self.read_on(self.read_shown())
+
+    def _next_rows(self) -> None:
+        shown = self._shown
+        self.turn_to(shown.skipped + len(shown.rows) if shown is not None else 0)
+
     def redraw(self) -> None:
         """Show what is known by now."""
+        forms, plan = self._bundle(), self._plan
         if self._common is not None:
-            self._common.show(busy=bool(self._doing), planned=self._plan[0][0] if self._planned else "")
-        update_display(self._bundle(), raw=True, display_id=self._display_id)
+            self._common.show(
+                busy=bool(self._turns.status),
+                planned=plan.what if plan is not None else "",
+                above=bool(self._shown and self._shown.skipped),
+                below=bool(self._shown and self._shown.left_out > self._shown.skipped),
+            )
+        update_display(forms, raw=True, display_id=self._display_id)
 
     def act(self, what: str, step: Callable[[Kit], object]) -> None:
         """Take a step in the background, say that it is under way, then how things stand.
 
-        One at a time: while another is under way, only that is said.
+        One at a time: while another is under way, only that is said. The same where so few places for records are left
+        that it might end half-way.
 
         Args:
             step: Gets the kit whose records show below the panel.
         """
-        if not self._acting.acquire(blocking=False):
-            self._problem = f"not begun: {what}; wait for the end of {self._doing}, or cancel it"
-            self.redraw()
-            return
-        self._doing, self._problem, self._planned, self._plan = what, "", None, ()
-        self._places.go_on()
-        self.redraw()
+        work = self._begun(what, only_looks=False)
+        if work is not None:
+            self._in_background(lambda: self._carry_out(work, step))
 
-        def work() -> None:
-            if self.follows:
-                self._in_background(self._follow)
-            try:
-                step(self._kit.acting_in(self._places))
-            except Exception as error:  # noqa: BLE001 -- a panel goes on, whatever happened
-                self._problem = told(error)
-            finally:
-                self._doing = ""
-                self._acting.release()
-            self._take_all(self.read())
+    def work_out(self, what: str, look: Callable[[Kit], Plan]) -> None:
+        """Look at something in the background, then offer what was planned upon it.
 
-        self._in_background(work)
-
-    def plan(self, what: str, lines: tuple[str, ...], step: Callable[[Kit], object]) -> None:
-        """Show what would be done and offer it: nothing is changed before somebody confirms.
+        A plan without lines has nothing to ask about: it is carried out at once.
 
         Args:
-            what: Names action and target, such as `deploy timeout.3 to demo/timeoutsvc`.
+            what: Is said meanwhile.
+
+            look: Changes nothing outside. Once somebody asks to stop, what it gives is dropped.
         """
-        self._problem = ""
-        self._plan, self._planned = ((what, lines),), step
+        work = self._begun(what, only_looks=True)
+        if work is not None:
+            self._in_background(lambda: self._look_and_plan(work, look))
+
+    def _begun(self, what: str, *, only_looks: bool) -> Work | None:
+        if not self._places.has_room(_LONGEST_ACTION):
+            self.refuse(no_room())
+            return None
+        work = self._turns.begin(what, only_looks=only_looks)
+        if work is None:
+            self._problem = f"not begun: {what}; wait for the end of {self._turns.status}, or cancel it"
+        else:
+            self._problem, self._plan = "", None
+            self._places.go_on()
+        self.redraw()
+        return work
+
+    def _carry_out(self, work: Work, step: Callable[[Kit], object]) -> None:
+        if self.follows:
+            self._in_background(self._follow)
+        try:
+            step(self._kit.acting_in(self._places))
+        except Exception as error:  # noqa: BLE001 -- a panel goes on, whatever happened
+            self._problem = told(error)
+        finally:
+            self._turns.end(work)
+        self._take_all(self.read_after())
+
+    def _look_and_plan(self, work: Work, look: Callable[[Kit], Plan]) -> None:
+        plan, problem = None, ""
+        try:
+            plan = look(self._kit)
+        except Exception as error:  # noqa: BLE001 -- a panel goes on, whatever happened
+            problem = told(error)
+        if not self._turns.end(work):
+            return  # cancelled meanwhile
+        if plan is None:
+            self._problem = problem
+            self.redraw()
+        elif plan.lines:
+            self.offer(plan)
+        else:
+            self.act(plan.what, plan.step)
+
+    def offer(self, plan: Plan) -> None:
+        """Show what would be done and offer it: nothing is changed before somebody confirms."""
+        self._problem, self._plan = "", plan
         self.redraw()
 
     def refuse(self, error: Exception) -> None:
         """Say why something cannot be done; the panel goes on."""
-        self._problem = told(error)
-        self._plan, self._planned = (), None
+        self._problem, self._plan = told(error), None
         self.redraw()
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether somebody asked to look again and again."""
+        return self._watched.is_set()
 
     def watch(self, *, on: bool) -> None:
         """Look again and again, or no longer."""
         if on and not self._watched.is_set():
+            self._watched_until_s = time.monotonic() + _LONGEST_WATCH_S
             self._watched.set()
             self._in_background(self._follow)
         elif not on:
             self._watched.clear()
 
     def _confirm(self) -> None:
-        if self._planned is not None:
-            self.act(self._plan[0][0], self._planned)
+        plan = self._plan
+        if plan is not None:
+            self.act(plan.what, plan.step)
 
     def _leave(self) -> None:
-        self._plan, self._planned = (), None
+        self._plan = None
         self.redraw()
 
     def _cancel(self) -> None:
-        self._places.cancel()
-        self._doing = f"{self._doing}: cancelling" if self._doing else ""
+        work = self._turns.cancel()
+        if work is not None and work.only_looks:
+            self._problem = f"cancelled: {work.what}; nothing was changed"
+        elif work is not None:
+            self._places.cancel()
         self.redraw()
 
     def _bundle(self) -> dict[str, str]:
-        plan = [Part(f"Planned: {what}", (), tuple((line,) for line in lines)) for what, lines in self._plan]
+        plan = self._plan
+        planned = (
+            (Part(f"Planned: {plan.what}", (), tuple((line,) for line in plan.lines)),)
+            if plan is not None
+            else ()
+        )
         picture = self.draw(self._read_at)
-        return replace(
+        fitted, forms = replace(
             picture,
-            status=self._doing,
+            status=self._turns.status,
             problem="\n".join(each for each in (self._problem, self._unread) if each),
-            parts=(*plan, *picture.parts),
-        ).capped_bundle()
+            parts=(*planned, *picture.parts),
+        ).fitted()
+        self._shown = fitted
+        return forms
 
     def _take(self, pieces: Iterator[None]) -> bool:
         """Read one piece more; False where there was none, or it cannot be read."""
@@ -209,16 +303,20 @@ class Panel(ABC):
             self.redraw()
 
     def _follow(self) -> None:
-        if not self._following.acquire(blocking=False):
-            return  # whoever looks already goes on looking
-        until_s = time.monotonic() + _LONGEST_WATCH_S
-        try:
-            while (self._doing or self._watched.is_set()) and time.monotonic() < until_s:
-                time.sleep(_BETWEEN_LOOKS_S)
-                self._take_all(self.read())
-        finally:
-            self._watched.clear()
-            self._following.release()
+        # Asked again once let go: whoever wants it meanwhile finds the lock held and relies on this.
+        while self._is_followed() and self._following.acquire(blocking=False):
+            try:
+                while self._is_followed():
+                    time.sleep(_BETWEEN_LOOKS_S)
+                    if self.is_watched and time.monotonic() >= self._watched_until_s:
+                        self._watched.clear()
+                        self._problem = _WATCH_ENDED
+                    self._take_all(self.read())
+            finally:
+                self._following.release()
+
+    def _is_followed(self) -> bool:
+        return bool(self._turns.status) or self.is_watched
 
     @staticmethod
     def _in_background(work: Callable[[], object]) -> None:

@@ -12,37 +12,65 @@ import ipywidgets as widgets
 
 from ecr_widgets.errors import EcrWidgetsError
 
-_WIDE, _NARROW = "340px", "220px"
+_WIDE, _NARROW = "380px", "260px"
+_CLOSED, _OPEN = "Closed: press to show the controls", "Open: press to hide the controls"
+_WITHOUT_KERNEL = "Controls: run this cell to work with them."
 Pressed = Callable[[], object]
 
 
 class CommonControls:
-    """Refresh, cancel, and the confirmation of what was planned."""
+    """Refresh, cancel, the confirmation of what was planned, and the way through many rows."""
 
-    def __init__(self, *, refresh: Pressed, cancel: Pressed, confirm: Pressed, leave: Pressed) -> None:
+    def __init__(
+        self,
+        *,
+        refresh: Pressed,
+        cancel: Pressed,
+        confirm: Pressed,
+        leave: Pressed,
+        next_rows: Pressed,
+        first_rows: Pressed,
+    ) -> None:
         self._refresh = button("Refresh", "Look again", refresh)
         self._cancel = button("Cancel", "Stop what is under way", cancel)
         self._confirm = button("Confirm", "Do what is planned", confirm)
-        self._leave = button("Leave it", "Forget the plan", leave)
+        self._leave = button("Discard plan", "Forget the plan; nothing is changed", leave)
+        self._next = button("Next rows", "Show the rows that follow", next_rows)
+        self._first = button("First rows", "Go back to the first rows", first_rows)
         self._confirm.button_style = "warning"
-        self._confirm.layout.width = "auto"
-        self.show(busy=False, planned="")
+        self.show(busy=False, planned="", above=False, below=False)
 
     def around(self, own: Any) -> Any:
-        """A panel's own controls, and these below."""
-        row = widgets.HBox([self._refresh, self._cancel, self._confirm, self._leave])
-        return widgets.VBox([own, row])
+        """These, right below the picture that tells the plan, and a panel's own controls under them."""
+        return widgets.VBox(
+            [row(self._confirm, self._leave, self._cancel, self._first, self._next, self._refresh), own]
+        )
 
-    def show(self, *, busy: bool, planned: str) -> None:
+    def show(self, *, busy: bool, planned: str, above: bool, below: bool) -> None:
         """Offer what can be done now.
 
         Args:
             planned: What a confirmation would do; empty where nothing is planned.
+
+            above: Whether there are rows before those that are shown.
+
+            below: Whether there are rows after them.
         """
-        self._cancel.layout.display = "" if busy else "none"
-        for each in (self._confirm, self._leave):
-            each.layout.display = "" if planned else "none"
+        for each, useful in (
+            (self._cancel, busy),
+            (self._confirm, bool(planned)),
+            (self._leave, bool(planned)),
+            (self._first, above),
+            (self._next, below),
+        ):
+            each.layout.display = "" if useful else "none"
         self._confirm.description = f"Confirm: {planned}"
+
+
+def shown(controls: Any) -> dict[str, Any]:
+    """Controls as a cell's output. A saved notebook does not keep what they hold, so their text says what to do."""
+    view = "application/vnd.jupyter.widget-view+json"
+    return {view: controls._repr_mimebundle_()[view], "text/plain": _WITHOUT_KERNEL}
 
 
 def button(description: str, tooltip: str, pressed: Pressed, *, disabled: bool = False) -> Any:
@@ -54,6 +82,13 @@ def button(description: str, tooltip: str, pressed: Pressed, *, disabled: bool =
     return made
 
 
+def to_copy(description: str, placeholder: str) -> Any:
+    """A line of text as long as a reference by digest, to be copied from."""
+    made = text(description, placeholder)
+    made.layout.width, made.layout.max_width = "860px", "95%"
+    return made
+
+
 def text(description: str, placeholder: str = "", value: str = "", *, wide: bool = False) -> Any:
     """A line of text with its label; its value is told as it is typed."""
     return widgets.Text(
@@ -62,6 +97,17 @@ def text(description: str, placeholder: str = "", value: str = "", *, wide: bool
         value=value,
         style={"description_width": "initial"},
         layout=widgets.Layout(width=_WIDE if wide else _NARROW),
+    )
+
+
+def lines(description: str, placeholder: str) -> Any:
+    """Several lines of text with their label."""
+    return widgets.Textarea(
+        description=description,
+        placeholder=placeholder,
+        rows=3,
+        style={"description_width": "initial"},
+        layout=widgets.Layout(width=_WIDE),
     )
 
 
@@ -89,7 +135,9 @@ def choice(description: str, options: Sequence[str]) -> Any:
 
 def tick(description: str, *, value: bool = False) -> Any:
     """Yes or no."""
-    return widgets.Checkbox(value=value, description=description, indent=False, layout={"width": "auto"})
+    return widgets.Checkbox(
+        value=value, description=description, indent=False, layout={"width": "auto", "margin": "2px 12px"}
+    )
 
 
 def number(description: str, value: int, *, least: int = 0, most: int = 10_000) -> Any:
@@ -113,12 +161,16 @@ def group(title: str, *rows: Any) -> Any:
     """Rows that a button shows and hides; hidden at first."""
     body = widgets.VBox(list(rows), layout=widgets.Layout(display="none", margin="0 0 0 16px"))
     opener = widgets.ToggleButton(
-        description=f"▸ {title}", layout=widgets.Layout(width="auto", align_self="flex-start")
+        description=f"▸ {title}",
+        tooltip=_CLOSED,
+        layout=widgets.Layout(width="auto", align_self="flex-start"),
     )
 
     def turn(change: dict[str, Any]) -> None:
         body.layout.display = "" if change["new"] else "none"
         opener.description = f"{'▾' if change['new'] else '▸'} {title}"
+        # Front ends read it out after the label; ipywidgets has no attribute for what is open.
+        opener.tooltip = _OPEN if change["new"] else _CLOSED
 
     opener.observe(turn, "value")
     return widgets.VBox([opener, body])

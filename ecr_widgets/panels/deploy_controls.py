@@ -5,19 +5,19 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from ecr_widgets.errors import EcrWidgetsError, InputError
-from ecr_widgets.model.image_reference import check_repository_name, check_tag
+from ecr_widgets.errors import EcrWidgetsError, InputError, InvalidReference
+from ecr_widgets.model.image_reference import ImageReference, check_repository_name
 from ecr_widgets.panels import controls as made
-from ecr_widgets.redaction import SecretRegistry
-from ecr_widgets.secret_parameters import refuse_secrets
+from ecr_widgets.panels.base import Plan
+from ecr_widgets.panels.variables import parsed_variables, without_secrets
 
 if TYPE_CHECKING:
     from ecr_widgets.kit import Kit
     from ecr_widgets.panels.deploys import DeploysPanel
     from ecr_widgets.steps.service_view import ServiceView
 
+_OFFERED = 200
 _NOTHING = ("nothing would change: the service stands on just that",)
-_VARIABLE = re.compile(r"\s*([A-Za-z_]\w*)=(.*)", re.ASCII)
 
 
 class DeployControls:
@@ -25,13 +25,16 @@ class DeployControls:
 
     def __init__(self, panel: DeploysPanel) -> None:
         self._panel = panel
-        self._name = made.text("Stored as", "name of the deploy")
+        self._name = made.text("Store deploy as", "its name")
         self._earlier = made.choice("Back to", ())
+        self._copies = made.number("Copies", 1, most=1000)
+        self._counted: int | None = None
+        self._offered: tuple[str | None, tuple[str, ...]] = (None, ())
         self._task_deploy = made.suggestion("Run deploy", "which one")
-        watch = made.tick("watch: look every other second")
-        watch.observe(lambda change: panel.watch(on=change["new"]), "value")
+        self._watch = made.tick("watch: look every other second")
+        self._watch.observe(lambda change: panel.watch(on=change["new"]), "value")
         self.widget = made.rows(
-            watch,
+            self._watch,
             made.group("Deploy an image", *self._deploying()),
             made.group("Go back or scale", self._going_back(), self._scaling()),
             made.group("Run a task", *self._running_a_task()),
@@ -39,35 +42,47 @@ class DeployControls:
 
     def offer(self, view: ServiceView | None) -> None:
         """Offer the deploys that are stored."""
+        self._watch.value = self._panel.is_watched  # a long watch ends by itself
         if view is None:
             return
+        wanted = view.service.desired_count if view.service is not None else None
+        if wanted is not None and wanted != self._counted:
+            self._counted = self._copies.value = wanted
         if not self._name.value:
             self._name.value = re.sub(r"[^A-Za-z0-9_-]", "-", view.deploy_name or self._panel.service)
-        stored = tuple(each.deploy_id for each in view.stored)
-        others = tuple(each for each in stored if each != view.deploy_id)
-        if others != self._earlier.options:
-            self._earlier.options = others
-            self._earlier.value = others[0] if others else None
-        if stored != self._task_deploy.options:
+        stored = tuple(each.deploy_id for each in view.stored)[:_OFFERED]
+        standing = (view.deploy_id, stored)
+        if standing != self._offered:
+            self._offered = standing
             self._task_deploy.options = stored
+            self._earlier.options = tuple(each for each in stored if each != view.deploy_id)
+            default = view.earlier_deploy_id
+            self._earlier.value = default if default in self._earlier.options else None
 
     def _deploying(self) -> list[Any]:
         image = made.text("Image", "repository:tag", wide=True)
         dockerrun = made.text("Dockerrun", value="Dockerrun.aws.json", wide=True)
-        container = made.text("Container", "where there are several")
-        back = made.tick("go back by itself if it does not get stable", value=True)
+        container = made.text("Container", "needed if several", wide=True)
+        back = made.tick("go back by itself where it does not get stable", value=True)
         panel = self._panel
 
         def plan() -> None:
-            repository, _, tag = image.value.strip().rpartition(":")
+            wanted = _image(image.value)
+            shown = image.value.strip()
+            repository, reference = wanted.repository, wanted.digest or wanted.tag or ""
             name, path = self._name.value.strip(), dockerrun.value.strip()
             of, on_failure = container.value.strip() or None, "rollback" if back.value else "stop"
 
-            def look(kit: Kit) -> None:
-                pinned = kit.look.pinned(repository, tag)
+            def look(kit: Kit) -> Plan:
+                pinned = kit.look.pinned(repository, reference)
+                if wanted.registry not in (None, pinned.registry):
+                    raise InputError(
+                        f"{wanted.registry} is not this account's registry",
+                        hint=f"copy the image to {pinned.registry} first",
+                    )
                 if pinned.digest is None:
                     raise InputError(
-                        f"{repository!r} has no image {tag!r}", hint="push it first, or list the images"
+                        f"{repository!r} has no image {reference!r}", hint="push it first, or list the images"
                     )
                 digest = pinned.digest
                 standing = panel.view.deploy_id if panel.view is not None else None
@@ -81,16 +96,12 @@ class DeployControls:
                     acting.wait(service, on_failure=on_failure)
                     acting.verify(service, found, container=of)
 
-                panel.confirmable(
-                    f"deploy {image.value.strip()} to {panel.target}", lines or _NOTHING, deploy
-                )
+                return panel.confirmable(f"deploy {shown} to {panel.target}", lines or _NOTHING, deploy)
 
-            panel.act(f"plan a deploy to {panel.target}", look)
+            panel.work_out(f"plan a deploy to {panel.target}", look)
 
         def why_not() -> str:
-            repository, _, tag = image.value.strip().rpartition(":")
-            check_repository_name(repository)
-            check_tag(tag)
+            _image(image.value)
             return ""
 
         button = made.button("Plan deploy …", "Say what would change", plan)
@@ -104,11 +115,13 @@ class DeployControls:
             wanted = self._earlier.value
             standing = panel.view.deploy_id if panel.view is not None else None
             if not wanted or not standing:
-                panel.refuse(InputError("there is no other deploy to go back to", hint="deploy first"))
+                panel.refuse(
+                    InputError("no deploy to go back to is chosen", hint="choose one, or deploy first")
+                )
                 return
 
-            def look(kit: Kit) -> None:
-                panel.confirmable(
+            def look(kit: Kit) -> Plan:
+                return panel.confirmable(
                     f"roll {panel.target} back to {wanted}",
                     kit.look.between(standing, wanted) or _NOTHING,
                     lambda acting: acting.rollback(
@@ -116,12 +129,12 @@ class DeployControls:
                     ),
                 )
 
-            panel.act(f"plan a rollback of {panel.target}", look)
+            panel.work_out(f"plan a rollback of {panel.target}", look)
 
         return made.row(self._earlier, made.button("Plan rollback …", "Say what would change", plan))
 
     def _scaling(self) -> Any:
-        panel, copies = self._panel, made.number("Copies", 1, most=1000)
+        panel, copies = self._panel, self._copies
 
         def plan() -> None:
             count = copies.value
@@ -129,55 +142,58 @@ class DeployControls:
             if service is None:
                 panel.refuse(InputError(f"{panel.target} is not there yet", hint="deploy first"))
                 return
-            panel.confirmable(
-                f"scale {panel.target} to {count}",
-                (f"{service.desired_count} copies are wanted now",),
-                lambda acting: acting.layer0.scale_service(panel.environment, panel.service, count),
+            panel.offer(
+                panel.confirmable(
+                    f"scale {panel.target} to {count}",
+                    (f"{service.desired_count} copies are wanted now",),
+                    lambda acting: acting.layer0.scale_service(panel.environment, panel.service, count),
+                )
             )
 
         return made.row(copies, made.button("Plan scaling …", "Say what would change", plan))
 
     def _running_a_task(self) -> list[Any]:
         name = made.text("As task", "its name")
-        container = made.text("In container", "whose variables are set")
-        variables = made.text("set variables", "NAME=value, NAME=value", wide=True)
+        container = made.text("In container", "whose variables", wide=True)
+        variables = made.lines("Set variables", "NAME=value\nNAME=value, with commas\nCONTAINER NAME=value")
         panel = self._panel
 
         def plan() -> None:
-            deploy, task, of = self._task_deploy.value.strip(), name.value.strip(), container.value.strip()
+            deploy, task = self._task_deploy.value.strip(), name.value.strip()
             try:
-                values = _parsed(variables.value)
-                if values and not of:
-                    raise InputError("variables are set in a container", hint="name the container")
+                values = parsed_variables(variables.value, container.value.strip())
             except EcrWidgetsError as error:
-                variables.value = ""  # it may be a secret, and front ends save what widgets hold
+                # What looks like a secret goes from the field: front ends save what widgets hold.
+                variables.value = without_secrets(variables.value)
                 panel.refuse(error)
                 return
-            told = f" with {', '.join(sorted(values))} set" if values else ""
-            panel.plan(
-                f"run task {task} of {deploy} in {panel.environment}",
-                (f"once{told}; its exit codes and last log lines are recorded",),
-                lambda acting: acting.create_task(
-                    panel.environment, task, deploy, env_vars={of: values} if values else None
-                ),
+            names = ", ".join(f"{of} {each}" for of in sorted(values) for each in sorted(values[of]))
+            told = f" with {names} set" if values else ""
+            panel.offer(
+                Plan(
+                    f"run task {task} of {deploy} in {panel.environment}",
+                    (f"once{told}; its exit codes and last log lines are recorded",),
+                    lambda acting: acting.create_task(
+                        panel.environment, task, deploy, env_vars=values or None
+                    ),
+                )
             )
 
         button = made.button("Plan task …", "Say what would be run", plan)
         hint = made.needs(button, [self._task_deploy, name], lambda: "")
-        return [made.row(self._task_deploy, name), made.row(container, variables, button), hint]
+        return [made.row(self._task_deploy, name), made.row(variables, container), made.row(button, hint)]
 
 
-def _parsed(text: str) -> dict[str, str]:
-    """Variables as typed.
+def _image(typed: str) -> ImageReference:
+    """An image as typed: by tag or digest, with the registry or without.
 
     Raises:
-        InputError: It is not `NAME=value`, or looks like a secret.
+        InvalidReference: It is none, or names neither tag nor digest.
     """
-    values = {}
-    for part in filter(None, (each.strip() for each in text.split(","))):
-        found = _VARIABLE.fullmatch(part)
-        if found is None:
-            raise InputError("the variables cannot be read", hint="type NAME=value, NAME=value")
-        values[found[1]] = found[2]
-    refuse_secrets(values, SecretRegistry())
-    return values
+    image = ImageReference.parse(typed.strip())
+    check_repository_name(image.repository)
+    if image.tag is None and image.digest is None:
+        raise InvalidReference(
+            f"{typed.strip()!r} names neither tag nor digest", hint=f"type {image.repository}:TAG"
+        )
+    return image

@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ecr_widgets.errors import TargetBusy
 from ecr_widgets.model.layer0 import Service
 from ecr_widgets.model.times import to_rfc3339
-from ecr_widgets.panels.base import Panel
-from ecr_widgets.panels.picture import Part, Picture, sparkline, when
+from ecr_widgets.panels.base import Panel, Plan
+from ecr_widgets.panels.picture import Part, Picture, bar, local_time, when
 from ecr_widgets.steps.service_view import ServiceView
 
 if TYPE_CHECKING:
     from ecr_widgets.kit import Kit
 
 _COLUMNS = ("deploy", "status", "image", "running", "pending", "since")
-_MOST_COUNTS = 60
+_MOST_SPANS = 8
 _MOST_LINES = 8
+_MOST_OTHERS = 20
+_MOST_TOLD_OF = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """As long as the counts stayed the same."""
+
+    began_at: datetime
+    seen_at: datetime
+    running: int
+    wanted: int
 
 
 class DeploysPanel(Panel):
@@ -30,7 +43,9 @@ class DeploysPanel(Panel):
 
     follows = True
     _view: ServiceView | None = None
-    _counts: tuple[tuple[datetime, int, int], ...] = ()
+    _spans: tuple[_Span, ...] = ()
+    _reasons: Mapping[str, tuple[str, ...]] = {}
+    _events: Mapping[str, tuple[str, ...]] = {}
 
     def __init__(self, kit: Kit, environment: str, service: str) -> None:
         super().__init__(kit)
@@ -48,12 +63,14 @@ class DeploysPanel(Panel):
         return self._view
 
     def read(self) -> Iterator[None]:
-        """One look, and one count more."""
+        """One look, and one count more; reasons and events stay, though what they tell of may be gone by now."""
         view = self._look.service(self.environment, self.service)
         service = view.service
         if service is not None:
-            seen = (self._kit.now(), service.running_count, service.desired_count)
-            self._counts = (*self._counts, seen)[-_MOST_COUNTS:]
+            self._spans = _longer(self._spans, self._kit.now(), service)
+            for each in service.deployments:
+                self._reasons = _latest(self._reasons, each.deploy_id, each.stopped_reasons[-_MOST_LINES:])
+                self._events = _latest(self._events, each.deploy_id, each.events[:_MOST_LINES])
         self._view = view
         yield
 
@@ -76,35 +93,33 @@ class DeploysPanel(Panel):
             for each in service.deployments
         )
         note = f"{service.running_count} of {service.desired_count} copies run"
-        return Picture("deploys", title, now, _COLUMNS, rows, note=note, parts=self._parts(view, service))
+        return Picture("deploys", title, now, _COLUMNS, rows, note=note, parts=self._parts(view))
 
-    def _parts(self, view: ServiceView, service: Service) -> tuple[Part, ...]:
-        reasons = tuple(
-            (each.deploy_id, reason)
-            for each in service.deployments
-            for reason in each.stopped_reasons[-_MOST_LINES:]
-        )
-        events = tuple(
-            (each.deploy_id, event) for each in service.deployments for event in each.events[:_MOST_LINES]
-        )
-        earlier = ", ".join(each.deploy_id for each in view.stored if each.deploy_id != view.deploy_id)
+    def _parts(self, view: ServiceView) -> tuple[Part, ...]:
+        others = [each.deploy_id for each in view.stored if each.deploy_id != view.deploy_id]
+        more = f", and {len(others) - _MOST_OTHERS} more" if len(others) > _MOST_OTHERS else ""
+        stored = f"{', '.join(others[:_MOST_OTHERS])}{more}"
         parts = (
-            Part("Copies that run, over time", (), self._plot()),
-            Part("Why containers stopped", ("deploy", "reason"), reasons),
-            Part("Events", ("deploy", "event"), events),
-            Part("Other deploys of that name, newest first", (), ((earlier,),) if earlier else ()),
+            Part("Copies that run, over time", ("from", "to", "running", ""), self._plot()),
+            Part("Why containers stopped", ("deploy", "reason"), _rows(self._reasons)),
+            Part("Events", ("deploy", "event"), _rows(self._events)),
+            Part("Other stored deploys, by name, newest first", (), ((stored,),) if stored else ()),
             Part("Last log lines", (), tuple((line,) for line in view.log)),
         )
         return tuple(part for part in parts if part.rows)
 
     def _plot(self) -> tuple[tuple[str, ...], ...]:
-        counts = self._counts
-        if len(counts) < 2:
-            return ()
-        most = max(max(running, desired) for _, running, desired in counts)
-        first, last = (to_rfc3339(each[0])[11:19] for each in (counts[0], counts[-1]))
-        told = f"{counts[0][1]} → {counts[-1][1]}, {counts[-1][2]} wanted; {first} to {last} UTC"
-        return ((sparkline([running for _, running, _ in counts], most), told),)
+        if len(self._spans) == 1 and self._spans[0].began_at == self._spans[0].seen_at:
+            return ()  # one look is no course
+        return tuple(
+            (
+                _clock(each.began_at),
+                _clock(each.seen_at),
+                bar(each.running, each.wanted),
+                f"{each.running} of {each.wanted}",
+            )
+            for each in self._spans
+        )
 
     def controls(self) -> Any:
         """Watch; deploy, roll back, scale, run a task."""
@@ -117,8 +132,8 @@ class DeploysPanel(Panel):
         """Offer the deploys that are stored."""
         self._own.offer(self._view)
 
-    def confirmable(self, what: str, lines: tuple[str, ...], step: Any) -> None:
-        """Plan a change of the service, to be confirmed while it stands where it stood when this was planned."""
+    def confirmable(self, what: str, lines: tuple[str, ...], step: Callable[[Kit], object]) -> Plan:
+        """A change of the service, to be confirmed while it stands where it stood when this was planned."""
         planned_on = self._view.deploy_id if self._view is not None else None
 
         def checked(kit: Kit) -> object:
@@ -132,4 +147,31 @@ class DeploysPanel(Panel):
                 )
             return step(kit)
 
-        self.plan(what, lines, checked)
+        return Plan(what, lines, checked)
+
+
+def _longer(spans: tuple[_Span, ...], now: datetime, service: Service) -> tuple[_Span, ...]:
+    seen = _Span(now, now, service.running_count, service.desired_count)
+    last = spans[-1] if spans else None
+    if last is not None and (last.running, last.wanted) == (seen.running, seen.wanted):
+        return (*spans[:-1], replace(last, seen_at=now))
+    return (*spans, seen)[-_MOST_SPANS:]
+
+
+def _latest(
+    known: Mapping[str, tuple[str, ...]], deploy_id: str, texts: tuple[str, ...]
+) -> Mapping[str, tuple[str, ...]]:
+    """What was told of each deploy last; of the newest few."""
+    if not texts:
+        return known
+    others = [(name, told) for name, told in known.items() if name != deploy_id]
+    return dict((*others[1 - _MOST_TOLD_OF :], (deploy_id, texts)))
+
+
+def _rows(told: Mapping[str, tuple[str, ...]]) -> tuple[tuple[str, str], ...]:
+    return tuple((deploy_id, text) for deploy_id, texts in told.items() for text in texts)
+
+
+def _clock(moment: datetime) -> str:
+    here = local_time(moment, moment)
+    return f"{to_rfc3339(moment)[11:19]} UTC" + (f" ({here})" if here else "")

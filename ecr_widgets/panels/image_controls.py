@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from ecr_widgets.model.image_reference import check_tag
 from ecr_widgets.panels import controls as made
+from ecr_widgets.panels.base import Plan
 
 if TYPE_CHECKING:
     from ecr_widgets.kit import Kit
+    from ecr_widgets.model.registry import Image
     from ecr_widgets.panels.images import ImagesPanel
 
 
@@ -18,14 +20,23 @@ class ImageControls:
     def __init__(self, panel: ImagesPanel) -> None:
         self._panel = panel
         self._chosen = made.suggestion("Image", "a tag or a digest")
+        self._digest_reference = made.text(
+            "Reference by digest", "choose an image, then copy this", wide=True
+        )
         words = made.filtering(made.text("Filter", "tag or digest"), panel.filter)
         work = made.group("Work on an image", self._reference(), self._naming(), self._deletion())
-        self.widget = made.rows(words, *self._pushing(), work)
+        platforms = made.button(
+            "Read platforms",
+            "Read the manifests of the images at the top; ECR takes that for a pull",
+            panel.look_into_all,
+        )
+        self.widget = made.rows(made.row(words, platforms), *self._pushing(), work)
 
     def offer(self, names: tuple[str, ...]) -> None:
         """Offer images to choose from."""
         if names != self._chosen.options:
             self._chosen.options = names
+        self._show_reference()
 
     def _pushing(self) -> tuple[Any, ...]:
         local = made.text("Local image", "its name or id", wide=True)
@@ -34,40 +45,39 @@ class ImageControls:
 
         def push() -> None:
             source, wanted = local.value.strip(), tag.value.strip()
-            what, standing = f"push {source} to {panel.repository}:{wanted}", panel.find(wanted)
-
-            def step(kit: Kit) -> object:
-                return kit.push_image(source, repository=panel.repository, tag=wanted)
-
-            if standing is None:
-                panel.act(what, step)
-            else:
-                line = f"the tag would move, unless this is the image that it names now: {standing.digest}"
-                panel.plan(what, (line,), step)
+            panel.work_out(
+                f"look where {panel.repository}:{wanted} stands",
+                lambda kit: Plan(
+                    f"push {source} to {panel.repository}:{wanted}",
+                    self._moved(kit, wanted),
+                    lambda acting: acting.push_image(source, repository=panel.repository, tag=wanted),
+                ),
+            )
 
         button = made.button("Push", f"Push to {panel.repository}", push)
         hint = made.needs(button, [local, tag], made.accepted(check_tag, tag))
         return made.row(local, tag, button), hint
 
     def _reference(self) -> Any:
-        reference = made.text("Reference by digest", "choose an image, then copy this", wide=True)
-        reference.layout.width = "100%"
+        self._chosen.observe(self._show_reference, "value")
+        return made.rows(self._chosen, self._digest_reference)
 
-        def named(_: object) -> None:
-            image = self._panel.find(self._chosen.value.strip())
-            reference.value = self._panel.reference(image) if image is not None else ""
-
-        self._chosen.observe(named, "value")
-        return made.rows(self._chosen, reference)
+    def _show_reference(self, _: object = None) -> None:
+        image = self._panel.find(self._chosen.value.strip())
+        self._digest_reference.value = self._panel.reference(image) if image is not None else ""
 
     def _naming(self) -> Any:
         tag, chosen, panel = made.text("New tag", "such as stable"), self._chosen, self._panel
 
         def set_tag() -> None:
             name, wanted = chosen.value.strip(), tag.value.strip()
-            panel.act(
-                f"tag {panel.repository} {name} as {wanted}",
-                lambda kit: kit.ecr.tag_image(panel.repository, name, wanted),
+            panel.work_out(
+                f"look where {panel.repository}:{wanted} stands",
+                lambda kit: Plan(
+                    f"tag {panel.repository} {name} as {wanted}",
+                    self._moved(kit, wanted, unless=panel.find(name)),
+                    lambda acting: acting.ecr.tag_image(panel.repository, name, wanted),
+                ),
             )
 
         def pull() -> None:
@@ -103,6 +113,14 @@ class ImageControls:
         button.button_style = "danger"
         hint = made.needs(button, [self._chosen, typed], why_not)
         return made.rows(made.row(typed, button), hint)
+
+    def _moved(self, kit: Kit, tag: str, *, unless: Image | None = None) -> tuple[str, ...]:
+        """What a plan says where a tag would move from where it stands now; the list may be older, or not whole."""
+        standing = kit.look.image(self._panel.repository, tag)
+        if standing is None or (unless is not None and unless.digest == standing.digest):
+            return ()
+        line = "the tag would move" + ("" if unless else ", unless this is the image that it names now")
+        return (f"{line}: {standing.digest}",)
 
     def _why_not(self) -> str:
         return "" if self._panel.find(self._chosen.value.strip()) else "no such image was listed; refresh"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -20,11 +21,11 @@ if TYPE_CHECKING:
     from ecr_widgets.kit import Kit
 
 _LOOKED_INTO = 25
-"""Images at the top whose manifests are read."""
+"""Images at the top whose manifests may be read."""
 _AT_ONCE = 8
 _OFFERED = 200
 _LONGEST_TAG = 128
-_SEVERITIES = ("CRITICAL", "HIGH", "MEDIUM", "LOW")
+_SEVERITIES = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL", "UNDEFINED")
 
 
 class ImagesPanel(Panel):
@@ -46,7 +47,7 @@ class ImagesPanel(Panel):
         self.repository = repository
 
     def read(self) -> Iterator[None]:
-        """A page after another, then what runs, then what manifests tell of the images at the top."""
+        """A page after another, then what runs, then which images the indexes at the top name."""
         found: list[Image] = []
         for page in self._look.images(self.repository):
             found += page
@@ -56,24 +57,39 @@ class ImagesPanel(Panel):
                 self._images = tuple(found)
             self._is_whole = self._is_whole or page.is_last
             yield
+            self._read_registry()
         yield from self._read_uses()
-        yield from self._read_details()
+        yield from self._read_details(only_indexes=True)
+
+    def _read_registry(self) -> None:
+        # After the first page, so that it keeps nobody waiting, and before the others, which may be many.
+        with suppress(EcrWidgetsError):
+            self._registry = self._registry or self._look.registry()
 
     def _read_uses(self) -> Iterator[None]:
         try:
-            self._registry = self._look.registry()
             self._uses, self._unknown = self._look.running(self.repository), ""
         except EcrWidgetsError as error:
             self._unknown = f"what runs is not known: {error.message}"
         yield
 
-    def _read_details(self) -> Iterator[None]:
-        shown = [image.digest for image, under in islice(self._ordered(), _LOOKED_INTO) if not under]
-        missing = [digest for digest in shown if digest not in self._details]
+    def _read_details(self, *, only_indexes: bool) -> Iterator[None]:
+        # ECR takes the reading of a manifest for a pull, and clean-ups go by the time of the last one. So unasked only
+        # indexes are read, whose images would be taken for untagged rubbish.
+        shown = [image for image, under in self._from_first_row() if not under]
+        wanted = [image.digest for image in shown if image.is_index or not only_indexes]
+        missing = [digest for digest in wanted if digest not in self._details]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             for digest, details in zip(missing, pool.map(self._look_into, missing), strict=True):
                 self._details = {**self._details, digest: details}
         yield
+
+    def _from_first_row(self) -> Iterator[tuple[Image, str]]:
+        return islice(self._ordered(), self.first_row, self.first_row + _LOOKED_INTO)
+
+    def look_into_all(self) -> None:
+        """Read the platforms of the images at the top; to ECR that is a pull of each."""
+        self.read_on(self._read_details(only_indexes=False))
 
     def _look_into(self, digest: str) -> ImageDetails:
         try:
@@ -99,27 +115,29 @@ class ImagesPanel(Panel):
     def draw(self, now: datetime) -> Picture:
         """One row an image."""
         found = list(self._ordered())
+        first = self.first_row if self.first_row < len(found) else 0
+        shown = found[first : first + MOST_ROWS]
         platforms = any(known.platform or known.children for known in self._details.values())
         scanned = any(image.findings for image, _ in found)
-        runs = {image.digest: self._runs(image) for image, _ in found[:MOST_ROWS]} if self._uses else {}
         columns = (
-            *("tags", "digest", "size", "pushed", "last pulled"),
+            "tags",
+            *(("runs as",) if self._uses else ()),
+            *("digest", "size", "pushed", "last pulled"),
             *(("platform",) if platforms else ()),
             *(("findings",) if scanned else ()),
-            *(("runs as",) if self._uses else ()),
         )
         rows = tuple(
             (
                 f"└ {under}" if under else ", ".join(image.tags) or "(untagged)",
+                *((self._runs(image),) if self._uses else ()),
                 image.digest,
                 size(image.size_bytes),
                 when(image.pushed_at, now),
                 when(image.last_pulled_at, now) if image.last_pulled_at else "",
                 *((under or self._platform(image),) if platforms else ()),
                 *((_told(image.findings),) if scanned else ()),
-                *((runs.get(image.digest, ""),) if self._uses else ()),
             )
-            for image, under in found[:MOST_ROWS]
+            for image, under in shown
         )
         return Picture(
             "images",
@@ -127,7 +145,8 @@ class ImagesPanel(Panel):
             now,
             columns,
             rows,
-            left_out=max(0, len(found) - MOST_ROWS),
+            left_out=len(found) - len(shown),
+            skipped=first,
             note=", ".join(each for each in (self._counted(len(found)), self._unknown) if each),
         )
 
@@ -168,14 +187,20 @@ class ImagesPanel(Panel):
                 "size_bytes": [each.size_bytes for each in self._images],
                 "pushed_at": [each.pushed_at for each in self._images],
                 "last_pulled_at": [each.last_pulled_at for each in self._images],
+                "media_type": [each.media_type for each in self._images],
+                "findings": [dict(each.findings.counts) if each.findings else None for each in self._images],
+                "scan_status": [each.findings.status if each.findings else None for each in self._images],
             }
         )
 
     def filter(self, words: str) -> None:
         """Show those that have all the words in tags or digest; what is known is not asked for again."""
         self.words = words
-        self.redraw()
-        self.read_on(self._read_details())
+        self.turn_to(0)
+
+    def read_shown(self) -> Iterator[None]:
+        """Which images the indexes name that are shown."""
+        return self._read_details(only_indexes=True)
 
     def controls(self) -> Any:
         """Filter; push a local image; work on one that stands."""
@@ -194,8 +219,8 @@ class ImagesPanel(Panel):
         return next((each for each in self._images if name in (each.digest, *each.tags)), None)
 
     def reference(self, image: Image) -> str:
-        """The image by digest, in full."""
-        return f"{self._registry}/{self.repository}@{image.digest}"
+        """The image by digest, in full; empty while the registry's name is not read."""
+        return f"{self._registry}/{self.repository}@{image.digest}" if self._registry else ""
 
 
 def _told(findings: Findings | None) -> str:
@@ -203,5 +228,7 @@ def _told(findings: Findings | None) -> str:
         return ""
     if findings.status not in ("COMPLETE", "ACTIVE"):
         return findings.status.lower().replace("_", " ")
-    counts = [f"{findings.counts[each]} {each.lower()}" for each in _SEVERITIES if findings.counts.get(each)]
+    # Words of ECR's that are newer than this list come last.
+    severities = (*_SEVERITIES, *sorted(set(findings.counts) - set(_SEVERITIES)))
+    counts = [f"{findings.counts[each]} {each.lower()}" for each in severities if findings.counts.get(each)]
     return ", ".join(counts) or "none"

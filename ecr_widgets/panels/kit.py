@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ecr_widgets.kit import Kit
-from ecr_widgets.model.image_reference import check_repository_name
 from ecr_widgets.model.layer0 import check_entity_name
 
 if TYPE_CHECKING:
@@ -24,10 +23,10 @@ class NotebookKit(Kit):
         return RepositoriesPanel(self, words)
 
     def images(self, repository: str) -> ImagesPanel:
-        """A panel of a repository's images."""
+        """A panel of a repository's images; a name that ECR refuses is said in it."""
         from ecr_widgets.panels.images import ImagesPanel
 
-        return ImagesPanel(self, check_repository_name(repository))
+        return ImagesPanel(self, repository)
 
     def deploys(self, environment: str, service: str) -> DeploysPanel:
         """A panel of a service and what is deployed to it."""

@@ -20,9 +20,11 @@ _SAMPLE = 10
 _MOST_PART_ROWS = 40
 _LONGEST_CELL = 500
 """Characters; tags have 128 at most, but an image may have many."""
+_LONGEST_PROBLEM = 3000
 _UNBROKEN = 45
 _DIGEST, _SHORT = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII), 19
-_BARS = "▁▂▃▄▅▆▇█"
+_LONGEST_BAR = 20
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d UTC) (\(.*\))", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,9 @@ class Part:
     def capped(self, rows: int) -> Part:
         """At most so many rows, long cells cut."""
         shown = tuple(tuple(_clipped(cell) for cell in row) for row in self.rows[:rows])
-        return replace(self, rows=shown, left_out=self.left_out + len(self.rows) - len(shown))
+        return replace(
+            self, title=_clipped(self.title), rows=shown, left_out=self.left_out + len(self.rows) - len(shown)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,8 @@ class Picture:
     rows: tuple[tuple[str, ...], ...]
     left_out: int = 0
     """Rows that there are and that this picture does not show."""
+    skipped: int = 0
+    """How many of these come before the first that it shows."""
     note: str = ""
     problem: str = ""
     """What went wrong, and what to try."""
@@ -60,13 +66,19 @@ class Picture:
 
     def capped(self) -> Picture:
         """The same picture with as many rows as a saved notebook should carry."""
-        return self._fitted()[0]
+        return self.fitted()[0]
 
-    def capped_bundle(self) -> dict[str, str]:
-        """The forms of that picture by MIME type."""
-        return self._fitted()[1]
+    def fitted(self) -> tuple[Picture, dict[str, str]]:
+        """That picture, and its forms by MIME type."""
+        return replace(
+            self,
+            title=_clipped(self.title),
+            note=_clipped(self.note),
+            status=_clipped(self.status),
+            problem=_clipped(self.problem, _LONGEST_PROBLEM),
+        )._with_rows_that_fit()
 
-    def _fitted(self) -> tuple[Picture, dict[str, str]]:
+    def _with_rows_that_fit(self) -> tuple[Picture, dict[str, str]]:
         total, count = len(self.rows) + self.left_out, min(len(self.rows), MOST_ROWS)
         if count > _SAMPLE:
             # Rows are about as long as each other: a few tell how many there is room for.
@@ -104,6 +116,7 @@ class Picture:
                 "columns": self.columns,
                 "rows": self.rows,
                 "left_out": self.left_out,
+                "skipped": self.skipped,
                 "note": self.note,
                 "problem": self.problem,
                 "status": self.status,
@@ -147,14 +160,19 @@ class Picture:
         return "\n".join(lines)
 
     def _summary(self) -> str:
-        parts = [f"as of {to_rfc3339(self.at)}"]
+        here = local_time(self.at, self.at)
+        parts = [f"as of {to_rfc3339(self.at)}" + (f" ({here})" if here else "")]
+        if self.skipped:
+            parts.append(f"rows {self.skipped + 1} to {self.skipped + len(self.rows)} shown")
+        elif self.left_out:
+            parts.append(f"{len(self.rows)} shown")
         if self.left_out:
-            parts.append(f"{len(self.rows)} shown, {self.left_out} left out")
+            parts.append(f"{self.left_out} left out")
         return ", ".join(part for part in (*parts, self.note) if part)
 
 
-def _clipped(cell: str) -> str:
-    return cell if len(cell) <= _LONGEST_CELL else f"{cell[:_LONGEST_CELL]}… ({len(cell)} characters)"
+def _clipped(text: str, longest: int = _LONGEST_CELL) -> str:
+    return text if len(text) <= longest else f"{text[:longest]}… ({len(text)} characters)"
 
 
 def _size_bytes(bundle: Mapping[str, str]) -> int:
@@ -164,12 +182,17 @@ def _size_bytes(bundle: Mapping[str, str]) -> int:
 
 def when(moment: datetime, now: datetime) -> str:
     """A time for people: UTC, the kernel's local time where that is another, and how long ago."""
+    here = ", ".join(each for each in (local_time(moment, now), ago(now - moment)) if each)
+    return f"{to_rfc3339(moment)[:16].replace('T', ' ')} UTC ({here})"
+
+
+def local_time(moment: datetime, now: datetime) -> str:
+    """The kernel's local time, with the day where that is another; empty where it is UTC too."""
     local = moment.astimezone(now.tzinfo if now.tzinfo not in (None, UTC) else None)
-    here = ""
-    if local.utcoffset():
-        day = "%Y-%m-%d " if local.date() != moment.astimezone(UTC).date() else ""
-        here = f"{local.strftime(f'{day}%H:%M %Z')}, "
-    return f"{to_rfc3339(moment)[:16].replace('T', ' ')} UTC ({here}{ago(now - moment)})"
+    if not local.utcoffset():
+        return ""
+    day = "%Y-%m-%d " if local.date() != moment.astimezone(UTC).date() else ""
+    return local.strftime(f"{day}%H:%M %Z")
 
 
 def ago(passed: timedelta) -> str:
@@ -185,6 +208,8 @@ def size(size_bytes: int | None) -> str:
     """A size for people; empty where it is not known."""
     if size_bytes is None:
         return ""
+    if size_bytes < 1000:
+        return f"{size_bytes} B"
     return f"{size_bytes / 1e6:.1f} MB" if size_bytes >= 100_000 else f"{size_bytes / 1e3:.1f} kB"
 
 
@@ -194,13 +219,12 @@ def matches(words: str, texts: Sequence[str]) -> bool:
     return all(word in joined for word in words.casefold().split())
 
 
-def sparkline(counts: Sequence[int], most: int) -> str:
-    """Counts over time as bars of text, the oldest first; readable wherever text is.
-
-    Args:
-        most: What the highest bar stands for.
-    """
-    return "".join(_BARS[min(len(_BARS) - 1, count * (len(_BARS) - 1) // max(most, 1))] for count in counts)
+def bar(count: int, wanted: int) -> str:
+    """So many of so many as a bar of text, readable wherever text is; scaled where it would be long."""
+    most = max(count, wanted)
+    scale = max(1, -(-most // _LONGEST_BAR))
+    full = -(-count // scale)
+    return "█" * full + "░" * (-(-most // scale) - full)
 
 
 def _headed(part: Part) -> str:
@@ -210,19 +234,29 @@ def _headed(part: Part) -> str:
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     if not rows and not columns:
         return ""
-    head = "".join(f'<th scope="col" style="text-align:left">{_html(name)}</th>' for name in columns)
+    head = "".join(
+        f'<th scope="col" style="text-align:left;white-space:nowrap">{_html(n)}</th>' for n in columns
+    )
     head = f"<thead><tr>{head}</tr></thead>" if columns else ""
-    body = "".join("<tr>" + "".join(map(_cell, row)) + "</tr>" for row in rows)
+    cell = _cell if columns else _line
+    body = "".join("<tr>" + "".join(map(cell, row)) + "</tr>" for row in rows)
     return f'<table style="border:0;margin:4px 0;font-size:90%">{head}<tbody>{body}</tbody></table>'
 
 
 def _cell(text: str) -> str:
-    """A cell, digests cut short: in full they are in the JSON, and at the pointer."""
+    """A cell, digests cut short; whole they are in the JSON, and where the cell is opened by key or pointer."""
     short = _DIGEST.sub(_short, text)
     # Names, sizes and times stay on one line; long texts may break.
     unbroken = ";white-space:nowrap" if len(short) <= _UNBROKEN and ("-" in short or " " in short) else ""
-    pointed = f' title="{escape(visible(text), quote=True)}"' if short != text else ""
-    return f'<td style="text-align:left{unbroken}"{pointed}>{_html(short)}</td>'
+    shown = _TIME.sub(r"\1<br>\2", _html(short))
+    if short != text:
+        shown = f"<details><summary>{shown}</summary>{_html(text)}</details>"
+    return f'<td style="text-align:left{unbroken}">{shown}</td>'
+
+
+def _line(text: str) -> str:
+    """What is read as a sentence, such as a plan or a log line: whole."""
+    return f'<td style="text-align:left">{_html(text)}</td>'
 
 
 def _short(digest: re.Match[str]) -> str:
@@ -231,7 +265,8 @@ def _short(digest: re.Match[str]) -> str:
 
 def _lines(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     table = [columns, *rows] if any(columns) else [*rows]
-    table = [tuple(_DIGEST.sub(_short, cell) for cell in row) for row in table]
+    if any(columns):
+        table = [tuple(_DIGEST.sub(_short, cell) for cell in row) for row in table]
     if not table:
         return []
     widths = [max(len(visible(row[column])) for row in table) for column in range(len(table[0]))]

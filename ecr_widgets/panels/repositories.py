@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ecr_widgets.kit import Kit
 
 _CONTENT = ("images", "size", "newest push")
-_SETTINGS = ("tags", "scan on push", "created", "encryption", "URI")
+_SETTINGS = ("tags", "scan", "encryption", "created")
 _AT_ONCE = 8
 _OFFERED = 1000
 
@@ -51,10 +51,26 @@ class RepositoriesPanel(Panel):
 
     def read(self) -> Iterator[None]:
         """The repositories, then what is in those that are shown."""
+        yield from self._read_names()
+        yield from self._read_contents(lambda _: True)
+
+    def read_after(self) -> Iterator[None]:
+        """The repositories, then what is in the one that was worked on; the others are as they were."""
+        yield from self._read_names()
+        worked_on, known = self.leading, self._contents
+        yield from self._read_contents(lambda name: name == worked_on or name not in known)
+
+    def _read_names(self) -> Iterator[None]:
         self._repositories = tuple(sorted(self._look.repositories(), key=lambda each: each.name))
         yield
+
+    def _read_contents(self, is_wanted: Callable[[str], bool]) -> Iterator[None]:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            shown = [each.name for each in islice(self._found(), MOST_ROWS)]
+            shown = [
+                each.name
+                for each in islice(self._found(), self.first_row, self.first_row + MOST_ROWS)
+                if is_wanted(each.name)
+            ]
             for name, content in zip(shown, pool.map(self._content, shown), strict=True):
                 if content is not None:
                     self._contents = {**self._contents, name: content}
@@ -75,29 +91,45 @@ class RepositoriesPanel(Panel):
     def draw(self, now: datetime) -> Picture:
         """One row a repository."""
         found = list(self._found())
+        first = self.first_row if self.first_row < len(found) else 0
+        shown = found[first : first + MOST_ROWS]
         contents = self._contents
         rows = tuple(
             (
                 each.name,
+                each.uri,
                 *(_told(contents.get(each.name), now) if contents else ()),
                 "immutable" if each.tags_immutable else "can move",
-                "yes" if each.scan_on_push else "no",
-                when(each.created_at, now),
+                "on push" if each.scan_on_push else "no",
                 each.encryption,
-                each.uri,
+                when(each.created_at, now),
             )
-            for each in found[:MOST_ROWS]
+            for each in shown
         )
         count = len(self._repositories)
         note = f"{len(found)} of {count} for {self.words!r}" if self.words else f"{count} in all"
-        columns = ("repository", *(_CONTENT if contents else ()), *_SETTINGS)
-        left_out = max(0, len(found) - MOST_ROWS)
-        return Picture("repositories", "Repositories", now, columns, rows, left_out=left_out, note=note)
+        columns = ("repository", "URI", *(_CONTENT if contents else ()), *_SETTINGS)
+        left_out = len(found) - len(shown)
+        return Picture(
+            "repositories",
+            "Repositories",
+            now,
+            columns,
+            rows,
+            left_out=left_out,
+            skipped=first,
+            note=note,
+        )
 
     def filter(self, words: str) -> None:
         """Show those whose names have all the words; nobody is asked for what is known."""
         self.words = words
-        self.redraw()
+        self.turn_to(0)
+
+    def read_shown(self) -> Iterator[None]:
+        """What is in the repositories that are shown, where that is not known."""
+        known = self._contents
+        return self._read_contents(lambda name: name not in known)
 
     def controls(self) -> Any:
         """Filter; a new repository; work on one that stands."""
@@ -109,6 +141,10 @@ class RepositoriesPanel(Panel):
     def update_controls(self) -> None:
         """Offer the repositories that stand."""
         self._own.offer(tuple(each.name for each in self._repositories[:_OFFERED]))
+
+    def uri(self, name: str) -> str:
+        """What references to images of that repository start with; empty where none of that name was listed."""
+        return next((each.uri for each in self._repositories if each.name == name), "")
 
     def knows(self, name: str) -> bool:
         """Whether a repository of that name was listed."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ecr_widgets.errors import InputError
 from ecr_widgets.model.image_reference import check_repository_name
 from ecr_widgets.panels import controls as made
+from ecr_widgets.panels.base import Plan
 
 if TYPE_CHECKING:
     from ecr_widgets.kit import Kit
@@ -22,16 +22,27 @@ class RepositoryControls:
     def __init__(self, panel: RepositoriesPanel) -> None:
         self._panel = panel
         self._chosen = made.suggestion("Repository", "which one")
+        self._uri = made.to_copy("URI to copy", "choose a repository, then copy this")
         words = made.filtering(made.text("Filter", "part of a name", panel.words), panel.filter)
         work = made.group(
-            "Work on a repository", self._chosen, self._settings(), self._lifecycle(), self._deletion()
+            "Work on a repository",
+            self._chosen,
+            self._uri,
+            self._settings(),
+            self._lifecycle(),
+            self._deletion(),
         )
+        self._chosen.observe(self._show_uri, "value")
         self.widget = made.rows(words, *self._creation(), work)
 
     def offer(self, names: tuple[str, ...]) -> None:
         """Offer repositories to choose from."""
         if names != self._chosen.options:
             self._chosen.options = names
+        self._show_uri()
+
+    def _show_uri(self, _: object = None) -> None:
+        self._uri.value = self._panel.uri(self._chosen.value.strip())
 
     def _creation(self) -> tuple[Any, ...]:
         name = made.text("New repository", "team/project", wide=True)
@@ -70,31 +81,24 @@ class RepositoryControls:
         return made.rows(made.row(tags, scan, button), made.needs(button, [self._chosen], self._why_not))
 
     def _lifecycle(self) -> Any:
-        untagged = made.number("Expire untagged after days", 14)
-        newest = made.number("Keep newest", 100)
+        untagged = made.number("Expire untagged after days (0: never)", 14)
+        newest = made.number("Keep newest (0: all)", 100)
         panel = self._panel
 
         def preview() -> None:
             name, days, keep = self._chosen.value.strip(), untagged.value, newest.value
             panel.leading = name
 
-            def look(kit: Kit) -> None:
-                if not days and not keep:
-                    raise InputError("neither rule is asked for", hint="give one of the two a number above 0")
-                expiring = kit.look.lifecycle_preview(name, untagged_days=days, keep_newest=keep)
-                lines = tuple(
-                    f"would expire by rule {each.rule}: {', '.join(each.tags) or '(untagged)'} {each.digest}"
-                    for each in expiring
-                )
-                panel.plan(
+            def look(kit: Kit) -> Plan:
+                return Plan(
                     f"set the lifecycle policy of {name}",
-                    lines or ("nothing would expire now",),
+                    kit.look.lifecycle_plan(name, untagged_days=days, keep_newest=keep),
                     lambda acting: acting.ecr.set_lifecycle_policy(
                         name, untagged_days=days, keep_newest=keep
                     ),
                 )
 
-            panel.act(f"preview what would expire in {name}", look)
+            panel.work_out(f"preview what would expire in {name}", look)
 
         button = made.button("Preview policy …", "Say what would expire before anything is set", preview)
         hint = made.needs(button, [self._chosen], self._why_not)

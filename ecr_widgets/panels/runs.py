@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _LANE = 60
 """Runs in a lane of the timeline, the newest ones."""
-_COLUMNS = ("", "verdict", "started", "runbook", "services", "seconds", "by", "run", "why")
+_COLUMNS = ("", "verdict", "started", "runbook", "services", "seconds", "by", "run", "seal", "why")
 
 
 class SavedRuns:
@@ -182,6 +182,7 @@ class RunsPanel:
                 "" if row.duration_s is None else f"{row.duration_s:.1f}",
                 row.actor or "",
                 row.run_id or row.path,
+                row.seal or "",
                 row.why,
             )
             for row in self._rows
@@ -195,7 +196,9 @@ class RunsPanel:
 
         display(self.picture().bundle(), raw=True, display_id=self._display_id)
         if is_live():
-            display(self._controls())
+            from ecr_widgets.panels.controls import shown
+
+            display(shown(self._controls()), raw=True)
             display({"text/plain": "", "text/html": ""}, raw=True, display_id=self._compared_id)
 
     def _controls(self) -> Any:

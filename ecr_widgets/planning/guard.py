@@ -22,6 +22,8 @@ _CHANGES = (
     "pull",
     "put_",
     "link_",
+    "unlink_",
+    "restore_",
     "set_",
 )
 NOT_YET = "known when it is made"

@@ -6,6 +6,8 @@ What comes out of a build is not known before it; from there on images are named
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from ecr_widgets.model.dockerrun_diff import diff
 from ecr_widgets.model.image_reference import ImageReference, check_repository_name
 from ecr_widgets.model.layer0 import check_deploy_name
 from ecr_widgets.panels.kit import NotebookKit
+from ecr_widgets.planning.context import context_sha256
 from ecr_widgets.planning.ecr import EcrPlan
 from ecr_widgets.planning.guard import NOT_YET
 from ecr_widgets.planning.layer0 import Layer0Plan
@@ -26,12 +29,18 @@ from ecr_widgets.steps.create_task import EnvVars, TaskOutcome
 from ecr_widgets.steps.pull_image import PullOutcome
 from ecr_widgets.steps.push_image import PushOutcome
 from ecr_widgets.steps.rollback import RollbackOutcome
+from ecr_widgets.steps.service_balancer import balancer_for
 from ecr_widgets.steps.verify import VerifyOutcome
 from ecr_widgets.steps.wait import WaitOutcome
 
 
 class PlanKit(NotebookKit):
     """The steps as a plan: the same calls, the same records, nothing changed."""
+
+    @cached_property
+    def _would_push(self) -> dict[tuple[str, str], PushOutcome]:
+        """By repository and tag."""
+        return {}
 
     @property
     def layer0(self) -> Layer0Plan:
@@ -71,10 +80,20 @@ class PlanKit(NotebookKit):
         build_args: Mapping[str, str] | None = None,
     ) -> BuildOutcome:
         """Say what would be built, from files that are there."""
+        image = str(ImageReference.parse(name))
 
-        def look() -> BuildOutcome:
-            check_context(self._find(context), dockerfile)
-            return BuildOutcome(str(ImageReference.parse(name)), NOT_YET, changed=True)
+        def look() -> dict[str, Any]:
+            folder = self._find(context)
+            check_context(folder, dockerfile)
+            # What is approved is this content: the image's id is not known before the build.
+            return {
+                "image": image,
+                "image_id": NOT_YET,
+                "context_sha256": context_sha256(
+                    folder, (*self._to.engine.list_context(folder, dockerfile=dockerfile), dockerfile)
+                ),
+                "changed": True,
+            }
 
         inputs = {
             "context": str(context),
@@ -82,7 +101,8 @@ class PlanKit(NotebookKit):
             "name": name,
             "build_args": sorted(build_args or {}),
         }
-        return self._recorder.plan("build_image", inputs, look)
+        self._recorder.plan("build_image", inputs, look)
+        return BuildOutcome(image, NOT_YET, changed=True)
 
     def push_image(self, image: BuildOutcome | str, *, repository: str, tag: str) -> PushOutcome:
         """Say what stands under the tag that would be set."""
@@ -98,7 +118,20 @@ class PlanKit(NotebookKit):
 
         source = image.image if isinstance(image, BuildOutcome) else image
         self._recorder.plan("push_image", {"source": source, "repository": repository, "tag": tag}, look)
-        return PushOutcome(self.image_reference(repository, tag=tag), NOT_YET, tag, changed=True)
+        planned = PushOutcome(self.image_reference(repository, tag=tag), NOT_YET, tag, changed=True)
+        self._would_push[repository, tag] = planned
+        return planned
+
+    def find_image(self, repository: str, reference: str) -> PushOutcome:
+        """Look at an image, or say that this plan's own push would make it."""
+        planned = self._would_push.get((repository, reference))
+        if planned is None:
+            return super().find_image(repository, reference)
+        return self._recorder.plan(
+            "find_image",
+            {"repository": repository, "reference": reference},
+            lambda: replace(planned, changed=False),
+        )
 
     def pull_image(self, repository: str, reference: str) -> PullOutcome:
         """Say whether the engine has the image."""
@@ -137,10 +170,19 @@ class PlanKit(NotebookKit):
                     found["deploy"] = DeployOutcome(
                         stored.deploy_id, name, stored.version, wanted_image, content, changed=False
                     )
-                    return {"deploy_id": stored.deploy_id, "changed": False}
+                    return {
+                        "deploy_id": stored.deploy_id,
+                        "content_sha256": content,
+                        "changed": False,
+                    }
             found["deploy"] = DeployOutcome(NOT_YET, name, 0, wanted_image, content, changed=True)
             told = [str(change) for change in diff(newest, wanted)] if newest else ["the first of its name"]
-            return {"deploy_id": NOT_YET, "difference": told, "changed": True}
+            return {
+                "deploy_id": NOT_YET,
+                "content_sha256": content,
+                "difference": told,
+                "changed": True,
+            }
 
         inputs = {
             "name": name,
@@ -153,7 +195,12 @@ class PlanKit(NotebookKit):
         return found["deploy"]
 
     def deploy_service(
-        self, environment: str, service: str, deploy: DeployOutcome | str
+        self,
+        environment: str,
+        service: str,
+        deploy: DeployOutcome | str,
+        *,
+        load_balancer: str | None = None,
     ) -> services.ServiceOutcome:
         """Say whether the service would be created, moved or left."""
         deploy_id = deploy if isinstance(deploy, str) else deploy.deploy_id
@@ -161,6 +208,8 @@ class PlanKit(NotebookKit):
         def look() -> services.ServiceOutcome:
             where, standing = services.find_service(self._to.layer0, environment, service)
             previous = standing.primary.deploy_id if standing and standing.primary else None
+            if load_balancer is not None and deploy_id != NOT_YET:
+                balancer_for(self._to.layer0, where, load_balancer, deploy_id, standing)
             return services.ServiceOutcome(
                 standing.service_id if standing else NOT_YET,
                 service,
@@ -172,6 +221,7 @@ class PlanKit(NotebookKit):
             )
 
         inputs = {"environment": environment, "service": service, "deploy_id": deploy_id}
+        inputs |= {"load_balancer": load_balancer} if load_balancer is not None else {}
         return self._recorder.plan("update_service", inputs, look)
 
     def wait(

@@ -163,6 +163,14 @@ class Engine(Protocol):
         """
         ...
 
+    def list_context(self, context: Path, *, dockerfile: str) -> tuple[str, ...]:
+        """Files and folders that a build would send, relative to the context, sorted; no engine is asked.
+
+        Raises:
+            BuildError: They cannot be listed.
+        """
+        ...
+
     def tag(self, source: str, target: ImageReference) -> None:
         """Give a local image another name."""
         ...

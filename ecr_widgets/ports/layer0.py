@@ -46,9 +46,20 @@ class Environments(Protocol):
         *,
         instance_size: str = "m3.medium",
         min_count: int = 0,
+        max_count: int = 0,
         operating_system: str = "linux",
+        ami_id: str = "",
+        user_data: bytes = b"",
     ) -> Environment:
-        """Create an environment; never repeated by the adapter."""
+        """Create an environment; never repeated by the adapter.
+
+        Args:
+            max_count: Most instances; at least `min_count` are taken.
+
+            ami_id: Image of the instances; empty for the server's own.
+
+            user_data: Go template of what an instance runs at its start; empty for the server's own.
+        """
         ...
 
     def update_environment(self, environment_id: str, *, min_count: int) -> None:

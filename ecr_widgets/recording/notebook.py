@@ -111,12 +111,14 @@ class Places:
         if self._cancelled.is_set():
             raise _cancelled(record.step)
         if not self._free:
-            raise InputError(
-                "this panel keeps no more records", hint="go on in a new cell: show the panel there once more"
-            )
+            raise no_room()
         place = self._free.pop(0)
         update_display(bundle(record), raw=True, display_id=place)
         return _PlaceView(record, place, self._cancelled)
+
+    def has_room(self, records: int) -> bool:
+        """Whether so many places are free."""
+        return len(self._free) >= records
 
     def cancel(self) -> None:
         """Stop the step that is under way at its next observation, and begin no other."""
@@ -136,6 +138,13 @@ class _PlaceView(_NotebookView):
         if self._cancelled.is_set():
             raise _cancelled(self._record.step)
         super().progress(observed)
+
+
+def no_room() -> InputError:
+    """Why nothing more is begun where the places are taken."""
+    return InputError(
+        "this panel keeps no more records", hint="go on in a new cell: show the panel there once more"
+    )
 
 
 def _cancelled(step: str) -> StepCancelled:

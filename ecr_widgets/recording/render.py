@@ -125,7 +125,7 @@ def _row(name: str, value: Any) -> str:
     cell = f'<pre style="margin:0">{shown}</pre>' if "\n" in shown else f"<code>{shown}</code>"
     label = escape(name.replace("_", " "))
     return (
-        f'<tr style="background:none"><td style="text-align:left;padding:0 12px 0 0;vertical-align:top">{label}</td>'
+        f'<tr style="background:none"><td style="text-align:left;padding:0 12px 0 0;vertical-align:top;white-space:nowrap">{label}</td>'
         f'<td style="text-align:left;padding:0">{cell}</td></tr>'
     )
 

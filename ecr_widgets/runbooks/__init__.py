@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -86,7 +86,13 @@ def read_runbook(path: Path) -> Runbook:
             f"{str(path)!r} is not a runbook: {error}", hint="a runbook is a notebook (.ipynb)"
         ) from error
     return Runbook(
-        path.stem, path, hashlib.sha256(content).hexdigest(), title, purpose, declared, _asks(notebook)
+        path.stem,
+        path,
+        hashlib.sha256(content).hexdigest(),
+        title,
+        purpose,
+        declared,
+        asks_for_approval(notebook),
     )
 
 
@@ -105,9 +111,16 @@ def copy_runbooks(folder: Path) -> Iterator[Path]:
             yield target
 
 
-def _asks(notebook: dict[str, Any]) -> bool:
+def asks_for_approval(notebook: Mapping[str, Any]) -> bool:
+    """Whether a notebook says that another person must approve its runs; a saved run says what its runbook said.
+
+    Raises:
+        InputError: It says something else about approvals.
+    """
     told = notebook.get("metadata", {}).get("ecr_widgets", {})
-    wanted = told.get("approval") if isinstance(told, dict) and "run_id" not in told else None
+    wanted = told.get("approval") if isinstance(told, Mapping) else None
+    if isinstance(wanted, Mapping):
+        return str(wanted.get("asked_by")).startswith("runbook ")
     if wanted not in (None, "required", "none"):
         raise InputError(f"approval {wanted!r} refused", hint="write required or none")
     return wanted == "required"

@@ -61,7 +61,7 @@ def create_task(
 
         WaitTimeout: The deadline came first.
 
-        OutcomeUnknown: The reply was lost and no such task showed up, or Layer0 no longer tells of its job.
+        OutcomeUnknown: The reply was lost and no such task showed up, or Layer0 no longer tells of it or its job.
     """
     check_entity_name(name, kind="task")
     found = find_environment(layer0, environment)
@@ -138,12 +138,12 @@ def _wait_for_start(
         if job.task_id is not None:
             return job.task_id
         if job.state in (JobState.ERROR, JobState.COMPLETED):
-            log = job_log(layer0, job)
+            *before, last = job_log(layer0, job) or ("",)
             raise DeploymentFailed(
                 f"task {name!r} was not started: job {job_id} ended as {job.state.name.lower()}"
-                + (f": {log[-1]}" if log else ""),
-                reasons=log,
-                hint="look at the job's log with `l0 job logs`",
+                + (f": {last}" if last else ""),
+                reasons=before,
+                hint=f"look at the whole log: `ecr-widgets job logs {job_id}`",
             )
         if clock.monotonic_s() >= deadline_s:
             raise WaitTimeout(
@@ -161,11 +161,18 @@ def _wait_for_end(
 ) -> Task:
     pause_s = FIRST_PAUSE_S
     while True:
-        task = layer0.read_task(task_id)
+        try:
+            task = layer0.read_task(task_id)
+        except EntityNotFound as error:
+            # Its janitor drops the tags of tasks that ended, and by them alone Layer0 finds a task.
+            raise OutcomeUnknown(
+                f"Layer0 no longer tells of task {task_id}: how it ended is not known",
+                hint="look at what it was to do; its log may still be in CloudWatch",
+            ) from error
         state = ", ".join(f"{c.name} {c.last_status.lower()}" for c in task.containers) or "pending"
         progress(Progress(task.name, state))
         # A container's exit code is 0 on the wire while it runs; only STOPPED makes it true.
-        if task.is_stopped and all(c.exit_code is not None or c.reason for c in task.containers):
+        if task.is_stopped and all(c.last_status == "STOPPED" or c.reason for c in task.containers):
             return task
         if clock.monotonic_s() >= deadline_s:
             raise WaitTimeout(

@@ -36,7 +36,7 @@ def find_environment(layer0: Layer0, name: str) -> Environment:
         raise EntityNotFound(
             f"environment {name!r} does not exist in this Layer0",
             status=404,
-            hint="list them with `l0 environment list`, or create it first",
+            hint="list them with `ecr-widgets environment list`, or create it first",
         )
     return environment
 
@@ -53,16 +53,27 @@ def find_service(layer0: Layer0, environment: str, name: str) -> tuple[Environme
 
 
 def create_service(
-    layer0: Layer0, clock: Clock, environment: Environment, name: str, deploy_id: str
+    layer0: Layer0,
+    clock: Clock,
+    environment: Environment,
+    name: str,
+    deploy_id: str,
+    *,
+    load_balancer_id: str = "",
 ) -> ServiceOutcome:
     """Create a service that runs the deploy; ask `find_service` first.
+
+    Args:
+        load_balancer_id: Of one that `service_balancer` found; a service has none or this one for its whole life.
 
     Raises:
         OutcomeUnknown: The reply was lost, and no service of that name showed up.
     """
     made, found = reconcile(
         clock,
-        lambda: layer0.create_service(environment.environment_id, name, deploy_id),
+        lambda: layer0.create_service(
+            environment.environment_id, name, deploy_id, load_balancer_id=load_balancer_id
+        ),
         lambda: layer0.find_service(environment.environment_id, name),
     )
     return _outcome(made, environment, deploy_id, previous=None, changed=True, reconciled=found)

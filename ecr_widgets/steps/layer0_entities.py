@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ecr_widgets.errors import EntityNotFound, InputError, VerifyError
 from ecr_widgets.model.layer0 import Environment, Service, check_entity_name
-from ecr_widgets.model.layer0_load_balancer import HealthCheck, LoadBalancer, Port
+from ecr_widgets.model.layer0_load_balancer import HealthCheck, LoadBalancer, Port, are_same_ports
 from ecr_widgets.ports import Clock, Layer0, ProgressSink, ignore_progress
 from ecr_widgets.steps.deploy_service import find_environment
 from ecr_widgets.steps.layer0_jobs import wait_for_job
@@ -15,6 +15,7 @@ from ecr_widgets.steps.reconcile import reconcile
 from ecr_widgets.steps.wait import wait_for_service
 
 _MOST_COPIES = 1000
+OPERATING_SYSTEMS = ("linux", "windows")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,20 +72,53 @@ class DeletionOutcome:
 
 
 def create_environment(
-    layer0: Layer0, clock: Clock, name: str, *, instance_size: str = "m3.medium", min_count: int = 0
+    layer0: Layer0,
+    clock: Clock,
+    name: str,
+    *,
+    instance_size: str = "m3.medium",
+    min_count: int = 0,
+    max_count: int = 0,
+    operating_system: str = "linux",
+    ami_id: str = "",
+    user_data: bytes = b"",
 ) -> EnvironmentOutcome:
-    """Create the environment where it is missing.
+    """Create the environment where it is missing; one that stands is left as it is.
+
+    Args:
+        max_count: Most instances; at least `min_count` are taken.
+
+        user_data: Go template of what an instance runs at its start; empty for the server's own.
 
     Raises:
+        InputError: A count or the operating system makes no sense.
+
         OutcomeUnknown: The reply was lost, and no environment of that name showed up.
     """
     check_entity_name(name, kind="environment")
+    if not min_count >= 0 or (max_count and max_count < min_count):
+        raise InputError(
+            f"{min_count} to {max_count} instances refused",
+            hint="give 0 or more, and no most below the least",
+        )
+    if operating_system not in OPERATING_SYSTEMS:
+        raise InputError(
+            f"operating system {operating_system!r} refused", hint=f"use {' or '.join(OPERATING_SYSTEMS)}"
+        )
     standing = layer0.find_environment(name)
     if standing is not None:
         return EnvironmentOutcome(standing.environment_id, standing.name, changed=False)
     made, _ = reconcile(
         clock,
-        lambda: layer0.create_environment(name, instance_size=instance_size, min_count=min_count),
+        lambda: layer0.create_environment(
+            name,
+            instance_size=instance_size,
+            min_count=min_count,
+            max_count=max_count,
+            operating_system=operating_system,
+            ami_id=ami_id,
+            user_data=user_data,
+        ),
         lambda: layer0.find_environment(name),
     )
     return EnvironmentOutcome(made.environment_id, name, changed=True)
@@ -100,8 +134,12 @@ def create_load_balancer(
     health_check: HealthCheck,
     idle_timeout: int = 60,
     is_public: bool = True,
+    cross_zone: bool | None = None,
 ) -> LoadBalancerOutcome:
     """Create the load balancer where it is missing; one that stands is brought to these ports and this check.
+
+    Args:
+        cross_zone: None takes it as it stands, and has it in a new one; servers before v0.11.0 do not know it.
 
     Raises:
         EntityNotFound: No such environment.
@@ -123,6 +161,7 @@ def create_load_balancer(
                 health_check=health_check,
                 idle_timeout=idle_timeout,
                 is_public=is_public,
+                cross_zone=cross_zone is not False,
             ),
             lambda: layer0.find_load_balancer(where.environment_id, name),
         )
@@ -134,9 +173,10 @@ def create_load_balancer(
             hint="that cannot be changed: delete it first, or take another name",
         )
     differs = (
-        set(standing.ports) != set(ports),
+        not are_same_ports(standing.ports, ports),
         standing.health_check != health_check,
         standing.idle_timeout != idle_timeout,
+        cross_zone is not None and standing.cross_zone is not cross_zone,
     )
     if not any(differs):
         return _balancer_outcome(standing, changed=False)
@@ -145,6 +185,7 @@ def create_load_balancer(
         ports=ports if differs[0] else None,
         health_check=health_check if differs[1] else None,
         idle_timeout=idle_timeout if differs[2] else None,
+        cross_zone=cross_zone if differs[3] else None,
     )
     return _balancer_outcome(changed, changed=True)
 

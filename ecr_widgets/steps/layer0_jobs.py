@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 from ecr_widgets.errors import DeploymentFailed, EcrWidgetsError, EntityNotFound, OutcomeUnknown, WaitTimeout
 from ecr_widgets.model.layer0 import Job, JobState
 from ecr_widgets.ports import Clock, Layer0, Progress, ProgressSink, ignore_progress
 from ecr_widgets.steps.wait import FIRST_PAUSE_S, LONGEST_PAUSE_S, PAUSE_FACTOR
 
 _SHOWN_LINES = 20
+_MARKS = re.compile(
+    r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \[\w+\] [A-Z]+ : (?:Error: )?(?:AWS Error: )?", re.ASCII
+)
+"""What Layer0's runner puts before each line, and before what went wrong."""
 
 
 def wait_for_job(
@@ -27,7 +33,7 @@ def wait_for_job(
         timeout_s: Longest wait, in seconds.
 
     Raises:
-        DeploymentFailed: It ended in error; `reasons` has the end of its log.
+        DeploymentFailed: It ended in error; the message has the last line of its log, `reasons` those before.
 
         WaitTimeout: The deadline came first; the job goes on.
 
@@ -47,10 +53,10 @@ def wait_for_job(
         if job.state is JobState.COMPLETED:
             return job
         if job.state is JobState.ERROR:
-            log = job_log(layer0, job)
+            *before, last = job_log(layer0, job) or ("",)
             raise DeploymentFailed(
-                f"{what} failed: job {job_id} ended in error" + (f": {log[-1]}" if log else ""),
-                reasons=log,
+                f"{what} failed: job {job_id} ended in error" + (f": {last}" if last else ""),
+                reasons=before,
                 hint="look at the reasons; what it left behind can be listed and deleted again",
             )
         waited_s = clock.monotonic_s() - started_s
@@ -66,11 +72,11 @@ def wait_for_job(
 
 
 def job_log(layer0: Layer0, job: Job) -> tuple[str, ...]:
-    """The last lines of what a job says of itself; none where they cannot be had."""
+    """The last lines of what a job says of itself, without times and levels; none where they cannot be had."""
     if not job.runner_task_id:
         return ()
     try:
         logs = layer0.task_logs(job.runner_task_id, tail=_SHOWN_LINES)
     except EcrWidgetsError:
         return ()
-    return tuple(line for log in logs for line in log.lines)
+    return tuple(_MARKS.sub("", line) for log in logs for line in log.lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ecr_widgets.errors import EntityNotFound, InputError
@@ -24,7 +25,7 @@ class ServiceView:
     images: dict[str, tuple[str, ...]]
     """What the containers of each deployment run, by deploy id."""
     stored: tuple[Deploy, ...]
-    """Stored deploys of the name that the service stands on, newest first."""
+    """All stored deploys: those of the name that the service stands on first, then by name; newest first."""
     log: tuple[str, ...]
     """Last lines of all copies."""
 
@@ -37,7 +38,21 @@ class ServiceView:
     @property
     def deploy_name(self) -> str | None:
         """Name under which that deploy is stored."""
-        return next((each.name for each in self.stored if each.deploy_id == self.deploy_id), None)
+        standing = self._standing
+        return standing.name if standing is not None else None
+
+    @property
+    def earlier_deploy_id(self) -> str | None:
+        """The newest deploy of that name that is older: a later one may never have run, or have just failed."""
+        standing = self._standing
+        if standing is None:
+            return None
+        versions = (each for each in self.stored if each.name == standing.name)
+        return next((each.deploy_id for each in versions if each.version < standing.version), None)
+
+    @property
+    def _standing(self) -> Deploy | None:
+        return next((each for each in self.stored if each.deploy_id == self.deploy_id), None)
 
 
 def look_at_service(layer0: Layer0, environment: str, service: str) -> ServiceView:
@@ -48,18 +63,22 @@ def look_at_service(layer0: Layer0, environment: str, service: str) -> ServiceVi
     """
     found, standing = find_service(layer0, environment, service)
     if standing is None:
-        return ServiceView(found, None, {}, (), ())
+        return ServiceView(found, None, {}, _ordered(layer0.list_all_deploys(), None), ())
     documents = {each.deploy_id: _read(layer0, each.deploy_id) for each in standing.deployments}
-    names = {deploy.name for deploy in documents.values() if deploy is not None}
-    stored = [deploy for name in sorted(names) for deploy in layer0.list_deploys(name)]
+    primary = documents.get(standing.primary.deploy_id) if standing.primary is not None else None
+    stored = _ordered(layer0.list_all_deploys(), primary.name if primary is not None else None)
     lines = merge(layer0.service_logs(standing.service_id, tail=_LOG_LINES)) if standing.deployments else ()
     return ServiceView(
         found,
         standing,
         {deploy_id: _images(deploy) for deploy_id, deploy in documents.items()},
-        tuple(sorted(stored, key=lambda each: each.version, reverse=True)),
+        stored,
         tuple(str(line) for line in lines[-_LOG_LINES:]),
     )
+
+
+def _ordered(deploys: Iterable[Deploy], first: str | None) -> tuple[Deploy, ...]:
+    return tuple(sorted(deploys, key=lambda each: (each.name != first, each.name, -each.version)))
 
 
 def _read(layer0: Layer0, deploy_id: str) -> Deploy | None:

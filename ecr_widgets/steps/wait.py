@@ -85,7 +85,9 @@ def wait_for_service(
         if len(crashes) - crashes_before >= CRASHES_UNTIL_FAILED or (crashes and _cannot_start(crashes[-1])):
             raise DeploymentFailed(
                 f"service {service.name!r} cannot run deploy {deploy_id}: {crashes[-1]}",
-                reasons=(*crashes, *_last_lines(layer0.service_logs(service_id, tail=20))),
+                reasons=crashes,
+                # Layer0 does not tell which copy wrote what: lines of the deploy before may be among them.
+                log=_last_lines(layer0.service_logs(service_id, tail=20)),
                 hint="look at the reasons and log lines, mend the image or the Dockerrun, then deploy again",
             )
         if waited_s >= timeout_s:
@@ -125,8 +127,12 @@ def _is_stable(service: Service, deploy_id: str) -> bool:
 
 
 def _stopped_reasons(service: Service, deploy_id: str) -> tuple[str, ...]:
+    # Where ECS gives no reason, only the exit codes are left, in brackets.
     return tuple(
-        reason for d in service.deployments if d.deploy_id == deploy_id for reason in d.stopped_reasons
+        f"container stopped {reason.strip()}" if reason.strip().startswith("(") else reason
+        for d in service.deployments
+        if d.deploy_id == deploy_id
+        for reason in d.stopped_reasons
     )
 
 

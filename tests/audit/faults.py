@@ -273,12 +273,12 @@ def row_70_false_alarms(tries: int, seed: int) -> tuple[int, int, str]:
 
 
 def row_71_keys(tries: int, seed: int) -> tuple[int, int, str]:
-    """Public half missing, private half readable by others, rotated, expired: never silent."""
+    """Public half missing, private half readable by others, rotated, expired, leaked and retired: never silent."""
     missed = blind = 0
     for number in range(tries):
         with sealed_store(2, seed=seed + number, size_bytes=1) as store:
             (key,) = store.ring.known()
-            kind = number % 4
+            kind = number % 5
             blind += all(stock_says_fine(store.folder / name) for name in store.names())
             if kind == 0:
                 (store.ring.folder / f"{key}.json").unlink()
@@ -295,11 +295,23 @@ def row_71_keys(tries: int, seed: int) -> tuple[int, int, str]:
                 found = store.verify()
                 told = {use.key: (use.first, use.last, use.status.split()[0]) for use in found.keys}
                 missed += not found.ok or told != {key: (1, 2, "retired"), new.key: (3, 3, "in")}
-            else:
+            elif kind == 3:
                 store.ring.rotate(now=NOW - timedelta(days=1))
                 found = store.verify()
                 missed += found.ok or not any("after the end of key" in why for why in found.chain)
-    return missed, blind, "a quarter each: unknown key, mode 0644, rotated, dated after its end"
+            else:
+                victim = store.names()[0]
+                shutil.copytree(store.ring.folder, store.folder.parent / "leaked")
+                store.ring.rotate(now=NOW + timedelta(days=1))
+                generate(store.folder, 1, seed=seed, size_bytes=1, first=500)
+                seal_run(store.folder, store.names()[-1], ring=store.ring, now=NOW + timedelta(days=2))
+                path = store.folder / victim
+                path.write_text(path.read_text().replace('"actor": "root"', '"actor": "eve"'))
+                # The forger dates the seal to when the key still was in use.
+                seal_run(store.folder, victim, ring=KeyRing(store.folder.parent / "leaked"), now=NOW)
+                found = store.verify()
+                missed += found.ok or not any("was retired before" in why for why in found.chain)
+    return missed, blind, "a fifth each: unknown key, mode 0644, rotated, dated after its end, leaked"
 
 
 ROWS: dict[str, tuple[Callable[[int, int], tuple[int, int, str]], int]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -48,8 +49,10 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def call(folder: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+def call(folder: Path, *words: str | Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        words, cwd=folder, env={**os.environ, **environ}, capture_output=True, text=True, check=False
+    )
 
 
 @pytest.mark.parametrize("door", [(*OURS,), (*ENGINE, "-r"), (*PLAIN, "-r")], ids=["ours", "engine", "plain"])
@@ -70,6 +73,7 @@ def test_text_is_kept_as_typed(folder: Path, door: tuple[str | Path, ...]) -> No
         (*OURS, "count", "true"),
         (*OURS, "cuont", "1"),
         (*OURS, "tag=1;open('pwned','w')#", "1"),
+        (*OURS, "tag", "1", "-p", "tag", "2"),
         # Papermill reads -p as YAML would: these were numbers before our engine saw them.
         (*ENGINE, "-p", "tag", "1.10"),
         (*ENGINE, "-p", "tag", "012345678901"),
@@ -90,6 +94,85 @@ def test_a_wrong_name_or_type_is_refused_before_anything_is_written(
     assert [*(folder / "out").iterdir()] == []
     assert not (folder / "got.json").exists()
     assert not (folder / "pwned").exists()
+
+
+def test_code_in_a_name_is_refused_whatever_the_cell_declares(folder: Path) -> None:
+    """Our engine runs other people's notebooks too, with parameters that have no types; a name is a name in all of them."""
+    book = nbformat.read(folder / "book.ipynb", as_version=4)
+    book.cells[0].source = "tag = ''\nreason = ''"
+    nbformat.write(book, folder / "book.ipynb")
+    code = "reason='x';import os;os.system('touch pwned');y"
+    for name in (code, "class", "a b"):
+        done = call(folder, *ENGINE, "-r", name, "1")
+        assert done.returncode != 0
+        assert "it is no name" in done.stderr
+        assert not (folder / "pwned").exists()
+        assert [*(folder / "out").iterdir()] == []
+
+
+CANARY = "a-canary-that-nobody-may-see-4711"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (*OURS, "count", CANARY),
+        (*OURS, CANARY, "1"),
+        (*OURS, "tag", "1", "-p", "count", f"x {CANARY}"),
+        (*OURS, "tag", "1", "-f", "values.yaml"),
+        (*OURS, "tag", "1", "-f", "broken.yaml"),
+        (*OURS, "tag", "1", "--slot", CANARY + "/"),
+        (*ENGINE, "-r", "count", CANARY),
+    ],
+    ids=lambda words: " ".join(map(str, words[-2:])),
+)
+def test_a_secret_of_the_environment_is_refused_and_shown_nowhere(
+    folder: Path, words: tuple[str | Path, ...]
+) -> None:
+    """Neither on the terminal nor in the notice that is sent of the refusal, whatever else is wrong with it."""
+    (folder / "values.yaml").write_text(f"count: {CANARY}\n")
+    (folder / "broken.yaml").write_text(f"count: '{CANARY}\n")
+    done = call(
+        folder,
+        *words,
+        AWS_SECRET_ACCESS_KEY=CANARY,
+        ECR_WIDGETS_NOTIFY_COMMAND="sh -c 'cat > told.json'",
+    )
+    assert done.returncode != 0
+    assert CANARY not in done.stdout + done.stderr
+    told = (folder / "told.json").read_text()
+    assert json.loads(told)["state"] == "refused"
+    assert CANARY not in told
+    assert [*(folder / "out").iterdir()] == []
+
+
+def test_a_name_that_a_file_gives_twice_is_refused(folder: Path) -> None:
+    """At any depth: of two values none is dropped without a word."""
+    for text in ("tag: a\ntag: b\n", "tag: {a: 1, a: 2}\n"):
+        (folder / "values.yaml").write_text(text)
+        done = call(folder, *OURS[:-1], "-f", "values.yaml")
+        assert done.returncode == 2
+        assert "a name stands there twice in line 1" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("-p", "count", "0"), "'count' refused: 0 is not 1 or more"),
+        (("-p", "cuont", "3"), "declares no parameter 'cuont'; did you mean 'count'"),
+        (("-y", "tag: null"), "'tag' refused: None is not of type str"),
+    ],
+)
+def test_plain_papermill_is_held_to_limits_and_names(folder: Path, words: tuple[str, str], why: str) -> None:
+    """The cell that declares them was run in the same kernel, and connecting reads it."""
+    book = nbformat.read(folder / "book.ipynb", as_version=4)
+    book.cells[0].source = "tag: str = ''  # tag\ncount: int = 1  # copies, 1 or more"
+    book.cells[2].source = "open('got.json', 'w').close()"
+    nbformat.write(book, folder / "book.ipynb")
+    done = call(folder, *PLAIN, *words)
+    assert done.returncode != 0
+    assert why in done.stderr
+    assert not (folder / "got.json").exists()
 
 
 @pytest.mark.parametrize(("name", "value"), [("tag", "1.10"), ("tag", "012345678901"), ("count", "many")])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,15 +16,18 @@ from threading import Thread
 
 import pytest
 
+from ecr_widgets.engine.slots import hold_slot
 from tests.notebooks.test_engine import write_runbook
 
 BIN = Path(sys.executable).parent
 COUNT = "open('count', 'a').write('x')"
 
 
-def run(folder: Path, *words: str, code: int = 0, **environ: str) -> subprocess.CompletedProcess[str]:
+def run(
+    folder: Path, *words: str, code: int = 0, book: str = "book.ipynb", **environ: str
+) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
-        [BIN / "ecr-widgets", "run", "book.ipynb", *words],
+        [BIN / "ecr-widgets", "run", book, *words],
         cwd=folder,
         env={**os.environ, **environ},
         capture_output=True,
@@ -77,6 +81,124 @@ def test_a_slot_keeps_its_parameters(tmp_path: Path) -> None:
     run(tmp_path, "--slot", "s", "-p", "tag", "1")
     assert "other parameters" in run(tmp_path, "--slot", "s", "-p", "tag", "2", code=2).stderr
     assert "refused" in run(tmp_path, "--slot", "../s", code=2).stderr
+
+
+def test_slots_of_different_runbooks_are_apart(tmp_path: Path) -> None:
+    """Even where one runbook's name ends like the other's."""
+    write_runbook(tmp_path, [COUNT])
+    shutil.copyfile(tmp_path / "book.ipynb", tmp_path / "my-book.ipynb")
+    run(tmp_path, "--slot", "n1", book="my-book.ipynb")
+    assert run(tmp_path, "--slot", "n1").stdout.startswith("succeeded: ")
+    assert (tmp_path / "count").read_text() == "xx"
+
+
+def test_a_slot_that_failed_is_not_gone_on_with_by_other_cells(tmp_path: Path) -> None:
+    """A run goes on with its own cells, so whoever mended the runbook since is told, and what to do."""
+    write_runbook(tmp_path, ["1/0"])
+    run(tmp_path, "--slot", "s", code=1)
+    write_runbook(tmp_path, [COUNT])
+    refused = run(tmp_path, "--slot", "s", code=2).stderr
+    assert "book was edited since run" in refused
+    assert "run --resume" in refused
+    assert not (tmp_path / "count").exists()
+
+
+def write_guarded(folder: Path, sources: list[str]) -> None:
+    """A runbook that asks for an approval."""
+    book = json.loads(write_runbook(folder, sources).read_text())
+    book["metadata"]["ecr_widgets"] = {"approval": "required"}
+    (folder / "book.ipynb").write_text(json.dumps(book))
+
+
+NOT_PLANNED = "import os; os.environ.get('ECR_WIDGETS_PLAN') or open('count', 'a').write('x')"
+only_as_root = pytest.mark.skipif(os.getuid() != 0, reason="two persons are told apart by sudo, as root")
+
+
+def approve(folder: Path, run_id: str, code: int = 0, **environ: str) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [BIN / "ecr-widgets", "approve", run_id],
+        cwd=folder,
+        env={**os.environ, "SUDO_USER": "bob", **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done
+
+
+@only_as_root
+def test_a_slot_that_waits_has_one_plan_and_then_one_run(tmp_path: Path) -> None:
+    """However often it is started; once approved, the slot is the approved run's."""
+    write_guarded(tmp_path, [NOT_PLANNED])
+    notify = {"SUDO_USER": "alice", "ECR_WIDGETS_NOTIFY_COMMAND": "sh -c 'cat > told.json'"}
+    told = json.loads(run(tmp_path, "--slot", "s", "--json", code=7, **notify).stdout)
+    notice = json.loads((tmp_path / "told.json").read_text())
+    assert (notice["run_id"], notice["waits_for_approval"]) == (told["run_id"], True)
+    (tmp_path / "told.json").unlink()
+    again = json.loads(run(tmp_path, "--slot", "s", "--json", code=7, **notify).stdout)
+    assert again["run_id"] == told["run_id"]
+    assert not (tmp_path / "told.json").exists()
+    approve(tmp_path, told["run_id"])
+    assert run(tmp_path, "--slot", "s", **notify).stdout.startswith("this slot has run already, succeeded: ")
+    assert (tmp_path / "count").read_text() == "x"
+
+
+@only_as_root
+def test_an_approved_run_that_fails_is_told(tmp_path: Path) -> None:
+    """Like any other; and its slot is gone on with under the same approval."""
+    write_guarded(
+        tmp_path, ["import os; os.environ.get('ECR_WIDGETS_PLAN') or os.path.exists('mended') or 1/0"]
+    )
+    told = json.loads(run(tmp_path, "--slot", "s", "--json", code=7, SUDO_USER="alice").stdout)
+    approve(tmp_path, told["run_id"], code=1, ECR_WIDGETS_NOTIFY_COMMAND="sh -c 'cat > told.json'")
+    assert json.loads((tmp_path / "told.json").read_text())["state"] == "failed"
+    (tmp_path / "mended").touch()
+    assert run(tmp_path, "--slot", "s", SUDO_USER="alice").stdout.startswith("succeeded: ")
+
+
+def by_engine(folder: Path, book: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run by stock papermill with our engine, as schedulers do."""
+    return subprocess.run(
+        [BIN / "papermill", "--engine", "ecr_widgets", book, "saved.ipynb", "--no-progress-bar"],
+        cwd=folder,
+        env={**os.environ, "ECR_WIDGETS_NOTIFY_COMMAND": "sh -c 'cat > told.json'", **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_engine_runs_nothing_that_asks_for_an_approval(tmp_path: Path) -> None:
+    """By papermill's door there is no plan to stop at, so it is refused: the runbook's own wish and a guarded target."""
+    write_guarded(tmp_path, [COUNT])
+    done = by_engine(tmp_path, "book.ipynb")
+    assert done.returncode != 0
+    assert "runbook book asks for an approval" in done.stderr
+    assert json.loads((tmp_path / "told.json").read_text())["state"] == "refused"
+    write_runbook(tmp_path, [COUNT], parameters="environment: str = 'prod'  # where")
+    assert "environment prod asks" in by_engine(tmp_path, "book.ipynb", ECR_WIDGETS_APPROVAL="prod").stderr
+    assert not (tmp_path / "count").exists()
+    assert not (tmp_path / "saved.ipynb").exists()
+    assert by_engine(tmp_path, "book.ipynb", ECR_WIDGETS_APPROVAL="live").returncode == 0
+
+
+def test_a_run_that_another_door_started_is_told_too(tmp_path: Path) -> None:
+    """Airflow and papermill itself know nothing of our notices; the engine sends them."""
+    write_runbook(tmp_path, ["1/0"])
+    assert by_engine(tmp_path, "book.ipynb").returncode != 0
+    told = json.loads((tmp_path / "told.json").read_text())
+    assert (told["state"], told["reason"]) == ("failed", "ZeroDivisionError: division by zero")
+    assert told["notebook"].endswith("saved.ipynb")
+
+
+def test_a_busy_slot_is_no_alarm(tmp_path: Path) -> None:
+    """Overlap is what slots are for: the start that gives way tells nobody."""
+    write_runbook(tmp_path, [COUNT])
+    (tmp_path / "runs").mkdir()
+    with hold_slot(tmp_path / "runs", "book", "s"):
+        run(tmp_path, "--slot", "s", code=5, ECR_WIDGETS_NOTIFY_COMMAND="sh -c 'cat > told.json'")
+    assert not (tmp_path / "told.json").exists()
 
 
 class Hook(BaseHTTPRequestHandler):

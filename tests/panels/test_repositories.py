@@ -63,7 +63,7 @@ def test_a_repository_is_created_by_hand_and_the_saved_file_tells(lab: Lab, brow
     confirm = page.get_by_role("button", name="Confirm: set the lifecycle policy of panels/by-hand")
     expect(confirm).to_be_visible(timeout=30_000)
     shoot(page, "repositories", cell=2)
-    page.get_by_role("button", name="Leave it").click()
+    page.get_by_role("button", name="Discard plan").click()
     saved = lab.save(page, path, "create_repository succeeded")
     outputs = [output["data"] for output in saved["cells"][1]["outputs"]]
     assert "panels/by-hand" in "".join(outputs[0][PANEL_MIME])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from ecr_widgets.sandbox import Sandbox
-from tests.sandbox.conftest import BIN, journal, records
+from tests.sandbox.conftest import BIN, SHIPPED, journal, records
 from tests.sandbox.test_runbooks import run_book
 
 IMAGE = {"repository": "yes/app", "local_name": "yes/app"}
@@ -49,6 +50,11 @@ def test_a_guarded_run_needs_a_second_person(alice: dict[str, str], sandbox: San
     plan = plan_of(alice, tmp_path, "approved")
     before = journal(sandbox)
     assert (plan["state"], ".plan.ipynb" in plan["notebook"]) == ("succeeded", True)
+    by_id = records(plan)["update_service"]["outcome"]["environment_id"]
+    named_by_id = run_book(
+        "deploy", alice, tmp_path, **IMAGE, deploy="approved", service="approved", environment=by_id
+    )
+    assert ".plan.ipynb" in named_by_id["notebook"]
     _, refused = approve(alice, tmp_path, plan["run_id"], "alice", code=REFUSED)
     assert "cannot approve it" in refused
     assert journal(sandbox) == before
@@ -89,6 +95,33 @@ def test_a_plan_that_was_edited_is_refused(alice: dict[str, str], sandbox: Sandb
     before = journal(sandbox)
     _, refused = approve(alice, tmp_path, plan["run_id"], "bob", code=REFUSED)
     assert "was changed since it was made" in refused
+    assert journal(sandbox) == before
+
+
+def test_a_plan_goes_on_with_its_own_content_only(
+    alice: dict[str, str], sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """A Dockerrun or a Dockerfile that was edited between plan and approval is refused, the first of its name too."""
+    shutil.copytree(SHIPPED / "wait", tmp_path / "wait")
+    deploy = plan_of(alice, tmp_path, "content")
+    release = run_book(
+        "release", alice, tmp_path, repository="yes/fresh", deploy="content", service="content"
+    )
+    assert (deploy["state"], release["state"]) == ("succeeded", "succeeded")
+    before = journal(sandbox)
+    dockerrun, dockerfile = (
+        tmp_path / "wait" / name for name in ("timeout.dockerrun.aws.json", "Dockerfile.wait")
+    )
+    other = json.loads(dockerrun.read_text())
+    other["containerDefinitions"][0]["memory"] += 1
+    kept = dockerrun.read_text()
+    dockerrun.write_text(json.dumps(other))
+    _, refused = approve(alice, tmp_path, deploy["run_id"], "bob", code=REFUSED)
+    assert "no longer fits what stands: step create_deploy" in refused
+    dockerrun.write_text(kept)
+    dockerfile.write_text(dockerfile.read_text() + "LABEL edited=yes\n")
+    _, refused = approve(alice, tmp_path, release["run_id"], "bob", code=REFUSED)
+    assert "no longer fits what stands: step build_image" in refused
     assert journal(sandbox) == before
 
 

@@ -27,7 +27,9 @@ MAY_IMPORT = {
     "recording": VALUES | {"recording", "ports", "channel"},
     "runbooks": VALUES | {"runbooks", "redaction", "secret_parameters"},
     "audit": VALUES | {"audit"},
-    "engine": VALUES | {"engine", "audit", "channel", "redaction", "runbooks", "secret_parameters"},
+    # Adapters and settings: whether a guarded environment is meant, and where notices go.
+    "engine": VALUES
+    | {"engine", "adapters", "audit", "channel", "redaction", "runbooks", "secret_parameters", "settings"},
     "targets": VALUES | {"ports"},
     "kit": VALUES | {"kit", "steps", "ports", "recording", "targets"},
     "panels": VALUES | {"audit", "panels", "kit", "recording", "redaction", "secret_parameters", "steps"},

@@ -53,3 +53,61 @@ def test_a_notebook_without_annotations_passes() -> None:
     """Nothing is declared, so nothing can be wrong."""
     check_declared({"tag": 1.1})
     check_declared({"__annotations__": {"tag": str}})
+
+
+CELL = """from typing import Literal
+
+count: int = 1  # copies, 0 or more
+service: str = "web"  # service
+note: str | None = None  # why
+env_vars: dict[str, dict[str, str]] = {}  # by container
+"""
+CONNECT = "from ecr_widgets import connect\n\nkit = connect()"
+
+
+def history(*pasted: str) -> dict[str, Any]:
+    """What a kernel holds at its connect cell."""
+    cells = ["", CELL, *pasted, CONNECT]
+    namespace: dict[str, Any] = {}
+    for cell in cells[:-1]:
+        exec(cell, namespace)
+    return {**namespace, "In": cells}
+
+
+@pytest.mark.parametrize(
+    ("pasted", "why"),
+    [
+        ("# Parameters\ncount = -1\n", "-1 is not 0 or more"),
+        ("cuont = 3", "declares no parameter 'cuont'; did you mean 'count'"),
+        ("count = 2\nnobody = 'x'", "declares no parameter 'nobody'; it declares: count"),
+        ("service = None", "None is not of type str"),
+        ("env_vars = {'web': 'x'}", "is not of type dict"),
+    ],
+)
+def test_what_was_pasted_behind_the_cell_is_checked_by_it(pasted: str, why: str) -> None:
+    """Limits, names, None and what is in an object, as the kernel's own history has the cell."""
+    with pytest.raises(UnknownParameter, match=why):
+        check_declared(history(pasted))
+
+
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        "count = 3\nservice = 'other'\nnote = None\nenv_vars = {'web': {'A': 'b'}}",
+        "from os import path\nwhere = path.curdir",
+        "print(count)",
+    ],
+)
+def test_what_fits_the_cell_and_what_is_no_paste_passes(pasted: str) -> None:
+    """A cell that does more than assign is somebody's own."""
+    check_declared(history(pasted))
+    check_declared({**history(), "In": ["", "from ecr_widgets import connect", CELL, "kit = connect()"]})
+
+
+def test_the_cell_as_it_was_run_last_decides() -> None:
+    """Who widens a limit by hand and runs the cell again is not held to the old one."""
+    namespace = history()
+    wider = CELL.replace("0 or more", "-5 or more")
+    check_declared({**namespace, "count": -5, "In": ["", CELL, CONNECT, wider, CONNECT]})
+    with pytest.raises(UnknownParameter, match="-5 is not 0 or more"):
+        check_declared({**namespace, "count": -5, "In": ["", wider, CONNECT, CELL, CONNECT]})

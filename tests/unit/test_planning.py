@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
-from ecr_widgets.errors import InputError
+from ecr_widgets.errors import InputError, RepositoryNotFound
 from ecr_widgets.kit import Connections
 from ecr_widgets.planning import LookingOnly, PlanKit
 from ecr_widgets.recording.recorder import Recorder
@@ -56,4 +57,63 @@ def test_a_planned_record_is_an_intent_that_says_whether_it_would_change(kit: Pl
         ("update_service", "intended", True, True),
         ("wait", "intended", False, True),
     ]
+    assert world.changes == []
+
+
+def planned(kit: PlanKit) -> dict[str, Any]:
+    """Outcome of the newest record."""
+    return dict(kit.recorder.records[-1].outcome)
+
+
+DOCKERRUN = {
+    "AWSEBDockerrunVersion": 2,
+    "containerDefinitions": [{"name": "web", "image": "x", "essential": True, "memory": 10}],
+}
+
+
+def test_a_plan_of_a_deploy_names_its_content(kit: PlanKit, tmp_path: Path) -> None:
+    """Two Dockerruns that differ in anything at all give two plans, the first of its name too."""
+    told = []
+    for memory in (10, 20, 20):
+        DOCKERRUN["containerDefinitions"] = [
+            {"name": "web", "image": "x", "essential": True, "memory": memory}
+        ]
+        (tmp_path / "run.json").write_text(json.dumps(DOCKERRUN))
+        kit.create_deploy("web", "run.json", image="x:1")
+        told.append(planned(kit)["content_sha256"])
+    assert told[0] != told[1]
+    assert told[1] == told[2]
+
+
+def test_a_plan_of_a_build_names_the_content_of_its_context(kit: PlanKit, tmp_path: Path) -> None:
+    """A line of the Dockerfile, another file and a permission each make it another plan; the same content does not."""
+    context = tmp_path / "app"
+    context.mkdir()
+    (context / "Dockerfile").write_text("FROM busybox\n")
+    changes = (
+        lambda: None,
+        lambda: (context / "Dockerfile").write_text("FROM busybox\nLABEL a=b\n"),
+        lambda: (context / "more").write_text("x"),
+        lambda: (context / "more").chmod(0o700),
+        lambda: (context / "link").symlink_to("more"),
+    )
+    told = []
+    for change in changes:
+        change()
+        kit.build_image("app", name="app")
+        told.append(planned(kit)["context_sha256"])
+    kit.build_image("app", name="app")
+    assert len(set(told)) == len(changes)
+    assert planned(kit)["context_sha256"] == told[-1]
+
+
+def test_a_planned_push_is_found_by_the_plan(kit: PlanKit, world: World, tmp_path: Path) -> None:
+    """The closing look of a push can be planned before the tag stands; another tag is still missing."""
+    (tmp_path / "Dockerfile").write_text("FROM busybox\n")
+    pushed = kit.push_image(kit.build_image(tmp_path, name="app"), repository="app", tag="brandnew")
+    found = kit.find_image("app", "brandnew")
+    assert (found.image, found.digest) == (pushed.image, pushed.digest)
+    assert str(kit.recorder.records[-1].state) == "intended"
+    with pytest.raises(RepositoryNotFound):
+        kit.find_image("app", "other")
     assert world.changes == []

@@ -91,3 +91,34 @@ def test_keys_as_aws_makes_them_are_found() -> None:
             continue
         missed += 1
     assert missed <= 5
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"timeout": {"DB_PASSWORD": "hunter22hunter22"}},
+        [{"deep": [{"API_TOKEN": "hunter22hunter22"}]}],
+        {"timeout": {"PASSWORDS": ["hunter22hunter22"]}},
+    ],
+)
+def test_a_secret_is_known_by_its_name_at_any_depth(value: object) -> None:
+    """Such as an environment variable of a task; the message names it, and not the value."""
+    with pytest.raises(InputError, match="secret by its name") as caught:
+        refuse_secrets({"env_vars": value}, SecretRegistry())
+    assert "hunter22" not in str(caught.value)
+    refuse_secrets(
+        {"env_vars": {"timeout": {"DB_PASSWORD_FILE": "/run/db", "SLEEP_TIME": "1"}}}, SecretRegistry()
+    )
+
+
+@pytest.mark.parametrize("name", [SECRET, "AKIA" + "ABCDEFGHIJKLMNOP", "not-a-name-4711-canary"])
+def test_a_secret_as_a_name_is_refused_and_not_shown(name: str) -> None:
+    """A value that slipped into the name's place."""
+    known = SecretRegistry()
+    known.register("not-a-name-4711-canary")
+    with pytest.raises(InputError, match="a parameter's name refused") as caught:
+        refuse_secrets({name: "x"}, known)
+    assert name not in str(caught.value)
+    with pytest.raises(InputError) as caught:
+        refuse_secrets({"env_vars": {"web": {name: "x"}}}, known)
+    assert name not in str(caught.value)

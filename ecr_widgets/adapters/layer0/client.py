@@ -134,6 +134,8 @@ class Layer0Api(Environments, LoadBalancers, Admin):
             "deploy_id": deploy_id,
             "environment_id": environment_id,
             "task_name": name,
+            # Servers before v0.10.4 take a number of copies, and run none where it is missing.
+            "copies": 1,
         }
         return self._job("POST", "/task/", body)
 

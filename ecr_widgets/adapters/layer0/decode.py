@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -32,6 +33,8 @@ from ecr_widgets.model.times import from_rfc3339
 Wire = Mapping[str, Any]
 
 _LONGEST_NUMBER = 18
+_NEVER_RAN = re.compile(r"Cannot(Pull|Create|Start)\w*Error|ResourceInitializationError|Task failed to start")
+"""ECS's words for a container that was never started."""
 
 
 def an_object(value: Any) -> Wire:
@@ -98,7 +101,6 @@ def service(raw: Wire) -> Service:
 def task(raw: Wire) -> Task:
     """A task; an exit code counts only once its container stopped."""
     copies = objects(raw.get("copies"))
-    details = [detail for each in copies for detail in objects(each.get("details"))]
     return Task(
         task_id=_text(raw, "task_id"),
         name=_text(raw, "task_name"),
@@ -107,7 +109,7 @@ def task(raw: Wire) -> Task:
         running_count=_count(raw, "running_count"),
         pending_count=_count(raw, "pending_count"),
         reason="; ".join(_text(each, "reason") for each in copies if each.get("reason")),
-        containers=tuple(_container(detail) for detail in details),
+        containers=tuple(container for each in copies for container in _containers(each)),
     )
 
 
@@ -227,12 +229,14 @@ def _deployment(raw: Wire) -> Deployment:
 
 
 def _port(raw: Wire) -> Port:
+    arn = _text(raw, "certificate_arn")
     return Port(
         _count(raw, "host_port"),
         _count(raw, "container_port"),
         # Some answers repeat the request's case, and a list that is sent back must not differ by it.
         _text(raw, "protocol").upper(),
-        _text(raw, "certificate_arn") or _text(raw, "certificate_name"),
+        _text(raw, "certificate_name") or arn,
+        arn if _text(raw, "certificate_name") else "",
     )
 
 
@@ -246,10 +250,20 @@ def _health_check(raw: Wire) -> HealthCheck:
     )
 
 
-def _container(raw: Wire) -> TaskContainer:
-    status = _text(raw, "last_status")
-    code = _count(raw, "exit_code") if status == "STOPPED" else None
-    return TaskContainer(_text(raw, "container_name"), status, code, _text(raw, "reason"))
+def _containers(copy: Wire) -> list[TaskContainer]:
+    details = objects(copy.get("details"))
+    told = any(_NEVER_RAN.search(_text(each, "reason")) for each in details)
+    # Where no container says that it could not start, what the whole copy says holds for each that tells no code.
+    none_ran = not told and _NEVER_RAN.search(_text(copy, "reason")) is not None
+    return [_container(each, none_ran=none_ran) for each in details]
+
+
+def _container(raw: Wire, *, none_ran: bool) -> TaskContainer:
+    status, reason, code = _text(raw, "last_status"), _text(raw, "reason"), _count(raw, "exit_code")
+    # ECS tells no exit code of a container that never ran, and Layer0 writes 0 in its place.
+    never_ran = _NEVER_RAN.search(reason) is not None or (none_ran and code == 0)
+    ended = status == "STOPPED" and not never_ran
+    return TaskContainer(_text(raw, "container_name"), status, code if ended else None, reason)
 
 
 def _text(raw: Wire, name: str) -> str:

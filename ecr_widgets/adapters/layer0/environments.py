@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 from ecr_widgets.adapters.layer0 import decode
 from ecr_widgets.adapters.layer0.calls import Calls, segment
 from ecr_widgets.model.layer0 import Environment
@@ -35,18 +37,21 @@ class Environments(Calls):
         *,
         instance_size: str = "m3.medium",
         min_count: int = 0,
+        max_count: int = 0,
         operating_system: str = "linux",
+        ami_id: str = "",
+        user_data: bytes = b"",
     ) -> Environment:
         body = {
             "environment_name": name,
             "instance_size": instance_size,
-            "user_data_template": None,
+            "user_data_template": base64.b64encode(user_data).decode() if user_data else None,
             "min_cluster_count": min_count,
-            "max_cluster_count": min_count,
+            "max_cluster_count": max(min_count, max_count),
             # Any other with a largest count of 0 fails on v0.12.5 and v0.12.6, and leaves half of it behind.
             "target_cap_size": 0,
             "operating_system": operating_system,
-            "ami_id": "",
+            "ami_id": ami_id,
         }
         answer = self._changed("POST", "/environment/", body, "environment_id", timeout_s=_CREATING_S)
         return decode.environment(answer)

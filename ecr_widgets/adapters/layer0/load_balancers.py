@@ -92,7 +92,7 @@ def _port(port: Port) -> Mapping[str, Any]:
     is_arn = port.certificate.startswith("arn:")
     return {
         "certificate_name": "" if is_arn else port.certificate,
-        "certificate_arn": port.certificate if is_arn else "",
+        "certificate_arn": port.certificate if is_arn else port.certificate_arn,
         "container_port": port.container_port,
         "host_port": port.host_port,
         "protocol": port.protocol,

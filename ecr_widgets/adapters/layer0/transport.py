@@ -82,6 +82,7 @@ class Transport:
         self._token = token
         self._sleep = sleep
         self._version: str | None = None
+        self._compared = False
         self.requests = 0
         """How many were sent so far."""
         self._http = urllib3.PoolManager(
@@ -125,14 +126,21 @@ class Transport:
 
     def _warn_of_version(self) -> None:
         """Warn once, before the first change, where the server that was read from is not one the kit knows well."""
-        version, self._version = self._version, ""
-        warning = version_warning(version) if version else None
+        if self._compared or self._version is None:
+            return
+        self._compared = True
+        warning = version_warning(self._version)
         if warning is not None:
             warnings.warn(warning, stacklevel=5)
 
     def _ask(self, method: str, target: str, body: Any, timeout_s: float) -> Answer:
         self.requests += 1
-        headers = {"Authorization": f"Basic {self._token}", "Accept": "application/json"}
+        headers = {
+            "Authorization": f"Basic {self._token}",
+            "Accept": "application/json",
+            # Layer0 knows no reasons why a service's containers stopped; a server that does tells those who ask.
+            "Prefer": "reasons",
+        }
         content = None
         if body is not None:
             headers["Content-Type"] = "application/json"

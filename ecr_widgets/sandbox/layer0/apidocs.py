@@ -9,6 +9,7 @@ from typing import Any
 from ecr_widgets.sandbox.layer0.routes import ROUTES, Route
 
 SWAGGER = "1.2"
+_REAL = [route for route in ROUTES if not route.is_addition]
 _PARTS = ("id", "other_id")
 """Names of a path's parts, in their order."""
 
@@ -27,7 +28,7 @@ def declaration(version: str, resource: str) -> dict[str, Any] | None:
     if resource not in _resources():
         return None
     calls: dict[str, list[dict[str, Any]]] = {}
-    for route in ROUTES:
+    for route in _REAL:
         if route.path.split("/")[1] == resource:
             calls.setdefault(_path(route), []).append(_operation(route))
     return {
@@ -44,13 +45,13 @@ def declaration(version: str, resource: str) -> dict[str, Any] | None:
 
 def page(version: str) -> str:
     """`GET /apidocs/`: the calls on a page without scripts, where the real server has Swagger's own pages."""
-    rows = "".join(f"<tr><td>{each.method}<td>{html.escape(_path(each))}" for each in ROUTES)
+    rows = "".join(f"<tr><td>{each.method}<td>{html.escape(_path(each))}" for each in _REAL)
     title = f"Layer0 API {html.escape(version)}"
     return f"<!doctype html><meta charset=utf-8><title>{title}</title><h1>{title}</h1><table>{rows}</table>"
 
 
 def _resources() -> list[str]:
-    return list(dict.fromkeys(_tops(ROUTES)))
+    return list(dict.fromkeys(_tops(_REAL)))
 
 
 def _tops(routes: Iterable[Route]) -> Iterable[str]:

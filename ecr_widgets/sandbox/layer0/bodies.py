@@ -13,6 +13,7 @@ import msgspec
 
 from ecr_widgets.sandbox.layer0.entities import HealthCheck, Port
 from ecr_widgets.sandbox.layer0.errors import ApiError, Code
+from ecr_widgets.sandbox.layer0.integers import Int64
 
 Body = TypeVar("Body")
 
@@ -32,9 +33,9 @@ class CreateEnvironment:
     environment_name: str = ""
     instance_size: str = ""
     user_data_template: str = ""
-    min_cluster_count: int = 0
-    max_cluster_count: int = 0
-    target_cap_size: int = 0
+    min_cluster_count: Int64 = 0
+    max_cluster_count: Int64 = 0
+    target_cap_size: Int64 = 0
     operating_system: str = ""
     ami_id: str = ""
 
@@ -43,7 +44,7 @@ class CreateEnvironment:
 class UpdateEnvironment:
     """`PUT /environment/{id}`."""
 
-    min_cluster_count: int = 0
+    min_cluster_count: Int64 = 0
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class UpdateService:
 class ScaleService:
     """`PUT /service/{id}/scale`."""
 
-    desired_count: int = 0
+    desired_count: Int64 = 0
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ class CreateLoadBalancer:
     is_public: bool = False
     ports: list[Port] = field(default_factory=list)
     health_check: HealthCheck = field(default_factory=HealthCheck)
-    idle_timeout: int = 0
+    idle_timeout: Int64 = 0
     cross_zone: bool = False
 
 
@@ -126,7 +127,7 @@ class UpdateHealthCheck:
 class UpdateIdleTimeout:
     """`PUT /loadbalancer/{id}/idletimeout`, whose member is called so by a slip of the real server."""
 
-    health_check: int = 0
+    health_check: Int64 = 0
 
 
 @dataclass(frozen=True)

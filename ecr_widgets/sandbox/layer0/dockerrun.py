@@ -13,6 +13,8 @@ import msgspec
 
 from ecr_widgets.sandbox.layer0.errors import ApiError, Code, aws_error
 from ecr_widgets.sandbox.layer0.identifiers import family
+from ecr_widgets.sandbox.layer0.integers import Int64
+from ecr_widgets.sandbox.layer0.members import camel_case
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,8 @@ class KeyValue:
 class PortMapping:
     """One port of a container."""
 
-    containerPort: int = 0  # noqa: N815  # as on the wire, like all members here
-    hostPort: int | None = None  # noqa: N815
+    containerPort: Int64 = 0  # noqa: N815  # as on the wire, like all members here
+    hostPort: Int64 | None = None  # noqa: N815
     protocol: str | None = None
 
 
@@ -55,9 +57,9 @@ class Definition:
 
     name: str = ""
     image: str = ""
-    memory: int | None = None
-    memoryReservation: int | None = None  # noqa: N815
-    cpu: int = 0
+    memory: Int64 | None = None
+    memoryReservation: Int64 | None = None  # noqa: N815
+    cpu: Int64 = 0
     essential: bool = True
     command: list[str] = field(default_factory=list)
     entryPoint: list[str] = field(default_factory=list)  # noqa: N815
@@ -73,7 +75,7 @@ class Definition:
     pseudoTerminal: bool = False  # noqa: N815
     interactive: bool = False
     dockerLabels: dict[str, str] = field(default_factory=dict)  # noqa: N815
-    stopTimeout: int | None = None  # noqa: N815
+    stopTimeout: Int64 | None = None  # noqa: N815
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,8 @@ class Document:
     containers: list[dict[str, Any]]
     volumes: list[dict[str, Any]]
     network_mode: str
+    task_role_arn: str = ""
+    placement_constraints: list[dict[str, Any]] = field(default_factory=list)
 
 
 def parse(coded: str, deploy_name: str) -> Document:
@@ -92,15 +96,18 @@ def parse(coded: str, deploy_name: str) -> Document:
         ApiError: With the real server's code.
     """
     document = _decode(coded)
-    containers, volumes = document.get("containerDefinitions") or [], document.get("volumes") or []
-    if not _objects(containers) or not _objects(volumes):
-        raise _undecodable("json: cannot unmarshal into Go value of type []*ecs.ContainerDefinition")
+    containers, volumes, constraints = (
+        _objects(document, name) for name in ("containerDefinitions", "volumes", "placementConstraints")
+    )
+    given_family, network_mode, task_role_arn = (
+        _text(document, name) for name in ("family", "networkMode", "taskRoleArn")
+    )
     if not containers:
         raise ApiError(Code.UNEXPECTED_ERROR, "Deploy must have at least one container definition")
-    if document.get("family") not in (None, "", family(deploy_name)):
+    if given_family not in ("", family(deploy_name)):
         raise ApiError(Code.UNEXPECTED_ERROR, "Custom family names are currently unsupported in Layer0")
     _check([definition(each) for each in containers])
-    return Document(containers, volumes, str(document.get("networkMode") or "bridge"))
+    return Document(containers, volumes, network_mode or "bridge", task_role_arn, constraints)
 
 
 def definition(container: Mapping[str, Any]) -> Definition:
@@ -125,7 +132,7 @@ def _decode(coded: str) -> dict[str, Any]:
         raise _undecodable(str(error) if coded else "unexpected end of JSON input") from error
     if not isinstance(document, dict):
         raise _undecodable("json: cannot unmarshal into Go value of type models.Dockerrun")
-    folded: dict[str, Any] = _first_small(document)
+    folded: dict[str, Any] = camel_case(document)
     return folded
 
 
@@ -179,19 +186,20 @@ def _undecodable(why: str) -> ApiError:
     return ApiError(Code.INVALID_JSON, f"Failed to decode deploy: {why}")
 
 
-def _objects(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(each, dict) for each in value)
+def _objects(document: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    value = document.get(name) or []
+    if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+        raise _undecodable(
+            f"json: cannot unmarshal into Go struct field Dockerrun.{name} of a list of objects"
+        )
+    return value
 
 
-def _first_small(value: Any) -> Any:
-    # A document that was handed out has PascalCase inside, and may be posted again. Option and label names are people's.
-    if isinstance(value, dict):
-        small = {key[:1].lower() + key[1:]: item for key, item in value.items()}
-        return {
-            key: item if key in ("options", "dockerLabels") else _first_small(item)
-            for key, item in small.items()
-        }
-    return [_first_small(item) for item in value] if isinstance(value, list) else value
+def _text(document: Mapping[str, Any], name: str) -> str:
+    value = document.get(name)
+    if value is not None and not isinstance(value, str):
+        raise _undecodable(f"json: cannot unmarshal into Go struct field Dockerrun.{name} of type string")
+    return value or ""
 
 
 def _without_nulls(value: Any) -> Any:

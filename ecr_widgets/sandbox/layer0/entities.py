@@ -8,6 +8,7 @@ from enum import IntEnum, StrEnum
 from typing import Any
 
 from ecr_widgets.sandbox.layer0.identifiers import now
+from ecr_widgets.sandbox.layer0.integers import Int64
 
 
 class Status(StrEnum):
@@ -49,6 +50,8 @@ class Environment:
     min_count: int = 0
     max_count: int = 0
     links: list[str] = field(default_factory=list)
+    seeded: bool = False
+    """Whether it stands from the start and nothing was done in it or with it yet."""
 
 
 @dataclass
@@ -170,9 +173,9 @@ class Port:
 
     certificate_name: str = ""
     certificate_arn: str = ""
-    container_port: int = 0
+    container_port: Int64 = 0
     """On the instance: equals a mapping's hostPort."""
-    host_port: int = 0
+    host_port: Int64 = 0
     """That clients would connect to on AWS."""
     protocol: str = ""
     listening_port: int = 0
@@ -184,10 +187,10 @@ class HealthCheck:
     """How a load balancer looks after its targets; times in seconds."""
 
     target: str = ""
-    interval: int = 0
-    timeout: int = 0
-    healthy_threshold: int = 0
-    unhealthy_threshold: int = 0
+    interval: Int64 = 0
+    timeout: Int64 = 0
+    healthy_threshold: Int64 = 0
+    unhealthy_threshold: Int64 = 0
 
 
 @dataclass

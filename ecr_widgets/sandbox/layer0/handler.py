@@ -14,9 +14,12 @@ from ecr_widgets.sandbox.layer0 import apidocs
 from ecr_widgets.sandbox.layer0.bodies import decode
 from ecr_widgets.sandbox.layer0.errors import ApiError
 from ecr_widgets.sandbox.layer0.routes import ROUTES, TOP_LEVEL, Route
+from ecr_widgets.sandbox.layer0.wire import without_reasons
 
 _PLAIN = "text/plain; charset=utf-8"
 _JSON = "application/json"
+PREFERENCE = "reasons"
+"""What a request's header `Prefer` holds to get the additions; a server that has none ignores it."""
 _MATCHERS = [(route.pattern, route) for route in ROUTES]
 
 
@@ -43,10 +46,15 @@ class Api(tornado.web.RequestHandler):
         if self.request.headers.get("X-Forwarded-Proto", "").lower() == "http":
             self.set_header("Location", f"https://{self.request.host}{self.request.uri}")
             return self.answer(301, "")
-        found = [(route, match) for pattern, route in _MATCHERS if (match := pattern.fullmatch(path))]
+        found = [
+            (route, match)
+            for pattern, route in _MATCHERS
+            if (match := pattern.fullmatch(path)) and (self.asks_for_reasons or not route.is_addition)
+        ]
         if not found:
             return self.plain(404, "404: Page Not Found")
         if self.request.method == "OPTIONS":
+            self.clear_header("Content-Type")
             self.set_header("Allow", ", ".join(sorted({route.method for route, _ in found} | {"OPTIONS"})))
             self.finish()
             return None
@@ -108,11 +116,17 @@ class Api(tornado.web.RequestHandler):
                 arguments.append(decode(self.request.body, route.body))
             if route.query:
                 arguments.append(
-                    {key: self.get_query_argument(key, strip=False) for key in self.request.query_arguments}
+                    # Of a key that is given twice Go takes the first.
+                    {
+                        key: self.get_query_arguments(key, strip=False)[0]
+                        for key in self.request.query_arguments
+                    }
                 )
             value = route.act(*arguments)
             if inspect.isawaitable(value):
                 value = await value
+            if not self.asks_for_reasons:
+                value = without_reasons(value)
         except ApiError as error:
             self.journal(error.status, {})
             return self.answer(
@@ -129,6 +143,12 @@ class Api(tornado.web.RequestHandler):
             self.finish()
             return None
         return self.answer(200, value)
+
+    @property
+    def asks_for_reasons(self) -> bool:
+        """Whether the caller wants what the real server has not: only then it is there."""
+        given = self.request.headers.get("Prefer", "").split(",")
+        return PREFERENCE in [each.partition(";")[0].strip().lower() for each in given]
 
     def allow_origin(self) -> None:
         """Let pages of any origin read the answer, as the real server does."""

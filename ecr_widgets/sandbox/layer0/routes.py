@@ -35,6 +35,8 @@ class Route:
     status: int = 200
     is_open: bool = False
     """Whether it is answered without authorization."""
+    is_addition: bool = False
+    """Whether the real server has no such call, so that it is there for those only who ask for additions."""
 
     @property
     def pattern(self) -> re.Pattern[str]:
@@ -48,10 +50,9 @@ def _health(_: object) -> str:
 
 ROUTES = [
     Route("GET", "/health", _health, is_open=True),
-    Route("GET", "/admin/health", _health, is_open=True),
     Route("GET", "/admin/version", admin.version),
     Route("GET", "/admin/config", admin.config, is_open=True),
-    Route("GET", "/admin/listeners", admin.listeners),
+    Route("GET", "/admin/listeners", admin.listeners, is_addition=True),
     Route("PUT", "/admin/scale/ID", admin.scale),
     Route("POST", "/admin/sql", admin.sql, bodies.SqlVersion, status=204),
     Route("GET", "/tag", admin.found_tags, query=True),

@@ -71,7 +71,9 @@ class Layer0Sandbox:
         if self._store.is_new:
             admin.stand_api(world)
             for name in standing:
-                environments.stand(world, Environment(entity_id(name), name, min_count=1, max_count=1))
+                environments.stand(
+                    world, Environment(entity_id(name), name, min_count=1, max_count=1, seeded=True)
+                )
         application = tornado.web.Application(
             [(r".*", Api)],
             world=world,

@@ -20,17 +20,17 @@ def find(store: Store, query: Mapping[str, str]) -> list[Wire]:
     Raises:
         ApiError: No type is given.
     """
-    given = {key: value for key, value in query.items() if value or key == "fuzz"}
+    given = dict(query)
     kind = given.pop("type", "")
     if not kind:
         raise ApiError(Code.MISSING_PARAMETER, "Parameter 'type' is required")
-    exact, fuzz = given.pop("id", None), given.pop("fuzz", None)
+    exact, fuzz = given.pop("id", None) or None, given.pop("fuzz", None)
     latest = given.get("version") == "latest" and bool(given.pop("version"))
     found = {
         each: tags
         for each, tags in store.tags.get(kind, {}).items()
         if exact in (None, each)
-        # Key and value may belong to different tags; that is how the real server filters.
+        # Key and value may belong to different tags; that is how the real server filters. No tag's value is empty.
         and all(key in tags and value in tags.values() for key, value in given.items())
         and (fuzz is None or each.startswith(fuzz) or tags.get("name", "").startswith(fuzz))
     }
@@ -52,6 +52,8 @@ def find(store: Store, query: Mapping[str, str]) -> list[Wire]:
 def _latest(found: Mapping[str, Tags]) -> dict[str, Tags]:
     newest: dict[str, str] = {}
     for each, tags in found.items():
+        if "version" not in tags:
+            continue
         name = tags.get("name", "")
         if name not in newest or _version(tags) > _version(found[newest[name]]):
             newest[name] = each

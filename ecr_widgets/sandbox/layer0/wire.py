@@ -6,6 +6,7 @@ import base64
 from collections.abc import Iterable
 from typing import Any
 
+from ecr_widgets.sandbox.layer0.certificates import full_arn, full_name
 from ecr_widgets.sandbox.layer0.entities import (
     Copy,
     Deploy,
@@ -22,6 +23,8 @@ from ecr_widgets.sandbox.layer0.identifiers import task_arn
 from ecr_widgets.sandbox.layer0.store import Store
 
 Wire = dict[str, Any]
+_REASONS = ("events", "stopped_reasons")
+"""Members of a deployment that the real server has not."""
 
 
 class Shapes:
@@ -170,7 +173,7 @@ class Shapes:
             "is_public": given.is_public,
             "load_balancer_id": given.load_balancer_id,
             "load_balancer_name": self._store.name("load_balancer", given.load_balancer_id),
-            "ports": [port(each) for each in given.ports],
+            "ports": [_full_port(each) for each in given.ports],
             "service_id": service_id,
             "service_name": self._store.name("service", service_id),
             "url": _url(given.ports),
@@ -178,15 +181,14 @@ class Shapes:
 
     def _deployment(self, service: Service, given: Deployment, *, primary: bool) -> Wire:
         tags = self._store.tags.get("deploy", {}).get(given.deploy_id, {})
-        name, _, version = given.deploy_id.rpartition(".")
         copies = [copy for copy in service.copies if copy.deployment_id == given.deployment_id]
         counts = _counts(copies) if not service.built_in else {"pending_count": 0, "running_count": 1}
         wire = {
             "created": given.created,
             "deploy_id": given.deploy_id,
-            # A deleted deploy goes on running; its name is in its id.
-            "deploy_name": tags.get("name", name),
-            "deploy_version": tags.get("version", version),
+            # A deleted deploy goes on running, and has lost its tags.
+            "deploy_name": tags.get("name", ""),
+            "deploy_version": tags.get("version", ""),
             "desired_count": service.desired_count if primary else sum(counts.values()),
             **counts,
             "status": "PRIMARY" if primary else "ACTIVE",
@@ -201,8 +203,24 @@ class Shapes:
         }
 
 
+def without_reasons(value: Any) -> Any:
+    """A service as the real server tells of it; any other answer as it is."""
+    if not isinstance(value, dict) or "deployments" not in value:
+        return value
+    plain = [
+        {key: item for key, item in each.items() if key not in _REASONS} for each in value["deployments"]
+    ]
+    return value | {"deployments": plain}
+
+
+def _full_port(given: Port) -> Wire:
+    # AWS knows a listener's certificate by its ARN alone; Layer0 looks up the name.
+    name, arn = given.certificate_name, given.certificate_arn
+    return port(given) | {"certificate_name": full_name(name, arn), "certificate_arn": full_arn(name, arn)}
+
+
 def port(given: Port) -> Wire:
-    """Port."""
+    """Port, as it was given."""
     return {
         "certificate_name": given.certificate_name,
         "certificate_arn": given.certificate_arn,

@@ -196,7 +196,7 @@ def _arrived(theirs: Any, ours: Any) -> bool:
             now = [d["running_count"] == d["desired_count"] for d in ours["deployments"]]
             return not all(settled) or (all(now) and len(now) == len(settled))
         return True
-    if isinstance(theirs, list) and isinstance(ours, list) and len(ours) > len(theirs):
+    if isinstance(theirs, list) and isinstance(ours, list) and len(ours) - _standing(ours) > len(theirs):
         return False  # what is being deleted is there for a moment more
     if isinstance(theirs, list) and isinstance(ours, list) and theirs and isinstance(theirs[0], dict):
         if "job_status" in theirs[0]:
@@ -204,6 +204,16 @@ def _arrived(theirs: Any, ours: Any) -> bool:
         if "lines" in theirs[0]:
             return [len(each["lines"]) for each in theirs] == [len(each["lines"]) for each in ours]
     return True
+
+
+def _standing(ours: list[Any]) -> int:
+    """How many of a list of environments stand from the start; no wait ends them."""
+    return sum(
+        each.keys() == {"environment_id", "environment_name", "operating_system"}
+        and each["environment_name"] == "demo"
+        for each in ours
+        if isinstance(each, dict)
+    )
 
 
 def _json(text: str) -> Any:

@@ -16,6 +16,8 @@ from ecr_widgets.sandbox.layer0.containers import Containers
 from ecr_widgets.sandbox.layer0.server import Layer0Sandbox
 
 TOKEN = "bGF5ZXIwOm5vaGF4cGx6"
+REASONS = {"Authorization": f"Basic {TOKEN}", "Prefer": "reasons"}
+"""Headers of one who asks for what the real server has not."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from ecr_widgets.sandbox.layer0.certificates import Certificates
 from ecr_widgets.sandbox.layer0.entities import HealthCheck
 from ecr_widgets.sandbox.layer0.health import TargetState, passes
 from tests.sandbox.layer0.fake_containers import FakeContainers
-from tests.sandbox.layer0.served import Served, serve
+from tests.sandbox.layer0.served import REASONS, Served, serve
 from tests.sandbox.layer0.test_restart import post, running
 
 CHECK = {"target": "HTTP:80/", "interval": 5, "timeout": 2, "healthy_threshold": 2, "unhealthy_threshold": 2}
@@ -138,7 +138,7 @@ def test_each_protocol_reaches_the_container(served: Served, tmp_path: Path) -> 
             }
         else:
             assert set(added.values()) == {None}
-    told = served.ask("GET", "/admin/listeners").value[balancer_id]
+    told = served.ask("GET", "/admin/listeners", None, REASONS).value[balancer_id]
     assert told == {str(port): f"127.0.0.1:{port}" for port in ports.values()}
 
 

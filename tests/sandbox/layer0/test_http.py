@@ -10,7 +10,7 @@ import pytest
 
 from ecr_widgets.sandbox.layer0.errors import aws_error
 from tests.sandbox.layer0.fake_containers import FakeContainers
-from tests.sandbox.layer0.served import TOKEN, Reply, Served, serve
+from tests.sandbox.layer0.served import REASONS, TOKEN, Reply, Served, serve
 
 AUTHORIZED = {"Authorization": f"Basic {TOKEN}"}
 JSON = AUTHORIZED | {"Content-Type": "application/json"}
@@ -160,7 +160,8 @@ PORT = {"host_port": 18080, "container_port": 80, "protocol": "tcp"}
         ),
         ("/environment", {}, 400, 19),
         ("/environment", {"environment_name": "e"}, 400, 19),
-        ("/environment", {"environment_name": "demo", "operating_system": "linux"}, 400, 6),
+        ("/environment", {"environment_name": "api"}, 400, 6),
+        ("/environment", {"environment_name": "api", "operating_system": "linux"}, 400, 6),
         ("/environment", {"environment_name": "e", "operating_system": "plan9"}, 500, 21),
         (
             "/environment",
@@ -195,7 +196,6 @@ PORT = {"host_port": 18080, "container_port": 80, "protocol": "tcp"}
             500,
             21,
         ),
-        ("/tag", {"entity_id": "a", "entity_type": "cat", "key": "k", "value": "v"}, 400, 16),
         ("/tag", {"entity_id": "a", "entity_type": "task", "key": "", "value": "v"}, 400, 17),
         ("/tag", {"entity_id": "a", "entity_type": "task", "key": "k", "value": ""}, 400, 18),
     ],
@@ -376,8 +376,10 @@ def test_an_image_that_cannot_be_pulled_is_told_by_the_task_and_the_service(
     assert "CannotPullContainerError" in task["copies"][0]["reason"]
     service = post(served, "/service", **given, service_name="absent").value
     for _ in range(5000):
-        service = served.ask("GET", f"/service/{service['service_id']}").value
+        service = served.ask("GET", f"/service/{service['service_id']}", None, REASONS).value
         if "stopped_reasons" in service["deployments"][0]:
             break
     assert "CannotPullContainerError" in service["deployments"][0]["stopped_reasons"][0]
     assert (service["desired_count"], service["running_count"]) == (1, 0)
+    plain = served.ask("GET", f"/service/{service['service_id']}").value
+    assert not {"events", "stopped_reasons"} & set(plain["deployments"][0])

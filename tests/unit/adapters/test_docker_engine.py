@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -147,3 +148,12 @@ def test_no_engine_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
         DockerEngine().version()
     # docker-py leaves the socket of a failed connect to the collector.
     gc.collect()
+
+
+def test_the_context_is_listed_as_the_build_would_send_it(tmp_path: Path) -> None:
+    """What .dockerignore names is left out, but never the Dockerfile; no engine is asked."""
+    for name in ("Dockerfile", "app.py", "notes.txt"):
+        (tmp_path / name).write_text("x")
+    (tmp_path / ".dockerignore").write_text("# why\n\n*.txt\nDockerfile\n")
+    listed = DockerEngine().list_context(tmp_path, dockerfile="Dockerfile")
+    assert listed == (".dockerignore", "Dockerfile", "app.py")

@@ -307,6 +307,8 @@ def test_a_tasks_job_is_in_a_header(header: dict[str, str]) -> None:
         "deploy_id": "timeout.1",
         "environment_id": "demo24e9e412",
         "task_name": "one",
+        # To v0.10.3 a number of copies is read, and 0 of them run where it is missing.
+        "copies": 1,
     }
 
 
@@ -376,6 +378,22 @@ def test_a_server_of_another_version_is_warned_of_once_before_the_first_change()
             layer0.create_deploy("timeout", b"{}")
         layer0.create_deploy("timeout", b"{}")
     assert len(server.asked) == 3
+
+
+def test_a_server_that_was_not_read_from_is_warned_of_as_soon_as_its_version_is_known() -> None:
+    """A change that comes first tells the version, and the next one is not made without the warning."""
+    with answering(http(200, b'""', more={"Version": "v13.0.0"})) as server:
+        layer0 = client(server)
+        layer0.delete_deploy("timeout.1")
+        with pytest.warns(UserWarning, match=r"v13.0.0 is newer by its number"):
+            layer0.delete_deploy("timeout.2")
+
+
+def test_reasons_are_asked_for() -> None:
+    """A server that can tell why containers stopped tells it to those who ask; others ignore the header."""
+    with answering(wire([])) as server:
+        client(server).list_deploys("timeout")
+    assert server.asked[0].headers["prefer"] == "reasons"
 
 
 @pytest.mark.parametrize("gone", [True, False])

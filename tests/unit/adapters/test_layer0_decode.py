@@ -8,6 +8,7 @@ import pytest
 
 from ecr_widgets.adapters.layer0 import decode
 from ecr_widgets.errors import Layer0Unavailable
+from ecr_widgets.model.layer0_load_balancer import Port, are_same_ports
 
 ZERO = datetime(1, 1, 1, tzinfo=UTC)
 
@@ -94,3 +95,49 @@ def test_an_entity_has_an_id(value: object) -> None:
     """Another JSON server's object is not taken for an entity with zeros in it."""
     with pytest.raises(Layer0Unavailable):
         decode.entity(value, "deploy_id")
+
+
+@pytest.mark.parametrize(
+    ("copy_reason", "reasons", "codes"),
+    [
+        ("", ["CannotPullContainerError: no such image"], [None]),
+        ("", ["CannotStartContainerError: exec: not found", ""], [None, 0]),
+        ("CannotPullContainerError: no such image", ["", "CannotPullContainerError: x"], [0, None]),
+        ("ResourceInitializationError: no secret", ["", ""], [None, None]),
+        ("Task failed to start", [""], [None]),
+        ("Essential container in task exited", [""], [0]),
+        ("", ["OutOfMemoryError: Container killed due to memory usage"], [0]),
+        ("", ["CannotStopContainerError: still there"], [0]),
+    ],
+)
+def test_a_container_that_never_ran_has_no_exit_code(
+    copy_reason: str, reasons: list[str], codes: list[int | None]
+) -> None:
+    """Layer0 writes 0 where ECS tells none, and only the reason tells the two apart."""
+    details = [{"exit_code": 0, "last_status": "STOPPED", "reason": reason} for reason in reasons]
+    task = decode.task({"copies": [{"details": details, "reason": copy_reason}]})
+    assert [each.exit_code for each in task.containers] == codes
+    assert task.is_stopped
+
+
+@pytest.mark.parametrize("wanted", ["web", "arn:aws:iam::1:server-certificate/web"])
+def test_a_listener_has_its_certificates_name_and_arn(wanted: str) -> None:
+    """A server tells both, and a listener asked for by either one is the same."""
+    told = {
+        "host_port": 443,
+        "container_port": 80,
+        "protocol": "https",
+        "certificate_name": "web",
+        "certificate_arn": "arn:aws:iam::1:server-certificate/web",
+    }
+    standing = decode.load_balancer({"ports": [told]}).ports
+    assert are_same_ports(standing, [Port(443, 80, "HTTPS", wanted)])
+    assert not are_same_ports(standing, [Port(443, 80, "HTTPS", "other")])
+    assert not are_same_ports(standing, [Port(443, 80, "HTTPS", wanted), Port(80, 80)])
+
+
+def test_a_listener_that_is_told_by_its_arn_alone_is_known_by_it() -> None:
+    """Certificates of ACM have no name."""
+    told = {"host_port": 443, "certificate_name": "", "certificate_arn": "arn:aws:acm:1"}
+    (port,) = decode.load_balancer({"ports": [told]}).ports
+    assert (port.certificate, port.certificate_arn) == ("arn:aws:acm:1", "")

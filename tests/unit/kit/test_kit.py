@@ -7,8 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from ecr_widgets.errors import DeploymentFailed, InputError, RollbackFailed, TargetBusy
+from ecr_widgets.errors import (
+    DeploymentFailed,
+    EntityNotFound,
+    InputError,
+    RollbackFailed,
+    TargetBusy,
+    VerifyError,
+)
 from ecr_widgets.kit import Kit
+from ecr_widgets.model.layer0_load_balancer import HealthCheck, Port
 from ecr_widgets.recording.recorder import Recorder
 from ecr_widgets.recording.terminal import QuietSink
 from tests.fake_connections import FakeConnections
@@ -172,3 +180,40 @@ def test_what_to_do_on_failure_is_one_of_two(kit: Kit) -> None:
     running = kit.deploy_service("demo", "web", "web.1")
     with pytest.raises(InputError, match="give stop or rollback"):
         kit.wait(running, on_failure="roll back")
+
+
+BEHIND = '{"containerDefinitions": [{"name": "a", "image": "x", "memory": 10, "portMappings": [%s]}]}'
+
+
+def test_a_service_is_created_behind_the_balancer_that_is_named(kit: Kit, to: FakeConnections) -> None:
+    """The record names it, and a deploy that it cannot reach is refused before anything is posted."""
+    balancer = to.layer0.create_load_balancer(
+        "demo24e9e412", "front", [Port(80, 8080)], health_check=HealthCheck()
+    )
+    reached, deaf = (
+        to.layer0.create_deploy("web", (BEHIND % ports).encode()).deploy_id
+        for ports in ('{"containerPort": 80, "hostPort": 8080}', '{"containerPort": 80}')
+    )
+    with pytest.raises(InputError, match="forwards to host port 8080, and the Dockerrun listens on none"):
+        kit.deploy_service("demo", "web", deaf, load_balancer="front")
+    assert to.layer0.services == {}
+    made = kit.deploy_service("demo", "web", reached, load_balancer="front")
+    assert to.layer0.services[made.service_id].load_balancer_id == balancer.load_balancer_id
+    assert kit.recorder.records[-1].inputs["load_balancer"] == "front"
+    with pytest.raises(EntityNotFound, match="'other' does not exist"):
+        kit.deploy_service("demo", "web", reached, load_balancer="other")
+    to.layer0.create_load_balancer("demo24e9e412", "other", [Port(81, 8080)], health_check=HealthCheck())
+    with pytest.raises(VerifyError, match="stands behind load balancer"):
+        kit.deploy_service("demo", "web", reached, load_balancer="other")
+
+
+def test_what_layer0_keeps_is_deleted_once(kit: Kit, to: FakeConnections) -> None:
+    """Deploys, tasks and jobs, and an environment's least size: the second time nothing changes."""
+    deploy = to.layer0.create_deploy("web", b"{}").deploy_id
+    job = to.layer0.ended("x")
+    assert [kit.layer0.delete_deploy(deploy).changed for _ in "ab"] == [True, False]
+    assert [kit.layer0.delete_job(job).changed for _ in "ab"] == [True, False]
+    assert [kit.layer0.set_min_count("demo", 2).changed for _ in "ab"] == [True, False]
+    to.layer0.create_task("demo24e9e412", "once", "web.1", {})
+    assert kit.layer0.delete_task("task00000000").changed
+    assert not kit.layer0.delete_task("task00000000").changed

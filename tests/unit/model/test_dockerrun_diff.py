@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from ecr_widgets.model.dockerrun import Dockerrun
-from ecr_widgets.model.dockerrun_diff import diff
+from ecr_widgets.model.dockerrun_diff import contents, diff
 
 CONTAINER: dict[str, Any] = {"name": "web", "image": "r.example/web:1", "memory": 64}
 
@@ -98,3 +98,17 @@ def test_none_is_told_exactly_where_the_content_is_equal() -> None:
     one, other = (dockerrun(CONTAINER | {"linuxParameters": {"x": value}}) for value in (1, True))
     assert shown(one, other) == ["changed /containerDefinitions/0/linuxParameters/x: 1 → true"]
     assert one.content_sha256() != other.content_sha256()
+
+
+def test_a_first_deploy_tells_all_of_its_dockerrun_and_no_secret() -> None:
+    """A line a setting, name and image of each container first."""
+    web = CONTAINER | {"environment": [{"name": "DB_PASSWORD", "value": "hunter2"}], "command": ["a"]}
+    told = [str(change) for change in contents(dockerrun(web, volumes=[{"name": "v"}]))]
+    assert told[:3] == [
+        'added /containerDefinitions/0/name: "web"',
+        'added /containerDefinitions/0/image: "r.example/web:1"',
+        'added /containerDefinitions/0/command: ["a"]',
+    ]
+    assert any(line.startswith("added /containerDefinitions/0/environment: ") for line in told)
+    assert told[-1] == 'added /volumes/0/name: "v"'
+    assert "hunter2" not in "".join(told)

@@ -16,6 +16,7 @@ share: float = 0.5  # of all
 flag: bool = False
 names: list[str] = []
 note: str | None = None
+vars: dict[str, dict[str, str]] = {}
 mode: Literal["service", "task"] = "service"
 """
 
@@ -52,6 +53,15 @@ def test_other_types_are_read_as_declared() -> None:
         ({"flag": "maybe"}, "write true or false"),
         ({"names": "a"}, "write a JSON list"),
         ({"mode": "cron"}, "allowed: 'service', 'task'"),
+        ({"count": "1_0"}, "not of type int"),
+        ({"count": "３"}, "not of type int"),
+        ({"count": " 3"}, "not of type int"),
+        ({"share": "1_0.5"}, "not of type float"),
+        ({"count": "9" * 20}, "is beyond"),
+        ({"names": "[1]"}, "not of type list"),
+        ({"vars": '{"web": "x"}'}, "not of type dict"),
+        ({"vars": '{"web": {"A": "b", "A": "c"}}'}, "has 'A' twice"),
+        ({"vars": '{"web": {"A": "hunter22'}, "not JSON: .* at character"),
         ({"tga": "1"}, "did you mean 'tag'"),
         ({"__import__('os')": "1"}, "declares no parameter"),
     ],
@@ -68,6 +78,13 @@ def test_values_from_files_are_checked_too() -> None:
         read_parameters(declared_parameters(CELL), values={"tag": 1.1}, texts={})
 
 
+def test_a_text_that_is_no_json_is_not_shown() -> None:
+    """It may hold what nobody should see, such as a password in a task's variables."""
+    with pytest.raises(UnknownParameter) as caught:
+        read(vars='{"web": {"DB_PASSWORD": "hunter22')
+    assert "hunter22" not in str(caught.value)
+
+
 @pytest.mark.parametrize("cell", ["tag = open('x')", "for x in y: pass", "tag: str = '"])
 def test_a_cell_that_declares_no_plain_values_is_refused(cell: str) -> None:
     """Nothing of a parameters cell is executed to read it."""
@@ -82,6 +99,11 @@ def test_a_cell_that_declares_no_plain_values_is_refused(cell: str) -> None:
         ("longest wait, in seconds, above 0", ("0.5", "600"), ("0", "-1", "-0.1")),
         ("share, 1 to 10; 3 is usual", ("1", "10"), ("0", "10.5")),
         ("seconds", ("-1", "0"), ()),
+        ("offset, -5 or more", ("-5", "0"), ("-5.5", "-6")),
+        ("balance: -1 to 1", ("-1", "0", "1"), ("-2", "1.5")),
+        ("lifetime; 12 to 24 hours is usual", ("1", "48"), ()),
+        ("share (0 to 1)", ("0", "1"), ("2",)),
+        ("share. 0 to 1.", ("0", "1"), ("2",)),
     ],
 )
 def test_a_number_stays_within_what_its_comment_says(

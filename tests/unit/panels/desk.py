@@ -10,12 +10,15 @@ from typing import Any
 
 import ipywidgets
 import pytest
+from ipywidgets.widgets import widget
 
 from ecr_widgets.model.record import PANEL_MIME, RECORD_MIME
 from ecr_widgets.panels import base
 from ecr_widgets.panels.base import Panel
 from ecr_widgets.panels.kit import NotebookKit
 from ecr_widgets.recording import notebook
+
+_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 class Desk:
@@ -25,17 +28,19 @@ class Desk:
         self.kit = kit
         self.shown: dict[str, dict[str, Any]] = {}
         self.widgets: list[Any] = []
+        self.texts_of_controls: list[str] = []
         monkeypatch.setattr(base, "is_live", lambda: live)
         monkeypatch.setattr(base, "_BETWEEN_LOOKS_S", 0.01)
         for module in (base, notebook):
             monkeypatch.setattr(module, "update_display", self._show)
         monkeypatch.setattr(base, "display", self._show)
 
-    def _show(self, shown: Any, *, display_id: str = "", **_: object) -> None:
-        if isinstance(shown, dict):
-            self.shown[display_id] = shown
+    def _show(self, shown: dict[str, Any], *, display_id: str = "", **_: object) -> None:
+        if _VIEW in shown:
+            self.texts_of_controls.append(shown["text/plain"])
+            self.widgets.append(widget._instances[shown[_VIEW]["model_id"]])
         else:
-            self.widgets.append(shown)
+            self.shown[display_id] = shown
 
     def open(self, panel: Panel) -> None:
         """Run the cell, and wait until the panel has read all."""
@@ -54,6 +59,11 @@ class Desk:
         """The panel's picture as the notebook keeps it."""
         (found,) = (each for each in self.shown.values() if PANEL_MIME in each)
         return json.loads(found[PANEL_MIME])
+
+    def column(self, name: str) -> list[str]:
+        """A column's cells, from the top."""
+        number = self.picture["columns"].index(name)
+        return [row[number] for row in self.picture["rows"]]
 
     @property
     def html(self) -> str:
@@ -95,10 +105,12 @@ class Desk:
         """What is said beside the controls."""
         return [each.value for each in self._all(ipywidgets.Label) if each.value]
 
-    def _all(self, kind: type[Any] = ipywidgets.DOMWidget) -> Iterator[Any]:
+    def _all(self, kind: type[Any] = ipywidgets.DOMWidget, *, labelled: bool = True) -> Iterator[Any]:
         rest = [*self.widgets]
         while rest:
             one = rest.pop(0)
-            if isinstance(one, kind) and (kind is ipywidgets.Label or hasattr(one, "description")):
+            if isinstance(one, kind) and (
+                kind is ipywidgets.Label or not labelled or hasattr(one, "description")
+            ):
                 yield one
             rest = [*getattr(one, "children", ()), *rest]

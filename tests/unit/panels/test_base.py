@@ -11,7 +11,7 @@ import pytest
 
 from ecr_widgets.errors import InputError, StepCancelled
 from ecr_widgets.panels import base
-from ecr_widgets.panels.base import Panel
+from ecr_widgets.panels.base import Panel, Plan
 from ecr_widgets.panels.kit import NotebookKit
 from ecr_widgets.panels.picture import Picture
 from ecr_widgets.ports import Progress, ProgressSink
@@ -129,6 +129,85 @@ def test_no_record_takes_anothers_place(desk: Desk, panel: Plain) -> None:
     desk.settle()
     assert len(desk.records) == len(done) == base._PLACES
     assert "go on in a new cell" in desk.picture["problem"]
+
+
+def test_no_action_is_begun_that_could_run_out_of_places(desk: Desk, panel: Plain) -> None:
+    """Where fewer places are left than the longest action takes, it is refused whole and nothing is done."""
+
+    def much(kit: NotebookKit) -> None:
+        for number in range(base._PLACES - base._LONGEST_ACTION + 1):
+            kit.recorder.perform(f"step{number}", {}, lambda _: None)
+
+    panel.act("much", much)
+    desk.settle()
+    left = len(desk.records)
+    panel.act("more", lambda _: pytest.fail("begun"))
+    desk.settle()
+    assert "keeps no more records; go on in a new cell" in desk.picture["problem"]
+    assert (len(desk.records), desk.picture["status"]) == (left, "")
+
+
+def test_a_look_is_cancelled_at_once_and_offers_nothing(desk: Desk, panel: Plain) -> None:
+    """Others may begin while it goes on by itself, and what it gives is dropped."""
+    begun, end = Event(), Event()
+
+    def look(_: NotebookKit) -> Plan:
+        begun.set()
+        assert end.wait(10)
+        return Plan("shear sheep", ("all of them",), lambda _: pytest.fail("begun"))
+
+    panel.work_out("count sheep", look)
+    assert begun.wait(10)
+    desk.click("Cancel")
+    assert desk.picture["problem"] == "cancelled: count sheep; nothing was changed"
+    assert desk.picture["status"] == ""
+    panel.work_out("count goats", lambda _: Plan("milk goats", ("one",), lambda _: None))
+    end.set()
+    desk.settle()
+    assert [part["title"] for part in desk.picture["parts"]] == ["Planned: milk goats"]
+
+
+def test_a_plan_without_lines_is_carried_out_at_once(desk: Desk, panel: Plain) -> None:
+    """There is nothing to ask about."""
+    panel.work_out(
+        "look", lambda _: Plan("go", (), lambda kit: kit.recorder.perform("going", {}, lambda _: None))
+    )
+    desk.settle()
+    assert [record["step"] for record in desk.records] == ["going"]
+    assert desk.picture["parts"] == []
+
+
+def test_cancelling_twice_is_said_once(desk: Desk, panel: Plain) -> None:
+    """The words do not pile up."""
+    begun, end = Event(), Event()
+
+    def stubborn(_: NotebookKit) -> None:
+        begun.set()
+        assert end.wait(10)
+
+    panel.act("count sheep", stubborn)
+    assert begun.wait(10)
+    desk.click("Cancel")
+    desk.click("Cancel")
+    assert desk.picture["status"] == "count sheep: cancelling"
+    end.set()
+    desk.settle()
+
+
+def test_a_forgotten_watch_ends_and_says_so(
+    desk: Desk, panel: Plain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is left to think that the picture is kept up to date."""
+    monkeypatch.setattr(base, "_LONGEST_WATCH_S", 0.0)
+    panel.watch(on=True)
+    desk.settle()
+    assert not panel.is_watched
+    assert "watching ended after 30 min; tick watch to go on" in desk.picture["problem"]
+
+
+def test_controls_in_a_saved_notebook_say_what_they_were(desk: Desk, panel: Plain) -> None:
+    """Where they cannot be shown, people read a sentence, not a list of widgets."""
+    assert desk.texts_of_controls == ["Controls: run this cell to work with them."]
 
 
 def test_a_watched_panel_looks_until_it_is_not_watched(desk: Desk, panel: Plain) -> None:

@@ -30,7 +30,7 @@ def test_every_control_has_a_label_and_every_button_says_what_it_does(
     for each in controls:
         if not isinstance(each, ipywidgets.Label):
             assert each.description.strip(), each
-        if isinstance(each, ipywidgets.Button):
+        if isinstance(each, (ipywidgets.Button, ipywidgets.ToggleButton)):
             assert each.tooltip, each.description
 
 
@@ -40,3 +40,19 @@ def test_no_control_is_made_for_secrets(desk: Desk, kit: NotebookKit, name: str)
     kit.create_repository("app")
     desk.open(PANELS[name](kit))
     assert not [*desk._all(ipywidgets.Password)]
+
+
+def test_a_group_says_whether_it_is_open(desk: Desk, kit: NotebookKit) -> None:
+    """By its sign and in words, and its controls follow."""
+    desk.open(kit.deploys("demo", "web"))
+    opener, field = desk.find("Deploy an image"), desk.find("Dockerrun")
+    body = next(
+        each
+        for each in desk._all(ipywidgets.VBox, labelled=False)
+        if field in getattr(each.children[0], "children", ())
+    )
+    for is_open, sign, word, display in ((True, "▾", "Open", ""), (False, "▸", "Closed", "none")):
+        opener.value = is_open
+        assert opener.description.startswith(sign)
+        assert opener.tooltip.startswith(word)
+        assert body.layout.display == display

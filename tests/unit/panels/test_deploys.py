@@ -10,9 +10,10 @@ import pytest
 
 from ecr_widgets.errors import InputError
 from ecr_widgets.model.layer0 import Deployment
+from ecr_widgets.panels import base
 from ecr_widgets.panels.kit import NotebookKit
 from tests.fake_connections import FakeConnections
-from tests.fakes import World
+from tests.fakes import REGISTRY, World
 from tests.unit.panels.desk import Desk
 
 
@@ -46,7 +47,10 @@ def test_a_service_is_created_by_the_first_deploy(open_desk: Desk) -> None:
     assert "not there yet" in open_desk.picture["note"]
     open_desk.type("Image", "app:1")
     open_desk.press("Plan deploy")
-    assert open_desk.part("Planned")[0][0].startswith("added container web: registry.test:5000/app@sha256:")
+    told = [line for (line,) in open_desk.part("Planned")]
+    assert told[0] == 'added /containerDefinitions/0/name: "web"'
+    assert told[1].startswith('added /containerDefinitions/0/image: "registry.test:5000/app@sha256:')
+    assert told[2] == "added /containerDefinitions/0/memory: 8"
     open_desk.press("Confirm: deploy app:1 to demo/web")
     assert [record["step"] for record in open_desk.records] == [
         *("find_image", "create_deploy", "create_service", "wait", "verify")
@@ -64,11 +68,36 @@ def test_a_second_deploy_shows_its_difference_and_can_be_taken_back(open_desk: D
     open_desk.press("Plan deploy")
     assert open_desk.part("Planned")[0][0].startswith("changed /containerDefinitions/0/image: ")
     open_desk.press("Confirm")
-    assert open_desk.part("Other deploys") == [["web.1"]]
+    assert open_desk.part("Other stored deploys") == [["web.1"]]
     open_desk.press("Plan rollback")
     open_desk.press("Confirm: roll demo/web back to web.1")
     assert open_desk.picture["rows"][0][0] == "web.1"
     assert [record["step"] for record in open_desk.records][-2:] == ["find_service", "rollback"]
+
+
+def test_back_leads_to_the_version_before_and_to_no_untried_one(
+    open_desk: Desk, kit: NotebookKit, pushed: None
+) -> None:
+    """A deploy that is stored and was never run, or has just failed, is not offered first; all can be chosen."""
+    deploy(open_desk, "1")
+    deploy(open_desk, "2")
+    image = kit.find_image("app", "1").image
+    for name in ("web", "other"):
+        kit.create_deploy(name, "Dockerrun.aws.json", image=image, variables={"NEW": name})
+    open_desk.press("Refresh")
+    back = open_desk.find("Back to")
+    assert (back.value, back.options) == ("web.1", ("web.3", "web.1", "other.1"))
+    kit.deploy_service("demo", "web", "web.1")
+    open_desk.press("Refresh")
+    assert (back.value, back.options) == (None, ("web.3", "web.2", "other.1"))
+    open_desk.press("Plan rollback")
+    assert "choose one" in open_desk.picture["problem"]
+    back.value = "web.2"
+    open_desk.press("Refresh")
+    assert back.value == "web.2"
+    kit.deploy_service("demo", "web", "other.1")
+    open_desk.press("Refresh")
+    assert back.options == ("web.3", "web.2", "web.1")
 
 
 def test_the_same_again_is_said_to_change_nothing(open_desk: Desk) -> None:
@@ -129,17 +158,56 @@ def test_what_cannot_be_planned_is_said(open_desk: Desk, label: str, value: str,
     assert open_desk.picture["problem"] == ""
 
 
+def test_a_deploy_that_began_finds_a_place_for_each_of_its_records(
+    monkeypatch: pytest.MonkeyPatch, desk: Desk, kit: NotebookKit, pushed: None
+) -> None:
+    """Also where only so many are left as an action needs at the most; the next one is refused."""
+    monkeypatch.setattr(base, "_PLACES", base._LONGEST_ACTION)
+    desk.open(kit.deploys("demo", "web"))
+    deploy(desk, "1")
+    assert [record["step"] for record in desk.records][-1] == "verify"
+    assert desk.picture["problem"] == ""
+    desk.type("Image", "app:2")
+    desk.press("Plan deploy")
+    assert "keeps no more records" in desk.picture["problem"]
+
+
+@pytest.mark.parametrize("form", ["{host}/app@{digest}", "app@{digest}", "{host}/app:1", "app:1@{digest}"])
+def test_an_image_is_named_in_any_form(open_desk: Desk, world: World, form: str) -> None:
+    """With the registry or without, by tag or digest: also as the image panel has it for copying."""
+    digest = world.tags["app", "1"]
+    open_desk.type("Image", form.format(host=REGISTRY, digest=digest))
+    open_desk.press("Plan deploy")
+    open_desk.press("Confirm: deploy")
+    assert open_desk.picture["rows"][0][2] == f"{REGISTRY}/app@{digest}"
+
+
+def test_an_image_that_no_deploy_can_name_is_refused_with_a_reason(open_desk: Desk) -> None:
+    """Neither tag nor digest is said while it is typed; another registry once it is looked for."""
+    open_desk.type("Image", "app")
+    assert open_desk.find("Plan deploy").disabled
+    assert "'app' names neither tag nor digest; type app:TAG" in open_desk.hints()
+    open_desk.type("Image", "elsewhere.test/app:1")
+    open_desk.press("Plan deploy")
+    assert "elsewhere.test is not this account's registry" in open_desk.picture["problem"]
+
+
 def test_a_service_is_scaled(open_desk: Desk) -> None:
     """After a confirmation that names service and number; not before it exists."""
     open_desk.press("Plan scaling")
     assert "demo/web is not there yet" in open_desk.picture["problem"]
     deploy(open_desk, "1")
+    assert open_desk.find("Copies").value == 1
     open_desk.type("Copies", 3)
+    open_desk.press("Refresh")
     open_desk.press("Plan scaling")
     assert open_desk.part("Planned") == [["1 copies are wanted now"]]
     open_desk.press("Confirm: scale demo/web to 3")
     assert open_desk.records[-1]["step"] == "scale_service"
     assert open_desk.picture["rows"][0][3].endswith("of 3")
+    open_desk.kit.layer0.scale_service("demo", "web", 2)
+    open_desk.press("Refresh")
+    assert open_desk.find("Copies").value == 2
 
 
 def test_a_task_runs_with_variables_that_are_no_secrets(open_desk: Desk) -> None:
@@ -147,19 +215,20 @@ def test_a_task_runs_with_variables_that_are_no_secrets(open_desk: Desk) -> None
     deploy(open_desk, "1")
     open_desk.type("Run deploy", "web.1")
     open_desk.type("As task", "migrate")
-    open_desk.type("set variables", "DB_PASSWORD=swordfish-of-the-sea")
+    open_desk.type("Set variables", "DB_PASSWORD=swordfish-of-the-sea\nLEVEL=debug")
+    open_desk.type("In container", "web")
     open_desk.press("Plan task")
     assert "DB_PASSWORD" in open_desk.picture["problem"]
-    assert open_desk.find("set variables").value == ""
+    assert open_desk.find("Set variables").value == "LEVEL=debug"
     assert "swordfish" not in json.dumps(open_desk.shown)
-    open_desk.type("set variables", "LEVEL=debug, DRY=1")
+    open_desk.type("In container", "")
     open_desk.press("Plan task")
     assert "name the container" in open_desk.picture["problem"]
     open_desk.type("In container", "web")
-    open_desk.type("set variables", "LEVEL=debug, DRY=1")
+    open_desk.type("Set variables", "LEVEL=debug\nDRY=1")
     open_desk.press("Plan task")
     assert open_desk.part("Planned") == [
-        ["once with DRY, LEVEL set; its exit codes and last log lines are recorded"]
+        ["once with web DRY, web LEVEL set; its exit codes and last log lines are recorded"]
     ]
     open_desk.press("Confirm: run task migrate of web.1 in demo")
     record = open_desk.records[-1]
@@ -181,9 +250,24 @@ def test_reasons_counts_and_lines_stand_below(
     open_desk.press("Refresh")
     assert open_desk.part("Why containers stopped") == [["web.1", "exit code 3"]]
     assert open_desk.part("Events") == [["web.1", "was unhealthy"]]
-    ((bars, told),) = open_desk.part("Copies that run")
-    assert bars[-1] == "▁"
-    assert "→ 0, 1 wanted" in told
+    plot = open_desk.part("Copies that run")
+    assert [row[2:] for row in plot[-2:]] == [["█", "1 of 1"], ["░", "0 of 1"]]
+    assert plot[-1][0].endswith(" UTC")
+    # Once the service is brought back, its failed deployment is gone; why it failed stays in view.
+    monkeypatch.setattr(to.layer0, "find_service", lambda *_: service)
+    open_desk.press("Refresh")
+    assert open_desk.part("Why containers stopped") == [["web.1", "exit code 3"]]
+    assert open_desk.part("Events") == [["web.1", "was unhealthy"]]
+
+
+def test_the_box_of_a_watch_that_ended_is_unticked(open_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It shows what is so, and ticked again it watches again."""
+    monkeypatch.setattr(base, "_LONGEST_WATCH_S", 0.0)
+    for _ in range(2):
+        open_desk.type("watch", value=True)
+        open_desk.settle()
+        assert open_desk.find("watch").value is False
+        assert "watching ended" in open_desk.picture["problem"]
 
 
 def test_names_that_could_not_be_addressed_are_refused(kit: NotebookKit) -> None:

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from ecr_widgets.errors import EngineUnavailable, RepositoryNotFound
+from ecr_widgets.model.authorization_token import AuthorizationToken
+from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.registry import Findings, Image, ImageDetails, ImagePage
 from ecr_widgets.panels.images import ImagesPanel
 from ecr_widgets.panels.kit import NotebookKit
 from tests.fake_connections import FakeConnections
-from tests.fakes import NOW, FakeEcr, World, digest_of
+from tests.fakes import NOW, FakeEcr, FakeRegistry, World, digest_of
 from tests.unit.panels.desk import Desk
 
 
@@ -39,12 +41,34 @@ def open_desk(desk: Desk, kit: NotebookKit, digests: list[str]) -> Desk:
     return desk
 
 
-def test_the_newest_push_comes_first_with_its_platform(open_desk: Desk, digests: list[str]) -> None:
+def test_the_newest_push_comes_first(open_desk: Desk, digests: list[str]) -> None:
     """Over all images; digests are whole in what is saved."""
     rows = open_desk.picture["rows"]
     assert [row[0] for row in rows] == ["3", "2", "1"]
-    assert [row[1] for row in rows] == digests[::-1]
-    assert {row[5] for row in rows} == {"linux/amd64"}
+    assert [row[open_desk.picture["columns"].index("digest")] for row in rows] == digests[::-1]
+
+
+def test_looking_at_a_panel_pulls_no_image(
+    monkeypatch: pytest.MonkeyPatch, desk: Desk, kit: NotebookKit, world: World, digests: list[str]
+) -> None:
+    """ECR takes the reading of a manifest for a pull: unasked only indexes are read, and platforms on request."""
+    world.details[digests[2]] = ImageDetails(children=((digests[1], "linux/amd64"),))
+    read: list[str | None] = []
+    plain = FakeRegistry.read_details
+
+    def counted(self: FakeRegistry, image: ImageReference, token: AuthorizationToken) -> ImageDetails:
+        read.append(image.digest)
+        return plain(self, image, token)
+
+    monkeypatch.setattr(FakeRegistry, "read_details", counted)
+    desk.open(kit.images("app"))
+    desk.type("Filter", "1")
+    desk.type("Filter", "")
+    desk.settle()
+    assert read == [digests[2]]
+    desk.press("Read platforms")
+    column = desk.picture["columns"].index("platform")
+    assert {row[0]: row[column] for row in desk.picture["rows"]}["1"] == "linux/amd64"
 
 
 def test_images_of_an_index_stand_below_it(
@@ -58,10 +82,15 @@ def test_images_of_an_index_stand_below_it(
     desk.open(kit.images("app"))
     rows = desk.picture["rows"]
     assert [row[0] for row in rows] == ["3", "└ linux/arm64", "└ linux/amd64"]
-    assert [row[1] for row in rows] == [digests[2], digests[0], digests[1]]
-    assert rows[0][5] == "2 platforms"
+    columns = desk.picture["columns"]
+    assert [row[columns.index("digest")] for row in rows] == [digests[2], digests[0], digests[1]]
+    assert rows[0][columns.index("platform")] == "2 platforms"
     desk.type("Filter", digests[0][7:20])
-    assert [row[1] for row in desk.picture["rows"]] == [digests[2], digests[0], digests[1]]
+    assert [row[columns.index("digest")] for row in desk.picture["rows"]] == [
+        digests[2],
+        digests[0],
+        digests[1],
+    ]
 
 
 def test_findings_are_told_by_severity(
@@ -71,7 +100,7 @@ def test_findings_are_told_by_severity(
     found = {
         digests[0]: Findings("COMPLETE", {"HIGH": 2, "CRITICAL": 1}),
         digests[1]: Findings("IN_PROGRESS", {}),
-        digests[2]: Findings("COMPLETE", {}),
+        digests[2]: Findings("COMPLETE", {"UNDEFINED": 3, "INFORMATIONAL": 7, "NEW_WORD": 1}),
     }
     plain = FakeEcr.list_images
 
@@ -83,7 +112,14 @@ def test_findings_are_told_by_severity(
     monkeypatch.setattr(FakeEcr, "list_images", listed)
     desk.open(kit.images("app"))
     column = desk.picture["columns"].index("findings")
-    assert [row[column] for row in desk.picture["rows"]] == ["none", "in progress", "1 critical, 2 high"]
+    assert [row[column] for row in desk.picture["rows"]] == [
+        "7 informational, 3 undefined, 1 new_word",
+        "in progress",
+        "1 critical, 2 high",
+    ]
+    found[digests[2]] = Findings("COMPLETE", {"LOW": 0})
+    desk.press("Refresh")
+    assert desk.picture["rows"][0][column] == "none"
 
 
 def test_where_an_image_runs_is_told(
@@ -98,6 +134,7 @@ def test_where_an_image_runs_is_told(
     desk.open(kit.images("app"))
     column = desk.picture["columns"].index("runs as")
     assert [row[column] for row in desk.picture["rows"]] == ["", "service demo/web", ""]
+    assert column == 1
     desk.type("Image", "2")
     desk.type("To delete it", "app")
     desk.press("Delete")
@@ -117,6 +154,26 @@ def test_a_page_is_shown_before_the_rest_is_read(
     assert "the first 2 that ECR listed; there are more" in desk.picture["note"]
     assert desk.widgets == []
     assert list(panel.to_pandas()["digest"]) == digests[::-1]
+
+
+def test_the_full_list_has_what_the_table_shows(
+    monkeypatch: pytest.MonkeyPatch, kit: NotebookKit, to: FakeConnections
+) -> None:
+    """Findings by severity, and media types, where ECR tells them."""
+    found = Findings("COMPLETE", {"HIGH": 2})
+    image = Image(digest_of("x"), ("1",), 1, NOW, "application/vnd.oci.image.index.v1+json", None, found)
+    other = Image(digest_of("y"), (), 1, NOW - timedelta(hours=1))
+    monkeypatch.setattr(to.ecr, "list_images", lambda _: iter([ImagePage((image, other), is_last=True)]))
+    frame = kit.images("app").to_pandas()
+    assert list(frame["findings"]) == [{"HIGH": 2}, None]
+    assert list(frame["scan_status"].dropna()) == ["COMPLETE"]
+    assert list(frame["media_type"].dropna()) == ["application/vnd.oci.image.index.v1+json"]
+
+
+def test_a_name_that_ecr_refuses_is_said_in_the_panel(desk: Desk, kit: NotebookKit) -> None:
+    """As everything else that cannot be read, with what such a name looks like."""
+    desk.open(kit.images("Bad Name"))
+    assert "'Bad Name' refused: not a repository name that ECR accepts" in desk.picture["problem"]
 
 
 def test_a_list_that_was_whole_never_shrinks_while_it_is_read_again(
@@ -145,6 +202,39 @@ def test_a_tag_that_stands_is_moved_only_when_confirmed(
     open_desk.press("Push")
     assert world.tags["app", "4"] == world.tags["app", "3"]
     assert [record["step"] for record in open_desk.records] == ["push_image", "push_image"]
+
+
+@pytest.mark.parametrize("button", ["Push", "Set tag"])
+def test_a_tag_that_was_set_elsewhere_meanwhile_is_moved_only_when_confirmed(
+    open_desk: Desk, world: World, digests: list[str], button: str
+) -> None:
+    """The registry is asked anew: what the panel listed is older, and may not be all."""
+    world.tags["app", "stable"] = digests[0]
+    open_desk.type("Local image", "app")
+    open_desk.type("Tag", "stable")
+    open_desk.type("Image", "3")
+    open_desk.type("New tag", "stable")
+    open_desk.press(button)
+    ((line,),) = open_desk.part("Planned: ")
+    assert digests[0] in line
+    assert world.tags["app", "stable"] == digests[0]
+    assert open_desk.records == []
+    open_desk.press("Confirm")
+    assert world.tags["app", "stable"] == digests[2]
+
+
+def test_a_reference_to_copy_is_whole_or_not_there(
+    monkeypatch: pytest.MonkeyPatch, kit: NotebookKit, digests: list[str]
+) -> None:
+    """It needs the registry's name, which is read after the first page and before the others."""
+    monkeypatch.setattr(FakeEcr, "page", 1)
+    panel = ImagesPanel(kit, "app")
+    pieces = panel.read()
+    next(pieces)
+    (image,) = panel._images
+    assert panel.reference(image) == ""
+    next(pieces)
+    assert panel.reference(image) == f"registry.test:5000/app@{image.digest}"
 
 
 def test_an_image_is_named_tagged_and_pulled(open_desk: Desk, world: World, digests: list[str]) -> None:

@@ -16,9 +16,9 @@ from ecr_widgets.panels.picture import (
     Part,
     Picture,
     ago,
+    bar,
     matches,
     size,
-    sparkline,
     when,
 )
 
@@ -63,6 +63,16 @@ def test_one_cell_of_a_megabyte_pushes_no_row_out() -> None:
     assert "(1000000 characters)" in capped.to_html()
 
 
+@pytest.mark.parametrize("field", ["title", "note", "problem", "status"])
+def test_a_long_text_beside_the_rows_pushes_none_out(field: str) -> None:
+    """It is cut and says how long it was; the cap holds."""
+    words = {field: "<é>" * 20_000}
+    capped = replace(picture("x", rows=5), **words).capped()  # type: ignore[arg-type]
+    assert (len(capped.rows), capped.left_out) == (5, 0)
+    assert "(60000 characters)" in capped.to_text()
+    assert sum(len(form.encode()) for form in capped.bundle().values()) <= LARGEST_BUNDLE_BYTES
+
+
 def test_all_forms_tell_the_same() -> None:
     """HTML, text and JSON each hold every cell; the JSON is one compact string."""
     forms = picture("1.10, latest").bundle()
@@ -72,13 +82,29 @@ def test_all_forms_tell_the_same() -> None:
 
 
 def test_a_digest_is_cut_short_for_people_and_whole_in_the_data() -> None:
-    """Also inside a reference; at the pointer it is whole in HTML too."""
+    """Also inside a reference; in HTML it opens by key or pointer, without JavaScript."""
     digest = f"sha256:{'ab' * 32}"
     shown = picture("x", f"host/app@{digest}")
     assert "sha256:abababababab…" in shown.to_text()
     assert digest not in shown.to_text()
-    assert f'title="host/app@{digest}"' in shown.to_html()
+    opened = f"<details><summary>host/app@sha256:abababababab…</summary>host/app@{digest}</details>"
+    assert opened in shown.to_html()
     assert digest in shown.to_json()
+
+
+def test_a_plan_names_its_digests_whole() -> None:
+    """What is read as a sentence is not cut."""
+    line = f"would expire: sha256:{'ab' * 32}"
+    shown = replace(picture("x"), parts=(Part("Planned", (), ((line,),)),))
+    assert line in shown.to_html()
+    assert line in shown.to_text()
+
+
+def test_a_picture_that_skips_rows_says_which_it_shows() -> None:
+    """Counted from 1, with what is left out before and after them."""
+    shown = replace(picture("x", rows=5), left_out=95, skipped=40)
+    assert "rows 41 to 45 shown, 95 left out" in shown.to_html()
+    assert json.loads(shown.to_json())["skipped"] == 40
 
 
 def test_parts_are_capped_too() -> None:
@@ -91,10 +117,20 @@ def test_parts_are_capped_too() -> None:
         assert f"({shown.left_out} left out)" in capped.to_html()
 
 
-def test_counts_over_time_are_bars_of_text() -> None:
-    """From none to all; no division by what was never wanted."""
-    assert sparkline([0, 1, 2, 4], 4) == "▁▂▄█"
-    assert sparkline([0, 0], 0) == "▁▁"
+@pytest.mark.parametrize(
+    ("count", "wanted", "shown"),
+    [
+        (3, 4, "███░"),
+        (0, 2, "░░"),
+        (2, 1, "██"),
+        (0, 0, ""),
+        (1, 1000, "█" + "░" * 19),
+        (1000, 1000, "█" * 20),
+    ],
+)
+def test_so_many_of_so_many_is_a_bar_of_text(count: int, wanted: int, shown: str) -> None:
+    """A box a copy; scaled where it would be long, and one that runs is never nothing."""
+    assert bar(count, wanted) == shown
 
 
 def test_local_time_stands_beside_utc() -> None:
@@ -105,11 +141,19 @@ def test_local_time_stands_beside_utc() -> None:
     assert when(pushed, AT.astimezone(honolulu)) == "2026-11-23 09:00 UTC (2026-11-22 23:00 HST, 3 h ago)"
 
 
+def test_the_time_of_a_picture_is_local_too() -> None:
+    """Beside UTC, and only where it is another."""
+    zone = timezone(timedelta(hours=1), "CET")
+    shown = replace(picture("x"), at=AT.astimezone(zone)).to_text()
+    assert "as of 2026-11-23T12:00:00.000Z (13:00 CET)" in shown
+    assert "as of 2026-11-23T12:00:00.000Z\n" in picture("x").to_text()
+
+
 def test_times_and_sizes_are_for_people() -> None:
     """UTC and how long ago; sizes in the unit that fits."""
     assert when(AT - timedelta(hours=3), AT) == "2026-11-23 09:00 UTC (3 h ago)"
     assert [ago(timedelta(seconds=s)) for s in (5, 90, 86400 * 2)] == ["just now", "1 min ago", "2 d ago"]
-    assert [size(s) for s in (None, 1500, 12_345_678)] == ["", "1.5 kB", "12.3 MB"]
+    assert [size(s) for s in (None, 0, 1500, 12_345_678)] == ["", "0 B", "1.5 kB", "12.3 MB"]
 
 
 def test_a_filter_takes_words_in_any_order_and_case() -> None:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
 import pytest
 
+from ecr_widgets.errors import RepositoryNotFound
+from ecr_widgets.model.registry import ImagePage
+from ecr_widgets.panels import repositories
 from ecr_widgets.panels.kit import NotebookKit
-from tests.fakes import World
+from tests.fake_connections import FakeConnections
+from tests.fakes import FakeEcr, World
 from tests.unit.panels.desk import Desk
 
 
@@ -20,17 +28,74 @@ def open_desk(desk: Desk, kit: NotebookKit) -> Desk:
 
 def test_what_is_in_each_repository_is_filled_in(open_desk: Desk) -> None:
     """Images, size and newest push, beside what ECR tells of the repository itself."""
-    app, db = open_desk.picture["rows"]
-    assert (app[:3], db[:3]) == (["team/app", "1", "1.0 kB"], ["team/db", "0", "0.0 kB"])
-    assert "just now" in app[3]
+    assert open_desk.column("URI") == [f"registry.test:5000/team/{name}" for name in ("app", "db")]
+    assert open_desk.column("images") == ["1", "0"]
+    assert open_desk.column("size") == ["1.0 kB", "0 B"]
+    assert "just now" in open_desk.column("newest push")[0]
+
+
+def test_all_rows_can_be_leafed_through(desk: Desk, kit: NotebookKit) -> None:
+    """A saved picture has room for some only; the others come on request, read then, and a filter starts anew."""
+    names = [f"team/{number:03}" for number in range(150)]
+    for name in names:
+        kit.create_repository(name)
+    desk.open(kit.repositories())
+    assert desk.find("First rows").layout.display == "none"
+    seen = desk.column("repository")
+    while desk.find("Next rows").layout.display != "none":
+        desk.press("Next rows")
+        assert set(desk.column("images")) == {"0"}
+        seen += desk.column("repository")
+    assert seen == names
+    desk.press("First rows")
+    assert desk.column("repository")[0] == names[0]
+    desk.press("Next rows")
+    desk.type("Filter", "team/00")
+    desk.settle()
+    assert desk.column("repository") == names[:10]
+    assert desk.find("Next rows").layout.display == "none"
+
+
+def test_a_uri_is_there_to_copy(open_desk: Desk) -> None:
+    """For the repository that is chosen, and for no other."""
+    open_desk.type("Repository", "team/db")
+    assert open_desk.find("URI to copy").value == "registry.test:5000/team/db"
+    open_desk.type("Repository", "team/d")
+    assert open_desk.find("URI to copy").value == ""
 
 
 def test_a_filter_asks_nobody(open_desk: Desk, kit: NotebookKit, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was read is shown again."""
-    monkeypatch.setattr(kit.look, "repositories", lambda: pytest.fail("asked again"))
+    for name in ("repositories", "images"):
+        monkeypatch.setattr(kit.look, name, lambda *_: pytest.fail("asked again"))
     open_desk.type("Filter", "DB")
     assert [row[0] for row in open_desk.picture["rows"]] == ["team/db"]
     assert "1 of 2 for 'DB'" in open_desk.picture["note"]
+
+
+def test_what_is_in_a_repository_is_read_where_it_is_shown_and_was_not_read(
+    monkeypatch: pytest.MonkeyPatch, desk: Desk, kit: NotebookKit
+) -> None:
+    """A filter reads on for those beyond the first rows; an action reads again only what it worked on."""
+    monkeypatch.setattr(repositories, "MOST_ROWS", 2)
+    for name in ("aa", "bb", "cc"):
+        kit.create_repository(name)
+    desk.open(kit.repositories())
+    listed: list[str] = []
+    plain = FakeEcr.list_images
+
+    def counted(self: FakeEcr, repository: str) -> Iterator[ImagePage]:
+        listed.append(repository)
+        return plain(self, repository)
+
+    monkeypatch.setattr(FakeEcr, "list_images", counted)
+    desk.type("Filter", "cc")
+    desk.settle()
+    assert desk.column("images") == ["0"]
+    desk.type("Filter", "")
+    desk.type("New repository", "dd")
+    desk.press("Create")
+    assert listed == ["cc", "dd"]
 
 
 def test_a_name_is_checked_while_it_is_typed(open_desk: Desk) -> None:
@@ -76,7 +141,7 @@ def test_settings_are_changed(open_desk: Desk, world: World) -> None:
     open_desk.press("Change settings")
     assert world.repositories["team/app"].tags_immutable
     assert world.repositories["team/app"].scan_on_push
-    assert open_desk.picture["rows"][0][4] == "immutable"
+    assert open_desk.column("tags")[0] == "immutable"
 
 
 def test_a_policy_is_previewed_and_set_after_a_confirmation(open_desk: Desk, world: World) -> None:
@@ -88,11 +153,54 @@ def test_a_policy_is_previewed_and_set_after_a_confirmation(open_desk: Desk, wor
     assert "neither rule is asked for" in open_desk.picture["problem"]
     open_desk.type("Keep newest", 1)
     open_desk.press("Preview policy")
-    assert open_desk.part("Planned: set the lifecycle policy of team/app") == [["nothing would expire now"]]
+    assert open_desk.part("Planned: set the lifecycle policy of team/app") == [
+        ["no policy stands now"],
+        ["nothing would expire now"],
+    ]
     assert world.policies == {}
     open_desk.press("Confirm: set the lifecycle policy of team/app")
     assert '"countNumber": 1' in world.policies["team/app"]
     assert open_desk.picture["parts"] == []
+
+
+def test_a_plan_says_what_it_replaces_and_what_runs(
+    open_desk: Desk, world: World, kit: NotebookKit, tmp_path: Path
+) -> None:
+    """ECR keeps one policy a repository, and a policy does not spare what runs."""
+    world.policies["team/app"] = (
+        '{"rules": [{"rulePriority": 5, "description": "keep prod", "selection": {}},'
+        ' {"rulePriority": 7, "selection": {"tagStatus": "any"}}]}'
+    )
+    world.pushed_at[world.tags["team/app", "1"]] = world.now - timedelta(days=1)
+    web = '{"AWSEBDockerrunVersion": 2, "containerDefinitions": [{"name": "web", "image": "x", "memory": 8}]}'
+    (tmp_path / "Dockerrun.aws.json").write_text(web)
+    image = kit.find_image("team/app", "1").image
+    kit.deploy_service("demo", "web", kit.create_deploy("web", "Dockerrun.aws.json", image=image))
+    (tmp_path / "Dockerfile").write_text("FROM scratch")
+    kit.push_image(kit.build_image(".", name="app"), repository="team/app", tag="2")
+    open_desk.type("Repository", "team/app")
+    open_desk.type("Expire untagged", 0)
+    open_desk.type("Keep newest", 1)
+    open_desk.press("Preview policy")
+    lines = [line for (line,) in open_desk.part("Planned")]
+    assert lines[:2] == ["replaces rule 5: keep prod", 'replaces rule 7: {"tagStatus": "any"}']
+    assert lines[2:] == [f"would expire by rule 2: 1 {image.digest}; RUNS as service demo/web"]
+
+
+def test_a_preview_without_layer0_says_what_it_does_not_know(
+    open_desk: Desk, to: FakeConnections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rest is told all the same."""
+
+    def away() -> None:
+        raise RepositoryNotFound("Layer0 does not answer")
+
+    monkeypatch.setattr(to.layer0, "list_environments", away)
+    open_desk.type("Repository", "team/app")
+    open_desk.type("Expire untagged", 0)
+    open_desk.press("Preview policy")
+    lines = [line for (line,) in open_desk.part("Planned")]
+    assert lines[1:] == ["nothing would expire now", "what runs is not known: Layer0 does not answer"]
 
 
 def test_a_plan_can_be_left(open_desk: Desk, world: World) -> None:
@@ -100,7 +208,7 @@ def test_a_plan_can_be_left(open_desk: Desk, world: World) -> None:
     open_desk.type("Repository", "team/app")
     open_desk.type("Expire untagged", 0)
     open_desk.press("Preview policy")
-    open_desk.press("Leave it")
+    open_desk.press("Discard plan")
     assert (world.policies, open_desk.picture["parts"]) == ({}, [])
     assert open_desk.find("Confirm").layout.display == "none"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ecr_widgets.errors import (
@@ -81,6 +83,15 @@ def test_a_load_balancer_is_created_then_left_alone_then_changed(
         create_load_balancer(layer0, clock, "demo", "web", HTTP, health_check=check, is_public=False)
 
 
+def test_a_load_balancer_with_a_named_certificate_is_left_alone(layer0: FakeLayer0, clock: FakeClock) -> None:
+    """The server tells the ARN beside the name, which is no difference."""
+    wanted, check = Port(443, 80, "HTTPS", "web"), HealthCheck("HTTP:80/")
+    made = create_load_balancer(layer0, clock, "demo", "web", [wanted], health_check=check)
+    told = replace(wanted, certificate_arn="arn:aws:iam::1:server-certificate/web")
+    layer0.update_load_balancer(made.load_balancer_id, ports=[told])
+    assert not create_load_balancer(layer0, clock, "demo", "web", [wanted], health_check=check).changed
+
+
 def test_links_are_made_and_taken_away_once(layer0: FakeLayer0, clock: FakeClock) -> None:
     """What stands is left alone; an environment is not linked to itself."""
     create_environment(layer0, clock, "prod")
@@ -122,11 +133,21 @@ def test_what_is_gone_is_not_deleted_again(layer0: FakeLayer0, clock: FakeClock)
 
 
 def test_a_job_that_fails_is_shown_with_its_log(layer0: FakeLayer0, clock: FakeClock) -> None:
-    """The reasons are the end of what the job said."""
-    job_id = layer0.ended("web", failed=True)
-    with pytest.raises(DeploymentFailed, match=r"deletion failed: job .* ended in error: done") as failed:
-        wait_for_job(layer0, clock, job_id, what="deletion")
-    assert failed.value.reasons == ("done",)
+    """What went wrong is said once, without the marks of the job's log, and the lines before it are the reasons."""
+
+    class Talking(FakeLayer0):
+        def task_logs(self, task_id: str, **more):
+            lines = ("Running step 'x'", "Error: AWS Error: no room (code 'X')")
+            marked = tuple(f"2026-11-24 10:00:00 [Main] INFO : {line}" for line in lines)
+            return (ContainerLog("l0-job", marked),)
+
+    talking = Talking(World())
+    job_id = talking.ended("web", failed=True)
+    with pytest.raises(
+        DeploymentFailed, match=r"deletion failed: job \S+ ended in error: no room \(code 'X'\); "
+    ) as failed:
+        wait_for_job(talking, clock, job_id, what="deletion")
+    assert failed.value.reasons == ("Running step 'x'",)
 
 
 def test_a_job_that_never_ends_is_waited_for_until_the_deadline(layer0: FakeLayer0, clock: FakeClock) -> None:

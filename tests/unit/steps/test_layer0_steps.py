@@ -12,11 +12,13 @@ from ecr_widgets.errors import (
     EntityNotFound,
     InputError,
     InvalidDockerrun,
+    OutcomeUnknown,
     VerifyError,
     WaitTimeout,
 )
 from ecr_widgets.model.dockerrun import Dockerrun
 from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.model.layer0 import Task, TaskContainer
 from ecr_widgets.ports import Progress
 from ecr_widgets.steps.create_deploy import create_deploy
 from ecr_widgets.steps.create_task import create_task
@@ -130,8 +132,17 @@ def test_a_crash_loop_ends_the_wait_early_with_reasons_and_log(world: World) -> 
     with pytest.raises(DeploymentFailed) as caught:
         wait_for_service(layer0, clock, service.service_id, deploy_id=service.deploy_id, timeout_s=600)
     assert "Essential container in task exited" in caught.value.reasons
-    assert "timeout: cannot open /etc/app" in caught.value.reasons
+    assert caught.value.log[-1] == "timeout: cannot open /etc/app"
+    assert not set(caught.value.log) & set(caught.value.reasons)
     assert clock.monotonic_s() < 60
+
+
+def test_a_stop_without_a_reason_still_reads_as_a_sentence(world: World) -> None:
+    """Where ECS tells exit codes only, the message says what they are of."""
+    layer0 = FakeLayer0(world, crashes=[" (web exit code 1)"] * 9)
+    service = deployed(layer0)
+    with pytest.raises(DeploymentFailed, match=r": container stopped \(web exit code 1\)"):
+        wait_for_service(layer0, FakeClock(world), service.service_id, deploy_id=service.deploy_id)
 
 
 def test_an_image_that_cannot_be_pulled_ends_the_wait_at_once(world: World) -> None:
@@ -197,3 +208,41 @@ def test_a_task_that_ends_with_another_code_failed(world: World) -> None:
     """An exit code other than 0 is an error that tells it."""
     with pytest.raises(DeploymentFailed, match="timeout with code 3"):
         create_task(FakeLayer0(world, exit_code=3), FakeClock(world), "demo", "once", "timeout.1")
+
+
+class Ended(FakeLayer0):
+    """Its tasks end as a test says."""
+
+    def __init__(self, world: World, *containers: TaskContainer, reason: str = "") -> None:
+        super().__init__(world)
+        self._containers, self._reason = containers, reason
+
+    def read_task(self, task_id: str) -> Task:
+        return Task(task_id, "once", "demo24e9e412", "timeout.1", 0, 0, self._reason, self._containers)
+
+
+def test_a_task_whose_image_cannot_be_pulled_failed(world: World) -> None:
+    """A container that never ran has no exit code, and the reason is told."""
+    reason = "CannotPullContainerError: nosuch:1 not found"
+    layer0 = Ended(world, TaskContainer("a", "STOPPED", None, reason))
+    with pytest.raises(DeploymentFailed, match="a never ran") as failed:
+        create_task(layer0, FakeClock(world), "demo", "once", "timeout.1")
+    assert failed.value.reasons[0] == f"a: {reason}"
+
+
+def test_a_task_that_could_not_start_at_all_is_not_waited_for(world: World) -> None:
+    """Where only the task has a reason its stopped containers are as good as ended."""
+    layer0 = Ended(world, TaskContainer("a", "STOPPED", None, ""), reason="ResourceInitializationError: x")
+    with pytest.raises(DeploymentFailed, match="never ran"):
+        create_task(layer0, FakeClock(world), "demo", "once", "timeout.1", timeout_s=5.0)
+
+
+def test_a_task_that_vanishes_while_it_is_waited_for_has_an_unknown_outcome(world: World) -> None:
+    """The server's janitor forgets what ended: that proves neither success nor failure."""
+
+    class Forgetful(FakeLayer0):
+        def read_task(self, task_id: str) -> Task:
+            raise EntityNotFound(f"Failed to find environment for task {task_id}", status=404, code=29)
+
+    with pytest.raises(OutcomeUnknown, match="no longer tells of task"):
+        create_task(Forgetful(world), FakeClock(world), "demo", "once", "timeout.1")

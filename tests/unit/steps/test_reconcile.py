@@ -34,10 +34,12 @@ class LosesReplies(FakeLayer0):
             super().create_deploy(name, dockerrun)
         raise OutcomeUnknown("the reply was lost")
 
-    def create_service(self, environment_id: str, name: str, deploy_id: str) -> Service:
+    def create_service(
+        self, environment_id: str, name: str, deploy_id: str, *, load_balancer_id: str = ""
+    ) -> Service:
         self._world.changes.append("asked for a service")
         if self.makes:
-            super().create_service(environment_id, name, deploy_id)
+            super().create_service(environment_id, name, deploy_id, load_balancer_id=load_balancer_id)
         raise OutcomeUnknown("the reply was lost")
 
     def update_service(self, service_id: str, deploy_id: str) -> Service:

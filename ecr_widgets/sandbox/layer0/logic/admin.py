@@ -21,7 +21,6 @@ from ecr_widgets.sandbox.layer0.identifiers import PREFIX, deployment_id
 from ecr_widgets.sandbox.layer0.logic.world import API, Wire, World
 from ecr_widgets.sandbox.layer0.render import render
 
-_ENTITY_TYPES = ("deploy", "environment", "job", "load_balancer", "service", "task")
 _INSTANCE_MEMORY_MIB = 7482
 _INSTANCE_PORTS = [22, 2376, 2375, 51678, 51679]
 
@@ -135,7 +134,5 @@ def tag_api(world: World) -> None:
 def _check_tag(body: TagRequest) -> None:
     if not body.entity_id:
         raise ApiError(Code.MISSING_PARAMETER, "EntityID is required")
-    if body.entity_type not in _ENTITY_TYPES:
-        raise ApiError(Code.INVALID_ENTITY_TYPE, f"EntityType '{body.entity_type}' is not valid")
     if not body.key:
         raise ApiError(Code.INVALID_TAG_KEY, "Key is required")

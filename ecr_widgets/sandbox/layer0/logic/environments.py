@@ -11,7 +11,7 @@ from ecr_widgets.sandbox.layer0.entities import Environment, JobType
 from ecr_widgets.sandbox.layer0.errors import ApiError, Code, aws_error
 from ecr_widgets.sandbox.layer0.identifiers import entity_id
 from ecr_widgets.sandbox.layer0.logic import load_balancers, services, tasks
-from ecr_widgets.sandbox.layer0.logic.world import Wire, World
+from ecr_widgets.sandbox.layer0.logic.world import API, Wire, World
 
 
 def list_all(world: World) -> list[Wire]:
@@ -33,10 +33,13 @@ def create(world: World, body: CreateEnvironment) -> Wire:
         raise ApiError(Code.INVALID_JSON, f"illegal base64 data: {error}") from error
     if not name:
         raise ApiError(Code.MISSING_PARAMETER, "EnvironmentName is required")
+    untouched = _untouched(world, name)
+    if untouched is None and name in (
+        tags.get("name") for tags in world.store.tags.get("environment", {}).values()
+    ):
+        raise ApiError(Code.INVALID_ENVIRONMENT_ID, f"Environment with name '{name}' already exists")
     if not system:
         raise ApiError(Code.MISSING_PARAMETER, "OperatingSystem is required")
-    if any(tags.get("name") == name for tags in world.store.tags.get("environment", {}).values()):
-        raise ApiError(Code.INVALID_ENVIRONMENT_ID, f"Environment with name '{name}' already exists")
     if system.lower() not in ("linux", "windows"):
         raise ApiError(Code.UNEXPECTED_ERROR, f"Operating system '{system}' is not recognized")
     if body.target_cap_size and not (body.min_cluster_count or body.max_cluster_count):
@@ -52,6 +55,9 @@ def create(world: World, body: CreateEnvironment) -> Wire:
         min_count=body.min_cluster_count,
         max_count=max(body.max_cluster_count, body.min_cluster_count),
     )
+    if untouched is not None:
+        # Who creates what only stood ready gets it as asked for, once, as on a server where it does not stand.
+        world.store.remove(untouched)
     stand(world, made)
     return world.shapes.environment(made)
 
@@ -64,12 +70,19 @@ def stand(world: World, environment: Environment) -> None:
     )
 
 
+def _untouched(world: World, name: str) -> Environment | None:
+    return next(
+        (each for each in world.store.environments.values() if each.seeded and each.name == name), None
+    )
+
+
 def update(world: World, environment_id: str, body: UpdateEnvironment) -> Wire:
     """`PUT /environment/{id}`: answers with what stood before the change."""
     found = world.environment(environment_id)
     before = world.shapes.environment(found)
     found.min_count = max(body.min_cluster_count, 0)
     found.max_count = max(found.max_count, found.min_count)
+    found.seeded = False
     world.store.save(found)
     return before
 
@@ -79,6 +92,8 @@ def delete(world: World, environment_id: str) -> str:
 
     async def work() -> None:
         found = world.environment(environment_id)
+        if environment_id == API:
+            raise world.own("environment", environment_id)
         for service in [s for s in world.store.services.values() if s.environment_id == environment_id]:
             await services.remove(world, service)
         for balancer in [
@@ -101,6 +116,7 @@ def link(world: World, environment_id: str, body: Link) -> str:
     if source is None or target is None:
         raise aws_error("The security group does not exist", "InvalidGroup.NotFound")
     for one, other in ((source, target), (target, source)):
+        one.seeded = False
         if other.environment_id not in one.links:
             one.links.append(other.environment_id)
         world.store.save(one)

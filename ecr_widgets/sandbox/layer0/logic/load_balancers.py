@@ -40,7 +40,7 @@ async def create(world: World, body: CreateLoadBalancer) -> Wire:
         (body.load_balancer_name, "LoadBalancerName"),
     ):
         if not value:
-            raise ApiError(Code.MISSING_PARAMETER, f"{word} is required")
+            raise ApiError(Code.MISSING_PARAMETER, f"{word} not specified")
     name, environment_id = body.load_balancer_name, body.environment_id
     if any(
         tags.get("name") == name and tags.get("environment_id") == environment_id
@@ -48,10 +48,12 @@ async def create(world: World, body: CreateLoadBalancer) -> Wire:
     ):
         raise ApiError(
             Code.INVALID_LOAD_BALANCER_NAME,
-            f"Load Balancer with name '{name}' already exists in Environment '{environment_id}'",
+            f"LoadBalancer with name '{name}' already exists in Environment '{environment_id}'",
         )
     if environment_id not in world.store.environments:
-        raise ApiError(Code.UNEXPECTED_ERROR, f"Environment with id '{environment_id}' does not exist")
+        raise ApiError(
+            Code.UNEXPECTED_ERROR, f"Security group for environment '{environment_id}' does not exist"
+        )
     _check_ports(body.ports)
     _check_health_check(body.health_check)
     _check_idle_timeout(body.idle_timeout)
@@ -65,6 +67,7 @@ async def create(world: World, body: CreateLoadBalancer) -> Wire:
         body.idle_timeout,
         body.cross_zone,
     )
+    world.used(environment_id)
     world.store.save(made)
     world.store.tag("load_balancer", made.load_balancer_id, name=name, environment_id=environment_id)
     await world.balancers.listen(made)
@@ -82,7 +85,13 @@ def delete(world: World, load_balancer_id: str) -> str:
 
 
 async def remove(world: World, balancer: LoadBalancer) -> None:
-    """Stop listening and forget it; its service goes on."""
+    """Stop listening and forget it; its service goes on.
+
+    Raises:
+        ApiError: It is Layer0's own.
+    """
+    if balancer.built_in:
+        raise world.own("load balancer", balancer.load_balancer_id)
     await world.balancers.stop(balancer)
     world.store.remove(balancer)
 

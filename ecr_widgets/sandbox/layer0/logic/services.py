@@ -34,7 +34,7 @@ def create(world: World, body: CreateService) -> Wire:
         (body.deploy_id, "DeployID"),
     ):
         if not value:
-            raise ApiError(Code.MISSING_PARAMETER, f"{word} is required")
+            raise ApiError(Code.MISSING_PARAMETER, f"{word} not specified")
     name, environment_id = body.service_name, body.environment_id
     if any(
         tags.get("name") == name and tags.get("environment_id") == environment_id
@@ -45,7 +45,7 @@ def create(world: World, body: CreateService) -> Wire:
             f"Service with name '{name}' already exists in Environment '{environment_id}'",
         )
     if environment_id not in world.store.environments:
-        raise ApiError(Code.INVALID_ENVIRONMENT_ID, f"Environment with id '{environment_id}' does not exist")
+        raise ApiError(Code.INVALID_ENVIRONMENT_ID, f"Environment with id '{environment_id}' was not found")
     _require_deploy(world, body.deploy_id)
     if body.load_balancer_id:
         _require_port(world, body)
@@ -56,6 +56,7 @@ def create(world: World, body: CreateService) -> Wire:
         body.load_balancer_id,
         deployments=[Deployment(deployment_id(), body.deploy_id)],
     )
+    world.used(environment_id)
     world.store.save(service)
     tags = {"name": name, "environment_id": environment_id}
     if body.load_balancer_id:
@@ -79,7 +80,7 @@ def scale(world: World, service_id: str, body: ScaleService) -> Wire:
     """`PUT /service/{id}/scale`."""
     service = world.service(service_id)
     if not 0 <= body.desired_count <= _MOST_COPIES:
-        raise aws_error("desiredCount is out of range.", "InvalidParameterException")
+        raise aws_error(f"desiredCount must be between 0 and {_MOST_COPIES}", "InvalidParameterException")
     service.desired_count = body.desired_count
     world.scheduler.adjust(service)
     return world.shapes.service(service)
@@ -95,7 +96,13 @@ def delete(world: World, service_id: str) -> str:
 
 
 async def remove(world: World, service: Service) -> None:
-    """Stop a service's copies and forget it."""
+    """Stop a service's copies and forget it.
+
+    Raises:
+        ApiError: It is Layer0's own.
+    """
+    if service.built_in:
+        raise world.own("service", service.service_id)
     service.deleting = True
     for copy in service.copies:
         await world.scheduler.stop(copy, "Scaling activity initiated by deletion")
@@ -128,5 +135,5 @@ def _require_port(world: World, body: CreateService) -> None:
     if not instance_ports & {port.container_port for port in balancer.ports}:
         raise ApiError(
             Code.UNEXPECTED_ERROR,
-            f"Deploy '{body.deploy_id}' has no host port that load balancer '{body.load_balancer_id}' forwards to",
+            "No containers defined that listen on a port that is mapped by the load balancer",
         )

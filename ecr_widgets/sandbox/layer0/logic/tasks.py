@@ -30,6 +30,7 @@ def create(world: World, body: CreateTask) -> str:
             raise ApiError(Code.MISSING_PARAMETER, f"{word} is required")
     world.environment(body.environment_id)
     world.deploy(body.deploy_id)
+    world.used(body.environment_id)
     overrides = {each.container_name: each.environment_overrides for each in body.container_overrides}
 
     names = {each.get("name") for each in world.deploy(body.deploy_id).containers}

@@ -66,6 +66,13 @@ class World:
             )
         return found
 
+    def used(self, environment_id: str) -> None:
+        """Note that something was done in or with an environment that stood from the start."""
+        found = self.store.environments.get(environment_id)
+        if found is not None and found.seeded:
+            found.seeded = False
+            self.store.save(found)
+
     def deploy(self, deploy_id: str) -> Deploy:
         """A deploy that was not deleted.
 
@@ -85,7 +92,7 @@ class World:
         """
         found = self.store.services.get(service_id)
         if found is None:
-            raise ApiError(Code.SERVICE_DOES_NOT_EXIST, f"Service with id '{service_id}' does not exist")
+            raise ApiError(Code.SERVICE_DOES_NOT_EXIST, f"Service {service_id} does not exist")
         return found
 
     def task(self, task_id: str) -> Task:
@@ -96,7 +103,7 @@ class World:
         """
         found = self.store.tasks.get(task_id)
         if found is None:
-            raise ApiError(Code.TASK_DOES_NOT_EXIST, f"Task with id '{task_id}' does not exist")
+            raise ApiError(Code.TASK_DOES_NOT_EXIST, f"Failed to find environment for task {task_id}")
         return found
 
     def load_balancer(self, load_balancer_id: str) -> LoadBalancer:
@@ -112,6 +119,11 @@ class World:
                 f"LoadBalancer with id '{load_balancer_id}' does not exist",
             )
         return found
+
+    @staticmethod
+    def own(kind: str, entity_id: str) -> ApiError:
+        """What is said to those who would delete what Layer0 itself runs in."""
+        return ApiError(Code.UNEXPECTED_ERROR, f"The {kind} '{entity_id}' is Layer0's own and stays")
 
     def start_job(
         self, kind: JobType, request: str, on: str, work: Awaitable[Mapping[str, str] | None]

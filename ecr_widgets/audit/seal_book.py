@@ -1,0 +1,178 @@
+"""The newest seal of each notebook, kept in the index: what a list needs to call a run tampered, without a look at all seals.
+
+A chain is read from where the last look stopped, once its bytes up to there are known to be the same. Whether the chain as a
+whole is in order, and which sealed runs are missing, is for `verify` to say.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+import stat
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from ecr_widgets.audit.canonical import Form, differences, form_of
+from ecr_widgets.audit.chain import FILE_NAME, Past, Seal, Trouble, Watcher, read_links
+from ecr_widgets.audit.keys import KeyFile, KeyRing
+from ecr_widgets.audit.reading import read_bytes
+from ecr_widgets.audit.scan import NEVER, RACY_NS, Stamp, folders_with
+from ecr_widgets.audit.verify import Finding
+from ecr_widgets.errors import RecordError
+
+TABLES = """
+CREATE TABLE keys (sha256 TEXT NOT NULL);
+CREATE TABLE chains (
+  prefix TEXT PRIMARY KEY, changed_ns INTEGER NOT NULL, size INTEGER NOT NULL, inode INTEGER NOT NULL,
+  end INTEGER NOT NULL, sha256 TEXT NOT NULL, past BLOB NOT NULL
+);
+CREATE TABLE seals (
+  path TEXT NOT NULL, prefix TEXT NOT NULL, run_id TEXT, overwritten INTEGER NOT NULL, file_sha256 TEXT NOT NULL,
+  form BLOB NOT NULL, forged TEXT, unknown_key INTEGER NOT NULL, UNIQUE (path, prefix)
+);
+"""
+_PIECE_BYTES = 1 << 20
+
+
+class SealBook:
+    """The seals of one runs folder; all calls but `finding` are made within a transaction of the index."""
+
+    def __init__(self, database: sqlite3.Connection, runs: Path, ring: KeyRing) -> None:
+        self._database = database
+        self._runs = runs
+        self._ring = ring
+
+    def update(self) -> None:
+        """Read what chains have gained; notebooks whose newest seal is another one now are marked to be read again."""
+        keys = self._ring.known()
+        mark = hashlib.sha256(msgspec.json.encode(sorted(keys.values(), key=lambda key: key.key))).hexdigest()
+        if self._database.execute("SELECT sha256 FROM keys").fetchall() != [(mark,)]:
+            self._database.execute("DELETE FROM keys")
+            self._database.execute("INSERT INTO keys VALUES (?)", (mark,))
+            for (prefix,) in self._database.execute("SELECT prefix FROM chains").fetchall():
+                self._forget(prefix)
+        gone = {prefix for (prefix,) in self._database.execute("SELECT prefix FROM chains")}
+        for prefix in folders_with(self._runs, FILE_NAME):
+            gone.discard(prefix)
+            try:
+                self._read(prefix, keys)
+            except (OSError, UnicodeEncodeError):
+                # `verify` says so; here nothing below it counts as sealed.
+                self._forget(prefix)
+        for prefix in gone:
+            self._forget(prefix)
+
+    def finding(self, path: str, file_sha256: str) -> tuple[Finding, tuple[str, ...]]:
+        """What the newest seal of a notebook says of the file that has this hash, and what is changed in it."""
+        seal = self._database.execute(
+            "SELECT overwritten, file_sha256, form, forged, unknown_key FROM seals WHERE path = ?"
+            # The nearest chain answers for a name.
+            " ORDER BY length(prefix) DESC LIMIT 1",
+            (path,),
+        ).fetchone()
+        if seal is None:
+            return Finding.UNSEALED, ()
+        overwritten, sealed_sha256, form, forged, unknown_key = seal
+        if forged is not None:
+            return Finding.BROKEN_SEAL, (f"its seal: {forged}",)
+        found = Finding.INTACT
+        if file_sha256 != sealed_sha256:
+            found = Finding.RESAVED
+            try:
+                changed = differences(_decode_form(form), form_of(read_bytes(self._runs / path)))
+            except (OSError, ValueError, RecordError) as error:
+                changed = (str(error),)
+            if changed:
+                return Finding.CHANGED, changed
+        if unknown_key:
+            return Finding.KEY_UNKNOWN, ()
+        return Finding.OVERWRITTEN if overwritten else found, ()
+
+    def _read(self, prefix: str, keys: Mapping[str, KeyFile]) -> None:
+        handle = os.open(self._runs / prefix / FILE_NAME, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(handle, "rb") as file:
+            about = os.fstat(handle)
+            if not stat.S_ISREG(about.st_mode):
+                raise OSError("not a regular file")
+            stamp = Stamp(about.st_ctime_ns, about.st_size, about.st_ino)
+            standing = self._database.execute(
+                "SELECT changed_ns, size, inode, end, sha256, past FROM chains WHERE prefix = ?", (prefix,)
+            ).fetchone()
+            if standing is not None and Stamp(*standing[:3]) == stamp:
+                return
+            digest, past, end = hashlib.sha256(), Past(), 0
+            if standing is not None:
+                if _hash_up_to(file, standing[3], digest) == standing[4]:
+                    past, end = _decode_past(standing[5]), standing[3]
+                else:
+                    self._forget(prefix)
+                    digest = hashlib.sha256()
+            file.seek(end)
+            watcher = Watcher(keys, past)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break
+                digest.update(line)
+                end += len(line)
+                for link in read_links(line):
+                    trouble = watcher.look(link)
+                    if link.seal is not None:
+                        self._note(prefix, link.seal, trouble)
+        if time.time_ns() - stamp.changed_ns < RACY_NS:
+            stamp = NEVER
+        self._database.execute(
+            "INSERT OR REPLACE INTO chains VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (prefix, *stamp, end, digest.hexdigest(), _encode(watcher.past)),
+        )
+
+    def _note(self, prefix: str, seal: Seal, trouble: Trouble | None) -> None:
+        path = prefix + seal.path
+        before = self._database.execute(
+            "SELECT run_id, overwritten FROM seals WHERE path = ? AND prefix = ?", (path, prefix)
+        ).fetchone()
+        overwritten = before is not None and (bool(before[1]) or before[0] != seal.run_id)
+        forged = "; ".join(trouble.why) if trouble is not None and trouble.forged else None
+        self._database.execute(
+            "INSERT OR REPLACE INTO seals VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                path,
+                prefix,
+                seal.run_id,
+                overwritten,
+                seal.file_sha256,
+                _encode(seal.form),
+                forged,
+                trouble is not None and trouble.unknown_key,
+            ),
+        )
+        self._mark(path)
+
+    def _forget(self, prefix: str) -> None:
+        for (path,) in self._database.execute(
+            "SELECT path FROM seals WHERE prefix = ?", (prefix,)
+        ).fetchall():
+            self._mark(path)
+        self._database.execute("DELETE FROM seals WHERE prefix = ?", (prefix,))
+        self._database.execute("DELETE FROM chains WHERE prefix = ?", (prefix,))
+
+    def _mark(self, path: str) -> None:
+        self._database.execute(
+            "UPDATE runs SET changed_ns = ?, size = ?, inode = ? WHERE path = ?", (*NEVER, path)
+        )
+
+
+def _hash_up_to(file: IO[bytes], end: int, digest: hashlib._Hash) -> str:
+    while end and (piece := file.read(min(end, _PIECE_BYTES))):
+        digest.update(piece)
+        end -= len(piece)
+    return digest.hexdigest()
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_past = msgspec.msgpack.Decoder(Past).decode
+_decode_form = msgspec.msgpack.Decoder(Form).decode

@@ -1,0 +1,65 @@
+"""`ecr-widgets deploys`."""
+
+from __future__ import annotations
+
+import base64
+
+import click
+
+from ecr_widgets.cli.layer0 import client, find_deploy
+from ecr_widgets.cli.outcome import OurErrors, print_json
+from ecr_widgets.cli.printing import json_option, plain, table, tell
+
+
+@click.group(name="deploys", cls=OurErrors)
+def command() -> None:
+    """List, show and delete the Dockerruns that Layer0 stores; `ecr-widgets deploy` stores and runs one."""
+
+
+@command.command(name="list")
+@click.argument("name", required=False)
+@click.option("--all", "with_all", is_flag=True, help="Every version, where no NAME is given.")
+@json_option
+def list_deploys(name: str | None, *, with_all: bool, as_json: bool) -> None:
+    """List the latest deploy of each name, or all versions of one NAME."""
+    layer0 = client()
+    found = layer0.list_deploys(name) if name else layer0.list_all_deploys()
+    if not name and not with_all:
+        found = tuple({each.name: each for each in found if each.name}.values())
+    if as_json:
+        print_json(plain(found))
+        return
+    table(("DEPLOY", "VERSION", "ID"), [(each.name, each.version, each.deploy_id) for each in found])
+
+
+@command.command()
+@click.argument("deploy")
+@json_option
+def show(deploy: str, *, as_json: bool) -> None:
+    """Show the Dockerrun of a DEPLOY: its name for the latest, NAME:VERSION or an id."""
+    layer0 = client()
+    found = layer0.read_deploy(find_deploy(layer0, deploy))
+    document = found.dockerrun or b""
+    if as_json:
+        told = plain(found)
+        print_json(told | {"dockerrun": base64.b64encode(document).decode()})
+        return
+    click.echo(document)
+
+
+@command.command()
+@click.argument("deploy")
+@json_option
+def delete(deploy: str, *, as_json: bool) -> None:
+    """Forget a DEPLOY, NAME:VERSION or an id; services that run it go on."""
+    from ecr_widgets.connections import connect
+    from ecr_widgets.errors import EntityNotFound, InputError
+
+    if ":" not in deploy and "." not in deploy:
+        raise InputError(f"deploy {deploy!r} refused", hint="say which version: NAME:VERSION or an id")
+    try:
+        deploy_id = find_deploy(client(), deploy)
+    except EntityNotFound:
+        deploy_id = deploy
+    done = connect().layer0.delete_deploy(deploy_id)
+    tell(done, f"{deploy}: {'deleted' if done.changed else 'was not there'}", as_json=as_json)

@@ -1,0 +1,148 @@
+"""`ecr-widgets environment`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ecr_widgets.cli.layer0 import client
+from ecr_widgets.cli.outcome import OurErrors, print_json
+from ecr_widgets.cli.printing import json_option, plain, table, tell
+from ecr_widgets.errors import InputError
+
+
+@click.group(name="environment", cls=OurErrors)
+def command() -> None:
+    """Create, list, show, link, size and delete Layer0's environments."""
+
+
+@command.command(name="list")
+@json_option
+def list_environments(*, as_json: bool) -> None:
+    """List all environments."""
+    found = client().list_environments()
+    if as_json:
+        print_json(plain(found))
+        return
+    table(
+        ("ENVIRONMENT", "OS", "ID"),
+        [(each.name, each.operating_system, each.environment_id) for each in found],
+    )
+
+
+@command.command()
+@click.argument("environment")
+@json_option
+def show(environment: str, *, as_json: bool) -> None:
+    """Show one ENVIRONMENT: its instances and links."""
+    from ecr_widgets.steps.deploy_service import find_environment
+
+    layer0 = client()
+    found = layer0.read_environment(find_environment(layer0, environment).environment_id)
+    if as_json:
+        print_json(plain(found))
+        return
+    click.echo(f"{found.name} ({found.environment_id}), {found.operating_system}, {found.instance_size}")
+    click.echo(f"  {found.cluster_count} instances, {found.min_count} to {found.max_count}")
+    names = {each.environment_id: each.name for each in layer0.list_environments()} if found.links else {}
+    for each in found.links:
+        click.echo(f"  linked with {names.get(each, each)}")
+
+
+@command.command()
+@click.argument("environment")
+@click.option("--size", default="m3.medium", show_default=True, help="Type of the instances.")
+@click.option("--min-count", default=0, show_default=True, help="Least number of instances.")
+@click.option("--max-count", default=0, help="Most instances  [default: the least number]")
+@click.option(
+    "--os", "operating_system", type=click.Choice(["linux", "windows"]), default="linux", show_default=True
+)
+@click.option("--ami", "ami_id", default="", help="Image of the instances  [default: the server's own]")
+@click.option(
+    "--user-data",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Template of what an instance runs at its start  [default: the server's own]",
+)
+@json_option
+def create(
+    environment: str,
+    *,
+    size: str,
+    min_count: int,
+    max_count: int,
+    operating_system: str,
+    ami_id: str,
+    user_data: Path | None,
+    as_json: bool,
+) -> None:
+    """Create an ENVIRONMENT where it is missing; one that stands is left as it is."""
+    from ecr_widgets.connections import connect
+
+    try:
+        script = b"" if user_data is None else user_data.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"cannot read {str(user_data)!r}: {error.strerror}", hint="check the path"
+        ) from error
+    done = connect().layer0.create_environment(
+        environment,
+        instance_size=size,
+        min_count=min_count,
+        max_count=max_count,
+        operating_system=operating_system,
+        ami_id=ami_id,
+        user_data=script,
+    )
+    word = "created" if done.changed else "stands already"
+    tell(done, f"{environment} ({done.environment_id}): {word}", as_json=as_json)
+
+
+@command.command()
+@click.argument("environment")
+@click.argument("count", type=int)
+@json_option
+def size(environment: str, count: int, *, as_json: bool) -> None:
+    """Bring an ENVIRONMENT to a least number of COUNT instances."""
+    from ecr_widgets.connections import connect
+
+    done = connect().layer0.set_min_count(environment, count)
+    tell(done, f"{environment}: at least {done.min_count} instances", as_json=as_json)
+
+
+@command.command()
+@click.argument("environment")
+@click.argument("other")
+@json_option
+def link(environment: str, other: str, *, as_json: bool) -> None:
+    """Let two environments talk to each other."""
+    _link(environment, other, linked=True, as_json=as_json)
+
+
+@command.command()
+@click.argument("environment")
+@click.argument("other")
+@json_option
+def unlink(environment: str, other: str, *, as_json: bool) -> None:
+    """Take a link between two environments away."""
+    _link(environment, other, linked=False, as_json=as_json)
+
+
+@command.command()
+@click.argument("environment")
+@click.option("--timeout", "timeout_s", default=1800.0, show_default=True, help="Longest wait, in seconds.")
+@json_option
+def delete(environment: str, *, timeout_s: float, as_json: bool) -> None:
+    """Delete an ENVIRONMENT with all that is in it; one that is gone is no error."""
+    from ecr_widgets.connections import connect
+
+    done = connect().layer0.delete_environment(environment, timeout_s=timeout_s)
+    tell(done, f"{environment}: {'deleted' if done.changed else 'was not there'}", as_json=as_json)
+
+
+def _link(environment: str, other: str, *, linked: bool, as_json: bool) -> None:
+    from ecr_widgets.connections import connect
+
+    done = connect().layer0.link_environments(environment, other, linked=linked)
+    word = "linked" if linked else "not linked"
+    tell(done, f"{environment} and {other}: {word}", as_json=as_json)

@@ -1,0 +1,131 @@
+"""`ecr-widgets loadbalancer`."""
+
+from __future__ import annotations
+
+import click
+
+from ecr_widgets.cli.layer0 import client
+from ecr_widgets.cli.outcome import OurErrors, print_json
+from ecr_widgets.cli.printing import json_option, plain, table, tell
+
+
+@click.group(name="loadbalancer", cls=OurErrors)
+def command() -> None:
+    """Create, change, list, show and delete Layer0's load balancers."""
+
+
+@command.command(name="list")
+@click.argument("environment", required=False)
+@json_option
+def list_balancers(environment: str | None, *, as_json: bool) -> None:
+    """List all load balancers, or those of one ENVIRONMENT."""
+    from ecr_widgets.steps.deploy_service import find_environment
+
+    layer0 = client()
+    where = find_environment(layer0, environment).environment_id if environment else None
+    found = layer0.list_load_balancers(where)
+    if as_json:
+        print_json(plain(found))
+        return
+    table(
+        ("LOAD BALANCER", "ENVIRONMENT", "ID"),
+        [(each.name, each.environment, each.entity_id) for each in found],
+    )
+
+
+@command.command()
+@click.argument("environment")
+@click.argument("balancer")
+@json_option
+def show(environment: str, balancer: str, *, as_json: bool) -> None:
+    """Show one load BALANCER: its address, ports, health check and service."""
+    from ecr_widgets.steps.deploy_service import find_environment
+    from ecr_widgets.steps.service_balancer import require_balancer
+
+    layer0 = client()
+    found = require_balancer(layer0, find_environment(layer0, environment), balancer)
+    if as_json:
+        print_json(plain(found))
+        return
+    kind = "public" if found.is_public else "private"
+    click.echo(f"{found.name} ({found.load_balancer_id}), {kind}, at {found.url or 'no address yet'}")
+    for port in found.ports:
+        shown = f", certificate {port.certificate}" if port.certificate else ""
+        click.echo(f"  {port.host_port} to host port {port.container_port}, {port.protocol}{shown}")
+    check = found.health_check
+    click.echo(
+        f"  checks {check.target} each {check.interval} s; idle connections end after {found.idle_timeout} s"
+    )
+    click.echo(f"  service {found.service_id or 'none'}")
+
+
+@command.command()
+@click.argument("environment")
+@click.argument("balancer")
+@click.option(
+    "--port",
+    "ports",
+    multiple=True,
+    default=["80:80/tcp"],
+    show_default=True,
+    metavar="HOST:CONTAINER/PROTOCOL",
+    help="A port that it listens on, and the instances' port (a Dockerrun's hostPort) behind it; repeatable.",
+)
+@click.option("--certificate", default="", help="Name or ARN, for SSL and HTTPS ports.")
+@click.option("--private", is_flag=True, help="Reachable from inside only.")
+@click.option("--check", "target", default="TCP:80", show_default=True, help="What the health check asks.")
+@click.option("--check-interval", default=30, show_default=True, help="In seconds.")
+@click.option("--check-timeout", default=5, show_default=True, help="In seconds.")
+@click.option("--healthy", default=2, show_default=True, help="Good checks until a copy is in service.")
+@click.option("--unhealthy", default=2, show_default=True, help="Bad checks until it is out of service.")
+@click.option("--idle-timeout", default=60, show_default=True, help="In seconds.")
+@click.option(
+    "--cross-zone/--no-cross-zone",
+    default=None,
+    help="Spread over all zones  [default: as it stands, else yes]",
+)
+@json_option
+def create(
+    environment: str,
+    balancer: str,
+    *,
+    ports: tuple[str, ...],
+    certificate: str,
+    private: bool,
+    target: str,
+    check_interval: int,
+    check_timeout: int,
+    healthy: int,
+    unhealthy: int,
+    idle_timeout: int,
+    cross_zone: bool | None,
+    as_json: bool,
+) -> None:
+    """Create a load BALANCER where it is missing; one that stands is brought to what is given here."""
+    from ecr_widgets.connections import connect
+    from ecr_widgets.model.layer0_load_balancer import HealthCheck, Port
+
+    done = connect().layer0.create_load_balancer(
+        environment,
+        balancer,
+        [Port.parse(each, certificate=certificate) for each in ports],
+        health_check=HealthCheck(target, check_interval, check_timeout, healthy, unhealthy),
+        idle_timeout=idle_timeout,
+        is_public=not private,
+        cross_zone=cross_zone,
+    )
+    word = "brought to this" if done.changed else "stands already"
+    tell(done, f"{balancer} ({done.load_balancer_id}) at {done.url}: {word}", as_json=as_json)
+
+
+@command.command()
+@click.argument("environment")
+@click.argument("balancer")
+@click.option("--timeout", "timeout_s", default=900.0, show_default=True, help="Longest wait, in seconds.")
+@json_option
+def delete(environment: str, balancer: str, *, timeout_s: float, as_json: bool) -> None:
+    """Delete a load BALANCER and wait until it is gone; one that is gone is no error."""
+    from ecr_widgets.connections import connect
+
+    done = connect().layer0.delete_load_balancer(environment, balancer, timeout_s=timeout_s)
+    tell(done, f"{balancer}: {'deleted' if done.changed else 'was not there'}", as_json=as_json)

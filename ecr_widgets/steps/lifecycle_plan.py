@@ -1,0 +1,47 @@
+"""A lifecycle policy before it is set, in words: what it replaces, and what it would expire."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from ecr_widgets.model.registry import Expiry, Image
+from ecr_widgets.steps.image_uses import UsesOutcome
+from ecr_widgets.steps.repository_upkeep import equal_policies
+
+
+def told_policy(standing: str | None, wanted: str) -> tuple[str, ...]:
+    """What becomes of the policy that stands, a line a rule: ECR keeps one policy a repository.
+
+    Args:
+        standing: JSON text; None where there is none.
+    """
+    if standing is None:
+        return ("no policy stands now",)
+    if equal_policies(standing, wanted):
+        return ("just this policy stands already",)
+    return tuple(f"replaces rule {_rule(each)}" for each in json.loads(standing)["rules"])
+
+
+def told_expiries(expiring: Iterable[Expiry], uses: UsesOutcome, *, registry: str) -> tuple[str, ...]:
+    """What would expire, a line an image; one that runs is marked, since a policy does not spare it.
+
+    Args:
+        uses: What runs of the repository.
+
+        registry: Host of the repository's registry.
+    """
+    lines = []
+    for each in expiring:
+        image = Image(each.digest, each.tags, None, each.pushed_at)
+        by = {
+            use.by for use in uses.running if use.names(image, repository=uses.repository, registry=registry)
+        }
+        line = f"would expire by rule {each.rule}: {', '.join(each.tags) or '(untagged)'} {each.digest}"
+        lines.append(f"{line}; RUNS as {', '.join(sorted(by))}" if by else line)
+    return tuple(lines) or ("nothing would expire now",)
+
+
+def _rule(rule: dict[str, object]) -> str:
+    told = rule.get("description") or json.dumps(rule.get("selection"), sort_keys=True)
+    return f"{rule.get('rulePriority')}: {told}"

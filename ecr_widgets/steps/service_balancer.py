@@ -1,0 +1,70 @@
+"""The load balancer in front of a service: found by its name, and able to reach what the deploy listens on."""
+
+from __future__ import annotations
+
+from ecr_widgets.errors import EntityNotFound, InputError, VerifyError
+from ecr_widgets.model.dockerrun import Dockerrun
+from ecr_widgets.model.layer0 import Environment, Service
+from ecr_widgets.model.layer0_load_balancer import LoadBalancer
+from ecr_widgets.ports import Layer0
+
+
+def require_balancer(layer0: Layer0, environment: Environment, name: str) -> LoadBalancer:
+    """The load balancer of that name.
+
+    Raises:
+        EntityNotFound: There is none.
+    """
+    found = layer0.find_load_balancer(environment.environment_id, name)
+    if found is None:
+        raise EntityNotFound(
+            f"load balancer {name!r} does not exist in environment {environment.name!r}",
+            status=404,
+            hint=f"list them with `ecr-widgets loadbalancer list {environment.name}`, or create it first",
+        )
+    return found
+
+
+def check_host_ports(dockerrun: Dockerrun, balancer: LoadBalancer) -> None:
+    """Make sure that a container listens where the balancer forwards to; Layer0 says so only after half of the work.
+
+    Raises:
+        InputError: No container's host port is one that the balancer forwards to.
+    """
+    listening = {port.host_port for each in dockerrun.containers for port in each.ports if port.host_port}
+    forwarded = {port.container_port for port in balancer.ports}
+    if not listening & forwarded:
+        raise InputError(
+            f"load balancer {balancer.name!r} forwards to host port {_listed(forwarded)},"
+            f" and the Dockerrun listens on {_listed(listening)}",
+            hint="give a port mapping that hostPort, or bring the balancer's ports to the Dockerrun's",
+        )
+
+
+def balancer_for(
+    layer0: Layer0, environment: Environment, name: str, deploy_id: str, standing: Service | None
+) -> LoadBalancer:
+    """The load balancer that a service of this deploy gets, or has already.
+
+    Raises:
+        EntityNotFound: No such load balancer or deploy.
+
+        InputError: No container's host port is one that it forwards to.
+
+        VerifyError: The service stands behind another one, or behind none.
+    """
+    balancer = require_balancer(layer0, environment, name)
+    if standing is not None and standing.load_balancer_id != balancer.load_balancer_id:
+        other = standing.load_balancer_id
+        raise VerifyError(
+            f"service {standing.name!r} stands behind {f'load balancer {other}' if other else 'no load balancer'}",
+            hint="that is fixed when a service is created: delete it first, or take another name",
+        )
+    document = layer0.read_deploy(deploy_id).dockerrun
+    if document is not None:
+        check_host_ports(Dockerrun.parse(document), balancer)
+    return balancer
+
+
+def _listed(ports: set[int]) -> str:
+    return ", ".join(map(str, sorted(ports))) or "none"

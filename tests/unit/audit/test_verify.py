@@ -1,0 +1,141 @@
+"""What `audit verify` says of runs that were overwritten, copied, moved below, or sealed by keys that may not."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ecr_widgets.audit.chain import chain_file, read_head
+from ecr_widgets.audit.keys import KeyRing
+from ecr_widgets.audit.scan import scan
+from ecr_widgets.audit.seal import seal_missing, seal_run
+from ecr_widgets.audit.verify import Verification, verify
+from ecr_widgets.engine.saved_run import SavedRun
+from ecr_widgets.errors import InputError
+from tests.audit.runs import recorded, save
+
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+def of_run(run_id: str, kind: str = "deployed") -> dict[str, Any]:
+    notebook = recorded(kind)
+    notebook["metadata"]["ecr_widgets"]["run_id"] = run_id
+    return notebook
+
+
+class Folder:
+    """A runs folder with its keys."""
+
+    def __init__(self, path: Path) -> None:
+        self.runs, self.ring = path / "runs", KeyRing(path / "keys")
+
+    def seal(self, name: str, *, days: int = 0, ring: KeyRing | None = None) -> None:
+        at = self.runs / name
+        seal_run(at.parent, at.name, ring=ring or self.ring, now=NOW + timedelta(days=days))
+
+    def verify(self, ring: KeyRing | None = None) -> Verification:
+        return verify(self.runs, self.names(), ring=ring or self.ring)
+
+    def names(self) -> list[str]:
+        return sorted(name for name, _ in scan(self.runs))
+
+    def findings(self, ring: KeyRing | None = None) -> dict[str, str]:
+        return {each.path: each.finding.value for each in self.verify(ring).files}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    made = Folder(tmp_path)
+    save(made.runs, "deployed", "a.ipynb")
+    made.seal("a.ipynb")
+    return made
+
+
+def test_a_retired_key_signs_nothing_behind_newer_seals(folder: Folder, tmp_path: Path) -> None:
+    """An edited run under a seal of the old key, dated before its end, is refused where newer seals stand before it."""
+    shutil.copytree(folder.ring.folder, tmp_path / "leaked")
+    folder.ring.rotate(now=NOW + timedelta(days=1))
+    save(folder.runs, "proven", "b.ipynb")
+    folder.seal("b.ipynb", days=2)
+    assert folder.verify().ok
+    save(folder.runs, "deployed", "a.ipynb", of_run("forged"))
+    folder.seal("a.ipynb", ring=KeyRing(tmp_path / "leaked"))
+    found = folder.verify()
+    assert not found.ok
+    assert folder.findings() == {"a.ipynb": "broken seal", "b.ipynb": "intact"}
+    assert any("was retired before the seals in front of it" in why for why in found.chain)
+
+
+def test_an_overwritten_run_is_told(folder: Folder) -> None:
+    """A second run under the same name is no quiet replacement of the first, however well it is sealed."""
+    save(folder.runs, "failed", "a.ipynb", of_run("second"))
+    folder.seal("a.ipynb", days=1)
+    (found,) = folder.verify().files
+    assert found.finding == "overwritten"
+    assert "seal 1, was saved under this name before and is gone" in found.what[0]
+    assert not folder.verify().ok
+
+
+def test_a_run_that_was_resumed_overwrote_nothing(folder: Folder) -> None:
+    """The same run sealed again, with more in it, is intact."""
+    notebook = recorded("deployed")
+    notebook["metadata"]["ecr_widgets"]["reason"] = "resumed"
+    save(folder.runs, "deployed", "a.ipynb", notebook)
+    folder.seal("a.ipynb", days=1)
+    assert folder.findings() == {"a.ipynb": "intact"}
+    assert folder.verify().ok
+
+
+def test_a_run_that_somebody_runs_anew_is_not_changed(folder: Folder) -> None:
+    """While its lock is held it says nothing yet; killed, it is what it is: other than its seal."""
+    running = recorded("killed")
+    with SavedRun(running, folder.runs / "a.ipynb", redact=lambda text: text) as saved:
+        saved.write()
+        assert folder.findings() == {}
+    assert folder.findings() == {"a.ipynb": "changed"}
+
+
+def test_an_unknown_key_hides_no_change(folder: Folder, tmp_path: Path) -> None:
+    """On another's machine a changed file is called changed, and one that says what its seal says `key unknown`."""
+    save(folder.runs, "proven", "b.ipynb")
+    folder.seal("b.ipynb")
+    save(folder.runs, "proven", "b.ipynb", of_run("other", "proven"))
+    mine = KeyRing(tmp_path / "mine")
+    assert folder.findings(mine) == {"a.ipynb": "key unknown", "b.ipynb": "changed"}
+    assert not folder.verify(mine).ok
+    # Once for all the seals of a key.
+    assert sum("not known here" in why for why in folder.verify(mine).chain) == 1
+
+
+def test_a_run_sealed_in_a_folder_below_is_sealed(folder: Folder) -> None:
+    """Papermill saves wherever it is told: the seal beside the file counts, a change and a loss there are found."""
+    for name in ("x.ipynb", "y.ipynb"):
+        save(folder.runs / "sub", "proven", name, of_run(name, "proven"))
+        folder.seal(f"sub/{name}")
+    assert seal_missing(folder.runs, folder.names(), ring=folder.ring, now=NOW) == []
+    assert folder.findings() == dict.fromkeys(("a.ipynb", "sub/x.ipynb", "sub/y.ipynb"), "intact")
+    assert folder.verify().ok
+    save(folder.runs / "sub", "proven", "x.ipynb", of_run("other", "proven"))
+    (folder.runs / "sub" / "y.ipynb").unlink()
+    assert folder.findings() == {"a.ipynb": "intact", "sub/x.ipynb": "changed", "sub/y.ipynb": "missing"}
+    chain_file(folder.runs / "sub").write_bytes(b"nonsense\n")
+    assert any(why.startswith("sub/seals.jsonl: seal 1: ") for why in folder.verify().chain)
+
+
+def test_a_copy_of_a_sealed_run_gets_no_seal_of_its_own(folder: Folder) -> None:
+    """`audit seal` leaves it to verify, which names the run that it is a copy of."""
+    shutil.copy(folder.runs / "a.ipynb", folder.runs / "copy.ipynb")
+    assert seal_missing(folder.runs, folder.names(), ring=folder.ring, now=NOW) == []
+    told = {each.path: each for each in folder.verify().files}
+    assert told["copy.ipynb"].what == ("its run is sealed as 'a.ipynb': a copy, or renamed",)
+
+
+@pytest.mark.parametrize("n", [-50, 0])
+def test_a_head_counts_from_1(n: int) -> None:
+    """No other number is taken for a place in the chain."""
+    with pytest.raises(InputError, match=r"not an exported head: .* >= 1"):
+        read_head(f'{{"project": "x", "n": {n}, "sha256": "y"}}')
