@@ -8,6 +8,7 @@ Source: Docker Engine API, ImageBuild, ImagePush, ImagePull.
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -39,10 +40,15 @@ from ecr_widgets.ports import Progress, ProgressSink
 
 T = TypeVar("T")
 
-_HINT = "start Docker, or set DOCKER_HOST; `ecr-widgets doctor` says what answers"
+_HINT = "start it, set DOCKER_HOST, or install one; on Debian or Ubuntu, as root: apt-get install docker.io"
 _KEPT_LOG_LINES = 1000
 _SILENCE_S = 120
 """Longest wait for the engine's next word, in seconds."""
+
+
+def engine_address() -> str:
+    """Where the engine is looked for."""
+    return os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
 
 
 class _NoLogins(AuthConfig):
@@ -74,7 +80,9 @@ class DockerEngine:
         except InvalidConfigFile as error:
             raise _unusable_settings(error) from error
         except (DockerException, requests.RequestException, OSError) as error:
-            raise EngineUnavailable(f"no Docker Engine answers: {_root(error)}", hint=_HINT) from error
+            raise EngineUnavailable(
+                f"no Docker Engine answers at {engine_address()}: {_root(error)}", hint=_HINT
+            ) from error
         except (AttributeError, TypeError, ValueError) as error:
             # docker-py reads the user's config.json without looking at what it holds.
             raise _unusable_settings(error) from error
@@ -134,9 +142,13 @@ class DockerEngine:
 
         def refused(text: str) -> BuildError:
             return BuildError(
-                f"the build failed: {text}", log=tuple(log), hint="mend the step that the log names"
+                f"the build failed: {text}",
+                log=tuple(log),
+                hint="mend the step that the log names" if log else "mend what it names",
             )
 
+        # The engine says nothing before it has the whole context.
+        progress(Progress("build", "sending the context"))
         for event in _events(start, refused):
             text = str(event.get("stream") or "").rstrip()
             if text:
@@ -278,7 +290,9 @@ def _translate(error: Exception) -> EcrWidgetsError:
             f"the Docker Engine said nothing for {_SILENCE_S:g} s",
             hint="it may wait for a registry that does not answer: check the network between the two, then run again",
         )
-    return EngineUnavailable(f"the Docker Engine does not answer: {_root(error)}", hint=_HINT)
+    return EngineUnavailable(
+        f"the Docker Engine at {engine_address()} does not answer: {_root(error)}", hint=_HINT
+    )
 
 
 def _unusable_settings(error: Exception) -> SettingsError:

@@ -207,11 +207,11 @@ def test_a_build_that_ends_without_an_image_is_no_success(scripted: Engines, con
 
 
 def test_a_builds_lines_are_progress(scripted: Engines, context: Path) -> None:
-    """Each line of the builder is told while it works."""
+    """Each line of the builder is told while it works, and before it has anything to say, what it waits for."""
     seen: list[Progress] = []
     with scripted(BUILT) as (engine, _):
         build(engine, context, progress=seen.append)
-    assert [one.message for one in seen] == ["Step 1/1 : FROM busybox"]
+    assert [one.message for one in seen] == ["sending the context", "Step 1/1 : FROM busybox"]
 
 
 def push(engine: DockerEngine) -> str:
