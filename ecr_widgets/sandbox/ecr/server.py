@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import socket
@@ -107,6 +108,14 @@ class EcrSandbox:
 
             try:
                 return application(environ, started)
+            except NotImplementedError:
+                # With a 500, clients would try again and again.
+                started("400 Bad Request", [("Content-Type", "application/x-amz-json-1.1")])
+                refused = {
+                    "__type": "UnsupportedOperationException",
+                    "message": f"{operation} is not in the sandbox",
+                }
+                return [json.dumps(refused).encode()]
             except Exception:  # noqa: BLE001 -- whatever it is, the client must hear of it
                 # Left to the server, it would never answer, and the client would wait for its time-out.
                 _LOG.exception("%s failed", operation)
