@@ -17,7 +17,9 @@ from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page
 
 from ecr_widgets.audit.index import Index
+from ecr_widgets.audit.keys import KeyRing
 from ecr_widgets.audit.report import write_report
+from ecr_widgets.audit.verify import verify
 from ecr_widgets.cli.audit import command
 from ecr_widgets.errors import EcrWidgetsError
 from ecr_widgets.model.image_reference import check_repository_name
@@ -111,7 +113,8 @@ def _in_reports(payloads: list[str], tries: int, seed: int) -> tuple[int, int, s
             with Index(runs, None) as index:
                 index.update()
                 rows = list(index.rows())
-                write_report(out, runs, rows, checked=None, now=NOW)
+                checked = verify(runs, [row.path for row in rows], ring=KeyRing(folder / "keys"))
+                write_report(out, runs, rows, checked=checked, now=NOW)
             wrong.clear()
             page.goto(out.as_uri())
             page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
