@@ -22,7 +22,7 @@ from ecr_widgets.errors import SettingsError
 from ecr_widgets.kernel_output import guard_kernel_output
 from ecr_widgets.kernel_parameters import check_declared
 from ecr_widgets.panels.kit import NotebookKit
-from ecr_widgets.recording.recorder import Recorder, RecordSink
+from ecr_widgets.recording.recorder import Recorder, RecordSink, numbers_of
 from ecr_widgets.recording.terminal import TerminalSink
 from ecr_widgets.redaction import SHORTEST_SECRET, SecretRegistry
 from ecr_widgets.runbooks import shipped_folder
@@ -77,7 +77,7 @@ class LiveConnections:
     @property
     def layer0_endpoint(self) -> str:
         """Where Layer0 is; empty where it is not set up."""
-        return "" if self._settings.layer0 is None else self._settings.layer0.endpoint.rstrip("/").lower()
+        return self._settings.layer0_endpoint
 
     @cached_property
     def ecr(self) -> BotoEcr:
@@ -107,13 +107,14 @@ class LiveConnections:
     def layer0(self) -> Layer0Api:
         from ecr_widgets.adapters.layer0.client import Layer0Api
 
-        if self._settings.layer0 is None:
+        settings = self._settings.layer0
+        if settings is None:
             raise SettingsError(
                 "Layer0 is not set up: LAYER0_API_ENDPOINT and LAYER0_AUTH_TOKEN are missing",
                 hint="take both from `l0-setup endpoint`, or from `ecr-widgets sandbox env`",
             )
-        self.on_secret(self._settings.layer0.authorization_token)
-        return Layer0Api(self._settings.layer0)
+        self.on_secret(settings.authorization_token)
+        return Layer0Api(settings)
 
     def proven_deploys(self, service_id: str) -> frozenset[str]:
         """From the folder of saved runs."""
@@ -143,8 +144,6 @@ def connect(*, sink: RecordSink | None = None, environ: Mapping[str, str] = os.e
         sink: Where records go instead.
 
     Raises:
-        SettingsError: A variable is there and cannot be used.
-
         UnknownParameter: In a notebook: a parameter is not of the type that its cell declares.
     """
     settings = Settings.from_environment(environ)
@@ -168,6 +167,7 @@ def connect(*, sink: RecordSink | None = None, environ: Mapping[str, str] = os.e
         connections.clock,
         sink or _default_sink(channel, in_notebook=kernel is not None),
         redact=known.redact,
+        numbers=numbers_of(run_id),
     )
     files = _folders(environ)
     if planning:

@@ -54,6 +54,10 @@ class EcrWidgetsError(Exception):
         self.hint = hint
         self.retryable = retryable
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows of it below a cell: pages of our own code would hide what happened and what to try."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class InputError(EcrWidgetsError, ValueError):
     """What was given cannot be used; nothing was changed."""

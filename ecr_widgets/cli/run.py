@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from ecr_widgets.cli.outcome import print_json
-from ecr_widgets.errors import InputError
+from ecr_widgets.cli.outcome import print_json, print_refusal
+from ecr_widgets.errors import EcrWidgetsError, InputError
 
 
 @click.command(name="run", add_help_option=False)
@@ -118,6 +118,10 @@ def command(
         else:
             with telling_refusals(str(resume)):
                 result = resume_run(str(resume), runs=folder, wait_s=wait_s, on_event=watcher)
+    except EcrWidgetsError as error:
+        if as_json:
+            print_refusal(error, runbook=runbook, run_id=resume)
+        raise
     finally:
         watcher.close()
     tell_end(result)

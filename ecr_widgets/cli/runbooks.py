@@ -66,8 +66,12 @@ def _tell_parameters(book: Runbook) -> None:
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 def copy(folder: Path) -> None:
     """Copy the shipped runbooks and their files to FOLDER for editing; files that are there are left alone."""
+    copied = 0
     for path in copy_runbooks(folder):
         click.echo(path)
+        copied += 1
+    if not copied:
+        click.echo(f"all of them are in {folder} already, and were left alone", err=True)
 
 
 @command.command(name="new")

@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ecr_widgets.actor import actor
 from ecr_widgets.audit.seal import links_of
 from ecr_widgets.audit.verify import Finding, check_file
 from ecr_widgets.channel import new_run_id
-from ecr_widgets.engine.actor import actor
 from ecr_widgets.engine.events import RunEvent
 from ecr_widgets.engine.results import RunResult, find_run, read_notebook
 from ecr_widgets.engine.saved_run import records_of

@@ -19,9 +19,9 @@ from typing import Any
 from nbformat import from_dict
 from papermill.engines import Engine
 
+from ecr_widgets.actor import actor
 from ecr_widgets.audit.seal import seal_finished_run
 from ecr_widgets.channel import RUNBOOK_FOLDER_VARIABLE, new_run_id
-from ecr_widgets.engine.actor import actor
 from ecr_widgets.engine.asking import refuse_unapproved, who_asks
 from ecr_widgets.engine.events import RunEvent
 from ecr_widgets.engine.execution import Execution, Interrupted

@@ -63,7 +63,7 @@ def run_runbook(
     runbook = find_runbook(name_or_path)
     values: dict[str, Any] = {}
     for path in parameter_files:
-        values |= read_parameter_file(path)
+        values |= read_parameter_file(path, runbook.parameters)
     known = SecretRegistry()
     known.register_environment(environ)
     for each in (values, given, {"reason": reason}):

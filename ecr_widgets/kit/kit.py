@@ -423,7 +423,12 @@ class Kit:
         try:
             return self._recorder.perform(
                 "wait",
-                {"service": service.service, "deploy_id": service.deploy_id, "timeout_s": timeout_s},
+                {
+                    "environment": service.environment,
+                    "service": service.service,
+                    "deploy_id": service.deploy_id,
+                    "timeout_s": timeout_s,
+                },
                 lambda progress: wait_for_service(
                     self._to.layer0,
                     self._to.clock,
@@ -464,13 +469,15 @@ class Kit:
                     self._to.clock,
                     service.service_id,
                     deploy_id=wanted,
+                    environment=service.environment,
                     timeout_s=timeout_s,
                     progress=progress,
                 )
                 self._targets.note(target, outcome.deploy_id)
             return outcome
 
-        return self._recorder.perform("rollback", {"service": service.service, "deploy_id": wanted}, act)
+        inputs = {"environment": service.environment, "service": service.service, "deploy_id": wanted}
+        return self._recorder.perform("rollback", inputs, act)
 
     def create_task(
         self,
@@ -530,6 +537,7 @@ class Kit:
             region: AWS region of that registry; empty for the profile's own.
         """
         inputs = {
+            "environment": service.environment,
             "service": service.service,
             "image": None if image is None else str(image.image),
             "container": container,

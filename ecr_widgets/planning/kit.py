@@ -261,7 +261,13 @@ class PlanKit(NotebookKit):
             require_earlier(self._to.layer0, service.service, wanted)
             changed = wanted != service.deploy_id
             return RollbackOutcome(
-                service.service_id, service.service, wanted or "", service.deploy_id, 0.0, changed
+                service.service_id,
+                service.service,
+                wanted or "",
+                service.deploy_id,
+                0.0,
+                changed,
+                service.environment,
             )
 
         inputs = {"service": service.service, "deploy_id": wanted, "timeout_s": timeout_s}

@@ -23,8 +23,8 @@ from tests.faults.rows.replies import environ_of, made, short_name, tidy, words_
 STEPS = (
     "check_target",
     "login",
-    "create_repository",
     "build_image",
+    "create_repository",
     "push_image",
     "create_deploy",
     "create_service",

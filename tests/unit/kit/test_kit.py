@@ -161,7 +161,7 @@ def test_a_rollback_that_fails_is_an_error_of_its_own(world: World, tmp_path: Pa
     kit, to = crashing(world, tmp_path)
     to.layer0.create_service("demo24e9e412", "web", "web.1")
     running = kit.deploy_service("demo", "web", "web.2")
-    with pytest.raises(RollbackFailed, match="by hand: `l0 service update"):
+    with pytest.raises(RollbackFailed, match="by hand: `ecr-widgets service deploy"):
         kit.wait(running, on_failure="rollback")
     assert world.changes.count("update service to web.1") == 1
 
@@ -216,6 +216,8 @@ def test_what_layer0_keeps_is_deleted_once(kit: Kit, to: FakeConnections) -> Non
     assert [kit.layer0.delete_deploy(deploy).changed for _ in "ab"] == [True, False]
     assert [kit.layer0.delete_job(job).changed for _ in "ab"] == [True, False]
     assert [kit.layer0.set_min_count("demo", 2).changed for _ in "ab"] == [True, False]
+    assert kit.layer0.scale_environment("demo").environment_id == "demo24e9e412"
+    assert (kit.layer0.restore_own_tags().version, to.layer0.restored) == ("v0.12.6", 1)
     to.layer0.create_task("demo24e9e412", "once", "web.1", {})
     assert kit.layer0.delete_task("task00000000").changed
     assert not kit.layer0.delete_task("task00000000").changed
