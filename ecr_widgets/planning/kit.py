@@ -242,6 +242,7 @@ class PlanKit(NotebookKit):
     ) -> WaitOutcome:
         """Say what would be waited for."""
         inputs = {
+            "environment": service.environment,
             "service": service.service,
             "deploy_id": service.deploy_id,
             "timeout_s": timeout_s,
@@ -270,7 +271,12 @@ class PlanKit(NotebookKit):
                 service.environment,
             )
 
-        inputs = {"service": service.service, "deploy_id": wanted, "timeout_s": timeout_s}
+        inputs = {
+            "environment": service.environment,
+            "service": service.service,
+            "deploy_id": wanted,
+            "timeout_s": timeout_s,
+        }
         return self._recorder.plan("rollback", inputs, look)
 
     def create_task(
@@ -312,6 +318,7 @@ class PlanKit(NotebookKit):
         """Say what would be verified."""
         wanted = None if image is None else image.image
         inputs = {
+            "environment": service.environment,
             "service": service.service,
             "image": None if wanted is None else str(wanted),
             "container": container,
