@@ -22,7 +22,7 @@ from ecr_widgets.errors import SettingsError
 from ecr_widgets.kernel_output import guard_kernel_output
 from ecr_widgets.kernel_parameters import check_declared
 from ecr_widgets.panels.kit import NotebookKit
-from ecr_widgets.recording.recorder import Recorder, RecordSink
+from ecr_widgets.recording.recorder import Recorder, RecordSink, numbers_of
 from ecr_widgets.recording.terminal import TerminalSink
 from ecr_widgets.redaction import SHORTEST_SECRET, SecretRegistry
 from ecr_widgets.runbooks import shipped_folder
@@ -116,6 +116,12 @@ class LiveConnections:
         self.on_secret(settings.authorization_token)
         return Layer0Api(settings)
 
+    def proven_deploys(self, service_id: str) -> frozenset[str]:
+        """From the folder of saved runs."""
+        from ecr_widgets.proofs import proven_deploys
+
+        return proven_deploys(self._settings.runs, service_id)
+
     def on_secret(self, secret: str) -> None:
         """Keep a secret out of every record, here and in the engine that saves the run.
 
@@ -150,14 +156,21 @@ def connect(*, sink: RecordSink | None = None, environ: Mapping[str, str] = os.e
     channel = open_channel(environ)
     run_id = channel.run_id if channel is not None else new_run_id()
     connections = LiveConnections(settings, known, channel, run_id=run_id, environ=environ)
-    recorder = Recorder(
+    planning = bool(environ.get(PLAN_VARIABLE))
+    kind: type[Recorder] = Recorder
+    if planning:
+        from ecr_widgets.planning import PlanRecorder
+
+        kind = PlanRecorder
+    recorder = kind(
         run_id,
         connections.clock,
         sink or _default_sink(channel, in_notebook=kernel is not None),
         redact=known.redact,
+        numbers=numbers_of(run_id),
     )
     files = _folders(environ)
-    if environ.get(PLAN_VARIABLE):
+    if planning:
         from ecr_widgets.planning import LookingOnly, PlanKit
 
         return PlanKit(LookingOnly(connections), recorder, files=files, examples=shipped_folder())

@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 
 from ecr_widgets.errors import SettingsError
 
+RUNS_VARIABLE = "ECR_WIDGETS_RUNS"
+
 
 @dataclass(frozen=True, slots=True)
 class Layer0Settings:
@@ -37,7 +39,7 @@ class Settings:
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
         """Read the settings."""
         found = {name: value for name, value in environ.items() if name.startswith("LAYER0_")}
-        return cls(runs=Path(environ.get("ECR_WIDGETS_RUNS") or "runs"), layer0_variables=found)
+        return cls(runs=Path(environ.get(RUNS_VARIABLE) or "runs"), layer0_variables=found)
 
     @property
     def layer0(self) -> Layer0Settings | None:

@@ -41,5 +41,11 @@ class FakeConnections:
         """One account is all there is."""
         return self.ecr
 
+    proven: frozenset[str] = frozenset()
+
+    def proven_deploys(self, service_id: str) -> frozenset[str]:
+        """Whatever the test says."""
+        return self.proven
+
     def on_secret(self, secret: str) -> None:
         """Nothing here shows secrets."""

@@ -25,6 +25,7 @@ with DAG(
     PapermillOperator(
         task_id="rotate",
         input_nb="/srv/runbooks/rotate.ipynb",
-        output_nb="/srv/runs/{{ ts_nodash }}-rotate.ipynb",
+        # A file for each try: what the first one left is evidence, too.
+        output_nb="/srv/runs/{{ ts_nodash }}-try{{ ti.try_number }}-rotate.ipynb",
         parameters={"repository": "xfra-wait", "reference": "custom-tag-1"},
     )

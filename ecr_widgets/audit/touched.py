@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from ecr_widgets.audit.found import Run
+from ecr_widgets.audit.found import Run, Step
 from ecr_widgets.audit.postconditions import is_digest
 from ecr_widgets.model.record import StepState
 
 _DIGEST_IN = re.compile(r"@(sha256:[0-9a-f]{64})")
-_CHANGES_SERVICE = frozenset(("create_service", "update_service", "rollback"))
+_DEPLOYS = frozenset(("create_service", "update_service", "rollback"))
+_ABOUT_SERVICE = _DEPLOYS | {
+    "check_target", "find_service", "wait", "verify", "scale_service", "delete_service"
+}  # fmt: skip
 
 
 def touched(run: Run) -> frozenset[tuple[str, str]]:
@@ -22,6 +25,7 @@ def touched(run: Run) -> frozenset[tuple[str, str]]:
 
 
 def _pairs(run: Run) -> Iterator[tuple[str, str]]:
+    environments = _environments(run)
     for step in run.steps:
         for told in (step.inputs, step.outcome):
             for key in ("digest", "registry_digest", "running_digest"):
@@ -37,24 +41,52 @@ def _pairs(run: Run) -> Iterator[tuple[str, str]]:
             ):
                 if isinstance(told.get(key), str) and told[key]:
                     yield kind, told[key]
-        if step.step in _CHANGES_SERVICE or step.step in ("wait", "verify"):
-            service = step.inputs.get("service") or step.outcome.get("service")
-            environment = step.inputs.get("environment") or step.outcome.get("environment")
-            if isinstance(service, str):
-                yield "service", f"{environment}/{service}" if isinstance(environment, str) else service
+        if step.step in _ABOUT_SERVICE and (service := _service_of(step, environments)):
+            yield "service", service
 
 
 def deployed(run: Run) -> tuple[tuple[str, bool], ...]:
-    """Services that the run set out to change, as environment/service, and whether that changed them."""
+    """Services that the run set out to deploy to, as environment/service, and whether that changed them."""
     found: dict[str, bool] = {}
     if run.is_plan:
         return ()
+    environments = _environments(run)
     for step in run.steps:
-        if step.step in _CHANGES_SERVICE:
-            service, environment = step.inputs.get("service"), step.inputs.get("environment")
-            if isinstance(service, str):
-                name = f"{environment}/{service}" if isinstance(environment, str) else service
-                found[name] = (
-                    found.get(name, False) or bool(step.changed) or step.state is not StepState.SUCCEEDED
-                )
+        if step.step in _DEPLOYS and (service := _service_of(step, environments)):
+            tried = bool(step.changed) or step.state is not StepState.SUCCEEDED
+            found[service] = found.get(service, False) or tried
     return tuple(found.items())
+
+
+def verified(run: Run) -> frozenset[str]:
+    """Services, as environment/service, of which the run found that they run the image that they should."""
+    environments = _environments(run)
+    return frozenset(
+        service
+        for step in run.steps
+        if step.step == "verify" and step.state is StepState.SUCCEEDED
+        if (service := _service_of(step, environments))
+    )
+
+
+def _service_of(step: Step, environments: Mapping[str, str]) -> str | None:
+    """The service that a step is about, as environment/service where that is known."""
+    service = step.inputs.get("service") or step.outcome.get("service")
+    if not isinstance(service, str):
+        return None
+    environment = step.inputs.get("environment") or step.outcome.get("environment")
+    if not isinstance(environment, str):
+        # Older records of rollback, wait and verify do not tell; the steps beside them do.
+        environment = environments.get(service)
+    return f"{environment}/{service}" if environment else service
+
+
+def _environments(run: Run) -> dict[str, str]:
+    """By service the one environment that steps of the run name with it."""
+    found: dict[str, set[str]] = {}
+    for step in run.steps:
+        for told in (step.inputs, step.outcome):
+            service, environment = told.get("service"), told.get("environment")
+            if isinstance(service, str) and isinstance(environment, str):
+                found.setdefault(service, set()).add(environment)
+    return {service: next(iter(names)) for service, names in found.items() if len(names) == 1}

@@ -7,19 +7,20 @@ import os
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ecr_widgets.actor import actor
 from ecr_widgets.audit.seal import links_of
 from ecr_widgets.audit.verify import Finding, check_file
-from ecr_widgets.channel import PLAN_VARIABLE, WAIT_VARIABLE, new_run_id
-from ecr_widgets.engine.actor import actor
+from ecr_widgets.channel import new_run_id
 from ecr_widgets.engine.events import RunEvent
 from ecr_widgets.engine.results import RunResult, find_run, read_notebook
 from ecr_widgets.engine.saved_run import records_of
 from ecr_widgets.engine.slots import hold_slot, saved_name, slot_of_plan
-from ecr_widgets.engine.start import Start, execute
+from ecr_widgets.engine.start import Start, execute, kernel_environ
 from ecr_widgets.errors import InputError, RunError
 from ecr_widgets.model.record import RunState
 from ecr_widgets.model.times import to_rfc3339
@@ -63,7 +64,7 @@ def approve(
     folder = Path(plan.get("folder") or Path.cwd())
     if not folder.is_dir():
         raise InputError(f"the folder {str(folder)!r} of plan {run_id} is gone", hint="make a new plan")
-    _check_fit(saved, notebook, {**environ, PLAN_VARIABLE: "1"}, folder)
+    _check_fit(saved, notebook, kernel_environ(environ, runs=runs, plan=True), folder)
     new_id = new_run_id()
     approval = {
         "asked_by": asked_by,
@@ -74,7 +75,7 @@ def approve(
     }
     slot = slot_of_plan(saved, run_id, plan["runbook"])
     with nullcontext() if slot is None else hold_slot(runs, plan["runbook"], slot):
-        _use_up(runs / f".{run_id}.approved", approval | {"run_id": new_id})
+        _use_up(_marker(runs, run_id), approval | {"run_id": new_id})
         return execute(
             saved,
             plan["parameters"],
@@ -85,10 +86,48 @@ def approve(
                 runs / saved_name(new_id, plan["runbook"], slot=slot, plan=False),
                 approval=approval,
             ),
-            environ={**environ, WAIT_VARIABLE: str(wait_s)},
+            environ=kernel_environ(environ, runs=runs, wait_s=wait_s),
             folder=folder,
             on_event=on_event,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingPlan:
+    """A plan that another person may let go on."""
+
+    run_id: str
+    runbook: str
+    requested_by: str
+    asked_by: str
+    started_at: str
+
+    def __str__(self) -> str:
+        return f"{self.run_id}: {self.runbook}, planned by {self.requested_by}; {self.asked_by} asks"
+
+
+def waiting_plans(runs: Path) -> tuple[WaitingPlan, ...]:
+    """Plans in the folder that nobody approved yet, oldest first; whether they still fit is looked at on approval."""
+    found = []
+    for path in sorted(runs.glob("*.plan.ipynb")):
+        with suppress(InputError, KeyError, TypeError):
+            plan = read_notebook(path)["metadata"]["ecr_widgets"]
+            waits = plan["state"] == RunState.SUCCEEDED.value and isinstance(plan.get("approval"), dict)
+            if waits and not _marker(runs, plan["run_id"]).exists():
+                found.append(
+                    WaitingPlan(
+                        plan["run_id"],
+                        plan["runbook"],
+                        plan["actor"],
+                        plan["approval"]["asked_by"],
+                        plan["started_at"],
+                    )
+                )
+    return tuple(found)
+
+
+def _marker(runs: Path, run_id: str) -> Path:
+    return runs / f".{run_id}.approved"
 
 
 def _check_untouched(runs: Path, name: str, run_id: str) -> None:

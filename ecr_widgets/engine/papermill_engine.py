@@ -19,9 +19,9 @@ from typing import Any
 from nbformat import from_dict
 from papermill.engines import Engine
 
+from ecr_widgets.actor import actor
 from ecr_widgets.audit.seal import seal_finished_run
 from ecr_widgets.channel import RUNBOOK_FOLDER_VARIABLE, new_run_id
-from ecr_widgets.engine.actor import actor
 from ecr_widgets.engine.asking import refuse_unapproved, who_asks
 from ecr_widgets.engine.events import RunEvent
 from ecr_widgets.engine.execution import Execution, Interrupted
@@ -36,6 +36,8 @@ from ecr_widgets.model.times import to_rfc3339
 from ecr_widgets.redaction import SecretRegistry
 from ecr_widgets.runbooks import asks_for_approval
 from ecr_widgets.secret_parameters import refuse_secrets
+
+_BANNER_ID = "plan-banner"
 
 
 @dataclass(frozen=True)
@@ -192,6 +194,7 @@ def _describe(nb: Any, request: RunRequest | None, runbook: str, parameters: Map
     nb["nbformat"], nb["nbformat_minor"] = 4, max(5, nb.get("nbformat_minor", 5))
     for number, cell in enumerate(nb["cells"]):
         cell.setdefault("id", f"cell-{number}")
+    _set_banner(nb, request)
     nb["metadata"]["ecr_widgets"] = {
         "version": RECORD_VERSION,
         "run_id": request.run_id if request else new_run_id(),
@@ -217,6 +220,26 @@ def _describe(nb: Any, request: RunRequest | None, runbook: str, parameters: Map
             "resumed_at": to_rfc3339(datetime.now(UTC)),
             "attempts": [dict(attempt) for attempt in request.attempts],
         }
+
+
+def _set_banner(nb: Any, request: RunRequest | None) -> None:
+    """Say at the top of a plan that it is one; what goes on from it has the cell no more."""
+    cells = [cell for cell in nb["cells"] if cell.get("id") != _BANNER_ID]
+    if request is not None and request.plan:
+        waits = (
+            f" {request.approval['asked_by']} asks for a second person:"
+            f" `ecr-widgets approve {request.run_id}` lets it go on."
+            if request.approval
+            else ""
+        )
+        text = (
+            f"> **Plan of {request.runbook}.** Nothing was changed: each record says what stands, and what a run would"
+            f" change and ask of whom.{waits}"
+        )
+        cells.insert(
+            0, from_dict({"cell_type": "markdown", "id": _BANNER_ID, "metadata": {}, "source": text})
+        )
+    nb["cells"] = cells
 
 
 def _sha256_of(path: Any) -> str | None:

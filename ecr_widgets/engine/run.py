@@ -9,14 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ecr_widgets.channel import PLAN_VARIABLE, WAIT_VARIABLE, new_run_id
+from ecr_widgets.channel import new_run_id
 from ecr_widgets.engine.asking import refuse_unapproved, who_asks
 from ecr_widgets.engine.events import RunEvent
 from ecr_widgets.engine.parameter_files import read_parameter_file
 from ecr_widgets.engine.results import RunResult, find_run, read_notebook, read_result
 from ecr_widgets.engine.saved_run import is_held, records_of
 from ecr_widgets.engine.slots import check_slot, find_in_slot, hold_slot, saved_name
-from ecr_widgets.engine.start import Start, execute
+from ecr_widgets.engine.start import Start, execute, kernel_environ
 from ecr_widgets.errors import InputError, TargetBusy
 from ecr_widgets.model.parameters import read_parameters
 from ecr_widgets.model.record import RunState
@@ -82,7 +82,7 @@ def run_runbook(
         ) from error
     with contextlib.nullcontext() if slot is None else hold_slot(runs, runbook.name, slot):
         earlier = find_in_slot(runs, runbook.name, slot) if slot is not None else None
-        if earlier is not None:
+        if earlier is not None and not _is_failed_plan(earlier):
             return _of_slot(earlier, runbook, parameters, runs, environ, wait_s, on_event)
         run_id = new_run_id()
         saved = runs / saved_name(run_id, runbook.name, slot=slot, plan=plan)
@@ -97,7 +97,7 @@ def run_runbook(
                 plan=plan,
                 approval={"asked_by": asked_by} if asked_by else None,
             ),
-            environ={**environ, WAIT_VARIABLE: str(wait_s), **({PLAN_VARIABLE: "1"} if plan else {})},
+            environ=kernel_environ(environ, runs=runs, wait_s=wait_s, plan=plan),
             on_event=on_event,
         )
 
@@ -176,10 +176,16 @@ def resume_run(
             attempts=(*run.get("attempts", ()), _attempt(run, notebook)),
             approval=run.get("approval"),
         ),
-        environ={**environ, WAIT_VARIABLE: str(wait_s)},
+        environ=kernel_environ(environ, runs=runs, wait_s=wait_s),
         folder=folder,
         on_event=on_event,
     )
+
+
+def _is_failed_plan(saved: Path) -> bool:
+    """Whether there is nothing to go on with: a plan that ended badly is made anew."""
+    run = read_notebook(saved)["metadata"]["ecr_widgets"]
+    return bool(run.get("plan")) and run["state"] != RunState.SUCCEEDED.value
 
 
 def _who_asks(runbook: Runbook, parameters: Mapping[str, Any], environ: Mapping[str, str]) -> str | None:

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ecr_widgets.channel import RUNBOOK_FOLDER_VARIABLE
+from ecr_widgets.channel import PLAN_VARIABLE, RUNBOOK_FOLDER_VARIABLE, WAIT_VARIABLE
 from ecr_widgets.engine.events import RunEvent
 from ecr_widgets.engine.kernel import Kernel
 from ecr_widgets.engine.results import RunResult, read_result
+from ecr_widgets.settings import RUNS_VARIABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,22 @@ class Start:
     attempts: tuple[Mapping[str, Any], ...] = ()
     approval: Mapping[str, Any] | None = None
     """Who asked for an approval; for an approved run, who requested and who approved it."""
+
+
+def kernel_environ(
+    environ: Mapping[str, str], *, runs: Path, wait_s: float = 0.0, plan: bool = False
+) -> dict[str, str]:
+    """What the kernel of a run gets: its steps look into the folder of saved runs for what they prove.
+
+    Args:
+        wait_s: How long a step waits for a target that another run holds, in seconds.
+    """
+    return {
+        **environ,
+        RUNS_VARIABLE: str(runs.absolute()),
+        WAIT_VARIABLE: str(wait_s),
+        **({PLAN_VARIABLE: "1"} if plan else {}),
+    }
 
 
 def execute(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Protocol
 
 from ecr_widgets.ports import Clock, Ecr, Engine, Layer0, Locks, Registry
@@ -47,6 +48,10 @@ class Connections(Protocol):
     @property
     def layer0_endpoint(self) -> str:
         """Where Layer0 is; part of a target's name."""
+        ...
+
+    def proven_deploys(self, service_id: str) -> Collection[str]:
+        """Deploys of which a saved run says that the service ran them, verified by digest."""
         ...
 
     def on_secret(self, secret: str) -> None:

@@ -10,7 +10,7 @@ from ecr_widgets.ports import Ecr, ProgressSink
 from ecr_widgets.steps import image_upkeep as images
 from ecr_widgets.steps import repository_upkeep as repositories
 from ecr_widgets.steps.copy_image import CopyOutcome, copy_image
-from ecr_widgets.steps.create_repository import RepositoryOutcome
+from ecr_widgets.steps.create_repository import RepositoryOutcome, check_repository
 from ecr_widgets.steps.image_uses import UsesOutcome, find_uses
 from ecr_widgets.steps.login import RegistrySession
 
@@ -39,6 +39,18 @@ class EcrSteps:
             "change_repository",
             {"repository": repository, "tags_immutable": tags_immutable, "scan_on_push": scan_on_push},
             lambda _: repositories.change_repository(
+                self._to.ecr, repository, tags_immutable=tags_immutable, scan_on_push=scan_on_push
+            ),
+        )
+
+    def check_repository(
+        self, repository: str, *, tags_immutable: bool, scan_on_push: bool
+    ) -> RepositoryOutcome:
+        """Check that the repository stands with these settings, whoever made it."""
+        return self._recorder.perform(
+            "check_repository",
+            {"repository": repository, "tags_immutable": tags_immutable, "scan_on_push": scan_on_push},
+            lambda _: check_repository(
                 self._to.ecr, repository, tags_immutable=tags_immutable, scan_on_push=scan_on_push
             ),
         )
@@ -98,7 +110,7 @@ class EcrSteps:
         )
 
     def find_findings(self, repository: str, reference: str) -> images.FindingsOutcome:
-        """What ECR's scan found in an image, by severity."""
+        """What ECR's scan found in an image, by severity; without a reference in the one pushed last."""
         return self._recorder.perform(
             "find_findings",
             {"repository": repository, "reference": reference},
@@ -139,12 +151,16 @@ class EcrSteps:
         Args:
             unused: What `find_unused_images` gave, or digests.
 
-            typed_name: The repository's name once more; with any other nothing is deleted and the record says what
+            typed_name: The repository's name once more; where it is empty nothing is deleted, and the record says what
                 would be.
+
+        Raises:
+            InputError: Another name was typed.
         """
         digests = self._digests(unused)
 
         def act(progress: ProgressSink) -> images.DeletedImagesOutcome:
+            images.check_confirmation(repository, typed_name)
             # Looked at again: what was unused then may run now.
             uses = self._uses(check_repository_name(repository), progress)
             return images.delete_images(
@@ -185,7 +201,7 @@ class EcrSteps:
         """
 
         def act(progress: ProgressSink) -> CopyOutcome:
-            other = self._other_session(to_profile, to_region)
+            other = self.session_of(to_profile, to_region)
             source = self._reference(self._session, repository, reference)
             copied_to = ImageReference(
                 other.token().registry, check_repository_name(to_repository), tag=check_tag(to_tag)
@@ -214,15 +230,17 @@ class EcrSteps:
         }
         return self._recorder.perform("copy_image", inputs, act)
 
-    def _ecr_for(self, profile: str, region: str) -> Ecr:
+    def ecr_of(self, profile: str, region: str) -> Ecr:
+        """ECR of another account or region, where either is named."""
         if not profile and not region:
             return self._to.ecr
         return self._to.ecr_of(profile=profile or None, region=region or None)
 
-    def _other_session(self, profile: str, region: str) -> RegistrySession:
+    def session_of(self, profile: str, region: str) -> RegistrySession:
+        """A session with that registry; this run's own where neither is named."""
         if not profile and not region:
             return self._session
-        return RegistrySession(self._ecr_for(profile, region), self._to.clock, on_secret=self._to.on_secret)
+        return RegistrySession(self.ecr_of(profile, region), self._to.clock, on_secret=self._to.on_secret)
 
     @staticmethod
     def _digests(unused: images.UnusedOutcome | Sequence[str]) -> list[str]:

@@ -27,6 +27,7 @@ from ecr_widgets.ports import ProgressSink
 from ecr_widgets.recording.recorder import Recorder
 from ecr_widgets.steps import deploy_service as services
 from ecr_widgets.steps.build_image import BuildOutcome, build_image
+from ecr_widgets.steps.copy_image import CopyOutcome
 from ecr_widgets.steps.create_deploy import DeployOutcome, create_deploy
 from ecr_widgets.steps.create_repository import RepositoryOutcome, create_repository
 from ecr_widgets.steps.create_task import EnvVars, TaskOutcome, create_task
@@ -34,7 +35,7 @@ from ecr_widgets.steps.find_image import find_image
 from ecr_widgets.steps.login import LoginOutcome, RegistrySession, login
 from ecr_widgets.steps.pull_image import PullOutcome, pull_image
 from ecr_widgets.steps.push_image import PushOutcome, push_image
-from ecr_widgets.steps.rollback import RollbackOutcome, earlier_deploy, rollback
+from ecr_widgets.steps.rollback import RollbackOutcome, earlier_deploy, require_earlier, rollback
 from ecr_widgets.steps.service_balancer import balancer_for
 from ecr_widgets.steps.verify import VerifyOutcome, verify_service
 from ecr_widgets.steps.wait import FIRST_PAUSE_S, SETTLE_S, WaitOutcome, wait_for_service
@@ -194,9 +195,22 @@ class Kit:
         return self._recorder.perform("login", {}, lambda _: login(self._to.ecr, self._session))
 
     def create_repository(
-        self, repository: str, *, create: bool = True, tags_immutable: bool = False, scan_on_push: bool = True
+        self,
+        repository: str,
+        *,
+        create: bool = True,
+        tags_immutable: bool = False,
+        scan_on_push: bool = True,
+        profile: str = "",
+        region: str = "",
     ) -> RepositoryOutcome:
-        """Create the repository where it is missing."""
+        """Create the repository where it is missing.
+
+        Args:
+            profile: AWS profile of the account to have it in; empty for this run's own.
+
+            region: AWS region to have it in; empty for the profile's own.
+        """
         return self._recorder.perform(
             "create_repository",
             {
@@ -204,9 +218,10 @@ class Kit:
                 "create": create,
                 "tags_immutable": tags_immutable,
                 "scan_on_push": scan_on_push,
+                **{name: value for name, value in (("profile", profile), ("region", region)) if value},
             },
             lambda _: create_repository(
-                self._to.ecr,
+                self.ecr.ecr_of(profile, region),
                 repository,
                 create=create,
                 tags_immutable=tags_immutable,
@@ -387,7 +402,9 @@ class Kit:
                 found.environment_id,
                 found.name,
                 standing.primary.deploy_id,
-                earlier_deploy(self._to.layer0, standing),
+                earlier_deploy(
+                    self._to.layer0, standing, lambda: self._to.proven_deploys(standing.service_id)
+                ),
                 changed=False,
             )
 
@@ -407,7 +424,12 @@ class Kit:
         try:
             return self._recorder.perform(
                 "wait",
-                {"service": service.service, "deploy_id": service.deploy_id, "timeout_s": timeout_s},
+                {
+                    "environment": service.environment,
+                    "service": service.service,
+                    "deploy_id": service.deploy_id,
+                    "timeout_s": timeout_s,
+                },
                 lambda progress: wait_for_service(
                     self._to.layer0,
                     self._to.clock,
@@ -439,6 +461,9 @@ class Kit:
         target = self._targets.service(service.environment_id, service.service)
 
         def act(progress: ProgressSink) -> RollbackOutcome:
+            if deploy_id or not service.changed:
+                # Asked for by somebody, and not the end of a deploy that failed: nothing has been changed yet.
+                require_earlier(self._to.layer0, service.service, wanted)
             with self._targets.hold(target):
                 outcome = rollback(
                     self._to.layer0,
@@ -451,7 +476,8 @@ class Kit:
                 self._targets.note(target, outcome.deploy_id)
             return outcome
 
-        return self._recorder.perform("rollback", {"service": service.service, "deploy_id": wanted}, act)
+        inputs = {"environment": service.environment, "service": service.service, "deploy_id": wanted}
+        return self._recorder.perform("rollback", inputs, act)
 
     def create_task(
         self,
@@ -490,19 +516,44 @@ class Kit:
         )
 
     def verify(
-        self, service: services.ServiceOutcome, image: PushOutcome, *, container: str | None = None
+        self,
+        service: services.ServiceOutcome | RollbackOutcome,
+        image: PushOutcome | CopyOutcome | None = None,
+        *,
+        container: str | None = None,
+        profile: str = "",
+        region: str = "",
     ) -> VerifyOutcome:
-        """Check that the service runs the pushed image, by digest, and nothing else."""
+        """Check that the service runs the image, by digest, and nothing else.
+
+        Args:
+            image: What was pushed, copied or found; without one, whatever the service's deploy pins by digest, such as after
+                a rollback.
+
+            container: Container that runs it; None or empty for any.
+
+            profile: AWS profile of the account whose registry has the image; empty for this run's own.
+
+            region: AWS region of that registry; empty for the profile's own.
+        """
+        inputs = {
+            "environment": service.environment,
+            "service": service.service,
+            "image": None if image is None else str(image.image),
+            "container": container,
+        }
+        inputs |= {name: value for name, value in (("profile", profile), ("region", region)) if value}
         return self._recorder.perform(
             "verify",
-            {"service": service.service, "image": str(image.image), "container": container},
+            inputs,
             lambda _: verify_service(
                 self._to.layer0,
                 self._to.registry,
-                self._session,
+                self.ecr.session_of(profile, region),
                 service.service_id,
-                image=image.image,
-                container=container,
+                image=None if image is None else image.image,
+                deploy_id=service.deploy_id if image is None else None,
+                container=container or None,
             ),
         )
 

@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from ecr_widgets.planning.guard import LookingOnly
 from ecr_widgets.planning.kit import PlanKit
+from ecr_widgets.planning.requests import PlanRecorder
 
-__all__ = ["LookingOnly", "PlanKit"]
+__all__ = ["LookingOnly", "PlanKit", "PlanRecorder"]

@@ -31,6 +31,27 @@ class EcrPlan(EcrSteps):
         inputs = {"repository": repository, "tags_immutable": tags_immutable, "scan_on_push": scan_on_push}
         return self._recorder.plan("change_repository", inputs, look)
 
+    def check_repository(
+        self, repository: str, *, tags_immutable: bool, scan_on_push: bool
+    ) -> RepositoryOutcome:
+        """Check one that stands as a run would; one that is missing would be made with these settings."""
+        if self._to.ecr.find_repository(check_repository_name(repository)) is not None:
+            return super().check_repository(
+                repository, tags_immutable=tags_immutable, scan_on_push=scan_on_push
+            )
+        inputs = {"repository": repository, "tags_immutable": tags_immutable, "scan_on_push": scan_on_push}
+        return self._recorder.plan(
+            "check_repository",
+            inputs,
+            lambda: RepositoryOutcome(
+                repository,
+                f"{self._registry}/{repository}",
+                tags_immutable,
+                scan_on_push,
+                changed=False,
+            ),
+        )
+
     def set_lifecycle_policy(
         self, repository: str, policy: str | None = None, *, untagged_days: int = 0, keep_newest: int = 0
     ) -> repositories.LifecycleOutcome:
@@ -92,6 +113,7 @@ class EcrPlan(EcrSteps):
         digests = self._digests(unused)
 
         def look() -> images.DeletedImagesOutcome:
+            images.check_confirmation(repository, typed_name)
             uses = self._uses(check_repository_name(repository), lambda _: None)
             return images.delete_images(
                 self._to.ecr, repository, digests, uses, registry=self._registry, confirmed=False
@@ -117,12 +139,12 @@ class EcrPlan(EcrSteps):
             digest = self._session.use(lambda token: self._to.registry.find_digest(source, token))
             if digest is None:
                 raise ImageNotFound(f"{source} is not in its registry", hint="push it first")
-            other = self._other_session(to_profile, to_region)
+            other = self.session_of(to_profile, to_region)
             target = ImageReference(
                 other.token().registry, check_repository_name(to_repository), tag=check_tag(to_tag)
             )
             standing = None
-            if self._ecr_for(to_profile, to_region).find_repository(to_repository) is not None:
+            if self.ecr_of(to_profile, to_region).find_repository(to_repository) is not None:
                 standing = other.use(lambda token: self._to.registry.find_digest(target, token))
             pinned = ImageReference(source.registry, source.repository, digest=digest)
             return CopyOutcome(target.with_digest(digest), digest, to_tag, standing != digest, pinned)

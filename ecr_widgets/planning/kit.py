@@ -23,15 +23,19 @@ from ecr_widgets.planning.guard import NOT_YET
 from ecr_widgets.planning.layer0 import Layer0Plan
 from ecr_widgets.steps import deploy_service as services
 from ecr_widgets.steps.build_image import BuildOutcome, check_context
+from ecr_widgets.steps.copy_image import CopyOutcome
 from ecr_widgets.steps.create_deploy import DeployOutcome
 from ecr_widgets.steps.create_repository import RepositoryOutcome, missing
 from ecr_widgets.steps.create_task import EnvVars, TaskOutcome
 from ecr_widgets.steps.pull_image import PullOutcome
 from ecr_widgets.steps.push_image import PushOutcome
-from ecr_widgets.steps.rollback import RollbackOutcome
+from ecr_widgets.steps.rollback import RollbackOutcome, require_earlier
 from ecr_widgets.steps.service_balancer import balancer_for
 from ecr_widgets.steps.verify import VerifyOutcome
 from ecr_widgets.steps.wait import WaitOutcome
+
+_NO_IMAGE = ImageReference(None, NOT_YET.replace(" ", "-"))
+"""Where only the run will tell which image it is."""
 
 
 class PlanKit(NotebookKit):
@@ -53,22 +57,31 @@ class PlanKit(NotebookKit):
         return EcrPlan(self._to, self._recorder, self._targets, self._session)
 
     def create_repository(
-        self, repository: str, *, create: bool = True, tags_immutable: bool = False, scan_on_push: bool = True
+        self,
+        repository: str,
+        *,
+        create: bool = True,
+        tags_immutable: bool = False,
+        scan_on_push: bool = True,
+        profile: str = "",
+        region: str = "",
     ) -> RepositoryOutcome:
         """Say whether the repository stands."""
 
         def look() -> RepositoryOutcome:
-            standing = self._to.ecr.find_repository(check_repository_name(repository))
+            ecr = self.ecr.ecr_of(profile, region)
+            standing = ecr.find_repository(check_repository_name(repository))
             if standing is not None:
                 return RepositoryOutcome(
                     standing.name, standing.uri, standing.tags_immutable, standing.scan_on_push, changed=False
                 )
             if not create:
                 raise missing(repository)
-            uri = f"{self._session.token().registry}/{repository}"
+            uri = f"{self.ecr.session_of(profile, region).token().registry}/{repository}"
             return RepositoryOutcome(repository, uri, tags_immutable, scan_on_push, changed=True)
 
         inputs = {"repository": repository, "create": create}
+        inputs |= {name: value for name, value in (("profile", profile), ("region", region)) if value}
         return self._recorder.plan("create_repository", inputs, look)
 
     def build_image(
@@ -234,11 +247,9 @@ class PlanKit(NotebookKit):
             "timeout_s": timeout_s,
             "on_failure": on_failure,
         }
-        return self._recorder.plan(
-            "wait",
-            inputs,
-            lambda: WaitOutcome(service.service_id, service.service, service.deploy_id, 0, 0, 0, 0.0),
-        )
+        # Nobody has counted yet: the record says no numbers.
+        self._recorder.plan("wait", inputs, lambda: {"service_id": service.service_id, "changed": False})
+        return WaitOutcome(service.service_id, service.service, service.deploy_id, 0, 0, 0, 0.0)
 
     def rollback(
         self, service: services.ServiceOutcome, *, deploy_id: str | None = None, timeout_s: float = 600.0
@@ -247,7 +258,7 @@ class PlanKit(NotebookKit):
         wanted = deploy_id or service.previous_deploy_id
 
         def look() -> RollbackOutcome:
-            self._to.layer0.read_deploy(wanted or "")
+            require_earlier(self._to.layer0, service.service, wanted)
             changed = wanted != service.deploy_id
             return RollbackOutcome(
                 service.service_id, service.service, wanted or "", service.deploy_id, 0.0, changed
@@ -284,12 +295,21 @@ class PlanKit(NotebookKit):
         return self._recorder.plan("create_task", inputs, look)
 
     def verify(
-        self, service: services.ServiceOutcome, image: PushOutcome, *, container: str | None = None
+        self,
+        service: services.ServiceOutcome | RollbackOutcome,
+        image: PushOutcome | CopyOutcome | None = None,
+        *,
+        container: str | None = None,
+        profile: str = "",
+        region: str = "",
     ) -> VerifyOutcome:
         """Say what would be verified."""
-        inputs = {"service": service.service, "image": str(image.image), "container": container}
-        return self._recorder.plan(
-            "verify",
-            inputs,
-            lambda: VerifyOutcome(service.service_id, service.deploy_id, image.image, NOT_YET, NOT_YET, 0),
-        )
+        wanted = None if image is None else image.image
+        inputs = {
+            "service": service.service,
+            "image": None if wanted is None else str(wanted),
+            "container": container,
+        }
+        inputs |= {name: value for name, value in (("profile", profile), ("region", region)) if value}
+        self._recorder.plan("verify", inputs, lambda: {"deploy_id": service.deploy_id, "changed": False})
+        return VerifyOutcome(service.service_id, service.deploy_id, wanted or _NO_IMAGE, NOT_YET, NOT_YET, 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from datetime import datetime
 from enum import Enum
@@ -40,6 +40,14 @@ class RecordSink(Protocol):
         ...
 
 
+def numbers_of(run_id: str) -> Iterator[int]:
+    """The numbers of one run's steps, whoever in this process records them."""
+    return _numbers.setdefault(run_id, count(1))
+
+
+_numbers: dict[str, Iterator[int]] = {}
+
+
 class Recorder:
     """Numbers a run's steps and keeps their records.
 
@@ -47,17 +55,25 @@ class Recorder:
         run_id: The run that the records belong to.
 
         redact: Takes known secrets out of a text.
+
+        numbers: The run's numbers that are free; by default it is the only recorder of its run.
     """
 
     def __init__(
-        self, run_id: str, clock: Clock, sink: RecordSink, *, redact: Callable[[str], str] = lambda text: text
+        self,
+        run_id: str,
+        clock: Clock,
+        sink: RecordSink,
+        *,
+        redact: Callable[[str], str] = lambda text: text,
+        numbers: Iterator[int] | None = None,
     ) -> None:
         self.run_id = run_id
         self._clock = clock
         self._sink = sink
         self._redact = redact
         self._records: list[StepRecord] = []
-        self._numbers = count(1)
+        self._numbers = numbers or count(1)
 
     def through(self, sink: RecordSink) -> Recorder:
         """The same run's records, shown elsewhere; numbers go on."""

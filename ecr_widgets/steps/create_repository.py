@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ecr_widgets.errors import RepositoryNotFound
+from ecr_widgets.errors import RepositoryNotFound, VerifyError
 from ecr_widgets.model.image_reference import check_repository_name
 from ecr_widgets.ports import Ecr
 
@@ -47,6 +47,35 @@ def create_repository(
         )
     return RepositoryOutcome(
         repository.name, repository.uri, repository.tags_immutable, repository.scan_on_push, created
+    )
+
+
+def check_repository(ecr: Ecr, name: str, *, tags_immutable: bool, scan_on_push: bool) -> RepositoryOutcome:
+    """Check that the repository stands with these settings: one that stood before keeps its own.
+
+    Raises:
+        RepositoryNotFound: It does not stand.
+
+        VerifyError: It has other settings; the message names them.
+    """
+    standing = ecr.find_repository(check_repository_name(name))
+    if standing is None:
+        raise RepositoryNotFound(f"repository {name!r} does not exist", hint="create it first")
+    differ = [
+        f"{setting} is {str(has).lower()} and not {str(wanted).lower()}"
+        for setting, has, wanted in (
+            ("tags_immutable", standing.tags_immutable, tags_immutable),
+            ("scan_on_push", standing.scan_on_push, scan_on_push),
+        )
+        if has is not wanted
+    ]
+    if differ:
+        raise VerifyError(
+            f"repository {name!r} has other settings: {', '.join(differ)}",
+            hint="change them with kit.ecr.change_repository or the repositories panel, or give those that stand",
+        )
+    return RepositoryOutcome(
+        standing.name, standing.uri, standing.tags_immutable, standing.scan_on_push, changed=False
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ecr_widgets.errors import VerifyError
@@ -31,7 +32,8 @@ def verify_service(
     session: RegistrySession,
     service_id: str,
     *,
-    image: ImageReference,
+    image: ImageReference | None,
+    deploy_id: str | None = None,
     container: str | None = None,
 ) -> VerifyOutcome:
     """Check that all running copies of the service run the image, by digest, and that the registry serves it.
@@ -39,10 +41,15 @@ def verify_service(
     Layer0 tells no container's digest, so it is read from the Dockerrun of the one deployment that runs: a reference by
     digest cannot mean anything else.
 
+    Args:
+        image: None for the one that the service's deploy names, of the session's registry.
+
+        deploy_id: Deploy that the service must stand on; None for any.
+
     Raises:
         VerifyError: Anything else runs; the message names both.
     """
-    if image.digest is None:
+    if image is not None and image.digest is None:
         raise VerifyError(
             f"{image} names no digest, so nothing can be proven of it", hint="pin the image by digest"
         )
@@ -51,12 +58,19 @@ def verify_service(
     others = [d for d in service.deployments if d is not primary and d.running_count]
     if primary is None or primary.running_count < 1 or others:
         raise VerifyError(f"service {service.name!r} does not run one deployment only: {describe(service)}")
+    if deploy_id is not None and primary.deploy_id != deploy_id:
+        raise VerifyError(
+            f"service {service.name!r} stands on {primary.deploy_id}, not on {deploy_id}",
+            hint="find out who deployed meanwhile",
+        )
     document = layer0.read_deploy(primary.deploy_id).dockerrun
     running = [
         ImageReference.parse(c.image)
         for c in (Dockerrun.parse(document).containers if document else ())
         if container is None or c.name == container
     ]
+    if image is None:
+        image = _pinned(running, session.token().registry, service.name)
     match = next((r for r in running if (r.name, r.digest) == (image.name, image.digest)), None)
     if match is None:
         raise VerifyError(
@@ -64,10 +78,24 @@ def verify_service(
             hint="deploy the image, or find out who deployed another",
         )
     served = session.use(lambda token: registry.find_digest(image, token))
-    if served != image.digest:
+    if served is None or served != image.digest:
         raise VerifyError(
             f"the registry serves {served or 'nothing'} for {image}", hint="push the image again"
         )
     return VerifyOutcome(
         service_id, primary.deploy_id, image, served, match.digest or "", primary.running_count
     )
+
+
+def _pinned(running: Sequence[ImageReference], registry: str, service: str) -> ImageReference:
+    """The image of the registry among those that a deploy names; every one of them must be by digest."""
+    ours = [each for each in running if each.registry == registry]
+    loose = next((each for each in ours if each.digest is None), None)
+    if loose is not None or not ours:
+        raise VerifyError(
+            f"service {service!r} runs {loose}, which names no digest, so nothing can be proven of it"
+            if loose is not None
+            else f"service {service!r} runs no image of {registry}, so nothing can be proven of it",
+            hint="deploy it by digest",
+        )
+    return ours[0]

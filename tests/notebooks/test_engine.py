@@ -72,6 +72,12 @@ def test_a_run_that_worked_says_so_in_every_cell(tmp_path: Path) -> None:
     assert told["parameters"] == {"tag": "1.10"}
 
 
+def test_steps_find_the_folder_of_saved_runs(tmp_path: Path) -> None:
+    """A rollback looks there for what was verified, wherever `--runs` put it."""
+    _, saved = run(tmp_path, "import os; print(os.environ['ECR_WIDGETS_RUNS'])")
+    assert saved["cells"][-1]["outputs"][0]["text"] == f"{tmp_path / 'runs'}\n"
+
+
 def test_a_failing_cell_ends_the_run_and_the_rest_is_not_run(tmp_path: Path) -> None:
     """Only what ran is called anything else than not-run."""
     result, saved = run(tmp_path, "1/0", "print('never')")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -33,13 +34,20 @@ def srv(sandbox_environ: dict[str, str], tmp_path: Path) -> Path:
     return tmp_path
 
 
+def mark_own(srv: Path) -> None:
+    """Make the copied runbook tell from the shipped one."""
+    book = srv / "runbooks" / "rotate.ipynb"
+    book.write_text(book.read_text().replace("# Rotate", "# Our own rotate", 1))
+
+
 def saved_runs(srv: Path) -> list[Path]:
     return sorted((srv / "runs").glob("*.ipynb"))
 
 
 def test_two_starts_of_the_crontab_line_make_one_run(srv: Path, sandbox_environ: dict[str, str]) -> None:
     """As cron does it: /bin/sh, its own few variables, `%` unescaped; the second finds the slot taken or done."""
-    lines = (DOCS / "crontab").read_text().replace("/srv", str(srv)).splitlines()
+    text = (DOCS / "crontab").read_text().replace("/srv", str(srv)).replace("/etc", str(srv))
+    lines = text.splitlines()
     own = dict(line.split("=", 1) for line in lines if re.match(r"[A-Z_]+=", line))
     (job,) = [line for line in lines if re.match(r"[0-9*]", line)]
     command = job.split(maxsplit=5)[5].replace("\\%", "%")
@@ -48,7 +56,12 @@ def test_two_starts_of_the_crontab_line_make_one_run(srv: Path, sandbox_environ:
         for name in sandbox_environ
         if name.startswith(("AWS_", "LAYER0_", "DOCKER_", "XDG_"))
     }
-    environ = {**few, "HOME": str(srv), **own, "ECR_WIDGETS_NOTIFY_COMMAND": ""}
+    # cron itself sets none of them.
+    (srv / "ecr-widgets" / "environment").write_text(
+        "".join(f"{name}={shlex.quote(value)}\n" for name, value in few.items())
+    )
+    environ = {"HOME": str(srv), **own, "ECR_WIDGETS_NOTIFY_COMMAND": ""}
+    mark_own(srv)
     started = [
         subprocess.Popen(
             ["/bin/sh", "-c", command], env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -62,6 +75,7 @@ def test_two_starts_of_the_crontab_line_make_one_run(srv: Path, sandbox_environ:
     )
     assert third.stdout.startswith("this slot has run already, succeeded: ")
     (only,) = saved_runs(srv)
+    assert "# Our own rotate" in only.read_text()
     assert re.search(r"-rotate@nightly-\d{4}-\d\d-\d\d\.ipynb$", only.name)
 
 
@@ -86,10 +100,12 @@ def test_the_systemd_units_are_good_and_start_the_run(srv: Path, sandbox_environ
     (start,) = re.findall(r"^ExecStart=/bin/sh -c '(.*)'$", text, re.MULTILINE)
     command = start.replace("$$", "$").replace("%%", "%")
     environ = {**sandbox_environ, "ECR_WIDGETS_RUNS": str(srv / "runs")}
+    mark_own(srv)
     subprocess.run(
         ["/bin/sh", "-c", command], env=environ, cwd=srv / "runbooks", capture_output=True, check=True
     )
-    assert len(saved_runs(srv)) == 1
+    (only,) = saved_runs(srv)
+    assert "# Our own rotate" in only.read_text()
 
 
 AIRFLOW = '''
@@ -104,7 +120,9 @@ class DAG:
 class PapermillOperator:
     def __init__(self, *, task_id, input_nb, output_nb, parameters):
         papermill.execute_notebook(
-            input_nb, output_nb.replace("{{ ts_nodash }}", "20261123T030000"), parameters=parameters,
+            input_nb,
+            output_nb.replace("{{ ts_nodash }}", "20261123T030000").replace("{{ ti.try_number }}", sys.argv[2]),
+            parameters=parameters,
             progress_bar=False, report_mode=True, kernel_name=None, language=None, engine_name=None,
         )
 
@@ -118,21 +136,25 @@ exec(open(sys.argv[1]).read())
 
 
 def test_the_airflow_dag_runs_by_our_engine(srv: Path, sandbox_environ: dict[str, str]) -> None:
-    """The operator's own call of papermill, which names no engine, leaves our record of cells and run."""
+    """The operator's own call of papermill, which names no engine, leaves our record; a retry leaves one of its own."""
     (srv / "dag.py").write_text((DOCS / "airflow_dag.py").read_text().replace("/srv", str(srv)))
     (srv / "airflow.py").write_text(AIRFLOW)
-    done = subprocess.run(
-        [sys.executable, srv / "airflow.py", srv / "dag.py"],
-        env=sandbox_environ,
-        cwd=srv / "runbooks",
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    (only,) = saved_runs(srv)
-    told = json.loads(only.read_text())["metadata"]["ecr_widgets"]
-    assert (told["state"], told["runbook"]) == ("succeeded", "rotate")
+    mended = (srv / "runbooks" / "rotate.ipynb").read_text()
+    broken = mended.replace("kit.check_target(", "kit.no_such_step(")
+    states = []
+    for number, text in (("1", broken), ("2", mended)):
+        (srv / "runbooks" / "rotate.ipynb").write_text(text)
+        subprocess.run(
+            [sys.executable, srv / "airflow.py", srv / "dag.py", number],
+            env=sandbox_environ,
+            cwd=srv / "runbooks",
+            capture_output=True,
+            check=False,
+        )
+    for saved in saved_runs(srv):
+        told = json.loads(saved.read_text())["metadata"]["ecr_widgets"]
+        states.append((told["state"], told["runbook"]))
+    assert states == [("failed", "rotate"), ("succeeded", "rotate")]
 
 
 def run_as_jupyter_scheduler(srv: Path, environ: dict[str, str], pasted: str) -> nbformat.NotebookNode:

@@ -14,6 +14,7 @@ PACKAGE = Path(__file__).parents[2] / "ecr_widgets"
 VALUES = {"errors", "model"}
 MAY_IMPORT = {
     "errors": set(),
+    "actor": set(),
     "model": VALUES,
     "settings": {"errors"},
     "redaction": {"errors"},
@@ -21,23 +22,26 @@ MAY_IMPORT = {
     "channel": {"errors"},
     "kernel_output": {"redaction"},
     "kernel_parameters": VALUES,
+    "proofs": VALUES,
     "ports": VALUES | {"ports"},
     "adapters": VALUES | {"adapters", "ports", "settings"},
     "steps": VALUES | {"steps", "ports", "redaction", "secret_parameters"},
-    "recording": VALUES | {"recording", "ports", "channel"},
+    "recording": VALUES | {"actor", "recording", "ports", "channel"},
     "runbooks": VALUES | {"runbooks", "redaction", "secret_parameters"},
     "audit": VALUES | {"audit"},
     # Adapters and settings: whether a guarded environment is meant, and where notices go.
     "engine": VALUES
-    | {"engine", "adapters", "audit", "channel", "redaction", "runbooks", "secret_parameters", "settings"},
+    | {"actor", "engine", "adapters", "audit", "channel"}
+    | {"redaction", "runbooks", "secret_parameters", "settings"},
     "targets": VALUES | {"ports"},
     "kit": VALUES | {"kit", "steps", "ports", "recording", "targets"},
     "panels": VALUES | {"audit", "panels", "kit", "recording", "redaction", "secret_parameters", "steps"},
-    "planning": VALUES | {"planning", "kit", "panels", "steps"},
+    "planning": VALUES | {"planning", "kit", "panels", "recording", "steps"},
     "connections": VALUES
     | {
         "planning",
         "panels",
+        "proofs",
         "kernel_output",
         "kernel_parameters",
         "recording",
@@ -61,7 +65,8 @@ MAY_IMPORT = {
         "settings",
     }
     | {"kit", "ports", "steps"},
-    "__init__": {"connections", "kit", "panels"},
+    "runbook_form": VALUES | {"panels", "redaction", "runbooks", "secret_parameters"},
+    "__init__": {"connections", "kit", "panels", "runbook_form"},
 }
 ONLY_IN = {
     "boto3": {"adapters/ecr.py"},

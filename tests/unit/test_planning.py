@@ -8,13 +8,13 @@ from typing import Any, cast
 
 import pytest
 
-from ecr_widgets.errors import InputError, RepositoryNotFound
+from ecr_widgets.errors import InputError, RepositoryNotFound, VerifyError
 from ecr_widgets.kit import Connections
-from ecr_widgets.planning import LookingOnly, PlanKit
+from ecr_widgets.planning import LookingOnly, PlanKit, PlanRecorder
 from ecr_widgets.recording.recorder import Recorder
 from ecr_widgets.recording.terminal import QuietSink
 from tests.fake_connections import FakeConnections
-from tests.fakes import World
+from tests.fakes import FakeEcr, World
 
 
 @pytest.fixture
@@ -117,3 +117,27 @@ def test_a_planned_push_is_found_by_the_plan(kit: PlanKit, world: World, tmp_pat
     with pytest.raises(RepositoryNotFound):
         kit.find_image("app", "other")
     assert world.changes == []
+
+
+def test_a_planned_change_says_what_it_would_ask_of_whom(world: World, tmp_path: Path) -> None:
+    """Only what would change anything asks; creating and moving a service are different requests."""
+    to = LookingOnly(cast("Connections", FakeConnections(world)))
+    recorder = PlanRecorder("run-1", to.clock, QuietSink())
+    kit = PlanKit(cast("Connections", to), recorder, files=(tmp_path,))
+    assert kit.create_repository("app").changed is True
+    assert planned(kit)["asks"] == ["ECR: CreateRepository"]
+    deployed = kit.deploy_service("demo", "web", "web.1")
+    assert planned(kit)["asks"] == ["Layer0: POST /service/"]
+    kit.wait(deployed)
+    assert "asks" not in planned(kit)
+    FakeEcr(world).create_repository("stands", tags_immutable=False, scan_on_push=True)
+    kit.create_repository("stands")
+    assert "asks" not in planned(kit)
+
+
+def test_the_settings_of_a_repository_can_be_planned(kit: PlanKit, world: World) -> None:
+    """One that is missing would have them; one that stands with others fails as the run would."""
+    assert kit.ecr.check_repository("new", tags_immutable=True, scan_on_push=True).changed is False
+    FakeEcr(world).create_repository("old", tags_immutable=False, scan_on_push=True)
+    with pytest.raises(VerifyError, match="tags_immutable is false and not true"):
+        kit.ecr.check_repository("old", tags_immutable=True, scan_on_push=True)

@@ -19,10 +19,11 @@ from ecr_widgets.errors import (
 )
 from ecr_widgets.kit import Kit
 from ecr_widgets.model.layer0_load_balancer import HealthCheck, Port
+from ecr_widgets.planning import PlanKit
 from ecr_widgets.recording.recorder import Recorder
 from ecr_widgets.recording.terminal import QuietSink
 from tests.fake_connections import FakeConnections
-from tests.fakes import World, digest_of
+from tests.fakes import REGISTRY, FakeEcr, FakeRegistry, World, digest_of
 
 
 @pytest.fixture
@@ -191,7 +192,7 @@ def test_a_rollback_that_fails_is_an_error_of_its_own(world: World, tmp_path: Pa
     kit, to = crashing(world, tmp_path)
     to.layer0.create_service("demo24e9e412", "web", "web.1")
     running = kit.deploy_service("demo", "web", "web.2")
-    with pytest.raises(RollbackFailed, match="by hand: `l0 service update"):
+    with pytest.raises(RollbackFailed, match="by hand: `ecr-widgets service deploy"):
         kit.wait(running, on_failure="rollback")
     assert world.changes.count("update service to web.1") == 1
 
@@ -246,6 +247,36 @@ def test_what_layer0_keeps_is_deleted_once(kit: Kit, to: FakeConnections) -> Non
     assert [kit.layer0.delete_deploy(deploy).changed for _ in "ab"] == [True, False]
     assert [kit.layer0.delete_job(job).changed for _ in "ab"] == [True, False]
     assert [kit.layer0.set_min_count("demo", 2).changed for _ in "ab"] == [True, False]
+    assert kit.layer0.scale_environment("demo").environment_id == "demo24e9e412"
+    assert (kit.layer0.restore_own_tags().version, to.layer0.restored) == ("v0.12.6", 1)
     to.layer0.create_task("demo24e9e412", "once", "web.1", {})
     assert kit.layer0.delete_task("task00000000").changed
     assert not kit.layer0.delete_task("task00000000").changed
+
+
+def test_another_account_is_asked_where_it_is_named(tmp_path: Path) -> None:
+    """The repository is made there and not here, and what runs is verified with a token of that registry; so in a plan."""
+    here, there = World(), World()
+
+    class TwoAccounts(FakeConnections):
+        def ecr_of(self, *, profile: str | None, region: str | None) -> FakeEcr:
+            assert (profile, region) == ("live", None)
+            return FakeEcr(there)
+
+    to = TwoAccounts(here)
+    recorder = Recorder("run-1", to.clock, QuietSink())
+    PlanKit(to, recorder, files=(tmp_path,)).create_repository("app", profile="live")
+    assert recorder.records[-1].changed is True
+    assert (here.changes, there.changes) == ([], [])
+    kit = Kit(to, recorder, files=(tmp_path,))
+    kit.create_repository("app", profile="live")
+    assert (here.changes, there.changes) == ([], ["create repository app"])
+    text = json.dumps({"containerDefinitions": [{"name": "web", "image": "x", "memory": 10}]})
+    (tmp_path / "run.json").write_text(text)
+    there.manifests.add(("app", digest_of("a")))
+    to.registry = FakeRegistry(there)
+    stored = kit.create_deploy("web", "run.json", image=f"{REGISTRY}/app@{digest_of('a')}")
+    running = kit.deploy_service("demo", "web", stored)
+    kit.wait(running)
+    assert kit.verify(running, profile="live").registry_digest == digest_of("a")
+    assert here.tokens_issued == 0
