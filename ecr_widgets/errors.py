@@ -72,12 +72,20 @@ class InvalidDockerrun(InputError):
 
     Args:
         pointer: JSON pointer (RFC 6901) to the offending place; "" is the whole document.
+
+        path: File that it is in, where it is in one.
     """
 
-    def __init__(self, message: str, *, pointer: str = "", hint: str | None = None) -> None:
+    def __init__(self, message: str, *, pointer: str = "", hint: str | None = None, path: str = "") -> None:
+        which = f"Dockerrun {path!r}" if path else "Dockerrun"
         where = f" at {pointer}" if pointer else ""
-        super().__init__(f"Dockerrun refused{where}: {message}", hint=hint)
+        super().__init__(f"{which} refused{where}: {message}", hint=hint)
+        self.why = message
         self.pointer = pointer
+
+    def in_file(self, path: str) -> InvalidDockerrun:
+        """The same error with the file's name, which the parser does not know."""
+        return InvalidDockerrun(self.why, pointer=self.pointer, hint=self.hint, path=path)
 
 
 class UnknownParameter(InputError):

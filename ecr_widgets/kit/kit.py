@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -13,6 +13,7 @@ from ecr_widgets.errors import (
     EcrWidgetsError,
     EntityNotFound,
     InputError,
+    InvalidDockerrun,
     WaitTimeout,
 )
 from ecr_widgets.kit.check_target import RunFiles, TargetOutcome, check_files, check_target
@@ -142,16 +143,16 @@ class Kit:
         """
 
         def act(_: object) -> TargetOutcome:
-            check_files(
-                RunFiles(
-                    None if context is None else self._find(context),
-                    dockerfile,
-                    local_name,
-                    None if dockerrun is None else self._read(dockerrun),
-                    container,
-                    deploy,
-                )
+            files = RunFiles(
+                None if context is None else self._find(context),
+                dockerfile,
+                local_name,
+                None if dockerrun is None else self._read(dockerrun),
+                container,
+                deploy,
             )
+            with _naming(dockerrun or ""):
+                check_files(files)
             return check_target(
                 self._to,
                 self._targets,
@@ -567,7 +568,8 @@ class Kit:
     def _dockerrun(
         self, path: str | Path, container: str | None, variables: Mapping[str, object] | None
     ) -> Dockerrun:
-        read = Dockerrun.parse(self._read(path))
+        with _naming(path):
+            read = Dockerrun.parse(self._read(path))
         if not variables:
             return read
         values = {name: str(value) for name, value in variables.items()}
@@ -591,6 +593,15 @@ class Kit:
             return self._find(path).read_bytes()
         except OSError as error:
             raise InputError(f"cannot read {str(path)!r}: {error.strerror}", hint="check the path") from error
+
+
+@contextmanager
+def _naming(path: str | Path) -> Iterator[None]:
+    """Say of a refused Dockerrun which file it is."""
+    try:
+        yield
+    except InvalidDockerrun as error:
+        raise error.in_file(str(path)) from error
 
 
 def _raise(error: EcrWidgetsError, _: object) -> NoReturn:

@@ -10,6 +10,7 @@ import pytest
 
 from ecr_widgets.errors import (
     DeploymentFailed,
+    EcrWidgetsError,
     EntityNotFound,
     InputError,
     RollbackFailed,
@@ -56,6 +57,36 @@ def test_a_record_says_which_file_was_used(to: FakeConnections, tmp_path: Path) 
         kit.build_image(context, name="app")
     told = [record.inputs.get("found") for record in kit.recorder.records]
     assert told == [str(own / "app"), "the example that ecr-widgets ships", None]
+
+
+BAD_FILES = {
+    "no context": ({"context": "nowhere"}, "'nowhere' is not a folder"),
+    "no Dockerfile": ({"context": ".", "dockerfile": "none"}, "no Dockerfile 'none'"),
+    "capitals": ({"local_name": "Xfra/wait"}, "it has capital letters; write it in lower case"),
+    "no Dockerrun": ({"dockerrun": "none.json"}, "cannot read 'none.json'"),
+    "bad Dockerrun": ({"dockerrun": "bad.json"}, "Dockerrun 'bad.json' refused at /containerDefinitions"),
+    "no such container": (
+        {"dockerrun": "good.json", "container": "web"},
+        "Dockerrun 'good.json' refused at /containerDefinitions: no container 'web'; it has: timeout",
+    ),
+    "deploy name": ({"deploy": "time.out"}, "deploy name 'time.out' refused"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_FILES)
+def test_the_check_finds_what_a_later_step_would_refuse(
+    kit: Kit, world: World, tmp_path: Path, case: str
+) -> None:
+    """Files and names, each with the file's name in the error; nothing was changed and nobody asked for a token."""
+    container = {"name": "timeout", "image": "x", "memory": 10}
+    (tmp_path / "good.json").write_text(json.dumps({"containerDefinitions": [container]}))
+    (tmp_path / "bad.json").write_text(json.dumps({"containerDefinitions": [container | {"memory": "10"}]}))
+    given, why = BAD_FILES[case]
+    with pytest.raises(EcrWidgetsError) as refused:
+        kit.check_target(environment="demo", service="web", repository="app", tag="1", **given)
+    assert why in str(refused.value)
+    assert (world.changes, world.tokens_issued) == ([], 0)
+    assert [(each.step, str(each.state)) for each in kit.recorder.records] == [("check_target", "failed")]
 
 
 IMAGE_TARGET = "image registry.test:5000/app:1"
