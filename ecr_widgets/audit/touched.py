@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 
 from ecr_widgets.audit.found import Run, Step
 from ecr_widgets.audit.postconditions import is_digest
@@ -25,8 +25,9 @@ def touched(run: Run) -> frozenset[tuple[str, str]]:
 
 
 def _pairs(run: Run) -> Iterator[tuple[str, str]]:
-    environments = _environments(run)
-    for step in run.steps:
+    steps = run.steps
+    services = _Services(steps)
+    for step in steps:
         for told in (step.inputs, step.outcome):
             for key in ("digest", "registry_digest", "running_digest"):
                 if is_digest(told.get(key)):
@@ -41,7 +42,7 @@ def _pairs(run: Run) -> Iterator[tuple[str, str]]:
             ):
                 if isinstance(told.get(key), str) and told[key]:
                     yield kind, told[key]
-        if step.step in _ABOUT_SERVICE and (service := _service_of(step, environments)):
+        if step.step in _ABOUT_SERVICE and (service := services.of(step)):
             yield "service", service
 
 
@@ -50,9 +51,10 @@ def deployed(run: Run) -> tuple[tuple[str, bool], ...]:
     found: dict[str, bool] = {}
     if run.is_plan:
         return ()
-    environments = _environments(run)
-    for step in run.steps:
-        if step.step in _DEPLOYS and (service := _service_of(step, environments)):
+    steps = run.steps
+    services = _Services(steps)
+    for step in steps:
+        if step.step in _DEPLOYS and (service := services.of(step)):
             tried = bool(step.changed) or step.state is not StepState.SUCCEEDED
             found[service] = found.get(service, False) or tried
     return tuple(found.items())
@@ -60,31 +62,41 @@ def deployed(run: Run) -> tuple[tuple[str, bool], ...]:
 
 def verified(run: Run) -> frozenset[str]:
     """Services, as environment/service, of which the run found that they run the image that they should."""
-    environments = _environments(run)
+    steps = run.steps
+    services = _Services(steps)
     return frozenset(
         service
-        for step in run.steps
+        for step in steps
         if step.step == "verify" and step.state is StepState.SUCCEEDED
-        if (service := _service_of(step, environments))
+        if (service := services.of(step))
     )
 
 
-def _service_of(step: Step, environments: Mapping[str, str]) -> str | None:
-    """The service that a step is about, as environment/service where that is known."""
-    service = step.inputs.get("service") or step.outcome.get("service")
-    if not isinstance(service, str):
-        return None
-    environment = step.inputs.get("environment") or step.outcome.get("environment")
-    if not isinstance(environment, str):
-        # Older records of rollback, wait and verify do not tell; the steps beside them do.
-        environment = environments.get(service)
-    return f"{environment}/{service}" if environment else service
+class _Services:
+    """Which service a step of one run is about, as environment/service where the environment is known."""
+
+    def __init__(self, steps: Sequence[Step]) -> None:
+        self._steps = steps
+        self._environments: dict[str, str] | None = None
+
+    def of(self, step: Step) -> str | None:
+        """The service; None where the step names none."""
+        service = step.inputs.get("service") or step.outcome.get("service")
+        if not isinstance(service, str):
+            return None
+        environment = step.inputs.get("environment") or step.outcome.get("environment")
+        if not isinstance(environment, str):
+            # Older records of rollback, wait and verify do not tell; the steps beside them do.
+            if self._environments is None:
+                self._environments = _environments(self._steps)
+            environment = self._environments.get(service)
+        return f"{environment}/{service}" if environment else service
 
 
-def _environments(run: Run) -> dict[str, str]:
+def _environments(steps: Sequence[Step]) -> dict[str, str]:
     """By service the one environment that steps of the run name with it."""
     found: dict[str, set[str]] = {}
-    for step in run.steps:
+    for step in steps:
         for told in (step.inputs, step.outcome):
             service, environment = told.get("service"), told.get("environment")
             if isinstance(service, str) and isinstance(environment, str):

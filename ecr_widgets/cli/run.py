@@ -53,6 +53,9 @@ from ecr_widgets.errors import EcrWidgetsError, InputError
     metavar="NAME",
     help="Slot of a schedule, such as nightly-2026-11-23: run it once, and go on with it where it did not succeed.",
 )
+@click.option(
+    "--reason", default="", metavar="TEXT", help="Why; becomes the operation note of the saved notebook."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_context
 def command(
@@ -66,6 +69,7 @@ def command(
     plan: bool,
     resume: str | None,
     slot: str | None,
+    reason: str,
     as_json: bool,
     show_help: bool,
 ) -> None:
@@ -104,11 +108,12 @@ def command(
                     wait_s=wait_s,
                     plan=plan,
                     slot=slot,
+                    reason=reason,
                     on_event=watcher,
                 )
-        elif given or files or plan or slot:
+        elif given or files or plan or slot or reason:
             raise click.UsageError(
-                "A run goes on with its own parameters: leave out -p, -f, --plan and --slot."
+                "A run goes on with its own parameters: leave out -p, -f, --plan, --slot and --reason."
             )
         else:
             with telling_refusals(str(resume)):

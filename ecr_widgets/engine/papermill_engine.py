@@ -37,7 +37,7 @@ from ecr_widgets.redaction import SecretRegistry
 from ecr_widgets.runbooks import asks_for_approval
 from ecr_widgets.secret_parameters import refuse_secrets
 
-_BANNER_ID = "plan-banner"
+_BANNER_ID, _NOTE_ID = "plan-banner", "operation-note-of-run"
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,8 @@ class RunRequest:
     """What is left of the attempts before this one."""
     approval: Mapping[str, Any] | None = None
     """Who asked for an approval, who requested the run and who approved it."""
+    reason: str = ""
+    """Why the run is made."""
 
 
 class EcrWidgetsEngine(Engine):  # type: ignore[misc]
@@ -195,6 +197,8 @@ def _describe(nb: Any, request: RunRequest | None, runbook: str, parameters: Map
     for number, cell in enumerate(nb["cells"]):
         cell.setdefault("id", f"cell-{number}")
     _set_banner(nb, request)
+    if request is not None and request.reason:
+        _set_note(nb, request.reason)
     nb["metadata"]["ecr_widgets"] = {
         "version": RECORD_VERSION,
         "run_id": request.run_id if request else new_run_id(),
@@ -220,6 +224,22 @@ def _describe(nb: Any, request: RunRequest | None, runbook: str, parameters: Map
             "resumed_at": to_rfc3339(datetime.now(UTC)),
             "attempts": [dict(attempt) for attempt in request.attempts],
         }
+
+
+def _set_note(nb: Any, reason: str) -> None:
+    """Put the reason where somebody who runs the notebook by hand writes it."""
+    for cell in nb["cells"]:
+        heading = cell["source"].partition("\n")[0]
+        if cell["cell_type"] == "markdown" and heading.lstrip("# ").lower() == "operation note":
+            cell["source"] = f"{heading}\n\n{reason}"
+            return
+    note = {
+        "cell_type": "markdown",
+        "id": _NOTE_ID,
+        "metadata": {},
+        "source": f"## Operation note\n\n{reason}",
+    }
+    nb["cells"].insert(0, from_dict(note))
 
 
 def _set_banner(nb: Any, request: RunRequest | None) -> None:

@@ -35,6 +35,7 @@ def run_runbook(
     wait_s: float = 0.0,
     plan: bool = False,
     slot: str | None = None,
+    reason: str = "",
     on_event: Callable[[RunEvent], None] = lambda _: None,
 ) -> RunResult:
     """Run a runbook and save the run below `runs`.
@@ -51,6 +52,8 @@ def run_runbook(
         slot: Slot of a schedule. It is run once: where its run succeeded that run is given back, and one that did not
             is gone on with.
 
+        reason: Why the run is made; becomes the saved notebook's operation note.
+
     Raises:
         InputError: No such runbook, a parameter that it does not take, or a secret as one; nothing was started or
             written.
@@ -63,7 +66,7 @@ def run_runbook(
         values |= read_parameter_file(path, runbook.parameters)
     known = SecretRegistry()
     known.register_environment(environ)
-    for each in (values, given):
+    for each in (values, given, {"reason": reason}):
         refuse_secrets(each, known)
     parameters = read_parameters(runbook.parameters, values=values, texts=given)
     # Once more: a text may turn out to be an object with a secret in it.
@@ -96,6 +99,7 @@ def run_runbook(
                 saved,
                 plan=plan,
                 approval={"asked_by": asked_by} if asked_by else None,
+                reason=reason,
             ),
             environ=kernel_environ(environ, runs=runs, wait_s=wait_s, plan=plan),
             on_event=on_event,

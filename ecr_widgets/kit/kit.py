@@ -470,6 +470,7 @@ class Kit:
                     self._to.clock,
                     service.service_id,
                     deploy_id=wanted,
+                    environment=service.environment,
                     timeout_s=timeout_s,
                     progress=progress,
                 )

@@ -92,7 +92,8 @@ def create_task(
         )
         raise DeploymentFailed(
             f"task {name!r} ({task_id}) failed: {ended or task.reason or 'no container ran'}",
-            reasons=(*reasons, *log[-20:]),
+            reasons=reasons,
+            log=log[-20:],
             hint="look at its log lines",
         )
     return TaskOutcome(

@@ -219,6 +219,19 @@ def test_a_busy_slot_is_no_alarm(tmp_path: Path) -> None:
     assert not (tmp_path / "told.json").exists()
 
 
+def test_the_reason_of_a_run_is_its_operation_note(tmp_path: Path) -> None:
+    """Of any runbook, in place of the request to write one, or as a cell of its own; a secret is none."""
+    book = json.loads(write_runbook(tmp_path, []).read_text())
+    for note in ("## Operation note\n\n*Why this run*", "# Title"):
+        cell = {"cell_type": "markdown", "id": "note", "metadata": {}, "source": note}
+        (tmp_path / "book.ipynb").write_text(json.dumps({**book, "cells": [cell, *book["cells"]]}))
+        told = json.loads(run(tmp_path, "--reason", "INC-12: disk full", "--json").stdout)
+        saved = json.loads((tmp_path / told["notebook"]).read_text())
+        assert saved["cells"][0]["source"] == "## Operation note\n\nINC-12: disk full"
+    refused = run(tmp_path, "--reason", "AKIA" + "ABCDEFGHIJKLMNOP", code=2).stderr
+    assert "looks like an AWS access key id" in refused
+
+
 class Hook(BaseHTTPRequestHandler):
     """Takes notices."""
 

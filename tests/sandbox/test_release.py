@@ -340,9 +340,9 @@ def test_a_service_that_crashes_ends_the_run_with_reasons(run: Run, tmp_path: Pa
         wait_timeout_s="120",
     )  # fmt: skip
     assert told["state"] == "failed"
-    reasons = records(told)["wait"]["error"]["reasons"]
-    assert any("exit code 3" in reason for reason in reasons)
-    assert "timeout: cannot-open-config" in reasons
+    error = records(told)["wait"]["error"]
+    assert any("exit code 3" in reason for reason in error["reasons"])
+    assert "timeout: cannot-open-config" in error["log"]
 
 
 def test_plain_papermill_runs_it_and_leaves_the_same_records(

@@ -12,6 +12,7 @@ import pytest
 from ecr_widgets.audit.chain import chain_file, read_head
 from ecr_widgets.audit.index import open_index
 from ecr_widgets.audit.keys import KeyRing
+from ecr_widgets.audit.report import write_report
 from ecr_widgets.audit.scan import scan
 from ecr_widgets.audit.seal import retire_runs, seal_missing, seal_run
 from ecr_widgets.audit.verify import Verification, verify
@@ -182,3 +183,17 @@ def test_a_retirement_without_a_good_key_is_none(folder: Folder, tmp_path: Path)
     retire_runs(folder.runs, ["a.ipynb"], ring=KeyRing(tmp_path / "forger"), now=NOW)
     assert folder.findings() == {"a.ipynb": "missing"}
     assert not folder.verify().ok
+
+
+def test_what_a_seal_says_is_harmless_in_the_report(folder: Folder, tmp_path: Path) -> None:
+    """Run ids and names of seals are text there, whatever stands in them."""
+    for run_id in ("<script>alert(1)</script>", "</li><img src=x onerror=alert(1)>"):
+        save(folder.runs, "deployed", "<b>.ipynb", of_run(run_id))
+        folder.seal("<b>.ipynb")
+    save(folder.runs, "deployed", "<i>.ipynb", of_run("</li><img src=x onerror=alert(1)>"))
+    write_report(tmp_path / "r.html", folder.runs, (), checked=folder.verify(), now=NOW)
+    text = (tmp_path / "r.html").read_text()
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
+    assert "sealed as &#x27;&lt;b&gt;.ipynb&#x27;" in text
+    for live in ("<script", "<img", "<b>.ipynb", "<i>.ipynb"):
+        assert live not in text
