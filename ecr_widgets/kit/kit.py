@@ -347,11 +347,12 @@ class Kit:
         """Create the service where it is missing, else move it to the deploy; the record's name says which.
 
         Args:
-            load_balancer: Name of the one that the service is created behind; one that stands must be behind it already.
+            load_balancer: Name of the one that the service is created behind; one that stands must be behind it already. None or empty
+                for none.
         """
         deploy_id = deploy if isinstance(deploy, str) else deploy.deploy_id
         inputs = {"environment": environment, "service": service, "deploy_id": deploy_id}
-        inputs |= {"load_balancer": load_balancer} if load_balancer is not None else {}
+        inputs |= {"load_balancer": load_balancer} if load_balancer else {}
         layer0 = self._to.layer0
         balancer_id = ""
         with ExitStack() as held:
@@ -363,7 +364,7 @@ class Kit:
                 standing = layer0.find_service(found.environment_id, service)
                 primary = standing.primary.deploy_id if standing and standing.primary else None
                 self._targets.check(target, primary, wanted=deploy_id)
-                if load_balancer is not None:
+                if load_balancer:
                     balancer = balancer_for(layer0, found, load_balancer, deploy_id, standing)
                     balancer_id = balancer.load_balancer_id
             except EcrWidgetsError as error:

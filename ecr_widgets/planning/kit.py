@@ -221,7 +221,7 @@ class PlanKit(NotebookKit):
         def look() -> services.ServiceOutcome:
             where, standing = services.find_service(self._to.layer0, environment, service)
             previous = standing.primary.deploy_id if standing and standing.primary else None
-            if load_balancer is not None and deploy_id != NOT_YET:
+            if load_balancer and deploy_id != NOT_YET:
                 balancer_for(self._to.layer0, where, load_balancer, deploy_id, standing)
             return services.ServiceOutcome(
                 standing.service_id if standing else NOT_YET,
@@ -234,7 +234,7 @@ class PlanKit(NotebookKit):
             )
 
         inputs = {"environment": environment, "service": service, "deploy_id": deploy_id}
-        inputs |= {"load_balancer": load_balancer} if load_balancer is not None else {}
+        inputs |= {"load_balancer": load_balancer} if load_balancer else {}
         return self._recorder.plan("update_service", inputs, look)
 
     def wait(
