@@ -94,7 +94,8 @@ def _task(step: Step, _: Sequence[Step]) -> str | None:
 
 def _wait(step: Step, _: Sequence[Step]) -> str | None:
     wanted, running = step.outcome.get("desired_count"), step.outcome.get("running_count")
-    return None if _positive(running) and running == wanted else f"{running!r} of {wanted!r} copies ran"
+    # No copies may be what was wanted, after a scale to 0; that a deploy runs is what its `verify` has to say.
+    return None if type(running) is int and running == wanted else f"{running!r} of {wanted!r} copies ran"
 
 
 def _verify(step: Step, _: Sequence[Step]) -> str | None:
@@ -116,6 +117,10 @@ def _changed_repository(step: Step, later: Sequence[Step]) -> str | None:
 def _lifecycle(step: Step, _: Sequence[Step]) -> str | None:
     if step.outcome.get("repository") != step.inputs.get("repository"):
         return "the outcome names another repository"
+    if not step.changed and not any(
+        step.inputs.get(name) for name in ("policy", "untagged_days", "keep_newest")
+    ):
+        return None  # no rule was asked for, and nothing was done
     return None if _is_json(step.outcome.get("policy")) else "the repository has no policy"
 
 

@@ -168,6 +168,15 @@ def _lifecycle(kit: Kit) -> None:
     kit.ecr.set_lifecycle_policy("app", untagged_days=3)
 
 
+def _no_rule(kit: Kit) -> None:
+    kit.ecr.set_lifecycle_policy("app")
+
+
+def _wait_for_none(kit: Kit) -> None:
+    kit.layer0.scale_service("demo", "web", 0)
+    kit.wait(kit.find_service("demo", "web"))
+
+
 def _settings(kit: Kit) -> None:
     kit.ecr.change_repository("app", tags_immutable=True)
 
@@ -209,6 +218,14 @@ WORK: dict[str, tuple[Callable[[Kit], None], str, dict[str, Any], str]] = {
     "link": (_link, "link_environments", {"linked": False}, "link_environments: the link is not as asked for"),
     "environment": (_link, "create_environment", {"environment_id": ""}, "create_environment: Layer0 gave no id"),
 }  # fmt: skip
+
+
+@pytest.mark.parametrize("act", [_no_rule, _wait_for_none])
+def test_what_asks_for_nothing_is_proven_by_nothing(kit: Kit, act: Callable[[Kit], None]) -> None:
+    """No lifecycle rule asked for needs no policy, and no copies wanted needs none to run."""
+    release(kit)
+    act(kit)
+    assert judged(steps_of(kit)).verdict == "proven"
 
 
 @pytest.mark.parametrize("case", WORK)
