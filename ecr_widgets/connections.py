@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ecr_widgets.channel import (
     PLAN_VARIABLE,
+    RESUMED_VARIABLE,
     RUNBOOK_FOLDER_VARIABLE,
     WAIT_VARIABLE,
     RunChannel,
@@ -22,9 +23,10 @@ from ecr_widgets.errors import SettingsError
 from ecr_widgets.kernel_output import guard_kernel_output
 from ecr_widgets.kernel_parameters import check_declared
 from ecr_widgets.panels.kit import NotebookKit
+from ecr_widgets.recording.earlier import open_earlier
 from ecr_widgets.recording.recorder import Recorder, RecordSink, numbers_of
 from ecr_widgets.recording.terminal import TerminalSink
-from ecr_widgets.redaction import SHORTEST_SECRET, SecretRegistry
+from ecr_widgets.redaction import SHORTEST_SECRET, SecretRegistry, secrets_in
 from ecr_widgets.runbooks import shipped_folder
 from ecr_widgets.settings import Settings
 
@@ -48,12 +50,15 @@ class LiveConnections:
         *,
         run_id: str,
         environ: Mapping[str, str],
+        wait_s: float,
     ) -> None:
         self._settings = settings
         self._known = known
         self._channel = channel
         self._run_id = run_id
         self._environ = environ
+        self._wait_s = wait_s
+        self._shared: set[str] = set()
 
     @cached_property
     def clock(self) -> SystemClock:
@@ -69,7 +74,7 @@ class LiveConnections:
             lock_folder(self._environ),
             Holder(self._run_id, socket.gethostname(), os.getpid()),
             self.clock,
-            wait_s=float(self._environ.get(WAIT_VARIABLE) or 0),
+            wait_s=self._wait_s,
             # A notebook worked on by hand may stay open for days; it holds a target for one step at a time.
             until_exit=self._channel is not None,
         )
@@ -122,19 +127,30 @@ class LiveConnections:
 
         return proven_deploys(self._settings.runs, service_id)
 
+    def register_secret(self, secret: str) -> None:
+        """The same as `on_secret` for a secret that a person names; one that is too short is refused."""
+        self._known.register(secret)
+        self.on_secret(secret)
+
     def on_secret(self, secret: str) -> None:
         """Keep a secret out of every record, here and in the engine that saves the run.
 
         What is too short to be taken out of a text without harm is left; nobody issues such secrets but a stand-in.
         """
-        if len(secret) < SHORTEST_SECRET or self._known.knows(secret):
+        if len(secret) < SHORTEST_SECRET or secret in self._shared:
             return
         self._known.register(secret)
         if self._channel is not None:
             self._channel.share_secret(secret)
+        self._shared.add(secret)
 
 
-def connect(*, sink: RecordSink | None = None, environ: Mapping[str, str] = os.environ) -> NotebookKit:
+def connect(
+    *,
+    sink: RecordSink | None = None,
+    environ: Mapping[str, str] = os.environ,
+    wait_s: float | None = None,
+) -> NotebookKit:
     """Get the kit for what the environment's standard variables name.
 
     Nothing is contacted yet. In a notebook every step displays its record in the cell that calls it; elsewhere it is
@@ -142,6 +158,9 @@ def connect(*, sink: RecordSink | None = None, environ: Mapping[str, str] = os.e
 
     Args:
         sink: Where records go instead.
+
+        wait_s: How long to wait for a target that another run holds, in seconds; None for what the run was started with,
+            which is no wait by hand.
 
     Raises:
         UnknownParameter: In a notebook: a parameter is not of the type that its cell declares.
@@ -155,7 +174,13 @@ def connect(*, sink: RecordSink | None = None, environ: Mapping[str, str] = os.e
         check_declared(kernel.shell.user_ns)
     channel = open_channel(environ)
     run_id = channel.run_id if channel is not None else new_run_id()
-    connections = LiveConnections(settings, known, channel, run_id=run_id, environ=environ)
+    if wait_s is None:
+        wait_s = float(environ.get(WAIT_VARIABLE) or 0)
+    connections = LiveConnections(settings, known, channel, run_id=run_id, environ=environ, wait_s=wait_s)
+    for secret in secrets_in(environ):
+        # The engine knows those that it was started with; a cell may have set others since.
+        connections.on_secret(secret)
+    resumed = environ.get(RESUMED_VARIABLE)
     planning = bool(environ.get(PLAN_VARIABLE))
     kind: type[Recorder] = Recorder
     if planning:
@@ -168,6 +193,7 @@ def connect(*, sink: RecordSink | None = None, environ: Mapping[str, str] = os.e
         sink or _default_sink(channel, in_notebook=kernel is not None),
         redact=known.redact,
         numbers=numbers_of(run_id),
+        earlier=open_earlier(Path(resumed), run_id) if resumed and channel is not None else None,
     )
     files = _folders(environ)
     if planning:

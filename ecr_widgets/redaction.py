@@ -57,10 +57,8 @@ class SecretRegistry:
 
     def register_environment(self, environ: Mapping[str, str]) -> None:
         """Learn the secrets that the standard variables hold."""
-        for name in _SECRET_VARIABLES:
-            value = environ.get(name, "").strip()
-            if len(value) >= SHORTEST_SECRET:
-                self.register(value)
+        for secret in secrets_in(environ):
+            self.register(secret)
 
     def redact(self, text: str) -> str:
         """The text with every known form of every known secret masked; colour codes within one do not hide it."""
@@ -110,6 +108,14 @@ class SecretRegistry:
                 self._every = tuple(sorted({form for forms in self._forms.values() for form in forms}))
                 self._built = AhoCorasick(self._every, matchkind=MatchKind.LeftmostLongest)
             return self._built
+
+
+def secrets_in(environ: Mapping[str, str]) -> Iterator[str]:
+    """The secrets that the standard variables hold, those that are long enough to be taken out of a text."""
+    for name in _SECRET_VARIABLES:
+        value = environ.get(name, "").strip()
+        if len(value) >= SHORTEST_SECRET:
+            yield value
 
 
 def forms_of(secret: str) -> frozenset[str]:

@@ -32,22 +32,34 @@ def store_login(token: AuthorizationToken, environ: Mapping[str, str] = os.envir
             "there is no docker command to log in for",
             hint="runbooks need none: they log in by themselves at every step",
         )
-    done = subprocess.run(
-        [command, "login", "--username", token.user, "--password-stdin", "--", token.registry],
-        input=token.password,
-        env=dict(environ),
-        capture_output=True,
-        text=True,
-        timeout=_TIMEOUT_S,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [command, "login", "--username", token.user, "--password-stdin", "--", token.registry],
+            input=token.password,
+            env=dict(environ),
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise AuthorizationError(
+            f"docker login to {token.registry} did not end within {_TIMEOUT_S:.0f} s",
+            hint="a credential helper that waits for somebody may be why; try `docker login` by hand",
+        ) from error
     if done.returncode:
         why = done.stderr.replace(token.password, "***").strip().splitlines()
         raise AuthorizationError(
             f"docker login to {token.registry} failed: {why[-1] if why else f'exit code {done.returncode}'}",
-            hint="check that the engine runs and trusts the registry",
+            hint=_hint(done.stderr),
         )
     return _store_of(token.registry, environ)
+
+
+def _hint(told: str) -> str:
+    if "docker-credential-" in told or "credential helper" in told:
+        return "install the helper that config.json names as credsStore or credHelpers, or take it out there"
+    return "check that the engine runs and trusts the registry"
 
 
 def _store_of(registry: str, environ: Mapping[str, str]) -> str:

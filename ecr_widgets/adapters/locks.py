@@ -90,7 +90,7 @@ class FileLocks:
                     f"{target} is busy: {holder} holds it",
                     run_id=self._holder.run_id,
                     holder=holder,
-                    hint="let it end, or give --wait SECONDS",
+                    hint="let it end, or wait for it: `--wait-if-busy SECONDS`, in a notebook connect(wait_s=SECONDS)",
                 )
             self._clock.sleep(_POLL_S)
 
@@ -154,6 +154,12 @@ def _locked(lock: int) -> bool:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError as error:
+        # Some network file systems have no locks, or have run out of them.
+        raise SettingsError(
+            f"the folder of locks cannot be locked in: {error.strerror}",
+            hint="set XDG_STATE_HOME to a folder on a local disk",
+        ) from error
     return True
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from ecr_widgets.cli.printing import json_option, tell
+from ecr_widgets.cli.waiting import wait_option
 
 
 @click.command(name="copy")
@@ -14,8 +15,11 @@ from ecr_widgets.cli.printing import json_option, tell
     "--to-profile", default="", help="AWS profile of the account to copy to  [default: this one's own]"
 )
 @click.option("--to-region", default="", help="AWS region to copy to  [default: the profile's own]")
+@wait_option("--wait")
 @json_option
-def command(source: str, target: str, *, to_profile: str, to_region: str, as_json: bool) -> None:
+def command(
+    source: str, target: str, *, to_profile: str, to_region: str, wait_if_busy_s: float, as_json: bool
+) -> None:
     """Copy an image from SOURCE to TARGET, each REPOSITORY:TAG (or @DIGEST for the source) of an account's registry.
 
     Registry to registry: no engine takes part, the digest stays, and layers that stand are not sent again. The target's
@@ -30,7 +34,7 @@ def command(source: str, target: str, *, to_profile: str, to_region: str, as_jso
     if reference is None or wanted.tag is None:
         missing = source if reference is None else target
         raise InvalidReference(f"{missing} names no tag", hint="write REPOSITORY:TAG")
-    done = connect().ecr.copy_image(
+    done = connect(wait_s=wait_if_busy_s).ecr.copy_image(
         found.repository,
         reference,
         to_repository=wanted.repository,

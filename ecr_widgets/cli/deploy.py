@@ -8,6 +8,7 @@ import click
 
 from ecr_widgets.cli.outcome import print_json
 from ecr_widgets.cli.printing import json_option
+from ecr_widgets.cli.waiting import wait_option
 
 
 @click.command(name="deploy")
@@ -26,6 +27,7 @@ from ecr_widgets.cli.printing import json_option
     show_default=True,
     help="What becomes of a service that does not get stable.",
 )
+@wait_option("--wait")
 @json_option
 def command(
     environment: str,
@@ -38,6 +40,7 @@ def command(
     load_balancer: str | None,
     timeout_s: float,
     on_failure: str,
+    wait_if_busy_s: float,
     as_json: bool,
 ) -> None:
     """Bring SERVICE of ENVIRONMENT to IMAGE, REPOSITORY:TAG or REPOSITORY@DIGEST of the account's registry.
@@ -55,13 +58,14 @@ def command(
         raise InvalidReference(f"{image} has neither tag nor digest", hint="say which image is meant")
     if load_balancer is not None:
         _check_balancer(environment, load_balancer, dockerrun)
-    kit = connect()
-    kit.check_target(environment=environment, service=service)
-    found = kit.find_image(reference.repository, wanted)
-    stored = kit.create_deploy(name or service, dockerrun, image=found.image, container=container)
-    running = kit.deploy_service(environment, service, stored, load_balancer=load_balancer)
-    kit.wait(running, timeout_s=timeout_s, on_failure=on_failure)
-    proof = kit.verify(running, found, container=container)
+    kit = connect(wait_s=wait_if_busy_s)
+    with kit.hold_service(environment, service):
+        kit.check_target(environment=environment, service=service)
+        found = kit.find_image(reference.repository, wanted)
+        stored = kit.create_deploy(name or service, dockerrun, image=found.image, container=container)
+        running = kit.deploy_service(environment, service, stored, load_balancer=load_balancer)
+        kit.wait(running, timeout_s=timeout_s, on_failure=on_failure)
+        proof = kit.verify(running, found, container=container)
     if as_json:
         print_json(plain(proof))
     else:

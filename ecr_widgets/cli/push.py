@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from ecr_widgets.cli.outcome import print_json
+from ecr_widgets.cli.waiting import wait_option
 
 
 @click.command(name="push")
@@ -14,8 +15,11 @@ from ecr_widgets.cli.outcome import print_json
 @click.option(
     "--create/--no-create", default=False, help="Create the repository where it is missing  [default: no]"
 )
+@wait_option("--wait")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def command(image: str, repository: str, tag: str, *, create: bool, as_json: bool) -> None:
+def command(
+    image: str, repository: str, tag: str, *, create: bool, wait_if_busy_s: float, as_json: bool
+) -> None:
     """Push a local IMAGE (name or id) to a REPOSITORY of the account's registry under TAG; prints it by digest.
 
     What stands under the tag already is not sent again.
@@ -23,7 +27,7 @@ def command(image: str, repository: str, tag: str, *, create: bool, as_json: boo
     from ecr_widgets.connections import connect
     from ecr_widgets.recording.recorder import as_json as plain
 
-    kit = connect()
+    kit = connect(wait_s=wait_if_busy_s)
     if create:
         kit.create_repository(repository)
     pushed = kit.push_image(image, repository=repository, tag=tag)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from ecr_widgets.cli.outcome import print_json
+from ecr_widgets.cli.waiting import wait_option
 
 
 @click.command(name="rollback")
@@ -12,17 +13,25 @@ from ecr_widgets.cli.outcome import print_json
 @click.argument("service")
 @click.argument("deploy_id", required=False)
 @click.option("--timeout", "timeout_s", default=600.0, show_default=True, help="Longest wait, in seconds.")
+@wait_option("--wait")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def command(
-    environment: str, service: str, deploy_id: str | None, *, timeout_s: float, as_json: bool
+    environment: str,
+    service: str,
+    deploy_id: str | None,
+    *,
+    timeout_s: float,
+    wait_if_busy_s: float,
+    as_json: bool,
 ) -> None:
     """Bring SERVICE of ENVIRONMENT back to DEPLOY_ID, or to the last earlier deploy that a saved run verified."""
     from ecr_widgets.connections import connect
     from ecr_widgets.recording.recorder import as_json as plain
 
-    kit = connect()
-    standing = kit.find_service(environment, service)
-    back = kit.rollback(standing, deploy_id=deploy_id or standing.previous_deploy_id, timeout_s=timeout_s)
+    kit = connect(wait_s=wait_if_busy_s)
+    with kit.hold_service(environment, service):
+        standing = kit.find_service(environment, service)
+        back = kit.rollback(standing, deploy_id=deploy_id or standing.previous_deploy_id, timeout_s=timeout_s)
     if as_json:
         print_json(plain(back))
     else:

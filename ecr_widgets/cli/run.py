@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from ecr_widgets.cli.outcome import print_json, print_refusal
+from ecr_widgets.cli.waiting import wait_option
 from ecr_widgets.errors import EcrWidgetsError, InputError
 
 
@@ -36,14 +37,7 @@ from ecr_widgets.errors import EcrWidgetsError, InputError
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for the saved run  [default: $ECR_WIDGETS_RUNS or ./runs]",
 )
-@click.option(
-    "--wait",
-    "wait_s",
-    type=click.FloatRange(min=0),
-    default=0.0,
-    metavar="SECONDS",
-    help="Wait that long for a target that another run holds  [default: 0]",
-)
+@wait_option("--wait")
 @click.option("--plan", is_flag=True, help="Change nothing; show and save what the run would change.")
 @click.option(
     "--resume", metavar="RUN_ID", help="Go on with a run that did not succeed, instead of starting one."
@@ -65,7 +59,7 @@ def command(
     given: tuple[tuple[str, str], ...],
     files: tuple[Path, ...],
     runs: Path | None,
-    wait_s: float,
+    wait_if_busy_s: float,
     plan: bool,
     resume: str | None,
     slot: str | None,
@@ -105,7 +99,7 @@ def command(
                     _by_name(given),
                     parameter_files=files,
                     runs=folder,
-                    wait_s=wait_s,
+                    wait_s=wait_if_busy_s,
                     plan=plan,
                     slot=slot,
                     reason=reason,
@@ -117,7 +111,7 @@ def command(
             )
         else:
             with telling_refusals(str(resume)):
-                result = resume_run(str(resume), runs=folder, wait_s=wait_s, on_event=watcher)
+                result = resume_run(str(resume), runs=folder, wait_s=wait_if_busy_s, on_event=watcher)
     except EcrWidgetsError as error:
         if as_json:
             print_refusal(error, runbook=runbook, run_id=resume)

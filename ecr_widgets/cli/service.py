@@ -7,6 +7,7 @@ import click
 from ecr_widgets.cli.layer0 import client, find_deploy
 from ecr_widgets.cli.outcome import OurErrors, print_json
 from ecr_widgets.cli.printing import json_option, plain, table, tell
+from ecr_widgets.cli.waiting import wait_option
 
 
 @click.group(name="service", cls=OurErrors)
@@ -48,7 +49,7 @@ def show(environment: str, service: str, *, as_json: bool) -> None:
     click.echo(f"{found.name} ({found.service_id}): {describe(found)}")
     for deployment in found.deployments:
         for reason in deployment.stopped_reasons:
-            click.echo(f"  {deployment.deploy_id}: {reason}")
+            click.echo(f"  {deployment.deploy_id}: {reason.strip()}")
 
 
 @command.command()
@@ -58,6 +59,7 @@ def show(environment: str, service: str, *, as_json: bool) -> None:
 @click.option("--load-balancer", metavar="NAME", help="Load balancer that the service is created behind.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until it runs.")
 @click.option("--timeout", "timeout_s", default=600.0, show_default=True, help="Longest wait, in seconds.")
+@wait_option()
 @json_option
 def deploy(
     environment: str,
@@ -67,16 +69,18 @@ def deploy(
     load_balancer: str | None,
     wait: bool,
     timeout_s: float,
+    wait_if_busy_s: float,
     as_json: bool,
 ) -> None:
     """Bring a SERVICE to a stored DEPLOY (its name for the latest, NAME:VERSION or an id); creates it where it is missing."""
     from ecr_widgets.connections import connect
 
     deploy_id = find_deploy(client(), deploy)
-    kit = connect()
-    done = kit.deploy_service(environment, service, deploy_id, load_balancer=load_balancer)
-    if wait:
-        kit.wait(done, timeout_s=timeout_s)
+    kit = connect(wait_s=wait_if_busy_s)
+    with kit.hold_service(environment, service):
+        done = kit.deploy_service(environment, service, deploy_id, load_balancer=load_balancer)
+        if wait:
+            kit.wait(done, timeout_s=timeout_s)
     word = "runs" if wait else "moves to"
     tell(done, f"{service} ({done.service_id}) {word} {deploy_id}", as_json=as_json)
 
@@ -87,12 +91,23 @@ def deploy(
 @click.argument("count", type=int)
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until the copies run.")
 @click.option("--timeout", "timeout_s", default=600.0, show_default=True, help="Longest wait, in seconds.")
+@wait_option()
 @json_option
-def scale(environment: str, service: str, count: int, *, wait: bool, timeout_s: float, as_json: bool) -> None:
+def scale(
+    environment: str,
+    service: str,
+    count: int,
+    *,
+    wait: bool,
+    timeout_s: float,
+    wait_if_busy_s: float,
+    as_json: bool,
+) -> None:
     """Bring a SERVICE to COUNT copies."""
     from ecr_widgets.connections import connect
 
-    done = connect().layer0.scale_service(environment, service, count, wait=wait, timeout_s=timeout_s)
+    kit = connect(wait_s=wait_if_busy_s)
+    done = kit.layer0.scale_service(environment, service, count, wait=wait, timeout_s=timeout_s)
     tell(done, f"{service}: {done.running_count}/{done.desired_count} running", as_json=as_json)
 
 
@@ -100,10 +115,12 @@ def scale(environment: str, service: str, count: int, *, wait: bool, timeout_s: 
 @click.argument("environment")
 @click.argument("service")
 @click.option("--timeout", "timeout_s", default=900.0, show_default=True, help="Longest wait, in seconds.")
+@wait_option("--wait")
 @json_option
-def delete(environment: str, service: str, *, timeout_s: float, as_json: bool) -> None:
+def delete(environment: str, service: str, *, timeout_s: float, wait_if_busy_s: float, as_json: bool) -> None:
     """Delete a SERVICE and wait until it is gone; one that is gone is no error."""
     from ecr_widgets.connections import connect
 
-    done = connect().layer0.delete_service(environment, service, timeout_s=timeout_s)
+    kit = connect(wait_s=wait_if_busy_s)
+    done = kit.layer0.delete_service(environment, service, timeout_s=timeout_s)
     tell(done, f"{service}: {'deleted' if done.changed else 'was not there'}", as_json=as_json)

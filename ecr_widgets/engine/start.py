@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ecr_widgets.channel import PLAN_VARIABLE, RUNBOOK_FOLDER_VARIABLE, WAIT_VARIABLE
+from ecr_widgets.channel import PLAN_VARIABLE, RESUMED_VARIABLE, RUNBOOK_FOLDER_VARIABLE, WAIT_VARIABLE
 from ecr_widgets.engine.events import RunEvent
 from ecr_widgets.engine.kernel import Kernel
 from ecr_widgets.engine.results import RunResult, read_result
@@ -62,6 +62,9 @@ def execute(
     """Execute a notebook as a run, and read from its file how it ended."""
     runbook_folder = _runbook_folder(source)
     told = {**environ, RUNBOOK_FOLDER_VARIABLE: runbook_folder}
+    if start.attempts:
+        # They are in the file by the time that its first cell runs.
+        told[RESUMED_VARIABLE] = str(start.saved.absolute())
     # The kernel starts while papermill is imported; each takes about as long as the other.
     with Kernel(start.run_id, environ=told, cwd=folder or Path.cwd()) as kernel:
         papermill, engine = _import_papermill()

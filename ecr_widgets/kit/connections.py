@@ -54,6 +54,10 @@ class Connections(Protocol):
         """Deploys of which a saved run says that the service ran them, verified by digest."""
         ...
 
+    def register_secret(self, secret: str) -> None:
+        """Learn a secret that a person names; raises InputError where it is too short to be kept out."""
+        ...
+
     def on_secret(self, secret: str) -> None:
         """Learn a secret, so that it is kept out of every record."""
         ...

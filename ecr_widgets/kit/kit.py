@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -14,6 +15,7 @@ from ecr_widgets.errors import (
     EntityNotFound,
     InputError,
     InvalidDockerrun,
+    RollbackFailed,
     WaitTimeout,
 )
 from ecr_widgets.kit.check_target import RunFiles, TargetOutcome, check_files, check_target
@@ -23,14 +25,17 @@ from ecr_widgets.kit.layer0 import Layer0Steps
 from ecr_widgets.kit.looks import Looks
 from ecr_widgets.model.dockerrun import Dockerrun
 from ecr_widgets.model.image_reference import ImageReference, check_repository_name, check_tag
+from ecr_widgets.model.layer0 import Environment, Service
+from ecr_widgets.model.record import StepRecord, StepState
 from ecr_widgets.ports import ProgressSink
+from ecr_widgets.recording.earlier import KNOWN_JOBS, EarlierCall
 from ecr_widgets.recording.recorder import Recorder
 from ecr_widgets.steps import deploy_service as services
 from ecr_widgets.steps.build_image import BuildOutcome, build_image
 from ecr_widgets.steps.copy_image import CopyOutcome
 from ecr_widgets.steps.create_deploy import DeployOutcome, create_deploy
 from ecr_widgets.steps.create_repository import RepositoryOutcome, create_repository
-from ecr_widgets.steps.create_task import EnvVars, TaskOutcome, create_task
+from ecr_widgets.steps.create_task import EarlierTask, EnvVars, TaskOutcome, create_task, jobs_alike
 from ecr_widgets.steps.find_image import find_image
 from ecr_widgets.steps.login import LoginOutcome, RegistrySession, login
 from ecr_widgets.steps.pull_image import PullOutcome, pull_image
@@ -174,6 +179,16 @@ class Kit:
     def look(self) -> Looks:
         """Looks that leave no record."""
         return Looks(self._to, self._session, self._read)
+
+    def register_secret(self, secret: str) -> None:
+        """Keep a secret of yours, such as a database's password, out of all records and everything that this run saves.
+
+        What was saved before with it in it is saved anew without. AWS's and Layer0's own secrets are known already.
+
+        Raises:
+            InputError: It has fewer than 8 characters, too few to be taken out of texts without harm.
+        """
+        self._to.register_secret(secret)
 
     def now(self) -> datetime:
         """Aware UTC time."""
@@ -380,11 +395,41 @@ class Kit:
             else:
                 outcome = self._recorder.perform(
                     "update_service",
-                    inputs,
-                    lambda _: services.update_service(layer0, self._to.clock, found, standing, deploy_id),
+                    inputs | {"from_deploy_id": primary},
+                    lambda _: self._update(found, standing, deploy_id),
                 )
             self._targets.note(target, deploy_id)
             return outcome
+
+    def _update(self, environment: Environment, standing: Service, deploy_id: str) -> services.ServiceOutcome:
+        outcome = services.update_service(self._to.layer0, self._to.clock, environment, standing, deploy_id)
+        if outcome.changed:
+            return outcome
+        # It was moved there before: by an earlier attempt, which saw from where, or by another run.
+        return replace(outcome, previous_deploy_id=self._moved_from(outcome) or _still_running(standing))
+
+    def _moved_from(self, service: services.ServiceOutcome) -> str | None:
+        """The deploy that an earlier attempt of this run moved the service from."""
+        for record in self._recorder.earlier.of_step("update_service"):
+            asked = record.inputs
+            to = (asked["environment"], asked["service"], asked["deploy_id"])
+            left: str | None = asked.get("from_deploy_id")
+            if to == (service.environment, service.service, service.deploy_id) and left not in (None, to[2]):
+                return left
+        return None
+
+    @contextmanager
+    def hold_service(self, environment: str, service: str) -> Iterator[None]:
+        """Keep other runs of this host away from a service from one step to the next.
+
+        A run holds what its `check_target` looked at until it ends; this is for those that call several steps elsewhere.
+
+        Raises:
+            TargetBusy: Another run holds it.
+        """
+        found, _ = services.find_service(self._to.layer0, environment, service)
+        with self._targets.hold(self._targets.service(found.environment_id, service)):
+            yield
 
     def find_service(self, environment: str, service: str) -> services.ServiceOutcome:
         """Look at a service: what it stands on, and the earlier deploy that a rollback would bring it to."""
@@ -419,6 +464,9 @@ class Kit:
         Args:
             on_failure: `stop` leaves the service as it is; `rollback` brings it back to the deploy that it ran before,
                 as a step of its own. The wait has failed in either case.
+
+        Raises:
+            TargetBusy: Somebody else has moved the service meanwhile: what they deployed is left alone.
         """
         if on_failure not in ("stop", "rollback"):
             raise InputError(f"on_failure is {on_failure!r}", hint="give stop or rollback")
@@ -439,13 +487,14 @@ class Kit:
                     timeout_s=timeout_s,
                     # What stood before this run has settled.
                     settle_s=SETTLE_S if service.changed else FIRST_PAUSE_S,
+                    run_id=self.run_id,
                     progress=progress,
                 ),
             )
         except (DeploymentFailed, WaitTimeout) as error:
             if on_failure == "stop":
                 raise
-            back = self.rollback(service, timeout_s=timeout_s)
+            back = self._roll_back_failed(service, timeout_s=timeout_s)
             raise DeploymentFailed(
                 f"{error.message}; the service was brought back to deploy {back.deploy_id}",
                 hint="mend the image or the Dockerrun, then deploy again",
@@ -454,17 +503,57 @@ class Kit:
     def rollback(
         self, service: services.ServiceOutcome, *, deploy_id: str | None = None, timeout_s: float = 600.0
     ) -> RollbackOutcome:
-        """Bring the service back to the deploy that it ran before, or to the one that is named."""
-        previous = service.previous_deploy_id
-        # A service that was moved and stood on this very deploy before, too, has no better one to go back to; one that was
-        # only found may have been brought back already.
-        wanted = deploy_id or (previous if not service.changed or previous != service.deploy_id else None)
+        """Bring the service back to the deploy that it ran before, or to the one that is named.
+
+        Raises:
+            TargetBusy: The service stands on neither that deploy nor on what was seen of it: somebody else is at work.
+        """
+        # Asked for by somebody, and not the end of a deploy that failed: nothing has been changed yet.
+        asked_for = deploy_id is not None or not service.changed
+        if not asked_for:
+            return self._roll_back_failed(service, timeout_s=timeout_s)
+        wanted = deploy_id or service.previous_deploy_id or self._earlier_deploy(service)
+        return self._bring_back(service, wanted, timeout_s=timeout_s, asked_for=True)
+
+    def _roll_back_failed(self, service: services.ServiceOutcome, *, timeout_s: float) -> RollbackOutcome:
+        """Bring a service back whose deploy has just failed."""
+        try:
+            wanted = self._way_back(service)
+        except EcrWidgetsError as error:
+            failed = RollbackFailed(
+                f"service {service.service!r} was not brought back: what it ran before cannot be told: {error.message}",
+                hint="by hand: `ecr-widgets rollback ENVIRONMENT SERVICE DEPLOY_ID`",
+            )
+            inputs = {"service": service.service, "deploy_id": None}
+            return self._recorder.perform("rollback", inputs, partial(_raise, failed))
+        return self._bring_back(service, wanted, timeout_s=timeout_s, asked_for=False)
+
+    def _way_back(self, service: services.ServiceOutcome) -> str | None:
+        """The deploy to go back to when this one has failed; None where none is known but itself.
+
+        Nobody looks at it before it is done, so it is one that the service ran: it was moved from there, or a saved run
+        verified it.
+        """
+        back = service.previous_deploy_id
+        if back is None and not service.changed:
+            back = self._earlier_deploy(service)
+            back = back if back in self._to.proven_deploys(service.service_id) else None
+        return None if back == service.deploy_id else back
+
+    def _earlier_deploy(self, service: services.ServiceOutcome) -> str | None:
+        standing = self._to.layer0.read_service(service.service_id)
+        return earlier_deploy(self._to.layer0, standing, lambda: self._to.proven_deploys(service.service_id))
+
+    def _bring_back(
+        self, service: services.ServiceOutcome, wanted: str | None, *, timeout_s: float, asked_for: bool
+    ) -> RollbackOutcome:
         target = self._targets.service(service.environment_id, service.service)
 
         def act(progress: ProgressSink) -> RollbackOutcome:
-            if deploy_id or not service.changed:
-                # Asked for by somebody, and not the end of a deploy that failed: nothing has been changed yet.
+            if asked_for:
                 require_earlier(self._to.layer0, service.service, wanted)
+            # What the caller saw is what he means to leave.
+            self._targets.note(target, service.deploy_id)
             with self._targets.hold(target):
                 outcome = rollback(
                     self._to.layer0,
@@ -473,6 +562,8 @@ class Kit:
                     deploy_id=wanted,
                     environment=service.environment,
                     timeout_s=timeout_s,
+                    before_change=lambda standing: self._targets.check(target, standing, wanted=wanted),
+                    run_id=self.run_id,
                     progress=progress,
                 )
                 self._targets.note(target, outcome.deploy_id)
@@ -491,19 +582,36 @@ class Kit:
         wait: bool = True,
         timeout_s: float = 3600.0,
     ) -> TaskOutcome:
-        """Run the deploy once; the containers' exit codes decide."""
+        """Run the deploy once; the containers' exit codes decide.
+
+        In a run that is gone on with, a task that an earlier attempt started is waited for, or found to have succeeded; one
+        that failed is run once more.
+        """
         deploy_id = deploy if isinstance(deploy, str) else deploy.deploy_id
         names = {container: sorted(values) for container, values in (env_vars or {}).items()}
+        # Values of environment variables may be secrets; their names tell enough.
+        inputs: dict[str, object] = {
+            "environment": environment,
+            "task": task,
+            "deploy_id": deploy_id,
+            "env_vars": names,
+            "wait": wait,
+        }
+        call = self._recorder.earlier.next_call("create_task", inputs)
+        if call is not None and call.record.state is StepState.SUCCEEDED:
+            done = call.record
+            return self._recorder.perform("create_task", inputs, lambda _: _task_of(done))
+        earlier = _open_task(call)
+        try:
+            jobs = jobs_alike(self._to.layer0, environment, task, deploy_id, env_vars)
+        except EcrWidgetsError as error:
+            return self._recorder.perform("create_task", inputs, partial(_raise, error))
+        # What is still looked for came after what its own attempt knew.
+        known = jobs if earlier is None else earlier.known_jobs
+        inputs |= {KNOWN_JOBS: sorted(known)} if known else {}
         return self._recorder.perform(
             "create_task",
-            # Values of environment variables may be secrets; their names tell enough.
-            {
-                "environment": environment,
-                "task": task,
-                "deploy_id": deploy_id,
-                "env_vars": names,
-                "wait": wait,
-            },
+            inputs,
             lambda progress: create_task(
                 self._to.layer0,
                 self._to.clock,
@@ -513,6 +621,8 @@ class Kit:
                 env_vars=env_vars,
                 wait=wait,
                 timeout_s=timeout_s,
+                known_jobs=jobs,
+                earlier=earlier,
                 progress=progress,
             ),
         )
@@ -607,3 +717,35 @@ def _naming(path: str | Path) -> Iterator[None]:
 
 def _raise(error: EcrWidgetsError, _: object) -> NoReturn:
     raise error
+
+
+def _still_running(service: Service) -> str | None:
+    """The deploy that a service runs beside the one it moves to: Layer0 stops it only when the new one runs."""
+    old = [each for each in service.deployments if each is not service.primary and each.running_count]
+    return max(old, key=lambda each: each.created_at).deploy_id if old else None
+
+
+def _open_task(call: EarlierCall | None) -> EarlierTask | None:
+    """What to look for where a call's end is not known: neither that nothing was started nor that all of it ended."""
+    if call is None or (call.record.error or {}).get("type") == DeploymentFailed.__name__:
+        return None
+    return EarlierTask(
+        call.record.started_at,
+        call.record.inputs.get(KNOWN_JOBS, ()),
+        None if call.next_alike is None else call.next_alike.inputs.get(KNOWN_JOBS, ()),
+    )
+
+
+def _task_of(record: StepRecord) -> TaskOutcome:
+    """The task that an earlier attempt saw succeed."""
+    told = record.outcome
+    return TaskOutcome(
+        told["task_id"],
+        told["task"],
+        told["environment"],
+        told["deploy_id"],
+        told["exit_codes"],
+        tuple(told["log"]),
+        changed=False,
+        reconciled=told["reconciled"],
+    )

@@ -16,6 +16,7 @@ from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.record import JsonObject, StepRecord, StepState
 from ecr_widgets.model.times import to_rfc3339
 from ecr_widgets.ports import Clock, Progress, ProgressSink
+from ecr_widgets.recording.earlier import EarlierRecords
 
 T = TypeVar("T")
 
@@ -57,6 +58,8 @@ class Recorder:
         redact: Takes known secrets out of a text.
 
         numbers: The run's numbers that are free; by default it is the only recorder of its run.
+
+        earlier: What earlier attempts of a resumed run recorded.
     """
 
     def __init__(
@@ -67,8 +70,10 @@ class Recorder:
         *,
         redact: Callable[[str], str] = lambda text: text,
         numbers: Iterator[int] | None = None,
+        earlier: EarlierRecords | None = None,
     ) -> None:
         self.run_id = run_id
+        self.earlier = earlier or EarlierRecords()
         self._clock = clock
         self._sink = sink
         self._redact = redact

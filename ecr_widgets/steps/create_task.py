@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from ecr_widgets.errors import DeploymentFailed, EntityNotFound, OutcomeUnknown, WaitTimeout
 from ecr_widgets.model.layer0 import Job, JobState, Task, check_entity_name
@@ -16,6 +17,8 @@ from ecr_widgets.steps.wait import FIRST_PAUSE_S, LONGEST_PAUSE_S, PAUSE_FACTOR
 
 EnvVars = Mapping[str, Mapping[str, str]]
 """Values of environment variables by container name."""
+JOBS_ARE_KEPT = timedelta(hours=1)
+"""Then Layer0's janitor may drop the job of a task that was started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,31 @@ class TaskOutcome:
     """Whether the reply was lost and the task found by looking."""
 
 
+@dataclass(frozen=True, slots=True)
+class EarlierTask:
+    """What is known of a task that an earlier attempt asked for, without knowing what became of it."""
+
+    asked_at: datetime
+    known_jobs: Collection[str]
+    """Jobs that had asked for the same before: none of them is its."""
+    later_jobs: Collection[str] | None
+    """Jobs that had asked for the same when the next such task was asked for: its is among them. None where none was."""
+
+
+def jobs_alike(
+    layer0: Layer0, environment: str, name: str, deploy_id: str, env_vars: EnvVars | None = None
+) -> frozenset[str]:
+    """Ids of the jobs that ask for just this task.
+
+    Raises:
+        EntityNotFound: No such environment.
+    """
+    check_entity_name(name, kind="task")
+    found = find_environment(layer0, environment)
+    wanted = (found.environment_id, name, deploy_id, _plain(env_vars or {}))
+    return frozenset(job.job_id for job in layer0.list_jobs() if _asked(job) == wanted)
+
+
 def create_task(
     layer0: Layer0,
     clock: Clock,
@@ -43,12 +71,18 @@ def create_task(
     env_vars: EnvVars | None = None,
     wait: bool = True,
     timeout_s: float = 3600.0,
+    known_jobs: frozenset[str] | None = None,
+    earlier: EarlierTask | None = None,
     progress: ProgressSink = ignore_progress,
 ) -> TaskOutcome:
     """Run the deploy once; the task is done when its containers stopped, and their exit codes are the answer.
 
     Args:
         env_vars: Environment variables that override the deploy's, by container name.
+
+        known_jobs: What `jobs_alike` gave a moment ago; None looks now.
+
+        earlier: What an earlier attempt of this run asked for; where it was started, it is waited for and none is started.
 
         wait: Whether to wait for the end; else only until the task was started.
 
@@ -61,25 +95,32 @@ def create_task(
 
         WaitTimeout: The deadline came first.
 
-        OutcomeUnknown: The reply was lost and no such task showed up, or Layer0 no longer tells of it or its job.
+        OutcomeUnknown: The reply was lost and no such task showed up, or Layer0 no longer tells of it or its job, or which
+            job is the earlier attempt's cannot be told.
     """
     check_entity_name(name, kind="task")
     found = find_environment(layer0, environment)
-    before = {job.job_id for job in layer0.list_jobs()}
+    before = (
+        known_jobs if known_jobs is not None else jobs_alike(layer0, environment, name, deploy_id, env_vars)
+    )
 
     def made() -> str | None:
-        wanted = (found.environment_id, name, deploy_id, _plain(env_vars or {}))
-        new = [job.job_id for job in layer0.list_jobs() if job.job_id not in before and _asked(job) == wanted]
+        new = jobs_alike(layer0, environment, name, deploy_id, env_vars) - before
         # Of two alike, one is somebody else's.
-        return new[0] if len(new) == 1 else None
+        return next(iter(new)) if len(new) == 1 else None
 
-    job_id, was_found = reconcile(
-        clock, lambda: layer0.create_task(found.environment_id, name, deploy_id, env_vars or {}), made
-    )
+    standing = _started_earlier(name, before, earlier, clock.now()) if earlier is not None else None
+    if standing is not None:
+        job_id, was_found = standing, True
+    else:
+        job_id, was_found = reconcile(
+            clock, lambda: layer0.create_task(found.environment_id, name, deploy_id, env_vars or {}), made
+        )
+    is_new = standing is None
     deadline_s = clock.monotonic_s() + timeout_s
     task_id = _wait_for_start(layer0, clock, job_id, name, deadline_s, timeout_s)
     if not wait:
-        return TaskOutcome(task_id, name, found.name, deploy_id, {}, (), reconciled=was_found)
+        return TaskOutcome(task_id, name, found.name, deploy_id, {}, (), is_new, was_found)
     task = _wait_for_end(layer0, clock, task_id, deadline_s, timeout_s, progress)
     log = tuple(f"{part.name}: {line}" for part in layer0.task_logs(task_id, tail=50) for line in part.lines)
     codes = {container.name: container.exit_code for container in task.containers}
@@ -103,8 +144,28 @@ def create_task(
         deploy_id,
         {n: c for n, c in codes.items() if c is not None},
         log,
-        reconciled=was_found,
+        is_new,
+        was_found,
     )
+
+
+def _started_earlier(name: str, jobs: frozenset[str], earlier: EarlierTask, now: datetime) -> str | None:
+    """The job that an earlier attempt made; None where it made none."""
+    found = jobs - frozenset(earlier.known_jobs)
+    if earlier.later_jobs is not None:
+        found &= frozenset(earlier.later_jobs)
+    if len(found) > 1:
+        raise OutcomeUnknown(
+            f"{len(found)} jobs ask for task {name!r} just as this run did: which is its own cannot be told"
+            f" ({', '.join(sorted(found))})",
+            hint="look at each with `ecr-widgets job show`; start a new run where the task is to run once more",
+        )
+    if not found and now - earlier.asked_at >= JOBS_ARE_KEPT:
+        raise OutcomeUnknown(
+            f"an earlier attempt of this run asked for task {name!r}, and Layer0 has forgotten what became of it",
+            hint="look at what the task was to do; start a new run where it is to run once more",
+        )
+    return next(iter(found), None)
 
 
 def _asked(job: Job) -> tuple[str, str, str, EnvVars] | None:

@@ -39,5 +39,5 @@ def reconcile(clock: Clock, change: Callable[[], T], look: Callable[[], T | None
                 return found, True
         raise OutcomeUnknown(
             f"{error.message}; looked for it {len(_PAUSES_S)} times and found nothing",
-            hint="it may still come: look again with `ecr-widgets run --resume RUN_ID`",
+            hint="it may still come: `ecr-widgets run --resume RUN_ID` looks for it before it asks again",
         ) from error

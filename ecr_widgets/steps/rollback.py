@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from contextlib import suppress
 from dataclasses import dataclass
 
-from ecr_widgets.errors import EcrWidgetsError, InputError, OutcomeUnknown, RollbackFailed
+from ecr_widgets.errors import EcrWidgetsError, InputError, RollbackFailed, TargetBusy
 from ecr_widgets.model.layer0 import Service
 from ecr_widgets.ports import Clock, Layer0, ProgressSink, ignore_progress
+from ecr_widgets.steps.reconcile import reconcile
 from ecr_widgets.steps.wait import wait_for_service
 
 
@@ -76,6 +76,8 @@ def rollback(
     deploy_id: str | None,
     environment: str = "",
     timeout_s: float = 600.0,
+    before_change: Callable[[str | None], None] = lambda _: None,
+    run_id: str = "",
     progress: ProgressSink = ignore_progress,
 ) -> RollbackOutcome:
     """Move the service to an earlier deploy and wait until it is stable there.
@@ -87,8 +89,14 @@ def rollback(
 
         timeout_s: Longest wait, in seconds.
 
+        before_change: Gets the deploy that the service stands on; may raise TargetBusy, and then nothing is changed.
+
+        run_id: The run that goes back, for its errors.
+
     Raises:
         RollbackFailed: There is nothing to go back to, or the service does not run it either.
+
+        TargetBusy: Somebody else has moved the service.
     """
     if deploy_id is None:
         raise RollbackFailed(
@@ -98,13 +106,24 @@ def rollback(
     try:
         service = layer0.read_service(service_id)
         left = service.primary.deploy_id if service.primary else None
+        before_change(left)
         if left != deploy_id:
-            # Where the reply got lost, the wait tells whether it was done.
-            with suppress(OutcomeUnknown):
-                layer0.update_service(service_id, deploy_id)
+            reconcile(
+                clock,
+                lambda: layer0.update_service(service_id, deploy_id),
+                lambda: _standing_on(layer0, service_id, deploy_id),
+            )
         stable = wait_for_service(
-            layer0, clock, service_id, deploy_id=deploy_id, timeout_s=timeout_s, progress=progress
+            layer0,
+            clock,
+            service_id,
+            deploy_id=deploy_id,
+            timeout_s=timeout_s,
+            run_id=run_id,
+            progress=progress,
         )
+    except TargetBusy:
+        raise
     except EcrWidgetsError as error:
         raise RollbackFailed(
             f"service {service_id} could not be brought back to deploy {deploy_id}: {error.message}",
@@ -119,3 +138,8 @@ def rollback(
         changed=left != deploy_id,
         environment=environment,
     )
+
+
+def _standing_on(layer0: Layer0, service_id: str, deploy_id: str) -> Service | None:
+    service = layer0.read_service(service_id)
+    return service if service.primary is not None and service.primary.deploy_id == deploy_id else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ecr_widgets.errors import DeploymentFailed, WaitTimeout
+from ecr_widgets.errors import DeploymentFailed, TargetBusy, WaitTimeout
 from ecr_widgets.model.layer0 import ContainerLog, Service
 from ecr_widgets.ports import Clock, Layer0, Progress, ProgressSink, ignore_progress
 
@@ -13,6 +13,8 @@ GOOD_CHECKS = 3
 """Good checks in a row that make a service stable; a bad one starts the count anew."""
 CRASHES_UNTIL_FAILED = 3
 """Stopped containers of the wanted deployment after which waiting on makes no sense."""
+CHECKS_UNTIL_SUPERSEDED = 3
+"""Checks in a row that see the service on another deploy; the first may be older than the change."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S, PAUSE_FACTOR = 0.1, 5.0, 1.5
 SETTLE_S = 0.5
 """Between good checks of a service that was just changed: containers that fail do so in their first moments."""
@@ -41,6 +43,7 @@ def wait_for_service(
     timeout_s: float = 600.0,
     good_checks: int = GOOD_CHECKS,
     settle_s: float = SETTLE_S,
+    run_id: str = "",
     progress: ProgressSink = ignore_progress,
 ) -> WaitOutcome:
     """Wait until the service runs the deploy, all of its copies and nothing else, in consecutive checks.
@@ -52,14 +55,18 @@ def wait_for_service(
 
         settle_s: Between good checks, in seconds.
 
+        run_id: The run that waits, for its errors.
+
     Raises:
         DeploymentFailed: Containers of the deploy stop again and again; `reasons` and the last log lines say why.
+
+        TargetBusy: Somebody else moved the service to another deploy meanwhile; what is waited for never comes.
 
         WaitTimeout: The deadline came first.
     """
     started_s = clock.monotonic_s()
     crashes_before: int | None = None
-    good = checks = 0
+    good = checks = elsewhere = 0
     for pause_s in _pauses():
         service = layer0.read_service(service_id)
         checks += 1
@@ -78,6 +85,16 @@ def wait_for_service(
                 service.running_count,
                 checks,
                 waited_s,
+            )
+        primary = service.primary
+        elsewhere = elsewhere + 1 if primary is not None and primary.deploy_id != deploy_id else 0
+        if primary is not None and elsewhere >= CHECKS_UNTIL_SUPERSEDED:
+            raise TargetBusy(
+                f"service {service.name!r} was moved to deploy {primary.deploy_id} by somebody else while this run waited"
+                f" for deploy {deploy_id}",
+                run_id=run_id,
+                holder="somebody elsewhere",
+                hint="look at who works on it, then deploy again where that is still wanted",
             )
         crashes = _stopped_reasons(service, deploy_id)
         # Containers that stopped before this wait began may be of an older trouble that is over.
@@ -137,7 +154,7 @@ def _stopped_reasons(service: Service, deploy_id: str) -> tuple[str, ...]:
 
 def told_stop(reason: str) -> str:
     """Why a container stopped, as a sentence: where ECS gives no reason, only exit codes are left, in brackets."""
-    return f"container stopped {reason.strip()}" if reason.strip().startswith("(") else reason
+    return f"container stopped {reason.strip()}" if reason.strip().startswith("(") else reason.strip()
 
 
 def _cannot_start(reason: str) -> bool:

@@ -2,13 +2,43 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ecr_widgets.sandbox import Sandbox
+from tests.holding import hooked
 from tests.sandbox.conftest import BIN, SHIPPED, Run, journal, records
+
+
+@contextmanager
+def held(
+    environ: dict[str, str], folder: Path, place: str, runbook: str, *words: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A run of a runbook that waits at `<step>.<moment>`; it goes on when that file in the folder is removed."""
+    process = subprocess.Popen(
+        [BIN / "ecr-widgets", "run", runbook, "--json", "--runs", folder / "runs", *words],
+        env=environ | hooked(folder, folder / place),
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        deadline_s = time.monotonic() + 60
+        while not (folder / place).exists():
+            assert time.monotonic() < deadline_s, f"{place} was never reached"
+            assert process.poll() is None, f"it ended before {place}"
+            time.sleep(0.05)
+        yield process
+    finally:
+        (folder / place).unlink(missing_ok=True)
+        if process.poll() is None:
+            process.kill()
+        process.wait()
 
 
 def test_a_second_run_on_the_target_is_busy(
@@ -17,44 +47,42 @@ def test_a_second_run_on_the_target_is_busy(
     """It ends with 5 and names the holder before it changed anything; with --wait it takes its turn."""
     given = {"repository": "targets/busy", "deploy": "busy", "service": "busy", "local_name": "test/busy"}
     words = [word for pair in given.items() for word in ("-p", *pair)]
-    context = shutil.copytree(SHIPPED / "wait", tmp_path / "wait")
-    # Slow enough for the other to come in between.
-    (context / "Dockerfile.wait").write_text(
-        "FROM busybox\nENV SLEEP_TIME=60\nRUN sleep 4\nCMD sleep $SLEEP_TIME\n"
-    )
-    with subprocess.Popen(
-        [
-            BIN / "ecr-widgets",
-            "run",
-            "release",
-            "--json",
-            "--runs",
-            tmp_path / "runs",
-            *words,
-            "-p",
-            "context",
-            context,
-        ],
-        env=sandbox_environ,
-        cwd=tmp_path,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as first:
-        deadline_s = time.monotonic() + 30
-        while not any(
-            "check_target succeeded" in path.read_text() for path in (tmp_path / "runs").glob("*.ipynb")
-        ):
-            assert time.monotonic() < deadline_s
-            time.sleep(0.05)
+    with held(sandbox_environ, tmp_path, "build_image.begun", "release", *words) as first:
         before = journal(sandbox)
         told = run(**given)
         assert (told["exit_code"], told["state"]) == (5, "failed")
         holder = min(path.name for path in (tmp_path / "runs").glob("*.ipynb"))[:23]
         assert f"run {holder} on " in records(told)["check_target"]["error"]["message"]
-        assert [entry for entry in journal(sandbox)[len(before) :] if entry["server"] == "layer0"] == []
-        waited = run(**given, context=str(context), options=["--wait", "60"])
-        assert waited["state"] == "succeeded"
+        assert journal(sandbox) == before
+        (tmp_path / "build_image.begun").unlink()
+        assert run(**given, options=["--wait", "60"])["state"] == "succeeded"
         assert first.wait() == 0
+
+
+def test_a_task_of_a_killed_run_is_not_started_again(
+    run: Run, sandbox: Sandbox, sandbox_environ: dict[str, str], tmp_path: Path
+) -> None:
+    """Killed when the task was started and nobody knew: `--resume` waits for that one, by the server's journal."""
+    assert run(repository="targets/task", deploy="task", service="task")["state"] == "succeeded"
+    words = [word for name in ("deploy", "task") for word in ("-p", name, "task")]
+    words += ["-p", "repository", "targets/task"]
+    with held(sandbox_environ, tmp_path, "create_task.acted", "task", *words) as first:
+        first.kill()
+    (saved,) = (tmp_path / "runs").glob("*-task.ipynb")
+    run_id = json.loads(saved.read_text())["metadata"]["ecr_widgets"]["run_id"]
+    done = subprocess.run(
+        [BIN / "ecr-widgets", "run", "--json", "--runs", tmp_path / "runs", "--resume", run_id],
+        env=sandbox_environ,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    asked = [each for each in journal(sandbox) if each["server"] == "layer0" and each["path"] == "/task/"]
+    assert [each["method"] for each in asked] == ["POST"]
+    told = records(json.loads(done.stdout))["create_task"]
+    assert (told["changed"], told["outcome"]["exit_codes"]) == (False, {"timeout": 0})
 
 
 def test_a_deploy_that_fails_goes_back_to_the_last_good_one(run: Run, tmp_path: Path) -> None:

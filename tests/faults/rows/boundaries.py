@@ -18,7 +18,20 @@ from ecr_widgets.model.record import RECORD_MIME
 from tests.faults.books import BIN
 from tests.faults.plan import Attempt, row
 from tests.faults.rows.crashes import kill_marked, marked, until
-from tests.faults.rows.replies import environ_of, made, short_name, tidy, words_of
+from tests.faults.rows.replies import (
+    environ_of,
+    journal,
+    made,
+    moves,
+    other_dockerrun,
+    pushed,
+    short_name,
+    task_words,
+    tasks,
+    tidy,
+    words_of,
+)
+from tests.holding import BLIND, HOOK, MOMENTS, hooked
 
 STEPS = (
     "check_target",
@@ -31,54 +44,19 @@ STEPS = (
     "wait",
     "verify",
 )
-MOMENTS = ("begun", "intended", "acted", "recorded")
-"""Before the intent is written; after that; after the change, before its outcome is written; after that."""
-
-# Python imports this at its start, also in the run's kernel: no hook is in the product.
-HOOK = """
-import os, time
-from pathlib import Path
-from ecr_widgets.recording import recorder
-
-real, place = recorder.Recorder.perform, Path(os.environ["FAULTS_HOLD_AT"])
-
-def perform(self, step, inputs, act):
-    def hold(moment):
-        if place.name == f"{step}.{moment}":
-            place.touch()
-            while place.exists():
-                time.sleep(0.05)
-    def watched(progress):
-        hold("intended")
-        outcome = act(progress)
-        hold("acted")
-        return outcome
-    hold("begun")
-    outcome = real(self, step, inputs, watched)
-    hold("recorded")
-    return outcome
-
-recorder.Recorder.perform = perform
-"""
-# Switches off what a run does before it stores a deploy: to look whether it stands already.
-BLIND = """
-from ecr_widgets.adapters.layer0.client import Layer0Api
-Layer0Api.list_deploys = lambda *_: ()
-"""
+TASK_STEPS = ("check_target", "login", "find_image", "create_deploy", "create_task")
+BOUNDARIES = (*STEPS, "update_service", "create_task")
 
 
 def _hooked(at: Attempt, source: str, hold_at: Path) -> dict[str, str]:
-    folder = at.folder / "hook"
-    folder.mkdir(exist_ok=True)
-    (folder / "sitecustomize.py").write_text(source)
-    return {"PYTHONPATH": str(folder), "FAULTS_HOLD_AT": str(hold_at), "FAULTS_MARK": str(at.folder)}
+    return hooked(at.folder, hold_at, source) | {"FAULTS_MARK": str(at.folder)}
 
 
-def _held(at: Attempt, name: str, place: str, words: Sequence[str | Path] = ()) -> subprocess.Popen[bytes]:
-    """A release that waits at `<step>.<moment>`, for ever."""
+def _held(at: Attempt, place: str, words: Sequence[str | Path]) -> subprocess.Popen[bytes]:
+    """A run that waits at `<step>.<moment>`, for ever."""
     reached = at.folder / place
     process = subprocess.Popen(
-        [*words_of(at, name), *words],
+        words,
         env=environ_of(at) | _hooked(at, HOOK, reached),
         cwd=at.folder,
         stdout=subprocess.DEVNULL,
@@ -100,8 +78,8 @@ def _run(at: Attempt, words: Sequence[str | Path]) -> dict[str, Any]:
 
 
 def _saved(at: Attempt) -> Path:
-    (path,) = (at.folder / "runs").glob("*.ipynb")
-    return path
+    """The newest run; names begin with the time."""
+    return max((at.folder / "runs").glob("*.ipynb"))
 
 
 def _run_id(path: Path) -> str:
@@ -155,10 +133,19 @@ def _killed_blind(at: Attempt) -> None:
 
 def _killed(at: Attempt) -> None:
     # Counted so that the quick profile's one try is where most is at stake: a deploy is stored, and nobody was told.
-    number = (at.seed + 23) % (len(STEPS) * len(MOMENTS))
-    step, moment = STEPS[number // len(MOMENTS)], MOMENTS[number % len(MOMENTS)]
-    name, place = short_name(at), f"{step}.{moment}"
-    process = _held(at, name, place)
+    number = (at.seed + 19) % (len(BOUNDARIES) * len(MOMENTS))
+    step, moment = BOUNDARIES[number // len(MOMENTS)], MOMENTS[number % len(MOMENTS)]
+    name = short_name(at)
+    words, steps = words_of(at, name), STEPS
+    if step in ("update_service", "create_task"):
+        _run(at, words)
+    if step == "update_service":
+        words = [*words, "-p", "dockerrun", str(other_dockerrun(at))]
+        steps = tuple("update_service" if each == "create_service" else each for each in STEPS)
+    elif step == "create_task":
+        words, steps = task_words(at, name), TASK_STEPS
+    started = tasks(at.sandbox())
+    process = _held(at, f"{step}.{moment}", words)
     try:
         # The runner alone, and its kernel follows; or all at once.
         process.kill() if at.rng.random() < 0.5 else kill_marked(at.folder)
@@ -167,19 +154,24 @@ def _killed(at: Attempt) -> None:
     finally:
         kill_marked(at.folder)
     path = _saved(at)
-    _tells(path, step, moment)
-    again = _resumed(at, _run_id(path)) if at.rng.random() < 0.5 else [*words_of(at, name), "--wait", "30"]
-    _run(at, again)
-    _one_of_each(at, name)
+    _tells(path, step, moment, steps)
+    # A task is run anew by each run of its runbook, and once by one that is gone on with.
+    resumed = step == "create_task" or at.rng.random() < 0.5
+    _run(at, _resumed(at, _run_id(path)) if resumed else [*words, "--wait", "30"])
+    moved = int(step == "update_service")
+    _one_of_each(at, name, deploys=1 + moved)
+    assert moves(at.sandbox(), name) == moved, f"{moves(at.sandbox(), name)} moves"
+    started = tasks(at.sandbox()) - started
+    assert started == int(step == "create_task"), f"{started} tasks"
     tidy(at, name)
 
 
-def _tells(path: Path, step: str, moment: str) -> None:
+def _tells(path: Path, step: str, moment: str, steps: Sequence[str]) -> None:
     """The saved run is an interrupted one, and its last record is what had happened."""
     found = with_holder(read_file(path), path)
     assert judge(found).verdict is Verdict.INTERRUPTED, judge(found)
     records = _records(path)
-    before = [(each, "succeeded") for each in STEPS[: STEPS.index(step)]]
+    before = [(each, "succeeded") for each in steps[: steps.index(step)]]
     here = {
         "begun": [[]],
         "intended": [[(step, "intended")]],
@@ -191,30 +183,21 @@ def _tells(path: Path, step: str, moment: str) -> None:
     assert records in [[*each, *last] for last in here for each in (before, late)], records
 
 
-def _one_of_each(at: Attempt, name: str) -> None:
-    assert made(at.sandbox(), name) == (1, 1), made(at.sandbox(), name)
-    pushed = {
-        each["digest"]
-        for each in _journal(at)
-        if each["server"] == "registry" and f"/faults/{name}/" in each.get("path", "")
-    }
-    assert len(pushed) == 1, f"{len(pushed)} digests were pushed"
-
-
-def _journal(at: Attempt) -> list[dict[str, Any]]:
-    lines = (at.sandbox().status().folder / "journal.jsonl").read_text().splitlines()
-    return [json.loads(line) for line in lines]
+def _one_of_each(at: Attempt, name: str, *, deploys: int = 1) -> None:
+    assert made(at.sandbox(), name) == (deploys, 1), made(at.sandbox(), name)
+    digests = pushed(at.sandbox(), name)
+    assert len(digests) == 1, f"{len(digests)} digests were pushed"
 
 
 @row(
     15,
-    "SIGKILL at each of the 36 boundaries of a release's steps, then again or --resume",
+    "SIGKILL at each of the 44 boundaries of the steps of a release, an update and a task, then again or --resume",
     tries=560,
     quick=1,
     control=_killed_blind,
 )
 def killed(at: Attempt) -> None:
-    """The file says where it stopped; in the end there is one digest, one deploy of that content and one service."""
+    """The file says where it stopped; in the end there is one digest, one deploy of a content, one service and one task."""
     _killed(at)
 
 
@@ -229,7 +212,8 @@ def _ended(at: Attempt, name: str, end: str) -> None:
         "timed out": ["-p", "wait_timeout_s", "0.001"],
     }
     if end in ("stopped", "kernel killed"):
-        process = _held(at, name, f"{at.rng.choice(STEPS[3:])}.{at.rng.choice(MOMENTS)}")
+        place = f"{at.rng.choice(STEPS[3:])}.{at.rng.choice(MOMENTS)}"
+        process = _held(at, place, words_of(at, name))
         try:
             if end == "stopped":
                 process.terminate()
@@ -272,9 +256,9 @@ def _rerun(at: Attempt) -> None:
 
 @contextmanager
 def _nothing_changed(at: Attempt, end: str) -> Iterator[None]:
-    before = _journal(at)
+    before = journal(at.sandbox())
     yield
-    changes = _journal(at)[len(before) :]
+    changes = journal(at.sandbox())[len(before) :]
     assert not changes, f"after {end}: {changes}"
 
 

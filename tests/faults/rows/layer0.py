@@ -4,32 +4,36 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import socket
+import subprocess
 import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from ecr_widgets.adapters.clock import SystemClock
 from ecr_widgets.adapters.layer0.client import Layer0Api
+from ecr_widgets.engine.saved_run import records_of
 from ecr_widgets.errors import (
     DeploymentFailed,
     EcrWidgetsError,
-    EntityNotFound,
     Layer0Error,
     OutcomeUnknown,
-    RollbackFailed,
     WaitTimeout,
 )
+from ecr_widgets.model.layer0 import JobState
 from ecr_widgets.model.layer0_load_balancer import HealthCheck, Port
 from ecr_widgets.settings import Layer0Settings, Settings
 from ecr_widgets.steps.layer0_jobs import wait_for_job
-from ecr_widgets.steps.rollback import rollback
 from ecr_widgets.steps.wait import wait_for_service
 from tests.fakes import FakeClock, World
+from tests.faults.books import BIN, Ran, write_book
 from tests.faults.plan import Attempt, row
+from tests.faults.rows.replies import ask_layer0, environ_of, moves
 from tests.sandbox.layer0.fake_containers import FakeContainers
 from tests.sandbox.layer0.served import TOKEN, serve
 from tests.unit.adapters.scripted import RESET, answering, http
@@ -113,7 +117,7 @@ def _ending(at: Attempt, *, naive: bool) -> None:
     how = at.rng.choice(["never", "vanishes", "fails"]) if not naive else "fails"
     looks = at.rng.randrange(1, 6)
     answers = [_job(at.rng.choice([1, 2])) for _ in range(looks)]
-    log = http(200, b'[{"name": "l0-job", "lines": ["Error: no room"]}]')
+    log = http(200, b'[{"name": "l0-job", "lines": ["looking for room", "Error: no room"]}]')
     answers += {
         "never": [_job(2)],
         "vanishes": [http(404, b'{"error_code": 25, "message": "gone"}', label=PLAIN)],
@@ -123,8 +127,9 @@ def _ending(at: Attempt, *, naive: bool) -> None:
         api = Layer0Api(Layer0Settings(server.url, TOKEN))
         raised: EcrWidgetsError | None = None
         if naive:
-            # What `l0` does for a deletion without `--wait`: it is told that there is a job, and that is all.
-            api.read_job("j")
+            # What scripts do: the job is over when it is no longer at work, and over is done.
+            while api.read_job("j").state in (JobState.PENDING, JobState.IN_PROGRESS):
+                pass
         else:
             try:
                 wait_for_job(api, FakeClock(World()), "j", what="deletion", timeout_s=120)
@@ -134,7 +139,8 @@ def _ending(at: Attempt, *, naive: bool) -> None:
         assert isinstance(raised, expected), f"{how} gave {raised!r}"
         assert len(server.asked) < 100
         if isinstance(raised, DeploymentFailed):
-            assert raised.reasons == ("Error: no room",)
+            told = (raised.message.rpartition(": ")[2], raised.reasons)
+            assert told == ("no room", ("looking for room",)), told
 
 
 @row(
@@ -216,23 +222,62 @@ def _never_healthy(at: Attempt, *, back: bool) -> None:
         )
         wait_for_service(api, clock, service.service_id, deploy_id=good.deploy_id, timeout_s=60)
         _until_served(port)
+        before = moves(at.sandbox(), service.service_id)
         with _probing(port) as silences:
-            api.update_service(service.service_id, bad.deploy_id)
-            try:
-                wait_for_service(api, clock, service.service_id, deploy_id=bad.deploy_id, timeout_s=60)
-            except DeploymentFailed as error:
-                assert error.reasons
-            else:
-                raise AssertionError("a deploy that cannot run was found stable")
-            if back:
-                rollback(api, clock, service.service_id, deploy_id=good.deploy_id, timeout_s=60)
-        primary = api.read_service(service.service_id).primary
-        assert primary is not None
-        assert primary.deploy_id == good.deploy_id, f"it stands on {primary.deploy_id}"
+            ran = _deploy(at, name, bad.deploy_id, "rollback" if back else "stop")
+        moved = moves(at.sandbox(), service.service_id) - before
+        assert moved == 2, f"{moved} moves, and there and back are two"
+        _told(
+            ran,
+            exit_code=1,
+            steps=[("update_service", "succeeded"), ("wait", "failed"), ("rollback", "succeeded")],
+        )
+        assert _record(ran, "wait")["error"]["reasons"]
+        assert _record(ran, "rollback")["outcome"]["deploy_id"] == good.deploy_id
+        standing = ask_layer0(at, f"/service/{service.service_id}")["deployments"]
+        primary = next(each["deploy_id"] for each in standing if each["status"] == "PRIMARY")
+        assert primary == good.deploy_id, f"it stands on {primary}"
         assert max(silences, default=0.0) < check.interval, silences
         api.delete_service(service.service_id)
     finally:
         api.delete_load_balancer(balancer.load_balancer_id)
+
+
+DEPLOY = """
+from ecr_widgets import connect
+kit = connect()
+kit.check_target(environment="demo", service={service!r})
+running = kit.deploy_service("demo", {service!r}, {deploy_id!r})
+kit.wait(running, timeout_s=60, on_failure={on_failure!r})
+"""
+
+
+def _deploy(at: Attempt, service: str, deploy_id: str, on_failure: str, **environ: str) -> Ran:
+    """A run that brings a service to a stored deploy, as our command ends it."""
+    book = write_book(at.folder, [DEPLOY.format(service=service, deploy_id=deploy_id, on_failure=on_failure)])
+    done = subprocess.run(
+        [BIN / "ecr-widgets", "run", book, "--runs", at.folder / "runs"],
+        env=environ_of(at) | environ,
+        cwd=at.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    (saved,) = (at.folder / "runs").glob("*.ipynb")
+    return Ran(done.returncode, done.stdout, done.stderr, saved)
+
+
+def _told(ran: Ran, *, exit_code: int, steps: list[tuple[str, str]]) -> None:
+    """The exit code, and each change as a recorded step, after the look at the target."""
+    told = [(each["step"], each["state"]) for each in records_of(ran.saved)]
+    assert told == [("check_target", "succeeded"), *steps], told
+    assert ran.exit_code == exit_code, f"{ran.exit_code}: {ran.stderr[-300:]}"
+
+
+def _record(ran: Ran, step: str) -> dict[str, Any]:
+    """The one record of a step."""
+    (record,) = [each for each in records_of(ran.saved) if each["step"] == step]
+    return record
 
 
 def _until_served(port: int) -> None:
@@ -254,46 +299,58 @@ def _until_served(port: int) -> None:
     control=lambda at: _never_healthy(at, back=False),
 )
 def never_healthy(at: Attempt) -> None:
-    """The wait ends early with reasons, the way back is a step of its own, and the old copies serve all the while."""
+    """The run fails with reasons, the way back is a recorded step of its own, and the old copies serve all the while."""
     _never_healthy(at, back=True)
 
 
 def _no_way_back(at: Attempt, *, breaks: bool) -> None:
-    with serve(FakeContainers(exit_codes={"bad": 1})) as served:
-        api = Layer0Api(Layer0Settings(served.url, served.token))
-        clock = SystemClock()
-        demo = api.find_environment("demo")
-        assert demo is not None
+    asked: list[dict[str, Any]] = []
+    with serve(FakeContainers(exit_codes={"bad": 1}), journal=asked.append) as served:
         good, bad = (
-            api.create_deploy("d", json.dumps({"containerDefinitions": [each]}).encode())
-            for each in (
-                {"name": "a", "image": "good", "memory": 10},
-                {"name": "a", "image": "bad", "memory": 10},
-            )
+            served.value("POST", "/deploy/", deploy_name="d", dockerrun=_encoded(image))["deploy_id"]
+            for image in ("good", "bad")
         )
-        service = api.create_service(demo.environment_id, "s", good.deploy_id)
-        api.update_service(service.service_id, bad.deploy_id)
+        (demo,) = [
+            each["environment_id"]
+            for each in served.value("GET", "/environment/")
+            if each["environment_name"] == "demo"
+        ]
+        service = served.value(
+            "POST", "/service/", environment_id=demo, service_name="s", deploy_id=good, load_balancer_id=""
+        )["service_id"]
         if breaks:
-            api.delete_deploy(good.deploy_id)
-        try:
-            rollback(api, clock, service.service_id, deploy_id=good.deploy_id, timeout_s=20)
-        except RollbackFailed as error:
-            assert good.deploy_id in str(error)
-            assert error.hint is not None
-            assert "by hand" in error.hint
-        else:
-            raise AssertionError("the rollback succeeded")
-        primary = api.read_service(service.service_id).primary
-        assert primary is not None
-        assert primary.deploy_id == bad.deploy_id
-        try:
-            api.read_deploy(good.deploy_id)
-        except EntityNotFound:
-            return
-        raise AssertionError("the deploy stands")
+            served.value("DELETE", f"/deploy/{good}")
+        del asked[:]
+        ran = _deploy(
+            at, "s", bad, "rollback", LAYER0_API_ENDPOINT=served.url, LAYER0_AUTH_TOKEN=served.token
+        )
+        standing = served.value("GET", f"/service/{service}")["deployments"]
+        primary = next(each["deploy_id"] for each in standing if each["status"] == "PRIMARY")
+    _told(
+        ran, exit_code=6, steps=[("update_service", "succeeded"), ("wait", "failed"), ("rollback", "failed")]
+    )
+    error = _record(ran, "rollback")["error"]
+    assert (error["type"], good in error["message"], "by hand" in error["hint"]) == (
+        "RollbackFailed",
+        True,
+        True,
+    )
+    assert [each["method"] for each in asked] == ["PUT", "PUT"], f"there, and back once: {asked}"
+    assert primary == bad, f"it stands on {primary}"
 
 
-@row(43, "the rollback itself fails", tries=30, quick=2, control=lambda at: _no_way_back(at, breaks=False))
+def _encoded(image: str) -> str:
+    container = {"name": "a", "image": image, "memory": 10}
+    return base64.b64encode(json.dumps({"containerDefinitions": [container]}).encode()).decode()
+
+
+@row(
+    43,
+    "the rollback itself fails: the deploy to go back to is gone",
+    tries=30,
+    quick=2,
+    control=lambda at: _no_way_back(at, breaks=False),
+)
 def no_way_back(at: Attempt) -> None:
-    """It is told as that, with what to do by hand; nothing is tried in a loop."""
+    """A recorded step with what to do by hand, and an exit code of its own; nothing is tried in a loop."""
     _no_way_back(at, breaks=True)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+import re
 import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,9 +18,11 @@ from typing import Any
 
 import urllib3
 
+from ecr_widgets.engine.saved_run import records_of
 from ecr_widgets.sandbox import Sandbox
 from tests.faults.books import BIN
 from tests.faults.plan import Attempt, row
+from tests.holding import BLIND, HOOK, hooked
 
 
 def environ_of(at: Attempt, **more: str) -> dict[str, str]:
@@ -56,15 +60,39 @@ def made(sandbox: Sandbox, name: str) -> tuple[int, int]:
     return len(deploys), len(services)
 
 
-def _posts(sandbox: Sandbox) -> list[dict[str, Any]]:
-    lines = (sandbox.status().folder / "journal.jsonl").read_text().splitlines()
-    entries = map(json.loads, lines)
-    return [each for each in entries if each["server"] == "layer0" and each["method"] == "POST"]
+def moves(sandbox: Sandbox, name: str) -> int:
+    """How often Layer0 was told to move the service of that name to another deploy, and did."""
+    return sum(
+        each["method"] == "PUT" and each["status"] == 200 and each["path"].strip("/").endswith("/deploy")
+        for each in layer0_journal(sandbox)
+        if each.get("service_id", "").startswith(name)
+    )
 
 
-def _tasks(sandbox: Sandbox) -> int:
+def tasks(sandbox: Sandbox) -> int:
     """How many tasks Layer0 took on."""
     return sum(each["path"].startswith("/task") and each["status"] == 202 for each in _posts(sandbox))
+
+
+def journal(sandbox: Sandbox) -> list[dict[str, Any]]:
+    """What the sandbox's servers were asked to change, by their own account."""
+    lines = (sandbox.status().folder / "journal.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def layer0_journal(sandbox: Sandbox) -> list[dict[str, Any]]:
+    """What of it is Layer0's."""
+    return [each for each in journal(sandbox) if each["server"] == "layer0"]
+
+
+def pushed(sandbox: Sandbox, name: str) -> set[str]:
+    """Digests that were put into the repository of that name."""
+    entries = (each for each in journal(sandbox) if each["server"] == "registry")
+    return {each["digest"] for each in entries if f"/faults/{name}/" in each.get("path", "")}
+
+
+def _posts(sandbox: Sandbox) -> list[dict[str, Any]]:
+    return [each for each in layer0_journal(sandbox) if each["method"] == "POST"]
 
 
 def short_name(at: Attempt) -> str:
@@ -77,52 +105,102 @@ def short_name(at: Attempt) -> str:
 def _killed(at: Attempt, *, again: str) -> None:
     name = short_name(at)
     environ = environ_of(at)
-    words = words_of(at, name)
+    held_at = at.folder / "create_deploy.acted"
+    if again == "blind":
+        # Nothing looks at what stands, and the kill is where that tells.
+        environ |= hooked(at.folder, held_at, HOOK + BLIND)
     process = subprocess.Popen(
-        words,
+        words_of(at, name),
         env=environ,
         cwd=at.folder,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    time.sleep(0.3 + at.rng.random() * 4)
+    if again == "blind":
+        until(held_at.exists, "no deploy was ever made")
+    else:
+        time.sleep(0.3 + at.rng.random() * 4)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    environ |= {"FAULTS_HOLD_AT": str(at.folder / "nowhere")}
     saved = list((at.folder / "runs").glob("*.ipynb"))
+    words = [*words_of(at, name), "--wait", "30"]
     for path in saved:
         told = json.loads(path.read_text())
         state = told["metadata"]["ecr_widgets"]["state"]
-        assert state == ("succeeded" if process.returncode == 0 else state)
-        assert state in ("running", "succeeded"), state
-    if saved and again == "resume" and state == "running":
-        run_id = told["metadata"]["ecr_widgets"]["run_id"]
-        words = [
-            BIN / "ecr-widgets",
-            "run",
-            "--json",
-            "--runs",
-            at.folder / "runs",
-            "--resume",
-            run_id,
-            "--wait",
-            "30",
-        ]
-    elif again == "blind":
-        words = [*words, "-p", "tag", "2", "-p", "dockerrun", str(_other_dockerrun(at))]
-    else:
-        words = [*words, "--wait", "30"]
+        # A kill after the last write, while the run is sealed, leaves a success.
+        assert state in ("succeeded", "running")[: 1 if process.returncode == 0 else 2], state
+        _tells_the_truth(at, name, told)
+        if again == "resume" and state == "running":
+            run_id = told["metadata"]["ecr_widgets"]["run_id"]
+            words = [BIN / "ecr-widgets", "run", "--json", "--runs", at.folder / "runs"]
+            words += ["--resume", run_id, "--wait", "30"]
     done = subprocess.run(words, env=environ, cwd=at.folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{done.returncode}: {done.stderr[-500:]} {done.stdout[-300:]}"
     ended = json.loads(done.stdout)
     assert ended["state"] == "succeeded"
-    assert made(at.sandbox(), name) == (1, 1), made(at.sandbox(), name)
+    assert made(at.sandbox(), name) == (1, 1), f"{made(at.sandbox(), name)} deploys and services were made"
+    _runs_what_was_pushed(at, name)
+    before = journal(at.sandbox())
     third = subprocess.run(
         words_of(at, name), env=environ, cwd=at.folder, capture_output=True, text=True, check=False
     )
     changed = [step["step"] for step in json.loads(third.stdout)["steps"] if step["changed"]]
     assert changed == [], changed
+    assert journal(at.sandbox()) == before, "the third run changed something"
     tidy(at, name)
+
+
+def _tells_the_truth(at: Attempt, name: str, notebook: dict[str, Any]) -> None:
+    """What a server was asked for has its record, and what a record calls done, a server was asked for."""
+    states = {record["step"]: record["state"] for record in records_of(notebook)}
+    deploys, services = made(at.sandbox(), name)
+    done = {
+        "push_image": len(pushed(at.sandbox(), name)),
+        "create_deploy": deploys,
+        "create_service": services,
+    }
+    for step, times in done.items():
+        assert not times or step in states, f"{step} was done and has no record"
+        assert times or states.get(step) != "succeeded", f"{step} is called done and was not"
+
+
+def _runs_what_was_pushed(at: Attempt, name: str) -> None:
+    """One digest was ever pushed, and the service's one deployment names it: by the servers alone."""
+    (digest,) = pushed(at.sandbox(), name)
+    (service_id,) = {
+        each["service_id"]
+        for each in layer0_journal(at.sandbox())
+        if each.get("service_id", "").startswith(name)
+    }
+    (deployment,) = [
+        each for each in ask_layer0(at, f"/service/{service_id}")["deployments"] if each["running_count"]
+    ]
+    dockerrun = base64.b64decode(ask_layer0(at, f"/deploy/{deployment['deploy_id']}")["dockerrun"]).decode()
+    # Layer0 spells the members as it likes; the one image in it is what counts.
+    images = re.findall(r"[^\"]+@sha256:[0-9a-f]+", dockerrun)
+    assert [each.rpartition("/faults/")[2] for each in images] == [f"{name}@{digest}"], (
+        f"{images} run, not {digest}"
+    )
+
+
+def ask_layer0(at: Attempt, path: str) -> Any:
+    """What Layer0 itself tells, without any client of ours."""
+    environ = environ_of(at)
+    headers = {"Authorization": f"Basic {environ['LAYER0_AUTH_TOKEN']}"}
+    with urllib3.PoolManager() as http:
+        answer = http.request("GET", environ["LAYER0_API_ENDPOINT"] + path, headers=headers)
+    assert answer.status == 200, f"{path}: {answer.status}"
+    return answer.json()
+
+
+def until(reached: Callable[[], bool], otherwise: str, *, within_s: float = 60) -> None:
+    """Wait until it is so."""
+    deadline_s = time.monotonic() + within_s
+    while not reached():
+        assert time.monotonic() < deadline_s, otherwise
+        time.sleep(0.02)
 
 
 def tidy(at: Attempt, name: str) -> None:
@@ -131,7 +209,8 @@ def tidy(at: Attempt, name: str) -> None:
     subprocess.run(words, env=environ_of(at), capture_output=True, check=True)
 
 
-def _other_dockerrun(at: Attempt) -> Path:
+def other_dockerrun(at: Attempt) -> Path:
+    """A Dockerrun of another content than the shipped one."""
     path = at.folder / "other.json"
     container = {
         "name": "timeout",
@@ -156,8 +235,11 @@ def killed(at: Attempt) -> None:
 
 
 @contextmanager
-def losing(endpoint: str, lost: set[tuple[str, str]]) -> Iterator[str]:
-    """Layer0 behind a proxy that passes on each change and cuts the line instead of its first reply."""
+def losing(endpoint: str, lost: set[tuple[str, str]]) -> Iterator[tuple[str, set[tuple[str, str]]]]:
+    """Layer0 behind a proxy that passes on each change and cuts the line instead of its first reply.
+
+    Gives its address, and the kinds of change whose reply it cut so far.
+    """
     http = urllib3.PoolManager()
     cut: set[tuple[str, str]] = set()
     lock = threading.Lock()
@@ -178,7 +260,8 @@ def losing(endpoint: str, lost: set[tuple[str, str]]) -> Iterator[str]:
             kind = (self.command, self.path.strip("/").split("/")[0])
             with lock:
                 lose = kind in lost and kind not in cut
-                cut.add(kind)
+                if lose:
+                    cut.add(kind)
             if lose:
                 self.close_connection = True
                 self.connection.close()
@@ -209,7 +292,7 @@ def losing(endpoint: str, lost: set[tuple[str, str]]) -> Iterator[str]:
     server = Server(("127.0.0.1", 0), Proxy)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield f"http://127.0.0.1:{server.server_port}", cut
     finally:
         server.shutdown()
         server.server_close()
@@ -221,7 +304,7 @@ LOST = {("POST", "deploy"), ("POST", "service"), ("PUT", "service"), ("POST", "t
 def _lost(at: Attempt, *, blind: bool) -> None:
     name = short_name(at)
     environ = environ_of(at)
-    with losing(environ["LAYER0_API_ENDPOINT"], LOST) as endpoint:
+    with losing(environ["LAYER0_API_ENDPOINT"], LOST) as (endpoint, lost_replies):
         if blind:
             body = json.dumps({"deploy_name": name, "dockerrun": _dockerrun_base64()}).encode()
             headers = {
@@ -234,8 +317,9 @@ def _lost(at: Attempt, *, blind: bool) -> None:
                 "POST", f"{endpoint}/deploy", body=body, headers=headers, retries=retries
             )
         else:
-            tasks = _tasks(at.sandbox())
-            for words in (words_of(at, name), _task_words(at, name)):
+            started = tasks(at.sandbox())
+            other = ["-p", "dockerrun", str(other_dockerrun(at))]
+            for words in (words_of(at, name), [*words_of(at, name), *other], task_words(at, name)):
                 done = subprocess.run(
                     words,
                     env=environ | {"LAYER0_API_ENDPOINT": endpoint},
@@ -245,16 +329,18 @@ def _lost(at: Attempt, *, blind: bool) -> None:
                     check=False,
                 )
                 assert done.returncode == 0, f"{done.stderr[-500:]} {done.stdout[-500:]}"
-            tasks = _tasks(at.sandbox()) - tasks
-            assert tasks == 1, f"{tasks} tasks"
+            started = tasks(at.sandbox()) - started
+            assert started == 1, f"{started} tasks"
+            assert moves(at.sandbox(), name) == 1, f"{moves(at.sandbox(), name)} moves"
     deploys, services = made(at.sandbox(), name)
-    assert deploys == 1, f"{deploys} deploys"
+    assert deploys == (1 if blind else 2), f"{deploys} deploys"
     assert blind or services == 1, f"{services} services"
     if not blind:
+        assert lost_replies == LOST, f"never lost: {LOST - lost_replies}"
         tidy(at, name)
 
 
-def _task_words(at: Attempt, name: str) -> list[str | Path]:
+def task_words(at: Attempt, name: str) -> list[str | Path]:
     """The same image once as a task; its deploy stands already."""
     given = {"repository": f"faults/{name}", "deploy": name, "task": name}
     pairs = [word for pair in given.items() for word in ("-p", *pair)]
@@ -262,19 +348,17 @@ def _task_words(at: Attempt, name: str) -> list[str | Path]:
 
 
 def _dockerrun_base64() -> str:
-    import base64
-
     container = {"name": "timeout", "image": "x", "memory": 10}
     return base64.b64encode(json.dumps({"containerDefinitions": [container]}).encode()).decode()
 
 
 @row(
     40,
-    "the change is made and its reply lost: of a deploy, a service and a task",
+    "the change is made and its reply lost: of a deploy, a new service, a moved service and a task",
     tries=200,
     quick=2,
     control=lambda at: _lost(at, blind=True),
 )
 def lost(at: Attempt) -> None:
-    """One of each, found by looking, and the run succeeds."""
+    """One of each, found by looking, and the runs succeed."""
     _lost(at, blind=False)

@@ -15,15 +15,23 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from unittest import mock
+
+import pytest
 
 from ecr_widgets.adapters.docker_engine import DockerEngine
 from ecr_widgets.adapters.layer0.client import Layer0Api
 from ecr_widgets.errors import InputError
 from ecr_widgets.model.dockerrun import Dockerrun
 from ecr_widgets.model.dockerrun_diff import diff
+from ecr_widgets.panels.kit import NotebookKit
+from ecr_widgets.recording.recorder import Recorder
+from ecr_widgets.recording.terminal import QuietSink
 from ecr_widgets.settings import Layer0Settings
 from ecr_widgets.steps.build_image import build_image
+from tests.fake_connections import FakeConnections
+from tests.fakes import World
 from tests.faults import canaries
 from tests.faults.books import Ran, ours, stock
 from tests.faults.plan import Attempt, leaving_sockets, row
@@ -32,6 +40,7 @@ from tests.faults.rows.replies import environ_of, short_name
 from tests.faults.rows.secret_texts import READ, given, none_readable
 from tests.sandbox.layer0.fake_containers import FakeContainers
 from tests.sandbox.layer0.served import serve
+from tests.unit.panels.desk import Desk
 
 WIDGETS = (
     "import ipywidgets as w\n"
@@ -41,6 +50,8 @@ WIDGETS = (
     "    w.Dropdown(options=[('x', secrets[1]['raw'])]), w.Label(secrets[2]['raw'], tooltip=secrets[0]['raw'])])\n"
     "shown"
 )
+LEAST_CONTROLS = 50
+"""Of the three panels together, with what lays them out."""
 SECRET_TRAIT = re.compile(r"passw|token|secret|credential|key$", re.IGNORECASE)
 
 
@@ -61,25 +72,58 @@ def _in_widgets(at: Attempt, run: Callable[..., Ran], *before: str) -> None:
     control=lambda at: _in_widgets(at, stock),
 )
 def in_widgets(at: Attempt) -> None:
-    """What the kernel tells of a widget is masked, whoever saves it, and no widget of the kit has a synced trait for a secret."""
+    """What the kernel tells of a widget is masked, whoever saves it, and no control of a panel holds a password."""
     if at.seed % 2:
         _in_widgets(at, stock, "import ecr_widgets; kit = ecr_widgets.connect()")
     else:
         _in_widgets(at, ours)
+    _in_controls(at)
+
+
+def _in_controls(at: Attempt) -> None:
+    """What the panels' real controls hold, after each has been opened and one was used, with a password at hand."""
     import ipywidgets
+    from ipywidgets.widgets import widget
 
-    from ecr_widgets.panels import images, repositories
+    world = World()
+    to = FakeConnections(world)
+    (at.folder / "Dockerfile").write_text("FROM busybox")
+    kit = NotebookKit(to, Recorder("run-1", to.clock, QuietSink()), files=(at.folder,))
+    kit.create_repository("app")
+    kit.push_image(kit.build_image(".", name="app"), repository="app", tag="1")
+    to.layer0.create_service("demo24e9e412", "web", to.layer0.create_deploy("web", b"{}").deploy_id)
+    before = set(widget._instances)
+    with pytest.MonkeyPatch.context() as patches:
+        desk = Desk(patches, kit)
+        for panel in (kit.images("app"), kit.repositories(), kit.deploys("demo", "web")):
+            desk.open(panel)
+        desk.type("Filter", "1")
+        desk.settle()
+    made = [widget._instances[each] for each in set(widget._instances) - before]
+    try:
+        passwords = [*world.valid_passwords]
+        assert passwords, "no token was ever asked for"
+        _none_in(made, passwords)
+        planted = ipywidgets.Text(value=passwords[0])
+        try:
+            _none_in([*made, planted], passwords)
+        except AssertionError:
+            return
+        finally:
+            planted.close()
+        raise RuntimeError("a planted password was not found")
+    finally:
+        for each in made:
+            each.close()
 
-    for panel in (images.ImagesPanel, repositories.RepositoriesPanel):
-        kinds = [panel, *panel.__mro__]
-        traits = [
-            name
-            for kind in kinds
-            if issubclass(kind, ipywidgets.Widget)
-            for name, trait in kind.class_traits(sync=True).items()
-            if trait.this_class.__module__.startswith("ecr_widgets")
-        ]
-        assert not [name for name in traits if SECRET_TRAIT.search(name)], traits
+
+def _none_in(made: list[Any], passwords: list[str]) -> None:
+    """No state that a front end gets of these widgets has a password, and none of them is made for one."""
+    assert sum(bool(each.keys) for each in made) >= LEAST_CONTROLS, f"{len(made)} widgets only"
+    for each in made:
+        told = json.dumps(each.get_state(), default=str)
+        assert not [one for one in passwords if one in told], f"{type(each).__name__} holds a password"
+        assert not SECRET_TRAIT.search(type(each).__name__), type(each).__name__
 
 
 @contextmanager

@@ -6,7 +6,11 @@ import base64
 import json
 import os
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import count
+
+import boto3
 
 from ecr_widgets.errors import AuthorizationError, TagImmutable
 from tests.faults.books import BIN
@@ -19,37 +23,41 @@ WRITERS = 8
 
 
 def _at_once(at: Attempt, *, naive: bool = False) -> None:
-    with bench(at) as here:
-        if naive:
-            # No look at what is served: other images under the same tag, and each writer believes its own digest.
-            digests = []
-            for _ in range(2):
-                with bench(at) as other:
-                    mine = Bench(**{**vars(here), "image_id": other.image_id})
-                    digests.append((mine, naive_push(mine, here.host)))
-            for writer, digest in digests:
-                writer.check(digest)
-            return
-        environ = dict(os.environ) | {"XDG_STATE_HOME": str(at.folder / "state")}
-        writers = [
-            subprocess.Popen(
-                [BIN / "ecr-widgets", "push", here.image_id, here.name, f"t{number}", "--json"],
-                env=environ,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            for number in range(WRITERS)
-        ]
-        said = [(each.communicate(), each.returncode) for each in writers]
-        for number, ((told, talk), code) in enumerate(said):
-            assert code == 0, f"writer {number}: {talk[-500:]}"
-            here.check(json.loads(told)["digest"], f"t{number}")
+    with bench(at) as made:
+        here = replace(made, name=f"{made.name}-new")
+        write = _write_naively if naive else _write
+        with ThreadPoolExecutor(WRITERS) as writers:
+            said = list(writers.map(lambda number: write(at, here, f"t{number}"), range(WRITERS)))
+        for number, digest in enumerate(said):
+            here.check(digest, f"t{number}")
+
+
+def _write(at: Attempt, here: Bench, tag: str) -> str:
+    """A process that creates the repository where it is missing, and pushes."""
+    done = subprocess.run(
+        [BIN / "ecr-widgets", "push", here.image_id, here.name, tag, "--create", "--json"],
+        env=dict(os.environ) | {"XDG_STATE_HOME": str(at.folder / "state")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"writer of {tag}: {done.stderr[-500:]}"
+    return str(json.loads(done.stdout)["digest"])
+
+
+def _write_naively(_: Attempt, here: Bench, tag: str) -> str:
+    """As scripts do it: what is missing is created, and so it was by another a moment ago."""
+    client = boto3.Session().client("ecr")
+    try:
+        client.create_repository(repositoryName=here.name)
+    except client.exceptions.RepositoryAlreadyExistsException as error:
+        raise AssertionError(f"writer of {tag}: {error}") from error
+    return naive_push(here, here.host, tag)
 
 
 @row(
     32,
-    f"{WRITERS} processes push the same image to new tags of one new repository at once",
+    f"{WRITERS} processes create one repository and push the same image to new tags of it, all at once",
     tries=20,
     quick=1,
     control=lambda at: _at_once(at, naive=True),
@@ -76,13 +84,20 @@ def _immutable(at: Attempt, *, naive: bool = False) -> None:
                 return http(400, json.dumps(REFUSED_TAG).encode())
             return Do.LOST_REPLY if kind in ("lost", "copied") else Do.PASS
 
-        if kind == "copied" and not naive:
+        if naive:
+            kind = "known"
+        if kind == "copied":
             here.seed()
         with proxy(here.host, behave) as there:
-            if naive or kind == "other":
+            if naive:
+                # The same image once more, and the stream that says what became of it is not read.
+                for _ in range(2):
+                    here.check(naive_push(here, there.host))
+                return
+            if kind == "other":
                 with bench(at) as other:
                     standing = other.push_as(here.target(here.host)).digest
-                    _other(here, there.host, standing, other.image_id, naive=naive)
+                    _other(here, there.host, standing, other.image_id)
                 return
             if kind == "known":
                 here.push(there.host)
@@ -96,10 +111,7 @@ def _immutable(at: Attempt, *, naive: bool = False) -> None:
                 assert len([each for each in there.asked if each.method == "PUT"]) == before, "sent again"
 
 
-def _other(here: Bench, host: str, standing: str, standing_id: str, *, naive: bool) -> None:
-    if naive:
-        here.check(naive_push(here, host))
-        return
+def _other(here: Bench, host: str, standing: str, standing_id: str) -> None:
     try:
         here.push(host)
     except TagImmutable as error:

@@ -2,101 +2,208 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import time
+from itertools import pairwise
 
+from ecr_widgets.audit.judging import Verdict, judge
+from ecr_widgets.audit.reading import read_file, with_holder
 from tests.faults.plan import Attempt, row
+from tests.faults.rows.crashes import kill_marked
+from tests.faults.rows.replies import environ_of, made, moves, short_name, tidy, until, words_of
+from tests.holding import hooked
 
-# Each adds its mark twice with a pause between; what another writes in between would show.
+# Reads what stands, waits, and writes one more: what another writes in between would be lost.
 HOLDER = """
 import os, sys, time
 from pathlib import Path
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from ecr_widgets.adapters.clock import SystemClock
 from ecr_widgets.adapters.locks import FileLocks, Holder
-folder, name, guarded = Path(sys.argv[1]), sys.argv[2], sys.argv[3] == "guarded"
-locks = FileLocks(folder / "locks", Holder(name, "host", os.getpid()), SystemClock(), wait_s=60)
+folder, name, guard, killed = Path(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4] == "killed"
+locks = FileLocks(folder / "locks", Holder(name, "host", os.getpid()), SystemClock(), wait_s=float(sys.argv[5]))
+service = folder / "service"
+
+@contextmanager
+def by_existence(_):
+    # What scripts do: whoever can make the file holds it.
+    deadline_s = time.monotonic() + float(sys.argv[5])
+    while True:
+        try:
+            (folder / "taken").touch(exist_ok=False)
+            break
+        except FileExistsError:
+            if time.monotonic() > deadline_s: sys.exit(5)
+            time.sleep(0.05)
+    try:
+        yield
+    finally:
+        (folder / "taken").unlink()
+
+guards = {"flock": locks.hold, "file": by_existence, "none": lambda _: nullcontext()}
 print("ready", flush=True); sys.stdin.readline()
-with locks.hold("service") if guarded else nullcontext():
-    for _ in range(2):
-        with open(folder / "journal", "a") as journal: journal.write(name + "\\n")
-        time.sleep(0.02)
-    if name == sys.argv[4]: os.kill(os.getpid(), 9)
+with guards[guard]("service"):
+    print("held", flush=True)
+    standing = service.read_text().split() if service.exists() else []
+    time.sleep(0.02)
+    if killed: time.sleep(600)
+    service.write_text(" ".join([*standing, name]))
 """
 
 
-def _at_once(at: Attempt, guard: str, *, killed: str = "") -> None:
-    count = (2, 8, 16)[at.seed % 3]
+def _start(
+    at: Attempt, name: str, guard: str, *, killed: bool = False, wait_s: float = 90
+) -> subprocess.Popen[str]:
+    """A process that is ready to take the target, and does when it gets a line."""
+    words = [at.folder, name, guard, "killed" if killed else "lives", str(wait_s)]
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def _go(process: subprocess.Popen[str]) -> None:
+    assert process.stdin is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+
+
+def _at_once(at: Attempt, guard: str) -> None:
+    count = (2, 8, 32)[at.seed % 3]
     names = [f"run-{number}" for number in range(count)]
-    runs = [
-        subprocess.Popen(
-            [sys.executable, "-c", HOLDER, at.folder, name, guard, killed],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
+    runs = [_start(at, name, guard) for name in names]
+    for each in runs:
+        _go(each)
+    for each in runs:
+        each.communicate(timeout=120)
+    done = (at.folder / "service").read_text().split()
+    assert sorted(done) == sorted(names), f"{count - len(set(done))} of {count} changes were lost"
+
+
+def _runs_at_once(at: Attempt) -> None:
+    """Whole runs that bring one service to deploys of their own, by Layer0's journal."""
+    name = short_name(at)
+    subprocess.run(words_of(at, name), env=environ_of(at), cwd=at.folder, capture_output=True, check=True)
+    runs = []
+    for number in range(3):
+        container = {"name": "timeout", "image": "x", "memory": 20 + number}
+        path = at.folder / f"{number}.json"
+        path.write_text(json.dumps({"containerDefinitions": [container]}))
+        words = [*words_of(at, name), "-p", "dockerrun", str(path), "--wait", "240"]
+        runs.append(
+            subprocess.Popen(
+                words,
+                env=environ_of(at),
+                cwd=at.folder,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
         )
-        for name in names
-    ]
-    for each in runs:
-        assert each.stdout is not None
-        each.stdout.readline()
-    for each in runs:
-        assert each.stdin is not None
-        each.stdin.write("\n")
-        each.stdin.flush()
-    for each in runs:
-        each.communicate(timeout=90)
-    journal = (at.folder / "journal").read_text().split()
-    assert sorted(journal) == sorted(names * 2), "somebody never got his turn"
-    pairs = list(zip(journal[::2], journal[1::2], strict=True))
-    assert all(one == other for one, other in pairs), "two were at work at once"
+    said = [(each.communicate(), each.returncode) for each in runs]
+    for (told, talk), code in said:
+        assert code == 0, f"{code}: {talk[-300:]} {told[-300:]}"
+    # Each held the service until its end: what it changed, it proved before another changed it.
+    held = []
+    for (told, _), _code in said:
+        steps = {step["step"]: step for step in json.loads(told)["steps"]}
+        held.append((steps["update_service"]["started_at"], steps["verify"]["ended_at"]))
+    held.sort()
+    assert all(one[1] <= other[0] for one, other in pairwise(held)), "two were at work at once"
+    assert (made(at.sandbox(), name), moves(at.sandbox(), name)) == ((4, 1), 3)
+    tidy(at, name)
 
 
 @row(
-    47, "2, 8 and 16 runs on one target at once", tries=150, quick=3, control=lambda at: _at_once(at, "free")
+    47,
+    "2, 8 and 32 processes that change one target at once; in every tenth try three whole runs on one service",
+    tries=150,
+    quick=3,
+    control=lambda at: _at_once(at, "none"),
 )
 def at_once(at: Attempt) -> None:
-    """One at a time, and each gets its turn."""
-    _at_once(at, "guarded")
+    """One at a time, and no change is lost; each run gets its turn, in one piece from its change to its proof."""
+    if at.seed % 10 == 3:
+        _runs_at_once(at)
+    else:
+        _at_once(at, "flock")
 
 
-def _after_kill(at: Attempt, stale: str) -> None:
-    folder = at.folder / "locks"
-    with subprocess.Popen(
-        [sys.executable, "-c", HOLDER, at.folder, "run-0", "guarded", "run-0"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    ) as holder:
-        assert holder.stdin is not None
-        assert holder.stdout is not None
-        holder.stdout.readline()
-        holder.stdin.write(b"\n")
-        holder.stdin.flush()
-        holder.wait()
-    assert holder.returncode == -9
-    if stale == "file":
-        # What a lock by a file's mere existence would make of it.
-        assert not list(folder.glob("*.lock")), "the lock is still there"
-        return
-    from ecr_widgets.adapters.clock import SystemClock
-    from ecr_widgets.adapters.locks import FileLocks, Holder
-    from ecr_widgets.errors import TargetBusy
-
-    started_s = time.monotonic()
+def _after_kill(at: Attempt, guard: str) -> None:
+    """The holder is killed while another waits, and a third comes later."""
+    holder = _start(at, "holder", guard, killed=True)
+    waiter = _start(at, "waiter", guard, wait_s=20 if guard == "flock" else 1)
+    late = _start(at, "late", guard, wait_s=0)
     try:
-        with FileLocks(folder, Holder("next", "host", os.getpid()), SystemClock()).hold("service"):
-            pass
-    except TargetBusy as error:
-        raise AssertionError(str(error)) from error
-    assert time.monotonic() - started_s < 5
+        _go(holder)
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        _go(waiter)
+        time.sleep(at.rng.random() / 5)
+        holder.kill()
+        holder.wait()
+        waiter.communicate(timeout=60)
+        assert waiter.returncode == 0, "who waited is kept out by a lock that nobody holds"
+        _go(late)
+        late.communicate(timeout=60)
+        assert late.returncode == 0, "the target is busy, and nobody holds it"
+        assert (at.folder / "service").read_text().split() == ["waiter", "late"]
+    finally:
+        for each in (holder, waiter, late):
+            each.kill()
+            each.communicate()
 
 
-@row(48, "SIGKILL of the holder", tries=100, quick=3, control=lambda at: _after_kill(at, "file"))
+def _holding_run_killed(at: Attempt) -> None:
+    """A whole run is killed while it holds its service and another waits: that one looks first, then goes on."""
+    name = short_name(at)
+    place = at.folder / "create_service.acted"
+    hook = hooked(at.folder, place) | {"FAULTS_MARK": str(at.folder)}
+    words = {"env": environ_of(at), "cwd": at.folder, "stderr": subprocess.DEVNULL}
+    first = subprocess.Popen(
+        words_of(at, name), **words | {"env": environ_of(at) | hook}, stdout=subprocess.DEVNULL
+    )
+    second = None
+    try:
+        until(place.exists, "no service was ever made")
+        second = subprocess.Popen([*words_of(at, name), "--wait", "120"], **words, stdout=subprocess.PIPE)
+        until(lambda: len(list((at.folder / "runs").glob("*.ipynb"))) == 2, "nobody waits")
+        first.kill()
+        first.wait()
+        told, _ = second.communicate(timeout=180)
+    finally:
+        kill_marked(at.folder)
+        for each in (first, second):
+            if each is not None:
+                each.kill()
+                each.wait()
+    assert second.returncode == 0, told[-500:]
+    path = min((at.folder / "runs").glob("*.ipynb"))
+    assert judge(with_holder(read_file(path), path)).verdict is Verdict.INTERRUPTED
+    changed = [step["step"] for step in json.loads(told)["steps"] if step["changed"]]
+    assert changed == [], f"done again: {changed}"
+    assert made(at.sandbox(), name) == (1, 1), made(at.sandbox(), name)
+    tidy(at, name)
+
+
+@row(
+    48,
+    "SIGKILL of the holder while another waits; in every tenth try, of a whole run",
+    tries=100,
+    quick=3,
+    control=lambda at: _after_kill(at, "file"),
+)
 def after_kill(at: Attempt) -> None:
-    """The target is free at once."""
-    _after_kill(at, "")
+    """The target is free at once, who waits looks first and does nothing twice, and the file says interrupted."""
+    if at.seed % 10 == 3:
+        _holding_run_killed(at)
+    else:
+        _after_kill(at, "flock")
 
 
 def _trapped(at: Attempt, *, careful: bool) -> None:

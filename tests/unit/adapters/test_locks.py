@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -125,3 +126,18 @@ def test_a_trap_in_the_locks_place_is_refused(tmp_path: Path, trap: str) -> None
     with pytest.raises(SettingsError), locks(folder).hold("target"):
         pass
     assert victim.read_text() == "untouched"
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_folder_that_cannot_be_locked_in_is_named_with_a_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Some network file systems have no locks; nothing is held then."""
+
+    def flock(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    with pytest.raises(SettingsError, match="cannot be locked") as failed, locks(tmp_path).hold("target"):
+        pytest.fail("it was let in")
+    assert "XDG_STATE_HOME" in (failed.value.hint or "")

@@ -22,6 +22,7 @@ from ecr_widgets.model.layer0_load_balancer import HealthCheck, Port
 from ecr_widgets.planning import PlanKit
 from ecr_widgets.recording.recorder import Recorder
 from ecr_widgets.recording.terminal import QuietSink
+from ecr_widgets.steps.deploy_service import ServiceOutcome
 from tests.fake_connections import FakeConnections
 from tests.fakes import REGISTRY, FakeEcr, FakeRegistry, World, digest_of
 
@@ -280,3 +281,55 @@ def test_another_account_is_asked_where_it_is_named(tmp_path: Path) -> None:
     kit.wait(running)
     assert kit.verify(running, profile="live").registry_digest == digest_of("a")
     assert here.tokens_issued == 0
+
+
+def moved_by_a_stranger(world: World, tmp_path: Path) -> tuple[Kit, FakeConnections, ServiceOutcome]:
+    """A service that this run moved from web.1 to web.2, and somebody elsewhere to web.7 while it failed there."""
+    kit, to = crashing(world, tmp_path)
+    to.layer0.create_service("demo24e9e412", "web", "web.1")
+    running = kit.deploy_service("demo", "web", "web.2")
+    to.layer0.update_service(running.service_id, "web.7")
+    return kit, to, running
+
+
+def test_a_deploy_of_somebody_else_ends_the_wait_and_is_left_alone(world: World, tmp_path: Path) -> None:
+    """What is waited for never comes, and going back would overwrite what they deployed."""
+    kit, to, running = moved_by_a_stranger(world, tmp_path)
+    before, started_s = list(world.changes), to.clock.monotonic_s()
+    with pytest.raises(
+        TargetBusy, match=r"moved to deploy web\.7 by somebody else while this run waited for"
+    ):
+        kit.wait(running, on_failure="rollback")
+    assert world.changes == before
+    assert [record.step for record in kit.recorder.records] == ["update_service", "wait"]
+    assert to.clock.monotonic_s() - started_s < 2
+
+
+def test_going_back_leaves_a_deploy_of_somebody_else_alone(world: World, tmp_path: Path) -> None:
+    """The caller saw another deploy than the one that stands by now."""
+    kit, _to, running = moved_by_a_stranger(world, tmp_path)
+    before = list(world.changes)
+    with pytest.raises(TargetBusy, match=r"stood on web\.2 and stands on web\.7 now"):
+        kit.rollback(running)
+    assert world.changes == before
+
+
+def test_a_service_is_held_from_one_step_to_the_next_where_that_is_asked(
+    kit: Kit, to: FakeConnections
+) -> None:
+    """A verb of several steps is one piece of work, and a busy service stops it before the first of them."""
+    with kit.hold_service("demo", "web"):
+        assert to.locks.held == [SERVICE_TARGET]
+    to.locks.busy.add(SERVICE_TARGET)
+    with pytest.raises(TargetBusy), kit.hold_service("demo", "web"):
+        pytest.fail("it was let in")
+
+
+def test_a_way_back_that_cannot_be_found_is_a_rollback_that_failed(world: World, tmp_path: Path) -> None:
+    """It is recorded as a step of its own, so that the run ends with that exit code."""
+    kit, to = crashing(world, tmp_path)
+    to.layer0.create_service("demo24e9e412", "web", "web.2")
+    running = kit.deploy_service("demo", "web", "web.2")
+    with pytest.raises(RollbackFailed, match="what it ran before cannot be told: no deploy web"):
+        kit.wait(running, on_failure="rollback")
+    assert [(each.step, each.state) for each in kit.recorder.records][-1] == ("rollback", "failed")

@@ -1,0 +1,82 @@
+"""Records of a run's earlier attempts: a resumed run goes on with what they left instead of doing it again."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ecr_widgets.errors import RecordError
+from ecr_widgets.model.record import JsonObject, StepRecord
+
+KNOWN_JOBS = "known_jobs"
+"""Input of `create_task`: jobs that asked for the same before it did. Says when a call was made, not what for."""
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierCall:
+    """What is left of a call that an earlier attempt made."""
+
+    record: StepRecord
+    next_alike: StepRecord | None
+    """The same call made once more, later in that attempt."""
+
+
+class EarlierRecords:
+    """What the attempts before this one recorded, oldest first; empty for a run that was never resumed."""
+
+    def __init__(self, attempts: Sequence[Sequence[StepRecord]] = ()) -> None:
+        self._attempts = attempts
+        self._asked: Counter[str] = Counter()
+
+    def next_call(self, step: str, inputs: JsonObject) -> EarlierCall | None:
+        """The newest record of the call that is made now: the first of its kind for the first one, and so on.
+
+        A resumed run makes its calls in the same order, so the second of two equal calls is the second of them again.
+        """
+        call = _spelled(step, inputs)
+        number = self._asked[call]
+        self._asked[call] += 1
+        alike = [
+            [each for each in attempt if _spelled(each.step, each.inputs) == call]
+            for attempt in reversed(self._attempts)
+        ]
+        found = next((records[number] for records in alike if len(records) > number), None)
+        if found is None:
+            return None
+        return EarlierCall(
+            found, next((records[number + 1] for records in alike if len(records) > number + 1), None)
+        )
+
+    def of_step(self, step: str) -> Iterator[StepRecord]:
+        """All records of a step, newest first."""
+        for attempt in reversed(self._attempts):
+            yield from (record for record in reversed(attempt) if record.step == step)
+
+
+@cache
+def open_earlier(saved: Path, run_id: str) -> EarlierRecords:
+    """The earlier attempts that the saved file of this run tells of.
+
+    Every kit of one process gets the same, so that none of them takes a call for another's.
+    """
+    run = json.loads(saved.read_bytes())["metadata"]["ecr_widgets"]
+    # A run that is started by a resumed one inherits its variables.
+    told = run.get("attempts", ()) if run["run_id"] == run_id else ()
+    return EarlierRecords([tuple(_records(attempt["records"])) for attempt in told])
+
+
+def _records(told: Sequence[Any]) -> Iterator[StepRecord]:
+    for each in told:
+        with suppress(RecordError):
+            yield StepRecord.from_json(json.dumps(each))
+
+
+def _spelled(step: str, inputs: JsonObject) -> str:
+    told = {name: value for name, value in inputs.items() if name != KNOWN_JOBS}
+    return f"{step} {json.dumps(told, sort_keys=True)}"

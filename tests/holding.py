@@ -1,0 +1,51 @@
+"""Runs that wait at a moment of one of their steps until a test lets them go on, or kills them there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+MOMENTS = ("begun", "intended", "acted", "recorded")
+"""Before the intent is written; after that; after the change, before its outcome is written; after that."""
+
+# Python imports this at its start, also in the run's kernel: no hook is in the product.
+HOOK = """
+import os, time
+from pathlib import Path
+from ecr_widgets.recording import recorder
+
+real, place = recorder.Recorder.perform, Path(os.environ["FAULTS_HOLD_AT"])
+
+def perform(self, step, inputs, act):
+    def hold(moment):
+        if place.name == f"{step}.{moment}":
+            place.touch()
+            while place.exists():
+                time.sleep(0.05)
+    def watched(progress):
+        hold("intended")
+        outcome = act(progress)
+        hold("acted")
+        return outcome
+    hold("begun")
+    outcome = real(self, step, inputs, watched)
+    hold("recorded")
+    return outcome
+
+recorder.Recorder.perform = perform
+"""
+# Switches off what a run does before it stores a deploy: to look whether it stands already.
+BLIND = """
+from ecr_widgets.adapters.layer0.client import Layer0Api
+Layer0Api.list_deploys = lambda *_: ()
+"""
+
+
+def hooked(folder: Path, place: Path, source: str = HOOK) -> dict[str, str]:
+    """Variables for a run that waits at `place`, a path whose name is `<step>.<moment>`.
+
+    The file of that path stands while it waits; removing it lets the run go on.
+    """
+    hook = folder / "hook"
+    hook.mkdir(exist_ok=True)
+    (hook / "sitecustomize.py").write_text(source)
+    return {"PYTHONPATH": str(hook), "FAULTS_HOLD_AT": str(place)}

@@ -1,0 +1,230 @@
+"""A run that is gone on with: what its earlier attempts started is found, and they know where a service came from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from ecr_widgets.errors import DeploymentFailed, OutcomeUnknown, RollbackFailed
+from ecr_widgets.kit import Kit
+from ecr_widgets.model.layer0 import JobState
+from ecr_widgets.model.record import StepRecord, StepState
+from ecr_widgets.recording.earlier import EarlierRecords, open_earlier
+from ecr_widgets.recording.recorder import Recorder
+from ecr_widgets.recording.terminal import QuietSink
+from tests.fake_connections import FakeConnections
+from tests.fakes import FakeLayer0, World
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def to(world: World) -> FakeConnections:
+    return FakeConnections(world)
+
+
+def attempt(to: FakeConnections, *earlier: tuple[StepRecord, ...]) -> Kit:
+    """A kit of the next attempt of a run that left these records."""
+    recorder = Recorder("run-1", to.clock, QuietSink(), earlier=EarlierRecords(earlier))
+    return Kit(to, recorder, files=())
+
+
+def killed(kit: Kit) -> tuple[StepRecord, ...]:
+    """What is left of an attempt that was killed before its last step's outcome was on disk."""
+    *before, last = kit.recorder.records
+    return (*before, replace(last, state=StepState.INTENDED, outcome={}, changed=None, error=None))
+
+
+def started(world: World) -> int:
+    return world.changes.count("create task once")
+
+
+def run(kit: Kit, **env: str) -> object:
+    return kit.create_task("demo", "once", "web.1", env_vars={"web": env})
+
+
+def test_a_task_that_a_killed_attempt_started_is_waited_for(to: FakeConnections, world: World) -> None:
+    """It runs once, in however many attempts; the outcome says that nothing was started now."""
+    first = attempt(to)
+    run(first)
+    second = attempt(to, killed(first))
+    run(second)
+    third = attempt(to, killed(first), killed(second))
+    run(third)
+    assert started(world) == 1
+    assert third.recorder.records[-1].outcome["task_id"] == "task00000000"
+    assert third.recorder.records[-1].changed is False
+
+
+def test_a_task_that_succeeded_is_not_run_again(to: FakeConnections, world: World) -> None:
+    """A later cell failed: the record tells the task's end, though the server may have forgotten it."""
+    first = attempt(to)
+    ran = first.create_task("demo", "once", "web.1")
+    to.layer0.jobs.clear()
+    second = attempt(to, first.recorder.records)
+    assert second.create_task("demo", "once", "web.1") == replace(ran, changed=False)
+    assert started(world) == 1
+
+
+def test_a_task_that_failed_is_run_once_more(world: World) -> None:
+    """Its end is known, and somebody has mended what it failed for."""
+    to = FakeConnections(world)
+    to.layer0 = FakeLayer0(world, exit_code=3)
+    first = attempt(to)
+    with pytest.raises(DeploymentFailed):
+        run(first)
+    to.layer0._exit_code = 0
+    run(attempt(to, first.recorder.records))
+    assert started(world) == 2
+
+
+def test_a_task_that_was_never_asked_for_is_started(to: FakeConnections, world: World) -> None:
+    """An equal one that another run had started before is not taken for this run's own."""
+    run(attempt(to))
+    first = attempt(to)
+    run(first)
+    asked = killed(first)
+    to.layer0.delete_job("job000000001")
+    run(attempt(to, asked))
+    assert started(world) == 3
+
+
+def test_another_request_is_another_task(to: FakeConnections, world: World) -> None:
+    """Values of variables are not in the record, but in what the job was asked for."""
+    first = attempt(to)
+    run(first, LEVEL="1")
+    run(attempt(to, killed(first)), LEVEL="2")
+    assert started(world) == 2
+
+
+def test_which_of_two_jobs_is_meant_is_not_guessed(to: FakeConnections, world: World) -> None:
+    """Somebody else asked for the same after the attempt did: the step is unknown, and no third one is started."""
+    first = attempt(to)
+    run(first)
+    run(attempt(to))
+    with pytest.raises(OutcomeUnknown, match="2 jobs ask for task 'once' just as this run did"):
+        run(attempt(to, killed(first)))
+    assert started(world) == 2
+
+
+def test_what_layer0_has_forgotten_is_not_asked_for_again(to: FakeConnections, world: World) -> None:
+    """After an hour a missing job proves nothing."""
+    first = attempt(to)
+    run(first)
+    to.layer0.jobs.clear()
+    world.now += timedelta(hours=2)
+    with pytest.raises(OutcomeUnknown, match="forgotten what became of it"):
+        run(attempt(to, killed(first)))
+    assert started(world) == 1
+
+
+def test_of_two_equal_calls_each_finds_its_own(to: FakeConnections, world: World) -> None:
+    """The second was killed: the first is known to have succeeded, the second is found, and neither runs again."""
+    first = attempt(to)
+    run(first)
+    run(first)
+    second = attempt(to, killed(first))
+    run(second)
+    run(second)
+    told = [record.outcome["task_id"] for record in second.recorder.records]
+    assert (started(world), told) == (2, ["task00000000", "task00000001"])
+    *_, last = killed(first)
+    third = attempt(to, (replace(first.recorder.records[0], state=StepState.UNKNOWN), last))
+    run(third)
+    assert (started(world), third.recorder.records[0].outcome["task_id"]) == (2, "task00000000")
+
+
+def test_a_start_that_failed_leaves_nothing_to_wait_for(to: FakeConnections, world: World) -> None:
+    """The job ended with an error: the next attempt asks anew."""
+
+    class Fails(FakeLayer0):
+        def create_task(
+            self, environment_id: str, name: str, deploy_id: str, overrides: Mapping[str, Mapping[str, str]]
+        ) -> str:
+            job_id = super().create_task(environment_id, name, deploy_id, overrides)
+            self.jobs[job_id] = replace(self.jobs[job_id], meta=(), state=JobState.ERROR)
+            return job_id
+
+    to.layer0 = Fails(world)
+    first = attempt(to)
+    with pytest.raises(DeploymentFailed):
+        run(first)
+    with pytest.raises(DeploymentFailed):
+        run(attempt(to, first.recorder.records))
+    assert started(world) == 2
+
+
+def test_earlier_records_are_those_of_the_same_run(tmp_path: Path, to: FakeConnections) -> None:
+    """A run that a resumed one starts inherits its variables, and nothing of its past."""
+    kit = attempt(to)
+    run(kit)
+    told = [json.loads(record.to_json()) for record in kit.recorder.records]
+    saved = tmp_path / "run.ipynb"
+    saved.write_text(
+        json.dumps({"metadata": {"ecr_widgets": {"run_id": "run-1", "attempts": [{"records": [*told, {}]}]}}})
+    )
+    assert list(open_earlier(saved, "run-1").of_step("create_task")) == list(kit.recorder.records)
+    assert open_earlier(saved, "run-1") is open_earlier(saved, "run-1")
+    assert list(open_earlier(saved, "run-2").of_step("create_task")) == []
+
+
+def crashing(world: World) -> FakeConnections:
+    """A service on web.1, and crashes from now on; whatever moves it back mends it."""
+    to = FakeConnections(world, crashes=["Exited (1)"] * 9)
+    for image in "abc":
+        to.layer0.create_deploy("web", json.dumps({"image": image}).encode())
+    to.layer0.create_service("demo24e9e412", "web", "web.1")
+    return to
+
+
+def fail(to: FakeConnections, kit: Kit, deploy_id: str) -> DeploymentFailed | RollbackFailed:
+    """Deploy what crashes, with a way back that runs."""
+    running = kit.deploy_service("demo", "web", deploy_id)
+    update = to.layer0.update_service
+
+    def mend(service_id: str, back: str) -> object:
+        to.layer0._crashes = ()
+        return update(service_id, back)
+
+    to.layer0.update_service = mend  # type: ignore[method-assign,assignment]
+    with pytest.raises((DeploymentFailed, RollbackFailed)) as failed:
+        kit.wait(running, on_failure="rollback")
+    return failed.value
+
+
+def test_a_resumed_run_goes_back_to_where_its_first_attempt_came_from(world: World) -> None:
+    """The service stands on the failing deploy already, and an older version lies in between."""
+    to = crashing(world)
+    first = attempt(to)
+    first.deploy_service("demo", "web", "web.3")
+    told = fail(to, attempt(to, killed(first)), "web.3")
+    assert "brought back to deploy web.1" in str(told)
+
+
+def test_a_fresh_run_goes_back_to_what_still_runs_beside(world: World) -> None:
+    """An earlier run left the service on the failing deploy; the old copies serve until the new ones run."""
+    to = crashing(world)
+    made = to.layer0.create_service("demo24e9e412", "web", "web.3")
+    (primary,) = made.deployments
+    old = replace(primary, deploy_id="web.1", status="ACTIVE", running_count=1)
+    to.layer0.services[made.service_id] = replace(made, deployments=(primary, old))
+    assert "brought back to deploy web.1" in str(fail(to, attempt(to), "web.3"))
+
+
+def test_a_fresh_run_goes_back_to_what_was_verified(world: World) -> None:
+    """Nothing runs beside: the newest older deploy that a saved run verified, and none that nobody saw run."""
+    to = crashing(world)
+    to.layer0.create_service("demo24e9e412", "web", "web.3")
+    assert isinstance(fail(to, attempt(to), "web.3"), RollbackFailed)
+    assert world.changes.count("update service to web.2") == 0
+    to.layer0._crashes = ("Exited (1)",) * 9
+    to.proven = frozenset({"web.1"})
+    assert "brought back to deploy web.1" in str(fail(to, attempt(to), "web.3"))
