@@ -32,20 +32,29 @@ def store_login(token: AuthorizationToken, environ: Mapping[str, str] = os.envir
             "there is no docker command to log in for",
             hint="runbooks need none: they log in by themselves at every step",
         )
-    done = subprocess.run(
-        [command, "login", "--username", token.user, "--password-stdin", "--", token.registry],
-        input=token.password,
-        env=dict(environ),
-        capture_output=True,
-        text=True,
-        timeout=_TIMEOUT_S,
-        check=False,
-    )
-    if done.returncode:
-        why = done.stderr.replace(token.password, "***").strip().splitlines()
+    try:
+        done = subprocess.run(
+            [command, "login", "--username", token.user, "--password-stdin", "--", token.registry],
+            input=token.password,
+            env=dict(environ),
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
         raise AuthorizationError(
-            f"docker login to {token.registry} failed: {why[-1] if why else f'exit code {done.returncode}'}",
-            hint="check that the engine runs and trusts the registry",
+            f"docker login to {token.registry} was given up after {_TIMEOUT_S:g} s",
+            hint="look whether a credential helper waits for somebody",
+        ) from error
+    if done.returncode:
+        told = done.stderr.replace(token.password, "***").strip().splitlines()
+        why = told[-1] if told else f"exit code {done.returncode}"
+        raise AuthorizationError(
+            f"docker login to {token.registry} failed: {why}",
+            hint="install that credential helper, or take it out of Docker's config.json"
+            if "docker-credential-" in why
+            else "check that the engine runs and trusts the registry",
         )
     return _store_of(token.registry, environ)
 

@@ -83,7 +83,7 @@ class FileLocks:
 
     def _wait_for(self, lock: int, target: str) -> None:
         deadline_s = self._clock.monotonic_s() + self._wait_s
-        while not _locked(lock):
+        while not self._locked(lock, target):
             if self._clock.monotonic_s() >= deadline_s:
                 holder = _read_note(lock)
                 raise TargetBusy(
@@ -93,6 +93,18 @@ class FileLocks:
                     hint="let it end, or give --wait SECONDS",
                 )
             self._clock.sleep(_POLL_S)
+
+    def _locked(self, lock: int, target: str) -> bool:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            raise SettingsError(
+                f"the lock of {target} in {str(self._folder)!r} cannot be taken: {error.strerror}",
+                hint="set XDG_STATE_HOME to a folder on a file system that knows locks",
+            ) from error
+        return True
 
     def _open(self, target: str) -> int:
         name = hashlib.sha256(target.encode()).hexdigest()[:32]
@@ -147,14 +159,6 @@ def lock_folder(environ: Mapping[str, str]) -> Path:
     """Where this user's locks are."""
     state = environ.get("XDG_STATE_HOME")
     return Path(state or Path.home() / ".local" / "state") / "ecr-widgets" / "locks"
-
-
-def _locked(lock: int) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _read_note(lock: int) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import signal
 import subprocess
@@ -125,3 +127,19 @@ def test_a_trap_in_the_locks_place_is_refused(tmp_path: Path, trap: str) -> None
     with pytest.raises(SettingsError), locks(folder).hold("target"):
         pass
     assert victim.read_text() == "untouched"
+
+
+def test_a_file_system_without_locks_is_an_error_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not taken for a busy target, and the message says what to set."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with (
+        pytest.raises(SettingsError, match="cannot be taken: No locks available; set XDG_STATE_HOME"),
+        locks(tmp_path / "locks").hold("target"),
+    ):
+        pass
