@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from ecr_widgets.cli.outcome import print_json
+from ecr_widgets.cli.printing import json_option
 from ecr_widgets.errors import InputError
 
 
@@ -53,7 +54,7 @@ from ecr_widgets.errors import InputError
     metavar="NAME",
     help="Slot of a schedule, such as nightly-2026-11-23: run it once, and go on with it where it did not succeed.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@json_option
 @click.pass_context
 def command(
     ctx: click.Context,
