@@ -34,8 +34,10 @@ class _Flood:
     def add(self, text: str) -> None:
         """Take more of the stream."""
         self.length += len(text)
-        self.sha256.update(text.encode("utf-8", "surrogatepass"))
-        self.end = (self.end + text)[-_KEPT_END:]
+        # In pieces, for one message may hold very much, and each copy of it would be as large.
+        for at in range(0, len(text), LONGEST_STREAM):
+            self.sha256.update(text[at : at + LONGEST_STREAM].encode("utf-8", "surrogatepass"))
+        self.end = (self.end + text[-_KEPT_END:])[-_KEPT_END:]
 
     def shown(self) -> str:
         """What is shown of the stream so far."""
@@ -159,9 +161,9 @@ class Outputs:
         if len(text) <= room:
             last["text"] += text
             return
-        everything = last["text"] + text
-        flood = _Flood(last, head=everything[: len(last["text"]) + max(0, room)])
-        flood.add(everything)
+        flood = _Flood(last, head=last["text"] + text[: max(0, room)])
+        flood.add(last["text"])
+        flood.add(text)
         self._floods[name] = flood
 
 

@@ -236,7 +236,9 @@ def _quadratic(at: Attempt) -> None:
 
 
 STREAMED_BYTES = 100_000_000
-PRINTING = f"for _ in range({STREAMED_BYTES // 1000}): print('y' * 999)"
+PRINTING = (
+    f"for _ in range({STREAMED_BYTES // 1_000_000}): print(('y' * 999 + '\\n') * 1000, end='', flush=True)"
+)
 
 
 def _streamed(at: Attempt, *words: str) -> None:
