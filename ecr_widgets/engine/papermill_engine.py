@@ -26,7 +26,9 @@ from ecr_widgets.engine.asking import refuse_unapproved, who_asks
 from ecr_widgets.engine.events import RunEvent
 from ecr_widgets.engine.execution import Execution, Interrupted
 from ecr_widgets.engine.kernel import Kernel
+from ecr_widgets.engine.kernel_names import refuse_other_kernel
 from ecr_widgets.engine.notices import tell_end, telling_refusals
+from ecr_widgets.engine.papermill_files import output_file, papermill_folder, write_whole
 from ecr_widgets.engine.results import result_of
 from ecr_widgets.engine.saved_run import SavedRun
 from ecr_widgets.errors import InputError, UnknownParameter
@@ -84,8 +86,12 @@ class EcrWidgetsEngine(Engine):  # type: ignore[misc]
         """Run the notebook and give it back with the run's record; see contract sections 4 and 5.
 
         Raises:
-            InputError: A parameter is a secret or looks like one, is not declared, or not of the declared type; nothing
-                was written.
+            InputError: A parameter is a secret or looks like one, is not declared, or not of the declared type; the
+                kernel is another environment's; the run would be saved in no file. Nothing was written.
+
+            TargetBusy: Another run is being saved in the same file.
+
+            CannotSave: The file cannot be written.
 
         Args:
             execution_timeout: Longest time for one cell, in seconds.
@@ -94,15 +100,11 @@ class EcrWidgetsEngine(Engine):  # type: ignore[misc]
         """
         known = SecretRegistry()
         known.register_environment(os.environ)
-        path = run_request.path if run_request else (Path(output_path) if output_path else None)
         runbook = run_request.runbook if run_request else _name_of(nb)
         # Before the first write: what a notebook was given stays in its cells and metadata.
         with telling_refusals(runbook) if run_request is None else contextlib.nullcontext():
             parameters = _parameters(nb, known)
-            if run_request is None:
-                # Ours has looked already, and knows of approvals.
-                asks = who_asks(runbook, parameters, os.environ, required=asks_for_approval(nb))
-                refuse_unapproved(asks, None)
+            path = run_request.path if run_request else _look(nb, kernel_name, output_path, parameters)
         _describe(nb, run_request, runbook, parameters)
         interrupted: Interrupted | None = None
         with ExitStack() as stack:
@@ -151,6 +153,17 @@ class EcrWidgetsEngine(Engine):  # type: ignore[misc]
             # Papermill only looks for error outputs, and a dead kernel leaves none.
             raise RuntimeError(f"run {run['run_id']} {run['state']}: {run['reason']}")
         return nb
+
+
+def _look(nb: Any, kernel_name: str, output_path: str | None, parameters: Mapping[str, Any]) -> Path | None:
+    """Look whether papermill's call can be run, as our own command has done for its own; the file for the run."""
+    refuse_other_kernel(kernel_name)
+    asks = who_asks(_name_of(nb), parameters, os.environ, required=asks_for_approval(nb))
+    refuse_unapproved(asks, None)
+    path = output_file(output_path)
+    if path is not None:
+        write_whole(path)
+    return path
 
 
 def _parameters(nb: Any, known: SecretRegistry) -> dict[str, Any]:
@@ -264,7 +277,7 @@ def _set_banner(nb: Any, request: RunRequest | None) -> None:
 
 def _sha256_of(path: Any) -> str | None:
     try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        return hashlib.sha256((papermill_folder() / path).read_bytes()).hexdigest()
     except (OSError, TypeError):
         # Papermill also reads from stores that are no files.
         return None
@@ -272,7 +285,7 @@ def _sha256_of(path: Any) -> str | None:
 
 def _folder_of(path: Any) -> str:
     """Folder of the runbook; empty where papermill reads it from a store that is no file."""
-    found = Path(str(path or ""))
+    found = papermill_folder() / str(path or "")
     return str(found.parent.absolute()) if found.is_file() else ""
 
 
