@@ -40,7 +40,7 @@ test: $(READY) system test-system  ## all tests that need no more than this mach
 demo: $(READY) system  ## the release runbook on the embedded sandbox
 	@$(SANDBOX) up
 	@$(SANDBOX) exec -- $(BIN)/ecr-widgets run release
-	@echo "open it with:   $(BIN)/jupyter lab runs"
+	@echo "open it with:   $(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root )runs"
 	@echo "stop it all:    make clean"
 
 lab: $(READY) system  ## sandbox and JupyterLab on the runbooks

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from ecr_widgets.connections import connect as connect
     from ecr_widgets.panels.kit import NotebookKit as NotebookKit
     from ecr_widgets.panels.runs import open_runs as open_runs
+    from ecr_widgets.runbook_form import open_form as open_form
 
-__all__ = ["NotebookKit", "connect", "open_runs"]
+__all__ = ["NotebookKit", "connect", "open_form", "open_runs"]
 
 
 def __getattr__(name: str) -> Any:
@@ -39,4 +40,8 @@ def __getattr__(name: str) -> Any:
         from ecr_widgets.panels.runs import open_runs
 
         return open_runs
+    if name == "open_form":
+        from ecr_widgets.runbook_form import open_form
+
+        return open_form
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

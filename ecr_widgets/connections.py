@@ -24,7 +24,7 @@ from ecr_widgets.kernel_output import guard_kernel_output
 from ecr_widgets.kernel_parameters import check_declared
 from ecr_widgets.panels.kit import NotebookKit
 from ecr_widgets.recording.earlier import open_earlier
-from ecr_widgets.recording.recorder import Recorder, RecordSink
+from ecr_widgets.recording.recorder import Recorder, RecordSink, numbers_of
 from ecr_widgets.recording.terminal import TerminalSink
 from ecr_widgets.redaction import SHORTEST_SECRET, SecretRegistry, secrets_in
 from ecr_widgets.runbooks import shipped_folder
@@ -82,7 +82,7 @@ class LiveConnections:
     @property
     def layer0_endpoint(self) -> str:
         """Where Layer0 is; empty where it is not set up."""
-        return "" if self._settings.layer0 is None else self._settings.layer0.endpoint.rstrip("/").lower()
+        return self._settings.layer0_endpoint
 
     @cached_property
     def ecr(self) -> BotoEcr:
@@ -112,13 +112,14 @@ class LiveConnections:
     def layer0(self) -> Layer0Api:
         from ecr_widgets.adapters.layer0.client import Layer0Api
 
-        if self._settings.layer0 is None:
+        settings = self._settings.layer0
+        if settings is None:
             raise SettingsError(
                 "Layer0 is not set up: LAYER0_API_ENDPOINT and LAYER0_AUTH_TOKEN are missing",
                 hint="take both from `l0-setup endpoint`, or from `ecr-widgets sandbox env`",
             )
-        self.on_secret(self._settings.layer0.authorization_token)
-        return Layer0Api(self._settings.layer0)
+        self.on_secret(settings.authorization_token)
+        return Layer0Api(settings)
 
     def proven_deploys(self, service_id: str) -> frozenset[str]:
         """From the folder of saved runs."""
@@ -162,8 +163,6 @@ def connect(
             which is no wait by hand.
 
     Raises:
-        SettingsError: A variable is there and cannot be used.
-
         UnknownParameter: In a notebook: a parameter is not of the type that its cell declares.
     """
     settings = Settings.from_environment(environ)
@@ -193,6 +192,7 @@ def connect(
         connections.clock,
         sink or _default_sink(channel, in_notebook=kernel is not None),
         redact=known.redact,
+        numbers=numbers_of(run_id),
         earlier=open_earlier(Path(resumed), run_id) if resumed and channel is not None else None,
     )
     files = _folders(environ)

@@ -54,6 +54,10 @@ class EcrWidgetsError(Exception):
         self.hint = hint
         self.retryable = retryable
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows of it below a cell: pages of our own code would hide what happened and what to try."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class InputError(EcrWidgetsError, ValueError):
     """What was given cannot be used; nothing was changed."""
@@ -68,12 +72,20 @@ class InvalidDockerrun(InputError):
 
     Args:
         pointer: JSON pointer (RFC 6901) to the offending place; "" is the whole document.
+
+        path: File that it is in, where it is in one.
     """
 
-    def __init__(self, message: str, *, pointer: str = "", hint: str | None = None) -> None:
+    def __init__(self, message: str, *, pointer: str = "", hint: str | None = None, path: str = "") -> None:
+        which = f"Dockerrun {path!r}" if path else "Dockerrun"
         where = f" at {pointer}" if pointer else ""
-        super().__init__(f"Dockerrun refused{where}: {message}", hint=hint)
+        super().__init__(f"{which} refused{where}: {message}", hint=hint)
+        self.why = message
         self.pointer = pointer
+
+    def in_file(self, path: str) -> InvalidDockerrun:
+        """The same error with the file's name, which the parser does not know."""
+        return InvalidDockerrun(self.why, pointer=self.pointer, hint=self.hint, path=path)
 
 
 class UnknownParameter(InputError):

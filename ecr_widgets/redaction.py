@@ -6,6 +6,7 @@ import base64
 import json
 import re
 import shlex
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from html import escape
 from threading import Lock
@@ -34,6 +35,8 @@ class SecretRegistry:
         self._forms: dict[str, frozenset[str]] = {}
         self._built: AhoCorasick | None = None
         self._every: tuple[str, ...] = ()
+        self._longest = self._head = 0
+        self._heads: frozenset[str] = frozenset()
         self._lock = Lock()
 
     def register(self, secret: str) -> None:
@@ -49,7 +52,7 @@ class SecretRegistry:
         with self._lock:
             if secret not in self._forms:
                 self._forms[secret] = forms_of(secret)
-                self._built, self._every = None, ()
+                self._built = None
 
     def knows(self, secret: str) -> bool:
         """Whether the secret was registered."""
@@ -88,15 +91,21 @@ class SecretRegistry:
         if not self._forms:
             return len(text)
         matcher = self._matcher()
-        longest = max(map(len, self._every))
         safe = len(text)
-        for at in range(max(0, len(text) - longest + 1), len(text)):
-            rest = text[at:]
-            if any(form.startswith(rest) for form in self._every):
+        for at in range(max(0, len(text) - self._longest + 1), len(text)):
+            # Asked of every place of a long tail, with many secrets: only where a form begins is there more to look at.
+            if (
+                text[at : at + self._head] in self._heads or len(text) - at < self._head
+            ) and self._begins_one(text[at:]):
                 safe = at
                 break
         # A secret that is whole already stays in one piece with what may follow it.
         return min([safe, *(start for start, end in _spans(matcher, text) if start < safe < end)])
+
+    def _begins_one(self, text: str) -> bool:
+        # Sorted: the forms that begin with it are in a row, and the first of them is not before it.
+        place = bisect_left(self._every, text)
+        return place < len(self._every) and self._every[place].startswith(text)
 
     def _matcher(self) -> AhoCorasick:
         # Built when it is first needed after a change, for several secrets mostly come at once.
@@ -106,6 +115,9 @@ class SecretRegistry:
                 from ahocorasick_rs import AhoCorasick, MatchKind
 
                 self._every = tuple(sorted({form for forms in self._forms.values() for form in forms}))
+                self._longest = max(map(len, self._every))
+                self._head = min(SHORTEST_SECRET, *map(len, self._every))
+                self._heads = frozenset(form[: self._head] for form in self._every)
                 self._built = AhoCorasick(self._every, matchkind=MatchKind.LeftmostLongest)
             return self._built
 

@@ -30,18 +30,34 @@ class Layer0Settings:
 class Settings:
     """Everything the kit needs to know before it connects."""
 
-    layer0: Layer0Settings | None
     runs: Path
     """Folder where runs are saved."""
+    layer0_variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """As they were found: judged when Layer0 is asked for, since a login or a push needs none of it."""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
-        """Read the settings.
+        """Read the settings."""
+        found = {name: value for name, value in environ.items() if name.startswith("LAYER0_")}
+        return cls(runs=Path(environ.get(RUNS_VARIABLE) or "runs"), layer0_variables=found)
+
+    @property
+    def layer0(self) -> Layer0Settings | None:
+        """Where Layer0 is; None where no variable names it.
 
         Raises:
             SettingsError: A variable is there and cannot be used.
         """
-        return cls(layer0=_layer0(environ), runs=Path(environ.get(RUNS_VARIABLE) or "runs"))
+        return _layer0(self.layer0_variables)
+
+    @property
+    def layer0_endpoint(self) -> str:
+        """Layer0's address as a part of names, in one spelling; empty where it is not set up."""
+        try:
+            parts = urlsplit(self.layer0_variables.get("LAYER0_API_ENDPOINT", "").strip().lower())
+        except ValueError:
+            return ""
+        return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
 
 
 def _layer0(environ: Mapping[str, str]) -> Layer0Settings | None:

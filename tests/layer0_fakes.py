@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from ecr_widgets.errors import EntityNotFound
 from ecr_widgets.model.layer0 import Environment, Job, JobState, Service, Summary
+from ecr_widgets.model.layer0_cluster import ClusterScale
 from ecr_widgets.model.layer0_load_balancer import (
     HealthCheck,
     LoadBalancer,
@@ -26,6 +27,7 @@ class FakeEnvironments:
         self.services: dict[str, Service] = {}
         self.jobs: dict[str, Job] = {}
         self._ids = 0
+        self.restored = 0
 
     def find_environment(self, name: str) -> Environment | None:
         return next((e for e in self.environments.values() if name in (e.name, e.environment_id)), None)
@@ -147,6 +149,13 @@ class FakeEnvironments:
     def delete_load_balancer(self, load_balancer_id: str) -> str:
         found = self.load_balancers.pop(load_balancer_id, None)
         return self.ended(load_balancer_id, failed=found is None)
+
+    def scale_environment(self, environment_id: str) -> ClusterScale:
+        count = self.read_environment(environment_id).cluster_count
+        return ClusterScale(environment_id, count, count, count, 0, (), ())
+
+    def restore_own_tags(self) -> None:
+        self.restored += 1
 
     def new_id(self, name: str) -> str:
         """An id of twelve characters that no other entity has."""

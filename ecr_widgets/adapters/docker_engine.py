@@ -8,6 +8,7 @@ Source: Docker Engine API, ImageBuild, ImagePush, ImagePull.
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -20,6 +21,7 @@ import requests
 from docker.auth import AuthConfig
 from docker.errors import APIError, DockerException, InvalidConfigFile, NotFound
 from docker.utils.build import exclude_paths
+from docker.utils.json_stream import json_stream
 
 from ecr_widgets.adapters.engine_events import LayerProgress, aux_of, error_in, pull_error, push_error
 from ecr_widgets.errors import (
@@ -38,10 +40,15 @@ from ecr_widgets.ports import Progress, ProgressSink
 
 T = TypeVar("T")
 
-_HINT = "start Docker, or set DOCKER_HOST; `ecr-widgets doctor` says what answers"
+_HINT = "start it, set DOCKER_HOST, or install one; on Debian or Ubuntu, as root: apt-get install docker.io"
 _KEPT_LOG_LINES = 1000
 _SILENCE_S = 120
 """Longest wait for the engine's next word, in seconds."""
+
+
+def engine_address() -> str:
+    """Where the engine is looked for."""
+    return os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
 
 
 class _NoLogins(AuthConfig):
@@ -73,7 +80,9 @@ class DockerEngine:
         except InvalidConfigFile as error:
             raise _unusable_settings(error) from error
         except (DockerException, requests.RequestException, OSError) as error:
-            raise EngineUnavailable(f"no Docker Engine answers: {_root(error)}", hint=_HINT) from error
+            raise EngineUnavailable(
+                f"no Docker Engine answers at {engine_address()}: {_root(error)}", hint=_HINT
+            ) from error
         except (AttributeError, TypeError, ValueError) as error:
             # docker-py reads the user's config.json without looking at what it holds.
             raise _unusable_settings(error) from error
@@ -118,7 +127,6 @@ class DockerEngine:
                     dockerfile=dockerfile,
                     tag=tags[0] if tags else None,
                     buildargs=dict(build_args),
-                    decode=True,
                     rm=True,
                     forcerm=True,
                     # Proxies in the user's config may hold passwords; who needs them gives build_args.
@@ -134,9 +142,13 @@ class DockerEngine:
 
         def refused(text: str) -> BuildError:
             return BuildError(
-                f"the build failed: {text}", log=tuple(log), hint="mend the step that the log names"
+                f"the build failed: {text}",
+                log=tuple(log),
+                hint="mend the step that the log names" if log else "mend what it names",
             )
 
+        # The engine says nothing before it has the whole context.
+        progress(Progress("build", "sending the context"))
         for event in _events(start, refused):
             text = str(event.get("stream") or "").rstrip()
             if text:
@@ -144,7 +156,9 @@ class DockerEngine:
                 progress(Progress("build", text.splitlines()[0][:200]))
             image_id = aux_of(event, "ID") or image_id
         if image_id is None:
-            raise BuildError("the build ended without an image", log=tuple(log))
+            raise BuildError(
+                "the build ended without an image: the engine named none", log=tuple(log), hint="build again"
+            )
         for tag in tags[1:]:
             self.tag(image_id, ImageReference.parse(tag))
         return image_id
@@ -181,9 +195,7 @@ class DockerEngine:
         digest = None
         watch = LayerProgress(progress)
         for event in _events(
-            lambda: self._client.api.push(
-                image.name, tag=image.tag, auth_config=_auth(token), stream=True, decode=True
-            ),
+            lambda: self._client.api.push(image.name, tag=image.tag, auth_config=_auth(token), stream=True),
             lambda text: push_error(image, text, log),
         ):
             watch(event)
@@ -191,16 +203,16 @@ class DockerEngine:
                 log.append(str(event["status"]))
             digest = aux_of(event, "Digest") or digest
         if digest is None:
-            raise PushError(f"pushing {image} ended without a digest", log=log)
+            raise PushError(
+                f"pushing {image} ended without a digest: the engine named none", log=log, hint="push again"
+            )
         return digest
 
     def pull(self, image: ImageReference, token: AuthorizationToken, *, progress: ProgressSink) -> str:
         wanted = image.digest or image.tag or "latest"
         watch = LayerProgress(progress)
         for event in _events(
-            lambda: self._client.api.pull(
-                image.name, tag=wanted, auth_config=_auth(token), stream=True, decode=True
-            ),
+            lambda: self._client.api.pull(image.name, tag=wanted, auth_config=_auth(token), stream=True),
             lambda text: pull_error(image, text),
         ):
             watch(event)
@@ -208,7 +220,10 @@ class DockerEngine:
         pulled = f"{image.name}@{wanted}" if image.digest else f"{image.name}:{wanted}"
         image_id = self.find_image_id(pulled)
         if image_id is None:
-            raise EngineError(f"pulled {image}, but the engine does not know it")
+            raise EngineError(
+                f"pulled {image}, but the engine does not know it",
+                hint="something may remove images there (a prune): pull again",
+            )
         return image_id
 
     def pushed_digests(self, image: str) -> tuple[ImageReference, ...]:
@@ -245,7 +260,8 @@ def _events(
 
 def _received(start: Callable[[], Iterable[Any]], refused: Callable[[str], EcrWidgetsError]) -> Iterator[Any]:
     try:
-        yield from start()
+        # Told undecoded: docker-py decodes a stream event by event only where it comes in chunks.
+        yield from json_stream(iter(start()))
     except EcrWidgetsError:
         raise
     except APIError as error:
@@ -274,7 +290,9 @@ def _translate(error: Exception) -> EcrWidgetsError:
             f"the Docker Engine said nothing for {_SILENCE_S:g} s",
             hint="it may wait for a registry that does not answer: check the network between the two, then run again",
         )
-    return EngineUnavailable(f"the Docker Engine does not answer: {_root(error)}", hint=_HINT)
+    return EngineUnavailable(
+        f"the Docker Engine at {engine_address()} does not answer: {_root(error)}", hint=_HINT
+    )
 
 
 def _unusable_settings(error: Exception) -> SettingsError:

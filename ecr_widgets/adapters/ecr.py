@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -65,7 +66,11 @@ class BotoEcr(EcrUpkeep):
 
     @cached_property
     def _session(self) -> boto3.Session:
-        return self._given_session or boto3.Session(profile_name=self._profile, region_name=self._region)
+        region = self._region
+        if region is None and self._profile is None:
+            # The variable of the AWS SDKs and the `aws` command, and the only one of its kind that boto3 does not read.
+            region = os.environ.get("AWS_REGION") or None
+        return self._given_session or boto3.Session(profile_name=self._profile, region_name=region)
 
     @cached_property
     def _ecr(self) -> ECRClient:

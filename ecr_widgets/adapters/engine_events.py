@@ -42,6 +42,14 @@ _PASSING = re.compile(
 )
 """A line that broke, a reply that was lost, a registry that was not well: the same push may succeed now."""
 
+MAY_IT = "a new token is asked for by itself: look whether the identity may do it, and what the repository's policy says"
+"""What to try where a token was refused: whoever holds the session has tried a new one before anybody reads this."""
+
+_PUSH_AGAIN = (
+    "check the line between engine and registry, then push again: what has arrived is not sent twice"
+)
+_ASK_THE_ENGINE = "the engine's own log may say more (`journalctl -u docker` where it runs); then try again"
+
 
 def error_in(event: Mapping[str, Any]) -> str | None:
     """The text of the failure that an event reports, None where it reports none."""
@@ -69,8 +77,14 @@ def push_error(image: ImageReference, text: str, log: Sequence[str]) -> EcrWidge
     if _NO_REPOSITORY.search(lower):
         return _no_repository(image, text)
     if _REFUSED.search(lower):
-        return AuthorizationError(f"the registry refused the push of {image}: {text}", hint="log in again")
-    return PushError(f"pushing {image} failed: {text}", log=log, retryable=_PASSING.search(lower) is not None)
+        return AuthorizationError(f"the registry refused the push of {image}: {text}", hint=MAY_IT)
+    passing = _PASSING.search(lower) is not None
+    return PushError(
+        f"pushing {image} failed: {text}",
+        log=log,
+        hint=_PUSH_AGAIN if passing else _ASK_THE_ENGINE,
+        retryable=passing,
+    )
 
 
 def pull_error(image: ImageReference, text: str) -> EcrWidgetsError:
@@ -81,8 +95,8 @@ def pull_error(image: ImageReference, text: str) -> EcrWidgetsError:
             f"the registry has no image {image}: {text}", hint="check repository, tag and region"
         )
     if _REFUSED.search(lower):
-        return AuthorizationError(f"the registry refused the pull of {image}: {text}", hint="log in again")
-    return EngineError(f"pulling {image} failed: {text}")
+        return AuthorizationError(f"the registry refused the pull of {image}: {text}", hint=MAY_IT)
+    return EngineError(f"pulling {image} failed: {text}", hint=_ASK_THE_ENGINE)
 
 
 def _no_repository(image: ImageReference, text: str) -> RepositoryNotFound:

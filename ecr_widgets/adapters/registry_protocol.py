@@ -13,6 +13,7 @@ from typing import Any
 
 import urllib3
 
+from ecr_widgets.adapters.engine_events import MAY_IT
 from ecr_widgets.adapters.hosts import is_loopback
 from ecr_widgets.errors import AuthorizationError, RegistryError, RegistryUnavailable, RepositoryNotFound
 from ecr_widgets.model.authorization_token import AuthorizationToken
@@ -55,7 +56,7 @@ def refusal(
     if status in (401, 403):
         return AuthorizationError(
             f"the registry {image.registry} refused the authorization token: {message or status}",
-            hint="log in again",
+            hint=MAY_IT,
         )
     if status == 404 and "NAME_UNKNOWN" in codes:
         return RepositoryNotFound(

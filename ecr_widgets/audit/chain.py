@@ -26,6 +26,8 @@ from ecr_widgets.errors import InputError, RecordError
 
 FILE_NAME = "seals.jsonl"
 SEAL_VERSION = 1
+RETIRED = "retired"
+"""State of a seal that takes its file's loss for meant: all else in it is of the seal before."""
 _HEAD = b'{"seal":'
 _TAIL_LENGTH = len(b',"signature":"') + 88 + len(b'"}')
 """An Ed25519 signature is 64 bytes, 88 characters of base64."""

@@ -6,10 +6,18 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
 from typing import Any
+
+from ecr_widgets.audit.outputs import differing_lines, outputs_of
+from ecr_widgets.audit.row import Row
+from ecr_widgets.audit.showing import show_run
 
 _ALWAYS_OTHER = ("_at", "_s", "run_id")
 """Ends of the names of what is another in each run, and so says nothing."""
+_MAX_LINES = 10
+"""Of a cell's output; a log differs in every line."""
 _ABOUT = ("verdict", "state", "origin", "actor", "host", "runbook", "runbook_sha256")
 
 
@@ -21,6 +29,22 @@ class Difference:
     """`parameter tag`, `step push_image digest`, `state`."""
     older: str | None
     newer: str | None
+
+
+def compare_runs(runs: Path, older: Row, newer: Row) -> tuple[Difference, ...]:
+    """Compare two saved runs, with what their cells printed: of each cell the first lines that only one of them has."""
+    told = differences(show_run(runs, older), show_run(runs, newer))
+    first, second = (outputs_of(runs / row.path) for row in (older, newer))
+    return (
+        *told,
+        *(
+            Difference(f"output of cell {cell_id}", before, after)
+            for cell_id in dict.fromkeys((*first, *second))
+            for before, after in islice(
+                differing_lines(first.get(cell_id, ""), second.get(cell_id, "")), _MAX_LINES
+            )
+        ),
+    )
 
 
 def differences(older: Mapping[str, Any], newer: Mapping[str, Any]) -> tuple[Difference, ...]:

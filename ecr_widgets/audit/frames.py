@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _TIMES = ("started_at", "ended_at")
 _TEXTS = ("path", "verdict", "why", "run_id", "runbook", "state", "origin", "actor", "host", "seal")
 
+_LISTS = ("services", "digests", "deployed", "verified")
+
 
 def to_frame(rows: Iterable[Row]) -> pd.DataFrame:
     """One row a notebook: times as aware UTC, `duration_s` in seconds, services and digests as lists, parameters as JSON."""
@@ -51,7 +53,7 @@ def write_parquet(rows: Iterable[Row], out: Path) -> int:
     }
     arrays["duration_s"] = pa.array(columns["duration_s"], pa.float64())
     arrays["parameters"] = pa.array(columns["parameters"], pa.string())
-    for name in ("services", "digests"):
+    for name in _LISTS:
         arrays[name] = pa.array(columns[name], pa.list_(pa.string()))
     table = pa.table(arrays)
     pq.write_table(table, out, compression="zstd")
@@ -66,8 +68,8 @@ def _columns(rows: Iterable[Row]) -> dict[str, list[Any]]:
         for name in (*_TIMES, "duration_s"):
             columns[name].append(getattr(row, name))
         columns["parameters"].append(_clean(json.dumps(dict(row.parameters), ensure_ascii=False)))
-        columns["services"].append([_clean(value) for value in row.services])
-        columns["digests"].append(list(row.digests))
+        for name in _LISTS:
+            columns[name].append([_clean(value) for value in getattr(row, name)])
     return columns
 
 

@@ -32,7 +32,7 @@ from ecr_widgets.audit.spread import spread
 from ecr_widgets.audit.verify import Finding
 from ecr_widgets.errors import RecordError
 
-_VERSION = 3
+_VERSION = 4
 """Of the tables and of all rules behind a row; another number than the file's means that all is read again."""
 _BATCH = 1000
 _TABLES = """
@@ -74,17 +74,14 @@ class Index:
 
         ring: The keys to check seals with; None leaves seals alone.
 
-        rebuild: Whether to forget all that it holds.
     """
 
-    def __init__(
-        self, runs: Path, file: Path | None, *, ring: KeyRing | None = None, rebuild: bool = False
-    ) -> None:
+    def __init__(self, runs: Path, file: Path | None, *, ring: KeyRing | None = None) -> None:
         self.runs = runs
         with ExitStack() as opened:
             if file is not None:
                 opened.enter_context(_held(file))
-            self._database = opened.enter_context(closing(_open(file, rebuild=rebuild)))
+            self._database = opened.enter_context(closing(_open(file)))
             self._opened = opened.pop_all()
         self._seals = None if ring is None else SealBook(self._database, runs, ring)
         self.read_files = 0
@@ -130,6 +127,16 @@ class Index:
                     for (path, stamp), entry in batch:
                         self._store(shown_name(path), stamp, entry)
 
+    def forget(self) -> None:
+        """Believe nothing that it holds: the next update reads every notebook and seal again.
+
+        Rows stay until they are replaced, so that others who look meanwhile miss no run.
+        """
+        with self._write():
+            self._database.execute("UPDATE runs SET changed_ns = ?, size = ?, inode = ?", NEVER)
+            for name in ("keys", "chains", "seals"):
+                self._database.execute(f"DELETE FROM {name}")  # noqa: S608 -- ours
+
     def rows(self, query: Query = Query()) -> Iterator[Row]:  # noqa: B008 -- frozen
         """Rows that a query asks for, newest start first; notebooks without a start come last."""
         where, values = query.to_sql()
@@ -140,7 +147,7 @@ class Index:
             yield _row(*found)
 
     def find(self, name: str) -> Row:
-        """The run of that id, path, or unique beginning of an id.
+        """The run of that id, path below the folder or anywhere, or unique beginning of an id.
 
         Raises:
             RecordError: None or several.
@@ -152,6 +159,7 @@ class Index:
         ).fetchall()
         rows = (
             rows
+            or self._at(name)
             or self._database.execute(
                 "SELECT row, seal FROM runs WHERE run_id >= ? AND run_id < ? ORDER BY path LIMIT 2",
                 (name, name + "\U0010ffff"),
@@ -166,6 +174,14 @@ class Index:
                 hint="give the path",
             )
         raise RecordError(f"no run {name!r} in {str(self.runs)!r}", hint="see `ecr-widgets audit list`")
+
+    def _at(self, name: str) -> list[tuple[bytes, str | None]]:
+        """The run at a path as a shell completes it, from where one stands."""
+        try:
+            below = Path(name).resolve().relative_to(self.runs.resolve())
+        except (ValueError, OSError):
+            return []
+        return self._database.execute("SELECT row, seal FROM runs WHERE path = ?", (str(below),)).fetchall()
 
     def _store(self, path: str, stamp: Stamp, entry: _Entry) -> None:
         standing = self._database.execute("SELECT number FROM runs WHERE path = ?", (path,)).fetchone()
@@ -265,7 +281,7 @@ def open_index(runs: Path, *, rebuild: bool = False, ring: KeyRing | None = None
     file, ring = index_file(runs), ring or default_ring()
     broken = (sqlite3.Error, OSError, msgspec.MsgspecError)
     try:
-        return _updated(Index(runs, file, ring=ring, rebuild=rebuild))
+        return _updated(Index(runs, file, ring=ring), anew=rebuild)
     except broken:
         # A broken index is no loss, and a folder that cannot be written only costs time.
         try:
@@ -275,8 +291,10 @@ def open_index(runs: Path, *, rebuild: bool = False, ring: KeyRing | None = None
             return _updated(Index(runs, None, ring=ring))
 
 
-def _updated(index: Index) -> Index:
+def _updated(index: Index, *, anew: bool = False) -> Index:
     try:
+        if anew:
+            index.forget()
         index.update()
     except BaseException:
         index.__exit__()
@@ -300,26 +318,26 @@ def _held(file: Path, operation: int = fcntl.LOCK_SH) -> Iterator[None]:
         os.close(handle)
 
 
-def _open(file: Path | None, *, rebuild: bool) -> sqlite3.Connection:
+def _open(file: Path | None) -> sqlite3.Connection:
     database = sqlite3.connect(file or ":memory:", timeout=30, isolation_level=None)
     try:
         if file is not None:
             file.chmod(0o600)
             database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = OFF")
-        _make_tables(database, anew=rebuild)
+        _make_tables(database)
     except BaseException:
         database.close()
         raise
     return database
 
 
-def _make_tables(database: sqlite3.Connection, *, anew: bool) -> None:
-    if not anew and database.execute("PRAGMA user_version").fetchone()[0] == _VERSION:
+def _make_tables(database: sqlite3.Connection) -> None:
+    if database.execute("PRAGMA user_version").fetchone()[0] == _VERSION:
         return
     database.execute("BEGIN IMMEDIATE")
     # Another process may have made them while this one waited.
-    if anew or database.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
+    if database.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
         for name in ("runs", "touched", "keys", "chains", "seals"):
             database.execute(f"DROP TABLE IF EXISTS {name}")
         for statement in (_TABLES + TABLES).split(";"):

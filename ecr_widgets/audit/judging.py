@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ecr_widgets.audit.agreement import disagreements
 from ecr_widgets.audit.found import Found, NoRun, Origin, Run, Step
 from ecr_widgets.audit.postconditions import missing_of
 from ecr_widgets.model.record import CellState, RunState, StepState
@@ -42,8 +43,15 @@ class Judgement:
 
     @property
     def why(self) -> str:
-        """All reasons in one line."""
-        return "; ".join(self.reasons)
+        """All reasons in one line, none of them longer than people read."""
+        return "; ".join(_clipped(reason, _MAX_REASON) for reason in self.reasons[:_MAX_REASONS])
+
+
+_MAX_REASON, _MAX_REASONS = 500, 20
+
+
+def _clipped(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[:length]}…"
 
 
 def judge(found: Found, *, changed: tuple[str, ...] = ()) -> Judgement:
@@ -93,6 +101,7 @@ def _missing(run: Run) -> list[str]:
     found += _missing_in_records(run, steps)
     for index in range(len(steps)):
         found += missing_of(steps, index)
+    found += disagreements(run)
     return found
 
 

@@ -2,6 +2,7 @@
 
 `$XDG_DATA_HOME/ecr-widgets/keys/` (0700) holds for each key `FINGERPRINT.json` with its public half and its times, and
 `FINGERPRINT.pem` (0600) with the private half. A retired key keeps its public half, so that old seals stay checkable.
+Public halves of others stand in `trusted/` below, each put there with its fingerprint, which came another way.
 Who can read the private half can sign like you: what then still tells is a head that was exported elsewhere.
 """
 
@@ -12,7 +13,7 @@ import hashlib
 import os
 import stat
 from base64 import b64decode, b64encode
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,8 +24,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from ecr_widgets.audit.found import Moment
-from ecr_widgets.errors import SettingsError
+from ecr_widgets.errors import InputError, SettingsError
 
+_TRUSTED = "trusted"
 VALID_FOR = timedelta(days=730)
 """After that a new key is made by itself; seals dated later under the old one are an alarm."""
 
@@ -66,16 +68,49 @@ class KeyRing:
         self.folder = folder
 
     def known(self) -> dict[str, KeyFile]:
-        """All keys by fingerprint; a file whose name and content disagree is left out."""
-        found = {}
-        for path in sorted(self.folder.glob("*.json")):
-            try:
-                key = _decode(path.read_bytes())
-                if key.key == path.stem == fingerprint(b64decode(key.public)):
-                    found[key.key] = key
-            except (OSError, ValueError, msgspec.MsgspecError):
-                continue
-        return found
+        """All keys by fingerprint, own and trusted ones; a file whose name and content disagree is left out."""
+        return _read(self.folder / _TRUSTED) | self.own()
+
+    def own(self) -> dict[str, KeyFile]:
+        """The user's own keys by fingerprint, retired ones too."""
+        return _read(self.folder)
+
+    def trust(self, exported: bytes, fingerprints: Collection[str]) -> list[KeyFile]:
+        """Take in public halves that somebody exported, one a line, so that their seals can be checked here.
+
+        Args:
+            fingerprints: Those that their owner told another way than the file came: only these are taken.
+
+        Raises:
+            InputError: It holds no public halves, or not just those; nothing was taken.
+
+            SettingsError: The folder cannot be used.
+        """
+        try:
+            keys = [_decode(line) for line in exported.splitlines() if line.strip()]
+        except msgspec.MsgspecError as error:
+            raise InputError(
+                f"not an exported key: {error}", hint="have its owner run `ecr-widgets audit key export`"
+            ) from error
+        for key in keys:
+            if key.key != _fingerprint_of(key):
+                raise InputError(
+                    f"key {key.key!r:.40} is not what its fingerprint says", hint="do not use it"
+                )
+        if not keys or {key.key for key in keys} != set(fingerprints):
+            found = ", ".join(key.key for key in keys) or "none"
+            raise InputError(
+                f"the file holds other keys than were named: {found}",
+                hint="ask the owner, another way than the file came, for the fingerprint, and give each with --fingerprint",
+            )
+        try:
+            with self._lock():
+                (self.folder / _TRUSTED).mkdir(mode=0o700, exist_ok=True)
+                for key in keys:
+                    self._write(f"{_TRUSTED}/{key.key}.json", _encode(key))
+        except OSError as error:
+            raise SettingsError(f"keys cannot be kept in {str(self.folder)!r}: {error}") from error
+        return keys
 
     def trouble(self, key: str) -> str | None:
         """Why a private half is not as it should be, or None; a retired key has none."""
@@ -101,7 +136,7 @@ class KeyRing:
             with self._lock():
                 usable = [
                     key
-                    for key in self.known().values()
+                    for key in self.own().values()
                     if key.valid_until > now and self._private(key.key).exists()
                 ]
                 key = max(usable, key=lambda key: key.created_at) if usable else self._make(now)
@@ -127,7 +162,7 @@ class KeyRing:
         """
         try:
             with self._lock():
-                for key in self.known().values():
+                for key in self.own().values():
                     if key.retired_at is None:
                         self._write(f"{key.key}.json", _encode(msgspec.structs.replace(key, retired_at=now)))
                     self._private(key.key).unlink(missing_ok=True)
@@ -152,7 +187,7 @@ class KeyRing:
         return self.folder / f"{key}.pem"
 
     def _write(self, name: str, content: bytes) -> None:
-        temporary = self.folder / f".{name}.tmp"
+        temporary = self.folder / f"{name}.tmp"
         temporary.unlink(missing_ok=True)
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with os.fdopen(handle, "wb") as file:
@@ -176,6 +211,30 @@ def default_ring() -> KeyRing:
     """The user's own keys."""
     data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
     return KeyRing(data / "ecr-widgets" / "keys")
+
+
+def export_keys(keys: Iterable[KeyFile]) -> str:
+    """Public halves as text to hand out, one a line; there is no secret in it."""
+    return "\n".join(_encode(key).decode() for key in keys)
+
+
+def _read(folder: Path) -> dict[str, KeyFile]:
+    found = {}
+    for path in sorted(folder.glob("*.json")):
+        try:
+            key = _decode(path.read_bytes())
+        except (OSError, msgspec.MsgspecError):
+            continue
+        if key.key == path.stem == _fingerprint_of(key):
+            found[key.key] = key
+    return found
+
+
+def _fingerprint_of(key: KeyFile) -> str | None:
+    try:
+        return fingerprint(b64decode(key.public))
+    except ValueError:
+        return None
 
 
 def fingerprint(public: bytes) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -93,7 +94,8 @@ def _task(step: Step, _: Sequence[Step]) -> str | None:
 
 def _wait(step: Step, _: Sequence[Step]) -> str | None:
     wanted, running = step.outcome.get("desired_count"), step.outcome.get("running_count")
-    return None if _positive(running) and running == wanted else f"{running!r} of {wanted!r} copies ran"
+    # No copies may be what was wanted, after a scale to 0; that a deploy runs is what its `verify` has to say.
+    return None if type(running) is int and running == wanted else f"{running!r} of {wanted!r} copies ran"
 
 
 def _verify(step: Step, _: Sequence[Step]) -> str | None:
@@ -103,6 +105,90 @@ def _verify(step: Step, _: Sequence[Step]) -> str | None:
     if not is_digest(digest) or not digest == told.get("registry_digest") == told.get("running_digest"):
         return "registry, running service and wanted image do not name one digest"
     return None if _positive(told.get("running_count")) else "no copy ran"
+
+
+def _changed_repository(step: Step, later: Sequence[Step]) -> str | None:
+    for name in ("tags_immutable", "scan_on_push"):
+        if step.inputs.get(name) not in (None, step.outcome.get(name)):
+            return f"{name} is not as it was asked for"
+    return _repository(step, later)
+
+
+def _lifecycle(step: Step, _: Sequence[Step]) -> str | None:
+    if step.outcome.get("repository") != step.inputs.get("repository"):
+        return "the outcome names another repository"
+    if not step.changed and not any(
+        step.inputs.get(name) for name in ("policy", "untagged_days", "keep_newest")
+    ):
+        return None  # no rule was asked for, and nothing was done
+    return None if _is_json(step.outcome.get("policy")) else "the repository has no policy"
+
+
+def _tag(step: Step, later: Sequence[Step]) -> str | None:
+    if step.outcome.get("tag") != step.inputs.get("tag"):
+        return "the outcome names another tag"
+    return _push(step, later)
+
+
+def _deleted_images(step: Step, _: Sequence[Step]) -> str | None:
+    deleted, kept, asked = step.outcome.get("deleted"), step.outcome.get("kept"), step.inputs.get("digests")
+    if step.changed and step.inputs.get("confirmed") is not True:
+        return "nobody confirmed the deletion"
+    if kept:
+        return f"ECR kept {len(kept) if isinstance(kept, Mapping) else 'some'} of the images"
+    if (
+        not isinstance(deleted, list)
+        or not isinstance(asked, list)
+        or not all(each in asked for each in deleted)
+    ):
+        return "other images were deleted than was asked for"
+    return None if deleted or not step.changed else "it tells of no image that was deleted"
+
+
+def _deleted_repository(step: Step, _: Sequence[Step]) -> str | None:
+    told = step.outcome.get("repository")
+    return None if told and told == step.inputs.get("repository") else "the outcome names another repository"
+
+
+def _deleted_entity(step: Step, _: Sequence[Step]) -> str | None:
+    if step.outcome.get("name") != step.inputs.get(step.step.removeprefix("delete_")):
+        return "the outcome names another one"
+    return None if not step.changed or step.outcome.get("entity_id") else "no id of what was deleted"
+
+
+def _scale(step: Step, _: Sequence[Step]) -> str | None:
+    asked, wanted, running = (
+        step.inputs.get("count"),
+        step.outcome.get("desired_count"),
+        step.outcome.get("running_count"),
+    )
+    if type(asked) is not int or wanted != asked:
+        return f"{wanted!r} copies are wanted, and {asked!r} were asked for"
+    return None if running == wanted else f"{running!r} of {wanted!r} copies ran"
+
+
+def _entity(step: Step, _: Sequence[Step]) -> str | None:
+    kind = step.step.removeprefix("create_")
+    if step.outcome.get(kind) != step.inputs.get(kind):
+        return "the outcome names another one"
+    return None if step.outcome.get(f"{kind}_id") else "Layer0 gave no id"
+
+
+def _link(step: Step, _: Sequence[Step]) -> str | None:
+    if not step.outcome.get("environment_id") or not step.outcome.get("other_id"):
+        return "Layer0 gave no ids"
+    return None if step.outcome.get("linked") is step.inputs.get("linked") else "the link is not as asked for"
+
+
+def _seals(step: Step, _: Sequence[Step]) -> str | None:
+    return None if step.outcome.get("ok") is True else "the seals were not in order"
+
+
+def _is_json(value: object) -> bool:
+    try:
+        return isinstance(value, str) and isinstance(json.loads(value), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _same(step: Step, other: Step) -> bool:
@@ -127,4 +213,18 @@ _RULES: Mapping[str, Callable[[Step, Sequence[Step]], str | None]] = {
     "create_task": _task,
     "wait": _wait,
     "verify": _verify,
+    "find_image": _push,
+    "change_repository": _changed_repository,
+    "set_lifecycle_policy": _lifecycle,
+    "delete_repository": _deleted_repository,
+    "tag_image": _tag,
+    "delete_images": _deleted_images,
+    "scale_service": _scale,
+    "create_environment": _entity,
+    "create_load_balancer": _entity,
+    "link_environments": _link,
+    "delete_service": _deleted_entity,
+    "delete_load_balancer": _deleted_entity,
+    "delete_environment": _deleted_entity,
+    "verify_seals": _seals,
 }

@@ -10,6 +10,7 @@ from ecr_widgets.errors import InputError
 from ecr_widgets.model.times import from_rfc3339, to_rfc3339
 
 _AGO = re.compile(r"(\d{1,6})([hdw])")
+_DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{1,64})")
 _HOURS = {"h": 1, "d": 24, "w": 168}
 _SERVICE_IN_ONE = "number IN (SELECT number FROM touched WHERE kind = 'service' AND name = :service)"
 _SERVICE_ANYWHERE = "number IN (SELECT number FROM touched WHERE kind = 'service' AND (name = :service OR name LIKE :any ESCAPE '\\'))"
@@ -54,6 +55,20 @@ class Query:
                 plain = self.service.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
                 values["any"] = f"%/{plain}"
         return ("WHERE " + " AND ".join(clauses)) if clauses else "", values
+
+
+def parse_digest(text: str) -> str:
+    """A digest or its beginning, from as much as people paste: `sha256:…`, the hex digits alone, `REPOSITORY@sha256:…`.
+
+    Raises:
+        InputError: None of these.
+    """
+    match = _DIGEST.fullmatch(text.rpartition("@")[2].lower())
+    if match is None:
+        raise InputError(
+            f"{text!r} is not a digest", hint="give sha256: and hex digits, or the first of them"
+        )
+    return f"sha256:{match[1]}"
 
 
 def parse_since(text: str, *, now: datetime) -> datetime:

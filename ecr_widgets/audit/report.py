@@ -32,7 +32,9 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-ur
 _STYLE = """
 body{font:14px/1.5 sans-serif;margin:2em auto;max-width:1000px;padding:0 1em;color:#222;background:#fff}
 table{border-collapse:collapse;width:100%;margin:1em 0}th,td{text-align:left;padding:3px 10px 3px 0;vertical-align:top;
-border-bottom:1px solid #eee;overflow-wrap:anywhere}th{border-color:#999}code,pre{font-size:12px;white-space:pre-wrap;
+border-bottom:1px solid #eee;overflow-wrap:break-word}th{border-color:#999;white-space:nowrap}
+td.s{white-space:nowrap;max-width:15em;overflow:hidden;text-overflow:ellipsis}td.t{overflow-wrap:anywhere;min-width:12em}
+code,pre{font-size:12px;white-space:pre-wrap;
 overflow-wrap:anywhere;margin:0}summary{cursor:pointer}details{margin:4px 0}svg{max-width:100%;height:auto}
 """
 
@@ -104,7 +106,8 @@ def _figures(found: Sequence[ServiceFigures]) -> Iterator[str]:
     for one in found:
         recovery = "–" if one.median_recovery_s is None else f"{one.median_recovery_s / 60:.1f} min"
         yield (
-            f"<tr><td>{_text(one.service)}<td>{one.deploys}<td>{one.deploys_a_day:g}<td>{one.failed}"
+            f'<tr><td class="t">{_text(one.service)}<td class="s">'
+            f"{one.deploys}<td>{one.deploys_a_day:g}<td>{one.failed}"
             f" ({one.failure_rate:.0%})<td>{recovery}<td>{_text(one.down_since or '–')}</tr>"
         )
     yield "</table>"
@@ -113,16 +116,17 @@ def _figures(found: Sequence[ServiceFigures]) -> Iterator[str]:
 def _row(row: Row) -> str:
     took = "" if row.duration_s is None else f"{row.duration_s:.1f} s"
     return (
-        f'<tr><td style="color:{colour_of(row.verdict)}">{sign_of(row.verdict)} {_text(row.verdict)}'
-        f"<td>{_text((row.started_at or '')[:19].replace('T', ' '))}<td>{took}<td>{_text(row.runbook)}"
-        f"<td>{_text(', '.join(row.services))}<td>{_text(row.seal)}<td><code>{_text(row.path)}</code> {_text(row.why)}</tr>"
+        f'<tr><td class="s" style="color:{colour_of(row.verdict)}">{sign_of(row.verdict)} {_text(row.verdict)}'
+        f'<td class="s">{_text((row.started_at or "")[:19].replace("T", " "))}<td class="s">{took}'
+        f'<td class="s">{_text(row.runbook)}<td class="s">{"<br>".join(map(_text, row.services))}'
+        f'<td class="s">{_text(row.seal)}<td class="t"><code>{_text(row.path)}</code> {_text(row.why)}</tr>'
     )
 
 
 def _details(told: dict[str, Any]) -> str:
     steps = "".join(
-        f"<tr><td>{_text(step['step'])}<td>{_text(step['state'])}<td>{_text(step['changed'])}"
-        f"<td><pre>{_text(step['error'] or step['outcome'])}</pre></tr>"
+        f'<tr><td class="s">{_text(step["step"])}<td class="s">{_text(step["state"])}'
+        f'<td class="s">{_text(step["changed"])}<td class="t"><pre>{_text(step["error"] or step["outcome"])}</pre></tr>'
         for step in told["steps"]
     )
     return (

@@ -10,7 +10,7 @@ import msgspec
 from ecr_widgets.audit.canonical import within_reach
 from ecr_widgets.audit.found import Found, NoRun
 from ecr_widgets.audit.judging import Judgement
-from ecr_widgets.audit.touched import deployed, touched
+from ecr_widgets.audit.touched import deployed, touched, verified
 from ecr_widgets.model.times import to_rfc3339
 
 
@@ -31,12 +31,16 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     duration_s: float | None = None
     parameters: Mapping[str, Any] = {}
     services: tuple[str, ...] = ()
-    """Services that the run changed or set out to change, as environment/service."""
+    """Services that the run worked on or looked at, as environment/service, sorted."""
     digests: tuple[str, ...] = ()
     """Digests of images that the run's records name, sorted."""
 
     seal: str | None = None
     """What the run's seal says of it, as `verify` calls it; None where nobody asked, and for what is no finished run."""
+    deployed: tuple[str, ...] = ()
+    """Those of the services that the run deployed to, or set out to; not those that stood on the deploy already."""
+    verified: tuple[str, ...] = ()
+    """Those of the services that it found to run what they should."""
 
     def to_json(self) -> dict[str, Any]:
         """The row as `audit list --json` prints it."""
@@ -65,8 +69,10 @@ def row_of(found: Found, judgement: Judgement) -> tuple[Row, frozenset[tuple[str
             found.duration_s,
             # The index holds 64 bits.
             within_reach(found.parameters),
-            tuple(name for name, changed in deployed(found) if changed),
+            tuple(sorted(name for kind, name in pairs if kind == "service")),
             tuple(sorted(name for kind, name in pairs if kind == "digest")),
+            deployed=tuple(name for name, changed in deployed(found) if changed),
+            verified=tuple(sorted(verified(found))),
         ),
         pairs,
     )

@@ -7,7 +7,7 @@ import hashlib
 import os
 import stat
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -17,7 +17,16 @@ from pathlib import Path
 import msgspec
 
 from ecr_widgets.audit.canonical import canonical, form_of, within_reach
-from ecr_widgets.audit.chain import FILE_NAME, SEAL_VERSION, Link, Seal, appending, chain_file, read_links
+from ecr_widgets.audit.chain import (
+    FILE_NAME,
+    RETIRED,
+    SEAL_VERSION,
+    Link,
+    Seal,
+    appending,
+    chain_file,
+    read_links,
+)
 from ecr_widgets.audit.found import Run
 from ecr_widgets.audit.holders import is_held
 from ecr_widgets.audit.keys import KeyRing, default_ring
@@ -192,6 +201,37 @@ def _draft_or_none(runs: Path, name: str, *, key: str, now: datetime) -> Seal | 
 
 
 _BATCH = 100
+
+
+def retire_runs(runs: Path, names: Collection[str], *, ring: KeyRing, now: datetime) -> list[str]:
+    """Seal that runs were removed or overwritten on purpose, so that `verify` no longer misses what was sealed of them.
+
+    Args:
+        names: As they were sealed, relative to the folder; those that are there stay sealed as they are.
+
+    Returns:
+        The names.
+
+    Raises:
+        RecordError: One of them was never sealed, and nothing was added; or a chain cannot be added to.
+
+        SettingsError: There is no key to sign with.
+
+        OSError: A chain cannot be written.
+    """
+    newest: dict[str, tuple[str, Seal]] = {}
+    for prefix, links, _ in chains_of(runs):
+        newest |= {prefix + link.seal.path: (prefix, link.seal) for link in links if link.seal}
+    unknown = [name for name in names if name not in newest]
+    if unknown:
+        raise RecordError(f"{unknown[0]!r} was never sealed", hint="see `ecr-widgets audit verify`")
+    key, private = ring.signing_key(now=now)
+    for name in names:
+        prefix, seal = newest[name]
+        with appending(runs / prefix) as chain:
+            chain.add(msgspec.structs.replace(seal, state=RETIRED, sealed_at=now, key=key.key), private.sign)
+            chain.write()
+    return list(names)
 
 
 def links_of(runs: Path) -> list[Link]:

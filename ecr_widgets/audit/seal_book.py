@@ -18,7 +18,7 @@ from typing import IO
 import msgspec
 
 from ecr_widgets.audit.canonical import Form, differences, form_of
-from ecr_widgets.audit.chain import FILE_NAME, Past, Seal, Trouble, Watcher, read_links
+from ecr_widgets.audit.chain import FILE_NAME, RETIRED, Past, Seal, Trouble, Watcher, read_links
 from ecr_widgets.audit.keys import KeyFile, KeyRing
 from ecr_widgets.audit.reading import read_bytes
 from ecr_widgets.audit.scan import NEVER, RACY_NS, Stamp, folders_with
@@ -135,7 +135,16 @@ class SealBook:
         before = self._database.execute(
             "SELECT run_id, overwritten FROM seals WHERE path = ? AND prefix = ?", (path, prefix)
         ).fetchone()
-        overwritten = before is not None and (bool(before[1]) or before[0] != seal.run_id)
+        if seal.state == RETIRED and before is not None and trouble is None:
+            # From here on it is no loss that other runs of the name are gone.
+            self._database.execute(
+                "UPDATE seals SET overwritten = 0, run_id = NULL WHERE path = ? AND prefix = ?",
+                (path, prefix),
+            )
+            self._mark(path)
+            return
+        known = before is not None and before[0] is not None
+        overwritten = before is not None and (bool(before[1]) or (known and before[0] != seal.run_id))
         forged = "; ".join(trouble.why) if trouble is not None and trouble.forged else None
         self._database.execute(
             "INSERT OR REPLACE INTO seals VALUES (?, ?, ?, ?, ?, ?, ?, ?)",

@@ -8,22 +8,26 @@ from pathlib import Path
 from typing import Any
 
 from ecr_widgets.audit.found import Run, Step
+from ecr_widgets.audit.judging import judge
 from ecr_widgets.audit.reading import read_file
 from ecr_widgets.audit.row import Row
 from ecr_widgets.model.times import to_rfc3339
 
 
 def show_run(runs: Path, row: Row) -> dict[str, Any]:
-    """The row with the run's steps, read from the notebook itself: `{..., "steps": [{"step", "state", …}]}`."""
+    """The row with reasons and the run's steps, read from the notebook itself: `{..., "steps": [{"step", "state", …}]}`."""
     found = read_file(runs / row.path, row.path)
     steps = [_step(step) for step in found.steps] if isinstance(found, Run) else []
-    return row.to_json() | {"steps": steps}
+    own = judge(found)
+    # What a seal says of it stands in the row alone.
+    reasons = own.reasons if own.verdict == row.verdict else tuple(filter(None, (row.why,)))
+    return row.to_json() | {"reasons": list(reasons), "steps": steps}
 
 
 def to_text(told: Mapping[str, Any]) -> Iterator[str]:
     """The same as lines for people."""
     yield f"{told['verdict']}: {told['path']}"
-    for reason in filter(None, told["why"].split("; ")):
+    for reason in told["reasons"]:
         yield f"  because {reason}"
     for name in (
         "run_id",

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from ecr_widgets.audit.found import Run
+from ecr_widgets.audit.found import Run, Step
 from ecr_widgets.audit.postconditions import is_digest
 from ecr_widgets.model.record import StepState
 
 _DIGEST_IN = re.compile(r"@(sha256:[0-9a-f]{64})")
-_CHANGES_SERVICE = frozenset(("create_service", "update_service", "rollback"))
+_DEPLOYS = frozenset(("create_service", "update_service", "rollback"))
+_ABOUT_SERVICE = _DEPLOYS | {
+    "check_target", "find_service", "wait", "verify", "scale_service", "delete_service"
+}  # fmt: skip
 
 
 def touched(run: Run) -> frozenset[tuple[str, str]]:
@@ -22,7 +25,9 @@ def touched(run: Run) -> frozenset[tuple[str, str]]:
 
 
 def _pairs(run: Run) -> Iterator[tuple[str, str]]:
-    for step in run.steps:
+    steps = run.steps
+    services = _Services(steps)
+    for step in steps:
         for told in (step.inputs, step.outcome):
             for key in ("digest", "registry_digest", "running_digest"):
                 if is_digest(told.get(key)):
@@ -37,24 +42,63 @@ def _pairs(run: Run) -> Iterator[tuple[str, str]]:
             ):
                 if isinstance(told.get(key), str) and told[key]:
                     yield kind, told[key]
-        if step.step in _CHANGES_SERVICE or step.step in ("wait", "verify"):
-            service = step.inputs.get("service") or step.outcome.get("service")
-            environment = step.inputs.get("environment") or step.outcome.get("environment")
-            if isinstance(service, str):
-                yield "service", f"{environment}/{service}" if isinstance(environment, str) else service
+        if step.step in _ABOUT_SERVICE and (service := services.of(step)):
+            yield "service", service
 
 
 def deployed(run: Run) -> tuple[tuple[str, bool], ...]:
-    """Services that the run set out to change, as environment/service, and whether that changed them."""
+    """Services that the run set out to deploy to, as environment/service, and whether that changed them."""
     found: dict[str, bool] = {}
     if run.is_plan:
         return ()
-    for step in run.steps:
-        if step.step in _CHANGES_SERVICE:
-            service, environment = step.inputs.get("service"), step.inputs.get("environment")
-            if isinstance(service, str):
-                name = f"{environment}/{service}" if isinstance(environment, str) else service
-                found[name] = (
-                    found.get(name, False) or bool(step.changed) or step.state is not StepState.SUCCEEDED
-                )
+    steps = run.steps
+    services = _Services(steps)
+    for step in steps:
+        if step.step in _DEPLOYS and (service := services.of(step)):
+            tried = bool(step.changed) or step.state is not StepState.SUCCEEDED
+            found[service] = found.get(service, False) or tried
     return tuple(found.items())
+
+
+def verified(run: Run) -> frozenset[str]:
+    """Services, as environment/service, of which the run found that they run the image that they should."""
+    steps = run.steps
+    services = _Services(steps)
+    return frozenset(
+        service
+        for step in steps
+        if step.step == "verify" and step.state is StepState.SUCCEEDED
+        if (service := services.of(step))
+    )
+
+
+class _Services:
+    """Which service a step of one run is about, as environment/service where the environment is known."""
+
+    def __init__(self, steps: Sequence[Step]) -> None:
+        self._steps = steps
+        self._environments: dict[str, str] | None = None
+
+    def of(self, step: Step) -> str | None:
+        """The service; None where the step names none."""
+        service = step.inputs.get("service") or step.outcome.get("service")
+        if not isinstance(service, str):
+            return None
+        environment = step.inputs.get("environment") or step.outcome.get("environment")
+        if not isinstance(environment, str):
+            # Older records of rollback, wait and verify do not tell; the steps beside them do.
+            if self._environments is None:
+                self._environments = _environments(self._steps)
+            environment = self._environments.get(service)
+        return f"{environment}/{service}" if environment else service
+
+
+def _environments(steps: Sequence[Step]) -> dict[str, str]:
+    """By service the one environment that steps of the run name with it."""
+    found: dict[str, set[str]] = {}
+    for step in steps:
+        for told in (step.inputs, step.outcome):
+            service, environment = told.get("service"), told.get("environment")
+            if isinstance(service, str) and isinstance(environment, str):
+                found.setdefault(service, set()).add(environment)
+    return {service: next(iter(names)) for service, names in found.items() if len(names) == 1}

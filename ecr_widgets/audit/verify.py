@@ -11,13 +11,13 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from ecr_widgets.audit.canonical import differences, form_of
-from ecr_widgets.audit.chain import FILE_NAME, Head, Link, Seal, Trouble, Watcher, head_of
+from ecr_widgets.audit.chain import FILE_NAME, RETIRED, Head, Link, Seal, Trouble, Watcher, head_of
 from ecr_widgets.audit.found import NoRun, Run
 from ecr_widgets.audit.keys import KeyFile, KeyRing
 from ecr_widgets.audit.reading import read_bytes, read_content, read_file, with_holder
@@ -40,6 +40,8 @@ class Finding(StrEnum):
     BROKEN_SEAL = "broken seal"
     KEY_UNKNOWN = "key unknown"
     """It says what its seal says, and nobody here can tell who made the seal."""
+    RETIRED = "retired"
+    """It is gone, and that was sealed to be meant."""
     OVERWRITTEN = "overwritten"
     """It is the run that was sealed last under this name; an earlier one is gone."""
 
@@ -77,8 +79,8 @@ class Verification:
 
     @property
     def ok(self) -> bool:
-        """Whether every finished run is sealed and says what it said, under keys in order."""
-        good = (Finding.INTACT, Finding.RESAVED)
+        """Whether every finished run is sealed and says what it said or was retired, under keys in order."""
+        good = (Finding.INTACT, Finding.RESAVED, Finding.RETIRED)
         return (
             not self.chain
             and all(f.finding in good for f in self.files)
@@ -93,7 +95,7 @@ class Verification:
             "files": [
                 {"path": f.path, "finding": f.finding.value, "what": list(f.what)}
                 for f in self.files
-                if f.finding is not Finding.INTACT
+                if f.finding not in (Finding.INTACT, Finding.RETIRED)
             ],
             "chain": list(self.chain),
             "keys": [
@@ -146,10 +148,7 @@ def verify(runs: Path, names: Iterable[str], *, ring: KeyRing, head: Head | None
         finding = _unsealed(runs, name, by_run) if its is None else _check(runs, name, its)
         if finding is not None:
             files.append(finding)
-    files += [
-        FileFinding(name, Finding.MISSING, (f"sealed as {its.place}, and there is no such file",))
-        for name, its in sorted(sealed.items())
-    ]
+    files += [_gone(name, its) for name, its in sorted(sealed.items())]
     return Verification(tuple(files), tuple(chain), tuple(uses), head_of(own))
 
 
@@ -162,6 +161,7 @@ class _Sealed:
     trouble: Trouble | None
     overwritten: tuple[str, ...]
     """Other runs that were sealed under the name before, in words."""
+    retired: bool = False
 
 
 def _sealed_by(
@@ -176,8 +176,11 @@ def _sealed_by(
         trouble = watcher.look(link)
         if link.seal is not None:
             name = prefix + link.seal.path
-            overwritten = _overwritten(sealed.get(name), link.seal)
-            sealed[name] = _Sealed(link.seal, f"seal {at}", trouble, overwritten)
+            before = sealed.get(name)
+            if link.seal.state == RETIRED and before is not None and trouble is None:
+                sealed[name] = replace(before, overwritten=(), retired=True)
+            else:
+                sealed[name] = _Sealed(link.seal, f"seal {at}", trouble, _overwritten(before, link.seal))
         if trouble is not None:
             wrong += [f"seal {at}{_of(link)}: {why}" for why in trouble.why if why not in told]
             if trouble.unknown_key:
@@ -187,11 +190,17 @@ def _sealed_by(
 
 
 def _overwritten(before: _Sealed | None, seal: Seal) -> tuple[str, ...]:
-    if before is None or before.seal.run_id == seal.run_id:
+    if before is None or before.retired or before.seal.run_id == seal.run_id:
         return before.overwritten if before else ()
     old = before.seal
     told = f"run {old.run_id} ({old.state}), {before.place}, was saved under this name before and is gone"
     return (*before.overwritten, told)
+
+
+def _gone(name: str, its: _Sealed) -> FileFinding:
+    if its.retired:
+        return FileFinding(name, Finding.RETIRED, (f"sealed as {its.place}, and removed on purpose",))
+    return FileFinding(name, Finding.MISSING, (f"sealed as {its.place}, and there is no such file",))
 
 
 def _check(runs: Path, name: str, its: _Sealed) -> FileFinding | None:

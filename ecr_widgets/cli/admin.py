@@ -39,10 +39,9 @@ def show(*, as_json: bool) -> None:
 @json_option
 def scale(environment: str, *, as_json: bool) -> None:
     """Have the scaler look after an ENVIRONMENT's instances at once, and say what it found."""
-    from ecr_widgets.steps.deploy_service import find_environment
+    from ecr_widgets.connections import connect
 
-    layer0 = client()
-    done = layer0.scale_environment(find_environment(layer0, environment).environment_id)
+    done = connect().layer0.scale_environment(environment)
     tell(
         done,
         f"{environment}: from {done.before} to {done.after} instances, {done.desired} wanted",
@@ -54,10 +53,7 @@ def scale(environment: str, *, as_json: bool) -> None:
 @json_option
 def restore_tags(*, as_json: bool) -> None:
     """Write the tags of Layer0's own entities anew, where somebody has taken them away."""
-    layer0 = client()
-    version = layer0.version()
-    layer0.restore_own_tags()
-    if as_json:
-        print_json({"version": version, "changed": True})
-    else:
-        click.echo("the tags of Layer0's own entities are written anew")
+    from ecr_widgets.connections import connect
+
+    done = connect().layer0.restore_own_tags()
+    tell(done, "the tags of Layer0's own entities are written anew", as_json=as_json)

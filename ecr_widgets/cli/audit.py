@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO, TypeVar
 
 import click
 
@@ -49,7 +49,7 @@ def _filters(function: _Command) -> _Command:
         ),
         click.option("--since", metavar="TIME", help="2026-01-31, an RFC 3339 time, or an age: 12h, 7d, 2w."),
         click.option("--runbook", help="Name of a runbook."),
-        click.option("--digest", help="Digest of an image, or its beginning."),
+        click.option("--digest", help="Digest of an image or its beginning, or a reference with one."),
         click.option("--service", help="A service, or ENVIRONMENT/SERVICE."),
     )):  # fmt: skip
         function = option(function)
@@ -57,10 +57,14 @@ def _filters(function: _Command) -> _Command:
 
 
 def _query(**given: str | None) -> Query:
-    from ecr_widgets.audit.query import Query, parse_since
+    from ecr_widgets.audit.query import Query, parse_digest, parse_since
 
-    since = given.pop("since")
-    return Query(since=parse_since(since, now=datetime.now(UTC)) if since else None, **given)
+    since, digest = given.pop("since"), given.pop("digest")
+    return Query(
+        since=parse_since(since, now=datetime.now(UTC)) if since else None,
+        digest=parse_digest(digest) if digest else None,
+        **given,
+    )
 
 
 @command.command(name="list")
@@ -75,19 +79,28 @@ def list_(*, runs: Path, as_json: bool, rebuild: bool, **given: str | None) -> N
     are gone, and whether the seals are in order, are for `audit verify`.
     """
     from ecr_widgets.audit.index import open_index
+    from ecr_widgets.audit.query import Query
 
     query = _query(**given)
     with open_index(runs, rebuild=rebuild) as index:
         if as_json:
             print_json([row.to_json() for row in index.rows(query)])
             return
+        told_any = False
         for row in index.rows(query):
+            if not told_any:
+                told_any = True
+                click.echo(
+                    f"{'VERDICT':<11} {'STARTED':<24} {'TOOK':>9}  {'RUNBOOK':<12} {'SERVICE':<20} NOTEBOOK"
+                )
             took = "" if row.duration_s is None else f"{row.duration_s:.1f} s"
             told = f"{row.verdict:<11} {(row.started_at or '-'):<24} {took:>9}  {row.runbook or '-':<12}"
             about = ", ".join(row.services) or "-"
             seal = row.seal if row.seal in ("unsealed", "overwritten", "key unknown") else None
             why = "; ".join(filter(None, (seal, row.why)))
             click.echo(_line(f"{told} {about:<20} {row.path}" + (f"  ({why})" if why else "")))
+        if not told_any:
+            click.echo("no run matches" if query != Query() else f"no notebook in {runs}", err=True)
 
 
 @command.command()
@@ -95,7 +108,7 @@ def list_(*, runs: Path, as_json: bool, rebuild: bool, **given: str | None) -> N
 @_runs_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def show(*, run: str, runs: Path, as_json: bool) -> None:
-    """Show RUN, given by its id, the beginning of one, or its path below the runs folder."""
+    """Show RUN, given by its id, the beginning of one, or its path."""
     from ecr_widgets.audit.index import open_index
     from ecr_widgets.audit.showing import show_run, to_text
 
@@ -115,14 +128,16 @@ def show(*, run: str, runs: Path, as_json: bool) -> None:
 @_runs_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def compare(*, older: str, newer: str, runs: Path, as_json: bool) -> None:
-    """Say what is different between two runs: parameters, digests, the Dockerrun's content, states and outcomes."""
-    from ecr_widgets.audit.compare import differences
+    """Say what is different between two runs: parameters, digests, states, outcomes and what their cells printed.
+
+    A Dockerrun is compared by the hash of its content: it may hold secrets, so no run keeps it.
+    """
+    from ecr_widgets.audit.compare import compare_runs
     from ecr_widgets.audit.index import open_index
-    from ecr_widgets.audit.showing import show_run
 
     with open_index(runs) as index:
         rows = [index.find(each) for each in (older, newer)]
-    found = differences(*(show_run(runs, row) for row in rows))
+    found = compare_runs(runs, *rows)
     if as_json:
         print_json([{"what": each.what, "older": each.older, "newer": each.newer} for each in found])
         return
@@ -256,6 +271,22 @@ def seal(*, runs: Path) -> None:
         click.echo(_line(name))
 
 
+@command.command()
+@click.argument("names", metavar="NOTEBOOK...", nargs=-1, required=True)
+@_runs_option
+def retire(*, names: tuple[str, ...], runs: Path) -> None:
+    """Seal that each NOTEBOOK, as `audit verify` names it, was removed or overwritten on purpose.
+
+    That you did so stays in the chain, with all that was sealed of the run; nothing else is changed.
+    """
+    from ecr_widgets.audit.keys import default_ring
+    from ecr_widgets.audit.seal import retire_runs
+
+    with _writing(runs):
+        for name in retire_runs(runs, names, ring=default_ring(), now=datetime.now(UTC)):
+            click.echo(_line(name))
+
+
 @command.command(name="rotate-key")
 def rotate_key() -> None:
     """Retire the signing key and make a new one; what the old one sealed stays checkable."""
@@ -267,6 +298,47 @@ def rotate_key() -> None:
     )
 
 
+@command.group(cls=OurErrors)
+def key() -> None:
+    """Hand out the public half of your signing key, or take in a colleague's: with it seals can be checked, not made."""
+
+
+@key.command(name="export")
+def export_key() -> None:
+    """Print the public halves of your keys, one a line, retired ones too; give it to whoever shall verify your runs.
+
+    The fingerprints go to stderr: tell them another way than you send the file, so that nobody can slip in a key.
+    """
+    from ecr_widgets.audit.keys import default_ring, export_keys
+    from ecr_widgets.errors import RecordError
+
+    own = default_ring().own()
+    if not own:
+        raise RecordError(
+            "there is no signing key yet", hint="the first seal makes one: `ecr-widgets audit seal`"
+        )
+    click.echo(export_keys(own.values()))
+    for each in own:
+        click.echo(f"fingerprint {each}", err=True)
+
+
+@key.command()
+@click.argument("file", type=click.File("rb"))
+@click.option(
+    "--fingerprint",
+    "fingerprints",
+    multiple=True,
+    required=True,
+    help="As the owner told it, another way than FILE came; once for each key in FILE.",
+)
+def trust(*, file: BinaryIO, fingerprints: tuple[str, ...]) -> None:
+    """Take in the public halves in FILE, which `audit key export` has made: their seals can be checked here then."""
+    from ecr_widgets.audit.keys import default_ring
+
+    for each in default_ring().trust(file.read(), fingerprints):
+        click.echo(f"seals of key {each.key} can be checked from now on")
+
+
 @contextmanager
 def _writing(out: Path) -> Iterator[None]:
     from ecr_widgets.errors import InputError
@@ -275,7 +347,7 @@ def _writing(out: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise InputError(
-            f"{str(out)!r} cannot be written: {error.strerror}", hint="give another --out"
+            f"{str(out)!r} cannot be written: {error.strerror}", hint="look at its folder, or give another"
         ) from error
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
@@ -60,11 +59,9 @@ def _registry() -> str:
 
 
 def _engine() -> str:
-    from ecr_widgets.adapters.docker_engine import DockerEngine
+    from ecr_widgets.adapters.docker_engine import DockerEngine, engine_address
 
-    return (
-        f"Docker Engine {DockerEngine().version()} at {os.environ.get('DOCKER_HOST') or 'the default socket'}"
-    )
+    return f"Docker Engine {DockerEngine().version()} at {engine_address()}"
 
 
 def _layer0() -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import click
 
 from ecr_widgets.cli.outcome import print_json
+from ecr_widgets.cli.printing import json_option
 
 
 @click.command(name="login")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@json_option
 def command(*, as_json: bool) -> None:
     """Log Docker in to the account's registry, with Docker's own store for logins.
 

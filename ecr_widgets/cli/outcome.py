@@ -67,6 +67,24 @@ def _told(error: EcrWidgetsError) -> dict[str, Any]:
     return told
 
 
+def print_refusal(error: EcrWidgetsError, *, runbook: str | None, run_id: str | None) -> None:
+    """What `run --json` prints where no run was started: the members of a run, those that it has not as null."""
+    code = exit_code_of(error)
+    print_json(
+        {
+            "run_id": run_id,
+            "runbook": runbook,
+            "state": {REFUSED: "refused", BUSY: "busy"}.get(code, "failed"),
+            "reason": str(error),
+            "notebook": None,
+            "started_at": None,
+            "ended_at": None,
+            "duration_s": None,
+            "steps": [],
+        }
+    )
+
+
 def print_json(document: Any) -> None:
     """One JSON document on stdout."""
     json.dump(document, sys.stdout, indent=2, ensure_ascii=False)

@@ -24,7 +24,7 @@ def command(
     wait_if_busy_s: float,
     as_json: bool,
 ) -> None:
-    """Bring SERVICE of ENVIRONMENT back to DEPLOY_ID, or to the deploy before the newest of its name."""
+    """Bring SERVICE of ENVIRONMENT back to DEPLOY_ID, or to the last earlier deploy that a saved run verified."""
     from ecr_widgets.connections import connect
     from ecr_widgets.recording.recorder import as_json as plain
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from ecr_widgets.cli.outcome import print_json
+from ecr_widgets.cli.outcome import print_json, print_refusal
 from ecr_widgets.cli.waiting import wait_option
-from ecr_widgets.errors import InputError
+from ecr_widgets.errors import EcrWidgetsError, InputError
 
 
 @click.command(name="run", add_help_option=False)
@@ -47,6 +47,9 @@ from ecr_widgets.errors import InputError
     metavar="NAME",
     help="Slot of a schedule, such as nightly-2026-11-23: run it once, and go on with it where it did not succeed.",
 )
+@click.option(
+    "--reason", default="", metavar="TEXT", help="Why; becomes the operation note of the saved notebook."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_context
 def command(
@@ -60,6 +63,7 @@ def command(
     plan: bool,
     resume: str | None,
     slot: str | None,
+    reason: str,
     as_json: bool,
     show_help: bool,
 ) -> None:
@@ -98,15 +102,20 @@ def command(
                     wait_s=wait_if_busy_s,
                     plan=plan,
                     slot=slot,
+                    reason=reason,
                     on_event=watcher,
                 )
-        elif given or files or plan or slot:
+        elif given or files or plan or slot or reason:
             raise click.UsageError(
-                "A run goes on with its own parameters: leave out -p, -f, --plan and --slot."
+                "A run goes on with its own parameters: leave out -p, -f, --plan, --slot and --reason."
             )
         else:
             with telling_refusals(str(resume)):
                 result = resume_run(str(resume), runs=folder, wait_s=wait_if_busy_s, on_event=watcher)
+    except EcrWidgetsError as error:
+        if as_json:
+            print_refusal(error, runbook=runbook, run_id=resume)
+        raise
     finally:
         watcher.close()
     tell_end(result)

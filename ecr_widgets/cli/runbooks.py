@@ -66,8 +66,12 @@ def _tell_parameters(book: Runbook) -> None:
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 def copy(folder: Path) -> None:
     """Copy the shipped runbooks and their files to FOLDER for editing; files that are there are left alone."""
+    copied = 0
     for path in copy_runbooks(folder):
         click.echo(path)
+        copied += 1
+    if not copied:
+        click.echo(f"all of them are in {folder} already, and were left alone", err=True)
 
 
 @command.command(name="new")
@@ -84,6 +88,11 @@ def new(name: str, *, folder: Path) -> None:
 
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,63}", name, re.ASCII):
         raise InputError(f"name {name!r} refused", hint="a letter, then letters, digits, _ and -")
+    if any(book.name == name for book in list_runbooks()):
+        raise InputError(
+            f"name {name!r} refused: `ecr-widgets run {name}` would run the shipped runbook of that name",
+            hint="take another name, or `ecr-widgets runbooks copy` to change the shipped one",
+        )
     path = folder / f"{name}.ipynb"
     text = json.dumps(new_runbook(name), indent=1) + "\n"
     try:
@@ -105,8 +114,9 @@ def new(name: str, *, folder: Path) -> None:
 def check(ctx: click.Context, paths: tuple[Path, ...]) -> None:
     """Say what in the runbooks at PATHS breaks the form; exit code 1 where anything does.
 
-    Looked for: title, purpose and operation note; one parameters cell, typed and commented; no logic in cells; no names
-    that nothing declares; a word before each step on what normal looks like; no secrets; no outputs left in.
+    Looked for: title, purpose and operation note; one parameters cell, typed and commented; a check of the target; one step
+    a cell, with a word before it on what normal looks like; no logic and no calls around the kit; no names that nothing
+    declares; no secrets, in texts and code either; no outputs left in.
     """
     from ecr_widgets.runbooks.form import check_form
 

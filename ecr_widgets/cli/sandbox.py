@@ -44,7 +44,7 @@ def command(ctx: click.Context, *, folder: Path | None, layer0_version: str) -> 
 @command.command()
 @click.pass_obj
 def up(sandbox: Sandbox) -> None:
-    """Start it; one that is up is left alone."""
+    """Start it; one that is up is left alone, and one that was killed goes on with what it held."""
     sandbox.start(progress=lambda text: click.echo(text, err=True))
     _say(sandbox)
 

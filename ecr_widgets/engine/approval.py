@@ -7,14 +7,15 @@ import os
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ecr_widgets.actor import actor
 from ecr_widgets.audit.seal import links_of
 from ecr_widgets.audit.verify import Finding, check_file
 from ecr_widgets.channel import new_run_id
-from ecr_widgets.engine.actor import actor
 from ecr_widgets.engine.events import RunEvent
 from ecr_widgets.engine.results import RunResult, find_run, read_notebook
 from ecr_widgets.engine.saved_run import records_of
@@ -74,7 +75,7 @@ def approve(
     }
     slot = slot_of_plan(saved, run_id, plan["runbook"])
     with nullcontext() if slot is None else hold_slot(runs, plan["runbook"], slot):
-        _use_up(runs / f".{run_id}.approved", approval | {"run_id": new_id})
+        _use_up(_marker(runs, run_id), approval | {"run_id": new_id})
         return execute(
             saved,
             plan["parameters"],
@@ -89,6 +90,44 @@ def approve(
             folder=folder,
             on_event=on_event,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingPlan:
+    """A plan that another person may let go on."""
+
+    run_id: str
+    runbook: str
+    requested_by: str
+    asked_by: str
+    started_at: str
+
+    def __str__(self) -> str:
+        return f"{self.run_id}: {self.runbook}, planned by {self.requested_by}; {self.asked_by} asks"
+
+
+def waiting_plans(runs: Path) -> tuple[WaitingPlan, ...]:
+    """Plans in the folder that nobody approved yet, oldest first; whether they still fit is looked at on approval."""
+    found = []
+    for path in sorted(runs.glob("*.plan.ipynb")):
+        with suppress(InputError, KeyError, TypeError):
+            plan = read_notebook(path)["metadata"]["ecr_widgets"]
+            waits = plan["state"] == RunState.SUCCEEDED.value and isinstance(plan.get("approval"), dict)
+            if waits and not _marker(runs, plan["run_id"]).exists():
+                found.append(
+                    WaitingPlan(
+                        plan["run_id"],
+                        plan["runbook"],
+                        plan["actor"],
+                        plan["approval"]["asked_by"],
+                        plan["started_at"],
+                    )
+                )
+    return tuple(found)
+
+
+def _marker(runs: Path, run_id: str) -> Path:
+    return runs / f".{run_id}.approved"
 
 
 def _check_untouched(runs: Path, name: str, run_id: str) -> None:

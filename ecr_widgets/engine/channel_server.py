@@ -11,6 +11,8 @@ from threading import Thread
 from types import TracebackType
 from typing import Any
 
+from ecr_widgets.engine.saved_run import CannotSave
+
 
 class ChannelServer:
     """Listens on a Unix socket in the kernel's private folder.
@@ -66,6 +68,6 @@ class ChannelServer:
                 self._learn_secret(asked["secret"])
             else:
                 return {"ok": False, "error": "not a message of this line"}
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (CannotSave, OSError, ValueError, KeyError, TypeError) as error:
             return {"ok": False, "error": str(error)}
         return {"ok": True}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ecr_widgets.engine.channel_server import ChannelServer
 from ecr_widgets.engine.events import RunEvent, RunEventKind
 from ecr_widgets.engine.outputs import Outputs
-from ecr_widgets.engine.saved_run import records_of
+from ecr_widgets.engine.saved_run import CannotSave, records_of
 from ecr_widgets.errors import RunError
 from ecr_widgets.model.record import PROGRESS_KEY, RECORD_MIME, CellState, RunState, StepState
 from ecr_widgets.model.times import to_rfc3339
@@ -27,6 +27,10 @@ _POLL_S = 0.1
 _LATE_OUTPUT_S = 1.0
 """How long outputs may lag behind a cell that was interrupted."""
 _INTERRUPT_GRACE_S = 3.0
+_LONGEST_SILENCE_S = 4.0
+"""How long a cell that has replied may be silent before its end is taken for lost on the way."""
+_LONGEST_REASON = 2_000
+_CUT_SHORT = "[the kernel replied, but never said that this was all: output of this cell may be missing]\n"
 _PAPERMILL_STATUS = {
     CellState.NOT_RUN: "pending",
     CellState.RUNNING: "running",
@@ -83,7 +87,7 @@ class Execution:
         Raises:
             Interrupted: A signal ended the run.
 
-            OSError: The run could not be saved any more, and was stopped for that.
+            CannotSave: The run could not be saved any more, and was stopped for that.
         """
         state: RunState = RunState.FAILED
         reason: str | None = "the engine itself failed"
@@ -105,11 +109,11 @@ class Execution:
         except KeyboardInterrupt:
             state, reason = RunState.INTERRUPTED, "interrupted by SIGINT"
             raise
+        except CannotSave as error:
+            reason = error.message
+            raise
         except RunError as error:
             state, reason = RunState.FAILED, str(error)
-        except OSError as error:
-            reason = f"the run could not be saved: {error}"
-            raise
         finally:
             self._conclude(state, reason)
 
@@ -139,28 +143,36 @@ class Execution:
     def _run_cell(self, client: Any, cell: dict[str, Any]) -> str | None:
         """Run one cell and give back why it failed, None where it did not."""
         request = client.execute(cell["source"], store_history=True, allow_stdin=False, stop_on_error=True)
-        started_s = time.monotonic()
+        started_s = heard_s = time.monotonic()
+        timeout_s = self._cell_timeout_s
         reply: Mapping[str, Any] | None = None
         idle = False
         while reply is None or not idle:
             self._stop.check()
-            try:
-                idle = self._take(client.get_iopub_msg(timeout=_POLL_S), request) or idle
-            except queue.Empty:
-                self._saved.write_if_due()
-                if (code := self._kernel.exit_code) is not None:
-                    return f"kernel died ({_how(code)})"
-                timeout_s = self._cell_timeout_s
-                if timeout_s is not None and time.monotonic() - started_s > timeout_s:
+            message = _heard(client)
+            if message is not None:
+                idle = self._take(message, request) or idle
+                heard_s = time.monotonic()
+            elif (code := self._kernel.exit_code) is not None:
+                return f"kernel died ({_how(code)})"
+            elif reply is not None and time.monotonic() - heard_s > _LONGEST_SILENCE_S:
+                with self._saved.lock:
+                    self._outputs.take("stream", {"name": "stderr", "text": _CUT_SHORT})
+                break
+            # Also while output flows without end, and so while there is always a message to take.
+            if reply is None and timeout_s is not None and time.monotonic() - started_s > timeout_s:
+                reply = _reply(client, request)
+                if reply is None:
                     self._stop_cell(client, request)
                     return f"timeout: the cell ran longer than {timeout_s:g} s"
-            if reply is None or idle:
-                reply = _reply(client, request) or reply
+            if reply is None and (message is None or idle):
+                reply = _reply(client, request)
             self._saved.write_if_due()
         cell["execution_count"] = reply.get("execution_count")
         if reply["status"] == "ok":
             return None
-        return f"{reply.get('ename', reply['status'])}: {reply.get('evalue', '')}".strip().rstrip(":")
+        reason = f"{reply.get('ename', reply['status'])}: {reply.get('evalue', '')}".strip().rstrip(":")
+        return reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]}…"
 
     def _stop_cell(self, client: Any, request: str) -> None:
         # What the cell printed until it stopped is kept.
@@ -234,6 +246,14 @@ def _mark(cell: dict[str, Any], state: CellState) -> None:
         told |= {"end_time": now, "exception": state is not CellState.SUCCEEDED}
 
 
+def _heard(client: Any) -> Mapping[str, Any] | None:
+    """The next message of the kernel's outputs, None where it is silent."""
+    with contextlib.suppress(queue.Empty):
+        message: Mapping[str, Any] = client.get_iopub_msg(timeout=_POLL_S)
+        return message
+    return None
+
+
 def _reply(client: Any, request: str) -> Mapping[str, Any] | None:
     with contextlib.suppress(queue.Empty):
         while True:
@@ -282,7 +302,10 @@ def signals_raise() -> Iterator[Stop]:
         return
 
     before = {
-        number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        number: signal.signal(number, stop)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        # `nohup` and its like have asked for the run to go on.
+        if signal.getsignal(number) is not signal.SIG_IGN
     }
     try:
         yield stop

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import secrets
 import shutil
 import signal
@@ -19,6 +18,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from ecr_widgets.channel import ADDRESS_VARIABLE, RUN_ID_VARIABLE
+from ecr_widgets.engine.docker_config import private_docker_config
 from ecr_widgets.errors import RunError
 
 if TYPE_CHECKING:
@@ -26,27 +26,36 @@ if TYPE_CHECKING:
 
 _START_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 2.0
+_END_TIMEOUT_S = 5.0
 _LONGEST_SOCKET_PREFIX = 100
 """Paths of sockets have 107 bytes at most."""
 
 
 class Kernel:
-    """A Python kernel in its own process group, started at once and connected to later.
+    """A Python kernel below a guard of its own, started at once and connected to later.
 
     Starting first and importing the client meanwhile hides most of the kernel's own start.
     """
 
     def __init__(self, run_id: str, *, environ: Mapping[str, str], cwd: Path) -> None:
         self.run_id = run_id
-        # mkdtemp makes it 0700: the connection key and the channel are for this user only.
-        self.folder = Path(tempfile.mkdtemp(prefix="ecrw-"))
+        try:
+            # mkdtemp makes it 0700: the connection key and the channel are for this user only.
+            self.folder = Path(tempfile.mkdtemp(prefix="ecrw-"))
+            connection = self.folder / "kernel.json"
+            connection.write_text(json.dumps(_connection(self.folder)))
+            docker = private_docker_config(self.folder / "docker", environ)
+        except OSError as error:
+            raise RunError(
+                f"the kernel's private folder cannot be made: {error.strerror} ({error.filename})",
+                run_id=run_id,
+                hint="make room there, or set TMPDIR",
+            ) from error
         self.channel_address = self.folder / "channel"
-        connection = self.folder / "kernel.json"
-        connection.write_text(json.dumps(_connection(self.folder)))
         own = {RUN_ID_VARIABLE: run_id, ADDRESS_VARIABLE: str(self.channel_address)}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "ecr_widgets.engine.kernel_launcher", "-f", str(connection)],
-            env={**environ, **own, "PYDEVD_DISABLE_FILE_VALIDATION": "1"},
+            env={**environ, **own, **docker, "PYDEVD_DISABLE_FILE_VALIDATION": "1"},
             cwd=cwd,
             # Closes when this process ends, however that happens: the kernel's guard waits for it.
             stdin=subprocess.PIPE,
@@ -67,7 +76,7 @@ class Kernel:
 
     @property
     def exit_code(self) -> int | None:
-        """None while the process lives, else its exit code (negative: the signal)."""
+        """None while the kernel lives, else its exit code (negative: the signal), which its guard ends with too."""
         return self._process.poll()
 
     def connect(self) -> BlockingKernelClient:
@@ -104,7 +113,8 @@ class Kernel:
 
     def interrupt(self) -> None:
         """Interrupt what runs in the kernel."""
-        self._signal(signal.SIGINT)
+        # The guard passes it on.
+        self._process.send_signal(signal.SIGINT)
 
     def close(self) -> None:
         """End the kernel and everything it started, and remove its files."""
@@ -114,18 +124,16 @@ class Kernel:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     self._process.wait(_STOP_TIMEOUT_S)
         finally:
-            # The group may outlive its leader: a cell's own child processes.
-            self._signal(signal.SIGKILL)
-            self._process.wait()
+            # The guard hears of it, and ends whatever a cell has started before it ends itself.
             if self._process.stdin is not None:
                 self._process.stdin.close()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_END_TIMEOUT_S)
+            self._process.kill()
+            self._process.wait()
             if self._client is not None:
                 self._client.stop_channels()
             shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _signal(self, number: int) -> None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, number)
 
 
 def _received(channel: Any, timeout_ms: int) -> bool:

@@ -1,45 +1,146 @@
-"""What the engine starts as its kernel: ipykernel, with a guard beside it that ends all of it when the engine dies.
+"""What the engine starts as its kernel: ipykernel, below a guard that ends all of it with the kernel or the engine.
 
 Run as `python -m ecr_widgets.engine.kernel_launcher -f CONNECTION_FILE` in a session of its own, with a pipe as standard
-input whose other end only the engine holds. However the engine ends, the pipe then closes, and the guard kills the whole
-process group: the kernel and whatever its cells started. Imports as little as possible before ipykernel.
+input whose other end only the engine holds. However the engine ends, the pipe then closes, and the guard kills the kernel
+and whatever its cells started, in sessions of their own too. The guard ends as the kernel did: with its exit code, or by
+its signal. Imports as little as possible before ipykernel.
 """
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
+import select
 import signal
 import sys
+import time
+from pathlib import Path
+from typing import Any
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+_LONGEST_END_S = 2.0
 
 
 def main() -> None:
-    """Leave the guard behind, then become the kernel."""
-    # Twice removed, so that the guard is no child of the kernel, which ends its children one by one when it shuts down.
-    between = os.fork()
-    if between == 0:
-        if os.fork() == 0:
-            _guard()
-        os._exit(0)
-    os.waitpid(between, 0)
+    """Become the guard, with the kernel as its child."""
+    # From now on whoever loses his parent below us becomes our child: nobody gets away.
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    guard = os.getpid()
+    kernel = os.fork()
+    if kernel:
+        _guard(kernel)
+    # A group of its own, so that a cell that signals its group does not hit the guard.
+    os.setsid()
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != guard:
+        os._exit(1)
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
+    _become_kernel()
+
+
+def _become_kernel() -> None:
+    import zmq
     from ipykernel.kernelapp import IPKernelApp
 
+    class Kernel(IPKernelApp):
+        """One that never drops an output, and so neither the word that a cell is done, because the engine is busy."""
+
+        def init_iopub(self, context: Any) -> None:
+            context.setsockopt(zmq.SNDHWM, 0)
+            super().init_iopub(context)  # type: ignore[no-untyped-call]
+
     # History would keep what cells hold in a file outside the run.
-    IPKernelApp.launch_instance(argv=[*sys.argv[1:], "--HistoryManager.hist_file=:memory:"])
+    Kernel.launch_instance(argv=[*sys.argv[1:], "--HistoryManager.hist_file=:memory:"])
 
 
-def _guard() -> None:
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+def _guard(kernel: int) -> None:
+    """Wait for the end of the kernel or of the engine, end what is left, and end likewise."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    while os.read(0, 1):
-        pass
-    import shutil
+    signal.signal(signal.SIGINT, lambda *_: _signal_group(kernel, signal.SIGINT))
+    ended, wake = os.pipe()
+    os.set_blocking(wake, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+    status = _reap(kernel)
+    while status is None:
+        ready, _, _ = select.select([0, ended], [], [])
+        if ended in ready:
+            os.read(ended, 4096)
+        if 0 in ready and not os.read(0, 4096):
+            _signal_group(kernel, signal.SIGKILL)
+            _end_children()
+            # What the engine would have removed: the folder with the connection file and the private line.
+            import shutil
 
-    # What the engine would have removed: the folder with the connection file and the private line.
-    shutil.rmtree(os.path.dirname(sys.argv[-1]), ignore_errors=True)
-    os.killpg(0, signal.SIGKILL)
+            shutil.rmtree(os.path.dirname(sys.argv[-1]), ignore_errors=True)
+            os._exit(1)
+        status = _reap(kernel)
+    _end_children()
+    code = os.waitstatus_to_exitcode(status)
+    if code < 0:
+        import resource
+
+        # The kernel's core file, where there is one, is the one to look at.
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        if -code not in (signal.SIGKILL, signal.SIGSTOP):
+            signal.signal(-code, signal.SIG_DFL)
+        os.kill(os.getpid(), -code)
+    os._exit(code)
+
+
+def _reap(kernel: int) -> int | None:
+    """Take leave of those that have ended; the kernel's status where it is one of them."""
+    found = None
+    try:
+        while True:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return found
+            if pid == kernel:
+                found = status
+    except ChildProcessError:
+        return found
+
+
+def _end_children() -> None:
+    """Kill our children until there are none: those of each become ours when it is gone."""
+    deadline_s = time.monotonic() + _LONGEST_END_S
+    # Another user's, by way of sudo, are not ours to end, and nothing ends who waits for a broken disk.
+    while time.monotonic() < deadline_s:
+        for pid in _children():
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            return
+        select.select([], [], [], 0.005)
+
+
+def _children() -> list[int]:
+    ours, found = os.getpid(), []
+    for about in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            # The command stands in parentheses and may hold any character.
+            _state, parent = about.read_bytes().rpartition(b")")[2].split()[:2]
+            if int(parent) == ours:
+                found.append(int(about.parent.name))
+    return found
+
+
+def _signal_group(leader: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, number)
+
+
+def _prctl(option: int, value: int) -> None:
+    ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
 if __name__ == "__main__":

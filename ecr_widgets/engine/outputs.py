@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ecr_widgets.model.record import RECORD_MIME
+
 LONGEST_STREAM = 1_000_000
-"""Characters of one stream output that are kept; of what comes after, the end and the hash of all."""
+"""Characters of a cell's stdout, and of its stderr, that are kept; of what comes after, the end and the hash of all."""
+LONGEST_DISPLAY = 5_000_000
+"""Characters of one display that are kept."""
+LONGEST_DISPLAYS = 20_000_000
+"""Characters of all displays of a cell that are kept; records are kept in any case."""
 _KEPT_END = 20_000
+_OUTPUT_COST = 100
+"""Characters that a further output counts for, however little is in it."""
 
 
 @dataclass
@@ -25,8 +34,10 @@ class _Flood:
     def add(self, text: str) -> None:
         """Take more of the stream."""
         self.length += len(text)
-        self.sha256.update(text.encode("utf-8", "surrogatepass"))
-        self.end = (self.end + text)[-_KEPT_END:]
+        # In pieces, for one message may hold very much, and each copy of it would be as large.
+        for at in range(0, len(text), LONGEST_STREAM):
+            self.sha256.update(text[at : at + LONGEST_STREAM].encode("utf-8", "surrogatepass"))
+        self.end = (self.end + text[-_KEPT_END:])[-_KEPT_END:]
 
     def shown(self) -> str:
         """What is shown of the stream so far."""
@@ -47,20 +58,31 @@ class Outputs:
         self._displays: dict[str, list[dict[str, Any]]] = {}
         self._announced: set[str] = set()
         self._clear_next = False
-        self._floods: dict[int, _Flood] = {}
+        self._floods: dict[str, _Flood] = {}
+        self._streamed: dict[str, int] = {}
+        self._displayed = 0
+        self._dropped: dict[str, Any] | None = None
+        self._dropped_count = 0
 
     def start_cell(self, outputs: list[dict[str, Any]]) -> None:
         """Send what follows to another cell."""
         self._cell = outputs
         self._clear_next = False
         self.settle()
+        self._forget_sizes()
+
+    def _forget_sizes(self) -> None:
         self._floods.clear()
+        self._streamed.clear()
+        self._displayed, self._dropped, self._dropped_count = 0, None, 0
 
     def settle(self) -> None:
         """Bring the outputs up to what was taken; to be called before they are read."""
         # Not with each message: a flood has very many.
         for flood in self._floods.values():
             flood.output["text"] = flood.shown()
+        if self._dropped is not None:
+            self._dropped["text"] = f"[{self._dropped_count} more displays of this cell were not kept]\n"
 
     def announce(self, display_id: str, bundle: Mapping[str, Any]) -> None:
         """Show a display ahead of the kernel's own message for it, which then finds its place taken."""
@@ -75,49 +97,118 @@ class Outputs:
         elif kind == "update_display_data" or (kind == "display_data" and display_id in self._announced):
             self._announced.discard(display_id)
             for shown in self._displays.get(display_id, ()):
-                shown["data"], shown["metadata"] = dict(content["data"]), dict(content["metadata"])
+                shown["data"], shown["metadata"] = _kept(content["data"]), dict(content["metadata"])
         elif kind == "display_data":
             self._show(_display(kind, content), display_id)
         elif kind == "execute_result":
             self._show(_display(kind, content) | {"execution_count": content["execution_count"]}, display_id)
         elif kind == "error":
             self._append(
-                {"output_type": "error", **{k: content[k] for k in ("ename", "evalue", "traceback")}}
+                {
+                    "output_type": "error",
+                    "ename": content["ename"],
+                    "evalue": _cut(content["evalue"], LONGEST_STREAM),
+                    "traceback": _cut_lines(content["traceback"]),
+                }
             )
         elif kind == "clear_output":
             self._clear_next = bool(content["wait"])
             if not self._clear_next:
-                self._cell.clear()
+                self._clear()
         else:
             return False
         return True
 
     def _show(self, output: dict[str, Any], display_id: str | None) -> None:
+        size = 0 if RECORD_MIME in output["data"] else _size(output["data"]) + _OUTPUT_COST
+        if self._displayed + size > LONGEST_DISPLAYS and not self._clear_next:
+            self._dropped_count += 1
+            if self._dropped is None:
+                self._dropped = {"output_type": "stream", "name": "stderr", "text": ""}
+                self._append(self._dropped)
+            return
         self._append(output)
+        self._displayed += size
         if display_id is not None:
             self._displays.setdefault(display_id, []).append(output)
 
+    def _clear(self) -> None:
+        self._cell.clear()
+        self._forget_sizes()
+
     def _append(self, output: dict[str, Any]) -> None:
         if self._clear_next:
-            self._cell.clear()
+            self._clear()
             self._clear_next = False
         self._cell.append(output)
 
     def _stream(self, name: str, text: str) -> None:
-        last = self._cell[-1] if self._cell and not self._clear_next else None
-        if last is None or last["output_type"] != "stream" or last["name"] != name:
+        if self._clear_next:
+            self._clear()
+            self._clear_next = False
+        # One that has flooded takes what comes, wherever it stands: else two streams in turns would be kept whole.
+        if (flood := self._floods.get(name)) is not None:
+            flood.add(text)
+            return
+        last = self._cell[-1] if self._cell else None
+        spent = self._streamed.get(name, 0)
+        if last is None or last is self._dropped or last["output_type"] != "stream" or last["name"] != name:
             last = {"output_type": "stream", "name": name, "text": ""}
             self._append(last)
-        flood = self._floods.get(id(last))
-        if flood is None and len(last["text"]) + len(text) > LONGEST_STREAM:
-            flood = _Flood(last, head=(last["text"] + text)[:LONGEST_STREAM])
-            self._floods[id(last)] = flood
-            text = last["text"] + text
-        if flood is None:
+            spent += _OUTPUT_COST if name in self._streamed else 0
+        room = LONGEST_STREAM - spent
+        self._streamed[name] = spent + len(text)
+        if len(text) <= room:
             last["text"] += text
-        else:
-            flood.add(text)
+            return
+        flood = _Flood(last, head=last["text"] + text[: max(0, room)])
+        flood.add(last["text"])
+        flood.add(text)
+        self._floods[name] = flood
 
 
 def _display(kind: str, content: Mapping[str, Any]) -> dict[str, Any]:
-    return {"output_type": kind, "data": dict(content["data"]), "metadata": dict(content["metadata"])}
+    return {"output_type": kind, "data": _kept(content["data"]), "metadata": dict(content["metadata"])}
+
+
+def _kept(data: Mapping[str, Any]) -> dict[str, Any]:
+    """A display's forms, or where they are too large what can be kept of them."""
+    if RECORD_MIME in data or _size(data) <= LONGEST_DISPLAY:
+        return dict(data)
+    kept: dict[str, Any] = {}
+    told: list[str] = []
+    for mime, value in data.items():
+        text = value if isinstance(value, str) else json.dumps(value)
+        if mime == "text/plain":
+            kept[mime] = _cut(text, LONGEST_STREAM)
+        elif len(text) <= LONGEST_STREAM:
+            kept[mime] = value
+        else:
+            # Half a picture or half a page is none.
+            told.append(f"[{mime} of {len(text)} characters was not kept; SHA-256 {_sha256(text)}]")
+    if told:
+        kept["text/plain"] = "\n".join([*([kept["text/plain"]] if "text/plain" in kept else []), *told])
+    return kept
+
+
+def _size(data: Mapping[str, Any]) -> int:
+    return sum(len(value if isinstance(value, str) else json.dumps(value)) for value in data.values())
+
+
+def _cut(text: str, longest: int) -> str:
+    if len(text) <= longest + _KEPT_END:
+        return text
+    flood = _Flood({}, head=text[:longest])
+    flood.add(text)
+    return flood.shown()
+
+
+def _cut_lines(lines: Iterable[str]) -> list[str]:
+    """A traceback without most of what makes it too long."""
+    kept = list(lines)
+    longest = LONGEST_STREAM // max(1, len(kept))
+    return kept if sum(map(len, kept)) <= LONGEST_STREAM else [_cut(line, longest) for line in kept]
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -19,14 +19,16 @@ from typing import Any
 from nbformat import from_dict
 from papermill.engines import Engine
 
+from ecr_widgets.actor import actor
 from ecr_widgets.audit.seal import seal_finished_run
 from ecr_widgets.channel import RUNBOOK_FOLDER_VARIABLE, new_run_id
-from ecr_widgets.engine.actor import actor
 from ecr_widgets.engine.asking import refuse_unapproved, who_asks
 from ecr_widgets.engine.events import RunEvent
 from ecr_widgets.engine.execution import Execution, Interrupted
 from ecr_widgets.engine.kernel import Kernel
+from ecr_widgets.engine.kernel_names import refuse_other_kernel
 from ecr_widgets.engine.notices import tell_end, telling_refusals
+from ecr_widgets.engine.papermill_files import output_file, papermill_folder, write_whole
 from ecr_widgets.engine.results import result_of
 from ecr_widgets.engine.saved_run import SavedRun
 from ecr_widgets.errors import InputError, UnknownParameter
@@ -37,7 +39,7 @@ from ecr_widgets.redaction import SecretRegistry
 from ecr_widgets.runbooks import asks_for_approval
 from ecr_widgets.secret_parameters import refuse_secrets
 
-_BANNER_ID = "plan-banner"
+_BANNER_ID, _NOTE_ID = "plan-banner", "operation-note-of-run"
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ class RunRequest:
     """What is left of the attempts before this one."""
     approval: Mapping[str, Any] | None = None
     """Who asked for an approval, who requested the run and who approved it."""
+    reason: str = ""
+    """Why the run is made."""
 
 
 class EcrWidgetsEngine(Engine):  # type: ignore[misc]
@@ -82,8 +86,12 @@ class EcrWidgetsEngine(Engine):  # type: ignore[misc]
         """Run the notebook and give it back with the run's record; see contract sections 4 and 5.
 
         Raises:
-            InputError: A parameter is a secret or looks like one, is not declared, or not of the declared type; nothing
-                was written.
+            InputError: A parameter is a secret or looks like one, is not declared, or not of the declared type; the
+                kernel is another environment's; the run would be saved in no file. Nothing was written.
+
+            TargetBusy: Another run is being saved in the same file.
+
+            CannotSave: The file cannot be written.
 
         Args:
             execution_timeout: Longest time for one cell, in seconds.
@@ -92,15 +100,11 @@ class EcrWidgetsEngine(Engine):  # type: ignore[misc]
         """
         known = SecretRegistry()
         known.register_environment(os.environ)
-        path = run_request.path if run_request else (Path(output_path) if output_path else None)
         runbook = run_request.runbook if run_request else _name_of(nb)
         # Before the first write: what a notebook was given stays in its cells and metadata.
         with telling_refusals(runbook) if run_request is None else contextlib.nullcontext():
             parameters = _parameters(nb, known)
-            if run_request is None:
-                # Ours has looked already, and knows of approvals.
-                asks = who_asks(runbook, parameters, os.environ, required=asks_for_approval(nb))
-                refuse_unapproved(asks, None)
+            path = run_request.path if run_request else _look(nb, kernel_name, output_path, parameters)
         _describe(nb, run_request, runbook, parameters)
         interrupted: Interrupted | None = None
         with ExitStack() as stack:
@@ -151,6 +155,17 @@ class EcrWidgetsEngine(Engine):  # type: ignore[misc]
         return nb
 
 
+def _look(nb: Any, kernel_name: str, output_path: str | None, parameters: Mapping[str, Any]) -> Path | None:
+    """Look whether papermill's call can be run, as our own command has done for its own; the file for the run."""
+    refuse_other_kernel(kernel_name)
+    asks = who_asks(_name_of(nb), parameters, os.environ, required=asks_for_approval(nb))
+    refuse_unapproved(asks, None)
+    path = output_file(output_path)
+    if path is not None:
+        write_whole(path)
+    return path
+
+
 def _parameters(nb: Any, known: SecretRegistry) -> dict[str, Any]:
     """Values of all parameters: those that were given, else what the runbook declares.
 
@@ -195,6 +210,8 @@ def _describe(nb: Any, request: RunRequest | None, runbook: str, parameters: Map
     for number, cell in enumerate(nb["cells"]):
         cell.setdefault("id", f"cell-{number}")
     _set_banner(nb, request)
+    if request is not None and request.reason:
+        _set_note(nb, request.reason)
     nb["metadata"]["ecr_widgets"] = {
         "version": RECORD_VERSION,
         "run_id": request.run_id if request else new_run_id(),
@@ -222,6 +239,22 @@ def _describe(nb: Any, request: RunRequest | None, runbook: str, parameters: Map
         }
 
 
+def _set_note(nb: Any, reason: str) -> None:
+    """Put the reason where somebody who runs the notebook by hand writes it."""
+    for cell in nb["cells"]:
+        heading = cell["source"].partition("\n")[0]
+        if cell["cell_type"] == "markdown" and heading.lstrip("# ").lower() == "operation note":
+            cell["source"] = f"{heading}\n\n{reason}"
+            return
+    note = {
+        "cell_type": "markdown",
+        "id": _NOTE_ID,
+        "metadata": {},
+        "source": f"## Operation note\n\n{reason}",
+    }
+    nb["cells"].insert(0, from_dict(note))
+
+
 def _set_banner(nb: Any, request: RunRequest | None) -> None:
     """Say at the top of a plan that it is one; what goes on from it has the cell no more."""
     cells = [cell for cell in nb["cells"] if cell.get("id") != _BANNER_ID]
@@ -244,7 +277,7 @@ def _set_banner(nb: Any, request: RunRequest | None) -> None:
 
 def _sha256_of(path: Any) -> str | None:
     try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        return hashlib.sha256((papermill_folder() / path).read_bytes()).hexdigest()
     except (OSError, TypeError):
         # Papermill also reads from stores that are no files.
         return None
@@ -252,7 +285,7 @@ def _sha256_of(path: Any) -> str | None:
 
 def _folder_of(path: Any) -> str:
     """Folder of the runbook; empty where papermill reads it from a store that is no file."""
-    found = Path(str(path or ""))
+    found = papermill_folder() / str(path or "")
     return str(found.parent.absolute()) if found.is_file() else ""
 
 

@@ -87,18 +87,34 @@ def result_of(notebook: Mapping[str, Any], path: Path) -> RunResult:
 
 
 def find_run(run_id: str, runs: Path) -> Path:
-    """The saved file of a run.
+    """The saved file of a run: by its name, else by what it says, since papermill saves under any name.
 
     Raises:
-        InputError: There is none.
+        InputError: There is none, or more than one.
     """
-    found = [path for path in sorted(runs.glob("*.ipynb")) if run_id and path.name.startswith(f"{run_id}-")]
-    if len(found) != 1:
+    files = sorted(runs.glob("*.ipynb"))
+    named = [path for path in files if run_id and path.name.startswith(f"{run_id}-")]
+    found = named or [path for path in files if run_id and _tells(path, run_id)]
+    if len(found) > 1:
         raise InputError(
-            f"no run {run_id!r} in {str(runs)!r}",
-            hint="give the id that the saved file's name begins with, or --runs",
+            f"run {run_id} is in {' and in '.join(repr(str(path)) for path in found)}",
+            hint="move the copies away",
+        )
+    if not found:
+        raise InputError(
+            f"no run {run_id!r} in {str(runs)!r}", hint="give the id of a run that is saved there, or --runs"
         )
     return found[0]
+
+
+def _tells(path: Path, run_id: str) -> bool:
+    try:
+        # Most are not it, which is seen without reading them as JSON.
+        if run_id.encode() not in path.read_bytes():
+            return False
+        return bool(read_notebook(path)["metadata"]["ecr_widgets"].get("run_id") == run_id)
+    except (OSError, InputError):
+        return False
 
 
 def read_notebook(path: Path) -> dict[str, Any]:

@@ -35,6 +35,7 @@ def run_runbook(
     wait_s: float = 0.0,
     plan: bool = False,
     slot: str | None = None,
+    reason: str = "",
     on_event: Callable[[RunEvent], None] = lambda _: None,
 ) -> RunResult:
     """Run a runbook and save the run below `runs`.
@@ -51,6 +52,8 @@ def run_runbook(
         slot: Slot of a schedule. It is run once: where its run succeeded that run is given back, and one that did not
             is gone on with.
 
+        reason: Why the run is made; becomes the saved notebook's operation note.
+
     Raises:
         InputError: No such runbook, a parameter that it does not take, or a secret as one; nothing was started or
             written.
@@ -60,10 +63,10 @@ def run_runbook(
     runbook = find_runbook(name_or_path)
     values: dict[str, Any] = {}
     for path in parameter_files:
-        values |= read_parameter_file(path)
+        values |= read_parameter_file(path, runbook.parameters)
     known = SecretRegistry()
     known.register_environment(environ)
-    for each in (values, given):
+    for each in (values, given, {"reason": reason}):
         refuse_secrets(each, known)
     parameters = read_parameters(runbook.parameters, values=values, texts=given)
     # Once more: a text may turn out to be an object with a secret in it.
@@ -82,7 +85,7 @@ def run_runbook(
         ) from error
     with contextlib.nullcontext() if slot is None else hold_slot(runs, runbook.name, slot):
         earlier = find_in_slot(runs, runbook.name, slot) if slot is not None else None
-        if earlier is not None:
+        if earlier is not None and not _is_failed_plan(earlier):
             return _of_slot(earlier, runbook, parameters, runs, environ, wait_s, on_event)
         run_id = new_run_id()
         saved = runs / saved_name(run_id, runbook.name, slot=slot, plan=plan)
@@ -96,6 +99,7 @@ def run_runbook(
                 saved,
                 plan=plan,
                 approval={"asked_by": asked_by} if asked_by else None,
+                reason=reason,
             ),
             environ=kernel_environ(environ, runs=runs, wait_s=wait_s, plan=plan),
             on_event=on_event,
@@ -180,6 +184,12 @@ def resume_run(
         folder=folder,
         on_event=on_event,
     )
+
+
+def _is_failed_plan(saved: Path) -> bool:
+    """Whether there is nothing to go on with: a plan that ended badly is made anew."""
+    run = read_notebook(saved)["metadata"]["ecr_widgets"]
+    return bool(run.get("plan")) and run["state"] != RunState.SUCCEEDED.value
 
 
 def _who_asks(runbook: Runbook, parameters: Mapping[str, Any], environ: Mapping[str, str]) -> str | None:

@@ -7,6 +7,9 @@ import fcntl
 import glob
 import json
 import os
+import re
+import secrets
+import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -15,10 +18,27 @@ from threading import RLock
 from types import TracebackType
 from typing import Any
 
+from ecr_widgets.errors import RunError, TargetBusy
 from ecr_widgets.model.record import RECORD_MIME
 
 SECONDS_BETWEEN_WRITES = 0.5
+_PAUSE_PER_WRITE = 4.0
+"""How long to pause between writes that may wait, at least, as a multiple of what the last one took."""
 _LEAST_RESERVE_BYTES = 256 * 1024
+_STRAY_AFTER_S = 600.0
+"""Age at which what nobody holds is taken for left behind: others may just be about to hold theirs."""
+_STRAY = re.compile(r"\.(?P<run>.+\.ipynb)\.(?:lock|[^.]+\.tmp)")
+
+
+class CannotSave(RunError):
+    """The file of a run cannot be written."""
+
+    def __init__(self, path: Path | None, error: OSError, *, run_id: str) -> None:
+        super().__init__(
+            f"the run cannot be saved in {str(path)!r}: {error.strerror or error}",
+            run_id=run_id,
+            hint="make room, mend the folder or save elsewhere, then run again",
+        )
 
 
 class SavedRun:
@@ -45,22 +65,28 @@ class SavedRun:
         """Brings the notebook up to date; called with the lock held."""
         self._redact = redact
         self._dirty = True
-        self._written_at_s = float("-inf")
+        self._due_at_s = float("-inf")
         self._holder: int | None = None
         self._reserve: int | None = None
         self._reserved_bytes = 0
 
     def __enter__(self) -> SavedRun:
         if self.path is not None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            # While this lock is held, somebody runs this run; a `running` file without it is an interrupted run.
-            self._holder = os.open(
-                self._lock_path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
-            )
-            fcntl.flock(self._holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Left by an attempt that was killed while it wrote.
-            for torn in self.path.parent.glob(f".{glob.escape(self.path.name)}.*.tmp"):
-                torn.unlink(missing_ok=True)
+            with self._saying_where():
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                # While this lock is held, somebody runs this run; a `running` file without it is an interrupted run.
+                self._holder = _hold(_lock_of(self.path))
+                if self._holder is None:
+                    raise TargetBusy(
+                        f"another run is being saved in {str(self.path)!r}",
+                        run_id="",
+                        holder=str(self.path),
+                        hint="wait for its end, or save to another file",
+                    )
+                # Left by an attempt that was killed while it wrote.
+                for torn in self.path.parent.glob(f".{glob.escape(self.path.name)}.*.tmp"):
+                    torn.unlink(missing_ok=True)
+                _sweep(self.path.parent)
         return self
 
     def __exit__(
@@ -69,13 +95,17 @@ class SavedRun:
         self._release()
         if self._holder is not None:
             with contextlib.suppress(OSError):
-                self._lock_path.unlink()
+                assert self.path is not None
+                _lock_of(self.path).unlink()
             os.close(self._holder)
 
-    @property
-    def _lock_path(self) -> Path:
-        assert self.path is not None
-        return _lock_of(self.path)
+    @contextlib.contextmanager
+    def _saying_where(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            run_id = self.notebook["metadata"].get("ecr_widgets", {}).get("run_id", "")
+            raise CannotSave(self.path, error, run_id=run_id) from error
 
     def changed(self) -> None:
         """Take note of a change that may wait for the next write."""
@@ -83,7 +113,7 @@ class SavedRun:
 
     def write_if_due(self) -> None:
         """Write when something changed and the last write is a while ago."""
-        if self._dirty and time.monotonic() - self._written_at_s >= SECONDS_BETWEEN_WRITES:
+        if self._dirty and time.monotonic() >= self._due_at_s:
             self.write()
 
     def write(self, *, last: bool = False) -> None:
@@ -93,20 +123,24 @@ class SavedRun:
             last: Whether nothing will be written after this, so that the reserved space may be used.
 
         Raises:
-            OSError: It could not be saved; the last good file still stands.
+            CannotSave: The last good file still stands.
         """
+        began_s = time.monotonic()
         with self.lock:
             self.before_write()
             text = json.dumps(self._redact(self.notebook), ensure_ascii=False, indent=1)
             self._dirty = False
         if self.path is not None:
-            if last:
-                self._release()
-            content = text.encode("utf-8", "surrogatepass") + b"\n"
-            self.bytes_written += write_atomically(self.path, content)
-            if not last:
-                self._keep_room_for(len(content))
-        self._written_at_s = time.monotonic()
+            with self._saying_where():
+                if last:
+                    self._release()
+                content = text.encode("utf-8", "surrogatepass") + b"\n"
+                self.bytes_written += write_atomically(self.path, content)
+                if not last:
+                    self._keep_room_for(len(content))
+        now_s = time.monotonic()
+        # A large notebook takes its time, in which nobody hears the kernel.
+        self._due_at_s = now_s + max(SECONDS_BETWEEN_WRITES, _PAUSE_PER_WRITE * (now_s - began_s))
 
     def _keep_room_for(self, size_bytes: int) -> None:
         """Reserve space for one more write, so that the outcome of what is done next can be saved on a full disk.
@@ -167,6 +201,44 @@ def _lock_of(path: Path) -> Path:
     return path.with_name(f".{path.name}.lock")
 
 
+def _hold(lock: Path) -> int | None:
+    """Take the lock and keep it until the handle is closed; None where somebody else has it."""
+    while True:
+        held = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Whoever held it before has removed the file when it was done; then this is no lock any more.
+            with contextlib.suppress(FileNotFoundError):
+                if lock.stat().st_ino == os.fstat(held).st_ino:
+                    return held
+        except BlockingIOError:
+            os.close(held)
+            return None
+        except BaseException:
+            os.close(held)
+            raise
+        os.close(held)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed runs left in the folder: locks that nobody holds and files that were never finished."""
+    youngest_s = time.time() - _STRAY_AFTER_S
+    for stray in folder.glob(".*"):
+        found = _STRAY.fullmatch(stray.name)
+        with contextlib.suppress(OSError):
+            if found is None or stray.lstat().st_mtime > youngest_s or stray.is_symlink():
+                continue
+            lock = folder / f".{found['run']}.lock"
+            held = _hold(lock)
+            if held is None:
+                continue
+            try:
+                stray.unlink(missing_ok=True)
+                lock.unlink(missing_ok=True)
+            finally:
+                os.close(held)
+
+
 def write_atomically(path: Path, content: bytes) -> int:
     """Write a file so that at any time the old or the new content stands under the name.
 
@@ -176,9 +248,13 @@ def write_atomically(path: Path, content: bytes) -> int:
     Raises:
         OSError: The old content still stands.
     """
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    # With the rights that this user's new files have: a second person who is to approve a plan has to read it.
+    handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
     try:
         with os.fdopen(handle, "wb") as file:
+            with contextlib.suppress(FileNotFoundError):
+                os.fchmod(handle, stat.S_IMODE(path.stat().st_mode))
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

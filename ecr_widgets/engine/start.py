@@ -30,6 +30,8 @@ class Start:
     attempts: tuple[Mapping[str, Any], ...] = ()
     approval: Mapping[str, Any] | None = None
     """Who asked for an approval; for an approved run, who requested and who approved it."""
+    reason: str = ""
+    """Why the run is made, for its operation note."""
 
 
 def kernel_environ(
@@ -79,6 +81,7 @@ def execute(
             started_at=start.started_at,
             attempts=start.attempts,
             approval=start.approval,
+            reason=start.reason,
         )
         with contextlib.suppress(papermill.exceptions.PapermillExecutionError, engine.Interrupted):
             papermill.execute_notebook(

@@ -110,7 +110,7 @@ class EcrSteps:
         )
 
     def find_findings(self, repository: str, reference: str) -> images.FindingsOutcome:
-        """What ECR's scan found in an image, by severity."""
+        """What ECR's scan found in an image, by severity; without a reference in the one pushed last."""
         return self._recorder.perform(
             "find_findings",
             {"repository": repository, "reference": reference},

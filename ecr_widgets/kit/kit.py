@@ -14,6 +14,7 @@ from ecr_widgets.errors import (
     EcrWidgetsError,
     EntityNotFound,
     InputError,
+    InvalidDockerrun,
     RollbackFailed,
     WaitTimeout,
 )
@@ -147,16 +148,16 @@ class Kit:
         """
 
         def act(_: object) -> TargetOutcome:
-            check_files(
-                RunFiles(
-                    None if context is None else self._find(context),
-                    dockerfile,
-                    local_name,
-                    None if dockerrun is None else self._read(dockerrun),
-                    container,
-                    deploy,
-                )
+            files = RunFiles(
+                None if context is None else self._find(context),
+                dockerfile,
+                local_name,
+                None if dockerrun is None else self._read(dockerrun),
+                container,
+                deploy,
             )
+            with _naming(dockerrun or ""):
+                check_files(files)
             return check_target(
                 self._to,
                 self._targets,
@@ -361,11 +362,12 @@ class Kit:
         """Create the service where it is missing, else move it to the deploy; the record's name says which.
 
         Args:
-            load_balancer: Name of the one that the service is created behind; one that stands must be behind it already.
+            load_balancer: Name of the one that the service is created behind; one that stands must be behind it already. None or empty
+                for none.
         """
         deploy_id = deploy if isinstance(deploy, str) else deploy.deploy_id
         inputs = {"environment": environment, "service": service, "deploy_id": deploy_id}
-        inputs |= {"load_balancer": load_balancer} if load_balancer is not None else {}
+        inputs |= {"load_balancer": load_balancer} if load_balancer else {}
         layer0 = self._to.layer0
         balancer_id = ""
         with ExitStack() as held:
@@ -377,7 +379,7 @@ class Kit:
                 standing = layer0.find_service(found.environment_id, service)
                 primary = standing.primary.deploy_id if standing and standing.primary else None
                 self._targets.check(target, primary, wanted=deploy_id)
-                if load_balancer is not None:
+                if load_balancer:
                     balancer = balancer_for(layer0, found, load_balancer, deploy_id, standing)
                     balancer_id = balancer.load_balancer_id
             except EcrWidgetsError as error:
@@ -475,7 +477,12 @@ class Kit:
         try:
             return self._recorder.perform(
                 "wait",
-                {"service": service.service, "deploy_id": service.deploy_id, "timeout_s": timeout_s},
+                {
+                    "environment": service.environment,
+                    "service": service.service,
+                    "deploy_id": service.deploy_id,
+                    "timeout_s": timeout_s,
+                },
                 lambda progress: wait_for_service(
                     self._to.layer0,
                     self._to.clock,
@@ -557,6 +564,7 @@ class Kit:
                     self._to.clock,
                     service.service_id,
                     deploy_id=wanted,
+                    environment=service.environment,
                     timeout_s=timeout_s,
                     before_change=lambda standing: self._targets.check(target, standing, wanted=wanted),
                     run_id=self.run_id,
@@ -565,7 +573,8 @@ class Kit:
                 self._targets.note(target, outcome.deploy_id)
             return outcome
 
-        return self._recorder.perform("rollback", {"service": service.service, "deploy_id": wanted}, act)
+        inputs = {"environment": service.environment, "service": service.service, "deploy_id": wanted}
+        return self._recorder.perform("rollback", inputs, act)
 
     def create_task(
         self,
@@ -644,6 +653,7 @@ class Kit:
             region: AWS region of that registry; empty for the profile's own.
         """
         inputs = {
+            "environment": service.environment,
             "service": service.service,
             "image": None if image is None else str(image.image),
             "container": container,
@@ -673,7 +683,8 @@ class Kit:
     def _dockerrun(
         self, path: str | Path, container: str | None, variables: Mapping[str, object] | None
     ) -> Dockerrun:
-        read = Dockerrun.parse(self._read(path))
+        with _naming(path):
+            read = Dockerrun.parse(self._read(path))
         if not variables:
             return read
         values = {name: str(value) for name, value in variables.items()}
@@ -697,6 +708,15 @@ class Kit:
             return self._find(path).read_bytes()
         except OSError as error:
             raise InputError(f"cannot read {str(path)!r}: {error.strerror}", hint="check the path") from error
+
+
+@contextmanager
+def _naming(path: str | Path) -> Iterator[None]:
+    """Say of a refused Dockerrun which file it is."""
+    try:
+        yield
+    except InvalidDockerrun as error:
+        raise error.in_file(str(path)) from error
 
 
 def _raise(error: EcrWidgetsError, _: object) -> NoReturn:

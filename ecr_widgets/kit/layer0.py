@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
+from ecr_widgets.model.layer0_cluster import ClusterScale
 from ecr_widgets.model.layer0_load_balancer import HealthCheck, Port
 from ecr_widgets.ports import ProgressSink
 from ecr_widgets.steps import layer0_entities as entities
@@ -171,6 +172,21 @@ class Layer0Steps:
             lambda _: entities.delete_environment(
                 self._to.layer0, self._to.clock, environment, timeout_s=timeout_s
             ),
+        )
+
+    def scale_environment(self, environment: str) -> ClusterScale:
+        """Have Layer0's scaler look after an environment's instances at once, and tell what it found."""
+        layer0 = self._to.layer0
+        return self._recorder.perform(
+            "scale_environment",
+            {"environment": environment},
+            lambda _: layer0.scale_environment(find_environment(layer0, environment).environment_id),
+        )
+
+    def restore_own_tags(self) -> upkeep.TagsOutcome:
+        """Have Layer0 write the tags of its own entities, called `api`, anew."""
+        return self._recorder.perform(
+            "restore_own_tags", {}, lambda _: upkeep.restore_own_tags(self._to.layer0)
         )
 
     def delete_deploy(self, deploy_id: str) -> entities.DeletionOutcome:

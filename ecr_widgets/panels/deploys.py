@@ -13,6 +13,7 @@ from ecr_widgets.model.times import to_rfc3339
 from ecr_widgets.panels.base import Panel, Plan
 from ecr_widgets.panels.picture import Part, Picture, bar, local_time, when
 from ecr_widgets.steps.service_view import ServiceView
+from ecr_widgets.steps.wait import told_stop
 
 if TYPE_CHECKING:
     from ecr_widgets.kit import Kit
@@ -69,7 +70,8 @@ class DeploysPanel(Panel):
         if service is not None:
             self._spans = _longer(self._spans, self._kit.now(), service)
             for each in service.deployments:
-                self._reasons = _latest(self._reasons, each.deploy_id, each.stopped_reasons[-_MOST_LINES:])
+                reasons = tuple(map(told_stop, each.stopped_reasons[-_MOST_LINES:]))
+                self._reasons = _latest(self._reasons, each.deploy_id, reasons)
                 self._events = _latest(self._events, each.deploy_id, each.events[:_MOST_LINES])
         self._view = view
         yield
@@ -100,7 +102,7 @@ class DeploysPanel(Panel):
         more = f", and {len(others) - _MOST_OTHERS} more" if len(others) > _MOST_OTHERS else ""
         stored = f"{', '.join(others[:_MOST_OTHERS])}{more}"
         parts = (
-            Part("Copies that run, over time", ("from", "to", "running", ""), self._plot()),
+            Part("Copies that run, over time", ("from", "to", "copies", "running"), self._plot()),
             Part("Why containers stopped", ("deploy", "reason"), _rows(self._reasons)),
             Part("Events", ("deploy", "event"), _rows(self._events)),
             Part("Other stored deploys, by name, newest first", (), ((stored,),) if stored else ()),

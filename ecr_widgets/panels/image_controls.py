@@ -64,7 +64,10 @@ class ImageControls:
 
     def _show_reference(self, _: object = None) -> None:
         image = self._panel.find(self._chosen.value.strip())
-        self._digest_reference.value = self._panel.reference(image) if image is not None else ""
+        reference = self._panel.reference(image) if image is not None else ""
+        self._digest_reference.value = reference
+        if image is not None and not reference:
+            self._panel.learn_registry()
 
     def _naming(self) -> Any:
         tag, chosen, panel = made.text("New tag", "such as stable"), self._chosen, self._panel

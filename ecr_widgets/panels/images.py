@@ -57,17 +57,21 @@ class ImagesPanel(Panel):
                 self._images = tuple(found)
             self._is_whole = self._is_whole or page.is_last
             yield
-            self._read_registry()
         yield from self._read_uses()
         yield from self._read_details(only_indexes=True)
 
+    def learn_registry(self) -> None:
+        """Read the registry's name for a reference to copy, without waiting for the pages that may still be read."""
+        self._in_background(self._read_registry)
+
     def _read_registry(self) -> None:
-        # After the first page, so that it keeps nobody waiting, and before the others, which may be many.
         with suppress(EcrWidgetsError):
-            self._registry = self._registry or self._look.registry()
+            self._registry = self._look.registry()
+            self.update_controls()
 
     def _read_uses(self) -> Iterator[None]:
         try:
+            self._registry = self._look.registry()
             self._uses, self._unknown = self._look.running(self.repository), ""
         except EcrWidgetsError as error:
             self._unknown = f"what runs is not known: {error.message}"

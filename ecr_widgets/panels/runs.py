@@ -3,32 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from ecr_widgets.audit.compare import differences
-from ecr_widgets.audit.figures import figures
+from ecr_widgets.audit.compare import compare_runs
+from ecr_widgets.audit.figures import ServiceFigures, figures
 from ecr_widgets.audit.index import open_index
 from ecr_widgets.audit.keys import default_ring
 from ecr_widgets.audit.query import Query, parse_since
 from ecr_widgets.audit.row import Row
 from ecr_widgets.audit.scan import scan
-from ecr_widgets.audit.showing import show_run
 from ecr_widgets.audit.timeline import sign_of
 from ecr_widgets.audit.verify import Verification, verify
 from ecr_widgets.errors import EcrWidgetsError, InputError, RecordError
 from ecr_widgets.model.times import from_rfc3339
 from ecr_widgets.panels.base import is_live
 from ecr_widgets.panels.picture import Picture, matches, when
+from ecr_widgets.recording.alone import recorder_alone
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _LANE = 60
 """Runs in a lane of the timeline, the newest ones."""
-_COLUMNS = ("", "verdict", "started", "runbook", "services", "seconds", "by", "run", "seal", "why")
+_COLUMNS = (
+    "",
+    "verdict",
+    "started",
+    "runbook",
+    "services",
+    "seconds",
+    "by",
+    "run",
+    "notebook",
+    "seal",
+    "why",
+)
 
 
 class SavedRuns:
@@ -69,7 +83,9 @@ class SavedRuns:
                 name,
                 "".join(sign_of(row.verdict) for row in lane[-_LANE:]),
                 str(len(lane)),
+                _when(lane[-_LANE:][0], now),
                 _when(lane[-1], now),
+                _median_took(lane[-_LANE:]),
                 lane[-1].verdict,
             )
             for name, lane in sorted(lanes.items(), key=lambda each: (each[0] == "(no service)", each[0]))
@@ -81,7 +97,7 @@ class SavedRuns:
                 "timeline",
                 f"Runs in {self.folder.name}",
                 now,
-                ("service", f"the last {_LANE} runs", "runs", "last", "verdict"),
+                ("service", f"the last {_LANE} runs", "runs", "from", "to", "took (median)", "verdict"),
                 shown,
                 note=note or "no runs",
             )
@@ -95,10 +111,9 @@ class SavedRuns:
         """What is different between two runs, each by its id, the beginning of one, or its path."""
         with open_index(self.folder) as index:
             found = [index.find(each) for each in (older, newer)]
-        first, second = (show_run(self.folder, row) for row in found)
         rows = tuple(
             (each.what, "–" if each.older is None else each.older, "–" if each.newer is None else each.newer)
-            for each in differences(first, second)
+            for each in compare_runs(self.folder, *found)
         )
         title = f"{found[0].run_id or found[0].path} and {found[1].run_id or found[1].path}"
         return RunsPicture(
@@ -116,7 +131,8 @@ class SavedRuns:
         """Deploys a day, failure rate and time to recover, a row a service; `down_since` is UTC text."""
         import pandas as pd
 
-        return pd.DataFrame([each.to_json() for each in figures(self.rows(since=since))])
+        names = [each.name for each in fields(ServiceFigures)]
+        return pd.DataFrame([each.to_json() for each in figures(self.rows(since=since))], columns=names)
 
     def to_pandas(self, *, since: str = "", service: str = "") -> pd.DataFrame:
         """A row a notebook."""
@@ -125,11 +141,24 @@ class SavedRuns:
         return to_frame(self.rows(since=since, service=service))
 
     def verify(self) -> RunsPicture:
-        """Check every run against its seal.
+        """Check every run against its seal, as a step with a record of its own.
 
         Raises:
             RecordError: Something was changed, is missing or was never sealed; the message names the first.
         """
+        told = recorder_alone().perform("verify_seals", {"runs": str(self.folder)}, lambda _: self._checked())
+        return RunsPicture(
+            Picture(
+                "seals",
+                f"Seals in {self.folder.name}",
+                datetime.now(UTC),
+                ("finding", "runs"),
+                tuple((name, str(count)) for name, count in sorted(told["counts"].items())),
+                note="all in order",
+            )
+        )
+
+    def _checked(self) -> dict[str, Any]:
         found = verify(self.folder, (name for name, _ in scan(self.folder)), ring=default_ring())
         wrong = _wrong(found)
         if wrong:
@@ -137,17 +166,8 @@ class SavedRuns:
                 f"{len(wrong)} of the saved runs are not in order: {wrong[0]}",
                 hint="see all with `ecr-widgets audit verify`",
             )
-        counts = found.to_json()["counts"]
-        return RunsPicture(
-            Picture(
-                "seals",
-                f"Seals in {self.folder.name}",
-                datetime.now(UTC),
-                ("finding", "runs"),
-                tuple((name, str(count)) for name, count in sorted(counts.items())),
-                note="all in order",
-            )
-        )
+        told = found.to_json()
+        return {name: told[name] for name in ("ok", "counts", "head")}
 
 
 class RunsPicture:
@@ -181,7 +201,8 @@ class RunsPanel:
                 ", ".join(row.services),
                 "" if row.duration_s is None else f"{row.duration_s:.1f}",
                 row.actor or "",
-                row.run_id or row.path,
+                row.run_id or "",
+                row.path,
                 row.seal or "",
                 row.why,
             )
@@ -239,6 +260,11 @@ def open_runs(folder: str | Path = "runs") -> SavedRuns:
 
 def _when(row: Row, now: datetime) -> str:
     return when(from_rfc3339(row.started_at), now) if row.started_at else ""
+
+
+def _median_took(rows: Sequence[Row]) -> str:
+    took_s = [row.duration_s for row in rows if row.duration_s is not None]
+    return f"{median(took_s):.1f} s" if took_s else ""
 
 
 def _wrong(found: Verification) -> list[str]:

@@ -221,7 +221,7 @@ class PlanKit(NotebookKit):
         def look() -> services.ServiceOutcome:
             where, standing = services.find_service(self._to.layer0, environment, service)
             previous = standing.primary.deploy_id if standing and standing.primary else None
-            if load_balancer is not None and deploy_id != NOT_YET:
+            if load_balancer and deploy_id != NOT_YET:
                 balancer_for(self._to.layer0, where, load_balancer, deploy_id, standing)
             return services.ServiceOutcome(
                 standing.service_id if standing else NOT_YET,
@@ -234,7 +234,7 @@ class PlanKit(NotebookKit):
             )
 
         inputs = {"environment": environment, "service": service, "deploy_id": deploy_id}
-        inputs |= {"load_balancer": load_balancer} if load_balancer is not None else {}
+        inputs |= {"load_balancer": load_balancer} if load_balancer else {}
         return self._recorder.plan("update_service", inputs, look)
 
     def wait(
@@ -242,6 +242,7 @@ class PlanKit(NotebookKit):
     ) -> WaitOutcome:
         """Say what would be waited for."""
         inputs = {
+            "environment": service.environment,
             "service": service.service,
             "deploy_id": service.deploy_id,
             "timeout_s": timeout_s,
@@ -261,10 +262,21 @@ class PlanKit(NotebookKit):
             require_earlier(self._to.layer0, service.service, wanted)
             changed = wanted != service.deploy_id
             return RollbackOutcome(
-                service.service_id, service.service, wanted or "", service.deploy_id, 0.0, changed
+                service.service_id,
+                service.service,
+                wanted or "",
+                service.deploy_id,
+                0.0,
+                changed,
+                service.environment,
             )
 
-        inputs = {"service": service.service, "deploy_id": wanted, "timeout_s": timeout_s}
+        inputs = {
+            "environment": service.environment,
+            "service": service.service,
+            "deploy_id": wanted,
+            "timeout_s": timeout_s,
+        }
         return self._recorder.plan("rollback", inputs, look)
 
     def create_task(
@@ -306,6 +318,7 @@ class PlanKit(NotebookKit):
         """Say what would be verified."""
         wanted = None if image is None else image.image
         inputs = {
+            "environment": service.environment,
             "service": service.service,
             "image": None if wanted is None else str(wanted),
             "container": container,

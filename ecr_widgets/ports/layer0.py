@@ -18,6 +18,7 @@ from ecr_widgets.model.layer0 import (
     Summary,
     Task,
 )
+from ecr_widgets.model.layer0_cluster import ClusterScale
 from ecr_widgets.model.layer0_load_balancer import HealthCheck, LoadBalancer, Port
 
 
@@ -137,7 +138,23 @@ class LoadBalancers(Protocol):
         ...
 
 
-class Layer0(Environments, LoadBalancers, Protocol):
+class Admin(Protocol):
+    """Layer0's own affairs."""
+
+    def scale_environment(self, environment_id: str) -> ClusterScale:
+        """Have the scaler look after an environment at once, and tell what it found.
+
+        Raises:
+            EntityNotFound: No such environment.
+        """
+        ...
+
+    def restore_own_tags(self) -> None:
+        """Have the server write the tags of its own entities, called `api`, anew."""
+        ...
+
+
+class Layer0(Environments, LoadBalancers, Admin, Protocol):
     """Layer0's API. Every call may raise Layer0Unavailable or Layer0Error; changes may raise OutcomeUnknown."""
 
     def version(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Mapping, Sequence
 from threading import Event
@@ -9,6 +10,7 @@ from typing import Any
 
 from IPython.display import display, update_display
 
+from ecr_widgets.actor import actor
 from ecr_widgets.channel import RunChannel
 from ecr_widgets.errors import InputError, StepCancelled
 from ecr_widgets.model.record import PROGRESS_KEY, RECORD_MIME, StepRecord
@@ -16,6 +18,9 @@ from ecr_widgets.ports import Progress
 from ecr_widgets.recording.pace import Pace
 from ecr_widgets.recording.render import NO_RATES, progress_text, to_html, to_text
 
+BY_HAND_KEY = "ecr_widgets"
+"""In the metadata of a record's display where no engine saves the run: an object with `actor` and `host`, which an engine
+would have put into the notebook's own metadata."""
 _SECONDS_BETWEEN_UPDATES = 0.25
 _SHOWN_AT_ONCE = 12
 """Progress lines shown together, such as image layers; the ones seen last stay."""
@@ -31,6 +36,11 @@ def bundle(
         "text/html": to_html(record, observed, rates),
         "text/plain": to_text(record),
     }
+
+
+def by_hand() -> dict[str, Any]:
+    """Who is at work where, for the metadata of a record's display."""
+    return {BY_HAND_KEY: {"actor": actor(), "host": socket.gethostname()}}
 
 
 class NotebookSink:
@@ -49,13 +59,15 @@ class NotebookSink:
         display_id = f"ecrw-{record.run_id}-{record.sequence}"
         if self._channel is not None:
             self._channel.announce(record.to_json(), display_id, bundle(record))
-        display(bundle(record), raw=True, display_id=display_id)
-        return _NotebookView(record, display_id)
+        metadata = by_hand() if self._channel is None else {}
+        display(bundle(record), metadata=metadata, raw=True, display_id=display_id)
+        return _NotebookView(record, display_id, metadata)
 
 
 class _NotebookView:
-    def __init__(self, record: StepRecord, display_id: str) -> None:
+    def __init__(self, record: StepRecord, display_id: str, metadata: Mapping[str, Any]) -> None:
         self._record = record
+        self._metadata = metadata
         self._display_id = display_id
         self._observed: dict[str, Progress] = {}
         self._pace, self._rates = Pace(), dict[str, float]()
@@ -78,11 +90,14 @@ class _NotebookView:
     def _update(self, record: StepRecord, observed: tuple[Progress, ...] = ()) -> None:
         # Those who watch the run from a terminal read how far it is from here; the outcome replaces it.
         rates = self._rates
-        metadata = (
+        progress = (
             {PROGRESS_KEY: progress_text(observed[-1], rates.get(observed[-1].what))} if observed else {}
         )
         update_display(
-            bundle(record, observed, rates), metadata=metadata, raw=True, display_id=self._display_id
+            bundle(record, observed, rates),
+            metadata={**self._metadata, **progress},
+            raw=True,
+            display_id=self._display_id,
         )
 
 
@@ -113,8 +128,9 @@ class Places:
         if not self._free:
             raise no_room()
         place = self._free.pop(0)
-        update_display(bundle(record), raw=True, display_id=place)
-        return _PlaceView(record, place, self._cancelled)
+        metadata = by_hand()
+        update_display(bundle(record), metadata=metadata, raw=True, display_id=place)
+        return _PlaceView(record, place, metadata, self._cancelled)
 
     def has_room(self, records: int) -> bool:
         """Whether so many places are free."""
@@ -130,8 +146,10 @@ class Places:
 
 
 class _PlaceView(_NotebookView):
-    def __init__(self, record: StepRecord, display_id: str, cancelled: Event) -> None:
-        super().__init__(record, display_id)
+    def __init__(
+        self, record: StepRecord, display_id: str, metadata: Mapping[str, Any], cancelled: Event
+    ) -> None:
+        super().__init__(record, display_id, metadata)
         self._cancelled = cancelled
 
     def progress(self, observed: Progress) -> None:

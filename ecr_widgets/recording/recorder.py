@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from datetime import datetime
 from enum import Enum
@@ -41,6 +41,14 @@ class RecordSink(Protocol):
         ...
 
 
+def numbers_of(run_id: str) -> Iterator[int]:
+    """The numbers of one run's steps, whoever in this process records them."""
+    return _numbers.setdefault(run_id, count(1))
+
+
+_numbers: dict[str, Iterator[int]] = {}
+
+
 class Recorder:
     """Numbers a run's steps and keeps their records.
 
@@ -48,6 +56,8 @@ class Recorder:
         run_id: The run that the records belong to.
 
         redact: Takes known secrets out of a text.
+
+        numbers: The run's numbers that are free; by default it is the only recorder of its run.
 
         earlier: What earlier attempts of a resumed run recorded.
     """
@@ -59,6 +69,7 @@ class Recorder:
         sink: RecordSink,
         *,
         redact: Callable[[str], str] = lambda text: text,
+        numbers: Iterator[int] | None = None,
         earlier: EarlierRecords | None = None,
     ) -> None:
         self.run_id = run_id
@@ -67,7 +78,7 @@ class Recorder:
         self._sink = sink
         self._redact = redact
         self._records: list[StepRecord] = []
-        self._numbers = count(1)
+        self._numbers = numbers or count(1)
 
     def through(self, sink: RecordSink) -> Recorder:
         """The same run's records, shown elsewhere; numbers go on."""

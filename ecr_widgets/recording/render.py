@@ -23,7 +23,12 @@ _SIGNS = {
     StepState.UNKNOWN: ("?", "#ad5a00"),
 }
 _UNCHANGED = ("=", "#546e7a")
-_LOOKING = frozenset(("check_target", "find_image", "find_service", "login", "wait", "verify"))
+_LOOKING = frozenset(
+    (
+        "check_repository", "check_target", "find_findings", "find_image", "find_service", "find_unused_images", "find_uses",
+        "login", "verify", "wait",
+    )
+)  # fmt: skip
 """Steps that never change anything: there is nothing that could have stood already."""
 _MAX_VALUE_LENGTH = 2000
 NO_RATES: Mapping[str, float] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -101,14 +102,23 @@ def copy_runbooks(folder: Path) -> Iterator[Path]:
 
     Returns:
         The files written.
+
+    Raises:
+        InputError: The folder cannot be made, read or written; files named before are there.
     """
     source = shipped_folder()
     for path in sorted(source.rglob("*")):
         target = folder / path.relative_to(source)
-        if path.is_file() and not target.exists() and ".ipynb_checkpoints" not in path.parts:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, target)
-            yield target
+        try:
+            # Looked at as a link, so that one to nowhere is left alone, too.
+            if path.is_file() and not os.path.lexists(target) and ".ipynb_checkpoints" not in path.parts:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, target)
+                yield target
+        except OSError as error:
+            raise InputError(
+                f"runbooks cannot be copied to {str(target)!r}: {error.strerror}", hint="give another folder"
+            ) from error
 
 
 def asks_for_approval(notebook: Mapping[str, Any]) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 from ecr_widgets.errors import InputError
 from ecr_widgets.model.parameters import declared_parameters
 from ecr_widgets.redaction import SecretRegistry
+from ecr_widgets.runbooks.cell_secrets import secrets_in_code, secrets_in_text
 from ecr_widgets.secret_parameters import refuse_secrets
 
 _ALLOWED = (
@@ -35,6 +36,11 @@ _LOGIC = (
     ast.Await,
     ast.NamedExpr,
 )
+
+
+_AROUND = frozenset(("exec", "eval", "compile", "__import__", "open", "input", "get_ipython"))
+_AROUND_MODULES = frozenset(("os", "subprocess", "shutil", "sys", "importlib"))
+_NO_SECRETS = "keep secrets out of notebooks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,17 @@ class _Cell:
         return "parameters" in (self.metadata.get("tags") or ())
 
     @property
+    def steps(self) -> int:
+        """Calls of the kit, one a statement."""
+        if self.kind != "code" or self.is_parameters:
+            return 0
+        try:
+            body = ast.parse(self.source).body
+        except SyntaxError:
+            return 0
+        return sum(any(_is_step(node) for node in ast.walk(statement)) for statement in body)
+
+    @property
     def calls_kit(self) -> bool:
         return self.kind == "code" and ("kit." in self.source or "runs." in self.source)
 
@@ -106,6 +123,8 @@ def _whole(cells: Sequence[_Cell]) -> Iterator[Breach]:
         yield Breach(0, f"{tagged} cells are tagged `parameters`", "tag exactly one")
     if not any(each.calls_kit for each in cells):
         yield Breach(0, "no cell calls a step", "call kit.… ; see the shipped runbooks")
+    if any(each.steps for each in cells) and not any("kit.check_target(" in each.source for each in cells):
+        yield Breach(0, "nothing checks the target", "call kit.check_target(…) before the first change")
     if any("ecr_widgets" in each.metadata for each in cells):
         yield Breach(0, "it is a saved run, not a runbook", "start from `ecr-widgets runbooks copy`")
 
@@ -116,6 +135,8 @@ def _each(cells: Sequence[_Cell]) -> Iterator[Breach]:
     for cell in cells:
         if cell.kind == "markdown":
             explained = True
+            for what in secrets_in_text(cell.source):
+                yield Breach(cell.number, what, _NO_SECRETS)
         if cell.kind != "code":
             continue
         if cell.has_outputs:
@@ -128,14 +149,25 @@ def _each(cells: Sequence[_Cell]) -> Iterator[Breach]:
         except SyntaxError as error:
             yield Breach(cell.number, f"it is not Python: {error.msg} in line {error.lineno}", "mend it")
             continue
-        yield from _logic(cell.number, tree)
-        yield from _undeclared(cell.number, tree, names)
+        yield from _code(cell, tree, names)
         if cell.calls_kit:
             if not explained:
                 yield Breach(
                     cell.number, "nothing says what normal looks like", "put a Markdown cell in front"
                 )
             explained = False
+
+
+def _code(cell: _Cell, tree: ast.Module, names: set[str]) -> Iterator[Breach]:
+    for what in secrets_in_code(tree):
+        yield Breach(cell.number, what, _NO_SECRETS)
+    yield from _outside(cell.number, tree)
+    if cell.steps > 1:
+        yield Breach(
+            cell.number, f"it calls {cell.steps} steps", "one a cell, each with its word on what is normal"
+        )
+    yield from _logic(cell.number, tree)
+    yield from _undeclared(cell.number, tree, names)
 
 
 def _parameters(number: int, source: str, names: set[str]) -> Iterator[Breach]:
@@ -178,6 +210,28 @@ def _logic(number: int, tree: ast.Module) -> Iterator[Breach]:
             if isinstance(node, _LOGIC):
                 yield Breach(number, f"line {statement.lineno} is logic ({type(node).__name__})", hint)
                 break
+
+
+def _outside(number: int, tree: ast.Module) -> Iterator[Breach]:
+    """Calls that go around the kit: whatever they do, no record tells of it."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        called = ast.unparse(node.func)
+        if called in _AROUND or called.partition(".")[0] in _AROUND_MODULES:
+            yield Breach(
+                number,
+                f"line {node.lineno} calls {called}",
+                "move it into a function of a package, and call that",
+            )
+
+
+def _is_step(node: ast.AST) -> bool:
+    """Whether it calls a step of the kit: `kit.step(…)`, `kit.ecr.step(…)`."""
+    if not isinstance(node, ast.Call):
+        return False
+    called = ast.unparse(node.func)
+    return called.startswith("kit.")
 
 
 def _undeclared(number: int, tree: ast.Module, names: set[str]) -> Iterator[Breach]:

@@ -149,7 +149,7 @@ class PrivateEngine:
         The kernel ends the engine when the thread that started it ends, so that no crash leaves one behind.
         """
         make_run_folder(self.traces)
-        self._folder.engine_data.mkdir(mode=0o711)
+        self._folder.engine_data.mkdir(mode=0o711, exist_ok=True)
         run_folder = self.traces.run_folder
         arguments = ["--bridge", self._network(progress), *self._arguments()]
         reaper = find_tool("docker-init") or find_tool("tini")
@@ -257,6 +257,7 @@ def storage_driver(data_root: Path) -> str:
     Left alone, dockerd may choose a driver that leaves loop devices behind.
     """
     trial = data_root / "trial"
+    shutil.rmtree(trial, ignore_errors=True)  # of a start that was killed
     for name in ("lower", "upper", "work", "merged"):
         (trial / name).mkdir(parents=True)
     options = f"lowerdir={trial}/lower,upperdir={trial}/upper,workdir={trial}/work"

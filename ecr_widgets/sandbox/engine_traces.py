@@ -56,8 +56,11 @@ def make_run_folder(traces: EngineTraces) -> None:
                 os.utime(folder, ns=(_MADE_AT_NS, _MADE_AT_NS))
 
 
-def remove_engine(traces: EngineTraces, data_root: Path) -> None:
+def remove_engine(traces: EngineTraces, data_root: Path, *, keep_data: bool = False) -> None:
     """Remove a private engine: its processes, interfaces, control groups, folders and data.
+
+    Args:
+        keep_data: Whether its images and containers stay for an engine that is started on them.
 
     Raises:
         EngineError: A process of it cannot be ended.
@@ -76,7 +79,8 @@ def remove_engine(traces: EngineTraces, data_root: Path) -> None:
         remove_bridge(traces.bridge)
     remove_bridges_of(data_root)
     _wait_until_gone(lambda: _remove_control_groups(traces.cgroup))
-    remove_tree(data_root)
+    if not keep_data:
+        remove_tree(data_root)
     with _mount_points_locked():
         remove_tree(Path(traces.run_folder))
         if not any(folder for base in _BASES for folder in base.glob(_PREFIX + "[0-9a-f]" * 4)):

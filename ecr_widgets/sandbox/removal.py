@@ -26,6 +26,16 @@ def remove_sandbox(folder: SandboxFolder, state: SandboxState) -> None:
     folder.empty()
 
 
+def end_engine(folder: SandboxFolder, state: SandboxState) -> None:
+    """End the private engine of a sandbox that was killed, and keep what it held for the next one.
+
+    Raises:
+        EngineError: Something of it cannot be removed.
+    """
+    if state.private_engine is not None:
+        remove_engine(state.private_engine, folder.engine_data, keep_data=True)
+
+
 def _clean_engine(engine: EngineApi, state: SandboxState) -> None:
     """Take out of the machine's own engine what the sandbox brought in, and nothing else.
 

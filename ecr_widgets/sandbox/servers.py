@@ -16,6 +16,11 @@ _ANY_PORT = 0
 _CLOSE_TIMEOUT_S = 10.0
 
 
+def _port_of(address: str) -> int:
+    port = address.rpartition(":")[2]
+    return int(port) if port.isdigit() else _ANY_PORT
+
+
 class Servers:
     """The stand-ins that this process serves.
 
@@ -35,13 +40,19 @@ class Servers:
         self._ecr: EcrSandbox | None = None
         self._layer0: Layer0Sandbox | None = None
 
-    def start_ecr(self) -> None:
-        """Serve AWS's API and the registry on the running loop; imports moto, which takes most of the start."""
-        self._folder.ecr.mkdir()
+    def start_ecr(self, before: Addresses | None = None) -> None:
+        """Serve AWS's API and the registry on the running loop; imports moto, which takes most of the start.
+
+        Args:
+            before: Where everything answered until the sandbox was killed; taken again where it is free.
+        """
+        self._folder.ecr.mkdir(exist_ok=before is not None)
         self._ecr = EcrSandbox(
             self._folder.ecr, token_lifetime_s=self._token_lifetime_s, journal=self._journal
         )
-        self._ecr.listen(_ANY_PORT, _ANY_PORT)
+        self._ecr.listen(
+            _port_of(before.api_url if before else ""), _port_of(before.registry_host if before else "")
+        )
 
     def start_layer0(self, state: SandboxState) -> Addresses:
         """Serve Layer0 on the running loop; ECR and the engine answer by now.
@@ -62,7 +73,7 @@ class Servers:
             version=self._layer0_version,
             journal=self._journal,
         )
-        self._layer0.listen(_ANY_PORT)
+        self._layer0.listen(_port_of(state.addresses.layer0_url if state.addresses else ""))
         return Addresses(
             api_url=self._ecr.api_url, registry_host=self._ecr.registry_host, layer0_url=self._layer0.url
         )

@@ -85,6 +85,10 @@ class SandboxState:
     """Id of the base image if it was loaded into an engine that is not ours."""
 
     addresses: Addresses | None = None
+
+    was_up: bool = False
+    """Whether it has ever answered: then a start after a kill goes on with what it holds."""
+
     version: int = STATE_VERSION
 
 

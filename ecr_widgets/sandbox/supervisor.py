@@ -3,7 +3,8 @@
     python -m ecr_widgets.sandbox.supervisor FOLDER
 
 It tells its starter on stdout, one JSON object a line: `pid`, `progress`, then `ready`, `busy` (another supervises
-this folder) or `failed`. SIGTERM closes everything in order and removes all that was made.
+this folder) or `failed`. SIGTERM closes everything in order and removes all that was made; after a kill, or a restart
+of the machine, the next one of the folder goes on with what was there.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from ecr_widgets.sandbox.engine_api import EngineApi
 from ecr_widgets.sandbox.engine_traces import new_sandbox_id, plan
 from ecr_widgets.sandbox.folder import SandboxFolder
 from ecr_widgets.sandbox.processes import ProcessIdentity
-from ecr_widgets.sandbox.removal import remove_sandbox
+from ecr_widgets.sandbox.removal import end_engine, remove_sandbox
 from ecr_widgets.sandbox.state import Keys, Phase, SandboxState, read_state, write_state
 
 if TYPE_CHECKING:
@@ -105,7 +106,11 @@ class Supervisor:
             EngineUnavailable: There is none and none can be started.
         """
         self._note()
-        standing = find_engine(docker_host, environ=os.environ, progress=self._starter.progress)
+        standing = None
+        if self.state.private_engine is None:
+            # One that goes on goes on with the engine that has its containers.
+            docker_host = self.state.docker_host or docker_host
+            standing = find_engine(docker_host, environ=os.environ, progress=self._starter.progress)
         if standing is not None:
             self._starter.progress(f"using the Docker Engine at {standing.docker_host}")
             self._note(docker_host=standing.docker_host)
@@ -136,12 +141,19 @@ class Supervisor:
             engine = asyncio.create_task(asyncio.to_thread(self._finish_engine))
             await asyncio.sleep(0)  # lets that begin
             self._starter.progress("starting ECR")
-            servers.start_ecr()
-            self._note(loaded_image=await engine)
+            before = self.state.addresses
+            servers.start_ecr(before)
+            self._note(loaded_image=await engine or self.state.loaded_image)
             if self._private is not None:
                 self._note(private_engine=self._private.traces)
             self._starter.progress("starting Layer0")
-            self._note(addresses=servers.start_layer0(self.state))
+            addresses = servers.start_layer0(self.state)
+            self._note(addresses=addresses)
+            if before is not None and before.registry_host != addresses.registry_host:
+                self._starter.progress(
+                    f"port {before.registry_host} was taken: the registry is at {addresses.registry_host}, and deploys"
+                    " that name images at the old place need them pushed again"
+                )
 
         starting = asyncio.create_task(start())
         stopping = asyncio.create_task(stop.wait())
@@ -149,7 +161,7 @@ class Supervisor:
             await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if not stopping.done():
                 starting.result()
-                self._note(phase=Phase.UP)
+                self._note(phase=Phase.UP, was_up=True)
                 if self._private is not None:
                     loop.add_reader(os.pidfd_open(self._private.pid), self._engine_ended, loop)
                 self._starter.release()
@@ -209,16 +221,16 @@ def run(options: argparse.Namespace, starter: Starter) -> None:
         starter.tell(busy=True)
         return
     supervisor: Supervisor | None = None
+    failed = False
     try:
         remnant = read_state(folder.state_file)
         if remnant is not None:
-            starter.progress("removing what is left of a sandbox that was killed")
             made_folders = (*remnant.made_folders, *made_folders)
-            remove_sandbox(folder, remnant)
+        state = _state_of_start(folder, remnant, made_folders, options.docker_host, starter)
         _redirect_stderr(folder.supervisor_log)
         supervisor = Supervisor(
             folder,
-            _new_state(made_folders),
+            state,
             starter,
             {"token_lifetime_s": options.token_lifetime_s, "layer0_version": options.layer0_version},
         )
@@ -226,12 +238,21 @@ def run(options: argparse.Namespace, starter: Starter) -> None:
         import asyncio  # the engine starts meanwhile
 
         asyncio.run(supervisor.serve(request))
+    except Exception:
+        failed = True
+        raise
     finally:
         for number in STOP_SIGNALS:
             signal.signal(number, signal.SIG_IGN)
         if supervisor is not None:
             supervisor.kill_engine()
-            remove_sandbox(folder, supervisor.state)
+            if failed and supervisor.state.was_up and supervisor.state.phase is Phase.STARTING:
+                starter.progress(
+                    "what the sandbox held is kept: start it again, or remove it with `sandbox down`"
+                )
+                end_engine(folder, supervisor.state)
+            else:
+                remove_sandbox(folder, supervisor.state)
         folder.remove(made_folders)
 
 
@@ -262,6 +283,32 @@ def main() -> None:
         starter.fail(error.message, hint=error.hint, kind=type(error).__name__)
     except Exception as error:  # noqa: BLE001  # told to the starter, whose error it becomes
         starter.fail(f"{type(error).__name__}: {error}", details=traceback.format_exc())
+
+
+def _state_of_start(
+    folder: SandboxFolder,
+    remnant: SandboxState | None,
+    made_folders: tuple[str, ...],
+    docker_host: str | None,
+    starter: Starter,
+) -> SandboxState:
+    """What to begin with: what a sandbox held that was killed while it was up, else nothing."""
+    fresh = _new_state(made_folders)
+    if remnant is None:
+        return fresh
+    if not remnant.was_up or docker_host not in (None, remnant.docker_host):
+        starter.progress("removing what is left of a sandbox that was killed")
+        remove_sandbox(folder, remnant)
+        return fresh
+    starter.progress("going on with what a sandbox held that was killed")
+    end_engine(folder, remnant)
+    return replace(
+        remnant,
+        phase=Phase.STARTING,
+        supervisor=fresh.supervisor,
+        started_at=fresh.started_at,
+        made_folders=made_folders,
+    )
 
 
 def _new_state(made_folders: tuple[str, ...]) -> SandboxState:

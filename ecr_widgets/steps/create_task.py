@@ -133,7 +133,8 @@ def create_task(
         )
         raise DeploymentFailed(
             f"task {name!r} ({task_id}) failed: {ended or task.reason or 'no container ran'}",
-            reasons=(*reasons, *log[-20:]),
+            reasons=reasons,
+            log=log[-20:],
             hint="look at its log lines",
         )
     return TaskOutcome(
@@ -199,11 +200,11 @@ def _wait_for_start(
         if job.task_id is not None:
             return job.task_id
         if job.state in (JobState.ERROR, JobState.COMPLETED):
-            *before, last = job_log(layer0, job) or ("",)
+            log = job_log(layer0, job)
             raise DeploymentFailed(
                 f"task {name!r} was not started: job {job_id} ended as {job.state.name.lower()}"
-                + (f": {last}" if last else ""),
-                reasons=before,
+                + (f": {log[-1]}" if log else ""),
+                reasons=log,
                 hint=f"look at the whole log: `ecr-widgets job logs {job_id}`",
             )
         if clock.monotonic_s() >= deadline_s:

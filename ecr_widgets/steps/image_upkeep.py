@@ -93,8 +93,15 @@ def tag_image(ecr: Ecr, registry: str, repository: str, reference: str, tag: str
 
 
 def find_findings(ecr: Ecr, repository: str, reference: str) -> FindingsOutcome:
-    """What a scan found in an image; status `NOT_SCANNED` where none was made."""
-    image = require_image(ecr, repository, reference)
+    """What a scan found in an image; status `NOT_SCANNED` where none was made.
+
+    Args:
+        reference: Tag or digest; empty for the image that was pushed last.
+
+    Raises:
+        ImageNotFound: The repository has no such image, or none at all.
+    """
+    image = require_image(ecr, repository, reference) if reference else _newest(ecr, repository)
     found = ecr.find_findings(repository, image.digest)
     if found is None:
         return FindingsOutcome(image.digest, "NOT_SCANNED", {}, None)
@@ -205,6 +212,13 @@ def require_image(ecr: Ecr, repository: str, reference: str) -> Image:
             f"repository {repository!r} has no image {reference!r}", hint="list its images with kit.images()"
         )
     return found
+
+
+def _newest(ecr: Ecr, repository: str) -> Image:
+    newest = max(_images(ecr, repository), key=lambda image: image.pushed_at, default=None)
+    if newest is None:
+        raise ImageNotFound(f"repository {repository!r} has no images", hint="push one first")
+    return newest
 
 
 def _images(ecr: Ecr, repository: str) -> list[Image]:

@@ -175,7 +175,8 @@ def create_load_balancer(
     differs = (
         not are_same_ports(standing.ports, ports),
         standing.health_check != health_check,
-        standing.idle_timeout != idle_timeout,
+        # Servers before v0.10.7 tell none, and cannot change it.
+        standing.idle_timeout not in (0, idle_timeout),
         cross_zone is not None and standing.cross_zone is not cross_zone,
     )
     if not any(differs):

@@ -33,7 +33,7 @@ def wait_for_job(
         timeout_s: Longest wait, in seconds.
 
     Raises:
-        DeploymentFailed: It ended in error; the message has the last line of its log, `reasons` those before.
+        DeploymentFailed: It ended in error; `reasons` has the end of its log, whose last line is in the message, too.
 
         WaitTimeout: The deadline came first; the job goes on.
 
@@ -53,10 +53,10 @@ def wait_for_job(
         if job.state is JobState.COMPLETED:
             return job
         if job.state is JobState.ERROR:
-            *before, last = job_log(layer0, job) or ("",)
+            log = job_log(layer0, job)
             raise DeploymentFailed(
-                f"{what} failed: job {job_id} ended in error" + (f": {last}" if last else ""),
-                reasons=before,
+                f"{what} failed: job {job_id} ended in error" + (f": {log[-1]}" if log else ""),
+                reasons=log,
                 hint="look at the reasons; what it left behind can be listed and deleted again",
             )
         waited_s = clock.monotonic_s() - started_s

@@ -21,6 +21,14 @@ class MinCountOutcome:
     changed: bool
 
 
+@dataclass(frozen=True, slots=True)
+class TagsOutcome:
+    """The tags of Layer0's own entities are written; the server does not tell whether any was missing."""
+
+    version: str
+    changed: bool = True
+
+
 def set_min_count(layer0: Layer0, environment: str, min_count: int) -> MinCountOutcome:
     """Bring an environment to a least number of instances.
 
@@ -36,6 +44,13 @@ def set_min_count(layer0: Layer0, environment: str, min_count: int) -> MinCountO
     if changed:
         layer0.update_environment(where.environment_id, min_count=min_count)
     return MinCountOutcome(where.environment_id, environment, where.min_count, min_count, changed)
+
+
+def restore_own_tags(layer0: Layer0) -> TagsOutcome:
+    """Have Layer0 write the tags of its own entities, called `api`, anew."""
+    version = layer0.version()
+    layer0.restore_own_tags()
+    return TagsOutcome(version)
 
 
 def delete_deploy(layer0: Layer0, deploy_id: str) -> DeletionOutcome:

@@ -66,7 +66,9 @@ def push_image(
     step = session.for_step()
     standing = step.use(lambda token: registry.find_digest(target, token))
     known = {
-        reference.digest for reference in engine.pushed_digests(image_id) if reference.name == target.name
+        reference.digest
+        for reference in engine.pushed_digests(image_id)
+        if reference.name == target.name and reference.digest is not None
     }
     if standing is not None and standing in known:
         return PushOutcome(target.with_digest(standing), standing, target.tag, changed=False)
@@ -84,11 +86,14 @@ def push_image(
             return PushOutcome(
                 target.with_digest(named), named, target.tag, changed=named != standing, repeated=watched.told
             )
+        # An image has no digest before a registry took it; what both have is an image id, the digest of the config.
+        theirs = f" (image id {held})" if held else ""
+        ours = f"{min(known)} (image id {image_id})" if known else f"the local image with image id {image_id}"
         raise TagImmutable(
-            f"tag {target.tag!r} of {target.name} names {named} and cannot be moved to the local image {image_id}:"
+            f"tag {target.tag!r} of {target.name} names {named}{theirs} and cannot be moved to {ours}:"
             " the repository's tags are immutable",
             standing=named,
-            wanted=image_id,
+            wanted=min(known, default=None),
             hint="push under a new tag",
         ) from error
     served = step.use(lambda token: registry.find_digest(target, token))

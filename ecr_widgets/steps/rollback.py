@@ -22,6 +22,7 @@ class RollbackOutcome:
     left_deploy_id: str | None
     waited_s: float
     changed: bool
+    environment: str = ""
 
 
 def earlier_deploy(
@@ -73,6 +74,7 @@ def rollback(
     service_id: str,
     *,
     deploy_id: str | None,
+    environment: str = "",
     timeout_s: float = 600.0,
     before_change: Callable[[str | None], None] = lambda _: None,
     run_id: str = "",
@@ -82,6 +84,8 @@ def rollback(
 
     Args:
         deploy_id: The deploy to go back to; None where none is known.
+
+        environment: Name of the service's environment, for the outcome.
 
         timeout_s: Longest wait, in seconds.
 
@@ -123,9 +127,17 @@ def rollback(
     except EcrWidgetsError as error:
         raise RollbackFailed(
             f"service {service_id} could not be brought back to deploy {deploy_id}: {error.message}",
-            hint=f"by hand: `l0 service update ENVIRONMENT SERVICE {deploy_id}`, then look at its logs",
+            hint=f"by hand: `ecr-widgets service deploy ENVIRONMENT SERVICE {deploy_id}`, then look at its logs",
         ) from error
-    return RollbackOutcome(service_id, service.name, deploy_id, left, stable.waited_s, left != deploy_id)
+    return RollbackOutcome(
+        service_id,
+        service.name,
+        deploy_id,
+        left,
+        stable.waited_s,
+        changed=left != deploy_id,
+        environment=environment,
+    )
 
 
 def _standing_on(layer0: Layer0, service_id: str, deploy_id: str) -> Service | None:

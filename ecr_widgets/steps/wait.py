@@ -144,13 +144,17 @@ def _is_stable(service: Service, deploy_id: str) -> bool:
 
 
 def _stopped_reasons(service: Service, deploy_id: str) -> tuple[str, ...]:
-    # Where ECS gives no reason, only the exit codes are left, in brackets.
     return tuple(
-        f"container stopped {reason.strip()}" if reason.strip().startswith("(") else reason.strip()
+        told_stop(reason)
         for d in service.deployments
         if d.deploy_id == deploy_id
         for reason in d.stopped_reasons
     )
+
+
+def told_stop(reason: str) -> str:
+    """Why a container stopped, as a sentence: where ECS gives no reason, only exit codes are left, in brackets."""
+    return f"container stopped {reason.strip()}" if reason.strip().startswith("(") else reason.strip()
 
 
 def _cannot_start(reason: str) -> bool:

@@ -247,16 +247,22 @@ def row_69_rollback(tries: int, seed: int) -> tuple[int, int, str]:
 
 
 def row_70_false_alarms(tries: int, seed: int) -> tuple[int, int, str]:
-    """Untouched, saved again by nbformat, pretty-printed, line ends by git: no alarm, and saved again is told."""
+    """Untouched, saved again by nbformat, pretty-printed, line ends by git: no alarm, and saved again is told.
+
+    As many tries again leave all runs untouched.
+    """
     import nbformat
 
     chance, wrong, blind = random.Random(seed), 0, 0
     with sealed_store(10, seed=seed) as store:
         snapshot, names = store.snapshot(), store.names()
+        for _ in range(tries):
+            untouched = store.verify()
+            wrong += not untouched.ok or {f.finding for f in untouched.files} != {Finding.INTACT}
         for number in range(tries):
             path = store.folder / chance.choice(names)
-            kind = number % 5
-            expected = {Finding.INTACT} if kind == 0 else {Finding.INTACT, Finding.RESAVED}
+            kind = 1 + number % 4
+            expected = {Finding.INTACT, Finding.RESAVED}
             if kind == 1:
                 nbformat.write(nbformat.read(path, 4), path)
             elif kind == 2:
@@ -267,7 +273,7 @@ def row_70_false_alarms(tries: int, seed: int) -> tuple[int, int, str]:
                 path.write_text(json.dumps(json.loads(path.read_bytes())))
             found = store.verify()
             wrong += not found.ok or {f.finding for f in found.files} != expected
-            blind += kind != 0 and path.read_bytes() != snapshot[path.name]
+            blind += path.read_bytes() != snapshot[path.name]
             store.restore(snapshot)
     return wrong, blind, "control: a plain file hash calls each file that was saved again changed"
 

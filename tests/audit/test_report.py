@@ -10,7 +10,9 @@ import pytest
 from playwright.sync_api import Page
 
 from ecr_widgets.audit.index import open_index
+from ecr_widgets.audit.keys import KeyRing
 from ecr_widgets.audit.report import write_report
+from ecr_widgets.audit.verify import verify
 from tests.audit.runs import change_record, recorded, save
 from tests.chromium import PROGRAM, launched
 
@@ -83,7 +85,8 @@ def test_no_payload_acts_and_the_control_does(tmp_path: Path) -> None:
     out = tmp_path / "report.html"
     with open_index(tmp_path / "runs") as index:
         rows = list(index.rows())
-        write_report(out, tmp_path / "runs", rows, checked=None, now=datetime(2026, 1, 1, tzinfo=UTC))
+        checked = verify(tmp_path / "runs", [row.path for row in rows], ring=KeyRing(tmp_path / "keys"))
+        write_report(out, tmp_path / "runs", rows, checked=checked, now=datetime(2026, 1, 1, tzinfo=UTC))
     assert sum(row.run_id is not None for row in rows) == len(PAYLOADS)
 
     def read(page: Page) -> object:
@@ -133,3 +136,31 @@ def test_the_report_tells_runs_figures_and_reasons(tmp_path: Path) -> None:
     ):
         assert told in text, told
     assert text.count("<details>") == 3
+
+
+@needs_chromium
+def test_no_short_cell_is_broken_into_pieces(tmp_path: Path) -> None:
+    """With long names and reasons beside them, verdict, time, duration and runbook stand in one line each."""
+    for kind in ("deployed", "failed", "killed"):
+        save(tmp_path / "runs", kind, f"{kind}-{'long' * 40}.ipynb")
+    out = tmp_path / "report.html"
+    with open_index(tmp_path / "runs") as index:
+        write_report(out, tmp_path / "runs", index.rows(), checked=None, now=datetime(2026, 1, 1, tzinfo=UTC))
+
+    def heights(page: Page) -> object:
+        lines = page.evaluate(
+            """[...document.querySelectorAll("h2 + table tr > td.s")].map(cell => {
+                const inside = document.createRange();
+                inside.selectNodeContents(cell);
+                return new Set([...inside.getClientRects()].map(each => Math.round(each.top))).size;
+            })"""
+        )
+        wide = page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+        return lines, wide
+
+    wrong, seen = opened(out, heights)
+    assert wrong == []
+    assert isinstance(seen, tuple)
+    assert len(seen[0]) > 10
+    assert max(seen[0]) == 1
+    assert seen[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import signal
@@ -13,16 +14,19 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import docker
 import pytest
 
+from ecr_widgets.adapters.layer0.client import Layer0Api
 from ecr_widgets.errors import EcrWidgetsError, EngineError, EngineUnavailable
 from ecr_widgets.sandbox import Sandbox
 from ecr_widgets.sandbox.processes import ProcessIdentity, find_tool
 from ecr_widgets.sandbox.removal import container_label
 from ecr_widgets.sandbox.sandbox import EngineKind
 from ecr_widgets.sandbox.state import Phase, SandboxState, read_state
+from ecr_widgets.settings import Settings
 
 DOCKERFILE = b"FROM busybox\nENV GREETING=hello\nRUN echo $GREETING > /greeting\nCMD httpd -f -p 80 -h /\n"
 RUN_FOLDER = "ecrw-" + "[0-9a-f]" * 4
@@ -285,18 +289,90 @@ def test_a_killed_supervisor_takes_its_engine_along(private: Sandbox, folder: Pa
     assert not folder.exists()
 
 
-def test_up_after_a_kill_starts_afresh(private: Sandbox, folder: Path) -> None:
-    """A start after SIGKILL removes the remnants first, says so, and is up."""
-    killed = state_of(folder)
-    killed.supervisor.send(signal.SIGKILL)
-    assert killed.supervisor.wait(10)
+def test_up_after_a_kill_goes_on(private: Sandbox, folder: Path) -> None:
+    """After SIGKILL a start has the same addresses, keys, deploys and images, and the service runs again."""
+    settings = Settings.from_environment(private.env()).layer0
+    assert settings is not None
+    layer0 = Layer0Api(settings)
+    demo = layer0.find_environment("demo")
+    assert demo is not None
+    ecr = ecr_of(private)
+    ecr.create_repository(repositoryName="kept")
+    image = f"{private.status().registry_host}/kept"
+    digest = pushed(private, "kept", "one")
+    container = {"name": "a", "image": f"{image}@{digest}", "memory": 10, "command": ["sleep", "600"]}
+    stored = layer0.create_deploy("kept", json.dumps({"containerDefinitions": [container]}).encode())
+    service = layer0.create_service(demo.environment_id, "kept", stored.deploy_id)
+    wait_for(lambda: layer0.read_service(service.service_id).running_count == 1)
+    wait_for(lambda: (folder / "ecr" / "store.pickle").exists())
+    kept, env = state_of(folder), private.env()
+    kept.supervisor.send(signal.SIGKILL)
+    assert kept.supervisor.wait(10)
     told: list[str] = []
     private.start(told.append)
 
     assert any("killed" in text for text in told)
-    assert private.status().up
-    assert killed.private_engine is not None
-    assert not Path(killed.private_engine.run_folder).exists()
+    assert private.env() == env
+    assert private.status().registry_host == image.partition("/")[0]
+    assert layer0.read_deploy(stored.deploy_id).version == 1
+    assert (
+        layer0.create_deploy(
+            "kept", b'{"containerDefinitions": [{"name": "a", "image": "x", "memory": 9}]}'
+        ).version
+        == 2
+    )
+    wait_for(lambda: layer0.read_service(service.service_id).running_count == 1)
+    engine = engine_of(private)
+    wait_for(lambda: [each.labels.get("layer0.container") for each in engine.containers.list()] == ["a"])
+    (found,) = ecr.describe_images(repositoryName="kept")["imageDetails"]
+    assert (found["imageDigest"], found["imageTags"]) == (digest, ["one"])
+    engine.images.remove(f"{image}@{digest}", force=True)
+    user, password = login_of(private)
+    pulled = engine.images.pull(image, tag="one", auth_config={"username": user, "password": password})
+    assert f"{image}@{digest}" in pulled.attrs["RepoDigests"]
+    engine.close()
+    ecr.close()
+    # `nothing_left` looks at what the stop leaves after that.
+
+
+def ecr_of(sandbox: Sandbox) -> Any:
+    """A client for the sandbox's ECR."""
+    import boto3
+
+    env = sandbox.env()
+    return boto3.client(
+        "ecr",
+        endpoint_url=env["AWS_ENDPOINT_URL"],
+        region_name=env["AWS_REGION"],
+        aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
+    )
+
+
+def login_of(sandbox: Sandbox) -> tuple[str, str]:
+    """User and password for the sandbox's registry."""
+    import base64
+
+    ecr = ecr_of(sandbox)
+    token = ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]
+    ecr.close()
+    user, _, password = base64.b64decode(token).decode().partition(":")
+    return user, password
+
+
+def pushed(sandbox: Sandbox, repository: str, tag: str) -> str:
+    """Digest of the base image, pushed there."""
+    name = f"{sandbox.status().registry_host}/{repository}"
+    engine = engine_of(sandbox)
+    user, password = login_of(sandbox)
+    try:
+        engine.images.get("busybox:latest").tag(name, tag)
+        auth = {"username": user, "password": password}
+        events = list(engine.images.push(name, tag, auth_config=auth, stream=True, decode=True))
+    finally:
+        engine.close()
+    (digest,) = [event["aux"]["Digest"] for event in events if "aux" in event]
+    return str(digest)
 
 
 @pytest.mark.parametrize("program", ["dockerd", "containerd"])

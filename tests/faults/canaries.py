@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import quote, quote_plus
 
 NASTY = '+/="\\%&<'
+_COLOUR = re.compile(r"(?:\x1b|\\u001b)\[[0-9;]*m")
 VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "LAYER0_AUTH_TOKEN")
 
 
@@ -45,6 +46,8 @@ def forms(secret: str) -> dict[str, str]:
         "hex": raw.hex(),
         "shell": shlex.quote(secret).strip("'"),
         "line": max(secret.splitlines(), key=len),
+        "reversed": secret[::-1],
+        "coloured": f"{secret[:7]}\x1b[31m{secret[7:]}\x1b[0m",
     }
     for shift in range(3):
         encoded = base64.b64encode(b"x" * shift + raw).decode()
@@ -62,6 +65,8 @@ def forms(secret: str) -> dict[str, str]:
 def hits(secret: str, texts: Iterable[str]) -> list[str]:
     """Forms of the secret that can be read in one of the texts. Of a base64 form, any 16 characters in a row count."""
     looked = [*texts]
+    # As a reader sees them, whose terminal or browser turns codes into colours.
+    looked += [seen for text in looked if (seen := _COLOUR.sub("", text)) != text]
     found = []
     for name, form in forms(secret).items():
         pieces = [form]

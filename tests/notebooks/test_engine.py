@@ -19,6 +19,7 @@ import pytest
 from ecr_widgets.engine.events import RunEvent
 from ecr_widgets.engine.results import RunResult
 from ecr_widgets.engine.run import resume_run, run_runbook
+from ecr_widgets.engine.saved_run import CannotSave, SavedRun
 from ecr_widgets.errors import InputError, TargetBusy
 from ecr_widgets.model.record import RECORD_MIME
 
@@ -70,6 +71,12 @@ def test_a_run_that_worked_says_so_in_every_cell(tmp_path: Path) -> None:
         "started_at", "ended_at", "folder", "runbook_folder",
     }  # fmt: skip
     assert told["parameters"] == {"tag": "1.10"}
+
+
+def test_steps_find_the_folder_of_saved_runs(tmp_path: Path) -> None:
+    """A rollback looks there for what was verified, wherever `--runs` put it."""
+    _, saved = run(tmp_path, "import os; print(os.environ['ECR_WIDGETS_RUNS'])")
+    assert saved["cells"][-1]["outputs"][0]["text"] == f"{tmp_path / 'runs'}\n"
 
 
 def test_a_failing_cell_ends_the_run_and_the_rest_is_not_run(tmp_path: Path) -> None:
@@ -167,7 +174,13 @@ def test_a_secret_that_the_kernel_shared_is_in_no_file(tmp_path: Path) -> None:
     assert printed.count("***") == 2
 
 
-WAITING = "print('waiting', flush=True)\nimport subprocess, time\nchild = subprocess.Popen(['sleep', '300'])\ntime.sleep(300)"
+CHILDREN = (
+    "import subprocess\n"
+    "child = subprocess.Popen(['sleep', '300'])\n"
+    "apart = subprocess.Popen(['sleep', '300'], start_new_session=True)\n"
+    "orphan = subprocess.run(['sh', '-c', 'setsid sleep 300 & echo left'], stdout=subprocess.DEVNULL)\n"
+)
+WAITING = CHILDREN + "import time\nprint('waiting', flush=True)\ntime.sleep(300)"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -182,6 +195,27 @@ def test_a_signal_interrupts_the_run_and_keeps_what_was_printed(tmp_path: Path, 
     assert states(saved) == ["succeeded", "interrupted", "not-run"]
     assert saved["cells"][1]["outputs"][0]["text"] == "waiting\n"
     assert not children(saved_at)
+
+
+def test_nothing_that_a_cell_started_outlives_a_run_that_ended(tmp_path: Path) -> None:
+    """Not even in a session of its own, or with its parent gone; the run itself has succeeded."""
+    result = run_runbook(
+        write_runbook(tmp_path, [CHILDREN]),
+        {},
+        runs=tmp_path / "runs",
+        environ=os.environ | {"MARK": str(tmp_path)},
+    )
+    assert result.state == "succeeded"
+    assert not children(result.notebook)
+
+
+def test_a_signal_that_was_ignored_from_the_start_stays_so(tmp_path: Path) -> None:
+    """Under `nohup` a run goes on when its terminal is closed."""
+    process, _ = start(tmp_path, "import os; from pathlib import Path", WAITING_ONCE, before=["nohup"])
+    process.send_signal(signal.SIGHUP)
+    (tmp_path / "go on").touch()
+    process.communicate(timeout=60)
+    assert process.returncode == 0
 
 
 def test_a_killed_run_leaves_a_true_file_and_no_orphan(tmp_path: Path) -> None:
@@ -252,12 +286,15 @@ while not Path(os.environ["MARK"], "go on").exists():
 """
 
 
-def start(folder: Path, *sources: str, **environ: str) -> tuple[subprocess.Popen[bytes], Path]:
+def start(
+    folder: Path, *sources: str, before: Sequence[str] = (), **environ: str
+) -> tuple[subprocess.Popen[bytes], Path]:
     """A run of our command that waits in one of its cells, and its saved file once that says so."""
     book = write_runbook(folder, sources or [WAITING, "print('never')"])
     runs = folder / "runs"
     process = subprocess.Popen(
-        [BIN / "ecr-widgets", "run", book, "--runs", runs],
+        [*before, BIN / "ecr-widgets", "run", book, "--runs", runs],
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, "MARK": str(folder), **environ},
@@ -284,6 +321,126 @@ def children(saved_at: Path) -> list[str]:
         except OSError:
             continue
     return found
+
+
+def test_a_cell_that_shows_very_much_ends_and_loses_nothing(tmp_path: Path) -> None:
+    """Neither a display of thousands nor the word that the cell is done is dropped on the way to the engine."""
+    result, saved = run(
+        tmp_path, "for i in range(3000): display({'text/plain': f'{i} ' + 'd' * 1000}, raw=True)"
+    )
+    assert result.state == "succeeded"
+    shown = [output["data"]["text/plain"].split()[0] for output in saved["cells"][-1]["outputs"]]
+    assert shown == [str(number) for number in range(3000)]
+
+
+def papermill(folder: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
+    """Papermill with our engine on the runbook in the folder, started there."""
+    return subprocess.run(
+        [BIN / "papermill", "--engine", "ecr_widgets", "--no-progress-bar", "book.ipynb", *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_cell_that_prints_without_end_is_stopped_by_its_timeout(tmp_path: Path) -> None:
+    """The limit holds while there is always output to take."""
+    write_runbook(tmp_path, ["while True: print('x', flush=True)"])
+    assert papermill(tmp_path, "out.ipynb", "--execution-timeout", "1").returncode == 1
+    told = json.loads((tmp_path / "out.ipynb").read_text())["metadata"]["ecr_widgets"]
+    assert told["reason"] == "timeout: the cell ran longer than 1 s"
+
+
+def test_papermill_with_another_folder_for_its_cells_saves_where_it_was_told(tmp_path: Path) -> None:
+    """A relative output path begins where papermill was started, and so does the runbook's own."""
+    (tmp_path / "elsewhere").mkdir()
+    write_runbook(tmp_path, ["import os; print(os.getcwd())"])
+    assert papermill(tmp_path, "out.ipynb", "--cwd", "elsewhere").returncode == 0
+    saved = json.loads((tmp_path / "out.ipynb").read_text())
+    assert "".join(saved["cells"][-1]["outputs"][0]["text"]).strip() == str(tmp_path / "elsewhere")
+    assert saved["metadata"]["ecr_widgets"]["runbook_folder"] == str(tmp_path)
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["s3://bucket/out.ipynb"], "it is no file"),
+        (["out.ipynb", "-k", "no-such-kernel"], "NoSuchKernel"),
+    ],
+)
+def test_what_the_engine_cannot_do_for_papermill_is_refused(
+    tmp_path: Path, words: list[str], why: str
+) -> None:
+    """Another store or kernel than asked for is never taken instead, and nothing is left behind."""
+    write_runbook(tmp_path, ["pass"])
+    done = papermill(tmp_path, *words)
+    assert done.returncode == 1
+    assert why in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["book.ipynb"]
+
+
+def test_a_run_of_papermills_is_taken_up_by_its_id(tmp_path: Path) -> None:
+    """Its file may have any name: what it says counts."""
+    write_runbook(tmp_path, ["import os\nassert os.path.exists('mended')"])
+    assert papermill(tmp_path, "out.ipynb").returncode == 1
+    told = json.loads((tmp_path / "out.ipynb").read_text())["metadata"]["ecr_widgets"]
+    (tmp_path / "mended").touch()
+    result = resume_run(told["run_id"], runs=tmp_path)
+    assert (result.state, result.notebook) == ("succeeded", tmp_path / "out.ipynb")
+
+
+def test_a_run_into_a_file_that_another_is_saved_in_is_busy(tmp_path: Path) -> None:
+    """It says so in one of our errors."""
+    write_runbook(tmp_path, ["pass"])
+    out = tmp_path / "out.ipynb"
+    with SavedRun({"cells": [], "metadata": {}}, out, redact=dict):
+        done = papermill(tmp_path, out)
+    assert done.returncode == 1
+    assert f"TargetBusy: another run is being saved in '{out}'" in done.stderr
+
+
+def test_runs_that_cannot_be_saved_are_told_in_one_line(tmp_path: Path) -> None:
+    """With the file's name, and with a document for `--json`."""
+    book = write_runbook(tmp_path, ["pass"])
+    with pytest.raises(CannotSave, match="cannot be saved in"):
+        run_runbook(book, {}, runs=Path("/proc/self/fdinfo"))
+    done = subprocess.run(
+        [BIN / "ecr-widgets", "run", book, "--json", "--runs", "/proc/self/fdinfo"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+    assert json.loads(done.stdout)["error"]["type"] == "CannotSave"
+
+
+def test_a_cells_own_docker_login_is_not_the_users(tmp_path: Path) -> None:
+    """The kernel has a private configuration that begins as the user's, and that is gone after the run."""
+    users = tmp_path / "docker"
+    users.mkdir()
+    (users / "config.json").write_text('{"auths": {"a": {}}, "credsStore": "pass", "detachKeys": "ctrl-a"}')
+    (users / "contexts").mkdir()
+    source = (
+        "import json, os\nfrom pathlib import Path\nfolder = Path(os.environ['DOCKER_CONFIG'])\n"
+        "print(json.dumps([str(folder), oct(folder.stat().st_mode), os.listdir(folder / 'contexts'),"
+        " json.loads((folder / 'config.json').read_text())]))\n"
+        "(folder / 'config.json').write_text('changed')"
+    )
+    result = run_runbook(
+        write_runbook(tmp_path, [source]),
+        {},
+        runs=tmp_path / "runs",
+        environ=os.environ | {"DOCKER_CONFIG": str(users)},
+    )
+    cells = json.loads(result.notebook.read_text())["cells"]
+    folder, mode, contexts, config = json.loads(cells[-1]["outputs"][0]["text"])
+    assert (mode, contexts) == ("0o40700", [])
+    # The store is asked for what it holds, and is not where anything new goes.
+    assert config == {"auths": {"a": {}}, "credHelpers": {"a": "pass"}, "detachKeys": "ctrl-a"}
+    assert "credsStore" in (users / "config.json").read_text()
+    assert not Path(folder).exists()
 
 
 def test_plain_papermill_with_the_engines_name_gets_the_same_record(tmp_path: Path) -> None:

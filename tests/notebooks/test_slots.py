@@ -114,9 +114,9 @@ NOT_PLANNED = "import os; os.environ.get('ECR_WIDGETS_PLAN') or open('count', 'a
 only_as_root = pytest.mark.skipif(os.getuid() != 0, reason="two persons are told apart by sudo, as root")
 
 
-def approve(folder: Path, run_id: str, code: int = 0, **environ: str) -> subprocess.CompletedProcess[str]:
+def approve(folder: Path, *run_id: str, code: int = 0, **environ: str) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
-        [BIN / "ecr-widgets", "approve", run_id],
+        [BIN / "ecr-widgets", "approve", *run_id],
         cwd=folder,
         env={**os.environ, "SUDO_USER": "bob", **environ},
         capture_output=True,
@@ -139,9 +139,27 @@ def test_a_slot_that_waits_has_one_plan_and_then_one_run(tmp_path: Path) -> None
     again = json.loads(run(tmp_path, "--slot", "s", "--json", code=7, **notify).stdout)
     assert again["run_id"] == told["run_id"]
     assert not (tmp_path / "told.json").exists()
+    plan = json.loads(Path(tmp_path / told["notebook"]).read_text())
+    assert f"`ecr-widgets approve {told['run_id']}` lets it go on" in plan["cells"][0]["source"]
+    assert approve(tmp_path).stdout == (
+        f"{told['run_id']}: book, planned by alice (as root); runbook book asks\n"
+    )
     approve(tmp_path, told["run_id"])
-    assert run(tmp_path, "--slot", "s", **notify).stdout.startswith("this slot has run already, succeeded: ")
+    assert "waits" in approve(tmp_path).stdout
+    done = run(tmp_path, "--slot", "s", **notify).stdout
+    assert done.startswith("this slot has run already, succeeded: ")
+    ran = json.loads((tmp_path / done.split()[-1]).read_text())
+    assert {cell["cell_type"] for cell in ran["cells"]} == {"code"}
     assert (tmp_path / "count").read_text() == "x"
+
+
+def test_a_slot_whose_plan_failed_is_planned_anew(tmp_path: Path) -> None:
+    """Nothing was changed, so there is nothing to go on with."""
+    write_guarded(tmp_path, ["import os; os.path.exists('mended') or 1/0"])
+    first = json.loads(run(tmp_path, "--slot", "s", "--json", code=1).stdout)
+    (tmp_path / "mended").touch()
+    second = json.loads(run(tmp_path, "--slot", "s", "--json", code=7).stdout)
+    assert second["run_id"] != first["run_id"]
 
 
 @only_as_root
@@ -199,6 +217,19 @@ def test_a_busy_slot_is_no_alarm(tmp_path: Path) -> None:
     with hold_slot(tmp_path / "runs", "book", "s"):
         run(tmp_path, "--slot", "s", code=5, ECR_WIDGETS_NOTIFY_COMMAND="sh -c 'cat > told.json'")
     assert not (tmp_path / "told.json").exists()
+
+
+def test_the_reason_of_a_run_is_its_operation_note(tmp_path: Path) -> None:
+    """Of any runbook, in place of the request to write one, or as a cell of its own; a secret is none."""
+    book = json.loads(write_runbook(tmp_path, []).read_text())
+    for note in ("## Operation note\n\n*Why this run*", "# Title"):
+        cell = {"cell_type": "markdown", "id": "note", "metadata": {}, "source": note}
+        (tmp_path / "book.ipynb").write_text(json.dumps({**book, "cells": [cell, *book["cells"]]}))
+        told = json.loads(run(tmp_path, "--reason", "INC-12: disk full", "--json").stdout)
+        saved = json.loads((tmp_path / told["notebook"]).read_text())
+        assert saved["cells"][0]["source"] == "## Operation note\n\nINC-12: disk full"
+    refused = run(tmp_path, "--reason", "AKIA" + "ABCDEFGHIJKLMNOP", code=2).stderr
+    assert "looks like an AWS access key id" in refused
 
 
 class Hook(BaseHTTPRequestHandler):

@@ -17,7 +17,7 @@ from typing import Any
 
 import nbformat
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, ConsoleMessage, Page
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from tests.chromium import PROGRAM, launched
@@ -30,7 +30,7 @@ TOKEN = "a-token-for-tests"
 
 @dataclass
 class Lab:
-    """A running JupyterLab; `complaints` holds what the browser's console and dialogs said."""
+    """A running JupyterLab; `complaints` holds errors in the browser's console, and what dialogs said."""
 
     address: str
     folder: Path
@@ -50,6 +50,8 @@ class Lab:
         if page is None:
             page = self.browser.new_context(viewport={"width": 1200, "height": 900}).new_page()
             page.on("dialog", lambda dialog: (self.complaints.append(dialog.message), dialog.dismiss()))
+            page.on("pageerror", lambda error: self.complaints.append(str(error)))
+            page.on("console", self._hear)
         page.goto(f"{self.address}/doc/tree/{name}?reset&token={TOKEN}")
         page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
         if kernel:
@@ -57,6 +59,21 @@ class Lab:
             self._until(lambda: any(s["kernel"]["execution_state"] == "idle" for s in self._sessions(name)))
             page.wait_for_timeout(500)
         return page
+
+    def open_untrusted(self, path: Path) -> Page:
+        """A copy that somebody else changed, in a page whose kernel has never run.
+
+        A plain copy would be trusted: the server goes by what a notebook holds, not by its name.
+        """
+        book = json.loads(path.read_text())
+        book["metadata"]["changed_by"] = "somebody else"
+        name = f"untrusted-{path.name}"
+        (self.folder / name).write_text(json.dumps(book))
+        cells = self._ask(f"contents/{name}")["content"]["cells"]
+        trusted = [cell["metadata"]["trusted"] for cell in cells if cell["cell_type"] == "code"]
+        assert trusted
+        assert not any(trusted)
+        return self.open(name, kernel=False)
 
     def run_all(self, page: Page) -> None:
         """Run all cells; asked again where the page took the words for nothing, as it does while it connects."""
@@ -84,13 +101,21 @@ class Lab:
         saved: dict[str, Any] = json.loads(path.read_text())
         return saved
 
+    def _hear(self, said: ConsoleMessage) -> None:
+        # Containers that come and go change the machine's interfaces, which the browser takes amiss.
+        if said.type == "error" and "ERR_NETWORK_CHANGED" not in said.text:
+            self.complaints.append(said.text)
+
     def _sessions(self, name: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._ask("sessions")
+        return [each for each in found if each["path"] == name and each["kernel"]["connections"] > 0]
+
+    def _ask(self, what: str) -> Any:
         request = urllib.request.Request(
-            f"{self.address}/api/sessions", headers={"Authorization": f"token {TOKEN}"}
+            f"{self.address}/api/{what}", headers={"Authorization": f"token {TOKEN}"}
         )
         with urllib.request.urlopen(request) as answer:
-            found: list[dict[str, Any]] = json.loads(answer.read())
-        return [each for each in found if each["path"] == name and each["kernel"]["connections"] > 0]
+            return json.loads(answer.read())
 
     def _until(self, reached: Any) -> None:
         deadline_s = time.monotonic() + 60

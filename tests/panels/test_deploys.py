@@ -69,6 +69,8 @@ def test_a_service_is_deployed_and_brought_back_by_hand(lab: Lab) -> None:
     page.get_by_role("button", name="Confirm: roll demo/panels back to panels.1").click()
     expect(page.get_by_text("rollback").first).to_be_visible(timeout=60_000)
     saved = lab.save(page, path, "rollback succeeded")
+    label = page.get_by_role("cell", name="deploy id", exact=True).first
+    assert label.evaluate("cell => cell.getBoundingClientRect().height") < 24  # one line
     shoot(page, "deploys", cell=3)
     steps = [(each["step"], each["state"], each["changed"]) for each in records(saved, 2)]
     assert [step for step, _, _ in steps] == [
@@ -79,4 +81,74 @@ def test_a_service_is_deployed_and_brought_back_by_hand(lab: Lab) -> None:
     assert {state for _, state, _ in steps} == {"succeeded"}
     picture = json.loads("".join(saved["cells"][2]["outputs"][0]["data"][PANEL_MIME]))
     assert picture["rows"][0][:2] == ["panels.1", "primary"]
+    assert lab.complaints == []
+
+
+HOSTILE = "<img src=http://127.0.0.1:9/x onerror=alert(1)>"
+PREPARE_ROUGH = f"""
+import json
+kit.create_repository("panels/rough")
+for version, command in (("good", "sleep 600"), ("bad", "exit 3")):
+    open("Dockerfile", "w").write(f"FROM busybox\\nCMD echo '{HOSTILE} {{version}}'; {{command}}\\n")
+    kit.push_image(kit.build_image(".", name="panels/rough"), repository="panels/rough", tag=version)
+web = {{"name": "web", "image": "busybox", "essential": True, "memory": 32}}
+json.dump({{"AWSEBDockerrunVersion": 2, "containerDefinitions": [web]}}, open("Dockerrun.aws.json", "w"))
+found = kit.find_image("panels/rough", "good")
+stored = kit.create_deploy("rough", "Dockerrun.aws.json", image=found.image)
+kit.wait(kit.deploy_service("demo", "rough", stored))
+"""
+
+
+def test_a_failed_deploy_goes_back_by_itself_then_the_service_is_scaled_and_a_task_run(lab: Lab) -> None:
+    """Why containers stopped stays in view; what they wrote, however hostile, does nothing; exit codes are told."""
+    path = lab.write("rough.ipynb", KIT, PREPARE_ROUGH, "kit.deploys('demo', 'rough')")
+    page = lab.open("rough.ipynb")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    lab.run_all(page)
+    expect(page.get_by_text("1 of 1 copies run").first).to_be_visible(timeout=60_000)
+    expect(page.get_by_text(f"{HOSTILE} good").first).to_be_visible()
+    page.get_by_role("button", name="Deploy an image").click()
+    page.get_by_placeholder("repository:tag").fill("panels/rough:bad")
+    page.get_by_role("button", name="Plan deploy …").click()
+    page.get_by_role("button", name="Confirm: deploy panels/rough:bad to demo/rough").click()
+    expect(page.get_by_text("the service was brought back to deploy rough.1").first).to_be_visible(
+        timeout=120_000
+    )
+    expect(page.get_by_text("Why containers stopped").first).to_be_visible()
+    expect(page.get_by_text("container stopped (web exit code 3)").first).to_be_visible()
+    expect(page.get_by_role("cell", name="rough.2", exact=True).first).to_be_visible()
+
+    expect(page.get_by_role("button", name="Cancel")).to_be_hidden(timeout=60_000)
+    page.get_by_role("button", name="Go back or scale").click()
+    expect(page.get_by_label("Copies")).to_have_value("1")
+    page.get_by_label("Copies").fill("2")
+    page.get_by_role("button", name="Plan scaling …").click()
+    page.get_by_role("button", name="Confirm: scale demo/rough to 2").click()
+    expect(page.get_by_text("scale_service succeeded").first).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("2 of 2 copies run").first).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("button", name="Cancel")).to_be_hidden(timeout=60_000)
+
+    page.get_by_role("button", name="Run a task").click()
+    page.get_by_label("Run deploy").fill("rough.2")
+    page.get_by_label("As task").fill("rough-once")
+    page.get_by_role("button", name="Plan task …").click()
+    page.get_by_role("button", name="Confirm: run task rough-once of rough.2 in demo").click()
+    expect(page.get_by_text("create_task failed").first).to_be_visible(timeout=60_000)
+    shoot(page, "rough", cell=3)
+    saved = lab.save(page, path, "create_task failed")
+    ended = [(each["step"], each["state"]) for each in records(saved, 2)]
+    assert ended == [
+        *(("find_image", "succeeded"), ("create_deploy", "succeeded"), ("update_service", "succeeded")),
+        *(
+            ("wait", "failed"),
+            ("rollback", "succeeded"),
+            ("scale_service", "succeeded"),
+            ("create_task", "failed"),
+        ),
+    ]
+    task = json.dumps(records(saved, 2)[-1]["error"])
+    assert "web with code 3" in task
+    assert HOSTILE in task
+    assert not [each for each in asked if "127.0.0.1:9/" in each]
     assert lab.complaints == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,16 +11,18 @@ from playwright.sync_api import Browser, expect
 from ecr_widgets.panels.picture import Part, Picture
 from tests.panels.conftest import KIT, Lab, shoot
 
+PAYLOADS = [
+    "<script>alert(1)</script>", "<img src=http://127.0.0.1:9/x onerror=alert(1)>", "<svg/onload=alert(1)>",
+    '"><iframe src=javascript:alert(1)>', "<form action=http://127.0.0.1:9><input autofocus onfocus=alert(1)>",
+    "<meta http-equiv=refresh content='0;url=http://127.0.0.1:9'>", "<style>@import 'http://127.0.0.1:9'</style>",
+    "<a id=document name=cookie>", "</td></tr></table><script>alert(2)</script>", "\x1b]8;;http://x\x07y\u202e\0",
+]  # fmt: skip
+TYPED = "<img src=http://127.0.0.1:9/x onerror=alert(1)><script>alert(2)</script>"
+
 
 def test_hostile_texts_do_nothing_in_a_browser(browser: Browser, tmp_path: Path) -> None:
     """No dialog, no request, no error in the console, from any field of a picture."""
-    payloads = [
-        "<script>alert(1)</script>", "<img src=http://127.0.0.1:9/x onerror=alert(1)>", "<svg/onload=alert(1)>",
-        '"><iframe src=javascript:alert(1)>', "<form action=http://127.0.0.1:9><input autofocus onfocus=alert(1)>",
-        "<meta http-equiv=refresh content='0;url=http://127.0.0.1:9'>", "<style>@import 'http://127.0.0.1:9'</style>",
-        "<a id=document name=cookie>", "</td></tr></table><script>alert(2)</script>", "\x1b]8;;http://x\x07y\u202e\0",
-    ]  # fmt: skip
-    rows = tuple((payload, payload) for payload in payloads)
+    rows = tuple((payload, payload) for payload in PAYLOADS)
     said: list[str] = []
     page = browser.new_context().new_page()
     page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
@@ -27,7 +30,7 @@ def test_hostile_texts_do_nothing_in_a_browser(browser: Browser, tmp_path: Path)
     page.on(
         "request", lambda request: said.append(request.url) if not request.url.startswith("file:") else None
     )
-    for payload in payloads:
+    for payload in PAYLOADS:
         hostile = Picture(
             "k",
             payload,
@@ -47,30 +50,34 @@ def test_hostile_texts_do_nothing_in_a_browser(browser: Browser, tmp_path: Path)
 
 
 def test_hostile_texts_typed_into_a_live_panel_do_nothing(lab: Lab) -> None:
-    """In every field, in what is said about them, and in the saved picture: no dialog, no request to their host."""
-    payload = "<img src=http://127.0.0.1:9/x onerror=alert(1)><script>alert(2)</script>"
+    """In every field, in what is said about them, and in the saved picture: no dialog, no request, no console error."""
     path = lab.write(
         "typed.ipynb",
         KIT,
         "kit.create_repository('panels/typed')\nkit.images('panels/typed')",
         "kit.deploys('demo', 'typed')",
+        "kit.repositories()",
     )
     page = lab.open("typed.ipynb")
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     lab.run_all(page)
-    expect(page.get_by_role("button", name="Push", exact=True)).to_be_visible(timeout=60_000)
-    for opener in ("Work on an image", "Deploy an image", "Go back or scale", "Run a task"):
+    expect(page.get_by_role("button", name="Create", exact=True)).to_be_visible(timeout=60_000)
+    groups = ("Work on an image", "Deploy an image", "Go back or scale", "Run a task", "Work on a repository")
+    for opener in groups:
         page.get_by_role("button", name=opener).click()
-    fields = page.locator(".widget-text input:not([type=number])")
-    assert fields.count() >= 10
+    fields = page.locator(".widget-text input:not([type=number]), .widget-textarea textarea")
+    assert fields.count() >= 15
+    for payload in (*PAYLOADS[1:], TYPED):
+        for number in range(fields.count()):
+            fields.nth(number).fill(payload)
     for number in range(fields.count()):
-        fields.nth(number).fill(payload)
         fields.nth(number).press("Enter")
     page.get_by_placeholder("such as 2026.11").fill("1")
     page.get_by_role("button", name="Push", exact=True).click()
     expect(page.get_by_text("no such image: <img src").first).to_be_visible(timeout=30_000)
     expect(page.get_by_text("0 of 0 for '<img src").first).to_be_visible(timeout=30_000)
+    expect(page.get_by_text(re.compile("0 of [1-9].* for '<img src")).first).to_be_visible(timeout=30_000)
     shoot(page, "hostile")
     saved = lab.save(page, path, "push_image failed")
     shown = "".join(saved["cells"][1]["outputs"][1]["data"]["text/html"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import expect
 
 from tests.panels.conftest import KIT, Lab, shoot
@@ -58,6 +60,12 @@ def test_images_are_looked_at_and_pushed_by_hand(lab: Lab) -> None:
     filter_by.fill("multi")
     filter_by.press("Enter")
     expect(page.get_by_text("2 of 3 for 'multi'").first).to_be_visible(timeout=30_000)
+    digest = page.locator("details", has_text="sha256:").first
+    assert not re.search("sha256:[0-9a-f]{64}", digest.inner_text())
+    digest.locator("summary").focus()
+    page.keyboard.press("Enter")
+    expect(digest).to_have_attribute("open", "")
+    assert re.search("sha256:[0-9a-f]{64}", digest.inner_text())
     saved = lab.save(page, path, "push_image succeeded")
     assert "no local image" not in "".join(saved["cells"][2]["outputs"][0]["data"]["text/html"])
     assert lab.complaints == []

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
+import urllib.request
 from pathlib import Path
 
 import pytest
 
 from ecr_widgets.adapters.layer0.client import Layer0Api
 from ecr_widgets.settings import Settings
+from tests.sandbox.layer0.test_balancers import free_port
 
 BIN = Path(sys.executable).parent
 
@@ -99,3 +102,52 @@ def test_a_tasks_log_is_followed_to_its_end(command: Commands, layer0: Layer0Api
     store(layer0, "verb-follow", "for n in 1 2 3; do echo $n; sleep 1; done")
     command("task", "run", "demo", "verb-follow", "verb-follow", "--no-wait")
     assert command("logs", "demo", "verb-follow", "--follow") == "main | 1\nmain | 2\nmain | 3\n"
+
+
+@pytest.mark.parametrize(
+    ("image", "entry", "reason"),
+    [("nosuch:1", ["sh"], "CannotPullContainerError"), ("busybox", ["nosuch"], "CannotStartContainerError")],
+)
+def test_a_task_that_cannot_be_started_failed(
+    command: Commands, layer0: Layer0Api, image: str, entry: list[str], reason: str
+) -> None:
+    """The engine's own word is told, and no exit code of what never ran."""
+    container = {"name": "main", "image": image, "memory": 10, "entryPoint": entry}
+    document = json.dumps({"containerDefinitions": [container]}).encode()
+    deploy_id = layer0.create_deploy("verb-never", document).deploy_id
+    told = command("task", "run", "demo", "verb-never", deploy_id, code=1)
+    assert "main never ran" in told
+    assert reason in told
+    (task,) = [each for each in command.json("task", "list", "demo") if each["name"] == "verb-never"]
+    shown = command.json("task", "show", task["entity_id"])
+    assert (shown["containers"][0]["exit_code"], reason in shown["reason"]) == (None, True)
+    command("task", "delete", task["entity_id"])
+
+
+def test_a_service_answers_behind_its_load_balancer(command: Commands, layer0: Layer0Api) -> None:
+    """Made with two commands, it is reached through the balancer's port."""
+    page = "mkdir /www; echo served > /www/index.html; exec httpd -f -p 8080 -h /www"
+    container = {
+        "name": "main",
+        "image": "busybox",
+        "memory": 10,
+        "command": ["sh", "-c", page],
+        "portMappings": [{"containerPort": 8080, "hostPort": 80}],
+    }
+    layer0.create_deploy("verb-web", json.dumps({"containerDefinitions": [container]}).encode())
+    port = free_port()
+    command(
+        *("loadbalancer", "create", "demo", "verb-front", "--port", f"{port}:80/http"),
+        *("--check", "HTTP:80/", "--check-interval", "5", "--check-timeout", "2"),
+    )
+    command("service", "deploy", "demo", "verb-web", "verb-web", "--load-balancer", "verb-front")
+    deadline_s = time.monotonic() + 60
+    while True:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
+                assert answer.read() == b"served\n"
+            break
+        except OSError:
+            assert time.monotonic() < deadline_s
+    command("service", "delete", "demo", "verb-web")
+    command("loadbalancer", "delete", "demo", "verb-front")

@@ -91,5 +91,5 @@ def test_a_push_of_a_new_tag_can_be_planned(
 def test_a_plan_of_bad_input_fails_as_the_run_would(run: Run) -> None:
     """In the same step, with the same error."""
     told = run(**GIVEN, options=["--plan"], dockerfile="Dockerfile.none")
-    assert (told["exit_code"], told["steps"][-1]["step"]) == (1, "build_image")
+    assert (told["exit_code"], told["steps"][-1]["step"]) == (1, "check_target")
     assert "no Dockerfile 'Dockerfile.none'" in told["reason"]

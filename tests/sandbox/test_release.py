@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import shutil
+import socket
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import docker
 import pytest
@@ -18,6 +21,7 @@ import urllib3
 
 from ecr_widgets.sandbox import Sandbox
 from tests.sandbox.conftest import BIN, SHIPPED, Run, journal, records
+from tests.unit.adapters.scripted import Request, answering, chunked, http
 
 STEPS = [
     "check_target", "login", "build_image", "create_repository", "push_image", "create_deploy", "create_service", "wait",
@@ -206,24 +210,109 @@ def test_a_registry_that_does_not_answer_is_said_before_anything_changes(
 ) -> None:
     """AWS answers and the registry that it names does not: the check says whom it could not reach."""
     before = journal(sandbox)
-    with aws_naming_a_registry_that_is_not_there(sandbox_environ["AWS_ENDPOINT_URL"]) as endpoint:
+
+    def elsewhere(answer: bytes) -> bytes:
+        return re.sub(rb'("proxyEndpoint": ?"http://)[^"]+', rb"\g<1>127.0.0.1:9", answer)
+
+    with aws_answering(sandbox_environ["AWS_ENDPOINT_URL"], elsewhere) as endpoint:
         told = run({"AWS_ENDPOINT_URL": endpoint}, repository="first/gone", deploy="gone", service="gone")
     assert told["exit_code"] == 1
     assert "the registry 127.0.0.1:9 does not answer" in records(told)["check_target"]["error"]["message"]
     assert journal(sandbox) == before
 
 
+@pytest.mark.parametrize("status", [200, 502])
+def test_a_page_in_layer0s_place_is_said_before_anything_changes(
+    run: Run, sandbox: Sandbox, status: int
+) -> None:
+    """A proxy's error page, or any other, is not taken for Layer0's word."""
+    before = journal(sandbox)
+    page = http(status, b"<html><body><h1>Bad Gateway</h1></body></html>", label="text/html")
+    with answering(page) as proxy:
+        told = run({"LAYER0_API_ENDPOINT": proxy.url}, **NEW)
+    message = records(told)["check_target"]["error"]["message"]
+    assert (told["state"], told["exit_code"]) == ("failed", 1)
+    assert f"with status {status} is not Layer0: " in message
+    assert "; check LAYER0_API_ENDPOINT, " in message
+    assert journal(sandbox) == before
+
+
+def test_a_refused_token_is_renewed_once_and_the_run_goes_on(
+    run: Run, sandbox_environ: dict[str, str]
+) -> None:
+    """Whatever the clock says of it: the registry refused the first token, and the second one served the whole run."""
+    issued: list[bytes] = []
+
+    def first_one_is_wrong(answer: bytes) -> bytes:
+        if b"authorizationToken" not in answer:
+            return answer
+        issued.append(answer)
+        wrong = base64.b64encode(b"AWS:refused-password")
+        pattern = rb'("authorizationToken": ?")[^"]+'
+        return re.sub(pattern, rb"\g<1>" + wrong, answer) if len(issued) == 1 else answer
+
+    given = {"repository": "first/renewed", "deploy": "renewed", "service": "renewed"}
+    with aws_answering(sandbox_environ["AWS_ENDPOINT_URL"], first_one_is_wrong) as endpoint:
+        told = run({"AWS_ENDPOINT_URL": endpoint}, **given)
+    assert (told["state"], len(issued)) == ("succeeded", 2), told["reason"]
+
+
+def test_a_push_that_fails_inside_its_stream_ends_the_run(
+    run: Run, sandbox: Sandbox, sandbox_environ: dict[str, str]
+) -> None:
+    """The engine answers 200 and tells the failure in an event: the step has failed, with a next step, and no deploy is
+    made.
+    """
+    failure = chunked(
+        b'{"status":"Preparing","progressDetail":{},"id":"1a"}\r\n',
+        b'{"errorDetail":{"message":"manifest invalid"},"error":"manifest invalid"}\r\n',
+    )
+
+    def engine_in_between(request: Request) -> bytes:
+        pushes = request.method == "POST" and urlsplit(request.target).path.endswith("/push")
+        return failure if pushes else passed_on(request, sandbox_environ["DOCKER_HOST"])
+
+    before = [entry for entry in journal(sandbox) if entry["server"] == "layer0"]
+    with answering(engine_in_between) as engine:
+        told = run({"DOCKER_HOST": f"tcp://{engine.host}"}, **(NEW | {"repository": "first/unpushed"}))
+    assert (told["state"], told["exit_code"]) == ("failed", 1)
+    assert told["steps"][-1]["step"] == "push_image"
+    message = records(told)["push_image"]["error"]["message"]
+    assert re.search(r"pushing \S+/first/unpushed:custom-tag-1 failed: manifest invalid; .+", message)
+    assert [entry for entry in journal(sandbox) if entry["server"] == "layer0"] == before
+
+
+def passed_on(request: Request, docker_host: str) -> bytes:
+    """What the engine answers, as it says it."""
+    headers = {**request.headers, "connection": "close"}
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    where = urlsplit(docker_host)
+    line = (
+        socket.socket(socket.AF_UNIX)
+        if where.scheme == "unix"
+        else socket.create_connection((where.hostname, where.port))
+    )
+    with line:
+        if where.scheme == "unix":
+            line.connect(where.path)
+        line.sendall(f"{request.method} {request.target} HTTP/1.1\r\n{head}\r\n".encode() + request.body)
+        answer = b""
+        while more := line.recv(65536):
+            answer += more
+    return answer
+
+
 @contextmanager
-def aws_naming_a_registry_that_is_not_there(endpoint: str) -> Iterator[str]:
-    """The sandbox's AWS endpoint behind a proxy that names another registry in what it answers."""
-    http = urllib3.PoolManager()
+def aws_answering(endpoint: str, change: Callable[[bytes], bytes]) -> Iterator[str]:
+    """The sandbox's AWS endpoint behind a proxy that changes what it answers."""
+    pool = urllib3.PoolManager()
 
     class Proxy(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
-            answer = http.request("POST", endpoint + self.path, body=body, headers=headers)
-            content = re.sub(rb'("proxyEndpoint": ?"http://)[^"]+', rb"\g<1>127.0.0.1:9", answer.data)
+            answer = pool.request("POST", endpoint + self.path, body=body, headers=headers)
+            content = change(answer.data)
             self.send_response(answer.status)
             self.send_header("Content-Type", answer.headers["Content-Type"])
             self.send_header("Content-Length", str(len(content)))
@@ -251,9 +340,9 @@ def test_a_service_that_crashes_ends_the_run_with_reasons(run: Run, tmp_path: Pa
         wait_timeout_s="120",
     )  # fmt: skip
     assert told["state"] == "failed"
-    reasons = records(told)["wait"]["error"]["reasons"]
-    assert any("exit code 3" in reason for reason in reasons)
-    assert "timeout: cannot-open-config" in reasons
+    error = records(told)["wait"]["error"]
+    assert any("exit code 3" in reason for reason in error["reasons"])
+    assert "timeout: cannot-open-config" in error["log"]
 
 
 def test_plain_papermill_runs_it_and_leaves_the_same_records(

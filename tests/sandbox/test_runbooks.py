@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +26,22 @@ IN_ORDER = (
     "login", "create_repository", "push", "pull", "deploy", "check_health", "scale", "task", "rollback", "release",
     "inspect", "rotate", "promote", "clean_up", "audit",
 )  # fmt: skip
+BY_ENGINE = {"push", "deploy", "scale", "rollback", "promote"}
+"""Runbooks that are run by stock papermill with our engine too."""
+ASKS = {
+    "create_repository": "ecr CreateRepository",
+    "push_image": "registry PUT manifest",
+    "copy_image": "registry PUT manifest",
+    "create_deploy": "layer0 POST /deploy",
+    "create_service": "layer0 POST /service/",
+    "update_service": "layer0 PUT /service/ID/deploy",
+    "rollback": "layer0 PUT /service/ID/deploy",
+    "scale_service": "layer0 PUT /service/ID/scale",
+    "create_task": "layer0 POST /task/",
+    "set_lifecycle_policy": "ecr PutLifecyclePolicy",
+    "delete_images": "ecr BatchDeleteImage",
+}
+"""What each step asks of the stand-ins where it says that it changed something; the engine has no journal."""
 NEVER_TWICE = {"task"}
 """Runbooks that do their work anew in each run, and say so."""
 
@@ -49,14 +66,29 @@ def run_book(
     return told
 
 
-def run_by_papermill(name: str, environ: dict[str, str], folder: Path) -> dict[str, Any]:
-    """The same by stock papermill and its own engine."""
+def asked(entries: Sequence[dict[str, Any]]) -> list[str]:
+    """The journal's entries in the words of `ASKS`."""
+    return [
+        f"{entry['server']} "
+        + (
+            entry["operation"]
+            if entry["server"] == "ecr"
+            else "PUT manifest"
+            if "/manifests/" in entry["path"]
+            else f"{entry['method']} " + re.sub(r"/service/[^/]+/", "/service/ID/", entry["path"])
+        )
+        for entry in entries
+    ]
+
+
+def run_by_papermill(name: str, environ: dict[str, str], folder: Path, *options: str) -> dict[str, Any]:
+    """The same by stock papermill, with its own engine where the options name no other."""
     (book,) = [each for each in list_runbooks() if each.name == name]
     declared = {parameter.name for parameter in book.parameters}
     words = [word for pair in COMMON.items() if pair[0] in declared for word in ("-r", *pair)]
     out = folder / "plain.ipynb"
     subprocess.run(
-        [BIN / "papermill", book.path, out, "--no-progress-bar", *words],
+        [BIN / "papermill", book.path, out, "--no-progress-bar", *options, *words],
         env=environ,
         cwd=folder,
         capture_output=True,
@@ -70,9 +102,9 @@ def run_by_papermill(name: str, environ: dict[str, str], folder: Path) -> dict[s
 def test_a_runbook_does_its_work_once(
     name: str, sandbox: Sandbox, sandbox_environ: dict[str, str], tmp_path: Path
 ) -> None:
-    """The first run succeeds; the second too, without a change in its records or in the sandbox's own journal.
+    """The first run's records say just what the sandbox's own journal says; the second run changes nothing in either.
 
-    So does one by plain papermill, which leaves the same records.
+    So does one by plain papermill and one by papermill with our engine, which leave the same records.
     """
     if name == "rollback":
         # A second deploy, to come back from.
@@ -81,8 +113,11 @@ def test_a_runbook_does_its_work_once(
         (tmp_path / "other.json").write_text(json.dumps(other))
         moved = run_book("deploy", sandbox_environ, tmp_path, dockerrun=str(tmp_path / "other.json"))
         assert moved["state"] == "succeeded", moved["reason"]
+    before = journal(sandbox)
     first = run_book(name, sandbox_environ, tmp_path)
     assert first["state"] == "succeeded", first["reason"]
+    said = [ASKS[step["step"]] for step in first["steps"] if step["changed"] and step["step"] in ASKS]
+    assert asked(journal(sandbox)[len(before) :]) == said
     before = journal(sandbox)
     second = run_book(name, sandbox_environ, tmp_path)
     assert second["state"] == "succeeded", second["reason"]
@@ -91,7 +126,15 @@ def test_a_runbook_does_its_work_once(
         assert journal(sandbox)[len(before) :] == []
         plain = run_by_papermill(name, sandbox_environ, tmp_path)
         assert facts(plain) == facts(json.loads(Path(second["notebook"]).read_text()))
+        if name in BY_ENGINE:
+            engine = run_by_papermill(name, sandbox_environ, tmp_path, "--engine", "ecr_widgets")
+            assert facts(engine) == facts(plain)
         assert journal(sandbox)[len(before) :] == []
+    else:
+        # Ids and log lines are each run's own.
+        plain = run_by_papermill(name, sandbox_environ, tmp_path)
+        saved = json.loads(Path(second["notebook"]).read_text())
+        assert [fact[:4] for fact in facts(plain)] == [fact[:4] for fact in facts(saved)]
     assert records(second).keys() == {step["step"] for step in second["steps"]}
 
 
@@ -132,6 +175,23 @@ def test_an_audit_of_changed_evidence_fails(sandbox_environ: dict[str, str], tmp
     told = run_book("audit", sandbox_environ, tmp_path, service="")
     assert told["state"] == "failed"
     assert Path(done["notebook"]).name in told["reason"]
+
+
+def test_a_new_runbook_runs_as_it_is(sandbox_environ: dict[str, str], tmp_path: Path) -> None:
+    """What `runbooks new` writes does something useful at once, and changes nothing."""
+    given = {"repository": "books/new", "local_name": "books/new"}
+    assert run_book("push", sandbox_environ, tmp_path, **given)["state"] == "succeeded"
+    for words in (("runbooks", "new", "mine"), ("run", "mine.ipynb", "-p", "repository", "books/new")):
+        done = subprocess.run(
+            [BIN / "ecr-widgets", *words],
+            env=sandbox_environ,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("succeeded: ")
 
 
 def test_every_shipped_runbook_is_tried() -> None:

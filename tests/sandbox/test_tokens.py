@@ -134,4 +134,6 @@ def test_an_immutable_tag_takes_the_same_image_and_refuses_another(
     other = kit.build_image(tmp_path, name="test/other")
     with pytest.raises(TagImmutable) as caught:
         kit.push_image(other, repository="tokens/immutable", tag="1")
-    assert (caught.value.standing, caught.value.wanted) == (standing, other.image_id)
+    assert (caught.value.standing, caught.value.wanted) == (standing, None)
+    assert f"{standing} (image id {built.image_id})" in str(caught.value)
+    assert f"the local image with image id {other.image_id}" in str(caught.value)

@@ -14,6 +14,7 @@ PACKAGE = Path(__file__).parents[2] / "ecr_widgets"
 VALUES = {"errors", "model"}
 MAY_IMPORT = {
     "errors": set(),
+    "actor": set(),
     "model": VALUES,
     "settings": {"errors"},
     "redaction": {"errors"},
@@ -25,12 +26,13 @@ MAY_IMPORT = {
     "ports": VALUES | {"ports"},
     "adapters": VALUES | {"adapters", "ports", "settings"},
     "steps": VALUES | {"steps", "ports", "redaction", "secret_parameters"},
-    "recording": VALUES | {"recording", "ports", "channel"},
+    "recording": VALUES | {"actor", "recording", "ports", "channel"},
     "runbooks": VALUES | {"runbooks", "redaction", "secret_parameters"},
     "audit": VALUES | {"audit"},
     # Adapters and settings: whether a guarded environment is meant, and where notices go.
     "engine": VALUES
-    | {"engine", "adapters", "audit", "channel", "redaction", "runbooks", "secret_parameters", "settings"},
+    | {"actor", "engine", "adapters", "audit", "channel"}
+    | {"redaction", "runbooks", "secret_parameters", "settings"},
     "targets": VALUES | {"ports"},
     "kit": VALUES | {"kit", "steps", "ports", "recording", "targets"},
     "panels": VALUES | {"audit", "panels", "kit", "recording", "redaction", "secret_parameters", "steps"},
@@ -63,7 +65,8 @@ MAY_IMPORT = {
         "settings",
     }
     | {"kit", "ports", "steps"},
-    "__init__": {"connections", "kit", "panels"},
+    "runbook_form": VALUES | {"panels", "redaction", "runbooks", "secret_parameters"},
+    "__init__": {"connections", "kit", "panels", "runbook_form"},
 }
 ONLY_IN = {
     "boto3": {"adapters/ecr.py"},
@@ -77,8 +80,8 @@ ONLY_IN = {
         "adapters/registry_source.py",
         "adapters/layer0/transport.py",
     },
-    "papermill": {"engine/papermill_engine.py", "engine/start.py"},
-    "jupyter_client": {"engine/kernel.py"},
+    "papermill": {"engine/papermill_engine.py", "engine/papermill_files.py", "engine/start.py"},
+    "jupyter_client": {"engine/kernel.py", "engine/kernel_names.py"},
     "nbformat": {"engine/papermill_engine.py"},
     "cryptography": {"audit/keys.py", "sandbox/layer0/certificates.py"},
     "rfc8785": {"audit/canonical.py"},

@@ -57,6 +57,8 @@ def test_a_planned_record_is_an_intent_that_says_whether_it_would_change(kit: Pl
         ("update_service", "intended", True, True),
         ("wait", "intended", False, True),
     ]
+    # An audit finds a service by it, planned or not.
+    assert [r.inputs.get("environment") for r in kit.recorder.records] == [None, "demo", "demo"]
     assert world.changes == []
 
 

@@ -97,6 +97,38 @@ def test_what_was_redacted_stays_as_it_is(before: str, after: str, cut: int) -> 
     assert known.redact(first[:shown]) + known.redact(first[shown:] + text[len(first) :]) == clean
 
 
+@given(st.data())
+def test_the_end_that_may_begin_a_secret_is_found_among_many(data: st.DataObject) -> None:
+    """What may be shown ends where trying every form at every place says so."""
+    known = SecretRegistry()
+    for secret in data.draw(st.lists(st.text("ab\"'", min_size=8, max_size=40), min_size=1, max_size=4)):
+        known.register(secret)
+    text = data.draw(st.text("ab\"'", max_size=60))
+    every = {form for forms in known._forms.values() for form in forms}
+    begins = [
+        at
+        for at in range(len(text))
+        if any(form != text[at:] and form.startswith(text[at:]) for form in every)
+    ]
+    shown = known.safe_length(text)
+    assert shown <= min(begins, default=len(text))
+    assert known.redact(text[:shown]) + known.redact(text[shown:]) == known.redact(text)
+
+
+def test_asking_how_much_may_be_shown_does_not_try_every_secret(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With two hundred of them a long text without any of them takes a handful of looks, not one a form and place."""
+    known = SecretRegistry()
+    for number in range(200):
+        known.register(f"{number:03}-{SECRET}")
+    looks: list[str] = []
+    look = known._begins_one
+    monkeypatch.setattr(known, "_begins_one", lambda text: looks.append(text) or look(text))
+    assert known.safe_length("z" * 5000) == 5000
+    assert 0 < len(looks) <= 8
+
+
 def test_ordinary_text_stays(known: SecretRegistry) -> None:
     """Nothing but the secret is touched."""
     text = "sha256:" + "0123456789abcdef" * 4 + " 127.0.0.1:5000/xfra-wait:1.10"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ecr_widgets.connections import connect
 from ecr_widgets.errors import SettingsError
 from ecr_widgets.settings import Settings
 
@@ -14,7 +15,8 @@ LAYER0 = {"LAYER0_API_ENDPOINT": "https://layer0.example:8443/", "LAYER0_AUTH_TO
 
 def test_an_empty_environment_has_no_layer0() -> None:
     """Without Layer0's variables there is no Layer0, and runs go to ./runs."""
-    assert Settings.from_environment({}) == Settings(layer0=None, runs=Path("runs"))
+    settings = Settings.from_environment({})
+    assert (settings.layer0, settings.layer0_endpoint, settings.runs) == (None, "", Path("runs"))
 
 
 def test_layer0_is_read_without_the_trailing_slash() -> None:
@@ -33,10 +35,19 @@ def test_the_token_is_in_no_repr() -> None:
 def test_an_unusable_endpoint_is_refused_by_name(endpoint: str) -> None:
     """The error names the variable and the value."""
     with pytest.raises(SettingsError, match="LAYER0_API_ENDPOINT"):
-        Settings.from_environment(LAYER0 | {"LAYER0_API_ENDPOINT": endpoint})
+        _ = Settings.from_environment(LAYER0 | {"LAYER0_API_ENDPOINT": endpoint}).layer0
 
 
 def test_an_endpoint_without_a_token_is_refused() -> None:
     """Half of Layer0's settings is an error."""
     with pytest.raises(SettingsError, match="LAYER0_AUTH_TOKEN"):
-        Settings.from_environment({"LAYER0_API_ENDPOINT": "http://127.0.0.1:9090"})
+        _ = Settings.from_environment({"LAYER0_API_ENDPOINT": "http://127.0.0.1:9090"}).layer0
+
+
+@pytest.mark.parametrize("endpoint", ["http://127.0.0.1:9090", "layer0.example", "http://[x"])
+def test_who_needs_no_layer0_needs_no_settings_for_it(endpoint: str) -> None:
+    """The kit connects, and names targets, with half or none of Layer0's settings; its first call says what is wrong."""
+    kit = connect(environ={"LAYER0_API_ENDPOINT": endpoint})
+    assert kit._targets is not None
+    with pytest.raises(SettingsError, match="LAYER0_"):
+        _ = kit._to.layer0

@@ -37,7 +37,8 @@ class Blobs:
         self._uploads_folder = folder / "uploads"
         for each in (self._blobs, self._uploads_folder):
             each.mkdir(parents=True, exist_ok=True)
-        self._links: set[tuple[str, str]] = set()
+        self.links: set[tuple[str, str]] = set()
+        """Repository and digest of each blob that a repository may serve."""
         self._uploads: dict[str, Upload] = {}
 
     def start(self) -> str:
@@ -57,7 +58,7 @@ class Blobs:
             upload.path.unlink()
             return False
         upload.path.replace(self.path(digest))
-        self._links.add((repository, digest))
+        self.links.add((repository, digest))
         return True
 
     def cancel(self, upload_id: str) -> None:
@@ -67,14 +68,14 @@ class Blobs:
 
     def mount(self, digest: str, *, source: str, target: str) -> bool:
         """Make a blob of one repository one of another's too."""
-        if (source, digest) not in self._links:
+        if (source, digest) not in self.links:
             return False
-        self._links.add((target, digest))
+        self.links.add((target, digest))
         return True
 
     def has(self, repository: str, digest: str) -> bool:
         """Whether the repository may serve the blob."""
-        return (repository, digest) in self._links
+        return (repository, digest) in self.links
 
     def path(self, digest: str) -> Path:
         """Where a blob's bytes are."""

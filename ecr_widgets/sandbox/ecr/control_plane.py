@@ -15,7 +15,9 @@ from moto.ecr.responses import ECRResponse
 
 from ecr_widgets.errors import InvalidReference
 from ecr_widgets.model.image_reference import check_repository_name
+from ecr_widgets.sandbox.ecr.identity import name_identity
 from ecr_widgets.sandbox.ecr.lifecycle import add_previews
+from ecr_widgets.sandbox.ecr.scans import add_scans
 from ecr_widgets.sandbox.ecr.store import Store, refuse, size_bytes
 from ecr_widgets.sandbox.ecr.tokens import Tokens
 
@@ -119,6 +121,8 @@ def correct_moto(  # noqa: C901 -- one function a corrected call, all over the s
     ):
         setattr(ECRResponse, replacement.__name__, replacement)
     add_previews(store)
+    add_scans(store)
+    name_identity(store.account)
 
 
 def _filtered(self: ECRResponse, repository: Repository) -> list[Image]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import socket
@@ -13,11 +14,11 @@ from typing import Any
 
 import tornado.httpserver
 import tornado.iostream
-import tornado.netutil
 import tornado.wsgi
 
 from ecr_widgets.sandbox.ecr.blobs import Blobs
 from ecr_widgets.sandbox.ecr.tokens import Tokens
+from ecr_widgets.sandbox.ports import bind_or_any
 
 _LOG = logging.getLogger(__name__)
 TLS_HANDSHAKE = b"\x16"
@@ -28,7 +29,7 @@ class EcrSandbox:
     """ECR and STS on one port, the registry on another; 127.0.0.1 only.
 
     Args:
-        folder: Where blobs are kept.
+        folder: Where blobs are kept, and what else there is; a new one on the same folder goes on with it.
 
         token_lifetime_s: Life of an authorization token, in seconds.
 
@@ -51,9 +52,10 @@ class EcrSandbox:
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
         from ecr_widgets.sandbox.ecr import control_plane, registry
+        from ecr_widgets.sandbox.ecr.kept import Kept
         from ecr_widgets.sandbox.ecr.store import Store
 
-        self._journal = journal or (lambda _: None)
+        tell = journal or (lambda _: None)
         self._tokens = Tokens(token_lifetime_s)
         self.registry_host = ""
         self.api_url = ""
@@ -65,13 +67,23 @@ class EcrSandbox:
             self._journalled(DomainDispatcherApplication(create_backend_app)), self._threads
         )
         self._api = tornado.httpserver.HTTPServer(wsgi, max_body_size=32 << 20)
-        endpoint = registry.application(store, Blobs(folder), self._tokens, self._journal)
+        blobs = Blobs(folder)
+        self._kept = Kept(folder, store, blobs)
+        self._kept.restore()
+
+        def changed(entry: dict[str, Any]) -> None:
+            self._kept.note()
+            tell(entry)
+
+        self._journal = changed
+        endpoint = registry.application(store, blobs, self._tokens, self._journal)
         self._registry = _PlainOnlyServer(endpoint, chunk_size=1 << 20, max_buffer_size=64 << 20)
 
     def listen(self, api_port: int = 0, registry_port: int = 0) -> None:
-        """Take up both ports on the running loop; 0 chooses."""
+        """Take up both ports on the running loop; 0 chooses, and so does one that is taken."""
         self.api_url = f"http://127.0.0.1:{_listen(self._api, api_port)}"
         self.registry_host = f"127.0.0.1:{_listen(self._registry, registry_port)}"
+        self._kept.begin(self.registry_host)
 
     def issue_pull_authorization(self) -> tuple[str, str]:
         """User and password to pull with, as an ECS execution role would ask for."""
@@ -79,6 +91,7 @@ class EcrSandbox:
 
     async def close(self) -> None:
         """Stop answering."""
+        self._kept.close()
         for server in (self._api, self._registry):
             server.stop()
             await server.close_all_connections()
@@ -95,6 +108,14 @@ class EcrSandbox:
 
             try:
                 return application(environ, started)
+            except NotImplementedError:
+                # With a 500, clients would try again and again.
+                started("400 Bad Request", [("Content-Type", "application/x-amz-json-1.1")])
+                refused = {
+                    "__type": "UnsupportedOperationException",
+                    "message": f"{operation} is not in the sandbox",
+                }
+                return [json.dumps(refused).encode()]
             except Exception:  # noqa: BLE001 -- whatever it is, the client must hear of it
                 # Left to the server, it would never answer, and the client would wait for its time-out.
                 _LOG.exception("%s failed", operation)
@@ -132,7 +153,7 @@ class _PlainOnlyServer(tornado.httpserver.HTTPServer):
 
 
 def _listen(server: tornado.httpserver.HTTPServer, port: int) -> int:
-    (bound,) = tornado.netutil.bind_sockets(port, "127.0.0.1", family=socket.AF_INET)
+    (bound,) = bind_or_any(port)
     server.add_sockets([bound])
     chosen: int = bound.getsockname()[1]
     return chosen

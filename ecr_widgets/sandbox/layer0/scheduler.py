@@ -54,11 +54,13 @@ class Scheduler:
 
     def begin(self) -> None:
         """Start looking after everything."""
-        for task in self._store.tasks.values():
-            self._end_unstarted(task.copy)
-        for service in self._store.services.values():
-            for copy in service.copies:
+        owners: list[Service | Task] = [*self._store.services.values(), *self._store.tasks.values()]
+        for owner in owners:
+            for copy in _copies(owner):
                 self._end_unstarted(copy)
+                if copy.stopping and copy.status != Status.STOPPED:
+                    # It was being stopped when the server ended.
+                    self.spawn(self.stop(copy, copy.reason))
         self._loop = asyncio.create_task(self._run())
 
     async def close(self) -> None:

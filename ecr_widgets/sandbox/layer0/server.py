@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
-import socket
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import tornado.httpserver
-import tornado.netutil
 import tornado.web
 
 from ecr_widgets.sandbox.layer0.balancers import Balancers
@@ -26,6 +24,7 @@ from ecr_widgets.sandbox.layer0.logic.world import World
 from ecr_widgets.sandbox.layer0.scheduler import Scheduler
 from ecr_widgets.sandbox.layer0.store import Store
 from ecr_widgets.sandbox.layer0.wire import Shapes
+from ecr_widgets.sandbox.ports import bind_or_any
 
 VERSION = "v0.12.6"
 """The release that this server follows."""
@@ -68,6 +67,8 @@ class Layer0Sandbox:
         self._scheduler.is_served = self._balancers.serves
         self._beginning: asyncio.Task[None] | None = None
         world = World(self._store, self._scheduler, containers, self._balancers, Shapes(self._store), version)
+        if not self._store.is_new:
+            world.end_interrupted()
         if self._store.is_new:
             admin.stand_api(world)
             for name in standing:
@@ -84,8 +85,8 @@ class Layer0Sandbox:
         self._server = tornado.httpserver.HTTPServer(application, max_body_size=16 << 20)
 
     def listen(self, port: int = 0) -> None:
-        """Take up the port on the running loop; 0 chooses."""
-        (bound,) = tornado.netutil.bind_sockets(port, "127.0.0.1", family=socket.AF_INET)
+        """Take up the port on the running loop; 0 chooses, and so does one that is taken."""
+        (bound,) = bind_or_any(port)
         self._server.add_sockets([bound])
         self.url = f"http://127.0.0.1:{bound.getsockname()[1]}"
         self._scheduler.begin()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import subprocess
 import sys
 import tempfile
@@ -20,23 +21,46 @@ _LIMIT_S = 5
 _AUDIT = """
 import json, sys, time
 from pathlib import Path
+from datetime import UTC, datetime
+from ecr_widgets.audit.index import Index
 from ecr_widgets.audit.judging import judge
+from ecr_widgets.audit.keys import KeyRing
 from ecr_widgets.audit.reading import read_file
+from ecr_widgets.audit.report import write_report
+from ecr_widgets.audit.scan import scan
+from ecr_widgets.audit.seal import seal_missing
+from ecr_widgets.audit.verify import verify
 from tests.faults.counting import peak_mb
-told = {}
-for path in sorted(Path(sys.argv[1]).iterdir()):
+runs, ring, now = Path(sys.argv[1]), KeyRing(Path(sys.argv[2])), datetime.now(UTC)
+took = {}
+for path in sorted(runs.iterdir()):
     started = time.perf_counter()
-    told[path.name] = (judge(read_file(path)).verdict, time.perf_counter() - started)
+    judge(read_file(path))
+    took[path.name] = time.perf_counter() - started
+names = [name for name, _ in scan(runs)]
+seal_missing(runs, names, ring=ring, now=now)
+checked = verify(runs, names, ring=ring)
+with Index(runs, None, ring=ring) as index:
+    index.update()
+    rows = list(index.rows())
+write_report(runs / "report.html", runs, rows, checked=checked, now=now)
+told = {row.path: (row.verdict, took[row.path], row.seal) for row in rows}
 print(json.dumps([told, peak_mb() << 20]))
 """
+_STARTED = re.compile(rb'("started_at": )"[^"]*"')
 _STOCK = """
 import sys, nbformat
 nbformat.validate(nbformat.read(sys.argv[1], 4))
 """
 
 
+def _started(real: bytes, moment: bytes) -> bytes:
+    """A recorded run that began at the end of time."""
+    return _STARTED.sub(b'\\1"' + moment + b'"', real)
+
+
 def bombs(chance: random.Random, count: int) -> dict[str, bytes]:
-    """Notebooks by name: the plan's, then a recorded run with bytes changed, cut or doubled."""
+    """Notebooks by name: the plan's, then a recorded run with bytes changed, cut or doubled; of the first none can be read."""
     real = (RECORDED / "deployed.json").read_bytes()
     head = b'{"nbformat":4,"nbformat_minor":5,"metadata":{"ecr_widgets":'
     cell = b'{"cell_type":"code","id":"a","metadata":{},"execution_count":1,"outputs":[],"source":""}'
@@ -52,6 +76,9 @@ def bombs(chance: random.Random, count: int) -> dict[str, bytes]:
         "version 99": b'{"nbformat":99,"metadata":{"ecr_widgets":{}},"cells":[]}',
         "long text": head + b'{"version":1,"run_id":"' + b"x" * 200_000_000 + b'"}},"cells":[]}',
         "many cells": head + b'{"version":1}},"cells":[' + b",".join([cell] * 400_000) + b"]}",
+        "million cells": head + b'{"version":1}},"cells":[' + b",".join([cell] * 1_000_000) + b"]}",
+        "before all time": _started(real, b"0001-01-01T00:00:00+14:00"),
+        "after all time": _started(real, b"9999-12-31T23:59:59-14:00"),
         "not utf-8": real[:5000] + b"\xff\xfe" + real[5000:],
         "mark": b"\xef\xbb\xbf" + real,
         "empty": b"",
@@ -78,22 +105,35 @@ def bombs(chance: random.Random, count: int) -> dict[str, bytes]:
     quick=45,
 )
 def notebook_bombs(tries: int, seed: int) -> tuple[int, int, str]:
-    """One process reads them all, each within 5 s, all within 1 GB; a good run among them is still read."""
+    """One process reads, seals, verifies, indexes and reports them all, each read within 5 s, all within 1 GB.
+
+    A good run among them is proven and intact.
+    """
     made = bombs(random.Random(seed), tries)
-    with tempfile.TemporaryDirectory(prefix="ft-") as name:
+    with (
+        tempfile.TemporaryDirectory(prefix="ft-") as name,
+        tempfile.TemporaryDirectory(prefix="ft-") as keys,
+    ):
         folder = Path(name)
         for bomb, content in made.items():
             (folder / f"{bomb}.ipynb").write_bytes(content)
-        save(folder, "deployed", "good.ipynb")
+        # Another run than those that were made from "deployed": a copy would get no seal.
+        save(folder, "proven", "good.ipynb")
         done = subprocess.run(
-            [sys.executable, "-c", _AUDIT, folder], capture_output=True, text=True, check=False, timeout=600
+            [sys.executable, "-c", _AUDIT, folder, keys],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=600,
         )
         if done.returncode:
             return tries, 0, done.stderr[-300:]
         told, peak_bytes = json.loads(done.stdout)
-        wrong = [each for each, (_, took_s) in told.items() if took_s > _LIMIT_S]
-        wrong += [each for each in list(made)[:15] if told[f"{each}.ipynb"][0] != "unreadable"]
-        wrong += ["good"] if told["good.ipynb"][0] != "proven" else []
+        wrong = [each for each, (_, took_s, _) in told.items() if took_s > _LIMIT_S]
+        wrong += [
+            each for each in made if not each.startswith("fuzz") if told[f"{each}.ipynb"][0] != "unreadable"
+        ]
+        wrong += ["good"] if told["good.ipynb"][::2] != ["proven", "intact"] else []
         wrong += ["memory"] if peak_bytes > _LIMIT_BYTES else []
         crashed = 0
         for each in ("deep", "list", "null", "cells null", "not utf-8"):

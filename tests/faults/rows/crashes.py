@@ -10,8 +10,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from ecr_widgets.adapters.clock import SystemClock
+from ecr_widgets.adapters.locks import FileLocks, Holder
+from ecr_widgets.engine.saved_run import is_held
+from ecr_widgets.errors import TargetBusy
 from tests.faults.books import BIN, Ran, ours, stock, write_book
-from tests.faults.plan import Attempt, row
+from tests.faults.plan import Attempt, CannotRunHere, row
 
 DONE = "print('done')"
 
@@ -81,28 +85,50 @@ def left_early(at: Attempt) -> None:
     assert Ran(0, "", "", at.folder / "out.ipynb").told["state"] == "failed"
 
 
-WAITING = "import subprocess, time; subprocess.Popen(['sleep', '300']); print('waiting', flush=True); time.sleep(300)"
+WAITING = """
+import os, subprocess, time
+from pathlib import Path
+from ecr_widgets.adapters.clock import SystemClock
+from ecr_widgets.adapters.locks import FileLocks, Holder
+with FileLocks(Path("locks"), Holder("run-1", "here", os.getpid()), SystemClock()).hold("target"):
+    subprocess.Popen(["sleep", "300"])
+    subprocess.Popen(["sleep", "301"], start_new_session=True)
+    subprocess.run(["sh", "-c", "setsid sleep 302 >/dev/null 2>&1 &"])
+    if os.fork() == 0:
+        os.execvp("sleep", ["sleep", "303"])
+print("waiting", flush=True)
+time.sleep(300)
+"""
+"""Children of all kinds, begun while a target is held: in the cell's group, in sessions of their own, with no parent."""
+DOORS = ("papermill", "ecr-widgets")
 
 
-def _start(at: Attempt, words: list[str | Path]) -> tuple[subprocess.Popen[bytes], Path]:
-    """Start a run of a cell that waits with a child of its own; wait until the saved file says that it runs."""
+def _start(at: Attempt, door: str, words: list[str | Path]) -> tuple[subprocess.Popen[bytes], Path]:
+    """Start a run of a cell that waits with children of its own; wait until they run and it has printed."""
+    book = write_book(at.folder, [DONE, WAITING, DONE])
     out = at.folder / "out.ipynb"
-    process = subprocess.Popen(
-        [
+    begun: list[str | Path] = {
+        "papermill": [
             BIN / "papermill",
-            write_book(at.folder, [DONE, WAITING, DONE]),
+            book,
             out,
             *words,
             "--no-progress-bar",
             "--autosave-cell-every",
             "1",
         ],
+        "ecr-widgets": [BIN / "ecr-widgets", "run", book, "--runs", at.folder / "runs"],
+    }[door]
+    process = subprocess.Popen(
+        begun,
         env={**os.environ, "FAULTS_MARK": str(at.folder), "TMPDIR": str(at.folder)},
         cwd=at.folder,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    until(lambda: bool(marked(at.folder, b"sleep")), "the cell never started its child")
+    until(lambda: len(marked(at.folder, b"sleep\x0030")) == 4, "the cell never started its children")
+    if door == "ecr-widgets":
+        (out,) = (at.folder / "runs").glob("*.ipynb")
     time.sleep(at.rng.random())
     return process, out
 
@@ -136,17 +162,20 @@ def kill_marked(folder: Path) -> None:
             continue
 
 
-def _stopped(at: Attempt, words: list[str | Path]) -> None:
+def _stopped(at: Attempt, door: str, words: list[str | Path]) -> None:
     number = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)[at.seed % 3]
-    process, out = _start(at, words)
+    process, out = _start(at, door, words)
     try:
         process.send_signal(number)
-        process.wait(timeout=10)
+        process.wait(timeout=5)
         told = Ran(process.returncode, "", "", out)
-        assert told.exit_code == 128 + number, told.exit_code
+        assert told.exit_code == (128 + number if door == "papermill" else 3), told.exit_code
         assert told.states == ["succeeded", "interrupted", "not-run"], told.states
         assert told.told["state"] == "interrupted"
         assert "waiting" in str(told.cells[1]["outputs"])
+        assert not is_held(out), "the run is still held"
+        assert not marked(at.folder), "somebody outlived the run"
+        _take_target(at)
     finally:
         kill_marked(at.folder)
         process.wait()
@@ -154,38 +183,54 @@ def _stopped(at: Attempt, words: list[str | Path]) -> None:
 
 def _stopped_stock(at: Attempt) -> None:
     try:
-        _stopped(at, [])
+        _stopped(at, "papermill", [])
     except (KeyError, subprocess.TimeoutExpired, FileNotFoundError) as error:
         raise AssertionError(str(error)) from error
 
 
-@row(19, "SIGTERM, SIGINT and SIGHUP to the runner", tries=300, quick=3, control=_stopped_stock)
-def stopped(at: Attempt) -> None:
-    """Interrupted, output kept, the shell's exit code, within seconds."""
-    _stopped(at, ["--engine", "ecr_widgets"])
-
-
-def _orphaned(at: Attempt, words: list[str | Path]) -> None:
-    process, out = _start(at, words)
+def _take_target(at: Attempt) -> None:
+    """The target that the cell held can be had."""
     try:
+        with FileLocks(at.folder / "locks", Holder("run-2", "here", os.getpid()), SystemClock()).hold(
+            "target"
+        ):
+            pass
+    except TargetBusy as error:
+        raise AssertionError(f"a child has the lock: {error}") from error
+
+
+@row(
+    19, "SIGTERM, SIGINT and SIGHUP to the runner, by both doors", tries=300, quick=3, control=_stopped_stock
+)
+def stopped(at: Attempt) -> None:
+    """Interrupted, output kept, the exit code that is due, nothing held and nobody left, within five seconds."""
+    _stopped(at, DOORS[at.seed // 3 % 2], ["--engine", "ecr_widgets"])
+
+
+def _orphaned(at: Attempt, door: str, words: list[str | Path]) -> None:
+    process, out = _start(at, door, words)
+    try:
+        # The cell let go of it, and its children live: they have not inherited it.
+        _take_target(at)
         process.kill()
         process.wait()
         until(lambda: not marked(at.folder), "somebody outlived the runner", within_s=5)
         json.loads(out.read_text())
+        assert not is_held(out), "the run is still held"
     finally:
         kill_marked(at.folder)
 
 
 @row(
     20,
-    "children of a cell after SIGKILL of the runner",
+    "children of a cell, in its group, in sessions of their own and orphaned, after SIGKILL of the runner",
     tries=50,
     quick=2,
-    control=lambda at: _orphaned(at, []),
+    control=lambda at: _orphaned(at, "papermill", []),
 )
 def orphaned(at: Attempt) -> None:
-    """Nobody is alive five seconds later, and the file parses."""
-    _orphaned(at, ["--engine", "ecr_widgets"])
+    """Nobody is alive five seconds later, nobody has inherited a lock, and the file parses."""
+    _orphaned(at, DOORS[at.seed % 2], ["--engine", "ecr_widgets"])
 
 
 TORN = """
@@ -230,22 +275,68 @@ def _torn(at: Attempt, writer: str) -> None:
                 raise AssertionError(f"torn: {path.stat().st_size} bytes") from error
 
 
+def _torn_run(at: Attempt, words: list[str]) -> None:
+    book, out = write_book(at.folder, [DONE, DONE, DONE]), at.folder / "out.ipynb"
+    notebook = json.loads(book.read_text())
+    notebook["metadata"]["texts"] = ["x" * 1000] * 40_000
+    book.write_text(json.dumps(notebook))
+    # Ours writes at its begin and end, and papermill once more.
+    wanted = at.rng.randint(1, 3)
+    with subprocess.Popen(
+        [BIN / "papermill", book, out, *words, "--no-progress-bar"],
+        cwd=at.folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        writes, writing = 0, False
+        while process.poll() is None and writes < wanted:
+            was, writing = writing, _is_written(out)
+            writes += writing and not was
+        time.sleep(at.rng.random() / 50)
+        process.kill()
+    try:
+        json.loads(out.read_text()) if out.exists() else None
+    except ValueError as error:
+        raise AssertionError(f"torn: {out.stat().st_size} bytes, in write {wanted}") from error
+
+
+def _is_written(out: Path) -> bool:
+    """Whether the file is short of what it was, or a new one is being made beside it."""
+    try:
+        short = out.stat().st_size < 40_000_000
+    except FileNotFoundError:
+        short = False
+    return short or any(out.parent.glob(f".{out.name}.*.tmp"))
+
+
+def _torn_by_others(at: Attempt) -> None:
+    try:
+        _torn(at, UNSAFE)
+    except AssertionError:
+        _torn_run(at, [])
+
+
 @row(
     21,
-    "SIGKILL while an 8 MB notebook is rewritten, five times a try",
+    "SIGKILL while an 8 MB notebook is rewritten, five times a try, and while papermill saves a run of 40 MB",
     tries=60,
     quick=1,
-    control=lambda at: _torn(at, UNSAFE),
+    control=_torn_by_others,
 )
 def torn(at: Attempt) -> None:
     """The file is the old or the new one, never a piece."""
     _torn(at, SAFE)
+    _torn_run(at, ["--engine", "ecr_widgets"])
 
 
 def _full(at: Attempt, run: Callable[..., Ran]) -> None:
     disk = at.folder / "disk"
     disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", disk], check=True)
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", disk], capture_output=True, check=False
+    )
+    if done.returncode:
+        raise CannotRunHere("a file system of its own needs the right to mount one")
     try:
         mark = at.folder / "changed"
         from tests.faults.books import RECORDER

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
+import threading
 import time
 from pathlib import Path
 
@@ -55,6 +57,37 @@ def test_a_new_server_on_the_same_folder_goes_on(tmp_path: Path) -> None:
         assert before[1] in alive
         assert before[0] not in alive
         assert post(served, "/deploy", deploy_name="d", dockerrun=DOCKERRUN)["version"] == "2"
+
+
+def test_jobs_of_a_server_that_ended_end_in_error(tmp_path: Path) -> None:
+    """Nobody works on them any more, so nobody is left waiting; what was to be deleted can be deleted again."""
+
+    class Stuck(FakeContainers):
+        def stop(self, docker_id: str, *, grace_s: int) -> None:
+            if not free.is_set():
+                asked.set()
+                free.wait()
+            super().stop(docker_id, grace_s=grace_s)
+
+    asked, free = threading.Event(), threading.Event()
+    containers = Stuck()
+    with serve(containers, folder=tmp_path, keep=True) as served:
+        (demo,) = served.ask("GET", "/tag?fuzz=demo&type=environment").value
+        post(served, "/deploy", deploy_name="d", dockerrun=DOCKERRUN)
+        made = post(served, "/service", environment_id=demo["entity_id"], service_name="s", deploy_id="d.1")
+        service_id = str(made["service_id"])
+        running(served, service_id, 1)
+        job_id = served.value("DELETE", f"/service/{service_id}")
+        assert asked.wait(20)
+        # As after a kill: the store has what stood at this moment.
+        shutil.copytree(tmp_path, tmp_path.with_name("killed"))
+        free.set()
+    with serve(containers, folder=tmp_path.with_name("killed")) as served:
+        job = served.value("GET", f"/job/{job_id}")
+        (log,) = served.value("GET", f"/task/{job['task_id']}/logs")
+        assert (job["job_status"], log["lines"][-1].endswith("was stopped while this job ran")) == (4, True)
+        assert service_id in [each["service_id"] for each in served.value("GET", "/service")]
+        running(served, service_id, 1)
 
 
 def test_two_hundred_services_are_listed_quickly(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import boto3
 import pytest
 from botocore.stub import Stubber
@@ -50,6 +52,22 @@ def test_no_region_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     session = boto3.Session(aws_access_key_id="AKIDEXAMPLE", aws_secret_access_key="nosecret")
     with pytest.raises(SettingsError, match="AWS_REGION"):
         BotoEcr(session).authorization_token()
+
+
+def test_the_region_is_the_one_that_every_aws_tool_reads(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """AWS_REGION alone is enough, and wins over boto3's own variable; a profile that is named has its own region."""
+    (tmp_path / "config").write_text("[profile other]\nregion = eu-north-1\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    for name in ("AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    assert BotoEcr()._session.region_name == "eu-west-1"
+    assert BotoEcr(profile="other")._session.region_name == "eu-north-1"
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    assert BotoEcr()._session.region_name == "eu-west-1"
+    assert BotoEcr(region="us-west-2")._session.region_name == "us-west-2"
 
 
 def test_retries_are_botocores_standard_ones(ecr: BotoEcr) -> None:

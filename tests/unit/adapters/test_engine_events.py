@@ -52,6 +52,15 @@ def test_a_pushs_text_tells_the_kind_of_error(text: str) -> None:
     assert text in str(error)
 
 
+@pytest.mark.parametrize("text", PUSHES)
+def test_every_error_of_a_push_or_pull_says_what_to_try(text: str) -> None:
+    """And never to log in again: a new token was asked for before anybody reads it."""
+    for error in (push_error(IMAGE, text, []), pull_error(IMAGE, text)):
+        assert error.hint
+        assert str(error).endswith(f"; {error.hint}")
+        assert "log in" not in error.hint
+
+
 @pytest.mark.parametrize(
     ("text", "passing"),
     [

@@ -96,6 +96,14 @@ def build(engine: DockerEngine, context: Path, **given: Any) -> str:
     )  # fmt: skip
 
 
+def test_a_stream_in_one_piece_is_read_event_by_event(scripted: Engines) -> None:
+    """A push answered with a length instead of in chunks keeps what its events say, the error among them."""
+    lines = ({"status": "Preparing", "id": "1a"}, {"errorDetail": {"message": "blob upload unknown"}})
+    body = b"".join(json.dumps(each).encode() + b"\r\n" for each in lines)
+    with scripted(http(200, body)) as (engine, _), pytest.raises(PushError, match="blob upload unknown"):
+        engine.push(IMAGE, TOKEN, progress=ignore_progress)
+
+
 BUILT = events({"stream": "Step 1/1 : FROM busybox\n"}, {"aux": {"ID": IMAGE_ID}})
 
 
@@ -199,11 +207,11 @@ def test_a_build_that_ends_without_an_image_is_no_success(scripted: Engines, con
 
 
 def test_a_builds_lines_are_progress(scripted: Engines, context: Path) -> None:
-    """Each line of the builder is told while it works."""
+    """Each line of the builder is told while it works, and before it has anything to say, what it waits for."""
     seen: list[Progress] = []
     with scripted(BUILT) as (engine, _):
         build(engine, context, progress=seen.append)
-    assert [one.message for one in seen] == ["Step 1/1 : FROM busybox"]
+    assert [one.message for one in seen] == ["sending the context", "Step 1/1 : FROM busybox"]
 
 
 def push(engine: DockerEngine) -> str:

@@ -67,3 +67,16 @@ def test_the_command_compares(runs: Path) -> None:
     assert done.exit_code == 0
     assert " → 2\n" in done.output
     assert run(main, ["audit", "compare", "a.ipynb", "nobody", "--runs", str(runs)]).exit_code == 1
+
+
+def test_what_cells_printed_is_compared(tmp_path: Path) -> None:
+    """Lines of output that only one run has, errors too; records and panels are compared by their own members."""
+    for name, lines in (("a", "built 1\nsame\n"), ("b", ["built 2\n", "same\n", "more\n"])):
+        notebook = recorded("deployed")
+        cell = next(cell for cell in notebook["cells"] if cell["id"] == "verify-step")
+        cell["outputs"].append({"output_type": "stream", "name": "stdout", "text": lines})
+        save(tmp_path, "deployed", f"{name}.ipynb", notebook)
+    done = CliRunner().invoke(main, ["audit", "compare", "a.ipynb", "b.ipynb", "--runs", str(tmp_path)])
+    assert done.output == (
+        "output of cell verify-step: built 1 → built 2\noutput of cell verify-step: - → more\n"
+    )

@@ -158,7 +158,7 @@ def test_figures_count_deploys_failures_and_recovery() -> None:
 
     def row(hour: int, state: str, service: str) -> Row:
         return Row(
-            "p", "proven", "", state=state, ended_at=f"2026-01-01T{hour:02}:00:00.000Z", services=(service,)
+            "p", "proven", "", state=state, ended_at=f"2026-01-01T{hour:02}:00:00.000Z", deployed=(service,)
         )
 
     states = ("succeeded", "failed", "failed", "succeeded", "running")
@@ -167,3 +167,23 @@ def test_figures_count_deploys_failures_and_recovery() -> None:
     assert (a.service, a.deploys, a.failed, a.failure_rate, a.deploys_a_day) == ("a", 4, 2, 0.5, 4.0)
     assert (a.recoveries, a.median_recovery_s, a.down_since) == (1, 7200.0, None)
     assert (b.recoveries, b.median_recovery_s, b.down_since) == (0, None, "2026-01-01T05:00:00Z")
+
+
+def _row_at(
+    hour: int, verdict: str, *, deployed: tuple[str, ...] = (), verified: tuple[str, ...] = ()
+) -> Row:
+    state = "failed" if verdict == "failed" else "succeeded"
+    ended_at = f"2026-01-01T{hour:02}:00:00.000Z"
+    return Row("p", verdict, "", state=state, ended_at=ended_at, deployed=deployed, verified=verified)
+
+
+def test_a_proven_check_ends_an_outage_and_is_no_deploy() -> None:
+    """Where a rollback had restored what ran, the next run that proves it is the recovery; an unproven one is none."""
+    failed = _row_at(0, "failed", deployed=("a",))
+    (still,) = figures(
+        [failed, _row_at(1, "unproven", verified=("a",)), _row_at(2, "proven", verified=("b",))]
+    )
+    assert still.down_since == "2026-01-01T00:00:00Z"
+    (back,) = figures([failed, _row_at(3, "proven", verified=("a",))])
+    assert (back.deploys, back.failed, back.recoveries) == (1, 1, 1)
+    assert (back.median_recovery_s, back.down_since) == (3 * 3600, None)

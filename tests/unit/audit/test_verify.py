@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 from ecr_widgets.audit.chain import chain_file, read_head
+from ecr_widgets.audit.index import open_index
 from ecr_widgets.audit.keys import KeyRing
+from ecr_widgets.audit.report import write_report
 from ecr_widgets.audit.scan import scan
-from ecr_widgets.audit.seal import seal_missing, seal_run
+from ecr_widgets.audit.seal import retire_runs, seal_missing, seal_run
 from ecr_widgets.audit.verify import Verification, verify
 from ecr_widgets.engine.saved_run import SavedRun
-from ecr_widgets.errors import InputError
+from ecr_widgets.errors import InputError, RecordError
 from tests.audit.runs import recorded, save
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -139,3 +141,59 @@ def test_a_head_counts_from_1(n: int) -> None:
     """No other number is taken for a place in the chain."""
     with pytest.raises(InputError, match=r"not an exported head: .* >= 1"):
         read_head(f'{{"project": "x", "n": {n}, "sha256": "y"}}')
+
+
+def test_what_was_removed_on_purpose_is_retired(folder: Folder) -> None:
+    """Sealed as meant, it no longer stands in the way of `in order`; what is removed without a word still does."""
+    for name in ("b.ipynb", "c.ipynb"):
+        save(folder.runs, "proven", name, of_run(name, "proven"))
+        folder.seal(name)
+        (folder.runs / name).unlink()
+    retire_runs(folder.runs, ["b.ipynb"], ring=folder.ring, now=NOW)
+    assert folder.findings() == {"a.ipynb": "intact", "b.ipynb": "retired", "c.ipynb": "missing"}
+    retire_runs(folder.runs, ["c.ipynb"], ring=folder.ring, now=NOW)
+    assert folder.verify().ok
+    with pytest.raises(RecordError, match="was never sealed"):
+        retire_runs(folder.runs, ["d.ipynb"], ring=folder.ring, now=NOW)
+
+
+def test_an_overwritten_run_is_retired_and_the_next_one_is_told_again(folder: Folder) -> None:
+    """In verify and in lists alike."""
+
+    def seal_of_a() -> str | None:
+        with open_index(folder.runs, ring=folder.ring) as index:
+            return index.find("a.ipynb").seal
+
+    for run_id in ("second", "third"):
+        save(folder.runs, "deployed", "a.ipynb", of_run(run_id))
+        folder.seal("a.ipynb", days=1)
+        if run_id == "second":
+            assert (folder.findings()["a.ipynb"], seal_of_a()) == ("overwritten", "overwritten")
+            retire_runs(folder.runs, ["a.ipynb"], ring=folder.ring, now=NOW)
+        # The third replaced what was retired before it.
+        assert (folder.findings()["a.ipynb"], seal_of_a()) == ("intact", "intact")
+    save(folder.runs, "deployed", "a.ipynb", of_run("fourth"))
+    folder.seal("a.ipynb", days=1)
+    assert (folder.findings()["a.ipynb"], seal_of_a()) == ("overwritten", "overwritten")
+
+
+def test_a_retirement_without_a_good_key_is_none(folder: Folder, tmp_path: Path) -> None:
+    """Whoever removes a run cannot seal that as meant."""
+    (folder.runs / "a.ipynb").unlink()
+    retire_runs(folder.runs, ["a.ipynb"], ring=KeyRing(tmp_path / "forger"), now=NOW)
+    assert folder.findings() == {"a.ipynb": "missing"}
+    assert not folder.verify().ok
+
+
+def test_what_a_seal_says_is_harmless_in_the_report(folder: Folder, tmp_path: Path) -> None:
+    """Run ids and names of seals are text there, whatever stands in them."""
+    for run_id in ("<script>alert(1)</script>", "</li><img src=x onerror=alert(1)>"):
+        save(folder.runs, "deployed", "<b>.ipynb", of_run(run_id))
+        folder.seal("<b>.ipynb")
+    save(folder.runs, "deployed", "<i>.ipynb", of_run("</li><img src=x onerror=alert(1)>"))
+    write_report(tmp_path / "r.html", folder.runs, (), checked=folder.verify(), now=NOW)
+    text = (tmp_path / "r.html").read_text()
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
+    assert "sealed as &#x27;&lt;b&gt;.ipynb&#x27;" in text
+    for live in ("<script", "<img", "<b>.ipynb", "<i>.ipynb"):
+        assert live not in text

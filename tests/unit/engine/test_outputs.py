@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from typing import Any
 
-from ecr_widgets.engine.outputs import LONGEST_STREAM, Outputs
+from ecr_widgets.engine.outputs import LONGEST_DISPLAY, LONGEST_DISPLAYS, LONGEST_STREAM, Outputs
+from ecr_widgets.model.record import RECORD_MIME
 
 
 def stream(text: str, name: str = "stdout") -> dict[str, Any]:
@@ -59,3 +61,59 @@ def test_a_stream_that_is_just_too_long_loses_nothing() -> None:
     outputs.take("stream", stream(everything[-30:]))
     outputs.settle()
     assert cell[0]["text"] == everything
+
+
+def test_streams_that_take_turns_are_cut_too() -> None:
+    """However small the pieces are, of each stream about as much is kept as of one in one piece."""
+    cell: list[dict[str, Any]] = []
+    outputs = Outputs()
+    outputs.start_cell(cell)
+    for number in range(60_000):
+        outputs.take("stream", stream(f"out {number}\n" * 5))
+        outputs.take("stream", stream(f"err {number}\n", "stderr"))
+    outputs.settle()
+    assert len(json.dumps(cell)) < 4 * LONGEST_STREAM
+    for name in ("stdout", "stderr"):
+        assert "characters cut" in "".join(each["text"] for each in cell if each["name"] == name)
+        last = [each["text"] for each in cell if each["name"] == name][-1]
+        assert last.endswith(f" {59_999}\n")
+
+
+def display(text: str, mime: str = "text/plain") -> dict[str, Any]:
+    return {"data": {mime: text}, "metadata": {}}
+
+
+def test_a_display_that_is_much_too_large_is_cut() -> None:
+    """Of a text both ends stay, with the hash of all; half a page is none, and so its size and hash are told."""
+    cell: list[dict[str, Any]] = []
+    outputs = Outputs()
+    outputs.start_cell(cell)
+    text = "a" * (LONGEST_DISPLAY + 1) + "end"
+    outputs.take("display_data", display(text))
+    outputs.take("display_data", display(text, "text/html"))
+    outputs.take("error", {"ename": "E", "evalue": text, "traceback": [text, "E"]})
+    sha256 = hashlib.sha256(text.encode()).hexdigest()
+    assert [sha256 in json.dumps(output) for output in cell] == [True] * 3
+    assert cell[0]["data"]["text/plain"].endswith("end")
+    assert set(cell[1]["data"]) == {"text/plain"}
+    assert len(json.dumps(cell)) < 4 * LONGEST_STREAM
+
+
+def test_displays_without_end_are_counted_but_records_are_kept() -> None:
+    """What a step did is never among what is not kept; the next cell is not affected."""
+    cell: list[dict[str, Any]] = []
+    outputs = Outputs()
+    outputs.start_cell(cell)
+    piece = "x" * (LONGEST_DISPLAYS // 10)
+    for _ in range(15):
+        outputs.take("display_data", display(piece))
+    outputs.take("display_data", {"data": {RECORD_MIME: "{}", "text/plain": piece}, "metadata": {}})
+    outputs.settle()
+    assert RECORD_MIME in cell[-1]["data"]
+    assert [output["text"] for output in cell if "text" in output] == [
+        "[6 more displays of this cell were not kept]\n"
+    ]
+    following: list[dict[str, Any]] = []
+    outputs.start_cell(following)
+    outputs.take("display_data", display(piece))
+    assert len(following) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ecr_widgets.engine.saved_run import SavedRun
+from ecr_widgets.engine.saved_run import CannotSave, SavedRun
 
 
 def notebook(text: str = "") -> dict[str, Any]:
@@ -64,7 +65,7 @@ def test_a_full_disk_is_an_error_and_the_last_good_file_stands(small_disk: Path)
         saved.write()
         fill(small_disk)
         saved.notebook["cells"][0]["text"] = "x" * 600_000
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(CannotSave, match="No space left"):
             saved.write()
         assert json.loads(path.read_text())["cells"][0]["text"] == "good"
     assert sorted(each.name for each in small_disk.iterdir()) == ["filler", "run.ipynb"]
@@ -75,7 +76,7 @@ def test_a_write_without_room_for_the_next_is_an_error(small_disk: Path) -> None
     path = small_disk / "run.ipynb"
     with (
         SavedRun(notebook("x" * 900_000), path, redact=dict) as saved,
-        pytest.raises(OSError, match="No space"),
+        pytest.raises(CannotSave, match="No space"),
     ):
         saved.write()
 
@@ -87,3 +88,39 @@ def test_what_a_killed_attempt_left_is_swept(tmp_path: Path) -> None:
     with SavedRun(notebook(), tmp_path / "run.ipynb", redact=dict) as saved:
         saved.write()
     assert sorted(each.name for each in tmp_path.iterdir()) == [".other.ipynb.abc.tmp", "run.ipynb"]
+
+
+def test_what_other_killed_runs_left_is_swept_once_it_is_old(tmp_path: Path) -> None:
+    """Locks and torn files that nobody holds; what is young or held stays, and so does everything else."""
+    with SavedRun(notebook(), tmp_path / "held.ipynb", redact=dict):
+        for name in (
+            ".a.ipynb.lock",
+            ".a.ipynb.x.tmp",
+            ".b.ipynb.y.tmp",
+            ".held.ipynb.z.tmp",
+            ".keep",
+            "c.tmp",
+        ):
+            (tmp_path / name).touch()
+        for path in tmp_path.iterdir():
+            os.utime(path, (0, 0))
+        (tmp_path / ".young.ipynb.x.tmp").touch()
+        with SavedRun(notebook(), tmp_path / "run.ipynb", redact=dict):
+            pass
+        left = {path.name for path in tmp_path.iterdir()}
+    assert left == {".held.ipynb.lock", ".held.ipynb.z.tmp", ".keep", "c.tmp", ".young.ipynb.x.tmp"}
+
+
+def test_a_saved_run_has_the_rights_of_this_users_files(tmp_path: Path) -> None:
+    """The umask decides at first, later whoever has changed them."""
+    path = tmp_path / "run.ipynb"
+    before = os.umask(0o027)
+    try:
+        with SavedRun(notebook(), path, redact=dict) as saved:
+            saved.write()
+            assert path.stat().st_mode & 0o777 == 0o640
+            path.chmod(0o600)
+            saved.write()
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o600

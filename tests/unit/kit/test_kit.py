@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from ecr_widgets.errors import (
     DeploymentFailed,
+    EcrWidgetsError,
     EntityNotFound,
     InputError,
     RollbackFailed,
@@ -17,11 +19,12 @@ from ecr_widgets.errors import (
 )
 from ecr_widgets.kit import Kit
 from ecr_widgets.model.layer0_load_balancer import HealthCheck, Port
+from ecr_widgets.planning import PlanKit
 from ecr_widgets.recording.recorder import Recorder
 from ecr_widgets.recording.terminal import QuietSink
 from ecr_widgets.steps.deploy_service import ServiceOutcome
 from tests.fake_connections import FakeConnections
-from tests.fakes import World, digest_of
+from tests.fakes import REGISTRY, FakeEcr, FakeRegistry, World, digest_of
 
 
 @pytest.fixture
@@ -55,6 +58,36 @@ def test_a_record_says_which_file_was_used(to: FakeConnections, tmp_path: Path) 
         kit.build_image(context, name="app")
     told = [record.inputs.get("found") for record in kit.recorder.records]
     assert told == [str(own / "app"), "the example that ecr-widgets ships", None]
+
+
+BAD_FILES = {
+    "no context": ({"context": "nowhere"}, "'nowhere' is not a folder"),
+    "no Dockerfile": ({"context": ".", "dockerfile": "none"}, "no Dockerfile 'none'"),
+    "capitals": ({"local_name": "Xfra/wait"}, "it has capital letters; write it in lower case"),
+    "no Dockerrun": ({"dockerrun": "none.json"}, "cannot read 'none.json'"),
+    "bad Dockerrun": ({"dockerrun": "bad.json"}, "Dockerrun 'bad.json' refused at /containerDefinitions"),
+    "no such container": (
+        {"dockerrun": "good.json", "container": "web"},
+        "Dockerrun 'good.json' refused at /containerDefinitions: no container 'web'; it has: timeout",
+    ),
+    "deploy name": ({"deploy": "time.out"}, "deploy name 'time.out' refused"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_FILES)
+def test_the_check_finds_what_a_later_step_would_refuse(
+    kit: Kit, world: World, tmp_path: Path, case: str
+) -> None:
+    """Files and names, each with the file's name in the error; nothing was changed and nobody asked for a token."""
+    container = {"name": "timeout", "image": "x", "memory": 10}
+    (tmp_path / "good.json").write_text(json.dumps({"containerDefinitions": [container]}))
+    (tmp_path / "bad.json").write_text(json.dumps({"containerDefinitions": [container | {"memory": "10"}]}))
+    given, why = BAD_FILES[case]
+    with pytest.raises(EcrWidgetsError) as refused:
+        kit.check_target(environment="demo", service="web", repository="app", tag="1", **given)
+    assert why in str(refused.value)
+    assert (world.changes, world.tokens_issued) == ([], 0)
+    assert [(each.step, str(each.state)) for each in kit.recorder.records] == [("check_target", "failed")]
 
 
 IMAGE_TARGET = "image registry.test:5000/app:1"
@@ -160,7 +193,7 @@ def test_a_rollback_that_fails_is_an_error_of_its_own(world: World, tmp_path: Pa
     kit, to = crashing(world, tmp_path)
     to.layer0.create_service("demo24e9e412", "web", "web.1")
     running = kit.deploy_service("demo", "web", "web.2")
-    with pytest.raises(RollbackFailed, match="by hand: `l0 service update"):
+    with pytest.raises(RollbackFailed, match="by hand: `ecr-widgets service deploy"):
         kit.wait(running, on_failure="rollback")
     assert world.changes.count("update service to web.1") == 1
 
@@ -215,9 +248,39 @@ def test_what_layer0_keeps_is_deleted_once(kit: Kit, to: FakeConnections) -> Non
     assert [kit.layer0.delete_deploy(deploy).changed for _ in "ab"] == [True, False]
     assert [kit.layer0.delete_job(job).changed for _ in "ab"] == [True, False]
     assert [kit.layer0.set_min_count("demo", 2).changed for _ in "ab"] == [True, False]
+    assert kit.layer0.scale_environment("demo").environment_id == "demo24e9e412"
+    assert (kit.layer0.restore_own_tags().version, to.layer0.restored) == ("v0.12.6", 1)
     to.layer0.create_task("demo24e9e412", "once", "web.1", {})
     assert kit.layer0.delete_task("task00000000").changed
     assert not kit.layer0.delete_task("task00000000").changed
+
+
+def test_another_account_is_asked_where_it_is_named(tmp_path: Path) -> None:
+    """The repository is made there and not here, and what runs is verified with a token of that registry; so in a plan."""
+    here, there = World(), World()
+
+    class TwoAccounts(FakeConnections):
+        def ecr_of(self, *, profile: str | None, region: str | None) -> FakeEcr:
+            assert (profile, region) == ("live", None)
+            return FakeEcr(there)
+
+    to = TwoAccounts(here)
+    recorder = Recorder("run-1", to.clock, QuietSink())
+    PlanKit(to, recorder, files=(tmp_path,)).create_repository("app", profile="live")
+    assert recorder.records[-1].changed is True
+    assert (here.changes, there.changes) == ([], [])
+    kit = Kit(to, recorder, files=(tmp_path,))
+    kit.create_repository("app", profile="live")
+    assert (here.changes, there.changes) == ([], ["create repository app"])
+    text = json.dumps({"containerDefinitions": [{"name": "web", "image": "x", "memory": 10}]})
+    (tmp_path / "run.json").write_text(text)
+    there.manifests.add(("app", digest_of("a")))
+    to.registry = FakeRegistry(there)
+    stored = kit.create_deploy("web", "run.json", image=f"{REGISTRY}/app@{digest_of('a')}")
+    running = kit.deploy_service("demo", "web", stored)
+    kit.wait(running)
+    assert kit.verify(running, profile="live").registry_digest == digest_of("a")
+    assert here.tokens_issued == 0
 
 
 def moved_by_a_stranger(world: World, tmp_path: Path) -> tuple[Kit, FakeConnections, ServiceOutcome]:

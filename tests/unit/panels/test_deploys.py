@@ -243,12 +243,13 @@ def test_reasons_counts_and_lines_stand_below(
     deploy(open_desk, "1")
     (service,) = to.layer0.services.values()
     failing: Deployment = replace(
-        service.deployments[0], stopped_reasons=("exit code 3",), events=("was unhealthy",)
+        service.deployments[0], stopped_reasons=("no memory", " (web exit code 3)"), events=("was unhealthy",)
     )
     standing = replace(service, running_count=0, deployments=(failing,))
     monkeypatch.setattr(to.layer0, "find_service", lambda *_: standing)
     open_desk.press("Refresh")
-    assert open_desk.part("Why containers stopped") == [["web.1", "exit code 3"]]
+    stopped = [["web.1", "no memory"], ["web.1", "container stopped (web exit code 3)"]]
+    assert open_desk.part("Why containers stopped") == stopped
     assert open_desk.part("Events") == [["web.1", "was unhealthy"]]
     plot = open_desk.part("Copies that run")
     assert [row[2:] for row in plot[-2:]] == [["█", "1 of 1"], ["░", "0 of 1"]]
@@ -256,7 +257,7 @@ def test_reasons_counts_and_lines_stand_below(
     # Once the service is brought back, its failed deployment is gone; why it failed stays in view.
     monkeypatch.setattr(to.layer0, "find_service", lambda *_: service)
     open_desk.press("Refresh")
-    assert open_desk.part("Why containers stopped") == [["web.1", "exit code 3"]]
+    assert open_desk.part("Why containers stopped") == stopped
     assert open_desk.part("Events") == [["web.1", "was unhealthy"]]
 
 

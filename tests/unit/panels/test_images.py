@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from threading import Event
+from time import monotonic
 
 import pytest
 
@@ -224,17 +227,31 @@ def test_a_tag_that_was_set_elsewhere_meanwhile_is_moved_only_when_confirmed(
 
 
 def test_a_reference_to_copy_is_whole_or_not_there(
-    monkeypatch: pytest.MonkeyPatch, kit: NotebookKit, digests: list[str]
+    desk: Desk, kit: NotebookKit, digests: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It needs the registry's name, which is read after the first page and before the others."""
+    """Whoever chooses an image while pages are still read waits for the registry's name only."""
+    chosen = Event()
+    plain = FakeEcr.list_images
+
+    def slow(self: FakeEcr, repository: str) -> Iterator[ImagePage]:
+        for page in plain(self, repository):
+            yield page
+            assert chosen.wait(10)
+
+    monkeypatch.setattr(FakeEcr, "list_images", slow)
     monkeypatch.setattr(FakeEcr, "page", 1)
-    panel = ImagesPanel(kit, "app")
-    pieces = panel.read()
-    next(pieces)
+    panel = kit.images("app")
+    panel._ipython_display_()
     (image,) = panel._images
     assert panel.reference(image) == ""
-    next(pieces)
-    assert panel.reference(image) == f"registry.test:5000/app@{image.digest}"
+    desk.type("Image", image.tags[0])
+    deadline_s = monotonic() + 10
+    while not desk.find("Reference by digest").value:
+        assert monotonic() < deadline_s
+    assert desk.find("Reference by digest").value == f"registry.test:5000/app@{image.digest}"
+    assert len(panel._images) == 1
+    chosen.set()
+    desk.settle()
 
 
 def test_an_image_is_named_tagged_and_pulled(open_desk: Desk, world: World, digests: list[str]) -> None:

@@ -227,3 +227,19 @@ def test_a_repository_is_deleted_by_typing_its_name(open_desk: Desk, world: Worl
     assert "team/app" not in world.repositories
     assert [row[0] for row in open_desk.picture["rows"]] == ["team/db"]
     assert [record["state"] for record in open_desk.records] == ["failed", "succeeded"]
+
+
+def test_a_repository_of_which_an_image_runs_is_never_deleted(
+    open_desk: Desk, world: World, kit: NotebookKit, tmp_path: Path
+) -> None:
+    """The panel says what runs it, whatever was typed and ticked."""
+    web = '{"AWSEBDockerrunVersion": 2, "containerDefinitions": [{"name": "web", "image": "x", "memory": 8}]}'
+    (tmp_path / "Dockerrun.aws.json").write_text(web)
+    image = kit.find_image("team/app", "1").image
+    kit.deploy_service("demo", "web", kit.create_deploy("web", "Dockerrun.aws.json", image=image))
+    open_desk.type("Repository", "team/app")
+    open_desk.type("To delete it", "team/app")
+    open_desk.type("its images too", value=True)
+    open_desk.press("Delete")
+    assert "service demo/web runs it" in open_desk.picture["problem"]
+    assert "team/app" in world.repositories

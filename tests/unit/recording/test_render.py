@@ -66,3 +66,13 @@ def test_progress_is_told_in_human_units() -> None:
     assert progress_text(Progress("1a2b", "pushing", 1_500_000, 3_000_000_000, "bytes")) == (
         "1a2b: pushing 1.5 MB of 3.00 GB"
     )
+
+
+@pytest.mark.parametrize(
+    "step", ["find_uses", "find_unused_images", "find_findings", "check_repository", "verify"]
+)
+def test_a_look_says_nothing_of_what_stood(step: str) -> None:
+    """It changes nothing in any case, so that nothing could have stood already."""
+    told = to_text(replace(PUSHED, step=step, changed=False))
+    assert told.startswith(f"✓ {step} succeeded")
+    assert "stood" not in told

@@ -10,15 +10,17 @@ import pytest
 from click.testing import CliRunner
 
 from ecr_widgets.cli import main
-from ecr_widgets.runbooks import list_runbooks, read_runbook
+from ecr_widgets.runbooks import Runbook, list_runbooks, read_runbook
 from ecr_widgets.runbooks.form import check_form
 from ecr_widgets.runbooks.template import new_runbook
+
+AWS_KEY_ID = "AKIA" + "ABCDEFGHIJKLMNOP"
 
 
 def written(folder: Path, **changes: Any) -> Path:
     """A new runbook; `parameters`, `step` and `title` replace a cell's source."""
     book = new_runbook("mine")
-    places = {"title": 0, "note": 1, "parameters": 2, "step": 7, "word": 4}
+    places = {"title": 0, "note": 1, "parameters": 2, "step": 7, "word": 4, "check": 5}
     for name, source in changes.items():
         book["cells"][places[name]]["source"] = source
     path = folder / "mine.ipynb"
@@ -64,6 +66,27 @@ def test_a_new_runbook_passes(tmp_path: Path) -> None:
             "'repositry' is used and nowhere declared",
         ),
         ({"step": "found = kit.find_image(repository,"}, "is not Python"),
+        ({"word": f"The key is {AWS_KEY_ID}."}, "line 1 holds a text that looks like an AWS access key id"),
+        (
+            {"step": 'import os\n\nos.environ["AWS_SECRET_ACCESS_KEY"] = "hunter22hunter22"'},
+            "line 3 holds a text that is a secret by its name",
+        ),
+        ({"step": 'found = kit.find_image(repository, token="hunter22hunter22")'}, "a secret by its name"),
+        ({"step": 'found = kit.run({"DB_PASSWORD": "hunter22hunter22"})'}, "a secret by its name"),
+        ({"step": f'found = kit.find_image(repository, "{AWS_KEY_ID}")'}, "looks like an AWS access key id"),
+        ({"step": 'import os\n\nos.system("ls")'}, "line 3 calls os.system"),
+        ({"step": 'exec("x = 1")'}, "line 1 calls exec"),
+        (
+            {"step": "a = kit.find_image(repository, reference)\nb = kit.login()"},
+            "it calls 2 steps",
+        ),
+        ({"check": "target = kit.login()"}, "nothing checks the target"),
+        (
+            {
+                "parameters": "repository: str = ''  # x\nreference: str = ''  # x\nenv: dict = {'a': {'TOKEN': 'hunter22'}}  # x"
+            },
+            "its 'TOKEN' is a secret by its name",
+        ),
     ],
 )
 def test_what_breaks_the_form_is_named(tmp_path: Path, changes: dict[str, str], what: str) -> None:
@@ -93,9 +116,24 @@ def test_the_command_makes_and_checks(tmp_path: Path) -> None:
     assert run(main, ["runbooks", "new", "mine", "--folder", folder]).output == path + "\n"
     assert run(main, ["runbooks", "new", "mine", "--folder", folder]).exit_code == 2
     assert run(main, ["runbooks", "new", "../mine", "--folder", folder]).exit_code == 2
+    shadowing = run(main, ["runbooks", "new", "deploy", "--folder", folder])
+    assert (shadowing.exit_code, "would run the shipped runbook" in shadowing.output) == (2, True)
     assert run(main, ["runbooks", "check", path]).exit_code == 0
     written(tmp_path, step="1 + 1")
     done = run(main, ["runbooks", "check", path])
     assert (done.exit_code, "cell 8: line 1 is logic (BinOp)" in done.output) == (1, True)
     (tmp_path / "no.ipynb").write_text("{}")
     assert run(main, ["runbooks", "check", str(tmp_path / "no.ipynb")]).exit_code == 2
+
+
+@pytest.mark.parametrize("book", list_runbooks(), ids=lambda book: book.name)
+def test_help_of_a_runbook_tells_its_whole_cell(book: Runbook) -> None:
+    """Title, and each parameter with type, default and comment."""
+    told = CliRunner().invoke(main, ["run", book.name, "--help"])
+    assert told.exit_code == 0
+    assert book.title in told.output
+    for each in book.parameters:
+        line = next(line for line in told.output.splitlines() if line.strip().startswith(f"{each.name}: "))
+        assert each.type in line
+        assert f"= {each.default!r}" in line
+        assert each.comment in line

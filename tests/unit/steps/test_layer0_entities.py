@@ -79,6 +79,10 @@ def test_a_load_balancer_is_created_then_left_alone_then_changed(
     other = create_load_balancer(layer0, clock, "demo", "web", HTTP, health_check=check, idle_timeout=90)
     assert other.changed
     assert layer0.read_load_balancer(first.load_balancer_id).idle_timeout == 90
+    # What a server before v0.10.7 does not tell is no difference.
+    older = replace(layer0.read_load_balancer(first.load_balancer_id), idle_timeout=0, cross_zone=False)
+    layer0.load_balancers[first.load_balancer_id] = older
+    assert not create_load_balancer(layer0, clock, "demo", "web", HTTP, health_check=check).changed
     with pytest.raises(VerifyError, match="stands and is public"):
         create_load_balancer(layer0, clock, "demo", "web", HTTP, health_check=check, is_public=False)
 
@@ -133,7 +137,7 @@ def test_what_is_gone_is_not_deleted_again(layer0: FakeLayer0, clock: FakeClock)
 
 
 def test_a_job_that_fails_is_shown_with_its_log(layer0: FakeLayer0, clock: FakeClock) -> None:
-    """What went wrong is said once, without the marks of the job's log, and the lines before it are the reasons."""
+    """What went wrong is said without the marks of the job's log, which is the reasons."""
 
     class Talking(FakeLayer0):
         def task_logs(self, task_id: str, **more):
@@ -147,7 +151,7 @@ def test_a_job_that_fails_is_shown_with_its_log(layer0: FakeLayer0, clock: FakeC
         DeploymentFailed, match=r"deletion failed: job \S+ ended in error: no room \(code 'X'\); "
     ) as failed:
         wait_for_job(talking, clock, job_id, what="deletion")
-    assert failed.value.reasons == ("Running step 'x'",)
+    assert failed.value.reasons == ("Running step 'x'", "no room (code 'X')")
 
 
 def test_a_job_that_never_ends_is_waited_for_until_the_deadline(layer0: FakeLayer0, clock: FakeClock) -> None:

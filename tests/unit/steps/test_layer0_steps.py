@@ -205,9 +205,10 @@ def test_a_task_gives_exit_codes_and_log(layer0: FakeLayer0, world: World) -> No
 
 
 def test_a_task_that_ends_with_another_code_failed(world: World) -> None:
-    """An exit code other than 0 is an error that tells it."""
-    with pytest.raises(DeploymentFailed, match="timeout with code 3"):
+    """An exit code other than 0 is an error that tells it; what was written last is told apart from reasons."""
+    with pytest.raises(DeploymentFailed, match="timeout with code 3") as caught:
         create_task(FakeLayer0(world, exit_code=3), FakeClock(world), "demo", "once", "timeout.1")
+    assert (caught.value.reasons, caught.value.log) == ((), ("timeout: done",))
 
 
 class Ended(FakeLayer0):

@@ -133,14 +133,27 @@ def test_an_immutable_tag_takes_the_same_image_again(here: Here) -> None:
 
 
 def test_an_immutable_tag_refuses_another_image_and_names_both(here: Here) -> None:
-    """Another image under an immutable tag is refused, with what stands and what was wanted."""
+    """Another image under an immutable tag is refused, image id against image id: a new image has no digest yet."""
     create_repository(here.ecr, "xfra-wait", tags_immutable=True)
-    standing = here.push().digest
-    wanted = here.build("FROM busybox\nENV A=1")
+    pushed = here.push()
+    standing_id = here.engine.find_image_id("xfra/wait")
+    wanted_id = here.build("FROM busybox\nENV A=1")
     with pytest.raises(TagImmutable) as caught:
         here.push()
-    assert standing in str(caught.value)
-    assert wanted in str(caught.value)
+    assert f"names {pushed.digest} (image id {standing_id}) and" in str(caught.value)
+    assert f"moved to the local image with image id {wanted_id}:" in str(caught.value)
+    assert (caught.value.standing, caught.value.wanted) == (pushed.digest, None)
+
+
+def test_an_immutable_tag_refuses_an_image_that_was_pushed_before_by_its_digest(here: Here) -> None:
+    """Under another tag of the same repository the image has a digest, and the refusal names both digests."""
+    create_repository(here.ecr, "xfra-wait", tags_immutable=True)
+    standing = here.push().digest
+    here.build("FROM busybox\nENV A=1")
+    other = here.push(target=TARGET.with_tag("2")).digest
+    with pytest.raises(TagImmutable, match=f"names {standing} .* cannot be moved to {other} ") as caught:
+        here.push()
+    assert (caught.value.standing, caught.value.wanted) == (standing, other)
 
 
 def test_a_refused_token_is_renewed_once(here: Here) -> None:

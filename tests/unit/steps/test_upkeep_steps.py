@@ -124,6 +124,10 @@ def test_findings_are_told_by_severity(kit: Kit, world: World, tmp_path: Path) -
     assert kit.ecr.find_findings("app", "1").status == "NOT_SCANNED"
     world.findings[image.digest] = Findings("COMPLETE", {"HIGH": 2})
     assert dict(kit.ecr.find_findings("app", image.digest).counts) == {"HIGH": 2}
+    assert kit.ecr.find_findings("app", "").digest == image.digest
+    kit.create_repository("empty")
+    with pytest.raises(ImageNotFound, match="has no images"):
+        kit.ecr.find_findings("empty", "")
 
 
 def test_uses_are_found_by_digest_and_by_tag(kit: Kit, to: FakeConnections, tmp_path: Path) -> None:

@@ -150,22 +150,39 @@ class World:
                 meta = await work
             except ApiError as error:
                 self._log(job, f"Error: {error.message}")
-                job.status = JobStatus.ERROR
+                self._end(job, JobStatus.ERROR)
             else:
                 job.meta = dict(meta) if meta is not None else None
-                job.status = JobStatus.COMPLETED
                 self._log(job, "Done")
-            runner = self.store.tasks.get(job.task_id)
-            if runner is not None:
-                runner.copy.containers[0].status = Status.STOPPED
-                runner.copy.containers[0].exit_code = int(job.status == JobStatus.ERROR)
-                runner.copy.reason = "Essential container in task exited"
-                self.store.save(runner)
-            if job.job_id in self.store.jobs:
-                self.store.save(job)
+                self._end(job, JobStatus.COMPLETED)
 
         self.scheduler.spawn(run())
         return job.job_id
+
+    def end_interrupted(self) -> None:
+        """Let jobs that an earlier server of the folder was in end in error: nobody works on them any more.
+
+        What a job was to delete and did not is a thing like any other again, and can be deleted.
+        """
+        for job in self.store.jobs.values():
+            if job.status in (JobStatus.PENDING, JobStatus.IN_PROGRESS):
+                self._log(job, "Error: Layer0 was stopped while this job ran")
+                self._end(job, JobStatus.ERROR)
+        for service in self.store.services.values():
+            if service.deleting:
+                service.deleting = False
+                self.store.save(service)
+
+    def _end(self, job: Job, status: JobStatus) -> None:
+        job.status = status
+        runner = self.store.tasks.get(job.task_id)
+        if runner is not None:
+            runner.copy.containers[0].status = Status.STOPPED
+            runner.copy.containers[0].exit_code = int(status == JobStatus.ERROR)
+            runner.copy.reason = "Essential container in task exited"
+            self.store.save(runner)
+        if job.job_id in self.store.jobs:
+            self.store.save(job)
 
     def _add_runner(self, job: Job) -> None:
         version = self.store.next_version("job")

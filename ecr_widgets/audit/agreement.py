@@ -1,0 +1,80 @@
+"""Whether the steps of one run agree: each tells a part of the same story, and one that was made up tells another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from ecr_widgets.audit.found import Run, Step
+from ecr_widgets.model.record import StepState
+
+_PINS_IMAGE = frozenset(("push_image", "copy_image", "find_image", "tag_image"))
+_MOVES = frozenset(("create_service", "update_service", "rollback"))
+_SAME = ("repository", "environment", "service", "deploy_id")
+"""What a step's outcome must repeat of its inputs, where it has both."""
+
+
+def disagreements(run: Run) -> Iterator[str]:
+    """What two places in a run say differently, in words."""
+    if run.started_at and run.ended_at and run.ended_at < run.started_at:
+        yield "it ended before it started"
+    steps = [step for step in run.steps if step.state is StepState.SUCCEEDED]
+    for step in steps:
+        if step.ended_at is not None and step.ended_at < step.started_at:
+            yield f"{step.step} ended before it started"
+        for name in _SAME:
+            asked, told = step.inputs.get(name), step.outcome.get(name)
+            if asked and told and asked != told:
+                yield f"{step.step} was asked for {name.replace('_', ' ')} {asked!r:.80} and tells of {told!r:.80}"
+    yield from _of_images(steps)
+    yield from _of_deploys(steps)
+
+
+def _of_images(steps: Sequence[Step]) -> Iterator[str]:
+    """Where the run has pushed or found images of a repository, what it deploys and verifies of it is one of these."""
+    pinned: dict[str, set[str]] = {}
+    for step in steps:
+        name, digest = _image(step.outcome)
+        if step.step in _PINS_IMAGE:
+            pinned.setdefault(name, set()).add(digest)
+        elif step.step in ("create_deploy", "verify") and digest not in pinned.get(name, {digest}):
+            yield f"{step.step} is of {digest[:19]}, which is not what this run pushed or found"
+        if step.step == "verify" and _image(step.inputs)[1] not in ("", digest):
+            yield "verify was asked for another image than it tells of"
+
+
+def _of_deploys(steps: Sequence[Step]) -> Iterator[str]:
+    """What the run made a deploy of is what it brings services to and verifies there."""
+    made: dict[object, Step] = {}
+    on: dict[object, object] = {}
+    for step in steps:
+        deploy_id, service_id = (_key(step.outcome, name) for name in ("deploy_id", "service_id"))
+        if step.step == "create_deploy":
+            made[deploy_id] = step
+        elif step.step in _MOVES:
+            if made and step.step != "rollback" and deploy_id not in made:
+                yield f"{step.step} is of deploy {deploy_id!r:.80}, which this run did not make"
+            on[service_id] = deploy_id
+        elif step.step in ("wait", "verify"):
+            if on.get(service_id, deploy_id) != deploy_id:
+                yield f"{step.step} is of deploy {deploy_id!r:.80}, to which this run did not bring the service"
+            if step.step == "verify" and deploy_id in made and not _same_image(made[deploy_id], step):
+                yield "verify is of another image than the deploy has"
+
+
+def _same_image(deploy: Step, verify: Step) -> bool:
+    one, other = (step.inputs.get("container") for step in (deploy, verify))
+    # A Dockerrun may hold other containers, whose images were not set by this run.
+    return bool(one != other and one and other) or _image(deploy.outcome) == _image(verify.outcome)
+
+
+def _image(told: Mapping[str, object]) -> tuple[str, str]:
+    """Repository with registry, and digest, of the image that is told of; empty where there is none."""
+    image = told.get("image")
+    name, at, digest = image.partition("@") if isinstance(image, str) else ("", "", "")
+    head, colon, tag = name.rpartition(":")
+    return (head if colon and "/" not in tag else name), digest if at else ""
+
+
+def _key(told: Mapping[str, object], name: str) -> object:
+    value = told.get(name)
+    return value if isinstance(value, str) else None

@@ -1,0 +1,71 @@
+"""What the cells of a saved run printed, beside records and panels, for comparing two runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from itertools import zip_longest
+from pathlib import Path
+
+import msgspec
+
+from ecr_widgets.audit.reading import read_bytes
+from ecr_widgets.model.record import PANEL_MIME, RECORD_MIME
+
+_OURS = frozenset((RECORD_MIME, PANEL_MIME))
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+Lines = list[str] | str
+
+
+class _Output(msgspec.Struct):
+    text: Lines = ""
+    data: dict[str, msgspec.Raw] = {}
+    ename: str = ""
+    evalue: str = ""
+
+
+class _Cell(msgspec.Struct):
+    id: str = ""
+    outputs: list[_Output] = []
+
+
+class _Notebook(msgspec.Struct):
+    cells: list[_Cell]
+
+
+def outputs_of(path: Path) -> Mapping[str, str]:
+    """Printed text, plain results and errors by cell id; empty for what cannot be read."""
+    try:
+        notebook = _decode(read_bytes(path))
+    except (OSError, ValueError, msgspec.MsgspecError, RecursionError):
+        return {}
+    texts = ((cell.id, "".join(map(_text, cell.outputs))) for cell in notebook.cells)
+    return {cell_id: text for cell_id, text in texts if text}
+
+
+def differing_lines(older: str, newer: str) -> Iterator[tuple[str | None, str | None]]:
+    """The lines that only one of two texts has, by their place among these; None where one has fewer."""
+    ours, theirs = older.splitlines(), newer.splitlines()
+    in_ours, in_theirs = frozenset(ours), frozenset(theirs)
+    yield from zip_longest(
+        (line for line in ours if line not in in_theirs), (line for line in theirs if line not in in_ours)
+    )
+
+
+def _text(output: _Output) -> str:
+    if _OURS & output.data.keys():
+        return ""
+    told = _joined(output.text)
+    if "text/plain" in output.data:
+        told += _joined(_decode_lines(output.data["text/plain"])) + "\n"
+    if output.ename:
+        told += f"{output.ename}: {output.evalue}\n"
+    return _COLOURS.sub("", told)
+
+
+def _joined(lines: Lines) -> str:
+    return lines if isinstance(lines, str) else "".join(lines)
+
+
+_decode = msgspec.json.Decoder(_Notebook).decode
+_decode_lines = msgspec.json.Decoder(Lines).decode

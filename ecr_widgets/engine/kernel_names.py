@@ -1,0 +1,37 @@
+"""Which kernels the engine runs: those of the Python that it runs on itself."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from jupyter_client.kernelspec import NATIVE_KERNEL_NAME, KernelSpecManager
+
+from ecr_widgets.errors import InputError
+
+
+def refuse_other_kernel(name: str) -> None:
+    """Refuse a kernel that a notebook or `-k` asks for and that is another than ours would be.
+
+    Raises:
+        NoSuchKernel: There is none of that name, as papermill says it.
+
+        InputError: It is another language's, or another environment's.
+    """
+    if name == NATIVE_KERNEL_NAME:
+        return
+    program = KernelSpecManager().get_kernel_spec(name).argv[0]
+    if not _is_this_python(program):
+        raise InputError(
+            f"kernel {name!r} refused: it runs {program}, and the engine {sys.executable}",
+            hint="install ecr-widgets in that environment and start papermill there, or give -k python3",
+        )
+
+
+def _is_this_python(program: str) -> bool:
+    ours, asked = Path(sys.executable), Path(program)
+    if asked.name == program:
+        # As Jupyter has it: a bare name means the Python that is running.
+        return program in ("python", "python3", f"python3.{sys.version_info.minor}")
+    # Not where links lead to: every virtual environment of a machine ends at the same file.
+    return asked.exists() and asked.parent.resolve() == ours.parent.resolve() and asked.samefile(ours)

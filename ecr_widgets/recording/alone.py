@@ -1,0 +1,40 @@
+"""A recorder for steps that talk to nobody and so need no kit, in the same run as the kit's where there is one."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from ecr_widgets.channel import new_run_id, open_channel
+from ecr_widgets.recording.recorder import Recorder, RecordSink, numbers_of
+from ecr_widgets.recording.terminal import QuietSink
+
+
+class _Clock:
+    """Implements `ports.Clock` on the machine's own."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic_s(self) -> float:
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+def recorder_alone(environ: Mapping[str, str] = os.environ) -> Recorder:
+    """The recorder of this run: in a notebook its records are displayed in the cell, elsewhere nothing is shown."""
+    channel = open_channel(environ)
+    run_id = channel.run_id if channel is not None else new_run_id()
+    sink: RecordSink = QuietSink()
+    # Whoever has not loaded IPython is in no notebook.
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if getattr(shell, "kernel", None) is not None:
+        from ecr_widgets.recording.notebook import NotebookSink
+
+        sink = NotebookSink(channel)
+    return Recorder(run_id, _Clock(), sink, numbers=numbers_of(run_id))

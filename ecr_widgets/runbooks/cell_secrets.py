@@ -1,0 +1,63 @@
+"""Secrets that somebody wrote into a runbook's cells, wherever in them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from ecr_widgets.redaction import SecretRegistry
+from ecr_widgets.secret_parameters import what_secret
+
+_NOTHING_KNOWN = SecretRegistry()
+
+
+def secrets_in_text(text: str) -> Iterator[str]:
+    """What in a Markdown cell looks like a secret; the value is not shown."""
+    for number, line in enumerate(text.splitlines(), 1):
+        for word in line.split():
+            what = what_secret("", word.strip("`*_.,;:()<>\"'"), _NOTHING_KNOWN)
+            if what is not None:
+                yield f"line {number} holds a text that {what}"
+                break
+
+
+def secrets_in_code(tree: ast.Module) -> Iterator[str]:
+    """What in a code cell is or looks like a secret, by its name or its looks; the value is not shown."""
+    told: set[int] = set()
+    for name, text, line in _named(tree):
+        what = what_secret(name, text, _NOTHING_KNOWN)
+        if what is not None and line not in told:
+            told.add(line)
+            yield f"line {line} holds a text that {what}"
+
+
+def _named(tree: ast.Module) -> Iterator[tuple[str, str, int]]:
+    """Every text of the code, with the name that it is given, where it is given one, and its line."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
+                yield from _text(_name_of(target), node.value)
+        elif isinstance(node, ast.AnnAssign):
+            yield from _text(_name_of(node.target), node.value)
+        elif isinstance(node, ast.keyword):
+            yield from _text(node.arg or "", node.value)
+        elif isinstance(node, ast.Dict):
+            for key, value in zip(node.keys, node.values, strict=True):
+                yield from _text(_name_of(key), value)
+        elif isinstance(node, ast.Constant):
+            yield from _text("", node)
+
+
+def _text(name: str, node: ast.expr | None) -> Iterator[tuple[str, str, int]]:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield name, node.value, node.lineno
+
+
+def _name_of(node: ast.expr | None) -> str:
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    if isinstance(node, ast.Subscript):
+        return _name_of(node.slice)
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""

@@ -1,0 +1,59 @@
+"""Scans of images: they run, and find nothing. moto would make up a finding for every image."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import Any
+
+from moto.core.responses import ActionResult
+from moto.ecr.models import Image
+from moto.ecr.responses import ECRResponse
+
+from ecr_widgets.sandbox.ecr.store import Store
+
+
+def add_scans(store: Store) -> None:
+    """Put the corrected calls in place of moto's."""
+
+    def start_image_scan(self: ECRResponse) -> ActionResult:
+        answer, _ = _answer(self)
+        # Refuses a second scan on one day, as AWS does.
+        store.backend.start_image_scan(store.account, answer["repositoryName"], self._get_param("imageId"))
+        return ActionResult({**answer, "imageScanStatus": {"status": "IN_PROGRESS"}})
+
+    def describe_image_scan_findings(self: ECRResponse) -> ActionResult:
+        answer, image = _answer(self)
+        # Refuses where no scan was started.
+        store.backend.describe_image_scan_findings(
+            store.account, answer["repositoryName"], self._get_param("imageId")
+        )
+        # moto keeps the machine's local time.
+        scanned_at = image.last_scan.astimezone(UTC)  # type: ignore[union-attr]
+        return ActionResult(
+            {
+                **answer,
+                "imageScanStatus": {
+                    "status": "COMPLETE",
+                    "description": "The scan was completed successfully.",
+                },
+                "imageScanFindings": {
+                    "imageScanCompletedAt": scanned_at,
+                    "vulnerabilitySourceUpdatedAt": scanned_at,
+                    "findings": [],
+                    "findingSeverityCounts": {},
+                },
+            }
+        )
+
+    def _answer(self: ECRResponse) -> tuple[dict[str, Any], Image]:
+        repository = store.require_repository(self._get_param("repositoryName"))
+        asked = self._get_param("imageId")
+        image = repository._get_image(asked.get("imageTag"), asked.get("imageDigest"))
+        # Of several tags, the one that was asked for; moto tells any.
+        named = {"imageDigest": image.get_image_digest()}
+        if asked.get("imageTag"):
+            named["imageTag"] = asked["imageTag"]
+        return {"registryId": store.account, "repositoryName": repository.name, "imageId": named}, image
+
+    for replacement in (start_image_scan, describe_image_scan_findings):
+        setattr(ECRResponse, replacement.__name__, replacement)

@@ -1,0 +1,77 @@
+"""Public keys handed on: a colleague verifies, and cannot sign."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from ecr_widgets.audit.keys import KeyRing, export_keys
+from ecr_widgets.audit.seal import seal_run
+from ecr_widgets.audit.verify import verify
+from ecr_widgets.cli.audit import command
+from ecr_widgets.errors import InputError
+from tests.audit.runs import save
+
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+def test_a_colleague_verifies_with_the_public_half(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exported by the one and trusted by the other, on the command line; then all is in order there, too."""
+    runs = tmp_path / "runs"
+    save(runs, "deployed")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "mine"))
+    cli = CliRunner()
+    assert cli.invoke(command, ["seal", "--runs", str(runs)]).exit_code == 0
+    exported = cli.invoke(command, ["key", "export"])
+    (tmp_path / "key").write_text(exported.stdout)
+    fingerprint = exported.stderr.split()[-1]
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "theirs"))
+    assert cli.invoke(command, ["verify", "--runs", str(runs)]).exit_code == 1
+    words = ["key", "trust", str(tmp_path / "key"), "--fingerprint"]
+    assert cli.invoke(command, [*words, "0" * 32]).exit_code == 2
+    assert cli.invoke(command, [*words, fingerprint]).exit_code == 0
+    told = cli.invoke(command, ["verify", "--runs", str(runs)])
+    assert (told.exit_code, "in order: 1 intact" in told.output) == (0, True)
+    assert not list((tmp_path / "theirs").rglob("*.pem"))
+
+
+def test_a_trusted_key_signs_nothing_here_and_is_not_retired_here(tmp_path: Path) -> None:
+    """Own seals have an own key; a rotation leaves others' keys as they are, and they can be renewed by their owner."""
+    theirs, mine = KeyRing(tmp_path / "theirs"), KeyRing(tmp_path / "mine")
+    key, _ = theirs.signing_key(now=NOW)
+    mine.trust(export_keys([key]).encode(), [key.key])
+    own, _ = mine.signing_key(now=NOW)
+    assert own.key != key.key
+    mine.rotate(now=NOW)
+    assert mine.known()[key.key].retired_at is None
+    assert key.key not in mine.own()
+    theirs.rotate(now=NOW + timedelta(days=1))
+    retired = theirs.own()[key.key]
+    mine.trust(export_keys([retired]).encode(), [key.key])
+    assert mine.known()[key.key].retired_at == NOW + timedelta(days=1)
+
+
+def test_only_what_was_named_is_trusted(tmp_path: Path) -> None:
+    """More keys than named, none, no keys at all, or one whose fingerprint is another's: nothing is taken."""
+    ring = KeyRing(tmp_path / "mine")
+    one, other = (KeyRing(tmp_path / name).signing_key(now=NOW)[0] for name in "ab")
+    both = export_keys([one, other])
+    lie = both.splitlines()[0].replace(one.key, other.key)
+    for exported, names in ((both, [one.key]), ("", [one.key]), ("{}", [one.key]), (lie, [other.key])):
+        with pytest.raises(InputError):
+            ring.trust(exported.encode(), names)
+    assert ring.known() == {}
+
+
+def test_what_a_trusted_key_did_not_sign_is_found(tmp_path: Path) -> None:
+    """The public half tells a changed run from a sealed one."""
+    theirs, mine, runs = KeyRing(tmp_path / "theirs"), KeyRing(tmp_path / "mine"), tmp_path / "runs"
+    save(runs, "deployed", "a.ipynb")
+    seal_run(runs, "a.ipynb", ring=theirs, now=NOW)
+    mine.trust(export_keys(theirs.own().values()).encode(), list(theirs.own()))
+    assert verify(runs, ["a.ipynb"], ring=mine).ok
+    save(runs, "proven", "a.ipynb")
+    assert [each.finding for each in verify(runs, ["a.ipynb"], ring=mine).files] == ["changed"]

@@ -1,0 +1,74 @@
+"""What a run touched, as people ask for it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from ecr_widgets.audit.found import Cell, Origin, Run, Step
+from ecr_widgets.audit.touched import deployed, touched, verified
+from ecr_widgets.model.record import RunState, StepState
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+SERVICE = ("service", "demo/web")
+
+
+def step(name: str, inputs: dict[str, Any], state: str = "succeeded", **outcome: Any) -> Step:
+    return Step(1, "r", 1, name, StepState(state), inputs, outcome, NOW, changed=False)
+
+
+def run(*steps: Step) -> Run:
+    cell = Cell("c", 1, None, (), steps)
+    return Run(
+        "a.ipynb", Origin.ENGINE, "r", "mine", None, RunState.SUCCEEDED, None, None, None, {}, NOW, NOW, (cell,)
+    )  # fmt: skip
+
+
+FULL = {"environment": "demo", "service": "web"}
+OLD = {"service": "web"}
+"""As rollback, wait and verify recorded it once."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "create_service",
+        "update_service",
+        "rollback",
+        "find_service",
+        "scale_service",
+        "wait",
+        "verify",
+        "check_target",
+    ],
+)
+def test_each_step_about_a_service_is_found_by_it(name: str) -> None:
+    """Whatever a run did to a service or saw of it, who asks for the service is told."""
+    assert touched(run(step(name, FULL))) >= {SERVICE}
+
+
+@pytest.mark.parametrize("name", ["rollback", "wait", "verify"])
+def test_an_older_record_is_of_the_environment_that_other_steps_tell(name: str) -> None:
+    """One service stays one, and is not told again without its environment."""
+    found = run(step("update_service", FULL), step(name, OLD, service_id="s1"))
+    assert {pair for pair in touched(found) if pair[0] == "service"} == {SERVICE}
+    both = run(
+        step("find_service", FULL), step("find_service", {**FULL, "environment": "x"}), step(name, OLD)
+    )
+    assert ("service", "web") in touched(both)
+
+
+def test_a_failed_release_that_was_rolled_back_deployed_to_one_service() -> None:
+    """The rollback in it is of the same service, in its environment."""
+    found = run(step("update_service", FULL), step("wait", OLD, "failed"), step("rollback", OLD, "failed"))
+    assert deployed(found) == (("demo/web", True),)
+
+
+def test_only_a_verify_that_succeeded_says_that_a_service_is_well() -> None:
+    """A scale is no deploy, and a failed verify no proof."""
+    assert verified(run(step("verify", FULL), step("verify", {**FULL, "service": "api"}, "failed"))) == {
+        "demo/web"
+    }
+    assert deployed(run(step("scale_service", FULL))) == ()

@@ -1,0 +1,83 @@
+"""What the commands say to people: headers, reasons as they are, and a word where nothing matches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from ecr_widgets.audit.judging import judge
+from ecr_widgets.audit.reading import read_file
+from ecr_widgets.cli.audit import command
+from tests.audit.runs import recorded, save
+
+DIGEST = "sha256:d95bcb14f5e244ed336e1c9052a8abf7b378aee8f382222ccbc225b998d2f273"
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    for kind in ("deployed", "failed"):
+        save(tmp_path / "runs", kind)
+    return tmp_path / "runs"
+
+
+def audit(runs: Path, *words: str) -> Result:
+    return CliRunner().invoke(command, [*words, "--runs", str(runs)])
+
+
+def test_a_list_says_what_its_columns_are(runs: Path) -> None:
+    """A header, then a line a notebook."""
+    lines = audit(runs, "list").stdout.splitlines()
+    assert lines[0].split() == ["VERDICT", "STARTED", "TOOK", "RUNBOOK", "SERVICE", "NOTEBOOK"]
+    assert len(lines) == 3
+
+
+def test_a_list_of_nothing_says_so(runs: Path, tmp_path: Path) -> None:
+    """On stderr, so that stdout stays empty."""
+    (tmp_path / "none").mkdir()
+    for done, why in (
+        (audit(runs, "list", "--service", "other"), "no run matches"),
+        (audit(tmp_path / "none", "list"), "no notebook in"),
+    ):
+        assert (done.exit_code, done.stdout) == (0, "")
+        assert done.stderr.startswith(why)
+
+
+@pytest.mark.parametrize(
+    "words", [("--state", "bogus"), ("--digest", "latest"), ("--digest", "app@sha512:1")]
+)
+def test_a_filter_that_can_match_nothing_is_refused(runs: Path, words: tuple[str, str]) -> None:
+    """With exit code 2, before anything is listed."""
+    assert audit(runs, "list", *words).exit_code == 2
+
+
+@pytest.mark.parametrize("digest", [DIGEST, DIGEST.upper(), f"r.example:5000/app:1@{DIGEST}", "d95b"])
+def test_a_digest_is_taken_as_it_is_pasted(runs: Path, digest: str) -> None:
+    """With its repository, its algorithm, or the first digits alone."""
+    assert "deployed.ipynb" in audit(runs, "list", "--digest", digest).stdout
+
+
+def test_a_run_is_found_by_its_path_from_anywhere(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a shell completes it, whole or from where one stands."""
+    monkeypatch.chdir(runs.parent)
+    for path in (str(runs / "failed.ipynb"), "runs/failed.ipynb", "failed.ipynb"):
+        assert audit(Path("runs"), "show", path).stdout.startswith("failed: failed.ipynb")
+    assert audit(Path("runs"), "show", "/etc/passwd").exit_code == 1
+
+
+def test_a_reason_with_a_semicolon_stays_one(runs: Path) -> None:
+    """An error's text and what to try are of one sentence."""
+    because = [line for line in audit(runs, "show", "failed.ipynb").stdout.splitlines() if "because" in line]
+    assert len(because) == 1
+    assert "; " in because[0]
+
+
+def test_a_reason_without_end_is_cut_in_lists_and_kept_in_full(runs: Path) -> None:
+    """A line of a list stays a line; `show` has it all."""
+    notebook = recorded("failed")
+    notebook["metadata"]["ecr_widgets"]["reason"] = "x" * 1_000_000
+    path = save(runs, "failed", notebook=notebook)
+    assert len(judge(read_file(path)).why) < 1_000
+    assert max(map(len, audit(runs, "list").stdout.splitlines())) < 1_000
+    assert "x" * 1_000_000 in audit(runs, "show", "failed.ipynb").stdout

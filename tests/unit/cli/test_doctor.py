@@ -1,0 +1,61 @@
+"""`ecr-widgets doctor` on a machine that reaches nothing; `tests/sandbox` has one that reaches all."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BIN = Path(sys.executable).parent
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    """Nothing is set up, and the engine that is named is not there."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("AWS_", "LAYER0_", "DOCKER_"))
+    }
+    return kept | {
+        "AWS_CONFIG_FILE": str(tmp_path / "none"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none"),
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_REGION": "us-east-1",
+        "DOCKER_HOST": "unix:///nowhere/docker.sock",
+    }
+
+
+def doctor(environ: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
+    command = [BIN / "ecr-widgets", "doctor", *words]
+    return subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+
+
+TELLS = {
+    "AWS identity": "AWS_PROFILE",
+    "ECR registry": "AWS_PROFILE",
+    "Docker Engine": "at unix:///nowhere/docker.sock: ",
+    "Layer0": "take both from `l0-setup endpoint`",
+}
+
+
+def test_each_thing_that_is_missing_is_told_with_what_to_do(environ: dict[str, str]) -> None:
+    """One line each, with a next step that is not this very command; exit code 1."""
+    done = doctor(environ)
+    assert done.returncode == 1
+    lines = dict(zip(TELLS, done.stdout.splitlines(), strict=True))
+    for what, hint in TELLS.items():
+        assert lines[what].startswith(f"missing  {what} ")
+        assert hint in lines[what]
+        assert "doctor" not in lines[what]
+    assert "apt-get install docker.io" in lines["Docker Engine"]
+
+
+def test_the_same_is_told_to_programs(environ: dict[str, str]) -> None:
+    """One JSON document with a member a look."""
+    told = json.loads(doctor(environ, "--json").stdout)
+    assert [(each["what"], each["ok"]) for each in told] == [(what, False) for what in TELLS]

@@ -1,0 +1,91 @@
+"""Parameters from YAML files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ecr_widgets.engine.parameter_files import read_parameter_file
+from ecr_widgets.errors import InputError
+from ecr_widgets.model.parameters import declared_parameters, read_parameters
+
+DECLARED = declared_parameters(
+    "\n".join(
+        (
+            "tag: str = 'x'",
+            "name: str | None = None",
+            "on_failure: Literal['stop', 'on'] = 'stop'",
+            "copies: int = 1",
+            "timeout_s: float = 1.0",
+            "create: bool = False",
+            "tags: list[str] = []",
+            "ports: list[int] = []",
+            "labels: dict[str, str] = {}",
+        )
+    )
+)
+
+
+def read(folder: Path, text: str) -> dict[str, Any]:
+    path = folder / "values.yaml"
+    path.write_text(text)
+    return read_parameters(DECLARED, values=read_parameter_file(path, DECLARED), texts={})
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("tag: 1.10", "1.10"),
+        ("tag: 0123", "0123"),
+        ("tag: 012345678901", "012345678901"),
+        ("tag: 7e12345", "7e12345"),
+        ("tag: 2026-11-24", "2026-11-24"),
+        ("tag: yes", "yes"),
+        ("tag: '1.10'", "1.10"),
+        ("name: 1.10", "1.10"),
+        ("name: null", None),
+        ("name:", None),
+        ("on_failure: on", "on"),
+        ("copies: 3", 3),
+        ("timeout_s: 2", 2.0),
+        ("create: yes", True),
+        ("tags: [1.10, 0123]", ["1.10", "0123"]),
+        ("ports: [80, 443]", [80, 443]),
+        ("labels: {release: 1.10}", {"release": "1.10"}),
+    ],
+)
+def test_the_declared_type_decides_what_a_word_is(tmp_path: Path, text: str, value: object) -> None:
+    """Text stays as it is written; what is declared as anything else is what YAML makes of it."""
+    (found,) = read(tmp_path, text).values()
+    assert found == value
+    assert type(found) is type(value)
+
+
+def test_an_anchor_gives_its_words_as_written(tmp_path: Path) -> None:
+    """What a merge brings in is treated like what stands there."""
+    text = "labels: &common {release: 1.10}\n<<: {tag: 0123}\n"
+    assert read(tmp_path, text) == {"tag": "0123", "labels": {"release": "1.10"}}
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("tag: 1\ntag: 2", "a name stands there twice"),
+        ("tag: [", "in line 1"),
+        ("- tag", "holds no parameters"),
+        ("copies: 1.5", "1.5 is not of type int"),
+        ("tag: null", "None is not of type str"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path, text: str, why: str) -> None:
+    """With its name or the parameter's, and what to write."""
+    with pytest.raises(InputError, match=why):
+        read(tmp_path, text)
+
+
+def test_a_file_that_is_missing_is_refused_by_its_name(tmp_path: Path) -> None:
+    """A hint on how to write YAML would send people the wrong way."""
+    with pytest.raises(InputError, match=r"none\.yaml.*No such file.*check the path"):
+        read_parameter_file(tmp_path / "none.yaml", DECLARED)

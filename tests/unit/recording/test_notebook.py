@@ -1,0 +1,66 @@
+"""Records as outputs of cells: who worked, and where."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from ecr_widgets.actor import actor
+from ecr_widgets.channel import RunChannel
+from ecr_widgets.ports import Progress, ProgressSink
+from ecr_widgets.recording import notebook
+from ecr_widgets.recording.notebook import NotebookSink, Places
+from ecr_widgets.recording.recorder import Recorder, RecordSink
+from tests.fakes import FakeClock, World
+
+
+class Announced(RunChannel):
+    """An engine that hears of every intent."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def announce(self, record_json: str, display_id: str, bundle: Mapping[str, Any]) -> None:
+        self.heard.append(display_id)
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """The metadata of all that was displayed."""
+    kept: list[dict[str, Any]] = []
+
+    def show(_: object, *, metadata: dict[str, Any] | None = None, **__: object) -> None:
+        kept.append(metadata or {})
+
+    monkeypatch.setattr(notebook, "display", show)
+    monkeypatch.setattr(notebook, "update_display", show)
+    monkeypatch.setattr(notebook, "_SECONDS_BETWEEN_UPDATES", 0.0)
+    return kept
+
+
+def perform(sink: RecordSink) -> None:
+    def act(progress: ProgressSink) -> None:
+        progress(Progress("sheep", "counting"))
+
+    Recorder("run-1", FakeClock(World()), sink).perform("count", {}, act)
+
+
+@pytest.mark.parametrize("sink", [NotebookSink(None), Places(["place"])], ids=["cell", "panel"])
+def test_work_by_hand_says_who_did_it_and_where(shown: list[dict[str, Any]], sink: RecordSink) -> None:
+    """With the intent, while it works and with the outcome: what is saved last has it whenever it is saved."""
+    perform(sink)
+    assert len(shown) == 3
+    by = {"actor": actor(), "host": socket.gethostname()}
+    assert [each["ecr_widgets"] for each in shown] == [by] * 3
+    assert "sheep" in shown[1]["ecr_widgets_progress"]
+
+
+def test_a_run_that_an_engine_saves_says_it_once_in_the_notebook(shown: list[dict[str, Any]]) -> None:
+    """Its records' displays are as they were."""
+    channel = Announced()
+    perform(NotebookSink(channel))
+    assert channel.heard == ["ecrw-run-1-1"]
+    assert [each.get("ecr_widgets") for each in shown] == [None] * 3

@@ -1,0 +1,48 @@
+"""The shipped runbooks, handed out for editing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from ecr_widgets.cli import main
+from ecr_widgets.runbooks import read_runbook, shipped_folder
+
+
+def files_in(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and ".ipynb_checkpoints" not in path.parts
+    }
+
+
+def test_a_copy_has_every_file_and_runs(tmp_path: Path) -> None:
+    """Runbooks and the files that they name, each told by its path."""
+    done = CliRunner().invoke(main, ["runbooks", "copy", str(tmp_path / "new" / "books")])
+    copied = files_in(tmp_path / "new" / "books")
+    assert (done.exit_code, copied) == (0, files_in(shipped_folder()))
+    assert set(done.stdout.splitlines()) == {str(tmp_path / "new" / "books" / name) for name in copied}
+    assert read_runbook(tmp_path / "new" / "books" / "release.ipynb").name == "release"
+
+
+def test_an_edited_file_is_left_alone_and_that_is_said(tmp_path: Path) -> None:
+    """A second copy overwrites nothing, and does not say nothing."""
+    CliRunner().invoke(main, ["runbooks", "copy", str(tmp_path)])
+    (tmp_path / "wait" / "Dockerfile.wait").write_text("FROM mine")
+    done = CliRunner().invoke(main, ["runbooks", "copy", str(tmp_path)])
+    assert (tmp_path / "wait" / "Dockerfile.wait").read_text() == "FROM mine"
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert "already, and were left alone" in done.stderr
+
+
+@pytest.mark.parametrize("where", ["file/books", "/proc/books"])
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path, where: str) -> None:
+    """One line with the path and the reason, and exit code 2."""
+    (tmp_path / "file").write_text("")
+    done = CliRunner().invoke(main, ["runbooks", "copy", str(tmp_path / where)])
+    assert done.exit_code == 2
+    assert done.stderr.startswith("ecr-widgets: runbooks cannot be copied to '")
+    assert done.stderr.endswith("; give another folder\n")

@@ -1,0 +1,18 @@
+"""Errors as notebooks show them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+
+def test_a_notebook_shows_an_error_in_one_line() -> None:
+    """What happened, why and what to try, without pages of our own code in front of it."""
+    code = "from ecr_widgets.errors import BuildError; raise BuildError('it broke: why', hint='what to try')"
+    done = subprocess.run(
+        [sys.executable, "-m", "IPython", "--colors=NoColor", "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout + done.stderr).strip() == "BuildError: it broke: why; what to try"
