@@ -140,7 +140,7 @@ def _ending(at: Attempt, *, naive: bool) -> None:
         assert len(server.asked) < 100
         if isinstance(raised, DeploymentFailed):
             told = (raised.message.rpartition(": ")[2], raised.reasons)
-            assert told == ("no room", ("looking for room",)), told
+            assert told == ("no room", ("looking for room", "Error: no room")), told
 
 
 @row(

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -22,6 +22,7 @@ from ecr_widgets.engine.saved_run import records_of
 from ecr_widgets.sandbox import Sandbox
 from tests.faults.books import BIN
 from tests.faults.plan import Attempt, row
+from tests.faults.rows.crashes import until
 from tests.holding import BLIND, HOOK, hooked
 
 
@@ -193,14 +194,6 @@ def ask_layer0(at: Attempt, path: str) -> Any:
         answer = http.request("GET", environ["LAYER0_API_ENDPOINT"] + path, headers=headers)
     assert answer.status == 200, f"{path}: {answer.status}"
     return answer.json()
-
-
-def until(reached: Callable[[], bool], otherwise: str, *, within_s: float = 60) -> None:
-    """Wait until it is so."""
-    deadline_s = time.monotonic() + within_s
-    while not reached():
-        assert time.monotonic() < deadline_s, otherwise
-        time.sleep(0.02)
 
 
 def tidy(at: Attempt, name: str) -> None:

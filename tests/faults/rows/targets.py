@@ -12,8 +12,8 @@ from itertools import pairwise
 from ecr_widgets.audit.judging import Verdict, judge
 from ecr_widgets.audit.reading import read_file, with_holder
 from tests.faults.plan import Attempt, row
-from tests.faults.rows.crashes import kill_marked
-from tests.faults.rows.replies import environ_of, made, moves, short_name, tidy, until, words_of
+from tests.faults.rows.crashes import kill_marked, until
+from tests.faults.rows.replies import environ_of, made, moves, short_name, tidy, words_of
 from tests.holding import hooked
 
 # Reads what stands, waits, and writes one more: what another writes in between would be lost.
