@@ -66,15 +66,18 @@ def wait_for_service(
     """
     started_s = clock.monotonic_s()
     crashes_before: int | None = None
-    good = checks = elsewhere = 0
+    good = checks = elsewhere = seen_crashes = 0
     for pause_s in _pauses():
         service = layer0.read_service(service_id)
         checks += 1
         waited_s = clock.monotonic_s() - started_s
-        if _is_stable(service, deploy_id):
-            good += 1
-        else:
-            good = 0
+        crashes = _stopped_reasons(service, deploy_id)
+        if crashes_before is None:
+            # Containers that stopped before this wait began may be of an older trouble that is over.
+            crashes_before = seen_crashes = len(crashes)
+        # A container that was started again between two looks is no good check, however well it stands now.
+        good = good + 1 if _is_stable(service, deploy_id) and len(crashes) <= seen_crashes else 0
+        seen_crashes = len(crashes)
         progress(Progress(service.name, describe(service), good, good_checks, "good checks"))
         if good >= good_checks:
             return WaitOutcome(
@@ -96,9 +99,6 @@ def wait_for_service(
                 holder="somebody elsewhere",
                 hint="look at who works on it, then deploy again where that is still wanted",
             )
-        crashes = _stopped_reasons(service, deploy_id)
-        # Containers that stopped before this wait began may be of an older trouble that is over.
-        crashes_before = len(crashes) if crashes_before is None else crashes_before
         if len(crashes) - crashes_before >= CRASHES_UNTIL_FAILED or (crashes and _cannot_start(crashes[-1])):
             raise DeploymentFailed(
                 f"service {service.name!r} cannot run deploy {deploy_id}: {crashes[-1]}",

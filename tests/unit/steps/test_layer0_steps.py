@@ -18,7 +18,7 @@ from ecr_widgets.errors import (
 )
 from ecr_widgets.model.dockerrun import Dockerrun
 from ecr_widgets.model.image_reference import ImageReference
-from ecr_widgets.model.layer0 import Task, TaskContainer
+from ecr_widgets.model.layer0 import Service, Task, TaskContainer
 from ecr_widgets.ports import Progress
 from ecr_widgets.steps.create_deploy import create_deploy
 from ecr_widgets.steps.create_task import create_task
@@ -119,6 +119,25 @@ def test_a_bad_check_starts_the_count_anew(
     good = layer0.read_service(service.service_id)
     bad = replace(good, running_count=0, deployments=(replace(good.deployments[0], running_count=0),))
     answers = iter([good, good, bad, good, good, good])
+    monkeypatch.setattr(layer0, "read_service", lambda _: next(answers))
+    outcome = wait_for_service(layer0, FakeClock(world), service.service_id, deploy_id=service.deploy_id)
+    assert outcome.checks == 6
+
+
+def test_a_container_that_was_started_again_meanwhile_starts_the_count_anew(
+    layer0: FakeLayer0, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stands at each look, and died between two of them: that is not stable; what died before the wait is past."""
+    service = deployed(layer0)
+    layer0.read_service(service.service_id)
+    good = layer0.read_service(service.service_id)
+
+    def after(stops: int) -> Service:
+        return replace(
+            good, deployments=(replace(good.deployments[0], stopped_reasons=("exit code 3",) * stops),)
+        )
+
+    answers = iter([after(1), after(1), after(2), after(2), after(2), after(2)])
     monkeypatch.setattr(layer0, "read_service", lambda _: next(answers))
     outcome = wait_for_service(layer0, FakeClock(world), service.service_id, deploy_id=service.deploy_id)
     assert outcome.checks == 6
