@@ -306,8 +306,9 @@ def test_a_deploy_of_somebody_else_ends_the_wait_and_is_left_alone(world: World,
 
 
 def test_going_back_leaves_a_deploy_of_somebody_else_alone(world: World, tmp_path: Path) -> None:
-    """The caller saw another deploy than the one that stands by now."""
-    kit, _to, running = moved_by_a_stranger(world, tmp_path)
+    """The caller saw another deploy than the one that stands by now, though this kit never saw either."""
+    _kit, to, running = moved_by_a_stranger(world, tmp_path)
+    kit = make_kit(to, tmp_path)
     before = list(world.changes)
     with pytest.raises(TargetBusy, match=r"stood on web\.2 and stands on web\.7 now"):
         kit.rollback(running)
