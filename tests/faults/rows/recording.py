@@ -91,6 +91,8 @@ def _unwritable(at: Attempt, run: Callable[..., Ran]) -> None:
             write_book(disk, ["pass"])
             book = at.folder / "book.ipynb"
             book.write_bytes((disk / "book.ipynb").read_bytes())
+            if at.rng.random() < 0.5:
+                (disk / "runs").mkdir()
             subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
             done = subprocess.run(
                 [BIN / "ecr-widgets", "run", book, "--runs", disk / "runs"],
@@ -99,6 +101,7 @@ def _unwritable(at: Attempt, run: Callable[..., Ran]) -> None:
                 check=False,
             )
             ran = Ran(done.returncode, done.stdout, done.stderr, disk / "out.ipynb")
+            assert "Traceback" not in ran.stderr, ran.stderr[-300:]
         else:
             ran = run(disk, RECORDER if run is ours else "pass", spoil, act)
         assert not mark.exists(), f"{kind}: something was changed that is not recorded"

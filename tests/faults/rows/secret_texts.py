@@ -17,6 +17,7 @@ from ecr_widgets.redaction import SecretRegistry
 from tests.faults import canaries
 from tests.faults.books import BIN, Ran, ours, stock, write_book
 from tests.faults.plan import Attempt, row
+from tests.faults.rows.crashes import kill_marked, until
 
 # A cell reads them where no source shows them.
 READ = "import json; secrets = json.load(open('../canaries.json'))\n"
@@ -349,13 +350,53 @@ def _user_config(at: Attempt, *, login: bool) -> None:
     assert canaries.texts_below(config) == before
 
 
+LOGIN = """
+import os, time
+from pathlib import Path
+stored = {"auths": {"127.0.0.1:1": {"auth": "QVdTOmZyZXNo"}}}
+Path(os.environ["DOCKER_CONFIG"], "config.json").write_text(str(stored))
+Path("stored").touch()
+time.sleep(300)
+"""
+
+
+def _login_killed(at: Attempt) -> None:
+    """A cell stores a login as Docker does, and the run is killed at any time from then on."""
+    config, private = at.folder / "users", at.folder / "t"
+    for folder in (config, private):
+        folder.mkdir()
+    (config / "config.json").write_text('{"auths": {}}')
+    process = subprocess.Popen(
+        [BIN / "papermill", "--engine", "ecr_widgets", write_book(at.folder, [LOGIN]), "out.ipynb"],
+        env={
+            **os.environ,
+            "DOCKER_CONFIG": str(config),
+            "TMPDIR": str(private),
+            "FAULTS_MARK": str(at.folder),
+        },
+        cwd=at.folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        until((at.folder / "stored").exists, "the cell never stored its login")
+        time.sleep(at.rng.random() / 2)
+        process.kill()
+        until(lambda: not any(private.iterdir()), "the run's own configuration was left", within_s=10)
+    finally:
+        kill_marked(at.folder)
+        process.wait()
+    assert canaries.texts_below(config) == ['{"auths": {}}']
+
+
 @row(
     9,
-    "the user's own Docker configuration after a release (kills: row 16)",
+    "the user's own Docker configuration after a release, and the run's own after a cell's login and SIGKILL",
     tries=200,
     quick=1,
     control=lambda at: _user_config(at, login=True),
 )
 def config_untouched(at: Attempt) -> None:
-    """Byte for byte as it was; passwords go to the engine call by call, so no run has a configuration to leave behind."""
+    """The user's is byte for byte as it was; passwords go to the engine call by call, and a run's own is gone with it."""
+    _login_killed(at)
     _user_config(at, login=False)
