@@ -204,6 +204,10 @@ def killed(at: Attempt) -> None:
 ENDS = ("succeeded", "stopped", "bad value", "no such container", "timed out", "kernel killed")
 
 
+def _parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
 def _ended(at: Attempt, name: str, end: str) -> None:
     """Bring a release to that end."""
     bad = {
@@ -219,8 +223,8 @@ def _ended(at: Attempt, name: str, end: str) -> None:
                 process.terminate()
             else:
                 launched = marked(at.folder, b"kernel_launcher")
-                # The kernel leads its group; its guard is in it.
-                kernel = next(pid for pid in launched if os.getpgid(pid) == pid)
+                # Its guard is the one that started it.
+                kernel = next(pid for pid in launched if _parent_of(pid) in launched)
                 os.kill(kernel, signal.SIGKILL)
             process.wait(timeout=30)
         finally:
