@@ -232,13 +232,14 @@ class Index:
 
 def _read(runs: Path, path: str, *, with_hash: bool) -> _Entry:
     try:
-        return _entry(*_look(runs / path, shown_name(path), with_hash=with_hash))
+        file = os.path.join(runs, path)  # noqa: PTH118 -- no Path to make for each
+        return _entry(*_look(file, shown_name(path), with_hash=with_hash))
     except Exception as error:  # noqa: BLE001 -- one file must not stop the audit of all others, whatever is in it
         why = f"cannot be judged: {type(error).__name__} {str(error)[:200]}"
         return _entry(NoRun(shown_name(path), "unreadable", why), None)
 
 
-def _look(path: Path, name: str, *, with_hash: bool) -> tuple[Found, str | None]:
+def _look(path: str, name: str, *, with_hash: bool) -> tuple[Found, str | None]:
     """What is found in a file, and the hash of just those bytes."""
     if not with_hash:
         return read_file(path, name), None

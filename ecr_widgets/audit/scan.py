@@ -48,7 +48,7 @@ def scan(folder: Path) -> Iterator[tuple[str, Stamp]]:
 
 def shown_name(name: str) -> str:
     """The name as text: bytes in it that are no UTF-8, which no JSON and no index can hold, as escapes."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
+    return name if name.isascii() else os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def folders_with(folder: Path, name: str) -> Iterator[str]:

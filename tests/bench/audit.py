@@ -148,7 +148,7 @@ def _read(folder: Path) -> None:
     from ecr_widgets.audit.scan import scan
 
     def work() -> None:
-        found = [read_file(folder / name, name) for name, _ in scan(folder)]
+        found = [read_file(os.path.join(folder, name), name) for name, _ in scan(folder)]  # noqa: PTH118 -- as the index
         assert all(isinstance(each, Run) for each in found)
 
     _timed(work)

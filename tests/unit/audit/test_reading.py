@@ -166,3 +166,22 @@ def test_any_bytes_in_a_real_file_are_a_run_or_named(bits: bytes, at: int) -> No
     content = json.dumps(recorded("killed")).encode()
     found = read_content(content[:at] + bits + content[at + len(bits) :], "x")
     assert judge(found).verdict in ("interrupted", "unreadable", "failed", "unproven", "foreign")
+
+
+_BYTES = st.sampled_from(
+    [b"a", b"\n", "✓".encode(), "é".encode(), "日".encode(), "😀".encode(), b"\xe2", b"\x9c", b"\x93", b"\xed\xa0\x80", b"\xc0\xaf", b"\xf0"]
+)  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(_BYTES, max_size=12), st.sampled_from([0, 1, 199, 200, 201]))
+def test_bytes_that_are_no_utf_8_are_seen_wherever_they_stand(pieces: list[bytes], signs: int) -> None:
+    """What is skipped unseen is refused just where Python's own decoder refuses it, after any number of signs too."""
+    content = "✓".encode() * signs + b"".join(pieces)
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        with pytest.raises(UnicodeDecodeError):
+            reading._check_utf8(content)
+    else:
+        reading._check_utf8(content)
