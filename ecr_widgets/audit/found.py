@@ -89,7 +89,10 @@ class Run(msgspec.Struct, frozen=True, gc=False):
     @property
     def steps(self) -> tuple[Step, ...]:
         """All records, in the order of their cells."""
-        return tuple(step for cell in self.cells for step in cell.steps)
+        found: list[Step] = []
+        for cell in self.cells:
+            found += cell.steps
+        return tuple(found)
 
     @property
     def duration_s(self) -> float | None:
