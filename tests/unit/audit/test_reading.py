@@ -7,6 +7,7 @@ import os
 import resource
 import socket
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -174,14 +175,18 @@ _BYTES = st.sampled_from(
 
 
 @settings(max_examples=400, deadline=None)
-@given(st.lists(_BYTES, max_size=12), st.sampled_from([0, 1, 199, 200, 201]))
-def test_bytes_that_are_no_utf_8_are_seen_wherever_they_stand(pieces: list[bytes], signs: int) -> None:
+@given(st.lists(_BYTES, max_size=12), st.sampled_from([0, 1, 199, 200, 201]), st.sampled_from([1, 1 << 16]))
+def test_bytes_that_are_no_utf_8_are_seen_wherever_they_stand(
+    pieces: list[bytes], signs: int, piece_bytes: int
+) -> None:
     """What is skipped unseen is refused just where Python's own decoder refuses it, after any number of signs too."""
     content = "✓".encode() * signs + b"".join(pieces)
     try:
         content.decode()
+        refused = False
     except UnicodeDecodeError:
-        with pytest.raises(UnicodeDecodeError):
+        refused = True
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reading, "_PIECE_BYTES", piece_bytes)
+        with pytest.raises(UnicodeDecodeError) if refused else nullcontext():
             reading._check_utf8(content)
-    else:
-        reading._check_utf8(content)
