@@ -84,7 +84,7 @@ class Run(msgspec.Struct, frozen=True, gc=False):
     @property
     def is_plan(self) -> bool:
         """Whether the run or any step of it calls itself a plan: either is enough to prove no change."""
-        return self.plan or any(step.is_planned for step in self.steps)
+        return self.plan or any(step.is_planned for cell in self.cells for step in cell.steps)
 
     @property
     def steps(self) -> tuple[Step, ...]:

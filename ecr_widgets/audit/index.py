@@ -103,20 +103,18 @@ class Index:
             with self._write():
                 self._seals.update()
         known = {
-            path: (number, Stamp(changed_ns, size, inode))
-            for number, path, changed_ns, size, inode in self._database.execute(
-                "SELECT number, path, changed_ns, size, inode FROM runs"
-            )
+            row[0]: row
+            for row in self._database.execute("SELECT path, number, changed_ns, size, inode FROM runs")
         }
         due = []
         for path, stamp in scan(self.runs):
             standing = known.pop(shown_name(path), None)
-            if standing is None or standing[1] != stamp:
+            if standing is None or standing[2:] != stamp:
                 due.append((path, stamp))
         if not known and not due:
             return
         with self._write():
-            for number, _ in known.values():
+            for _, number, *_ in known.values():
                 self._forget(number)
         read = partial(_read, self.runs, with_hash=self._seals is not None)
         with closing(spread(read, [path for path, _ in due])) as entries:
