@@ -9,6 +9,8 @@ from ecr_widgets.model.record import StepState
 
 _PINS_IMAGE = frozenset(("push_image", "copy_image", "find_image", "tag_image"))
 _MOVES = frozenset(("create_service", "update_service", "rollback"))
+_OF_IMAGES = _PINS_IMAGE | {"create_deploy", "verify"}
+_OF_DEPLOYS = _MOVES | {"create_deploy", "wait", "verify"}
 _SAME = ("repository", "environment", "service", "deploy_id")
 """What a step's outcome must repeat of its inputs, where it has both."""
 
@@ -33,6 +35,8 @@ def _of_images(steps: Sequence[Step]) -> Iterator[str]:
     """Where the run has pushed or found images of a repository, what it deploys and verifies of it is one of these."""
     pinned: dict[str, set[str]] = {}
     for step in steps:
+        if step.step not in _OF_IMAGES:
+            continue
         name, digest = _image(step.outcome)
         if step.step in _PINS_IMAGE:
             pinned.setdefault(name, set()).add(digest)
@@ -47,7 +51,9 @@ def _of_deploys(steps: Sequence[Step]) -> Iterator[str]:
     made: dict[object, Step] = {}
     on: dict[object, object] = {}
     for step in steps:
-        deploy_id, service_id = (_key(step.outcome, name) for name in ("deploy_id", "service_id"))
+        if step.step not in _OF_DEPLOYS:
+            continue
+        deploy_id, service_id = _key(step.outcome, "deploy_id"), _key(step.outcome, "service_id")
         if step.step == "create_deploy":
             made[deploy_id] = step
         elif step.step in _MOVES:

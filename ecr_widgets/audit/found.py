@@ -84,12 +84,15 @@ class Run(msgspec.Struct, frozen=True, gc=False):
     @property
     def is_plan(self) -> bool:
         """Whether the run or any step of it calls itself a plan: either is enough to prove no change."""
-        return self.plan or any(step.is_planned for step in self.steps)
+        return self.plan or any(step.is_planned for cell in self.cells for step in cell.steps)
 
     @property
     def steps(self) -> tuple[Step, ...]:
         """All records, in the order of their cells."""
-        return tuple(step for cell in self.cells for step in cell.steps)
+        found: list[Step] = []
+        for cell in self.cells:
+            found += cell.steps
+        return tuple(found)
 
     @property
     def duration_s(self) -> float | None:

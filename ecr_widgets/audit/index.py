@@ -103,20 +103,18 @@ class Index:
             with self._write():
                 self._seals.update()
         known = {
-            path: (number, Stamp(changed_ns, size, inode))
-            for number, path, changed_ns, size, inode in self._database.execute(
-                "SELECT number, path, changed_ns, size, inode FROM runs"
-            )
+            row[0]: row
+            for row in self._database.execute("SELECT path, number, changed_ns, size, inode FROM runs")
         }
         due = []
         for path, stamp in scan(self.runs):
             standing = known.pop(shown_name(path), None)
-            if standing is None or standing[1] != stamp:
+            if standing is None or standing[2:] != stamp:
                 due.append((path, stamp))
         if not known and not due:
             return
         with self._write():
-            for number, _ in known.values():
+            for _, number, *_ in known.values():
                 self._forget(number)
         read = partial(_read, self.runs, with_hash=self._seals is not None)
         with closing(spread(read, [path for path, _ in due])) as entries:
@@ -232,13 +230,14 @@ class Index:
 
 def _read(runs: Path, path: str, *, with_hash: bool) -> _Entry:
     try:
-        return _entry(*_look(runs / path, shown_name(path), with_hash=with_hash))
+        file = os.path.join(runs, path)  # noqa: PTH118 -- no Path to make for each
+        return _entry(*_look(file, shown_name(path), with_hash=with_hash))
     except Exception as error:  # noqa: BLE001 -- one file must not stop the audit of all others, whatever is in it
         why = f"cannot be judged: {type(error).__name__} {str(error)[:200]}"
         return _entry(NoRun(shown_name(path), "unreadable", why), None)
 
 
-def _look(path: Path, name: str, *, with_hash: bool) -> tuple[Found, str | None]:
+def _look(path: str, name: str, *, with_hash: bool) -> tuple[Found, str | None]:
     """What is found in a file, and the hash of just those bytes."""
     if not with_hash:
         return read_file(path, name), None

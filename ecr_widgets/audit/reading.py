@@ -22,7 +22,10 @@ MAX_BYTES = 50_000_000
 """A larger notebook is named and not read."""
 MAX_CELLS = 10_000
 """A notebook with more cells is named and not judged."""
-_PIECE_BYTES = 512
+_SIGNS = b"\xe2"
+"""Begins each sign that the kit shows: ✓ ✗ ● ▶ → …; in what it writes, all else is ASCII but what people named."""
+_MANY_SIGNS = 200
+_PIECE_BYTES = 1 << 16
 _CALL = re.compile(rb"kit\.([a-z_]+)\(")
 _NO_NUMBER = re.compile(rb"NaN|-?Infinity")
 _HALF = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
@@ -31,7 +34,7 @@ _TROUBLE = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
 
 
 def read_file(
-    path: Path, name: str | None = None, *, see: Callable[[bytes], object] = lambda _: None
+    path: Path | str, name: str | None = None, *, see: Callable[[bytes], object] = lambda _: None
 ) -> Found:
     """Read one notebook.
 
@@ -43,7 +46,7 @@ def read_file(
     Returns:
         The run; or NoRun for a foreign, broken, hostile or vanished file. Nothing is raised for what a file holds.
     """
-    name = path.name if name is None else name
+    name = Path(path).name if name is None else name
     try:
         content = read_bytes(path)
     except OSError as error:
@@ -54,14 +57,14 @@ def read_file(
     return with_holder(read_content(content, name), path)
 
 
-def with_holder(found: Found, path: Path) -> Found:
+def with_holder(found: Found, path: Path | str) -> Found:
     """The same, told whether a live process holds a run that calls itself running."""
-    if isinstance(found, Run) and found.state is RunState.RUNNING and is_held(path):
+    if isinstance(found, Run) and found.state is RunState.RUNNING and is_held(Path(path)):
         return msgspec.structs.replace(found, held=True)
     return found
 
 
-def read_bytes(path: Path) -> bytes:
+def read_bytes(path: Path | str) -> bytes:
     """Content of a regular file within the limit; follows no link and never waits for a pipe.
 
     Raises:
@@ -106,17 +109,32 @@ def read_content(content: bytes, name: str) -> Found:
 def _check_utf8(content: bytes) -> None:
     """Look at what msgspec skips unseen, so that no run is believed that other readers refuse.
 
-    By pieces that end in a line's end, which no character spans: most are ASCII, and that is seen ten times faster.
+    Sign by sign and what stands between them: that is mostly ASCII, which is seen ten times faster.
 
     Raises:
         UnicodeDecodeError: It is not UTF-8.
     """
-    at, length = 0, len(content)
+    at = 0
+    for _ in range(_MANY_SIGNS):
+        sign = content.find(_SIGNS, at)
+        if sign < 0:
+            break
+        between = content[at:sign]
+        if not between.isascii():
+            _check_by_lines(between)
+        at = sign + 3
+        content[sign:at].decode()
+    rest = content[at:]
+    if not rest.isascii():
+        _check_by_lines(rest)
+
+
+def _check_by_lines(text: bytes) -> None:
+    """The same by pieces that end in a line's end, which no character spans: decoded whole, a large file took much memory."""
+    at, length = 0, len(text)
     while at < length:
-        end = content.find(b"\n", at + _PIECE_BYTES) + 1 or length
-        piece = content[at:end]
-        if not piece.isascii():
-            piece.decode()
+        end = text.find(b"\n", at + _PIECE_BYTES) + 1 or length
+        text[at:end].decode()
         at = end
 
 
@@ -129,7 +147,7 @@ def _run(notebook: wire.WireNotebook, name: str) -> Found:
                 name, "unreadable", f"a run of version {version!r:.40}: this release reads {RECORD_VERSION}"
             )
         run = wire.decode_run(notebook.metadata.ecr_widgets)
-        if not _in_reach(run.started_at, run.ended_at):
+        if not (_in_reach(run.started_at) and _in_reach(run.ended_at)):
             return NoRun(
                 name, "unreadable", "not a notebook as it should be: a time outside the years 2 to 9998"
             )
@@ -211,14 +229,14 @@ def _step(record: object) -> Step:
         raise TypeError(_record_reason(record, error)) from error
     if step.version != RECORD_VERSION:
         raise TypeError(_newer(step.version))
-    if not _in_reach(step.started_at, step.ended_at):
+    if not (_in_reach(step.started_at) and _in_reach(step.ended_at)):
         raise TypeError("a record that cannot be read: a time outside the years 2 to 9998")
     return step
 
 
-def _in_reach(*moments: datetime | None) -> bool:
+def _in_reach(moment: datetime | None) -> bool:
     # In another zone the first and last year are beyond what a time can hold.
-    return all(moment is None or 1 < moment.year < 9999 for moment in moments)
+    return moment is None or 1 < moment.year < 9999
 
 
 def _record_reason(record: str, error: Exception) -> str:

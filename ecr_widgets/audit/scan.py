@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,16 +38,21 @@ def scan(folder: Path) -> Iterator[tuple[str, Stamp]]:
             yield prefix, NEVER
             continue
         for entry in entries:
-            if entry.name.endswith(".ipynb") and not entry.name.startswith("."):
-                with suppress(FileNotFoundError):
-                    if not entry.is_dir(follow_symlinks=False):
-                        about = entry.stat(follow_symlinks=False)
-                        yield prefix + entry.name, Stamp(about.st_ctime_ns, about.st_size, about.st_ino)
+            name = entry.name
+            if not name.endswith(".ipynb") or name.startswith("."):
+                continue
+            try:
+                if entry.is_dir(follow_symlinks=False):
+                    continue
+                about = entry.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue
+            yield prefix + name, Stamp(about.st_ctime_ns, about.st_size, about.st_ino)
 
 
 def shown_name(name: str) -> str:
     """The name as text: bytes in it that are no UTF-8, which no JSON and no index can hold, as escapes."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
+    return name if name.isascii() else os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def folders_with(folder: Path, name: str) -> Iterator[str]:

@@ -10,6 +10,11 @@ from ecr_widgets.audit.postconditions import is_digest
 from ecr_widgets.model.record import StepState
 
 _DIGEST_IN = re.compile(r"@(sha256:[0-9a-f]{64})")
+_KINDS = {
+    "digest": "digest", "registry_digest": "digest", "running_digest": "digest", "image": "image",
+    "repository": "repository", "environment": "environment", "deploy_id": "deploy",
+}  # fmt: skip
+"""What the members of inputs and outcomes name."""
 _DEPLOYS = frozenset(("create_service", "update_service", "rollback"))
 _ABOUT_SERVICE = _DEPLOYS | {
     "check_target", "find_service", "wait", "verify", "scale_service", "delete_service"
@@ -29,19 +34,15 @@ def _pairs(run: Run) -> Iterator[tuple[str, str]]:
     services = _Services(steps)
     for step in steps:
         for told in (step.inputs, step.outcome):
-            for key in ("digest", "registry_digest", "running_digest"):
-                if is_digest(told.get(key)):
-                    yield "digest", told[key]
-            image = told.get("image")
-            if isinstance(image, str) and (match := _DIGEST_IN.search(image)):
-                yield "digest", match[1]
-            for key, kind in (
-                ("repository", "repository"),
-                ("environment", "environment"),
-                ("deploy_id", "deploy"),
-            ):
-                if isinstance(told.get(key), str) and told[key]:
-                    yield kind, told[key]
+            for key, value in told.items():
+                kind = _KINDS.get(key)
+                if kind is None or not value or not isinstance(value, str):
+                    continue
+                if kind == "image":
+                    if match := _DIGEST_IN.search(value):
+                        yield "digest", match[1]
+                elif kind != "digest" or is_digest(value):
+                    yield kind, value
         if step.step in _ABOUT_SERVICE and (service := services.of(step)):
             yield "service", service
 

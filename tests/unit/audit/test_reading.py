@@ -7,6 +7,7 @@ import os
 import resource
 import socket
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -166,3 +167,26 @@ def test_any_bytes_in_a_real_file_are_a_run_or_named(bits: bytes, at: int) -> No
     content = json.dumps(recorded("killed")).encode()
     found = read_content(content[:at] + bits + content[at + len(bits) :], "x")
     assert judge(found).verdict in ("interrupted", "unreadable", "failed", "unproven", "foreign")
+
+
+_BYTES = st.sampled_from(
+    [b"a", b"\n", "✓".encode(), "é".encode(), "日".encode(), "😀".encode(), b"\xe2", b"\x9c", b"\x93", b"\xed\xa0\x80", b"\xc0\xaf", b"\xf0"]
+)  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(_BYTES, max_size=12), st.sampled_from([0, 1, 199, 200, 201]), st.sampled_from([1, 1 << 16]))
+def test_bytes_that_are_no_utf_8_are_seen_wherever_they_stand(
+    pieces: list[bytes], signs: int, piece_bytes: int
+) -> None:
+    """What is skipped unseen is refused just where Python's own decoder refuses it, after any number of signs too."""
+    content = "✓".encode() * signs + b"".join(pieces)
+    try:
+        content.decode()
+        refused = False
+    except UnicodeDecodeError:
+        refused = True
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reading, "_PIECE_BYTES", piece_bytes)
+        with pytest.raises(UnicodeDecodeError) if refused else nullcontext():
+            reading._check_utf8(content)
