@@ -413,7 +413,9 @@ def test_runs_that_cannot_be_saved_are_told_in_one_line(tmp_path: Path) -> None:
         check=False,
     )
     assert "Traceback" not in done.stderr
-    assert json.loads(done.stdout)["error"]["type"] == "CannotSave"
+    told = json.loads(done.stdout)
+    assert (told["run_id"], told["state"]) == (None, "failed")
+    assert "cannot be saved in" in told["reason"]
 
 
 def test_a_cells_own_docker_login_is_not_the_users(tmp_path: Path) -> None:

@@ -98,6 +98,13 @@ def run_by_papermill(name: str, environ: dict[str, str], folder: Path, *options:
     return saved
 
 
+def without_own(told: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Facts without what is each run's own: outcomes, with their ids and log lines, and the jobs that stood before."""
+    return [
+        (*fact[:3], {name: value for name, value in fact[3].items() if name != "known_jobs"}) for fact in told
+    ]
+
+
 @pytest.mark.parametrize("name", IN_ORDER)
 def test_a_runbook_does_its_work_once(
     name: str, sandbox: Sandbox, sandbox_environ: dict[str, str], tmp_path: Path
@@ -125,16 +132,20 @@ def test_a_runbook_does_its_work_once(
         assert [step["step"] for step in second["steps"] if step["changed"]] == []
         assert journal(sandbox)[len(before) :] == []
         plain = run_by_papermill(name, sandbox_environ, tmp_path)
-        assert facts(plain) == facts(json.loads(Path(second["notebook"]).read_text()))
+        saved = json.loads(Path(second["notebook"]).read_text())
+        if name == "audit":
+            # There is one run more to audit each time.
+            assert without_own(facts(plain)) == without_own(facts(saved))
+        else:
+            assert facts(plain) == facts(saved)
         if name in BY_ENGINE:
             engine = run_by_papermill(name, sandbox_environ, tmp_path, "--engine", "ecr_widgets")
             assert facts(engine) == facts(plain)
         assert journal(sandbox)[len(before) :] == []
     else:
-        # Ids and log lines are each run's own.
         plain = run_by_papermill(name, sandbox_environ, tmp_path)
         saved = json.loads(Path(second["notebook"]).read_text())
-        assert [fact[:4] for fact in facts(plain)] == [fact[:4] for fact in facts(saved)]
+        assert without_own(facts(plain)) == without_own(facts(saved))
     assert records(second).keys() == {step["step"] for step in second["steps"]}
 
 
@@ -213,7 +224,7 @@ def test_every_shipped_runbook_is_tried() -> None:
         ("promote", {"reference": "nobody"}, "copy_image"),
         ("promote", {"to_repository": "books/nobody", "create_repository": "false"}, "create_repository"),
         ("inspect", {"reference": "nobody"}, "find_findings"),
-        ("rotate", {"container": "nobody"}, "create_deploy"),
+        ("rotate", {"container": "nobody"}, "check_target"),
         ("clean_up", {"repository": "books/nobody"}, "find_unused_images"),
         ("clean_up", {"confirm": "books/ap"}, "delete_images"),
         ("create_repository", {"tags_immutable": "true"}, "check_repository"),

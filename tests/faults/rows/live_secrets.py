@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -68,12 +69,11 @@ def _stale_login(at: Attempt, *, kit: bool) -> None:
     config = Path(environ["DOCKER_CONFIG"])
     config.mkdir()
     name = f"faults/stale{at.rng.randint(0, 10**9)}"
-    prepare = BARE + (
-        f"\nimport json\nboto3.client('ecr').create_repository(repositoryName='{name}')\n"
-        "old = base64.b64encode(b'AWS:stale-password').decode()\n"
-        "config = json.dumps({'auths': {registry: {'auth': old}}})\n"
-        f"open({str(config / 'config.json')!r}, 'w').write(config)"
-    )
+    # There before the run begins, whose own configuration starts as the user's.
+    old = base64.b64encode(b"AWS:stale-password").decode()
+    auths = {str(at.sandbox().status().registry_host): {"auth": old}}
+    (config / "config.json").write_text(json.dumps({"auths": auths}))
+    prepare = BARE + f"\nboto3.client('ecr').create_repository(repositoryName='{name}')"
     push = (
         "from ecr_widgets import connect\nkit = connect()\n"
         "image = kit.build_image('.', name='faults/stale')\n"
@@ -86,7 +86,9 @@ def _stale_login(at: Attempt, *, kit: bool) -> None:
     (folder / "Dockerfile").write_text(f"FROM busybox\nLABEL stale={name}\n")
     ran = ours(folder, prepare, push, environ=environ)
     assert ran.exit_code == 0, ran.stderr[-400:]
-    assert json.loads((config / "config.json").read_text())["auths"], "the user's configuration was changed"
+    assert json.loads((config / "config.json").read_text())["auths"] == auths, (
+        "the user's configuration was changed"
+    )
 
 
 @row(

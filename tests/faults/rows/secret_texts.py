@@ -7,6 +7,7 @@ import os
 import random
 import string
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -243,25 +244,28 @@ PRINTING = (
 
 
 def _streamed(at: Attempt, *words: str) -> None:
-    """A run whose cell prints 100 MB with 200 secrets known; memory of the greatest of its processes."""
+    """A run whose cell prints 100 MB with 200 secrets known: what it needs beside one that prints nothing."""
     share = READ + (
         "from ecr_widgets.channel import open_channel\nimport os\n"
         "line = open_channel(os.environ)\nfor each in secrets: line and line.share_secret(each)"
     )
     (at.folder / "canaries.json").write_text(json.dumps([canaries.make(at.rng) for _ in range(200)]))
-    folder = at.folder / "run"
-    folder.mkdir()
-    process = subprocess.Popen(
-        [BIN / "papermill", write_book(folder, [share, PRINTING]), "out.ipynb", "--no-progress-bar", *words],
-        cwd=folder,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+    peaks = []
+    for cell in ("pass", PRINTING):
+        folder = Path(tempfile.mkdtemp(dir=at.folder))
+        process = subprocess.Popen(
+            [BIN / "papermill", write_book(folder, [share, cell]), "out.ipynb", "--no-progress-bar", *words],
+            cwd=folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.returncode == 0
+        peaks.append(used.ru_maxrss * 1024)
+    assert peaks[1] - peaks[0] < 3 * STREAMED_BYTES, (
+        f"{peaks[1] / 1e6:.0f} MB against {peaks[0] / 1e6:.0f} MB"
     )
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0
-    peak_bytes = used.ru_maxrss * 1024
-    assert peak_bytes < 3 * STREAMED_BYTES, f"{peak_bytes / 1e6:.0f} MB"
 
 
 def _guarded(at: Attempt, count: int) -> float:
@@ -283,7 +287,9 @@ def _costly(at: Attempt) -> None:
     try:
         _quadratic(at)
     except AssertionError:
-        _streamed(at)
+        # On a busy machine a kernel may be slow enough for stock papermill to keep up.
+        for _ in range(3):
+            _streamed(at)
 
 
 @row(
