@@ -91,6 +91,8 @@ class RunbookForm:
             lines = done.stderr.strip().splitlines()
             raise InputError(lines[-1].removeprefix("ecr-widgets: ") if lines else "it was refused")
         told: Mapping[str, Any] = json.loads(done.stdout)
+        if told["state"] == "refused":
+            raise InputError(told["reason"])
         return told
 
     def to_html(self) -> str:

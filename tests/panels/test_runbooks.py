@@ -52,7 +52,7 @@ def test_a_runbook_run_in_the_lab_leaves_the_records_of_the_command(
         saved = lab.save(
             page, lab.folder / name, f"{by_command[-1][0]} succeeded" if by_command else "all in order"
         )
-        if book.name in NEVER_TWICE:
+        if book.name in NEVER_TWICE or book.name == "audit":  # which audits another folder there
             assert [fact[0] for fact in facts(saved)] == [fact[0] for fact in by_command]
         else:
             assert facts(saved) == by_command, book.name
