@@ -84,7 +84,7 @@ def at_once(command: Callable[[str], list[str]], count: int) -> int:
     stop.set()
     watcher.join()
     if any(codes):
-        raise SystemExit(f"runs at once ended with {codes}")
+        raise SystemExit(f"runs at once of {Path(started[0].args[0]).name} ended with {codes}")
     return most[0]
 
 
