@@ -28,12 +28,13 @@ def table(rows: list[Mapping[str, Any]]) -> str:
         "|---:|---|---:|---:|---|---|---:|---|",
     ]
     for each in rows:
+        note = " ".join(each["note"].split())  # a line end would end the row
         if each.get("skipped"):
-            lines.append(f"| {each['row']} | {each['note']} | skipped: {each['skipped']} | | | | | |")
+            lines.append(f"| {each['row']} | {note} | skipped: {each['skipped']} | | | | | |")
             continue
         control = "fails, as it should" if each["control_failed"] else "**holds: the row is void**"
         lines.append(
-            f"| {each['row']} | {each['note']} | {each['tries']}{'' if each['profile'] == 'full' else ' (quick)'} | {each['failures']} |"
+            f"| {each['row']} | {note} | {each['tries']}{'' if each['profile'] == 'full' else ' (quick)'} | {each['failures']} |"
             f" below {100 * each['bound_95']:.1f} % | {control} | {each['seconds']:.0f} | {each['commit']} |"
         )
     return "\n".join(lines) + "\n"

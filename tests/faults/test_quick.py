@@ -37,7 +37,9 @@ def test_a_row_that_cannot_run_says_why() -> None:
     one = Row(99, "two hosts", 5, 1, attempt, attempt)
     result = run_row(one, profile="quick", seed=SEED, sandbox=lambda: pytest.fail("not asked for"))
     assert (result.tries, result.failures, result.skipped) == (0, 0, "no second host")
-    assert "| 99 | two hosts | skipped: no second host |" in table([asdict(result)])
+    assert "| 99 | two hosts | skipped: no second host |" in table(
+        [asdict(result) | {"note": "two\n  hosts"}]
+    )
 
 
 def test_the_bound_is_the_textbooks() -> None:
