@@ -88,7 +88,12 @@ def nothing_left() -> Iterator[None]:
     before = traces()
     yield
     left = traces() - before
-    assert {trace for trace in left if trace in traces()} == set()
+    # An end of another sandbox's container hangs on no bridge for a moment: what is left stays.
+    deadline = time.monotonic() + 5
+    while left and time.monotonic() < deadline:
+        time.sleep(0.05)
+        left &= traces()
+    assert left == set()
 
 
 @pytest.fixture
