@@ -528,7 +528,7 @@ class Kit:
                 f"service {service.service!r} was not brought back: what it ran before cannot be told: {error.message}",
                 hint="by hand: `ecr-widgets rollback ENVIRONMENT SERVICE DEPLOY_ID`",
             )
-            inputs = {"service": service.service, "deploy_id": None}
+            inputs = {"environment": service.environment, "service": service.service, "deploy_id": None}
             return self._recorder.perform("rollback", inputs, partial(_raise, failed))
         return self._bring_back(service, wanted, timeout_s=timeout_s, asked_for=False)
 
