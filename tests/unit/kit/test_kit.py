@@ -334,3 +334,4 @@ def test_a_way_back_that_cannot_be_found_is_a_rollback_that_failed(world: World,
     with pytest.raises(RollbackFailed, match="what it ran before cannot be told: no deploy web"):
         kit.wait(running, on_failure="rollback")
     assert [(each.step, each.state) for each in kit.recorder.records][-1] == ("rollback", "failed")
+    assert kit.recorder.records[-1].inputs["environment"] == "demo"
