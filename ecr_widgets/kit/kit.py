@@ -43,7 +43,7 @@ from ecr_widgets.steps.push_image import PushOutcome, push_image
 from ecr_widgets.steps.rollback import RollbackOutcome, earlier_deploy, require_earlier, rollback
 from ecr_widgets.steps.service_balancer import balancer_for
 from ecr_widgets.steps.verify import VerifyOutcome, verify_service
-from ecr_widgets.steps.wait import FIRST_PAUSE_S, SETTLE_S, WaitOutcome, wait_for_service
+from ecr_widgets.steps.wait import WaitOutcome, wait_for_service
 from ecr_widgets.targets import Targets
 
 if TYPE_CHECKING:
@@ -489,8 +489,6 @@ class Kit:
                     service.service_id,
                     deploy_id=service.deploy_id,
                     timeout_s=timeout_s,
-                    # What stood before this run has settled.
-                    settle_s=SETTLE_S if service.changed else FIRST_PAUSE_S,
                     run_id=self.run_id,
                     progress=progress,
                 ),

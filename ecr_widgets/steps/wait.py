@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from ecr_widgets.errors import DeploymentFailed, TargetBusy, WaitTimeout
 from ecr_widgets.model.layer0 import ContainerLog, Service
@@ -17,7 +18,9 @@ CHECKS_UNTIL_SUPERSEDED = 3
 """Checks in a row that see the service on another deploy; the first may be older than the change."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S, PAUSE_FACTOR = 0.1, 5.0, 1.5
 SETTLE_S = 0.5
-"""Between good checks of a service that was just changed: containers that fail do so in their first moments."""
+"""Between good checks of a service that was just moved: containers that fail do so in their first moments."""
+YOUNG_S = 120.0
+"""A deployment younger than this was just moved, whoever did it: this run, its first attempt, somebody else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,6 @@ def wait_for_service(
     deploy_id: str,
     timeout_s: float = 600.0,
     good_checks: int = GOOD_CHECKS,
-    settle_s: float = SETTLE_S,
     run_id: str = "",
     progress: ProgressSink = ignore_progress,
 ) -> WaitOutcome:
@@ -51,9 +53,8 @@ def wait_for_service(
     Args:
         timeout_s: Longest wait, in seconds.
 
-        good_checks: Good checks in a row that count as stable.
-
-        settle_s: Between good checks, in seconds.
+        good_checks: Good checks in a row that count as stable. They follow each other closely only where the
+            deployment is no longer young and none of its containers has stopped.
 
         run_id: The run that waits, for its errors.
 
@@ -117,7 +118,8 @@ def wait_for_service(
                 hint="look at the service's logs, or wait longer",
             )
         # While checks are good they follow each other evenly; a growing pause suits only a slow start.
-        clock.sleep(settle_s if good else min(pause_s, max(timeout_s - waited_s, FIRST_PAUSE_S)))
+        between_s = FIRST_PAUSE_S if _is_settled(service, clock.now()) and not crashes else SETTLE_S
+        clock.sleep(between_s if good else min(pause_s, max(timeout_s - waited_s, FIRST_PAUSE_S)))
     raise AssertionError  # the pauses never end
 
 
@@ -140,6 +142,16 @@ def _is_stable(service: Service, deploy_id: str) -> bool:
         and primary.running_count == primary.desired_count == service.desired_count
         and service.pending_count == 0
         and all(d.running_count == 0 for d in service.deployments if d is not primary)
+    )
+
+
+def _is_settled(service: Service, now: datetime) -> bool:
+    primary = service.primary
+    # Where a server tells no time, its deployment has year 1 and might be young.
+    return (
+        primary is not None
+        and primary.created_at.year > 1
+        and (now - primary.created_at).total_seconds() >= YOUNG_S
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -141,6 +142,31 @@ def test_a_container_that_was_started_again_meanwhile_starts_the_count_anew(
     monkeypatch.setattr(layer0, "read_service", lambda _: next(answers))
     outcome = wait_for_service(layer0, FakeClock(world), service.service_id, deploy_id=service.deploy_id)
     assert outcome.checks == 6
+
+
+@pytest.mark.parametrize(
+    ("age_s", "stops", "waited_s"),
+    [(3600.0, 0, 0.2), (3600.0, 1, 1.0), (1.0, 0, 1.0), (None, 0, 1.0)],
+    ids=["settled", "has died before", "just moved", "of no known age"],
+)
+def test_only_what_has_long_stood_well_is_checked_in_quick_succession(
+    layer0: FakeLayer0,
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    age_s: float | None,
+    stops: int,
+    waited_s: float,
+) -> None:
+    """A container that fails in its first moments looks well at all of three quick looks, whoever had it started."""
+    service = deployed(layer0)
+    layer0.read_service(service.service_id)
+    good = layer0.read_service(service.service_id)
+    moved_at = datetime(1, 1, 1, tzinfo=UTC) if age_s is None else world.now - timedelta(seconds=age_s)
+    deployment = replace(good.deployments[0], created_at=moved_at, stopped_reasons=("exit code 3",) * stops)
+    standing = replace(good, deployments=(deployment,))
+    monkeypatch.setattr(layer0, "read_service", lambda _: standing)
+    outcome = wait_for_service(layer0, FakeClock(world), service.service_id, deploy_id=service.deploy_id)
+    assert (outcome.checks, outcome.waited_s) == (3, pytest.approx(waited_s))
 
 
 def test_a_crash_loop_ends_the_wait_early_with_reasons_and_log(world: World) -> None:
