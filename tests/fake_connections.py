@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from ecr_widgets.errors import TargetBusy
+from ecr_widgets.kit import Kit
+from ecr_widgets.recording.recorder import Recorder
+from ecr_widgets.recording.terminal import QuietSink
 from tests.fakes import FakeClock, FakeEcr, FakeEngine, FakeLayer0, FakeRegistry, World
 
 
@@ -52,3 +56,8 @@ class FakeConnections:
 
     def on_secret(self, secret: str) -> None:
         """Nothing here shows secrets."""
+
+
+def make_kit(to: FakeConnections, folder: Path) -> Kit:
+    """A kit on them that looks for files in a folder."""
+    return Kit(to, Recorder("run-1", to.clock, QuietSink()), files=(folder,))

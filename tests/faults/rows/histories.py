@@ -28,11 +28,11 @@ from ecr_widgets.recording.recorder import Recorder
 from ecr_widgets.recording.terminal import QuietSink
 from ecr_widgets.settings import Layer0Settings
 from ecr_widgets.steps.deploy_service import ServiceOutcome
+from tests.fake_connections import FakeConnections
 from tests.fakes import FakeClock, World, digest_of
 from tests.faults.plan import batch, leaving_sockets
 from tests.sandbox.layer0.fake_containers import FakeContainers
 from tests.sandbox.layer0.served import Served, serve
-from tests.unit.kit.test_kit import FakeConnections
 
 STEPS = 50
 Fault = tuple[str, int]

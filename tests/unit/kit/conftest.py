@@ -1,0 +1,27 @@
+"""A kit on fakes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ecr_widgets.kit import Kit
+from tests.fake_connections import FakeConnections, make_kit
+from tests.fakes import World
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def to(world: World) -> FakeConnections:
+    return FakeConnections(world)
+
+
+@pytest.fixture
+def kit(to: FakeConnections, tmp_path: Path) -> Kit:
+    (tmp_path / "Dockerfile").write_text("FROM busybox")
+    return make_kit(to, tmp_path)
