@@ -50,7 +50,8 @@ def compare_runs(runs: Path, older: Row, newer: Row) -> tuple[Difference, ...]:
 def differences(older: Mapping[str, Any], newer: Mapping[str, Any]) -> tuple[Difference, ...]:
     """Compare two runs as `show_run` gives them.
 
-    A Dockerrun is compared by the hash of its content, which its step recorded: the document itself is not in a saved run.
+    A Dockerrun is compared setting by setting, as far as its step kept them, and by the hash of all of its content: where
+    that alone differs, it is by values that no run keeps, such as those of environment variables.
     """
     first, second = dict(_facts(older)), dict(_facts(newer))
     return tuple(
@@ -75,7 +76,9 @@ def _facts(told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield f"{place} changed", _text(step["changed"])
         for part in ("inputs", "outcome", "error"):
             for name, value in (step[part] or {}).items():
-                if not name.endswith(_ALWAYS_OTHER):
+                if name == "dockerrun" and isinstance(value, Mapping):
+                    yield from ((f"{place} dockerrun {at}", _text(setting)) for at, setting in value.items())
+                elif not name.endswith(_ALWAYS_OTHER):
                     yield f"{place} {name}", _text(value)
 
 

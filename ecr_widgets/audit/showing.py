@@ -49,7 +49,15 @@ def to_text(told: Mapping[str, Any]) -> Iterator[str]:
         sign = {"succeeded": "✓", "failed": "✗"}.get(step["state"], "?")
         yield f"  {sign} {step['step']} {step['state']}, changed: {json.dumps(step['changed'])}, {step['started_at']}"
         for name, value in (step["outcome"] if step["error"] is None else step["error"]).items():
-            yield f"      {name}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
+            if isinstance(value, Mapping) and len(value) > 1:
+                yield f"      {name}:"
+                yield from (f"        {at}: {_text(each)}" for at, each in value.items())
+            else:
+                yield f"      {name}: {_text(value)}"
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _step(step: Step) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 import json
-import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,12 +13,9 @@ from typing import Any
 
 from ecr_widgets.model.dockerrun import Dockerrun
 from ecr_widgets.model.dockerrun_form import OWN_KEYS, same
+from ecr_widgets.model.dockerrun_masking import MASK, masked, may_be_secret
 from ecr_widgets.model.dockerrun_reading import step
 
-MASK = "***"
-_SECRET_NAME = re.compile(r"PASS|TOKEN|KEY|SECRET|PWD|CREDENTIAL", re.IGNORECASE)
-_PASSWORD_IN_ADDRESS = re.compile(r"(://[^/\s:@]*:)[^/\s@]+@")
-_RANDOM = re.compile(r"(?=.*[A-Z])(?=.*[a-z])(?=.*\d)[\w+/=.~-]{20,}", re.ASCII)
 _KEY = secrets.token_bytes(32)
 """New in each process, so that no mark that was saved can be tried against guesses."""
 _MARK_LENGTH = 8
@@ -61,11 +57,9 @@ class Change:
     def _show(self, value: Any) -> str:
         parts = self.pointer.split("/")
         owned = pairwise(parts)
-        if any(
-            holder in OWN_KEYS and (_SECRET_NAME.search(name) or _is_random(value)) for holder, name in owned
-        ):
+        if any(holder in OWN_KEYS and may_be_secret(name, value) for holder, name in owned):
             return _hidden(value)
-        text = json.dumps(_masked(value, own=parts[-1] in OWN_KEYS))
+        text = json.dumps(masked(value, _hidden, own=parts[-1] in OWN_KEYS))
         return text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + "…"
 
 
@@ -73,11 +67,6 @@ def _hidden(value: Any) -> str:
     """A mark by which two hidden values can be told apart or found equal, within one process only."""
     made = hmac.new(_KEY, json.dumps(value, sort_keys=True).encode(), "sha256").hexdigest()
     return f"{MASK} ({made[:_MARK_LENGTH]})"
-
-
-def _is_random(value: object) -> bool:
-    # As keys are: long, without spaces, of all kinds of letters.
-    return isinstance(value, str) and _RANDOM.fullmatch(value) is not None
 
 
 def diff(before: Dockerrun, after: Dockerrun) -> tuple[Change, ...]:
@@ -143,16 +132,3 @@ def _by_name(
     stayed = [name for name in old if name in new], [name for name in new if name in old]
     if stayed[0] != stayed[1]:
         yield Change(at, ChangeKind.CHANGED, *stayed)
-
-
-def _masked(value: Any, *, own: bool = False) -> Any:
-    if isinstance(value, dict):
-        return {
-            key: _hidden(item)
-            if own and (_SECRET_NAME.search(key) or _is_random(item))
-            else _masked(item, own=key in OWN_KEYS)
-            for key, item in value.items()
-        }
-    if isinstance(value, list):
-        return [_masked(item) for item in value]
-    return _PASSWORD_IN_ADDRESS.sub(rf"\1{MASK}@", value) if isinstance(value, str) else value

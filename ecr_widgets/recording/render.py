@@ -31,6 +31,8 @@ _LOOKING = frozenset(
 )  # fmt: skip
 """Steps that never change anything: there is nothing that could have stood already."""
 _MAX_VALUE_LENGTH = 2000
+_ONE_LINE = 3
+"""Members that a line has room for."""
 NO_RATES: Mapping[str, float] = {}
 _NOTHING: tuple[object, ...] = (None, "", [], {})
 
@@ -119,7 +121,8 @@ def _short(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         text = "\n".join(map(_short, value))
     elif isinstance(value, dict):
-        text = ", ".join(f"{key}={_short(item)}" for key, item in value.items())
+        between = ", " if len(value) <= _ONE_LINE else "\n"
+        text = between.join(f"{key}={_short(item)}" for key, item in value.items())
     else:
         text = str(value)
     return text if len(text) <= _MAX_VALUE_LENGTH else text[:_MAX_VALUE_LENGTH] + "…"

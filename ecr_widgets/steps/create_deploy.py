@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from ecr_widgets.model.dockerrun import Dockerrun
+from ecr_widgets.model.dockerrun_kept import kept_settings
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.layer0 import Deploy, check_deploy_name
 from ecr_widgets.ports import Clock, Layer0
@@ -23,6 +25,8 @@ class DeployOutcome:
     changed: bool
     reconciled: bool = False
     """Whether the reply was lost and the deploy found by its content."""
+    dockerrun: Mapping[str, str] = field(default_factory=dict)
+    """Its settings by their places, without what may be a secret; see `kept_settings`."""
 
 
 def create_deploy(
@@ -50,7 +54,7 @@ def create_deploy(
     """
     check_deploy_name(name)
     wanted = dockerrun.with_image(image, container=container)
-    content = wanted.content_sha256()
+    content, settings = wanted.content_sha256(), kept_settings(wanted)
 
     def stored() -> Deploy | None:
         for each in reversed(layer0.list_deploys(name)):
@@ -61,6 +65,10 @@ def create_deploy(
 
     standing = stored()
     if standing is not None:
-        return DeployOutcome(standing.deploy_id, name, standing.version, image, content, changed=False)
+        return DeployOutcome(
+            standing.deploy_id, name, standing.version, image, content, changed=False, dockerrun=settings
+        )
     made, found = reconcile(clock, lambda: layer0.create_deploy(name, wanted.to_bytes()), stored)
-    return DeployOutcome(made.deploy_id, name, made.version, image, content, changed=True, reconciled=found)
+    return DeployOutcome(
+        made.deploy_id, name, made.version, image, content, changed=True, reconciled=found, dockerrun=settings
+    )

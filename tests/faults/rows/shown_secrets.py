@@ -25,6 +25,7 @@ from ecr_widgets.adapters.layer0.client import Layer0Api
 from ecr_widgets.errors import InputError
 from ecr_widgets.model.dockerrun import Dockerrun
 from ecr_widgets.model.dockerrun_diff import diff
+from ecr_widgets.model.dockerrun_kept import kept_settings
 from ecr_widgets.panels.kit import NotebookKit
 from ecr_widgets.recording.recorder import Recorder
 from ecr_widgets.recording.terminal import QuietSink
@@ -216,6 +217,7 @@ def _in_dockerrun(at: Attempt, show: Callable[[Dockerrun, Dockerrun], str]) -> N
     shown = show(first, second)
     assert old not in shown, shown
     assert new not in shown, shown
+    assert new not in str(kept_settings(second)), "a record keeps it"
     marks = re.findall(r"\*\*\* \(([0-9a-f]{8})\)", shown)
     assert len(set(marks)) == 2, f"two values look the same: {shown}"
     again = show(first, dockerrun(new + "x"))

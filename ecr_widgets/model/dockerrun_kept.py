@@ -1,0 +1,35 @@
+"""A Dockerrun as a record keeps it for ever: every setting, and no value that may be a secret."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ecr_widgets.model.dockerrun import Dockerrun
+from ecr_widgets.model.dockerrun_masking import MASK, masked
+
+_NAMED = ("containerDefinitions", "volumes")
+
+
+def kept_settings(dockerrun: Dockerrun) -> Mapping[str, str]:
+    """Every setting of the canonical form by its place: `{"containerDefinitions/web/memory": "64"}`.
+
+    Containers and volumes stand by their names. Of environment variables only names are kept, since nobody can tell which
+    values are secrets; elsewhere what is named or looks like one is masked.
+    """
+    return dict(_settings(masked(dockerrun.normalized(), lambda _: MASK), ()))
+
+
+def _settings(value: Any, at: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    if len(at) == 1 and at[0] in _NAMED:
+        for item in value:
+            rest = {key: inner for key, inner in item.items() if key != "name"}
+            yield from _settings(rest, (*at, str(item["name"])))
+    elif at[-1:] == ("environment",):
+        yield from (("/".join((*at, name)), MASK) for name in value)
+    elif isinstance(value, dict):
+        for key in sorted(value, key=lambda key: (key != "image", key)):
+            yield from _settings(value[key], (*at, key))
+    else:
+        yield "/".join(at), value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
