@@ -93,7 +93,9 @@ def _verdict(record: StepRecord) -> str:
     if record.ended_at is None:
         return f"started {to_rfc3339(record.started_at)}"
     if record.state is StepState.INTENDED:
-        return "planned: would change something" if record.changed else "planned: nothing to change"
+        if record.changed:
+            return "planned: would change something"
+        return "planned: only looks" if record.step in _LOOKING else "planned: nothing to change"
     took = f"in {(record.ended_at - record.started_at).total_seconds():.1f} s"
     if record.state is StepState.SUCCEEDED:
         if record.changed:
@@ -115,14 +117,15 @@ def _facts(record: StepRecord) -> list[tuple[str, Any]]:
     return list(shown.items())
 
 
-def _short(value: Any) -> str:
+def _short(value: Any, *, inner: bool = False) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, (list, tuple)):
-        text = "\n".join(map(_short, value))
+        text = ("; " if inner else "\n").join(_short(item, inner=True) for item in value)
     elif isinstance(value, dict):
-        between = ", " if len(value) <= _ONE_LINE else "\n"
-        text = between.join(f"{key}={_short(item)}" for key, item in value.items())
+        between = ", " if inner or len(value) <= _ONE_LINE else "\n"
+        told = ((key, item) for key, item in value.items() if not inner or item not in _NOTHING)
+        text = between.join(f"{key}={_short(item, inner=True)}" for key, item in told)
     else:
         text = str(value)
     return text if len(text) <= _MAX_VALUE_LENGTH else text[:_MAX_VALUE_LENGTH] + "…"

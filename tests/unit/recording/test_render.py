@@ -76,3 +76,38 @@ def test_a_look_says_nothing_of_what_stood(step: str) -> None:
     told = to_text(replace(PUSHED, step=step, changed=False))
     assert told.startswith(f"✓ {step} succeeded")
     assert "stood" not in told
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ({"web": 0, "log": 1}, "web=0, log=1"),
+        ({"a": 1, "b": 2, "c": 3, "d": 4}, "a=1\nb=2\nc=3\nd=4"),
+        ([{"a": 1, "b": ["x", "y"], "c": 3, "d": None, "e": 5}, {"a": 2}], "a=1, b=x; y, c=3, e=5\na=2"),
+    ],
+    ids=["few members", "many members", "a list of objects"],
+)
+def test_values_are_shown_a_line_each_where_they_are_many(value: object, shown: str) -> None:
+    """A long list reads down, and an object in it stays on its line."""
+    told = to_text(replace(PUSHED, inputs={}, outcome={"value": value}))
+    assert told.split("value: ", 1)[1] == shown
+
+
+@pytest.mark.parametrize(
+    ("step", "changed", "said"),
+    [
+        ("push_image", True, "would change something"),
+        ("push_image", False, "nothing to change"),
+        ("verify", False, "only looks"),
+    ],
+)
+def test_a_plan_says_what_its_steps_would_do(step: str, changed: bool, said: str) -> None:
+    """A look is told from a change that is not due."""
+    planned = replace(
+        INTENDED,
+        step=step,
+        outcome={"planned": True},
+        changed=changed,
+        ended_at=STARTED + timedelta(seconds=1),
+    )
+    assert to_text(planned).splitlines()[0].endswith(f"{step} planned: {said}")
