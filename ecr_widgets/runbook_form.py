@@ -148,7 +148,14 @@ class RunbookForm:
 
         from ecr_widgets.panels import controls
 
-        why = ipywidgets.Label(value=self.problem(parameter.name))
+        why = ipywidgets.Label()
+
+        def tell() -> None:
+            why.value = self.problem(parameter.name)
+            # An empty line below each field would make the form twice as long.
+            why.layout.display = None if why.value else "none"
+
+        tell()
         if parameter.allowed:
             made = controls.choice(parameter.name, [str(each) for each in parameter.allowed])
             made.value = self.texts[parameter.name]
@@ -159,7 +166,7 @@ class RunbookForm:
 
         def take(change: Mapping[str, Any]) -> None:
             self.texts[parameter.name] = text_of(change["new"])
-            why.value = self.problem(parameter.name)
+            tell()
             typed()
 
         made.observe(take, "value")
@@ -179,13 +186,22 @@ class RunbookForm:
             self._redraw()
             try:
                 told = self.run(plan=plan)
-                reason = f" ({told['reason']})" if told["reason"] else ""
-                self.told = f"{'plan ' if plan else ''}{told['state']}: {told['notebook']}{reason}"
+                self.told = _end_of(told, plan=plan)
             except InputError as error:
                 self.told = f"refused: {error}"
             self._unlock(buttons)
 
         Thread(target=work, daemon=True).start()
+
+
+def _end_of(told: Mapping[str, Any], *, plan: bool) -> str:
+    """How a run ended, from what `run --json` says of it."""
+    reason = f" ({told['reason']})" if told["reason"] else ""
+    end = f"{told['state']}: {told['notebook']}{reason}"
+    if not plan:
+        return end
+    due = ", ".join(each["step"] for each in told["steps"] if each["changed"])
+    return f"plan {end}; would change: {due or 'nothing'}"
 
 
 def text_of(value: object) -> str:

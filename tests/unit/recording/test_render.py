@@ -101,13 +101,13 @@ def test_values_are_shown_a_line_each_where_they_are_many(value: object, shown: 
         ("verify", False, "only looks"),
     ],
 )
-def test_a_plan_says_what_its_steps_would_do(step: str, changed: bool, said: str) -> None:
+def test_a_plan_says_what_its_steps_would_do(step: str, changed: object, said: str) -> None:
     """A look is told from a change that is not due."""
     planned = replace(
         INTENDED,
         step=step,
         outcome={"planned": True},
-        changed=changed,
+        changed=bool(changed),
         ended_at=STARTED + timedelta(seconds=1),
     )
     assert to_text(planned).splitlines()[0].endswith(f"{step} planned: {said}")

@@ -1,0 +1,36 @@
+"""A runbook's form in a real browser: checked while it is typed, run by a button, readable in the saved file."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+
+from tests.panels.conftest import Lab, shoot
+
+
+def test_a_runbook_is_planned_from_its_form(lab: Lab) -> None:
+    """A bad value locks the buttons and says why; the plan is a saved run; the form stays as a picture."""
+    path = lab.write("form.ipynb", "from ecr_widgets import open_form\nopen_form('create_repository')")
+    page = lab.open("form.ipynb")
+    lab.run_all(page)
+    plan = page.get_by_role("button", name="Plan", exact=True)
+    name = page.get_by_label("repository", exact=True)
+    expect(name).to_be_visible(timeout=60_000)
+    name.fill("team/by-form")
+    days = page.get_by_label("untagged_days", exact=True)
+    days.fill("-1")
+    expect(plan).to_be_disabled(timeout=30_000)
+    expect(page.get_by_text("-1 is not 0 or more").first).to_be_visible()
+    days.fill("0")
+    expect(plan).to_be_enabled(timeout=30_000)
+    plan.click()
+    told = page.get_by_text("would change: create_repository").first
+    expect(told).to_be_visible(timeout=120_000)
+    shoot(page, "form")
+    lab.save(page, path, "team/by-form")
+    assert [*(lab.folder / "runs").glob("*-create_repository.plan.ipynb")]
+    page.context.close()
+    page = lab.open_untrusted(path)
+    expect(page.get_by_text("team/by-form").first).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("button", name="Plan", exact=True)).to_have_count(0)
+    page.context.close()
+    assert lab.complaints == []
