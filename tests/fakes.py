@@ -20,6 +20,7 @@ from ecr_widgets.errors import (
     TagImmutable,
 )
 from ecr_widgets.model.authorization_token import AuthorizationToken
+from ecr_widgets.model.encryption import Encryption
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.layer0 import (
     ContainerLog,
@@ -37,6 +38,19 @@ from tests.layer0_fakes import FakeEnvironments
 
 REGISTRY = "registry.test:5000"
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+KMS_KEY = "arn:aws:kms:us-east-1:111222333444:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+
+
+def kms_key_of(encryption: Encryption | None) -> str | None:
+    """What ECR tells of the key: always by ARN, and every alias names the one key that there is."""
+    if encryption is None or encryption.type == "AES256":
+        return None
+    key = encryption.kms_key or "alias/aws/ecr"
+    if "alias/" in key:
+        return KMS_KEY
+    return key if key.startswith("arn:") else KMS_KEY.rpartition("/")[0] + f"/{key}"
 
 
 def digest_of(text: str) -> str:
@@ -111,7 +125,7 @@ class FakeEcr:
         return self._world.repositories.get(name)
 
     def create_repository(
-        self, name: str, *, tags_immutable: bool, scan_on_push: bool
+        self, name: str, *, tags_immutable: bool, scan_on_push: bool, encryption: Encryption | None = None
     ) -> tuple[Repository, bool]:
         if name in self._world.repositories:
             return self._world.repositories[name], False
@@ -123,7 +137,8 @@ class FakeEcr:
             self._world.now,
             tags_immutable,
             scan_on_push,
-            "AES256",
+            "AES256" if encryption is None else encryption.type,
+            kms_key_of(encryption),
         )
         self._world.repositories[name] = made
         self._world.changes.append(f"create repository {name}")

@@ -18,11 +18,17 @@ from ecr_widgets.adapters.ecr_calls import translated
 from ecr_widgets.adapters.ecr_upkeep import EcrUpkeep
 from ecr_widgets.errors import RegistryError
 from ecr_widgets.model.authorization_token import AuthorizationToken
+from ecr_widgets.model.encryption import Encryption
 from ecr_widgets.model.registry import Findings, Identity, Image, ImagePage, Repository
 
 if TYPE_CHECKING:
     from mypy_boto3_ecr import ECRClient
-    from mypy_boto3_ecr.type_defs import ImageDetailTypeDef, RepositoryTypeDef
+    from mypy_boto3_ecr.type_defs import (
+        CreateRepositoryRequestTypeDef,
+        EncryptionConfigurationTypeDef,
+        ImageDetailTypeDef,
+        RepositoryTypeDef,
+    )
     from mypy_boto3_sts import STSClient
 
 T = TypeVar("T")
@@ -124,16 +130,19 @@ class BotoEcr(EcrUpkeep):
         return translated("ecr:DescribeRepositories", call)
 
     def create_repository(
-        self, name: str, *, tags_immutable: bool, scan_on_push: bool
+        self, name: str, *, tags_immutable: bool, scan_on_push: bool, encryption: Encryption | None = None
     ) -> tuple[Repository, bool]:
+        asked: CreateRepositoryRequestTypeDef = {
+            "repositoryName": name,
+            "imageTagMutability": "IMMUTABLE" if tags_immutable else "MUTABLE",
+            "imageScanningConfiguration": {"scanOnPush": scan_on_push},
+        }
+        if encryption is not None:
+            asked["encryptionConfiguration"] = _configuration(encryption)
+
         def call() -> tuple[Repository, bool]:
             try:
-                made = self._ecr.create_repository(
-                    repositoryName=name,
-                    imageTagMutability="IMMUTABLE" if tags_immutable else "MUTABLE",
-                    imageScanningConfiguration={"scanOnPush": scan_on_push},
-                )
-                return _repository(made["repository"]), True
+                return _repository(self._ecr.create_repository(**asked)["repository"]), True
             except self._ecr.exceptions.RepositoryAlreadyExistsException:
                 # Somebody else made it between the look and the call: what was wanted stands.
                 return _repository(
@@ -226,7 +235,16 @@ def _findings(raw: ImageDetailTypeDef) -> Findings | None:
     )
 
 
+def _configuration(encryption: Encryption) -> EncryptionConfigurationTypeDef:
+    # Member by member: ECR refuses a key that is empty.
+    named: EncryptionConfigurationTypeDef = {"encryptionType": encryption.type}  # type: ignore[typeddict-item]
+    if encryption.kms_key is not None:
+        named["kmsKey"] = encryption.kms_key
+    return named
+
+
 def _repository(raw: RepositoryTypeDef) -> Repository:
+    encryption = raw.get("encryptionConfiguration", {})
     return Repository(
         name=raw["repositoryName"],
         uri=raw["repositoryUri"],
@@ -235,7 +253,8 @@ def _repository(raw: RepositoryTypeDef) -> Repository:
         created_at=raw["createdAt"],
         tags_immutable=raw.get("imageTagMutability", "MUTABLE").startswith("IMMUTABLE"),
         scan_on_push=raw.get("imageScanningConfiguration", {}).get("scanOnPush", False),
-        encryption=raw.get("encryptionConfiguration", {}).get("encryptionType", "AES256"),
+        encryption=encryption.get("encryptionType", "AES256"),
+        kms_key=encryption.get("kmsKey") or None,
     )
 
 

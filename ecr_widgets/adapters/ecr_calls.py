@@ -103,6 +103,11 @@ def _refusal(action: str, error: aws.ClientError) -> EcrWidgetsError:
         )
     if code == "RepositoryNotFoundException":
         return RepositoryNotFound(f"{action} failed: {message}", hint="check the name and the region")
+    if code == "KmsException":
+        return RegistryError(
+            f"{action} failed: {code} {message}".rstrip(),
+            hint="the key must be in the repository's region, enabled, and yours to use: kms:DescribeKey, kms:CreateGrant",
+        )
     if code in _THROTTLED or status >= 500:
         return RegistryUnavailable(
             f"{action} failed: {code} {message}".rstrip(), hint="try again later", retryable=True

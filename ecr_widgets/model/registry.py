@@ -20,6 +20,9 @@ class Repository:
     tags_immutable: bool
     scan_on_push: bool
     encryption: str
+    """`AES256`, `KMS` or another word of ECR's."""
+    kms_key: str | None = None
+    """ARN of the key, where ECR tells of one."""
 
 
 @dataclass(frozen=True, slots=True)

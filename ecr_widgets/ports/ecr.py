@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from ecr_widgets.model.authorization_token import AuthorizationToken
+from ecr_widgets.model.encryption import Encryption
 from ecr_widgets.model.registry import Expiry, Findings, Identity, Image, ImagePage, Repository
 
 
@@ -25,9 +26,16 @@ class Ecr(Protocol):
         ...
 
     def create_repository(
-        self, name: str, *, tags_immutable: bool, scan_on_push: bool
+        self, name: str, *, tags_immutable: bool, scan_on_push: bool, encryption: Encryption | None = None
     ) -> tuple[Repository, bool]:
-        """The repository, and whether this call made it (False: it stood already)."""
+        """The repository, and whether this call made it (False: it stood already, with settings of its own).
+
+        Args:
+            encryption: None for ECR's own choice, AES256.
+
+        Raises:
+            RegistryError: ECR refused it, such as for a key that is not there or must not be used.
+        """
         ...
 
     def list_repositories(self) -> tuple[Repository, ...]:

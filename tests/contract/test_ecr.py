@@ -8,8 +8,12 @@ from pathlib import Path
 import pytest
 
 from ecr_widgets.errors import ImageNotFound, RegistryError, RepositoryNotFound, TagImmutable
+from ecr_widgets.model.encryption import Encryption
 from ecr_widgets.steps.repository_upkeep import simple_lifecycle_policy
 from tests.contract.conftest import Ports
+
+KEY_ID = "0f1e2d3c-12ab-34cd-56ef-1234567890ab"
+KEY = f"arn:aws:kms:eu-west-1:444333222111:key/{KEY_ID}"
 
 
 def test_the_identity_names_an_account_and_an_arn(ports: Ports) -> None:
@@ -39,6 +43,28 @@ def test_a_repository_is_created_once(ports: Ports) -> None:
     assert first == second == ports.ecr.find_repository(name)
     assert (second.tags_immutable, second.scan_on_push) == (True, True)
     assert second.uri.endswith("/" + name)
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "told"),
+    [
+        ("none", None, "AES256"),
+        ("aes256", Encryption("AES256"), "AES256"),
+        ("own", Encryption("KMS"), "KMS with key arn:aws:kms:us-east-1:111222333444:key/"),
+        ("alias", Encryption("KMS", "alias/team"), "KMS with key arn:aws:kms:us-east-1:111222333444:key/"),
+        ("id", Encryption("KMS", KEY_ID), f"KMS with key arn:aws:kms:us-east-1:111222333444:key/{KEY_ID}"),
+        ("arn", Encryption("KMS", KEY), f"KMS with key {KEY}"),
+    ],
+)
+def test_an_encryption_is_chosen_at_creation(
+    ports: Ports, name: str, asked: Encryption | None, told: str
+) -> None:
+    """ECR tells a key by ARN, whatever it was named by; a second call with another one changes nothing."""
+    name, other = f"contract/encryption-{name}", Encryption("KMS", "alias/other")
+    made, _ = ports.ecr.create_repository(name, tags_immutable=False, scan_on_push=False, encryption=asked)
+    again, _ = ports.ecr.create_repository(name, tags_immutable=False, scan_on_push=False, encryption=other)
+    assert made == again == ports.ecr.find_repository(name)
+    assert str(Encryption(made.encryption, made.kms_key)).startswith(told)
 
 
 def test_an_image_is_found_by_tag_and_by_digest(ports: Ports, context: Path) -> None:

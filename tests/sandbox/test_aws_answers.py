@@ -45,6 +45,17 @@ def test_a_scan_finds_nothing(ecr: Any) -> None:
     ecr.delete_repository(repositoryName="answers/scanned", force=True)
 
 
+@pytest.mark.parametrize(
+    "asked", [{"encryptionType": "aes256"}, {"encryptionType": "AES256", "kmsKey": "alias/team"}]
+)
+def test_an_encryption_that_aws_refuses_is_refused(ecr: Any, asked: dict[str, str]) -> None:
+    """And no repository is made."""
+    with pytest.raises(ClientError, match="InvalidParameterException"):
+        ecr.create_repository(repositoryName="answers/refused", encryptionConfiguration=asked)
+    with pytest.raises(ClientError, match="RepositoryNotFoundException"):
+        ecr.describe_repositories(repositoryNames=["answers/refused"])
+
+
 def test_what_the_sandbox_has_not_is_said_at_once(ecr: Any) -> None:
     """As a refusal with a reason: a failure would be tried again and again."""
     calls = (

@@ -15,6 +15,7 @@ from moto.ecr.responses import ECRResponse
 
 from ecr_widgets.errors import InvalidReference
 from ecr_widgets.model.image_reference import check_repository_name
+from ecr_widgets.sandbox.ecr.encryption import encryption_of
 from ecr_widgets.sandbox.ecr.identity import name_identity
 from ecr_widgets.sandbox.ecr.lifecycle import add_previews
 from ecr_widgets.sandbox.ecr.scans import add_scans
@@ -56,9 +57,15 @@ def correct_moto(  # noqa: C901 -- one function a corrected call, all over the s
                 "Invalid parameter at 'repositoryName' failed to satisfy constraint: 'must satisfy regular expression"
                 " '(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*''",
             ) from error
+        encryption = encryption_of(
+            self._get_param("encryptionConfiguration"),
+            account=store.account,
+            region=store.backend.region_name,
+        )
         answer: ActionResult = plain_create(self)
         repository = store.find_repository(name)
         assert repository is not None
+        repository.encryption_configuration = encryption
         repository.repository_uri = f"{registry_host()}/{name}"  # type: ignore[attr-defined]
         return answer
 

@@ -21,6 +21,7 @@ from ecr_widgets.errors import (
     RegistryUnavailable,
     SettingsError,
 )
+from ecr_widgets.model.encryption import Encryption
 from tests.unit.adapters.scripted import RESET, Scripted, answering, http
 
 CALLS: dict[str, Callable[[BotoEcr], object]] = {
@@ -291,6 +292,46 @@ def test_an_image_is_asked_for_by_tag_or_digest(
         found = ecr.find_image("xfra-wait", reference)
     assert found is not None
     assert (found.tags, found.size_bytes, found.last_pulled_at) == ((), None, None)
+
+
+@pytest.mark.parametrize(
+    ("encryption", "asked"),
+    [
+        (None, {}),
+        (Encryption("AES256"), {"encryptionConfiguration": {"encryptionType": "AES256"}}),
+        (Encryption("KMS"), {"encryptionConfiguration": {"encryptionType": "KMS"}}),
+        (Encryption("KMS", "alias/a"), {"encryptionConfiguration": {"encryptionType": "KMS", "kmsKey": "alias/a"}}),
+    ],
+)  # fmt: skip
+def test_an_encryption_is_sent_where_it_was_asked_for(
+    stubbed: tuple[BotoEcr, Stubber], encryption: Encryption | None, asked: dict[str, Any]
+) -> None:
+    """Nothing else is: the choice is ECR's then; what it tells of the key is kept."""
+    ecr, stub = stubbed
+    told = {"encryptionType": "KMS", "kmsKey": "arn:aws:kms:us-east-1:111222333444:key/1"}
+    with stub:
+        stub.add_response(
+            "create_repository",
+            {"repository": repository(encryptionConfiguration=told)},
+            {
+                "repositoryName": "app",
+                "imageTagMutability": "MUTABLE",
+                "imageScanningConfiguration": {"scanOnPush": True},
+                **asked,
+            },
+        )
+        made, _ = ecr.create_repository("app", tags_immutable=False, scan_on_push=True, encryption=encryption)
+    assert (made.encryption, made.kms_key) == ("KMS", told["kmsKey"])
+
+
+def test_a_key_that_must_not_be_used_says_what_it_takes(stubbed: tuple[BotoEcr, Stubber]) -> None:
+    """AWS's words, and the permissions that creating with a key needs."""
+    ecr, stub = stubbed
+    stub.add_client_error("create_repository", "KmsException", "key is disabled", 400)
+    with stub, pytest.raises(RegistryError, match=r"KmsException key is disabled; .*kms:CreateGrant"):
+        ecr.create_repository(
+            "app", tags_immutable=False, scan_on_push=True, encryption=Encryption("KMS", "alias/a")
+        )
 
 
 def test_input_that_aws_would_not_even_see_is_an_input_error() -> None:

@@ -1,0 +1,46 @@
+"""What ECR makes of the encryption that a new repository is asked for; moto keeps whatever it is given.
+
+There are no keys in the sandbox: every name that a key could have is one's, and the id behind an alias follows from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from uuid import NAMESPACE_URL, uuid5
+
+from ecr_widgets.sandbox.ecr.store import refuse
+
+_TYPES = ("AES256", "KMS", "KMS_DSSE")
+_AWS_OWN = "alias/aws/ecr"
+
+
+def encryption_of(asked: Mapping[str, str] | None, *, account: str, region: str) -> dict[str, str]:
+    """What is told of the repository from then on: its key by ARN, as AWS does.
+
+    Raises:
+        ServiceException: InvalidParameterException for another type, or for a key where none is used.
+    """
+    kind = (asked or {}).get("encryptionType", "AES256" if asked is None else "")
+    key = (asked or {}).get("kmsKey")
+    if kind not in _TYPES:
+        raise refuse(
+            "InvalidParameterException",
+            "Invalid parameter at 'encryptionConfiguration.encryptionType' failed to satisfy constraint: 'Member must"
+            f" satisfy enum value set: [{', '.join(_TYPES)}]'",
+        )
+    if kind == "AES256":
+        if key is not None:
+            raise refuse(
+                "InvalidParameterException",
+                "Invalid parameter at 'encryptionConfiguration.kmsKey': a key is not used by encryption type AES256",
+            )
+        return {"encryptionType": kind}
+    return {"encryptionType": kind, "kmsKey": _arn(key or _AWS_OWN, account, region)}
+
+
+def _arn(key: str, account: str, region: str) -> str:
+    if key.startswith("arn:") and ":alias/" not in key:
+        return key
+    name = key.rpartition(":")[2]
+    key_id = str(uuid5(NAMESPACE_URL, name)) if name.startswith("alias/") else name
+    return f"arn:aws:kms:{region}:{account}:key/{key_id}"
