@@ -39,6 +39,8 @@ def _repository(step: Step, _: Sequence[Step]) -> str | None:
     name, uri = step.outcome.get("repository"), step.outcome.get("uri")
     if not isinstance(name, str) or name != step.inputs.get("repository"):
         return "the outcome names another repository"
+    if step.inputs.get("encryption") not in (None, step.outcome.get("encryption")):
+        return "it is not encrypted as it was asked for"
     return (
         None if isinstance(uri, str) and uri.endswith(f"/{name}") else "the registry gave no address for it"
     )

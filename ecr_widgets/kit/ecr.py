@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ecr_widgets.model.encryption import Encryption
 from ecr_widgets.model.image_reference import ImageReference, check_repository_name, check_tag
 from ecr_widgets.ports import Ecr, ProgressSink
 from ecr_widgets.steps import image_upkeep as images
@@ -44,14 +45,36 @@ class EcrSteps:
         )
 
     def check_repository(
-        self, repository: str, *, tags_immutable: bool, scan_on_push: bool
+        self,
+        repository: str,
+        *,
+        tags_immutable: bool,
+        scan_on_push: bool,
+        encryption: str = "",
+        kms_key: str = "",
     ) -> RepositoryOutcome:
-        """Check that the repository stands with these settings, whoever made it."""
+        """Check that the repository stands with these settings, whoever made it.
+
+        Args:
+            encryption: `AES256` or `KMS`; empty where any will do.
+
+            kms_key: With `KMS`: ARN or id of the key; empty for any. Which key an alias names is not looked up.
+        """
+        asked = {"encryption": encryption, "kms_key": kms_key}
         return self._recorder.perform(
             "check_repository",
-            {"repository": repository, "tags_immutable": tags_immutable, "scan_on_push": scan_on_push},
+            {
+                "repository": repository,
+                "tags_immutable": tags_immutable,
+                "scan_on_push": scan_on_push,
+                **{name: value for name, value in asked.items() if value},
+            },
             lambda _: check_repository(
-                self._to.ecr, repository, tags_immutable=tags_immutable, scan_on_push=scan_on_push
+                self._to.ecr,
+                repository,
+                tags_immutable=tags_immutable,
+                scan_on_push=scan_on_push,
+                encryption=Encryption.parse(encryption, kms_key),
             ),
         )
 

@@ -16,6 +16,7 @@ from ecr_widgets.kit.looks import Looks
 from ecr_widgets.kit.services import ServiceSteps
 from ecr_widgets.kit.tasks import TaskSteps
 from ecr_widgets.model.dockerrun import Dockerrun
+from ecr_widgets.model.encryption import Encryption
 from ecr_widgets.model.image_reference import ImageReference, check_repository_name, check_tag
 from ecr_widgets.ports import ProgressSink
 from ecr_widgets.recording.recorder import Recorder
@@ -173,16 +174,28 @@ class Kit(ServiceSteps, TaskSteps):
         create: bool = True,
         tags_immutable: bool = False,
         scan_on_push: bool = True,
+        encryption: str = "",
+        kms_key: str = "",
         profile: str = "",
         region: str = "",
     ) -> RepositoryOutcome:
         """Create the repository where it is missing.
 
         Args:
+            encryption: `AES256` or `KMS`, for good; empty where any will do: a new one gets AES256.
+
+            kms_key: With `KMS`: ARN, id or alias of the key; empty for AWS's own for ECR.
+
             profile: AWS profile of the account to have it in; empty for this run's own.
 
             region: AWS region to have it in; empty for the profile's own.
+
+        Raises:
+            InputError: An encryption or a key that ECR would refuse.
+
+            VerifyError: It stands with another encryption, which cannot be changed.
         """
+        asked = {"encryption": encryption, "kms_key": kms_key, "profile": profile, "region": region}
         return self._recorder.perform(
             "create_repository",
             {
@@ -190,7 +203,7 @@ class Kit(ServiceSteps, TaskSteps):
                 "create": create,
                 "tags_immutable": tags_immutable,
                 "scan_on_push": scan_on_push,
-                **{name: value for name, value in (("profile", profile), ("region", region)) if value},
+                **{name: value for name, value in asked.items() if value},
             },
             lambda _: create_repository(
                 self.ecr.ecr_of(profile, region),
@@ -198,6 +211,7 @@ class Kit(ServiceSteps, TaskSteps):
                 create=create,
                 tags_immutable=tags_immutable,
                 scan_on_push=scan_on_push,
+                encryption=Encryption.parse(encryption, kms_key),
             ),
         )
 

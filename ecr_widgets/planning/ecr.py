@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ecr_widgets.errors import ImageNotFound
 from ecr_widgets.kit.ecr import EcrSteps
+from ecr_widgets.model.encryption import Encryption
 from ecr_widgets.model.image_reference import ImageReference, check_repository_name, check_tag
 from ecr_widgets.steps import image_upkeep as images
 from ecr_widgets.steps import repository_upkeep as repositories
@@ -32,24 +33,40 @@ class EcrPlan(EcrSteps):
         return self._recorder.plan("change_repository", inputs, look)
 
     def check_repository(
-        self, repository: str, *, tags_immutable: bool, scan_on_push: bool
+        self,
+        repository: str,
+        *,
+        tags_immutable: bool,
+        scan_on_push: bool,
+        encryption: str = "",
+        kms_key: str = "",
     ) -> RepositoryOutcome:
         """Check one that stands as a run would; one that is missing would be made with these settings."""
         if self._to.ecr.find_repository(check_repository_name(repository)) is not None:
             return super().check_repository(
-                repository, tags_immutable=tags_immutable, scan_on_push=scan_on_push
+                repository,
+                tags_immutable=tags_immutable,
+                scan_on_push=scan_on_push,
+                encryption=encryption,
+                kms_key=kms_key,
             )
         inputs = {"repository": repository, "tags_immutable": tags_immutable, "scan_on_push": scan_on_push}
-        return self._recorder.plan(
-            "check_repository",
-            inputs,
-            lambda: RepositoryOutcome(
+        asked = {"encryption": encryption, "kms_key": kms_key}
+
+        def look() -> RepositoryOutcome:
+            Encryption.parse(encryption, kms_key)
+            return RepositoryOutcome(
                 repository,
                 f"{self._registry}/{repository}",
                 tags_immutable,
                 scan_on_push,
                 changed=False,
-            ),
+                encryption=encryption or None,
+                kms_key=kms_key or None,
+            )
+
+        return self._recorder.plan(
+            "check_repository", inputs | {name: value for name, value in asked.items() if value}, look
         )
 
     def set_lifecycle_policy(

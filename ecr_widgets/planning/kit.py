@@ -14,6 +14,7 @@ from typing import Any
 from ecr_widgets.kit.check_target import look_at_image
 from ecr_widgets.model.dockerrun import Dockerrun
 from ecr_widgets.model.dockerrun_diff import diff
+from ecr_widgets.model.encryption import Encryption
 from ecr_widgets.model.image_reference import ImageReference, check_repository_name
 from ecr_widgets.model.layer0 import check_deploy_name
 from ecr_widgets.panels.kit import NotebookKit
@@ -25,7 +26,7 @@ from ecr_widgets.steps import deploy_service as services
 from ecr_widgets.steps.build_image import BuildOutcome, check_context
 from ecr_widgets.steps.copy_image import CopyOutcome
 from ecr_widgets.steps.create_deploy import DeployOutcome
-from ecr_widgets.steps.create_repository import RepositoryOutcome, missing
+from ecr_widgets.steps.create_repository import RepositoryOutcome, missing, outcome_of
 from ecr_widgets.steps.create_task import EnvVars, TaskOutcome
 from ecr_widgets.steps.pull_image import PullOutcome
 from ecr_widgets.steps.push_image import PushOutcome
@@ -63,25 +64,34 @@ class PlanKit(NotebookKit):
         create: bool = True,
         tags_immutable: bool = False,
         scan_on_push: bool = True,
+        encryption: str = "",
+        kms_key: str = "",
         profile: str = "",
         region: str = "",
     ) -> RepositoryOutcome:
-        """Say whether the repository stands."""
+        """Say whether the repository stands, and fail where it stands with another encryption."""
 
         def look() -> RepositoryOutcome:
+            wanted = Encryption.parse(encryption, kms_key)
             ecr = self.ecr.ecr_of(profile, region)
             standing = ecr.find_repository(check_repository_name(repository))
             if standing is not None:
-                return RepositoryOutcome(
-                    standing.name, standing.uri, standing.tags_immutable, standing.scan_on_push, changed=False
-                )
+                return outcome_of(standing, wanted, changed=False)
             if not create:
                 raise missing(repository)
-            uri = f"{self.ecr.session_of(profile, region).token().registry}/{repository}"
-            return RepositoryOutcome(repository, uri, tags_immutable, scan_on_push, changed=True)
+            return RepositoryOutcome(
+                repository,
+                f"{self.ecr.session_of(profile, region).token().registry}/{repository}",
+                tags_immutable,
+                scan_on_push,
+                changed=True,
+                encryption=encryption or None,
+                kms_key=kms_key or None,
+            )
 
         inputs = {"repository": repository, "create": create}
-        inputs |= {name: value for name, value in (("profile", profile), ("region", region)) if value}
+        asked = {"encryption": encryption, "kms_key": kms_key, "profile": profile, "region": region}
+        inputs |= {name: value for name, value in asked.items() if value}
         return self._recorder.plan("create_repository", inputs, look)
 
     def build_image(

@@ -62,6 +62,23 @@ def test_a_planned_record_is_an_intent_that_says_whether_it_would_change(kit: Pl
     assert world.changes == []
 
 
+def test_an_encryption_is_planned(kit: PlanKit, world: World) -> None:
+    """A new repository would get it, and what is checked then has it; one that stands with another fails as the run would."""
+    for call in (kit.create_repository, kit.ecr.check_repository):
+        outcome = call("new", tags_immutable=False, scan_on_push=True, encryption="KMS", kms_key="alias/team")
+        assert (outcome.encryption, outcome.kms_key) == ("KMS", "alias/team")
+        inputs = kit.recorder.records[-1].inputs
+        assert (inputs["encryption"], inputs["kms_key"]) == ("KMS", "alias/team")
+        with pytest.raises(InputError, match="names no KMS key"):
+            call("new", tags_immutable=False, scan_on_push=True, encryption="KMS", kms_key="team")
+    FakeEcr(world).create_repository("old", tags_immutable=False, scan_on_push=True)
+    with pytest.raises(VerifyError, match="encryption cannot be changed after creation"):
+        kit.create_repository("old", encryption="KMS")
+    with pytest.raises(VerifyError, match="encryption cannot be changed after creation"):
+        kit.ecr.check_repository("old", tags_immutable=False, scan_on_push=True, encryption="KMS")
+    assert kit.create_repository("old", encryption="AES256").encryption == "AES256"
+
+
 def planned(kit: PlanKit) -> dict[str, Any]:
     """Outcome of the newest record."""
     return dict(kit.recorder.records[-1].outcome)

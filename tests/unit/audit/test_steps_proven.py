@@ -181,6 +181,10 @@ def _settings(kit: Kit) -> None:
     kit.ecr.change_repository("app", tags_immutable=True)
 
 
+def _encrypted(kit: Kit) -> None:
+    kit.create_repository("safe", encryption="KMS")
+
+
 def _tag(kit: Kit) -> None:
     kit.ecr.tag_image("app", "1", "2")
 
@@ -210,6 +214,7 @@ WORK: dict[str, tuple[Callable[[Kit], None], str, dict[str, Any], str]] = {
     "scale to none": (_scale_to_none, "scale_service", {"desired_count": 1}, "scale_service: 1 copies are wanted"),
     "lifecycle": (_lifecycle, "set_lifecycle_policy", {"policy": None}, "set_lifecycle_policy: the repository has no"),
     "settings": (_settings, "change_repository", {"tags_immutable": False}, "change_repository: tags_immutable is not"),
+    "encryption": (_encrypted, "create_repository", {"encryption": "AES256"}, "create_repository: it is not encrypted as"),
     "tag": (_tag, "tag_image", {"digest": OTHER}, "tag_image: image and digest disagree"),
     "images": (_delete_images, "delete_images", {"kept": {OTHER: "in use"}}, "delete_images: ECR kept 1 of"),
     "other images": (_delete_images, "delete_images", {"deleted": [OTHER]}, "delete_images: other images were deleted"),

@@ -9,14 +9,16 @@ import pytest
 
 from ecr_widgets.errors import (
     EcrWidgetsError,
+    InputError,
     TargetBusy,
 )
 from ecr_widgets.kit import Kit
 from ecr_widgets.planning import PlanKit
 from ecr_widgets.recording.recorder import Recorder
+from ecr_widgets.recording.render import to_text
 from ecr_widgets.recording.terminal import QuietSink
 from tests.fake_connections import FakeConnections
-from tests.fakes import REGISTRY, FakeEcr, FakeRegistry, World, digest_of
+from tests.fakes import KMS_KEY, REGISTRY, FakeEcr, FakeRegistry, World, digest_of
 
 BAD_FILES = {
     "no context": ({"context": "nowhere"}, "'nowhere' is not a folder"),
@@ -98,6 +100,28 @@ def test_a_service_that_somebody_else_moved_is_left_alone(
     assert world.changes == before
     assert kit.recorder.records[-1].error is not None
     assert kit.deploy_service("demo", "web", "web.7").changed is False
+
+
+def test_an_encryption_is_recorded_where_it_was_asked_for(kit: Kit, world: World) -> None:
+    """Asked and told; a record of a call that asked for none has no word of it."""
+    kit.create_repository("app")
+    kit.create_repository("safe", encryption="KMS", kms_key="alias/team")
+    kit.ecr.check_repository("safe", tags_immutable=False, scan_on_push=True, encryption="KMS")
+    plain, safe, checked = kit.recorder.records
+    assert "encryption" not in to_text(plain)
+    assert (safe.inputs["encryption"], safe.inputs["kms_key"]) == ("KMS", "alias/team")
+    assert (safe.outcome["encryption"], safe.outcome["kms_key"]) == ("KMS", KMS_KEY)
+    assert (checked.inputs["encryption"], checked.outcome["kms_key"]) == ("KMS", KMS_KEY)
+    assert world.repositories["safe"].kms_key == KMS_KEY
+
+
+def test_a_bad_encryption_is_refused_before_anything_is_asked(kit: Kit, world: World) -> None:
+    """And the refusal is in the record."""
+    for asked in ({"encryption": "kms"}, {"kms_key": "alias/team"}, {"encryption": "KMS", "kms_key": "team"}):
+        with pytest.raises(InputError):
+            kit.create_repository("app", **asked)
+        assert kit.recorder.records[-1].state == "failed"
+    assert world.changes == []
 
 
 def test_a_tag_that_somebody_else_pushed_is_left_alone(kit: Kit, world: World) -> None:

@@ -16,14 +16,16 @@ from ecr_widgets.errors import (
     PushError,
     RepositoryNotFound,
     TagImmutable,
+    VerifyError,
 )
+from ecr_widgets.model.encryption import Encryption
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.steps.build_image import build_image
-from ecr_widgets.steps.create_repository import create_repository
+from ecr_widgets.steps.create_repository import check_repository, create_repository
 from ecr_widgets.steps.login import RegistrySession, login
 from ecr_widgets.steps.pull_image import pull_image
 from ecr_widgets.steps.push_image import PushOutcome, push_image
-from tests.fakes import REGISTRY, FakeClock, FakeEcr, FakeEngine, FakeRegistry, World, digest_of
+from tests.fakes import KMS_KEY, REGISTRY, FakeClock, FakeEcr, FakeEngine, FakeRegistry, World, digest_of
 
 TARGET = ImageReference.parse(f"{REGISTRY}/xfra-wait:1")
 
@@ -91,6 +93,51 @@ def test_a_name_that_ecr_refuses_is_refused_before_any_call(here: Here, name: st
     """ECR's grammar is checked here, so that the message can say what is wrong."""
     with pytest.raises(InvalidReference):
         create_repository(here.ecr, name)
+
+
+def test_an_encryption_is_chosen_once_and_told(here: Here) -> None:
+    """The outcome has what ECR tells, the key by ARN; where nothing was asked for nothing is told."""
+    told = [
+        create_repository(here.ecr, "app", encryption=Encryption("KMS", "alias/team")),
+        create_repository(here.ecr, "app", encryption=Encryption("KMS", KMS_KEY)),
+        create_repository(here.ecr, "app"),
+    ]
+    assert [(each.changed, each.encryption, each.kms_key) for each in told] == [
+        (True, "KMS", KMS_KEY),
+        (False, "KMS", KMS_KEY),
+        (False, None, None),
+    ]
+
+
+def test_another_encryption_than_stands_is_refused_for_good(here: Here) -> None:
+    """It cannot be changed, so the step neither changes the repository nor says that all is well."""
+    create_repository(here.ecr, "app")
+    for asked in (Encryption("KMS"), Encryption("KMS", KMS_KEY)):
+        with pytest.raises(VerifyError, match=f"encryption is AES256 and not {asked}; encryption cannot be"):
+            create_repository(here.ecr, "app", encryption=asked)
+    assert here.world.changes == ["create repository app"]
+
+
+def test_a_repository_that_somebody_makes_meanwhile_is_looked_at_too(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What they chose is not what was asked for."""
+    create_repository(here.ecr, "app")
+    monkeypatch.setattr(here.ecr, "find_repository", lambda _: None)
+    with pytest.raises(VerifyError, match="encryption is AES256 and not KMS"):
+        create_repository(here.ecr, "app", encryption=Encryption("KMS"))
+
+
+def test_a_check_names_an_encryption_that_differs(here: Here) -> None:
+    """Beside the other settings; where none was asked for any will do."""
+    create_repository(here.ecr, "app")
+    wrong = Encryption("KMS", KMS_KEY)
+    with pytest.raises(VerifyError, match=f"tags_immutable is .*, encryption is AES256 and not {wrong}; enc"):
+        check_repository(here.ecr, "app", tags_immutable=True, scan_on_push=True, encryption=wrong)
+    check_repository(here.ecr, "app", tags_immutable=False, scan_on_push=True)
+    right = Encryption("AES256")
+    told = check_repository(here.ecr, "app", tags_immutable=False, scan_on_push=True, encryption=right)
+    assert (told.encryption, told.kms_key) == ("AES256", None)
 
 
 def test_building_the_same_twice_changes_nothing(here: Here) -> None:
