@@ -6,6 +6,7 @@ import click
 
 from ecr_widgets.cli.outcome import print_json
 from ecr_widgets.cli.waiting import wait_option
+from ecr_widgets.model.encryption import ENCRYPTIONS
 
 
 @click.command(name="push")
@@ -15,10 +16,29 @@ from ecr_widgets.cli.waiting import wait_option
 @click.option(
     "--create/--no-create", default=False, help="Create the repository where it is missing  [default: no]"
 )
+@click.option(
+    "--encryption",
+    type=click.Choice(ENCRYPTIONS),
+    default=None,
+    help="With --create: how the repository is encrypted, for good  [default: AES256, or as it stands]",
+)
+@click.option(
+    "--kms-key",
+    default="",
+    help="With --encryption KMS: the key's ARN, id or alias  [default: AWS's own for ECR]",
+)
 @wait_option("--wait")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def command(
-    image: str, repository: str, tag: str, *, create: bool, wait_if_busy_s: float, as_json: bool
+    image: str,
+    repository: str,
+    tag: str,
+    *,
+    create: bool,
+    encryption: str | None,
+    kms_key: str,
+    wait_if_busy_s: float,
+    as_json: bool,
 ) -> None:
     """Push a local IMAGE (name or id) to a REPOSITORY of the account's registry under TAG; prints it by digest.
 
@@ -27,9 +47,13 @@ def command(
     from ecr_widgets.connections import connect
     from ecr_widgets.recording.recorder import as_json as plain
 
+    if (encryption or kms_key) and not create:
+        raise click.UsageError(
+            "--encryption and --kms-key are for a new repository: give --create with them."
+        )
     kit = connect(wait_s=wait_if_busy_s)
     if create:
-        kit.create_repository(repository)
+        kit.create_repository(repository, encryption=encryption or "", kms_key=kms_key)
     pushed = kit.push_image(image, repository=repository, tag=tag)
     if as_json:
         print_json(plain(pushed))

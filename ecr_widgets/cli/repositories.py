@@ -20,12 +20,13 @@ def command(filter: str, *, as_json: bool) -> None:  # noqa: A002 -- the word th
         print_json(plain(found))
         return
     table(
-        ("REPOSITORY", "TAGS", "SCAN ON PUSH", "CREATED", "URI"),
+        ("REPOSITORY", "TAGS", "SCAN ON PUSH", "ENCRYPTION", "CREATED", "URI"),
         [
             (
                 each.name,
                 "immutable" if each.tags_immutable else "mutable",
                 "yes" if each.scan_on_push else "no",
+                each.encryption,
                 f"{each.created_at:%Y-%m-%d}",
                 each.uri,
             )
