@@ -188,13 +188,15 @@ def filtering(words: Any, changed: Callable[[str], object]) -> Any:
     return words
 
 
-def needs(made: Any, texts: Sequence[Any], why_not: Callable[[], str]) -> Any:
+def needs(made: Any, texts: Sequence[Any], why_not: Callable[[], str], *, also: Sequence[Any] = ()) -> Any:
     """Let a button be pressed only while what was typed can be used.
 
     Args:
         texts: The lines of text that it needs; while one is empty nothing is said.
 
         why_not: Gives back the reason, or nothing; may raise our errors.
+
+        also: What else the reason depends on; may be empty.
 
     Returns:
         A label that says why not.
@@ -211,7 +213,7 @@ def needs(made: Any, texts: Sequence[Any], why_not: Callable[[], str]) -> Any:
         hint.value = reason
         hint.layout.display = "" if reason else "none"
 
-    for each in texts:
+    for each in (*texts, *also):
         each.observe(look, "value")
     look()
     return hint

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ecr_widgets.model.encryption import ENCRYPTIONS, Encryption
 from ecr_widgets.model.image_reference import check_repository_name
 from ecr_widgets.panels import controls as made
 from ecr_widgets.panels.base import Plan
@@ -47,23 +48,41 @@ class RepositoryControls:
     def _creation(self) -> tuple[Any, ...]:
         name = made.text("New repository", "team/project", wide=True)
         immutable, scan = made.tick("tags can never move"), made.tick("scan on push", value=True)
+        encryption = made.choice("Encryption, for good", ENCRYPTIONS)
+        key = made.text("KMS key", "ARN, id or alias; empty: AWS's own for ECR", wide=True)
         panel = self._panel
+
+        def key_used() -> str:
+            return key.value.strip() if encryption.value == "KMS" else ""
+
+        def offer_key(_: object = None) -> None:
+            key.layout.display = "" if encryption.value == "KMS" else "none"
 
         def create() -> None:
             wanted, fixed, scanned = name.value.strip(), immutable.value, scan.value
+            encrypted, kms_key = encryption.value, key_used()
             panel.leading = wanted
             panel.act(
                 f"create repository {wanted}",
-                lambda kit: kit.create_repository(wanted, tags_immutable=fixed, scan_on_push=scanned),
+                lambda kit: kit.create_repository(
+                    wanted,
+                    tags_immutable=fixed,
+                    scan_on_push=scanned,
+                    encryption=encrypted,
+                    kms_key=kms_key,
+                ),
             )
 
         def why_not() -> str:
             known = panel.knows(check_repository_name(name.value.strip()))
+            Encryption.parse(encryption.value, key_used())
             return "there is a repository of that name" if known else ""
 
         button = made.button("Create", "Create the repository", create)
-        hint = made.needs(button, [name], why_not)
-        return made.row(name, immutable, scan, button), hint
+        hint = made.needs(button, [name], why_not, also=[encryption, key])
+        encryption.observe(offer_key, "value")
+        offer_key()
+        return made.row(name, immutable, scan, encryption, key, button), hint
 
     def _settings(self) -> Any:
         tags, scan = made.choice("Tags", tuple(_TAGS)), made.choice("Scan on push", tuple(_SCAN))

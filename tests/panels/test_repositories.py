@@ -54,8 +54,25 @@ def test_a_repository_is_created_by_hand_and_the_saved_file_tells(lab: Lab, brow
     expect(page.get_by_role("button", name="Create", exact=True)).to_be_disabled()
     name.fill("panels/by-hand")
     expect(page.get_by_role("button", name="Create", exact=True)).to_be_enabled(timeout=30_000)
-    for _ in range(3):  # two boxes to tick lie between
+    key = page.get_by_placeholder("ARN, id or alias")
+    expect(key).to_be_hidden()
+    for _ in range(3):  # two boxes to tick, then the encryption
         page.keyboard.press("Tab")
+    expect(page.get_by_label("Encryption, for good")).to_be_focused()
+    for pressed in (
+        "Space",
+        "ArrowDown",
+        "Enter",
+    ):  # opened first: JupyterLab takes the arrows of a closed one
+        page.keyboard.press(pressed)
+    expect(key).to_be_visible(timeout=30_000)
+    page.keyboard.press("Tab")
+    page.keyboard.type("team")
+    expect(page.get_by_text("'team' names no KMS key").first).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("button", name="Create", exact=True)).to_be_disabled()
+    key.fill("alias/team")
+    expect(page.get_by_role("button", name="Create", exact=True)).to_be_enabled(timeout=30_000)
+    page.keyboard.press("Tab")
     expect(page.get_by_role("button", name="Create", exact=True)).to_be_focused()
     page.keyboard.press("Space")
     expect(page.get_by_text("create_repository").first).to_be_visible(timeout=30_000)
@@ -76,6 +93,7 @@ def test_a_repository_is_created_by_hand_and_the_saved_file_tells(lab: Lab, brow
     assert "panels/by-hand" in "".join(outputs[0][PANEL_MIME])
     (record,) = ["".join(each[RECORD_MIME]) for each in outputs if RECORD_MIME in each]
     assert '"step":"create_repository","state":"succeeded","changed":true' in record
+    assert '"encryption":"KMS","kms_key":"arn:aws:kms:' in record
     page.context.close()
 
     assert len(json.dumps(saved["cells"][1]["outputs"])) < 50_000  # the picture, and places for records

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from ecr_widgets.errors import RepositoryNotFound
+from ecr_widgets.model.encryption import Encryption
 from ecr_widgets.model.registry import ImagePage
 from ecr_widgets.panels import repositories
 from ecr_widgets.panels.kit import NotebookKit
 from tests.fake_connections import FakeConnections
-from tests.fakes import FakeEcr, World
+from tests.fakes import KMS_KEY, FakeEcr, World
 from tests.unit.panels.desk import Desk
 
 
@@ -114,6 +115,43 @@ def test_a_name_is_checked_while_it_is_typed(open_desk: Desk) -> None:
     assert "team/new" in [row[0] for row in open_desk.picture["rows"]]
     (record,) = open_desk.records
     assert (record["step"], record["state"], record["changed"]) == ("create_repository", "succeeded", True)
+
+
+def test_an_encryption_is_chosen_for_good(open_desk: Desk, world: World) -> None:
+    """AES256 unless another is chosen; a key is asked for only where one is used, and checked while it is typed."""
+    create, key = open_desk.find("Create"), open_desk.find("KMS key")
+    open_desk.type("New repository", "team/plain")
+    assert key.layout.display == "none"
+    open_desk.press("Create")
+    open_desk.type("New repository", "team/safe")
+    open_desk.type("Encryption", "KMS")
+    assert key.layout.display == ""
+    open_desk.type("KMS key", "my-key")
+    assert create.disabled
+    assert any("'my-key' names no KMS key" in hint for hint in open_desk.hints())
+    open_desk.type("KMS key", " alias/team ")
+    open_desk.press("Create")
+    open_desk.type("New repository", "team/again")
+    open_desk.type("KMS key", "my-key")
+    open_desk.type("Encryption", "AES256")
+    open_desk.press("Create")
+    made = [world.repositories[f"team/{name}"] for name in ("plain", "safe", "again")]
+    assert [(each.encryption, each.kms_key) for each in made] == [
+        ("AES256", None), ("KMS", KMS_KEY), ("AES256", None),
+    ]  # fmt: skip
+    assert {"AES256", "KMS"} == set(open_desk.column("encryption"))
+    asked = [(each["inputs"]["encryption"], each["inputs"].get("kms_key")) for each in open_desk.records]
+    assert sorted(asked, key=str) == [("AES256", None), ("AES256", None), ("KMS", "alias/team")]
+
+
+def test_another_encryption_that_somebody_chose_meanwhile_is_said(open_desk: Desk, world: World) -> None:
+    """The panel does not pretend that what was chosen stands."""
+    kms = Encryption("KMS")
+    FakeEcr(world).create_repository("team/race", tags_immutable=False, scan_on_push=True, encryption=kms)
+    open_desk.type("New repository", "team/race")
+    open_desk.press("Create")
+    assert "and not AES256" in open_desk.picture["problem"]
+    assert "encryption cannot be changed after creation" in open_desk.picture["problem"]
 
 
 def test_what_was_just_worked_on_leads(open_desk: Desk, kit: NotebookKit) -> None:
