@@ -228,6 +228,8 @@ def test_every_shipped_runbook_is_tried() -> None:
         ("clean_up", {"repository": "books/nobody"}, "find_unused_images"),
         ("clean_up", {"confirm": "books/ap"}, "delete_images"),
         ("create_repository", {"tags_immutable": "true"}, "check_repository"),
+        ("create_repository", {"encryption": "KMS"}, "create_repository"),
+        ("create_repository", {"encryption": "KMS", "kms_key": "no key"}, "create_repository"),
         ("rollback", {"deploy_id": "nobody.1"}, "rollback"),
     ],
 )
