@@ -214,7 +214,8 @@ def needs(made: Any, texts: Sequence[Any], why_not: Callable[[], str], *, also: 
         hint.layout.display = "" if reason else "none"
 
     for each in (*texts, *also):
-        each.observe(look, "value")
+        # What a panel offers to choose from is what it knows: a refresh may have found it.
+        each.observe(look, [name for name in ("value", "options") if each.has_trait(name)])
     look()
     return hint
 

@@ -79,7 +79,7 @@ class RepositoryControls:
             return "there is a repository of that name" if known else ""
 
         button = made.button("Create", "Create the repository", create)
-        hint = made.needs(button, [name], why_not, also=[encryption, key])
+        hint = made.needs(button, [name], why_not, also=[encryption, key, self._chosen])
         encryption.observe(offer_key, "value")
         offer_key()
         return made.row(name, immutable, scan, encryption, key, button), hint

@@ -267,6 +267,19 @@ def test_a_repository_is_deleted_by_typing_its_name(open_desk: Desk, world: Worl
     assert [record["state"] for record in open_desk.records] == ["failed", "succeeded"]
 
 
+def test_a_name_is_looked_at_again_when_the_list_is(open_desk: Desk, kit: NotebookKit) -> None:
+    """Somebody else made the repository, or took the name of a new one: the list says so without typing it again."""
+    open_desk.type("Repository", "team/late")
+    open_desk.type("New repository", "team/late")
+    assert "no repository of that name was listed; refresh" in open_desk.hints()
+    assert not open_desk.find("Create").disabled
+    kit.create_repository("team/late")
+    open_desk.press("Refresh")
+    assert "no repository of that name was listed; refresh" not in open_desk.hints()
+    assert not open_desk.find("Change settings").disabled
+    assert open_desk.find("Create").disabled
+
+
 def test_a_repository_of_which_an_image_runs_is_never_deleted(
     open_desk: Desk, world: World, kit: NotebookKit, tmp_path: Path
 ) -> None:
