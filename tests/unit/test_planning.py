@@ -13,8 +13,8 @@ from ecr_widgets.kit import Connections
 from ecr_widgets.planning import LookingOnly, PlanKit, PlanRecorder
 from ecr_widgets.recording.recorder import Recorder
 from ecr_widgets.recording.terminal import QuietSink
-from tests.fake_connections import FakeConnections
 from tests.fakes import FakeEcr, World
+from tests.fakes.connections import FakeConnections
 
 
 @pytest.fixture

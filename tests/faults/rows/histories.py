@@ -28,8 +28,8 @@ from ecr_widgets.recording.recorder import Recorder
 from ecr_widgets.recording.terminal import QuietSink
 from ecr_widgets.settings import Layer0Settings
 from ecr_widgets.steps.deploy_service import ServiceOutcome
-from tests.fake_connections import FakeConnections
 from tests.fakes import FakeClock, World, digest_of
+from tests.fakes.connections import FakeConnections
 from tests.faults.plan import batch, leaving_sockets
 from tests.sandbox.layer0.fake_containers import FakeContainers
 from tests.sandbox.layer0.served import Served, serve

@@ -19,8 +19,8 @@ from ecr_widgets.panels.images import ImagesPanel
 from ecr_widgets.panels.picture import LARGEST_BUNDLE_BYTES
 from ecr_widgets.recording.recorder import Recorder
 from ecr_widgets.recording.terminal import QuietSink
-from tests.fake_connections import FakeConnections
 from tests.fakes import World, digest_of
+from tests.fakes.connections import FakeConnections
 from tests.faults.plan import Attempt, leaving_sockets, row
 from tests.unit.adapters.scripted import Request, answering, http
 

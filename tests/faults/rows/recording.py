@@ -25,8 +25,8 @@ from ecr_widgets.recording.recorder import Recorder
 from ecr_widgets.recording.terminal import QuietSink
 from ecr_widgets.settings import Layer0Settings
 from tests.audit.runs import generate
-from tests.fake_connections import FakeConnections
 from tests.fakes import World
+from tests.fakes.connections import FakeConnections
 from tests.faults.books import BIN, RECORDER, Ran, ours, write_book
 from tests.faults.plan import Attempt, CannotRunHere, row
 from tests.sandbox.layer0.fake_containers import FakeContainers

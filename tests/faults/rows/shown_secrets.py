@@ -31,8 +31,8 @@ from ecr_widgets.recording.recorder import Recorder
 from ecr_widgets.recording.terminal import QuietSink
 from ecr_widgets.settings import Layer0Settings
 from ecr_widgets.steps.build_image import build_image
-from tests.fake_connections import FakeConnections
 from tests.fakes import World
+from tests.fakes.connections import FakeConnections
 from tests.faults import canaries
 from tests.faults.books import Ran, ours, stock
 from tests.faults.plan import Attempt, leaving_sockets, row

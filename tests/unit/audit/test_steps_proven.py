@@ -17,8 +17,8 @@ from ecr_widgets.model.dockerrun import Dockerrun
 from ecr_widgets.model.record import CellState, RunState
 from ecr_widgets.recording.recorder import Recorder
 from ecr_widgets.recording.terminal import QuietSink
-from tests.fake_connections import FakeConnections
 from tests.fakes import World
+from tests.fakes.connections import FakeConnections
 
 DOCKERRUN = b'{"containerDefinitions": [{"name": "web", "image": "x:1", "memory": 10}]}'
 

@@ -8,8 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from ecr_widgets.cli import main
-from tests.fake_connections import FakeConnections, make_kit
 from tests.fakes import KMS_KEY, World, digest_of
+from tests.fakes.connections import FakeConnections, make_kit
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from ecr_widgets.kit import Kit
-from tests.fake_connections import FakeConnections, make_kit
 from tests.fakes import World
+from tests.fakes.connections import FakeConnections, make_kit
 
 
 @pytest.fixture

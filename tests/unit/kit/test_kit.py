@@ -17,8 +17,8 @@ from ecr_widgets.planning import PlanKit
 from ecr_widgets.recording.recorder import Recorder
 from ecr_widgets.recording.render import to_text
 from ecr_widgets.recording.terminal import QuietSink
-from tests.fake_connections import FakeConnections
 from tests.fakes import KMS_KEY, REGISTRY, FakeEcr, FakeRegistry, World, digest_of
+from tests.fakes.connections import FakeConnections
 
 BAD_FILES = {
     "no context": ({"context": "nowhere"}, "'nowhere' is not a folder"),

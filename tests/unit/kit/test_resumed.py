@@ -17,8 +17,8 @@ from ecr_widgets.model.record import StepRecord, StepState
 from ecr_widgets.recording.earlier import EarlierRecords, open_earlier
 from ecr_widgets.recording.recorder import Recorder
 from ecr_widgets.recording.terminal import QuietSink
-from tests.fake_connections import FakeConnections
 from tests.fakes import FakeLayer0, World
+from tests.fakes.connections import FakeConnections
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from ecr_widgets.errors import (
 from ecr_widgets.kit import Kit
 from ecr_widgets.model.layer0_load_balancer import HealthCheck, Port
 from ecr_widgets.steps.deploy_service import ServiceOutcome
-from tests.fake_connections import FakeConnections, make_kit
 from tests.fakes import World
+from tests.fakes.connections import FakeConnections, make_kit
 
 SERVICE_TARGET = "service web of environment demo24e9e412 at https://layer0.test"
 BEHIND = '{"containerDefinitions": [{"name": "a", "image": "x", "memory": 10, "portMappings": [%s]}]}'

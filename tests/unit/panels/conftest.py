@@ -9,8 +9,8 @@ import pytest
 from ecr_widgets.panels.kit import NotebookKit
 from ecr_widgets.recording.recorder import Recorder
 from ecr_widgets.recording.terminal import QuietSink
-from tests.fake_connections import FakeConnections
 from tests.fakes import World
+from tests.fakes.connections import FakeConnections
 from tests.unit.panels.desk import Desk
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from ecr_widgets.panels.base import Panel
 from ecr_widgets.panels.kit import NotebookKit
-from tests.fake_connections import FakeConnections
+from tests.fakes.connections import FakeConnections
 from tests.unit.panels.desk import Desk
 
 

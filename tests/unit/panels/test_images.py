@@ -17,8 +17,8 @@ from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.registry import Findings, Image, ImageDetails, ImagePage
 from ecr_widgets.panels.images import ImagesPanel
 from ecr_widgets.panels.kit import NotebookKit
-from tests.fake_connections import FakeConnections
 from tests.fakes import NOW, FakeEcr, FakeRegistry, World, digest_of
+from tests.fakes.connections import FakeConnections
 from tests.unit.panels.desk import Desk
 
 

@@ -19,8 +19,8 @@ from ecr_widgets.errors import (
 from ecr_widgets.kit import Kit
 from ecr_widgets.model.registry import Findings
 from ecr_widgets.steps.push_image import PushOutcome
-from tests.fake_connections import FakeConnections, make_kit
 from tests.fakes import REGISTRY, World
+from tests.fakes.connections import FakeConnections, make_kit
 
 
 @pytest.fixture

@@ -1,0 +1,84 @@
+"""A Docker Engine in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ecr_widgets.errors import BuildError, ImageNotFound, PushError, TagImmutable
+from ecr_widgets.model.authorization_token import AuthorizationToken
+from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.ports import Progress, ProgressSink
+from tests.fakes.world import World, check_token, digest_of
+
+
+class FakeEngine:
+    """Implements `ports.Engine`; an image's id depends on its Dockerfile's text."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def version(self) -> str:
+        return "28.0"
+
+    def find_image_id(self, image: str) -> str | None:
+        return image if image in self._world.local.values() else self._world.local.get(image)
+
+    def build(
+        self,
+        context: Path,
+        *,
+        dockerfile: str,
+        tags: Sequence[str],
+        build_args: Mapping[str, str],
+        progress: ProgressSink,
+    ) -> str:
+        if not (context / dockerfile).is_file():
+            raise BuildError(f"no Dockerfile {dockerfile!r}")
+        image_id = digest_of((context / dockerfile).read_text())
+        self._world.local[image_id] = image_id
+        progress(Progress("build", "step 1"))
+        for tag in tags:
+            self._world.local[tag] = image_id
+        return image_id
+
+    def list_context(self, context: Path, *, dockerfile: str) -> tuple[str, ...]:
+        """Knows no .dockerignore."""
+        return tuple(sorted(str(path.relative_to(context)) for path in context.rglob("*")))
+
+    def tag(self, source: str, target: ImageReference) -> None:
+        image_id = self.find_image_id(source)
+        if image_id is None:
+            raise ImageNotFound(f"no local image {source!r}")
+        self._world.local[str(target)] = image_id
+
+    def push(self, image: ImageReference, token: AuthorizationToken, *, progress: ProgressSink) -> str:
+        if image.tag is None:
+            raise PushError(f"{image} has no tag")
+        check_token(self._world, image, token)
+        image_id = self._world.local[str(image)]
+        digest = digest_of("manifest of " + image_id)
+        key = (image.repository, image.tag or "latest")
+        if (
+            self._world.repositories[image.repository].tags_immutable
+            and self._world.tags.get(key, digest) != digest
+        ):
+            raise TagImmutable("tag is immutable", standing="", wanted=None)
+        self._world.tags[key] = digest
+        self._world.manifests.add((image.repository, digest))
+        self._world.pushed_at.setdefault(digest, self._world.now)
+        self._world.pushed.setdefault(image_id, set()).add(image.with_digest(digest))
+        self._world.changes.append(f"push {image.repository}:{image.tag}")
+        return digest
+
+    def pull(self, image: ImageReference, token: AuthorizationToken, *, progress: ProgressSink) -> str:
+        check_token(self._world, image, token)
+        digest = image.digest or self._world.tags.get((image.repository, image.tag or "latest"))
+        for image_id, references in self._world.pushed.items():
+            if digest in {reference.digest for reference in references}:
+                self._world.local[str(image)] = image_id
+                return image_id
+        raise ImageNotFound(f"no image {image}")
+
+    def pushed_digests(self, image: str) -> tuple[ImageReference, ...]:
+        return tuple(self._world.pushed.get(self.find_image_id(image) or "", ()))

@@ -1,0 +1,174 @@
+"""Deploys, services, tasks and all the rest of Layer0 in memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from ecr_widgets.errors import EntityNotFound
+from ecr_widgets.model.layer0 import (
+    ContainerLog,
+    Deploy,
+    Deployment,
+    Job,
+    Service,
+    Summary,
+    Task,
+    TaskContainer,
+)
+from tests.fakes.environments import FakeEnvironments
+from tests.fakes.world import World
+
+
+class FakeLayer0(FakeEnvironments):
+    """Implements `ports.Layer0`; a deployment runs at the second look, as real ones take a while."""
+
+    def __init__(self, world: World, *, crashes: Sequence[str] = (), exit_code: int = 0) -> None:
+        self._world = world
+        self._crashes = tuple(crashes)
+        self._exit_code = exit_code
+        super().__init__()
+        self.deploys: list[Deploy] = []
+        self.tasks: dict[str, Summary] = {}
+        self._looks = 0
+
+    def version(self) -> str:
+        return "v0.12.6"
+
+    def list_deploys(self, name: str) -> tuple[Deploy, ...]:
+        return tuple(replace(each, dockerrun=None) for each in self.deploys if each.name == name)
+
+    def list_all_deploys(self) -> tuple[Deploy, ...]:
+        return tuple(
+            replace(each, dockerrun=None) for each in sorted(self.deploys, key=lambda d: (d.name, d.version))
+        )
+
+    def find_latest_deploy(self, name: str) -> Deploy | None:
+        return next(reversed(self.list_deploys(name)), None)
+
+    def read_deploy(self, deploy_id: str) -> Deploy:
+        for each in self.deploys:
+            if each.deploy_id == deploy_id:
+                return each
+        raise EntityNotFound(f"no deploy {deploy_id}", status=404, code=23)
+
+    def create_deploy(self, name: str, dockerrun: bytes) -> Deploy:
+        version = 1 + max((each.version for each in self.deploys if each.name == name), default=0)
+        self.deploys.append(Deploy(f"{name}.{version}", name, version, dockerrun))
+        self._world.changes.append(f"create deploy {name}.{version}")
+        return self.deploys[-1]
+
+    def delete_deploy(self, deploy_id: str) -> None:
+        self.deploys.remove(self.read_deploy(deploy_id))
+
+    def find_service(self, environment_id: str, name: str) -> Service | None:
+        return next(
+            (s for s in self.services.values() if (s.environment_id, s.name) == (environment_id, name)), None
+        )
+
+    def read_service(self, service_id: str) -> Service:
+        if service_id not in self.services:
+            raise EntityNotFound(f"no service {service_id}", status=404, code=24)
+        self._looks += 1
+        service = self.services[service_id]
+        primary = service.deployments[0]
+        if self._crashes:
+            primary = replace(primary, stopped_reasons=self._crashes[: self._looks - 1])
+        elif self._looks > 1:
+            primary = replace(primary, running_count=primary.desired_count)
+        self.services[service_id] = replace(
+            service, running_count=primary.running_count, deployments=(primary,)
+        )
+        return self.services[service_id]
+
+    def create_service(
+        self, environment_id: str, name: str, deploy_id: str, *, load_balancer_id: str = ""
+    ) -> Service:
+        deployments = (self._deployment(deploy_id),)
+        service = Service(
+            f"{name[:7]}00000", name, environment_id, 1, 0, 0, deployments, load_balancer_id or None
+        )
+        self.services[service.service_id] = service
+        self._world.changes.append(f"create service {name}")
+        return service
+
+    def update_service(self, service_id: str, deploy_id: str) -> Service:
+        self._looks = 0
+        self.services[service_id] = replace(
+            self.services[service_id], running_count=0, deployments=(self._deployment(deploy_id),)
+        )
+        self._world.changes.append(f"update service to {deploy_id}")
+        return self.services[service_id]
+
+    def list_services(self, environment_id: str | None = None) -> tuple[Summary, ...]:
+        return tuple(
+            Summary(s.service_id, s.name, s.environment_id, self._name(s.environment_id))
+            for s in sorted(self.services.values(), key=lambda each: each.name)
+            if environment_id in (None, s.environment_id)
+        )
+
+    def scale_service(self, service_id: str, desired_count: int) -> Service:
+        service = self.read_service(service_id)
+        deployment = replace(service.deployments[0], desired_count=desired_count, running_count=desired_count)
+        self.services[service_id] = replace(
+            service, desired_count=desired_count, running_count=desired_count, deployments=(deployment,)
+        )
+        self._world.changes.append(f"scale service to {desired_count}")
+        return self.services[service_id]
+
+    def delete_service(self, service_id: str) -> str:
+        return self.ended(service_id, failed=self.services.pop(service_id, None) is None)
+
+    def service_logs(
+        self, service_id: str, *, tail: int = 0, start: datetime | None = None, end: datetime | None = None
+    ) -> tuple[ContainerLog, ...]:
+        return (ContainerLog("timeout", ("starting", "cannot open /etc/app")),)
+
+    def create_task(
+        self, environment_id: str, name: str, deploy_id: str, overrides: Mapping[str, Mapping[str, str]]
+    ) -> str:
+        self._world.changes.append(f"create task {name}")
+        task_id = f"task{len(self.tasks):08d}"
+        self.tasks[task_id] = Summary(task_id, name, environment_id, self._name(environment_id))
+        request = {
+            "container_overrides": [
+                {"container_name": container, "environment_overrides": dict(values)}
+                for container, values in overrides.items()
+            ],
+            "deploy_id": deploy_id,
+            "environment_id": environment_id,
+            "task_name": name,
+        }
+        return self.ended(json.dumps(request), meta=(("task_id", task_id),))
+
+    def read_job(self, job_id: str) -> Job:
+        if job_id not in self.jobs:
+            raise EntityNotFound(f"no job {job_id}", status=404, code=25)
+        return self.jobs[job_id]
+
+    def read_task(self, task_id: str) -> Task:
+        container = TaskContainer("timeout", "STOPPED", self._exit_code, "")
+        return Task(task_id, "task", "demo24e9e412", "timeout.1", 0, 0, "", (container,))
+
+    def list_tasks(self, environment_id: str | None = None) -> tuple[Summary, ...]:
+        return tuple(each for each in self.tasks.values() if environment_id in (None, each.environment_id))
+
+    def delete_task(self, task_id: str) -> None:
+        if self.tasks.pop(task_id, None) is None:
+            raise EntityNotFound(f"no task {task_id}", status=404, code=29)
+
+    def list_jobs(self) -> tuple[Job, ...]:
+        return tuple(self.jobs.values())
+
+    def delete_job(self, job_id: str) -> None:
+        del self.jobs[job_id]
+
+    def task_logs(
+        self, task_id: str, *, tail: int = 0, start: datetime | None = None, end: datetime | None = None
+    ) -> tuple[ContainerLog, ...]:
+        return (ContainerLog("timeout", ("done",)),)
+
+    def _deployment(self, deploy_id: str) -> Deployment:
+        return Deployment("ecs-svc/1", deploy_id, "PRIMARY", 1, 0, 0, self._world.now)
