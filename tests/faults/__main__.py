@@ -6,6 +6,7 @@ Usage: python -m tests.faults [--quick] [--seed N] [ROW ...]
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from contextlib import ExitStack
 from functools import cache
@@ -25,6 +26,9 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--seed", type=int, default=20261123)
     asked = parser.parse_args()
+    # A shell that starts this in the background has them ignored, and every process below would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     results = []
     with ExitStack() as stack:
 
