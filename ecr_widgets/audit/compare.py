@@ -76,8 +76,8 @@ def _facts(told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield f"{place} changed", _text(step["changed"])
         for part in ("inputs", "outcome", "error"):
             for name, value in (step[part] or {}).items():
-                if name == "dockerrun" and isinstance(value, Mapping):
-                    yield from ((f"{place} dockerrun {at}", _text(setting)) for at, setting in value.items())
+                if name == "settings" and isinstance(value, Mapping):
+                    yield from ((f"{place} {at}", _text(setting)) for at, setting in value.items())
                 elif not name.endswith(_ALWAYS_OTHER):
                     yield f"{place} {name}", _text(value)
 

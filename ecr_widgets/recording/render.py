@@ -31,8 +31,8 @@ _LOOKING = frozenset(
 )  # fmt: skip
 """Steps that never change anything: there is nothing that could have stood already."""
 _MAX_VALUE_LENGTH = 2000
-_ONE_LINE = 3
-"""Members that a line has room for."""
+_ONE_LINE = 100
+"""Letters of an object's members that a line has room for."""
 NO_RATES: Mapping[str, float] = {}
 _NOTHING: tuple[object, ...] = (None, "", [], {})
 
@@ -64,8 +64,13 @@ def to_text(record: StepRecord) -> str:
     """The record as plain text; stable for equal records."""
     sign, _ = _sign(record)
     lines = [f"{sign} {record.step} {_verdict(record)}"]
-    lines += [f"  {name}: {visible(_short(value))}" for name, value in _facts(record)]
+    lines += [f"  {name}:{_indented(visible(_short(value)))}" for name, value in _facts(record)]
     return "\n".join(lines)
+
+
+def _indented(text: str) -> str:
+    """Several lines below the name, one beside it."""
+    return "".join(f"\n    {line}" for line in text.splitlines()) if "\n" in text else f" {text}"
 
 
 def progress_text(observed: Progress, rate: float | None = None) -> str:
@@ -123,9 +128,12 @@ def _short(value: Any, *, inner: bool = False) -> str:
     if isinstance(value, (list, tuple)):
         text = ("; " if inner else "\n").join(_short(item, inner=True) for item in value)
     elif isinstance(value, dict):
-        between = ", " if inner or len(value) <= _ONE_LINE else "\n"
-        told = ((key, item) for key, item in value.items() if not inner or item not in _NOTHING)
-        text = between.join(f"{key}={_short(item, inner=True)}" for key, item in told)
+        told = [
+            f"{key}={_short(item, inner=True)}"
+            for key, item in value.items()
+            if not inner or item not in _NOTHING
+        ]
+        text = (", " if inner or sum(map(len, told)) <= _ONE_LINE else "\n").join(told)
     else:
         text = str(value)
     return text if len(text) <= _MAX_VALUE_LENGTH else text[:_MAX_VALUE_LENGTH] + "…"

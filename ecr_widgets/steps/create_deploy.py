@@ -25,8 +25,8 @@ class DeployOutcome:
     changed: bool
     reconciled: bool = False
     """Whether the reply was lost and the deploy found by its content."""
-    dockerrun: Mapping[str, str] = field(default_factory=dict)
-    """Its settings by their places, without what may be a secret; see `kept_settings`."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Of the Dockerrun by their places, without what may be a secret; see `kept_settings`."""
 
 
 def create_deploy(
@@ -66,9 +66,9 @@ def create_deploy(
     standing = stored()
     if standing is not None:
         return DeployOutcome(
-            standing.deploy_id, name, standing.version, image, content, changed=False, dockerrun=settings
+            standing.deploy_id, name, standing.version, image, content, changed=False, settings=settings
         )
     made, found = reconcile(clock, lambda: layer0.create_deploy(name, wanted.to_bytes()), stored)
     return DeployOutcome(
-        made.deploy_id, name, made.version, image, content, changed=True, reconciled=found, dockerrun=settings
+        made.deploy_id, name, made.version, image, content, changed=True, reconciled=found, settings=settings
     )

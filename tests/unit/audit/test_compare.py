@@ -25,7 +25,7 @@ def runs(tmp_path: Path) -> Path:
     other["metadata"]["ecr_widgets"]["run_id"] = "20261201T000000Z-aaaaaa"
     other["metadata"]["ecr_widgets"]["parameters"]["tag"] = "2"
     change_record(other, "push_image", outcome={"digest": "sha256:" + "1" * 64})
-    change_record(other, "create_deploy", outcome={"dockerrun_sha256": "2" * 64, "dockerrun": {PORT: "8081"}})
+    change_record(other, "create_deploy", outcome={"dockerrun_sha256": "2" * 64, "settings": {PORT: "8081"}})
     save(folder, "deployed", "b.ipynb", other)
     save(folder, "failed", "c.ipynb")
     return folder
@@ -49,13 +49,13 @@ def test_parameters_digests_and_the_dockerrun_are_compared(runs: Path) -> None:
         "parameter tag",
         "step push_image digest",
         "step create_deploy dockerrun_sha256",
-        f"step create_deploy dockerrun {PORT}",
+        f"step create_deploy {PORT}",
         # Its records name another run now.
         "verdict",
     }
     assert told["parameter tag"].newer == "2"
     # A run of before settings were kept has none.
-    assert told[f"step create_deploy dockerrun {PORT}"].newer == "8081"
+    assert told[f"step create_deploy {PORT}"].newer == "8081"
 
 
 def test_what_only_one_run_has_is_a_difference(runs: Path) -> None:
