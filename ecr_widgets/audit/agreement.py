@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from ecr_widgets.audit.found import Run, Step
-from ecr_widgets.model.record import StepState
+from ecr_widgets.audit.found import SUCCEEDED, Run, Step
 
 _PINS_IMAGE = frozenset(("push_image", "copy_image", "find_image", "tag_image"))
 _MOVES = frozenset(("create_service", "update_service", "rollback"))
@@ -19,13 +18,13 @@ def disagreements(run: Run) -> Iterator[str]:
     """What two places in a run say differently, in words."""
     if run.started_at and run.ended_at and run.ended_at < run.started_at:
         yield "it ended before it started"
-    steps = [step for step in run.steps if step.state is StepState.SUCCEEDED]
+    steps = [step for step in run.steps if step.state is SUCCEEDED]
     for step in steps:
         if step.ended_at is not None and step.ended_at < step.started_at:
             yield f"{step.step} ended before it started"
         for name in _SAME:
-            asked, told = step.inputs.get(name), step.outcome.get(name)
-            if asked and told and asked != told:
+            told = step.outcome.get(name)
+            if told and (asked := step.inputs.get(name)) and asked != told:
                 yield f"{step.step} was asked for {name.replace('_', ' ')} {asked!r:.80} and tells of {told!r:.80}"
     yield from _of_images(steps)
     yield from _of_deploys(steps)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -19,6 +19,9 @@ class Origin(StrEnum):
     PAPERMILL = "papermill"
     BY_HAND = "by hand"
 
+
+SUCCEEDED: Final = StepState.SUCCEEDED
+"""Python 3.11 takes longer to find an enumeration's member than to compare it, and each step is asked several times."""
 
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
@@ -84,14 +87,22 @@ class Run(msgspec.Struct, frozen=True, gc=False):
     @property
     def is_plan(self) -> bool:
         """Whether the run or any step of it calls itself a plan: either is enough to prove no change."""
-        return self.plan or any(step.is_planned for cell in self.cells for step in cell.steps)
+        if self.plan:
+            return True
+        # Written out: it is asked of every step that an audit reads.
+        for cell in self.cells:
+            for step in cell.steps:
+                if step.outcome.get("planned"):
+                    return True
+        return False
 
     @property
     def steps(self) -> tuple[Step, ...]:
         """All records, in the order of their cells."""
         found: list[Step] = []
         for cell in self.cells:
-            found += cell.steps
+            if cell.steps:
+                found += cell.steps
         return tuple(found)
 
     @property

@@ -106,6 +106,7 @@ class Index:
             row[0]: row
             for row in self._database.execute("SELECT path, number, changed_ns, size, inode FROM runs")
         }
+        # Kept in the folder's own order: rows sorted by name are written quicker once, and found slower at each update.
         due = []
         for path, stamp in scan(self.runs):
             standing = known.pop(shown_name(path), None)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ecr_widgets.audit.agreement import disagreements
-from ecr_widgets.audit.found import Found, NoRun, Origin, Run, Step
+from ecr_widgets.audit.found import SUCCEEDED, Found, NoRun, Origin, Run, Step
 from ecr_widgets.audit.postconditions import missing_of
 from ecr_widgets.model.record import CellState, RunState, StepState
 
@@ -110,11 +110,11 @@ _HOW = {Origin.PAPERMILL: "by plain papermill", Origin.BY_HAND: "by hand"}
 
 def _missing_in_cells(run: Run) -> list[str]:
     found = []
-    watched = run.origin is Origin.ENGINE
+    watched, well = run.origin is Origin.ENGINE, CellState.SUCCEEDED
     for cell in run.cells:
         if cell.execution_count is None or cell.execution_count < 1:
             found.append(f"cell {cell.cell_id} has no execution count")
-        if watched and cell.state is not CellState.SUCCEEDED:
+        if watched and cell.state is not well:
             found.append(f"cell {cell.cell_id} is {cell.state or 'without a state'}")
         if cell.calls:
             here = {step.step for step in cell.steps}
@@ -135,7 +135,7 @@ def _missing_in_records(run: Run, steps: Sequence[Step]) -> list[str]:
             found.append(f"record {number} is missing: {step.step} calls itself {step.sequence}")
             break
     for step in steps:
-        if step.state is not StepState.SUCCEEDED:
+        if step.state is not SUCCEEDED:
             found.append(f"{step.step} is {step.state.value}")
         elif step.ended_at is None or step.changed is None:
             found.append(f"{step.step} has no end")

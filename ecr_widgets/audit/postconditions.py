@@ -7,8 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ecr_widgets.audit.found import Step
-from ecr_widgets.model.record import StepState
+from ecr_widgets.audit.found import SUCCEEDED, Step
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _LOOKING = frozenset(("check_target", "login"))
@@ -21,7 +20,7 @@ def missing_of(steps: Sequence[Step], index: int) -> list[str]:
     An unknown step that changed nothing claims nothing, so only one that did change something is unproven.
     """
     step = steps[index]
-    if step.state is not StepState.SUCCEEDED or step.step in _LOOKING:
+    if step.state is not SUCCEEDED or step.step in _LOOKING:
         return []
     rule = _RULES.get(step.step)
     if rule is None:
@@ -81,7 +80,7 @@ def _service(step: Step, later: Sequence[Step]) -> str | None:
     for other in later:
         if other.step in _MOVES and other.outcome.get("service_id") == step.outcome["service_id"]:
             return None  # moved on again within the run: that later step answers for the service
-        if other.step == "verify" and other.state is StepState.SUCCEEDED and _same(step, other):
+        if other.step == "verify" and other.state is SUCCEEDED and _same(step, other):
             return None
     return f"no verify of service {step.outcome.get('service')!r} on deploy {step.outcome['deploy_id']!r} follows"
 

@@ -169,16 +169,18 @@ def _cells(notebook: wire.WireNotebook) -> tuple[list[Cell], list[str]]:
     for number, cell in enumerate(notebook.cells):
         if cell.cell_type != "code" or (cell.execution_count is None and _EMPTY.fullmatch(cell.source)):
             continue
-        told = cell.metadata.ecr_widgets if cell.metadata else None
+        metadata = cell.metadata
+        told = metadata.ecr_widgets if metadata is not None else None
         cell_id = cell.id or f"cell-{number}"
         steps: list[Step] = []
         for output in cell.outputs:
-            if output.data is not None and output.data.record is not None:
+            data = output.data
+            if data is not None and data.record is not None:
                 try:
-                    steps.append(_step(output.data.record))
+                    steps.append(_step(data.record))
                 except TypeError as error:
                     bad.append(f"cell {cell_id}: {error}")
-        state = told.state if told else None
+        state = told.state if told is not None else None
         source = bytes(cell.source)
         calls = _calls_in(source) if len(source) < _CACHED_BYTES else _calls(source)
         cells.append(Cell(cell_id, cell.execution_count, state, calls, tuple(steps)))

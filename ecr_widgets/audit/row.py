@@ -10,7 +10,7 @@ import msgspec
 from ecr_widgets.audit.canonical import within_reach
 from ecr_widgets.audit.found import Found, NoRun
 from ecr_widgets.audit.judging import Judgement
-from ecr_widgets.audit.touched import deployed, touched, verified
+from ecr_widgets.audit.touched import touched
 from ecr_widgets.model.times import to_rfc3339
 
 
@@ -51,17 +51,18 @@ class Row(msgspec.Struct, frozen=True, gc=False):
 def row_of(found: Found, judgement: Judgement) -> tuple[Row, frozenset[tuple[str, str]]]:
     """The row of what was found, and what the run touched."""
     if isinstance(found, NoRun):
-        return Row(found.path, judgement.verdict, judgement.why), frozenset()
-    pairs = touched(found)
+        return Row(found.path, str(judgement.verdict), judgement.why), frozenset()
+    done = touched(found)
     return (
         Row(
             found.path,
-            judgement.verdict,
+            # Plain texts: members of an enumeration take several times longer from process to process.
+            str(judgement.verdict),
             judgement.why,
             found.run_id,
             found.runbook,
-            found.state,
-            found.origin,
+            str(found.state),
+            str(found.origin),
             found.actor,
             found.host,
             to_rfc3339(found.started_at) if found.started_at else None,
@@ -69,10 +70,10 @@ def row_of(found: Found, judgement: Judgement) -> tuple[Row, frozenset[tuple[str
             found.duration_s,
             # The index holds 64 bits.
             within_reach(found.parameters),
-            tuple(sorted(name for kind, name in pairs if kind == "service")),
-            tuple(sorted(name for kind, name in pairs if kind == "digest")),
-            deployed=tuple(name for name, changed in deployed(found) if changed),
-            verified=tuple(sorted(verified(found))),
+            tuple(sorted(name for kind, name in done.pairs if kind == "service")),
+            tuple(sorted(name for kind, name in done.pairs if kind == "digest")),
+            deployed=tuple(name for name, changed in done.deployed.items() if changed),
+            verified=tuple(sorted(done.verified)),
         ),
-        pairs,
+        done.pairs,
     )

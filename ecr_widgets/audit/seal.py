@@ -87,7 +87,7 @@ def _draft(runs: Path, name: str, *, key: str, now: datetime) -> Seal:
     if run.state is RunState.RUNNING and is_held(runs / name):
         raise RecordError(f"{name!r} is running now")
     form = form_of(content)
-    pairs = touched(run)
+    pairs = touched(run).pairs
     return Seal(
         version=SEAL_VERSION,
         n=0,

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 MANY = 500
 """With fewer it takes longer to start another process than to do the work."""
-_CHUNK = 20
+_CHUNK = 50
 _PROCESSES = 2
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
-from ecr_widgets.audit.found import Run, Step
+from ecr_widgets.audit.found import SUCCEEDED, Run, Step
 from ecr_widgets.audit.postconditions import is_digest
-from ecr_widgets.model.record import StepState
 
 _DIGEST_IN = re.compile(r"@(sha256:[0-9a-f]{64})")
 _KINDS = {
@@ -21,56 +21,53 @@ _ABOUT_SERVICE = _DEPLOYS | {
 }  # fmt: skip
 
 
-def touched(run: Run) -> frozenset[tuple[str, str]]:
-    """Pairs of kind and name: `digest`, `service` (as environment/service), `repository`, `environment`, `deploy`.
+class Touched(NamedTuple):
+    """What one run did to what."""
+
+    pairs: frozenset[tuple[str, str]]
+    """Kind and name: `digest`, `service` (as environment/service), `repository`, `environment`, `deploy`.
 
     What was only intended counts too: who looks for a service wants to see the run that failed on it.
     """
-    return frozenset(_pairs(run))
-
-
-def _pairs(run: Run) -> Iterator[tuple[str, str]]:
-    steps = run.steps
-    services = _Services(steps)
-    for step in steps:
-        for told in (step.inputs, step.outcome):
-            for key, value in told.items():
-                kind = _KINDS.get(key)
-                if kind is None or not value or not isinstance(value, str):
-                    continue
-                if kind == "image":
-                    if match := _DIGEST_IN.search(value):
-                        yield "digest", match[1]
-                elif kind != "digest" or is_digest(value):
-                    yield kind, value
-        if step.step in _ABOUT_SERVICE and (service := services.of(step)):
-            yield "service", service
-
-
-def deployed(run: Run) -> tuple[tuple[str, bool], ...]:
+    deployed: dict[str, bool]
     """Services that the run set out to deploy to, as environment/service, and whether that changed them."""
-    found: dict[str, bool] = {}
-    if run.is_plan:
-        return ()
-    steps = run.steps
-    services = _Services(steps)
-    for step in steps:
-        if step.step in _DEPLOYS and (service := services.of(step)):
-            tried = bool(step.changed) or step.state is not StepState.SUCCEEDED
-            found[service] = found.get(service, False) or tried
-    return tuple(found.items())
-
-
-def verified(run: Run) -> frozenset[str]:
+    verified: frozenset[str]
     """Services, as environment/service, of which the run found that they run the image that they should."""
+
+
+def touched(run: Run) -> Touched:
+    """Look through a run's steps, once for all questions: an index asks them of 100,000 runs."""
     steps = run.steps
     services = _Services(steps)
-    return frozenset(
-        service
-        for step in steps
-        if step.step == "verify" and step.state is StepState.SUCCEEDED
-        if (service := services.of(step))
-    )
+    is_plan = run.is_plan
+    pairs: set[tuple[str, str]] = set()
+    deployed: dict[str, bool] = {}
+    verified: set[str] = set()
+    for step in steps:
+        _note_names(step, pairs)
+        if step.step not in _ABOUT_SERVICE or not (service := services.of(step)):
+            continue
+        pairs.add(("service", service))
+        if step.step == "verify":
+            if step.state is SUCCEEDED:
+                verified.add(service)
+        elif step.step in _DEPLOYS and not is_plan:
+            tried = bool(step.changed) or step.state is not SUCCEEDED
+            deployed[service] = deployed.get(service, False) or tried
+    return Touched(frozenset(pairs), deployed, frozenset(verified))
+
+
+def _note_names(step: Step, pairs: set[tuple[str, str]]) -> None:
+    for told in (step.inputs, step.outcome):
+        for key, value in told.items():
+            kind = _KINDS.get(key)
+            if kind is None or not value or not isinstance(value, str):
+                continue
+            if kind == "image":
+                if match := _DIGEST_IN.search(value):
+                    pairs.add(("digest", match[1]))
+            elif kind != "digest" or is_digest(value):
+                pairs.add((kind, value))
 
 
 class _Services:

@@ -7,8 +7,8 @@ import os
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 BIN = Path(sys.executable).parent
@@ -71,21 +71,29 @@ def at_once(command: Callable[[str], list[str]], count: int) -> int:
         )
         for number in range(count)
     ]
+    with most_memory({process.pid for process in started}, every_s=0.1) as most:
+        codes = [process.wait() for process in started]
+    if any(codes):
+        raise SystemExit(f"runs at once of {Path(started[0].args[0]).name} ended with {codes}")
+    return most()
+
+
+@contextmanager
+def most_memory(roots: set[int], *, every_s: float) -> Iterator[Callable[[], int]]:
+    """Look so often at what processes and all below them hold together; the call gives the most seen, in bytes."""
     most, stop = [0], threading.Event()
 
     def watch() -> None:
-        while not stop.is_set():
-            most[0] = max(most[0], _memory_below({process.pid for process in started}))
-            time.sleep(0.1)
+        while not stop.wait(every_s):
+            most[0] = max(most[0], _memory_below(roots))
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    codes = [process.wait() for process in started]
-    stop.set()
-    watcher.join()
-    if any(codes):
-        raise SystemExit(f"runs at once of {Path(started[0].args[0]).name} ended with {codes}")
-    return most[0]
+    try:
+        yield lambda: most[0]
+    finally:
+        stop.set()
+        watcher.join()
 
 
 def _memory_below(roots: set[int]) -> int:

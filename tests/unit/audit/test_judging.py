@@ -12,7 +12,7 @@ import pytest
 from ecr_widgets.audit.found import NoRun, Origin, Run
 from ecr_widgets.audit.judging import Judgement, judge
 from ecr_widgets.audit.reading import read_file
-from ecr_widgets.audit.touched import deployed
+from ecr_widgets.audit.touched import touched
 from ecr_widgets.engine.saved_run import SavedRun
 from tests.audit.runs import KINDS, change_record, recorded, save, steps_of
 
@@ -231,7 +231,7 @@ def test_a_plan_is_no_proof_of_a_change_and_no_deploy(tmp_path: Path) -> None:
         told = judge(found)
         assert told.verdict == "plan"
         assert told.why.startswith("it would ")
-        assert deployed(found) == ()
+        assert touched(found).deployed == {}
 
 
 def test_a_plan_that_changed_something_is_unproven(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def test_many_are_done_by_others_in_their_order() -> None:
     assert os.getpid() not in {process for _, process in done}
 
 
-@pytest.mark.parametrize("at", [0, 19, 20, 250, MANY - 1])
+@pytest.mark.parametrize("at", [0, module._CHUNK - 1, module._CHUNK, 250, MANY - 1])
 def test_what_a_killed_worker_leaves_is_done_here(at: int) -> None:
     """Wherever it dies, every name is done once."""
     done = list(spread(partial(_dies, NAMES[at], os.getpid()), NAMES))

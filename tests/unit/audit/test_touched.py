@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ecr_widgets.audit.found import Cell, Origin, Run, Step
-from ecr_widgets.audit.touched import deployed, touched, verified
+from ecr_widgets.audit.touched import touched
 from ecr_widgets.model.record import RunState, StepState
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -46,29 +46,28 @@ OLD = {"service": "web"}
 )
 def test_each_step_about_a_service_is_found_by_it(name: str) -> None:
     """Whatever a run did to a service or saw of it, who asks for the service is told."""
-    assert touched(run(step(name, FULL))) >= {SERVICE}
+    assert touched(run(step(name, FULL))).pairs >= {SERVICE}
 
 
 @pytest.mark.parametrize("name", ["rollback", "wait", "verify"])
 def test_an_older_record_is_of_the_environment_that_other_steps_tell(name: str) -> None:
     """One service stays one, and is not told again without its environment."""
     found = run(step("update_service", FULL), step(name, OLD, service_id="s1"))
-    assert {pair for pair in touched(found) if pair[0] == "service"} == {SERVICE}
+    assert {pair for pair in touched(found).pairs if pair[0] == "service"} == {SERVICE}
     both = run(
         step("find_service", FULL), step("find_service", {**FULL, "environment": "x"}), step(name, OLD)
     )
-    assert ("service", "web") in touched(both)
+    assert ("service", "web") in touched(both).pairs
 
 
 def test_a_failed_release_that_was_rolled_back_deployed_to_one_service() -> None:
     """The rollback in it is of the same service, in its environment."""
     found = run(step("update_service", FULL), step("wait", OLD, "failed"), step("rollback", OLD, "failed"))
-    assert deployed(found) == (("demo/web", True),)
+    assert touched(found).deployed == {"demo/web": True}
 
 
 def test_only_a_verify_that_succeeded_says_that_a_service_is_well() -> None:
     """A scale is no deploy, and a failed verify no proof."""
-    assert verified(run(step("verify", FULL), step("verify", {**FULL, "service": "api"}, "failed"))) == {
-        "demo/web"
-    }
-    assert deployed(run(step("scale_service", FULL))) == ()
+    both = run(step("verify", FULL), step("verify", {**FULL, "service": "api"}, "failed"))
+    assert touched(both).verified == {"demo/web"}
+    assert touched(run(step("scale_service", FULL))).deployed == {}
