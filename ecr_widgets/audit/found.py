@@ -83,6 +83,8 @@ class Run(msgspec.Struct, frozen=True, gc=False):
     """Whether a live process holds the run now."""
     plan: bool = False
     """Whether it only looked at what it would change."""
+    approval: Mapping[str, Any] | None = None
+    """Who requested and who approved it, for a run that needed that."""
 
     @property
     def is_plan(self) -> bool:

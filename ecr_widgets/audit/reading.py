@@ -156,6 +156,7 @@ def _run(notebook: wire.WireNotebook, name: str) -> Found:
         return Run(
             name, Origin.ENGINE, run.run_id, run.runbook, run.runbook_sha256, run.state, run.reason, run.actor,
             run.host, run.parameters, run.started_at, run.ended_at, tuple(cells), tuple(bad), plan=run.plan,
+            approval=run.approval if isinstance(run.approval, dict) else None,
         )  # fmt: skip
     if not bad and not any(cell.steps for cell in cells):
         return NoRun(name, "foreign", "no record of this kit is in it")

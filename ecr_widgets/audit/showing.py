@@ -15,13 +15,14 @@ from ecr_widgets.model.times import to_rfc3339
 
 
 def show_run(runs: Path, row: Row) -> dict[str, Any]:
-    """The row with reasons and the run's steps, read from the notebook itself: `{..., "steps": [{"step", "state", …}]}`."""
+    """The row with reasons, approval and steps, read from the notebook itself: `{..., "approval", "steps": [{"step", "state", …}]}`."""
     found = read_file(runs / row.path, row.path)
     steps = [_step(step) for step in found.steps] if isinstance(found, Run) else []
     own = judge(found)
     # What a seal says of it stands in the row alone.
     reasons = own.reasons if own.verdict == row.verdict else tuple(filter(None, (row.why,)))
-    return row.to_json() | {"reasons": list(reasons), "steps": steps}
+    approval = found.approval if isinstance(found, Run) else None
+    return row.to_json() | {"reasons": list(reasons), "approval": approval, "steps": steps}
 
 
 def to_text(told: Mapping[str, Any]) -> Iterator[str]:
@@ -43,6 +44,8 @@ def to_text(told: Mapping[str, Any]) -> Iterator[str]:
     ):
         if told[name] is not None:
             yield f"  {name.replace('_', ' ')}: {told[name]}"
+    for name, value in (told["approval"] or {}).items():
+        yield f"  {name.replace('_', ' ')}: {_text(value)}"
     for name, value in told["parameters"].items():
         yield f"  parameter {name}: {json.dumps(value, ensure_ascii=False)}"
     for step in told["steps"]:

@@ -30,6 +30,7 @@ class WireRun(msgspec.Struct, gc=False):
     host: str | None = None
     ended_at: Moment | None = None
     plan: bool = False
+    approval: Any = None
 
 
 class WireVersion(msgspec.Struct, gc=False):

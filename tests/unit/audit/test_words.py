@@ -81,3 +81,24 @@ def test_a_reason_without_end_is_cut_in_lists_and_kept_in_full(runs: Path) -> No
     assert len(judge(read_file(path)).why) < 1_000
     assert max(map(len, audit(runs, "list").stdout.splitlines())) < 1_000
     assert "x" * 1_000_000 in audit(runs, "show", "failed.ipynb").stdout
+
+
+@pytest.mark.parametrize("approval", [None, "alice", ["alice"]], ids=["none", "a text", "a list"])
+def test_a_run_without_an_approval_that_can_be_read_is_shown_without(
+    tmp_path: Path, approval: object
+) -> None:
+    """A strange one stops nothing."""
+    notebook = recorded("deployed")
+    notebook["metadata"]["ecr_widgets"]["approval"] = approval
+    save(tmp_path / "runs", "deployed", "a.ipynb", notebook)
+    done = audit(tmp_path / "runs", "show", "a.ipynb")
+    assert (done.exit_code, "alice" in done.stdout) == (0, False)
+
+
+def test_who_approved_a_run_is_shown(tmp_path: Path) -> None:
+    """Both names, from the notebook itself."""
+    notebook = recorded("deployed")
+    notebook["metadata"]["ecr_widgets"]["approval"] = {"requested_by": "alice", "approved_by": "bob"}
+    save(tmp_path / "runs", "deployed", "a.ipynb", notebook)
+    shown = audit(tmp_path / "runs", "show", "a.ipynb").stdout
+    assert "  requested by: alice\n  approved by: bob\n" in shown
