@@ -1,6 +1,6 @@
 """`make faults`: the plan at full tries; writes `build/faults.json` and prints a table.
 
-Usage: python -m tests.faults [--quick] [--seed N] [ROW ...]
+Usage: python -m tests.faults [--quick] [--seed N] [--tries N] [ROW ...]
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ def main() -> int:
     parser.add_argument("rows", nargs="*", type=int, metavar="ROW")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--seed", type=int, default=20261123)
+    parser.add_argument("--tries", type=int, help="other than the profile's, such as a part of a long row")
     asked = parser.parse_args()
     # A shell that starts this in the background has them ignored, and every process below would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -41,7 +42,11 @@ def main() -> int:
 
         for number in asked.rows or sorted(ROWS):
             result = run_row(
-                ROWS[number], profile="quick" if asked.quick else "full", seed=asked.seed, sandbox=sandbox
+                ROWS[number],
+                profile="quick" if asked.quick else "full",
+                seed=asked.seed,
+                sandbox=sandbox,
+                tries=asked.tries,
             )
             results.append(result)
             write_results(results, OUT)

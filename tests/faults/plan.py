@@ -124,9 +124,13 @@ def skip(number: int, what: str, why: str) -> None:
     ROWS[number] = Row(number, what, 1, 1, attempt, attempt)
 
 
-def run_row(one: Row | Batch, *, profile: str, seed: int, sandbox: Callable[[], Sandbox]) -> Result:
-    """Try a row as often as the profile says, and its control once; time and commit are told with it."""
+def run_row(
+    one: Row | Batch, *, profile: str, seed: int, sandbox: Callable[[], Sandbox], tries: int | None = None
+) -> Result:
+    """Try a row as often as the profile or `tries` says, and its control once; time and commit are told with it."""
     started_s = time.monotonic()
+    if tries is not None:
+        one = replace(one, tries=tries, quick=tries)
     result = _tried(one, profile, seed, sandbox)
     return replace(result, seconds=round(time.monotonic() - started_s, 1), commit=commit())
 
