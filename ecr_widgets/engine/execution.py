@@ -138,6 +138,8 @@ class Execution:
                 return (RunState.UNKNOWN if unknown else RunState.FAILED), reason
             self._saved.write_if_due()
         self._stop.check()
+        # While its end is written down.
+        self._kernel.ask_to_end()
         return RunState.SUCCEEDED, None
 
     def _run_cell(self, client: Any, cell: dict[str, Any]) -> str | None:

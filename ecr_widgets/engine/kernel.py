@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import secrets
+import select
 import shutil
 import signal
 import socket
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 _START_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 2.0
 _END_TIMEOUT_S = 5.0
+_RECONNECT_MS = 5
+"""How soon the client looks again for a kernel that does not listen yet; ZeroMQ by itself takes up to 200 ms."""
 _LONGEST_SOCKET_PREFIX = 100
 """Paths of sockets have 107 bytes at most."""
 
@@ -55,7 +58,7 @@ class Kernel:
         own = {RUN_ID_VARIABLE: run_id, ADDRESS_VARIABLE: str(self.channel_address)}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "ecr_widgets.engine.kernel_launcher", "-f", str(connection)],
-            env={**environ, **own, **docker, "PYDEVD_DISABLE_FILE_VALIDATION": "1"},
+            env={**environ, **own, **docker},
             cwd=cwd,
             # Closes when this process ends, however that happens: the kernel's guard waits for it.
             stdin=subprocess.PIPE,
@@ -65,6 +68,7 @@ class Kernel:
         )
         self._connection = connection
         self._client: BlockingKernelClient | None = None
+        self._asked_to_end = False
 
     def __enter__(self) -> Kernel:
         return self
@@ -85,10 +89,12 @@ class Kernel:
         Raises:
             RunError: The kernel died or stayed silent.
         """
+        import zmq
         from jupyter_client.blocking.client import BlockingKernelClient
 
         client = BlockingKernelClient(connection_file=str(self._connection))
         client.load_connection_file()
+        client.context.setsockopt(zmq.RECONNECT_IVL, _RECONNECT_MS)
         client.start_channels(stdin=False, hb=False)
         self._client = client
         deadline_s = time.monotonic() + _START_TIMEOUT_S
@@ -116,13 +122,18 @@ class Kernel:
         # The guard passes it on.
         self._process.send_signal(signal.SIGINT)
 
+    def ask_to_end(self) -> None:
+        """Have the kernel begin to end, so that there is less to wait for when it is closed."""
+        if not self._asked_to_end and self.exit_code is None and self._client is not None:
+            self._asked_to_end = True
+            self._client.shutdown()
+
     def close(self) -> None:
         """End the kernel and everything it started, and remove its files."""
         try:
-            if self.exit_code is None and self._client is not None:
-                self._client.shutdown()
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    self._process.wait(_STOP_TIMEOUT_S)
+            self.ask_to_end()
+            if self._asked_to_end:
+                self._await_guard(_STOP_TIMEOUT_S)
         finally:
             # The guard hears of it, and ends whatever a cell has started before it ends itself.
             if self._process.stdin is not None:
@@ -134,6 +145,16 @@ class Kernel:
             if self._client is not None:
                 self._client.stop_channels()
             shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _await_guard(self, longest_s: float) -> None:
+        """Wait until the guard has let go of its end of the pipe, which is when it ends."""
+        assert self._process.stdin is not None
+        # `Popen.wait` with a timeout looks but every 50 ms.
+        end = select.poll()
+        end.register(self._process.stdin, 0)
+        if end.poll(longest_s * 1000):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_END_TIMEOUT_S)
 
 
 def _received(channel: Any, timeout_ms: int) -> bool:

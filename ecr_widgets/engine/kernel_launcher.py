@@ -16,7 +16,6 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -39,22 +38,10 @@ def main() -> None:
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
-    _become_kernel()
+    # Not before: the guard needs nothing of it.
+    from ecr_widgets.engine.run_kernel import become_kernel
 
-
-def _become_kernel() -> None:
-    import zmq
-    from ipykernel.kernelapp import IPKernelApp
-
-    class Kernel(IPKernelApp):
-        """One that never drops an output, and so neither the word that a cell is done, because the engine is busy."""
-
-        def init_iopub(self, context: Any) -> None:
-            context.setsockopt(zmq.SNDHWM, 0)
-            super().init_iopub(context)  # type: ignore[no-untyped-call]
-
-    # History would keep what cells hold in a file outside the run.
-    Kernel.launch_instance(argv=[*sys.argv[1:], "--HistoryManager.hist_file=:memory:"])
+    become_kernel()
 
 
 def _guard(kernel: int) -> None:
@@ -112,14 +99,14 @@ def _end_children() -> None:
     deadline_s = time.monotonic() + _LONGEST_END_S
     # Another user's, by way of sudo, are not ours to end, and nothing ends who waits for a broken disk.
     while time.monotonic() < deadline_s:
-        for pid in _children():
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
         try:
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
         except ChildProcessError:
             return
+        for pid in _children():
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
         select.select([], [], [], 0.005)
 
 

@@ -20,7 +20,6 @@ from nbformat import from_dict
 from papermill.engines import Engine
 
 from ecr_widgets.actor import actor
-from ecr_widgets.audit.seal import seal_finished_run
 from ecr_widgets.channel import RUNBOOK_FOLDER_VARIABLE, new_run_id
 from ecr_widgets.engine.asking import refuse_unapproved, who_asks
 from ecr_widgets.engine.events import RunEvent
@@ -109,9 +108,6 @@ class EcrWidgetsEngine(Engine):  # type: ignore[misc]
         interrupted: Interrupted | None = None
         with ExitStack() as stack:
             saved = stack.enter_context(SavedRun(nb, path, redact=known.redact_values))
-            if path is not None:
-                # Papermill saves the notebook once more by itself, so its own door is sealed when the process ends.
-                stack.callback(seal_finished_run, path, at_exit=run_request is None)
             kernel = (
                 run_request.kernel
                 if run_request
@@ -126,6 +122,12 @@ class EcrWidgetsEngine(Engine):  # type: ignore[misc]
                     )
                 )
             )
+            if path is not None:
+                # While the kernel starts: whoever runs papermill without this engine needs it at no time.
+                from ecr_widgets.audit.seal import seal_finished_run
+
+                # Papermill saves the notebook once more by itself, so its own door is sealed when the process ends.
+                stack.callback(seal_finished_run, path, at_exit=run_request is None)
             execution = Execution(
                 saved,
                 kernel,

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import json
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ecr_widgets.channel import PLAN_VARIABLE, RESUMED_VARIABLE, RUNBOOK_FOLDER_VARIABLE, WAIT_VARIABLE
+from ecr_widgets.engine.absent import declared_absent
 from ecr_widgets.engine.events import RunEvent
 from ecr_widgets.engine.kernel import Kernel
+from ecr_widgets.engine.papermill_log import knowing_parameters
 from ecr_widgets.engine.results import RunResult, read_result
 from ecr_widgets.settings import RUNS_VARIABLE
 
@@ -83,7 +84,10 @@ def execute(
             approval=start.approval,
             reason=start.reason,
         )
-        with contextlib.suppress(papermill.exceptions.PapermillExecutionError, engine.Interrupted):
+        with (
+            knowing_parameters(parameters),
+            contextlib.suppress(papermill.exceptions.PapermillExecutionError, engine.Interrupted),
+        ):
             papermill.execute_notebook(
                 str(source),
                 None,
@@ -109,15 +113,8 @@ def _runbook_folder(source: Path) -> str:
 
 def _import_papermill() -> tuple[Any, Any]:
     # An optional format checker of jsonschema builds its grammars at import, 0.7 s for addresses that no notebook has.
-    # This process is ours alone, so the checker is declared absent while the import looks for it.
-    absent = "rfc3987_syntax" not in sys.modules
-    if absent:
-        sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
-    try:
+    with declared_absent("rfc3987_syntax"):
         import papermill
 
         from ecr_widgets.engine import papermill_engine
-    finally:
-        if absent:
-            del sys.modules["rfc3987_syntax"]
     return papermill, papermill_engine

@@ -66,6 +66,40 @@ def test_text_is_kept_as_typed(folder: Path, door: tuple[str | Path, ...]) -> No
     assert not (folder / "pwned").exists()
 
 
+def test_a_choice_of_texts_is_no_unknown_parameter(tmp_path: Path) -> None:
+    """Papermill cannot read such a declaration, and a run with one says nothing of that on stderr."""
+    cells = [
+        nbformat.v4.new_code_cell(
+            "from typing import Literal\n\non_failure: Literal['stop', \"rollback\"] = 'stop'",
+            metadata={"tags": ["parameters"]},
+        ),
+        nbformat.v4.new_code_cell("print(on_failure)"),
+    ]
+    book = nbformat.v4.new_notebook(cells=cells)
+    book.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(book, tmp_path / "book.ipynb")
+    source = (
+        "from pathlib import Path; from ecr_widgets.engine.run import run_runbook\n"
+        "run_runbook(Path('book.ipynb'), {'on_failure': 'rollback'}, runs=Path('out'))"
+    )
+    quiet = call(tmp_path, sys.executable, "-c", source)
+    assert (quiet.returncode, quiet.stderr) == (0, "")
+    # Only while papermill says it by itself is there anything to keep back.
+    (tmp_path / "plain").mkdir()
+    plain = call(
+        tmp_path,
+        BIN / "papermill",
+        "book.ipynb",
+        "plain/book.ipynb",
+        "-k",
+        "python3",
+        "-p",
+        "on_failure",
+        "stop",
+    )
+    assert "Passed unknown parameter: on_failure" in plain.stderr
+
+
 @pytest.mark.parametrize(
     "words",
     [

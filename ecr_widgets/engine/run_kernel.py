@@ -1,0 +1,64 @@
+"""ipykernel as a run has it: it starts and ends without what only an interactive session needs."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from ecr_widgets.engine.absent import declared_absent
+
+
+def become_kernel() -> None:
+    """Run the kernel of the connection file that the command line names, until it is told to end."""
+    # What a kernel consists of stays until its end. Not looking for garbage in it makes the start quicker, and the end
+    # much; what cells make is collected as ever.
+    gc.disable()
+    # Nobody attaches a debugger to a run, and loading one takes a third of what importing a kernel does.
+    with declared_absent("debugpy"):
+        import ipykernel.debugger  # noqa: F401
+    import zmq
+    from ipykernel.ipkernel import IPythonKernel
+    from ipykernel.kernelapp import IPKernelApp
+
+    class Kernel(IPythonKernel):
+        """One that looks for processes to end only where it has any, and takes none for alive that has ended."""
+
+        def _process_children(self) -> list[Any]:
+            # Of every process of the machine ipykernel asks who its parent is.
+            try:
+                os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                return []
+            # And it waits for those that no cell has taken leave of, until it is killed itself.
+            return [child for child in super()._process_children() if _is_alive(child.pid)]  # type: ignore[no-untyped-call]
+
+    class App(IPKernelApp):
+        """One that drops no output, and so neither the word that a cell is done, and that does not get stuck in its end."""
+
+        def init_iopub(self, context: Any) -> None:
+            context.setsockopt(zmq.SNDHWM, 0)
+            super().init_iopub(context)  # type: ignore[no-untyped-call]
+
+        def start(self) -> None:
+            gc.freeze()
+            gc.enable()
+            super().start()  # type: ignore[no-untyped-call]
+            # The thread that heard of the end still waits for the last output to be sent. At exit ipykernel ends the one
+            # that sends first, and then waits for ten seconds, or until it is killed.
+            if self.control_thread is not None:
+                self.control_thread.stop()
+                self.control_thread.join()
+
+    # History would keep what cells hold in a file outside the run.
+    App.launch_instance(argv=[*sys.argv[1:], "--HistoryManager.hist_file=:memory:"], kernel_class=Kernel)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        # The command stands in parentheses and may hold any character.
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] not in (b"Z", b"X")
+    except OSError:
+        return False

@@ -1,0 +1,139 @@
+"""A run's kernel: it starts without what only an interactive session needs, and ends as any kernel ends."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ecr_widgets.engine.kernel import Kernel
+
+Cell = Callable[..., None]
+
+
+@pytest.fixture
+def cell(tmp_path: Path) -> Cell:
+    """Runs one cell in a kernel of its own, in the test's folder, and closes that."""
+
+    def run(source: str, *, asked: bool = False) -> None:
+        with Kernel("run", environ=os.environ, cwd=tmp_path) as kernel:
+            client: Any = kernel.connect()
+            request = client.execute(source)
+            reply = client.get_shell_msg(timeout=20)
+            assert (reply["parent_header"]["msg_id"], reply["content"]["status"]) == (request, "ok")
+            while True:
+                said = client.get_iopub_msg(timeout=20)
+                idle = said["content"].get("execution_state") == "idle"
+                if idle and said["parent_header"].get("msg_id") == request:
+                    break
+            if asked:
+                kernel.ask_to_end()
+        assert kernel.exit_code == 0, "it had to be killed"
+
+    return run
+
+
+LEAVES_OPEN = """
+class Holder:
+    def __init__(self):
+        self.file = open('held', 'w')
+        self.file.write('whole')
+        self.itself = self
+
+class Last:
+    def __del__(self):
+        open('deleted', 'w').write('whole')
+
+file = open('open', 'w')
+file.write('whole')
+holder, last = Holder(), Last()
+import atexit
+_ = atexit.register(lambda: open('at exit', 'w').write('whole'))
+"""
+
+
+@pytest.mark.parametrize("asked", [False, True], ids=["closed", "asked to end before"])
+def test_what_a_cell_left_open_is_whole_when_its_kernel_has_ended(
+    cell: Cell, tmp_path: Path, *, asked: bool
+) -> None:
+    """Files that nobody closed, held in a ring too, finalizers and what was to be done at exit."""
+    cell(LEAVES_OPEN, asked=asked)
+    left = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert left == dict.fromkeys(("open", "held", "deleted", "at exit"), "whole")
+
+
+def test_the_thread_that_hears_of_the_end_is_through_before_anything_is_ended(
+    cell: Cell, tmp_path: Path
+) -> None:
+    """Else it waits for the thread that sends its last output, which is gone, until the kernel is killed."""
+    cell(
+        "import atexit, sys, threading, time\n"
+        "flush = sys.stdout._flush\n"
+        "def slow(): time.sleep(0.3); flush()\n"
+        "sys.stdout._flush = slow\n"
+        "names = lambda: str([thread.name for thread in threading.enumerate()])\n"
+        "_ = atexit.register(lambda: open('alive', 'w').write(names()))"
+    )
+    alive = (tmp_path / "alive").read_text()
+    assert "IOPub" in alive
+    assert "Control" not in alive
+
+
+def test_a_kernel_does_not_wait_for_processes_that_have_ended(cell: Cell) -> None:
+    """Also where no cell has asked how they ended."""
+    cell(
+        "import os, subprocess\n"
+        "child = subprocess.Popen(['true'])\n"
+        "_ = os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)"
+    )
+
+
+def test_garbage_of_cells_is_collected(cell: Cell, tmp_path: Path) -> None:
+    """What the kernel is made of is kept from the collector, and nothing of what cells make."""
+    cell(
+        "import gc\n"
+        "class Ring:\n"
+        "    def __init__(self): self.itself = self\n"
+        "    def __del__(self): open('gone', 'w').close()\n"
+        "Ring()\n"
+        "for _ in range(100_000): [].append([[]])\n"
+        "junk = [[] for _ in range(100_000)]\n"
+        "assert gc.isenabled()"
+    )
+    assert (tmp_path / "gone").exists()
+
+
+def test_a_process_of_a_cell_is_asked_to_end_before_it_is_killed(cell: Cell, tmp_path: Path) -> None:
+    """It gets SIGTERM, and time for what it does then."""
+    cell(
+        "import subprocess\n"
+        "child = subprocess.Popen(['sh', '-c', 'trap \"echo asked > told; exit\" TERM; echo; while :; do sleep 0.01; done'],"
+        " stdout=subprocess.PIPE)\n"
+        "_ = child.stdout.readline()"
+    )
+    assert (tmp_path / "told").read_text() == "asked\n"
+
+
+def test_a_kernel_without_processes_looks_at_no_other(cell: Cell, tmp_path: Path) -> None:
+    """Who its children are it asks the system, and only where it has any each process of the machine."""
+    loaded = "import atexit, sys; _ = atexit.register(lambda: open('seen', 'w').write(str('psutil' in sys.modules)))"
+    cell(loaded)
+    assert (tmp_path / "seen").read_text() == "False"
+    cell(f"{loaded}\nimport subprocess; child = subprocess.Popen(['sleep', '60'])")
+    assert (tmp_path / "seen").read_text() == "True"
+
+
+def test_a_debugger_is_loaded_for_those_cells_only_that_ask_for_it(cell: Cell) -> None:
+    """The kernel does without, and a cell that imports it gets it."""
+    cell("import sys\nassert 'debugpy' not in sys.modules\nimport debugpy\nassert debugpy.__file__")
+
+
+def test_a_client_soon_looks_again_for_a_kernel_that_does_not_listen_yet() -> None:
+    """Every few milliseconds on each of its lines, where ZeroMQ by itself waits for up to 200."""
+    with Kernel("run", environ=os.environ, cwd=Path.cwd()) as kernel:
+        client: Any = kernel.connect()
+        lines = (client.shell_channel, client.iopub_channel, client.control_channel)
+        assert max(line.socket.reconnect_ivl for line in lines) <= 10
