@@ -1,6 +1,6 @@
 """`make faults`: the plan at full tries; writes `build/faults.json` and prints a table.
 
-Usage: python -m tests.faults [--quick] [--seed N] [--tries N] [ROW ...]
+Usage: python -m tests.faults [--quick] [--seed N] [--tries N [--add]] [ROW ...]
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ecr_widgets.sandbox import Sandbox
 from tests.faults import rows  # noqa: F401 -- fills the plan
-from tests.faults.plan import ROWS, run_row, write_results
+from tests.faults.plan import ROWS, run_row, write_result
 
 OUT = Path(__file__).parents[2] / "build" / "faults.json"
 
@@ -26,6 +26,9 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--seed", type=int, default=20261123)
     parser.add_argument("--tries", type=int, help="other than the profile's, such as a part of a long row")
+    parser.add_argument(
+        "--add", action="store_true", help="add to the tries of this commit, from another seed"
+    )
     asked = parser.parse_args()
     # A shell that starts this in the background has them ignored, and every process below would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -49,7 +52,7 @@ def main() -> int:
                 tries=asked.tries,
             )
             results.append(result)
-            write_results(results, OUT)
+            write_result(result, OUT, add=asked.add)
             held = "skipped" if result.skipped else "held" if not result.failures else "FAILED"
             control = (
                 f": {result.skipped}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import json
 import platform
@@ -130,6 +131,7 @@ def run_row(
     """Try a row as often as the profile or `tries` says, and its control once; time and commit are told with it."""
     started_s = time.monotonic()
     if tries is not None:
+        profile = profile_of(one.number, tries)
         one = replace(one, tries=tries, quick=tries)
     result = _tried(one, profile, seed, sandbox)
     return replace(result, seconds=round(time.monotonic() - started_s, 1), commit=commit())
@@ -206,13 +208,43 @@ def _at_most(failures: int, tries: int, rate: float) -> float:
     return sum(comb(tries, k) * rate**k * (1 - rate) ** (tries - k) for k in range(failures + 1))
 
 
-def write_results(results: list[Result], path: Path) -> None:
-    """Write `faults.json`; rows that were not tried now are kept from the file that stands."""
-    standing = json.loads(path.read_text())["rows"] if path.exists() else []
-    rows = {each["row"]: each for each in standing} | {each.row: asdict(each) for each in results}
+def write_result(result: Result, path: Path, *, add: bool = False) -> None:
+    """Write a row into `faults.json`, where the others stay; with `add`, its tries to those of the same commit.
+
+    Parts of a long row may be tried side by side: one of them writes at a time.
+    """
     path.parent.mkdir(exist_ok=True)
-    content = {"versions": _versions(), "rows": [rows[number] for number in sorted(rows)]}
-    path.write_text(json.dumps(content, indent=1) + "\n")
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        standing = json.loads(path.read_text())["rows"] if path.exists() else []
+        rows = {each["row"]: each for each in standing}
+        before = rows.get(result.row)
+        if add and before is not None and before["commit"] == result.commit:
+            result = added(Result(**before), result)
+        rows[result.row] = asdict(result)
+        content = {"versions": _versions(), "rows": [rows[number] for number in sorted(rows)]}
+        path.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def added(one: Result, other: Result) -> Result:
+    """Two parts of a row as one: it holds where both do, and is void where one's control did not fail."""
+    tries, failures = one.tries + other.tries, one.failures + other.failures
+    return replace(
+        other,
+        tries=tries,
+        failures=failures,
+        bound_95=upper_bound(failures, tries),
+        control_failed=one.control_failed and other.control_failed,
+        seed=min(one.seed, other.seed),
+        profile=profile_of(other.row, tries),
+        note=one.note if one.failures else other.note,
+        seconds=round(one.seconds + other.seconds, 1),
+    )
+
+
+def profile_of(number: int, tries: int) -> str:
+    """What so many tries of a row are called."""
+    return "full" if tries >= ROWS[number].tries else "quick"
 
 
 def _versions() -> dict[str, str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.faults import rows  # noqa: F401 -- fills the plan
-from tests.faults.plan import ROWS, run_row, upper_bound, write_results
+from tests.faults.plan import ROWS, Result, run_row, upper_bound, write_result
 
 SEED = 20261123
 
@@ -51,13 +53,34 @@ def test_the_bound_is_the_textbooks() -> None:
 
 def test_results_of_other_rows_are_kept(tmp_path: Path) -> None:
     """Rows can be run one by one into the same file."""
-    import json
-
-    from tests.faults.plan import Result
-
     path = tmp_path / "build" / "faults.json"
     for number in (2, 1):
-        write_results(
-            [Result(number, 1, 0, 0.95, control_failed=True, seed=1, profile="quick", note="")], path
-        )
+        write_result(_result(number), path)
     assert [each["row"] for each in json.loads(path.read_text())["rows"]] == [1, 2]
+
+
+def test_parts_of_a_row_are_added_only_where_the_same_commit_was_tried(tmp_path: Path) -> None:
+    """A failure, or a control that did not fail, in one part is the whole row's."""
+    path = tmp_path / "faults.json"
+    write_result(_result(16, tries=200, failures=1, control_failed=False, note="it broke"), path, add=True)
+    write_result(_result(16, tries=100, seed=201), path, add=True)
+    (row,) = json.loads(path.read_text())["rows"]
+    assert (row["tries"], row["failures"], row["control_failed"]) == (300, 1, False)
+    assert (row["profile"], row["note"], row["seed"]) == ("full", "it broke", 1)
+    assert row["bound_95"] == upper_bound(1, 300)
+    write_result(_result(16, tries=7, commit="another"), path, add=True)
+    (row,) = json.loads(path.read_text())["rows"]
+    assert row["tries"] == 7
+
+
+def _result(number: int, **told: Any) -> Result:
+    given = {
+        "tries": 1,
+        "failures": 0,
+        "control_failed": True,
+        "seed": 1,
+        "profile": "quick",
+        "note": "",
+        "commit": "one",
+    }
+    return Result(row=number, bound_95=0.95, **given | told)
