@@ -77,7 +77,7 @@ class Execution:
         self._on_event = on_event
         self._outputs = Outputs()
         saved.before_write = self._outputs.settle
-        self._cells = [cell for cell in saved.notebook["cells"] if cell["cell_type"] == "code"]
+        self._cells = _code_cells(saved)
         self._at = 0
         self._stop = Stop()
 
@@ -91,9 +91,7 @@ class Execution:
         """
         state: RunState = RunState.FAILED
         reason: str | None = "the engine itself failed"
-        for cell in self._cells:
-            _mark(cell, CellState.NOT_RUN)
-            cell["outputs"], cell["execution_count"] = [], None
+        _clear(self._cells)
         self._saved.write()
         try:
             with (
@@ -115,7 +113,7 @@ class Execution:
         except RunError as error:
             state, reason = RunState.FAILED, str(error)
         finally:
-            self._conclude(state, reason)
+            _conclude(self._saved, state, reason)
 
     def _run_cells(self) -> tuple[RunState, str | None]:
         client = self._kernel.connect()
@@ -216,21 +214,42 @@ class Execution:
     def _tell(self, kind: RunEventKind, text: str = "", plain: str = "", progress: str = "") -> None:
         self._on_event(RunEvent(kind, self._at + 1, len(self._cells), text, plain, progress))
 
-    def _conclude(self, state: RunState, reason: str | None) -> None:
-        with self._saved.lock:
-            for cell in self._cells:
-                if cell["metadata"]["ecr_widgets"]["state"] == CellState.RUNNING.value:
-                    _mark(cell, CellState.INTERRUPTED)
-            run = self._saved.notebook["metadata"]["ecr_widgets"]
-            run |= {"state": state.value, "reason": reason, "ended_at": to_rfc3339(datetime.now(UTC))}
-            if "papermill" in self._saved.notebook["metadata"]:
-                failed = state is not RunState.SUCCEEDED
-                self._saved.notebook["metadata"]["papermill"] |= {
-                    "exception": failed or None,
-                    "end_time": run["ended_at"],
-                }
-            self._saved.write(last=True)
-            self._saved.redact_in_place()
+
+def conclude_without_kernel(saved: SavedRun, reason: str) -> None:
+    """Save a run for which no kernel could be started: it failed, and no cell of it ran.
+
+    Raises:
+        CannotSave: It cannot be saved.
+    """
+    _clear(_code_cells(saved))
+    _conclude(saved, RunState.FAILED, reason)
+
+
+def _conclude(saved: SavedRun, state: RunState, reason: str | None) -> None:
+    with saved.lock:
+        for cell in _code_cells(saved):
+            if cell["metadata"]["ecr_widgets"]["state"] == CellState.RUNNING.value:
+                _mark(cell, CellState.INTERRUPTED)
+        run = saved.notebook["metadata"]["ecr_widgets"]
+        run |= {"state": state.value, "reason": reason, "ended_at": to_rfc3339(datetime.now(UTC))}
+        if "papermill" in saved.notebook["metadata"]:
+            failed = state is not RunState.SUCCEEDED
+            saved.notebook["metadata"]["papermill"] |= {
+                "exception": failed or None,
+                "end_time": run["ended_at"],
+            }
+        saved.write(last=True)
+        saved.redact_in_place()
+
+
+def _code_cells(saved: SavedRun) -> list[dict[str, Any]]:
+    return [cell for cell in saved.notebook["cells"] if cell["cell_type"] == "code"]
+
+
+def _clear(cells: list[dict[str, Any]]) -> None:
+    for cell in cells:
+        _mark(cell, CellState.NOT_RUN)
+        cell["outputs"], cell["execution_count"] = [], None
 
 
 def _record_states(cell: Mapping[str, Any]) -> list[str]:

@@ -38,6 +38,9 @@ class Kernel:
     """A Python kernel below a guard of its own, started at once and connected to later.
 
     Starting first and importing the client meanwhile hides most of the kernel's own start.
+
+    Raises:
+        RunError: It cannot be started.
     """
 
     def __init__(self, run_id: str, *, environ: Mapping[str, str], cwd: Path) -> None:
@@ -56,16 +59,24 @@ class Kernel:
             ) from error
         self.channel_address = self.folder / "channel"
         own = {RUN_ID_VARIABLE: run_id, ADDRESS_VARIABLE: str(self.channel_address)}
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "ecr_widgets.engine.kernel_launcher", "-f", str(connection)],
-            env={**environ, **own, **docker},
-            cwd=cwd,
-            # Closes when this process ends, however that happens: the kernel's guard waits for it.
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "ecr_widgets.engine.kernel_launcher", "-f", str(connection)],
+                env={**environ, **own, **docker},
+                cwd=cwd,
+                # Closes when this process ends, however that happens: the kernel's guard waits for it.
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except OSError as error:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise RunError(
+                f"the kernel's process cannot be started: {error.strerror}",
+                run_id=run_id,
+                hint="see to memory and to the number of processes (`ulimit -u`), then run again",
+            ) from error
         self._connection = connection
         self._client: BlockingKernelClient | None = None
         self._asked_to_end = False

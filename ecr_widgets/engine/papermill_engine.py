@@ -23,14 +23,14 @@ from ecr_widgets.actor import actor
 from ecr_widgets.channel import RUNBOOK_FOLDER_VARIABLE, new_run_id
 from ecr_widgets.engine.asking import refuse_unapproved, who_asks
 from ecr_widgets.engine.events import RunEvent
-from ecr_widgets.engine.execution import Execution, Interrupted
+from ecr_widgets.engine.execution import Execution, Interrupted, conclude_without_kernel
 from ecr_widgets.engine.kernel import Kernel
 from ecr_widgets.engine.kernel_names import refuse_other_kernel
 from ecr_widgets.engine.notices import tell_end, telling_refusals
 from ecr_widgets.engine.papermill_files import output_file, papermill_folder, write_whole
 from ecr_widgets.engine.results import result_of
 from ecr_widgets.engine.saved_run import SavedRun
-from ecr_widgets.errors import InputError, UnknownParameter
+from ecr_widgets.errors import InputError, RunError, UnknownParameter
 from ecr_widgets.model.parameters import Parameter, declared_parameters, read_parameters
 from ecr_widgets.model.record import RECORD_VERSION, RunState
 from ecr_widgets.model.times import to_rfc3339
@@ -92,6 +92,8 @@ class EcrWidgetsEngine(Engine):  # type: ignore[misc]
 
             CannotSave: The file cannot be written.
 
+            RunError: No kernel can be started; the run is saved as failed.
+
         Args:
             execution_timeout: Longest time for one cell, in seconds.
 
@@ -108,26 +110,14 @@ class EcrWidgetsEngine(Engine):  # type: ignore[misc]
         interrupted: Interrupted | None = None
         with ExitStack() as stack:
             saved = stack.enter_context(SavedRun(nb, path, redact=known.redact_values))
-            kernel = (
-                run_request.kernel
-                if run_request
-                else stack.enter_context(
-                    Kernel(
-                        nb["metadata"]["ecr_widgets"]["run_id"],
-                        environ={
-                            **os.environ,
-                            RUNBOOK_FOLDER_VARIABLE: nb["metadata"]["ecr_widgets"]["runbook_folder"],
-                        },
-                        cwd=Path.cwd(),
-                    )
-                )
-            )
             if path is not None:
-                # While the kernel starts: whoever runs papermill without this engine needs it at no time.
-                from ecr_widgets.audit.seal import seal_finished_run
+                # First, so that the run is sealed however it ends. Papermill saves the notebook once more by itself, so its
+                # own door is sealed when the process ends.
+                stack.callback(_seal, path, at_exit=run_request is None)
+            kernel = run_request.kernel if run_request else stack.enter_context(_kernel_for(saved))
+            # What the end needs is loaded while the kernel starts.
+            import ecr_widgets.audit.seal  # noqa: F401
 
-                # Papermill saves the notebook once more by itself, so its own door is sealed when the process ends.
-                stack.callback(seal_finished_run, path, at_exit=run_request is None)
             execution = Execution(
                 saved,
                 kernel,
@@ -155,6 +145,25 @@ class EcrWidgetsEngine(Engine):  # type: ignore[misc]
             # Papermill only looks for error outputs, and a dead kernel leaves none.
             raise RuntimeError(f"run {run['run_id']} {run['state']}: {run['reason']}")
         return nb
+
+
+def _kernel_for(saved: SavedRun) -> Kernel:
+    run = saved.notebook["metadata"]["ecr_widgets"]
+    environ = {**os.environ, RUNBOOK_FOLDER_VARIABLE: run["runbook_folder"]}
+    try:
+        return Kernel(run["run_id"], environ=environ, cwd=Path.cwd())
+    except RunError as error:
+        conclude_without_kernel(saved, str(error))
+        if saved.path is not None:
+            tell_end(result_of(saved.notebook, saved.path))
+        raise
+
+
+def _seal(path: Path, *, at_exit: bool) -> None:
+    # Whoever runs papermill without this engine needs it at no time.
+    from ecr_widgets.audit.seal import seal_finished_run
+
+    seal_finished_run(path, at_exit=at_exit)
 
 
 def _look(nb: Any, kernel_name: str, output_path: str | None, parameters: Mapping[str, Any]) -> Path | None:

@@ -391,6 +391,34 @@ def test_a_run_of_papermills_is_taken_up_by_its_id(tmp_path: Path) -> None:
     assert (result.state, result.notebook) == ("succeeded", tmp_path / "out.ipynb")
 
 
+def test_a_run_whose_kernel_cannot_be_started_is_saved_as_failed_sealed_and_told(tmp_path: Path) -> None:
+    """By papermill's door too: what had begun is never left as running, or without a seal."""
+    book, runs = write_runbook(tmp_path, ["pass"]), tmp_path / "runs"
+    runs.mkdir()
+    code = (
+        "import sys, tempfile, papermill\n"
+        "def full(**_): raise OSError(28, 'No space left on device', 'made-up')\n"
+        "from ecr_widgets.engine import kernel\n"
+        "kernel.tempfile.mkdtemp = full\n"
+        "papermill.execute_notebook(*sys.argv[1:], engine_name='ecr_widgets', progress_bar=False)"
+    )
+    environ = os.environ | {"ECR_WIDGETS_NOTIFY_COMMAND": f"tee {tmp_path / 'told'}"}
+    done = subprocess.run(
+        [sys.executable, "-c", code, book, runs / "out.ipynb"],
+        env=environ, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "private folder cannot be made: No space left on device" in done.stderr
+    saved = json.loads((runs / "out.ipynb").read_text())
+    run = saved["metadata"]["ecr_widgets"]
+    assert run["state"] == "failed"
+    assert "No space left" in run["reason"]
+    assert {cell["metadata"]["ecr_widgets"]["state"] for cell in saved["cells"]} == {"not-run"}
+    assert json.loads((tmp_path / "told").read_text())["state"] == "failed"
+    (seal,) = (runs / "seals.jsonl").read_text().splitlines()
+    assert json.loads(seal)["seal"]["state"] == "failed"
+
+
 def test_a_run_into_a_file_that_another_is_saved_in_is_busy(tmp_path: Path) -> None:
     """It says so in one of our errors."""
     write_runbook(tmp_path, ["pass"])
