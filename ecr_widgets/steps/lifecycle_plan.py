@@ -1,4 +1,4 @@
-"""A lifecycle policy before it is set, in words: what it replaces, and what it would expire."""
+"""A lifecycle policy before it is set, in words: its rules, what it replaces, and what it would expire."""
 
 from __future__ import annotations
 
@@ -11,16 +11,19 @@ from ecr_widgets.steps.repository_upkeep import equal_policies
 
 
 def told_policy(standing: str | None, wanted: str) -> tuple[str, ...]:
-    """What becomes of the policy that stands, a line a rule: ECR keeps one policy a repository.
+    """What is set, and what becomes of the policy that stands, a line a rule: ECR keeps one policy a repository.
 
     Args:
         standing: JSON text; None where there is none.
+
+        wanted: JSON text.
     """
+    sets = tuple(f"sets rule {_rule(each)}" for each in json.loads(wanted)["rules"])
     if standing is None:
-        return ("no policy stands now",)
+        return (*sets, "no policy stands now")
     if equal_policies(standing, wanted):
         return ("just this policy stands already",)
-    return tuple(f"replaces rule {_rule(each)}" for each in json.loads(standing)["rules"])
+    return (*sets, *(f"replaces rule {_rule(each)}" for each in json.loads(standing)["rules"]))
 
 
 def told_expiries(expiring: Iterable[Expiry], uses: UsesOutcome, *, registry: str) -> tuple[str, ...]:

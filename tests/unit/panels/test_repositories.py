@@ -192,6 +192,7 @@ def test_a_policy_is_previewed_and_set_after_a_confirmation(open_desk: Desk, wor
     open_desk.type("Keep newest", 1)
     open_desk.press("Preview policy")
     assert open_desk.part("Planned: set the lifecycle policy of team/app") == [
+        ["sets rule 2: only the newest 1 images stay"],
         ["no policy stands now"],
         ["nothing would expire now"],
     ]
@@ -221,8 +222,8 @@ def test_a_plan_says_what_it_replaces_and_what_runs(
     open_desk.type("Keep newest", 1)
     open_desk.press("Preview policy")
     lines = [line for (line,) in open_desk.part("Planned")]
-    assert lines[:2] == ["replaces rule 5: keep prod", 'replaces rule 7: {"tagStatus": "any"}']
-    assert lines[2:] == [f"would expire by rule 2: 1 {image.digest}; RUNS as service demo/web"]
+    assert lines[1:3] == ["replaces rule 5: keep prod", 'replaces rule 7: {"tagStatus": "any"}']
+    assert lines[3:] == [f"would expire by rule 2: 1 {image.digest}; RUNS as service demo/web"]
 
 
 def test_a_preview_without_layer0_says_what_it_does_not_know(
@@ -238,7 +239,7 @@ def test_a_preview_without_layer0_says_what_it_does_not_know(
     open_desk.type("Expire untagged", 0)
     open_desk.press("Preview policy")
     lines = [line for (line,) in open_desk.part("Planned")]
-    assert lines[1:] == ["nothing would expire now", "what runs is not known: Layer0 does not answer"]
+    assert lines[2:] == ["nothing would expire now", "what runs is not known: Layer0 does not answer"]
 
 
 def test_a_plan_can_be_left(open_desk: Desk, world: World) -> None:
