@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ecr_widgets.errors import EcrWidgetsError
 from ecr_widgets.model.registry import Findings, Image, ImageDetails
 from ecr_widgets.panels.base import Panel
-from ecr_widgets.panels.picture import MOST_ROWS, Picture, matches, size, when
+from ecr_widgets.panels.picture import Picture, matches, size, when
 from ecr_widgets.steps.image_uses import ImageUse
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from ecr_widgets.kit import Kit
 
+_MOST_ROWS = 60
+"""A row holds its digest twice and its times twice; more never fit into a picture."""
 _LOOKED_INTO = 25
 """Images at the top whose manifests may be read."""
 _AT_ONCE = 8
@@ -120,7 +122,7 @@ class ImagesPanel(Panel):
         """One row an image."""
         found = list(self._ordered())
         first = self.first_row if self.first_row < len(found) else 0
-        shown = found[first : first + MOST_ROWS]
+        shown = found[first : first + _MOST_ROWS]
         platforms = any(known.platform or known.children for known in self._details.values())
         scanned = any(image.findings for image, _ in found)
         columns = (

@@ -245,10 +245,12 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _cell(text: str) -> str:
     """A cell, digests cut short; whole they are in the JSON, and where the cell is opened by key or pointer."""
-    short = _DIGEST.sub(_short, text)
+    short = _shortened(text)
     # Names, sizes and times stay on one line; long texts may break.
     unbroken = ";white-space:nowrap" if len(short) <= _UNBROKEN and ("-" in short or " " in short) else ""
-    shown = _TIME.sub(r"\1<br>\2", _html(short))
+    shown = _html(short)
+    if " UTC (" in shown:
+        shown = _TIME.sub(r"\1<br>\2", shown)
     if short != text:
         shown = f"<details><summary>{shown}</summary>{_html(text)}</details>"
     return f'<td style="text-align:left{unbroken}">{shown}</td>'
@@ -259,21 +261,21 @@ def _line(text: str) -> str:
     return f'<td style="text-align:left">{_html(text)}</td>'
 
 
-def _short(digest: re.Match[str]) -> str:
-    return f"{digest[0][:_SHORT]}…"
+def _shortened(text: str) -> str:
+    """Digests cut short."""
+    # Most cells hold none, which is seen sooner without the expression.
+    return _DIGEST.sub(lambda found: f"{found[0][:_SHORT]}…", text) if "sha256:" in text else text
 
 
 def _lines(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    table = [columns, *rows] if any(columns) else [*rows]
-    if any(columns):
-        table = [tuple(_DIGEST.sub(_short, cell) for cell in row) for row in table]
-    if not table:
-        return []
-    widths = [max(len(visible(row[column])) for row in table) for column in range(len(table[0]))]
+    headed = any(columns)
+    table = [
+        [visible(_shortened(cell) if headed else cell).replace("\n", " ") for cell in row]
+        for row in ([columns, *rows] if headed else rows)
+    ]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     return [
-        "  ".join(
-            visible(cell).replace("\n", " ").ljust(width) for cell, width in zip(row, widths, strict=True)
-        ).rstrip()
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in table
     ]
 
