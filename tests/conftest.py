@@ -5,6 +5,7 @@ from __future__ import annotations
 import faulthandler
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -14,6 +15,12 @@ import pytest
 
 from ecr_widgets.errors import EngineUnavailable
 from ecr_widgets.sandbox import Sandbox
+
+
+def pytest_configure() -> None:
+    """Signals that a shell has this process ignore, as `nohup` does, would be ignored by all that tests start and stop."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
