@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from ecr_widgets.channel import ADDRESS_VARIABLE, RUN_ID_VARIABLE
 from ecr_widgets.engine.docker_config import private_docker_config
+from ecr_widgets.engine.leftovers import end_processes_with
 from ecr_widgets.errors import RunError
 
 if TYPE_CHECKING:
@@ -152,7 +153,9 @@ class Kernel:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(_END_TIMEOUT_S)
             self._process.kill()
-            self._process.wait()
+            if self._process.wait() == -signal.SIGKILL:
+                # As its kernel was, or it was hit itself and has ended nothing.
+                end_processes_with(ADDRESS_VARIABLE, str(self.channel_address))
             if self._client is not None:
                 self._client.stop_channels()
             shutil.rmtree(self.folder, ignore_errors=True)

@@ -209,6 +209,18 @@ def test_nothing_that_a_cell_started_outlives_a_run_that_ended(tmp_path: Path) -
     assert not children(result.notebook)
 
 
+def test_what_a_cell_started_ends_with_a_run_whose_guard_was_killed(tmp_path: Path) -> None:
+    """Nobody is left then that it would come to, so it is known by its environment."""
+    result = run_runbook(
+        write_runbook(tmp_path, [CHILDREN, "import os; os.kill(os.getppid(), 9); input()"]),
+        {},
+        runs=tmp_path / "runs",
+        environ=os.environ | {"MARK": str(tmp_path)},
+    )
+    assert (result.state, result.reason) == ("failed", "kernel died (signal SIGKILL)")
+    assert not children(result.notebook)
+
+
 def test_a_signal_that_was_ignored_from_the_start_stays_so(tmp_path: Path) -> None:
     """Under `nohup` a run goes on when its terminal is closed."""
     process, _ = start(tmp_path, "import os; from pathlib import Path", WAITING_ONCE, before=["nohup"])
