@@ -74,9 +74,9 @@ class Kernel:
         except OSError as error:
             shutil.rmtree(self.folder, ignore_errors=True)
             raise RunError(
-                f"the kernel's process cannot be started: {error.strerror}",
+                f"the kernel's process cannot be started in {str(cwd)!r}: {error.strerror}",
                 run_id=run_id,
-                hint="see to memory and to the number of processes (`ulimit -u`), then run again",
+                hint="see to the folder, to memory and to the number of processes (`ulimit -u`), then run again",
             ) from error
         self._connection = connection
         self._client: BlockingKernelClient | None = None
