@@ -116,7 +116,7 @@ def test_a_failed_deploy_goes_back_by_itself_then_the_service_is_scaled_and_a_ta
         timeout=120_000
     )
     expect(page.get_by_text("Why containers stopped").first).to_be_visible()
-    expect(page.get_by_text("container stopped (web exit code 3)").first).to_be_visible()
+    expect(page.get_by_text("Essential container in task exited (web exit code 3)").first).to_be_visible()
     expect(page.get_by_role("cell", name="rough.2", exact=True).first).to_be_visible()
 
     expect(page.get_by_role("button", name="Cancel")).to_be_hidden(timeout=60_000)

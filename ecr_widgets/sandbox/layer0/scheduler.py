@@ -180,6 +180,7 @@ class Scheduler:
                 if copy.stopping:
                     await asyncio.to_thread(self._containers.stop, seen.docker_id, grace_s=0)
                 self._take_up(container, seen)
+                _blame(copy)
         except (CannotPull, CannotStart) as error:
             copy.reason = copy.reason or str(error)
             for container in copy.containers:
@@ -221,8 +222,7 @@ class Scheduler:
             for container in copy.containers:
                 if container.docker_id in started and container.status != Status.STOPPED:
                     self._take_up(container, seen.get(container.docker_id or ""))
-                if container.status == Status.STOPPED and container.essential and not copy.reason:
-                    copy.reason = container.reason or "Essential container in task exited"
+            _blame(copy)
             if copy.reason and not copy.stopping and copy.copy_id not in self._launching:
                 await self.stop(copy, copy.reason)
             if before != [container.status for container in copy.containers] and self._stands(owner):
@@ -295,6 +295,13 @@ class Scheduler:
             if container.docker_id is None and container.status == Status.PENDING:
                 container.status = Status.STOPPED
                 copy.reason = copy.reason or "Host restarted"
+
+
+def _blame(copy: Copy) -> None:
+    """Why a copy ends, where it does by itself: the first essential container that ended."""
+    ended = next((each for each in copy.containers if each.essential and each.status == Status.STOPPED), None)
+    if ended is not None and not copy.reason:
+        copy.reason = ended.reason or "Essential container in task exited"
 
 
 def _copies(owner: Service | Task) -> list[Copy]:

@@ -18,7 +18,7 @@ JSON = AUTHORIZED | {"Content-Type": "application/json"}
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[Served]:
-    with serve(FakeContainers(missing={"absent"}), version="v0.12.11") as each:
+    with serve(FakeContainers(missing={"absent"}, exit_codes={"ends": 3}), version="v0.12.11") as each:
         yield each
 
 
@@ -383,3 +383,17 @@ def test_an_image_that_cannot_be_pulled_is_told_by_the_task_and_the_service(
     assert (service["desired_count"], service["running_count"]) == (1, 0)
     plain = served.ask("GET", f"/service/{service['service_id']}").value
     assert not {"events", "stopped_reasons"} & set(plain["deployments"][0])
+
+
+def test_a_container_that_ends_while_it_is_started_is_told_as_one_that_ends_later(
+    served: Served, demo: str
+) -> None:
+    """ECS's words for why, and the exit code, wherever the first look at it came."""
+    document = coded(containerDefinitions=[container("a") | {"image": "ends"}])
+    deploy_id = post(served, "/deploy", deploy_name="ends", dockerrun=document).value["deploy_id"]
+    service = post(served, "/service", environment_id=demo, deploy_id=deploy_id, service_name="ends").value
+    for _ in range(5000):
+        service = served.ask("GET", f"/service/{service['service_id']}", None, REASONS).value
+        if told := service["deployments"][0].get("stopped_reasons"):
+            break
+    assert told[0] == "Essential container in task exited (a exit code 3)"
