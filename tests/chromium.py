@@ -6,9 +6,11 @@ import gc
 import shutil
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from playwright.sync_api import Browser, sync_playwright
+
+from tests.private_network import PrivateNetwork
 
 PROGRAM = shutil.which("chromium")
 _FLAGS = [
@@ -21,9 +23,9 @@ _FLAGS = [
 
 
 @contextmanager
-def launched() -> Iterator[Browser]:
-    """The browser, started and closed."""
-    with _started() as browser:
+def launched(network: PrivateNetwork | None = None) -> Iterator[Browser]:
+    """The browser, started in a network and closed."""
+    with _started(network) as browser:
         yield browser
     del browser
     # Playwright does not always wait for the end of its driver: what is left of it goes here, and not in another test.
@@ -33,8 +35,13 @@ def launched() -> Iterator[Browser]:
 
 
 @contextmanager
-def _started() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
+def _started(network: PrivateNetwork | None) -> Iterator[Browser]:
+    # What starts the browser is in the network, and so is the browser.
+    with network.entered() if network else nullcontext():
+        playwright = sync_playwright().start()
+    try:
         browser = playwright.chromium.launch(executable_path=PROGRAM, args=_FLAGS)
         yield browser
         browser.close()
+    finally:
+        playwright.stop()

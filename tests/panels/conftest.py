@@ -21,6 +21,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from tests.chromium import PROGRAM, launched
+from tests.private_network import PrivateNetwork
 
 BIN = Path(sys.executable).parent
 SHOTS = Path(__file__).parents[2] / "build" / "screenshots"
@@ -102,8 +103,7 @@ class Lab:
         return saved
 
     def _hear(self, said: ConsoleMessage) -> None:
-        # Containers that come and go change the machine's interfaces, which the browser takes amiss.
-        if said.type == "error" and "ERR_NETWORK_CHANGED" not in said.text:
+        if said.type == "error":
             self.complaints.append(said.text)
 
     def _sessions(self, name: str) -> list[dict[str, Any]]:
@@ -125,17 +125,27 @@ class Lab:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def network() -> Iterator[PrivateNetwork]:
+    """Where the browser is alone."""
+    made = PrivateNetwork()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def browser(network: PrivateNetwork) -> Iterator[Browser]:
     """The system's Chromium; skips by name where there is none. One a module: its event loop stands in the way of other tests."""
     if PROGRAM is None:
         pytest.skip("chromium is not installed: apt-get install chromium")
-    with launched() as started:
+    with launched(network) as started:
         yield started
 
 
 @pytest.fixture
-def lab(browser: Browser, sandbox_environ: dict[str, str], tmp_path: Path) -> Iterator[Lab]:
-    """JupyterLab with folders of its own, on the sandbox."""
+def lab(
+    browser: Browser, network: PrivateNetwork, sandbox_environ: dict[str, str], tmp_path: Path
+) -> Iterator[Lab]:
+    """JupyterLab with folders of its own, on the sandbox; the browser reaches nothing but it."""
     work = tmp_path / "work"
     work.mkdir()
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -173,10 +183,11 @@ def lab(browser: Browser, sandbox_environ: dict[str, str], tmp_path: Path) -> It
             except OSError:
                 assert time.monotonic() < deadline_s
                 time.sleep(0.1)
-        yield Lab(f"http://127.0.0.1:{port}", work, browser)
+        with network.published(port):
+            yield Lab(f"http://127.0.0.1:{port}", work, browser)
+            for context in browser.contexts:
+                context.close()
     finally:
-        for context in browser.contexts:
-            context.close()
         # Asked to, it ends its kernels too. Now and then it waits for ever for one that was just being started; killed, it
         # leaves kernels that end by themselves, since they watch their parent.
         process.terminate()
