@@ -46,38 +46,40 @@ class Kernel:
 
     def __init__(self, run_id: str, *, environ: Mapping[str, str], cwd: Path) -> None:
         self.run_id = run_id
-        try:
-            # mkdtemp makes it 0700: the connection key and the channel are for this user only.
-            self.folder = Path(tempfile.mkdtemp(prefix="ecrw-"))
-            connection = self.folder / "kernel.json"
-            connection.write_text(json.dumps(_connection(self.folder)))
-            docker = private_docker_config(self.folder / "docker", environ)
-        except OSError as error:
-            raise RunError(
-                f"the kernel's private folder cannot be made: {error.strerror} ({error.filename})",
-                run_id=run_id,
-                hint="make room there, or set TMPDIR",
-            ) from error
-        self.channel_address = self.folder / "channel"
-        own = {RUN_ID_VARIABLE: run_id, ADDRESS_VARIABLE: str(self.channel_address)}
-        try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "ecr_widgets.engine.kernel_launcher", "-f", str(connection)],
-                env={**environ, **own, **docker},
-                cwd=cwd,
-                # Closes when this process ends, however that happens: the kernel's guard waits for it.
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-        except OSError as error:
-            shutil.rmtree(self.folder, ignore_errors=True)
-            raise RunError(
-                f"the kernel's process cannot be started in {str(cwd)!r}: {error.strerror}",
-                run_id=run_id,
-                hint="see to the folder, to memory and to the number of processes (`ulimit -u`), then run again",
-            ) from error
+        with contextlib.ExitStack() as undo:
+            try:
+                # mkdtemp makes it 0700: the connection key and the channel are for this user only.
+                self.folder = Path(tempfile.mkdtemp(prefix="ecrw-"))
+                undo.callback(shutil.rmtree, self.folder, ignore_errors=True)
+                connection = self.folder / "kernel.json"
+                connection.write_text(json.dumps(_connection(self.folder)))
+                docker = private_docker_config(self.folder / "docker", environ)
+            except OSError as error:
+                raise RunError(
+                    f"the kernel's private folder cannot be made: {error.strerror} ({error.filename})",
+                    run_id=run_id,
+                    hint="make room there, or set TMPDIR",
+                ) from error
+            self.channel_address = self.folder / "channel"
+            own = {RUN_ID_VARIABLE: run_id, ADDRESS_VARIABLE: str(self.channel_address)}
+            try:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-m", "ecr_widgets.engine.kernel_launcher", "-f", str(connection)],
+                    env={**environ, **own, **docker},
+                    cwd=cwd,
+                    # Closes when this process ends, however that happens: the kernel's guard waits for it.
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise RunError(
+                    f"the kernel's process cannot be started in {str(cwd)!r}: {error.strerror}",
+                    run_id=run_id,
+                    hint="see to the folder, to memory and to the number of processes (`ulimit -u`), then run again",
+                ) from error
+            undo.pop_all()
         self._connection = connection
         self._client: BlockingKernelClient | None = None
         self._asked_to_end = False

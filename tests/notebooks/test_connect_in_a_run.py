@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from ecr_widgets.engine.run import resume_run, run_runbook
-from tests.notebooks.test_engine import write_runbook
+from tests.notebooks.engine_runs import write_runbook
 
 SECRET = "canary-4711-of-the-environment"
 SET_AND_PRINT = f"""

@@ -11,7 +11,7 @@ import pytest
 
 from ecr_widgets.errors import InputError
 from ecr_widgets.runbook_form import RunbookForm, open_form
-from tests.notebooks.test_engine import write_runbook
+from tests.notebooks.engine_runs import write_runbook
 
 PARAMETERS = """from typing import Literal
 

@@ -13,7 +13,7 @@ import pytest
 from ecr_widgets.engine.results import RunResult
 from ecr_widgets.engine.run import resume_run, run_runbook
 from ecr_widgets.runbooks import copy_runbooks, shipped_folder
-from tests.notebooks.test_engine import write_runbook
+from tests.notebooks.engine_runs import write_runbook
 
 BIN = Path(sys.executable).parent
 FILE = "wait/Dockerfile.wait"

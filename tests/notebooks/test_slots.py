@@ -17,7 +17,7 @@ from threading import Thread
 import pytest
 
 from ecr_widgets.engine.slots import hold_slot
-from tests.notebooks.test_engine import write_runbook
+from tests.notebooks.engine_runs import write_runbook
 
 BIN = Path(sys.executable).parent
 COUNT = "open('count', 'a').write('x')"

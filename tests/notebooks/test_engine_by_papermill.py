@@ -1,0 +1,148 @@
+"""The engine by papermill's own door."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from ecr_widgets.engine.run import resume_run
+from ecr_widgets.engine.saved_run import SavedRun
+from tests.notebooks.engine_runs import BIN, write_runbook
+
+
+def test_plain_papermill_with_the_engines_name_gets_the_same_record(tmp_path: Path) -> None:
+    """`papermill --engine ecr_widgets` saves the contract's metadata and exits 0 for a good run, not for a bad one."""
+    book, out = write_runbook(tmp_path, ["print(tag)"]), tmp_path / "out.ipynb"
+    command = [BIN / "papermill", "--engine", "ecr_widgets", book, out, "-r", "tag", "1.10"]
+    subprocess.run(command, check=True, capture_output=True)
+    saved = json.loads(out.read_text())
+    nbformat.validate(nbformat.from_dict(saved))
+    assert saved["metadata"]["ecr_widgets"]["state"] == "succeeded"
+    assert saved["metadata"]["ecr_widgets"]["runbook"] == "book"
+    write_runbook(tmp_path, ["import os; os._exit(0)"])
+    assert subprocess.run(command, check=False, capture_output=True).returncode == 1
+    assert json.loads(out.read_text())["metadata"]["ecr_widgets"]["reason"] == "kernel died (exit code 0)"
+
+
+def test_a_cell_that_prints_without_end_is_stopped_by_its_timeout(tmp_path: Path) -> None:
+    """The limit holds while there is always output to take."""
+    write_runbook(tmp_path, ["while True: print('x', flush=True)"])
+    assert papermill(tmp_path, "out.ipynb", "--execution-timeout", "1").returncode == 1
+    told = json.loads((tmp_path / "out.ipynb").read_text())["metadata"]["ecr_widgets"]
+    assert told["reason"] == "timeout: the cell ran longer than 1 s"
+
+
+def test_papermill_with_another_folder_for_its_cells_saves_where_it_was_told(tmp_path: Path) -> None:
+    """A relative output path begins where papermill was started, and so does the runbook's own."""
+    (tmp_path / "elsewhere").mkdir()
+    write_runbook(tmp_path, ["import os; print(os.getcwd())"])
+    assert papermill(tmp_path, "out.ipynb", "--cwd", "elsewhere").returncode == 0
+    saved = json.loads((tmp_path / "out.ipynb").read_text())
+    assert "".join(saved["cells"][-1]["outputs"][0]["text"]).strip() == str(tmp_path / "elsewhere")
+    assert saved["metadata"]["ecr_widgets"]["runbook_folder"] == str(tmp_path)
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["s3://bucket/out.ipynb"], "it is no file"),
+        (["out.ipynb", "-k", "no-such-kernel"], "NoSuchKernel"),
+    ],
+)
+def test_what_the_engine_cannot_do_for_papermill_is_refused(
+    tmp_path: Path, words: list[str], why: str
+) -> None:
+    """Another store or kernel than asked for is never taken instead, and nothing is left behind."""
+    write_runbook(tmp_path, ["pass"])
+    done = papermill(tmp_path, *words)
+    assert done.returncode == 1
+    assert why in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["book.ipynb"]
+
+
+def test_a_run_of_papermills_is_taken_up_by_its_id(tmp_path: Path) -> None:
+    """Its file may have any name: what it says counts."""
+    write_runbook(tmp_path, ["import os\nassert os.path.exists('mended')"])
+    assert papermill(tmp_path, "out.ipynb").returncode == 1
+    told = json.loads((tmp_path / "out.ipynb").read_text())["metadata"]["ecr_widgets"]
+    (tmp_path / "mended").touch()
+    result = resume_run(told["run_id"], runs=tmp_path)
+    assert (result.state, result.notebook) == ("succeeded", tmp_path / "out.ipynb")
+
+
+FULL = """
+def full(*_, **__): raise OSError(28, 'No space left on device', 'made-up')
+"""
+NO_MEMORY = """
+class Popen(kernel.subprocess.Popen):
+    def __init__(self, words, **more):
+        if 'ecr_widgets.engine.kernel_launcher' in words: raise OSError(12, 'Cannot allocate memory')
+        super().__init__(words, **more)
+kernel.subprocess.Popen = Popen
+"""
+
+
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [
+        (f"{FULL}kernel.tempfile.mkdtemp = full", "private folder cannot be made: No space left"),
+        (f"{FULL}kernel.private_docker_config = full", "private folder cannot be made: No space left"),
+        (NO_MEMORY, "process cannot be started in .*: Cannot allocate memory"),
+    ],
+)
+def test_a_run_whose_kernel_cannot_be_started_is_saved_as_failed_sealed_and_told(
+    tmp_path: Path, fault: str, why: str
+) -> None:
+    """By papermill's door too: what had begun is never left as running, without a seal, or with a folder for its kernel."""
+    book, runs, kernels = write_runbook(tmp_path, ["pass"]), tmp_path / "runs", tmp_path / "kernels"
+    runs.mkdir()
+    kernels.mkdir()
+    code = (
+        f"import sys, papermill\nfrom ecr_widgets.engine import kernel\n{fault}\n"
+        "papermill.execute_notebook(*sys.argv[1:], engine_name='ecr_widgets', progress_bar=False)"
+    )
+    own = {"ECR_WIDGETS_NOTIFY_COMMAND": f"tee {tmp_path / 'told'}", "TMPDIR": str(kernels)}
+    done = subprocess.run(
+        [sys.executable, "-c", code, book, runs / "out.ipynb"],
+        env=os.environ | own, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert re.search(why, done.stderr)
+    saved = json.loads((runs / "out.ipynb").read_text())
+    run = saved["metadata"]["ecr_widgets"]
+    assert run["state"] == "failed"
+    assert re.search(why, run["reason"])
+    assert {cell["metadata"]["ecr_widgets"]["state"] for cell in saved["cells"]} == {"not-run"}
+    assert json.loads((tmp_path / "told").read_text())["state"] == "failed"
+    (seal,) = (runs / "seals.jsonl").read_text().splitlines()
+    assert json.loads(seal)["seal"]["state"] == "failed"
+    assert not list(kernels.iterdir())
+
+
+def test_a_run_into_a_file_that_another_is_saved_in_is_busy(tmp_path: Path) -> None:
+    """It says so in one of our errors."""
+    write_runbook(tmp_path, ["pass"])
+    out = tmp_path / "out.ipynb"
+    with SavedRun({"cells": [], "metadata": {}}, out, redact=dict):
+        done = papermill(tmp_path, out)
+    assert done.returncode == 1
+    assert f"TargetBusy: another run is being saved in '{out}'" in done.stderr
+
+
+def papermill(folder: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
+    """Papermill with our engine on the runbook in the folder, started there."""
+    return subprocess.run(
+        [BIN / "papermill", "--engine", "ecr_widgets", "--no-progress-bar", "book.ipynb", *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
