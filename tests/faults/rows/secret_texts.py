@@ -371,7 +371,7 @@ def _user_config(at: Attempt, *, login: bool) -> None:
     assert done.returncode == 0, done.stderr[-500:]
     if login:
         subprocess.run([BIN / "ecr-widgets", "login"], env=environ, capture_output=True, check=True)
-    assert canaries.texts_below(config) == before
+    assert canaries.texts_below(config) == before, "the user's configuration was changed"
 
 
 LOGIN = """
@@ -410,7 +410,7 @@ def _login_killed(at: Attempt) -> None:
     finally:
         kill_marked(at.folder)
         process.wait()
-    assert canaries.texts_below(config) == ['{"auths": {}}']
+    assert canaries.texts_below(config) == ['{"auths": {}}'], "the user's configuration was changed"
 
 
 @row(

@@ -235,7 +235,7 @@ def _trapped(at: Attempt, *, careful: bool) -> None:
             raise AssertionError(f"{trap} was taken")
     else:
         lock.write_text("{}")
-    assert victim.read_text() == "untouched"
+    assert victim.read_text() == "untouched", f"what the {trap} led to was written"
 
 
 @row(51, "traps in the place of a lock", tries=30, quick=6, control=lambda at: _trapped(at, careful=False))
