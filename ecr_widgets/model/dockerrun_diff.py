@@ -6,14 +6,14 @@ import hmac
 import json
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import pairwise
 from typing import Any
 
 from ecr_widgets.model.dockerrun import Dockerrun
 from ecr_widgets.model.dockerrun_form import OWN_KEYS, same
-from ecr_widgets.model.dockerrun_masking import MASK, masked, may_be_secret
+from ecr_widgets.model.dockerrun_masking import MASK, masked, may_be_secret, secret_arguments
 from ecr_widgets.model.dockerrun_reading import step
 
 _KEY = secrets.token_bytes(32)
@@ -44,6 +44,8 @@ class Change:
     kind: ChangeKind
     before: Any = field(default=None, repr=False)
     after: Any = field(default=None, repr=False)
+    is_secret: bool = False
+    """Whether what stands around it says so, as `--password` before it does."""
 
     def __str__(self) -> str:
         shown = {
@@ -57,7 +59,7 @@ class Change:
     def _show(self, value: Any) -> str:
         parts = self.pointer.split("/")
         owned = pairwise(parts)
-        if any(holder in OWN_KEYS and may_be_secret(name, value) for holder, name in owned):
+        if self.is_secret or any(holder in OWN_KEYS and may_be_secret(name, value) for holder, name in owned):
             return _hidden(value)
         text = json.dumps(masked(value, _hidden, own=parts[-1] in OWN_KEYS))
         return text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + "…"
@@ -107,6 +109,13 @@ def _between(before: Any, after: Any, at: str) -> Iterator[Change]:
 
 
 def _by_place(before: Sequence[Any], after: Sequence[Any], at: str) -> Iterator[Change]:
+    secret = secret_arguments(before) | secret_arguments(after)
+    for each in _items(before, after, at):
+        texts = {text for text in (each.before, each.after) if isinstance(text, str)}
+        yield each if secret.isdisjoint(texts) else replace(each, is_secret=True)
+
+
+def _items(before: Sequence[Any], after: Sequence[Any], at: str) -> Iterator[Change]:
     shared = min(len(before), len(after))
     for number in range(shared):
         yield from _between(before[number], after[number], step(at, number))

@@ -38,19 +38,22 @@ def masked(value: Any, hide: Callable[[Any], str], *, own: bool = False) -> Any:
             for key, item in value.items()
         }
     if isinstance(value, list):
-        return _arguments(value, hide)
+        secret = secret_arguments(value)
+        return [
+            hide(item) if isinstance(item, str) and item in secret else masked(item, hide) for item in value
+        ]
     if isinstance(value, str):
         return _ASSIGNED.sub(rf"\1{MASK}", _PASSWORD_IN_ADDRESS.sub(rf"\1{MASK}@", value))
     return value
 
 
-def _arguments(listed: Sequence[Any], hide: Callable[[Any], str]) -> list[Any]:
-    return [
-        hide(item)
-        if isinstance(item, str) and (_asks_for_secret(before) or _is_random(item))
-        else masked(item, hide)
+def secret_arguments(listed: Sequence[Any]) -> frozenset[str]:
+    """Texts of a list that the one before asks for as a secret, as `--password` does, or that look like a key."""
+    return frozenset(
+        item
         for before, item in pairwise(("", *listed))
-    ]
+        if isinstance(item, str) and (_asks_for_secret(before) or _is_random(item))
+    )
 
 
 def _asks_for_secret(argument: Any) -> bool:

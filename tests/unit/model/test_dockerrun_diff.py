@@ -6,6 +6,8 @@ import json
 import re
 from typing import Any
 
+import pytest
+
 from ecr_widgets.model.dockerrun import Dockerrun
 from ecr_widgets.model.dockerrun_diff import contents, diff
 
@@ -91,6 +93,25 @@ def test_hidden_values_can_be_told_apart() -> None:
     assert first != second
     assert shown("hunter22", "hunter44")[0] == first
     assert len(shown("aB3dE5fG7hJ9kL1mN3pQ", "zB3dE5fG7hJ9kL1mN3pQ", "SIGNING")) == 2
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (["--password", "hunter22"], ["--password", "hunter33"]),
+        (["--password", "hunter22"], ["--user", "u", "--password", "hunter33"]),
+        ([], ["--password", "hunter22"]),
+        (["start", "--password", "hunter22"], ["start"]),
+        (["--password", "hunter22"], ["hunter22"]),
+    ],
+)
+def test_an_argument_that_the_one_before_asks_for_as_a_secret_is_hidden(
+    before: list[str], after: list[str]
+) -> None:
+    """On whichever side it stands, and wherever the list's other items went."""
+    told = shown(dockerrun(CONTAINER | {"command": before}), dockerrun(CONTAINER | {"command": after}))
+    assert told
+    assert "hunter" not in "".join(told)
 
 
 def test_none_is_told_exactly_where_the_content_is_equal() -> None:
