@@ -12,9 +12,9 @@ from ecr_widgets.audit.seal import seal_run
 from ecr_widgets.audit.verify import Finding, verify
 from tests.audit.faults import NOW
 from tests.audit.runs import save
-from tests.panels.conftest import Lab, browser, lab
+from tests.panels.conftest import Lab, browser, lab, network
 
-__all__ = ["browser", "lab"]
+__all__ = ["browser", "lab", "network"]
 
 
 @pytest.fixture
