@@ -246,14 +246,18 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def _cell(text: str) -> str:
     """A cell, digests cut short; whole they are in the JSON, and where the cell is opened by key or pointer."""
     short = _shortened(text)
-    # Names, sizes and times stay on one line; long texts may break.
-    unbroken = ";white-space:nowrap" if len(short) <= _UNBROKEN and ("-" in short or " " in short) else ""
+    # Names, sizes and times stay on one line; long texts may break, though not into a column of single words.
+    style = ""
+    if len(short) <= _UNBROKEN:
+        style = ";white-space:nowrap" if "-" in short or " " in short else ""
+    elif " " in short:
+        style = ";min-width:16em"
     shown = _html(short)
     if " UTC (" in shown:
         shown = _TIME.sub(r"\1<br>\2", shown)
     if short != text:
         shown = f"<details><summary>{shown}</summary>{_html(text)}</details>"
-    return f'<td style="text-align:left{unbroken}">{shown}</td>'
+    return f'<td style="text-align:left{style}">{shown}</td>'
 
 
 def _line(text: str) -> str:

@@ -37,11 +37,10 @@ _COLUMNS = (
     "runbook",
     "services",
     "seconds",
-    "by",
-    "run",
-    "notebook",
-    "seal",
     "why",
+    "run",
+    "seal",
+    "by",
 )
 
 
@@ -200,11 +199,10 @@ class RunsPanel:
                 row.runbook or "",
                 ", ".join(row.services),
                 "" if row.duration_s is None else f"{row.duration_s:.1f}",
-                row.actor or "",
-                row.run_id or "",
-                row.path,
-                row.seal or "",
                 row.why,
+                _named(row),
+                row.seal or "",
+                row.actor or "",
             )
             for row in self._rows
         ]
@@ -260,6 +258,13 @@ def open_runs(folder: str | Path = "runs") -> SavedRuns:
 
 def _when(row: Row, now: datetime) -> str:
     return when(from_rfc3339(row.started_at), now) if row.started_at else ""
+
+
+def _named(row: Row) -> str:
+    """The run's id; where its notebook is not called as the command does it, by its name too."""
+    if row.run_id and row.path == f"{row.run_id}-{row.runbook}.ipynb":
+        return row.run_id
+    return "\n".join(filter(None, (row.run_id, row.path)))
 
 
 def _median_took(rows: Sequence[Row]) -> str:

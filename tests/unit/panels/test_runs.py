@@ -12,7 +12,7 @@ from ecr_widgets.errors import EcrWidgetsError, InputError, RecordError
 from ecr_widgets.model.record import PANEL_MIME
 from ecr_widgets.panels.picture import LARGEST_BUNDLE_BYTES
 from ecr_widgets.panels.runs import SavedRuns
-from tests.audit.runs import KINDS, generate, save
+from tests.audit.runs import KINDS, generate, recorded, save
 
 
 @pytest.fixture
@@ -38,6 +38,16 @@ def test_the_panel_lists_and_filters(runs: SavedRuns) -> None:
     assert {row[1] for row in panel.picture("failed").rows} >= {"failed"}
     assert panel.picture("nobody has this").rows == ()
     assert len(runs.panel(state="failed").picture().rows) == 1
+
+
+def test_a_run_is_named_by_its_id_and_by_its_notebook_where_that_has_another_name(tmp_path: Path) -> None:
+    """So that there is room for why."""
+    run_id = recorded("proven")["metadata"]["ecr_widgets"]["run_id"]
+    for name in (f"{run_id}-release.ipynb", "mine.ipynb"):
+        save(tmp_path, "proven", name)
+    picture = open_runs(tmp_path).panel().picture()
+    named = {row[picture.columns.index("run")] for row in picture.rows}
+    assert named == {run_id, f"{run_id}\nmine.ipynb"}
 
 
 def test_a_picture_of_many_runs_stays_small(tmp_path: Path) -> None:
