@@ -9,12 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ecr_widgets.audit.holders import is_held
 from ecr_widgets.channel import new_run_id
 from ecr_widgets.engine.asking import refuse_unapproved, who_asks
 from ecr_widgets.engine.events import RunEvent
 from ecr_widgets.engine.parameter_files import read_parameter_file
 from ecr_widgets.engine.results import RunResult, find_run, read_notebook, read_result
-from ecr_widgets.engine.saved_run import is_held, records_of
+from ecr_widgets.engine.saved_run import records_of
 from ecr_widgets.engine.slots import check_slot, find_in_slot, hold_slot, saved_name
 from ecr_widgets.engine.start import Start, execute, kernel_environ
 from ecr_widgets.errors import InputError, TargetBusy

@@ -27,6 +27,8 @@ _PAUSE_PER_WRITE = 4.0
 _LEAST_RESERVE_BYTES = 256 * 1024
 _STRAY_AFTER_S = 600.0
 """Age at which what nobody holds is taken for left behind: others may just be about to hold theirs."""
+_GLANCE_S = 0.2
+"""Longer than an audit holds the lock to see whether somebody else does, and shorter than people notice."""
 _STRAY = re.compile(r"\.(?P<run>.+\.ipynb)\.(?:lock|[^.]+\.tmp)")
 
 
@@ -75,7 +77,7 @@ class SavedRun:
             with self._saying_where():
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 # While this lock is held, somebody runs this run; a `running` file without it is an interrupted run.
-                self._holder = _hold(_lock_of(self.path))
+                self._holder = _hold(_lock_of(self.path), patience_s=_GLANCE_S)
                 if self._holder is None:
                     raise TargetBusy(
                         f"another run is being saved in {str(self.path)!r}",
@@ -182,27 +184,13 @@ def records_of(notebook: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
                     yield json.loads(record)
 
 
-def is_held(path: Path) -> bool:
-    """Whether somebody runs the saved run at this moment."""
-    try:
-        lock = os.open(_lock_of(path), os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(lock)
-    return False
-
-
 def _lock_of(path: Path) -> Path:
     return path.with_name(f".{path.name}.lock")
 
 
-def _hold(lock: Path) -> int | None:
+def _hold(lock: Path, *, patience_s: float = 0.0) -> int | None:
     """Take the lock and keep it until the handle is closed; None where somebody else has it."""
+    deadline_s = time.monotonic() + patience_s
     while True:
         held = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
@@ -212,8 +200,10 @@ def _hold(lock: Path) -> int | None:
                 if lock.stat().st_ino == os.fstat(held).st_ino:
                     return held
         except BlockingIOError:
-            os.close(held)
-            return None
+            if time.monotonic() >= deadline_s:
+                os.close(held)
+                return None
+            time.sleep(0.01)
         except BaseException:
             os.close(held)
             raise

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import pytest
 
 from ecr_widgets.engine.saved_run import CannotSave, SavedRun
+from ecr_widgets.errors import TargetBusy
 
 
 def notebook(text: str = "") -> dict[str, Any]:
@@ -88,6 +91,19 @@ def test_what_a_killed_attempt_left_is_swept(tmp_path: Path) -> None:
     with SavedRun(notebook(), tmp_path / "run.ipynb", redact=dict) as saved:
         saved.write()
     assert sorted(each.name for each in tmp_path.iterdir()) == [".other.ipynb.abc.tmp", "run.ipynb"]
+
+
+def test_an_audit_that_looks_at_the_same_moment_makes_no_run_busy(tmp_path: Path) -> None:
+    """It takes the lock for an instant; who runs it keeps it."""
+    lock = tmp_path / ".run.ipynb.lock"
+    handle = os.open(lock, os.O_CREAT | os.O_RDWR)
+    fcntl.flock(handle, fcntl.LOCK_SH)
+    look_away = Timer(0.05, os.close, [handle])
+    look_away.start()
+    with SavedRun(notebook(), tmp_path / "run.ipynb", redact=dict):
+        look_away.join()
+        with pytest.raises(TargetBusy), SavedRun(notebook(), tmp_path / "run.ipynb", redact=dict):
+            pass
 
 
 def test_what_other_killed_runs_left_is_swept_once_it_is_old(tmp_path: Path) -> None:
