@@ -17,7 +17,7 @@ from typing import Any
 
 import nbformat
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from tests.chromium import PROGRAM, launched
@@ -27,6 +27,7 @@ BIN = Path(sys.executable).parent
 SHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 KIT = "from ecr_widgets import connect\nkit = connect()"
 TOKEN = "a-token-for-tests"
+expect.set_options(timeout=60_000)  # a busy machine takes its time; what is there is not waited for
 
 
 @dataclass

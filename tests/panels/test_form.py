@@ -14,14 +14,14 @@ def test_a_runbook_is_planned_from_its_form(lab: Lab) -> None:
     lab.run_all(page)
     plan = page.get_by_role("button", name="Plan", exact=True)
     name = page.get_by_label("repository", exact=True)
-    expect(name).to_be_visible(timeout=60_000)
+    expect(name).to_be_visible()
     name.fill("team/by-form")
     days = page.get_by_label("untagged_days", exact=True)
     days.fill("-1")
-    expect(plan).to_be_disabled(timeout=30_000)
+    expect(plan).to_be_disabled()
     expect(page.get_by_text("-1 is not 0 or more").first).to_be_visible()
     days.fill("0")
-    expect(plan).to_be_enabled(timeout=30_000)
+    expect(plan).to_be_enabled()
     plan.click()
     told = page.get_by_text("would change: create_repository").first
     expect(told).to_be_visible(timeout=120_000)
@@ -30,7 +30,7 @@ def test_a_runbook_is_planned_from_its_form(lab: Lab) -> None:
     assert [*(lab.folder / "runs").glob("*-create_repository.plan.ipynb")]
     page.context.close()
     page = lab.open_untrusted(path)
-    expect(page.get_by_text("team/by-form").first).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("team/by-form").first).to_be_visible()
     expect(page.get_by_role("button", name="Plan", exact=True)).to_have_count(0)
     page.context.close()
     assert lab.complaints == []

@@ -62,7 +62,7 @@ def test_hostile_texts_typed_into_a_live_panel_do_nothing(lab: Lab) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     lab.run_all(page)
-    expect(page.get_by_role("button", name="Create", exact=True)).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("button", name="Create", exact=True)).to_be_visible()
     groups = ("Work on an image", "Deploy an image", "Go back or scale", "Run a task", "Work on a repository")
     for opener in groups:
         page.get_by_role("button", name=opener).click()
@@ -77,9 +77,9 @@ def test_hostile_texts_typed_into_a_live_panel_do_nothing(lab: Lab) -> None:
         fields.nth(number).press("Enter")
     page.get_by_placeholder("such as 2026.11").fill("1")
     page.get_by_role("button", name="Push", exact=True).click()
-    expect(page.get_by_text("no such image: <img src").first).to_be_visible(timeout=30_000)
-    expect(page.get_by_text("0 of 0 for '<img src").first).to_be_visible(timeout=30_000)
-    expect(page.get_by_text(re.compile("0 of [1-9].* for '<img src")).first).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("no such image: <img src").first).to_be_visible()
+    expect(page.get_by_text("0 of 0 for '<img src").first).to_be_visible()
+    expect(page.get_by_text(re.compile("0 of [1-9].* for '<img src")).first).to_be_visible()
     shoot(page, "hostile")
     saved = lab.save(page, path, "push_image failed")
     shown = "".join(saved["cells"][1]["outputs"][1]["data"]["text/html"])

@@ -47,13 +47,13 @@ def test_a_repository_is_created_by_hand_and_the_saved_file_tells(lab: Lab, brow
     path = lab.write("panel.ipynb", KIT, "kit.repositories()")
     page = lab.open("panel.ipynb")
     lab.run_all(page)
-    expect(page.get_by_role("button", name="Create", exact=True)).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("button", name="Create", exact=True)).to_be_visible()
     name = page.get_by_placeholder("team/project")
     name.press_sequentially("Panels//by-hand")
-    expect(page.get_by_text("not a repository name that ECR accepts").first).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("not a repository name that ECR accepts").first).to_be_visible()
     expect(page.get_by_role("button", name="Create", exact=True)).to_be_disabled()
     name.fill("panels/by-hand")
-    expect(page.get_by_role("button", name="Create", exact=True)).to_be_enabled(timeout=30_000)
+    expect(page.get_by_role("button", name="Create", exact=True)).to_be_enabled()
     key = page.get_by_placeholder("ARN, id or alias")
     expect(key).to_be_hidden()
     for _ in range(3):  # two boxes to tick, then the encryption
@@ -65,19 +65,19 @@ def test_a_repository_is_created_by_hand_and_the_saved_file_tells(lab: Lab, brow
         "Enter",
     ):  # opened first: JupyterLab takes the arrows of a closed one
         page.keyboard.press(pressed)
-    expect(key).to_be_visible(timeout=30_000)
+    expect(key).to_be_visible()
     page.keyboard.press("Tab")
     page.keyboard.type("team")
-    expect(page.get_by_text("'team' names no KMS key").first).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("'team' names no KMS key").first).to_be_visible()
     expect(page.get_by_role("button", name="Create", exact=True)).to_be_disabled()
     key.fill("alias/team")
-    expect(page.get_by_role("button", name="Create", exact=True)).to_be_enabled(timeout=30_000)
+    expect(page.get_by_role("button", name="Create", exact=True)).to_be_enabled()
     page.keyboard.press("Tab")
     expect(page.get_by_role("button", name="Create", exact=True)).to_be_focused()
     page.keyboard.press("Space")
-    expect(page.get_by_text("create_repository").first).to_be_visible(timeout=30_000)
-    expect(page.get_by_role("cell", name="panels/by-hand", exact=True).first).to_be_visible(timeout=30_000)
-    expect(page.get_by_role("button", name="Cancel")).to_be_hidden(timeout=30_000)
+    expect(page.get_by_text("create_repository").first).to_be_visible()
+    expect(page.get_by_role("cell", name="panels/by-hand", exact=True).first).to_be_visible()
+    expect(page.get_by_role("button", name="Cancel")).to_be_hidden()
     opener = page.get_by_role("button", name="Work on a repository")
     opener.focus()
     page.keyboard.press("Space")
@@ -85,7 +85,7 @@ def test_a_repository_is_created_by_hand_and_the_saved_file_tells(lab: Lab, brow
     page.get_by_label("Keep newest").fill("1")
     page.get_by_role("button", name="Preview policy …").click()
     confirm = page.get_by_role("button", name="Confirm: set the lifecycle policy of panels/by-hand")
-    expect(confirm).to_be_visible(timeout=30_000)
+    expect(confirm).to_be_visible()
     shoot(page, "repositories", cell=2)
     page.get_by_role("button", name="Discard plan").click()
     saved = lab.save(page, path, "create_repository succeeded")
@@ -99,8 +99,8 @@ def test_a_repository_is_created_by_hand_and_the_saved_file_tells(lab: Lab, brow
     assert len(json.dumps(saved["cells"][1]["outputs"])) < 50_000  # the picture, and places for records
 
     page = lab.open_untrusted(path)
-    expect(page.get_by_role("cell", name="panels/by-hand", exact=True).first).to_be_visible(timeout=30_000)
-    expect(page.get_by_text("Controls: run this cell to work with them.")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("cell", name="panels/by-hand", exact=True).first).to_be_visible()
+    expect(page.get_by_text("Controls: run this cell to work with them.")).to_be_visible()
     assert "VBox(" not in page.content()
     shoot(page, "reopened")
     assert least_contrast(page) >= 4.5
@@ -132,7 +132,7 @@ def test_a_repository_that_is_deleted_elsewhere_is_said(lab: Lab, sandbox_enviro
     page = lab.open("gone.ipynb")
     lab.run_all(page)
     refresh = page.get_by_role("button", name="Refresh", exact=True)
-    expect(refresh).to_be_visible(timeout=60_000)
+    expect(refresh).to_be_visible()
     session = boto3.Session(
         aws_access_key_id=sandbox_environ["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=sandbox_environ["AWS_SECRET_ACCESS_KEY"],
@@ -141,9 +141,9 @@ def test_a_repository_that_is_deleted_elsewhere_is_said(lab: Lab, sandbox_enviro
     ecr = session.client("ecr", endpoint_url=sandbox_environ["AWS_ENDPOINT_URL"])
     ecr.delete_repository(repositoryName="panels/gone")
     refresh.click()
-    expect(page.get_by_text("'panels/gone' does not exist").first).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("'panels/gone' does not exist").first).to_be_visible()
     ecr.create_repository(repositoryName="panels/gone")
     refresh.click()
-    expect(page.get_by_text("'panels/gone' does not exist")).to_have_count(0, timeout=30_000)
+    expect(page.get_by_text("'panels/gone' does not exist")).to_have_count(0)
     ecr.close()
     assert lab.complaints == []
