@@ -74,7 +74,8 @@ def simple_lifecycle_policy(*, untagged_days: int = 0, keep_newest: int = 0) -> 
         rules.append(
             {
                 "rulePriority": 1,
-                "description": f"untagged images expire after {untagged_days} days",
+                "description": f"untagged images expire after {untagged_days} "
+                + ("day" if untagged_days == 1 else "days"),
                 "selection": {
                     "tagStatus": "untagged",
                     "countType": "sinceImagePushed",
@@ -88,7 +89,7 @@ def simple_lifecycle_policy(*, untagged_days: int = 0, keep_newest: int = 0) -> 
         rules.append(
             {
                 "rulePriority": 2,
-                "description": f"only the newest {keep_newest} images stay",
+                "description": f"all images but the newest {keep_newest} expire",
                 "selection": {
                     "tagStatus": "any",
                     "countType": "imageCountMoreThan",
