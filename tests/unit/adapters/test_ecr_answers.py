@@ -89,6 +89,33 @@ def test_a_list_that_does_not_end_is_an_error(tokens: str, monkeypatch: pytest.M
             read(client(server))
 
 
+MOMENT = datetime(2026, 9, 21, 14, 13, 20, 500_000, tzinfo=UTC)
+
+
+def pushed(told: object, monkeypatch: pytest.MonkeyPatch) -> datetime | None:
+    """When an image was pushed, of which ECR tells so."""
+    page = json.dumps({"imageDetails": [{"imageDigest": "sha256:" + "a" * 64, "imagePushedAt": told}]})
+    with answering(http(200, page.encode())) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+        ((image,),) = BotoEcr().list_images("xfra-wait")
+    return image.pushed_at
+
+
+@pytest.mark.parametrize("told", [MOMENT.timestamp(), str(MOMENT.timestamp()), "2026-09-21T14:13:20.5Z"])
+def test_times_are_read_as_botocore_reads_them(told: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In UTC, in every form that AWS has for them."""
+    assert pushed(told, monkeypatch) == MOMENT
+
+
+@pytest.mark.parametrize(
+    "told", [1e300, -1e18, 10**400, "1e300", "0001-01-01T00:00:00+05:00", "never", {}, []]
+)
+def test_a_time_that_is_none_is_an_error(told: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of ours, and no list without it."""
+    with pytest.raises(RegistryError):
+        pushed(told, monkeypatch)
+
+
 def refusal(status: int, code: str) -> bytes:
     body = json.dumps({"__type": code, "message": "no"}).encode()
     return http(status, body, label="application/x-amz-json-1.1")
