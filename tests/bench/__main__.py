@@ -302,12 +302,11 @@ def main() -> None:
     standing = json.loads(file.read_text())["rows"] if sys.argv[1:] and file.exists() else []
     kept = [row for row in standing if row["name"] not in names]
     file.write_text(json.dumps({"rows": kept + made_now}, indent=1) + "\n")
-    print(f"{'row':<34}{'ours':>9}{'other':>9}{'ratio':>8}{'aim':>7}  other")
+    width = max(len(row.name) for row in rows)
+    print(f"{'row':<{width}}{'ours':>13}{'other':>13}{'ratio':>8}{'aim':>7}  other")
     for row in rows:
-        print(
-            f"{row.name:<34}{row.ours:>7.3f} {row.unit}{row.other:>7.2f} {row.unit}{row.ratio:>8.3f}{row.aim:>7.3f}"
-            f"  {row.other_name}"
-        )
+        ours, other = (f"{value:.3f} {row.unit:<2}" for value in (row.ours, row.other))
+        print(f"{row.name:<{width}}{ours:>13}{other:>13}{row.ratio:>8.3f}{row.aim:>7.3f}  {row.other_name}")
 
 
 if __name__ == "__main__":
