@@ -40,13 +40,15 @@ class RepositoryControls:
         """Offer repositories to choose from."""
         if names != self._chosen.options:
             self._chosen.options = names
+        if self._name.value.strip() == self._panel.leading in names:
+            self._name.value = ""  # it was made just now: the next one has another name
         self._show_uri()
 
     def _show_uri(self, _: object = None) -> None:
         self._uri.value = self._panel.uri(self._chosen.value.strip())
 
     def _creation(self) -> tuple[Any, ...]:
-        name = made.text("New repository", "team/project", wide=True)
+        self._name = name = made.text("New repository", "team/project", wide=True)
         immutable, scan = made.tick("tags can never move"), made.tick("scan on push", value=True)
         encryption = made.choice("Encryption, for good", ENCRYPTIONS)
         key = made.text("KMS key", "ARN, id or alias; empty: AWS's own for ECR", wide=True)

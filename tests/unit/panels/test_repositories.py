@@ -100,7 +100,7 @@ def test_what_is_in_a_repository_is_read_where_it_is_shown_and_was_not_read(
 
 
 def test_a_name_is_checked_while_it_is_typed(open_desk: Desk) -> None:
-    """The button works only for a name that ECR takes and that is free; why not is said."""
+    """The button works only for a name that ECR takes and that is free; why not is said. One that was made is gone from the field."""
     create = open_desk.find("Create")
     for name, said in (
         ("", ""),
@@ -113,6 +113,7 @@ def test_a_name_is_checked_while_it_is_typed(open_desk: Desk) -> None:
     open_desk.type("New repository", "team/new")
     open_desk.press("Create")
     assert "team/new" in [row[0] for row in open_desk.picture["rows"]]
+    assert open_desk.find("New repository").value == ""
     (record,) = open_desk.records
     assert (record["step"], record["state"], record["changed"]) == ("create_repository", "succeeded", True)
 
