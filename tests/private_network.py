@@ -11,7 +11,7 @@ import os
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from threading import Event, Thread
 
 _CLONE_NEWNET = 0x40000000
@@ -84,7 +84,7 @@ class _Relay(Thread):
         server.close()
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError):
+        with closing(writer), suppress(OSError):
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._port)
             await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
 
