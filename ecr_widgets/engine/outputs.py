@@ -133,7 +133,8 @@ class Outputs:
             self._displays.setdefault(display_id, []).append(output)
 
     def _clear(self) -> None:
-        self._cell.clear()
+        # A record is evidence; and one that was announced may be here before the clearing that its cell asked for earlier.
+        self._cell[:] = [output for output in self._cell if RECORD_MIME in output.get("data", ())]
         self._forget_sizes()
 
     def _append(self, output: dict[str, Any]) -> None:

@@ -7,6 +7,8 @@ import json
 import re
 from typing import Any
 
+import pytest
+
 from ecr_widgets.engine.outputs import LONGEST_DISPLAY, LONGEST_DISPLAYS, LONGEST_STREAM, Outputs
 from ecr_widgets.model.record import RECORD_MIME
 
@@ -117,3 +119,19 @@ def test_displays_without_end_are_counted_but_records_are_kept() -> None:
     outputs.start_cell(following)
     outputs.take("display_data", display(piece))
     assert len(following) == 1
+
+
+@pytest.mark.parametrize("wait", [False, True])
+def test_a_record_outlives_a_clearing_that_was_asked_for_before_it(*, wait: bool) -> None:
+    """An announced record overtakes what its cell has sent before, and its outcome finds it where it stands."""
+    cell: list[dict[str, Any]] = []
+    outputs = Outputs()
+    outputs.start_cell(cell)
+    outputs.take("stream", stream("waiting"))
+    outputs.announce("d", {RECORD_MIME: "intended"})
+    outputs.take("clear_output", {"wait": wait})
+    outputs.take("stream", stream("after"))
+    outcome = {"data": {RECORD_MIME: "succeeded"}, "metadata": {}, "transient": {"display_id": "d"}}
+    outputs.take("display_data", outcome)
+    shown = [output.get("data", {}).get(RECORD_MIME) or output["text"] for output in cell]
+    assert shown == ["succeeded", "after"]
