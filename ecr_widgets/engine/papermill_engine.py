@@ -59,6 +59,8 @@ class RunRequest:
     """When the run began, where this is not its first attempt."""
     attempts: tuple[Mapping[str, Any], ...] = ()
     """What is left of the attempts before this one."""
+    goes_on_from: str | None = None
+    """SHA-256 of the saved run that the attempts are from."""
     approval: Mapping[str, Any] | None = None
     """Who asked for an approval, who requested the run and who approved it."""
     reason: str = ""
@@ -109,7 +111,10 @@ class EcrWidgetsEngine(Engine):  # type: ignore[misc]
         _describe(nb, run_request, runbook, parameters)
         interrupted: Interrupted | None = None
         with ExitStack() as stack:
-            saved = stack.enter_context(SavedRun(nb, path, redact=known.redact_values))
+            goes_on_from = run_request.goes_on_from if run_request else None
+            saved = stack.enter_context(
+                SavedRun(nb, path, redact=known.redact_values, goes_on_from=goes_on_from)
+            )
             if path is not None:
                 # First, so that the run is sealed however it ends. Papermill saves the notebook once more by itself, so its
                 # own door is sealed when the process ends.

@@ -15,7 +15,7 @@ from ecr_widgets.engine.asking import refuse_unapproved, who_asks
 from ecr_widgets.engine.events import RunEvent
 from ecr_widgets.engine.parameter_files import read_parameter_file
 from ecr_widgets.engine.results import RunResult, find_run, read_notebook, read_result
-from ecr_widgets.engine.saved_run import records_of
+from ecr_widgets.engine.saved_run import records_of, sha256_of
 from ecr_widgets.engine.slots import check_slot, find_in_slot, hold_slot, saved_name
 from ecr_widgets.engine.start import Start, execute, kernel_environ
 from ecr_widgets.errors import InputError, TargetBusy
@@ -150,6 +150,7 @@ def resume_run(
         TargetBusy: The run is still going on.
     """
     saved = find_run(run_id, runs)
+    goes_on_from = sha256_of(saved)
     notebook = read_notebook(saved)
     run = notebook["metadata"]["ecr_widgets"]
     if run.get("plan"):
@@ -179,6 +180,7 @@ def resume_run(
             saved,
             started_at=run["started_at"],
             attempts=(*run.get("attempts", ()), _attempt(run, notebook)),
+            goes_on_from=goes_on_from,
             approval=run.get("approval"),
         ),
         environ=kernel_environ(environ, runs=runs, wait_s=wait_s),

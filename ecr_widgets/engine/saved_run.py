@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import glob
+import hashlib
 import json
 import os
 import re
@@ -18,8 +18,9 @@ from threading import RLock
 from types import TracebackType
 from typing import Any
 
-from ecr_widgets.errors import RunError, TargetBusy
-from ecr_widgets.model.record import RECORD_MIME
+from ecr_widgets.engine.lock_files import hold_file
+from ecr_widgets.errors import RecordError, RunError, TargetBusy
+from ecr_widgets.model.record import RECORD_MIME, StepRecord
 
 SECONDS_BETWEEN_WRITES = 0.5
 _PAUSE_PER_WRITE = 4.0
@@ -56,9 +57,18 @@ class SavedRun:
 
         redact: Gives a value as JSON holds it back without known secrets. Not done on the written text: JSON escapes what
             it quotes, and so a form that a reader would see would not be found there.
+
+        goes_on_from: SHA-256 of the file that this run goes on from; one that is another by now was gone on with already.
     """
 
-    def __init__(self, notebook: dict[str, Any], path: Path | None, *, redact: Callable[[Any], Any]) -> None:
+    def __init__(
+        self,
+        notebook: dict[str, Any],
+        path: Path | None,
+        *,
+        redact: Callable[[Any], Any],
+        goes_on_from: str | None = None,
+    ) -> None:
         self.notebook = notebook
         self.path = path
         self.lock = RLock()
@@ -66,6 +76,7 @@ class SavedRun:
         self.before_write: Callable[[], None] = lambda: None
         """Brings the notebook up to date; called with the lock held."""
         self._redact = redact
+        self._goes_on_from = goes_on_from
         self._dirty = True
         self._due_at_s = float("-inf")
         self._holder: int | None = None
@@ -77,14 +88,12 @@ class SavedRun:
             with self._saying_where():
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 # While this lock is held, somebody runs this run; a `running` file without it is an interrupted run.
-                self._holder = _hold(_lock_of(self.path), patience_s=_GLANCE_S)
+                self._holder = hold_file(_lock_of(self.path), patience_s=_GLANCE_S)
                 if self._holder is None:
-                    raise TargetBusy(
-                        f"another run is being saved in {str(self.path)!r}",
-                        run_id="",
-                        holder=str(self.path),
-                        hint="wait for its end, or save to another file",
-                    )
+                    raise _busy(self.path, "another run is being saved in", "save to another file")
+                if self._goes_on_from is not None and self._goes_on_from != sha256_of(self.path):
+                    self.__exit__(None, None, None)
+                    raise _busy(self.path, "somebody else has gone on meanwhile with", "look at what it did")
                 # Left by an attempt that was killed while it wrote.
                 for torn in self.path.parent.glob(f".{glob.escape(self.path.name)}.*.tmp"):
                     torn.unlink(missing_ok=True)
@@ -128,18 +137,18 @@ class SavedRun:
             CannotSave: The last good file still stands.
         """
         began_s = time.monotonic()
-        with self.lock:
+        # As a whole: else what another thread has written meanwhile would be overwritten by an older text.
+        with self.lock, self._saying_where():
             self.before_write()
             text = json.dumps(self._redact(self.notebook), ensure_ascii=False, indent=1)
-            self._dirty = False
-        if self.path is not None:
-            with self._saying_where():
+            if self.path is not None:
                 if last:
                     self._release()
                 content = text.encode("utf-8", "surrogatepass") + b"\n"
                 self.bytes_written += write_atomically(self.path, content)
                 if not last:
                     self._keep_room_for(len(content))
+            self._dirty = False
         now_s = time.monotonic()
         # A large notebook takes its time, in which nobody hears the kernel.
         self._due_at_s = now_s + max(SECONDS_BETWEEN_WRITES, _PAUSE_PER_WRITE * (now_s - began_s))
@@ -168,6 +177,10 @@ class SavedRun:
             os.close(self._reserve)
         self._reserve, self._reserved_bytes = None, 0
 
+    def redacted(self, value: Any) -> Any:
+        """A value without known secrets, such as a text that is to be cut: of a half nobody would know what it was."""
+        return self._redact(value)
+
     def redact_in_place(self) -> None:
         """Leave no secret in the notebook's values either: papermill writes them once more by itself."""
         with self.lock:
@@ -179,35 +192,30 @@ def records_of(notebook: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for cell in notebook["cells"]:
         for output in cell.get("outputs", ()):
             record = output.get("data", {}).get(RECORD_MIME)
-            if isinstance(record, str):
-                with contextlib.suppress(ValueError):
+            if record is not None:
+                with contextlib.suppress(RecordError):
+                    # A cell may show anything as a record.
+                    StepRecord.from_json(record)
                     yield json.loads(record)
+
+
+def sha256_of(path: Path) -> str:
+    """Hash of a file's content.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _busy(path: Path, what: str, other: str) -> TargetBusy:
+    return TargetBusy(
+        f"{what} {str(path)!r}", run_id="", holder=str(path), hint=f"wait for its end, or {other}"
+    )
 
 
 def _lock_of(path: Path) -> Path:
     return path.with_name(f".{path.name}.lock")
-
-
-def _hold(lock: Path, *, patience_s: float = 0.0) -> int | None:
-    """Take the lock and keep it until the handle is closed; None where somebody else has it."""
-    deadline_s = time.monotonic() + patience_s
-    while True:
-        held = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Whoever held it before has removed the file when it was done; then this is no lock any more.
-            with contextlib.suppress(FileNotFoundError):
-                if lock.stat().st_ino == os.fstat(held).st_ino:
-                    return held
-        except BlockingIOError:
-            if time.monotonic() >= deadline_s:
-                os.close(held)
-                return None
-            time.sleep(0.01)
-        except BaseException:
-            os.close(held)
-            raise
-        os.close(held)
 
 
 def _sweep(folder: Path) -> None:
@@ -219,7 +227,7 @@ def _sweep(folder: Path) -> None:
             if found is None or stray.lstat().st_mtime > youngest_s or stray.is_symlink():
                 continue
             lock = folder / f".{found['run']}.lock"
-            held = _hold(lock)
+            held = hold_file(lock)
             if held is None:
                 continue
             try:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ecr_widgets.errors import InputError, TargetBusy
+from ecr_widgets.engine.lock_files import hold_file
+from ecr_widgets.errors import InputError, RunError, TargetBusy
 
 _RUN_ID = r"\d{8}T\d{6}Z-[0-9a-f]{6}"
 _SLOT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+-]{0,79}", re.ASCII)
@@ -57,24 +57,25 @@ def hold_slot(runs: Path, runbook: str, slot: str) -> Iterator[None]:
 
     Raises:
         TargetBusy: Another process is at work on it.
+
+        RunError: The file that is locked for it cannot be made.
     """
     path = runs / f".{runbook}@{slot}.lock"
-    while True:
-        held = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Whoever held it before has removed the file when it was done; then this is no lock any more.
-            if path.exists() and path.stat().st_ino == os.fstat(held).st_ino:
-                break
-        except BlockingIOError as error:
-            os.close(held)
-            raise TargetBusy(
-                f"slot {slot} of {runbook} is being run by another process",
-                run_id="",
-                holder=f"slot {slot}",
-                hint="leave it to that one: a slot is run once",
-            ) from error
-        os.close(held)
+    try:
+        held = hold_file(path)
+    except OSError as error:
+        raise RunError(
+            f"slot {slot} of {runbook} cannot be held by {str(path)!r}: {error.strerror}",
+            run_id="",
+            hint="remove that file, or see to the rights of its folder",
+        ) from error
+    if held is None:
+        raise TargetBusy(
+            f"slot {slot} of {runbook} is being run by another process",
+            run_id="",
+            holder=f"slot {slot}",
+            hint="leave it to that one: a slot is run once",
+        )
     try:
         yield
     finally:

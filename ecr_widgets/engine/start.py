@@ -29,6 +29,8 @@ class Start:
     plan: bool = False
     started_at: str | None = None
     attempts: tuple[Mapping[str, Any], ...] = ()
+    goes_on_from: str | None = None
+    """SHA-256 of the saved run that the attempts are from."""
     approval: Mapping[str, Any] | None = None
     """Who asked for an approval; for an approved run, who requested and who approved it."""
     reason: str = ""
@@ -81,6 +83,7 @@ def execute(
             plan=start.plan,
             started_at=start.started_at,
             attempts=start.attempts,
+            goes_on_from=start.goes_on_from,
             approval=start.approval,
             reason=start.reason,
         )

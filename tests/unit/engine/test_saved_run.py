@@ -7,14 +7,15 @@ import fcntl
 import json
 import os
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Timer
 from typing import Any
 
 import pytest
 
-from ecr_widgets.engine.saved_run import CannotSave, SavedRun
+from ecr_widgets.engine import saved_run
+from ecr_widgets.engine.saved_run import CannotSave, SavedRun, sha256_of
 from ecr_widgets.errors import TargetBusy
 
 
@@ -98,12 +99,57 @@ def test_an_audit_that_looks_at_the_same_moment_makes_no_run_busy(tmp_path: Path
     lock = tmp_path / ".run.ipynb.lock"
     handle = os.open(lock, os.O_CREAT | os.O_RDWR)
     fcntl.flock(handle, fcntl.LOCK_SH)
-    look_away = Timer(0.05, os.close, [handle])
+    look_away = threading.Timer(0.05, os.close, [handle])
     look_away.start()
     with SavedRun(notebook(), tmp_path / "run.ipynb", redact=dict):
         look_away.join()
         with pytest.raises(TargetBusy), SavedRun(notebook(), tmp_path / "run.ipynb", redact=dict):
             pass
+
+
+def test_a_text_that_is_older_never_takes_the_place_of_a_newer_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An intent that one thread has written stays written, while another one's write is still under way."""
+    slow, at_work, go_on = threading.current_thread(), threading.Event(), threading.Event()
+    plain = saved_run.write_atomically
+
+    def slowly(path: Path, content: bytes) -> int:
+        if threading.current_thread() is slow:
+            at_work.set()
+            go_on.wait(0.3)  # nobody says so while the other thread waits for its turn
+        return plain(path, content)
+
+    monkeypatch.setattr(saved_run, "write_atomically", slowly)
+    path = tmp_path / "run.ipynb"
+    with SavedRun(notebook("old"), path, redact=dict) as saved:
+
+        def announce() -> None:
+            at_work.wait()
+            with saved.lock:
+                saved.notebook["cells"][0]["text"] = "intended"
+                saved.write()
+            go_on.set()
+
+        thread = threading.Thread(target=announce)
+        thread.start()
+        saved.write()
+        thread.join()
+        assert "intended" in path.read_text()
+
+
+def test_a_run_that_was_gone_on_with_meanwhile_is_busy(tmp_path: Path) -> None:
+    """What the other one has recorded stays, and the lock is free again."""
+    path = tmp_path / "run.ipynb"
+    path.write_text("{}")
+    before = sha256_of(path)
+    with SavedRun(notebook("other"), path, redact=dict, goes_on_from=before) as saved:
+        saved.write()
+    with pytest.raises(TargetBusy), SavedRun(notebook(), path, redact=dict, goes_on_from=before):
+        pass
+    assert "other" in path.read_text()
+    with SavedRun(notebook(), path, redact=dict):
+        pass
 
 
 def test_what_other_killed_runs_left_is_swept_once_it_is_old(tmp_path: Path) -> None:
