@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from ecr_widgets.engine.events import RunEvent, RunEventKind
-from ecr_widgets.model.record import StepState
+from ecr_widgets.errors import RecordError
+from ecr_widgets.model.record import StepRecord, StepState
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -48,12 +48,15 @@ class Watcher:
             self._bars.stop()
 
     def _record(self, event: RunEvent) -> None:
-        record = json.loads(event.text)
-        if record["state"] == StepState.INTENDED.value and record["ended_at"] is None:
+        try:
+            record = StepRecord.from_json(event.text)
+        except RecordError:
+            return  # a cell may show anything as a record
+        if record.state is StepState.INTENDED and record.ended_at is None:
             if self._bars is not None and self._line is not None:
-                self._bars.update(self._line, description=f"{record['step']}  {event.progress}"[:_WIDTH])
+                self._bars.update(self._line, description=f"{record.step}  {event.progress}"[:_WIDTH])
             return
-        if record["state"] == StepState.SUCCEEDED.value:
+        if record.state is StepState.SUCCEEDED:
             if not self._quiet:
                 click.echo(event.plain.partition("\n")[0], err=True)
         else:

@@ -24,9 +24,8 @@ if TYPE_CHECKING:
     from ecr_widgets.engine.saved_run import SavedRun
 
 _POLL_S = 0.1
-_LATE_OUTPUT_S = 1.0
-"""How long outputs may lag behind a cell that was interrupted."""
 _INTERRUPT_GRACE_S = 3.0
+"""How long a cell that was interrupted has for its end: a step says then that its outcome is unknown."""
 _LONGEST_SILENCE_S = 4.0
 """How long a cell that has replied may be silent before its end is taken for lost on the way."""
 _LONGEST_REASON = 2_000
@@ -171,18 +170,18 @@ class Execution:
         cell["execution_count"] = reply.get("execution_count")
         if reply["status"] == "ok":
             return None
-        reason = f"{reply.get('ename', reply['status'])}: {reply.get('evalue', '')}".strip().rstrip(":")
+        told = f"{reply.get('ename', reply['status'])}: {reply.get('evalue', '')}".strip().rstrip(":")
+        reason: str = self._saved.redacted(told)
         return reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]}…"
 
     def _stop_cell(self, client: Any, request: str) -> None:
         # What the cell printed until it stopped is kept.
         self._kernel.interrupt()
         deadline_s = time.monotonic() + _INTERRUPT_GRACE_S
-        with contextlib.suppress(queue.Empty):
-            while time.monotonic() < deadline_s and not self._take(
-                client.get_iopub_msg(timeout=_LATE_OUTPUT_S), request
-            ):
-                pass
+        while time.monotonic() < deadline_s:
+            message = _heard(client)
+            if message is not None and self._take(message, request):
+                return
 
     def _take(self, message: Mapping[str, Any], request: str) -> bool:
         """Apply a message; True where it says that the request is done."""
@@ -286,7 +285,11 @@ def _reply(client: Any, request: str) -> Mapping[str, Any] | None:
 
 
 def _how(code: int) -> str:
-    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+    if code >= 0:
+        return f"exit code {code}"
+    with contextlib.suppress(ValueError):  # a real-time signal has no name
+        return f"signal {signal.Signals(-code).name}"
+    return f"signal {-code}"
 
 
 class Stop:

@@ -109,7 +109,7 @@ class Parameter:
             UnknownParameter: Not of the type, or not an allowed one.
         """
         if self.allowed:
-            if value not in self.allowed:
+            if not any(type(value) is type(each) and value == each for each in self.allowed):
                 raise self._refuse(value)
             return value
         if value is None and self._takes("None"):
@@ -182,15 +182,21 @@ def declared_parameters(source: str) -> tuple[Parameter, ...]:
             raise UnknownParameter(f"line {statement.lineno} of the parameters cell declares no parameter")
         try:
             default = None if value is None else ast.literal_eval(value)
-        except ValueError as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise UnknownParameter(f"the default of parameter {name!r} is not a plain value") from error
+        try:
+            allowed = _allowed(annotation)
+        except (ValueError, TypeError, RecursionError) as error:
+            raise UnknownParameter(
+                f"the allowed values of parameter {name!r} are not plain values"
+            ) from error
         found.append(
             Parameter(
                 name,
                 ast.unparse(annotation) if annotation is not None else type(default).__name__,
                 default,
                 comments.get(statement.end_lineno or 0, ""),
-                _allowed(annotation),
+                allowed,
                 annotation is not None,
                 Limits.parse(comments.get(statement.end_lineno or 0, "")),
             )

@@ -49,6 +49,7 @@ def test_a_failing_cell_ends_the_run_and_the_rest_is_not_run(tmp_path: Path) -> 
     ("source", "reason"),
     [
         ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "kernel died (signal SIGKILL)"),
+        ("import os; os.kill(os.getpid(), 40)", "kernel died (signal 40)"),
         ("import os; os._exit(0)", "kernel died (exit code 0)"),
         ("import sys; sys.exit(0)", "SystemExit: 0"),
     ],

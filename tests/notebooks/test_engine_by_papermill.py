@@ -13,8 +13,8 @@ import nbformat
 import pytest
 
 from ecr_widgets.engine.run import resume_run
-from ecr_widgets.engine.saved_run import SavedRun
-from tests.notebooks.engine_runs import BIN, write_runbook
+from ecr_widgets.engine.saved_run import SavedRun, records_of
+from tests.notebooks.engine_runs import BIN, RECORDING_CELL, write_runbook
 
 
 def test_plain_papermill_with_the_engines_name_gets_the_same_record(tmp_path: Path) -> None:
@@ -146,3 +146,22 @@ def papermill(folder: Path, *words: str | Path) -> subprocess.CompletedProcess[s
         text=True,
         check=False,
     )
+
+
+def test_a_step_that_ends_late_after_its_time_is_up_says_so(tmp_path: Path) -> None:
+    """It has some seconds to write down that nobody knows what became of it."""
+    act = (
+        "import time\nfrom ecr_widgets.errors import OutcomeUnknown\n"
+        "def act(progress):\n"
+        "    try: time.sleep(60)\n"
+        "    except KeyboardInterrupt:\n"
+        "        time.sleep(1.5)\n"
+        "        raise OutcomeUnknown('the reply never came')\n"
+        "_ = recorder.perform('create_deploy', {}, act)"
+    )
+    write_runbook(tmp_path, [RECORDING_CELL, act])
+    done = papermill(tmp_path, "out.ipynb", "--execution-timeout", "2")
+    assert done.returncode == 1
+    saved = json.loads((tmp_path / "out.ipynb").read_text())
+    (record,) = records_of(saved)
+    assert (record["state"], saved["metadata"]["ecr_widgets"]["state"]) == ("unknown", "unknown")

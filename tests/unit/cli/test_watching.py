@@ -10,9 +10,12 @@ import sys
 
 import pytest
 
-STEP = {"step": "push_image", "state": "intended", "ended_at": None}
-ENDED = {"step": "push_image", "state": "succeeded", "ended_at": "2026-11-24T12:00:00Z"}
-FAILED = {"step": "verify", "state": "failed", "ended_at": "2026-11-24T12:00:01Z"}
+RECORD = {
+    "version": 1, "run_id": "r", "sequence": 1, "step": "push_image", "state": "intended", "changed": None, "inputs": {},
+    "outcome": {}, "error": None, "started_at": "2026-11-24T11:59:59Z", "ended_at": None,
+}  # fmt: skip
+ENDED = RECORD | {"state": "succeeded", "ended_at": "2026-11-24T12:00:00Z"}
+FAILED = RECORD | {"step": "verify", "state": "failed", "ended_at": "2026-11-24T12:00:01Z"}
 SCRIPT = f"""
 import sys
 from ecr_widgets.cli.watching import Watcher
@@ -20,11 +23,13 @@ from ecr_widgets.engine.events import RunEvent, RunEventKind
 
 watcher = Watcher(quiet=sys.argv[1:] == ["quiet"])
 tell = lambda text, plain="", progress="": watcher(RunEvent(RunEventKind.RECORD, 4, 11, text, plain, progress))
-tell({json.dumps(STEP)!r}, progress="1a: pushing 12.0 MB of 30.0 MB, 3.0 MB/s")
+tell({json.dumps(RECORD)!r}, progress="1a: pushing 12.0 MB of 30.0 MB, 3.0 MB/s")
 if watcher._bars is not None:
     watcher._bars.refresh()
 tell({json.dumps(ENDED)!r}, plain="ok push_image succeeded\\n  digest: 1a")
 tell({json.dumps(FAILED)!r}, plain="no verify failed\\n  error: why")
+for none in ([], "[]", "{{}}", "no record"):
+    tell(none, plain="no record")
 watcher.close()
 """
 
@@ -69,7 +74,7 @@ def test_a_terminal_sees_how_far_a_step_is_and_then_its_outcome() -> None:
     ],
 )
 def test_a_log_gets_lines_only(words: list[str], lines: list[str]) -> None:
-    """No bar and no control characters; a quiet run tells failures alone."""
+    """No bar and no control characters; a quiet run tells failures alone, and what a cell shows in place of a record is none."""
     command = [sys.executable, "-c", SCRIPT, *words]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stderr.splitlines() == lines

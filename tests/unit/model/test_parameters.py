@@ -78,6 +78,13 @@ def test_values_from_files_are_checked_too() -> None:
         read_parameters(declared_parameters(CELL), values={"tag": 1.1}, texts={})
 
 
+def test_true_is_no_allowed_number() -> None:
+    """Though Python takes it for 1."""
+    declared = declared_parameters("copies: Literal[1, 2] = 1")
+    with pytest.raises(UnknownParameter, match="allowed: 1, 2"):
+        read_parameters(declared, values={"copies": True}, texts={})
+
+
 def test_a_text_that_is_no_json_is_not_shown() -> None:
     """It may hold what nobody should see, such as a password in a task's variables."""
     with pytest.raises(UnknownParameter) as caught:
@@ -85,7 +92,9 @@ def test_a_text_that_is_no_json_is_not_shown() -> None:
     assert "hunter22" not in str(caught.value)
 
 
-@pytest.mark.parametrize("cell", ["tag = open('x')", "for x in y: pass", "tag: str = '"])
+@pytest.mark.parametrize(
+    "cell", ["tag = open('x')", "for x in y: pass", "tag: str = '", "tag = {[]: 1}", "tag: Literal[open] = 1"]
+)
 def test_a_cell_that_declares_no_plain_values_is_refused(cell: str) -> None:
     """Nothing of a parameters cell is executed to read it."""
     with pytest.raises(UnknownParameter):
