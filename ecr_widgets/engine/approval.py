@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from ecr_widgets.actor import actor
+from ecr_widgets.audit.chain import Watcher
+from ecr_widgets.audit.keys import default_ring
 from ecr_widgets.audit.seal import links_of
 from ecr_widgets.audit.verify import Finding, check_file
 from ecr_widgets.channel import new_run_id
@@ -131,12 +133,19 @@ def _marker(runs: Path, run_id: str) -> Path:
 
 
 def _check_untouched(runs: Path, name: str, run_id: str) -> None:
-    seal = next(
-        (link.seal for link in reversed(links_of(runs)) if link.seal is not None and link.seal.path == name),
-        None,
-    )
+    seal, trouble = None, None
+    watcher = Watcher(default_ring().known())
+    for link in links_of(runs):
+        told = watcher.look(link)
+        if link.seal is not None and link.seal.path == name:
+            seal, trouble = link.seal, told
     if seal is None:
         raise InputError(f"plan {run_id} is not sealed", hint="seal it with `audit seal`, or make a new plan")
+    # The key is mostly another person's, and may not be known here; `audit verify` says so.
+    if trouble is not None and len(trouble.why) > trouble.unknown_key:
+        raise InputError(
+            f"the seal of plan {run_id} is not in order: {'; '.join(trouble.why)}", hint="make a new plan"
+        )
     found = check_file(runs, name, seal)
     if found.finding not in (Finding.INTACT, Finding.RESAVED):
         raise InputError(

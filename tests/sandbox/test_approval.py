@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -88,13 +90,18 @@ def test_a_plan_that_no_longer_fits_is_refused(
 
 
 def test_a_plan_that_was_edited_is_refused(alice: dict[str, str], sandbox: Sandbox, tmp_path: Path) -> None:
-    """Whoever approves sees what was planned, not what somebody made of it since."""
+    """Whoever approves sees what was planned, not what somebody made of it and of its seal since."""
     plan = plan_of(alice, tmp_path, "edited")
     path = Path(plan["notebook"])
     path.write_text(path.read_text().replace('"service": "edited"', '"service": "other"'))
     before = journal(sandbox)
     _, refused = approve(alice, tmp_path, plan["run_id"], "bob", code=REFUSED)
     assert "was changed since it was made" in refused
+    chain = path.with_name("seals.jsonl")
+    changed = hashlib.sha256(path.read_bytes()).hexdigest()
+    chain.write_text(re.sub('"file_sha256":"[0-9a-f]+"', f'"file_sha256":"{changed}"', chain.read_text()))
+    _, refused = approve(alice, tmp_path, plan["run_id"], "bob", code=REFUSED)
+    assert "its signature is wrong" in refused
     assert journal(sandbox) == before
 
 
