@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from ecr_widgets.cli.outcome import print_json
+from ecr_widgets.cli.printing import json_option
 
 
 @click.command(name="approve")
@@ -18,7 +19,7 @@ from ecr_widgets.cli.outcome import print_json
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder of the saved plan  [default: $ECR_WIDGETS_RUNS or ./runs]",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@json_option
 @click.pass_context
 def command(ctx: click.Context, run_id: str | None, *, runs: Path | None, as_json: bool) -> None:
     """Let the plan RUN_ID, made by another person, go on as a run.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TextIO, TypeVar
 import click
 
 from ecr_widgets.cli.outcome import OurErrors, print_json
+from ecr_widgets.cli.printing import json_option
 
 if TYPE_CHECKING:
     from ecr_widgets.audit.query import Query
@@ -70,7 +71,7 @@ def _query(**given: str | None) -> Query:
 @command.command(name="list")
 @_runs_option
 @_filters
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@json_option
 @click.option("--rebuild", is_flag=True, help="Forget the index and read every notebook again.")
 def list_(*, runs: Path, as_json: bool, rebuild: bool, **given: str | None) -> None:
     """List saved runs with their verdicts, newest first.
@@ -106,7 +107,7 @@ def list_(*, runs: Path, as_json: bool, rebuild: bool, **given: str | None) -> N
 @command.command()
 @click.argument("run")
 @_runs_option
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@json_option
 def show(*, run: str, runs: Path, as_json: bool) -> None:
     """Show RUN, given by its id, the beginning of one, or its path."""
     from ecr_widgets.audit.index import open_index
@@ -126,11 +127,11 @@ def show(*, run: str, runs: Path, as_json: bool) -> None:
 @click.argument("older")
 @click.argument("newer")
 @_runs_option
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@json_option
 def compare(*, older: str, newer: str, runs: Path, as_json: bool) -> None:
     """Say what is different between two runs: parameters, digests, states, outcomes and what their cells printed.
 
-    A Dockerrun is compared by the hash of its content: it may hold secrets, so no run keeps it.
+    A Dockerrun is compared setting by setting; what is or may be secret in it is kept by no run.
     """
     from ecr_widgets.audit.compare import compare_runs
     from ecr_widgets.audit.index import open_index
@@ -144,11 +145,13 @@ def compare(*, older: str, newer: str, runs: Path, as_json: bool) -> None:
     for each in found:
         before, after = ("-" if value is None else value for value in (each.older, each.newer))
         click.echo(_line(f"{each.what}: {before} → {after}"))
+    if not found:
+        click.echo("no difference", err=True)
 
 
 @command.command()
 @_runs_option
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@json_option
 @click.option(
     "--head", "head_file", type=click.File(), help="An exported head, from a place that nobody could change."
 )
@@ -222,7 +225,7 @@ def export(*, runs: Path, out: Path, **given: str | None) -> None:
 @command.command()
 @_runs_option
 @_filters
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@json_option
 def figures(*, runs: Path, as_json: bool, **given: str | None) -> None:
     """Say by service how many deploys a day there were, how many failed, and how long recovery took."""
     from ecr_widgets.audit.figures import figures as count

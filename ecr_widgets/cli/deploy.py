@@ -8,7 +8,7 @@ import click
 
 from ecr_widgets.cli.outcome import print_json
 from ecr_widgets.cli.printing import json_option
-from ecr_widgets.cli.waiting import wait_option
+from ecr_widgets.cli.waiting import timeout_option, wait_option
 
 
 @click.command(name="deploy")
@@ -19,7 +19,7 @@ from ecr_widgets.cli.waiting import wait_option
 @click.option("--name", help="Name of the stored deploy  [default: the service's]")
 @click.option("--container", help="Container that runs the image, where the Dockerrun has several.")
 @click.option("--load-balancer", metavar="NAME", help="Load balancer that the service is created behind.")
-@click.option("--timeout", "timeout_s", default=600.0, show_default=True, help="Longest wait, in seconds.")
+@timeout_option(600.0)
 @click.option(
     "--on-failure",
     type=click.Choice(["stop", "rollback"]),

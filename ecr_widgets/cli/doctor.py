@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 import click
 
 from ecr_widgets.cli.outcome import FAILED, print_json
+from ecr_widgets.cli.printing import json_option
 from ecr_widgets.errors import EcrWidgetsError, SettingsError
 from ecr_widgets.settings import Settings
 
@@ -23,7 +24,7 @@ class Finding:
 
 
 @click.command(name="doctor")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@json_option
 @click.pass_context
 def command(ctx: click.Context, *, as_json: bool) -> None:
     """Say what is reachable, as whom, and what to do about what is not. Changes nothing."""

@@ -9,6 +9,7 @@ import click
 from ecr_widgets.cli.layer0 import client
 from ecr_widgets.cli.outcome import OurErrors, print_json
 from ecr_widgets.cli.printing import json_option, plain, table, tell
+from ecr_widgets.cli.waiting import timeout_option
 from ecr_widgets.errors import InputError
 
 
@@ -130,7 +131,7 @@ def unlink(environment: str, other: str, *, as_json: bool) -> None:
 
 @command.command()
 @click.argument("environment")
-@click.option("--timeout", "timeout_s", default=1800.0, show_default=True, help="Longest wait, in seconds.")
+@timeout_option(1800.0)
 @json_option
 def delete(environment: str, *, timeout_s: float, as_json: bool) -> None:
     """Delete an ENVIRONMENT with all that is in it; one that is gone is no error."""

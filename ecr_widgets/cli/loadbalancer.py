@@ -7,6 +7,7 @@ import click
 from ecr_widgets.cli.layer0 import client
 from ecr_widgets.cli.outcome import OurErrors, print_json
 from ecr_widgets.cli.printing import json_option, plain, table, tell
+from ecr_widgets.cli.waiting import timeout_option
 
 
 @click.group(name="loadbalancer", cls=OurErrors)
@@ -121,7 +122,7 @@ def create(
 @command.command()
 @click.argument("environment")
 @click.argument("balancer")
-@click.option("--timeout", "timeout_s", default=900.0, show_default=True, help="Longest wait, in seconds.")
+@timeout_option(900.0)
 @json_option
 def delete(environment: str, balancer: str, *, timeout_s: float, as_json: bool) -> None:
     """Delete a load BALANCER and wait until it is gone; one that is gone is no error."""

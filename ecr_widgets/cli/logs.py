@@ -12,6 +12,7 @@ import click
 from ecr_widgets.cli.layer0 import client, moment
 from ecr_widgets.cli.outcome import print_json
 from ecr_widgets.cli.printing import json_option
+from ecr_widgets.cli.waiting import timeout_option
 from ecr_widgets.errors import EntityNotFound, InputError
 
 if TYPE_CHECKING:
@@ -26,9 +27,7 @@ if TYPE_CHECKING:
 @click.option("--start", metavar="TIME", help="Not before, such as '2026-11-23 17:00' (UTC, whole minutes).")
 @click.option("--end", metavar="TIME", help="Not after.")
 @click.option("--follow", "-f", is_flag=True, help="Go on as lines come, until a task ends or Ctrl-C.")
-@click.option(
-    "--timeout", "timeout_s", default=3600.0, show_default=True, help="Longest to follow, in seconds."
-)
+@timeout_option(3600.0, "Longest to follow, in seconds.")
 @json_option
 def command(
     environment: str,

@@ -21,8 +21,8 @@ from ecr_widgets.errors import (
 
 SUCCEEDED, FAILED, REFUSED, INTERRUPTED, UNKNOWN, BUSY, ROLLBACK_FAILED = range(7)
 """Exit codes; keep in step with contract section 2."""
-WANTS_JSON = "ecr_widgets.json"
-"""Where a click context notes that stdout gets one JSON document, whatever happens."""
+_AS_JSON, _OF_RUN = "ecr_widgets.as_json", "ecr_widgets.of_run"
+"""Where a click context notes that stdout gets one JSON document, whatever happens, and that it is that of a run."""
 
 
 def exit_code_of(error: EcrWidgetsError) -> int:
@@ -39,7 +39,13 @@ def exit_code_of(error: EcrWidgetsError) -> int:
 
 
 class OurErrors(click.Group):
-    """A group whose commands end with one line on stderr when they raise one of our errors."""
+    """A group whose commands end with one line on stderr where they fail, and with one document where `--json` is given."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Note what is asked for before any of it is looked at, so that a word that is wrong is told as a document too."""
+        words = args[: args.index("--")] if "--" in args else args
+        ctx.meta[_AS_JSON] = "--json" in words
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
@@ -47,42 +53,52 @@ class OurErrors(click.Group):
             return super().invoke(ctx)
         except EcrWidgetsError as error:
             click.echo(f"ecr-widgets: {error}", err=True)
-            if ctx.meta.get(WANTS_JSON):
-                print_json({"error": _told(error)})
-            ctx.exit(exit_code_of(error))
+            _end(ctx, error, exit_code_of(error))
+        except click.UsageError as error:
+            error.show()
+            _end(ctx, InputError(error.format_message(), hint="see --help"), error.exit_code)
         except KeyboardInterrupt:
             click.echo("ecr-widgets: interrupted", err=True)
-            ctx.exit(INTERRUPTED)
+            _end(ctx, EcrWidgetsError("interrupted"), INTERRUPTED)
 
 
-def _told(error: EcrWidgetsError) -> dict[str, Any]:
+def note_run(ctx: click.Context, *, runbook: str | None, run_id: str | None) -> None:
+    """Have a failure of this command told as a run that never began."""
+    ctx.meta[_OF_RUN] = {"runbook": runbook, "run_id": run_id}
+
+
+def _end(ctx: click.Context, error: EcrWidgetsError, code: int) -> None:
+    if ctx.meta[_AS_JSON]:
+        run = ctx.meta.get(_OF_RUN)
+        print_json({"error": _told(error, code)} if run is None else _no_run(error, code, **run))
+    ctx.exit(code)
+
+
+def _told(error: EcrWidgetsError, code: int) -> dict[str, Any]:
     told: dict[str, Any] = {
         "type": type(error).__name__,
         "message": error.message,
         "hint": error.hint,
-        "exit_code": exit_code_of(error),
+        "exit_code": code,
     }
     if isinstance(error, DeploymentFailed):
         told["reasons"] = list(error.reasons)
     return told
 
 
-def print_refusal(error: EcrWidgetsError, *, runbook: str | None, run_id: str | None) -> None:
-    """What `run --json` prints where no run was started: the members of a run, those that it has not as null."""
-    code = exit_code_of(error)
-    print_json(
-        {
-            "run_id": run_id,
-            "runbook": runbook,
-            "state": {REFUSED: "refused", BUSY: "busy"}.get(code, "failed"),
-            "reason": str(error),
-            "notebook": None,
-            "started_at": None,
-            "ended_at": None,
-            "duration_s": None,
-            "steps": [],
-        }
-    )
+def _no_run(error: EcrWidgetsError, code: int, *, runbook: str | None, run_id: str | None) -> dict[str, Any]:
+    """The members of a run, those that it has not as null."""
+    return {
+        "run_id": run_id,
+        "runbook": runbook,
+        "state": {REFUSED: "refused", BUSY: "busy", INTERRUPTED: "interrupted"}.get(code, "failed"),
+        "reason": str(error),
+        "notebook": None,
+        "started_at": None,
+        "ended_at": None,
+        "duration_s": None,
+        "steps": [],
+    }
 
 
 def print_json(document: Any) -> None:

@@ -9,21 +9,14 @@ from typing import Any, TypeVar
 
 import click
 
-from ecr_widgets.cli.outcome import WANTS_JSON, print_json
+from ecr_widgets.cli.outcome import print_json
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def json_option(command: Command) -> Command:
     """`--json`, as everywhere; where the command fails its error is the document."""
-    return click.option(
-        "--json", "as_json", is_flag=True, callback=_note, help="One JSON document on stdout."
-    )(command)
-
-
-def _note(ctx: click.Context, _option: click.Parameter, given: bool) -> bool:  # noqa: FBT001  # click's order
-    ctx.meta[WANTS_JSON] = given
-    return given
+    return click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")(command)
 
 
 def tell(value: Any, line: str, *, as_json: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from ecr_widgets.cli.outcome import print_json
+from ecr_widgets.cli.printing import json_option
 from ecr_widgets.cli.waiting import wait_option
 from ecr_widgets.model.encryption import ENCRYPTIONS
 
@@ -28,7 +29,7 @@ from ecr_widgets.model.encryption import ENCRYPTIONS
     help="With --encryption KMS: the key's ARN, id or alias  [default: AWS's own for ECR]",
 )
 @wait_option("--wait")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@json_option
 def command(
     image: str,
     repository: str,

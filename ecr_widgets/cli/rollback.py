@@ -5,16 +5,17 @@ from __future__ import annotations
 import click
 
 from ecr_widgets.cli.outcome import print_json
-from ecr_widgets.cli.waiting import wait_option
+from ecr_widgets.cli.printing import json_option
+from ecr_widgets.cli.waiting import timeout_option, wait_option
 
 
 @click.command(name="rollback")
 @click.argument("environment")
 @click.argument("service")
 @click.argument("deploy_id", required=False)
-@click.option("--timeout", "timeout_s", default=600.0, show_default=True, help="Longest wait, in seconds.")
+@timeout_option(600.0)
 @wait_option("--wait")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@json_option
 def command(
     environment: str,
     service: str,

@@ -7,12 +7,21 @@ from pathlib import Path
 
 import click
 
-from ecr_widgets.cli.outcome import print_json, print_refusal
+from ecr_widgets.cli.outcome import note_run, print_json
+from ecr_widgets.cli.printing import json_option
 from ecr_widgets.cli.waiting import wait_option
-from ecr_widgets.errors import EcrWidgetsError, InputError
+from ecr_widgets.errors import InputError
 
 
-@click.command(name="run", add_help_option=False)
+class _Run(click.Command):
+    """Told as a run that never began, where already its words are wrong."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        note_run(ctx, runbook=None, run_id=None)
+        return super().parse_args(ctx, args)
+
+
+@click.command(name="run", cls=_Run, add_help_option=False)
 @click.argument("runbook", required=False)
 @click.option(
     "-h",
@@ -50,7 +59,7 @@ from ecr_widgets.errors import EcrWidgetsError, InputError
 @click.option(
     "--reason", default="", metavar="TEXT", help="Why; becomes the operation note of the saved notebook."
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@json_option
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -78,6 +87,7 @@ def command(
     if show_help:
         _help(ctx, runbook)
         return
+    note_run(ctx, runbook=runbook, run_id=resume)
     from ecr_widgets.cli.watching import Watcher
     from ecr_widgets.engine.notices import tell_end, telling_refusals
     from ecr_widgets.engine.results import WAITS_FOR_APPROVAL
@@ -112,10 +122,6 @@ def command(
         else:
             with telling_refusals(str(resume)):
                 result = resume_run(str(resume), runs=folder, wait_s=wait_if_busy_s, on_event=watcher)
-    except EcrWidgetsError as error:
-        if as_json:
-            print_refusal(error, runbook=runbook, run_id=resume)
-        raise
     finally:
         watcher.close()
     tell_end(result)

@@ -9,12 +9,13 @@ from pathlib import Path
 import click
 
 from ecr_widgets.cli.outcome import OurErrors, print_json
+from ecr_widgets.cli.printing import json_option
 from ecr_widgets.errors import InputError
 from ecr_widgets.runbooks import Runbook, copy_runbooks, list_runbooks
 
 
 @click.group(name="runbooks", cls=OurErrors, invoke_without_command=True)
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@json_option
 @click.pass_context
 def command(ctx: click.Context, *, as_json: bool) -> None:
     """List the shipped runbooks with their parameters."""
@@ -66,12 +67,10 @@ def _tell_parameters(book: Runbook) -> None:
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 def copy(folder: Path) -> None:
     """Copy the shipped runbooks and their files to FOLDER for editing; files that are there are left alone."""
-    copied = 0
-    for path in copy_runbooks(folder):
+    for path in copy_runbooks(
+        folder, left=lambda path: click.echo(f"was there, left alone: {path}", err=True)
+    ):
         click.echo(path)
-        copied += 1
-    if not copied:
-        click.echo(f"all of them are in {folder} already, and were left alone", err=True)
 
 
 @command.command(name="new")

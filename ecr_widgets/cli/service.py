@@ -7,7 +7,7 @@ import click
 from ecr_widgets.cli.layer0 import client, find_deploy
 from ecr_widgets.cli.outcome import OurErrors, print_json
 from ecr_widgets.cli.printing import json_option, plain, table, tell
-from ecr_widgets.cli.waiting import wait_option
+from ecr_widgets.cli.waiting import timeout_option, wait_option
 
 
 @click.group(name="service", cls=OurErrors)
@@ -58,7 +58,7 @@ def show(environment: str, service: str, *, as_json: bool) -> None:
 @click.argument("deploy")
 @click.option("--load-balancer", metavar="NAME", help="Load balancer that the service is created behind.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until it runs.")
-@click.option("--timeout", "timeout_s", default=600.0, show_default=True, help="Longest wait, in seconds.")
+@timeout_option(600.0)
 @wait_option()
 @json_option
 def deploy(
@@ -90,7 +90,7 @@ def deploy(
 @click.argument("service")
 @click.argument("count", type=int)
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until the copies run.")
-@click.option("--timeout", "timeout_s", default=600.0, show_default=True, help="Longest wait, in seconds.")
+@timeout_option(600.0)
 @wait_option()
 @json_option
 def scale(
@@ -114,7 +114,7 @@ def scale(
 @command.command()
 @click.argument("environment")
 @click.argument("service")
-@click.option("--timeout", "timeout_s", default=900.0, show_default=True, help="Longest wait, in seconds.")
+@timeout_option(900.0)
 @wait_option("--wait")
 @json_option
 def delete(environment: str, service: str, *, timeout_s: float, wait_if_busy_s: float, as_json: bool) -> None:

@@ -7,6 +7,7 @@ import click
 from ecr_widgets.cli.layer0 import OWN_ENVIRONMENT, client, find_deploy
 from ecr_widgets.cli.outcome import OurErrors, print_json
 from ecr_widgets.cli.printing import json_option, plain, table, tell
+from ecr_widgets.cli.waiting import timeout_option
 from ecr_widgets.errors import InputError
 
 
@@ -27,7 +28,7 @@ def command() -> None:
     help="Overrides a variable; repeatable.",
 )
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until its containers ended.")
-@click.option("--timeout", "timeout_s", default=3600.0, show_default=True, help="Longest wait, in seconds.")
+@timeout_option(3600.0)
 @json_option
 def run(
     environment: str,

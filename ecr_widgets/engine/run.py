@@ -67,7 +67,7 @@ def run_runbook(
         values |= read_parameter_file(path, runbook.parameters)
     known = SecretRegistry()
     known.register_environment(environ)
-    for each in (values, given, {"reason": reason}):
+    for each in (values, given, {"reason": reason, "slot": slot or ""}):
         refuse_secrets(each, known)
     parameters = read_parameters(runbook.parameters, values=values, texts=given)
     # Once more: a text may turn out to be an object with a secret in it.

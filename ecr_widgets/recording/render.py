@@ -105,10 +105,16 @@ def _verdict(record: StepRecord) -> str:
     if record.state is StepState.SUCCEEDED:
         if record.changed:
             return f"succeeded {took}, changed: true"
-        return f"succeeded {took}, changed: false" + ("" if record.step in _LOOKING else ", it stood already")
+        return f"succeeded {took}, changed: false{_why_unchanged(record.step)}"
     if record.state is StepState.UNKNOWN:
         return f"has an unknown outcome after {took[3:]}"
     return f"failed {took}"
+
+
+def _why_unchanged(step: str) -> str:
+    if step in _LOOKING or step == "delete_images":  # which lists what it would delete, until it is confirmed
+        return ""
+    return ", it was gone already" if step.startswith("delete_") else ", it stood already"
 
 
 def _facts(record: StepRecord) -> list[tuple[str, Any]]:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -97,8 +97,11 @@ def read_runbook(path: Path) -> Runbook:
     )
 
 
-def copy_runbooks(folder: Path) -> Iterator[Path]:
+def copy_runbooks(folder: Path, *, left: Callable[[Path], object] = lambda _: None) -> Iterator[Path]:
     """Copy the shipped runbooks and their files; files that are there already are left alone.
+
+    Args:
+        left: Told of each of these.
 
     Returns:
         The files written.
@@ -110,11 +113,15 @@ def copy_runbooks(folder: Path) -> Iterator[Path]:
     for path in sorted(source.rglob("*")):
         target = folder / path.relative_to(source)
         try:
+            if not path.is_file() or ".ipynb_checkpoints" in path.parts:
+                continue
             # Looked at as a link, so that one to nowhere is left alone, too.
-            if path.is_file() and not os.path.lexists(target) and ".ipynb_checkpoints" not in path.parts:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(path, target)
-                yield target
+            if os.path.lexists(target):
+                left(target)
+                continue
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+            yield target
         except OSError as error:
             raise InputError(
                 f"runbooks cannot be copied to {str(target)!r}: {error.strerror}", hint="give another folder"

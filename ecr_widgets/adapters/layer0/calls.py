@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from ecr_widgets.adapters.layer0 import decode
 from ecr_widgets.adapters.layer0.transport import Answer, Transport
-from ecr_widgets.errors import EntityNotFound, Layer0Error, Layer0Unavailable, OutcomeUnknown
+from ecr_widgets.errors import EntityNotFound, InputError, Layer0Error, Layer0Unavailable, OutcomeUnknown
 from ecr_widgets.settings import Layer0Settings
 
 _NOT_FOUND_TO_V0_10_2 = frozenset((4, 6, 8, 10, 12, 14))
@@ -85,8 +85,8 @@ def segment(entity_id: str) -> str:
     """An id as one segment of a path; an empty one would ask for the list instead.
 
     Raises:
-        EntityNotFound: No id.
+        InputError: No id.
     """
     if not entity_id:
-        raise EntityNotFound("an empty id names nothing", hint="give the id")
+        raise InputError("an empty id names nothing", hint="give the id")
     return quote(entity_id, safe="")

@@ -23,8 +23,11 @@ def test_plain_text_tells_step_state_and_values() -> None:
 
 
 def test_an_unchanged_step_says_so() -> None:
-    """A step that found the wanted state says that it stood already."""
-    assert "changed: false, it stood already" in to_text(replace(PUSHED, changed=False))
+    """A step that found the wanted state says that it stood already, a deletion that there was nothing any more."""
+    unchanged = replace(PUSHED, changed=False)
+    assert "changed: false, it stood already" in to_text(unchanged)
+    assert "changed: false, it was gone already" in to_text(replace(unchanged, step="delete_service"))
+    assert "already" not in to_text(replace(unchanged, step="delete_images"))
 
 
 def test_a_failed_step_shows_its_error_and_log() -> None:

@@ -31,11 +31,13 @@ def test_a_copy_has_every_file_and_runs(tmp_path: Path) -> None:
 def test_an_edited_file_is_left_alone_and_that_is_said(tmp_path: Path) -> None:
     """A second copy overwrites nothing, and does not say nothing."""
     CliRunner().invoke(main, ["runbooks", "copy", str(tmp_path)])
-    (tmp_path / "wait" / "Dockerfile.wait").write_text("FROM mine")
+    mine, gone = tmp_path / "wait" / "Dockerfile.wait", tmp_path / "release.ipynb"
+    mine.write_text("FROM mine")
+    gone.unlink()
     done = CliRunner().invoke(main, ["runbooks", "copy", str(tmp_path)])
-    assert (tmp_path / "wait" / "Dockerfile.wait").read_text() == "FROM mine"
-    assert (done.exit_code, done.stdout) == (0, "")
-    assert "already, and were left alone" in done.stderr
+    assert mine.read_text() == "FROM mine"
+    assert (done.exit_code, done.stdout) == (0, f"{gone}\n")
+    assert f"was there, left alone: {mine}\n" in done.stderr
 
 
 @pytest.mark.parametrize("where", ["file/books", "/proc/books"])

@@ -1,0 +1,97 @@
+"""What commands print where they fail: one line for people, one document for programs."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from ecr_widgets.cli import main
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to be in."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+RUN = {"run_id", "runbook", "state", "reason", "notebook", "started_at", "ended_at", "duration_s", "steps"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["audit", "list", "--runs", "nowhere"],
+        ["audit", "list", "--state", "bogus"],
+        ["audit", "show", "nobody"],
+        ["approve", "nobody"],
+        ["rollback", "demo"],
+        ["service", "scale", "demo", "web", "abc"],
+        ["service", "deploy", "demo", "web", "web", "--timeout", "-1"],
+        ["task", "run", "demo", "web", "web", "--timeout", "nan"],
+        ["deploy", "demo", "web", "app:1", "Dockerrun.aws.json", "--timeout", "0"],
+        ["images"],
+        ["nothing"],
+    ],
+)
+@pytest.mark.usefixtures("elsewhere")
+def test_a_failure_is_one_document_where_one_was_asked_for(words: list[str]) -> None:
+    """With the exit code; bad words are refused before anybody is asked."""
+    done = CliRunner().invoke(main, [*words, "--json"])
+    plain = CliRunner().invoke(main, words)
+    told = json.loads(done.stdout)
+    assert told["error"]["message"]
+    assert told["error"]["exit_code"] == done.exit_code == plain.exit_code != 0
+    assert done.stderr
+    assert plain.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["nobody"],
+        ["release", "--wait", "-5"],
+        ["release", "--wait", "nan"],
+        ["release", "--bogus"],
+        ["release", "--runs", "/dev/null"],
+        ["release", "--resume", "x"],
+        ["release", "-f", "."],
+        ["release", "--slot", "AKIAABCDEFGHIJKLMNOP"],
+    ],
+)
+def test_a_run_that_is_refused_is_told_as_a_run(words: list[str], elsewhere: Path) -> None:
+    """Whatever was wrong with its words; a slot's name would show a secret, as any parameter would."""
+    done = CliRunner().invoke(main, ["run", *words, "--json"])
+    assert list(elsewhere.iterdir()) == []
+    told = json.loads(done.stdout)
+    assert told.keys() == RUN
+    assert (told["state"], done.exit_code) == ("refused", 2)
+    assert "AKIA" not in done.output
+
+
+def test_a_run_that_is_interrupted_before_it_began_is_told_as_a_run(tmp_path: Path) -> None:
+    """With the exit code of an interruption."""
+    slow = (
+        "import sys, time, ecr_widgets.engine.run as run\n"
+        "def begin(*_, **__): print('begun', file=sys.stderr, flush=True); time.sleep(60)\n"
+        "run.run_runbook = begin\n"
+        "from ecr_widgets.cli import main\n"
+        "main(['run', 'release', '--json'])"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", slow], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    assert process.stderr.readline() == "begun\n"
+    time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=30)
+    told = json.loads(out)
+    assert (process.returncode, told["state"], told["runbook"]) == (3, "interrupted", "release")
