@@ -31,8 +31,7 @@ RETIRED = "retired"
 _HEAD = b'{"seal":'
 _TAIL_LENGTH = len(b',"signature":"') + 88 + len(b'"}')
 """An Ed25519 signature is 64 bytes, 88 characters of base64."""
-_LAST_BYTES = 1 << 20
-"""A last line that is longer than that is none of ours."""
+_BLOCK_BYTES = 1 << 16
 
 
 class Seal(msgspec.Struct, frozen=True):
@@ -281,13 +280,22 @@ def _link(line: bytes) -> Link:
 
 def _last_line(handle: int) -> tuple[bytes | None, int]:
     """The last whole line, and where it ends; what a crash left behind it is not counted."""
-    size = os.fstat(handle).st_size
-    start = max(0, size - _LAST_BYTES)
-    block = os.pread(handle, size - start, start)
-    end = block.rfind(b"\n")
+    end = _newline_before(handle, os.fstat(handle).st_size)
     if end < 0:
         return None, 0
-    return block[block.rfind(b"\n", 0, end) + 1 : end], start + end + 1
+    start = _newline_before(handle, end) + 1
+    return os.pread(handle, end - start, start), end + 1
+
+
+def _newline_before(handle: int, end: int) -> int:
+    """Where the last newline in front of a place is, -1 where the file has none up to there."""
+    while end > 0:
+        start = max(0, end - _BLOCK_BYTES)
+        found = os.pread(handle, end - start, start).rfind(b"\n")
+        if found >= 0:
+            return start + found
+        end = start
+    return -1
 
 
 def _write_all(handle: int, content: bytes) -> None:

@@ -38,6 +38,9 @@ from ecr_widgets.errors import EcrWidgetsError, RecordError
 from ecr_widgets.model.record import RunState
 from ecr_widgets.model.times import to_rfc3339
 
+MAX_SEAL_BYTES = 1_000_000
+"""A run that needs a larger seal gets none: the chain is read whole, by everybody, for ever."""
+
 
 def seal_finished_run(path: Path, *, at_exit: bool = False) -> None:
     """Seal one saved run in its folder; a run that cannot be sealed stays as good as it was, and stderr says why.
@@ -88,7 +91,7 @@ def _draft(runs: Path, name: str, *, key: str, now: datetime) -> Seal:
         raise RecordError(f"{name!r} is running now")
     form = form_of(content)
     pairs = touched(run).pairs
-    return Seal(
+    draft = Seal(
         version=SEAL_VERSION,
         n=0,
         project="",
@@ -111,6 +114,11 @@ def _draft(runs: Path, name: str, *, key: str, now: datetime) -> Seal:
         sealed_at=now,
         key=key,
     )
+    if len(msgspec.json.encode(draft)) > MAX_SEAL_BYTES:
+        raise RecordError(
+            f"{name!r} cannot be sealed: its seal would be larger than {MAX_SEAL_BYTES // 1_000_000} MB"
+        )
+    return draft
 
 
 def seal_missing(runs: Path, names: Iterable[str], *, ring: KeyRing, now: datetime) -> list[str]:

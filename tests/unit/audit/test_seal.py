@@ -15,7 +15,7 @@ from ecr_widgets.audit.keys import KeyRing
 from ecr_widgets.audit.seal import links_of, seal_missing, seal_run
 from ecr_widgets.audit.verify import verify
 from ecr_widgets.errors import RecordError
-from tests.audit.runs import generate
+from tests.audit.runs import generate, recorded, save
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -103,3 +103,35 @@ def test_a_file_that_cannot_be_read_does_not_stop_the_others(tmp_path: Path) -> 
     (runs / "foreign.ipynb").write_text('{"cells":[],"metadata":{},"nbformat":4}')
     names = ["broken.ipynb", "folder.ipynb", "foreign.ipynb", "link.ipynb", "none.ipynb", *names]
     assert seal_missing(runs, names, ring=ring, now=NOW) == names[-1:]
+
+
+def _of_long_actor(runs: Path, name: str) -> str:
+    notebook = recorded("proven")
+    notebook["metadata"]["ecr_widgets"] |= {"actor": "a" * 2_000_000, "run_id": "20261201T000000Z-aaaaaa"}
+    return save(runs, "proven", name, notebook).name
+
+
+def test_a_run_with_a_bloated_seal_gets_none_and_stops_no_other(tmp_path: Path) -> None:
+    """Whatever a notebook says of itself, it adds at most a megabyte to the chain, and its neighbours are sealed."""
+    runs, names, ring = _runs(tmp_path, 2)
+    names.insert(1, _of_long_actor(runs, "long.ipynb"))
+    with pytest.raises(RecordError, match="its seal would be larger than 1 MB"):
+        seal_run(runs, "long.ipynb", ring=ring, now=NOW)
+    assert seal_missing(runs, names, ring=ring, now=NOW) == [names[0], names[2]]
+
+
+def test_a_long_seal_in_a_chain_costs_no_other_seal_whole_or_torn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of an earlier release is followed by the next; torn, it alone is removed."""
+    runs, names, ring = _runs(tmp_path, 3)
+    seal_run(runs, names[0], ring=ring, now=NOW)
+    with monkeypatch.context() as patched:
+        patched.setattr(seal, "MAX_SEAL_BYTES", 1 << 30)
+        seal_run(runs, _of_long_actor(runs, "long.ipynb"), ring=ring, now=NOW)
+    whole = chain.chain_file(runs).read_bytes()
+    seal_run(runs, names[1], ring=ring, now=NOW)
+    assert [link.seal and link.seal.n for link in links_of(runs)] == [1, 2, 3]
+    chain.chain_file(runs).write_bytes(whole[:-500_000])
+    seal_run(runs, names[2], ring=ring, now=NOW)
+    assert [link.seal and link.seal.path for link in links_of(runs)] == [names[0], names[2]]
