@@ -259,10 +259,15 @@ def _calls(source: bytes) -> tuple[str, ...]:
     if b"kit." not in source:
         return ()
     found = []
+    seen, begin, comment = 0, 0, -1
     for call in _CALL.finditer(source):
-        # The source is still JSON text: lines end in a backslash and n, or in the next string of a list.
-        line = source[max(source.rfind(b"\\n", 0, call.start()) + 2, 0) : call.start()]
-        if b"#" not in line.rpartition(b'"')[2] and not line[-1:].isalnum():
+        # Only what stands behind the call before, for all calls may be in one line. The source is still JSON text: lines
+        # end in a backslash and n, or in the next string of a list.
+        start = call.start()
+        begin = max(begin, source.rfind(b"\\n", seen, start) + 2, source.rfind(b'"', seen, start) + 1)
+        comment = max(comment, source.rfind(b"#", seen, start))
+        seen = start
+        if comment < begin and not (begin < start and source[start - 1 : start].isalnum()):
             found.append(call[1].decode())
     return tuple(found)
 

@@ -190,3 +190,43 @@ def test_bytes_that_are_no_utf_8_are_seen_wherever_they_stand(
         patch.setattr(reading, "_PIECE_BYTES", piece_bytes)
         with pytest.raises(UnicodeDecodeError) if refused else nullcontext():
             reading._check_utf8(content)
+
+
+class _Counted(bytes):
+    """Bytes that count how many of them are looked at."""
+
+    looked_at = 0
+
+    def __getitem__(self, key: Any) -> Any:
+        part = super().__getitem__(key)
+        self.looked_at += 1 if isinstance(part, int) else len(part)
+        return part
+
+    def rfind(self, sub: Any, start: Any = 0, end: Any = None) -> int:
+        end = len(self) if end is None else end
+        found = super().rfind(sub, start, end)
+        self.looked_at += end - max(found, start)
+        return found
+
+
+def test_a_line_of_many_calls_is_walked_once() -> None:
+    """However many calls one line nests, each byte is looked at a few times."""
+    source = _Counted(b'"' + b"kit.push_image(" * 500 + b'"')
+    assert reading._calls(source) == ("push_image",) * 500
+    assert source.looked_at < 5 * len(source)
+
+
+@pytest.mark.parametrize(
+    ("source", "calls"),
+    [
+        ("kit.a(kit.b())", ("a", "b")),
+        ("kit.a()  # kit.b(), kit.c()", ("a",)),
+        ("# kit.a()\nkit.b()", ("b",)),
+        ("kit.a()\nmykit.b()\nx = kit.c()", ("a", "c")),
+        ("x\nkit.a()", ("a",)),
+    ],
+)
+def test_calls_are_found_but_in_comments_and_other_words(source: str, calls: tuple[str, ...]) -> None:
+    """A source in one text or in a list of lines tells the same calls, wherever in a line they stand."""
+    assert reading._calls(json.dumps(source).encode()) == calls
+    assert reading._calls(json.dumps(source.splitlines(keepends=True)).encode()) == calls
