@@ -14,7 +14,7 @@ import rfc8785
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecr_widgets.audit.canonical import canonical, differences, form_of
+from ecr_widgets.audit.canonical import _FormMaker, canonical, differences, form_of
 from ecr_widgets.errors import RecordError
 from tests.audit.runs import KINDS, recorded
 
@@ -156,3 +156,25 @@ def test_bytes_that_are_no_text_have_no_form(tmp_path: Path) -> None:
     """Invalid UTF-8 is refused."""
     with pytest.raises(RecordError):
         form_of(b'{"cells":[],"metadata":{"a":"\xff"}}')
+
+
+class _Counted(str):
+    """A text that counts how often one is compared."""
+
+    __slots__ = ()
+
+    compared = 0
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        _Counted.compared += 1
+        return str.__eq__(self, other)
+
+
+def test_a_member_twice_among_many_is_found_in_one_walk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The refusal names the member, and needs no look at all members for each."""
+    monkeypatch.setattr(_Counted, "compared", 0)
+    pairs = [(_Counted(f"m{number}"), 0) for number in (*range(300), 299)]
+    with pytest.raises(RecordError, match="member 'm299' stands twice"):
+        _FormMaker()._once(pairs)
+    assert _Counted.compared < 5 * len(pairs)
