@@ -99,8 +99,7 @@ def _missing(run: Run) -> list[str]:
     if not steps:
         found.append("no step left a record")
     found += _missing_in_records(run, steps)
-    for index in range(len(steps)):
-        found += missing_of(steps, index)
+    found += missing_of(steps)
     found += disagreements(run)
     return found
 

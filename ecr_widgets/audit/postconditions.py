@@ -14,19 +14,50 @@ _LOOKING = frozenset(("check_target", "login"))
 """Steps that claim nothing but what they saw."""
 
 
-def missing_of(steps: Sequence[Step], index: int) -> list[str]:
-    """What the step at an index still lacks; steps that did not succeed are told of elsewhere.
+class _Later:
+    """What the steps behind one say of services."""
+
+    def __init__(self) -> None:
+        self.moved: set[str] = set()
+        """Services that were brought to some deploy."""
+        self.verified: set[tuple[str, str]] = set()
+        """Services and deploys that were seen together."""
+
+    def note(self, step: Step) -> None:
+        service_id, deploy_id = step.outcome.get("service_id"), step.outcome.get("deploy_id")
+        if not isinstance(service_id, str):
+            return
+        if step.step in _MOVES:
+            self.moved.add(service_id)
+        elif step.step == "verify" and step.state is SUCCEEDED and isinstance(deploy_id, str):
+            self.verified.add((service_id, deploy_id))
+
+
+def missing_of(steps: Sequence[Step]) -> list[str]:
+    """What each step of a run still lacks, in their order; steps that did not succeed are told of elsewhere.
 
     An unknown step that changed nothing claims nothing, so only one that did change something is unproven.
     """
-    step = steps[index]
+    found: list[str] = []
+    later = _Later()
+    # From the end, so that what follows a step is known without a look at all that follows, for each.
+    for step in reversed(steps):
+        why = _missing(step, later)
+        if why:
+            found.append(why)
+        later.note(step)
+    found.reverse()
+    return found
+
+
+def _missing(step: Step, later: _Later) -> str | None:
     if step.state is not SUCCEEDED or step.step in _LOOKING:
-        return []
+        return None
     rule = _RULES.get(step.step)
     if rule is None:
-        return [f"no post-condition of {step.step} is known to this release"] if step.changed else []
-    why = rule(step, steps[index + 1 :])
-    return [f"{step.step}: {why}"] if why else []
+        return f"no post-condition of {step.step} is known to this release" if step.changed else None
+    why = rule(step, later)
+    return f"{step.step}: {why}" if why else None
 
 
 def is_digest(value: object) -> bool:
@@ -34,7 +65,7 @@ def is_digest(value: object) -> bool:
     return isinstance(value, str) and _DIGEST.fullmatch(value) is not None
 
 
-def _repository(step: Step, _: Sequence[Step]) -> str | None:
+def _repository(step: Step, _: _Later) -> str | None:
     name, uri = step.outcome.get("repository"), step.outcome.get("uri")
     if not isinstance(name, str) or name != step.inputs.get("repository"):
         return "the outcome names another repository"
@@ -45,11 +76,11 @@ def _repository(step: Step, _: Sequence[Step]) -> str | None:
     )
 
 
-def _build(step: Step, _: Sequence[Step]) -> str | None:
+def _build(step: Step, _: _Later) -> str | None:
     return None if is_digest(step.outcome.get("image_id")) else "the engine gave no image id"
 
 
-def _push(step: Step, _: Sequence[Step]) -> str | None:
+def _push(step: Step, _: _Later) -> str | None:
     digest, image = step.outcome.get("digest"), step.outcome.get("image")
     if not is_digest(digest):
         return "the registry confirmed no digest"
@@ -58,11 +89,11 @@ def _push(step: Step, _: Sequence[Step]) -> str | None:
     return None
 
 
-def _pull(step: Step, _: Sequence[Step]) -> str | None:
+def _pull(step: Step, _: _Later) -> str | None:
     return None if is_digest(step.outcome.get("image_id")) else "the engine gave no image id"
 
 
-def _deploy(step: Step, _: Sequence[Step]) -> str | None:
+def _deploy(step: Step, _: _Later) -> str | None:
     image, wanted = step.outcome.get("image"), step.inputs.get("image")
     if not step.outcome.get("deploy_id"):
         return "no deploy id"
@@ -73,19 +104,20 @@ def _deploy(step: Step, _: Sequence[Step]) -> str | None:
     return None
 
 
-def _service(step: Step, later: Sequence[Step]) -> str | None:
-    for key in ("service_id", "deploy_id"):
-        if not step.outcome.get(key):
-            return f"no {key.replace('_', ' ')}"
-    for other in later:
-        if other.step in _MOVES and other.outcome.get("service_id") == step.outcome["service_id"]:
-            return None  # moved on again within the run: that later step answers for the service
-        if other.step == "verify" and other.state is SUCCEEDED and _same(step, other):
-            return None
-    return f"no verify of service {step.outcome.get('service')!r} on deploy {step.outcome['deploy_id']!r} follows"
+def _service(step: Step, later: _Later) -> str | None:
+    service_id, deploy_id = step.outcome.get("service_id"), step.outcome.get("deploy_id")
+    if not isinstance(service_id, str) or not service_id:
+        return "no service id"
+    if not isinstance(deploy_id, str) or not deploy_id:
+        return "no deploy id"
+    if service_id in later.moved:
+        return None  # moved on again within the run: that later step answers for the service
+    if (service_id, deploy_id) in later.verified:
+        return None
+    return f"no verify of service {step.outcome.get('service')!r} on deploy {deploy_id!r} follows"
 
 
-def _task(step: Step, _: Sequence[Step]) -> str | None:
+def _task(step: Step, _: _Later) -> str | None:
     codes = step.outcome.get("exit_codes")
     if not isinstance(codes, Mapping) or not codes:
         return "its end was not waited for"
@@ -93,13 +125,13 @@ def _task(step: Step, _: Sequence[Step]) -> str | None:
     return f"exit codes are not 0: {', '.join(bad)}" if bad else None
 
 
-def _wait(step: Step, _: Sequence[Step]) -> str | None:
+def _wait(step: Step, _: _Later) -> str | None:
     wanted, running = step.outcome.get("desired_count"), step.outcome.get("running_count")
     # No copies may be what was wanted, after a scale to 0; that a deploy runs is what its `verify` has to say.
     return None if type(running) is int and running == wanted else f"{running!r} of {wanted!r} copies ran"
 
 
-def _verify(step: Step, _: Sequence[Step]) -> str | None:
+def _verify(step: Step, _: _Later) -> str | None:
     told = step.outcome
     image = told.get("image")
     digest = image.rpartition("@")[2] if isinstance(image, str) else None
@@ -108,14 +140,14 @@ def _verify(step: Step, _: Sequence[Step]) -> str | None:
     return None if _positive(told.get("running_count")) else "no copy ran"
 
 
-def _changed_repository(step: Step, later: Sequence[Step]) -> str | None:
+def _changed_repository(step: Step, later: _Later) -> str | None:
     for name in ("tags_immutable", "scan_on_push"):
         if step.inputs.get(name) not in (None, step.outcome.get(name)):
             return f"{name} is not as it was asked for"
     return _repository(step, later)
 
 
-def _lifecycle(step: Step, _: Sequence[Step]) -> str | None:
+def _lifecycle(step: Step, _: _Later) -> str | None:
     if step.outcome.get("repository") != step.inputs.get("repository"):
         return "the outcome names another repository"
     if not step.changed and not any(
@@ -125,39 +157,36 @@ def _lifecycle(step: Step, _: Sequence[Step]) -> str | None:
     return None if _is_json(step.outcome.get("policy")) else "the repository has no policy"
 
 
-def _tag(step: Step, later: Sequence[Step]) -> str | None:
+def _tag(step: Step, later: _Later) -> str | None:
     if step.outcome.get("tag") != step.inputs.get("tag"):
         return "the outcome names another tag"
     return _push(step, later)
 
 
-def _deleted_images(step: Step, _: Sequence[Step]) -> str | None:
+def _deleted_images(step: Step, _: _Later) -> str | None:
     deleted, kept, asked = step.outcome.get("deleted"), step.outcome.get("kept"), step.inputs.get("digests")
     if step.changed and step.inputs.get("confirmed") is not True:
         return "nobody confirmed the deletion"
     if kept:
         return f"ECR kept {len(kept) if isinstance(kept, Mapping) else 'some'} of the images"
-    if (
-        not isinstance(deleted, list)
-        or not isinstance(asked, list)
-        or not all(each in asked for each in deleted)
-    ):
+    gone, wanted = _texts(deleted), _texts(asked)
+    if gone is None or wanted is None or not gone <= wanted:
         return "other images were deleted than was asked for"
     return None if deleted or not step.changed else "it tells of no image that was deleted"
 
 
-def _deleted_repository(step: Step, _: Sequence[Step]) -> str | None:
+def _deleted_repository(step: Step, _: _Later) -> str | None:
     told = step.outcome.get("repository")
     return None if told and told == step.inputs.get("repository") else "the outcome names another repository"
 
 
-def _deleted_entity(step: Step, _: Sequence[Step]) -> str | None:
+def _deleted_entity(step: Step, _: _Later) -> str | None:
     if step.outcome.get("name") != step.inputs.get(step.step.removeprefix("delete_")):
         return "the outcome names another one"
     return None if not step.changed or step.outcome.get("entity_id") else "no id of what was deleted"
 
 
-def _scale(step: Step, _: Sequence[Step]) -> str | None:
+def _scale(step: Step, _: _Later) -> str | None:
     asked, wanted, running = (
         step.inputs.get("count"),
         step.outcome.get("desired_count"),
@@ -168,21 +197,26 @@ def _scale(step: Step, _: Sequence[Step]) -> str | None:
     return None if running == wanted else f"{running!r} of {wanted!r} copies ran"
 
 
-def _entity(step: Step, _: Sequence[Step]) -> str | None:
+def _entity(step: Step, _: _Later) -> str | None:
     kind = step.step.removeprefix("create_")
     if step.outcome.get(kind) != step.inputs.get(kind):
         return "the outcome names another one"
     return None if step.outcome.get(f"{kind}_id") else "Layer0 gave no id"
 
 
-def _link(step: Step, _: Sequence[Step]) -> str | None:
+def _link(step: Step, _: _Later) -> str | None:
     if not step.outcome.get("environment_id") or not step.outcome.get("other_id"):
         return "Layer0 gave no ids"
     return None if step.outcome.get("linked") is step.inputs.get("linked") else "the link is not as asked for"
 
 
-def _seals(step: Step, _: Sequence[Step]) -> str | None:
+def _seals(step: Step, _: _Later) -> str | None:
     return None if step.outcome.get("ok") is True else "the seals were not in order"
+
+
+def _texts(value: object) -> set[str] | None:
+    """The texts in a list, None where it is something else."""
+    return set(value) if isinstance(value, list) and all(isinstance(each, str) for each in value) else None
 
 
 def _is_json(value: object) -> bool:
@@ -192,16 +226,12 @@ def _is_json(value: object) -> bool:
         return False
 
 
-def _same(step: Step, other: Step) -> bool:
-    return all(step.outcome.get(key) == other.outcome.get(key) for key in ("service_id", "deploy_id"))
-
-
 def _positive(value: Any) -> bool:
     return type(value) is int and value > 0
 
 
 _MOVES = frozenset(("create_service", "update_service", "rollback"))
-_RULES: Mapping[str, Callable[[Step, Sequence[Step]], str | None]] = {
+_RULES: Mapping[str, Callable[[Step, _Later], str | None]] = {
     "create_repository": _repository,
     "build_image": _build,
     "push_image": _push,

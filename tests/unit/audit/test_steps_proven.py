@@ -256,3 +256,48 @@ def test_a_rollback_is_proven_by_a_verify_of_the_deploy_that_it_went_back_to(kit
     pushed = kit.find_image("app", "1")
     kit.verify(kit.find_service("demo", "web"), pushed)
     assert judged(steps_of(kit)).verdict == "proven"
+
+
+class _Counted(dict[str, Any]):
+    """An outcome that counts how often one is looked into."""
+
+    looks = 0
+
+    def get(self, key: str, default: Any = None, /) -> Any:
+        _Counted.looks += 1
+        return super().get(key, default)
+
+
+def test_many_services_are_judged_in_one_walk(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of three hundred services that a run left unverified each is named, without a look at all others for each."""
+    monkeypatch.setattr(_Counted, "looks", 0)
+    release(kit)
+    made = next(step for step in steps_of(kit) if step.step == "create_service")
+    steps = [
+        msgspec.structs.replace(
+            made, sequence=n + 1, outcome=_Counted(made.outcome | {"service": f"s{n}", "service_id": f"s{n}"})
+        )
+        for n in range(300)
+    ]
+    reasons = [reason for reason in judged(steps).reasons if "follows" in reason]
+    assert [f"service 's{n}' on" in reason for n, reason in enumerate(reasons)] == [True] * 300
+    assert _Counted.looks < 20 * 300
+
+
+def test_only_a_later_verify_or_move_answers_for_a_service(kit: Kit) -> None:
+    """A verify in front of the step, of another deploy or of an id that is no text answers for nothing."""
+    steps = release(kit)
+    assert judged(steps).verdict == "proven"
+    at = next(n for n, step in enumerate(steps) if step.step == "create_service")
+    verify = next(step for step in steps if step.step == "verify")
+    rest = [step for step in steps if step is not verify]
+    for wrong in (
+        [*rest[:at], verify, *rest[at:]],
+        change(steps, "verify", deploy_id="other"),
+        change(steps, "verify", service_id=["x"]),
+    ):
+        assert any("create_service: no verify of service" in reason for reason in judged(wrong).reasons)
+    for odd in (None, "", 1, ["x"]):
+        assert (
+            "create_service: no service id" in judged(change(steps, "create_service", service_id=odd)).reasons
+        )
