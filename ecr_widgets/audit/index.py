@@ -32,14 +32,14 @@ from ecr_widgets.audit.spread import spread
 from ecr_widgets.audit.verify import Finding
 from ecr_widgets.errors import RecordError
 
-_VERSION = 4
+_VERSION = 5
 """Of the tables and of all rules behind a row; another number than the file's means that all is read again."""
 _BATCH = 1000
 _TABLES = """
 CREATE TABLE runs (
-  number INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, changed_ns INTEGER NOT NULL, size INTEGER NOT NULL,
-  inode INTEGER NOT NULL, verdict TEXT NOT NULL, state TEXT, runbook TEXT, run_id TEXT, started_at TEXT, row BLOB NOT NULL,
-  seal TEXT
+  number INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT NOT NULL UNIQUE, changed_ns INTEGER NOT NULL,
+  size INTEGER NOT NULL, inode INTEGER NOT NULL, verdict TEXT NOT NULL, state TEXT, runbook TEXT, run_id TEXT,
+  started_at TEXT, row BLOB NOT NULL, seal TEXT
 );
 CREATE INDEX runs_by_start ON runs (started_at);
 CREATE INDEX runs_by_id ON runs (run_id);
@@ -115,6 +115,7 @@ class Index:
         if not known and not due:
             return
         with self._write():
+            # No number is given twice, so one that another update has replaced meanwhile is of nothing now.
             for _, number, *_ in known.values():
                 self._forget(number)
         read = partial(_read, self.runs, with_hash=self._seals is not None)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from ecr_widgets.audit import index as index_module
 from ecr_widgets.audit.figures import figures
 from ecr_widgets.audit.frames import to_frame, write_parquet
 from ecr_widgets.audit.index import Index, index_file, open_index
 from ecr_widgets.audit.query import Query, parse_since
 from ecr_widgets.audit.row import Row
+from ecr_widgets.audit.scan import Stamp
 from ecr_widgets.audit.spread import MANY
 from ecr_widgets.errors import InputError, RecordError
 from tests.audit.runs import KINDS, generate, save
@@ -107,6 +110,33 @@ def test_two_updaters_and_readers_agree(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert seen == [60] * 4
+
+
+def test_an_update_forgets_no_run_that_another_found_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What one has seen vanish may be back, or another run may have come, before it writes: both stay."""
+    runs, file, scan = tmp_path / "runs", tmp_path / "index.sqlite", index_module.scan
+    for name in ("a.ipynb", "z.ipynb"):
+        save(runs, "proven", name)
+    with Index(runs, file) as slow, Index(runs, file) as quick:
+        slow.update()
+
+        def scanned(folder: Path) -> Iterator[tuple[str, Stamp]]:
+            seen = list(scan(folder))
+            monkeypatch.setattr(index_module, "scan", scan)
+            save(runs, "proven", came)
+            quick.update()
+            return iter(seen)
+
+        for came in ("new.ipynb", "z.ipynb"):  # noqa: B007 -- used in `scanned`
+            (runs / "z.ipynb").unlink()
+            monkeypatch.setattr(index_module, "scan", scanned)
+            slow.update()
+            assert paths(quick) == sorted(path.stem for path in runs.iterdir())
+            slow.update()
+            save(runs, "proven", "z.ipynb")
+            slow.update()
 
 
 def test_many_at_once_are_read_by_others_with_the_same_rows(
