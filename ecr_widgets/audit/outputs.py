@@ -34,7 +34,7 @@ class _Notebook(msgspec.Struct):
 
 
 def outputs_of(path: Path) -> Mapping[str, str]:
-    """Printed text, plain results and errors by cell id; empty for what cannot be read."""
+    """Printed text, plain results and errors by cell id; empty for a file that cannot be read."""
     try:
         notebook = _decode(read_bytes(path))
     except (OSError, ValueError, msgspec.MsgspecError, RecursionError):
@@ -57,10 +57,18 @@ def _text(output: _Output) -> str:
         return ""
     told = _joined(output.text)
     if "text/plain" in output.data:
-        told += _joined(_decode_lines(output.data["text/plain"])) + "\n"
+        told += _plain(output.data["text/plain"]) + "\n"
     if output.ename:
         told += f"{output.ename}: {output.evalue}\n"
     return _COLOURS.sub("", told)
+
+
+def _plain(value: msgspec.Raw) -> str:
+    try:
+        return _joined(_decode_lines(value))
+    except (ValueError, msgspec.MsgspecError):
+        # No text in its place is what somebody made, and a difference as any other.
+        return msgspec.json.format(bytes(value), indent=-1).decode(errors="backslashreplace")
 
 
 def _joined(lines: Lines) -> str:

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from ecr_widgets.audit.compare import Difference, differences
 from ecr_widgets.audit.index import open_index
+from ecr_widgets.audit.outputs import differing_lines, outputs_of
 from ecr_widgets.audit.showing import show_run
 from ecr_widgets.cli import main
 from tests.audit.runs import change_record, recorded, save
@@ -85,3 +86,17 @@ def test_what_cells_printed_is_compared(tmp_path: Path) -> None:
     assert done.output == (
         "output of cell verify-step: built 1 → built 2\noutput of cell verify-step: - → more\n"
     )
+
+
+def test_a_result_that_is_no_text_is_compared_as_it_stands(tmp_path: Path) -> None:
+    """A number in a plain result's place stops no comparison, and hides nothing else that was printed."""
+    for name, value in (("a", 5), ("b", {"x": "é"})):
+        notebook = recorded("deployed")
+        cell = next(cell for cell in notebook["cells"] if cell["id"] == "verify-step")
+        cell["outputs"] += [
+            {"output_type": "display_data", "metadata": {}, "data": {"text/plain": value}},
+            {"output_type": "stream", "name": "stdout", "text": name},
+        ]
+        save(tmp_path, "deployed", f"{name}.ipynb", notebook)
+    one, other = (outputs_of(tmp_path / f"{name}.ipynb")["verify-step"] for name in "ab")
+    assert list(differing_lines(one, other)) == [("5", '{"x":"é"}'), ("a", "b")]
