@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from ecr_widgets.audit.scan import shown_name
 from ecr_widgets.errors import InputError
 from ecr_widgets.model.times import from_rfc3339, to_rfc3339
 
@@ -54,7 +55,9 @@ class Query:
             if "/" not in self.service:
                 plain = self.service.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
                 values["any"] = f"%/{plain}"
-        return ("WHERE " + " AND ".join(clauses)) if clauses else "", values
+        where = ("WHERE " + " AND ".join(clauses)) if clauses else ""
+        # As the index holds names whose bytes are no UTF-8; it cannot be asked for them otherwise.
+        return where, {name: shown_name(value) for name, value in values.items()}
 
 
 def parse_digest(text: str) -> str:

@@ -99,6 +99,18 @@ def test_a_name_that_is_no_text_is_named_with_escapes(tmp_path: Path) -> None:
     assert told["x\\xff.ipynb"] == ("unsealed", "its name is not UTF-8, so no seal can name it")
 
 
+@pytest.mark.parametrize("name", ["state", "runbook", "service"])
+def test_a_filter_that_is_no_text_is_asked_for_by_the_name_that_is_shown(tmp_path: Path, name: str) -> None:
+    """Bytes that are no UTF-8 in a filter find nothing but what a list shows with their escapes."""
+    save(tmp_path / "runs", "papermill", "good.ipynb")
+    notebook = recorded("papermill")
+    del notebook["metadata"]["papermill"]
+    save(tmp_path / "runs", "papermill", os.fsdecode(b"x\xff.ipynb"), notebook)
+    with open_index(tmp_path / "runs") as index:
+        found = [row.runbook for row in index.rows(Query(**{name: os.fsdecode(b"x\xff")}))]
+    assert found == (["x\\xff"] if name == "runbook" else [])
+
+
 @pytest.fixture
 def deep(tmp_path: Path) -> Iterator[Path]:
     """A runs folder with 1,200 folders in each other, taken apart afterwards: what removes folders by recursion cannot."""
