@@ -112,23 +112,40 @@ def _tells(path: Path, run_id: str) -> bool:
         # Most are not it, which is seen without reading them as JSON.
         if run_id.encode() not in path.read_bytes():
             return False
-        return bool(read_notebook(path)["metadata"]["ecr_widgets"].get("run_id") == run_id)
+        return bool(_read(path)["metadata"]["ecr_widgets"].get("run_id") == run_id)
     except (OSError, InputError):
         return False
 
 
 def read_notebook(path: Path) -> dict[str, Any]:
-    """A saved run as plain values.
+    """A saved run as plain values, with all that the engine writes of one.
 
     Raises:
-        InputError: It cannot be read, or is no saved run.
+        InputError: It cannot be read, is no saved run, or lacks a member.
     """
+    notebook = _read(path)
+    run = notebook["metadata"]["ecr_widgets"]
+    lacks = [f"metadata.ecr_widgets.{name}" for name in _MEMBERS if name not in run]
+    lacks += ["cells"] if "cells" not in notebook else []
+    if lacks:
+        raise InputError(
+            f"{str(path)!r} is not a whole saved run: it has no {lacks[0]}",
+            hint="restore the file, or start a new run",
+        )
+    return notebook
+
+
+_MEMBERS = ("run_id", "runbook", "runbook_sha256", "reason", "actor", "ended_at")
+"""Beside those that `_read` looks into."""
+
+
+def _read(path: Path) -> dict[str, Any]:
     try:
         notebook: dict[str, Any] = json.loads(path.read_bytes())
         run = notebook["metadata"]["ecr_widgets"]
         RunState(run["state"])
         from_rfc3339(run["started_at"])
         dict(run["parameters"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{str(path)!r} is not a saved run: {type(error).__name__} {error}") from error
     return notebook
