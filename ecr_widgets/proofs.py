@@ -31,7 +31,7 @@ def proven_deploys(runs: Path, service_id: str) -> frozenset[str]:
 
 def _records(runs: Path) -> Iterator[dict[str, Any]]:
     for path in sorted(runs.glob("*.ipynb"), reverse=True)[:_NEWEST]:
-        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             content = path.read_bytes()
             # Most runs verify nothing, and reading bytes is cheaper than reading JSON.
             if b"verify" not in content:

@@ -105,6 +105,7 @@ def test_proof_is_a_verify_that_succeeded_for_this_service(tmp_path: Path) -> No
     saved(tmp_path, "2.ipynb", {**good, "state": "intended", "outcome": {"deploy_id": "roll.3"}})
     (tmp_path / "3.ipynb").write_text("verify {")
     (tmp_path / "4.ipynb").write_text('{"cells": [{"outputs": "verify"}]}')
+    (tmp_path / "5.ipynb").write_text('{"verify": ' + "[" * 100_000 + "]" * 100_000 + "}")
     assert proven_deploys(tmp_path, "web1") == {"roll.1"}
     assert proven_deploys(tmp_path / "nowhere", "web1") == frozenset()
 
