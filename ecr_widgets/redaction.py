@@ -8,6 +8,7 @@ import re
 import shlex
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from html import escape
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ _END = 20
 _SHORTEST_WITH_ENDS = 32
 _SECRET_VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "LAYER0_AUTH_TOKEN")
 _COLOUR = re.compile(r"(?:\x1b|\\u001b|\\x1b|\\033)\[[0-9;]*m", re.IGNORECASE)
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class SecretRegistry:
@@ -91,6 +93,7 @@ class SecretRegistry:
         if not self._forms:
             return len(text)
         matcher = self._matcher()
+        text = _encodable(text)
         safe = len(text)
         for at in range(max(0, len(text) - self._longest + 1), len(text)):
             # Asked of every place of a long tail, with many secrets: only where a form begins is there more to look at.
@@ -131,17 +134,21 @@ def secrets_in(environ: Mapping[str, str]) -> Iterator[str]:
 
 
 def forms_of(secret: str) -> frozenset[str]:
-    """The secret as itself, cut at either end, and in JSON, addresses, HTML, shells, hex and base64 at each offset."""
+    """The secret as itself, cut at either end, and in JSON, addresses, HTML, shells, hex and base64 at each offset.
+
+    Half characters, as paths that are not UTF-8 hold them, are replaced as they are in the texts that are searched.
+    """
     parts = {secret} | {line for line in secret.splitlines() if len(line) >= _END}
     if len(secret) >= _SHORTEST_WITH_ENDS:
         parts |= {secret[:_END], secret[-_END:]}
-    return frozenset(form for part in parts for form in _encodings(part))
+    return frozenset(_encodable(form) for part in parts for form in _encodings(part))
 
 
 def _encodings(text: str) -> Iterator[str]:
     yield text
     yield text[::-1]
-    quoted = {quote(text, safe=""), quote_plus(text), quote(text)}
+    contents = _contents(text)
+    quoted = {form for each in contents for form in (quote(each, safe=""), quote_plus(each), quote(each))}
     yield from quoted
     for each in quoted:
         yield re.sub("%[0-9A-F]{2}", lambda code: code[0].lower(), each)
@@ -149,8 +156,9 @@ def _encodings(text: str) -> Iterator[str]:
     yield escape(text, quote=False)
     yield escape(text).replace("&#x27;", "&#39;").replace("&quot;", "&#34;")
     yield escape(text).replace("&#x27;", "&apos;")
-    yield text.encode().hex()
-    yield text.encode().hex().upper()
+    for content in contents:
+        yield content.hex()
+        yield content.hex().upper()
     yield repr(text)[1:-1]
     yield shlex.quote(text).strip("'")
     # A saved notebook is JSON, and so is many a text in it.
@@ -165,18 +173,40 @@ def _encodings(text: str) -> Iterator[str]:
 
 
 def _within_base64(text: str) -> Iterator[str]:
-    content = text.encode()
-    for offset in range(3):
-        encoded = base64.b64encode(b"\0" * offset + content).decode().rstrip("=")
-        # The characters at both ends depend on neighbours; what stands between is the same wherever it occurs.
-        core = encoded[(0, 2, 3)[offset] : -1]
-        if len(core) >= SHORTEST_SECRET:
-            yield core
-            yield core.replace("+", "-").replace("/", "_")
+    for content in _contents(text):
+        for offset in range(3):
+            encoded = base64.b64encode(b"\0" * offset + content).decode().rstrip("=")
+            # The characters at both ends depend on neighbours; what stands between is the same wherever it occurs.
+            core = encoded[(0, 2, 3)[offset] : -1]
+            if len(core) >= SHORTEST_SECRET:
+                yield core
+                yield core.replace("+", "-").replace("/", "_")
+
+
+def _contents(text: str) -> set[bytes]:
+    """The text's bytes; half characters both as the bytes that a path held and as they are saved."""
+    contents = {text.encode("utf-8", "surrogatepass")}
+    with suppress(UnicodeEncodeError):
+        contents.add(text.encode("utf-8", "surrogateescape"))
+    return contents
+
+
+def _encodable(text: str) -> str:
+    """The text with every half character replaced by one that can be encoded, so that all places stay."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return _SURROGATE.sub("\ufffd", text)
+    return text
 
 
 def _spans(matcher: AhoCorasick, text: str) -> Iterator[tuple[int, int]]:
-    for _, start, end in matcher.find_matches_as_indexes(text):
+    try:
+        matches = matcher.find_matches_as_indexes(text)
+    except UnicodeEncodeError:
+        # Not asked beforehand: next to no text has half characters, and every text would pay for the question.
+        matches = matcher.find_matches_as_indexes(_encodable(text))
+    for _, start, end in matches:
         yield start, end
 
 

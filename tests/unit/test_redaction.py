@@ -17,6 +17,8 @@ from ecr_widgets.redaction import SecretRegistry
 
 SECRET = 'k+e/y="1\\%&<2 3>4567890abcdefghijklmnop'
 
+HALVES = pytest.mark.parametrize("half", [chr(0xD800), chr(0xDCFF)])
+
 
 @pytest.fixture
 def known() -> SecretRegistry:
@@ -133,6 +135,28 @@ def test_ordinary_text_stays(known: SecretRegistry) -> None:
     """Nothing but the secret is touched."""
     text = "sha256:" + "0123456789abcdef" * 4 + " 127.0.0.1:5000/xfra-wait:1.10"
     assert known.redact(text) == text
+
+
+@HALVES
+def test_half_characters_stand_in_no_ones_way(known: SecretRegistry, half: str) -> None:
+    """Beside what no encoding takes, as in a path that is not UTF-8, a secret is masked and all else stays as it is."""
+    assert known.redact(f"a{half} \U0001f600 {SECRET} {half}b") == f"a{half} \U0001f600 *** {half}b"
+    assert known.redact_values({half: [half]}) == {half: [half]}
+    assert known.safe_length(f"a{half}{SECRET[:9]}") == 2
+
+
+@HALVES
+def test_a_secret_may_hold_half_characters(half: str) -> None:
+    """It is masked as itself, in JSON, and in base64 of the bytes that it stands for."""
+    known, secret = SecretRegistry(), f"abcdefghij{half}klmnopqrst"
+    known.register(secret)
+    assert known.redact(f"> {secret}") == "> ***"
+    assert known.redact(json.dumps(secret)) == '"***"'
+    for errors in ("surrogatepass", "surrogateescape") if half == "\udcff" else ("surrogatepass",):
+        content = secret.encode("utf-8", errors)
+        assert known.redact(quote(content)) == "***"
+        assert known.redact(content.hex()) == "***"
+        assert len(known.redact(base64.b64encode(content).decode())) < 8
 
 
 def test_a_short_secret_is_refused() -> None:
