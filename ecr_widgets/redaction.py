@@ -24,7 +24,6 @@ SHORTEST_SECRET = 8
 """Characters; anything shorter would take ordinary words out of a text."""
 _END = 20
 """Characters at either end of a long secret that give it away when a text was cut."""
-_SHORTEST_WITH_ENDS = 32
 _SECRET_VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "LAYER0_AUTH_TOKEN")
 _COLOUR = re.compile(r"(?:\x1b|\\u001b|\\x1b|\\033)\[[0-9;]*m", re.IGNORECASE)
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -35,6 +34,7 @@ class SecretRegistry:
 
     def __init__(self) -> None:
         self._forms: dict[str, frozenset[str]] = {}
+        self._ends: dict[str, tuple[str, ...]] = {}
         self._built: AhoCorasick | None = None
         self._every: tuple[str, ...] = ()
         self._longest = self._head = 0
@@ -53,7 +53,10 @@ class SecretRegistry:
             )
         with self._lock:
             if secret not in self._forms:
-                self._forms[secret] = forms_of(secret)
+                ends = _ends_of(secret)
+                self._forms[secret] = forms_of(secret) | ends
+                for end in ends:
+                    self._ends[end] = (*self._ends.get(end, ()), secret)
                 self._built = None
 
     def knows(self, secret: str) -> bool:
@@ -72,9 +75,9 @@ class SecretRegistry:
         matcher = self._matcher()
         if _COLOUR.search(text) is not None:
             plain, places = _without_colours(text)
-            spans = [(places[start], places[end - 1] + 1) for start, end in _spans(matcher, plain)]
+            spans = [(places[start], places[end - 1] + 1) for start, end in self._spans(matcher, plain)]
             text = _masked(text, spans)
-        return _masked(text, list(_spans(matcher, text)))
+        return _masked(text, self._spans(matcher, text))
 
     def redact_values(self, value: Any) -> Any:
         """The same for every text in a value as JSON holds it, names of members too."""
@@ -103,7 +106,35 @@ class SecretRegistry:
                 safe = at
                 break
         # A secret that is whole already stays in one piece with what may follow it.
-        return min([safe, *(start for start, end in _spans(matcher, text) if start < safe < end)])
+        return min([safe, *(start for start, end in self._spans(matcher, text) if start < safe < end)])
+
+    def _spans(self, matcher: AhoCorasick, text: str) -> list[tuple[int, int]]:
+        """Where known forms are, in order and apart; where an end of a secret is, as much of the secret as is there."""
+        try:
+            matches = matcher.find_matches_as_indexes(text)
+        except UnicodeEncodeError:
+            # Not asked beforehand: next to no text has half characters, and every text would pay for the question.
+            text = _encodable(text)
+            matches = matcher.find_matches_as_indexes(text)
+        spans: list[tuple[int, int]] = []
+        for start, end in sorted(self._widened(text, start, end) for _, start, end in matches):
+            if spans and start < spans[-1][1]:
+                spans[-1] = spans[-1][0], max(end, spans[-1][1])
+            else:
+                spans.append((start, end))
+        return spans
+
+    def _widened(self, text: str, start: int, end: int) -> tuple[int, int]:
+        form = text[start:end]
+        first, last = start, end
+        for secret in self._ends.get(form, ()):
+            for whole in self._forms[secret]:
+                if whole.startswith(form):
+                    last = max(last, start + _agreement(whole, text[start : start + len(whole)]))
+                if whole.endswith(form):
+                    before = text[max(0, end - len(whole)) : end]
+                    first = min(first, end - _agreement(whole[::-1], before[::-1]))
+        return first, last
 
     def _begins_one(self, text: str) -> bool:
         # Sorted: the forms that begin with it are in a row, and the first of them is not before it.
@@ -134,14 +165,19 @@ def secrets_in(environ: Mapping[str, str]) -> Iterator[str]:
 
 
 def forms_of(secret: str) -> frozenset[str]:
-    """The secret as itself, cut at either end, and in JSON, addresses, HTML, shells, hex and base64 at each offset.
+    """The secret as itself, line by line, and in JSON, addresses, HTML, shells, hex and base64 at each offset.
 
     Half characters, as paths that are not UTF-8 hold them, are replaced as they are in the texts that are searched.
     """
     parts = {secret} | {line for line in secret.splitlines() if len(line) >= _END}
-    if len(secret) >= _SHORTEST_WITH_ENDS:
-        parts |= {secret[:_END], secret[-_END:]}
     return frozenset(_encodable(form) for part in parts for form in _encodings(part))
+
+
+def _ends_of(secret: str) -> frozenset[str]:
+    """What gives the secret away where a text was cut within it, in the same forms; of a short one nothing."""
+    if len(secret) <= _END:
+        return frozenset()
+    return forms_of(secret[:_END]) | forms_of(secret[-_END:])
 
 
 def _encodings(text: str) -> Iterator[str]:
@@ -200,14 +236,10 @@ def _encodable(text: str) -> str:
     return text
 
 
-def _spans(matcher: AhoCorasick, text: str) -> Iterator[tuple[int, int]]:
-    try:
-        matches = matcher.find_matches_as_indexes(text)
-    except UnicodeEncodeError:
-        # Not asked beforehand: next to no text has half characters, and every text would pay for the question.
-        matches = matcher.find_matches_as_indexes(_encodable(text))
-    for _, start, end in matches:
-        yield start, end
+def _agreement(one: str, other: str) -> int:
+    """How many characters at their beginnings two texts have in common."""
+    lengths = range(1, min(len(one), len(other)) + 1)
+    return bisect_left(lengths, 1, key=lambda length: one[:length] != other[:length])
 
 
 def _masked(text: str, spans: list[tuple[int, int]]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import shlex
+from collections.abc import Callable
 from html import escape
 from urllib.parse import quote, quote_plus
 
@@ -135,6 +136,52 @@ def test_ordinary_text_stays(known: SecretRegistry) -> None:
     """Nothing but the secret is touched."""
     text = "sha256:" + "0123456789abcdef" * 4 + " 127.0.0.1:5000/xfra-wait:1.10"
     assert known.redact(text) == text
+
+
+CUT = "".join(f"{SECRET}{number:04}" for number in range(50))
+IN_FORMS = {
+    "itself": str,
+    "JSON": lambda text: json.dumps(text)[1:-1],
+    "an address": lambda text: quote(text, safe=""),
+    "HTML": escape,
+    "hex": lambda text: text.encode().hex(),
+    "reversed": lambda text: text[::-1],
+}
+
+
+@pytest.mark.parametrize("form", IN_FORMS.values(), ids=IN_FORMS)
+def test_a_cut_secret_is_masked_as_far_as_it_goes(form: Callable[[str], str]) -> None:
+    """Of one that was cut at either end, or in its middle, no more is left than an unfinished character's code."""
+    known = SecretRegistry()
+    known.register(CUT)
+    whole = form(CUT)
+    for shown in (whole[: len(whole) * 4 // 5], whole[len(whole) // 5 :]):
+        assert len(known.redact(f"<{shown}>")) < len("<***>") + 6
+    assert known.redact(f"<{whole[:900]}…{whole[-900:]}>") == "<***…***>"
+
+
+@pytest.mark.parametrize("before", ["AWS:", "user:", "", "{'password': '"])
+def test_a_cut_base64_text_is_masked_as_far_as_it_goes(before: str) -> None:
+    """A header that was cut shows nothing but what stands before the password in it."""
+    known = SecretRegistry()
+    known.register(CUT)
+    header = base64.b64encode((before + CUT).encode()).decode()
+    assert known.redact(f"Basic {header[:201]}").endswith("***")
+    assert len(known.redact(f"Basic {header[201:]}")) < len("Basic ***") + 6
+
+
+def test_what_secrets_have_in_common_is_masked_to_the_end_of_the_right_one() -> None:
+    """Tokens of one kind begin alike, and it is the one that the text agrees with that counts."""
+    known = SecretRegistry()
+    for number in range(3):
+        known.register(f"{SECRET}{number}{CUT}")
+    assert known.redact(f"<{SECRET}1{CUT[:500]}>") == "<***>"
+
+
+def test_a_secret_a_little_longer_than_its_ends_has_them_too(known: SecretRegistry) -> None:
+    """One of 21 characters is not shown whole but for the last."""
+    known.register("0f8q2k5v7c9x1b4n6m3l_")
+    assert known.redact("> 0f8q2k5v7c9x1b4n6m3l <") == "> *** <"
 
 
 @HALVES
