@@ -24,6 +24,7 @@ from docker.utils.build import exclude_paths
 from docker.utils.json_stream import json_stream
 
 from ecr_widgets.adapters.engine_events import LayerProgress, aux_of, error_in, pull_error, push_error
+from ecr_widgets.adapters.registry_protocol import shortened
 from ecr_widgets.errors import (
     BuildError,
     EcrWidgetsError,
@@ -153,7 +154,7 @@ class DockerEngine:
             text = str(event.get("stream") or "").rstrip()
             if text:
                 log.extend(text.splitlines())
-                progress(Progress("build", text.splitlines()[0][:200]))
+                progress(Progress("build", shortened(text.splitlines()[0])))
             image_id = aux_of(event, "ID") or image_id
         if image_id is None:
             raise BuildError(

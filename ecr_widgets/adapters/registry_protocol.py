@@ -28,6 +28,7 @@ MANIFESTS = ", ".join(
     )
 )
 _SHOWN = 200
+_WHOLE_WORDS = re.compile(r"""(?s:.*)[\s"'<>,;]""")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 
 
@@ -83,5 +84,14 @@ def told(body: bytes) -> tuple[set[str], str]:
         errors = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
         if errors:
             texts = [str(each["message"]) for each in errors if each.get("message")]
-            return {str(each.get("code")) for each in errors}, "; ".join(texts)[:_SHOWN]
-    return set(), body[:_SHOWN].decode(errors="replace").strip()
+            return {str(each.get("code")) for each in errors}, shortened("; ".join(texts))
+    # No character takes more than four bytes; one more tells that there is more.
+    return set(), shortened(body[: 4 * _SHOWN + 4].decode(errors="replace").strip())
+
+
+def shortened(text: str) -> str:
+    """At most 200 characters of it; a word that would be cut is left out, for a piece of a secret passes for none."""
+    if len(text) <= _SHOWN:
+        return text
+    words = _WHOLE_WORDS.match(text[: _SHOWN - 1])
+    return (words[0].rstrip() if words else "") + "…"

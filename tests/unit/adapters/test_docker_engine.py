@@ -131,6 +131,18 @@ def test_a_push_gives_the_digest_and_clamped_progress(scripted: ScriptedEngine, 
     assert [(one.what, one.done, one.total) for one in seen] == [("1a", 100, 100)]
 
 
+def test_a_long_line_of_a_build_is_shown_without_the_word_that_would_be_cut(
+    scripted: ScriptedEngine, engine: DockerEngine, tmp_path: Path
+) -> None:
+    """A piece of a password would pass for an ordinary word; the build's log has the line whole."""
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
+    line = f"Step 1/1 : RUN curl {'x' * 160} -u AWS:{'p' * 400}"
+    scripted.events = [{"stream": line + "\n"}, {"aux": {"ID": DIGEST}}]
+    seen: list[Progress] = []
+    engine.build(tmp_path, dockerfile="Dockerfile", tags=(), build_args={}, progress=seen.append)
+    assert seen[-1].message == f"Step 1/1 : RUN curl {'x' * 160} -u…"
+
+
 def test_a_missing_image_is_told_from_other_pull_errors(
     scripted: ScriptedEngine, engine: DockerEngine
 ) -> None:

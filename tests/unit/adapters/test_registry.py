@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ecr_widgets.adapters import registry
+from ecr_widgets.adapters import registry, registry_protocol
 from ecr_widgets.adapters.hosts import is_loopback
 from ecr_widgets.adapters.registry import OciRegistry
 from ecr_widgets.errors import (
@@ -222,3 +222,16 @@ def test_an_image_without_a_registry_is_refused() -> None:
     token = AuthorizationToken("127.0.0.1", "AWS", PASSWORD, NOW, NOW)
     with pytest.raises(RegistryError, match="names no registry"):
         OciRegistry().find_digest(ImageReference.parse("xfra-wait:1"), token)
+
+
+def test_an_answers_text_is_cut_between_words() -> None:
+    """A password that stands where the text ends is left out, since a piece of it would pass for an ordinary word."""
+    secret = "p" * 400
+    for text in (f"{'x ' * 90}Basic {secret}", f'{{"user":"AWS","password":"{secret}"}}', secret):
+        for body in (text.encode(), errors("DENIED", text)):
+            said = registry_protocol.told(body)[1]
+            assert said.endswith("…")
+            assert "pp" not in said
+            assert len(said) <= 200
+    assert registry_protocol.told(b"401: no") == (set(), "401: no")
+    assert registry_protocol.told(("ü" * 200).encode())[1] == "ü" * 200
