@@ -79,6 +79,38 @@ def test_colours_do_not_hide_a_secret(known: SecretRegistry) -> None:
     assert SECRET[-9:] not in known.redact(json.dumps(coloured))
 
 
+@pytest.mark.parametrize("width", [60, 64, 76])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\n    ", "\\n"])
+@pytest.mark.parametrize("ahead", [0, 10, 40, 50, 61, 75])
+def test_lines_do_not_hide_a_secret_in_base64(
+    known: SecretRegistry, ahead: int, end: str, width: int
+) -> None:
+    """Tools break base64 at 76, 64 or 60 characters; wherever in its lines the secret begins, none of it is shown."""
+    encoded = base64.b64encode(b"." * ahead + SECRET.encode() + b"." * 90).decode()
+    lines = [encoded[at : at + width] for at in range(0, len(encoded), width)]
+    clean = known.redact(f"data: {end.join(lines)}{end}")
+    readable = "".join(clean.split()).replace("\\n", "")
+    assert readable.count("***") == 1
+    before, after = readable.removeprefix("data:").split("***")
+    assert encoded.startswith(before)
+    assert encoded.endswith(after)
+    assert len(before) <= (ahead + 2) * 4 / 3
+    assert len(after) <= 92 * 4 / 3 + 1
+
+
+def test_lines_of_base64_that_come_one_by_one_are_held_back(known: SecretRegistry) -> None:
+    """A stream that brings them apart shows nothing of a secret, and what is no part of one stays in its lines."""
+    text = base64.encodebytes(b"." * 45 + SECRET.encode() * 3 + b"." * 90).decode()
+    shown, held = "", ""
+    for line in text.splitlines(keepends=True):
+        held += line
+        safe = known.safe_length(held)
+        shown, held = shown + known.redact(held[:safe]), held[safe:]
+    assert shown + known.redact(held) == known.redact(text)
+    other = base64.encodebytes(b"." * 300).decode()
+    assert known.redact(other) == other
+
+
 def test_each_line_of_a_long_secret_is_one() -> None:
     """A key of several lines is masked line by line too."""
     known, lines = SecretRegistry(), ["-----BEGIN KEY-----x", "MIIEvQIBADANBgkqhkiG9w0B"]
