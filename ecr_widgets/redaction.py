@@ -183,11 +183,25 @@ class SecretRegistry:
 
 
 def secrets_in(environ: Mapping[str, str]) -> Iterator[str]:
-    """The secrets that the standard variables hold, those that are long enough to be taken out of a text."""
+    """The secrets that the standard variables hold, those that are long enough to be taken out of a text.
+
+    Layer0's token is base64 of `user:password`: what it holds, and the password, are secrets too.
+    """
     for name in _SECRET_VARIABLES:
         value = environ.get(name, "").strip()
-        if len(value) >= SHORTEST_SECRET:
-            yield value
+        held = _held_in(value) if name == "LAYER0_AUTH_TOKEN" else ()
+        yield from (secret for secret in (value, *held) if len(secret) >= SHORTEST_SECRET)
+
+
+def _held_in(token: str) -> tuple[str, ...]:
+    try:
+        pair = base64.b64decode(token + "=" * (-len(token) % 4), validate=True).decode()
+    except ValueError:
+        return ()
+    if not pair.isprintable():
+        return ()
+    _, _, password = pair.partition(":")
+    return pair, password
 
 
 def forms_of(secret: str) -> frozenset[str]:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecr_widgets.errors import InputError
-from ecr_widgets.redaction import SecretRegistry
+from ecr_widgets.redaction import SecretRegistry, secrets_in
 
 SECRET = 'k+e/y="1\\%&<2 3>4567890abcdefghijklmnop'
 
@@ -242,3 +242,30 @@ def test_a_short_secret_is_refused() -> None:
     """It would take ordinary words with it."""
     with pytest.raises(InputError):
         SecretRegistry().register("short")
+
+
+@pytest.mark.parametrize("padding", ["", "="])
+def test_the_password_in_layer0s_token_is_a_secret_too(padding: str) -> None:
+    """The token is base64 of a user and a password, and whoever has those has the token."""
+    token = base64.b64encode(b"layer0:nohaxnohax").decode().rstrip("=")
+    known = SecretRegistry()
+    known.register_environment({"LAYER0_AUTH_TOKEN": token + padding})
+    assert known.redact("layer0:nohaxnohax, nohaxnohax, layer0") == "***, ***, layer0"
+
+
+@pytest.mark.parametrize(
+    ("held", "secrets"),
+    [
+        (b"layer0:short", ["layer0:short"]),
+        (b":ordinary", [":ordinary", "ordinary"]),
+        (b"ordinary", ["ordinary"]),
+        (b"ordinary\0\1\2", []),
+        (b"ordinary\xff\xfe", []),
+    ],
+)
+def test_what_a_token_holds_is_a_secret_where_it_can_be_one(held: bytes, secrets: list[str]) -> None:
+    """What is too short or no text is left; tokens of others are what they are."""
+    token = base64.b64encode(held).decode()
+    assert list(secrets_in({"LAYER0_AUTH_TOKEN": token})) == [token, *secrets]
+    assert list(secrets_in({"AWS_SESSION_TOKEN": token})) == [token]
+    assert list(secrets_in({"LAYER0_AUTH_TOKEN": "no base64: ü"})) == ["no base64: ü"]
