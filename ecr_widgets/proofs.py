@@ -32,6 +32,8 @@ def proven_deploys(runs: Path, service_id: str) -> frozenset[str]:
 def _records(runs: Path) -> Iterator[dict[str, Any]]:
     for path in sorted(runs.glob("*.ipynb"), reverse=True)[:_NEWEST]:
         with suppress(OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            if not path.is_file():
+                continue  # a pipe would be waited for
             content = path.read_bytes()
             # Most runs verify nothing, and reading bytes is cheaper than reading JSON.
             if b"verify" not in content:

@@ -110,7 +110,7 @@ def find_run(run_id: str, runs: Path) -> Path:
 def _tells(path: Path, run_id: str) -> bool:
     try:
         # Most are not it, which is seen without reading them as JSON.
-        if run_id.encode() not in path.read_bytes():
+        if not path.is_file() or run_id.encode() not in path.read_bytes():
             return False
         return bool(_read(path)["metadata"]["ecr_widgets"].get("run_id") == run_id)
     except (OSError, InputError):

@@ -80,7 +80,9 @@ def read_runbook(path: Path) -> Runbook:
         purpose = " ".join(line for line in first.splitlines() if not line.startswith("#")).strip()
         tagged = [c for c in cells if "parameters" in c.get("metadata", {}).get("tags", ())]
         declared = declared_parameters(_source(tagged[0])) if tagged else ()
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except OSError as error:
+        raise InputError(f"{str(path)!r} cannot be read: {error.strerror}", hint="give a notebook") from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(

@@ -105,8 +105,10 @@ def check_form(path: Path) -> tuple[Breach, ...]:
     try:
         notebook = json.loads(path.read_bytes())
         cells = [_Cell.read(number, raw) for number, raw in enumerate(notebook["cells"], 1)]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{str(path)!r} is not a notebook: {error}") from error
+    except OSError as error:
+        raise InputError(f"{str(path)!r} cannot be read: {error.strerror}", hint="give a notebook") from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise InputError(f"{str(path)!r} is not a notebook: {error}", hint="give a notebook") from error
     return tuple(sorted((*_whole(cells), *_each(cells)), key=lambda each: each.cell))
 
 

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from ecr_widgets.cli import main
+from ecr_widgets.errors import InputError
 from ecr_widgets.runbooks import Runbook, list_runbooks, read_runbook
 from ecr_widgets.runbooks.form import check_form
 from ecr_widgets.runbooks.template import new_runbook
@@ -106,6 +107,26 @@ def test_outputs_left_in_and_steps_without_a_word_are_named(tmp_path: Path) -> N
     assert "outputs were left in it" in told
     assert "nothing says what normal looks like" in told
     assert "0 cells are tagged" in told
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (None, "cannot be read: No such file"),
+        ("no", "is not a notebook"),
+        ('{"cells":' + "[" * 100_000, "is not a"),
+    ],
+)
+def test_what_is_no_notebook_is_refused(tmp_path: Path, content: str | None, why: str) -> None:
+    """In words of ours, wherever it is given."""
+    path = tmp_path / "x.ipynb"
+    if content is not None:
+        path.write_text(content)
+    for read in (check_form, read_runbook):
+        with pytest.raises(
+            InputError, match=why if read is check_form else "cannot be read|is not a runbook"
+        ):
+            read(path)
 
 
 def test_the_command_makes_and_checks(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,7 @@ def test_proof_is_a_verify_that_succeeded_for_this_service(tmp_path: Path) -> No
     (tmp_path / "3.ipynb").write_text("verify {")
     (tmp_path / "4.ipynb").write_text('{"cells": [{"outputs": "verify"}]}')
     (tmp_path / "5.ipynb").write_text('{"verify": ' + "[" * 100_000 + "]" * 100_000 + "}")
+    os.mkfifo(tmp_path / "6.ipynb")  # nobody ever writes into it
     assert proven_deploys(tmp_path, "web1") == {"roll.1"}
     assert proven_deploys(tmp_path / "nowhere", "web1") == frozenset()
 
