@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -90,7 +89,6 @@ def test_a_run_that_is_interrupted_before_it_began_is_told_as_a_run(tmp_path: Pa
     )
     assert process.stderr is not None
     assert process.stderr.readline() == "begun\n"
-    time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=30)
     told = json.loads(out)
