@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import os
-import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import tornado.httpserver
-import tornado.iostream
 import tornado.wsgi
 
 from ecr_widgets.sandbox.ecr.blobs import Blobs
 from ecr_widgets.sandbox.ecr.tokens import Tokens
+from ecr_widgets.sandbox.plain_http import PlainHttpServer
 from ecr_widgets.sandbox.ports import bind_or_any
 
 _LOG = logging.getLogger(__name__)
-TLS_HANDSHAKE = b"\x16"
 _CHANGES = ("Create", "Put", "Delete", "BatchDelete", "Set", "Tag", "Untag", "Start")
 
 
@@ -77,7 +74,7 @@ class EcrSandbox:
 
         self._journal = changed
         endpoint = registry.application(store, blobs, self._tokens, self._journal)
-        self._registry = _PlainOnlyServer(endpoint, chunk_size=1 << 20, max_buffer_size=64 << 20)
+        self._registry = PlainHttpServer(endpoint, chunk_size=1 << 20, max_buffer_size=64 << 20)
 
     def listen(self, api_port: int = 0, registry_port: int = 0) -> None:
         """Take up both ports on the running loop; 0 chooses, and so does one that is taken."""
@@ -123,33 +120,6 @@ class EcrSandbox:
                 return [b'{"__type": "ServerException", "message": "the sandbox failed; see its log"}']
 
         return call
-
-
-class _PlainOnlyServer(tornado.httpserver.HTTPServer):
-    """Closes at once when a client begins with TLS: Docker's tries that first, and would wait 10 s for an answer."""
-
-    def handle_stream(self, stream: tornado.iostream.IOStream, address: Any) -> None:
-        asyncio.get_running_loop().create_task(self._look(stream, address))
-
-    async def _look(self, stream: tornado.iostream.IOStream, address: Any) -> None:
-        peek = socket.fromfd(stream.socket.fileno(), socket.AF_INET, socket.SOCK_STREAM)
-        peek.setblocking(False)  # noqa: FBT003 -- the standard library takes it by position
-        first = b""
-        readable = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        loop.add_reader(peek.fileno(), readable.set)
-        try:
-            await asyncio.wait_for(readable.wait(), 30)
-            first = peek.recv(1, socket.MSG_PEEK)
-        except (TimeoutError, OSError):
-            pass
-        finally:
-            loop.remove_reader(peek.fileno())
-            peek.close()
-        if first in (b"", TLS_HANDSHAKE):
-            stream.close()
-        else:
-            super().handle_stream(stream, address)
 
 
 def _listen(server: tornado.httpserver.HTTPServer, port: int) -> int:

@@ -1,0 +1,92 @@
+"""A server of plain HTTP answers also those who begin with TLS."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import pytest
+import tornado.web
+
+from ecr_widgets.sandbox.plain_http import PlainHttpServer
+from ecr_widgets.sandbox.ports import bind_or_any
+
+T = TypeVar("T")
+
+
+class _Hello(tornado.web.RequestHandler):
+    def get(self) -> None:
+        self.finish("hello")
+
+
+def asked(ask: Callable[[int], Awaitable[T]]) -> T:
+    """What a client makes of the server, whose port it is given."""
+
+    async def both() -> T:
+        server = PlainHttpServer(tornado.web.Application([("/", _Hello)]))
+        (bound,) = bind_or_any(0)
+        server.add_sockets([bound])
+        try:
+            return await ask(bound.getsockname()[1])
+        finally:
+            server.stop()
+            await server.close_all_connections()
+
+    return asyncio.run(both())
+
+
+async def sent(port: int, *pieces: bytes) -> bytes:
+    """All that comes back for what is sent piece by piece."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for piece in pieces:
+        writer.write(piece)
+        await writer.drain()
+        await asyncio.sleep(0)
+    try:
+        return await reader.read()
+    finally:
+        writer.close()
+
+
+def test_a_request_in_plain_http_is_served() -> None:
+    """Looking at the first byte takes nothing from a request."""
+    request = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    assert asked(lambda port: sent(port, request)).endswith(b"hello")
+
+
+def test_a_tls_client_hears_http() -> None:
+    """It sees that the other side speaks something else, where a closed connection would look like a server that is down."""
+
+    async def ask(port: int) -> None:
+        await asyncio.open_connection("127.0.0.1", port, ssl=ssl.create_default_context())
+
+    with pytest.raises(ssl.SSLError) as refused:
+        asked(ask)
+    assert refused.value.reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST"), refused.value
+    assert not isinstance(refused.value, ssl.SSLEOFError)
+
+
+@pytest.mark.parametrize("pieces", [[b"\x16"], [b"\x16\x03\x01", b"x" * 1000], [b"\x16" + b"x" * 200_000]])
+def test_the_answer_to_tls_arrives_whole(pieces: list[bytes]) -> None:
+    """However long the hello is and however it comes: it is read, so that no reset overtakes the answer."""
+    answer = asked(lambda port: sent(port, *pieces))
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert f"Content-Length: {len(body)}".encode() in head
+    assert b"plain HTTP" in body
+
+
+def test_a_client_that_says_nothing_is_told_nothing() -> None:
+    """Closing without a word ends the connection without one."""
+
+    async def ask(port: int) -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write_eof()
+        try:
+            return await reader.read()
+        finally:
+            writer.close()
+
+    assert asked(ask) == b""
