@@ -68,7 +68,7 @@ def env(sandbox: Sandbox) -> None:
 @click.pass_obj
 def down(sandbox: Sandbox) -> None:
     """Stop it and remove all that it made."""
-    sandbox.stop()
+    sandbox.stop(progress=lambda text: click.echo(text, err=True))
     click.echo("the sandbox is down")
 
 

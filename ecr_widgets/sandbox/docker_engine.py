@@ -19,7 +19,7 @@ from pathlib import Path
 from ecr_widgets.errors import EngineError, EngineUnavailable
 from ecr_widgets.sandbox.bridge import create_bridge
 from ecr_widgets.sandbox.engine_api import EngineApi
-from ecr_widgets.sandbox.engine_traces import make_run_folder
+from ecr_widgets.sandbox.engine_traces import MOUNT_POINTS, make_run_folder
 from ecr_widgets.sandbox.folder import SandboxFolder
 from ecr_widgets.sandbox.processes import TOOL_PATH, ProcessIdentity, child_of, find_tool
 from ecr_widgets.sandbox.state import EngineTraces
@@ -27,6 +27,7 @@ from ecr_widgets.sandbox.state import EngineTraces
 DEFAULT_DOCKER_HOST = "unix:///var/run/docker.sock"
 INSTALL_COMMAND = "apt-get install --no-install-recommends docker.io iptables busybox-static iproute2"
 
+_DOCKERS_BRIDGE = Path("/sys/class/net/docker0")
 _READY_TIMEOUT_S = 60.0
 
 _NAMESPACES = (
@@ -38,9 +39,9 @@ _NAMESPACES = (
 # spared the warning in each build that networking will not work without forwarding: on its closed bridge all that is
 # meant to work does. Last, containerd is up before dockerd asks for it: left to start its own, dockerd 20.10 at times
 # asks too early, waits for seconds, and kills it with a dump of its stacks. The engine does not outlive its containerd.
-_ENTRY = """
+_ENTRY = f"""
 run=$1; shift
-for folder in /etc/docker /run/docker /run/containerd /opt/containerd; do
+for folder in {" ".join(map(str, MOUNT_POINTS))}; do
     [ ! -d $folder ] || mount -n -t tmpfs -o mode=0755 tmpfs $folder || exit 1
 done
 mount -n --bind "$run/forwarding" /proc/sys/net/ipv4/ip_forward 2>/dev/null || true
@@ -151,7 +152,7 @@ class PrivateEngine:
         make_run_folder(self.traces)
         self._folder.engine_data.mkdir(mode=0o711, exist_ok=True)
         run_folder = self.traces.run_folder
-        arguments = ["--bridge", self._network(progress), *self._arguments()]
+        arguments = ["--bridge", self.choose_network(progress), *self._arguments()]
         reaper = find_tool("docker-init") or find_tool("tini")
         init = [reaper, "--"] if reaper is not None else []
         with self._folder.engine_log.open("ab") as log:
@@ -188,6 +189,29 @@ class PrivateEngine:
             time.sleep(0.01)
         self.traces = replace(self.traces, init=child_of(self._process.pid))
 
+    def choose_network(self, progress: Callable[[str], None]) -> str:
+        """Make the bridge, and say what dockerd is to be told of it.
+
+        Raises:
+            EngineUnavailable: None can be made, and dockerd without one would harm this machine.
+        """
+        bridge = self.traces.bridge
+        assert bridge is not None
+        try:
+            create_bridge(bridge)
+        except (EngineError, OSError) as error:
+            if _DOCKERS_BRIDGE.exists():
+                # dockerd without a bridge deletes that interface, which is another engine's or this machine's.
+                raise EngineUnavailable(
+                    f"a private Docker Engine needs a network of its own, and none can be made: {error}",
+                    hint=f"remove the interface {_DOCKERS_BRIDGE.name} where no engine uses it, or set DOCKER_HOST to"
+                    " an engine on this machine",
+                ) from error
+            progress(f"containers get no network and no published ports: {error}")
+            self.traces = replace(self.traces, bridge=None)
+            return "none"
+        return bridge
+
     @property
     def pid(self) -> int:
         """Process to watch: it ends with the engine."""
@@ -215,17 +239,6 @@ class PrivateEngine:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-
-    def _network(self, progress: Callable[[str], None]) -> str:
-        bridge = self.traces.bridge
-        assert bridge is not None
-        try:
-            create_bridge(bridge)
-        except (EngineError, OSError) as error:
-            progress(f"containers get no network and no published ports: {error}")
-            self.traces = replace(self.traces, bridge=None)
-            return "none"
-        return bridge
 
     def _arguments(self) -> list[str]:
         run_folder = Path(self.traces.run_folder)

@@ -12,10 +12,32 @@ import ipaddress
 import json
 import socket
 import time
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from ecr_widgets.errors import EngineError, EngineUnavailable
+
+
+@dataclass(frozen=True, slots=True)
+class HeldImage:
+    """An image of an engine.
+
+    Args:
+        names: By tag and by digest; none where it is untagged.
+    """
+
+    image_id: str
+    names: tuple[str, ...]
+    labels: dict[str, str]
+
+    def named(self, reference: str) -> str | None:
+        """The name that says the same as a short one (`name:tag`), None where it has no such name.
+
+        Podman completes names: with where it pulled from, or with `localhost` for what was built or loaded.
+        """
+        wanted = {f"{prefix}{reference}" for prefix in ("", "localhost/", "docker.io/library/")}
+        return next((name for name in self.names if name in wanted), None)
 
 
 class EngineApi:
@@ -74,13 +96,22 @@ class EngineApi:
         status, content = self._call("POST", f"/images/create?{query}")
         self._check_events(self._checked(status, content))
 
-    def image_references(self) -> list[tuple[str, str]]:
-        """List what names the engine's images, by tag and by digest, each with the image's id."""
-        images = json.loads(self._checked(*self._call("GET", "/images/json?digests=1")))
+    def images(self) -> list[HeldImage]:
+        """List the engine's images, but those that others are built on and nothing names."""
+        # Not with `digests=1`, which Podman answers with nothing at all; all engines tell digests without it.
+        images = json.loads(self._checked(*self._call("GET", "/images/json")))
         return [
-            (reference, image["Id"])
+            HeldImage(
+                image["Id"],
+                # Untagged images are called `<none>:<none>` by some.
+                tuple(
+                    name
+                    for name in [*(image.get("RepoTags") or ()), *(image.get("RepoDigests") or ())]
+                    if not name.startswith("<none>")
+                ),
+                image.get("Labels") or {},
+            )
             for image in images
-            for reference in [*(image.get("RepoTags") or ()), *(image.get("RepoDigests") or ())]
         ]
 
     def remove_image(self, reference: str) -> None:
@@ -93,6 +124,8 @@ class EngineApi:
 
     def remove_container(self, container_id: str) -> None:
         """Kill and remove a container with its anonymous volumes."""
+        # Podman's forced removal asks the container to end first, and waits ten seconds for it.
+        self._call("POST", f"/containers/{container_id}/kill")
         self._call("DELETE", f"/containers/{container_id}?force=1&v=1")
 
     def remove_networks_and_volumes(self, label: str) -> None:

@@ -23,8 +23,10 @@ _PREFIX = "ecrw-"
 _BASES = (Path("/run"), Path("/tmp"))  # noqa: S108  # short, as socket paths end at 108 bytes; the folder is 0700
 _CONTROL_GROUPS = Path("/sys/fs/cgroup")
 
-_MOUNT_POINTS = (Path("/etc/docker"), Path("/run/docker"), Path("/run/containerd"), Path("/opt/containerd"))
-"""Fixed places of dockerd and containerd; keep in step with the entry script of `docker_engine`."""
+MOUNT_POINTS = tuple(
+    Path(each) for each in ("/etc/docker", "/run/docker", "/run/containerd", "/run/runc", "/opt/containerd")
+)
+"""Fixed places of dockerd, containerd and BuildKit's runc: a private engine covers them with something of its own."""
 
 _MADE_AT_NS = 86_400 * 10**9
 """Modification time that marks an empty folder as made by a sandbox; whoever uses it changes the time."""
@@ -50,7 +52,7 @@ def make_run_folder(traces: EngineTraces) -> None:
     """Make the run folder and the folders that the engine mounts on."""
     with _mount_points_locked():
         Path(traces.run_folder).mkdir(mode=0o700)
-        for folder in _MOUNT_POINTS:
+        for folder in MOUNT_POINTS:
             if not folder.exists():
                 folder.mkdir(mode=0o755)
                 os.utime(folder, ns=(_MADE_AT_NS, _MADE_AT_NS))
@@ -88,7 +90,7 @@ def remove_engine(traces: EngineTraces, data_root: Path, *, keep_data: bool = Fa
 
 
 def _remove_mount_points() -> None:
-    for folder in _MOUNT_POINTS:
+    for folder in MOUNT_POINTS:
         try:
             if folder.stat().st_mtime_ns == _MADE_AT_NS:
                 folder.rmdir()

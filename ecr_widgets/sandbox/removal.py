@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ecr_widgets.sandbox.engine_api import EngineApi
+from ecr_widgets.errors import EngineError
+from ecr_widgets.sandbox import busybox
+from ecr_widgets.sandbox.engine_api import EngineApi, HeldImage
 from ecr_widgets.sandbox.engine_traces import remove_engine
 from ecr_widgets.sandbox.folder import SandboxFolder
 from ecr_widgets.sandbox.state import SandboxState
@@ -39,8 +41,8 @@ def end_engine(folder: SandboxFolder, state: SandboxState) -> None:
 def _clean_engine(engine: EngineApi, state: SandboxState) -> None:
     """Take out of the machine's own engine what the sandbox brought in, and nothing else.
 
-    That is: what carries its label, images under the address of its registry, which ends with it, and the base
-    image where the sandbox loaded it and it still bears that name.
+    That is: what carries its label, names under the address of its registry, which ends with it, the base image where
+    the sandbox loaded it and it still bears that name, and what was built on that and pushed to the registry.
     """
     if not engine.ping():
         return  # an engine that is gone answers nobody; what it keeps is found by its label
@@ -48,9 +50,45 @@ def _clean_engine(engine: EngineApi, state: SandboxState) -> None:
     for container_id in engine.container_ids(label):
         engine.remove_container(container_id)
     engine.remove_networks_and_volumes(label)
-    for reference, image_id in engine.image_references():
-        of_registry = state.addresses is not None and reference.startswith(
-            f"{state.addresses.registry_host}/"
-        )
-        if of_registry or (reference == "busybox:latest" and image_id == state.loaded_image):
-            engine.remove_image(reference)
+    for image in engine.images():
+        pushed = _names_in_registry(image, state)
+        if image.image_id == state.loaded_image:
+            base = image.named(busybox.REFERENCE)
+            doomed = [*pushed, base] if base else pushed
+        elif _on_our_base(image) and pushed:
+            doomed = [*image.names]
+        elif _on_our_base(image) and not image.names and state.loaded_image is not None:
+            doomed = [image.image_id]  # of a build whose tag has moved on
+        else:
+            doomed = pushed
+        for name in doomed:
+            engine.remove_image(name)
+
+
+def find_kept_names(state: SandboxState) -> list[str]:
+    """Name the images that were pushed to the sandbox's registry and stay on the machine's own engine.
+
+    They have names of their own, and neither name nor content says that they were made for the sandbox.
+    """
+    if state.docker_host is None or state.private_engine is not None:
+        return []
+    kept: set[str] = set()
+    try:
+        for image in EngineApi(state.docker_host).images():
+            pushed = _names_in_registry(image, state)
+            if pushed and not _on_our_base(image):
+                kept |= {name for name in image.names if name not in pushed and "@" not in name}
+    except EngineError:
+        return []
+    return sorted(kept)
+
+
+def _on_our_base(image: HeldImage) -> bool:
+    return image.labels.items() >= busybox.LABEL.items()
+
+
+def _names_in_registry(image: HeldImage, state: SandboxState) -> list[str]:
+    """The names of an image that lead to the sandbox's registry."""
+    if state.addresses is None:
+        return []
+    return [name for name in image.names if name.startswith(f"{state.addresses.registry_host}/")]

@@ -19,7 +19,7 @@ from ecr_widgets.errors import EngineError, EngineUnavailable, SettingsError
 from ecr_widgets.model.times import from_rfc3339, to_rfc3339
 from ecr_widgets.sandbox.folder import SandboxFolder, default_folder
 from ecr_widgets.sandbox.processes import ProcessIdentity
-from ecr_widgets.sandbox.removal import remove_sandbox
+from ecr_widgets.sandbox.removal import find_kept_names, remove_sandbox
 from ecr_widgets.sandbox.state import Phase, SandboxState, read_state
 
 REGION = "us-east-1"
@@ -155,14 +155,23 @@ class Sandbox:
                 )
             time.sleep(0.05)
 
-    def stop(self) -> None:
+    def stop(self, progress: Callable[[str], None] = lambda _text: None) -> None:
         """Stop it and remove all that it made; also what one left behind that was killed.
+
+        Args:
+            progress: Told what stays on an engine that was there before.
 
         Raises:
             EngineError: Something of it cannot be removed.
         """
         state = read_state(self._folder.state_file)
         if state is not None:
+            kept = find_kept_names(state)
+            if kept:
+                progress(
+                    f"these images stay on the engine at {state.docker_host}: {', '.join(kept)}; "
+                    f"to remove them: docker image rm {' '.join(kept)}"
+                )
             state.supervisor.send(signal.SIGTERM)
             if not state.supervisor.wait(_STOP_TIMEOUT_S):
                 state.supervisor.send(signal.SIGKILL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import shutil
@@ -9,6 +10,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 import urllib.request
@@ -120,6 +122,19 @@ def private(folder: Path) -> Sandbox:
     return sandbox
 
 
+def built_with_buildkit(engine: docker.DockerClient, dockerfile: bytes) -> None:
+    """Build by the engine's BuildKit, without the plug-in: a context that is sent whole needs none."""
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as tar:
+        entry = tarfile.TarInfo("Dockerfile")
+        entry.size = len(dockerfile)
+        tar.addfile(entry, io.BytesIO(dockerfile))
+    url = engine.api._url("/build")
+    answer = engine.api._post(url, data=content.getvalue(), params={"version": "2", "t": "lifecycle:kit"})
+    assert answer.ok, answer.text
+    assert '"error"' not in answer.text, answer.text
+
+
 def state_of(folder: Path) -> SandboxState:
     """The state of a sandbox that is there."""
     state = read_state(folder / "state.json")
@@ -183,8 +198,6 @@ def test_a_second_up_changes_nothing(sandbox: Sandbox) -> None:
 
 def test_build_run_publish(sandbox: Sandbox) -> None:
     """A Dockerfile with ENV, RUN and CMD builds on busybox, and a port published on 127.0.0.1 answers."""
-    import io
-
     engine = engine_of(sandbox)
     try:
         image, _ = engine.images.build(fileobj=io.BytesIO(DOCKERFILE), tag="lifecycle", rm=True)
@@ -246,8 +259,9 @@ def test_push_and_pull(sandbox: Sandbox) -> None:
 
 
 def test_down_leaves_nothing(private: Sandbox, folder: Path) -> None:
-    """A stop ends containers and networks of a private engine and removes all it made, the folder included."""
+    """A stop ends containers and networks of a private engine and removes all it made, BuildKit's included."""
     engine = engine_of(private)
+    built_with_buildkit(engine, b"FROM busybox\nRUN echo kit > /made\n")
     engine.networks.create("another")
     engine.containers.run("busybox", ["sleep", "600"], detach=True, ports={"80/tcp": ("127.0.0.1", 0)})
     engine.close()
@@ -365,13 +379,13 @@ def login_of(sandbox: Sandbox) -> tuple[str, str]:
     return user, password
 
 
-def pushed(sandbox: Sandbox, repository: str, tag: str) -> str:
-    """Digest of the base image, pushed there."""
+def pushed(sandbox: Sandbox, repository: str, tag: str, image: str = "busybox:latest") -> str:
+    """Digest of an image, pushed there."""
     name = f"{sandbox.status().registry_host}/{repository}"
     engine = engine_of(sandbox)
     user, password = login_of(sandbox)
     try:
-        engine.images.get("busybox:latest").tag(name, tag)
+        engine.images.get(image).tag(name, tag)
         auth = {"username": user, "password": password}
         events = list(engine.images.push(name, tag, auth_config=auth, stream=True, decode=True))
     finally:
@@ -477,6 +491,22 @@ def test_the_base_image_goes_if_the_sandbox_brought_it(private: Sandbox, folder:
         engine.images.remove("busybox")
         with Sandbox(folder.with_name("guest"), docker_host=private.env()["DOCKER_HOST"]):
             assert engine.images.get("busybox").id == made
+        assert engine.images.list(all=True) == []
+    finally:
+        engine.close()
+
+
+def test_what_is_built_on_the_base_image_and_pushed_goes_as_well(private: Sandbox, folder: Path) -> None:
+    """On an engine that was there, a release leaves neither its image, nor that of an earlier try, nor their parts."""
+    engine = engine_of(private)
+    try:
+        engine.images.remove("busybox")
+        with Sandbox(folder.with_name("guest"), docker_host=private.env()["DOCKER_HOST"]) as guest:
+            ecr_of(guest).create_repository(repositoryName="built")
+            for number in range(2):
+                dockerfile = f"FROM busybox\nRUN echo {number} > /number\nCMD sleep 60\n".encode()
+                engine.images.build(fileobj=io.BytesIO(dockerfile), tag="team/built", rm=True)
+                pushed(guest, "built", "one", image="team/built:latest")
         assert engine.images.list(all=True) == []
     finally:
         engine.close()

@@ -17,8 +17,8 @@ from docker.errors import APIError, DockerException, NotFound
 from ecr_widgets.sandbox.layer0.containers import CannotPull, CannotStart, ContainerSpec, EngineGone, Seen
 from ecr_widgets.sandbox.layer0.dockerrun import Definition
 
-_SMALLEST_MEMORY_MIB = 6
-"""Docker starts nothing with less."""
+_SMALLEST_MEMORY_MIB = 16
+"""Docker takes 6, and with less than 12 some of runc's versions fail now and then: setting up takes that much."""
 _TROUBLE = (DockerException, requests.RequestException, OSError)
 _PORTS_LABEL = "ecr-widgets.layer0.ports"
 
@@ -144,6 +144,9 @@ class DockerContainers:
             self._client.api.stop(docker_id, timeout=grace_s)
 
     def remove(self, docker_id: str) -> None:
+        # Podman's forced removal asks the container to end first, and waits ten seconds for it.
+        with contextlib.suppress(*_TROUBLE):
+            self._client.api.kill(docker_id)
         with contextlib.suppress(*_TROUBLE):
             self._client.api.remove_container(docker_id, force=True, v=True)
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
-from ecr_widgets.errors import EngineUnavailable
+from ecr_widgets.errors import EngineError, EngineUnavailable
 from ecr_widgets.sandbox import docker_engine
 from ecr_widgets.sandbox.docker_engine import INSTALL_COMMAND, PrivateEngine, find_engine
 from ecr_widgets.sandbox.engine_api import EngineApi
+from ecr_widgets.sandbox.engine_traces import plan
+from ecr_widgets.sandbox.folder import SandboxFolder
 
 
 @pytest.mark.parametrize("docker_host", ["tcp://192.0.2.1:2375", "ssh://host", "unix://", "nonsense", ""])
@@ -58,3 +61,25 @@ def test_a_private_engine_takes_root(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with pytest.raises(EngineUnavailable, match="takes root"):
         PrivateEngine.require()
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_no_private_engine_deletes_docker0(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, there: bool
+) -> None:
+    """dockerd without a bridge removes that interface: where it is, an engine that can have none is not started."""
+
+    def refuse(_name: str) -> None:
+        raise EngineError("no private network is free")
+
+    monkeypatch.setattr(docker_engine, "create_bridge", refuse)
+    monkeypatch.setattr(docker_engine, "_DOCKERS_BRIDGE", tmp_path if there else tmp_path / "missing")
+    engine = PrivateEngine(SandboxFolder(tmp_path), plan("ab12"))
+    told: list[str] = []
+    if there:
+        with pytest.raises(EngineUnavailable, match="no private network is free"):
+            engine.choose_network(told.append)
+    else:
+        assert engine.choose_network(told.append) == "none"
+        assert engine.traces.bridge is None
+        assert told == ["containers get no network and no published ports: no private network is free"]

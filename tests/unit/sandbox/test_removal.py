@@ -1,0 +1,130 @@
+"""What a sandbox takes out of an engine that was there before it, and what it leaves in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+
+from ecr_widgets.sandbox.busybox import LABEL
+from ecr_widgets.sandbox.folder import SandboxFolder
+from ecr_widgets.sandbox.processes import ProcessIdentity
+from ecr_widgets.sandbox.removal import find_kept_names, remove_sandbox
+from ecr_widgets.sandbox.state import Addresses, Keys, Phase, SandboxState
+from tests.unit.adapters.scripted import Request, answering, http
+
+REGISTRY = "127.0.0.1:7000"
+BASE = "sha256:" + "b" * 64
+
+
+@dataclass
+class Held:
+    """An engine that answers as Podman does, and what is taken out of it."""
+
+    docker_host: str = ""
+    images: list[dict[str, Any]] = field(default_factory=list)
+    killed: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+
+    def add(self, image_id: str, *names: str, labels: dict[str, str] | None = None) -> None:
+        digests = [f"{name.rpartition(':')[0]}@sha256:{'d' * 64}" for name in names]
+        self.images.append(
+            {"Id": image_id, "RepoTags": list(names) or None, "RepoDigests": digests, "Labels": labels}
+        )
+
+    def answer(self, request: Request) -> bytes:
+        path, _, query = request.target.partition("?")
+        if path == "/images/json":
+            return http(200, b"" if "digests=1" in query else json.dumps(self.images).encode())
+        if request.method == "DELETE":
+            name = unquote(path).partition("/")[2].partition("/")[2]
+            assert path.startswith("/images/") or name in self.killed, "waits ten seconds for its end"
+            self.removed.append(name)
+        elif path.endswith("/kill"):
+            self.killed.append(path.split("/")[2])
+        known = {"/_ping": b"OK", "/containers/json": b'[{"Id": "c0ffee"}]', "/volumes": b'{"Volumes": null}'}
+        return http(200, known.get(path, b"[]"))
+
+
+@pytest.fixture
+def engine() -> Iterator[Held]:
+    """An engine that holds nothing yet."""
+    held = Held()
+    with answering(held.answer) as server:
+        held.docker_host = f"tcp://{server.host}"
+        yield held
+
+
+def state_on(engine: Held, *, loaded_image: str | None = BASE) -> SandboxState:
+    """The state of a sandbox that uses the engine."""
+    return SandboxState(
+        sandbox_id="ab12",
+        phase=Phase.UP,
+        supervisor=ProcessIdentity(1, 1, "boot"),
+        started_at="2026-11-26T00:00:00Z",
+        keys=Keys(access_key_id="id", secret_access_key="secret", layer0_token="token"),
+        docker_host=engine.docker_host,
+        loaded_image=loaded_image,
+        addresses=Addresses(
+            api_url="http://127.0.0.1:1", registry_host=REGISTRY, layer0_url="http://127.0.0.1:2"
+        ),
+    )
+
+
+def removed(engine: Held, folder: Path, **state: Any) -> set[str]:
+    """Names of images that a removal takes, without those by digest."""
+    remove_sandbox(SandboxFolder(folder), state_on(engine, **state))
+    return {name for name in engine.removed if "@" not in name} - {"c0ffee"}
+
+
+@pytest.mark.parametrize(
+    "name", ["busybox:latest", "localhost/busybox:latest", "docker.io/library/busybox:latest"]
+)
+def test_the_base_image_goes_by_whatever_name_it_was_given(engine: Held, tmp_path: Path, name: str) -> None:
+    """Podman completes the name that an archive gives; a user's own image of that name stays."""
+    engine.add(BASE, name, "mine/copy:1", labels=LABEL)
+    engine.add("sha256:1", "example.com/busybox:latest")
+    assert removed(engine, tmp_path) == {name}
+
+
+def test_containers_are_killed_before_they_are_removed(engine: Held, tmp_path: Path) -> None:
+    """One that ignores a polite end does not hold up the removal."""
+    remove_sandbox(SandboxFolder(tmp_path), state_on(engine))
+    assert (engine.killed, engine.removed) == (["c0ffee"], ["c0ffee"])
+
+
+def test_what_was_built_on_the_base_and_pushed_goes_with_all_names(engine: Held, tmp_path: Path) -> None:
+    """So does what a later build of it left without a name; the user's own images stay, pushed or not."""
+    engine.add("sha256:1", "docker.io/xfra/wait:latest", f"{REGISTRY}/xfra-wait:1", labels=LABEL)
+    engine.add("sha256:2", labels=LABEL)
+    engine.add("sha256:3", "mine:1", labels=LABEL)
+    engine.add("sha256:4", "mine:2", f"{REGISTRY}/mine:2")
+    engine.add("sha256:5", "127.0.0.1:70001/mine:3")
+    engine.add("sha256:6")
+    assert removed(engine, tmp_path) == {
+        *("docker.io/xfra/wait:latest", f"{REGISTRY}/xfra-wait:1", "sha256:2", f"{REGISTRY}/mine:2")
+    }
+
+
+def test_untagged_images_on_a_base_of_others_stay(engine: Held, tmp_path: Path) -> None:
+    """Where another sandbox brought the base image, they are its."""
+    engine.add("sha256:2", labels=LABEL)
+    assert removed(engine, tmp_path, loaded_image=None) == set()
+
+
+def test_what_stays_of_the_pushed_is_named(engine: Held) -> None:
+    """An image on a base of the user's own may be the user's: it is told, not taken."""
+    engine.add("sha256:1", "xfra/wait:latest", f"{REGISTRY}/xfra-wait:1")
+    engine.add("sha256:2", "built:1", f"{REGISTRY}/built:1", labels=LABEL)
+    engine.add("sha256:3", "mine:1")
+    assert find_kept_names(state_on(engine)) == ["xfra/wait:latest"]
+
+
+def test_a_dead_engine_keeps_what_it_keeps() -> None:
+    """Nothing is told of it, and nothing fails."""
+    assert find_kept_names(state_on(Held("tcp://127.0.0.1:1"))) == []
