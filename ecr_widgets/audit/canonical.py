@@ -24,6 +24,15 @@ UNSEALED_METADATA = frozenset(("kernelspec", "language_info", "orig_nbformat", "
 """Members of a notebook's metadata that JupyterLab and nbformat write by themselves; not evidence, not sealed."""
 UNSEALED_CELL_METADATA = frozenset(("trusted", "collapsed", "scrolled"))
 """Members of a cell's metadata that only say how it is shown."""
+_SHOWING = frozenset(("vscode", "interpreter", "toc", "celltoolbar", "hide_input", "rise", "livereveal"))
+"""More of a notebook's metadata that front ends write: VS Code, tables of contents, slides. So is what begins with `toc-`."""
+_SHOWING_CELL = frozenset((
+    "vscode", "slideshow", "editable", "deletable", "hide_input", "hidden", "heading_collapsed",
+    "jp-MarkdownHeadingCollapsed", "code_folding", "inputHidden", "outputHidden", "outputExpanded",
+))  # fmt: skip
+"""More of a cell's metadata that only says how it is shown: folded, on a slide, in which editor's language."""
+_SHOWING_IN_JUPYTER = frozenset(("source_hidden", "outputs_hidden"))
+"""What JupyterLab notes so in a cell's `jupyter` member."""
 _SHORT = 12
 """Hex digits of a part's hash: enough to name what changed; the whole form has a full one."""
 
@@ -59,14 +68,18 @@ def canonical(value: Any, *, simple: bool = False) -> bytes:
         raise RecordError(f"no canonical form: {type(error).__name__} {error}") from error
 
 
-def form_of(content: bytes) -> Form:
+def form_of(content: bytes, *, first_release: bool = False) -> Form:
     """The form of a notebook's bytes.
+
+    Args:
+        first_release: Whether to make the form as the first release did, which sealed more of how a notebook is shown. For
+            what no front end has touched both are the same.
 
     Raises:
         RecordError: Not a notebook, or one that readers may disagree about: a member twice, or NaN.
     """
     try:
-        return _FormMaker().make(content)
+        return _FormMaker(first_release=first_release).make(content)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         if isinstance(error, RecordError):
             raise
@@ -113,8 +126,9 @@ def within_reach(value: Any) -> Any:
 class _FormMaker:
     """Notes while it parses whether the fast way to canonical bytes will do, which names beyond ASCII forbid."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, first_release: bool = False) -> None:
         self._simple = True
+        self._first_release = first_release
 
     def make(self, content: bytes) -> Form:
         notebook = json.loads(
@@ -125,7 +139,12 @@ class _FormMaker:
             parse_constant=_no_constant,
         )
         metadata = {k: v for k, v in notebook["metadata"].items() if k not in UNSEALED_METADATA}
-        metadata |= {f"/{k}": v for k, v in notebook.items() if k not in ("cells", "metadata")}
+        if not self._first_release:
+            metadata = {k: v for k, v in metadata.items() if k not in _SHOWING and not k.startswith("toc-")}
+        beside = {f"/{k}": v for k, v in notebook.items() if k not in ("cells", "metadata")}
+        if hidden := beside.keys() & metadata.keys():
+            raise RecordError(f"metadata {min(hidden)!r} would hide a member beside it")
+        metadata |= beside
         hashes = {name: self._hash(value) for name, value in metadata.items()}
         cells = [self._cell(cell) for cell in notebook["cells"]]
         return Form(
@@ -136,9 +155,14 @@ class _FormMaker:
 
     def _cell(self, cell: Mapping[str, Any]) -> list[str]:
         metadata = {k: v for k, v in cell.get("metadata", {}).items() if k not in UNSEALED_CELL_METADATA}
+        if not self._first_release:
+            metadata = _without_showing(metadata)
         rest = {k: v for k, v in cell.items() if k not in ("id", "metadata", "source", "outputs")}
+        cell_id = cell.get("id", "")
+        if not isinstance(cell_id, str):
+            raise RecordError("the id of a cell is no text")
         return [
-            str(cell.get("id", "")),
+            cell_id,
             self._hash_text(_text(cell.get("source", ""))),
             self._hash([_output(output) for output in cell.get("outputs", ())]),
             self._hash(rest | {"metadata": metadata}),
@@ -161,6 +185,16 @@ class _FormMaker:
         if self._simple and not "".join(found).isascii():
             self._simple = False
         return found
+
+
+def _without_showing(metadata: dict[str, Any]) -> dict[str, Any]:
+    """A cell's metadata without what front ends note of how they show it."""
+    kept = {k: v for k, v in metadata.items() if k not in _SHOWING_CELL}
+    if isinstance(inner := kept.get("jupyter"), Mapping):
+        kept["jupyter"] = {k: v for k, v in inner.items() if k not in _SHOWING_IN_JUPYTER}
+        if not kept["jupyter"]:  # what JupyterLab leaves behind
+            del kept["jupyter"]
+    return kept
 
 
 def _output(output: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import hashlib
 import os
+import re
 import stat
 import sys
 from collections.abc import Collection, Iterable, Iterator
@@ -12,7 +13,7 @@ from contextlib import closing, suppress
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import msgspec
 
@@ -122,9 +123,10 @@ def _draft(runs: Path, name: str, *, key: str, now: datetime) -> Seal:
 
 
 def seal_missing(runs: Path, names: Iterable[str], *, ring: KeyRing, now: datetime) -> list[str]:
-    """Seal every run that has no seal and is not running, in the order given: killed ones and plain papermill's too.
+    """Seal every run that has no seal and is not running: killed ones and plain papermill's too.
 
-    A run whose seal disagrees with its file is left alone, and so is a copy of a sealed run under another name: both are for
+    The order of the names does not matter: of several files of one run, the one that the engine named gets the seal, else the
+    one with the shortest name. A run whose seal disagrees with its file is left alone, and so is a copy of a sealed run under another name: both are for
     `audit verify` to tell. One that was sealed in the folder where it lies needs no second seal. Runs are read without the
     chain's lock; each hundred is then added under it and synchronized once, so that a crash costs the seals of some
     and never the chain.
@@ -140,7 +142,7 @@ def seal_missing(runs: Path, names: Iterable[str], *, ring: KeyRing, now: dateti
     content = _content_of(runs)
     seen = content.rfind(b"\n") + 1
     known = _Sealed(runs)
-    due = [name for name in names if name not in known.names]
+    due = sorted((name for name in names if name not in known.names), key=_originals_first)
     done: list[str] = []
     if not due:
         return done
@@ -201,6 +203,13 @@ class _Sealed:
         return draft.path not in self.names and not is_copy
 
 
+def _originals_first(name: str) -> tuple[str, int, int, str]:
+    """Sorts by time what our engine named, then the rest; a copy, whose name is longer or lies deeper, after its original."""
+    file = PurePosixPath(name).name
+    named = _NAMED_BY_ENGINE.match(file)
+    return (named[0] if named else "~", name.count("/"), len(file), name)
+
+
 def _draft_or_none(runs: Path, name: str, *, key: str, now: datetime) -> Seal | None:
     # A run that cannot be read, is running or has no canonical form is for another time.
     with suppress(RecordError, OSError, ValueError, RecursionError):
@@ -209,6 +218,8 @@ def _draft_or_none(runs: Path, name: str, *, key: str, now: datetime) -> Seal | 
 
 
 _BATCH = 100
+_NAMED_BY_ENGINE = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}-")
+"""How names begin that `ecr-widgets run` gives: with the run's id."""
 
 
 def retire_runs(runs: Path, names: Collection[str], *, ring: KeyRing, now: datetime) -> list[str]:

@@ -17,13 +17,12 @@ from typing import IO
 
 import msgspec
 
-from ecr_widgets.audit.canonical import Form, differences, form_of
+from ecr_widgets.audit.canonical import Form
 from ecr_widgets.audit.chain import FILE_NAME, RETIRED, Past, Seal, Trouble, Watcher, read_links
 from ecr_widgets.audit.keys import KeyFile, KeyRing
 from ecr_widgets.audit.reading import read_bytes
 from ecr_widgets.audit.scan import NEVER, RACY_NS, Stamp, folders_with
-from ecr_widgets.audit.verify import Finding
-from ecr_widgets.errors import RecordError
+from ecr_widgets.audit.verify import Finding, check_content
 
 TABLES = """
 CREATE TABLE keys (sha256 TEXT NOT NULL);
@@ -82,13 +81,13 @@ class SealBook:
             return Finding.BROKEN_SEAL, (f"its seal: {forged}",)
         found = Finding.INTACT
         if file_sha256 != sealed_sha256:
-            found = Finding.RESAVED
             try:
-                changed = differences(_decode_form(form), form_of(read_bytes(self._runs / path)))
-            except (OSError, ValueError, RecordError) as error:
-                changed = (str(error),)
-            if changed:
-                return Finding.CHANGED, changed
+                content = read_bytes(self._runs / path)
+            except (OSError, ValueError) as error:
+                return Finding.CHANGED, (f"it cannot be read any more: {error}",)
+            found, changed = check_content(content, sealed_sha256, _decode_form(form))
+            if found is Finding.CHANGED:
+                return found, changed
         if unknown_key:
             return Finding.KEY_UNKNOWN, ()
         return Finding.OVERWRITTEN if overwritten else found, ()

@@ -16,7 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from ecr_widgets.audit.canonical import differences, form_of
+from ecr_widgets.audit.canonical import Form, differences, form_of
 from ecr_widgets.audit.chain import FILE_NAME, RETIRED, Head, Link, Seal, Trouble, Watcher, head_of
 from ecr_widgets.audit.found import NoRun, Run
 from ecr_widgets.audit.keys import KeyFile, KeyRing
@@ -225,19 +225,24 @@ def _check(runs: Path, name: str, its: _Sealed) -> FileFinding | None:
 def check_file(runs: Path, name: str, seal: Seal) -> FileFinding:
     """One file against its seal."""
     try:
-        return FileFinding(name, *check_content(read_bytes(runs / name), seal))
+        return FileFinding(name, *check_content(read_bytes(runs / name), seal.file_sha256, seal.form))
     except (OSError, ValueError) as error:
         return FileFinding(name, Finding.CHANGED, (f"it cannot be read any more: {error}",))
 
 
-def check_content(content: bytes, seal: Seal) -> tuple[Finding, tuple[str, ...]]:
-    """A file's bytes against its seal."""
-    if hashlib.sha256(content).hexdigest() == seal.file_sha256:
+def check_content(content: bytes, file_sha256: str, form: Form) -> tuple[Finding, tuple[str, ...]]:
+    """A file's bytes against what was sealed of it."""
+    if hashlib.sha256(content).hexdigest() == file_sha256:
         return Finding.INTACT, ()
     try:
-        changed = differences(seal.form, form_of(content))
+        changed = differences(form, form_of(content))
+        if changed and not differences(form, form_of(content, first_release=True)):
+            changed = ()
     except RecordError as error:
         changed = (str(error),)
+    # JSON has several spellings of a number, and the reader takes only one of them for what was sealed.
+    if not changed and isinstance(found := read_content(content, ""), NoRun):
+        changed = (f"it is {found.kind} now: {found.why}",)
     if changed:
         return Finding.CHANGED, changed
     return Finding.RESAVED, ("saved again: other bytes, the same content",)

@@ -88,6 +88,69 @@ def test_saving_again_changes_no_form(kind: str) -> None:
         assert differences(first, form_of(text.encode())) == ()
 
 
+SHOWN = {
+    "folded in JupyterLab": ({}, {"jupyter": {"source_hidden": True, "outputs_hidden": True}}),
+    "unfolded again": ({}, {"jupyter": {}}),
+    "heading folded": ({}, {"jp-MarkdownHeadingCollapsed": True, "heading_collapsed": True, "hidden": True}),
+    "property inspector": ({}, {"editable": True, "slideshow": {"slide_type": ""}}),
+    "VS Code": ({"vscode": {"interpreter": {"hash": "a" * 64}}, "orig_nbformat": 4}, {"vscode": {"languageId": "python"}}),
+    "VS Code of 2021": ({"interpreter": {"hash": "a" * 64}}, {}),
+    "table of contents": ({"toc-autonumbering": False, "toc-showcode": True, "toc": {"base_numbering": 1}}, {}),
+    "classic": ({"celltoolbar": "Tags", "hide_input": False}, {"collapsed": True, "scrolled": True, "code_folding": [0]}),
+    "nteract": ({}, {"inputHidden": True, "outputHidden": True, "outputExpanded": False}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SHOWN)
+@pytest.mark.parametrize("kind", ["deployed", "failed"])
+def test_how_a_notebook_is_shown_is_not_in_its_form(kind: str, case: str) -> None:
+    """Whatever a front end notes of folding, slides, languages and contents, the form stays."""
+    notebook = recorded(kind)
+    first = form(notebook)
+    of_notebook, of_cell = SHOWN[case]
+    notebook["metadata"] |= of_notebook
+    for cell in notebook["cells"]:
+        cell["metadata"] |= of_cell
+    assert differences(first, form(notebook)) == ()
+
+
+@pytest.mark.parametrize(
+    ("more", "of_cell"),
+    [
+        ({"tocks": 1}, {}),
+        ({"jupyter": {"source_hidden": True}}, {}),
+        ({}, {"jupyter": {"mine": 1}}),
+        ({}, {"source_hidden": True}),
+        ({}, {"tags": ["x"]}),
+    ],
+)
+def test_what_is_not_about_showing_stays_in_the_form(more: dict[str, Any], of_cell: dict[str, Any]) -> None:
+    """Only the names that front ends use, where they use them, are left out."""
+    notebook = recorded("proven")
+    first = form(notebook)
+    notebook["metadata"] |= more
+    notebook["cells"][2]["metadata"] |= of_cell
+    assert len(differences(first, form(notebook))) == 1
+
+
+def test_the_first_releases_form_holds_how_a_notebook_is_shown() -> None:
+    """It is the same as now where no front end has noted anything, and another where one has."""
+    notebook = recorded("deployed")
+    content = json.dumps(notebook).encode()
+    assert form_of(content, first_release=True) == form_of(content)
+    notebook["cells"][2]["metadata"]["jupyter"] = {"source_hidden": True}
+    folded = json.dumps(notebook).encode()
+    assert form_of(folded, first_release=True) != form_of(folded) == form_of(content)
+
+
+def test_no_metadata_hides_what_stands_beside_it() -> None:
+    """A member of the metadata named like the form's own name of another is refused."""
+    notebook = recorded("proven")
+    notebook["metadata"]["/nbformat"] = 3
+    with pytest.raises(RecordError, match="would hide"):
+        form(notebook)
+
+
 def _code(notebook: dict[str, Any], cell_id: str = "push-image") -> dict[str, Any]:
     found: dict[str, Any] = next(cell for cell in notebook["cells"] if cell["id"] == cell_id)
     return found
@@ -143,7 +206,7 @@ def test_large_integers_differ_by_any_digit() -> None:
         '{"cells":[],"metadata":{},"metadata":{}}', '{"cells":[],"metadata":{"a":NaN}}', "[]", "", "{}", "nonsense",
         '{"cells":null,"metadata":{}}', '{"cells":[1],"metadata":{}}', '{"cells":[],"metadata":{"a":"\\ud800"}}',
         '{"cells":[],"metadata":' + "[" * 100_000, '{"cells":[],"metadata":{"a":' + "9" * 5000 + "}}",
-        '{"cells":[],"metadata":{"a":1e999}}',
+        '{"cells":[],"metadata":{"a":1e999}}', '{"cells":[{"id":5}],"metadata":{}}',
     ],
 )  # fmt: skip
 def test_what_readers_may_disagree_about_has_no_form(text: str) -> None:

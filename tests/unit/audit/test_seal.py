@@ -135,3 +135,25 @@ def test_a_long_seal_in_a_chain_costs_no_other_seal_whole_or_torn(
     chain.chain_file(runs).write_bytes(whole[:-500_000])
     seal_run(runs, names[2], ring=ring, now=NOW)
     assert [link.seal and link.seal.path for link in links_of(runs)] == [names[0], names[2]]
+
+
+@pytest.mark.parametrize(
+    ("original", "copy"),
+    [
+        ("20261101T000000Z-aaaaaa-release.ipynb", "20261101T000000Z-aaaaaa-release-Copy1.ipynb"),
+        ("20261101T000000Z-aaaaaa-release.ipynb", "20261101T000000Z-aaaaaa-release (copy).ipynb"),
+        ("20261101T000000Z-aaaaaa-release.ipynb", "copy.ipynb"),
+        ("z.ipynb", "old/z.ipynb"),
+        ("out.ipynb", "another-name.ipynb"),
+    ],
+)
+def test_which_file_of_a_run_is_sealed_does_not_depend_on_the_order(
+    tmp_path: Path, original: str, copy: str
+) -> None:
+    """The original gets the seal, whichever the file system lists first; the copy is left to verify."""
+    for name in (original, copy):
+        save((tmp_path / name).parent, "proven", Path(name).name)
+    for at, names in enumerate(((original, copy), (copy, original))):
+        ring = KeyRing(tmp_path / f"keys{at}")
+        assert seal_missing(tmp_path, names, ring=ring, now=NOW) == [original]
+        chain.chain_file(tmp_path).unlink()

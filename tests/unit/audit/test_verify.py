@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ecr_widgets.audit import seal
+from ecr_widgets.audit.canonical import form_of
 from ecr_widgets.audit.chain import chain_file, read_head
 from ecr_widgets.audit.index import open_index
 from ecr_widgets.audit.keys import KeyRing
@@ -197,3 +201,40 @@ def test_what_a_seal_says_is_harmless_in_the_report(folder: Folder, tmp_path: Pa
     assert "sealed as &#x27;&lt;b&gt;.ipynb&#x27;" in text
     for live in ("<script", "<img", "<b>.ipynb", "<i>.ipynb"):
         assert live not in text
+
+
+def _resave(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [('"version": 1,', '"version": 1.0,'), ('"nbformat": 4,', '"nbformat": 4.0e0,')],
+)
+def test_what_the_seal_takes_for_the_same_and_the_reader_refuses_is_changed(
+    folder: Folder, old: str, new: str
+) -> None:
+    """A sealed run that another spelling of a number makes unreadable is called changed, by verify and in lists."""
+    _resave(folder.runs / "a.ipynb", old, new)
+    (found,) = folder.verify().files
+    assert (found.finding, found.what[0].partition(":")[0]) == ("changed", "it is unreadable now")
+    with open_index(folder.runs, ring=folder.ring) as index:
+        assert (index.find("a.ipynb").verdict, index.find("a.ipynb").seal) == ("tampered", "changed")
+
+
+def test_a_run_that_was_sealed_folded_by_the_first_release_is_the_same_when_saved_again(
+    folder: Folder,
+) -> None:
+    """Its seal holds how it was shown, and still fits."""
+    notebook = recorded("proven")
+    notebook["metadata"]["ecr_widgets"]["run_id"] = "folded"
+    notebook["cells"][2]["metadata"]["jupyter"] = {"source_hidden": True}
+    save(folder.runs, "proven", "b.ipynb", notebook)
+    first = partial(form_of, first_release=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(seal, "form_of", first)
+        folder.seal("b.ipynb")
+    (folder.runs / "b.ipynb").write_text(json.dumps(notebook))
+    assert folder.findings() == {"a.ipynb": "intact", "b.ipynb": "resaved"}
