@@ -2,9 +2,31 @@
 
 from __future__ import annotations
 
+import re
+
+IGNORABLE = (
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+"""What shows nothing, for a class of a regular expression.
+
+Source: Default_Ignorable_Code_Point of the Unicode Character Database.
+"""
+# Letters and symbols whose picture is empty, though Unicode counts them as visible: Braille, hieroglyphs, Khitan, music.
+_BLANK = "\u2800\U00013441\U00013442\U00016fe4\U0001d159"
+_SHOWS_NOTHING = re.compile(f"[{IGNORABLE}{_BLANK}]")
+
 
 def visible(text: str) -> str:
-    """The text with control and direction characters shown as escapes, so that none of them acts."""
-    if text.isprintable():
+    """The text with control, direction and invisible characters shown as escapes, so that no two texts look the same."""
+    if text.isprintable() and (text.isascii() or _SHOWS_NOTHING.search(text) is None):
         return text
-    return "".join(c if c.isprintable() or c == "\n" else f"\\u{ord(c):04x}" for c in text)
+    return "".join(map(_shown, text))
+
+
+def _shown(character: str) -> str:
+    shows = character.isprintable() and _SHOWS_NOTHING.match(character) is None
+    if shows or character == "\n":
+        return character
+    code = ord(character)
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"

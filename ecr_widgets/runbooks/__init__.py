@@ -115,7 +115,7 @@ def copy_runbooks(folder: Path, *, left: Callable[[Path], object] = lambda _: No
     for path in sorted(source.rglob("*")):
         target = folder / path.relative_to(source)
         try:
-            if not path.is_file() or ".ipynb_checkpoints" in path.parts:
+            if not path.is_file() or _is_somebodys(path.relative_to(source)):
                 continue
             # Looked at as a link, so that one to nowhere is left alone, too.
             if os.path.lexists(target):
@@ -128,6 +128,11 @@ def copy_runbooks(folder: Path, *, left: Callable[[Path], object] = lambda _: No
             raise InputError(
                 f"runbooks cannot be copied to {str(target)!r}: {error.strerror}", hint="give another folder"
             ) from error
+
+
+def _is_somebodys(path: Path) -> bool:
+    """Whether it came to the shipped folder by use: saved runs, checkpoints, a .env."""
+    return path.parts[0] == "runs" or any(part.startswith(".") for part in path.parts)
 
 
 def asks_for_approval(notebook: Mapping[str, Any]) -> bool:

@@ -15,7 +15,7 @@ def files_in(folder: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and ".ipynb_checkpoints" not in path.parts
+        if path.is_file() and path.relative_to(folder).parts[0] not in (".ipynb_checkpoints", "runs")
     }
 
 
@@ -38,6 +38,17 @@ def test_an_edited_file_is_left_alone_and_that_is_said(tmp_path: Path) -> None:
     assert mine.read_text() == "FROM mine"
     assert (done.exit_code, done.stdout) == (0, f"{gone}\n")
     assert f"was there, left alone: {mine}\n" in done.stderr
+
+
+def test_only_what_is_shipped_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not what its use left in the folder: saved runs, checkpoints, a .env with keys."""
+    for name in ("a.ipynb", "wait/b", "runs/c.ipynb", ".ipynb_checkpoints/d.ipynb", ".env", "wait/.env"):
+        path = tmp_path / "shipped" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}")
+    monkeypatch.setattr("ecr_widgets.runbooks.shipped_folder", lambda: tmp_path / "shipped")
+    CliRunner().invoke(main, ["runbooks", "copy", str(tmp_path / "copied")])
+    assert set(files_in(tmp_path / "copied")) == {"a.ipynb", "wait/b"}
 
 
 @pytest.mark.parametrize("where", ["file/books", "/proc/books"])
