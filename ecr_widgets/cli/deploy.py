@@ -81,7 +81,7 @@ def _check_balancer(environment: str, name: str, dockerrun: Path) -> None:
     from ecr_widgets.steps.service_balancer import check_host_ports, require_balancer
 
     try:
-        document = Dockerrun.parse(dockerrun.read_bytes())
+        document = Dockerrun.template(dockerrun.read_bytes())
     except OSError as error:
         raise InputError(
             f"cannot read {str(dockerrun)!r}: {error.strerror}", hint="check the path"

@@ -10,6 +10,7 @@ import click
 from ecr_widgets.engine.events import RunEvent, RunEventKind
 from ecr_widgets.errors import RecordError
 from ecr_widgets.model.record import StepRecord, StepState
+from ecr_widgets.recording.render import brief_text
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -58,6 +59,6 @@ class Watcher:
             return
         if record.state is StepState.SUCCEEDED:
             if not self._quiet:
-                click.echo(event.plain.partition("\n")[0], err=True)
+                click.echo(brief_text(event.plain), err=True)
         else:
             click.echo(event.plain, err=True)

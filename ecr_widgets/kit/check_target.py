@@ -34,6 +34,8 @@ class TargetOutcome:
     """What the tag names now."""
     service_deploy_id: str | None = None
     """What the service stands on now."""
+    warnings: tuple[str, ...] = ()
+    """What Layer0 drops of the Dockerrun, and placeholders left in it."""
     changed: bool = False
 
 
@@ -50,8 +52,11 @@ class RunFiles:
     deploy: str | None = None
 
 
-def check_files(files: RunFiles) -> None:
+def check_files(files: RunFiles) -> tuple[str, ...]:
     """Find now what a later step would refuse, when earlier ones have changed things already.
+
+    Returns:
+        Warnings about the Dockerrun.
 
     Raises:
         InputError: A name that engine or Layer0 would refuse.
@@ -67,7 +72,10 @@ def check_files(files: RunFiles) -> None:
     if files.deploy is not None:
         check_deploy_name(files.deploy)
     if files.dockerrun is not None:
-        Dockerrun.parse(files.dockerrun).with_image(_ANY_IMAGE, container=files.container)
+        return (
+            Dockerrun.template(files.dockerrun).with_image(_ANY_IMAGE, container=files.container).warnings()
+        )
+    return ()
 
 
 def check_target(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -115,8 +116,8 @@ class Kit(ServiceSteps, TaskSteps):
                 deploy,
             )
             with _naming(dockerrun or ""):
-                check_files(files)
-            return check_target(
+                warnings = check_files(files)
+            target = check_target(
                 self._to,
                 self._targets,
                 self._session,
@@ -126,6 +127,7 @@ class Kit(ServiceSteps, TaskSteps):
                     None if repository is None or tag is None else self.image_reference(repository, tag=tag)
                 ),
             )
+            return replace(target, warnings=warnings)
 
         inputs = {"environment": environment, "service": service, "repository": repository, "tag": tag}
         looked_at = {"context": context, "local_name": local_name, "dockerrun": dockerrun}
@@ -333,7 +335,7 @@ class Kit(ServiceSteps, TaskSteps):
         self, path: str | Path, container: str | None, variables: Mapping[str, object] | None
     ) -> Dockerrun:
         with _naming(path):
-            read = Dockerrun.parse(self._read(path))
+            read = Dockerrun.template(self._read(path))
         if not variables:
             return read
         values = {name: str(value) for name, value in variables.items()}

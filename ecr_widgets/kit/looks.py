@@ -127,7 +127,7 @@ class Looks:
 
             InvalidDockerrun: It is none, or has no such container.
         """
-        wanted = Dockerrun.parse(self._read(dockerrun)).with_image(image, container=container)
+        wanted = Dockerrun.template(self._read(dockerrun)).with_image(image, container=container)
         if variables:
             values = {name: str(value) for name, value in variables.items()}
             wanted = wanted.with_environment(container or wanted.containers[0].name, values)

@@ -1,7 +1,7 @@
 """The document given to Layer0: parse it, set image and environment, tell what it holds.
 
-Beside this: `dockerrun_reading` is strict JSON, `dockerrun_rules` and `dockerrun_container` are what Layer0 and ECS take,
-`dockerrun_risks` what is dangerous, `dockerrun_form` the canonical form, `dockerrun_diff` the difference of two.
+Beside this: `dockerrun_reading` is strict JSON, `dockerrun_members` what members there are, `dockerrun_rules`,
+`dockerrun_container` and `dockerrun_relations` are what Layer0 and ECS take, `dockerrun_risks` what is dangerous, `dockerrun_form` the canonical form, `dockerrun_diff` the difference of two.
 
 Source: Layer0 reads containerDefinitions, volumes, family, networkMode, taskRoleArn and placementConstraints, in any key
 case, and drops all else silently.
@@ -18,13 +18,15 @@ from types import MappingProxyType
 from typing import Any
 
 from ecr_widgets.errors import InvalidDockerrun
-from ecr_widgets.model.dockerrun_form import READ_MEMBERS, canonical_form, member, spelling
+from ecr_widgets.model.dockerrun_form import canonical_form, member
+from ecr_widgets.model.dockerrun_members import unread_members
+from ecr_widgets.model.dockerrun_placeholders import unfilled_places
 from ecr_widgets.model.dockerrun_reading import MAX_SIZE_BYTES, check_size, check_values, read_json, shorten
 from ecr_widgets.model.dockerrun_risks import Risk, risks
 from ecr_widgets.model.dockerrun_rules import check_document
 from ecr_widgets.model.image_reference import ImageReference
 
-__all__ = ["MAX_SIZE_BYTES", "READ_MEMBERS", "Container", "Dockerrun", "PortMapping", "Risk"]
+__all__ = ["MAX_SIZE_BYTES", "Container", "Dockerrun", "PortMapping", "Risk"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,19 @@ class Dockerrun:
         check_document(document)
         return cls(document)
 
+    @classmethod
+    def template(cls, content: bytes) -> Dockerrun:
+        """Read and check a Dockerrun whose image `with_image` is going to set.
+
+        What stands in the image's place until then may be any text, or nothing.
+
+        Raises:
+            InvalidDockerrun: As for `parse`.
+        """
+        document = read_json(content)
+        check_document(document, images=False)
+        return cls(document)
+
     @property
     def containers(self) -> tuple[Container, ...]:
         """The containers in order."""
@@ -104,11 +119,15 @@ class Dockerrun:
                 places[name][member(places[name], "value")[0]] = value
             else:
                 items.append({"Name": name, "Value": value} if pascal else {"name": name, "value": value})
-        return changed._checked()
+        # A template has no image yet.
+        return changed._checked(images=False)
 
-    def dropped_members(self) -> tuple[str, ...]:
-        """Top-level members that Layer0 drops without a word."""
-        return tuple(key for key in self.document if spelling(key) not in READ_MEMBERS)
+    def warnings(self) -> tuple[str, ...]:
+        """What is legal and hardly meant: members that Layer0 drops, and placeholders that nobody has filled in."""
+        return (
+            *(f"Layer0 does not read {pointer} and drops it" for pointer in unread_members(self.document)),
+            *(f"{pointer} still holds a placeholder" for pointer in unfilled_places(self.document)),
+        )
 
     def risks(self) -> tuple[Risk, ...]:
         """Settings that give a container power over the machine; somebody should say yes to them."""
@@ -127,9 +146,9 @@ class Dockerrun:
         text = json.dumps(self.normalized(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def _checked(self) -> Dockerrun:
+    def _checked(self, *, images: bool = True) -> Dockerrun:
         check_values(self.document)
-        check_document(self.document)
+        check_document(self.document, images=images)
         check_size(self.to_bytes())
         return self
 

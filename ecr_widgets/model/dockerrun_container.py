@@ -11,37 +11,29 @@ from typing import Any
 
 from ecr_widgets.errors import InvalidDockerrun, InvalidReference
 from ecr_widgets.model.dockerrun_form import member
-from ecr_widgets.model.dockerrun_reading import kind_of, shorten, step
+from ecr_widgets.model.dockerrun_members import wrong_type
+from ecr_widgets.model.dockerrun_reading import shorten, step
 from ecr_widgets.model.image_reference import ImageReference
 
 SMALLEST_MEMORY_MIB = 4
 _LARGEST_INT = 2**31 - 1
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,255}", re.ASCII)
-_WORDS: Mapping[type, str] = {
-    str: "text",
-    int: "a whole number",
-    bool: "true or false",
-    list: "a list",
-    dict: "an object",
-}
-_CONTAINER_TYPES: Mapping[str, type] = {
-    **dict.fromkeys(("name", "image", "user", "workingDirectory", "hostname"), str),
-    **dict.fromkeys(("memory", "memoryReservation", "cpu"), int),
-    **dict.fromkeys(("essential", "privileged", "readonlyRootFilesystem"), bool),
-    **dict.fromkeys(("disableNetworking", "interactive", "pseudoTerminal"), bool),
-    **dict.fromkeys(("environment", "portMappings", "mountPoints", "volumesFrom", "secrets"), list),
-    **dict.fromkeys(("command", "entryPoint", "links"), list),
-    **dict.fromkeys(("logConfiguration", "healthCheck", "linuxParameters", "dockerLabels"), dict),
+_HEALTH_CHECK_LIMITS: Mapping[str, tuple[int, int]] = {
+    "interval": (5, 300),
+    "timeout": (2, 120),
+    "retries": (1, 10),
+    "startPeriod": (0, 300),
 }
 
 
-def check_container(container: Any, at: str, volumes: frozenset[str]) -> None:
+def check_container(container: Mapping[str, Any], at: str, volumes: frozenset[str]) -> None:
     """Refuse a container that ECS would refuse or misread; `volumes` are the names it may mount.
+
+    Its members are of their types already; its image is looked at by `check_image`.
 
     Raises:
         InvalidDockerrun: With the place as JSON pointer.
     """
-    check_object(container, at, _CONTAINER_TYPES)
     key, name = member(container, "name")
     if not name or not _NAME.fullmatch(name):
         raise InvalidDockerrun(
@@ -49,6 +41,28 @@ def check_container(container: Any, at: str, volumes: frozenset[str]) -> None:
             pointer=step(at, key),
             hint="1 to 255 letters, digits, - and _",
         )
+    _check_memory(container, at)
+    _check_environment(container, at)
+    _check_ports(container, at)
+    _check_mounts(container, at, volumes)
+    _check_health_check(container, at)
+    _check_ulimits(container, at)
+    for wanted in ("secrets", "repositoryCredentials"):
+        key, value = member(container, wanted)
+        if value:
+            raise InvalidDockerrun(
+                "Layer0 gives ECS no execution role, without which ECS refuses this",
+                pointer=step(at, key),
+                hint="read secrets in the container, with the role of taskRoleArn",
+            )
+
+
+def check_image(container: Mapping[str, Any], at: str) -> None:
+    """Refuse a container's image that no engine could pull.
+
+    Raises:
+        InvalidDockerrun: With the place as JSON pointer.
+    """
     key, image = member(container, "image")
     if not image:
         raise InvalidDockerrun("a container without an image", pointer=step(at, key), hint='add "image"')
@@ -56,58 +70,6 @@ def check_container(container: Any, at: str, volumes: frozenset[str]) -> None:
         ImageReference.parse(image)
     except InvalidReference as error:
         raise InvalidDockerrun(error.message, pointer=step(at, key), hint=error.hint) from error
-    _check_memory(container, at)
-    for wanted in ("command", "entryPoint", "links"):
-        key, texts = member(container, wanted)
-        for number, text in enumerate(texts or ()):
-            if not isinstance(text, str):
-                raise _wrong_type(text, str, step(step(at, key), number))
-    _check_environment(container, at)
-    _check_ports(container, at)
-    key, mounts = member(container, "mountPoints")
-    for number, mount in enumerate(mounts or ()):
-        place = step(step(at, key), number)
-        check_object(mount, place, {"sourceVolume": str, "containerPath": str, "readOnly": bool})
-        source_key, source = member(mount, "sourceVolume")
-        if source and source not in volumes:
-            raise InvalidDockerrun(
-                f"no volume {shorten(source)}",
-                pointer=step(place, source_key),
-                hint=f"volumes has: {shorten(', '.join(sorted(volumes)))}"
-                if volumes
-                else "list it under volumes",
-            )
-
-
-def check_types(document: Mapping[str, Any], types: Mapping[str, type], at: str) -> None:
-    """Refuse members of a wrong type; absent ones and nulls pass.
-
-    Raises:
-        InvalidDockerrun: With the place as JSON pointer.
-    """
-    for wanted, kind in types.items():
-        key, value = member(document, wanted)
-        # bool is an int in Python, not in JSON. A null says no more than an absent member.
-        if value is not None and (not isinstance(value, kind) or (kind is int and isinstance(value, bool))):
-            raise _wrong_type(value, kind, step(at, key))
-
-
-def check_object(value: Any, at: str, types: Mapping[str, type]) -> None:
-    """Refuse anything but an object whose members have those types.
-
-    Raises:
-        InvalidDockerrun: With the place as JSON pointer.
-    """
-    if not isinstance(value, dict):
-        raise _wrong_type(value, dict, at)
-    check_types(value, types, at)
-
-
-def _wrong_type(value: Any, kind: type, at: str) -> InvalidDockerrun:
-    hints = {str: "quote it", int: "write it without quotes and point", bool: "write it without quotes"}
-    return InvalidDockerrun(
-        f"{kind_of(value)} where {_WORDS[kind]} belongs", pointer=at, hint=hints.get(kind)
-    )
 
 
 def _check_memory(container: Mapping[str, Any], at: str) -> None:
@@ -139,14 +101,10 @@ def _check_environment(container: Mapping[str, Any], at: str) -> None:
     seen: set[str] = set()
     for number, item in enumerate(items or ()):
         place = step(step(at, key), number)
-        if not isinstance(item, dict):
-            raise InvalidDockerrun(
-                "not an object with name and value", pointer=place, hint='{"name": "A", "value": "1"}'
-            )
         for part in ("name", "value"):
             part_key, value = member(item, part)
             if not isinstance(value, str) or (part == "name" and not value):
-                raise _wrong_type(value, str, step(place, part_key))
+                raise wrong_type(value, "text", step(place, part_key), "quote it")
             if "\0" in value or (part == "name" and "=" in value):
                 raise InvalidDockerrun(
                     "a NUL or = that no environment can hold",
@@ -165,19 +123,58 @@ def _check_ports(container: Mapping[str, Any], at: str) -> None:
     key, mappings = member(container, "portMappings")
     for number, mapping in enumerate(mappings or ()):
         place = step(step(at, key), number)
-        check_object(mapping, place, {"containerPort": int, "hostPort": int, "protocol": str})
         for wanted, smallest in (("containerPort", 1), ("hostPort", 0)):
             port_key, port = member(mapping, wanted)
-            if port is None and wanted == "containerPort":
-                raise InvalidDockerrun(
-                    "a port mapping without a port", pointer=place, hint='add "containerPort"'
-                )
             if port is not None and not smallest <= port <= 65535:
                 raise InvalidDockerrun(
                     f"{port} is not a port", pointer=step(place, port_key), hint=f"{smallest} to 65535"
                 )
-        protocol_key, protocol = member(mapping, "protocol")
-        if protocol not in {None, "", "tcp", "udp"}:
+
+
+def _check_mounts(container: Mapping[str, Any], at: str, volumes: frozenset[str]) -> None:
+    key, mounts = member(container, "mountPoints")
+    for number, mount in enumerate(mounts or ()):
+        place = step(step(at, key), number)
+        source_key, source = member(mount, "sourceVolume")
+        if source and source not in volumes:
             raise InvalidDockerrun(
-                f"no protocol {shorten(protocol)}", pointer=step(place, protocol_key), hint="tcp or udp"
+                f"no volume {shorten(source)}",
+                pointer=step(place, source_key),
+                hint=f"volumes has: {shorten(', '.join(sorted(volumes)))}"
+                if volumes
+                else "list it under volumes",
+            )
+
+
+def _check_health_check(container: Mapping[str, Any], at: str) -> None:
+    key, check = member(container, "healthCheck")
+    if not check:
+        return
+    command_key, command = member(check, "command")
+    if command[0] not in {"CMD", "CMD-SHELL", "NONE"} or (len(command) == 1 and command[0] != "NONE"):
+        raise InvalidDockerrun(
+            "a health check's command begins with CMD or CMD-SHELL, followed by what to run",
+            pointer=step(step(at, key), command_key),
+            hint='such as ["CMD-SHELL", "wget -q -O - http://127.0.0.1/ || exit 1"]',
+        )
+    for wanted, (smallest, largest) in _HEALTH_CHECK_LIMITS.items():
+        limit_key, value = member(check, wanted)
+        if value is not None and not smallest <= value <= largest:
+            raise InvalidDockerrun(
+                f"ECS does not take {value} here",
+                pointer=step(step(at, key), limit_key),
+                hint=f"{smallest} to {largest}",
+            )
+
+
+def _check_ulimits(container: Mapping[str, Any], at: str) -> None:
+    key, limits = member(container, "ulimits")
+    for number, limit in enumerate(limits or ()):
+        (soft_key, soft), (_, hard) = member(limit, "softLimit"), member(limit, "hardLimit")
+        # -1 is no limit.
+        if hard != -1 and (soft == -1 or soft > hard):
+            raise InvalidDockerrun(
+                f"a soft limit of {soft} is above the hard limit of {hard}",
+                pointer=step(step(step(at, key), number), soft_key),
+                hint="raise hardLimit or lower softLimit",
             )

@@ -9,32 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-READ_MEMBERS = frozenset(
-    ("containerDefinitions", "volumes", "family", "networkMode", "taskRoleArn", "placementConstraints")
-)
-"""Top-level members that Layer0 reads."""
+from ecr_widgets.model.dockerrun_members import DOCUMENT, Kind, Listed, Members
+
 OWN_KEYS = frozenset(("environment", "options", "dockerLabels", "labels", "driverOpts"))
 """Maps from names of people's own, whose case is theirs. (`environment` is one in the canonical form only.)"""
 LAYER0_PREFIX = "l0-"
 
-_CONTAINER_MEMBERS = (
-    "name image cpu memory memoryReservation essential environment environmentFiles portMappings mountPoints "
-    "volumesFrom command entryPoint workingDirectory user privileged readonlyRootFilesystem disableNetworking "
-    "interactive pseudoTerminal hostname links extraHosts dnsServers dnsSearchDomains dockerLabels "
-    "dockerSecurityOptions dependsOn startTimeout stopTimeout healthCheck ulimits systemControls secrets "
-    "resourceRequirements repositoryCredentials linuxParameters logConfiguration firelensConfiguration"
-)
-_INNER_MEMBERS = (
-    "value valueFrom type containerPort hostPort protocol sourceVolume sourceContainer containerPath readOnly host "
-    "sourcePath dockerVolumeConfiguration efsVolumeConfiguration scope autoprovision driver driverOpts labels "
-    "logDriver options secretOptions interval timeout retries startPeriod condition containerName expression "
-    "softLimit hardLimit namespace capabilities add drop devices hostPath permissions initProcessEnabled maxSwap "
-    "sharedMemorySize swappiness tmpfs size mountOptions ipAddress credentialsParameter fileSystemId "
-    "rootDirectory transitEncryption transitEncryptionPort authorizationConfig accessPointId iam"
-)
-_SPELLINGS: Mapping[str, str] = {
-    name.casefold(): name for name in (*READ_MEMBERS, *_CONTAINER_MEMBERS.split(), *_INNER_MEMBERS.split())
-}
 _CONTAINER_DEFAULTS: Mapping[str, Any] = {
     "essential": True,
     "cpu": 0,
@@ -53,11 +33,6 @@ _INNER_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
 _HEALTH_CHECK_DEFAULTS: Mapping[str, Any] = {"interval": 30, "timeout": 5, "retries": 3, "startPeriod": 0}
 
 
-def spelling(key: str) -> str:
-    """The member name as ECS documents it, whatever the case it is written in."""
-    return _SPELLINGS.get(key.casefold()) or key[:1].lower() + key[1:]
-
-
 def member(document: Mapping[str, Any], wanted: str) -> tuple[str, Any]:
     """The member's name as the document spells it, and its value; None where it is absent.
 
@@ -70,11 +45,11 @@ def member(document: Mapping[str, Any], wanted: str) -> tuple[str, Any]:
 
 
 def canonical_form(document: Mapping[str, Any]) -> dict[str, Any]:
-    """What ECS would run: documented spelling, nothing empty, no defaults, nothing that Layer0 adds.
+    """What ECS would run: documented spelling, nothing empty, no defaults, nothing that Layer0 adds or drops.
 
     The environment becomes one object by name, since its order means nothing.
     """
-    form: dict[str, Any] = {key: value for key, value in _fold(document).items() if key in READ_MEMBERS}
+    form: dict[str, Any] = _fold(document, DOCUMENT)
     if str(form.get("family", "")).startswith(LAYER0_PREFIX):
         del form["family"]
     if form.get("networkMode") == "bridge":
@@ -83,21 +58,16 @@ def canonical_form(document: Mapping[str, Any]) -> dict[str, Any]:
     return form
 
 
-def _fold(value: Any) -> Any:
+def _fold(value: Any, kind: Kind) -> Any:
+    if isinstance(kind, Members) and isinstance(value, Mapping):
+        read = ((kind.find(key), item) for key, item in value.items())
+        folded = {name: _fold(item, kind.kinds[name]) for name, item in read if name is not None}
+        return {name: item for name, item in folded.items() if item not in (None, "", [], {})}
+    if isinstance(kind, Listed) and isinstance(value, list):
+        return [_fold(item, kind.item) for item in value]
     if isinstance(value, Mapping):
-        folded = {}
-        for key, item in value.items():
-            name = spelling(key)
-            own = name in OWN_KEYS and isinstance(item, Mapping)
-            folded[name] = _without_nulls(item) if own else _fold(item)
-        return {key: item for key, item in folded.items() if item not in (None, "", [], {})}
-    if isinstance(value, list):
-        return [_fold(item) for item in value]
+        return {key: item for key, item in value.items() if item is not None}
     return value
-
-
-def _without_nulls(own: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in own.items() if value is not None}
 
 
 def _container(container: Mapping[str, Any]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from ecr_widgets.planning.layer0 import Layer0Plan
 from ecr_widgets.steps import deploy_service as services
 from ecr_widgets.steps.build_image import BuildOutcome, check_context
 from ecr_widgets.steps.copy_image import CopyOutcome
-from ecr_widgets.steps.create_deploy import DeployOutcome
+from ecr_widgets.steps.create_deploy import DeployOutcome, stored_dockerruns
 from ecr_widgets.steps.create_repository import RepositoryOutcome, missing, outcome_of
 from ecr_widgets.steps.create_task import EnvVars, TaskOutcome
 from ecr_widgets.steps.pull_image import PullOutcome
@@ -184,12 +184,11 @@ class PlanKit(NotebookKit):
             read = self._dockerrun(dockerrun, container, variables)
             wanted = read.with_image(wanted_image, container=container)
             content = wanted.content_sha256()
+            warned = {"warnings": wanted.warnings()} if wanted.warnings() else {}
             newest: Dockerrun | None = None
-            for stored in reversed(self._to.layer0.list_deploys(name)):
-                document = self._to.layer0.read_deploy(stored.deploy_id).dockerrun
-                held = Dockerrun.parse(document) if document else None
+            for stored, held in stored_dockerruns(self._to.layer0, name):
                 newest = newest or held
-                if held is not None and held.content_sha256() == content and wanted_image.digest:
+                if held.content_sha256() == content and wanted_image.digest:
                     found["deploy"] = DeployOutcome(
                         stored.deploy_id, name, stored.version, wanted_image, content, changed=False
                     )
@@ -197,6 +196,7 @@ class PlanKit(NotebookKit):
                         "deploy_id": stored.deploy_id,
                         "content_sha256": content,
                         "changed": False,
+                        **warned,
                     }
             found["deploy"] = DeployOutcome(NOT_YET, name, 0, wanted_image, content, changed=True)
             told = [str(change) for change in diff(newest, wanted)] if newest else ["the first of its name"]
@@ -205,6 +205,7 @@ class PlanKit(NotebookKit):
                 "content_sha256": content,
                 "difference": told,
                 "changed": True,
+                **warned,
             }
 
         inputs = {

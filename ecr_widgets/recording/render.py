@@ -31,6 +31,7 @@ _LOOKING = frozenset(
 )  # fmt: skip
 """Steps that never change anything: there is nothing that could have stood already."""
 _MAX_VALUE_LENGTH = 2000
+_WARNING = "  ! "
 _ONE_LINE = 100
 """Letters of an object's members that a line has room for."""
 NO_RATES: Mapping[str, float] = {}
@@ -64,8 +65,18 @@ def to_text(record: StepRecord) -> str:
     """The record as plain text; stable for equal records."""
     sign, _ = _sign(record)
     lines = [f"{sign} {record.step} {_verdict(record)}"]
-    lines += [f"  {name}:{_indented(visible(_short(value)))}" for name, value in _facts(record)]
+    for name, value in _facts(record):
+        if name == "warnings":
+            lines += [f"{_WARNING}{visible(_short(each))}" for each in value]
+        else:
+            lines.append(f"  {name}:{_indented(visible(_short(value)))}")
     return "\n".join(lines)
+
+
+def brief_text(text: str) -> str:
+    """Of a record's plain text: how the step ended, and its warnings."""
+    head, *lines = text.splitlines()
+    return "\n".join([head, *(line for line in lines if line.startswith(_WARNING))])
 
 
 def _indented(text: str) -> str:

@@ -12,7 +12,7 @@ from ecr_widgets.model.record import StepRecord, StepState
 from ecr_widgets.model.text import visible
 from ecr_widgets.ports import Progress
 from ecr_widgets.recording.pace import Pace
-from ecr_widgets.recording.render import progress_text, rate_text, to_text
+from ecr_widgets.recording.render import brief_text, progress_text, rate_text, to_text
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -71,7 +71,7 @@ class _TerminalView:
         if self._bars is not None:
             self._bars.stop()
         text = to_text(record)
-        click.echo(text if record.state is not StepState.SUCCEEDED else text.partition("\n")[0], err=True)
+        click.echo(text if record.state is not StepState.SUCCEEDED else brief_text(text), err=True)
 
 
 def make_bars() -> Bars:

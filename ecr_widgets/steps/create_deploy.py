@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from ecr_widgets.errors import EntityNotFound, InvalidDockerrun
 from ecr_widgets.model.dockerrun import Dockerrun
+from ecr_widgets.model.dockerrun_diff import ChangeKind, diff
 from ecr_widgets.model.dockerrun_kept import kept_settings
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.layer0 import Deploy, check_deploy_name
@@ -27,6 +29,8 @@ class DeployOutcome:
     """Whether the reply was lost and the deploy found by its content."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """Of the Dockerrun by their places, without what may be a secret; see `kept_settings`."""
+    warnings: tuple[str, ...] = ()
+    """What Layer0 drops of the Dockerrun, and placeholders left in it."""
 
 
 def create_deploy(
@@ -54,21 +58,46 @@ def create_deploy(
     """
     check_deploy_name(name)
     wanted = dockerrun.with_image(image, container=container)
-    content, settings = wanted.content_sha256(), kept_settings(wanted)
+    content = wanted.content_sha256()
 
     def stored() -> Deploy | None:
-        for each in reversed(layer0.list_deploys(name)):
-            document = layer0.read_deploy(each.deploy_id).dockerrun
-            if document is not None and Dockerrun.parse(document).content_sha256() == content:
-                return each
-        return None
-
-    standing = stored()
-    if standing is not None:
-        return DeployOutcome(
-            standing.deploy_id, name, standing.version, image, content, changed=False, settings=settings
+        return next(
+            (each for each, held in stored_dockerruns(layer0, name) if held.content_sha256() == content), None
         )
-    made, found = reconcile(clock, lambda: layer0.create_deploy(name, wanted.to_bytes()), stored)
+
+    standing, reconciled, held = stored(), False, wanted
+    if standing is not None:
+        made = standing
+    else:
+        made, reconciled = reconcile(clock, lambda: layer0.create_deploy(name, wanted.to_bytes()), stored)
+        # An older Layer0 knows fewer members, and stores no others.
+        held = _read_stored(layer0, made.deploy_id) or wanted
+    missing = [change.pointer for change in diff(wanted, held) if change.kind is not ChangeKind.ADDED]
     return DeployOutcome(
-        made.deploy_id, name, made.version, image, content, changed=True, reconciled=found, settings=settings
+        made.deploy_id,
+        name,
+        made.version,
+        image,
+        content,
+        changed=standing is None,
+        reconciled=reconciled,
+        settings=kept_settings(held),
+        warnings=(*wanted.warnings(), *(f"Layer0 did not store {pointer} as it is" for pointer in missing)),
     )
+
+
+def stored_dockerruns(layer0: Layer0, name: str) -> Iterator[tuple[Deploy, Dockerrun]]:
+    """The deploys of a name that hold a Dockerrun of our form, newest first."""
+    for each in reversed(layer0.list_deploys(name)):
+        held = _read_stored(layer0, each.deploy_id)
+        if held is not None:
+            yield each, held
+
+
+def _read_stored(layer0: Layer0, deploy_id: str) -> Dockerrun | None:
+    """None where it is gone meanwhile, or nothing that this kit would have stored."""
+    try:
+        document = layer0.read_deploy(deploy_id).dockerrun
+        return Dockerrun.parse(document) if document is not None else None
+    except (EntityNotFound, InvalidDockerrun):
+        return None

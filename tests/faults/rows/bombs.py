@@ -143,7 +143,19 @@ def notebook_bombs(tries: int, seed: int) -> tuple[int, int, str]:
     return len(wrong), crashed, "; ".join([note, *wrong[:3]])
 
 
-_KINDS = ("twice", "unknown", "mount", "socket", "host network", "memory", "many", "name", "cut", "bytes")
+_KINDS = (
+    "twice",
+    "unknown",
+    "comment",
+    "mount",
+    "socket",
+    "host network",
+    "memory",
+    "many",
+    "name",
+    "cut",
+    "bytes",
+)
 _RISKY = ("mount", "socket", "host network")
 
 
@@ -153,7 +165,9 @@ def _dockerrun(kind: str, chance: random.Random) -> bytes:
     if kind == "twice":
         return json.dumps(document).replace('"memory": 10', '"memory": 10, "memory": 9').encode()
     if kind == "unknown":
-        document[f"x{chance.randrange(10**9)}"] = {"a": [1, "é"]}
+        chance.choice((document, container))[f"x{chance.randrange(10**9)}"] = {"a": [1, "é"]}
+    elif kind == "comment":
+        chance.choice((document, container))[f"_{chance.randrange(10**9)}"] = {"a": [1, "é"]}
     elif kind in ("mount", "socket"):
         path = "/" * chance.randrange(1, 4) if kind == "mount" else "/var/run/../run/docker.sock"
         document["volumes"] = [{"name": "v", "host": {"sourcePath": path}}]
@@ -176,7 +190,7 @@ def _dockerrun(kind: str, chance: random.Random) -> bytes:
 
 @batch(58, "Dockerruns that lie, repeat, overflow or reach for the machine", tries=300, quick=60)
 def dockerrun_bombs(tries: int, seed: int) -> tuple[int, int, str]:
-    """Refused with a place, or taken with each risk named and unknown members kept."""
+    """Refused with a place, or taken with each risk named and comments kept."""
     chance, wrong, sensed = random.Random(seed), [], 0
     for number in range(tries):
         kind = _KINDS[number % len(_KINDS)]
@@ -184,7 +198,7 @@ def dockerrun_bombs(tries: int, seed: int) -> tuple[int, int, str]:
         try:
             taken = Dockerrun.parse(content)
         except InvalidDockerrun:
-            if kind in ("unknown", *_RISKY):
+            if kind in ("comment", *_RISKY):
                 wrong.append(f"{kind} refused")
             continue
         except Exception as error:  # noqa: BLE001 -- any other error is a failure
@@ -196,10 +210,10 @@ def dockerrun_bombs(tries: int, seed: int) -> tuple[int, int, str]:
                 sensed += kind in ("twice", "memory", "many") and bool(json.loads(content))
             except ValueError:
                 pass
-        if kind in ("twice", "memory", "many", "name", "cut"):
+        if kind in ("twice", "unknown", "memory", "many", "name", "cut"):
             wrong.append(f"{kind} taken: {content[:80]!r}")
         if kind in _RISKY and not taken.risks():
             wrong.append(f"{kind} not named")
-        if kind == "unknown" and taken.document != json.loads(content):
-            wrong.append("unknown member lost")
+        if kind == "comment" and taken.document != json.loads(content):
+            wrong.append("comment lost")
     return len(wrong), sensed, "; ".join([f"control: plain JSON takes {sensed} of them", *wrong[:3]])

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from ecr_widgets.errors import InvalidDockerrun
 from ecr_widgets.model.dockerrun import Dockerrun
+from ecr_widgets.model.dockerrun_kept import kept_settings
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.sandbox.layer0.dockerrun import parse
 from ecr_widgets.sandbox.layer0.render import render
@@ -54,7 +55,7 @@ def dockerrun(*containers: dict[str, Any], **more: Any) -> bytes:
         (
             dockerrun(CONTAINER, CONTAINER),
             "/containerDefinitions/1/name",
-            "stands at /containerDefinitions/0 already",
+            "is at /containerDefinitions/0 already",
         ),
         (
             dockerrun(CONTAINER | {"environment": [{"name": "A", "value": 1}]}),
@@ -71,7 +72,7 @@ def test_what_is_wrong_is_said_with_its_place(content: bytes, pointer: str, why:
 
 
 def test_setting_the_image_changes_nothing_else() -> None:
-    """Unknown members and the other containers stay."""
+    """Members that Layer0 drops and the other containers stay."""
     other = CONTAINER | {"name": "other"}
     before = Dockerrun.parse(dockerrun(CONTAINER, other, AWSEBDockerrunVersion=2))
     after = before.with_image(ImageReference.parse("r.example/a:1"), container="timeout")
@@ -80,7 +81,7 @@ def test_setting_the_image_changes_nothing_else() -> None:
         "AWSEBDockerrunVersion": 2,
     }
     assert before.containers[0].image == "busybox"
-    assert before.dropped_members() == ("AWSEBDockerrunVersion",)
+    assert before.warnings() == ()
 
 
 def test_which_container_must_be_said_where_there_are_several() -> None:
@@ -115,3 +116,108 @@ def test_any_bytes_are_read_or_refused(content: bytes) -> None:
         Dockerrun.parse(content)
     except InvalidDockerrun:
         pass
+
+
+@pytest.mark.parametrize(
+    ("member", "pointer", "meant"),
+    [
+        ({"enviroment": []}, "/containerDefinitions/0/enviroment", "environment"),
+        ({"portMapping": []}, "/containerDefinitions/0/portMapping", "portMappings"),
+        ({"portMappings": [{"containerport": 1, "host": 2}]}, "/containerDefinitions/0/portMappings/0/host", "hostPort"),
+        ({"environment": [{"name": "A", "value": "1", "val": "2"}]}, "/containerDefinitions/0/environment/0/val", "value"),
+        ({"logConfiguration": {"logDriver": "awslogs", "opts": {}}}, "/containerDefinitions/0/logConfiguration/opts", "options"),
+        ({"healthCheck": {"command": ["CMD", "a"], "retry": 1}}, "/containerDefinitions/0/healthCheck/retry", "retries"),
+        ({"linuxParameters": {"capabilities": {"adds": []}}}, "/containerDefinitions/0/linuxParameters/capabilities/adds", "add"),
+    ],
+)  # fmt: skip
+def test_a_member_that_nobody_reads_is_refused(member: dict[str, Any], pointer: str, meant: str) -> None:
+    """With its place and the member that was probably meant."""
+    with pytest.raises(InvalidDockerrun, match=f"did you mean {meant}\\?") as caught:
+        Dockerrun.parse(dockerrun(CONTAINER | member))
+    assert caught.value.pointer == pointer
+
+
+def test_a_member_that_only_layer0_lacks_is_warned_about_and_no_setting() -> None:
+    """ECS reads it, so it is no typing error; Layer0 drops it, so the content is the same without it."""
+    extra = {"restartPolicy": {"enabled": True}, "_note": "ours"}
+    document = Dockerrun.parse(dockerrun(CONTAINER | extra, executionRoleArn="arn:x", tags=[]))
+    assert [each.split()[4] for each in document.warnings()] == [
+        "/containerDefinitions/0/restartPolicy",
+        "/executionRoleArn",
+        "/tags",
+    ]
+    plain = Dockerrun.parse(dockerrun(CONTAINER))
+    assert document.content_sha256() == plain.content_sha256()
+    assert kept_settings(document) == kept_settings(plain)
+
+
+@pytest.mark.parametrize(
+    ("container", "pointer", "why"),
+    [
+        ({"links": ["db"]}, "/links/0", "no container 'db'"),
+        ({"links": ["web:web"]}, "/links/0", "names itself"),
+        ({"volumesFrom": [{"sourceContainer": "db"}]}, "/volumesFrom/0/sourceContainer", "no container 'db'"),
+        ({"dependsOn": [{"containerName": "db", "condition": "START"}]}, "/dependsOn/0/containerName", "no container"),
+        ({"dependsOn": [{"containerName": "timeout"}]}, "/dependsOn/0", "no condition"),
+        ({"dependsOn": [{"containerName": "timeout", "condition": "UP"}]}, "/dependsOn/0/condition", "none of the values"),
+        ({"dependsOn": [{"containerName": "timeout", "condition": "SUCCESS"}]}, "/dependsOn/0", "is essential"),
+        ({"dependsOn": [{"containerName": "timeout", "condition": "HEALTHY"}]}, "/dependsOn/0", "no health check"),
+        ({"dockerLabels": {"a": 1}}, "/dockerLabels/a", "a number where text belongs"),
+        ({"command": "sleep"}, "/command", "text where a list belongs"),
+        ({"command": [1]}, "/command/0", "a number where text belongs"),
+        ({"extraHosts": [{"hostname": "a", "ipAddress": 1}]}, "/extraHosts/0/ipAddress", "a number where text"),
+        ({"ulimits": [{"name": "nofile", "softLimit": "9", "hardLimit": 9}]}, "/ulimits/0/softLimit", "text where a whole"),
+        ({"ulimits": [{"name": "nofile", "softLimit": 10, "hardLimit": 9}]}, "/ulimits/0/softLimit", "above the hard limit"),
+        ({"healthCheck": {"command": ["curl x"]}}, "/healthCheck/command", "begins with CMD"),
+        ({"healthCheck": {"command": ["CMD", "x"], "interval": 1}}, "/healthCheck/interval", "does not take 1"),
+        ({"secrets": [{"name": "A", "valueFrom": "arn:x"}]}, "/secrets", "no execution role"),
+        ({"logConfiguration": {"options": {}}}, "/logConfiguration", "no logDriver"),
+        ({"portMappings": [{"hostPort": 80}]}, "/portMappings/0", "no containerPort"),
+    ],
+)  # fmt: skip
+def test_what_ecs_would_refuse_is_found_here(container: dict[str, Any], pointer: str, why: str) -> None:
+    """References to nobody, values of a wrong type and what ECS never takes are found before anything is changed."""
+    web = {"name": "web", "image": "busybox", "memory": 10} | container
+    with pytest.raises(InvalidDockerrun, match=why) as caught:
+        Dockerrun.parse(dockerrun(CONTAINER, web))
+    assert caught.value.pointer == f"/containerDefinitions/1{pointer}"
+
+
+def test_containers_that_wait_for_each_other_are_refused() -> None:
+    """None of them would ever start."""
+    one, two = (
+        CONTAINER | {"name": name, "dependsOn": [{"containerName": other, "condition": "START"}]}
+        for name, other in (("a", "b"), ("b", "a"))
+    )
+    with pytest.raises(InvalidDockerrun, match="wait for each other in a circle: a, b"):
+        Dockerrun.parse(dockerrun(one, two))
+
+
+@pytest.mark.parametrize("mode", ["awsvpc", "nat"])
+def test_a_network_mode_that_layer0_cannot_start_is_refused(mode: str) -> None:
+    """Layer0 creates services without the network configuration that awsvpc needs."""
+    with pytest.raises(InvalidDockerrun, match=f"'{mode}'") as caught:
+        Dockerrun.parse(dockerrun(CONTAINER, networkMode=mode))
+    assert caught.value.pointer == "/networkMode"
+
+
+@pytest.mark.parametrize("image", ["<IMAGE1_NAME>", "{{REPO}}:{{TAG}}", "r.example/app:${VERSION}", "", None])
+def test_a_template_may_have_any_image_where_one_is_set(image: str | None) -> None:
+    """The other containers' images are checked as they are, and the result wholly."""
+    template = Dockerrun.template(dockerrun(CONTAINER | {"image": image}))
+    assert template.with_image(ImageReference.parse("a:1")).containers[0].image == "a:1"
+    with pytest.raises(InvalidDockerrun):
+        Dockerrun.parse(dockerrun(CONTAINER | {"image": image}))
+    two = Dockerrun.template(dockerrun(CONTAINER, CONTAINER | {"name": "other", "image": image}))
+    with pytest.raises(InvalidDockerrun) as caught:
+        two.with_image(ImageReference.parse("a:1"), container="timeout")
+    assert caught.value.pointer == "/containerDefinitions/1/image"
+
+
+def test_a_placeholder_that_nobody_filled_in_is_warned_about() -> None:
+    """Its value is not shown; what a shell expands is none."""
+    values = [{"name": "PORT", "value": "${port}"}, {"name": "HOST", "value": "db.example"}]
+    told = Dockerrun.parse(
+        dockerrun(CONTAINER | {"environment": values, "command": ["sh", "-c", "echo ${HOME}"]})
+    ).warnings()
+    assert told == ("/containerDefinitions/0/environment/0/value still holds a placeholder",)

@@ -10,6 +10,7 @@ import pytest
 
 from ecr_widgets.model.dockerrun import Dockerrun
 from ecr_widgets.model.dockerrun_diff import contents, diff
+from ecr_widgets.model.dockerrun_form import same
 
 CONTAINER: dict[str, Any] = {"name": "web", "image": "r.example/web:1", "memory": 64}
 
@@ -115,10 +116,11 @@ def test_an_argument_that_the_one_before_asks_for_as_a_secret_is_hidden(
 
 
 def test_none_is_told_exactly_where_the_content_is_equal() -> None:
-    """The difference and the hash never disagree: 1 is not true."""
-    one, other = (dockerrun(CONTAINER | {"linuxParameters": {"x": value}}) for value in (1, True))
-    assert shown(one, other) == ["changed /containerDefinitions/0/linuxParameters/x: 1 → true"]
+    """The difference and the hash never disagree: a member that is true differs from one that is absent."""
+    one, other = (dockerrun(CONTAINER | {"linuxParameters": inner}) for inner in ({}, {"maxSwap": 1}))
+    assert shown(one, other) == ['added /containerDefinitions/0/linuxParameters: {"maxSwap": 1}']
     assert one.content_sha256() != other.content_sha256()
+    assert not same({"a": 1}, {"a": True})
 
 
 def test_a_first_deploy_tells_all_of_its_dockerrun_and_no_secret() -> None:

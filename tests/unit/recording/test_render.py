@@ -10,7 +10,7 @@ import pytest
 
 from ecr_widgets.model.record import StepRecord, StepState
 from ecr_widgets.ports import Progress
-from ecr_widgets.recording.render import progress_text, to_html, to_text
+from ecr_widgets.recording.render import brief_text, progress_text, to_html, to_text
 
 STARTED = datetime(2026, 11, 23, 12, tzinfo=UTC)
 INTENDED = StepRecord("run-1", 1, "push_image", StepState.INTENDED, {"tag": "1"}, STARTED)
@@ -118,3 +118,9 @@ def test_a_plan_says_what_its_steps_would_do(step: str, changed: object, said: s
         ended_at=STARTED + timedelta(seconds=1),
     )
     assert to_text(planned).splitlines()[0].endswith(f"{step} planned: {said}")
+
+
+def test_warnings_are_shown_even_where_a_step_takes_one_line() -> None:
+    """Who watches a run sees what a step would have people look at."""
+    text = to_text(replace(PUSHED, outcome={"deploy_id": "web.1", "warnings": ["drops /x", "drops /y"]}))
+    assert brief_text(text).splitlines()[1:] == ["  ! drops /x", "  ! drops /y"]

@@ -64,6 +64,29 @@ def test_an_equal_dockerrun_is_stored_once(layer0: FakeLayer0, world: World) -> 
     assert world.changes == ["create deploy timeout.1", "create deploy timeout.2"]
 
 
+def test_a_record_lists_no_setting_that_was_not_stored(
+    layer0: FakeLayer0, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An older Layer0 knows fewer members; what it did not store is a warning."""
+    store = layer0.create_deploy
+    monkeypatch.setattr(
+        layer0, "create_deploy", lambda name, content: store(name, content.replace(b'"user":"app",', b""))
+    )
+    container = {"name": "timeout", "image": "x", "user": "app", "memory": 10}
+    wanted = Dockerrun.template(json.dumps({"containerDefinitions": [container]}).encode())
+    made = create_deploy(layer0, FakeClock(layer0._world), "timeout", wanted, image=IMAGE)
+    assert made.warnings == ("Layer0 did not store /containerDefinitions/0/user as it is",)
+    assert "containerDefinitions/timeout/memory" in made.settings
+    assert "containerDefinitions/timeout/user" not in made.settings
+
+
+def test_a_stored_document_of_another_form_is_passed_over(layer0: FakeLayer0) -> None:
+    """What others stored under the name, however odd, does not stop the step."""
+    layer0.create_deploy("timeout", b'{"containerDefinitions": [{"odd": 1}]}')
+    made = create_deploy(layer0, FakeClock(layer0._world), "timeout", DOCKERRUN, image=IMAGE)
+    assert (made.deploy_id, made.changed) == ("timeout.2", True)
+
+
 @pytest.mark.parametrize("name", ["", "a.b", "a b", "a/b", "ä"])
 def test_a_deploy_name_that_layer0_refuses_is_refused_here(
     layer0: FakeLayer0, world: World, name: str
