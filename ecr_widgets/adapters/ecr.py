@@ -22,6 +22,7 @@ from ecr_widgets.errors import RegistryError
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.encryption import Encryption
 from ecr_widgets.model.registry import Findings, Identity, Image, ImagePage, Repository
+from ecr_widgets.model.registry_host import RegistryId
 
 if TYPE_CHECKING:
     from mypy_boto3_ecr import ECRClient
@@ -111,6 +112,9 @@ class BotoEcr(EcrUpkeep):
             return Identity(answer["Account"], answer["Arn"])
 
         return translated("sts:GetCallerIdentity", call)
+
+    def registry_id(self) -> RegistryId:
+        return RegistryId(self.identity().account, translated("ecr", lambda: self._ecr.meta.region_name))
 
     def authorization_token(self) -> AuthorizationToken:
         def call() -> AuthorizationToken:

@@ -22,6 +22,8 @@ def command(
 ) -> None:
     """Copy an image from SOURCE to TARGET, each REPOSITORY:TAG (or @DIGEST for the source) of an account's registry.
 
+    The registry's host may stand in front; one that profile and region do not lead to is refused.
+
     Registry to registry: no engine takes part, the digest stays, and layers that stand are not sent again. The target's
     repository must exist.
     """
@@ -34,10 +36,11 @@ def command(
     if reference is None or wanted.tag is None:
         missing = source if reference is None else target
         raise InvalidReference(f"{missing} names no tag", hint="write REPOSITORY:TAG")
-    done = connect(wait_s=wait_if_busy_s).ecr.copy_image(
-        found.repository,
+    ecr = connect(wait_s=wait_if_busy_s).ecr
+    done = ecr.copy_image(
+        ecr.name_of(found),
         reference,
-        to_repository=wanted.repository,
+        to_repository=ecr.name_of(wanted, profile=to_profile, region=to_region),
         to_tag=wanted.tag,
         to_profile=to_profile,
         to_region=to_region,

@@ -59,9 +59,10 @@ def command(
     if load_balancer is not None:
         _check_balancer(environment, load_balancer, dockerrun)
     kit = connect(wait_s=wait_if_busy_s)
+    repository = kit.name_of(reference)
     with kit.hold_service(environment, service):
         kit.check_target(environment=environment, service=service)
-        found = kit.find_image(reference.repository, wanted)
+        found = kit.find_image(repository, wanted)
         stored = kit.create_deploy(name or service, dockerrun, image=found.image, container=container)
         running = kit.deploy_service(environment, service, stored, load_balancer=load_balancer)
         kit.wait(running, timeout_s=timeout_s, on_failure=on_failure)

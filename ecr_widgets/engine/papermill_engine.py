@@ -28,6 +28,7 @@ from ecr_widgets.engine.kernel import Kernel
 from ecr_widgets.engine.kernel_names import refuse_other_kernel
 from ecr_widgets.engine.notices import tell_end, telling_refusals
 from ecr_widgets.engine.papermill_files import output_file, papermill_folder, write_whole
+from ecr_widgets.engine.references import refuse_other_registries
 from ecr_widgets.engine.results import result_of
 from ecr_widgets.engine.saved_run import SavedRun
 from ecr_widgets.errors import InputError, RunError, UnknownParameter
@@ -174,6 +175,7 @@ def _seal(path: Path, *, at_exit: bool) -> None:
 def _look(nb: Any, kernel_name: str, output_path: str | None, parameters: Mapping[str, Any]) -> Path | None:
     """Look whether papermill's call can be run, as our own command has done for its own; the file for the run."""
     refuse_other_kernel(kernel_name)
+    refuse_other_registries(parameters)
     asks = who_asks(_name_of(nb), parameters, os.environ, required=asks_for_approval(nb))
     refuse_unapproved(asks, None)
     path = output_file(output_path)

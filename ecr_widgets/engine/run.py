@@ -14,6 +14,7 @@ from ecr_widgets.channel import new_run_id
 from ecr_widgets.engine.asking import refuse_unapproved, who_asks
 from ecr_widgets.engine.events import RunEvent
 from ecr_widgets.engine.parameter_files import read_parameter_file
+from ecr_widgets.engine.references import refuse_other_registries
 from ecr_widgets.engine.results import RunResult, find_run, read_notebook, read_result
 from ecr_widgets.engine.saved_run import records_of, sha256_of
 from ecr_widgets.engine.slots import check_slot, find_in_slot, hold_slot, saved_name
@@ -72,6 +73,7 @@ def run_runbook(
     parameters = read_parameters(runbook.parameters, values=values, texts=given)
     # Once more: a text may turn out to be an object with a secret in it.
     refuse_secrets(parameters, known)
+    refuse_other_registries(parameters)
     if slot is not None:
         check_slot(slot)
     asked_by = None if plan else _who_asks(runbook, parameters, environ)

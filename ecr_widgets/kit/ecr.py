@@ -36,6 +36,7 @@ class EcrSteps:
         self, repository: str, *, tags_immutable: bool | None = None, scan_on_push: bool | None = None
     ) -> RepositoryOutcome:
         """Bring the settings that are given to these values."""
+        repository = self._session.repository(repository)
         return self._recorder.perform(
             "change_repository",
             {"repository": repository, "tags_immutable": tags_immutable, "scan_on_push": scan_on_push},
@@ -60,6 +61,7 @@ class EcrSteps:
 
             kms_key: With `KMS`: ARN or id of the key; empty for any. Which key an alias names is not looked up.
         """
+        repository = self._session.repository(repository)
         asked = {"encryption": encryption, "kms_key": kms_key}
         return self._recorder.perform(
             "check_repository",
@@ -82,6 +84,7 @@ class EcrSteps:
         self, repository: str, policy: str | None = None, *, untagged_days: int = 0, keep_newest: int = 0
     ) -> repositories.LifecycleOutcome:
         """Set the repository's lifecycle policy: the one given, else one of the two simple rules."""
+        repository = self._session.repository(repository)
         return self._recorder.perform(
             "set_lifecycle_policy",
             {
@@ -102,6 +105,7 @@ class EcrSteps:
         self, repository: str, *, typed_name: str, with_images: bool = False
     ) -> repositories.DeletedRepositoryOutcome:
         """Delete a repository, its name typed once more; never while an image of it is used."""
+        repository, typed_name = self._typed(repository, typed_name)
 
         def act(progress: ProgressSink) -> repositories.DeletedRepositoryOutcome:
             return repositories.delete_repository(
@@ -119,6 +123,7 @@ class EcrSteps:
 
     def tag_image(self, repository: str, reference: str, tag: str) -> images.TagOutcome:
         """Set another tag on an image of the repository, without pulling it."""
+        repository = self._session.repository(repository)
 
         def act(_: ProgressSink) -> images.TagOutcome:
             registry = self._registry
@@ -134,6 +139,7 @@ class EcrSteps:
 
     def find_findings(self, repository: str, reference: str) -> images.FindingsOutcome:
         """What ECR's scan found in an image, by severity; without a reference in the one pushed last."""
+        repository = self._session.repository(repository)
         return self._recorder.perform(
             "find_findings",
             {"repository": repository, "reference": reference},
@@ -142,6 +148,7 @@ class EcrSteps:
 
     def find_uses(self, repository: str) -> UsesOutcome:
         """Which Layer0 services, tasks and stored deploys use the repository's images."""
+        repository = self._session.repository(repository)
         return self._recorder.perform(
             "find_uses",
             {"repository": repository},
@@ -152,6 +159,7 @@ class EcrSteps:
         self, repository: str, *, keep_newest: int = 10, older_than_days: float = 30.0
     ) -> images.UnusedOutcome:
         """Images that nothing runs or names, that are older, and that are not among the newest."""
+        repository = self._session.repository(repository)
         return self._recorder.perform(
             "find_unused_images",
             {"repository": repository, "keep_newest": keep_newest, "older_than_days": older_than_days},
@@ -180,6 +188,7 @@ class EcrSteps:
         Raises:
             InputError: Another name was typed.
         """
+        repository, typed_name = self._typed(repository, typed_name)
         digests = self._digests(unused)
 
         def act(progress: ProgressSink) -> images.DeletedImagesOutcome:
@@ -214,17 +223,24 @@ class EcrSteps:
         """Copy an image to another repository: the same digest, no engine needed.
 
         Args:
+            repository: Of the registry that is used; its host may stand in front.
+
             reference: Tag or digest.
 
-            to_repository: Must exist.
+            to_repository: Must exist. The host of the registry that `to_profile` and `to_region` lead to may stand in front.
 
             to_profile: AWS profile of the account to copy to; empty for this run's own.
 
             to_region: AWS region to copy to; empty for the profile's own.
+
+        Raises:
+            InvalidReference: One of the repositories is another registry's.
         """
+        other = self.session_of(to_profile, to_region)
+        repository = self._session.repository(repository)
+        to_repository = other.repository(to_repository)
 
         def act(progress: ProgressSink) -> CopyOutcome:
-            other = self.session_of(to_profile, to_region)
             source = self._reference(self._session, repository, reference)
             copied_to = ImageReference(
                 other.token().registry, check_repository_name(to_repository), tag=check_tag(to_tag)
@@ -259,6 +275,16 @@ class EcrSteps:
             return self._to.ecr
         return self._to.ecr_of(profile=profile or None, region=region or None)
 
+    def name_of(self, image: ImageReference, *, profile: str = "", region: str = "") -> str:
+        """The repository of a reference that a person gave, which must be of the registry that is used or name none.
+
+        Raises:
+            InvalidReference: It is another registry's.
+        """
+        if image.registry is None:
+            return check_repository_name(image.repository)
+        return self.session_of(profile, region).registry().own(image).repository
+
     def session_of(self, profile: str, region: str) -> RegistrySession:
         """A session with that registry; this run's own where neither is named."""
         if not profile and not region:
@@ -270,6 +296,11 @@ class EcrSteps:
         if isinstance(unused, images.UnusedOutcome):
             return [image.digest for image in unused.deletable]
         return [*unused]
+
+    def _typed(self, repository: str, typed_name: str) -> tuple[str, str]:
+        """The repository's name, and the one that was typed to confirm: the same text twice is the same name."""
+        name = self._session.repository(repository)
+        return name, name if typed_name == repository else typed_name
 
     @property
     def _registry(self) -> str:

@@ -184,6 +184,8 @@ class Kit(ServiceSteps, TaskSteps):
         """Create the repository where it is missing.
 
         Args:
+            repository: Its name, or with the registry's host in front, which must be the one that is used.
+
             encryption: `AES256` or `KMS`, for good; empty where any will do: a new one gets AES256.
 
             kms_key: With `KMS`: ARN, id or alias of the key; empty for AWS's own for ECR.
@@ -198,6 +200,7 @@ class Kit(ServiceSteps, TaskSteps):
             VerifyError: It stands with another encryption, which cannot be changed.
         """
         asked = {"encryption": encryption, "kms_key": kms_key, "profile": profile, "region": region}
+        repository = self.ecr.session_of(profile, region).repository(repository)
         return self._recorder.perform(
             "create_repository",
             {
@@ -247,6 +250,7 @@ class Kit(ServiceSteps, TaskSteps):
 
     def push_image(self, image: BuildOutcome | str, *, repository: str, tag: str) -> PushOutcome:
         """Push a local image to a repository of the account's registry, under a tag."""
+        repository = self._session.repository(repository)
         source = image.image_id if isinstance(image, BuildOutcome) else image
         shown = image.image if isinstance(image, BuildOutcome) else image
 
@@ -272,6 +276,7 @@ class Kit(ServiceSteps, TaskSteps):
 
     def find_image(self, repository: str, reference: str) -> PushOutcome:
         """Pin an image that the account's registry has already, by tag or digest."""
+        repository = self._session.repository(repository)
         return self._recorder.perform(
             "find_image",
             {"repository": repository, "reference": reference},
@@ -282,6 +287,7 @@ class Kit(ServiceSteps, TaskSteps):
 
     def pull_image(self, repository: str, reference: str) -> PullOutcome:
         """Pull an image by tag or digest from the account's registry."""
+        repository = self._session.repository(repository)
         return self._recorder.perform(
             "pull_image",
             {"repository": repository, "reference": reference},
@@ -324,9 +330,17 @@ class Kit(ServiceSteps, TaskSteps):
             ),
         )
 
+    def name_of(self, image: ImageReference) -> str:
+        """The repository of a reference that a person gave, which must be of the registry that is used or name none.
+
+        Raises:
+            InvalidReference: It is another registry's.
+        """
+        return self.ecr.name_of(image)
+
     def image_reference(self, repository: str, *, tag: str) -> ImageReference:
         """A repository of the account's registry with a tag (or digest) as a full reference."""
-        check_repository_name(repository)
+        repository = check_repository_name(self._session.repository(repository))
         if tag.startswith("sha256:"):
             return ImageReference.parse(f"{self._session.token().registry}/{repository}@{tag}")
         return ImageReference(self._session.token().registry, repository, tag=check_tag(tag))

@@ -43,7 +43,15 @@ class Looks:
 
     def images(self, repository: str) -> Iterator[ImagePage]:
         """All images of a repository, page by page."""
-        return self._to.ecr.list_images(check_repository_name(repository))
+        return self._to.ecr.list_images(self.repository(repository))
+
+    def repository(self, name: str) -> str:
+        """A repository as a person names it, as the registry does.
+
+        Raises:
+            InvalidReference: It is another registry's, or ECR would refuse the name.
+        """
+        return check_repository_name(self._session.repository(name))
 
     def registry(self) -> str:
         """Host of the account's registry."""
@@ -60,7 +68,7 @@ class Looks:
 
     def image(self, repository: str, reference: str) -> Image | None:
         """The image that a tag or digest names now; None where there is none. No pull in ECR's eyes."""
-        return self._to.ecr.find_image(check_repository_name(repository), reference)
+        return self._to.ecr.find_image(self.repository(repository), reference)
 
     def lifecycle_plan(
         self, repository: str, *, untagged_days: int = 0, keep_newest: int = 0
@@ -73,7 +81,7 @@ class Looks:
         policy = simple_lifecycle_policy(untagged_days=untagged_days, keep_newest=keep_newest)
         if policy is None:
             raise InputError("neither rule is asked for", hint="give one of the two a number above 0")
-        standing = self._to.ecr.find_lifecycle_policy(check_repository_name(repository))
+        standing = self._to.ecr.find_lifecycle_policy(self.repository(repository))
         expiring = self._to.ecr.preview_lifecycle_policy(repository, policy)
         unknown: tuple[str, ...] = ()
         try:

@@ -19,9 +19,6 @@ _PATH = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*", re.ASCII)
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", re.ASCII)
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}", re.ASCII)
 _IMAGE_ID = re.compile(r"(?:sha256:)?[0-9a-f]{64}", re.ASCII)
-_ECR_HOST = re.compile(
-    r"(\d{12})\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|on\.aws)", re.ASCII
-)
 
 NAME_MAX_LENGTH = 255
 """Characters of the path, as Docker counts them."""
@@ -130,12 +127,6 @@ def check_repository_name(name: str) -> str:
             "2 to 256 characters: lower-case letters and digits, one . _ __ or some - between them, / between parts",
         )
     return name
-
-
-def ecr_registry_of(host: str) -> tuple[str, str] | None:
-    """Account id and region of an ECR registry host, or None for any other host."""
-    match = _ECR_HOST.fullmatch(host)
-    return (match[1], match[2]) if match else None
 
 
 def _split_registry(name: str) -> tuple[str | None, str]:

@@ -69,17 +69,13 @@ class DeployControls:
         def plan() -> None:
             wanted = _image(image.value)
             shown = image.value.strip()
-            repository, reference = wanted.repository, wanted.digest or wanted.tag or ""
+            reference = wanted.digest or wanted.tag or ""
             name, path = self._name.value.strip(), dockerrun.value.strip()
             of, on_failure = container.value.strip() or None, "rollback" if back.value else "stop"
 
             def look(kit: Kit) -> Plan:
+                repository = kit.name_of(wanted)
                 pinned = kit.look.pinned(repository, reference)
-                if wanted.registry not in (None, pinned.registry):
-                    raise InputError(
-                        f"{wanted.registry} is not this account's registry",
-                        hint=f"copy the image to {pinned.registry} first",
-                    )
                 if pinned.digest is None:
                     raise InputError(
                         f"{repository!r} has no image {reference!r}", hint="push it first, or list the images"

@@ -50,6 +50,7 @@ class ImagesPanel(Panel):
 
     def read(self) -> Iterator[None]:
         """A page after another, then what runs, then which images the indexes at the top name."""
+        self.repository = self._look.repository(self.repository)
         found: list[Image] = []
         for page in self._look.images(self.repository):
             found += page

@@ -21,6 +21,7 @@ class EcrPlan(EcrSteps):
         self, repository: str, *, tags_immutable: bool | None = None, scan_on_push: bool | None = None
     ) -> RepositoryOutcome:
         """Say which settings would change."""
+        repository = self._session.repository(repository)
 
         def look() -> RepositoryOutcome:
             standing = repositories.require_repository(self._to.ecr, repository)
@@ -42,6 +43,7 @@ class EcrPlan(EcrSteps):
         kms_key: str = "",
     ) -> RepositoryOutcome:
         """Check one that stands as a run would; one that is missing would be made with these settings."""
+        repository = self._session.repository(repository)
         if self._to.ecr.find_repository(check_repository_name(repository)) is not None:
             return super().check_repository(
                 repository,
@@ -73,6 +75,7 @@ class EcrPlan(EcrSteps):
         self, repository: str, policy: str | None = None, *, untagged_days: int = 0, keep_newest: int = 0
     ) -> repositories.LifecycleOutcome:
         """Say which policy stands and which would be set."""
+        repository = self._session.repository(repository)
 
         def look() -> repositories.LifecycleOutcome:
             wanted = policy or repositories.simple_lifecycle_policy(
@@ -98,6 +101,7 @@ class EcrPlan(EcrSteps):
         self, repository: str, *, typed_name: str, with_images: bool = False
     ) -> repositories.DeletedRepositoryOutcome:
         """Say how many images would go with it, after the same checks."""
+        repository, typed_name = self._typed(repository, typed_name)
 
         def look() -> repositories.DeletedRepositoryOutcome:
             repositories.check_typed_name(repository, typed_name)
@@ -112,6 +116,7 @@ class EcrPlan(EcrSteps):
 
     def tag_image(self, repository: str, reference: str, tag: str) -> images.TagOutcome:
         """Say what the tag names now."""
+        repository = self._session.repository(repository)
 
         def look() -> images.TagOutcome:
             image = images.require_image(self._to.ecr, repository, reference)
@@ -127,6 +132,7 @@ class EcrPlan(EcrSteps):
         self, repository: str, unused: images.UnusedOutcome | Sequence[str], *, typed_name: str
     ) -> images.DeletedImagesOutcome:
         """Say which would be deleted."""
+        repository, typed_name = self._typed(repository, typed_name)
         digests = self._digests(unused)
 
         def look() -> images.DeletedImagesOutcome:
@@ -150,13 +156,15 @@ class EcrPlan(EcrSteps):
         to_region: str = "",
     ) -> CopyOutcome:
         """Say which digest would be copied, and what stands under the tag."""
+        other = self.session_of(to_profile, to_region)
+        repository = self._session.repository(repository)
+        to_repository = other.repository(to_repository)
 
         def look() -> CopyOutcome:
             source = self._reference(self._session, repository, reference)
             digest = self._session.use(lambda token: self._to.registry.find_digest(source, token))
             if digest is None:
                 raise ImageNotFound(f"{source} is not in its registry", hint="push it first")
-            other = self.session_of(to_profile, to_region)
             target = ImageReference(
                 other.token().registry, check_repository_name(to_repository), tag=check_tag(to_tag)
             )

@@ -70,6 +70,7 @@ class PlanKit(NotebookKit):
         region: str = "",
     ) -> RepositoryOutcome:
         """Say whether the repository stands, and fail where it stands with another encryption."""
+        repository = self.ecr.session_of(profile, region).repository(repository)
 
         def look() -> RepositoryOutcome:
             wanted = Encryption.parse(encryption, kms_key)
@@ -129,6 +130,7 @@ class PlanKit(NotebookKit):
 
     def push_image(self, image: BuildOutcome | str, *, repository: str, tag: str) -> PushOutcome:
         """Say what stands under the tag that would be set."""
+        repository = self._session.repository(repository)
 
         def look() -> dict[str, Any]:
             reference = self.image_reference(repository, tag=tag)
@@ -147,6 +149,7 @@ class PlanKit(NotebookKit):
 
     def find_image(self, repository: str, reference: str) -> PushOutcome:
         """Look at an image, or say that this plan's own push would make it."""
+        repository = self._session.repository(repository)
         planned = self._would_push.get((repository, reference))
         if planned is None:
             return super().find_image(repository, reference)
@@ -158,6 +161,7 @@ class PlanKit(NotebookKit):
 
     def pull_image(self, repository: str, reference: str) -> PullOutcome:
         """Say whether the engine has the image."""
+        repository = self._session.repository(repository)
 
         def look() -> PullOutcome:
             image = self.image_reference(repository, tag=reference)

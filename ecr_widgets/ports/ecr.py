@@ -8,6 +8,7 @@ from typing import Protocol
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.encryption import Encryption
 from ecr_widgets.model.registry import Expiry, Findings, Identity, Image, ImagePage, Repository
+from ecr_widgets.model.registry_host import RegistryId
 
 
 class Ecr(Protocol):
@@ -15,6 +16,10 @@ class Ecr(Protocol):
 
     def identity(self) -> Identity:
         """Who the calls are made as."""
+        ...
+
+    def registry_id(self) -> RegistryId:
+        """Account and region of the registry that the calls are about."""
         ...
 
     def authorization_token(self) -> AuthorizationToken:

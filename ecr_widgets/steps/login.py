@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from ecr_widgets.errors import AuthorizationError
+from ecr_widgets.errors import AuthorizationError, EcrWidgetsError
 from ecr_widgets.model.authorization_token import AuthorizationToken
+from ecr_widgets.model.registry_host import OwnRegistry, RegistryId, registry_id_of, repository_name
 from ecr_widgets.ports import Clock, Ecr
 
 T = TypeVar("T")
@@ -40,6 +42,27 @@ class RegistrySession:
         self._on_secret = on_secret
         self._token: AuthorizationToken | None = None
         self._clock_is_right = True
+        self._id: RegistryId | None = None
+
+    def registry(self) -> OwnRegistry:
+        """Which registry the token is for; AWS is asked for account and region only where its host does not tell."""
+        host = self.token().registry
+        self._id = self._id or registry_id_of(host)
+        if self._id is None:
+            # Without them no other name of the registry is known, which is refused or kept where it matters.
+            with suppress(EcrWidgetsError):
+                self._id = self._ecr.registry_id()
+        return OwnRegistry(host, self._id)
+
+    def repository(self, name: str) -> str:
+        """A repository as a person names it, as the registry does: without the registry's host, where it has that in front.
+
+        Raises:
+            InvalidReference: It begins with another registry's host.
+        """
+        return repository_name(
+            name, self.registry, stands=lambda each: self._ecr.find_repository(each) is not None
+        )
 
     def token(self) -> AuthorizationToken:
         """The token in hand where it is fresh, else a new one."""

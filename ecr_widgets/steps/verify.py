@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ecr_widgets.errors import VerifyError
 from ecr_widgets.model.dockerrun import Dockerrun
 from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.model.registry_host import OwnRegistry, Sameness
 from ecr_widgets.ports import Layer0, Registry
 from ecr_widgets.steps.login import RegistrySession
 from ecr_widgets.steps.wait import describe
@@ -70,8 +71,8 @@ def verify_service(
         if container is None or c.name == container
     ]
     if image is None:
-        image = _pinned(running, session.token().registry, service.name)
-    match = next((r for r in running if (r.name, r.digest) == (image.name, image.digest)), None)
+        image = _pinned(running, session.registry(), service.name)
+    match = next((each for each in running if _is_image(each, image, session)), None)
     if match is None:
         raise VerifyError(
             f"service {service.name!r} runs {', '.join(map(str, running)) or 'no such container'}, not {image}",
@@ -87,15 +88,25 @@ def verify_service(
     )
 
 
-def _pinned(running: Sequence[ImageReference], registry: str, service: str) -> ImageReference:
+def _is_image(running: ImageReference, wanted: ImageReference, session: RegistrySession) -> bool:
+    """Whether that is what runs, whichever of its registry's names it goes by."""
+    if (running.repository, running.digest) != (wanted.repository, wanted.digest):
+        return False
+    if running.registry == wanted.registry:
+        return True
+    own = session.registry()
+    return all(own.sameness(each.registry) is Sameness.SAME for each in (running, wanted))
+
+
+def _pinned(running: Sequence[ImageReference], registry: OwnRegistry, service: str) -> ImageReference:
     """The image of the registry among those that a deploy names; every one of them must be by digest."""
-    ours = [each for each in running if each.registry == registry]
+    ours = [each for each in running if registry.sameness(each.registry) is Sameness.SAME]
     loose = next((each for each in ours if each.digest is None), None)
     if loose is not None or not ours:
         raise VerifyError(
             f"service {service!r} runs {loose}, which names no digest, so nothing can be proven of it"
             if loose is not None
-            else f"service {service!r} runs no image of {registry}, so nothing can be proven of it",
+            else f"service {service!r} runs no image of {registry.host}, so nothing can be proven of it",
             hint="deploy it by digest",
         )
-    return ours[0]
+    return registry.own(ours[0])

@@ -11,6 +11,7 @@ from ecr_widgets.errors import ImageNotFound, RegistryError, RepositoryNotFound,
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.encryption import Encryption
 from ecr_widgets.model.registry import Expiry, Findings, Identity, Image, ImageDetails, ImagePage, Repository
+from ecr_widgets.model.registry_host import RegistryId
 from tests.fakes.world import REGISTRY, World, kms_key_of
 
 
@@ -25,6 +26,9 @@ class FakeEcr:
 
     def identity(self) -> Identity:
         return Identity("111222333444", "arn:aws:iam::111222333444:user/operator")
+
+    def registry_id(self) -> RegistryId:
+        return RegistryId("111222333444", "us-east-1")
 
     def authorization_token(self) -> AuthorizationToken:
         self._world.tokens_issued += 1

@@ -66,7 +66,9 @@ def test_repositories_and_images_are_listed_and_copied(
     assert verb(sandbox_environ, tmp_path, "copy", "lists/app:1", "lists/live:2026.11").endswith(
         f"/lists/live@{digest}\n"
     )
-    words = ["copy", f"lists/app@{digest}", "lists/live:2026.11", "--to-region", "us-east-1", "--json"]
+    # The sandbox's registry is a loopback host, and account 111222333444 in us-east-1 by any of its names.
+    own = "111222333444.dkr-ecr.us-east-1.on.aws"
+    words = ["copy", f"lists/app@{digest}", f"{own}/lists/live:2026.11", "--to-region", "us-east-1", "--json"]
     assert json.loads(verb(sandbox_environ, tmp_path, *words))["changed"] is False
     shown = verb(sandbox_environ, tmp_path, "repositories", "lists/").splitlines()
     assert [line.split()[0] for line in shown] == ["REPOSITORY", "lists/app", "lists/live"]
@@ -82,6 +84,17 @@ def test_repositories_and_images_are_listed_and_copied(
         (("copy", "lists/app", "lists/live:1"), 2, "names no tag"),
         (("copy", "lists/app:nobody", "lists/live:1"), 1, "not in its registry"),
         (("copy", "lists/app:1", "lists/live:1", "--to-profile", "nobody"), 2, "nobody"),
+        (
+            ("copy", "lists/app:1", "222333444555.dkr.ecr.us-east-1.amazonaws.com/lists/app:1"),
+            2,
+            "is not the registry",
+        ),
+        (
+            ("copy", "lists/app:1", "lists/live:1", "--to-region", "eu-west-1"),
+            1,
+            "The sandbox is region us-east-1",
+        ),
+        (("run", "deploy", "-p", "repository", "docker.io/lists/app"), 2, "is not the registry"),
         (("push", "verbs/nobody", "verbs/app", "1"), 1, "no local image"),
         (("push", "verbs/app", "Bad//Name", "1"), 2, "not a repository name"),
         (("deploy", "demo", "x", "verbs/app", "none.json"), 2, "neither tag nor digest"),

@@ -34,7 +34,14 @@ def correct_moto(  # noqa: C901 -- one function a corrected call, all over the s
         registry_host: Tells host and port of the registry endpoint, once it listens.
     """
 
-    def get_authorization_token(_: ECRResponse) -> ActionResult:
+    def get_authorization_token(self: ECRResponse) -> ActionResult:
+        here = store.backend.region_name
+        if self.region != here:
+            # The token would let in here, where a client that asked another region does not mean to be.
+            raise refuse(
+                "InvalidParameterException",
+                f"The sandbox is region {here} alone, and {self.region} was asked for",
+            )
         password, expires_at_s = tokens.issue()
         issued = {
             "authorizationToken": base64.b64encode(f"AWS:{password}".encode()).decode(),

@@ -13,7 +13,6 @@ from ecr_widgets.model.image_reference import (
     ImageReference,
     check_repository_name,
     check_tag,
-    ecr_registry_of,
 )
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
@@ -192,22 +191,3 @@ def test_a_name_that_ecr_refuses_is_refused(name: str) -> None:
     """The refusal comes before any call."""
     with pytest.raises(InvalidReference, match="not a repository name that ECR accepts"):
         check_repository_name(name)
-
-
-@pytest.mark.parametrize(
-    ("host", "found"),
-    [
-        ("111222333444.dkr.ecr.us-east-1.amazonaws.com", ("111222333444", "us-east-1")),
-        ("111222333444.dkr.ecr-fips.us-gov-west-1.amazonaws.com", ("111222333444", "us-gov-west-1")),
-        ("111222333444.dkr.ecr.cn-north-1.amazonaws.com.cn", ("111222333444", "cn-north-1")),
-        ("111222333444.dkr-ecr.eu-central-1.on.aws", ("111222333444", "eu-central-1")),
-        ("127.0.0.1:5000", None),
-        ("11122233344.dkr.ecr.us-east-1.amazonaws.com", None),
-        ("111222333444.dkr.ecr.us-east-1.amazonaws.com.evil.example", None),
-        ("111222333444.dkr.ecr.us-east-1.amazonaws.com\n", None),
-        ("\u0661" * 12 + ".dkr.ecr.us-east-1.amazonaws.com", None),
-    ],
-)
-def test_an_ecr_host_tells_account_and_region(host: str, found: tuple[str, str] | None) -> None:
-    """Account and region are part of ECR's host names, and of no other's."""
-    assert ecr_registry_of(host) == found

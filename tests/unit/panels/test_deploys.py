@@ -172,11 +172,14 @@ def test_a_deploy_that_began_finds_a_place_for_each_of_its_records(
     assert "keeps no more records" in desk.picture["problem"]
 
 
-@pytest.mark.parametrize("form", ["{host}/app@{digest}", "app@{digest}", "{host}/app:1", "app:1@{digest}"])
+@pytest.mark.parametrize(
+    "form", ["{host}/app@{digest}", "app@{digest}", "{host}/app:1", "app:1@{digest}", "{other}/app:1"]
+)
 def test_an_image_is_named_in_any_form(open_desk: Desk, world: World, form: str) -> None:
-    """With the registry or without, by tag or digest: also as the image panel has it for copying."""
+    """With any name of the registry or without, by tag or digest: also as the image panel has it for copying."""
     digest = world.tags["app", "1"]
-    open_desk.type("Image", form.format(host=REGISTRY, digest=digest))
+    other = "111222333444.dkr-ecr.us-east-1.on.aws"
+    open_desk.type("Image", form.format(host=REGISTRY, digest=digest, other=other))
     open_desk.press("Plan deploy")
     open_desk.press("Confirm: deploy")
     assert open_desk.picture["rows"][0][2] == f"{REGISTRY}/app@{digest}"
@@ -189,7 +192,7 @@ def test_an_image_that_no_deploy_can_name_is_refused_with_a_reason(open_desk: De
     assert "'app' names neither tag nor digest; type app:TAG" in open_desk.hints()
     open_desk.type("Image", "elsewhere.test/app:1")
     open_desk.press("Plan deploy")
-    assert "elsewhere.test is not this account's registry" in open_desk.picture["problem"]
+    assert "elsewhere.test is not the registry that is used here" in open_desk.picture["problem"]
 
 
 def test_a_service_is_scaled(open_desk: Desk) -> None:

@@ -1,0 +1,56 @@
+"""References among a run's parameters: one that names another registry is refused before anything starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ecr_widgets.errors import EcrWidgetsError, InputError, InvalidReference
+from ecr_widgets.model.registry_host import OwnRegistry, host_in, registry_id_of, repository_name
+
+_REPOSITORIES = ("repository", "to_repository")
+_IN_IT = ("reference", "tag", "to_tag")
+"""What names an image within its repository."""
+
+
+def refuse_other_registries(values: Mapping[str, Any]) -> None:
+    """Refuse a repository of another registry than the run would use; who may be asked is asked only where one is named.
+
+    The steps refuse it as well, but only when the run is under way.
+
+    Args:
+        values: All parameters of the run, by the names that the shipped runbooks give them.
+
+    Raises:
+        InvalidReference: Another registry, or a whole reference where a tag belongs.
+    """
+    if "repository" not in values:
+        return
+    for name in _IN_IT:
+        if "/" in str(values.get(name)):
+            raise InvalidReference(
+                f"parameter {name!r} refused: {values[name]!r} is neither tag nor digest",
+                hint="give the part before the last colon as the repository",
+            )
+    for name in _REPOSITORIES:
+        given = values.get(name)
+        if isinstance(given, str) and host_in(given) is not None:
+            which = ("to_profile", "to_region") if name == "to_repository" else ()
+            _check(given, *(str(values.get(each) or "") or None for each in which))
+
+
+def _check(repository: str, profile: str | None = None, region: str | None = None) -> None:
+    from ecr_widgets.adapters.ecr import BotoEcr
+
+    ecr = BotoEcr(profile=profile, region=region)
+
+    def own() -> OwnRegistry:
+        host = ecr.authorization_token().registry
+        return OwnRegistry(host, registry_id_of(host) or ecr.registry_id())
+
+    try:
+        repository_name(repository, own, stands=lambda name: ecr.find_repository(name) is not None)
+    except InputError:
+        raise
+    except EcrWidgetsError:
+        return  # whom the run cannot reach either, which its first step tells

@@ -1,0 +1,158 @@
+"""Which registry a host is. One ECR registry has many names; account and region say whether two are the same.
+
+Source: Amazon ECR user guide, "Amazon ECR private registry" (endpoints by partition, FIPS, dual-stack), "VPC endpoints";
+Docker's `distribution/reference` for what a name without a host means.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from ecr_widgets.errors import InvalidReference
+from ecr_widgets.model.image_reference import ImageReference, check_repository_name
+
+_SUFFIX = (
+    r"(?:amazonaws\.(?:com(?:\.cn)?|eu)|on\.(?:aws|amazonwebservices\.com\.cn|amazonwebservices\.eu)"
+    r"|c2s\.ic\.gov|sc2s\.sgov\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov)"
+)
+_ECR_HOST = re.compile(
+    rf"(?:(\d{{12}})\.)?(?:vpce-[a-z0-9-]+\.)?dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.(?:vpce\.)?{_SUFFIX}",
+    re.ASCII,
+)
+_HTTPS_PORT = ":443"
+_LOOPBACK = re.compile(r"(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])((?::\d+)?)", re.ASCII)
+_OTHERS = re.compile(
+    r"docker\.io|(?:index|registry-1)\.docker\.io|public\.ecr\.aws|ecr-public\.aws\.com|ghcr\.io|quay\.io"
+    r"|(?:[a-z]+\.)?gcr\.io|[a-z0-9-]+-docker\.pkg\.dev|registry\.k8s\.io|mcr\.microsoft\.com|[a-z0-9]+\.azurecr\.io"
+    r"|registry\.gitlab\.com",
+    re.ASCII,
+)
+"""Registries that everybody knows and that are no ECR registry of any account."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryId:
+    """An ECR registry: one account in one region."""
+
+    account: str
+    region: str
+
+    def __str__(self) -> str:
+        return f"account {self.account} in {self.region}"
+
+
+class Sameness(Enum):
+    """Whether a host is the registry that is meant."""
+
+    SAME = "same"
+    OTHER = "other"
+    UNKNOWN = "unknown"
+    """It may be an alias, a tunnel or a proxy: the name does not tell."""
+
+
+def registry_id_of(host: str) -> RegistryId | None:
+    """Account and region that an ECR host names: plain, dual-stack, FIPS, VPC endpoint, in any partition.
+
+    >>> registry_id_of("111222333444.dkr-ecr.eu-west-1.on.aws")
+    RegistryId(account='111222333444', region='eu-west-1')
+    """
+    match = _ECR_HOST.fullmatch(_plain(host))
+    return RegistryId(match[1], match[2]) if match and match[1] else None
+
+
+@dataclass(frozen=True, slots=True)
+class OwnRegistry:
+    """The registry that a token is for."""
+
+    host: str
+    """As ECR names it: the one name that everything of ours goes by."""
+    id: RegistryId | None
+    """None where neither the host nor AWS told."""
+
+    def sameness(self, host: str | None) -> Sameness:
+        """Whether a reference with that host means this registry; None is Docker Hub."""
+        if host is None or _OTHERS.fullmatch(_plain(host)):
+            return Sameness.OTHER
+        if _plain(host) == _plain(self.host):
+            return Sameness.SAME
+        match = _ECR_HOST.fullmatch(_plain(host))
+        if match is None or self.id is None:
+            return Sameness.UNKNOWN
+        account, region = match[1], match[2]
+        if region != self.id.region or account not in (None, self.id.account):
+            return Sameness.OTHER
+        # The name of an endpoint alone does not tell whose registry is asked through it.
+        return Sameness.SAME if account else Sameness.UNKNOWN
+
+    def own(self, image: ImageReference, *, of: str | None = None) -> ImageReference:
+        """A reference that a person gave as one of this registry, under its own name; a bare one means this registry.
+
+        Args:
+            of: What was given, for the message.
+
+        Raises:
+            InvalidReference: It names another registry, or a host of which nobody can tell.
+        """
+        if image.registry is not None and self.sameness(image.registry) is not Sameness.SAME:
+            raise self.refusal(image.registry, of or str(image))
+        check_repository_name(image.repository)
+        return replace(image, registry=self.host)
+
+    def refusal(self, host: str, given: str) -> InvalidReference:
+        """The error where a host is not this registry."""
+        this = self.host if self.id is None else f"{self.host} ({self.id})"
+        other = registry_id_of(host)
+        return InvalidReference(
+            f"{given!r} refused: {host} is not the registry that is used here, {this}",
+            hint=f"to go there, use an AWS profile of account {other.account} with region {other.region} (AWS_PROFILE,"
+            " AWS_REGION; for the target of a copy --to-profile, --to-region)"
+            if other
+            else f"leave the host out, or put {self.host}/ in front where a repository here is called so",
+        )
+
+
+def host_in(repository: str) -> str | None:
+    """What stands before the first slash where Docker would take it for a host, else None."""
+    first, slash, _ = repository.partition("/")
+    is_host = any(mark in first for mark in ".:") or first == "localhost" or first.lower() != first
+    return first if slash and is_host else None
+
+
+def repository_name(name: str, own: Callable[[], OwnRegistry], *, stands: Callable[[str], bool]) -> str:
+    """A repository as a person names it, as the registry does: without the registry's host, where it has that in front.
+
+    A name that begins like another registry's host is one only where a repository of just that name stands, as mirrors
+    of other registries are called.
+
+    Args:
+        own: Tells the registry; asked only where the name begins like a host.
+
+        stands: Whether the registry has a repository of a name.
+
+    Raises:
+        InvalidReference: It begins with another registry's host.
+    """
+    host = host_in(name)
+    if host is None or "://" in name:
+        return name  # what is no name at all is refused by whoever uses it
+    registry = own()
+    if registry.sameness(host) is Sameness.SAME:
+        return check_repository_name(name.partition("/")[2])
+    if ":" not in host and host != "localhost" and not _ECR_HOST.fullmatch(_plain(host)):
+        with suppress(InvalidReference):
+            if stands(check_repository_name(name)):
+                return name
+    raise registry.refusal(host, name)
+
+
+def _plain(host: str) -> str:
+    """Hosts know no case, and 443 is the port of https; all names of the loopback interface are one."""
+    lower = host.lower()
+    loopback = _LOOPBACK.fullmatch(lower)
+    if loopback:
+        return f"127.0.0.1{loopback[1]}"
+    return lower.removesuffix(_HTTPS_PORT)

@@ -1,0 +1,104 @@
+"""Registries in references that a person gives to the verbs and to runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from ecr_widgets.cli import main
+from tests.fakes import REGISTRY, World, digest_of
+from tests.fakes.connections import FakeConnections, make_kit
+
+ELSEWHERE = "222333444555.dkr.ecr.eu-west-1.amazonaws.com"
+OTHER_REGION = "111222333444.dkr.ecr.eu-west-1.amazonaws.com"
+OWN_NAMES = (
+    REGISTRY,
+    "111222333444.dkr.ecr.us-east-1.amazonaws.com",
+    "111222333444.dkr-ecr.us-east-1.on.aws",
+    "111222333444.dkr.ecr-fips.us-east-1.amazonaws.com",
+)
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
+    """With two images of one repository, which the verbs get connected to."""
+    world = World()
+    to = FakeConnections(world)
+    monkeypatch.setattr("ecr_widgets.connections.connect", lambda **_: make_kit(to, tmp_path))
+    kit = make_kit(to, tmp_path)
+    kit.create_repository("app")
+    kit.create_repository("live")
+    for tag in ("1", "prod"):
+        world.local[tag] = digest_of(tag)
+        kit.push_image(tag, repository="app", tag=tag)
+    (tmp_path / "run.json").write_text(
+        '{"containerDefinitions": [{"name": "web", "image": "x", "memory": 16}]}'
+    )
+    world.changes.clear()
+    return world
+
+
+def verb(*words: object) -> Result:
+    return CliRunner().invoke(main, [str(word) for word in words])
+
+
+@pytest.mark.parametrize(
+    "host", [ELSEWHERE, OTHER_REGION, "docker.io", "registry.example.com", "127.0.0.1:1"]
+)
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("copy", "app:1", "{host}/app:prod"),
+        ("copy", "app:1", "{host}/app:prod", "--to-region", "us-east-1"),
+        ("copy", "{host}/app:1", "live:1"),
+        ("push", "1", "{host}/app", "prod"),
+        ("push", "1", "{host}/new", "prod", "--create"),
+        ("images", "{host}/app"),
+        ("deploy", "demo", "web", "{host}/app:1", "{folder}/run.json"),
+    ],
+)
+def test_another_registry_is_refused_before_anything_changes(
+    world: World, tmp_path: Path, host: str, words: tuple[str, ...]
+) -> None:
+    """Exit code 2, with both registries in the message; the account's own repository of that name is left alone."""
+    done = verb(*(word.format(host=host, folder=tmp_path) for word in words))
+    assert done.exit_code == 2, done.output
+    assert f"{host} is not the registry that is used here, {REGISTRY} (account 111222333444" in done.output
+    assert world.changes == []
+
+
+@pytest.mark.parametrize("host", OWN_NAMES)
+def test_every_name_of_the_own_registry_means_it(world: World, tmp_path: Path, host: str) -> None:
+    """Plain, dual-stack, FIPS, or as the token names it: one registry, and everything goes by one name from there on."""
+    assert verb("copy", f"{host}/app:1", f"{host}/live:1").exit_code == 0
+    assert verb("push", "prod", f"{host}/live", "2").exit_code == 0
+    assert [world.tags["live", tag] for tag in "12"] == [world.tags["app", tag] for tag in ("1", "prod")]
+    assert "prod" in verb("images", f"{host}/app").output
+    done = verb("deploy", "demo", "web", f"{host}/app:1", tmp_path / "run.json")
+    assert done.output.endswith(f"web runs {REGISTRY}/app@{world.tags['app', '1']} (web.1)\n"), done.output
+
+
+@pytest.mark.parametrize(
+    ("parameters", "why"),
+    [
+        ({"repository": f"{ELSEWHERE}/app"}, "is not the registry"),
+        ({"repository": "app", "to_repository": f"{ELSEWHERE}/app"}, "is not the registry"),
+        ({"repository": "docker.io/library/app"}, "is not the registry"),
+        ({"repository": "app", "reference": f"{ELSEWHERE}/app:1"}, "neither tag nor digest"),
+    ],
+)
+def test_a_run_with_another_registry_does_not_start(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, world: World, parameters: dict[str, str], why: str
+) -> None:
+    """Exit code 2, and no saved run."""
+    ecr = FakeConnections(world).ecr
+    monkeypatch.setattr("ecr_widgets.adapters.ecr.BotoEcr", lambda **_: ecr)
+    given = [word for pair in parameters.items() for word in ("-p", *pair)]
+    done = verb(
+        "run", "promote" if "to_repository" in parameters else "deploy", "--runs", tmp_path / "runs", *given
+    )
+    assert done.exit_code == 2, done.output
+    assert why in done.output
+    assert not (tmp_path / "runs").exists()
