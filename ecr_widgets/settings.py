@@ -1,7 +1,8 @@
 """What to talk to, read once from the environment's standard variables and passed down as a value.
 
-The variables and their meaning are those of the AWS SDKs, Docker and Layer0's own `l0` command. AWS_* and DOCKER_*
-are read by boto3 and docker-py themselves, which know profiles, SSO and contexts better than we do.
+The variables and their meaning are those of the AWS SDKs, Docker and Layer0's own `l0` command. AWS_*
+are read by boto3 itself, which knows profiles and SSO better than we do, and those that name the engine in
+`engine_address`.
 """
 
 from __future__ import annotations

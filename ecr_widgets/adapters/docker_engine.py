@@ -8,99 +8,53 @@ Source: Docker Engine API, ImageBuild, ImagePush, ImagePull.
 
 from __future__ import annotations
 
-import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import docker
 import requests
-from docker.auth import AuthConfig
-from docker.errors import APIError, DockerException, InvalidConfigFile, NotFound
+from docker.errors import DockerException, NotFound
 from docker.utils.build import exclude_paths
-from docker.utils.json_stream import json_stream
 
-from ecr_widgets.adapters.engine_events import LayerProgress, aux_of, error_in, pull_error, push_error
+from ecr_widgets.adapters.engine_connection import EngineConnection
+from ecr_widgets.adapters.engine_events import LayerProgress, aux_of, pull_error, push_error
 from ecr_widgets.adapters.registry_protocol import shortened
-from ecr_widgets.errors import (
-    BuildError,
-    EcrWidgetsError,
-    EngineError,
-    EngineUnavailable,
-    ImageNotFound,
-    InvalidReference,
-    PushError,
-    SettingsError,
-)
+from ecr_widgets.errors import BuildError, EngineError, ImageNotFound, InvalidReference, PushError
 from ecr_widgets.model.authorization_token import AuthorizationToken
+from ecr_widgets.model.engine import EngineFacts
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.ports import Progress, ProgressSink
 
-T = TypeVar("T")
-
-_HINT = "start it, set DOCKER_HOST, or install one; on Debian or Ubuntu, as root: apt-get install docker.io"
 _KEPT_LOG_LINES = 1000
-_SILENCE_S = 120
-"""Longest wait for the engine's next word, in seconds."""
-
-
-def engine_address() -> str:
-    """Where the engine is looked for."""
-    return os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
-
-
-class _NoLogins(AuthConfig):
-    """Logins that docker-py takes for its own and that hand out nothing.
-
-    An empty AuthConfig is not enough: finding one, docker-py reads the user's file again at each build, and sends every
-    password in it to the engine.
-    """
-
-    @property
-    def is_empty(self) -> bool:
-        return False
-
-    def get_all_credentials(self) -> dict[str, Any]:
-        return {}
 
 
 class DockerEngine:
-    """Implements `ports.Engine` for the engine that DOCKER_HOST or the default socket names.
+    """Implements `ports.Engine` for the engine that the docker command would ask."""
 
-    Raises:
-        SettingsError: At the first call: Docker's own settings cannot be used.
-    """
+    def __init__(self, connection: EngineConnection | None = None) -> None:
+        self._connection = connection or EngineConnection()
 
-    @cached_property
-    def _client(self) -> docker.DockerClient:
-        try:
-            client = docker.from_env(version="auto", timeout=_SILENCE_S)
-        except InvalidConfigFile as error:
-            raise _unusable_settings(error) from error
-        except (DockerException, requests.RequestException, OSError) as error:
-            raise EngineUnavailable(
-                f"no Docker Engine answers at {engine_address()}: {_root(error)}", hint=_HINT
-            ) from error
-        except (AttributeError, TypeError, ValueError) as error:
-            # docker-py reads the user's config.json without looking at what it holds.
-            raise _unusable_settings(error) from error
-        client.api._auth_configs = _NoLogins({})  # type: ignore[attr-defined]
-        return client
+    @property
+    def _api(self) -> Any:
+        return self._connection.client.api
 
-    def version(self) -> str:
-        return _translated(lambda: str(self._client.version()["Version"]))
+    def close(self) -> None:
+        """Close the connections to it."""
+        self._connection.close()
+
+    def facts(self) -> EngineFacts:
+        return self._connection.facts
 
     def find_image_id(self, image: str) -> str | None:
         def call() -> str | None:
             try:
-                return str(self._client.api.inspect_image(image)["Id"])
+                return str(self._api.inspect_image(image)["Id"])
             except NotFound:
                 return None
 
-        return _translated(call)
+        return self._connection.ask(call)
 
     def build(
         self,
@@ -120,9 +74,9 @@ class DockerEngine:
         image_id = None
 
         def start() -> Iterable[Any]:
-            api = self._client.api
+            api = self._api
             try:
-                return api.build(
+                sent: Iterable[Any] = api.build(
                     # Absolute, since docker-py takes a relative `github.com/…` for a remote one.
                     path=str(context.absolute()),
                     dockerfile=dockerfile,
@@ -140,6 +94,7 @@ class DockerEngine:
                     f"the build context {str(context)!r} cannot be sent: {error}",
                     hint="check its files and .dockerignore",
                 ) from error
+            return sent
 
         def refused(text: str) -> BuildError:
             return BuildError(
@@ -150,7 +105,7 @@ class DockerEngine:
 
         # The engine says nothing before it has the whole context.
         progress(Progress("build", "sending the context"))
-        for event in _events(start, refused):
+        for event in self._connection.events(start, refused):
             text = str(event.get("stream") or "").rstrip()
             if text:
                 log.extend(text.splitlines())
@@ -180,13 +135,13 @@ class DockerEngine:
     def tag(self, source: str, target: ImageReference) -> None:
         def call() -> None:
             try:
-                self._client.api.tag(source, target.name, target.tag)
+                self._api.tag(source, target.name, target.tag)
             except NotFound as error:
                 raise ImageNotFound(
                     f"no local image {source!r} on the engine", hint="build or pull it first"
                 ) from error
 
-        _translated(call)
+        self._connection.ask(call)
 
     def push(self, image: ImageReference, token: AuthorizationToken, *, progress: ProgressSink) -> str:
         if image.tag is None:
@@ -195,8 +150,8 @@ class DockerEngine:
         log: list[str] = []
         digest = None
         watch = LayerProgress(progress)
-        for event in _events(
-            lambda: self._client.api.push(image.name, tag=image.tag, auth_config=_auth(token), stream=True),
+        for event in self._connection.events(
+            lambda: self._api.push(image.name, tag=image.tag, auth_config=_auth(token), stream=True),
             lambda text: push_error(image, text, log),
         ):
             watch(event)
@@ -212,8 +167,8 @@ class DockerEngine:
     def pull(self, image: ImageReference, token: AuthorizationToken, *, progress: ProgressSink) -> str:
         wanted = image.digest or image.tag or "latest"
         watch = LayerProgress(progress)
-        for event in _events(
-            lambda: self._client.api.pull(image.name, tag=wanted, auth_config=_auth(token), stream=True),
+        for event in self._connection.events(
+            lambda: self._api.pull(image.name, tag=wanted, auth_config=_auth(token), stream=True),
             lambda text: pull_error(image, text),
         ):
             watch(event)
@@ -230,12 +185,12 @@ class DockerEngine:
     def pushed_digests(self, image: str) -> tuple[ImageReference, ...]:
         def call() -> list[str]:
             try:
-                return list(self._client.api.inspect_image(image).get("RepoDigests") or ())
+                return list(self._api.inspect_image(image).get("RepoDigests") or ())
             except NotFound:
                 return []
 
         found = []
-        for each in _translated(call):
+        for each in self._connection.ask(call):
             # An image that lost its name is listed as <none>@….
             with suppress(InvalidReference):
                 found.append(ImageReference.parse(each))
@@ -244,71 +199,3 @@ class DockerEngine:
 
 def _auth(token: AuthorizationToken) -> dict[str, str]:
     return {"username": token.user, "password": token.password, "serveraddress": token.registry}
-
-
-def _events(
-    start: Callable[[], Iterable[Any]], refused: Callable[[str], EcrWidgetsError]
-) -> Iterator[dict[str, Any]]:
-    """Events of one stream to its end; `refused` makes an error of what the engine or an event says is wrong."""
-    for event in _received(start, refused):
-        if not isinstance(event, dict):
-            raise EngineError(f"the Docker Engine sent {type(event).__name__} where an event belongs")
-        text = error_in(event)
-        if text is not None:
-            raise refused(text)
-        yield event
-
-
-def _received(start: Callable[[], Iterable[Any]], refused: Callable[[str], EcrWidgetsError]) -> Iterator[Any]:
-    try:
-        # Told undecoded: docker-py decodes a stream event by event only where it comes in chunks.
-        yield from json_stream(iter(start()))
-    except EcrWidgetsError:
-        raise
-    except APIError as error:
-        raise refused(str(error.explanation or error)) from error
-    except Exception as error:
-        # docker-py reads streams below requests, so any error of the layers beneath may come through.
-        raise _translate(error) from error
-
-
-def _translated(call: Callable[[], T]) -> T:
-    try:
-        return call()
-    except (DockerException, requests.RequestException, OSError) as error:
-        raise _translate(error) from error
-    except (KeyError, TypeError) as error:
-        raise EngineUnavailable(
-            f"what answers is not a Docker Engine: {type(error).__name__} {error}", hint=_HINT
-        ) from error
-
-
-def _translate(error: Exception) -> EcrWidgetsError:
-    if isinstance(error, APIError):
-        return EngineError(f"the Docker Engine refused: {error.explanation or error}")
-    if isinstance(_innermost(error), TimeoutError):
-        return EngineUnavailable(
-            f"the Docker Engine said nothing for {_SILENCE_S:g} s",
-            hint="it may wait for a registry that does not answer: check the network between the two, then run again",
-        )
-    return EngineUnavailable(
-        f"the Docker Engine at {engine_address()} does not answer: {_root(error)}", hint=_HINT
-    )
-
-
-def _unusable_settings(error: Exception) -> SettingsError:
-    return SettingsError(
-        f"Docker's settings cannot be used: {error}",
-        hint="check DOCKER_HOST, and config.json in DOCKER_CONFIG or ~/.docker",
-    )
-
-
-def _root(error: BaseException) -> str:
-    # The outer messages repeat urllib3's; the innermost one says what happened.
-    return str(_innermost(error))
-
-
-def _innermost(error: BaseException) -> BaseException:
-    while error.__context__ is not None:
-        error = error.__context__
-    return error

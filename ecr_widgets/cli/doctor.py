@@ -10,6 +10,7 @@ import click
 from ecr_widgets.cli.outcome import FAILED, print_json
 from ecr_widgets.cli.printing import json_option
 from ecr_widgets.errors import EcrWidgetsError, SettingsError
+from ecr_widgets.model.engine import ImageStore
 from ecr_widgets.settings import Settings
 
 
@@ -60,9 +61,12 @@ def _registry() -> str:
 
 
 def _engine() -> str:
-    from ecr_widgets.adapters.docker_engine import DockerEngine, engine_address
+    from ecr_widgets.adapters.docker_engine import DockerEngine
 
-    return f"Docker Engine {DockerEngine().version()} at {engine_address()}"
+    found = DockerEngine().facts()
+    rootless = ", rootless" if found.rootless else ""
+    told = f"{found.name} {found.version} (API {found.api_version}{rootless}) at {found.address}"
+    return f"{told}, images in {found.driver}, {_STORES[found.store]}"
 
 
 def _layer0() -> str:
@@ -76,6 +80,11 @@ def _layer0() -> str:
     return f"Layer0 {Layer0Api(settings).version()} at {settings.endpoint}"
 
 
+_STORES = {
+    ImageStore.GRAPH_DRIVER: "a graph driver: the first push of a layer compresses it, on one core",
+    ImageStore.CONTAINERD: "containerd's store",
+    ImageStore.PODMAN: "containers-storage",
+}
 _LOOKS: dict[str, Callable[[], str]] = {
     "AWS identity": _identity,
     "ECR registry": _registry,

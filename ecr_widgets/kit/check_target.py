@@ -9,6 +9,7 @@ from pathlib import Path
 from ecr_widgets.errors import RepositoryNotFound
 from ecr_widgets.kit.connections import Connections
 from ecr_widgets.model.dockerrun import Dockerrun
+from ecr_widgets.model.engine import EngineFacts
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.layer0 import check_deploy_name
 from ecr_widgets.steps.build_image import check_context, check_local_name
@@ -27,6 +28,7 @@ class TargetOutcome:
     account: str
     identity: str
     registry: str
+    engine: EngineFacts
     engine_version: str
     layer0_version: str | None
     environment: str | None
@@ -92,7 +94,7 @@ def check_target(
     Args:
         image: Gives back the tag that the run will set; called once logged in, which tells the registry.
     """
-    engine_version = to.engine.version()
+    engine = to.engine.facts()
     layer0_version = name = deploy_id = None
     if environment is not None:
         layer0_version = to.layer0.version()
@@ -108,7 +110,15 @@ def check_target(
     reference = image()
     digest = look_at_image(to, targets, session, reference) if reference is not None else None
     return TargetOutcome(
-        who.account, who.identity, who.registry, engine_version, layer0_version, name, digest, deploy_id
+        who.account,
+        who.identity,
+        who.registry,
+        engine,
+        engine.version,
+        layer0_version,
+        name,
+        digest,
+        deploy_id,
     )
 
 

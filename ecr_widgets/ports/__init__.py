@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ecr_widgets.model.authorization_token import AuthorizationToken
+from ecr_widgets.model.engine import EngineFacts
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.registry import ImageDetails
 from ecr_widgets.ports.ecr import Ecr
@@ -139,8 +140,8 @@ class Registry(Protocol):
 class Engine(Protocol):
     """A Docker Engine. Every call may raise EngineUnavailable."""
 
-    def version(self) -> str:
-        """The engine's own version."""
+    def facts(self) -> EngineFacts:
+        """What kind of engine it is and where."""
         ...
 
     def find_image_id(self, image: str) -> str | None:

@@ -16,7 +16,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from ecr_widgets.errors import EngineError, EngineUnavailable
+from ecr_widgets import engine_address
+from ecr_widgets.errors import EngineError, EngineUnavailable, SettingsError
 from ecr_widgets.sandbox.bridge import create_bridge
 from ecr_widgets.sandbox.engine_api import EngineApi
 from ecr_widgets.sandbox.engine_traces import MOUNT_POINTS, make_run_folder
@@ -24,7 +25,6 @@ from ecr_widgets.sandbox.folder import SandboxFolder
 from ecr_widgets.sandbox.processes import TOOL_PATH, ProcessIdentity, child_of, find_tool
 from ecr_widgets.sandbox.state import EngineTraces
 
-DEFAULT_DOCKER_HOST = "unix:///var/run/docker.sock"
 INSTALL_COMMAND = "apt-get install --no-install-recommends docker.io iptables busybox-static iproute2"
 
 _DOCKERS_BRIDGE = Path("/sys/class/net/docker0")
@@ -75,7 +75,7 @@ def find_engine(
     """Find the engine that is there already.
 
     Args:
-        docker_host: The one to use; None looks at DOCKER_HOST, then at the default socket.
+        docker_host: The one to use; None for that which the docker command would ask, then the default socket.
 
         progress: Told of an engine that is named and cannot be used.
 
@@ -92,8 +92,17 @@ def find_engine(
                 f"no Docker Engine answers at {docker_host}", hint="start it, or name no engine"
             )
         return engine
-    for candidate in (environ.get("DOCKER_HOST"), DEFAULT_DOCKER_HOST):
-        if not candidate:
+    default = f"unix://{engine_address.DEFAULT_SOCKET}"
+    try:
+        named = engine_address.find_engine_address(environ)
+    except SettingsError as error:
+        progress(str(error))
+        named = engine_address.EngineAddress(default)
+    for candidate in dict.fromkeys((named.host, default)):
+        if candidate == named.host and named.tls is not None:
+            progress(
+                f"the engine at {named} asks for TLS, and an engine of this machine without it is needed"
+            )
             continue
         try:
             engine = EngineApi(candidate)
@@ -102,8 +111,8 @@ def find_engine(
             continue
         if engine.ping():
             return engine
-        if candidate != DEFAULT_DOCKER_HOST:
-            progress(f"DOCKER_HOST names {candidate}, where no engine answers")
+        if candidate == named.host and named.source:
+            progress(f"no engine answers at {named}")
     return None
 
 

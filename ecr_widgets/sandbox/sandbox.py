@@ -91,7 +91,7 @@ class Sandbox:
     Args:
         folder: Where it keeps its state; None is `ecr-widgets/sandbox` below the XDG state folder.
 
-        docker_host: Engine to use; None looks at DOCKER_HOST, then at the default socket, then starts a private one.
+        docker_host: Engine to use; None for that which the docker command would ask, else a private one.
 
         token_lifetime_s: Life of ECR's authorization tokens, in seconds.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ecr_widgets.errors import BuildError, ImageNotFound, PushError, TagImmutable
 from ecr_widgets.model.authorization_token import AuthorizationToken
+from ecr_widgets.model.engine import EngineFacts, ImageStore
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.ports import Progress, ProgressSink
 from tests.fakes.world import World, check_token, digest_of
@@ -18,8 +19,10 @@ class FakeEngine:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def version(self) -> str:
-        return "28.0"
+    def facts(self) -> EngineFacts:
+        return EngineFacts(
+            "Docker Engine", "28.0", "1.48", ImageStore.GRAPH_DRIVER, "overlay2", "unix:///fake/docker.sock"
+        )
 
     def find_image_id(self, image: str) -> str | None:
         return image if image in self._world.local.values() else self._world.local.get(image)

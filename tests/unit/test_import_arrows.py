@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "actor": set(),
     "model": VALUES,
     "settings": {"errors"},
+    "engine_address": {"errors"},
     "redaction": {"errors"},
     "secret_parameters": {"errors", "redaction"},
     "channel": {"errors"},
@@ -24,7 +25,7 @@ MAY_IMPORT = {
     "kernel_parameters": VALUES,
     "proofs": VALUES,
     "ports": VALUES | {"ports"},
-    "adapters": VALUES | {"adapters", "ports", "settings"},
+    "adapters": VALUES | {"adapters", "engine_address", "ports", "settings"},
     "steps": VALUES | {"steps", "ports", "redaction", "secret_parameters"},
     "recording": VALUES | {"actor", "recording", "ports", "channel"},
     "runbooks": VALUES | {"runbooks", "redaction", "secret_parameters"},
@@ -51,7 +52,7 @@ MAY_IMPORT = {
         "redaction",
         "runbooks",
     },
-    "sandbox": VALUES | {"sandbox"},
+    "sandbox": VALUES | {"engine_address", "sandbox"},
     "cli": VALUES
     | {
         "adapters",
@@ -71,7 +72,7 @@ MAY_IMPORT = {
 ONLY_IN = {
     "boto3": {"adapters/ecr.py"},
     "botocore": {"adapters/ecr.py", "adapters/ecr_calls.py"},
-    "docker": {"adapters/docker_engine.py", "sandbox/layer0/engine.py"},
+    "docker": {"adapters/docker_engine.py", "adapters/engine_connection.py", "sandbox/layer0/engine.py"},
     "urllib3": {
         "adapters/registry.py",
         "adapters/notify.py",

@@ -146,7 +146,7 @@ def _no_engine(at: Attempt, *, naive: bool) -> None:
                     # Made without a look at whether anybody is there.
                     docker.DockerClient(base_url=address, version="1.41")
                 else:
-                    DockerEngine().version()
+                    DockerEngine().facts()
             except EcrWidgetsError as error:
                 failed = error
             took_s = time.monotonic() - started_s

@@ -256,7 +256,7 @@ def _in_image(at: Attempt, *, kit: bool) -> None:
     with mock.patch.dict(os.environ, environ_of(at)), warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always", UserWarning)
         engine = DockerEngine()
-        client = engine._client
+        client = engine._connection.client
         name = f"faults/{short_name(at)}"
         try:
             if kit:

@@ -38,7 +38,7 @@ def doctor(environ: dict[str, str], *words: str) -> subprocess.CompletedProcess[
 TELLS = {
     "AWS identity": "AWS_PROFILE",
     "ECR registry": "AWS_PROFILE",
-    "Docker Engine": "at unix:///nowhere/docker.sock: ",
+    "Docker Engine": "at unix:///nowhere/docker.sock (DOCKER_HOST): ",
     "Layer0": "take both from `l0-setup endpoint`",
 }
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ecr_widgets import engine_address
 from ecr_widgets.errors import EngineError, EngineUnavailable
 from ecr_widgets.sandbox import docker_engine
 from ecr_widgets.sandbox.docker_engine import INSTALL_COMMAND, PrivateEngine, find_engine
@@ -37,7 +38,7 @@ def test_the_engine_asked_for_must_answer() -> None:
 @pytest.mark.parametrize("docker_host", ["unix:///missing.sock", "ssh://host"])
 def test_a_useless_docker_host_is_told_and_passed(monkeypatch: pytest.MonkeyPatch, docker_host: str) -> None:
     """DOCKER_HOST that leads nowhere is named, and the search goes on."""
-    monkeypatch.setattr(docker_engine, "DEFAULT_DOCKER_HOST", "unix:///missing-too.sock")
+    monkeypatch.setattr(engine_address, "DEFAULT_SOCKET", Path("/missing-too.sock"))
     told: list[str] = []
 
     assert find_engine(None, environ={"DOCKER_HOST": docker_host}, progress=told.append) is None

@@ -1,0 +1,265 @@
+"""One engine by docker-py: found, asked, and its failures as our own errors.
+
+Source: Docker Engine API, SystemVersion, SystemInfo; Podman's compatible API answers the same calls.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
+from typing import Any, TypeVar
+
+import docker
+import requests
+from docker.auth import AuthConfig
+from docker.errors import APIError, DockerException, InvalidConfigFile, TLSParameterError
+from docker.tls import TLSConfig
+from docker.utils.json_stream import json_stream
+
+from ecr_widgets.adapters.engine_events import error_in
+from ecr_widgets.engine_address import EngineAddress, find_engine_address, other_sockets
+from ecr_widgets.errors import EcrWidgetsError, EngineError, EngineUnavailable, SettingsError
+from ecr_widgets.model.engine import EngineFacts, ImageStore
+
+T = TypeVar("T")
+
+_INSTALL = (
+    "start it, set DOCKER_HOST or a Docker context, or install one;"
+    " on Debian or Ubuntu, as root: apt-get install docker.io"
+)
+_SILENCE_S = 120
+"""Longest wait for the engine's next word, in seconds."""
+
+
+class _NoLogins(AuthConfig):
+    """Logins that docker-py takes for its own and that hand out nothing.
+
+    An empty AuthConfig is not enough: finding one, docker-py reads the user's file again at each build, and sends every
+    password in it to the engine.
+    """
+
+    @property
+    def is_empty(self) -> bool:
+        return False
+
+    def get_all_credentials(self) -> dict[str, Any]:
+        return {}
+
+
+class EngineConnection:
+    """The engine that the docker command would ask; contacted at the first call.
+
+    Raises:
+        SettingsError: At the first call: Docker's own settings cannot be used.
+
+        EngineUnavailable: At any call: no engine answers.
+    """
+
+    @cached_property
+    def address(self) -> EngineAddress:
+        """Which engine is asked, and why that one."""
+        return find_engine_address()
+
+    @cached_property
+    def client(self) -> docker.DockerClient:
+        """Docker's own client for it, which knows none of the user's logins."""
+        address = self.address
+        _check_ssh(address)
+        try:
+            client = docker.DockerClient(
+                base_url=address.host,
+                tls=_tls(address),
+                version="auto",
+                timeout=_SILENCE_S,
+                # As the docker command does: the user's ssh knows keys, agents, jump hosts and which hosts to trust.
+                use_ssh_client=True,
+            )
+        except (InvalidConfigFile, TLSParameterError) as error:
+            raise _unusable_settings(error) from error
+        except (DockerException, requests.RequestException, OSError) as error:
+            raise EngineUnavailable(
+                f"no Docker Engine answers at {address}: {_root(error)}", hint=self._hint(error)
+            ) from error
+        except (AttributeError, TypeError, ValueError) as error:
+            # docker-py reads the user's config.json without looking at what it holds.
+            raise _unusable_settings(error) from error
+        client.api._auth_configs = _NoLogins({})  # type: ignore[attr-defined]
+        return client
+
+    @cached_property
+    def facts(self) -> EngineFacts:
+        """What kind of engine it is: asked once."""
+
+        def call() -> EngineFacts:
+            version, info = self.client.version(), self.client.info()
+            name = str(next((each["Name"] for each in version.get("Components") or ()), "Docker Engine"))
+            driver_status = dict(each[:2] for each in info.get("DriverStatus") or () if len(each) > 1)
+            if "podman" in name.lower():
+                store = ImageStore.PODMAN
+            elif driver_status.get("driver-type") == "io.containerd.snapshotter.v1":
+                store = ImageStore.CONTAINERD
+            else:
+                store = ImageStore.GRAPH_DRIVER
+            options = [str(each) for each in info.get("SecurityOptions") or ()]
+            return EngineFacts(
+                "Docker Engine" if name == "Engine" else name,
+                str(version["Version"]),
+                str(version["ApiVersion"]),
+                store,
+                str(info.get("Driver") or "unknown"),
+                str(self.address),
+                rootless=any("rootless" in each for each in options),
+            )
+
+        return self.ask(call)
+
+    def close(self) -> None:
+        """Close the connections that are open; a later call opens them again."""
+        if client := self.__dict__.pop("client", None):
+            client.close()
+
+    def ask(self, call: Callable[[], T]) -> T:
+        """Make calls of docker-py, their failures as our own errors."""
+        try:
+            return call()
+        except (DockerException, requests.RequestException, OSError) as error:
+            raise self._translated(error) from error
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            if (told := _answered(error)) is not None:
+                raise EngineError(f"the Docker Engine refused: {told}") from error
+            raise EngineUnavailable(
+                f"what answers at {self.address} is not a Docker Engine: {type(error).__name__} {error}",
+                hint=_INSTALL,
+            ) from error
+
+    def events(
+        self, start: Callable[[], Iterable[Any]], refused: Callable[[str], EcrWidgetsError]
+    ) -> Iterator[dict[str, Any]]:
+        """Events of one stream to its end; `refused` makes an error of what the engine or an event says is wrong."""
+        for event in self._received(start, refused):
+            if not isinstance(event, dict):
+                raise EngineError(f"the Docker Engine sent {type(event).__name__} where an event belongs")
+            text = error_in(event)
+            if text is not None:
+                raise refused(text)
+            yield event
+
+    def _received(
+        self, start: Callable[[], Iterable[Any]], refused: Callable[[str], EcrWidgetsError]
+    ) -> Iterator[Any]:
+        try:
+            # Told undecoded: docker-py decodes a stream event by event only where it comes in chunks.
+            yield from json_stream(iter(start()))
+        except EcrWidgetsError:
+            raise
+        except Exception as error:
+            # docker-py reads streams below requests, so any error of the layers beneath may come through.
+            told = _answered(error)
+            raise (self._translated(error) if told is None else refused(told)) from error
+
+    def _translated(self, error: Exception) -> EcrWidgetsError:
+        told = _answered(error)
+        if told is not None:
+            return EngineError(f"the Docker Engine refused: {told}")
+        if isinstance(_innermost(error), TimeoutError):
+            return EngineUnavailable(
+                f"the Docker Engine said nothing for {_SILENCE_S:g} s",
+                hint="it may wait for a registry that does not answer: check the network between the two, then run again",
+            )
+        return EngineUnavailable(
+            f"the Docker Engine at {self.address} does not answer: {_root(error)}", hint=self._hint(error)
+        )
+
+    def _hint(self, error: BaseException) -> str:
+        socket, reason = self.address.socket, _innermost(error)
+        if self.address.host.startswith("ssh://"):
+            return f"see what `ssh {self.address.host.removeprefix('ssh://').partition(':')[0]} docker version` says"
+        if isinstance(reason, PermissionError) and socket is not None:
+            return (
+                f"this user may not use {socket}: as root, `usermod -aG docker USER`, and log in again"
+                f" (who is in that group is root on the machine), or use rootless Docker{self._beside()}"
+            )
+        if isinstance(reason, ConnectionRefusedError) and socket is not None:
+            return f"{socket} is there and nobody serves it: start the engine{self._beside()}"
+        return _INSTALL + self._beside()
+
+    def _beside(self) -> str:
+        found = [path for path, _ in other_sockets() if path.is_socket() and path != self.address.socket]
+        return f"; another engine may answer with DOCKER_HOST=unix://{found[0]}" if found else ""
+
+
+def _tls(address: EngineAddress) -> TLSConfig | bool:
+    if address.tls is None:
+        return False
+    ca = address.tls.authority
+    client = address.tls.client
+    return TLSConfig(
+        client_cert=(str(client[0]), str(client[1])) if client else None,
+        ca_cert=str(ca) if ca else None,
+        verify=address.tls.verify,
+    )
+
+
+def _check_ssh(address: EngineAddress) -> None:
+    if not address.host.startswith("ssh://"):
+        return
+    if importlib.util.find_spec("paramiko") is None:
+        raise SettingsError(
+            f"the engine at {address} cannot be asked: docker-py needs paramiko for ssh",
+            hint="pip install 'ecr-widgets[ssh]'",
+        )
+    if shutil.which("ssh") is None:
+        raise SettingsError(
+            f"the engine at {address} cannot be asked: there is no ssh command",
+            hint="on Debian or Ubuntu, as root: apt-get install openssh-client",
+        )
+
+
+def _unusable_settings(error: Exception) -> SettingsError:
+    return SettingsError(
+        f"Docker's settings cannot be used: {error}",
+        hint="check DOCKER_HOST, and config.json in DOCKER_CONFIG or ~/.docker",
+    )
+
+
+def _answered(error: BaseException | None) -> str | None:
+    """What the engine answered, where an answer lies behind the error; None where there was none.
+
+    Podman answers failed pushes with a body that docker-py looks through in vain: the error that comes out of that says
+    nothing, while the answer is still in its context.
+    """
+    while error is not None:
+        if isinstance(error, requests.HTTPError) and error.response is not None:
+            return _reason(error.response) or str(error)
+        if isinstance(error, APIError) and error.explanation:
+            return str(error.explanation)
+        error = error.__context__
+    return None
+
+
+def _reason(response: requests.Response) -> str:
+    text = response.text.strip()
+    for candidate in (text, *text.splitlines()):
+        try:
+            body = json.loads(candidate)
+        except ValueError:
+            continue
+        if isinstance(body, dict):
+            named = error_in(body) or body.get("message") or body.get("cause")
+            if named:
+                return str(named)
+    return text
+
+
+def _root(error: BaseException) -> str:
+    # The outer messages repeat urllib3's; the innermost one says what happened.
+    return str(_innermost(error))
+
+
+def _innermost(error: BaseException) -> BaseException:
+    while error.__context__ is not None:
+        error = error.__context__
+    return error

@@ -1,0 +1,224 @@
+"""Which Docker Engine is asked: found by the docker command's own rules, in this one place.
+
+The first that applies: DOCKER_HOST, DOCKER_CONTEXT, the current context of config.json, the default socket. Where the
+default socket is not there, the sockets of rootless Docker and of Podman are tried, which the docker command leaves to a
+context.
+
+    python -m ecr_widgets.engine_address
+
+prints the address, and ends with 0 where something may answer there.
+
+Source: Docker documentation, "Docker contexts", "Environment variables", "Rootless mode"; Podman documentation,
+podman-system-service.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from ecr_widgets.errors import SettingsError
+
+DEFAULT_SOCKET = Path("/var/run/docker.sock")
+PODMAN_SOCKET = Path("/run/podman/podman.sock")
+_VARIABLES = ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_TLS", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH")
+
+
+@dataclass(frozen=True, slots=True)
+class EngineTls:
+    """How a connection to an engine is secured."""
+
+    folder: Path
+    """Holds ca.pem, cert.pem and key.pem, or some of them."""
+    verify: bool
+    """Whether the engine's certificate is checked."""
+
+    @property
+    def authority(self) -> Path | None:
+        """The certificate of who signs for the engine; None for those that the machine trusts."""
+        return self._file("ca.pem")
+
+    @property
+    def client(self) -> tuple[Path, Path] | None:
+        """The certificate to show to the engine, and its key."""
+        certificate, key = self._file("cert.pem"), self._file("key.pem")
+        return (certificate, key) if certificate and key else None
+
+    def _file(self, name: str) -> Path | None:
+        path = self.folder / name
+        return path if path.is_file() else None
+
+
+@dataclass(frozen=True, slots=True)
+class EngineAddress:
+    """Where an engine is looked for, and why there; as text both."""
+
+    host: str
+    """As DOCKER_HOST takes it: `unix:///path`, `tcp://host:port` or `ssh://user@host`."""
+    source: str = ""
+    """What names it, in words; empty for the default."""
+    tls: EngineTls | None = None
+
+    def __str__(self) -> str:
+        return f"{self.host} ({self.source})" if self.source else self.host
+
+    @property
+    def socket(self) -> Path | None:
+        """The socket, where it is one of this machine."""
+        return Path(self.host.removeprefix("unix://")) if self.host.startswith("unix://") else None
+
+    def environ(self, base: Mapping[str, str] = os.environ) -> dict[str, str]:
+        """An environment in which a child process asks this engine, whatever configuration it is given."""
+        merged = {name: value for name, value in base.items() if name not in _VARIABLES}
+        merged["DOCKER_HOST"] = self.host
+        if self.tls is not None:
+            merged["DOCKER_CERT_PATH"] = str(self.tls.folder)
+            merged["DOCKER_TLS_VERIFY" if self.tls.verify else "DOCKER_TLS"] = "1"
+        return merged
+
+
+def find_engine_address(environ: Mapping[str, str] = os.environ) -> EngineAddress:
+    """Find the engine that the docker command would ask.
+
+    Raises:
+        SettingsError: What names the engine cannot be used, such as a context that does not exist.
+    """
+    config = docker_folder(environ)
+    if named := environ.get("DOCKER_HOST", "").strip():
+        tls = None
+        if environ.get("DOCKER_TLS_VERIFY") or environ.get("DOCKER_TLS"):
+            folder = environ.get("DOCKER_CERT_PATH")
+            tls = EngineTls(Path(folder) if folder else config, bool(environ.get("DOCKER_TLS_VERIFY")))
+        return EngineAddress(_usable(named, "DOCKER_HOST", secured=tls is not None), "DOCKER_HOST", tls)
+    if name := environ.get("DOCKER_CONTEXT", ""):
+        source = f"context {name!r} of DOCKER_CONTEXT"
+    else:
+        name = _current_context(config)
+        source = f"current context {name!r}"
+    if name and name != "default":
+        return _of_context(config, name, source)
+    return _default(environ)
+
+
+def docker_folder(environ: Mapping[str, str]) -> Path:
+    """Where the docker command keeps its configuration."""
+    if named := environ.get("DOCKER_CONFIG"):
+        return Path(named)
+    try:
+        return Path(environ.get("HOME") or Path.home(), ".docker")
+    except RuntimeError:
+        # A user without a home has no configuration.
+        return Path("/nonexistent/.docker")
+
+
+def _current_context(config: Path) -> str:
+    found = _json(config / "config.json")
+    name = found.get("currentContext", "")
+    if not isinstance(name, str):
+        raise SettingsError(
+            f"Docker's settings cannot be used: currentContext in {config / 'config.json'} is no text",
+            hint="set it by `docker context use NAME`",
+        )
+    return name
+
+
+def _of_context(config: Path, name: str, source: str) -> EngineAddress:
+    key = hashlib.sha256(name.encode()).hexdigest()
+    path = config / "contexts" / "meta" / key / "meta.json"
+    if not path.is_file():
+        raise SettingsError(
+            f"which engine to ask is not known: {source} does not exist in {config / 'contexts'}",
+            hint="`docker context ls` lists those that do; `docker context use default` goes back to the default",
+        )
+    endpoints = _json(path).get("Endpoints")
+    endpoint = endpoints.get("docker") if isinstance(endpoints, dict) else None
+    if not isinstance(endpoint, dict):
+        raise SettingsError(
+            f"which engine to ask is not known: {source} has no endpoint for Docker",
+            hint="make it anew by `docker context create`",
+        )
+    folder = config / "contexts" / "tls" / key / "docker"
+    skipped = bool(endpoint.get("SkipTLSVerify"))
+    tls = EngineTls(folder, not skipped) if folder.is_dir() or skipped else None
+    host = endpoint.get("Host") or f"unix://{DEFAULT_SOCKET}"
+    return EngineAddress(_usable(str(host), source, secured=tls is not None), source, tls)
+
+
+def _default(environ: Mapping[str, str]) -> EngineAddress:
+    if not DEFAULT_SOCKET.exists():
+        for socket, whose in other_sockets(environ):
+            if socket.exists():
+                return EngineAddress(f"unix://{socket}", f"{whose}, as there is no {DEFAULT_SOCKET}")
+    return EngineAddress(f"unix://{DEFAULT_SOCKET}")
+
+
+def other_sockets(environ: Mapping[str, str] = os.environ) -> list[tuple[Path, str]]:
+    """Where other engines of this machine and user listen by default, and whose each is."""
+    own = environ.get("XDG_RUNTIME_DIR")
+    return [
+        *([(Path(own, "docker.sock"), "rootless Docker")] if own else []),
+        *([(Path(own, "podman", "podman.sock"), "Podman of this user")] if own else []),
+        (PODMAN_SOCKET, "Podman"),
+    ]
+
+
+def _usable(host: str, source: str, *, secured: bool) -> str:
+    """The address in one spelling; one that may hold a password is never repeated."""
+    scheme, separator, rest = host.partition("://")
+    if not separator:
+        # The docker command takes a bare host and port.
+        scheme, rest = "tcp", host
+    if scheme in ("unix", "http+unix"):
+        return f"unix://{rest or DEFAULT_SOCKET}"
+    scheme = "tcp" if scheme in ("http", "https") else scheme
+    try:
+        parts = urlsplit(f"{scheme}://{rest}")
+        named, port = parts.hostname, parts.port
+    except ValueError:
+        named = port = None
+    if scheme not in ("tcp", "ssh") or not named or parts.password is not None:
+        raise SettingsError(
+            f"{source} names no engine that can be asked",
+            hint="the address is unix:///path, tcp://host:port or ssh://user@host, without a password",
+        )
+    if scheme == "tcp" and port is None:
+        rest = f"{parts.netloc}:{2376 if secured else 2375}{parts.path}"
+    return f"{scheme}://{rest}".rstrip("/")
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            f"Docker's settings cannot be used: {path} cannot be read: {error}", hint="fix or remove the file"
+        ) from error
+    if not isinstance(found, dict):
+        raise SettingsError(
+            f"Docker's settings cannot be used: {path} holds no JSON object", hint="fix or remove the file"
+        )
+    return found
+
+
+def main() -> int:
+    """Print the address; 1 where nothing can answer there, 2 where it cannot be told."""
+    try:
+        address = find_engine_address()
+    except SettingsError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 2
+    print(address)  # noqa: T201
+    return 0 if address.socket is None or address.socket.is_socket() else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

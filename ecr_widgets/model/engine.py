@@ -1,0 +1,59 @@
+"""What kind of engine answers: what differs between engines is decided from this, and nowhere else."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ImageStore(StrEnum):
+    """How an engine keeps images, which decides what an image's id is."""
+
+    GRAPH_DRIVER = "graph driver"
+    """Docker's own of old: unpacked layers; an id is the digest of the configuration."""
+    CONTAINERD = "containerd"
+    """Content as registries keep it; an id is the digest of the manifest, or of the index."""
+    PODMAN = "containers-storage"
+    """Podman's; an id is the digest of the configuration."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineFacts:
+    """One engine, as a record names it."""
+
+    name: str
+    """`Docker Engine` or `Podman Engine`, in its own words."""
+    version: str
+    api_version: str
+    store: ImageStore
+    driver: str
+    """What keeps the layers, such as `overlay2`."""
+    address: str
+    """Where it was asked, and what names that address."""
+    rootless: bool = False
+
+    @property
+    def ids_are_manifests(self) -> bool:
+        """Whether a local image's id is the digest that a registry gives it."""
+        return self.store is ImageStore.CONTAINERD
+
+    @property
+    def pushes_indexes(self) -> bool:
+        """Whether an index can be left to it.
+
+        Before 28.2 the containerd store pushed each manifest of an index under the tag, one after the other: an immutable
+        tag stayed on the first that arrived.
+
+        Source: moby pull request 49949.
+        """
+        return self.ids_are_manifests and _numbers(self.version) >= (28, 2)
+
+    @property
+    def takes_buildkit(self) -> bool:
+        """Whether its own BuildKit can be asked; Podman builds by Buildah."""
+        return self.store is not ImageStore.PODMAN
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", version)[:2])

@@ -1,0 +1,227 @@
+"""Which engine is asked: each rule of the docker command, one after the other."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ecr_widgets import engine_address
+from ecr_widgets.engine_address import EngineTls, find_engine_address
+from ecr_widgets.errors import SettingsError
+
+WORK = "unix:///run/work/docker.sock"
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A Docker configuration of one's own, on a machine without any socket."""
+    monkeypatch.setattr(engine_address, "DEFAULT_SOCKET", tmp_path / "default.sock")
+    monkeypatch.setattr(engine_address, "PODMAN_SOCKET", tmp_path / "podman.sock")
+    folder = tmp_path / "config"
+    folder.mkdir()
+    return folder
+
+
+def add_context(config: Path, name: str, host: str = WORK, *, skip: bool = False, tls: bool = False) -> Path:
+    key = hashlib.sha256(name.encode()).hexdigest()
+    meta = config / "contexts" / "meta" / key
+    meta.mkdir(parents=True)
+    endpoint = {"Host": host, "SkipTLSVerify": skip}
+    (meta / "meta.json").write_text(json.dumps({"Name": name, "Endpoints": {"docker": endpoint}}))
+    folder = config / "contexts" / "tls" / key / "docker"
+    if tls:
+        folder.mkdir(parents=True)
+        for each in ("ca.pem", "cert.pem", "key.pem"):
+            (folder / each).touch()
+    return folder
+
+
+def use(config: Path, name: object) -> None:
+    (config / "config.json").write_text(json.dumps({"currentContext": name}))
+
+
+def asked(config: Path, **environ: str) -> str:
+    return str(find_engine_address({"DOCKER_CONFIG": str(config)} | environ))
+
+
+def test_the_rules_are_tried_in_the_docker_commands_order(config: Path) -> None:
+    """DOCKER_HOST, DOCKER_CONTEXT, the current context, the default; empty variables count as none."""
+    default = f"unix://{engine_address.DEFAULT_SOCKET}"
+    assert asked(config) == default
+    add_context(config, "work")
+    use(config, "work")
+    assert asked(config) == f"{WORK} (current context 'work')"
+    add_context(config, "other", "tcp://192.0.2.1:2375")
+    assert asked(config, DOCKER_CONTEXT="other") == "tcp://192.0.2.1:2375 (context 'other' of DOCKER_CONTEXT)"
+    assert asked(config, DOCKER_CONTEXT="default") == default
+    named = asked(config, DOCKER_CONTEXT="nobody", DOCKER_HOST="unix:///run/named.sock")
+    assert named == "unix:///run/named.sock (DOCKER_HOST)"
+    assert asked(config, DOCKER_CONTEXT="", DOCKER_HOST="") == f"{WORK} (current context 'work')"
+
+
+def test_the_configuration_is_below_home_where_no_variable_names_it(config: Path) -> None:
+    """As the docker command finds it."""
+    home = config.parent / "home"
+    (home / ".docker").mkdir(parents=True)
+    add_context(home / ".docker", "work")
+    use(home / ".docker", "work")
+    assert find_engine_address({"HOME": str(home)}).host == WORK
+
+
+@pytest.mark.parametrize("named_by", ["variable", "config"])
+def test_a_context_that_does_not_exist_is_an_error_in_words(config: Path, named_by: str) -> None:
+    """No other engine is asked in its place."""
+    if named_by == "config":
+        use(config, "gone")
+    with pytest.raises(SettingsError, match=r"context 'gone'.* does not exist .*docker context ls"):
+        asked(config, **({"DOCKER_CONTEXT": "gone"} if named_by == "variable" else {}))
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda config: (config / "config.json").write_text("{"),
+        lambda config: (config / "config.json").write_text("[]"),
+        lambda config: (config / "config.json").mkdir(),
+        lambda config: use(config, 7),
+        lambda config: (add_context(config, "odd", host="npipe://x"), use(config, "odd")),
+        lambda config: (
+            add_context(config, "odd"),
+            next(config.rglob("meta.json")).write_text('{"Endpoints": {"docker": 7}}'),
+            use(config, "odd"),
+        ),
+    ],
+    ids=["no-json", "no-object", "folder", "number", "windows", "odd-endpoint"],
+)
+def test_settings_that_cannot_be_used_are_no_traceback(config: Path, write) -> None:
+    """Whatever the file holds, one error of our own says which file or context it is."""
+    write(config)
+    with pytest.raises(SettingsError, match=r"config\.json|context"):
+        asked(config)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "npipe:////./pipe/docker",
+        "fd://",
+        "tcp://",
+        "tcp://:2375",
+        "tcp://host:port",
+        "tcp://[::1",
+        "ftp://host",
+        "ssh://",
+        "tcp://admin:pass-word-7@host:2375",
+        "ssh://admin:pass-word-7@host",
+    ],
+)
+def test_an_address_that_is_none_is_refused_and_no_password_repeated(config: Path, host: str) -> None:
+    """The error names the variable and what would be right."""
+    with pytest.raises(SettingsError, match="DOCKER_HOST") as caught:
+        asked(config, DOCKER_HOST=host)
+    assert "pass-word-7" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("host", "told"),
+    [
+        ("unix://", "unix://DEFAULT"),
+        ("http+unix:///run/x.sock", "unix:///run/x.sock"),
+        ("192.0.2.1:2375", "tcp://192.0.2.1:2375"),
+        ("tcp://192.0.2.1", "tcp://192.0.2.1:2375"),
+        ("tcp://[2001:db8::1]:2375/", "tcp://[2001:db8::1]:2375"),
+        ("http://192.0.2.1:80", "tcp://192.0.2.1:80"),
+        (" ssh://me@host:22 ", "ssh://me@host:22"),
+    ],
+)
+def test_one_spelling_of_each_address(config: Path, host: str, told: str) -> None:
+    """What docker takes in several spellings is told, and given to children, in one."""
+    expected = told.replace("DEFAULT", str(engine_address.DEFAULT_SOCKET))
+    assert find_engine_address({"DOCKER_HOST": host, "DOCKER_CONFIG": str(config)}).host == expected
+
+
+def test_certificates_come_with_the_context(config: Path) -> None:
+    """A context's own folder of certificates is used, and checked unless the context says otherwise."""
+    folder = add_context(config, "safe", "tcp://192.0.2.1:2376", tls=True)
+    found = find_engine_address({"DOCKER_CONFIG": str(config), "DOCKER_CONTEXT": "safe"})
+    assert found.tls == EngineTls(folder, verify=True)
+    assert found.tls.authority == folder / "ca.pem"
+    assert found.tls.client == (folder / "cert.pem", folder / "key.pem")
+    (folder / "key.pem").unlink()
+    assert found.tls.client is None
+    add_context(config, "lax", "tcp://192.0.2.1:2376", skip=True)
+    lax = find_engine_address({"DOCKER_CONFIG": str(config), "DOCKER_CONTEXT": "lax"})
+    assert lax.tls is not None
+    assert not lax.tls.verify
+
+
+def test_certificates_of_variables_belong_to_docker_host_alone(config: Path) -> None:
+    """DOCKER_TLS_VERIFY with DOCKER_CERT_PATH, or the configuration's folder; a context does not take them."""
+    secured = {"DOCKER_CONFIG": str(config), "DOCKER_TLS_VERIFY": "1"}
+    named = find_engine_address(secured | {"DOCKER_HOST": "tcp://192.0.2.1", "DOCKER_CERT_PATH": "/certs"})
+    assert (named.host, named.tls) == ("tcp://192.0.2.1:2376", EngineTls(Path("/certs"), verify=True))
+    assert find_engine_address(secured | {"DOCKER_HOST": "tcp://192.0.2.1"}).tls == EngineTls(
+        config, verify=True
+    )
+    add_context(config, "work")
+    assert find_engine_address(secured | {"DOCKER_CONTEXT": "work"}).tls is None
+
+
+def test_a_child_process_asks_the_same_engine(config: Path) -> None:
+    """What was found goes on as DOCKER_HOST with its certificates; no context is left to say otherwise."""
+    folder = add_context(config, "safe", "tcp://192.0.2.1:2376", tls=True)
+    base = {"DOCKER_CONFIG": str(config), "DOCKER_CONTEXT": "safe", "DOCKER_TLS_VERIFY": "1", "KEPT": "1"}
+    given = find_engine_address(base).environ(base)
+    assert given == {
+        "DOCKER_CONFIG": str(config),
+        "KEPT": "1",
+        "DOCKER_HOST": "tcp://192.0.2.1:2376",
+        "DOCKER_CERT_PATH": str(folder),
+        "DOCKER_TLS_VERIFY": "1",
+    }
+    assert find_engine_address(given | {"DOCKER_CONFIG": "/nowhere"}).host == "tcp://192.0.2.1:2376"
+
+
+def test_sockets_of_rootless_engines_stand_in_for_a_missing_default(config: Path) -> None:
+    """Rootless Docker before Podman, each only where it is there and the default socket is not."""
+    own = config.parent / "runtime"
+    (own / "podman").mkdir(parents=True)
+    engine_address.PODMAN_SOCKET.touch()
+    assert asked(config, XDG_RUNTIME_DIR=str(own)).startswith(
+        f"unix://{engine_address.PODMAN_SOCKET} (Podman,"
+    )
+    (own / "podman" / "podman.sock").touch()
+    assert asked(config, XDG_RUNTIME_DIR=str(own)).startswith(f"unix://{own}/podman/podman.sock (")
+    (own / "docker.sock").touch()
+    told = asked(config, XDG_RUNTIME_DIR=str(own))
+    assert (
+        told == f"unix://{own}/docker.sock (rootless Docker, as there is no {engine_address.DEFAULT_SOCKET})"
+    )
+    engine_address.DEFAULT_SOCKET.touch()
+    assert asked(config, XDG_RUNTIME_DIR=str(own)) == f"unix://{engine_address.DEFAULT_SOCKET}"
+
+
+def test_the_scripts_get_the_same_answer(config: Path) -> None:
+    """As a command it prints the address, says by its exit code whether anything is there, and has no traceback."""
+
+    def run(**environ: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "ecr_widgets.engine_address"],
+            env={"DOCKER_CONFIG": str(config)} | environ,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    add_context(config, "work")
+    done = run(DOCKER_CONTEXT="work")
+    assert (done.returncode, done.stdout) == (1, f"{WORK} (context 'work' of DOCKER_CONTEXT)\n")
+    assert run(DOCKER_HOST="tcp://192.0.2.1:2375").returncode == 0
+    gone = run(DOCKER_CONTEXT="gone")
+    assert gone.returncode == 2
+    assert gone.stderr.startswith("which engine to ask is not known: context 'gone'")
