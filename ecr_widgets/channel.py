@@ -11,6 +11,7 @@ import secrets
 import socket
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -23,6 +24,9 @@ PLAN_VARIABLE = "ECR_WIDGETS_PLAN"
 RUNBOOK_FOLDER_VARIABLE = "ECR_WIDGETS_RUNBOOK_FOLDER"
 RESUMED_VARIABLE = "ECR_WIDGETS_RESUMED"
 """Variables that the engine sets for its kernel; people do not."""
+_OF_A_RUN = frozenset({
+    RUN_ID_VARIABLE, ADDRESS_VARIABLE, WAIT_VARIABLE, PLAN_VARIABLE, RUNBOOK_FOLDER_VARIABLE, RESUMED_VARIABLE,
+})  # fmt: skip
 
 
 class RunChannel:
@@ -35,12 +39,18 @@ class RunChannel:
         try:
             self._socket.connect(address)
         except OSError as error:
+            self._socket.close()
             raise RunError(
                 f"the engine of this run does not answer: {error.strerror}",
                 run_id=run_id,
-                hint="start a new run",
+                hint="start a new run; if no run is going on, unset ECR_WIDGETS_RUN_ID and ECR_WIDGETS_CHANNEL",
             ) from error
         self._replies = self._socket.makefile("rb")
+
+    def close(self) -> None:
+        """Close the line."""
+        self._replies.close()
+        self._socket.close()
 
     def announce(self, record_json: str, display_id: str, bundle: Mapping[str, Any]) -> None:
         """Wait until the engine has the record on disk.
@@ -76,6 +86,34 @@ def open_channel(environ: Mapping[str, str]) -> RunChannel | None:
     """The line to the engine of this run, or None where no engine of ours runs this process."""
     run_id, address = environ.get(RUN_ID_VARIABLE), environ.get(ADDRESS_VARIABLE)
     return RunChannel(run_id, address) if run_id and address else None
+
+
+def outside_a_run(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment without what an engine sets for its own kernel: left over, it would turn a run into a plan."""
+    return {name: value for name, value in environ.items() if name not in _OF_A_RUN}
+
+
+def is_kernel_of_run(connection_file: str, environ: Mapping[str, str]) -> bool:
+    """Whether the engine that the variables name started this kernel: Jupyter may have got them from a run's cell.
+
+    Args:
+        connection_file: The kernel's; the engine keeps it beside the line's socket.
+    """
+    address = environ.get(ADDRESS_VARIABLE)
+    return address is not None and Path(address).parent == Path(connection_file).parent
+
+
+def is_within_plan(environ: Mapping[str, str]) -> bool:
+    """Whether a cell of a plan that is being made started this process; a variable alone may be left over."""
+    if not environ.get(PLAN_VARIABLE):
+        return False
+    try:
+        channel = open_channel(environ)
+    except RunError:
+        return False
+    if channel is not None:
+        channel.close()
+    return channel is not None
 
 
 def new_run_id() -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +17,10 @@ from ecr_widgets.channel import (
     RUNBOOK_FOLDER_VARIABLE,
     WAIT_VARIABLE,
     RunChannel,
+    is_kernel_of_run,
     new_run_id,
     open_channel,
+    outside_a_run,
 )
 from ecr_widgets.errors import SettingsError
 from ecr_widgets.kernel_output import guard_kernel_output
@@ -37,6 +40,17 @@ if TYPE_CHECKING:
     from ecr_widgets.adapters.layer0.client import Layer0Api
     from ecr_widgets.adapters.locks import FileLocks
     from ecr_widgets.adapters.registry import OciRegistry
+
+
+@contextmanager
+def _installed() -> Iterator[None]:
+    """Import within the block what is installed, also where a file beside the notebook bears the name, such as docker.py."""
+    before = sys.path.copy()
+    sys.path[:] = [each for each in before if each not in ("", os.environ.get(RUNBOOK_FOLDER_VARIABLE))]
+    try:
+        yield
+    finally:
+        sys.path[:] = before
 
 
 class LiveConnections:
@@ -86,32 +100,32 @@ class LiveConnections:
 
     @cached_property
     def ecr(self) -> BotoEcr:
-        from ecr_widgets.adapters.ecr import BotoEcr
-
+        with _installed():
+            from ecr_widgets.adapters.ecr import BotoEcr
         return BotoEcr(on_secret=self.on_secret)
 
     def ecr_of(self, *, profile: str | None, region: str | None) -> BotoEcr:
         """ECR of another account or region, each by AWS's own names for them."""
-        from ecr_widgets.adapters.ecr import BotoEcr
-
+        with _installed():
+            from ecr_widgets.adapters.ecr import BotoEcr
         return BotoEcr(profile=profile, region=region, on_secret=self.on_secret)
 
     @cached_property
     def registry(self) -> OciRegistry:
-        from ecr_widgets.adapters.registry import OciRegistry
-
+        with _installed():
+            from ecr_widgets.adapters.registry import OciRegistry
         return OciRegistry()
 
     @cached_property
     def engine(self) -> DockerEngine:
-        from ecr_widgets.adapters.docker_engine import DockerEngine
-
+        with _installed():
+            from ecr_widgets.adapters.docker_engine import DockerEngine
         return DockerEngine()
 
     @cached_property
     def layer0(self) -> Layer0Api:
-        from ecr_widgets.adapters.layer0.client import Layer0Api
-
+        with _installed():
+            from ecr_widgets.adapters.layer0.client import Layer0Api
         settings = self._settings.layer0
         if settings is None:
             raise SettingsError(
@@ -165,14 +179,18 @@ def connect(
     Raises:
         UnknownParameter: In a notebook: a parameter is not of the type that its cell declares.
     """
+    kernel = _kernel()
+    if kernel is not None and not is_kernel_of_run(_connection_file(kernel), environ):
+        environ = outside_a_run(environ)
+    channel = open_channel(environ)
+    if channel is None:
+        environ = outside_a_run(environ)
     settings = Settings.from_environment(environ)
     known = SecretRegistry()
     known.register_environment(environ)
-    kernel = _kernel()
     if kernel is not None:
         guard_kernel_output(kernel, known)
         check_declared(kernel.shell.user_ns)
-    channel = open_channel(environ)
     run_id = channel.run_id if channel is not None else new_run_id()
     if wait_s is None:
         wait_s = float(environ.get(WAIT_VARIABLE) or 0)
@@ -211,7 +229,8 @@ def _folders(environ: Mapping[str, str]) -> tuple[Path, ...]:
     say where one was used.
     """
     own = environ.get(RUNBOOK_FOLDER_VARIABLE)
-    return (Path.cwd(), Path(own) if own else shipped_folder())
+    # The first is the current folder at the time of the call: cells may change it.
+    return (Path(), Path(own) if own else shipped_folder())
 
 
 def _default_sink(channel: RunChannel | None, *, in_notebook: bool) -> RecordSink:
@@ -229,3 +248,8 @@ def _kernel() -> Any:
     from IPython import get_ipython
 
     return getattr(get_ipython(), "kernel", None)
+
+
+def _connection_file(kernel: Any) -> str:
+    """The file in which the kernel's starter told it where to listen; empty where there is none."""
+    return str(getattr(kernel.parent, "abs_connection_file", ""))

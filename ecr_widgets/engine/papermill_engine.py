@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from nbformat import from_dict
-from papermill.engines import Engine
 
 from ecr_widgets.actor import actor
 from ecr_widgets.channel import RUNBOOK_FOLDER_VARIABLE, new_run_id
@@ -31,6 +30,7 @@ from ecr_widgets.engine.papermill_files import output_file, papermill_folder, wr
 from ecr_widgets.engine.references import refuse_other_registries
 from ecr_widgets.engine.results import result_of
 from ecr_widgets.engine.saved_run import SavedRun
+from ecr_widgets.engine.start import kernel_environ
 from ecr_widgets.errors import InputError, RunError, UnknownParameter
 from ecr_widgets.model.parameters import Parameter, declared_parameters, read_parameters
 from ecr_widgets.model.record import RECORD_VERSION, RunState
@@ -68,8 +68,25 @@ class RunRequest:
     """Why the run is made."""
 
 
-class EcrWidgetsEngine(Engine):  # type: ignore[misc]
-    """Entry point `ecr_widgets` of group `papermill.engine`."""
+class EcrWidgetsEngine:
+    """Entry point `ecr_widgets` of group `papermill.engine`.
+
+    Not of papermill's own class: papermill loads this module while it is imported, and so this must not import it.
+    """
+
+    @classmethod
+    def nb_kernel_name(cls, nb: Any, name: str | None = None) -> str:
+        """Name of the kernel that papermill's caller or the notebook asks for."""
+        from papermill.utils import nb_kernel_name
+
+        return str(nb_kernel_name(nb, name))
+
+    @classmethod
+    def nb_language(cls, nb: Any, language: str | None = None) -> str:
+        """Language in which papermill writes parameters."""
+        from papermill.utils import nb_language
+
+        return str(nb_language(nb, language))
 
     @classmethod
     def execute_notebook(
@@ -155,7 +172,7 @@ class EcrWidgetsEngine(Engine):  # type: ignore[misc]
 
 def _kernel_for(saved: SavedRun) -> Kernel:
     run = saved.notebook["metadata"]["ecr_widgets"]
-    environ = {**os.environ, RUNBOOK_FOLDER_VARIABLE: run["runbook_folder"]}
+    environ = kernel_environ(os.environ, runs=None) | {RUNBOOK_FOLDER_VARIABLE: run["runbook_folder"]}
     try:
         return Kernel(run["run_id"], environ=environ, cwd=Path.cwd())
     except RunError as error:

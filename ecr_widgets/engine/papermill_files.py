@@ -1,11 +1,12 @@
-"""Where papermill saves a notebook, and its own last write of it: whole or not at all, as those of the engine."""
+"""Where papermill saves a notebook, and its own last write of it: whole or not at all, as those of the engine.
+
+Papermill is imported where it is used: it loads the engine, and so this module, while it is imported itself.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-
-from papermill.iorw import LocalHandler, NoIOHandler, StreamHandler, papermill_io
 
 from ecr_widgets.engine.saved_run import write_atomically
 from ecr_widgets.errors import InputError
@@ -17,6 +18,8 @@ def output_file(output_path: str | None) -> Path | None:
     Raises:
         InputError: It would be saved in a store, where no record can be kept while the run goes on.
     """
+    from papermill.iorw import LocalHandler, NoIOHandler, StreamHandler, papermill_io
+
     handler = papermill_io.get_handler(output_path)
     if isinstance(handler, (NoIOHandler, StreamHandler)):
         return None
@@ -31,6 +34,8 @@ def output_file(output_path: str | None) -> Path | None:
 
 def papermill_folder() -> Path:
     """Where papermill's relative paths begin, also while it is in the folder for the cells (`--cwd`)."""
+    from papermill.iorw import papermill_io
+
     handler = papermill_io.get_handler("local")
     folder = handler.cwd(None)
     handler.cwd(folder)
@@ -39,6 +44,8 @@ def papermill_folder() -> Path:
 
 def write_whole(file: Path) -> None:
     """From now on have papermill write this file so that at any time the old or the new content stands there."""
+    from papermill.iorw import papermill_io
+
     handler = papermill_io.get_handler(str(file))
     if not isinstance(handler.write, _WholeWrites):
         handler.write = _WholeWrites(handler.write)

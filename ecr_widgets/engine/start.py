@@ -9,12 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ecr_widgets.channel import PLAN_VARIABLE, RESUMED_VARIABLE, RUNBOOK_FOLDER_VARIABLE, WAIT_VARIABLE
+from ecr_widgets.channel import (
+    PLAN_VARIABLE,
+    RESUMED_VARIABLE,
+    RUNBOOK_FOLDER_VARIABLE,
+    WAIT_VARIABLE,
+    is_within_plan,
+    outside_a_run,
+)
 from ecr_widgets.engine.absent import declared_absent
 from ecr_widgets.engine.events import RunEvent
 from ecr_widgets.engine.kernel import Kernel
 from ecr_widgets.engine.papermill_log import knowing_parameters
 from ecr_widgets.engine.results import RunResult, read_result
+from ecr_widgets.errors import InputError
 from ecr_widgets.settings import RUNS_VARIABLE
 
 
@@ -38,16 +46,26 @@ class Start:
 
 
 def kernel_environ(
-    environ: Mapping[str, str], *, runs: Path, wait_s: float = 0.0, plan: bool = False
+    environ: Mapping[str, str], *, runs: Path | None, wait_s: float = 0.0, plan: bool = False
 ) -> dict[str, str]:
-    """What the kernel of a run gets: its steps look into the folder of saved runs for what they prove.
+    """What the kernel of a run gets: each variable of the engine's is set here or removed.
 
     Args:
+        runs: Folder of saved runs, in which steps look for what they prove; None leaves what the environment says.
+
         wait_s: How long a step waits for a target that another run holds, in seconds.
+
+    Raises:
+        InputError: A cell of a plan asks for a real run.
     """
+    if is_within_plan(environ) and not plan:
+        raise InputError(
+            "the run is refused: a cell of a plan asks for it, and a plan changes nothing",
+            hint="run it by hand",
+        )
     return {
-        **environ,
-        RUNS_VARIABLE: str(runs.absolute()),
+        **outside_a_run(environ),
+        **({} if runs is None else {RUNS_VARIABLE: str(runs.absolute())}),
         WAIT_VARIABLE: str(wait_s),
         **({PLAN_VARIABLE: "1"} if plan else {}),
     }
