@@ -25,7 +25,8 @@ from ecr_widgets.redaction import SecretRegistry
 from ecr_widgets.runbooks import Runbook, find_runbook
 from ecr_widgets.secret_parameters import refuse_secrets
 
-_COMMAND = (sys.executable, "-c", "from ecr_widgets.cli import main; main()", "run")
+# Without the current folder on its path: a file in it may be named like a module.
+_COMMAND = (sys.executable, "-P", "-c", "from ecr_widgets.cli import main; main()", "run")
 
 
 def open_form(name_or_path: str | Path, *, runs: str | Path = "runs") -> RunbookForm:

@@ -1,7 +1,6 @@
 """What the engine starts as its kernel: ipykernel, below a guard that ends all of it with the kernel or the engine.
 
-Run as `python -m ecr_widgets.engine.kernel_launcher -f CONNECTION_FILE` in a session of its own, with a pipe as standard
-input whose other end only the engine holds. However the engine ends, the pipe then closes, and the guard kills the kernel
+Run with `-f CONNECTION_FILE` in a session of its own, with a pipe as standard input whose other end only the engine holds. However the engine ends, the pipe then closes, and the guard kills the kernel
 and whatever its cells started, in sessions of their own too. The guard ends as the kernel did: with its exit code, or by
 its signal. Imports as little as possible before ipykernel.
 """
@@ -128,7 +127,3 @@ def _signal_group(leader: int, number: int) -> None:
 
 def _prctl(option: int, value: int) -> None:
     ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
-
-
-if __name__ == "__main__":
-    main()

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ecr_widgets.channel import RUNBOOK_FOLDER_VARIABLE
 from ecr_widgets.engine.absent import declared_absent
 
 
@@ -37,6 +38,13 @@ def become_kernel() -> None:
 
     class App(IPKernelApp):
         """One that drops no output, and so neither the word that a cell is done, and that does not get stuck in its end."""
+
+        def init_path(self) -> None:
+            super().init_path()  # type: ignore[no-untyped-call]
+            # Modules are looked for where files are: in the current folder, then beside the runbook.
+            folder = os.environ.get(RUNBOOK_FOLDER_VARIABLE)
+            if folder:
+                sys.path.insert(sys.path.index("") + 1 if "" in sys.path else len(sys.path), folder)
 
         def init_iopub(self, context: Any) -> None:
             context.setsockopt(zmq.SNDHWM, 0)

@@ -357,7 +357,7 @@ class Kit(ServiceSteps, TaskSteps):
 
     def _find(self, path: str | Path) -> Path:
         path = Path(path)
-        return next((at / path for at in self._files if (at / path).exists()), path)
+        return next(((at / path).absolute() for at in self._files if (at / path).exists()), path)
 
     def _whereabouts(self, path: str | Path) -> dict[str, str]:
         """What a record tells of where a relative path was found: of several files of that name, one is used."""

@@ -84,7 +84,7 @@ def full(*_, **__): raise OSError(28, 'No space left on device', 'made-up')
 NO_MEMORY = """
 class Popen(kernel.subprocess.Popen):
     def __init__(self, words, **more):
-        if 'ecr_widgets.engine.kernel_launcher' in words: raise OSError(12, 'Cannot allocate memory')
+        if any('kernel_launcher' in str(each) for each in words): raise OSError(12, 'Cannot allocate memory')
         super().__init__(words, **more)
 kernel.subprocess.Popen = Popen
 """

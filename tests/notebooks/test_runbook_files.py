@@ -81,3 +81,14 @@ def test_papermill_with_our_engine_finds_them_too(book: Path) -> None:
     words = ["--engine", "ecr_widgets", "--no-progress-bar", book, "out.ipynb"]
     subprocess.run([BIN / "papermill", *words], capture_output=True, check=True)
     assert shown(Path("out.ipynb")) == "FROM mine"
+
+
+@pytest.mark.parametrize("change", ["%cd app", "import os; os.chdir('app')"])
+def test_a_cell_that_changes_the_folder_changes_where_files_are_looked_for(book: Path, change: str) -> None:
+    """A relative path means the folder that the notebook is in by then, also where `connect()` was called before."""
+    for folder, word in ((Path("app/wait"), "app"), (Path("wait"), "outer")):
+        folder.mkdir(parents=True)
+        (folder / "Dockerfile.wait").write_text(f"FROM {word}")
+    cells = ["from ecr_widgets import connect\nkit = connect()", change]
+    written = write_runbook(book.parent, [*cells, f"print(kit._find({FILE!r}).read_text())"])
+    assert shown(run(written).notebook) == "FROM app"
