@@ -28,6 +28,11 @@ class PrivateNetwork:
                 self._there = _this_network()
                 subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 
+    @property
+    def own(self) -> bool:
+        """Whether it is another network than the machine's."""
+        return self._there is not None
+
     def close(self) -> None:
         """It goes with the last process in it."""
         if self._there is not None:

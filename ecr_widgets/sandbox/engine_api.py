@@ -7,6 +7,7 @@ Source: Docker Engine API; calls without a version in their path take the engine
 
 from __future__ import annotations
 
+import base64
 import http.client
 import ipaddress
 import json
@@ -90,10 +91,15 @@ class EngineApi:
         )
         self._check_events(self._checked(status, content))
 
-    def pull_image(self, repository: str, tag: str) -> None:
-        """Have the engine pull a public image from where it usually does."""
+    def pull_image(self, repository: str, tag: str, *, authorization: tuple[str, str] | None = None) -> None:
+        """Have the engine pull an image from where it usually does, or with a user and password."""
         query = urlencode({"fromImage": repository, "tag": tag})
-        status, content = self._call("POST", f"/images/create?{query}")
+        headers = {}
+        if authorization is not None:
+            user, password = authorization
+            login = json.dumps({"username": user, "password": password})
+            headers["X-Registry-Auth"] = base64.urlsafe_b64encode(login.encode()).decode()
+        status, content = self._call("POST", f"/images/create?{query}", headers=headers)
         self._check_events(self._checked(status, content))
 
     def images(self) -> list[HeldImage]:

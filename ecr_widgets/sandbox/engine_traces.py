@@ -80,7 +80,7 @@ def remove_engine(traces: EngineTraces, data_root: Path, *, keep_data: bool = Fa
         _wait_until_gone(lambda: ports_of(str(traces.bridge)))
         remove_bridge(traces.bridge)
     remove_bridges_of(data_root)
-    _wait_until_gone(lambda: _remove_control_groups(traces.cgroup))
+    _wait_until_gone(lambda: remove_control_groups(traces.cgroup))
     if not keep_data:
         remove_tree(data_root)
     with _mount_points_locked():
@@ -98,7 +98,7 @@ def _remove_mount_points() -> None:
             continue
 
 
-def _remove_control_groups(name: str) -> int:
+def remove_control_groups(name: str) -> int:
     """Remove what is left of the containers' control groups, and count what is busy still."""
     busy = 0
     # Version 2 has one tree at the top, version 1 has one for each controller below it.

@@ -30,6 +30,9 @@ _ANSWER = (
 class PlainHttpServer(tornado.httpserver.HTTPServer):
     """tornado's, which left alone would wait for the end of a request that is none."""
 
+    tls_hellos = 0
+    """How many clients have begun with TLS."""
+
     def handle_stream(self, stream: tornado.iostream.IOStream, address: Any) -> None:
         asyncio.get_running_loop().create_task(self._look(stream, address))
 
@@ -40,6 +43,7 @@ class PlainHttpServer(tornado.httpserver.HTTPServer):
             return
         with contextlib.suppress(tornado.iostream.StreamClosedError, TimeoutError, OSError):
             if first:
+                self.tls_hellos += 1
                 await _refuse_tls(stream)
         stream.close()
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import traceback
+from functools import partial
 
 from ecr_widgets.sandbox.ecr import EcrSandbox
 from ecr_widgets.sandbox.folder import SandboxFolder
 from ecr_widgets.sandbox.journal import Journal
 from ecr_widgets.sandbox.layer0 import DockerContainers, Layer0Sandbox
+from ecr_widgets.sandbox.reach import Heard, ask_for, listen_where_engine_is, new_name, unreachable
 from ecr_widgets.sandbox.removal import container_label
 from ecr_widgets.sandbox.state import Addresses, SandboxState
 
@@ -53,6 +55,38 @@ class Servers:
         self._ecr.listen(
             _port_of(before.api_url if before else ""), _port_of(before.registry_host if before else "")
         )
+
+    async def reach(self, docker_host: str) -> None:
+        """Make sure that an engine that was there reaches the registry, in a network of its own where it has one.
+
+        Raises:
+            EngineUnavailable: It does not.
+        """
+        assert self._ecr is not None
+        registry_host, joined = self._ecr.registry_host, False
+        while True:
+            name = new_name()
+            heard, words = await self._ecr.hear(
+                name,
+                partial(
+                    ask_for,
+                    name,
+                    docker_host=docker_host,
+                    registry_host=registry_host,
+                    authorization=self._ecr.issue_pull_authorization(),
+                ),
+            )
+            if heard is Heard.REQUEST:
+                return
+            listener = (
+                await asyncio.to_thread(listen_where_engine_is, docker_host, _port_of(registry_host))
+                if heard is Heard.NOTHING and not joined
+                else None
+            )
+            if listener is None:
+                raise unreachable(docker_host, heard, words)
+            self._ecr.listen_also(listener)
+            joined = True
 
     def start_layer0(self, state: SandboxState) -> Addresses:
         """Serve Layer0 on the running loop; ECR and the engine answer by now.

@@ -146,6 +146,8 @@ class Supervisor:
             self._note(loaded_image=await engine or self.state.loaded_image)
             if self._private is not None:
                 self._note(private_engine=self._private.traces)
+            else:
+                await servers.reach(str(self.state.docker_host))
             self._starter.progress("starting Layer0")
             addresses = servers.start_layer0(self.state)
             self._note(addresses=addresses)

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import os
+import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import tornado.httpserver
+import tornado.web
 import tornado.wsgi
 
 from ecr_widgets.sandbox.ecr.blobs import Blobs
 from ecr_widgets.sandbox.ecr.tokens import Tokens
 from ecr_widgets.sandbox.plain_http import PlainHttpServer
 from ecr_widgets.sandbox.ports import bind_or_any
+from ecr_widgets.sandbox.reach import Heard
 
 _LOG = logging.getLogger(__name__)
 _CHANGES = ("Create", "Put", "Delete", "BatchDelete", "Set", "Tag", "Untag", "Start")
@@ -73,7 +77,9 @@ class EcrSandbox:
             tell(entry)
 
         self._journal = changed
+        self._expected, self._arrived = "", False
         endpoint = registry.application(store, blobs, self._tokens, self._journal)
+        endpoint.settings["log_function"] = self._note
         self._registry = PlainHttpServer(endpoint, chunk_size=1 << 20, max_buffer_size=64 << 20)
 
     def listen(self, api_port: int = 0, registry_port: int = 0) -> None:
@@ -81,6 +87,22 @@ class EcrSandbox:
         self.api_url = f"http://127.0.0.1:{_listen(self._api, api_port)}"
         self.registry_host = f"127.0.0.1:{_listen(self._registry, registry_port)}"
         self._kept.begin(self.registry_host)
+
+    async def hear(self, repository: str, ask: Callable[[], str]) -> tuple[Heard, str]:
+        """Watch what arrives of a request for a repository.
+
+        Args:
+            ask: Sends it, in a thread, and says what came of it there.
+        """
+        hellos, self._expected, self._arrived = self._registry.tls_hellos, repository, False
+        words = await asyncio.to_thread(ask)
+        if self._arrived:
+            return Heard.REQUEST, words
+        return (Heard.TLS if self._registry.tls_hellos > hellos else Heard.NOTHING), words
+
+    def listen_also(self, listener: socket.socket) -> None:
+        """Serve the registry on one more socket, which may belong to another network namespace."""
+        self._registry.add_sockets([listener])
 
     def issue_pull_authorization(self) -> tuple[str, str]:
         """User and password to pull with, as an ECS execution role would ask for."""
@@ -93,6 +115,10 @@ class EcrSandbox:
             server.stop()
             await server.close_all_connections()
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _note(self, handler: tornado.web.RequestHandler) -> None:
+        if self._expected and self._expected in handler.request.path:
+            self._arrived = True
 
     def _journalled(self, application: Any) -> Any:
         def call(environ: dict[str, Any], start_response: Any) -> Any:
