@@ -24,6 +24,7 @@ from ecr_widgets.sandbox.state import Phase, SandboxState, read_state
 
 REGION = "us-east-1"
 
+_SYSTEMS = {"darwin": "macOS", "win32": "Windows"}
 _START_TIMEOUT_S = 120.0
 _STOP_TIMEOUT_S = 30.0
 
@@ -130,8 +131,15 @@ class Sandbox:
         Raises:
             EngineUnavailable: No Docker Engine answers, and none can be started.
             EngineError: It ended while it started, or its engine ended before.
-            SettingsError: The folder cannot be used.
+            SettingsError: The folder cannot be used, or this is not Linux.
         """
+        if sys.platform != "linux":
+            raise SettingsError(
+                f"the sandbox needs Linux, and this is {_SYSTEMS.get(sys.platform, sys.platform)}",
+                hint="start a container of Python 3.11 or newer on your engine, with --network host and -v"
+                " /var/run/docker.sock:/var/run/docker.sock, and in there pip install 'ecr-widgets[sandbox]' and"
+                " ecr-widgets sandbox up",
+            )
         deadline = time.monotonic() + _START_TIMEOUT_S
         while True:
             state = self._state()

@@ -267,3 +267,17 @@ def test_a_status_costs_no_library() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
     assert not {"moto", "tornado", "docker", "boto3", "asyncio"} & set(done.stdout.split())
+
+
+def test_elsewhere_than_on_linux_one_sentence_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Mac is told what to do instead, before anything is made; asking and stopping work there."""
+    monkeypatch.setattr(sys, "platform", "darwin")
+    sandbox = Sandbox(tmp_path / "state")
+    with pytest.raises(SettingsError, match="needs Linux, and this is macOS") as refused:
+        sandbox.start()
+    assert "--network host" in str(refused.value.hint)
+    assert sandbox.status().phase is Phase.DOWN
+    sandbox.stop()
+    assert not (tmp_path / "state").exists()
