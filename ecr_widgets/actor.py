@@ -1,20 +1,102 @@
-"""Who started a run, as the operating system knows it."""
+"""Who runs this process, as the kernel knows it; what a variable says can be set by anybody."""
 
 from __future__ import annotations
 
 import os
 import pwd
+import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+_SELF = Path("/proc/self")
+_NOBODY_LOGGED_IN = 2**32 - 1
+_CALLERS = ("SUDO_UID", "PKEXEC_UID")
 
 
-def actor(environ: Mapping[str, str] = os.environ) -> str:
-    """Name of this process's user; behind `sudo` the person who called it, as `alice (as root)`.
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Whoever stands behind a process."""
 
-    The user is asked of the system and not of variables such as USER, which anybody can set.
+    uids: frozenset[int]
+    """Accounts that it works as: real, effective and saved; nobody's where the kernel does not tell them."""
+
+    login_uid: int | None
+    """Who logged in: stays the same through sudo, su and setuid programs. None where no login led here."""
+
+    why_unknown: str = ""
+    """Why nobody can tell who it is; empty where that is known."""
+
+    @property
+    def ids(self) -> frozenset[int]:
+        """All accounts that this may be a person of."""
+        return self.uids if self.login_uid is None else self.uids | {self.login_uid}
+
+    def may_be(self, other: Person) -> bool:
+        """Whether the two cannot be told apart.
+
+        Two logins tell two people behind one account, such as root by sudo; else one account in common is one person.
+        """
+        if self.login_uid is not None and other.login_uid is not None:
+            return self.login_uid in other.ids
+        return bool(self.ids & other.ids)
+
+    def to_json(self) -> dict[str, object]:
+        """As it is kept in a plan."""
+        return {"uids": sorted(self.uids), "login_uid": self.login_uid}
+
+
+def person(environ: Mapping[str, str] = os.environ, *, about: Path = _SELF) -> Person:
+    """Who runs this process.
+
+    In a user namespace, which every user can make, any number may be given to oneself: there nobody is known.
+
+    Args:
+        environ: Where the kernel tells no login, the caller that sudo and pkexec name is one more that it may be.
+
+        about: What the kernel says of a process.
     """
+    if sys.platform != "linux":
+        return Person(frozenset({os.getuid(), os.geteuid()}) | _callers(environ), None)
     try:
-        name = pwd.getpwuid(os.getuid()).pw_name
+        # Not by getuid(): a preloaded library answers that as it likes.
+        status = (about / "status").read_text(encoding="utf-8", errors="replace")
+        mapped = (about / "uid_map").read_text(encoding="ascii").split()
+    except (OSError, ValueError) as error:
+        return Person(frozenset(), None, f"{str(about)!r} cannot be read: {error}")
+    if mapped != ["0", "0", "4294967295"]:
+        return Person(frozenset(), None, "this is a user namespace, such as a rootless container")
+    uids = next(line.split()[1:4] for line in status.splitlines() if line.startswith("Uid:"))
+    login = _login_uid(about)
+    own = frozenset(map(int, uids))
+    return Person(own if login is not None else own | _callers(environ), login)
+
+
+def actor() -> str:
+    """Name for the record: of who logged in, and of the account at work where that is another, as `alice (as root)`."""
+    who = person()
+    at_work = _name(os.getuid())
+    if who.why_unknown:
+        return f"{at_work} (unverified)"
+    login = at_work if who.login_uid is None else _name(who.login_uid)
+    return login if login == at_work else f"{login} (as {at_work})"
+
+
+def _login_uid(about: Path) -> int | None:
+    try:
+        told = int((about / "loginuid").read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None  # a kernel without audit
+    return None if told == _NOBODY_LOGGED_IN else told
+
+
+def _callers(environ: Mapping[str, str]) -> frozenset[int]:
+    """Believed only against oneself: more accounts make more people the same, and never fewer."""
+    return frozenset(int(environ[name]) for name in _CALLERS if environ.get(name, "").isdecimal())
+
+
+def _name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
     except KeyError:
-        name = f"uid {os.getuid()}"
-    behind = environ.get("SUDO_USER", "")
-    return f"{behind} (as {name})" if os.getuid() == 0 and behind not in ("", name) else name
+        return f"uid {uid}"

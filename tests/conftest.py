@@ -15,6 +15,7 @@ import pytest
 
 from ecr_widgets.errors import EngineUnavailable
 from ecr_widgets.sandbox import Sandbox
+from tests.people import NoSecondUser, Two, two_users
 
 
 def pytest_configure() -> None:
@@ -65,3 +66,13 @@ def sandbox_environ(sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
             "DOCKER_CONFIG": str(tmp_path / "docker-config"),
         }
     )
+
+
+@pytest.fixture
+def two() -> Iterator[Two]:
+    """Two users of this machine and a folder that they share; skips where it cannot be two users."""
+    try:
+        with two_users() as both:
+            yield both
+    except NoSecondUser as why:
+        pytest.skip(str(why))

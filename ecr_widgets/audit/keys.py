@@ -199,6 +199,11 @@ class KeyRing:
     @contextmanager
     def _lock(self) -> Iterator[None]:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self.folder.stat().st_uid != os.geteuid():
+            raise SettingsError(
+                f"keys are not kept in {str(self.folder)!r}: it belongs to another user",
+                hint="set XDG_DATA_HOME to a folder of your own",
+            )
         handle = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
@@ -220,7 +225,12 @@ def export_keys(keys: Iterable[KeyFile]) -> str:
 
 def _read(folder: Path) -> dict[str, KeyFile]:
     found = {}
-    for path in sorted(folder.glob("*.json")):
+    try:
+        # In another user's folder, as after `su` with XDG_DATA_HOME set, that user would decide whom to trust.
+        paths = sorted(folder.glob("*.json")) if folder.stat().st_uid == os.geteuid() else []
+    except OSError:
+        return {}
+    for path in paths:
         try:
             key = _decode(path.read_bytes())
         except (OSError, msgspec.MsgspecError):

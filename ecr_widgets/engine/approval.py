@@ -12,14 +12,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ecr_widgets.actor import actor
-from ecr_widgets.audit.chain import Watcher
+from ecr_widgets.actor import Person, actor
 from ecr_widgets.audit.keys import default_ring
-from ecr_widgets.audit.seal import links_of
-from ecr_widgets.audit.verify import Finding, check_file
+from ecr_widgets.audit.sealed import look_at_seal
 from ecr_widgets.channel import new_run_id
+from ecr_widgets.engine.asking import known_person
 from ecr_widgets.engine.events import RunEvent
-from ecr_widgets.engine.results import RunResult, find_run, read_notebook
+from ecr_widgets.engine.results import RunResult, find_run, parse_notebook, read_notebook
 from ecr_widgets.engine.saved_run import records_of
 from ecr_widgets.engine.slots import hold_slot, saved_name, slot_of_plan
 from ecr_widgets.engine.start import Start, execute, kernel_environ
@@ -42,13 +41,15 @@ def approve(
         run_id: The plan that waits.
 
     Raises:
-        InputError: No such plan, it needs no approval or has one, this person made it, its file was changed since it was
-            sealed, or it no longer fits what stands; nothing was changed.
+        InputError: No such plan, it needs no approval or has one, this person made it or cannot be told, it is sealed by
+            nobody known here, its file was changed since, or it no longer fits what stands; nothing was changed.
 
         TargetBusy: It was made for a slot that another process is at work on.
     """
     saved = find_run(run_id, runs)
-    notebook = read_notebook(saved)
+    # Read once: what is looked at here is what runs.
+    content, owner_uid = _read(saved)
+    notebook = parse_notebook(content, saved)
     plan = notebook["metadata"]["ecr_widgets"]
     asked_by = plan.get("approval", {}).get("asked_by") if isinstance(plan.get("approval"), dict) else None
     if not plan.get("plan") or asked_by is None:
@@ -57,22 +58,25 @@ def approve(
         )
     if plan["state"] != RunState.SUCCEEDED.value:
         raise InputError(f"plan {run_id} has {plan['state']}: {plan['reason']}", hint="make a new plan")
-    approver = actor(environ)
-    if approver == plan["actor"]:
+    approver = known_person(environ, doing="approve")
+    requester = _requester(plan, owner_uid)
+    if approver.may_be(requester):
         raise InputError(
-            f"{approver} made plan {run_id} and cannot approve it", hint="have another person run `approve`"
+            f"{actor()} made plan {run_id} and cannot approve it", hint="have another person run `approve`"
         )
-    _check_untouched(runs, saved.name, run_id)
+    _check_seal(
+        runs, saved.name, content, plan, told_apart=None not in (approver.login_uid, requester.login_uid)
+    )
     folder = Path(plan.get("folder") or Path.cwd())
     if not folder.is_dir():
         raise InputError(f"the folder {str(folder)!r} of plan {run_id} is gone", hint="make a new plan")
-    _check_fit(saved, notebook, kernel_environ(environ, runs=runs, plan=True), folder)
+    _check_fit(saved, content, notebook, kernel_environ(environ, runs=runs, plan=True), folder)
     new_id = new_run_id()
     approval = {
         "asked_by": asked_by,
         "plan": run_id,
         "requested_by": plan["actor"],
-        "approved_by": approver,
+        "approved_by": actor(),
         "approved_at": to_rfc3339(datetime.now(UTC)),
     }
     slot = slot_of_plan(saved, run_id, plan["runbook"])
@@ -80,6 +84,7 @@ def approve(
         _use_up(_marker(runs, run_id), approval | {"run_id": new_id})
         return execute(
             saved,
+            content,
             plan["parameters"],
             Start(
                 new_id,
@@ -132,28 +137,54 @@ def _marker(runs: Path, run_id: str) -> Path:
     return runs / f".{run_id}.approved"
 
 
-def _check_untouched(runs: Path, name: str, run_id: str) -> None:
-    seal, trouble = None, None
-    watcher = Watcher(default_ring().known())
-    for link in links_of(runs):
-        told = watcher.look(link)
-        if link.seal is not None and link.seal.path == name:
-            seal, trouble = link.seal, told
+def _read(saved: Path) -> tuple[bytes, int]:
+    """The plan's bytes, and the account that wrote them."""
+    try:
+        with saved.open("rb") as file:
+            return file.read(), os.fstat(file.fileno()).st_uid
+    except OSError as error:
+        raise InputError(f"{str(saved)!r} cannot be read: {error.strerror}") from error
+
+
+def _requester(plan: Mapping[str, Any], owner_uid: int) -> Person:
+    """Who made a plan: what its seal vouches for, and in any case the account that its file belongs to."""
+    told = plan["approval"].get("requester")
+    try:
+        return Person(frozenset({owner_uid, *map(int, told["uids"])}), told["login_uid"])
+    except (TypeError, KeyError, ValueError) as error:
+        raise InputError(f"plan {plan['run_id']} does not say who made it", hint="make a new plan") from error
+
+
+def _check_seal(runs: Path, name: str, content: bytes, plan: Mapping[str, Any], *, told_apart: bool) -> None:
+    """Refuse a plan that was changed since it was sealed, or that nobody known here has sealed.
+
+    Args:
+        told_apart: Whether the logins of both tell the two apart. Else a plan under one's own key is one's own; behind sudo
+            two people may sign with root's.
+    """
+    ring = default_ring()
+    seal, why_not = look_at_seal(runs, name, content, ring=ring)
     if seal is None:
-        raise InputError(f"plan {run_id} is not sealed", hint="seal it with `audit seal`, or make a new plan")
-    # The key is mostly another person's, and may not be known here; `audit verify` says so.
-    if trouble is not None and len(trouble.why) > trouble.unknown_key:
         raise InputError(
-            f"the seal of plan {run_id} is not in order: {'; '.join(trouble.why)}", hint="make a new plan"
+            f"plan {plan['run_id']} {why_not}", hint="have who made it run `audit seal`, or make a new plan"
         )
-    found = check_file(runs, name, seal)
-    if found.finding not in (Finding.INTACT, Finding.RESAVED):
+    if seal.key not in ring.known():
         raise InputError(
-            f"plan {run_id} was changed since it was made: {'; '.join(found.what)}", hint="make a new plan"
+            f"plan {plan['run_id']} of {plan['actor']} is sealed with key {seal.key}, which is not known to you",
+            hint="take it in: `ecr-widgets audit key trust FILE --fingerprint F`, with the fingerprint from its owner",
         )
+    if seal.key in ring.own() and not told_apart:
+        raise InputError(
+            f"plan {plan['run_id']} is sealed with your own key: you made it and cannot approve it",
+            hint="have another person run `approve`",
+        )
+    if why_not:
+        raise InputError(f"plan {plan['run_id']} {why_not}", hint="make a new plan")
 
 
-def _check_fit(saved: Path, notebook: Mapping[str, Any], environ: Mapping[str, str], folder: Path) -> None:
+def _check_fit(
+    saved: Path, content: bytes, notebook: Mapping[str, Any], environ: Mapping[str, str], folder: Path
+) -> None:
     plan = notebook["metadata"]["ecr_widgets"]
     with tempfile.TemporaryDirectory(prefix="ecr-widgets-") as scratch:
         again_id = new_run_id()
@@ -165,7 +196,7 @@ def _check_fit(saved: Path, notebook: Mapping[str, Any], environ: Mapping[str, s
             plan=True,
         )
         again = execute(
-            saved, plan["parameters"], start, environ=environ, folder=folder, on_event=lambda _: None
+            saved, content, plan["parameters"], start, environ=environ, folder=folder, on_event=lambda _: None
         )
     then, now = ([_fact(record) for record in each] for each in (records_of(notebook), again.steps))
     if then == now:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ecr_widgets.actor import Person, person
 from ecr_widgets.errors import InputError
 from ecr_widgets.settings import Settings
 
@@ -52,6 +53,21 @@ def refuse_unapproved(asked_by: str | None, approval: Mapping[str, Any] | None) 
             f"{asked_by} asks for an approval, and this run has none",
             hint="start it by `ecr-widgets run`, which stops at its plan; another person lets that go on",
         )
+
+
+def known_person(environ: Mapping[str, str], *, doing: str) -> Person:
+    """Who runs this, where an approval depends on it.
+
+    Raises:
+        InputError: Nobody can tell.
+    """
+    who = person(environ)
+    if who.why_unknown:
+        raise InputError(
+            f"cannot {doing}: the kernel does not tell who you are: {who.why_unknown}",
+            hint="do it as your own user, outside of containers and namespaces",
+        )
+    return who
 
 
 def _names_of(target: str, environ: Mapping[str, str]) -> set[str]:

@@ -112,7 +112,7 @@ def _tells(path: Path, run_id: str) -> bool:
         # Most are not it, which is seen without reading them as JSON.
         if not path.is_file() or run_id.encode() not in path.read_bytes():
             return False
-        return bool(_read(path)["metadata"]["ecr_widgets"].get("run_id") == run_id)
+        return bool(_parse(path.read_bytes(), path)["metadata"]["ecr_widgets"].get("run_id") == run_id)
     except (OSError, InputError):
         return False
 
@@ -123,7 +123,28 @@ def read_notebook(path: Path) -> dict[str, Any]:
     Raises:
         InputError: It cannot be read, is no saved run, or lacks a member.
     """
-    notebook = _read(path)
+    return parse_notebook(read_content(path), path)
+
+
+def read_content(path: Path) -> bytes:
+    """The bytes of a saved run, for those who look at it first and then run it: the file may be another by then.
+
+    Raises:
+        InputError: It cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{str(path)!r} is not a saved run: {type(error).__name__} {error}") from error
+
+
+def parse_notebook(content: bytes, path: Path) -> dict[str, Any]:
+    """The same as `read_notebook` of bytes that were read from that path.
+
+    Raises:
+        InputError: It is no saved run, or lacks a member.
+    """
+    notebook = _parse(content, path)
     run = notebook["metadata"]["ecr_widgets"]
     lacks = [f"metadata.ecr_widgets.{name}" for name in _MEMBERS if name not in run]
     lacks += ["cells"] if "cells" not in notebook else []
@@ -139,13 +160,13 @@ _MEMBERS = ("run_id", "runbook", "runbook_sha256", "reason", "actor", "ended_at"
 """Beside those that `_read` looks into."""
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _parse(content: bytes, path: Path) -> dict[str, Any]:
     try:
-        notebook: dict[str, Any] = json.loads(path.read_bytes())
+        notebook: dict[str, Any] = json.loads(content)
         run = notebook["metadata"]["ecr_widgets"]
         RunState(run["state"])
         from_rfc3339(run["started_at"])
         dict(run["parameters"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{str(path)!r} is not a saved run: {type(error).__name__} {error}") from error
     return notebook

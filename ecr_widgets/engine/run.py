@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -11,12 +12,19 @@ from typing import Any
 
 from ecr_widgets.audit.holders import is_held
 from ecr_widgets.channel import new_run_id
-from ecr_widgets.engine.asking import refuse_unapproved, who_asks
+from ecr_widgets.engine.asking import known_person, refuse_unapproved, who_asks
 from ecr_widgets.engine.events import RunEvent
 from ecr_widgets.engine.parameter_files import read_parameter_file
 from ecr_widgets.engine.references import refuse_other_registries
-from ecr_widgets.engine.results import RunResult, find_run, read_notebook, read_result
-from ecr_widgets.engine.saved_run import records_of, sha256_of
+from ecr_widgets.engine.results import (
+    RunResult,
+    find_run,
+    parse_notebook,
+    read_content,
+    read_notebook,
+    read_result,
+)
+from ecr_widgets.engine.saved_run import records_of
 from ecr_widgets.engine.slots import check_slot, find_in_slot, hold_slot, saved_name
 from ecr_widgets.engine.start import Start, execute, kernel_environ
 from ecr_widgets.errors import InputError, TargetBusy
@@ -77,9 +85,12 @@ def run_runbook(
     if slot is not None:
         check_slot(slot)
     asked_by = None if plan else _who_asks(runbook, parameters, environ)
+    approval = None
     if asked_by is not None:
         # It goes as far as its plan; another person lets it go on.
         plan = True
+        requester = known_person(environ, doing="ask for an approval")
+        approval = {"asked_by": asked_by, "requester": requester.to_json()}
     try:
         runs.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -94,6 +105,7 @@ def run_runbook(
         saved = runs / saved_name(run_id, runbook.name, slot=slot, plan=plan)
         return execute(
             runbook.path,
+            runbook.content,
             parameters,
             Start(
                 run_id,
@@ -101,7 +113,7 @@ def run_runbook(
                 runbook.sha256,
                 saved,
                 plan=plan,
-                approval={"asked_by": asked_by} if asked_by else None,
+                approval=approval,
                 reason=reason,
             ),
             environ=kernel_environ(environ, runs=runs, wait_s=wait_s, plan=plan),
@@ -152,9 +164,20 @@ def resume_run(
         TargetBusy: The run is still going on.
     """
     saved = find_run(run_id, runs)
-    goes_on_from = sha256_of(saved)
-    notebook = read_notebook(saved)
+    return _go_on(saved, read_content(saved), runs, environ, wait_s, on_event)
+
+
+def _go_on(
+    saved: Path,
+    content: bytes,
+    runs: Path,
+    environ: Mapping[str, str],
+    wait_s: float,
+    on_event: Callable[[RunEvent], None],
+) -> RunResult:
+    notebook = parse_notebook(content, saved)
     run = notebook["metadata"]["ecr_widgets"]
+    run_id = run["run_id"]
     if run.get("plan"):
         raise InputError(f"{run_id} is a plan", hint="run its runbook without --plan")
     if run["state"] == RunState.SUCCEEDED.value:
@@ -174,6 +197,7 @@ def resume_run(
         )
     return execute(
         saved,
+        content,
         run["parameters"],
         Start(
             run_id,
@@ -182,7 +206,7 @@ def resume_run(
             saved,
             started_at=run["started_at"],
             attempts=(*run.get("attempts", ()), _attempt(run, notebook)),
-            goes_on_from=goes_on_from,
+            goes_on_from=hashlib.sha256(content).hexdigest(),
             approval=run.get("approval"),
         ),
         environ=kernel_environ(environ, runs=runs, wait_s=wait_s),

@@ -73,6 +73,7 @@ def kernel_environ(
 
 def execute(
     source: Path,
+    content: bytes,
     parameters: Mapping[str, Any],
     start: Start,
     *,
@@ -80,15 +81,21 @@ def execute(
     on_event: Callable[[RunEvent], None],
     folder: Path | None = None,
 ) -> RunResult:
-    """Execute a notebook as a run, and read from its file how it ended."""
-    runbook_folder = _runbook_folder(source)
+    """Execute a notebook as a run, and read from its file how it ended.
+
+    Args:
+        source: Where the notebook was read.
+
+        content: What was read there and looked at: this is what runs, whatever the file holds by now.
+    """
+    runbook_folder = _runbook_folder(source, content)
     told = {**environ, RUNBOOK_FOLDER_VARIABLE: runbook_folder}
     if start.attempts:
         # They are in the file by the time that its first cell runs.
         told[RESUMED_VARIABLE] = str(start.saved.absolute())
     # The kernel starts while papermill is imported; each takes about as long as the other.
     with Kernel(start.run_id, environ=told, cwd=folder or Path.cwd()) as kernel:
-        papermill, engine = _import_papermill()
+        papermill, engine, serving = _import_papermill()
         request = engine.RunRequest(
             start.run_id,
             start.runbook,
@@ -107,10 +114,11 @@ def execute(
         )
         with (
             knowing_parameters(parameters),
+            serving(source, content) as input_path,
             contextlib.suppress(papermill.exceptions.PapermillExecutionError, engine.Interrupted),
         ):
             papermill.execute_notebook(
-                str(source),
+                input_path,
                 None,
                 parameters=dict(parameters),
                 engine_name="ecr_widgets",
@@ -121,21 +129,22 @@ def execute(
     return read_result(start.saved)
 
 
-def _runbook_folder(source: Path) -> str:
+def _runbook_folder(source: Path, content: bytes) -> str:
     """Where the files beside a runbook are; empty where that is not known.
 
     A saved run that is gone on with is not where its runbook was.
     """
-    run = json.loads(source.read_bytes()).get("metadata", {}).get("ecr_widgets")
+    run = json.loads(content).get("metadata", {}).get("ecr_widgets")
     if isinstance(run, dict) and "run_id" in run:
         return str(run.get("runbook_folder") or "")
     return str(source.parent.absolute())
 
 
-def _import_papermill() -> tuple[Any, Any]:
+def _import_papermill() -> tuple[Any, Any, Any]:
     # An optional format checker of jsonschema builds its grammars at import, 0.7 s for addresses that no notebook has.
     with declared_absent("rfc3987_syntax"):
         import papermill
 
         from ecr_widgets.engine import papermill_engine
-    return papermill, papermill_engine
+        from ecr_widgets.engine.papermill_files import serving
+    return papermill, papermill_engine, serving

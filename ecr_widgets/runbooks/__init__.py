@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,8 @@ class Runbook:
 
     name: str
     path: Path
+    content: bytes = field(repr=False)
+    """What was read there; the file may be another by the time that it is run."""
     sha256: str
     title: str
     purpose: str
@@ -91,6 +93,7 @@ def read_runbook(path: Path) -> Runbook:
     return Runbook(
         path.stem,
         path,
+        content,
         hashlib.sha256(content).hexdigest(),
         title,
         purpose,

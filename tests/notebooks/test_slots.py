@@ -18,6 +18,7 @@ import pytest
 
 from ecr_widgets.engine.slots import hold_slot
 from tests.notebooks.engine_runs import write_runbook
+from tests.people import Two
 
 BIN = Path(sys.executable).parent
 COUNT = "open('count', 'a').write('x')"
@@ -111,46 +112,35 @@ def write_guarded(folder: Path, sources: list[str]) -> None:
 
 
 NOT_PLANNED = "import os; os.environ.get('ECR_WIDGETS_PLAN') or open('count', 'a').write('x')"
-only_as_root = pytest.mark.skipif(os.getuid() != 0, reason="two persons are told apart by sudo, as root")
 
 
-def approve(folder: Path, *run_id: str, code: int = 0, **environ: str) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [BIN / "ecr-widgets", "approve", *run_id],
-        cwd=folder,
-        env={**os.environ, "SUDO_USER": "bob", **environ},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == code, done.stdout + done.stderr
-    return done
-
-
-@only_as_root
-def test_a_slot_that_waits_has_one_plan_and_then_one_run(tmp_path: Path) -> None:
+def test_a_slot_that_waits_has_one_plan_and_then_one_run(two: Two) -> None:
     """However often it is started; once approved, the slot is the approved run's."""
-    write_guarded(tmp_path, [NOT_PLANNED])
-    notify = {"SUDO_USER": "alice", "ECR_WIDGETS_NOTIFY_COMMAND": "sh -c 'cat > told.json'"}
-    told = json.loads(run(tmp_path, "--slot", "s", "--json", code=7, **notify).stdout)
-    notice = json.loads((tmp_path / "told.json").read_text())
+    folder = two.shared
+    write_guarded(folder, [NOT_PLANNED])
+    slot = ("run", "book.ipynb", "--slot", "s")
+    notify = {"ECR_WIDGETS_NOTIFY_COMMAND": "sh -c 'cat > told.json'"}
+    told = json.loads(two.alice.ours(*slot, "--json", cwd=folder, code=7, environ=notify).stdout)
+    notice = json.loads((folder / "told.json").read_text())
     assert (notice["run_id"], notice["waits_for_approval"]) == (told["run_id"], True)
-    (tmp_path / "told.json").unlink()
-    again = json.loads(run(tmp_path, "--slot", "s", "--json", code=7, **notify).stdout)
+    (folder / "told.json").unlink()
+    again = json.loads(two.alice.ours(*slot, "--json", cwd=folder, code=7, environ=notify).stdout)
     assert again["run_id"] == told["run_id"]
-    assert not (tmp_path / "told.json").exists()
-    plan = json.loads(Path(tmp_path / told["notebook"]).read_text())
+    assert not (folder / "told.json").exists()
+    plan = json.loads((folder / told["notebook"]).read_text())
     assert f"`ecr-widgets approve {told['run_id']}` lets it go on" in plan["cells"][0]["source"]
-    assert approve(tmp_path).stdout == (
-        f"{told['run_id']}: book, planned by alice (as root); runbook book asks\n"
+    assert two.bob.ours("approve", cwd=folder).stdout == (
+        f"{told['run_id']}: book, planned by uid {two.alice.uid}; runbook book asks\n"
     )
-    approve(tmp_path, told["run_id"])
-    assert "waits" in approve(tmp_path).stdout
-    done = run(tmp_path, "--slot", "s", **notify).stdout
+    two.bob.trusts(two.alice, cwd=folder)
+    two.bob.ours("approve", told["run_id"], cwd=folder)
+    assert "waits" in two.bob.ours("approve", cwd=folder).stdout
+    two.alice.trusts(two.bob, cwd=folder)
+    done = two.alice.ours(*slot, cwd=folder, environ=notify).stdout
     assert done.startswith("this slot has run already, succeeded: ")
-    ran = json.loads((tmp_path / done.split()[-1]).read_text())
+    ran = json.loads((folder / done.split()[-1]).read_text())
     assert {cell["cell_type"] for cell in ran["cells"]} == {"code"}
-    assert (tmp_path / "count").read_text() == "x"
+    assert (folder / "count").read_text() == "x"
 
 
 def test_a_slot_whose_plan_failed_is_planned_anew(tmp_path: Path) -> None:
@@ -162,17 +152,21 @@ def test_a_slot_whose_plan_failed_is_planned_anew(tmp_path: Path) -> None:
     assert second["run_id"] != first["run_id"]
 
 
-@only_as_root
-def test_an_approved_run_that_fails_is_told(tmp_path: Path) -> None:
+def test_an_approved_run_that_fails_is_told(two: Two) -> None:
     """Like any other; and its slot is gone on with under the same approval."""
+    folder = two.shared
     write_guarded(
-        tmp_path, ["import os; os.environ.get('ECR_WIDGETS_PLAN') or os.path.exists('mended') or 1/0"]
+        folder, ["import os; os.environ.get('ECR_WIDGETS_PLAN') or os.path.exists('mended') or 1/0"]
     )
-    told = json.loads(run(tmp_path, "--slot", "s", "--json", code=7, SUDO_USER="alice").stdout)
-    approve(tmp_path, told["run_id"], code=1, ECR_WIDGETS_NOTIFY_COMMAND="sh -c 'cat > told.json'")
-    assert json.loads((tmp_path / "told.json").read_text())["state"] == "failed"
-    (tmp_path / "mended").touch()
-    assert run(tmp_path, "--slot", "s", SUDO_USER="alice").stdout.startswith("succeeded: ")
+    slot = ("run", "book.ipynb", "--slot", "s")
+    told = json.loads(two.alice.ours(*slot, "--json", cwd=folder, code=7).stdout)
+    notify = {"ECR_WIDGETS_NOTIFY_COMMAND": "sh -c 'cat > told.json'"}
+    two.bob.trusts(two.alice, cwd=folder)
+    two.bob.ours("approve", told["run_id"], cwd=folder, code=1, environ=notify)
+    assert json.loads((folder / "told.json").read_text())["state"] == "failed"
+    (folder / "mended").touch()
+    two.alice.trusts(two.bob, cwd=folder)
+    assert two.alice.ours(*slot, cwd=folder).stdout.startswith("succeeded: ")
 
 
 def by_engine(folder: Path, book: str, **environ: str) -> subprocess.CompletedProcess[str]:

@@ -31,7 +31,10 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
         (checkout / name).parent.mkdir(parents=True, exist_ok=True)
         (checkout / name).write_text("AWS_SECRET_ACCESS_KEY=left-by-use")
     subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-d", made], cwd=checkout, capture_output=True, check=True
+        [sys.executable, "-m", "hatchling", "build", "-d", made],
+        cwd=checkout,
+        capture_output=True,
+        check=True,
     )
     (wheel,), (source,) = made.glob("*.whl"), made.glob("*.tar.gz")
     with tarfile.open(source) as archive:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from ecr_widgets.audit.keys import KeyRing, export_keys
 from ecr_widgets.audit.seal import seal_run
 from ecr_widgets.audit.verify import verify
 from ecr_widgets.cli.audit import command
-from ecr_widgets.errors import InputError
+from ecr_widgets.errors import InputError, SettingsError
 from tests.audit.runs import save
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -75,3 +76,14 @@ def test_what_a_trusted_key_did_not_sign_is_found(tmp_path: Path) -> None:
     assert verify(runs, ["a.ipynb"], ring=mine).ok
     save(runs, "proven", "a.ipynb")
     assert [each.finding for each in verify(runs, ["a.ipynb"], ring=mine).files] == ["changed"]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder to another user")
+def test_another_users_keys_are_neither_believed_nor_used(tmp_path: Path) -> None:
+    """Who owns the folder would decide whom one trusts, and has what one signs with."""
+    ring = KeyRing(tmp_path / "keys")
+    ring.signing_key(now=NOW)
+    os.chown(tmp_path / "keys", 61001, 61001)
+    assert ring.known() == {}
+    with pytest.raises(SettingsError, match="belongs to another user"):
+        ring.signing_key(now=NOW)

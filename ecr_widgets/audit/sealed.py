@@ -1,0 +1,46 @@
+"""Whether a saved run is what was sealed, for those who would act on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from ecr_widgets.audit.chain import RETIRED, Seal, Watcher
+from ecr_widgets.audit.keys import KeyRing
+from ecr_widgets.audit.seal import links_of
+from ecr_widgets.audit.verify import Finding, check_content
+
+
+class Sealed(NamedTuple):
+    """What the seal of one run says of its bytes."""
+
+    seal: Seal | None
+    why_not: str
+    """Why it is not to be acted on, to follow the run's name in a sentence; empty where it is in order."""
+
+
+def look_at_seal(runs: Path, name: str, content: bytes, *, ring: KeyRing) -> Sealed:
+    """Judge the bytes that were read of a run, and not its file, which may be another by now.
+
+    Args:
+        name: Of its file, in the folder itself.
+
+    Raises:
+        RecordError: The chain cannot be read.
+    """
+    seal, trouble = None, None
+    watcher = Watcher(ring.known())
+    for link in links_of(runs):
+        found = watcher.look(link)
+        if link.seal is not None and link.seal.path == name:
+            seal, trouble = link.seal, found
+    if seal is None:
+        return Sealed(None, "is not sealed")
+    if trouble is not None:
+        return Sealed(seal, f"has a seal that is not in order: {'; '.join(trouble.why)}")
+    if seal.state == RETIRED:
+        return Sealed(seal, "was retired")
+    finding, changed = check_content(content, seal.file_sha256, seal.form)
+    if finding not in (Finding.INTACT, Finding.RESAVED):
+        return Sealed(seal, f"was changed since it was sealed: {'; '.join(changed)}")
+    return Sealed(seal, "")
