@@ -11,10 +11,11 @@ import ast
 import types
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 from ecr_widgets.errors import UnknownParameter
-from ecr_widgets.model.parameters import Parameter, declared_parameters
+from ecr_widgets.model.declarations import declared_parameters
+from ecr_widgets.model.parameters import Parameter
 
 _PLAIN = (str, int, float, bool, list, dict)
 
@@ -93,7 +94,8 @@ def _assigned(cell: str) -> tuple[str, ...]:
 def _from_annotation(name: str, annotation: Any) -> Parameter | None:
     if get_origin(annotation) is Literal:
         return Parameter(name, str(annotation).removeprefix("typing."), None, allowed=get_args(annotation))
-    parts = get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
+    joined = get_origin(annotation) in (Union, types.UnionType)
+    parts = get_args(annotation) if joined else (annotation,)
     plain = [get_origin(part) or part for part in parts if part is not type(None)]
     if not plain or not all(part in _PLAIN for part in plain):
         return None  # not a type that a parameter can have

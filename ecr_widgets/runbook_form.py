@@ -58,6 +58,8 @@ class RunbookForm:
         """What is wrong with a value, or nothing; a secret is refused and not shown."""
         (parameter,) = (each for each in self._book.parameters if each.name == name)
         text = self.texts[name]
+        if parameter.computed and not text:
+            return ""
         try:
             refuse_secrets({name: text}, self._known)
             refuse_secrets({name: parameter.read(text)}, self._known)
@@ -109,7 +111,11 @@ class RunbookForm:
         return f"<div><b>{escape(self._book.title)}</b><table>{rows}</table>{told}</div>"
 
     def _shown(self, parameter: Parameter) -> str:
-        return f"refused: {why}" if (why := self.problem(parameter.name)) else self.texts[parameter.name]
+        return (
+            f"refused: {why}"
+            if (why := self.problem(parameter.name))
+            else self.texts[parameter.name] or parameter.computed
+        )
 
     def _bundle(self) -> dict[str, str]:
         lines = (f"{each.name} = {self._shown(each)}" for each in self._book.parameters)
@@ -158,9 +164,9 @@ class RunbookForm:
 
         tell()
         if parameter.allowed:
-            made = controls.choice(parameter.name, [str(each) for each in parameter.allowed])
+            made = controls.choice(parameter.name, [text_of(each) for each in parameter.allowed])
             made.value = self.texts[parameter.name]
-        elif parameter.type == "bool":
+        elif parameter.type == "bool" and not parameter.computed:
             made = controls.tick(parameter.name, value=bool(parameter.default))
         else:
             made = controls.text(parameter.name, parameter.comment, self.texts[parameter.name], wide=True)

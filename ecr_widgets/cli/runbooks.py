@@ -60,7 +60,10 @@ def _tell_parameters(book: Runbook) -> None:
     width = max((len(f"{p.name}: {p.type}") for p in book.parameters), default=0)
     for p in book.parameters:
         head = f"{p.name}: {p.type}"
-        click.echo(f"    {head:<{width}} = {p.default!r}" + (f"   {p.comment}" if p.comment else ""))
+        click.echo(
+            f"    {head:<{width}} = {p.computed or repr(p.default)}"
+            + (f"   {p.comment}" if p.comment else "")
+        )
 
 
 @command.command(name="copy")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from ecr_widgets.actor import Person, person
@@ -14,12 +14,19 @@ APPROVAL_VARIABLE = "ECR_WIDGETS_APPROVAL"
 
 
 def who_asks(
-    runbook: str, values: Mapping[str, Any], environ: Mapping[str, str], *, required: bool
+    runbook: str,
+    values: Mapping[str, Any],
+    environ: Mapping[str, str],
+    *,
+    required: bool,
+    computed: Collection[str] = (),
 ) -> str | None:
     """What asks for an approval, the runbook or its target; None where nothing does.
 
     Args:
-        values: All parameters of the run.
+        values: All parameters of the run, but those that its cell computes.
+
+        computed: Names of these. An environment that is not known yet may be any.
 
         required: Whether the runbook itself asks.
 
@@ -30,8 +37,10 @@ def who_asks(
         return f"runbook {runbook}"
     guarded = {name.strip() for name in environ.get(APPROVAL_VARIABLE, "").split(",")} - {""}
     target = values.get("environment")
-    if not guarded or target is None:
+    if not guarded:
         return None
+    if target is None:
+        return "an environment that the notebook computes" if "environment" in computed else None
     if guarded & {str(target), "*"} or guarded & _names_of(str(target), environ):
         return f"environment {target}"
     return None

@@ -9,7 +9,7 @@ import keyword
 import os
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,8 +31,9 @@ from ecr_widgets.engine.references import refuse_other_registries
 from ecr_widgets.engine.results import result_of
 from ecr_widgets.engine.saved_run import SavedRun
 from ecr_widgets.engine.start import kernel_environ
-from ecr_widgets.errors import InputError, RunError, UnknownParameter
-from ecr_widgets.model.parameters import Parameter, declared_parameters, read_parameters
+from ecr_widgets.errors import RunError, UnknownParameter
+from ecr_widgets.model.declarations import found_parameters
+from ecr_widgets.model.parameters import Parameter, computed_names, default_values, read_parameters
 from ecr_widgets.model.record import RECORD_VERSION, RunState
 from ecr_widgets.model.times import to_rfc3339
 from ecr_widgets.redaction import SecretRegistry
@@ -124,8 +125,13 @@ class EcrWidgetsEngine:
         runbook = run_request.runbook if run_request else _name_of(nb)
         # Before the first write: what a notebook was given stays in its cells and metadata.
         with telling_refusals(runbook) if run_request is None else contextlib.nullcontext():
-            parameters = _parameters(nb, known)
-            path = run_request.path if run_request else _look(nb, kernel_name, output_path, parameters)
+            declared = _declared(nb)
+            parameters = _parameters(nb, declared, known)
+            path = (
+                run_request.path
+                if run_request
+                else _look(nb, kernel_name, output_path, parameters, computed_names(declared))
+            )
         _describe(nb, run_request, runbook, parameters)
         interrupted: Interrupted | None = None
         with ExitStack() as stack:
@@ -189,11 +195,17 @@ def _seal(path: Path, *, at_exit: bool) -> None:
     seal_finished_run(path, at_exit=at_exit)
 
 
-def _look(nb: Any, kernel_name: str, output_path: str | None, parameters: Mapping[str, Any]) -> Path | None:
+def _look(
+    nb: Any,
+    kernel_name: str,
+    output_path: str | None,
+    parameters: Mapping[str, Any],
+    computed: Collection[str],
+) -> Path | None:
     """Look whether papermill's call can be run, as our own command has done for its own; the file for the run."""
     refuse_other_kernel(kernel_name)
     refuse_other_registries(parameters)
-    asks = who_asks(_name_of(nb), parameters, os.environ, required=asks_for_approval(nb))
+    asks = who_asks(_name_of(nb), parameters, os.environ, required=asks_for_approval(nb), computed=computed)
     refuse_unapproved(asks, None)
     path = output_file(output_path)
     if path is not None:
@@ -201,7 +213,16 @@ def _look(nb: Any, kernel_name: str, output_path: str | None, parameters: Mappin
     return path
 
 
-def _parameters(nb: Any, known: SecretRegistry) -> dict[str, Any]:
+def _declared(nb: Any) -> tuple[Parameter, ...]:
+    return tuple(
+        each
+        for cell in nb["cells"]
+        if cell["cell_type"] == "code" and "parameters" in cell["metadata"].get("tags", ())
+        for each in found_parameters(cell["source"])
+    )
+
+
+def _parameters(nb: Any, declared: Sequence[Parameter], known: SecretRegistry) -> dict[str, Any]:
     """Values of all parameters: those that were given, else what the runbook declares.
 
     Raises:
@@ -214,23 +235,16 @@ def _parameters(nb: Any, known: SecretRegistry) -> dict[str, Any]:
         # Papermill writes names into a cell as they are.
         if not name.isidentifier() or keyword.iskeyword(name):
             raise UnknownParameter(f"parameter {name!r} refused: it is no name", hint="give a declared one")
-    declared: list[Parameter] = []
-    for cell in nb["cells"]:
-        if "parameters" in cell["metadata"].get("tags", ()):
-            # A notebook of somebody else's may hold anything there, and runs all the same.
-            with contextlib.suppress(InputError):
-                declared += declared_parameters(cell["source"])
     # Where every one has a type it is declared as our runbooks do it, and no other name is taken. Papermill has turned
     # text into numbers where it could.
     typed = {each.name for each in declared if each.annotated}
-    ours = bool(declared) and len(typed) == len(declared)
+    ours = bool(declared) and len(typed) == len(declared) and not computed_names(declared)
     read_parameters(
         [each for each in declared if each.annotated],
         values={name: value for name, value in given.items() if ours or name in typed},
         texts={},
     )
-    defaults = {each.name: each.default for each in declared}
-    values: dict[str, Any] = json.loads(json.dumps(defaults | dict(given), default=str))
+    values: dict[str, Any] = json.loads(json.dumps(default_values(declared) | dict(given), default=str))
     refuse_secrets(values, known)
     return values
 

@@ -28,7 +28,7 @@ from ecr_widgets.engine.saved_run import records_of
 from ecr_widgets.engine.slots import check_slot, find_in_slot, hold_slot, saved_name
 from ecr_widgets.engine.start import Start, execute, kernel_environ
 from ecr_widgets.errors import InputError, TargetBusy
-from ecr_widgets.model.parameters import read_parameters
+from ecr_widgets.model.parameters import computed_names, default_values, read_parameters
 from ecr_widgets.model.record import RunState
 from ecr_widgets.redaction import SecretRegistry
 from ecr_widgets.runbooks import Runbook, asks_for_approval, find_runbook
@@ -222,11 +222,17 @@ def _is_failed_plan(saved: Path) -> bool:
 
 
 def _who_asks(runbook: Runbook, parameters: Mapping[str, Any], environ: Mapping[str, str]) -> str | None:
-    return who_asks(runbook.name, _all_values(runbook, parameters), environ, required=runbook.approval)
+    return who_asks(
+        runbook.name,
+        _all_values(runbook, parameters),
+        environ,
+        required=runbook.approval,
+        computed=computed_names(runbook.parameters),
+    )
 
 
 def _all_values(runbook: Runbook, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    return {each.name: each.default for each in runbook.parameters} | dict(parameters)
+    return default_values(runbook.parameters) | dict(parameters)
 
 
 def _attempt(run: Mapping[str, Any], notebook: Mapping[str, Any]) -> dict[str, Any]:

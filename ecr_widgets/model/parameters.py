@@ -5,12 +5,10 @@ tag: str = "1.10"  # tag to push under
 
 from __future__ import annotations
 
-import ast
-import io
 import json
 import re
-import tokenize
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
@@ -21,6 +19,9 @@ _WRITTEN_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _NUMBER = r"(-?\d+(?:\.\d+)?)"
 _LIMITS = re.compile(rf"{_NUMBER} or more|above {_NUMBER}|{_NUMBER} to {_NUMBER}")
 _CLAUSES = re.compile(r"[,;:()]|\.(?=\s|$)")
+ANY = "any"
+"""Type of a parameter of which nothing is known: it takes what is given."""
+_WORDS = {"True": True, "False": False, "None": None}
 _LARGEST = 2**53 - 1
 """The largest whole number that JSON's readers agree about (RFC 8785)."""
 
@@ -69,6 +70,8 @@ class Parameter:
     annotated: bool = True
     """Whether the cell states its type."""
     limits: Limits = field(default_factory=lambda: Limits())
+    computed: str = ""
+    """The expression of a default that only the cell itself can tell; `default` is then None."""
 
     def read(self, text: str) -> Any:
         """A value typed by a person, as the declared type wants it. Text stays exactly as typed.
@@ -76,6 +79,9 @@ class Parameter:
         Raises:
             UnknownParameter: Not a value of the type, or not an allowed one.
         """
+        return _as_written(text) if self.type == ANY else self._read_typed(text)
+
+    def _read_typed(self, text: str) -> Any:
         if self._takes("str"):
             return self.check(None if self._takes("None") and text == "" else text)
         if text == "" and self._takes("None"):
@@ -108,6 +114,8 @@ class Parameter:
         Raises:
             UnknownParameter: Not of the type, or not an allowed one.
         """
+        if self.type == ANY:
+            return value
         if self.allowed:
             if not any(type(value) is type(each) and value == each for each in self.allowed):
                 raise self._refuse(value)
@@ -142,7 +150,7 @@ class Parameter:
 
     def _takes(self, name: str) -> bool:
         if self.allowed:
-            return name == type(self.allowed[0]).__name__
+            return name in ("None" if each is None else type(each).__name__ for each in self.allowed)
         return name in (part.partition("[")[0] for part in _alternatives(self.type))
 
     def _refuse(self, value: Any) -> UnknownParameter:
@@ -155,53 +163,6 @@ class Parameter:
         if self.allowed:
             return f"allowed: {', '.join(map(repr, self.allowed))}"
         return how.get(self.type.partition("[")[0])
-
-
-def declared_parameters(source: str) -> tuple[Parameter, ...]:
-    """Parameters that a parameters cell declares, in order.
-
-    Raises:
-        UnknownParameter: The cell is not plain typed assignments of literals.
-    """
-    try:
-        body = ast.parse(source).body
-    except SyntaxError as error:
-        raise UnknownParameter(
-            f"the parameters cell is not Python: {error.msg} in line {error.lineno}"
-        ) from error
-    comments = _comments(source)
-    found = []
-    for statement in body:
-        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-            name, annotation, value = statement.target.id, statement.annotation, statement.value
-        elif isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
-            name, annotation, value = statement.targets[0].id, None, statement.value
-        elif isinstance(statement, (ast.Import, ast.ImportFrom, ast.Expr)):
-            continue
-        else:
-            raise UnknownParameter(f"line {statement.lineno} of the parameters cell declares no parameter")
-        try:
-            default = None if value is None else ast.literal_eval(value)
-        except (ValueError, TypeError, RecursionError) as error:
-            raise UnknownParameter(f"the default of parameter {name!r} is not a plain value") from error
-        try:
-            allowed = _allowed(annotation)
-        except (ValueError, TypeError, RecursionError) as error:
-            raise UnknownParameter(
-                f"the allowed values of parameter {name!r} are not plain values"
-            ) from error
-        found.append(
-            Parameter(
-                name,
-                ast.unparse(annotation) if annotation is not None else type(default).__name__,
-                default,
-                comments.get(statement.end_lineno or 0, ""),
-                allowed,
-                annotation is not None,
-                Limits.parse(comments.get(statement.end_lineno or 0, "")),
-            )
-        )
-    return tuple(found)
 
 
 def read_parameters(
@@ -222,6 +183,28 @@ def read_parameters(
             )
     checked = {name: by_name[name].check(value) for name, value in values.items()}
     return checked | {name: by_name[name].read(text) for name, text in texts.items()}
+
+
+def default_values(declared: Sequence[Parameter]) -> dict[str, Any]:
+    """Values of the parameters that nobody gave, but those that only the cell itself can tell."""
+    return {each.name: each.default for each in declared if not each.computed}
+
+
+def computed_names(declared: Sequence[Parameter]) -> frozenset[str]:
+    """Names of the parameters whose values only the cell itself can tell."""
+    return frozenset(each.name for each in declared if each.computed)
+
+
+def _as_written(text: str) -> Any:
+    """What a person typed for a parameter without a type: as papermill takes it, but no digit of it gets lost."""
+    if text in _WORDS:
+        return _WORDS[text]
+    for kind in (int, float):
+        with suppress(ValueError):
+            number = kind(text)
+            if str(number) == text and abs(number) <= _LARGEST:
+                return number
+    return text
 
 
 def _alternatives(declared: str) -> list[str]:
@@ -265,15 +248,3 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if twice is not None:
         raise UnknownParameter(f"a JSON object has {twice!r} twice", hint="give it once")
     return dict(pairs)
-
-
-def _allowed(annotation: ast.expr | None) -> tuple[Any, ...]:
-    if isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value).endswith("Literal"):
-        value = ast.literal_eval(annotation.slice)
-        return value if isinstance(value, tuple) else (value,)
-    return ()
-
-
-def _comments(source: str) -> dict[int, str]:
-    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
-    return {t.start[0]: t.string.lstrip("# ").strip() for t in tokens if t.type == tokenize.COMMENT}

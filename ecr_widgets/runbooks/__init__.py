@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from ecr_widgets.errors import InputError
-from ecr_widgets.model.parameters import Parameter, declared_parameters
+from ecr_widgets.model.declarations import found_parameters
+from ecr_widgets.model.parameters import Parameter
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def read_runbook(path: Path) -> Runbook:
     """Read what a runbook declares.
 
     Raises:
-        InputError: Not a notebook, or its parameters cell cannot be read.
+        InputError: Not a notebook.
     """
     try:
         content = path.read_bytes()
@@ -81,7 +82,7 @@ def read_runbook(path: Path) -> Runbook:
         first = next((_source(c) for c in cells if c["cell_type"] == "markdown"), "")
         purpose = " ".join(line for line in first.splitlines() if not line.startswith("#")).strip()
         tagged = [c for c in cells if "parameters" in c.get("metadata", {}).get("tags", ())]
-        declared = declared_parameters(_source(tagged[0])) if tagged else ()
+        declared = found_parameters(_source(tagged[0])) if tagged else ()
     except OSError as error:
         raise InputError(f"{str(path)!r} cannot be read: {error.strerror}", hint="give a notebook") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

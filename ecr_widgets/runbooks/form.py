@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ecr_widgets.errors import InputError
-from ecr_widgets.model.parameters import declared_parameters
+from ecr_widgets.model.declarations import declared_parameters
 from ecr_widgets.redaction import SecretRegistry
 from ecr_widgets.runbooks.cell_secrets import secrets_in_code, secrets_in_text
 from ecr_widgets.secret_parameters import refuse_secrets

@@ -216,3 +216,34 @@ def test_plain_papermill_stops_before_the_first_step(folder: Path, name: str, va
     assert done.returncode != 0
     assert f"parameter '{name}' refused" in done.stderr
     assert not (folder / "got.json").exists()
+
+
+FOREIGN = """import os
+from typing import Optional
+retries: Optional[int] = None
+timeout_s = 60 * 60
+stage = os.environ.get("STAGE", "dev")
+if stage == "dev":
+    copies = 1
+"""
+
+
+@pytest.mark.parametrize("words", [OURS[:-1], ENGINE, PLAIN], ids=["ours", "engine", "plain"])
+def test_a_notebook_of_another_form_runs_with_its_computed_values(
+    tmp_path: Path, words: tuple[str | Path, ...]
+) -> None:
+    """A default that only the cell can tell is left to it, and what is given takes its place, by every door alike."""
+    cells = [
+        nbformat.v4.new_code_cell(FOREIGN, metadata={"tags": ["parameters"]}),
+        nbformat.v4.new_code_cell(
+            "import json; json.dump([retries, timeout_s, stage, copies], open('got.json', 'w'))"
+        ),
+    ]
+    book = nbformat.v4.new_notebook(cells=cells)
+    book.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(book, tmp_path / "book.ipynb")
+    (tmp_path / "out").mkdir()
+    given = [word for name, text in (("retries", "5"), ("copies", "3")) for word in ("-p", name, text)]
+    done = call(tmp_path, *words, *given, STAGE="test")
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "got.json").read_text()) == [5, 3600, "test", 3]

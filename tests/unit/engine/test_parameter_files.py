@@ -9,7 +9,8 @@ import pytest
 
 from ecr_widgets.engine.parameter_files import read_parameter_file
 from ecr_widgets.errors import InputError
-from ecr_widgets.model.parameters import declared_parameters, read_parameters
+from ecr_widgets.model.declarations import declared_parameters
+from ecr_widgets.model.parameters import read_parameters
 
 DECLARED = declared_parameters(
     "\n".join(

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from ecr_widgets.errors import UnknownParameter
-from ecr_widgets.model.parameters import declared_parameters, read_parameters
+from ecr_widgets.model.declarations import declared_parameters
+from ecr_widgets.model.parameters import read_parameters
 
 CELL = """
 tag: str = "1"  # tag to push under

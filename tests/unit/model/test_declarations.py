@@ -1,0 +1,121 @@
+"""What parameters cells declare: those of the kit's form, and those of anybody's."""
+
+from __future__ import annotations
+
+import pytest
+
+from ecr_widgets.errors import UnknownParameter
+from ecr_widgets.model.declarations import declared_parameters, found_parameters
+from ecr_widgets.model.parameters import ANY, read_parameters
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("Optional[int]", "int | None"),
+        ("typing.Optional[int]", "int | None"),
+        ("Union[int, str]", "int | str"),
+        ("t.Union[int, None]", "int | None"),
+        ("Optional[Union[int, float]]", "int | float | None"),
+        ("None | int", "None | int"),
+        ("'int | None'", "int | None"),
+        ("Optional['int']", "int | None"),
+        ("List[str]", "list[str]"),
+        ("Optional[List[int]]", "list[int] | None"),
+        ("Dict[str, List[int]]", "dict[str, list[int]]"),
+        ("list[Optional[int]]", "list[int | None]"),
+        ("list[Literal['a', 1]]", "list[str | int]"),
+        ("Annotated[int, 'seconds']", "int"),
+        ("Final[str]", "str"),
+        ("Literal['a'] | int", "int | str"),
+        ("dict[str, Any]", f"dict[str, {ANY}]"),
+        ("Any", ANY),
+        ("object", ANY),
+        ("Path", ANY),
+        ("datetime.date | None", ANY),
+        ("'not a type'", ANY),
+    ],
+)
+def test_each_spelling_of_a_type_means_the_same(written: str, meant: str) -> None:
+    """Of a type that JSON does not have nothing is known, and it takes what is given."""
+    (declared,) = declared_parameters(f"n: {written} = None")
+    assert declared.type == meant
+
+
+@pytest.mark.parametrize(("text", "value"), [("5", 5), ("", None)])
+def test_an_optional_takes_its_type_or_nothing(text: str, value: int | None) -> None:
+    """As `int | None` does; a text is refused."""
+    declared = declared_parameters("n: Optional[int] = None")
+    assert read_parameters(declared, values={}, texts={"n": text}) == {"n": value}
+    with pytest.raises(UnknownParameter, match=r"not of type int \| None"):
+        read_parameters(declared, values={}, texts={"n": "five"})
+
+
+@pytest.mark.parametrize(
+    "cell", ["m: Optional[Literal['a', 'b']] = None", "m: Literal['a', 'b'] | None = 'a'"]
+)
+def test_a_choice_may_be_none(cell: str) -> None:
+    """Beside the values that it names."""
+    declared = declared_parameters(cell)
+    assert [read_parameters(declared, values={}, texts={"m": text})["m"] for text in ("b", "")] == ["b", None]
+    with pytest.raises(UnknownParameter, match="allowed: 'a', 'b', None"):
+        read_parameters(declared, values={"m": "c"}, texts={})
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "n = 60 * 60",
+        "n = os.environ.get('STAGE', 'dev')",
+        "n: int = len('abc')",
+        "n = f'{1}'",
+        "n = (1, 2)",
+        "n = None",
+        "n, m = 1, 2",
+        "if True:\n    n = 1\nelse:\n    n = 2",
+        "try:\n    n = 1\nexcept Exception: pass",
+        "with open('x') as f:\n    n = 1",
+        "m = n = load()",
+        "n: Literal[open] = 1",
+        "%matplotlib inline\n!pip list\nn = compute()",
+    ],
+)
+def test_a_cell_of_any_form_declares_what_it_assigns(cell: str) -> None:
+    """Of a value that only the cell can tell no default is known; nothing of the cell is executed."""
+    declared = {each.name: each for each in found_parameters(cell)}["n"]
+    assert declared.default is None or declared.type == ANY
+
+
+def test_names_within_functions_are_no_parameters() -> None:
+    """Nor are functions, classes and what is imported."""
+    cell = "import os\ndef f():\n    a = 1\nclass C:\n    b = 1\nc = [d for d in ()]\ne = 1"
+    assert [each.name for each in found_parameters(cell)] == ["c", "e"]
+
+
+@pytest.mark.parametrize("cell", ["%%bash\necho $x", "def", "", "(" * 3000, "n = " + "+".join(["x"] * 3000)])
+def test_a_cell_that_is_not_python_declares_nothing(cell: str) -> None:
+    """And is no reason to refuse the notebook."""
+    assert found_parameters(cell) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("2", 2), ("-2", -2), ("1.5", 1.5), ("True", True), ("None", None), ("dev", "dev"),
+        ("1.10", "1.10"), ("012345678901", "012345678901"), ("7e12345", "7e12345"), ("1_0", "1_0"),
+        ("nan", "nan"), ("inf", "inf"), ("true", "true"), ("", ""), ("9" * 20, "9" * 20),
+    ],
+)  # fmt: skip
+def test_what_has_no_type_is_read_as_it_is_written(text: str, value: object) -> None:
+    """As papermill reads `-p`, but a number that would be written otherwise stays text."""
+    declared = found_parameters("n = compute()")
+    found = read_parameters(declared, values={}, texts={"n": text})["n"]
+    assert (found, type(found)) == (value, type(value))
+
+
+def test_the_kits_own_form_has_plain_values_only() -> None:
+    """What `runbooks check` complains of still runs."""
+    for cell in ("n: int = 60 * 60", "n, m = 1, 2", "if x: n = 1"):
+        assert found_parameters(cell)
+        with pytest.raises(UnknownParameter):
+            declared_parameters(cell)
