@@ -73,7 +73,7 @@ def _layer0(environ: Mapping[str, str]) -> Layer0Settings | None:
         usable = False
     if not usable:
         raise SettingsError(
-            f"LAYER0_API_ENDPOINT {endpoint!r} is not an http or https address",
+            f"LAYER0_API_ENDPOINT {endpoint.rpartition('@')[2]!r} is not an http or https address",
             hint="take it from `l0-setup endpoint`",
         )
     if not token:

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-import boto3
-from botocore.config import Config
-from botocore.session import get_session
-from botocore.utils import parse_timestamp
-
+from ecr_widgets.adapters.aws_session import AwsSession
 from ecr_widgets.adapters.ecr_calls import translated
 from ecr_widgets.adapters.ecr_upkeep import EcrUpkeep
-from ecr_widgets.errors import RegistryError
+from ecr_widgets.errors import RegistryError, RegistryUnavailable
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.encryption import Encryption
 from ecr_widgets.model.registry import Findings, Identity, Image, ImagePage, Repository
 from ecr_widgets.model.registry_host import RegistryId
 
 if TYPE_CHECKING:
+    import boto3
     from mypy_boto3_ecr import ECRClient
     from mypy_boto3_ecr.type_defs import (
         CreateRepositoryRequestTypeDef,
@@ -65,53 +61,33 @@ class BotoEcr(EcrUpkeep):
         region: str | None = None,
         on_secret: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self._given_session = session
-        self._profile, self._region = profile, region
-        self._on_secret = on_secret
-        # `standard` retries throttling and lost connections, with back-off and a cap, and nothing that was refused.
-        self._config = Config(
-            retries={"mode": "standard", "total_max_attempts": 4}, connect_timeout=5, read_timeout=30
-        )
-
-    @cached_property
-    def _session(self) -> boto3.Session:
-        if self._given_session is not None:
-            return self._given_session
-        region = self._region
-        if region is None and self._profile is None:
-            # The variable of the AWS SDKs and the `aws` command, and the only one of its kind that boto3 does not read.
-            region = os.environ.get("AWS_REGION") or None
-        core = get_session()
-        core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_moment)
-        return boto3.Session(botocore_session=core, profile_name=self._profile, region_name=region)
+        self._aws = AwsSession(session, profile=profile, region=region, on_secret=on_secret)
+        self._no_way_to_sts: RegistryUnavailable | None = None
 
     @cached_property
     def _ecr(self) -> ECRClient:
-        client = self._session.client("ecr", config=self._config)
-        client.meta.events.register_first("before-sign", self._share_identity)
+        client: ECRClient = self._aws.client("ecr")
         return client
 
     @cached_property
     def _sts(self) -> STSClient:
-        client = self._session.client("sts", config=self._config)
-        client.meta.events.register_first("before-sign", self._share_identity)
+        # Who the calls are made as is good to know, and worth no long wait where there is no way to STS.
+        client: STSClient = self._aws.client("sts", attempts=2, connect_timeout_s=3.0)
         return client
-
-    def _share_identity(self, **_: object) -> None:
-        # At each signature, since temporary keys change while a run goes on.
-        credentials = self._session.get_credentials()
-        if credentials is not None:
-            frozen = credentials.get_frozen_credentials()
-            for secret in (frozen.secret_key, frozen.token):
-                if secret:
-                    self._on_secret(secret)
 
     def identity(self) -> Identity:
         def call() -> Identity:
             answer = self._sts.get_caller_identity()
             return Identity(answer["Account"], answer["Arn"])
 
-        return translated("sts:GetCallerIdentity", call)
+        if self._no_way_to_sts is not None:
+            raise self._no_way_to_sts
+        try:
+            return translated("sts:GetCallerIdentity", call)
+        except RegistryUnavailable as error:
+            # Its time-outs are met once, and not at every step.
+            self._no_way_to_sts = error
+            raise
 
     def registry_id(self) -> RegistryId:
         return RegistryId(self.identity().account, translated("ecr", lambda: self._ecr.meta.region_name))
@@ -218,16 +194,6 @@ def _pages(action: str, page: Callable[[str], tuple[T, str]]) -> Iterator[T]:
         + ("one that was there before" if token in seen else "still more"),
         hint="check AWS_ENDPOINT_URL, and what stands between you and it",
     )
-
-
-def _moment(told: Any) -> datetime:
-    """A time of an answer, in UTC; botocore's own way asks for this machine's zone each time, half of the work on a list of images."""
-    try:
-        if isinstance(told, int | float):
-            return datetime.fromtimestamp(told, UTC)
-        return parse_timestamp(told).astimezone(UTC)
-    except (OverflowError, OSError, RuntimeError) as error:
-        raise ValueError(f"{told!r:.40} is no time") from error
 
 
 def _image(raw: ImageDetailTypeDef) -> Image:

@@ -38,14 +38,14 @@ _REFUSED = frozenset(
 _THROTTLED = frozenset(
     ("RequestLimitExceeded", "Throttling", "ThrottlingException", "TooManyRequestsException")
 )
-_SETTINGS = (
-    aws.ConfigNotFound,
-    aws.ConfigParseError,
-    aws.InvalidConfigError,
-    aws.InvalidRegionError,
-    aws.PartialCredentialsError,
-    aws.ProfileNotFound,
+_NO_IDENTITY = (
+    aws.NoCredentialsError,
+    aws.CredentialRetrievalError,
+    aws.SSOError,
+    aws.TokenRetrievalError,
+    aws.RefreshWithMFAUnsupportedError,
 )
+_NO_ANSWER = (aws.HTTPClientError, aws.ConnectionError)
 
 
 def translated(action: str, call: Callable[[], T]) -> T:
@@ -63,9 +63,23 @@ def translated(action: str, call: Callable[[], T]) -> T:
             raise
         # boto3 hands out whatever a 200 holds; a proxy's page has none of the members.
         raise RegistryUnavailable(
-            f"what answered {action} is not AWS: {type(error).__name__} {error}",
+            f"what answered {action} is not AWS: {type(error).__name__} {' '.join(str(error).split())}",
             hint="check AWS_ENDPOINT_URL, and what stands between you and it",
         ) from error
+
+
+def settings_error(error: Exception) -> EcrWidgetsError:
+    """What kept a client from being made: it was not asked for anything but its identity yet."""
+    if isinstance(error, (aws.ClientError, *_NO_IDENTITY, *_NO_ANSWER, aws.NoRegionError)):
+        return _translate("an AWS identity", error)
+    what = " ".join(str(error).split())
+    if isinstance(error, aws.MissingDependencyException):
+        return SettingsError(
+            f"a package that this AWS profile needs is missing: {what}", hint="pip install 'botocore[crt]'"
+        )
+    return SettingsError(
+        f"the AWS settings cannot be used: {what}", hint="check AWS_PROFILE and AWS's config files"
+    )
 
 
 def _translate(action: str, error: Exception) -> EcrWidgetsError:
@@ -73,23 +87,21 @@ def _translate(action: str, error: Exception) -> EcrWidgetsError:
         return _refusal(action, error)
     if isinstance(error, aws.NoRegionError):
         return SettingsError("no AWS region is set", hint="set AWS_REGION, or a region in your profile")
-    if isinstance(error, _SETTINGS):
-        return SettingsError(
-            f"the AWS settings cannot be used: {error}", hint="check AWS_PROFILE and AWS's config files"
-        )
     if isinstance(error, aws.ParamValidationError):
         return InputError(f"{action} refused: {' '.join(str(error).split())}")
-    if isinstance(
-        error, (aws.NoCredentialsError, aws.CredentialRetrievalError, aws.SSOError, aws.TokenRetrievalError)
-    ):
+    if isinstance(error, _NO_IDENTITY):
         return AuthorizationError(
             f"no AWS identity for {action}: {error}", hint="set AWS_PROFILE, or log in to it"
         )
-    return RegistryUnavailable(
-        f"{action} got no answer: {error}",
-        hint="check the network, AWS_REGION and AWS_ENDPOINT_URL",
-        retryable=True,
-    )
+    if isinstance(error, aws.SSLError):
+        hint = "where a proxy signs anew, name its authority's certificates in AWS_CA_BUNDLE"
+    elif isinstance(error, aws.ProxyConnectionError):
+        hint = "check HTTPS_PROXY and NO_PROXY"
+    elif isinstance(error, _NO_ANSWER):
+        hint = "check the network, AWS_REGION and AWS_ENDPOINT_URL"
+    else:
+        return settings_error(error)
+    return RegistryUnavailable(f"{action} got no answer: {error}", hint=hint, retryable=True)
 
 
 def _refusal(action: str, error: aws.ClientError) -> EcrWidgetsError:

@@ -9,7 +9,9 @@ import importlib.util
 import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
+from threading import Lock
 from typing import Any, TypeVar
 
 import docker
@@ -30,6 +32,7 @@ _INSTALL = (
     "start it, set DOCKER_HOST or a Docker context, or install one;"
     " on Debian or Ubuntu, as root: apt-get install docker.io"
 )
+_PATCHING = Lock()
 _SILENCE_S = 120
 """Longest wait for the engine's next word, in seconds."""
 
@@ -47,6 +50,17 @@ class _NoLogins(AuthConfig):
 
     def get_all_credentials(self) -> dict[str, Any]:
         return {}
+
+
+@contextmanager
+def _no_logins() -> Iterator[None]:
+    """Have docker-py read no logins: one that cannot be read, of whatever registry, would end every call."""
+    with _PATCHING:
+        read, docker.auth.load_config = docker.auth.load_config, lambda *_, **__: _NoLogins({})
+        try:
+            yield
+        finally:
+            docker.auth.load_config = read
 
 
 class EngineConnection:
@@ -69,14 +83,15 @@ class EngineConnection:
         address = self.address
         _check_ssh(address)
         try:
-            client = docker.DockerClient(
-                base_url=address.host,
-                tls=_tls(address),
-                version="auto",
-                timeout=_SILENCE_S,
-                # As the docker command does: the user's ssh knows keys, agents, jump hosts and which hosts to trust.
-                use_ssh_client=True,
-            )
+            with _no_logins():
+                return docker.DockerClient(
+                    base_url=address.host,
+                    tls=_tls(address),
+                    version="auto",
+                    timeout=_SILENCE_S,
+                    # As the docker command does: the user's ssh knows keys, agents, jump hosts and which hosts to trust.
+                    use_ssh_client=True,
+                )
         except (InvalidConfigFile, TLSParameterError) as error:
             raise _unusable_settings(error) from error
         except (DockerException, requests.RequestException, OSError) as error:
@@ -86,8 +101,6 @@ class EngineConnection:
         except (AttributeError, TypeError, ValueError) as error:
             # docker-py reads the user's config.json without looking at what it holds.
             raise _unusable_settings(error) from error
-        client.api._auth_configs = _NoLogins({})  # type: ignore[attr-defined]
-        return client
 
     @cached_property
     def facts(self) -> EngineFacts:

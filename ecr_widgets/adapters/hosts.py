@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from contextlib import suppress
+from urllib.parse import urljoin, urlsplit
 
 
 def is_loopback(host: str) -> bool:
@@ -14,3 +15,33 @@ def is_loopback(host: str) -> bool:
     with suppress(ValueError):
         return ipaddress.ip_address(name.strip("[]")).is_loopback
     return False
+
+
+def follow(url: str, location: str) -> str | None:
+    """The address that an answer's `Location` names; None where it may not be asked.
+
+    It may be where the way there is encrypted or ends on this machine, and no login is in it.
+    """
+    with suppress(ValueError):
+        parts = urlsplit(joined := urljoin(url, location))
+        encrypted = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.netloc))
+        return joined if encrypted and parts.hostname and "@" not in parts.netloc else None
+    return None
+
+
+def same_origin(one: str, other: str) -> bool:
+    """Whether two addresses have scheme, host and port in common."""
+    return _origin(one) == _origin(other)
+
+
+def shown(url: str) -> str:
+    """An address for a message: scheme and host, for what stands behind them may be a signature or a login."""
+    with suppress(ValueError):
+        parts = urlsplit(url)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+    return "an address that cannot be read"
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from ecr_widgets.errors import SettingsError, TargetBusy
 from ecr_widgets.model.times import to_rfc3339
+from ecr_widgets.model.user_folders import state_folder
 from ecr_widgets.ports import Clock
 
 _POLL_S = 0.2
@@ -145,8 +146,7 @@ class FileLocks:
 
 def lock_folder(environ: Mapping[str, str]) -> Path:
     """Where this user's locks are."""
-    state = environ.get("XDG_STATE_HOME")
-    return Path(state or Path.home() / ".local" / "state") / "ecr-widgets" / "locks"
+    return state_folder(environ) / "locks"
 
 
 def _locked(lock: int) -> bool:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import urllib3
 
 from ecr_widgets.adapters.hosts import is_loopback
+from ecr_widgets.adapters.http import EnvironmentPools
 
 _LONGEST_S = 30.0
 
@@ -56,7 +57,7 @@ def _post(url: str, body: bytes) -> str:
     if where.scheme != "https" and not (where.scheme == "http" and is_loopback(where.netloc)):
         return "the notice was not sent: the address must begin with https://"
     try:
-        answer = urllib3.PoolManager().request(
+        answer = EnvironmentPools().request(
             "POST",
             url,
             body=body,

@@ -10,6 +10,7 @@ from contextlib import suppress
 
 import urllib3
 
+from ecr_widgets.adapters.http import EnvironmentPools
 from ecr_widgets.adapters.registry_copy import ImageCopy
 from ecr_widgets.adapters.registry_protocol import (
     MANIFESTS,
@@ -43,7 +44,7 @@ class OciRegistry:
     """Implements `ports.Registry`."""
 
     def __init__(self) -> None:
-        self._http = urllib3.PoolManager(
+        self._http = EnvironmentPools(
             retries=_Retry(total=3, status_forcelist=_PASSING, backoff_factor=0.2, raise_on_status=False),
             timeout=urllib3.Timeout(connect=5.0, read=30.0),
         )

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import urllib3
 
+from ecr_widgets.adapters.hosts import follow, same_origin, shown
 from ecr_widgets.adapters.registry_protocol import MANIFESTS, authorization, base_url, digest_of
 from ecr_widgets.adapters.registry_source import RegistrySource, ask, refuse
 from ecr_widgets.errors import RegistryError, RegistryUnavailable
@@ -108,10 +109,16 @@ class ImageCopy:
             return
         if begun.status != 202:
             refuse(self._target, begun, told_body)
-        where = urljoin(start, begun.headers.get("Location", ""))
+        location = begun.headers.get("Location", "")
+        where = follow(start, location)
+        if where is None:
+            raise RegistryError(
+                f"{self._target.registry} sends for an upload to {shown(location)}, which is not followed",
+                hint="have the registry, or the proxy before it, name an https address",
+            )
         where += f"{'&' if urlsplit(where).query else '?'}digest={digest}"
-        # The token is for the registry alone, wherever an upload goes.
-        own = urlsplit(where).netloc == urlsplit(start).netloc
+        # The token is for the registry alone, wherever an upload goes, and never for a line that others can read.
+        own = same_origin(where, start)
         download = self._from.open_blob(digest)
         try:
             sent, told_body = self._ask(

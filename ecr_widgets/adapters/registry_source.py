@@ -10,11 +10,11 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import urllib3
 
-from ecr_widgets.adapters.hosts import is_loopback
+from ecr_widgets.adapters.hosts import follow, shown
 from ecr_widgets.adapters.registry_protocol import MANIFESTS, authorization, base_url, refusal, told
 from ecr_widgets.errors import ImageNotFound, RegistryError, RegistryUnavailable, TagImmutable
 from ecr_widgets.model.authorization_token import AuthorizationToken
@@ -87,12 +87,16 @@ class RegistrySource:
             if not 300 <= answer.status < 400:
                 refuse(self._image, answer, answer.read(_LARGEST_DOCUMENT_BYTES))
             answer.release_conn()
-            url = urljoin(url, answer.headers.get("Location", ""))
-            if urlsplit(url).scheme != "https" and not is_loopback(urlsplit(url).netloc):
+            location = answer.headers.get("Location", "")
+            where = follow(url, location)
+            if where is None:
                 break
             # ECR keeps layers in S3: the address there carries its own signature, and our token is none of its business.
-            headers = {}
-        raise RegistryError(f"{self._image.registry} sends for {digest} to {url}, which is not followed")
+            url, headers = where, {}
+        raise RegistryError(
+            f"{self._image.registry} sends for {digest} to {shown(location)}, which is not followed",
+            hint="have the registry, or the proxy before it, name an https address",
+        )
 
     def _read_blob(self, digest: str) -> bytes:
         answer = self.open_blob(digest)

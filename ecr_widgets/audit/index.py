@@ -31,6 +31,7 @@ from ecr_widgets.audit.seal_book import TABLES, SealBook
 from ecr_widgets.audit.spread import spread
 from ecr_widgets.audit.verify import Finding
 from ecr_widgets.errors import RecordError
+from ecr_widgets.model.user_folders import cache_folder
 
 _VERSION = 5
 """Of the tables and of all rules behind a row; another number than the file's means that all is read again."""
@@ -263,9 +264,8 @@ def _row(row: bytes, seal: str | None) -> Row:
 
 def index_file(runs: Path) -> Path:
     """Where the index of a runs folder is kept: in the user's cache folder (XDG_CACHE_HOME)."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     name = hashlib.sha256(os.fsencode(runs.resolve())).hexdigest()[:24]
-    return cache / "ecr-widgets" / "audit" / f"{name}.sqlite"
+    return cache_folder() / "audit" / f"{name}.sqlite"
 
 
 def open_index(runs: Path, *, rebuild: bool = False, ring: KeyRing | None = None) -> Index:

@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from ecr_widgets.audit.found import Moment
 from ecr_widgets.errors import InputError, SettingsError
+from ecr_widgets.model.user_folders import data_folder
 
 _TRUSTED = "trusted"
 VALID_FOR = timedelta(days=730)
@@ -214,8 +215,7 @@ class KeyRing:
 
 def default_ring() -> KeyRing:
     """The user's own keys."""
-    data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    return KeyRing(data / "ecr-widgets" / "keys")
+    return KeyRing(data_folder() / "keys")
 
 
 def export_keys(keys: Iterable[KeyFile]) -> str:

@@ -44,6 +44,8 @@ def _look(what: str, look: Callable[[], str]) -> Finding:
         return Finding(what, ok=True, told=look())
     except EcrWidgetsError as error:
         return Finding(what, ok=False, told=str(error))
+    except Exception as error:  # noqa: BLE001 -- what is unforeseen here must not hide the other findings
+        return Finding(what, ok=False, told=f"{type(error).__name__}: {error}; please report this")
 
 
 def _identity() -> str:

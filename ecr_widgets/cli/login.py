@@ -15,23 +15,29 @@ def command(*, as_json: bool) -> None:
 
     Runbooks do not need this: each of their steps hands the password to the engine by itself.
     """
+    from ecr_widgets.adapters.clock import SystemClock
     from ecr_widgets.adapters.docker_login import store_login
     from ecr_widgets.adapters.ecr import BotoEcr
     from ecr_widgets.model.times import to_rfc3339
+    from ecr_widgets.steps.login import RegistrySession, login
 
     ecr = BotoEcr()
-    identity, token = ecr.identity(), ecr.authorization_token()
-    stored = store_login(token)
+    session = RegistrySession(ecr, SystemClock())
+    outcome = login(ecr, session)
+    stored = store_login(session.token())
+    expires_at = to_rfc3339(outcome.expires_at)
     told = {
-        "registry": token.registry,
-        "user": token.user,
-        "account": identity.account,
-        "identity": identity.arn,
-        "expires_at": to_rfc3339(token.expires_at),
+        "registry": outcome.registry,
+        "user": outcome.user,
+        "account": outcome.account,
+        "identity": outcome.identity,
+        "expires_at": expires_at,
         "stored_in": stored,
     }
     if as_json:
         print_json(told)
         return
-    click.echo(f"logged in to {token.registry} as {identity.arn} until {told['expires_at']}")
+    for each in outcome.warnings:
+        click.echo(f"ecr-widgets: warning: {each}", err=True)
+    click.echo(f"logged in to {outcome.registry} as {outcome.identity or outcome.user} until {expires_at}")
     click.echo(f"stored in {stored}", err=True)

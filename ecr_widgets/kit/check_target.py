@@ -25,8 +25,8 @@ _ANY_IMAGE = ImageReference("registry.invalid", "image", digest=f"sha256:{'0' * 
 class TargetOutcome:
     """Whom and what this run will change."""
 
-    account: str
-    identity: str
+    account: str | None
+    identity: str | None
     registry: str
     engine: EngineFacts
     engine_version: str
@@ -37,7 +37,7 @@ class TargetOutcome:
     service_deploy_id: str | None = None
     """What the service stands on now."""
     warnings: tuple[str, ...] = ()
-    """What Layer0 drops of the Dockerrun, and placeholders left in it."""
+    """What Layer0 drops of the Dockerrun, placeholders left in it, and why the identity is not known."""
     changed: bool = False
 
 
@@ -119,6 +119,7 @@ def check_target(
         name,
         digest,
         deploy_id,
+        who.warnings,
     )
 
 

@@ -127,7 +127,7 @@ class Kit(ServiceSteps, TaskSteps):
                     None if repository is None or tag is None else self.image_reference(repository, tag=tag)
                 ),
             )
-            return replace(target, warnings=warnings)
+            return replace(target, warnings=(*warnings, *target.warnings))
 
         inputs = {"environment": environment, "service": service, "repository": repository, "tag": tag}
         looked_at = {"context": context, "local_name": local_name, "dockerrun": dockerrun}

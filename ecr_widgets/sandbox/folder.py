@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ecr_widgets.errors import SettingsError
+from ecr_widgets.model.user_folders import state_folder
 
 _FILES = ("state.json", "state.json.new", "journal.jsonl", "supervisor.log", "engine.log")
 _FOLDERS = ("engine", "ecr", "layer0")
@@ -18,10 +19,7 @@ _FOLDERS = ("engine", "ecr", "layer0")
 
 def default_folder(environ: Mapping[str, str] = os.environ) -> Path:
     """Where a sandbox lives unless told otherwise: below the XDG state folder."""
-    base = environ.get("XDG_STATE_HOME", "")
-    # The XDG specification has relative paths ignored.
-    state_home = Path(base) if base.startswith("/") else Path.home() / ".local" / "state"
-    return state_home / "ecr-widgets" / "sandbox"
+    return state_folder(environ) / "sandbox"
 
 
 class SandboxFolder:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from ecr_widgets.errors import AuthorizationError, EcrWidgetsError
+from ecr_widgets.errors import AuthorizationError, EcrWidgetsError, RegistryError
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.registry_host import OwnRegistry, RegistryId, registry_id_of, repository_name
 from ecr_widgets.ports import Clock, Ecr
@@ -24,9 +24,13 @@ class LoginOutcome:
 
     registry: str
     user: str
-    account: str
-    identity: str
+    account: str | None
+    """None where neither STS nor the registry's name tells."""
+    identity: str | None
+    """ARN that the calls are made as; None where STS is out of reach."""
     expires_at: datetime
+    warnings: tuple[str, ...] = ()
+    """Why the identity is not known."""
     changed: bool = False
 
 
@@ -116,13 +120,21 @@ class StepSession:
 def login(ecr: Ecr, session: RegistrySession) -> LoginOutcome:
     """Get an authorization token for the account's registry and say whose it is.
 
+    Networks with a way to ECR alone have none to STS: who the calls are made as is then not known, and needed for nothing.
+
     Raises:
         AuthorizationError: No identity, or it may not ask for a token.
 
-        RegistryUnavailable: AWS does not answer.
+        RegistryUnavailable: ECR does not answer.
 
     Source: Amazon ECR API, GetAuthorizationToken; AWS STS API, GetCallerIdentity.
     """
-    identity = ecr.identity()
     token = session.token()
+    try:
+        identity = ecr.identity()
+    except RegistryError as error:
+        registry = session.registry().id
+        account = registry.account if registry else None
+        unknown = (f"who AWS is called as is not known: {error.message}",)
+        return LoginOutcome(token.registry, token.user, account, None, token.expires_at, unknown)
     return LoginOutcome(token.registry, token.user, identity.account, identity.arn, token.expires_at)

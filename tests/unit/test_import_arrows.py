@@ -70,10 +70,11 @@ MAY_IMPORT = {
     "__init__": {"connections", "kit", "panels", "runbook_form"},
 }
 ONLY_IN = {
-    "boto3": {"adapters/ecr.py"},
-    "botocore": {"adapters/ecr.py", "adapters/ecr_calls.py"},
+    "boto3": {"adapters/aws_session.py", "adapters/ecr.py"},
+    "botocore": {"adapters/aws_session.py", "adapters/ecr_calls.py"},
     "docker": {"adapters/docker_engine.py", "adapters/engine_connection.py", "sandbox/layer0/engine.py"},
     "urllib3": {
+        "adapters/http.py",
         "adapters/registry.py",
         "adapters/notify.py",
         "adapters/registry_copy.py",

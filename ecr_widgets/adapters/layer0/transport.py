@@ -18,6 +18,7 @@ from urllib.parse import urlencode
 import urllib3
 
 from ecr_widgets.adapters.hosts import is_loopback
+from ecr_widgets.adapters.http import EnvironmentPools
 from ecr_widgets.errors import (
     EcrWidgetsError,
     EntityNotFound,
@@ -35,6 +36,11 @@ _SHOWN = 200
 _SHOWN_OF_MESSAGE = 1000
 _READ_TRIES = 4
 _PASSING = frozenset((429, 502, 503, 504))
+_NOT_SENT = (
+    urllib3.exceptions.NewConnectionError,
+    urllib3.exceptions.ConnectTimeoutError,
+    urllib3.exceptions.ProxyError,
+)
 _NOT_FOUND_CODES = frozenset((23, 24, 25, 26, 28, 29))
 
 
@@ -85,9 +91,7 @@ class Transport:
         self._compared = False
         self.requests = 0
         """How many were sent so far."""
-        self._http = urllib3.PoolManager(
-            cert_reqs="CERT_NONE" if settings.skip_ssl_verify else "CERT_REQUIRED", retries=False
-        )
+        self._http = EnvironmentPools(verify=not settings.skip_ssl_verify, retries=False)
 
     def read(self, path: str, query: Mapping[str, str] | None = None, *, timeout_s: float = 30.0) -> Answer:
         """GET, repeated where that may help.
@@ -164,7 +168,7 @@ class Transport:
         return self._judge(method, target, answer.status, answer.headers, text)
 
     def _translate(self, method: str, target: str, error: Exception) -> EcrWidgetsError:
-        if isinstance(error, (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)):
+        if isinstance(error, _NOT_SENT):
             return Layer0Unavailable(
                 f"Layer0 at {self._endpoint} does not answer: {error}",
                 hint="check LAYER0_API_ENDPOINT and the network",

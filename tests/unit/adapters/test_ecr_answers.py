@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from botocore.stub import Stubber
 
@@ -64,12 +64,8 @@ def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def client(server: Scripted) -> BotoEcr:
-    ecr = BotoEcr()
-    for service in ("ecr", "sts"):
-        ecr.__dict__[f"_{service}"] = boto3.Session().client(
-            service, endpoint_url=server.url, config=ecr._config
-        )
-    return ecr
+    os.environ["AWS_ENDPOINT_URL"] = server.url  # the fixture above takes it back
+    return BotoEcr()
 
 
 @pytest.mark.parametrize("tokens", ["aaaa", "abab", "abcd"])

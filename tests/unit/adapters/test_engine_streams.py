@@ -127,22 +127,28 @@ def test_a_build_sends_no_login_and_no_proxy_of_the_users_own(
     assert OTHERS_PASSWORD not in asked.target
 
 
-def test_a_missing_credential_helper_stops_no_build(
-    scripted: Engines, docker_config: Path, context: Path
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"credsStore": "no-such-helper"}',
+        '{"auths": {"registry.example": 3}}',
+        '{"auths": {"registry.example": {"auth": "bm9jb2xvbg=="}}}',
+        '{"auths": {"registry.example": {"auth": "?"}}}',
+    ],
+)
+def test_a_login_that_cannot_be_read_stops_no_build(
+    scripted: Engines, docker_config: Path, context: Path, content: str
 ) -> None:
-    """A credsStore whose program is gone is nobody's business here."""
-    docker_config.write_text('{"credsStore": "no-such-helper"}')
+    """The kit uses none of the user's logins, so what is wrong with one of another registry does not matter."""
+    docker_config.write_text(content)
     with scripted(BUILT) as (engine, _):
         assert build(engine, context) == IMAGE_ID
 
 
-@pytest.mark.parametrize("content", ['{"auths": {"registry.example": 3}}', "[]"])
-def test_an_unusable_docker_config_is_said_as_that(
-    scripted: Engines, docker_config: Path, content: str
-) -> None:
+def test_an_unusable_docker_config_is_said_as_that(scripted: Engines, docker_config: Path) -> None:
     """A broken config.json is a matter of settings, not an engine that is down."""
     with scripted(BUILT) as (engine, _):
-        docker_config.write_text(content)
+        docker_config.write_text("[]")
         with pytest.raises(SettingsError, match=r"config\.json"):
             engine.find_image_id("xfra/wait")
 

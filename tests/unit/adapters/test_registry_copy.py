@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from ecr_widgets.adapters.hosts import same_origin
 from ecr_widgets.adapters.registry import OciRegistry
 from ecr_widgets.errors import RegistryError, RegistryUnavailable, TagImmutable
 from ecr_widgets.model.authorization_token import AuthorizationToken
@@ -141,3 +142,40 @@ def test_an_immutable_tag_that_names_nothing_of_ours_is_refused() -> None:
 
     with pytest.raises(TagImmutable):
         copy(Target(spoil))
+
+
+@pytest.mark.parametrize(
+    ("where", "other", "same"),
+    [
+        ("https://r.example/u", "https://r.example:443/v2", True),
+        ("https://R.example/u", "https://r.example/v2", True),
+        ("http://r.example/u", "https://r.example/v2", False),
+        ("https://r.example:8443/u", "https://r.example/v2", False),
+        ("https://other.example/u", "https://r.example/v2", False),
+    ],
+)
+def test_a_token_goes_to_the_registry_alone(where: str, other: str, *, same: bool) -> None:
+    """Scheme, host and port decide, not the host alone."""
+    assert same_origin(where, other) is same
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "http://r.example/v2/b/blobs/uploads/1",
+        "https://me:pw@r.example/uploads/1",
+        "ftp://r.example/uploads/1",
+        "http://127.0.0.1@evil.example/uploads/1",
+        "https:///uploads/1",
+        "http://[::1/uploads",
+    ],
+)
+def test_an_upload_that_is_sent_elsewhere_in_clear_is_refused(where: str) -> None:
+    """Nothing is sent there, the layer as little as the token, and no login of the address is shown."""
+    target = Target(
+        lambda _, request: http(202, more={"Location": where}) if request.method == "POST" else None
+    )
+    with pytest.raises(RegistryError, match="which is not followed") as caught:
+        copy(target)
+    assert "pw" not in str(caught.value)
+    assert not target.tagged

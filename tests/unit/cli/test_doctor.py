@@ -9,6 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+
+from ecr_widgets.cli import doctor as doctor_module
 
 BIN = Path(sys.executable).parent
 
@@ -59,3 +62,15 @@ def test_the_same_is_told_to_programs(environ: dict[str, str]) -> None:
     """One JSON document with a member a look."""
     told = json.loads(doctor(environ, "--json").stdout)
     assert [(each["what"], each["ok"]) for each in told] == [(what, False) for what in TELLS]
+
+
+def test_an_unforeseen_failure_hides_no_other_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each look stands for itself, whatever a library raises."""
+
+    def broken() -> str:
+        raise KeyError("proxies")
+
+    monkeypatch.setattr(doctor_module, "_LOOKS", {"first": broken, "second": lambda: "fine"})
+    done = CliRunner().invoke(doctor_module.command, ["--json"])
+    assert [each["ok"] for each in json.loads(done.stdout)] == [False, True]
+    assert "KeyError: 'proxies'" in done.stdout

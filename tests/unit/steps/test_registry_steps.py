@@ -14,6 +14,7 @@ from ecr_widgets.errors import (
     ImageNotFound,
     InvalidReference,
     PushError,
+    RegistryUnavailable,
     RepositoryNotFound,
     TagImmutable,
     VerifyError,
@@ -63,6 +64,18 @@ def test_login_names_registry_and_identity_and_shares_the_secret_first(here: Her
     assert (outcome.registry, outcome.user, outcome.account) == (REGISTRY, "AWS", "111222333444")
     assert here.secrets == ["password-1"]
     assert "password" not in repr(outcome)
+
+
+def test_login_needs_no_way_to_sts(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who AWS is called as is then not known, the account is in the registry's name, and a warning says why."""
+
+    def nobody() -> None:
+        raise RegistryUnavailable("sts:GetCallerIdentity got no answer")
+
+    monkeypatch.setattr(here.ecr, "identity", nobody)
+    outcome = login(here.ecr, here.session)
+    assert (outcome.account, outcome.identity) == ("111222333444", None)
+    assert outcome.warnings == ("who AWS is called as is not known: sts:GetCallerIdentity got no answer",)
 
 
 def test_a_token_is_reused_until_half_of_its_life_is_over(here: Here) -> None:

@@ -1,0 +1,183 @@
+"""An AWS session and its clients, by the settings that the AWS SDKs read; what is wrong with those is said before a call.
+
+What somebody's own `credential_process` or single sign-on does may fail in any way: each becomes one line here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
+
+import boto3
+from botocore import exceptions as aws
+from botocore.config import Config
+from botocore.credentials import ReadOnlyCredentials
+from botocore.session import get_session
+from botocore.utils import parse_timestamp
+
+from ecr_widgets.adapters.ecr_calls import settings_error
+from ecr_widgets.adapters.hosts import is_loopback
+from ecr_widgets.adapters.http import bundles
+from ecr_widgets.errors import AuthorizationError, EcrWidgetsError, SettingsError
+
+
+class AwsSession:
+    """Implements what the adapters need of boto3; the session is made and its identity found when first asked.
+
+    Args:
+        given: A session that is made already.
+
+        profile: AWS profile; None for the one that the environment names.
+
+        region: AWS region; None for the profile's own.
+
+        on_secret: Told of the secret parts of the identity before they are first used.
+    """
+
+    def __init__(
+        self,
+        given: boto3.Session | None,
+        *,
+        profile: str | None,
+        region: str | None,
+        on_secret: Callable[[str], None],
+    ) -> None:
+        self._given = given
+        self._profile, self._region = profile, region
+        self._on_secret = on_secret
+
+    def client(self, service: str, *, attempts: int = 4, connect_timeout_s: float = 5.0) -> Any:
+        """A boto3 client whose identity is known.
+
+        Raises:
+            SettingsError: Profile, region, keys or addresses are set in a way that cannot be used.
+
+            AuthorizationError: There is no identity, or AWS refused it.
+        """
+        # `standard` retries throttling and lost connections, with back-off and a cap, and nothing that was refused.
+        config = Config(
+            retries={"mode": "standard", "total_max_attempts": attempts},
+            connect_timeout=connect_timeout_s,
+            read_timeout=30,
+        )
+        try:
+            return self._client(service, config)
+        except (aws.BotoCoreError, aws.ClientError, OSError, ValueError) as error:
+            if isinstance(error, EcrWidgetsError):
+                raise
+            raise settings_error(error) from error
+
+    def _client(self, service: str, config: Config) -> Any:
+        session = self.session
+        self._find_identity()
+        found = bundles()
+        # boto3 reads the other two by itself.
+        verify = found.get("SSL_CERT_FILE") if len(found) == 1 else None
+        client = session.client(service, config=config, verify=verify)  # type: ignore[call-overload]
+        address = urlsplit(client.meta.endpoint_url)
+        _check_address(address.scheme, address.netloc)
+        if is_loopback(address.netloc) and getproxies():
+            direct = config.merge(Config(proxies={}))
+            client = session.client(service, config=direct, verify=verify)  # type: ignore[call-overload]
+        client.meta.events.register_first("before-sign", self._share_identity)
+        return client
+
+    @cached_property
+    def session(self) -> boto3.Session:
+        """Profile and region as they are set."""
+        if self._given is not None:
+            return self._given
+        region = self._region
+        if region is None and self._profile is None:
+            # The variable of the AWS SDKs and the `aws` command, and the only one of its kind that boto3 does not read.
+            region = os.environ.get("AWS_REGION") or None
+        core = get_session()
+        core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_moment)
+        return boto3.Session(botocore_session=core, profile_name=self._profile, region_name=region)
+
+    def _share_identity(self, **_: object) -> None:
+        # At each signature, since temporary keys change while a run goes on.
+        credentials = self.session.get_credentials()
+        if credentials is not None:
+            self._share(credentials.get_frozen_credentials())
+
+    def _share(self, frozen: ReadOnlyCredentials) -> None:
+        for secret in (frozen.secret_key, frozen.token):
+            if secret:
+                self._on_secret(secret)
+
+    def _find_identity(self) -> None:
+        """Find the identity, and judge what it came from."""
+        try:
+            credentials = self.session.get_credentials()
+            frozen = credentials.get_frozen_credentials() if credentials is not None else None
+        except (aws.BotoCoreError, aws.ClientError):
+            raise
+        except Exception as error:
+            raise _no_identity(self.session, error) from error
+        if frozen is None:
+            return  # botocore says so at the first call
+        self._share(frozen)
+        for what, value in (
+            ("access key", frozen.access_key),
+            ("secret key", frozen.secret_key),
+            ("session token", frozen.token),
+        ):
+            # A file's last line end that was taken along is the usual reason.
+            if value and (not value.isascii() or not value.isprintable() or value != value.strip()):
+                raise SettingsError(
+                    f"the {what} of the AWS identity holds a space, a line end or another character that no key has",
+                    hint="set it again, without what stands around it",
+                )
+
+
+def _no_identity(session: boto3.Session, error: Exception) -> EcrWidgetsError:
+    profile = session.profile_name
+    settings = session._session.get_scoped_config()
+    name = type(error).__name__
+    if settings.get("mfa_serial") and isinstance(error, (EOFError, RuntimeError, OSError, Warning)):
+        return AuthorizationError(
+            f"profile {profile!r} asks for an MFA code, and nobody can type one here",
+            hint="get temporary keys in a terminal first (aws sts get-session-token), or use a profile without MFA",
+        )
+    program = str(settings.get("credential_process", "")).partition(" ")[0]
+    if program:
+        # What it printed may be secret, so only its kind of failure is shown.
+        return SettingsError(
+            f"credential_process {program!r} of profile {profile!r} gave no identity: {name}",
+            hint="run it by hand: it has to print one JSON object with Version, AccessKeyId and SecretAccessKey",
+        )
+    file = getattr(error, "filename", None)
+    why = f"{file!r} cannot be read" if file else name
+    return SettingsError(
+        f"the AWS identity of profile {profile!r} cannot be used: {why}",
+        hint="check AWS_PROFILE, AWS_WEB_IDENTITY_TOKEN_FILE and AWS's config files; `aws sts get-caller-identity` tells more",
+    )
+
+
+def _check_address(scheme: str, host: str) -> None:
+    if "@" in host:
+        raise SettingsError(
+            "the AWS endpoint's address holds a user or password",
+            hint="leave it out of AWS_ENDPOINT_URL; AWS takes keys only",
+        )
+    if scheme != "https" and not is_loopback(host):
+        raise SettingsError(
+            f"AWS requests are not sent over plain http to {host}: keys and tokens could be read on the way",
+            hint="use an https address in AWS_ENDPOINT_URL",
+        )
+
+
+def _moment(told: Any) -> datetime:
+    """A time of an answer, in UTC; botocore's own way asks for this machine's zone each time, half of the work on a list of images."""
+    try:
+        if isinstance(told, int | float):
+            return datetime.fromtimestamp(told, UTC)
+        return parse_timestamp(told).astimezone(UTC)
+    except (OverflowError, OSError, RuntimeError) as error:
+        raise ValueError(f"{told!r:.40} is no time") from error

@@ -1,0 +1,128 @@
+"""HTTP by the network as the user set it up: proxies and certificate authorities from the usual variables.
+
+Source: proxies as urllib and requests read them (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`, upper and lower case); bundles as
+the AWS SDKs (`AWS_CA_BUNDLE`), requests (`REQUESTS_CA_BUNDLE`) and OpenSSL (`SSL_CERT_FILE`) do.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies
+
+import urllib3
+
+from ecr_widgets.adapters.hosts import is_loopback
+from ecr_widgets.errors import SettingsError
+
+BUNDLE_VARIABLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
+
+
+class EnvironmentPools(urllib3.PoolManager):
+    """Connection pools that go through the proxies that the environment names, and trust the authorities it names.
+
+    Args:
+        verify: False where any certificate is taken.
+
+    Raises:
+        SettingsError: A variable names a bundle that cannot be read, or a proxy that cannot be used.
+    """
+
+    def __init__(self, *, verify: bool = True, **more: Any) -> None:
+        trust: dict[str, Any] = {"ssl_context": trusted()} if verify else {"cert_reqs": "CERT_NONE"}
+        super().__init__(**more, **trust)
+        self._proxied: dict[str, urllib3.ProxyManager] = {}
+
+    # The name and the positional arguments are urllib3's.
+    def urlopen(  # type: ignore[override]
+        self,
+        method: str,
+        url: str,
+        redirect: bool = True,  # noqa: FBT001, FBT002
+        **more: Any,
+    ) -> urllib3.BaseHTTPResponse:
+        """Send by the proxy that is meant for this address, or directly."""
+        proxy = proxy_for(url)
+        if proxy is None:
+            return super().urlopen(method, url, redirect, **more)
+        if proxy not in self._proxied:
+            self._proxied[proxy] = _through(proxy, self.connection_pool_kw)
+        return self._proxied[proxy].urlopen(method, url, redirect, **more)
+
+
+def proxy_for(url: str) -> str | None:
+    """The proxy that a request goes through; None where it goes directly, as to this machine it always does."""
+    parts = urlsplit(url)
+    proxy = getproxies().get(parts.scheme)
+    if not proxy or is_loopback(parts.netloc):
+        return None
+    # Networks in NO_PROXY (10.0.0.0/8) count as for Docker; the standard library knows names only.
+    from requests.utils import should_bypass_proxies
+
+    if should_bypass_proxies(url, no_proxy=None):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"
+
+
+def bundles(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The files and folders with certificate authorities that are set, by their variables.
+
+    Raises:
+        SettingsError: One of them is not there.
+    """
+    found = {name: environ[name] for name in BUNDLE_VARIABLES if environ.get(name)}
+    for name, path in found.items():
+        if not Path(path).exists():
+            raise SettingsError(
+                f"{name} names {path!r}, which does not exist",
+                hint="name a file of certificates in PEM form, or unset it",
+            )
+    return found
+
+
+def trusted() -> ssl.SSLContext:
+    """The machine's certificate authorities and those that the user added.
+
+    Raises:
+        SettingsError: A bundle cannot be read.
+    """
+    return _trusted(tuple(bundles().items()))
+
+
+@cache
+def _trusted(added: tuple[tuple[str, str], ...]) -> ssl.SSLContext:
+    # Reading the machine's own takes 15 ms, so once for all clients.
+    context = ssl.create_default_context()
+    for name, path in added:
+        is_folder = Path(path).is_dir()
+        try:
+            context.load_verify_locations(
+                cafile=None if is_folder else path, capath=path if is_folder else None
+            )
+        except OSError as error:
+            raise SettingsError(
+                f"{name} names {path!r}, which holds no certificates: {error}",
+                hint="name a file of certificates in PEM form, or unset it",
+            ) from error
+    return context
+
+
+def _through(proxy: str, pool: Mapping[str, Any]) -> urllib3.ProxyManager:
+    try:
+        parts = urlsplit(proxy)
+        login = f"{unquote(parts.username)}:{unquote(parts.password or '')}" if parts.username else None
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise SettingsError(
+            "HTTPS_PROXY or HTTP_PROXY is not an http or https address",
+            hint="write it as http://HOST:PORT",
+        )
+    headers = urllib3.make_headers(proxy_basic_auth=login) if login else None
+    return urllib3.ProxyManager(proxy, proxy_headers=headers, **pool)

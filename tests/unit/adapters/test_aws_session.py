@@ -1,0 +1,126 @@
+"""AWS settings that cannot be used end in one line that says what to do."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from ecr_widgets.adapters.ecr import BotoEcr
+from ecr_widgets.errors import AuthorizationError, EcrWidgetsError, SettingsError
+from tests.unit.adapters.scripted import answering, http
+
+
+@pytest.fixture(autouse=True)
+def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A user with settings of one profile, without keys; gives the config file."""
+    for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    return tmp_path / "config"
+
+
+def profile(home: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    home.write_text(
+        f"[profile ops]\nregion = us-east-1\n{text}\n[profile keys]\naws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = x\n"
+    )
+    monkeypatch.setenv("AWS_PROFILE", "ops")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("credential_process = /nowhere/helper --password geheim", "credential_process '/nowhere/helper'"),
+        ("credential_process = echo geheim", "credential_process 'echo'"),
+        ("credential_process = false", "the AWS|no AWS identity"),
+        ("role_arn = arn:aws:iam::111222333444:role/ops\nweb_identity_token_file = /nowhere/token", "/nowhere/token"),
+        ("login_session = arn:aws:iam::111222333444:user/a", "botocore\\[crt\\]|ops"),
+        ("role_arn = arn:aws:iam::111222333444:role/ops\nsource_profile = nobody", "nobody"),
+        ("role_arn = arn:aws:iam::111222333444:role/ops\nsource_profile = ops", "ops"),
+        ("role_arn = arn:aws:iam::111222333444:role/ops\ncredential_source = Moon", "Moon"),
+        ("sso_session = none\nsso_account_id = 1\nsso_role_name = r", "sso|none"),
+        ("defaults_mode = wild\naws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = x", "wild"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("call", ["identity", "authorization_token"])
+def test_a_profile_that_cannot_be_used_is_one_line(
+    home: Path, monkeypatch: pytest.MonkeyPatch, text: str, said: str, call: str
+) -> None:
+    """One of our errors with a hint, never AWS blamed for what this machine did, and nothing of what a program printed."""
+    profile(home, monkeypatch, text)
+    with answering(http(403)) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+        with pytest.raises(EcrWidgetsError, match=said) as caught:
+            getattr(BotoEcr(), call)()
+    told = str(caught.value)
+    assert "is not AWS" not in told
+    assert "geheim" not in told
+    assert "\n" not in told
+    assert caught.value.hint
+
+
+def test_a_code_that_nobody_can_type_is_an_error_and_no_prompt(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A profile with MFA, in a run without a terminal."""
+    profile(
+        home,
+        monkeypatch,
+        "role_arn = arn:aws:iam::111222333444:role/ops\nsource_profile = keys\nmfa_serial = arn:aws:iam::111222333444:mfa/a",
+    )
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    with pytest.raises(AuthorizationError, match="MFA code, and nobody can type one"):
+        BotoEcr().identity()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "what"),
+    [
+        ("AWS_SECRET_ACCESS_KEY", "geheim\n", "secret key"),
+        ("AWS_SECRET_ACCESS_KEY", "geheim\r", "secret key"),
+        ("AWS_ACCESS_KEY_ID", " AKIDEXAMPLE", "access key"),
+        ("AWS_SESSION_TOKEN", "tok\nen", "session token"),
+        ("AWS_SESSION_TOKEN", "tökèn", "session token"),
+    ],
+)
+def test_a_key_with_a_line_end_is_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, what: str
+) -> None:
+    """Not "check the network", and never the key itself."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nosecret")
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=f"the {what} of the AWS identity") as caught:
+        BotoEcr().identity()
+    assert value.strip() not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("http://aws.example.com", "plain http to aws.example.com"),
+        ("http://0.0.0.0:9", "plain http to 0.0.0.0:9"),
+        ("http://127.0.0.1.example.com", "plain http"),
+        ("https://me:geheim@aws.example.com", "holds a user or password"),
+        ("http://me:geheim@127.0.0.1:9", "holds a user or password"),
+    ],
+)
+@pytest.mark.parametrize("variable", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_ECR", "profile"])
+def test_an_address_that_others_can_read_along_is_refused(
+    home: Path, monkeypatch: pytest.MonkeyPatch, variable: str, address: str, said: str
+) -> None:
+    """Before a key or token is sent, wherever the address is set."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nosecret")
+    if variable == "profile":
+        profile(home, monkeypatch, f"endpoint_url = {address}")
+    else:
+        monkeypatch.setenv(variable, address)
+    with pytest.raises(SettingsError, match=said) as caught:
+        BotoEcr().authorization_token()
+    assert "geheim" not in str(caught.value)

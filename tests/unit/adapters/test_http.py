@@ -1,0 +1,151 @@
+"""HTTP by the proxies and certificate authorities that the environment names."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from ecr_widgets.adapters.ecr import BotoEcr
+from ecr_widgets.adapters.http import EnvironmentPools, proxy_for, trusted
+from ecr_widgets.adapters.layer0.client import Layer0Api
+from ecr_widgets.adapters.notify import notify
+from ecr_widgets.adapters.registry import OciRegistry
+from ecr_widgets.errors import EcrWidgetsError, SettingsError
+from ecr_widgets.model.authorization_token import AuthorizationToken
+from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.settings import Layer0Settings
+from tests.unit.adapters.scripted import answering, http
+
+HOST = "111222333444.dkr.ecr.us-east-1.amazonaws.com"
+TOKEN = AuthorizationToken(HOST, "AWS", "password", datetime.now(UTC), datetime.now(UTC))
+CLIENTS: dict[str, Callable[[], object]] = {
+    "STS": lambda: BotoEcr().identity(),
+    "ECR": lambda: BotoEcr().authorization_token(),
+    "registry": lambda: OciRegistry().find_digest(ImageReference.parse(f"{HOST}/app:1"), TOKEN),
+    "Layer0": lambda: Layer0Api(Layer0Settings("https://layer0.example.com", "token-token")).version(),
+    "notice": lambda: notify({}, url="https://hooks.example.com/secret"),
+}
+
+
+@pytest.fixture(autouse=True)
+def network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No proxies, no bundles, and an AWS identity."""
+    for name in ("HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    for name in ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "AWS_PROFILE", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nosecret")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setattr("urllib3.util.retry.time.sleep", lambda _: None)
+    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
+    monkeypatch.setattr("ecr_widgets.adapters.layer0.transport.time.sleep", lambda _: None)
+
+
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy"])
+@pytest.mark.parametrize("client", CLIENTS)
+def test_every_client_asks_the_proxy(monkeypatch: pytest.MonkeyPatch, client: str, name: str) -> None:
+    """In upper and lower case, for AWS, the registry, Layer0 and notices alike; none resolves the name itself."""
+    with answering(http(502)) as proxy:
+        monkeypatch.setenv(name, proxy.url)
+        try:
+            CLIENTS[client]()
+        except EcrWidgetsError:
+            pass
+    assert {each.method for each in proxy.asked} == {"CONNECT"}
+
+
+@pytest.mark.parametrize(
+    ("url", "no_proxy", "goes_by_it"),
+    [
+        ("https://layer0.example.com/", "", True),
+        ("https://layer0.example.com/", "example.com", False),
+        ("https://layer0.example.com/", ".example.com,other", False),
+        ("https://notexample.com/", ".example.com", True),
+        ("https://layer0.example.com/", "*", False),
+        ("https://10.1.2.3:8443/", "10.0.0.0/8", False),
+        ("https://11.1.2.3/", "10.0.0.0/8", True),
+        ("https://127.0.0.1:1/", "", False),
+        ("https://localhost/", "", False),
+        ("https://[::1]:5000/", "", False),
+    ],
+)
+def test_no_proxy_is_read_as_docker_reads_it(
+    monkeypatch: pytest.MonkeyPatch, url: str, no_proxy: str, *, goes_by_it: bool
+) -> None:
+    """Names, domains and networks; this machine is never asked by a proxy."""
+    monkeypatch.setenv("HTTPS_PROXY", "proxy.example.com:3128")
+    monkeypatch.setenv("NO_PROXY", no_proxy)
+    assert proxy_for(url) == ("http://proxy.example.com:3128" if goes_by_it else None)
+
+
+def test_loopback_is_asked_directly_for_aws_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """boto3 would ask the proxy for the sandbox's address."""
+    with answering(http(500)) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+        monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+        with pytest.raises(EcrWidgetsError):
+            BotoEcr().authorization_token()
+    assert server.asked[0].target == "/"
+
+
+def test_a_proxys_password_is_sent_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It goes to the proxy alone, and into no message."""
+    with answering(http(407)) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://me:s%40fe-word@{proxy.host}")
+        with pytest.raises(EcrWidgetsError) as caught:
+            CLIENTS["registry"]()
+    assert proxy.asked[0].headers["proxy-authorization"] == "Basic bWU6c0BmZS13b3Jk"
+    assert "fe-word" not in str(caught.value)
+
+
+@pytest.mark.parametrize("proxy", ["socks5://p:1", "http://", "http://p:port"])
+def test_a_proxy_that_cannot_be_used_is_refused(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    """One line that names the variables."""
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    with pytest.raises(SettingsError, match="HTTPS_PROXY"):
+        EnvironmentPools().request("GET", "https://example.com/")
+
+
+@pytest.mark.parametrize("name", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"])
+@pytest.mark.parametrize("client", CLIENTS)
+def test_a_bundle_that_is_not_there_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, client: str, name: str
+) -> None:
+    """Before anything is asked, with the variable."""
+    monkeypatch.setenv(name, str(tmp_path / "no.pem"))
+    with pytest.raises(SettingsError, match=name):
+        CLIENTS[client]()
+
+
+@pytest.mark.parametrize("name", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"])
+def test_a_bundle_adds_to_what_the_machine_trusts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    """The machine's own authorities stay, the user's are added; a file with none in it is refused."""
+    before = len(trusted().get_ca_certs())
+    authority = ssl.create_default_context().get_ca_certs(binary_form=True)
+    if not authority:
+        pytest.skip("this machine trusts no authority to make a bundle of")
+    bundle = tmp_path / "own.pem"
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "empty.pem"))
+    (tmp_path / "empty.pem").write_text(ssl.DER_cert_to_PEM_cert(authority[0]))
+    bundle.write_text(ssl.DER_cert_to_PEM_cert(authority[-1]))
+    monkeypatch.setenv(name, str(bundle))
+    assert len(trusted().get_ca_certs()) == 2 <= before
+    bundle.write_text("nothing")
+    _forget_what_was_read()
+    with pytest.raises(SettingsError, match="holds no certificates"):
+        trusted()
+
+
+def _forget_what_was_read() -> None:
+    from ecr_widgets.adapters.http import _trusted
+
+    _trusted.cache_clear()
