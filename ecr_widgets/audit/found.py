@@ -55,9 +55,13 @@ class Cell(msgspec.Struct, frozen=True, gc=False):
     state: CellState | None
     """As our engine judged it; None where another tool ran the notebook."""
     calls: tuple[str, ...]
-    """Names of the kit's steps that the source calls."""
+    """Names of the kit's steps that the source calls, one for each place."""
     steps: tuple[Step, ...]
-    """Records in the cell's outputs."""
+    """Records in the cell's outputs that count."""
+    may_hold: frozenset[str] = frozenset()
+    """Names of the records that these calls leave."""
+    hidden: str | None = None
+    """Why the source may call a step where nobody sees it."""
 
 
 class Run(msgspec.Struct, frozen=True, gc=False):
@@ -78,13 +82,15 @@ class Run(msgspec.Struct, frozen=True, gc=False):
     ended_at: datetime | None
     cells: tuple[Cell, ...]
     bad_records: tuple[str, ...] = ()
-    """Why records in it could not be read."""
+    """Why records in it could not be read, or do not count."""
     held: bool = False
     """Whether a live process holds the run now."""
     plan: bool = False
     """Whether it only looked at what it would change."""
     approval: Mapping[str, Any] | None = None
     """Who requested and who approved it, for a run that needed that."""
+    resumed_at: datetime | None = None
+    """When its last attempt began, where that is not its first."""
 
     @property
     def is_plan(self) -> bool:

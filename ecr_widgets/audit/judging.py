@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from ecr_widgets.audit.agreement import disagreements
-from ecr_widgets.audit.found import SUCCEEDED, Found, NoRun, Origin, Run, Step
+from ecr_widgets.audit.calls import records_of_call
+from ecr_widgets.audit.found import SUCCEEDED, Cell, Found, NoRun, Origin, Run, Step
 from ecr_widgets.audit.postconditions import missing_of
 from ecr_widgets.model.record import CellState, RunState, StepState
-
-_RECORDS_OF = {"deploy_service": ("create_service", "update_service")}
-"""Calls whose record bears another name."""
-_CALLS = frozenset((
-    "check_target", "login", "create_repository", "build_image", "push_image", "pull_image", "copy_image",
-    "create_deploy", "deploy_service", "create_task", "wait", "rollback", "verify",
-))  # fmt: skip
 
 
 class Verdict(StrEnum):
@@ -115,14 +110,24 @@ def _missing_in_cells(run: Run) -> list[str]:
             found.append(f"cell {cell.cell_id} has no execution count")
         if watched and cell.state is not well:
             found.append(f"cell {cell.cell_id} is {cell.state or 'without a state'}")
-        if cell.calls:
-            here = {step.step for step in cell.steps}
-            found += [
-                f"cell {cell.cell_id} calls {call} and holds no record of it"
-                for call in cell.calls
-                if call in _CALLS and here.isdisjoint(_RECORDS_OF.get(call, (call,)))
-            ]
+        if cell.hidden is not None:
+            found.append(f"cell {cell.cell_id} may call steps that cannot be seen: {cell.hidden}")
+        if cell.calls or cell.steps:
+            found += _calls_against_records(cell)
     return found
+
+
+def _calls_against_records(cell: Cell) -> Iterator[str]:
+    here = Counter(step.step for step in cell.steps)
+    for call, places in Counter(cell.calls).items():
+        records = sum(here[name] for name in records_of_call(call))
+        if not records:
+            yield f"cell {cell.cell_id} calls {call} and holds no record of it"
+        elif records < places:
+            yield f"cell {cell.cell_id} calls {call} in {places} places and holds {records} of {places} records"
+    for name in here:
+        if name not in cell.may_hold:
+            yield f"cell {cell.cell_id} holds a record of {name:.80} and does not call it"
 
 
 def _missing_in_records(run: Run, steps: Sequence[Step]) -> list[str]:
@@ -133,7 +138,12 @@ def _missing_in_records(run: Run, steps: Sequence[Step]) -> list[str]:
         elif step.sequence != number:
             found.append(f"record {number} is missing: {step.step} calls itself {step.sequence}")
             break
+    began = run.resumed_at or run.started_at
     for step in steps:
+        if began is not None and step.started_at < began:
+            found.append(f"{step.step} started before the run did")
+        if run.ended_at is not None and step.ended_at is not None and step.ended_at > run.ended_at:
+            found.append(f"{step.step} ended after the run did")
         if step.state is not SUCCEEDED:
             found.append(f"{step.step} is {step.state.value}")
         elif step.ended_at is None or step.changed is None:

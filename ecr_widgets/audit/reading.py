@@ -7,12 +7,20 @@ import re
 import stat
 from collections.abc import Callable
 from datetime import datetime
-from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 import msgspec
 
 from ecr_widgets.audit import wire
+from ecr_widgets.audit.calls import (
+    Source,
+    calls_in,
+    hidden_in,
+    kits_of,
+    may_hold,
+    read_short_source,
+    read_source,
+)
 from ecr_widgets.audit.found import Cell, Found, NoRun, Origin, Run, Step
 from ecr_widgets.audit.holders import is_held
 from ecr_widgets.model.record import RECORD_MIME, RECORD_VERSION, RunState, StepState
@@ -26,10 +34,8 @@ _SIGNS = b"\xe2"
 """Begins each sign that the kit shows: ✓ ✗ ● ▶ → …; in what it writes, all else is ASCII but what people named."""
 _MANY_SIGNS = 200
 _PIECE_BYTES = 1 << 16
-_CALL = re.compile(rb"kit\.([a-z_]+)\(")
 _NO_NUMBER = re.compile(rb"NaN|-?Infinity")
 _HALF = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
-_EMPTY = re.compile(rb'(?:[\s\[\],"]|\\[nt])*')
 _TROUBLE = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
 
 
@@ -94,7 +100,12 @@ def read_content(content: bytes, name: str) -> Found:
     """Read a notebook's bytes; see `read_file`."""
     try:
         notebook = wire.decode_notebook(content)
-        if not notebook.metadata.ecr_widgets and RECORD_MIME.encode() not in content:
+        # Which may be spelled with escapes, and then is found by reading it.
+        if (
+            not notebook.metadata.ecr_widgets
+            and RECORD_MIME.encode() not in content
+            and b"\\u00" not in content
+        ):
             return NoRun(name, "foreign", "no record of this kit is in it")
         if notebook.nbformat != 4:
             return NoRun(name, "unreadable", f"nbformat {notebook.nbformat}: this release reads 4")
@@ -147,45 +158,81 @@ def _run(notebook: wire.WireNotebook, name: str) -> Found:
                 name, "unreadable", f"a run of version {version!r:.40}: this release reads {RECORD_VERSION}"
             )
         run = wire.decode_run(notebook.metadata.ecr_widgets)
-        if not (_in_reach(run.started_at) and _in_reach(run.ended_at)):
+        if not all(map(_in_reach, (run.started_at, run.resumed_at, run.ended_at))):
             return NoRun(
                 name, "unreadable", "not a notebook as it should be: a time outside the years 2 to 9998"
             )
-    cells, bad = _cells(notebook)
+    cells, bad = _cells(notebook, only_marked=run is not None and run.marked)
     if run is not None:
         return Run(
             name, Origin.ENGINE, run.run_id, run.runbook, run.runbook_sha256, run.state, run.reason, run.actor,
             run.host, run.parameters, run.started_at, run.ended_at, tuple(cells), tuple(bad), plan=run.plan,
-            approval=run.approval if isinstance(run.approval, dict) else None,
+            approval=run.approval if isinstance(run.approval, dict) else None, resumed_at=run.resumed_at,
         )  # fmt: skip
     if not bad and not any(cell.steps for cell in cells):
         return NoRun(name, "foreign", "no record of this kit is in it")
     return _without_engine(notebook.metadata, name, tuple(cells), tuple(bad))
 
 
-def _cells(notebook: wire.WireNotebook) -> tuple[list[Cell], list[str]]:
-    """The code cells, and why records in them cannot be read."""
+def _cells(notebook: wire.WireNotebook, *, only_marked: bool) -> tuple[list[Cell], list[str]]:
+    """The code cells, and which records in them cannot be read or do not count.
+
+    Args:
+        only_marked: Whether a record counts only if the engine marked it as come over its own line.
+    """
     cells: list[Cell] = []
     bad: list[str] = []
+    found: list[tuple[wire.WireCell, str, Source]] = []
     for number, cell in enumerate(notebook.cells):
-        if cell.cell_type != "code" or (cell.execution_count is None and _EMPTY.fullmatch(cell.source)):
-            continue
-        metadata = cell.metadata
-        told = metadata.ecr_widgets if metadata is not None else None
-        cell_id = cell.id or f"cell-{number}"
+        if cell.cell_type == "code" and not (cell.execution_count is None and _is_empty(cell.source)):
+            raw = bytes(cell.source)
+            source = read_short_source(raw) if len(raw) < _CACHED_BYTES else read_source(raw)
+            found.append((cell, cell.id or f"cell-{number}", source))
+    kits = kits_of([source for *_, source in found])
+    for cell, cell_id, source in found:
         steps: list[Step] = []
         for output in cell.outputs:
             data = output.data
             if data is not None and data.record is not None:
                 try:
-                    steps.append(_step(data.record))
+                    step = _step(data.record)
                 except TypeError as error:
                     bad.append(f"cell {cell_id}: {error}")
-        state = told.state if told is not None else None
-        source = bytes(cell.source)
-        calls = _calls_in(source) if len(source) < _CACHED_BYTES else _calls(source)
-        cells.append(Cell(cell_id, cell.execution_count, state, calls, tuple(steps)))
+                    continue
+                if only_marked and not _is_marked(output.metadata):
+                    bad.append(
+                        f"cell {cell_id} shows a record of {step.step:.80} that no step of this run has made"
+                    )
+                else:
+                    steps.append(step)
+        told = cell.metadata.ecr_widgets if cell.metadata is not None else None
+        cells.append(
+            Cell(
+                cell_id,
+                cell.execution_count,
+                told.state if told is not None else None,
+                calls_in(source, kits),
+                tuple(steps),
+                may_hold(source),
+                hidden_in(source, kits),
+            )
+        )
     return cells, bad
+
+
+def _is_empty(raw: msgspec.Raw) -> bool:
+    if not raw:
+        return True
+    told = wire.decode_value(raw)
+    return isinstance(told, (str, list)) and not "".join(map(str, told)).strip()
+
+
+def _is_marked(metadata: msgspec.Raw) -> bool:
+    try:
+        told = wire.decode_display(metadata).ecr_widgets if metadata else None
+    except _TROUBLE:
+        return False
+    return told is not None and told.marked
 
 
 def _without_engine(
@@ -255,26 +302,7 @@ def _newer(version: object) -> str:
     return f"a record of version {version!r:.40}: this release reads {RECORD_VERSION}"
 
 
-def _calls(source: bytes) -> tuple[str, ...]:
-    if b"kit." not in source:
-        return ()
-    found = []
-    seen, begin, comment = 0, 0, -1
-    for call in _CALL.finditer(source):
-        # Only what stands behind the call before, for all calls may be in one line. The source is still JSON text: lines
-        # end in a backslash and n, or in the next string of a list.
-        start = call.start()
-        begin = max(begin, source.rfind(b"\\n", seen, start) + 2, source.rfind(b'"', seen, start) + 1)
-        comment = max(comment, source.rfind(b"#", seen, start))
-        seen = start
-        if comment < begin and not (begin < start and source[start - 1 : start].isalnum()):
-            found.append(call[1].decode())
-    return tuple(found)
-
-
 _CACHED_BYTES = 4000
-_calls_in = lru_cache(maxsize=1024)(_calls)
-"""The same runbooks run again and again."""
 
 
 def _no_run(content: bytes, name: str, error: Exception) -> NoRun:

@@ -31,6 +31,8 @@ class WireRun(msgspec.Struct, gc=False):
     ended_at: Moment | None = None
     plan: bool = False
     approval: Any = None
+    resumed_at: Moment | None = None
+    marked: bool = False
 
 
 class WireVersion(msgspec.Struct, gc=False):
@@ -66,6 +68,19 @@ class WireOutput(msgspec.Struct, gc=False):
 
     output_type: str = ""
     data: WireData | None = None
+    metadata: msgspec.Raw = NOTHING
+
+
+class WireMark(msgspec.Struct, gc=False):
+    """What the engine notes of a record that came over its own line."""
+
+    marked: bool = False
+
+
+class WireDisplay(msgspec.Struct, gc=False):
+    """The metadata of a record's display."""
+
+    ecr_widgets: WireMark | None = None
 
 
 class WireCellState(msgspec.Struct, gc=False):
@@ -113,4 +128,6 @@ decode_run = msgspec.json.Decoder(WireRun).decode
 decode_record = msgspec.json.Decoder(Step).decode
 decode_version = msgspec.json.Decoder(WireVersion).decode
 decode_papermill = msgspec.json.Decoder(WirePapermill).decode
+decode_display = msgspec.json.Decoder(WireDisplay).decode
+decode_value = msgspec.json.Decoder().decode
 decode_anything = msgspec.json.Decoder(WireAnything).decode

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ecr_widgets.audit.canonical import differences, form_of
 from ecr_widgets.audit.found import NoRun, Origin, Run
 from ecr_widgets.audit.judging import Judgement, judge
 from ecr_widgets.audit.reading import read_file
@@ -100,6 +102,20 @@ def _recorded_as(step: str, /, **members: Any) -> Callable[[Notebook], None]:
     return change
 
 
+def _with_source(cell_id: str, source: str) -> Callable[[Notebook], None]:
+    return lambda notebook: _cell(notebook, cell_id).update(source=source)
+
+
+def _moved(notebook: Notebook) -> None:
+    _cell(notebook, "connect")["outputs"] = _cell(notebook, "login-step")["outputs"]
+    _cell(notebook, "login-step").update(outputs=[], source="1")
+
+
+def _resumed(notebook: Notebook) -> None:
+    run = notebook["metadata"]["ecr_widgets"]
+    run["resumed_at"] = run["ended_at"]
+
+
 TAKEN_AWAY: dict[str, tuple[Callable[[Notebook], None], str]] = {
     "outputs": (_without_outputs, "cell push-image calls push_image and holds no record of it"),
     "count": (_without_count, "cell verify-step has no execution count"),
@@ -133,6 +149,16 @@ TAKEN_AWAY: dict[str, tuple[Callable[[Notebook], None], str]] = {
         _recorded_as("create_repository", step="move_mountain", changed=True),
         "cell create-repository calls create_repository and holds no record of it",
     ),
+    "hidden": (_with_source("connect", "kit = connect()\ngetattr(kit, 'login')()"), "cell connect may call steps that cannot be seen: it uses getattr"),
+    "alias": (_with_source("connect", "kit = connect()\nk = kit"), "cell connect may call steps that cannot be seen: kit is handed on"),
+    "not Python": (_with_source("connect", "def ("), "cell connect may call steps that cannot be seen: its source cannot be read"),
+    "two places": (_with_source("login-step", "kit.login(); kit.login()"), "cell login-step calls login in 2 places and holds 1 of 2 records"),
+    "of a part": (_with_source("connect", "kit = connect()\nkit.ecr.delete_images(x)"), "cell connect calls delete_images and holds no record"),
+    "no call": (_with_source("login-step", "1"), "cell login-step holds a record of login and does not call it"),
+    "moved record": (_moved, "cell connect holds a record of login and does not call it"),
+    "early": (_recorded_as("login", started_at="2000-01-01T00:00:00.000Z"), "login started before the run did"),
+    "late": (_recorded_as("login", ended_at="2100-01-01T00:00:00.000Z"), "login ended after the run did"),
+    "before it was resumed": (_resumed, "check_target started before the run did"),
     "newer record": (_recorded_as("login", version=2), "cell login-step: a record of version 2: this release reads 1"),
     "broken record": (_recorded_as("login", inputs="x"), "cell login-step: a record that cannot be read: Expected object"),
 }  # fmt: skip
@@ -152,7 +178,7 @@ def test_a_run_that_lacks_one_thing_is_unproven_and_says_which(tmp_path: Path, c
 def test_an_unknown_step_that_changed_something_is_unproven(tmp_path: Path) -> None:
     """What this release has no rule for is named; one that changed nothing claims nothing."""
     notebook = recorded("proven")
-    notebook["cells"][-1]["source"] = "mine()"
+    notebook["cells"][-1]["source"] = "kit.move_mountain()"
     change_record(notebook, "verify", step="move_mountain", changed=True)
     assert (
         "no post-condition of move_mountain is known to this release" in verdict(tmp_path, notebook).reasons
@@ -241,3 +267,91 @@ def test_a_plan_that_changed_something_is_unproven(tmp_path: Path) -> None:
     found = judge(read_file(save(tmp_path, "deployed", notebook=notebook)))
     assert found.verdict == "unproven"
     assert "a plan in which" in found.why
+
+
+def _marked(notebook: Notebook, mark: object = {"marked": True}) -> Notebook:
+    """As the engine saves a run now: each record that came over its own line bears its mark."""
+    notebook["metadata"]["ecr_widgets"]["marked"] = True
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", ()):
+            output["metadata"] = {"ecr_widgets": mark}
+    return notebook
+
+
+def test_marked_records_prove_and_others_do_not_count(tmp_path: Path) -> None:
+    """A record that a cell merely displays makes the run unproven, and is in no figure."""
+    assert verdict(tmp_path, _marked(recorded("deployed"))).verdict == "proven"
+    notebook = _marked(recorded("deployed"))
+    _cell(notebook, "deploy-service")["outputs"][0]["metadata"] = {}
+    found = read_file(save(tmp_path, "run", notebook=notebook))
+    assert isinstance(found, Run)
+    assert judge(found).verdict == "unproven"
+    assert (
+        "cell deploy-service shows a record of update_service that no step of this run has made"
+        in judge(found).reasons
+    )
+    assert touched(found).deployed == {}
+
+
+@pytest.mark.parametrize("mark", [None, {}, {"marked": False}, {"marked": 1}, {"actor": "x"}, "x", [1]])
+def test_nothing_else_is_a_mark(tmp_path: Path, mark: object) -> None:
+    """Whatever stands in its place, the record does not count and nothing is raised."""
+    assert verdict(tmp_path, _marked(recorded("deployed"), mark)).verdict == "unproven"
+
+
+def test_a_run_of_a_release_without_marks_is_judged_without_them(tmp_path: Path) -> None:
+    """It never promised any, so only what it holds besides can prove it."""
+    assert verdict(tmp_path, recorded("deployed")).verdict == "proven"
+
+
+def _respelled(value: Any, chance: random.Random) -> str:
+    """The same JSON in another spelling: escapes, order of members, lines of sources."""
+    if isinstance(value, str):
+        return '"' + "".join(_letter(each, chance) for each in value) + '"'
+    if isinstance(value, list):
+        return f"[{','.join(_respelled(each, chance) for each in value)}]"
+    if isinstance(value, dict):
+        members = [
+            (
+                name,
+                each.splitlines(keepends=True)
+                if name == "source" and isinstance(each, str) and chance.random() < 0.5
+                else each,
+            )
+            for name, each in value.items()
+        ]
+        chance.shuffle(members)
+        return (
+            "{" + ",".join(f"{_respelled(n, chance)}:{_respelled(each, chance)}" for n, each in members) + "}"
+        )
+    return json.dumps(value)
+
+
+def _letter(letter: str, chance: random.Random) -> str:
+    if chance.random() < 0.1 and ord(letter) < 0x10000:
+        return f"\\u{ord(letter):04x}"
+    return json.dumps(letter)[1:-1]
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("kind", ["deployed", "proven", "papermill", "unproven"])
+def test_what_the_seal_takes_for_the_same_is_judged_the_same(tmp_path: Path, kind: str, seed: int) -> None:
+    """No spelling that keeps the form, and so the seal, changes a verdict or a reason."""
+    notebook = recorded("deployed" if kind == "unproven" else kind)
+    if kind == "unproven":
+        _cell(notebook, "push-image")["outputs"] = []
+    notebook["cells"].append(
+        {
+            "cell_type": "code",
+            "id": "e",
+            "execution_count": None,
+            "metadata": {},
+            "outputs": [],
+            "source": " ",
+        }
+    )
+    path = save(tmp_path, "run", notebook=notebook)
+    first, content = judge(read_file(path)), path.read_bytes()
+    path.write_text(_respelled(notebook, random.Random(seed)))
+    assert differences(form_of(content), form_of(path.read_bytes())) == ()
+    assert judge(read_file(path)) == first

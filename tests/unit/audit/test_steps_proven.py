@@ -36,7 +36,10 @@ def steps_of(kit: Kit) -> list[Step]:
 
 
 def judged(steps: list[Step]) -> Judgement:
-    cells = tuple(Cell(f"c{n}", 1, CellState.SUCCEEDED, (), (step,)) for n, step in enumerate(steps))
+    cells = tuple(
+        Cell(f"c{n}", 1, CellState.SUCCEEDED, (), (step,), may_hold=frozenset((step.step,)))
+        for n, step in enumerate(steps)
+    )
     moment = steps[0].started_at
     return judge(
         Run(
@@ -133,7 +136,7 @@ def test_an_end_before_the_start_is_unproven(kit: Kit) -> None:
     steps = release(kit)
     early = msgspec.structs.replace(steps[0], started_at=steps[0].started_at.replace(year=2000)).started_at
     found = judged(change(steps, "verify", ended_at=early))
-    assert found.reasons == ("it ended before it started", "verify ended before it started")
+    assert {"it ended before it started", "verify ended before it started"} <= set(found.reasons)
 
 
 def test_another_container_of_the_deploy_may_be_verified(kit: Kit) -> None:

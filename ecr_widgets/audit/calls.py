@@ -1,0 +1,324 @@
+"""Which steps a cell calls, found by reading its source as the Python that IPython makes of it.
+
+Spelling hides nothing then: escapes of JSON, split lines, odd blanks, letters that Python takes for others. Where a call could
+be made out of sight, by a text that is run, a name that is looked up or the kit handed on, that is told instead, and such a
+cell proves nothing.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from dataclasses import dataclass
+from functools import lru_cache
+
+import msgspec
+
+STEPS = frozenset((
+    "check_target", "login", "create_repository", "build_image", "push_image", "find_image", "pull_image", "create_deploy",
+    "deploy_service", "find_service", "wait", "rollback", "verify", "create_task",
+    "change_repository", "check_repository", "set_lifecycle_policy", "delete_repository", "tag_image", "find_findings",
+    "find_uses", "find_unused_images", "delete_images", "copy_image",
+    "create_environment", "set_min_count", "create_load_balancer", "link_environments", "scale_service", "delete_service",
+    "delete_load_balancer", "delete_environment", "scale_environment", "restore_own_tags", "delete_deploy", "delete_task",
+    "delete_job",
+))  # fmt: skip
+"""Methods of the kit that leave a record, most under their own name."""
+_LEAVES = {"deploy_service": ("create_service", "update_service")}
+"""Under which names a call leaves its record, where that is not its own."""
+_MAY_LEAVE = {"wait": ("rollback",), "verify": ("verify_seals",)}
+"""Which other records a call may leave."""
+_USUAL = frozenset(("kit",))
+_PARTS = frozenset(("ecr", "layer0", "look"))
+"""What of the kit has steps of its own, or looks."""
+_OF_ANYTHING = frozenset(("login", "wait", "rollback", "verify"))
+"""Steps whose names others' objects have for their methods: these count on the kit alone."""
+_GIVEN = frozenset(("connect", "open_runs", "open_form", "NotebookKit", "errors", "model", "*"))
+"""What the package gives a runbook by its own name."""
+_REACHING = frozenset((
+    "eval", "exec", "compile", "getattr", "globals", "locals", "vars", "builtins", "__builtins__", "__import__", "importlib",
+    "import_module", "runpy", "attrgetter", "methodcaller", "__dict__", "__getattribute__", "__getattr__", "__globals__",
+    "__subclasses__", "__self__", "__main__", "modules", "run_cell", "run_cell_async", "run_code", "ev", "ex", "user_ns",
+    "user_global_ns", "gc", "inspect", "ctypes", "code", "codeop", "pdb", "bdb", "cProfile", "profile", "timeit", "trace",
+    "pickle", "marshal", "dill", "cloudpickle",
+))  # fmt: skip
+"""Names by which Python runs texts, looks up names and gets at objects that nobody handed over."""
+_OWN_LINE = "ECR_WIDGETS_CHANNEL"
+_RUN_LINE = frozenset(("time", "timeit", "prun"))
+"""Magics whose line is Python."""
+_RUN_BODY = frozenset(("time", "timeit", "prun", "capture"))
+"""Magics whose cell is Python."""
+_RUN_NOTHING = frozenset((
+    "cd", "conda", "env", "html", "javascript", "js", "latex", "ls", "markdown", "matplotlib", "pinfo", "pinfo2", "pip", "pwd",
+    "set_env", "svg", "who", "writefile", "xmode", "bash", "sh", "script",
+))  # fmt: skip
+"""Magics that run nothing in the kernel."""
+_LONGEST = 200_000
+"""Characters of one cell that are read; nobody reads more, and a tree of them takes much memory."""
+_DEEPEST = 5
+_PROMPT = re.compile(r"^[ \t]*(?:>>>|\.\.\.|In \[)", re.MULTILINE)
+_CANNOT_READ = (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What one cell's source shows, seen alone: which names are the kit's, the whole notebook tells."""
+
+    uses: tuple[tuple[str, str], ...] = ()
+    """Attributes named like a step, each with the name that its chain begins with; empty where it begins with none."""
+    kits: frozenset[str] = frozenset()
+    """Names that the kit is given."""
+    whole: frozenset[str] = frozenset()
+    """Names that are used by themselves, and so handed on."""
+    odd: tuple[tuple[str, str], ...] = ()
+    """What is done to an object that is no step, by the name that its chain begins with."""
+    attributes: frozenset[str] = frozenset()
+    """Names of all attributes that are read, among which are the steps of later releases."""
+    hidden: str | None = None
+    """Why a call could be made out of sight."""
+
+
+def calls_in(source: Source, kits: frozenset[str]) -> tuple[str, ...]:
+    """The steps that a cell calls, one for each place, in their order.
+
+    Args:
+        kits: The names that any cell of the notebook gives the kit.
+    """
+    return tuple(step for root, step in source.uses if step not in _OF_ANYTHING or root in kits)
+
+
+def hidden_in(source: Source, kits: frozenset[str]) -> str | None:
+    """Why a call could be made in a cell where nobody sees it; None where it could not."""
+    if source.hidden is not None:
+        return source.hidden
+    for root, what in source.odd:
+        if root in kits:
+            return f"{root}{what} is no step"
+    for name in sorted(source.whole & kits):
+        return f"{name} is handed on"
+    return None
+
+
+def kits_of(sources: list[Source]) -> frozenset[str]:
+    """The names that the cells of a notebook give the kit; `kit` is always one."""
+    return _USUAL.union(*(source.kits for source in sources))
+
+
+def records_of_call(step: str) -> tuple[str, ...]:
+    """Under which names a call of a step leaves its record."""
+    return _LEAVES.get(step, (step,))
+
+
+def may_hold(source: Source) -> frozenset[str]:
+    """Names of the records that a cell may hold: those of what it calls."""
+    found = set(source.attributes)
+    for step in source.attributes:
+        found.update(_LEAVES.get(step, ()), _MAY_LEAVE.get(step, ()))
+    return frozenset(found)
+
+
+@lru_cache(maxsize=1024)
+def read_short_source(raw: bytes) -> Source:
+    """The same for a short one: the same runbooks run again and again."""
+    return read_source(raw)
+
+
+def read_source(raw: bytes) -> Source:
+    """Read a cell's source.
+
+    Args:
+        raw: As it stands in the notebook: JSON of a text or of a list of lines; empty where there is none.
+    """
+    try:
+        told = _decode(raw) if raw else ""
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return Source(hidden="its source is no text")
+    return _read(told if isinstance(told, str) else "".join(told), 0)
+
+
+def _read(text: str, depth: int) -> Source:
+    if len(text) > _LONGEST:
+        return Source(hidden=f"its source is longer than {_LONGEST} characters")
+    try:
+        return _Reader(depth).read(_tree(text))
+    except _CANNOT_READ as error:
+        return Source(hidden=f"its source cannot be read as Python: {type(error).__name__}")
+
+
+def _tree(text: str) -> ast.Module:
+    with warnings.catch_warnings():
+        # Of texts with a backslash in them, which are none of an audit's business.
+        warnings.simplefilter("ignore")
+        if not _PROMPT.search(text):
+            try:
+                return ast.parse(text)
+            except SyntaxError:
+                pass
+        # Few cells need it, and it takes longer to import than most audits last.
+        from IPython.core.inputtransformer2 import TransformerManager
+
+        return ast.parse(TransformerManager().transform_cell(text))
+
+
+class _Reader:
+    """Looks at each node of a tree once, those above before those below."""
+
+    def __init__(self, depth: int) -> None:
+        self._depth = depth
+        self._uses: list[tuple[int, int, str, str]] = []
+        self._kits: set[str] = set()
+        self._whole: set[str] = set()
+        self._odd: list[tuple[str, str]] = []
+        self._hidden: list[str] = []
+        self._attributes: set[str] = set()
+        self._seen: set[int] = set()
+        """Nodes that what is above them has accounted for."""
+
+    def read(self, tree: ast.Module) -> Source:
+        """What the tree shows."""
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute):
+                self._attribute(node)
+            elif isinstance(node, ast.Name):
+                self._name(node)
+            elif isinstance(node, ast.Call):
+                self._call(node)
+            elif isinstance(node, ast.Assign) and len(node.targets) == 1:
+                self._assigned(node.targets[0], node.value)
+            elif isinstance(node, ast.AnnAssign) and node.value is not None:
+                self._assigned(node.target, node.value)
+            elif isinstance(node, (ast.Import, ast.ImportFrom)):
+                self._import(node)
+            elif (
+                isinstance(node, ast.Constant)
+                and isinstance(node.value, (str, bytes))
+                and _OWN_LINE in str(node.value)
+            ):
+                self._hidden.append("it names the engine's own line")
+        return Source(
+            tuple((root, step) for *_, root, step in sorted(self._uses)),
+            frozenset(self._kits),
+            frozenset(self._whole),
+            tuple(self._odd),
+            frozenset(self._attributes),
+            self._hidden[0] if self._hidden else None,
+        )
+
+    def _attribute(self, node: ast.Attribute) -> None:
+        if node.attr in _REACHING:
+            self._hidden.append(f"it uses {node.attr}")
+        is_inner = id(node) in self._seen
+        self._seen.add(id(node.value))
+        if _is_named(node.value, "ecr_widgets") and (
+            node.attr not in _GIVEN or (node.attr == "connect" and not is_inner)
+        ):
+            self._hidden.append(f"it uses ecr_widgets.{node.attr}")
+        root = _root(node)
+        if isinstance(node.ctx, ast.Load):
+            self._attributes.add(node.attr)
+        if node.attr in STEPS and isinstance(node.ctx, ast.Load):
+            # The end of the last name, for the beginning of a chain is the same for all of it.
+            self._uses.append((node.end_lineno or 0, node.end_col_offset or 0, root, node.attr))
+        elif not isinstance(node.ctx, ast.Load) or node.attr.startswith("_") or node.attr == "acting_in":
+            self._odd.append((root, f".{node.attr}"))
+        elif node.attr in _PARTS and not is_inner and isinstance(node.value, ast.Name):
+            self._odd.append((root, f".{node.attr} by itself"))
+
+    def _name(self, node: ast.Name) -> None:
+        if node.id in _REACHING:
+            self._hidden.append(f"it uses {node.id}")
+        if id(node) in self._seen or not isinstance(node.ctx, ast.Load):
+            return
+        if node.id in ("get_ipython", "connect", "ecr_widgets"):
+            self._hidden.append(f"it hands {node.id} on")
+        self._whole.add(node.id)
+
+    def _call(self, node: ast.Call) -> None:
+        if isinstance(node.func, ast.Name) or _connects(node):
+            self._seen.add(id(node.func))
+        if _connects(node) and id(node) not in self._seen:
+            self._hidden.append("it hands on what connect() gives")
+        shell = isinstance(node.func, ast.Attribute) and node.func.value
+        if isinstance(shell, ast.Call) and _is_named(shell.func, "get_ipython"):
+            assert isinstance(node.func, ast.Attribute)
+            self._seen.add(id(shell))
+            self._magic(node.func.attr, [a.value if isinstance(a, ast.Constant) else None for a in node.args])
+        elif _is_named(node.func, "get_ipython") and id(node) not in self._seen:
+            self._hidden.append("it hands get_ipython() on")
+
+    def _assigned(self, target: ast.expr, value: ast.expr) -> None:
+        if isinstance(target, ast.Name) and isinstance(value, ast.Call) and _connects(value):
+            self._kits.add(target.id)
+            self._seen.add(id(value))
+
+    def _import(self, node: ast.Import | ast.ImportFrom) -> None:
+        module = node.module or "" if isinstance(node, ast.ImportFrom) else ""
+        for alias in node.names:
+            name = f"{module}.{alias.name}" if module else alias.name
+            renamed = alias.asname not in (None, alias.name)
+            if _REACHING & set(name.split(".")) or not _is_open(module or name):
+                self._hidden.append(f"it imports {name}")
+            elif module == "ecr_widgets" and (alias.name not in _GIVEN or renamed):
+                self._hidden.append(
+                    f"it imports {name} under another name" if renamed else f"it imports {name}"
+                )
+            elif name == "ecr_widgets" and renamed:
+                self._hidden.append("it imports ecr_widgets under another name")
+
+    def _magic(self, method: str, told: list[object]) -> None:
+        texts = [each for each in told if isinstance(each, str)]
+        if len(texts) != len(told) or method not in _MAGICS or not texts:
+            self._hidden.append(f"it uses get_ipython().{method}")
+            return
+        if method in ("system", "getoutput"):
+            name, line, body = "bash", texts[0], ""
+        else:
+            name, line, body = (*texts, "", "")[:3]
+        if "{" in line:
+            self._hidden.append("it has IPython work out what stands in braces")
+        elif name in _RUN_LINE | _RUN_BODY and not line.lstrip().startswith("-") and self._depth < _DEEPEST:
+            for text in (line if name in _RUN_LINE else "", body if name in _RUN_BODY else ""):
+                self._take(_read(text, self._depth + 1))
+        elif name not in _RUN_NOTHING:
+            self._hidden.append(f"it uses %{name}")
+
+    def _take(self, inner: Source) -> None:
+        self._uses += [(0, at, root, step) for at, (root, step) in enumerate(inner.uses)]
+        self._kits |= inner.kits
+        self._whole |= inner.whole
+        self._odd += inner.odd
+        self._attributes |= inner.attributes
+        self._hidden += [inner.hidden] if inner.hidden else []
+
+
+_MAGICS = frozenset(("run_line_magic", "run_cell_magic", "system", "getoutput"))
+
+
+def _root(node: ast.expr) -> str:
+    """The name that a chain of attributes begins with; `kit` where it begins with `connect()`, empty where with no name."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    if isinstance(node, ast.Call) and _connects(node):
+        return "kit"
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _connects(node: ast.Call) -> bool:
+    function = node.func
+    if isinstance(function, ast.Attribute):
+        return function.attr == "connect" and _is_named(function.value, "ecr_widgets")
+    return _is_named(function, "connect")
+
+
+def _is_named(node: ast.AST, name: str) -> bool:
+    return isinstance(node, ast.Name) and node.id == name
+
+
+def _is_open(module: str) -> bool:
+    """Whether a module is nobody's way to the steps but by the kit."""
+    top, _, rest = module.partition(".")
+    return top != "ecr_widgets" or not rest or rest.partition(".")[0] in ("errors", "model")
+
+
+_decode = msgspec.json.Decoder(str | list[str]).decode

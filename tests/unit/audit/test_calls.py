@@ -1,0 +1,182 @@
+"""Calls of steps are found however they are spelled, and where one could be made out of sight, that is told."""
+
+from __future__ import annotations
+
+import ast
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ecr_widgets.audit.calls import (
+    STEPS,
+    calls_in,
+    hidden_in,
+    kits_of,
+    may_hold,
+    read_source,
+    records_of_call,
+)
+
+KIT = Path(__file__).parents[3] / "ecr_widgets" / "kit"
+
+
+def calls(*cells: str | list[str]) -> tuple[str, ...]:
+    """The calls in the last of a notebook's cells."""
+    found = [read_source(json.dumps(cell).encode()) for cell in cells]
+    return calls_in(found[-1], kits_of(found))
+
+
+def hidden(*cells: str) -> str | None:
+    found = [read_source(json.dumps(cell).encode()) for cell in cells]
+    return hidden_in(found[-1], kits_of(found))
+
+
+SEEN = {
+    "nested": ("kit.create_deploy(kit.push_image())", ("create_deploy", "push_image")),
+    "blanks": ("kit . push_image (x)", ("push_image",)),
+    "backslash": ("kit.\\\npush_image(x)", ("push_image",)),
+    "brackets": ("(kit\n  .push_image\n)(x)", ("push_image",)),
+    "other letters": ("kit.ｐｕｓｈ_image(x)", ("push_image",)),
+    "not called": ("f = kit.push_image", ("push_image",)),
+    "switched off": ("if not SKIP: kit.push_image(x)", ("push_image",)),
+    "two on a line": ("kit.login(); kit.login()", ("login", "login")),
+    "in a text's braces": ("f'{kit.login()}'", ("login",)),
+    "in a function": ("def f():\n  return lambda: kit.wait(x)", ("wait",)),
+    "decorator": ("@kit.wait\ndef f(): ...", ("wait",)),
+    "awaited": ("await kit.wait(x)", ("wait",)),
+    "of a part": ("kit.ecr.copy_image(x)\nkit.layer0.delete_task(y)", ("copy_image", "delete_task")),
+    "at once": ("kit = connect().push_image(x)", ("push_image",)),
+    "another object's": ("helpers.k.push_image(x)", ("push_image",)),
+    "magic": ("%time kit.push_image(x)", ("push_image",)),
+    "cell magic": ("%%time\nkit.push_image(x)\n!ls", ("push_image",)),
+    "captured": ("%%capture\n%time kit.wait(x)", ("wait",)),
+    "beside a command": ("!ls\nkit.push_image(x)", ("push_image",)),
+    "prompts": (">>> kit.push_image(x)\n>>> kit.wait(y)", ("push_image", "wait")),
+    "prompts of IPython": ("In [1]: kit.push_image(x)\n   ...: kit.wait(y)", ("push_image", "wait")),
+    "indented": ("  kit.push_image(x)", ("push_image",)),
+    "comment": ("# kit.push_image(x)\n1", ()),
+    "text": ("'kit.push_image(x)'", ()),
+    "another's wait": ("process.wait(); session.login()", ()),
+    "looks": ("kit.images('app'); kit.look.images('app'); kit.now()", ()),
+    "help": ("kit.push_image?", ()),
+}
+
+
+@pytest.mark.parametrize("case", SEEN)
+def test_a_call_is_seen_however_it_is_spelled(case: str) -> None:
+    """In one text or in lines, and whatever escapes JSON writes it with."""
+    source, expected = SEEN[case]
+    assert calls(source) == expected
+    assert calls(source.splitlines(keepends=True)) == expected
+    escaped = '"' + "".join(f"\\u{ord(letter):04x}" for letter in source) + '"'
+    assert calls_in(read_source(escaped.encode()), frozenset(("kit",))) == expected
+    assert hidden(source) is None
+
+
+def test_names_that_another_cell_gives_the_kit_count() -> None:
+    """Whatever `connect()` is bound to is the kit, in every cell."""
+    assert calls("k = connect(wait_s=5)", "k.wait(x)") == ("wait",)
+    assert calls("k: object = ecr_widgets.connect()", "k.ecr.find_uses(x)") == ("find_uses",)
+    assert hidden("k = connect()", "f(k)") == "k is handed on"
+
+
+HIDDEN = {
+    "getattr": "getattr(kit, 'push_image')(x)",
+    "alias": "k = kit",
+    "alias of a part": "e = kit.ecr",
+    "in a list": "[kit][0].wait(x)",
+    "walrus": "(k := kit).wait(x)",
+    "handed on": "helpers.deploy(kit)",
+    "shown": "kit",
+    "matched": "match kit:\n  case Kit(push_image=f): f(x)",
+    "exec": "exec('kit.push_' + 'image(x)')",
+    "eval": "eval(text)",
+    "compile": "compile(text, '', 'exec')",
+    "globals": "globals()['kit']",
+    "through main": "import __main__ as m\nm.kit.wait(x)",
+    "builtins": "__builtins__['ev' + 'al']",
+    "by a method": "print.__self__.eval(text)",
+    "methodcaller": "from operator import methodcaller",
+    "pickle": "import pickle",
+    "shell object": "get_ipython().run_cell(text)",
+    "shell handed on": "s = get_ipython()",
+    "run": "%run other.ipynb",
+    "rerun": "%rerun 3",
+    "unknown magic": "%mine kit",
+    "options": "%timeit -n 1 kit.push_image(x)",
+    "worked out": "!echo {kit.push_image(x)}",
+    "connect handed on": "f(connect())",
+    "connect renamed": "from ecr_widgets import connect as c",
+    "connect by another name": "c = connect",
+    "package renamed": "import ecr_widgets as e",
+    "package's connect": "c = ecr_widgets.connect",
+    "inside": "from ecr_widgets.recording.recorder import Recorder",
+    "inside by attribute": "ecr_widgets.channel.open_channel",
+    "module of it": "from ecr_widgets import channel",
+    "own recorder": "kit._recorder.perform('push_image', {}, f)",
+    "method replaced": "kit.push_image = f",
+    "other places": "kit.acting_in(p).push_image(x)",
+    "the engine's line": "os.environ['ECR_WIDGETS_CHANNEL']",
+    "not Python": "def (",
+    "automagic": "time kit.push_image(x)",
+    "nul": "1\0",
+    "long": "1\n" * 100_001,
+    "deep": "(" * 9999 + ")" * 9999,
+    "deep sums": "-" * 99_999 + "1",
+}
+
+
+@pytest.mark.parametrize("case", HIDDEN)
+def test_where_a_call_could_hide_is_told(case: str) -> None:
+    """A text that is run, a name that is looked up, the kit handed on, what cannot be read: each is named."""
+    assert hidden(HIDDEN[case])
+
+
+@pytest.mark.parametrize("raw", [b"5", b"null", b'["a", 1]', b'{"a": 1}', b'"\\ud800"', b'"\xff"'])
+def test_a_source_that_is_no_text_hides_a_call(raw: bytes) -> None:
+    """Front ends may disagree about what it is."""
+    assert read_source(raw).hidden == "its source is no text"
+
+
+def _steps_of_kit() -> dict[str, set[str]]:
+    """By public method of the kit the names of the records that its own code asks for."""
+    found: dict[str, set[str]] = {}
+    for path in KIT.glob("*.py"):
+        for function in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(function, ast.FunctionDef) or function.name.startswith("_"):
+                continue
+            for call in ast.walk(function):
+                if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
+                    name = call.args[0] if call.args else None
+                    if call.func.attr in ("perform", "_held") and isinstance(name, ast.Constant):
+                        found.setdefault(function.name, set()).add(name.value)
+    return found
+
+
+def test_every_method_of_the_kit_that_leaves_a_record_is_a_step() -> None:
+    """A new step cannot be forgotten here, nor the name of its record."""
+    of_kit = _steps_of_kit()
+    # Its record is asked for by a helper.
+    assert of_kit.keys() | {"rollback"} == STEPS
+    for step, names in of_kit.items():
+        assert names <= set(records_of_call(step))
+        assert names <= may_hold(read_source(json.dumps(f"kit.{step}(x)").encode()))
+
+
+def test_a_cell_may_hold_what_its_calls_leave_and_nothing_else() -> None:
+    """A wait may roll back, and seals are verified by a verify; a later release's step leaves its own name."""
+    held = may_hold(read_source(b'"kit.wait(x); runs.verify(); kit.move_mountain()"'))
+    assert {"wait", "rollback", "verify_seals", "move_mountain"} <= held
+    assert "push_image" not in held
+
+
+@given(st.text(max_size=60) | st.text("kit.wait()\n%!?{}'\"# =", max_size=40))
+@settings(max_examples=400, deadline=None)
+def test_any_text_is_read_or_told(text: str) -> None:
+    """Nothing that a cell holds stops an audit."""
+    source = read_source(json.dumps(text).encode())
+    calls_in(source, frozenset(("kit",)))
+    hidden_in(source, frozenset(("kit",)))
