@@ -52,15 +52,21 @@ class RunChannel:
         self._replies.close()
         self._socket.close()
 
-    def announce(self, record_json: str, display_id: str, bundle: Mapping[str, Any]) -> None:
+    def announce(self, display_id: str, bundle: Mapping[str, Any]) -> None:
         """Wait until the engine has the record on disk.
 
         Raises:
             RunError: It could not be saved, so nothing may be changed.
         """
-        self._ask(
-            {"kind": "announce", "record": record_json, "display_id": display_id, "bundle": dict(bundle)}
-        )
+        self._ask({"kind": "announce", "display_id": display_id, "bundle": dict(bundle)})
+
+    def conclude(self, display_id: str, bundle: Mapping[str, Any]) -> None:
+        """Tell the engine a record's outcome, which it saves with its next write.
+
+        Raises:
+            RunError: It does not answer any more.
+        """
+        self._ask({"kind": "conclude", "display_id": display_id, "bundle": dict(bundle)})
 
     def share_secret(self, secret: str) -> None:
         """Have the engine keep a secret out of everything it saves."""

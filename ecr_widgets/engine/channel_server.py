@@ -20,6 +20,8 @@ class ChannelServer:
     Args:
         announce: Puts a record into the running cell and has it on disk when it returns.
 
+        conclude: Puts a record's outcome in the place of its announcement.
+
         learn_secret: Registers a secret.
     """
 
@@ -28,9 +30,11 @@ class ChannelServer:
         address: Path,
         *,
         announce: Callable[[str, Mapping[str, Any]], None],
+        conclude: Callable[[str, Mapping[str, Any]], None],
         learn_secret: Callable[[str], None],
     ) -> None:
         self._announce = announce
+        self._conclude = conclude
         self._learn_secret = learn_secret
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.bind(str(address))
@@ -64,6 +68,8 @@ class ChannelServer:
             asked = json.loads(message)
             if asked["kind"] == "announce":
                 self._announce(asked["display_id"], asked["bundle"])
+            elif asked["kind"] == "conclude":
+                self._conclude(asked["display_id"], asked["bundle"])
             elif asked["kind"] == "secret":
                 self._learn_secret(asked["secret"])
             else:

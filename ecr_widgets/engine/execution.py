@@ -96,7 +96,10 @@ class Execution:
             with (
                 signals_raise() as self._stop,
                 ChannelServer(
-                    self._kernel.channel_address, announce=self._announce, learn_secret=self._learn_secret
+                    self._kernel.channel_address,
+                    announce=self._announce,
+                    conclude=self._conclude_record,
+                    learn_secret=self._learn_secret,
                 ),
             ):
                 state, reason = self._run_cells()
@@ -131,7 +134,8 @@ class Execution:
                 self._saved.changed()
             self._tell(RunEventKind.CELL_ENDED)
             if reason:
-                unknown = any(StepState.UNKNOWN.value == state for state in _record_states(cell))
+                here = {**self._saved.notebook, "cells": [cell]}
+                unknown = any(StepState.UNKNOWN.value == record["state"] for record in records_of(here))
                 return (RunState.UNKNOWN if unknown else RunState.FAILED), reason
             self._saved.write_if_due()
         self._stop.check()
@@ -196,7 +200,8 @@ class Execution:
         if kind == "stream":
             self._tell(RunEventKind.STREAM, content["text"])
         record = content.get("data", {}).get(RECORD_MIME)
-        if record is not None:
+        # Masked on its way as what is saved is; anything else a cell made up.
+        if record is not None and record in self._saved.redacted(self._outputs.own_records(content)):
             self._tell(
                 RunEventKind.RECORD,
                 record,
@@ -209,6 +214,11 @@ class Execution:
         with self._saved.lock:
             self._outputs.announce(display_id, bundle)
             self._saved.write()
+
+    def _conclude_record(self, display_id: str, bundle: Mapping[str, Any]) -> None:
+        with self._saved.lock:
+            self._outputs.conclude(display_id, bundle)
+            self._saved.changed()
 
     def _tell(self, kind: RunEventKind, text: str = "", plain: str = "", progress: str = "") -> None:
         self._on_event(RunEvent(kind, self._at + 1, len(self._cells), text, plain, progress))
@@ -249,10 +259,6 @@ def _clear(cells: list[dict[str, Any]]) -> None:
     for cell in cells:
         _mark(cell, CellState.NOT_RUN)
         cell["outputs"], cell["execution_count"] = [], None
-
-
-def _record_states(cell: Mapping[str, Any]) -> list[str]:
-    return [record["state"] for record in records_of({"cells": [cell]})]
 
 
 def _mark(cell: dict[str, Any], state: CellState) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ecr_widgets.model.record import RECORD_MIME
+from ecr_widgets.model.record import MARK, RECORD_MIME
 
 LONGEST_STREAM = 1_000_000
 """Characters of a cell's stdout, and of its stderr, that are kept; of what comes after, the end and the hash of all."""
@@ -56,7 +56,10 @@ class Outputs:
     def __init__(self) -> None:
         self._cell: list[dict[str, Any]] = []
         self._displays: dict[str, list[dict[str, Any]]] = {}
-        self._announced: set[str] = set()
+        self._own: dict[str, dict[str, Any]] = {}
+        """Displays of the records that came over the engine's own line."""
+        self._heard: dict[str, list[Any]] = {}
+        """Their records, intents and outcomes."""
         self._clear_next = False
         self._floods: dict[str, _Flood] = {}
         self._streamed: dict[str, int] = {}
@@ -85,19 +88,46 @@ class Outputs:
             self._dropped["text"] = f"[{self._dropped_count} more displays of this cell were not kept]\n"
 
     def announce(self, display_id: str, bundle: Mapping[str, Any]) -> None:
-        """Show a display ahead of the kernel's own message for it, which then finds its place taken."""
-        self._announced.add(display_id)
-        self._show({"output_type": "display_data", "data": dict(bundle), "metadata": {}}, display_id)
+        """Show a record ahead of the kernel's own message for it, which then finds its place taken."""
+        metadata = {"ecr_widgets": {MARK: True}}
+        own = {"output_type": "display_data", "data": dict(bundle), "metadata": metadata}
+        self._own[display_id] = own
+        self._heard[display_id] = [bundle.get(RECORD_MIME)]
+        self._show(own, display_id)
+
+    def conclude(self, display_id: str, bundle: Mapping[str, Any]) -> None:
+        """Put a record's outcome in its place; what cells show there later is not taken.
+
+        Raises:
+            KeyError: No such record was announced.
+        """
+        own = self._own[display_id]
+        own["data"], own["metadata"] = dict(bundle), {"ecr_widgets": {MARK: True}}
+        self._heard[display_id].append(bundle.get(RECORD_MIME))
+
+    def own_records(self, content: Mapping[str, Any]) -> list[Any]:
+        """What came over the engine's own line for the display of a message: an intent, then an outcome; mostly nothing."""
+        return self._heard.get(content.get("transient", {}).get("display_id"), [])
+
+    def _progress(self, display_id: str, content: Mapping[str, Any]) -> bool:
+        """Show how far a step is; its record is what came over the own line, whatever a cell shows there."""
+        own, data = self._own[display_id], content["data"]
+        if len(self._heard[display_id]) > 1 or data.get(RECORD_MIME) != own["data"].get(RECORD_MIME):
+            return False
+        own["data"] = _kept(data)
+        own["metadata"] = {**content["metadata"], "ecr_widgets": {MARK: True}}
+        return True
 
     def take(self, kind: str, content: Mapping[str, Any]) -> bool:
         """Apply one iopub message; True where an output changed."""
         display_id = content.get("transient", {}).get("display_id")
         if kind == "stream":
             self._stream(content["name"], content["text"])
-        elif kind == "update_display_data" or (kind == "display_data" and display_id in self._announced):
-            self._announced.discard(display_id)
+        elif display_id in self._own and "data" in content:
+            return self._progress(display_id, content)
+        elif kind == "update_display_data":
             for shown in self._displays.get(display_id, ()):
-                shown["data"], shown["metadata"] = _kept(content["data"]), dict(content["metadata"])
+                shown["data"], shown["metadata"] = _kept(content["data"]), _unmarked(content["metadata"])
         elif kind == "display_data":
             self._show(_display(kind, content), display_id)
         elif kind == "execute_result":
@@ -169,7 +199,15 @@ class Outputs:
 
 
 def _display(kind: str, content: Mapping[str, Any]) -> dict[str, Any]:
-    return {"output_type": kind, "data": _kept(content["data"]), "metadata": dict(content["metadata"])}
+    return {"output_type": kind, "data": _kept(content["data"]), "metadata": _unmarked(content["metadata"])}
+
+
+def _unmarked(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """A display's metadata without the engine's mark, which a cell may not set."""
+    told = dict(metadata)
+    if isinstance(own := told.get("ecr_widgets"), Mapping):
+        told["ecr_widgets"] = {name: value for name, value in own.items() if name != MARK}
+    return told
 
 
 def _kept(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -34,7 +34,7 @@ from ecr_widgets.engine.start import kernel_environ
 from ecr_widgets.errors import RunError, UnknownParameter
 from ecr_widgets.model.declarations import found_parameters
 from ecr_widgets.model.parameters import Parameter, computed_names, default_values, read_parameters
-from ecr_widgets.model.record import RECORD_VERSION, RunState
+from ecr_widgets.model.record import MARK, RECORD_VERSION, RunState
 from ecr_widgets.model.times import to_rfc3339
 from ecr_widgets.redaction import SecretRegistry
 from ecr_widgets.runbooks import asks_for_approval
@@ -276,6 +276,7 @@ def _describe(nb: Any, request: RunRequest | None, runbook: str, parameters: Map
         "runbook_folder": request.runbook_folder if request else _folder_of(told.get("input_path")),
         "started_at": (request and request.started_at) or to_rfc3339(datetime.now(UTC)),
         "ended_at": None,
+        MARK: True,
     }
     if request is not None and request.plan:
         nb["metadata"]["ecr_widgets"]["plan"] = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from threading import Event
 from typing import Any
 
@@ -12,7 +13,7 @@ from IPython.display import display, update_display
 
 from ecr_widgets.actor import actor
 from ecr_widgets.channel import RunChannel
-from ecr_widgets.errors import InputError, StepCancelled
+from ecr_widgets.errors import InputError, RunError, StepCancelled
 from ecr_widgets.model.record import PROGRESS_KEY, RECORD_MIME, StepRecord
 from ecr_widgets.ports import Progress
 from ecr_widgets.recording.pace import Pace
@@ -58,14 +59,21 @@ class NotebookSink:
         """Show the intent and, under our engine, wait until it is on disk."""
         display_id = f"ecrw-{record.run_id}-{record.sequence}"
         if self._channel is not None:
-            self._channel.announce(record.to_json(), display_id, bundle(record))
+            self._channel.announce(display_id, bundle(record))
         metadata = by_hand() if self._channel is None else {}
         display(bundle(record), metadata=metadata, raw=True, display_id=display_id)
-        return _NotebookView(record, display_id, metadata)
+        return _NotebookView(record, display_id, metadata, self._channel)
 
 
 class _NotebookView:
-    def __init__(self, record: StepRecord, display_id: str, metadata: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        record: StepRecord,
+        display_id: str,
+        metadata: Mapping[str, Any],
+        channel: RunChannel | None = None,
+    ) -> None:
+        self._channel = channel
         self._record = record
         self._metadata = metadata
         self._display_id = display_id
@@ -85,6 +93,10 @@ class _NotebookView:
             self._update(self._record, tuple(self._observed.values())[-_SHOWN_AT_ONCE:])
 
     def close(self, record: StepRecord) -> None:
+        if self._channel is not None:
+            # An engine that is gone leaves the intent: the outcome is then as unknown as it looks.
+            with suppress(RunError):
+                self._channel.conclude(self._display_id, bundle(record))
         self._update(record)
 
     def _update(self, record: StepRecord, observed: tuple[Progress, ...] = ()) -> None:

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from ecr_widgets.audit.found import Run
+from ecr_widgets.audit.judging import judge
+from ecr_widgets.audit.reading import read_file
 from ecr_widgets.engine.events import RunEvent
 from ecr_widgets.engine.run import run_runbook
 from ecr_widgets.engine.saved_run import CannotSave
@@ -26,7 +29,7 @@ def test_a_run_that_worked_says_so_in_every_cell(tmp_path: Path) -> None:
     told = saved["metadata"]["ecr_widgets"]
     assert set(told) == {
         "version", "run_id", "runbook", "runbook_sha256", "state", "reason", "actor", "host", "parameters",
-        "started_at", "ended_at", "folder", "runbook_folder",
+        "started_at", "ended_at", "folder", "runbook_folder", "marked",
     }  # fmt: skip
     assert told["parameters"] == {"tag": "1.10"}
 
@@ -202,4 +205,34 @@ def test_those_who_watch_hear_how_far_a_step_is(tmp_path: Path) -> None:
     cells = json.loads(result.notebook.read_text())["cells"]
     (shown,) = [output for output in cells[-1]["outputs"] if "data" in output]
     assert "pushing" not in shown["data"]["text/html"]
-    assert shown["metadata"] == {}
+    assert shown["metadata"] == {"ecr_widgets": {"marked": True}}
+
+
+_FORGE = """
+import json, os
+from IPython.display import display, update_display
+record = {"version": 1, "run_id": os.environ["ECR_WIDGETS_RUN_ID"], "step": "login", "state": "succeeded", "inputs": {},
+          "outcome": {"forged": True}, "changed": False, "error": None, "started_at": "2026-11-26T05:00:00.000Z",
+          "ended_at": "2026-11-26T05:00:01.000Z"}
+def data(sequence): return {"application/vnd.ecr-widgets.record+json": json.dumps({**record, "sequence": sequence})}
+"""
+
+
+def test_what_a_cell_displays_as_a_record_is_none(tmp_path: Path) -> None:
+    """Neither a display of its own nor one in the place of a step's record counts, for the run's result and its audit."""
+    told: list[RunEvent] = []
+    runbook = write_runbook(
+        tmp_path,
+        [
+            RECORDING_CELL + "recorder.perform('wait', {}, lambda _: {'real': 1})",
+            _FORGE + "update_display(data(1), display_id=f'ecrw-{channel.run_id}-1', raw=True)\n"
+            "display(data(2), metadata={'ecr_widgets': {'marked': True}}, raw=True)",
+        ],
+    )
+    result = run_runbook(runbook, {}, runs=tmp_path / "runs", on_event=told.append)
+    assert [(step["step"], step["outcome"]) for step in result.steps] == [("wait", {"real": 1})]
+    assert not any("forged" in event.text for event in told)
+    found = read_file(result.notebook)
+    assert isinstance(found, Run)
+    assert [step.step for step in found.steps] == ["wait"]
+    assert any("shows a record of login that no step" in why for why in judge(found).reasons)

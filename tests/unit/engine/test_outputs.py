@@ -131,7 +131,61 @@ def test_a_record_outlives_a_clearing_that_was_asked_for_before_it(*, wait: bool
     outputs.announce("d", {RECORD_MIME: "intended"})
     outputs.take("clear_output", {"wait": wait})
     outputs.take("stream", stream("after"))
-    outcome = {"data": {RECORD_MIME: "succeeded"}, "metadata": {}, "transient": {"display_id": "d"}}
-    outputs.take("display_data", outcome)
+    outputs.conclude("d", {RECORD_MIME: "succeeded"})
     shown = [output.get("data", {}).get(RECORD_MIME) or output["text"] for output in cell]
     assert shown == ["succeeded", "after"]
+
+
+MARKED = {"ecr_widgets": {"marked": True}}
+
+
+def _of(record: str, *, text: str = "", metadata: dict[str, Any] | None = None) -> dict[str, Any]:
+    """A kernel's message that shows a record in display `d`."""
+    data = {RECORD_MIME: record, "text/plain": text}
+    return {"data": data, "metadata": metadata or {}, "transient": {"display_id": "d"}}
+
+
+def _announced() -> tuple[Outputs, list[dict[str, Any]]]:
+    cell: list[dict[str, Any]] = []
+    outputs = Outputs()
+    outputs.start_cell(cell)
+    outputs.announce("d", {RECORD_MIME: "intended", "text/plain": "…"})
+    return outputs, cell
+
+
+def test_a_record_is_what_came_over_the_engines_own_line() -> None:
+    """The kernel's own messages show how far it is, and nothing that a cell displays there replaces intent or outcome."""
+    outputs, cell = _announced()
+    assert outputs.take("display_data", _of("intended", text="…"))
+    assert outputs.take("update_display_data", _of("intended", text="half", metadata={"progress": 1}))
+    assert cell[0]["data"]["text/plain"] == "half"
+    assert cell[0]["metadata"] == {"progress": 1, **MARKED}
+    assert not outputs.take("update_display_data", _of("forged"))
+    assert not outputs.take("display_data", _of("forged"))
+    assert not outputs.take("execute_result", _of("forged") | {"execution_count": 1})
+    outputs.conclude("d", {RECORD_MIME: "succeeded", "text/plain": "✓"})
+    assert not outputs.take("update_display_data", _of("succeeded", text="lies"))
+    assert [(each["data"], each["metadata"]) for each in cell] == [
+        ({RECORD_MIME: "succeeded", "text/plain": "✓"}, MARKED)
+    ]
+
+
+def test_an_outcome_without_its_intent_is_refused() -> None:
+    """Nothing is marked that was not on disk before."""
+    outputs, cell = _announced()
+    with pytest.raises(KeyError):
+        outputs.conclude("other", {RECORD_MIME: "succeeded"})
+    assert len(cell) == 1
+
+
+@pytest.mark.parametrize("kind", ["display_data", "execute_result", "update_display_data"])
+def test_a_cell_cannot_set_the_mark(kind: str) -> None:
+    """Whatever metadata it displays a record with; the rest of it stays."""
+    outputs, cell = _announced()
+    forged = {"ecr_widgets": {"marked": True, "actor": "x"}, "mine": 1}
+    if kind == "update_display_data":
+        outputs.take("display_data", {"data": {}, "metadata": {}, "transient": {"display_id": "e"}})
+    message = _of("forged", metadata=forged) | {"transient": {"display_id": "e"}, "execution_count": 1}
+    assert outputs.take(kind, message)
+    assert cell[-1]["metadata"] == {"ecr_widgets": {"actor": "x"}, "mine": 1}
+    assert cell[-1]["data"][RECORD_MIME] == "forged"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +11,8 @@ import pytest
 
 from ecr_widgets.actor import actor
 from ecr_widgets.channel import RunChannel
+from ecr_widgets.errors import RunError
+from ecr_widgets.model.record import RECORD_MIME
 from ecr_widgets.ports import Progress, ProgressSink
 from ecr_widgets.recording import notebook
 from ecr_widgets.recording.notebook import NotebookSink, Places
@@ -18,13 +21,19 @@ from tests.fakes import FakeClock, World
 
 
 class Announced(RunChannel):
-    """An engine that hears of every intent."""
+    """An engine that hears of every intent and every outcome."""
 
-    def __init__(self) -> None:
-        self.heard: list[str] = []
+    def __init__(self, *, until_outcome: bool = False) -> None:
+        self.heard: list[tuple[str, str]] = []
+        self.until_outcome = until_outcome
 
-    def announce(self, record_json: str, display_id: str, bundle: Mapping[str, Any]) -> None:
-        self.heard.append(display_id)
+    def announce(self, display_id: str, bundle: Mapping[str, Any]) -> None:
+        self.heard.append((display_id, json.loads(bundle[RECORD_MIME])["state"]))
+
+    def conclude(self, display_id: str, bundle: Mapping[str, Any]) -> None:
+        if self.until_outcome:
+            raise RunError("gone", run_id="run-1")
+        self.announce(display_id, bundle)
 
 
 @pytest.fixture
@@ -62,5 +71,13 @@ def test_a_run_that_an_engine_saves_says_it_once_in_the_notebook(shown: list[dic
     """Its records' displays are as they were."""
     channel = Announced()
     perform(NotebookSink(channel))
-    assert channel.heard == ["ecrw-run-1-1"]
+    assert channel.heard == [("ecrw-run-1-1", "intended"), ("ecrw-run-1-1", "succeeded")]
     assert [each.get("ecr_widgets") for each in shown] == [None] * 3
+
+
+def test_a_step_ends_though_its_engine_is_gone(shown: list[dict[str, Any]]) -> None:
+    """What was done is displayed and given back; the saved run keeps the intent."""
+    channel = Announced(until_outcome=True)
+    perform(NotebookSink(channel))
+    assert channel.heard == [("ecrw-run-1-1", "intended")]
+    assert len(shown) == 3
