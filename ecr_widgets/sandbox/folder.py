@@ -6,6 +6,7 @@ import errno
 import fcntl
 import os
 import shutil
+import stat
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +21,40 @@ _FOLDERS = ("engine", "ecr", "layer0")
 def default_folder(environ: Mapping[str, str] = os.environ) -> Path:
     """Where a sandbox lives unless told otherwise: below the XDG state folder."""
     return state_folder(environ) / "sandbox"
+
+
+def read_own(path: Path) -> bytes:
+    """Read a file in a sandbox's folder that is believed: one that nobody else can have written.
+
+    Raises:
+        SettingsError: It, or its folder, belongs to another account, or others may write there.
+
+        OSError: It cannot be read.
+    """
+    # Opened so that a pipe in its place does not wait for a writer.
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        check_own(path, os.fstat(file.fileno()))
+        check_own(path.parent, path.parent.stat())
+        return file.read()
+
+
+def check_own(path: Path, found: os.stat_result) -> None:
+    """Refuse a file or folder that another account may have written to.
+
+    Raises:
+        SettingsError: It belongs to another, may be written by others, or is neither file nor folder.
+    """
+    if found.st_uid != os.geteuid():
+        raise SettingsError(
+            f"{path} belongs to another account and is not believed",
+            hint="name a folder of your own with --folder",
+        )
+    is_folder = stat.S_ISDIR(found.st_mode)
+    if found.st_mode & 0o022 or not (is_folder or (stat.S_ISREG(found.st_mode) and found.st_nlink == 1)):
+        raise SettingsError(
+            f"{path} is not believed: others may write to it",
+            hint="take that right away (chmod go-w), or name another folder with --folder",
+        )
 
 
 class SandboxFolder:
@@ -43,7 +78,7 @@ class SandboxFolder:
             The folders that were made, outermost first.
 
         Raises:
-            SettingsError: It cannot be made, or holds things of others.
+            SettingsError: It cannot be made, is another account's, or holds things of others.
         """
         missing = []
         for folder in (self.path, *self.path.parents):
@@ -59,6 +94,7 @@ class SandboxFolder:
                     # Another start made it since we looked: it is theirs to remove.
                     continue
                 made.append(str(folder))
+            check_own(self.path, self.path.stat())
             foreign = {entry.name for entry in self.path.iterdir()} - {
                 *_FILES,
                 *_FOLDERS,

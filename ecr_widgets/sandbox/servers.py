@@ -6,13 +6,13 @@ import asyncio
 import traceback
 from functools import partial
 
-from ecr_widgets.sandbox.ecr import EcrSandbox
+from ecr_widgets.sandbox.ecr import AccessKey, EcrSandbox
 from ecr_widgets.sandbox.folder import SandboxFolder
 from ecr_widgets.sandbox.journal import Journal
 from ecr_widgets.sandbox.layer0 import DockerContainers, Layer0Sandbox
 from ecr_widgets.sandbox.reach import Heard, ask_for, listen_where_engine_is, new_name, unreachable
 from ecr_widgets.sandbox.removal import container_label
-from ecr_widgets.sandbox.state import Addresses, SandboxState
+from ecr_widgets.sandbox.state import Addresses, Keys, SandboxState
 
 _ANY_PORT = 0
 _CLOSE_TIMEOUT_S = 10.0
@@ -42,7 +42,7 @@ class Servers:
         self._ecr: EcrSandbox | None = None
         self._layer0: Layer0Sandbox | None = None
 
-    def start_ecr(self, before: Addresses | None = None) -> None:
+    def start_ecr(self, keys: Keys, before: Addresses | None = None) -> None:
         """Serve AWS's API and the registry on the running loop; imports moto, which takes most of the start.
 
         Args:
@@ -50,7 +50,10 @@ class Servers:
         """
         self._folder.ecr.mkdir(exist_ok=before is not None)
         self._ecr = EcrSandbox(
-            self._folder.ecr, token_lifetime_s=self._token_lifetime_s, journal=self._journal
+            self._folder.ecr,
+            access_key=AccessKey(keys.access_key_id, keys.secret_access_key),
+            token_lifetime_s=self._token_lifetime_s,
+            journal=self._journal,
         )
         self._ecr.listen(
             _port_of(before.api_url if before else ""), _port_of(before.registry_host if before else "")

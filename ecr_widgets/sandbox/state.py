@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from ecr_widgets.errors import SettingsError
+from ecr_widgets.sandbox.folder import read_own
 from ecr_widgets.sandbox.processes import ProcessIdentity
 
 STATE_VERSION = 1
@@ -108,13 +109,14 @@ def read_state(path: Path) -> SandboxState | None:
     """Read the state file, None where there is none.
 
     Raises:
-        SettingsError: What is there is no state file of this version.
+        SettingsError: What is there is no state file of this version, or not this user's: it names processes to end and
+            folders to remove, and where to send passwords.
     """
     try:
-        content = path.read_bytes()
+        content = read_own(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except PermissionError as error:
+    except OSError as error:
         raise SettingsError(
             f"the sandbox's state file {path} cannot be read: {error.strerror}",
             hint="use the account that started the sandbox",

@@ -142,7 +142,7 @@ class Supervisor:
             await asyncio.sleep(0)  # lets that begin
             self._starter.progress("starting ECR")
             before = self.state.addresses
-            servers.start_ecr(before)
+            servers.start_ecr(self.state.keys, before)
             self._note(loaded_image=await engine or self.state.loaded_image)
             if self._private is not None:
                 self._note(private_engine=self._private.traces)
@@ -237,6 +237,8 @@ def run(options: argparse.Namespace, starter: Starter) -> None:
             {"token_lifetime_s": options.token_lifetime_s, "layer0_version": options.layer0_version},
         )
         supervisor.start_engine(options.docker_host)
+        # moto knows services that run containers, on the engine that it finds here.
+        os.environ.pop("DOCKER_HOST", None)
         import asyncio  # the engine starts meanwhile
 
         asyncio.run(supervisor.serve(request))

@@ -1,4 +1,4 @@
-"""Who is logged in: any AWS key is taken, and all are one user. moto would name itself, in a form that AWS never has."""
+"""Who is logged in: the one user whose key is taken. moto would name itself, in a form that AWS never has."""
 
 from __future__ import annotations
 

@@ -7,9 +7,9 @@ import os
 import pickle
 from pathlib import Path
 
-from ecr_widgets.errors import SettingsError
 from ecr_widgets.sandbox.ecr.blobs import Blobs
 from ecr_widgets.sandbox.ecr.store import Store
+from ecr_widgets.sandbox.folder import read_own
 
 _PAUSE_S = 0.1
 """How long changes gather until they are written; a kill loses those of that time."""
@@ -44,15 +44,10 @@ class Kept:
             SettingsError: The file is somebody else's, who could have us run anything.
         """
         try:
-            handle = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW)
+            content = read_own(self._path)
         except FileNotFoundError:
             return
-        with os.fdopen(handle, "rb") as file:
-            if os.fstat(handle).st_uid != os.geteuid():
-                raise SettingsError(
-                    f"{self._path} belongs to another account", hint="name another folder with --folder"
-                )
-            parts, links = pickle.loads(file.read())  # noqa: S301  # written by us alone
+        parts, links = pickle.loads(content)  # noqa: S301  # written by us alone
         for name, value in parts.items():
             setattr(self._store.backend, name, value)
         self._blobs.links = links
@@ -88,7 +83,7 @@ class Kept:
             self._plan()
             return
         fresh = self._path.with_suffix(".new")
-        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
         with os.fdopen(handle, "wb") as file:
             file.write(content)
         fresh.replace(self._path)

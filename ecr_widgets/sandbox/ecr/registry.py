@@ -17,6 +17,7 @@ from moto.ecr.models import Repository
 from ecr_widgets.sandbox.ecr.blobs import Blobs
 from ecr_widgets.sandbox.ecr.store import Store
 from ecr_widgets.sandbox.ecr.tokens import Entry, Tokens
+from ecr_widgets.sandbox.visitors import refuse_visitor
 
 Journal = Callable[[dict[str, Any]], None]
 
@@ -25,8 +26,14 @@ _NAME = r"([a-z0-9]+(?:[._/-]+[a-z0-9]+)*)"
 _DIGEST = r"(sha256:[0-9a-f]{64})"
 
 
-def application(store: Store, blobs: Blobs, tokens: Tokens, journal: Journal) -> tornado.web.Application:
-    """The endpoint's routes."""
+def application(
+    store: Store, blobs: Blobs, tokens: Tokens, journal: Journal, own_host: Callable[[], str]
+) -> tornado.web.Application:
+    """The endpoint's routes.
+
+    Args:
+        own_host: Tells its address and port, once it listens.
+    """
     return tornado.web.Application(
         [
             (r"/v2/?", _Root),
@@ -40,6 +47,7 @@ def application(store: Store, blobs: Blobs, tokens: Tokens, journal: Journal) ->
         blobs=blobs,
         tokens=tokens,
         journal=journal,
+        own_host=own_host,
         log_function=lambda _: None,
     )
 
@@ -49,6 +57,13 @@ class _Handler(tornado.web.RequestHandler):
 
     def prepare(self) -> None:
         self.set_header("Docker-Distribution-Api-Version", "registry/2.0")
+        headers = self.request.headers
+        refused = refuse_visitor(
+            host=headers.get("Host"), origin=headers.get("Origin"), own_host=self.settings["own_host"]()
+        )
+        if refused is not None:
+            self.refuse(403, "DENIED", refused)
+            return
         entry = self.settings["tokens"].judge(self.request.headers.get("Authorization"))
         if entry is Entry.UNKNOWN:
             self.set_header("WWW-Authenticate", 'Basic realm="ECR",service="ecr.amazonaws.com"')

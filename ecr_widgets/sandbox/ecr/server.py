@@ -17,6 +17,8 @@ import tornado.web
 import tornado.wsgi
 
 from ecr_widgets.sandbox.ecr.blobs import Blobs
+from ecr_widgets.sandbox.ecr.door import SERVICES, Door
+from ecr_widgets.sandbox.ecr.signing import AccessKey
 from ecr_widgets.sandbox.ecr.tokens import Tokens
 from ecr_widgets.sandbox.plain_http import PlainHttpServer
 from ecr_widgets.sandbox.ports import bind_or_any
@@ -32,6 +34,8 @@ class EcrSandbox:
     Args:
         folder: Where blobs are kept, and what else there is; a new one on the same folder goes on with it.
 
+        access_key: What a request to ECR and STS has to be signed with.
+
         token_lifetime_s: Life of an authorization token, in seconds.
 
         journal: Told of each change, without secrets.
@@ -41,6 +45,7 @@ class EcrSandbox:
         self,
         folder: Path,
         *,
+        access_key: AccessKey,
         account: str = "111222333444",
         region: str = "us-east-1",
         token_lifetime_s: float = 43200.0,
@@ -50,7 +55,7 @@ class EcrSandbox:
         # moto reads the account from here, once, when it is imported.
         os.environ["MOTO_ACCOUNT_ID"] = account
         from moto.ecr.models import ecr_backends
-        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+        from moto.moto_server.werkzeug_app import create_backend_app
 
         from ecr_widgets.sandbox.ecr import control_plane, registry
         from ecr_widgets.sandbox.ecr.kept import Kept
@@ -64,9 +69,10 @@ class EcrSandbox:
         store = Store(account, region)
         control_plane.correct_moto(store, self._tokens, lambda: self.registry_host)
         self._threads = ThreadPoolExecutor(8, thread_name_prefix="aws-api")
-        wsgi = tornado.wsgi.WSGIContainer(
-            self._journalled(DomainDispatcherApplication(create_backend_app)), self._threads
-        )
+        # Each by itself: moto's own server has all of AWS, its administration, and what runs containers for Batch.
+        services: dict[str, Any] = {name: self._journalled(create_backend_app(name)) for name in SERVICES}
+        door = Door(services, access_key, lambda: self.api_url.removeprefix("http://"))
+        wsgi = tornado.wsgi.WSGIContainer(door, self._threads)
         self._api = tornado.httpserver.HTTPServer(wsgi, max_body_size=32 << 20)
         blobs = Blobs(folder)
         self._kept = Kept(folder, store, blobs)
@@ -78,7 +84,7 @@ class EcrSandbox:
 
         self._journal = changed
         self._expected, self._arrived = "", False
-        endpoint = registry.application(store, blobs, self._tokens, self._journal)
+        endpoint = registry.application(store, blobs, self._tokens, self._journal, lambda: self.registry_host)
         endpoint.settings["log_function"] = self._note
         self._registry = PlainHttpServer(endpoint, chunk_size=1 << 20, max_buffer_size=64 << 20)
 

@@ -15,6 +15,7 @@ from ecr_widgets.sandbox.layer0.bodies import decode
 from ecr_widgets.sandbox.layer0.errors import ApiError
 from ecr_widgets.sandbox.layer0.routes import ROUTES, TOP_LEVEL, Route
 from ecr_widgets.sandbox.layer0.wire import without_reasons
+from ecr_widgets.sandbox.visitors import refuse_visitor
 
 _PLAIN = "text/plain; charset=utf-8"
 _JSON = "application/json"
@@ -31,6 +32,12 @@ class Api(tornado.web.RequestHandler):
     async def prepare(self) -> None:
         """Answer, whatever the method."""
         self.clear_header("Server")
+        headers = self.request.headers
+        refused = refuse_visitor(
+            host=headers.get("Host"), origin=headers.get("Origin"), own_host=self.settings["own_host"]()
+        )
+        if refused is not None:
+            return self.plain(403, refused)
         path = self.request.path
         if "//" in path:
             query = f"?{self.request.query}" if self.request.query else ""
@@ -42,7 +49,6 @@ class Api(tornado.web.RequestHandler):
         if path.split("/")[1] not in TOP_LEVEL:
             return self.plain(404, "custom 404")
         self.set_header("Version", self.settings["world"].version)
-        self.allow_origin()
         if self.request.headers.get("X-Forwarded-Proto", "").lower() == "http":
             self.set_header("Location", f"https://{self.request.host}{self.request.uri}")
             return self.answer(301, "")
@@ -149,16 +155,6 @@ class Api(tornado.web.RequestHandler):
         """Whether the caller wants what the real server has not: only then it is there."""
         given = self.request.headers.get("Prefer", "").split(",")
         return PREFERENCE in [each.partition(";")[0].strip().lower() for each in given]
-
-    def allow_origin(self) -> None:
-        """Let pages of any origin read the answer, as the real server does."""
-        origin = self.request.headers.get("Origin")
-        if origin:
-            self.set_header("Access-Control-Allow-Origin", origin)
-            self.set_header("Access-Control-Allow-Credentials", "true")
-            self.set_header(
-                "Access-Control-Allow-Headers", "Origin, Content-Type, X-Auth-Token, Authorization"
-            )
 
     def journal(self, status: int, value: Any) -> None:
         """Tell the sandbox's journal of a change: ids and names, no bodies."""

@@ -80,6 +80,7 @@ class Layer0Sandbox:
             world=world,
             token=authorization_token,
             journal=journal or (lambda _: None),
+            own_host=lambda: self.url.removeprefix("http://"),
             log_function=lambda _: None,
         )
         self._server = tornado.httpserver.HTTPServer(application, max_body_size=16 << 20)

@@ -48,9 +48,15 @@ class Served:
         return reply.headers["X-Jobid"] if reply.status == 202 else reply.value
 
     def ask(
-        self, method: str, path: str, body: str | None = None, headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        to_host: str | None = None,
     ) -> Reply:
-        """Send exactly this; without `headers`, what the `l0` command sends."""
+        """Send exactly this; without `headers`, what the `l0` command sends. `to_host` is what a rebound name would send."""
         if headers is None:
             headers = {"Authorization": f"Basic {self.token}"} | (
                 {"Content-Type": "application/json"} if body else {}
@@ -58,7 +64,9 @@ class Served:
         host = self.url.removeprefix("http://")
         connection = http.client.HTTPConnection(host, timeout=30)
         try:
-            connection.putrequest(method, path, skip_accept_encoding=True)
+            connection.putrequest(method, path, skip_host=to_host is not None, skip_accept_encoding=True)
+            if to_host is not None:
+                connection.putheader("Host", to_host)
             for name, value in headers.items():
                 if name.lower() not in ("host", "content-length"):
                     connection.putheader(name, value)

@@ -98,12 +98,33 @@ def test_an_override_for_a_container_that_is_not_there_fails_the_job(
     assert "container named strange" in log["lines"][-1]
 
 
-def test_options_are_answered_to_everyone(served: Served) -> None:
-    """A browser's preflight gets the methods and its origin."""
-    reply = served.ask("OPTIONS", "/deploy", None, {"Origin": "https://a.example"})
-    assert (reply.status, reply.body) == (200, "")
-    assert reply.headers["Allow"] == "GET, OPTIONS, POST"
-    assert reply.headers["Access-Control-Allow-Origin"] == "https://a.example"
+def test_options_are_answered_without_a_token(served: Served) -> None:
+    """The methods of a path are no secret."""
+    reply = served.ask("OPTIONS", "/deploy", None)
+    assert (reply.status, reply.body, reply.headers["Allow"]) == (200, "", "GET, OPTIONS, POST")
+
+
+@pytest.mark.parametrize("path", ["/deploy", "/health", "/apidocs", "/deploy//x", "/nowhere"])
+@pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
+@pytest.mark.parametrize(
+    ("origin", "host"),
+    [
+        ("https://a.example", None),
+        ("null", None),
+        ("", None),
+        (None, "a.example"),
+        (None, "localhost"),
+        (None, ""),
+    ],
+)
+def test_pages_of_the_web_get_no_answer(
+    served: Served, method: str, path: str, origin: str | None, host: str | None
+) -> None:
+    """A request with an origin or for another host is refused before anything else, with the right token too."""
+    headers = AUTHORIZED | ({} if origin is None else {"Origin": origin})
+    reply = served.ask(method, path, None, headers, to_host=host)
+    assert reply.status == 403
+    assert [name for name in reply.headers if name.startswith("Access-Control")] == []
 
 
 def post(served: Served, path: str, **body: object) -> Reply:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from ecr_widgets.errors import SettingsError
-from ecr_widgets.sandbox.ecr import EcrSandbox
+from ecr_widgets.sandbox.ecr import AccessKey, EcrSandbox
 
+KEY = AccessKey("id", "secret")
 MANIFEST = b'{"layers": [], "mediaType": "m"}'
 
 
@@ -17,7 +18,7 @@ def test_a_new_registry_on_the_same_folder_goes_on(tmp_path: Path) -> None:
     """Repositories, images, tags and links of blobs are there, at the address where the registry listens now."""
 
     async def first() -> None:
-        ecr = EcrSandbox(tmp_path)
+        ecr = EcrSandbox(tmp_path, access_key=KEY)
         ecr.listen()
         store = ecr._kept._store
         store.backend.create_repository("app", None, {}, None, "MUTABLE", [])
@@ -30,7 +31,7 @@ def test_a_new_registry_on_the_same_folder_goes_on(tmp_path: Path) -> None:
         await ecr.close()
 
     async def second() -> tuple[str, list[str], bool, bool]:
-        ecr = EcrSandbox(tmp_path)
+        ecr = EcrSandbox(tmp_path, access_key=KEY)
         ecr.listen()
         repository = ecr._kept._store.require_repository("app")
         (image,) = repository.images
@@ -51,4 +52,4 @@ def test_a_file_of_another_account_is_not_read(tmp_path: Path, monkeypatch: pyte
     (tmp_path / "store.pickle").write_bytes(b"anything")
     monkeypatch.setattr("os.geteuid", lambda: (tmp_path / "store.pickle").stat().st_uid + 1)
     with pytest.raises(SettingsError, match="belongs to another account"):
-        EcrSandbox(tmp_path)
+        EcrSandbox(tmp_path, access_key=KEY)

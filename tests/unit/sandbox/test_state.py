@@ -6,6 +6,7 @@ import os
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -281,3 +282,71 @@ def test_elsewhere_than_on_linux_one_sentence_says_so(
     assert sandbox.status().phase is Phase.DOWN
     sandbox.stop()
     assert not (tmp_path / "state").exists()
+
+
+def _foreign_file(folder: Path) -> None:
+    os.chown(folder / "state.json", 61001, 61001)
+
+
+def _foreign_folder(folder: Path) -> None:
+    os.chown(folder, 61001, 61001)
+
+
+def _open_to_the_group(folder: Path) -> None:
+    folder.chmod(0o770)
+
+
+def _linked(folder: Path) -> None:
+    (folder / "state.json").rename(folder.parent / "elsewhere")
+    (folder / "state.json").symlink_to(folder.parent / "elsewhere")
+
+
+def _linked_twice(folder: Path) -> None:
+    (folder.parent / "elsewhere").hardlink_to(folder / "state.json")
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param(_foreign_file, marks=pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")),
+        pytest.param(_foreign_folder, marks=pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")),
+        _open_to_the_group,
+        _linked,
+        _linked_twice,
+    ],
+)  # fmt: skip
+def test_what_another_may_have_written_is_not_believed(
+    tmp_path: Path, state: SandboxState, spoil: Callable[[Path], None]
+) -> None:
+    """Nothing is ended, removed, started or told from such a state: `down`, `up`, `status` and `env` refuse it."""
+    victim = subprocess.Popen(["sleep", "60"])
+    try:
+        kept = tmp_path / "victim"
+        kept.mkdir()
+        folder = tmp_path / "box"
+        folder.mkdir(mode=0o700)
+        identity = ProcessIdentity.of(victim.pid)
+        traces = EngineTraces(run_folder=str(kept), cgroup="none", launcher=identity, init=identity)
+        assert identity is not None
+        write_state(
+            folder / "state.json", replace(state, supervisor=identity, private_engine=traces, was_up=False)
+        )
+        spoil(folder)
+        sandbox = Sandbox(folder)
+        for act in (sandbox.stop, sandbox.start, sandbox.status, sandbox.env):
+            with pytest.raises(SettingsError, match=r"not believed|cannot be read"):
+                act()
+        assert victim.poll() is None
+        assert kept.is_dir()
+    finally:
+        victim.kill()
+        victim.wait()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
+def test_another_accounts_folder_is_not_used(tmp_path: Path) -> None:
+    """Its owner could put other files in their place while the sandbox runs."""
+    tmp_path.chmod(0o700)
+    os.chown(tmp_path, 61001, 61001)
+    with pytest.raises(SettingsError, match="belongs to another account"):
+        SandboxFolder(tmp_path).make()

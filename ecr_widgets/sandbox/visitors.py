@@ -1,0 +1,19 @@
+"""Who may ask the servers of the sandbox anything: programs of this machine, and no page of the web."""
+
+from __future__ import annotations
+
+
+def refuse_visitor(*, host: str | None, origin: str | None, own_host: str) -> str | None:
+    """Why a request is not answered, as text for who sent it; None where it is.
+
+    A browser sends an origin with what a page may read or change, and with a name that was pointed at this machine
+    (DNS rebinding) it sends that name.
+
+    Args:
+        own_host: Address and port where the server answers, as clients of ours are told it.
+    """
+    if origin is not None:
+        return f"requests of web pages are refused, and this one has an Origin: {origin!r:.80}"
+    if host != own_host:
+        return f"this server is {own_host}, and the request is for {host!r:.80}"
+    return None

@@ -1,0 +1,204 @@
+"""What comes through to the stand-in for AWS: requests of one key, for two services, from programs only."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from ecr_widgets.sandbox.ecr.door import Door
+from ecr_widgets.sandbox.ecr.signing import AccessKey, Fault, judge
+
+KEY = AccessKey("SANDBOX1", "a/secret+of=the sandbox")
+OWN = "127.0.0.1:4566"
+TARGET = "AmazonEC2ContainerRegistry_V20150921.DescribeRepositories"
+ECR = {"X-Amz-Target": TARGET, "Content-Type": "application/x-amz-json-1.1"}
+
+
+def signed(
+    *,
+    key: AccessKey = KEY,
+    service: str = "ecr",
+    url: str = f"http://{OWN}/",
+    method: str = "POST",
+    headers: Mapping[str, str] = ECR,
+    body: bytes = b"{}",
+) -> dict[str, Any]:
+    """What a WSGI server makes of a request that an AWS client has signed."""
+    request = AWSRequest(method, url, headers=dict(headers), data=body)
+    SigV4Auth(Credentials(key.key_id, key.secret), service, "eu-west-1").add_auth(request)
+    parts = urlsplit(url)
+    environ = {
+        "REQUEST_METHOD": method,
+        "PATH_INFO": parts.path,
+        "QUERY_STRING": parts.query,
+        "HTTP_HOST": parts.netloc,
+        "wsgi.input": io.BytesIO(body),
+    }
+    for name, value in request.headers.items():
+        plain = name.upper().replace("-", "_")
+        environ[plain if plain in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{plain}"] = value
+    return environ
+
+
+def ask(environ: dict[str, Any]) -> tuple[int, str]:
+    """Status and text; `served ecr` where the request got through."""
+
+    def service(name: str) -> Any:
+        def call(given: dict[str, Any], start: Any) -> list[bytes]:
+            start("200 OK", [])
+            return [b"served " + name.encode() + b" " + given["wsgi.input"].read()]
+
+        return call
+
+    told: list[str] = []
+    door = Door({"ecr": service("ecr"), "sts": service("sts")}, KEY, lambda: OWN)
+    answer = b"".join(door(environ, lambda status, _: told.append(status)))
+    return int(told[0][:3]), answer.decode()
+
+
+@pytest.mark.parametrize(
+    "request_of",
+    [
+        pytest.param({}, id="ECR"),
+        pytest.param({"headers": {**ECR, "X-Odd": "  two   blanks "}}, id="blanks in a header"),
+        pytest.param({"body": '{"repositoryName": "ä"}'.encode()}, id="not ASCII"),
+        pytest.param({"headers": {**ECR, "X-Amz-Security-Token": "t"}}, id="a session token left over"),
+    ],
+)
+def test_what_the_sandboxs_key_signed_is_served(request_of: dict[str, Any]) -> None:
+    """As AWS's own client signs it, with the body whole."""
+    assert ask(signed(**request_of)) == (200, f"served ecr {request_of.get('body', b'{}').decode()}")
+
+
+def test_sts_is_served_by_post_and_by_get() -> None:
+    """Its actions are in a form or in the query, where what is signed is sorted and escaped."""
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    body = b"Action=GetCallerIdentity&Version=2011-06-15"
+    assert ask(signed(service="sts", headers=form, body=body)) == (200, f"served sts {body.decode()}")
+    url = f"http://{OWN}/?Version=2011-06-15&Action=GetCallerIdentity&b=%20x%2F&a="
+    assert ask(signed(service="sts", method="GET", url=url, headers={}, body=b"")) == (200, "served sts ")
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        pytest.param({"HTTP_AUTHORIZATION": ""}, "MissingAuthenticationTokenException", id="unsigned"),
+        pytest.param({"HTTP_AUTHORIZATION": "Basic QVdTOng="}, "MissingAuthenticationTokenException", id="basic"),
+        pytest.param({"wsgi.input": io.BytesIO(b'{"a": 1}')}, "InvalidSignatureException", id="another body"),
+        pytest.param({"REQUEST_METHOD": "PUT"}, "InvalidSignatureException", id="another method"),
+        pytest.param({"QUERY_STRING": "a=1"}, "InvalidSignatureException", id="another query"),
+        pytest.param({"PATH_INFO": "/moto-api/reset"}, "InvalidSignatureException", id="another path"),
+        pytest.param({"HTTP_X_AMZ_TARGET": "X.DeleteRepository"}, "InvalidSignatureException", id="another call"),
+        pytest.param({"HTTP_X_AMZ_DATE": "20260101T000000Z"}, "InvalidSignatureException", id="another date"),
+    ],
+)  # fmt: skip
+def test_what_it_did_not_sign_is_refused_as_aws_does(change: dict[str, Any], code: str) -> None:
+    """Whatever of the request is another than what was signed."""
+    status, text = ask(signed() | change)
+    assert (status, json.loads(text)["__type"]) == (400, code)
+
+
+def test_another_key_opens_nothing() -> None:
+    """Neither another id nor the right id with another secret; for STS in its own words."""
+    for key, code in (
+        (AccessKey("AKIDEXAMPLE", KEY.secret), "UnrecognizedClientException"),
+        (AccessKey(KEY.key_id, "other"), "InvalidSignatureException"),
+    ):
+        assert json.loads(ask(signed(key=key))[1])["__type"] == code
+        assert ask(signed(service="sts", key=key, headers={}, body=b"Action=A"))[0] == 403
+
+
+@pytest.mark.parametrize("service", ["batch", "lambda", "iam", "sns", "ec2", "s3", "ECR", "moto_api"])
+def test_no_other_service_is_there(service: str) -> None:
+    """Signed with the right key too: moto has them, some of them run containers, and the sandbox has not."""
+    status, text = ask(signed(service=service))
+    assert (status, "ECR and STS" in text) == (400, True)
+
+
+@pytest.mark.parametrize("path", ["/moto-api/", "/moto-api/data.json", "/v1/submitjob", "//", ""])
+def test_no_other_path_is_there(path: str) -> None:
+    """Signed with the right key too: moto's administration, and what other services answer at."""
+    assert ask(signed(url=f"http://{OWN}{path}") | {"PATH_INFO": path})[0] in (400, 403)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"HTTP_ORIGIN": "http://evil.example.com"}, {"HTTP_ORIGIN": "null"}, {"HTTP_ORIGIN": ""}, {"HTTP_ORIGIN": f"http://{OWN}"},
+        {"HTTP_HOST": "evil.example.com:4566"}, {"HTTP_HOST": "127.0.0.1"}, {"HTTP_HOST": "localhost:4566"},
+        {"HTTP_HOST": f"{OWN},{OWN}"}, {"HTTP_HOST": ""}, {"HTTP_HOST": None},
+    ],
+)  # fmt: skip
+def test_pages_of_the_web_are_refused(header: dict[str, Any]) -> None:
+    """Before a signature is looked at; no answer is readable by a page."""
+    for method in ("POST", "OPTIONS", "GET"):
+        status, text = ask(signed() | header | {"REQUEST_METHOD": method})
+        assert (status, "served" in text) == (403, False)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "served"), [(0, True), (14, True), (-14, True), (16, False), (-16, False)]
+)
+def test_a_signature_lives_a_quarter_of_an_hour(minutes: int, *, served: bool) -> None:
+    """Either way, as clocks differ."""
+    now = datetime.now(UTC) + timedelta(minutes=minutes)
+    assert (judge(signed(), b"{}", KEY, now=now) == "ecr") is served
+    assert served or judge(signed(), b"{}", KEY, now=now) is Fault.EXPIRED
+
+
+@pytest.mark.parametrize("name", ["host", "x-amz-date", "x-amz-target"])
+def test_what_decides_must_be_signed(name: str) -> None:
+    """A signature that leaves it out would be good for any."""
+    request = AWSRequest("POST", f"http://{OWN}/", headers=ECR, data=b"{}")
+    auth = SigV4Auth(Credentials(KEY.key_id, KEY.secret), "ecr", "eu-west-1")
+    every = auth.headers_to_sign
+
+    def without(given: Any) -> Any:
+        found = every(given)
+        del found[name]
+        return found
+
+    auth.headers_to_sign = without
+    auth.add_auth(request)
+    environ = {f"HTTP_{key.upper().replace('-', '_')}": value for key, value in request.headers.items()}
+    environ |= {
+        "REQUEST_METHOD": "POST",
+        "PATH_INFO": "/",
+        "HTTP_HOST": OWN,
+        "CONTENT_TYPE": ECR["Content-Type"],
+    }
+    assert judge(environ, b"{}", KEY) is Fault.WRONG
+
+
+_SERVE = """
+import asyncio, pathlib, sys
+from ecr_widgets.sandbox.ecr import AccessKey, EcrSandbox
+
+async def serve():
+    ecr = EcrSandbox(pathlib.Path(sys.argv[1]), access_key=AccessKey("a", "b"))
+    ecr.listen()
+    await ecr.close()
+
+asyncio.run(serve())
+print(*{name.split(".")[1] for name in sys.modules if name.startswith("moto.")})
+"""
+
+
+def test_services_that_run_containers_are_not_even_loaded(tmp_path: Path) -> None:
+    """moto's Batch and Lambda would run anything on the machine's engine."""
+    command = [sys.executable, "-c", _SERVE, str(tmp_path)]
+    loaded = set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
+    assert {"ecr", "sts"} <= loaded
+    assert not loaded & {"batch", "awslambda", "ec2", "sns"}
