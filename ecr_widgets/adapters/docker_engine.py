@@ -8,6 +8,7 @@ Source: Docker Engine API, ImageBuild, ImagePush, ImagePull.
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -19,15 +20,17 @@ from docker.errors import DockerException, NotFound
 from docker.utils.build import exclude_paths
 
 from ecr_widgets.adapters.engine_connection import EngineConnection
-from ecr_widgets.adapters.engine_events import LayerProgress, aux_of, pull_error, push_error
+from ecr_widgets.adapters.engine_events import LayerProgress, aux_of, pull_error, push_error, pushed_digest
 from ecr_widgets.adapters.registry_protocol import shortened
+from ecr_widgets.adapters.saved_image import is_index
 from ecr_widgets.errors import BuildError, EngineError, ImageNotFound, InvalidReference, PushError
 from ecr_widgets.model.authorization_token import AuthorizationToken
-from ecr_widgets.model.engine import EngineFacts
+from ecr_widgets.model.engine import EngineFacts, ImageStore
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.ports import Progress, ProgressSink
 
 _KEPT_LOG_LINES = 1000
+_BARE_ID = re.compile(r"[0-9a-f]{64}")
 
 
 class DockerEngine:
@@ -48,11 +51,28 @@ class DockerEngine:
         return self._connection.facts
 
     def find_image_id(self, image: str) -> str | None:
-        def call() -> str | None:
+        found = self._inspected(image)
+        return None if found is None else str(found["Id"])
+
+    def holds_index(self, image_id: str) -> bool:
+        if not self.facts().ids_are_manifests:
+            return False
+        described = (self._inspected(image_id) or {}).get("Descriptor")
+        if described:
+            return "manifest.list" in described["mediaType"] or "image.index" in described["mediaType"]
+        return self._connection.ask(lambda: is_index(self._api.get_image(image_id), image_id))
+
+    def _inspected(self, image: str) -> Mapping[str, Any] | None:
+        # Podman takes an id of 64 digits for a name unless it is told the kind of digest.
+        asked = f"sha256:{image}" if _BARE_ID.fullmatch(image) else image
+
+        def call() -> Mapping[str, Any] | None:
             try:
-                return str(self._api.inspect_image(image)["Id"])
+                found: Mapping[str, Any] = self._api.inspect_image(asked)
+                str(found["Id"])
             except NotFound:
                 return None
+            return found
 
         return self._connection.ask(call)
 
@@ -143,7 +163,7 @@ class DockerEngine:
 
         self._connection.ask(call)
 
-    def push(self, image: ImageReference, token: AuthorizationToken, *, progress: ProgressSink) -> str:
+    def push(self, image: ImageReference, token: AuthorizationToken, *, progress: ProgressSink) -> str | None:
         if image.tag is None:
             # The engine would push every tag of the repository.
             raise PushError(f"{image} has no tag, and a push needs one", hint="add a tag, such as a version")
@@ -153,15 +173,13 @@ class DockerEngine:
         for event in self._connection.events(
             lambda: self._api.push(image.name, tag=image.tag, auth_config=_auth(token), stream=True),
             lambda text: push_error(image, text, log),
+            # Podman says nothing before all is sent.
+            may_be_silent=self.facts().store is ImageStore.PODMAN,
         ):
             watch(event)
             if event.get("status") and "progressDetail" not in event:
                 log.append(str(event["status"]))
-            digest = aux_of(event, "Digest") or digest
-        if digest is None:
-            raise PushError(
-                f"pushing {image} ended without a digest: the engine named none", log=log, hint="push again"
-            )
+            digest = pushed_digest(event, image.tag) or digest
         return digest
 
     def pull(self, image: ImageReference, token: AuthorizationToken, *, progress: ProgressSink) -> str:
@@ -183,14 +201,8 @@ class DockerEngine:
         return image_id
 
     def pushed_digests(self, image: str) -> tuple[ImageReference, ...]:
-        def call() -> list[str]:
-            try:
-                return list(self._api.inspect_image(image).get("RepoDigests") or ())
-            except NotFound:
-                return []
-
         found = []
-        for each in self._connection.ask(call):
+        for each in (self._inspected(image) or {}).get("RepoDigests") or ():
             # An image that lost its name is listed as <none>@….
             with suppress(InvalidReference):
                 found.append(ImageReference.parse(each))

@@ -9,7 +9,7 @@ import importlib.util
 import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from threading import Lock
 from typing import Any, TypeVar
@@ -35,6 +35,8 @@ _INSTALL = (
 _PATCHING = Lock()
 _SILENCE_S = 120
 """Longest wait for the engine's next word, in seconds."""
+_LONG_SILENCE_S = 4 * 3600
+"""The same where it says nothing before all is done."""
 
 
 class _NoLogins(AuthConfig):
@@ -107,7 +109,10 @@ class EngineConnection:
         """What kind of engine it is: asked once."""
 
         def call() -> EngineFacts:
-            version, info = self.client.version(), self.client.info()
+            version, info = self.client.version(), {}
+            # What stands between may keep it back, as proxies before a socket do; the rest works without.
+            with suppress(APIError):
+                info = self.client.info()
             name = str(next((each["Name"] for each in version.get("Components") or ()), "Docker Engine"))
             driver_status = dict(each[:2] for each in info.get("DriverStatus") or () if len(each) > 1)
             if "podman" in name.lower():
@@ -149,9 +154,29 @@ class EngineConnection:
             ) from error
 
     def events(
+        self,
+        start: Callable[[], Iterable[Any]],
+        refused: Callable[[str], EcrWidgetsError],
+        *,
+        may_be_silent: bool = False,
+    ) -> Iterator[dict[str, Any]]:
+        """Events of one stream to its end.
+
+        Args:
+            refused: Makes an error of what the engine or an event says is wrong.
+
+            may_be_silent: Whether hours without a word are no sign that the engine hangs.
+        """
+        api: Any = self.client.api
+        api.timeout = _LONG_SILENCE_S if may_be_silent else _SILENCE_S
+        try:
+            yield from self._checked(start, refused)
+        finally:
+            api.timeout = _SILENCE_S
+
+    def _checked(
         self, start: Callable[[], Iterable[Any]], refused: Callable[[str], EcrWidgetsError]
     ) -> Iterator[dict[str, Any]]:
-        """Events of one stream to its end; `refused` makes an error of what the engine or an event says is wrong."""
         for event in self._received(start, refused):
             if not isinstance(event, dict):
                 raise EngineError(f"the Docker Engine sent {type(event).__name__} where an event belongs")

@@ -27,6 +27,8 @@ _SECONDS_BETWEEN_PROGRESS = 0.1
 _COUNTDOWN = "Retrying in "
 """How the engine says, each second anew, that it will send a layer once more."""
 
+_PUSHED = re.compile(r"(?P<tag>\S+): digest: (?P<digest>sha256:[0-9a-f]{64}) size: \d+")
+
 _IMMUTABLE = re.compile(r"cannot be overwritten| is immutable|immutable tag")
 _NO_REPOSITORY = re.compile(r"name unknown|repository with name|does not exist in the registry")
 _NO_IMAGE = re.compile(r"manifest unknown|manifest for \S+ not found|: not found|requested image not found")
@@ -38,9 +40,14 @@ _REFUSED = re.compile(
 
 _PASSING = re.compile(
     r"blob upload unknown|blob upload invalid|: eof|unexpected eof|connection reset|broken pipe|connection refused"
-    r"|http status: 50[0234]|http 50[0234] response"
+    r"|use of closed network connection|server sent goaway"
+    r"|toomanyrequests: |too many requests|rate exceeded|throttlingexception: |slowdown: |reduce your request rate"
+    r"|tls handshake timeout|i/o timeout|context deadline exceeded|client\.timeout|awaiting response headers"
+    r"|connection timed out|operation timed out|temporary failure in name resolution"
+    r"|http status: (?:429|50[0234])|http (?:429|50[0234]) response|: (?:429|50[0234]) [a-z ]+$"
 )
-"""A line that broke, a reply that was lost, a registry that was not well: the same push may succeed now."""
+"""A line that broke or was slow, a reply that was lost, a registry that was busy or not well: the same push may succeed a
+little later."""
 
 MAY_IT = "a new token is asked for by itself: look whether the identity may do it, and what the repository's policy says"
 """What to try where a token was refused: whoever holds the session has tried a new one before anybody reads this."""
@@ -65,6 +72,15 @@ def aux_of(event: Mapping[str, Any], name: str) -> str | None:
     aux = event.get("aux")
     value = aux.get(name) if isinstance(aux, dict) else None
     return value if isinstance(value, str) and value else None
+
+
+def pushed_digest(event: Mapping[str, Any], tag: str) -> str | None:
+    """The digest that an event says was pushed: a member of `aux` from graph drivers, else a text.
+
+    No engine promises that text, so it serves to check what the registry says, and nothing else.
+    """
+    told = _PUSHED.fullmatch(str(event.get("status") or ""))
+    return aux_of(event, "Digest") or (told["digest"] if told and told["tag"] == tag else None)
 
 
 def push_error(image: ImageReference, text: str, log: Sequence[str]) -> EcrWidgetsError:

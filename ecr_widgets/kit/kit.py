@@ -293,6 +293,7 @@ class Kit(ServiceSteps, TaskSteps):
             {"repository": repository, "reference": reference},
             lambda progress: pull_image(
                 self._to.engine,
+                self._to.registry,
                 self._session,
                 self.image_reference(repository, tag=reference),
                 progress=progress,

@@ -145,7 +145,11 @@ class Engine(Protocol):
         ...
 
     def find_image_id(self, image: str) -> str | None:
-        """Id (config digest) of a local image by reference or id, or None."""
+        """Id of a local image by reference or id, or None; what kind of digest it is depends on the engine."""
+        ...
+
+    def holds_index(self, image_id: str) -> bool:
+        """Whether the local image is an index and not one image; only a containerd store holds any."""
         ...
 
     def build(
@@ -176,8 +180,11 @@ class Engine(Protocol):
         """Give a local image another name."""
         ...
 
-    def push(self, image: ImageReference, token: AuthorizationToken, *, progress: ProgressSink) -> str:
-        """Push one tagged image and give back the digest that the engine says it pushed.
+    def push(self, image: ImageReference, token: AuthorizationToken, *, progress: ProgressSink) -> str | None:
+        """Push one tagged image.
+
+        Returns:
+            The digest that the engine says it pushed, None where it names none.
 
         Raises:
             AuthorizationError: The registry refused the token.
@@ -186,7 +193,7 @@ class Engine(Protocol):
 
             TagImmutable: The tag names another image and must not move.
 
-            PushError: The stream reported any other error, or no digest.
+            PushError: The engine reported any other error.
         """
         ...
 

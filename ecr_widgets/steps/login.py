@@ -41,8 +41,9 @@ class RegistrySession:
     """
 
     def __init__(self, ecr: Ecr, clock: Clock, *, on_secret: Callable[[str], None] = lambda _: None) -> None:
-        self._ecr = ecr
-        self._clock = clock
+        self.ecr = ecr
+        """The control plane of the same registry."""
+        self.clock = clock
         self._on_secret = on_secret
         self._token: AuthorizationToken | None = None
         self._clock_is_right = True
@@ -55,7 +56,7 @@ class RegistrySession:
         if self._id is None:
             # Without them no other name of the registry is known, which is refused or kept where it matters.
             with suppress(EcrWidgetsError):
-                self._id = self._ecr.registry_id()
+                self._id = self.ecr.registry_id()
         return OwnRegistry(host, self._id)
 
     def repository(self, name: str) -> str:
@@ -65,25 +66,25 @@ class RegistrySession:
             InvalidReference: It begins with another registry's host.
         """
         return repository_name(
-            name, self.registry, stands=lambda each: self._ecr.find_repository(each) is not None
+            name, self.registry, stands=lambda each: self.ecr.find_repository(each) is not None
         )
 
     def token(self) -> AuthorizationToken:
         """The token in hand where it is fresh, else a new one."""
-        if self._token is None or (self._clock_is_right and not self._token.is_fresh_at(self._clock.now())):
+        if self._token is None or (self._clock_is_right and not self._token.is_fresh_at(self.clock.now())):
             return self.renew()
         return self._token
 
     def renew(self) -> AuthorizationToken:
         """Ask for a new token, whatever the clock says of the old one."""
-        token = self._ecr.authorization_token()
+        token = self.ecr.authorization_token()
         # Known as a secret before anything can print it.
         self._on_secret(token.password)
         self._token = token
         # A new token that seems stale, or to live for far less than ECR's 12 hours, tells of a wrong clock, here or
         # there. The registry's word alone counts then; asking before each call would be a loop.
         self._clock_is_right = token.expires_at - token.issued_at >= _BELIEVABLE_LIFE and token.is_fresh_at(
-            self._clock.now()
+            self.clock.now()
         )
         return token
 

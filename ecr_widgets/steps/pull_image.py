@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ecr_widgets.errors import ImageNotFound, RepositoryNotFound
+from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.image_reference import ImageReference
-from ecr_widgets.ports import Engine, ProgressSink, ignore_progress
+from ecr_widgets.ports import Engine, ProgressSink, Registry, ignore_progress
 from ecr_widgets.steps.login import RegistrySession
 
 
@@ -20,22 +22,36 @@ class PullOutcome:
 
 def pull_image(
     engine: Engine,
+    registry: Registry,
     session: RegistrySession,
     image: ImageReference,
     *,
     progress: ProgressSink = ignore_progress,
 ) -> PullOutcome:
-    """Pull the image.
+    """Pull the image: a tag is resolved first, and what it names is pulled by digest and gets the tag afterwards.
+
+    So the outcome's digest is the registry's own on every engine, and nothing can move in between.
 
     Raises:
         ImageNotFound: The registry has no such image.
 
         AuthorizationError: The token was refused, and so was a new one.
     """
+    step = session.for_step()
+    digest = image.digest or step.use(lambda token: _digest(registry, image, token))
+    pinned = image.with_digest(digest)
     before = engine.find_image_id(str(image))
-    image_id = session.use(lambda token: engine.pull(image, token, progress=progress))
-    digests = [known for known in engine.pushed_digests(image_id) if known.name == image.name]
-    pinned = next(
-        (known for known in digests if known.digest == image.digest), digests[0] if digests else image
-    )
+    image_id = step.use(lambda token: engine.pull(pinned, token, progress=progress))
+    if image.digest is None:
+        engine.tag(str(pinned), image)
     return PullOutcome(pinned, image_id, changed=before != image_id)
+
+
+def _digest(registry: Registry, image: ImageReference, token: AuthorizationToken) -> str:
+    try:
+        digest = registry.find_digest(image, token)
+    except RepositoryNotFound as error:
+        raise ImageNotFound(f"the registry has no image {image}: {error.message}", hint=error.hint) from error
+    if digest is None:
+        raise ImageNotFound(f"the registry has no image {image}", hint="check repository, tag and region")
+    return digest

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-from ecr_widgets.errors import ImageNotFound, PushError, TagImmutable
+from ecr_widgets.errors import PushError, RegistryError, TagImmutable
+from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.model.registry_host import Sameness
 from ecr_widgets.ports import Engine, Progress, ProgressSink, Registry, ignore_progress
+from ecr_widgets.steps.local_image import LocalImage
 from ecr_widgets.steps.login import RegistrySession, StepSession
 from ecr_widgets.steps.repeats import Repeats
+
+_PAUSES_S = (1.0, 2.0, 4.0)
+"""Before each further try of a push that failed for the moment, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +29,8 @@ class PushOutcome:
     changed: bool
     repeated: tuple[str, ...] = field(default=(), kw_only=True)
     """What of the transfer had to be tried again, and why: one text for each further try."""
+    note: str = field(default="", kw_only=True)
+    """What else there is to know of what was pushed; mostly nothing."""
 
 
 def push_image(
@@ -36,7 +45,8 @@ def push_image(
 ) -> PushOutcome:
     """Tag the local image and push it; where the registry serves just that image under the tag, nothing is sent.
 
-    The digest is the registry's own word: what the engine claims is compared with what the registry serves.
+    What was pushed is the registry's word, before and after; what the engine says is a check. An index is copied from
+    where the registry has it: an engine holds, and would push, one of its images.
 
     Args:
         source: Local image, by name or id.
@@ -60,59 +70,125 @@ def push_image(
     """
     if target.tag is None:
         raise PushError(f"{target} has no tag, and a push needs one", hint="add a tag, such as a version")
-    image_id = engine.find_image_id(source)
-    if image_id is None:
-        raise ImageNotFound(f"no local image {source!r} on the engine", hint="build or pull it first")
+    local = LocalImage.find(engine, source)
     step = session.for_step()
     standing = step.use(lambda token: registry.find_digest(target, token))
-    known = {
-        reference.digest
-        for reference in engine.pushed_digests(image_id)
-        if reference.name == target.name and reference.digest is not None
-    }
-    if standing is not None and standing in known:
+    if standing is not None and local.is_served_as(target.with_digest(standing), registry, step):
+        return PushOutcome(target.with_digest(standing), standing, target.tag, changed=False)
+    index = local.index_to_copy(
+        target,
+        engine,
+        registry,
+        step,
+        is_own=lambda host: session.registry().sameness(host) is Sameness.SAME,
+    )
+    if standing is not None and index is not None and index.digest == standing:
         return PushOutcome(target.with_digest(standing), standing, target.tag, changed=False)
     before_change(standing)
-    engine.tag(source, target)
     watched = Repeats(progress)
+    claimed: str | None
     try:
-        claimed = _push(engine, step, target, watched)
-    except TagImmutable as error:
-        # ECR refuses the same image, too. The engine may not know that it is: somebody else pushed it, or the reply to
-        # our own push was lost.
-        named = step.use(lambda token: registry.find_digest(target, token)) or error.standing
-        held = named and step.use(lambda token: registry.find_image_id(target.with_digest(named), token))
-        if held == image_id:
-            return PushOutcome(
-                target.with_digest(named), named, target.tag, changed=named != standing, repeated=watched.told
+        if index is not None:
+            claimed = step.use(
+                lambda token: registry.copy_image(index, token, target, token, progress=watched)
             )
-        # An image has no digest before a registry took it; what both have is an image id, the digest of the config.
-        theirs = f" (image id {held})" if held else ""
-        ours = f"{min(known)} (image id {image_id})" if known else f"the local image with image id {image_id}"
-        raise TagImmutable(
-            f"tag {target.tag!r} of {target.name} names {named}{theirs} and cannot be moved to {ours}:"
-            " the repository's tags are immutable",
-            standing=named,
-            wanted=min(known, default=None),
-            hint="push under a new tag",
-        ) from error
+        else:
+            engine.tag(source, target)
+            claimed = _push(engine, registry, session, step, target, watched)
+    except (TagImmutable, PushError) as error:
+        # ECR refuses the same image, too; and a reply that was lost leaves a push that succeeded.
+        served = step.use(lambda token: registry.find_digest(target, token))
+        if served is not None and local.is_served_as(target.with_digest(served), registry, step):
+            return PushOutcome(
+                target.with_digest(served),
+                served,
+                target.tag,
+                changed=served != standing,
+                repeated=watched.told,
+            )
+        if isinstance(error, TagImmutable) or (served is not None and _is_immutable(session, target)):
+            raise _immutable(local, target, registry, step, served or "") from error
+        raise
     served = step.use(lambda token: registry.find_digest(target, token))
-    if served != claimed:
+    if served is None or not (
+        served == claimed or local.is_served_as(target.with_digest(served), registry, step)
+    ):
         raise PushError(
-            f"pushed {claimed} as {target}, but the registry serves {served or 'nothing'} under that tag",
+            f"pushed {claimed or local.image_id} as {target},"
+            f" but the registry serves {served or 'nothing'} under that tag",
             hint="somebody may have pushed the same tag meanwhile: look at the repository, then push again",
         )
     return PushOutcome(
-        target.with_digest(claimed), claimed, target.tag, changed=served != standing, repeated=watched.told
+        target.with_digest(served),
+        served,
+        target.tag,
+        changed=served != standing,
+        repeated=watched.told,
+        note=_note(local, index, served),
     )
 
 
-def _push(engine: Engine, step: StepSession, target: ImageReference, progress: ProgressSink) -> str:
-    try:
-        return step.use(lambda token: engine.push(target, token, progress=progress))
-    except PushError as error:
-        if not error.retryable:
+def _push(
+    engine: Engine,
+    registry: Registry,
+    session: RegistrySession,
+    step: StepSession,
+    target: ImageReference,
+    progress: ProgressSink,
+) -> str | None:
+    def once(token: AuthorizationToken) -> str | None:
+        try:
+            return engine.push(target, token, progress=progress)
+        except PushError:
+            # Engines differ in how much of the registry's reason they pass on. Whether the token or the repository was
+            # it is asked of the registry itself, whose refusal is raised in place of the engine's.
+            registry.find_digest(target, token)
             raise
-        progress(Progress("push", f"once more, since {error}", again=True))
-        # Safe to do twice: what the registry has is not sent again, and the tag gets the same digest.
-        return step.use(lambda token: engine.push(target, token, progress=progress))
+
+    for pause_s in _PAUSES_S:
+        try:
+            return step.use(once)
+        except PushError as error:
+            if not error.retryable:
+                raise
+            progress(Progress("push", f"once more after {pause_s:g} s, since {error}", again=True))
+            session.clock.sleep(pause_s)
+    # Safe to do again: what the registry has is not sent twice, and the tag gets the same digest.
+    return step.use(once)
+
+
+def _is_immutable(session: RegistrySession, target: ImageReference) -> bool:
+    """Whether ECR says so; where it may not be asked, the engine's own words have to do."""
+    with suppress(RegistryError):
+        repository = session.ecr.find_repository(target.repository)
+        return repository is not None and repository.tags_immutable
+    return False
+
+
+def _immutable(
+    local: LocalImage, target: ImageReference, registry: Registry, step: StepSession, served: str
+) -> TagImmutable:
+    """What stands and what was wanted, by the same kind of digest: before a push many an image has no other."""
+    wanted = local.digest or min(
+        (each.digest for each in local.known_as if each.name == target.name and each.digest), default=None
+    )
+    theirs, ours = "", wanted or f"the local image with image id {local.image_id}"
+    if local.digest is None:
+        held = served and step.use(lambda token: registry.find_image_id(target.with_digest(served), token))
+        theirs = f" (image id {held})" if held else ""
+        ours = f"{wanted} (image id {local.image_id})" if wanted else ours
+    return TagImmutable(
+        f"tag {target.tag!r} of {target.name} names {served or 'another image'}{theirs}"
+        f" and cannot be moved to {ours}: the repository's tags are immutable",
+        standing=served,
+        wanted=wanted,
+        hint="push under a new tag",
+    )
+
+
+def _note(local: LocalImage, index: ImageReference | None, served: str) -> str:
+    if index is not None:
+        return f"the index {index} was copied with all its images, of which the engine may hold one"
+    if local.digest not in (None, served):
+        return f"{local.digest} is an index of which the engine holds one image, and pushed that one"
+    return ""

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -13,13 +18,24 @@ from ecr_widgets.adapters.docker_engine import DockerEngine
 from ecr_widgets.adapters.ecr import BotoEcr
 from ecr_widgets.adapters.layer0.client import Layer0Api
 from ecr_widgets.adapters.registry import OciRegistry
+from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.model.registry import ImageDetails
 from ecr_widgets.ports import Clock, Ecr, Engine, Layer0, Registry, ignore_progress
 from ecr_widgets.settings import Settings
+from ecr_widgets.steps.login import RegistrySession
+from ecr_widgets.steps.push_image import PushOutcome, push_image
 from tests.fakes import FakeClock, FakeEcr, FakeEngine, FakeLayer0, FakeRegistry, World
 
 
-@dataclass(frozen=True)
+def _put(url: str, media_type: str, body: bytes, token: AuthorizationToken) -> None:
+    login = base64.b64encode(f"{token.user}:{token.password}".encode()).decode()
+    headers = {"Authorization": f"Basic {login}", "Content-Type": media_type}
+    with urlopen(Request(url, body, headers, method="PUT"), timeout=30) as answer:
+        assert answer.status == 201
+
+
+@dataclass
 class Ports:
     """All outside systems of one world."""
 
@@ -37,8 +53,54 @@ class Ports:
         built = self.engine.build(
             context, dockerfile="Dockerfile", tags=(), build_args={}, progress=ignore_progress
         )
-        self.engine.tag(built, image)
-        return image.with_digest(self.engine.push(image, token, progress=ignore_progress))
+        return self.push(built, image).image
+
+    @cached_property
+    def session(self) -> RegistrySession:
+        """Logged in to the registry."""
+        return RegistrySession(self.ecr, self.clock)
+
+    def push(self, source: str, target: ImageReference) -> PushOutcome:
+        """Push as the step does, which asks the registry what came of it."""
+        return push_image(self.engine, self.registry, self.session, source, target)
+
+    def put_index(self, *images: ImageReference, tag: str) -> ImageReference:
+        """Put an index of images that their repository has beside them, under a tag; named by digest."""
+        listed = []
+        for image, architecture in zip(images, ("amd64", "arm64"), strict=False):
+            media_type, size = self._described(image)
+            listed.append(
+                {
+                    "mediaType": media_type,
+                    "digest": image.digest,
+                    "size": size,
+                    "platform": {"os": "linux", "architecture": architecture},
+                }
+            )
+        media_type = "application/vnd.oci.image.index.v1+json"
+        body = json.dumps({"schemaVersion": 2, "mediaType": media_type, "manifests": listed}).encode()
+        index = images[0].with_digest("sha256:" + hashlib.sha256(body).hexdigest())
+        if isinstance(self.registry, FakeRegistry):
+            world = self.registry._world
+            children = tuple((each.digest or "", "linux/amd64") for each in images)
+            world.details[index.digest or ""] = ImageDetails(children=children)
+            world.manifests.add((index.repository, index.digest or ""))
+            world.tags[index.repository, tag] = index.digest or ""
+            holder = next(local for local, names in world.pushed.items() if images[0] in names)
+            world.pushed[holder].add(index)
+            return index
+        url = f"http://{index.registry}/v2/{index.repository}/manifests/{tag}"
+        _put(url, media_type, body, self.session.token())
+        return index
+
+    def _described(self, image: ImageReference) -> tuple[str, int]:
+        if isinstance(self.registry, FakeRegistry):
+            return "application/vnd.oci.image.manifest.v1+json", 1
+        token = self.session.token()
+        login = base64.b64encode(f"{token.user}:{token.password}".encode()).decode()
+        url = f"http://{image.registry}/v2/{image.repository}/manifests/{image.digest}"
+        with urlopen(Request(url, headers={"Authorization": f"Basic {login}"}), timeout=30) as answer:
+            return answer.headers["Content-Type"], len(answer.read())
 
 
 @pytest.fixture(params=["fake", "sandbox"])

@@ -15,9 +15,13 @@ from ecr_widgets.errors import (
     RepositoryNotFound,
     TagImmutable,
 )
+from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.registry import ImageDetails
 from ecr_widgets.ports import Progress, ignore_progress
+from ecr_widgets.steps.login import RegistrySession
+from ecr_widgets.steps.pull_image import pull_image
+from ecr_widgets.steps.push_image import push_image
 from tests.contract.conftest import Ports
 
 
@@ -51,43 +55,99 @@ def test_a_build_without_its_dockerfile_is_refused(ports: Ports, tmp_path: Path)
 
 
 def test_the_digest_of_a_push_is_the_registrys_own(ports: Ports, context: Path) -> None:
-    """Engine and registry agree, and the engine remembers where it pushed to."""
+    """The outcome names what the registry serves, and pushing the same again changes nothing, on every engine."""
     image = ports.pushed("contract/pushed", context)
     token = ports.ecr.authorization_token()
     tagged = image.with_tag("1")
     assert ports.registry.find_digest(tagged, token) == image.digest
-    known = {(each.name, each.digest) for each in ports.engine.pushed_digests(str(tagged))}
-    assert (image.name, image.digest) in known
+    for source in (str(tagged), ports.engine.find_image_id(str(tagged)) or ""):
+        again = ports.push(source, tagged)
+        assert (again.digest, again.changed) == (image.digest, False)
+
+
+def test_the_same_image_has_one_digest_in_every_repository(ports: Ports, context: Path) -> None:
+    """Under a second tag and in a second repository; a tag that moves away and back is a change each time."""
+    first = ports.pushed("contract/first", context)
+    built = ports.engine.find_image_id(str(first.with_tag("1"))) or ""
+    ports.ecr.create_repository("contract/second", tags_immutable=False, scan_on_push=False)
+    second = ImageReference.parse(f"{first.registry}/contract/second:1")
+    for target in (first.with_tag("2"), second):
+        pushed = ports.push(built, target)
+        assert (pushed.digest, pushed.changed, pushed.note) == (first.digest, True, "")
+    (context / "Dockerfile").write_text(f"FROM busybox\nLABEL moved={context.parent.name}\n")
+    moved = ports.push(build(ports, context), second)
+    assert moved.changed
+    assert moved.digest != first.digest
+    assert ports.push(built, second).changed
+    assert ports.registry.find_digest(second, ports.session.token()) == first.digest
 
 
 def test_a_pull_brings_back_what_was_pushed(ports: Ports, context: Path) -> None:
-    """By digest, the image has the id that was built."""
+    """By tag and by digest, the image has the id that was built, and the digest is the one that the registry serves."""
     image = ports.pushed("contract/pulled", context)
-    token = ports.ecr.authorization_token()
     built = ports.engine.find_image_id(str(image.with_tag("1")))
-    assert ports.engine.pull(image, token, progress=ignore_progress) == built
+    for asked in (image, image.with_tag("1")):
+        pulled = pull_image(ports.engine, ports.registry, ports.session, asked)
+        assert (pulled.image, pulled.image_id) == (image, built)
+        assert not pull_image(ports.engine, ports.registry, ports.session, asked).changed
     with pytest.raises(ImageNotFound):
-        ports.engine.pull(image.with_tag("nobody"), token, progress=ignore_progress)
+        pull_image(ports.engine, ports.registry, ports.session, image.with_tag("nobody"))
+    with pytest.raises(ImageNotFound):
+        ports.engine.pull(image.with_tag("nobody"), ports.session.token(), progress=ignore_progress)
+
+
+def test_what_was_pulled_by_an_index_is_pushed_as_that_index(ports: Ports, context: Path) -> None:
+    """An immutable tag elsewhere gets the index with all its images, from every engine."""
+    first = ports.pushed("contract/index", context)
+    (context / "Dockerfile").write_text(f"FROM busybox\nLABEL second={context.parent.name}\n")
+    second = ports.push(build(ports, context), first.with_tag("2")).image
+    index = ports.put_index(first, second, tag="multi")
+    ports.ecr.create_repository("contract/index-copy", tags_immutable=True, scan_on_push=False)
+    target = ImageReference.parse(f"{first.registry}/contract/index-copy:1")
+    tagged = first.with_tag("multi")
+    pulled = pull_image(ports.engine, ports.registry, ports.session, tagged)
+    assert pulled.image == index
+    pushed = ports.push(str(tagged), target)
+    assert (pushed.digest, pushed.changed) == (index.digest, True)
+    assert "with all its images" in pushed.note
+    assert not ports.push(str(tagged), target).changed
+    token = ports.session.token()
+    assert [digest for digest, _ in ports.registry.read_details(pushed.image, token).children] == [
+        first.digest,
+        second.digest,
+    ]
 
 
 def test_a_push_that_the_registry_refuses_says_which_refusal(ports: Ports, context: Path) -> None:
-    """Wrong password, missing repository and an immutable tag are told apart."""
+    """A missing repository and an immutable tag are told apart, a refused token is renewed, whatever the engine says."""
     ports.ecr.create_repository("contract/immutable", tags_immutable=True, scan_on_push=False)
-    token = ports.ecr.authorization_token()
-    target = ImageReference.parse(f"{token.registry}/contract/immutable:1")
-    nobody = ImageReference.parse(f"{token.registry}/contract/nobody:1")
+    registry = ports.session.token().registry
+    target = ImageReference.parse(f"{registry}/contract/immutable:1")
     first = build(ports, context)
-    for each in (target, nobody):
-        ports.engine.tag(first, each)
-    with pytest.raises(AuthorizationError):
-        ports.engine.push(target, replace(token, password="wrong-password"), progress=ignore_progress)
     with pytest.raises(RepositoryNotFound):
-        ports.engine.push(nobody, token, progress=ignore_progress)
-    ports.engine.push(target, token, progress=ignore_progress)
-    (context / "Dockerfile").write_text("FROM busybox\nLABEL another=image\n")
-    ports.engine.tag(build(ports, context), target)
-    with pytest.raises(TagImmutable):
-        ports.engine.push(target, token, progress=ignore_progress)
+        ports.push(first, ImageReference.parse(f"{registry}/contract/nobody:1"))
+    pushed = ports.push(first, target)
+    (context / "Dockerfile").write_text(f"FROM busybox\nLABEL another={context.parent.name}\n")
+    other = build(ports, context)
+    with pytest.raises(TagImmutable, match=f"names {pushed.digest}") as caught:
+        ports.push(other, target)
+    assert caught.value.standing == pushed.digest
+    assert ports.push(other, target.with_tag("2")).changed
+    wrong = replace(ports.session.token(), password="wrong-password")
+    ports.session._token = wrong
+    (context / "Dockerfile").write_text(f"FROM busybox\nLABEL third={context.parent.name}\n")
+    assert ports.push(build(ports, context), target.with_tag("3")).changed
+    assert ports.session.token() != wrong
+    with pytest.raises(AuthorizationError):
+        push_image_with(ports, wrong, other, target)
+
+
+def push_image_with(ports: Ports, token: AuthorizationToken, source: str, target: ImageReference) -> None:
+    """Push with a token that no renewal makes better."""
+    session = RegistrySession(ports.ecr, ports.clock)
+    session._token = token
+    session.renew = lambda: token  # type: ignore[method-assign]
+    push_image(ports.engine, ports.registry, session, source, target)
 
 
 def test_a_name_without_a_tag_is_not_pushed(ports: Ports) -> None:

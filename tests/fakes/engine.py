@@ -9,23 +9,36 @@ from ecr_widgets.errors import BuildError, ImageNotFound, PushError, TagImmutabl
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.engine import EngineFacts, ImageStore
 from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.model.registry import ImageDetails
 from ecr_widgets.ports import Progress, ProgressSink
 from tests.fakes.world import World, check_token, digest_of
 
 
 class FakeEngine:
-    """Implements `ports.Engine`; an image's id depends on its Dockerfile's text."""
+    """Implements `ports.Engine`; an image's id depends on its Dockerfile's text.
 
-    def __init__(self, world: World) -> None:
+    Args:
+        store: Decides what an id is, which digests are known before and after a push, and what a push says.
+    """
+
+    def __init__(
+        self, world: World, store: ImageStore = ImageStore.GRAPH_DRIVER, version: str = "28.2"
+    ) -> None:
         self._world = world
+        self._store = store
+        self._version = version
 
     def facts(self) -> EngineFacts:
-        return EngineFacts(
-            "Docker Engine", "28.0", "1.48", ImageStore.GRAPH_DRIVER, "overlay2", "unix:///fake/docker.sock"
-        )
+        name = "Podman Engine" if self._store is ImageStore.PODMAN else "Docker Engine"
+        return EngineFacts(name, self._version, "1.48", self._store, "overlay2", "unix:///fake/docker.sock")
 
     def find_image_id(self, image: str) -> str | None:
         return image if image in self._world.local.values() else self._world.local.get(image)
+
+    def holds_index(self, image_id: str) -> bool:
+        return self._store is ImageStore.CONTAINERD and bool(
+            self._world.details.get(image_id, ImageDetails()).children
+        )
 
     def build(
         self,
@@ -55,12 +68,12 @@ class FakeEngine:
             raise ImageNotFound(f"no local image {source!r}")
         self._world.local[str(target)] = image_id
 
-    def push(self, image: ImageReference, token: AuthorizationToken, *, progress: ProgressSink) -> str:
+    def push(self, image: ImageReference, token: AuthorizationToken, *, progress: ProgressSink) -> str | None:
         if image.tag is None:
             raise PushError(f"{image} has no tag")
         check_token(self._world, image, token)
         image_id = self._world.local[str(image)]
-        digest = digest_of("manifest of " + image_id)
+        digest = self._manifest(image_id)
         key = (image.repository, image.tag or "latest")
         if (
             self._world.repositories[image.repository].tags_immutable
@@ -72,7 +85,11 @@ class FakeEngine:
         self._world.pushed_at.setdefault(digest, self._world.now)
         self._world.pushed.setdefault(image_id, set()).add(image.with_digest(digest))
         self._world.changes.append(f"push {image.repository}:{image.tag}")
-        return digest
+        # A graph driver alone names the digest where programs find it.
+        return digest if self._store is ImageStore.GRAPH_DRIVER else None
+
+    def _manifest(self, image_id: str) -> str:
+        return image_id if self._store is ImageStore.CONTAINERD else digest_of("manifest of " + image_id)
 
     def pull(self, image: ImageReference, token: AuthorizationToken, *, progress: ProgressSink) -> str:
         check_token(self._world, image, token)
@@ -84,4 +101,12 @@ class FakeEngine:
         raise ImageNotFound(f"no image {image}")
 
     def pushed_digests(self, image: str) -> tuple[ImageReference, ...]:
-        return tuple(self._world.pushed.get(self.find_image_id(image) or "", ()))
+        image_id = self.find_image_id(image)
+        if image_id is None:
+            return ()
+        if self._store is ImageStore.GRAPH_DRIVER:
+            return tuple(self._world.pushed.get(image_id, ()))
+        # Every local name with one digest, pushed or not; Podman's is one that no registry serves.
+        digest = image_id if self._store is ImageStore.CONTAINERD else digest_of("local " + image_id)
+        names = [name for name, held in self._world.local.items() if held == image_id and name != image_id]
+        return tuple(ImageReference.parse(name).with_digest(digest) for name in sorted(names))

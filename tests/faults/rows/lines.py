@@ -85,7 +85,7 @@ def _told_inside(at: Attempt, *, naive: bool) -> None:
     stream = chunked(*(json.dumps(each).encode() + b"\r\n" for each in [*before, failure, *after]))
 
     def say(request: Request) -> bytes:
-        return http(200, VERSION) if request.target.endswith("/version") else stream
+        return http(200, VERSION) if request.target.endswith(("/version", "/info")) else stream
 
     with answering(say) as server, _engine_at(at, f"tcp://{server.host}"):
         image = ImageReference.parse("127.0.0.1:5000/a:1")

@@ -257,23 +257,27 @@ def test_a_step_renews_the_token_once_however_often_it_is_refused(here: Here) ->
     assert here.world.tokens_issued == 3
 
 
-def test_a_push_whose_line_broke_is_made_once_more(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One failure that may pass is no failure of the step but told in its outcome, two are a failure."""
+def test_a_push_that_failed_for_the_moment_is_made_again_after_a_pause(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three such failures are no failure of the step but told in its outcome, each after a longer pause; four are one."""
     create_repository(here.ecr, "xfra-wait")
     push = FakeEngine.push
-    failures = [PushError("EOF", retryable=True)]
+    failures = [PushError("EOF", retryable=True)] * 3
 
-    def break_first(self: FakeEngine, *args: Any, **more: Any) -> str:
+    def break_first(self: FakeEngine, *args: Any, **more: Any) -> str | None:
         if failures:
             raise failures.pop()
         return push(self, *args, **more)
 
     monkeypatch.setattr(FakeEngine, "push", break_first)
+    began = here.world.now
     outcome = here.push()
     assert outcome.changed
-    assert outcome.repeated == ("push: once more, since EOF",)
+    assert outcome.repeated == tuple(f"push: once more after {pause} s, since EOF" for pause in (1, 2, 4))
+    assert here.world.now - began == timedelta(seconds=7)
     here.build("FROM busybox\nENV A=1")
-    failures.extend(PushError("EOF", retryable=True) for _ in range(2))
+    failures.extend([PushError("EOF", retryable=True)] * 4)
     with pytest.raises(PushError, match="EOF"):
         here.push()
     assert not failures
@@ -348,6 +352,6 @@ def test_a_pull_pins_what_it_got(here: Here) -> None:
     create_repository(here.ecr, "xfra-wait")
     pushed = here.push()
     del here.world.local[str(TARGET)]
-    first = pull_image(here.engine, here.session, TARGET)
-    again = pull_image(here.engine, here.session, TARGET)
+    first = pull_image(here.engine, here.registry, here.session, TARGET)
+    again = pull_image(here.engine, here.registry, here.session, TARGET)
     assert (first.image, first.changed, again.changed) == (pushed.image, True, False)

@@ -1,0 +1,344 @@
+"""Pushes from each kind of image store: what is the same image, what of an index, and what explains a failure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ecr_widgets.errors import (
+    AuthorizationError,
+    ImageNotFound,
+    PushError,
+    RegistryUnavailable,
+    RepositoryNotFound,
+    TagImmutable,
+)
+from ecr_widgets.model.engine import ImageStore
+from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.model.registry import ImageDetails
+from ecr_widgets.model.registry_host import RegistryId
+from ecr_widgets.steps.build_image import build_image
+from ecr_widgets.steps.create_repository import create_repository
+from ecr_widgets.steps.login import RegistrySession
+from ecr_widgets.steps.pull_image import pull_image
+from ecr_widgets.steps.push_image import PushOutcome, push_image
+from tests.fakes import REGISTRY, FakeClock, FakeEcr, FakeEngine, FakeRegistry, World, digest_of
+
+APP = ImageReference.parse(f"{REGISTRY}/app:1")
+OTHER = ImageReference.parse(f"{REGISTRY}/other:1")
+INDEX = digest_of("an index")
+CHILDREN = ((digest_of("amd64"), "linux/amd64"), (digest_of("arm64"), "linux/arm64"))
+
+
+class Here:
+    """One world, with an engine of one kind."""
+
+    def __init__(self, context: Path, store: ImageStore, version: str = "28.2") -> None:
+        self.world = World()
+        self.ecr = FakeEcr(self.world)
+        self.registry = FakeRegistry(self.world)
+        self.engine = FakeEngine(self.world, store, version)
+        self.session = RegistrySession(self.ecr, FakeClock(self.world))
+        self.context = context
+        for name in ("app", "other"):
+            create_repository(self.ecr, name)
+        self.built = self.build("FROM busybox")
+
+    def build(self, text: str) -> str:
+        (self.context / "Dockerfile").write_text(text)
+        return build_image(self.engine, self.context, name="built").image_id
+
+    def push(self, source: str = "built", target: ImageReference = APP) -> PushOutcome:
+        return push_image(self.engine, self.registry, self.session, source, target)
+
+    def pushes(self) -> int:
+        return sum(change.startswith("push") for change in self.world.changes)
+
+    def hold_index(self, repository: str = "app") -> str:
+        """An index in the registry, and a local image that was pulled by it; gives back the image's id."""
+        self.world.details[INDEX] = ImageDetails(children=CHILDREN)
+        self.world.manifests.add((repository, INDEX))
+        self.world.tags[repository, "multi"] = INDEX
+        image_id = INDEX if self.engine.facts().ids_are_manifests else self.built
+        named = f"{REGISTRY}/{repository}"
+        self.world.local[f"{named}:multi"] = self.world.local[image_id] = image_id
+        self.world.pushed.setdefault(image_id, set()).add(ImageReference.parse(f"{named}@{INDEX}"))
+        return image_id
+
+
+Made = Callable[..., Here]
+
+
+@pytest.fixture(params=list(ImageStore), ids=str)
+def here(request: pytest.FixtureRequest, tmp_path: Path) -> Here:
+    return Here(tmp_path, request.param)
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Made:
+    return lambda *how: Here(tmp_path, *how)
+
+
+def test_the_same_image_is_pushed_once_from_every_store(here: Here) -> None:
+    """Whether its id is a configuration's digest or a manifest's; what was pushed is the registry's word."""
+    first = here.push()
+    assert first.digest == here.world.tags["app", "1"]
+    for source in ("built", here.built, str(APP)):
+        again = here.push(source)
+        assert (again.digest, again.changed, again.note) == (first.digest, False, "")
+    assert here.pushes() == 1
+    here.build("FROM busybox\nENV A=1")
+    assert here.push().changed
+
+
+def test_a_refusal_to_move_a_tag_names_digests_of_one_kind(here: Here) -> None:
+    """A configuration's digest is never set against a manifest's."""
+    here.ecr.change_repository("app", tags_immutable=True)
+    standing = here.push()
+    wanted = here.build("FROM busybox\nENV A=1")
+    with pytest.raises(TagImmutable) as caught:
+        here.push()
+    told = str(caught.value)
+    if here.engine.facts().ids_are_manifests:
+        assert f"names {standing.digest} and cannot be moved to {wanted}:" in told
+        assert caught.value.wanted == wanted
+    else:
+        assert f"names {standing.digest} (image id {here.built}) and cannot be moved to the local" in told
+        assert f"image id {wanted}:" in told
+
+
+def failing(here: Here, monkeypatch: pytest.MonkeyPatch, *, arrives: bool = False) -> None:
+    """An engine that says nothing of the registry's reason, as Docker 26.1 with containerd's store."""
+    push = FakeEngine.push
+
+    def fail(self: FakeEngine, *args: Any, **more: Any) -> None:
+        if arrives:
+            push(self, *args, **more)
+        raise PushError("unexpected status from PUT request: 400 Bad Request")
+
+    monkeypatch.setattr(FakeEngine, "push", fail)
+
+
+def test_an_immutable_tag_is_known_without_the_engines_words(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ECR is asked: the tag names another image, and the repository's tags do not move."""
+    standing = here.push()
+    here.build("FROM busybox\nENV A=1")
+    failing(here, monkeypatch)
+    with pytest.raises(PushError, match="400 Bad Request"):
+        here.push()
+    here.ecr.change_repository("app", tags_immutable=True)
+    with pytest.raises(TagImmutable, match=f"names {standing.digest}"):
+        here.push()
+    # A tag that is free was not refused for that.
+    with pytest.raises(PushError, match="400 Bad Request"):
+        here.push(target=APP.with_tag("2"))
+
+
+def test_a_reason_that_ecr_does_not_tell_is_the_engines(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who may push and not look at repositories reads what the engine said."""
+    here.push()
+    here.build("FROM busybox\nENV A=1")
+    here.ecr.change_repository("app", tags_immutable=True)
+    failing(here, monkeypatch)
+
+    def refuse(*_: object) -> None:
+        raise AuthorizationError("ecr:DescribeRepositories is denied")
+
+    monkeypatch.setattr(FakeEcr, "find_repository", refuse)
+    with pytest.raises(PushError, match="400 Bad Request"):
+        here.push()
+
+
+def test_a_missing_repository_is_known_without_the_engines_words(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The registry is asked, and its refusal is what is told."""
+    failing(here, monkeypatch)
+    looks = []
+    find = FakeRegistry.find_digest
+
+    def gone_meanwhile(self: FakeRegistry, *args: Any) -> str | None:
+        looks.append(args)
+        if len(looks) > 1:
+            raise RepositoryNotFound("repository 'app' does not exist")
+        return find(self, *args)
+
+    monkeypatch.setattr(FakeRegistry, "find_digest", gone_meanwhile)
+    with pytest.raises(RepositoryNotFound):
+        here.push()
+
+
+def test_a_refused_token_is_known_without_the_engines_words(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The registry refuses it in the engine's place; a new one is asked for, and the push made with that."""
+    push = FakeEngine.push
+
+    def hide(self: FakeEngine, *args: Any, **more: Any) -> str | None:
+        try:
+            return push(self, *args, **more)
+        except AuthorizationError as error:
+            raise PushError("500 Internal Server Error") from error
+
+    monkeypatch.setattr(FakeEngine, "push", hide)
+    tag = FakeEngine.tag
+
+    def expire(self: FakeEngine, *args: Any) -> None:
+        here.world.valid_passwords.clear()
+        tag(self, *args)
+
+    monkeypatch.setattr(FakeEngine, "tag", expire)
+    assert here.push().changed
+    assert here.world.tokens_issued == 2
+
+
+def test_a_push_that_arrived_is_one_whatever_the_engine_says(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The registry serves the image afterwards: only the reply was lost."""
+    failing(here, monkeypatch, arrives=True)
+    outcome = here.push()
+    assert outcome.changed
+    assert outcome.digest == here.world.tags["app", "1"]
+
+
+def test_a_push_that_says_nothing_and_did_nothing_is_no_success(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An engine without a word on the digest is believed only where the registry serves the image."""
+    monkeypatch.setattr(FakeEngine, "push", lambda *_, **__: None)
+    with pytest.raises(PushError, match="the registry serves nothing"):
+        here.push()
+    other = digest_of("somebody's")
+    here.world.tags["app", "1"] = other
+    with pytest.raises(PushError, match=f"the registry serves {other}"):
+        here.push()
+
+
+def test_a_registry_that_does_not_answer_after_a_failure_is_told(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody knows then what came of the push, and nobody claims to."""
+    failing(here, monkeypatch)
+    looks = []
+
+    def silent(*args: object) -> None:
+        looks.append(args)
+        if len(looks) > 1:
+            raise RegistryUnavailable("no answer")
+
+    monkeypatch.setattr(FakeRegistry, "find_digest", silent)
+    with pytest.raises(RegistryUnavailable):
+        here.push()
+
+
+def test_what_was_pulled_by_an_index_is_pushed_as_that_index(here: Here) -> None:
+    """It is copied from where the registry has it; no engine turns it into the one image that it holds."""
+    here.hold_index()
+    for source in (f"{REGISTRY}/app:multi", f"{REGISTRY}/app@{INDEX}"):
+        here.world.local[source] = here.world.local[f"{REGISTRY}/app:multi"]
+        here.world.tags.pop(("other", "1"), None)
+        if here.engine.facts().store is ImageStore.PODMAN:
+            # Podman's own list does not tell; the registry does.
+            pytest.skip("what Podman knows is tried on Podman")
+        outcome = here.push(source, OTHER)
+        assert (outcome.digest, outcome.changed) == (INDEX, True)
+        assert outcome.image == OTHER.with_digest(INDEX)
+        assert f"{REGISTRY}/app@{INDEX} was copied with all its images" in outcome.note
+        assert not here.push(source, OTHER).changed
+    assert here.pushes() == 0
+
+
+def test_an_image_with_a_manifest_of_its_own_is_pushed_as_that(made: Made) -> None:
+    """Built here, pushed, and then also pulled by an index: its id means the image, the index's name the index."""
+    here = made(ImageStore.GRAPH_DRIVER)
+    single = here.push()
+    here.hold_index()
+    assert here.push(here.built, OTHER).digest == single.digest
+    assert here.push(f"{REGISTRY}/app:multi", OTHER.with_tag("2")).digest == INDEX
+    assert here.push(str(APP), OTHER.with_tag("3")).digest == single.digest
+
+
+def test_an_index_known_by_another_name_of_the_registry_is_copied(made: Made) -> None:
+    """One registry has several host names; a stranger's index is not looked for in ours."""
+    here = made(ImageStore.GRAPH_DRIVER)
+    here.hold_index()
+    here.session._id = RegistryId("111222333444", "us-east-1")
+    hosts = [f"{account}.dkr.ecr.us-east-1.amazonaws.com" for account in ("555666777888", "111222333444")]
+    strange, alias = (ImageReference.parse(f"{host}/app@{INDEX}") for host in hosts)
+    here.world.pushed[here.built] = {strange}
+    assert here.push(here.built, OTHER).digest != INDEX
+    here.world.pushed[here.built] = {alias}
+    assert here.push(here.built, OTHER.with_tag("2")).digest == INDEX
+
+
+@pytest.mark.parametrize(
+    ("version", "may_push"), [("26.1", False), ("28.1", False), ("28.2", True), ("29.0", True)]
+)
+def test_an_index_is_left_to_engines_that_do_not_burn_the_tag(
+    made: Made, version: str, *, may_push: bool
+) -> None:
+    """One that the registry does not have is refused before anything is sent, where the engine pushes images one by one."""
+    here = made(ImageStore.CONTAINERD, version)
+    here.world.details[INDEX] = ImageDetails(children=CHILDREN)
+    here.world.local["built"] = here.world.local[INDEX] = INDEX
+    if may_push:
+        assert here.push().digest == INDEX
+    else:
+        with pytest.raises(PushError, match=rf"Docker Engine {version} would push each .* immutable"):
+            here.push()
+        assert here.pushes() == 0
+        # A single image is pushed by any.
+        here.build("FROM busybox")
+        assert here.push().changed
+
+
+def test_one_image_pushed_in_place_of_an_index_is_told(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the engine holds no more of it, and says so by the digest, the outcome has a note."""
+    here = made(ImageStore.CONTAINERD)
+    here.world.details[INDEX] = ImageDetails(children=CHILDREN)
+    here.world.local["built"] = here.world.local[INDEX] = INDEX
+    child = CHILDREN[0][0]
+
+    def push_child(*_: object, **__: object) -> str:
+        here.world.tags["app", "1"] = child
+        return child
+
+    monkeypatch.setattr(FakeEngine, "push", push_child)
+    outcome = here.push()
+    assert outcome.digest == child
+    assert outcome.note == f"{INDEX} is an index of which the engine holds one image, and pushed that one"
+
+
+def test_a_pull_resolves_the_tag_first(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the tag named then is pulled by digest and tagged here, whatever the tag names a moment later."""
+    pushed = here.push()
+    asked = []
+
+    def pull(_: FakeEngine, image: ImageReference, *args: object, **more: object) -> str:
+        asked.append(image)
+        here.world.tags["app", "1"] = digest_of("moved meanwhile")
+        here.world.local[str(image)] = here.built
+        return here.built
+
+    monkeypatch.setattr(FakeEngine, "pull", pull)
+    del here.world.local[str(APP)]
+    outcome = pull_image(here.engine, here.registry, here.session, APP)
+    assert asked == [pushed.image]
+    assert (outcome.image, outcome.image_id, outcome.changed) == (pushed.image, here.built, True)
+    assert here.engine.find_image_id(str(APP)) == here.built
+
+
+@pytest.mark.parametrize("name", ["app:nobody", "nobody:1"])
+def test_a_pull_of_what_is_not_there_asks_no_engine(
+    here: Here, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A missing tag and a missing repository are both a missing image."""
+    monkeypatch.delattr(FakeEngine, "pull")
+    with pytest.raises(ImageNotFound):
+        pull_image(here.engine, here.registry, here.session, ImageReference.parse(f"{REGISTRY}/{name}"))
