@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -35,36 +36,118 @@ def test_the_demo_tells_a_command_that_works_for_who_reads_it(
     assert f'.venv/bin/jupyter {words}"' in told
 
 
-def packages(tmp_path: Path, *commands: str) -> subprocess.CompletedProcess[str]:
-    """`system-packages engine` on a machine that has these commands in /usr/bin and nothing in the folders for root."""
+def packages(
+    tmp_path: Path, what: str, *commands: str, known: str = "", user_id: str = "1000", **environ: str
+) -> subprocess.CompletedProcess[str]:
+    """`system-packages` on a machine that has these commands in /usr/bin and nothing in the folders for root.
+
+    Args:
+        known: Packages that its lists know.
+    """
     script = (ROOT / "scripts" / "system-packages").read_text()
-    assert SBIN in script
     # So that what this machine has does not count.
-    (tmp_path / "script").write_text(script.replace(SBIN, str(tmp_path / "none")))
+    for place in (
+        SBIN,
+        "/usr/sbin/policy-rc.d",
+        "/usr/lib/docker",
+        "/usr/libexec/docker",
+        "/var/lib/apt/lists",
+    ):
+        assert place in script
+        script = script.replace(place, f"{tmp_path}/machine{place.partition(':')[0]}")
+    (tmp_path / "script").write_text(script)
+    (tmp_path / "machine/var/lib/apt/lists").mkdir(parents=True)
+    (tmp_path / "machine/usr/sbin").mkdir(parents=True)
+    (tmp_path / "machine/var/lib/apt/lists/x_Packages").touch()
     for name in commands:
         write_command(tmp_path / "bin", name)
-    write_command(tmp_path / "bin", "id", "echo 1000")
+    write_command(tmp_path / "bin", "id", f"echo {user_id}")
+    write_command(tmp_path / "bin", "apt-cache", f"case ' {known} ' in *\" $2 \"*) exit 0 ;; esac; exit 100")
+    write_command(tmp_path / "bin", "apt-get", f'echo "$@" >>{tmp_path}/installed')
+    for name in ("ls", "mktemp", "rm", "chmod", "tail"):
+        (tmp_path / "bin" / name).symlink_to(str(shutil.which(name)))
     bash = shutil.which("bash")
     assert bash is not None
     return subprocess.run(
-        [bash, tmp_path / "script", "engine"],
-        env={"PATH": str(tmp_path / "bin"), "DOCKER_HOST": ""},
+        [bash, tmp_path / "script", what],
+        env={"PATH": str(tmp_path / "bin"), "DOCKER_HOST": "", "HOME": str(tmp_path), **environ},
         capture_output=True,
         text=True,
         check=False,
     )
 
 
-@pytest.mark.skipif(Path("/var/run/docker.sock").is_socket(), reason="an engine answers here")
+no_engine = pytest.mark.skipif(Path("/var/run/docker.sock").is_socket(), reason="an engine answers here")
+ENGINE = ("dockerd", "iptables", "busybox", "ip")
+
+
+@no_engine
 def test_dockers_own_packages_are_not_replaced(tmp_path: Path) -> None:
     """They put dockerd into /usr/bin; Debian's docker.io would remove them."""
-    done = packages(tmp_path, "dockerd", "iptables", "busybox", "ip")
+    done = packages(tmp_path, "engine", *ENGINE, "docker")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-@pytest.mark.skipif(Path("/var/run/docker.sock").is_socket(), reason="an engine answers here")
+@no_engine
 def test_what_is_missing_is_named_with_the_command_for_it(tmp_path: Path) -> None:
     """Who is not root gets it to pass on, and exit code 2."""
-    done = packages(tmp_path, "iptables", "busybox", "ip")
+    done = packages(tmp_path, "engine", *ENGINE[1:], "docker")
     assert done.returncode == 2
     assert "apt-get install --no-install-recommends docker.io" in done.stderr
+
+
+@no_engine
+def test_the_docker_command_and_buildx_come_where_they_are_packages_of_their_own(tmp_path: Path) -> None:
+    """As in Debian 13, whose docker.io brings neither; what is installed is said before."""
+    done = packages(tmp_path, "engine", known="docker-cli docker-buildx", user_id="0")
+    assert done.returncode == 0, done.stderr
+    names = "docker.io iptables busybox-static iproute2 docker-cli docker-buildx"
+    assert done.stdout == f"installing Debian packages: {names}\n"
+    assert (tmp_path / "installed").read_text().splitlines() == [
+        "update -qq",
+        f"install --no-install-recommends --yes -qq {names}",
+    ]
+    assert not (tmp_path / "machine/usr/sbin/policy-rc.d").exists()
+
+
+@no_engine
+@pytest.mark.parametrize("user_id", ["0", "1000"])
+def test_what_the_system_has_no_package_for_is_done_without(tmp_path: Path, user_id: str) -> None:
+    """As in Debian 12, which has no buildx: nothing is installed, and nothing is asked for each time."""
+    done = packages(tmp_path, "engine", *ENGINE, "docker", user_id=user_id)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert not (tmp_path / "installed").exists()
+
+
+@no_engine
+def test_a_plug_in_that_is_there_is_seen(tmp_path: Path) -> None:
+    """In the user's own folder as well as in the system's."""
+    write_plugin = tmp_path / ".docker" / "cli-plugins"
+    write_plugin.parent.mkdir()
+    write_command(write_plugin, "docker-buildx")
+    done = packages(tmp_path, "engine", *ENGINE, "docker", known="docker-buildx", user_id="0")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@no_engine
+@pytest.mark.parametrize(
+    ("what", "code", "words"), [("engine", 2, "Docker Desktop"), ("venv", 2, "Homebrew"), ("tests", 0, "")]
+)
+def test_a_mac_is_told_what_it_needs(tmp_path: Path, what: str, code: int, words: str) -> None:
+    """In words for a Mac: it has no apt-get."""
+    done = packages(tmp_path, what, OSTYPE="darwin23")
+    assert done.returncode == code
+    assert words in done.stderr
+    assert "apt" not in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize(
+    "path", [*(ROOT / "scripts").iterdir(), ROOT / "Makefile"], ids=lambda path: path.name
+)
+def test_scripts_keep_to_bash_3(path: Path) -> None:
+    """What a Mac has; there an empty array is an unset variable, too."""
+    newer = (
+        r"(declare|local|typeset) -[a-zA-Z]*[An]|mapfile|readarray|coproc|&>>|\|&|wait -n|\$\{\w+(,|\^|@[A-Z])"
+        r"|\w+=\(|\$\{\w+\[|printf .*%\("
+    )
+    assert re.findall(newer, path.read_text()) == []
