@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SANDBOX := $(BIN)/ecr-widgets sandbox
 
-.PHONY: help setup system test-system check test demo lab bench faults clean
+.PHONY: help setup system test-system check test demo lab bench faults engines clean
 
 help:  ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,7 +55,13 @@ faults: $(READY) system  ## the fault plan at full tries; writes build/faults.js
 	$(BIN)/python -m tests.faults
 	$(BIN)/python -m tests.faults.page
 
+engines: $(READY) system  ## every step on every kind of engine; writes build/engines.json
+	@# As root on Debian: engines of its suites are unpacked below build/, some 2 GB, and run beside this machine's own.
+	$(BIN)/python -m tests.engines
+
 clean:  ## stop and remove whatever the others started or made
 	@if [ -x $(BIN)/ecr-widgets ]; then $(SANDBOX) down || true; fi
+	@if [ -d build/engines ] && [ -x $(BIN)/python ]; then $(BIN)/python -m tests.engines.daemons; fi
 	rm -rf $(VENV) build runs .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	@scripts/kept
