@@ -62,4 +62,4 @@ def delete(deploy: str, *, as_json: bool) -> None:
     except EntityNotFound:
         deploy_id = deploy
     done = connect().layer0.delete_deploy(deploy_id)
-    tell(done, f"{deploy}: {'deleted' if done.changed else 'was not there'}", as_json=as_json)
+    tell(done, f"{deploy}: {'deleted' if done.changed else 'did not exist'}", as_json=as_json)

@@ -138,7 +138,7 @@ def delete(environment: str, *, timeout_s: float, as_json: bool) -> None:
     from ecr_widgets.connections import connect
 
     done = connect().layer0.delete_environment(environment, timeout_s=timeout_s)
-    tell(done, f"{environment}: {'deleted' if done.changed else 'was not there'}", as_json=as_json)
+    tell(done, f"{environment}: {'deleted' if done.changed else 'did not exist'}", as_json=as_json)
 
 
 def _link(environment: str, other: str, *, linked: bool, as_json: bool) -> None:

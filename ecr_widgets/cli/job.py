@@ -69,7 +69,7 @@ def delete(job_id: str, *, as_json: bool) -> None:
     from ecr_widgets.connections import connect
 
     done = connect().layer0.delete_job(job_id)
-    tell(done, f"{job_id}: {'deleted' if done.changed else 'was not there'}", as_json=as_json)
+    tell(done, f"{job_id}: {'deleted' if done.changed else 'did not exist'}", as_json=as_json)
 
 
 def _state(job: Job) -> str:

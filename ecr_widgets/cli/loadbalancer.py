@@ -129,4 +129,4 @@ def delete(environment: str, balancer: str, *, timeout_s: float, as_json: bool) 
     from ecr_widgets.connections import connect
 
     done = connect().layer0.delete_load_balancer(environment, balancer, timeout_s=timeout_s)
-    tell(done, f"{balancer}: {'deleted' if done.changed else 'was not there'}", as_json=as_json)
+    tell(done, f"{balancer}: {'deleted' if done.changed else 'did not exist'}", as_json=as_json)

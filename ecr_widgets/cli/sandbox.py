@@ -24,12 +24,11 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--layer0-version",
-    default="v0.12.6",
-    show_default=True,
-    help="What its Layer0 says that it is; the `l0` command refuses any other version than its own.",
+    help="What its Layer0 says that it is; the `l0` command refuses any other version than its own"
+    "  [default: what it said before, or v0.12.6]",
 )
 @click.pass_context
-def command(ctx: click.Context, *, folder: Path | None, layer0_version: str) -> None:
+def command(ctx: click.Context, *, folder: Path | None, layer0_version: str | None) -> None:
     """Start and stop the embedded stand-ins: ECR, a Docker Engine and Layer0, on loopback only."""
     try:
         from ecr_widgets.sandbox import Sandbox

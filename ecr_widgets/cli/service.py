@@ -123,4 +123,4 @@ def delete(environment: str, service: str, *, timeout_s: float, wait_if_busy_s: 
 
     kit = connect(wait_s=wait_if_busy_s)
     done = kit.layer0.delete_service(environment, service, timeout_s=timeout_s)
-    tell(done, f"{service}: {'deleted' if done.changed else 'was not there'}", as_json=as_json)
+    tell(done, f"{service}: {'deleted' if done.changed else 'did not exist'}", as_json=as_json)

@@ -86,11 +86,13 @@ def list_tasks(environment: str | None, *, with_jobs: bool, as_json: bool) -> No
 
 
 @command.command()
-@click.argument("task_id")
+@click.argument("task")
 @json_option
-def show(task_id: str, *, as_json: bool) -> None:
-    """Show one task by its id: what its containers do, or how they ended."""
-    found = client().read_task(task_id)
+def show(task: str, *, as_json: bool) -> None:
+    """Show one TASK, by its name, ENVIRONMENT:NAME or id: what its containers do, or how they ended."""
+    from ecr_widgets.steps.find_task import find_task
+
+    found = find_task(client(), task)
     if as_json:
         print_json(plain(found))
         return
@@ -107,11 +109,11 @@ def show(task_id: str, *, as_json: bool) -> None:
 
 
 @command.command()
-@click.argument("task_id")
+@click.argument("task")
 @json_option
-def delete(task_id: str, *, as_json: bool) -> None:
-    """Stop a task by its id, and forget it; one that is gone is no error."""
+def delete(task: str, *, as_json: bool) -> None:
+    """Stop a TASK, by its name, ENVIRONMENT:NAME or id, and forget it; one that is gone is no error."""
     from ecr_widgets.connections import connect
 
-    done = connect().layer0.delete_task(task_id)
-    tell(done, f"{task_id}: {'deleted' if done.changed else 'was not there'}", as_json=as_json)
+    done = connect().layer0.delete_task(task)
+    tell(done, f"{task}: {'deleted' if done.changed else 'did not exist'}", as_json=as_json)

@@ -96,7 +96,8 @@ class Sandbox:
 
         token_lifetime_s: Life of ECR's authorization tokens, in seconds.
 
-        layer0_version: What Layer0 says that it is; the `l0` command refuses any other version than its own.
+        layer0_version: What Layer0 says that it is; the `l0` command refuses any other version than its own. None is what
+            it said before in this folder, or v0.12.6.
     """
 
     def __init__(
@@ -105,7 +106,7 @@ class Sandbox:
         *,
         docker_host: str | None = None,
         token_lifetime_s: float = 43200.0,
-        layer0_version: str = "v0.12.6",
+        layer0_version: str | None = None,
     ) -> None:
         self._folder = SandboxFolder(folder or default_folder())
         self._docker_host = docker_host
@@ -148,6 +149,11 @@ class Sandbox:
                     self._started_here = True
                     return
             elif state.phase is Phase.UP:
+                if self._layer0_version not in (None, state.layer0_version):
+                    raise SettingsError(
+                        f"the sandbox is up already, and its Layer0 says that it is {state.layer0_version}",
+                        hint=f"stop it first, to start it as {self._layer0_version}",
+                    )
                 progress(f"the sandbox is up already, since {state.started_at}")
                 return
             elif state.phase is Phase.ENGINE_DIED:
@@ -249,7 +255,7 @@ class Sandbox:
         """Start a supervisor and wait for its word; False if another one has the folder."""
         command = [sys.executable, "-P", "-m", "ecr_widgets.sandbox.supervisor", str(self._folder.path)]
         command += ["--token-lifetime-s", str(self._token_lifetime_s)]
-        command += ["--layer0-version", self._layer0_version]
+        command += ["--layer0-version", self._layer0_version] if self._layer0_version is not None else []
         command += ["--docker-host", self._docker_host] if self._docker_host is not None else []
         # Real credentials have no business in there.
         environ = {

@@ -17,6 +17,7 @@ from ecr_widgets.sandbox.folder import read_own
 from ecr_widgets.sandbox.processes import ProcessIdentity
 
 STATE_VERSION = 1
+DEFAULT_LAYER0_VERSION = "v0.12.6"
 
 
 class Phase(Enum):
@@ -86,6 +87,9 @@ class SandboxState:
     """Id of the base image if it was loaded into an engine that is not ours."""
 
     addresses: Addresses | None = None
+
+    layer0_version: str = DEFAULT_LAYER0_VERSION
+    """What its Layer0 says that it is."""
 
     was_up: bool = False
     """Whether it has ever answered: then a start after a kill goes on with what it holds."""

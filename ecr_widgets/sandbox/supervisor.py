@@ -229,12 +229,14 @@ def run(options: argparse.Namespace, starter: Starter) -> None:
         if remnant is not None:
             made_folders = (*remnant.made_folders, *made_folders)
         state = _state_of_start(folder, remnant, made_folders, options.docker_host, starter)
+        if options.layer0_version is not None:
+            state = replace(state, layer0_version=options.layer0_version)
         _redirect_stderr(folder.supervisor_log)
         supervisor = Supervisor(
             folder,
             state,
             starter,
-            {"token_lifetime_s": options.token_lifetime_s, "layer0_version": options.layer0_version},
+            {"token_lifetime_s": options.token_lifetime_s, "layer0_version": state.layer0_version},
         )
         supervisor.start_engine(options.docker_host)
         # moto knows services that run containers, on the engine that it finds here.
@@ -271,7 +273,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m ecr_widgets.sandbox.supervisor")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--docker-host")
-    parser.add_argument("--layer0-version", default="v0.12.6")
+    parser.add_argument("--layer0-version")
     parser.add_argument("--token-lifetime-s", type=float, default=43200.0)
     options = parser.parse_args()
     # A child of nobody who waits: its starter may live on as long as it likes and owes it nothing.

@@ -101,6 +101,11 @@ def create_environment(
             f"{min_count} to {max_count} instances refused",
             hint="give 0 or more, and no most below the least",
         )
+    if max_count and not min_count:
+        raise InputError(
+            f"0 to {max_count} instances refused: AWS takes no group that scales and has a least number of 0",
+            hint="give a least number of 1 or more, or no largest number",
+        )
     if operating_system not in OPERATING_SYSTEMS:
         raise InputError(
             f"operating system {operating_system!r} refused", hint=f"use {' or '.join(OPERATING_SYSTEMS)}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ecr_widgets.errors import EntityNotFound, InputError
 from ecr_widgets.ports import Layer0
 from ecr_widgets.steps.deploy_service import find_environment
+from ecr_widgets.steps.find_task import find_task
 from ecr_widgets.steps.layer0_entities import DeletionOutcome
 
 
@@ -63,14 +64,21 @@ def delete_deploy(layer0: Layer0, deploy_id: str) -> DeletionOutcome:
     return DeletionOutcome("deploy", name, deploy_id, None, changed=True)
 
 
-def delete_task(layer0: Layer0, task_id: str) -> DeletionOutcome:
-    """Stop a task and forget it; one that is gone is no error."""
+def delete_task(layer0: Layer0, task: str) -> DeletionOutcome:
+    """Stop a task and forget it; one that is gone is no error.
+
+    Args:
+        task: Its id, its name, or ENVIRONMENT:NAME.
+
+    Raises:
+        InputError: Several tasks have that name.
+    """
     try:
-        name = layer0.read_task(task_id).name
-        layer0.delete_task(task_id)
+        found = find_task(layer0, task)
+        layer0.delete_task(found.task_id)
     except EntityNotFound:
-        return DeletionOutcome("task", task_id, None, None, changed=False)
-    return DeletionOutcome("task", name, task_id, None, changed=True)
+        return DeletionOutcome("task", task, None, None, changed=False)
+    return DeletionOutcome("task", found.name, found.task_id, None, changed=True)
 
 
 def delete_job(layer0: Layer0, job_id: str) -> DeletionOutcome:

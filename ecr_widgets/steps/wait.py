@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -103,7 +104,7 @@ def wait_for_service(
         if len(crashes) - crashes_before >= CRASHES_UNTIL_FAILED or (crashes and _cannot_start(crashes[-1])):
             raise DeploymentFailed(
                 f"service {service.name!r} cannot run deploy {deploy_id}: {crashes[-1]}",
-                reasons=crashes,
+                reasons=_counted(crashes),
                 # Layer0 does not tell which copy wrote what: lines of the deploy before may be among them.
                 log=_last_lines(layer0.service_logs(service_id, tail=20)),
                 hint="look at the reasons and log lines, mend the image or the Dockerrun, then deploy again",
@@ -152,6 +153,13 @@ def _is_settled(service: Service, now: datetime) -> bool:
         primary is not None
         and primary.created_at.year > 1
         and (now - primary.created_at).total_seconds() >= YOUNG_S
+    )
+
+
+def _counted(reasons: Sequence[str]) -> tuple[str, ...]:
+    """Each reason once, in order, and how often it came."""
+    return tuple(
+        reason if count == 1 else f"{reason} ({count} times)" for reason, count in Counter(reasons).items()
     )
 
 

@@ -111,8 +111,8 @@ def folder(nothing_left: None) -> Iterator[Path]:
 
 @pytest.fixture
 def private(folder: Path) -> Sandbox:
-    """A started sandbox with an engine of its own."""
-    sandbox = Sandbox(folder)
+    """A started sandbox with an engine of its own, whose Layer0 is not of the usual version."""
+    sandbox = Sandbox(folder, layer0_version="v0.12.11")
     try:
         sandbox.start()
     except EngineUnavailable as error:
@@ -328,9 +328,13 @@ def test_up_after_a_kill_goes_on(private: Sandbox, folder: Path) -> None:
     kept.supervisor.send(signal.SIGKILL)
     assert kept.supervisor.wait(10)
     told: list[str] = []
-    private.start(told.append)
+    again = Sandbox(folder)
+    again.start(told.append)
 
     assert any("killed" in text for text in told)
+    assert Layer0Api(settings).version() == "v0.12.11"
+    with pytest.raises(SettingsError, match="its Layer0 says that it is v0.12.11"):
+        Sandbox(folder, layer0_version="v0.12.6").start()
     assert private.env() == env
     assert private.status().registry_host == image.partition("/")[0]
     assert layer0.read_deploy(stored.deploy_id).version == 1

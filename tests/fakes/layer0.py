@@ -149,8 +149,10 @@ class FakeLayer0(FakeEnvironments):
         return self.jobs[job_id]
 
     def read_task(self, task_id: str) -> Task:
+        if task_id not in self.tasks:
+            raise EntityNotFound(f"no task {task_id}", status=404, code=29)
         container = TaskContainer("timeout", "STOPPED", self._exit_code, "")
-        return Task(task_id, "task", "demo24e9e412", "timeout.1", 0, 0, "", (container,))
+        return Task(task_id, self.tasks[task_id].name, "demo24e9e412", "timeout.1", 0, 0, "", (container,))
 
     def list_tasks(self, environment_id: str | None = None) -> tuple[Summary, ...]:
         return tuple(each for each in self.tasks.values() if environment_id in (None, each.environment_id))

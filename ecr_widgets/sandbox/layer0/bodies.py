@@ -147,13 +147,6 @@ class TagRequest:
     value: str = ""
 
 
-@dataclass(frozen=True)
-class SqlVersion:
-    """`POST /admin/sql`."""
-
-    version: str = ""
-
-
 def decode(content: bytes, kind: type[Body]) -> Body:
     """Read a body.
 

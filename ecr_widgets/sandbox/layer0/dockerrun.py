@@ -16,6 +16,9 @@ from ecr_widgets.sandbox.layer0.identifiers import family
 from ecr_widgets.sandbox.layer0.integers import Int64
 from ecr_widgets.sandbox.layer0.members import camel_case
 
+_MOST_BYTES = 64 * 1024
+_MOST_CONTAINERS = 10
+
 
 @dataclass(frozen=True)
 class KeyValue:
@@ -104,6 +107,7 @@ def parse(coded: str, deploy_name: str) -> Document:
     )
     if not containers:
         raise ApiError(Code.UNEXPECTED_ERROR, "Deploy must have at least one container definition")
+    _check_limits(document, containers)
     if given_family not in ("", family(deploy_name)):
         raise ApiError(Code.UNEXPECTED_ERROR, "Custom family names are currently unsupported in Layer0")
     _check([definition(each) for each in containers])
@@ -134,6 +138,17 @@ def _decode(coded: str) -> dict[str, Any]:
         raise _undecodable("json: cannot unmarshal into Go value of type models.Dockerrun")
     folded: dict[str, Any] = camel_case(document)
     return folded
+
+
+def _check_limits(document: Mapping[str, Any], containers: list[Any]) -> None:
+    """What ECS takes in one task definition."""
+    size_bytes = len(json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode())
+    if size_bytes > _MOST_BYTES:
+        raise aws_error(f"Actual length: '{size_bytes}'. Max allowed length is '{_MOST_BYTES}' bytes.")
+    if len(containers) > _MOST_CONTAINERS:
+        raise aws_error(
+            f"Too many container definitions. A task definition has {_MOST_CONTAINERS} at the most."
+        )
 
 
 def _check(definitions: list[Definition]) -> None:

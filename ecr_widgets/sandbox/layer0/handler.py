@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 import json
 import re
+from html import escape
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
 
@@ -41,8 +43,7 @@ class Api(tornado.web.RequestHandler):
         path = self.request.path
         if "//" in path:
             query = f"?{self.request.query}" if self.request.query else ""
-            self.set_header("Location", re.sub("/+", "/", path) + query)
-            return self.plain(301, "")
+            return self.redirected(301, re.sub("/+", "/", path) + query)
         path = path.rstrip("/")
         if not path or path.split("/")[1].startswith("apidocs"):
             return self.documented(path)
@@ -85,8 +86,7 @@ class Api(tornado.web.RequestHandler):
     def documented(self, path: str) -> None:
         """What the server says of itself, to everyone."""
         if not path:
-            self.set_header("Location", "/apidocs/")
-            return self.plain(302, "")
+            return self.redirected(302, "/apidocs/")
         version = self.settings["world"].version
         if path == "/apidocs":
             self.set_header("Content-Type", "text/html; charset=utf-8")
@@ -175,6 +175,16 @@ class Api(tornado.web.RequestHandler):
         self.set_status(status)
         self.set_header("Content-Type", label)
         self.finish(json.dumps(value, indent=1, ensure_ascii=False))
+
+    def redirected(self, status: int, where: str) -> None:
+        """Answer as Go's `http.Redirect` does: with a page, but only to a GET."""
+        self.set_status(status)
+        self.set_header("Location", where)
+        if self.request.method in ("GET", "HEAD"):
+            self.set_header("Content-Type", "text/html; charset=utf-8")
+        if self.request.method == "GET":
+            self.write(f'<a href="{escape(where)}">{HTTPStatus(status).phrase}</a>.\n\n')
+        self.finish()
 
     def plain(self, status: int, text: str) -> None:
         """Answer plain text, as for everything that is wrong before a call."""

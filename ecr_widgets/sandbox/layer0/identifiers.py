@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 PREFIX = "local"
 """Name of this Layer0 instance: everything in AWS would be called `l0-local-…`."""
 REGION = "us-west-2"
-ACCOUNT = "123456789012"
+ACCOUNT = "111222333444"
 ID_LENGTH = 12
 
 _count = itertools.count()

@@ -54,7 +54,7 @@ ROUTES = [
     Route("GET", "/admin/config", admin.config, is_open=True),
     Route("GET", "/admin/listeners", admin.listeners, is_addition=True),
     Route("PUT", "/admin/scale/ID", admin.scale),
-    Route("POST", "/admin/sql", admin.sql, bodies.SqlVersion, status=204),
+    Route("POST", "/admin/sql", admin.sql, status=204),
     Route("GET", "/tag", admin.found_tags, query=True),
     Route("POST", "/tag", admin.create_tag, bodies.TagRequest, status=201),
     Route("DELETE", "/tag", admin.delete_tag, bodies.TagRequest, status=204),

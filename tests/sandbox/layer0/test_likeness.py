@@ -102,7 +102,7 @@ def test_every_layer0_has_a_certificate_of_its_own_and_tells_name_and_arn(served
     )  # fmt: skip
     read = served.value("GET", f"/loadbalancer/{made['load_balancer_id']}")["ports"]
     assert [(each["certificate_name"], each["certificate_arn"]) for each in read] == [
-        ("l0-bats-api", "arn:aws:iam::123456789012:server-certificate/l0-bats-api"),
+        ("l0-bats-api", "arn:aws:iam::111222333444:server-certificate/l0-bats-api"),
         ("", arn),
     ]
 
@@ -256,3 +256,98 @@ def test_what_the_real_server_has_not_is_there_for_those_who_ask(served: Served)
 def test_a_preflight_has_no_type(served: Served) -> None:
     """An answer without a body is labelled as nothing."""
     assert "Content-Type" not in served.ask("OPTIONS", "/deploy").headers
+
+
+@pytest.mark.parametrize(
+    ("counts", "wrong"),
+    [
+        ({"max_cluster_count": 3}, 1),
+        ({"max_cluster_count": 3, "target_cap_size": 100}, 1),
+        ({"target_cap_size": 100}, 2),
+    ],
+)
+def test_a_group_that_scales_needs_a_least_number(served: Served, counts: dict[str, int], wrong: int) -> None:
+    """AWS wants both step sizes of a capacity provider to be 1 at least."""
+    status, told = created(served, "grows", **counts)
+    assert (status, told["error_code"]) == (500, 21)
+    assert told["message"] == f"AWS Error: {wrong} validation error(s) found. (code 'InvalidParameter')"
+    assert created(served, "grows", min_cluster_count=1, **counts)[0] == 200
+
+
+def test_an_operating_system_is_told_as_it_was_given(served: Served) -> None:
+    """Layer0 compares without case and keeps what it got."""
+    assert created(served, "win", operating_system="WINDOWS")[1]["operating_system"] == "WINDOWS"
+
+
+def test_a_port_that_is_there_can_be_added_again(served: Served) -> None:
+    """`l0 loadbalancer addport` sends it twice; two different ones on one host port are AWS's to refuse."""
+    port = {"host_port": 41080, "container_port": 80, "protocol": "tcp"}
+    made = served.value(
+        "POST",
+        "/loadbalancer",
+        environment_id=demo(served),
+        load_balancer_name="web",
+        ports=[port],
+        health_check=CHECK,
+        idle_timeout=60,
+    )
+    path = f"/loadbalancer/{made['load_balancer_id']}/ports"
+    assert len(served.value("PUT", path, ports=[port, port])["ports"]) == 2
+    assert len(served.value("GET", f"/loadbalancer/{made['load_balancer_id']}")["ports"]) == 1
+    other = json.dumps({"ports": [port, port | {"container_port": 81}]})
+    assert served.ask("PUT", path, other).status == 500
+
+
+@pytest.mark.parametrize(
+    ("document", "why"),
+    [
+        ({"containerDefinitions": [container(name=f"c{n}") for n in range(11)]}, "too many container"),
+        ({"containerDefinitions": [container(command=["x" * 66000])]}, "max allowed length is '65536' bytes"),
+    ],
+)
+def test_a_dockerrun_beyond_what_aws_takes_is_refused(
+    served: Served, document: dict[str, Any], why: str
+) -> None:
+    """As ECS does, whatever the client let through."""
+    reply = served.ask("POST", "/deploy", json.dumps({"deploy_name": "d", "dockerrun": coded(**document)}))
+    assert (reply.status, reply.value["error_code"]) == (500, 21)
+    assert why in reply.value["message"]
+
+
+def test_nothing_is_pending_in_the_answer_that_creates_a_service(served: Served) -> None:
+    """ECS answers before it has looked for room."""
+    stored(served, containerDefinitions=[container()])
+    made = served.value("POST", "/service", environment_id=demo(served), service_name="s", deploy_id="d.1")
+    counts = (made["desired_count"], made["pending_count"], made["running_count"])
+    assert counts == (1, 0, 0)
+
+
+def test_the_number_of_last_lines_is_read_before_the_task_is_looked_for(served: Served) -> None:
+    """Its error comes first, as the real server's handlers have it."""
+    for path in ("/task/none/logs", "/service/none/logs"):
+        reply = served.ask("GET", f"{path}?tail=x")
+        assert (reply.status, reply.value["error_code"]) == (400, 1)
+        assert reply.value["message"] == 'strconv.ParseInt: parsing "x": invalid syntax'
+        assert served.ask("GET", f"{path}?tail=1").status == 404
+
+
+def test_a_tag_without_id_is_refused_by_the_table_behind(served: Served) -> None:
+    """Layer0 itself checks nothing."""
+    reply = served.ask("POST", "/tag", "{}")
+    assert (reply.status, reply.value["error_code"]) == (500, 21)
+    assert "(code 'ValidationException')" in reply.value["message"]
+
+
+def test_a_body_that_is_never_read_is_not_refused(served: Served) -> None:
+    """`POST /admin/sql` has none that anybody looks at."""
+    assert served.ask("POST", "/admin/sql", "no json").status == 204
+
+
+@pytest.mark.parametrize(("path", "status"), [("/", 302), ("//environment", 301)])
+def test_a_redirect_has_a_page_as_go_writes_it(served: Served, path: str, status: int) -> None:
+    """With the address in it, for a GET alone."""
+    got, asked = served.ask("GET", path), served.ask("HEAD", path)
+    phrase = {301: "Moved Permanently", 302: "Found"}[status]
+    assert (got.status, got.body) == (status, f'<a href="{got.headers["Location"]}">{phrase}</a>.\n\n')
+    assert got.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert (asked.status, asked.body) == (status, "")

@@ -84,7 +84,7 @@ def test_an_environment_is_made_sized_linked_and_deleted(say: Say, tmp_path: Pat
     assert told(say, "environment", "unlink", "prod", "demo")["changed"]
     assert {each["name"] for each in told(say, "environment", "list")} == {"api", "demo", "prod"}
     assert say("environment", "delete", "prod") == "prod: deleted\n"
-    assert say("environment", "delete", "prod") == "prod: was not there\n"
+    assert say("environment", "delete", "prod") == "prod: did not exist\n"
     refused = say("environment", "create", "x", "--min-count", "3", "--max-count", "2", code=2)
     assert "3 to 2 instances refused" in refused
 

@@ -199,7 +199,7 @@ def test_a_crash_loop_ends_the_wait_early_with_reasons_and_log(world: World) -> 
     clock = FakeClock(world)
     with pytest.raises(DeploymentFailed) as caught:
         wait_for_service(layer0, clock, service.service_id, deploy_id=service.deploy_id, timeout_s=600)
-    assert "Essential container in task exited" in caught.value.reasons
+    assert caught.value.reasons == ("Essential container in task exited (3 times)",)
     assert caught.value.log[-1] == "timeout: cannot open /etc/app"
     assert not set(caught.value.log) & set(caught.value.reasons)
     assert clock.monotonic_s() < 60

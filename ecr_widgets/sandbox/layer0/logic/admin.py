@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ecr_widgets.sandbox.layer0 import tags as resolution
-from ecr_widgets.sandbox.layer0.bodies import SqlVersion, TagRequest
+from ecr_widgets.sandbox.layer0.bodies import TagRequest
 from ecr_widgets.sandbox.layer0.dockerrun import Document, definition
 from ecr_widgets.sandbox.layer0.entities import (
     Deploy,
@@ -16,7 +16,7 @@ from ecr_widgets.sandbox.layer0.entities import (
     Service,
     Status,
 )
-from ecr_widgets.sandbox.layer0.errors import ApiError, Code
+from ecr_widgets.sandbox.layer0.errors import ApiError, Code, aws_error
 from ecr_widgets.sandbox.layer0.identifiers import PREFIX, deployment_id
 from ecr_widgets.sandbox.layer0.logic.world import API, Wire, World
 from ecr_widgets.sandbox.layer0.render import render
@@ -71,8 +71,8 @@ def scale(world: World, environment_id: str) -> Wire:
     }
 
 
-def sql(world: World, _: SqlVersion) -> None:
-    """`POST /admin/sql`: writes the tags of `api` anew."""
+def sql(world: World) -> None:
+    """`POST /admin/sql`: writes the tags of `api` anew; its body is never read."""
     tag_api(world)
 
 
@@ -132,7 +132,8 @@ def tag_api(world: World) -> None:
 
 
 def _check_tag(body: TagRequest) -> None:
-    if not body.entity_id:
-        raise ApiError(Code.MISSING_PARAMETER, "EntityID is required")
+    if not body.entity_id or not body.entity_type:
+        # Layer0 checks nothing; the table behind it wants both.
+        raise aws_error("One of the required keys was not given a value", "ValidationException")
     if not body.key:
         raise ApiError(Code.INVALID_TAG_KEY, "Key is required")

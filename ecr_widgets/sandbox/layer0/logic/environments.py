@@ -42,13 +42,14 @@ def create(world: World, body: CreateEnvironment) -> Wire:
         raise ApiError(Code.MISSING_PARAMETER, "OperatingSystem is required")
     if system.lower() not in ("linux", "windows"):
         raise ApiError(Code.UNEXPECTED_ERROR, f"Operating system '{system}' is not recognized")
-    if body.target_cap_size and not (body.min_cluster_count or body.max_cluster_count):
-        # What the `l0` command asks for when nothing is said; AWS refuses a capacity provider of such a group.
-        raise aws_error("2 validation error(s) found.", "InvalidParameter")
+    if (body.target_cap_size or body.max_cluster_count) and not body.min_cluster_count:
+        # The counts become step sizes of a capacity provider, which AWS wants to be 1 at least.
+        wrong = 1 if body.max_cluster_count else 2
+        raise aws_error(f"{wrong} validation error(s) found.", "InvalidParameter")
     made = Environment(
         entity_id(name),
         name,
-        system.lower(),
+        system,
         instance_size=body.instance_size or "m3.medium",
         ami_id=body.ami_id or "ami-03cf127a",
         security_group_id=f"sg-{secrets.token_hex(9)[:17]}",

@@ -54,7 +54,7 @@ async def create(world: World, body: CreateLoadBalancer) -> Wire:
         raise ApiError(
             Code.UNEXPECTED_ERROR, f"Security group for environment '{environment_id}' does not exist"
         )
-    _check_ports(body.ports)
+    listeners = _listeners(body.ports)
     _check_health_check(body.health_check)
     _check_idle_timeout(body.idle_timeout)
     made = LoadBalancer(
@@ -62,7 +62,7 @@ async def create(world: World, body: CreateLoadBalancer) -> Wire:
         name,
         environment_id,
         body.is_public,
-        [replace(port, protocol=port.protocol.upper(), listening_port=0) for port in body.ports],
+        listeners,
         body.health_check,
         body.idle_timeout,
         body.cross_zone,
@@ -99,8 +99,7 @@ async def remove(world: World, balancer: LoadBalancer) -> None:
 async def update_ports(world: World, load_balancer_id: str, body: UpdatePorts) -> Wire:
     """`PUT /loadbalancer/{id}/ports`: the whole list; the answer repeats it as sent."""
     found = world.load_balancer(load_balancer_id)
-    _check_ports(body.ports)
-    found.ports = [replace(port, protocol=port.protocol.upper(), listening_port=0) for port in body.ports]
+    found.ports = _listeners(body.ports)
     await world.balancers.listen(found)
     return world.shapes.load_balancer(found) | {"ports": [port_shape(each) for each in body.ports]}
 
@@ -140,6 +139,20 @@ def _known_to_aws(world: World, load_balancer_id: str) -> LoadBalancer:
     return found
 
 
+def _listeners(ports: list[Port]) -> list[Port]:
+    """The ports as listeners; one that is given twice, as `l0` does with one that is there, is one.
+
+    Raises:
+        ApiError: Layer0 or AWS would refuse one, or two of them together.
+    """
+    _check_ports(ports)
+    made = [replace(port, protocol=port.protocol.upper(), listening_port=0) for port in ports]
+    once = [port for number, port in enumerate(made) if port not in made[:number]]
+    if len({port.host_port for port in once}) < len(once):
+        raise aws_error("Two listeners cannot have the same port", "DuplicateListener")
+    return once
+
+
 def _check_ports(ports: list[Port]) -> None:
     for port in ports:
         if port.protocol.upper() not in _PROTOCOLS:
@@ -151,8 +164,6 @@ def _check_ports(ports: list[Port]) -> None:
         ):
             wanted = port.certificate_arn or port.certificate_name
             raise ApiError(Code.UNEXPECTED_ERROR, f"Certificate with name '{wanted}' does not exist. ")
-    if len({port.host_port for port in ports}) < len(ports):
-        raise aws_error("Two listeners cannot have the same port", "DuplicateListener")
 
 
 def _check_health_check(check: HealthCheck) -> None:

@@ -11,8 +11,23 @@ from ecr_widgets.sandbox.layer0.entities import Copy
 from ecr_widgets.sandbox.layer0.errors import ApiError, Code
 from ecr_widgets.sandbox.layer0.logic.world import Wire, World
 
+_LONGEST_NUMBER = 18
 _FORM = "YYYY-MM-DD HH:MM"
 _JOB_LINE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) ")
+
+
+def tail_of(query: Mapping[str, str]) -> int:
+    """How many last lines are asked for, 0 for all; the real server reads this before anything else.
+
+    Raises:
+        ApiError: It is no number.
+    """
+    tail = query.get("tail") or "0"
+    if not re.fullmatch(r"[+-]?\d+", tail, re.ASCII):
+        raise ApiError(Code.INVALID_JSON, f'strconv.ParseInt: parsing "{tail}": invalid syntax')
+    if len(tail) > _LONGEST_NUMBER:
+        raise ApiError(Code.INVALID_JSON, f'strconv.ParseInt: parsing "{tail}": value out of range')
+    return max(int(tail), 0)
 
 
 class Window:
@@ -23,10 +38,7 @@ class Window:
     """
 
     def __init__(self, query: Mapping[str, str]) -> None:
-        tail = query.get("tail") or "0"
-        if not re.fullmatch(r"[+-]?\d{1,9}", tail, re.ASCII):
-            raise ApiError(Code.INVALID_JSON, f'strconv.Atoi: parsing "{tail}": invalid syntax')
-        self.tail = max(int(tail), 0)
+        self.tail = tail_of(query)
         self.start, self.end = (_minute(query.get(each)) for each in ("start", "end"))
 
     def cut(self, lines: Iterable[str]) -> list[str]:

@@ -9,7 +9,7 @@ from ecr_widgets.sandbox.layer0.dockerrun import definition
 from ecr_widgets.sandbox.layer0.entities import Deployment, JobType, Service
 from ecr_widgets.sandbox.layer0.errors import ApiError, Code, aws_error
 from ecr_widgets.sandbox.layer0.identifiers import deployment_id, entity_id
-from ecr_widgets.sandbox.layer0.logic.logs import read_logs
+from ecr_widgets.sandbox.layer0.logic.logs import read_logs, tail_of
 from ecr_widgets.sandbox.layer0.logic.world import Wire, World
 
 _MOST_COPIES = 100
@@ -62,8 +62,10 @@ def create(world: World, body: CreateService) -> Wire:
     if body.load_balancer_id:
         tags["load_balancer_id"] = body.load_balancer_id
     world.store.tag("service", service.service_id, **tags)
+    # ECS answers before it has looked for room: nothing is pending yet.
+    made = world.shapes.service(service)
     world.scheduler.adjust(service)
-    return world.shapes.service(service)
+    return made
 
 
 def update(world: World, service_id: str, body: UpdateService) -> Wire:
@@ -112,6 +114,7 @@ async def remove(world: World, service: Service) -> None:
 
 async def logs(world: World, service_id: str, query: Mapping[str, str]) -> list[Wire]:
     """`GET /service/{id}/logs`: copies of the current deployments, newest first."""
+    tail_of(query)
     service = world.service(service_id)
     current = {each.deployment_id for each in service.deployments}
     copies = [copy for copy in reversed(service.copies) if copy.deployment_id in current]

@@ -9,7 +9,7 @@ from ecr_widgets.sandbox.layer0.bodies import CreateTask
 from ecr_widgets.sandbox.layer0.entities import JobType, Task
 from ecr_widgets.sandbox.layer0.errors import ApiError, Code, aws_error
 from ecr_widgets.sandbox.layer0.identifiers import entity_id, task_arn
-from ecr_widgets.sandbox.layer0.logic.logs import Window, read_logs
+from ecr_widgets.sandbox.layer0.logic.logs import Window, read_logs, tail_of
 from ecr_widgets.sandbox.layer0.logic.world import Wire, World
 
 
@@ -85,6 +85,7 @@ async def remove(world: World, task: Task) -> None:
 
 async def logs(world: World, task_id: str, query: Mapping[str, str]) -> list[Wire]:
     """`GET /task/{id}/logs`; of a job's task, what the job did."""
+    tail_of(query)
     task = world.task(task_id)
     job = next((each for each in world.store.jobs.values() if each.task_id == task_id), None)
     if job is not None:

@@ -1,0 +1,32 @@
+"""A task by what people call it."""
+
+from __future__ import annotations
+
+from ecr_widgets.errors import EntityNotFound, InputError
+from ecr_widgets.model.layer0 import Task
+from ecr_widgets.ports import Layer0
+
+
+def find_task(layer0: Layer0, text: str) -> Task:
+    """One task by its id, its name, or ENVIRONMENT:NAME; Layer0 lets several tasks have one name.
+
+    Raises:
+        EntityNotFound: There is none.
+
+        InputError: Several have that name.
+    """
+    try:
+        return layer0.read_task(text)
+    except EntityNotFound:
+        environment, colon, name = text.rpartition(":")
+        found = [
+            each
+            for each in layer0.list_tasks()
+            if each.name == name and (not colon or environment in (each.environment, each.environment_id))
+        ]
+        if not found:
+            raise
+    if len(found) > 1:
+        listed = ", ".join(f"{each.entity_id} in {each.environment}" for each in found)
+        raise InputError(f"several tasks are called {name!r}: {listed}", hint="name one of them by its id")
+    return layer0.read_task(found[0].entity_id)
