@@ -116,9 +116,9 @@ class OwnRegistry:
 
 
 def host_in(repository: str) -> str | None:
-    """What stands before the first slash where Docker would take it for a host, else None."""
+    """What stands before the first slash where it looks like a host, else None; capitals alone make a bad name, not a host."""
     first, slash, _ = repository.partition("/")
-    is_host = any(mark in first for mark in ".:") or first == "localhost" or first.lower() != first
+    is_host = any(mark in first for mark in ".:") or first.lower() == "localhost"
     return first if slash and is_host else None
 
 
@@ -142,7 +142,7 @@ def repository_name(name: str, own: Callable[[], OwnRegistry], *, stands: Callab
     registry = own()
     if registry.sameness(host) is Sameness.SAME:
         return check_repository_name(name.partition("/")[2])
-    if ":" not in host and host != "localhost" and not _ECR_HOST.fullmatch(_plain(host)):
+    if ":" not in host and host.lower() != "localhost" and not _ECR_HOST.fullmatch(_plain(host)):
         with suppress(InvalidReference):
             if stands(check_repository_name(name)):
                 return name
