@@ -206,6 +206,8 @@ def _image(raw: ImageDetailTypeDef) -> Image:
         media_type=sys.intern(raw.get("imageManifestMediaType", "")) or None,
         last_pulled_at=raw.get("lastRecordedPullTime"),
         findings=_findings(raw),
+        subject=raw.get("subjectManifestDigest") or None,
+        artifact_type=sys.intern(raw.get("artifactMediaType", "")) or None,
     )
 
 

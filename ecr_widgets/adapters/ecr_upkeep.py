@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ecr_widgets.adapters.ecr_calls import translated
 from ecr_widgets.errors import ImageNotFound, TagImmutable
-from ecr_widgets.model.registry import Expiry, Findings
+from ecr_widgets.model.image_index import children_of
+from ecr_widgets.model.registry import Child, Expiry, Findings
 
 if TYPE_CHECKING:
     from mypy_boto3_ecr import ECRClient
@@ -32,6 +35,24 @@ class EcrUpkeep(ABC):
     @abstractmethod
     def _ecr(self) -> ECRClient:
         """The client, made when it is first needed."""
+
+    def read_indexes(self, repository: str, digests: Sequence[str]) -> dict[str, tuple[Child, ...]]:
+        found: dict[str, tuple[Child, ...]] = {}
+        for start in range(0, len(digests), _BATCH):
+            batch = digests[start : start + _BATCH]
+            answer = translated(
+                "ecr:BatchGetImage",
+                lambda batch=batch: self._ecr.batch_get_image(  # type: ignore[misc]
+                    repositoryName=repository,
+                    imageIds=[{"imageDigest": digest} for digest in batch],
+                    acceptedMediaTypes=list(_MANIFESTS),
+                ),
+            )
+            for each in answer.get("images", ()):
+                # What cannot be read is left out, as one that ECR does not hand out.
+                with suppress(LookupError, TypeError, ValueError, AttributeError, RecursionError):
+                    found[each["imageId"]["imageDigest"]] = children_of(json.loads(each["imageManifest"]))
+        return found
 
     def change_repository(
         self, name: str, *, tags_immutable: bool | None = None, scan_on_push: bool | None = None

@@ -18,6 +18,7 @@ from ecr_widgets.adapters.hosts import follow, shown
 from ecr_widgets.adapters.registry_protocol import MANIFESTS, authorization, base_url, refusal, told
 from ecr_widgets.errors import ImageNotFound, RegistryError, RegistryUnavailable, TagImmutable
 from ecr_widgets.model.authorization_token import AuthorizationToken
+from ecr_widgets.model.image_index import children_of, platform_of
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.registry import ImageDetails
 from ecr_widgets.ports import Progress, ProgressSink, ignore_progress
@@ -61,15 +62,10 @@ class RegistrySource:
         try:
             manifest = json.loads(self.read_manifest(digest)[0])
             if "manifests" in manifest:
-                return ImageDetails(
-                    children=tuple(
-                        (str(each["digest"]), _platform(each.get("platform") or {}))
-                        for each in manifest["manifests"]
-                    )
-                )
+                return ImageDetails(children=children_of(manifest))
             if "image" not in str(manifest["config"].get("mediaType", "")):
                 return ImageDetails()
-            return ImageDetails(_platform(json.loads(self._read_blob(manifest["config"]["digest"]))))
+            return ImageDetails(platform_of(json.loads(self._read_blob(manifest["config"]["digest"]))))
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             if isinstance(error, RegistryError):
                 raise
@@ -175,8 +171,3 @@ def refuse(image: ImageReference, answer: urllib3.BaseHTTPResponse, body: bytes)
     if codes & {"MANIFEST_UNKNOWN", "BLOB_UNKNOWN"}:
         raise ImageNotFound(f"{image} is not whole in its registry: {message}", hint="push it again")
     raise refusal(image, answer.status, answer.headers, codes, message)
-
-
-def _platform(told_platform: Mapping[str, Any]) -> str:
-    parts = (told_platform.get(name) for name in ("os", "architecture", "variant"))
-    return "/".join(str(part) for part in parts if part)

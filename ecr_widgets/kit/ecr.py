@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ecr_widgets.model.encryption import Encryption
 from ecr_widgets.model.image_reference import ImageReference, check_repository_name, check_tag
 from ecr_widgets.ports import Ecr, ProgressSink
+from ecr_widgets.steps import image_deletion as deletion
 from ecr_widgets.steps import image_upkeep as images
 from ecr_widgets.steps import repository_upkeep as repositories
 from ecr_widgets.steps.copy_image import CopyOutcome, copy_image
@@ -16,6 +17,8 @@ from ecr_widgets.steps.image_uses import UsesOutcome, find_uses
 from ecr_widgets.steps.login import RegistrySession
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from ecr_widgets.kit.connections import Connections
     from ecr_widgets.recording.recorder import Recorder
     from ecr_widgets.targets import Targets
@@ -112,7 +115,6 @@ class EcrSteps:
                 self._to.ecr,
                 repository,
                 self._uses(repository, progress),
-                registry=self._registry,
                 typed_name=typed_name,
                 with_images=with_images,
             )
@@ -156,28 +158,48 @@ class EcrSteps:
         )
 
     def find_unused_images(
-        self, repository: str, *, keep_newest: int = 10, older_than_days: float = 30.0
-    ) -> images.UnusedOutcome:
-        """Images that nothing runs or names, that are older, and that are not among the newest."""
+        self,
+        repository: str,
+        *,
+        keep_newest: int = 10,
+        older_than_days: float = 30.0,
+        pulled_within_days: float = 14.0,
+    ) -> deletion.UnusedOutcome:
+        """Images that nothing runs or names, that are older, not among the newest, and were not pulled lately.
+
+        Where anything that may use an image cannot be read, none is called unused, and `unknown` says why.
+
+        Args:
+            keep_newest: So many of the images pushed last stay; what belongs to an image is not counted.
+
+            older_than_days: Only images pushed longer ago.
+
+            pulled_within_days: What was pulled in the last days stays, whoever pulled it; 0 for none.
+        """
         repository = self._session.repository(repository)
         return self._recorder.perform(
             "find_unused_images",
-            {"repository": repository, "keep_newest": keep_newest, "older_than_days": older_than_days},
-            lambda progress: images.find_unused_images(
+            {
+                "repository": repository,
+                "keep_newest": keep_newest,
+                "older_than_days": older_than_days,
+                "pulled_within_days": pulled_within_days,
+            },
+            lambda progress: deletion.find_unused_images(
                 self._to.ecr,
                 repository,
                 self._uses(check_repository_name(repository), progress),
-                registry=self._registry,
                 keep_newest=keep_newest,
                 older_than_days=older_than_days,
+                pulled_within_days=pulled_within_days,
                 now=self._to.clock.now(),
             ),
         )
 
     def delete_images(
-        self, repository: str, unused: images.UnusedOutcome | Sequence[str], *, typed_name: str
-    ) -> images.DeletedImagesOutcome:
-        """Delete images; never one that runs or that a stored deploy names, whatever was found earlier.
+        self, repository: str, unused: deletion.UnusedOutcome | Sequence[str], *, typed_name: str
+    ) -> deletion.DeletedImagesOutcome:
+        """Delete images with all that belongs to them; never one that is used, whatever was found earlier.
 
         Args:
             unused: What `find_unused_images` gave, or digests.
@@ -191,17 +213,17 @@ class EcrSteps:
         repository, typed_name = self._typed(repository, typed_name)
         digests = self._digests(unused)
 
-        def act(progress: ProgressSink) -> images.DeletedImagesOutcome:
-            images.check_confirmation(repository, typed_name)
+        def act(progress: ProgressSink) -> deletion.DeletedImagesOutcome:
+            deletion.check_confirmation(repository, typed_name)
             # Looked at again: what was unused then may run now.
             uses = self._uses(check_repository_name(repository), progress)
-            return images.delete_images(
+            return deletion.delete_images(
                 self._to.ecr,
                 repository,
                 digests,
                 uses,
-                registry=self._registry,
                 confirmed=typed_name == repository,
+                pulled_since=self._pulled_since(unused),
             )
 
         return self._recorder.perform(
@@ -292,10 +314,16 @@ class EcrSteps:
         return RegistrySession(self.ecr_of(profile, region), self._to.clock, on_secret=self._to.on_secret)
 
     @staticmethod
-    def _digests(unused: images.UnusedOutcome | Sequence[str]) -> list[str]:
-        if isinstance(unused, images.UnusedOutcome):
+    def _digests(unused: deletion.UnusedOutcome | Sequence[str]) -> list[str]:
+        if isinstance(unused, deletion.UnusedOutcome):
             return [image.digest for image in unused.deletable]
         return [*unused]
+
+    def _pulled_since(self, unused: deletion.UnusedOutcome | Sequence[str]) -> datetime | None:
+        """Since when a pull spares an image; images that somebody names go all the same."""
+        if isinstance(unused, deletion.UnusedOutcome):
+            return deletion.days_before(self._to.clock.now(), unused.pulled_within_days)
+        return None
 
     def _typed(self, repository: str, typed_name: str) -> tuple[str, str]:
         """The repository's name, and the one that was typed to confirm: the same text twice is the same name."""
@@ -307,7 +335,7 @@ class EcrSteps:
         return self._session.token().registry
 
     def _uses(self, repository: str, progress: ProgressSink) -> UsesOutcome:
-        return find_uses(self._to.layer0, repository, registry=self._registry, progress=progress)
+        return find_uses(self._to.layer0, repository, registry=self._session.registry(), progress=progress)
 
     @staticmethod
     def _reference(session: RegistrySession, repository: str, reference: str) -> ImageReference:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ecr_widgets.errors import EcrWidgetsError, InputError
+from ecr_widgets.errors import EcrWidgetsError, InputError, InvalidDockerrun
 from ecr_widgets.model.dockerrun import Dockerrun
 from ecr_widgets.model.dockerrun_diff import contents, diff
+from ecr_widgets.model.dockerrun_images import container_images
+from ecr_widgets.model.image_parts import Parts
 from ecr_widgets.model.image_reference import ImageReference, check_repository_name
 from ecr_widgets.model.registry import Image, ImageDetails, ImagePage, Repository
-from ecr_widgets.steps.image_uses import ImageUse, UsesOutcome, running_images
+from ecr_widgets.steps.image_uses import UsesOutcome, read_parts, running_images, used_images
 from ecr_widgets.steps.lifecycle_plan import told_expiries, told_policy
 from ecr_widgets.steps.login import RegistrySession
 from ecr_widgets.steps.repository_upkeep import simple_lifecycle_policy
@@ -20,6 +23,8 @@ from ecr_widgets.steps.service_view import ServiceView, look_at_service
 
 if TYPE_CHECKING:
     from ecr_widgets.kit.connections import Connections
+
+_NOT_COMPARED = "what is stored is no Dockerrun that this tool would write, so no difference can be told: {}"
 
 
 class Looks:
@@ -62,9 +67,13 @@ class Looks:
         image = ImageReference(self.registry(), repository).with_digest(digest)
         return self._session.use(lambda token: self._to.registry.read_details(image, token))
 
-    def running(self, repository: str) -> tuple[ImageUse, ...]:
+    def running(self, repository: str) -> UsesOutcome:
         """Services and tasks of Layer0 that run images of a repository."""
-        return running_images(self._to.layer0, repository, registry=self.registry())
+        return running_images(self._to.layer0, repository, registry=self._session.registry())
+
+    def parts(self, repository: str, images: Iterable[Image]) -> Parts:
+        """What belongs to what among all images of a repository; to ECR that is a pull of each index."""
+        return read_parts(self._to.ecr, self.repository(repository), images)
 
     def image(self, repository: str, reference: str) -> Image | None:
         """The image that a tag or digest names now; None where there is none. No pull in ECR's eyes."""
@@ -82,17 +91,18 @@ class Looks:
         if policy is None:
             raise InputError("neither rule is asked for", hint="give one of the two a number above 0")
         standing = self._to.ecr.find_lifecycle_policy(self.repository(repository))
+        repository = self.repository(repository)
         expiring = self._to.ecr.preview_lifecycle_policy(repository, policy)
-        unknown: tuple[str, ...] = ()
+        used: Mapping[str, tuple[str, ...]] = {}
         try:
             running = self.running(repository)
+            unknown = tuple(f"what runs is not known: {why}" for why in running.unknown)
+            if expiring:
+                images = [image for page in self.images(repository) for image in page]
+                used = used_images(images, running, self.parts(repository, images))
         except EcrWidgetsError as error:
-            running, unknown = (), (f"what runs is not known: {error.message}",)
-        return (
-            *told_policy(standing, policy),
-            *told_expiries(expiring, UsesOutcome(repository, running), registry=self.registry()),
-            *unknown,
-        )
+            unknown = (f"what runs is not known: {error.message}",)
+        return (*told_policy(standing, policy), *told_expiries(expiring, used), *unknown)
 
     def service(self, environment: str, service: str) -> ServiceView:
         """A service as it stands."""
@@ -114,7 +124,15 @@ class Looks:
     def between(self, deploy_id: str, other_id: str) -> tuple[str, ...]:
         """What differs between two stored deploys, a line a place."""
         one, other = (self._to.layer0.read_deploy(each).dockerrun or b"" for each in (deploy_id, other_id))
-        return tuple(str(change) for change in diff(Dockerrun.parse(one), Dockerrun.parse(other)))
+        try:
+            return tuple(str(change) for change in diff(Dockerrun.parse(one), Dockerrun.parse(other)))
+        except InvalidDockerrun as error:
+            # Stored by other means, and it runs all the same: what is wanted has to be shown in its place.
+            return (
+                _NOT_COMPARED.format(error.why),
+                *_images_in(one, "stands on"),
+                *_images_in(other, "goes to"),
+            )
 
     def difference(
         self,
@@ -142,4 +160,14 @@ class Looks:
         standing = self._to.layer0.read_deploy(deploy_id).dockerrun if deploy_id else None
         if standing is None:
             return tuple(map(str, contents(wanted)))
-        return tuple(str(change) for change in diff(Dockerrun.parse(standing), wanted))
+        try:
+            return tuple(str(change) for change in diff(Dockerrun.parse(standing), wanted))
+        except InvalidDockerrun as error:
+            told = (_NOT_COMPARED.format(error.why), *_images_in(standing, "stands on"))
+            return (*told, *map(str, contents(wanted)))
+
+
+def _images_in(document: bytes, verb: str) -> Iterator[str]:
+    with suppress(InvalidDockerrun):
+        for name, image in container_images(document):
+            yield f"container {name} {verb} {image}"

@@ -48,6 +48,10 @@ class Image:
     last_pulled_at: datetime | None = None
     findings: Findings | None = None
     """Where listings tell of a scan."""
+    subject: str | None = None
+    """Digest of the image that this one only says something about, such as by a signature."""
+    artifact_type: str | None = None
+    """What it holds: the media type of an image's configuration, or that of the artifact."""
 
     @property
     def is_index(self) -> bool:
@@ -67,13 +71,31 @@ class ImagePage:
 
 
 @dataclass(frozen=True, slots=True)
+class Child:
+    """One of the manifests that an index names."""
+
+    digest: str
+    platform: str = ""
+    """`linux/amd64`; empty for what is no image for a platform."""
+    attests: str = ""
+    """Digest of the image that this says something about, where it is BuildKit's attestation of one."""
+    is_image: bool = True
+    """False where it is for no machine at all, as attestations are."""
+
+
+@dataclass(frozen=True, slots=True)
 class ImageDetails:
     """What an image's manifest and configuration tell."""
 
     platform: str = ""
     """`linux/amd64`; empty for an index and for what is no image."""
-    children: tuple[tuple[str, str], ...] = ()
-    """Digest and platform of each image that an index names."""
+    children: tuple[Child, ...] = ()
+    """What an index names."""
+
+    @property
+    def images(self) -> tuple[Child, ...]:
+        """Those of an index's children that can be run."""
+        return tuple(each for each in self.children if each.is_image)
 
 
 @dataclass(frozen=True, slots=True)

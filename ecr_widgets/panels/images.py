@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from ecr_widgets.errors import EcrWidgetsError
+from ecr_widgets.model.image_parts import Parts, subject_of
 from ecr_widgets.model.registry import Findings, Image, ImageDetails
 from ecr_widgets.panels.base import Panel
 from ecr_widgets.panels.picture import Picture, matches, size, when
-from ecr_widgets.steps.image_uses import ImageUse
+from ecr_widgets.steps.image_uses import UsesOutcome, used_images
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +28,7 @@ _LOOKED_INTO = 25
 _AT_ONCE = 8
 _OFFERED = 200
 _LONGEST_TAG = 128
+_NO_IMAGE = Image("", (), None, datetime.min.replace(tzinfo=UTC))
 _SEVERITIES = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL", "UNDEFINED")
 
 
@@ -40,7 +42,10 @@ class ImagesPanel(Panel):
     _images: tuple[Image, ...] = ()
     _is_whole = False
     _details: Mapping[str, ImageDetails] = {}
-    _uses: tuple[ImageUse, ...] = ()
+    _uses: UsesOutcome | None = None
+    _used: Mapping[str, tuple[str, ...]] = {}
+    """What runs each image, by digest."""
+    _parts = Parts.of((), {})
     _registry = ""
     _unknown = ""
 
@@ -59,6 +64,7 @@ class ImagesPanel(Panel):
                 found.sort(key=lambda each: each.pushed_at, reverse=True)
                 self._images = tuple(found)
             self._is_whole = self._is_whole or page.is_last
+            self._relate()
             yield
         yield from self._read_uses()
         yield from self._read_details(only_indexes=True)
@@ -75,10 +81,19 @@ class ImagesPanel(Panel):
     def _read_uses(self) -> Iterator[None]:
         try:
             self._registry = self._look.registry()
-            self._uses, self._unknown = self._look.running(self.repository), ""
+            self._uses = self._look.running(self.repository)
+            self._unknown = "; ".join(f"what runs is not known: {why}" for why in self._uses.unknown)
         except EcrWidgetsError as error:
             self._unknown = f"what runs is not known: {error.message}"
+        self._relate()
         yield
+
+    def _relate(self) -> None:
+        """Work out what belongs to what and what runs, of all that is read by now."""
+        known = {digest: details.children for digest, details in self._details.items()}
+        self._parts = Parts.of(self._images, known)
+        if self._uses is not None:
+            self._used = used_images(self._images, self._uses, self._parts)
 
     def _read_details(self, *, only_indexes: bool) -> Iterator[None]:
         # ECR takes the reading of a manifest for a pull, and clean-ups go by the time of the last one. So unasked only
@@ -89,6 +104,7 @@ class ImagesPanel(Panel):
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             for digest, details in zip(missing, pool.map(self._look_into, missing), strict=True):
                 self._details = {**self._details, digest: details}
+        self._relate()
         yield
 
     def _from_first_row(self) -> Iterator[tuple[Image, str]]:
@@ -105,19 +121,41 @@ class ImagesPanel(Panel):
             return ImageDetails()  # gone meanwhile, or no image: the table says nothing of it
 
     def _ordered(self) -> Iterator[tuple[Image, str]]:
-        """Images that match; those of an index follow it, each with its platform."""
-        images, details = self._images, self._details
-        children = {child for known in details.values() for child, _ in known.children}
-        by_digest = {image.digest: image for image in images if image.digest in children}
-        for image in images:
-            if image.digest in children and not image.tags:
+        """Images that match; what belongs to one follows it, each with what it is."""
+        parts, below = self._parts, self._below()
+        for image in self._images:
+            if image.digest in parts.owners and not (image.tags and subject_of(image) is None):
                 continue
-            known = details.get(image.digest, ImageDetails())
-            if matches(self.words, (*image.tags, image.digest, *(child for child, _ in known.children))):
+            belongs = below.get(image.digest, ())
+            if matches(self.words, (*image.tags, image.digest, *(part.digest for part, _ in belongs))):
                 yield image, ""
-                for child, platform in known.children:
-                    if child in by_digest:
-                        yield by_digest[child], platform or "image"
+                yield from belongs
+
+    def _below(self) -> Mapping[str, Sequence[tuple[Image, str]]]:
+        """What belongs to each image, in the order of its index, with what it is; each part stands below one image only."""
+        images = {image.digest: image for image in self._images}
+        found: dict[str, list[tuple[Image, str]]] = {}
+        placed: set[str] = set()
+
+        def place(part: str, owner: str, kind: str) -> None:
+            if part in images and owner in images and part not in placed:
+                placed.add(part)
+                found.setdefault(owner, []).append((images[part], kind))
+
+        for owner, known in self._details.items():
+            alone = known.images[0].digest if len(known.images) == 1 else None
+            for child in known.children:
+                if child.digest == alone and not images.get(alone, _NO_IMAGE).tags:
+                    placed.add(alone)  # the index stands for its one image
+                elif child.attests:
+                    place(child.digest, owner, f"attestation of {child.attests}")
+                else:
+                    place(child.digest, owner, self._parts.kinds.get(child.digest, "image"))
+        for image in self._images:
+            about = subject_of(image)
+            if about is not None and image.digest in self._parts.owners:
+                place(image.digest, about[0], about[1])
+        return found
 
     def draw(self, now: datetime) -> Picture:
         """One row an image."""
@@ -125,23 +163,24 @@ class ImagesPanel(Panel):
         first = self.first_row if self.first_row < len(found) else 0
         shown = found[first : first + _MOST_ROWS]
         platforms = any(known.platform or known.children for known in self._details.values())
+        used = bool(self._used)
         scanned = any(image.findings for image, _ in found)
         columns = (
             "tags",
-            *(("runs as",) if self._uses else ()),
+            *(("runs as",) if used else ()),
             *("digest", "size", "pushed", "last pulled"),
             *(("platform",) if platforms else ()),
             *(("findings",) if scanned else ()),
         )
         rows = tuple(
             (
-                f"└ {under}" if under else ", ".join(image.tags) or "(untagged)",
-                *((self._runs(image),) if self._uses else ()),
+                self._named(image, under),
+                *((", ".join(self._used.get(image.digest, ())),) if used else ()),
                 image.digest,
-                size(image.size_bytes),
+                size(self._size_bytes(image)),
                 when(image.pushed_at, now),
                 when(image.last_pulled_at, now) if image.last_pulled_at else "",
-                *((under or self._platform(image),) if platforms else ()),
+                *((under if "/" in under else self._platform(image),) if platforms else ()),
                 *((_told(image.findings),) if scanned else ()),
             )
             for image, under in shown
@@ -163,21 +202,35 @@ class ImagesPanel(Panel):
             return f"the first {count} that ECR listed; there are more"
         if self.words:
             return f"{found} of {count} for {self.words!r}"
-        return f"{count} in all" if self._is_whole else ""
+        said = sum(subject_of(image) is not None for image in self._images)
+        apart = f", {said} of them signatures and the like" if said else ""
+        return f"{count} in all{apart}" if self._is_whole else ""
+
+    def _named(self, image: Image, under: str) -> str:
+        if under:
+            # A signature's tag only repeats the digest that it is about.
+            own = image.tags if subject_of(image) is None else ()
+            return f"└ {', '.join((under, *own))}"
+        about = subject_of(image)
+        if about is not None:
+            return f"{about[1]} of {about[0]}, which is not here"
+        return ", ".join(image.tags) or "(untagged)"
+
+    def _size_bytes(self, image: Image) -> int | None:
+        """Of an index for one platform that of its image."""
+        images = self._details.get(image.digest, ImageDetails()).images
+        if image.size_bytes is not None or len(images) != 1:
+            return image.size_bytes
+        return next((each.size_bytes for each in self._images if each.digest == images[0].digest), None)
 
     def _platform(self, image: Image) -> str:
         known = self._details.get(image.digest, ImageDetails())
-        if known.children:
-            return f"{len(known.children)} platform{'s' if len(known.children) > 1 else ''}"
-        return known.platform
-
-    def _runs(self, image: Image) -> str:
-        names = {
-            use.by
-            for use in self._uses
-            if use.names(image, repository=self.repository, registry=self._registry)
-        }
-        return ", ".join(sorted(names))
+        if not known.children:
+            return known.platform
+        images, others = len(known.images), len(known.children) - len(known.images)
+        told = [known.images[0].platform if images == 1 else f"{images} platforms"]
+        told += [f"{others} attestation{'s' if others > 1 else ''}"] if others else []
+        return ", ".join(each for each in told if each)
 
     def to_pandas(self) -> pd.DataFrame:
         """All images of the repository, newest push first; sizes in bytes, times aware. Reads what is not read yet."""
@@ -217,8 +270,9 @@ class ImagesPanel(Panel):
         return self._own.widget
 
     def update_controls(self) -> None:
-        """Offer the images at the top, by tag or else by digest."""
-        names = (name for image in self._images for name in (image.tags or (image.digest,)))
+        """Offer the images at the top, by tag or else by digest; not what only says something about one."""
+        images = (image for image in self._images if subject_of(image) is None)
+        names = (name for image in images for name in (image.tags or (image.digest,)))
         self._own.offer(tuple(islice((name for name in names if len(name) <= _LONGEST_TAG), _OFFERED)))
 
     def find(self, name: str) -> Image | None:

@@ -8,6 +8,7 @@ from ecr_widgets.errors import ImageNotFound
 from ecr_widgets.kit.ecr import EcrSteps
 from ecr_widgets.model.encryption import Encryption
 from ecr_widgets.model.image_reference import ImageReference, check_repository_name, check_tag
+from ecr_widgets.steps import image_deletion as deletion
 from ecr_widgets.steps import image_upkeep as images
 from ecr_widgets.steps import repository_upkeep as repositories
 from ecr_widgets.steps.copy_image import CopyOutcome
@@ -106,9 +107,8 @@ class EcrPlan(EcrSteps):
         def look() -> repositories.DeletedRepositoryOutcome:
             repositories.check_typed_name(repository, typed_name)
             repositories.require_repository(self._to.ecr, repository)
-            standing = [image for page in self._to.ecr.list_images(repository) for image in page]
             uses = self._uses(repository, lambda _: None)
-            images.check_unused(standing, uses, repository=repository, registry=self._registry)
+            standing = repositories.check_unused_repository(self._to.ecr, repository, uses)
             return repositories.DeletedRepositoryOutcome(repository, len(standing), changed=True)
 
         inputs = {"repository": repository, "with_images": with_images}
@@ -129,17 +129,22 @@ class EcrPlan(EcrSteps):
         return self._recorder.plan("tag_image", inputs, look)
 
     def delete_images(
-        self, repository: str, unused: images.UnusedOutcome | Sequence[str], *, typed_name: str
-    ) -> images.DeletedImagesOutcome:
+        self, repository: str, unused: deletion.UnusedOutcome | Sequence[str], *, typed_name: str
+    ) -> deletion.DeletedImagesOutcome:
         """Say which would be deleted."""
         repository, typed_name = self._typed(repository, typed_name)
         digests = self._digests(unused)
 
-        def look() -> images.DeletedImagesOutcome:
-            images.check_confirmation(repository, typed_name)
+        def look() -> deletion.DeletedImagesOutcome:
+            deletion.check_confirmation(repository, typed_name)
             uses = self._uses(check_repository_name(repository), lambda _: None)
-            return images.delete_images(
-                self._to.ecr, repository, digests, uses, registry=self._registry, confirmed=False
+            return deletion.delete_images(
+                self._to.ecr,
+                repository,
+                digests,
+                uses,
+                confirmed=False,
+                pulled_since=self._pulled_since(unused),
             )
 
         inputs = {"repository": repository, "digests": digests, "confirmed": typed_name == repository}

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.encryption import Encryption
-from ecr_widgets.model.registry import Expiry, Findings, Identity, Image, ImagePage, Repository
+from ecr_widgets.model.registry import Child, Expiry, Findings, Identity, Image, ImagePage, Repository
 from ecr_widgets.model.registry_host import RegistryId
 
 
@@ -57,6 +57,16 @@ class Ecr(Protocol):
 
     def find_image(self, repository: str, reference: str) -> Image | None:
         """The image that a tag or digest names, or None.
+
+        Raises:
+            RepositoryNotFound: There is no such repository.
+        """
+        ...
+
+    def read_indexes(self, repository: str, digests: Sequence[str]) -> dict[str, tuple[Child, ...]]:
+        """What each of these manifests names, by digest: nothing for one that is no index; one that cannot be read is left out.
+
+        ECR takes it for a pull of each.
 
         Raises:
             RepositoryNotFound: There is no such repository.

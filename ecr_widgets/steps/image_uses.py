@@ -1,18 +1,29 @@
-"""Which images run, and which ones stored deploys name."""
+"""What uses the images of a repository. Everything that deletes, proposes or marks an image goes by `used_images`.
+
+Layer0 tells no digest of what runs. Where that cannot be told for certain, an image counts as used.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from ecr_widgets.errors import EntityNotFound, InputError
-from ecr_widgets.model.dockerrun import Dockerrun
+from ecr_widgets.model.dockerrun_images import image_texts
+from ecr_widgets.model.image_parts import Parts, subject_of
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.registry import Image
-from ecr_widgets.ports import Layer0, Progress, ProgressSink, ignore_progress
+from ecr_widgets.model.registry_host import OwnRegistry, Sameness
+from ecr_widgets.ports import Ecr, Layer0, Progress, ProgressSink, ignore_progress
 
 _AT_ONCE = 8
+_START = timedelta(hours=1)
+"""How long after its beginning a deployment may first ask for what its tag names."""
+_NEVER = datetime(1, 1, 2, tzinfo=UTC)
+"""Before this Layer0 has told no time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,18 +31,31 @@ class ImageUse:
     """One place where an image is used."""
 
     image: ImageReference
+    """As it is named there."""
     by: str
     """`service demo/timeoutsvc`, `task demo/backup`, or `deploy timeout.2`."""
     runs: bool
     """Whether it runs or is to run; False where a stored deploy only names it."""
+    since: datetime | None = None
+    """When what runs began to; None where Layer0 does not tell."""
 
-    def names(self, image: Image, *, repository: str, registry: str) -> bool:
-        """Whether this is a use of an image that stands in a repository of a registry now."""
-        if (self.image.registry, self.image.repository) != (registry, repository):
-            return False
+    def names(self, image: Image) -> bool:
+        """Whether the reference means this image of the repository now."""
         if self.image.digest is not None:
             return self.image.digest == image.digest
         return (self.image.tag or "latest") in image.tags
+
+    def may_run(self, image: Image) -> bool:
+        """Whether this runs by a tag that may have named the image when a copy was started.
+
+        A tag may have moved since, to an image that was pushed later or earlier. Each copy asks anew, so that also an image
+        that was pushed after the deployment began may run, if it has ever been pulled.
+        """
+        if not self.runs or self.image.digest is not None:
+            return False
+        return (
+            self.since is None or image.pushed_at <= self.since + _START or image.last_pulled_at is not None
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +64,8 @@ class UsesOutcome:
 
     repository: str
     uses: tuple[ImageUse, ...]
+    unknown: tuple[str, ...] = ()
+    """What may use any image of the repository, since nobody can tell what it names."""
     changed: bool = False
 
     @property
@@ -48,81 +74,168 @@ class UsesOutcome:
         return tuple(use for use in self.uses if use.runs)
 
 
+def used_images(images: Iterable[Image], uses: UsesOutcome, parts: Parts) -> Mapping[str, tuple[str, ...]]:
+    """What uses each image, by digest; what nothing uses is not in it.
+
+    An image is used with all that belongs to it, and so is what it belongs to. Where `uses.unknown` has anything, an image
+    that is not in here may be used as well.
+
+    Args:
+        parts: Of the same images.
+    """
+    direct = {image.digest: tuple(_using(image, uses, parts)) for image in images}
+    found = {digest: by for digest, by in direct.items() if by}
+    named = frozenset(found)
+    for digest, by in direct.items():
+        for owner in parts.above(digest) - named if by else ():
+            found[owner] = found.get(owner, ()) + tuple(f"{each}, through {digest}" for each in by)
+    through = {
+        part: tuple(
+            f"{by}, through {owner}"
+            for owner in sorted(parts.above(part) & found.keys())
+            for by in found[owner]
+        )
+        for part in parts.owners.keys() - found.keys()
+    }
+    return found | {part: by for part, by in through.items() if by}
+
+
+def _using(image: Image, uses: UsesOutcome, parts: Parts) -> Iterator[str]:
+    for use in uses.uses:
+        if use.names(image):
+            yield use.by
+        elif use.may_run(image) and _is_run(image, parts):
+            yield f"{use.by}, perhaps: it was started by tag {use.image.tag or 'latest'}"
+
+
+def _is_run(image: Image, parts: Parts) -> bool:
+    """Whether it is an image, and not something that is said about one."""
+    return subject_of(image) is None and parts.kinds.get(image.digest) != "attestation"
+
+
+def read_parts(ecr: Ecr, repository: str, images: Iterable[Image]) -> Parts:
+    """What belongs to what among all images of a repository."""
+    images = tuple(images)
+    indexes = [image.digest for image in images if image.is_index or image.media_type is None]
+    return Parts.of(images, ecr.read_indexes(repository, indexes) if indexes else {})
+
+
 def find_uses(
-    layer0: Layer0, repository: str, *, registry: str, progress: ProgressSink = ignore_progress
+    layer0: Layer0, repository: str, *, registry: OwnRegistry, progress: ProgressSink = ignore_progress
 ) -> UsesOutcome:
     """Look through every service, task and stored deploy of Layer0 for a repository's images.
 
     Args:
         repository: Name in the registry.
-
-        registry: Host.
     """
-    found = [
-        use
-        for use in (*_running(layer0), *_stored(layer0, progress))
-        if (use.image.registry, use.image.repository) == (registry, repository)
-    ]
-    return UsesOutcome(repository, tuple(sorted(found, key=lambda use: (not use.runs, use.by))))
+    look = _Look(layer0, repository, registry)
+    look.at_running()
+    look.at_stored(progress)
+    return look.outcome()
 
 
-def running_images(layer0: Layer0, repository: str, *, registry: str) -> tuple[ImageUse, ...]:
+def running_images(layer0: Layer0, repository: str, *, registry: OwnRegistry) -> UsesOutcome:
     """Services and tasks that run a repository's images; stored deploys are not looked at, which is quicker.
 
     Args:
         repository: Name in the registry.
-
-        registry: Host.
     """
-    return tuple(
-        use
-        for use in _running(layer0)
-        if (use.image.registry, use.image.repository) == (registry, repository)
-    )
+    look = _Look(layer0, repository, registry)
+    look.at_running()
+    return look.outcome()
 
 
-def _running(layer0: Layer0) -> Iterator[ImageUse]:
-    environments = {each.environment_id: each.name for each in layer0.list_environments()}
-    for summary in layer0.list_services():
+class _Look:
+    """One look through Layer0, which reads each stored deploy once."""
+
+    def __init__(self, layer0: Layer0, repository: str, registry: OwnRegistry) -> None:
+        self._layer0 = layer0
+        self._repository = repository
+        self._registry = registry
+        self._within = re.compile(rf"[^a-z0-9._-]{re.escape(repository)}(?![a-z0-9._/-])", re.ASCII)
+        self._uses: list[ImageUse] = []
+        self._unknown: list[str] = []
+        self._texts: dict[str, tuple[str, ...] | None] = {}
+
+    def outcome(self) -> UsesOutcome:
+        """What was found, what runs first."""
+        ordered = sorted(self._uses, key=lambda use: (not use.runs, use.by, str(use.image)))
+        return UsesOutcome(self._repository, tuple(ordered), tuple(dict.fromkeys(self._unknown)))
+
+    def at_running(self) -> None:
+        """Services with each of their deployments, and tasks that have not ended."""
+        environments = {each.environment_id: each.name for each in self._layer0.list_environments()}
+
+        def where(kind: str, environment_id: str, name: str) -> str:
+            return f"{kind} {environments.get(environment_id, environment_id)}/{name}"
+
+        for summary in self._layer0.list_services():
+            try:
+                service = self._layer0.read_service(summary.entity_id)
+            except EntityNotFound:
+                continue  # deleted meanwhile
+            by = where("service", service.environment_id, service.name)
+            if not service.deployments and (service.running_count or service.pending_count):
+                self._unknown.append(f"{by} runs, and Layer0 does not tell which deploy")
+            for deployment in service.deployments:
+                since = deployment.created_at if deployment.created_at > _NEVER else None
+                self._note_running(deployment.deploy_id, by, since)
+        for each in self._layer0.list_tasks():
+            try:
+                task = self._layer0.read_task(each.entity_id)
+            except EntityNotFound:
+                continue
+            if not task.is_stopped:
+                self._note_running(task.deploy_id, where("task", task.environment_id, task.name), None)
+
+    def at_stored(self, progress: ProgressSink) -> None:
+        """All that could be run again."""
+        deploys = self._layer0.list_all_deploys()
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            read = pool.map(lambda each: self._read(each.deploy_id), deploys)
+            for number, (deploy, texts) in enumerate(zip(deploys, read, strict=True), 1):
+                # One that was deleted meanwhile, or whose tags outlive it, names nothing.
+                self._note(texts or (), f"deploy {deploy.name}.{deploy.version}", runs=False, since=None)
+                progress(Progress("deploys", "reading what they name", number, len(deploys)))
+
+    def _note_running(self, deploy_id: str, by: str, since: datetime | None) -> None:
+        texts = self._read(deploy_id) if deploy_id else None
+        if texts is None:
+            self._unknown.append(f"{by} runs deploy {deploy_id or 'of no name'}, which Layer0 no longer has")
+        self._note(texts or (), by, runs=True, since=since)
+
+    def _note(self, texts: Iterable[str], by: str, *, runs: bool, since: datetime | None) -> None:
+        for text in texts:
+            try:
+                image = ImageReference.parse(text)
+            except InputError:
+                # Such as a template that nobody filled in: no engine pulls it, unless it reads it in another way.
+                if self._within.search(text):
+                    self._unknown.append(f"{by} names {text!r}, which may be any image of {self._repository}")
+                continue
+            if image.repository != self._repository:
+                continue
+            sameness = self._registry.sameness(image.registry)
+            if sameness is not Sameness.OTHER:
+                told = by if sameness is Sameness.SAME else f"{by}, perhaps: by the host {image.registry}"
+                self._uses.append(ImageUse(image, told, runs, since))
+
+    def _read(self, deploy_id: str) -> tuple[str, ...] | None:
+        """What a stored deploy names; None where there is none of that id."""
+        if deploy_id not in self._texts:
+            self._texts[deploy_id] = self._read_anew(deploy_id)
+        return self._texts[deploy_id]
+
+    def _read_anew(self, deploy_id: str) -> tuple[str, ...] | None:
         try:
-            service = layer0.read_service(summary.entity_id)
+            document = self._layer0.read_deploy(deploy_id).dockerrun
         except EntityNotFound:
-            continue  # deleted meanwhile
-        where = f"service {environments.get(service.environment_id, service.environment_id)}/{service.name}"
-        for deployment in service.deployments:
-            yield from _named(layer0, deployment.deploy_id, where, runs=True)
-    for summary in layer0.list_tasks():
+            return None
         try:
-            task = layer0.read_task(summary.entity_id)
-        except EntityNotFound:
-            continue
-        if not task.is_stopped:
-            where = f"task {environments.get(task.environment_id, task.environment_id)}/{task.name}"
-            yield from _named(layer0, task.deploy_id, where, runs=True)
-
-
-def _stored(layer0: Layer0, progress: ProgressSink) -> Iterable[ImageUse]:
-    deploys = layer0.list_all_deploys()
-    found: list[ImageUse] = []
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        uses = pool.map(
-            lambda each: [*_named(layer0, each.deploy_id, f"deploy {each.name}.{each.version}", runs=False)],
-            deploys,
-        )
-        for number, named in enumerate(uses, 1):
-            found += named
-            progress(Progress("deploys", "reading what they name", number, len(deploys)))
-    return found
-
-
-def _named(layer0: Layer0, deploy_id: str, by: str, *, runs: bool) -> Iterator[ImageUse]:
-    try:
-        document = layer0.read_deploy(deploy_id).dockerrun
-        images = [c.image for c in Dockerrun.parse(document).containers] if document else []
-    except (EntityNotFound, InputError):
-        return  # deleted meanwhile, or no Dockerrun that names anything
-    for image in images:
-        try:
-            yield ImageUse(ImageReference.parse(image), by, runs)
-        except InputError:
-            continue
+            if document:
+                return image_texts(document)
+            why = "it is empty"
+        except InputError as error:
+            why = str(error)
+        self._unknown.append(f"deploy {deploy_id} cannot be read: {why}")
+        return ()

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from ecr_widgets.model.registry import Expiry, Image
-from ecr_widgets.steps.image_uses import UsesOutcome
+from ecr_widgets.model.registry import Expiry
 from ecr_widgets.steps.repository_upkeep import equal_policies
 
 
@@ -26,20 +25,15 @@ def told_policy(standing: str | None, wanted: str) -> tuple[str, ...]:
     return (*sets, *(f"replaces rule {_rule(each)}" for each in json.loads(standing)["rules"]))
 
 
-def told_expiries(expiring: Iterable[Expiry], uses: UsesOutcome, *, registry: str) -> tuple[str, ...]:
+def told_expiries(expiring: Iterable[Expiry], used: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
     """What would expire, a line an image; one that runs is marked, since a policy does not spare it.
 
     Args:
-        uses: What runs of the repository.
-
-        registry: Host of the repository's registry.
+        used: What runs each image of the repository, by digest.
     """
     lines = []
     for each in expiring:
-        image = Image(each.digest, each.tags, None, each.pushed_at)
-        by = {
-            use.by for use in uses.running if use.names(image, repository=uses.repository, registry=registry)
-        }
+        by = used.get(each.digest, ())
         line = f"would expire by rule {each.rule}: {', '.join(each.tags) or '(untagged)'} {each.digest}"
         lines.append(f"{line}; RUNS as {', '.join(sorted(by))}" if by else line)
     return tuple(lines) or ("nothing would expire now",)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from ecr_widgets.errors import InputError, RegistryError, RepositoryNotFound
+from ecr_widgets.errors import ImageInUse, InputError, RegistryError, RepositoryNotFound
 from ecr_widgets.model.image_reference import check_repository_name
-from ecr_widgets.model.registry import Repository
+from ecr_widgets.model.registry import Image, Repository
 from ecr_widgets.ports import Ecr
 from ecr_widgets.steps.create_repository import RepositoryOutcome
-from ecr_widgets.steps.image_upkeep import check_unused
-from ecr_widgets.steps.image_uses import UsesOutcome
+from ecr_widgets.steps.image_deletion import check_unused
+from ecr_widgets.steps.image_upkeep import list_all
+from ecr_widgets.steps.image_uses import UsesOutcome, read_parts, used_images
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,7 @@ def set_lifecycle_policy(ecr: Ecr, name: str, policy: str | None) -> LifecycleOu
 
 
 def delete_repository(
-    ecr: Ecr, name: str, uses: UsesOutcome, *, registry: str, typed_name: str, with_images: bool = False
+    ecr: Ecr, name: str, uses: UsesOutcome, *, typed_name: str, with_images: bool = False
 ) -> DeletedRepositoryOutcome:
     """Delete a repository; one that is gone is no error.
 
@@ -142,7 +143,7 @@ def delete_repository(
     Raises:
         InputError: `typed_name` is another one.
 
-        ImageInUse: An image of it runs, or a stored deploy names it.
+        ImageInUse: An image of it runs, a stored deploy names it, or nobody can tell.
 
         RegistryError: It holds images and these must not go.
     """
@@ -150,8 +151,7 @@ def delete_repository(
     check_typed_name(name, typed_name)
     if ecr.find_repository(name) is None:
         return DeletedRepositoryOutcome(name, 0, changed=False)
-    images = [image for page in ecr.list_images(name) for image in page]
-    check_unused(images, uses, repository=name, registry=registry)
+    images = check_unused_repository(ecr, name, uses)
     if images and not with_images:
         raise RegistryError(
             f"repository {name!r} holds {len(images)} images",
@@ -159,6 +159,23 @@ def delete_repository(
         )
     ecr.delete_repository(name, with_images=with_images)
     return DeletedRepositoryOutcome(name, len(images), changed=True)
+
+
+def check_unused_repository(ecr: Ecr, name: str, uses: UsesOutcome) -> list[Image]:
+    """Make sure that nothing uses the repository, and give back its images.
+
+    Raises:
+        ImageInUse: The message names what does.
+    """
+    images = list_all(ecr, name)
+    used = used_images(images, uses, read_parts(ecr, name, images))
+    check_unused(name, (image.digest for image in images), used, uses)
+    for use in uses.running:
+        raise ImageInUse(
+            f"repository {name!r} must not be deleted: {use.by} runs {use.image}",
+            hint="end what runs it first",
+        )
+    return images
 
 
 def check_typed_name(name: str, typed_name: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ecr_widgets.errors import EntityNotFound, InputError, VerifyError
+from ecr_widgets.errors import EntityNotFound, InputError, InvalidDockerrun, VerifyError
 from ecr_widgets.model.dockerrun import Dockerrun
 from ecr_widgets.model.layer0 import Environment, Service
 from ecr_widgets.model.layer0_load_balancer import LoadBalancer
@@ -61,8 +61,12 @@ def balancer_for(
             hint="that is fixed when a service is created: delete it first, or take another name",
         )
     document = layer0.read_deploy(deploy_id).dockerrun
-    if document is not None:
-        check_host_ports(Dockerrun.parse(document), balancer)
+    try:
+        stored = Dockerrun.parse(document) if document is not None else None
+    except InvalidDockerrun:
+        stored = None  # stored by other means: Layer0 takes it, and says itself where the ports do not fit
+    if stored is not None:
+        check_host_ports(stored, balancer)
     return balancer
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ecr_widgets.errors import EntityNotFound, InputError
-from ecr_widgets.model.dockerrun import Dockerrun
+from ecr_widgets.model.dockerrun_images import container_images
 from ecr_widgets.model.layer0 import Deploy, Environment, Service
 from ecr_widgets.ports import Layer0
 from ecr_widgets.steps.deploy_service import find_service
@@ -92,6 +92,6 @@ def _images(deploy: Deploy | None) -> tuple[str, ...]:
     if deploy is None or deploy.dockerrun is None:
         return ()
     try:
-        return tuple(container.image for container in Dockerrun.parse(deploy.dockerrun).containers)
+        return tuple(image for _, image in container_images(deploy.dockerrun))
     except InputError:
         return ()

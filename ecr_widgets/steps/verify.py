@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
-from ecr_widgets.errors import VerifyError
-from ecr_widgets.model.dockerrun import Dockerrun
+from ecr_widgets.errors import InvalidReference, VerifyError
+from ecr_widgets.model.dockerrun_images import container_images
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.registry_host import OwnRegistry, Sameness
 from ecr_widgets.ports import Layer0, Registry
@@ -65,11 +66,7 @@ def verify_service(
             hint="find out who deployed meanwhile",
         )
     document = layer0.read_deploy(primary.deploy_id).dockerrun
-    running = [
-        ImageReference.parse(c.image)
-        for c in (Dockerrun.parse(document).containers if document else ())
-        if container is None or c.name == container
-    ]
+    running = list(_running(document or b"{}", container))
     if image is None:
         image = _pinned(running, session.registry(), service.name)
     match = next((each for each in running if _is_image(each, image, session)), None)
@@ -86,6 +83,14 @@ def verify_service(
     return VerifyOutcome(
         service_id, primary.deploy_id, image, served, match.digest or "", primary.running_count
     )
+
+
+def _running(document: bytes, container: str | None) -> Iterator[ImageReference]:
+    """Images of a stored Dockerrun as Layer0 reads it: what we would not write ourselves runs all the same."""
+    for name, image in container_images(document):
+        if container is None or name == container:
+            with suppress(InvalidReference):
+                yield ImageReference.parse(image)
 
 
 def _is_image(running: ImageReference, wanted: ImageReference, session: RegistrySession) -> bool:

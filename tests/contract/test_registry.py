@@ -23,6 +23,7 @@ from ecr_widgets.adapters.registry import OciRegistry
 from ecr_widgets.errors import AuthorizationError, ImageNotFound, RegistryUnavailable, RepositoryNotFound
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.model.registry import Child
 from ecr_widgets.ports import Progress, Registry, ignore_progress
 from ecr_widgets.sandbox import Sandbox
 from tests.fakes import FakeEcr, FakeRegistry, World, digest_of
@@ -243,7 +244,7 @@ def test_an_index_is_copied_with_its_images_from_registry_to_registry(
     digest = f"sha256:{hashlib.sha256(index).hexdigest()}"
     source = ImageReference.parse(f"{ours.registry}/contract/case@{digest}")
     assert OciRegistry().read_details(source, ours).children == tuple(
-        (child, "linux/arm64") for child in children
+        Child(child, "linux/arm64") for child in children
     )
     with docker_registry(tmp_path) as theirs:
         target = ImageReference.parse(f"{theirs.registry}/team/app:7")

@@ -10,7 +10,16 @@ from datetime import timedelta
 from ecr_widgets.errors import ImageNotFound, RegistryError, RepositoryNotFound, TagImmutable
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.encryption import Encryption
-from ecr_widgets.model.registry import Expiry, Findings, Identity, Image, ImageDetails, ImagePage, Repository
+from ecr_widgets.model.registry import (
+    Child,
+    Expiry,
+    Findings,
+    Identity,
+    Image,
+    ImageDetails,
+    ImagePage,
+    Repository,
+)
 from ecr_widgets.model.registry_host import RegistryId
 from tests.fakes.world import REGISTRY, World, kms_key_of
 
@@ -72,6 +81,14 @@ class FakeEcr:
                 tuple(images[start : start + self.page]), is_last=start + self.page >= len(images)
             )
 
+    def read_indexes(self, repository: str, digests: Sequence[str]) -> dict[str, tuple[Child, ...]]:
+        self._require(repository)
+        return {
+            digest: self._world.details.get(digest, ImageDetails()).children
+            for digest in digests
+            if digest not in self._world.archived
+        }
+
     def change_repository(
         self, name: str, *, tags_immutable: bool | None = None, scan_on_push: bool | None = None
     ) -> None:
@@ -127,13 +144,22 @@ class FakeEcr:
 
     def delete_images(self, repository: str, digests: Sequence[str]) -> dict[str, str]:
         self._require(repository)
-        gone = {(repository, digest) for digest in digests}
+        kept: dict[str, str] = {}
+        gone = set()
+        for digest in digests:
+            # As ECR does it: one after the other.
+            others = [d for r, d in self._world.manifests - gone if r == repository and d != digest]
+            named = {c.digest for d in others for c in self._world.details.get(d, ImageDetails()).children}
+            if digest in named:
+                kept[digest] = "ImageReferencedByManifestList"
+            else:
+                gone.add((repository, digest))
         self._world.manifests -= gone
         self._world.tags = {
             key: digest for key, digest in self._world.tags.items() if (key[0], digest) not in gone
         }
         self._world.changes.append(f"delete {len(gone)} images of {repository}")
-        return {}
+        return kept
 
     def find_findings(self, repository: str, digest: str) -> Findings | None:
         self._require(repository)
@@ -151,5 +177,13 @@ class FakeEcr:
         if (repository, digest) not in self._world.manifests:
             return None
         index = self._world.details.get(digest, ImageDetails()).children
-        kind = "application/vnd.oci.image.index.v1+json" if index else None
-        return Image(digest, tags, 1000, self._world.pushed_at.get(digest, self._world.now), kind)
+        kind = f"application/vnd.oci.image.{'index' if index else 'manifest'}.v1+json"
+        return Image(
+            digest,
+            tags,
+            1000,
+            self._world.pushed_at.get(digest, self._world.now),
+            kind,
+            self._world.pulled_at.get(digest),
+            subject=self._world.subjects.get(digest),
+        )

@@ -44,6 +44,12 @@ class World:
     """Repository and digest of all that was ever pushed."""
     pushed_at: dict[str, datetime] = field(default_factory=dict)
     """By digest, for those that were not pushed just now."""
+    pulled_at: dict[str, datetime] = field(default_factory=dict)
+    """By digest, for those that were ever pulled."""
+    subjects: dict[str, str] = field(default_factory=dict)
+    """What a referrer is about, by digest."""
+    archived: set[str] = field(default_factory=set)
+    """Digests of what is listed and not handed out."""
     policies: dict[str, str] = field(default_factory=dict)
     """Lifecycle policy by repository."""
     findings: dict[str, Findings] = field(default_factory=dict)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import copy
 import hashlib
+import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +16,7 @@ from moto.ecr.responses import ECRResponse
 
 from ecr_widgets.errors import InvalidReference
 from ecr_widgets.model.image_reference import check_repository_name
+from ecr_widgets.sandbox.ecr.batches import add_batches
 from ecr_widgets.sandbox.ecr.encryption import encryption_of
 from ecr_widgets.sandbox.ecr.identity import name_identity
 from ecr_widgets.sandbox.ecr.lifecycle import add_previews
@@ -35,13 +37,7 @@ def correct_moto(  # noqa: C901 -- one function a corrected call, all over the s
     """
 
     def get_authorization_token(self: ECRResponse) -> ActionResult:
-        here = store.backend.region_name
-        if self.region != here:
-            # The token would let in here, where a client that asked another region does not mean to be.
-            raise refuse(
-                "InvalidParameterException",
-                f"The sandbox is region {here} alone, and {self.region} was asked for",
-            )
+        _check_region(self, store)
         password, expires_at_s = tokens.issue()
         issued = {
             "authorizationToken": base64.b64encode(f"AWS:{password}".encode()).decode(),
@@ -134,9 +130,20 @@ def correct_moto(  # noqa: C901 -- one function a corrected call, all over the s
         put_image,
     ):
         setattr(ECRResponse, replacement.__name__, replacement)
+    add_batches(store)
     add_previews(store)
     add_scans(store)
     name_identity(store.account)
+
+
+def _check_region(self: ECRResponse, store: Store) -> None:
+    here = store.backend.region_name
+    if self.region != here:
+        # The token would let in here, where a client that asked another region does not mean to be.
+        raise refuse(
+            "InvalidParameterException",
+            f"The sandbox is region {here} alone, and {self.region} was asked for",
+        )
 
 
 def _filtered(self: ECRResponse, repository: Repository) -> list[Image]:
@@ -150,6 +157,13 @@ def _detail(image: Image) -> Image:
     if not detail.image_tags:
         # AWS leaves the member out where there is no tag.
         del detail.image_tags
+    manifest = json.loads(image.image_manifest)
+    told = {
+        "subject_manifest_digest": (manifest.get("subject") or {}).get("digest"),
+        "artifact_media_type": manifest.get("artifactType")
+        or (manifest.get("config") or {}).get("mediaType"),
+    }
+    vars(detail).update({name: value for name, value in told.items() if value})
     return detail
 
 

@@ -78,7 +78,14 @@ def expiring(policy: str, images: Sequence[Image], now: datetime) -> list[tuple[
             if id(image) not in taken:
                 found[id(image)] = (image, rule["rulePriority"])
         taken |= {id(image) for image in meant}
-    return list(found.values())
+    staying = [image for image in images if id(image) not in found]
+    # An image that an index names stays as long as the index does.
+    named = {
+        child.get("digest")
+        for image in staying
+        for child in json.loads(image.image_manifest).get("manifests") or ()
+    }
+    return [each for each in found.values() if each[0].get_image_digest() not in named]
 
 
 def _is_meant(image: Image, selection: dict[str, Any]) -> bool:

@@ -195,6 +195,28 @@ def test_an_image_that_no_deploy_can_name_is_refused_with_a_reason(open_desk: De
     assert "elsewhere.test is not the registry that is used here" in open_desk.picture["problem"]
 
 
+def test_a_dockerrun_that_we_would_not_write_is_shown_and_replaced(
+    desk: Desk, kit: NotebookKit, to: FakeConnections, pushed: None
+) -> None:
+    """Its image stands in the panel; a plan says that no difference can be told, and shows what would stand there."""
+    odd = b'{"containerDefinitions": [{"name": "web", "image": "busybox:1", "links": [7], "cpu": "x"}]}'
+    stored = to.layer0.create_deploy("odd", odd)
+    to.layer0.create_service("demo24e9e412", "web", stored.deploy_id)
+    desk.open(kit.deploys("demo", "web"))
+    assert desk.picture["rows"][0][2] == "busybox:1"
+    desk.type("Image", "app:1")
+    desk.press("Plan deploy")
+    told = [line for (line,) in desk.part("Planned")]
+    assert told[0].startswith("what is stored is no Dockerrun that this tool would write")
+    assert told[1] == "container web stands on busybox:1"
+    assert any("/image" in line and "app@sha256:" in line for line in told[2:])
+    desk.press("Confirm: deploy app:1 to demo/web")
+    desk.press("Refresh")
+    desk.type("Back to", "odd.1")
+    desk.press("Plan rollback")
+    assert "container web goes to busybox:1" in [line for (line,) in desk.part("Planned")]
+
+
 def test_a_service_is_scaled(open_desk: Desk) -> None:
     """After a confirmation that names service and number; not before it exists."""
     open_desk.press("Plan scaling")

@@ -14,7 +14,7 @@ import pytest
 from ecr_widgets.errors import EngineUnavailable, RepositoryNotFound
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.image_reference import ImageReference
-from ecr_widgets.model.registry import Findings, Image, ImageDetails, ImagePage
+from ecr_widgets.model.registry import Child, Findings, Image, ImageDetails, ImagePage
 from ecr_widgets.panels.images import ImagesPanel
 from ecr_widgets.panels.kit import NotebookKit
 from tests.fakes import NOW, FakeEcr, FakeRegistry, World, digest_of
@@ -55,7 +55,7 @@ def test_looking_at_a_panel_pulls_no_image(
     monkeypatch: pytest.MonkeyPatch, desk: Desk, kit: NotebookKit, world: World, digests: list[str]
 ) -> None:
     """ECR takes the reading of a manifest for a pull: unasked only indexes are read, and platforms on request."""
-    world.details[digests[2]] = ImageDetails(children=((digests[1], "linux/amd64"),))
+    world.details[digests[2]] = ImageDetails(children=(Child(digests[1], "linux/amd64"),))
     read: list[str | None] = []
     plain = FakeRegistry.read_details
 
@@ -80,7 +80,7 @@ def test_images_of_an_index_stand_below_it(
     """Those without a tag of their own, with their platform."""
     del world.tags["app", "1"], world.tags["app", "2"]
     world.details[digests[2]] = ImageDetails(
-        children=((digests[0], "linux/arm64"), (digests[1], "linux/amd64"))
+        children=(Child(digests[0], "linux/arm64"), Child(digests[1], "linux/amd64"))
     )
     desk.open(kit.images("app"))
     rows = desk.picture["rows"]
@@ -94,6 +94,79 @@ def test_images_of_an_index_stand_below_it(
         digests[0],
         digests[1],
     ]
+
+
+def test_attestations_are_no_platforms(
+    desk: Desk, kit: NotebookKit, world: World, digests: list[str]
+) -> None:
+    """An index of one image is shown as that image; what says something about one stands below it, with of which."""
+    proofs = [digest_of(f"proof {number}") for number in range(2)]
+    world.manifests |= {("app", each) for each in proofs}
+    del world.tags["app", "1"], world.tags["app", "2"]
+    multi, single = digest_of("multi"), digests[2]
+    world.manifests.add(("app", multi))
+    world.tags["app", "multi"] = multi
+    world.details[multi] = ImageDetails(
+        children=(
+            Child(digests[0], "linux/arm64"),
+            Child(digests[1], "linux/amd64"),
+            Child(proofs[0], "", digests[0], is_image=False),
+        )
+    )
+    lone = digest_of("lone")
+    world.manifests.add(("app", lone))
+    world.details[single] = ImageDetails(
+        children=(Child(lone, "linux/amd64"), Child(proofs[1], "", lone, is_image=False))
+    )
+    desk.open(kit.images("app"))
+    shown = dict(zip(desk.column("tags"), desk.column("platform"), strict=True))
+    assert shown == {
+        "multi": "2 platforms, 1 attestation",
+        "└ linux/arm64": "linux/arm64",
+        "└ linux/amd64": "linux/amd64",
+        f"└ attestation of {digests[0]}": "",
+        "3": "linux/amd64, 1 attestation",
+        f"└ attestation of {lone}": "",
+    }
+    size = dict(zip(desk.column("tags"), desk.column("size"), strict=True))
+    assert size["3"] == "1.0 kB"
+
+
+def test_signatures_stand_below_what_they_sign(
+    desk: Desk, kit: NotebookKit, world: World, digests: list[str]
+) -> None:
+    """They are told from images: nobody chooses one to work on, and one whose image is not here says so."""
+    for name, about in (("signature", digests[1]), ("lost", digest_of("elsewhere"))):
+        world.manifests.add(("app", digest_of(name)))
+        world.tags["app", about.replace(":", "-") + ".sig"] = digest_of(name)
+    world.manifests.add(("app", digest_of("note")))
+    world.subjects[digest_of("note")] = digests[0]
+    desk.open(kit.images("app"))
+    tags = desk.column("tags")
+    assert tags[tags.index("2") + 1] == "└ signature"
+    assert tags[tags.index("1") + 1] == "└ referrer"
+    assert f"signature of {digest_of('elsewhere')}, which is not here" in tags
+    assert desk.picture["note"] == "6 in all, 3 of them signatures and the like"
+    assert set(desk.find("Image").options) == {"1", "2", "3"}
+
+
+def test_a_document_that_we_would_not_write_runs_its_image(
+    desk: Desk, kit: NotebookKit, to: FakeConnections, digests: list[str]
+) -> None:
+    """So the panel says that it runs, and refuses to delete it; the repository may be named with its registry."""
+    image = f"111222333444.dkr-ecr.us-east-1.on.aws/app@{digests[1]}"
+    document = f'{{"containerDefinitions": [{{"image": "{image}", "environment": [{{"name": 1}}]}}]}}'
+    stored = to.layer0.create_deploy("odd", document.encode())
+    to.layer0.create_service("demo24e9e412", "odd", stored.deploy_id)
+    desk.open(kit.images("111222333444.dkr.ecr.us-east-1.amazonaws.com/app"))
+    assert desk.column("runs as") == ["", "service demo/odd", ""]
+    desk.type("Image", "2")
+    desk.type("To delete it", "app")
+    desk.press("Delete")
+    assert "must not be deleted: it is used by service demo/odd" in desk.picture["problem"]
+    desk.type("Image", "1")
+    desk.press("Delete")
+    assert desk.column("tags") == ["3", "2"]
 
 
 def test_findings_are_told_by_severity(
@@ -141,7 +214,7 @@ def test_where_an_image_runs_is_told(
     desk.type("Image", "2")
     desk.type("To delete it", "app")
     desk.press("Delete")
-    assert "service demo/web runs it" in desk.picture["problem"]
+    assert "it is used by service demo/web" in desk.picture["problem"]
     assert len(desk.picture["rows"]) == 3
 
 

@@ -294,5 +294,5 @@ def test_a_repository_of_which_an_image_runs_is_never_deleted(
     open_desk.type("To delete it", "team/app")
     open_desk.type("its images too", value=True)
     open_desk.press("Delete")
-    assert "service demo/web runs it" in open_desk.picture["problem"]
+    assert "it is used by service demo/web" in open_desk.picture["problem"]
     assert "team/app" in world.repositories

@@ -252,6 +252,38 @@ def test_verify_finds_the_pushed_digest_running(layer0: FakeLayer0, world: World
     assert verify(layer0, world, service, IMAGE) == IMAGE.digest
 
 
+ODD = (
+    '{{"containerdefinitions": [{{"image": "{image}", "environment": [{{"name": "A"}}, {{"name": "A"}}]}}]}}'
+)
+"""Stored by other means: this kit writes no such Dockerrun."""
+
+
+@pytest.mark.parametrize("host", [REGISTRY, "111222333444.dkr-ecr.us-east-1.on.aws"])
+@pytest.mark.parametrize("named", [True, False])
+def test_a_service_that_runs_well_is_no_alarm(
+    layer0: FakeLayer0,
+    world: World,
+    host: str,
+    named: bool,  # noqa: FBT001
+) -> None:
+    """Whatever else its Dockerrun holds, and whichever of the registry's names it goes by."""
+    document = ODD.format(image=f"{host}/xfra-wait@{IMAGE.digest}")
+    stored = layer0.create_deploy("odd", document.encode())
+    made = layer0.create_service("demo24e9e412", "odd", stored.deploy_id)
+    wait_for_service(layer0, FakeClock(world), made.service_id, deploy_id=stored.deploy_id)
+    ecr = FakeEcr(world)
+    ecr.create_repository("xfra-wait", tags_immutable=False, scan_on_push=False)
+    world.manifests.add(("xfra-wait", IMAGE.digest or ""))
+    found = verify_service(
+        layer0,
+        FakeRegistry(world),
+        RegistrySession(ecr, FakeClock(world)),
+        made.service_id,
+        image=IMAGE if named else None,
+    )
+    assert (found.image, found.running_digest) == (IMAGE, IMAGE.digest)
+
+
 def test_verify_refuses_another_digest(layer0: FakeLayer0, world: World) -> None:
     """Another image under the same name is not what was pushed."""
     service = deployed(layer0)

@@ -174,7 +174,7 @@ def test_what_runs_meanwhile_is_not_deleted(
     first, second = pushed(kit, tmp_path, "1"), pushed(kit, tmp_path, "2")
     deployed(to, first.image, service="web")
     before = list(world.changes)
-    with pytest.raises(ImageInUse, match="service demo/web runs it"):
+    with pytest.raises(ImageInUse, match=r"used by service demo/web; deploy web\.1"):
         kit.ecr.delete_images("app", [second.digest, first.digest], typed_name="app")
     assert world.changes == before
 

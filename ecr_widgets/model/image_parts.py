@@ -1,0 +1,108 @@
+"""What in a repository belongs to another image of it: the images of an index, attestations, signatures, other referrers.
+
+Source: OCI image specification, "Image Index", "Guidelines for Artifact Usage" (`subject`); OCI distribution specification,
+"Referrers Tag Schema"; cosign's tags for signatures and attestations; BuildKit, "Image attestation storage".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from ecr_widgets.model.registry import Child, Image
+
+_OF_DIGEST = re.compile(r"(?:[\w.-]*?)sha256-([0-9a-f]{64})(?:\.([\w.-]+))?", re.ASCII)
+"""`sha256-HEX.sig`, perhaps with a prefix of one's own; without an ending it is the list of what refers to the digest."""
+_ENDINGS = {"sig": "signature", "att": "attestation", "sbom": "SBOM", None: "list of referrers"}
+_TYPES = {
+    "application/vnd.cncf.notary.signature": "signature",
+    "application/vnd.dev.cosign.artifact.sig.v1+json": "signature",
+    "application/vnd.dev.sigstore.bundle.v0.3+json": "sigstore bundle",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Who belongs to whom in one repository, by digest."""
+
+    owners: Mapping[str, frozenset[str]]
+    """What each part belongs to directly, of what the repository has."""
+    kinds: Mapping[str, str]
+    """What each part is: `linux/amd64`, `attestation`, `signature`."""
+    orphans: frozenset[str]
+    """What says something about an image that the repository does not have."""
+    unread: frozenset[str]
+    """Indexes of which nobody can tell what they name."""
+
+    @classmethod
+    def of(cls, images: Iterable[Image], indexes: Mapping[str, Iterable[Child]]) -> Parts:
+        """Find them.
+
+        Args:
+            images: All that the repository has.
+
+            indexes: What each of its indexes names; those that are left out count as not read.
+        """
+        by_digest = {image.digest: image for image in images}
+        owners: dict[str, set[str]] = {}
+        kinds: dict[str, str] = {}
+
+        def belongs(part: str, owner: str, kind: str) -> None:
+            if part != owner:
+                owners.setdefault(part, set()).add(owner)
+                kinds.setdefault(part, kind)
+
+        for index, children in indexes.items():
+            for child in children:
+                kind = (child.platform or "image") if child.is_image else "attestation"
+                belongs(child.digest, index, kind)
+                if child.attests:
+                    belongs(child.digest, child.attests, "attestation")
+        for image in by_digest.values():
+            about = subject_of(image)
+            if about is not None:
+                belongs(image.digest, about[0], about[1])
+        here = {
+            part: frozenset(each & by_digest.keys()) for part, each in owners.items() if part in by_digest
+        }
+        return cls(
+            {part: each for part, each in here.items() if each},
+            {part: kind for part, kind in kinds.items() if part in by_digest},
+            frozenset(part for part, each in here.items() if not each),
+            frozenset(
+                image.digest for image in by_digest.values() if image.is_index and image.digest not in indexes
+            ),
+        )
+
+    def above(self, digest: str) -> frozenset[str]:
+        """All that it belongs to, directly and indirectly."""
+        return _closure(digest, self.owners)
+
+    def below(self, digests: Iterable[str]) -> frozenset[str]:
+        """All that belongs to one of these."""
+        wanted = frozenset(digests)
+        return frozenset(part for part in self.owners if self.above(part) & wanted)
+
+
+def subject_of(image: Image) -> tuple[str, str] | None:
+    """Digest of the image that this one only says something about, and what it is; None for an image of its own."""
+    if image.subject is not None:
+        return image.subject, _TYPES.get(image.artifact_type or "", "referrer")
+    found = [_OF_DIGEST.fullmatch(tag) for tag in image.tags]
+    match = found[0] if found and all(found) else None
+    # Some tools tag an image with its own digest.
+    if match is None or f"sha256:{match[1]}" == image.digest:
+        return None
+    return f"sha256:{match[1]}", _ENDINGS.get(match[2], match[2] or "")
+
+
+def _closure(digest: str, owners: Mapping[str, frozenset[str]]) -> frozenset[str]:
+    found: set[str] = set()
+    waiting = [digest]
+    while waiting:
+        for owner in owners.get(waiting.pop(), ()):
+            if owner not in found:
+                found.add(owner)
+                waiting.append(owner)
+    return frozenset(found)
