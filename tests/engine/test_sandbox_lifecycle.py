@@ -22,7 +22,7 @@ import docker
 import pytest
 
 from ecr_widgets.adapters.layer0.client import Layer0Api
-from ecr_widgets.errors import EcrWidgetsError, EngineError, EngineUnavailable
+from ecr_widgets.errors import EcrWidgetsError, EngineError, EngineUnavailable, SettingsError
 from ecr_widgets.sandbox import Sandbox
 from ecr_widgets.sandbox.processes import ProcessIdentity, find_tool
 from ecr_widgets.sandbox.removal import container_label
@@ -333,7 +333,7 @@ def test_up_after_a_kill_goes_on(private: Sandbox, folder: Path) -> None:
 
     assert any("killed" in text for text in told)
     assert Layer0Api(settings).version() == "v0.12.11"
-    with pytest.raises(SettingsError, match="its Layer0 says that it is v0.12.11"):
+    with pytest.raises(SettingsError, match=r"its Layer0 says that it is v0\.12\.11"):
         Sandbox(folder, layer0_version="v0.12.6").start()
     assert private.env() == env
     assert private.status().registry_host == image.partition("/")[0]
