@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ecr_widgets.errors import DeploymentFailed, EntityNotFound, OutcomeUnknown, WaitTimeout
-from ecr_widgets.model.layer0 import Job, JobState, Task, check_entity_name
+from ecr_widgets.model.layer0 import Job, JobState, Task, TaskContainer, check_entity_name
 from ecr_widgets.ports import Clock, Layer0, Progress, ProgressSink, ignore_progress
 from ecr_widgets.steps.deploy_service import find_environment
 from ecr_widgets.steps.layer0_jobs import job_log
@@ -17,6 +18,7 @@ from ecr_widgets.steps.wait import FIRST_PAUSE_S, LONGEST_PAUSE_S, PAUSE_FACTOR
 
 EnvVars = Mapping[str, Mapping[str, str]]
 """Values of environment variables by container name."""
+_KILLED = "killed, for which the usual reason is memory: compare its limit in the Dockerrun"
 JOBS_ARE_KEPT = timedelta(hours=1)
 """Then Layer0's janitor may drop the job of a task that was started."""
 
@@ -128,9 +130,7 @@ def create_task(
         r for r in (task.reason, *(f"{c.name}: {c.reason}" for c in task.containers if c.reason)) if r
     )
     if not codes or any(code != 0 for code in codes.values()):
-        ended = ", ".join(
-            f"{n} with code {c}" if c is not None else f"{n} never ran" for n, c in codes.items()
-        )
+        ended = "; ".join(_ended(container, task) for container in task.containers)
         raise DeploymentFailed(
             f"task {name!r} ({task_id}) failed: {ended or task.reason or 'no container ran'}",
             reasons=reasons,
@@ -147,6 +147,17 @@ def create_task(
         is_new,
         was_found,
     )
+
+
+def _ended(container: TaskContainer, task: Task) -> str:
+    """How it ended, and why as far as anybody says."""
+    code = container.exit_code
+    why = container.reason or (task.reason if code is None else "")
+    if not why and code == 128 + signal.SIGKILL:
+        # Engines do not always notice that it was memory.
+        why = _KILLED
+    how = "never ran" if code is None else f"with code {code}"
+    return f"{container.name} {how}" + f" ({why})" * bool(why)
 
 
 def _started_earlier(name: str, jobs: frozenset[str], earlier: EarlierTask, now: datetime) -> str | None:

@@ -322,6 +322,30 @@ class Ended(FakeLayer0):
         return Task(task_id, "once", "demo24e9e412", "timeout.1", 0, 0, self._reason, self._containers)
 
 
+@pytest.mark.parametrize(
+    ("containers", "reason", "told"),
+    [
+        ([TaskContainer("a", "STOPPED", 137, "OutOfMemoryError: x")], "", "a with code 137 (OutOfMemoryError: x)"),
+        ([TaskContainer("a", "STOPPED", 137, "")], "", "a with code 137 (killed, for which the usual reason is"),
+        ([TaskContainer("a", "STOPPED", 1, "")], "Essential container exited", "a with code 1;"),
+        ([TaskContainer("a", "STOPPED", None, "CannotPull: x")], "y", "a never ran (CannotPull: x)"),
+        ([TaskContainer("a", "STOPPED", None, "")], "CannotStart: x", "a never ran (CannotStart: x)"),
+        (
+            [TaskContainer("a", "STOPPED", 3, ""), TaskContainer("b", "STOPPED", 0, "")],
+            "",
+            "a with code 3; b with code 0;",
+        ),
+    ],
+)  # fmt: skip
+def test_a_failed_task_says_why_each_container_ended(
+    world: World, containers: list[TaskContainer], reason: str, told: str
+) -> None:
+    """In the message itself: what the engine says, and for a kill without a word what is behind it most often."""
+    with pytest.raises(DeploymentFailed) as failed:
+        create_task(Ended(world, *containers, reason=reason), FakeClock(world), "demo", "once", "timeout.1")
+    assert told in str(failed.value)
+
+
 def test_a_task_whose_image_cannot_be_pulled_failed(world: World) -> None:
     """A container that never ran has no exit code, and the reason is told."""
     reason = "CannotPullContainerError: nosuch:1 not found"
