@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
+from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -204,7 +205,7 @@ class EngineConnection:
             return EngineError(f"the Docker Engine refused: {told}")
         if isinstance(_innermost(error), TimeoutError):
             return EngineUnavailable(
-                f"the Docker Engine said nothing for {_SILENCE_S:g} s",
+                f"the Docker Engine at {self.address} said nothing for {_SILENCE_S:g} s",
                 hint="it may wait for a registry that does not answer: check the network between the two, then run again",
             )
         return EngineUnavailable(
@@ -214,12 +215,9 @@ class EngineConnection:
     def _hint(self, error: BaseException) -> str:
         socket, reason = self.address.socket, _innermost(error)
         if self.address.host.startswith("ssh://"):
-            return f"see what `ssh {self.address.host.removeprefix('ssh://').partition(':')[0]} docker version` says"
+            return f"see what `ssh {self.address.host} docker version` says"
         if isinstance(reason, PermissionError) and socket is not None:
-            return (
-                f"this user may not use {socket}: as root, `usermod -aG docker USER`, and log in again"
-                f" (who is in that group is root on the machine), or use rootless Docker{self._beside()}"
-            )
+            return f"this user may not use {socket}: {_admission(socket)}{self._beside()}"
         if isinstance(reason, ConnectionRefusedError) and socket is not None:
             return f"{socket} is there and nobody serves it: start the engine{self._beside()}"
         return _INSTALL + self._beside()
@@ -227,6 +225,19 @@ class EngineConnection:
     def _beside(self) -> str:
         found = [path for path, _ in other_sockets() if path.is_socket() and path != self.address.socket]
         return f"; another engine may answer with DOCKER_HOST=unix://{found[0]}" if found else ""
+
+
+def _admission(socket: Path) -> str:
+    try:
+        group = socket.group()
+    except (OSError, KeyError):
+        group = "root"
+    if group == "root":
+        return "use root, or a rootless engine"
+    return (
+        f"as root, `usermod -aG {group} USER`, then log in again (who is in that group is root on the machine),"
+        " or use a rootless engine"
+    )
 
 
 def _tls(address: EngineAddress) -> TLSConfig | bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
-from ecr_widgets.errors import ImageNotFound, RepositoryNotFound
+from ecr_widgets.errors import EngineError, ImageNotFound, RegistryError, RepositoryNotFound
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.ports import Engine, ProgressSink, Registry, ignore_progress
@@ -41,10 +42,25 @@ def pull_image(
     digest = image.digest or step.use(lambda token: _digest(registry, image, token))
     pinned = image.with_digest(digest)
     before = engine.find_image_id(str(image))
-    image_id = step.use(lambda token: engine.pull(pinned, token, progress=progress))
+    try:
+        image_id = step.use(lambda token: engine.pull(pinned, token, progress=progress))
+    except EngineError as error:
+        if step.use(lambda token: _is_no_image(registry, pinned, token)):
+            raise EngineError(
+                f"{image} is no image that an engine can hold: it is an attestation, a signature or the like",
+                hint="pull the image that it belongs to",
+            ) from error
+        raise
     if image.digest is None:
         engine.tag(str(pinned), image)
     return PullOutcome(pinned, image_id, changed=before != image_id)
+
+
+def _is_no_image(registry: Registry, pinned: ImageReference, token: AuthorizationToken) -> bool:
+    with suppress(RegistryError):
+        details = registry.read_details(pinned, token)
+        return not details.children and details.platform in ("", "unknown/unknown")
+    return False
 
 
 def _digest(registry: Registry, image: ImageReference, token: AuthorizationToken) -> str:

@@ -10,6 +10,7 @@ import pytest
 
 from ecr_widgets.errors import (
     AuthorizationError,
+    EngineError,
     ImageNotFound,
     PushError,
     RegistryUnavailable,
@@ -342,3 +343,27 @@ def test_a_pull_of_what_is_not_there_asks_no_engine(
     monkeypatch.delattr(FakeEngine, "pull")
     with pytest.raises(ImageNotFound):
         pull_image(here.engine, here.registry, here.session, ImageReference.parse(f"{REGISTRY}/{name}"))
+
+
+@pytest.mark.parametrize(
+    ("details", "told"),
+    [
+        (ImageDetails("unknown/unknown"), "is no image that an engine can hold"),
+        (ImageDetails(), "is no image that an engine can hold"),
+        (ImageDetails("linux/amd64"), "mismatched image rootfs"),
+        (ImageDetails(children=CHILDREN), "mismatched image rootfs"),
+    ],
+)
+def test_what_is_no_image_is_told_as_that(
+    here: Here, monkeypatch: pytest.MonkeyPatch, details: ImageDetails, told: str
+) -> None:
+    """An attestation has a digest, and no engine can hold it; a failure with an image stays the engine's own."""
+    pushed = here.push()
+    here.world.details[pushed.digest] = details
+
+    def fail(*_: object, **__: object) -> str:
+        raise EngineError("mismatched image rootfs and manifest layers")
+
+    monkeypatch.setattr(FakeEngine, "pull", fail)
+    with pytest.raises(EngineError, match=told):
+        pull_image(here.engine, here.registry, here.session, pushed.image)

@@ -1,0 +1,120 @@
+"""What is said of an engine that cannot be reached: which one was asked, and a next step that fits."""
+
+from __future__ import annotations
+
+import gc
+import importlib.util
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ecr_widgets import engine_address
+from ecr_widgets.adapters.engine_connection import EngineConnection
+from ecr_widgets.errors import EngineUnavailable, SettingsError
+
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@pytest.fixture(autouse=True)
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A machine without engines, contexts and a configuration."""
+    for name in ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "XDG_RUNTIME_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "config"))
+    monkeypatch.setattr(engine_address, "DEFAULT_SOCKET", tmp_path / "docker.sock")
+    monkeypatch.setattr(engine_address, "PODMAN_SOCKET", tmp_path / "podman.sock")
+    yield tmp_path
+    # docker-py leaves sockets of failed connections to the collector, whose warnings belong to no other test.
+    gc.collect()
+
+
+def told() -> str:
+    with pytest.raises(EngineUnavailable) as caught:
+        _ = EngineConnection().facts
+    return str(caught.value)
+
+
+def left_socket(path: Path) -> None:
+    """A socket that nobody serves any more."""
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(str(path))
+
+
+def test_an_engine_that_is_not_there_can_be_started_named_or_installed(machine: Path) -> None:
+    """The address is the one that was asked."""
+    assert f"answers at unix://{machine}/docker.sock: " in told()
+    assert "or install one" in told()
+
+
+def test_a_socket_that_nobody_serves_asks_for_a_start(machine: Path) -> None:
+    """Nothing is to be installed then; another engine of the machine is named."""
+    left_socket(machine / "docker.sock")
+    assert f"{machine}/docker.sock is there and nobody serves it: start the engine" in told()
+    assert "install" not in told()
+    left_socket(machine / "podman.sock")
+    assert told().endswith(f"another engine may answer with DOCKER_HOST=unix://{machine}/podman.sock")
+
+
+def test_a_socket_that_one_may_not_use_names_the_group_that_may(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With what it means to be in it; a socket of root alone has no such group."""
+    left_socket(machine / "docker.sock")
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(Path, "group", lambda _: "docker")
+    assert f"this user may not use {machine}/docker.sock: " in told()
+    assert "`usermod -aG docker USER`" in told()
+    assert "root on the machine" in told()
+    monkeypatch.setattr(Path, "group", lambda _: "root")
+    assert "usermod" not in told()
+    assert "rootless" in told()
+
+
+def test_an_engine_by_ssh_says_what_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The extra that brings paramiko, the ssh command; never a name of Python's."""
+    monkeypatch.setenv("DOCKER_HOST", "ssh://ops@build.example")
+    found = importlib.util.find_spec
+
+    def without(name: str, package: str | None = None) -> object:
+        return None if name == "paramiko" else found(name, package)
+
+    monkeypatch.setattr(importlib.util, "find_spec", without)
+    with pytest.raises(SettingsError, match=r"ssh://ops@build.example .*ecr-widgets\[ssh\]"):
+        _ = EngineConnection().facts
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: "found")
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    with pytest.raises(SettingsError, match="openssh-client"):
+        _ = EngineConnection().facts
+
+
+def test_an_engine_by_ssh_is_asked_through_the_users_own_ssh(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its keys, agents and known hosts count; what it refuses is looked at with the very same command."""
+    pytest.importorskip("paramiko")
+    monkeypatch.setenv("DOCKER_HOST", "ssh://ops@build.example:2222")
+    (machine / "ssh").write_text(f'#!/bin/sh\necho "$@" >{machine}/asked\nexit 255\n')
+    (machine / "ssh").chmod(0o755)
+    monkeypatch.setenv("PATH", str(machine), prepend=":")
+    assert "see what `ssh ssh://ops@build.example:2222 docker version` says" in told()
+    assert (machine / "asked").read_text() == "-l ops -p 2222 -- build.example docker system dial-stdio\n"
+
+
+def test_certificates_that_are_not_there_are_a_matter_of_settings(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broken certificate is told as that, and no engine without TLS is asked in its place."""
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
+    monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
+    monkeypatch.setenv("DOCKER_CERT_PATH", str(machine))
+    for name in ("ca.pem", "cert.pem", "key.pem"):
+        (machine / name).write_text("no certificate")
+    with pytest.raises((SettingsError, EngineUnavailable), match=r"tcp://127\.0\.0\.1:1"):
+        _ = EngineConnection().facts
