@@ -21,6 +21,7 @@ from docker.auth import AuthConfig
 from docker.errors import APIError, DockerException, InvalidConfigFile, TLSParameterError
 from docker.tls import TLSConfig
 from docker.utils.json_stream import json_stream
+from requests.adapters import HTTPAdapter
 
 from ecr_widgets.adapters.engine_events import error_in
 from ecr_widgets.engine_address import EngineAddress, find_engine_address, other_sockets
@@ -240,12 +241,32 @@ def _admission(socket: Path) -> str:
     )
 
 
+class _OwnAuthority(HTTPAdapter):
+    """Checks the engine's certificate against what its address says.
+
+    Else requests puts REQUESTS_CA_BUNDLE above that, which is for web servers.
+    """
+
+    def __init__(self, *, verify: str | bool | None) -> None:
+        self._verify = verify
+        super().__init__()
+
+    def send(self, request: Any, **more: Any) -> requests.Response:  # type: ignore[override]
+        return super().send(request, **more | {"verify": self._verify})
+
+
+class _Tls(TLSConfig):
+    def configure_client(self, client: docker.APIClient) -> None:
+        super().configure_client(client)
+        client.mount("https://", _OwnAuthority(verify=client.verify))
+
+
 def _tls(address: EngineAddress) -> TLSConfig | bool:
     if address.tls is None:
         return False
     ca = address.tls.authority
     client = address.tls.client
-    return TLSConfig(
+    return _Tls(
         client_cert=(str(client[0]), str(client[1])) if client else None,
         ca_cert=str(ca) if ca else None,
         verify=address.tls.verify,

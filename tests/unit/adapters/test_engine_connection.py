@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 import importlib.util
+import json
 import shutil
 import socket
+import ssl
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -14,6 +20,7 @@ import pytest
 from ecr_widgets import engine_address
 from ecr_widgets.adapters.engine_connection import EngineConnection
 from ecr_widgets.errors import EngineUnavailable, SettingsError
+from ecr_widgets.sandbox.layer0.certificates import Certificates
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
@@ -105,6 +112,70 @@ def test_an_engine_by_ssh_is_asked_through_the_users_own_ssh(
     monkeypatch.setenv("PATH", str(machine), prepend=":")
     assert "see what `ssh ssh://ops@build.example:2222 docker version` says" in told()
     assert (machine / "asked").read_text() == "-l ops -p 2222 -- build.example docker system dial-stdio\n"
+
+
+@pytest.mark.parametrize("named_by", ["context", "variables"])
+def test_an_engine_by_tls_is_checked_against_its_own_authority(
+    machine: Path, monkeypatch: pytest.MonkeyPatch, named_by: str
+) -> None:
+    """Whatever authorities the web's servers are checked against; the client's certificate is shown."""
+    pem = Certificates(machine / "made").path("engine", "")
+    with secured_engine(pem) as port:
+        folder = machine / "certificates"
+        host = f"tcp://127.0.0.1:{port}"
+        if named_by == "context":
+            key = hashlib.sha256(b"safe").hexdigest()
+            meta = machine / "config" / "contexts" / "meta" / key
+            meta.mkdir(parents=True)
+            (meta / "meta.json").write_text(json.dumps({"Endpoints": {"docker": {"Host": host}}}))
+            folder = machine / "config" / "contexts" / "tls" / key / "docker"
+            monkeypatch.setenv("DOCKER_CONTEXT", "safe")
+        else:
+            monkeypatch.setenv("DOCKER_HOST", host)
+            monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
+            monkeypatch.setenv("DOCKER_CERT_PATH", str(folder))
+        folder.mkdir(parents=True)
+        for name in ("ca.pem", "cert.pem", "key.pem"):
+            (folder / name).write_bytes(pem.read_bytes())
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(Certificates(machine / "others").path("web", "")))
+        engine = EngineConnection()
+        assert engine.facts.version == "28.5"
+        engine.close()
+        # Signed by somebody else, it is not asked.
+        (folder / "ca.pem").write_bytes(Certificates(machine / "others").path("web", "").read_bytes())
+        assert "certificate verify failed" in told()
+
+
+@contextmanager
+def secured_engine(pem: Path) -> Iterator[int]:
+    """An engine that shows this certificate and asks for the same; gives its port."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = json.dumps({"Version": "28.5", "ApiVersion": "1.44"}).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None: ...
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    context.load_verify_locations(pem)
+    context.verify_mode = ssl.CERT_REQUIRED
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 def test_certificates_that_are_not_there_are_a_matter_of_settings(
