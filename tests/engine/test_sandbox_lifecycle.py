@@ -112,7 +112,7 @@ def folder(nothing_left: None) -> Iterator[Path]:
 @pytest.fixture
 def private(folder: Path) -> Sandbox:
     """A started sandbox with an engine of its own, whose Layer0 is not of the usual version."""
-    sandbox = Sandbox(folder, layer0_version="v0.12.11")
+    sandbox = Sandbox(folder, layer0_version="v0.12.5")
     try:
         sandbox.start()
     except EngineUnavailable as error:
@@ -332,8 +332,8 @@ def test_up_after_a_kill_goes_on(private: Sandbox, folder: Path) -> None:
     again.start(told.append)
 
     assert any("killed" in text for text in told)
-    assert Layer0Api(settings).version() == "v0.12.11"
-    with pytest.raises(SettingsError, match=r"its Layer0 says that it is v0\.12\.11"):
+    assert Layer0Api(settings).version() == "v0.12.5"
+    with pytest.raises(SettingsError, match=r"its Layer0 says that it is v0\.12\.5"):
         Sandbox(folder, layer0_version="v0.12.6").start()
     assert private.env() == env
     assert private.status().registry_host == image.partition("/")[0]
