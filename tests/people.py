@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -79,8 +80,8 @@ class User:
         """Take in exported keys, with their fingerprints."""
         given = [
             word
-            for key in (line.partition('"key":"')[2][:32] for line in exported.splitlines())
-            for word in ("--fingerprint", key)
+            for line in exported.splitlines()
+            for word in ("--fingerprint", hashlib.sha256(line.encode()).hexdigest()[:32])
         ]
         file = self.home / "exported"
         file.write_text(exported)

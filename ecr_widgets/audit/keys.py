@@ -2,7 +2,8 @@
 
 `$XDG_DATA_HOME/ecr-widgets/keys/` (0700) holds for each key `FINGERPRINT.json` with its public half and its times, and
 `FINGERPRINT.pem` (0600) with the private half. A retired key keeps its public half, so that old seals stay checkable.
-Public halves of others stand in `trusted/` below, each put there with its fingerprint, which came another way.
+Public halves of others stand in `trusted/` below, each put there with its fingerprint, which came another way and is of the
+key's times too: else whoever carries an export could take out that a key was retired. What is known of a retirement stays.
 Who can read the private half can sign like you: what then still tells is a head that was exported elsewhere.
 """
 
@@ -37,7 +38,7 @@ class KeyFile(msgspec.Struct, frozen=True):
 
     version: int
     key: str
-    """Fingerprint: the first 32 hex digits of the public key's sha256."""
+    """What seals call it: the first 32 hex digits of the public key's sha256."""
     public: str
     """32 bytes, base64."""
     created_at: Moment
@@ -48,6 +49,20 @@ class KeyFile(msgspec.Struct, frozen=True):
     def valid_until(self) -> datetime:
         """The moment after which it must not have signed."""
         return self.expires_at if self.retired_at is None else min(self.retired_at, self.expires_at)
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the public half with its times: another one when it is retired."""
+        return fingerprint(_encode(self))
+
+    def strictest(self, other: KeyFile | None) -> KeyFile:
+        """The same with the earlier end of two, where one is told to have been valid for longer."""
+        if other is None:
+            return self
+        ends = [key.retired_at for key in (self, other) if key.retired_at is not None]
+        return msgspec.structs.replace(
+            self, expires_at=min(self.expires_at, other.expires_at), retired_at=min(ends, default=None)
+        )
 
     def signed(self, content: bytes, signature: bytes) -> bool:
         """Whether the signature over the content is this key's."""
@@ -69,18 +84,22 @@ class KeyRing:
         self.folder = folder
 
     def known(self) -> dict[str, KeyFile]:
-        """All keys by fingerprint, own and trusted ones; a file whose name and content disagree is left out."""
+        """All keys by name, own and trusted ones; a file whose name and content disagree is left out."""
         return _read(self.folder / _TRUSTED) | self.own()
 
     def own(self) -> dict[str, KeyFile]:
-        """The user's own keys by fingerprint, retired ones too."""
-        return _read(self.folder)
+        """The user's own keys by name, retired ones too, be it on another machine."""
+        trusted = _read(self.folder / _TRUSTED)
+        return {name: key.strictest(trusted.get(name)) for name, key in _read(self.folder).items()}
 
     def trust(self, exported: bytes, fingerprints: Collection[str]) -> list[KeyFile]:
         """Take in public halves that somebody exported, one a line, so that their seals can be checked here.
 
         Args:
             fingerprints: Those that their owner told another way than the file came: only these are taken.
+
+        Returns:
+            The keys as they are known from now on: one that was known to be retired stays so.
 
         Raises:
             InputError: It holds no public halves, or not just those; nothing was taken.
@@ -94,24 +113,27 @@ class KeyRing:
                 f"not an exported key: {error}", hint="have its owner run `ecr-widgets audit key export`"
             ) from error
         for key in keys:
-            if key.key != _fingerprint_of(key):
+            if key.key != _name_of(key):
                 raise InputError(
                     f"key {key.key!r:.40} is not what its fingerprint says", hint="do not use it"
                 )
-        if not keys or {key.key for key in keys} != set(fingerprints):
-            found = ", ".join(key.key for key in keys) or "none"
+        if not keys or {key.fingerprint for key in keys} != set(fingerprints):
+            found = ", ".join(key.fingerprint for key in keys) or "none"
             raise InputError(
-                f"the file holds other keys than were named: {found}",
-                hint="ask the owner, another way than the file came, for the fingerprint, and give each with --fingerprint",
+                f"the file holds other keys than were named, or other times of them: {found}",
+                hint="ask the owner, another way than the file came, for what `ecr-widgets audit key export` prints as"
+                " fingerprints, and give each with --fingerprint",
             )
         try:
             with self._lock():
                 (self.folder / _TRUSTED).mkdir(mode=0o700, exist_ok=True)
+                known = self.known()
                 for key in keys:
-                    self._write(f"{_TRUSTED}/{key.key}.json", _encode(key))
+                    known[key.key] = key.strictest(known.get(key.key))
+                    self._write(f"{_TRUSTED}/{key.key}.json", _encode(known[key.key]))
         except OSError as error:
             raise SettingsError(f"keys cannot be kept in {str(self.folder)!r}: {error}") from error
-        return keys
+        return [known[name] for name in dict.fromkeys(key.key for key in keys)]
 
     def trouble(self, key: str) -> str | None:
         """Why a private half is not as it should be, or None; a retired key has none."""
@@ -235,12 +257,12 @@ def _read(folder: Path) -> dict[str, KeyFile]:
             key = _decode(path.read_bytes())
         except (OSError, msgspec.MsgspecError):
             continue
-        if key.key == path.stem == _fingerprint_of(key):
+        if key.key == path.stem == _name_of(key):
             found[key.key] = key
     return found
 
 
-def _fingerprint_of(key: KeyFile) -> str | None:
+def _name_of(key: KeyFile) -> str | None:
     try:
         return fingerprint(b64decode(key.public))
     except ValueError:
@@ -248,7 +270,7 @@ def _fingerprint_of(key: KeyFile) -> str | None:
 
 
 def fingerprint(public: bytes) -> str:
-    """What a key is called."""
+    """The beginning of a sha256, long enough that nobody makes another with it."""
     return hashlib.sha256(public).hexdigest()[:32]
 
 

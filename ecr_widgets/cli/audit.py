@@ -310,7 +310,8 @@ def key() -> None:
 def export_key() -> None:
     """Print the public halves of your keys, one a line, retired ones too; give it to whoever shall verify your runs.
 
-    The fingerprints go to stderr: tell them another way than you send the file, so that nobody can slip in a key.
+    The fingerprints go to stderr: tell them another way than you send the file, so that nobody can slip in a key, or take
+    out that one was retired. Once you have retired a key, hand out the file and tell the fingerprints again.
     """
     from ecr_widgets.audit.keys import default_ring, export_keys
     from ecr_widgets.errors import RecordError
@@ -321,8 +322,8 @@ def export_key() -> None:
             "there is no signing key yet", hint="the first seal makes one: `ecr-widgets audit seal`"
         )
     click.echo(export_keys(own.values()))
-    for each in own:
-        click.echo(f"fingerprint {each}", err=True)
+    for each in own.values():
+        click.echo(f"fingerprint {each.fingerprint}", err=True)
 
 
 @key.command()
@@ -337,9 +338,11 @@ def export_key() -> None:
 def trust(*, file: BinaryIO, fingerprints: tuple[str, ...]) -> None:
     """Take in the public halves in FILE, which `audit key export` has made: their seals can be checked here then."""
     from ecr_widgets.audit.keys import default_ring
+    from ecr_widgets.model.times import to_rfc3339
 
     for each in default_ring().trust(file.read(), fingerprints):
-        click.echo(f"seals of key {each.key} can be checked from now on")
+        retired = f", which was retired {to_rfc3339(each.retired_at)}" if each.retired_at else ""
+        click.echo(f"seals of key {each.key} can be checked from now on{retired}")
 
 
 @contextmanager

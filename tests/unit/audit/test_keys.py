@@ -6,6 +6,7 @@ import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
@@ -43,7 +44,7 @@ def test_a_trusted_key_signs_nothing_here_and_is_not_retired_here(tmp_path: Path
     """Own seals have an own key; a rotation leaves others' keys as they are, and they can be renewed by their owner."""
     theirs, mine = KeyRing(tmp_path / "theirs"), KeyRing(tmp_path / "mine")
     key, _ = theirs.signing_key(now=NOW)
-    mine.trust(export_keys([key]).encode(), [key.key])
+    mine.trust(export_keys([key]).encode(), [key.fingerprint])
     own, _ = mine.signing_key(now=NOW)
     assert own.key != key.key
     mine.rotate(now=NOW)
@@ -51,7 +52,7 @@ def test_a_trusted_key_signs_nothing_here_and_is_not_retired_here(tmp_path: Path
     assert key.key not in mine.own()
     theirs.rotate(now=NOW + timedelta(days=1))
     retired = theirs.own()[key.key]
-    mine.trust(export_keys([retired]).encode(), [key.key])
+    mine.trust(export_keys([retired]).encode(), [retired.fingerprint])
     assert mine.known()[key.key].retired_at == NOW + timedelta(days=1)
 
 
@@ -61,7 +62,14 @@ def test_only_what_was_named_is_trusted(tmp_path: Path) -> None:
     one, other = (KeyRing(tmp_path / name).signing_key(now=NOW)[0] for name in "ab")
     both = export_keys([one, other])
     lie = both.splitlines()[0].replace(one.key, other.key)
-    for exported, names in ((both, [one.key]), ("", [one.key]), ("{}", [one.key]), (lie, [other.key])):
+    for exported, names in (
+        (both, [one.fingerprint]),
+        ("", [one.fingerprint]),
+        ("{}", [one.fingerprint]),
+        (lie, [other.fingerprint]),
+        # What seals call a key says nothing of its times.
+        (both, [one.key, other.key]),
+    ):
         with pytest.raises(InputError):
             ring.trust(exported.encode(), names)
     assert ring.known() == {}
@@ -72,7 +80,9 @@ def test_what_a_trusted_key_did_not_sign_is_found(tmp_path: Path) -> None:
     theirs, mine, runs = KeyRing(tmp_path / "theirs"), KeyRing(tmp_path / "mine"), tmp_path / "runs"
     save(runs, "deployed", "a.ipynb")
     seal_run(runs, "a.ipynb", ring=theirs, now=NOW)
-    mine.trust(export_keys(theirs.own().values()).encode(), list(theirs.own()))
+    mine.trust(
+        export_keys(theirs.own().values()).encode(), [key.fingerprint for key in theirs.own().values()]
+    )
     assert verify(runs, ["a.ipynb"], ring=mine).ok
     save(runs, "proven", "a.ipynb")
     assert [each.finding for each in verify(runs, ["a.ipynb"], ring=mine).files] == ["changed"]
@@ -87,3 +97,46 @@ def test_another_users_keys_are_neither_believed_nor_used(tmp_path: Path) -> Non
     assert ring.known() == {}
     with pytest.raises(SettingsError, match="belongs to another user"):
         ring.signing_key(now=NOW)
+
+
+def test_an_export_without_its_retirement_is_not_what_was_named(tmp_path: Path) -> None:
+    """Whoever carries it cannot change a time of a key: its fingerprint would be another."""
+    theirs, mine = KeyRing(tmp_path / "theirs"), KeyRing(tmp_path / "mine")
+    theirs.signing_key(now=NOW)
+    theirs.rotate(now=NOW + timedelta(days=1))
+    keys = list(theirs.own().values())
+    names = [key.fingerprint for key in keys]
+    for changed in (
+        {"retired_at": None},
+        {"retired_at": NOW + timedelta(days=100)},
+        {"expires_at": NOW + timedelta(days=9999)},
+    ):
+        carried = [msgspec.structs.replace(key, **changed) if key.retired_at else key for key in keys]
+        with pytest.raises(InputError, match="or other times of them"):
+            mine.trust(export_keys(carried).encode(), names)
+    assert mine.known() == {}
+    mine.trust(export_keys(keys).encode(), names)
+    assert mine.known() == theirs.own()
+
+
+def test_a_retirement_that_is_known_stays(tmp_path: Path) -> None:
+    """An export from before it, which was told rightly then, takes nothing back; of two ends the earlier one counts."""
+    theirs, mine = KeyRing(tmp_path / "theirs"), KeyRing(tmp_path / "mine")
+    young, _ = theirs.signing_key(now=NOW)
+    theirs.rotate(now=NOW + timedelta(days=1))
+    retired = theirs.own()[young.key]
+    later = msgspec.structs.replace(retired, retired_at=NOW + timedelta(days=9))
+    for each in (retired, young, later):
+        (kept,) = mine.trust(export_keys([each]).encode(), [each.fingerprint])
+        assert kept.retired_at == mine.known()[young.key].retired_at == NOW + timedelta(days=1)
+
+
+def test_a_retirement_that_is_trusted_holds_for_ones_own_key_too(tmp_path: Path) -> None:
+    """Who has the key on two machines and retired it on one of them signs with it on neither."""
+    here, there = KeyRing(tmp_path / "here"), KeyRing(tmp_path / "there")
+    key, _ = here.signing_key(now=NOW)
+    retired = msgspec.structs.replace(key, retired_at=NOW)
+    here.trust(export_keys([retired]).encode(), [retired.fingerprint])
+    assert here.known()[key.key].retired_at == NOW
+    assert here.signing_key(now=NOW + timedelta(days=1))[0].key != key.key
+    assert there.known() == {}
