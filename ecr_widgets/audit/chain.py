@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
@@ -94,6 +94,18 @@ class Head(msgspec.Struct, frozen=True):
     project: str
     n: Annotated[int, msgspec.Meta(ge=1)]
     sha256: str
+
+
+class Heads(msgspec.Struct, frozen=True):
+    """Where the chains of a runs folder end: its own, and those of the folders below by prefix, such as `prod/`."""
+
+    own: Head | None
+    below: dict[str, Head] = {}
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is exported; readers of an earlier release find the folder's own head in its place."""
+        own: dict[str, Any] = msgspec.to_builtins(self.own) if self.own else {}
+        return own | {"below": msgspec.to_builtins(self.below)}
 
 
 def chain_file(runs: Path) -> Path:
@@ -320,24 +332,37 @@ def _sha256(content: bytes) -> str:
 _decode = msgspec.json.Decoder(Line).decode
 
 
-def export_head(head: Head) -> str:
-    """The head as one line to keep in a second place: a git repository, a ticket, paper."""
-    return _encode(head).decode()
+def export_head(heads: Heads) -> str:
+    """The heads as one line to keep in a second place: a git repository, a ticket, paper."""
+    return _encode(heads.to_json()).decode()
 
 
-def read_head(text: str) -> Head:
+class _Exported(msgspec.Struct):
+    """An exported head; the first release knew of no chains below."""
+
+    project: str | None = None
+    n: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    sha256: str | None = None
+    below: dict[str, Head] = {}
+
+
+def read_head(text: str) -> Heads:
     """Read an exported head.
 
     Raises:
         InputError: It is none.
     """
+    why = "it names no chain"
     try:
-        return _decode_head(text)
+        told = _decode_head(text)
+        if told.project is not None and told.n is not None and told.sha256 is not None:
+            return Heads(Head(told.project, told.n, told.sha256), told.below)
+        if (told.project, told.n, told.sha256) == (None, None, None) and told.below:
+            return Heads(None, told.below)
     except msgspec.MsgspecError as error:
-        raise InputError(
-            f"not an exported head: {error}", hint="make one with `ecr-widgets audit head`"
-        ) from error
+        why = str(error)
+    raise InputError(f"not an exported head: {why}", hint="make one with `ecr-widgets audit head`")
 
 
 _encode = msgspec.json.Encoder().encode
-_decode_head = msgspec.json.Decoder(Head).decode
+_decode_head = msgspec.json.Decoder(_Exported).decode

@@ -33,7 +33,7 @@ from ecr_widgets.audit.verify import Finding
 from ecr_widgets.errors import RecordError
 from ecr_widgets.model.user_folders import cache_folder
 
-_VERSION = 6
+_VERSION = 7
 """Of the tables and of all rules behind a row; another number than the file's means that all is read again."""
 _BATCH = 1000
 _TABLES = """
@@ -135,7 +135,7 @@ class Index:
         """
         with self._write():
             self._database.execute("UPDATE runs SET changed_ns = ?, size = ?, inode = ?", NEVER)
-            for name in ("keys", "chains", "seals"):
+            for name in ("keys", "chains", "seals", "sealed"):
                 self._database.execute(f"DELETE FROM {name}")  # noqa: S608 -- ours
 
     def rows(self, query: Query = Query()) -> Iterator[Row]:  # noqa: B008 -- frozen
@@ -209,7 +209,7 @@ class Index:
         finding, what = self._seals.finding(path, entry.sha256)
         if finding is Finding.UNSEALED and entry.state is None:
             return None, entry  # no run, and never was one
-        if finding not in (Finding.CHANGED, Finding.BROKEN_SEAL):
+        if finding not in (Finding.CHANGED, Finding.BROKEN_SEAL, Finding.RESEALED):
             return finding, entry
         row = msgspec.structs.replace(
             _decode_row(entry.row), verdict=Verdict.TAMPERED.value, why=Judgement(Verdict.TAMPERED, what).why
@@ -339,7 +339,7 @@ def _make_tables(database: sqlite3.Connection) -> None:
     database.execute("BEGIN IMMEDIATE")
     # Another process may have made them while this one waited.
     if database.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
-        for name in ("runs", "touched", "keys", "chains", "seals"):
+        for name in ("runs", "touched", "keys", "chains", "seals", "sealed"):
             database.execute(f"DROP TABLE IF EXISTS {name}")
         for statement in (_TABLES + TABLES).split(";"):
             database.execute(statement)

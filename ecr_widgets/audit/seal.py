@@ -22,10 +22,13 @@ from ecr_widgets.audit.chain import (
     FILE_NAME,
     RETIRED,
     SEAL_VERSION,
+    Head,
+    Heads,
     Link,
     Seal,
     appending,
     chain_file,
+    head_of,
     read_links,
 )
 from ecr_widgets.audit.found import Run
@@ -279,6 +282,27 @@ def chains_of(runs: Path) -> Iterator[tuple[str, list[Link], str | None]]:
                 yield prefix, links_of(runs / prefix), None
             except RecordError as error:
                 yield prefix, [], str(error)
+
+
+def heads_of(runs: Path) -> Heads:
+    """Where every chain at and below a folder ends, to be exported.
+
+    Raises:
+        InputError: The folder cannot be listed.
+
+        RecordError: There is no seal, or a chain has no readable end: a head without it would say that it never was.
+    """
+    found: dict[str, Head] = {}
+    for prefix, links, broken in chains_of(runs):
+        end = head_of(links)
+        if broken or (links and end is None):
+            why = broken or f"the last seal in {prefix + FILE_NAME!r} cannot be read: {links[-1].why}"
+            raise RecordError(why, hint="see `ecr-widgets audit verify`")
+        if end is not None:
+            found[shown_name(prefix)] = end
+    if not found:
+        raise RecordError(f"there is no whole seal in {str(runs)!r}", hint="see `ecr-widgets audit verify`")
+    return Heads(found.pop("", None), found)
 
 
 def _content_of(runs: Path) -> bytes:

@@ -21,6 +21,7 @@ from ecr_widgets.audit.canonical import Form
 from ecr_widgets.audit.chain import FILE_NAME, RETIRED, Past, Seal, Trouble, Watcher, read_links
 from ecr_widgets.audit.keys import KeyFile, KeyRing
 from ecr_widgets.audit.reading import read_bytes
+from ecr_widgets.audit.resealing import SealedRun, resealed, sealed_run
 from ecr_widgets.audit.scan import NEVER, RACY_NS, Stamp, folders_with
 from ecr_widgets.audit.verify import Finding, check_content
 
@@ -32,8 +33,12 @@ CREATE TABLE chains (
 );
 CREATE TABLE seals (
   path TEXT NOT NULL, prefix TEXT NOT NULL, run_id TEXT, overwritten INTEGER NOT NULL, file_sha256 TEXT NOT NULL,
-  form BLOB NOT NULL, forged TEXT, unknown_key INTEGER NOT NULL, UNIQUE (path, prefix)
+  form BLOB NOT NULL, forged TEXT, unknown_key INTEGER NOT NULL, place INTEGER NOT NULL, UNIQUE (path, prefix)
 );
+CREATE TABLE sealed (
+  run_id TEXT NOT NULL, prefix TEXT NOT NULL, place INTEGER NOT NULL, path TEXT NOT NULL, about BLOB NOT NULL
+);
+CREATE INDEX sealed_by_run ON sealed (run_id);
 """
 _PIECE_BYTES = 1 << 20
 
@@ -68,15 +73,17 @@ class SealBook:
 
     def finding(self, path: str, file_sha256: str) -> tuple[Finding, tuple[str, ...]]:
         """What the newest seal of a notebook says of the file that has this hash, and what is changed in it."""
-        seal = self._database.execute(
-            "SELECT overwritten, file_sha256, form, forged, unknown_key FROM seals WHERE path = ?"
+        seals = self._database.execute(
+            "SELECT overwritten, file_sha256, form, forged, unknown_key, prefix, place, run_id FROM seals"
             # The nearest chain answers for a name.
-            " ORDER BY length(prefix) DESC LIMIT 1",
+            " WHERE path = ? ORDER BY length(prefix) DESC",
             (path,),
-        ).fetchone()
-        if seal is None:
+        ).fetchall()
+        if not seals:
             return Finding.UNSEALED, ()
-        overwritten, sealed_sha256, form, forged, unknown_key = seal
+        overwritten, sealed_sha256, form, forged, unknown_key, prefix, place, run_id = seals[0]
+        # None where its run was retired there.
+        overwritten |= any(each[-1] not in (None, run_id) for each in seals[1:])
         if forged is not None:
             return Finding.BROKEN_SEAL, (f"its seal: {forged}",)
         found = Finding.INTACT
@@ -88,9 +95,27 @@ class SealBook:
             found, changed = check_content(content, sealed_sha256, _decode_form(form))
             if found is Finding.CHANGED:
                 return found, changed
+        if again := self._resealed(path, prefix, place):
+            return Finding.RESEALED, again
         if unknown_key:
             return Finding.KEY_UNKNOWN, ()
         return Finding.OVERWRITTEN if overwritten else found, ()
+
+    def _resealed(self, path: str, prefix: str, place: int) -> tuple[str, ...]:
+        """What earlier seals of the run say against one."""
+        told = self._database.execute(
+            "SELECT about FROM sealed WHERE run_id ="
+            " (SELECT run_id FROM sealed WHERE path = ? AND prefix = ? AND place = ?)",
+            (path, prefix, place),
+        ).fetchall()
+        if len(told) < 2:
+            return ()
+        seals = [_decode_sealed(about) for (about,) in told]
+        newest = next(each for each in seals if (each.prefix, each.place) == (prefix, place))
+        try:
+            return resealed(newest, seals, read_bytes(self._runs / path), self._ring.known())
+        except (OSError, ValueError) as error:
+            return (f"it cannot be read any more: {error}",)
 
     def _read(self, prefix: str, keys: Mapping[str, KeyFile]) -> None:
         handle = os.open(self._runs / prefix / FILE_NAME, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -121,7 +146,7 @@ class SealBook:
                 for link in read_links(line):
                     trouble = watcher.look(link)
                     if link.seal is not None:
-                        self._note(prefix, link.seal, trouble)
+                        self._note(prefix, link.seal, trouble, watcher.past.count)
         if time.time_ns() - stamp.changed_ns < RACY_NS:
             stamp = NEVER
         self._database.execute(
@@ -129,8 +154,11 @@ class SealBook:
             (prefix, *stamp, end, digest.hexdigest(), _encode(watcher.past)),
         )
 
-    def _note(self, prefix: str, seal: Seal, trouble: Trouble | None) -> None:
+    def _note(self, prefix: str, seal: Seal, trouble: Trouble | None, place: int) -> None:
         path = prefix + seal.path
+        run = sealed_run(seal, prefix, place)
+        if run is not None and (trouble is None or not trouble.forged):
+            self._note_run(run)
         before = self._database.execute(
             "SELECT run_id, overwritten FROM seals WHERE path = ? AND prefix = ?", (path, prefix)
         ).fetchone()
@@ -146,7 +174,7 @@ class SealBook:
         overwritten = before is not None and (bool(before[1]) or (known and before[0] != seal.run_id))
         forged = "; ".join(trouble.why) if trouble is not None and trouble.forged else None
         self._database.execute(
-            "INSERT OR REPLACE INTO seals VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO seals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 path,
                 prefix,
@@ -156,9 +184,20 @@ class SealBook:
                 _encode(seal.form),
                 forged,
                 trouble is not None and trouble.unknown_key,
+                place,
             ),
         )
         self._mark(path)
+
+    def _note_run(self, run: SealedRun) -> None:
+        for (path,) in self._database.execute(
+            "SELECT path FROM sealed WHERE run_id = ?", (run.run_id,)
+        ).fetchall():
+            self._mark(path)
+        self._database.execute(
+            "INSERT INTO sealed VALUES (?, ?, ?, ?, ?)",
+            (run.run_id, run.prefix, run.place, run.path, _encode(run)),
+        )
 
     def _forget(self, prefix: str) -> None:
         for (path,) in self._database.execute(
@@ -166,6 +205,7 @@ class SealBook:
         ).fetchall():
             self._mark(path)
         self._database.execute("DELETE FROM seals WHERE prefix = ?", (prefix,))
+        self._database.execute("DELETE FROM sealed WHERE prefix = ?", (prefix,))
         self._database.execute("DELETE FROM chains WHERE prefix = ?", (prefix,))
 
     def _mark(self, path: str) -> None:
@@ -183,4 +223,5 @@ def _hash_up_to(file: IO[bytes], end: int, digest: hashlib._Hash) -> str:
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_past = msgspec.msgpack.Decoder(Past).decode
+_decode_sealed = msgspec.msgpack.Decoder(SealedRun).decode
 _decode_form = msgspec.msgpack.Decoder(Form).decode

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from ecr_widgets.audit.chain import RETIRED, Seal, Watcher
 from ecr_widgets.audit.keys import KeyRing
+from ecr_widgets.audit.resealing import SealedRun, resealed, sealed_run
 from ecr_widgets.audit.seal import links_of
 from ecr_widgets.audit.verify import Finding, check_content
 
@@ -28,12 +29,17 @@ def look_at_seal(runs: Path, name: str, content: bytes, *, ring: KeyRing) -> Sea
     Raises:
         RecordError: The chain cannot be read.
     """
-    seal, trouble = None, None
-    watcher = Watcher(ring.known())
-    for link in links_of(runs):
+    seal, trouble, newest = None, None, None
+    keys = ring.known()
+    watcher = Watcher(keys)
+    of_run: list[SealedRun] = []
+    for place, link in enumerate(links_of(runs), start=1):
         found = watcher.look(link)
-        if link.seal is not None and link.seal.path == name:
-            seal, trouble = link.seal, found
+        if link.seal is not None:
+            run = sealed_run(link.seal, "", place)
+            of_run += [run] if run is not None and not (found and found.forged) else []
+            if link.seal.path == name:
+                seal, trouble, newest = link.seal, found, run
     if seal is None:
         return Sealed(None, "is not sealed")
     if trouble is not None:
@@ -43,4 +49,7 @@ def look_at_seal(runs: Path, name: str, content: bytes, *, ring: KeyRing) -> Sea
     finding, changed = check_content(content, seal.file_sha256, seal.form)
     if finding not in (Finding.INTACT, Finding.RESAVED):
         return Sealed(seal, f"was changed since it was sealed: {'; '.join(changed)}")
+    others = [each for each in of_run if newest is not None and each.run_id == newest.run_id]
+    if newest is not None and (again := resealed(newest, others, content, keys)):
+        return Sealed(seal, f"was sealed again: {'; '.join(again)}")
     return Sealed(seal, "")

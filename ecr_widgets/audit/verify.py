@@ -10,17 +10,18 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from ecr_widgets.audit.canonical import Form, differences, form_of
-from ecr_widgets.audit.chain import FILE_NAME, RETIRED, Head, Link, Seal, Trouble, Watcher, head_of
+from ecr_widgets.audit.chain import FILE_NAME, RETIRED, Head, Heads, Link, Seal, Trouble, Watcher, head_of
 from ecr_widgets.audit.found import NoRun, Run
 from ecr_widgets.audit.keys import KeyFile, KeyRing
 from ecr_widgets.audit.reading import read_bytes, read_content, read_file, with_holder
+from ecr_widgets.audit.resealing import SealedRun, resealed, sealed_run
 from ecr_widgets.audit.scan import shown_name
 from ecr_widgets.audit.seal import chains_of
 from ecr_widgets.errors import RecordError
@@ -42,6 +43,8 @@ class Finding(StrEnum):
     """It says what its seal says, and nobody here can tell who made the seal."""
     RETIRED = "retired"
     """It is gone, and that was sealed to be meant."""
+    RESEALED = "resealed"
+    """It says what its newest seal says, and an earlier seal of the run says something else that no attempt explains."""
     OVERWRITTEN = "overwritten"
     """It is the run that was sealed last under this name; an earlier one is gone."""
 
@@ -75,7 +78,8 @@ class Verification:
     chain: tuple[str, ...]
     """What is wrong with the chain itself, or with it and an exported head."""
     keys: tuple[KeyUse, ...]
-    head: Head | None
+    heads: Heads
+    """Where the chains end."""
 
     @property
     def ok(self) -> bool:
@@ -95,7 +99,7 @@ class Verification:
             "files": [
                 {"path": f.path, "finding": f.finding.value, "what": list(f.what)}
                 for f in self.files
-                if f.finding not in (Finding.INTACT, Finding.RETIRED)
+                if f.finding not in (Finding.INTACT, Finding.RETIRED) or len(f.what) > 1
             ],
             "chain": list(self.chain),
             "keys": [
@@ -109,13 +113,12 @@ class Verification:
                 }
                 for k in self.keys
             ],
-            "head": self.head
-            and {"project": self.head.project, "n": self.head.n, "sha256": self.head.sha256},
+            "head": self.heads.to_json() if self.heads != Heads(None) else None,
         }
 
 
-def verify(runs: Path, names: Iterable[str], *, ring: KeyRing, head: Head | None = None) -> Verification:
-    """Check the chain, every file against its last seal, and the chain against an exported head.
+def verify(runs: Path, names: Iterable[str], *, ring: KeyRing, head: Heads | None = None) -> Verification:
+    """Check the chains, every file against its last seal, and the chains against an exported head.
 
     Chains of folders below are checked too; what was sealed in such a folder needs no other seal.
 
@@ -129,27 +132,31 @@ def verify(runs: Path, names: Iterable[str], *, ring: KeyRing, head: Head | None
     chain: list[str] = []
     uses: list[KeyUse] = []
     sealed: dict[str, _Sealed] = {}
-    own: list[Link] = []
+    of_run: dict[str, list[SealedRun]] = {}
+    ends: dict[str, list[Link]] = {}
     for prefix, links, broken in chains_of(runs):
-        own = own if prefix else links
-        found, wrong = _sealed_by(links, keys, prefix)
+        ends[shown_name(prefix)] = links
+        found, wrong = _sealed_by(links, keys, prefix, of_run)
         # The nearest chain answers for a name.
-        sealed |= found
+        sealed |= {name: _nearer(sealed.get(name), its) for name, its in found.items()}
         chain += [
             f"{prefix}{FILE_NAME}: {each}" if prefix else each for each in (*wrong, *filter(None, (broken,)))
         ]
         uses += _uses(links, keys, ring)
     if head is not None:
-        chain += _against(own, head)
+        chain += _against(ends, head)
     by_run = {each.seal.run_id: name for name, each in sealed.items()}
     files = []
     for name in sorted(names):
         its = sealed.pop(name, None)
-        finding = _unsealed(runs, name, by_run) if its is None else _check(runs, name, its)
+        finding = _unsealed(runs, name, by_run) if its is None else _check(runs, name, its, of_run, keys)
         if finding is not None:
             files.append(finding)
     files += [_gone(name, its) for name, its in sorted(sealed.items())]
-    return Verification(tuple(files), tuple(chain), tuple(uses), head_of(own))
+    found_heads = {prefix: end for prefix, links in ends.items() if (end := head_of(links)) is not None}
+    return Verification(
+        tuple(files), tuple(chain), tuple(uses), Heads(found_heads.pop("", None), found_heads)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,13 +168,24 @@ class _Sealed:
     trouble: Trouble | None
     overwritten: tuple[str, ...]
     """Other runs that were sealed under the name before, in words."""
+    run: SealedRun | None
+    """For comparing it with other seals of the run."""
     retired: bool = False
+    retired_by: str = ""
+    """Who has sealed that it is gone, where that is not who sealed it, in words."""
+
+
+def _nearer(outer: _Sealed | None, its: _Sealed) -> _Sealed:
+    """The seal in the chain that is nearer to a file, which does not hide that a farther one sealed another run there."""
+    if outer is None or outer.retired or outer.seal.run_id == its.seal.run_id:
+        return its
+    return replace(its, overwritten=(*its.overwritten, *_overwritten(outer, its.seal)))
 
 
 def _sealed_by(
-    links: Iterable[Link], keys: Mapping[str, KeyFile], prefix: str
+    links: Iterable[Link], keys: Mapping[str, KeyFile], prefix: str, of_run: dict[str, list[SealedRun]]
 ) -> tuple[dict[str, _Sealed], list[str]]:
-    """What a chain seals, by name, and what is wrong with the chain."""
+    """What a chain seals, by name, and what is wrong with the chain; its seals are added to those of each run."""
     watcher = Watcher(keys)
     sealed: dict[str, _Sealed] = {}
     wrong: list[str] = []
@@ -178,15 +196,26 @@ def _sealed_by(
             name = prefix + link.seal.path
             before = sealed.get(name)
             if link.seal.state == RETIRED and before is not None and trouble is None:
-                sealed[name] = replace(before, overwritten=(), retired=True)
+                by = _retired_by(before.seal, link.seal, keys)
+                sealed[name] = replace(before, overwritten=(), retired=True, retired_by=by)
             else:
-                sealed[name] = _Sealed(link.seal, f"seal {at}", trouble, _overwritten(before, link.seal))
+                run = sealed_run(link.seal, prefix, at)
+                if run is not None and (trouble is None or not trouble.forged):
+                    of_run.setdefault(run.run_id, []).append(run)
+                sealed[name] = _Sealed(link.seal, f"seal {at}", trouble, _overwritten(before, link.seal), run)
         if trouble is not None:
             wrong += [f"seal {at}{_of(link)}: {why}" for why in trouble.why if why not in told]
             if trouble.unknown_key:
                 # Once is enough where the key has made thousands.
                 told.update(trouble.why)
     return sealed, wrong
+
+
+def _retired_by(sealed: Seal, retirement: Seal, keys: Mapping[str, KeyFile]) -> str:
+    key = keys.get(sealed.key)
+    if retirement.key == sealed.key or (key is not None and key.valid_until <= retirement.sealed_at):
+        return ""
+    return f"key {retirement.key} says so, key {sealed.key} had sealed it"
 
 
 def _overwritten(before: _Sealed | None, seal: Seal) -> tuple[str, ...]:
@@ -199,12 +228,15 @@ def _overwritten(before: _Sealed | None, seal: Seal) -> tuple[str, ...]:
 
 def _gone(name: str, its: _Sealed) -> FileFinding:
     if its.retired:
-        return FileFinding(name, Finding.RETIRED, (f"sealed as {its.place}, and removed on purpose",))
+        told = (f"sealed as {its.place}, and removed on purpose", its.retired_by)
+        return FileFinding(name, Finding.RETIRED, tuple(filter(None, told)))
     return FileFinding(name, Finding.MISSING, (f"sealed as {its.place}, and there is no such file",))
 
 
-def _check(runs: Path, name: str, its: _Sealed) -> FileFinding | None:
-    """A file against the newest seal of its name; None while somebody runs it anew."""
+def _check(
+    runs: Path, name: str, its: _Sealed, of_run: Mapping[str, list[SealedRun]], keys: Mapping[str, KeyFile]
+) -> FileFinding | None:
+    """A file against the newest seal of its name, and that against others of its run; None while somebody runs it anew."""
     trouble = its.trouble
     if trouble is not None and trouble.forged:
         return FileFinding(name, Finding.BROKEN_SEAL, tuple(f"its seal: {why}" for why in trouble.why))
@@ -214,12 +246,30 @@ def _check(runs: Path, name: str, its: _Sealed) -> FileFinding | None:
         if isinstance(run, Run) and run.held:
             return None
         return FileFinding(name, found.finding, (*found.what, *its.overwritten))
+    if again := _resealed(runs, name, its.run, of_run, keys):
+        return FileFinding(name, Finding.RESEALED, (*again, *its.overwritten))
     if trouble is not None and trouble.unknown_key:
         why = (*(f"its seal: {why}" for why in trouble.why), *its.overwritten)
         return FileFinding(name, Finding.KEY_UNKNOWN, why)
     if its.overwritten:
         return FileFinding(name, Finding.OVERWRITTEN, its.overwritten)
     return found
+
+
+def _resealed(
+    runs: Path,
+    name: str,
+    newest: SealedRun | None,
+    of_run: Mapping[str, list[SealedRun]],
+    keys: Mapping[str, KeyFile],
+) -> tuple[str, ...]:
+    others = of_run.get(newest.run_id, []) if newest is not None else []
+    if newest is None or len(others) < 2:
+        return ()
+    try:
+        return resealed(newest, others, read_bytes(runs / name), keys)
+    except (OSError, ValueError) as error:
+        return (f"it cannot be read any more: {error}",)
 
 
 def check_file(runs: Path, name: str, seal: Seal) -> FileFinding:
@@ -276,14 +326,25 @@ def _why_unsealed(run: Run, by_run: Mapping[str | None, str]) -> str:
     return "no seal: nothing says whether it was changed"
 
 
-def _against(links: list[Link], head: Head) -> list[str]:
+def _against(chains: Mapping[str, list[Link]], heads: Heads) -> Iterator[str]:
+    """What the chains lack of those that an exported head names."""
+    for prefix, head in ({"": heads.own} | heads.below).items():
+        wrong = head and _cut(chains.get(prefix, []), head)
+        if head is None or not wrong:
+            continue
+        there = [other for other, links in chains.items() if other != prefix and not _cut(links, head)]
+        moved = f"; that chain is in {there[0] or 'the folder itself'!r} now" if there else ""
+        yield f"{prefix}{FILE_NAME}: {wrong}{moved}" if prefix else f"{wrong}{moved}"
+
+
+def _cut(links: list[Link], head: Head) -> str | None:
     if not links:
-        return [f"the head says {head.n} seals, and there are none: {FILE_NAME} was removed or replaced"]
+        return f"the head says {head.n} seals, and there are none: {FILE_NAME} was removed or replaced"
     if len(links) < head.n:
-        return [f"the head says {head.n} seals, and {len(links)} are left: the newest were cut off"]
+        return f"the head says {head.n} seals, and {len(links)} are left: the newest were cut off"
     if links[head.n - 1].sha256 != head.sha256:
-        return [f"seal {head.n} is not the one that the head names: the chain was made anew or rolled back"]
-    return []
+        return f"seal {head.n} is not the one that the head names: the chain was made anew or rolled back"
+    return None
 
 
 def _uses(links: list[Link], keys: Mapping[str, KeyFile], ring: KeyRing) -> tuple[KeyUse, ...]:

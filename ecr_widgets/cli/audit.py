@@ -250,15 +250,11 @@ def figures(*, runs: Path, as_json: bool, **given: str | None) -> None:
 @command.command()
 @_runs_option
 def head(*, runs: Path) -> None:
-    """Print where the chain of seals ends; keep it elsewhere, and give it to `verify --head` later."""
-    from ecr_widgets.audit.chain import export_head, head_of
-    from ecr_widgets.audit.seal import links_of
-    from ecr_widgets.errors import RecordError
+    """Print where the chain of seals ends, and each one below; keep it elsewhere, and give it to `verify --head` later."""
+    from ecr_widgets.audit.chain import export_head
+    from ecr_widgets.audit.seal import heads_of
 
-    found = head_of(links_of(runs))
-    if found is None:
-        raise RecordError(f"there is no whole seal in {str(runs)!r}", hint="see `ecr-widgets audit verify`")
-    click.echo(export_head(found))
+    click.echo(export_head(heads_of(runs)))
 
 
 @command.command()

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ecr_widgets.audit.canonical import form_of
 from ecr_widgets.audit.holders import is_held
 from ecr_widgets.channel import new_run_id
 from ecr_widgets.engine.asking import known_person, refuse_unapproved, who_asks
@@ -27,7 +28,7 @@ from ecr_widgets.engine.results import (
 from ecr_widgets.engine.saved_run import records_of
 from ecr_widgets.engine.slots import check_slot, find_in_slot, hold_slot, saved_name
 from ecr_widgets.engine.start import Start, execute, kernel_environ
-from ecr_widgets.errors import InputError, TargetBusy
+from ecr_widgets.errors import InputError, RecordError, TargetBusy
 from ecr_widgets.model.parameters import computed_names, default_values, read_parameters
 from ecr_widgets.model.record import RunState
 from ecr_widgets.redaction import SecretRegistry
@@ -205,7 +206,7 @@ def _go_on(
             run["runbook_sha256"],
             saved,
             started_at=run["started_at"],
-            attempts=(*run.get("attempts", ()), _attempt(run, notebook)),
+            attempts=(*run.get("attempts", ()), _attempt(run, notebook, content)),
             goes_on_from=hashlib.sha256(content).hexdigest(),
             approval=run.get("approval"),
         ),
@@ -235,7 +236,7 @@ def _all_values(runbook: Runbook, parameters: Mapping[str, Any]) -> dict[str, An
     return default_values(runbook.parameters) | dict(parameters)
 
 
-def _attempt(run: Mapping[str, Any], notebook: Mapping[str, Any]) -> dict[str, Any]:
+def _attempt(run: Mapping[str, Any], notebook: Mapping[str, Any], content: bytes) -> dict[str, Any]:
     # Nobody held the file, so one that says `running` was killed.
     killed = run["state"] == RunState.RUNNING.value
     return {
@@ -243,5 +244,15 @@ def _attempt(run: Mapping[str, Any], notebook: Mapping[str, Any]) -> dict[str, A
         "reason": "killed: nobody held the run any more" if killed else run["reason"],
         "started_at": run.get("resumed_at") or run["started_at"],
         "ended_at": run["ended_at"],
+        # What its seal is of: else the seal of what comes would contradict it.
+        "file_sha256": hashlib.sha256(content).hexdigest(),
+        "form_sha256": _form_sha256(content),
         "records": list(records_of(notebook)),
     }
+
+
+def _form_sha256(content: bytes) -> str | None:
+    try:
+        return form_of(content).sha256
+    except RecordError:
+        return None

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from ecr_widgets.audit.chain import Head, chain_file, head_of
+from ecr_widgets.audit.chain import Heads, chain_file
 from ecr_widgets.audit.keys import KeyRing
 from ecr_widgets.audit.scan import scan
-from ecr_widgets.audit.seal import links_of, seal_run
+from ecr_widgets.audit.seal import heads_of, links_of, seal_run
 from ecr_widgets.audit.verify import Finding, Verification, verify
 from tests.audit.runs import generate
 
@@ -39,13 +39,11 @@ class Store:
     def names(self) -> list[str]:
         return sorted(name for name, _ in scan(self.folder))
 
-    def verify(self, head: Head | None = None) -> Verification:
+    def verify(self, head: Heads | None = None) -> Verification:
         return verify(self.folder, self.names(), ring=self.ring, head=head)
 
-    def head(self) -> Head:
-        found = head_of(links_of(self.folder))
-        assert found is not None
-        return found
+    def head(self) -> Heads:
+        return heads_of(self.folder)
 
     def lines(self) -> list[bytes]:
         return chain_file(self.folder).read_bytes().splitlines(keepends=True)

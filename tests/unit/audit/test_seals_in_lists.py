@@ -105,7 +105,7 @@ def _forge(folder: Path) -> None:
 CHANGES: dict[str, tuple[Callable[[Path], object], tuple[str, str]]] = {
     "sealed again": (
         lambda runs: (change(runs), seal_run(runs, "deployed.ipynb", ring=default_ring(), now=NOW)),
-        ("proven", "intact"),
+        ("tampered", "resealed"),
     ),
     "another run": (
         lambda runs: (

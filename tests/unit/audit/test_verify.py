@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import hashlib
 import json
 import shutil
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -13,12 +16,12 @@ import pytest
 
 from ecr_widgets.audit import seal
 from ecr_widgets.audit.canonical import form_of
-from ecr_widgets.audit.chain import chain_file, read_head
+from ecr_widgets.audit.chain import chain_file, export_head, read_head
 from ecr_widgets.audit.index import open_index
-from ecr_widgets.audit.keys import KeyRing
+from ecr_widgets.audit.keys import KeyRing, export_keys
 from ecr_widgets.audit.report import write_report
 from ecr_widgets.audit.scan import scan
-from ecr_widgets.audit.seal import retire_runs, seal_missing, seal_run
+from ecr_widgets.audit.seal import heads_of, retire_runs, seal_missing, seal_run
 from ecr_widgets.audit.verify import Verification, verify
 from ecr_widgets.engine.saved_run import SavedRun
 from ecr_widgets.errors import InputError, RecordError
@@ -86,14 +89,281 @@ def test_an_overwritten_run_is_told(folder: Folder) -> None:
     assert not folder.verify().ok
 
 
+def both(folder: Folder, name: str = "a.ipynb", ring: KeyRing | None = None) -> str:
+    """What verify finds, after a look whether a list made new and one that grew say the same."""
+    found = folder.findings(ring)[name]
+    seals = []
+    for rebuild in (False, True):
+        with open_index(folder.runs, ring=ring or folder.ring, rebuild=rebuild) as index:
+            row = index.find(name)
+        seals.append(row.seal)
+        assert (row.verdict == "tampered") == (found in ("changed", "broken seal", "resealed"))
+    assert seals == [found] * 2
+    return found
+
+
+def failed(
+    folder: Folder, name: str = "f.ipynb", *, state: str = "failed"
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A run that failed and was sealed, and the attempt of it that a run which goes on tells of."""
+    notebook = recorded("failed")
+    run = notebook["metadata"]["ecr_widgets"]
+    run["state"] = state
+    content = save((folder.runs / name).parent, "failed", Path(name).name, notebook).read_bytes()
+    folder.seal(name)
+    attempt = {
+        "state": state,
+        "ended_at": run["ended_at"],
+        "records": [],
+        "file_sha256": hashlib.sha256(content).hexdigest(),
+        "form_sha256": form_of(content).sha256,
+    }
+    return notebook, attempt
+
+
+def resumed(notebook: dict[str, Any], *attempts: dict[str, Any], reason: str | None = None) -> dict[str, Any]:
+    """The run that went on from these, and succeeded."""
+    made = copy.deepcopy(notebook)
+    made["metadata"]["ecr_widgets"] |= {"state": "succeeded", "reason": reason, "attempts": [*attempts]}
+    return made
+
+
 def test_a_run_that_was_resumed_overwrote_nothing(folder: Folder) -> None:
-    """The same run sealed again, with more in it, is intact."""
-    notebook = recorded("deployed")
-    notebook["metadata"]["ecr_widgets"]["reason"] = "resumed"
-    save(folder.runs, "deployed", "a.ipynb", notebook)
-    folder.seal("a.ipynb", days=1)
-    assert folder.findings() == {"a.ipynb": "intact"}
+    """Each seal but the last is of an attempt that the run tells of, however often it went on, and whoever made it go on."""
+    notebook, first = failed(folder)
+    again = resumed(notebook, first)
+    again["metadata"]["ecr_widgets"]["state"] = "interrupted"
+    content = save(folder.runs, "failed", "f.ipynb", again).read_bytes()
+    folder.seal("f.ipynb", days=1)
+    assert both(folder, "f.ipynb") == "intact"
+    second = first | {
+        "file_sha256": hashlib.sha256(content).hexdigest(),
+        "form_sha256": form_of(content).sha256,
+    }
+    save(folder.runs, "failed", "f.ipynb", resumed(notebook, first, second))
+    theirs = KeyRing(folder.ring.folder.parent / "theirs")
+    folder.seal("f.ipynb", days=2, ring=theirs)
+    folder.ring.trust(
+        export_keys(theirs.own().values()).encode(), [key.fingerprint for key in theirs.own().values()]
+    )
+    assert both(folder, "f.ipynb") == "intact"
     assert folder.verify().ok
+
+
+@pytest.mark.parametrize("state", ["failed", "running"])
+def test_a_run_that_an_earlier_release_resumed_is_in_order(folder: Folder, state: str) -> None:
+    """Its attempts tell no hashes: state and end answer for the seal, and one that was killed was sealed as running."""
+    notebook, attempt = failed(folder, state=state)
+    told = {name: attempt[name] for name in ("ended_at", "records")}
+    told["state"] = "interrupted" if state == "running" else state
+    save(folder.runs, "failed", "f.ipynb", resumed(notebook, told))
+    folder.seal("f.ipynb", days=1)
+    assert both(folder, "f.ipynb") == "intact"
+
+
+UNACCOUNTED: dict[str, Callable[[dict[str, Any]], list[Any]]] = {
+    "none": lambda _: [],
+    "another state": lambda attempt: [{"state": "interrupted", "ended_at": attempt["ended_at"]}],
+    "another end": lambda attempt: [{"state": "failed", "ended_at": "2026-01-01T00:00:00.000Z"}],
+    "another form": lambda attempt: [attempt | {"form_sha256": "0" * 64, "file_sha256": "0" * 64}],
+    "no attempts": lambda _: ["x", 1, None, []],
+}
+
+
+@pytest.mark.parametrize("case", UNACCOUNTED)
+def test_a_second_seal_that_no_attempt_explains_is_an_alarm(folder: Folder, case: str) -> None:
+    """Whoever holds a key that is known: the first seal still says what the run was."""
+    notebook, attempt = failed(folder)
+    save(folder.runs, "failed", "f.ipynb", resumed(notebook, *UNACCOUNTED[case](attempt)))
+    folder.seal("f.ipynb", days=1)
+    assert both(folder, "f.ipynb") == "resealed"
+    (found,) = (each for each in folder.verify().files if each.path == "f.ipynb")
+    assert found.what[0].startswith("seal 2 says something else of this run (failed, ended ")
+    assert not folder.verify().ok
+
+
+def test_one_attempt_accounts_for_one_seal(folder: Folder) -> None:
+    """A failed run that was altered and sealed once more before it went on is told."""
+    notebook, attempt = failed(folder)
+    altered = copy.deepcopy(notebook)
+    altered["metadata"]["ecr_widgets"]["actor"] = "eve"
+    save(folder.runs, "failed", "f.ipynb", altered)
+    folder.seal("f.ipynb", days=1)
+    for hashes in ({}, {"file_sha256": None, "form_sha256": None}):
+        save(folder.runs, "failed", "f.ipynb", resumed(notebook, attempt | hashes))
+        folder.seal("f.ipynb", days=2)
+        assert both(folder, "f.ipynb") == "resealed"
+
+
+def test_a_run_that_succeeded_is_never_sealed_again(folder: Folder) -> None:
+    """No run goes on from one that did, whatever attempts it tells of; nor is yesterday's file brought back."""
+    first = (folder.runs / "a.ipynb").read_bytes()
+    attempt = {"state": "succeeded", "form_sha256": form_of(first).sha256}
+    save(folder.runs, "deployed", "a.ipynb", resumed(recorded("deployed"), attempt, reason="better"))
+    folder.seal("a.ipynb", days=1)
+    assert both(folder) == "resealed"
+    (folder.runs / "a.ipynb").write_bytes(first)
+    folder.seal("a.ipynb", days=2)
+    assert both(folder) == "resealed"
+
+
+def test_another_file_and_another_chain_hide_no_first_seal(folder: Folder) -> None:
+    """A run has one file: an altered one of the same id is told wherever it is sealed, also by the chain that is nearer."""
+    altered = recorded("deployed")
+    altered["metadata"]["ecr_widgets"]["actor"] = "eve"
+    for name in ("b.ipynb", "sub/c.ipynb"):
+        save((folder.runs / name).parent, "deployed", Path(name).name, altered)
+        folder.seal(name, days=1)
+        assert both(folder, name) == "resealed"
+    assert both(folder) == "intact"
+    save(folder.runs / "sub", "proven", "d.ipynb", of_run("one", "proven"))
+    seal_missing(folder.runs, ["sub/d.ipynb"], ring=folder.ring, now=NOW)
+    save(folder.runs / "sub", "proven", "d.ipynb", of_run("two", "proven"))
+    folder.seal("sub/d.ipynb", days=1)
+    assert both(folder, "sub/d.ipynb") == "overwritten"
+
+
+def test_a_retirement_hides_no_first_seal(folder: Folder) -> None:
+    """An altered run that is sealed behind it is told."""
+    retire_runs(folder.runs, ["a.ipynb"], ring=folder.ring, now=NOW)
+    save(folder.runs, "deployed", "a.ipynb", resumed(recorded("deployed"), reason="better"))
+    folder.seal("a.ipynb", days=1)
+    assert both(folder) == "resealed"
+
+
+def test_a_change_of_signer_is_an_alarm_while_the_first_key_is_in_use(folder: Folder) -> None:
+    """The same content sealed by another who is known; one's own next key after a rotation is none."""
+    theirs = KeyRing(folder.ring.folder.parent / "theirs")
+    save(folder.runs, "proven", "b.ipynb", of_run("b", "proven"))
+    folder.seal("b.ipynb")
+    folder.seal("a.ipynb", days=1, ring=theirs)
+    (key,) = theirs.own().values()
+    folder.ring.trust(export_keys([key]).encode(), [key.fingerprint])
+    assert both(folder) == "resealed"
+    found, _ = folder.verify().files
+    assert found.what == (
+        f"seal 1 of the same content is by key {next(iter(folder.ring.own()))}, this one by {key.key}",
+    )
+
+
+def test_ones_own_next_key_is_no_change_of_signer(folder: Folder) -> None:
+    """Nor is the removal of what the retired key had sealed; another's word on that is told."""
+    theirs = KeyRing(folder.ring.folder.parent / "theirs")
+    retire_runs(folder.runs, ["a.ipynb"], ring=theirs, now=NOW)
+    (key,) = theirs.own().values()
+    folder.ring.trust(export_keys([key]).encode(), [key.fingerprint])
+    (folder.runs / "a.ipynb").unlink()
+    assert folder.findings() == {"a.ipynb": "retired"}
+    (told,) = folder.verify().to_json()["files"]
+    assert f"key {key.key} says so" in told["what"][1]
+    save(folder.runs, "proven", "b.ipynb", of_run("b", "proven"))
+    folder.seal("b.ipynb")
+    folder.ring.rotate(now=NOW + timedelta(days=1))
+    folder.seal("b.ipynb", days=2)
+    assert both(folder, "b.ipynb") == "intact"
+
+
+def test_runs_by_hand_may_be_saved_under_several_names(folder: Folder) -> None:
+    """What a front end saves as another file is no second seal of the first; another content in the same file is."""
+    for name, more in (("p.ipynb", 1), ("q.ipynb", 2)):
+        notebook = recorded("papermill")
+        notebook["metadata"]["mine"] = more
+        save(folder.runs, "papermill", name, notebook)
+        folder.seal(name)
+        assert both(folder, name) == "intact"
+    save(folder.runs, "papermill", "q.ipynb")
+    folder.seal("q.ipynb", days=1)
+    assert both(folder, "q.ipynb") == "resealed"
+
+
+def test_a_copy_of_a_whole_folder_contradicts_nothing(folder: Folder) -> None:
+    """Not even when the run goes on in one of them."""
+    notebook, attempt = failed(folder, "sub/f.ipynb")
+    shutil.copytree(folder.runs / "sub", folder.runs / "copy")
+    save(folder.runs / "sub", "failed", "f.ipynb", resumed(notebook, attempt))
+    folder.seal("sub/f.ipynb", days=1)
+    assert both(folder, "copy/f.ipynb") == both(folder, "sub/f.ipynb") == "intact"
+
+
+def _with_below(folder: Folder) -> str:
+    """Two runs in folders below, and an exported head of all."""
+    for name in ("sub/x.ipynb", "sub/deeper/y.ipynb"):
+        save((folder.runs / name).parent, "proven", Path(name).name, of_run(name, "proven"))
+        folder.seal(name)
+    return export_head(heads_of(folder.runs))
+
+
+def _against(folder: Folder, head: str) -> list[str]:
+    return list(verify(folder.runs, folder.names(), ring=folder.ring, head=read_head(head)).chain)
+
+
+def test_a_head_names_every_chain_below(folder: Folder) -> None:
+    """One that is gone, with all its runs, was cut or was made anew is an alarm; one that grew or came later is none."""
+    head = _with_below(folder)
+    save(folder.runs / "sub", "proven", "z.ipynb", of_run("z", "proven"))
+    save(folder.runs / "new", "proven", "z.ipynb", of_run("zz", "proven"))
+    for name in ("sub/z.ipynb", "new/z.ipynb"):
+        folder.seal(name)
+    assert _against(folder, head) == []
+    newer = export_head(heads_of(folder.runs))
+    chain = chain_file(folder.runs / "sub")
+    first = chain.read_bytes().splitlines(keepends=True)[0]
+    chain.write_bytes(first)
+    assert _against(folder, newer) == [
+        "sub/seals.jsonl: the head says 2 seals, and 1 are left: the newest were cut off"
+    ]
+    shutil.rmtree(folder.runs / "sub")
+    assert [why.partition(": the head")[0] for why in _against(folder, head)] == [
+        "sub/seals.jsonl",
+        "sub/deeper/seals.jsonl",
+    ]
+    chain_file(folder.runs).unlink()
+    assert "the head says 1 seals, and there are none" in _against(folder, head)[0]
+
+
+def test_a_chain_that_moved_is_told_with_its_new_place(folder: Folder) -> None:
+    """It is gone from where the head knew it, be it behind a link."""
+    head = _with_below(folder)
+    (folder.runs / "sub").rename(folder.runs / "moved")
+    (folder.runs / "sub").symlink_to(folder.runs / "moved")
+    told = _against(folder, head)
+    assert "; that chain is in 'moved/' now" in told[0]
+    assert "; that chain is in 'moved/deeper/' now" in told[1]
+
+
+def test_a_head_of_the_first_release_is_read(folder: Folder) -> None:
+    """It names the folder's own chain; and its readers find that in a new head."""
+    own = json.loads(_with_below(folder))
+    below = own.pop("below")
+    assert list(below) == ["sub/deeper/", "sub/"] or list(below) == ["sub/", "sub/deeper/"]
+    shutil.rmtree(folder.runs / "sub")
+    assert _against(folder, json.dumps(own)) == []
+    chain_file(folder.runs).unlink()
+    assert len(_against(folder, json.dumps(own))) == 1
+
+
+def test_a_head_without_an_own_chain_is_one(folder: Folder) -> None:
+    """Where runs are only in folders below; where no chain has a readable end there is none."""
+    _with_below(folder)
+    chain_file(folder.runs).unlink()
+    (folder.runs / "a.ipynb").unlink()
+    head = export_head(heads_of(folder.runs))
+    assert _against(folder, head) == []
+    chain_file(folder.runs / "sub").write_bytes(b"nonsense\n")
+    with pytest.raises(RecordError, match=r"the last seal in 'sub/seals\.jsonl' cannot be read"):
+        heads_of(folder.runs)
+    shutil.rmtree(folder.runs / "sub")
+    with pytest.raises(RecordError, match="there is no whole seal"):
+        heads_of(folder.runs)
+
+
+@pytest.mark.parametrize(
+    "text", ["{}", '{"below": {}}', '{"project": "x", "n": 1}', '{"below": {"sub/": {}}}', "[]", ""]
+)
+def test_what_is_no_head_is_refused(text: str) -> None:
+    """A part of one, too: it would prove less than it seems to."""
+    with pytest.raises(InputError, match="not an exported head"):
+        read_head(text)
 
 
 def test_a_run_that_somebody_runs_anew_is_not_changed(folder: Folder) -> None:

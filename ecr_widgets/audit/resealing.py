@@ -1,0 +1,150 @@
+"""Runs that were sealed more than once: all but the last seal must be of an attempt that the run itself tells of.
+
+A run is sealed when it ends, and once more only where it was resumed. So a second seal that says something else is an alarm,
+whoever signed it, and so is another signer while the first one's key was still in use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from ecr_widgets.audit.chain import RETIRED, Seal
+from ecr_widgets.audit.found import Moment
+from ecr_widgets.audit.keys import KeyFile
+from ecr_widgets.model.record import RunState
+
+
+class SealedRun(msgspec.Struct, frozen=True):
+    """What is to be known of one seal to compare it with others of the run."""
+
+    prefix: str
+    """Of the names in its chain."""
+    place: int
+    """In its chain, counting from 1."""
+    path: str
+    run_id: str
+    state: str | None
+    ended_at: str | None
+    file_sha256: str
+    form_sha256: str
+    sealed_at: Moment
+    key: str
+    by_engine: bool
+    """Whether our engine made the run, which saves each in one file; by hand one may be saved under several names."""
+
+    @property
+    def where(self) -> str:
+        """The seal, as people find it."""
+        return f"seal {self.place}{f' of {self.prefix}' if self.prefix else ''}"
+
+
+def sealed_run(seal: Seal, prefix: str, place: int) -> SealedRun | None:
+    """What is to be compared of a seal; None for one that seals no run."""
+    if not seal.run_id or seal.state == RETIRED:
+        return None
+    return SealedRun(
+        prefix,
+        place,
+        prefix + seal.path,
+        seal.run_id,
+        seal.state,
+        seal.ended_at,
+        seal.file_sha256,
+        seal.form_sha256,
+        seal.sealed_at,
+        seal.key,
+        by_engine="ecr_widgets" in seal.metadata,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """An earlier attempt, as the run that went on from it tells of it."""
+
+    state: object
+    ended_at: object
+    file_sha256: object
+    form_sha256: object
+
+    def is_of(self, sealed: SealedRun) -> bool:
+        """Whether the seal is of just this attempt."""
+        if self.form_sha256 is not None or self.file_sha256 is not None:
+            return self.form_sha256 == sealed.form_sha256 or self.file_sha256 == sealed.file_sha256
+        # An earlier release told no hashes. A killed run was sealed as running.
+        was_killed = sealed.state == RunState.RUNNING and self.state == RunState.INTERRUPTED
+        return (self.state == sealed.state or was_killed) and self.ended_at == sealed.ended_at
+
+
+def resealed(
+    newest: SealedRun, others: Iterable[SealedRun], content: bytes, keys: Mapping[str, KeyFile]
+) -> tuple[str, ...]:
+    """What earlier seals of a run say against its newest one, in words; empty where they say nothing.
+
+    Args:
+        others: Other seals of the run, in any chain.
+
+        content: The file, which says what the newest seal says.
+    """
+    earlier = [each for each in others if _is_against(each, newest)]
+    if not earlier:
+        return ()
+    told: list[str] = []
+    attempts = _attempts_of(content)
+    seen = {newest.form_sha256}
+    for each in sorted(earlier, key=lambda each: (each.sealed_at, each.prefix, each.place)):
+        if each.form_sha256 == newest.form_sha256:
+            key = keys.get(each.key)
+            if each.key != newest.key and (key is None or key.valid_until > newest.sealed_at):
+                told.append(
+                    f"{each.where} of the same content is by key {each.key}, this one by {newest.key}"
+                )
+        elif each.form_sha256 not in seen:
+            seen.add(each.form_sha256)
+            its = next((attempt for attempt in attempts if attempt.is_of(each)), None)
+            if its is not None and each.state != RunState.SUCCEEDED:
+                attempts.remove(its)
+                continue
+            ended = f", ended {each.ended_at}" if each.ended_at else ""
+            told.append(
+                f"{each.where} says something else of this run ({each.state}{ended}), and no attempt accounts for it"
+            )
+    return tuple(told)
+
+
+def _is_against(each: SealedRun, newest: SealedRun) -> bool:
+    if each.prefix == newest.prefix:
+        came_before = each.place < newest.place
+    else:
+        came_before = each.sealed_at <= newest.sealed_at
+    return came_before and (each.by_engine or newest.by_engine or each.path == newest.path)
+
+
+def _attempts_of(content: bytes) -> list[_Attempt]:
+    try:
+        told = _decode(content).metadata.ecr_widgets.attempts
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return []
+    return [
+        _Attempt(*(each.get(name) for name in ("state", "ended_at", "file_sha256", "form_sha256")))
+        for each in told
+        if isinstance(each, dict)
+    ]
+
+
+class _Run(msgspec.Struct):
+    attempts: list[Any] = []
+
+
+class _Metadata(msgspec.Struct):
+    ecr_widgets: _Run
+
+
+class _Notebook(msgspec.Struct):
+    metadata: _Metadata
+
+
+_decode = msgspec.json.Decoder(_Notebook).decode
