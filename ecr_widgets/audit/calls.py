@@ -1,4 +1,4 @@
-"""Which steps a cell calls, found by reading its source as the Python that IPython makes of it.
+"""Which steps a cell calls, found by reading its source as Python, with IPython's magics and commands.
 
 Spelling hides nothing then: escapes of JSON, split lines, odd blanks, letters that Python takes for others. Where a call could
 be made out of sight, by a text that is run, a name that is looked up or the kit handed on, that is told instead, and such a
@@ -12,6 +12,7 @@ import re
 import warnings
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import msgspec
 
@@ -54,10 +55,14 @@ _RUN_NOTHING = frozenset((
     "set_env", "svg", "who", "writefile", "xmode", "bash", "sh", "script",
 ))  # fmt: skip
 """Magics that run nothing in the kernel."""
-_LONGEST = 200_000
+_LONGEST = 50_000
 """Characters of one cell that are read; nobody reads more, and a tree of them takes much memory."""
 _DEEPEST = 5
-_PROMPT = re.compile(r"^[ \t]*(?:>>>|\.\.\.|In \[)", re.MULTILINE)
+_PROMPT = re.compile(r"(?:>>>|\.\.\.)(?: |$)|In \[\d+\]: |\s*\.{3,}: ?")
+_ESCAPE = re.compile(r"(?P<before>\s*|[\w\s.,:*\[\]]+=\s*)(?P<escape>%|!!?)(?P<rest>.*)")
+_HELP = re.compile(r"\s*(?:\?\??[\w.*%]+|[\w.*%]+\?\??)\s*")
+_ODD_ENDS = re.compile("[\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029]")
+"""What IPython takes for the end of a line and Python does not."""
 _CANNOT_READ = (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError)
 
 
@@ -94,9 +99,9 @@ def hidden_in(source: Source, kits: frozenset[str]) -> str | None:
         return source.hidden
     for root, what in source.odd:
         if root in kits:
-            return f"{root}{what} is no step"
+            return f"{root}{what:.100} is no step"
     for name in sorted(source.whole & kits):
-        return f"{name} is handed on"
+        return f"{name:.100} is handed on"
     return None
 
 
@@ -140,25 +145,68 @@ def read_source(raw: bytes) -> Source:
 def _read(text: str, depth: int) -> Source:
     if len(text) > _LONGEST:
         return Source(hidden=f"its source is longer than {_LONGEST} characters")
+    reader = _Reader(depth)
     try:
-        return _Reader(depth).read(_tree(text))
+        try:
+            tree = _parse(text)
+        except SyntaxError:
+            text, magics = _without_escapes(text)
+            tree = _parse(text)
+            for magic in magics:
+                reader.magic(*magic)
+        if any(map(_PROMPT.match, text.split("\n", 2)[:2])):
+            # IPython would take the prompts away from all lines.
+            return Source(hidden="it begins with a prompt")
+        return reader.read(tree)
     except _CANNOT_READ as error:
         return Source(hidden=f"its source cannot be read as Python: {type(error).__name__}")
 
 
-def _tree(text: str) -> ast.Module:
+def _parse(text: str) -> ast.Module:
     with warnings.catch_warnings():
         # Of texts with a backslash in them, which are none of an audit's business.
         warnings.simplefilter("ignore")
-        if not _PROMPT.search(text):
-            try:
-                return ast.parse(text)
-            except SyntaxError:
-                pass
-        # Few cells need it, and it takes longer to import than most audits last.
-        from IPython.core.inputtransformer2 import TransformerManager
+        return ast.parse(text)
 
-        return ast.parse(TransformerManager().transform_cell(text))
+
+class _Magic(NamedTuple):
+    """A magic, or a command of the shell as the magic that it is like."""
+
+    name: str
+    line: str
+    body: str = ""
+
+
+def _without_escapes(text: str) -> tuple[str, list[_Magic]]:
+    """A cell as Python, with a harmless statement in the place of each magic and command, and these.
+
+    What IPython takes for none, in brackets or behind a backslash, is no Python then.
+
+    Raises:
+        ValueError: IPython may see other lines than Python.
+    """
+    if _ODD_ENDS.search(text):
+        raise ValueError("an end of a line that is none for Python")
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").lstrip("\n").split("\n")
+    indent = lines[0][: len(lines[0]) - len(lines[0].lstrip())]
+    lines = [line.removeprefix(indent) for line in lines]
+    if lines[0].startswith("%%"):
+        name, _, line = lines[0][2:].rstrip().partition(" ")
+        return "", [_Magic(name, line, "\n".join(lines[1:]))]
+    magics: list[_Magic] = []
+    made: list[str] = []
+    due = iter(lines)
+    for line in due:
+        found = _ESCAPE.fullmatch(line)
+        if found is None:
+            made.append(f"{line[: len(line) - len(line.lstrip())]}pass" if _HELP.fullmatch(line) else line)
+            continue
+        rest = found["rest"]
+        while rest.endswith("\\") and (more := next(due, None)) is not None:
+            rest = f"{rest[:-1]} {more}"
+        magics.append(_Magic(*rest.partition(" ")[::2]) if found["escape"] == "%" else _Magic("bash", rest))
+        made.append(f"{found['before']}{'None' if found['before'].strip() else 'pass'}")
+    return "\n".join(made), magics
 
 
 class _Reader:
@@ -202,7 +250,7 @@ class _Reader:
             frozenset(self._whole),
             tuple(self._odd),
             frozenset(self._attributes),
-            self._hidden[0] if self._hidden else None,
+            f"{self._hidden[0]:.100}" if self._hidden else None,
         )
 
     def _attribute(self, node: ast.Attribute) -> None:
@@ -243,7 +291,9 @@ class _Reader:
         if isinstance(shell, ast.Call) and _is_named(shell.func, "get_ipython"):
             assert isinstance(node.func, ast.Attribute)
             self._seen.add(id(shell))
-            self._magic(node.func.attr, [a.value if isinstance(a, ast.Constant) else None for a in node.args])
+            self._called_magic(
+                node.func.attr, [a.value if isinstance(a, ast.Constant) else None for a in node.args]
+            )
         elif _is_named(node.func, "get_ipython") and id(node) not in self._seen:
             self._hidden.append("it hands get_ipython() on")
 
@@ -266,15 +316,17 @@ class _Reader:
             elif name == "ecr_widgets" and renamed:
                 self._hidden.append("it imports ecr_widgets under another name")
 
-    def _magic(self, method: str, told: list[object]) -> None:
+    def _called_magic(self, method: str, told: list[object]) -> None:
         texts = [each for each in told if isinstance(each, str)]
-        if len(texts) != len(told) or method not in _MAGICS or not texts:
+        if len(texts) != len(told) or not texts or method not in _MAGICS:
             self._hidden.append(f"it uses get_ipython().{method}")
-            return
-        if method in ("system", "getoutput"):
-            name, line, body = "bash", texts[0], ""
+        elif method in ("system", "getoutput"):
+            self.magic("bash", texts[0], "")
         else:
-            name, line, body = (*texts, "", "")[:3]
+            self.magic(*(*texts, "", "")[:3])
+
+    def magic(self, name: str, line: str, body: str) -> None:
+        """Look at a magic, and at the Python in it."""
         if "{" in line:
             self._hidden.append("it has IPython work out what stands in braces")
         elif name in _RUN_LINE | _RUN_BODY and not line.lstrip().startswith("-") and self._depth < _DEEPEST:

@@ -30,6 +30,8 @@ MAX_BYTES = 50_000_000
 """A larger notebook is named and not read."""
 MAX_CELLS = 10_000
 """A notebook with more cells is named and not judged."""
+MAX_SOURCE_BYTES = 500_000
+"""More source in a notebook is not read; it would take many seconds, and nobody could say what it does."""
 _SIGNS = b"\xe2"
 """Begins each sign that the kit shows: ✓ ✗ ● ▶ → …; in what it writes, all else is ASCII but what people named."""
 _MANY_SIGNS = 200
@@ -183,10 +185,15 @@ def _cells(notebook: wire.WireNotebook, *, only_marked: bool) -> tuple[list[Cell
     cells: list[Cell] = []
     bad: list[str] = []
     found: list[tuple[wire.WireCell, str, Source]] = []
+    room = MAX_SOURCE_BYTES
     for number, cell in enumerate(notebook.cells):
         if cell.cell_type == "code" and not (cell.execution_count is None and _is_empty(cell.source)):
             raw = bytes(cell.source)
-            source = read_short_source(raw) if len(raw) < _CACHED_BYTES else read_source(raw)
+            room -= len(raw)
+            if room < 0:
+                source = Source(hidden=f"the notebook holds more than {MAX_SOURCE_BYTES} bytes of source")
+            else:
+                source = read_short_source(raw) if len(raw) < _CACHED_BYTES else read_source(raw)
             found.append((cell, cell.id or f"cell-{number}", source))
     kits = kits_of([source for *_, source in found])
     for cell, cell_id, source in found:

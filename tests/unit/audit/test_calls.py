@@ -54,8 +54,10 @@ SEEN = {
     "cell magic": ("%%time\nkit.push_image(x)\n!ls", ("push_image",)),
     "captured": ("%%capture\n%time kit.wait(x)", ("wait",)),
     "beside a command": ("!ls\nkit.push_image(x)", ("push_image",)),
-    "prompts": (">>> kit.push_image(x)\n>>> kit.wait(y)", ("push_image", "wait")),
-    "prompts of IPython": ("In [1]: kit.push_image(x)\n   ...: kit.wait(y)", ("push_image", "wait")),
+    "assigned": ("a, x[1] = !ls\nb: int = %time kit.wait(y)\nprint('c=%s' % d)\n'e=%s' % f", ("wait",)),
+    "command over two lines": ("!ls \\\n  -l\nkit.wait(x)", ("wait",)),
+    "in a block": ("if x:\n    !ls\n    kit.wait(x)", ("wait",)),
+    "windows": ("!ls\r\nkit.wait(x)", ("wait",)),
     "indented": ("  kit.push_image(x)", ("push_image",)),
     "comment": ("# kit.push_image(x)\n1", ()),
     "text": ("'kit.push_image(x)'", ()),
@@ -121,11 +123,23 @@ HIDDEN = {
     "other places": "kit.acting_in(p).push_image(x)",
     "the engine's line": "os.environ['ECR_WIDGETS_CHANNEL']",
     "not Python": "def (",
+    "prompts": ">>> kit.push_image(x)\n>>> kit.wait(y)",
+    "prompts of IPython": "In [1]: kit.push_image(x)\n   ...: kit.wait(y)",
+    "prompts in the second line": "x = 1\n>>> kit.push_image(x)",
+    "modulo in brackets": "x = (1\n%cd (kit.wait(x))\n)\n!ls",
+    "modulo behind a backslash": "x = 1 \\\n%cd (kit.wait(x))\n!ls",
+    "modulo in a text": 'f"""{1\n%cd (kit.wait(x))}"""\n!ls',
+    "autocall": "/kit.push_image x",
+    "quoting autocall": ",kit.push_image x",
+    "called help": "kit.push_image(x)?",
+    "other ends of lines": "!ls\u2028kit.wait(x)",
+    "cell magic within": "x = 1\n%%time\nkit.wait(x)",
+    "magics in magics": "%time " * 9 + "kit.wait(x)",
     "automagic": "time kit.push_image(x)",
     "nul": "1\0",
-    "long": "1\n" * 100_001,
+    "long": "1\n" * 25_001,
     "deep": "(" * 9999 + ")" * 9999,
-    "deep sums": "-" * 99_999 + "1",
+    "deep sums": "-" * 49_000 + "1",
 }
 
 
@@ -180,3 +194,20 @@ def test_any_text_is_read_or_told(text: str) -> None:
     source = read_source(json.dumps(text).encode())
     calls_in(source, frozenset(("kit",)))
     hidden_in(source, frozenset(("kit",)))
+
+
+def test_a_cell_of_many_magics_takes_no_longer_for_each() -> None:
+    """IPython reads all of a cell anew for each of its magics; ten thousand of them are one walk here."""
+    found = read_source(json.dumps("!ls\n" * 10_000 + "kit.wait(x)").encode())
+    assert calls_in(found, frozenset(("kit",))) == ("wait",)
+    assert found.hidden is None
+
+
+def test_what_is_told_of_a_source_is_short() -> None:
+    """However long the names in it are."""
+    for source in (
+        "%" + "m" * 9999,
+        "kit." + "_p" * 9999,
+        "k" * 9999 + " = connect()\nf(" + "k" * 9999 + ")",
+    ):
+        assert len(hidden(source) or "x" * 999) < 150

@@ -190,3 +190,15 @@ def test_bytes_that_are_no_utf_8_are_seen_wherever_they_stand(
         patch.setattr(reading, "_PIECE_BYTES", piece_bytes)
         with pytest.raises(UnicodeDecodeError) if refused else nullcontext():
             reading._check_utf8(content)
+
+
+def test_a_notebook_of_too_much_source_is_not_proven() -> None:
+    """What is not read may call anything; nothing is raised, and the rest is judged."""
+    notebook = recorded("proven")
+    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    for number, cell in enumerate(cells[:2]):
+        cell["source"] = f"{number}\n" + "1 + 1\n" * 8000
+    notebook["cells"] += [cells[0] | {"id": f"x{number}"} for number in range(12)]
+    found = read_content(json.dumps(notebook).encode(), "x")
+    told = judge(found).why
+    assert "the notebook holds more than 500000 bytes of source" in told
