@@ -37,6 +37,8 @@ _OF_ANYTHING = frozenset(("login", "wait", "rollback", "verify"))
 """Steps whose names others' objects have for their methods: these count on the kit alone."""
 _GIVEN = frozenset(("connect", "open_runs", "open_form", "NotebookKit", "errors", "model", "*"))
 """What the package gives a runbook by its own name."""
+_OPEN = {"ecr_widgets": ("errors", "model"), "IPython": ("display",)}
+"""Modules of two packages that runbooks may import; the rest of them gets at the steps in other ways than by the kit."""
 _REACHING = frozenset((
     "eval", "exec", "compile", "getattr", "globals", "locals", "vars", "builtins", "__builtins__", "__import__", "importlib",
     "import_module", "runpy", "attrgetter", "methodcaller", "__dict__", "__getattribute__", "__getattr__", "__globals__",
@@ -78,8 +80,8 @@ class Source:
     """Names that are used by themselves, and so handed on."""
     odd: tuple[tuple[str, str], ...] = ()
     """What is done to an object that is no step, by the name that its chain begins with."""
-    attributes: frozenset[str] = frozenset()
-    """Names of all attributes that are read, among which are the steps of later releases."""
+    may_hold: frozenset[str] = frozenset()
+    """Names of the records that a cell may hold: those of what it calls, later releases' steps among them."""
     hidden: str | None = None
     """Why a call could be made out of sight."""
 
@@ -100,6 +102,8 @@ def hidden_in(source: Source, kits: frozenset[str]) -> str | None:
     for root, what in source.odd:
         if root in kits:
             return f"{root}{what:.100} is no step"
+    if kits.isdisjoint(source.whole):
+        return None
     for name in sorted(source.whole & kits):
         return f"{name:.100} is handed on"
     return None
@@ -107,20 +111,13 @@ def hidden_in(source: Source, kits: frozenset[str]) -> str | None:
 
 def kits_of(sources: list[Source]) -> frozenset[str]:
     """The names that the cells of a notebook give the kit; `kit` is always one."""
-    return _USUAL.union(*(source.kits for source in sources))
+    given = [source.kits for source in sources if source.kits]
+    return _USUAL.union(*given) if given else _USUAL
 
 
 def records_of_call(step: str) -> tuple[str, ...]:
     """Under which names a call of a step leaves its record."""
     return _LEAVES.get(step, (step,))
-
-
-def may_hold(source: Source) -> frozenset[str]:
-    """Names of the records that a cell may hold: those of what it calls."""
-    found = set(source.attributes)
-    for step in source.attributes:
-        found.update(_LEAVES.get(step, ()), _MAY_LEAVE.get(step, ()))
-    return frozenset(found)
 
 
 @lru_cache(maxsize=1024)
@@ -219,7 +216,7 @@ class _Reader:
         self._whole: set[str] = set()
         self._odd: list[tuple[str, str]] = []
         self._hidden: list[str] = []
-        self._attributes: set[str] = set()
+        self._may_hold: set[str] = set()
         self._seen: set[int] = set()
         """Nodes that what is above them has accounted for."""
 
@@ -249,7 +246,7 @@ class _Reader:
             frozenset(self._kits),
             frozenset(self._whole),
             tuple(self._odd),
-            frozenset(self._attributes),
+            frozenset(self._may_hold),
             f"{self._hidden[0]:.100}" if self._hidden else None,
         )
 
@@ -264,7 +261,7 @@ class _Reader:
             self._hidden.append(f"it uses ecr_widgets.{node.attr}")
         root = _root(node)
         if isinstance(node.ctx, ast.Load):
-            self._attributes.add(node.attr)
+            self._may_hold.update((node.attr, *_LEAVES.get(node.attr, ()), *_MAY_LEAVE.get(node.attr, ())))
         if node.attr in STEPS and isinstance(node.ctx, ast.Load):
             # The end of the last name, for the beginning of a chain is the same for all of it.
             self._uses.append((node.end_lineno or 0, node.end_col_offset or 0, root, node.attr))
@@ -327,7 +324,9 @@ class _Reader:
 
     def magic(self, name: str, line: str, body: str) -> None:
         """Look at a magic, and at the Python in it."""
-        if "{" in line:
+        if _OWN_LINE in line or _OWN_LINE in body:
+            self._hidden.append("it names the engine's own line")
+        elif "{" in line:
             self._hidden.append("it has IPython work out what stands in braces")
         elif name in _RUN_LINE | _RUN_BODY and not line.lstrip().startswith("-") and self._depth < _DEEPEST:
             for text in (line if name in _RUN_LINE else "", body if name in _RUN_BODY else ""):
@@ -340,7 +339,7 @@ class _Reader:
         self._kits |= inner.kits
         self._whole |= inner.whole
         self._odd += inner.odd
-        self._attributes |= inner.attributes
+        self._may_hold |= inner.may_hold
         self._hidden += [inner.hidden] if inner.hidden else []
 
 
@@ -368,9 +367,9 @@ def _is_named(node: ast.AST, name: str) -> bool:
 
 
 def _is_open(module: str) -> bool:
-    """Whether a module is nobody's way to the steps but by the kit."""
+    """Whether a module is nobody's way to the steps but by the kit, nor to what magics do."""
     top, _, rest = module.partition(".")
-    return top != "ecr_widgets" or not rest or rest.partition(".")[0] in ("errors", "model")
+    return not rest or rest.partition(".")[0] in _OPEN.get(top, (rest.partition(".")[0],))
 
 
 _decode = msgspec.json.Decoder(str | list[str]).decode

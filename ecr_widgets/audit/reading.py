@@ -17,7 +17,6 @@ from ecr_widgets.audit.calls import (
     calls_in,
     hidden_in,
     kits_of,
-    may_hold,
     read_short_source,
     read_source,
 )
@@ -220,7 +219,7 @@ def _cells(notebook: wire.WireNotebook, *, only_marked: bool) -> tuple[list[Cell
                 told.state if told is not None else None,
                 calls_in(source, kits),
                 tuple(steps),
-                may_hold(source),
+                source.may_hold,
                 hidden_in(source, kits),
             )
         )

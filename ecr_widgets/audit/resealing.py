@@ -115,6 +115,14 @@ def resealed(
     return tuple(told)
 
 
+def other_signer(first: str, later: Seal | SealedRun, keys: Mapping[str, KeyFile]) -> str:
+    """That a later seal is by another key than the first, in words; empty where it is not, or the first key's time was over."""
+    key = keys.get(first)
+    if later.key == first or (key is not None and key.valid_until <= later.sealed_at):
+        return ""
+    return f"key {first} had sealed it, and key {later.key} is another's"
+
+
 def _is_against(each: SealedRun, newest: SealedRun) -> bool:
     if each.prefix == newest.prefix:
         came_before = each.place < newest.place

@@ -21,7 +21,7 @@ from ecr_widgets.audit.canonical import Form
 from ecr_widgets.audit.chain import FILE_NAME, RETIRED, Past, Seal, Trouble, Watcher, read_links
 from ecr_widgets.audit.keys import KeyFile, KeyRing
 from ecr_widgets.audit.reading import read_bytes
-from ecr_widgets.audit.resealing import SealedRun, resealed, sealed_run
+from ecr_widgets.audit.resealing import SealedRun, other_signer, resealed, sealed_run
 from ecr_widgets.audit.scan import NEVER, RACY_NS, Stamp, folders_with
 from ecr_widgets.audit.verify import Finding, check_content
 
@@ -33,7 +33,8 @@ CREATE TABLE chains (
 );
 CREATE TABLE seals (
   path TEXT NOT NULL, prefix TEXT NOT NULL, run_id TEXT, overwritten INTEGER NOT NULL, file_sha256 TEXT NOT NULL,
-  form BLOB NOT NULL, forged TEXT, unknown_key INTEGER NOT NULL, place INTEGER NOT NULL, UNIQUE (path, prefix)
+  form BLOB NOT NULL, forged TEXT, unknown_key INTEGER NOT NULL, place INTEGER NOT NULL,
+  signer TEXT NOT NULL, UNIQUE (path, prefix)
 );
 CREATE TABLE sealed (
   run_id TEXT NOT NULL, prefix TEXT NOT NULL, place INTEGER NOT NULL, path TEXT NOT NULL, about BLOB NOT NULL
@@ -160,9 +161,11 @@ class SealBook:
         if run is not None and (trouble is None or not trouble.forged):
             self._note_run(run)
         before = self._database.execute(
-            "SELECT run_id, overwritten FROM seals WHERE path = ? AND prefix = ?", (path, prefix)
+            "SELECT run_id, overwritten, signer FROM seals WHERE path = ? AND prefix = ?", (path, prefix)
         ).fetchone()
-        if seal.state == RETIRED and before is not None and trouble is None:
+        if seal.state == RETIRED:
+            if before is None or trouble or other_signer(before[2], seal, self._ring.known()):
+                return
             # From here on it is no loss that other runs of the name are gone.
             self._database.execute(
                 "UPDATE seals SET overwritten = 0, run_id = NULL WHERE path = ? AND prefix = ?",
@@ -174,7 +177,7 @@ class SealBook:
         overwritten = before is not None and (bool(before[1]) or (known and before[0] != seal.run_id))
         forged = "; ".join(trouble.why) if trouble is not None and trouble.forged else None
         self._database.execute(
-            "INSERT OR REPLACE INTO seals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO seals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 path,
                 prefix,
@@ -185,6 +188,7 @@ class SealBook:
                 forged,
                 trouble is not None and trouble.unknown_key,
                 place,
+                seal.key,
             ),
         )
         self._mark(path)

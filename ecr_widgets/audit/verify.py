@@ -21,7 +21,7 @@ from ecr_widgets.audit.chain import FILE_NAME, RETIRED, Head, Heads, Link, Seal,
 from ecr_widgets.audit.found import NoRun, Run
 from ecr_widgets.audit.keys import KeyFile, KeyRing
 from ecr_widgets.audit.reading import read_bytes, read_content, read_file, with_holder
-from ecr_widgets.audit.resealing import SealedRun, resealed, sealed_run
+from ecr_widgets.audit.resealing import SealedRun, other_signer, resealed, sealed_run
 from ecr_widgets.audit.scan import shown_name
 from ecr_widgets.audit.seal import chains_of
 from ecr_widgets.errors import RecordError
@@ -99,7 +99,7 @@ class Verification:
             "files": [
                 {"path": f.path, "finding": f.finding.value, "what": list(f.what)}
                 for f in self.files
-                if f.finding not in (Finding.INTACT, Finding.RETIRED) or len(f.what) > 1
+                if f.finding not in (Finding.INTACT, Finding.RETIRED)
             ],
             "chain": list(self.chain),
             "keys": [
@@ -171,8 +171,8 @@ class _Sealed:
     run: SealedRun | None
     """For comparing it with other seals of the run."""
     retired: bool = False
-    retired_by: str = ""
-    """Who has sealed that it is gone, where that is not who sealed it, in words."""
+    not_retired: tuple[str, ...] = ()
+    """Why somebody's word that it was removed on purpose does not count."""
 
 
 def _nearer(outer: _Sealed | None, its: _Sealed) -> _Sealed:
@@ -195,9 +195,13 @@ def _sealed_by(
         if link.seal is not None:
             name = prefix + link.seal.path
             before = sealed.get(name)
-            if link.seal.state == RETIRED and before is not None and trouble is None:
-                by = _retired_by(before.seal, link.seal, keys)
-                sealed[name] = replace(before, overwritten=(), retired=True, retired_by=by)
+            if link.seal.state == RETIRED:
+                if before is None:
+                    wrong.append(f"seal {at}{_of(link)}: it retires what was not sealed before")
+                elif why := other_signer(before.seal.key, link.seal, keys):
+                    sealed[name] = replace(before, not_retired=(why,))
+                elif trouble is None:
+                    sealed[name] = replace(before, overwritten=(), retired=True)
             else:
                 run = sealed_run(link.seal, prefix, at)
                 if run is not None and (trouble is None or not trouble.forged):
@@ -211,13 +215,6 @@ def _sealed_by(
     return sealed, wrong
 
 
-def _retired_by(sealed: Seal, retirement: Seal, keys: Mapping[str, KeyFile]) -> str:
-    key = keys.get(sealed.key)
-    if retirement.key == sealed.key or (key is not None and key.valid_until <= retirement.sealed_at):
-        return ""
-    return f"key {retirement.key} says so, key {sealed.key} had sealed it"
-
-
 def _overwritten(before: _Sealed | None, seal: Seal) -> tuple[str, ...]:
     if before is None or before.retired or before.seal.run_id == seal.run_id:
         return before.overwritten if before else ()
@@ -228,9 +225,9 @@ def _overwritten(before: _Sealed | None, seal: Seal) -> tuple[str, ...]:
 
 def _gone(name: str, its: _Sealed) -> FileFinding:
     if its.retired:
-        told = (f"sealed as {its.place}, and removed on purpose", its.retired_by)
-        return FileFinding(name, Finding.RETIRED, tuple(filter(None, told)))
-    return FileFinding(name, Finding.MISSING, (f"sealed as {its.place}, and there is no such file",))
+        return FileFinding(name, Finding.RETIRED, (f"sealed as {its.place}, and removed on purpose",))
+    why = f"sealed as {its.place}, and there is no such file"
+    return FileFinding(name, Finding.MISSING, (why, *its.not_retired))
 
 
 def _check(

@@ -15,7 +15,6 @@ from ecr_widgets.audit.calls import (
     calls_in,
     hidden_in,
     kits_of,
-    may_hold,
     read_source,
     records_of_call,
 )
@@ -64,6 +63,7 @@ SEEN = {
     "another's wait": ("process.wait(); session.login()", ()),
     "looks": ("kit.images('app'); kit.look.images('app'); kit.now()", ()),
     "help": ("kit.push_image?", ()),
+    "display": ("from IPython.display import display\nfrom IPython import display as d", ()),
 }
 
 
@@ -122,6 +122,9 @@ HIDDEN = {
     "method replaced": "kit.push_image = f",
     "other places": "kit.acting_in(p).push_image(x)",
     "the engine's line": "os.environ['ECR_WIDGETS_CHANNEL']",
+    "the engine's line in a command": "!echo $ECR_WIDGETS_CHANNEL",
+    "the engine's line in a script": "%%bash\nnc -U $ECR_WIDGETS_CHANNEL",
+    "magics made": "from IPython.core.magic import register_line_magic",
     "not Python": "def (",
     "prompts": ">>> kit.push_image(x)\n>>> kit.wait(y)",
     "prompts of IPython": "In [1]: kit.push_image(x)\n   ...: kit.wait(y)",
@@ -177,12 +180,12 @@ def test_every_method_of_the_kit_that_leaves_a_record_is_a_step() -> None:
     assert of_kit.keys() | {"rollback"} == STEPS
     for step, names in of_kit.items():
         assert names <= set(records_of_call(step))
-        assert names <= may_hold(read_source(json.dumps(f"kit.{step}(x)").encode()))
+        assert names <= read_source(json.dumps(f"kit.{step}(x)").encode()).may_hold
 
 
 def test_a_cell_may_hold_what_its_calls_leave_and_nothing_else() -> None:
     """A wait may roll back, and seals are verified by a verify; a later release's step leaves its own name."""
-    held = may_hold(read_source(b'"kit.wait(x); runs.verify(); kit.move_mountain()"'))
+    held = read_source(b'"kit.wait(x); runs.verify(); kit.move_mountain()"').may_hold
     assert {"wait", "rollback", "verify_seals", "move_mountain"} <= held
     assert "push_image" not in held
 

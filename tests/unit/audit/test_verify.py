@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from ecr_widgets.audit import seal
@@ -247,20 +248,49 @@ def test_a_change_of_signer_is_an_alarm_while_the_first_key_is_in_use(folder: Fo
 
 
 def test_ones_own_next_key_is_no_change_of_signer(folder: Folder) -> None:
-    """Nor is the removal of what the retired key had sealed; another's word on that is told."""
+    """It may seal the same content, and that a run was removed on purpose."""
+    save(folder.runs, "proven", "b.ipynb", of_run("b", "proven"))
+    folder.seal("b.ipynb")
+    folder.ring.rotate(now=NOW + timedelta(days=1))
+    folder.seal("a.ipynb", days=2)
+    assert both(folder) == "intact"
+    retire_runs(folder.runs, ["b.ipynb"], ring=folder.ring, now=NOW + timedelta(days=3))
+    (folder.runs / "b.ipynb").unlink()
+    assert folder.findings()["b.ipynb"] == "retired"
+    assert folder.verify().ok
+
+
+def test_nobody_retires_what_another_has_sealed(folder: Folder) -> None:
+    """Another's word, however well known his key, hides neither that a run is gone nor that it was replaced."""
     theirs = KeyRing(folder.ring.folder.parent / "theirs")
     retire_runs(folder.runs, ["a.ipynb"], ring=theirs, now=NOW)
     (key,) = theirs.own().values()
     folder.ring.trust(export_keys([key]).encode(), [key.fingerprint])
-    (folder.runs / "a.ipynb").unlink()
-    assert folder.findings() == {"a.ipynb": "retired"}
-    (told,) = folder.verify().to_json()["files"]
-    assert f"key {key.key} says so" in told["what"][1]
+    assert both(folder) == "intact"
+    save(folder.runs, "deployed", "a.ipynb", of_run("second"))
+    folder.seal("a.ipynb", days=1, ring=theirs)
+    assert both(folder) == "overwritten"
     save(folder.runs, "proven", "b.ipynb", of_run("b", "proven"))
     folder.seal("b.ipynb")
-    folder.ring.rotate(now=NOW + timedelta(days=1))
-    folder.seal("b.ipynb", days=2)
-    assert both(folder, "b.ipynb") == "intact"
+    retire_runs(folder.runs, ["b.ipynb"], ring=theirs, now=NOW)
+    (folder.runs / "b.ipynb").unlink()
+    (found,) = (each for each in folder.verify().files if each.path == "b.ipynb")
+    assert (found.finding, "is another's" in found.what[1]) == ("missing", True)
+
+
+def test_a_retirement_of_what_was_never_sealed_seals_nothing(folder: Folder) -> None:
+    """An altered copy cannot be sealed by a seal that claims to take another's loss for meant."""
+    altered = recorded("deployed")
+    altered["metadata"]["ecr_widgets"]["actor"] = "eve"
+    save(folder.runs, "deployed", "b.ipynb", altered)
+    with pytest.MonkeyPatch.context() as patch:
+        draft = seal._draft
+        patch.setattr(
+            seal, "_draft", lambda *a, **k: msgspec.structs.replace(draft(*a, **k), state="retired")
+        )
+        folder.seal("b.ipynb")
+    assert both(folder, "b.ipynb") == "unsealed"
+    assert any("retires what was not sealed" in why for why in folder.verify().chain)
 
 
 def test_runs_by_hand_may_be_saved_under_several_names(folder: Folder) -> None:
