@@ -1,0 +1,81 @@
+"""What a Dockerfile asks that not every builder gives.
+
+The classic builder of newer engines reads BuildKit's syntax and drops what it does not know, the text of a here-document
+for one. So nothing is left to it but what it is known to do: each flag and form beyond that is a need.
+
+Source: Dockerfile release notes, where each form is dated; BuildKit's frontend of each engine as built in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from ecr_widgets.model.dockerfile import Dockerfile, Instruction, declared
+from ecr_widgets.model.dockerfile_words import split_words, unquoted
+
+_CLASSIC_FLAGS = {
+    "FROM": {"platform"},
+    "COPY": {"from", "chown"},
+    "ADD": {"chown"},
+    "HEALTHCHECK": {"interval", "timeout", "start-period", "retries", "start-interval"},
+}
+"""All that the classic builder honours since 20.10."""
+_SINCE = {"network": 23, "link": 23, "checksum": 25, "keep-git-dir": 25}
+"""The first engine whose own BuildKit knows a flag; those of 20.10 are not here."""
+_HERE_DOCUMENTS_SINCE, _GIT_SINCE = 23, 25
+_PLATFORM_ARGUMENTS = {
+    f"{whose}{what}" for whose in ("BUILD", "TARGET") for what in ("PLATFORM", "OS", "ARCH", "VARIANT")
+}
+_VARIABLE = re.compile(r"\$\{?(\w+)")
+_GIT = re.compile(r"(git|ssh)://|git@[\w.-]+:|https?://[^\s#]+\.git(#|$)", re.IGNORECASE)
+_STANDARD_SYNTAX = re.compile(r"(docker\.io/)?docker/dockerfile(:1(\.\d+)*)?(@sha256:[0-9a-f]{64})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One thing that takes BuildKit, or a frontend of its own."""
+
+    line: int
+    what: str
+    since: int = 20
+    """The first engine whose own BuildKit knows it; where the file names a frontend, that one counts."""
+
+
+def needs_of(dockerfile: Dockerfile, build_args: Mapping[str, str]) -> tuple[Need, ...]:
+    """All that the classic builder would refuse, drop or read otherwise, in the order of the lines."""
+    found = []
+    if dockerfile.syntax and not names_standard_syntax(dockerfile):
+        found.append(Need(dockerfile.directives["syntax"][0], f"the frontend {dockerfile.syntax!r}"))
+    line, check = dockerfile.directives.get("check", (0, ""))
+    if "error=true" in check.replace(" ", "").lower():
+        found.append(Need(line, "`check=error=true`"))
+    for each in dockerfile.instructions:
+        found += _needs(each, build_args)
+    return tuple(found)
+
+
+def names_standard_syntax(dockerfile: Dockerfile) -> bool:
+    """Whether the frontend that the file names is Docker's own of version 1, which all builders follow."""
+    return _STANDARD_SYNTAX.fullmatch(dockerfile.syntax) is not None
+
+
+def _needs(instruction: Instruction, build_args: Mapping[str, str]) -> Iterator[Need]:
+    held, line = instruction.trigger or instruction, instruction.line
+    if instruction.here_documents:
+        word = instruction.here_documents[0]
+        yield Need(line, f"the here-document `{held.name} <<{word}`", _HERE_DOCUMENTS_SINCE)
+    for name, _ in held.flags:
+        if name not in _CLASSIC_FLAGS.get(held.name, ()):
+            yield Need(line, f"`{held.name} --{name}`", _SINCE.get(name, 20))
+    if held.name == "FROM":
+        given = set(_VARIABLE.findall(" ".join((*held.flag("platform"), held.text))))
+        for name in sorted(given & _PLATFORM_ARGUMENTS - set(build_args)):
+            yield Need(line, f"`${name}` in FROM")
+    if held.name == "ARG":
+        for name, default in declared(held):
+            if name in _PLATFORM_ARGUMENTS and default is None and name not in build_args:
+                yield Need(line, f"a value for `ARG {name}`, which only BuildKit sets")
+    if held.name == "ADD" and any(_GIT.match(unquoted(word)) for word in split_words(held.text)):
+        yield Need(line, "`ADD` of a git repository", _GIT_SINCE)
