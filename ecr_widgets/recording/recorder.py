@@ -100,8 +100,13 @@ class Recorder:
             self.run_id, next(self._numbers), step, StepState.INTENDED, as_json(inputs), self._clock.now()
         )
         view = self._sink.open(record)
+
+        def observed(progress: Progress) -> None:
+            # What a build prints is anybody's text.
+            view.progress(dataclasses.replace(progress, message=self._redact(progress.message)))
+
         try:
-            outcome = act(view.progress)
+            outcome = act(observed)
         except BaseException as error:
             # An interrupt in the middle of a change leaves its outcome as unknown as a lost reply does.
             unknown = isinstance(error, OutcomeUnknown) or not isinstance(error, Exception)

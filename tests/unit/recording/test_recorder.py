@@ -12,6 +12,7 @@ import pytest
 from ecr_widgets.errors import BuildError, OutcomeUnknown
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.record import StepRecord, StepState
+from ecr_widgets.ports import Progress
 from ecr_widgets.recording.recorder import Recorder, as_json
 
 
@@ -29,12 +30,14 @@ class StillClock:
 class ListSink:
     def __init__(self) -> None:
         self.seen: list[StepRecord] = []
+        self.observed: list[Progress] = []
 
     def open(self, record: StepRecord) -> ListSink:
         self.seen.append(record)
         return self
 
-    def progress(self, observed: object) -> None: ...
+    def progress(self, observed: Progress) -> None:
+        self.observed.append(observed)
 
     def close(self, record: StepRecord) -> None:
         self.seen.append(record)
@@ -76,6 +79,12 @@ def test_the_outcome_keeps_what_the_step_gave_and_lifts_changed(recorder: Record
     (record,) = recorder.records
     assert (record.state, record.changed, record.outcome) == (StepState.SUCCEEDED, False, {"image": "a/b:1"})
     assert json.loads(record.to_json())["sequence"] == 1
+
+
+def test_a_secret_that_a_build_prints_is_not_in_its_progress(recorder: Recorder, sink: ListSink) -> None:
+    """What is shown while a step works is what somebody else's program says."""
+    recorder.perform("build_image", {}, lambda told: told(Progress("build", "token hunter22", 1, 2)))
+    assert sink.observed == [Progress("build", "token ***", 1, 2)]
 
 
 def test_an_error_is_recorded_and_raised_again(recorder: Recorder) -> None:
