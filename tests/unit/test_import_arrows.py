@@ -24,9 +24,10 @@ MAY_IMPORT = {
     "kernel_output": {"redaction"},
     "kernel_parameters": VALUES,
     "proofs": VALUES,
-    "ports": VALUES | {"ports"},
-    "adapters": VALUES | {"adapters", "engine_address", "ports", "settings"},
-    "steps": VALUES | {"steps", "ports", "redaction", "secret_parameters"},
+    "build_context": VALUES,
+    "ports": VALUES | {"build_context", "ports"},
+    "adapters": VALUES | {"adapters", "build_context", "engine_address", "ports", "settings"},
+    "steps": VALUES | {"build_context", "steps", "ports", "redaction", "secret_parameters"},
     "recording": VALUES | {"actor", "recording", "ports", "channel"},
     "runbooks": VALUES | {"runbooks", "redaction", "secret_parameters"},
     "audit": VALUES | {"audit"},
@@ -35,9 +36,9 @@ MAY_IMPORT = {
     | {"actor", "engine", "adapters", "audit", "channel"}
     | {"redaction", "runbooks", "secret_parameters", "settings"},
     "targets": VALUES | {"ports"},
-    "kit": VALUES | {"kit", "steps", "ports", "recording", "targets"},
+    "kit": VALUES | {"build_context", "kit", "steps", "ports", "recording", "targets"},
     "panels": VALUES | {"audit", "panels", "kit", "recording", "redaction", "secret_parameters", "steps"},
-    "planning": VALUES | {"planning", "kit", "panels", "recording", "steps"},
+    "planning": VALUES | {"build_context", "planning", "kit", "panels", "recording", "steps"},
     "connections": VALUES
     | {
         "planning",

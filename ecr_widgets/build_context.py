@@ -1,0 +1,234 @@
+"""What a build sends: the files of a folder but those that its ignore file names, as docker sends them."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import stat
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from ecr_widgets.errors import BuildError
+from ecr_widgets.model.dockerfile import Dockerfile
+from ecr_widgets.model.ignore_file import IgnoreFile, Look
+
+_IGNORE_FILE = ".dockerignore"
+_STAND_IN = ".dockerfile.sent-beside-the-context"
+"""Name of a Dockerfile that must not be among the files that a COPY sees."""
+_ADDRESS = re.compile(r"(https?|git|ssh):/|git@|github\.com/|-$")
+_CAPABILITIES = "security.capability"
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One file or folder of a context."""
+
+    name: str
+    """Relative to the context, with slashes."""
+    path: Path
+    status: os.stat_result
+
+
+@dataclass(frozen=True, slots=True)
+class BuildContext:
+    """A folder to build from, with the Dockerfile that says how; see `find_context`."""
+
+    folder: Path
+    dockerfile: Path
+
+    def read_dockerfile(self) -> Dockerfile:
+        """What the Dockerfile says.
+
+        Raises:
+            BuildError: It cannot be read.
+        """
+        return Dockerfile.parse(_read(self.dockerfile))
+
+    @property
+    def name_in_context(self) -> str | None:
+        """Where the Dockerfile is in the context; None outside of it."""
+        try:
+            return self.dockerfile.relative_to(self.folder).as_posix()
+        except ValueError:
+            return None
+
+    def sent(self) -> Iterator[Sent]:
+        """Files and folders in the order of their names, folders before what is in them.
+
+        A folder that is ignored is part of it where something in it is not.
+
+        Raises:
+            BuildError: A folder or the ignore file cannot be read, or the ignore file holds what is no pattern.
+        """
+        yield from _walk(self.folder, "", self._ignored(), Look())
+
+    def _ignored(self) -> IgnoreFile:
+        # An ignore file of this Dockerfile's own replaces the context's.
+        own = self.dockerfile.with_name(f"{self.dockerfile.name}{_IGNORE_FILE}")
+        found = next((path for path in (own, self.folder / _IGNORE_FILE) if path.exists()), None)
+        return IgnoreFile() if found is None else _parsed(found)
+
+    def write_tar(self, file: IO[bytes]) -> str:
+        """Write the context for a builder that gets it whole, and give back the Dockerfile's name in it.
+
+        Such a builder knows no ignore files of Dockerfiles. It keeps the Dockerfile from what COPY sees where the
+        `.dockerignore` that it was sent says so, and the `.dockerignore` likewise.
+
+        Raises:
+            BuildError: A file cannot be read, or the builder could not make of it what BuildKit makes.
+        """
+        sent = {each.name: each for each in self.sent()}
+        own = self.name_in_context
+        hidden = {own} - set(sent)
+        name = own
+        with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar:
+            if _IGNORE_FILE in sent:
+                ignored = _parsed(self.folder / _IGNORE_FILE)
+                if {each for each in (own, _IGNORE_FILE) if each and ignored.ignores(each)} != hidden:
+                    raise BuildError(
+                        f"the classic builder cannot show {_IGNORE_FILE} to a COPY"
+                        f" and {'hide' if hidden else 'show'} {str(self.dockerfile)!r}",
+                        hint=f"install docker-buildx, or have {_IGNORE_FILE} ignored",
+                    )
+                if own in hidden:
+                    _add(tar, str(own), _read(self.dockerfile))
+            elif hidden:
+                name = _STAND_IN
+                _add(tar, _IGNORE_FILE, f"{_IGNORE_FILE}\n{_STAND_IN}\n".encode())
+                _add(tar, _STAND_IN, _read(self.dockerfile))
+            for each in sent.values():
+                _add_sent(tar, each)
+        return str(name)
+
+
+def find_context(folder: Path, dockerfile: str) -> BuildContext:
+    """Find folder and Dockerfile.
+
+    Args:
+        dockerfile: Path relative to the folder, or an absolute one; it may be outside of the folder.
+
+    Raises:
+        BuildError: One is missing, or is what no build can be made from.
+    """
+    if not folder.is_dir():
+        is_address = _ADDRESS.match(str(folder)) is not None
+        raise BuildError(
+            f"the build context {str(folder)!r} is not a folder",
+            hint="fetch it into a folder first: git repositories, archives and standard input are not read"
+            if is_address
+            else "check the path",
+        )
+    path = Path(os.path.normpath(folder.absolute() / dockerfile))
+    if dockerfile == "Dockerfile" and not path.exists() and path.with_name("dockerfile").is_file():
+        path = path.with_name("dockerfile")
+    if not path.is_file():
+        raise BuildError(
+            f"no Dockerfile {dockerfile!r} in the build context {str(folder)!r}",
+            hint="give its path relative to the context",
+        )
+    if path.is_symlink() and not path.resolve().is_relative_to(path.parent.resolve()):
+        raise BuildError(
+            f"the Dockerfile {dockerfile!r} is a link out of its folder, which builders do not follow",
+            hint="name the file that it leads to",
+        )
+    return BuildContext(Path(os.path.normpath(folder.absolute())), path)
+
+
+def _walk(folder: Path, prefix: str, ignored: IgnoreFile, above: Look) -> Iterator[Sent]:
+    try:
+        names = sorted(path.name for path in folder.iterdir())
+    except OSError as error:
+        raise unreadable(folder, error) from error
+    for name in names:
+        path, inner = folder / name, f"{prefix}{name}"
+        look = ignored.look(inner, above)
+        try:
+            status = path.lstat()
+        except OSError as error:
+            raise unreadable(path, error) from error
+        if stat.S_ISDIR(status.st_mode):
+            if look.is_ignored and not any(pattern.is_exception for pattern in ignored.patterns):
+                continue
+            below = _walk(path, f"{inner}/", ignored, look)
+            if look.is_ignored:
+                first = next(below, None)
+                if first is None:
+                    continue
+                yield Sent(inner, path, status)
+                yield first
+            else:
+                yield Sent(inner, path, status)
+            yield from below
+        elif not look.is_ignored and not stat.S_ISSOCK(status.st_mode):
+            yield Sent(inner, path, status)
+
+
+def _add_sent(tar: tarfile.TarFile, sent: Sent) -> None:
+    mode = sent.status.st_mode
+    info = tarfile.TarInfo(sent.name)
+    info.mode, info.mtime = stat.S_IMODE(mode), int(sent.status.st_mtime)
+    try:
+        if stat.S_ISREG(mode):
+            if mode & stat.S_ISUID:
+                raise BuildError(
+                    f"{sent.name!r} of the build context has its set-user-ID bit set, which the classic builder drops",
+                    hint="install docker-buildx, or set the bit by a RUN chmod",
+                )
+            with sent.path.open("rb") as file:
+                info.size = os.fstat(file.fileno()).st_size
+                info.pax_headers = _capabilities(sent.path)
+                tar.addfile(info, file)
+            return
+        if stat.S_ISLNK(mode):
+            info.type, info.linkname = tarfile.SYMTYPE, str(sent.path.readlink())
+        elif stat.S_ISDIR(mode):
+            info.type = tarfile.DIRTYPE
+        elif stat.S_ISFIFO(mode):
+            info.type = tarfile.FIFOTYPE
+        else:
+            info.type = tarfile.BLKTYPE if stat.S_ISBLK(mode) else tarfile.CHRTYPE
+            info.devmajor, info.devminor = os.major(sent.status.st_rdev), os.minor(sent.status.st_rdev)
+        tar.addfile(info)
+    except OSError as error:
+        raise unreadable(sent.path, error) from error
+
+
+def _capabilities(path: Path) -> dict[str, str]:
+    """What a program may do without being root, which is kept in an attribute of its file."""
+    try:
+        value = os.getxattr(path, _CAPABILITIES, follow_symlinks=False)
+    except (OSError, AttributeError):
+        return {}
+    return {f"SCHILY.xattr.{_CAPABILITIES}": value.decode(errors="surrogateescape")}
+
+
+def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+    info = tarfile.TarInfo(name)
+    info.size, info.mode = len(content), 0o644
+    tar.addfile(info, io.BytesIO(content))
+
+
+def _parsed(path: Path) -> IgnoreFile:
+    try:
+        return IgnoreFile.parse(_read(path))
+    except ValueError as error:
+        raise BuildError(f"{str(path)!r} cannot be used: {error}", hint="correct the pattern") from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: Path, error: OSError) -> BuildError:
+    """The error of a file that a build needs."""
+    return BuildError(
+        f"{str(path)!r} of the build context cannot be read: {error.strerror}",
+        hint="correct its permissions, or name it in .dockerignore",
+    )

@@ -1,0 +1,175 @@
+"""What a build sends, read from disk."""
+
+from __future__ import annotations
+
+import io
+import os
+import socket
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from ecr_widgets.build_context import BuildContext, find_context
+from ecr_widgets.errors import BuildError
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A context with a Dockerfile and one file."""
+    made = tmp_path / "context"
+    made.mkdir()
+    (made / "Dockerfile").write_text("FROM scratch\n")
+    (made / "kept").write_text("kept")
+    return made
+
+
+def names(context: BuildContext) -> list[str]:
+    return [each.name for each in context.sent()]
+
+
+def archive(context: BuildContext) -> tuple[str, tarfile.TarFile]:
+    file = io.BytesIO()
+    name = context.write_tar(file)
+    file.seek(0)
+    return name, tarfile.open(fileobj=file)
+
+
+def content(tar: tarfile.TarFile, name: str) -> bytes:
+    file = tar.extractfile(name)
+    assert file is not None
+    return file.read()
+
+
+def test_what_the_ignore_file_names_is_not_sent(folder: Path) -> None:
+    """Folders with nothing left in them are not sent either; one with an exception in it is."""
+    for path in ("out/a", "out/b", "gone/a", "empty/"):
+        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).mkdir() if path.endswith("/") else (folder / path).write_text("")
+    (folder / ".dockerignore").write_bytes(b"\xef\xbb\xbfout\ngone\n!out/b\n.dockerignore\n")
+    assert names(find_context(folder, "Dockerfile")) == ["Dockerfile", "empty", "kept", "out", "out/b"]
+
+
+def test_an_ignore_file_of_the_dockerfiles_own_replaces_the_contexts(folder: Path) -> None:
+    """It is named after the Dockerfile and beside it, outside of the context too."""
+    (folder / ".dockerignore").write_text("kept")
+    assert names(find_context(folder, "Dockerfile")) == [".dockerignore", "Dockerfile"]
+    (folder / "Dockerfile.dockerignore").write_text("Dockerfile*\n.dockerignore\n")
+    assert names(find_context(folder, "Dockerfile")) == ["kept"]
+    (folder.parent / "D").write_text("FROM scratch\n")
+    (folder.parent / "D.dockerignore").write_text("*\n!Dockerfile\n")
+    assert names(find_context(folder, "../D")) == ["Dockerfile"]
+
+
+def test_links_pipes_and_devices_are_sent_as_what_they_are(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Links are not followed, a pipe is not read, and a socket stays at home."""
+    monkeypatch.chdir(folder)
+    (folder / "link").symlink_to("kept")
+    (folder / "away").symlink_to("/etc")
+    (folder / "dangling").symlink_to("nowhere")
+    os.link(folder / "kept", folder / "second")
+    os.mkfifo(folder / "pipe")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind("socket")
+    _, tar = archive(find_context(folder, "Dockerfile"))
+    kinds = {each.name: each.linkname if each.issym() else each.type for each in tar}
+    assert kinds == {
+        "Dockerfile": tarfile.REGTYPE,
+        "away": "/etc",
+        "dangling": "nowhere",
+        "kept": tarfile.REGTYPE,
+        "link": "kept",
+        "pipe": tarfile.FIFOTYPE,
+        "second": tarfile.REGTYPE,
+    }
+
+
+def test_owners_are_left_out_and_modes_are_kept(folder: Path) -> None:
+    """As docker sends a context, whoever the files belong to here."""
+    (folder / "kept").chmod(0o751)
+    _, tar = archive(find_context(folder, "Dockerfile"))
+    kept = tar.getmember("kept")
+    assert (kept.mode, kept.uid, kept.gid, kept.uname) == (0o751, 0, 0, "")
+
+
+def test_a_dockerfile_that_is_ignored_travels_with_the_file_that_says_so(folder: Path) -> None:
+    """The builder needs it, and removes what its `.dockerignore` names."""
+    (folder / ".dockerignore").write_text("Dockerfile\n")
+    name, tar = archive(find_context(folder, "Dockerfile"))
+    assert (name, sorted(tar.getnames())) == ("Dockerfile", [".dockerignore", "Dockerfile", "kept"])
+
+
+@pytest.mark.parametrize("how", ["outside", "by its own ignore file", "both ignored"])
+def test_a_dockerfile_that_no_copy_may_see_travels_under_another_name(folder: Path, how: str) -> None:
+    """With an ignore file made for it, which removes both; what would stand in the image is not touched."""
+    dockerfile = "Dockerfile"
+    if how == "outside":
+        (folder / "Dockerfile").rename(folder.parent / "D")
+        dockerfile = str(folder.parent / "D")
+    elif how == "both ignored":
+        (folder / ".dockerignore").write_text("Dockerfile\n.dockerignore\n")
+    else:
+        (folder / "Dockerfile.dockerignore").write_text("Dockerfile*\n")
+    name, tar = archive(find_context(folder, dockerfile))
+    assert content(tar, name) == b"FROM scratch\n"
+    assert content(tar, ".dockerignore").decode().split() == [".dockerignore", name]
+    assert set(tar.getnames()) == {name, ".dockerignore", "kept"}
+
+
+def test_what_only_buildkit_can_hide_is_refused(folder: Path) -> None:
+    """A Dockerfile that no COPY may see, beside a `.dockerignore` that one may."""
+    (folder / ".dockerignore").write_text("other\n")
+    (folder / "Dockerfile.dockerignore").write_text("Dockerfile*\n")
+    with pytest.raises(BuildError, match="docker-buildx"):
+        archive(find_context(folder, "Dockerfile"))
+
+
+def test_a_bit_that_the_classic_builder_drops_is_refused(folder: Path) -> None:
+    """A program that would run as its owner no more is no build that succeeded."""
+    (folder / "kept").chmod(0o4755)
+    with pytest.raises(BuildError, match="'kept' of the build context has its set-user-ID bit"):
+        archive(find_context(folder, "Dockerfile"))
+
+
+@pytest.mark.parametrize(
+    ("context", "dockerfile", "told"),
+    [
+        ("nowhere", "Dockerfile", "is not a folder"),
+        ("https://code.example/x.git", "Dockerfile", "fetch it into a folder first"),
+        ("-", "Dockerfile", "standard input"),
+        (".", "Dockerfile.none", "no Dockerfile 'Dockerfile.none'"),
+        (".", "link", "a link out of its folder"),
+        (".", "sub", "no Dockerfile 'sub'"),
+    ],
+)
+def test_what_is_no_context_is_refused_in_words(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, context: str, dockerfile: str, told: str
+) -> None:
+    """Each with what to try."""
+    monkeypatch.chdir(folder)
+    (folder / "link").symlink_to("../outside")
+    (folder / "sub").mkdir()
+    (folder.parent / "outside").write_text("FROM scratch\n")
+    with pytest.raises(BuildError, match=told):
+        find_context(Path(context), dockerfile)
+
+
+def test_a_dockerfile_in_small_letters_is_found(folder: Path) -> None:
+    """Where none is named and there is no other, as docker finds it."""
+    (folder / "Dockerfile").rename(folder / "dockerfile")
+    assert find_context(folder, "Dockerfile").dockerfile.name == "dockerfile"
+    with pytest.raises(BuildError):
+        find_context(folder, "Containerfile")
+
+
+def test_an_ignore_file_that_cannot_be_used_names_its_line(folder: Path) -> None:
+    """Nothing is sent with patterns half read."""
+    (folder / ".dockerignore").write_text("a\nb[\n")
+    with pytest.raises(BuildError, match=r"\.dockerignore' cannot be used: line 2: 'b\['"):
+        names(find_context(folder, "Dockerfile"))
+    (folder / ".dockerignore").unlink()
+    (folder / ".dockerignore").mkdir()
+    with pytest.raises(BuildError, match="cannot be read"):
+        names(find_context(folder, "Dockerfile"))
