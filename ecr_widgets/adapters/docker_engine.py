@@ -8,28 +8,29 @@ Source: Docker Engine API, ImageBuild, ImagePush, ImagePull.
 
 from __future__ import annotations
 
+import os
 import re
-from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
-import requests
-from docker.errors import DockerException, NotFound
-from docker.utils.build import exclude_paths
+from docker.errors import NotFound
 
-from ecr_widgets.adapters.engine_connection import EngineConnection
-from ecr_widgets.adapters.engine_events import LayerProgress, aux_of, pull_error, push_error, pushed_digest
-from ecr_widgets.adapters.registry_protocol import shortened
+from ecr_widgets.adapters.build_tool import find_build_tool
+from ecr_widgets.adapters.builder import Builder
+from ecr_widgets.adapters.buildkit import build_with_buildkit
+from ecr_widgets.adapters.classic_build import build_by_call
+from ecr_widgets.adapters.engine_connection import EngineConnection, auth_of
+from ecr_widgets.adapters.engine_events import LayerProgress, pull_error, push_error, pushed_digest
 from ecr_widgets.adapters.saved_image import is_index
+from ecr_widgets.build_context import BuildContext
 from ecr_widgets.errors import BuildError, EngineError, ImageNotFound, InvalidReference, PushError
 from ecr_widgets.model.authorization_token import AuthorizationToken
+from ecr_widgets.model.build_options import BuildOptions
 from ecr_widgets.model.engine import EngineFacts, ImageStore
 from ecr_widgets.model.image_reference import ImageReference
-from ecr_widgets.ports import Progress, ProgressSink
+from ecr_widgets.ports import ProgressSink
 
-_KEPT_LOG_LINES = 1000
 _BARE_ID = re.compile(r"[0-9a-f]{64}")
 
 
@@ -76,81 +77,41 @@ class DockerEngine:
 
         return self._connection.ask(call)
 
+    def check_build(self, context: BuildContext, options: BuildOptions) -> str:
+        return str(self._checked_builder(context, options))
+
     def build(
         self,
-        context: Path,
+        context: BuildContext,
         *,
-        dockerfile: str,
+        options: BuildOptions,
         tags: Sequence[str],
-        build_args: Mapping[str, str],
+        logins: Sequence[AuthorizationToken],
         progress: ProgressSink,
     ) -> str:
-        if not (context / dockerfile).is_file():
-            raise BuildError(
-                f"no Dockerfile {dockerfile!r} in the build context {str(context)!r}",
-                hint="give its path relative to the context",
-            )
-        log: deque[str] = deque(maxlen=_KEPT_LOG_LINES)
-        image_id = None
-
-        def start() -> Iterable[Any]:
-            api = self._api
-            try:
-                sent: Iterable[Any] = api.build(
-                    # Absolute, since docker-py takes a relative `github.com/…` for a remote one.
-                    path=str(context.absolute()),
-                    dockerfile=dockerfile,
-                    tag=tags[0] if tags else None,
-                    buildargs=dict(build_args),
-                    rm=True,
-                    forcerm=True,
-                    # Proxies in the user's config may hold passwords; who needs them gives build_args.
-                    use_config_proxy=False,
-                )
-            except (DockerException, requests.RequestException):
-                raise
-            except (OSError, ValueError) as error:
-                raise BuildError(
-                    f"the build context {str(context)!r} cannot be sent: {error}",
-                    hint="check its files and .dockerignore",
-                ) from error
-            return sent
-
-        def refused(text: str) -> BuildError:
-            return BuildError(
-                f"the build failed: {text}",
-                log=tuple(log),
-                hint="mend the step that the log names" if log else "mend what it names",
-            )
-
-        # The engine says nothing before it has the whole context.
-        progress(Progress("build", "sending the context"))
-        for event in self._connection.events(start, refused):
-            text = str(event.get("stream") or "").rstrip()
-            if text:
-                log.extend(text.splitlines())
-                progress(Progress("build", shortened(text.splitlines()[0])))
-            image_id = aux_of(event, "ID") or image_id
+        builder = self._checked_builder(context, options)
+        given: dict[str, Any] = {"tags": tags, "logins": logins, "progress": progress}
+        if builder.tool is None:
+            image_id = build_by_call(self._connection, context, options, **given)
+        else:
+            environ = self._connection.address.environ()
+            told = build_with_buildkit(builder.tool, context, options, environ=environ, **given)
+            # What the tool tells is believed where the engine knows it; an older one tells nothing.
+            known = (self.find_image_id(each) for each in (told, *tags[:1]) if each)
+            image_id = next((each for each in known if each), None)
         if image_id is None:
-            raise BuildError(
-                "the build ended without an image: the engine named none", log=tuple(log), hint="build again"
-            )
-        for tag in tags[1:]:
-            self.tag(image_id, ImageReference.parse(tag))
+            raise BuildError("the build ended without an image: the engine knows none", hint="build again")
+        if builder.tool is None:
+            for tag in tags[1:]:
+                self.tag(image_id, ImageReference.parse(tag))
         return image_id
 
-    def list_context(self, context: Path, *, dockerfile: str) -> tuple[str, ...]:
-        try:
-            ignore = context / ".dockerignore"
-            lines = [line.strip() for line in ignore.read_text().splitlines()] if ignore.exists() else []
-            # As docker-py reads them for the build itself.
-            patterns = [line for line in lines if line and not line.startswith("#")]
-            return tuple(sorted(exclude_paths(str(context.absolute()), patterns, dockerfile=dockerfile)))
-        except (OSError, ValueError) as error:
-            raise BuildError(
-                f"the build context {str(context)!r} cannot be listed: {error}",
-                hint="check its files and .dockerignore",
-            ) from error
+    def _checked_builder(self, context: BuildContext, options: BuildOptions) -> Builder:
+        facts = self.facts()
+        tool = find_build_tool(os.environ) if facts.takes_buildkit else None
+        builder = Builder(facts, tool)
+        builder.check(context, options)
+        return builder
 
     def tag(self, source: str, target: ImageReference) -> None:
         def call() -> None:
@@ -171,7 +132,7 @@ class DockerEngine:
         digest = None
         watch = LayerProgress(progress)
         for event in self._connection.events(
-            lambda: self._api.push(image.name, tag=image.tag, auth_config=_auth(token), stream=True),
+            lambda: self._api.push(image.name, tag=image.tag, auth_config=auth_of(token), stream=True),
             lambda text: push_error(image, text, log),
             # Podman says nothing before all is sent.
             may_be_silent=self.facts().store is ImageStore.PODMAN,
@@ -186,7 +147,7 @@ class DockerEngine:
         wanted = image.digest or image.tag or "latest"
         watch = LayerProgress(progress)
         for event in self._connection.events(
-            lambda: self._api.pull(image.name, tag=wanted, auth_config=_auth(token), stream=True),
+            lambda: self._api.pull(image.name, tag=wanted, auth_config=auth_of(token), stream=True),
             lambda text: pull_error(image, text),
         ):
             watch(event)
@@ -207,7 +168,3 @@ class DockerEngine:
             with suppress(InvalidReference):
                 found.append(ImageReference.parse(each))
         return tuple(reference for reference in found if reference.digest is not None)
-
-
-def _auth(token: AuthorizationToken) -> dict[str, str]:
-    return {"username": token.user, "password": token.password, "serveraddress": token.registry}

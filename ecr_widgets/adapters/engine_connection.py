@@ -8,16 +8,19 @@ from __future__ import annotations
 import importlib.util
 import json
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import docker
 import requests
-from docker.auth import AuthConfig
+from docker.auth import AuthConfig, load_config
 from docker.errors import APIError, DockerException, InvalidConfigFile, TLSParameterError
 from docker.tls import TLSConfig
 from docker.utils.json_stream import json_stream
@@ -26,6 +29,7 @@ from requests.adapters import HTTPAdapter
 from ecr_widgets.adapters.engine_events import error_in
 from ecr_widgets.engine_address import EngineAddress, find_engine_address, other_sockets
 from ecr_widgets.errors import EcrWidgetsError, EngineError, EngineUnavailable, SettingsError
+from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.engine import EngineFacts, ImageStore
 
 T = TypeVar("T")
@@ -41,8 +45,13 @@ _LONG_SILENCE_S = 4 * 3600
 """The same where it says nothing before all is done."""
 
 
-class _NoLogins(AuthConfig):
-    """Logins that docker-py takes for its own and that hand out nothing.
+_logins: ContextVar[Mapping[str, Any]] = ContextVar(
+    "logins of the build under way", default=MappingProxyType({})
+)
+
+
+class _LoginsGiven(AuthConfig):
+    """Logins that docker-py takes for its own: those given to the build under way, else none.
 
     An empty AuthConfig is not enough: finding one, docker-py reads the user's file again at each build, and sends every
     password in it to the engine.
@@ -53,14 +62,41 @@ class _NoLogins(AuthConfig):
         return False
 
     def get_all_credentials(self) -> dict[str, Any]:
-        return {}
+        return {**_logins.get()}
+
+
+@contextmanager
+def sending_logins(logins: Mapping[str, Any]) -> Iterator[None]:
+    """Have a build that is started meanwhile, by this thread, send these logins, by registry."""
+    before = _logins.set(logins)
+    try:
+        yield
+    finally:
+        _logins.reset(before)
+
+
+def auth_of(token: AuthorizationToken) -> dict[str, str]:
+    """A token as docker-py takes logins."""
+    return {"username": token.user, "password": token.password, "serveraddress": token.registry}
+
+
+def users_login(registry: str) -> dict[str, Any] | None:
+    """The login that the user's own configuration has for a registry; None where it has none that can be read.
+
+    docker-py reads the configuration without looking at what it holds, and starts helpers that may be gone.
+    """
+    unusable = (DockerException, AttributeError, KeyError, TypeError, ValueError, OSError)
+    with suppress(*unusable), warnings.catch_warnings(action="ignore"):
+        found = load_config().resolve_authconfig(registry)
+        return dict(found) if found else None
+    return None
 
 
 @contextmanager
 def _no_logins() -> Iterator[None]:
     """Have docker-py read no logins: one that cannot be read, of whatever registry, would end every call."""
     with _PATCHING:
-        read, docker.auth.load_config = docker.auth.load_config, lambda *_, **__: _NoLogins({})
+        read, docker.auth.load_config = docker.auth.load_config, lambda *_, **__: _LoginsGiven({})
         try:
             yield
         finally:

@@ -115,6 +115,16 @@ def pull_error(image: ImageReference, text: str) -> EcrWidgetsError:
     return EngineError(f"pulling {image} failed: {text}", hint=_ASK_THE_ENGINE)
 
 
+def login_refused(text: str) -> bool:
+    """Whether a text says that a registry took no login, or not this one."""
+    return _REFUSED.search(text.lower()) is not None
+
+
+def build_login_error(text: str) -> AuthorizationError:
+    """The error of a build whose base image or cache the registry keeps to itself."""
+    return AuthorizationError(f"the registry refused the build: {text}", hint=MAY_IT)
+
+
 def _no_repository(image: ImageReference, text: str) -> RepositoryNotFound:
     return RepositoryNotFound(
         f"repository {image.repository!r} does not exist in {image.registry}: {text}",

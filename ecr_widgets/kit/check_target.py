@@ -6,13 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ecr_widgets.build_context import find_context
 from ecr_widgets.errors import RepositoryNotFound
 from ecr_widgets.kit.connections import Connections
 from ecr_widgets.model.dockerrun import Dockerrun
 from ecr_widgets.model.engine import EngineFacts
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.layer0 import check_deploy_name
-from ecr_widgets.steps.build_image import check_context, check_local_name
+from ecr_widgets.steps.build_image import check_local_name
 from ecr_widgets.steps.deploy_service import find_environment, find_service
 from ecr_widgets.steps.login import RegistrySession, login
 from ecr_widgets.targets import Targets
@@ -70,7 +71,7 @@ def check_files(files: RunFiles) -> tuple[str, ...]:
     if files.local_name is not None:
         check_local_name(files.local_name)
     if files.context is not None:
-        check_context(files.context, files.dockerfile)
+        find_context(files.context, files.dockerfile)
     if files.deploy is not None:
         check_deploy_name(files.deploy)
     if files.dockerrun is not None:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from ecr_widgets.errors import InputError, InvalidDockerrun
 from ecr_widgets.kit.check_target import RunFiles, TargetOutcome, check_files, check_target
@@ -16,6 +16,7 @@ from ecr_widgets.kit.layer0 import Layer0Steps
 from ecr_widgets.kit.looks import Looks
 from ecr_widgets.kit.services import ServiceSteps
 from ecr_widgets.kit.tasks import TaskSteps
+from ecr_widgets.model.build_options import BuildOptions, BuildWishes
 from ecr_widgets.model.dockerrun import Dockerrun
 from ecr_widgets.model.encryption import Encryption
 from ecr_widgets.model.image_reference import ImageReference, check_repository_name, check_tag
@@ -226,9 +227,16 @@ class Kit(ServiceSteps, TaskSteps):
         *,
         name: str,
         dockerfile: str = "Dockerfile",
-        build_args: Mapping[str, str] | None = None,
+        **wishes: Unpack[BuildWishes],
     ) -> BuildOutcome:
-        """Build an image from a folder with a Dockerfile."""
+        """Build an image from a folder with a Dockerfile.
+
+        Args:
+            dockerfile: Path relative to the context, or an absolute one.
+
+            wishes: See `ecr_widgets.model.build_options.BuildWishes`.
+        """
+        options = self._build_options(dockerfile, wishes)
         return self._recorder.perform(
             "build_image",
             {
@@ -236,16 +244,31 @@ class Kit(ServiceSteps, TaskSteps):
                 **self._whereabouts(context),
                 "dockerfile": dockerfile,
                 "name": name,
-                "build_args": sorted(build_args or {}),
+                "build_args": sorted(options.build_args),
+                **options.given(),
             },
             lambda progress: build_image(
                 self._to.engine,
+                self._session,
                 self._find(context),
                 name=name,
-                dockerfile=dockerfile,
-                build_args=build_args,
+                options=options,
+                register_secret=self._to.register_secret,
                 progress=progress,
             ),
+        )
+
+    def _build_options(self, dockerfile: str, wishes: BuildWishes) -> BuildOptions:
+        options = BuildOptions.read(dockerfile, **wishes)
+        if not (options.cache_from or options.cache_to):
+            return options
+        host = self._session.token().registry
+
+        def of_account(images: tuple[ImageReference, ...]) -> tuple[ImageReference, ...]:
+            return tuple(each if each.registry else replace(each, registry=host) for each in images)
+
+        return replace(
+            options, cache_from=of_account(options.cache_from), cache_to=of_account(options.cache_to)
         )
 
     def push_image(self, image: BuildOutcome | str, *, repository: str, tag: str) -> PushOutcome:

@@ -5,38 +5,36 @@ from __future__ import annotations
 import hashlib
 import json
 import stat
-from collections.abc import Iterable
 from pathlib import Path
 
-from ecr_widgets.errors import BuildError
+from ecr_widgets.build_context import BuildContext, unreadable
 
 
-def context_sha256(context: Path, names: Iterable[str]) -> str:
-    """SHA-256 over names, permissions, link targets and contents of a build context's files, in hexadecimal.
-
-    Args:
-        names: Relative to the context; what .dockerignore leaves out is left out by the caller.
+def context_sha256(context: BuildContext) -> str:
+    """SHA-256 over names, permissions, link targets and contents of what a build is sent, in hexadecimal.
 
     Raises:
         BuildError: A file cannot be read.
     """
     whole = hashlib.sha256()
-    for name in sorted(set(names)):
-        path = context / name
+    for sent in context.sent():
+        mode = sent.status.st_mode
         try:
-            status = path.lstat()
-            if stat.S_ISLNK(status.st_mode):
-                content = str(path.readlink())
-            elif stat.S_ISREG(status.st_mode):
-                with path.open("rb") as file:
-                    content = hashlib.file_digest(file, "sha256").hexdigest()
+            if stat.S_ISLNK(mode):
+                content = str(sent.path.readlink())
+            elif stat.S_ISREG(mode):
+                content = _sha256(sent.path)
             else:
                 content = ""
         except OSError as error:
-            raise BuildError(
-                f"{str(path)!r} of the build context cannot be read: {error.strerror}",
-                hint="mend its permissions, or name it in .dockerignore",
-            ) from error
+            raise unreadable(sent.path, error) from error
         # One JSON array a file: no two different contexts give the same text.
-        whole.update(json.dumps([name, status.st_mode, content]).encode() + b"\n")
+        whole.update(json.dumps([sent.name, mode, content]).encode() + b"\n")
+    # The Dockerfile counts wherever it is, ignored or outside.
+    whole.update(_sha256(context.dockerfile).encode())
     return whole.hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
+from ecr_widgets.build_context import find_context
 from ecr_widgets.kit.check_target import look_at_image
+from ecr_widgets.model.build_options import BuildWishes
 from ecr_widgets.model.dockerrun import Dockerrun
 from ecr_widgets.model.dockerrun_diff import diff
 from ecr_widgets.model.encryption import Encryption
@@ -23,7 +25,7 @@ from ecr_widgets.planning.ecr import EcrPlan
 from ecr_widgets.planning.guard import NOT_YET
 from ecr_widgets.planning.layer0 import Layer0Plan
 from ecr_widgets.steps import deploy_service as services
-from ecr_widgets.steps.build_image import BuildOutcome, check_context
+from ecr_widgets.steps.build_image import BuildOutcome, secrets_of
 from ecr_widgets.steps.copy_image import CopyOutcome
 from ecr_widgets.steps.create_deploy import DeployOutcome, stored_dockerruns
 from ecr_widgets.steps.create_repository import RepositoryOutcome, missing, outcome_of
@@ -101,21 +103,21 @@ class PlanKit(NotebookKit):
         *,
         name: str,
         dockerfile: str = "Dockerfile",
-        build_args: Mapping[str, str] | None = None,
+        **wishes: Unpack[BuildWishes],
     ) -> BuildOutcome:
-        """Say what would be built, from files that are there."""
+        """Say what would be built and by what, from files that are there."""
         image = str(ImageReference.parse(name))
+        options = self._build_options(dockerfile, wishes)
 
         def look() -> dict[str, Any]:
-            folder = self._find(context)
-            check_context(folder, dockerfile)
+            found = find_context(self._find(context), dockerfile)
+            secrets_of(options)
             # What is approved is this content: the image's id is not known before the build.
             return {
                 "image": image,
                 "image_id": NOT_YET,
-                "context_sha256": context_sha256(
-                    folder, (*self._to.engine.list_context(folder, dockerfile=dockerfile), dockerfile)
-                ),
+                "context_sha256": context_sha256(found),
+                "builder": self._to.engine.check_build(found, options),
                 "changed": True,
             }
 
@@ -123,7 +125,8 @@ class PlanKit(NotebookKit):
             "context": str(context),
             "dockerfile": dockerfile,
             "name": name,
-            "build_args": sorted(build_args or {}),
+            "build_args": sorted(options.build_args),
+            **options.given(),
         }
         self._recorder.plan("build_image", inputs, look)
         return BuildOutcome(image, NOT_YET, changed=True)

@@ -5,14 +5,15 @@ The adapters implement these against the real systems, `tests/fakes.py` in memor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Protocol
 
+from ecr_widgets.build_context import BuildContext
 from ecr_widgets.model.authorization_token import AuthorizationToken
+from ecr_widgets.model.build_options import BuildOptions
 from ecr_widgets.model.engine import EngineFacts
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.registry import ImageDetails
@@ -152,27 +153,32 @@ class Engine(Protocol):
         """Whether the local image is an index and not one image; only a containerd store holds any."""
         ...
 
+    def check_build(self, context: BuildContext, options: BuildOptions) -> str:
+        """What would build it, in words; nothing is built.
+
+        Raises:
+            BuildError: It would drop or fail at something that the Dockerfile or an option asks.
+        """
+        ...
+
     def build(
         self,
-        context: Path,
+        context: BuildContext,
         *,
-        dockerfile: str,
+        options: BuildOptions,
         tags: Sequence[str],
-        build_args: Mapping[str, str],
+        logins: Sequence[AuthorizationToken],
         progress: ProgressSink,
     ) -> str:
         """Build an image and give back its id.
 
-        Raises:
-            BuildError: The Dockerfile is missing or a step failed.
-        """
-        ...
-
-    def list_context(self, context: Path, *, dockerfile: str) -> tuple[str, ...]:
-        """Files and folders that a build would send, relative to the context, sorted; no engine is asked.
+        Args:
+            logins: For registries of base images and of the cache; for others the user's own logins count.
 
         Raises:
-            BuildError: They cannot be listed.
+            BuildError: A step failed; or it was refused as `check_build` refuses it.
+
+            AuthorizationError: A registry refused its login.
         """
         ...
 

@@ -5,15 +5,21 @@ from __future__ import annotations
 import os
 import re
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ecr_widgets.errors import BuildError, InputError, InvalidReference
+from ecr_widgets.build_context import find_context
+from ecr_widgets.errors import EcrWidgetsError, InputError, InvalidReference
+from ecr_widgets.model.authorization_token import AuthorizationToken
+from ecr_widgets.model.build_options import BuildOptions
+from ecr_widgets.model.dockerfile import DOCKER_HUB, registries_of
 from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.model.registry_host import Sameness
 from ecr_widgets.ports import Engine, ProgressSink, ignore_progress
-from ecr_widgets.redaction import SecretRegistry
+from ecr_widgets.redaction import SHORTEST_SECRET, SecretRegistry
 from ecr_widgets.secret_parameters import what_secret
+from ecr_widgets.steps.login import RegistrySession
 
 _GIVEN = re.compile(r"\s*(?:ARG|ENV)\s+(?P<name>\w+)[=\s](?P<value>\S+)", re.IGNORECASE)
 _COPIED = re.compile(
@@ -24,50 +30,98 @@ _COPIED = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class BuildOutcome:
-    """The local image under its name; `image_id` is the digest of its config."""
+    """The local image under its name; `image_id` is what its engine calls it."""
 
     image: str
     image_id: str
     changed: bool
+    builder: str = ""
+    """What built it, such as `BuildKit by buildx 0.29`."""
 
 
 def build_image(
     engine: Engine,
+    session: RegistrySession,
     context: Path,
     *,
     name: str,
-    dockerfile: str = "Dockerfile",
-    build_args: Mapping[str, str] | None = None,
+    options: BuildOptions | None = None,
+    register_secret: Callable[[str], None] = lambda _: None,
     progress: ProgressSink = ignore_progress,
 ) -> BuildOutcome:
     """Build the image and give it a local name.
 
     Args:
+        session: Lets in where a base image or the cache is in the account's own registry.
+
         context: Folder that is sent to the engine.
 
         name: Local name of the image, such as `xfra/wait`.
 
-        dockerfile: Path of the Dockerfile, relative to the context.
-
-        build_args: Values of the Dockerfile's ARGs. They stay in the image's history, so secrets are refused.
+        register_secret: Told each secret of the build, so that its output is shown without.
 
     Raises:
         InvalidReference: Not a name for an image.
 
-        BuildError: The Dockerfile is missing or a step failed.
+        BuildError: The Dockerfile is missing, asks what the builder would not do, or a step failed.
 
-        InputError: A build argument is or looks like a secret.
+        InputError: A build argument is or looks like a secret, or a secret's variable is not set.
+
+        AuthorizationError: The account's registry refused the token, and so did it a new one.
     """
     reference = check_local_name(name)
-    check_context(context, dockerfile)
-    refuse_secret_arguments(build_args or {})
-    for each in kept_secrets((context / dockerfile).read_text(errors="replace")):
-        warnings.warn(f"{dockerfile}: {each}", stacklevel=3)
-    before = engine.find_image_id(str(reference))
-    image_id = engine.build(
-        context, dockerfile=dockerfile, tags=[str(reference)], build_args=build_args or {}, progress=progress
+    options = options or BuildOptions()
+    found = find_context(context, options.dockerfile)
+    refuse_secret_arguments(options.build_args)
+    for each in kept_secrets(found.dockerfile.read_text(errors="replace")):
+        warnings.warn(f"{options.dockerfile}: {each}", stacklevel=3)
+    builder = engine.check_build(found, options)
+    for secret in secrets_of(options).values():
+        register_secret(secret)
+    asked = found.read_dockerfile().images(options.build_args)
+    named = registries_of(
+        [*(each.image for each in asked), *map(str, (*options.cache_from, *options.cache_to))]
     )
-    return BuildOutcome(str(reference), image_id, changed=before != image_id)
+    before = engine.find_image_id(str(reference))
+
+    def build(logins: Sequence[AuthorizationToken] = ()) -> str:
+        return engine.build(found, options=options, tags=[str(reference)], logins=logins, progress=progress)
+
+    own = _own(session, named)
+    image_id = (
+        session.use(lambda token: build([replace(token, registry=host) for host in own])) if own else build()
+    )
+    return BuildOutcome(str(reference), image_id, changed=before != image_id, builder=builder)
+
+
+def _own(session: RegistrySession, registries: Sequence[str]) -> list[str]:
+    """Those that are the account's own registry, by whichever of its names."""
+    if not any(host != DOCKER_HUB for host in registries):
+        return []
+    try:
+        registry = session.registry()
+    except EcrWidgetsError:
+        # Base images of others need no AWS; for one of ECR's a login of the user's own may do.
+        return []
+    return [host for host in registries if registry.sameness(host) is Sameness.SAME]
+
+
+def secrets_of(options: BuildOptions) -> dict[str, str]:
+    """The build's secrets by their ids, from the variables that hold them.
+
+    Raises:
+        InputError: A variable is not set, or holds what is too short to be kept out of texts.
+    """
+    found = {}
+    for name, variable in options.secrets.items():
+        found[name] = os.environ.get(variable, "")
+        if len(found[name]) < SHORTEST_SECRET:
+            raise InputError(
+                f"build secret {name!r} refused: the environment variable {variable}"
+                + (f" holds fewer than {SHORTEST_SECRET} characters" if found[name] else " is not set"),
+                hint="set it where the build runs; in a notebook by `os.environ[…] = getpass()`",
+            )
+    return found
 
 
 def refuse_secret_arguments(build_args: Mapping[str, str]) -> None:
@@ -117,18 +171,3 @@ def check_local_name(name: str) -> ImageReference:
             f"local name {name!r} refused: it has capital letters", hint="write it in lower case"
         )
     return reference
-
-
-def check_context(context: Path, dockerfile: str) -> None:
-    """Refuse a folder that cannot be built.
-
-    Raises:
-        BuildError: No folder, or no Dockerfile in it.
-    """
-    if not context.is_dir():
-        raise BuildError(f"the build context {str(context)!r} is not a folder", hint="check the path")
-    if not (context / dockerfile).is_file():
-        raise BuildError(
-            f"no Dockerfile {dockerfile!r} in the build context {str(context)!r}",
-            hint="give its path relative to the context",
-        )

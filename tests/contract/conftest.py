@@ -18,7 +18,9 @@ from ecr_widgets.adapters.docker_engine import DockerEngine
 from ecr_widgets.adapters.ecr import BotoEcr
 from ecr_widgets.adapters.layer0.client import Layer0Api
 from ecr_widgets.adapters.registry import OciRegistry
+from ecr_widgets.build_context import find_context
 from ecr_widgets.model.authorization_token import AuthorizationToken
+from ecr_widgets.model.build_options import BuildOptions
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.registry import ImageDetails
 from ecr_widgets.ports import Clock, Ecr, Engine, Layer0, Registry, ignore_progress
@@ -51,7 +53,11 @@ class Ports:
         token = self.ecr.authorization_token()
         image = ImageReference.parse(f"{token.registry}/{repository}:{tag}")
         built = self.engine.build(
-            context, dockerfile="Dockerfile", tags=(), build_args={}, progress=ignore_progress
+            find_context(context, "Dockerfile"),
+            options=BuildOptions(),
+            tags=(),
+            logins=(),
+            progress=ignore_progress,
         )
         return self.push(built, image).image
 

@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from ecr_widgets.build_context import find_context
 from ecr_widgets.errors import (
     AuthorizationError,
-    BuildError,
     ImageNotFound,
     PushError,
     RepositoryNotFound,
     TagImmutable,
 )
 from ecr_widgets.model.authorization_token import AuthorizationToken
+from ecr_widgets.model.build_options import BuildOptions
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.registry import ImageDetails
 from ecr_widgets.ports import Progress, ignore_progress
@@ -27,7 +28,11 @@ from tests.contract.conftest import Ports
 
 def build(ports: Ports, context: Path, *tags: str) -> str:
     return ports.engine.build(
-        context, dockerfile="Dockerfile", tags=tags, build_args={}, progress=ignore_progress
+        find_context(context, "Dockerfile"),
+        options=BuildOptions(),
+        tags=tags,
+        logins=(),
+        progress=ignore_progress,
     )
 
 
@@ -35,10 +40,10 @@ def test_a_build_gives_an_id_that_all_its_names_lead_to(ports: Ports, context: P
     """Every tag is set, and progress is told."""
     told: list[Progress] = []
     built = ports.engine.build(
-        context,
-        dockerfile="Dockerfile",
+        find_context(context, "Dockerfile"),
+        options=BuildOptions(),
         tags=("contract/one:1", "contract/two:2"),
-        build_args={},
+        logins=(),
         progress=told.append,
     )
     assert [ports.engine.find_image_id(each) for each in (built, "contract/one:1", "contract/two:2")] == [
@@ -46,12 +51,6 @@ def test_a_build_gives_an_id_that_all_its_names_lead_to(ports: Ports, context: P
     ] * 3
     assert told
     assert ports.engine.find_image_id("contract/nobody:1") is None
-
-
-def test_a_build_without_its_dockerfile_is_refused(ports: Ports, tmp_path: Path) -> None:
-    """The error names the file that is missing."""
-    with pytest.raises(BuildError, match="Dockerfile"):
-        build(ports, tmp_path)
 
 
 def test_the_digest_of_a_push_is_the_registrys_own(ports: Ports, context: Path) -> None:

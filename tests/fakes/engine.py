@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
-from ecr_widgets.errors import BuildError, ImageNotFound, PushError, TagImmutable
+from ecr_widgets.build_context import BuildContext
+from ecr_widgets.errors import ImageNotFound, PushError, TagImmutable
 from ecr_widgets.model.authorization_token import AuthorizationToken
+from ecr_widgets.model.build_options import BuildOptions
 from ecr_widgets.model.engine import EngineFacts, ImageStore
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.registry import ImageDetails
 from ecr_widgets.ports import Progress, ProgressSink
-from tests.fakes.world import World, check_token, digest_of
+from tests.fakes.world import World, check_password, check_token, digest_of
 
 
 class FakeEngine:
@@ -40,27 +41,27 @@ class FakeEngine:
             self._world.details.get(image_id, ImageDetails()).children
         )
 
+    def check_build(self, context: BuildContext, options: BuildOptions) -> str:
+        return "a builder in memory"
+
     def build(
         self,
-        context: Path,
+        context: BuildContext,
         *,
-        dockerfile: str,
+        options: BuildOptions,
         tags: Sequence[str],
-        build_args: Mapping[str, str],
+        logins: Sequence[AuthorizationToken],
         progress: ProgressSink,
     ) -> str:
-        if not (context / dockerfile).is_file():
-            raise BuildError(f"no Dockerfile {dockerfile!r}")
-        image_id = digest_of((context / dockerfile).read_text())
+        for token in logins:
+            check_password(self._world, token)
+        image_id = digest_of(context.dockerfile.read_text())
         self._world.local[image_id] = image_id
+        self._world.built_with.append(tuple(each.registry for each in logins))
         progress(Progress("build", "step 1"))
         for tag in tags:
             self._world.local[tag] = image_id
         return image_id
-
-    def list_context(self, context: Path, *, dockerfile: str) -> tuple[str, ...]:
-        """Knows no .dockerignore."""
-        return tuple(sorted(str(path.relative_to(context)) for path in context.rglob("*")))
 
     def tag(self, source: str, target: ImageReference) -> None:
         image_id = self.find_image_id(source)

@@ -58,6 +58,8 @@ class World:
     """By digest, for those that are not an image for linux/amd64."""
     local: dict[str, str] = field(default_factory=dict)
     """Image id by local name."""
+    built_with: list[tuple[str, ...]] = field(default_factory=list)
+    """The registries that each build got a login for."""
     pushed: dict[str, set[ImageReference]] = field(default_factory=dict)
     valid_passwords: set[str] = field(default_factory=set)
     tokens_issued: int = 0
@@ -82,9 +84,14 @@ class FakeClock:
         self._world.now += timedelta(seconds=duration_s)
 
 
-def check_token(world: World, image: ImageReference, token: AuthorizationToken) -> None:
-    """Refuse what a registry refuses."""
+def check_password(world: World, token: AuthorizationToken) -> None:
+    """Refuse a token that is over."""
     if token.password not in world.valid_passwords:
         raise AuthorizationError("Your authorization token has expired.")
+
+
+def check_token(world: World, image: ImageReference, token: AuthorizationToken) -> None:
+    """Refuse what a registry refuses."""
+    check_password(world, token)
     if image.repository not in world.repositories:
         raise RepositoryNotFound(f"no repository {image.repository}")

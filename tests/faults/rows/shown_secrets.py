@@ -20,9 +20,11 @@ from unittest import mock
 
 import pytest
 
+from ecr_widgets.adapters.clock import SystemClock
 from ecr_widgets.adapters.docker_engine import DockerEngine
 from ecr_widgets.adapters.layer0.client import Layer0Api
 from ecr_widgets.errors import InputError
+from ecr_widgets.model.build_options import BuildOptions
 from ecr_widgets.model.dockerrun import Dockerrun
 from ecr_widgets.model.dockerrun_diff import diff
 from ecr_widgets.model.dockerrun_kept import kept_settings
@@ -31,7 +33,8 @@ from ecr_widgets.recording.recorder import Recorder
 from ecr_widgets.recording.terminal import QuietSink
 from ecr_widgets.settings import Layer0Settings
 from ecr_widgets.steps.build_image import build_image
-from tests.fakes import World
+from ecr_widgets.steps.login import RegistrySession
+from tests.fakes import FakeEcr, World
 from tests.fakes.connections import FakeConnections
 from tests.faults import canaries
 from tests.faults.books import Ran, ours, stock
@@ -257,12 +260,15 @@ def _in_image(at: Attempt, *, kit: bool) -> None:
         warnings.simplefilter("always", UserWarning)
         engine = DockerEngine()
         client = engine._connection.client
+        session = RegistrySession(FakeEcr(World()), SystemClock())
         name = f"faults/{short_name(at)}"
         try:
             if kit:
                 given_args = {"API_TOKEN": secret} if how == "argument" else {}
                 try:
-                    build_image(engine, at.folder, name=name, build_args=given_args)
+                    build_image(
+                        engine, session, at.folder, name=name, options=BuildOptions(build_args=given_args)
+                    )
                 except InputError as error:
                     assert secret not in f"{error} {error.hint}"
                     told_of = True
@@ -286,7 +292,7 @@ def _in_image(at: Attempt, *, kit: bool) -> None:
 
 @row(
     11,
-    "secrets in images: a build argument, ARG and ENV in the Dockerfile, a copied .env (BuildKit's secrets are not offered)",
+    "secrets in images: a build argument, ARG and ENV in the Dockerfile, a copied .env",
     tries=30,
     quick=3,
     control=lambda at: _in_image(at, kit=False),

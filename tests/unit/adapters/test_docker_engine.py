@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from ecr_widgets.adapters.docker_engine import DockerEngine
+from ecr_widgets.build_context import find_context
 from ecr_widgets.errors import (
     AuthorizationError,
     EcrWidgetsError,
@@ -24,6 +25,7 @@ from ecr_widgets.errors import (
     TagImmutable,
 )
 from ecr_widgets.model.authorization_token import AuthorizationToken
+from ecr_widgets.model.build_options import BuildOptions
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.ports import Progress, ignore_progress
 
@@ -126,14 +128,16 @@ def test_a_push_gives_the_digest_and_clamped_progress(scripted: ScriptedEngine, 
 
 
 def test_a_long_line_of_a_build_is_shown_without_the_word_that_would_be_cut(
-    scripted: ScriptedEngine, engine: DockerEngine, tmp_path: Path
+    scripted: ScriptedEngine, engine: DockerEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A piece of a password would pass for an ordinary word; the build's log has the line whole."""
+    monkeypatch.setattr("ecr_widgets.adapters.docker_engine.find_build_tool", lambda _: None)
     (tmp_path / "Dockerfile").write_text("FROM scratch\n")
     line = f"Step 1/1 : RUN curl {'x' * 160} -u AWS:{'p' * 400}"
     scripted.events = [{"stream": line + "\n"}, {"aux": {"ID": DIGEST}}]
     seen: list[Progress] = []
-    engine.build(tmp_path, dockerfile="Dockerfile", tags=(), build_args={}, progress=seen.append)
+    context = find_context(tmp_path, "Dockerfile")
+    engine.build(context, options=BuildOptions(), tags=(), logins=(), progress=seen.append)
     assert seen[-1].message == f"Step 1/1 : RUN curl {'x' * 160} -u…"
 
 
@@ -154,12 +158,3 @@ def test_no_engine_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
         DockerEngine().facts()
     # docker-py leaves the socket of a failed connect to the collector.
     gc.collect()
-
-
-def test_the_context_is_listed_as_the_build_would_send_it(tmp_path: Path) -> None:
-    """What .dockerignore names is left out, but never the Dockerfile; no engine is asked."""
-    for name in ("Dockerfile", "app.py", "notes.txt"):
-        (tmp_path / name).write_text("x")
-    (tmp_path / ".dockerignore").write_text("# why\n\n*.txt\nDockerfile\n")
-    listed = DockerEngine().list_context(tmp_path, dockerfile="Dockerfile")
-    assert listed == (".dockerignore", "Dockerfile", "app.py")

@@ -18,6 +18,7 @@ import pytest
 
 from ecr_widgets.adapters.docker_engine import DockerEngine
 from ecr_widgets.adapters.engine_connection import _LONG_SILENCE_S, _SILENCE_S
+from ecr_widgets.build_context import find_context
 from ecr_widgets.errors import (
     AuthorizationError,
     BuildError,
@@ -31,6 +32,7 @@ from ecr_widgets.errors import (
     TagImmutable,
 )
 from ecr_widgets.model.authorization_token import AuthorizationToken
+from ecr_widgets.model.build_options import BuildOptions
 from ecr_widgets.model.engine import ImageStore
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.ports import Progress, ignore_progress
@@ -71,6 +73,8 @@ def scripted(docker_config: Path, monkeypatch: pytest.MonkeyPatch) -> Engines:
 
         with answering(say) as server:
             monkeypatch.setenv("DOCKER_HOST", f"tcp://{server.host}")
+            # Whatever this machine has: these are builds by the engine's own call.
+            monkeypatch.setattr("ecr_widgets.adapters.docker_engine.find_build_tool", lambda _: None)
             engine = DockerEngine()
             try:
                 yield engine, server
@@ -98,9 +102,10 @@ def events(*said: Any) -> bytes:
 
 def build(engine: DockerEngine, context: Path, **given: Any) -> str:
     return engine.build(
-        context,
-        **{"dockerfile": "Dockerfile", "tags": ["xfra/wait"], "build_args": {}, "progress": ignore_progress} | given,
-    )  # fmt: skip
+        find_context(context, given.pop("dockerfile", "Dockerfile")),
+        options=BuildOptions(build_args=given.pop("build_args", {})),
+        **{"tags": ["xfra/wait"], "logins": [], "progress": ignore_progress} | given,
+    )
 
 
 def test_a_stream_in_one_piece_is_read_event_by_event(scripted: Engines) -> None:
@@ -132,6 +137,44 @@ def test_a_build_sends_no_login_and_no_proxy_of_the_users_own(
     (asked,) = [request for request in server.asked if "/build" in request.target]
     assert "x-registry-config" not in asked.headers
     assert OTHERS_PASSWORD not in asked.target
+
+
+def test_a_build_sends_logins_for_the_registries_that_its_dockerfile_names(
+    scripted: Engines, docker_config: Path, context: Path
+) -> None:
+    """The token for the account's own, the user's own login for another, and no other password."""
+    logins = {
+        host: {"auth": base64.b64encode(f"me:{host}-password".encode()).decode()}
+        for host in ("127.0.0.1:5000", "named.example", "other.example", "https://index.docker.io/v1/")
+    }
+    docker_config.write_text(json.dumps({"auths": logins}))
+    (context / "Dockerfile").write_text(
+        "FROM 127.0.0.1:5000/base:1\nCOPY --from=named.example/tools /a /b\nFROM somebody/tools\n"
+    )
+    with scripted(BUILT) as (engine, server):
+        build(engine, context, logins=[TOKEN])
+        build(engine, context)
+    first, second = (
+        {
+            host: login["password"]
+            for host, login in json.loads(
+                base64.urlsafe_b64decode(request.headers["x-registry-config"])
+            ).items()
+        }
+        for request in server.asked
+        if "/build" in request.target
+    )
+    users = {host: f"{host}-password" for host in logins if host != "other.example"}
+    assert first == users | {"127.0.0.1:5000": "password-1"}
+    assert second == users
+
+
+def test_a_refused_login_is_told_from_a_failed_step(scripted: Engines, context: Path) -> None:
+    """So that the token is renewed; what another registry refuses is the build's failure."""
+    ours = "pull access denied for 127.0.0.1:5000/base, no basic auth credentials"
+    for text, kind in ((ours, AuthorizationError), (ours.replace("127.0.0.1", "10.0.0.1"), BuildError)):
+        with scripted(events({"errorDetail": {"message": text}})) as (engine, _), pytest.raises(kind):
+            build(engine, context, logins=[TOKEN])
 
 
 @pytest.mark.parametrize(
@@ -185,8 +228,8 @@ def test_a_missing_dockerfile_is_named_with_its_context(scripted: Engines, conte
 
 def test_an_unreadable_dockerignore_is_a_build_error(scripted: Engines, context: Path) -> None:
     """What is wrong with the context is not blamed on the engine."""
-    (context / ".dockerignore").write_bytes(b"\xff\xfe")
-    with scripted(BUILT) as (engine, _), pytest.raises(BuildError, match="cannot be sent"):
+    (context / ".dockerignore").write_text("a[")
+    with scripted(BUILT) as (engine, _), pytest.raises(BuildError, match="cannot be used"):
         build(engine, context)
 
 

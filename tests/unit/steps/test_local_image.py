@@ -50,7 +50,7 @@ class Here:
 
     def build(self, text: str) -> str:
         (self.context / "Dockerfile").write_text(text)
-        return build_image(self.engine, self.context, name="built").image_id
+        return build_image(self.engine, self.session, self.context, name="built").image_id
 
     def push(self, source: str = "built", target: ImageReference = APP) -> PushOutcome:
         return push_image(self.engine, self.registry, self.session, source, target)

@@ -19,6 +19,7 @@ from ecr_widgets.errors import (
     TagImmutable,
     VerifyError,
 )
+from ecr_widgets.model.build_options import BuildOptions
 from ecr_widgets.model.encryption import Encryption
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.steps.build_image import build_image
@@ -45,7 +46,7 @@ class Here:
 
     def build(self, text: str = "FROM busybox") -> str:
         (self.context / "Dockerfile").write_text(text)
-        return build_image(self.engine, self.context, name="xfra/wait").image_id
+        return build_image(self.engine, self.session, self.context, name="xfra/wait").image_id
 
     def push(self, source: str = "xfra/wait", target: ImageReference = TARGET) -> PushOutcome:
         return push_image(self.engine, self.registry, self.session, source, target)
@@ -155,17 +156,19 @@ def test_a_check_names_an_encryption_that_differs(here: Here) -> None:
 
 def test_building_the_same_twice_changes_nothing(here: Here) -> None:
     """`changed` compares the image id before and after."""
-    assert not build_image(here.engine, here.context, name="xfra/wait").changed
+    assert not build_image(here.engine, here.session, here.context, name="xfra/wait").changed
     (here.context / "Dockerfile").write_text("FROM busybox\nENV A=1")
-    assert build_image(here.engine, here.context, name="xfra/wait").changed
+    assert build_image(here.engine, here.session, here.context, name="xfra/wait").changed
 
 
 def test_a_missing_dockerfile_or_context_is_named(here: Here) -> None:
     """The error names the path that is missing."""
     with pytest.raises(BuildError, match=r"Dockerfile\.wait"):
-        build_image(here.engine, here.context, name="xfra/wait", dockerfile="Dockerfile.wait")
+        build_image(
+            here.engine, here.session, here.context, name="xfra/wait", options=BuildOptions("Dockerfile.wait")
+        )
     with pytest.raises(BuildError, match="nowhere"):
-        build_image(here.engine, here.context / "nowhere", name="xfra/wait")
+        build_image(here.engine, here.session, here.context / "nowhere", name="xfra/wait")
 
 
 def test_a_push_gives_the_registrys_digest_and_pins_the_image(here: Here) -> None:

@@ -1,0 +1,104 @@
+"""The program that speaks BuildKit's protocol for us: the buildx plug-in, else a docker command that has it built in.
+
+Source: Docker's documentation, "Docker CLI plugins"; the folders and their order are the docker command's own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from ecr_widgets.engine_address import docker_folder
+
+_PLUGIN = "docker-buildx"
+_FOLDERS = tuple(
+    Path(base, "docker/cli-plugins")
+    for base in ("/usr/local/lib", "/usr/local/libexec", "/usr/lib", "/usr/libexec")
+)
+_VERSION = re.compile(r"(\d+)\.(\d+)")
+_TIMEOUT_S = 20.0
+_EVENTS_SINCE = (0, 13)
+_ATTESTATIONS_SINCE = (0, 10)
+_BUILT_IN = range(20, 23)
+"""Docker commands of these versions have BuildKit's client in themselves; later ones start the plug-in."""
+
+INSTALL = "install the buildx plug-in: package docker-buildx of Debian 13 and Ubuntu, docker-buildx-plugin of Docker's own"
+
+
+@dataclass(frozen=True, slots=True)
+class BuildTool:
+    """A program that builds with the engine's BuildKit."""
+
+    path: str
+    version: tuple[int, int]
+    is_plugin: bool
+
+    def __str__(self) -> str:
+        return f"{'buildx' if self.is_plugin else 'the docker command'} {'.'.join(map(str, self.version))}"
+
+    @property
+    def tells_events(self) -> bool:
+        """Whether its progress comes as JSON."""
+        return self.is_plugin and self.version >= _EVENTS_SINCE
+
+    @property
+    def knows_attestations(self) -> bool:
+        """Whether it attaches provenance unless it is told not to."""
+        return self.is_plugin and self.version >= _ATTESTATIONS_SINCE
+
+
+def read_config(environ: Mapping[str, str]) -> dict[str, object]:
+    """The user's config.json; empty where there is none to read."""
+    with suppress(OSError, ValueError):
+        read = json.loads((docker_folder(environ) / "config.json").read_bytes())
+        return read if isinstance(read, dict) else {}
+    return {}
+
+
+def find_build_tool(environ: Mapping[str, str]) -> BuildTool | None:
+    """The first plug-in that starts, where docker looks for them; else a docker command that needs none."""
+    for path in _candidates(environ):
+        version = _version_of(str(path), "version")
+        if version is not None:
+            return BuildTool(str(path), version, is_plugin=True)
+    command = shutil.which("docker", path=environ.get("PATH"))
+    version = _version_of(command, "--version") if command else None
+    if command and version and version[0] in _BUILT_IN:
+        return BuildTool(command, version, is_plugin=False)
+    return None
+
+
+def _candidates(environ: Mapping[str, str]) -> Iterator[Path]:
+    extra = read_config(environ).get("cliPluginsExtraDirs")
+    folders = [docker_folder(environ) / "cli-plugins"]
+    folders += [Path(each) for each in extra if isinstance(each, str)] if isinstance(extra, list) else []
+    for each in (*folders, *_FOLDERS):
+        path = each / _PLUGIN
+        if os.access(path, os.X_OK) and path.is_file():
+            yield path
+
+
+@cache
+def _version_of(path: str, word: str) -> tuple[int, int] | None:
+    try:
+        done = subprocess.run(
+            [path, word],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_TIMEOUT_S,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None  # broken or for another machine: docker passes over it as well
+    found = _VERSION.search(done.stdout)
+    return (int(found[1]), int(found[2])) if found else None

@@ -1,0 +1,233 @@
+"""Builds by the engine's BuildKit: a child process that speaks its protocol, watched to its end.
+
+Nothing of the user's is changed: Docker's configuration for the child is a folder of its own, which goes with it, and the
+engine is told by address, so that no builder and no context that somebody has chosen comes between.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import selectors
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any
+
+from ecr_widgets.adapters.build_events import BuildEvents
+from ecr_widgets.adapters.build_tool import BuildTool, read_config
+from ecr_widgets.adapters.engine_events import build_login_error, login_refused
+from ecr_widgets.build_context import BuildContext
+from ecr_widgets.errors import BuildError, EcrWidgetsError, EngineUnavailable
+from ecr_widgets.model.authorization_token import AuthorizationToken
+from ecr_widgets.model.build_options import BuildOptions
+from ecr_widgets.ports import ProgressSink
+
+_BETWEEN_LOOKS_S = 0.5
+_LONGEST_END_S = 3.0
+"""How long a build that was cancelled may take to tell the engine so, in seconds."""
+_DROPPED = ("BUILDX_BUILDER", "BUILDKIT_PROGRESS")
+"""Variables by which users choose what is chosen here."""
+
+_NO_ENGINE = re.compile(r"cannot connect to the docker daemon|is the docker daemon running")
+_NOT_KNOWN = re.compile(
+    r"unknown (flag|instruction)|not supported in dockerfile|the --\S+ (flag|option) requires"
+)
+_NO_FRONTEND = re.compile(r"resolve image config for|docker/dockerfile")
+
+
+def build_with_buildkit(
+    tool: BuildTool,
+    context: BuildContext,
+    options: BuildOptions,
+    *,
+    tags: Sequence[str],
+    environ: Mapping[str, str],
+    logins: Sequence[AuthorizationToken],
+    progress: ProgressSink,
+) -> str | None:
+    """Build, have the engine keep the image, and give back its id, or None where the tool does not tell it.
+
+    Args:
+        environ: Names the engine, and holds the secrets.
+
+        logins: For registries of base images and of the cache.
+
+    Raises:
+        BuildError: A step failed, or the Dockerfile is wrong.
+
+        AuthorizationError: A registry refused its login.
+    """
+    with _own_folder(logins, environ) as folder:
+        # The secrets' variables are among those of this process; their values are on no command line.
+        child = {name: value for name, value in environ.items() if name not in _DROPPED}
+        child |= {"DOCKER_CONFIG": str(folder), "BUILDX_CONFIG": str(folder / "buildx")}
+        if not tool.is_plugin:
+            child["DOCKER_BUILDKIT"] = "1"
+        events = BuildEvents(progress)
+        command = [tool.path, "build", *_arguments(tool, context, options, tags, folder)]
+        exit_code = _watched(command, child, events, told_as_json=tool.tells_events)
+        if exit_code:
+            raise _failed(events, exit_code, logins)
+        return _image_id(folder)
+
+
+def _arguments(
+    tool: BuildTool, context: BuildContext, options: BuildOptions, tags: Sequence[str], folder: Path
+) -> Iterator[str]:
+    if tool.is_plugin:
+        yield from ("--builder", "default", "--load", "--metadata-file", str(folder / "metadata.json"))
+    if tool.knows_attestations:
+        # A single image stays one, and the same input gives the same digest.
+        yield from (f"--provenance={'mode=min' if options.provenance else 'false'}", "--sbom=false")
+    if options.pull:
+        yield "--pull"
+    # ECR refuses the older form of a cache, an index of layers.
+    form = "mode=max,image-manifest=true,oci-mediatypes=true"
+    of_registry = "type=registry,ref=" if tool.is_plugin else ""
+    given = {
+        "--progress": ["rawjson" if tool.tells_events else "plain"],
+        "--file": [str(context.dockerfile)],
+        "--tag": tags,
+        "--build-arg": [f"{name}={value}" for name, value in options.build_args.items()],
+        "--label": [f"{name}={value}" for name, value in options.labels.items()],
+        "--secret": [f"id={name},env={variable}" for name, variable in options.secrets.items()],
+        "--target": [options.target] if options.target else [],
+        "--platform": [",".join(options.platforms)] if options.platforms else [],
+        "--cache-from": [f"{of_registry}{image}" for image in options.cache_from],
+        "--cache-to": [f"{of_registry}{image},{form}" for image in options.cache_to],
+    }
+    for name, values in given.items():
+        for value in values:
+            yield from (name, value)
+    yield from ("--", str(context.folder))
+
+
+@contextmanager
+def _own_folder(logins: Sequence[AuthorizationToken], environ: Mapping[str, str]) -> Iterator[Path]:
+    """A folder for one build that this user alone can read; logins are in it, so it goes with the build."""
+    with tempfile.TemporaryDirectory(prefix="ecrw-build-", dir=environ.get("XDG_RUNTIME_DIR")) as made:
+        folder = Path(made)
+        file = folder / "config.json"
+        file.touch(mode=0o600)
+        file.write_text(json.dumps(_config(logins, environ)))
+        yield folder
+
+
+def _config(logins: Sequence[AuthorizationToken], environ: Mapping[str, str]) -> dict[str, Any]:
+    """The user's own settings, with the logins in place of what they say of those registries."""
+    config: dict[str, Any] = dict(read_config(environ))
+    config.pop("currentContext", None)
+    if not logins:
+        return config
+    auths, helpers = (config.get(name) for name in ("auths", "credHelpers"))
+    auths = auths if isinstance(auths, dict) else {}
+    helpers = helpers if isinstance(helpers, dict) else {}
+    # A store for all registries would hide the logins: it is asked for those that it is known to hold.
+    store = config.pop("credsStore", None)
+    if isinstance(store, str):
+        helpers = dict.fromkeys(auths, store) | helpers
+    given = {
+        each.registry: {"auth": base64.b64encode(f"{each.user}:{each.password}".encode()).decode()}
+        for each in logins
+    }
+    config["auths"] = auths | given
+    config["credHelpers"] = {registry: name for registry, name in helpers.items() if registry not in given}
+    return config
+
+
+def _watched(
+    command: Sequence[str], environ: Mapping[str, str], events: BuildEvents, *, told_as_json: bool
+) -> int:
+    """Run to the end and give back the exit code; whatever stops the watching stops the build."""
+    try:
+        # A group of its own: an interrupt from the terminal is passed on once, below.
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env=dict(environ),
+            process_group=0,
+        )
+    except OSError as error:
+        raise BuildError(
+            f"{command[0]!r} cannot be started: {error.strerror}", hint="check its permissions"
+        ) from error
+    assert process.stderr is not None
+    try:
+        for text in _lines(process.stderr):
+            if text is None:
+                events.go_on()
+            elif told_as_json:
+                events.add_json(text)
+            else:
+                events.add_plain(text)
+        return process.wait()
+    finally:
+        if process.poll() is None:
+            _end(process)
+        process.stderr.close()
+
+
+def _lines(stream: IO[bytes]) -> Iterator[str | None]:
+    """Lines as they come, and None each time that none came for a while."""
+    held = b""
+    with selectors.DefaultSelector() as waiting:
+        waiting.register(stream, selectors.EVENT_READ)
+        while True:
+            if not waiting.select(_BETWEEN_LOOKS_S):
+                yield None
+                continue
+            read = os.read(stream.fileno(), 1 << 16)
+            held += read
+            *whole, held = held.split(b"\n")
+            for line in whole:
+                yield line.decode(errors="replace")
+            if not read:
+                if held:
+                    yield held.decode(errors="replace")
+                return
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Have the build cancelled, which ends the engine's step as well; what does not end is killed."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGINT)
+    try:
+        process.wait(_LONGEST_END_S)
+    except subprocess.TimeoutExpired:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _image_id(folder: Path) -> str | None:
+    """What the engine calls the image: with either image store the digest that the metadata tell."""
+    with suppress(OSError, ValueError):
+        digest = json.loads((folder / "metadata.json").read_bytes()).get("containerimage.digest")
+        return digest if isinstance(digest, str) else None
+    return None
+
+
+def _failed(events: BuildEvents, exit_code: int, logins: Sequence[AuthorizationToken]) -> EcrWidgetsError:
+    text = events.error or f"exit code {exit_code}"
+    lower = text.lower()
+    if any(each.registry in text for each in logins) and login_refused(text):
+        return build_login_error(text)
+    if _NO_ENGINE.search(lower):
+        return EngineUnavailable(f"the build failed: {text}", hint="start the engine, then build again")
+    hint = "correct the step that the log names"
+    if _NOT_KNOWN.search(lower):
+        hint = "use a newer engine, or have the Dockerfile begin with `# syntax=docker/dockerfile:1`"
+    elif _NO_FRONTEND.search(lower):
+        hint = (
+            "the frontend that `# syntax=` names is fetched at each build: let the engine reach its registry,"
+            " or take the line out where the engine is 23 or newer"
+        )
+    return BuildError(f"the build failed: {text}", log=events.log, hint=hint)

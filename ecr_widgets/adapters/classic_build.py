@@ -1,0 +1,93 @@
+"""Builds by the engine's own build call: Docker's classic builder, and Podman's Buildah behind the same call.
+
+Source: Docker Engine API, ImageBuild.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ecr_widgets.adapters.engine_connection import EngineConnection, auth_of, sending_logins, users_login
+from ecr_widgets.adapters.engine_events import aux_of, build_login_error, login_refused
+from ecr_widgets.adapters.registry_protocol import shortened
+from ecr_widgets.build_context import BuildContext
+from ecr_widgets.errors import BuildError, EcrWidgetsError
+from ecr_widgets.model.authorization_token import AuthorizationToken
+from ecr_widgets.model.build_options import BuildOptions
+from ecr_widgets.model.dockerfile import DOCKER_HUB, registries_of
+from ecr_widgets.ports import Progress, ProgressSink
+
+_KEPT_LOG_LINES = 1000
+_KEY_OF_DOCKER_HUB = "https://index.docker.io/v1/"
+"""How the engine calls Docker's own registry among logins."""
+
+
+def build_by_call(
+    connection: EngineConnection,
+    context: BuildContext,
+    options: BuildOptions,
+    *,
+    tags: Sequence[str],
+    logins: Sequence[AuthorizationToken],
+    progress: ProgressSink,
+) -> str | None:
+    """Build and give back the image's id, None where the engine named none; see `ports.Engine.build`."""
+    log: deque[str] = deque(maxlen=_KEPT_LOG_LINES)
+    image_id = None
+
+    def refused(text: str) -> EcrWidgetsError:
+        if any(each.registry in text for each in logins) and login_refused(text):
+            return build_login_error(text)
+        return BuildError(
+            f"the build failed: {text}",
+            log=tuple(log),
+            hint="correct the step that the log names" if log else "correct what it names",
+        )
+
+    # The engine says nothing before it has the whole context.
+    progress(Progress("build", "sending the context"))
+    with tempfile.TemporaryFile() as file:
+        dockerfile = context.write_tar(file)
+        file.seek(0)
+
+        def start() -> Iterable[Any]:
+            sent: Iterable[Any] = connection.client.api.build(
+                fileobj=file,
+                custom_context=True,
+                dockerfile=dockerfile,
+                tag=tags[0] if tags else None,
+                buildargs=dict(options.build_args),
+                labels=dict(options.labels),
+                target=options.target,
+                platform=options.platforms[0] if options.platforms else None,
+                pull=options.pull,
+                rm=True,
+                forcerm=True,
+                # Proxies in the user's config may hold passwords; who needs them gives build_args.
+                use_config_proxy=False,
+            )
+            return sent
+
+        with sending_logins(_logins(context, options, logins)):
+            for event in connection.events(start, refused):
+                text = str(event.get("stream") or "").rstrip()
+                if text:
+                    log.extend(text.splitlines())
+                    progress(Progress("build", shortened(text.splitlines()[0])))
+                image_id = aux_of(event, "ID") or image_id
+    return image_id
+
+
+def _logins(
+    context: BuildContext, options: BuildOptions, given: Sequence[AuthorizationToken]
+) -> dict[str, dict[str, Any]]:
+    """For the registries that the Dockerfile names and no other: those given, else the user's own."""
+    images = [each.image for each in context.read_dockerfile().images(options.build_args)]
+    found: dict[str, dict[str, Any]] = {}
+    for registry in registries_of(images):
+        if own := users_login(registry):
+            found[_KEY_OF_DOCKER_HUB if registry == DOCKER_HUB else registry] = own
+    return found | {each.registry: auth_of(each) for each in given}

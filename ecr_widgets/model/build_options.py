@@ -1,0 +1,121 @@
+"""What a build is asked to do beyond its folder and name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypedDict
+
+from ecr_widgets.errors import InputError
+from ecr_widgets.model.image_reference import ImageReference
+
+_PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9_]+(/[a-z0-9.]+)?")
+_SECRET_ID = re.compile(r"[\w.-]+")
+_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+
+
+class BuildWishes(TypedDict, total=False):
+    """What may be asked of a build besides, by the names that `docker buildx build` has for them."""
+
+    build_args: Mapping[str, str]
+    """Values of the Dockerfile's ARGs. They stay in the image's history, so secrets are refused."""
+    target: str
+    """The stage to stop at."""
+    platform: str
+    """Such as `linux/arm64`; several with commas between make an index."""
+    pull: bool
+    """Look for base images in their registries even where the engine has them."""
+    labels: Mapping[str, str]
+    secrets: Mapping[str, str]
+    """By the id that the Dockerfile mounts: the name of the environment variable that holds the secret."""
+    cache_from: str
+    """Images whose layers may be taken instead of built, commas between; without a host in the account's registry."""
+    cache_to: str
+    """Images that the build's cache is written to, likewise."""
+    provenance: bool
+    """Attach to the image how it was built, which makes an index of it, and of each build another one."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildOptions:
+    """`BuildWishes` as the builders take them; see `BuildOptions.read`."""
+
+    dockerfile: str = "Dockerfile"
+    """Path relative to the context, or an absolute one."""
+    build_args: Mapping[str, str] = field(default_factory=dict)
+    target: str = ""
+    platforms: tuple[str, ...] = ()
+    """None for the engine's own."""
+    pull: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    cache_from: tuple[ImageReference, ...] = ()
+    cache_to: tuple[ImageReference, ...] = ()
+    provenance: bool = False
+
+    @classmethod
+    def read(
+        cls,
+        dockerfile: str = "Dockerfile",
+        *,
+        platform: str = "",
+        cache_from: str = "",
+        cache_to: str = "",
+        **others: Any,
+    ) -> BuildOptions:
+        """Read what a person asked.
+
+        Raises:
+            InputError: Something that no builder takes.
+        """
+        return cls(
+            dockerfile,
+            platforms=_parts(platform),
+            cache_from=tuple(map(ImageReference.parse, _parts(cache_from))),
+            cache_to=tuple(map(ImageReference.parse, _parts(cache_to))),
+            **others,
+        )
+
+    def __post_init__(self) -> None:
+        """Check what can be checked without builder and Dockerfile.
+
+        Raises:
+            InputError: A platform, an id or a variable that no builder takes.
+        """
+        if self.dockerfile == "-":
+            raise InputError(
+                "a Dockerfile from standard input is not read",
+                hint="write it to a file, which may be outside of the context",
+            )
+        for platform in self.platforms:
+            if not _PLATFORM.fullmatch(platform):
+                raise InputError(
+                    f"{platform!r} is no platform",
+                    hint="such as linux/amd64 or linux/arm/v7; commas between several",
+                )
+        for name, variable in self.secrets.items():
+            if not _SECRET_ID.fullmatch(name) or not _NAME.fullmatch(variable):
+                raise InputError(
+                    f"build secret {name!r} refused: ids have letters, digits, _ . and -, and what is given is the name"
+                    " of the environment variable that holds the secret",
+                    hint="set a variable, and name it",
+                )
+
+    def given(self) -> dict[str, Any]:
+        """What differs from the defaults, for records: of build arguments the names alone."""
+        found: dict[str, Any] = {
+            "target": self.target,
+            "platforms": list(self.platforms),
+            "pull": self.pull,
+            "labels": dict(self.labels),
+            "secrets": dict(self.secrets),
+            "cache_from": [str(each) for each in self.cache_from],
+            "cache_to": [str(each) for each in self.cache_to],
+            "provenance": self.provenance,
+        }
+        return {name: value for name, value in found.items() if value}
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    return tuple(part for each in text.split(",") if (part := each.strip()))

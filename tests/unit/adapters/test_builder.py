@@ -1,0 +1,117 @@
+"""Which builder, and what it refuses before it begins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ecr_widgets.adapters.build_tool import BuildTool
+from ecr_widgets.adapters.builder import Builder
+from ecr_widgets.build_context import find_context
+from ecr_widgets.errors import BuildError
+from ecr_widgets.model.build_options import BuildOptions
+from ecr_widgets.model.engine import EngineFacts, ImageStore
+
+PLUGIN = BuildTool("docker-buildx", (0, 29), is_plugin=True)
+COMMAND = BuildTool("docker", (20, 10), is_plugin=False)
+
+
+def engine(version: str = "28.5.2", store: ImageStore = ImageStore.GRAPH_DRIVER) -> EngineFacts:
+    return EngineFacts("Docker Engine", version, "1.41", store, "overlay2", "unix:///here.sock")
+
+
+PODMAN = engine("5.4.2", ImageStore.PODMAN)
+CONTAINERD = engine(store=ImageStore.CONTAINERD)
+OLD = engine("20.10.24")
+
+
+def check(builder: Builder, folder: Path, text: str = "FROM scratch\n", **wishes: Any) -> None:
+    (folder / "Dockerfile").write_text(text)
+    builder.check(find_context(folder, "Dockerfile"), BuildOptions.read(**wishes))
+
+
+def test_what_builds_is_named() -> None:
+    """Records say it."""
+    assert [str(Builder(*each)) for each in ((OLD, PLUGIN), (OLD, COMMAND), (OLD, None), (PODMAN, None))] == [
+        "BuildKit by buildx 0.29",
+        "BuildKit by the docker command 20.10",
+        "the classic builder",
+        "Buildah",
+    ]
+
+
+HERE_DOCUMENT = "FROM scratch\nRUN <<EOF\ntrue\nEOF\n"
+
+
+@pytest.mark.parametrize(
+    ("builder", "text", "told"),
+    [
+        (Builder(CONTAINERD, None), HERE_DOCUMENT, r"line 2: the here-document `RUN <<EOF` takes BuildKit; install"),
+        (Builder(OLD, None), "FROM scratch\nCOPY --link a b\n", "line 2: `COPY --link` takes BuildKit; install"),
+        (Builder(OLD, PLUGIN), HERE_DOCUMENT, "not known to the BuildKit of engine 20.10.24; use engine 23 or newer"),
+        (Builder(OLD, COMMAND), HERE_DOCUMENT, "not known to the BuildKit of engine"),
+        (Builder(PODMAN, None), f"# syntax=a/frontend\n{HERE_DOCUMENT}", "Podman would not use the frontend"),
+    ],
+)  # fmt: skip
+def test_a_dockerfile_that_would_not_be_honoured_is_refused(
+    tmp_path: Path, builder: Builder, text: str, told: str
+) -> None:
+    """With the line and what helps."""
+    with pytest.raises(BuildError, match=f"refused before it began: Dockerfile, .*{told}"):
+        check(builder, tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("builder", "text"),
+    [
+        (Builder(CONTAINERD, PLUGIN), HERE_DOCUMENT),
+        (Builder(OLD, PLUGIN), f"# syntax=docker/dockerfile:1\n{HERE_DOCUMENT}"),
+        (Builder(OLD, COMMAND), "FROM scratch\nRUN --mount=type=cache,target=/c true\n"),
+        (Builder(PODMAN, None), f"# syntax=docker/dockerfile:1\n{HERE_DOCUMENT}"),
+        (Builder(OLD, None), "# syntax=docker/dockerfile:1\nFROM scratch\nCOPY --chown=1 a b\n"),
+    ],
+)
+def test_a_dockerfile_that_is_honoured_is_built(tmp_path: Path, builder: Builder, text: str) -> None:
+    """What a frontend brings with it is the frontend's affair."""
+    check(builder, tmp_path, text)
+
+
+SECRET, CACHE = {"secrets": {"npm": "NPM_TOKEN"}}, {"cache_to": "a/cache:1"}
+
+
+@pytest.mark.parametrize(
+    ("builder", "wishes", "told"),
+    [
+        (Builder(OLD, None), SECRET, "secrets take BuildKit by the buildx plug-in; install"),
+        (Builder(PODMAN, None), SECRET, "build on a Docker Engine"),
+        (Builder(OLD, None), {"cache_from": "a/cache:1"}, "cache_from takes BuildKit"),
+        (Builder(OLD, COMMAND), CACHE, "cache_to takes BuildKit by the buildx plug-in"),
+        (Builder(OLD, None), {"platform": "linux/amd64,linux/arm64"}, "several platforms take BuildKit"),
+        (Builder(OLD, PLUGIN), {"platform": "linux/amd64,linux/arm64"}, "keeps one platform of an image; switch"),
+        (Builder(OLD, PLUGIN), CACHE, "can export no cache; switch"),
+        (Builder(OLD, PLUGIN), {"provenance": True}, "keeps no provenance; switch"),
+        (Builder(engine("26.1.5", ImageStore.CONTAINERD), PLUGIN), {"provenance": True}, "use engine 28.2"),
+    ],
+)  # fmt: skip
+def test_options_that_would_be_dropped_are_refused(
+    tmp_path: Path, builder: Builder, wishes: dict[str, Any], told: str
+) -> None:
+    """By builder, store and version."""
+    with pytest.raises(BuildError, match=told):
+        check(builder, tmp_path, **wishes)
+
+
+def test_options_that_are_honoured_are_taken(tmp_path: Path) -> None:
+    """All of them, where engine and plug-in are of today."""
+    wishes = {
+        "platform": "linux/amd64,linux/arm64",
+        "provenance": True,
+        "cache_from": "a/cache:1",
+        **CACHE,
+        **SECRET,
+    }
+    check(Builder(CONTAINERD, PLUGIN), tmp_path, **wishes)
+    check(Builder(OLD, COMMAND), tmp_path, cache_from="a/cache:1", platform="linux/arm64", **SECRET)
+    check(Builder(PODMAN, None), tmp_path, platform="linux/arm64", target="x", pull=True)

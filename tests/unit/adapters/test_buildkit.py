@@ -1,0 +1,217 @@
+"""Builds by a child process, which is a stand-in here."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ecr_widgets.adapters.build_tool import BuildTool
+from ecr_widgets.adapters.buildkit import build_with_buildkit
+from ecr_widgets.build_context import find_context
+from ecr_widgets.errors import AuthorizationError, BuildError, EngineUnavailable, StepCancelled
+from ecr_widgets.model.authorization_token import AuthorizationToken
+from ecr_widgets.model.build_options import BuildOptions
+from ecr_widgets.ports import Progress, ignore_progress
+from tests.unit.adapters.plugin import Plugin, make_plugin
+
+NOW = datetime(2026, 11, 26, tzinfo=UTC)
+HOST = "111222333444.dkr.ecr.eu-west-1.amazonaws.com"
+TOKEN = AuthorizationToken(HOST, "AWS", "password-1", NOW, NOW + timedelta(hours=12))
+OWN = {"auth": base64.b64encode(b"AWS:password-1").decode()}
+IMAGE_ID = "sha256:" + "b" * 64
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    """A user with a configuration, and a place for what runs."""
+    for name in ("config", "runtime", "context"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "context/Dockerfile").write_text("FROM scratch\n")
+    return {
+        "DOCKER_CONFIG": str(tmp_path / "config"),
+        "DOCKER_HOST": "unix:///run/here.sock",
+        "XDG_RUNTIME_DIR": str(tmp_path / "runtime"),
+        "BUILDX_BUILDER": "somebody-elses",
+        "NPM_TOKEN": "npm-secret-1",
+    }
+
+
+def build(
+    plugin: Plugin,
+    environ: Mapping[str, str],
+    *,
+    tool: BuildTool | None = None,
+    options: BuildOptions | None = None,
+    **given: Any,
+) -> str | None:
+    context = find_context(Path(environ["DOCKER_CONFIG"]).parent / "context", "Dockerfile")
+    return build_with_buildkit(
+        tool or BuildTool(str(plugin.path), (0, 29), is_plugin=True),
+        context,
+        options or BuildOptions(),
+        **{"tags": ["app:1"], "environ": environ, "logins": [], "progress": ignore_progress} | given,
+    )
+
+
+def test_the_engine_is_named_and_nothing_of_the_users_choice_is_between(
+    tmp_path: Path, environ: dict[str, str]
+) -> None:
+    """The engine's own builder, one image kept by it, no attestation; Docker's and buildx's folders are this build's own."""
+    plugin = make_plugin(tmp_path / "plugin")
+    assert build(plugin, environ) == IMAGE_ID
+    started = plugin.started()
+    words = started["arguments"]
+    assert words[:4] == ["build", "--builder", "default", "--load"]
+    assert {"--provenance=false", "--sbom=false"} < set(words)
+    assert words[-2:] == ["--", str(tmp_path / "context")]
+    child = started["environ"]
+    assert child["DOCKER_HOST"] == "unix:///run/here.sock"
+    assert "BUILDX_BUILDER" not in child
+    assert child["BUILDX_CONFIG"].startswith(child["DOCKER_CONFIG"])
+    assert started["modes"] == ["0o700", "0o600"]
+    assert list((tmp_path / "runtime").iterdir()) == []
+
+
+def test_options_are_the_commands_own(tmp_path: Path, environ: dict[str, str]) -> None:
+    """Of a secret, the command line has the variable's name and the environment the value; nothing is on disk."""
+    options = BuildOptions.read(
+        build_args={"A": "1"},
+        target="last",
+        platform="linux/amd64, linux/arm64",
+        pull=True,
+        labels={"of": "me"},
+        secrets={"npm": "NPM_TOKEN"},
+        cache_from="cache/a:1",
+        cache_to="cache/b:1",
+        provenance=True,
+    )
+    plugin = make_plugin(tmp_path / "plugin")
+    build(plugin, environ, options=options)
+    started = plugin.started()
+    words = started["arguments"]
+    pairs = set(pairwise(words))
+    assert {
+        ("--build-arg", "A=1"),
+        ("--target", "last"),
+        ("--platform", "linux/amd64,linux/arm64"),
+        ("--label", "of=me"),
+        ("--secret", "id=npm,env=NPM_TOKEN"),
+        ("--cache-from", "type=registry,ref=cache/a:1"),
+        ("--cache-to", "type=registry,ref=cache/b:1,mode=max,image-manifest=true,oci-mediatypes=true"),
+    } < pairs
+    assert {"--pull", "--provenance=mode=min"} < set(words)
+    assert "npm-secret-1" not in json.dumps([words, started["config"]])
+    assert started["environ"]["NPM_TOKEN"] == "npm-secret-1"
+
+
+def test_the_login_is_beside_the_users_own(tmp_path: Path, environ: dict[str, str]) -> None:
+    """Neither a store for all registries nor a helper for this one hides it; other registries stay with the user's choice."""
+    users = {
+        "auths": {HOST: {}, "other.example": {"auth": "b3RoZXI6MQ=="}},
+        "credsStore": "desktop",
+        "credHelpers": {HOST: "ecr-login", "third.example": "pass"},
+        "currentContext": "elsewhere",
+    }
+    (tmp_path / "config/config.json").write_text(json.dumps(users))
+    plugin = make_plugin(tmp_path / "plugin")
+    build(plugin, environ, logins=[TOKEN])
+    assert plugin.started()["config"] == {
+        "auths": {HOST: OWN, "other.example": {"auth": "b3RoZXI6MQ=="}},
+        "credHelpers": {"other.example": "desktop", "third.example": "pass"},
+    }
+    build(plugin, environ)
+    users.pop("currentContext")
+    assert plugin.started()["config"] == users
+
+
+@pytest.mark.parametrize(
+    ("told", "kind", "hint"),
+    [
+        ("failed to solve: process did not complete: exit code: 1", BuildError, "the log names"),
+        (f"failed to solve: {HOST}/base:1: 401 Unauthorized", AuthorizationError, "identity"),
+        (f"{HOST}/base:1: no basic auth credentials", AuthorizationError, "identity"),
+        ("other.example/base:1: 401 Unauthorized", BuildError, "the log names"),
+        (
+            "failed to solve: dockerfile parse error on line 2: unknown flag: checksum",
+            BuildError,
+            "# syntax=",
+        ),
+        (
+            "failed to solve: failed to resolve source metadata for docker.io/docker/dockerfile:1",
+            BuildError,
+            "take",
+        ),
+        ("Cannot connect to the Docker daemon at unix:///run/here.sock", EngineUnavailable, "start"),
+    ],
+)
+def test_a_failure_is_told_with_its_reason_and_what_to_try(
+    tmp_path: Path, environ: dict[str, str], told: str, kind: type[Exception], hint: str
+) -> None:
+    """The registry's refusal of our login is told from all others, so that the token is renewed."""
+    plugin = make_plugin(tmp_path / "plugin", lines=["{}", f"ERROR: {told}"], exit_code=1)
+    with pytest.raises(kind, match=hint) as caught:
+        build(plugin, environ, logins=[TOKEN])
+    assert told.removeprefix("failed to solve: ") in str(caught.value)
+    assert list((tmp_path / "runtime").iterdir()) == []
+
+
+@pytest.mark.parametrize("why", [KeyboardInterrupt, StepCancelled("stopped")])
+def test_whatever_stops_the_watching_stops_the_build(
+    tmp_path: Path, environ: dict[str, str], why: type[BaseException] | BaseException
+) -> None:
+    """It is interrupted, so that the engine's step ends as well, and nothing of it is left."""
+    plugin = make_plugin(tmp_path / "plugin", lines=["#1 working"], waits=True)
+
+    def stop(observed: Progress) -> None:
+        if observed.message.endswith("working"):
+            raise why
+
+    with pytest.raises((KeyboardInterrupt, StepCancelled)):
+        build(plugin, environ, progress=stop)
+    assert plugin.was_interrupted
+    assert list((tmp_path / "runtime").iterdir()) == []
+
+
+def test_a_silent_build_can_be_stopped(tmp_path: Path, environ: dict[str, str]) -> None:
+    """Who watches is asked again and again while nothing is said."""
+    plugin = make_plugin(tmp_path / "plugin", waits=True)
+    observed: list[Progress] = []
+
+    def stop(each: Progress) -> None:
+        observed.append(each)
+        if len(observed) > 1 and (plugin.path.parent / "started").exists():
+            raise StepCancelled("stopped")
+
+    with pytest.raises(StepCancelled):
+        build(plugin, environ, progress=stop)
+    assert plugin.was_interrupted
+
+
+def test_a_docker_command_of_old_gets_what_it_knows(tmp_path: Path, environ: dict[str, str]) -> None:
+    """BuildKit by a variable, plain progress, and none of the plug-in's own flags."""
+    plugin = make_plugin(tmp_path / "bin", name="docker")
+    tool = BuildTool(str(plugin.path), (20, 10), is_plugin=False)
+    options = replace(BuildOptions.read(cache_from="cache/a:1"), secrets={"npm": "NPM_TOKEN"})
+    assert build(plugin, environ, tool=tool, options=options) is None
+    words = plugin.started()["arguments"]
+    assert words[1:-2] == [
+        *("--progress", "plain", "--file", str(tmp_path / "context/Dockerfile"), "--tag", "app:1"),
+        *("--secret", "id=npm,env=NPM_TOKEN", "--cache-from", "cache/a:1"),
+    ]
+    assert plugin.started()["environ"]["DOCKER_BUILDKIT"] == "1"
+
+
+def test_a_program_that_cannot_be_started_is_said_as_that(tmp_path: Path, environ: dict[str, str]) -> None:
+    """It may have gone since it was found."""
+    plugin = make_plugin(tmp_path / "plugin")
+    plugin.path.unlink()
+    with pytest.raises(BuildError, match="cannot be started"):
+        build(plugin, environ)

@@ -1,0 +1,118 @@
+"""build_image against the fakes: logins for base images, and secrets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ecr_widgets.errors import AuthorizationError, InputError
+from ecr_widgets.model.build_options import BuildOptions
+from ecr_widgets.steps.build_image import BuildOutcome, build_image
+from ecr_widgets.steps.login import RegistrySession
+from tests.fakes import REGISTRY, FakeClock, FakeEcr, FakeEngine, World
+
+
+class Here:
+    """A folder to build from, and a world to build in."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.world = World()
+        self.session = RegistrySession(FakeEcr(self.world), FakeClock(self.world))
+        self.secrets: list[str] = []
+
+    def build(self, text: str, options: BuildOptions | None = None) -> BuildOutcome:
+        (self.folder / "Dockerfile").write_text(text)
+        return build_image(
+            FakeEngine(self.world),
+            self.session,
+            self.folder,
+            name="app",
+            options=options,
+            register_secret=self.secrets.append,
+        )
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Here:
+    return Here(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "logins"),
+    [
+        (f"FROM {REGISTRY}/base:1\n", (REGISTRY,)),
+        (f"FROM busybox\nCOPY --from={REGISTRY}/tools:1 /a /b\n", (REGISTRY,)),
+        (f"FROM busybox\nRUN --mount=type=bind,from={REGISTRY}/tools:1,target=/t true\n", (REGISTRY,)),
+        (f"# syntax={REGISTRY}/frontend:1\nFROM busybox\n", (REGISTRY,)),
+        (f"ARG FROM={REGISTRY}\nFROM ${{FROM}}/base:1\n", (REGISTRY,)),
+        ("FROM other.example/base:1\n", ()),
+        ("FROM busybox\n", ()),
+    ],
+)
+def test_the_token_goes_along_for_the_accounts_own_registry(
+    here: Here, text: str, logins: tuple[str, ...]
+) -> None:
+    """Wherever a Dockerfile names an image of it; to no other registry, and AWS is not asked where none is named."""
+    here.build(text)
+    assert here.world.built_with == [logins]
+    assert here.world.tokens_issued == (0 if text == "FROM busybox\n" else 1)
+
+
+def test_the_cache_is_an_image_of_that_registry_too(here: Here) -> None:
+    """Whether it is read or written."""
+    for options in (
+        BuildOptions.read(cache_from=f"{REGISTRY}/c:1"),
+        BuildOptions.read(cache_to=f"{REGISTRY}/c:1"),
+    ):
+        here.build("FROM busybox\n", options)
+    assert here.world.built_with == [(REGISTRY,)] * 2
+
+
+def test_a_token_that_is_refused_is_renewed_once(here: Here) -> None:
+    """The registry's word counts, in the middle of a build as elsewhere."""
+    here.session.token()
+    here.world.valid_passwords.clear()
+    assert here.build(f"FROM {REGISTRY}/base:1\n").image == "app"
+    assert here.world.tokens_issued == 2
+
+
+def test_without_aws_a_base_image_is_left_to_the_users_own_login(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who builds on another registry's image needs no account."""
+
+    def refused(_: FakeEcr) -> None:
+        raise AuthorizationError("no identity")
+
+    monkeypatch.setattr(FakeEcr, "authorization_token", refused)
+    here.build("FROM other.example/base:1\n")
+    assert here.world.built_with == [()]
+
+
+def test_secrets_are_known_before_anything_is_built(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that whatever the build prints of them is shown without."""
+    monkeypatch.setenv("NPM_TOKEN", "npm-secret-1")
+    here.build("FROM busybox\n", BuildOptions(secrets={"npm": "NPM_TOKEN"}))
+    assert here.secrets == ["npm-secret-1"]
+
+
+@pytest.mark.parametrize(
+    ("value", "why"), [(None, "is not set"), ("", "is not set"), ("short", "fewer than 8")]
+)
+def test_a_secret_that_is_not_there_is_refused(
+    here: Here, monkeypatch: pytest.MonkeyPatch, value: str | None, why: str
+) -> None:
+    """Nothing is built with an empty secret, nor with one too short to be kept out of texts."""
+    if value is not None:
+        monkeypatch.setenv("NPM_TOKEN", value)
+    with pytest.raises(InputError, match=why) as caught:
+        here.build("FROM busybox\n", BuildOptions(secrets={"npm": "NPM_TOKEN"}))
+    assert value is None or value == "" or value not in str(caught.value)
+    assert here.world.built_with == []
+
+
+def test_the_outcome_names_the_builder(here: Here) -> None:
+    """For the record."""
+    assert here.build("FROM busybox\n").builder == "a builder in memory"
