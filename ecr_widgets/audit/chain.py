@@ -6,7 +6,6 @@ stand in the line, and `previous` is the sha256 of the whole line before, so tha
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import secrets
@@ -23,6 +22,7 @@ from ecr_widgets.audit.canonical import Form, canonical
 from ecr_widgets.audit.found import Moment
 from ecr_widgets.audit.keys import KeyFile
 from ecr_widgets.errors import InputError, RecordError
+from ecr_widgets.shared_files import hold_file, open_shared, release_file
 
 FILE_NAME = "seals.jsonl"
 SEAL_VERSION = 1
@@ -32,6 +32,8 @@ _HEAD = b'{"seal":'
 _TAIL_LENGTH = len(b',"signature":"') + 88 + len(b'"}')
 """An Ed25519 signature is 64 bytes, 88 characters of base64."""
 _BLOCK_BYTES = 1 << 16
+LONGEST_WAIT_S = 10.0
+"""For a chain that others add to; each of them takes far less than a second."""
 
 
 class Seal(msgspec.Struct, frozen=True):
@@ -169,10 +171,10 @@ class Appender:
 
 @contextmanager
 def appending(runs: Path) -> Iterator[Appender]:
-    """Hold the chain's lock, which waits while another process does, and look at where the chain ends.
+    """Hold the chain's lock, for which it waits a while, and look at where the chain ends.
 
     Raises:
-        RecordError: The chain's end cannot be read, so nothing can follow it.
+        RecordError: The chain's end cannot be read, so nothing can follow it; or others are at work on it for too long.
 
         OSError: The chain cannot be opened.
     """
@@ -317,12 +319,35 @@ def _write_all(handle: int, content: bytes) -> None:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[int]:
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+    # Not the chain itself, which everybody may read: whoever can open a file can hold it.
+    lock = path.with_name(f".{path.name}.lock")
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield handle
+        held = hold_file(lock, patience_s=LONGEST_WAIT_S)
+    except PermissionError as error:
+        raise RecordError(
+            f"the seals in {str(path)!r} cannot be written: {error.strerror}",
+            hint="have who owns the folder let you write to it, then `ecr-widgets audit seal`",
+        ) from error
+    if held is None:
+        raise RecordError(
+            f"the seals in {str(path)!r} are in use: {lock.name!r} beside them was held by another process for"
+            f" {LONGEST_WAIT_S:.0f} s",
+            hint="once that has ended, or its file is removed where nothing runs: `ecr-widgets audit seal`",
+        )
+    try:
+        try:
+            handle = open_shared(path)
+        except PermissionError as error:
+            raise RecordError(
+                f"the seals in {str(path)!r} cannot be written: {error.strerror}",
+                hint="have who owns that file let you write to it (`chmod g+w`), then `ecr-widgets audit seal`",
+            ) from error
+        try:
+            yield handle
+        finally:
+            os.close(handle)
     finally:
-        os.close(handle)
+        release_file(lock, held)
 
 
 def _sha256(content: bytes) -> str:

@@ -6,13 +6,15 @@ those whose stamp changed, many of them in two processes. The notebooks stay the
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
 import sqlite3
+import stat
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -311,12 +313,26 @@ _decode_row = msgspec.msgpack.Decoder(Row).decode
 def _held(file: Path, operation: int = fcntl.LOCK_SH) -> Iterator[None]:
     """Have the index's files stay where they are; who removes them holds it alone."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _check_own(file)
     handle = os.open(file.with_name(f"{file.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(handle, operation)
         yield
     finally:
         os.close(handle)
+
+
+def _check_own(file: Path) -> None:
+    """Refuse an index that another user may have written: it would say of runs whatever they like.
+
+    Raises:
+        PermissionError: It is one, or may become one.
+    """
+    for path, others in ((file.parent, 0o022), (file, 0)):
+        with suppress(FileNotFoundError):
+            found = path.lstat()
+            if found.st_uid != os.geteuid() or found.st_mode & others or stat.S_ISLNK(found.st_mode):
+                raise PermissionError(errno.EPERM, "not this user's alone", str(path))
 
 
 def _open(file: Path | None) -> sqlite3.Connection:

@@ -46,21 +46,28 @@ MAX_SEAL_BYTES = 1_000_000
 """A run that needs a larger seal gets none: the chain is read whole, by everybody, for ever."""
 
 
-def seal_finished_run(path: Path, *, at_exit: bool = False) -> None:
-    """Seal one saved run in its folder; a run that cannot be sealed stays as good as it was, and stderr says why.
+def seal_at_exit(path: Path) -> None:
+    """Seal a saved run when this process ends, since somebody else, papermill, still writes its file; stderr says why not."""
 
-    Args:
-        path: The saved run, finished.
+    def seal() -> None:
+        why_not = seal_finished_run(path)
+        if why_not:
+            print(f"the run is saved but not sealed: {why_not}", file=sys.stderr)  # noqa: T201
 
-        at_exit: Whether to wait for the end of this process, because somebody else, papermill, still writes the file.
+    atexit.register(seal)
+
+
+def seal_finished_run(path: Path) -> str | None:
+    """Seal one saved run in its folder; one that cannot be sealed stays as good as it was.
+
+    Returns:
+        Why it could not be sealed, None where it was.
     """
-    if at_exit:
-        atexit.register(seal_finished_run, path)
-        return
     try:
         seal_run(path.parent, path.name, ring=default_ring(), now=datetime.now(UTC))
     except (EcrWidgetsError, OSError, ValueError, RecursionError) as error:
-        print(f"the run is saved but not sealed: {error}", file=sys.stderr)  # noqa: T201
+        return str(error)
+    return None
 
 
 def seal_run(runs: Path, name: str, *, ring: KeyRing, now: datetime) -> Seal | None:
@@ -91,8 +98,14 @@ def _draft(runs: Path, name: str, *, key: str, now: datetime) -> Seal:
     run = read_content(content, name)
     if not isinstance(run, Run):
         raise RecordError(f"{name!r} is {run.kind}: {run.why}")
-    if run.state is RunState.RUNNING and is_held(runs / name):
-        raise RecordError(f"{name!r} is running now")
+    if run.state is RunState.RUNNING:
+        if is_held(runs / name):
+            raise RecordError(f"{name!r} is running now")
+        if (runs / name).stat().st_uid != os.geteuid():
+            # On another host of a shared folder it may well be running.
+            raise RecordError(
+                f"{name!r} is another user's and says that it is running", hint="leave it to them"
+            )
     form = form_of(content)
     pairs = touched(run).pairs
     draft = Seal(
@@ -152,6 +165,8 @@ def seal_missing(runs: Path, names: Iterable[str], *, ring: KeyRing, now: dateti
     drafts = spread(partial(_draft_or_none, runs, key="", now=now), due)
     with closing(drafts):
         while batch := list(islice(drafts, _BATCH)):
+            if not any(batch):
+                continue
             # Asked for each time: meanwhile it may have been retired.
             key, private = ring.signing_key(now=now)
             try:

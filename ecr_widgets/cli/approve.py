@@ -48,6 +48,5 @@ def command(ctx: click.Context, run_id: str | None, *, runs: Path | None, as_jso
     if as_json:
         print_json(result.to_json())
     else:
-        reason = f" ({result.reason})" if result.reason else ""
-        click.echo(f"{result.state}: {result.notebook}{reason}")
+        click.echo(result)
     ctx.exit(result.exit_code)

@@ -129,8 +129,7 @@ def command(
         print_json(result.to_json())
     else:
         already = "this slot has run already, " if result.stood else ""
-        reason = f" ({result.reason})" if result.reason else ""
-        click.echo(f"{already}{result.state}: {result.notebook}{reason}")
+        click.echo(f"{already}{result}")
         if result.exit_code == WAITS_FOR_APPROVAL:
             click.echo(
                 f"nothing is changed yet; another person lets it go on: ecr-widgets approve {result.run_id}"

@@ -67,6 +67,8 @@ class RunRequest:
     """Who asked for an approval, who requested the run and who approved it."""
     reason: str = ""
     """Why the run is made."""
+    on_sealed: Callable[[str | None], None] = lambda _: None
+    """Told why the run could not be sealed, None where it was."""
 
 
 class EcrWidgetsEngine:
@@ -142,7 +144,7 @@ class EcrWidgetsEngine:
             if path is not None:
                 # First, so that the run is sealed however it ends. Papermill saves the notebook once more by itself, so its
                 # own door is sealed when the process ends.
-                stack.callback(_seal, path, at_exit=run_request is None)
+                stack.callback(_seal, path, run_request)
             kernel = run_request.kernel if run_request else stack.enter_context(_kernel_for(saved))
             # What the end needs is loaded while the kernel starts.
             import ecr_widgets.audit.seal  # noqa: F401
@@ -188,11 +190,18 @@ def _kernel_for(saved: SavedRun) -> Kernel:
         raise
 
 
-def _seal(path: Path, *, at_exit: bool) -> None:
+def _seal(path: Path, request: RunRequest | None) -> None:
     # Whoever runs papermill without this engine needs it at no time.
-    from ecr_widgets.audit.seal import seal_finished_run
+    from ecr_widgets.audit.seal import seal_at_exit, seal_finished_run
 
-    seal_finished_run(path, at_exit=at_exit)
+    if request is None:
+        seal_at_exit(path)
+        return
+    why_not: str | None = "it was interrupted while others were at work on the seals"
+    try:
+        why_not = seal_finished_run(path)
+    finally:
+        request.on_sealed(why_not)
 
 
 def _look(

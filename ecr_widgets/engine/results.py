@@ -35,6 +35,12 @@ class RunResult:
     """Whether it is a plan that another person has to let go on."""
     stood: bool = False
     """Whether it is an earlier run of the same slot, and nothing was run now."""
+    unsealed: str | None = None
+    """Why it could not be sealed; None where it was, or where nobody has tried just now."""
+
+    def __str__(self) -> str:
+        notes = (self.reason, self.unsealed and f"not sealed: {self.unsealed}")
+        return f"{self.state}: {self.notebook}" + "".join(f" ({note})" for note in notes if note)
 
     @property
     def exit_code(self) -> int:
@@ -62,7 +68,9 @@ class RunResult:
                 {name: step[name] for name in ("step", "state", "changed", "started_at", "ended_at")}
                 for step in self.steps
             ],
-        } | ({"waits_for_approval": True} if self.waits_for_approval else {})
+            **({"waits_for_approval": True} if self.waits_for_approval else {}),
+            **({"unsealed": self.unsealed} if self.unsealed else {}),
+        }
 
 
 def read_result(path: Path) -> RunResult:

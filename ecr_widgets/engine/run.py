@@ -22,8 +22,7 @@ from ecr_widgets.engine.results import (
     find_run,
     parse_notebook,
     read_content,
-    read_notebook,
-    read_result,
+    result_of,
 )
 from ecr_widgets.engine.saved_run import records_of
 from ecr_widgets.engine.slots import check_slot, find_in_slot, hold_slot, saved_name
@@ -100,8 +99,8 @@ def run_runbook(
         ) from error
     with contextlib.nullcontext() if slot is None else hold_slot(runs, runbook.name, slot):
         earlier = find_in_slot(runs, runbook.name, slot) if slot is not None else None
-        if earlier is not None and not _is_failed_plan(earlier):
-            return _of_slot(earlier, runbook, parameters, runs, environ, wait_s, on_event)
+        if earlier is not None and not _is_failed_plan(*earlier):
+            return _of_slot(*earlier, runbook, parameters, runs, environ, wait_s, reason, on_event)
         run_id = new_run_id()
         saved = runs / saved_name(run_id, runbook.name, slot=slot, plan=plan)
         return execute(
@@ -124,27 +123,31 @@ def run_runbook(
 
 def _of_slot(
     saved: Path,
+    content: bytes,
     runbook: Runbook,
     parameters: Mapping[str, Any],
     runs: Path,
     environ: Mapping[str, str],
     wait_s: float,
+    reason: str,
     on_event: Callable[[RunEvent], None],
 ) -> RunResult:
-    run = read_notebook(saved)["metadata"]["ecr_widgets"]
+    notebook = parse_notebook(content, saved)
+    run = notebook["metadata"]["ecr_widgets"]
     if run["parameters"] != _all_values(runbook, parameters):
         raise InputError(
             f"run {run['run_id']} of this slot began with other parameters", hint="give the slot another name"
         )
     if run["state"] == RunState.SUCCEEDED.value:
-        return replace(read_result(saved), stood=True)
+        return replace(result_of(notebook, saved), stood=True)
     if run["runbook_sha256"] != runbook.sha256:
         # A run goes on with its own cells; whoever mended the runbook would not see that it is not used.
         raise InputError(
             f"{runbook.name} was edited since run {run['run_id']} of this slot began, which ended as {run['state']}",
             hint=f"go on with the old cells by `run --resume {run['run_id']}`, or give the slot another name",
         )
-    return resume_run(run["run_id"], runs=runs, environ=environ, wait_s=wait_s, on_event=on_event)
+    # By the runbook's own cells, which are the same: the file may be one that others could write to.
+    return _go_on(saved, content, runs, environ, wait_s, on_event, runbook=runbook, reason=reason)
 
 
 def resume_run(
@@ -175,7 +178,11 @@ def _go_on(
     environ: Mapping[str, str],
     wait_s: float,
     on_event: Callable[[RunEvent], None],
+    *,
+    runbook: Runbook | None = None,
+    reason: str = "",
 ) -> RunResult:
+    """Go on with a saved run, by its own cells or those of the runbook that it is of."""
     notebook = parse_notebook(content, saved)
     run = notebook["metadata"]["ecr_widgets"]
     run_id = run["run_id"]
@@ -188,7 +195,12 @@ def _go_on(
             f"run {run_id} is still going on", run_id=run_id, holder=run_id, hint="wait for its end"
         )
     refuse_unapproved(
-        who_asks(run["runbook"], run["parameters"], environ, required=asks_for_approval(notebook)),
+        who_asks(
+            run["runbook"],
+            run["parameters"],
+            environ,
+            required=asks_for_approval(notebook) or (runbook is not None and runbook.approval),
+        ),
         run.get("approval"),
     )
     folder = Path(run.get("folder") or Path.cwd())
@@ -197,8 +209,8 @@ def _go_on(
             f"the folder {str(folder)!r} in which run {run_id} began is gone", hint="start a new run"
         )
     return execute(
-        saved,
-        content,
+        saved if runbook is None else runbook.path,
+        content if runbook is None else runbook.content,
         run["parameters"],
         Start(
             run_id,
@@ -209,6 +221,7 @@ def _go_on(
             attempts=(*run.get("attempts", ()), _attempt(run, notebook, content)),
             goes_on_from=hashlib.sha256(content).hexdigest(),
             approval=run.get("approval"),
+            reason=reason,
         ),
         environ=kernel_environ(environ, runs=runs, wait_s=wait_s),
         folder=folder,
@@ -216,9 +229,9 @@ def _go_on(
     )
 
 
-def _is_failed_plan(saved: Path) -> bool:
+def _is_failed_plan(saved: Path, content: bytes) -> bool:
     """Whether there is nothing to go on with: a plan that ended badly is made anew."""
-    run = read_notebook(saved)["metadata"]["ecr_widgets"]
+    run = parse_notebook(content, saved)["metadata"]["ecr_widgets"]
     return bool(run.get("plan")) and run["state"] != RunState.SUCCEEDED.value
 
 

@@ -18,9 +18,9 @@ from threading import RLock
 from types import TracebackType
 from typing import Any
 
-from ecr_widgets.engine.lock_files import hold_file
 from ecr_widgets.errors import RecordError, RunError, TargetBusy
 from ecr_widgets.model.record import MARK, RECORD_MIME, StepRecord
+from ecr_widgets.shared_files import hold_file, release_file
 
 SECONDS_BETWEEN_WRITES = 0.5
 _PAUSE_PER_WRITE = 4.0
@@ -105,10 +105,8 @@ class SavedRun:
     ) -> None:
         self._release()
         if self._holder is not None:
-            with contextlib.suppress(OSError):
-                assert self.path is not None
-                _lock_of(self.path).unlink()
-            os.close(self._holder)
+            assert self.path is not None
+            release_file(_lock_of(self.path), self._holder)
 
     @contextlib.contextmanager
     def _saying_where(self) -> Iterator[None]:
@@ -239,9 +237,8 @@ def _sweep(folder: Path) -> None:
                 continue
             try:
                 stray.unlink(missing_ok=True)
-                lock.unlink(missing_ok=True)
             finally:
-                os.close(held)
+                release_file(lock, held)
 
 
 def write_atomically(path: Path, content: bytes) -> int:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
-from ecr_widgets.engine.lock_files import hold_file
+from ecr_widgets.engine.results import parse_notebook, read_content
 from ecr_widgets.errors import InputError, RunError, TargetBusy
+from ecr_widgets.model.record import RunState
+from ecr_widgets.shared_files import hold_file, release_file
 
 _RUN_ID = r"\d{8}T\d{6}Z-[0-9a-f]{6}"
 _SLOT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+-]{0,79}", re.ASCII)
@@ -34,15 +37,46 @@ def saved_name(run_id: str, runbook: str, *, slot: str | None, plan: bool) -> st
     return f"{run_id}-{runbook}{'' if slot is None else f'@{slot}'}{'.plan' if plan else ''}.ipynb"
 
 
-def find_in_slot(runs: Path, runbook: str, slot: str) -> Path | None:
-    """The saved run of a slot, else its plan that waits for an approval; None where it has neither yet."""
+def find_in_slot(runs: Path, runbook: str, slot: str) -> tuple[Path, bytes] | None:
+    """The saved run of a slot, else its plan that waits for an approval, with its bytes; None where it has neither yet.
+
+    Whoever may write to the folder can leave a file of that name. Only one that is sealed as a run of this runbook is
+    believed, under a key that is known here, or one of this user's that was killed before it could be sealed; stderr says
+    which are not.
+
+    Raises:
+        RecordError: The seals cannot be read.
+    """
     exactly = re.escape(f"{runbook}@{slot}")
-    found = [
-        (match["plan"] is None, path)
-        for path in runs.glob("*.ipynb")
-        if (match := re.fullmatch(rf"{_RUN_ID}-{exactly}(?P<plan>\.plan)?\.ipynb", path.name)) is not None
-    ]
-    return max(found)[1] if found else None
+    found = []
+    for path in runs.glob("*.ipynb"):
+        match = re.fullmatch(rf"(?P<id>{_RUN_ID})-{exactly}(?P<plan>\.plan)?\.ipynb", path.name)
+        if match is not None:
+            found.append((match["plan"] is None, path, match["id"]))
+    for _, path, run_id in sorted(found, reverse=True):
+        try:
+            content = read_content(path)
+            why_not = _why_not(path, content, run_id, runbook)
+        except InputError as error:
+            why_not = error.message
+        if not why_not:
+            return path, content
+        sys.stderr.write(f"ecr-widgets: {path.name} is not taken for the run of slot {slot}: it {why_not}\n")
+    return None
+
+
+def _why_not(path: Path, content: bytes, run_id: str, runbook: str) -> str:
+    run = parse_notebook(content, path)["metadata"]["ecr_widgets"]
+    if (run["run_id"], run["runbook"]) != (run_id, runbook):
+        return f"says that it is run {run['run_id']} of {run['runbook']}"
+    if run["state"] == RunState.RUNNING.value:
+        return "" if path.stat().st_uid == os.geteuid() else "is another user's, and unfinished"
+    # Who starts a slot for the first time needs neither.
+    from ecr_widgets.audit.keys import default_ring
+    from ecr_widgets.audit.sealed import look_at_seal
+
+    sealed = look_at_seal(path.parent, path.name, content, ring=default_ring())
+    return sealed.why_not
 
 
 def slot_of_plan(saved: Path, run_id: str, runbook: str) -> str | None:
@@ -79,6 +113,4 @@ def hold_slot(runs: Path, runbook: str, slot: str) -> Iterator[None]:
     try:
         yield
     finally:
-        with suppress(OSError):
-            path.unlink()
-        os.close(held)
+        release_file(path, held)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,12 @@ from ecr_widgets.channel import (
 )
 from ecr_widgets.engine.absent import declared_absent
 from ecr_widgets.engine.events import RunEvent
+from ecr_widgets.engine.execution import Interrupted, signals_raise
 from ecr_widgets.engine.kernel import Kernel
 from ecr_widgets.engine.papermill_log import knowing_parameters
 from ecr_widgets.engine.results import RunResult, read_result
 from ecr_widgets.errors import InputError
+from ecr_widgets.model.record import RunState
 from ecr_widgets.settings import RUNS_VARIABLE
 
 
@@ -88,13 +90,38 @@ def execute(
 
         content: What was read there and looked at: this is what runs, whatever the file holds by now.
     """
-    runbook_folder = _runbook_folder(source, content)
-    told = {**environ, RUNBOOK_FOLDER_VARIABLE: runbook_folder}
+    told = {**environ, RUNBOOK_FOLDER_VARIABLE: _runbook_folder(source, content)}
     if start.attempts:
         # They are in the file by the time that its first cell runs.
         told[RESUMED_VARIABLE] = str(start.saved.absolute())
+    ended: list[str | None] = []
+    try:
+        # To the very end: a signal that ended this process at once would leave the kernel's files behind.
+        with signals_raise():
+            _execute(source, content, parameters, start, told, folder or Path.cwd(), on_event, ended.append)
+    except Interrupted as error:
+        if not ended:
+            # Before the run began: what its file holds, if anything, is from before.
+            raise KeyboardInterrupt from error
+    result = read_result(start.saved)
+    if result.state is RunState.RUNNING:
+        # The signal came while its end was being written: for those who read the file it was interrupted.
+        raise KeyboardInterrupt
+    return replace(result, unsealed=ended[0] if ended else None)
+
+
+def _execute(
+    source: Path,
+    content: bytes,
+    parameters: Mapping[str, Any],
+    start: Start,
+    environ: Mapping[str, str],
+    folder: Path,
+    on_event: Callable[[RunEvent], None],
+    on_sealed: Callable[[str | None], None],
+) -> None:
     # The kernel starts while papermill is imported; each takes about as long as the other.
-    with Kernel(start.run_id, environ=told, cwd=folder or Path.cwd()) as kernel:
+    with Kernel(start.run_id, environ=environ, cwd=folder) as kernel:
         papermill, engine, serving = _import_papermill()
         request = engine.RunRequest(
             start.run_id,
@@ -103,19 +130,20 @@ def execute(
             start.saved,
             kernel,
             on_event,
-            folder=folder or Path.cwd(),
-            runbook_folder=runbook_folder,
+            folder=folder,
+            runbook_folder=environ[RUNBOOK_FOLDER_VARIABLE],
             plan=start.plan,
             started_at=start.started_at,
             attempts=start.attempts,
             goes_on_from=start.goes_on_from,
             approval=start.approval,
             reason=start.reason,
+            on_sealed=on_sealed,
         )
         with (
             knowing_parameters(parameters),
             serving(source, content) as input_path,
-            contextlib.suppress(papermill.exceptions.PapermillExecutionError, engine.Interrupted),
+            contextlib.suppress(papermill.exceptions.PapermillExecutionError),
         ):
             papermill.execute_notebook(
                 input_path,
@@ -126,7 +154,6 @@ def execute(
                 progress_bar=False,
                 run_request=request,
             )
-    return read_result(start.saved)
 
 
 def _runbook_folder(source: Path, content: bytes) -> str:

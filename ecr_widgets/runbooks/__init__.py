@@ -51,7 +51,7 @@ def find_runbook(name_or_path: str | Path) -> Runbook:
     """A shipped runbook by its name, or any by its path.
 
     Raises:
-        InputError: There is none, or it is no notebook.
+        InputError: There is none, it is no notebook, or its name would pass for a slot of another's.
     """
     path = Path(name_or_path)
     if path.suffix != ".ipynb" and path.name == str(name_or_path):
@@ -63,6 +63,11 @@ def find_runbook(name_or_path: str | Path) -> Runbook:
     if not found_one:
         names = ", ".join(found.stem for found in sorted(shipped_folder().glob("*.ipynb")))
         raise InputError(f"no runbook {str(name_or_path)!r}", hint=f"give a path, or one of: {names}")
+    if "@" in path.stem:
+        raise InputError(
+            f"runbook {path.stem!r} refused: after an @ runs have the slot of a schedule in their names",
+            hint="rename it",
+        )
     return read_runbook(path)
 
 

@@ -10,12 +10,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
 import pytest
 
+from ecr_widgets.audit.keys import KeyRing, default_ring
+from ecr_widgets.audit.seal import seal_run
 from ecr_widgets.engine.slots import hold_slot
 from tests.notebooks.engine_runs import write_runbook
 from tests.people import Two
@@ -102,6 +105,68 @@ def test_a_slot_that_failed_is_not_gone_on_with_by_other_cells(tmp_path: Path) -
     assert "book was edited since run" in refused
     assert "run --resume" in refused
     assert not (tmp_path / "count").exists()
+
+
+def saved_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in (folder / "runs").glob("*.ipynb"))
+
+
+def test_a_file_that_somebody_left_is_not_taken_for_the_slots_run(tmp_path: Path) -> None:
+    """Without a seal, under a seal that nobody here knows, sealed as another slot's, or changed since: the slot is run."""
+    write_runbook(tmp_path, [COUNT])
+    run(tmp_path, "--slot", "n1")
+    (first,) = saved_in(tmp_path)
+    runs, ran = tmp_path / "runs", 1
+    other = first.replace("@n1.", "@n2.")
+    shutil.copyfile(runs / first, runs / other)
+    assert (
+        f"{other} is not taken for the run of slot n2: it is not sealed"
+        in run(tmp_path, "--slot", "n2").stderr
+    )
+    ran += 1
+    assert (tmp_path / "count").read_text() == "x" * ran
+    strange = first.replace("@n1.", "@n3.")
+    shutil.copyfile(runs / first, runs / strange)
+    seal_run(runs, strange, ring=KeyRing(tmp_path / "keys"), now=datetime.now(UTC))
+    assert "which is not known here" in run(tmp_path, "--slot", "n3").stderr
+    text = (runs / first).read_text()
+    (runs / first).write_text(text.replace("count", "other"))
+    assert "was changed since it was sealed" in run(tmp_path, "--slot", "n1").stderr
+    assert (tmp_path / "count").read_text() == "x" * (ran + 2)
+
+
+def test_a_run_of_another_runbook_is_not_the_slots(tmp_path: Path) -> None:
+    """Neither one that says so, nor one whose runbook is named like a slot's run, which is refused."""
+    write_runbook(tmp_path, [COUNT])
+    shutil.copyfile(tmp_path / "book.ipynb", tmp_path / "book@n1.ipynb")
+    refused = run(tmp_path, book="book@n1.ipynb", code=2).stderr
+    assert "runbook 'book@n1' refused" in refused
+    shutil.copyfile(tmp_path / "book.ipynb", tmp_path / "else.ipynb")
+    run(tmp_path, book="else.ipynb")
+    (other,) = saved_in(tmp_path)
+    named = other.replace("-else.", "-book@n1.")
+    (tmp_path / "runs" / other).rename(tmp_path / "runs" / named)
+    seal_run(tmp_path / "runs", named, ring=default_ring(), now=datetime.now(UTC))
+    assert "of else" in run(tmp_path, "--slot", "n1").stderr
+    assert (tmp_path / "count").read_text() == "xx"
+
+
+def test_a_killed_run_is_gone_on_with_by_the_runbooks_own_cells(tmp_path: Path) -> None:
+    """What stands in its file, to which others may write, is not run; another user's is not gone on with at all."""
+    write_runbook(tmp_path, [COUNT])
+    run(tmp_path, "--slot", "s")
+    (saved,) = (tmp_path / "runs").glob("*.ipynb")
+    notebook = json.loads(saved.read_text())
+    notebook["metadata"]["ecr_widgets"] |= {"state": "running", "ended_at": None}
+    notebook["cells"][-1]["source"] = "open('evil', 'w')"
+    saved.write_text(json.dumps(notebook))
+    assert run(tmp_path, "--slot", "s").stdout.startswith("succeeded: ")
+    assert ((tmp_path / "count").read_text(), (tmp_path / "evil").exists()) == ("xx", False)
+    if os.getuid() == 0:
+        saved.write_text(json.dumps(notebook))
+        os.chown(saved, 61001, 61001)
+        assert "is another user's, and unfinished" in run(tmp_path, "--slot", "s").stderr
+        assert ((tmp_path / "count").read_text(), (tmp_path / "evil").exists()) == ("xxx", False)
 
 
 def write_guarded(folder: Path, sources: list[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -217,3 +218,22 @@ def test_a_proven_check_ends_an_outage_and_is_no_deploy() -> None:
     (back,) = figures([failed, _row_at(3, "proven", verified=("a",))])
     assert (back.deploys, back.failed, back.recoveries) == (1, 1, 1)
     assert (back.median_recovery_s, back.down_since) == (3 * 3600, None)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
+@pytest.mark.parametrize("foreign", ["the file", "the folder"])
+def test_another_users_index_is_not_believed(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, foreign: str
+) -> None:
+    """It could say of runs whatever that user likes: the notebooks are read instead, and it is left as it is."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(runs.parent / "cache"))
+    with open_index(runs) as index:
+        assert paths(index, state="failed") == ["failed"]
+    file = index_file(runs)
+    with sqlite3.connect(file) as database:
+        database.execute("UPDATE runs SET verdict = 'proven', state = 'succeeded'")
+    os.chown(file if foreign == "the file" else file.parent, 61001, 61001)
+    before = file.read_bytes()
+    with open_index(runs) as index:
+        assert paths(index, state="failed") == ["failed"]
+    assert file.read_bytes() == before

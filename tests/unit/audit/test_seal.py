@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,9 @@ from ecr_widgets.audit.keys import KeyRing
 from ecr_widgets.audit.seal import links_of, seal_missing, seal_run
 from ecr_widgets.audit.verify import verify
 from ecr_widgets.errors import RecordError
+from ecr_widgets.shared_files import hold_file, release_file
 from tests.audit.runs import generate, recorded, save
+from tests.people import Two
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -157,3 +160,63 @@ def test_which_file_of_a_run_is_sealed_does_not_depend_on_the_order(
         ring = KeyRing(tmp_path / f"keys{at}")
         assert seal_missing(tmp_path, names, ring=ring, now=NOW) == [original]
         chain.chain_file(tmp_path).unlink()
+
+
+def test_whoever_reads_the_seals_cannot_hold_them(tmp_path: Path) -> None:
+    """A lock on the chain itself, which everybody may read, is in nobody's way."""
+    runs, names, ring = _runs(tmp_path, 2)
+    seal_run(runs, names[0], ring=ring, now=NOW)
+    with (runs / chain.FILE_NAME).open() as reader:
+        fcntl.flock(reader, fcntl.LOCK_EX)
+        seal_run(runs, names[1], ring=ring, now=NOW)
+    assert verify(runs, names, ring=ring).ok
+    assert not list(runs.glob(".*"))
+
+
+def test_seals_that_stay_in_use_are_waited_for_a_while_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then the run is saved and unsealed, and it is said why and what to do."""
+    runs, names, ring = _runs(tmp_path, 1)
+    monkeypatch.setattr(chain, "LONGEST_WAIT_S", 0.0)
+    held = hold_file(runs / ".seals.jsonl.lock")
+    assert held is not None
+    with pytest.raises(RecordError, match=r"are in use: '\.seals\.jsonl\.lock'.* audit seal"):
+        seal_run(runs, names[0], ring=ring, now=NOW)
+    release_file(runs / ".seals.jsonl.lock", held)
+    assert seal_run(runs, names[0], ring=ring, now=NOW) is not None
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
+def test_another_users_running_run_is_left_to_them(tmp_path: Path) -> None:
+    """Without a lock, too: on another host of a shared folder it may well be running."""
+    ring, runs = KeyRing(tmp_path / "keys"), tmp_path / "runs"
+    for name in ("mine.ipynb", "theirs.ipynb"):
+        save(runs, "killed", name)
+    os.chown(runs / "theirs.ipynb", 61001, 61001)
+    assert seal_missing(runs, ["mine.ipynb", "theirs.ipynb"], ring=ring, now=NOW) == ["mine.ipynb"]
+    with pytest.raises(RecordError, match="another user's"):
+        seal_run(runs, "theirs.ipynb", ring=ring, now=NOW)
+
+
+def test_a_second_user_seals_in_a_shared_folder(two: Two) -> None:
+    """Whatever the first one's umask was; in a folder that is the first one's alone the second is told why not."""
+    runs = two.shared
+    for user, name in ((two.alice, "a.ipynb"), (two.bob, "b.ipynb"), (two.alice, "c.ipynb")):
+        save(runs, "proven", name)
+        told = user.run("sh", "-c", f"umask 022; exec {user.python} -c '{_SEAL}' {name}", cwd=runs)
+        assert told.stdout == "None\n", told.stderr
+    assert [link.seal.path for link in links_of(runs) if link.seal] == ["a.ipynb", "b.ipynb", "c.ipynb"]
+    (runs / chain.FILE_NAME).chmod(0o644)
+    save(runs, "proven", "d.ipynb")
+    told = two.bob.run(two.bob.python, "-c", _SEAL, "d.ipynb", cwd=runs)
+    assert "cannot be written: Permission denied" in told.stdout
+    assert "chmod g+w" in told.stdout
+
+
+_SEAL = """
+import sys
+from pathlib import Path
+from ecr_widgets.audit.seal import seal_finished_run
+print(seal_finished_run(Path.cwd() / sys.argv[1]))
+"""

@@ -1,0 +1,125 @@
+"""Several users and one folder of runs: each sees what the others' runs are at, and none is in another's way."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ecr_widgets.audit import chain
+from ecr_widgets.engine.run import run_runbook
+from ecr_widgets.shared_files import hold_file, release_file
+from tests.notebooks.engine_runs import write_runbook
+from tests.people import Two
+
+WAITING = """
+from ecr_widgets.audit import chain
+from ecr_widgets.cli import main
+
+hold, chain.LONGEST_WAIT_S = chain.hold_file, 600.0
+
+def telling(lock, **more):
+    open("waits", "w").close()
+    return hold(lock, **more)
+
+chain.hold_file = telling
+main()
+"""
+WAIT = "import os, time\nwhile not os.path.exists('go'): time.sleep(0.05)"
+
+
+def wait_for(what: Path) -> None:
+    deadline_s = time.monotonic() + 60
+    while not what.exists():
+        assert time.monotonic() < deadline_s, what
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("folder", [0o2775, 0o1777])
+def test_anothers_live_run_is_running_and_stays_its_own_to_seal(two: Two, folder: int) -> None:
+    """Where its lock can be opened and where not; once it has ended, all is in order for both."""
+    write_runbook(two.shared, ["open('began', 'w')", WAIT])
+    runs = two.shared / "runs"
+    runs.mkdir()
+    runs.chmod(folder)
+    os.chown(runs, 0, two.shared.stat().st_gid)
+    words = two.alice.words(*two.alice.command, "run", "book.ipynb")
+    running = subprocess.Popen(words, cwd=two.shared, env=two.alice.environ, stdout=subprocess.DEVNULL)
+    try:
+        wait_for(two.shared / "began")
+        (row,) = json.loads(two.bob.ours("audit", "list", "--json", cwd=two.shared).stdout)
+        assert row["verdict"] == "running"
+        two.bob.ours("audit", "seal", cwd=two.shared)
+        assert not (runs / chain.FILE_NAME).exists()
+        busy = two.bob.ours("run", "--resume", row["run_id"], cwd=two.shared, code=5)
+        assert "still going on" in busy.stderr
+    finally:
+        (two.shared / "go").touch()
+        running.wait()
+    assert running.returncode == 0
+    two.bob.trusts(two.alice, cwd=two.shared)
+    for user in (two.alice, two.bob):
+        user.ours("audit", "verify", cwd=two.shared)
+
+
+def test_two_users_runs_are_sealed_in_one_chain(two: Two) -> None:
+    """In a folder of both, whatever their umask; in one where the second may only add files, the result says why not."""
+    write_runbook(two.shared, [])
+    for user in (two.alice, two.bob):
+        told = json.loads(user.ours("run", "book.ipynb", "--json", cwd=two.shared).stdout)
+        assert "unsealed" not in told
+    two.bob.trusts(two.alice, cwd=two.shared)
+    two.bob.ours("audit", "verify", cwd=two.shared)
+    (two.shared / "runs" / chain.FILE_NAME).chmod(0o644)
+    done = two.bob.ours("run", "book.ipynb", cwd=two.shared)
+    assert "(not sealed: the seals in" in done.stdout
+    told = json.loads(two.bob.ours("run", "book.ipynb", "--json", cwd=two.shared).stdout)
+    assert (told["state"], "cannot be written" in told["unsealed"]) == ("succeeded", True)
+
+
+def test_a_run_whose_seal_is_kept_waiting_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has succeeded and is saved; the seal can be made later."""
+    monkeypatch.setattr(chain, "LONGEST_WAIT_S", 0.0)
+    (tmp_path / "runs").mkdir()
+    lock = tmp_path / "runs" / ".seals.jsonl.lock"
+    held = hold_file(lock)
+    assert held is not None
+    result = run_runbook(write_runbook(tmp_path, []), {}, runs=tmp_path / "runs")
+    release_file(lock, held)
+    assert (result.state, result.exit_code) == ("succeeded", 0)
+    assert "are in use" in str(result.unsealed)
+    assert "are in use" in result.to_json()["unsealed"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_while_the_seal_waits_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) -> None:
+    """The run is over and stays so; the kernel's private folder goes, and the result says that there is no seal."""
+    runs, private = tmp_path / "runs", tmp_path / "private"
+    runs.mkdir()
+    private.mkdir()
+    held = hold_file(runs / ".seals.jsonl.lock")
+    assert held is not None
+    write_runbook(tmp_path, [])
+    running = subprocess.Popen(
+        [sys.executable, "-c", WAITING, "run", "book.ipynb", "--json"],
+        cwd=tmp_path,
+        env={**os.environ, "TMPDIR": str(private)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        wait_for(tmp_path / "waits")
+    finally:
+        running.send_signal(number)
+        out, _ = running.communicate(timeout=60)
+    told = json.loads(out)
+    release_file(runs / ".seals.jsonl.lock", held)
+    assert (running.returncode, told["state"]) == (0, "succeeded")
+    assert "interrupted" in told["unsealed"]
+    assert list(private.iterdir()) == []
