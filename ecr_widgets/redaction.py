@@ -12,9 +12,10 @@ from contextlib import suppress
 from html import escape
 from threading import Lock
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote
 
 from ecr_widgets.errors import InputError
+from ecr_widgets.model.secret_kinds import names_secret, secrets_within
 
 if TYPE_CHECKING:
     from ahocorasick_rs import AhoCorasick
@@ -24,7 +25,12 @@ SHORTEST_SECRET = 8
 """Characters; anything shorter would take ordinary words out of a text."""
 _END = 20
 """Characters at either end of a long secret that give it away when a text was cut."""
-_SECRET_VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "LAYER0_AUTH_TOKEN")
+_SECRET_VARIABLES = re.compile(
+    r"AWS_SECRET_ACCESS_KEY|AWS_SESSION_TOKEN|AWS_SECURITY_TOKEN|AWS_CONTAINER_AUTHORIZATION_TOKEN"
+    r"|AWS_BEARER_TOKEN_\w+|LAYER0_AUTH_TOKEN|DOCKER_AUTH_CONFIG|ECR_WIDGETS_NOTIFY_\w+"
+)
+# Words, numbers, paths, hosts and addresses, under whatever name: they would be taken out of texts that mean no secret.
+_ORDINARY = re.compile(r"[a-z]*$|[A-Z]*$|\d*$|[/~.]|arn:|[\w+.-]+:|[\w-]+(\.[\w-]+)+$")
 _COLOUR = re.compile(r"(?:\x1b|\\u001b|\\x1b|\\033)\[[0-9;]*m", re.IGNORECASE)
 # Where base64 and hex are broken into lines: after enough of it to be no word, though less than an output without lines
 # has, and before as much again or what may be its last line. Each begins with what every text is searched for cheaply.
@@ -183,14 +189,44 @@ class SecretRegistry:
 
 
 def secrets_in(environ: Mapping[str, str]) -> Iterator[str]:
-    """The secrets that the standard variables hold, those that are long enough to be taken out of a text.
+    """The secrets that variables hold, those that are long enough to be taken out of a text.
 
-    Layer0's token is base64 of `user:password`: what it holds, and the password, are secrets too.
+    By their names, by what they look like, and what is within them: the password in a proxy's address, those of Docker's
+    logins, and that of Layer0's token, which is base64 of `user:password`.
     """
-    for name in _SECRET_VARIABLES:
-        value = environ.get(name, "").strip()
-        held = _held_in(value) if name == "LAYER0_AUTH_TOKEN" else ()
-        yield from (secret for secret in (value, *held) if len(secret) >= SHORTEST_SECRET)
+    told = set()
+    for name, value in environ.items():
+        for secret in map(str.strip, _secrets_of(name, value)):
+            if len(secret) >= SHORTEST_SECRET and secret not in told:
+                told.add(secret)
+                yield secret
+
+
+def _secrets_of(name: str, value: str) -> Iterator[str]:
+    if _SECRET_VARIABLES.fullmatch(name) or (names_secret(name) and not _ORDINARY.match(value)):
+        yield value
+    if name == "LAYER0_AUTH_TOKEN":
+        yield from _held_in(value.strip())
+    if name == "ECR_WIDGETS_NOTIFY_URL":
+        # Who knows the end of it can guess the rest.
+        yield from (
+            part for part in re.split(r"[/?&=#]", value) if not _ORDINARY.match(part) and len(part) >= 16
+        )
+    if name == "DOCKER_AUTH_CONFIG":
+        yield from _docker_secrets(value)
+    if name != "AWS_ACCESS_KEY_ID":
+        for secret in secrets_within(value):
+            yield from (secret, unquote(secret))
+
+
+def _docker_secrets(config: str) -> Iterator[str]:
+    """What logs in to registries, from Docker's configuration."""
+    with suppress(ValueError, AttributeError, RecursionError):
+        for login in json.loads(config)["auths"].values():
+            for name in ("auth", "password", "identitytoken", "registrytoken"):
+                secret = str(login.get(name) or "")
+                yield secret
+                yield from _held_in(secret) if name == "auth" else ()
 
 
 def _held_in(token: str) -> tuple[str, ...]:

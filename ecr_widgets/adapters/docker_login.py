@@ -67,6 +67,6 @@ def _store_of(registry: str, environ: Mapping[str, str]) -> str:
     try:
         config = json.loads(path.read_bytes())
         helper = config.get("credHelpers", {}).get(registry) or config.get("credsStore")
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         helper = None
     return f"docker-credential-{helper}" if helper else f"{path} (readable; set credsStore to keep it safe)"

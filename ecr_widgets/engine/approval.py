@@ -243,7 +243,7 @@ def _use_up(marker: Path, approval: Mapping[str, Any]) -> None:
         handle = os.open(marker, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o644)
     except FileExistsError as error:
         earlier = {}
-        with suppress(OSError, ValueError):
+        with suppress(OSError, ValueError, RecursionError):
             earlier = json.loads(marker.read_bytes())
         raise InputError(
             f"plan {approval['plan']} was approved already, by {earlier.get('approved_by', 'somebody')}:"

@@ -24,7 +24,7 @@ def private_docker_config(folder: Path, environ: Mapping[str, str]) -> dict[str,
     users = environ.get("DOCKER_CONFIG") or (home and str(Path(home, ".docker")))
     config: dict[str, Any] = {}
     if users:
-        with suppress(OSError, ValueError):
+        with suppress(OSError, ValueError, RecursionError):
             read = json.loads(Path(users, "config.json").read_bytes())
             config = read if isinstance(read, dict) else {}
         with suppress(OSError):

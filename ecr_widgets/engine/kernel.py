@@ -70,7 +70,7 @@ class Kernel:
             try:
                 self._process = subprocess.Popen(
                     [sys.executable, "-c", _LAUNCH, "-f", str(connection)],
-                    env={**environ, **own, **docker},
+                    env={**_for_kernels(environ), **own, **docker},
                     cwd=cwd,
                     # Closes when this process ends, however that happens: the kernel's guard waits for it.
                     stdin=subprocess.PIPE,
@@ -176,6 +176,11 @@ class Kernel:
         if end.poll(longest_s * 1000):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(_END_TIMEOUT_S)
+
+
+def _for_kernels(environ: Mapping[str, str]) -> dict[str, str]:
+    """Without where notices go, which may be a secret: it is the engine that sends them."""
+    return {name: value for name, value in environ.items() if not name.startswith("ECR_WIDGETS_NOTIFY_")}
 
 
 def _received(channel: Any, timeout_ms: int) -> bool:

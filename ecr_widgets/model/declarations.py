@@ -17,7 +17,7 @@ from typing import Any, cast
 from ecr_widgets.errors import UnknownParameter
 from ecr_widgets.model.parameters import ANY, Limits, Parameter
 
-_MAGIC = re.compile(r"^(\s*)[%!].*$", re.MULTILINE)
+_MAGIC = re.compile(r"^([ \t]*)[%!].*$", re.MULTILINE)
 _KNOWN = {"str", "int", "float", "bool", "list", "dict", "None"}
 _ALIASES = {"List": "list", "Dict": "dict", "Text": "str", "NoneType": "None", "object": ANY}
 _WRAPPERS = ("Annotated", "Final")
@@ -47,6 +47,9 @@ def declared_parameters(source: str) -> tuple[Parameter, ...]:
         raise UnknownParameter(
             f"the parameters cell is not Python: {error.msg} in line {error.lineno}"
         ) from error
+    except (ValueError, RecursionError, MemoryError) as error:
+        # A NUL in it, or more brackets or signs within each other than Python reads.
+        raise UnknownParameter("the parameters cell is not Python that can be read") from error
     comments = _comments(source)
     found: list[Parameter] = []
     for statement in body:
@@ -65,7 +68,7 @@ def declared_parameters(source: str) -> tuple[Parameter, ...]:
 def found_parameters(source: str) -> tuple[Parameter, ...]:
     """Parameters of any notebook's cell: those that it assigns, whatever else it does; none where it is not Python."""
     for text in (source, _MAGIC.sub(r"\1pass", source)):
-        with suppress(SyntaxError, ValueError, RecursionError, tokenize.TokenError):
+        with suppress(SyntaxError, ValueError, RecursionError, MemoryError, tokenize.TokenError):
             comments = _comments(text)
             found: dict[str, Parameter] = {}
             for statement in ast.parse(text).body:

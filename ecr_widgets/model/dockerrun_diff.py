@@ -12,8 +12,8 @@ from itertools import pairwise
 from typing import Any
 
 from ecr_widgets.model.dockerrun import Dockerrun
-from ecr_widgets.model.dockerrun_form import OWN_KEYS, same
-from ecr_widgets.model.dockerrun_masking import MASK, masked, may_be_secret, secret_arguments
+from ecr_widgets.model.dockerrun_form import same
+from ecr_widgets.model.dockerrun_masking import MASK, is_hidden, masked, secret_arguments
 from ecr_widgets.model.dockerrun_reading import step
 
 _KEY = secrets.token_bytes(32)
@@ -58,10 +58,9 @@ class Change:
 
     def _show(self, value: Any) -> str:
         parts = self.pointer.split("/")
-        owned = pairwise(parts)
-        if self.is_secret or any(holder in OWN_KEYS and may_be_secret(name, value) for holder, name in owned):
+        if self.is_secret or any(is_hidden(holder, name, value) for holder, name in pairwise(parts)):
             return _hidden(value)
-        text = json.dumps(masked(value, _hidden, own=parts[-1] in OWN_KEYS))
+        text = json.dumps(masked(value, _hidden, holder=parts[-1]))
         return text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + "…"
 
 

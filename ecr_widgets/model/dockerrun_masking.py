@@ -1,40 +1,38 @@
-"""What of a Dockerrun may be a secret and is shown as something else, by its name or by what it looks like."""
+"""What of a Dockerrun may be a secret and is shown as something else, by its place, its name or by what it looks like."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
 from ecr_widgets.model.dockerrun_form import OWN_KEYS
+from ecr_widgets.model.secret_kinds import looks_random, mask_secrets, may_name_secret
 
 MASK = "***"
-_NAMES = "PASS|TOKEN|KEY|SECRET|PWD|CREDENTIAL"
-_SECRET_NAME = re.compile(_NAMES, re.IGNORECASE)
-_PASSWORD_IN_ADDRESS = re.compile(r"(://[^/\s:@]*:)[^/\s@]+@")
-# As in `--db-password=…` and `TOKEN=… start`. Bounded, so that no long word takes for ever.
-_ASSIGNED = re.compile(rf"((?:{_NAMES})[\w-]{{0,40}}=)[^\s\"']+", re.IGNORECASE)
-# As keys are: long, without spaces, of all kinds of letters.
-_RANDOM = re.compile(r"(?=.*[A-Z])(?=.*[a-z])(?=.*\d)[\w+/=.~-]{20,}", re.ASCII)
 
 
-def may_be_secret(name: str, value: object) -> bool:
-    """Whether a name of people's own says so, or the value looks like a key."""
-    return _SECRET_NAME.search(name) is not None or _is_random(value)
+def is_hidden(holder: str, name: str, value: object) -> bool:
+    """Whether a value of a map from people's own names is hidden as a whole.
+
+    Every value of an environment variable is, since nobody can tell which are secrets.
+    """
+    return holder in OWN_KEYS and (
+        holder == "environment" or may_name_secret(name) or (isinstance(value, str) and looks_random(value))
+    )
 
 
-def masked(value: Any, hide: Callable[[Any], str], *, own: bool = False) -> Any:
+def masked(value: Any, hide: Callable[[Any], str], *, holder: str = "") -> Any:
     """The value, with what may be a secret in it hidden.
 
     Args:
         hide: What is shown instead.
 
-        own: Whether it is a map from names of people's own, such as environment variables.
+        holder: Name of the member that holds the value.
     """
     if isinstance(value, dict):
         return {
-            key: hide(item) if own and may_be_secret(key, item) else masked(item, hide, own=key in OWN_KEYS)
+            key: hide(item) if is_hidden(holder, key, item) else masked(item, hide, holder=key)
             for key, item in value.items()
         }
     if isinstance(value, list):
@@ -42,17 +40,21 @@ def masked(value: Any, hide: Callable[[Any], str], *, own: bool = False) -> Any:
         return [
             hide(item) if isinstance(item, str) and item in secret else masked(item, hide) for item in value
         ]
-    if isinstance(value, str):
-        return _ASSIGNED.sub(rf"\1{MASK}", _PASSWORD_IN_ADDRESS.sub(rf"\1{MASK}@", value))
-    return value
+    return mask_secrets(value, MASK) if isinstance(value, str) else value
 
 
 def secret_arguments(listed: Sequence[Any]) -> frozenset[str]:
     """Texts of a list that the one before asks for as a secret, as `--password` does, or that look like a key."""
+    is_curl = any(isinstance(item, str) and item.endswith("curl") for item in listed)
     return frozenset(
         item
         for before, item in pairwise(("", *listed))
-        if isinstance(item, str) and (_asks_for_secret(before) or _is_random(item))
+        if isinstance(item, str)
+        and (
+            _asks_for_secret(before)
+            or looks_random(item)
+            or (is_curl and before in ("-u", "--user") and ":" in item)
+        )
     )
 
 
@@ -61,9 +63,5 @@ def _asks_for_secret(argument: Any) -> bool:
         isinstance(argument, str)
         and argument.startswith("-")
         and "=" not in argument
-        and _SECRET_NAME.search(argument) is not None
+        and may_name_secret(argument)
     )
-
-
-def _is_random(value: object) -> bool:
-    return isinstance(value, str) and _RANDOM.fullmatch(value) is not None

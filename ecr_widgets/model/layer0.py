@@ -43,7 +43,7 @@ class Deploy:
     deploy_id: str
     name: str
     version: int
-    dockerrun: bytes | None = None
+    dockerrun: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from typing import Any
 
 from ecr_widgets.errors import UnknownParameter
 
-_WRITTEN_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_WRITTEN_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _NUMBER = r"(-?\d+(?:\.\d+)?)"
 _LIMITS = re.compile(rf"{_NUMBER} or more|above {_NUMBER}|{_NUMBER} to {_NUMBER}")
 _CLAUSES = re.compile(r"[,;:()]|\.(?=\s|$)")
@@ -24,6 +25,10 @@ ANY = "any"
 _WORDS = {"True": True, "False": False, "None": None}
 _LARGEST = 2**53 - 1
 """The largest whole number that JSON's readers agree about (RFC 8785)."""
+LARGEST_VALUE = 100_000
+"""Texts, numbers, lists and objects in one parameter's value, or in a file of parameters."""
+DEEPEST_VALUE = 64
+"""Lists and objects within each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +102,10 @@ class Parameter:
             if self._takes("float"):
                 return self.check(float(text))
             return self.check(json.loads(text, object_pairs_hook=_once))
-        except json.JSONDecodeError as error:
+        except (json.JSONDecodeError, RecursionError) as error:
             # The text is not shown: it may be long, and hold what nobody should see.
             raise UnknownParameter(
-                f"parameter {self.name!r} refused: it is not JSON: {error.msg} at character {error.pos + 1}",
-                hint=self._how(),
+                f"parameter {self.name!r} refused: {_not_read(error)}", hint=self._how()
             ) from error
         except (ValueError, KeyError) as error:
             if isinstance(error, UnknownParameter):
@@ -163,6 +167,12 @@ class Parameter:
         if self.allowed:
             return f"allowed: {', '.join(map(repr, self.allowed))}"
         return how.get(self.type.partition("[")[0])
+
+
+def _not_read(error: json.JSONDecodeError | RecursionError) -> str:
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    return f"it is not JSON: {error.msg} at character {error.pos + 1}"
 
 
 def read_parameters(
@@ -243,8 +253,8 @@ def _is_of(value: Any, declared: str) -> bool:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = [name for name, _ in pairs]
-    twice = next((name for at, name in enumerate(names) if name in names[:at]), None)
-    if twice is not None:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
         raise UnknownParameter(f"a JSON object has {twice!r} twice", hint="give it once")
     return dict(pairs)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
+import io
+import tokenize
 from collections.abc import Iterator
+from contextlib import suppress
 
 from ecr_widgets.redaction import SecretRegistry
 from ecr_widgets.secret_parameters import what_secret
@@ -14,11 +17,18 @@ _NOTHING_KNOWN = SecretRegistry()
 def secrets_in_text(text: str) -> Iterator[str]:
     """What in a Markdown cell looks like a secret; the value is not shown."""
     for number, line in enumerate(text.splitlines(), 1):
-        for word in line.split():
-            what = what_secret("", word.strip("`*_.,;:()<>\"'"), _NOTHING_KNOWN)
+        what = what_secret("", line, _NOTHING_KNOWN)
+        if what is not None:
+            yield f"line {number} holds a text that {what}"
+
+
+def secrets_in_comments(source: str) -> Iterator[str]:
+    """What in the comments of a code cell looks like a secret; the value is not shown."""
+    with suppress(tokenize.TokenError, IndentationError):
+        for token in tokenize.generate_tokens(io.StringIO(source).readline):
+            what = what_secret("", token.string, _NOTHING_KNOWN) if token.type == tokenize.COMMENT else None
             if what is not None:
-                yield f"line {number} holds a text that {what}"
-                break
+                yield f"line {token.start[0]} holds a text that {what}"
 
 
 def secrets_in_code(tree: ast.Module) -> Iterator[str]:
@@ -49,8 +59,9 @@ def _named(tree: ast.Module) -> Iterator[tuple[str, str, int]]:
 
 
 def _text(name: str, node: ast.expr | None) -> Iterator[tuple[str, str, int]]:
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        yield name, node.value, node.lineno
+    if isinstance(node, ast.Constant) and isinstance(node.value, (str, bytes)):
+        text = node.value if isinstance(node.value, str) else node.value.decode("latin-1")
+        yield name, text, node.lineno
 
 
 def _name_of(node: ast.expr | None) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from ecr_widgets.errors import InputError
 from ecr_widgets.model.declarations import declared_parameters
 from ecr_widgets.redaction import SecretRegistry
-from ecr_widgets.runbooks.cell_secrets import secrets_in_code, secrets_in_text
+from ecr_widgets.runbooks.cell_secrets import secrets_in_code, secrets_in_comments, secrets_in_text
 from ecr_widgets.secret_parameters import refuse_secrets
 
 _ALLOWED = (
@@ -105,11 +105,11 @@ def check_form(path: Path) -> tuple[Breach, ...]:
     try:
         notebook = json.loads(path.read_bytes())
         cells = [_Cell.read(number, raw) for number, raw in enumerate(notebook["cells"], 1)]
+        return tuple(sorted((*_whole(cells), *_each(cells)), key=lambda each: each.cell))
     except OSError as error:
         raise InputError(f"{str(path)!r} cannot be read: {error.strerror}", hint="give a notebook") from error
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, MemoryError) as error:
         raise InputError(f"{str(path)!r} is not a notebook: {error}", hint="give a notebook") from error
-    return tuple(sorted((*_whole(cells), *_each(cells)), key=lambda each: each.cell))
 
 
 def _whole(cells: Sequence[_Cell]) -> Iterator[Breach]:
@@ -161,7 +161,7 @@ def _each(cells: Sequence[_Cell]) -> Iterator[Breach]:
 
 
 def _code(cell: _Cell, tree: ast.Module, names: set[str]) -> Iterator[Breach]:
-    for what in secrets_in_code(tree):
+    for what in (*secrets_in_code(tree), *secrets_in_comments(cell.source)):
         yield Breach(cell.number, what, _NO_SECRETS)
     yield from _outside(cell.number, tree)
     if cell.steps > 1:
@@ -194,6 +194,8 @@ def _parameters(number: int, source: str, names: set[str]) -> Iterator[Breach]:
         refuse_secrets({each.name: each.default for each in declared}, SecretRegistry())
     except InputError as error:
         yield Breach(number, error.message, error.hint or "keep secrets out of notebooks")
+    for what in secrets_in_comments(source):
+        yield Breach(number, what, _NO_SECRETS)
     names |= {
         alias.asname or alias.name
         for node in ast.walk(ast.parse(source))

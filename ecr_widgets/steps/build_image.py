@@ -23,7 +23,7 @@ from ecr_widgets.steps.login import RegistrySession
 
 _GIVEN = re.compile(r"\s*(?:ARG|ENV)\s+(?P<name>\w+)[=\s](?P<value>\S+)", re.IGNORECASE)
 _COPIED = re.compile(
-    r"\s*(?:COPY|ADD)\s(?:.*[\s/])?(?P<file>\.env|\.netrc|\.npmrc|\.pypirc|id_(?:rsa|ed25519|ecdsa)|credentials|\S+\.pem)\s",
+    r"\s*(?:COPY|ADD)\s(?:.*[\s/])?(?P<file>\.env|\.netrc|\.npmrc|\.pypirc|id_(?:rsa|ed25519|ecdsa)|credentials|[^\s/]+\.pem)\s",
     re.IGNORECASE,
 )
 
@@ -150,6 +150,8 @@ def kept_secrets(dockerfile: str) -> list[str]:
         given = _GIVEN.match(line)
         if given and what_secret(given["name"], given["value"].strip("\"'"), SecretRegistry()):
             found.append(f"line {number} keeps {given['name']} in the image's history")
+        elif (what := what_secret("", line, SecretRegistry())) is not None:
+            found.append(f"line {number} holds what {what}, and the image's history keeps it")
         copied = _COPIED.match(line)
         if copied:
             found.append(

@@ -188,7 +188,7 @@ def _asked(job: Job) -> tuple[str, str, str, EnvVars] | None:
             for each in request["container_overrides"] or ()
         }
         return request["environment_id"], request["task_name"], request["deploy_id"], overrides
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None
 
 

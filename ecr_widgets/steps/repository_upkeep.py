@@ -211,7 +211,7 @@ def require_repository(ecr: Ecr, name: str) -> Repository:
 def _parsed(policy: str) -> object:
     try:
         parsed = json.loads(policy)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"the lifecycle policy is no JSON: {error}") from error
     if not isinstance(parsed, dict) or not isinstance(parsed.get("rules"), list) or not parsed["rules"]:
         raise InputError(

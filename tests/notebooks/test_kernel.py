@@ -137,3 +137,15 @@ def test_a_client_soon_looks_again_for_a_kernel_that_does_not_listen_yet() -> No
         client: Any = kernel.connect()
         lines = (client.shell_channel, client.iopub_channel, client.control_channel)
         assert max(line.socket.reconnect_ivl for line in lines) <= 10
+
+
+def test_no_cell_gets_where_notices_go(cell: Cell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The address may be a secret, and no cell needs it; other variables of the kit reach the kernel."""
+    for name in ("NOTIFY_URL", "NOTIFY_COMMAND", "RUNS"):
+        monkeypatch.setenv(f"ECR_WIDGETS_{name}", "set")
+    cell(
+        "import os; open('seen', 'w').write(' '.join(n for n in os.environ if n.startswith('ECR_WIDGETS_')))"
+    )
+    seen = (tmp_path / "seen").read_text().split()
+    assert "ECR_WIDGETS_RUNS" in seen
+    assert not [name for name in seen if "NOTIFY" in name]

@@ -269,3 +269,53 @@ def test_what_a_token_holds_is_a_secret_where_it_can_be_one(held: bytes, secrets
     assert list(secrets_in({"LAYER0_AUTH_TOKEN": token})) == [token, *secrets]
     assert list(secrets_in({"AWS_SESSION_TOKEN": token})) == [token]
     assert list(secrets_in({"LAYER0_AUTH_TOKEN": "no base64: ü"})) == ["no base64: ü"]
+
+
+ORDINARY_VARIABLES = {
+    "PATH": "/usr/local/bin:/usr/bin", "LS_COLORS": "rs=0:di=01;34:ln=01;36:*.tar=01;31:", "SSH_AUTH_SOCK": "/tmp/ssh-x/agent.1",
+    "CREDENTIALS_DIRECTORY": "/run/credentials/x.service", "TOKENIZERS_PARALLELISM": "disabled", "AWS_ACCESS_KEY_ID": "AKIA" + "Q" * 16,
+    "AUTH": "https://login.example.com/", "DB_SECRET": "arn:aws:secretsmanager:eu-west-1:111222333444:secret:db-AbCdEf",
+    "PASSWORD_ACCOUNT": "111222333444", "DB_PASSWORD_FILE": "/run/secrets/db1", "AWS_PROFILE": "production-1", "API_KEY": "short1",
+    "DBUS_SESSION_BUS_ADDRESS": "unix:path=/run/user/1000/bus", "HTTPS_PROXY": "http://proxy.example.com:3128",
+    "ECR_WIDGETS_RUNS": "/srv/runs", "DOCKER_HOST": "ssh://ops@build.example.com", "DB_PASSWORD": "production", "GPG_TTY": "/dev/pts/0",
+}  # fmt: skip
+
+
+def test_ordinary_variables_hold_no_secrets() -> None:
+    """What would be taken out of every text: words, paths, numbers, names, addresses without a password."""
+    assert list(secrets_in(ORDINARY_VARIABLES)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "secrets"),
+    [
+        ("AWS_CONTAINER_AUTHORIZATION_TOKEN", "container-word", ["container-word"]),
+        ("AWS_BEARER_TOKEN_BEDROCK", "some-bearer-word", ["some-bearer-word"]),
+        ("ECR_WIDGETS_NOTIFY_COMMAND", "notify --to me", ["notify --to me"]),
+        ("HTTPS_PROXY", "http://me:pass%2Fword1@p:3128", ["pass%2Fword1", "pass/word1"]),
+        ("https_proxy", "http://me:pass/word1@p:3128", ["pass/word1"]),
+        ("DATABASE_URL", "postgres://app:some-pass-1@db/app", ["some-pass-1"]),
+        ("PIP_INDEX_URL", "https://aB3dE5fG7hJ9kL1mN@pypi.example/simple", ["aB3dE5fG7hJ9kL1mN"]),
+        ("GITHUB_TOKEN", "some-token-1", ["some-token-1"]),
+        ("DB_PASSWORD", "correct horse 1", ["correct horse 1"]),
+        ("CONNECTION", "Server=db;Password=some-pass-1;", ["some-pass-1"]),
+        ("AUTH_HEADER", "x", []),
+        ("DOCKER_AUTH_CONFIG", "no JSON [", ["no JSON ["]),
+        ("DOCKER_AUTH_CONFIG", '{"auths": []}', ['{"auths": []}']),
+    ],
+)
+def test_variables_that_may_hold_a_secret_are_known(name: str, value: str, secrets: list[str]) -> None:
+    """By their names, by what they look like, and the secret that an address holds."""
+    assert list(secrets_in({name: value})) == secrets
+
+
+def test_what_a_notices_address_and_dockers_logins_hold_is_secret_too() -> None:
+    """The end of the address alone, and each password by itself."""
+    pair = base64.b64encode(b"me:registry-word").decode()
+    logins = {"auths": {"r.example": {"auth": pair}, "q.example": {"identitytoken": "identity-word"}}}
+    address = "https://hooks.example.com/services/T0/aB3dE5fG7hJ9kL1mN3pQ"
+    known = SecretRegistry()
+    known.register_environment({"DOCKER_AUTH_CONFIG": json.dumps(logins), "ECR_WIDGETS_NOTIFY_URL": address})
+    for text in (pair, "registry-word", "identity-word", address, "aB3dE5fG7hJ9kL1mN3pQ", json.dumps(logins)):
+        assert known.redact(text) == "***"
+    assert known.redact("hooks.example.com/services") == "hooks.example.com/services"

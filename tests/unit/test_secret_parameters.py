@@ -122,3 +122,34 @@ def test_a_secret_as_a_name_is_refused_and_not_shown(name: str) -> None:
     with pytest.raises(InputError) as caught:
         refuse_secrets({"env_vars": {"web": {name: "x"}}}, known)
     assert name not in str(caught.value)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("text", ["-," * 60_000, "eyJ-" * 30_000, "://a:" * 25_000, "a=" * 60_000])
+def test_a_long_value_keeps_nobody_busy(text: str) -> None:
+    """120 kB of what patterns begin with; at quadratic cost it would take minutes."""
+    refuse_secrets({"comment": text}, SecretRegistry())
+
+
+@pytest.mark.timeout(60)
+def test_a_value_too_large_or_too_deep_to_be_looked_at_is_refused() -> None:
+    """However little memory it takes, as where a list stands in itself many times."""
+    wide: list[object] = ["x"] * 10
+    for _ in range(12):
+        wide = [wide] * 10
+    deep: object = "x"
+    for _ in range(5000):
+        deep = [deep]
+    around: list[object] = []
+    around.append({"a": around})
+    for value, why in ((wide, "more than 100000 values"), (deep, "too deeply"), (around, "too deeply")):
+        with pytest.raises(InputError, match=why):
+            refuse_secrets({"comment": value}, SecretRegistry())
+    refuse_secrets({"comment": [["x"] * 1000] * 50}, SecretRegistry())
+
+
+@pytest.mark.parametrize("value", [{SECRET}, SECRET.encode(), [[{"a": ({SECRET},)}]]])
+def test_a_secret_is_found_in_what_yaml_makes(value: object) -> None:
+    """Sets and bytes too, which have tags of their own there."""
+    with pytest.raises(InputError, match="AWS secret key"):
+        refuse_secrets({"comment": value}, SecretRegistry())

@@ -90,3 +90,37 @@ def test_a_file_that_is_missing_is_refused_by_its_name(tmp_path: Path) -> None:
     """A hint on how to write YAML would send people the wrong way."""
     with pytest.raises(InputError, match=r"none\.yaml.*No such file.*check the path"):
         read_parameter_file(tmp_path / "none.yaml", DECLARED)
+
+
+BOMB = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
+    f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 12)
+)
+MERGES = "a0: &a0 {x: 1}\n" + "".join(
+    f"a{n}: &a{n} {{<<: [{','.join([f'*a{n - 1}'] * 10)}]}}\n" for n in range(1, 12)
+)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (BOMB, "stands for more than"),
+        (MERGES, "stands for more than"),
+        ("tags: &a [*a]", "holds itself"),
+        ("tag: " + "[" * 3000 + "]" * 3000, "nested too deeply"),
+        ("tag: " + "{a: " * 3000 + "}" * 3000, "nested too deeply"),
+        ("tag: '" + "x" * 300_000 + "'", "more than 256 KiB"),
+        ("".join(f"n{n}: 1\n" for n in range(20_000)) + "n1: 2", "a name stands there twice"),
+    ],
+    ids=["aliases", "merges", "itself", "lists", "objects", "large", "names"],
+)
+def test_a_file_made_to_keep_its_reader_busy_is_refused(tmp_path: Path, text: str, why: str) -> None:
+    """Before memory or time goes into it: what the fifteen lines of the first stand for has 10^12 values."""
+    with pytest.raises(InputError, match=why):
+        read(tmp_path, text)
+
+
+def test_an_alias_used_as_meant_is_no_bomb(tmp_path: Path) -> None:
+    """A few values that stand in several places."""
+    text = "tags: &a [one, two]\nlabels: {x: &b y, z: *b}\nports: []\n"
+    assert read(tmp_path, text) == {"tags": ["one", "two"], "labels": {"x": "y", "z": "y"}, "ports": []}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
 
 from ecr_widgets.model.dockerrun import Dockerrun
+from ecr_widgets.model.dockerrun_diff import contents, diff
 from ecr_widgets.model.dockerrun_kept import kept_settings
 
 
@@ -64,3 +66,54 @@ def test_ordinary_arguments_are_kept_as_they_are() -> None:
     """A mask where none is due hides what a review wants to see."""
     command = ["serve", "--listen", "0.0.0.0:8080", "--workers=4", "/usr/local/bin/start.sh"]
     assert json.loads(kept(command=command)["containerDefinitions/web/command"]) == command
+
+
+SECRET_TEXTS = ["hunter2-hunter2", "https://token1Token2Token3@git.example/x", "postgres://app:hun/ter2@db/app", "-----BEGIN PRIVATE KEY-----"]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", [*SECRET_TEXTS, "plain", "", "1"])
+def test_no_value_of_an_environment_variable_is_in_a_difference(value: str) -> None:
+    """Whether it was added, removed or changed, alone, with the whole environment or with its container; marks tell equal from different."""
+    containers = (
+        {},
+        {"environment": [{"name": "A", "value": "other"}]},
+        {"environment": [{"name": "A", "value": value}]},
+        {"environment": [{"name": "A", "value": value}, {"name": "B", "value": value}]},
+    )
+    made = [
+        Dockerrun.parse(
+            json.dumps(
+                {"containerDefinitions": [{"name": "web", "image": "app:1", "memory": 64} | each]}
+            ).encode()
+        )
+        for each in containers
+    ]
+    pairs = [(one, other) for one in made for other in made if one is not other]
+    told = "\n".join(str(change) for one, other in pairs for change in diff(one, other))
+    told += "\n" + "\n".join(str(change) for each in made for change in contents(each))
+    values = re.findall(r"environment(?:/\w+)?: (.*)", told)
+    assert values
+    assert re.fullmatch(r"(?:[{}\",: →AB]|\*\*\* \([0-9a-f]{8}\))+", "".join(values)), values
+
+
+def test_a_secret_in_a_command_or_label_is_masked_by_its_looks() -> None:
+    """By the same list as parameters are refused by: tokens, headers, assigned passwords, keys of several lines."""
+    token = "glpat" + "-aB3dE5fG7hJ9kL1mN3pQ"
+    command = [
+        "sh",
+        "-c",
+        f"curl -H 'PRIVATE-TOKEN: {token}' x",
+        "--dsn",
+        "host=db password=hunter2 user=u",
+        "curl",
+        "-u",
+        "me:hunter2",
+    ]
+    labels = {"basicauth.users": "me:$apr1$aB3dE5fG$aB3dE5fG7hJ9kL1mN3pQ7h", "note": "plain"}
+    check = {"command": ["CMD-SHELL", "redis-cli -u redis://:hunter2@localhost ping"]}
+    told = json.dumps(kept(command=command, dockerLabels=labels, healthCheck=check))
+    assert "hunter2" not in told
+    assert token not in told
+    assert "aB3dE5fG" not in told
+    assert "plain" in told
+    assert "user=u" in told

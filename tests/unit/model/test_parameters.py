@@ -8,7 +8,7 @@ import pytest
 
 from ecr_widgets.errors import UnknownParameter
 from ecr_widgets.model.declarations import declared_parameters
-from ecr_widgets.model.parameters import read_parameters
+from ecr_widgets.model.parameters import Parameter, read_parameters
 
 CELL = """
 tag: str = "1"  # tag to push under
@@ -126,3 +126,26 @@ def test_a_number_stays_within_what_its_comment_says(
     for text in bad:
         with pytest.raises(UnknownParameter, match="parameter 'limit' refused"):
             declared.read(text)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    ("declared", "text", "why"),
+    [
+        ("list", "[" * 3000 + "]" * 3000, "nested too deeply"),
+        ("dict", '{"a":' * 3000 + "1" + "}" * 3000, "nested too deeply"),
+        ("dict", "{" + ",".join(f'"n{n}":1' for n in range(30_000)) + ',"n1":2}', "'n1' twice"),
+        ("int", "0" * 100_000 + "x", "not of type int"),
+    ],
+)
+def test_a_text_made_to_keep_its_reader_busy_is_refused(declared: str, text: str, why: str) -> None:
+    """As every value that cannot be used."""
+    with pytest.raises(UnknownParameter, match=why):
+        Parameter("value", declared, None).read(text)
+
+
+@pytest.mark.parametrize("source", ["-" * 100_000 + "1", "x = 1\0", "[" * 5000])
+def test_a_cell_beyond_what_python_reads_is_refused(source: str) -> None:
+    """With an error of ours."""
+    with pytest.raises(UnknownParameter):
+        declared_parameters(source + "\nx: int = y")

@@ -75,6 +75,19 @@ def test_a_new_runbook_passes(tmp_path: Path) -> None:
         ({"step": 'found = kit.find_image(repository, token="hunter22hunter22")'}, "a secret by its name"),
         ({"step": 'found = kit.run({"DB_PASSWORD": "hunter22hunter22"})'}, "a secret by its name"),
         ({"step": f'found = kit.find_image(repository, "{AWS_KEY_ID}")'}, "looks like an AWS access key id"),
+        (
+            {"word": "Send `X-Api-Key: hunter22hunter22` with it."},
+            "line 1 holds a text that looks like a password",
+        ),
+        (
+            {"word": "Normal:\n\n    curl -u me:hunter22 https://x"},
+            "line 3 holds a text that looks like a user and",
+        ),
+        (
+            {"step": f"found = kit.find_image(repository, reference)  # as {AWS_KEY_ID}"},
+            "line 1 holds a text that looks like an AWS access key id",
+        ),
+        ({"step": f'found = kit.find_image(repository, b"{AWS_KEY_ID}")'}, "looks like an AWS access key id"),
         ({"step": 'import os\n\nos.system("ls")'}, "line 3 calls os.system"),
         ({"step": 'exec("x = 1")'}, "line 1 calls exec"),
         (
@@ -93,6 +106,12 @@ def test_a_new_runbook_passes(tmp_path: Path) -> None:
 def test_what_breaks_the_form_is_named(tmp_path: Path, changes: dict[str, str], what: str) -> None:
     """Each breach by its cell, with what to do."""
     assert any(what in str(breach) for breach in check_form(written(tmp_path, **changes)))
+
+
+def test_a_cell_that_python_cannot_read_ends_the_check_with_an_error_of_ours(tmp_path: Path) -> None:
+    """And not with a traceback: thousands of names behind each other are more than its parser takes."""
+    with pytest.raises(InputError, match="recursion"):
+        check_form(written(tmp_path, step="found = kit" + ".a" * 20_000 + "()"))
 
 
 def test_outputs_left_in_and_steps_without_a_word_are_named(tmp_path: Path) -> None:

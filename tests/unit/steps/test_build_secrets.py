@@ -29,6 +29,9 @@ def test_ordinary_arguments_pass() -> None:
     [
         ("ENV API_TOKEN=hunter22", "API_TOKEN"),
         ("arg DB_PASSWORD=hunter22", "DB_PASSWORD"),
+        ("ENV MODE=plain API_TOKEN=hunter22", "a password"),
+        ("RUN curl -u me:hunter22 https://example.com/x", "a user and a password"),
+        ("LABEL db=postgres://me:hunter22@db/x", "an address with a password"),
         ("COPY .env /app/", ".env"),
         ("ADD keys/id_rsa /root/", "id_rsa"),
         ("COPY --chown=1 a.pem /", "a.pem"),
@@ -43,7 +46,16 @@ def test_a_dockerfile_that_keeps_a_secret_is_told_of(line: str, told: str) -> No
 
 
 @pytest.mark.parametrize(
-    "line", ["ARG API_TOKEN", "ENV MODE=plain", "COPY app.py /", "RUN cat .env", "COPY . /"]
+    "line",
+    [
+        "ARG API_TOKEN",
+        "ENV MODE=plain",
+        "COPY app.py /",
+        "RUN cat .env",
+        "COPY . /",
+        "RUN TOKEN=$TOKEN make",
+        "RUN --mount=type=secret,id=token make",
+    ],
 )
 def test_an_ordinary_dockerfile_is_not_told_of(line: str) -> None:
     """A declared argument without a value and an ordinary copy keep nothing."""

@@ -1,0 +1,368 @@
+"""What secrets look like: one list for parameters, cells, Dockerfiles, Dockerruns and what is shown of them.
+
+Every pattern is linear: a repetition is bounded, or can begin only where another cannot go on.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from urllib.parse import unquote
+
+from ecr_widgets.model.secret_tokens import TOKENS, WEBHOOKS
+
+_DEPTH = 3
+"""How often base64 within base64 is opened, such as Docker's `auth` in a Kubernetes secret."""
+
+_NAMES = re.compile(
+    r"passw|passphrase|secret|token|credential|(api|access|account|private|signing|encryption|master|deploy|ssh)[_-]?key"
+    r"|(^|[_-])(pwd|pass|auth)($|[_-])",
+    re.IGNORECASE,
+)
+# Names of where a secret is, how long it lives or how many there are: none of them is one.
+_ABOUT = re.compile(
+    r"[_-](name|arn|path|file|variable|url|endpoint|s|at|count|id_prefix|type|ttl|lifetime|policy|length|stdin|alias)$"
+    r"|(?-i:(?<=[a-z])(Name|Arn|Path|File|Url|Endpoint|Type|Ttl|Lifetime|Policy|Length|Alias)$)",
+    re.IGNORECASE,
+)
+_WIDER_NAMES = re.compile(r"PASS|TOKEN|KEY|SECRET|PWD|CREDENTIAL|(^|[_-])AUTH", re.IGNORECASE)
+_AUTHORIZATION = re.compile(r"auth(orization)?$", re.IGNORECASE)
+
+
+def names_secret(name: str) -> bool:
+    """Whether what has this name is a secret by it: `db_password`, but not `password_file`."""
+    return _NAMES.search(name) is not None and _ABOUT.search(name) is None
+
+
+def may_name_secret(name: str) -> bool:
+    """The same, but wider, for what is hidden and not refused: whatever is called a key."""
+    return _WIDER_NAMES.search(name) is not None
+
+
+def kind_of_secret(text: str) -> str | None:
+    """What kind of secret the text holds or is, to follow on "looks like"; None where it looks like none."""
+    return next((each.what for each in _found(text, wide=False)), None)
+
+
+def mask_secrets(text: str, mask: str) -> str:
+    """The text with each of its secrets replaced, and with what follows a name that may be a secret's."""
+    parts: list[str] = []
+    at = 0
+    for each in sorted(_found(text, wide=True), key=lambda each: each.start):
+        if each.start >= at:
+            parts += [text[at : each.start], mask]
+        at = max(at, each.end)
+    return "".join((*parts, text[at:]))
+
+
+def secrets_within(text: str) -> Iterator[str]:
+    """The secrets themselves that the text holds, such as the password in an address."""
+    for each in _plain(text, wide=False, depth=_DEPTH):
+        yield text[each.start : each.end].strip("\"'\\")
+
+
+def looks_random(text: str) -> bool:
+    """Whether it looks like a key: long, without spaces, of all kinds of letters."""
+    return _RANDOM.fullmatch(text) is not None and _is_mixed(text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    what: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    what: str
+    hints: tuple[str, ...]
+    """One of these is in every text that has it, in lower case: far cheaper to look for than the pattern."""
+    pattern: str
+    holds: Callable[[re.Match[str]], bool] = lambda _: True
+    to_end: bool = False
+    """Whether all that follows belongs to it, as to the first line of a key; else it ends with its word."""
+
+
+def _found(text: str, *, wide: bool) -> Iterator[_Found]:
+    told = set()
+    for each in _plain(text, wide=wide, depth=_DEPTH):
+        told.add(each.what)
+        yield each
+    for readable in {unquote(text), _ESCAPED.sub("", text)} - {text}:
+        for each in _plain(readable, wide=wide, depth=_DEPTH):
+            if each.what not in told:
+                # Places differ there, so it is the whole text that holds it.
+                yield _Found(each.what, 0, len(text))
+
+
+def _plain(text: str, *, wide: bool, depth: int) -> Iterator[_Found]:
+    lower = text.lower()
+    for kind in _kinds():
+        if any(hint in lower for hint in kind.hints):
+            covered = 0
+            for match in _compiled(kind.pattern).finditer(text):
+                if match.start() >= covered and kind.holds(match):
+                    covered = _end_of(text, kind, match)
+                    yield _Found(kind.what, match.start(), covered)
+    yield from _in_addresses(text)
+    yield from _assigned(text, wide=wide)
+    for match in _FORTY.finditer(text):
+        if _is_mixed(match[0]):
+            yield _Found("an AWS secret key", *match.span())
+    for match in _ENCODED.finditer(text) if depth else ():
+        inner = _opened(match[0])
+        if inner is None:
+            continue
+        what = "a user and a password" if _PAIR.fullmatch(inner) else None
+        what = what or next((each.what for each in _plain(inner, wide=False, depth=depth - 1)), None)
+        if what is not None:
+            yield _Found(f"{what} in base64", *match.span())
+
+
+def _end_of(text: str, kind: _Kind, match: re.Match[str]) -> int:
+    if kind.to_end:
+        return len(text)
+    rest = _WORD.match(text, match.end())
+    return rest.end() if rest else match.end()
+
+
+def _in_addresses(text: str) -> Iterator[_Found]:
+    """Passwords and tokens in addresses. A password may hold a slash, though it should not."""
+    if "@" not in text:
+        return
+    for match in _ADDRESS.finditer(text):
+        user, password = match["user"], match["password"]
+        # As in `docker://app:1.10@sha256:…`, `http://host:5000/app@…`, `http://[::1]/…`
+        if match["rest"].startswith(("sha256:", "sha512:")) or _PORT.match(password) or user.startswith("["):
+            continue
+        if match["colon"] and password and not _is_placeholder(password):
+            yield _Found("an address with a password", *match.span("password"))
+        elif not match["colon"] and not password and _is_token(user):
+            yield _Found("an address with a token", *match.span("user"))
+    for pattern in _OTHER_ADDRESSES:
+        for match in pattern.finditer(text):
+            if not _is_placeholder(match["value"]):
+                yield _Found("an address with a password", *match.span("value"))
+
+
+def _assigned(text: str, *, wide: bool) -> Iterator[_Found]:
+    """What follows a name that says so: `password=…`, `"auth": "…"`, `--token …`, `X-Api-Key: …`."""
+    for pattern, is_password in _ASSIGNED:
+        for match in pattern.finditer(text):
+            name, value = match["name"], match["value"].strip("\"'\\")
+            if not value or _is_placeholder(value):
+                continue
+            if (wide and may_name_secret(name)) or (
+                (names_secret(name) or _AUTHORIZATION.search(name)) and is_password(value)
+            ):
+                yield _Found("a password", *match.span("value"))
+
+
+def _is_placeholder(value: str) -> bool:
+    """Whether it stands for a secret and is none: `$PASSWORD`, `<token>`, `{{ password }}`, `***`, a secret's ARN."""
+    return _PLACEHOLDER.fullmatch(value) is not None
+
+
+def _is_value(value: str) -> bool:
+    return len(value) >= 4 and value.lower() not in _NO_PASSWORDS and _ADDRESS_OF.match(value) is None
+
+
+def _is_argument(value: str) -> bool:
+    # In words that people write about an option, another word follows it.
+    return _is_value(value) and not value.isalpha()
+
+
+def _is_said(value: str) -> bool:
+    return (
+        len(value) >= 8
+        and any(map(str.isdigit, value))
+        and any(map(str.isalpha, value))
+        and _ADDRESS_OF.match(value) is None
+    )
+
+
+def _is_mixed(text: str) -> bool:
+    return any(map(str.isupper, text)) and any(map(str.islower, text)) and any(map(str.isdigit, text))
+
+
+def _is_token(text: str) -> bool:
+    """Whether what stands where an address names its user is a token: names are shorter, or have one case and no digits."""
+    return len(text) >= 16 and (
+        _is_mixed(text) or (len(text) >= 32 and _HEX_ONLY.fullmatch(text) is not None)
+    )
+
+
+def _opened(text: str) -> str | None:
+    """What base64 holds, where that is text."""
+    plain = text.rstrip("=").replace("-", "+").replace("_", "/")
+    plain = plain[: len(plain) - (len(plain) % 4 == 1)]
+    content = binascii.a2b_base64(plain + "=" * (-len(plain) % 4))
+    for encoding in ("ascii", "utf-16-le", "utf-16-be"):
+        try:
+            opened = content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if opened.isascii() and _TEXT.fullmatch(opened):
+            return opened
+    return None
+
+
+def _is_pair(match: re.Match[str]) -> bool:
+    opened = _opened(match["value"])
+    return opened is not None and ":" in opened
+
+
+def _is_opaque(match: re.Match[str]) -> bool:
+    """Whether it is no word of prose."""
+    value = match["value"]
+    long = len(value) >= 16 and (any(map(str.isdigit, value)) or not (value.islower() or value.isupper()))
+    return long and not _is_placeholder(value)
+
+
+def _is_no_filler(match: re.Match[str]) -> bool:
+    """Whether the token's body is one, and not as documents write it: `ghp_xxxxxxxx`."""
+    return _FILLER.fullmatch(match["body"]) is None
+
+
+def _is_no_user_id(match: re.Match[str]) -> bool:
+    return not match["value"].replace(":", "").isdigit() and not _is_placeholder(
+        match["value"].partition(":")[2]
+    )
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
+
+
+@cache
+def _kinds() -> tuple[_Kind, ...]:
+    tokens = (
+        _Kind(
+            what,
+            tuple(start.lower() for start in starts.split()),
+            rf"(?<![\w-])(?:{'|'.join(map(re.escape, starts.split()))})(?P<body>{body})",
+            _is_no_filler,
+        )
+        for what, starts, body in TOKENS
+    )
+    return (*_KEYS, *tokens, *_OTHERS)
+
+
+_KEYS = (
+    _Kind(
+        "a private key",
+        ("private key",),
+        r"-{4,5} ?BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)? ?-{4,5}",
+        to_end=True,
+    ),
+    _Kind("a private key", ("putty-user-key-file-",), r"PuTTY-User-Key-File-\d", to_end=True),
+)
+_OTHERS = (
+    _Kind("a JSON web token", ("eyj",), r"(?<![\w.-])eyJ[\w-]{10,}+\.[\w-]{10,}+\."),
+    _Kind(
+        "an address that takes messages",
+        tuple(WEBHOOKS.split()),
+        rf"(?:{'|'.join(map(re.escape, WEBHOOKS.split()))})[\w/-]{{8}}",
+    ),
+    _Kind(
+        "a header with a token", ("bearer",), r"(?i:\bbearer)[\s:]{1,4}(?P<value>[\w.~+/=-]{8,}+)", _is_opaque
+    ),
+    _Kind(
+        "a header with a password",
+        ("basic",),
+        r"(?i:\bbasic)[\s:]{1,4}(?P<value>[\w+/-]{8,}+={0,2})",
+        _is_pair,
+    ),
+    _Kind(
+        "a header with a token",
+        ("authorization",),
+        r"(?i:authorization)[\"']?\s{0,3}[:=]\s{0,3}[\"']?(?i:token|api-?key|key|digest|negotiate|ntlm|bot|splunk|"
+        r"sso-key|aws4-hmac-sha256)\s{1,3}(?P<value>[^\s\"']{8,}+)",
+        _is_opaque,
+    ),
+    _Kind(
+        "an address with a signature or key",
+        ("sig", "key=", "code="),
+        r"(?i:[?&;](?:sig|key|code|x-(?:amz|goog)-signature)=)(?P<value>[\w%+/=.~-]{16,}+)",
+        _is_opaque,
+    ),
+    _Kind("a token of Telegram", (":aa",), r"(?<![\w-])\d{8,10}:AA[\w-]{32}"),
+    _Kind("a token of Discord", (".",), r"(?<![\w.-])[MNO][\w-]{23,26}\.[\w-]{6}\.[\w-]{27,38}(?![\w.-])"),
+    _Kind("a token of Terraform", ("atlasv1.",), r"(?<![\w.-])\w{14}\.atlasv1\.[\w-]{40}"),
+    _Kind("a key of Mailchimp", ("-us",), r"(?<![\w-])[0-9a-f]{32}-us\d{1,2}(?![\w-])"),
+    _Kind("a secret of Azure", ("q~",), r"(?<![\w~.-])[\w~.-]{3}[78]Q~[\w~.-]{31}"),
+    _Kind("a key of Azure", ("==",), r"(?<![\w+/])[A-Za-z0-9+/]{86}=="),
+    _Kind("a password's hash", ("$",), r"\$(?:1|5|6|y|apr1|2[abxy])\$[./\w$=,]{16}"),
+    _Kind(
+        "a user and a password",
+        ("curl",),
+        r"\bcurl\b[^\n|;]{0,120}?\s(?:-u|-U|--user|--proxy-user)[ =]{0,2}[\"']?(?P<value>[^\s:\"']{1,64}:[^\s\"']{3,})",
+        _is_no_user_id,
+    ),
+    _Kind("a password", ("sshpass",), r"\bsshpass\s{1,3}-p\s{0,3}(?P<value>[^\s$][^\s]*)"),
+    _Kind(
+        "a password",
+        ("login",),
+        r"\blogin\b[^\n|;]{0,120}?\s(?:-p[ =]{0,2}|password\s{1,3})(?P<value>[^\s$<{-][^\s]{3,})",
+    ),
+)
+# A key's 40 letters, of all kinds; a commit's hash has no capitals.
+_FORTY = re.compile(r"(?<![\w/+=])[A-Za-z0-9/+]{40}(?![\w/+=])")
+_ESCAPED = re.compile(r"(?<!\\)\\++(?=[\"'/])")
+_ENCODED = re.compile(r"(?<![\w+/=-])[\w+/-]{16,}+={0,2}", re.ASCII)
+_PAIR = re.compile(r"[\w.@+-]{1,64}:(?!//)[^\s:]{4,}")
+_TEXT = re.compile(r"[\x20-\x7e\t\r\n]*")
+_WORD = re.compile(r"[^\s\"'`,;&|<>()]*")
+_RANDOM = re.compile(r"[\w+/=.~-]{20,}", re.ASCII)
+_HEX_ONLY = re.compile(r"[0-9a-fA-F]+")
+_FILLER = re.compile(r"[xX*.0_-]+")
+_ADDRESS_OF = re.compile(r"[a-z][\w+.-]*://[^@]*$|arn:")
+_ADDRESS = re.compile(
+    r"://(?P<user>[^\s:@/?#\"'<>]*+)(?P<colon>:?)"
+    # As far as its last @ before the host ends; another address ends the search.
+    r"(?P<password>(?:(?!://)[^\s@\"'<>])*+(?:@[^\s@/?#\"'<>]*+(?=@))*+)@(?P<rest>\S{0,8})"
+)
+_PORT = re.compile(r"\d{1,5}(?:[/?#]|$)(?<!\d)|\d{1,5}(?=[/?#])")
+_OTHER_ADDRESSES = (
+    re.compile(r"(?<![^\s\"'=:/])[\w.-]{1,64}:(?P<value>[^\s@:]{1,128})@(?:tcp|udp|unix)\("),
+    re.compile(r"oracle:thin:[^/\s]{1,64}/(?P<value>[^@\s]{1,128})@"),
+    re.compile(r"(?<![\w/.-])[\w$#]{1,64}/(?P<value>[^\s@/]{4,128})@//"),
+)
+_TAKEN = r"(?P<value>\"[^\"\n]{0,2000}\"|'[^'\n]{0,2000}'|\$?\{{1,2}[^{}\n]{0,500}\}{1,2}|[\"'\\]{0,2}[^\s\"'&;,<>|\\]+)"
+_ASSIGNED: tuple[tuple[re.Pattern[str], Callable[[str], bool]], ...] = (
+    (re.compile(rf"(?<![\w.-])(?P<name>[\w.-]++)\s{{0,2}}=(?!=)\s{{0,2}}{_TAKEN}"), _is_value),
+    (re.compile(rf"[\"'](?P<name>[\w.-]{{1,64}})[\"']\s{{0,3}}:\s{{0,3}}(?={_TAKEN})"), _is_value),
+    (
+        re.compile(rf"(?i:[\"']name[\"']\s{{0,3}}:\s{{0,3}}[\"'](?P<name>[\w.-]{{1,64}})[\"']\s{{0,3}},\s{{0,3}}[\"']value[\"']\s{{0,3}}:\s{{0,3}}){_TAKEN}"),
+        _is_value,
+    ),
+    (re.compile(r"(?<![\w-])(?P<name>--?[A-Za-z][\w-]*+)\s{1,3}(?P<value>\"[^\"\n]{0,500}\"|'[^'\n]{0,500}'|[^\s\"'-][^\s\"']*)"), _is_argument),
+    (re.compile(r"(?<![\w.-])(?P<name>[A-Za-z][\w-]*+)\s{0,2}:\s{1,3}(?=(?P<value>[^\s\"',;]+))"), _is_said),
+)  # fmt: skip
+_NO_PASSWORDS = frozenset(
+    [
+        "true",
+        "false",
+        "none",
+        "null",
+        "required",
+        "optional",
+        "prompt",
+        "stdin",
+        "auto",
+        "default",
+        "basic",
+        "bearer",
+        "disabled",
+        "enabled",
+    ]
+)
+_PLACEHOLDER = re.compile(
+    r"\$\{[^{}]*\}|\{\{[^{}]*\}\}|\{[A-Za-z_.]*\}|\$\w+|\$\([^()]*\)|%\(?\w*\)?s|%\w+%|<[^<>]*>|\*+|[xX]{3,}|\.{3}|…|\[[\w -]*\]"
+    r"|(?i:redacted|your[-_]?\w*|arn:aws[\w-]*:(?:secretsmanager|ssm):.*)"
+)
