@@ -83,6 +83,7 @@ class FakeEcr:
 
     def read_indexes(self, repository: str, digests: Sequence[str]) -> dict[str, tuple[Child, ...]]:
         self._require(repository)
+        self._world.pulled_at |= dict.fromkeys(digests, self._world.now)
         return {
             digest: self._world.details.get(digest, ImageDetails()).children
             for digest in digests

@@ -16,6 +16,7 @@ from tests.faults.rows import (
     network_settings,
     parsers,
     recording,
+    references,
     registry,
     replies,
     saved_runs,
@@ -24,6 +25,7 @@ from tests.faults.rows import (
     shown_secrets,
     tags,
     targets,
+    uses,
 )
 
 __all__ = [
@@ -42,6 +44,7 @@ __all__ = [
     "network_settings",
     "parsers",
     "recording",
+    "references",
     "registry",
     "replies",
     "saved_runs",
@@ -50,4 +53,5 @@ __all__ = [
     "shown_secrets",
     "tags",
     "targets",
+    "uses",
 ]
