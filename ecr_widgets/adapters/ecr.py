@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from ecr_widgets.adapters.aws_session import AwsSession
 from ecr_widgets.adapters.ecr_calls import translated
-from ecr_widgets.adapters.ecr_upkeep import EcrUpkeep
+from ecr_widgets.adapters.ecr_upkeep import EcrUpkeep, mutability
 from ecr_widgets.errors import RegistryError, RegistryUnavailable
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.encryption import Encryption
 from ecr_widgets.model.registry import Findings, Identity, Image, ImagePage, Repository
 from ecr_widgets.model.registry_host import RegistryId
+from ecr_widgets.model.tag_rule import TagRule
 
 if TYPE_CHECKING:
     import boto3
@@ -116,13 +117,19 @@ class BotoEcr(EcrUpkeep):
         return translated("ecr:DescribeRepositories", call)
 
     def create_repository(
-        self, name: str, *, tags_immutable: bool, scan_on_push: bool, encryption: Encryption | None = None
+        self,
+        name: str,
+        *,
+        tags_immutable: bool,
+        scan_on_push: bool,
+        encryption: Encryption | None = None,
+        tag_exceptions: tuple[str, ...] = (),
     ) -> tuple[Repository, bool]:
         asked: CreateRepositoryRequestTypeDef = {
             "repositoryName": name,
-            "imageTagMutability": "IMMUTABLE" if tags_immutable else "MUTABLE",
             "imageScanningConfiguration": {"scanOnPush": scan_on_push},
         }
+        asked |= mutability(TagRule(tags_immutable, tag_exceptions))  # type: ignore[typeddict-item]
         if encryption is not None:
             asked["encryptionConfiguration"] = _configuration(encryption)
 
@@ -242,6 +249,11 @@ def _repository(raw: RepositoryTypeDef) -> Repository:
         scan_on_push=raw.get("imageScanningConfiguration", {}).get("scanOnPush", False),
         encryption=encryption.get("encryptionType", "AES256"),
         kms_key=encryption.get("kmsKey") or None,
+        tag_exceptions=tuple(
+            each["filter"]
+            for each in raw.get("imageTagMutabilityExclusionFilters") or ()
+            if each.get("filter")
+        ),
     )
 
 

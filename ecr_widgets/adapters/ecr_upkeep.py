@@ -6,12 +6,13 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ecr_widgets.adapters.ecr_calls import translated
 from ecr_widgets.errors import ImageNotFound, TagImmutable
 from ecr_widgets.model.image_index import children_of
 from ecr_widgets.model.registry import Child, Expiry, Findings
+from ecr_widgets.model.tag_rule import TagRule
 
 if TYPE_CHECKING:
     from mypy_boto3_ecr import ECRClient
@@ -26,6 +27,14 @@ _MANIFESTS = (
     "application/vnd.oci.image.manifest.v1+json",
     "application/vnd.oci.image.index.v1+json",
 )
+
+
+def mutability(rule: TagRule) -> dict[str, Any]:
+    """The members by which ECR is told whether tags can move."""
+    filters = [{"filterType": "WILDCARD", "filter": each} for each in rule.exceptions]
+    return {"imageTagMutability": rule.wire} | (
+        {"imageTagMutabilityExclusionFilters": filters} if filters else {}
+    )
 
 
 class EcrUpkeep(ABC):
@@ -55,14 +64,12 @@ class EcrUpkeep(ABC):
         return found
 
     def change_repository(
-        self, name: str, *, tags_immutable: bool | None = None, scan_on_push: bool | None = None
+        self, name: str, *, tag_rule: TagRule | None = None, scan_on_push: bool | None = None
     ) -> None:
-        if tags_immutable is not None:
+        if tag_rule is not None:
             translated(
                 "ecr:PutImageTagMutability",
-                lambda: self._ecr.put_image_tag_mutability(
-                    repositoryName=name, imageTagMutability="IMMUTABLE" if tags_immutable else "MUTABLE"
-                ),
+                lambda: self._ecr.put_image_tag_mutability(repositoryName=name, **mutability(tag_rule)),
             )
         if scan_on_push is not None:
             translated(

@@ -144,6 +144,11 @@ def _changed_repository(step: Step, later: _Later) -> str | None:
     for name in ("tags_immutable", "scan_on_push"):
         if step.inputs.get(name) not in (None, step.outcome.get(name)):
             return f"{name} is not as it was asked for"
+    excepted = _texts(step.outcome.get("tag_exceptions", []))
+    if step.inputs.get("tags_immutable") is not None and excepted != _texts(
+        step.inputs.get("tag_exceptions", [])
+    ):
+        return "tags are excepted in another way than was asked for"
     return _repository(step, later)
 
 

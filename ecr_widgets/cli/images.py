@@ -13,22 +13,36 @@ from ecr_widgets.cli.printing import json_option, plain, table
 @click.argument("filter", required=False, default="")
 @json_option
 def command(repository: str, filter: str, *, as_json: bool) -> None:  # noqa: A002 -- the word that help shows
-    """List a REPOSITORY's images, newest push first; those whose tag or digest contains FILTER."""
+    """List a REPOSITORY's images, newest push first; those whose tag or digest contains FILTER.
+
+    KIND tells images from what belongs to one: the images of an index, attestations, signatures. To find out, the indexes
+    are read, which ECR takes for a pull of each.
+    """
     from ecr_widgets.connections import connect
 
-    pages = connect().look.images(repository)
-    found = [
-        each for page in pages for each in page if any(filter in text for text in (*each.tags, each.digest))
-    ]
-    found.sort(key=lambda each: (each.pushed_at, each.digest), reverse=True)
+    look = connect().look
+    every = [each for page in look.images(repository) for each in page]
+    every.sort(key=lambda each: (each.pushed_at, each.digest), reverse=True)
+    parts = look.parts(repository, every)
+    found = [each for each in every if any(filter in text for text in (*each.tags, each.digest))]
+    kinds = {
+        each.digest: parts.kinds.get(each.digest) or ("index" if each.is_index else "image") for each in found
+    }
     if as_json:
-        print_json(plain(found))
+        print_json(
+            [
+                plain(each)
+                | {"kind": kinds[each.digest], "belongs_to": sorted(parts.owners.get(each.digest, ()))}
+                for each in found
+            ]
+        )
         return
     table(
-        ("TAGS", "PUSHED", "BYTES", "DIGEST"),
+        ("TAGS", "KIND", "PUSHED", "BYTES", "DIGEST"),
         [
             (
                 ",".join(each.tags) or "-",
+                kinds[each.digest],
                 f"{each.pushed_at:%Y-%m-%dT%H:%M:%SZ}",
                 "-" if each.size_bytes is None else each.size_bytes,
                 each.digest,

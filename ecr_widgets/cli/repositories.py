@@ -6,6 +6,9 @@ import click
 
 from ecr_widgets.cli.outcome import print_json
 from ecr_widgets.cli.printing import json_option, plain, table
+from ecr_widgets.model.tag_rule import TagRule
+
+_MOVABLE = TagRule(immutable=False)
 
 
 @click.command(name="repositories")
@@ -24,7 +27,7 @@ def command(filter: str, *, as_json: bool) -> None:  # noqa: A002 -- the word th
         [
             (
                 each.name,
-                "immutable" if each.tags_immutable else "mutable",
+                "mutable" if each.tag_rule == _MOVABLE else each.tag_rule,
                 "yes" if each.scan_on_push else "no",
                 each.encryption,
                 f"{each.created_at:%Y-%m-%d}",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ecr_widgets.model.encryption import Encryption
 from ecr_widgets.model.image_reference import ImageReference, check_repository_name, check_tag
+from ecr_widgets.model.tag_rule import read_exceptions
 from ecr_widgets.ports import Ecr, ProgressSink
 from ecr_widgets.steps import image_deletion as deletion
 from ecr_widgets.steps import image_upkeep as images
@@ -36,15 +37,34 @@ class EcrSteps:
         self._session = session
 
     def change_repository(
-        self, repository: str, *, tags_immutable: bool | None = None, scan_on_push: bool | None = None
+        self,
+        repository: str,
+        *,
+        tags_immutable: bool | None = None,
+        scan_on_push: bool | None = None,
+        tag_exceptions: str | Sequence[str] | None = None,
     ) -> RepositoryOutcome:
-        """Bring the settings that are given to these values."""
+        """Bring the settings that are given to these values.
+
+        Args:
+            tag_exceptions: Patterns of the tags for which the opposite of `tags_immutable` holds, such as `dev-* test-*`;
+                empty for none. Where some are excepted they must be said again with `tags_immutable`.
+
+        Raises:
+            InputError: It would drop exceptions without a word.
+        """
         repository = self._session.repository(repository)
+        exceptions = None if tag_exceptions is None else read_exceptions(tag_exceptions)
         return self._recorder.perform(
             "change_repository",
-            {"repository": repository, "tags_immutable": tags_immutable, "scan_on_push": scan_on_push},
+            {"repository": repository, "tags_immutable": tags_immutable, "scan_on_push": scan_on_push}
+            | ({} if exceptions is None else {"tag_exceptions": exceptions}),
             lambda _: repositories.change_repository(
-                self._to.ecr, repository, tags_immutable=tags_immutable, scan_on_push=scan_on_push
+                self._to.ecr,
+                repository,
+                tags_immutable=tags_immutable,
+                scan_on_push=scan_on_push,
+                tag_exceptions=exceptions,
             ),
         )
 
@@ -56,6 +76,7 @@ class EcrSteps:
         scan_on_push: bool,
         encryption: str = "",
         kms_key: str = "",
+        tag_exceptions: str | Sequence[str] = "",
     ) -> RepositoryOutcome:
         """Check that the repository stands with these settings, whoever made it.
 
@@ -63,7 +84,10 @@ class EcrSteps:
             encryption: `AES256` or `KMS`; empty where any will do.
 
             kms_key: With `KMS`: ARN or id of the key; empty for any. Which key an alias names is not looked up.
+
+            tag_exceptions: Patterns of the tags for which the opposite of `tags_immutable` holds; empty where none may.
         """
+        exceptions = read_exceptions(tag_exceptions)
         repository = self._session.repository(repository)
         asked = {"encryption": encryption, "kms_key": kms_key}
         return self._recorder.perform(
@@ -73,10 +97,12 @@ class EcrSteps:
                 "tags_immutable": tags_immutable,
                 "scan_on_push": scan_on_push,
                 **{name: value for name, value in asked.items() if value},
+                **({"tag_exceptions": exceptions} if exceptions else {}),
             },
             lambda _: check_repository(
                 self._to.ecr,
                 repository,
+                tag_exceptions=exceptions,
                 tags_immutable=tags_immutable,
                 scan_on_push=scan_on_push,
                 encryption=Encryption.parse(encryption, kms_key),
@@ -223,7 +249,7 @@ class EcrSteps:
                 digests,
                 uses,
                 confirmed=typed_name == repository,
-                pulled_since=self._pulled_since(unused),
+                spare_pulled_since=self._pulled_since(unused),
             )
 
         return self._recorder.perform(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -20,6 +20,7 @@ from ecr_widgets.model.build_options import BuildOptions, BuildWishes
 from ecr_widgets.model.dockerrun import Dockerrun
 from ecr_widgets.model.encryption import Encryption
 from ecr_widgets.model.image_reference import ImageReference, check_repository_name, check_tag
+from ecr_widgets.model.tag_rule import read_exceptions
 from ecr_widgets.ports import ProgressSink
 from ecr_widgets.recording.recorder import Recorder
 from ecr_widgets.steps.build_image import BuildOutcome, build_image
@@ -179,6 +180,7 @@ class Kit(ServiceSteps, TaskSteps):
         scan_on_push: bool = True,
         encryption: str = "",
         kms_key: str = "",
+        tag_exceptions: str | Sequence[str] = "",
         profile: str = "",
         region: str = "",
     ) -> RepositoryOutcome:
@@ -191,6 +193,9 @@ class Kit(ServiceSteps, TaskSteps):
 
             kms_key: With `KMS`: ARN, id or alias of the key; empty for AWS's own for ECR.
 
+            tag_exceptions: For a new one: patterns of the tags for which the opposite of `tags_immutable` holds, such as
+                `dev-* test-*`; empty for none.
+
             profile: AWS profile of the account to have it in; empty for this run's own.
 
             region: AWS region to have it in; empty for the profile's own.
@@ -202,6 +207,7 @@ class Kit(ServiceSteps, TaskSteps):
         """
         asked = {"encryption": encryption, "kms_key": kms_key, "profile": profile, "region": region}
         repository = self.ecr.session_of(profile, region).repository(repository)
+        exceptions = read_exceptions(tag_exceptions)
         return self._recorder.perform(
             "create_repository",
             {
@@ -210,10 +216,12 @@ class Kit(ServiceSteps, TaskSteps):
                 "tags_immutable": tags_immutable,
                 "scan_on_push": scan_on_push,
                 **{name: value for name, value in asked.items() if value},
+                **({"tag_exceptions": exceptions} if exceptions else {}),
             },
             lambda _: create_repository(
                 self.ecr.ecr_of(profile, region),
                 repository,
+                tag_exceptions=exceptions,
                 create=create,
                 tags_immutable=tags_immutable,
                 scan_on_push=scan_on_push,

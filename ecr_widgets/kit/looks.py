@@ -58,6 +58,20 @@ class Looks:
         """
         return check_repository_name(self._session.repository(name))
 
+    def dropped_exceptions(self, repository: str, exceptions: tuple[str, ...] | None) -> tuple[str, ...]:
+        """What a change of the rule for tags would drop, a line; nothing where it drops none.
+
+        Args:
+            exceptions: Those that are asked for; None where the rule stays.
+        """
+        standing = self._to.ecr.find_repository(self.repository(repository))
+        if standing is None or exceptions is None:
+            return ()
+        dropped = [each for each in standing.tag_exceptions if each not in exceptions]
+        return (
+            (f"tags are '{standing.tag_rule}' now; {', '.join(dropped)} would be dropped",) if dropped else ()
+        )
+
     def registry(self) -> str:
         """Host of the account's registry."""
         return self._session.token().registry

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from ecr_widgets.model.tag_rule import TagRule
+
 
 @dataclass(frozen=True, slots=True)
 class Repository:
@@ -23,6 +25,13 @@ class Repository:
     """`AES256`, `KMS` or another word of ECR's."""
     kms_key: str | None = None
     """ARN of the key, where ECR tells of one."""
+    tag_exceptions: tuple[str, ...] = ()
+    """Patterns of the tags for which the opposite of `tags_immutable` holds."""
+
+    @property
+    def tag_rule(self) -> TagRule:
+        """Whether tags can move, with what is excepted."""
+        return TagRule(self.tags_immutable, self.tag_exceptions)
 
 
 @dataclass(frozen=True, slots=True)

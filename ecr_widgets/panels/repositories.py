@@ -99,7 +99,7 @@ class RepositoriesPanel(Panel):
                 each.name,
                 each.uri,
                 *(_told(contents.get(each.name), now) if contents else ()),
-                "immutable" if each.tags_immutable else "can move",
+                str(each.tag_rule),
                 "on push" if each.scan_on_push else "no",
                 each.encryption,
                 when(each.created_at, now),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ecr_widgets.model.encryption import ENCRYPTIONS, Encryption
 from ecr_widgets.model.image_reference import check_repository_name
+from ecr_widgets.model.tag_rule import read_exceptions
 from ecr_widgets.panels import controls as made
 from ecr_widgets.panels.base import Plan
 
@@ -88,18 +89,33 @@ class RepositoryControls:
 
     def _settings(self) -> Any:
         tags, scan = made.choice("Tags", tuple(_TAGS)), made.choice("Scan on push", tuple(_SCAN))
+        but = made.text("All but", "such as dev-*, where tags are chosen")
         panel = self._panel
 
         def change() -> None:
             name, fixed, scanned = self._chosen.value.strip(), _TAGS[tags.value], _SCAN[scan.value]
+            exceptions = None if fixed is None else read_exceptions(but.value)
             panel.leading = name
-            panel.act(
-                f"change settings of {name}",
-                lambda kit: kit.ecr.change_repository(name, tags_immutable=fixed, scan_on_push=scanned),
-            )
+
+            def look(kit: Kit) -> Plan:
+                return Plan(
+                    f"change settings of {name}",
+                    kit.look.dropped_exceptions(name, exceptions),
+                    lambda acting: acting.ecr.change_repository(
+                        name, tags_immutable=fixed, scan_on_push=scanned, tag_exceptions=exceptions
+                    ),
+                )
+
+            panel.work_out(f"look at {name}", look)
+
+        def why_not() -> str:
+            read_exceptions(but.value)
+            return self._why_not()
 
         button = made.button("Change settings", "Change what is chosen", change)
-        return made.rows(made.row(tags, scan, button), made.needs(button, [self._chosen], self._why_not))
+        return made.rows(
+            made.row(tags, but, scan, button), made.needs(button, [self._chosen], why_not, also=[but])
+        )
 
     def _lifecycle(self) -> Any:
         untagged = made.number("Expire untagged after days (0: never)", 14)

@@ -8,6 +8,7 @@ from ecr_widgets.errors import ImageNotFound
 from ecr_widgets.kit.ecr import EcrSteps
 from ecr_widgets.model.encryption import Encryption
 from ecr_widgets.model.image_reference import ImageReference, check_repository_name, check_tag
+from ecr_widgets.model.tag_rule import read_exceptions
 from ecr_widgets.steps import image_deletion as deletion
 from ecr_widgets.steps import image_upkeep as images
 from ecr_widgets.steps import repository_upkeep as repositories
@@ -19,19 +20,31 @@ class EcrPlan(EcrSteps):
     """The steps that change something, looked at instead; deletions are planned by leaving their name out."""
 
     def change_repository(
-        self, repository: str, *, tags_immutable: bool | None = None, scan_on_push: bool | None = None
+        self,
+        repository: str,
+        *,
+        tags_immutable: bool | None = None,
+        scan_on_push: bool | None = None,
+        tag_exceptions: str | Sequence[str] | None = None,
     ) -> RepositoryOutcome:
         """Say which settings would change."""
         repository = self._session.repository(repository)
+        exceptions = None if tag_exceptions is None else read_exceptions(tag_exceptions)
 
         def look() -> RepositoryOutcome:
             standing = repositories.require_repository(self._to.ecr, repository)
-            tags = standing.tags_immutable if tags_immutable is None else tags_immutable
+            rule = repositories.wanted_rule(
+                standing, tags_immutable=tags_immutable, tag_exceptions=exceptions
+            )
             scan = standing.scan_on_push if scan_on_push is None else scan_on_push
-            changed = (tags, scan) != (standing.tags_immutable, standing.scan_on_push)
-            return RepositoryOutcome(standing.name, standing.uri, tags, scan, changed)
+            changed = (rule, scan) != (standing.tag_rule, standing.scan_on_push)
+            return RepositoryOutcome(
+                standing.name, standing.uri, rule.immutable, scan, changed, tag_exceptions=rule.exceptions
+            )
 
-        inputs = {"repository": repository, "tags_immutable": tags_immutable, "scan_on_push": scan_on_push}
+        inputs: dict[str, object] = {"repository": repository, "tags_immutable": tags_immutable}
+        inputs |= {"scan_on_push": scan_on_push}
+        inputs |= {} if exceptions is None else {"tag_exceptions": exceptions}
         return self._recorder.plan("change_repository", inputs, look)
 
     def check_repository(
@@ -42,6 +55,7 @@ class EcrPlan(EcrSteps):
         scan_on_push: bool,
         encryption: str = "",
         kms_key: str = "",
+        tag_exceptions: str | Sequence[str] = "",
     ) -> RepositoryOutcome:
         """Check one that stands as a run would; one that is missing would be made with these settings."""
         repository = self._session.repository(repository)
@@ -52,6 +66,7 @@ class EcrPlan(EcrSteps):
                 scan_on_push=scan_on_push,
                 encryption=encryption,
                 kms_key=kms_key,
+                tag_exceptions=tag_exceptions,
             )
         inputs = {"repository": repository, "tags_immutable": tags_immutable, "scan_on_push": scan_on_push}
         asked = {"encryption": encryption, "kms_key": kms_key}
@@ -66,6 +81,7 @@ class EcrPlan(EcrSteps):
                 changed=False,
                 encryption=encryption or None,
                 kms_key=kms_key or None,
+                tag_exceptions=read_exceptions(tag_exceptions),
             )
 
         return self._recorder.plan(
@@ -144,7 +160,7 @@ class EcrPlan(EcrSteps):
                 digests,
                 uses,
                 confirmed=False,
-                pulled_since=self._pulled_since(unused),
+                spare_pulled_since=self._pulled_since(unused),
             )
 
         inputs = {"repository": repository, "digests": digests, "confirmed": typed_name == repository}

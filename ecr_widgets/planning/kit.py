@@ -5,7 +5,7 @@ What comes out of a build is not known before it; from there on images are named
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +19,7 @@ from ecr_widgets.model.dockerrun_diff import diff
 from ecr_widgets.model.encryption import Encryption
 from ecr_widgets.model.image_reference import ImageReference, check_repository_name
 from ecr_widgets.model.layer0 import check_deploy_name
+from ecr_widgets.model.tag_rule import read_exceptions
 from ecr_widgets.panels.kit import NotebookKit
 from ecr_widgets.planning.context import context_sha256
 from ecr_widgets.planning.ecr import EcrPlan
@@ -68,11 +69,13 @@ class PlanKit(NotebookKit):
         scan_on_push: bool = True,
         encryption: str = "",
         kms_key: str = "",
+        tag_exceptions: str | Sequence[str] = "",
         profile: str = "",
         region: str = "",
     ) -> RepositoryOutcome:
         """Say whether the repository stands, and fail where it stands with another encryption."""
         repository = self.ecr.session_of(profile, region).repository(repository)
+        exceptions = read_exceptions(tag_exceptions)
 
         def look() -> RepositoryOutcome:
             wanted = Encryption.parse(encryption, kms_key)
@@ -90,11 +93,13 @@ class PlanKit(NotebookKit):
                 changed=True,
                 encryption=encryption or None,
                 kms_key=kms_key or None,
+                tag_exceptions=exceptions,
             )
 
         inputs = {"repository": repository, "create": create}
         asked = {"encryption": encryption, "kms_key": kms_key, "profile": profile, "region": region}
         inputs |= {name: value for name, value in asked.items() if value}
+        inputs |= {"tag_exceptions": exceptions} if exceptions else {}
         return self._recorder.plan("create_repository", inputs, look)
 
     def build_image(

@@ -9,6 +9,7 @@ from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.encryption import Encryption
 from ecr_widgets.model.registry import Child, Expiry, Findings, Identity, Image, ImagePage, Repository
 from ecr_widgets.model.registry_host import RegistryId
+from ecr_widgets.model.tag_rule import TagRule
 
 
 class Ecr(Protocol):
@@ -31,12 +32,20 @@ class Ecr(Protocol):
         ...
 
     def create_repository(
-        self, name: str, *, tags_immutable: bool, scan_on_push: bool, encryption: Encryption | None = None
+        self,
+        name: str,
+        *,
+        tags_immutable: bool,
+        scan_on_push: bool,
+        encryption: Encryption | None = None,
+        tag_exceptions: tuple[str, ...] = (),
     ) -> tuple[Repository, bool]:
         """The repository, and whether this call made it (False: it stood already, with settings of its own).
 
         Args:
             encryption: None for ECR's own choice, AES256.
+
+            tag_exceptions: Patterns of the tags for which the opposite of `tags_immutable` holds.
 
         Raises:
             RegistryError: ECR refused it, such as for a key that is not there or must not be used.
@@ -74,7 +83,7 @@ class Ecr(Protocol):
         ...
 
     def change_repository(
-        self, name: str, *, tags_immutable: bool | None = None, scan_on_push: bool | None = None
+        self, name: str, *, tag_rule: TagRule | None = None, scan_on_push: bool | None = None
     ) -> None:
         """Change the settings that are given.
 

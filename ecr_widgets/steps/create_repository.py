@@ -8,6 +8,7 @@ from ecr_widgets.errors import RepositoryNotFound, VerifyError
 from ecr_widgets.model.encryption import Encryption
 from ecr_widgets.model.image_reference import check_repository_name
 from ecr_widgets.model.registry import Repository
+from ecr_widgets.model.tag_rule import TagRule
 from ecr_widgets.ports import Ecr
 
 _FOR_GOOD = (
@@ -29,6 +30,8 @@ class RepositoryOutcome:
     """Where one was asked for: what ECR tells of it."""
     kms_key: str | None = None
     """Where an encryption was asked for: ARN of the key, as ECR tells it."""
+    tag_exceptions: tuple[str, ...] = ()
+    """Patterns of the tags for which the opposite of `tags_immutable` holds."""
 
 
 def create_repository(
@@ -39,6 +42,7 @@ def create_repository(
     tags_immutable: bool = False,
     scan_on_push: bool = True,
     encryption: Encryption | None = None,
+    tag_exceptions: tuple[str, ...] = (),
 ) -> RepositoryOutcome:
     """Create the repository where it is missing; one that stands is left as it is, its settings included.
 
@@ -50,6 +54,8 @@ def create_repository(
         tags_immutable: For a new repository: whether its tags can be moved.
 
         scan_on_push: For a new repository: whether ECR scans each push.
+
+        tag_exceptions: For a new repository: patterns of the tags for which the opposite of `tags_immutable` holds.
 
         encryption: How it has to be encrypted; None where that is all the same: a new one gets ECR's own choice.
 
@@ -66,7 +72,11 @@ def create_repository(
         if not create:
             raise missing(name)
         repository, created = ecr.create_repository(
-            name, tags_immutable=tags_immutable, scan_on_push=scan_on_push, encryption=encryption
+            name,
+            tags_immutable=tags_immutable,
+            scan_on_push=scan_on_push,
+            encryption=encryption,
+            tag_exceptions=tag_exceptions,
         )
     # Of a new one as well: somebody else may have made it meanwhile, and not all that speaks ECR's API keeps all of it.
     return outcome_of(repository, encryption, changed=created)
@@ -83,7 +93,12 @@ def outcome_of(standing: Repository, encryption: Encryption | None, *, changed: 
     """
     if encryption is None:
         return RepositoryOutcome(
-            standing.name, standing.uri, standing.tags_immutable, standing.scan_on_push, changed
+            standing.name,
+            standing.uri,
+            standing.tags_immutable,
+            standing.scan_on_push,
+            changed,
+            tag_exceptions=standing.tag_exceptions,
         )
     differs = _other_encryption(standing, encryption)
     if differs:
@@ -96,11 +111,18 @@ def outcome_of(standing: Repository, encryption: Encryption | None, *, changed: 
         changed,
         standing.encryption,
         standing.kms_key,
+        standing.tag_exceptions,
     )
 
 
 def check_repository(
-    ecr: Ecr, name: str, *, tags_immutable: bool, scan_on_push: bool, encryption: Encryption | None = None
+    ecr: Ecr,
+    name: str,
+    *,
+    tags_immutable: bool,
+    scan_on_push: bool,
+    encryption: Encryption | None = None,
+    tag_exceptions: tuple[str, ...] = (),
 ) -> RepositoryOutcome:
     """Check that the repository stands with these settings: one that stood before keeps its own.
 
@@ -115,14 +137,14 @@ def check_repository(
     standing = ecr.find_repository(check_repository_name(name))
     if standing is None:
         raise RepositoryNotFound(f"repository {name!r} does not exist", hint="create it first")
-    differ = [
-        f"{setting} is {str(has).lower()} and not {str(wanted).lower()}"
-        for setting, has, wanted in (
-            ("tags_immutable", standing.tags_immutable, tags_immutable),
-            ("scan_on_push", standing.scan_on_push, scan_on_push),
-        )
-        if has is not wanted
-    ]
+    wanted = TagRule(tags_immutable, tag_exceptions)
+    differ = []
+    if standing.tags_immutable is not tags_immutable:
+        differ.append(f"tags_immutable is {_word(standing.tags_immutable)} and not {_word(tags_immutable)}")
+    if {*standing.tag_exceptions} != {*tag_exceptions}:
+        differ.append(f"the rule for tags is '{standing.tag_rule}' and not '{wanted}'")
+    if standing.scan_on_push is not scan_on_push:
+        differ.append(f"scan_on_push is {_word(standing.scan_on_push)} and not {_word(scan_on_push)}")
     for_good = _other_encryption(standing, encryption)
     if differ or for_good:
         raise VerifyError(
@@ -132,6 +154,10 @@ def check_repository(
             else "change them with kit.ecr.change_repository or the repositories panel, or give those that stand",
         )
     return outcome_of(standing, encryption, changed=False)
+
+
+def _word(setting: bool) -> str:  # noqa: FBT001 -- a value, not a switch
+    return str(setting).lower()
 
 
 def _other_encryption(standing: Repository, wanted: Encryption | None) -> tuple[str, ...]:

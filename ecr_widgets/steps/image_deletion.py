@@ -11,7 +11,7 @@ from ecr_widgets.model.image_parts import Parts, subject_of
 from ecr_widgets.model.registry import Image
 from ecr_widgets.ports import Ecr
 from ecr_widgets.steps.image_upkeep import list_all
-from ecr_widgets.steps.image_uses import UsesOutcome, read_parts, used_images
+from ecr_widgets.steps.image_uses import UsesOutcome, pulled_since, read_parts, used_images
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def find_unused_images(
     rest = [image for image in own[keep_newest:] if image.digest not in in_use]
     before = now - timedelta(days=older_than_days)
     old = [image for image in rest if image.pushed_at <= before and not _may_be_a_part(image, parts)]
-    pulled = _pulled_since(every, parts, days_before(now, pulled_within_days))
+    pulled = _lately(every, parts, days_before(now, pulled_within_days))
     unused = () if uses.unknown else tuple(image for image in reversed(old) if image.digest not in pulled)
     return UnusedOutcome(
         repository,
@@ -121,14 +121,14 @@ def delete_images(
     uses: UsesOutcome,
     *,
     confirmed: bool,
-    pulled_since: datetime | None = None,
+    spare_pulled_since: datetime | None = None,
 ) -> DeletedImagesOutcome:
     """Delete images by digest, all their tags and all that belongs to them; never one that is used.
 
     Args:
         confirmed: Where False, only says what would be deleted.
 
-        pulled_since: Refuse where one of them was pulled since; None where that is all the same.
+        spare_pulled_since: Refuse where one of them was pulled since; None where that is all the same.
 
     Raises:
         ImageInUse: One of them is used, or belongs to an image that stays; nothing was deleted.
@@ -142,7 +142,7 @@ def delete_images(
     going = _gone_with(proposed, every, parts)
     check_unused(repository, (*proposed, *going), used_images(every, uses, parts), uses)
     _check_whole(repository, [standing[digest] for digest in proposed], parts, frozenset((*proposed, *going)))
-    pulled = _pulled_since(every, parts, pulled_since)
+    pulled = _lately(every, parts, spare_pulled_since)
     for digest in proposed:
         if digest in pulled:
             raise ImageInUse(
@@ -248,20 +248,5 @@ def days_before(now: datetime, days: float) -> datetime | None:
     return now - timedelta(days=days) if days else None
 
 
-def _pulled_since(every: Iterable[Image], parts: Parts, since: datetime | None) -> frozenset[str]:
-    """What was pulled since then, with all that it belongs to.
-
-    Whoever looks what an index names pulls the index in ECR's eyes, and so does this tool: an index counts as pulled when
-    one of its images was.
-    """
-    if since is None:
-        return frozenset()
-    owners = frozenset(owner for each in parts.owners.values() for owner in each)
-    pulled = [
-        image.digest
-        for image in every
-        if image.last_pulled_at is not None
-        and image.last_pulled_at >= since
-        and not (image.is_index and image.digest in owners)
-    ]
-    return frozenset(pulled).union(*map(parts.above, pulled))
+def _lately(every: Iterable[Image], parts: Parts, since: datetime | None) -> frozenset[str]:
+    return frozenset() if since is None else pulled_since(every, parts, since)

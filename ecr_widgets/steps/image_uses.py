@@ -45,7 +45,7 @@ class ImageUse:
             return self.image.digest == image.digest
         return (self.image.tag or "latest") in image.tags
 
-    def may_run(self, image: Image) -> bool:
+    def may_run(self, image: Image, *, was_pulled: bool) -> bool:
         """Whether this runs by a tag that may have named the image when a copy was started.
 
         A tag may have moved since, to an image that was pushed later or earlier. Each copy asks anew, so that also an image
@@ -53,9 +53,7 @@ class ImageUse:
         """
         if not self.runs or self.image.digest is not None:
             return False
-        return (
-            self.since is None or image.pushed_at <= self.since + _START or image.last_pulled_at is not None
-        )
+        return self.since is None or image.pushed_at <= self.since + _START or was_pulled
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +81,11 @@ def used_images(images: Iterable[Image], uses: UsesOutcome, parts: Parts) -> Map
     Args:
         parts: Of the same images.
     """
-    direct = {image.digest: tuple(_using(image, uses, parts)) for image in images}
+    images = tuple(images)
+    pulled = pulled_since(images, parts, _NEVER)
+    direct = {
+        image.digest: tuple(_using(image, uses, parts, was_pulled=image.digest in pulled)) for image in images
+    }
     found = {digest: by for digest, by in direct.items() if by}
     named = frozenset(found)
     for digest, by in direct.items():
@@ -100,11 +102,28 @@ def used_images(images: Iterable[Image], uses: UsesOutcome, parts: Parts) -> Map
     return found | {part: by for part, by in through.items() if by}
 
 
-def _using(image: Image, uses: UsesOutcome, parts: Parts) -> Iterator[str]:
+def pulled_since(images: Iterable[Image], parts: Parts, since: datetime) -> frozenset[str]:
+    """What was pulled since then, with all that it belongs to.
+
+    Whoever looks what an index names pulls the index in ECR's eyes, and so does this tool: an index counts as pulled when
+    one of its images was.
+    """
+    indexes = frozenset(owner for each in parts.owners.values() for owner in each)
+    pulled = [
+        image.digest
+        for image in images
+        if image.last_pulled_at is not None
+        and image.last_pulled_at >= since
+        and not (image.is_index and image.digest in indexes)
+    ]
+    return frozenset(pulled).union(*map(parts.above, pulled))
+
+
+def _using(image: Image, uses: UsesOutcome, parts: Parts, *, was_pulled: bool) -> Iterator[str]:
     for use in uses.uses:
         if use.names(image):
             yield use.by
-        elif use.may_run(image) and _is_run(image, parts):
+        elif use.may_run(image, was_pulled=was_pulled) and _is_run(image, parts):
             yield f"{use.by}, perhaps: it was started by tag {use.image.tag or 'latest'}"
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ecr_widgets.errors import ImageInUse, InputError, RegistryError, RepositoryNotFound
 from ecr_widgets.model.image_reference import check_repository_name
 from ecr_widgets.model.registry import Image, Repository
+from ecr_widgets.model.tag_rule import TagRule
 from ecr_widgets.ports import Ecr
 from ecr_widgets.steps.create_repository import RepositoryOutcome
 from ecr_widgets.steps.image_deletion import check_unused
@@ -36,22 +37,58 @@ class DeletedRepositoryOutcome:
 
 
 def change_repository(
-    ecr: Ecr, name: str, *, tags_immutable: bool | None = None, scan_on_push: bool | None = None
+    ecr: Ecr,
+    name: str,
+    *,
+    tags_immutable: bool | None = None,
+    scan_on_push: bool | None = None,
+    tag_exceptions: tuple[str, ...] | None = None,
 ) -> RepositoryOutcome:
     """Bring the settings that are given to these values.
 
+    Args:
+        tag_exceptions: Patterns of the tags for which the opposite holds; none for no exceptions any more.
+
     Raises:
+        InputError: Some tags are excepted, and nothing was said about what becomes of these.
+
         RepositoryNotFound: There is no such repository.
     """
     standing = require_repository(ecr, name)
-    wanted_tags = None if tags_immutable == standing.tags_immutable else tags_immutable
+    wanted = wanted_rule(standing, tags_immutable=tags_immutable, tag_exceptions=tag_exceptions)
+    rule = None if wanted == standing.tag_rule else wanted
     wanted_scan = None if scan_on_push == standing.scan_on_push else scan_on_push
-    changed = wanted_tags is not None or wanted_scan is not None
+    changed = rule is not None or wanted_scan is not None
     if changed:
-        ecr.change_repository(name, tags_immutable=wanted_tags, scan_on_push=wanted_scan)
+        ecr.change_repository(name, tag_rule=rule, scan_on_push=wanted_scan)
         standing = require_repository(ecr, name)
     return RepositoryOutcome(
-        standing.name, standing.uri, standing.tags_immutable, standing.scan_on_push, changed
+        standing.name,
+        standing.uri,
+        standing.tags_immutable,
+        standing.scan_on_push,
+        changed,
+        tag_exceptions=standing.tag_exceptions,
+    )
+
+
+def wanted_rule(
+    standing: Repository, *, tags_immutable: bool | None, tag_exceptions: tuple[str, ...] | None
+) -> TagRule:
+    """The rule for tags that is asked for; what is None stays.
+
+    Raises:
+        InputError: Some tags are excepted, and nothing was said about what becomes of these.
+    """
+    if tags_immutable is not None and tag_exceptions is None and standing.tag_exceptions:
+        told = ", ".join(standing.tag_exceptions)
+        raise InputError(
+            f"repository {standing.name!r} was not changed: its tags are '{standing.tag_rule}', and this would drop {told}",
+            hint=f"say what becomes of the exceptions: tag_exceptions='' drops them, '{told}' keeps them",
+        )
+    return TagRule(
+        standing.tags_immutable if tags_immutable is None else tags_immutable,
+        standing.tag_exceptions if tag_exceptions is None else tag_exceptions,
     )
 
 

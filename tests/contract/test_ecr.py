@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ecr_widgets.errors import ImageNotFound, RegistryError, RepositoryNotFound, TagImmutable
 from ecr_widgets.model.encryption import Encryption
+from ecr_widgets.model.tag_rule import TagRule
 from ecr_widgets.steps.repository_upkeep import simple_lifecycle_policy
 from tests.contract.conftest import Ports
 
@@ -99,7 +101,7 @@ def test_settings_are_changed_one_by_one(ports: Ports) -> None:
     """What is not given stays; a missing repository is an error."""
     name = "contract/settings"
     ports.ecr.create_repository(name, tags_immutable=False, scan_on_push=True)
-    ports.ecr.change_repository(name, tags_immutable=True)
+    ports.ecr.change_repository(name, tag_rule=TagRule(immutable=True))
     found = ports.ecr.find_repository(name)
     assert found is not None
     assert (found.tags_immutable, found.scan_on_push) == (True, True)
@@ -108,7 +110,23 @@ def test_settings_are_changed_one_by_one(ports: Ports) -> None:
     assert found is not None
     assert (found.tags_immutable, found.scan_on_push) == (True, False)
     with pytest.raises(RepositoryNotFound):
-        ports.ecr.change_repository("contract/nobody", tags_immutable=True)
+        ports.ecr.change_repository("contract/nobody", tag_rule=TagRule(immutable=True))
+
+
+def test_the_rule_for_tags_has_exceptions(ports: Ports) -> None:
+    """At creation and later, both ways round; a change of another setting leaves them."""
+    name = "contract/excepted"
+    made, _ = ports.ecr.create_repository(
+        name, tags_immutable=True, scan_on_push=False, tag_exceptions=("dev-*", "test-*")
+    )
+    assert made.tag_rule == TagRule(immutable=True, exceptions=("dev-*", "test-*"))
+    ports.ecr.change_repository(name, scan_on_push=True)
+    assert ports.ecr.find_repository(name) == replace(made, scan_on_push=True)
+    for rule in (TagRule(immutable=False, exceptions=("v*",)), TagRule(immutable=True)):
+        ports.ecr.change_repository(name, tag_rule=rule)
+        found = ports.ecr.find_repository(name)
+        assert found is not None
+        assert found.tag_rule == rule
 
 
 def test_a_lifecycle_policy_is_kept(ports: Ports) -> None:
@@ -137,7 +155,7 @@ def test_an_image_gets_another_tag_without_a_pull(ports: Ports, context: Path) -
         ports.ecr.tag_image("contract/tagged", "sha256:" + "0" * 64, "1")
     (context / "Dockerfile").write_text((context / "Dockerfile").read_text() + "LABEL second=1\n")
     second = ports.pushed("contract/tagged", context, tag="2")
-    ports.ecr.change_repository("contract/tagged", tags_immutable=True)
+    ports.ecr.change_repository("contract/tagged", tag_rule=TagRule(immutable=True))
     with pytest.raises(TagImmutable):
         ports.ecr.tag_image("contract/tagged", second.digest or "", "1")
 

@@ -21,6 +21,7 @@ from ecr_widgets.model.registry import (
     Repository,
 )
 from ecr_widgets.model.registry_host import RegistryId
+from ecr_widgets.model.tag_rule import TagRule
 from tests.fakes.world import REGISTRY, World, kms_key_of
 
 
@@ -50,7 +51,13 @@ class FakeEcr:
         return self._world.repositories.get(name)
 
     def create_repository(
-        self, name: str, *, tags_immutable: bool, scan_on_push: bool, encryption: Encryption | None = None
+        self,
+        name: str,
+        *,
+        tags_immutable: bool,
+        scan_on_push: bool,
+        encryption: Encryption | None = None,
+        tag_exceptions: tuple[str, ...] = (),
     ) -> tuple[Repository, bool]:
         if name in self._world.repositories:
             return self._world.repositories[name], False
@@ -64,6 +71,7 @@ class FakeEcr:
             scan_on_push,
             "AES256" if encryption is None else encryption.type,
             kms_key_of(encryption),
+            tag_exceptions,
         )
         self._world.repositories[name] = made
         self._world.changes.append(f"create repository {name}")
@@ -91,12 +99,14 @@ class FakeEcr:
         }
 
     def change_repository(
-        self, name: str, *, tags_immutable: bool | None = None, scan_on_push: bool | None = None
+        self, name: str, *, tag_rule: TagRule | None = None, scan_on_push: bool | None = None
     ) -> None:
         standing = self._require(name)
+        rule = standing.tag_rule if tag_rule is None else tag_rule
         self._world.repositories[name] = replace(
             standing,
-            tags_immutable=standing.tags_immutable if tags_immutable is None else tags_immutable,
+            tags_immutable=rule.immutable,
+            tag_exceptions=rule.exceptions,
             scan_on_push=standing.scan_on_push if scan_on_push is None else scan_on_push,
         )
         self._world.changes.append(f"change repository {name}")

@@ -171,7 +171,9 @@ class Uses(RuleBasedStateMachine):
     def store(self, image: str, document: int) -> str:
         kinds = DOCUMENTS if document % RARELY else UNREADABLE
         text = kinds[document % len(kinds)].replace("IMAGE", image)
-        return self.layer0.create_deploy("d", text.encode()).deploy_id
+        # A name each: unlike ECS, the fake would give a version that is gone once more.
+        self.made += 1
+        return self.layer0.create_deploy(f"d{self.made}", text.encode()).deploy_id
 
     def named(self, of: int, tag: str | None, host: int) -> tuple[str, str | None]:
         """A reference by tag or digest, and the digest that it means now."""

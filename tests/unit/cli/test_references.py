@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from ecr_widgets.cli import main
+from ecr_widgets.model.registry import Child, ImageDetails
 from tests.fakes import REGISTRY, World, digest_of
 from tests.fakes.connections import FakeConnections, make_kit
 
@@ -102,3 +104,26 @@ def test_a_run_with_another_registry_does_not_start(
     assert done.exit_code == 2, done.output
     assert why in done.output
     assert not (tmp_path / "runs").exists()
+
+
+def test_the_list_tells_images_from_what_belongs_to_them(world: World) -> None:
+    """A column for people, members for programs; an index is told from its images."""
+    app = world.tags["app", "1"]
+    world.manifests |= {("app", digest_of(name)) for name in ("index", "proof", "signature")}
+    world.tags["app", "multi"] = index = digest_of("index")
+    world.tags["app", index.replace(":", "-") + ".sig"] = digest_of("signature")
+    children = (Child(app, "linux/amd64"), Child(digest_of("proof"), "", app, is_image=False))
+    world.details[index] = ImageDetails(children=children)
+    told = {each["digest"]: each for each in json.loads(verb("images", "app", "--json").output)}
+    kinds = {
+        app: "linux/amd64",
+        index: "index",
+        digest_of("proof"): "attestation",
+        digest_of("signature"): "signature",
+    }
+    assert {digest: told[digest]["kind"] for digest in kinds} == kinds
+    assert told[world.tags["app", "prod"]]["kind"] == "image"
+    assert told[digest_of("proof")]["belongs_to"] == sorted([app, index])
+    lines = verb("images", "app").output.splitlines()
+    assert lines[0].split() == ["TAGS", "KIND", "PUSHED", "BYTES", "DIGEST"]
+    assert sum(" attestation " in line for line in lines) == 1

@@ -57,6 +57,29 @@ def test_all_rows_can_be_leafed_through(desk: Desk, kit: NotebookKit) -> None:
     assert desk.find("Next rows").layout.display == "none"
 
 
+def test_exceptions_to_the_rule_for_tags_are_shown_and_dropped_only_when_confirmed(
+    desk: Desk, kit: NotebookKit, world: World
+) -> None:
+    """A change that keeps them, or adds some, is made at once."""
+    kit.create_repository("app", tags_immutable=True, tag_exceptions="dev-*")
+    desk.open(kit.repositories())
+    assert desk.column("tags") == ["immutable but dev-*"]
+    desk.type("Repository", "app")
+    desk.type("Tags", "can move")
+    desk.press("Change settings")
+    assert desk.part("Planned: change settings of app") == [
+        ["tags are 'immutable but dev-*' now; dev-* would be dropped"]
+    ]
+    assert world.repositories["app"].tags_immutable
+    desk.press("Confirm")
+    assert desk.column("tags") == ["can move"]
+    desk.type("All but", "v* [x]")
+    assert desk.find("Change settings").disabled
+    desk.type("All but", "v*")
+    desk.press("Change settings")
+    assert desk.column("tags") == ["can move but v*"]
+
+
 def test_a_uri_is_there_to_copy(open_desk: Desk) -> None:
     """For the repository that is chosen, and for no other."""
     open_desk.type("Repository", "team/db")

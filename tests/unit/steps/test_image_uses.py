@@ -183,6 +183,17 @@ def test_a_service_by_tag_may_run_what_its_tag_has_named(bench: Bench) -> None:
     assert bench.unused(pulled_within_days=0) == {never}
 
 
+def test_a_look_at_an_index_does_not_make_it_one_that_may_run(bench: Bench) -> None:
+    """Looking what it names is a pull of it in ECR's eyes, and none of what it is made for."""
+    bench.put("amd64", days_old=5)
+    index = bench.index("index", "2", of=("amd64",), days_old=5)
+    named = bench.put("named", "live", days_old=40)
+    bench.run(bench.store(f"{REGISTRY}/app:live"), days_ago=30)
+    found = bench.kit.ecr.find_unused_images("app", keep_newest=0, older_than_days=0)
+    assert bench.kit.ecr.delete_images("app", found, typed_name="app").deleted == (index,)
+    assert bench.left() == {named}
+
+
 def test_a_stored_deploy_by_tag_uses_what_the_tag_names_now(bench: Bench) -> None:
     """That is what it would run; no tag means `latest`."""
     old, latest = bench.put("old"), bench.put("new", "latest")

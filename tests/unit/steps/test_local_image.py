@@ -21,6 +21,7 @@ from ecr_widgets.model.engine import ImageStore
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.registry import ImageDetails
 from ecr_widgets.model.registry_host import RegistryId
+from ecr_widgets.model.tag_rule import TagRule
 from ecr_widgets.steps.build_image import build_image
 from ecr_widgets.steps.create_repository import create_repository
 from ecr_widgets.steps.login import RegistrySession
@@ -97,7 +98,7 @@ def test_the_same_image_is_pushed_once_from_every_store(here: Here) -> None:
 
 def test_a_refusal_to_move_a_tag_names_digests_of_one_kind(here: Here) -> None:
     """A configuration's digest is never set against a manifest's."""
-    here.ecr.change_repository("app", tags_immutable=True)
+    here.ecr.change_repository("app", tag_rule=TagRule(immutable=True))
     standing = here.push()
     wanted = here.build("FROM busybox\nENV A=1")
     with pytest.raises(TagImmutable) as caught:
@@ -132,7 +133,7 @@ def test_an_immutable_tag_is_known_without_the_engines_words(
     failing(here, monkeypatch)
     with pytest.raises(PushError, match="400 Bad Request"):
         here.push()
-    here.ecr.change_repository("app", tags_immutable=True)
+    here.ecr.change_repository("app", tag_rule=TagRule(immutable=True))
     with pytest.raises(TagImmutable, match=f"names {standing.digest}"):
         here.push()
     # A tag that is free was not refused for that.
@@ -144,7 +145,7 @@ def test_a_reason_that_ecr_does_not_tell_is_the_engines(here: Here, monkeypatch:
     """Who may push and not look at repositories reads what the engine said."""
     here.push()
     here.build("FROM busybox\nENV A=1")
-    here.ecr.change_repository("app", tags_immutable=True)
+    here.ecr.change_repository("app", tag_rule=TagRule(immutable=True))
     failing(here, monkeypatch)
 
     def refuse(*_: object) -> None:

@@ -15,6 +15,7 @@ from ecr_widgets.errors import (
     RegistryError,
     RepositoryNotFound,
     TagImmutable,
+    VerifyError,
 )
 from ecr_widgets.kit import Kit
 from ecr_widgets.model.registry import Findings
@@ -101,6 +102,26 @@ def test_settings_change_only_where_they_differ(kit: Kit, world: World) -> None:
     assert world.changes.count("change repository app") == 1
     with pytest.raises(RepositoryNotFound):
         kit.ecr.change_repository("nobody", tags_immutable=True)
+
+
+def test_exceptions_to_the_rule_for_tags_are_never_dropped_without_a_word(kit: Kit, world: World) -> None:
+    """A change of the rule says what becomes of them; the check that tags cannot move fails while any can."""
+    made = kit.create_repository("app", tags_immutable=True, tag_exceptions="dev-*")
+    assert made.tag_exceptions == ("dev-*",)
+    with pytest.raises(VerifyError, match=r"the rule for tags is 'immutable but dev-\*' and not 'immutable'"):
+        kit.ecr.check_repository("app", tags_immutable=True, scan_on_push=True)
+    assert kit.ecr.check_repository("app", tags_immutable=True, scan_on_push=True, tag_exceptions=["dev-*"])
+    before = list(world.changes)
+    for immutable in (True, False):
+        with pytest.raises(InputError, match=r"this would drop dev-\*; say what becomes of the exceptions"):
+            kit.ecr.change_repository("app", tags_immutable=immutable)
+    assert world.changes == before
+    assert kit.ecr.change_repository("app", scan_on_push=False).tag_exceptions == ("dev-*",)
+    assert not kit.ecr.change_repository("app", tags_immutable=True, tag_exceptions="dev-*").changed
+    assert kit.ecr.change_repository("app", tag_exceptions=["v*", "dev-*"]).tag_exceptions == ("v*", "dev-*")
+    dropped = kit.ecr.change_repository("app", tags_immutable=True, tag_exceptions="")
+    assert (dropped.changed, dropped.tag_exceptions) == (True, ())
+    assert not kit.ecr.check_repository("app", tags_immutable=True, scan_on_push=False).changed
 
 
 def test_a_lifecycle_policy_is_set_once(kit: Kit, world: World) -> None:

@@ -1,0 +1,51 @@
+"""Whether the tags of a repository can move, and which of them are excepted.
+
+Source: Amazon ECR API, PutImageTagMutability: `MUTABLE`, `IMMUTABLE`, and each of them `_WITH_EXCLUSION`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ecr_widgets.errors import InputError
+
+_FILTER = re.compile(r"[0-9a-zA-Z._*-]{1,128}", re.ASCII)
+_MOST_FILTERS, _MOST_STARS = 5, 2
+
+
+@dataclass(frozen=True, slots=True)
+class TagRule:
+    """What holds for all tags but the excepted ones, for which the opposite does."""
+
+    immutable: bool
+    exceptions: tuple[str, ...] = ()
+    """Patterns in which `*` stands for anything, such as `dev-*`."""
+
+    @property
+    def wire(self) -> str:
+        """ECR's word for it."""
+        return f"{'IMMUTABLE' if self.immutable else 'MUTABLE'}{'_WITH_EXCLUSION' if self.exceptions else ''}"
+
+    def __str__(self) -> str:
+        words = "immutable" if self.immutable else "can move"
+        return f"{words} but {', '.join(self.exceptions)}" if self.exceptions else words
+
+
+def read_exceptions(given: str | Iterable[str]) -> tuple[str, ...]:
+    """Patterns of excepted tags, of a text with spaces or commas between them.
+
+    Raises:
+        InputError: ECR would refuse one, or so many.
+    """
+    patterns = given.replace(",", " ").split() if isinstance(given, str) else [*given]
+    for each in patterns:
+        if not _FILTER.fullmatch(each) or each.count("*") > _MOST_STARS:
+            raise InputError(
+                f"{each!r} is no pattern for tags",
+                hint=f"letters, digits, . _ - and at most {_MOST_STARS} *, such as dev-*",
+            )
+    if len(set(patterns)) > _MOST_FILTERS:
+        raise InputError(f"{len(set(patterns))} patterns for tags", hint=f"ECR takes {_MOST_FILTERS}")
+    return tuple(dict.fromkeys(patterns))

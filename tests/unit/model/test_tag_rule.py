@@ -1,0 +1,43 @@
+"""Whether tags can move, and which are excepted."""
+
+from __future__ import annotations
+
+import pytest
+
+from ecr_widgets.errors import InputError
+from ecr_widgets.model.tag_rule import TagRule, read_exceptions
+
+
+@pytest.mark.parametrize(
+    ("rule", "wire", "words"),
+    [
+        (TagRule(immutable=False), "MUTABLE", "can move"),
+        (TagRule(immutable=True), "IMMUTABLE", "immutable"),
+        (
+            TagRule(immutable=True, exceptions=("dev-*", "pr-*")),
+            "IMMUTABLE_WITH_EXCLUSION",
+            "immutable but dev-*, pr-*",
+        ),
+        (TagRule(immutable=False, exceptions=("v*",)), "MUTABLE_WITH_EXCLUSION", "can move but v*"),
+    ],
+)
+def test_each_of_ecrs_four_settings_has_its_words(rule: TagRule, wire: str, words: str) -> None:
+    """The exceptions are named."""
+    assert (rule.wire, str(rule)) == (wire, words)
+
+
+def test_patterns_are_read_from_a_text_or_a_list() -> None:
+    """Spaces and commas stand between them; each counts once."""
+    assert (
+        read_exceptions(" dev-*, test-*  dev-* ")
+        == ("dev-*", "test-*")
+        == read_exceptions(["dev-*", "test-*"])
+    )
+    assert read_exceptions("") == ()
+
+
+@pytest.mark.parametrize("given", ["dev*-*-*", "a/b", "[a]", "x" * 129, "a b c d e f"])
+def test_patterns_that_ecr_refuses_are_refused(given: str) -> None:
+    """Before anything is asked for."""
+    with pytest.raises(InputError):
+        read_exceptions(given)
