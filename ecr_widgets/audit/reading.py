@@ -22,7 +22,7 @@ from ecr_widgets.audit.calls import (
 )
 from ecr_widgets.audit.found import Cell, Found, NoRun, Origin, Run, Step
 from ecr_widgets.audit.holders import is_held
-from ecr_widgets.model.record import RECORD_MIME, RECORD_VERSION, RunState, StepState
+from ecr_widgets.model.record import RECORD_MIME, RECORD_VERSION, SKIP_TAG, CellState, RunState, StepState
 from ecr_widgets.model.times import from_rfc3339
 
 MAX_BYTES = 50_000_000
@@ -186,7 +186,9 @@ def _cells(notebook: wire.WireNotebook, *, only_marked: bool) -> tuple[list[Cell
     found: list[tuple[wire.WireCell, str, Source]] = []
     room = MAX_SOURCE_BYTES
     for number, cell in enumerate(notebook.cells):
-        if cell.cell_type == "code" and not (cell.execution_count is None and _is_empty(cell.source)):
+        if cell.cell_type != "code" or _is_left_out(cell):
+            continue
+        if cell.execution_count is not None or not _is_empty(cell.source):
             raw = bytes(cell.source)
             room -= len(raw)
             if room < 0:
@@ -224,6 +226,16 @@ def _cells(notebook: wire.WireNotebook, *, only_marked: bool) -> tuple[list[Cell
             )
         )
     return cells, bad
+
+
+def _is_left_out(cell: wire.WireCell) -> bool:
+    """Whether the cell's own tag kept it from being run, and it was not."""
+    metadata = cell.metadata
+    if metadata is None or cell.execution_count is not None or cell.outputs:
+        return False
+    told = metadata.ecr_widgets
+    not_run = told is None or told.state is CellState.NOT_RUN
+    return not_run and isinstance(metadata.tags, list) and SKIP_TAG in metadata.tags
 
 
 def _is_empty(raw: msgspec.Raw) -> bool:

@@ -93,6 +93,7 @@ class WireCellMetadata(msgspec.Struct, gc=False):
     """A cell's metadata."""
 
     ecr_widgets: WireCellState | None = None
+    tags: Any = None
 
 
 class WireCell(msgspec.Struct, gc=False):

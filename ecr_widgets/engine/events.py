@@ -13,17 +13,24 @@ class RunEventKind(StrEnum):
     CELL_ENDED = "cell ended"
     RECORD = "record"
     STREAM = "stream"
+    DISPLAY = "display"
 
 
 @dataclass(frozen=True, slots=True)
 class RunEvent:
-    """One thing that happened; `text` is the cell's first line, the record's JSON or the stream's text."""
+    """One thing that happened; `text` is the cell's first line, the record's JSON or the stream's text.
+
+    `cell` counts the code cells, `place` all cells, each from 1.
+    """
 
     kind: RunEventKind
     cell: int
     cells: int
     text: str = ""
     plain: str = ""
-    """A record's plain-text form."""
+    """The plain-text form of a record or a display."""
     progress: str = ""
     """How far the record's step is, in one line; empty where it did not say."""
+    name: str = ""
+    """The stream's: `stdout` or `stderr`."""
+    place: int = 0

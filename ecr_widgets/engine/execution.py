@@ -7,14 +7,17 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ecr_widgets.engine.channel_server import ChannelServer
 from ecr_widgets.engine.events import RunEvent, RunEventKind
+from ecr_widgets.engine.options import ExecutionOptions
 from ecr_widgets.engine.outputs import Outputs
 from ecr_widgets.engine.saved_run import CannotSave, records_of
+from ecr_widgets.engine.widgets import Widgets
 from ecr_widgets.errors import RunError
 from ecr_widgets.model.record import PROGRESS_KEY, RECORD_MIME, CellState, RunState, StepState
 from ecr_widgets.model.times import to_rfc3339
@@ -29,6 +32,9 @@ _INTERRUPT_GRACE_S = 3.0
 _LONGEST_SILENCE_S = 4.0
 """How long a cell that has replied may be silent before its end is taken for lost on the way."""
 _LONGEST_REASON = 2_000
+_NOT_KEPT = "[the state of a widget is not kept: all states together are too large]\n"
+_CAPTURED = frozenset(("stream", "display_data", "execute_result", "error", "clear_output"))
+"""What an Output widget takes for itself."""
 _CUT_SHORT = "[the kernel replied, but never said that this was all: output of this cell may be missing]\n"
 _PAPERMILL_STATUS = {
     CellState.NOT_RUN: "pending",
@@ -47,6 +53,15 @@ class Interrupted(BaseException):
         self.number = number
 
 
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Why a cell failed."""
+
+    reason: str
+    error: str | None = None
+    """Name of what it raised; None where the kernel did not say that it ended so."""
+
+
 class Execution:
     """One pass over a notebook.
 
@@ -55,7 +70,7 @@ class Execution:
 
         kernel: Started, not yet connected.
 
-        cell_timeout_s: Longest time for one cell, in seconds; None has no limit.
+        options: Which cells are run, for how long, and when the run goes on after an error.
 
         on_event: Told what happens, for people who watch.
     """
@@ -66,17 +81,20 @@ class Execution:
         kernel: Kernel,
         *,
         learn_secret: Callable[[str], None],
-        cell_timeout_s: float | None,
+        options: ExecutionOptions,
         on_event: Callable[[RunEvent], None],
     ) -> None:
         self._saved = saved
         self._kernel = kernel
         self._learn_secret = learn_secret
-        self._cell_timeout_s = cell_timeout_s
+        self._options = options
         self._on_event = on_event
         self._outputs = Outputs()
-        saved.before_write = self._outputs.settle
+        self._widgets = Widgets()
+        saved.before_write = self._settle
         self._cells = _code_cells(saved)
+        self._places = [n for n, cell in enumerate(saved.notebook["cells"], 1) if cell["cell_type"] == "code"]
+        self.kernel_died = False
         self._at = 0
         self._stop = Stop()
 
@@ -118,36 +136,44 @@ class Execution:
             _conclude(self._saved, state, reason)
 
     def _run_cells(self) -> tuple[RunState, str | None]:
-        client = self._kernel.connect()
+        client = self._kernel.connect(timeout_s=self._options.start_timeout_s)
+        self._saved.notebook["metadata"]["language_info"] = self._kernel.language_info
+        ended: tuple[RunState, str | None] = RunState.SUCCEEDED, None
         for number, cell in enumerate(self._cells):
             self._at = number
-            if not cell["source"].strip():
+            if self._options.skips(cell):
                 continue
             with self._saved.lock:
                 self._outputs.start_cell(cell["outputs"])
                 _mark(cell, CellState.RUNNING)
                 self._saved.changed()
             self._tell(RunEventKind.CELL_STARTED, cell["source"].partition("\n")[0])
-            reason = self._run_cell(client, cell)
+            failure = self._run_cell(client, cell)
+            self._widgets.sync(client)
             with self._saved.lock:
-                _mark(cell, CellState.FAILED if reason else CellState.SUCCEEDED)
+                _mark(cell, CellState.FAILED if failure else CellState.SUCCEEDED)
                 self._saved.changed()
             self._tell(RunEventKind.CELL_ENDED)
-            if reason:
-                here = {**self._saved.notebook, "cells": [cell]}
-                unknown = any(StepState.UNKNOWN.value == record["state"] for record in records_of(here))
-                return (RunState.UNKNOWN if unknown else RunState.FAILED), reason
+            if failure:
+                goes_on = failure.error is not None and self._options.goes_on_after(cell, failure.error)
+                if ended[0] is RunState.SUCCEEDED:
+                    here = {**self._saved.notebook, "cells": [cell]}
+                    unknown = any(StepState.UNKNOWN.value == record["state"] for record in records_of(here))
+                    also = " (the cells below were run all the same)" if goes_on else ""
+                    ended = (RunState.UNKNOWN if unknown else RunState.FAILED), failure.reason + also
+                if not goes_on:
+                    return ended
             self._saved.write_if_due()
         self._stop.check()
         # While its end is written down.
         self._kernel.ask_to_end()
-        return RunState.SUCCEEDED, None
+        return ended
 
-    def _run_cell(self, client: Any, cell: dict[str, Any]) -> str | None:
+    def _run_cell(self, client: Any, cell: dict[str, Any]) -> _Failure | None:
         """Run one cell and give back why it failed, None where it did not."""
         request = client.execute(cell["source"], store_history=True, allow_stdin=False, stop_on_error=True)
         started_s = heard_s = time.monotonic()
-        timeout_s = self._cell_timeout_s
+        timeout_s = self._options.cell_timeout_s
         reply: Mapping[str, Any] | None = None
         idle = False
         while reply is None or not idle:
@@ -157,7 +183,8 @@ class Execution:
                 idle = self._take(message, request) or idle
                 heard_s = time.monotonic()
             elif (code := self._kernel.exit_code) is not None:
-                return f"kernel died ({_how(code)})"
+                self.kernel_died = True
+                return _Failure(f"kernel died ({_how(code)})")
             elif reply is not None and time.monotonic() - heard_s > _LONGEST_SILENCE_S:
                 with self._saved.lock:
                     self._outputs.take("stream", {"name": "stderr", "text": _CUT_SHORT})
@@ -167,16 +194,16 @@ class Execution:
                 reply = _reply(client, request)
                 if reply is None:
                     self._stop_cell(client, request)
-                    return f"timeout: the cell ran longer than {timeout_s:g} s"
+                    return _Failure(f"timeout: the cell ran longer than {timeout_s:g} s")
             if reply is None and (message is None or idle):
                 reply = _reply(client, request)
             self._saved.write_if_due()
         cell["execution_count"] = reply.get("execution_count")
         if reply["status"] == "ok":
             return None
-        told = f"{reply.get('ename', reply['status'])}: {reply.get('evalue', '')}".strip().rstrip(":")
-        reason: str = self._saved.redacted(told)
-        return reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]}…"
+        error = str(reply.get("ename", reply["status"]))
+        reason: str = self._saved.redacted(f"{error}: {reply.get('evalue', '')}".strip().rstrip(":"))
+        return _Failure(reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]}…", error)
 
     def _stop_cell(self, client: Any, request: str) -> None:
         # What the cell printed until it stopped is kept.
@@ -194,12 +221,23 @@ class Execution:
         kind, content = message["msg_type"], message["content"]
         if kind == "status":
             return bool(content["execution_state"] == "idle")
+        if "execution_count" in content:
+            self._cells[self._at]["execution_count"] = content["execution_count"]
+        if kind.startswith("comm_"):
+            self._take_widget(kind, content, message.get("buffers") or ())
+            return False
+        record = content.get("data", {}).get(RECORD_MIME)
         with self._saved.lock:
+            # A record is evidence, and stays where the engine has put it.
+            if kind in _CAPTURED and record is None and self._widgets.capture(request, kind, content):
+                self._saved.changed()
+                return False
             if self._outputs.take(kind, content):
                 self._saved.changed()
         if kind == "stream":
-            self._tell(RunEventKind.STREAM, content["text"])
-        record = content.get("data", {}).get(RECORD_MIME)
+            self._tell(RunEventKind.STREAM, content["text"], name=content["name"])
+        elif kind in ("display_data", "execute_result"):
+            self._tell(RunEventKind.DISPLAY, plain=_plain(content["data"]))
         # Masked on its way as what is saved is; anything else a cell made up.
         if record is not None and record in self._saved.redacted(self._outputs.own_records(content)):
             self._tell(
@@ -209,6 +247,21 @@ class Execution:
                 content["metadata"].get(PROGRESS_KEY, ""),
             )
         return False
+
+    def _take_widget(self, kind: str, content: Mapping[str, Any], buffers: Sequence[Any]) -> None:
+        if not self._options.store_widget_state:
+            return
+        with self._saved.lock:
+            if not self._widgets.take(kind, content, buffers):
+                self._outputs.take("stream", {"name": "stderr", "text": _NOT_KEPT})
+            self._saved.changed()
+
+    def _settle(self) -> None:
+        """Bring the notebook up to what was heard."""
+        self._outputs.settle()
+        state = self._widgets.state()
+        if state is not None:
+            self._saved.notebook["metadata"]["widgets"] = state
 
     def _announce(self, display_id: str, bundle: Mapping[str, Any]) -> None:
         with self._saved.lock:
@@ -220,8 +273,11 @@ class Execution:
             self._outputs.conclude(display_id, bundle)
             self._saved.changed()
 
-    def _tell(self, kind: RunEventKind, text: str = "", plain: str = "", progress: str = "") -> None:
-        self._on_event(RunEvent(kind, self._at + 1, len(self._cells), text, plain, progress))
+    def _tell(
+        self, kind: RunEventKind, text: str = "", plain: str = "", progress: str = "", name: str = ""
+    ) -> None:
+        place = self._places[self._at]
+        self._on_event(RunEvent(kind, self._at + 1, len(self._cells), text, plain, progress, name, place))
 
 
 def conclude_without_kernel(saved: SavedRun, reason: str) -> None:
@@ -259,6 +315,11 @@ def _clear(cells: list[dict[str, Any]]) -> None:
     for cell in cells:
         _mark(cell, CellState.NOT_RUN)
         cell["outputs"], cell["execution_count"] = [], None
+
+
+def _plain(data: Mapping[str, Any]) -> str:
+    text = data.get("text/plain", "")
+    return text if isinstance(text, str) else "".join(text)
 
 
 def _mark(cell: dict[str, Any], state: CellState) -> None:

@@ -26,7 +26,6 @@ from ecr_widgets.errors import RunError
 if TYPE_CHECKING:
     from jupyter_client.blocking.client import BlockingKernelClient
 
-_START_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 2.0
 _END_TIMEOUT_S = 5.0
 _RECONNECT_MS = 5
@@ -88,6 +87,8 @@ class Kernel:
         self._connection = connection
         self._client: BlockingKernelClient | None = None
         self._asked_to_end = False
+        self.language_info: dict[str, Any] = {}
+        """What the kernel says of its language, once it is connected."""
 
     def __enter__(self) -> Kernel:
         return self
@@ -102,8 +103,11 @@ class Kernel:
         """None while the kernel lives, else its exit code (negative: the signal), which its guard ends with too."""
         return self._process.poll()
 
-    def connect(self) -> BlockingKernelClient:
+    def connect(self, *, timeout_s: float) -> BlockingKernelClient:
         """The client, once the kernel answers.
+
+        Args:
+            timeout_s: Longest time until it does, in seconds.
 
         Raises:
             RunError: The kernel died or stayed silent.
@@ -116,22 +120,24 @@ class Kernel:
         client.context.setsockopt(zmq.RECONNECT_IVL, _RECONNECT_MS)
         client.start_channels(stdin=False, hb=False)
         self._client = client
-        deadline_s = time.monotonic() + _START_TIMEOUT_S
+        deadline_s = time.monotonic() + timeout_s
         asked: set[str] = set()
         # Messages that arrive before the kernel's sockets are bound wait in ours, so one request would do; the
         # subscription to iopub has no such promise: a status from it proves that outputs will be seen.
         heard = answered = False
         while not (heard and answered):
             if self.exit_code is not None or time.monotonic() > deadline_s:
+                died = self.exit_code is not None
                 raise RunError(
-                    f"the kernel did not start (exit code {self.exit_code})",
+                    f"the kernel did not start ({f'exit code {self.exit_code}' if died else f'in {timeout_s:g} s'})",
                     run_id=self.run_id,
                     hint="try `python -m ipykernel` in the same environment",
                 )
             if not asked or (answered and not heard):
                 asked.add(client.kernel_info())
-            answered = answered or _received(client.shell_channel, 100)
-            heard = heard or _received(client.iopub_channel, 100 if answered else 0)
+            if not answered and (reply := _received(client.shell_channel, 100)):
+                answered, self.language_info = True, dict(reply["content"].get("language_info", {}))
+            heard = heard or _received(client.iopub_channel, 100 if answered else 0) is not None
         while _received(client.shell_channel, 0) or _received(client.iopub_channel, 0):
             pass
         return client
@@ -183,11 +189,11 @@ def _for_kernels(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environ.items() if not name.startswith("ECR_WIDGETS_NOTIFY_")}
 
 
-def _received(channel: Any, timeout_ms: int) -> bool:
+def _received(channel: Any, timeout_ms: int) -> Mapping[str, Any] | None:
     if not channel.socket.poll(timeout_ms):
-        return False
-    channel.get_msg(timeout=0)
-    return True
+        return None
+    message: Mapping[str, Any] = channel.get_msg(timeout=0)
+    return message
 
 
 def _connection(folder: Path) -> dict[str, Any]:

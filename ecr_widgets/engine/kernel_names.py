@@ -8,6 +8,9 @@ from pathlib import Path
 from jupyter_client.kernelspec import NATIVE_KERNEL_NAME, KernelSpecManager
 
 from ecr_widgets.errors import InputError
+from ecr_widgets.runbooks.language import is_python
+
+_IPYKERNEL = {"ipykernel", "ipykernel_launcher"}
 
 
 def refuse_other_kernel(name: str) -> None:
@@ -16,11 +19,23 @@ def refuse_other_kernel(name: str) -> None:
     Raises:
         NoSuchKernel: There is none of that name, as papermill says it.
 
-        InputError: It is another language's, or another environment's.
+        InputError: It is another language's or another environment's, or is started in another way.
     """
     if name == NATIVE_KERNEL_NAME:
         return
-    program = KernelSpecManager().get_kernel_spec(name).argv[0]
+    spec = KernelSpecManager().get_kernel_spec(name)
+    program = spec.argv[0]
+    if not is_python(spec.language) or not _IPYKERNEL & set(spec.argv):
+        raise InputError(
+            f"kernel {name!r} refused: its language is {spec.language}, started as {' '.join(spec.argv[:3])!r}, and the"
+            " engine runs Python in ipykernel",
+            hint="use papermill's own engine",
+        )
+    if spec.env:
+        raise InputError(
+            f"kernel {name!r} refused: it asks for variables of its own ({', '.join(sorted(spec.env))})",
+            hint="set them before papermill starts, and give -k python3",
+        )
     if not _is_this_python(program):
         raise InputError(
             f"kernel {name!r} refused: it runs {program}, and the engine {sys.executable}",

@@ -125,13 +125,8 @@ class Outputs:
             self._stream(content["name"], content["text"])
         elif display_id in self._own and "data" in content:
             return self._progress(display_id, content)
-        elif kind == "update_display_data":
-            for shown in self._displays.get(display_id, ()):
-                shown["data"], shown["metadata"] = _kept(content["data"]), _unmarked(content["metadata"])
-        elif kind == "display_data":
-            self._show(_display(kind, content), display_id)
-        elif kind == "execute_result":
-            self._show(_display(kind, content) | {"execution_count": content["execution_count"]}, display_id)
+        elif kind in ("update_display_data", "display_data", "execute_result"):
+            self._display(kind, content, display_id)
         elif kind == "error":
             self._append(
                 {
@@ -148,6 +143,15 @@ class Outputs:
         else:
             return False
         return True
+
+    def _display(self, kind: str, content: Mapping[str, Any], display_id: str | None) -> None:
+        # Whatever is shown under one id is one display.
+        for shown in self._displays.get(display_id or "", ()):
+            shown["data"], shown["metadata"] = _kept(content["data"]), _unmarked(content["metadata"])
+        if kind == "display_data":
+            self._show(_display(kind, content), display_id)
+        elif kind == "execute_result":
+            self._show(_display(kind, content) | {"execution_count": content["execution_count"]}, display_id)
 
     def _show(self, output: dict[str, Any], display_id: str | None) -> None:
         size = 0 if RECORD_MIME in output["data"] else _size(output["data"]) + _OUTPUT_COST

@@ -9,13 +9,14 @@ import keyword
 import os
 import socket
 import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from click import ClickException, echo
 from nbformat import from_dict
 
 from ecr_widgets.actor import actor
@@ -26,18 +27,21 @@ from ecr_widgets.engine.execution import Execution, Interrupted, conclude_withou
 from ecr_widgets.engine.kernel import Kernel
 from ecr_widgets.engine.kernel_names import refuse_other_kernel
 from ecr_widgets.engine.notices import tell_end, telling_refusals
+from ecr_widgets.engine.options import ExecutionOptions
 from ecr_widgets.engine.papermill_files import output_file, papermill_folder, write_whole
+from ecr_widgets.engine.papermill_output import OutputLog, bar_for, both
 from ecr_widgets.engine.references import refuse_other_registries
 from ecr_widgets.engine.results import result_of
 from ecr_widgets.engine.saved_run import SavedRun
 from ecr_widgets.engine.start import kernel_environ
-from ecr_widgets.errors import RunError, UnknownParameter
+from ecr_widgets.errors import InputError, RunError, UnknownParameter
 from ecr_widgets.model.declarations import found_parameters
 from ecr_widgets.model.parameters import Parameter, computed_names, default_values, read_parameters
 from ecr_widgets.model.record import MARK, RECORD_VERSION, RunState
 from ecr_widgets.model.times import to_rfc3339
 from ecr_widgets.redaction import SecretRegistry
 from ecr_widgets.runbooks import asks_for_approval
+from ecr_widgets.runbooks.language import refuse_other_language
 from ecr_widgets.secret_parameters import refuse_secrets
 
 _BANNER_ID, _NOTE_ID = "plan-banner", "operation-note-of-run"
@@ -86,10 +90,12 @@ class EcrWidgetsEngine:
 
     @classmethod
     def nb_language(cls, nb: Any, language: str | None = None) -> str:
-        """Language in which papermill writes parameters."""
-        from papermill.utils import nb_language
-
-        return str(nb_language(nb, language))
+        """Language in which papermill writes parameters: Python, or the notebook is refused."""
+        with _refusing(_name_of(nb)):
+            refuse_other_language(
+                {**nb["metadata"], **({"kernelspec": {"language": language}} if language else {})}
+            )
+        return "python"
 
     @classmethod
     def execute_notebook(
@@ -102,14 +108,18 @@ class EcrWidgetsEngine:
         autosave_cell_every: int = 30,
         *,
         execution_timeout: float | None = None,
+        start_timeout: float = 60,
+        stdout_file: Any = None,
+        stderr_file: Any = None,
         run_request: RunRequest | None = None,
-        **_: Any,
+        **more: Any,
     ) -> Any:
         """Run the notebook and give it back with the run's record; see contract sections 4 and 5.
 
         Raises:
             InputError: A parameter is a secret or looks like one, is not declared, or not of the declared type; the
-                kernel is another environment's; the run would be saved in no file. Nothing was written.
+                notebook is of another language; the kernel is another environment's; the run would be saved in no file; an
+                option asks for what this engine does not have. Nothing was written. Papermill's command ends with 2.
 
             TargetBusy: Another run is being saved in the same file.
 
@@ -118,15 +128,28 @@ class EcrWidgetsEngine:
             RunError: No kernel can be started; the run is saved as failed.
 
         Args:
+            progress_bar: Whether, or with which settings for tqdm, a bar is shown.
+
+            log_output: Whether papermill's log gets what the cells print and show.
+
             execution_timeout: Longest time for one cell, in seconds.
+
+            start_timeout: Longest time for the kernel's start, in seconds.
+
+            stdout_file, stderr_file: Open text files that get what the cells print.
 
             run_request: What our own command has started already.
         """
         known = SecretRegistry()
         known.register_environment(os.environ)
         runbook = run_request.runbook if run_request else _name_of(nb)
+        # Papermill passes no path on with `--no-request-save-on-cell-execute`, and writes the file in the end all the same.
+        output_path = output_path or nb["metadata"].get("papermill", {}).get("output_path")
         # Before the first write: what a notebook was given stays in its cells and metadata.
-        with telling_refusals(runbook) if run_request is None else contextlib.nullcontext():
+        with _refusing(runbook) if run_request is None else contextlib.nullcontext():
+            options = ExecutionOptions.from_papermill(
+                execution_timeout=execution_timeout, start_timeout=start_timeout, more=more
+            )
             declared = _declared(nb)
             parameters = _parameters(nb, declared, known)
             path = (
@@ -134,6 +157,7 @@ class EcrWidgetsEngine:
                 if run_request
                 else _look(nb, kernel_name, output_path, parameters, computed_names(declared))
             )
+        log = OutputLog(known, log=log_output, files={"stdout": stdout_file, "stderr": stderr_file})
         _describe(nb, run_request, runbook, parameters)
         interrupted: Interrupted | None = None
         with ExitStack() as stack:
@@ -149,12 +173,17 @@ class EcrWidgetsEngine:
             # What the end needs is loaded while the kernel starts.
             import ecr_widgets.audit.seal  # noqa: F401
 
+            watch: Callable[[RunEvent], None]
+            if run_request:
+                watch = run_request.on_event
+            else:
+                watch = both(log, stack.enter_context(bar_for(len(nb["cells"]), progress_bar)))
             execution = Execution(
                 saved,
                 kernel,
                 learn_secret=known.register,
-                cell_timeout_s=execution_timeout,
-                on_event=run_request.on_event if run_request else lambda _: None,
+                options=options,
+                on_event=watch,
             )
             try:
                 execution.run()
@@ -167,15 +196,54 @@ class EcrWidgetsEngine:
         if interrupted is not None:
             # What a shell makes of a process that the signal killed: 130, 143, 129.
             sys.exit(128 + interrupted.number)
-        for cell in nb["cells"]:
-            if "outputs" in cell:
-                # Papermill reads outputs by attribute, as nbformat's own nodes allow.
-                cell["outputs"] = [from_dict(output) for output in cell["outputs"]]
-        run = nb["metadata"]["ecr_widgets"]
-        if run["state"] != RunState.SUCCEEDED.value and run_request is None and not _has_error_output(nb):
-            # Papermill only looks for error outputs, and a dead kernel leaves none.
-            raise RuntimeError(f"run {run['run_id']} {run['state']}: {run['reason']}")
+        _hand_back(nb, kernel_died=execution.kernel_died, own_door=run_request is None)
         return nb
+
+
+class Refused(InputError, ClickException):  # type: ignore[misc]  # click calls its message final
+    """A refusal as papermill's command ends with it, in one line and with 2; who calls papermill catches an InputError."""
+
+    exit_code = 2
+
+    def show(self, file: Any = None) -> None:
+        """Print it."""
+        echo(f"Error: {self}", file=file, err=file is None)
+
+
+@contextlib.contextmanager
+def _refusing(runbook: str) -> Iterator[None]:
+    try:
+        with telling_refusals(runbook):
+            yield
+    except InputError as error:
+        raise Refused(error.message, hint=error.hint) from error
+
+
+def _hand_back(nb: Any, *, kernel_died: bool, own_door: bool) -> None:
+    """Make the notebook what papermill goes on with, and raise what papermill would not find by itself.
+
+    Args:
+        own_door: Whether papermill itself was started, and not our command.
+    """
+    for cell in nb["cells"]:
+        if "outputs" in cell:
+            # Papermill reads outputs by attribute, as nbformat's own nodes allow.
+            cell["outputs"] = [from_dict(output) for output in cell["outputs"]]
+    run = nb["metadata"]["ecr_widgets"]
+    if run["state"] == RunState.SUCCEEDED.value or not own_door:
+        return
+    why = f"run {run['run_id']} {run['state']}: {run['reason']}"
+    if kernel_died:
+        raise _dead_kernel(why)
+    if not _papermill_sees(nb):
+        raise RuntimeError(why)
+
+
+def _dead_kernel(why: str) -> Exception:
+    """What papermill's command takes for a dead kernel: it ends with 138 then."""
+    from nbclient.exceptions import DeadKernelError
+
+    return DeadKernelError(why)
 
 
 def _kernel_for(saved: SavedRun) -> Kernel:
@@ -212,6 +280,7 @@ def _look(
     computed: Collection[str],
 ) -> Path | None:
     """Look whether papermill's call can be run, as our own command has done for its own; the file for the run."""
+    refuse_other_language(nb["metadata"])
     refuse_other_kernel(kernel_name)
     refuse_other_registries(parameters)
     asks = who_asks(_name_of(nb), parameters, os.environ, required=asks_for_approval(nb), computed=computed)
@@ -348,10 +417,12 @@ def _folder_of(path: Any) -> str:
     return str(found.parent.absolute()) if found.is_file() else ""
 
 
-def _has_error_output(nb: Any) -> bool:
-    """Whether papermill will find an error by itself; it takes an exit with code 0 for none."""
-    return any(
-        o["output_type"] == "error" and not (o["ename"] == "SystemExit" and o["evalue"] in ("", "0"))
-        for c in nb["cells"]
-        for o in c.get("outputs", ())
-    )
+def _papermill_sees(nb: Any) -> bool:
+    """Whether papermill will find by itself that a cell failed; it takes an exit with code 0 for none."""
+    for cell in nb["cells"]:
+        errors = [each for each in cell.get("outputs", ()) if each["output_type"] == "error"]
+        exits = [each for each in errors if each["ename"] == "SystemExit" and each["evalue"] in ("", "0")]
+        failed = cell["metadata"].get("papermill", {}).get("exception") is True
+        if len(errors) > len(exits) or (failed and not exits):
+            return True
+    return False

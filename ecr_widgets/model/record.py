@@ -44,6 +44,10 @@ class RunState(StrEnum):
     UNKNOWN = "unknown"
 
 
+SKIP_TAG = "skip-execution"
+"""Tag of cells that a run leaves out, as nbclient does, and with it papermill, nbconvert and Jupyter Book."""
+
+
 class CellState(StrEnum):
     """State of one code cell of a run."""
 

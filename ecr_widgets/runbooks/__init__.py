@@ -15,6 +15,7 @@ from typing import Any
 from ecr_widgets.errors import InputError
 from ecr_widgets.model.declarations import found_parameters
 from ecr_widgets.model.parameters import Parameter
+from ecr_widgets.runbooks.language import refuse_other_language
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +76,13 @@ def read_runbook(path: Path) -> Runbook:
     """Read what a runbook declares.
 
     Raises:
-        InputError: Not a notebook.
+        InputError: Not a notebook, or one of another language.
     """
     try:
         content = path.read_bytes()
         notebook = json.loads(content)
         cells = notebook["cells"]
+        refuse_other_language(notebook.get("metadata"))
         title = next(
             (line.lstrip("# ") for line in _lines(cells, "markdown") if line.startswith("# ")), path.stem
         )

@@ -12,6 +12,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from ecr_widgets.audit.judging import judge
+from ecr_widgets.audit.reading import read_content
 from ecr_widgets.engine.run import resume_run
 from ecr_widgets.engine.saved_run import SavedRun, records_of
 from tests.notebooks.engine_runs import BIN, RECORDING_CELL, write_runbook
@@ -27,7 +29,9 @@ def test_plain_papermill_with_the_engines_name_gets_the_same_record(tmp_path: Pa
     assert saved["metadata"]["ecr_widgets"]["state"] == "succeeded"
     assert saved["metadata"]["ecr_widgets"]["runbook"] == "book"
     write_runbook(tmp_path, ["import os; os._exit(0)"])
-    assert subprocess.run(command, check=False, capture_output=True).returncode == 1
+    assert (
+        subprocess.run(command, check=False, capture_output=True).returncode == 138
+    )  # papermill's dead kernel
     assert json.loads(out.read_text())["metadata"]["ecr_widgets"]["reason"] == "kernel died (exit code 0)"
 
 
@@ -51,20 +55,21 @@ def test_papermill_with_another_folder_for_its_cells_saves_where_it_was_told(tmp
 
 
 @pytest.mark.parametrize(
-    ("words", "why"),
+    ("words", "code", "why"),
     [
-        (["s3://bucket/out.ipynb"], "it is no file"),
-        (["out.ipynb", "-k", "no-such-kernel"], "NoSuchKernel"),
+        (["s3://bucket/out.ipynb"], 2, "Error: the run cannot be saved in .*: it is no file"),
+        (["out.ipynb", "-k", "no-such-kernel"], 1, "NoSuchKernel"),
+        (["out.ipynb", "-l", "R", "-p", "tag", "x"], 2, "Error: the notebook is refused: its cells are R"),
     ],
 )
 def test_what_the_engine_cannot_do_for_papermill_is_refused(
-    tmp_path: Path, words: list[str], why: str
+    tmp_path: Path, words: list[str], code: int, why: str
 ) -> None:
     """Another store or kernel than asked for is never taken instead, and nothing is left behind."""
     write_runbook(tmp_path, ["pass"])
     done = papermill(tmp_path, *words)
-    assert done.returncode == 1
-    assert why in done.stderr
+    assert done.returncode == code
+    assert re.search(why, done.stderr)
     assert [path.name for path in tmp_path.iterdir()] == ["book.ipynb"]
 
 
@@ -165,3 +170,61 @@ def test_a_step_that_ends_late_after_its_time_is_up_says_so(tmp_path: Path) -> N
     saved = json.loads((tmp_path / "out.ipynb").read_text())
     (record,) = records_of(saved)
     assert (record["state"], saved["metadata"]["ecr_widgets"]["state"]) == ("unknown", "unknown")
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"kernelspec": {"name": "bash", "display_name": "Bash", "language": "bash"}},
+        {"kernelspec": {"name": "python3", "display_name": "x"}, "language_info": {"name": "R"}},
+    ],
+)
+def test_a_notebook_of_another_language_is_refused_by_every_door(
+    tmp_path: Path, metadata: dict[str, object]
+) -> None:
+    """Its cells may be good Python too: nothing is run, nothing is written, exit code 2."""
+    book = write_runbook(tmp_path, ["open('ran', 'w')"])
+    raw = json.loads(book.read_text())
+    book.write_text(json.dumps(raw | {"metadata": metadata}))
+    doors = (
+        [BIN / "papermill", "--engine", "ecr_widgets", book, "out.ipynb"],
+        [BIN / "ecr-widgets", "run", book, "--runs", "."],
+    )
+    for words in doors:
+        done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert (done.returncode, "the notebook is refused" in done.stderr) == (2, True), done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["book.ipynb"]
+
+
+def test_a_run_is_saved_while_it_goes_on_also_without_papermills_saves(tmp_path: Path) -> None:
+    """With `--no-request-save-on-cell-execute` papermill writes the file in the end; records are in it before that."""
+    write_runbook(
+        tmp_path, ["import json; print(json.load(open('out.ipynb'))['metadata']['ecr_widgets']['state'])"]
+    )
+    done = papermill(tmp_path, "out.ipynb", "--no-request-save-on-cell-execute", "--log-output")
+    assert done.returncode == 0, done.stderr
+    assert "running" in done.stderr
+
+
+def test_a_cell_that_its_tag_leaves_out_is_no_gap_in_the_evidence(tmp_path: Path) -> None:
+    """The run succeeds, the cell says that it was not run, and an audit misses no count and no record of it."""
+    book = write_runbook(
+        tmp_path, ["from ecr_widgets import connect\nkit = connect()", "kit.push_image('x')"]
+    )
+    raw = json.loads(book.read_text())
+    raw["cells"][-1]["metadata"] = {"tags": ["skip-execution"]}
+    book.write_text(json.dumps(raw))
+    assert papermill(tmp_path, "out.ipynb").returncode == 0
+    saved = json.loads((tmp_path / "out.ipynb").read_text())
+    left_out = saved["cells"][-1]
+    assert left_out["metadata"]["ecr_widgets"] == {"state": "not-run"}
+    assert judge(read_content((tmp_path / "out.ipynb").read_bytes(), "out.ipynb")).reasons == (
+        "no step left a record",
+    )
+    # A cell that was run, or only says that it was, is judged whatever its tags.
+    left_out["execution_count"] = 1
+    (tmp_path / "out.ipynb").write_text(json.dumps(saved))
+    assert any(
+        "push_image" in each
+        for each in judge(read_content((tmp_path / "out.ipynb").read_bytes(), "out.ipynb")).reasons
+    )

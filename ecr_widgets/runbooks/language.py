@@ -1,0 +1,52 @@
+"""Whether a notebook's cells are Python, by what its metadata say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ecr_widgets.errors import InputError
+
+_PYTHON = re.compile(r"(i?python|xpython|pypy)[\d.]*", re.IGNORECASE)
+_SOUNDS_LIKE_PYTHON = re.compile(r"py", re.IGNORECASE)
+
+
+def refuse_other_language(metadata: Any) -> None:
+    """Refuse a notebook of another language: its cells might be Python too, and do something else.
+
+    Args:
+        metadata: The notebook's.
+
+    Raises:
+        InputError: A language is named and is not Python; or none is, and the kernel's name is not one of Python's.
+    """
+    told = metadata if isinstance(metadata, Mapping) else {}
+    languages = [
+        language
+        for member, name in (("language_info", "name"), ("kernelspec", "language"))
+        if (language := _text(told, member, name))
+    ]
+    for language in languages:
+        if not is_python(language):
+            raise InputError(
+                f"the notebook is refused: its cells are {language}, and the engine runs Python",
+                hint="use papermill's own engine and the notebook's kernel",
+            )
+    kernel = _text(told, "kernelspec", "name")
+    if not languages and kernel and not _SOUNDS_LIKE_PYTHON.search(kernel):
+        raise InputError(
+            f"the notebook is refused: nothing in it says that kernel {kernel!r} is one of Python's",
+            hint='if it is, set "language": "python" in the kernelspec of the notebook\'s metadata',
+        )
+
+
+def is_python(language: str) -> bool:
+    """Whether a language, as kernels and notebooks name theirs, is Python."""
+    return _PYTHON.fullmatch(language.strip()) is not None
+
+
+def _text(metadata: Mapping[str, Any], member: str, name: str) -> str:
+    found = metadata.get(member)
+    value = found.get(name) if isinstance(found, Mapping) else None
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,116 @@
+"""One notebook by papermill's own engine and by ours, in this process, and what differs."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping
+from contextlib import redirect_stderr
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import papermill
+from click import ClickException
+from nbclient.exceptions import DeadKernelError
+
+from tests.notebooks.corpus import DIFFERENT, Book
+
+_VOLATILE = (
+    (re.compile(r"ipykernel_\d+/\d+\.py"), "ipykernel/cell.py"),
+    (re.compile(r"0x[0-9a-f]{6,}"), "0x"),
+    (re.compile(r"(IPY_MODEL_)?[0-9a-f]{32}"), "id"),
+    (re.compile(r"\x1b\[[0-9;]*m"), ""),
+)
+
+
+def run(book: Book, folder: Path, engine: str | None) -> dict[str, Any]:
+    """What papermill leaves: per cell its count and outputs, the streams' files, widgets' captured outputs, exit code."""
+    folder.mkdir()
+    saved, out, err = folder / "out.ipynb", io.StringIO(), io.StringIO()
+    code = 0
+    try:
+        with redirect_stderr(io.StringIO()):
+            papermill.execute_notebook(
+                book.write(folder), saved, parameters=dict(book.parameters or {}) or None, engine_name=engine,
+                kernel_name="python3", progress_bar=False, stdout_file=out, stderr_file=err, cwd=folder, **book.options,
+            )  # fmt: skip
+    except DeadKernelError:
+        code = 138
+    except ClickException as error:
+        code = error.exit_code
+    except SystemExit as error:
+        code = int(error.code or 0)
+    except Exception:  # noqa: BLE001 -- papermill's command ends with 1
+        code = 1
+    told: dict[str, Any] = {"exit code": code, "stdout": out.getvalue(), "stderr": err.getvalue()}
+    if saved.exists():
+        notebook = nbformat.read(saved, as_version=4)
+        cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+        told["counts"] = [cell.execution_count for cell in cells]
+        told["outputs"] = [_plain(cell.outputs) for cell in cells]
+        told["sources"] = [(cell.cell_type, cell.source) for cell in notebook.cells]
+        told["hidden"] = [cell.metadata.get("jupyter") for cell in cells]
+        told["widgets"] = _widgets(notebook.metadata)
+        told["language"] = notebook.metadata.get("language_info", {}).get("name")
+    return {name: _stable(value, str(folder)) for name, value in told.items()}
+
+
+def different(book: Book, folder: Path, **options: Any) -> dict[str, tuple[Any, Any]]:
+    """What papermill's engine and ours leave of the notebook that is not the same.
+
+    Args:
+        options: Options for our engine alone.
+    """
+    one = run(book, folder / f"{book.name}-papermill", None)
+    other = run(
+        replace(book, options={**book.options, **options}), folder / f"{book.name}-ours", "ecr_widgets"
+    )
+    return {
+        name: (one.get(name), other.get(name))
+        for name in {**one, **other}
+        if one.get(name) != other.get(name)
+    }
+
+
+def unexpected(book: Book, folder: Path) -> str:
+    """What differs and is not listed as meant so, or is listed and does not differ; empty where all is as it should be."""
+    found = different(book, folder)
+    meant, _ = DIFFERENT.get(book.name, ((), ""))
+    return "" if set(found) == set(meant) else f"{book.name}: {sorted(meant)} was expected to differ: {found}"
+
+
+def _plain(outputs: list[Any]) -> list[Any]:
+    """Outputs without what changes from run to run; a stream in several messages is one, as front ends show it."""
+    found: list[Any] = []
+    for output in outputs:
+        each = _stable(dict(output))
+        if found and each["output_type"] == "stream" and found[-1].get("name") == each["name"]:
+            found[-1]["text"] += each["text"]
+        else:
+            found.append(each)
+    return found
+
+
+def _stable(value: Any, folder: str = "/no folder") -> Any:
+    if isinstance(value, str):
+        value = value.replace(folder, "folder")
+        for pattern, instead in _VOLATILE:
+            value = pattern.sub(instead, value)
+        return value
+    if isinstance(value, dict):
+        return {name: _stable(item, folder) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_stable(item, folder) for item in value]
+    return value
+
+
+def _widgets(metadata: Mapping[str, Any]) -> list[Any]:
+    """State of all widgets without their ids, in an order of its own."""
+    states = metadata.get("widgets", {}).get("application/vnd.jupyter.widget-state+json", {}).get("state", {})
+    found = [_stable({**state, "state": {**state["state"], "msg_id": ""}}) for state in states.values()]
+    for each in found:
+        if "outputs" in each["state"]:
+            each["state"]["outputs"] = _plain(each["state"]["outputs"])
+    return sorted(found, key=repr)
