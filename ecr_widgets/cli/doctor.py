@@ -9,8 +9,17 @@ import click
 
 from ecr_widgets.cli.outcome import FAILED, print_json
 from ecr_widgets.cli.printing import json_option
-from ecr_widgets.errors import EcrWidgetsError, SettingsError
+from ecr_widgets.errors import (
+    AuthorizationError,
+    EcrWidgetsError,
+    EngineError,
+    EngineUnavailable,
+    ImageNotFound,
+    SettingsError,
+)
 from ecr_widgets.model.engine import ImageStore
+from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.ports import ignore_progress
 from ecr_widgets.settings import Settings
 
 
@@ -30,6 +39,8 @@ class Finding:
 def command(ctx: click.Context, *, as_json: bool) -> None:
     """Say what is reachable, as whom, and what to do about what is not. Changes nothing."""
     findings = [_look(what, look) for what, look in _LOOKS.items()]
+    if {_REGISTRY, _ENGINE} <= {finding.what for finding in findings if finding.ok}:
+        findings.append(_look("Engine to ECR", _way))
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:
@@ -82,6 +93,29 @@ def _layer0() -> str:
     return f"Layer0 {Layer0Api(settings).version()} at {settings.endpoint}"
 
 
+def _way() -> str:
+    """Have the engine ask for an image that does not exist: only an answer of the registry can say so."""
+    from ecr_widgets.adapters.docker_engine import DockerEngine
+    from ecr_widgets.adapters.ecr import BotoEcr
+
+    token = BotoEcr().authorization_token()
+    image = ImageReference.parse(f"{token.registry}/ecr-widgets/doctor:none")
+    try:
+        DockerEngine().pull(image, token, progress=ignore_progress)
+    except (ImageNotFound, AuthorizationError):
+        pass  # who may not pull from every repository is refused by the registry, and so has reached it
+    except EngineError as error:
+        raise EngineUnavailable(
+            f"the engine does not reach {token.registry}: {error.message}", hint=_OWN_NETWORK
+        ) from error
+    return f"the engine reaches {token.registry}"
+
+
+_REGISTRY, _ENGINE = "ECR registry", "Docker Engine"
+_OWN_NETWORK = (
+    "an engine in a virtual machine, or a rootless one, has a network, a loopback and proxies of its own: set DOCKER_HOST to"
+    " another engine, or give this one a way there"
+)
 _STORES = {
     ImageStore.GRAPH_DRIVER: "a graph driver: the first push of a layer compresses it, on one core",
     ImageStore.CONTAINERD: "containerd's store",
@@ -89,7 +123,7 @@ _STORES = {
 }
 _LOOKS: dict[str, Callable[[], str]] = {
     "AWS identity": _identity,
-    "ECR registry": _registry,
-    "Docker Engine": _engine,
+    _REGISTRY: _registry,
+    _ENGINE: _engine,
     "Layer0": _layer0,
 }

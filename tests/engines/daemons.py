@@ -234,9 +234,10 @@ def _wait_for(true: Callable[[], bool], timeout_s: float) -> bool:
 
 def remove_remnants() -> None:
     """Remove what a killed run left outside its engines' namespaces; the engines themselves have ended with it."""
-    running_now = {
-        path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if os.access(path, os.R_OK)
-    }
+    running_now = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            running_now.append(path.read_bytes())
     for bridge in Path("/sys/class/net").glob(f"{_PREFIX}*"):
         if not any(f"--bridge={bridge.name}".encode() in words for words in running_now):
             remove_bridge(bridge.name)

@@ -71,8 +71,9 @@ def test_doctor_tells_what_it_reaches_and_as_whom(sandbox_environ: dict[str, str
         check=True,
     )
     told = {each["what"]: (each["ok"], each["told"]) for each in json.loads(done.stdout)}
-    assert [ok for ok, _ in told.values()] == [True] * 4
+    assert [ok for ok, _ in told.values()] == [True] * 5
     assert told["AWS identity"][1] == "arn:aws:iam::111222333444:user/sandbox in account 111222333444"
     assert told["ECR registry"][1].startswith(sandbox.status().registry_host)
     assert f"at {sandbox_environ['DOCKER_HOST']} (DOCKER_HOST), images in " in told["Docker Engine"][1]
+    assert told["Engine to ECR"][1] == f"the engine reaches {sandbox.status().registry_host}"
     assert told["Layer0"][1].endswith(sandbox_environ["LAYER0_API_ENDPOINT"])

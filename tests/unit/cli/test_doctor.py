@@ -6,12 +6,15 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from ecr_widgets.cli import doctor as doctor_module
+from ecr_widgets.errors import AuthorizationError, EngineError, ImageNotFound
+from ecr_widgets.model.authorization_token import AuthorizationToken
 
 BIN = Path(sys.executable).parent
 
@@ -74,3 +77,36 @@ def test_an_unforeseen_failure_hides_no_other_finding(monkeypatch: pytest.Monkey
     done = CliRunner().invoke(doctor_module.command, ["--json"])
     assert [each["ok"] for each in json.loads(done.stdout)] == [False, True]
     assert "KeyError: 'proxies'" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("answer", "ok", "words"),
+    [
+        (ImageNotFound("the registry has no image"), True, "the engine reaches 127.0.0.1:5000"),
+        (AuthorizationError("the registry refused the pull"), True, "the engine reaches 127.0.0.1:5000"),
+        (EngineError("dial tcp: connection refused"), False, "does not reach 127.0.0.1:5000: dial tcp"),
+    ],
+)
+def test_an_engine_that_does_not_reach_the_registry_is_told(
+    monkeypatch: pytest.MonkeyPatch, answer: Exception, *, ok: bool, words: str
+) -> None:
+    """Whatever the registry answers to a name that nobody has, it was reached; an engine alone cannot say that."""
+
+    class Elsewhere:
+        def pull(self, *_: object, **__: object) -> str:
+            raise answer
+
+    class Ecr:
+        def authorization_token(self) -> AuthorizationToken:
+            at = datetime(2026, 11, 26, tzinfo=UTC)
+            return AuthorizationToken("127.0.0.1:5000", "AWS", "unused", at, at)
+
+    monkeypatch.setattr("ecr_widgets.adapters.docker_engine.DockerEngine", Elsewhere)
+    monkeypatch.setattr("ecr_widgets.adapters.ecr.BotoEcr", Ecr)
+    monkeypatch.setattr(
+        doctor_module, "_LOOKS", {"ECR registry": lambda: "fine", "Docker Engine": lambda: "fine"}
+    )
+    told = json.loads(CliRunner().invoke(doctor_module.command, ["--json"]).stdout)
+    assert (told[-1]["what"], told[-1]["ok"]) == ("Engine to ECR", ok)
+    assert words in told[-1]["told"]
+    assert ok or "DOCKER_HOST" in told[-1]["told"]
