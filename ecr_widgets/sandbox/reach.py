@@ -50,7 +50,7 @@ def ask_for(repository: str, *, docker_host: str, registry_host: str, authorizat
     try:
         engine.pull_image(f"{registry_host}/{repository}", "none", authorization=authorization)
     except EngineError as error:
-        return error.message
+        return error.message.removeprefix(f"the engine at {docker_host} ")
     return "it answers as if there were such an image"
 
 

@@ -6,6 +6,7 @@ Usage: python -m tests.engines.page
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,8 @@ def _words(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Each refusal once, with the engines that it is of; addresses of the trial left out."""
     said: dict[tuple[str, str], list[str]] = {}
     for row in rows:
-        text = " ".join((row["refused"] or row["note"]).split())
+        text = re.sub(r"127\.0\.0\.1:\d+", "REGISTRY", " ".join((row["refused"] or row["note"]).split()))
+        text = re.sub(r"[0-9a-f]{64}", "…", text)
         said.setdefault((row["step"], text), []).append(f"{row['engine']}, {row['store']}")
     return [f"* {step}. {'; '.join(engines)}: {text}" for (step, text), engines in said.items()]
 
