@@ -22,7 +22,7 @@ REFERENCE = "busybox:latest"
 LABEL = {"ecr-widgets.sandbox.image": "busybox"}
 """Not the label of the sandbox's containers: images built on this one, and their containers, inherit it."""
 
-_PULL_TIMEOUT_S = 3.0
+_PULL_TIMEOUT_S = 20.0
 _INTERPRETER_SEGMENT = 3
 _FOLDERS = {
     "bin": 0o755,
@@ -43,7 +43,7 @@ def provide_busybox(engine: EngineApi, program: Path | None = None) -> str | Non
 
     Args:
         program: BusyBox to make the image of; None looks on this machine, and lets the engine pull the public image,
-            within three seconds, where there is none.
+            within twenty seconds, where there is none.
 
     Returns:
         The id of the image if this call brought it, None if it was there.

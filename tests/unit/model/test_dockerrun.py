@@ -39,7 +39,9 @@ def dockerrun(*containers: dict[str, Any], **more: Any) -> bytes:
         (b'{"a": NaN}', "/a", "NaN is not JSON"),
         (b'{"a": 1, "a": 2}', "/a", "stands twice"),
         (b"[" * 100000, "", "nested too deeply|larger than"),
-        (b"[" * 60000, "", "nested too deeply"),
+        # Python 3.14 reads that deep, and finds that it has no end.
+        (b"[" * 60000, "", "nested too deeply|not JSON"),
+        (b"[" * 30000 + b"]" * 30000, "", "nested too deeply|not an object"),
         (b"{}", "", "no containerDefinitions"),
         (dockerrun(), "/containerDefinitions", "not a list of containers"),
         (dockerrun({"name": "a", "image": "b"}), "/containerDefinitions/0", "without memory"),
