@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ecr_widgets.model.record import RECORD_MIME, StepState
+from ecr_widgets.model.record import RECORD_MIME, StepState, counts
 
 _NEWEST = 200
 """Saved runs that are looked at, newest first: enough for the way back, whatever the folder holds."""
@@ -38,10 +38,11 @@ def _records(runs: Path) -> Iterator[dict[str, Any]]:
             # Most runs verify nothing, and reading bytes is cheaper than reading JSON.
             if b"verify" not in content:
                 continue
-            for cell in json.loads(content)["cells"]:
+            notebook = json.loads(content)
+            for cell in notebook["cells"]:
                 for output in cell.get("outputs", ()):
                     record = output.get("data", {}).get(RECORD_MIME)
-                    if record is not None:
+                    if record is not None and counts(notebook, output):
                         yield _read(record)
 
 

@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any
 
 from ecr_widgets.errors import RecordError, RunError, TargetBusy
-from ecr_widgets.model.record import MARK, RECORD_MIME, StepRecord
+from ecr_widgets.model.record import RECORD_MIME, StepRecord, counts
 from ecr_widgets.shared_files import hold_file, release_file
 
 SECONDS_BETWEEN_WRITES = 0.5
@@ -187,21 +187,14 @@ class SavedRun:
 
 def records_of(notebook: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The step records in a notebook, in the order of their cells; where its engine marks them, no others."""
-    marks = notebook["metadata"].get("ecr_widgets", {}).get(MARK)
     for cell in notebook["cells"]:
         for output in cell.get("outputs", ()):
             record = output.get("data", {}).get(RECORD_MIME)
-            if record is not None and (not marks or _is_marked(output)):
+            if record is not None and counts(notebook, output):
                 with contextlib.suppress(RecordError):
                     # A cell may show anything as a record.
                     StepRecord.from_json(record)
                     yield json.loads(record)
-
-
-def _is_marked(output: Mapping[str, Any]) -> bool:
-    metadata = output.get("metadata")
-    told = metadata.get("ecr_widgets") if isinstance(metadata, Mapping) else None
-    return isinstance(told, Mapping) and told.get(MARK) is True
 
 
 def sha256_of(path: Path) -> str:

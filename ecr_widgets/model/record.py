@@ -25,6 +25,17 @@ PANEL_MIME = "application/vnd.ecr-widgets.panel+json"
 JsonObject = Mapping[str, Any]
 
 
+def counts(notebook: JsonObject, output: JsonObject) -> bool:
+    """Whether what an output of a saved run shows may be a step's record: where its engine marks them, no other is."""
+    return not _of_ours(notebook).get(MARK) or _of_ours(output).get(MARK) is True
+
+
+def _of_ours(told: JsonObject) -> JsonObject:
+    metadata = told.get("metadata")
+    ours = metadata.get("ecr_widgets") if isinstance(metadata, Mapping) else None
+    return ours if isinstance(ours, Mapping) else {}
+
+
 class StepState(StrEnum):
     """State of one step; the value is its spelling in saved runs."""
 

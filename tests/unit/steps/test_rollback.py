@@ -112,6 +112,30 @@ def test_proof_is_a_verify_that_succeeded_for_this_service(tmp_path: Path) -> No
     assert proven_deploys(tmp_path / "nowhere", "web1") == frozenset()
 
 
+def test_a_record_that_a_cell_merely_displays_is_no_proof(tmp_path: Path) -> None:
+    """Where the engine has marked a run's records, no rollback goes to what another display claims."""
+    outputs = [
+        {
+            "data": {
+                RECORD_MIME: json.dumps(
+                    {
+                        "step": "verify",
+                        "state": "succeeded",
+                        "outcome": {"service_id": "web1", "deploy_id": f"roll.{number}"},
+                    }
+                )
+            },
+            "metadata": metadata,
+        }
+        for number, metadata in enumerate(
+            ({"ecr_widgets": {"marked": True}}, {}, {"ecr_widgets": {"marked": 1}}, [])
+        )
+    ]
+    run = {"cells": [{"outputs": outputs}], "metadata": {"ecr_widgets": {"marked": True}}}
+    (tmp_path / "1.ipynb").write_text(json.dumps(run))
+    assert proven_deploys(tmp_path, "web1") == {"roll.0"}
+
+
 def test_what_a_deploy_names_by_digest_can_be_verified(layer0: FakeLayer0, world: World) -> None:
     """Without saying which image: it is read from the deploy; one by tag, and another deploy, are refused."""
     ecr = FakeEcr(world)
