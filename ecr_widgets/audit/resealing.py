@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -115,12 +116,12 @@ def resealed(
     return tuple(told)
 
 
-def other_signer(first: str, later: Seal | SealedRun, keys: Mapping[str, KeyFile]) -> str:
+def other_signer(first: str, later: str, sealed_at: datetime, keys: Mapping[str, KeyFile]) -> str:
     """That a later seal is by another key than the first, in words; empty where it is not, or the first key's time was over."""
     key = keys.get(first)
-    if later.key == first or (key is not None and key.valid_until <= later.sealed_at):
+    if later == first or (key is not None and key.valid_until <= sealed_at):
         return ""
-    return f"key {first} had sealed it, and key {later.key} is another's"
+    return f"key {first} had sealed it, and key {later} is another's"
 
 
 def _is_against(each: SealedRun, newest: SealedRun) -> bool:

@@ -35,6 +35,7 @@ from ecr_widgets.audit.found import Run
 from ecr_widgets.audit.holders import is_held
 from ecr_widgets.audit.keys import KeyRing, default_ring
 from ecr_widgets.audit.reading import read_bytes, read_content
+from ecr_widgets.audit.resealing import other_signer
 from ecr_widgets.audit.scan import folders_with, shown_name
 from ecr_widgets.audit.spread import spread
 from ecr_widgets.audit.touched import touched
@@ -250,7 +251,8 @@ def retire_runs(runs: Path, names: Collection[str], *, ring: KeyRing, now: datet
         The names.
 
     Raises:
-        RecordError: One of them was never sealed, and nothing was added; or a chain cannot be added to.
+        RecordError: One of them was never sealed, or by another key that is in use, and nothing was added; or a chain cannot
+            be added to.
 
         SettingsError: There is no key to sign with.
 
@@ -263,6 +265,12 @@ def retire_runs(runs: Path, names: Collection[str], *, ring: KeyRing, now: datet
     if unknown:
         raise RecordError(f"{unknown[0]!r} was never sealed", hint="see `ecr-widgets audit verify`")
     key, private = ring.signing_key(now=now)
+    known = ring.known()
+    for name in names:
+        if why := other_signer(newest[name][1].key, key.key, now, known):
+            raise RecordError(
+                f"{name!r} cannot be retired: {why}", hint="have the owner of that key retire it"
+            )
     for name in names:
         prefix, seal = newest[name]
         with appending(runs / prefix) as chain:

@@ -164,7 +164,11 @@ class SealBook:
             "SELECT run_id, overwritten, signer FROM seals WHERE path = ? AND prefix = ?", (path, prefix)
         ).fetchone()
         if seal.state == RETIRED:
-            if before is None or trouble or other_signer(before[2], seal, self._ring.known()):
+            if (
+                before is None
+                or trouble
+                or other_signer(before[2], seal.key, seal.sealed_at, self._ring.known())
+            ):
                 return
             # From here on it is no loss that other runs of the name are gone.
             self._database.execute(

@@ -198,7 +198,7 @@ def _sealed_by(
             if link.seal.state == RETIRED:
                 if before is None:
                     wrong.append(f"seal {at}{_of(link)}: it retires what was not sealed before")
-                elif why := other_signer(before.seal.key, link.seal, keys):
+                elif why := other_signer(before.seal.key, link.seal.key, link.seal.sealed_at, keys):
                     sealed[name] = replace(before, not_retired=(why,))
                 elif trouble is None:
                     sealed[name] = replace(before, overwritten=(), retired=True)

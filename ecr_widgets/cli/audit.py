@@ -276,7 +276,8 @@ def seal(*, runs: Path) -> None:
 def retire(*, names: tuple[str, ...], runs: Path) -> None:
     """Seal that each NOTEBOOK, as `audit verify` names it, was removed or overwritten on purpose.
 
-    That you did so stays in the chain, with all that was sealed of the run; nothing else is changed.
+    That you did so stays in the chain, with all that was sealed of the run; nothing else is changed. What another's key has
+    sealed its owner retires.
     """
     from ecr_widgets.audit.keys import default_ring
     from ecr_widgets.audit.seal import retire_runs

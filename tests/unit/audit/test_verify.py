@@ -260,10 +260,19 @@ def test_ones_own_next_key_is_no_change_of_signer(folder: Folder) -> None:
     assert folder.verify().ok
 
 
+def retired_by(folder: Folder, name: str, ring: KeyRing) -> None:
+    """Somebody writes a retirement who does not ask whether he may."""
+    with pytest.raises(RecordError, match="is another's"):
+        retire_runs(folder.runs, [name], ring=ring, now=NOW)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(seal, "other_signer", lambda *_: "")
+        retire_runs(folder.runs, [name], ring=ring, now=NOW)
+
+
 def test_nobody_retires_what_another_has_sealed(folder: Folder) -> None:
     """Another's word, however well known his key, hides neither that a run is gone nor that it was replaced."""
     theirs = KeyRing(folder.ring.folder.parent / "theirs")
-    retire_runs(folder.runs, ["a.ipynb"], ring=theirs, now=NOW)
+    retired_by(folder, "a.ipynb", theirs)
     (key,) = theirs.own().values()
     folder.ring.trust(export_keys([key]).encode(), [key.fingerprint])
     assert both(folder) == "intact"
@@ -272,7 +281,7 @@ def test_nobody_retires_what_another_has_sealed(folder: Folder) -> None:
     assert both(folder) == "overwritten"
     save(folder.runs, "proven", "b.ipynb", of_run("b", "proven"))
     folder.seal("b.ipynb")
-    retire_runs(folder.runs, ["b.ipynb"], ring=theirs, now=NOW)
+    retired_by(folder, "b.ipynb", theirs)
     (folder.runs / "b.ipynb").unlink()
     (found,) = (each for each in folder.verify().files if each.path == "b.ipynb")
     assert (found.finding, "is another's" in found.what[1]) == ("missing", True)
@@ -484,7 +493,7 @@ def test_an_overwritten_run_is_retired_and_the_next_one_is_told_again(folder: Fo
 def test_a_retirement_without_a_good_key_is_none(folder: Folder, tmp_path: Path) -> None:
     """Whoever removes a run cannot seal that as meant."""
     (folder.runs / "a.ipynb").unlink()
-    retire_runs(folder.runs, ["a.ipynb"], ring=KeyRing(tmp_path / "forger"), now=NOW)
+    retired_by(folder, "a.ipynb", KeyRing(tmp_path / "forger"))
     assert folder.findings() == {"a.ipynb": "missing"}
     assert not folder.verify().ok
 
