@@ -29,8 +29,9 @@ from ecr_widgets.panels.kit import NotebookKit
 from ecr_widgets.recording.earlier import open_earlier
 from ecr_widgets.recording.recorder import Recorder, RecordSink, numbers_of
 from ecr_widgets.recording.terminal import TerminalSink
-from ecr_widgets.redaction import SHORTEST_SECRET, SecretRegistry, secrets_in
+from ecr_widgets.redaction import SecretRegistry, secrets_in
 from ecr_widgets.runbooks import shipped_folder
+from ecr_widgets.secret_forms import SHORTEST_SECRET
 from ecr_widgets.settings import Settings
 
 if TYPE_CHECKING:

@@ -26,8 +26,12 @@ def guard_kernel_output(kernel: Any, known: SecretRegistry) -> None:
         session.send = _GuardedSend(session.send, known)
 
 
+_FURTHER = ("parent", "ident", "buffers", "track", "header", "metadata")
+"""What may follow a message's type and content, in this order."""
+
+
 class _GuardedSend:
-    """`Session.send`: a message comes whole, or as its type and content; what follows is passed on as it is."""
+    """`Session.send`: a message comes whole, or as its type and content with what belongs to it."""
 
     def __init__(self, send: Callable[..., Any], known: SecretRegistry) -> None:
         self.registries = [known]
@@ -40,11 +44,19 @@ class _GuardedSend:
         whole = not isinstance(msg_or_type, str)
         kind = msg_or_type["header"]["msg_type"] if whole else msg_or_type
         said = msg_or_type["content"] if whole else content
+        further = dict(zip(_FURTHER, args, strict=False)) | kwargs
+        if further.get("metadata"):
+            further["metadata"] = self._clean(further["metadata"])
+        if further.get("buffers"):
+            further["buffers"] = [self._clean_bytes(each) for each in further["buffers"]]
 
         def send(clean: Any) -> Any:
             if whole:
-                return self._send(stream, {**msg_or_type, "content": clean}, content, *args, **kwargs)
-            return self._send(stream, kind, clean, *args, **kwargs)
+                message = {**msg_or_type, "content": clean}
+                if "metadata" in message:
+                    message["metadata"] = self._clean(message["metadata"])
+                return self._send(stream, message, content, **further)
+            return self._send(stream, kind, clean, **further)
 
         with self._lock:
             if kind == "stream":
@@ -60,6 +72,13 @@ class _GuardedSend:
         if shown < len(text):
             self._held[name] = text[shown:], send
         return send(self._clean(text[:shown])) if shown else None
+
+    def _clean_bytes(self, buffer: Any) -> Any:
+        content = memoryview(buffer).tobytes()
+        clean = content
+        for known in self.registries:
+            clean = known.redact_bytes(clean)
+        return buffer if clean == content else clean
 
     def _clean(self, value: Any) -> Any:
         for known in self.registries:

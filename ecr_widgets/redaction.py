@@ -5,44 +5,35 @@ from __future__ import annotations
 import base64
 import json
 import re
-import shlex
-from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from html import escape
 from threading import Lock
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, quote_plus, unquote
+from typing import Any
+from urllib.parse import unquote
 
 from ecr_widgets.errors import InputError
 from ecr_widgets.model.secret_kinds import names_secret, secrets_within
-
-if TYPE_CHECKING:
-    from ahocorasick_rs import AhoCorasick
+from ecr_widgets.secret_forms import END, SHORTEST_SECRET, broken_forms_of, encodable, ends_of, forms_of
+from ecr_widgets.secret_views import View, cut_off, joined, shows_nothing_alone, views
 
 MASK = "***"
-SHORTEST_SECRET = 8
-"""Characters; anything shorter would take ordinary words out of a text."""
-_END = 20
-"""Characters at either end of a long secret that give it away when a text was cut."""
 _SECRET_VARIABLES = re.compile(
     r"AWS_SECRET_ACCESS_KEY|AWS_SESSION_TOKEN|AWS_SECURITY_TOKEN|AWS_CONTAINER_AUTHORIZATION_TOKEN"
     r"|AWS_BEARER_TOKEN_\w+|LAYER0_AUTH_TOKEN|DOCKER_AUTH_CONFIG|ECR_WIDGETS_NOTIFY_\w+"
 )
 # Words, numbers, paths, hosts and addresses, under whatever name: they would be taken out of texts that mean no secret.
 _ORDINARY = re.compile(r"[a-z]*$|[A-Z]*$|\d*$|[/~.]|arn:|[\w+.-]+:|[\w-]+(\.[\w-]+)+$")
-_COLOUR = re.compile(r"(?:\x1b|\\u001b|\\x1b|\\033)\[[0-9;]*m", re.IGNORECASE)
-# Where base64 and hex are broken into lines: after enough of it to be no word, though less than an output without lines
-# has, and before as much again or what may be its last line. Each begins with what every text is searched for cheaply.
-_BREAKS = tuple(
-    re.compile(
-        rf"{end}(?<=[\w+/-]{{48}}{end})(?<![\w+/-]{{129}}{end})[ \t]*"
-        r"(?=[\w+/-]{48}|[\w+/-]*=*(?:[^\w+/=:@.-]|\Z))",
-        re.ASCII,
-    )
-    for end in (r"\n", r"\r\n", r"\\n")
-)
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_WORTH_KEEPING = 20_000
+"""Characters of a text whose result is remembered."""
+_MOST_KEPT = 16_000_000
+"""Characters of all that are remembered."""
+_WINDOW = 6
+"""Characters in a row by which a form is recognised that line breaks cut."""
+_WINDOWED = 96
+"""Characters at either end of a form in which such a row is looked for."""
+_NEAR = 200
+"""Characters on either side within which most of it must be."""
 
 
 class SecretRegistry:
@@ -51,10 +42,7 @@ class SecretRegistry:
     def __init__(self) -> None:
         self._forms: dict[str, frozenset[str]] = {}
         self._ends: dict[str, tuple[str, ...]] = {}
-        self._built: AhoCorasick | None = None
-        self._every: tuple[str, ...] = ()
-        self._longest = self._head = 0
-        self._heads: frozenset[str] = frozenset()
+        self._built: _Search | None = None
         self._lock = Lock()
 
     def register(self, secret: str) -> None:
@@ -69,7 +57,7 @@ class SecretRegistry:
             )
         with self._lock:
             if secret not in self._forms:
-                ends = _ends_of(secret)
+                ends = ends_of(secret)
                 self._forms[secret] = forms_of(secret) | ends
                 for end in ends:
                     self._ends[end] = (*self._ends.get(end, ()), secret)
@@ -85,16 +73,8 @@ class SecretRegistry:
             self.register(secret)
 
     def redact(self, text: str) -> str:
-        """The text with every known form of every known secret masked; colour codes and base64's lines do not hide it."""
-        if not self._forms:
-            return text
-        matcher = self._matcher()
-        for what in _hiding(text):
-            plain, place = _without(what, text)
-            text = _masked(
-                text, [(place(start), place(end - 1) + 1) for start, end in self._spans(matcher, plain)]
-            )
-        return _masked(text, self._spans(matcher, text))
+        """The text with every known form of every known secret masked, whatever escapes, colours and lines hide it."""
+        return self._search().redact(text) if self._forms else text
 
     def redact_values(self, value: Any) -> Any:
         """The same for every text in a value as JSON holds it, names of members too."""
@@ -108,24 +88,81 @@ class SecretRegistry:
             return [self.redact_values(item) for item in value]
         return value
 
+    def redact_bytes(self, content: bytes) -> bytes:
+        """The same for the binary part of a message."""
+        text = content.decode("utf-8", "surrogateescape")
+        clean = self.redact(text)
+        return content if clean == text else clean.encode("utf-8", "surrogateescape")
+
     def safe_length(self, text: str) -> int:
         """How much of an unfinished text may be shown, redacted; with what follows, the rest may turn out to be a secret."""
-        if not self._forms:
-            return len(text)
-        matcher = self._matcher()
-        text = _encodable(text)
+        return self._search().safe_length(text) if self._forms else len(text)
+
+    def _search(self) -> _Search:
+        # Built when it is first needed after a change, for several secrets mostly come at once.
+        with self._lock:
+            if self._built is None:
+                self._built = _Search(self._forms, self._ends)
+            return self._built
+
+
+class _Search:
+    """What the secrets of one moment are looked for with."""
+
+    def __init__(self, forms: Mapping[str, frozenset[str]], ends: Mapping[str, tuple[str, ...]]) -> None:
+        # Imported late: a run without secrets does without.
+        from ahocorasick_rs import AhoCorasick, MatchKind
+
+        self._forms, self._ends = dict(forms), dict(ends)
+        self._every = tuple(sorted({form for each in forms.values() for form in each}))
+        self._longest = max(map(len, self._every))
+        self._head = min(SHORTEST_SECRET, *map(len, self._every))
+        self._heads = frozenset(form[: self._head] for form in self._every)
+        self._matcher = AhoCorasick(self._every, matchkind=MatchKind.LeftmostLongest)
+        windows: dict[str, list[tuple[str, int]]] = {}
+        for form in {form for secret in forms for form in broken_forms_of(secret)}:
+            for at in _window_places(len(form)):
+                windows.setdefault(form[at : at + _WINDOW], []).append((form, at))
+        self._windows = AhoCorasick(tuple(windows))
+        self._windowed = tuple(windows.values())
+        self._kept: dict[str, str] = {}
+        self._kept_size = 0
+        self._lock = Lock()
+
+    def redact(self, text: str) -> str:
+        if len(text) < _WORTH_KEEPING:
+            return _masked(text, self._found(text))
+        clean = self._kept.get(text)
+        if clean is None:
+            clean = _masked(text, self._found(text))
+            self._keep(text, text if clean == text else clean)
+        return clean
+
+    def _keep(self, text: str, clean: str) -> None:
+        """Remember a long text's result, for a run is saved many times and most of it stays as it is."""
+        with self._lock:
+            if text not in self._kept:
+                self._kept[text] = clean
+                self._kept_size += len(text)
+            while self._kept_size > _MOST_KEPT:
+                oldest = next(iter(self._kept))
+                del self._kept[oldest]
+                self._kept_size -= len(oldest)
+
+    def safe_length(self, text: str) -> int:
+        text = encodable(text)
         safe = self._unfinished(text)
-        spans = self._spans(matcher, text)
-        for what in _hiding(text):
-            plain, place = _without(what, text)
-            unfinished = self._unfinished(plain)
-            hidden = self._spans(matcher, plain)
-            if unfinished < len(plain):
-                safe = min(safe, place(unfinished))
-                hidden.append((unfinished, len(plain)))
-            # From the line's beginning, for a line that is not whole is not known as one of base64.
-            spans += [(text.rfind("\n", 0, place(start)) + 1, place(end - 1) + 1) for start, end in hidden]
+        cut = cut_off(text)
+        if cut < len(text) and shows_nothing_alone(text[cut:]):
+            safe = min(safe, cut)
+        begin = max(0, len(text) - 4 * self._longest - 1000)
+        for end in {cut, len(text)}:
+            for view in _views_of_end(text[begin:end]):
+                unfinished = self._unfinished(view.text)
+                if unfinished < len(view.text):
+                    safe = min(safe, begin + view.span(unfinished, unfinished + 1)[0])
         # A secret that is whole already stays in one piece with what may follow it.
+        spans = self._found(text)
         while torn := [start for start, end in spans if start < safe < end]:
             safe = min(torn)
         return safe
@@ -140,21 +177,38 @@ class SecretRegistry:
                 return at
         return len(text)
 
-    def _spans(self, matcher: AhoCorasick, text: str) -> list[tuple[int, int]]:
-        """Where known forms are, in order and apart; where an end of a secret is, as much of the secret as is there."""
+    def _found(self, text: str) -> list[tuple[int, int]]:
+        """Where secrets are, in order and apart, in the text itself and in each view of it."""
+        spans = [*self._spans(text)]
+        for view in views(text):
+            spans += [view.span(start, end) for start, end in self._spans(view.text)]
+        merged: list[tuple[int, int]] = []
+        for start, end in sorted(spans):
+            if merged and start < merged[-1][1]:
+                merged[-1] = merged[-1][0], max(end, merged[-1][1])
+            else:
+                merged.append((start, end))
+        return merged
+
+    def _spans(self, text: str) -> Iterator[tuple[int, int]]:
+        """Where known forms are; where an end of a secret is, as much of the secret as is there."""
         try:
-            matches = matcher.find_matches_as_indexes(text)
+            matches = self._matcher.find_matches_as_indexes(text)
         except UnicodeEncodeError:
             # Not asked beforehand: next to no text has half characters, and every text would pay for the question.
-            text = _encodable(text)
-            matches = matcher.find_matches_as_indexes(text)
-        spans: list[tuple[int, int]] = []
-        for start, end in sorted(self._widened(text, start, end) for _, start, end in matches):
-            if spans and start < spans[-1][1]:
-                spans[-1] = spans[-1][0], max(end, spans[-1][1])
-            else:
-                spans.append((start, end))
-        return spans
+            text = encodable(text)
+            matches = self._matcher.find_matches_as_indexes(text)
+        for _, start, end in matches:
+            yield self._widened(text, start, end)
+        if "\n" in text:
+            after = 0
+            for number, start, _ in self._windows.find_matches_as_indexes(text, overlapping=True):
+                for form, at in self._windowed[number] if start >= after else ():
+                    span = _across_lines(text, start, form, at)
+                    if span is not None:
+                        after = span[1]
+                        yield span
+                        break
 
     def _widened(self, text: str, start: int, end: int) -> tuple[int, int]:
         form = text[start:end]
@@ -172,20 +226,6 @@ class SecretRegistry:
         # Sorted: the forms that begin with it are in a row, and the first of them is not before it.
         place = bisect_left(self._every, text)
         return place < len(self._every) and self._every[place].startswith(text)
-
-    def _matcher(self) -> AhoCorasick:
-        # Built when it is first needed after a change, for several secrets mostly come at once.
-        with self._lock:
-            if self._built is None:
-                # Imported late: a run without secrets does without.
-                from ahocorasick_rs import AhoCorasick, MatchKind
-
-                self._every = tuple(sorted({form for forms in self._forms.values() for form in forms}))
-                self._longest = max(map(len, self._every))
-                self._head = min(SHORTEST_SECRET, *map(len, self._every))
-                self._heads = frozenset(form[: self._head] for form in self._every)
-                self._built = AhoCorasick(self._every, matchkind=MatchKind.LeftmostLongest)
-            return self._built
 
 
 def secrets_in(environ: Mapping[str, str]) -> Iterator[str]:
@@ -240,78 +280,6 @@ def _held_in(token: str) -> tuple[str, ...]:
     return pair, password
 
 
-def forms_of(secret: str) -> frozenset[str]:
-    """The secret as itself, line by line, and in JSON, addresses, HTML, shells, hex and base64 at each offset.
-
-    Half characters, as paths that are not UTF-8 hold them, are replaced as they are in the texts that are searched.
-    """
-    parts = {secret} | {line for line in secret.splitlines() if len(line) >= _END}
-    return frozenset(_encodable(form) for part in parts for form in _encodings(part))
-
-
-def _ends_of(secret: str) -> frozenset[str]:
-    """What gives the secret away where a text was cut within it, in the same forms; of a short one nothing."""
-    if len(secret) <= _END:
-        return frozenset()
-    return forms_of(secret[:_END]) | forms_of(secret[-_END:])
-
-
-def _encodings(text: str) -> Iterator[str]:
-    yield text
-    yield text[::-1]
-    contents = _contents(text)
-    quoted = {form for each in contents for form in (quote(each, safe=""), quote_plus(each), quote(each))}
-    yield from quoted
-    for each in quoted:
-        yield re.sub("%[0-9A-F]{2}", lambda code: code[0].lower(), each)
-    yield escape(text)
-    yield escape(text, quote=False)
-    yield escape(text).replace("&#x27;", "&#39;").replace("&quot;", "&#34;")
-    yield escape(text).replace("&#x27;", "&apos;")
-    for content in contents:
-        yield content.hex()
-        yield content.hex().upper()
-    yield repr(text)[1:-1]
-    yield shlex.quote(text).strip("'")
-    # A saved notebook is JSON, and so is many a text in it.
-    for ensure_ascii in (True, False):
-        once = json.dumps(text, ensure_ascii=ensure_ascii)[1:-1]
-        yield once
-        yield json.dumps(once, ensure_ascii=ensure_ascii)[1:-1]
-        yield json.dumps(repr(text)[1:-1], ensure_ascii=ensure_ascii)[1:-1]
-        yield json.dumps(escape(text), ensure_ascii=ensure_ascii)[1:-1]
-        yield from _within_base64(once)
-    yield from _within_base64(text)
-
-
-def _within_base64(text: str) -> Iterator[str]:
-    for content in _contents(text):
-        for offset in range(3):
-            encoded = base64.b64encode(b"\0" * offset + content).decode().rstrip("=")
-            # The characters at both ends depend on neighbours; what stands between is the same wherever it occurs.
-            core = encoded[(0, 2, 3)[offset] : -1]
-            if len(core) >= SHORTEST_SECRET:
-                yield core
-                yield core.replace("+", "-").replace("/", "_")
-
-
-def _contents(text: str) -> set[bytes]:
-    """The text's bytes; half characters both as the bytes that a path held and as they are saved."""
-    contents = {text.encode("utf-8", "surrogatepass")}
-    with suppress(UnicodeEncodeError):
-        contents.add(text.encode("utf-8", "surrogateescape"))
-    return contents
-
-
-def _encodable(text: str) -> str:
-    """The text with every half character replaced by one that can be encoded, so that all places stay."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return _SURROGATE.sub("\ufffd", text)
-    return text
-
-
 def _agreement(one: str, other: str) -> int:
     """How many characters at their beginnings two texts have in common."""
     lengths = range(1, min(len(one), len(other)) + 1)
@@ -331,24 +299,46 @@ def _masked(text: str, spans: list[tuple[int, int]]) -> str:
     return "".join((*parts, text[at:]))
 
 
-def _hiding(text: str) -> Iterator[re.Pattern[str]]:
-    """What in the text may stand within a secret and is no part of it."""
-    # Looked for first, for it takes a hundredth of the search.
-    if ("\x1b" in text or "\\" in text) and _COLOUR.search(text) is not None:
-        yield _COLOUR
-    yield from (breaks for breaks in _BREAKS if breaks.search(text) is not None)
+def _views_of_end(text: str) -> Iterator[Any]:
+    """The text's end as it is seen, each view once more without its lines."""
+    for quoted in (False, True):
+        yield joined(text, quoted=quoted, may_go_on=True)
+    for view in views(text):
+        yield view
+        if isinstance(view, View):
+            for quoted in (False, True):
+                lines = joined(view.text, quoted=quoted, may_go_on=True)
+                yield View(view.text, lines.text, *lines.steps, base=view)
 
 
-def _without(what: re.Pattern[str], text: str) -> tuple[str, Callable[[int], int]]:
-    """The text without that, and where a place in it is in the text that has it."""
-    kept: list[str] = []
-    cuts: list[int] = []
-    gone = [0]
-    at = 0
-    for each in what.finditer(text):
-        kept.append(text[at : each.start()])
-        cuts.append(each.start() - gone[-1])
-        gone.append(gone[-1] + each.end() - each.start())
-        at = each.end()
-    kept.append(text[at:])
-    return "".join(kept), lambda place: place + gone[bisect_right(cuts, place)]
+def _window_places(length: int) -> Iterator[int]:
+    last = length - _WINDOW
+    for at in (*range(0, last, _WINDOW), last):
+        if at < _WINDOWED or at >= last - _WINDOWED:
+            yield at
+
+
+def _across_lines(text: str, start: int, form: str, at: int) -> tuple[int, int] | None:
+    """Where the form is whose part at that place begins at `start`, though lines break it; None where it is not.
+
+    Of a long one as much as agrees, if that is enough to give it away.
+    """
+    found = [_joined_at(text, start, form, at, quoted=quoted) for quoted in (False, True)]
+    return max((each for each in found if each is not None), key=lambda span: span[1] - span[0], default=None)
+
+
+def _joined_at(text: str, start: int, form: str, at: int, *, quoted: bool) -> tuple[int, int] | None:
+    for reach in (_NEAR, 4 * len(form) + _NEAR):
+        before = max(0, start - reach)
+        behind = joined(text[before:start], quoted=quoted)
+        ahead = joined(text[start : start + reach], quoted=quoted)
+        follows = _agreement(form[at:], ahead.text[: len(form) - at])
+        precedes = _agreement(form[:at][::-1], behind.text[::-1][:at])
+        if follows + precedes < min(len(form), END):
+            return None
+        whole = follows == len(form) - at and precedes == at
+        if whole or (follows < len(ahead.text) and precedes < len(behind.text)):
+            break
+    size = len(behind.text)
+    first = before + behind.span(size - precedes, size)[0] if precedes else start
+    return first, start + ahead.span(0, follows)[1]

@@ -17,7 +17,8 @@ from ecr_widgets.model.dockerfile import DOCKER_HUB, registries_of
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.registry_host import Sameness
 from ecr_widgets.ports import Engine, ProgressSink, ignore_progress
-from ecr_widgets.redaction import SHORTEST_SECRET, SecretRegistry
+from ecr_widgets.redaction import SecretRegistry
+from ecr_widgets.secret_forms import SHORTEST_SECRET
 from ecr_widgets.secret_parameters import what_secret
 from ecr_widgets.steps.login import RegistrySession
 
