@@ -21,6 +21,7 @@ import msgspec
 from ecr_widgets.audit.canonical import Form, canonical
 from ecr_widgets.audit.found import Moment
 from ecr_widgets.audit.keys import KeyFile
+from ecr_widgets.disk import to_disk
 from ecr_widgets.errors import InputError, RecordError
 from ecr_widgets.shared_files import hold_file, open_shared, release_file
 
@@ -164,7 +165,7 @@ class Appender:
         os.ftruncate(self._handle, self.end)
         os.lseek(self._handle, self.end, os.SEEK_SET)
         _write_all(self._handle, content)
-        os.fsync(self._handle)
+        to_disk(self._handle)
         self._lines.clear()
         self.end += len(content)
 

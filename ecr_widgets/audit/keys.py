@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from ecr_widgets.audit.found import Moment
+from ecr_widgets.disk import to_disk
 from ecr_widgets.errors import InputError, SettingsError
 from ecr_widgets.model.user_folders import data_folder
 
@@ -216,7 +217,7 @@ class KeyRing:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            to_disk(file.fileno())
         temporary.replace(self.folder / name)
 
     @contextmanager

@@ -16,6 +16,7 @@ from ecr_widgets.actor import Person, actor
 from ecr_widgets.audit.keys import default_ring
 from ecr_widgets.audit.sealed import look_at_seal
 from ecr_widgets.channel import new_run_id
+from ecr_widgets.disk import to_disk
 from ecr_widgets.engine.asking import known_person
 from ecr_widgets.engine.events import RunEvent
 from ecr_widgets.engine.results import RunResult, find_run, parse_notebook, read_notebook
@@ -257,4 +258,4 @@ def _use_up(marker: Path, approval: Mapping[str, Any]) -> None:
     with os.fdopen(handle, "w") as file:
         json.dump(approval, file)
         file.flush()
-        os.fsync(file.fileno())
+        to_disk(file.fileno())

@@ -6,12 +6,10 @@ import contextlib
 import json
 import secrets
 import select
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from ecr_widgets.channel import ADDRESS_VARIABLE, RUN_ID_VARIABLE
 from ecr_widgets.engine.docker_config import private_docker_config
 from ecr_widgets.engine.leftovers import end_processes_with
+from ecr_widgets.engine.private_folder import CHANNEL, PrivateFolder
 from ecr_widgets.errors import RunError
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ _LAUNCH = (
     " from ecr_widgets.engine.kernel_launcher import main; main()"
 )
 _LONGEST_SOCKET_PREFIX = 100
-"""Paths of sockets have 107 bytes at most."""
+"""Paths of sockets have 107 bytes at most, on macOS 103."""
 
 
 class Kernel:
@@ -52,19 +51,19 @@ class Kernel:
         self.run_id = run_id
         with contextlib.ExitStack() as undo:
             try:
-                # mkdtemp makes it 0700: the connection key and the channel are for this user only.
-                self.folder = Path(tempfile.mkdtemp(prefix="ecrw-"))
-                undo.callback(shutil.rmtree, self.folder, ignore_errors=True)
-                connection = self.folder / "kernel.json"
-                connection.write_text(json.dumps(_connection(self.folder)))
-                docker = private_docker_config(self.folder / "docker", environ)
+                self._private = PrivateFolder(environ)
+                undo.callback(self._private.remove)
+                folder = self._private.path
+                connection = folder / "kernel.json"
+                connection.write_text(json.dumps(_connection(folder)))
+                docker = private_docker_config(folder / "docker", environ)
             except OSError as error:
                 raise RunError(
                     f"the kernel's private folder cannot be made: {error.strerror} ({error.filename})",
                     run_id=run_id,
                     hint="make room there, or set TMPDIR",
                 ) from error
-            self.channel_address = self.folder / "channel"
+            self.channel_address = folder / CHANNEL
             own = {RUN_ID_VARIABLE: run_id, ADDRESS_VARIABLE: str(self.channel_address)}
             try:
                 self._process = subprocess.Popen(
@@ -171,7 +170,7 @@ class Kernel:
                 end_processes_with(ADDRESS_VARIABLE, str(self.channel_address))
             if self._client is not None:
                 self._client.stop_channels()
-            shutil.rmtree(self.folder, ignore_errors=True)
+            self._private.remove()
 
     def _await_guard(self, longest_s: float) -> None:
         """Wait until the guard has let go of its end of the pipe, which is when it ends."""

@@ -14,7 +14,8 @@ import select
 import signal
 import sys
 import time
-from pathlib import Path
+
+from ecr_widgets.channel import ADDRESS_VARIABLE
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -23,15 +24,15 @@ _LONGEST_END_S = 2.0
 
 def main() -> None:
     """Become the guard, with the kernel as its child."""
-    # From now on whoever loses his parent below us becomes our child: nobody gets away.
-    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    # From now on whoever loses his parent below us becomes our child: nobody gets away. Only Linux has that.
+    adopts = _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     guard = os.getpid()
     kernel = os.fork()
     if kernel:
-        _guard(kernel)
+        _guard(kernel, adopts=adopts)
     # A group of its own, so that a cell that signals its group does not hit the guard.
     os.setsid()
-    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    dies_with_guard = _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != guard:
         os._exit(1)
     null = os.open(os.devnull, os.O_RDONLY)
@@ -40,10 +41,10 @@ def main() -> None:
     # Not before: the guard needs nothing of it.
     from ecr_widgets.engine.run_kernel import become_kernel
 
-    become_kernel()
+    become_kernel(parent=None if dies_with_guard else guard)
 
 
-def _guard(kernel: int) -> None:
+def _guard(kernel: int, *, adopts: bool) -> None:
     """Wait for the end of the kernel or of the engine, end what is left, and end likewise."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
@@ -59,14 +60,14 @@ def _guard(kernel: int) -> None:
             os.read(ended, 4096)
         if 0 in ready and not os.read(0, 4096):
             _signal_group(kernel, signal.SIGKILL)
-            _end_children()
+            _end_children(adopts=adopts)
             # What the engine would have removed: the folder with the connection file and the private line.
             import shutil
 
             shutil.rmtree(os.path.dirname(sys.argv[-1]), ignore_errors=True)
             os._exit(1)
         status = _reap(kernel)
-    _end_children()
+    _end_children(adopts=adopts)
     code = os.waitstatus_to_exitcode(status)
     if code < 0:
         import resource
@@ -93,8 +94,12 @@ def _reap(kernel: int) -> int | None:
         return found
 
 
-def _end_children() -> None:
-    """Kill our children until there are none: those of each become ours when it is gone."""
+def _end_children(*, adopts: bool) -> None:
+    """Kill our children until there are none: those of each become ours when it is gone, or are known by their variable."""
+    if not adopts:
+        from ecr_widgets.engine.leftovers import end_processes_with
+
+        end_processes_with(ADDRESS_VARIABLE, os.environ[ADDRESS_VARIABLE])
     deadline_s = time.monotonic() + _LONGEST_END_S
     # Another user's, by way of sudo, are not ours to end, and nothing ends who waits for a broken disk.
     while time.monotonic() < deadline_s:
@@ -110,14 +115,11 @@ def _end_children() -> None:
 
 
 def _children() -> list[int]:
-    ours, found = os.getpid(), []
-    for about in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            # The command stands in parentheses and may hold any character.
-            _state, parent = about.read_bytes().rpartition(b")")[2].split()[:2]
-            if int(parent) == ours:
-                found.append(int(about.parent.name))
-    return found
+    import psutil
+
+    with contextlib.suppress(psutil.Error, OSError):
+        return [child.pid for child in psutil.Process().children()]
+    return []
 
 
 def _signal_group(leader: int, number: int) -> None:
@@ -125,5 +127,7 @@ def _signal_group(leader: int, number: int) -> None:
         os.killpg(leader, number)
 
 
-def _prctl(option: int, value: int) -> None:
-    ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+def _prctl(option: int, value: int) -> bool:
+    """Ask Linux for it; False where there is no such call."""
+    call = getattr(ctypes.CDLL(None), "prctl", None)
+    return call is not None and call(option, value, 0, 0, 0) == 0

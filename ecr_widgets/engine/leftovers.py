@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import time
-from pathlib import Path
 
 _LONGEST_END_S = 2.0
 _BETWEEN_LOOKS_S = 0.005
@@ -17,20 +16,22 @@ def end_processes_with(variable: str, value: str) -> None:
 
     Another user's are not ours to end; nor is one seen that was started with another environment.
     """
-    mark = os.fsencode(f"{variable}={value}")
     deadline_s = time.monotonic() + _LONGEST_END_S
     # A process that is killed may just have started another.
-    while (found := _with(mark)) and time.monotonic() < deadline_s:
+    while (found := _with(variable, value)) and time.monotonic() < deadline_s:
         for pid in found:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
         time.sleep(_BETWEEN_LOOKS_S)
 
 
-def _with(mark: bytes) -> list[int]:
+def _with(variable: str, value: str) -> list[int]:
+    import psutil
+
     found = []
-    for about in Path("/proc").glob("[0-9]*/environ"):
-        with contextlib.suppress(OSError):
-            if mark in about.read_bytes().split(b"\0"):
-                found.append(int(about.parent.name))
+    with contextlib.suppress(psutil.Error, OSError):
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error, OSError):
+                if process.pid != os.getpid() and process.environ().get(variable) == value:
+                    found.append(process.pid)
     return found

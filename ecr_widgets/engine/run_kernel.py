@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import sys
-from pathlib import Path
 from typing import Any
 
 from ecr_widgets.channel import RUNBOOK_FOLDER_VARIABLE
 from ecr_widgets.engine.absent import declared_absent
 
 
-def become_kernel() -> None:
-    """Run the kernel of the connection file that the command line names, until it is told to end."""
+def become_kernel(*, parent: int | None) -> None:
+    """Run the kernel of the connection file that the command line names, until it is told to end.
+
+    Args:
+        parent: The process whose end the kernel has to look for by itself; None where the system ends it then.
+    """
     # What a kernel consists of stays until its end. Not looking for garbage in it makes the start quicker, and the end
     # much; what cells make is collected as ever.
     gc.disable()
@@ -29,12 +33,13 @@ def become_kernel() -> None:
 
         def _process_children(self) -> list[Any]:
             # Of every process of the machine ipykernel asks who its parent is.
-            try:
-                os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-            except ChildProcessError:
-                return []
+            if hasattr(os, "waitid"):
+                try:
+                    os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+                except ChildProcessError:
+                    return []
             # And it waits for those that no cell has taken leave of, until it is killed itself.
-            return [child for child in super()._process_children() if _is_alive(child.pid)]  # type: ignore[no-untyped-call]
+            return [child for child in super()._process_children() if _is_alive(child)]  # type: ignore[no-untyped-call]
 
     class App(IPKernelApp):
         """One that drops no output, and so neither the word that a cell is done, and that does not get stuck in its end."""
@@ -61,12 +66,15 @@ def become_kernel() -> None:
                 self.control_thread.join()
 
     # History would keep what cells hold in a file outside the run.
-    App.launch_instance(argv=[*sys.argv[1:], "--HistoryManager.hist_file=:memory:"], kernel_class=Kernel)
+    words = [*sys.argv[1:], "--HistoryManager.hist_file=:memory:"]
+    if parent is not None:
+        words.append(f"--IPKernelApp.parent_handle={parent}")
+    App.launch_instance(argv=words, kernel_class=Kernel)
 
 
-def _is_alive(pid: int) -> bool:
-    try:
-        # The command stands in parentheses and may hold any character.
-        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] not in (b"Z", b"X")
-    except OSError:
-        return False
+def _is_alive(child: Any) -> bool:
+    import psutil
+
+    with contextlib.suppress(psutil.Error):
+        return child.is_running() and child.status() != psutil.STATUS_ZOMBIE  # type: ignore[no-any-return]
+    return False

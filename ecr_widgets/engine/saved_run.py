@@ -18,6 +18,7 @@ from threading import RLock
 from types import TracebackType
 from typing import Any
 
+from ecr_widgets.disk import keep_room, to_disk
 from ecr_widgets.errors import RecordError, RunError, TargetBusy
 from ecr_widgets.model.record import RECORD_MIME, StepRecord, counts
 from ecr_widgets.shared_files import hold_file, release_file
@@ -167,7 +168,7 @@ class SavedRun:
                 dir=self.path.parent, prefix=f".{self.path.name}.", suffix=".tmp"
             )
             os.unlink(name)
-        os.posix_fallocate(self._reserve, 0, wanted)
+        keep_room(self._reserve, wanted)
         self._reserved_bytes = wanted
 
     def _release(self) -> None:
@@ -252,7 +253,7 @@ def write_atomically(path: Path, content: bytes) -> int:
                 os.fchmod(handle, stat.S_IMODE(path.stat().st_mode))
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            to_disk(file.fileno())
         os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -260,7 +261,7 @@ def write_atomically(path: Path, content: bytes) -> int:
         raise
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(folder)
+        to_disk(folder)
     finally:
         os.close(folder)
     return len(content)

@@ -98,7 +98,7 @@ kernel.subprocess.Popen = Popen
 @pytest.mark.parametrize(
     ("fault", "why"),
     [
-        (f"{FULL}kernel.tempfile.mkdtemp = full", "private folder cannot be made: No space left"),
+        (f"{FULL}import tempfile; tempfile.mkdtemp = full", "private folder cannot be made: No space left"),
         (f"{FULL}kernel.private_docker_config = full", "private folder cannot be made: No space left"),
         (NO_MEMORY, "process cannot be started in .*: Cannot allocate memory"),
     ],

@@ -16,6 +16,7 @@ MAY_IMPORT = {
     "errors": set(),
     "actor": set(),
     "shared_files": set(),
+    "disk": set(),
     "model": VALUES,
     "settings": {"errors"},
     "engine_address": {"errors"},
@@ -33,11 +34,11 @@ MAY_IMPORT = {
     "steps": VALUES | {"build_context", "steps", "ports", "redaction", "secret_forms", "secret_parameters"},
     "recording": VALUES | {"actor", "recording", "ports", "channel"},
     "runbooks": VALUES | {"runbooks", "redaction", "secret_parameters"},
-    "audit": VALUES | {"audit", "shared_files"},
+    "audit": VALUES | {"audit", "disk", "shared_files"},
     # Adapters and settings: whether a guarded environment is meant, and where notices go.
     "engine": VALUES
     | {"actor", "engine", "adapters", "audit", "channel"}
-    | {"redaction", "runbooks", "secret_parameters", "settings", "shared_files"},
+    | {"disk", "redaction", "runbooks", "secret_parameters", "settings", "shared_files"},
     "targets": VALUES | {"ports"},
     "kit": VALUES | {"build_context", "kit", "steps", "ports", "recording", "targets"},
     "panels": VALUES | {"audit", "panels", "kit", "recording", "redaction", "secret_parameters", "steps"},

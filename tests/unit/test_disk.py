@@ -1,0 +1,45 @@
+"""Content that is to be on the disk, on systems that have other calls for it."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from pathlib import Path
+
+import pytest
+
+from ecr_widgets import disk
+
+
+@pytest.mark.parametrize("has_call", [True, False])
+def test_room_is_kept_with_and_without_a_call_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, has_call: bool
+) -> None:
+    """macOS has no posix_fallocate: there zeros are written."""
+    if not has_call:
+        monkeypatch.delattr(os, "posix_fallocate")
+    with (tmp_path / "room").open("wb") as file:
+        disk.keep_room(file.fileno(), 300_000)
+    assert (tmp_path / "room").stat().st_size == 300_000
+    assert (tmp_path / "room").stat().st_blocks * 512 >= 300_000
+
+
+@pytest.mark.parametrize("supported", [True, False])
+def test_the_disks_own_cache_is_written_out_too_where_that_can_be_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, supported: bool
+) -> None:
+    """macOS's fsync does not; a file system that does not know the stronger call gets the plain one."""
+    asked: list[str] = []
+
+    def full(_: int, command: int) -> int:
+        asked.append(f"full {command}")
+        if not supported:
+            raise OSError(errno.ENOTSUP, "not supported")
+        return 0
+
+    monkeypatch.setattr(disk, "_FULL", 51)
+    monkeypatch.setattr(fcntl, "fcntl", full)
+    monkeypatch.setattr(os, "fsync", lambda _: asked.append("plain"))
+    disk.to_disk(0)
+    assert asked == (["full 51"] if supported else ["full 51", "plain"])
