@@ -28,6 +28,11 @@ class TagRule:
         """ECR's word for it."""
         return f"{'IMMUTABLE' if self.immutable else 'MUTABLE'}{'_WITH_EXCLUSION' if self.exceptions else ''}"
 
+    def is_immutable(self, tag: str) -> bool:
+        """Whether this tag cannot be moved to another image."""
+        patterns = (re.escape(each).replace(r"\*", ".*") for each in self.exceptions)
+        return self.immutable != any(re.fullmatch(each, tag) for each in patterns)
+
     def __str__(self) -> str:
         words = "immutable" if self.immutable else "can move"
         return f"{words} but {', '.join(self.exceptions)}" if self.exceptions else words

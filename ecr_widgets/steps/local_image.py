@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from ecr_widgets.errors import ImageNotFound, InvalidReference, PushError, RepositoryNotFound
+from ecr_widgets.errors import ImageNotFound, InvalidReference, RepositoryNotFound
 from ecr_widgets.model.engine import EngineFacts
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.ports import Engine, Registry
@@ -55,12 +55,7 @@ class LocalImage:
         return step.use(lambda token: registry.find_image_id(image, token)) == self.image_id
 
     def index_to_copy(
-        self,
-        target: ImageReference,
-        engine: Engine,
-        registry: Registry,
-        step: StepSession,
-        is_own: Callable[[str], bool],
+        self, target: ImageReference, registry: Registry, step: StepSession, *, is_own: Callable[[str], bool]
     ) -> ImageReference | None:
         """The index in the target's registry that the local image stands for; None where it is a single image.
 
@@ -68,9 +63,6 @@ class LocalImage:
 
         Args:
             is_own: Whether a host is another name of the target's registry.
-
-        Raises:
-            PushError: It is an index that no registry of ours has, and the engine cannot push one.
         """
         here = {
             each.digest: replace(each, registry=target.registry)
@@ -83,16 +75,7 @@ class LocalImage:
         if any(children == 0 for _, children in served):
             return None
         indexes = [each for each, children in served if children]
-        if len(indexes) == 1:
-            return indexes[0]
-        burns = self.engine.ids_are_manifests and not self.engine.pushes_indexes
-        if burns and engine.holds_index(self.image_id):
-            raise PushError(
-                f"{self.source} is an index, and {self.engine.name} {self.engine.version} would push each of its"
-                " images under the tag, one after the other: an immutable tag would stay on the first",
-                hint="push it with Docker 28.2 or newer, or build it without attestations (--provenance=false)",
-            )
-        return None
+        return indexes[0] if len(indexes) == 1 else None
 
     def _named(self, target: ImageReference, registry: Registry, step: StepSession) -> str | None:
         """The digest that the image was asked for by, where that was by a name in the target's registry."""

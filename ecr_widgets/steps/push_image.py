@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from ecr_widgets.errors import PushError, RegistryError, TagImmutable
+from ecr_widgets.errors import PushError, RegistryError, RegistryUnavailable, TagImmutable
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.registry_host import Sameness
@@ -76,14 +76,12 @@ def push_image(
     if standing is not None and local.is_served_as(target.with_digest(standing), registry, step):
         return PushOutcome(target.with_digest(standing), standing, target.tag, changed=False)
     index = local.index_to_copy(
-        target,
-        engine,
-        registry,
-        step,
-        is_own=lambda host: session.registry().sameness(host) is Sameness.SAME,
+        target, registry, step, is_own=lambda host: session.registry().sameness(host) is Sameness.SAME
     )
     if standing is not None and index is not None and index.digest == standing:
         return PushOutcome(target.with_digest(standing), standing, target.tag, changed=False)
+    if index is None:
+        _spare_the_tag(local, engine, session, target)
     before_change(standing)
     watched = Repeats(progress)
     claimed: str | None
@@ -107,7 +105,7 @@ def push_image(
                 repeated=watched.told,
             )
         if isinstance(error, TagImmutable) or (served is not None and _is_immutable(session, target)):
-            raise _immutable(local, target, registry, step, served or "") from error
+            raise _immutable(local, index, target, registry, step, served or "") from error
         raise
     served = step.use(lambda token: registry.find_digest(target, token))
     if served is None or not (
@@ -142,7 +140,8 @@ def _push(
         except PushError:
             # Engines differ in how much of the registry's reason they pass on. Whether the token or the repository was
             # it is asked of the registry itself, whose refusal is raised in place of the engine's.
-            registry.find_digest(target, token)
+            with suppress(RegistryUnavailable):
+                registry.find_digest(target, token)
             raise
 
     for pause_s in _PAUSES_S:
@@ -157,23 +156,43 @@ def _push(
     return step.use(once)
 
 
-def _is_immutable(session: RegistrySession, target: ImageReference) -> bool:
-    """Whether ECR says so; where it may not be asked, the engine's own words have to do."""
+def _is_immutable(session: RegistrySession, target: ImageReference) -> bool | None:
+    """Whether ECR says so; None where it may not be asked."""
     with suppress(RegistryError):
         repository = session.ecr.find_repository(target.repository)
-        return repository is not None and repository.tags_immutable
-    return False
+        return repository is not None and repository.tag_rule.is_immutable(target.tag or "")
+    return None
+
+
+def _spare_the_tag(
+    local: LocalImage, engine: Engine, session: RegistrySession, target: ImageReference
+) -> None:
+    """Refuse an index that the engine would push image by image under a tag that stays where it is first."""
+    facts = local.engine
+    if not facts.ids_are_manifests or facts.pushes_indexes or not engine.holds_index(local.image_id):
+        return
+    if _is_immutable(session, target) is not False:
+        raise PushError(
+            f"{local.source} is an index, and {facts.name} {facts.version} would push each of its images under"
+            f" {target.tag!r}, one after the other: an immutable tag would stay on the first",
+            hint="push it with Docker 28.2 or newer, or build it without attestations (--provenance=false)",
+        )
 
 
 def _immutable(
-    local: LocalImage, target: ImageReference, registry: Registry, step: StepSession, served: str
+    local: LocalImage,
+    index: ImageReference | None,
+    target: ImageReference,
+    registry: Registry,
+    step: StepSession,
+    served: str,
 ) -> TagImmutable:
     """What stands and what was wanted, by the same kind of digest: before a push many an image has no other."""
-    wanted = local.digest or min(
-        (each.digest for each in local.known_as if each.name == target.name and each.digest), default=None
-    )
+    known = (each.digest for each in local.known_as if each.name == target.name and each.digest)
+    digest = index.digest if index is not None else local.digest
+    wanted = digest or min(known, default=None)
     theirs, ours = "", wanted or f"the local image with image id {local.image_id}"
-    if local.digest is None:
+    if digest is None:
         held = served and step.use(lambda token: registry.find_image_id(target.with_digest(served), token))
         theirs = f" (image id {held})" if held else ""
         ours = f"{wanted} (image id {local.image_id})" if wanted else ours

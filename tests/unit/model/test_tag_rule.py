@@ -41,3 +41,23 @@ def test_patterns_that_ecr_refuses_are_refused(given: str) -> None:
     """Before anything is asked for."""
     with pytest.raises(InputError):
         read_exceptions(given)
+
+
+@pytest.mark.parametrize(
+    ("immutable", "exceptions", "tag", "told"),
+    [
+        (True, (), "1", True),
+        (False, (), "1", False),
+        (True, ("dev-*",), "dev-7", False),
+        (True, ("dev-*",), "1-dev-7", True),
+        (True, ("dev-*", "*latest*"), "my-latest.1", False),
+        (False, ("v*",), "v1", True),
+        (False, ("v*",), "1", False),
+        (True, ("1.0",), "1x0", True),
+    ],
+)
+def test_a_tag_is_immutable_by_the_setting_and_its_exceptions(
+    exceptions: tuple[str, ...], tag: str, *, immutable: bool, told: bool
+) -> None:
+    """`*` alone stands for other letters, and an exception turns the setting round."""
+    assert TagRule(immutable, exceptions).is_immutable(tag) is told

@@ -147,11 +147,7 @@ def test_a_reason_that_ecr_does_not_tell_is_the_engines(here: Here, monkeypatch:
     here.build("FROM busybox\nENV A=1")
     here.ecr.change_repository("app", tag_rule=TagRule(immutable=True))
     failing(here, monkeypatch)
-
-    def refuse(*_: object) -> None:
-        raise AuthorizationError("ecr:DescribeRepositories is denied")
-
-    monkeypatch.setattr(FakeEcr, "find_repository", refuse)
+    monkeypatch.setattr(FakeEcr, "find_repository", denied)
     with pytest.raises(PushError, match="400 Bad Request"):
         here.push()
 
@@ -239,6 +235,45 @@ def test_a_registry_that_does_not_answer_after_a_failure_is_told(
         here.push()
 
 
+def test_a_registry_that_was_away_for_a_moment_is_asked_again(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine's failure may pass, and a look that fails too is no reason to give up."""
+    push, find = FakeEngine.push, FakeRegistry.find_digest
+    away = [True]
+
+    def fail_once(self: FakeEngine, *args: Any, **more: Any) -> str | None:
+        if away:
+            raise PushError("connection refused", retryable=True)
+        return push(self, *args, **more)
+
+    def away_then(self: FakeRegistry, *args: Any) -> str | None:
+        if here.pushes() == 0 and len(looks) == 1 and away:
+            away.clear()
+            raise RegistryUnavailable("connection refused")
+        looks.append(args)
+        return find(self, *args)
+
+    looks: list[object] = []
+    monkeypatch.setattr(FakeEngine, "push", fail_once)
+    monkeypatch.setattr(FakeRegistry, "find_digest", away_then)
+    outcome = here.push()
+    assert outcome.changed
+    assert outcome.repeated == ("push: once more after 1 s, since connection refused",)
+
+
+def test_an_index_that_an_immutable_tag_refuses_is_named_by_its_digest(made: Made) -> None:
+    """The index was wanted there, and not the one image of it that the engine holds."""
+    here = made(ImageStore.GRAPH_DRIVER)
+    here.hold_index()
+    standing = digest_of("somebody's")
+    here.world.tags["other", "1"] = standing
+    here.ecr.change_repository("other", tags_immutable=True)
+    with pytest.raises(TagImmutable, match=f"names {standing} and cannot be moved to {INDEX}:") as caught:
+        here.push(here.built, OTHER)
+    assert caught.value.wanted == INDEX
+
+
 def test_what_was_pulled_by_an_index_is_pushed_as_that_index(here: Here) -> None:
     """It is copied from where the registry has it; no engine turns it into the one image that it holds."""
     here.hold_index()
@@ -283,7 +318,7 @@ def test_an_index_known_by_another_name_of_the_registry_is_copied(made: Made) ->
     ("version", "may_push"), [("26.1", False), ("28.1", False), ("28.2", True), ("29.0", True)]
 )
 def test_an_index_is_left_to_engines_that_do_not_burn_the_tag(
-    made: Made, version: str, *, may_push: bool
+    made: Made, monkeypatch: pytest.MonkeyPatch, version: str, *, may_push: bool
 ) -> None:
     """One that the registry does not have is refused before anything is sent, where the engine pushes images one by one."""
     here = made(ImageStore.CONTAINERD, version)
@@ -291,13 +326,23 @@ def test_an_index_is_left_to_engines_that_do_not_burn_the_tag(
     here.world.local["built"] = here.world.local[INDEX] = INDEX
     if may_push:
         assert here.push().digest == INDEX
-    else:
-        with pytest.raises(PushError, match=rf"Docker Engine {version} would push each .* immutable"):
-            here.push()
-        assert here.pushes() == 0
-        # A single image is pushed by any.
-        here.build("FROM busybox")
-        assert here.push().changed
+        return
+    here.ecr.change_repository("app", tags_immutable=True)
+    with pytest.raises(PushError, match=rf"Docker Engine {version} would push each .* immutable"):
+        here.push()
+    monkeypatch.setattr(FakeEcr, "find_repository", denied)
+    with pytest.raises(PushError, match="an immutable tag would stay"):
+        here.push()
+    assert here.pushes() == 0
+    # A single image is pushed by any; and a movable tag ends on the index.
+    monkeypatch.undo()
+    assert here.push(here.built).changed
+    here.ecr.change_repository("app", tags_immutable=False)
+    assert here.push().digest == INDEX
+
+
+def denied(*_: object) -> None:
+    raise AuthorizationError("ecr:DescribeRepositories is denied")
 
 
 def test_one_image_pushed_in_place_of_an_index_is_told(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
