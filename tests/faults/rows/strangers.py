@@ -46,8 +46,8 @@ def _session(chance: random.Random, own: int, folder: Path, *, audited: bool) ->
 @batch(
     82,
     "one person's plan and approval, by sudo, su, setuid programs, namespaces and variables",
-    tries=20_000,
-    quick=1_000,
+    tries=5_000,
+    quick=100,
 )
 def approvals(tries: int, seed: int) -> tuple[int, int, str]:
     """Never let a person pass for two; the control believes what variables say."""
