@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from ecr_widgets.errors import BuildError
+from ecr_widgets.errors import BuildError, BuildRefused
 from ecr_widgets.model.dockerfile import Dockerfile
 from ecr_widgets.model.ignore_file import IgnoreFile, Look
 
@@ -89,7 +89,7 @@ class BuildContext:
             if _IGNORE_FILE in sent:
                 ignored = _parsed(self.folder / _IGNORE_FILE)
                 if {each for each in (own, _IGNORE_FILE) if each and ignored.ignores(each)} != hidden:
-                    raise BuildError(
+                    raise BuildRefused(
                         f"the classic builder cannot show {_IGNORE_FILE} to a COPY"
                         f" and {'hide' if hidden else 'show'} {str(self.dockerfile)!r}",
                         hint=f"install docker-buildx, or have {_IGNORE_FILE} ignored",
@@ -174,7 +174,7 @@ def _add_sent(tar: tarfile.TarFile, sent: Sent) -> None:
     try:
         if stat.S_ISREG(mode):
             if mode & stat.S_ISUID:
-                raise BuildError(
+                raise BuildRefused(
                     f"{sent.name!r} of the build context has its set-user-ID bit set, which the classic builder drops",
                     hint="install docker-buildx, or set the bit by a RUN chmod",
                 )

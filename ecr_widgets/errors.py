@@ -15,6 +15,7 @@
     ├─ EngineError
     │  ├─ EngineUnavailable
     │  ├─ BuildError                    .log
+    │  │  └─ BuildRefused               before anything was built
     │  └─ PushError                     .log
     ├─ Layer0Error                      .status, .code
     │  ├─ Layer0Unavailable             no usable answer
@@ -149,6 +150,10 @@ class BuildError(EngineError):
     def __init__(self, message: str, *, log: Sequence[str] = (), hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.log = tuple(log)
+
+
+class BuildRefused(BuildError):
+    """The builder at hand would not do what is asked; nothing was built."""
 
 
 class PushError(EngineError):

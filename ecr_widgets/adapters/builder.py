@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ecr_widgets.adapters.build_tool import INSTALL, BuildTool
 from ecr_widgets.build_context import BuildContext
-from ecr_widgets.errors import BuildError
+from ecr_widgets.errors import BuildRefused
 from ecr_widgets.model.build_options import BuildOptions
 from ecr_widgets.model.dockerfile_needs import names_standard_syntax, needs_of
 from ecr_widgets.model.engine import EngineFacts, ImageStore
@@ -38,10 +38,10 @@ class Builder:
         """Refuse what this builder would drop, or fail at after other steps of the build.
 
         Raises:
-            BuildError: With the Dockerfile's line or the option, and with what helps.
+            BuildRefused: With the Dockerfile's line or the option, and with what helps.
         """
         for what, hint in (*self._not_in_the_dockerfile(context, options), *self._not_for_options(options)):
-            raise BuildError(f"the build was refused before it began: {what}", hint=hint)
+            raise BuildRefused(f"the build was refused before it began: {what}", hint=hint)
 
     def _not_in_the_dockerfile(
         self, context: BuildContext, options: BuildOptions

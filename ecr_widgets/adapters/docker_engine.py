@@ -106,10 +106,13 @@ class DockerEngine:
                 self.tag(image_id, ImageReference.parse(tag))
         return image_id
 
-    def _checked_builder(self, context: BuildContext, options: BuildOptions) -> Builder:
+    def builder(self) -> Builder:
+        """What builds on it."""
         facts = self.facts()
-        tool = find_build_tool(os.environ) if facts.takes_buildkit else None
-        builder = Builder(facts, tool)
+        return Builder(facts, find_build_tool(os.environ) if facts.takes_buildkit else None)
+
+    def _checked_builder(self, context: BuildContext, options: BuildOptions) -> Builder:
+        builder = self.builder()
         builder.check(context, options)
         return builder
 

@@ -16,6 +16,7 @@ _COMMANDS = {
     "admin": "Look at a Layer0 as such, and after it.",
     "approve": "Let a plan that another person made go on as a run.",
     "audit": "Say what happened, proven from saved runs alone.",
+    "build": "Build an image on the engine.",
     "copy": "Copy an image to another repository, account or region; the digest stays.",
     "deploy": "Bring a Layer0 service to an image of the registry, and prove that it runs.",
     "deploys": "List, show and delete the Dockerruns that Layer0 stores.",

@@ -76,10 +76,11 @@ def _registry() -> str:
 def _engine() -> str:
     from ecr_widgets.adapters.docker_engine import DockerEngine
 
-    found = DockerEngine().facts()
+    engine = DockerEngine()
+    found = engine.facts()
     rootless = ", rootless" if found.rootless else ""
     told = f"{found.name} {found.version} (API {found.api_version}{rootless}) at {found.address}"
-    return f"{told}, images in {found.driver}, {_STORES[found.store]}"
+    return f"{told}, images in {found.driver}, {_STORES[found.store]}, builds by {engine.builder()}"
 
 
 def _layer0() -> str:

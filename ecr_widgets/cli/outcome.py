@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from ecr_widgets.errors import (
+    BuildRefused,
     DeploymentFailed,
     EcrWidgetsError,
     EngineUnavailable,
@@ -27,7 +28,7 @@ _AS_JSON, _OF_RUN = "ecr_widgets.as_json", "ecr_widgets.of_run"
 
 def exit_code_of(error: EcrWidgetsError) -> int:
     """The contract's exit code for an error."""
-    if isinstance(error, (InputError, SettingsError, EngineUnavailable)):
+    if isinstance(error, (InputError, SettingsError, EngineUnavailable, BuildRefused)):
         return REFUSED
     if isinstance(error, OutcomeUnknown):
         return UNKNOWN

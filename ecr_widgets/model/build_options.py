@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
@@ -27,8 +27,9 @@ class BuildWishes(TypedDict, total=False):
     pull: bool
     """Look for base images in their registries even where the engine has them."""
     labels: Mapping[str, str]
-    secrets: Mapping[str, str]
-    """By the id that the Dockerfile mounts: the name of the environment variable that holds the secret."""
+    secrets: Mapping[str, str] | Sequence[str]
+    """By the id that the Dockerfile mounts: the name of the environment variable that holds the secret; as a list, each
+    `ID=VARIABLE`, or a variable that is called as the id."""
     cache_from: str
     """Images whose layers may be taken instead of built, commas between; without a host in the account's registry."""
     cache_to: str
@@ -62,6 +63,7 @@ class BuildOptions:
         platform: str = "",
         cache_from: str = "",
         cache_to: str = "",
+        secrets: Mapping[str, str] | Sequence[str] = (),
         **others: Any,
     ) -> BuildOptions:
         """Read what a person asked.
@@ -74,6 +76,7 @@ class BuildOptions:
             platforms=_parts(platform),
             cache_from=tuple(map(ImageReference.parse, _parts(cache_from))),
             cache_to=tuple(map(ImageReference.parse, _parts(cache_to))),
+            secrets=secrets if isinstance(secrets, Mapping) else dict(map(_id_and_variable, secrets)),
             **others,
         )
 
@@ -119,3 +122,8 @@ class BuildOptions:
 
 def _parts(text: str) -> tuple[str, ...]:
     return tuple(part for each in text.split(",") if (part := each.strip()))
+
+
+def _id_and_variable(text: str) -> tuple[str, str]:
+    name, _, variable = text.partition("=")
+    return name, variable or name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ecr_widgets.model.image_reference import check_tag
+from ecr_widgets.model.image_reference import ImageReference, check_tag
 from ecr_widgets.panels import controls as made
 from ecr_widgets.panels.base import Plan
 
@@ -54,9 +54,24 @@ class ImageControls:
                 ),
             )
 
+        folder = made.text("Folder", "build context with a Dockerfile", wide=True)
+        dockerfile = made.text("Dockerfile", "Dockerfile")
+
+        def build() -> None:
+            context, name = folder.value.strip(), local.value.strip()
+            chosen = dockerfile.value.strip() or "Dockerfile"
+            panel.act(
+                f"build {name} from {context}",
+                lambda kit: kit.build_image(context, name=name, dockerfile=chosen),
+            )
+
+        built = made.button("Build", "Build the local image from the folder", build)
         button = made.button("Push", f"Push to {panel.repository}", push)
-        hint = made.needs(button, [local, tag], made.accepted(check_tag, tag))
-        return made.row(local, tag, button), hint
+        hints = (
+            made.needs(built, [folder, local], made.accepted(ImageReference.parse, local)),
+            made.needs(button, [local, tag], made.accepted(check_tag, tag)),
+        )
+        return made.row(folder, dockerfile, built), made.row(local, tag, button), *hints
 
     def _reference(self) -> Any:
         self._chosen.observe(self._show_reference, "value")

@@ -52,6 +52,26 @@ def test_push_deploy_and_rollback_go_hand_in_hand(sandbox_environ: dict[str, str
     )
 
 
+def test_an_image_is_built_with_what_was_asked_or_refused_before_it_began(
+    sandbox_environ: dict[str, str], tmp_path: Path
+) -> None:
+    """Building again changes nothing; what this builder would drop, or a secret that is not there, is exit code 2."""
+    (tmp_path / "Dockerfile").write_text(
+        "FROM busybox AS first\nARG OF\nLABEL of=$OF\nFROM first\nRUN false\n"
+    )
+    words = ["build", ".", "verbs/built", "--build-arg", "OF=me", "--target", "first", "--json"]
+    built = json.loads(verb(sandbox_environ, tmp_path, *words))
+    assert built["builder"]
+    again = json.loads(verb(sandbox_environ, tmp_path, *words))
+    assert again == built | {"changed": False}
+    failed = verb(sandbox_environ, tmp_path, "build", ".", "verbs/built", code=1)
+    assert "the build failed" in failed
+    told = verb(sandbox_environ, tmp_path, "build", ".", "verbs/built", "--secret", "npm=NOT_SET", code=2)
+    assert "NOT_SET" in told or "docker-buildx" in told
+    (tmp_path / "Dockerfile").write_text("# syntax=frontend.example/mine\nFROM busybox\n")
+    verb(sandbox_environ, tmp_path, "build", ".", "verbs/built", "--platform", "linux", code=2)
+
+
 def test_repositories_and_images_are_listed_and_copied(
     sandbox_environ: dict[str, str], tmp_path: Path
 ) -> None:

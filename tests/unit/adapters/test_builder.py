@@ -10,7 +10,7 @@ import pytest
 from ecr_widgets.adapters.build_tool import BuildTool
 from ecr_widgets.adapters.builder import Builder
 from ecr_widgets.build_context import find_context
-from ecr_widgets.errors import BuildError
+from ecr_widgets.errors import BuildRefused
 from ecr_widgets.model.build_options import BuildOptions
 from ecr_widgets.model.engine import EngineFacts, ImageStore
 
@@ -59,7 +59,7 @@ def test_a_dockerfile_that_would_not_be_honoured_is_refused(
     tmp_path: Path, builder: Builder, text: str, told: str
 ) -> None:
     """With the line and what helps."""
-    with pytest.raises(BuildError, match=f"refused before it began: Dockerfile, .*{told}"):
+    with pytest.raises(BuildRefused, match=f"refused before it began: Dockerfile, .*{told}"):
         check(builder, tmp_path, text)
 
 
@@ -99,7 +99,7 @@ def test_options_that_would_be_dropped_are_refused(
     tmp_path: Path, builder: Builder, wishes: dict[str, Any], told: str
 ) -> None:
     """By builder, store and version."""
-    with pytest.raises(BuildError, match=told):
+    with pytest.raises(BuildRefused, match=told):
         check(builder, tmp_path, **wishes)
 
 

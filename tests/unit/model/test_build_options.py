@@ -19,6 +19,7 @@ from ecr_widgets.model.build_options import BuildOptions
         {"secrets": {"npm": "not a name"}},
         {"secrets": {"npm,src=/etc/shadow": "TOKEN"}},
         {"secrets": {"npm": "/run/secrets/npm"}},
+        {"secrets": ["npm=a value"]},
         {"cache_from": "type=local,src=/tmp"},
         {"cache_to": "Not/An-Image"},
     ],
@@ -40,3 +41,8 @@ def test_records_hold_what_was_asked_besides() -> None:
         "cache_from": ["a:1", "b"],
     }
     assert BuildOptions.read().given() == {}
+
+
+def test_secrets_may_be_listed() -> None:
+    """As runbook parameters and command lines have them."""
+    assert BuildOptions.read(secrets=["npm=NPM_TOKEN", "CA"]).secrets == {"npm": "NPM_TOKEN", "CA": "CA"}

@@ -280,6 +280,19 @@ def test_a_tag_that_stands_is_moved_only_when_confirmed(
     assert [record["step"] for record in open_desk.records] == ["push_image", "push_image"]
 
 
+def test_an_image_is_built_from_a_folder_and_pushed(open_desk: Desk, world: World, tmp_path: Path) -> None:
+    """Under the local name that is then pushed; each leaves its record."""
+    (tmp_path / "Dockerfile.new").write_text("FROM busybox\nLABEL made=here\n")
+    open_desk.type("Folder", ".")
+    open_desk.type("Dockerfile", "Dockerfile.new")
+    open_desk.type("Local image", "made/here")
+    open_desk.press("Build")
+    open_desk.type("Tag", "new")
+    open_desk.press("Push")
+    assert [record["step"] for record in open_desk.records] == ["build_image", "push_image"]
+    assert ("app", "new") in world.tags
+
+
 @pytest.mark.parametrize("button", ["Push", "Set tag"])
 def test_a_tag_that_was_set_elsewhere_meanwhile_is_moved_only_when_confirmed(
     open_desk: Desk, world: World, digests: list[str], button: str
