@@ -268,7 +268,7 @@ def test_an_index_that_an_immutable_tag_refuses_is_named_by_its_digest(made: Mad
     here.hold_index()
     standing = digest_of("somebody's")
     here.world.tags["other", "1"] = standing
-    here.ecr.change_repository("other", tags_immutable=True)
+    here.ecr.change_repository("other", tag_rule=TagRule(immutable=True))
     with pytest.raises(TagImmutable, match=f"names {standing} and cannot be moved to {INDEX}:") as caught:
         here.push(here.built, OTHER)
     assert caught.value.wanted == INDEX
@@ -327,7 +327,7 @@ def test_an_index_is_left_to_engines_that_do_not_burn_the_tag(
     if may_push:
         assert here.push().digest == INDEX
         return
-    here.ecr.change_repository("app", tags_immutable=True)
+    here.ecr.change_repository("app", tag_rule=TagRule(immutable=True))
     with pytest.raises(PushError, match=rf"Docker Engine {version} would push each .* immutable"):
         here.push()
     monkeypatch.setattr(FakeEcr, "find_repository", denied)
@@ -337,7 +337,7 @@ def test_an_index_is_left_to_engines_that_do_not_burn_the_tag(
     # A single image is pushed by any; and a movable tag ends on the index.
     monkeypatch.undo()
     assert here.push(here.built).changed
-    here.ecr.change_repository("app", tags_immutable=False)
+    here.ecr.change_repository("app", tag_rule=TagRule(immutable=False))
     assert here.push().digest == INDEX
 
 
