@@ -1,6 +1,7 @@
 """All rows that run; importing this fills the plan."""
 
 from tests.faults.rows import (
+    alike,
     aws,
     bombs,
     boundaries,
@@ -14,6 +15,7 @@ from tests.faults.rows import (
     lines,
     lists,
     live_secrets,
+    modules,
     network_settings,
     parsers,
     recording,
@@ -32,6 +34,7 @@ from tests.faults.rows import (
 )
 
 __all__ = [
+    "alike",
     "aws",
     "bombs",
     "boundaries",
@@ -45,6 +48,7 @@ __all__ = [
     "lines",
     "lists",
     "live_secrets",
+    "modules",
     "network_settings",
     "parsers",
     "recording",
