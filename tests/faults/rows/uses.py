@@ -294,7 +294,10 @@ class Uses(RuleBasedStateMachine):
         found = self.kit.ecr.find_unused_images(
             "app", keep_newest=keep, older_than_days=older, pulled_within_days=pulled
         )
-        done = self.kit.ecr.delete_images("app", found, typed_name="app")
+        try:
+            done = self.kit.ecr.delete_images("app", found, typed_name="app")
+        except ImageInUse as error:
+            raise AssertionError(f"what was just called unused is used: {error}") from error
         left = set(self.here())
         assert needed <= left, f"{len(needed - left)} images that are used were deleted"
         assert before - left == {*done.deleted, *done.parts}, "the record tells of others than went"
