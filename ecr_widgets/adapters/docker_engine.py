@@ -90,21 +90,44 @@ class DockerEngine:
         progress: ProgressSink,
     ) -> str:
         builder = self._checked_builder(context, options)
-        given: dict[str, Any] = {"tags": tags, "logins": logins, "progress": progress}
+        # With provenance each build is another index: it gets the name once it is known to hold something new.
+        named = () if options.provenance else tags
+        given: dict[str, Any] = {"tags": named, "logins": logins, "progress": progress}
         if builder.tool is None:
             image_id = build_by_call(self._connection, context, options, **given)
         else:
             environ = self._connection.address.environ()
             told = build_with_buildkit(builder.tool, context, options, environ=environ, **given)
             # What the tool tells is believed where the engine knows it; an older one tells nothing.
-            known = (self.find_image_id(each) for each in (told, *tags[:1]) if each)
+            known = (self.find_image_id(each) for each in (told, *named[:1]) if each)
             image_id = next((each for each in known if each), None)
         if image_id is None:
             raise BuildError("the build ended without an image: the engine knows none", hint="build again")
-        if builder.tool is None:
-            for tag in tags[1:]:
+        if options.provenance and (standing := self._same_but_for_provenance(tags, image_id)):
+            return standing
+        if options.provenance or builder.tool is None:
+            for tag in tags[len(named[:1]) :]:
                 self.tag(image_id, ImageReference.parse(tag))
         return image_id
+
+    def _same_but_for_provenance(self, tags: Sequence[str], made: str) -> str | None:
+        """What has the first name already, where its images are those just made, which is taken away again then."""
+        standing = self.find_image_id(tags[0]) if tags else None
+        if standing is None or standing == made or self._images_in(standing) != self._images_in(made):
+            return None
+        self._connection.ask(lambda: self._api.remove_image(made))
+        return standing
+
+    def _images_in(self, image_id: str) -> set[str]:
+        """Digests of the images that an index names, without what is attached to them; needs engine 28."""
+
+        def call() -> set[str]:
+            api = self._api
+            url = api._url("/images/{0}/json", image_id)
+            listed = api._result(api._get(url, params={"manifests": 1}), json=True)["Manifests"]
+            return {str(each["ID"]) for each in listed if each["Kind"] == "image"}
+
+        return self._connection.ask(call)
 
     def builder(self) -> Builder:
         """What builds on it."""

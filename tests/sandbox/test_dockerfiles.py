@@ -81,6 +81,8 @@ class Case:
             return self.settings.get("podman") == "refused"
         if self.settings.get("store") == "containerd" and not engine.ids_are_manifests:
             return True
+        if self.wishes.get("provenance") and not engine.pushes_indexes:
+            return True
         if tool is None:
             return bool(self.settings.get("engine") or self.settings.get("store"))
         return int(engine.version.split(".")[0]) < self.settings.get("engine", 0) and not self.settings.get(
@@ -180,7 +182,8 @@ def test_the_image_is_what_its_dockerfile_says_or_the_build_is_refused(
             return
         built = build()
         assert built.image_id == engine.find_image_id(case.image)
-        assert reference is None or built.image_id == reference
+        # With provenance, which holds times, no two builds are the same index.
+        assert reference is None or built.image_id == reference or case.wishes.get("provenance")
         assert not build().changed
         check(case, engine, built.image_id)
     finally:
