@@ -22,7 +22,7 @@ from ecr_widgets.build_context import find_context
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.build_options import BuildOptions
 from ecr_widgets.model.image_reference import ImageReference
-from ecr_widgets.model.registry import ImageDetails
+from ecr_widgets.model.registry import Child, ImageDetails
 from ecr_widgets.ports import Clock, Ecr, Engine, Layer0, Registry, ignore_progress
 from ecr_widgets.settings import Settings
 from ecr_widgets.steps.login import RegistrySession
@@ -88,7 +88,7 @@ class Ports:
         index = images[0].with_digest("sha256:" + hashlib.sha256(body).hexdigest())
         if isinstance(self.registry, FakeRegistry):
             world = self.registry._world
-            children = tuple((each.digest or "", "linux/amd64") for each in images)
+            children = tuple(Child(each.digest or "", "linux/amd64") for each in images)
             world.details[index.digest or ""] = ImageDetails(children=children)
             world.manifests.add((index.repository, index.digest or ""))
             world.tags[index.repository, tag] = index.digest or ""

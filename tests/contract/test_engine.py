@@ -111,7 +111,7 @@ def test_what_was_pulled_by_an_index_is_pushed_as_that_index(ports: Ports, conte
     assert "with all its images" in pushed.note
     assert not ports.push(str(tagged), target).changed
     token = ports.session.token()
-    assert [digest for digest, _ in ports.registry.read_details(pushed.image, token).children] == [
+    assert [child.digest for child in ports.registry.read_details(pushed.image, token).children] == [
         first.digest,
         second.digest,
     ]
