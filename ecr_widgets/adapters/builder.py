@@ -13,7 +13,7 @@ from ecr_widgets.adapters.build_tool import INSTALL, BuildTool
 from ecr_widgets.build_context import BuildContext
 from ecr_widgets.errors import BuildRefused
 from ecr_widgets.model.build_options import BuildOptions
-from ecr_widgets.model.dockerfile_needs import names_standard_syntax, needs_of
+from ecr_widgets.model.dockerfile_needs import names_standard_syntax, needs_of, stages_in_other_letters
 from ecr_widgets.model.engine import EngineFacts, ImageStore
 
 _STORE = (
@@ -55,6 +55,11 @@ class Builder:
                 yield (
                     f"{name}, line {line}: Podman would not use the frontend {dockerfile.syntax!r}",
                     "build it on a Docker Engine",
+                )
+            for need in stages_in_other_letters(dockerfile):
+                yield (
+                    f"{name}, line {need.line}: Podman would not find {need.what}",
+                    "write its name as the FROM does",
                 )
             return
         for need in needs_of(dockerfile, options.build_args):

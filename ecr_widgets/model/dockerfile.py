@@ -101,7 +101,9 @@ class Dockerfile:
                     found.append(NamedImage(each.line, words[0]))
                 stages.append(words[2].lower() if len(words) == 3 and words[1].lower() == "as" else "")
             else:
-                found += [NamedImage(each.line, name) for name in _taken_from(each, stages)]
+                found += [
+                    NamedImage(each.line, name) for name in taken_from(each) if not _is_stage(name, stages)
+                ]
         return tuple(found)
 
 
@@ -127,14 +129,16 @@ def mount_options(mount: str) -> dict[str, str]:
     return {name.strip().lower(): value for name, _, value in pairs}
 
 
-def _taken_from(instruction: Instruction, stages: list[str]) -> Iterator[str]:
+def taken_from(instruction: Instruction) -> Iterator[str]:
+    """The stages and images that a COPY or the mounts of a RUN take files from, as they are written."""
     names = [*instruction.flag("from")] if instruction.name in ("COPY", "ADD") else []
     if instruction.name == "RUN":
         names += [mount_options(mount).get("from", "") for mount in instruction.flag("mount")]
-    for name in map(unquoted, names):
-        is_stage = name.lower() in stages or (name.isdecimal() and int(name) < len(stages))
-        if name and not is_stage and name.lower() != "scratch":
-            yield name
+    yield from (unquoted(name) for name in names if name)
+
+
+def _is_stage(name: str, stages: list[str]) -> bool:
+    return name.lower() in ("scratch", *stages) or (name.isdecimal() and int(name) < len(stages))
 
 
 def _directives(lines: list[str]) -> dict[str, tuple[int, str]]:

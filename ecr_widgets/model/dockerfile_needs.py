@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from ecr_widgets.model.dockerfile import Dockerfile, Instruction, declared
+from ecr_widgets.model.dockerfile import Dockerfile, Instruction, declared, taken_from
 from ecr_widgets.model.dockerfile_words import split_words, unquoted
 
 _CLASSIC_FLAGS = {
@@ -54,6 +54,18 @@ def needs_of(dockerfile: Dockerfile, build_args: Mapping[str, str]) -> tuple[Nee
     for each in dockerfile.instructions:
         found += _needs(each, build_args)
     return tuple(found)
+
+
+def stages_in_other_letters(dockerfile: Dockerfile) -> Iterator[Need]:
+    """Stages that are taken from by a name with other capitals, which Docker takes for the same and Podman does not."""
+    known: dict[str, str] = {}
+    for each in dockerfile.instructions:
+        words = split_words(each.text)
+        for name in (*taken_from(each), *(words[:1] if each.name == "FROM" else ())):
+            if known.get(name.lower(), name) != name:
+                yield Need(each.line, f"the stage {known[name.lower()]!r} as {name!r}")
+        if each.name == "FROM" and len(words) == 3:
+            known[words[2].lower()] = words[2]
 
 
 def names_standard_syntax(dockerfile: Dockerfile) -> bool:
