@@ -50,6 +50,11 @@ class EngineFacts:
         return self.ids_are_manifests and _numbers(self.version) >= (28, 2)
 
     @property
+    def tells_indexes(self) -> bool:
+        """Whether it says of a local image at once that it is an index; older ones have to save it for that."""
+        return self.ids_are_manifests and _numbers(self.api_version) >= (1, 48)
+
+    @property
     def takes_buildkit(self) -> bool:
         """Whether its own BuildKit can be asked; Podman builds by Buildah."""
         return self.store is not ImageStore.PODMAN

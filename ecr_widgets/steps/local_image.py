@@ -28,6 +28,8 @@ class LocalImage:
     engine: EngineFacts
     known_as: tuple[ImageReference, ...]
     """By digest, as far as the engine knows; what a registry serves there is the registry's word."""
+    is_image: bool
+    """Whether the engine says that it is no index; false where it does not say."""
 
     @classmethod
     def find(cls, engine: Engine, source: str) -> LocalImage:
@@ -39,7 +41,9 @@ class LocalImage:
         image_id = engine.find_image_id(source)
         if image_id is None:
             raise ImageNotFound(f"no local image {source!r} on the engine", hint="build or pull it first")
-        return cls(source, image_id, engine.facts(), engine.pushed_digests(image_id))
+        facts = engine.facts()
+        is_image = facts.tells_indexes and not engine.holds_index(image_id)
+        return cls(source, image_id, facts, engine.pushed_digests(image_id), is_image)
 
     @property
     def digest(self) -> str | None:
@@ -64,6 +68,8 @@ class LocalImage:
         Args:
             is_own: Whether a host is another name of the target's registry.
         """
+        if self.is_image:
+            return None
         here = {
             each.digest: replace(each, registry=target.registry)
             for each in self.known_as
@@ -94,6 +100,8 @@ class LocalImage:
 def _children(image: ImageReference, registry: Registry, step: StepSession) -> int | None:
     """How many manifests an index names; 0 for a single image, None where the registry has neither."""
     try:
+        if step.use(lambda token: registry.find_image_id(image, token)) is not None:
+            return 0
         return len(step.use(lambda token: registry.read_details(image, token)).children)
     except (ImageNotFound, RepositoryNotFound):
         # A name that was given here, and pushed nowhere.

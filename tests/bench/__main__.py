@@ -275,6 +275,13 @@ def panel_rows(runs: int) -> list[Row]:
     return [Row(*each) for each in measured(runs)]
 
 
+def push_rows(runs: int, folder: Path) -> list[Row]:
+    """400 MB in 5 layers: pushes against `docker push`, a copy against `skopeo copy`, on the engine that is asked."""
+    from tests.bench.push import measured
+
+    return [Row(*each) for each in measured(runs, folder / "push")]
+
+
 def main() -> None:
     """Measure, write, print; names of groups on the command line choose among them, other rows of the file stay."""
     runs = int(os.environ.get("BENCH_RUNS", "5"))
@@ -288,6 +295,7 @@ def main() -> None:
             "layer0": lambda: [layer0_row(4 * runs, folder)],
             "panel": lambda: panel_rows(4 * runs),
             "audit": lambda: audit_rows(runs, folder),
+            "push": lambda: push_rows(max(2, runs // 2), folder),
             "walkthrough": lambda: walkthrough_rows(runs, folder),
         }
         chosen = sys.argv[1:] or list(groups)
