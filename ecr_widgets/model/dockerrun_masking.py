@@ -12,14 +12,17 @@ from ecr_widgets.model.secret_kinds import looks_random, mask_secrets, may_name_
 MASK = "***"
 
 
+def may_be_secret(name: str, value: object) -> bool:
+    """Whether a name of people's own says so, or the value looks like a key."""
+    return may_name_secret(name) or (isinstance(value, str) and looks_random(value))
+
+
 def is_hidden(holder: str, name: str, value: object) -> bool:
     """Whether a value of a map from people's own names is hidden as a whole.
 
     Every value of an environment variable is, since nobody can tell which are secrets.
     """
-    return holder in OWN_KEYS and (
-        holder == "environment" or may_name_secret(name) or (isinstance(value, str) and looks_random(value))
-    )
+    return holder == "environment" or (holder in OWN_KEYS and may_be_secret(name, value))
 
 
 def masked(value: Any, hide: Callable[[Any], str], *, holder: str = "") -> Any:

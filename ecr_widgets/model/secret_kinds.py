@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from urllib.parse import unquote
 
 from ecr_widgets.model.secret_tokens import TOKENS, WEBHOOKS
@@ -92,7 +93,7 @@ def _found(text: str, *, wide: bool) -> Iterator[_Found]:
     for each in _plain(text, wide=wide, depth=_DEPTH):
         told.add(each.what)
         yield each
-    for readable in {unquote(text), _ESCAPED.sub("", text)} - {text}:
+    for readable in {unquote(text), _ESCAPED.sub("", text), _UNICODE.sub(_letter, text)} - {text}:
         for each in _plain(readable, wide=wide, depth=_DEPTH):
             if each.what not in told:
                 # Places differ there, so it is the whole text that holds it.
@@ -111,7 +112,7 @@ def _plain(text: str, *, wide: bool, depth: int) -> Iterator[_Found]:
     yield from _in_addresses(text)
     yield from _assigned(text, wide=wide)
     for match in _FORTY.finditer(text):
-        if _is_mixed(match[0]):
+        if _is_key(match[0]):
             yield _Found("an AWS secret key", *match.span())
     for match in _ENCODED.finditer(text) if depth else ():
         inner = _opened(match[0])
@@ -168,12 +169,17 @@ def _is_placeholder(value: str) -> bool:
 
 
 def _is_value(value: str) -> bool:
-    return len(value) >= 4 and value.lower() not in _NO_PASSWORDS and _ADDRESS_OF.match(value) is None
+    return (
+        len(value) >= 4
+        and value.lower() not in _NO_PASSWORDS
+        and _ADDRESS_OF.match(value) is None
+        and _CODE.match(value.rstrip(")]}.`")) is None
+    )
 
 
 def _is_argument(value: str) -> bool:
     # In words that people write about an option, another word follows it.
-    return _is_value(value) and not value.isalpha()
+    return _is_value(value) and not value.isalpha() and _PARTS.match(value) is None
 
 
 def _is_said(value: str) -> bool:
@@ -189,6 +195,14 @@ def _is_mixed(text: str) -> bool:
     return any(map(str.isupper, text)) and any(map(str.islower, text)) and any(map(str.isdigit, text))
 
 
+def _is_key(text: str) -> bool:
+    """Whether letters of all kinds take turns as they do by chance, and not as in words that begin with capitals."""
+    kinds = [
+        "d" if letter.isdigit() else "u" if letter.isupper() else "l" for letter in text if letter.isalnum()
+    ]
+    return len(set(kinds)) == 3 and sum(one != other for one, other in pairwise(kinds)) >= _LEAST_TURNS
+
+
 def _is_token(text: str) -> bool:
     """Whether what stands where an address names its user is a token: names are shorter, or have one case and no digits."""
     return len(text) >= 16 and (
@@ -201,14 +215,18 @@ def _opened(text: str) -> str | None:
     plain = text.rstrip("=").replace("-", "+").replace("_", "/")
     plain = plain[: len(plain) - (len(plain) % 4 == 1)]
     content = binascii.a2b_base64(plain + "=" * (-len(plain) % 4))
-    for encoding in ("ascii", "utf-16-le", "utf-16-be"):
+    for encoding in ("utf-8", "utf-16-le", "utf-16-be"):
         try:
             opened = content.decode(encoding)
         except UnicodeDecodeError:
             continue
-        if opened.isascii() and _TEXT.fullmatch(opened):
+        if (opened.isascii() or encoding == "utf-8") and _CONTROL.search(opened) is None:
             return opened
     return None
+
+
+def _letter(match: re.Match[str]) -> str:
+    return chr(int(match[1], 16))
 
 
 def _is_pair(match: re.Match[str]) -> bool:
@@ -236,7 +254,8 @@ def _is_no_user_id(match: re.Match[str]) -> bool:
 
 @cache
 def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern)
+    # Letters of other scripts may stand right before a token, as there are no spaces in some of them.
+    return re.compile(pattern, re.ASCII)
 
 
 @cache
@@ -311,15 +330,20 @@ _OTHERS = (
         r"\blogin\b[^\n|;]{0,120}?\s(?:-p[ =]{0,2}|password\s{1,3})(?P<value>[^\s$<{-][^\s]{3,})",
     ),
 )
+_LEAST_TURNS = 14
 # A key's 40 letters, of all kinds; a commit's hash has no capitals.
 _FORTY = re.compile(r"(?<![\w/+=])[A-Za-z0-9/+]{40}(?![\w/+=])")
 _ESCAPED = re.compile(r"(?<!\\)\\++(?=[\"'/])")
 _ENCODED = re.compile(r"(?<![\w+/=-])[\w+/-]{16,}+={0,2}", re.ASCII)
 _PAIR = re.compile(r"[\w.@+-]{1,64}:(?!//)[^\s:]{4,}")
-_TEXT = re.compile(r"[\x20-\x7e\t\r\n]*")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_UNICODE = re.compile(r"\\u([0-9a-fA-F]{4})")
 _WORD = re.compile(r"[^\s\"'`,;&|<>()]*")
 _RANDOM = re.compile(r"[\w+/=.~-]{20,}", re.ASCII)
 _HEX_ONLY = re.compile(r"[0-9a-fA-F]+")
+# What a name is given in code, and parts of an option's value, as in `--secret id=npm`: names, and no passwords.
+_CODE = re.compile(r"[A-Za-z_]\w*(?:\.\w+)*[(\[]|[{\[][\"']|(?:[a-z]+(?:_[a-z]+)+|[A-Z]+(?:_[A-Z]+)+)$")
+_PARTS = re.compile(r"[A-Za-z]\w*=")
 _FILLER = re.compile(r"[xX*.0_-]+")
 _ADDRESS_OF = re.compile(r"[a-z][\w+.-]*://[^@]*$|arn:")
 _ADDRESS = re.compile(

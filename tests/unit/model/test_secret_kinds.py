@@ -61,6 +61,26 @@ IN_ADDRESSES = [
     f"https://b.s3.amazonaws.com/k?X-Amz-Signature={HEX[:64]}", f"https://f.example/api/run?code={BODY[:40]}==",
     f"//registry.example/:_authToken={BODY[:30]}",
 ]  # fmt: skip
+OTHER_TOKENS = [
+    f"{start}{BODY}"
+    for start in (
+        "CLOJARS¦_",
+        "EZ¦AK",
+        "FLW¦SECK-",
+        "sl¦.",
+        "EA¦ACw",
+        "sha256¦~",
+        "shippo¦_live_",
+        "秘密ghp¦_",
+        "キーnpm¦_",
+    )
+] + [
+    "API¦-" + BODY.upper()[:26],
+    "rdme¦_" + BODY.lower()[:60],
+    "sgp¦_" + HEX[:40],
+    "AQ¦VN" + BODY[:35],
+    "4b¦1d" + BODY[:38],
+]
 GIVEN = [
     f"jdbc:postgresql://db/app?user=app&password={PASSWORD}", f"Server=db;User Id=app;Password={PASSWORD};",
     f"Driver={{X}};Server=db;Pwd={{{PASSWORD}}}", f"host=db user=app password={PASSWORD} dbname=app",
@@ -74,7 +94,7 @@ GIVEN = [
     f'KafkaClient required username="app" password="{PASSWORD}";', "app:$apr1$" + BODY[:8] + "$" + BODY[:22],
     "$2y$10$" + BODY[:53],
 ]  # fmt: skip
-EVERY = [each.replace("¦", "") for each in (*TOKENS, *KEYS, *IN_ADDRESSES, *GIVEN)]
+EVERY = [each.replace("¦", "") for each in (*TOKENS, *OTHER_TOKENS, *KEYS, *IN_ADDRESSES, *GIVEN)]
 ORDINARY = [
     "1.10", "v2.3.4-rc1+build.7", "latest", "2026-11-24T10:00:00Z", "sha256:" + HEX[:64], HEX[:64], HEX[:40], HEX[:32], "0 3 * * 1-5",
     "cron(0 12 * * ? *)", "rate(5 minutes)", str(uuid.UUID(HEX[:32])), "arn:aws:ecr:eu-west-1:111222333444:repository/team/app",
@@ -93,6 +113,9 @@ ORDINARY = [
     base64.b64encode(b"-----BEGIN CERTIFICATE-----\nMIIDdzCCAl+gAwIBAgIE").decode(), "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA ops@host",
     base64.b64encode(b"an ordinary sentence, in base64").decode(), "/usr/local/lib/python3/dist-packages/app", "a" * 5000, "=" * 200, "",
     "password=true", "secret: none", "auth=basic", "https://o/r/compare/v1...v2", "text/html; charset=utf-8", "Größe: 10 MB",
+    "/properties/CaCertificatesBundleS3Bucket", "logs:DisassociateSourceFromS3TableIntegration", "/software/BeautifulSoup/bs4/download/x12",
+    "kit.build_image(secrets=mounted_variables)", "token = client.login(name)", "password=getpass.getpass()", "--secret npm=NPM_TOKEN", 'secrets={"npm": "NPM_TOKEN"}',
+    "docker build --secret id=npm,env=NPM_TOKEN .", "the password=DB_PASSWORD of the environment", "private_key = load_key(path)",
 ]  # fmt: skip
 
 
