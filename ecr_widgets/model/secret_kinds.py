@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from itertools import pairwise
 from urllib.parse import unquote
 
 from ecr_widgets.model.secret_tokens import TOKENS, WEBHOOKS
@@ -197,10 +196,9 @@ def _is_mixed(text: str) -> bool:
 
 def _is_key(text: str) -> bool:
     """Whether letters of all kinds take turns as they do by chance, and not as in words that begin with capitals."""
-    kinds = [
-        "d" if letter.isdigit() else "u" if letter.isupper() else "l" for letter in text if letter.isalnum()
-    ]
-    return len(set(kinds)) == 3 and sum(one != other for one, other in pairwise(kinds)) >= _LEAST_TURNS
+    runs = _RUNS.findall(text)
+    # Of 200 keys one has fewer.
+    return _is_mixed(text) and len(runs) > 12 and sum(run.islower() and len(run) < 3 for run in runs) >= 3
 
 
 def _is_token(text: str) -> bool:
@@ -330,7 +328,7 @@ _OTHERS = (
         r"\blogin\b[^\n|;]{0,120}?\s(?:-p[ =]{0,2}|password\s{1,3})(?P<value>[^\s$<{-][^\s]{3,})",
     ),
 )
-_LEAST_TURNS = 14
+_RUNS = re.compile(r"[a-z]+|[A-Z]+|[0-9]+")
 # A key's 40 letters, of all kinds; a commit's hash has no capitals.
 _FORTY = re.compile(r"(?<![\w/+=])[A-Za-z0-9/+]{40}(?![\w/+=])")
 _ESCAPED = re.compile(r"(?<!\\)\\++(?=[\"'/])")

@@ -45,7 +45,7 @@ TOKENS = [
     "AKIA" + "QRSTUVWX23456789", "ASIA" + "QRSTUVWX23456789", "SK" + HEX[:32], "key¦-" + HEX[:32], HEX[:32] + "-us¦12",
     "SG¦." + BODY[:22] + "." + BODY[:43], "123456789¦:AA" + BODY[:33], "abc8Q~" + BODY[:34],
     BODY[:14] + ".atlasv1¦." + BODY[:60], "AGE-SECRET-¦KEY-1" + BODY.upper()[:50],
-    "eyJ" + BODY[:20] + ".eyJ" + BODY[:30] + "." + BODY[:40], "QVdT¦OmV5SndZWGxzYjJGa0lqb2k", BODY[:40],
+    "wJalrXUtnFEMI/K7MDENG/bPxRfiCY" + "EXAMPLEKEY", "eyJ" + BODY[:20] + ".eyJ" + BODY[:30] + "." + BODY[:40], "QVdT¦OmV5SndZWGxzYjJGa0lqb2k", BODY[:40],
 ]  # fmt: skip
 KEYS = [
     PEM.format("PRIVATE", "PRIVATE"), PEM.format("RSA PRIVATE", "RSA PRIVATE"), PEM.format("OPENSSH PRIVATE", "OPENSSH PRIVATE"),
