@@ -205,6 +205,10 @@ class Refused(InputError, ClickException):  # type: ignore[misc]  # click calls 
 
     exit_code = 2
 
+    def __str__(self) -> str:
+        # click's own leaves the hint out.
+        return Exception.__str__(self)
+
     def show(self, file: Any = None) -> None:
         """Print it."""
         echo(f"Error: {self}", file=file, err=file is None)

@@ -9,7 +9,7 @@ import shutil
 import socket
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,6 +18,9 @@ from urllib.parse import urlsplit
 import docker
 import pytest
 import urllib3
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from ecr_widgets.sandbox import Sandbox
 from tests.sandbox.conftest import BIN, SHIPPED, Run, journal, records
@@ -183,7 +186,7 @@ def test_a_failing_build_shows_its_log(run: Run, sandbox: Sandbox, tmp_path: Pat
 UNREACHABLE = {
     "engine": ({"DOCKER_HOST": "unix:///nowhere/docker.sock"}, "no Docker Engine answers"),
     "Layer0": ({"LAYER0_API_ENDPOINT": "http://127.0.0.1:9"}, "Layer0 at http://127.0.0.1:9 does not answer"),
-    "AWS": ({"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "sts:GetCallerIdentity got no answer"),
+    "AWS": ({"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "ecr:GetAuthorizationToken got no answer"),
     "Layer0's token": ({"LAYER0_AUTH_TOKEN": "d3Jvbmc6dG9rZW4="}, "Layer0 refused the token"),
     "not Layer0": ({}, "is not Layer0"),
 }
@@ -214,7 +217,7 @@ def test_a_registry_that_does_not_answer_is_said_before_anything_changes(
     def elsewhere(answer: bytes) -> bytes:
         return re.sub(rb'("proxyEndpoint": ?"http://)[^"]+', rb"\g<1>127.0.0.1:9", answer)
 
-    with aws_answering(sandbox_environ["AWS_ENDPOINT_URL"], elsewhere) as endpoint:
+    with aws_answering(sandbox_environ, elsewhere) as endpoint:
         told = run({"AWS_ENDPOINT_URL": endpoint}, repository="first/gone", deploy="gone", service="gone")
     assert told["exit_code"] == 1
     assert "the registry 127.0.0.1:9 does not answer" in records(told)["check_target"]["error"]["message"]
@@ -252,7 +255,7 @@ def test_a_refused_token_is_renewed_once_and_the_run_goes_on(
         return re.sub(pattern, rb"\g<1>" + wrong, answer) if len(issued) == 1 else answer
 
     given = {"repository": "first/renewed", "deploy": "renewed", "service": "renewed"}
-    with aws_answering(sandbox_environ["AWS_ENDPOINT_URL"], first_one_is_wrong) as endpoint:
+    with aws_answering(sandbox_environ, first_one_is_wrong) as endpoint:
         told = run({"AWS_ENDPOINT_URL": endpoint}, **given)
     assert (told["state"], len(issued)) == ("succeeded", 2), told["reason"]
 
@@ -303,15 +306,22 @@ def passed_on(request: Request, docker_host: str) -> bytes:
 
 
 @contextmanager
-def aws_answering(endpoint: str, change: Callable[[bytes], bytes]) -> Iterator[str]:
-    """The sandbox's AWS endpoint behind a proxy that changes what it answers."""
+def aws_answering(environ: Mapping[str, str], change: Callable[[bytes], bytes]) -> Iterator[str]:
+    """The sandbox's AWS endpoint behind a proxy that signs anew, for its own name, and changes what is answered."""
+    endpoint = environ["AWS_ENDPOINT_URL"]
+    keys = Credentials(environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"])
     pool = urllib3.PoolManager()
 
     class Proxy(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
-            answer = pool.request("POST", endpoint + self.path, body=body, headers=headers)
+            service = self.headers["Authorization"].split("/")[3]
+            kept = {
+                name: self.headers[name] for name in ("Content-Type", "X-Amz-Target") if name in self.headers
+            }
+            request = AWSRequest("POST", endpoint + self.path, headers=kept, data=body)
+            SigV4Auth(keys, service, "us-east-1").add_auth(request)
+            answer = pool.request("POST", request.url, body=body, headers=dict(request.headers))
             content = change(answer.data)
             self.send_response(answer.status)
             self.send_header("Content-Type", answer.headers["Content-Type"])
