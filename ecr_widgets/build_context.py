@@ -64,9 +64,14 @@ class BuildContext:
         Raises:
             BuildError: A folder or the ignore file cannot be read, or the ignore file holds what is no pattern.
         """
-        yield from _walk(self.folder, "", self._ignored(), Look())
+        yield from _walk(self.folder, "", self.ignored(), Look())
 
-    def _ignored(self) -> IgnoreFile:
+    def ignored(self) -> IgnoreFile:
+        """What is not sent.
+
+        Raises:
+            BuildError: The ignore file cannot be read, or holds what is no pattern.
+        """
         # An ignore file of this Dockerfile's own replaces the context's.
         own = self.dockerfile.with_name(f"{self.dockerfile.name}{_IGNORE_FILE}")
         found = next((path for path in (own, self.folder / _IGNORE_FILE) if path.exists()), None)

@@ -27,6 +27,7 @@ _VERSION = re.compile(r"(\d+)\.(\d+)")
 _TIMEOUT_S = 20.0
 _EVENTS_SINCE = (0, 13)
 _ATTESTATIONS_SINCE = (0, 10)
+_TODAYS_MATCHER_SINCE = (0, 8)
 _BUILT_IN = range(20, 23)
 """Docker commands of these versions have BuildKit's client in themselves; later ones start the plug-in."""
 
@@ -48,6 +49,11 @@ class BuildTool:
     def tells_events(self) -> bool:
         """Whether its progress comes as JSON."""
         return self.is_plugin and self.version >= _EVENTS_SINCE
+
+    @property
+    def reads_ignore_files_as_today(self) -> bool:
+        """Whether it has today's matcher."""
+        return self.is_plugin and self.version >= _TODAYS_MATCHER_SINCE
 
     @property
     def knows_attestations(self) -> bool:

@@ -40,7 +40,11 @@ class Builder:
         Raises:
             BuildRefused: With the Dockerfile's line or the option, and with what helps.
         """
-        for what, hint in (*self._not_in_the_dockerfile(context, options), *self._not_for_options(options)):
+        for what, hint in (
+            *self._not_in_the_dockerfile(context, options),
+            *self._not_in_the_ignore_file(context),
+            *self._not_for_options(options),
+        ):
             raise BuildRefused(f"the build was refused before it began: {what}", hint=hint)
 
     def _not_in_the_dockerfile(
@@ -70,6 +74,13 @@ class Builder:
                     f"{name}, line {need.line}: {need.what} is not known to the BuildKit of engine {self.engine.version}",
                     f"use engine {need.since} or newer, or begin the file with `# syntax=docker/dockerfile:1`",
                 )
+
+    def _not_in_the_ignore_file(self, context: BuildContext) -> Iterator[tuple[str, str]]:
+        if self.tool is not None and not self.tool.reads_ignore_files_as_today:
+            for pattern in context.ignored().patterns:
+                if not pattern.is_read_alike:
+                    text = f"{'!' * pattern.is_exception}{pattern.text}"
+                    yield f"{self.tool} reads {text!r} of the ignore file otherwise than newer ones", INSTALL
 
     def _not_for_options(self, options: BuildOptions) -> Iterator[tuple[str, str]]:
         is_plugin = self.tool is not None and self.tool.is_plugin

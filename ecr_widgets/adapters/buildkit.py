@@ -13,7 +13,6 @@ import re
 import selectors
 import signal
 import subprocess
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -27,6 +26,7 @@ from ecr_widgets.errors import BuildError, EcrWidgetsError, EngineUnavailable
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.build_options import BuildOptions
 from ecr_widgets.ports import ProgressSink
+from ecr_widgets.private_folder import PrivateFolder
 
 _BETWEEN_LOOKS_S = 0.5
 _LONGEST_END_S = 3.0
@@ -34,6 +34,7 @@ _LONGEST_END_S = 3.0
 _DROPPED = ("BUILDX_BUILDER", "BUILDKIT_PROGRESS")
 """Variables by which users choose what is chosen here."""
 
+_AUTH_VARIABLE = "DOCKER_AUTH_CONFIG"
 _NO_ENGINE = re.compile(r"cannot connect to the docker daemon|is the docker daemon running")
 _NOT_KNOWN = re.compile(
     r"unknown (flag|instruction)|not supported in dockerfile|the --\S+ (flag|option) requires"
@@ -66,6 +67,8 @@ def build_with_buildkit(
     with _own_folder(logins, environ) as folder:
         # The secrets' variables are among those of this process; their values are on no command line.
         child = {name: value for name, value in environ.items() if name not in _DROPPED}
+        if logins:
+            child |= _without(logins, environ.get(_AUTH_VARIABLE))
         child |= {"DOCKER_CONFIG": str(folder), "BUILDX_CONFIG": str(folder / "buildx")}
         if not tool.is_plugin:
             child["DOCKER_BUILDKIT"] = "1"
@@ -111,12 +114,20 @@ def _arguments(
 @contextmanager
 def _own_folder(logins: Sequence[AuthorizationToken], environ: Mapping[str, str]) -> Iterator[Path]:
     """A folder for one build that this user alone can read; logins are in it, so it goes with the build."""
-    with tempfile.TemporaryDirectory(prefix="ecrw-build-", dir=environ.get("XDG_RUNTIME_DIR")) as made:
-        folder = Path(made)
-        file = folder / "config.json"
+    try:
+        folder = PrivateFolder(environ)
+    except OSError as error:
+        raise BuildError(
+            f"no private folder for the build can be made: {error}",
+            hint="free some space, or name another folder for temporary files by TMPDIR",
+        ) from error
+    try:
+        file = folder.path / "config.json"
         file.touch(mode=0o600)
         file.write_text(json.dumps(_config(logins, environ)))
-        yield folder
+        yield folder.path
+    finally:
+        folder.remove()
 
 
 def _config(logins: Sequence[AuthorizationToken], environ: Mapping[str, str]) -> dict[str, Any]:
@@ -139,6 +150,16 @@ def _config(logins: Sequence[AuthorizationToken], environ: Mapping[str, str]) ->
     config["auths"] = auths | given
     config["credHelpers"] = {registry: name for registry, name in helpers.items() if registry not in given}
     return config
+
+
+def _without(logins: Sequence[AuthorizationToken], given: str | None) -> dict[str, str]:
+    """The variable by which users give logins, without those that would come before ours."""
+    with suppress(ValueError, AttributeError):
+        config = json.loads(given or "")
+        for each in logins:
+            config.get("auths", {}).pop(each.registry, None)
+        return {_AUTH_VARIABLE: json.dumps(config)}
+    return {}
 
 
 def _watched(

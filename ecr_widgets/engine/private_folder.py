@@ -1,92 +1,25 @@
-"""A run's private folder: the kernel's key, its sockets and a copy of Docker's logins, gone with the run.
-
-A run that is killed with all its processes leaves its folder; the next one removes it. Each run holds the lock of its own
-folder, so that what nobody holds is known to be left behind, whoever shares the folder for temporary files.
-"""
+"""A run's private folder: the kernel's key, its sockets and a copy of Docker's logins, gone with the run."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import pwd
-import shutil
-import stat
-import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 
 from ecr_widgets.channel import ADDRESS_VARIABLE
 from ecr_widgets.engine.leftovers import end_processes_with
-from ecr_widgets.shared_files import hold_file
+from ecr_widgets.private_folder import PrivateFolder as AnyPrivateFolder
 
 CHANNEL = "channel"
 """Name of the socket of the private line."""
-_PREFIX = "ecrw-run-"
-_LOCK = "held"
-_LOGIND_USERS, _LINGERING = Path("/run/systemd/users"), Path("/var/lib/systemd/linger")
 
 
-class PrivateFolder:
-    """A new folder for this user only.
+class PrivateFolder(AnyPrivateFolder):
+    """One of a run; what processes of a killed run are still there end with its folder."""
 
-    Raises:
-        OSError: It cannot be made.
-    """
+    prefix = "ecrw-run-"
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        base = _base(environ)
-        _sweep({base, Path(tempfile.gettempdir())})
-        while True:
-            # mkdtemp makes it 0700.
-            self.path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base))
-            with contextlib.suppress(FileNotFoundError):
-                held = hold_file(self.path / _LOCK)
-                if held is not None:
-                    self._held = held
-                    return
-            # Somebody who sweeps has found it before it was held.
+    def _is_in_use(self, folder: Path) -> bool:
+        return os.environ.get(ADDRESS_VARIABLE) == str(folder / CHANNEL)
 
-    def remove(self) -> None:
-        """Remove it with all that is in it."""
-        shutil.rmtree(self.path, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            os.close(self._held)
-
-
-def _base(environ: Mapping[str, str]) -> Path:
-    """The folder that the system keeps for this user's processes in memory, else the one for temporary files.
-
-    systemd removes the former when the user logs out, while a run started by `nohup` goes on; it stays where it is not
-    systemd's, and for users who linger.
-    """
-    uid = os.geteuid()
-    with contextlib.suppress(OSError, KeyError):
-        folder = Path(environ.get("XDG_RUNTIME_DIR", ""))
-        found = folder.lstat()
-        ours = stat.S_ISDIR(found.st_mode) and found.st_uid == uid and not found.st_mode & 0o077
-        goes = (_LOGIND_USERS / str(uid)).exists() and not (_LINGERING / pwd.getpwuid(uid).pw_name).exists()
-        if folder.is_absolute() and ours and not goes and os.access(folder, os.W_OK):
-            return folder
-    return Path(tempfile.gettempdir())
-
-
-def _sweep(bases: set[Path]) -> None:
-    """Remove what runs of this user left that were killed: nobody else could have made it, and nobody holds it."""
-    for folder in {path for base in bases for path in base.glob(f"{_PREFIX}*")}:
-        with contextlib.suppress(OSError):
-            found = folder.lstat()
-            lock = folder / _LOCK
-            # Another user may put links and folders of his own beside ours, but nothing into one of ours.
-            if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or not lock.exists():
-                continue
-            channel = str(folder / CHANNEL)
-            if os.environ.get(ADDRESS_VARIABLE) == channel:
-                continue  # this very process is of that run
-            held = hold_file(lock)
-            if held is None:
-                continue
-            try:
-                end_processes_with(ADDRESS_VARIABLE, channel)
-                shutil.rmtree(folder, ignore_errors=True)
-            finally:
-                os.close(held)
+    def _end(self, folder: Path) -> None:
+        end_processes_with(ADDRESS_VARIABLE, str(folder / CHANNEL))

@@ -17,6 +17,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _SPECIAL = re.compile(r"[*?\[\]\\]")
 _MEMBER = r"(?:\\.|[^\\\]-])"
 _WELL_FORMED = re.compile(rf"(?:\\.|[^\\\[]|\[\^?(?:{_MEMBER}(?:-{_MEMBER})?)+\])*", re.DOTALL)
+_READ_ALIKE = re.compile(r"(?:(?<![^/])\*\*(?=/|$)|(?<!\*)\*(?!\*)|[\w ./?\\\[\]#!@+=,~%&'-])*", re.ASCII)
 _NAMED_CLASS = re.compile(r"\[:\^?\w+:\]")
 _CLASSES = frozenset("dDwWsSbBAaftnrv")
 """Letters after a backslash that Go's regular expressions, which the matcher is made of, take for more than the letter."""
@@ -37,6 +38,12 @@ class Pattern:
             # Sets within sets are none, neither to Go nor to Python so far.
             warnings.simplefilter("ignore", FutureWarning)
             return re.compile(_translated(self.text), re.ASCII)
+
+    @property
+    def is_read_alike(self) -> bool:
+        """Whether clients before 2022 take it for the same: they find no exception by wildcards in an ignored folder."""
+        has_wildcards = _SPECIAL.search(self.text) is not None
+        return _READ_ALIKE.fullmatch(self.text) is not None and not (self.is_exception and has_wildcards)
 
     def matches(self, path: str) -> bool:
         """Whether it matches the whole path, relative to the context; folders above are looked at by the caller."""

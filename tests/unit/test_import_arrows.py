@@ -29,8 +29,10 @@ MAY_IMPORT = {
     "kernel_parameters": VALUES,
     "proofs": VALUES,
     "build_context": VALUES,
+    "private_folder": {"shared_files"},
     "ports": VALUES | {"build_context", "ports"},
-    "adapters": VALUES | {"adapters", "build_context", "engine_address", "ports", "settings"},
+    "adapters": VALUES
+    | {"adapters", "build_context", "private_folder", "engine_address", "ports", "settings"},
     "steps": VALUES | {"build_context", "steps", "ports", "redaction", "secret_forms", "secret_parameters"},
     "recording": VALUES | {"actor", "recording", "ports", "channel"},
     "runbooks": VALUES | {"runbooks", "redaction", "secret_parameters"},
@@ -38,7 +40,7 @@ MAY_IMPORT = {
     # Adapters and settings: whether a guarded environment is meant, and where notices go.
     "engine": VALUES
     | {"actor", "engine", "adapters", "audit", "channel"}
-    | {"disk", "redaction", "runbooks", "secret_parameters", "settings", "shared_files"},
+    | {"disk", "private_folder", "redaction", "runbooks", "secret_parameters", "settings", "shared_files"},
     "targets": VALUES | {"ports"},
     "kit": VALUES | {"build_context", "kit", "steps", "ports", "recording", "targets"},
     "panels": VALUES | {"audit", "panels", "kit", "recording", "redaction", "secret_parameters", "steps"},

@@ -81,6 +81,22 @@ def test_a_dockerfile_that_is_honoured_is_built(tmp_path: Path, builder: Builder
     check(builder, tmp_path, text)
 
 
+@pytest.mark.parametrize("pattern", ["!**/*.md", "!docs/*/a", "**foo", "a^b", "é*", "(a|b).py"])
+def test_what_an_old_client_would_send_otherwise_is_refused(tmp_path: Path, pattern: str) -> None:
+    """As was seen of the docker command 20.10; a plug-in of today reads all of them."""
+    (tmp_path / ".dockerignore").write_text(f"{pattern}\n")
+    check(Builder(OLD, PLUGIN), tmp_path)
+    with pytest.raises(BuildRefused, match="of the ignore file otherwise"):
+        check(Builder(OLD, COMMAND), tmp_path)
+
+
+@pytest.mark.parametrize("pattern", ["*.py", "docs/**", "**/*.md", "!docs/a.md", "[a-c]?", "\\#x"])
+def test_what_all_clients_read_alike_is_taken(tmp_path: Path, pattern: str) -> None:
+    """Most ignore files have nothing else."""
+    (tmp_path / ".dockerignore").write_text(f"{pattern}\n")
+    check(Builder(OLD, COMMAND), tmp_path)
+
+
 SECRET, CACHE = {"secrets": {"npm": "NPM_TOKEN"}}, {"cache_to": "a/cache:1"}
 
 

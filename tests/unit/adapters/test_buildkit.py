@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -20,6 +22,7 @@ from ecr_widgets.errors import AuthorizationError, BuildError, EngineUnavailable
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.build_options import BuildOptions
 from ecr_widgets.ports import Progress, ignore_progress
+from ecr_widgets.shared_files import hold_file
 from tests.unit.adapters.plugin import Plugin, make_plugin
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
@@ -30,15 +33,15 @@ IMAGE_ID = "sha256:" + "b" * 64
 
 
 @pytest.fixture
-def environ(tmp_path: Path) -> dict[str, str]:
+def environ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """A user with a configuration, and a place for what runs."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "runtime"))
     for name in ("config", "runtime", "context"):
         (tmp_path / name).mkdir()
     (tmp_path / "context/Dockerfile").write_text("FROM scratch\n")
     return {
         "DOCKER_CONFIG": str(tmp_path / "config"),
         "DOCKER_HOST": "unix:///run/here.sock",
-        "XDG_RUNTIME_DIR": str(tmp_path / "runtime"),
         "BUILDX_BUILDER": "somebody-elses",
         "NPM_TOKEN": "npm-secret-1",
     }
@@ -76,6 +79,7 @@ def test_the_engine_is_named_and_nothing_of_the_users_choice_is_between(
     assert child["DOCKER_HOST"] == "unix:///run/here.sock"
     assert "BUILDX_BUILDER" not in child
     assert child["BUILDX_CONFIG"].startswith(child["DOCKER_CONFIG"])
+    assert Path(child["DOCKER_CONFIG"]).parent == tmp_path / "runtime"
     assert started["modes"] == ["0o700", "0o600"]
     assert list((tmp_path / "runtime").iterdir()) == []
 
@@ -130,6 +134,28 @@ def test_the_login_is_beside_the_users_own(tmp_path: Path, environ: dict[str, st
     build(plugin, environ)
     users.pop("currentContext")
     assert plugin.started()["config"] == users
+
+
+def test_a_login_given_by_a_variable_does_not_hide_ours(tmp_path: Path, environ: dict[str, str]) -> None:
+    """Newer plug-ins read it before the configuration; what it says of other registries stays."""
+    plugin = make_plugin(tmp_path / "plugin")
+    given = {"auths": {HOST: {"auth": "c3RhbGU6MQ=="}, "other.example": {"auth": "b3RoZXI6MQ=="}}}
+    build(plugin, environ | {"DOCKER_AUTH_CONFIG": json.dumps(given)}, logins=[TOKEN])
+    told = json.loads(plugin.started()["environ"]["DOCKER_AUTH_CONFIG"])
+    assert list(told["auths"]) == ["other.example"]
+
+
+def test_what_a_killed_build_left_goes_with_the_next(tmp_path: Path, environ: dict[str, str]) -> None:
+    """Its folder has logins in it; one that is held belongs to a build under way."""
+    for name in ("left", "under-way"):
+        folder = tmp_path / f"runtime/ecrw-build-{name}"
+        folder.mkdir(mode=0o700)
+        (folder / "held").touch(mode=0o600)
+    held = hold_file(folder / "held")
+    assert held is not None
+    build(make_plugin(tmp_path / "plugin"), environ)
+    os.close(held)
+    assert [each.name for each in (tmp_path / "runtime").iterdir()] == ["ecrw-build-under-way"]
 
 
 @pytest.mark.parametrize(

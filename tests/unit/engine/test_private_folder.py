@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ecr_widgets.engine import private_folder
+from ecr_widgets import private_folder
 from ecr_widgets.engine.private_folder import PrivateFolder
 
 
