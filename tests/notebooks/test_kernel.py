@@ -20,7 +20,7 @@ def cell(tmp_path: Path) -> Cell:
 
     def run(source: str, *, asked: bool = False) -> None:
         with Kernel("run", environ=os.environ, cwd=tmp_path) as kernel:
-            client: Any = kernel.connect()
+            client: Any = kernel.connect(timeout_s=60.0)
             request = client.execute(source)
             reply = client.get_shell_msg(timeout=20)
             assert (reply["parent_header"]["msg_id"], reply["content"]["status"]) == (request, "ok")
@@ -134,7 +134,7 @@ def test_a_debugger_is_loaded_for_those_cells_only_that_ask_for_it(cell: Cell) -
 def test_a_client_soon_looks_again_for_a_kernel_that_does_not_listen_yet() -> None:
     """Every few milliseconds on each of its lines, where ZeroMQ by itself waits for up to 200."""
     with Kernel("run", environ=os.environ, cwd=Path.cwd()) as kernel:
-        client: Any = kernel.connect()
+        client: Any = kernel.connect(timeout_s=60.0)
         lines = (client.shell_channel, client.iopub_channel, client.control_channel)
         assert max(line.socket.reconnect_ivl for line in lines) <= 10
 

@@ -25,7 +25,7 @@ guard_kernel_output(get_ipython().kernel, known)
 def client() -> Iterator[Any]:
     """A kernel as JupyterLab has one, with the guard in place."""
     with Kernel("run", environ=os.environ, cwd=Path.cwd()) as kernel:
-        client = kernel.connect()
+        client = kernel.connect(timeout_s=60.0)
         assert outputs(client, GUARD) == []
         yield client
 
