@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -47,6 +48,8 @@ def main() -> int:
     parser.add_argument("--engine", action="append", default=[], help="part of an engine's or store's name")
     parser.add_argument("--source", type=Path, default=ROOT, help="checkout whose product is tried")
     options = parser.parse_args()
+    # Whoever ends this ends its engines and sandboxes.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     chosen = [
         kind for kind in KINDS if not options.engine or any(word in _name(kind) for word in options.engine)
     ]
