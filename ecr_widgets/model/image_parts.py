@@ -60,16 +60,15 @@ class Parts:
                 if child.attests:
                     belongs(child.digest, child.attests, "attestation")
         for image in by_digest.values():
-            about = subject_of(image)
-            if about is not None:
-                belongs(image.digest, about[0], about[1])
+            for about, kind in _about(image):
+                belongs(image.digest, about, kind)
         here = {
             part: frozenset(each & by_digest.keys()) for part, each in owners.items() if part in by_digest
         }
         return cls(
             {part: each for part, each in here.items() if each},
             {part: kind for part, kind in kinds.items() if part in by_digest},
-            frozenset(part for part, each in here.items() if not each),
+            frozenset(part for part, each in here.items() if not each and subject_of(by_digest[part])),
             frozenset(
                 image.digest for image in by_digest.values() if image.is_index and image.digest not in indexes
             ),
@@ -87,14 +86,22 @@ class Parts:
 
 def subject_of(image: Image) -> tuple[str, str] | None:
     """Digest of the image that this one only says something about, and what it is; None for an image of its own."""
+    found = _about(image)
+    # One that has a tag of its own as well is an image, whatever else it is.
+    return found[0] if found and (image.subject is not None or len(found) == len(image.tags)) else None
+
+
+def _about(image: Image) -> list[tuple[str, str]]:
+    """All that it says something about, and what it is to each."""
     if image.subject is not None:
-        return image.subject, _TYPES.get(image.artifact_type or "", "referrer")
-    found = [_OF_DIGEST.fullmatch(tag) for tag in image.tags]
-    match = found[0] if found and all(found) else None
+        return [(image.subject, _TYPES.get(image.artifact_type or "", "referrer"))]
+    matches = [match for tag in image.tags if (match := _OF_DIGEST.fullmatch(tag))]
     # Some tools tag an image with its own digest.
-    if match is None or f"sha256:{match[1]}" == image.digest:
-        return None
-    return f"sha256:{match[1]}", _ENDINGS.get(match[2], match[2] or "")
+    return [
+        (f"sha256:{match[1]}", _ENDINGS.get(match[2], match[2] or ""))
+        for match in matches
+        if f"sha256:{match[1]}" != image.digest
+    ]
 
 
 def _closure(digest: str, owners: Mapping[str, frozenset[str]]) -> frozenset[str]:

@@ -285,6 +285,19 @@ def test_an_image_of_its_own_outlives_its_index(bench: Bench) -> None:
     assert bench.left() == {digest_of("amd64"), digest_of("arm64"), new}
 
 
+def test_a_signature_with_a_tag_of_its_own_stays_with_what_it_signs(bench: Bench) -> None:
+    """It is an image as well, so it does not go with the signed one either; what is about several stays with each."""
+    used, free = bench.put("used", "1"), bench.put("free", "2")
+    both = bench.put("both", *(each.replace(":", "-") + ".sig" for each in (used, free)))
+    tagged = bench.put("tagged", used.replace(":", "-") + ".att", "live")
+    alone = bench.put("alone", digest_of("gone").replace(":", "-") + ".att", "old")
+    bench.run(bench.store(f"{REGISTRY}/app@{used}"))
+    assert bench.unused() == {free, alone}
+    done = bench.kit.ecr.delete_images("app", [free, alone], typed_name="app")
+    assert (set(done.deleted), done.parts) == ({free, alone}, ())
+    assert bench.left() == {used, both, tagged}
+
+
 def test_the_newest_are_images_and_nothing_else(bench: Bench) -> None:
     """Signatures and the images of an index are pushed last, and would be counted first."""
     old, kept = bench.put("old", "1", days_old=9), bench.put("kept", "2", days_old=8)
