@@ -13,9 +13,11 @@ from ecr_widgets.adapters.build_tool import INSTALL, BuildTool
 from ecr_widgets.build_context import BuildContext
 from ecr_widgets.errors import BuildRefused
 from ecr_widgets.model.build_options import BuildOptions
+from ecr_widgets.model.dockerfile import Dockerfile
 from ecr_widgets.model.dockerfile_needs import names_standard_syntax, needs_of, stages_in_other_letters
 from ecr_widgets.model.engine import EngineFacts, ImageStore
 
+_LINKS_OF_PODMAN = (5, 6)
 _STORE = (
     "switch the engine to containerd's image store (`features` of its daemon.json: `containerd-snapshotter`)"
 )
@@ -51,28 +53,38 @@ class Builder:
         self, context: BuildContext, options: BuildOptions
     ) -> Iterator[tuple[str, str]]:
         dockerfile = context.read_dockerfile()
-        major = int(self.engine.version.partition(".")[0])
         name = context.dockerfile.name
         if self.engine.store is ImageStore.PODMAN:
-            if dockerfile.syntax and not names_standard_syntax(dockerfile):
-                line = dockerfile.directives["syntax"][0]
-                yield (
-                    f"{name}, line {line}: Podman would not use the frontend {dockerfile.syntax!r}",
-                    "build it on a Docker Engine",
-                )
-            for need in stages_in_other_letters(dockerfile):
-                yield (
-                    f"{name}, line {need.line}: Podman would not find {need.what}",
-                    "write its name as the FROM does",
-                )
+            yield from self._not_for_podman(name, dockerfile)
             return
         for need in needs_of(dockerfile, options.build_args):
             if self.tool is None:
                 yield f"{name}, line {need.line}: {need.what} takes BuildKit", INSTALL
-            elif not dockerfile.syntax and major < need.since:
+            elif not dockerfile.syntax and not self.engine.is_at_least(need.since):
                 yield (
                     f"{name}, line {need.line}: {need.what} is not known to the BuildKit of engine {self.engine.version}",
                     f"use engine {need.since} or newer, or begin the file with `# syntax=docker/dockerfile:1`",
+                )
+
+    def _not_for_podman(self, name: str, dockerfile: Dockerfile) -> Iterator[tuple[str, str]]:
+        if dockerfile.syntax and not names_standard_syntax(dockerfile):
+            line = dockerfile.directives["syntax"][0]
+            yield (
+                f"{name}, line {line}: Podman would not use the frontend {dockerfile.syntax!r}",
+                "build it on a Docker Engine",
+            )
+        for need in stages_in_other_letters(dockerfile):
+            yield (
+                f"{name}, line {need.line}: Podman would not find {need.what}",
+                "write its name as the FROM does",
+            )
+        if self.engine.is_at_least(*_LINKS_OF_PODMAN):
+            return
+        for each in dockerfile.instructions:
+            if (each.trigger or each).flag("link"):
+                yield (
+                    f"{name}, line {each.line}: Podman {self.engine.version} knows no `--link`",
+                    "use Podman 5.6 or newer, or leave it out",
                 )
 
     def _not_in_the_ignore_file(self, context: BuildContext) -> Iterator[tuple[str, str]]:

@@ -47,12 +47,17 @@ class EngineFacts:
 
         Source: moby pull request 49949.
         """
-        return self.ids_are_manifests and _numbers(self.version) >= (28, 2)
+        return self.ids_are_manifests and self.is_at_least(28, 2)
 
     @property
     def tells_indexes(self) -> bool:
         """Whether it says of a local image at once that it is an index; older ones have to save it for that."""
         return self.ids_are_manifests and _numbers(self.api_version) >= (1, 48)
+
+    def is_at_least(self, major: int, minor: int = 0) -> bool:
+        """Whether it has this version or a later one; builds between releases, which have no number, count as new."""
+        found = _numbers(self.version)
+        return not any(found) or found >= (major, minor)
 
     @property
     def takes_buildkit(self) -> bool:

@@ -23,6 +23,7 @@ def engine(version: str = "28.5.2", store: ImageStore = ImageStore.GRAPH_DRIVER)
 
 
 PODMAN = engine("5.4.2", ImageStore.PODMAN)
+NEW_PODMAN = engine("5.8.6", ImageStore.PODMAN)
 CONTAINERD = engine(store=ImageStore.CONTAINERD)
 OLD = engine("20.10.24")
 
@@ -52,6 +53,7 @@ HERE_DOCUMENT = "FROM scratch\nRUN <<EOF\ntrue\nEOF\n"
         (Builder(OLD, None), "FROM scratch\nCOPY --link a b\n", "line 2: `COPY --link` takes BuildKit; install"),
         (Builder(OLD, PLUGIN), HERE_DOCUMENT, "not known to the BuildKit of engine 20.10.24; use engine 23 or newer"),
         (Builder(OLD, COMMAND), HERE_DOCUMENT, "not known to the BuildKit of engine"),
+        (Builder(PODMAN, None), "FROM a\nONBUILD COPY --link a b\n", "line 2: Podman 5.4.2 knows no `--link`"),
         (Builder(PODMAN, None), "FROM a AS One\nFROM b\nCOPY --from=one x y\n", "line 3: Podman would not find the stage 'One'"),
         (Builder(PODMAN, None), f"# syntax=a/frontend\n{HERE_DOCUMENT}", "Podman would not use the frontend"),
     ],
@@ -71,6 +73,8 @@ def test_a_dockerfile_that_would_not_be_honoured_is_refused(
         (Builder(OLD, PLUGIN), f"# syntax=docker/dockerfile:1\n{HERE_DOCUMENT}"),
         (Builder(OLD, COMMAND), "FROM scratch\nRUN --mount=type=cache,target=/c true\n"),
         (Builder(PODMAN, None), f"# syntax=docker/dockerfile:1\n{HERE_DOCUMENT}"),
+        (Builder(NEW_PODMAN, None), "FROM a\nCOPY --link a b\n"),
+        (Builder(engine("dev"), PLUGIN), HERE_DOCUMENT),
         (Builder(PODMAN, None), "FROM a AS One\nFROM b\nCOPY --from=One x y\nCOPY --from=Other x y\n"),
         (Builder(OLD, None), "FROM a AS One\nFROM b\nCOPY --from=one x y\n"),
         (Builder(OLD, None), "# syntax=docker/dockerfile:1\nFROM scratch\nCOPY --chown=1 a b\n"),
