@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from ecr_widgets.errors import InputError
 from ecr_widgets.model.secret_kinds import names_secret, secrets_within
 from ecr_widgets.secret_forms import END, SHORTEST_SECRET, broken_forms_of, encodable, ends_of, forms_of
-from ecr_widgets.secret_views import View, cut_off, joined, shows_nothing_alone, views
+from ecr_widgets.secret_views import AT_BREAKS, View, cut_off, joined, shows_nothing_alone, views
 
 MASK = "***"
 _SECRET_VARIABLES = re.compile(
@@ -121,7 +121,7 @@ class _Search:
         self._matcher = AhoCorasick(self._every, matchkind=MatchKind.LeftmostLongest)
         windows: dict[str, list[tuple[str, int]]] = {}
         for form in {form for secret in forms for form in broken_forms_of(secret)}:
-            for at in _window_places(len(form)):
+            for at in _window_places(form):
                 windows.setdefault(form[at : at + _WINDOW], []).append((form, at))
         self._windows = AhoCorasick(tuple(windows))
         self._windowed = tuple(windows.values())
@@ -301,20 +301,22 @@ def _masked(text: str, spans: list[tuple[int, int]]) -> str:
 
 def _views_of_end(text: str) -> Iterator[Any]:
     """The text's end as it is seen, each view once more without its lines."""
-    for quoted in (False, True):
+    ways = (False, True) if '"' in text or "'" in text else (False,)
+    for quoted in ways:
         yield joined(text, quoted=quoted, may_go_on=True)
     for view in views(text):
         yield view
         if isinstance(view, View):
-            for quoted in (False, True):
+            for quoted in ways:
                 lines = joined(view.text, quoted=quoted, may_go_on=True)
                 yield View(view.text, lines.text, *lines.steps, base=view)
 
 
-def _window_places(length: int) -> Iterator[int]:
-    last = length - _WINDOW
+def _window_places(form: str) -> Iterator[int]:
+    last = len(form) - _WINDOW
     for at in (*range(0, last, _WINDOW), last):
-        if at < _WINDOWED or at >= last - _WINDOWED:
+        # Rules of dashes and rows of zeros are no sign of anything.
+        if (at < _WINDOWED or at >= last - _WINDOWED) and len(set(form[at : at + _WINDOW])) > 2:
             yield at
 
 
@@ -323,8 +325,34 @@ def _across_lines(text: str, start: int, form: str, at: int) -> tuple[int, int] 
 
     Of a long one as much as agrees, if that is enough to give it away.
     """
+    if not _may_be_cut(text, start, form, at):
+        return None
     found = [_joined_at(text, start, form, at, quoted=quoted) for quoted in (False, True)]
     return max((each for each in found if each is not None), key=lambda span: span[1] - span[0], default=None)
+
+
+def _may_be_cut(text: str, start: int, form: str, at: int) -> bool:
+    """Whether enough of the form is there, or as much as there is ends where a line may: a cheap look, for words that secrets
+    begin with may be all over a text.
+    """
+    follows = _agreement(form[at:], text[start : start + len(form) - at])
+    precedes = _agreement(form[:at][::-1], text[max(0, start - at) : start][::-1])
+    if follows + precedes >= min(len(form), END):
+        return True
+    after, before = start + follows, start - precedes
+    return (follows < len(form) - at and _goes_on(text[after : after + _NEAR], form[at + follows])) or (
+        precedes < at and _goes_on(text[max(0, before - _NEAR) : before][::-1], form[at - precedes - 1])
+    )
+
+
+def _goes_on(rest: str, wanted: str) -> bool:
+    """Whether the wanted letter comes next but for what stands at the break of a line."""
+    for letter in rest:
+        if letter == wanted:
+            return True
+        if letter not in AT_BREAKS:
+            return False
+    return False
 
 
 def _joined_at(text: str, start: int, form: str, at: int, *, quoted: bool) -> tuple[int, int] | None:

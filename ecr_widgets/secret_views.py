@@ -305,6 +305,8 @@ _STAND_IN = "\ue000"
 _RARE_BACKSLASH = re.compile(r"\\(?![nrt\"/'])")
 _SHORT = {"\\n": "\n", "\\r": "\r", "\\t": "\t", '\\"': '"', "\\/": "/", "\\'": "'"}
 _IGNORED = re.compile(f"[\x9b{IGNORABLE}]")
+AT_BREAKS = frozenset(" \t\r\n\"'=\\│┃║|>#bB")
+"""What lines may begin and end with, beside what they hold."""
 _BREAKS = {
     (quoted, may_go_on): _Step(
         (lambda _: True) if may_go_on else (lambda text: "\n" in text),

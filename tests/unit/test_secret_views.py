@@ -225,3 +225,13 @@ def test_no_text_keeps_the_search_busy(unit: str) -> None:
     known, text = registry(SECRET, PLAIN), unit * (250_000 // len(unit))
     assert len(known.redact(text)) <= len(text)
     assert known.safe_length(text) <= len(text)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("secret", ["-" * 30, "a" * 30, "production-database-1", "wJ4lrX" * 5 + "7"])
+def test_a_secret_like_an_ordinary_text_costs_little(secret: str) -> None:
+    """Its beginnings all over a text are looked at once each; the secret itself is masked, its parts are not."""
+    known = registry(secret)
+    text = f"{secret[:7]} {secret[:8]}x\n" * 15_000
+    assert known.redact(text) == text
+    assert known.redact(f"{text}{secret}\n").endswith("\n***\n")
