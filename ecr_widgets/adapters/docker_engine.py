@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -27,7 +27,7 @@ from ecr_widgets.build_context import BuildContext
 from ecr_widgets.errors import BuildError, EngineError, ImageNotFound, InvalidReference, PushError
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.build_options import BuildOptions
-from ecr_widgets.model.engine import EngineFacts, ImageStore
+from ecr_widgets.model.engine import EngineFacts, HeldImage, ImageStore
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.ports import ProgressSink
 
@@ -55,12 +55,20 @@ class DockerEngine:
         found = self._inspected(image)
         return None if found is None else str(found["Id"])
 
-    def holds_index(self, image_id: str) -> bool:
+    def look_at(self, image: str) -> HeldImage | None:
+        found = self._inspected(image)
+        if found is None:
+            return None
+        kind = str((found.get("Descriptor") or {}).get("mediaType", ""))
+        is_index = "manifest.list" in kind or "image.index" in kind if kind else None
         if not self.facts().ids_are_manifests:
-            return False
-        described = (self._inspected(image_id) or {}).get("Descriptor")
-        if described:
-            return "manifest.list" in described["mediaType"] or "image.index" in described["mediaType"]
+            is_index = False
+        return HeldImage(str(found["Id"]), _references(found.get("RepoDigests") or ()), is_index)
+
+    def holds_index(self, image_id: str) -> bool:
+        held = self.look_at(image_id)
+        if held is None or held.is_index is not None:
+            return held is not None and bool(held.is_index)
         return self._connection.ask(lambda: is_index(self._api.get_image(image_id), image_id))
 
     def _inspected(self, image: str) -> Mapping[str, Any] | None:
@@ -188,9 +196,13 @@ class DockerEngine:
         return image_id
 
     def pushed_digests(self, image: str) -> tuple[ImageReference, ...]:
-        found = []
-        for each in (self._inspected(image) or {}).get("RepoDigests") or ():
-            # An image that lost its name is listed as <none>@….
-            with suppress(InvalidReference):
-                found.append(ImageReference.parse(each))
-        return tuple(reference for reference in found if reference.digest is not None)
+        return _references((self._inspected(image) or {}).get("RepoDigests") or ())
+
+
+def _references(listed: Iterable[str]) -> tuple[ImageReference, ...]:
+    found = []
+    for each in listed:
+        # An image that lost its name is listed as <none>@….
+        with suppress(InvalidReference):
+            found.append(ImageReference.parse(each))
+    return tuple(reference for reference in found if reference.digest is not None)

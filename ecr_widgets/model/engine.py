@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ecr_widgets.model.image_reference import ImageReference
+
 
 class ImageStore(StrEnum):
     """How an engine keeps images, which decides what an image's id is."""
@@ -49,11 +51,6 @@ class EngineFacts:
         """
         return self.ids_are_manifests and self.is_at_least(28, 2)
 
-    @property
-    def tells_indexes(self) -> bool:
-        """Whether it says of a local image at once that it is an index; older ones have to save it for that."""
-        return self.ids_are_manifests and _numbers(self.api_version) >= (1, 48)
-
     def is_at_least(self, major: int, minor: int = 0) -> bool:
         """Whether it has this version or a later one; builds between releases, which have no number, count as new."""
         found = _numbers(self.version)
@@ -63,6 +60,17 @@ class EngineFacts:
     def takes_buildkit(self) -> bool:
         """Whether its own BuildKit can be asked; Podman builds by Buildah."""
         return self.store is not ImageStore.PODMAN
+
+
+@dataclass(frozen=True, slots=True)
+class HeldImage:
+    """A local image, as its engine knows it."""
+
+    image_id: str
+    known_as: tuple[ImageReference, ...]
+    """By digest; what a registry serves there is the registry's word."""
+    is_index: bool | None = None
+    """None where the engine does not say at once."""
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -14,7 +14,7 @@ from typing import Protocol
 from ecr_widgets.build_context import BuildContext
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.build_options import BuildOptions
-from ecr_widgets.model.engine import EngineFacts
+from ecr_widgets.model.engine import EngineFacts, HeldImage
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.registry import ImageDetails
 from ecr_widgets.ports.ecr import Ecr
@@ -147,6 +147,10 @@ class Engine(Protocol):
 
     def find_image_id(self, image: str) -> str | None:
         """Id of a local image by reference or id, or None; what kind of digest it is depends on the engine."""
+        ...
+
+    def look_at(self, image: str) -> HeldImage | None:
+        """What the engine knows of a local image, by one question; None where there is none."""
         ...
 
     def holds_index(self, image_id: str) -> bool:

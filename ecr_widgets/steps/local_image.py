@@ -38,12 +38,12 @@ class LocalImage:
         Raises:
             ImageNotFound: No such local image.
         """
-        image_id = engine.find_image_id(source)
-        if image_id is None:
+        held = engine.look_at(source)
+        if held is None:
             raise ImageNotFound(f"no local image {source!r} on the engine", hint="build or pull it first")
         facts = engine.facts()
-        is_image = facts.tells_indexes and not engine.holds_index(image_id)
-        return cls(source, image_id, facts, engine.pushed_digests(image_id), is_image)
+        is_image = facts.ids_are_manifests and held.is_index is False
+        return cls(source, held.image_id, facts, held.known_as, is_image)
 
     @property
     def digest(self) -> str | None:

@@ -92,10 +92,15 @@ class Bench:
         return Cost(*json.loads(answer))
 
     def docker_push(self, source: str, repository: str, tag: str) -> Cost:
-        """By Docker's own command."""
-        name = f"{self.host}/{repository}"
-        self.engine.images.get(source).tag(name, tag)
-        return self._command("docker", "push", "--quiet", f"{name}:{tag}")
+        """By Docker's own command, the name given first that it pushes by."""
+        name = f"{self.host}/{repository}:{tag}"
+        tagged, pushed = (
+            self._command("docker", "tag", source, name),
+            self._command("docker", "push", "--quiet", name),
+        )
+        return Cost(
+            tagged.wall_s + pushed.wall_s, tagged.cpu_s + pushed.cpu_s, max(tagged.peak_mb, pushed.peak_mb)
+        )
 
     def skopeo_copy(self, source: str, target: str) -> Cost:
         """From registry to registry."""
@@ -196,16 +201,20 @@ def _rows(bench: Bench, runs: int) -> Iterator[Measured]:
         return Cost(sum(c.wall_s for c in costs), sum(c.cpu_s for c in costs), max(c.peak_mb for c in costs))
 
     firsts = pairs(first)
-    yield _row(f"{where}: first", "docker push", "s", 1.05, [(a.wall_s, b.wall_s) for a, b in firsts])
+    yield _row(f"{where}: first", "docker tag and push", "s", 1.05, [(a.wall_s, b.wall_s) for a, b in firsts])
     yield _row(
         f"{where}: first, CPU of the client",
-        "docker push",
+        "docker tag and push",
         "s",
         1.05,
         [(a.cpu_s, b.cpu_s) for a, b in firsts],
     )
     yield _row(
-        f"{where}: first, memory", "docker push", "MB", 4.0, [(a.peak_mb, b.peak_mb) for a, b in firsts]
+        f"{where}: first, memory",
+        "docker tag and push",
+        "MB",
+        4.0,
+        [(a.peak_mb, b.peak_mb) for a, b in firsts],
     )
     for name, act in (
         ("one small layer", small),
@@ -213,7 +222,11 @@ def _rows(bench: Bench, runs: int) -> Iterator[Measured]:
         ("three repositories", three),
     ):
         yield _row(
-            f"{where}: {name}", "docker push", "s", 1.05, [(a.wall_s, b.wall_s) for a, b in pairs(act)]
+            f"{where}: {name}",
+            "docker tag and push",
+            "s",
+            1.05,
+            [(a.wall_s, b.wall_s) for a, b in pairs(act)],
         )
     if shutil.which("skopeo", path=bench.environ.get("PATH")) is None:
         print("  no skopeo: copies are not compared", file=sys.stderr)

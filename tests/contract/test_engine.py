@@ -50,7 +50,12 @@ def test_a_build_gives_an_id_that_all_its_names_lead_to(ports: Ports, context: P
         built
     ] * 3
     assert told
+    held = ports.engine.look_at("contract/one:1")
+    assert held is not None
+    assert (held.image_id, bool(held.is_index)) == (built, False)
+    assert not ports.engine.holds_index(built)
     assert ports.engine.find_image_id("contract/nobody:1") is None
+    assert ports.engine.look_at("contract/nobody:1") is None
 
 
 def test_the_digest_of_a_push_is_the_registrys_own(ports: Ports, context: Path) -> None:

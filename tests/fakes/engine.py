@@ -8,7 +8,7 @@ from ecr_widgets.build_context import BuildContext
 from ecr_widgets.errors import ImageNotFound, PushError, TagImmutable
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.build_options import BuildOptions
-from ecr_widgets.model.engine import EngineFacts, ImageStore
+from ecr_widgets.model.engine import EngineFacts, HeldImage, ImageStore
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.registry import ImageDetails
 from ecr_widgets.ports import Progress, ProgressSink
@@ -35,6 +35,15 @@ class FakeEngine:
 
     def find_image_id(self, image: str) -> str | None:
         return image if image in self._world.local.values() else self._world.local.get(image)
+
+    def look_at(self, image: str) -> HeldImage | None:
+        image_id = self.find_image_id(image)
+        if image_id is None:
+            return None
+        says = self._store is not ImageStore.CONTAINERD or self._version >= "28"
+        return HeldImage(
+            image_id, self.pushed_digests(image_id), self.holds_index(image_id) if says else None
+        )
 
     def holds_index(self, image_id: str) -> bool:
         return self._store is ImageStore.CONTAINERD and bool(
