@@ -56,9 +56,8 @@ class Parts:
         for index, children in indexes.items():
             for child in children:
                 kind = (child.platform or "image") if child.is_image else "attestation"
+                # An attestation, too, is the index's: nothing but the index says which image it is about.
                 belongs(child.digest, index, kind)
-                if child.attests:
-                    belongs(child.digest, child.attests, "attestation")
         for image in by_digest.values():
             for about, kind in _about(image):
                 belongs(image.digest, about, kind)

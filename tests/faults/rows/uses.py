@@ -121,7 +121,6 @@ class Uses(RuleBasedStateMachine):
         if proof and children:
             made = self.put(None)
             named.append(Child(made, "", children[0], is_image=False))
-            self.about.setdefault(children[0], set()).add(made)
         index = self.put(tag)
         if named:
             self.world.details[index] = ImageDetails(children=tuple(named))

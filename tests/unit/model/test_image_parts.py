@@ -92,7 +92,7 @@ def test_parts_belong_to_what_names_them_and_to_what_they_are_about() -> None:
     parts = Parts.of(images, {digest_of("index"): children})
     assert dict(parts.owners) == {
         amd: {digest_of("index")},
-        proof: {digest_of("index"), amd},
+        proof: {digest_of("index")},
         digest_of("signature"): {digest_of("index")},
         digest_of("signature of proof"): {proof},
     }
@@ -101,8 +101,9 @@ def test_parts_belong_to_what_names_them_and_to_what_they_are_about() -> None:
         "attestation",
         "signature",
     ]
-    assert parts.above(digest_of("signature of proof")) == {proof, amd, digest_of("index")}
-    assert parts.below([amd]) == {proof, digest_of("signature of proof")}
+    assert parts.above(digest_of("signature of proof")) == {proof, digest_of("index")}
+    assert parts.below([proof]) == {digest_of("signature of proof")}
+    assert parts.below([digest_of("index")]) == parts.owners.keys()
     assert parts.orphans == {digest_of("lost")}
     assert parts.unread == {digest_of("other index")}
 

@@ -277,11 +277,12 @@ def test_a_part_is_not_deleted_by_itself(bench: Bench, name: str) -> None:
 
 def test_an_image_of_its_own_outlives_its_index(bench: Bench) -> None:
     """One that has a tag of its own, or that another index names; ECR would refuse the latter."""
-    for name, tags in (("amd64", ("1-amd64",)), ("arm64", ()), ("riscv", ())):
+    for name, tags in (("amd64", ("1-amd64",)), ("arm64", ()), ("riscv", ()), ("proof", ())):
         bench.put(name, *tags)
-    old, new = bench.index("old", "1", of=("amd64", "arm64", "riscv")), bench.index("new", "2", of=("arm64",))
+    old = bench.index("old", "1", of=("amd64", "arm64", "riscv"), proof="proof")
+    new = bench.index("new", "2", of=("arm64",))
     done = bench.kit.ecr.delete_images("app", [old], typed_name="app")
-    assert set(done.parts) == {digest_of("riscv")}
+    assert set(done.parts) == {digest_of("riscv"), digest_of("proof")}
     assert bench.left() == {digest_of("amd64"), digest_of("arm64"), new}
 
 
