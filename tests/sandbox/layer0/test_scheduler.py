@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import closing
 
 import pytest
 
@@ -17,14 +18,15 @@ def test_closing_ends_though_the_loop_was_just_woken(turns: int) -> None:
     """However many turns of the event loop lie between a change and the close, the close is not lost."""
 
     async def change_and_close() -> None:
-        scheduler = Scheduler(Store(), FakeContainers())
-        scheduler.begin()
-        await asyncio.sleep(0.01)
-        scheduler.adjust(Service("web1", "web", "demo1"))
-        for _ in range(turns):
-            await asyncio.sleep(0)
-        closing = asyncio.create_task(scheduler.close())
-        done, _ = await asyncio.wait([closing], timeout=5)
-        assert done
+        with closing(Store()) as store:
+            scheduler = Scheduler(store, FakeContainers())
+            scheduler.begin()
+            await asyncio.sleep(0.01)
+            scheduler.adjust(Service("web1", "web", "demo1"))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            ending = asyncio.create_task(scheduler.close())
+            done, _ = await asyncio.wait([ending], timeout=5)
+            assert done
 
     asyncio.run(change_and_close())
