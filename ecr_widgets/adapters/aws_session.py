@@ -20,7 +20,7 @@ from botocore.credentials import ReadOnlyCredentials
 from botocore.session import get_session
 from botocore.utils import parse_timestamp
 
-from ecr_widgets.adapters.ecr_calls import settings_error
+from ecr_widgets.adapters.ecr_calls import NO_ANSWER, NO_IDENTITY, settings_error
 from ecr_widgets.adapters.hosts import is_loopback
 from ecr_widgets.adapters.http import bundles
 from ecr_widgets.errors import AuthorizationError, EcrWidgetsError, SettingsError
@@ -67,7 +67,9 @@ class AwsSession:
         )
         try:
             return self._client(service, config)
-        except (aws.BotoCoreError, aws.ClientError, OSError, ValueError) as error:
+        except (aws.ClientError, aws.NoRegionError, *NO_IDENTITY, *NO_ANSWER):
+            raise  # whoever called says for what
+        except (aws.BotoCoreError, OSError, ValueError) as error:
             if isinstance(error, EcrWidgetsError):
                 raise
             raise settings_error(error) from error

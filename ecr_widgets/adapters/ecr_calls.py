@@ -38,14 +38,14 @@ _REFUSED = frozenset(
 _THROTTLED = frozenset(
     ("RequestLimitExceeded", "Throttling", "ThrottlingException", "TooManyRequestsException")
 )
-_NO_IDENTITY = (
+NO_IDENTITY = (
     aws.NoCredentialsError,
     aws.CredentialRetrievalError,
     aws.SSOError,
     aws.TokenRetrievalError,
     aws.RefreshWithMFAUnsupportedError,
 )
-_NO_ANSWER = (aws.HTTPClientError, aws.ConnectionError)
+NO_ANSWER = (aws.HTTPClientError, aws.ConnectionError)
 
 
 def translated(action: str, call: Callable[[], T]) -> T:
@@ -70,8 +70,6 @@ def translated(action: str, call: Callable[[], T]) -> T:
 
 def settings_error(error: Exception) -> EcrWidgetsError:
     """What kept a client from being made: it was not asked for anything but its identity yet."""
-    if isinstance(error, (aws.ClientError, *_NO_IDENTITY, *_NO_ANSWER, aws.NoRegionError)):
-        return _translate("an AWS identity", error)
     what = " ".join(str(error).split())
     if isinstance(error, aws.MissingDependencyException):
         return SettingsError(
@@ -89,7 +87,7 @@ def _translate(action: str, error: Exception) -> EcrWidgetsError:
         return SettingsError("no AWS region is set", hint="set AWS_REGION, or a region in your profile")
     if isinstance(error, aws.ParamValidationError):
         return InputError(f"{action} refused: {' '.join(str(error).split())}")
-    if isinstance(error, _NO_IDENTITY):
+    if isinstance(error, NO_IDENTITY):
         return AuthorizationError(
             f"no AWS identity for {action}: {error}", hint="set AWS_PROFILE, or log in to it"
         )
@@ -97,7 +95,7 @@ def _translate(action: str, error: Exception) -> EcrWidgetsError:
         hint = "where a proxy signs anew, name its authority's certificates in AWS_CA_BUNDLE"
     elif isinstance(error, aws.ProxyConnectionError):
         hint = "check HTTPS_PROXY and NO_PROXY"
-    elif isinstance(error, _NO_ANSWER):
+    elif isinstance(error, NO_ANSWER):
         hint = "check the network, AWS_REGION and AWS_ENDPOINT_URL"
     else:
         return settings_error(error)

@@ -49,7 +49,7 @@ def test_each_value_is_checked_while_it_is_typed(form: RunbookForm) -> None:
     for name, typed, why in (
         ("count", "-1", "-1 is not 0 or more"),
         ("count", "1_0", "not of type int"),
-        ("env_vars", '{"web": {"DB_PASSWORD": "hunter22hunter22"}}', "secret by its name"),
+        ("env_vars", '{"web": {"DB_PASSWORD": "hunter22hunter22"}}', "looks like a password"),
     ):
         widget, label = found[name]
         good, widget.value = widget.value, typed

@@ -59,7 +59,10 @@ class _Handler(tornado.web.RequestHandler):
         self.set_header("Docker-Distribution-Api-Version", "registry/2.0")
         headers = self.request.headers
         refused = refuse_visitor(
-            host=headers.get("Host"), origin=headers.get("Origin"), own_host=self.settings["own_host"]()
+            host=headers.get("Host"),
+            origin=headers.get("Origin"),
+            own_host=self.settings["own_host"](),
+            any_port=True,
         )
         if refused is not None:
             self.refuse(403, "DENIED", refused)

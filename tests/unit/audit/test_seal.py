@@ -42,7 +42,7 @@ def test_many_seals_wait_for_the_disk_once_in_a_hundred(
     """250 runs are three batches, in one chain without a gap, in the order given."""
     runs, names, ring = _runs(tmp_path, 250)
     synchronized = []
-    _watched(monkeypatch, fsync=lambda handle: synchronized.append(os.fsync(handle)))
+    monkeypatch.setattr(chain, "to_disk", lambda handle: synchronized.append(os.fsync(handle)))
     assert seal_missing(runs, names, ring=ring, now=NOW) == names
     assert len(synchronized) == 3
     seals = [link.seal for link in links_of(runs)]
