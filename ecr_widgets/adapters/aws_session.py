@@ -68,7 +68,7 @@ class AwsSession:
         try:
             return self._client(service, config)
         except (aws.ClientError, aws.NoRegionError, *NO_IDENTITY, *NO_ANSWER):
-            raise  # whoever called says for what
+            raise  # the caller names the action
         except (aws.BotoCoreError, OSError, ValueError) as error:
             if isinstance(error, EcrWidgetsError):
                 raise

@@ -14,7 +14,7 @@ from ecr_widgets import engine_address
 from ecr_widgets.engine_address import EngineTls, find_engine_address
 from ecr_widgets.errors import SettingsError
 
-WORK = "unix:///run/work/docker.sock"
+WORK = "unix:///run/other/docker.sock"
 
 
 @pytest.fixture
