@@ -50,7 +50,9 @@ def check_own(path: Path, found: os.stat_result) -> None:
             hint="name a folder of your own with --folder",
         )
     is_folder = stat.S_ISDIR(found.st_mode)
-    if found.st_mode & 0o022 or not (is_folder or (stat.S_ISREG(found.st_mode) and found.st_nlink == 1)):
+    # A file that was opened while another took its name has no link any more, and was as good as that one.
+    is_file = stat.S_ISREG(found.st_mode) and found.st_nlink <= 1
+    if found.st_mode & 0o022 or not (is_folder or is_file):
         raise SettingsError(
             f"{path} is not believed: others may write to it",
             hint="take that right away (chmod go-w), or name another folder with --folder",

@@ -41,7 +41,7 @@ def traces() -> set[str]:
     others = {state.sandbox_id for state in _others()}
     found = {f"mount {line.split()[1]}" for line in Path("/proc/mounts").read_text().splitlines()}
     found |= {f"interface {entry.name} {_bridge_of(entry)}" for entry in Path("/sys/class/net").iterdir()}
-    found |= {f"group {entry}" for entry in Path("/sys/fs/cgroup").glob("**/ecrw-*")}
+    found |= {f"group {entry}" for entry, _, _ in os.walk("/sys/fs/cgroup") if "/ecrw-" in entry}
     found |= {f"file {entry}" for base in ("/run", "/tmp") for entry in Path(base).glob(RUN_FOLDER)}
     found |= {f"file {entry}" for entry in Path("/tmp").glob("containerd.*")}
     if not others:

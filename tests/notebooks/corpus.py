@@ -44,6 +44,8 @@ class Book:
 
 
 SKIP, RAISES = "skip-execution", "raises-exception"
+_DIES = "import os, time; time.sleep(0.5); os._exit(3)"
+"""Late enough for the kernel to say that the cell has begun, which either engine notes only if it comes."""
 WIDGET = "import ipywidgets\nout = ipywidgets.Output()\nout"
 SHOW = (
     "print([(o['output_type'], o.get('text') or o.get('ename') or sorted(o['data'])) for o in out.outputs])"
@@ -81,7 +83,7 @@ BOOKS = (
     Book("exit-with-1", ["import sys; sys.exit(1)", "print('never')"]),
     Book("exit-with-text", ["raise SystemExit('stop')"]),
     Book("exit-with-0", ["import sys; sys.exit(0)", "print('never')"]),
-    Book("kernel-dies", ["print('x', flush=True)", "import os; os._exit(3)", "print('never')"]),
+    Book("kernel-dies", ["print('x', flush=True)", _DIES, "print('never')"]),
     Book("timeout", ["print('x', flush=True)\nimport time; time.sleep(60)", "print('never')"], {"execution_timeout": 1}),
     Book("no-timeout", ["print('well')"], {"execution_timeout": -1}),
     Book("input", ["input('name? ')"]),
