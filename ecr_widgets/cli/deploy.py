@@ -76,8 +76,8 @@ def command(
 def _check_balancer(environment: str, name: str, dockerrun: Path) -> None:
     """Find out before anything is stored whether the balancer can reach what the Dockerrun listens on."""
     from ecr_widgets.cli.layer0 import client
+    from ecr_widgets.dockerrun.document import Dockerrun
     from ecr_widgets.errors import InputError
-    from ecr_widgets.model.dockerrun import Dockerrun
     from ecr_widgets.steps.deploy_service import find_environment
     from ecr_widgets.steps.service_balancer import check_host_ports, require_balancer
 

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
+from ecr_widgets.dockerrun.document import Dockerrun
 from ecr_widgets.errors import InputError, InvalidDockerrun
 from ecr_widgets.kit.check_target import RunFiles, TargetOutcome, check_files, check_target
 from ecr_widgets.kit.connections import Connections
@@ -17,7 +18,6 @@ from ecr_widgets.kit.looks import Looks
 from ecr_widgets.kit.services import ServiceSteps
 from ecr_widgets.kit.tasks import TaskSteps
 from ecr_widgets.model.build_options import BuildOptions, BuildWishes
-from ecr_widgets.model.dockerrun import Dockerrun
 from ecr_widgets.model.encryption import Encryption
 from ecr_widgets.model.image_reference import ImageReference, check_repository_name, check_tag
 from ecr_widgets.model.tag_rule import read_exceptions

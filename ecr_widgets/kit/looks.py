@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ecr_widgets.dockerrun.diff import contents, diff
+from ecr_widgets.dockerrun.document import Dockerrun
+from ecr_widgets.dockerrun.images import container_images
 from ecr_widgets.errors import EcrWidgetsError, InputError, InvalidDockerrun
-from ecr_widgets.model.dockerrun import Dockerrun
-from ecr_widgets.model.dockerrun_diff import contents, diff
-from ecr_widgets.model.dockerrun_images import container_images
 from ecr_widgets.model.image_parts import Parts
 from ecr_widgets.model.image_reference import ImageReference, check_repository_name
 from ecr_widgets.model.registry import Image, ImageDetails, ImagePage, Repository

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from ecr_widgets.dockerrun.diff import ChangeKind, diff
+from ecr_widgets.dockerrun.document import Dockerrun
+from ecr_widgets.dockerrun.kept_settings import kept_settings
 from ecr_widgets.errors import EntityNotFound, InvalidDockerrun
-from ecr_widgets.model.dockerrun import Dockerrun
-from ecr_widgets.model.dockerrun_diff import ChangeKind, diff
-from ecr_widgets.model.dockerrun_kept import kept_settings
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.layer0 import Deploy, check_deploy_name
 from ecr_widgets.ports import Clock, Layer0

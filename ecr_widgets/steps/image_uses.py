@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from ecr_widgets.dockerrun.images import image_texts
 from ecr_widgets.errors import EntityNotFound, InputError
-from ecr_widgets.model.dockerrun_images import image_texts
 from ecr_widgets.model.image_parts import Parts, subject_of
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.registry import Image

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ecr_widgets.dockerrun.document import Dockerrun
 from ecr_widgets.errors import EntityNotFound, InputError, InvalidDockerrun, VerifyError
-from ecr_widgets.model.dockerrun import Dockerrun
 from ecr_widgets.model.layer0 import Environment, Service
 from ecr_widgets.model.layer0_load_balancer import LoadBalancer
 from ecr_widgets.ports import Layer0

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ecr_widgets.dockerrun.images import container_images
 from ecr_widgets.errors import EntityNotFound, InputError
-from ecr_widgets.model.dockerrun_images import container_images
 from ecr_widgets.model.layer0 import Deploy, Environment, Service
 from ecr_widgets.ports import Layer0
 from ecr_widgets.steps.deploy_service import find_service

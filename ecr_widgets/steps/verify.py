@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from ecr_widgets.dockerrun.images import container_images
 from ecr_widgets.errors import InvalidReference, VerifyError
-from ecr_widgets.model.dockerrun_images import container_images
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.registry_host import OwnRegistry, Sameness
 from ecr_widgets.ports import Layer0, Registry

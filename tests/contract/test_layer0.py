@@ -9,8 +9,8 @@ from typing import TypeVar
 
 import pytest
 
+from ecr_widgets.dockerrun.document import Dockerrun
 from ecr_widgets.errors import EntityNotFound
-from ecr_widgets.model.dockerrun import Dockerrun
 from ecr_widgets.model.layer0 import Environment, JobState
 from tests.contract.conftest import Ports
 

@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "shared_files": set(),
     "disk": set(),
     "model": VALUES,
+    "dockerrun": VALUES | {"dockerrun"},
     "settings": {"errors"},
     "engine_address": {"errors"},
     "redaction": VALUES | {"secret_forms", "secret_views"},
@@ -33,7 +34,8 @@ MAY_IMPORT = {
     "ports": VALUES | {"build_context", "ports"},
     "adapters": VALUES
     | {"adapters", "build_context", "private_folder", "engine_address", "ports", "settings"},
-    "steps": VALUES | {"build_context", "steps", "ports", "redaction", "secret_forms", "secret_parameters"},
+    "steps": VALUES
+    | {"build_context", "dockerrun", "steps", "ports", "redaction", "secret_forms", "secret_parameters"},
     "recording": VALUES | {"actor", "recording", "ports", "channel"},
     "runbooks": VALUES | {"runbooks", "redaction", "secret_parameters"},
     "audit": VALUES | {"audit", "disk", "shared_files"},
@@ -42,9 +44,9 @@ MAY_IMPORT = {
     | {"actor", "engine", "adapters", "audit", "channel"}
     | {"disk", "private_folder", "redaction", "runbooks", "secret_parameters", "settings", "shared_files"},
     "targets": VALUES | {"ports"},
-    "kit": VALUES | {"build_context", "kit", "steps", "ports", "recording", "targets"},
+    "kit": VALUES | {"build_context", "dockerrun", "kit", "steps", "ports", "recording", "targets"},
     "panels": VALUES | {"audit", "panels", "kit", "recording", "redaction", "secret_parameters", "steps"},
-    "planning": VALUES | {"build_context", "planning", "kit", "panels", "recording", "steps"},
+    "planning": VALUES | {"build_context", "dockerrun", "planning", "kit", "panels", "recording", "steps"},
     "connections": VALUES
     | {
         "planning",
@@ -67,6 +69,7 @@ MAY_IMPORT = {
         "audit",
         "cli",
         "connections",
+        "dockerrun",
         "engine",
         "recording",
         "runbooks",
@@ -123,7 +126,7 @@ def wrong_arrows(package: Path) -> list[str]:
                 if rest.partition(".")[0] not in MAY_IMPORT[layer]:
                     wrong.append(f"{where} imports {module}")
             elif (top in ONLY_IN and not any(where.is_relative_to(allowed) for allowed in ONLY_IN[top])) or (
-                layer == "model" and top not in sys.stdlib_module_names
+                layer in ("model", "dockerrun") and top not in sys.stdlib_module_names
             ):
                 wrong.append(f"{where} imports {module}")
     return wrong

@@ -11,8 +11,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from ecr_widgets.dockerrun.document import Dockerrun
 from ecr_widgets.errors import InvalidDockerrun
-from ecr_widgets.model.dockerrun import Dockerrun
 from tests.audit.runs import RECORDED, save
 from tests.faults.plan import batch
 

@@ -13,8 +13,8 @@ from ecr_widgets.adapters.layer0 import decode
 from ecr_widgets.audit.judging import judge
 from ecr_widgets.audit.reading import read_content
 from ecr_widgets.audit.row import Row, row_of
+from ecr_widgets.dockerrun.document import Dockerrun
 from ecr_widgets.errors import EcrWidgetsError, InvalidReference
-from ecr_widgets.model.dockerrun import Dockerrun
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.redaction import SecretRegistry
 from tests.audit.runs import RECORDED

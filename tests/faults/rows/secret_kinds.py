@@ -9,11 +9,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from ecr_widgets.dockerrun.diff import contents
+from ecr_widgets.dockerrun.document import Dockerrun
 from ecr_widgets.engine.parameter_files import read_parameter_file
 from ecr_widgets.errors import InputError
 from ecr_widgets.model.declarations import declared_parameters
-from ecr_widgets.model.dockerrun import Dockerrun
-from ecr_widgets.model.dockerrun_diff import contents
 from ecr_widgets.model.text import visible
 from ecr_widgets.redaction import SecretRegistry
 from ecr_widgets.secret_parameters import refuse_secrets

@@ -23,11 +23,11 @@ import pytest
 from ecr_widgets.adapters.clock import SystemClock
 from ecr_widgets.adapters.docker_engine import DockerEngine
 from ecr_widgets.adapters.layer0.client import Layer0Api
+from ecr_widgets.dockerrun.diff import diff
+from ecr_widgets.dockerrun.document import Dockerrun
+from ecr_widgets.dockerrun.kept_settings import kept_settings
 from ecr_widgets.errors import InputError
 from ecr_widgets.model.build_options import BuildOptions
-from ecr_widgets.model.dockerrun import Dockerrun
-from ecr_widgets.model.dockerrun_diff import diff
-from ecr_widgets.model.dockerrun_kept import kept_settings
 from ecr_widgets.panels.kit import NotebookKit
 from ecr_widgets.recording.recorder import Recorder
 from ecr_widgets.recording.terminal import QuietSink

@@ -12,8 +12,8 @@ import pytest
 from ecr_widgets.audit import wire
 from ecr_widgets.audit.found import Cell, Origin, Run, Step
 from ecr_widgets.audit.judging import Judgement, judge
+from ecr_widgets.dockerrun.document import Dockerrun
 from ecr_widgets.kit import Kit
-from ecr_widgets.model.dockerrun import Dockerrun
 from ecr_widgets.model.record import CellState, RunState
 from ecr_widgets.recording.recorder import Recorder
 from ecr_widgets.recording.terminal import QuietSink

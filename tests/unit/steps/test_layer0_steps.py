@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from ecr_widgets.dockerrun.document import Dockerrun
 from ecr_widgets.errors import (
     DeploymentFailed,
     EntityNotFound,
@@ -17,7 +18,6 @@ from ecr_widgets.errors import (
     VerifyError,
     WaitTimeout,
 )
-from ecr_widgets.model.dockerrun import Dockerrun
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.layer0 import Service, Task, TaskContainer
 from ecr_widgets.ports import Progress

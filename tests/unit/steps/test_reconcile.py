@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 import pytest
 
+from ecr_widgets.dockerrun.document import Dockerrun
 from ecr_widgets.errors import Layer0Unavailable, OutcomeUnknown
-from ecr_widgets.model.dockerrun import Dockerrun
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.layer0 import Deploy, Service
 from ecr_widgets.steps.create_deploy import DeployOutcome, create_deploy

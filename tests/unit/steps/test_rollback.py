@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from ecr_widgets.dockerrun.document import Dockerrun
 from ecr_widgets.errors import EntityNotFound, InputError, VerifyError
-from ecr_widgets.model.dockerrun import Dockerrun
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.layer0 import Service
 from ecr_widgets.model.record import RECORD_MIME

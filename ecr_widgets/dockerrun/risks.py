@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ecr_widgets.model.dockerrun_form import member
-from ecr_widgets.model.dockerrun_reading import step
+from ecr_widgets.dockerrun.form import member
+from ecr_widgets.dockerrun.reading import step
 
 # Whoever mounts one of these can speak to the machine's engine, or is its root.
 _RISKY_PATHS = frozenset(

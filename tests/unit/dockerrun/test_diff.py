@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from ecr_widgets.model.dockerrun import Dockerrun
-from ecr_widgets.model.dockerrun_diff import contents, diff
-from ecr_widgets.model.dockerrun_form import same
+from ecr_widgets.dockerrun.diff import contents, diff
+from ecr_widgets.dockerrun.document import Dockerrun
+from ecr_widgets.dockerrun.form import same
 
 CONTAINER: dict[str, Any] = {"name": "web", "image": "r.example/web:1", "memory": 64}
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ecr_widgets.model.dockerrun_members import DOCUMENT, Kind, Listed, Members
+from ecr_widgets.dockerrun.members import DOCUMENT, Kind, Listed, Members
 
 OWN_KEYS = frozenset(("environment", "options", "dockerLabels", "labels", "driverOpts"))
 """Maps from names of people's own, whose case is theirs. (`environment` is one in the canonical form only.)"""

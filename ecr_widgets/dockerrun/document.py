@@ -17,13 +17,13 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from ecr_widgets.dockerrun.form import canonical_form, member
+from ecr_widgets.dockerrun.members import unread_members
+from ecr_widgets.dockerrun.placeholders import unfilled_places
+from ecr_widgets.dockerrun.reading import MAX_SIZE_BYTES, check_size, check_values, read_json, shorten
+from ecr_widgets.dockerrun.risks import Risk, risks
+from ecr_widgets.dockerrun.rules import check_document
 from ecr_widgets.errors import InvalidDockerrun
-from ecr_widgets.model.dockerrun_form import canonical_form, member
-from ecr_widgets.model.dockerrun_members import unread_members
-from ecr_widgets.model.dockerrun_placeholders import unfilled_places
-from ecr_widgets.model.dockerrun_reading import MAX_SIZE_BYTES, check_size, check_values, read_json, shorten
-from ecr_widgets.model.dockerrun_risks import Risk, risks
-from ecr_widgets.model.dockerrun_rules import check_document
 from ecr_widgets.model.image_reference import ImageReference
 
 __all__ = ["MAX_SIZE_BYTES", "Container", "Dockerrun", "PortMapping", "Risk"]

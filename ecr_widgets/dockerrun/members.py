@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ecr_widgets.dockerrun.reading import kind_of, shorten, step
 from ecr_widgets.errors import InvalidDockerrun
-from ecr_widgets.model.dockerrun_reading import kind_of, shorten, step
 
 # Comments, and the version that Elastic Beanstalk wants: nobody expects them to change anything.
 _NO_SETTINGS = ("AWSEBDockerrunVersion", "_", "$", "//", "#", "x-")

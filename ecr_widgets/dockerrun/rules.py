@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ecr_widgets.dockerrun.container import check_container, check_image
+from ecr_widgets.dockerrun.form import LAYER0_PREFIX, member
+from ecr_widgets.dockerrun.members import DOCUMENT, check_members
+from ecr_widgets.dockerrun.reading import shorten, step
+from ecr_widgets.dockerrun.relations import check_relations
 from ecr_widgets.errors import InvalidDockerrun
-from ecr_widgets.model.dockerrun_container import check_container, check_image
-from ecr_widgets.model.dockerrun_form import LAYER0_PREFIX, member
-from ecr_widgets.model.dockerrun_members import DOCUMENT, check_members
-from ecr_widgets.model.dockerrun_reading import shorten, step
-from ecr_widgets.model.dockerrun_relations import check_relations
 
 MAX_CONTAINERS = 10
 

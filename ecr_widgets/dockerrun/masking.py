@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
-from ecr_widgets.model.dockerrun_form import OWN_KEYS
+from ecr_widgets.dockerrun.form import OWN_KEYS
 from ecr_widgets.model.secret_kinds import looks_random, mask_secrets, may_name_secret
 
 MASK = "***"

@@ -11,10 +11,10 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Any
 
-from ecr_widgets.model.dockerrun import Dockerrun
-from ecr_widgets.model.dockerrun_form import same
-from ecr_widgets.model.dockerrun_masking import MASK, is_hidden, masked, secret_arguments
-from ecr_widgets.model.dockerrun_reading import step
+from ecr_widgets.dockerrun.document import Dockerrun
+from ecr_widgets.dockerrun.form import same
+from ecr_widgets.dockerrun.masking import MASK, is_hidden, masked, secret_arguments
+from ecr_widgets.dockerrun.reading import step
 
 _KEY = secrets.token_bytes(32)
 """New in each process, so that no mark that was saved can be tried against guesses."""

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ecr_widgets.model.dockerrun import Dockerrun
-from ecr_widgets.model.dockerrun_masking import MASK, masked
+from ecr_widgets.dockerrun.document import Dockerrun
+from ecr_widgets.dockerrun.masking import MASK, masked
 
 _NAMED = ("containerDefinitions", "volumes")
 

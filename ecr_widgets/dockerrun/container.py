@@ -9,10 +9,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ecr_widgets.dockerrun.form import member
+from ecr_widgets.dockerrun.members import wrong_type
+from ecr_widgets.dockerrun.reading import shorten, step
 from ecr_widgets.errors import InvalidDockerrun, InvalidReference
-from ecr_widgets.model.dockerrun_form import member
-from ecr_widgets.model.dockerrun_members import wrong_type
-from ecr_widgets.model.dockerrun_reading import shorten, step
 from ecr_widgets.model.image_reference import ImageReference
 
 SMALLEST_MEMORY_MIB = 4

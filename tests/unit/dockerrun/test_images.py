@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ecr_widgets.dockerrun.images import container_images, image_texts
 from ecr_widgets.errors import InvalidDockerrun
-from ecr_widgets.model.dockerrun_images import container_images, image_texts
 
 
 @pytest.mark.parametrize(

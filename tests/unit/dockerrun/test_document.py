@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ecr_widgets.dockerrun.document import Dockerrun
+from ecr_widgets.dockerrun.kept_settings import kept_settings
 from ecr_widgets.errors import InvalidDockerrun
-from ecr_widgets.model.dockerrun import Dockerrun
-from ecr_widgets.model.dockerrun_kept import kept_settings
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.sandbox.layer0.dockerrun import parse
 from ecr_widgets.sandbox.layer0.render import render

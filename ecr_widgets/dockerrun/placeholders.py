@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ecr_widgets.model.dockerrun_form import member
-from ecr_widgets.model.dockerrun_reading import step
+from ecr_widgets.dockerrun.form import member
+from ecr_widgets.dockerrun.reading import step
 
 _PLACEHOLDER = re.compile(r"\$\{[^{}]*\}|\{\{[^{}]*\}\}|<[A-Z][A-Z0-9_]*>")
 # A shell expands what stands in these.

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ecr_widgets.dockerrun.form import member
+from ecr_widgets.dockerrun.reading import shorten, step
 from ecr_widgets.errors import InvalidDockerrun
-from ecr_widgets.model.dockerrun_form import member
-from ecr_widgets.model.dockerrun_reading import shorten, step
 
 _Container = Mapping[str, Any]
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from ecr_widgets.model.dockerrun import Dockerrun
-from ecr_widgets.model.dockerrun_diff import contents, diff
-from ecr_widgets.model.dockerrun_kept import kept_settings
+from ecr_widgets.dockerrun.diff import contents, diff
+from ecr_widgets.dockerrun.document import Dockerrun
+from ecr_widgets.dockerrun.kept_settings import kept_settings
 
 
 def kept(**container: Any) -> dict[str, str]:
