@@ -17,6 +17,7 @@ from pathlib import Path
 from threading import Lock
 from types import MappingProxyType
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import docker
 import requests
@@ -24,9 +25,9 @@ from docker.auth import AuthConfig, load_config
 from docker.errors import APIError, DockerException, InvalidConfigFile, TLSParameterError
 from docker.tls import TLSConfig
 from docker.utils.json_stream import json_stream
-from requests.adapters import HTTPAdapter
 
 from ecr_widgets.adapters.engine_events import error_in
+from ecr_widgets.adapters.http import proxy_for
 from ecr_widgets.engine_address import EngineAddress, find_engine_address, other_sockets
 from ecr_widgets.errors import EcrWidgetsError, EngineError, EngineUnavailable, SettingsError
 from ecr_widgets.model.authorization_token import AuthorizationToken
@@ -124,7 +125,7 @@ class EngineConnection:
         _check_ssh(address)
         try:
             with _no_logins():
-                return docker.DockerClient(
+                return _Client(
                     base_url=address.host,
                     tls=_tls(address),
                     version="auto",
@@ -277,24 +278,23 @@ def _admission(socket: Path) -> str:
     )
 
 
-class _OwnAuthority(HTTPAdapter):
-    """Checks the engine's certificate against what its address says.
+class _Client(docker.DockerClient):
+    """Docker's own client, with the network as the docker command sees it."""
 
-    Else requests puts REQUESTS_CA_BUNDLE above that, which is for web servers.
-    """
-
-    def __init__(self, *, verify: str | bool | None) -> None:
-        self._verify = verify
-        super().__init__()
-
-    def send(self, request: Any, **more: Any) -> requests.Response:  # type: ignore[override]
-        return super().send(request, **more | {"verify": self._verify})
+    def __init__(self, **settings: Any) -> None:
+        self.api = _Api(**settings)
 
 
-class _Tls(TLSConfig):
-    def configure_client(self, client: docker.APIClient) -> None:
-        super().configure_client(client)
-        client.mount("https://", _OwnAuthority(verify=client.verify))
+class _Api(docker.APIClient):
+    trust_env = property(lambda _: False, lambda *_: None)
+    """Else requests asks this machine's engines through HTTP_PROXY, and puts REQUESTS_CA_BUNDLE, which is for web servers,
+    above the authority that the engine's address names."""
+
+    def merge_environment_settings(self, url: Any, proxies: Any, *settings: Any) -> Any:
+        """Go through the proxy that is meant for the engine's address; to this machine and its sockets never."""
+        proxy = proxy_for(url)
+        given = {urlsplit(url).scheme: proxy} if proxy else {}
+        return super().merge_environment_settings(url, given, *settings)
 
 
 def _tls(address: EngineAddress) -> TLSConfig | bool:
@@ -302,7 +302,7 @@ def _tls(address: EngineAddress) -> TLSConfig | bool:
         return False
     ca = address.tls.authority
     client = address.tls.client
-    return _Tls(
+    return TLSConfig(
         client_cert=(str(client[0]), str(client[1])) if client else None,
         ca_cert=str(ca) if ca else None,
         verify=address.tls.verify,

@@ -149,9 +149,22 @@ def test_an_engine_by_tls_is_checked_against_its_own_authority(
 @contextmanager
 def secured_engine(pem: Path) -> Iterator[int]:
     """An engine that shows this certificate and asks for the same; gives its port."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    context.load_verify_locations(pem)
+    context.verify_mode = ssl.CERT_REQUIRED
+    with engine_by_http(context) as (port, _):
+        yield port
+
+
+@contextmanager
+def engine_by_http(context: ssl.SSLContext | None = None) -> Iterator[tuple[int, list[str]]]:
+    """An engine that tells its version; gives its port, and what it was asked for as it was asked."""
+    asked = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            asked.append(self.path)
             body = json.dumps({"Version": "28.5", "ApiVersion": "1.44"}).encode()
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
@@ -161,21 +174,48 @@ def secured_engine(pem: Path) -> Iterator[int]:
 
         def log_message(self, *_: object) -> None: ...
 
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem)
-    context.load_verify_locations(pem)
-    context.verify_mode = ssl.CERT_REQUIRED
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.handle_error = lambda *_: None  # type: ignore[method-assign]
-    server.socket = context.wrap_socket(server.socket, server_side=True)
+    if context is not None:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield server.server_port
+        yield server.server_port, asked
     finally:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
+def test_an_engine_of_this_machine_is_asked_directly(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """A proxy is for what is elsewhere: it has a loopback of its own."""
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for host in ("127.0.0.1", "localhost"):
+        with engine_by_http() as (port, asked):
+            monkeypatch.setenv("DOCKER_HOST", f"tcp://{host}:{port}")
+            engine = EngineConnection()
+            assert engine.facts.version == "28.5"
+            engine.close()
+        assert "/version" in asked
+
+
+def test_an_engine_elsewhere_is_asked_through_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the docker command asks it; NO_PROXY names what is reached without."""
+    with engine_by_http() as (port, asked):
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{port}")
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.setenv("DOCKER_HOST", "tcp://build.invalid:2375")
+        engine = EngineConnection()
+        assert engine.facts.version == "28.5"
+        engine.close()
+        assert asked[0] == "http://build.invalid:2375/version"
+        monkeypatch.setenv("NO_PROXY", "build.invalid")
+        assert "no Docker Engine answers at tcp://build.invalid:2375" in told()
 
 
 def test_certificates_that_are_not_there_are_a_matter_of_settings(
