@@ -23,15 +23,15 @@ from ecr_widgets.channel import (
     outside_a_run,
 )
 from ecr_widgets.errors import SettingsError
-from ecr_widgets.kernel_output import guard_kernel_output
-from ecr_widgets.kernel_parameters import check_declared
 from ecr_widgets.panels.kit import NotebookKit
 from ecr_widgets.recording.earlier import open_earlier
 from ecr_widgets.recording.recorder import Recorder, RecordSink, numbers_of
 from ecr_widgets.recording.terminal import TerminalSink
-from ecr_widgets.redaction import SecretRegistry, secrets_in
 from ecr_widgets.runbooks import shipped_folder
-from ecr_widgets.secret_forms import SHORTEST_SECRET
+from ecr_widgets.runbooks.pasted_parameters import check_declared
+from ecr_widgets.secrets.encodings import SHORTEST_SECRET
+from ecr_widgets.secrets.kernel_output import guard_kernel_output
+from ecr_widgets.secrets.redaction import SecretRegistry, secrets_in
 from ecr_widgets.settings import Settings
 
 if TYPE_CHECKING:

@@ -21,9 +21,9 @@ from ecr_widgets.errors import InputError
 from ecr_widgets.model.parameters import Parameter
 from ecr_widgets.model.text import visible
 from ecr_widgets.panels.base import is_live
-from ecr_widgets.redaction import SecretRegistry
 from ecr_widgets.runbooks import Runbook, find_runbook
-from ecr_widgets.secret_parameters import refuse_secrets
+from ecr_widgets.secrets.parameters import refuse_secrets
+from ecr_widgets.secrets.redaction import SecretRegistry
 
 # Without the current folder on its path: a file in it may be named like a module.
 _COMMAND = (sys.executable, "-P", "-c", "from ecr_widgets.cli import main; main()", "run")

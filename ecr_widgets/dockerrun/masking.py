@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from ecr_widgets.dockerrun.form import OWN_KEYS
-from ecr_widgets.model.secret_kinds import looks_random, mask_secrets, may_name_secret
+from ecr_widgets.secrets.kinds import looks_random, mask_secrets, may_name_secret
 
 MASK = "***"
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from ecr_widgets.engine.results import RunResult
 from ecr_widgets.errors import EcrWidgetsError, TargetBusy
-from ecr_widgets.redaction import SecretRegistry
+from ecr_widgets.secrets.redaction import SecretRegistry
 
 
 def tell_end(result: RunResult, environ: Mapping[str, str] = os.environ) -> None:

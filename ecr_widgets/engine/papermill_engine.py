@@ -39,10 +39,10 @@ from ecr_widgets.model.declarations import found_parameters
 from ecr_widgets.model.parameters import Parameter, computed_names, default_values, read_parameters
 from ecr_widgets.model.record import MARK, RECORD_VERSION, RunState
 from ecr_widgets.model.times import to_rfc3339
-from ecr_widgets.redaction import SecretRegistry
 from ecr_widgets.runbooks import asks_for_approval
 from ecr_widgets.runbooks.language import refuse_other_language
-from ecr_widgets.secret_parameters import refuse_secrets
+from ecr_widgets.secrets.parameters import refuse_secrets
+from ecr_widgets.secrets.redaction import SecretRegistry
 
 _BANNER_ID, _NOTE_ID = "plan-banner", "operation-note-of-run"
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ecr_widgets.engine.events import RunEvent, RunEventKind
-from ecr_widgets.redaction import SecretRegistry
+from ecr_widgets.secrets.redaction import SecretRegistry
 
 _LOG = logging.getLogger("papermill")
 

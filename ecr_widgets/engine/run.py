@@ -30,9 +30,9 @@ from ecr_widgets.engine.start import Start, execute, kernel_environ
 from ecr_widgets.errors import InputError, RecordError, TargetBusy
 from ecr_widgets.model.parameters import computed_names, default_values, read_parameters
 from ecr_widgets.model.record import RunState
-from ecr_widgets.redaction import SecretRegistry
 from ecr_widgets.runbooks import Runbook, asks_for_approval, find_runbook
-from ecr_widgets.secret_parameters import refuse_secrets
+from ecr_widgets.secrets.parameters import refuse_secrets
+from ecr_widgets.secrets.redaction import SecretRegistry
 
 
 def run_runbook(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from ecr_widgets.errors import EcrWidgetsError, InputError
-from ecr_widgets.redaction import SecretRegistry
-from ecr_widgets.secret_parameters import refuse_secrets
+from ecr_widgets.secrets.parameters import refuse_secrets
+from ecr_widgets.secrets.redaction import SecretRegistry
 
 _LINE = re.compile(r"(?:(\S+)\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)")
 

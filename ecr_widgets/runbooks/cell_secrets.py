@@ -8,8 +8,8 @@ import tokenize
 from collections.abc import Iterator
 from contextlib import suppress
 
-from ecr_widgets.redaction import SecretRegistry
-from ecr_widgets.secret_parameters import what_secret
+from ecr_widgets.secrets.parameters import what_secret
+from ecr_widgets.secrets.redaction import SecretRegistry
 
 _NOTHING_KNOWN = SecretRegistry()
 

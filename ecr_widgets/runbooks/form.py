@@ -12,9 +12,9 @@ from typing import Any
 
 from ecr_widgets.errors import InputError
 from ecr_widgets.model.declarations import declared_parameters
-from ecr_widgets.redaction import SecretRegistry
 from ecr_widgets.runbooks.cell_secrets import secrets_in_code, secrets_in_comments, secrets_in_text
-from ecr_widgets.secret_parameters import refuse_secrets
+from ecr_widgets.secrets.parameters import refuse_secrets
+from ecr_widgets.secrets.redaction import SecretRegistry
 
 _ALLOWED = (
     ast.Import,

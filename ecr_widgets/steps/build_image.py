@@ -17,9 +17,9 @@ from ecr_widgets.model.dockerfile import DOCKER_HUB, registries_of
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.registry_host import Sameness
 from ecr_widgets.ports import Engine, ProgressSink, ignore_progress
-from ecr_widgets.redaction import SecretRegistry
-from ecr_widgets.secret_forms import SHORTEST_SECRET
-from ecr_widgets.secret_parameters import what_secret
+from ecr_widgets.secrets.encodings import SHORTEST_SECRET
+from ecr_widgets.secrets.parameters import what_secret
+from ecr_widgets.secrets.redaction import SecretRegistry
 from ecr_widgets.steps.login import RegistrySession
 
 _GIVEN = re.compile(r"\s*(?:ARG|ENV)\s+(?P<name>\w+)[=\s](?P<value>\S+)", re.IGNORECASE)

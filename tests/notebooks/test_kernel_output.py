@@ -14,8 +14,8 @@ from ecr_widgets.engine.kernel import Kernel
 SECRET = 'k+e/y="1\\%&<2 3>4567890abcdefghijklmnopqrstuvw'
 GUARD = f"""
 from IPython import get_ipython
-from ecr_widgets.kernel_output import guard_kernel_output
-from ecr_widgets.redaction import SecretRegistry
+from ecr_widgets.secrets.kernel_output import guard_kernel_output
+from ecr_widgets.secrets.redaction import SecretRegistry
 known = SecretRegistry(); known.register({SECRET!r})
 guard_kernel_output(get_ipython().kernel, known)
 """

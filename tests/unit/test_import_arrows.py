@@ -18,49 +18,40 @@ MAY_IMPORT = {
     "shared_files": set(),
     "disk": set(),
     "model": VALUES,
-    "dockerrun": VALUES | {"dockerrun"},
+    "secrets": VALUES | {"secrets"},
+    "dockerrun": VALUES | {"dockerrun", "secrets"},
     "settings": {"errors"},
     "engine_address": {"errors"},
-    "redaction": VALUES | {"secret_forms", "secret_views"},
-    "secret_forms": {"secret_views"},
-    "secret_views": VALUES,
-    "secret_parameters": VALUES | {"redaction"},
     "channel": {"errors"},
-    "kernel_output": {"redaction"},
-    "kernel_parameters": VALUES,
     "proofs": VALUES,
     "build_context": VALUES,
     "private_folder": {"shared_files"},
     "ports": VALUES | {"build_context", "ports"},
     "adapters": VALUES
     | {"adapters", "build_context", "private_folder", "engine_address", "ports", "settings"},
-    "steps": VALUES
-    | {"build_context", "dockerrun", "steps", "ports", "redaction", "secret_forms", "secret_parameters"},
+    "steps": VALUES | {"build_context", "dockerrun", "steps", "ports", "secrets"},
     "recording": VALUES | {"actor", "recording", "ports", "channel"},
-    "runbooks": VALUES | {"runbooks", "redaction", "secret_parameters"},
+    "runbooks": VALUES | {"runbooks", "secrets"},
     "audit": VALUES | {"audit", "disk", "shared_files"},
     # Adapters and settings: whether a guarded environment is meant, and where notices go.
     "engine": VALUES
     | {"actor", "engine", "adapters", "audit", "channel"}
-    | {"disk", "private_folder", "redaction", "runbooks", "secret_parameters", "settings", "shared_files"},
+    | {"disk", "private_folder", "runbooks", "secrets", "settings", "shared_files"},
     "targets": VALUES | {"ports"},
     "kit": VALUES | {"build_context", "dockerrun", "kit", "steps", "ports", "recording", "targets"},
-    "panels": VALUES | {"audit", "panels", "kit", "recording", "redaction", "secret_parameters", "steps"},
+    "panels": VALUES | {"audit", "panels", "kit", "recording", "secrets", "steps"},
     "planning": VALUES | {"build_context", "dockerrun", "planning", "kit", "panels", "recording", "steps"},
     "connections": VALUES
     | {
         "planning",
         "panels",
         "proofs",
-        "kernel_output",
-        "kernel_parameters",
         "recording",
         "adapters",
         "settings",
         "channel",
-        "redaction",
-        "secret_forms",
         "runbooks",
+        "secrets",
     },
     "sandbox": VALUES | {"engine_address", "sandbox"},
     "cli": VALUES
@@ -77,7 +68,7 @@ MAY_IMPORT = {
         "settings",
     }
     | {"kit", "ports", "steps"},
-    "runbook_form": VALUES | {"panels", "redaction", "runbooks", "secret_parameters"},
+    "runbook_form": VALUES | {"panels", "runbooks", "secrets"},
     "__init__": {"connections", "kit", "panels", "runbook_form"},
 }
 ONLY_IN = {

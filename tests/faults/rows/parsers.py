@@ -16,7 +16,7 @@ from ecr_widgets.audit.row import Row, row_of
 from ecr_widgets.dockerrun.document import Dockerrun
 from ecr_widgets.errors import EcrWidgetsError, InvalidReference
 from ecr_widgets.model.image_reference import ImageReference
-from ecr_widgets.redaction import SecretRegistry
+from ecr_widgets.secrets.redaction import SecretRegistry
 from tests.audit.runs import RECORDED
 from tests.faults.plan import batch
 

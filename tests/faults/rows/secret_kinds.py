@@ -15,8 +15,8 @@ from ecr_widgets.engine.parameter_files import read_parameter_file
 from ecr_widgets.errors import InputError
 from ecr_widgets.model.declarations import declared_parameters
 from ecr_widgets.model.text import visible
-from ecr_widgets.redaction import SecretRegistry
-from ecr_widgets.secret_parameters import refuse_secrets
+from ecr_widgets.secrets.parameters import refuse_secrets
+from ecr_widgets.secrets.redaction import SecretRegistry
 from tests.faults.plan import Attempt, row
 
 _ANY = string.ascii_letters + string.digits

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
-from ecr_widgets.kernel_output import guard_kernel_output
-from ecr_widgets.redaction import SecretRegistry
+from ecr_widgets.secrets.kernel_output import guard_kernel_output
+from ecr_widgets.secrets.redaction import SecretRegistry
 from tests.faults import canaries
 from tests.faults.books import BIN, Ran, ours, stock, write_book
 from tests.faults.plan import Attempt, row

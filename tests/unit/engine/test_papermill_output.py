@@ -9,7 +9,7 @@ import pytest
 
 from ecr_widgets.engine.events import RunEvent, RunEventKind
 from ecr_widgets.engine.papermill_output import OutputLog
-from ecr_widgets.redaction import SecretRegistry
+from ecr_widgets.secrets.redaction import SecretRegistry
 
 SECRET = "canary-4711-of-the-log"
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecr_widgets.errors import InputError
-from ecr_widgets.redaction import SecretRegistry
-from ecr_widgets.secret_parameters import refuse_secrets
+from ecr_widgets.secrets.parameters import refuse_secrets
+from ecr_widgets.secrets.redaction import SecretRegistry
 
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYzEXAMPLEKE"
 BY_NAME = [

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from threading import RLock
 from typing import Any
 
-from ecr_widgets.redaction import SecretRegistry
+from ecr_widgets.secrets.redaction import SecretRegistry
 
 
 def guard_kernel_output(kernel: Any, known: SecretRegistry) -> None:

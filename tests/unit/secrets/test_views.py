@@ -22,8 +22,8 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 from rich.console import Console
 
-from ecr_widgets.redaction import SecretRegistry
-from ecr_widgets.secret_views import _ESCAPES, _TAGS, views
+from ecr_widgets.secrets.redaction import SecretRegistry
+from ecr_widgets.secrets.views import _ESCAPES, _TAGS, views
 
 SECRET = "wJ4lr+Xq/K7MD\"NG/b&xR<1CYz\\n=KQ%zz'ZZ8"
 PLAIN = "wJ4lrXqK7MDNGbxR1CYzzKQm41tZZ8vH2pLs90dF"

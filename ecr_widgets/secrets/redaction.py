@@ -13,9 +13,9 @@ from typing import Any
 from urllib.parse import unquote
 
 from ecr_widgets.errors import InputError
-from ecr_widgets.model.secret_kinds import names_secret, secrets_within
-from ecr_widgets.secret_forms import END, SHORTEST_SECRET, broken_forms_of, encodable, ends_of, forms_of
-from ecr_widgets.secret_views import AT_BREAKS, View, cut_off, joined, shows_nothing_alone, views
+from ecr_widgets.secrets.encodings import END, SHORTEST_SECRET, broken_forms_of, encodable, ends_of, forms_of
+from ecr_widgets.secrets.kinds import names_secret, secrets_within
+from ecr_widgets.secrets.views import AT_BREAKS, View, cut_off, joined, shows_nothing_alone, views
 
 MASK = "***"
 _SECRET_VARIABLES = re.compile(

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from ecr_widgets.kernel_output import guard_kernel_output
-from ecr_widgets.redaction import SecretRegistry
+from ecr_widgets.secrets.kernel_output import guard_kernel_output
+from ecr_widgets.secrets.redaction import SecretRegistry
 
 SECRET = "aB3dE5fG7hJ9kL1mN3pQ5rS7tU9v"
 

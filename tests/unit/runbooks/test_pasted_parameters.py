@@ -7,7 +7,7 @@ from typing import Any, Literal
 import pytest
 
 from ecr_widgets.errors import UnknownParameter
-from ecr_widgets.kernel_parameters import check_declared
+from ecr_widgets.runbooks.pasted_parameters import check_declared
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from typing import Any
 
 from ecr_widgets.errors import InputError
 from ecr_widgets.model.parameters import DEEPEST_VALUE, LARGEST_VALUE
-from ecr_widgets.model.secret_kinds import kind_of_secret, names_secret
-from ecr_widgets.redaction import SecretRegistry
+from ecr_widgets.secrets.kinds import kind_of_secret, names_secret
+from ecr_widgets.secrets.redaction import SecretRegistry
 
 _HINT = (
     "leave it out: AWS keys come from AWS_PROFILE or the SDK's other places, Layer0's token from LAYER0_AUTH_TOKEN, "

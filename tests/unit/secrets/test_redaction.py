@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecr_widgets.errors import InputError
-from ecr_widgets.redaction import SecretRegistry, secrets_in
+from ecr_widgets.secrets.redaction import SecretRegistry, secrets_in
 
 SECRET = 'k+e/y="1\\%&<2 3>4567890abcdefghijklmnop'
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from html import escape
 from urllib.parse import quote, quote_plus
 
-from ecr_widgets.secret_views import views
+from ecr_widgets.secrets.views import views
 
 SHORTEST_SECRET = 8
 """Characters; anything shorter would take ordinary words out of a text."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from urllib.parse import unquote
 
-from ecr_widgets.model.secret_tokens import TOKENS, WEBHOOKS
+from ecr_widgets.secrets.tokens import TOKENS, WEBHOOKS
 
 _DEPTH = 3
 """How often base64 within base64 is opened, such as Docker's `auth` in a Kubernetes secret."""

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecr_widgets.model.secret_kinds import (
+from ecr_widgets.secrets.kinds import (
     kind_of_secret,
     looks_random,
     mask_secrets,
