@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ecr_widgets.connections import connect as connect
-    from ecr_widgets.panels.kit import NotebookKit as NotebookKit
+    from ecr_widgets.panels.notebook_kit import NotebookKit as NotebookKit
     from ecr_widgets.panels.runs import open_runs as open_runs
     from ecr_widgets.runbook_form import open_form as open_form
 
@@ -33,7 +33,7 @@ def __getattr__(name: str) -> Any:
 
         return connect
     if name == "NotebookKit":
-        from ecr_widgets.panels.kit import NotebookKit
+        from ecr_widgets.panels.notebook_kit import NotebookKit
 
         return NotebookKit
     if name == "open_runs":

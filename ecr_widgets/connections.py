@@ -23,7 +23,7 @@ from ecr_widgets.channel import (
     outside_a_run,
 )
 from ecr_widgets.errors import SettingsError
-from ecr_widgets.panels.kit import NotebookKit
+from ecr_widgets.panels.notebook_kit import NotebookKit
 from ecr_widgets.recording.earlier import open_earlier
 from ecr_widgets.recording.recorder import Recorder, RecordSink, numbers_of
 from ecr_widgets.recording.terminal import TerminalSink
@@ -35,9 +35,9 @@ from ecr_widgets.secrets.redaction import SecretRegistry, secrets_in
 from ecr_widgets.settings import Settings
 
 if TYPE_CHECKING:
+    from ecr_widgets.adapters.boto_ecr import BotoEcr
     from ecr_widgets.adapters.clock import SystemClock
     from ecr_widgets.adapters.docker_engine import DockerEngine
-    from ecr_widgets.adapters.ecr import BotoEcr
     from ecr_widgets.adapters.layer0.client import Layer0Api
     from ecr_widgets.adapters.locks import FileLocks
     from ecr_widgets.adapters.registry import OciRegistry
@@ -102,13 +102,13 @@ class LiveConnections:
     @cached_property
     def ecr(self) -> BotoEcr:
         with _installed():
-            from ecr_widgets.adapters.ecr import BotoEcr
+            from ecr_widgets.adapters.boto_ecr import BotoEcr
         return BotoEcr(on_secret=self.on_secret)
 
     def ecr_of(self, *, profile: str | None, region: str | None) -> BotoEcr:
         """ECR of another account or region, each by AWS's own names for them."""
         with _installed():
-            from ecr_widgets.adapters.ecr import BotoEcr
+            from ecr_widgets.adapters.boto_ecr import BotoEcr
         return BotoEcr(profile=profile, region=region, on_secret=self.on_secret)
 
     @cached_property

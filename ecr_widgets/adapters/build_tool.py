@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from ecr_widgets.engine_address import docker_folder
+from ecr_widgets.settings.engine_address import docker_folder
 
 _PLUGIN = "docker-buildx"
 _FOLDERS = tuple(

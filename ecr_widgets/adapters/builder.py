@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ecr_widgets.adapters.build_tool import INSTALL, BuildTool
-from ecr_widgets.build_context import BuildContext
 from ecr_widgets.errors import BuildRefused
+from ecr_widgets.model.build_context import BuildContext
 from ecr_widgets.model.build_options import BuildOptions
 from ecr_widgets.model.dockerfile import Dockerfile
 from ecr_widgets.model.dockerfile_needs import names_standard_syntax, needs_of, stages_in_other_letters
-from ecr_widgets.model.engine import EngineFacts, ImageStore
+from ecr_widgets.model.engine_facts import EngineFacts, ImageStore
 
 _LINKS_OF_PODMAN = (5, 6)
 _STORE = (

@@ -21,9 +21,9 @@ from typing import IO, Any
 from ecr_widgets.adapters.build_events import BuildEvents
 from ecr_widgets.adapters.build_tool import BuildTool, read_config
 from ecr_widgets.adapters.engine_events import build_login_error, login_refused
-from ecr_widgets.build_context import BuildContext
 from ecr_widgets.errors import BuildError, EcrWidgetsError, EngineUnavailable
 from ecr_widgets.model.authorization_token import AuthorizationToken
+from ecr_widgets.model.build_context import BuildContext
 from ecr_widgets.model.build_options import BuildOptions
 from ecr_widgets.ports import ProgressSink
 from ecr_widgets.private_folder import PrivateFolder

@@ -13,9 +13,9 @@ from typing import Any
 from ecr_widgets.adapters.engine_connection import EngineConnection, auth_of, sending_logins, users_login
 from ecr_widgets.adapters.engine_events import aux_of, build_login_error, login_refused
 from ecr_widgets.adapters.registry_protocol import shortened
-from ecr_widgets.build_context import BuildContext
 from ecr_widgets.errors import BuildError, EcrWidgetsError
 from ecr_widgets.model.authorization_token import AuthorizationToken
+from ecr_widgets.model.build_context import BuildContext
 from ecr_widgets.model.build_options import BuildOptions
 from ecr_widgets.model.dockerfile import DOCKER_HUB, registries_of
 from ecr_widgets.ports import Progress, ProgressSink

@@ -23,11 +23,11 @@ from ecr_widgets.adapters.classic_build import build_by_call
 from ecr_widgets.adapters.engine_connection import EngineConnection, auth_of
 from ecr_widgets.adapters.engine_events import LayerProgress, pull_error, push_error, pushed_digest
 from ecr_widgets.adapters.saved_image import is_index
-from ecr_widgets.build_context import BuildContext
 from ecr_widgets.errors import BuildError, EngineError, ImageNotFound, InvalidReference, PushError
 from ecr_widgets.model.authorization_token import AuthorizationToken
+from ecr_widgets.model.build_context import BuildContext
 from ecr_widgets.model.build_options import BuildOptions
-from ecr_widgets.model.engine import EngineFacts, HeldImage, ImageStore
+from ecr_widgets.model.engine_facts import EngineFacts, HeldImage, ImageStore
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.ports import ProgressSink
 

@@ -28,10 +28,10 @@ from docker.utils.json_stream import json_stream
 
 from ecr_widgets.adapters.engine_events import error_in
 from ecr_widgets.adapters.http import proxy_for
-from ecr_widgets.engine_address import EngineAddress, find_engine_address, other_sockets
 from ecr_widgets.errors import EcrWidgetsError, EngineError, EngineUnavailable, SettingsError
 from ecr_widgets.model.authorization_token import AuthorizationToken
-from ecr_widgets.model.engine import EngineFacts, ImageStore
+from ecr_widgets.model.engine_facts import EngineFacts, ImageStore
+from ecr_widgets.settings.engine_address import EngineAddress, find_engine_address, other_sockets
 
 T = TypeVar("T")
 

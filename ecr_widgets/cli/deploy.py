@@ -75,7 +75,7 @@ def command(
 
 def _check_balancer(environment: str, name: str, dockerrun: Path) -> None:
     """Find out before anything is stored whether the balancer can reach what the Dockerrun listens on."""
-    from ecr_widgets.cli.layer0 import client
+    from ecr_widgets.cli.layer0_client import client
     from ecr_widgets.dockerrun.document import Dockerrun
     from ecr_widgets.errors import InputError
     from ecr_widgets.steps.deploy_service import find_environment

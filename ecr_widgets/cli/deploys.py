@@ -6,7 +6,7 @@ import base64
 
 import click
 
-from ecr_widgets.cli.layer0 import client, find_deploy
+from ecr_widgets.cli.layer0_client import client, find_deploy
 from ecr_widgets.cli.outcome import OurErrors, print_json
 from ecr_widgets.cli.printing import json_option, plain, table, tell
 

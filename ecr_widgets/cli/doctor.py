@@ -17,7 +17,7 @@ from ecr_widgets.errors import (
     ImageNotFound,
     SettingsError,
 )
-from ecr_widgets.model.engine import ImageStore
+from ecr_widgets.model.engine_facts import ImageStore
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.ports import ignore_progress
 from ecr_widgets.settings import Settings
@@ -60,14 +60,14 @@ def _look(what: str, look: Callable[[], str]) -> Finding:
 
 
 def _identity() -> str:
-    from ecr_widgets.adapters.ecr import BotoEcr
+    from ecr_widgets.adapters.boto_ecr import BotoEcr
 
     identity = BotoEcr().identity()
     return f"{identity.arn} in account {identity.account}"
 
 
 def _registry() -> str:
-    from ecr_widgets.adapters.ecr import BotoEcr
+    from ecr_widgets.adapters.boto_ecr import BotoEcr
 
     token = BotoEcr().authorization_token()
     return f"{token.registry}, authorization token good until {token.expires_at:%Y-%m-%d %H:%M} UTC"
@@ -96,8 +96,8 @@ def _layer0() -> str:
 
 def _way() -> str:
     """Have the engine ask for an image that does not exist: only an answer of the registry can say so."""
+    from ecr_widgets.adapters.boto_ecr import BotoEcr
     from ecr_widgets.adapters.docker_engine import DockerEngine
-    from ecr_widgets.adapters.ecr import BotoEcr
 
     token = BotoEcr().authorization_token()
     image = ImageReference.parse(f"{token.registry}/ecr-widgets/doctor:none")

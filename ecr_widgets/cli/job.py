@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ecr_widgets.cli.layer0 import client
+from ecr_widgets.cli.layer0_client import client
 from ecr_widgets.cli.outcome import OurErrors, print_json
 from ecr_widgets.cli.printing import json_option, plain, table, tell
 

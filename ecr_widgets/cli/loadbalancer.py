@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ecr_widgets.cli.layer0 import client
+from ecr_widgets.cli.layer0_client import client
 from ecr_widgets.cli.outcome import OurErrors, print_json
 from ecr_widgets.cli.printing import json_option, plain, table, tell
 from ecr_widgets.cli.waiting import timeout_option

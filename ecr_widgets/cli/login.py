@@ -15,9 +15,9 @@ def command(*, as_json: bool) -> None:
 
     Runbooks do not need this: each of their steps hands the password to the engine by itself.
     """
+    from ecr_widgets.adapters.boto_ecr import BotoEcr
     from ecr_widgets.adapters.clock import SystemClock
     from ecr_widgets.adapters.docker_login import store_login
-    from ecr_widgets.adapters.ecr import BotoEcr
     from ecr_widgets.model.times import to_rfc3339
     from ecr_widgets.steps.login import RegistrySession, login
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ecr_widgets.cli.layer0 import client, moment
+from ecr_widgets.cli.layer0_client import client, moment
 from ecr_widgets.cli.outcome import print_json
 from ecr_widgets.cli.printing import json_option
 from ecr_widgets.cli.waiting import timeout_option

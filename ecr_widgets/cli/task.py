@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ecr_widgets.cli.layer0 import OWN_ENVIRONMENT, client, find_deploy
+from ecr_widgets.cli.layer0_client import OWN_ENVIRONMENT, client, find_deploy
 from ecr_widgets.cli.outcome import OurErrors, print_json
 from ecr_widgets.cli.printing import json_option, plain, table, tell
 from ecr_widgets.cli.waiting import timeout_option

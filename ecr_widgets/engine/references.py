@@ -40,7 +40,7 @@ def refuse_other_registries(values: Mapping[str, Any]) -> None:
 
 
 def _check(repository: str, profile: str | None = None, region: str | None = None) -> None:
-    from ecr_widgets.adapters.ecr import BotoEcr
+    from ecr_widgets.adapters.boto_ecr import BotoEcr
 
     ecr = BotoEcr(profile=profile, region=region)
 

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ecr_widgets.build_context import find_context
 from ecr_widgets.dockerrun.document import Dockerrun
 from ecr_widgets.errors import RepositoryNotFound
 from ecr_widgets.kit.connections import Connections
-from ecr_widgets.model.engine import EngineFacts
+from ecr_widgets.model.build_context import find_context
+from ecr_widgets.model.engine_facts import EngineFacts
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.layer0 import check_deploy_name
 from ecr_widgets.steps.build_image import check_local_name

@@ -7,7 +7,7 @@ import json
 import stat
 from pathlib import Path
 
-from ecr_widgets.build_context import BuildContext, unreadable
+from ecr_widgets.model.build_context import BuildContext, unreadable
 
 
 def context_sha256(context: BuildContext) -> str:

@@ -11,16 +11,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Unpack
 
-from ecr_widgets.build_context import find_context
 from ecr_widgets.dockerrun.diff import diff
 from ecr_widgets.dockerrun.document import Dockerrun
 from ecr_widgets.kit.check_target import look_at_image
+from ecr_widgets.model.build_context import find_context
 from ecr_widgets.model.build_options import BuildWishes
 from ecr_widgets.model.encryption import Encryption
 from ecr_widgets.model.image_reference import ImageReference, check_repository_name
 from ecr_widgets.model.layer0 import check_deploy_name
 from ecr_widgets.model.tag_rule import read_exceptions
-from ecr_widgets.panels.kit import NotebookKit
+from ecr_widgets.panels.notebook_kit import NotebookKit
 from ecr_widgets.planning.context import context_sha256
 from ecr_widgets.planning.ecr import EcrPlan
 from ecr_widgets.planning.guard import NOT_YET

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from ecr_widgets.build_context import BuildContext
 from ecr_widgets.model.authorization_token import AuthorizationToken
+from ecr_widgets.model.build_context import BuildContext
 from ecr_widgets.model.build_options import BuildOptions
-from ecr_widgets.model.engine import EngineFacts, HeldImage
+from ecr_widgets.model.engine_facts import EngineFacts, HeldImage
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.registry import ImageDetails
 from ecr_widgets.ports.ecr import Ecr

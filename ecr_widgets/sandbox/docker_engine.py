@@ -16,7 +16,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from ecr_widgets import engine_address
 from ecr_widgets.errors import EngineError, EngineUnavailable, SettingsError
 from ecr_widgets.sandbox.bridge import create_bridge
 from ecr_widgets.sandbox.engine_api import EngineApi
@@ -24,6 +23,7 @@ from ecr_widgets.sandbox.engine_traces import MOUNT_POINTS, make_run_folder
 from ecr_widgets.sandbox.folder import SandboxFolder
 from ecr_widgets.sandbox.processes import TOOL_PATH, ProcessIdentity, child_of, find_tool
 from ecr_widgets.sandbox.state import EngineTraces
+from ecr_widgets.settings import engine_address
 
 INSTALL_COMMAND = "apt-get install --no-install-recommends docker.io iptables busybox-static iproute2"
 

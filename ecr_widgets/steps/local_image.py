@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ecr_widgets.errors import ImageNotFound, InvalidReference, RepositoryNotFound
-from ecr_widgets.model.engine import EngineFacts
+from ecr_widgets.model.engine_facts import EngineFacts
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.ports import Engine, Registry
 from ecr_widgets.steps.login import StepSession

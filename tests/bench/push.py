@@ -276,7 +276,7 @@ def _row(name: str, other_name: str, unit: str, aim: float, found: list[tuple[fl
 
 
 def _password(sandbox: Sandbox) -> str:
-    from ecr_widgets.adapters.ecr import BotoEcr
+    from ecr_widgets.adapters.boto_ecr import BotoEcr
 
     before = dict(os.environ)
     os.environ.update(sandbox.env())
@@ -296,9 +296,9 @@ def _log_in(sandbox: Sandbox, folder: Path) -> None:
 
 def work(far_environ: dict[str, str]) -> None:
     """Our side: does what each line of standard input asks for, and answers with what it took."""
+    from ecr_widgets.adapters.boto_ecr import BotoEcr
     from ecr_widgets.adapters.clock import SystemClock
     from ecr_widgets.adapters.docker_engine import DockerEngine
-    from ecr_widgets.adapters.ecr import BotoEcr
     from ecr_widgets.adapters.registry import OciRegistry
     from ecr_widgets.model.image_reference import ImageReference
     from ecr_widgets.steps.copy_image import copy_image

@@ -13,13 +13,13 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from ecr_widgets.adapters.boto_ecr import BotoEcr
 from ecr_widgets.adapters.clock import SystemClock
 from ecr_widgets.adapters.docker_engine import DockerEngine
-from ecr_widgets.adapters.ecr import BotoEcr
 from ecr_widgets.adapters.layer0.client import Layer0Api
 from ecr_widgets.adapters.registry import OciRegistry
-from ecr_widgets.build_context import find_context
 from ecr_widgets.model.authorization_token import AuthorizationToken
+from ecr_widgets.model.build_context import find_context
 from ecr_widgets.model.build_options import BuildOptions
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.registry import Child, ImageDetails

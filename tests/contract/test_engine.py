@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from ecr_widgets.build_context import find_context
 from ecr_widgets.errors import (
     AuthorizationError,
     ImageNotFound,
@@ -16,6 +15,7 @@ from ecr_widgets.errors import (
     TagImmutable,
 )
 from ecr_widgets.model.authorization_token import AuthorizationToken
+from ecr_widgets.model.build_context import find_context
 from ecr_widgets.model.build_options import BuildOptions
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.registry import ImageDetails

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ecr_widgets.build_context import BuildContext
 from ecr_widgets.errors import ImageNotFound, PushError, TagImmutable
 from ecr_widgets.model.authorization_token import AuthorizationToken
+from ecr_widgets.model.build_context import BuildContext
 from ecr_widgets.model.build_options import BuildOptions
-from ecr_widgets.model.engine import EngineFacts, HeldImage, ImageStore
+from ecr_widgets.model.engine_facts import EngineFacts, HeldImage, ImageStore
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.registry import ImageDetails
 from ecr_widgets.ports import Progress, ProgressSink

@@ -15,9 +15,9 @@ import boto3
 import docker
 import urllib3
 
+from ecr_widgets.adapters.boto_ecr import BotoEcr
 from ecr_widgets.adapters.clock import SystemClock
 from ecr_widgets.adapters.docker_engine import DockerEngine
-from ecr_widgets.adapters.ecr import BotoEcr
 from ecr_widgets.adapters.registry import OciRegistry
 from ecr_widgets.adapters.registry_protocol import MANIFESTS, authorization
 from ecr_widgets.model.image_reference import ImageReference

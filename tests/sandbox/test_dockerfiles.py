@@ -30,16 +30,16 @@ from typing import Any
 
 import pytest
 
+from ecr_widgets.adapters.boto_ecr import BotoEcr
 from ecr_widgets.adapters.build_tool import BuildTool, find_build_tool
 from ecr_widgets.adapters.docker_engine import DockerEngine
-from ecr_widgets.adapters.ecr import BotoEcr
 from ecr_widgets.connections import connect
-from ecr_widgets.engine_address import docker_folder
 from ecr_widgets.errors import BuildError, BuildRefused
 from ecr_widgets.model.authorization_token import AuthorizationToken
-from ecr_widgets.model.engine import EngineFacts, ImageStore
-from ecr_widgets.panels.kit import NotebookKit
+from ecr_widgets.model.engine_facts import EngineFacts, ImageStore
+from ecr_widgets.panels.notebook_kit import NotebookKit
 from ecr_widgets.recording.terminal import QuietSink
+from ecr_widgets.settings.engine_address import docker_folder
 
 FOLDERS = Path(__file__).parents[1] / "dockerfiles"
 SECRET = "secret-of-the-case"

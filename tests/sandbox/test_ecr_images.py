@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ecr_widgets import connect
-from ecr_widgets.adapters.ecr import BotoEcr
+from ecr_widgets.adapters.boto_ecr import BotoEcr
 from ecr_widgets.model.registry import Child
 
 IMAGE, INDEX = (f"application/vnd.oci.image.{kind}.v1+json" for kind in ("manifest", "index"))

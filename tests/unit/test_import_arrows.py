@@ -21,15 +21,12 @@ MAY_IMPORT = {
     "secrets": VALUES | {"secrets"},
     "dockerrun": VALUES | {"dockerrun", "secrets"},
     "settings": {"errors"},
-    "engine_address": {"errors"},
     "channel": {"errors"},
     "proofs": VALUES,
-    "build_context": VALUES,
     "private_folder": {"shared_files"},
-    "ports": VALUES | {"build_context", "ports"},
-    "adapters": VALUES
-    | {"adapters", "build_context", "private_folder", "engine_address", "ports", "settings"},
-    "steps": VALUES | {"build_context", "dockerrun", "steps", "ports", "secrets"},
+    "ports": VALUES | {"ports"},
+    "adapters": VALUES | {"adapters", "private_folder", "ports", "settings"},
+    "steps": VALUES | {"dockerrun", "steps", "ports", "secrets"},
     "recording": VALUES | {"actor", "recording", "ports", "channel"},
     "runbooks": VALUES | {"runbooks", "secrets"},
     "audit": VALUES | {"audit", "disk", "shared_files"},
@@ -38,9 +35,9 @@ MAY_IMPORT = {
     | {"actor", "engine", "adapters", "audit", "channel"}
     | {"disk", "private_folder", "runbooks", "secrets", "settings", "shared_files"},
     "targets": VALUES | {"ports"},
-    "kit": VALUES | {"build_context", "dockerrun", "kit", "steps", "ports", "recording", "targets"},
+    "kit": VALUES | {"dockerrun", "kit", "steps", "ports", "recording", "targets"},
     "panels": VALUES | {"audit", "panels", "kit", "recording", "secrets", "steps"},
-    "planning": VALUES | {"build_context", "dockerrun", "planning", "kit", "panels", "recording", "steps"},
+    "planning": VALUES | {"dockerrun", "planning", "kit", "panels", "recording", "steps"},
     "connections": VALUES
     | {
         "planning",
@@ -53,7 +50,7 @@ MAY_IMPORT = {
         "runbooks",
         "secrets",
     },
-    "sandbox": VALUES | {"engine_address", "sandbox"},
+    "sandbox": VALUES | {"sandbox", "settings"},
     "cli": VALUES
     | {
         "adapters",
@@ -72,7 +69,7 @@ MAY_IMPORT = {
     "__init__": {"connections", "kit", "panels", "runbook_form"},
 }
 ONLY_IN = {
-    "boto3": {"adapters/aws_session.py", "adapters/ecr.py"},
+    "boto3": {"adapters/aws_session.py", "adapters/boto_ecr.py"},
     "botocore": {"adapters/aws_session.py", "adapters/ecr_calls.py"},
     "docker": {"adapters/docker_engine.py", "adapters/engine_connection.py", "sandbox/layer0/engine.py"},
     "urllib3": {
@@ -132,7 +129,7 @@ def test_every_import_points_down() -> None:
     ("where", "line"),
     [
         ("model/a.py", "import requests"),
-        ("steps/a.py", "from ecr_widgets.adapters.ecr import BotoEcr"),
+        ("steps/a.py", "from ecr_widgets.adapters.boto_ecr import BotoEcr"),
         ("kit/a.py", "import boto3"),
         ("engine/a.py", "def f():\n    from ecr_widgets.sandbox import Sandbox"),
     ],

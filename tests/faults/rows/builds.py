@@ -12,10 +12,10 @@ from pathlib import Path
 from docker.utils.build import exclude_paths
 
 from ecr_widgets.adapters.builder import Builder
-from ecr_widgets.build_context import find_context
 from ecr_widgets.errors import BuildError
+from ecr_widgets.model.build_context import find_context
 from ecr_widgets.model.build_options import BuildOptions
-from ecr_widgets.model.engine import EngineFacts, ImageStore
+from ecr_widgets.model.engine_facts import EngineFacts, ImageStore
 from tests.faults.plan import Attempt, row
 
 # File that must stay at home, the ignore file's name and what it says of the file. docker-py sends each.

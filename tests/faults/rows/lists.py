@@ -12,7 +12,7 @@ import boto3
 from botocore.config import Config
 
 from ecr_widgets.adapters import ecr as adapter
-from ecr_widgets.adapters.ecr import BotoEcr
+from ecr_widgets.adapters.boto_ecr import BotoEcr
 from ecr_widgets.errors import RegistryError
 from ecr_widgets.kit import Kit
 from ecr_widgets.panels.images import ImagesPanel

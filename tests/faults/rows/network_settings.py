@@ -14,7 +14,7 @@ from unittest import mock
 import boto3
 import urllib3
 
-from ecr_widgets.adapters.ecr import BotoEcr
+from ecr_widgets.adapters.boto_ecr import BotoEcr
 from ecr_widgets.errors import EcrWidgetsError
 from tests.faults.plan import Attempt, row
 from tests.unit.adapters.scripted import answering, http

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ecr_widgets.adapters.ecr import BotoEcr
+from ecr_widgets.adapters.boto_ecr import BotoEcr
 from ecr_widgets.errors import AuthorizationError, EcrWidgetsError, SettingsError
 from tests.unit.adapters.scripted import answering, http
 

@@ -9,10 +9,10 @@ import pytest
 
 from ecr_widgets.adapters.build_tool import BuildTool
 from ecr_widgets.adapters.builder import Builder
-from ecr_widgets.build_context import find_context
 from ecr_widgets.errors import BuildRefused
+from ecr_widgets.model.build_context import find_context
 from ecr_widgets.model.build_options import BuildOptions
-from ecr_widgets.model.engine import EngineFacts, ImageStore
+from ecr_widgets.model.engine_facts import EngineFacts, ImageStore
 
 PLUGIN = BuildTool("docker-buildx", (0, 29), is_plugin=True)
 COMMAND = BuildTool("docker", (20, 10), is_plugin=False)

@@ -17,9 +17,9 @@ import pytest
 
 from ecr_widgets.adapters.build_tool import BuildTool
 from ecr_widgets.adapters.buildkit import build_with_buildkit
-from ecr_widgets.build_context import find_context
 from ecr_widgets.errors import AuthorizationError, BuildError, EngineUnavailable, StepCancelled
 from ecr_widgets.model.authorization_token import AuthorizationToken
+from ecr_widgets.model.build_context import find_context
 from ecr_widgets.model.build_options import BuildOptions
 from ecr_widgets.ports import Progress, ignore_progress
 from ecr_widgets.shared_files import hold_file

@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from ecr_widgets.adapters.docker_engine import DockerEngine
-from ecr_widgets.build_context import find_context
 from ecr_widgets.errors import (
     AuthorizationError,
     EcrWidgetsError,
@@ -25,6 +24,7 @@ from ecr_widgets.errors import (
     TagImmutable,
 )
 from ecr_widgets.model.authorization_token import AuthorizationToken
+from ecr_widgets.model.build_context import find_context
 from ecr_widgets.model.build_options import BuildOptions
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.ports import Progress, ignore_progress

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from botocore.stub import Stubber
 
-from ecr_widgets.adapters.ecr import BotoEcr
+from ecr_widgets.adapters.boto_ecr import BotoEcr
 from ecr_widgets.errors import (
     AuthorizationError,
     InputError,
@@ -71,7 +71,7 @@ def client(server: Scripted) -> BotoEcr:
 @pytest.mark.parametrize("tokens", ["aaaa", "abab", "abcd"])
 def test_a_list_that_does_not_end_is_an_error(tokens: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A token that comes again, at once or later, and more pages than anybody has: no half of a list passes for whole."""
-    monkeypatch.setattr("ecr_widgets.adapters.ecr._MOST_PAGES", 4)
+    monkeypatch.setattr("ecr_widgets.adapters.boto_ecr._MOST_PAGES", 4)
     lists: tuple[Callable[[BotoEcr], object], ...] = (
         lambda ecr: [*ecr.list_images("xfra-wait")],
         lambda ecr: ecr.list_repositories(),

@@ -18,7 +18,6 @@ import pytest
 
 from ecr_widgets.adapters.docker_engine import DockerEngine
 from ecr_widgets.adapters.engine_connection import _LONG_SILENCE_S, _SILENCE_S
-from ecr_widgets.build_context import find_context
 from ecr_widgets.errors import (
     AuthorizationError,
     BuildError,
@@ -32,8 +31,9 @@ from ecr_widgets.errors import (
     TagImmutable,
 )
 from ecr_widgets.model.authorization_token import AuthorizationToken
+from ecr_widgets.model.build_context import find_context
 from ecr_widgets.model.build_options import BuildOptions
-from ecr_widgets.model.engine import ImageStore
+from ecr_widgets.model.engine_facts import ImageStore
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.ports import Progress, ignore_progress
 from tests.unit.adapters.scripted import RESET, Answer, Request, Scripted, answering, chunked, http

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ecr_widgets.adapters.ecr import BotoEcr
+from ecr_widgets.adapters.boto_ecr import BotoEcr
 from ecr_widgets.adapters.http import EnvironmentPools, proxy_for, trusted
 from ecr_widgets.adapters.layer0.client import Layer0Api
 from ecr_widgets.adapters.notify import notify

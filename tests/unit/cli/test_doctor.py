@@ -102,7 +102,7 @@ def test_an_engine_that_does_not_reach_the_registry_is_told(
             return AuthorizationToken("127.0.0.1:5000", "AWS", "unused", at, at)
 
     monkeypatch.setattr("ecr_widgets.adapters.docker_engine.DockerEngine", Elsewhere)
-    monkeypatch.setattr("ecr_widgets.adapters.ecr.BotoEcr", Ecr)
+    monkeypatch.setattr("ecr_widgets.adapters.boto_ecr.BotoEcr", Ecr)
     monkeypatch.setattr(
         doctor_module, "_LOOKS", {"ECR registry": lambda: "fine", "Docker Engine": lambda: "fine"}
     )

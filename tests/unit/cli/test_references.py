@@ -96,7 +96,7 @@ def test_a_run_with_another_registry_does_not_start(
 ) -> None:
     """Exit code 2, and no saved run."""
     ecr = FakeConnections(world).ecr
-    monkeypatch.setattr("ecr_widgets.adapters.ecr.BotoEcr", lambda **_: ecr)
+    monkeypatch.setattr("ecr_widgets.adapters.boto_ecr.BotoEcr", lambda **_: ecr)
     given = [word for pair in parameters.items() for word in ("-p", *pair)]
     done = verb(
         "run", "promote" if "to_repository" in parameters else "deploy", "--runs", tmp_path / "runs", *given

@@ -15,7 +15,7 @@ from ipywidgets.widgets import widget
 from ecr_widgets.model.record import PANEL_MIME, RECORD_MIME
 from ecr_widgets.panels import base
 from ecr_widgets.panels.base import Panel
-from ecr_widgets.panels.kit import NotebookKit
+from ecr_widgets.panels.notebook_kit import NotebookKit
 from ecr_widgets.recording import notebook
 
 _VIEW = "application/vnd.jupyter.widget-view+json"

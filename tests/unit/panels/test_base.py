@@ -12,7 +12,7 @@ import pytest
 from ecr_widgets.errors import InputError, StepCancelled
 from ecr_widgets.panels import base
 from ecr_widgets.panels.base import Panel, Plan
-from ecr_widgets.panels.kit import NotebookKit
+from ecr_widgets.panels.notebook_kit import NotebookKit
 from ecr_widgets.panels.picture import Picture
 from ecr_widgets.ports import Progress, ProgressSink
 from tests.unit.panels.desk import Desk

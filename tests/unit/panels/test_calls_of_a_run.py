@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from ecr_widgets.panels.base import Panel
-from ecr_widgets.panels.kit import NotebookKit
+from ecr_widgets.panels.notebook_kit import NotebookKit
 from tests.fakes.connections import FakeConnections
 from tests.unit.panels.desk import Desk
 

@@ -8,7 +8,7 @@ import ipywidgets
 import pytest
 
 from ecr_widgets.panels.base import Panel
-from ecr_widgets.panels.kit import NotebookKit
+from ecr_widgets.panels.notebook_kit import NotebookKit
 from tests.unit.panels.desk import Desk
 
 PANELS: dict[str, Callable[[NotebookKit], Panel]] = {

@@ -11,7 +11,7 @@ import pytest
 from ecr_widgets.errors import InputError
 from ecr_widgets.model.layer0 import Deployment
 from ecr_widgets.panels import base
-from ecr_widgets.panels.kit import NotebookKit
+from ecr_widgets.panels.notebook_kit import NotebookKit
 from tests.fakes import REGISTRY, World
 from tests.fakes.connections import FakeConnections
 from tests.unit.panels.desk import Desk

@@ -16,7 +16,7 @@ from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.registry import Child, Findings, Image, ImageDetails, ImagePage
 from ecr_widgets.panels.images import ImagesPanel
-from ecr_widgets.panels.kit import NotebookKit
+from ecr_widgets.panels.notebook_kit import NotebookKit
 from tests.fakes import NOW, FakeEcr, FakeRegistry, World, digest_of
 from tests.fakes.connections import FakeConnections
 from tests.unit.panels.desk import Desk

@@ -12,7 +12,7 @@ from ecr_widgets.errors import RepositoryNotFound
 from ecr_widgets.model.encryption import Encryption
 from ecr_widgets.model.registry import ImagePage
 from ecr_widgets.panels import repositories
-from ecr_widgets.panels.kit import NotebookKit
+from ecr_widgets.panels.notebook_kit import NotebookKit
 from tests.fakes import KMS_KEY, FakeEcr, World
 from tests.fakes.connections import FakeConnections
 from tests.unit.panels.desk import Desk

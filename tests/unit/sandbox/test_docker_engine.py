@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from ecr_widgets import engine_address
 from ecr_widgets.errors import EngineError, EngineUnavailable
 from ecr_widgets.sandbox import docker_engine
 from ecr_widgets.sandbox.docker_engine import INSTALL_COMMAND, PrivateEngine, find_engine
 from ecr_widgets.sandbox.engine_api import EngineApi
 from ecr_widgets.sandbox.engine_traces import plan
 from ecr_widgets.sandbox.folder import SandboxFolder
+from ecr_widgets.settings import engine_address
 
 
 @pytest.mark.parametrize("docker_host", ["tcp://192.0.2.1:2375", "ssh://host", "unix://", "nonsense", ""])

@@ -17,7 +17,7 @@ from ecr_widgets.errors import (
     RepositoryNotFound,
     TagImmutable,
 )
-from ecr_widgets.model.engine import ImageStore
+from ecr_widgets.model.engine_facts import ImageStore
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.registry import ImageDetails
 from ecr_widgets.model.registry_host import RegistryId

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from ecr_widgets import engine_address
-from ecr_widgets.engine_address import EngineTls, find_engine_address
 from ecr_widgets.errors import SettingsError
+from ecr_widgets.settings import engine_address
+from ecr_widgets.settings.engine_address import EngineTls, find_engine_address
 
 WORK = "unix:///run/other/docker.sock"
 
@@ -211,7 +211,7 @@ def test_the_scripts_get_the_same_answer(config: Path) -> None:
 
     def run(**environ: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "ecr_widgets.engine_address"],
+            [sys.executable, "-m", "ecr_widgets.settings.engine_address"],
             env={"DOCKER_CONFIG": str(config)} | environ,
             capture_output=True,
             text=True,

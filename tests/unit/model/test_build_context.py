@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ecr_widgets.build_context import BuildContext, find_context
 from ecr_widgets.errors import BuildError
+from ecr_widgets.model.build_context import BuildContext, find_context
 
 
 @pytest.fixture

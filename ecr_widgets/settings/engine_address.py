@@ -4,7 +4,7 @@ The first that applies: DOCKER_HOST, DOCKER_CONTEXT, the current context of conf
 default socket is not there, the sockets of rootless Docker and of Podman are tried, which the docker command leaves to a
 context.
 
-    python -m ecr_widgets.engine_address
+    python -m ecr_widgets.settings.engine_address
 
 prints the address, and ends with 0 where something may answer there.
 
