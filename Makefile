@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SANDBOX := $(BIN)/ecr-widgets sandbox
 
-.PHONY: help setup system test-system check test demo lab bench faults engines clean
+.PHONY: help setup system test-system check test demo lab bench faults engines docs clean
 
 help:  ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,10 @@ faults: $(READY) system  ## the fault plan at full tries; writes build/faults.js
 engines: $(READY) system  ## every step on every kind of engine; writes build/engines.json
 	@# As root on Debian: engines of its suites are unpacked below build/, some 2 GB, and run beside this machine's own.
 	$(BIN)/python -m tests.engines
+
+docs: $(READY)  ## the documentation as pages with search, under build/docs/
+	@scripts/docs $(VENV)
+	@echo "open build/docs/index.html"
 
 clean:  ## stop and remove whatever the others started or made
 	@if [ -x $(BIN)/ecr-widgets ]; then $(SANDBOX) down || true; fi
