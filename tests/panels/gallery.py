@@ -1,4 +1,4 @@
-"""Puts screenshots that the browser tests took into `docs/`, where the README shows them.
+"""Puts screenshots that the browser tests took into `docs/`, where the pages show them.
 
 Usage: python -m pytest tests/panels && python -m tests.panels.gallery
 """

@@ -1,49 +1,144 @@
-"""What the documents say is true."""
+"""What the documents say is true. The blocks that need a sandbox are run by `tests/sandbox/test_docs.py`."""
 
 from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
+import click
 import pytest
 
 from ecr_widgets import NotebookKit
+from ecr_widgets.cli import main
 from ecr_widgets.runbooks import list_runbooks
+from tests.documents import DOCS, PAGES, ROOT, blocks, commands, inline, reader_folder
 
-ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text()
 BIN = Path(sys.executable).parent
 
+TEXTS = {page.name: page.read_text() for page in PAGES}
+EVERYTHING = "\n".join(TEXTS.values())
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
-def test_every_make_target_of_the_readme_exists() -> None:
+
+def test_every_make_target_of_the_documents_exists() -> None:
     """`make X` in the documents is a target of the Makefile."""
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    told = set(re.findall(r"\bmake ([a-z]+)\b", README + (ROOT / "CONTRIBUTING.md").read_text()))
-    assert told <= targets
+    named = set(re.findall(r"(?:^|`)make ([a-z]+)\b", EVERYTHING, re.MULTILINE))
+    assert named
+    assert named <= targets
 
 
-def test_every_call_of_the_readme_exists() -> None:
-    """`kit.something(` in the README is a method of the kit."""
-    told = set(re.findall(r"\bkit\.([a-z_]+)\(", README))
-    assert told
-    assert told <= set(dir(NotebookKit))
+def test_every_call_of_the_documents_exists() -> None:
+    """`kit.something(` in the documents is a method of the kit."""
+    named = set(re.findall(r"\bkit\.([a-z_]+)\(", EVERYTHING))
+    assert named
+    assert named <= set(dir(NotebookKit))
 
 
-def test_every_command_of_the_readme_exists() -> None:
-    """`ecr-widgets something` in the README is a command."""
-    told = set(re.findall(r"\becr-widgets ([a-z]+)\b", README))
-    usage = subprocess.run([BIN / "ecr-widgets", "--help"], capture_output=True, text=True, check=True).stdout
-    assert told
-    assert told <= set(re.findall(r"^  ([a-z]+) ", usage, re.MULTILINE))
+def leaf(words: list[str]) -> tuple[click.Command, list[str]]:
+    """The command that these words name, and what is left for it; fails where there is none of that name."""
+    command: click.Command = main
+    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
+        group, name, *words = command, *words
+        found = group.get_command(click.Context(group), name)
+        assert found, f"{group.name} has no command {name!r}"
+        command = found
+    return command, words
 
 
-def test_every_linked_file_exists() -> None:
-    """Links and pictures of the README are files of the repository."""
-    for target in re.findall(r"\]\(([^)#:]+)\)", README):
-        assert (ROOT / target).exists(), target
+@each_page
+def test_every_command_line_of_a_block_is_taken(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each `ecr-widgets …` in a shell block has a command's name, and the options and arguments that it takes."""
+    reader_folder(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    for block in blocks(page):
+        for words in commands(block) if block.language == "sh" else ():
+            if words[:1] == ["ecr-widgets"]:
+                command, rest = leaf(words[1:])
+                # Help, where it is asked for, is printed while the words are read.
+                with suppress(click.exceptions.Exit), command.make_context(" ".join(words), rest):
+                    pass
+
+
+@each_page
+def test_every_command_in_a_text_exists_with_its_options(page: Path) -> None:
+    """Each `ecr-widgets …` between backticks names a command, and only options that it has."""
+    for code in inline(page):
+        first, *words = re.sub(r"[\[\]…]", "", code).split() or [""]
+        if first == "ecr-widgets":
+            command, rest = leaf(words)
+            options = {name for each in command.params for name in (*each.opts, *each.secondary_opts)}
+            assert {word for word in rest if word.startswith("-")} <= options | {"--help"}, code
+
+
+@each_page
+def test_every_block_is_run_or_says_why_not(page: Path) -> None:
+    """A block is of shell or Python, which the sandbox's test runs; or a comment above it says why it is not run; or it
+    has no language and so is a drawing.
+    """
+    for block in blocks(page):
+        assert block.not_run or block.language in {"sh", "python", ""}, block.text
+        assert block.language or not re.search(r"^(?:ecr-widgets|make|python|pip) ", block.text, re.MULTILINE)
+
+
+@each_page
+def test_every_linked_file_and_heading_exists(page: Path) -> None:
+    """Links and pictures of a page are files of the repository, and the heading after a `#` is one of that page."""
+    for target in re.findall(r"\]\(([^)]+)\)", TEXTS[page.name]):
+        if "://" in target:
+            continue
+        name, _, anchor = target.partition("#")
+        file = page.parent / name if name else page
+        assert file.exists(), target
+        titles = re.findall(r"^#+ (.+)$", file.read_text(), re.MULTILINE) if anchor else []
+        assert not anchor or anchor in {re.sub(r"[^\w]+", "-", title.lower()).strip("-") for title in titles}
+
+
+def test_every_page_is_in_the_navigation_and_in_the_readme() -> None:
+    """A page that nobody is led to is not read."""
+    navigation = (ROOT / "docs" / "zensical.toml").read_text()
+    for page in DOCS:
+        assert f'"{page.name}"' in navigation
+        assert f"](docs/{page.name})" in TEXTS["README.md"]
+
+
+def test_every_variable_of_the_kit_is_in_the_settings() -> None:
+    """Each ECR_WIDGETS_ variable that a person may set has a line; those that the engine sets for a kernel have none."""
+    inside = set(re.findall(r'"(ECR_WIDGETS_[A-Z_]+)"', (ROOT / "ecr_widgets/channel.py").read_text()))
+    named = {
+        name
+        for file in (ROOT / "ecr_widgets").rglob("*.py")
+        for name in re.findall(r"\bECR_WIDGETS_[A-Z_]*[A-Z]\b", file.read_text())
+    }
+    assert inside
+    assert named - inside == set(re.findall(r"`(ECR_WIDGETS_[A-Z_]+)`", TEXTS["settings.md"]))
+
+
+@pytest.mark.skipif(not (BIN / "zensical").exists(), reason="the extra `docs` is not installed")
+def test_the_pages_are_built_and_load_nothing_from_elsewhere(tmp_path: Path) -> None:
+    """`make docs` makes a page of each document, with an index for the search, and no link to another host's script."""
+    for name in ("docs", "scripts"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md"):
+        shutil.copyfile(ROOT / name, tmp_path / name)
+    subprocess.run([tmp_path / "scripts/docs", BIN.parent], cwd=tmp_path, capture_output=True, check=True)
+    built = tmp_path / "build" / "docs"
+    assert {file.stem for file in built.glob("*.html")} == {
+        *(page.stem for page in DOCS), "index", "contributing", "changelog", "404",
+    }  # fmt: skip
+    assert "rollback" in (built / "search.js").read_text()
+    for file in built.glob("*.html"):
+        assert (
+            re.findall(r"<(?:script|link|img|iframe)[^>]+(?:src|href)=\"?(?:https?:)?//", file.read_text())
+            == []
+        )
 
 
 def test_the_release_parameters_default_to_the_walk_through() -> None:
