@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from html import escape
 
+from ecr_widgets.model.markup import Markup, element
 from ecr_widgets.model.record import PANEL_MIME
 from ecr_widgets.model.text import visible
 from ecr_widgets.model.times import to_rfc3339
@@ -136,19 +136,31 @@ class Picture:
 
     def to_html(self) -> str:
         """One fragment with inline styles; everything that came from outside is escaped."""
-        told = "".join(
-            f'<div style="border-left:4px solid {colour};padding:2px 8px;margin:4px 0"><b>{sign}</b> {_html(text)}</div>'
+        notices = (
+            element(
+                "div",
+                element("b", sign),
+                f" {text}",
+                style=f"border-left:4px solid {colour};padding:2px 8px;margin:4px 0",
+            )
             for sign, colour, text in (("…", "#8a6d00", self.status), ("✗", "#c62828", self.problem))
             if text
         )
-        parts = "".join(
-            f'<div style="margin:6px 0 0"><b>{_html(_headed(part))}</b></div>{_table(part.columns, part.rows)}'
-            for part in self.parts
-        )
-        return (
-            '<div style="border-left:4px solid #1976d2;padding:4px 12px;margin:2px 0;line-height:1.5">'
-            f"<b>{_html(self.title)}</b> <span>{_html(self._summary())}</span>{told}"
-            f"{_table(self.columns, self.rows)}{parts}</div>"
+        parts: list[Markup] = []
+        for part in self.parts:
+            parts += [
+                element("div", element("b", _headed(part)), style="margin:6px 0 0"),
+                _table(part.columns, part.rows),
+            ]
+        return element(
+            "div",
+            element("b", self.title),
+            " ",
+            element("span", self._summary()),
+            *notices,
+            _table(self.columns, self.rows),
+            *parts,
+            style="border-left:4px solid #1976d2;padding:4px 12px;margin:2px 0;line-height:1.5",
         )
 
     def to_text(self) -> str:
@@ -231,19 +243,20 @@ def _headed(part: Part) -> str:
     return f"{part.title} ({part.left_out} left out)" if part.left_out else part.title
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Markup:
     if not rows and not columns:
-        return ""
-    head = "".join(
-        f'<th scope="col" style="text-align:left;white-space:nowrap">{_html(n)}</th>' for n in columns
-    )
-    head = f"<thead><tr>{head}</tr></thead>" if columns else ""
+        return Markup()
+    heads = (element("th", name, scope="col", style="text-align:left;white-space:nowrap") for name in columns)
     cell = _cell if columns else _line
-    body = "".join("<tr>" + "".join(map(cell, row)) + "</tr>" for row in rows)
-    return f'<table style="border:0;margin:4px 0;font-size:90%">{head}<tbody>{body}</tbody></table>'
+    return element(
+        "table",
+        element("thead", element("tr", *heads)) if columns else Markup(),
+        element("tbody", *(element("tr", *map(cell, row)) for row in rows)),
+        style="border:0;margin:4px 0;font-size:90%",
+    )
 
 
-def _cell(text: str) -> str:
+def _cell(text: str) -> Markup:
     """A cell, digests cut short; whole they are in the JSON, and where the cell is opened by key or pointer."""
     short = _shortened(text)
     # Names, sizes and times stay on one line; long texts may break, though not into a column of single words.
@@ -252,17 +265,15 @@ def _cell(text: str) -> str:
         style = ";white-space:nowrap" if "-" in short or " " in short else ""
     elif " " in short:
         style = ";min-width:16em"
-    shown = _html(short)
-    if " UTC (" in shown:
-        shown = _TIME.sub(r"\1<br>\2", shown)
+    shown = _TIME.sub(r"\1\n\2", short) if " UTC (" in short else short
     if short != text:
-        shown = f"<details><summary>{shown}</summary>{_html(text)}</details>"
-    return f'<td style="text-align:left{style}">{shown}</td>'
+        shown = element("details", element("summary", shown), text)
+    return element("td", shown, style=f"text-align:left{style}")
 
 
-def _line(text: str) -> str:
+def _line(text: str) -> Markup:
     """What is read as a sentence, such as a plan or a log line: whole."""
-    return f'<td style="text-align:left">{_html(text)}</td>'
+    return element("td", text, style="text-align:left")
 
 
 def _shortened(text: str) -> str:
@@ -282,7 +293,3 @@ def _lines(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in table
     ]
-
-
-def _html(text: str) -> str:
-    return escape(visible(text)).replace("\n", "<br>")

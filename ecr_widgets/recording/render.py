@@ -8,9 +8,9 @@ coloured; the state is always a word and a sign too.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from html import escape
 from typing import Any
 
+from ecr_widgets.model.markup import Markup, element, escaped
 from ecr_widgets.model.record import StepRecord, StepState
 from ecr_widgets.model.text import visible
 from ecr_widgets.model.times import to_rfc3339
@@ -47,17 +47,15 @@ def to_html(
         rates: Bytes a second, by what is observed.
     """
     sign, colour = _sign(record)
-    rows = "".join(_row(name, value) for name, value in _facts(record))
-    progress = (
-        "".join(_bar(one, rates.get(one.what)) for one in observed)
-        if record.state is StepState.INTENDED
-        else ""
-    )
-    return (
-        f'<div style="border-left:4px solid {colour};padding:4px 12px;margin:2px 0;line-height:1.5">'
-        f"<b>{sign} {escape(record.step)}</b> "
-        f"<span>{escape(_verdict(record))}</span>"
-        f'{progress}<table style="border:0;margin:2px 0;text-align:left;font-size:90%">{rows}</table></div>'
+    rows = (_row(name, value) for name, value in _facts(record))
+    return element(
+        "div",
+        element("b", f"{sign} {record.step}"),
+        " ",
+        element("span", _verdict(record)),
+        *(_bar(one, rates.get(one.what)) for one in observed if record.state is StepState.INTENDED),
+        element("table", *rows, style="border:0;margin:2px 0;text-align:left;font-size:90%"),
+        style=f"border-left:4px solid {colour};padding:4px 12px;margin:2px 0;line-height:1.5",
     )
 
 
@@ -156,25 +154,34 @@ def _short(value: Any, *, inner: bool = False) -> str:
     return text if len(text) <= _MAX_VALUE_LENGTH else text[:_MAX_VALUE_LENGTH] + "…"
 
 
-def _row(name: str, value: Any) -> str:
-    shown = escape(visible(_short(value)))
-    cell = f'<pre style="margin:0">{shown}</pre>' if "\n" in shown else f"<code>{shown}</code>"
-    label = escape(name.replace("_", " "))
-    return (
-        f'<tr style="background:none"><td style="text-align:left;padding:0 12px 0 0;vertical-align:top;white-space:nowrap">{label}</td>'
-        f'<td style="text-align:left;padding:0">{cell}</td></tr>'
+def _row(name: str, value: Any) -> Markup:
+    shown = escaped(_short(value))
+    return element(
+        "tr",
+        element(
+            "td",
+            name.replace("_", " "),
+            style="text-align:left;padding:0 12px 0 0;vertical-align:top;white-space:nowrap",
+        ),
+        element(
+            "td",
+            element("pre", shown, style="margin:0") if "\n" in shown else element("code", shown),
+            style="text-align:left;padding:0",
+        ),
+        style="background:none",
     )
 
 
-def _bar(observed: Progress, rate: float | None) -> str:
-    bar = ""
+def _bar(observed: Progress, rate: float | None) -> Markup:
+    bar = Markup()
     if observed.total:
         share = min(100, 100 * (observed.done or 0) // observed.total)
-        bar = (
-            '<span style="display:inline-block;width:160px;height:8px;border:1px solid #888;margin-right:8px">'
-            f'<span style="display:block;width:{share}%;height:8px;background:#1976d2"></span></span>'
+        bar = element(
+            "span",
+            element("span", style=f"display:block;width:{share}%;height:8px;background:#1976d2"),
+            style="display:inline-block;width:160px;height:8px;border:1px solid #888;margin-right:8px",
         )
-    return f'<div style="font-size:90%">{bar}{escape(progress_text(observed, rate))}</div>'
+    return element("div", bar, progress_text(observed, rate), style="font-size:90%")
 
 
 def _amount(done: int, total: int, unit: str) -> str:

@@ -1,0 +1,38 @@
+"""HTML whose texts are escaped by construction: whatever is not `Markup` becomes harmless text of an element."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from html import escape
+
+from ecr_widgets.model.text import visible
+
+
+class Markup(str):
+    """HTML that needs no escaping. What methods of `str` make of it is plain text again, and gets escaped."""
+
+    __slots__ = ()
+
+
+def element(name: str, *children: str, style: str = "", scope: str = "") -> Markup:
+    """One element; texts among its children are escaped, and their line breaks stay.
+
+    Inline styles are all that untrusted JupyterLab leaves of how something looks.
+    """
+    inner = "".join([child if isinstance(child, Markup) else _as_child(child) for child in children])
+    return Markup(f"{_opening(name, style, scope)}{inner}</{name}>")
+
+
+def escaped(text: str) -> Markup:
+    """The text with its line breaks as they are, for `<pre>`; what shows nothing becomes visible."""
+    return Markup(escape(visible(text)))
+
+
+@lru_cache(maxsize=256)
+def _opening(name: str, style: str, scope: str) -> str:
+    attributes = "".join(f' {k}="{escape(v)}"' for k, v in (("scope", scope), ("style", style)) if v)
+    return f"<{name}{attributes}>"
+
+
+def _as_child(text: str) -> str:
+    return "<br>".join([escape(visible(line)) for line in text.split("\n")])
