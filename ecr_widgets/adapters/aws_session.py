@@ -21,9 +21,9 @@ from botocore.session import get_session
 from botocore.utils import parse_timestamp
 
 from ecr_widgets.adapters.ecr_calls import NO_ANSWER, NO_IDENTITY, settings_error
-from ecr_widgets.adapters.hosts import is_loopback
 from ecr_widgets.adapters.http import bundles
 from ecr_widgets.errors import AuthorizationError, EcrWidgetsError, SettingsError
+from ecr_widgets.model.loopback import is_loopback
 
 
 class AwsSession:

@@ -1,20 +1,11 @@
-"""Which hosts are this machine."""
+"""Addresses that answers name: which may be followed, and what of them may be shown."""
 
 from __future__ import annotations
 
-import ipaddress
 from contextlib import suppress
 from urllib.parse import urljoin, urlsplit
 
-
-def is_loopback(host: str) -> bool:
-    """Whether a host (with or without port) is this machine; only there plain HTTP may carry a token."""
-    name = host.rpartition(":")[0] if ":" in host and not host.endswith("]") else host
-    if name == "localhost":
-        return True
-    with suppress(ValueError):
-        return ipaddress.ip_address(name.strip("[]")).is_loopback
-    return False
+from ecr_widgets.model.loopback import is_loopback
 
 
 def follow(url: str, location: str) -> str | None:

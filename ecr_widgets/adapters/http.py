@@ -17,8 +17,8 @@ from urllib.request import getproxies
 
 import urllib3
 
-from ecr_widgets.adapters.hosts import is_loopback
 from ecr_widgets.errors import SettingsError
+from ecr_widgets.model.loopback import is_loopback
 
 BUNDLE_VARIABLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
 

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 import urllib3
 
-from ecr_widgets.adapters.hosts import is_loopback
 from ecr_widgets.adapters.http import EnvironmentPools
+from ecr_widgets.model.loopback import is_loopback
 
 _LONGEST_S = 30.0
 

@@ -14,10 +14,10 @@ from typing import Any
 import urllib3
 
 from ecr_widgets.adapters.engine_events import MAY_IT
-from ecr_widgets.adapters.hosts import is_loopback
 from ecr_widgets.errors import AuthorizationError, RegistryError, RegistryUnavailable, RepositoryNotFound
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.model.loopback import is_loopback
 
 MANIFESTS = ", ".join(
     (

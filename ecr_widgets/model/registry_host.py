@@ -14,6 +14,7 @@ from enum import Enum
 
 from ecr_widgets.errors import InvalidReference
 from ecr_widgets.model.image_reference import ImageReference, check_repository_name
+from ecr_widgets.model.loopback import is_loopback
 
 _SUFFIX = (
     r"(?:amazonaws\.(?:com(?:\.cn)?|eu)|on\.(?:aws|amazonwebservices\.com\.cn|amazonwebservices\.eu)"
@@ -24,7 +25,7 @@ _ECR_HOST = re.compile(
     re.ASCII,
 )
 _HTTPS_PORT = ":443"
-_LOOPBACK = re.compile(r"(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])((?::\d+)?)", re.ASCII)
+_PORT = re.compile(r":\d+$", re.ASCII)
 _OTHERS = re.compile(
     r"docker\.io|(?:index|registry-1)\.docker\.io|public\.ecr\.aws|ecr-public\.aws\.com|ghcr\.io|quay\.io"
     r"|(?:[a-z]+\.)?gcr\.io|[a-z0-9-]+-docker\.pkg\.dev|registry\.k8s\.io|mcr\.microsoft\.com|[a-z0-9]+\.azurecr\.io"
@@ -152,7 +153,7 @@ def repository_name(name: str, own: Callable[[], OwnRegistry], *, stands: Callab
 def _plain(host: str) -> str:
     """Hosts know no case, and 443 is the port of https; all names of the loopback interface are one."""
     lower = host.lower()
-    loopback = _LOOPBACK.fullmatch(lower)
-    if loopback:
-        return f"127.0.0.1{loopback[1]}"
+    if is_loopback(lower):
+        port = _PORT.search(lower)
+        return f"127.0.0.1{port[0] if port else ''}"
     return lower.removesuffix(_HTTPS_PORT)

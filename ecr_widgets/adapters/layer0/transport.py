@@ -17,7 +17,6 @@ from urllib.parse import urlencode
 
 import urllib3
 
-from ecr_widgets.adapters.hosts import is_loopback
 from ecr_widgets.adapters.http import EnvironmentPools
 from ecr_widgets.errors import (
     EcrWidgetsError,
@@ -28,6 +27,7 @@ from ecr_widgets.errors import (
     SettingsError,
 )
 from ecr_widgets.model.layer0_version import version_warning
+from ecr_widgets.model.loopback import is_loopback
 from ecr_widgets.settings import Layer0Settings
 
 _LARGEST_BODY_BYTES = 8 * 1024 * 1024

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ecr_widgets.adapters import registry, registry_protocol
-from ecr_widgets.adapters.hosts import is_loopback
 from ecr_widgets.adapters.registry import OciRegistry
 from ecr_widgets.errors import (
     AuthorizationError,
@@ -19,6 +18,7 @@ from ecr_widgets.errors import (
 )
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.model.loopback import is_loopback
 from tests.unit.adapters.scripted import RESET, Scripted, answering, http
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
