@@ -10,6 +10,7 @@ import ast
 import io
 import re
 import tokenize
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any, cast
@@ -150,6 +151,9 @@ def _type_of(annotation: ast.expr) -> tuple[str, tuple[Any, ...]]:
         return spelled, (*values, *(None for _ in others))
     # Beside a type, the values that are named as well add theirs.
     others += _types_of(values)
+    bases = Counter(each.partition("[")[0] for each in dict.fromkeys(others))
+    # Of two kinds of lists nobody could tell which one a value is meant to be.
+    others = [each if bases[each.partition("[")[0]] == 1 else each.partition("[")[0] for each in others]
     return (ANY if ANY in others else " | ".join(dict.fromkeys(others))), ()
 
 

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any
+from functools import cache
+from typing import Annotated, Any
+
+import msgspec
 
 from ecr_widgets.errors import UnknownParameter
 
@@ -25,6 +29,17 @@ ANY = "any"
 _WORDS = {"True": True, "False": False, "None": None}
 _LARGEST = 2**53 - 1
 """The largest whole number that JSON's readers agree about (RFC 8785)."""
+_MOST = sys.float_info.max
+_TYPES = {
+    "str": str,
+    "bool": bool,
+    "int": Annotated[int, msgspec.Meta(ge=-_LARGEST, le=_LARGEST)],
+    "float": Annotated[float, msgspec.Meta(ge=-_MOST, le=_MOST)],
+    "list": list,
+    "dict": dict,
+    ANY: Any,
+}
+"""What the names in a declaration stand for; no number is infinite, or none at all."""
 LARGEST_VALUE = 100_000
 """Texts, numbers, lists and objects in one parameter's value, or in a file of parameters."""
 DEEPEST_VALUE = 64
@@ -87,20 +102,18 @@ class Parameter:
         return _as_written(text) if self.type == ANY else self._read_typed(text)
 
     def _read_typed(self, text: str) -> Any:
-        if self._takes("str"):
-            return self.check(None if self._takes("None") and text == "" else text)
-        if text == "" and self._takes("None"):
+        if text == "" and self._takes(None):
             return None
+        if self._takes(""):
+            return self.check(text)
         try:
-            if self._takes("bool"):
+            if self._takes(True):  # noqa: FBT003
                 return self.check({"true": True, "false": False}[text.lower()])
-            # Python would also read `1_0` and digits of other scripts, which nobody means by a number.
-            if (self._takes("int") or self._takes("float")) and not _WRITTEN_NUMBER.fullmatch(text):
-                raise self._refuse(text)
-            if self._takes("int"):
-                return self.check(int(text))
-            if self._takes("float"):
-                return self.check(float(text))
+            if self._takes(0):
+                # Python would also read `1_0` and digits of other scripts, which nobody means by a number.
+                if not _WRITTEN_NUMBER.fullmatch(text):
+                    raise self._refuse(text)
+                return self.check(int(text) if text.lstrip("+-").isdigit() else float(text))
             return self.check(json.loads(text, object_pairs_hook=_once))
         except (json.JSONDecodeError, RecursionError) as error:
             # The text is not shown: it may be long, and hold what nobody should see.
@@ -124,38 +137,32 @@ class Parameter:
             if not any(type(value) is type(each) and value == each for each in self.allowed):
                 raise self._refuse(value)
             return value
-        if value is None and self._takes("None"):
+        try:
+            converted = msgspec.convert(value, _python_type(self.type))
+        except (msgspec.ValidationError, RecursionError):
+            if self._takes(0) and isinstance(value, int) and abs(value) > _LARGEST:
+                raise UnknownParameter(
+                    f"parameter {self.name!r} refused: {value} is beyond {_LARGEST}",
+                    hint=self.comment or None,
+                ) from None
+            raise self._refuse(value) from None
+        if not isinstance(value, (int, float)) or isinstance(value, bool):
             return value
-        # bool is an int in Python; nobody who writes `true` means 1.
-        right = (
-            (self._takes("str") and isinstance(value, str))
-            or (self._takes("bool") and isinstance(value, bool))
-            or (self._takes("int") and isinstance(value, int) and not isinstance(value, bool))
-            or (
-                self._takes("float")
-                and isinstance(value, (int, float))
-                and not isinstance(value, bool)
-                and abs(value) < float("inf")
-            )
-            or (self._takes("list") and isinstance(value, list) and _fits(value, self.type))
-            or (self._takes("dict") and isinstance(value, dict) and _fits(value, self.type))
-        )
-        if not right:
-            raise self._refuse(value)
-        if isinstance(value, int) and abs(value) > _LARGEST:
-            raise UnknownParameter(
-                f"parameter {self.name!r} refused: {value} is beyond {_LARGEST}", hint=self.comment or None
-            )
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and not self.limits.allow(value):
+        if not self.limits.allow(value):
             raise UnknownParameter(
                 f"parameter {self.name!r} refused: {value!r} is not {self.limits.words}", hint=self.comment
             )
-        return float(value) if self._takes("float") and not self._takes("int") else value
+        return converted
 
-    def _takes(self, name: str) -> bool:
+    def _takes(self, example: object, /) -> bool:
+        """Whether values like the example are of the type."""
         if self.allowed:
-            return name in ("None" if each is None else type(each).__name__ for each in self.allowed)
-        return name in (part.partition("[")[0] for part in _alternatives(self.type))
+            return any(type(each) is type(example) for each in self.allowed)
+        try:
+            msgspec.convert(example, _python_type(self.type))
+        except msgspec.ValidationError:
+            return False
+        return True
 
     def _refuse(self, value: Any) -> UnknownParameter:
         return UnknownParameter(
@@ -217,39 +224,10 @@ def _as_written(text: str) -> Any:
     return text
 
 
-def _alternatives(declared: str) -> list[str]:
-    """Types that an annotation allows: those that `|` joins, but for what is in brackets."""
-    parts, depth = [""], 0
-    for character in declared:
-        depth += {"[": 1, "]": -1}.get(character, 0)
-        if character == "|" and depth == 0:
-            parts.append("")
-        else:
-            parts[-1] += character
-    return [part.strip() for part in parts]
-
-
-def _fits(value: Any, declared: str) -> bool:
-    """Whether what is in a list or object is of the types in the annotation's brackets, at any depth."""
-    for part in _alternatives(declared):
-        name, _, inner = part.partition("[")
-        inner = inner.removesuffix("]")
-        if name == "list" and isinstance(value, list):
-            return not inner or all(_is_of(item, inner) for item in value)
-        if name == "dict" and isinstance(value, dict):
-            of_names, _, of_values = inner.partition(",")
-            return not inner or all(
-                _is_of(key, of_names) and _is_of(item, of_values.strip()) for key, item in value.items()
-            )
-    return False
-
-
-def _is_of(value: Any, declared: str) -> bool:
-    try:
-        Parameter("", declared, None).check(value)
-    except UnknownParameter:
-        return declared in ("Any", "object")
-    return True
+@cache
+def _python_type(declared: str) -> Any:
+    """The type that a declaration names, which consists of the names below alone."""
+    return eval(declared, {"__builtins__": {}}, _TYPES)  # noqa: S307
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from ecr_widgets.model.parameters import ANY, read_parameters
         ("Optional[List[int]]", "list[int] | None"),
         ("Dict[str, List[int]]", "dict[str, list[int]]"),
         ("list[Optional[int]]", "list[int | None]"),
+        ("list[int] | list[str] | None", "list | None"),
         ("list[Literal['a', 1]]", "list[str | int]"),
         ("Annotated[int, 'seconds']", "int"),
         ("Final[str]", "str"),

@@ -73,6 +73,30 @@ def test_what_does_not_fit_is_refused(given: dict[str, str], why: str) -> None:
         read(**given)
 
 
+@pytest.mark.parametrize(
+    ("declared", "text", "value"),
+    [("int | float", "0.5", 0.5), ("int | float", "2", 2), ("float", "1" * 20, 11111111111111111111.0)],
+)
+def test_a_number_gets_the_type_that_holds_it(declared: str, text: str, value: float) -> None:
+    """A whole one is whole where the type allows it."""
+    found = Parameter("n", declared, None).read(text)
+    assert (found, type(found)) == (value, type(value))
+
+
+@pytest.mark.parametrize(
+    ("declared", "value"),
+    [
+        ("int", True), ("float", False), ("bool", 1), ("float", float("nan")), ("str", b"x"), ("list", "x"),
+        ("list[int]", [True]), ("list[int]", [2**60]), ("list[float]", [float("inf")]), ("dict[str, int]", {1: 1}),
+        ("list[str | int]", [1.5]), ("dict[str, list[int]]", {"a": ["1"]}), ("dict[str, any] | None", []),
+    ],
+)  # fmt: skip
+def test_a_value_of_another_type_is_refused_at_any_depth(declared: str, value: object) -> None:
+    """Nothing is converted to fit, and no number is infinite or beyond what JSON's readers agree about."""
+    with pytest.raises(UnknownParameter, match="is not of type"):
+        Parameter("n", declared, None).check(value)
+
+
 def test_values_from_files_are_checked_too() -> None:
     """YAML's guess at a type is not taken for a string."""
     with pytest.raises(UnknownParameter, match="not of type str"):
