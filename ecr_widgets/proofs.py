@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
-from ecr_widgets.model.record import RECORD_MIME, StepState, counts
+from ecr_widgets.model.record import StepRecord, StepState
+from ecr_widgets.saved_runs.reading import read_records
 
 _NEWEST = 200
 """Saved runs that are looked at, newest first: enough for the way back, whatever the folder holds."""
@@ -20,33 +19,21 @@ def proven_deploys(runs: Path, service_id: str) -> frozenset[str]:
     What cannot be read proves nothing and is left out.
     """
     return frozenset(
-        record["outcome"]["deploy_id"]
+        deploy_id
         for record in _records(runs)
-        if record["step"] == "verify"
-        and record["state"] == StepState.SUCCEEDED.value
-        and record["outcome"].get("service_id") == service_id
-        and isinstance(record["outcome"].get("deploy_id"), str)
+        if record.step == "verify"
+        and record.state is StepState.SUCCEEDED
+        and record.outcome.get("service_id") == service_id
+        and isinstance(deploy_id := record.outcome.get("deploy_id"), str)
     )
 
 
-def _records(runs: Path) -> Iterator[dict[str, Any]]:
+def _records(runs: Path) -> Iterator[StepRecord]:
     for path in sorted(runs.glob("*.ipynb"), reverse=True)[:_NEWEST]:
-        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        with suppress(OSError):
             if not path.is_file():
                 continue  # a pipe would be waited for
             content = path.read_bytes()
-            # Most runs verify nothing, and reading bytes is cheaper than reading JSON.
-            if b"verify" not in content:
-                continue
-            notebook = json.loads(content)
-            for cell in notebook["cells"]:
-                for output in cell.get("outputs", ()):
-                    record = output.get("data", {}).get(RECORD_MIME)
-                    if record is not None and counts(notebook, output):
-                        yield _read(record)
-
-
-def _read(record: Any) -> dict[str, Any]:
-    read = json.loads("".join(record))
-    # What the caller reads of it, so that a broken one ends here.
-    return {"step": read["step"], "state": read["state"], "outcome": dict(read["outcome"])}
+            # Most runs verify nothing, and looking at bytes is cheaper than decoding them.
+            if b"verify" in content:
+                yield from read_records(content)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from ecr_widgets.audit.found import SUCCEEDED, Run, Step
+from ecr_widgets.audit.run import SUCCEEDED, Run
+from ecr_widgets.model.record import StepRecord
 
 _PINS_IMAGE = frozenset(("push_image", "copy_image", "find_image", "tag_image"))
 _MOVES = frozenset(("create_service", "update_service", "rollback"))
@@ -30,7 +31,7 @@ def disagreements(run: Run) -> Iterator[str]:
     yield from _of_deploys(steps)
 
 
-def _of_images(steps: Sequence[Step]) -> Iterator[str]:
+def _of_images(steps: Sequence[StepRecord]) -> Iterator[str]:
     """Where the run has pushed or found images of a repository, what it deploys and verifies of it is one of these."""
     pinned: dict[str, set[str]] = {}
     for step in steps:
@@ -45,9 +46,9 @@ def _of_images(steps: Sequence[Step]) -> Iterator[str]:
             yield "verify was asked for another image than it tells of"
 
 
-def _of_deploys(steps: Sequence[Step]) -> Iterator[str]:
+def _of_deploys(steps: Sequence[StepRecord]) -> Iterator[str]:
     """What the run made a deploy of is what it brings services to and verifies there."""
-    made: dict[object, Step] = {}
+    made: dict[object, StepRecord] = {}
     on: dict[object, object] = {}
     for step in steps:
         if step.step not in _OF_DEPLOYS:
@@ -66,7 +67,7 @@ def _of_deploys(steps: Sequence[Step]) -> Iterator[str]:
                 yield "verify is of another image than the deploy has"
 
 
-def _same_image(deploy: Step, verify: Step) -> bool:
+def _same_image(deploy: StepRecord, verify: StepRecord) -> bool:
     one, other = (step.inputs.get("container") for step in (deploy, verify))
     # A Dockerrun may hold other containers, whose images were not set by this run.
     return bool(one != other and one and other) or _image(deploy.outcome) == _image(verify.outcome)

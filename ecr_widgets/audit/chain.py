@@ -19,10 +19,10 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 
 from ecr_widgets.audit.canonical import Form, canonical
-from ecr_widgets.audit.found import Moment
 from ecr_widgets.audit.keys import KeyFile
 from ecr_widgets.disk import to_disk
 from ecr_widgets.errors import InputError, RecordError
+from ecr_widgets.model.record import Moment
 from ecr_widgets.shared_files import hold_file, open_shared, release_file
 
 FILE_NAME = "seals.jsonl"

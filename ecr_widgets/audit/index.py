@@ -22,15 +22,15 @@ from typing import NamedTuple
 
 import msgspec
 
-from ecr_widgets.audit.found import Found, NoRun, Run
 from ecr_widgets.audit.judging import Judgement, Verdict, judge
 from ecr_widgets.audit.keys import KeyRing, default_ring
+from ecr_widgets.audit.parallel import in_parallel
 from ecr_widgets.audit.query import Query
 from ecr_widgets.audit.reading import read_file
 from ecr_widgets.audit.row import Row, row_of
+from ecr_widgets.audit.run import Found, NoRun, Run
 from ecr_widgets.audit.scan import NEVER, RACY_NS, Stamp, scan, shown_name
 from ecr_widgets.audit.seal_book import TABLES, SealBook
-from ecr_widgets.audit.spread import spread
 from ecr_widgets.audit.verify import Finding
 from ecr_widgets.errors import RecordError
 from ecr_widgets.model.user_folders import cache_folder
@@ -122,7 +122,7 @@ class Index:
             for _, number, *_ in known.values():
                 self._forget(number)
         read = partial(_read, self.runs, with_hash=self._seals is not None)
-        with closing(spread(read, [path for path, _ in due])) as entries:
+        with closing(in_parallel(read, [path for path, _ in due])) as entries:
             told = zip(due, entries, strict=True)
             while batch := list(islice(told, _BATCH)):
                 self.read_files += len(batch)

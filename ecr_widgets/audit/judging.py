@@ -9,9 +9,9 @@ from enum import StrEnum
 
 from ecr_widgets.audit.agreement import disagreements
 from ecr_widgets.audit.calls import records_of_call
-from ecr_widgets.audit.found import SUCCEEDED, Cell, Found, NoRun, Origin, Run, Step
 from ecr_widgets.audit.postconditions import missing_of
-from ecr_widgets.model.record import CellState, RunState, StepState
+from ecr_widgets.audit.run import SUCCEEDED, Cell, Found, NoRun, Origin, Run
+from ecr_widgets.model.record import CellState, RunState, StepRecord, StepState
 
 
 class Verdict(StrEnum):
@@ -133,7 +133,7 @@ def _calls_against_records(cell: Cell) -> Iterator[str]:
             yield f"cell {cell.cell_id} holds a record of {name:.80} and does not call it"
 
 
-def _missing_in_records(run: Run, steps: Sequence[Step]) -> list[str]:
+def _missing_in_records(run: Run, steps: Sequence[StepRecord]) -> list[str]:
     found = []
     for number, step in enumerate(steps, start=1):
         if step.run_id != run.run_id:

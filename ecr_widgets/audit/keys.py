@@ -24,9 +24,9 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from ecr_widgets.audit.found import Moment
 from ecr_widgets.disk import to_disk
 from ecr_widgets.errors import InputError, SettingsError
+from ecr_widgets.model.record import Moment
 from ecr_widgets.model.user_folders import data_folder
 
 _TRUSTED = "trusted"

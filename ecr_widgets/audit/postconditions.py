@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ecr_widgets.audit.found import SUCCEEDED, Step
+from ecr_widgets.audit.run import SUCCEEDED
+from ecr_widgets.model.record import StepRecord
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _LOOKING = frozenset(("check_target", "login"))
@@ -23,7 +24,7 @@ class _Later:
         self.verified: set[tuple[str, str]] = set()
         """Services and deploys that were seen together."""
 
-    def note(self, step: Step) -> None:
+    def note(self, step: StepRecord) -> None:
         service_id, deploy_id = step.outcome.get("service_id"), step.outcome.get("deploy_id")
         if not isinstance(service_id, str):
             return
@@ -33,7 +34,7 @@ class _Later:
             self.verified.add((service_id, deploy_id))
 
 
-def missing_of(steps: Sequence[Step]) -> list[str]:
+def missing_of(steps: Sequence[StepRecord]) -> list[str]:
     """What each step of a run still lacks, in their order; steps that did not succeed are told of elsewhere.
 
     An unknown step that changed nothing claims nothing, so only one that did change something is unproven.
@@ -50,7 +51,7 @@ def missing_of(steps: Sequence[Step]) -> list[str]:
     return found
 
 
-def _missing(step: Step, later: _Later) -> str | None:
+def _missing(step: StepRecord, later: _Later) -> str | None:
     if step.state is not SUCCEEDED or step.step in _LOOKING:
         return None
     rule = _RULES.get(step.step)
@@ -65,7 +66,7 @@ def is_digest(value: object) -> bool:
     return isinstance(value, str) and _DIGEST.fullmatch(value) is not None
 
 
-def _repository(step: Step, _: _Later) -> str | None:
+def _repository(step: StepRecord, _: _Later) -> str | None:
     name, uri = step.outcome.get("repository"), step.outcome.get("uri")
     if not isinstance(name, str) or name != step.inputs.get("repository"):
         return "the outcome names another repository"
@@ -76,11 +77,11 @@ def _repository(step: Step, _: _Later) -> str | None:
     )
 
 
-def _build(step: Step, _: _Later) -> str | None:
+def _build(step: StepRecord, _: _Later) -> str | None:
     return None if is_digest(step.outcome.get("image_id")) else "the engine gave no image id"
 
 
-def _push(step: Step, _: _Later) -> str | None:
+def _push(step: StepRecord, _: _Later) -> str | None:
     digest, image = step.outcome.get("digest"), step.outcome.get("image")
     if not is_digest(digest):
         return "the registry confirmed no digest"
@@ -89,11 +90,11 @@ def _push(step: Step, _: _Later) -> str | None:
     return None
 
 
-def _pull(step: Step, _: _Later) -> str | None:
+def _pull(step: StepRecord, _: _Later) -> str | None:
     return None if is_digest(step.outcome.get("image_id")) else "the engine gave no image id"
 
 
-def _deploy(step: Step, _: _Later) -> str | None:
+def _deploy(step: StepRecord, _: _Later) -> str | None:
     image, wanted = step.outcome.get("image"), step.inputs.get("image")
     if not step.outcome.get("deploy_id"):
         return "no deploy id"
@@ -104,7 +105,7 @@ def _deploy(step: Step, _: _Later) -> str | None:
     return None
 
 
-def _service(step: Step, later: _Later) -> str | None:
+def _service(step: StepRecord, later: _Later) -> str | None:
     service_id, deploy_id = step.outcome.get("service_id"), step.outcome.get("deploy_id")
     if not isinstance(service_id, str) or not service_id:
         return "no service id"
@@ -117,7 +118,7 @@ def _service(step: Step, later: _Later) -> str | None:
     return f"no verify of service {step.outcome.get('service')!r} on deploy {deploy_id!r} follows"
 
 
-def _task(step: Step, _: _Later) -> str | None:
+def _task(step: StepRecord, _: _Later) -> str | None:
     codes = step.outcome.get("exit_codes")
     if not isinstance(codes, Mapping) or not codes:
         return "its end was not waited for"
@@ -125,13 +126,13 @@ def _task(step: Step, _: _Later) -> str | None:
     return f"exit codes are not 0: {', '.join(bad)}" if bad else None
 
 
-def _wait(step: Step, _: _Later) -> str | None:
+def _wait(step: StepRecord, _: _Later) -> str | None:
     wanted, running = step.outcome.get("desired_count"), step.outcome.get("running_count")
     # No copies may be what was wanted, after a scale to 0; that a deploy runs is what its `verify` has to say.
     return None if type(running) is int and running == wanted else f"{running!r} of {wanted!r} copies ran"
 
 
-def _verify(step: Step, _: _Later) -> str | None:
+def _verify(step: StepRecord, _: _Later) -> str | None:
     told = step.outcome
     image = told.get("image")
     digest = image.rpartition("@")[2] if isinstance(image, str) else None
@@ -140,7 +141,7 @@ def _verify(step: Step, _: _Later) -> str | None:
     return None if _positive(told.get("running_count")) else "no copy ran"
 
 
-def _changed_repository(step: Step, later: _Later) -> str | None:
+def _changed_repository(step: StepRecord, later: _Later) -> str | None:
     for name in ("tags_immutable", "scan_on_push"):
         if step.inputs.get(name) not in (None, step.outcome.get(name)):
             return f"{name} is not as it was asked for"
@@ -152,7 +153,7 @@ def _changed_repository(step: Step, later: _Later) -> str | None:
     return _repository(step, later)
 
 
-def _lifecycle(step: Step, _: _Later) -> str | None:
+def _lifecycle(step: StepRecord, _: _Later) -> str | None:
     if step.outcome.get("repository") != step.inputs.get("repository"):
         return "the outcome names another repository"
     if not step.changed and not any(
@@ -162,13 +163,13 @@ def _lifecycle(step: Step, _: _Later) -> str | None:
     return None if _is_json(step.outcome.get("policy")) else "the repository has no policy"
 
 
-def _tag(step: Step, later: _Later) -> str | None:
+def _tag(step: StepRecord, later: _Later) -> str | None:
     if step.outcome.get("tag") != step.inputs.get("tag"):
         return "the outcome names another tag"
     return _push(step, later)
 
 
-def _deleted_images(step: Step, _: _Later) -> str | None:
+def _deleted_images(step: StepRecord, _: _Later) -> str | None:
     deleted, kept, asked = step.outcome.get("deleted"), step.outcome.get("kept"), step.inputs.get("digests")
     if step.changed and step.inputs.get("confirmed") is not True:
         return "nobody confirmed the deletion"
@@ -180,18 +181,18 @@ def _deleted_images(step: Step, _: _Later) -> str | None:
     return None if deleted or not step.changed else "it tells of no image that was deleted"
 
 
-def _deleted_repository(step: Step, _: _Later) -> str | None:
+def _deleted_repository(step: StepRecord, _: _Later) -> str | None:
     told = step.outcome.get("repository")
     return None if told and told == step.inputs.get("repository") else "the outcome names another repository"
 
 
-def _deleted_entity(step: Step, _: _Later) -> str | None:
+def _deleted_entity(step: StepRecord, _: _Later) -> str | None:
     if step.outcome.get("name") != step.inputs.get(step.step.removeprefix("delete_")):
         return "the outcome names another one"
     return None if not step.changed or step.outcome.get("entity_id") else "no id of what was deleted"
 
 
-def _scale(step: Step, _: _Later) -> str | None:
+def _scale(step: StepRecord, _: _Later) -> str | None:
     asked, wanted, running = (
         step.inputs.get("count"),
         step.outcome.get("desired_count"),
@@ -202,20 +203,20 @@ def _scale(step: Step, _: _Later) -> str | None:
     return None if running == wanted else f"{running!r} of {wanted!r} copies ran"
 
 
-def _entity(step: Step, _: _Later) -> str | None:
+def _entity(step: StepRecord, _: _Later) -> str | None:
     kind = step.step.removeprefix("create_")
     if step.outcome.get(kind) != step.inputs.get(kind):
         return "the outcome names another one"
     return None if step.outcome.get(f"{kind}_id") else "Layer0 gave no id"
 
 
-def _link(step: Step, _: _Later) -> str | None:
+def _link(step: StepRecord, _: _Later) -> str | None:
     if not step.outcome.get("environment_id") or not step.outcome.get("other_id"):
         return "Layer0 gave no ids"
     return None if step.outcome.get("linked") is step.inputs.get("linked") else "the link is not as asked for"
 
 
-def _seals(step: Step, _: _Later) -> str | None:
+def _seals(step: StepRecord, _: _Later) -> str | None:
     return None if step.outcome.get("ok") is True else "the seals were not in order"
 
 
@@ -236,7 +237,7 @@ def _positive(value: Any) -> bool:
 
 
 _MOVES = frozenset(("create_service", "update_service", "rollback"))
-_RULES: Mapping[str, Callable[[Step, _Later], str | None]] = {
+_RULES: Mapping[str, Callable[[StepRecord, _Later], str | None]] = {
     "create_repository": _repository,
     "build_image": _build,
     "push_image": _push,

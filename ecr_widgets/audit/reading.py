@@ -11,7 +11,6 @@ from pathlib import Path, PurePosixPath
 
 import msgspec
 
-from ecr_widgets.audit import wire
 from ecr_widgets.audit.calls import (
     Source,
     calls_in,
@@ -20,10 +19,23 @@ from ecr_widgets.audit.calls import (
     read_short_source,
     read_source,
 )
-from ecr_widgets.audit.found import Cell, Found, NoRun, Origin, Run, Step
-from ecr_widgets.audit.holders import is_held
-from ecr_widgets.model.record import RECORD_MIME, RECORD_VERSION, SKIP_TAG, CellState, RunState, StepState
+from ecr_widgets.audit.run import Cell, Found, NoRun, Origin, Run
+from ecr_widgets.audit.run_holder import is_held
+from ecr_widgets.errors import RecordError
+from ecr_widgets.model.record import (
+    RECORD_MIME,
+    RECORD_VERSION,
+    SKIP_TAG,
+    CellState,
+    RunState,
+    StepRecord,
+    StepState,
+    in_reach,
+    reason_of,
+)
 from ecr_widgets.model.times import from_rfc3339
+from ecr_widgets.saved_runs import wire
+from ecr_widgets.saved_runs.reading import BROKEN, header_in, is_marked, step_in
 
 MAX_BYTES = 50_000_000
 """A larger notebook is named and not read."""
@@ -37,7 +49,6 @@ _MANY_SIGNS = 200
 _PIECE_BYTES = 1 << 16
 _NO_NUMBER = re.compile(rb"NaN|-?Infinity")
 _HALF = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
-_TROUBLE = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
 
 
 def read_file(
@@ -114,7 +125,7 @@ def read_content(content: bytes, name: str) -> Found:
             return NoRun(name, "unreadable", f"more than {MAX_CELLS} cells")
         _check_utf8(content)
         return _run(notebook, name)
-    except _TROUBLE as error:
+    except BROKEN as error:
         return _no_run(content, name, error)
 
 
@@ -151,25 +162,14 @@ def _check_by_lines(text: bytes) -> None:
 
 
 def _run(notebook: wire.WireNotebook, name: str) -> Found:
-    run = None
-    if notebook.metadata.ecr_widgets:
-        version = wire.decode_version(notebook.metadata.ecr_widgets).version
-        if type(version) is not int or version != RECORD_VERSION:
-            return NoRun(
-                name, "unreadable", f"a run of version {version!r:.40}: this release reads {RECORD_VERSION}"
-            )
-        run = wire.decode_run(notebook.metadata.ecr_widgets)
-        if not all(map(_in_reach, (run.started_at, run.resumed_at, run.ended_at))):
-            return NoRun(
-                name, "unreadable", "not a notebook as it should be: a time outside the years 2 to 9998"
-            )
-    cells, bad = _cells(notebook, only_marked=run is not None and run.marked)
-    if run is not None:
-        return Run(
-            name, Origin.ENGINE, run.run_id, run.runbook, run.runbook_sha256, run.state, run.reason, run.actor,
-            run.host, run.parameters, run.started_at, run.ended_at, tuple(cells), tuple(bad), plan=run.plan,
-            approval=run.approval if isinstance(run.approval, dict) else None, resumed_at=run.resumed_at,
-        )  # fmt: skip
+    try:
+        header = header_in(notebook)
+    except RecordError as error:
+        return NoRun(name, "unreadable", error.message)
+    cells, bad = _cells(notebook, only_marked=header is not None and header.marked)
+    if header is not None:
+        members = msgspec.structs.asdict(header)
+        return Run(**members, path=name, origin=Origin.ENGINE, cells=tuple(cells), bad_records=tuple(bad))
     if not bad and not any(cell.steps for cell in cells):
         return NoRun(name, "foreign", "no record of this kit is in it")
     return _without_engine(notebook.metadata, name, tuple(cells), tuple(bad))
@@ -198,21 +198,7 @@ def _cells(notebook: wire.WireNotebook, *, only_marked: bool) -> tuple[list[Cell
             found.append((cell, cell.id or f"cell-{number}", source))
     kits = kits_of([source for *_, source in found])
     for cell, cell_id, source in found:
-        steps: list[Step] = []
-        for output in cell.outputs:
-            data = output.data
-            if data is not None and data.record is not None:
-                try:
-                    step = _step(data.record)
-                except TypeError as error:
-                    bad.append(f"cell {cell_id}: {error}")
-                    continue
-                if only_marked and not _is_marked(output.metadata):
-                    bad.append(
-                        f"cell {cell_id} shows a record of {step.step:.80} that no step of this run has made"
-                    )
-                else:
-                    steps.append(step)
+        steps = _steps(cell, cell_id, bad, only_marked=only_marked)
         told = cell.metadata.ecr_widgets if cell.metadata is not None else None
         cells.append(
             Cell(
@@ -220,12 +206,29 @@ def _cells(notebook: wire.WireNotebook, *, only_marked: bool) -> tuple[list[Cell
                 cell.execution_count,
                 told.state if told is not None else None,
                 calls_in(source, kits),
-                tuple(steps),
+                steps,
                 source.may_hold,
                 hidden_in(source, kits),
             )
         )
     return cells, bad
+
+
+def _steps(cell: wire.WireCell, cell_id: str, bad: list[str], *, only_marked: bool) -> tuple[StepRecord, ...]:
+    steps: list[StepRecord] = []
+    for output in cell.outputs:
+        try:
+            step = step_in(output)
+        except RecordError as error:
+            bad.append(f"cell {cell_id}: {error.message}")
+            continue
+        if step is None:
+            continue
+        if only_marked and not is_marked(output):
+            bad.append(f"cell {cell_id} shows a record of {step.step:.80} that no step of this run has made")
+        else:
+            steps.append(step)
+    return tuple(steps)
 
 
 def _is_left_out(cell: wire.WireCell) -> bool:
@@ -243,14 +246,6 @@ def _is_empty(raw: msgspec.Raw) -> bool:
         return True
     told = wire.decode_value(raw)
     return isinstance(told, (str, list)) and not "".join(map(str, told)).strip()
-
-
-def _is_marked(metadata: msgspec.Raw) -> bool:
-    try:
-        told = wire.decode_display(metadata).ecr_widgets if metadata else None
-    except _TROUBLE:
-        return False
-    return told is not None and told.marked
 
 
 def _without_engine(
@@ -271,53 +266,18 @@ def _without_engine(
     ended = _moment(told.end_time) if told else None
     runbook = PurePosixPath((told and told.input_path) or name).stem
     return Run(
-        name,
-        Origin.PAPERMILL if told else Origin.BY_HAND,
-        steps[-1].run_id if steps else "",
-        runbook,
-        None,
-        state,
-        None,
-        None,
-        None,
-        told.parameters if told else {},
-        started or (steps[0].started_at if steps else None),
-        ended or (steps[-1].ended_at if steps else None),
-        cells,
-        bad,
+        version=RECORD_VERSION,
+        run_id=steps[-1].run_id if steps else "",
+        runbook=runbook,
+        state=state,
+        parameters=told.parameters if told else {},
+        started_at=started or (steps[0].started_at if steps else None),
+        ended_at=ended or (steps[-1].ended_at if steps else None),
+        path=name,
+        origin=Origin.PAPERMILL if told else Origin.BY_HAND,
+        cells=cells,
+        bad_records=bad,
     )
-
-
-def _step(record: object) -> Step:
-    if not isinstance(record, str):
-        raise TypeError("a record that is not one JSON string")
-    try:
-        step = wire.decode_record(record)
-    except _TROUBLE as error:
-        raise TypeError(_record_reason(record, error)) from error
-    if step.version != RECORD_VERSION:
-        raise TypeError(_newer(step.version))
-    if not (_in_reach(step.started_at) and _in_reach(step.ended_at)):
-        raise TypeError("a record that cannot be read: a time outside the years 2 to 9998")
-    return step
-
-
-def _in_reach(moment: datetime | None) -> bool:
-    # In another zone the first and last year are beyond what a time can hold.
-    return moment is None or 1 < moment.year < 9999
-
-
-def _record_reason(record: str, error: Exception) -> str:
-    try:
-        version = wire.decode_version(record).version
-    except _TROUBLE:
-        version = RECORD_VERSION
-    # A newer version may have other members, so its number is the true reason.
-    return _newer(version) if version != RECORD_VERSION else f"a record that cannot be read: {_reason(error)}"
-
-
-def _newer(version: object) -> str:
-    return f"a record of version {version!r:.40}: this release reads {RECORD_VERSION}"
 
 
 _CACHED_BYTES = 4000
@@ -333,18 +293,18 @@ def _no_run(content: bytes, name: str, error: Exception) -> NoRun:
         content.decode("utf-8")
         top = wire.decode_anything(content)
     except msgspec.ValidationError as wrong:
-        return NoRun(name, "unreadable", f"not a notebook as it should be: {_reason(wrong)}")
-    except _TROUBLE as wrong:
+        return NoRun(name, "unreadable", f"not a notebook as it should be: {reason_of(wrong)}")
+    except BROKEN as wrong:
         if _is_foreign_of_python(content):
             return NoRun(name, "foreign", "no record of this kit is in it")
-        return NoRun(name, "unreadable", f"not JSON: {_reason(wrong)}")
+        return NoRun(name, "unreadable", f"not JSON: {reason_of(wrong)}")
     ours = RECORD_MIME.encode() in content or (
         isinstance(top.metadata, dict) and "ecr_widgets" in top.metadata
     )
     has_cells = isinstance(top.cells, list) or isinstance(top.worksheets, list)
     if not ours and has_cells and type(top.nbformat) is int:
         return NoRun(name, "foreign", "no record of this kit is in it")
-    return NoRun(name, "unreadable", f"not a notebook as it should be: {_reason(error)}")
+    return NoRun(name, "unreadable", f"not a notebook as it should be: {reason_of(error)}")
 
 
 def _is_foreign_of_python(content: bytes) -> bool:
@@ -355,15 +315,9 @@ def _is_foreign_of_python(content: bytes) -> bool:
     plain = _HALF.sub(b"\\\\ufffd", _NO_NUMBER.sub(b"null", content))
     try:
         top = wire.decode_anything(plain)
-    except _TROUBLE:
+    except BROKEN:
         return False
     return isinstance(top.cells or top.worksheets, list) and type(top.nbformat) is int
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, RecursionError):
-        return "nested too deeply"
-    return str(error).replace("`", "")[:200] or type(error).__name__
 
 
 def _os_reason(error: OSError) -> str:
@@ -378,6 +332,6 @@ def _moment(text: str | None) -> datetime | None:
     try:
         # Plain papermill writes naive UTC times.
         moment = from_rfc3339(text if text[-1:].isalpha() or "+" in text else f"{text}Z")
-        return moment if _in_reach(moment) else None
+        return moment if in_reach(moment) else None
     except ValueError:
         return None

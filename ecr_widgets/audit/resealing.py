@@ -7,16 +7,18 @@ whoever signed it, and so is another signer while the first one's key was still 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
 from datetime import datetime
-from typing import Any
+from pathlib import Path
 
 import msgspec
 
 from ecr_widgets.audit.chain import RETIRED, Seal
-from ecr_widgets.audit.found import Moment
 from ecr_widgets.audit.keys import KeyFile
-from ecr_widgets.model.record import RunState
+from ecr_widgets.errors import InputError
+from ecr_widgets.model.record import Moment, RunState
+from ecr_widgets.model.run import Attempt
+from ecr_widgets.saved_runs.reading import read_header
 
 
 class SealedRun(msgspec.Struct, frozen=True):
@@ -62,24 +64,6 @@ def sealed_run(seal: Seal, prefix: str, place: int) -> SealedRun | None:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Attempt:
-    """An earlier attempt, as the run that went on from it tells of it."""
-
-    state: object
-    ended_at: object
-    file_sha256: object
-    form_sha256: object
-
-    def is_of(self, sealed: SealedRun) -> bool:
-        """Whether the seal is of just this attempt."""
-        if self.form_sha256 is not None or self.file_sha256 is not None:
-            return self.form_sha256 == sealed.form_sha256 or self.file_sha256 == sealed.file_sha256
-        # An earlier release told no hashes. A killed run was sealed as running.
-        was_killed = sealed.state == RunState.RUNNING and self.state == RunState.INTERRUPTED
-        return (self.state == sealed.state or was_killed) and self.ended_at == sealed.ended_at
-
-
 def resealed(
     newest: SealedRun, others: Iterable[SealedRun], content: bytes, keys: Mapping[str, KeyFile]
 ) -> tuple[str, ...]:
@@ -105,7 +89,7 @@ def resealed(
                 )
         elif each.form_sha256 not in seen:
             seen.add(each.form_sha256)
-            its = next((attempt for attempt in attempts if attempt.is_of(each)), None)
+            its = next((attempt for attempt in attempts if _is_of(each, attempt)), None)
             if its is not None and each.state != RunState.SUCCEEDED:
                 attempts.remove(its)
                 continue
@@ -132,28 +116,16 @@ def _is_against(each: SealedRun, newest: SealedRun) -> bool:
     return came_before and (each.by_engine or newest.by_engine or each.path == newest.path)
 
 
-def _attempts_of(content: bytes) -> list[_Attempt]:
-    try:
-        told = _decode(content).metadata.ecr_widgets.attempts
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return []
-    return [
-        _Attempt(*(each.get(name) for name in ("state", "ended_at", "file_sha256", "form_sha256")))
-        for each in told
-        if isinstance(each, dict)
-    ]
+def _is_of(sealed: SealedRun, attempt: Attempt) -> bool:
+    """Whether the seal is of just this attempt."""
+    if attempt.form_sha256 is not None or attempt.file_sha256 is not None:
+        return bool(attempt.form_sha256 == sealed.form_sha256 or attempt.file_sha256 == sealed.file_sha256)
+    # An earlier release kept no hashes. A killed run was sealed as running.
+    was_killed = sealed.state == RunState.RUNNING and attempt.state == RunState.INTERRUPTED
+    return bool((attempt.state == sealed.state or was_killed) and attempt.ended_at == sealed.ended_at)
 
 
-class _Run(msgspec.Struct):
-    attempts: list[Any] = []
-
-
-class _Metadata(msgspec.Struct):
-    ecr_widgets: _Run
-
-
-class _Notebook(msgspec.Struct):
-    metadata: _Metadata
-
-
-_decode = msgspec.json.Decoder(_Notebook).decode
+def _attempts_of(content: bytes) -> list[Attempt]:
+    with suppress(InputError):
+        return list(read_header(content, Path()).earlier_attempts)
+    return []

@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 
 from ecr_widgets.audit.canonical import within_reach
-from ecr_widgets.audit.found import Found, NoRun
 from ecr_widgets.audit.judging import Judgement
-from ecr_widgets.audit.touched import touched
+from ecr_widgets.audit.run import Found, NoRun
+from ecr_widgets.audit.subjects import subjects_of
 from ecr_widgets.model.times import to_rfc3339
 
 
@@ -52,7 +52,7 @@ def row_of(found: Found, judgement: Judgement) -> tuple[Row, frozenset[tuple[str
     """The row of what was found, and what the run touched."""
     if isinstance(found, NoRun):
         return Row(found.path, str(judgement.verdict), judgement.why), frozenset()
-    done = touched(found)
+    done = subjects_of(found)
     return (
         Row(
             found.path,
@@ -65,8 +65,8 @@ def row_of(found: Found, judgement: Judgement) -> tuple[Row, frozenset[tuple[str
             str(found.origin),
             found.actor,
             found.host,
-            to_rfc3339(found.started_at) if found.started_at else None,
-            to_rfc3339(found.ended_at) if found.ended_at else None,
+            to_rfc3339(found.started_at),
+            to_rfc3339(found.ended_at),
             found.duration_s,
             # The index holds 64 bits.
             within_reach(found.parameters),

@@ -31,14 +31,14 @@ from ecr_widgets.audit.chain import (
     head_of,
     read_links,
 )
-from ecr_widgets.audit.found import Run
-from ecr_widgets.audit.holders import is_held
 from ecr_widgets.audit.keys import KeyRing, default_ring
+from ecr_widgets.audit.parallel import in_parallel
 from ecr_widgets.audit.reading import read_bytes, read_content
 from ecr_widgets.audit.resealing import other_signer
+from ecr_widgets.audit.run import Run
+from ecr_widgets.audit.run_holder import is_held
 from ecr_widgets.audit.scan import folders_with, shown_name
-from ecr_widgets.audit.spread import spread
-from ecr_widgets.audit.touched import touched
+from ecr_widgets.audit.subjects import subjects_of
 from ecr_widgets.errors import EcrWidgetsError, RecordError
 from ecr_widgets.model.record import RunState
 from ecr_widgets.model.times import to_rfc3339
@@ -108,7 +108,7 @@ def _draft(runs: Path, name: str, *, key: str, now: datetime) -> Seal:
                 f"{name!r} is another user's and says that it is running", hint="leave it to them"
             )
     form = form_of(content)
-    pairs = touched(run).pairs
+    pairs = subjects_of(run).pairs
     draft = Seal(
         version=SEAL_VERSION,
         n=0,
@@ -119,8 +119,8 @@ def _draft(runs: Path, name: str, *, key: str, now: datetime) -> Seal:
         runbook=run.runbook,
         runbook_sha256=run.runbook_sha256,
         state=run.state.value,
-        started_at=to_rfc3339(run.started_at) if run.started_at else None,
-        ended_at=to_rfc3339(run.ended_at) if run.ended_at else None,
+        started_at=to_rfc3339(run.started_at),
+        ended_at=to_rfc3339(run.ended_at),
         actor=run.actor,
         digests=tuple(sorted(value for kind, value in pairs if kind == "digest")),
         deploys=tuple(sorted(value for kind, value in pairs if kind == "deploy")),
@@ -163,7 +163,7 @@ def seal_missing(runs: Path, names: Iterable[str], *, ring: KeyRing, now: dateti
     done: list[str] = []
     if not due:
         return done
-    drafts = spread(partial(_draft_or_none, runs, key="", now=now), due)
+    drafts = in_parallel(partial(_draft_or_none, runs, key="", now=now), due)
     with closing(drafts):
         while batch := list(islice(drafts, _BATCH)):
             if not any(batch):

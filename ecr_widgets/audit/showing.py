@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ecr_widgets.audit.found import Run, Step
 from ecr_widgets.audit.judging import judge
 from ecr_widgets.audit.reading import read_file
 from ecr_widgets.audit.row import Row
+from ecr_widgets.audit.run import Run
+from ecr_widgets.model.record import StepRecord
 from ecr_widgets.model.times import to_rfc3339
 
 
@@ -63,7 +64,7 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _step(step: Step) -> dict[str, Any]:
+def _step(step: StepRecord) -> dict[str, Any]:
     return {
         "step": step.step,
         "state": step.state.value,
@@ -72,5 +73,5 @@ def _step(step: Step) -> dict[str, Any]:
         "outcome": step.outcome,
         "error": step.error,
         "started_at": to_rfc3339(step.started_at),
-        "ended_at": to_rfc3339(step.ended_at) if step.ended_at else None,
+        "ended_at": to_rfc3339(step.ended_at),
     }

@@ -18,10 +18,10 @@ from typing import Any
 
 from ecr_widgets.audit.canonical import Form, differences, form_of
 from ecr_widgets.audit.chain import FILE_NAME, RETIRED, Head, Heads, Link, Seal, Trouble, Watcher, head_of
-from ecr_widgets.audit.found import NoRun, Run
 from ecr_widgets.audit.keys import KeyFile, KeyRing
 from ecr_widgets.audit.reading import read_bytes, read_content, read_file, with_holder
 from ecr_widgets.audit.resealing import SealedRun, other_signer, resealed, sealed_run
+from ecr_widgets.audit.run import NoRun, Run
 from ecr_widgets.audit.scan import shown_name
 from ecr_widgets.audit.seal import chains_of
 from ecr_widgets.errors import RecordError

@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,15 +17,17 @@ from ecr_widgets.audit.keys import default_ring
 from ecr_widgets.audit.sealed import look_at_seal
 from ecr_widgets.channel import new_run_id
 from ecr_widgets.disk import to_disk
-from ecr_widgets.engine.asking import known_person
+from ecr_widgets.engine.approval_rules import known_person
 from ecr_widgets.engine.events import RunEvent
-from ecr_widgets.engine.results import RunResult, find_run, parse_notebook, read_notebook
-from ecr_widgets.engine.saved_run import records_of
+from ecr_widgets.engine.own_door import execute
+from ecr_widgets.engine.request import RunOptions, RunRequest
+from ecr_widgets.engine.results import OpenRun, RunResult, find_run, open_run
 from ecr_widgets.engine.slots import hold_slot, saved_name, slot_of_plan
-from ecr_widgets.engine.start import Start, execute, kernel_environ
 from ecr_widgets.errors import InputError, RunError
-from ecr_widgets.model.record import RunState
+from ecr_widgets.model.record import RunState, StepRecord
+from ecr_widgets.model.run import RunHeader
 from ecr_widgets.model.times import to_rfc3339
+from ecr_widgets.saved_runs.reading import read_run
 
 
 def approve(
@@ -50,54 +52,56 @@ def approve(
     saved = find_run(run_id, runs)
     # Read once: what is looked at here is what runs.
     content, owner_uid = _read(saved)
-    notebook = parse_notebook(content, saved)
-    plan = notebook["metadata"]["ecr_widgets"]
-    asked_by = plan.get("approval", {}).get("asked_by") if isinstance(plan.get("approval"), dict) else None
-    if not plan.get("plan") or asked_by is None:
+    plan = OpenRun(saved, content, *read_run(content, saved))
+    header = plan.header
+    asked_by = (header.approval or {}).get("asked_by")
+    if not header.plan or asked_by is None:
         raise InputError(
             f"{run_id} is no plan that waits for an approval", hint="give the id of one that does"
         )
-    if plan["state"] != RunState.SUCCEEDED.value:
-        raise InputError(f"plan {run_id} has {plan['state']}: {plan['reason']}", hint="make a new plan")
+    if header.state is not RunState.SUCCEEDED:
+        raise InputError(f"plan {run_id} has {header.state}: {header.reason}", hint="make a new plan")
     approver = known_person(environ, doing="approve")
-    requester = _requester(plan, owner_uid)
+    requester = _requester(header, owner_uid)
     if approver.may_be(requester):
         raise InputError(
             f"{actor()} made plan {run_id} and cannot approve it", hint="have another person run `approve`"
         )
-    _check_seal(
-        runs, saved.name, content, plan, told_apart=None not in (approver.login_uid, requester.login_uid)
-    )
-    folder = Path(plan.get("folder") or Path.cwd())
+    _check_seal(plan, runs, told_apart=None not in (approver.login_uid, requester.login_uid))
+    folder = Path(header.folder or Path.cwd())
     if not folder.is_dir():
         raise InputError(f"the folder {str(folder)!r} of plan {run_id} is gone", hint="make a new plan")
-    _check_fit(saved, content, notebook, kernel_environ(environ, runs=runs, plan=True), folder)
+    options = RunOptions(runs, environ, wait_s, on_event=on_event)
+    _check_fit(plan, folder, RunOptions(runs, environ))
     new_id = new_run_id()
     approval = {
         "asked_by": asked_by,
         "plan": run_id,
-        "requested_by": plan["actor"],
+        "requested_by": header.actor,
         "approved_by": actor(),
         "approved_at": to_rfc3339(datetime.now(UTC)),
     }
-    slot = slot_of_plan(saved, run_id, plan["runbook"])
-    with nullcontext() if slot is None else hold_slot(runs, plan["runbook"], slot):
+    slot = slot_of_plan(saved, run_id, header.runbook)
+    with nullcontext() if slot is None else hold_slot(runs, header.runbook, slot):
         _use_up(_marker(runs, run_id), approval | {"run_id": new_id})
-        return execute(
-            saved,
-            content,
-            plan["parameters"],
-            Start(
-                new_id,
-                plan["runbook"],
-                plan["runbook_sha256"],
-                runs / saved_name(new_id, plan["runbook"], slot=slot, plan=False),
-                approval=approval,
-            ),
-            environ=kernel_environ(environ, runs=runs, wait_s=wait_s),
-            folder=folder,
-            on_event=on_event,
-        )
+        target = runs / saved_name(new_id, header.runbook, slot=slot, plan=False)
+        return execute(replace(_request(plan, new_id, target, folder, options), approval=approval))
+
+
+def _request(plan: OpenRun, run_id: str, saved: Path, folder: Path, options: RunOptions) -> RunRequest:
+    """A run of a plan's own cells with its parameters."""
+    header = plan.header
+    return RunRequest(
+        run_id,
+        header.runbook,
+        header.runbook_sha256,
+        plan.path,
+        plan.content,
+        header.parameters,
+        saved,
+        options,
+        folder=folder,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,17 +122,17 @@ def waiting_plans(runs: Path) -> tuple[WaitingPlan, ...]:
     """Plans in the folder that nobody approved yet, oldest first; whether they still fit is looked at on approval."""
     found = []
     for path in sorted(runs.glob("*.plan.ipynb")):
-        with suppress(InputError, KeyError, TypeError):
-            plan = read_notebook(path)["metadata"]["ecr_widgets"]
-            waits = plan["state"] == RunState.SUCCEEDED.value and isinstance(plan.get("approval"), dict)
-            if waits and not _marker(runs, plan["run_id"]).exists():
+        with suppress(InputError):
+            header = open_run(path).header
+            waits = header.waits_for_approval and header.state is RunState.SUCCEEDED
+            if waits and not _marker(runs, header.run_id).exists():
                 found.append(
                     WaitingPlan(
-                        plan["run_id"],
-                        plan["runbook"],
-                        plan["actor"],
-                        plan["approval"]["asked_by"],
-                        plan["started_at"],
+                        header.run_id,
+                        header.runbook,
+                        header.actor or "",
+                        str(header.approval.get("asked_by")),
+                        to_rfc3339(header.started_at) or "",
                     )
                 )
     return tuple(found)
@@ -147,59 +151,48 @@ def _read(saved: Path) -> tuple[bytes, int]:
         raise InputError(f"{str(saved)!r} cannot be read: {error.strerror}") from error
 
 
-def _requester(plan: Mapping[str, Any], owner_uid: int) -> Person:
+def _requester(header: RunHeader, owner_uid: int) -> Person:
     """Who made a plan: what its seal vouches for, and in any case the account that its file belongs to."""
-    told = plan["approval"].get("requester")
+    told = header.approval.get("requester")
     try:
         return Person(frozenset({owner_uid, *map(int, told["uids"])}), told["login_uid"])
     except (TypeError, KeyError, ValueError) as error:
-        raise InputError(f"plan {plan['run_id']} does not say who made it", hint="make a new plan") from error
+        raise InputError(f"plan {header.run_id} does not say who made it", hint="make a new plan") from error
 
 
-def _check_seal(runs: Path, name: str, content: bytes, plan: Mapping[str, Any], *, told_apart: bool) -> None:
+def _check_seal(plan: OpenRun, runs: Path, *, told_apart: bool) -> None:
     """Refuse a plan that was changed since it was sealed, or that nobody known here has sealed.
 
     Args:
         told_apart: Whether the logins of both tell the two apart. Else a plan under one's own key is one's own; behind sudo
             two people may sign with root's.
     """
-    ring = default_ring()
-    seal, why_not = look_at_seal(runs, name, content, ring=ring)
+    run_id, ring = plan.header.run_id, default_ring()
+    seal, why_not = look_at_seal(runs, plan.path.name, plan.content, ring=ring)
     if seal is None:
         raise InputError(
-            f"plan {plan['run_id']} {why_not}", hint="have who made it run `audit seal`, or make a new plan"
+            f"plan {run_id} {why_not}", hint="have who made it run `audit seal`, or make a new plan"
         )
     if seal.key not in ring.known():
         raise InputError(
-            f"plan {plan['run_id']} of {plan['actor']} is sealed with key {seal.key}, which is not known to you",
+            f"plan {run_id} of {plan.header.actor} is sealed with key {seal.key}, which is not known to you",
             hint="take it in: `ecr-widgets audit key trust FILE --fingerprint F`, with the fingerprint from its owner",
         )
     if seal.key in ring.own() and not told_apart:
         raise InputError(
-            f"plan {plan['run_id']} is sealed with your own key: you made it and cannot approve it",
+            f"plan {run_id} is sealed with your own key: you made it and cannot approve it",
             hint="have another person run `approve`",
         )
     if why_not:
-        raise InputError(f"plan {plan['run_id']} {why_not}", hint="make a new plan")
+        raise InputError(f"plan {run_id} {why_not}", hint="make a new plan")
 
 
-def _check_fit(
-    saved: Path, content: bytes, notebook: Mapping[str, Any], environ: Mapping[str, str], folder: Path
-) -> None:
-    plan = notebook["metadata"]["ecr_widgets"]
+def _check_fit(plan: OpenRun, folder: Path, options: RunOptions) -> None:
     with tempfile.TemporaryDirectory(prefix="ecr-widgets-") as scratch:
         again_id = new_run_id()
-        start = Start(
-            again_id,
-            plan["runbook"],
-            plan["runbook_sha256"],
-            Path(scratch) / f"{again_id}-again.ipynb",
-            plan=True,
-        )
-        again = execute(
-            saved, content, plan["parameters"], start, environ=environ, folder=folder, on_event=lambda _: None
-        )
-    then, now = ([_fact(record) for record in each] for each in (records_of(notebook), again.steps))
+        saved = Path(scratch) / f"{again_id}-again.ipynb"
+        again = execute(replace(_request(plan, again_id, saved, folder, options), plan=True))
+    then, now = ([_fact(record) for record in each] for each in (plan.records, again.steps))
     if then == now:
         return
     where = next(
@@ -211,23 +204,19 @@ def _check_fit(
         f"it ends after {len(now)} steps instead of {len(then)}: {again.reason}",
     )
     raise InputError(
-        f"plan {plan['run_id']} no longer fits what stands: {where}",
+        f"plan {plan.header.run_id} no longer fits what stands: {where}",
         hint="look at what changed, then make a new plan",
     )
 
 
-def _fact(record: Mapping[str, Any]) -> tuple[str, str, str, bool, str]:
+def _fact(record: StepRecord) -> tuple[str, str, str, bool, str]:
     """What a planned step says, without what differs from look to look: times and durations."""
-    outcome = {
-        name: value
-        for name, value in (record.get("outcome") or {}).items()
-        if not name.endswith(("_at", "_s"))
-    }
+    outcome = {name: value for name, value in record.outcome.items() if not name.endswith(("_at", "_s"))}
     return (
-        record["step"],
-        record["state"],
-        json.dumps(record["inputs"], sort_keys=True),
-        bool(record["changed"]),
+        record.step,
+        record.state.value,
+        json.dumps(record.inputs, sort_keys=True),
+        bool(record.changed),
         json.dumps(outcome, sort_keys=True),
     )
 

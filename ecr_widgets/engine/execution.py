@@ -9,18 +9,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ecr_widgets.engine.channel_server import ChannelServer
 from ecr_widgets.engine.events import RunEvent, RunEventKind
 from ecr_widgets.engine.options import ExecutionOptions
 from ecr_widgets.engine.outputs import Outputs
-from ecr_widgets.engine.saved_run import CannotSave, records_of
+from ecr_widgets.engine.saved_run import CannotSave
 from ecr_widgets.engine.widgets import Widgets
-from ecr_widgets.errors import RunError
-from ecr_widgets.model.record import PROGRESS_KEY, RECORD_MIME, CellState, RunState, StepState
-from ecr_widgets.model.times import to_rfc3339
+from ecr_widgets.errors import RecordError, RunError
+from ecr_widgets.model.record import PROGRESS_KEY, RECORD_MIME, CellState, RunState, StepRecord, StepState
+from ecr_widgets.saved_runs.writing import clear_cells, code_cells, end_run, write_cell_state
 
 if TYPE_CHECKING:
     from ecr_widgets.engine.kernel import Kernel
@@ -36,13 +35,6 @@ _NOT_KEPT = "[the state of a widget is not kept: all states together are too lar
 _CAPTURED = frozenset(("stream", "display_data", "execute_result", "error", "clear_output"))
 """What an Output widget takes for itself."""
 _CUT_SHORT = "[the kernel replied, but never said that this was all: output of this cell may be missing]\n"
-_PAPERMILL_STATUS = {
-    CellState.NOT_RUN: "pending",
-    CellState.RUNNING: "running",
-    CellState.SUCCEEDED: "completed",
-    CellState.FAILED: "failed",
-    CellState.INTERRUPTED: "failed",
-}
 
 
 class Interrupted(BaseException):
@@ -92,10 +84,12 @@ class Execution:
         self._outputs = Outputs()
         self._widgets = Widgets()
         saved.before_write = self._settle
-        self._cells = _code_cells(saved)
+        self._cells = code_cells(saved.notebook)
         self._places = [n for n, cell in enumerate(saved.notebook["cells"], 1) if cell["cell_type"] == "code"]
         self.kernel_died = False
         self._at = 0
+        self._is_outcome_unknown = False
+        """Whether a step of the running cell says that nobody knows what came of it."""
         self._stop = Stop()
 
     def run(self) -> None:
@@ -108,7 +102,7 @@ class Execution:
         """
         state: RunState = RunState.FAILED
         reason: str | None = "the engine itself failed"
-        _clear(self._cells)
+        clear_cells(self._saved.notebook)
         self._saved.write()
         try:
             with (
@@ -140,27 +134,26 @@ class Execution:
         self._saved.notebook["metadata"]["language_info"] = self._kernel.language_info
         ended: tuple[RunState, str | None] = RunState.SUCCEEDED, None
         for number, cell in enumerate(self._cells):
-            self._at = number
+            self._at, self._is_outcome_unknown = number, False
             if self._options.skips(cell):
                 continue
             with self._saved.lock:
                 self._outputs.start_cell(cell["outputs"])
-                _mark(cell, CellState.RUNNING)
+                write_cell_state(cell, CellState.RUNNING)
                 self._saved.changed()
             self._tell(RunEventKind.CELL_STARTED, cell["source"].partition("\n")[0])
             failure = self._run_cell(client, cell)
             self._widgets.sync(client)
             with self._saved.lock:
-                _mark(cell, CellState.FAILED if failure else CellState.SUCCEEDED)
+                write_cell_state(cell, CellState.FAILED if failure else CellState.SUCCEEDED)
                 self._saved.changed()
             self._tell(RunEventKind.CELL_ENDED)
             if failure:
                 goes_on = failure.error is not None and self._options.goes_on_after(cell, failure.error)
                 if ended[0] is RunState.SUCCEEDED:
-                    here = {**self._saved.notebook, "cells": [cell]}
-                    unknown = any(StepState.UNKNOWN.value == record["state"] for record in records_of(here))
                     also = " (the cells below were run all the same)" if goes_on else ""
-                    ended = (RunState.UNKNOWN if unknown else RunState.FAILED), failure.reason + also
+                    state = RunState.UNKNOWN if self._is_outcome_unknown else RunState.FAILED
+                    ended = state, failure.reason + also
                 if not goes_on:
                     return ended
             self._saved.write_if_due()
@@ -272,6 +265,9 @@ class Execution:
         with self._saved.lock:
             self._outputs.conclude(display_id, bundle)
             self._saved.changed()
+        # A cell may say anything over the line.
+        with contextlib.suppress(RecordError, KeyError, TypeError):
+            self._is_outcome_unknown |= StepRecord.from_json(bundle[RECORD_MIME]).state is StepState.UNKNOWN
 
     def _tell(
         self, kind: RunEventKind, text: str = "", plain: str = "", progress: str = "", name: str = ""
@@ -286,51 +282,20 @@ def conclude_without_kernel(saved: SavedRun, reason: str) -> None:
     Raises:
         CannotSave: It cannot be saved.
     """
-    _clear(_code_cells(saved))
+    clear_cells(saved.notebook)
     _conclude(saved, RunState.FAILED, reason)
 
 
 def _conclude(saved: SavedRun, state: RunState, reason: str | None) -> None:
     with saved.lock:
-        for cell in _code_cells(saved):
-            if cell["metadata"]["ecr_widgets"]["state"] == CellState.RUNNING.value:
-                _mark(cell, CellState.INTERRUPTED)
-        run = saved.notebook["metadata"]["ecr_widgets"]
-        run |= {"state": state.value, "reason": reason, "ended_at": to_rfc3339(datetime.now(UTC))}
-        if "papermill" in saved.notebook["metadata"]:
-            failed = state is not RunState.SUCCEEDED
-            saved.notebook["metadata"]["papermill"] |= {
-                "exception": failed or None,
-                "end_time": run["ended_at"],
-            }
+        end_run(saved.notebook, state, reason)
         saved.write(last=True)
         saved.redact_in_place()
-
-
-def _code_cells(saved: SavedRun) -> list[dict[str, Any]]:
-    return [cell for cell in saved.notebook["cells"] if cell["cell_type"] == "code"]
-
-
-def _clear(cells: list[dict[str, Any]]) -> None:
-    for cell in cells:
-        _mark(cell, CellState.NOT_RUN)
-        cell["outputs"], cell["execution_count"] = [], None
 
 
 def _plain(data: Mapping[str, Any]) -> str:
     text = data.get("text/plain", "")
     return text if isinstance(text, str) else "".join(text)
-
-
-def _mark(cell: dict[str, Any], state: CellState) -> None:
-    now = to_rfc3339(datetime.now(UTC))
-    cell["metadata"]["ecr_widgets"] = {"state": state.value}
-    told = cell["metadata"].setdefault("papermill", {})
-    told["status"] = _PAPERMILL_STATUS[state]
-    if state is CellState.RUNNING:
-        told["start_time"] = now
-    elif state is not CellState.NOT_RUN:
-        told |= {"end_time": now, "exception": state is not CellState.SUCCEEDED}
 
 
 def _heard(client: Any) -> Mapping[str, Any] | None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from ecr_widgets.channel import ADDRESS_VARIABLE, RUN_ID_VARIABLE
 from ecr_widgets.engine.docker_config import private_docker_config
-from ecr_widgets.engine.leftovers import end_processes_with
+from ecr_widgets.engine.orphans import end_processes_with
 from ecr_widgets.engine.private_folder import CHANNEL, PrivateFolder
 from ecr_widgets.errors import RunError
 

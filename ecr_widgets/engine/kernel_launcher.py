@@ -97,7 +97,7 @@ def _reap(kernel: int) -> int | None:
 def _end_children(*, adopts: bool) -> None:
     """Kill our children until there are none: those of each become ours when it is gone, or are known by their variable."""
     if not adopts:
-        from ecr_widgets.engine.leftovers import end_processes_with
+        from ecr_widgets.engine.orphans import end_processes_with
 
         end_processes_with(ADDRESS_VARIABLE, os.environ[ADDRESS_VARIABLE])
     deadline_s = time.monotonic() + _LONGEST_END_S

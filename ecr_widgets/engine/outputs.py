@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ecr_widgets.model.record import MARK, RECORD_MIME
+from ecr_widgets.model.record import RECORD_MIME
+from ecr_widgets.saved_runs.writing import marked, unmarked
 
 LONGEST_STREAM = 1_000_000
 """Characters of a cell's stdout, and of its stderr, that are kept; of what comes after, the end and the hash of all."""
@@ -89,8 +90,7 @@ class Outputs:
 
     def announce(self, display_id: str, bundle: Mapping[str, Any]) -> None:
         """Show a record ahead of the kernel's own message for it, which then finds its place taken."""
-        metadata = {"ecr_widgets": {MARK: True}}
-        own = {"output_type": "display_data", "data": dict(bundle), "metadata": metadata}
+        own = {"output_type": "display_data", "data": dict(bundle), "metadata": marked()}
         self._own[display_id] = own
         self._heard[display_id] = [bundle.get(RECORD_MIME)]
         self._show(own, display_id)
@@ -102,7 +102,7 @@ class Outputs:
             KeyError: No such record was announced.
         """
         own = self._own[display_id]
-        own["data"], own["metadata"] = dict(bundle), {"ecr_widgets": {MARK: True}}
+        own["data"], own["metadata"] = dict(bundle), marked()
         self._heard[display_id].append(bundle.get(RECORD_MIME))
 
     def own_records(self, content: Mapping[str, Any]) -> list[Any]:
@@ -115,7 +115,7 @@ class Outputs:
         if len(self._heard[display_id]) > 1 or data.get(RECORD_MIME) != own["data"].get(RECORD_MIME):
             return False
         own["data"] = _kept(data)
-        own["metadata"] = {**content["metadata"], "ecr_widgets": {MARK: True}}
+        own["metadata"] = marked(content["metadata"])
         return True
 
     def take(self, kind: str, content: Mapping[str, Any]) -> bool:
@@ -147,7 +147,7 @@ class Outputs:
     def _display(self, kind: str, content: Mapping[str, Any], display_id: str | None) -> None:
         # Whatever is shown under one id is one display.
         for shown in self._displays.get(display_id or "", ()):
-            shown["data"], shown["metadata"] = _kept(content["data"]), _unmarked(content["metadata"])
+            shown["data"], shown["metadata"] = _kept(content["data"]), unmarked(content["metadata"])
         if kind == "display_data":
             self._show(_display(kind, content), display_id)
         elif kind == "execute_result":
@@ -203,15 +203,7 @@ class Outputs:
 
 
 def _display(kind: str, content: Mapping[str, Any]) -> dict[str, Any]:
-    return {"output_type": kind, "data": _kept(content["data"]), "metadata": _unmarked(content["metadata"])}
-
-
-def _unmarked(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """A display's metadata without the engine's mark, which a cell may not set."""
-    told = dict(metadata)
-    if isinstance(own := told.get("ecr_widgets"), Mapping):
-        told["ecr_widgets"] = {name: value for name, value in own.items() if name != MARK}
-    return told
+    return {"output_type": kind, "data": _kept(content["data"]), "metadata": unmarked(content["metadata"])}
 
 
 def _kept(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,75 +4,38 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
-import keyword
 import os
-import socket
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from click import ClickException, echo
 from nbformat import from_dict
 
-from ecr_widgets.actor import actor
 from ecr_widgets.channel import RUNBOOK_FOLDER_VARIABLE, new_run_id
-from ecr_widgets.engine.asking import refuse_unapproved, who_asks
-from ecr_widgets.engine.events import RunEvent
+from ecr_widgets.engine.approval_rules import refuse_unapproved, who_asks
 from ecr_widgets.engine.execution import Execution, Interrupted, conclude_without_kernel
 from ecr_widgets.engine.kernel import Kernel
-from ecr_widgets.engine.kernel_names import refuse_other_kernel
+from ecr_widgets.engine.kernel_check import refuse_other_kernel
+from ecr_widgets.engine.notebook import describe, new_header
 from ecr_widgets.engine.notices import tell_end, telling_refusals
 from ecr_widgets.engine.options import ExecutionOptions
 from ecr_widgets.engine.papermill_files import output_file, papermill_folder, write_whole
 from ecr_widgets.engine.papermill_output import OutputLog, bar_for, both
+from ecr_widgets.engine.parameters import checked_values, declared_in
 from ecr_widgets.engine.references import refuse_other_registries
-from ecr_widgets.engine.results import result_of
+from ecr_widgets.engine.request import kernel_environ
+from ecr_widgets.engine.results import read_result
 from ecr_widgets.engine.saved_run import SavedRun
-from ecr_widgets.engine.start import kernel_environ
-from ecr_widgets.errors import InputError, RunError, UnknownParameter
-from ecr_widgets.model.declarations import found_parameters
-from ecr_widgets.model.parameters import Parameter, computed_names, default_values, read_parameters
-from ecr_widgets.model.record import MARK, RECORD_VERSION, RunState
-from ecr_widgets.model.times import to_rfc3339
+from ecr_widgets.errors import InputError, RunError
+from ecr_widgets.model.parameters import computed_names
+from ecr_widgets.model.record import RunState
 from ecr_widgets.runbooks import asks_for_approval
 from ecr_widgets.runbooks.language import refuse_other_language
-from ecr_widgets.secrets.parameters import refuse_secrets
+from ecr_widgets.saved_runs.writing import header_of
 from ecr_widgets.secrets.redaction import SecretRegistry
-
-_BANNER_ID, _NOTE_ID = "plan-banner", "operation-note-of-run"
-
-
-@dataclass(frozen=True)
-class RunRequest:
-    """What `ecr-widgets run` knows before papermill does."""
-
-    run_id: str
-    runbook: str
-    runbook_sha256: str | None
-    path: Path
-    kernel: Kernel
-    on_event: Callable[[RunEvent], None]
-    folder: Path
-    runbook_folder: str
-    """Where the files beside the runbook are; empty where that is not known."""
-    plan: bool = False
-    started_at: str | None = None
-    """When the run began, where this is not its first attempt."""
-    attempts: tuple[Mapping[str, Any], ...] = ()
-    """What is left of the attempts before this one."""
-    goes_on_from: str | None = None
-    """SHA-256 of the saved run that the attempts are from."""
-    approval: Mapping[str, Any] | None = None
-    """Who asked for an approval, who requested the run and who approved it."""
-    reason: str = ""
-    """Why the run is made."""
-    on_sealed: Callable[[str | None], None] = lambda _: None
-    """Told why the run could not be sealed, None where it was."""
 
 
 class EcrWidgetsEngine:
@@ -111,7 +74,6 @@ class EcrWidgetsEngine:
         start_timeout: float = 60,
         stdout_file: Any = None,
         stderr_file: Any = None,
-        run_request: RunRequest | None = None,
         **more: Any,
     ) -> Any:
         """Run the notebook and give it back with the run's record; see contract sections 4 and 5.
@@ -137,66 +99,49 @@ class EcrWidgetsEngine:
             start_timeout: Longest time for the kernel's start, in seconds.
 
             stdout_file, stderr_file: Open text files that get what the cells print.
-
-            run_request: What our own command has started already.
         """
         known = SecretRegistry()
         known.register_environment(os.environ)
-        runbook = run_request.runbook if run_request else _name_of(nb)
         # Papermill passes no path on with `--no-request-save-on-cell-execute`, and writes the file in the end all the same.
         output_path = output_path or nb["metadata"].get("papermill", {}).get("output_path")
         # Before the first write: what a notebook was given stays in its cells and metadata.
-        with _refusing(runbook) if run_request is None else contextlib.nullcontext():
+        with _refusing(_name_of(nb)):
             options = ExecutionOptions.from_papermill(
                 execution_timeout=execution_timeout, start_timeout=start_timeout, more=more
             )
-            declared = _declared(nb)
-            parameters = _parameters(nb, declared, known)
-            path = (
-                run_request.path
-                if run_request
-                else _look(nb, kernel_name, output_path, parameters, computed_names(declared))
-            )
+            declared = declared_in(nb)
+            given = nb["metadata"].get("papermill", {}).get("parameters") or {}
+            parameters = checked_values(declared, given, known)
+            path = _look(nb, kernel_name, output_path, parameters, computed_names(declared))
         log = OutputLog(known, log=log_output, files={"stdout": stdout_file, "stderr": stderr_file})
-        _describe(nb, run_request, runbook, parameters)
+        _describe(nb, parameters)
         interrupted: Interrupted | None = None
         with ExitStack() as stack:
-            goes_on_from = run_request.goes_on_from if run_request else None
-            saved = stack.enter_context(
-                SavedRun(nb, path, redact=known.redact_values, goes_on_from=goes_on_from)
-            )
+            saved = stack.enter_context(SavedRun(nb, path, redact=known.redact_values))
             if path is not None:
-                # First, so that the run is sealed however it ends. Papermill saves the notebook once more by itself, so its
-                # own door is sealed when the process ends.
-                stack.callback(_seal, path, run_request)
-            kernel = run_request.kernel if run_request else stack.enter_context(_kernel_for(saved))
+                # First, so that the run is sealed however it ends.
+                stack.callback(_seal_at_exit, path)
+            kernel = stack.enter_context(_kernel_for(saved))
             # What the end needs is loaded while the kernel starts.
             import ecr_widgets.audit.seal  # noqa: F401
 
-            watch: Callable[[RunEvent], None]
-            if run_request:
-                watch = run_request.on_event
-            else:
-                watch = both(log, stack.enter_context(bar_for(len(nb["cells"]), progress_bar)))
             execution = Execution(
                 saved,
                 kernel,
                 learn_secret=known.register,
                 options=options,
-                on_event=watch,
+                on_event=both(log, stack.enter_context(bar_for(len(nb["cells"]), progress_bar))),
             )
             try:
                 execution.run()
             except Interrupted as error:
-                if run_request:
-                    raise
                 interrupted = error
-        if run_request is None and path is not None:
-            tell_end(result_of(nb, path))
+        if path is not None:
+            tell_end(read_result(path))
         if interrupted is not None:
             # What a shell makes of a process that the signal killed: 130, 143, 129.
             sys.exit(128 + interrupted.number)
-        _hand_back(nb, kernel_died=execution.kernel_died, own_door=run_request is None)
+        _hand_back(nb, kernel_died=execution.kernel_died)
         return nb
 
 
@@ -223,20 +168,16 @@ def _refusing(runbook: str) -> Iterator[None]:
         raise Refused(error.message, hint=error.hint) from error
 
 
-def _hand_back(nb: Any, *, kernel_died: bool, own_door: bool) -> None:
-    """Make the notebook what papermill goes on with, and raise what papermill would not find by itself.
-
-    Args:
-        own_door: Whether papermill itself was started, and not our command.
-    """
+def _hand_back(nb: Any, *, kernel_died: bool) -> None:
+    """Make the notebook what papermill goes on with, and raise what papermill would not find by itself."""
     for cell in nb["cells"]:
         if "outputs" in cell:
             # Papermill reads outputs by attribute, as nbformat's own nodes allow.
             cell["outputs"] = [from_dict(output) for output in cell["outputs"]]
-    run = nb["metadata"]["ecr_widgets"]
-    if run["state"] == RunState.SUCCEEDED.value or not own_door:
+    header = header_of(nb)
+    if header.state is RunState.SUCCEEDED:
         return
-    why = f"run {run['run_id']} {run['state']}: {run['reason']}"
+    why = f"run {header.run_id} {header.state}: {header.reason}"
     if kernel_died:
         raise _dead_kernel(why)
     if not _papermill_sees(nb):
@@ -251,29 +192,24 @@ def _dead_kernel(why: str) -> Exception:
 
 
 def _kernel_for(saved: SavedRun) -> Kernel:
-    run = saved.notebook["metadata"]["ecr_widgets"]
-    environ = kernel_environ(os.environ, runs=None) | {RUNBOOK_FOLDER_VARIABLE: run["runbook_folder"]}
+    header = header_of(saved.notebook)
+    environ = kernel_environ(os.environ, runs=None)
+    environ[RUNBOOK_FOLDER_VARIABLE] = header.runbook_folder or ""
     try:
-        return Kernel(run["run_id"], environ=environ, cwd=Path.cwd())
+        return Kernel(header.run_id, environ=environ, cwd=Path.cwd())
     except RunError as error:
         conclude_without_kernel(saved, str(error))
         if saved.path is not None:
-            tell_end(result_of(saved.notebook, saved.path))
+            tell_end(read_result(saved.path))
         raise
 
 
-def _seal(path: Path, request: RunRequest | None) -> None:
+def _seal_at_exit(path: Path) -> None:
+    """Seal the run when the process ends: papermill saves the notebook once more by itself."""
     # Whoever runs papermill without this engine needs it at no time.
-    from ecr_widgets.audit.seal import seal_at_exit, seal_finished_run
+    from ecr_widgets.audit.seal import seal_at_exit
 
-    if request is None:
-        seal_at_exit(path)
-        return
-    why_not: str | None = "it was interrupted while others were at work on the seals"
-    try:
-        why_not = seal_finished_run(path)
-    finally:
-        request.on_sealed(why_not)
+    seal_at_exit(path)
 
 
 def _look(
@@ -283,7 +219,7 @@ def _look(
     parameters: Mapping[str, Any],
     computed: Collection[str],
 ) -> Path | None:
-    """Look whether papermill's call can be run, as our own command has done for its own; the file for the run."""
+    """Check whether papermill's call can be run, as our own command does for its own; give back the file for the run."""
     refuse_other_language(nb["metadata"])
     refuse_other_kernel(kernel_name)
     refuse_other_registries(parameters)
@@ -295,116 +231,21 @@ def _look(
     return path
 
 
-def _declared(nb: Any) -> tuple[Parameter, ...]:
-    return tuple(
-        each
-        for cell in nb["cells"]
-        if cell["cell_type"] == "code" and "parameters" in cell["metadata"].get("tags", ())
-        for each in found_parameters(cell["source"])
-    )
-
-
-def _parameters(nb: Any, declared: Sequence[Parameter], known: SecretRegistry) -> dict[str, Any]:
-    """Values of all parameters: those that were given, else what the runbook declares.
-
-    Raises:
-        InputError: One of them is or looks like a secret, has a name that is none, is not declared, or is not of the
-            declared type.
-    """
-    given = nb["metadata"].get("papermill", {}).get("parameters") or {}
-    refuse_secrets(given, known)
-    for name in given:
-        # Papermill writes names into a cell as they are.
-        if not name.isidentifier() or keyword.iskeyword(name):
-            raise UnknownParameter(f"parameter {name!r} refused: it is no name", hint="give a declared one")
-    # Where every one has a type it is declared as our runbooks do it, and no other name is taken. Papermill has turned
-    # text into numbers where it could.
-    typed = {each.name for each in declared if each.annotated}
-    ours = bool(declared) and len(typed) == len(declared) and not computed_names(declared)
-    read_parameters(
-        [each for each in declared if each.annotated],
-        values={name: value for name, value in given.items() if ours or name in typed},
-        texts={},
-    )
-    values: dict[str, Any] = json.loads(json.dumps(default_values(declared) | dict(given), default=str))
-    refuse_secrets(values, known)
-    return values
-
-
 def _name_of(nb: Any) -> str:
     return Path(str(nb["metadata"].get("papermill", {}).get("input_path") or "notebook")).stem
 
 
-def _describe(nb: Any, request: RunRequest | None, runbook: str, parameters: Mapping[str, Any]) -> None:
-    told = nb["metadata"].get("papermill", {})
-    nb["nbformat"], nb["nbformat_minor"] = 4, max(5, nb.get("nbformat_minor", 5))
-    for number, cell in enumerate(nb["cells"]):
-        cell.setdefault("id", f"cell-{number}")
-    _set_banner(nb, request)
-    if request is not None and request.reason:
-        _set_note(nb, request.reason)
-    nb["metadata"]["ecr_widgets"] = {
-        "version": RECORD_VERSION,
-        "run_id": request.run_id if request else new_run_id(),
-        "runbook": runbook,
-        "runbook_sha256": request.runbook_sha256 if request else _sha256_of(told.get("input_path")),
-        "state": RunState.RUNNING.value,
-        "reason": None,
-        "actor": actor(),
-        "host": socket.gethostname(),
-        "parameters": dict(parameters),
-        # Where relative paths begin, for whoever goes on with the run.
-        "folder": str(request.folder if request else Path.cwd()),
-        "runbook_folder": request.runbook_folder if request else _folder_of(told.get("input_path")),
-        "started_at": (request and request.started_at) or to_rfc3339(datetime.now(UTC)),
-        "ended_at": None,
-        MARK: True,
-    }
-    if request is not None and request.plan:
-        nb["metadata"]["ecr_widgets"]["plan"] = True
-    if request is not None and request.approval:
-        nb["metadata"]["ecr_widgets"]["approval"] = dict(request.approval)
-    if request is not None and request.attempts:
-        nb["metadata"]["ecr_widgets"] |= {
-            "resumed_at": to_rfc3339(datetime.now(UTC)),
-            "attempts": [dict(attempt) for attempt in request.attempts],
-        }
-
-
-def _set_note(nb: Any, reason: str) -> None:
-    """Put the reason where somebody who runs the notebook by hand writes it."""
-    for cell in nb["cells"]:
-        heading = cell["source"].partition("\n")[0]
-        if cell["cell_type"] == "markdown" and heading.lstrip("# ").lower() == "operation note":
-            cell["source"] = f"{heading}\n\n{reason}"
-            return
-    note = {
-        "cell_type": "markdown",
-        "id": _NOTE_ID,
-        "metadata": {},
-        "source": f"## Operation note\n\n{reason}",
-    }
-    nb["cells"].insert(0, from_dict(note))
-
-
-def _set_banner(nb: Any, request: RunRequest | None) -> None:
-    """Say at the top of a plan that it is one; what goes on from it has the cell no more."""
-    cells = [cell for cell in nb["cells"] if cell.get("id") != _BANNER_ID]
-    if request is not None and request.plan:
-        waits = (
-            f" {request.approval['asked_by']} asks for a second person:"
-            f" `ecr-widgets approve {request.run_id}` lets it go on."
-            if request.approval
-            else ""
-        )
-        text = (
-            f"> **Plan of {request.runbook}.** Nothing was changed: each record says what stands, and what a run would"
-            f" change and ask of whom.{waits}"
-        )
-        cells.insert(
-            0, from_dict({"cell_type": "markdown", "id": _BANNER_ID, "metadata": {}, "source": text})
-        )
-    nb["cells"] = cells
+def _describe(nb: Any, parameters: Mapping[str, Any]) -> None:
+    path = nb["metadata"].get("papermill", {}).get("input_path")
+    header = new_header(
+        new_run_id(),
+        _name_of(nb),
+        _sha256_of(path),
+        parameters,
+        folder=str(Path.cwd()),
+        runbook_folder=_folder_of(path),
+    )
+    describe(nb, header)
 
 
 def _sha256_of(path: Any) -> str | None:

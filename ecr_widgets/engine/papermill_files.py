@@ -5,9 +5,7 @@ Papermill is imported where it is used: it loads the engine, and so this module,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 from ecr_widgets.engine.saved_run import write_atomically
@@ -32,36 +30,6 @@ def output_file(output_path: str | None) -> Path | None:
             hint="save it in a file, then copy that",
         )
     return papermill_folder() / str(output_path)
-
-
-@contextmanager
-def serving(path: Path, content: bytes) -> Iterator[str]:
-    """Within the block, have papermill read this content at the path, whatever the file holds by now.
-
-    Returns:
-        The path as papermill has to be told it: it would put parameters where braces are.
-    """
-    from papermill.iorw import papermill_io
-
-    held = (str(path), _Content(content))
-    papermill_io.register(*held)
-    try:
-        yield str(path).replace("{", "{{").replace("}", "}}")
-    finally:
-        papermill_io._handlers.remove(held)
-
-
-@dataclass(frozen=True)
-class _Content:
-    """As much of a handler of papermill's as it takes to read."""
-
-    content: bytes
-
-    def read(self, _: str) -> str:
-        return self.content.decode()
-
-    def pretty_path(self, path: str) -> str:
-        return path
 
 
 def papermill_folder() -> Path:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from ecr_widgets.channel import ADDRESS_VARIABLE
-from ecr_widgets.engine.leftovers import end_processes_with
+from ecr_widgets.engine.orphans import end_processes_with
 from ecr_widgets.private_folder import PrivateFolder as AnyPrivateFolder
 
 CHANNEL = "channel"

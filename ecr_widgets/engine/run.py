@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -11,25 +12,21 @@ from pathlib import Path
 from typing import Any
 
 from ecr_widgets.audit.canonical import form_of
-from ecr_widgets.audit.holders import is_held
+from ecr_widgets.audit.run_holder import is_held
 from ecr_widgets.channel import new_run_id
-from ecr_widgets.engine.asking import known_person, refuse_unapproved, who_asks
+from ecr_widgets.engine.approval_rules import known_person, refuse_unapproved, who_asks
 from ecr_widgets.engine.events import RunEvent
+from ecr_widgets.engine.own_door import execute
 from ecr_widgets.engine.parameter_files import read_parameter_file
 from ecr_widgets.engine.references import refuse_other_registries
-from ecr_widgets.engine.results import (
-    RunResult,
-    find_run,
-    parse_notebook,
-    read_content,
-    result_of,
-)
-from ecr_widgets.engine.saved_run import records_of
+from ecr_widgets.engine.request import RunOptions, RunRequest
+from ecr_widgets.engine.results import OpenRun, RunResult, find_run, open_run, result_of
 from ecr_widgets.engine.slots import check_slot, find_in_slot, hold_slot, saved_name
-from ecr_widgets.engine.start import Start, execute, kernel_environ
 from ecr_widgets.errors import InputError, RecordError, TargetBusy
 from ecr_widgets.model.parameters import computed_names, default_values, read_parameters
 from ecr_widgets.model.record import RunState
+from ecr_widgets.model.run import Attempt
+from ecr_widgets.model.times import to_rfc3339
 from ecr_widgets.runbooks import Runbook, asks_for_approval, find_runbook
 from ecr_widgets.secrets.parameters import refuse_secrets
 from ecr_widgets.secrets.redaction import SecretRegistry
@@ -70,6 +67,7 @@ def run_runbook(
 
         TargetBusy: Another process is at work on the slot.
     """
+    options = RunOptions(runs, environ, wait_s, reason, on_event)
     runbook = find_runbook(name_or_path)
     values: dict[str, Any] = {}
     for path in parameter_files:
@@ -99,55 +97,44 @@ def run_runbook(
         ) from error
     with contextlib.nullcontext() if slot is None else hold_slot(runs, runbook.name, slot):
         earlier = find_in_slot(runs, runbook.name, slot) if slot is not None else None
-        if earlier is not None and not _is_failed_plan(*earlier):
-            return _of_slot(*earlier, runbook, parameters, runs, environ, wait_s, reason, on_event)
+        if earlier is not None and not _is_failed_plan(earlier):
+            return _of_slot(earlier, runbook, parameters, options)
         run_id = new_run_id()
-        saved = runs / saved_name(run_id, runbook.name, slot=slot, plan=plan)
         return execute(
-            runbook.path,
-            runbook.content,
-            parameters,
-            Start(
+            RunRequest(
                 run_id,
                 runbook.name,
                 runbook.sha256,
-                saved,
+                runbook.path,
+                runbook.content,
+                parameters,
+                runs / saved_name(run_id, runbook.name, slot=slot, plan=plan),
+                options,
+                folder=Path.cwd(),
                 plan=plan,
                 approval=approval,
-                reason=reason,
-            ),
-            environ=kernel_environ(environ, runs=runs, wait_s=wait_s, plan=plan),
-            on_event=on_event,
+            )
         )
 
 
 def _of_slot(
-    saved: Path,
-    content: bytes,
-    runbook: Runbook,
-    parameters: Mapping[str, Any],
-    runs: Path,
-    environ: Mapping[str, str],
-    wait_s: float,
-    reason: str,
-    on_event: Callable[[RunEvent], None],
+    earlier: OpenRun, runbook: Runbook, parameters: Mapping[str, Any], options: RunOptions
 ) -> RunResult:
-    notebook = parse_notebook(content, saved)
-    run = notebook["metadata"]["ecr_widgets"]
-    if run["parameters"] != _all_values(runbook, parameters):
+    header = earlier.header
+    if header.parameters != _all_values(runbook, parameters):
         raise InputError(
-            f"run {run['run_id']} of this slot began with other parameters", hint="give the slot another name"
+            f"run {header.run_id} of this slot began with other parameters", hint="give the slot another name"
         )
-    if run["state"] == RunState.SUCCEEDED.value:
-        return replace(result_of(notebook, saved), stood=True)
-    if run["runbook_sha256"] != runbook.sha256:
-        # A run goes on with its own cells; whoever mended the runbook would not see that it is not used.
+    if header.state is RunState.SUCCEEDED:
+        return replace(result_of(earlier), stood=True)
+    if header.runbook_sha256 != runbook.sha256:
+        # A run is resumed with its own cells; whoever fixed the runbook would not see that it is not used.
         raise InputError(
-            f"{runbook.name} was edited since run {run['run_id']} of this slot began, which ended as {run['state']}",
-            hint=f"go on with the old cells by `run --resume {run['run_id']}`, or give the slot another name",
+            f"{runbook.name} was edited since run {header.run_id} of this slot began, which ended as {header.state}",
+            hint=f"go on with the old cells by `run --resume {header.run_id}`, or give the slot another name",
         )
     # By the runbook's own cells, which are the same: the file may be one that others could write to.
-    return _go_on(saved, content, runs, environ, wait_s, on_event, runbook=runbook, reason=reason)
+    return _resume(earlier, options, runbook=runbook)
 
 
 def resume_run(
@@ -167,72 +154,59 @@ def resume_run(
 
         TargetBusy: The run is still going on.
     """
-    saved = find_run(run_id, runs)
-    return _go_on(saved, read_content(saved), runs, environ, wait_s, on_event)
+    options = RunOptions(runs, environ, wait_s, on_event=on_event)
+    return _resume(open_run(find_run(run_id, runs)), options)
 
 
-def _go_on(
-    saved: Path,
-    content: bytes,
-    runs: Path,
-    environ: Mapping[str, str],
-    wait_s: float,
-    on_event: Callable[[RunEvent], None],
-    *,
-    runbook: Runbook | None = None,
-    reason: str = "",
-) -> RunResult:
-    """Go on with a saved run, by its own cells or those of the runbook that it is of."""
-    notebook = parse_notebook(content, saved)
-    run = notebook["metadata"]["ecr_widgets"]
-    run_id = run["run_id"]
-    if run.get("plan"):
+def _resume(earlier: OpenRun, options: RunOptions, *, runbook: Runbook | None = None) -> RunResult:
+    """Resume a saved run by its own cells, or those of the runbook that it is of."""
+    header = earlier.header
+    run_id = header.run_id
+    if header.plan:
         raise InputError(f"{run_id} is a plan", hint="run its runbook without --plan")
-    if run["state"] == RunState.SUCCEEDED.value:
+    if header.state is RunState.SUCCEEDED:
         raise InputError(f"run {run_id} has succeeded", hint="start a new run")
-    if is_held(saved):
+    if is_held(earlier.path):
         raise TargetBusy(
             f"run {run_id} is still going on", run_id=run_id, holder=run_id, hint="wait for its end"
         )
     refuse_unapproved(
         who_asks(
-            run["runbook"],
-            run["parameters"],
-            environ,
-            required=asks_for_approval(notebook) or (runbook is not None and runbook.approval),
+            header.runbook,
+            header.parameters,
+            options.environ,
+            required=asks_for_approval(json.loads(earlier.content))
+            or (runbook is not None and runbook.approval),
         ),
-        run.get("approval"),
+        header.approval,
     )
-    folder = Path(run.get("folder") or Path.cwd())
+    folder = Path(header.folder or Path.cwd())
     if not folder.is_dir():
         raise InputError(
             f"the folder {str(folder)!r} in which run {run_id} began is gone", hint="start a new run"
         )
     return execute(
-        saved if runbook is None else runbook.path,
-        content if runbook is None else runbook.content,
-        run["parameters"],
-        Start(
+        RunRequest(
             run_id,
-            run["runbook"],
-            run["runbook_sha256"],
-            saved,
-            started_at=run["started_at"],
-            attempts=(*run.get("attempts", ()), _attempt(run, notebook, content)),
-            goes_on_from=hashlib.sha256(content).hexdigest(),
-            approval=run.get("approval"),
-            reason=reason,
-        ),
-        environ=kernel_environ(environ, runs=runs, wait_s=wait_s),
-        folder=folder,
-        on_event=on_event,
+            header.runbook,
+            header.runbook_sha256,
+            earlier.path if runbook is None else runbook.path,
+            earlier.content if runbook is None else runbook.content,
+            header.parameters,
+            earlier.path,
+            options,
+            folder=folder,
+            approval=header.approval,
+            started_at=header.started_at,
+            attempts=(*header.earlier_attempts, _attempt(earlier)),
+            resumes=hashlib.sha256(earlier.content).hexdigest(),
+        )
     )
 
 
-def _is_failed_plan(saved: Path, content: bytes) -> bool:
-    """Whether there is nothing to go on with: a plan that ended badly is made anew."""
-    run = parse_notebook(content, saved)["metadata"]["ecr_widgets"]
-    return bool(run.get("plan")) and run["state"] != RunState.SUCCEEDED.value
+def _is_failed_plan(run: OpenRun) -> bool:
+    """Whether there is nothing to resume: a plan that ended badly is made anew."""
+    return run.header.plan and run.header.state is not RunState.SUCCEEDED
 
 
 def _who_asks(runbook: Runbook, parameters: Mapping[str, Any], environ: Mapping[str, str]) -> str | None:
@@ -249,19 +223,19 @@ def _all_values(runbook: Runbook, parameters: Mapping[str, Any]) -> dict[str, An
     return default_values(runbook.parameters) | dict(parameters)
 
 
-def _attempt(run: Mapping[str, Any], notebook: Mapping[str, Any], content: bytes) -> dict[str, Any]:
+def _attempt(run: OpenRun) -> Attempt:
+    header = run.header
     # Nobody held the file, so one that says `running` was killed.
-    killed = run["state"] == RunState.RUNNING.value
-    return {
-        "state": RunState.INTERRUPTED.value if killed else run["state"],
-        "reason": "killed: nobody held the run any more" if killed else run["reason"],
-        "started_at": run.get("resumed_at") or run["started_at"],
-        "ended_at": run["ended_at"],
-        # What its seal is of: else the seal of what comes would contradict it.
-        "file_sha256": hashlib.sha256(content).hexdigest(),
-        "form_sha256": _form_sha256(content),
-        "records": list(records_of(notebook)),
-    }
+    killed = header.state is RunState.RUNNING
+    return Attempt(
+        state=RunState.INTERRUPTED.value if killed else header.state.value,
+        reason="killed: nobody held the run any more" if killed else header.reason,
+        started_at=to_rfc3339(header.began_at),
+        ended_at=to_rfc3339(header.ended_at),
+        file_sha256=hashlib.sha256(run.content).hexdigest(),
+        form_sha256=_form_sha256(run.content),
+        records=[record.to_builtins() for record in run.records],
+    )
 
 
 def _form_sha256(content: bytes) -> str | None:

@@ -9,7 +9,6 @@ import sys
 from typing import Any
 
 from ecr_widgets.channel import RUNBOOK_FOLDER_VARIABLE
-from ecr_widgets.engine.absent import declared_absent
 
 
 def become_kernel(*, parent: int | None) -> None:
@@ -21,9 +20,7 @@ def become_kernel(*, parent: int | None) -> None:
     # What a kernel consists of stays until its end. Not looking for garbage in it makes the start quicker, and the end
     # much; what cells make is collected as ever.
     gc.disable()
-    # Nobody attaches a debugger to a run, and loading one takes a third of what importing a kernel does.
-    with declared_absent("debugpy"):
-        import ipykernel.debugger  # noqa: F401
+    _import_without_debugger()
     import zmq
     from ipykernel.ipkernel import IPythonKernel
     from ipykernel.kernelapp import IPKernelApp
@@ -70,6 +67,16 @@ def become_kernel(*, parent: int | None) -> None:
     if parent is not None:
         words.append(f"--IPKernelApp.parent_handle={parent}")
     App.launch_instance(argv=words, kernel_class=Kernel)
+
+
+def _import_without_debugger() -> None:
+    """Nobody attaches a debugger to a run, and loading one takes a third of what importing a kernel does."""
+    sys.modules.setdefault("debugpy", None)  # type: ignore[arg-type]
+    import ipykernel.debugger  # noqa: F401
+
+    if sys.modules["debugpy"] is None:
+        # A cell that asks for it gets it.
+        del sys.modules["debugpy"]
 
 
 def _is_alive(child: Any) -> bool:

@@ -12,15 +12,15 @@ import secrets
 import stat
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import RLock
 from types import TracebackType
 from typing import Any
 
 from ecr_widgets.disk import keep_room, to_disk
-from ecr_widgets.errors import RecordError, RunError, TargetBusy
-from ecr_widgets.model.record import RECORD_MIME, StepRecord, counts
+from ecr_widgets.errors import RunError, TargetBusy
+from ecr_widgets.saved_runs.reading import own_metadata
 from ecr_widgets.shared_files import hold_file, release_file
 
 SECONDS_BETWEEN_WRITES = 0.5
@@ -59,7 +59,7 @@ class SavedRun:
         redact: Gives a value as JSON holds it back without known secrets. Not done on the written text: JSON escapes what
             it quotes, and so a form that a reader would see would not be found there.
 
-        goes_on_from: SHA-256 of the file that this run goes on from; one that is another by now was gone on with already.
+        resumes: SHA-256 of the file that this run resumes; one that is another by now was resumed already.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class SavedRun:
         path: Path | None,
         *,
         redact: Callable[[Any], Any],
-        goes_on_from: str | None = None,
+        resumes: str | None = None,
     ) -> None:
         self.notebook = notebook
         self.path = path
@@ -77,7 +77,7 @@ class SavedRun:
         self.before_write: Callable[[], None] = lambda: None
         """Brings the notebook up to date; called with the lock held."""
         self._redact = redact
-        self._goes_on_from = goes_on_from
+        self._resumes = resumes
         self._dirty = True
         self._due_at_s = float("-inf")
         self._holder: int | None = None
@@ -92,9 +92,9 @@ class SavedRun:
                 self._holder = hold_file(_lock_of(self.path), patience_s=_GLANCE_S)
                 if self._holder is None:
                     raise _busy(self.path, "another run is being saved in", "save to another file")
-                if self._goes_on_from is not None and self._goes_on_from != sha256_of(self.path):
+                if self._resumes is not None and self._resumes != sha256_of(self.path):
                     self.__exit__(None, None, None)
-                    raise _busy(self.path, "somebody else has gone on meanwhile with", "look at what it did")
+                    raise _busy(self.path, "somebody else has resumed meanwhile", "look at what it did")
                 # Left by an attempt that was killed while it wrote.
                 for torn in self.path.parent.glob(f".{glob.escape(self.path.name)}.*.tmp"):
                     torn.unlink(missing_ok=True)
@@ -114,7 +114,7 @@ class SavedRun:
         try:
             yield
         except OSError as error:
-            run_id = self.notebook["metadata"].get("ecr_widgets", {}).get("run_id", "")
+            run_id = own_metadata(self.notebook).get("run_id", "")
             raise CannotSave(self.path, error, run_id=run_id) from error
 
     def changed(self) -> None:
@@ -184,18 +184,6 @@ class SavedRun:
         """Leave no secret in the notebook's values either: papermill writes them once more by itself."""
         with self.lock:
             _replace(self.notebook, self._redact(self.notebook))
-
-
-def records_of(notebook: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """The step records in a notebook, in the order of their cells; where its engine marks them, no others."""
-    for cell in notebook["cells"]:
-        for output in cell.get("outputs", ()):
-            record = output.get("data", {}).get(RECORD_MIME)
-            if record is not None and counts(notebook, output):
-                with contextlib.suppress(RecordError):
-                    # A cell may show anything as a record.
-                    StepRecord.from_json(record)
-                    yield json.loads(record)
 
 
 def sha256_of(path: Path) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ecr_widgets.engine.results import parse_notebook, read_content
+from ecr_widgets.engine.results import OpenRun, open_run
 from ecr_widgets.errors import InputError, RunError, TargetBusy
 from ecr_widgets.model.record import RunState
 from ecr_widgets.shared_files import hold_file, release_file
@@ -37,8 +37,8 @@ def saved_name(run_id: str, runbook: str, *, slot: str | None, plan: bool) -> st
     return f"{run_id}-{runbook}{'' if slot is None else f'@{slot}'}{'.plan' if plan else ''}.ipynb"
 
 
-def find_in_slot(runs: Path, runbook: str, slot: str) -> tuple[Path, bytes] | None:
-    """The saved run of a slot, else its plan that waits for an approval, with its bytes; None where it has neither yet.
+def find_in_slot(runs: Path, runbook: str, slot: str) -> OpenRun | None:
+    """The saved run of a slot, else its plan that waits for an approval; None where it has neither yet.
 
     Whoever may write to the folder can leave a file of that name. Only one that is sealed as a run of this runbook is
     believed, under a key that is known here, or one of this user's that was killed before it could be sealed; stderr says
@@ -55,28 +55,27 @@ def find_in_slot(runs: Path, runbook: str, slot: str) -> tuple[Path, bytes] | No
             found.append((match["plan"] is None, path, match["id"]))
     for _, path, run_id in sorted(found, reverse=True):
         try:
-            content = read_content(path)
-            why_not = _why_not(path, content, run_id, runbook)
+            run = open_run(path)
+            why_not = _why_not(run, run_id, runbook)
         except InputError as error:
             why_not = error.message
         if not why_not:
-            return path, content
+            return run
         sys.stderr.write(f"ecr-widgets: {path.name} is not taken for the run of slot {slot}: it {why_not}\n")
     return None
 
 
-def _why_not(path: Path, content: bytes, run_id: str, runbook: str) -> str:
-    run = parse_notebook(content, path)["metadata"]["ecr_widgets"]
-    if (run["run_id"], run["runbook"]) != (run_id, runbook):
-        return f"says that it is run {run['run_id']} of {run['runbook']}"
-    if run["state"] == RunState.RUNNING.value:
+def _why_not(run: OpenRun, run_id: str, runbook: str) -> str:
+    header, path = run.header, run.path
+    if (header.run_id, header.runbook) != (run_id, runbook):
+        return f"says that it is run {header.run_id} of {header.runbook}"
+    if header.state is RunState.RUNNING:
         return "" if path.stat().st_uid == os.geteuid() else "is another user's, and unfinished"
     # Who starts a slot for the first time needs neither.
     from ecr_widgets.audit.keys import default_ring
     from ecr_widgets.audit.sealed import look_at_seal
 
-    sealed = look_at_seal(path.parent, path.name, content, ring=default_ring())
-    return sealed.why_not
+    return look_at_seal(path.parent, path.name, run.content, ring=default_ring()).why_not
 
 
 def slot_of_plan(saved: Path, run_id: str, runbook: str) -> str | None:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from types import NoneType
-from typing import Any
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec.structs import replace
 
 from ecr_widgets.errors import RecordError
-from ecr_widgets.model.times import from_rfc3339, to_rfc3339
+from ecr_widgets.model.times import to_rfc3339
 
-RECORD_VERSION = 1
+RECORD_VERSION: Final = 1
 RECORD_MIME = "application/vnd.ecr-widgets.record+json"
 PROGRESS_KEY = "ecr_widgets_progress"
 """In a display's metadata while its step works."""
@@ -23,17 +24,9 @@ the engine marks records so, and others in it prove nothing."""
 PANEL_MIME = "application/vnd.ecr-widgets.panel+json"
 
 JsonObject = Mapping[str, Any]
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
-
-def counts(notebook: JsonObject, output: JsonObject) -> bool:
-    """Whether what an output of a saved run shows may be a step's record: where its engine marks them, no other is."""
-    return not _of_ours(notebook).get(MARK) or _of_ours(output).get(MARK) is True
-
-
-def _of_ours(told: JsonObject) -> JsonObject:
-    metadata = told.get("metadata")
-    ours = metadata.get("ecr_widgets") if isinstance(metadata, Mapping) else None
-    return ours if isinstance(ours, Mapping) else {}
+_BROKEN = (msgspec.MsgspecError, ValueError, TypeError, RecursionError)
 
 
 class StepState(StrEnum):
@@ -69,26 +62,40 @@ class CellState(StrEnum):
     INTERRUPTED = "interrupted"
 
 
-@dataclass(frozen=True, slots=True)
-class StepRecord:
-    """One step of one run, from intent to outcome."""
+class StepRecord(msgspec.Struct, frozen=True, gc=False):
+    """One step of one run, from intent to outcome, version 1; decoded straight into this."""
 
+    version: Literal[1]
     run_id: str
     sequence: int
     """Counts from 1 within the run."""
     step: str
     state: StepState
-    inputs: JsonObject
-    started_at: datetime
+    inputs: dict[str, Any]
+    outcome: dict[str, Any]
+    started_at: Moment
     changed: bool | None = None
-    """False where the wanted state stood already; None until the outcome is known."""
-    outcome: JsonObject = field(default_factory=dict)
-    error: JsonObject | None = None
-    ended_at: datetime | None = None
+    """False where the wanted state existed already; None until the outcome is known."""
+    error: dict[str, Any] | None = None
+    ended_at: Moment | None = None
+
+    @classmethod
+    def intended(
+        cls, run_id: str, sequence: int, step: str, inputs: JsonObject, started_at: datetime
+    ) -> StepRecord:
+        """A step that is about to act."""
+        return cls(RECORD_VERSION, run_id, sequence, step, StepState.INTENDED, dict(inputs), {}, started_at)
+
+    @property
+    def is_planned(self) -> bool:
+        """Whether it only says what it would do; `changed` then says whether it would change anything."""
+        return bool(self.outcome.get("planned"))
 
     def succeeded(self, outcome: JsonObject, *, changed: bool, ended_at: datetime) -> StepRecord:
         """The same step with its outcome."""
-        return replace(self, state=StepState.SUCCEEDED, outcome=outcome, changed=changed, ended_at=ended_at)
+        return replace(
+            self, state=StepState.SUCCEEDED, outcome=dict(outcome), changed=changed, ended_at=ended_at
+        )
 
     def planned(self, outcome: JsonObject, *, changed: bool, ended_at: datetime) -> StepRecord:
         """The same step with what it would do: an intent that stays one."""
@@ -96,27 +103,27 @@ class StepRecord:
 
     def ended_badly(self, state: StepState, error: JsonObject, *, ended_at: datetime) -> StepRecord:
         """The same step, failed or with an unknown outcome."""
-        return replace(self, state=state, error=error, ended_at=ended_at)
+        return replace(self, state=state, error=dict(error), ended_at=ended_at)
+
+    def to_builtins(self) -> dict[str, Any]:
+        """Its members in the contract's order, as JSON holds them."""
+        return {
+            "version": self.version,
+            "run_id": self.run_id,
+            "sequence": self.sequence,
+            "step": self.step,
+            "state": self.state.value,
+            "changed": self.changed,
+            "inputs": self.inputs,
+            "outcome": self.outcome,
+            "error": self.error,
+            "started_at": to_rfc3339(self.started_at),
+            "ended_at": to_rfc3339(self.ended_at),
+        }
 
     def to_json(self) -> str:
-        """One compact JSON string, members in the contract's order."""
-        return json.dumps(
-            {
-                "version": RECORD_VERSION,
-                "run_id": self.run_id,
-                "sequence": self.sequence,
-                "step": self.step,
-                "state": self.state.value,
-                "changed": self.changed,
-                "inputs": self.inputs,
-                "outcome": self.outcome,
-                "error": self.error,
-                "started_at": to_rfc3339(self.started_at),
-                "ended_at": None if self.ended_at is None else to_rfc3339(self.ended_at),
-            },
-            separators=(",", ":"),
-            ensure_ascii=False,
-        )
+        """One compact JSON string."""
+        return json.dumps(self.to_builtins(), separators=(",", ":"), ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str) -> StepRecord:
@@ -126,31 +133,44 @@ class StepRecord:
             RecordError: Not a record, or of a version this release does not know.
         """
         try:
-            raw = json.loads(text)
-            version = raw["version"]
-            if type(version) is not int or version != RECORD_VERSION:
-                raise RecordError(
-                    f"record of version {version!r}: this release reads {RECORD_VERSION}", hint="upgrade"
-                )
-            return cls(
-                run_id=_typed(raw, "run_id", str),
-                sequence=_typed(raw, "sequence", int),
-                step=_typed(raw, "step", str),
-                state=StepState(raw["state"]),
-                changed=_typed(raw, "changed", bool, NoneType),
-                inputs=_typed(raw, "inputs", dict),
-                outcome=_typed(raw, "outcome", dict),
-                error=_typed(raw, "error", dict, NoneType),
-                started_at=from_rfc3339(raw["started_at"]),
-                ended_at=None if raw["ended_at"] is None else from_rfc3339(raw["ended_at"]),
-            )
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise RecordError(f"not a step record: {type(error).__name__} {error}") from error
+            record = _decode(text)
+        except _BROKEN as error:
+            # Another version may have other members, so its number is the true reason.
+            if (version := other_version(text)) is not None:
+                why = f"a record of version {version}: this release reads {RECORD_VERSION}"
+                raise RecordError(why, hint="upgrade") from error
+            raise RecordError(f"a record that cannot be read: {reason_of(error)}") from error
+        if not (in_reach(record.started_at) and in_reach(record.ended_at)):
+            raise RecordError("a record that cannot be read: a time outside the years 2 to 9998")
+        return record
 
 
-def _typed(raw: JsonObject, member: str, *kinds: type) -> Any:
-    value = raw[member]
-    # The exact type: to Python true is a number, too.
-    if type(value) not in kinds:
-        raise TypeError(f"{member} is {value!r}")
-    return value
+class _Versioned(msgspec.Struct, gc=False):
+    """What any version has."""
+
+    version: Any = RECORD_VERSION
+
+
+def other_version(content: bytes | str | msgspec.Raw) -> str | None:
+    """The version that a record or a run's header names where this release does not know it, spelled as in Python."""
+    try:
+        version = _decode_version(content).version
+    except _BROKEN:
+        return None
+    return None if type(version) is int and version == RECORD_VERSION else f"{version!r:.40}"
+
+
+def in_reach(moment: datetime | None) -> bool:
+    """Whether a time can be told in any zone: in another one the first and last year are beyond what a time can hold."""
+    return moment is None or 1 < moment.year < 9999
+
+
+def reason_of(error: Exception) -> str:
+    """Why JSON could not be decoded, in words."""
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    return str(error).replace("`", "")[:200] or type(error).__name__
+
+
+_decode = msgspec.json.Decoder(StepRecord).decode
+_decode_version = msgspec.json.Decoder(_Versioned).decode

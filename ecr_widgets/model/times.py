@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from typing import overload
 
 _RFC3339 = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:(\.\d{1,6})\d*)?([Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
 
 
-def to_rfc3339(moment: datetime) -> str:
-    """Write an aware time in UTC with milliseconds.
+@overload
+def to_rfc3339(moment: datetime) -> str: ...
+@overload
+def to_rfc3339(moment: datetime | None) -> str | None: ...
+def to_rfc3339(moment: datetime | None) -> str | None:
+    """Write an aware time in UTC with milliseconds; None stays None.
 
     Raises:
         ValueError: The time is naive, so nobody knows what it means, or in UTC outside the years 1 to 9999.
     """
+    if moment is None:
+        return None
     if moment.tzinfo is None:
         raise ValueError("a time without a zone cannot be recorded")
     try:

@@ -23,7 +23,7 @@ from ecr_widgets.errors import EcrWidgetsError, InputError, RecordError
 from ecr_widgets.model.times import from_rfc3339
 from ecr_widgets.panels.base import is_live
 from ecr_widgets.panels.picture import Picture, matches, when
-from ecr_widgets.recording.alone import recorder_alone
+from ecr_widgets.recording.standalone_recorder import standalone_recorder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -145,7 +145,9 @@ class SavedRuns:
         Raises:
             RecordError: Something was changed, is missing or was never sealed; the message names the first.
         """
-        told = recorder_alone().perform("verify_seals", {"runs": str(self.folder)}, lambda _: self._checked())
+        told = standalone_recorder().perform(
+            "verify_seals", {"runs": str(self.folder)}, lambda _: self._checked()
+        )
         return RunsPicture(
             Picture(
                 "seals",

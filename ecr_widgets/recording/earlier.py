@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
-from ecr_widgets.errors import RecordError
 from ecr_widgets.model.record import JsonObject, StepRecord
+from ecr_widgets.saved_runs.reading import read_header
 
 KNOWN_JOBS = "known_jobs"
 """Input of `create_task`: jobs that asked for the same before it did. Says when a call was made, not what for."""
@@ -65,16 +63,10 @@ def open_earlier(saved: Path, run_id: str) -> EarlierRecords:
 
     Every kit of one process gets the same, so that none of them takes a call for another's.
     """
-    run = json.loads(saved.read_bytes())["metadata"]["ecr_widgets"]
+    header = read_header(saved.read_bytes(), saved)
     # A run that is started by a resumed one inherits its variables.
-    told = run.get("attempts", ()) if run["run_id"] == run_id else ()
-    return EarlierRecords([tuple(_records(attempt["records"])) for attempt in told])
-
-
-def _records(told: Sequence[Any]) -> Iterator[StepRecord]:
-    for each in told:
-        with suppress(RecordError):
-            yield StepRecord.from_json(json.dumps(each))
+    attempts = header.earlier_attempts if header.run_id == run_id else ()
+    return EarlierRecords([tuple(attempt.steps) for attempt in attempts])
 
 
 def _spelled(step: str, inputs: JsonObject) -> str:

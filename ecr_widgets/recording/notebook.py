@@ -16,12 +16,10 @@ from ecr_widgets.channel import RunChannel
 from ecr_widgets.errors import InputError, RunError, StepCancelled
 from ecr_widgets.model.record import PROGRESS_KEY, RECORD_MIME, StepRecord
 from ecr_widgets.ports import Progress
-from ecr_widgets.recording.pace import Pace
+from ecr_widgets.recording.rates import Rates
 from ecr_widgets.recording.render import NO_RATES, progress_text, to_html, to_text
+from ecr_widgets.saved_runs.reading import OURS
 
-BY_HAND_KEY = "ecr_widgets"
-"""In the metadata of a record's display where no engine saves the run: an object with `actor` and `host`, which an engine
-would have put into the notebook's own metadata."""
 _SECONDS_BETWEEN_UPDATES = 0.25
 _SHOWN_AT_ONCE = 12
 """Progress lines shown together, such as image layers; the ones seen last stay."""
@@ -40,8 +38,11 @@ def bundle(
 
 
 def by_hand() -> dict[str, Any]:
-    """Who is at work where, for the metadata of a record's display."""
-    return {BY_HAND_KEY: {"actor": actor(), "host": socket.gethostname()}}
+    """Who is at work where, for the metadata of a record's display where no engine saves the run.
+
+    An engine would have put both into the notebook's own metadata.
+    """
+    return {OURS: {"actor": actor(), "host": socket.gethostname()}}
 
 
 class NotebookSink:
@@ -78,14 +79,14 @@ class _NotebookView:
         self._metadata = metadata
         self._display_id = display_id
         self._observed: dict[str, Progress] = {}
-        self._pace, self._rates = Pace(), dict[str, float]()
+        self._rates_seen, self._rates = Rates(), dict[str, float]()
         self._shown_at_s = time.monotonic()
 
     def progress(self, observed: Progress) -> None:
         self._observed.pop(observed.what, None)
         self._observed[observed.what] = observed
         now_s = time.monotonic()
-        rate = self._pace.rate(observed, now_s)
+        rate = self._rates_seen.rate(observed, now_s)
         if rate is not None:
             self._rates[observed.what] = rate
         if now_s - self._shown_at_s >= _SECONDS_BETWEEN_UPDATES:

@@ -96,10 +96,7 @@ class Recorder:
 
         What the step raises is recorded and raised again.
         """
-        record = StepRecord(
-            self.run_id, next(self._numbers), step, StepState.INTENDED, as_json(inputs), self._clock.now()
-        )
-        view = self._sink.open(record)
+        record, view = self._open(step, inputs)
 
         def observed(progress: Progress) -> None:
             # What a build prints is anybody's text.
@@ -120,10 +117,7 @@ class Recorder:
 
     def plan(self, step: str, inputs: JsonObject, look: Callable[[], T]) -> T:
         """Record what a step would do, as an intent that is never acted upon."""
-        record = StepRecord(
-            self.run_id, next(self._numbers), step, StepState.INTENDED, as_json(inputs), self._clock.now()
-        )
-        view = self._sink.open(record)
+        record, view = self._open(step, inputs)
         try:
             outcome = look()
         except Exception as error:
@@ -135,6 +129,12 @@ class Recorder:
         changed = bool(told.pop("changed", False))
         self._end(view, record.planned(told, changed=changed, ended_at=self._clock.now()))
         return outcome
+
+    def _open(self, step: str, inputs: JsonObject) -> tuple[StepRecord, StepView]:
+        record = StepRecord.intended(
+            self.run_id, next(self._numbers), step, as_json(inputs), self._clock.now()
+        )
+        return record, self._sink.open(record)
 
     def _end(self, view: StepView, record: StepRecord) -> None:
         self._records.append(record)

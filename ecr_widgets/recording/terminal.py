@@ -11,7 +11,7 @@ import click
 from ecr_widgets.model.record import StepRecord, StepState
 from ecr_widgets.model.text import visible
 from ecr_widgets.ports import Progress
-from ecr_widgets.recording.pace import Pace
+from ecr_widgets.recording.rates import Rates
 from ecr_widgets.recording.render import brief_text, progress_text, rate_text, to_text
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class _TerminalView:
     def __init__(self, record: StepRecord, *, bars: bool) -> None:
         self._bars: Bars | None = None
         self._lines: dict[str, TaskID] = {}
-        self._pace = Pace()
+        self._rates_seen = Rates()
         if bars:
             self._bars = make_bars()
             self._bars.start()
@@ -56,7 +56,7 @@ class _TerminalView:
             return
         if observed.what not in self._lines:
             self._lines[observed.what] = self._bars.add_task("", total=None, rate="")
-        rate = self._pace.rate(observed, time.monotonic())
+        rate = self._rates_seen.rate(observed, time.monotonic())
         self._bars.update(
             self._lines[observed.what],
             description=visible(f"{observed.what} {observed.message}")[:60]

@@ -16,6 +16,7 @@ from ecr_widgets.errors import InputError
 from ecr_widgets.model.declarations import found_parameters
 from ecr_widgets.model.parameters import Parameter
 from ecr_widgets.runbooks.language import refuse_other_language
+from ecr_widgets.saved_runs.reading import own_metadata
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +153,7 @@ def asks_for_approval(notebook: Mapping[str, Any]) -> bool:
     Raises:
         InputError: It says something else about approvals.
     """
-    told = notebook.get("metadata", {}).get("ecr_widgets", {})
-    wanted = told.get("approval") if isinstance(told, Mapping) else None
+    wanted = own_metadata(notebook).get("approval")
     if isinstance(wanted, Mapping):
         return str(wanted.get("asked_by")).startswith("runbook ")
     if wanted not in (None, "required", "none"):

@@ -13,6 +13,7 @@ from typing import Any
 from ecr_widgets.errors import InputError
 from ecr_widgets.model.declarations import declared_parameters
 from ecr_widgets.runbooks.cell_secrets import secrets_in_code, secrets_in_comments, secrets_in_text
+from ecr_widgets.saved_runs.reading import OURS
 from ecr_widgets.secrets.parameters import refuse_secrets
 from ecr_widgets.secrets.redaction import SecretRegistry
 
@@ -127,7 +128,7 @@ def _whole(cells: Sequence[_Cell]) -> Iterator[Breach]:
         yield Breach(0, "no cell calls a step", "call kit.… ; see the shipped runbooks")
     if any(each.steps for each in cells) and not any("kit.check_target(" in each.source for each in cells):
         yield Breach(0, "nothing checks the target", "call kit.check_target(…) before the first change")
-    if any("ecr_widgets" in each.metadata for each in cells):
+    if any(OURS in each.metadata for each in cells):
         yield Breach(0, "it is a saved run, not a runbook", "start from `ecr-widgets runbooks copy`")
 
 

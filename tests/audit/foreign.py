@@ -14,10 +14,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ecr_widgets.audit.found import NoRun, Run
 from ecr_widgets.audit.judging import judge
 from ecr_widgets.audit.reading import read_file
 from ecr_widgets.audit.row import row_of
+from ecr_widgets.audit.run import NoRun, Run
 
 
 @dataclass

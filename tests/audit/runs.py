@@ -10,6 +10,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from ecr_widgets.model.record import StepRecord
+from ecr_widgets.saved_runs.reading import read_records
+
 RECORDED = Path(__file__).parent / "recorded"
 KINDS = ("deployed", "proven", "failed", "interrupted", "killed", "papermill")
 _MIX = ("deployed",) * 6 + ("proven",) * 2 + ("failed", "interrupted")
@@ -37,6 +40,11 @@ def steps_of(notebook: dict[str, Any]) -> Iterator[tuple[dict[str, Any], dict[st
             data = output.get("data", {})
             if "application/vnd.ecr-widgets.record+json" in data:
                 yield json.loads(data["application/vnd.ecr-widgets.record+json"]), data
+
+
+def records_of(notebook: dict[str, Any]) -> tuple[StepRecord, ...]:
+    """The records that count, as the product reads them."""
+    return tuple(read_records(json.dumps(notebook).encode()))
 
 
 def change_record(notebook: dict[str, Any], step: str, /, **members: Any) -> dict[str, Any]:

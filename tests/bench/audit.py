@@ -169,8 +169,8 @@ def _notebooks(folder: Path) -> list[Path]:
 
 
 def _read(folder: Path) -> None:
-    from ecr_widgets.audit.found import Run
     from ecr_widgets.audit.reading import read_file
+    from ecr_widgets.audit.run import Run
     from ecr_widgets.audit.scan import scan
 
     def work() -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from ecr_widgets.audit.found import Run
 from ecr_widgets.audit.judging import judge
 from ecr_widgets.audit.reading import read_file
+from ecr_widgets.audit.run import Run
 from ecr_widgets.engine.events import RunEvent
 from ecr_widgets.engine.run import run_runbook
 from ecr_widgets.engine.saved_run import CannotSave
@@ -105,9 +105,9 @@ def test_the_intent_is_on_disk_before_the_step_acts(tmp_path: Path) -> None:
     )
     result, saved = run(tmp_path, RECORDING_CELL, act)
     (step,) = result.steps
-    assert (step["state"], step["outcome"]) == ("succeeded", {"on_disk": ["intended"]})
+    assert (step.state, step.outcome) == ("succeeded", {"on_disk": ["intended"]})
     assert len(saved["cells"][-1]["outputs"]) == 1
-    assert step["run_id"] == result.run_id
+    assert step.run_id == result.run_id
 
 
 def test_an_unknown_outcome_makes_the_run_unknown(tmp_path: Path) -> None:
@@ -230,7 +230,7 @@ def test_what_a_cell_displays_as_a_record_is_none(tmp_path: Path) -> None:
         ],
     )
     result = run_runbook(runbook, {}, runs=tmp_path / "runs", on_event=told.append)
-    assert [(step["step"], step["outcome"]) for step in result.steps] == [("wait", {"real": 1})]
+    assert [(step.step, step.outcome) for step in result.steps] == [("wait", {"real": 1})]
     assert not any("forged" in event.text for event in told)
     found = read_file(result.notebook)
     assert isinstance(found, Run)

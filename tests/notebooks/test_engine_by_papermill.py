@@ -15,7 +15,8 @@ import pytest
 from ecr_widgets.audit.judging import judge
 from ecr_widgets.audit.reading import read_content
 from ecr_widgets.engine.run import resume_run
-from ecr_widgets.engine.saved_run import SavedRun, records_of
+from ecr_widgets.engine.saved_run import SavedRun
+from tests.audit.runs import records_of
 from tests.notebooks.engine_runs import BIN, RECORDING_CELL, write_runbook
 
 
@@ -169,7 +170,7 @@ def test_a_step_that_ends_late_after_its_time_is_up_says_so(tmp_path: Path) -> N
     assert done.returncode == 1
     saved = json.loads((tmp_path / "out.ipynb").read_text())
     (record,) = records_of(saved)
-    assert (record["state"], saved["metadata"]["ecr_widgets"]["state"]) == ("unknown", "unknown")
+    assert (record.state, saved["metadata"]["ecr_widgets"]["state"]) == ("unknown", "unknown")
 
 
 @pytest.mark.parametrize(

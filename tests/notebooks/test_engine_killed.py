@@ -121,7 +121,7 @@ def test_a_killed_run_is_taken_up_where_it_stands(tmp_path: Path) -> None:
     (tmp_path / "go on").touch()
     result = resume_run(run_id, runs=saved_at.parent, environ=os.environ | {"MARK": str(tmp_path)})
     assert (result.state, result.run_id, result.notebook) == ("succeeded", run_id, saved_at)
-    assert [step["changed"] for step in result.steps] == [False]
+    assert [step.changed for step in result.steps] == [False]
     told = json.loads(saved_at.read_text())["metadata"]["ecr_widgets"]
     (attempt,) = told["attempts"]
     assert (attempt["state"], [record["changed"] for record in attempt["records"]]) == ("interrupted", [True])

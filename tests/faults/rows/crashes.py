@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ecr_widgets.adapters.clock import SystemClock
 from ecr_widgets.adapters.locks import FileLocks, Holder
-from ecr_widgets.audit.holders import is_held
+from ecr_widgets.audit.run_holder import is_held
 from ecr_widgets.errors import TargetBusy
 from tests.faults.books import BIN, Ran, ours, stock, write_book
 from tests.faults.plan import Attempt, CannotRunHere, row

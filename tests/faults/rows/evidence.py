@@ -17,13 +17,13 @@ from typing import Any
 import msgspec
 
 from ecr_widgets.audit.chain import Heads
-from ecr_widgets.audit.found import Run
 from ecr_widgets.audit.judging import judge
 from ecr_widgets.audit.keys import KeyRing, export_keys, fingerprint
 from ecr_widgets.audit.reading import read_content
+from ecr_widgets.audit.run import Run
 from ecr_widgets.audit.scan import scan
 from ecr_widgets.audit.seal import heads_of, seal_run
-from ecr_widgets.audit.touched import touched
+from ecr_widgets.audit.subjects import subjects_of
 from ecr_widgets.audit.verify import Verification, verify
 from ecr_widgets.errors import InputError
 from tests.audit.runs import recorded, save
@@ -118,7 +118,7 @@ def _displayed_record(place: _Place) -> tuple[bool, bool]:
         for output in cell.get("outputs", ()):
             output["metadata"] = {}
     _, empty = _judged(only)
-    held = verdict == "unproven" and not counted and not touched(empty).deployed
+    held = verdict == "unproven" and not counted and not subjects_of(empty).deployed
     return held, only["metadata"]["ecr_widgets"]["state"] == "succeeded"
 
 

@@ -17,7 +17,6 @@ from typing import Any
 
 from ecr_widgets.adapters.clock import SystemClock
 from ecr_widgets.adapters.layer0.client import Layer0Api
-from ecr_widgets.engine.saved_run import records_of
 from ecr_widgets.errors import (
     DeploymentFailed,
     EcrWidgetsError,
@@ -27,9 +26,11 @@ from ecr_widgets.errors import (
 )
 from ecr_widgets.model.layer0 import JobState
 from ecr_widgets.model.layer0_load_balancer import HealthCheck, Port
+from ecr_widgets.model.record import StepRecord
 from ecr_widgets.settings import Layer0Settings, Settings
 from ecr_widgets.steps.layer0_jobs import wait_for_job
 from ecr_widgets.steps.wait import wait_for_service
+from tests.audit.runs import records_of
 from tests.fakes import FakeClock, World
 from tests.faults.books import BIN, Ran, write_book
 from tests.faults.plan import Attempt, row
@@ -232,8 +233,8 @@ def _never_healthy(at: Attempt, *, back: bool) -> None:
             exit_code=1,
             steps=[("update_service", "succeeded"), ("wait", "failed"), ("rollback", "succeeded")],
         )
-        assert _record(ran, "wait")["error"]["reasons"]
-        assert _record(ran, "rollback")["outcome"]["deploy_id"] == good.deploy_id
+        assert (_record(ran, "wait").error or {})["reasons"]
+        assert _record(ran, "rollback").outcome["deploy_id"] == good.deploy_id
         standing = ask_layer0(at, f"/service/{service.service_id}")["deployments"]
         primary = next(each["deploy_id"] for each in standing if each["status"] == "PRIMARY")
         assert primary == good.deploy_id, f"it stands on {primary}"
@@ -269,14 +270,14 @@ def _deploy(at: Attempt, service: str, deploy_id: str, on_failure: str, **enviro
 
 def _told(ran: Ran, *, exit_code: int, steps: list[tuple[str, str]]) -> None:
     """The exit code, and each change as a recorded step, after the look at the target."""
-    told = [(each["step"], each["state"]) for each in records_of(ran.saved)]
+    told = [(each.step, each.state) for each in records_of(ran.saved)]
     assert told == [("check_target", "succeeded"), *steps], told
     assert ran.exit_code == exit_code, f"{ran.exit_code}: {ran.stderr[-300:]}"
 
 
-def _record(ran: Ran, step: str) -> dict[str, Any]:
+def _record(ran: Ran, step: str) -> StepRecord:
     """The one record of a step."""
-    (record,) = [each for each in records_of(ran.saved) if each["step"] == step]
+    (record,) = [each for each in records_of(ran.saved) if each.step == step]
     return record
 
 
@@ -329,7 +330,7 @@ def _no_way_back(at: Attempt, *, breaks: bool) -> None:
     _told(
         ran, exit_code=6, steps=[("update_service", "succeeded"), ("wait", "failed"), ("rollback", "failed")]
     )
-    error = _record(ran, "rollback")["error"]
+    error = _record(ran, "rollback").error or {}
     assert (error["type"], good in error["message"], "by hand" in error["hint"]) == (
         "RollbackFailed",
         True,

@@ -18,8 +18,8 @@ from typing import Any
 
 import urllib3
 
-from ecr_widgets.engine.saved_run import records_of
 from ecr_widgets.sandbox import Sandbox
+from tests.audit.runs import records_of
 from tests.faults.books import BIN
 from tests.faults.plan import Attempt, row
 from tests.faults.rows.crashes import until
@@ -155,7 +155,7 @@ def _killed(at: Attempt, *, again: str) -> None:
 
 def _tells_the_truth(at: Attempt, name: str, notebook: dict[str, Any]) -> None:
     """What a server was asked for has its record, and what a record calls done, a server was asked for."""
-    states = {record["step"]: record["state"] for record in records_of(notebook)}
+    states = {record.step: record.state for record in records_of(notebook)}
     deploys, services = made(at.sandbox(), name)
     done = {
         "push_image": len(pushed(at.sandbox(), name)),

@@ -16,10 +16,10 @@ from ecr_widgets.audit import index as index_module
 from ecr_widgets.audit.figures import figures
 from ecr_widgets.audit.frames import to_frame, write_parquet
 from ecr_widgets.audit.index import Index, index_file, open_index
+from ecr_widgets.audit.parallel import MANY
 from ecr_widgets.audit.query import Query, parse_since
 from ecr_widgets.audit.row import Row
 from ecr_widgets.audit.scan import Stamp
-from ecr_widgets.audit.spread import MANY
 from ecr_widgets.errors import InputError, RecordError
 from tests.audit.runs import KINDS, generate, save
 

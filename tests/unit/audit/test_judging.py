@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from ecr_widgets.audit.canonical import differences, form_of
-from ecr_widgets.audit.found import NoRun, Origin, Run
 from ecr_widgets.audit.judging import Judgement, judge
 from ecr_widgets.audit.reading import read_file
-from ecr_widgets.audit.touched import touched
+from ecr_widgets.audit.run import NoRun, Origin, Run
+from ecr_widgets.audit.subjects import subjects_of
 from ecr_widgets.engine.saved_run import SavedRun
 from tests.audit.runs import KINDS, change_record, recorded, save, steps_of
 
@@ -257,7 +257,7 @@ def test_a_plan_is_no_proof_of_a_change_and_no_deploy(tmp_path: Path) -> None:
         told = judge(found)
         assert told.verdict == "plan"
         assert told.why.startswith("it would ")
-        assert touched(found).deployed == {}
+        assert subjects_of(found).deployed == {}
 
 
 def test_a_plan_that_changed_something_is_unproven(tmp_path: Path) -> None:
@@ -290,7 +290,7 @@ def test_marked_records_prove_and_others_do_not_count(tmp_path: Path) -> None:
         "cell deploy-service shows a record of update_service that no step of this run has made"
         in judge(found).reasons
     )
-    assert touched(found).deployed == {}
+    assert subjects_of(found).deployed == {}
 
 
 @pytest.mark.parametrize("mark", [None, {}, {"marked": False}, {"marked": 1}, {"actor": "x"}, "x", [1]])

@@ -16,9 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ecr_widgets.audit import reading
-from ecr_widgets.audit.found import NoRun, Run
 from ecr_widgets.audit.judging import judge
 from ecr_widgets.audit.reading import read_content, read_file
+from ecr_widgets.audit.run import NoRun, Run
 from ecr_widgets.model.record import RECORD_MIME
 from tests.audit.runs import recorded, save
 

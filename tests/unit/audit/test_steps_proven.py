@@ -9,12 +9,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from ecr_widgets.audit import wire
-from ecr_widgets.audit.found import Cell, Origin, Run, Step
 from ecr_widgets.audit.judging import Judgement, judge
+from ecr_widgets.audit.run import Cell, Origin, Run
 from ecr_widgets.dockerrun.document import Dockerrun
 from ecr_widgets.kit import Kit
-from ecr_widgets.model.record import CellState, RunState
+from ecr_widgets.model.record import CellState, RunState, StepRecord
 from ecr_widgets.recording.recorder import Recorder
 from ecr_widgets.recording.terminal import QuietSink
 from tests.fakes import World
@@ -31,11 +30,11 @@ def kit(tmp_path: Path) -> Kit:
     return Kit(to, Recorder("run-1", to.clock, QuietSink()), files=(tmp_path,))
 
 
-def steps_of(kit: Kit) -> list[Step]:
-    return [wire.decode_record(record.to_json()) for record in kit.recorder.records]
+def steps_of(kit: Kit) -> list[StepRecord]:
+    return [StepRecord.from_json(record.to_json()) for record in kit.recorder.records]
 
 
-def judged(steps: list[Step]) -> Judgement:
+def judged(steps: list[StepRecord]) -> Judgement:
     cells = tuple(
         Cell(f"c{n}", 1, CellState.SUCCEEDED, (), (step,), may_hold=frozenset((step.step,)))
         for n, step in enumerate(steps)
@@ -43,13 +42,13 @@ def judged(steps: list[Step]) -> Judgement:
     moment = steps[0].started_at
     return judge(
         Run(
-            "a.ipynb", Origin.ENGINE, "run-1", "mine", "0", RunState.SUCCEEDED, None, None, None, {}, moment,
-            steps[-1].ended_at, cells,
+            version=1, run_id="run-1", runbook="mine", runbook_sha256="0", state=RunState.SUCCEEDED, parameters={},
+            started_at=moment, ended_at=steps[-1].ended_at, path="a.ipynb", origin=Origin.ENGINE, cells=cells,
         )
     )  # fmt: skip
 
 
-def change(steps: list[Step], name: str, /, **members: Any) -> list[Step]:
+def change(steps: list[StepRecord], name: str, /, **members: Any) -> list[StepRecord]:
     """The same steps, one with other members of its outcome, or its end."""
     ended_at = members.pop("ended_at", None)
     return [
@@ -60,7 +59,7 @@ def change(steps: list[Step], name: str, /, **members: Any) -> list[Step]:
     ]
 
 
-def release(kit: Kit) -> list[Step]:
+def release(kit: Kit) -> list[StepRecord]:
     kit.create_repository("app")
     pushed = kit.push_image(kit.build_image(".", name="app"), repository="app", tag="1")
     stored = kit.create_deploy("web", "web.json", image=pushed.image)

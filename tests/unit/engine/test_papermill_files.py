@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 from papermill.iorw import LocalHandler, papermill_io
-from papermill.parameterize import parameterize_path
 
-from ecr_widgets.engine.papermill_files import output_file, serving, write_whole
+from ecr_widgets.engine.papermill_files import output_file, write_whole
 from ecr_widgets.errors import InputError
 
 
@@ -36,13 +35,3 @@ def test_a_run_is_saved_in_files_only(tmp_path: Path, monkeypatch: pytest.Monkey
     for store in ("s3://bucket/out.ipynb", "gs://bucket/out.ipynb"):
         with pytest.raises(InputError, match="it is no file"):
             output_file(store)
-
-
-def test_papermill_reads_what_was_looked_at(tmp_path: Path) -> None:
-    """Not the file, which is another by then, and at the very path, where papermill would fill in braces; as before after it."""
-    path = tmp_path / "book-{tag}.ipynb"
-    path.write_text("swapped")
-    with serving(path, b"looked at") as told:
-        assert parameterize_path(told, {"tag": "x"}) == str(path)
-        assert papermill_io.read(str(path)) == "looked at"
-    assert papermill_io.read(str(path)) == "swapped"

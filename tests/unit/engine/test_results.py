@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ecr_widgets.engine.approval import approve
-from ecr_widgets.engine.results import find_run, read_notebook
+from ecr_widgets.engine.results import find_run, open_run
 from ecr_widgets.engine.run import resume_run
 from ecr_widgets.errors import InputError
 from tests.audit.runs import recorded, save
@@ -30,7 +30,7 @@ def _without(folder: Path, member: str, **more: object) -> Path:
 def test_a_saved_run_that_lacks_a_member_is_refused_by_its_name(tmp_path: Path, member: str) -> None:
     """Whatever is missing of what the engine writes, the refusal names the file and the member."""
     with pytest.raises(InputError, match=rf"any\.ipynb' is not .*saved run: .*\b{member}\b"):
-        read_notebook(_without(tmp_path, member))
+        open_run(_without(tmp_path, member))
 
 
 def test_neither_approval_nor_resumption_begins_with_a_run_that_lacks_a_member(tmp_path: Path) -> None:
@@ -49,4 +49,4 @@ def test_a_deeply_nested_file_hides_no_run(tmp_path: Path) -> None:
     path = save(tmp_path, "failed")
     assert find_run(RUN_ID, tmp_path) == path
     with pytest.raises(InputError, match="is not a saved run: RecursionError"):
-        read_notebook(tmp_path / "9.ipynb")
+        open_run(tmp_path / "9.ipynb")

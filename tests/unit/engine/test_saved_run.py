@@ -143,9 +143,9 @@ def test_a_run_that_was_gone_on_with_meanwhile_is_busy(tmp_path: Path) -> None:
     path = tmp_path / "run.ipynb"
     path.write_text("{}")
     before = sha256_of(path)
-    with SavedRun(notebook("other"), path, redact=dict, goes_on_from=before) as saved:
+    with SavedRun(notebook("other"), path, redact=dict, resumes=before) as saved:
         saved.write()
-    with pytest.raises(TargetBusy), SavedRun(notebook(), path, redact=dict, goes_on_from=before):
+    with pytest.raises(TargetBusy), SavedRun(notebook(), path, redact=dict, resumes=before):
         pass
     assert "other" in path.read_text()
     with SavedRun(notebook(), path, redact=dict):

@@ -7,16 +7,20 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from msgspec import structs
 
 from ecr_widgets.errors import DeploymentFailed, OutcomeUnknown, RollbackFailed
 from ecr_widgets.kit import Kit
 from ecr_widgets.model.layer0 import JobState
-from ecr_widgets.model.record import StepRecord, StepState
+from ecr_widgets.model.record import RunState, StepRecord, StepState
+from ecr_widgets.model.run import RunHeader
 from ecr_widgets.recording.earlier import EarlierRecords, open_earlier
 from ecr_widgets.recording.recorder import Recorder
 from ecr_widgets.recording.terminal import QuietSink
+from ecr_widgets.saved_runs.writing import write_header
 from tests.fakes import FakeLayer0, World
 from tests.fakes.connections import FakeConnections
 
@@ -40,7 +44,7 @@ def attempt(to: FakeConnections, *earlier: tuple[StepRecord, ...]) -> Kit:
 def killed(kit: Kit) -> tuple[StepRecord, ...]:
     """What is left of an attempt that was killed before its last step's outcome was on disk."""
     *before, last = kit.recorder.records
-    return (*before, replace(last, state=StepState.INTENDED, outcome={}, changed=None, error=None))
+    return (*before, structs.replace(last, state=StepState.INTENDED, outcome={}, changed=None, error=None))
 
 
 def started(world: World) -> int:
@@ -137,7 +141,7 @@ def test_of_two_equal_calls_each_finds_its_own(to: FakeConnections, world: World
     told = [record.outcome["task_id"] for record in second.recorder.records]
     assert (started(world), told) == (2, ["task00000000", "task00000001"])
     *_, last = killed(first)
-    third = attempt(to, (replace(first.recorder.records[0], state=StepState.UNKNOWN), last))
+    third = attempt(to, (structs.replace(first.recorder.records[0], state=StepState.UNKNOWN), last))
     run(third)
     assert (started(world), third.recorder.records[0].outcome["task_id"]) == (2, "task00000000")
 
@@ -168,9 +172,13 @@ def test_earlier_records_are_those_of_the_same_run(tmp_path: Path, to: FakeConne
     run(kit)
     told = [json.loads(record.to_json()) for record in kit.recorder.records]
     saved = tmp_path / "run.ipynb"
-    saved.write_text(
-        json.dumps({"metadata": {"ecr_widgets": {"run_id": "run-1", "attempts": [{"records": [*told, {}]}]}}})
-    )
+    header = RunHeader(
+        version=1, run_id="run-1", runbook="mine", state=RunState.RUNNING, parameters={}, started_at=to.clock.now(),
+        attempts=[{"records": [*told, {}]}],
+    )  # fmt: skip
+    notebook: dict[str, Any] = {"cells": [], "metadata": {}, "nbformat": 4}
+    write_header(notebook, header)
+    saved.write_text(json.dumps(notebook))
     assert list(open_earlier(saved, "run-1").of_step("create_task")) == list(kit.recorder.records)
     assert open_earlier(saved, "run-1") is open_earlier(saved, "run-1")
     assert list(open_earlier(saved, "run-2").of_step("create_task")) == []

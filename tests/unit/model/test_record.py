@@ -15,7 +15,7 @@ from ecr_widgets.model.record import RECORD_VERSION, StepRecord, StepState
 
 STARTED = datetime(2026, 1, 1, tzinfo=UTC)
 ENDED = datetime(2026, 1, 1, 0, 1, tzinfo=UTC)
-INTENDED = StepRecord("run-1", 1, "push_image", StepState.INTENDED, {"tag": "1.10"}, STARTED)
+INTENDED = StepRecord.intended("run-1", 1, "push_image", {"tag": "1.10"}, STARTED)
 SUCCEEDED = INTENDED.succeeded({"digest": "sha256:…"}, changed=True, ended_at=ENDED)
 FAILED = INTENDED.ended_badly(StepState.FAILED, {"type": "PushError", "message": "no"}, ended_at=ENDED)
 
@@ -91,7 +91,7 @@ def test_a_record_of_another_version_is_refused_by_name(version: Any) -> None:
 )
 def test_what_is_no_record_is_refused(text: str) -> None:
     """A broken member is found on reading, not later where it is used."""
-    with pytest.raises(RecordError, match="not a step record"):
+    with pytest.raises(RecordError, match="a record that cannot be read"):
         StepRecord.from_json(text)
 
 
@@ -112,5 +112,5 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 )
 def test_any_inputs_survive(inputs: dict[str, Any]) -> None:
     """Names and values of people's own come back unchanged."""
-    record = StepRecord("r", 1, "login", StepState.INTENDED, inputs, STARTED)
+    record = StepRecord.intended("r", 1, "login", inputs, STARTED)
     assert StepRecord.from_json(record.to_json()).inputs == inputs

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from ecr_widgets.model.record import StepRecord, StepState
 from ecr_widgets.ports import Progress
 from ecr_widgets.recording.render import brief_text, progress_text, to_html, to_text
 
 STARTED = datetime(2026, 11, 23, 12, tzinfo=UTC)
-INTENDED = StepRecord("run-1", 1, "push_image", StepState.INTENDED, {"tag": "1"}, STARTED)
+INTENDED = StepRecord.intended("run-1", 1, "push_image", {"tag": "1"}, STARTED)
 PUSHED = INTENDED.succeeded({"digest": "sha256:ab"}, changed=True, ended_at=STARTED + timedelta(seconds=2))
 
 

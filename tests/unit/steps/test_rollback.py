@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from ecr_widgets.dockerrun.document import Dockerrun
 from ecr_widgets.errors import EntityNotFound, InputError, VerifyError
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.layer0 import Service
-from ecr_widgets.model.record import RECORD_MIME
+from ecr_widgets.model.record import RECORD_MIME, StepRecord
 from ecr_widgets.proofs import proven_deploys
 from ecr_widgets.steps.create_deploy import create_deploy
 from ecr_widgets.steps.create_repository import check_repository
@@ -23,6 +24,8 @@ from ecr_widgets.steps.rollback import earlier_deploy, require_earlier
 from ecr_widgets.steps.verify import verify_service
 from ecr_widgets.steps.wait import wait_for_service
 from tests.fakes import REGISTRY, FakeClock, FakeEcr, FakeLayer0, FakeRegistry, World, digest_of
+
+STARTED = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -93,15 +96,25 @@ def test_from_the_only_one_there_is_no_way_back(layer0: FakeLayer0) -> None:
 
 
 def saved(folder: Path, name: str, *records: dict[str, Any]) -> None:
-    """A saved run with these records."""
+    """A notebook with these records."""
     outputs = [{"output_type": "display_data", "data": {RECORD_MIME: json.dumps(each)}} for each in records]
-    (folder / name).write_text(json.dumps({"cells": [{"outputs": outputs}]}))
+    (folder / name).write_text(json.dumps(notebook(outputs)))
+
+
+def notebook(outputs: list[dict[str, Any]], **metadata: Any) -> dict[str, Any]:
+    return {"cells": [{"cell_type": "code", "outputs": outputs}], "metadata": metadata, "nbformat": 4}
+
+
+def verified(service_id: str, deploy_id: str) -> dict[str, Any]:
+    """The record of a service that was found to run a deploy."""
+    record = StepRecord.intended("run-1", 1, "verify", {}, STARTED)
+    outcome = {"service_id": service_id, "deploy_id": deploy_id}
+    return record.succeeded(outcome, changed=False, ended_at=STARTED).to_builtins()
 
 
 def test_proof_is_a_verify_that_succeeded_for_this_service(tmp_path: Path) -> None:
     """What failed, was planned, is of another service or cannot be read proves nothing."""
-    good = {"step": "verify", "state": "succeeded", "outcome": {"service_id": "web1", "deploy_id": "roll.1"}}
-    other = {**good, "outcome": {"service_id": "other", "deploy_id": "roll.2"}}
+    good, other = verified("web1", "roll.1"), verified("other", "roll.2")
     saved(tmp_path, "1.ipynb", good, {**good, "state": "failed"}, other)
     saved(tmp_path, "2.ipynb", {**good, "state": "intended", "outcome": {"deploy_id": "roll.3"}})
     (tmp_path / "3.ipynb").write_text("verify {")
@@ -116,22 +129,14 @@ def test_a_record_that_a_cell_merely_displays_is_no_proof(tmp_path: Path) -> Non
     """Where the engine has marked a run's records, no rollback goes to what another display claims."""
     outputs = [
         {
-            "data": {
-                RECORD_MIME: json.dumps(
-                    {
-                        "step": "verify",
-                        "state": "succeeded",
-                        "outcome": {"service_id": "web1", "deploy_id": f"roll.{number}"},
-                    }
-                )
-            },
+            "data": {RECORD_MIME: json.dumps(verified("web1", f"roll.{number}"))},
             "metadata": metadata,
         }
         for number, metadata in enumerate(
             ({"ecr_widgets": {"marked": True}}, {}, {"ecr_widgets": {"marked": 1}}, [])
         )
     ]
-    run = {"cells": [{"outputs": outputs}], "metadata": {"ecr_widgets": {"marked": True}}}
+    run = notebook(outputs, ecr_widgets={"marked": True})
     (tmp_path / "1.ipynb").write_text(json.dumps(run))
     assert proven_deploys(tmp_path, "web1") == {"roll.0"}
 

@@ -8,7 +8,7 @@ _SOONEST_S = 0.2
 """Before that, a rate says more about buffers than about the work."""
 
 
-class Pace:
+class Rates:
     """Rates of the parts of one step, such as image layers."""
 
     def __init__(self) -> None:

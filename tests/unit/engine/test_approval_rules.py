@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ecr_widgets.engine.asking import who_asks
+from ecr_widgets.engine.approval_rules import who_asks
 
 GUARDED = {"ECR_WIDGETS_APPROVAL": "prod"}
 

@@ -1,4 +1,4 @@
-"""Members of a notebook that an audit needs; msgspec skips all others without making values of them.
+"""Members of a notebook that readers of runs need; msgspec skips all others without making values of them.
 
 Keep in step with contract section 5 and nbformat 4.5.
 """
@@ -9,36 +9,10 @@ from typing import Any
 
 import msgspec
 
-from ecr_widgets.audit.found import Moment, Step
-from ecr_widgets.model.record import RECORD_MIME, CellState, RunState
+from ecr_widgets.model.record import RECORD_MIME, CellState
+from ecr_widgets.model.run import RunHeader
 
 NOTHING = msgspec.Raw(b"")
-
-
-class WireRun(msgspec.Struct, gc=False):
-    """The run's own metadata, version 1."""
-
-    version: int
-    run_id: str
-    runbook: str
-    state: RunState
-    parameters: dict[str, Any]
-    started_at: Moment
-    runbook_sha256: str | None = None
-    reason: str | None = None
-    actor: str | None = None
-    host: str | None = None
-    ended_at: Moment | None = None
-    plan: bool = False
-    approval: Any = None
-    resumed_at: Moment | None = None
-    marked: bool = False
-
-
-class WireVersion(msgspec.Struct, gc=False):
-    """What any version has."""
-
-    version: Any = None
 
 
 class WirePapermill(msgspec.Struct, gc=False):
@@ -72,13 +46,13 @@ class WireOutput(msgspec.Struct, gc=False):
 
 
 class WireMark(msgspec.Struct, gc=False):
-    """What the engine notes of a record that came over its own line."""
+    """What the engine notes of a record that came over its own line, and of a run whose records all have."""
 
     marked: bool = False
 
 
-class WireDisplay(msgspec.Struct, gc=False):
-    """The metadata of a record's display."""
+class WireMarked(msgspec.Struct, gc=False):
+    """The metadata of a record's display, or of a notebook."""
 
     ecr_widgets: WireMark | None = None
 
@@ -125,10 +99,10 @@ class WireAnything(msgspec.Struct, gc=False):
 
 
 decode_notebook = msgspec.json.Decoder(WireNotebook).decode
-decode_run = msgspec.json.Decoder(WireRun).decode
-decode_record = msgspec.json.Decoder(Step).decode
-decode_version = msgspec.json.Decoder(WireVersion).decode
+decode_header = msgspec.json.Decoder(RunHeader).decode
+decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 decode_papermill = msgspec.json.Decoder(WirePapermill).decode
-decode_display = msgspec.json.Decoder(WireDisplay).decode
+decode_mark = msgspec.json.Decoder(WireMark).decode
+decode_marked = msgspec.json.Decoder(WireMarked).decode
 decode_value = msgspec.json.Decoder().decode
 decode_anything = msgspec.json.Decoder(WireAnything).decode

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ecr_widgets.audit import spread as module
-from ecr_widgets.audit.spread import MANY, spread
+from ecr_widgets.audit import parallel as module
+from ecr_widgets.audit.parallel import MANY, in_parallel
 
 NAMES = [f"n{number}" for number in range(MANY)]
 
@@ -34,7 +34,7 @@ def _two_cores_and_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_many_are_done_by_others_in_their_order() -> None:
     """No name is lost, done twice or out of place, and this process does none of it."""
-    done = list(spread(_who, NAMES))
+    done = list(in_parallel(_who, NAMES))
     assert [name for name, _ in done] == NAMES
     assert os.getpid() not in {process for _, process in done}
 
@@ -42,7 +42,7 @@ def test_many_are_done_by_others_in_their_order() -> None:
 @pytest.mark.parametrize("at", [0, module._CHUNK - 1, module._CHUNK, 250, MANY - 1])
 def test_what_a_killed_worker_leaves_is_done_here(at: int) -> None:
     """Wherever it dies, every name is done once."""
-    done = list(spread(partial(_dies, NAMES[at], os.getpid()), NAMES))
+    done = list(in_parallel(partial(_dies, NAMES[at], os.getpid()), NAMES))
     assert [name for name, _ in done] == NAMES
     assert done[at][1] == os.getpid()
 
@@ -50,19 +50,19 @@ def test_what_a_killed_worker_leaves_is_done_here(at: int) -> None:
 def test_few_names_a_second_thread_and_a_single_core_stay_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """No process is forked where it is not worth it or not safe."""
     here = os.getpid()
-    assert {process for _, process in spread(_who, NAMES[:-1])} == {here}
+    assert {process for _, process in in_parallel(_who, NAMES[:-1])} == {here}
     with monkeypatch.context() as patched:
         patched.setattr(threading, "active_count", lambda: 2)
-        assert {process for _, process in spread(_who, NAMES)} == {here}
+        assert {process for _, process in in_parallel(_who, NAMES)} == {here}
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
-    assert {process for _, process in spread(_who, NAMES)} == {here}
+    assert {process for _, process in in_parallel(_who, NAMES)} == {here}
 
 
 def test_closing_early_stops_the_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who takes only the first does not wait for all, and no process is left."""
     monkeypatch.setattr(module, "_CHUNK", 1)
     names = [str(tmp_path / name) for name in NAMES]
-    work = spread(_touch, names)
+    work = in_parallel(_touch, names)
     assert next(work) == names[0]
     work.close()
     assert len(list(tmp_path.iterdir())) < len(names)

@@ -7,22 +7,23 @@ from typing import Any
 
 import pytest
 
-from ecr_widgets.audit.found import Cell, Origin, Run, Step
-from ecr_widgets.audit.touched import touched
-from ecr_widgets.model.record import RunState, StepState
+from ecr_widgets.audit.run import Cell, Origin, Run
+from ecr_widgets.audit.subjects import subjects_of
+from ecr_widgets.model.record import RunState, StepRecord, StepState
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SERVICE = ("service", "demo/web")
 
 
-def step(name: str, inputs: dict[str, Any], state: str = "succeeded", **outcome: Any) -> Step:
-    return Step(1, "r", 1, name, StepState(state), inputs, outcome, NOW, changed=False)
+def step(name: str, inputs: dict[str, Any], state: str = "succeeded", **outcome: Any) -> StepRecord:
+    return StepRecord(1, "r", 1, name, StepState(state), inputs, outcome, NOW, changed=False)
 
 
-def run(*steps: Step) -> Run:
+def run(*steps: StepRecord) -> Run:
     cell = Cell("c", 1, None, (), steps)
     return Run(
-        "a.ipynb", Origin.ENGINE, "r", "mine", None, RunState.SUCCEEDED, None, None, None, {}, NOW, NOW, (cell,)
+        version=1, run_id="r", runbook="mine", state=RunState.SUCCEEDED, parameters={}, started_at=NOW, ended_at=NOW,
+        path="a.ipynb", origin=Origin.ENGINE, cells=(cell,),
     )  # fmt: skip
 
 
@@ -46,28 +47,28 @@ OLD = {"service": "web"}
 )
 def test_each_step_about_a_service_is_found_by_it(name: str) -> None:
     """Whatever a run did to a service or saw of it, who asks for the service is told."""
-    assert touched(run(step(name, FULL))).pairs >= {SERVICE}
+    assert subjects_of(run(step(name, FULL))).pairs >= {SERVICE}
 
 
 @pytest.mark.parametrize("name", ["rollback", "wait", "verify"])
 def test_an_older_record_is_of_the_environment_that_other_steps_tell(name: str) -> None:
     """One service stays one, and is not told again without its environment."""
     found = run(step("update_service", FULL), step(name, OLD, service_id="s1"))
-    assert {pair for pair in touched(found).pairs if pair[0] == "service"} == {SERVICE}
+    assert {pair for pair in subjects_of(found).pairs if pair[0] == "service"} == {SERVICE}
     both = run(
         step("find_service", FULL), step("find_service", {**FULL, "environment": "x"}), step(name, OLD)
     )
-    assert ("service", "web") in touched(both).pairs
+    assert ("service", "web") in subjects_of(both).pairs
 
 
 def test_a_failed_release_that_was_rolled_back_deployed_to_one_service() -> None:
     """The rollback in it is of the same service, in its environment."""
     found = run(step("update_service", FULL), step("wait", OLD, "failed"), step("rollback", OLD, "failed"))
-    assert touched(found).deployed == {"demo/web": True}
+    assert subjects_of(found).deployed == {"demo/web": True}
 
 
 def test_only_a_verify_that_succeeded_says_that_a_service_is_well() -> None:
     """A scale is no deploy, and a failed verify no proof."""
     both = run(step("verify", FULL), step("verify", {**FULL, "service": "api"}, "failed"))
-    assert touched(both).verified == {"demo/web"}
-    assert touched(run(step("scale_service", FULL))).deployed == {}
+    assert subjects_of(both).verified == {"demo/web"}
+    assert subjects_of(run(step("scale_service", FULL))).deployed == {}

@@ -26,7 +26,7 @@ class _Clock:
         time.sleep(seconds)
 
 
-def recorder_alone(environ: Mapping[str, str] = os.environ) -> Recorder:
+def standalone_recorder(environ: Mapping[str, str] = os.environ) -> Recorder:
     """The recorder of this run: in a notebook its records are displayed in the cell, elsewhere nothing is shown."""
     channel = open_channel(environ)
     run_id = channel.run_id if channel is not None else new_run_id()

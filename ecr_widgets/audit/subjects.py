@@ -6,8 +6,9 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ecr_widgets.audit.found import SUCCEEDED, Run, Step
 from ecr_widgets.audit.postconditions import is_digest
+from ecr_widgets.audit.run import SUCCEEDED, Run
+from ecr_widgets.model.record import StepRecord
 
 _DIGEST_IN = re.compile(r"@(sha256:[0-9a-f]{64})")
 _KINDS = {
@@ -21,7 +22,7 @@ _ABOUT_SERVICE = _DEPLOYS | {
 }  # fmt: skip
 
 
-class Touched(NamedTuple):
+class Subjects(NamedTuple):
     """What one run did to what."""
 
     pairs: frozenset[tuple[str, str]]
@@ -35,7 +36,7 @@ class Touched(NamedTuple):
     """Services, as environment/service, of which the run found that they run the image that they should."""
 
 
-def touched(run: Run) -> Touched:
+def subjects_of(run: Run) -> Subjects:
     """Look through a run's steps, once for all questions: an index asks them of 100,000 runs."""
     steps = run.steps
     services = _Services(steps)
@@ -54,10 +55,10 @@ def touched(run: Run) -> Touched:
         elif step.step in _DEPLOYS and not is_plan:
             tried = bool(step.changed) or step.state is not SUCCEEDED
             deployed[service] = deployed.get(service, False) or tried
-    return Touched(frozenset(pairs), deployed, frozenset(verified))
+    return Subjects(frozenset(pairs), deployed, frozenset(verified))
 
 
-def _note_names(step: Step, pairs: set[tuple[str, str]]) -> None:
+def _note_names(step: StepRecord, pairs: set[tuple[str, str]]) -> None:
     for told in (step.inputs, step.outcome):
         for key, value in told.items():
             kind = _KINDS.get(key)
@@ -73,11 +74,11 @@ def _note_names(step: Step, pairs: set[tuple[str, str]]) -> None:
 class _Services:
     """Which service a step of one run is about, as environment/service where the environment is known."""
 
-    def __init__(self, steps: Sequence[Step]) -> None:
+    def __init__(self, steps: Sequence[StepRecord]) -> None:
         self._steps = steps
         self._environments: dict[str, str] | None = None
 
-    def of(self, step: Step) -> str | None:
+    def of(self, step: StepRecord) -> str | None:
         """The service; None where the step names none."""
         service = step.inputs.get("service") or step.outcome.get("service")
         if not isinstance(service, str):
@@ -91,7 +92,7 @@ class _Services:
         return f"{environment}/{service}" if environment else service
 
 
-def _environments(steps: Sequence[Step]) -> dict[str, str]:
+def _environments(steps: Sequence[StepRecord]) -> dict[str, str]:
     """By service the one environment that steps of the run name with it."""
     found: dict[str, set[str]] = {}
     for step in steps:

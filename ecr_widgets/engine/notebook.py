@@ -1,0 +1,170 @@
+"""The notebook of a run as it is when its first cell starts."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+from msgspec.structs import replace
+
+from ecr_widgets.actor import actor
+from ecr_widgets.engine.parameters import checked_values, declared_in, inject
+from ecr_widgets.engine.request import RunRequest
+from ecr_widgets.errors import InputError
+from ecr_widgets.model.record import RECORD_VERSION, RunState
+from ecr_widgets.model.run import RunHeader
+from ecr_widgets.runbooks.language import refuse_other_language
+from ecr_widgets.saved_runs.reading import own_metadata
+from ecr_widgets.saved_runs.writing import write_header
+from ecr_widgets.secrets.redaction import SecretRegistry
+
+_BANNER_ID, _NOTE_ID = "plan-banner", "operation-note-of-run"
+_ERROR_MARKER = "papermill-error-cell-tag"
+"""Tag of the cells by which plain papermill says where an earlier run failed."""
+
+
+def prepare(request: RunRequest, known: SecretRegistry) -> dict[str, Any]:
+    """The notebook of a request: with its parameters, its operation note, and the run's header.
+
+    Raises:
+        InputError: It is no notebook, of another language, or a parameter is refused; nothing was started.
+    """
+    notebook = _load(request)
+    values = checked_values(declared_in(notebook), request.parameters, known)
+    header = new_header(
+        request.run_id,
+        request.runbook,
+        request.runbook_sha256,
+        values,
+        folder=str(request.folder),
+        runbook_folder=_runbook_folder(request, notebook),
+    )
+    inject(notebook, request.parameters)
+    if request.plan:
+        _add_banner(notebook, request)
+    if request.options.reason:
+        _set_note(notebook, request.options.reason)
+    header = replace(
+        header,
+        started_at=request.started_at or header.started_at,
+        plan=request.plan,
+        approval=request.approval,
+        resumed_at=header.started_at if request.attempts else None,
+        attempts=[attempt.to_builtins() for attempt in request.attempts],
+    )
+    describe(notebook, header)
+    return notebook
+
+
+def new_header(
+    run_id: str,
+    runbook: str,
+    runbook_sha256: str | None,
+    parameters: Mapping[str, Any],
+    *,
+    folder: str,
+    runbook_folder: str,
+) -> RunHeader:
+    """The header of a run that begins now."""
+    return RunHeader(
+        version=RECORD_VERSION,
+        run_id=run_id,
+        runbook=runbook,
+        runbook_sha256=runbook_sha256,
+        state=RunState.RUNNING,
+        actor=actor(),
+        host=socket.gethostname(),
+        parameters=dict(parameters),
+        folder=folder,
+        runbook_folder=runbook_folder,
+        started_at=datetime.now(UTC),
+        marked=True,
+    )
+
+
+def describe(notebook: dict[str, Any], header: RunHeader) -> None:
+    """Make a notebook one of nbformat 4.5 that bears the run's header."""
+    notebook["nbformat"], notebook["nbformat_minor"] = 4, max(5, notebook.get("nbformat_minor", 5))
+    for number, cell in enumerate(notebook["cells"]):
+        cell.setdefault("id", f"cell-{number}")
+    if not header.plan:
+        # What was a plan is none any more.
+        notebook["cells"] = [cell for cell in notebook["cells"] if cell["id"] != _BANNER_ID]
+    write_header(notebook, header)
+
+
+def _load(request: RunRequest) -> dict[str, Any]:
+    """What papermill's own reader makes of a notebook, as plain values."""
+    try:
+        notebook: dict[str, Any] = json.loads(request.content)
+        if notebook.get("nbformat", 4) != 4:
+            import nbformat
+
+            notebook = nbformat.reads(request.content.decode(), as_version=4)
+        notebook["metadata"].setdefault(
+            "papermill",
+            {
+                "default_parameters": {},
+                "parameters": {},
+                "environment_variables": {},
+                "version": version("papermill"),
+            },
+        )
+        notebook["metadata"]["papermill"] |= {"input_path": str(request.source), "output_path": None}
+        for cell in notebook["cells"]:
+            cell["source"] = "".join(cell["source"])
+            cell.setdefault("metadata", {}).setdefault("tags", [])
+            cell["metadata"].setdefault("papermill", {})
+        notebook["cells"] = [
+            cell for cell in notebook["cells"] if _ERROR_MARKER not in cell["metadata"]["tags"]
+        ]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        why = f"{type(error).__name__} {error}"
+        raise InputError(f"{str(request.source)!r} is not a notebook: {why}") from error
+    refuse_other_language(notebook["metadata"])
+    return notebook
+
+
+def _runbook_folder(request: RunRequest, notebook: Mapping[str, Any]) -> str:
+    """Where the files beside a runbook are; empty where that is not known.
+
+    A saved run that is resumed is not where its runbook was.
+    """
+    ours = own_metadata(notebook)
+    if "run_id" in ours:
+        return str(ours.get("runbook_folder") or "")
+    return str(request.source.parent.absolute())
+
+
+def _set_note(notebook: dict[str, Any], reason: str) -> None:
+    """Put the reason where somebody who runs the notebook by hand writes it."""
+    for cell in notebook["cells"]:
+        heading = cell["source"].partition("\n")[0]
+        if cell["cell_type"] == "markdown" and heading.lstrip("# ").lower() == "operation note":
+            cell["source"] = f"{heading}\n\n{reason}"
+            return
+    notebook["cells"].insert(0, _markdown(_NOTE_ID, f"## Operation note\n\n{reason}"))
+
+
+def _add_banner(notebook: dict[str, Any], request: RunRequest) -> None:
+    """Say at the top of a plan that it is one."""
+    waits = (
+        f" {request.approval['asked_by']} asks for a second person:"
+        f" `ecr-widgets approve {request.run_id}` lets it go on."
+        if request.approval
+        else ""
+    )
+    text = (
+        f"> **Plan of {request.runbook}.** Nothing was changed: each record says what stands, and what a run would"
+        f" change and ask of whom.{waits}"
+    )
+    cells = [cell for cell in notebook["cells"] if cell.get("id") != _BANNER_ID]
+    notebook["cells"] = [_markdown(_BANNER_ID, text), *cells]
+
+
+def _markdown(cell_id: str, source: str) -> dict[str, Any]:
+    return {"cell_type": "markdown", "id": cell_id, "metadata": {}, "source": source}

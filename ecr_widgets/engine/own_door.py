@@ -1,0 +1,86 @@
+"""The engine's door for our own command: one request in, one saved run out."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ecr_widgets.channel import RESUMED_VARIABLE, RUNBOOK_FOLDER_VARIABLE
+from ecr_widgets.engine.execution import Execution, Interrupted, signals_raise
+from ecr_widgets.engine.kernel import Kernel
+from ecr_widgets.engine.notebook import prepare
+from ecr_widgets.engine.options import ExecutionOptions
+from ecr_widgets.engine.request import RunRequest
+from ecr_widgets.engine.results import RunResult, read_result
+from ecr_widgets.engine.saved_run import SavedRun
+from ecr_widgets.model.record import RunState
+from ecr_widgets.saved_runs.writing import header_of
+from ecr_widgets.secrets.redaction import SecretRegistry
+
+
+def execute(request: RunRequest) -> RunResult:
+    """Execute a request, and read from the saved file how it ended.
+
+    Raises:
+        InputError: Its notebook or a parameter is refused; nothing was started.
+    """
+    known = SecretRegistry()
+    known.register_environment(os.environ)
+    notebook = prepare(request, known)
+    sealing = _Sealing(request.saved)
+    try:
+        # To the very end: a signal that ended this process at once would leave the kernel's files behind.
+        with signals_raise():
+            _execute(request, notebook, known, sealing)
+    except Interrupted as error:
+        if not sealing.is_done:
+            # Before the run began: what its file holds, if anything, is from before.
+            raise KeyboardInterrupt from error
+    result = read_result(request.saved)
+    if result.state is RunState.RUNNING:
+        # The signal came while its end was being written: for those who read the file it was interrupted.
+        raise KeyboardInterrupt
+    return replace(result, unsealed=sealing.why_not)
+
+
+def _execute(request: RunRequest, notebook: dict[str, Any], known: SecretRegistry, sealing: _Sealing) -> None:
+    environ = {**request.environ, RUNBOOK_FOLDER_VARIABLE: header_of(notebook).runbook_folder or ""}
+    if request.attempts:
+        # They are in the file by the time that its first cell runs.
+        environ[RESUMED_VARIABLE] = str(request.saved.absolute())
+    with ExitStack() as stack:
+        kernel = stack.enter_context(Kernel(request.run_id, environ=environ, cwd=request.folder))
+        saved = stack.enter_context(
+            SavedRun(notebook, request.saved, redact=known.redact_values, resumes=request.resumes)
+        )
+        # However it ends.
+        stack.callback(sealing.seal)
+        # What the end needs is loaded while the kernel starts.
+        import ecr_widgets.audit.seal  # noqa: F401
+
+        Execution(
+            saved,
+            kernel,
+            learn_secret=known.register,
+            options=ExecutionOptions(),
+            on_event=request.options.on_event,
+        ).run()
+
+
+class _Sealing:
+    """The seal of one run, and why it has none."""
+
+    def __init__(self, saved: Path) -> None:
+        self._saved = saved
+        self.is_done = False
+        self.why_not: str | None = None
+
+    def seal(self) -> None:
+        """Seal it; a signal meanwhile leaves it unsealed."""
+        from ecr_widgets.audit.seal import seal_finished_run
+
+        self.is_done, self.why_not = True, "it was interrupted while others were at work on the seals"
+        self.why_not = seal_finished_run(self._saved)

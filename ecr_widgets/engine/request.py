@@ -1,0 +1,89 @@
+"""What is to be run, decided before anything starts, and passed on whole until it is in the saved file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ecr_widgets.channel import PLAN_VARIABLE, WAIT_VARIABLE, is_within_plan, outside_a_run
+from ecr_widgets.engine.events import RunEvent
+from ecr_widgets.errors import InputError
+from ecr_widgets.model.run import Attempt
+from ecr_widgets.settings import RUNS_VARIABLE
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How a person wants a run to be made, whatever is run."""
+
+    runs: Path
+    """Folder of saved runs, in which steps also look for what they prove."""
+    environ: Mapping[str, str]
+    wait_s: float = 0.0
+    """How long a step waits for a target that another run holds, in seconds."""
+    reason: str = ""
+    """Why the run is made; becomes the saved notebook's operation note."""
+    on_event: Callable[[RunEvent], None] = lambda _: None
+    """Gets what happens, for people who watch."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """One run."""
+
+    run_id: str
+    runbook: str
+    runbook_sha256: str | None
+    source: Path
+    """Where the notebook was read."""
+    content: bytes
+    """What was read there and looked at: this is what runs, whatever the file holds by now."""
+    parameters: Mapping[str, Any]
+    saved: Path
+    """The file of the run."""
+    options: RunOptions
+    folder: Path
+    """Where its cells work, and relative paths begin."""
+    plan: bool = False
+    """Whether to look only."""
+    approval: Mapping[str, Any] | None = None
+    """Who asked for an approval; for an approved run, who requested and who approved it."""
+    started_at: datetime | None = None
+    """When the run began, where this is not its first attempt."""
+    attempts: tuple[Attempt, ...] = ()
+    """What is left of the attempts before this one."""
+    resumes: str | None = None
+    """SHA-256 of the saved run that the attempts are from."""
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """What its kernel gets."""
+        options = self.options
+        return kernel_environ(options.environ, runs=options.runs, wait_s=options.wait_s, plan=self.plan)
+
+
+def kernel_environ(
+    environ: Mapping[str, str], *, runs: Path | None, wait_s: float = 0.0, plan: bool = False
+) -> dict[str, str]:
+    """What the kernel of a run gets: each variable of the engine's is set here or removed.
+
+    Args:
+        runs: Folder of saved runs; None leaves what the environment says.
+
+    Raises:
+        InputError: A cell of a plan asks for a real run.
+    """
+    if is_within_plan(environ) and not plan:
+        raise InputError(
+            "the run is refused: a cell of a plan asks for it, and a plan changes nothing",
+            hint="run it by hand",
+        )
+    return {
+        **outside_a_run(environ),
+        **({} if runs is None else {RUNS_VARIABLE: str(runs.absolute())}),
+        WAIT_VARIABLE: str(wait_s),
+        **({PLAN_VARIABLE: "1"} if plan else {}),
+    }

@@ -1,0 +1,106 @@
+"""What a saved run says of itself: the header in its notebook's metadata. Keep in step with contract section 5."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+from ecr_widgets.model.record import Moment, RunState, StepRecord
+from ecr_widgets.model.times import to_rfc3339
+
+_WHERE_SET = frozenset(("plan", "approval", "resumed_at", "attempts"))
+"""Members that only a run has which they are about."""
+
+
+class Attempt(msgspec.Struct, frozen=True, gc=False):
+    """What is left of an earlier attempt of a resumed run. Nothing is certain of members in a file that others wrote."""
+
+    state: Any = None
+    reason: Any = None
+    started_at: Any = None
+    ended_at: Any = None
+    file_sha256: Any = None
+    """What its seal is of: else the seal of what comes would contradict it."""
+    form_sha256: Any = None
+    records: Any = ()
+
+    def to_builtins(self) -> Any:
+        """The attempt as JSON holds it."""
+        return msgspec.to_builtins(self)
+
+    @property
+    def steps(self) -> Iterator[StepRecord]:
+        """Its records, without those that cannot be read."""
+        for each in self.records if isinstance(self.records, (list, tuple)) else ():
+            with suppress(msgspec.MsgspecError):
+                yield msgspec.convert(each, StepRecord)
+
+
+class RunHeader(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """One run without its cells, version 1; members in the order of the file."""
+
+    version: Literal[1]
+    run_id: str
+    runbook: str
+    runbook_sha256: str | None = None
+    state: RunState
+    reason: str | None = None
+    """Why it ended so."""
+    actor: str | None = None
+    host: str | None = None
+    parameters: dict[str, Any]
+    folder: str | None = None
+    """Where relative paths begin, for whoever resumes the run."""
+    runbook_folder: str | None = None
+    """Where the files beside the runbook are; empty where that is not known."""
+    started_at: Moment | None
+    ended_at: Moment | None = None
+    marked: bool = False
+    """Whether records count only where the engine marked them as come over its own line."""
+    plan: bool = False
+    """Whether it only looked at what it would change."""
+    approval: Any = None
+    """Who asked for an approval, who requested and who gave it: an object, for a run that needs one."""
+    resumed_at: Moment | None = None
+    """When its last attempt began, where that is not its first."""
+    attempts: Any = ()
+
+    @property
+    def began_at(self) -> datetime | None:
+        """When its last attempt began."""
+        return self.resumed_at or self.started_at
+
+    @property
+    def duration_s(self) -> float | None:
+        """Seconds from start to end; None while either is not known."""
+        if self.started_at is None or self.ended_at is None:
+            return None
+        return round((self.ended_at - self.started_at).total_seconds(), 3)
+
+    @property
+    def earlier_attempts(self) -> tuple[Attempt, ...]:
+        """The attempts before the last one, oldest first."""
+        told = self.attempts if isinstance(self.attempts, (list, tuple)) else ()
+        return tuple(msgspec.convert(each, Attempt) for each in told if isinstance(each, dict))
+
+    @property
+    def waits_for_approval(self) -> bool:
+        """Whether it is a plan that another person has to let go on."""
+        return self.plan and bool(self.approval)
+
+    def to_builtins(self) -> dict[str, Any]:
+        """The header as JSON holds it."""
+        members = {name: getattr(self, name) for name in RunHeader.__struct_fields__}
+        return {name: _as_json(value) for name, value in members.items() if value or name not in _WHERE_SET}
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return to_rfc3339(value)
+    if isinstance(value, RunState):
+        return value.value
+    return value

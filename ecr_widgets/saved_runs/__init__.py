@@ -1,0 +1,1 @@
+"""The file format of a saved run: one module reads it, one writes it."""

@@ -1,0 +1,156 @@
+"""From the bytes of a notebook to the run in it: what engine, kernel and audit know of a saved run they read here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec.structs import replace
+
+from ecr_widgets.errors import InputError, RecordError
+from ecr_widgets.model.record import RECORD_VERSION, StepRecord, in_reach, other_version
+from ecr_widgets.model.run import RunHeader
+from ecr_widgets.saved_runs import wire
+
+OURS = "ecr_widgets"
+"""The member of a notebook's, a cell's and a display's metadata that is this kit's."""
+MARK = "marked"
+"""True in a display's metadata where the record came to the engine over its own line; true in a run's where the engine marks
+records so, and others in it prove nothing."""
+BROKEN = (msgspec.MsgspecError, RecursionError, UnicodeError)
+"""What decoding raises for a file that is none of ours, or is damaged."""
+_WRITTEN_BY_ENGINE = ("run_id", "runbook", "runbook_sha256", "reason", "actor", "ended_at")
+
+
+class SavedRun(NamedTuple):
+    """A run that our engine saved."""
+
+    header: RunHeader
+    records: tuple[StepRecord, ...]
+    """Of its steps, in the order of their cells; those that cannot be read or do not count are left out."""
+
+
+def read_run(content: bytes, path: Path) -> SavedRun:
+    """Read a run with all that the engine writes of one.
+
+    Args:
+        path: Where the bytes were read, for messages.
+
+    Raises:
+        InputError: It is no saved run, or lacks a member.
+    """
+    notebook, header = _open(content, path)
+    members = wire.decode_members(notebook.metadata.ecr_widgets)
+    lacks = [name for name in _WRITTEN_BY_ENGINE if name not in members]
+    if lacks:
+        raise InputError(
+            f"{str(path)!r} is not a whole saved run: it has no metadata.{OURS}.{lacks[0]}",
+            hint="restore the file, or start a new run",
+        )
+    return SavedRun(header, tuple(_steps(notebook, only_marked=header.marked)))
+
+
+def read_header(content: bytes, path: Path) -> RunHeader:
+    """Read what a saved run says of itself.
+
+    Raises:
+        InputError: It is no saved run.
+    """
+    return _open(content, path)[1]
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a saved run, for those who look at it first and then run it: the file may be another by then.
+
+    Raises:
+        InputError: It cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{str(path)!r} is not a saved run: {type(error).__name__} {error}") from error
+
+
+def read_records(content: bytes) -> Iterator[StepRecord]:
+    """The records that count in any notebook, whoever ran it; none where it is no notebook."""
+    with suppress(*BROKEN):
+        notebook = wire.decode_notebook(content)
+        ours = notebook.metadata.ecr_widgets
+        yield from _steps(notebook, only_marked=bool(ours) and wire.decode_mark(ours).marked)
+
+
+def header_in(notebook: wire.WireNotebook) -> RunHeader | None:
+    """The run's header; None where no engine of ours ran the notebook.
+
+    Raises:
+        RecordError: It is of a version this release does not know, or has a time that nobody can tell.
+
+        msgspec.MsgspecError: It cannot be decoded.
+    """
+    raw = notebook.metadata.ecr_widgets
+    if not raw:
+        return None
+    if (version := other_version(raw)) is not None:
+        raise RecordError(f"a run of version {version}: this release reads {RECORD_VERSION}")
+    header = wire.decode_header(raw)
+    if header.started_at is None:
+        raise RecordError("not a notebook as it should be: a run without a start")
+    if not all(map(in_reach, (header.started_at, header.resumed_at, header.ended_at))):
+        raise RecordError("not a notebook as it should be: a time outside the years 2 to 9998")
+    if header.approval is not None and not isinstance(header.approval, dict):
+        return replace(header, approval=None)
+    return header
+
+
+def step_in(output: wire.WireOutput) -> StepRecord | None:
+    """The record that an output shows; None where it shows none.
+
+    Raises:
+        RecordError: It cannot be read.
+    """
+    if output.data is None or output.data.record is None:
+        return None
+    if not isinstance(output.data.record, str):
+        raise RecordError("a record that is not one JSON string")
+    return StepRecord.from_json(output.data.record)
+
+
+def is_marked(output: wire.WireOutput) -> bool:
+    """Whether the engine marked what an output shows as come over its own line."""
+    try:
+        ours = wire.decode_marked(output.metadata).ecr_widgets if output.metadata else None
+    except BROKEN:
+        return False
+    return ours is not None and ours.marked
+
+
+def own_metadata(holder: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What of this kit is in the metadata of a notebook, cell or display that was read as plain JSON."""
+    metadata = holder.get("metadata")
+    ours = metadata.get(OURS) if isinstance(metadata, Mapping) else None
+    return ours if isinstance(ours, Mapping) else {}
+
+
+def _open(content: bytes, path: Path) -> tuple[wire.WireNotebook, RunHeader]:
+    try:
+        # The engine keeps half characters that a cell has printed, which only Python decodes.
+        notebook = wire.decode_notebook(content.decode(errors="replace"))
+        header = header_in(notebook)
+    except (*BROKEN, RecordError) as error:
+        why = f"{type(error).__name__} {error}"
+        raise InputError(f"{str(path)!r} is not a saved run: {why}") from error
+    if header is None:
+        raise InputError(f"{str(path)!r} is not a saved run: it has no metadata.{OURS}")
+    return notebook, header
+
+
+def _steps(notebook: wire.WireNotebook, *, only_marked: bool) -> Iterator[StepRecord]:
+    for cell in notebook.cells:
+        for output in cell.outputs:
+            with suppress(RecordError):
+                step = step_in(output)
+                if step is not None and (not only_marked or is_marked(output)):
+                    yield step

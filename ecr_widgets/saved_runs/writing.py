@@ -1,0 +1,88 @@
+"""What the engine writes into a notebook of its run: the run's header, the states of its cells, the marks of its records.
+
+Beside its own members it keeps papermill's, by which other tools tell how a run goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from ecr_widgets.model.record import CellState, RunState
+from ecr_widgets.model.run import RunHeader
+from ecr_widgets.model.times import to_rfc3339
+from ecr_widgets.saved_runs.reading import MARK, OURS
+
+_PAPERMILL_STATUS = {
+    CellState.NOT_RUN: "pending",
+    CellState.RUNNING: "running",
+    CellState.SUCCEEDED: "completed",
+    CellState.FAILED: "failed",
+    CellState.INTERRUPTED: "failed",
+}
+
+
+def write_header(notebook: dict[str, Any], header: RunHeader) -> None:
+    """Put the header into its notebook; papermill's own members are told of the end."""
+    notebook["metadata"][OURS] = header.to_builtins()
+    if header.state is not RunState.RUNNING and "papermill" in notebook["metadata"]:
+        failed = header.state is not RunState.SUCCEEDED
+        notebook["metadata"]["papermill"] |= {
+            "exception": failed or None,
+            "end_time": to_rfc3339(header.ended_at),
+        }
+
+
+def header_of(notebook: Mapping[str, Any]) -> RunHeader:
+    """The header that was put into a notebook."""
+    return msgspec.convert(notebook["metadata"][OURS], RunHeader)
+
+
+def end_run(notebook: dict[str, Any], state: RunState, reason: str | None) -> None:
+    """Put into a notebook how its run ended, just now; a cell that was running by then was interrupted."""
+    for cell in code_cells(notebook):
+        if cell["metadata"][OURS]["state"] == CellState.RUNNING.value:
+            write_cell_state(cell, CellState.INTERRUPTED)
+    header = header_of(notebook)
+    write_header(notebook, replace(header, state=state, reason=reason, ended_at=datetime.now(UTC)))
+
+
+def clear_cells(notebook: dict[str, Any]) -> None:
+    """Take outputs of an earlier run out of a notebook; no cell of it ran yet."""
+    for cell in code_cells(notebook):
+        write_cell_state(cell, CellState.NOT_RUN)
+        cell["outputs"], cell["execution_count"] = [], None
+
+
+def code_cells(notebook: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The code cells of a notebook, from the top."""
+    return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+
+
+def write_cell_state(cell: dict[str, Any], state: CellState) -> None:
+    """Put a code cell's state into it."""
+    now = to_rfc3339(datetime.now(UTC))
+    cell["metadata"][OURS] = {"state": state.value}
+    papermill = cell["metadata"].setdefault("papermill", {})
+    papermill["status"] = _PAPERMILL_STATUS[state]
+    if state is CellState.RUNNING:
+        papermill["start_time"] = now
+    elif state is not CellState.NOT_RUN:
+        papermill |= {"end_time": now, "exception": state is not CellState.SUCCEEDED}
+
+
+def marked(metadata: Mapping[str, Any] = {}) -> dict[str, Any]:
+    """A display's metadata with the engine's mark."""
+    return {**metadata, OURS: {MARK: True}}
+
+
+def unmarked(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """A display's metadata without the engine's mark, which a cell may not set."""
+    kept = dict(metadata)
+    if isinstance(own := kept.get(OURS), Mapping):
+        kept[OURS] = {name: value for name, value in own.items() if name != MARK}
+    return kept
