@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -14,6 +13,7 @@ import docker
 import requests
 from docker.errors import APIError, DockerException, NotFound
 
+from ecr_widgets.model.loopback import is_loopback
 from ecr_widgets.sandbox.layer0.containers import CannotPull, CannotStart, ContainerSpec, EngineGone, Seen
 from ecr_widgets.sandbox.layer0.dockerrun import Definition
 
@@ -56,7 +56,7 @@ class DockerContainers:
         host, slash, _ = repository.partition("/")
         authorization = self._pull_authorization(host) if slash else None
         try:
-            if authorization is None and not (slash and _is_loopback(host)):
+            if authorization is None and not (slash and is_loopback(host)):
                 return self._held(image)
             config = {"username": authorization[0], "password": authorization[1]} if authorization else {}
             pulled = self._client.images.pull(
@@ -260,13 +260,3 @@ def _seen(attrs: Mapping[str, Any]) -> Seen:
 def _explain(error: BaseException) -> str:
     text = str(getattr(error, "explanation", None) or error) if isinstance(error, APIError) else str(error)
     return re.sub(r"^\d+ .*?: ", "", text).strip()
-
-
-def _is_loopback(host: str) -> bool:
-    name = host.rpartition(":")[0] if host.count(":") == 1 else host.strip("[]")
-    if name == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
