@@ -1,29 +1,39 @@
-"""Whether a request bears the signature of the sandbox's own access key.
+"""Whether a request carries the signature of the sandbox's own access key.
 
-Source: AWS Signature Version 4 for requests that are signed in their Authorization header.
+Source: AWS Signature Version 4, Authorization header; Linux `proc(5)` for `/proc/net/tcp`.
 """
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import Enum
+from hashlib import sha256
+from itertools import chain
+from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl
+
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
 _AUTHORIZATION = re.compile(
-    rf"{_ALGORITHM}\s+Credential=(?P<key_id>[^/,\s]+)/(?P<scope>(?P<day>\d{{8}})/[^/,\s]+/(?P<service>[^/,\s]+)/aws4_request)"
+    rf"{_ALGORITHM}\s+Credential=(?P<key_id>[^/,\s]+)/(?P<day>\d{{8}})/(?P<region>[^/,\s]+)/(?P<service>[^/,\s]+)/aws4_request"
     r"\s*,\s*SignedHeaders=(?P<signed>[a-z0-9;_-]+)\s*,\s*Signature=(?P<signature>[0-9a-f]{64})",
     re.ASCII,
 )
 _SKEW = timedelta(minutes=15)
-_MUST_BE_SIGNED = ("host", "x-amz-date", "x-amz-target")
-"""Wherever a request has them."""
+_MUST_BE_SIGNED = ("x-amz-date", "x-amz-target")
+"""Where a request has them."""
+_BODY_DIGEST = "x-amz-content-sha256"
+_TCP_SOCKETS = Path("/proc/net/tcp")
+_LISTENING = "0A"
+_REACHED_BY_LOOPBACK = ("0100007F", "00000000")
 
 
 class Fault(Enum):
@@ -49,54 +59,63 @@ class AccessKey:
 def judge(
     environ: Mapping[str, Any], body: bytes, key: AccessKey, *, now: datetime | None = None
 ) -> str | Fault:
-    """The service that a WSGI request is signed for, or what is wrong with it."""
-    told = _AUTHORIZATION.fullmatch(environ.get("HTTP_AUTHORIZATION", "").strip())
-    if told is None:
+    """The service that a WSGI request is signed for, or what is wrong with it.
+
+    A program that stands between a client and this server may send a Host of its own. So a signature for the Host of any
+    program that listens on this machine's loopback is as good as one for ours: whoever made it has the key.
+    """
+    given = _AUTHORIZATION.fullmatch(environ.get("HTTP_AUTHORIZATION", "").strip())
+    if given is None:
         return Fault.UNSIGNED
-    if not hmac.compare_digest(told["key_id"].encode(), key.key_id.encode()):
+    if not hmac.compare_digest(given["key_id"].encode(), key.key_id.encode()):
         return Fault.UNKNOWN_KEY
-    headers, signed = _headers(environ), told["signed"].split(";")
-    if any(name in headers and name not in signed for name in _MUST_BE_SIGNED):
+    headers, names = _headers(environ), given["signed"].split(";")
+    if "host" not in names or any(name in headers and name not in names for name in _MUST_BE_SIGNED):
         return Fault.WRONG
-    date = headers.get("x-amz-date", "")
-    if not _is_current(date, told["day"], now or datetime.now(UTC)):
+    if not _is_current(headers.get("x-amz-date", ""), given["day"], now or datetime.now(UTC)):
         return Fault.EXPIRED
-    asked = "\n".join(
-        (
-            environ["REQUEST_METHOD"],
-            quote(environ.get("PATH_INFO", "") or "/", safe="/-_.~", encoding="latin-1"),
-            _query(environ.get("QUERY_STRING", "")),
-            *(f"{name}:{' '.join(headers.get(name, '').split())}" for name in signed),
-            "",
-            told["signed"],
-            hashlib.sha256(body).hexdigest(),
-        )
+    signed = {name: headers.get(name, "") for name in names}
+    if signed.get(_BODY_DIGEST, sha256(body).hexdigest()) != sha256(body).hexdigest():
+        return Fault.WRONG
+    request = AWSRequest(
+        environ["REQUEST_METHOD"],
+        f"http://any{environ.get('PATH_INFO', '')}",
+        headers=signed,
+        params=parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True),  # type: ignore[arg-type]  # it takes pairs, too
+        data=body,
     )
-    digest = hashlib.sha256(asked.encode("latin-1", "replace")).hexdigest()
-    sealed = f"AWS4{key.secret}".encode()
-    for part in (*told["scope"].split("/"), "\n".join((_ALGORITHM, date, told["scope"], digest))):
-        sealed = hmac.digest(sealed, part.encode(), "sha256")
-    return told["service"] if hmac.compare_digest(sealed.hex(), told["signature"]) else Fault.WRONG
+    request.context["timestamp"] = signed["x-amz-date"]
+    signer = _Signer(Credentials(key.key_id, key.secret), given["service"], given["region"])
+    for host in chain((headers.get("host", ""),), _hosts_listening()):
+        request.headers.replace_header("host", host)
+        text = signer.string_to_sign(request, signer.canonical_request(request))
+        if hmac.compare_digest(signer.signature(text, request), given["signature"]):
+            return given["service"]
+    return Fault.WRONG
+
+
+class _Signer(SigV4Auth):
+    def headers_to_sign(self, request: AWSRequest) -> Any:
+        """All that are there, and no others."""
+        return request.headers
+
+
+def _hosts_listening() -> Iterator[str]:
+    """Loopback addresses with the ports that programs of this machine listen on."""
+    for line in _TCP_SOCKETS.read_text(encoding="ascii").splitlines()[1:]:
+        _, local, _, state, *_ = line.split()
+        address, _, port = local.partition(":")
+        if state == _LISTENING and address in _REACHED_BY_LOOPBACK:
+            yield from (f"{name}:{int(port, 16)}" for name in ("127.0.0.1", "localhost"))
 
 
 def _headers(environ: Mapping[str, Any]) -> dict[str, str]:
-    found = {
-        name.removeprefix("HTTP_").replace("_", "-").lower(): str(value)
+    names = {
+        name.removeprefix("HTTP_"): str(value)
         for name, value in environ.items()
-        if name.startswith("HTTP_")
+        if name.startswith(("HTTP_", "CONTENT_"))
     }
-    for name in ("CONTENT_TYPE", "CONTENT_LENGTH"):
-        if environ.get(name):
-            found[name.replace("_", "-").lower()] = str(environ[name])
-    return found
-
-
-def _query(query: str) -> str:
-    pairs = sorted(
-        (quote(name, safe="-_.~"), quote(value, safe="-_.~"))
-        for name, value in parse_qsl(query, keep_blank_values=True)
-    )
-    return "&".join(f"{name}={value}" for name, value in pairs)
+    return {name.replace("_", "-").lower(): value for name, value in names.items() if value}
 
 
 def _is_current(date: str, day: str, now: datetime) -> bool:

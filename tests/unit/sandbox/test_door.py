@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -180,6 +182,43 @@ def test_what_decides_must_be_signed(name: str) -> None:
         "CONTENT_TYPE": ECR["Content-Type"],
     }
     assert judge(environ, b"{}", KEY) is Fault.WRONG
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
+def test_what_a_program_in_between_was_asked_is_served(name: str) -> None:
+    """A forwarder on loopback that sends our Host leaves the signature of its own, which the key has made as well."""
+    with socket.create_server(("127.0.0.1", 0)) as forwarder:
+        environ = signed(url=f"http://{name}:{forwarder.getsockname()[1]}/") | {"HTTP_HOST": OWN}
+        assert ask(environ)[0] == 200
+    assert ask(environ | {"wsgi.input": io.BytesIO(b"{}")})[0] == 400, "nothing listens there any more"
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example.com:{}", "127.0.0.1.evil.example.com:{}", "192.0.2.1:{}", "127.0.0.1"]
+)
+def test_a_signature_for_another_machine_opens_nothing(host: str) -> None:
+    """Also where its port is one that a program of this machine listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as forwarder:
+        environ = signed(url=f"http://{host.format(forwarder.getsockname()[1])}/") | {"HTTP_HOST": OWN}
+        assert json.loads(ask(environ)[1])["__type"] == "InvalidSignatureException"
+
+
+def test_a_forwarder_is_no_way_past_the_key() -> None:
+    """What another key signed for a forwarder's address is refused, and so is a body that the key did not sign."""
+    with socket.create_server(("127.0.0.1", 0)) as forwarder:
+        url = f"http://127.0.0.1:{forwarder.getsockname()[1]}/"
+        other = signed(url=url, key=AccessKey(KEY.key_id, "other")) | {"HTTP_HOST": OWN}
+        assert ask(other)[0] == 400
+        changed = signed(url=url) | {"HTTP_HOST": OWN, "wsgi.input": io.BytesIO(b'{"a": 1}')}
+        assert ask(changed)[0] == 400
+
+
+def test_a_body_is_what_its_signed_digest_says() -> None:
+    """The digest that a client signs as a header is not believed."""
+    digest = {**ECR, "X-Amz-Content-SHA256": hashlib.sha256(b"{}").hexdigest()}
+    assert ask(signed(headers=digest))[0] == 200
+    assert ask(signed(headers=digest) | {"wsgi.input": io.BytesIO(b'{"a": 1}')})[0] == 400
+    assert ask(signed(headers=digest | {"X-Amz-Content-SHA256": "UNSIGNED-PAYLOAD"}))[0] == 400
 
 
 _SERVE = """
