@@ -15,7 +15,7 @@ import tarfile
 from pathlib import Path
 
 from ecr_widgets.errors import EngineError
-from ecr_widgets.sandbox.engine_api import EngineApi
+from ecr_widgets.sandbox.local_engine import LocalEngine
 from ecr_widgets.sandbox.processes import find_tool
 
 REFERENCE = "busybox:latest"
@@ -38,7 +38,7 @@ _GROUP = b"root:x:0:\nnogroup:x:65534:\n"
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
 
 
-def provide_busybox(engine: EngineApi, program: Path | None = None) -> str | None:
+def provide_busybox(engine: LocalEngine, program: Path | None = None) -> str | None:
     """Make sure the engine has `busybox:latest`.
 
     Args:
@@ -58,7 +58,7 @@ def provide_busybox(engine: EngineApi, program: Path | None = None) -> str | Non
         engine.load_image(image_archive(program.read_bytes(), applets_of(program)))
     else:
         try:
-            EngineApi(engine.docker_host, timeout_s=_PULL_TIMEOUT_S).pull_image(*REFERENCE.split(":"))
+            LocalEngine(engine.docker_host, timeout_s=_PULL_TIMEOUT_S).pull_image(*REFERENCE.split(":"))
         except EngineError as error:
             raise EngineError(
                 f"there is no image {REFERENCE}: no static BusyBox on this machine, and pulling failed ({error})",

@@ -17,7 +17,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ecr_widgets.errors import EngineError, EngineUnavailable
-from ecr_widgets.sandbox.engine_api import EngineApi
+from ecr_widgets.sandbox.local_engine import LocalEngine
 from ecr_widgets.sandbox.processes import find_tool
 
 _PULL_TIMEOUT_S = 20.0
@@ -44,11 +44,11 @@ def new_name() -> str:
     return f"ecr-widgets/reach-{secrets.token_hex(8)}"
 
 
-def ask_for(repository: str, *, docker_host: str, registry_host: str, authorization: tuple[str, str]) -> str:
+def ask_for(repository: str, *, docker_host: str, registry_host: str, login: dict[str, str]) -> str:
     """Have the engine pull what does not exist, and give its words for that."""
-    engine = EngineApi(docker_host, timeout_s=_PULL_TIMEOUT_S)
+    engine = LocalEngine(docker_host, timeout_s=_PULL_TIMEOUT_S)
     try:
-        engine.pull_image(f"{registry_host}/{repository}", "none", authorization=authorization)
+        engine.pull_image(f"{registry_host}/{repository}", "none", login=login)
     except EngineError as error:
         return error.message.removeprefix(f"the engine at {docker_host} ")
     return "it answers as if there were such an image"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ecr_widgets.errors import EngineError
 from ecr_widgets.sandbox import busybox
-from ecr_widgets.sandbox.engine_api import EngineApi, HeldImage
 from ecr_widgets.sandbox.engine_traces import remove_engine
 from ecr_widgets.sandbox.folder import SandboxFolder
+from ecr_widgets.sandbox.local_engine import HeldImage, LocalEngine
 from ecr_widgets.sandbox.state import SandboxState
 
 
@@ -24,7 +24,7 @@ def remove_sandbox(folder: SandboxFolder, state: SandboxState) -> None:
     if state.private_engine is not None:
         remove_engine(state.private_engine, folder.engine_data)
     elif state.docker_host is not None:
-        _clean_engine(EngineApi(state.docker_host), state)
+        _clean_engine(LocalEngine(state.docker_host), state)
     folder.empty()
 
 
@@ -38,7 +38,7 @@ def end_engine(folder: SandboxFolder, state: SandboxState) -> None:
         remove_engine(state.private_engine, folder.engine_data, keep_data=True)
 
 
-def _clean_engine(engine: EngineApi, state: SandboxState) -> None:
+def _clean_engine(engine: LocalEngine, state: SandboxState) -> None:
     """Take out of the machine's own engine what the sandbox brought in, and nothing else.
 
     That is: what carries its label, names under the address of its registry, which ends with it, the base image where
@@ -46,10 +46,7 @@ def _clean_engine(engine: EngineApi, state: SandboxState) -> None:
     """
     if not engine.ping():
         return  # an engine that is gone answers nobody; what it keeps is found by its label
-    label = container_label(state.sandbox_id)
-    for container_id in engine.container_ids(label):
-        engine.remove_container(container_id)
-    engine.remove_networks_and_volumes(label)
+    engine.remove_labelled(container_label(state.sandbox_id))
     for image in engine.images():
         pushed = _names_in_registry(image, state)
         if image.image_id == state.loaded_image:
@@ -74,7 +71,7 @@ def find_kept_names(state: SandboxState) -> list[str]:
         return []
     kept: set[str] = set()
     try:
-        for image in EngineApi(state.docker_host).images():
+        for image in LocalEngine(state.docker_host).images():
             pushed = _names_in_registry(image, state)
             if pushed and not _on_our_base(image):
                 kept |= {name for name in image.names if name not in pushed and "@" not in name}

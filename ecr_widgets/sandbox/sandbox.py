@@ -19,7 +19,6 @@ from ecr_widgets.errors import EngineError, EngineUnavailable, SettingsError
 from ecr_widgets.model.times import from_rfc3339, to_rfc3339
 from ecr_widgets.sandbox.folder import SandboxFolder, default_folder
 from ecr_widgets.sandbox.processes import ProcessIdentity
-from ecr_widgets.sandbox.removal import find_kept_names, remove_sandbox
 from ecr_widgets.sandbox.state import Phase, SandboxState, read_state
 
 REGION = "us-east-1"
@@ -179,6 +178,9 @@ class Sandbox:
         Raises:
             EngineError: Something of it cannot be removed.
         """
+        # Imported here, as docker-py is: asking after a sandbox takes neither.
+        from ecr_widgets.sandbox.removal import find_kept_names
+
         state = read_state(self._folder.state_file)
         if state is not None:
             kept = find_kept_names(state)
@@ -295,6 +297,8 @@ class Sandbox:
         raise EngineError(f"the sandbox ended while it started: {' | '.join(stray[-8:]) or 'it was stopped'}")
 
     def _remove_remnants(self) -> None:
+        from ecr_widgets.sandbox.removal import remove_sandbox
+
         if not self._folder.state_file.exists():
             return
         lock = self._folder.lock()

@@ -76,7 +76,7 @@ class Servers:
                     name,
                     docker_host=docker_host,
                     registry_host=registry_host,
-                    authorization=self._ecr.issue_pull_authorization(),
+                    login=self._ecr.issue_login(),
                 ),
             )
             if heard is Heard.REQUEST:
@@ -99,9 +99,9 @@ class Servers:
         """
         assert self._ecr is not None
         containers = DockerContainers(
-            state.docker_host,
+            str(state.docker_host),
             label=container_label(state.sandbox_id),
-            pull_authorization=self._pull_authorization,
+            login_of=self._login_of,
         )
         self._layer0 = Layer0Sandbox(
             containers,
@@ -128,8 +128,7 @@ class Servers:
                     traceback.print_exc()
         self._journal.close()
 
-    def _pull_authorization(self, registry: str) -> tuple[str, str] | None:
+    def _login_of(self, registry: str) -> dict[str, str] | None:
         # What ECS's agent gets through its instance role.
-        if self._ecr is None or registry != self._ecr.registry_host:
-            return None
-        return self._ecr.issue_pull_authorization()
+        assert self._ecr is not None
+        return self._ecr.issue_login() if registry == self._ecr.registry_host else None

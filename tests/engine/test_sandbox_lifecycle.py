@@ -25,7 +25,7 @@ import pytest
 from ecr_widgets.adapters.layer0.client import Layer0Api
 from ecr_widgets.errors import EcrWidgetsError, EngineError, EngineUnavailable, SettingsError
 from ecr_widgets.sandbox import Sandbox
-from ecr_widgets.sandbox.docker_engine import find_engine
+from ecr_widgets.sandbox.local_engine import find_engine
 from ecr_widgets.sandbox.processes import ProcessIdentity, find_tool
 from ecr_widgets.sandbox.removal import container_label
 from ecr_widgets.sandbox.sandbox import EngineKind

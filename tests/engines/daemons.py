@@ -21,9 +21,9 @@ from enum import Enum
 from pathlib import Path
 
 from ecr_widgets.sandbox.bridge import create_bridge, remove_bridge
-from ecr_widgets.sandbox.engine_api import EngineApi
 from ecr_widgets.sandbox.engine_traces import remove_control_groups
 from ecr_widgets.sandbox.folder import remove_tree
+from ecr_widgets.sandbox.local_engine import LocalEngine
 from ecr_widgets.sandbox.processes import child_of
 from tests.engines.packages import NoPackages, provide_root
 
@@ -203,7 +203,7 @@ def _set_up_podman(root: Path) -> None:
 
 
 def _wait_ready(process: subprocess.Popen[bytes], docker_host: str, log: Path) -> None:
-    engine = EngineApi(docker_host)
+    engine = LocalEngine(docker_host)
     if (
         not _wait_for(lambda: engine.ping() or process.poll() is not None, _READY_TIMEOUT_S)
         or process.poll() is not None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import socketserver
 import ssl
 import sys
@@ -18,8 +19,13 @@ from http.server import BaseHTTPRequestHandler
 
 class _Engine(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        path = urllib.parse.unquote(self.path.partition("?")[0])
-        known = {"/_ping": "OK", "/images/json": [], "/volumes": {"Volumes": []}}
+        path = re.sub(r"^/v[0-9.]+", "", urllib.parse.unquote(self.path.partition("?")[0]))
+        known = {
+            "/version": {"ApiVersion": "1.41"},
+            "/_ping": "OK",
+            "/images/json": [],
+            "/volumes": {"Volumes": []},
+        }
         self._say(200, {"Id": "sha256:held"} if path.endswith(":latest/json") else known.get(path, []))
 
     def do_POST(self) -> None:

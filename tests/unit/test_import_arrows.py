@@ -72,7 +72,7 @@ MAY_IMPORT = {
 ONLY_IN = {
     "boto3": {"adapters/aws_session.py", "adapters/boto_ecr.py"},
     "botocore": {"adapters/aws_session.py", "adapters/ecr_calls.py", "sandbox/ecr/signing.py"},
-    "docker": {"adapters/docker_engine.py", "adapters/engine_connection.py", "sandbox/layer0/engine.py"},
+    "docker": {"adapters/docker_engine.py", "adapters/engine_connection.py", "sandbox"},
     "urllib3": {
         "adapters/http.py",
         "adapters/registry.py",

@@ -110,9 +110,9 @@ class EcrSandbox:
         """Serve the registry on one more socket, which may belong to another network namespace."""
         self._registry.add_sockets([listener])
 
-    def issue_pull_authorization(self) -> tuple[str, str]:
-        """User and password to pull with, as an ECS execution role would ask for."""
-        return "AWS", self._tokens.issue()[0]
+    def issue_login(self) -> dict[str, str]:
+        """`username` and `password` to pull with, as an ECS execution role would ask for."""
+        return {"username": "AWS", "password": self._tokens.issue()[0]}
 
     async def close(self) -> None:
         """Stop answering."""

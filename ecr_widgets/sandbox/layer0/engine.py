@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import re
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import docker
-import requests
-from docker.errors import APIError, DockerException, NotFound
+from docker.errors import NotFound
 
+from ecr_widgets.errors import EngineError
 from ecr_widgets.model.loopback import is_loopback
 from ecr_widgets.sandbox.layer0.containers import CannotPull, CannotStart, ContainerSpec, EngineGone, Seen
 from ecr_widgets.sandbox.layer0.dockerrun import Definition
+from ecr_widgets.sandbox.local_engine import TROUBLE, LocalEngine, explain
 
 _SMALLEST_MEMORY_MIB = 16
 """Docker takes 6, and with less than 12 some of runc's versions fail now and then: setting up takes that much."""
-_TROUBLE = (DockerException, requests.RequestException, OSError)
+_LONGEST_SILENCE_S = 120.0
 _PORTS_LABEL = "ecr-widgets.layer0.ports"
 
 
@@ -27,26 +27,23 @@ class DockerContainers:
     """Implements `containers.Containers` with docker-py; connects at its first use.
 
     Args:
-        base_url: The engine; None looks in the usual places.
+        docker_host: The engine, as in DOCKER_HOST.
 
         label: `name=value`, carried by each container and volume.
 
-        pull_authorization: User and password for a registry host, or None.
+        login_of: `username` and `password` for a registry host, or None.
     """
 
     def __init__(
         self,
-        base_url: str | None,
+        docker_host: str,
         *,
         label: str,
-        pull_authorization: Callable[[str], tuple[str, str] | None],
+        login_of: Callable[[str], dict[str, str] | None],
     ) -> None:
-        self._base_url = base_url
+        self._engine = LocalEngine(docker_host, timeout_s=_LONGEST_SILENCE_S)
         self._label = label
-        self._pull_authorization = pull_authorization
-        self._lock = threading.Lock()
-        self._connected: docker.DockerClient | None = None
-        self._network = "none"
+        self._login_of = login_of
 
     def pin(self, image: str) -> str:
         name, at, digest = image.partition("@")
@@ -54,16 +51,13 @@ class DockerContainers:
         if not colon or "/" in tag:
             repository, tag = name, "latest"
         host, slash, _ = repository.partition("/")
-        authorization = self._pull_authorization(host) if slash else None
+        login = self._login_of(host) if slash else None
         try:
-            if authorization is None and not (slash and is_loopback(host)):
+            if login is None and not (slash and is_loopback(host)):
                 return self._held(image)
-            config = {"username": authorization[0], "password": authorization[1]} if authorization else {}
-            pulled = self._client.images.pull(
-                repository, tag=digest if at else tag, auth_config=config or None
-            )
-        except _TROUBLE as error:
-            raise CannotPull(f"CannotPullContainerError: {_explain(error)}") from error
+            pulled = self._client.images.pull(repository, tag=digest if at else tag, auth_config=login or {})
+        except TROUBLE as error:
+            raise CannotPull(f"CannotPullContainerError: {explain(error)}") from error
         if at:
             return f"{repository}@{digest}"
         digests = [
@@ -111,11 +105,11 @@ class DockerContainers:
             )
             created.start()
             created.reload()
-        except _TROUBLE as error:
+        except TROUBLE as error:
             if created is not None:
-                with contextlib.suppress(*_TROUBLE):
+                with contextlib.suppress(*TROUBLE):
                     created.remove(force=True, v=True)
-            raise CannotStart(f"CannotStartContainerError: {_explain(error)}") from error
+            raise CannotStart(f"CannotStartContainerError: {explain(error)}") from error
         return _seen(created.attrs)
 
     def look(self, docker_id: str) -> Seen | None:
@@ -123,14 +117,14 @@ class DockerContainers:
             return _seen(self._client.api.inspect_container(docker_id))
         except NotFound:
             return None
-        except _TROUBLE as error:
-            raise EngineGone(_explain(error)) from error
+        except TROUBLE as error:
+            raise EngineGone(explain(error)) from error
 
     def look_at_all(self) -> dict[str, Seen]:
         try:
             listed = self._client.api.containers(all=True, filters={"label": self._label})
-        except _TROUBLE as error:
-            raise EngineGone(_explain(error)) from error
+        except TROUBLE as error:
+            raise EngineGone(explain(error)) from error
         seen = {}
         for each in listed:
             # A list tells neither exit code nor ports by number; running ones need no second look for either.
@@ -140,23 +134,15 @@ class DockerContainers:
         return seen
 
     def stop(self, docker_id: str, *, grace_s: int) -> None:
-        with contextlib.suppress(*_TROUBLE):
+        with contextlib.suppress(*TROUBLE):
             self._client.api.stop(docker_id, timeout=grace_s)
 
     def remove(self, docker_id: str) -> None:
-        # Podman's forced removal asks the container to end first, and waits ten seconds for it.
-        with contextlib.suppress(*_TROUBLE):
-            self._client.api.kill(docker_id)
-        with contextlib.suppress(*_TROUBLE):
-            self._client.api.remove_container(docker_id, force=True, v=True)
+        self._engine.remove_container(docker_id)
 
     def remove_all(self) -> None:
-        with contextlib.suppress(*_TROUBLE):
-            for each in self._client.api.containers(all=True, filters={"label": self._label}):
-                self.remove(each["Id"])
-            for volume in self._client.volumes.list(filters={"label": self._label}):
-                with contextlib.suppress(*_TROUBLE):
-                    volume.remove(force=True)
+        with contextlib.suppress(EngineError):
+            self._engine.remove_labelled(self._label)
 
     def logs(self, docker_id: str, *, tail: int, start: datetime | None, end: datetime | None) -> list[str]:
         try:
@@ -167,27 +153,23 @@ class DockerContainers:
                 since=start,
                 until=end,
             )
-        except _TROUBLE:
+        except TROUBLE:
             return []
         lines = bytes(text).decode(errors="replace").splitlines()
         return lines[-tail:] if tail else lines
 
     def close(self) -> None:
-        if self._connected is not None:
-            self._connected.close()
+        self._engine.close()
 
     @property
     def _client(self) -> docker.DockerClient:
-        with self._lock:
-            if self._connected is None:
-                client = docker.DockerClient(
-                    base_url=self._base_url, version="auto", timeout=120, max_pool_size=32
-                )
-                # An engine without a bridge has no network that a container could hang on.
-                if any(network["Name"] == "bridge" for network in client.api.networks()):
-                    self._network = "bridge"
-                self._connected = client
-            return self._connected
+        return self._engine.client
+
+    @cached_property
+    def _network(self) -> str:
+        # An engine without a bridge has no network that a container could hang on.
+        has_bridge = any(network["Name"] == "bridge" for network in self._client.api.networks())
+        return "bridge" if has_bridge else "none"
 
     @property
     def _own_label(self) -> dict[str, str]:
@@ -255,8 +237,3 @@ def _seen(attrs: Mapping[str, Any]) -> Seen:
         error=str(state.get("Error") or ""),
         ports=ports,
     )
-
-
-def _explain(error: BaseException) -> str:
-    text = str(getattr(error, "explanation", None) or error) if isinstance(error, APIError) else str(error)
-    return re.sub(r"^\d+ .*?: ", "", text).strip()

@@ -86,7 +86,7 @@ def real_containers(sandbox: Sandbox) -> Iterator[DockerContainers]:
         engine.images.build(fileobj=io.BytesIO(dockerfile.encode()), tag=name, rm=True)
     # Layer0's server closes it.
     yield DockerContainers(
-        sandbox.env()["DOCKER_HOST"], label="ecr-widgets.replay=1", pull_authorization=lambda _: None
+        sandbox.env()["DOCKER_HOST"], label="ecr-widgets.replay=1", login_of=lambda _: None
     )
     assert engine.containers.list(all=True, filters={"label": "ecr-widgets.replay=1"}) == []
     for name in names:

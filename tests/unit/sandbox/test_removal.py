@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,6 +40,7 @@ class Held:
 
     def answer(self, request: Request) -> bytes:
         path, _, query = request.target.partition("?")
+        path = re.sub(r"^/v[0-9.]+", "", path)
         if path == "/images/json":
             return http(200, b"" if "digests=1" in query else json.dumps(self.images).encode())
         if request.method == "DELETE":
@@ -47,7 +49,12 @@ class Held:
             self.removed.append(name)
         elif path.endswith("/kill"):
             self.killed.append(path.split("/")[2])
-        known = {"/_ping": b"OK", "/containers/json": b'[{"Id": "c0ffee"}]', "/volumes": b'{"Volumes": null}'}
+        known = {
+            "/version": b'{"ApiVersion": "1.41"}',
+            "/_ping": b"OK",
+            "/containers/json": b'[{"Id": "c0ffee"}]',
+            "/volumes": b'{"Volumes": null}',
+        }
         return http(200, known.get(path, b"[]"))
 
 

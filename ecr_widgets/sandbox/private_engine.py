@@ -1,6 +1,6 @@
-"""The sandbox's Docker Engine: the machine's own where one answers, else a private `dockerd`.
+"""A Docker Engine of the sandbox's own, for machines where none answers.
 
-A private engine runs in its own mount and pid namespaces. So its mounts are nobody else's, and when the first
+It runs in its own mount and pid namespaces. So its mounts are nobody else's, and when the first
 process in there ends, the kernel ends the engine, its containerd and every container with it, also after a crash of
 ours. What is left outside is a short folder, one interface and one control group, all named after the sandbox.
 """
@@ -12,18 +12,17 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from ecr_widgets.errors import EngineError, EngineUnavailable, SettingsError
+from ecr_widgets.errors import EngineError, EngineUnavailable
 from ecr_widgets.sandbox.bridge import create_bridge
-from ecr_widgets.sandbox.engine_api import EngineApi
 from ecr_widgets.sandbox.engine_traces import MOUNT_POINTS, make_run_folder
 from ecr_widgets.sandbox.folder import SandboxFolder
+from ecr_widgets.sandbox.local_engine import LocalEngine
 from ecr_widgets.sandbox.processes import TOOL_PATH, ProcessIdentity, child_of, find_tool
 from ecr_widgets.sandbox.state import EngineTraces
-from ecr_widgets.settings import engine_address
 
 INSTALL_COMMAND = "apt-get install --no-install-recommends docker.io iptables busybox-static iproute2"
 
@@ -67,53 +66,6 @@ disabled_plugins = [
 [grpc]
     address = "{run}/containerd.sock"
 """
-
-
-def find_engine(
-    docker_host: str | None, *, environ: Mapping[str, str], progress: Callable[[str], None]
-) -> EngineApi | None:
-    """Find the engine that is there already.
-
-    Args:
-        docker_host: The one to use; None for that which the docker command would ask, then the default socket.
-
-        progress: Told of an engine that is named and cannot be used.
-
-    Returns:
-        None where none answers.
-
-    Raises:
-        EngineUnavailable: The one that was asked for does not answer, or is not on this machine.
-    """
-    if docker_host is not None:
-        engine = EngineApi(docker_host)
-        if not engine.ping():
-            raise EngineUnavailable(
-                f"no Docker Engine answers at {docker_host}", hint="start it, or name no engine"
-            )
-        return engine
-    default = f"unix://{engine_address.DEFAULT_SOCKET}"
-    try:
-        named = engine_address.find_engine_address(environ)
-    except SettingsError as error:
-        progress(str(error))
-        named = engine_address.EngineAddress(default)
-    for candidate in dict.fromkeys((named.host, default)):
-        if candidate == named.host and named.tls is not None:
-            progress(
-                f"the engine at {named} asks for TLS, and an engine of this machine without it is needed"
-            )
-            continue
-        try:
-            engine = EngineApi(candidate)
-        except EngineUnavailable as error:
-            progress(str(error))
-            continue
-        if engine.ping():
-            return engine
-        if candidate == named.host and named.source:
-            progress(f"no engine answers at {named}")
-    return None
 
 
 class PrivateEngine:
@@ -185,10 +137,9 @@ class PrivateEngine:
             EngineUnavailable: It ended or stayed silent; the message holds the end of its log.
         """
         assert self._process is not None
-        engine = EngineApi(self.docker_host)
-        socket_path = Path(self.traces.run_folder) / "docker.sock"
+        engine = LocalEngine(self.docker_host)
         deadline = time.monotonic() + timeout_s
-        while not (socket_path.exists() and engine.ping()):
+        while not engine.ping():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 why = "ended while it started" if self._process.poll() is not None else "does not answer"
                 raise EngineUnavailable(

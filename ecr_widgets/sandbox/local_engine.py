@@ -1,0 +1,239 @@
+"""A Docker Engine on this machine by docker-py: whether it answers, which images it has, what is to be removed from it."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import docker
+import requests
+from docker.errors import APIError, DockerException, ImageNotFound
+
+from ecr_widgets.errors import EngineError, EngineUnavailable, SettingsError
+from ecr_widgets.model.loopback import is_loopback
+from ecr_widgets.settings import engine_address
+
+TROUBLE = (DockerException, requests.RequestException, OSError)
+"""What a call raises when the engine refuses or does not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldImage:
+    """An image of an engine.
+
+    Args:
+        names: By tag and by digest; none where it is untagged.
+    """
+
+    image_id: str
+    names: tuple[str, ...]
+    labels: dict[str, str]
+
+    def named(self, reference: str) -> str | None:
+        """The name that says the same as a short one (`name:tag`), None where it has no such name.
+
+        Podman completes names: with where it pulled from, or with `localhost` for what was built or loaded.
+        """
+        wanted = {f"{prefix}{reference}" for prefix in ("", "localhost/", "docker.io/library/")}
+        return next((name for name in self.names if name in wanted), None)
+
+
+class LocalEngine:
+    """One engine on this machine; its calls may be made in several threads.
+
+    Args:
+        docker_host: `unix:///path` or `tcp://` with a loopback address, as in DOCKER_HOST.
+
+        timeout_s: Longest silence of the engine, in seconds.
+
+    Raises:
+        EngineUnavailable: The address names an engine that is not on this machine, or none at all.
+    """
+
+    def __init__(self, docker_host: str, *, timeout_s: float = 10.0) -> None:
+        self.docker_host = docker_host
+        self._timeout_s = timeout_s
+        parts = urlsplit(docker_host)
+        is_here = parts.path if parts.scheme == "unix" else is_loopback(parts.netloc)
+        if parts.scheme not in ("unix", "tcp", "http") or not is_here:
+            raise EngineUnavailable(
+                f"the engine at {docker_host} cannot be used: it would not reach a registry on this machine's loopback",
+                hint="unset DOCKER_HOST, or name an engine on this machine",
+            )
+
+    @cached_property
+    def client(self) -> docker.DockerClient:
+        """Docker's own client for it.
+
+        Raises:
+            DockerException: No engine answers.
+        """
+        return _Client(base_url=self.docker_host, version="auto", timeout=self._timeout_s, max_pool_size=32)
+
+    def ping(self) -> bool:
+        """Whether an engine answers."""
+        parts = urlsplit(self.docker_host)
+        if parts.scheme == "unix" and not Path(parts.path).exists():
+            return False
+        try:
+            return bool(self.client.ping())
+        except TROUBLE:
+            return False
+
+    def image_id(self, reference: str) -> str | None:
+        """Look an image up by name, None where the engine has none."""
+        with self._translated():
+            try:
+                return str(self.client.images.get(reference).id)
+            except ImageNotFound:
+                return None
+
+    def load_image(self, archive: bytes) -> None:
+        """Load an archive as `docker save` writes it."""
+        with self._translated():
+            self.client.images.load(archive)
+
+    def pull_image(self, repository: str, tag: str, *, login: dict[str, str] | None = None) -> None:
+        """Have the engine pull an image; the time-out is for the whole call.
+
+        Args:
+            login: `username` and `password` for the registry.
+        """
+        deadline = time.monotonic() + self._timeout_s
+        with self._translated():
+            for event in self.client.api.pull(
+                repository, tag=tag, auth_config=login or {}, stream=True, decode=True
+            ):
+                if "error" in event:
+                    raise EngineError(f"the engine at {self.docker_host} failed: {event['error']}")
+                if time.monotonic() > deadline:
+                    raise TimeoutError("it took too long")
+
+    def images(self) -> list[HeldImage]:
+        """List the engine's images, but those that others are built on and nothing names."""
+        with self._translated():
+            return [
+                HeldImage(image["Id"], tuple(_names(image)), image.get("Labels") or {})
+                for image in self.client.api.images()
+            ]
+
+    def remove_image(self, reference: str) -> None:
+        """Take a name off an image, and remove the image with its last one; one in use stays."""
+        with suppress(*TROUBLE):
+            self.client.api.remove_image(reference)
+
+    def remove_container(self, container_id: str) -> None:
+        """Kill and remove a container with its anonymous volumes; one that is gone is no error."""
+        # Podman's forced removal asks the container to end first, and waits ten seconds for it.
+        with suppress(*TROUBLE):
+            self.client.api.kill(container_id)
+        with suppress(*TROUBLE):
+            self.client.api.remove_container(container_id, force=True, v=True)
+
+    def remove_labelled(self, label: str) -> None:
+        """Remove the containers, networks and volumes that carry a label (`key=value`)."""
+        carrying: Any = {"label": label}
+        with self._translated():
+            for container in self.client.api.containers(all=True, filters=carrying):
+                self.remove_container(container["Id"])
+            for network in self.client.api.networks(filters=carrying):
+                with suppress(*TROUBLE):
+                    self.client.api.remove_network(network["Id"])
+            for volume in self.client.api.volumes(filters=carrying)["Volumes"] or ():
+                with suppress(*TROUBLE):
+                    self.client.api.remove_volume(volume["Name"])
+
+    def close(self) -> None:
+        """Close the connections that are open; a later call opens them again."""
+        if client := self.__dict__.pop("client", None):
+            client.close()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except APIError as error:
+            raise EngineError(f"the engine at {self.docker_host} refused: {explain(error)}") from error
+        except TROUBLE as error:
+            raise EngineUnavailable(f"the engine at {self.docker_host} does not answer: {error}") from error
+
+
+def find_engine(
+    docker_host: str | None, *, environ: Mapping[str, str], progress: Callable[[str], None]
+) -> LocalEngine | None:
+    """Find the engine that is there already.
+
+    Args:
+        docker_host: The one to use; None for that which the docker command would ask, then the default socket.
+
+        progress: Told of an engine that is named and cannot be used.
+
+    Returns:
+        None where none answers.
+
+    Raises:
+        EngineUnavailable: The one that was asked for does not answer, or is not on this machine.
+    """
+    if docker_host is not None:
+        engine = LocalEngine(docker_host)
+        if not engine.ping():
+            raise EngineUnavailable(
+                f"no Docker Engine answers at {docker_host}", hint="start it, or name no engine"
+            )
+        return engine
+    default = f"unix://{engine_address.DEFAULT_SOCKET}"
+    try:
+        named = engine_address.find_engine_address(environ)
+    except SettingsError as error:
+        progress(str(error))
+        named = engine_address.EngineAddress(default)
+    for candidate in dict.fromkeys((named.host, default)):
+        if candidate == named.host and named.tls is not None:
+            progress(
+                f"the engine at {named} asks for TLS, and an engine of this machine without it is needed"
+            )
+            continue
+        try:
+            engine = LocalEngine(candidate)
+        except EngineUnavailable as error:
+            progress(str(error))
+            continue
+        if engine.ping():
+            return engine
+        if candidate == named.host and named.source:
+            progress(f"no engine answers at {named}")
+    return None
+
+
+def explain(error: BaseException) -> str:
+    """What an engine says is wrong, without the status that docker-py puts before it."""
+    text = str(getattr(error, "explanation", None) or error) if isinstance(error, APIError) else str(error)
+    return re.sub(r"^\d+ .*?: ", "", text).strip()
+
+
+class _Client(docker.DockerClient):
+    def __init__(self, **settings: Any) -> None:
+        self.api = _Api(**settings)
+
+
+class _Api(docker.APIClient):
+    trust_env = property(lambda _: False, lambda *_: None)
+    """Else requests asks an engine at a tcp:// address through HTTP_PROXY."""
+
+    def _set_request_timeout(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        # docker-py sets none where an engine pulls.
+        return kwargs | {"timeout": self.timeout}
+
+
+def _names(image: dict[str, Any]) -> Iterator[str]:
+    for name in [*(image.get("RepoTags") or ()), *(image.get("RepoDigests") or ())]:
+        # Untagged images are called `<none>:<none>` by some.
+        if not name.startswith("<none>"):
+            yield name

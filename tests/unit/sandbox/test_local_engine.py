@@ -1,0 +1,41 @@
+"""Which engine of this machine is used, and what is said of others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ecr_widgets.errors import EngineUnavailable
+from ecr_widgets.sandbox.local_engine import LocalEngine, find_engine
+from ecr_widgets.settings import engine_address
+
+
+@pytest.mark.parametrize("docker_host", ["tcp://192.0.2.1:2375", "ssh://host", "unix://", "nonsense", ""])
+def test_an_engine_elsewhere_is_refused(docker_host: str) -> None:
+    """Only an engine on this machine reaches a registry on its loopback; nothing is sent to another."""
+    with pytest.raises(EngineUnavailable, match="loopback"):
+        LocalEngine(docker_host)
+
+
+@pytest.mark.parametrize("docker_host", ["unix:///missing.sock", "tcp://127.0.0.1:1", "tcp://[::1]:1"])
+def test_a_silent_engine_does_not_ping(docker_host: str) -> None:
+    """A socket that nobody serves is no engine, and no exception."""
+    assert not LocalEngine(docker_host).ping()
+
+
+def test_the_engine_asked_for_must_answer() -> None:
+    """An engine named by the caller is never replaced by another."""
+    with pytest.raises(EngineUnavailable, match=r"unix:///missing\.sock"):
+        find_engine("unix:///missing.sock", environ={}, progress=print)
+
+
+@pytest.mark.parametrize("docker_host", ["unix:///missing.sock", "ssh://host"])
+def test_a_useless_docker_host_is_told_and_passed(monkeypatch: pytest.MonkeyPatch, docker_host: str) -> None:
+    """DOCKER_HOST that leads nowhere is named, and the search goes on."""
+    monkeypatch.setattr(engine_address, "DEFAULT_SOCKET", Path("/missing-too.sock"))
+    told: list[str] = []
+
+    assert find_engine(None, environ={"DOCKER_HOST": docker_host}, progress=told.append) is None
+    assert len(told) == 1
+    assert docker_host in told[0]
