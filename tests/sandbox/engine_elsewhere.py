@@ -35,7 +35,7 @@ class _Engine(BaseHTTPRequestHandler):
         self._say(500, {"message": _pull(registry, repository, login, sys.argv[2])})
 
     def _say(self, status: int, content: object) -> None:
-        body = json.dumps(content).encode()
+        body = (content if isinstance(content, str) else json.dumps(content)).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

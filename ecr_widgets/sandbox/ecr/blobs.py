@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from pathlib import Path
+from typing import Any
 
 
 class Upload:
@@ -72,6 +73,12 @@ class Blobs:
             return False
         self.links.add((target, digest))
         return True
+
+    def link(self, repository: str, manifest: dict[str, Any]) -> None:
+        """Let a repository serve what one of its manifests names."""
+        for part in (*manifest.get("layers", ()), manifest.get("config", {})):
+            if "digest" in part:
+                self.links.add((repository, part["digest"]))
 
     def has(self, repository: str, digest: str) -> bool:
         """Whether the repository may serve the blob."""

@@ -69,6 +69,7 @@ def correct_moto(  # noqa: C901 -- one function a corrected call, all over the s
         repository = store.find_repository(name)
         assert repository is not None
         repository.encryption_configuration = encryption
+        repository.created_at = datetime.fromtimestamp(store.now_s(), UTC)
         repository.repository_uri = f"{registry_host()}/{name}"  # type: ignore[attr-defined]
         return answer
 

@@ -15,6 +15,7 @@ from moto.core.exceptions import ServiceException
 from moto.ecr.models import Repository
 
 from ecr_widgets.sandbox.ecr.blobs import Blobs
+from ecr_widgets.sandbox.ecr.call_log import CallLog
 from ecr_widgets.sandbox.ecr.store import Store
 from ecr_widgets.sandbox.ecr.tokens import Entry, Tokens
 from ecr_widgets.sandbox.visitors import refuse_visitor
@@ -27,7 +28,13 @@ _DIGEST = r"(sha256:[0-9a-f]{64})"
 
 
 def application(
-    store: Store, blobs: Blobs, tokens: Tokens, journal: Journal, own_host: Callable[[], str]
+    store: Store,
+    blobs: Blobs,
+    tokens: Tokens,
+    *,
+    journal: Journal,
+    calls: CallLog,
+    own_host: Callable[[], str],
 ) -> tornado.web.Application:
     """The endpoint's routes.
 
@@ -47,6 +54,7 @@ def application(
         blobs=blobs,
         tokens=tokens,
         journal=journal,
+        calls=calls,
         own_host=own_host,
         log_function=lambda _: None,
     )
@@ -101,6 +109,10 @@ class _Handler(tornado.web.RequestHandler):
 
     def write_error(self, status_code: int, **_: Any) -> None:
         self.refuse(status_code, "UNSUPPORTED" if status_code == 405 else "UNKNOWN", self._reason)
+
+    def called(self, operation: str, **parameters: Any) -> None:
+        """Take note of what a call of ECR's API would have done as well."""
+        self.settings["calls"].add(operation, {"repositoryName": self.repository.name, **parameters})
 
     @property
     def blobs(self) -> Blobs:
@@ -201,6 +213,7 @@ class _Manifest(_Handler):
         self.set_header("Content-Length", len(body))
         if self.request.method != "HEAD":
             self.store.pulled(image)
+            self.called("BatchGetImage", imageIds=[{"imageDigest": image.get_image_digest()}])
             self.write(body)
         self.finish()
         return None
@@ -227,18 +240,15 @@ class _Manifest(_Handler):
         if missing:
             return self.refuse(404, "BLOB_UNKNOWN", f"blob unknown to registry: {missing[0]}")
         by_digest = reference.startswith("sha256:")
+        tag, media_type = None if by_digest else reference, self.request.headers.get("Content-Type")
         try:
-            image = self.store.put_image(
-                self.repository,
-                body,
-                None if by_digest else reference,
-                self.request.headers.get("Content-Type"),
-            )
+            image = self.store.put_image(self.repository, body, tag, media_type)
         except ServiceException as error:
             return self.refuse(400, "TAG_INVALID", str(error.message))
         digest = image.get_image_digest()
         if by_digest and digest != reference:
             return self.refuse(400, "DIGEST_INVALID", "provided digest did not match uploaded content")
+        self.called("PutImage", imageManifest=body.decode(), imageTag=tag, imageManifestMediaType=media_type)
         self.settings["journal"](
             {
                 "server": "registry",

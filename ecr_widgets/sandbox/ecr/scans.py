@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 from moto.core.responses import ActionResult
@@ -16,9 +16,11 @@ def add_scans(store: Store) -> None:
     """Put the corrected calls in place of moto's."""
 
     def start_image_scan(self: ECRResponse) -> ActionResult:
-        answer, _ = _answer(self)
+        answer, image = _answer(self)
         # Refuses a second scan on one day, as AWS does.
         store.backend.start_image_scan(store.account, answer["repositoryName"], self._get_param("imageId"))
+        # As moto keeps it: the machine's local time.
+        image.last_scan = datetime.fromtimestamp(store.now_s())  # noqa: DTZ006
         return ActionResult({**answer, "imageScanStatus": {"status": "IN_PROGRESS"}})
 
     def describe_image_scan_findings(self: ECRResponse) -> ActionResult:
@@ -27,7 +29,6 @@ def add_scans(store: Store) -> None:
         store.backend.describe_image_scan_findings(
             store.account, answer["repositoryName"], self._get_param("imageId")
         )
-        # moto keeps the machine's local time.
         scanned_at = image.last_scan.astimezone(UTC)  # type: ignore[union-attr]
         return ActionResult(
             {

@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import tornado.web
 import tornado.wsgi
 
 from ecr_widgets.sandbox.ecr.blobs import Blobs
+from ecr_widgets.sandbox.ecr.call_log import Call, CallLog
 from ecr_widgets.sandbox.ecr.door import SERVICES, Door
 from ecr_widgets.sandbox.ecr.signing import AccessKey
 from ecr_widgets.sandbox.ecr.tokens import Tokens
@@ -25,6 +26,9 @@ from ecr_widgets.sandbox.ports import bind_or_any
 from ecr_widgets.sandbox.reach import Heard
 
 _LOG = logging.getLogger(__name__)
+_TARGET = "AmazonEC2ContainerRegistry_V20150921"
+_JSON = "application/x-amz-json-1.1"
+_PULL = "BatchGetImage"
 _CHANGES = ("Create", "Put", "Delete", "BatchDelete", "Set", "Tag", "Untag", "Start")
 
 
@@ -58,33 +62,33 @@ class EcrSandbox:
         from moto.moto_server.werkzeug_app import create_backend_app
 
         from ecr_widgets.sandbox.ecr import control_plane, registry
-        from ecr_widgets.sandbox.ecr.kept import Kept
         from ecr_widgets.sandbox.ecr.store import Store
 
-        tell = journal or (lambda _: None)
+        self._journal = journal or (lambda _: None)
         self._tokens = Tokens(token_lifetime_s)
         self.registry_host = ""
         self.api_url = ""
         ecr_backends.reset()
-        store = Store(account, region)
-        control_plane.correct_moto(store, self._tokens, lambda: self.registry_host)
+        self._store = Store(account, region)
+        control_plane.correct_moto(self._store, self._tokens, lambda: self.registry_host)
         self._threads = ThreadPoolExecutor(8, thread_name_prefix="aws-api")
         # Each by itself: moto's own server has all of AWS, its administration, and what runs containers for Batch.
-        services: dict[str, Any] = {name: self._journalled(create_backend_app(name)) for name in SERVICES}
-        door = Door(services, access_key, lambda: self.api_url.removeprefix("http://"))
+        self._services: dict[str, Any] = {name: create_backend_app(name) for name in SERVICES}
+        served = {name: self._recorded(application) for name, application in self._services.items()}
+        door = Door(served, access_key, lambda: self.api_url.removeprefix("http://"))
         wsgi = tornado.wsgi.WSGIContainer(door, self._threads)
         self._api = tornado.httpserver.HTTPServer(wsgi, max_body_size=32 << 20)
-        blobs = Blobs(folder)
-        self._kept = Kept(folder, store, blobs)
-        self._kept.restore()
-
-        def changed(entry: dict[str, Any]) -> None:
-            self._kept.note()
-            tell(entry)
-
-        self._journal = changed
+        self._blobs = Blobs(folder)
+        self._calls = CallLog(folder / "calls.jsonl")
         self._expected, self._arrived = "", False
-        endpoint = registry.application(store, blobs, self._tokens, self._journal, lambda: self.registry_host)
+        endpoint = registry.application(
+            self._store,
+            self._blobs,
+            self._tokens,
+            journal=self._journal,
+            calls=self._calls,
+            own_host=lambda: self.registry_host,
+        )
         endpoint.settings["log_function"] = self._note
         self._registry = PlainHttpServer(endpoint, chunk_size=1 << 20, max_buffer_size=64 << 20)
 
@@ -92,7 +96,7 @@ class EcrSandbox:
         """Take up both ports on the running loop; 0 chooses, and so does one that is taken."""
         self.api_url = f"http://127.0.0.1:{_listen(self._api, api_port)}"
         self.registry_host = f"127.0.0.1:{_listen(self._registry, registry_port)}"
-        self._kept.begin(self.registry_host)
+        self._repeat(self._calls.earlier)
 
     async def hear(self, repository: str, ask: Callable[[], str]) -> tuple[Heard, str]:
         """Watch what arrives of a request for a repository.
@@ -116,21 +120,36 @@ class EcrSandbox:
 
     async def close(self) -> None:
         """Stop answering."""
-        self._kept.close()
         for server in (self._api, self._registry):
             server.stop()
             await server.close_all_connections()
         self._threads.shutdown(wait=False, cancel_futures=True)
+        self._calls.close()
+
+    def _repeat(self, calls: Iterable[Call]) -> None:
+        """Make calls again, each at its own time."""
+        client = self._services["ecr"].test_client()
+        for call in calls:
+            self._store.at_s = call.at_s
+            headers = {"X-Amz-Target": f"{_TARGET}.{call.operation}", "Content-Type": _JSON}
+            client.post("/", headers=headers, data=json.dumps(call.parameters))
+        self._store.at_s = None
+        for repository in self._store.backend.repositories.values():
+            for image in repository.images:
+                self._blobs.link(repository.name, json.loads(image.image_manifest))
 
     def _note(self, handler: tornado.web.RequestHandler) -> None:
         if self._expected and self._expected in handler.request.path:
             self._arrived = True
 
-    def _journalled(self, application: Any) -> Any:
+    def _recorded(self, application: Any) -> Any:
         def call(environ: dict[str, Any], start_response: Any) -> Any:
             operation = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
+            parameters = environ["wsgi.input"].getvalue()
 
             def started(status: str, *more: Any) -> Any:
+                if operation.startswith((*_CHANGES, _PULL)) and status.startswith("2"):
+                    self._calls.add(operation, json.loads(parameters))
                 if operation.startswith(_CHANGES):
                     self._journal({"server": "ecr", "operation": operation, "status": int(status[:3])})
                 return start_response(status, *more)
@@ -139,7 +158,7 @@ class EcrSandbox:
                 return application(environ, started)
             except NotImplementedError:
                 # With a 500, clients would try again and again.
-                started("400 Bad Request", [("Content-Type", "application/x-amz-json-1.1")])
+                started("400 Bad Request", [("Content-Type", _JSON)])
                 refused = {
                     "__type": "UnsupportedOperationException",
                     "message": f"{operation} is not in the sandbox",
@@ -148,7 +167,7 @@ class EcrSandbox:
             except Exception:  # noqa: BLE001 -- whatever it is, the client must hear of it
                 # Left to the server, it would never answer, and the client would wait for its time-out.
                 _LOG.exception("%s failed", operation)
-                started("500 Internal Server Error", [("Content-Type", "application/x-amz-json-1.1")])
+                started("500 Internal Server Error", [("Content-Type", _JSON)])
                 return [b'{"__type": "ServerException", "message": "the sandbox failed; see its log"}']
 
         return call

@@ -28,6 +28,8 @@ class Store:
 
     def __init__(self, account: str, region: str) -> None:
         self.account = account
+        self.at_s: float | None = None
+        """When a call is made that is made again, in seconds since the epoch; None is now."""
         self._region = region
 
     @property
@@ -82,6 +84,7 @@ class Store:
         if image is None:
             kind = media_type or json.loads(manifest).get("mediaType")
             image = Image(self.account, None, manifest.decode(), repository.name, kind, digest)  # type: ignore[arg-type]
+            image.image_pushed_at = int(self.now_s())
             repository.images.append(image)
         if standing is not None and tag:
             # A tag that moves leaves its old image untagged; moto would delete that image.
@@ -92,7 +95,11 @@ class Store:
 
     def pulled(self, image: Image) -> None:
         """Take note of a pull."""
-        image.last_recorded_pull_time = time.time()  # type: ignore[attr-defined]
+        image.last_recorded_pull_time = self.now_s()  # type: ignore[attr-defined]
+
+    def now_s(self) -> float:
+        """The time of the call under way, in seconds since the epoch."""
+        return time.time() if self.at_s is None else self.at_s
 
 
 def is_immutable(repository: Repository, tag: str) -> bool:
