@@ -29,6 +29,7 @@
     ├─ RunError                         .run_id, .step
     │  └─ TargetBusy                    .holder
     └─ RecordError                      a record that cannot be read
+       └─ Replaced                      a store of runs holds something else than was read
 
 Messages read `what happened: why; what to try`; `hint` is the part after the semicolon.
 """
@@ -266,3 +267,7 @@ class TargetBusy(RunError):
 
 class RecordError(EcrWidgetsError):
     """A saved run or a record in it cannot be read."""
+
+
+class Replaced(RecordError):
+    """Somebody else has written what was to be replaced, or where there was nothing."""

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from ecr_widgets.shared_files import hold_file
+from ecr_widgets.locks import take
 
 _LOCK = "held"
 _LOGIND_USERS, _LINGERING = Path("/run/systemd/users"), Path("/var/lib/systemd/linger")
@@ -38,7 +38,7 @@ class PrivateFolder:
             # mkdtemp makes it 0700.
             self.path = Path(tempfile.mkdtemp(prefix=self.prefix, dir=base))
             with contextlib.suppress(FileNotFoundError):
-                held = hold_file(self.path / _LOCK)
+                held = take(self.path / _LOCK)
                 if held is not None:
                     self._held = held
                     return
@@ -47,8 +47,7 @@ class PrivateFolder:
     def remove(self) -> None:
         """Remove it with all that is in it."""
         shutil.rmtree(self.path, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            os.close(self._held)
+        self._held.release()
 
     def _sweep(self, bases: set[Path]) -> None:
         """Remove what work of this user left that was killed: nobody else could have made it, and nobody holds it."""
@@ -61,14 +60,14 @@ class PrivateFolder:
                     continue
                 if self._is_in_use(folder):
                     continue
-                held = hold_file(lock)
+                held = take(lock)
                 if held is None:
                     continue
                 try:
                     self._end(folder)
                     shutil.rmtree(folder, ignore_errors=True)
                 finally:
-                    os.close(held)
+                    held.release()
 
     def _is_in_use(self, folder: Path) -> bool:
         """Whether this very process needs it, though somebody else holds it."""

@@ -22,8 +22,8 @@ from ecr_widgets.audit.canonical import Form, canonical
 from ecr_widgets.audit.keys import KeyFile
 from ecr_widgets.disk import to_disk
 from ecr_widgets.errors import InputError, RecordError
+from ecr_widgets.locks import lock_of, open_shared, take
 from ecr_widgets.model.record import Moment
-from ecr_widgets.shared_files import hold_file, open_shared, release_file
 
 FILE_NAME = "seals.jsonl"
 SEAL_VERSION = 1
@@ -321,21 +321,21 @@ def _write_all(handle: int, content: bytes) -> None:
 @contextmanager
 def _locked(path: Path) -> Iterator[int]:
     # Not the chain itself, which everybody may read: whoever can open a file can hold it.
-    lock = path.with_name(f".{path.name}.lock")
+    lock = lock_of(path)
     try:
-        held = hold_file(lock, patience_s=LONGEST_WAIT_S)
+        lease = take(lock, patience_s=LONGEST_WAIT_S)
     except PermissionError as error:
         raise RecordError(
             f"the seals in {str(path)!r} cannot be written: {error.strerror}",
             hint="have who owns the folder let you write to it, then `ecr-widgets audit seal`",
         ) from error
-    if held is None:
+    if lease is None:
         raise RecordError(
             f"the seals in {str(path)!r} are in use: {lock.name!r} beside them was held by another process for"
             f" {LONGEST_WAIT_S:.0f} s",
             hint="once that has ended, or its file is removed where nothing runs: `ecr-widgets audit seal`",
         )
-    try:
+    with lease:
         try:
             handle = open_shared(path)
         except PermissionError as error:
@@ -347,8 +347,6 @@ def _locked(path: Path) -> Iterator[int]:
             yield handle
         finally:
             os.close(handle)
-    finally:
-        release_file(lock, held)
 
 
 def _sha256(content: bytes) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ecr_widgets.shared_files import is_file_held
+from ecr_widgets import locks
 
 
 def is_held(path: Path) -> bool:
@@ -12,4 +12,4 @@ def is_held(path: Path) -> bool:
 
     On another host's copy of the folder there is no lock, so a run that calls itself running was interrupted.
     """
-    return is_file_held(path.with_name(f".{path.name}.lock"))
+    return locks.is_held(locks.lock_of(path))

@@ -13,17 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from ecr_widgets.actor import Person, actor
+from ecr_widgets.adapters.folder_store import FolderStore
 from ecr_widgets.audit.keys import default_ring
 from ecr_widgets.audit.sealed import look_at_seal
 from ecr_widgets.channel import new_run_id
-from ecr_widgets.disk import to_disk
 from ecr_widgets.engine.approval_rules import known_person
 from ecr_widgets.engine.events import RunEvent
 from ecr_widgets.engine.own_door import execute
 from ecr_widgets.engine.request import RunOptions, RunRequest
 from ecr_widgets.engine.results import OpenRun, RunResult, find_run, open_run
 from ecr_widgets.engine.slots import hold_slot, saved_name, slot_of_plan
-from ecr_widgets.errors import InputError, RunError
+from ecr_widgets.errors import InputError, Replaced, RunError
 from ecr_widgets.model.record import RunState, StepRecord
 from ecr_widgets.model.run import RunHeader
 from ecr_widgets.model.times import to_rfc3339
@@ -83,7 +83,7 @@ def approve(
     }
     slot = slot_of_plan(saved, run_id, header.runbook)
     with nullcontext() if slot is None else hold_slot(runs, header.runbook, slot):
-        _use_up(_marker(runs, run_id), approval | {"run_id": new_id})
+        _use_up(runs, approval | {"run_id": new_id})
         target = runs / saved_name(new_id, header.runbook, slot=slot, plan=False)
         return execute(replace(_request(plan, new_id, target, folder, options), approval=approval))
 
@@ -120,12 +120,14 @@ class WaitingPlan:
 
 def waiting_plans(runs: Path) -> tuple[WaitingPlan, ...]:
     """Plans in the folder that nobody approved yet, oldest first; whether they still fit is looked at on approval."""
-    found = []
-    for path in sorted(runs.glob("*.plan.ipynb")):
+    found, store = [], FolderStore(runs)
+    for name in store.names():
+        if not name.endswith(".plan.ipynb") or name.startswith("."):
+            continue
         with suppress(InputError):
-            header = open_run(path).header
+            header = open_run(runs / name).header
             waits = header.waits_for_approval and header.state is RunState.SUCCEEDED
-            if waits and not _marker(runs, header.run_id).exists():
+            if waits and store.read(_marker(header.run_id)) is None:
                 found.append(
                     WaitingPlan(
                         header.run_id,
@@ -138,8 +140,8 @@ def waiting_plans(runs: Path) -> tuple[WaitingPlan, ...]:
     return tuple(found)
 
 
-def _marker(runs: Path, run_id: str) -> Path:
-    return runs / f".{run_id}.approved"
+def _marker(run_id: str) -> str:
+    return f".{run_id}.approved"
 
 
 def _read(saved: Path) -> tuple[bytes, int]:
@@ -228,13 +230,15 @@ def _would(fact: tuple[str, str, str, bool, str]) -> str:
     return f"{'change' if changed else 'find'} {outcome}"
 
 
-def _use_up(marker: Path, approval: Mapping[str, Any]) -> None:
+def _use_up(runs: Path, approval: Mapping[str, Any]) -> None:
+    """Have a plan approved once, whoever else tries at the same moment."""
+    store, marker = FolderStore(runs), _marker(approval["plan"])
     try:
-        handle = os.open(marker, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o644)
-    except FileExistsError as error:
-        earlier = {}
-        with suppress(OSError, ValueError, RecursionError):
-            earlier = json.loads(marker.read_bytes())
+        store.put(marker, json.dumps(approval).encode(), replacing=None)
+    except Replaced as error:
+        earlier: dict[str, Any] = {}
+        with suppress(OSError, ValueError, RecursionError, TypeError):
+            earlier = json.loads((store.read(marker) or (b"",))[0])
         raise InputError(
             f"plan {approval['plan']} was approved already, by {earlier.get('approved_by', 'somebody')}:"
             f" run {earlier.get('run_id', 'unknown')}",
@@ -244,7 +248,3 @@ def _use_up(marker: Path, approval: Mapping[str, Any]) -> None:
         raise RunError(
             f"the approval cannot be written: {error.strerror}", run_id=approval["plan"], hint="make room"
         ) from error
-    with os.fdopen(handle, "w") as file:
-        json.dump(approval, file)
-        file.flush()
-        to_disk(file.fileno())

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ecr_widgets.adapters.folder_store import FolderStore
 from ecr_widgets.engine.results import OpenRun, open_run
 from ecr_widgets.errors import InputError, RunError, TargetBusy
+from ecr_widgets.locks import take
 from ecr_widgets.model.record import RunState
-from ecr_widgets.shared_files import hold_file, release_file
 
 _RUN_ID = r"\d{8}T\d{6}Z-[0-9a-f]{6}"
 _SLOT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+-]{0,79}", re.ASCII)
@@ -49,10 +50,10 @@ def find_in_slot(runs: Path, runbook: str, slot: str) -> OpenRun | None:
     """
     exactly = re.escape(f"{runbook}@{slot}")
     found = []
-    for path in runs.glob("*.ipynb"):
-        match = re.fullmatch(rf"(?P<id>{_RUN_ID})-{exactly}(?P<plan>\.plan)?\.ipynb", path.name)
+    for name in FolderStore(runs).names():
+        match = re.fullmatch(rf"(?P<id>{_RUN_ID})-{exactly}(?P<plan>\.plan)?\.ipynb", name)
         if match is not None:
-            found.append((match["plan"] is None, path, match["id"]))
+            found.append((match["plan"] is None, runs / name, match["id"]))
     for _, path, run_id in sorted(found, reverse=True):
         try:
             run = open_run(path)
@@ -95,21 +96,19 @@ def hold_slot(runs: Path, runbook: str, slot: str) -> Iterator[None]:
     """
     path = runs / f".{runbook}@{slot}.lock"
     try:
-        held = hold_file(path)
+        lease = take(path)
     except OSError as error:
         raise RunError(
             f"slot {slot} of {runbook} cannot be held by {str(path)!r}: {error.strerror}",
             run_id="",
             hint="remove that file, or see to the rights of its folder",
         ) from error
-    if held is None:
+    if lease is None:
         raise TargetBusy(
             f"slot {slot} of {runbook} is being run by another process",
             run_id="",
             holder=f"slot {slot}",
             hint="leave it to that one: a slot is run once",
         )
-    try:
+    with lease:
         yield
-    finally:
-        release_file(path, held)

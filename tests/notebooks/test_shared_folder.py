@@ -14,7 +14,7 @@ import pytest
 
 from ecr_widgets.audit import chain
 from ecr_widgets.engine.run import run_runbook
-from ecr_widgets.shared_files import hold_file, release_file
+from ecr_widgets.locks import take
 from tests.notebooks.engine_runs import write_runbook
 from tests.people import Two
 
@@ -22,13 +22,13 @@ WAITING = """
 from ecr_widgets.audit import chain
 from ecr_widgets.cli import main
 
-hold, chain.LONGEST_WAIT_S = chain.hold_file, 600.0
+take, chain.LONGEST_WAIT_S = chain.take, 600.0
 
 def telling(lock, **more):
     open("waits", "w").close()
-    return hold(lock, **more)
+    return take(lock, **more)
 
-chain.hold_file = telling
+chain.take = telling
 main()
 """
 WAIT = "import os, time\nwhile not os.path.exists('go'): time.sleep(0.05)"
@@ -88,10 +88,10 @@ def test_a_run_whose_seal_is_kept_waiting_says_so(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(chain, "LONGEST_WAIT_S", 0.0)
     (tmp_path / "runs").mkdir()
     lock = tmp_path / "runs" / ".seals.jsonl.lock"
-    held = hold_file(lock)
-    assert held is not None
+    lease = take(lock)
+    assert lease is not None
     result = run_runbook(write_runbook(tmp_path, []), {}, runs=tmp_path / "runs")
-    release_file(lock, held)
+    lease.release()
     assert (result.state, result.exit_code) == ("succeeded", 0)
     assert "are in use" in str(result.unsealed)
     assert "are in use" in result.to_json()["unsealed"]
@@ -103,8 +103,8 @@ def test_a_signal_while_the_seal_waits_leaves_nothing_behind(tmp_path: Path, num
     runs, private = tmp_path / "runs", tmp_path / "private"
     runs.mkdir()
     private.mkdir()
-    held = hold_file(runs / ".seals.jsonl.lock")
-    assert held is not None
+    lease = take(runs / ".seals.jsonl.lock")
+    assert lease is not None
     write_runbook(tmp_path, [])
     running = subprocess.Popen(
         [sys.executable, "-c", WAITING, "run", "book.ipynb", "--json"],
@@ -119,7 +119,7 @@ def test_a_signal_while_the_seal_waits_leaves_nothing_behind(tmp_path: Path, num
         running.send_signal(number)
         out, _ = running.communicate(timeout=60)
     told = json.loads(out)
-    release_file(runs / ".seals.jsonl.lock", held)
+    lease.release()
     assert (running.returncode, told["state"]) == (0, "succeeded")
     assert "interrupted" in told["unsealed"]
     assert list(private.iterdir()) == []

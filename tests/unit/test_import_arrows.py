@@ -15,7 +15,7 @@ VALUES = {"errors", "model"}
 MAY_IMPORT = {
     "errors": set(),
     "actor": set(),
-    "shared_files": set(),
+    "locks": set(),
     "disk": set(),
     "model": VALUES,
     "secrets": VALUES | {"secrets"},
@@ -24,17 +24,17 @@ MAY_IMPORT = {
     "channel": {"errors"},
     "saved_runs": VALUES | {"saved_runs"},
     "proofs": VALUES | {"saved_runs"},
-    "private_folder": {"shared_files"},
+    "private_folder": {"locks"},
     "ports": VALUES | {"ports"},
-    "adapters": VALUES | {"adapters", "private_folder", "ports", "settings"},
+    "adapters": VALUES | {"adapters", "disk", "locks", "private_folder", "ports", "settings"},
     "steps": VALUES | {"dockerrun", "steps", "ports", "secrets"},
     "recording": VALUES | {"actor", "recording", "ports", "channel", "saved_runs"},
     "runbooks": VALUES | {"runbooks", "saved_runs", "secrets"},
-    "audit": VALUES | {"audit", "disk", "saved_runs", "shared_files"},
+    "audit": VALUES | {"audit", "disk", "locks", "saved_runs"},
     # Adapters and settings: whether a guarded environment is meant, and where notices go.
     "engine": VALUES
     | {"actor", "engine", "adapters", "audit", "channel"}
-    | {"disk", "private_folder", "runbooks", "saved_runs", "secrets", "settings", "shared_files"},
+    | {"locks", "ports", "private_folder", "runbooks", "saved_runs", "secrets", "settings"},
     "targets": VALUES | {"ports"},
     "kit": VALUES | {"dockerrun", "kit", "steps", "ports", "recording", "targets"},
     "panels": VALUES | {"audit", "panels", "kit", "recording", "secrets", "steps"},

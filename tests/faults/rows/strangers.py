@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ecr_widgets.actor import Person, person
-from ecr_widgets.shared_files import open_shared
+from ecr_widgets.locks import open_shared
 from tests.faults.plan import batch
 from tests.unit.sandbox.test_door import ask, signed
 

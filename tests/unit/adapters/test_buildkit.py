@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,11 +17,11 @@ import pytest
 from ecr_widgets.adapters.build_tool import BuildTool
 from ecr_widgets.adapters.buildkit import build_with_buildkit
 from ecr_widgets.errors import AuthorizationError, BuildError, EngineUnavailable, StepCancelled
+from ecr_widgets.locks import take
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.build_context import find_context
 from ecr_widgets.model.build_options import BuildOptions
 from ecr_widgets.ports import Progress, ignore_progress
-from ecr_widgets.shared_files import hold_file
 from tests.unit.adapters.plugin import Plugin, make_plugin
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
@@ -151,10 +150,10 @@ def test_what_a_killed_build_left_goes_with_the_next(tmp_path: Path, environ: di
         folder = tmp_path / f"runtime/ecrw-build-{name}"
         folder.mkdir(mode=0o700)
         (folder / "held").touch(mode=0o600)
-    held = hold_file(folder / "held")
+    held = take(folder / "held")
     assert held is not None
     build(make_plugin(tmp_path / "plugin"), environ)
-    os.close(held)
+    held.release()
     assert [each.name for each in (tmp_path / "runtime").iterdir()] == ["ecrw-build-under-way"]
 
 

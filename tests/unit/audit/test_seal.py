@@ -16,7 +16,7 @@ from ecr_widgets.audit.keys import KeyRing
 from ecr_widgets.audit.seal import links_of, seal_missing, seal_run
 from ecr_widgets.audit.verify import verify
 from ecr_widgets.errors import RecordError
-from ecr_widgets.shared_files import hold_file, release_file
+from ecr_widgets.locks import take
 from tests.audit.runs import generate, recorded, save
 from tests.people import Two
 
@@ -179,11 +179,11 @@ def test_seals_that_stay_in_use_are_waited_for_a_while_only(
     """Then the run is saved and unsealed, and it is said why and what to do."""
     runs, names, ring = _runs(tmp_path, 1)
     monkeypatch.setattr(chain, "LONGEST_WAIT_S", 0.0)
-    held = hold_file(runs / ".seals.jsonl.lock")
-    assert held is not None
+    lease = take(runs / ".seals.jsonl.lock")
+    assert lease is not None
     with pytest.raises(RecordError, match=r"are in use: '\.seals\.jsonl\.lock'.* audit seal"):
         seal_run(runs, names[0], ring=ring, now=NOW)
-    release_file(runs / ".seals.jsonl.lock", held)
+    lease.release()
     assert seal_run(runs, names[0], ring=ring, now=NOW) is not None
 
 

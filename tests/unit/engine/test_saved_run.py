@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import json
 import os
 import subprocess
@@ -14,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from ecr_widgets.engine import saved_run
-from ecr_widgets.engine.saved_run import CannotSave, SavedRun, sha256_of
+from ecr_widgets.adapters import folder_store
+from ecr_widgets.engine.saved_run import CannotSave, SavedRun
 from ecr_widgets.errors import TargetBusy
 
 
@@ -112,15 +113,15 @@ def test_a_text_that_is_older_never_takes_the_place_of_a_newer_one(
 ) -> None:
     """An intent that one thread has written stays written, while another one's write is still under way."""
     slow, at_work, go_on = threading.current_thread(), threading.Event(), threading.Event()
-    plain = saved_run.write_atomically
+    plain = folder_store.write_atomically
 
-    def slowly(path: Path, content: bytes) -> int:
+    def slowly(path: Path, content: bytes, **more: bool) -> None:
         if threading.current_thread() is slow:
             at_work.set()
             go_on.wait(0.3)  # nobody says so while the other thread waits for its turn
-        return plain(path, content)
+        plain(path, content, **more)
 
-    monkeypatch.setattr(saved_run, "write_atomically", slowly)
+    monkeypatch.setattr(folder_store, "write_atomically", slowly)
     path = tmp_path / "run.ipynb"
     with SavedRun(notebook("old"), path, redact=dict) as saved:
 
@@ -142,7 +143,7 @@ def test_a_run_that_was_gone_on_with_meanwhile_is_busy(tmp_path: Path) -> None:
     """What the other one has recorded stays, and the lock is free again."""
     path = tmp_path / "run.ipynb"
     path.write_text("{}")
-    before = sha256_of(path)
+    before = hashlib.sha256(path.read_bytes()).hexdigest()
     with SavedRun(notebook("other"), path, redact=dict, resumes=before) as saved:
         saved.write()
     with pytest.raises(TargetBusy), SavedRun(notebook(), path, redact=dict, resumes=before):
@@ -186,3 +187,27 @@ def test_a_saved_run_has_the_rights_of_this_users_files(tmp_path: Path) -> None:
     finally:
         os.umask(before)
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_an_editor_saves_meanwhile_is_replaced(tmp_path: Path) -> None:
+    """Whoever has the running notebook open may save it, or remove it; the run's next write is there all the same."""
+    path = tmp_path / "run.ipynb"
+    with SavedRun(notebook("intended"), path, redact=dict) as saved:
+        saved.write()
+        for meddle in (lambda: path.write_text("{}"), path.unlink):
+            meddle()
+            saved.write()
+            assert "intended" in path.read_text()
+
+
+def test_a_run_that_lost_its_lock_writes_over_nobody(tmp_path: Path) -> None:
+    """Another process that took it up has the file; this one stops."""
+    path = tmp_path / "run.ipynb"
+    with SavedRun(notebook("old"), path, redact=dict) as saved:
+        saved.write()
+        (tmp_path / ".run.ipynb.lock").unlink()
+        with SavedRun(notebook("new"), path, redact=dict) as other:
+            other.write()
+            with pytest.raises(CannotSave, match="another run is being saved there"):
+                saved.write()
+            assert "new" in path.read_text()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ecr_widgets.shared_files import hold_file, is_file_held, open_shared, release_file
+from ecr_widgets.locks import is_held, open_shared, take
 from tests.people import Two
 
 
@@ -63,31 +63,32 @@ def test_a_link_in_its_place_is_not_followed(tmp_path: Path) -> None:
 def test_a_lock_is_held_by_one(tmp_path: Path) -> None:
     """Until it is released, which removes it."""
     lock = tmp_path / "lock"
-    assert not is_file_held(lock)
-    held = hold_file(lock)
-    assert held is not None
-    assert is_file_held(lock)
-    assert hold_file(lock) is None
-    release_file(lock, held)
-    assert (is_file_held(lock), lock.exists()) == (False, False)
+    assert not is_held(lock)
+    lease = take(lock)
+    assert lease is not None
+    assert is_held(lock)
+    assert take(lock) is None
+    assert lease.is_held
+    lease.release()
+    assert (lease.is_held, is_held(lock), lock.exists()) == (False, False, False)
 
 
 def test_a_lock_left_behind_by_a_kill_is_free(tmp_path: Path) -> None:
     """The operating system lets go of it, and its file is taken over."""
     lock = tmp_path / "lock"
     lock.touch()
-    assert not is_file_held(lock)
-    held = hold_file(lock)
-    assert held is not None
-    release_file(lock, held)
+    assert not is_held(lock)
+    lease = take(lock)
+    assert lease is not None
+    lease.release()
 
 
 HOLD = """
 import sys
 from pathlib import Path
-from ecr_widgets.shared_files import hold_file, is_file_held
+from ecr_widgets.locks import is_held, take
 lock = Path(sys.argv[1])
-print(is_file_held(lock), hold_file(lock))
+print(is_held(lock), take(lock))
 try:
     open(lock)
 except PermissionError:
@@ -126,7 +127,7 @@ def test_whoever_holds_another_file_is_not_in_the_way(tmp_path: Path) -> None:
     stale = open_shared(lock, is_lock=True)
     fcntl.flock(stale, fcntl.LOCK_EX)
     lock.unlink()
-    held = hold_file(lock)
-    assert held is not None
-    release_file(lock, held)
+    lease = take(lock)
+    assert lease is not None
+    lease.release()
     os.close(stale)

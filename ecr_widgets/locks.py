@@ -1,4 +1,7 @@
-"""Files in a folder that several users of a host may share: what one of them writes the others may, as the folder says."""
+"""Locks that the operating system frees with their holder, and files, in folders that several users of a host may share.
+
+What one of them writes the others may, as the folder says.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import os
 import stat
 import time
 from pathlib import Path
+from types import TracebackType
 
 _PAUSE_S = 0.01
 _BY_CLASS = ((0o020, 0o060), (0o002, 0o006))
@@ -40,11 +44,47 @@ def open_shared(path: Path, *, is_lock: bool = False) -> int:
         return handle
 
 
-def hold_file(lock: Path, *, patience_s: float = 0.0) -> int | None:
-    """Take the lock and keep it until the handle is closed; None where somebody else has it.
+class Lease:
+    """A lock that this process holds; release it, or use it as a context manager."""
 
-    Whoever is done removes the file first, and then closes the handle. A lock that cannot be opened is another user's, and
-    counts as held.
+    def __init__(self, path: Path, handle: int) -> None:
+        self._path = path
+        self._handle = handle
+
+    def __enter__(self) -> Lease:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it is still the lock: nobody has removed its file, or put another in its place."""
+        try:
+            return self._path.stat().st_ino == os.fstat(self._handle).st_ino
+        except OSError:
+            return False
+
+    def release(self) -> None:
+        """Remove the lock's file, then let go of it."""
+        with contextlib.suppress(OSError):
+            if self.is_held:
+                self._path.unlink()
+        with contextlib.suppress(OSError):
+            os.close(self._handle)
+        # Its number may be another file's from now on.
+        self._handle = -1
+
+
+def lock_of(path: Path) -> Path:
+    """The lock beside a file: while somebody holds it, they are at work on the file."""
+    return path.with_name(f".{path.name}.lock")
+
+
+def take(lock: Path, *, patience_s: float = 0.0) -> Lease | None:
+    """Take a lock; None where somebody else has it. One that cannot be opened is another user's, and counts as held.
 
     Args:
         patience_s: How long to try.
@@ -54,20 +94,13 @@ def hold_file(lock: Path, *, patience_s: float = 0.0) -> int | None:
     """
     deadline_s = time.monotonic() + patience_s
     while True:
-        held = _try(lock)
-        if held is not None or time.monotonic() >= deadline_s:
-            return held
+        lease = _try(lock)
+        if lease is not None or time.monotonic() >= deadline_s:
+            return lease
         time.sleep(_PAUSE_S)
 
 
-def release_file(lock: Path, held: int) -> None:
-    """Remove a lock that this process holds, and let go of it."""
-    with contextlib.suppress(OSError):
-        lock.unlink()
-    os.close(held)
-
-
-def is_file_held(lock: Path) -> bool:
+def is_held(lock: Path) -> bool:
     """Whether somebody holds a lock, or may: one that cannot be opened is another user's."""
     try:
         handle = os.open(lock, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -84,25 +117,24 @@ def is_file_held(lock: Path) -> bool:
     return False
 
 
-def _try(lock: Path) -> int | None:
+def _try(lock: Path) -> Lease | None:
     try:
-        held = open_shared(lock, is_lock=True)
+        handle = open_shared(lock, is_lock=True)
     except PermissionError:
         if os.path.lexists(lock):
             return None
         raise
     try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # Whoever held it before has removed the file when it was done; then this is no lock any more.
-        with contextlib.suppress(FileNotFoundError):
-            if lock.stat().st_ino == os.fstat(held).st_ino:
-                return held
+        if (lease := Lease(lock, handle)).is_held:
+            return lease
     except BlockingIOError:
         pass
     except BaseException:
-        os.close(held)
+        os.close(handle)
         raise
-    os.close(held)
+    os.close(handle)
     return None
 
 

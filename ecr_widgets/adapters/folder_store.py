@@ -1,0 +1,176 @@
+"""Saved runs in a folder of this machine: whole or old at any time, on the disk when a write returns."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import os
+import re
+import secrets
+import stat
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ecr_widgets.disk import keep_room, to_disk
+from ecr_widgets.errors import Replaced
+from ecr_widgets.locks import Lease, lock_of, take
+from ecr_widgets.ports.run_store import Stamp, Stored
+
+_LEAST_RESERVE_BYTES = 256 * 1024
+_STRAY_AFTER_S = 600.0
+"""Age at which what nobody holds is taken for left behind: others may just be about to hold theirs."""
+_GLANCE_S = 0.2
+"""Longer than an audit holds the lock to see whether somebody else does, and shorter than people notice."""
+_STRAY = re.compile(r"\.(?P<run>.+\.ipynb)\.(?:lock|[^.]+\.tmp)")
+
+
+class FolderStore:
+    """Implements `ports.run_store.RunStore`. A stamp is of the kernel's making: change time, size and inode."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._reserve: int | None = None
+        self._reserved_bytes = 0
+
+    def read(self, name: str) -> Stored | None:
+        try:
+            with (self.folder / name).open("rb") as file:
+                return Stored(file.read(), _stamp_of(os.fstat(file.fileno())))
+        except FileNotFoundError:
+            return None
+
+    def put(self, name: str, content: bytes, *, replacing: Stamp | None, final: bool = True) -> Stamp:
+        path = self.folder / name
+        if replacing is not None and replacing != self._stamp(name):
+            raise Replaced(f"{str(path)!r} was changed by somebody else")
+        if final:
+            self.close()
+        write_atomically(path, content, is_new=replacing is None)
+        if not final:
+            self._keep_room_for(name, len(content))
+        return _stamp_of(path.stat())
+
+    def remove(self, name: str, stamp: Stamp) -> None:
+        there = self._stamp(name)
+        if there is not None and there != stamp:
+            raise Replaced(f"{str(self.folder / name)!r} was changed by somebody else")
+        (self.folder / name).unlink(missing_ok=True)
+
+    def names(self, *, after: str = "") -> Iterator[str]:
+        with contextlib.suppress(FileNotFoundError):
+            yield from sorted(path.name for path in self.folder.iterdir() if path.name > after)
+
+    def now(self) -> datetime:
+        with tempfile.TemporaryFile(dir=self.folder) as file:
+            return datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, UTC)
+
+    def hold(self, name: str) -> Lease | None:
+        """Hold a name for the process that writes it, and sweep what killed ones left; None where another holds it.
+
+        Raises:
+            OSError: The folder or the lock cannot be made.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lease = take(lock_of(self.folder / name), patience_s=_GLANCE_S)
+        if lease is not None:
+            # Left by a process that was killed while it wrote.
+            for torn in self.folder.glob(f".{glob.escape(name)}.*.tmp"):
+                torn.unlink(missing_ok=True)
+            self._sweep()
+        return lease
+
+    def close(self) -> None:
+        """Give back the room that is kept for a next write."""
+        if self._reserve is not None:
+            os.close(self._reserve)
+        self._reserve, self._reserved_bytes = None, 0
+
+    def _stamp(self, name: str) -> Stamp | None:
+        try:
+            return _stamp_of((self.folder / name).stat())
+        except FileNotFoundError:
+            return None
+
+    def _keep_room_for(self, name: str, size_bytes: int) -> None:
+        """Reserve space for one more write, so that the outcome of what is done next can be saved on a full disk."""
+        wanted = max(2 * size_bytes, _LEAST_RESERVE_BYTES)
+        if wanted <= self._reserved_bytes:
+            return
+        if self._reserve is None:
+            # Without a name: nothing is left behind, whatever ends this process.
+            self._reserve, reserve = tempfile.mkstemp(dir=self.folder, prefix=f".{name}.", suffix=".tmp")
+            os.unlink(reserve)
+        keep_room(self._reserve, wanted)
+        self._reserved_bytes = wanted
+
+    def _sweep(self) -> None:
+        """Remove what killed runs left in the folder: locks that nobody holds and files that were never finished."""
+        youngest_s = time.time() - _STRAY_AFTER_S
+        for stray in self.folder.glob(".*"):
+            found = _STRAY.fullmatch(stray.name)
+            with contextlib.suppress(OSError):
+                if found is None or stray.lstat().st_mtime > youngest_s or stray.is_symlink():
+                    continue
+                lease = take(lock_of(self.folder / found["run"]))
+                if lease is not None:
+                    with lease:
+                        stray.unlink(missing_ok=True)
+
+
+def write_atomically(path: Path, content: bytes, *, is_new: bool = False) -> None:
+    """Write a file so that at any time the old or the new content is under the name.
+
+    Args:
+        is_new: Whether there must be no such file yet.
+
+    Raises:
+        Replaced: There is one.
+
+        OSError: The old content is still there.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    # With the rights that this user's new files have: a second person who is to approve a plan has to read it.
+    handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            with contextlib.suppress(FileNotFoundError):
+                os.fchmod(handle, stat.S_IMODE(path.stat().st_mode))
+            file.write(content)
+            file.flush()
+            to_disk(file.fileno())
+        if is_new:
+            _move_to_new(temporary, path)
+        else:
+            os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        to_disk(folder)
+    finally:
+        os.close(folder)
+
+
+def _move_to_new(whole: Path, path: Path) -> None:
+    """Give a file a name that nobody has yet."""
+    try:
+        try:
+            os.link(whole, path)
+            os.unlink(whole)
+        except FileExistsError:
+            raise
+        except OSError:
+            # A file system without links: who reads the name at this moment finds it empty.
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o666))
+            os.replace(whole, path)
+    except FileExistsError as error:
+        raise Replaced(f"{str(path)!r} exists already") from error
+
+
+def _stamp_of(about: os.stat_result) -> Stamp:
+    return about.st_ctime_ns, about.st_size, about.st_ino

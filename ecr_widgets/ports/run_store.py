@@ -1,0 +1,70 @@
+"""Where saved runs and what belongs to them lie: bytes under names, each written against what was read before."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+Stamp = Hashable
+"""What tells two states of one name apart; its form is the store's own."""
+
+
+class Stored(NamedTuple):
+    """What is under a name."""
+
+    content: bytes
+    stamp: Stamp
+
+
+class RunStore(Protocol):
+    """A store that readers of other processes and hosts may share. Each name has its old or its new content at any time."""
+
+    def read(self, name: str) -> Stored | None:
+        """What is under a name; None where there is nothing.
+
+        Raises:
+            OSError: It cannot be read.
+        """
+        ...
+
+    def put(self, name: str, content: bytes, *, replacing: Stamp | None, final: bool = True) -> Stamp:
+        """Store content that is durable when this returns, and give back its stamp.
+
+        Args:
+            replacing: The stamp of what must be under the name; None where there must be nothing.
+
+            final: Whether nothing follows under this name. Else the store has room for it once more, whatever others store.
+
+        Raises:
+            Replaced: Something else is there; it stays.
+
+            OSError: It cannot be stored, or there would be no room for the next time; what was there stays.
+        """
+        ...
+
+    def remove(self, name: str, stamp: Stamp) -> None:
+        """Remove what is under a name; nothing happens where that is gone already.
+
+        Raises:
+            Replaced: Something else is there; it stays.
+
+            OSError: It cannot be removed.
+        """
+        ...
+
+    def names(self, *, after: str = "") -> Iterator[str]:
+        """Names that sort behind one, in order.
+
+        Raises:
+            OSError: They cannot be listed.
+        """
+        ...
+
+    def now(self) -> datetime:
+        """The store's own time, by which its stamps and those of all who share it are made.
+
+        Raises:
+            OSError: It does not say.
+        """
+        ...

@@ -1,0 +1,88 @@
+"""What every store of saved runs promises."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from ecr_widgets.adapters.folder_store import FolderStore
+from ecr_widgets.errors import Replaced
+from ecr_widgets.ports.run_store import RunStore
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> RunStore:
+    return FolderStore(tmp_path)
+
+
+def test_what_was_put_is_read_with_its_stamp(store: RunStore) -> None:
+    """Content and stamp are those of the last put; a name that nobody has put reads as nothing."""
+    assert store.read("a") is None
+    first = store.put("a", b"1", replacing=None)
+    assert store.read("a") == (b"1", first)
+    second = store.put("a", b"2", replacing=first, final=False)
+    assert store.read("a") == (b"2", second)
+    assert first != second
+
+
+def test_nothing_is_put_over_what_was_not_read(store: RunStore) -> None:
+    """Neither where there is something already nor where it is another by now; what is there stays."""
+    old = store.put("a", b"1", replacing=None)
+    new = store.put("a", b"2", replacing=old)
+    for stamp in (None, old):
+        with pytest.raises(Replaced):
+            store.put("a", b"3", replacing=stamp)
+    with pytest.raises(Replaced):
+        store.put("missing", b"3", replacing=new)
+    assert store.read("a") == (b"2", new)
+    assert list(store.names()) == ["a"]
+
+
+def test_of_many_that_put_a_new_name_one_wins(store: RunStore) -> None:
+    """The others are told, and the content is the winner's."""
+    won: list[bytes] = []
+    ready = threading.Barrier(8)
+
+    def put(content: bytes) -> None:
+        ready.wait()
+        try:
+            store.put("a", content, replacing=None)
+        except Replaced:
+            return
+        won.append(content)
+
+    threads = [threading.Thread(target=put, args=(str(number).encode(),)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    stored = store.read("a")
+    assert stored is not None
+    assert won == [stored.content]
+
+
+def test_what_was_read_can_be_removed(store: RunStore) -> None:
+    """Once, and nothing else than that; a name that is gone already is no error."""
+    old = store.put("a", b"1", replacing=None)
+    new = store.put("a", b"2", replacing=old)
+    with pytest.raises(Replaced):
+        store.remove("a", old)
+    store.remove("a", new)
+    store.remove("a", new)
+    assert store.read("a") is None
+
+
+def test_names_are_in_order_and_begin_behind_one(store: RunStore) -> None:
+    """Run ids sort by time, so whoever knows one finds what came later."""
+    for name in ("b", "c", "a"):
+        store.put(name, b"", replacing=None)
+    assert list(store.names()) == ["a", "b", "c"]
+    assert list(store.names(after="a")) == ["b", "c"]
+
+
+def test_the_stores_time_is_now(store: RunStore) -> None:
+    """Aware, and not another day than this machine's."""
+    assert abs(store.now() - datetime.now(UTC)) < timedelta(days=1)
