@@ -1,4 +1,4 @@
-"""Writes the table of `docs/reliability.md` from `build/faults.json`; nothing in it is written by hand.
+"""Writes the table of `docs/reliability.md` from `build/faults.json`, where what was not tried this time keeps its line.
 
 Usage: python -m tests.faults.page
 """
@@ -6,46 +6,77 @@ Usage: python -m tests.faults.page
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reliability.md"
 BEGIN, END = "<!-- written from build/faults.json -->\n", "<!-- end -->\n"
+HEAD = """\
+| row | fault | tries | failures | failure rate at 95 % | control | seconds | commit |
+|---:|---|---:|---:|---|---|---:|---|
+"""
 
 
-def section(results: Mapping[str, Any]) -> str:
-    """What stands between the marks: what it was tried with, and the table."""
-    versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
-    return f"Tried with {versions}.\n\n" + table(results["rows"])
+def section(results: Mapping[str, Any], before: str, plan: Mapping[int, str]) -> str:
+    """What is between the marks: what the newest tries ran with, and the table.
+
+    Args:
+        results: What `build/faults.json` holds; empty where nothing was tried.
+
+        before: What was between the marks; its lines stay for rows of the plan that were not tried again.
+
+        plan: Every row by its number, with the fault that it tries.
+    """
+    kept = {int(line.split("|")[1]): line for line in re.findall(r"^\| \d+ .*$", before, re.MULTILINE)}
+    tried = {each["row"]: _line(each) for each in results.get("rows", ())}
+    lines = {
+        number: tried.get(number) or kept.get(number) or _untried(number, plan[number]) for number in plan
+    }
+    versions = ", ".join(f"{name} {version}" for name, version in results.get("versions", {}).items())
+    said = f"Tried with {versions}.\n" if versions else before.partition("\n\n")[0] + "\n"
+    return said + "\n" + table(lines[number] for number in sorted(lines))
 
 
-def table(rows: list[Mapping[str, Any]]) -> str:
-    """The table in Markdown, one row of the plan a line."""
-    lines = [
-        "| row | fault | tries | failures | failure rate at 95 % | control | seconds | commit |",
-        "|---:|---|---:|---:|---|---|---:|---|",
-    ]
-    for each in rows:
-        note = " ".join(each["note"].split())  # a line end would end the row
-        if each.get("skipped"):
-            lines.append(f"| {each['row']} | {note} | skipped: {each['skipped']} | | | | | |")
-            continue
-        control = "fails, as it should" if each["control_failed"] else "**holds: the row is void**"
-        lines.append(
-            f"| {each['row']} | {note} | {each['tries']}{'' if each['profile'] == 'full' else ' (quick)'} | {each['failures']} |"
-            f" below {100 * each['bound_95']:.1f} % | {control} | {each['seconds']:.0f} | {each['commit']} |"
-        )
-    return "\n".join(lines) + "\n"
+def table(lines: Iterable[str]) -> str:
+    """The table in Markdown."""
+    return HEAD + "\n".join(lines) + "\n"
+
+
+def _untried(number: int, what: str) -> str:
+    return f"| {number} | {_of_one_line(what)} | quick profile in `make test` | | | | | |"
+
+
+def _line(each: Mapping[str, Any]) -> str:
+    """A row of the plan with what its tries gave."""
+    note = _of_one_line(each["note"])
+    if each.get("skipped"):
+        return f"| {each['row']} | {note} | skipped: {each['skipped']} | | | | | |"
+    control = "fails, as it should" if each["control_failed"] else "**holds: the row is void**"
+    tries = f"{each['tries']}{'' if each['profile'] == 'full' else ' (quick)'}"
+    return (
+        f"| {each['row']} | {note} | {tries} | {each['failures']} | below {100 * each['bound_95']:.1f} % |"
+        f" {control} | {each['seconds']:.0f} | {each['commit']} |"
+    )
+
+
+def _of_one_line(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")  # either would end the row or a cell
 
 
 def main() -> None:
     """Put the table in its place."""
-    results = json.loads((ROOT / "build" / "faults.json").read_text())
+    from tests.faults import rows  # noqa: F401 -- fills the plan
+    from tests.faults.plan import ROWS
+
+    file = ROOT / "build" / "faults.json"
+    results = json.loads(file.read_text()) if file.exists() else {}
     before, _, rest = PAGE.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    PAGE.write_text(before + BEGIN + section(results) + END + after)
+    inside, _, after = rest.partition(END)
+    plan = {number: row.what for number, row in ROWS.items()}
+    PAGE.write_text(before + BEGIN + section(results, inside, plan) + END + after)
 
 
 if __name__ == "__main__":

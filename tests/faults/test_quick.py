@@ -30,7 +30,7 @@ def test_a_row_that_cannot_run_says_why() -> None:
     """It counts as no try, and the page shows the reason instead of figures."""
     from dataclasses import asdict
 
-    from tests.faults.page import table
+    from tests.faults.page import section
     from tests.faults.plan import CannotRunHere, Row
 
     def attempt(_: object) -> None:
@@ -39,9 +39,8 @@ def test_a_row_that_cannot_run_says_why() -> None:
     one = Row(99, "two hosts", 5, 1, attempt, attempt)
     result = run_row(one, profile="quick", seed=SEED, sandbox=lambda: pytest.fail("not asked for"))
     assert (result.tries, result.failures, result.skipped) == (0, 0, "no second host")
-    assert "| 99 | two hosts | skipped: no second host |" in table(
-        [asdict(result) | {"note": "two\n  hosts"}]
-    )
+    results = {"versions": {}, "rows": [asdict(result) | {"note": "two\n  hosts"}]}
+    assert "| 99 | two hosts | skipped: no second host |" in section(results, "", {99: one.what})
 
 
 def test_the_bound_is_the_textbooks() -> None:

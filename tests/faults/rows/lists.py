@@ -11,7 +11,7 @@ from unittest import mock
 import boto3
 from botocore.config import Config
 
-from ecr_widgets.adapters import ecr as adapter
+from ecr_widgets.adapters import boto_ecr as adapter
 from ecr_widgets.adapters.boto_ecr import BotoEcr
 from ecr_widgets.errors import RegistryError
 from ecr_widgets.kit import Kit
