@@ -61,7 +61,7 @@ def inline(page: Path) -> list[str]:
 
 
 def reader_folder(folder: Path) -> None:
-    """What the pages assume that a reader has: an application with its Dockerfile and Dockerrun, and a runbook."""
+    """What the pages assume that a reader has: an application with its Dockerfile and Dockerrun."""
     shipped = ROOT / "notebooks" / "wait"
     app = folder / "app"
     app.mkdir()
@@ -69,5 +69,3 @@ def reader_folder(folder: Path) -> None:
     (app / "Dockerrun.aws.json").write_text(
         (shipped / "timeout.dockerrun.aws.json").read_text().replace('"timeout"', '"app"')
     )
-    for name in ("backup.ipynb", "colleague.key", "head.txt"):
-        (folder / name).touch()
