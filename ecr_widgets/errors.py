@@ -1,11 +1,11 @@
-"""All errors of the kit, in one small tree; importable by every layer, imports nothing.
+"""All errors of the kit, in one small tree; every layer may import it, and it imports nothing.
 
     EcrWidgetsError                     .hint (next action), .retryable
-    ├─ InputError(ValueError)           refused before anything changed
+    ├─ InputError(ValueError)           refused before anything was changed
     │  ├─ InvalidReference              an image reference, repository name, tag or digest
     │  ├─ InvalidDockerrun              .pointer (JSON pointer to the place)
     │  └─ UnknownParameter
-    ├─ SettingsError                    what to talk to is not known, or a tool is missing
+    ├─ SettingsError                    a setting or a tool is missing or unusable
     ├─ RegistryError
     │  ├─ RegistryUnavailable
     │  ├─ AuthorizationError            token or identity missing, refused or expired
@@ -21,11 +21,11 @@
     │  ├─ Layer0Unavailable             no usable answer
     │  ├─ EntityNotFound
     │  └─ DeploymentFailed              .reasons .log
-    ├─ RollbackFailed                   neither the new deploy runs nor the earlier one again
+    ├─ RollbackFailed                   neither the new deploy nor the earlier one runs
     ├─ WaitTimeout(TimeoutError)        .waited_s, .last_seen
-    ├─ OutcomeUnknown                   a change was asked for and the reply was lost
-    │  └─ StepCancelled                 somebody stopped a step in its middle
-    ├─ VerifyError                      what stands is not what was wanted
+    ├─ OutcomeUnknown                   a change was requested and the reply was lost
+    │  └─ StepCancelled                 a person stopped a step before it ended
+    ├─ VerifyError                      what runs is not what was wanted
     ├─ RunError                         .run_id, .step
     │  └─ TargetBusy                    .holder
     └─ RecordError                      a record that cannot be read
@@ -45,7 +45,7 @@ class EcrWidgetsError(Exception):
     Args:
         message: What happened and why, one sentence without a final stop.
 
-        hint: What to try next, or None where nothing useful is known.
+        hint: What to try next, or None if nothing useful is known.
 
         retryable: Whether the same call may succeed later without a change by the user.
     """
@@ -57,12 +57,12 @@ class EcrWidgetsError(Exception):
         self.retryable = retryable
 
     def _render_traceback_(self) -> list[str]:
-        """What IPython shows of it below a cell: pages of our own code would hide what happened and what to try."""
+        """What IPython shows below a cell: pages of our own code would hide what happened and what to try."""
         return [f"{type(self).__name__}: {self}"]
 
 
 class InputError(EcrWidgetsError, ValueError):
-    """What was given cannot be used; nothing was changed."""
+    """The input cannot be used; nothing was changed."""
 
 
 class InvalidReference(InputError):
@@ -75,7 +75,7 @@ class InvalidDockerrun(InputError):
     Args:
         pointer: JSON pointer (RFC 6901) to the offending place; "" is the whole document.
 
-        path: File that it is in, where it is in one.
+        path: Its file, if it came from one.
     """
 
     def __init__(self, message: str, *, pointer: str = "", hint: str | None = None, path: str = "") -> None:
@@ -91,11 +91,11 @@ class InvalidDockerrun(InputError):
 
 
 class UnknownParameter(InputError):
-    """A parameter was given that the runbook does not declare, or with a value of the wrong type."""
+    """The runbook does not declare this parameter, or declares it with another type."""
 
 
 class SettingsError(EcrWidgetsError):
-    """What to talk to is not known, or a tool that is needed is missing."""
+    """A setting is missing or cannot be used, or a required tool is not installed."""
 
 
 class RegistryError(EcrWidgetsError):
@@ -154,7 +154,7 @@ class BuildError(EngineError):
 
 
 class BuildRefused(BuildError):
-    """The builder at hand would not do what is asked; nothing was built."""
+    """The builder cannot do what was requested; nothing was built."""
 
 
 class PushError(EngineError):
@@ -221,7 +221,7 @@ class WaitTimeout(EcrWidgetsError, TimeoutError):
     Args:
         waited_s: Seconds waited.
 
-        last_seen: The last observation, for people.
+        last_seen: The last observation, as text for people.
     """
 
     def __init__(self, message: str, *, waited_s: float, last_seen: str, hint: str | None = None) -> None:
@@ -231,19 +231,19 @@ class WaitTimeout(EcrWidgetsError, TimeoutError):
 
 
 class RollbackFailed(EcrWidgetsError):
-    """A service could not be brought back to the deploy that it ran before."""
+    """A service could not be rolled back to the deploy that it ran before."""
 
 
 class OutcomeUnknown(EcrWidgetsError):
-    """A change was asked for and its reply was lost: it may or may not have happened."""
+    """A change was requested and the reply was lost: it may or may not have happened."""
 
 
 class StepCancelled(OutcomeUnknown):
-    """Somebody stopped a step in its middle; how far it had come is not known."""
+    """A person stopped a step before it ended; how far it got is not known."""
 
 
 class VerifyError(EcrWidgetsError):
-    """What stands is not what was wanted."""
+    """What runs is not what was wanted."""
 
 
 class RunError(EcrWidgetsError):
@@ -258,7 +258,7 @@ class RunError(EcrWidgetsError):
 
 
 class TargetBusy(RunError):
-    """Another run holds the target; `holder` tells which, on what host and since when."""
+    """Another run holds the target; `holder` says which run, on which host and since when."""
 
     def __init__(self, message: str, *, run_id: str, holder: str, hint: str | None = None) -> None:
         super().__init__(message, run_id=run_id, hint=hint)

@@ -1,6 +1,6 @@
-"""An AWS session and its clients, by the settings that the AWS SDKs read; what is wrong with those is said before a call.
+"""An AWS session and its clients, from the settings that the AWS SDKs read; errors in those are reported before a call.
 
-What somebody's own `credential_process` or single sign-on does may fail in any way: each becomes one line here.
+A user's `credential_process` or single sign-on may fail in any way: each failure becomes one line here.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class AwsSession:
 
         region: AWS region; None for the profile's own.
 
-        on_secret: Told of the secret parts of the identity before they are first used.
+        on_secret: Called with the secret parts of the identity before they are first used.
     """
 
     def __init__(
@@ -134,7 +134,7 @@ class AwsSession:
             if value and (not value.isascii() or not value.isprintable() or value != value.strip()):
                 raise SettingsError(
                     f"the {what} of the AWS identity holds a space, a line end or another character that no key has",
-                    hint="set it again, without what stands around it",
+                    hint="set it again, without quotes, spaces or line breaks around it",
                 )
 
 
@@ -144,7 +144,7 @@ def _no_identity(session: boto3.Session, error: Exception) -> EcrWidgetsError:
     name = type(error).__name__
     if settings.get("mfa_serial") and isinstance(error, (EOFError, RuntimeError, OSError, Warning)):
         return AuthorizationError(
-            f"profile {profile!r} asks for an MFA code, and nobody can type one here",
+            f"profile {profile!r} asks for an MFA code, which cannot be typed here",
             hint="get temporary keys in a terminal first (aws sts get-session-token), or use a profile without MFA",
         )
     program = str(settings.get("credential_process", "")).partition(" ")[0]
@@ -158,7 +158,7 @@ def _no_identity(session: boto3.Session, error: Exception) -> EcrWidgetsError:
     why = f"{file!r} cannot be read" if file else name
     return SettingsError(
         f"the AWS identity of profile {profile!r} cannot be used: {why}",
-        hint="check AWS_PROFILE, AWS_WEB_IDENTITY_TOKEN_FILE and AWS's config files; `aws sts get-caller-identity` tells more",
+        hint="check AWS_PROFILE, AWS_WEB_IDENTITY_TOKEN_FILE and AWS's config files; `aws sts get-caller-identity` says more",
     )
 
 
@@ -175,11 +175,11 @@ def _check_address(scheme: str, host: str) -> None:
         )
 
 
-def _moment(told: Any) -> datetime:
+def _moment(value: Any) -> datetime:
     """A time of an answer, in UTC; botocore's own way asks for this machine's zone each time, half of the work on a list of images."""
     try:
-        if isinstance(told, int | float):
-            return datetime.fromtimestamp(told, UTC)
-        return parse_timestamp(told).astimezone(UTC)
+        if isinstance(value, int | float):
+            return datetime.fromtimestamp(value, UTC)
+        return parse_timestamp(value).astimezone(UTC)
     except (OverflowError, OSError, RuntimeError) as error:
-        raise ValueError(f"{told!r:.40} is no time") from error
+        raise ValueError(f"{value!r:.40} is not a time") from error

@@ -48,7 +48,7 @@ class BotoEcr(EcrUpkeep):
 
         region: AWS region; None for the profile's own.
 
-        on_secret: Told of the secret parts of the identity before they are first used.
+        on_secret: Called with the secret parts of the identity before they are first used.
 
     Raises:
         SettingsError: At the first call: profile, region or keys are set in a way that cannot be used.
@@ -198,8 +198,8 @@ def _pages(action: str, page: Callable[[str], tuple[T, str]]) -> Iterator[T]:
     # Half a list that looks whole would mislead; a server that goes round in circles has no other half.
     raise RegistryError(
         f"the list that answers {action} does not end: {len(seen)} pages, and then "
-        + ("one that was there before" if token in seen else "still more"),
-        hint="check AWS_ENDPOINT_URL, and what stands between you and it",
+        + ("a page that it had already sent" if token in seen else "still more pages"),
+        hint="check AWS_ENDPOINT_URL, and any proxy on the way",
     )
 
 

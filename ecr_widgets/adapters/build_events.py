@@ -49,11 +49,11 @@ class BuildEvents:
 
     @property
     def error(self) -> str:
-        """Why the build failed; empty where nothing was said."""
+        """Why the build failed; empty if the builder gave no reason."""
         return self._error or (self._log[-1] if self._log else "")
 
     def go_on(self) -> None:
-        """Tell the same again: who watches may want to stop."""
+        """Report the same again: whoever watches may want to stop."""
         self._progress(self._last)
 
     def add_json(self, line: str) -> None:

@@ -57,7 +57,7 @@ class BuildTool:
 
     @property
     def knows_attestations(self) -> bool:
-        """Whether it attaches provenance unless it is told not to."""
+        """Whether it attaches provenance unless an option forbids it."""
         return self.is_plugin and self.version >= _ATTESTATIONS_SINCE
 
 

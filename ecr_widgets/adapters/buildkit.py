@@ -1,7 +1,7 @@
 """Builds by the engine's BuildKit: a child process that speaks its protocol, watched to its end.
 
 Nothing of the user's is changed: Docker's configuration for the child is a folder of its own, which goes with it, and the
-engine is told by address, so that no builder and no context that somebody has chosen comes between.
+engine is named by its address, so that no builder or context that a user has selected interferes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from ecr_widgets.private_folder import PrivateFolder
 
 _BETWEEN_LOOKS_S = 0.5
 _LONGEST_END_S = 3.0
-"""How long a build that was cancelled may take to tell the engine so, in seconds."""
+"""How long a cancelled build may take to cancel itself in the engine, in seconds."""
 _DROPPED = ("BUILDX_BUILDER", "BUILDKIT_PROGRESS")
 """Variables by which users choose what is chosen here."""
 
@@ -52,7 +52,7 @@ def build_with_buildkit(
     logins: Sequence[AuthorizationToken],
     progress: ProgressSink,
 ) -> str | None:
-    """Build, have the engine keep the image, and give back its id, or None where the tool does not tell it.
+    """Build, have the engine keep the image, and give back its id, or None if the tool does not report it.
 
     Args:
         environ: Names the engine, and holds the secrets.
@@ -229,7 +229,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _image_id(folder: Path) -> str | None:
-    """What the engine calls the image: with either image store the digest that the metadata tell."""
+    """What the engine calls the image: with either image store the digest in the metadata."""
     with suppress(OSError, ValueError):
         digest = json.loads((folder / "metadata.json").read_bytes()).get("containerimage.digest")
         return digest if isinstance(digest, str) else None

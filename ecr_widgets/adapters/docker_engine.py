@@ -1,7 +1,7 @@
 """The Docker Engine by docker-py.
 
 Its streams answer 200 and report failure inside, so every event is looked at; the token goes along with each call and is
-kept by nobody.
+stored nowhere.
 
 Source: Docker Engine API, ImageBuild, ImagePush, ImagePull.
 """
@@ -105,14 +105,14 @@ class DockerEngine:
             image_id = build_by_call(self._connection, context, options, **given)
         else:
             environ = self._connection.address.environ()
-            told = build_with_buildkit(builder.tool, context, options, environ=environ, **given)
+            reported = build_with_buildkit(builder.tool, context, options, environ=environ, **given)
             # What the tool tells is believed where the engine knows it; an older one tells nothing.
-            known = (self.find_image_id(each) for each in (told, *named[:1]) if each)
+            known = (self.find_image_id(each) for each in (reported, *named[:1]) if each)
             image_id = next((each for each in known if each), None)
         if image_id is None:
             raise BuildError("the build ended without an image: the engine knows none", hint="build again")
-        if options.provenance and (standing := self._same_but_for_provenance(tags, image_id)):
-            return standing
+        if options.provenance and (existing := self._same_but_for_provenance(tags, image_id)):
+            return existing
         if options.provenance or builder.tool is None:
             for tag in tags[len(named[:1]) :]:
                 self.tag(image_id, ImageReference.parse(tag))
@@ -120,11 +120,11 @@ class DockerEngine:
 
     def _same_but_for_provenance(self, tags: Sequence[str], made: str) -> str | None:
         """What has the first name already, where its images are those just made, which is taken away again then."""
-        standing = self.find_image_id(tags[0]) if tags else None
-        if standing is None or standing == made or self._images_in(standing) != self._images_in(made):
+        existing = self.find_image_id(tags[0]) if tags else None
+        if existing is None or existing == made or self._images_in(existing) != self._images_in(made):
             return None
         self._connection.ask(lambda: self._api.remove_image(made))
-        return standing
+        return existing
 
     def _images_in(self, image_id: str) -> set[str]:
         """Digests of the images that an index names, without what is attached to them; needs engine 28."""

@@ -1,4 +1,4 @@
-"""`docker login`, for people who go on with Docker's own command: the password goes in by standard input only."""
+"""`docker login`, for people who use the docker command: the password is passed only on standard input."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def store_login(token: AuthorizationToken, environ: Mapping[str, str] = os.envir
     except subprocess.TimeoutExpired as error:
         raise AuthorizationError(
             f"docker login to {token.registry} did not end within {_TIMEOUT_S:.0f} s",
-            hint="a credential helper that waits for somebody may be why; try `docker login` by hand",
+            hint="a credential helper may be waiting for input; try `docker login` by hand",
         ) from error
     if done.returncode:
         why = done.stderr.replace(token.password, "***").strip().splitlines()
@@ -56,8 +56,8 @@ def store_login(token: AuthorizationToken, environ: Mapping[str, str] = os.envir
     return _store_of(token.registry, environ)
 
 
-def _hint(told: str) -> str:
-    if "docker-credential-" in told or "credential helper" in told:
+def _hint(message: str) -> str:
+    if "docker-credential-" in message or "credential helper" in message:
         return "install the helper that config.json names as credsStore or credHelpers, or take it out there"
     return "check that the engine runs and trusts the registry"
 

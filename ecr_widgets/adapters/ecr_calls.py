@@ -64,7 +64,7 @@ def translated(action: str, call: Callable[[], T]) -> T:
         # boto3 hands out whatever a 200 holds; a proxy's page has none of the members.
         raise RegistryUnavailable(
             f"what answered {action} is not AWS: {type(error).__name__} {' '.join(str(error).split())}",
-            hint="check AWS_ENDPOINT_URL, and what stands between you and it",
+            hint="check AWS_ENDPOINT_URL, and any proxy on the way",
         ) from error
 
 
@@ -92,7 +92,7 @@ def _translate(action: str, error: Exception) -> EcrWidgetsError:
             f"no AWS identity for {action}: {error}", hint="set AWS_PROFILE, or log in to it"
         )
     if isinstance(error, aws.SSLError):
-        hint = "where a proxy signs anew, name its authority's certificates in AWS_CA_BUNDLE"
+        hint = "if a proxy re-signs connections, name its authority's certificates in AWS_CA_BUNDLE"
     elif isinstance(error, aws.ProxyConnectionError):
         hint = "check HTTPS_PROXY and NO_PROXY"
     elif isinstance(error, NO_ANSWER):
@@ -103,8 +103,8 @@ def _translate(action: str, error: Exception) -> EcrWidgetsError:
 
 
 def _refusal(action: str, error: aws.ClientError) -> EcrWidgetsError:
-    told: Any = error.response.get("Error", {})
-    code, message = str(told.get("Code", "")), str(told.get("Message", ""))
+    details: Any = error.response.get("Error", {})
+    code, message = str(details.get("Code", "")), str(details.get("Message", ""))
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code in _REFUSED or status in (401, 403):
         return AuthorizationError(

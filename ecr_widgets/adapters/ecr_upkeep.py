@@ -30,7 +30,7 @@ _MANIFESTS = (
 
 
 def mutability(rule: TagRule) -> dict[str, Any]:
-    """The members by which ECR is told whether tags can move."""
+    """The request's members that say whether tags can move."""
     filters = [{"filterType": "WILDCARD", "filter": each} for each in rule.exceptions]
     return {"imageTagMutability": rule.wire} | (
         {"imageTagMutabilityExclusionFilters": filters} if filters else {}

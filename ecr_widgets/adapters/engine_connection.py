@@ -185,8 +185,8 @@ class EngineConnection:
         except (DockerException, requests.RequestException, OSError) as error:
             raise self._translated(error) from error
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            if (told := _answered(error)) is not None:
-                raise EngineError(f"the Docker Engine refused: {told}") from error
+            if (reason := _answered(error)) is not None:
+                raise EngineError(f"the Docker Engine refused: {reason}") from error
             raise EngineUnavailable(
                 f"what answers at {self.address} is not a Docker Engine: {type(error).__name__} {error}",
                 hint=_INSTALL,
@@ -234,13 +234,13 @@ class EngineConnection:
             raise
         except Exception as error:
             # docker-py reads streams below requests, so any error of the layers beneath may come through.
-            told = _answered(error)
-            raise (self._translated(error) if told is None else refused(told)) from error
+            reason = _answered(error)
+            raise (self._translated(error) if reason is None else refused(reason)) from error
 
     def _translated(self, error: Exception) -> EcrWidgetsError:
-        told = _answered(error)
-        if told is not None:
-            return EngineError(f"the Docker Engine refused: {told}")
+        reason = _answered(error)
+        if reason is not None:
+            return EngineError(f"the Docker Engine refused: {reason}")
         if isinstance(_innermost(error), TimeoutError):
             return EngineUnavailable(
                 f"the Docker Engine at {self.address} said nothing for {_SILENCE_S:g} s",
@@ -257,7 +257,7 @@ class EngineConnection:
         if isinstance(reason, PermissionError) and socket is not None:
             return f"this user may not use {socket}: {_admission(socket)}{self._beside()}"
         if isinstance(reason, ConnectionRefusedError) and socket is not None:
-            return f"{socket} is there and nobody serves it: start the engine{self._beside()}"
+            return f"{socket} exists, but nothing listens on it: start the engine{self._beside()}"
         return _INSTALL + self._beside()
 
     def _beside(self) -> str:
@@ -334,7 +334,7 @@ def _unusable_settings(error: Exception) -> SettingsError:
 def _answered(error: BaseException | None) -> str | None:
     """What the engine answered, where an answer lies behind the error; None where there was none.
 
-    Podman answers failed pushes with a body that docker-py looks through in vain: the error that comes out of that says
+    Podman answers failed pushes with a body that docker-py cannot read: the resulting error says
     nothing, while the answer is still in its context.
     """
     while error is not None:

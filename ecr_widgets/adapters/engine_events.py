@@ -1,4 +1,4 @@
-"""What the Docker Engine's streams say, as our own values: progress, and errors told by texts alone.
+"""What the Docker Engine's streams say, as our own values: progress, and errors that come as texts only.
 
 The engine passes on the registry's words and no code, so texts are all there is to go by. Every mark below holds a space
 or a colon, and does not follow on a name: no repository's name can be taken for one.
@@ -25,7 +25,7 @@ from ecr_widgets.ports import Progress, ProgressSink
 
 _SECONDS_BETWEEN_PROGRESS = 0.1
 _COUNTDOWN = "Retrying in "
-"""How the engine says, each second anew, that it will send a layer once more."""
+"""How the engine says, every second, that it will send a layer again."""
 
 _PUSHED = re.compile(r"(?P<tag>\S+): digest: (?P<digest>sha256:[0-9a-f]{64}) size: \d+")
 
@@ -79,12 +79,12 @@ def pushed_digest(event: Mapping[str, Any], tag: str) -> str | None:
 
     No engine promises that text, so it serves to check what the registry says, and nothing else.
     """
-    told = _PUSHED.fullmatch(str(event.get("status") or ""))
-    return aux_of(event, "Digest") or (told["digest"] if told and told["tag"] == tag else None)
+    pushed = _PUSHED.fullmatch(str(event.get("status") or ""))
+    return aux_of(event, "Digest") or (pushed["digest"] if pushed and pushed["tag"] == tag else None)
 
 
 def push_error(image: ImageReference, text: str, log: Sequence[str]) -> EcrWidgetsError:
-    """The error that a push's text tells of."""
+    """The error that a push's text reports."""
     lower = text.lower()
     if _IMMUTABLE.search(lower):
         return TagImmutable(
@@ -104,7 +104,7 @@ def push_error(image: ImageReference, text: str, log: Sequence[str]) -> EcrWidge
 
 
 def pull_error(image: ImageReference, text: str) -> EcrWidgetsError:
-    """The error that a pull's text tells of; a missing repository is a missing image."""
+    """The error that a pull's text reports; a missing repository is a missing image."""
     lower = text.lower()
     if _NO_IMAGE.search(lower) or _NO_REPOSITORY.search(lower):
         return ImageNotFound(

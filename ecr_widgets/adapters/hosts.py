@@ -26,7 +26,7 @@ def same_origin(one: str, other: str) -> bool:
 
 
 def shown(url: str) -> str:
-    """An address for a message: scheme and host, for what stands behind them may be a signature or a login."""
+    """An address for a message: scheme and host, since the rest may be a signature or a login."""
     with suppress(ValueError):
         parts = urlsplit(url)
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"

@@ -38,7 +38,7 @@ class FileLocks:
     """Implements `ports.Locks`.
 
     Args:
-        folder: Where the locks are; made for this user alone where it is missing.
+        folder: Where the locks are; created for this user alone if it does not exist.
 
         wait_s: How long to wait for a target that is busy, in seconds.
 
@@ -113,7 +113,7 @@ class FileLocks:
         except OSError as error:
             raise SettingsError(
                 f"the lock of {target} in {str(self._folder)!r} cannot be opened: {error.strerror}",
-                hint="remove what stands there, or set XDG_STATE_HOME",
+                hint="remove what is there, or set XDG_STATE_HOME",
             ) from error
         try:
             self._check(lock, f"lock of {target}")
@@ -123,7 +123,7 @@ class FileLocks:
         return lock
 
     def _check(self, handle: int, what: str) -> None:
-        """Refuse what somebody else made, may write to, or has linked to a file of another name."""
+        """Refuse a file that another user made or may write to, or that is linked to another name."""
         found = os.fstat(handle)
         is_folder = stat.S_ISDIR(found.st_mode)
         if (

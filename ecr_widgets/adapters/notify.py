@@ -1,4 +1,4 @@
-"""Tell somebody that a run ended badly: a command or a webhook of the user's, given the run's summary as JSON."""
+"""Report that a run ended badly: the user's command or webhook gets the run's summary as JSON."""
 
 from __future__ import annotations
 

@@ -17,8 +17,8 @@ from ecr_widgets.adapters.registry_protocol import (
     authorization,
     base_url,
     digest_of,
+    errors_in,
     refusal,
-    told,
 )
 from ecr_widgets.adapters.registry_source import RegistrySource
 from ecr_widgets.errors import RegistryError, RegistryUnavailable
@@ -61,7 +61,7 @@ class OciRegistry:
             status, found, body = self._ask("GET", url, headers)
         if status == 200 and digest_of(found):
             return digest_of(found)
-        codes, message = told(body)
+        codes, message = errors_in(body)
         if status == 404 and codes and "NAME_UNKNOWN" not in codes:
             return None
         raise refusal(image, status, found, codes, message)
@@ -75,7 +75,7 @@ class OciRegistry:
         url = f"{base_url(image)}/manifests/{image.digest or image.tag or 'latest'}"
         status, found, body = self._ask("GET", url, {"Accept": MANIFESTS} | authorization(token))
         if status in (401, 403):
-            raise refusal(image, status, found, *told(body))
+            raise refusal(image, status, found, *errors_in(body))
         with suppress(ValueError, RecursionError, LookupError, TypeError):
             return str(json.loads(body)["config"]["digest"]) if status == 200 else None
         return None

@@ -83,22 +83,22 @@ class ImageCopy:
 
     def _names(self, reference: str, digest: str) -> bool:
         # A tag that must not move is refused also where it names the image already, as after a reply that was lost.
-        standing, _ = self._ask(
+        answer, _ = self._ask(
             "HEAD",
             f"{base_url(self._target)}/manifests/{reference}",
             self._target_headers | {"Accept": MANIFESTS},
         )
-        return standing.status == 200 and digest_of(standing.headers) == digest
+        return answer.status == 200 and digest_of(answer.headers) == digest
 
     def _has(self, digest: str) -> bool:
         blob = f"{base_url(self._target)}/blobs/{digest}"
-        standing, _ = self._ask("HEAD", blob, self._target_headers)
-        return standing.status == 200
+        answer, _ = self._ask("HEAD", blob, self._target_headers)
+        return answer.status == 200
 
     def _blob(self, digest: str, size_bytes: int) -> None:
         name, base = digest[:_SHORT], base_url(self._target)
         if self._has(digest):
-            self._progress(Progress(name, "stands already", size_bytes, size_bytes, "bytes"))
+            self._progress(Progress(name, "already exists", size_bytes, size_bytes, "bytes"))
             return
         start = f"{base}/blobs/uploads/"
         if self._source.registry == self._target.registry:

@@ -72,11 +72,11 @@ def refusal(
     if status == 429 or status >= 500:
         return RegistryUnavailable(f"the registry {what}", hint="try again later", retryable=True)
     return RegistryUnavailable(
-        f"what stands at {what}", hint="check the registry's address, and what stands between you and it"
+        f"what answers at {what}", hint="check the registry's address, and any proxy on the way"
     )
 
 
-def told(body: bytes) -> tuple[set[str], str]:
+def errors_in(body: bytes) -> tuple[set[str], str]:
     """Error codes and text of an answer; no codes where it does not speak as registries do."""
     with suppress(ValueError, RecursionError):
         value: Any = json.loads(body)

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import urllib3
 
 from ecr_widgets.adapters.hosts import follow, shown
-from ecr_widgets.adapters.registry_protocol import MANIFESTS, authorization, base_url, refusal, told
+from ecr_widgets.adapters.registry_protocol import MANIFESTS, authorization, base_url, errors_in, refusal
 from ecr_widgets.errors import ImageNotFound, RegistryError, RegistryUnavailable, TagImmutable
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.image_index import children_of, platform_of
@@ -123,7 +123,7 @@ def ask(
     Args:
         whole: Whether to read the answer here; else the caller does.
 
-        progress: Told of each time that the same was asked again.
+        progress: Called each time a request is repeated.
 
     Raises:
         RegistryUnavailable: No answer.
@@ -163,7 +163,7 @@ def _retries(http: urllib3.PoolManager, method: str) -> urllib3.Retry | None:
 
 def refuse(image: ImageReference, answer: urllib3.BaseHTTPResponse, body: bytes) -> NoReturn:
     """Raise what a registry's refusal means."""
-    codes, message = told(body)
+    codes, message = errors_in(body)
     if "TAG_INVALID" in codes or "immutable" in message:
         raise TagImmutable(
             f"copying to {image} was refused: {message}", standing="", wanted=None, hint="set a new tag"

@@ -13,28 +13,28 @@ import click
 from ecr_widgets.cli.outcome import OurErrors
 
 _COMMANDS = {
-    "admin": "Look at a Layer0 as such, and after it.",
-    "approve": "Let a plan that another person made go on as a run.",
-    "audit": "Say what happened, proven from saved runs alone.",
-    "build": "Build an image on the engine.",
-    "copy": "Copy an image to another repository, account or region; the digest stays.",
-    "deploy": "Bring a Layer0 service to an image of the registry, and prove that it runs.",
+    "admin": "Check, show and maintain a Layer0 itself.",
+    "approve": "Approve another person's plan, and run it.",
+    "audit": "Report what happened, from saved runs alone.",
+    "build": "Build an image on the Docker Engine.",
+    "copy": "Copy an image to another repository, account or region; it keeps its digest.",
+    "deploy": "Deploy an image to a Layer0 service, and verify that it runs.",
     "deploys": "List, show and delete the Dockerruns that Layer0 stores.",
-    "doctor": "Say what is reachable, as whom, and what to do about what is not.",
-    "environment": "Create, list, show, link, size and delete Layer0's environments.",
+    "doctor": "Check AWS, Docker and Layer0: what is reachable, and how to fix the rest.",
+    "environment": "Create, list, show, link, resize and delete Layer0's environments.",
     "images": "List a repository's images.",
-    "job": "Look at what Layer0 does in the background, and forget it.",
+    "job": "List, show and delete Layer0's background jobs.",
     "loadbalancer": "Create, change, list, show and delete Layer0's load balancers.",
     "login": "Log Docker in to the account's registry.",
-    "logs": "Log lines of a Layer0 service or task, all copies together.",
+    "logs": "Show the logs of all copies of a Layer0 service or task.",
     "push": "Push a local image to the account's registry.",
     "repositories": "List the account's repositories.",
-    "rollback": "Bring a Layer0 service back to an earlier deploy.",
+    "rollback": "Roll a Layer0 service back to an earlier deploy.",
     "run": "Run a runbook and save the run as a notebook.",
     "runbooks": "List the shipped runbooks, or copy them for editing.",
-    "sandbox": "Start and stop the embedded stand-ins for AWS, Docker and Layer0.",
-    "service": "Look at Layer0's services, deploy, scale and delete them.",
-    "task": "Run deploys once, look at tasks and delete them.",
+    "sandbox": "Start and stop the embedded sandbox: ECR, Docker and Layer0.",
+    "service": "List, show, deploy, scale and delete Layer0's services.",
+    "task": "Run a deploy once; list, show and delete tasks.",
 }
 
 
@@ -64,7 +64,7 @@ def main() -> None:
     5 busy (another run holds the target), 6 failed and the rollback failed too,
     7 planned and waiting for another person's approval.
     """
-    # People at a command line have no use for the place in our source.
+    # At a command line, the place in our source helps nobody.
     warnings.showwarning = lambda message, *_where, **_more: click.echo(
         f"ecr-widgets: warning: {message}", err=True
     )

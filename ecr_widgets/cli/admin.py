@@ -13,24 +13,24 @@ from ecr_widgets.cli.printing import json_option, tell
 
 @click.group(name="admin", cls=OurErrors)
 def command() -> None:
-    """Look at a Layer0 as such, and after it."""
+    """Check, show and maintain a Layer0 itself."""
 
 
 @command.command()
 @json_option
 def show(*, as_json: bool) -> None:
-    """Say whether it is well, its version, and how it was set up."""
+    """Show whether it is healthy, its version and its configuration."""
     layer0 = client()
-    told: dict[str, Any] = {
+    answer: dict[str, Any] = {
         "healthy": layer0.is_healthy(),
         "version": layer0.version(),
         "config": dict(layer0.config()),
     }
     if as_json:
-        print_json(told)
+        print_json(answer)
         return
-    click.echo(f"Layer0 {told['version']} is {'well' if told['healthy'] else 'not well'}")
-    for name, value in told["config"].items():
+    click.echo(f"Layer0 {answer['version']} is {'healthy' if answer['healthy'] else 'not healthy'}")
+    for name, value in answer["config"].items():
         click.echo(f"  {name}: {', '.join(map(str, value)) if isinstance(value, list) else value}")
 
 
@@ -38,7 +38,7 @@ def show(*, as_json: bool) -> None:
 @click.argument("environment")
 @json_option
 def scale(environment: str, *, as_json: bool) -> None:
-    """Have the scaler look after an ENVIRONMENT's instances at once, and say what it found."""
+    """Run the scaler for ENVIRONMENT now, and show what it decided."""
     from ecr_widgets.connections import connect
 
     done = connect().layer0.scale_environment(environment)
@@ -52,8 +52,8 @@ def scale(environment: str, *, as_json: bool) -> None:
 @command.command(name="restore-tags")
 @json_option
 def restore_tags(*, as_json: bool) -> None:
-    """Write the tags of Layer0's own entities anew, where somebody has taken them away."""
+    """Restore the tags of Layer0's own entities, if someone removed them."""
     from ecr_widgets.connections import connect
 
     done = connect().layer0.restore_own_tags()
-    tell(done, "the tags of Layer0's own entities are written anew", as_json=as_json)
+    tell(done, "restored the tags of Layer0's own entities", as_json=as_json)

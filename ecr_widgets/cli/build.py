@@ -10,38 +10,46 @@ from ecr_widgets.cli.printing import json_option
 
 def _pairs(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
     """Read `NAME=VALUE` words."""
-    found = {}
+    pairs = {}
     for each in given:
         name, separator, value = each.partition("=")
         if not name or not separator:
             raise click.BadParameter(f"{name or each!r} is not NAME=VALUE.")
-        found[name] = value
-    return found
+        pairs[name] = value
+    return pairs
 
 
 @click.command(name="build")
 @click.argument("context")
 @click.argument("name")
-@click.option("--dockerfile", "-f", default="Dockerfile", help="Relative to CONTEXT  [default: Dockerfile]")
+@click.option(
+    "--dockerfile", "-f", default="Dockerfile", help="Path relative to CONTEXT  [default: Dockerfile]"
+)
 @click.option("--build-arg", "build_args", multiple=True, callback=_pairs, metavar="NAME=VALUE")
 @click.option("--target", default="", help="Stage to stop at  [default: the last one]")
-@click.option("--platform", default="", help="Such as linux/arm64; several with commas between make an index")
 @click.option(
-    "--pull", is_flag=True, help="Look for base images in their registries even where the engine has them"
+    "--platform", default="", help="Such as linux/arm64; several, separated by commas, make an index"
 )
+@click.option("--pull", is_flag=True, help="Pull base images even if the engine has them")
 @click.option("--label", "labels", multiple=True, callback=_pairs, metavar="NAME=VALUE")
 @click.option(
     "--secret",
     "secrets",
     multiple=True,
     metavar="ID=VARIABLE",
-    help="Secret that the Dockerfile mounts, and the environment variable that holds it",
+    help="Id of a secret that the Dockerfile mounts, and the environment variable that holds it",
 )
 @click.option(
-    "--cache-from", default="", help="Images to take layers from; without a host in the account's registry"
+    "--cache-from", default="", help="Images to take layers from; without a host, from the account's registry"
 )
-@click.option("--cache-to", default="", help="Images to write the build's cache to, likewise")
-@click.option("--provenance", is_flag=True, help="Attach how it was built; each build is another image then")
+@click.option(
+    "--cache-to",
+    default="",
+    help="Images to write the build's cache to; without a host, in the account's registry",
+)
+@click.option(
+    "--provenance", is_flag=True, help="Attach how it was built; each build then makes another image"
+)
 @json_option
 def command(
     context: str,
@@ -59,9 +67,9 @@ def command(
     provenance: bool,
     as_json: bool,
 ) -> None:
-    """Build an image from the folder CONTEXT and call it NAME on the engine; prints its id.
+    """Build an image from the folder CONTEXT, name it NAME on the engine, and print its id.
 
-    The engine's BuildKit builds where the buildx plug-in is installed. What the builder at hand would drop is refused.
+    BuildKit builds if the buildx plug-in is installed. Options that the builder would ignore are refused.
     """
     from ecr_widgets.connections import connect
     from ecr_widgets.recording.recorder import as_json as plain

@@ -12,7 +12,7 @@ from ecr_widgets.cli.waiting import wait_option
 @click.argument("source")
 @click.argument("target")
 @click.option(
-    "--to-profile", default="", help="AWS profile of the account to copy to  [default: this one's own]"
+    "--to-profile", default="", help="AWS profile of the account to copy to  [default: the current one]"
 )
 @click.option("--to-region", default="", help="AWS region to copy to  [default: the profile's own]")
 @wait_option("--wait")
@@ -22,23 +22,23 @@ def command(
 ) -> None:
     """Copy an image from SOURCE to TARGET, each REPOSITORY:TAG (or @DIGEST for the source) of an account's registry.
 
-    The registry's host may stand in front; one that profile and region do not lead to is refused.
+    Either may begin with its registry's host, which must match the profile and region.
 
-    Registry to registry: no engine takes part, the digest stays, and layers that stand are not sent again. The target's
-    repository must exist.
+    Copies from registry to registry: no engine is needed, the digest stays the same, and layers that the target already
+    has are not sent again. The target's repository must exist.
     """
     from ecr_widgets.connections import connect
     from ecr_widgets.errors import InvalidReference
     from ecr_widgets.model.image_reference import ImageReference
 
-    found, wanted = ImageReference.parse(source), ImageReference.parse(target)
-    reference = found.digest or found.tag
+    copied, wanted = ImageReference.parse(source), ImageReference.parse(target)
+    reference = copied.digest or copied.tag
     if reference is None or wanted.tag is None:
         missing = source if reference is None else target
-        raise InvalidReference(f"{missing} names no tag", hint="write REPOSITORY:TAG")
+        raise InvalidReference(f"{missing} has no tag", hint="write REPOSITORY:TAG")
     ecr = connect(wait_s=wait_if_busy_s).ecr
     done = ecr.copy_image(
-        ecr.name_of(found),
+        ecr.name_of(copied),
         reference,
         to_repository=ecr.name_of(wanted, profile=to_profile, region=to_region),
         to_tag=wanted.tag,

@@ -17,15 +17,15 @@ from ecr_widgets.cli.waiting import timeout_option, wait_option
 @click.argument("image")
 @click.argument("dockerrun", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--name", help="Name of the stored deploy  [default: the service's]")
-@click.option("--container", help="Container that runs the image, where the Dockerrun has several.")
-@click.option("--load-balancer", metavar="NAME", help="Load balancer that the service is created behind.")
+@click.option("--container", help="Container that runs the image, if the Dockerrun has several.")
+@click.option("--load-balancer", metavar="NAME", help="Load balancer for a new service.")
 @timeout_option(600.0)
 @click.option(
     "--on-failure",
     type=click.Choice(["stop", "rollback"]),
     default="stop",
     show_default=True,
-    help="What becomes of a service that does not get stable.",
+    help="What to do with a service that does not become stable.",
 )
 @wait_option("--wait")
 @json_option
@@ -43,9 +43,9 @@ def command(
     wait_if_busy_s: float,
     as_json: bool,
 ) -> None:
-    """Bring SERVICE of ENVIRONMENT to IMAGE, REPOSITORY:TAG or REPOSITORY@DIGEST of the account's registry.
+    """Deploy IMAGE (REPOSITORY:TAG or REPOSITORY@DIGEST of the account's registry) to SERVICE of ENVIRONMENT.
 
-    Stores DOCKERRUN with the image by digest, creates or updates the service, waits, and verifies what runs.
+    Stores DOCKERRUN with the image's digest, creates or updates the service, waits, and verifies what runs.
     """
     from ecr_widgets.connections import connect
     from ecr_widgets.errors import InvalidReference
@@ -55,18 +55,18 @@ def command(
     reference = ImageReference.parse(image)
     wanted = reference.digest or reference.tag
     if wanted is None:
-        raise InvalidReference(f"{image} has neither tag nor digest", hint="say which image is meant")
+        raise InvalidReference(f"{image} has neither tag nor digest", hint="add one")
     if load_balancer is not None:
         _check_balancer(environment, load_balancer, dockerrun)
     kit = connect(wait_s=wait_if_busy_s)
     repository = kit.name_of(reference)
     with kit.hold_service(environment, service):
         kit.check_target(environment=environment, service=service)
-        found = kit.find_image(repository, wanted)
-        stored = kit.create_deploy(name or service, dockerrun, image=found.image, container=container)
+        image_found = kit.find_image(repository, wanted)
+        stored = kit.create_deploy(name or service, dockerrun, image=image_found.image, container=container)
         running = kit.deploy_service(environment, service, stored, load_balancer=load_balancer)
         kit.wait(running, timeout_s=timeout_s, on_failure=on_failure)
-        proof = kit.verify(running, found, container=container)
+        proof = kit.verify(running, image_found, container=container)
     if as_json:
         print_json(plain(proof))
     else:
@@ -74,7 +74,7 @@ def command(
 
 
 def _check_balancer(environment: str, name: str, dockerrun: Path) -> None:
-    """Find out before anything is stored whether the balancer can reach what the Dockerrun listens on."""
+    """Check before anything is stored that the balancer can reach what the Dockerrun listens on."""
     from ecr_widgets.cli.layer0_client import client
     from ecr_widgets.dockerrun.document import Dockerrun
     from ecr_widgets.errors import InputError

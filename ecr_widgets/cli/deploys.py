@@ -13,12 +13,15 @@ from ecr_widgets.cli.printing import json_option, plain, table, tell
 
 @click.group(name="deploys", cls=OurErrors)
 def command() -> None:
-    """List, show and delete the Dockerruns that Layer0 stores; `ecr-widgets deploy` stores and runs one."""
+    """List, show and delete the Dockerruns that Layer0 stores.
+
+    `ecr-widgets deploy` stores and runs one.
+    """
 
 
 @command.command(name="list")
 @click.argument("name", required=False)
-@click.option("--all", "with_all", is_flag=True, help="Every version, where no NAME is given.")
+@click.option("--all", "with_all", is_flag=True, help="All versions of every name.")
 @json_option
 def list_deploys(name: str | None, *, with_all: bool, as_json: bool) -> None:
     """List the latest deploy of each name, or all versions of one NAME."""
@@ -36,13 +39,12 @@ def list_deploys(name: str | None, *, with_all: bool, as_json: bool) -> None:
 @click.argument("deploy")
 @json_option
 def show(deploy: str, *, as_json: bool) -> None:
-    """Show the Dockerrun of a DEPLOY: its name for the latest, NAME:VERSION or an id."""
+    """Show the Dockerrun of DEPLOY: a name for its latest version, NAME:VERSION or an id."""
     layer0 = client()
     found = layer0.read_deploy(find_deploy(layer0, deploy))
     document = found.dockerrun or b""
     if as_json:
-        told = plain(found)
-        print_json(told | {"dockerrun": base64.b64encode(document).decode()})
+        print_json(plain(found) | {"dockerrun": base64.b64encode(document).decode()})
         return
     click.echo(document)
 
@@ -51,7 +53,7 @@ def show(deploy: str, *, as_json: bool) -> None:
 @click.argument("deploy")
 @json_option
 def delete(deploy: str, *, as_json: bool) -> None:
-    """Forget a DEPLOY, NAME:VERSION or an id; services that run it go on."""
+    """Delete DEPLOY, given as NAME:VERSION or an id; services that run it keep running."""
     from ecr_widgets.connections import connect
     from ecr_widgets.errors import EntityNotFound, InputError
 

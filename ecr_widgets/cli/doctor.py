@@ -25,11 +25,11 @@ from ecr_widgets.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one look found."""
+    """What one check found."""
 
     what: str
     ok: bool
-    told: str
+    told: str  # a name of --json's document
     """What answered, or what to do."""
 
 
@@ -37,10 +37,13 @@ class Finding:
 @json_option
 @click.pass_context
 def command(ctx: click.Context, *, as_json: bool) -> None:
-    """Say what is reachable, as whom, and what to do about what is not. Changes nothing."""
-    findings = [_look(what, look) for what, look in _LOOKS.items()]
+    """Check AWS, Docker and Layer0: what is reachable, with which identity, and how to fix the rest.
+
+    Changes nothing.
+    """
+    findings = [_check(what, look) for what, look in _CHECKS.items()]
     if {_REGISTRY, _ENGINE} <= {finding.what for finding in findings if finding.ok}:
-        findings.append(_look("Engine to ECR", _way))
+        findings.append(_check("Engine to ECR", _reach))
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:
@@ -50,7 +53,7 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
         ctx.exit(FAILED)
 
 
-def _look(what: str, look: Callable[[], str]) -> Finding:
+def _check(what: str, look: Callable[[], str]) -> Finding:
     try:
         return Finding(what, ok=True, told=look())
     except EcrWidgetsError as error:
@@ -77,10 +80,10 @@ def _engine() -> str:
     from ecr_widgets.adapters.docker_engine import DockerEngine
 
     engine = DockerEngine()
-    found = engine.facts()
-    rootless = ", rootless" if found.rootless else ""
-    told = f"{found.name} {found.version} (API {found.api_version}{rootless}) at {found.address}"
-    return f"{told}, images in {found.driver}, {_STORES[found.store]}, builds by {engine.builder()}"
+    facts = engine.facts()
+    rootless = ", rootless" if facts.rootless else ""
+    name = f"{facts.name} {facts.version} (API {facts.api_version}{rootless}) at {facts.address}"
+    return f"{name}, images in {facts.driver}, {_STORES[facts.store]}, builds by {engine.builder()}"
 
 
 def _layer0() -> str:
@@ -94,8 +97,8 @@ def _layer0() -> str:
     return f"Layer0 {Layer0Api(settings).version()} at {settings.endpoint}"
 
 
-def _way() -> str:
-    """Have the engine ask for an image that does not exist: only an answer of the registry can say so."""
+def _reach() -> str:
+    """Pull an image that does not exist: only the registry can answer that it does not."""
     from ecr_widgets.adapters.boto_ecr import BotoEcr
     from ecr_widgets.adapters.docker_engine import DockerEngine
 
@@ -104,7 +107,7 @@ def _way() -> str:
     try:
         DockerEngine().pull(image, token, progress=ignore_progress)
     except (ImageNotFound, AuthorizationError):
-        pass  # who may not pull from every repository is refused by the registry, and so has reached it
+        pass  # the registry refused, so the engine has reached it
     except EngineError as error:
         raise EngineUnavailable(
             f"the engine does not reach {token.registry}: {error.message}", hint=_OWN_NETWORK
@@ -114,15 +117,15 @@ def _way() -> str:
 
 _REGISTRY, _ENGINE = "ECR registry", "Docker Engine"
 _OWN_NETWORK = (
-    "an engine in a virtual machine, or a rootless one, has a network, a loopback and proxies of its own: set DOCKER_HOST to"
-    " another engine, or give this one a way there"
+    "an engine in a virtual machine, or a rootless one, has its own network, loopback and proxies: set DOCKER_HOST to"
+    " another engine, or let this one reach the registry"
 )
 _STORES = {
     ImageStore.GRAPH_DRIVER: "a graph driver: the first push of a layer compresses it, on one core",
     ImageStore.CONTAINERD: "containerd's store",
     ImageStore.PODMAN: "containers-storage",
 }
-_LOOKS: dict[str, Callable[[], str]] = {
+_CHECKS: dict[str, Callable[[], str]] = {
     "AWS identity": _identity,
     _REGISTRY: _registry,
     _ENGINE: _engine,

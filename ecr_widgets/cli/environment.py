@@ -15,7 +15,7 @@ from ecr_widgets.errors import InputError
 
 @click.group(name="environment", cls=OurErrors)
 def command() -> None:
-    """Create, list, show, link, size and delete Layer0's environments."""
+    """Create, list, show, link, resize and delete Layer0's environments."""
 
 
 @command.command(name="list")
@@ -36,7 +36,7 @@ def list_environments(*, as_json: bool) -> None:
 @click.argument("environment")
 @json_option
 def show(environment: str, *, as_json: bool) -> None:
-    """Show one ENVIRONMENT: its instances and links."""
+    """Show ENVIRONMENT: its instances and links."""
     from ecr_widgets.steps.deploy_service import find_environment
 
     layer0 = client()
@@ -54,16 +54,16 @@ def show(environment: str, *, as_json: bool) -> None:
 @command.command()
 @click.argument("environment")
 @click.option("--size", default="m3.medium", show_default=True, help="Type of the instances.")
-@click.option("--min-count", default=0, show_default=True, help="Least number of instances.")
-@click.option("--max-count", default=0, help="Most instances  [default: the least number]")
+@click.option("--min-count", default=0, show_default=True, help="Minimum number of instances.")
+@click.option("--max-count", default=0, help="Maximum number of instances  [default: the minimum]")
 @click.option(
     "--os", "operating_system", type=click.Choice(["linux", "windows"]), default="linux", show_default=True
 )
-@click.option("--ami", "ami_id", default="", help="Image of the instances  [default: the server's own]")
+@click.option("--ami", "ami_id", default="", help="AMI of the instances  [default: the server's]")
 @click.option(
     "--user-data",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Template of what an instance runs at its start  [default: the server's own]",
+    help="Template of the script that an instance runs when it starts  [default: the server's]",
 )
 @json_option
 def create(
@@ -77,7 +77,7 @@ def create(
     user_data: Path | None,
     as_json: bool,
 ) -> None:
-    """Create an ENVIRONMENT where it is missing; one that stands is left as it is."""
+    """Create ENVIRONMENT if it does not exist; an existing one is not changed."""
     from ecr_widgets.connections import connect
 
     try:
@@ -95,7 +95,7 @@ def create(
         ami_id=ami_id,
         user_data=script,
     )
-    word = "created" if done.changed else "stands already"
+    word = "created" if done.changed else "already exists"
     tell(done, f"{environment} ({done.environment_id}): {word}", as_json=as_json)
 
 
@@ -104,7 +104,7 @@ def create(
 @click.argument("count", type=int)
 @json_option
 def size(environment: str, count: int, *, as_json: bool) -> None:
-    """Bring an ENVIRONMENT to a least number of COUNT instances."""
+    """Set the minimum number of ENVIRONMENT's instances to COUNT."""
     from ecr_widgets.connections import connect
 
     done = connect().layer0.set_min_count(environment, count)
@@ -116,7 +116,7 @@ def size(environment: str, count: int, *, as_json: bool) -> None:
 @click.argument("other")
 @json_option
 def link(environment: str, other: str, *, as_json: bool) -> None:
-    """Let two environments talk to each other."""
+    """Link two environments, so that they can reach each other."""
     _link(environment, other, linked=True, as_json=as_json)
 
 
@@ -125,7 +125,7 @@ def link(environment: str, other: str, *, as_json: bool) -> None:
 @click.argument("other")
 @json_option
 def unlink(environment: str, other: str, *, as_json: bool) -> None:
-    """Take a link between two environments away."""
+    """Remove the link between two environments."""
     _link(environment, other, linked=False, as_json=as_json)
 
 
@@ -134,7 +134,7 @@ def unlink(environment: str, other: str, *, as_json: bool) -> None:
 @timeout_option(1800.0)
 @json_option
 def delete(environment: str, *, timeout_s: float, as_json: bool) -> None:
-    """Delete an ENVIRONMENT with all that is in it; one that is gone is no error."""
+    """Delete ENVIRONMENT and everything in it; no error if it does not exist."""
     from ecr_widgets.connections import connect
 
     done = connect().layer0.delete_environment(environment, timeout_s=timeout_s)

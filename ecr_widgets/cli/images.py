@@ -13,10 +13,10 @@ from ecr_widgets.cli.printing import json_option, plain, table
 @click.argument("filter", required=False, default="")
 @json_option
 def command(repository: str, filter: str, *, as_json: bool) -> None:  # noqa: A002 -- the word that help shows
-    """List a REPOSITORY's images, newest push first; those whose tag or digest contains FILTER.
+    """List REPOSITORY's images, newest push first; with FILTER, those whose tag or digest contains it.
 
-    KIND tells images from what belongs to one: the images of an index, attestations, signatures. To find out, the indexes
-    are read, which ECR takes for a pull of each.
+    KIND separates images from what belongs to one: the images of an index, attestations, signatures. For this the indexes
+    are read, which ECR counts as a pull of each.
     """
     from ecr_widgets.connections import connect
 

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 @click.group(name="job", cls=OurErrors)
 def command() -> None:
-    """Look at what Layer0 does in the background, and forget it."""
+    """List, show and delete Layer0's background jobs."""
 
 
 @command.command(name="list")
 @json_option
 def list_jobs(*, as_json: bool) -> None:
-    """List all jobs that are still told of."""
+    """List the jobs that Layer0 still knows."""
     found = client().list_jobs()
     if as_json:
         print_json([_plain(each) for each in found])
@@ -35,7 +35,7 @@ def list_jobs(*, as_json: bool) -> None:
 @click.argument("job_id")
 @json_option
 def show(job_id: str, *, as_json: bool) -> None:
-    """Show one job by its id."""
+    """Show the job JOB_ID."""
     found = client().read_job(job_id)
     if as_json:
         print_json(_plain(found))
@@ -48,7 +48,7 @@ def show(job_id: str, *, as_json: bool) -> None:
 @click.option("--tail", default=0, metavar="N", help="Last lines; 0 for all.")
 @json_option
 def logs(job_id: str, *, tail: int, as_json: bool) -> None:
-    """Say what a job did, by its id; there alone it is told why one failed."""
+    """Show the log of JOB_ID: the only place that says why a job failed."""
     from ecr_widgets.model.text import visible
 
     layer0 = client()
@@ -65,7 +65,7 @@ def logs(job_id: str, *, tail: int, as_json: bool) -> None:
 @click.argument("job_id")
 @json_option
 def delete(job_id: str, *, as_json: bool) -> None:
-    """Forget a job by its id, and stop what runs it; one that is gone is no error."""
+    """Delete the job JOB_ID and stop its task; no error if it does not exist."""
     from ecr_widgets.connections import connect
 
     done = connect().layer0.delete_job(job_id)

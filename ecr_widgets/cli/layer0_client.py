@@ -1,4 +1,4 @@
-"""What the Layer0 verbs share: the client, deploys and times as people write them."""
+"""What the Layer0 commands share: the client, and deploys and times as people write them."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ OWN_ENVIRONMENT = "api"
 
 
 def client() -> Layer0Api:
-    """The client for what the environment names.
+    """The client for the Layer0 that the environment's variables name.
 
     Raises:
-        SettingsError: It names no Layer0.
+        SettingsError: They name none.
     """
     from ecr_widgets.adapters.layer0.client import Layer0Api
 
@@ -36,7 +36,7 @@ def moment(text: str | None) -> datetime | None:
     """A time as people write it: `2026-11-23 17:00`, `2026-11-23T17:00:00Z`, UTC where no zone is given.
 
     Raises:
-        InputError: It is no time.
+        InputError: It is not a time.
     """
     if text is None:
         return None

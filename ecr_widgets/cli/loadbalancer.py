@@ -39,7 +39,7 @@ def list_balancers(environment: str | None, *, as_json: bool) -> None:
 @click.argument("balancer")
 @json_option
 def show(environment: str, balancer: str, *, as_json: bool) -> None:
-    """Show one load BALANCER: its address, ports, health check and service."""
+    """Show BALANCER: its address, ports, health check and service."""
     from ecr_widgets.steps.deploy_service import find_environment
     from ecr_widgets.steps.service_balancer import require_balancer
 
@@ -70,20 +70,20 @@ def show(environment: str, balancer: str, *, as_json: bool) -> None:
     default=["80:80/tcp"],
     show_default=True,
     metavar="HOST:CONTAINER/PROTOCOL",
-    help="A port that it listens on, and the instances' port (a Dockerrun's hostPort) behind it; repeatable.",
+    help="A port to listen on, and the instances' port behind it (a Dockerrun's hostPort); repeatable.",
 )
 @click.option("--certificate", default="", help="Name or ARN, for SSL and HTTPS ports.")
-@click.option("--private", is_flag=True, help="Reachable from inside only.")
-@click.option("--check", "target", default="TCP:80", show_default=True, help="What the health check asks.")
+@click.option("--private", is_flag=True, help="Reachable only from inside the environment's network.")
+@click.option("--check", "target", default="TCP:80", show_default=True, help="Target of the health check.")
 @click.option("--check-interval", default=30, show_default=True, help="In seconds.")
 @click.option("--check-timeout", default=5, show_default=True, help="In seconds.")
-@click.option("--healthy", default=2, show_default=True, help="Good checks until a copy is in service.")
-@click.option("--unhealthy", default=2, show_default=True, help="Bad checks until it is out of service.")
+@click.option("--healthy", default=2, show_default=True, help="Checks to pass before a copy is in service.")
+@click.option("--unhealthy", default=2, show_default=True, help="Checks to fail before it is out of service.")
 @click.option("--idle-timeout", default=60, show_default=True, help="In seconds.")
 @click.option(
     "--cross-zone/--no-cross-zone",
     default=None,
-    help="Spread over all zones  [default: as it stands, else yes]",
+    help="Spread requests over all zones  [default: unchanged; yes for a new one]",
 )
 @json_option
 def create(
@@ -102,7 +102,7 @@ def create(
     cross_zone: bool | None,
     as_json: bool,
 ) -> None:
-    """Create a load BALANCER where it is missing; one that stands is brought to what is given here."""
+    """Create BALANCER, or change an existing one to match the options."""
     from ecr_widgets.connections import connect
     from ecr_widgets.model.layer0_load_balancer import HealthCheck, Port
 
@@ -115,7 +115,7 @@ def create(
         is_public=not private,
         cross_zone=cross_zone,
     )
-    word = "brought to this" if done.changed else "stands already"
+    word = "created or changed" if done.changed else "already exists"
     tell(done, f"{balancer} ({done.load_balancer_id}) at {done.url}: {word}", as_json=as_json)
 
 
@@ -125,7 +125,7 @@ def create(
 @timeout_option(900.0)
 @json_option
 def delete(environment: str, balancer: str, *, timeout_s: float, as_json: bool) -> None:
-    """Delete a load BALANCER and wait until it is gone; one that is gone is no error."""
+    """Delete BALANCER and wait until it is gone; no error if it does not exist."""
     from ecr_widgets.connections import connect
 
     done = connect().layer0.delete_load_balancer(environment, balancer, timeout_s=timeout_s)

@@ -11,9 +11,9 @@ from ecr_widgets.cli.printing import json_option
 @click.command(name="login")
 @json_option
 def command(*, as_json: bool) -> None:
-    """Log Docker in to the account's registry, with Docker's own store for logins.
+    """Log the docker command in to the account's registry; Docker's credential store keeps the login.
 
-    Runbooks do not need this: each of their steps hands the password to the engine by itself.
+    Runbooks do not need this: their steps log in by themselves.
     """
     from ecr_widgets.adapters.boto_ecr import BotoEcr
     from ecr_widgets.adapters.clock import SystemClock
@@ -26,7 +26,7 @@ def command(*, as_json: bool) -> None:
     outcome = login(ecr, session)
     stored = store_login(session.token())
     expires_at = to_rfc3339(outcome.expires_at)
-    told = {
+    answer = {
         "registry": outcome.registry,
         "user": outcome.user,
         "account": outcome.account,
@@ -35,7 +35,7 @@ def command(*, as_json: bool) -> None:
         "stored_in": stored,
     }
     if as_json:
-        print_json(told)
+        print_json(answer)
         return
     for each in outcome.warnings:
         click.echo(f"ecr-widgets: warning: {each}", err=True)

@@ -24,10 +24,12 @@ if TYPE_CHECKING:
 @click.argument("environment")
 @click.argument("name")
 @click.option("--tail", default=0, metavar="N", help="Last lines of each container; 0 for all.")
-@click.option("--start", metavar="TIME", help="Not before, such as '2026-11-23 17:00' (UTC, whole minutes).")
-@click.option("--end", metavar="TIME", help="Not after.")
-@click.option("--follow", "-f", is_flag=True, help="Go on as lines come, until a task ends or Ctrl-C.")
-@timeout_option(3600.0, "Longest to follow, in seconds.")
+@click.option(
+    "--start", metavar="TIME", help="Earliest time, such as '2026-11-23 17:00' (UTC, whole minutes)."
+)
+@click.option("--end", metavar="TIME", help="Latest time.")
+@click.option("--follow", "-f", is_flag=True, help="Keep printing new lines until the task ends or Ctrl-C.")
+@timeout_option(3600.0, "How long to follow, in seconds.")
 @json_option
 def command(
     environment: str,
@@ -40,15 +42,20 @@ def command(
     timeout_s: float,
     as_json: bool,
 ) -> None:
-    """Log lines of all copies of a service, or of a task by name or id, each line after its container's name."""
+    """Show the logs of all copies of the service NAME, or of the task with that name or id.
+
+    Each line begins with its container's name.
+    """
     from ecr_widgets.model.text import visible
     from ecr_widgets.steps import logs
 
     since, until = moment(start), moment(end)
     if tail < 0:
-        raise InputError(f"--tail {tail} refused", hint="give 0 for all lines, or how many of each container")
+        raise InputError(
+            f"--tail {tail} refused", hint="give 0 for all lines, or a number of lines per container"
+        )
     if follow and (as_json or tail or until is not None):
-        raise InputError("--follow refused", hint="it goes with none of --json, --tail and --end")
+        raise InputError("--follow refused", hint="it cannot be combined with --json, --tail or --end")
     source = Source(client(), environment, name)
     if not follow:
         lines = logs.merge(source.read(tail, since, until))
@@ -89,7 +96,7 @@ class Source:
             ]
             if not tasks:
                 raise EntityNotFound(
-                    f"neither a service nor a task {name!r} stands in environment {environment!r}",
+                    f"environment {environment!r} has neither a service nor a task {name!r}",
                     hint="list them with `ecr-widgets service list` and `ecr-widgets task list`",
                 )
             if len(tasks) > 1:

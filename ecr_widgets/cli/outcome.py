@@ -1,4 +1,4 @@
-"""What a command ends with: our errors as one line and the contract's exit code."""
+"""How a command ends: our errors as one line, and the contract's exit code."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ecr_widgets.errors import (
 SUCCEEDED, FAILED, REFUSED, INTERRUPTED, UNKNOWN, BUSY, ROLLBACK_FAILED = range(7)
 """Exit codes; keep in step with contract section 2."""
 _AS_JSON, _OF_RUN = "ecr_widgets.as_json", "ecr_widgets.of_run"
-"""Where a click context notes that stdout gets one JSON document, whatever happens, and that it is that of a run."""
+"""Where a click context notes that stdout gets one JSON document, whatever happens, and that it describes a run."""
 
 
 def exit_code_of(error: EcrWidgetsError) -> int:
@@ -40,10 +40,10 @@ def exit_code_of(error: EcrWidgetsError) -> int:
 
 
 class OurErrors(click.Group):
-    """A group whose commands end with one line on stderr where they fail, and with one document where `--json` is given."""
+    """A group whose commands end with one line on stderr when they fail, and with one document if `--json` is given."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Note what is asked for before any of it is looked at, so that a word that is wrong is told as a document too."""
+        """Note `--json` before the words are parsed, so that a wrong one is reported as a document too."""
         words = args[: args.index("--")] if "--" in args else args
         ctx.meta[_AS_JSON] = "--json" in words
         return super().parse_args(ctx, args)
@@ -64,31 +64,31 @@ class OurErrors(click.Group):
 
 
 def note_run(ctx: click.Context, *, runbook: str | None, run_id: str | None) -> None:
-    """Have a failure of this command told as a run that never began."""
+    """Report a failure of this command as a run that never began."""
     ctx.meta[_OF_RUN] = {"runbook": runbook, "run_id": run_id}
 
 
 def _end(ctx: click.Context, error: EcrWidgetsError, code: int) -> None:
     if ctx.meta[_AS_JSON]:
         run = ctx.meta.get(_OF_RUN)
-        print_json({"error": _told(error, code)} if run is None else _no_run(error, code, **run))
+        print_json({"error": _as_json(error, code)} if run is None else _no_run(error, code, **run))
     ctx.exit(code)
 
 
-def _told(error: EcrWidgetsError, code: int) -> dict[str, Any]:
-    told: dict[str, Any] = {
+def _as_json(error: EcrWidgetsError, code: int) -> dict[str, Any]:
+    document: dict[str, Any] = {
         "type": type(error).__name__,
         "message": error.message,
         "hint": error.hint,
         "exit_code": code,
     }
     if isinstance(error, DeploymentFailed):
-        told["reasons"] = list(error.reasons)
-    return told
+        document["reasons"] = list(error.reasons)
+    return document
 
 
 def _no_run(error: EcrWidgetsError, code: int, *, runbook: str | None, run_id: str | None) -> dict[str, Any]:
-    """The members of a run, those that it has not as null."""
+    """The members of a run; those that it does not have are null."""
     return {
         "run_id": run_id,
         "runbook": runbook,

@@ -1,4 +1,4 @@
-"""How the verbs print what they found: a table or a line for people, one JSON document for programs."""
+"""How the commands print results: a table or a line for people, one JSON document for programs."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def json_option(command: Command) -> Command:
-    """`--json`, as everywhere; where the command fails its error is the document."""
+    """`--json`; if the command fails, its error is the document."""
     return click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")(command)
 
 
 def tell(value: Any, line: str, *, as_json: bool) -> None:
-    """Print what a step gave: one JSON document, or a line for people."""
+    """Print the outcome of a step: one JSON document, or a line for people."""
     if as_json:
         print_json(plain(value))
     else:
@@ -28,24 +28,24 @@ def tell(value: Any, line: str, *, as_json: bool) -> None:
 
 
 def plain(value: Any) -> Any:
-    """A value of ours as JSON has it."""
+    """One of our values in JSON's types."""
 
-    def written(found: Any) -> Any:
-        if isinstance(found, dict):
-            return {key: written(item) for key, item in found.items()}
-        if isinstance(found, (list, tuple)):
-            return [written(item) for item in found]
-        if isinstance(found, datetime):
-            return found.isoformat().replace("+00:00", "Z")
-        if isinstance(found, bytes):
-            return found.decode(errors="replace")
-        return found
+    def written(each: Any) -> Any:
+        if isinstance(each, dict):
+            return {key: written(item) for key, item in each.items()}
+        if isinstance(each, (list, tuple)):
+            return [written(item) for item in each]
+        if isinstance(each, datetime):
+            return each.isoformat().replace("+00:00", "Z")
+        if isinstance(each, bytes):
+            return each.decode(errors="replace")
+        return each
 
     return written([asdict(each) for each in value] if isinstance(value, (list, tuple)) else asdict(value))
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Aligned columns; what could move the cursor is shown as text."""
+    """Print aligned columns; what could move the cursor is shown as text."""
     from ecr_widgets.model.text import visible
 
     texts = [list(headers), *([visible(str(cell)) for cell in row] for row in rows)]

@@ -15,18 +15,18 @@ from ecr_widgets.model.encryption import ENCRYPTIONS
 @click.argument("repository")
 @click.argument("tag")
 @click.option(
-    "--create/--no-create", default=False, help="Create the repository where it is missing  [default: no]"
+    "--create/--no-create", default=False, help="Create the repository if it does not exist  [default: no]"
 )
 @click.option(
     "--encryption",
     type=click.Choice(ENCRYPTIONS),
     default=None,
-    help="With --create: how the repository is encrypted, for good  [default: AES256, or as it stands]",
+    help="With --create: the repository's encryption, which is permanent  [default: AES256, or unchanged]",
 )
 @click.option(
     "--kms-key",
     default="",
-    help="With --encryption KMS: the key's ARN, id or alias  [default: AWS's own for ECR]",
+    help="With --encryption KMS: the key's ARN, id or alias  [default: AWS's key for ECR]",
 )
 @wait_option("--wait")
 @json_option
@@ -41,9 +41,9 @@ def command(
     wait_if_busy_s: float,
     as_json: bool,
 ) -> None:
-    """Push a local IMAGE (name or id) to a REPOSITORY of the account's registry under TAG; prints it by digest.
+    """Push the local IMAGE (name or id) to REPOSITORY of the account's registry as TAG; prints its digest.
 
-    What stands under the tag already is not sent again.
+    Layers that the registry already has are not sent again.
     """
     from ecr_widgets.connections import connect
     from ecr_widgets.recording.recorder import as_json as plain

@@ -15,7 +15,7 @@ _MOVABLE = TagRule(immutable=False)
 @click.argument("filter", required=False, default="")
 @json_option
 def command(filter: str, *, as_json: bool) -> None:  # noqa: A002 -- the word that help shows
-    """List the account's ECR repositories, those whose name contains FILTER."""
+    """List the account's ECR repositories; with FILTER, those whose name contains it."""
     from ecr_widgets.connections import connect
 
     found = [each for each in connect().look.repositories() if filter in each.name]

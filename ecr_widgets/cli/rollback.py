@@ -25,14 +25,14 @@ def command(
     wait_if_busy_s: float,
     as_json: bool,
 ) -> None:
-    """Bring SERVICE of ENVIRONMENT back to DEPLOY_ID, or to the last earlier deploy that a saved run verified."""
+    """Roll SERVICE of ENVIRONMENT back to DEPLOY_ID, or to the last earlier deploy that a saved run verified."""
     from ecr_widgets.connections import connect
     from ecr_widgets.recording.recorder import as_json as plain
 
     kit = connect(wait_s=wait_if_busy_s)
     with kit.hold_service(environment, service):
-        standing = kit.find_service(environment, service)
-        back = kit.rollback(standing, deploy_id=deploy_id or standing.previous_deploy_id, timeout_s=timeout_s)
+        current = kit.find_service(environment, service)
+        back = kit.rollback(current, deploy_id=deploy_id or current.previous_deploy_id, timeout_s=timeout_s)
     if as_json:
         print_json(plain(back))
     else:

@@ -69,9 +69,9 @@ def _tell_parameters(book: Runbook) -> None:
 @command.command(name="copy")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 def copy(folder: Path) -> None:
-    """Copy the shipped runbooks and their files to FOLDER for editing; files that are there are left alone."""
+    """Copy the shipped runbooks and their files to FOLDER for editing; existing files are kept."""
     for path in copy_runbooks(
-        folder, left=lambda path: click.echo(f"was there, left alone: {path}", err=True)
+        folder, left=lambda path: click.echo(f"already exists, kept: {path}", err=True)
     ):
         click.echo(path)
 
@@ -82,10 +82,10 @@ def copy(folder: Path) -> None:
     "--folder",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path(),
-    help="Where it is written  [default: here]",
+    help="Folder to write it to  [default: the current one]",
 )
 def new(name: str, *, folder: Path) -> None:
-    """Write NAME.ipynb: a short runbook that runs and passes the checks, to start from."""
+    """Write NAME.ipynb: a short runbook to start from, which runs and passes `runbooks check`."""
     from ecr_widgets.runbooks.template import new_runbook
 
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,63}", name, re.ASCII):
@@ -93,7 +93,7 @@ def new(name: str, *, folder: Path) -> None:
     if any(book.name == name for book in list_runbooks()):
         raise InputError(
             f"name {name!r} refused: `ecr-widgets run {name}` would run the shipped runbook of that name",
-            hint="take another name, or `ecr-widgets runbooks copy` to change the shipped one",
+            hint="choose another name, or change the shipped one with `ecr-widgets runbooks copy`",
         )
     path = folder / f"{name}.ipynb"
     text = json.dumps(new_runbook(name), indent=1) + "\n"
@@ -102,7 +102,7 @@ def new(name: str, *, folder: Path) -> None:
         with path.open("x") as file:
             file.write(text)
     except FileExistsError as error:
-        raise InputError(f"{str(path)!r} is there already", hint="take another name") from error
+        raise InputError(f"{str(path)!r} already exists", hint="choose another name") from error
     except OSError as error:
         raise InputError(
             f"{str(path)!r} cannot be written: {error.strerror}", hint="give --folder"
@@ -114,11 +114,11 @@ def new(name: str, *, folder: Path) -> None:
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.pass_context
 def check(ctx: click.Context, paths: tuple[Path, ...]) -> None:
-    """Say what in the runbooks at PATHS breaks the form; exit code 1 where anything does.
+    """List what is wrong with the form of the runbooks at PATHS; exit code 1 if anything is.
 
-    Looked for: title, purpose and operation note; one parameters cell, typed and commented; a check of the target; one step
-    a cell, with a word before it on what normal looks like; no logic and no calls around the kit; no names that nothing
-    declares; no secrets, in texts and code either; no outputs left in.
+    It checks for a title, purpose and operation note; one parameters cell, typed and commented; a check of the target; one
+    step a cell, with a sentence before it on what to expect; no logic and no calls around the kit; no undeclared names; no
+    secrets, in text and code; and no saved outputs.
     """
     from ecr_widgets.runbooks.form import check_form
 

@@ -12,7 +12,7 @@ from ecr_widgets.cli.waiting import timeout_option, wait_option
 
 @click.group(name="service", cls=OurErrors)
 def command() -> None:
-    """Look at Layer0's services, bring them to a deploy, scale and delete them."""
+    """List, show, deploy, scale and delete Layer0's services."""
 
 
 @command.command(name="list")
@@ -36,7 +36,7 @@ def list_services(environment: str | None, *, as_json: bool) -> None:
 @click.argument("service")
 @json_option
 def show(environment: str, service: str, *, as_json: bool) -> None:
-    """Show one SERVICE: counts, deployments and why containers stopped."""
+    """Show SERVICE: counts, deployments and why containers stopped."""
     from ecr_widgets.steps.deploy_service import find_environment
     from ecr_widgets.steps.layer0_entities import require_service
     from ecr_widgets.steps.wait import describe
@@ -56,7 +56,7 @@ def show(environment: str, service: str, *, as_json: bool) -> None:
 @click.argument("environment")
 @click.argument("service")
 @click.argument("deploy")
-@click.option("--load-balancer", metavar="NAME", help="Load balancer that the service is created behind.")
+@click.option("--load-balancer", metavar="NAME", help="Load balancer for a new service.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until it runs.")
 @timeout_option(600.0)
 @wait_option()
@@ -72,7 +72,7 @@ def deploy(
     wait_if_busy_s: float,
     as_json: bool,
 ) -> None:
-    """Bring a SERVICE to a stored DEPLOY (its name for the latest, NAME:VERSION or an id); creates it where it is missing."""
+    """Deploy DEPLOY (a name for its latest version, NAME:VERSION or an id) to SERVICE, which is created if needed."""
     from ecr_widgets.connections import connect
 
     deploy_id = find_deploy(client(), deploy)
@@ -103,7 +103,7 @@ def scale(
     wait_if_busy_s: float,
     as_json: bool,
 ) -> None:
-    """Bring a SERVICE to COUNT copies."""
+    """Scale SERVICE to COUNT copies."""
     from ecr_widgets.connections import connect
 
     kit = connect(wait_s=wait_if_busy_s)
@@ -118,7 +118,7 @@ def scale(
 @wait_option("--wait")
 @json_option
 def delete(environment: str, service: str, *, timeout_s: float, wait_if_busy_s: float, as_json: bool) -> None:
-    """Delete a SERVICE and wait until it is gone; one that is gone is no error."""
+    """Delete SERVICE and wait until it is gone; no error if it does not exist."""
     from ecr_widgets.connections import connect
 
     kit = connect(wait_s=wait_if_busy_s)

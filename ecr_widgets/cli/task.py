@@ -13,7 +13,7 @@ from ecr_widgets.errors import InputError
 
 @click.group(name="task", cls=OurErrors)
 def command() -> None:
-    """Run deploys once, look at tasks and delete them."""
+    """Run a deploy once; list, show and delete tasks."""
 
 
 @command.command()
@@ -25,9 +25,11 @@ def command() -> None:
     "env_vars",
     multiple=True,
     metavar="CONTAINER:NAME=VALUE",
-    help="Overrides a variable; repeatable.",
+    help="Override a variable; repeatable.",
 )
-@click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until its containers ended.")
+@click.option(
+    "--wait/--no-wait", default=True, show_default=True, help="Wait until its containers have ended."
+)
 @timeout_option(3600.0)
 @json_option
 def run(
@@ -40,9 +42,9 @@ def run(
     timeout_s: float,
     as_json: bool,
 ) -> None:
-    """Run a DEPLOY (its name for the latest, NAME:VERSION or an id) once.
+    """Run DEPLOY (a name for its latest version, NAME:VERSION or an id) once, as TASK.
 
-    Succeeds where all of its containers end with exit code 0, and fails with 1 and their codes where one does not.
+    Exit code 0 if all of its containers end with exit code 0; otherwise 1, and their codes are shown.
     """
     from ecr_widgets.connections import connect
 
@@ -66,10 +68,10 @@ def run(
 
 @command.command(name="list")
 @click.argument("environment", required=False)
-@click.option("--all", "with_jobs", is_flag=True, help="Those that run Layer0's own jobs, too.")
+@click.option("--all", "with_jobs", is_flag=True, help="Include those that run Layer0's own jobs.")
 @json_option
 def list_tasks(environment: str | None, *, with_jobs: bool, as_json: bool) -> None:
-    """List tasks that have a name, of all environments or one."""
+    """List the tasks that have a name, of all environments or of ENVIRONMENT."""
     from ecr_widgets.steps.deploy_service import find_environment
 
     layer0 = client()
@@ -89,7 +91,7 @@ def list_tasks(environment: str | None, *, with_jobs: bool, as_json: bool) -> No
 @click.argument("task")
 @json_option
 def show(task: str, *, as_json: bool) -> None:
-    """Show one TASK, by its name, ENVIRONMENT:NAME or id: what its containers do, or how they ended."""
+    """Show TASK (a name, ENVIRONMENT:NAME or id): what its containers do, or how they ended."""
     from ecr_widgets.steps.find_task import find_task
 
     found = find_task(client(), task)
@@ -112,7 +114,7 @@ def show(task: str, *, as_json: bool) -> None:
 @click.argument("task")
 @json_option
 def delete(task: str, *, as_json: bool) -> None:
-    """Stop a TASK, by its name, ENVIRONMENT:NAME or id, and forget it; one that is gone is no error."""
+    """Stop and delete TASK (a name, ENVIRONMENT:NAME or id); no error if it does not exist."""
     from ecr_widgets.connections import connect
 
     done = connect().layer0.delete_task(task)

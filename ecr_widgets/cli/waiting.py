@@ -1,4 +1,4 @@
-"""How long to wait: for another run that holds a target, and for what was begun."""
+"""How long to wait: for another run that holds a target, and for work in progress."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import click
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 LONG = "--wait-if-busy"
-"""What our messages name: some verbs have another `--wait`."""
+"""The name that our messages use: some commands have another `--wait`."""
 
 
 class _Seconds(click.FloatRange):
-    """A number of seconds that there is: `nan` and `inf` are floats too."""
+    """A finite number of seconds: `nan` and `inf` are floats too."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The number."""
         seconds = super().convert(value, param, ctx)
         if not math.isfinite(seconds):
-            self.fail(f"{value} is no number of seconds.", param, ctx)
+            self.fail(f"{value} is not a number of seconds.", param, ctx)
         return seconds
 
 
@@ -34,11 +34,13 @@ def wait_option(*names: str) -> Callable[[Command], Command]:
         type=_Seconds(min=0),
         default=0.0,
         metavar="SECONDS",
-        help="Wait that long for a target that another run holds  [default: 0]",
+        help="How long to wait for a target that another run holds  [default: 0]",
     )
 
 
-def timeout_option(default_s: float, told: str = "Longest wait, in seconds.") -> Callable[[Command], Command]:
+def timeout_option(
+    default_s: float, help_text: str = "Longest wait, in seconds."
+) -> Callable[[Command], Command]:
     """`--timeout SECONDS`; the parameter is `timeout_s`."""
     return click.option(
         "--timeout",
@@ -47,5 +49,5 @@ def timeout_option(default_s: float, told: str = "Longest wait, in seconds.") ->
         default=default_s,
         show_default=True,
         metavar="SECONDS",
-        help=told,
+        help=help_text,
     )

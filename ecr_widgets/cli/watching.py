@@ -1,4 +1,4 @@
-"""What people at a terminal see of a run: its steps as they happen, on stderr."""
+"""What a terminal shows of a run: its steps as they happen, on stderr."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _WIDTH = 72
 
 
 class Watcher:
-    """Prints each step when it ended; on a terminal a bar counts the cells while it works.
+    """Prints each step when it has ended; on a terminal a bar counts the cells meanwhile.
 
     Args:
-        quiet: Whether only failures are told.
+        quiet: Whether only failures are printed.
     """
 
     def __init__(self, *, quiet: bool) -> None:

@@ -45,7 +45,7 @@ class Change:
     before: Any = field(default=None, repr=False)
     after: Any = field(default=None, repr=False)
     is_secret: bool = False
-    """Whether what stands around it says so, as `--password` before it does."""
+    """Whether its neighbours say so, as `--password` before it does."""
 
     def __str__(self) -> str:
         shown = {
@@ -65,7 +65,7 @@ class Change:
 
 
 def _hidden(value: Any) -> str:
-    """A mark by which two hidden values can be told apart or found equal, within one process only."""
+    """A mark that shows whether two hidden values are equal, within one process only."""
     made = hmac.new(_KEY, json.dumps(value, sort_keys=True).encode(), "sha256").hexdigest()
     return f"{MASK} ({made[:_MARK_LENGTH]})"
 

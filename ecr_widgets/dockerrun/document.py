@@ -1,4 +1,4 @@
-"""The document given to Layer0: parse it, set image and environment, tell what it holds.
+"""The document given to Layer0: parse it, set image and environment, list what it holds.
 
 Beside this: `dockerrun_reading` is strict JSON, `dockerrun_members` what members there are, `dockerrun_rules`,
 `dockerrun_container` and `dockerrun_relations` are what Layer0 and ECS take, `dockerrun_risks` what is dangerous, `dockerrun_form` the canonical form, `dockerrun_diff` the difference of two.
@@ -73,7 +73,7 @@ class Dockerrun:
     def template(cls, content: bytes) -> Dockerrun:
         """Read and check a Dockerrun whose image `with_image` is going to set.
 
-        What stands in the image's place until then may be any text, or nothing.
+        Until then the image may be any text, or missing.
 
         Raises:
             InvalidDockerrun: As for `parse`.
@@ -109,9 +109,9 @@ class Dockerrun:
         changed, raw = self._copy_for(container)
         # A new member takes the case of those around it, so that the document stays of one hand.
         pascal = member(raw, "name")[0][:1].isupper()
-        key, standing = member(raw, "environment")
-        key = "Environment" if pascal and standing is None and key not in raw else key
-        items = list(standing or ())
+        key, current = member(raw, "environment")
+        key = "Environment" if pascal and current is None and key not in raw else key
+        items = list(current or ())
         raw[key] = items
         places = {member(item, "name")[1]: item for item in items}
         for name, value in variables.items():
@@ -123,14 +123,14 @@ class Dockerrun:
         return changed._checked(images=False)
 
     def warnings(self) -> tuple[str, ...]:
-        """What is legal and hardly meant: members that Layer0 drops, and placeholders that nobody has filled in."""
+        """What is legal and probably not intended: members that Layer0 drops, and placeholders that were not filled in."""
         return (
             *(f"Layer0 does not read {pointer} and drops it" for pointer in unread_members(self.document)),
             *(f"{pointer} still holds a placeholder" for pointer in unfilled_places(self.document)),
         )
 
     def risks(self) -> tuple[Risk, ...]:
-        """Settings that give a container power over the machine; somebody should say yes to them."""
+        """Settings that give a container power over the machine, which a person should agree to."""
         return tuple(risks(self.document))
 
     def to_bytes(self) -> bytes:

@@ -1,6 +1,6 @@
 """Images that a stored Dockerrun names, read as leniently as can be: what we would not write ourselves runs all the same.
 
-Source: Go's JSON decoder, by which Layer0 reads: member names in any case, and of members that stand twice the last counts.
+Source: Go's JSON decoder, by which Layer0 reads: member names in any case, and of duplicate members the last one counts.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Any
 from ecr_widgets.errors import InvalidDockerrun
 
 _Members = tuple[tuple[str, Any], ...]
-"""An object with all of its members, also those that stand twice."""
+"""An object with all of its members, including duplicates."""
 
 
 def image_texts(document: bytes) -> tuple[str, ...]:
-    """All texts of members called `image`, wherever they stand: more than run, and never fewer.
+    """All texts of members called `image`, anywhere: more than run, and never fewer.
 
     Raises:
         InvalidDockerrun: It is no JSON at all.

@@ -15,7 +15,7 @@ _NAMED = ("containerDefinitions", "volumes")
 def kept_settings(dockerrun: Dockerrun) -> Mapping[str, str]:
     """Every setting of the canonical form by its place: `{"containerDefinitions/web/memory": "64"}`.
 
-    Containers and volumes stand by their names. Of environment variables only names are kept, since nobody can tell which
+    Containers and volumes are listed by name. Only the names of environment variables are kept, since it is not known which
     values are secrets; elsewhere what is named or looks like one is masked.
     """
     return dict(_settings(masked(dockerrun.normalized(), lambda _: MASK), ()))

@@ -20,7 +20,7 @@ def may_be_secret(name: str, value: object) -> bool:
 def is_hidden(holder: str, name: str, value: object) -> bool:
     """Whether a value of a map from people's own names is hidden as a whole.
 
-    Every value of an environment variable is, since nobody can tell which are secrets.
+    Every value of an environment variable is, since it is not known which are secrets.
     """
     return holder == "environment" or (holder in OWN_KEYS and may_be_secret(name, value))
 

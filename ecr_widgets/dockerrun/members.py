@@ -1,4 +1,4 @@
-"""The members that a Dockerrun may have, with their types; what nobody reads is found here.
+"""The members that a Dockerrun may have, with their types; members that nothing reads are found here.
 
 Source: Amazon ECS API, RegisterTaskDefinition; aws-sdk-go 1.30.4, with which the last Layer0 (2021) decodes containers,
 volumes and placement constraints. Members that ECS has and that SDK lacks are dropped by Layer0 without a word.
@@ -14,7 +14,7 @@ from typing import Any
 from ecr_widgets.dockerrun.reading import kind_of, shorten, step
 from ecr_widgets.errors import InvalidDockerrun
 
-# Comments, and the version that Elastic Beanstalk wants: nobody expects them to change anything.
+# Comments, and the version that Elastic Beanstalk wants: they are not expected to change anything.
 _NO_SETTINGS = ("AWSEBDockerrunVersion", "_", "$", "//", "#", "x-")
 _WORDS: Mapping[type, str] = {str: "text", int: "a whole number", bool: "true or false"}
 _HINTS: Mapping[type, str] = {
@@ -212,7 +212,7 @@ DOCUMENT = _members(
 
 
 def check_members(value: Any, kind: Kind, at: str) -> None:
-    """Refuse members that nobody reads and values of a wrong type; nulls say no more than absent members.
+    """Refuse members that nothing reads and values of a wrong type; a null means the same as an absent member.
 
     Raises:
         InvalidDockerrun: With the place as JSON pointer.
@@ -284,7 +284,7 @@ def _check_object(value: Any, kind: Members, at: str) -> None:
             raise InvalidDockerrun(
                 f"neither Layer0 nor ECS has a member {shorten(key)} here",
                 pointer=step(at, key),
-                hint=f"did you mean {near[0]}?" if near else "remove it; nobody reads it",
+                hint=f"did you mean {near[0]}?" if near else "remove it; nothing reads it",
             )
     for name in sorted(kind.required):
         if value.get(present.get(name, name)) in (None, "", []):

@@ -1,4 +1,4 @@
-"""Placeholders of templates that nobody filled in, such as Terraform's `${port}`."""
+"""Placeholders of templates that were not filled in, such as Terraform's `${port}`."""
 
 from __future__ import annotations
 

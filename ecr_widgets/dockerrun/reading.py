@@ -78,7 +78,7 @@ def check_values(document: Any) -> None:
             raise InvalidDockerrun(value.why, pointer=pointer, hint="write a plain number")
         if isinstance(value, _Doubled):
             raise InvalidDockerrun(
-                f"member {shorten(value.member)} stands twice in one object",
+                f"member {shorten(value.member)} appears twice in one object",
                 pointer=step(pointer, value.member),
                 hint="keep one of them",
             )
@@ -115,13 +115,13 @@ def kind_of(value: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Unusable:
-    """Stands where a value was that cannot be used, until its place is known."""
+    """Takes the place of a value that cannot be used, until its pointer is known."""
 
     why: str
 
 
 class _Doubled(dict[str, Any]):
-    """An object in which a member stood twice."""
+    """An object that had a member twice."""
 
     member = ""
 
@@ -142,7 +142,7 @@ def _first_again(names: Iterable[str]) -> str:
         if name in seen:
             return name
         seen.add(name)
-    raise ValueError("no name stands twice")
+    raise ValueError("no name appears twice")
 
 
 def _float(text: str) -> float | _Unusable:

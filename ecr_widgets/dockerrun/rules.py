@@ -22,7 +22,7 @@ def check_document(document: Mapping[str, Any], *, images: bool = True) -> None:
     """Refuse what Layer0 or ECS would refuse, misread or drop by mistake.
 
     Args:
-        images: False where the run sets an image: what stands in its place may be any text, or nothing.
+        images: False if the run sets an image, which may then be any text, or missing.
 
     Raises:
         InvalidDockerrun: With the place as JSON pointer, what is wrong and what to write instead.

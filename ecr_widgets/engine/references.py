@@ -49,7 +49,7 @@ def _check(repository: str, profile: str | None = None, region: str | None = Non
         return OwnRegistry(host, registry_id_of(host) or ecr.registry_id())
 
     try:
-        repository_name(repository, own, stands=lambda name: ecr.find_repository(name) is not None)
+        repository_name(repository, own, exists=lambda name: ecr.find_repository(name) is not None)
     except InputError:
         raise
     except EcrWidgetsError:

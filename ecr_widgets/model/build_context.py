@@ -1,4 +1,4 @@
-"""What a build sends: the files of a folder but those that its ignore file names, as docker sends them."""
+"""What a build sends: the files of a folder except those that its ignore file names, as docker sends them."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class BuildContext:
         """Write the context for a builder that gets it whole, and give back the Dockerfile's name in it.
 
         Such a builder knows no ignore files of Dockerfiles. It keeps the Dockerfile from what COPY sees where the
-        `.dockerignore` that it was sent says so, and the `.dockerignore` likewise.
+        `.dockerignore` that it was sent says so; the same holds for the `.dockerignore` itself.
 
         Raises:
             BuildError: A file cannot be read, or the builder could not make of it what BuildKit makes.
@@ -138,7 +138,7 @@ def find_context(folder: Path, dockerfile: str) -> BuildContext:
     if path.is_symlink() and not path.resolve().is_relative_to(path.parent.resolve()):
         raise BuildError(
             f"the Dockerfile {dockerfile!r} is a link out of its folder, which builders do not follow",
-            hint="name the file that it leads to",
+            hint="name the file that it points to",
         )
     return BuildContext(Path(os.path.normpath(folder.absolute())), path)
 

@@ -33,7 +33,7 @@ class BuildWishes(TypedDict, total=False):
     cache_from: str
     """Images whose layers may be taken instead of built, commas between; without a host in the account's registry."""
     cache_to: str
-    """Images that the build's cache is written to, likewise."""
+    """Images that the build's cache is written to, in the same form."""
     provenance: bool
     """Attach to the image how it was built, which makes an index of it, and of each build another one."""
 

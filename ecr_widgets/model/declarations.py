@@ -1,7 +1,7 @@
 """What a parameters cell declares, read as Python and never executed.
 
-A runbook of the kit's form has one typed, commented assignment of a plain value a line. A notebook of somebody else's may
-hold anything there: what can be known of it is, and a parameter whose value only the cell itself can tell takes any.
+A runbook of the kit's form has one typed, commented assignment of a plain value a line. Any other notebook may
+hold anything there: what can be known of it is read, and a parameter whose default the cell computes takes any value.
 """
 
 from __future__ import annotations
@@ -218,7 +218,7 @@ def _name_of(annotation: ast.expr) -> str:
 
 
 def _assigned(statement: ast.stmt) -> Iterator[str]:
-    """Names that a statement assigns where it stands, and not within functions and classes."""
+    """Names that a statement assigns itself, and not within functions and classes."""
     left: list[ast.AST] = [statement]
     # Not by recursion: an expression may be deeper than that goes.
     while left:

@@ -1,6 +1,6 @@
-"""A Dockerfile as BuildKit's parser takes it apart: lines joined, flags and here-documents told from the rest.
+"""A Dockerfile as BuildKit's parser splits it: lines joined, flags and here-documents separated from the rest.
 
-Enough of the language is read to tell what a file asks of its builder and which images it is built on; what an instruction
+Enough of the language is read to know what a file asks of its builder and which images it is built on; what an instruction
 does is the builder's business, as are mistakes: what cannot be read is left for it to refuse.
 
 Source: Dockerfile reference, "Parser directives", "Here-Documents", "Understand how ARG and FROM interact".

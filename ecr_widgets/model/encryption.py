@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ecr_widgets.errors import InputError
 
 ENCRYPTIONS = ("AES256", "KMS")
-"""What can be chosen; ECR tells of a third one, `KMS_DSSE`, in regions of the US government."""
+"""What can be chosen; ECR reports a third one, `KMS_DSSE`, in regions of the US government."""
 
 _ID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32}"
 _ALIAS = r"alias/[A-Za-z0-9/_-]{1,250}"
@@ -23,7 +23,7 @@ _KEY = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Encryption:
-    """How a repository is encrypted, as somebody asks for it or as ECR tells."""
+    """How a repository is encrypted, as requested or as ECR reports it."""
 
     type: str
     """`AES256`: keys that S3 manages; `KMS`: a key of AWS's key management."""
@@ -60,20 +60,20 @@ class Encryption:
             )
         return cls(encryption, kms_key)
 
-    def is_met_by(self, standing: Encryption) -> bool:
-        """Whether a repository that stands so has what is asked for.
+    def is_met_by(self, current: Encryption) -> bool:
+        """Whether a repository with this current encryption has what is asked for.
 
-        ECR keeps the ARN of the key behind an alias: which one that is cannot be told here, so an alias is met by any key.
+        ECR keeps the ARN of the key behind an alias. It cannot be resolved here, so any key meets an alias.
         """
-        if self.type != standing.type or self.kms_key is None:
-            return self.type == standing.type
-        if standing.kms_key is None:
+        if self.type != current.type or self.kms_key is None:
+            return self.type == current.type
+        if current.kms_key is None:
             return False
-        if _is_alias(self.kms_key) != _is_alias(standing.kms_key):
+        if _is_alias(self.kms_key) != _is_alias(current.kms_key):
             return True
-        if self.kms_key.startswith("arn:") and standing.kms_key.startswith("arn:"):
-            return self.kms_key == standing.kms_key
-        return _name(self.kms_key) == _name(standing.kms_key)
+        if self.kms_key.startswith("arn:") and current.kms_key.startswith("arn:"):
+            return self.kms_key == current.kms_key
+        return _name(self.kms_key) == _name(current.kms_key)
 
     def __str__(self) -> str:
         return self.type if self.kms_key is None else f"{self.type} with key {self.kms_key}"

@@ -1,4 +1,4 @@
-"""What kind of engine answers: what differs between engines is decided from this, and nowhere else."""
+"""What kind of engine answers: differences between engines are decided from this, and nowhere else."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ class EngineFacts:
 
     def is_at_least(self, major: int, minor: int = 0) -> bool:
         """Whether it has this version or a later one; builds between releases, which have no number, count as new."""
-        found = _numbers(self.version)
-        return not any(found) or found >= (major, minor)
+        version = _numbers(self.version)
+        return not any(version) or version >= (major, minor)
 
     @property
     def takes_buildkit(self) -> bool:
@@ -70,7 +70,7 @@ class HeldImage:
     known_as: tuple[ImageReference, ...]
     """By digest; what a registry serves there is the registry's word."""
     is_index: bool | None = None
-    """None where the engine does not say at once."""
+    """None if the engine does not say without being asked again."""
 
 
 def _numbers(version: str) -> tuple[int, ...]:

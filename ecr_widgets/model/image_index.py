@@ -1,4 +1,4 @@
-"""An index read: the manifests that it names, images told from what only says something about one.
+"""An index read: the manifests that it names, with images separated from what only describes one.
 
 Source: OCI image specification, "Image Index"; BuildKit, "Image attestation storage".
 """
@@ -23,9 +23,9 @@ def children_of(manifest: Mapping[str, Any]) -> tuple[Child, ...]:
     return tuple(_child(each) for each in manifest.get("manifests") or ())
 
 
-def platform_of(told: Mapping[str, Any]) -> str:
+def platform_of(entry: Mapping[str, Any]) -> str:
     """`linux/arm64/v8`, of a platform as an index or a configuration has it; empty where it is none."""
-    parts = (told.get(name) for name in ("os", "architecture", "variant"))
+    parts = (entry.get(name) for name in ("os", "architecture", "variant"))
     platform = "/".join(str(part) for part in parts if part)
     return "" if platform == _NO_PLATFORM else platform
 
@@ -33,6 +33,6 @@ def platform_of(told: Mapping[str, Any]) -> str:
 def _child(entry: Mapping[str, Any]) -> Child:
     notes = entry.get("annotations") or {}
     attests = str(notes.get(_OF, "")) if notes.get(_KIND) == "attestation-manifest" else ""
-    told = entry.get("platform") or {}
-    is_image = not attests and f"{told.get('os')}/{told.get('architecture')}" != _NO_PLATFORM
-    return Child(str(entry["digest"]), platform_of(told) if is_image else "", attests, is_image)
+    platform = entry.get("platform") or {}
+    is_image = not attests and f"{platform.get('os')}/{platform.get('architecture')}" != _NO_PLATFORM
+    return Child(str(entry["digest"]), platform_of(platform) if is_image else "", attests, is_image)

@@ -33,7 +33,7 @@ class Parts:
     orphans: frozenset[str]
     """What says something about an image that the repository does not have."""
     unread: frozenset[str]
-    """Indexes of which nobody can tell what they name."""
+    """Indexes that could not be read, so what they name is not known."""
 
     @classmethod
     def of(cls, images: Iterable[Image], indexes: Mapping[str, Iterable[Child]]) -> Parts:

@@ -33,7 +33,7 @@ class Environment:
     max_count: int = 0
     instance_size: str = ""
     links: tuple[str, ...] = ()
-    """Ids of environments; the real server tells the last one only."""
+    """Ids of environments; the real server reports only the last one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Deployment:
     pending_count: int
     created_at: datetime
     events: tuple[str, ...] = ()
-    """What the scheduler said, where the server tells (an addition of some servers)."""
+    """What the scheduler said, if the server reports it (an addition of some servers)."""
     stopped_reasons: tuple[str, ...] = ()
 
 
@@ -77,13 +77,13 @@ class Service:
 
     @property
     def primary(self) -> Deployment | None:
-        """The deployment that the service moves to or stands on, None where it has none."""
+        """The deployment that the service runs or moves to; None if it has none."""
         return next((d for d in self.deployments if d.status == "PRIMARY"), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A service, task or load balancer as lists tell of it; names are empty where the server has lost its tags."""
+    """A service, task or load balancer as lists show it; names are empty if the server has lost its tags."""
 
     entity_id: str
     name: str
@@ -132,7 +132,7 @@ class Job:
     state: JobState
     meta: tuple[tuple[str, str], ...] = ()
     runner_task_id: str = ""
-    """The task whose log tells what the job did."""
+    """The task whose log says what the job did."""
     request: str = field(default="", repr=False)
     """What it works on: an entity's id, or a task's whole request as JSON, with values that may be secret."""
 

@@ -1,4 +1,4 @@
-"""The instances of a Layer0 environment, as its scaler tells of them."""
+"""The instances of a Layer0 environment, as its scaler reports them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Load balancers as the kit uses them, and what AWS would refuse about them, said before anything is made."""
+"""Load balancers as the kit uses them, and what AWS would refuse about them, checked before anything is created."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Port:
 
         certificate: Name or ARN; needed for SSL and HTTPS.
 
-        certificate_arn: What a server tells beside the name; nobody need give it.
+        certificate_arn: What a server reports beside the name; not needed in a request.
     """
 
     host_port: int
@@ -37,7 +37,7 @@ class Port:
     certificate_arn: str = ""
 
     def is_same_as(self, wanted: Port) -> bool:
-        """Whether this listener, as a server tells of it, is the wanted one, whose certificate has a name or an ARN."""
+        """Whether this listener, as a server reports it, is the wanted one, whose certificate has a name or an ARN."""
         return (self.host_port, self.container_port, self.protocol) == (
             wanted.host_port,
             wanted.container_port,
@@ -88,9 +88,9 @@ class LoadBalancer:
     service_id: str | None
 
 
-def are_same_ports(standing: Iterable[Port], wanted: Iterable[Port]) -> bool:
-    """Whether a balancer's listeners, as a server tells of them, are the wanted ones, in whatever order."""
-    have, want = (sorted(each, key=lambda port: port.host_port) for each in (standing, wanted))
+def are_same_ports(current: Iterable[Port], wanted: Iterable[Port]) -> bool:
+    """Whether a balancer's listeners, as a server reports them, are the wanted ones, in any order."""
+    have, want = (sorted(each, key=lambda port: port.host_port) for each in (current, wanted))
     return len(have) == len(want) and all(map(Port.is_same_as, have, want))
 
 

@@ -11,7 +11,7 @@ _FIRST, _ONE_COPY, _LAST = (0, 10, 0), (0, 10, 4), (0, 12, 6)
 def version_warning(version: str) -> str | None:
     """What people should know before they change anything on a server of this version; None where it is nothing.
 
-    Features are never told from versions: tags after v0.12.6 stand on older code, and all fields are optional.
+    Features are never derived from versions: tags after v0.12.6 are built on older code, and all fields are optional.
     """
     match = _RELEASE.fullmatch(version)
     if match is None:
@@ -23,7 +23,7 @@ def version_warning(version: str) -> str | None:
         return f"Layer0 {version} is older than v0.10.4: its tasks may have several copies"
     if number > _LAST:
         return (
-            f"Layer0 {version} is newer by its number than v0.12.6, the last release; such tags stand on code of"
+            f"Layer0 {version} is newer by its number than v0.12.6, the last release; such tags are built on code of"
             " v0.12.0, whose service lists and logs are wrong on accounts with long ECS ids"
         )
     return None

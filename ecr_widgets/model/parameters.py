@@ -25,7 +25,7 @@ _NUMBER = r"(-?\d+(?:\.\d+)?)"
 _LIMITS = re.compile(rf"{_NUMBER} or more|above {_NUMBER}|{_NUMBER} to {_NUMBER}")
 _CLAUSES = re.compile(r"[,;:()]|\.(?=\s|$)")
 ANY = "any"
-"""Type of a parameter of which nothing is known: it takes what is given."""
+"""Type of a parameter of which nothing is known: it takes any value."""
 _WORDS = {"True": True, "False": False, "None": None}
 _LARGEST = 2**53 - 1
 """The largest whole number that JSON's readers agree about (RFC 8785)."""
@@ -39,7 +39,7 @@ _TYPES = {
     "dict": dict,
     ANY: Any,
 }
-"""What the names in a declaration stand for; no number is infinite, or none at all."""
+"""The types that a declaration's names mean; infinities and NaN are not numbers."""
 LARGEST_VALUE = 100_000
 """Texts, numbers, lists and objects in one parameter's value, or in a file of parameters."""
 DEEPEST_VALUE = 64
@@ -91,7 +91,7 @@ class Parameter:
     """Whether the cell states its type."""
     limits: Limits = field(default_factory=lambda: Limits())
     computed: str = ""
-    """The expression of a default that only the cell itself can tell; `default` is then None."""
+    """The expression of a default that is known only once the cell runs; `default` is then None."""
 
     def read(self, text: str) -> Any:
         """A value typed by a person, as the declared type wants it. Text stays exactly as typed.
@@ -203,17 +203,17 @@ def read_parameters(
 
 
 def default_values(declared: Sequence[Parameter]) -> dict[str, Any]:
-    """Values of the parameters that nobody gave, but those that only the cell itself can tell."""
+    """Default values of the parameters, without those that the cell computes."""
     return {each.name: each.default for each in declared if not each.computed}
 
 
 def computed_names(declared: Sequence[Parameter]) -> frozenset[str]:
-    """Names of the parameters whose values only the cell itself can tell."""
+    """Names of the parameters whose defaults the cell computes."""
     return frozenset(each.name for each in declared if each.computed)
 
 
 def _as_written(text: str) -> Any:
-    """What a person typed for a parameter without a type: as papermill takes it, but no digit of it gets lost."""
+    """What a person typed for a parameter without a type: read as papermill does, but without losing a digit."""
     if text in _WORDS:
         return _WORDS[text]
     for kind in (int, float):

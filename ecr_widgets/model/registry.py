@@ -1,4 +1,4 @@
-"""What ECR tells about repositories and images."""
+"""What ECR reports about repositories and images."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Repository:
     encryption: str
     """`AES256`, `KMS` or another word of ECR's."""
     kms_key: str | None = None
-    """ARN of the key, where ECR tells of one."""
+    """ARN of the key, if ECR reports one."""
     tag_exceptions: tuple[str, ...] = ()
     """Patterns of the tags for which the opposite of `tags_immutable` holds."""
 
@@ -56,7 +56,7 @@ class Image:
     media_type: str | None = None
     last_pulled_at: datetime | None = None
     findings: Findings | None = None
-    """Where listings tell of a scan."""
+    """Where listings show a scan."""
     subject: str | None = None
     """Digest of the image that this one only says something about, such as by a signature."""
     artifact_type: str | None = None
@@ -70,7 +70,7 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class ImagePage:
-    """A part of a repository's images, as many as ECR tells at once."""
+    """A page of a repository's images, as many as ECR lists in one call."""
 
     images: tuple[Image, ...]
     is_last: bool
@@ -94,7 +94,7 @@ class Child:
 
 @dataclass(frozen=True, slots=True)
 class ImageDetails:
-    """What an image's manifest and configuration tell."""
+    """What an image's manifest and configuration say."""
 
     platform: str = ""
     """`linux/amd64`; empty for an index and for what is no image."""

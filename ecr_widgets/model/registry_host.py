@@ -52,7 +52,7 @@ class Sameness(Enum):
     SAME = "same"
     OTHER = "other"
     UNKNOWN = "unknown"
-    """It may be an alias, a tunnel or a proxy: the name does not tell."""
+    """It may be an alias, a tunnel or a proxy: the name does not say."""
 
 
 def registry_id_of(host: str) -> RegistryId | None:
@@ -70,9 +70,9 @@ class OwnRegistry:
     """The registry that a token is for."""
 
     host: str
-    """As ECR names it: the one name that everything of ours goes by."""
+    """As ECR names it: the one name that our images are known by."""
     id: RegistryId | None
-    """None where neither the host nor AWS told."""
+    """None if neither the host nor AWS says it."""
 
     def sameness(self, host: str | None) -> Sameness:
         """Whether a reference with that host means this registry; None is Docker Hub."""
@@ -96,7 +96,7 @@ class OwnRegistry:
             of: What was given, for the message.
 
         Raises:
-            InvalidReference: It names another registry, or a host of which nobody can tell.
+            InvalidReference: It names another registry, or a host whose registry is not known.
         """
         if image.registry is not None and self.sameness(image.registry) is not Sameness.SAME:
             raise self.refusal(image.registry, of or str(image))
@@ -112,27 +112,27 @@ class OwnRegistry:
             hint=f"to go there, use an AWS profile of account {other.account} with region {other.region} (AWS_PROFILE,"
             " AWS_REGION; for the target of a copy --to-profile, --to-region)"
             if other
-            else f"leave the host out, or put {self.host}/ in front where a repository here is called so",
+            else f"leave the host out, or begin with {self.host}/ if a repository here has that name",
         )
 
 
 def host_in(repository: str) -> str | None:
-    """What stands before the first slash where it looks like a host, else None; capitals alone make a bad name, not a host."""
+    """The part before the first slash if it looks like a host, else None; capitals alone make a bad name, not a host."""
     first, slash, _ = repository.partition("/")
     is_host = any(mark in first for mark in ".:") or first.lower() == "localhost"
     return first if slash and is_host else None
 
 
-def repository_name(name: str, own: Callable[[], OwnRegistry], *, stands: Callable[[str], bool]) -> str:
+def repository_name(name: str, own: Callable[[], OwnRegistry], *, exists: Callable[[str], bool]) -> str:
     """A repository as a person names it, as the registry does: without the registry's host, where it has that in front.
 
-    A name that begins like another registry's host is one only where a repository of just that name stands, as mirrors
-    of other registries are called.
+    A name that begins like another registry's host is valid only if a repository of exactly that name exists, as mirrors
+    of other registries have.
 
     Args:
-        own: Tells the registry; asked only where the name begins like a host.
+        own: Gives the registry; called only if the name begins like a host.
 
-        stands: Whether the registry has a repository of a name.
+        exists: Whether the registry has a repository of a name.
 
     Raises:
         InvalidReference: It begins with another registry's host.
@@ -145,7 +145,7 @@ def repository_name(name: str, own: Callable[[], OwnRegistry], *, stands: Callab
         return check_repository_name(name.partition("/")[2])
     if ":" not in host and host.lower() != "localhost" and not _ECR_HOST.fullmatch(_plain(host)):
         with suppress(InvalidReference):
-            if stands(check_repository_name(name)):
+            if exists(check_repository_name(name)):
                 return name
     raise registry.refusal(host, name)
 

@@ -19,7 +19,7 @@ def to_rfc3339(moment: datetime | None) -> str | None:
     """Write an aware time in UTC with milliseconds; None stays None.
 
     Raises:
-        ValueError: The time is naive, so nobody knows what it means, or in UTC outside the years 1 to 9999.
+        ValueError: The time is naive, so its meaning is not known, or in UTC outside the years 1 to 9999.
     """
     if moment is None:
         return None

@@ -33,8 +33,8 @@ _BETWEEN_PICTURES_S = 0.4
 _BETWEEN_LOOKS_S = 1.5
 """While an action is watched."""
 _LONGEST_WATCH_S = 1800.0
-"""A forgotten panel stops to ask what nobody reads."""
-_WATCH_ENDED = f"watching ended after {_LONGEST_WATCH_S / 60:.0f} min; tick watch to go on"
+"""A forgotten panel stops asking."""
+_WATCH_ENDED = f"watching ended after {_LONGEST_WATCH_S / 60:.0f} min; tick watch to continue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Plan:
 class Panel(ABC):
     """A picture below the cell; in a live session also controls, and the records of what was done with them.
 
-    A saved notebook keeps picture and records. Controls are shown only where somebody can answer a prompt: not under
+    A saved notebook keeps picture and records. Controls are shown only where a person can answer a prompt: not under
     papermill or another engine, where they would be dead.
     """
 
@@ -70,7 +70,7 @@ class Panel(ABC):
         self._watched, self._watched_until_s = Event(), 0.0
         self._common: CommonControls | None = None
         self.first_row = 0
-        """How many rows the picture skips, because somebody leafed on."""
+        """How many rows the picture skips, because a person turned the page."""
         self._shown: Picture | None = None
         self._read_at = kit.now()
 
@@ -88,7 +88,7 @@ class Panel(ABC):
 
     @abstractmethod
     def draw(self, now: datetime) -> Picture:
-        """A picture of what was read; asks nobody."""
+        """A picture of what was read; asks for nothing."""
 
     @abstractmethod
     def controls(self) -> Any:
@@ -129,7 +129,7 @@ class Panel(ABC):
             self._in_background(lambda: self._take_all(pieces))
 
     def read_shown(self) -> Iterator[None]:
-        """Look at what those rows lack that somebody turned to."""
+        """Read what the rows of the page still lack."""
         return iter(())
 
     def turn_to(self, row: int) -> None:
@@ -155,7 +155,7 @@ class Panel(ABC):
         update_display(forms, raw=True, display_id=self._display_id)
 
     def act(self, what: str, step: Callable[[Kit], object]) -> None:
-        """Take a step in the background, say that it is under way, then how things stand.
+        """Run a step in the background, show that it is running, then the result.
 
         One at a time: while another is under way, only that is said. The same where so few places for records are left
         that it might end half-way.
@@ -170,12 +170,12 @@ class Panel(ABC):
     def work_out(self, what: str, look: Callable[[Kit], Plan]) -> None:
         """Look at something in the background, then offer what was planned upon it.
 
-        A plan without lines has nothing to ask about: it is carried out at once.
+        A plan without lines needs no confirmation: it is carried out immediately.
 
         Args:
-            what: Is said meanwhile.
+            what: Shown meanwhile.
 
-            look: Changes nothing outside. Once somebody asks to stop, what it gives is dropped.
+            look: Changes nothing outside. After a request to stop, its result is dropped.
         """
         work = self._begun(what, only_looks=True)
         if work is not None:
@@ -200,7 +200,7 @@ class Panel(ABC):
         try:
             step(self._kit.acting_in(self._places))
         except Exception as error:  # noqa: BLE001 -- a panel goes on, whatever happened
-            self._problem = told(error)
+            self._problem = described(error)
         finally:
             self._turns.end(work)
         self._take_all(self.read_after())
@@ -210,7 +210,7 @@ class Panel(ABC):
         try:
             plan = look(self._kit)
         except Exception as error:  # noqa: BLE001 -- a panel goes on, whatever happened
-            problem = told(error)
+            problem = described(error)
         if not self._turns.end(work):
             return  # cancelled meanwhile
         if plan is None:
@@ -222,18 +222,18 @@ class Panel(ABC):
             self.act(plan.what, plan.step)
 
     def offer(self, plan: Plan) -> None:
-        """Show what would be done and offer it: nothing is changed before somebody confirms."""
+        """Show what would be done and offer it: nothing is changed before a person confirms."""
         self._problem, self._plan = "", plan
         self.redraw()
 
     def refuse(self, error: Exception) -> None:
-        """Say why something cannot be done; the panel goes on."""
-        self._problem, self._plan = told(error), None
+        """Say why something cannot be done; the panel keeps working."""
+        self._problem, self._plan = described(error), None
         self.redraw()
 
     @property
     def is_watched(self) -> bool:
-        """Whether somebody asked to look again and again."""
+        """Whether the panel is to refresh by itself."""
         return self._watched.is_set()
 
     def watch(self, *, on: bool) -> None:
@@ -286,7 +286,7 @@ class Panel(ABC):
         except StopIteration:
             return False
         except Exception as error:  # noqa: BLE001 -- said in the panel, which goes on
-            self._unread = told(error)
+            self._unread = described(error)
             return False
         self._read_at, self._unread = self._kit.now(), ""
         return True
@@ -332,8 +332,8 @@ def is_live() -> bool:
     return bool(getattr(getattr(get_ipython(), "kernel", None), "_allow_stdin", False))
 
 
-def told(error: Exception) -> str:
+def described(error: Exception) -> str:
     """An error in a panel: ours as it is, any other with its kind."""
     if isinstance(error, EcrWidgetsError):
         return str(error)
-    return f"{type(error).__name__}: {error}; this is a defect of the panel, which goes on all the same"
+    return f"{type(error).__name__}: {error}; this is a bug in the panel, which keeps working"

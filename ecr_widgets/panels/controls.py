@@ -41,7 +41,7 @@ class CommonControls:
         self.show(busy=False, planned="", above=False, below=False)
 
     def around(self, own: Any) -> Any:
-        """These, right below the picture that tells the plan, and a panel's own controls under them."""
+        """These, right below the picture that shows the plan, and a panel's own controls under them."""
         return widgets.VBox(
             [row(self._confirm, self._leave, self._cancel, self._first, self._next, self._refresh), own]
         )
@@ -90,7 +90,7 @@ def to_copy(description: str, placeholder: str) -> Any:
 
 
 def text(description: str, placeholder: str = "", value: str = "", *, wide: bool = False) -> Any:
-    """A line of text with its label; its value is told as it is typed."""
+    """A line of text with its label; its value is reported as it is typed."""
     return widgets.Text(
         description=description,
         placeholder=placeholder,
@@ -182,7 +182,7 @@ def rows(*parts: Any) -> Any:
 
 
 def filtering(words: Any, changed: Callable[[str], object]) -> Any:
-    """A filter that tells each change when it is entered."""
+    """A filter that reports each change when it is entered."""
     words.continuous_update = False
     words.observe(lambda change: changed(change["new"]), "value")
     return words
@@ -192,7 +192,7 @@ def needs(made: Any, texts: Sequence[Any], why_not: Callable[[], str], *, also: 
     """Let a button be pressed only while what was typed can be used.
 
     Args:
-        texts: The lines of text that it needs; while one is empty nothing is said.
+        texts: The lines of text that it needs; while one is empty nothing is shown.
 
         why_not: Gives back the reason, or nothing; may raise our errors.
 
@@ -221,7 +221,7 @@ def needs(made: Any, texts: Sequence[Any], why_not: Callable[[], str], *, also: 
 
 
 def accepted(check: Callable[[str], object], typed: Any) -> Callable[[], str]:
-    """A reason why not for `needs`: that a check of ours raises at what was typed."""
+    """A reason why not for `needs`: the error of our check of what was typed."""
 
     def why_not() -> str:
         check(typed.value.strip())

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ecr_widgets.steps.service_view import ServiceView
 
 _OFFERED = 200
-_NOTHING = ("nothing would change: the service stands on just that",)
+_NOTHING = ("nothing would change: the service already runs this",)
 
 
 class DeployControls:
@@ -51,9 +51,9 @@ class DeployControls:
         if not self._name.value:
             self._name.value = re.sub(r"[^A-Za-z0-9_-]", "-", view.deploy_name or self._panel.service)
         stored = tuple(each.deploy_id for each in view.stored)[:_OFFERED]
-        standing = (view.deploy_id, stored)
-        if standing != self._offered:
-            self._offered = standing
+        choices = (view.deploy_id, stored)
+        if choices != self._offered:
+            self._offered = choices
             self._task_deploy.options = stored
             self._earlier.options = tuple(each for each in stored if each != view.deploy_id)
             default = view.earlier_deploy_id
@@ -81,8 +81,8 @@ class DeployControls:
                         f"{repository!r} has no image {reference!r}", hint="push it first, or list the images"
                     )
                 digest = pinned.digest
-                standing = panel.view.deploy_id if panel.view is not None else None
-                lines = kit.look.difference(standing, path, pinned, container=of)
+                current = panel.view.deploy_id if panel.view is not None else None
+                lines = kit.look.difference(current, path, pinned, container=of)
 
                 def deploy(acting: Kit) -> None:
                     # By the digest that was shown: the tag may move until this is confirmed.
@@ -109,17 +109,17 @@ class DeployControls:
 
         def plan() -> None:
             wanted = self._earlier.value
-            standing = panel.view.deploy_id if panel.view is not None else None
-            if not wanted or not standing:
+            current = panel.view.deploy_id if panel.view is not None else None
+            if not wanted or not current:
                 panel.refuse(
-                    InputError("no deploy to go back to is chosen", hint="choose one, or deploy first")
+                    InputError("no deploy to roll back to is chosen", hint="choose one, or deploy first")
                 )
                 return
 
             def look(kit: Kit) -> Plan:
                 return panel.confirmable(
                     f"roll {panel.target} back to {wanted}",
-                    kit.look.between(standing, wanted) or _NOTHING,
+                    kit.look.between(current, wanted) or _NOTHING,
                     lambda acting: acting.rollback(
                         acting.find_service(panel.environment, panel.service), deploy_id=wanted
                     ),
@@ -136,7 +136,7 @@ class DeployControls:
             count = copies.value
             service = panel.view.service if panel.view is not None else None
             if service is None:
-                panel.refuse(InputError(f"{panel.target} is not there yet", hint="deploy first"))
+                panel.refuse(InputError(f"{panel.target} does not exist yet", hint="deploy first"))
                 return
             panel.offer(
                 panel.confirmable(
@@ -164,11 +164,11 @@ class DeployControls:
                 panel.refuse(error)
                 return
             names = ", ".join(f"{of} {each}" for of in sorted(values) for each in sorted(values[of]))
-            told = f" with {names} set" if values else ""
+            with_values = f" with {names} set" if values else ""
             panel.offer(
                 Plan(
                     f"run task {task} of {deploy} in {panel.environment}",
-                    (f"once{told}; its exit codes and last log lines are recorded",),
+                    (f"once{with_values}; its exit codes and last log lines are recorded",),
                     lambda acting: acting.create_task(
                         panel.environment, task, deploy, env_vars=values or None
                     ),

@@ -64,7 +64,7 @@ class DeploysPanel(Panel):
         return self._view
 
     def read(self) -> Iterator[None]:
-        """One look, and one count more; reasons and events stay, though what they tell of may be gone by now."""
+        """One look, and one more count; reasons and events stay, though what they describe may be gone by now."""
         view = self._look.service(self.environment, self.service)
         service = view.service
         if service is not None:
@@ -135,17 +135,17 @@ class DeploysPanel(Panel):
         self._own.offer(self._view)
 
     def confirmable(self, what: str, lines: tuple[str, ...], step: Callable[[Kit], object]) -> Plan:
-        """A change of the service, to be confirmed while it stands where it stood when this was planned."""
+        """A change of the service, to be confirmed while it still runs what it ran when this was planned."""
         planned_on = self._view.deploy_id if self._view is not None else None
 
         def checked(kit: Kit) -> object:
-            standing = kit.look.service(self.environment, self.service).deploy_id
-            if standing != planned_on:
+            current = kit.look.service(self.environment, self.service).deploy_id
+            if current != planned_on:
                 raise TargetBusy(
-                    f"{self.target} was moved to {standing} since this was planned",
+                    f"{self.target} was moved to {current} since this was planned",
                     run_id=kit.run_id,
-                    holder="somebody elsewhere",
-                    hint="look at what stands, then plan again",
+                    holder="another person or program",
+                    hint="check what runs now, then plan again",
                 )
             return step(kit)
 
@@ -163,15 +163,15 @@ def _longer(spans: tuple[_Span, ...], now: datetime, service: Service) -> tuple[
 def _latest(
     known: Mapping[str, tuple[str, ...]], deploy_id: str, texts: tuple[str, ...]
 ) -> Mapping[str, tuple[str, ...]]:
-    """What was told of each deploy last; of the newest few."""
+    """What was last reported about each deploy; of the newest few."""
     if not texts:
         return known
-    others = [(name, told) for name, told in known.items() if name != deploy_id]
+    others = [(name, texts) for name, texts in known.items() if name != deploy_id]
     return dict((*others[1 - _MOST_TOLD_OF :], (deploy_id, texts)))
 
 
-def _rows(told: Mapping[str, tuple[str, ...]]) -> tuple[tuple[str, str], ...]:
-    return tuple((deploy_id, text) for deploy_id, texts in told.items() for text in texts)
+def _rows(reports: Mapping[str, tuple[str, ...]]) -> tuple[tuple[str, str], ...]:
+    return tuple((deploy_id, text) for deploy_id, texts in reports.items() for text in texts)
 
 
 def _clock(moment: datetime) -> str:

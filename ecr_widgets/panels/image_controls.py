@@ -46,7 +46,7 @@ class ImageControls:
         def push() -> None:
             source, wanted = local.value.strip(), tag.value.strip()
             panel.work_out(
-                f"look where {panel.repository}:{wanted} stands",
+                f"look which image {panel.repository}:{wanted} names",
                 lambda kit: Plan(
                     f"push {source} to {panel.repository}:{wanted}",
                     self._moved(kit, wanted),
@@ -90,7 +90,7 @@ class ImageControls:
         def set_tag() -> None:
             name, wanted = chosen.value.strip(), tag.value.strip()
             panel.work_out(
-                f"look where {panel.repository}:{wanted} stands",
+                f"look which image {panel.repository}:{wanted} names",
                 lambda kit: Plan(
                     f"tag {panel.repository} {name} as {wanted}",
                     self._moved(kit, wanted, unless=panel.find(name)),
@@ -133,12 +133,12 @@ class ImageControls:
         return made.rows(made.row(typed, button), hint)
 
     def _moved(self, kit: Kit, tag: str, *, unless: Image | None = None) -> tuple[str, ...]:
-        """What a plan says where a tag would move from where it stands now; the list may be older, or not whole."""
-        standing = kit.look.image(self._panel.repository, tag)
-        if standing is None or (unless is not None and unless.digest == standing.digest):
+        """What a plan says if a tag would move from its current image; the list may be older, or incomplete."""
+        current = kit.look.image(self._panel.repository, tag)
+        if current is None or (unless is not None and unless.digest == current.digest):
             return ()
         line = "the tag would move" + ("" if unless else ", unless this is the image that it names now")
-        return (f"{line}: {standing.digest}",)
+        return (f"{line}: {current.digest}",)
 
     def _why_not(self) -> str:
         return "" if self._panel.find(self._chosen.value.strip()) else "no such image was listed; refresh"

@@ -132,7 +132,7 @@ class ImagesPanel(Panel):
                 yield from belongs
 
     def _below(self) -> Mapping[str, Sequence[tuple[Image, str]]]:
-        """What belongs to each image, in the order of its index, with what it is; each part stands below one image only."""
+        """What belongs to each image, in the order of its index, with what it is; each part is listed below one image only."""
         images = {image.digest: image for image in self._images}
         found: dict[str, list[tuple[Image, str]]] = {}
         placed: set[str] = set()
@@ -146,7 +146,7 @@ class ImagesPanel(Panel):
             alone = known.images[0].digest if len(known.images) == 1 else None
             for child in known.children:
                 if child.digest == alone and not images.get(alone, _NO_IMAGE).tags:
-                    placed.add(alone)  # the index stands for its one image
+                    placed.add(alone)  # the index represents its one image
                 elif child.attests:
                     place(child.digest, owner, f"attestation of {child.attests}")
                 else:
@@ -202,8 +202,8 @@ class ImagesPanel(Panel):
             return f"the first {count} that ECR listed; there are more"
         if self.words:
             return f"{found} of {count} for {self.words!r}"
-        said = sum(subject_of(image) is not None for image in self._images)
-        apart = f", {said} of them signatures and the like" if said else ""
+        attached = sum(subject_of(image) is not None for image in self._images)
+        apart = f", {attached} of them signatures and the like" if attached else ""
         return f"{count} in all{apart}" if self._is_whole else ""
 
     def _named(self, image: Image, under: str) -> str:
@@ -228,9 +228,9 @@ class ImagesPanel(Panel):
         if not known.children:
             return known.platform
         images, others = len(known.images), len(known.children) - len(known.images)
-        told = [known.images[0].platform if images == 1 else f"{images} platforms"]
-        told += [f"{others} attestation{'s' if others > 1 else ''}"] if others else []
-        return ", ".join(each for each in told if each)
+        parts = [known.images[0].platform if images == 1 else f"{images} platforms"]
+        parts += [f"{others} attestation{'s' if others > 1 else ''}"] if others else []
+        return ", ".join(each for each in parts if each)
 
     def to_pandas(self) -> pd.DataFrame:
         """All images of the repository, newest push first; sizes in bytes, times aware. Reads what is not read yet."""
@@ -263,7 +263,7 @@ class ImagesPanel(Panel):
         return self._read_details(only_indexes=True)
 
     def controls(self) -> Any:
-        """Filter; push a local image; work on one that stands."""
+        """Filter; push a local image; work on an existing one."""
         from ecr_widgets.panels.image_controls import ImageControls
 
         self._own = ImageControls(self)

@@ -1,4 +1,4 @@
-"""The kit as a notebook gets it: its steps, and the panels that stand on them."""
+"""The kit as a notebook gets it: its steps, and the panels that use them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class NotebookKit(Kit):
         return RepositoriesPanel(self, words)
 
     def images(self, repository: str) -> ImagesPanel:
-        """A panel of a repository's images; a name that ECR refuses is said in it."""
+        """A panel of a repository's images; the panel reports a name that ECR refuses."""
         from ecr_widgets.panels.images import ImagesPanel
 
         return ImagesPanel(self, repository)

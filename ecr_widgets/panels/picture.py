@@ -46,7 +46,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A table with a title, as of a moment."""
+    """A table with a title, as of a point in time."""
 
     kind: str
     title: str
@@ -61,7 +61,7 @@ class Picture:
     problem: str = ""
     """What went wrong, and what to try."""
     status: str = ""
-    """What is under way."""
+    """What is running."""
     parts: tuple[Part, ...] = ()
 
     def capped(self) -> Picture:
@@ -165,8 +165,14 @@ class Picture:
 
     def to_text(self) -> str:
         """Aligned plain text."""
-        told = [f"{sign} {visible(text)}" for sign, text in (("…", self.status), ("✗", self.problem)) if text]
-        lines = [f"{visible(self.title)} {visible(self._summary())}", *told, *_lines(self.columns, self.rows)]
+        notices = [
+            f"{sign} {visible(text)}" for sign, text in (("…", self.status), ("✗", self.problem)) if text
+        ]
+        lines = [
+            f"{visible(self.title)} {visible(self._summary())}",
+            *notices,
+            *_lines(self.columns, self.rows),
+        ]
         for part in self.parts:
             lines += ["", visible(_headed(part)), *_lines(part.columns, part.rows)]
         return "\n".join(lines)
@@ -226,7 +232,7 @@ def size(size_bytes: int | None) -> str:
 
 
 def matches(words: str, texts: Sequence[str]) -> bool:
-    """Whether all words stand somewhere in the texts, whatever their case."""
+    """Whether all words occur in the texts, in any case."""
     joined = "\n".join(texts).casefold()
     return all(word in joined for word in words.casefold().split())
 

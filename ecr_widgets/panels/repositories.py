@@ -122,7 +122,7 @@ class RepositoriesPanel(Panel):
         )
 
     def filter(self, words: str) -> None:
-        """Show those whose names have all the words; nobody is asked for what is known."""
+        """Show those whose names have all the words; nothing is read again."""
         self.words = words
         self.turn_to(0)
 
@@ -132,14 +132,14 @@ class RepositoriesPanel(Panel):
         return self._read_contents(lambda name: name not in known)
 
     def controls(self) -> Any:
-        """Filter; a new repository; work on one that stands."""
+        """Filter; a new repository; work on an existing one."""
         from ecr_widgets.panels.repository_controls import RepositoryControls
 
         self._own = RepositoryControls(self)
         return self._own.widget
 
     def update_controls(self) -> None:
-        """Offer the repositories that stand."""
+        """Offer the existing repositories."""
         self._own.offer(tuple(each.name for each in self._repositories[:_OFFERED]))
 
     def uri(self, name: str) -> str:

@@ -145,7 +145,7 @@ class SavedRuns:
         Raises:
             RecordError: Something was changed, is missing or was never sealed; the message names the first.
         """
-        told = standalone_recorder().perform(
+        result = standalone_recorder().perform(
             "verify_seals", {"runs": str(self.folder)}, lambda _: self._checked()
         )
         return RunsPicture(
@@ -154,7 +154,7 @@ class SavedRuns:
                 f"Seals in {self.folder.name}",
                 datetime.now(UTC),
                 ("finding", "runs"),
-                tuple((name, str(count)) for name, count in sorted(told["counts"].items())),
+                tuple((name, str(count)) for name, count in sorted(result["counts"].items())),
                 note="all in order",
             )
         )
@@ -167,8 +167,8 @@ class SavedRuns:
                 f"{len(wrong)} of the saved runs are not in order: {wrong[0]}",
                 hint="see all with `ecr-widgets audit verify`",
             )
-        told = found.to_json()
-        return {name: told[name] for name in ("ok", "counts", "head")}
+        document = found.to_json()
+        return {name: document[name] for name in ("ok", "counts", "head")}
 
 
 class RunsPicture:
@@ -182,7 +182,7 @@ class RunsPicture:
 
 
 class RunsPanel:
-    """The list; controls only where somebody can use them."""
+    """The list; controls only where a person can use them."""
 
     def __init__(self, runs: SavedRuns, rows: Sequence[Row]) -> None:
         self._runs = runs
@@ -236,10 +236,10 @@ class RunsPanel:
 
         def compare() -> None:
             try:
-                told = self._runs.compare(older.value, newer.value).picture
+                picture = self._runs.compare(older.value, newer.value).picture
             except EcrWidgetsError as error:
-                told = Picture("comparison", "Not compared", datetime.now(UTC), (), (), problem=str(error))
-            update_display(told.bundle(), raw=True, display_id=self._compared_id)
+                picture = Picture("comparison", "Not compared", datetime.now(UTC), (), (), problem=str(error))
+            update_display(picture.bundle(), raw=True, display_id=self._compared_id)
 
         words = made.filtering(made.text("Filter", "service, runbook, verdict …", wide=True), filter_by)
         button = made.button("Compare", "Say what is different between the two", compare)
@@ -275,7 +275,9 @@ def _median_took(rows: Sequence[Row]) -> str:
 
 
 def _wrong(found: Verification) -> list[str]:
-    told = found.to_json()
-    files = [f"{each['path']}: {each['finding']}" for each in told["files"] if each["finding"] != "resaved"]
-    keys = [f"key {each['key']}: {each['status']}" for each in told["keys"] if not each["ok"]]
+    document = found.to_json()
+    files = [
+        f"{each['path']}: {each['finding']}" for each in document["files"] if each["finding"] != "resaved"
+    ]
+    keys = [f"key {each['key']}: {each['status']}" for each in document["keys"] if not each["ok"]]
     return [*found.chain, *files, *keys]

@@ -1,4 +1,4 @@
-"""One piece of work at a time, and what becomes of it when somebody asks to stop."""
+"""One piece of work at a time, and what happens to it when a person asks to stop."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Work:
 
     what: str
     only_looks: bool
-    """Whether it changes nothing outside, so that nobody need wait for its end."""
+    """Whether it changes nothing outside, so that nothing needs to wait for its end."""
     cancelled: bool = False
 
 
@@ -48,7 +48,7 @@ class Turns:
             return True
 
     def cancel(self) -> Work | None:
-        """Ask to stop what is under way. A mere look is left to itself, and others may begin at once."""
+        """Ask to stop what is running. A look is abandoned, and other work may begin immediately."""
         with self._lock:
             work = self._work
             if work is not None:

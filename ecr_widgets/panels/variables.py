@@ -17,21 +17,21 @@ def parsed_variables(text: str, container: str) -> dict[str, dict[str, str]]:
     Args:
         text: A line each: `NAME=value`, or `CONTAINER NAME=value` for another container.
 
-        container: Where those are set that name none.
+        container: Container of the variables that name none.
 
     Raises:
-        InputError: A line is none, names no container where none is given, or looks like a secret.
+        InputError: A line is not a variable, or has no container, or looks like a secret.
     """
     values: dict[str, dict[str, str]] = {}
     for line in filter(None, map(str.strip, text.splitlines())):
-        found = _LINE.fullmatch(line)
-        if found is None:
+        match = _LINE.fullmatch(line)
+        if match is None:
             raise InputError("the variables cannot be read", hint="type NAME=value, one a line")
-        of = found[1] or container
+        of = match[1] or container
         if not of:
-            raise InputError("variables are set in a container", hint="name the container")
-        refuse_secrets({found[2]: found[3]}, SecretRegistry())
-        values.setdefault(of, {})[found[2]] = found[3]
+            raise InputError("a variable needs a container to be set in", hint="name the container")
+        refuse_secrets({match[2]: match[3]}, SecretRegistry())
+        values.setdefault(of, {})[match[2]] = match[3]
     return values
 
 

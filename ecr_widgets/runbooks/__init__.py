@@ -112,10 +112,10 @@ def read_runbook(path: Path) -> Runbook:
 
 
 def copy_runbooks(folder: Path, *, left: Callable[[Path], object] = lambda _: None) -> Iterator[Path]:
-    """Copy the shipped runbooks and their files; files that are there already are left alone.
+    """Copy the shipped runbooks and their files; existing files are kept.
 
     Args:
-        left: Told of each of these.
+        left: Called with each existing file.
 
     Returns:
         The files written.
@@ -127,7 +127,7 @@ def copy_runbooks(folder: Path, *, left: Callable[[Path], object] = lambda _: No
     for path in sorted(source.rglob("*")):
         target = folder / path.relative_to(source)
         try:
-            if not path.is_file() or _is_somebodys(path.relative_to(source)):
+            if not path.is_file() or _is_personal(path.relative_to(source)):
                 continue
             # Looked at as a link, so that one to nowhere is left alone, too.
             if os.path.lexists(target):
@@ -142,13 +142,13 @@ def copy_runbooks(folder: Path, *, left: Callable[[Path], object] = lambda _: No
             ) from error
 
 
-def _is_somebodys(path: Path) -> bool:
+def _is_personal(path: Path) -> bool:
     """Whether it came to the shipped folder by use: saved runs, checkpoints, a .env."""
     return path.parts[0] == "runs" or any(part.startswith(".") for part in path.parts)
 
 
 def asks_for_approval(notebook: Mapping[str, Any]) -> bool:
-    """Whether a notebook says that another person must approve its runs; a saved run says what its runbook said.
+    """Whether a notebook says that another person must approve its runs; a saved run has what its runbook said.
 
     Raises:
         InputError: It says something else about approvals.

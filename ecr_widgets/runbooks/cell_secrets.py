@@ -1,4 +1,4 @@
-"""Secrets that somebody wrote into a runbook's cells, wherever in them."""
+"""Secrets that were written into a runbook's cells, anywhere in them."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def secrets_in_comments(source: str) -> Iterator[str]:
 
 def secrets_in_code(tree: ast.Module) -> Iterator[str]:
     """What in a code cell is or looks like a secret, by its name or its looks; the value is not shown."""
-    told: set[int] = set()
+    reported: set[int] = set()
     for name, text, line in _named(tree):
         what = what_secret(name, text, _NOTHING_KNOWN)
-        if what is not None and line not in told:
-            told.add(line)
+        if what is not None and line not in reported:
+            reported.add(line)
             yield f"line {line} holds a text that {what}"
 
 

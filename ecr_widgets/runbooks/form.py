@@ -150,7 +150,7 @@ def _each(cells: Sequence[_Cell]) -> Iterator[Breach]:
         try:
             tree = ast.parse(cell.source)
         except SyntaxError as error:
-            yield Breach(cell.number, f"it is not Python: {error.msg} in line {error.lineno}", "mend it")
+            yield Breach(cell.number, f"it is not Python: {error.msg} in line {error.lineno}", "fix it")
             continue
         yield from _code(cell, tree, names)
         if cell.calls_kit:
@@ -218,7 +218,7 @@ def _logic(number: int, tree: ast.Module) -> Iterator[Breach]:
 
 
 def _outside(number: int, tree: ast.Module) -> Iterator[Breach]:
-    """Calls that go around the kit: whatever they do, no record tells of it."""
+    """Calls that bypass the kit: whatever they do, no record shows it."""
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
             continue

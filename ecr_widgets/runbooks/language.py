@@ -21,11 +21,11 @@ def refuse_other_language(metadata: Any) -> None:
     Raises:
         InputError: A language is named and is not Python; or none is, and the kernel's name is not one of Python's.
     """
-    told = metadata if isinstance(metadata, Mapping) else {}
+    kernel_metadata = metadata if isinstance(metadata, Mapping) else {}
     languages = [
         language
         for member, name in (("language_info", "name"), ("kernelspec", "language"))
-        if (language := _text(told, member, name))
+        if (language := _text(kernel_metadata, member, name))
     ]
     for language in languages:
         if not is_python(language):
@@ -33,7 +33,7 @@ def refuse_other_language(metadata: Any) -> None:
                 f"the notebook is refused: its cells are {language}, and the engine runs Python",
                 hint="use papermill's own engine and the notebook's kernel",
             )
-    kernel = _text(told, "kernelspec", "name")
+    kernel = _text(kernel_metadata, "kernelspec", "name")
     if not languages and kernel and not _SOUNDS_LIKE_PYTHON.search(kernel):
         raise InputError(
             f"the notebook is refused: nothing in it says that kernel {kernel!r} is one of Python's",

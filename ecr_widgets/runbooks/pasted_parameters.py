@@ -55,12 +55,12 @@ def _from_cells(cells: Sequence[str]) -> dict[str, Parameter]:
     """What the newest cell of a runbook's form declares, its pasted neighbour checked for names."""
     for at in range(len(cells) - 1, -1, -1):
         try:
-            found = declared_parameters(cells[at])
+            parameters = declared_parameters(cells[at])
         except UnknownParameter:
             continue
-        # As our runbooks do it; with any other cell of assignments nothing is said about its neighbour.
-        if found and all(each.annotated and each.comment for each in found):
-            declared = {each.name: each for each in found}
+        # As our runbooks do it; any other cell of assignments says nothing about its neighbour.
+        if parameters and all(each.annotated and each.comment for each in parameters):
+            declared = {each.name: each for each in parameters}
             # The last one is the cell that connects.
             _check_names(_assigned(cells[at + 1]) if at + 1 < len(cells) - 1 else (), declared)
             return declared

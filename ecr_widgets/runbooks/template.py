@@ -35,7 +35,7 @@ def new_runbook(name: str) -> dict[str, Any]:
         ("code", "found = kit.find_image(repository, reference)"),
         (
             "markdown",
-            "## Check what stands\n\nThe post-condition, here: which services run images of this repository.",
+            "## Check the result\n\nThe post-condition, here: which services run images of this repository.",
         ),
         ("code", "uses = kit.ecr.find_uses(repository)"),
     ]

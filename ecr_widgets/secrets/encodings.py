@@ -1,4 +1,4 @@
-"""What a secret looks like where tools write it: as itself, quoted, in hex and in base64."""
+"""The encodings in which tools write a secret: as itself, quoted, in hex and in base64."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def _within_base64(text: str, *, urlsafe: bool = True) -> Iterator[str]:
 def _cores(content: bytes, *, urlsafe: bool = True) -> Iterator[str]:
     for offset in range(3):
         encoded = base64.b64encode(b"\0" * offset + content).decode().rstrip("=")
-        # The characters at both ends depend on neighbours; what stands between is the same wherever it occurs.
+        # The characters at both ends depend on neighbours; the part between is the same wherever it occurs.
         core = encoded[(0, 2, 3)[offset] : -1]
         if len(core) >= SHORTEST_SECRET:
             yield core

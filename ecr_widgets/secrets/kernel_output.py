@@ -43,7 +43,7 @@ class _GuardedSend:
     def __call__(self, stream: Any, msg_or_type: Any, content: Any = None, *args: Any, **kwargs: Any) -> Any:
         whole = not isinstance(msg_or_type, str)
         kind = msg_or_type["header"]["msg_type"] if whole else msg_or_type
-        said = msg_or_type["content"] if whole else content
+        original = msg_or_type["content"] if whole else content
         further = dict(zip(_FURTHER, args, strict=False)) | kwargs
         if further.get("metadata"):
             further["metadata"] = self._clean(further["metadata"])
@@ -60,11 +60,13 @@ class _GuardedSend:
 
         with self._lock:
             if kind == "stream":
-                return self._stream(said["name"], said["text"], lambda text: send({**said, "text": text}))
+                return self._stream(
+                    original["name"], original["text"], lambda text: send({**original, "text": text})
+                )
             for text, send_text in self._held.values():
                 send_text(self._clean(text))
             self._held.clear()
-            return send(self._clean(said))
+            return send(self._clean(original))
 
     def _stream(self, name: str, text: str, send: Callable[[str], Any]) -> Any:
         text = self._held.pop(name, ("", send))[0] + text

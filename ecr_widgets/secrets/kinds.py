@@ -1,6 +1,6 @@
 """What secrets look like: one list for parameters, cells, Dockerfiles, Dockerruns and what is shown of them.
 
-Every pattern is linear: a repetition is bounded, or can begin only where another cannot go on.
+Every pattern is linear: a repetition is bounded, or can begin only where another cannot continue.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ def may_name_secret(name: str) -> bool:
 
 def kind_of_secret(text: str) -> str | None:
     """What kind of secret the text holds or is, to follow on "looks like"; None where it looks like none."""
-    return next((each.what for each in _found(text, wide=False)), None)
+    return next((each.what for each in _matches(text, wide=False)), None)
 
 
 def mask_secrets(text: str, mask: str) -> str:
     """The text with each of its secrets replaced, and with what follows a name that may be a secret's."""
     parts: list[str] = []
     at = 0
-    for each in sorted(_found(text, wide=True), key=lambda each: each.start):
+    for each in sorted(_matches(text, wide=True), key=lambda each: each.start):
         if each.start >= at:
             parts += [text[at : each.start], mask]
         at = max(at, each.end)
@@ -70,7 +70,7 @@ def looks_random(text: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _Match:
     what: str
     start: int
     end: int
@@ -80,26 +80,26 @@ class _Found:
 class _Kind:
     what: str
     hints: tuple[str, ...]
-    """One of these is in every text that has it, in lower case: far cheaper to look for than the pattern."""
+    """One of these is in every text that has it, in lower case: much cheaper to look for than the pattern."""
     pattern: str
     holds: Callable[[re.Match[str]], bool] = lambda _: True
     to_end: bool = False
     """Whether all that follows belongs to it, as to the first line of a key; else it ends with its word."""
 
 
-def _found(text: str, *, wide: bool) -> Iterator[_Found]:
-    told = set()
+def _matches(text: str, *, wide: bool) -> Iterator[_Match]:
+    reported = set()
     for each in _plain(text, wide=wide, depth=_DEPTH):
-        told.add(each.what)
+        reported.add(each.what)
         yield each
     for readable in {unquote(text), _ESCAPED.sub("", text), _UNICODE.sub(_letter, text)} - {text}:
         for each in _plain(readable, wide=wide, depth=_DEPTH):
-            if each.what not in told:
+            if each.what not in reported:
                 # Places differ there, so it is the whole text that holds it.
-                yield _Found(each.what, 0, len(text))
+                yield _Match(each.what, 0, len(text))
 
 
-def _plain(text: str, *, wide: bool, depth: int) -> Iterator[_Found]:
+def _plain(text: str, *, wide: bool, depth: int) -> Iterator[_Match]:
     lower = text.lower()
     for kind in _kinds():
         if any(hint in lower for hint in kind.hints):
@@ -107,12 +107,12 @@ def _plain(text: str, *, wide: bool, depth: int) -> Iterator[_Found]:
             for match in _compiled(kind.pattern).finditer(text):
                 if match.start() >= covered and kind.holds(match):
                     covered = _end_of(text, kind, match)
-                    yield _Found(kind.what, match.start(), covered)
+                    yield _Match(kind.what, match.start(), covered)
     yield from _in_addresses(text)
     yield from _assigned(text, wide=wide)
     for match in _FORTY.finditer(text):
         if _is_key(match[0]):
-            yield _Found("an AWS secret key", *match.span())
+            yield _Match("an AWS secret key", *match.span())
     for match in _ENCODED.finditer(text) if depth else ():
         inner = _opened(match[0])
         if inner is None:
@@ -120,7 +120,7 @@ def _plain(text: str, *, wide: bool, depth: int) -> Iterator[_Found]:
         what = "a user and a password" if _PAIR.fullmatch(inner) else None
         what = what or next((each.what for each in _plain(inner, wide=False, depth=depth - 1)), None)
         if what is not None:
-            yield _Found(f"{what} in base64", *match.span())
+            yield _Match(f"{what} in base64", *match.span())
 
 
 def _end_of(text: str, kind: _Kind, match: re.Match[str]) -> int:
@@ -130,7 +130,7 @@ def _end_of(text: str, kind: _Kind, match: re.Match[str]) -> int:
     return rest.end() if rest else match.end()
 
 
-def _in_addresses(text: str) -> Iterator[_Found]:
+def _in_addresses(text: str) -> Iterator[_Match]:
     """Passwords and tokens in addresses. A password may hold a slash, though it should not."""
     if "@" not in text:
         return
@@ -140,16 +140,16 @@ def _in_addresses(text: str) -> Iterator[_Found]:
         if match["rest"].startswith(("sha256:", "sha512:")) or _PORT.match(password) or user.startswith("["):
             continue
         if match["colon"] and password and not _is_placeholder(password):
-            yield _Found("an address with a password", *match.span("password"))
+            yield _Match("an address with a password", *match.span("password"))
         elif not match["colon"] and not password and _is_token(user):
-            yield _Found("an address with a token", *match.span("user"))
+            yield _Match("an address with a token", *match.span("user"))
     for pattern in _OTHER_ADDRESSES:
         for match in pattern.finditer(text):
             if not _is_placeholder(match["value"]):
-                yield _Found("an address with a password", *match.span("value"))
+                yield _Match("an address with a password", *match.span("value"))
 
 
-def _assigned(text: str, *, wide: bool) -> Iterator[_Found]:
+def _assigned(text: str, *, wide: bool) -> Iterator[_Match]:
     """What follows a name that says so: `password=…`, `"auth": "…"`, `--token …`, `X-Api-Key: …`."""
     for pattern, is_password in _ASSIGNED:
         for match in pattern.finditer(text):
@@ -159,11 +159,11 @@ def _assigned(text: str, *, wide: bool) -> Iterator[_Found]:
             if (wide and may_name_secret(name)) or (
                 (names_secret(name) or _AUTHORIZATION.search(name)) and is_password(value)
             ):
-                yield _Found("a password", *match.span("value"))
+                yield _Match("a password", *match.span("value"))
 
 
 def _is_placeholder(value: str) -> bool:
-    """Whether it stands for a secret and is none: `$PASSWORD`, `<token>`, `{{ password }}`, `***`, a secret's ARN."""
+    """Whether it is a placeholder for a secret: `$PASSWORD`, `<token>`, `{{ password }}`, `***`, a secret's ARN."""
     return _PLACEHOLDER.fullmatch(value) is not None
 
 
@@ -202,7 +202,7 @@ def _is_key(text: str) -> bool:
 
 
 def _is_token(text: str) -> bool:
-    """Whether what stands where an address names its user is a token: names are shorter, or have one case and no digits."""
+    """Whether an address has a token in place of its user: names are shorter, or have one case and no digits."""
     return len(text) >= 16 and (
         _is_mixed(text) or (len(text) >= 32 and _HEX_ONLY.fullmatch(text) is not None)
     )

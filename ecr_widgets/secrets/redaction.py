@@ -234,11 +234,11 @@ def secrets_in(environ: Mapping[str, str]) -> Iterator[str]:
     By their names, by what they look like, and what is within them: the password in a proxy's address, those of Docker's
     logins, and that of Layer0's token, which is base64 of `user:password`.
     """
-    told = set()
+    yielded = set()
     for name, value in environ.items():
         for secret in map(str.strip, _secrets_of(name, value)):
-            if len(secret) >= SHORTEST_SECRET and secret not in told:
-                told.add(secret)
+            if len(secret) >= SHORTEST_SECRET and secret not in yielded:
+                yielded.add(secret)
                 yield secret
 
 
@@ -346,7 +346,7 @@ def _may_be_cut(text: str, start: int, form: str, at: int) -> bool:
 
 
 def _goes_on(rest: str, wanted: str) -> bool:
-    """Whether the wanted letter comes next but for what stands at the break of a line."""
+    """Whether the wanted letter comes next, apart from what surrounds a line break."""
     for letter in rest:
         if letter == wanted:
             return True

@@ -15,13 +15,13 @@ from html.entities import html5
 from ecr_widgets.model.text import IGNORABLE
 
 _ROUNDS = 3
-"""How often escapes within escapes are undone, such as JSON within JSON within HTML."""
+"""How many levels of escapes within escapes are undone, such as JSON within JSON within HTML."""
 _DUMP_WIDTH = 16
 
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """One kind of what hides: where a text may have it, what it looks like, and what stands for it in the view."""
+    """One kind of what hides a secret: where a text may have it, what it looks like, and what replaces it in the view."""
 
     is_in: Callable[[str], bool]
     pattern: re.Pattern[str]
@@ -37,7 +37,7 @@ class _Step:
         return made if made is not None else self.pattern.sub(self.decode or "", text)
 
     def shown(self, match: re.Match[str]) -> int:
-        """How many characters stand for it."""
+        """How many characters replace it."""
         return len(self.decode(match)) if self.decode is not None else 0
 
 

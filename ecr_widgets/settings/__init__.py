@@ -34,26 +34,26 @@ class Settings:
     runs: Path
     """Folder where runs are saved."""
     layer0_variables: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """As they were found: judged when Layer0 is asked for, since a login or a push needs none of it."""
+    """As they were set: checked when Layer0 is first needed, since a login or a push needs none of it."""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
         """Read the settings."""
-        found = {name: value for name, value in environ.items() if name.startswith("LAYER0_")}
-        return cls(runs=Path(environ.get(RUNS_VARIABLE) or "runs"), layer0_variables=found)
+        variables = {name: value for name, value in environ.items() if name.startswith("LAYER0_")}
+        return cls(runs=Path(environ.get(RUNS_VARIABLE) or "runs"), layer0_variables=variables)
 
     @property
     def layer0(self) -> Layer0Settings | None:
-        """Where Layer0 is; None where no variable names it.
+        """Where Layer0 is; None if no variable names it.
 
         Raises:
-            SettingsError: A variable is there and cannot be used.
+            SettingsError: A variable is set and cannot be used.
         """
         return _layer0(self.layer0_variables)
 
     @property
     def layer0_endpoint(self) -> str:
-        """Layer0's address as a part of names, in one spelling; empty where it is not set up."""
+        """Layer0's address as a part of names, in one spelling; empty if it is not set."""
         try:
             parts = urlsplit(self.layer0_variables.get("LAYER0_API_ENDPOINT", "").strip().lower())
         except ValueError:
@@ -74,12 +74,12 @@ def _layer0(environ: Mapping[str, str]) -> Layer0Settings | None:
     if not usable:
         raise SettingsError(
             f"LAYER0_API_ENDPOINT {endpoint.rpartition('@')[2]!r} is not an http or https address",
-            hint="take it from `l0-setup endpoint`",
+            hint="get it from `l0-setup endpoint`",
         )
     if not token:
         raise SettingsError(
             "LAYER0_AUTH_TOKEN is not set, while LAYER0_API_ENDPOINT is",
-            hint="take it from `l0-setup endpoint`",
+            hint="get it from `l0-setup endpoint`",
         )
     skip = environ.get("LAYER0_SKIP_SSL_VERIFY", "").lower() in ("1", "true")
     return Layer0Settings(f"{parts.scheme}://{parts.netloc}", token, skip)

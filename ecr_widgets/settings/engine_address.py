@@ -119,12 +119,12 @@ def docker_folder(environ: Mapping[str, str]) -> Path:
 
 
 def _current_context(config: Path) -> str:
-    found = _json(config / "config.json")
-    name = found.get("currentContext", "")
+    settings = _json(config / "config.json")
+    name = settings.get("currentContext", "")
     if not isinstance(name, str):
         raise SettingsError(
-            f"Docker's settings cannot be used: currentContext in {config / 'config.json'} is no text",
-            hint="set it by `docker context use NAME`",
+            f"Docker's settings cannot be used: currentContext in {config / 'config.json'} is not a string",
+            hint="set it with `docker context use NAME`",
         )
     return name
 
@@ -134,15 +134,15 @@ def _of_context(config: Path, name: str, source: str) -> EngineAddress:
     path = config / "contexts" / "meta" / key / "meta.json"
     if not path.is_file():
         raise SettingsError(
-            f"which engine to ask is not known: {source} does not exist in {config / 'contexts'}",
-            hint="`docker context ls` lists those that do; `docker context use default` goes back to the default",
+            f"the engine is not known: {source} does not exist in {config / 'contexts'}",
+            hint="`docker context ls` lists the existing ones; `docker context use default` resets it",
         )
     endpoints = _json(path).get("Endpoints")
     endpoint = endpoints.get("docker") if isinstance(endpoints, dict) else None
     if not isinstance(endpoint, dict):
         raise SettingsError(
-            f"which engine to ask is not known: {source} has no endpoint for Docker",
-            hint="make it anew by `docker context create`",
+            f"the engine is not known: {source} has no endpoint for Docker",
+            hint="recreate it with `docker context create`",
         )
     folder = config / "contexts" / "tls" / key / "docker"
     skipped = bool(endpoint.get("SkipTLSVerify"))
@@ -185,8 +185,8 @@ def _usable(host: str, source: str, *, secured: bool) -> str:
         named = port = None
     if scheme not in ("tcp", "ssh") or not named or parts.password is not None:
         raise SettingsError(
-            f"{source} names no engine that can be asked",
-            hint="the address is unix:///path, tcp://host:port or ssh://user@host, without a password",
+            f"{source} is not an address of a Docker Engine",
+            hint="write unix:///path, tcp://host:port or ssh://user@host, without a password",
         )
     if scheme == "tcp" and port is None:
         rest = f"{parts.netloc}:{2376 if secured else 2375}{parts.path}"
@@ -195,22 +195,22 @@ def _usable(host: str, source: str, *, secured: bool) -> str:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_bytes())
+        document = json.loads(path.read_bytes())
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
         raise SettingsError(
             f"Docker's settings cannot be used: {path} cannot be read: {error}", hint="fix or remove the file"
         ) from error
-    if not isinstance(found, dict):
+    if not isinstance(document, dict):
         raise SettingsError(
             f"Docker's settings cannot be used: {path} holds no JSON object", hint="fix or remove the file"
         )
-    return found
+    return document
 
 
 def main() -> int:
-    """Print the address; 1 where nothing can answer there, 2 where it cannot be told."""
+    """Print the address; 1 if nothing can answer there, 2 if it is not known."""
     try:
         address = find_engine_address()
     except SettingsError as error:

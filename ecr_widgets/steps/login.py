@@ -66,7 +66,7 @@ class RegistrySession:
             InvalidReference: It begins with another registry's host.
         """
         return repository_name(
-            name, self.registry, stands=lambda each: self.ecr.find_repository(each) is not None
+            name, self.registry, exists=lambda each: self.ecr.find_repository(each) is not None
         )
 
     def token(self) -> AuthorizationToken:

@@ -254,7 +254,7 @@ def test_an_index_is_copied_with_its_images_from_registry_to_registry(
         assert OciRegistry().find_digest(target, theirs) == digest
         layers = [each for each in told[0] if each.total == 3_000_000 and each.done == each.total]
         assert [each.message for each in layers] == ["copying", "copying"]
-        assert {each.message for each in told[1]} == {"stands already"}
+        assert {each.message for each in told[1]} == {"already exists"}
 
 
 def test_a_registry_that_is_not_there_is_unavailable() -> None:

@@ -101,7 +101,7 @@ def test_repositories_and_images_are_listed_and_copied(
     ("words", "code", "why"),
     [
         (("images", "lists/nobody"), 1, "does not exist"),
-        (("copy", "lists/app", "lists/live:1"), 2, "names no tag"),
+        (("copy", "lists/app", "lists/live:1"), 2, "has no tag"),
         (("copy", "lists/app:nobody", "lists/live:1"), 1, "not in its registry"),
         (("copy", "lists/app:1", "lists/live:1", "--to-profile", "nobody"), 2, "nobody"),
         (

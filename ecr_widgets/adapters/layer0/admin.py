@@ -30,7 +30,7 @@ class Admin(Calls):
         return decode.an_object(self._transport.read("/admin/config").value)
 
     def scale_environment(self, environment_id: str) -> ClusterScale:
-        """Have the scaler look after an environment at once, and tell what it found.
+        """Run the scaler for an environment now, and report what it decided.
 
         Raises:
             EntityNotFound: No such environment.
@@ -39,7 +39,7 @@ class Admin(Calls):
         return decode.cluster_scale(decode.an_object(self._transport.change("PUT", path, "").value))
 
     def restore_own_tags(self) -> None:
-        """Have the server write the tags of its own entities, called `api`, anew."""
+        """Have the server restore the tags of its own entities, named `api`."""
         self._transport.change("POST", "/admin/sql", {"version": "latest", "message": None})
 
     def tags(self, kind: str) -> dict[str, dict[str, str]]:
@@ -47,7 +47,7 @@ class Admin(Calls):
         return self._tagged(kind)
 
     def set_tag(self, kind: str, entity_id: str, key: str, value: str) -> None:
-        """Set one tag; what stood under its key is gone."""
+        """Set one tag; it replaces the value of its key."""
         body = {"entity_id": entity_id, "entity_type": kind, "key": key, "value": value}
         self._transport.change("POST", "/tag", body)
 

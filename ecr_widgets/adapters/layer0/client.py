@@ -134,7 +134,7 @@ class Layer0Api(Environments, LoadBalancers, Admin):
             "deploy_id": deploy_id,
             "environment_id": environment_id,
             "task_name": name,
-            # Servers before v0.10.4 take a number of copies, and run none where it is missing.
+            # Servers before v0.10.4 take a number of copies, and run none if it is missing.
             "copies": 1,
         }
         return self._job("POST", "/task/", body)
@@ -162,7 +162,7 @@ class Layer0Api(Environments, LoadBalancers, Admin):
         except EntityNotFound:
             raise
         except Layer0Error as error:
-            # v0.12.1 to v0.12.6 stop the task and then trip over its tags; a task that is gone tells that.
+            # v0.12.1 to v0.12.6 stop the task and then trip over its tags; a missing task shows that.
             if error.status != 500 or "no item found" not in error.message:
                 raise
             try:

@@ -1,6 +1,6 @@
 """Layer0's wire shapes as values; names are translated here and nowhere else.
 
-Every field is optional and unknown ones are ignored: releases differ, and their version numbers do not tell how.
+Every field is optional and unknown ones are ignored: releases differ, and their version numbers do not say how.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def job(raw: Wire) -> Job:
     try:
         state = JobState(raw.get("job_status", 0))
     except ValueError as error:
-        raise Layer0Unavailable(f"Layer0 tells an unknown job status {raw.get('job_status')!r}") from error
+        raise Layer0Unavailable(f"Layer0 reports an unknown job status {raw.get('job_status')!r}") from error
     meta = raw.get("meta") or {}
     return Job(
         _text(raw, "job_id"),
@@ -144,7 +144,7 @@ def environment(raw: Wire) -> Environment:
 
 
 def tagged_environment(environment_id: str, found: Mapping[str, str]) -> Environment:
-    """An environment as its tags tell of it."""
+    """An environment as its tags describe it."""
     return Environment(environment_id, found.get("name", ""), found.get("os", ""))
 
 
@@ -187,7 +187,7 @@ def cluster_scale(raw: Wire) -> ClusterScale:
 
 
 def summaries(value: Any, kind: str) -> list[Summary]:
-    """What a list tells of services, tasks or load balancers."""
+    """What a list says about services, tasks or load balancers."""
     return [
         Summary(
             _text(each, f"{kind}_id"),
@@ -252,9 +252,9 @@ def _health_check(raw: Wire) -> HealthCheck:
 
 def _containers(copy: Wire) -> list[TaskContainer]:
     details = objects(copy.get("details"))
-    told = any(_NEVER_RAN.search(_text(each, "reason")) for each in details)
-    # Where no container says that it could not start, what the whole copy says holds for each that tells no code.
-    none_ran = not told and _NEVER_RAN.search(_text(copy, "reason")) is not None
+    one_never_ran = any(_NEVER_RAN.search(_text(each, "reason")) for each in details)
+    # Where no container says that it could not start, what the whole copy says holds for each without an exit code.
+    none_ran = not one_never_ran and _NEVER_RAN.search(_text(copy, "reason")) is not None
     return [_container(each, none_ran=none_ran) for each in details]
 
 

@@ -219,7 +219,7 @@ class Transport:
         raise Layer0Unavailable(
             f"what answered {what} with status {status} is not Layer0: {shown or 'an empty body'}",
             status=status,
-            hint="check LAYER0_API_ENDPOINT, and what stands between you and it",
+            hint="check LAYER0_API_ENDPOINT, and any proxy on the way",
             retryable=status in _PASSING,
         )
 

@@ -174,7 +174,7 @@ def test_a_layer0_is_looked_at_as_such(say: Say) -> None:
     """Health, version and set-up, the scaler, and its own tags."""
     shown = told(say, "admin", "show")
     assert (shown["healthy"], shown["version"], shown["config"]["prefix"]) == (True, "v0.12.6", "local")
-    assert "is well" in say("admin", "show")
+    assert "is healthy" in say("admin", "show")
     assert told(say, "admin", "scale", "demo")["after"] == 1
     assert "anew" in say("admin", "restore-tags")
 

@@ -74,7 +74,7 @@ def test_a_code_that_nobody_can_type_is_an_error_and_no_prompt(
         "role_arn = arn:aws:iam::111222333444:role/ops\nsource_profile = keys\nmfa_serial = arn:aws:iam::111222333444:mfa/a",
     )
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
-    with pytest.raises(AuthorizationError, match="MFA code, and nobody can type one"):
+    with pytest.raises(AuthorizationError, match="MFA code, which cannot be typed"):
         BotoEcr().identity()
 
 

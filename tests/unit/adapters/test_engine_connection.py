@@ -59,7 +59,7 @@ def test_an_engine_that_is_not_there_can_be_started_named_or_installed(machine: 
 def test_a_socket_that_nobody_serves_asks_for_a_start(machine: Path) -> None:
     """Nothing is to be installed then; another engine of the machine is named."""
     left_socket(machine / "docker.sock")
-    assert f"{machine}/docker.sock is there and nobody serves it: start the engine" in told()
+    assert f"{machine}/docker.sock exists, but nothing listens on it: start the engine" in told()
     assert "install" not in told()
     left_socket(machine / "podman.sock")
     assert told().endswith(f"another engine may answer with DOCKER_HOST=unix://{machine}/podman.sock")

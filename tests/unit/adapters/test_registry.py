@@ -229,9 +229,9 @@ def test_an_answers_text_is_cut_between_words() -> None:
     secret = "p" * 400
     for text in (f"{'x ' * 90}Basic {secret}", f'{{"user":"AWS","password":"{secret}"}}', secret):
         for body in (text.encode(), errors("DENIED", text)):
-            said = registry_protocol.told(body)[1]
+            said = registry_protocol.errors_in(body)[1]
             assert said.endswith("…")
             assert "pp" not in said
             assert len(said) <= 200
-    assert registry_protocol.told(b"401: no") == (set(), "401: no")
-    assert registry_protocol.told(("ü" * 200).encode())[1] == "ü" * 200
+    assert registry_protocol.errors_in(b"401: no") == (set(), "401: no")
+    assert registry_protocol.errors_in(("ü" * 200).encode())[1] == "ü" * 200

@@ -73,7 +73,7 @@ def test_an_unforeseen_failure_hides_no_other_finding(monkeypatch: pytest.Monkey
     def broken() -> str:
         raise KeyError("proxies")
 
-    monkeypatch.setattr(doctor_module, "_LOOKS", {"first": broken, "second": lambda: "fine"})
+    monkeypatch.setattr(doctor_module, "_CHECKS", {"first": broken, "second": lambda: "fine"})
     done = CliRunner().invoke(doctor_module.command, ["--json"])
     assert [each["ok"] for each in json.loads(done.stdout)] == [False, True]
     assert "KeyError: 'proxies'" in done.stdout
@@ -104,7 +104,7 @@ def test_an_engine_that_does_not_reach_the_registry_is_told(
     monkeypatch.setattr("ecr_widgets.adapters.docker_engine.DockerEngine", Elsewhere)
     monkeypatch.setattr("ecr_widgets.adapters.boto_ecr.BotoEcr", Ecr)
     monkeypatch.setattr(
-        doctor_module, "_LOOKS", {"ECR registry": lambda: "fine", "Docker Engine": lambda: "fine"}
+        doctor_module, "_CHECKS", {"ECR registry": lambda: "fine", "Docker Engine": lambda: "fine"}
     )
     told = json.loads(CliRunner().invoke(doctor_module.command, ["--json"]).stdout)
     assert (told[-1]["what"], told[-1]["ok"]) == ("Engine to ECR", ok)

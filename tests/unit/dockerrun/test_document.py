@@ -37,7 +37,7 @@ def dockerrun(*containers: dict[str, Any], **more: Any) -> bytes:
         (b"{", "", "line 1, column 2"),
         (b"[]", "", "not a JSON object"),
         (b'{"a": NaN}', "/a", "NaN is not JSON"),
-        (b'{"a": 1, "a": 2}', "/a", "stands twice"),
+        (b'{"a": 1, "a": 2}', "/a", "appears twice"),
         (b"[" * 100000, "", "nested too deeply|larger than"),
         # Python 3.14 reads that deep, and finds that it has no end.
         (b"[" * 60000, "", "nested too deeply|not JSON"),

@@ -109,7 +109,7 @@ def test_a_reference_becomes_one_of_the_registry_or_is_refused() -> None:
 )
 def test_a_repository_may_be_given_with_its_registry(given: str, name: str) -> None:
     """Whose host goes; a mirror that is called like another registry is one where it stands."""
-    assert repository_name(given, lambda: OWN, stands=lambda each: each == "quay.io/mirrored") == name
+    assert repository_name(given, lambda: OWN, exists=lambda each: each == "quay.io/mirrored") == name
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_a_repository_of_another_registry_is_refused(given: str) -> None:
     """Also where a repository of ours was made under such a name by mistake."""
     ecr = "dkr.ecr" in given
     with pytest.raises(InvalidReference, match="is not the registry that is used here"):
-        repository_name(given, lambda: OWN, stands=lambda _: ecr)
+        repository_name(given, lambda: OWN, exists=lambda _: ecr)
 
 
 def test_a_name_that_is_like_no_host_asks_nobody() -> None:
@@ -137,4 +137,4 @@ def test_a_name_that_is_like_no_host_asks_nobody() -> None:
     def asked(*_: object) -> OwnRegistry:
         raise AssertionError
 
-    assert repository_name("team/app", asked, stands=lambda _: False) == "team/app"
+    assert repository_name("team/app", asked, exists=lambda _: False) == "team/app"

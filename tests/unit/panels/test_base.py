@@ -95,7 +95,7 @@ def test_an_error_that_is_not_ours_is_shown_too(desk: Desk, panel: Plain) -> Non
 
     panel.act("divide", fail)
     desk.settle()
-    assert desk.picture["problem"].startswith("ZeroDivisionError: by zero; this is a defect")
+    assert desk.picture["problem"].startswith("ZeroDivisionError: by zero; this is a bug")
     panel.act("nothing", lambda _: None)
     desk.settle()
     assert (desk.picture["problem"], desk.picture["rows"]) == ("", [["3"]])
@@ -202,7 +202,7 @@ def test_a_forgotten_watch_ends_and_says_so(
     panel.watch(on=True)
     desk.settle()
     assert not panel.is_watched
-    assert "watching ended after 30 min; tick watch to go on" in desk.picture["problem"]
+    assert "watching ended after 30 min; tick watch to continue" in desk.picture["problem"]
 
 
 def test_controls_in_a_saved_notebook_say_what_they_were(desk: Desk, panel: Plain) -> None:

@@ -105,7 +105,7 @@ def test_the_same_again_is_said_to_change_nothing(open_desk: Desk) -> None:
     deploy(open_desk, "1")
     open_desk.type("Image", "app:1")
     open_desk.press("Plan deploy")
-    assert open_desk.part("Planned") == [["nothing would change: the service stands on just that"]]
+    assert open_desk.part("Planned") == [["nothing would change: the service already runs this"]]
 
 
 def test_the_image_that_was_shown_is_deployed_though_its_tag_moved(
@@ -220,7 +220,7 @@ def test_a_dockerrun_that_we_would_not_write_is_shown_and_replaced(
 def test_a_service_is_scaled(open_desk: Desk) -> None:
     """After a confirmation that names service and number; not before it exists."""
     open_desk.press("Plan scaling")
-    assert "demo/web is not there yet" in open_desk.picture["problem"]
+    assert "demo/web does not exist yet" in open_desk.picture["problem"]
     deploy(open_desk, "1")
     assert open_desk.find("Copies").value == 1
     open_desk.type("Copies", 3)

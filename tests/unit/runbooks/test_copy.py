@@ -37,7 +37,7 @@ def test_an_edited_file_is_left_alone_and_that_is_said(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["runbooks", "copy", str(tmp_path)])
     assert mine.read_text() == "FROM mine"
     assert (done.exit_code, done.stdout) == (0, f"{gone}\n")
-    assert f"was there, left alone: {mine}\n" in done.stderr
+    assert f"already exists, kept: {mine}\n" in done.stderr
 
 
 def test_only_what_is_shipped_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

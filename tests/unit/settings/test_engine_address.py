@@ -224,4 +224,4 @@ def test_the_scripts_get_the_same_answer(config: Path) -> None:
     assert run(DOCKER_HOST="tcp://192.0.2.1:2375").returncode == 0
     gone = run(DOCKER_CONTEXT="gone")
     assert gone.returncode == 2
-    assert gone.stderr.startswith("which engine to ask is not known: context 'gone'")
+    assert gone.stderr.startswith("the engine is not known: context 'gone'")
