@@ -9,10 +9,11 @@ from functools import partial
 from ecr_widgets.sandbox.ecr import AccessKey, EcrSandbox
 from ecr_widgets.sandbox.folder import SandboxFolder
 from ecr_widgets.sandbox.journal import Journal
-from ecr_widgets.sandbox.layer0 import DockerContainers, Layer0Sandbox
+from ecr_widgets.sandbox.layer0 import Layer0Sandbox
 from ecr_widgets.sandbox.reach import Heard, ask_for, listen_where_engine_is, new_name, unreachable
 from ecr_widgets.sandbox.removal import container_label
 from ecr_widgets.sandbox.state import Addresses, Keys, SandboxState
+from ecr_widgets.sandbox.workloads.docker_containers import DockerContainers
 
 _ANY_PORT = 0
 _CLOSE_TIMEOUT_S = 10.0

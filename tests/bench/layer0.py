@@ -81,7 +81,8 @@ def fill(folder: Path) -> None:
         store.save(deploy)
         store.tag("deploy", deploy.deploy_id, name=name, version=str(version))
     for number in range(SERVICES):
-        service = Service(entity_id(f"service{number}"), f"service{number}", "api", desired_count=0)
+        name = f"service{number}"
+        service = Service(service_id=entity_id(name), name=name, environment_id="api", desired_count=0)
         store.save(service)
         store.tag("service", service.service_id, name=service.name, environment_id="api")
     store.close()

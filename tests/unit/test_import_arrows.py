@@ -85,7 +85,7 @@ ONLY_IN = {
     "papermill": {"engine/papermill_engine.py", "engine/papermill_files.py"},
     "jupyter_client": {"engine/kernel.py", "engine/kernel_check.py"},
     "nbformat": {"engine/notebook.py", "engine/papermill_engine.py"},
-    "cryptography": {"audit/keys.py", "sandbox/layer0/certificates.py"},
+    "cryptography": {"audit/keys.py", "sandbox/workloads/certificates.py"},
     "rfc8785": {"audit/canonical.py"},
     "moto": {"sandbox/ecr"},
     "tornado": {"sandbox"},

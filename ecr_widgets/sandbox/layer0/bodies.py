@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from ecr_widgets.sandbox.layer0.entities import HealthCheck, Port
 from ecr_widgets.sandbox.layer0.errors import ApiError, Code
-from ecr_widgets.sandbox.layer0.integers import Int64
+from ecr_widgets.sandbox.workloads.records import HealthCheck, Port
+from ecr_widgets.sandbox.workloads.task_definition import Int64
 
 Body = TypeVar("Body")
 

@@ -13,72 +13,11 @@ import msgspec
 
 from ecr_widgets.sandbox.layer0.errors import ApiError, Code, aws_error
 from ecr_widgets.sandbox.layer0.identifiers import family
-from ecr_widgets.sandbox.layer0.integers import Int64
 from ecr_widgets.sandbox.layer0.members import camel_case
+from ecr_widgets.sandbox.workloads.task_definition import ContainerDefinition
 
 _MOST_BYTES = 64 * 1024
 _MOST_CONTAINERS = 10
-
-
-@dataclass(frozen=True)
-class KeyValue:
-    """One environment variable."""
-
-    name: str = ""
-    value: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class PortMapping:
-    """One port of a container."""
-
-    containerPort: Int64 = 0  # noqa: N815  # as on the wire, like all members here
-    hostPort: Int64 | None = None  # noqa: N815
-    protocol: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class MountPoint:
-    """One volume in a container."""
-
-    sourceVolume: str = ""  # noqa: N815
-    containerPath: str = ""  # noqa: N815
-    readOnly: bool = False  # noqa: N815
-
-
-@dataclass(frozen=True, kw_only=True)
-class Dependency:
-    """A container that is started before."""
-
-    containerName: str = ""  # noqa: N815
-    condition: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Definition:
-    """One container definition: the members that are acted on, with Go's types."""
-
-    name: str = ""
-    image: str = ""
-    memory: Int64 | None = None
-    memoryReservation: Int64 | None = None  # noqa: N815
-    cpu: Int64 = 0
-    essential: bool = True
-    command: list[str] = field(default_factory=list)
-    entryPoint: list[str] = field(default_factory=list)  # noqa: N815
-    environment: list[KeyValue] = field(default_factory=list)
-    portMappings: list[PortMapping] = field(default_factory=list)  # noqa: N815
-    mountPoints: list[MountPoint] = field(default_factory=list)  # noqa: N815
-    links: list[str] = field(default_factory=list)
-    dependsOn: list[Dependency] = field(default_factory=list)  # noqa: N815
-    user: str | None = None
-    workingDirectory: str | None = None  # noqa: N815
-    hostname: str | None = None
-    readonlyRootFilesystem: bool = False  # noqa: N815
-    pseudoTerminal: bool = False  # noqa: N815
-    interactive: bool = False
-    dockerLabels: dict[str, str] = field(default_factory=dict)  # noqa: N815
-    stopTimeout: Int64 | None = None  # noqa: N815
 
 
 @dataclass(frozen=True)
@@ -110,19 +49,18 @@ def parse(coded: str, deploy_name: str) -> Document:
     _check_limits(document, containers)
     if given_family not in ("", family(deploy_name)):
         raise ApiError(Code.UNEXPECTED_ERROR, "Custom family names are currently unsupported in Layer0")
-    _check([definition(each) for each in containers])
+    _check([container_definition(each) for each in containers])
     return Document(containers, volumes, network_mode or "bridge", task_role_arn, constraints)
 
 
-def definition(container: Mapping[str, Any]) -> Definition:
+def container_definition(container: Mapping[str, Any]) -> ContainerDefinition:
     """One container definition as a value.
 
     Raises:
         ApiError: A member has the wrong type.
     """
-    given = {key: value for key, value in container.items() if value is not None}
     try:
-        return msgspec.convert(_without_nulls(given), Definition)
+        return msgspec.convert(_without_nulls(container), ContainerDefinition)
     except msgspec.ValidationError as error:
         raise _undecodable(f"json: cannot unmarshal: {error}") from error
 
@@ -151,7 +89,7 @@ def _check_limits(document: Mapping[str, Any], containers: list[Any]) -> None:
         )
 
 
-def _check(definitions: list[Definition]) -> None:
+def _check(definitions: list[ContainerDefinition]) -> None:
     names = [each.name for each in definitions]
     for each in definitions:
         if not each.name:
@@ -170,31 +108,10 @@ def _check(definitions: list[Definition]) -> None:
             )
         if names.count(each.name) > 1:
             raise aws_error(f"Container names must be unique, '{each.name}' is given more than once.")
-        others = {
-            *(link.partition(":")[0] for link in each.links),
-            *(d.containerName for d in each.dependsOn),
-        }
-        if others - set(names) or each.name in others:
+        if each.names_needed - set(names) or each.name in each.names_needed:
             raise aws_error(f"Container '{each.name}' refers to a container that does not exist.")
     if not any(each.essential for each in definitions):
         raise aws_error("A task definition must have at least one essential container.")
-
-
-def start_order(definitions: list[Definition]) -> list[Definition]:
-    """Containers after those that they link to or depend on; of a circle, as they stand."""
-    ordered: list[Definition] = []
-    waiting = list(definitions)
-    while waiting:
-        started = {each.name for each in ordered}
-        ready = [
-            each
-            for each in waiting
-            if {link.partition(":")[0] for link in each.links} <= started
-            and {dependency.containerName for dependency in each.dependsOn} <= started
-        ] or waiting
-        ordered += ready
-        waiting = [each for each in waiting if each not in ready]
-    return ordered
 
 
 def _undecodable(why: str) -> ApiError:

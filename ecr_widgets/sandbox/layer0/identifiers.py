@@ -5,10 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import re
-import secrets
 import time
-import uuid
-from datetime import UTC, datetime
 
 PREFIX = "local"
 """Name of this Layer0 instance: everything in AWS would be called `l0-local-…`."""
@@ -19,26 +16,11 @@ ID_LENGTH = 12
 _count = itertools.count()
 
 
-def now() -> str:
-    """The time as Layer0 writes it."""
-    return datetime.now(UTC).isoformat().replace("+00:00", "Z")
-
-
 def entity_id(name: str) -> str:
     """An id as Layer0 makes it: up to seven characters of the name, filled up with hexadecimal digits."""
     stem = re.sub(r"[^A-Za-z0-9]", "", name)[:7]
     # Layer0 hashes the time alone; the count keeps two ids of the same moment apart.
     return (stem + hashlib.md5(f"{time.time_ns()}{next(_count)}".encode()).hexdigest())[:ID_LENGTH]
-
-
-def deployment_id() -> str:
-    """An id of a deployment, as ECS makes it."""
-    return f"ecs-svc/{secrets.randbelow(10**19):019d}"
-
-
-def copy_id() -> str:
-    """An id of an ECS task."""
-    return str(uuid.uuid4())
 
 
 def task_arn(environment_id: str, copy: str) -> str:

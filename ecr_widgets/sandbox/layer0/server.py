@@ -13,18 +13,18 @@ from typing import Any
 import tornado.httpserver
 import tornado.web
 
-from ecr_widgets.sandbox.layer0.balancers import Balancers
-from ecr_widgets.sandbox.layer0.certificates import Certificates
-from ecr_widgets.sandbox.layer0.containers import Containers
 from ecr_widgets.sandbox.layer0.entities import Environment
 from ecr_widgets.sandbox.layer0.handler import Api
 from ecr_widgets.sandbox.layer0.identifiers import entity_id
 from ecr_widgets.sandbox.layer0.logic import admin, environments
 from ecr_widgets.sandbox.layer0.logic.world import World
-from ecr_widgets.sandbox.layer0.scheduler import Scheduler
 from ecr_widgets.sandbox.layer0.store import Store
 from ecr_widgets.sandbox.layer0.wire import Shapes
 from ecr_widgets.sandbox.ports import bind_or_any
+from ecr_widgets.sandbox.workloads.balancers import Balancers
+from ecr_widgets.sandbox.workloads.certificates import Certificates
+from ecr_widgets.sandbox.workloads.containers import Containers
+from ecr_widgets.sandbox.workloads.scheduler import Scheduler
 
 VERSION = "v0.12.6"
 """The release that this server follows."""
@@ -61,7 +61,7 @@ class Layer0Sandbox:
         self._containers = containers
         self._store = Store(folder)
         self._passing = Path(tempfile.mkdtemp(prefix="layer0-")) if folder is None else None
-        self._scheduler = Scheduler(self._store, containers)
+        self._scheduler = Scheduler(self._store, containers, front="layer0")
         certificates = Certificates((folder or self._passing or Path()) / "certificates")
         self._balancers = Balancers(self._store, certificates)
         self._scheduler.is_served = self._balancers.serves

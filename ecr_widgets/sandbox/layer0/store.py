@@ -1,35 +1,37 @@
-"""What stands, in memory and on disk: one row an entity, written before a change is answered."""
+"""All that this Layer0 knows, in memory and on disk: one row an entity, written before a change is answered."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from ecr_widgets.sandbox.layer0.dockerrun import container_definition
 from ecr_widgets.sandbox.layer0.entities import Deploy, Environment, Job, LoadBalancer, Service, Task
+from ecr_widgets.sandbox.workloads import records
+from ecr_widgets.sandbox.workloads.task_definition import TaskDefinition
 
 Entity = Environment | Deploy | Service | Task | Job | LoadBalancer
 Tags = dict[str, str]
 
-_KINDS: dict[type[Any], tuple[str, Callable[[Any], str]]] = {
-    Environment: ("environment", lambda each: each.environment_id),
-    Deploy: ("deploy", lambda each: each.deploy_id),
-    Service: ("service", lambda each: each.service_id),
-    Task: ("task", lambda each: each.task_id),
-    Job: ("job", lambda each: each.job_id),
-    LoadBalancer: ("load_balancer", lambda each: each.load_balancer_id),
+_WORDS: dict[type[Any], str] = {
+    Environment: "environment",
+    Deploy: "deploy",
+    Service: "service",
+    Task: "task",
+    Job: "job",
+    LoadBalancer: "load_balancer",
 }
-"""Each type's word in tags, and its id."""
+"""Each type's word in tags; with `_id` behind it, the member that holds its id."""
 
 
 class Store:
-    """All entities by id, and the tags that names are resolved by.
+    """All entities by id, and the tags that names are resolved by. Implements `workloads.records.Records`.
 
     Args:
-        folder: Where the state file lies; None keeps everything in memory.
+        folder: Where the file is; None keeps everything in memory.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -44,7 +46,7 @@ class Store:
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
         self._database = sqlite3.connect(
-            ":memory:" if folder is None else folder / "state.sqlite", check_same_thread=False
+            ":memory:" if folder is None else folder / "entities.sqlite", check_same_thread=False
         )
         # With a write-ahead log a commit survives the death of this process, and costs no sync to disk.
         self._database.execute("PRAGMA journal_mode=WAL")
@@ -56,21 +58,23 @@ class Store:
 
     def save(self, entity: Entity) -> None:
         """Take up an entity, or its changes."""
-        kind, name_id = _KINDS[type(entity)]
-        entity_id = name_id(entity)
-        self._of(type(entity))[entity_id] = entity
-        if isinstance(entity, Deploy):
-            self._highest[entity.name] = max(self._highest.get(entity.name, 0), entity.version)
-        self._write(kind, entity_id, entity)
+        word, entity_id = _name(entity)
+        self._take_up(word, entity_id, entity)
+        self._write(word, entity_id, entity)
+
+    def save_changes(self, record: records.Service | records.Task | records.LoadBalancer) -> None:
+        """Save an entity that was not removed."""
+        assert isinstance(record, Service | Task | LoadBalancer)
+        word, entity_id = _name(record)
+        if self._of(word).get(entity_id) is record:
+            self._write(word, entity_id, record)
 
     def remove(self, entity: Entity) -> None:
         """Drop an entity and its tags."""
-        kind, name_id = _KINDS[type(entity)]
-        entity_id = name_id(entity)
-        self._of(type(entity)).pop(entity_id, None)
-        with self._database:
-            self._database.execute("DELETE FROM entity WHERE kind = ? AND id = ?", (kind, entity_id))
-        self.drop_tags(kind, entity_id)
+        word, entity_id = _name(entity)
+        self._of(word).pop(entity_id, None)
+        self._delete(word, entity_id)
+        self.drop_tags(word, entity_id)
 
     def tag(self, kind: str, entity_id: str, **values: str) -> None:
         """Set tags of an entity; a key has one value, the last."""
@@ -87,14 +91,19 @@ class Store:
     def drop_tags(self, kind: str, entity_id: str) -> None:
         """Take away all tags of an entity."""
         self.tags.get(kind, {}).pop(entity_id, None)
-        with self._database:
-            self._database.execute(
-                "DELETE FROM entity WHERE kind = 'tag' AND id = ?", (f"{kind}/{entity_id}",)
-            )
+        self._delete("tag", f"{kind}/{entity_id}")
+
+    def tags_of(self, kind: str, entity_id: str) -> Tags:
+        """The tags of an entity; none where it has none."""
+        return self.tags.get(kind, {}).get(entity_id, {})
 
     def name(self, kind: str, entity_id: str) -> str:
         """An entity's name: what its tag says, as everywhere in Layer0; empty where it has none."""
-        return self.tags.get(kind, {}).get(entity_id, {}).get("name", "")
+        return self.tags_of(kind, entity_id).get("name", "")
+
+    def is_named(self, kind: str, **tags: str) -> bool:
+        """Whether an entity has all of these tags."""
+        return any(tags.items() <= each.items() for each in self.tags.get(kind, {}).values())
 
     def next_version(self, deploy_name: str) -> int:
         """A version of a deploy that was never given out."""
@@ -105,20 +114,24 @@ class Store:
         found = self.deploys.get(deploy_id)
         return None if found is None or found.deleted else found
 
+    def task_definition(self, definition_id: str) -> TaskDefinition:
+        """What a deploy runs, also after it was deleted."""
+        deploy = self.deploys[definition_id]
+        containers = [container_definition(each) for each in deploy.containers]
+        return TaskDefinition(containers, [str(each.get("name")) for each in deploy.volumes])
+
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._database.close()
 
-    def _of(self, kind: type[Any]) -> dict[str, Any]:
-        by_type: dict[type[Any], dict[str, Any]] = {
-            Environment: self.environments,
-            Deploy: self.deploys,
-            Service: self.services,
-            Task: self.tasks,
-            Job: self.jobs,
-            LoadBalancer: self.load_balancers,
-        }
-        return by_type[kind]
+    def _of(self, word: str) -> dict[str, Any]:
+        entities: dict[str, Any] = getattr(self, f"{word}s")
+        return entities
+
+    def _take_up(self, word: str, entity_id: str, entity: Entity) -> None:
+        self._of(word)[entity_id] = entity
+        if isinstance(entity, Deploy):
+            self._highest[entity.name] = max(self._highest.get(entity.name, 0), entity.version)
 
     def _write(self, kind: str, entity_id: str, content: object) -> None:
         with self._database:
@@ -128,16 +141,22 @@ class Store:
                 (kind, entity_id, msgspec.json.encode(content)),
             )
 
+    def _delete(self, kind: str, entity_id: str) -> None:
+        with self._database:
+            self._database.execute("DELETE FROM entity WHERE kind = ? AND id = ?", (kind, entity_id))
+
     def _load(self) -> int:
-        types = {kind: each for each, (kind, _) in _KINDS.items()}
+        types = {word: each for each, word in _WORDS.items()}
         rows = self._database.execute("SELECT kind, id, content FROM entity ORDER BY rowid").fetchall()
         for kind, entity_id, content in rows:
             if kind == "tag":
                 of, _, tagged = entity_id.partition("/")
                 self.tags.setdefault(of, {})[tagged] = msgspec.json.decode(content, type=Tags)
-                continue
-            entity = msgspec.json.decode(content, type=types[kind])
-            self._of(types[kind])[entity_id] = entity
-            if isinstance(entity, Deploy):
-                self._highest[entity.name] = max(self._highest.get(entity.name, 0), entity.version)
+            else:
+                self._take_up(kind, entity_id, msgspec.json.decode(content, type=types[kind]))
         return len(rows)
+
+
+def _name(entity: Entity) -> tuple[str, str]:
+    word = _WORDS[type(entity)]
+    return word, getattr(entity, f"{word}_id")

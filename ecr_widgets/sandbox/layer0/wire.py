@@ -4,27 +4,18 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
-from ecr_widgets.sandbox.layer0.certificates import full_arn, full_name
-from ecr_widgets.sandbox.layer0.entities import (
-    Copy,
-    Deploy,
-    Deployment,
-    Environment,
-    Job,
-    LoadBalancer,
-    Port,
-    Service,
-    Status,
-    Task,
-)
+from ecr_widgets.sandbox.layer0.certificate_names import full_arn, full_name
+from ecr_widgets.sandbox.layer0.entities import Deploy, Environment, Job, LoadBalancer, Service, Task
 from ecr_widgets.sandbox.layer0.identifiers import task_arn
 from ecr_widgets.sandbox.layer0.store import Store
+from ecr_widgets.sandbox.workloads.records import Copy, Deployment, Port, Status
 
 Wire = dict[str, Any]
-_REASONS = ("events", "stopped_reasons")
-"""Members of a deployment that the real server has not."""
+_REASONS = "stopped_reasons"
+"""A member of a deployment that the real server has not."""
 
 
 class Shapes:
@@ -36,8 +27,7 @@ class Shapes:
     def environment(self, given: Environment) -> Wire:
         """Environment."""
         return {
-            "environment_id": given.environment_id,
-            "environment_name": self._store.name("environment", given.environment_id),
+            **self._named("environment", given.environment_id),
             "cluster_count": given.min_count,
             "min_count": given.min_count,
             "max_count": given.max_count,
@@ -51,11 +41,8 @@ class Shapes:
 
     def environment_summary(self, given: Environment) -> Wire:
         """EnvironmentSummary."""
-        return {
-            "environment_id": given.environment_id,
-            "environment_name": self._store.name("environment", given.environment_id),
-            "operating_system": given.operating_system,
-        }
+        named = self._named("environment", given.environment_id)
+        return named | {"operating_system": given.operating_system}
 
     def deploy(self, given: Deploy) -> Wire:
         """Deploy."""
@@ -63,21 +50,12 @@ class Shapes:
 
     def deploy_summary(self, given: Deploy) -> Wire:
         """DeploySummary."""
-        tags = self._store.tags.get("deploy", {}).get(given.deploy_id, {})
-        return {
-            "deploy_id": given.deploy_id,
-            "deploy_name": tags.get("name", ""),
-            "version": tags.get("version", ""),
-        }
+        tags = self._store.tags_of("deploy", given.deploy_id)
+        return {**self._named("deploy", given.deploy_id), "version": tags.get("version", "")}
 
     def service_summary(self, given: Service) -> Wire:
         """ServiceSummary."""
-        return {
-            "service_id": given.service_id,
-            "service_name": self._store.name("service", given.service_id),
-            "environment_id": given.environment_id,
-            "environment_name": self._store.name("environment", given.environment_id),
-        }
+        return self._named("service", given.service_id) | self._named("environment", given.environment_id)
 
     def service(self, given: Service) -> Wire:
         """Service."""
@@ -87,23 +65,15 @@ class Shapes:
                 for number, each in enumerate(given.deployments)
             ],
             "desired_count": given.desired_count,
-            "environment_id": given.environment_id,
-            "environment_name": self._store.name("environment", given.environment_id),
-            "load_balancer_id": given.load_balancer_id,
-            "load_balancer_name": self._store.name("load_balancer", given.load_balancer_id),
-            **(_counts(given.copies) if not given.built_in else {"pending_count": 0, "running_count": 1}),
-            "service_id": given.service_id,
-            "service_name": self._store.name("service", given.service_id),
+            **self._named("environment", given.environment_id),
+            **self._named("load_balancer", given.load_balancer_id),
+            **_counts(given, given.copies),
+            **self._named("service", given.service_id),
         }
 
     def task_summary(self, given: Task) -> Wire:
         """TaskSummary."""
-        return {
-            "task_id": given.task_id,
-            "task_name": self._store.name("task", given.task_id),
-            "environment_id": given.environment_id,
-            "environment_name": self._store.name("environment", given.environment_id),
-        }
+        return self._named("task", given.task_id) | self._named("environment", given.environment_id)
 
     def task(self, given: Task) -> Wire:
         """Task, with exactly one copy."""
@@ -117,17 +87,12 @@ class Shapes:
             for each in given.copy.containers
         ]
         arn = task_arn(given.environment_id, given.copy.copy_id)
-        tags = self._store.tags.get("deploy", {}).get(given.deploy_id, {})
         return {
             "copies": [{"details": details, "reason": given.copy.reason, "task_copy_id": arn}],
-            "deploy_id": given.deploy_id,
-            "deploy_name": tags.get("name", ""),
-            "deploy_version": tags.get("version", ""),
-            "environment_id": given.environment_id,
-            "environment_name": self._store.name("environment", given.environment_id),
-            **_counts([given.copy]),
-            "task_id": given.task_id,
-            "task_name": self._store.name("task", given.task_id),
+            **self._of_deploy(given.copy.definition_id),
+            **self._named("environment", given.environment_id),
+            **_counts(given, given.copies),
+            **self._named("task", given.task_id),
         }
 
     def job(self, given: Job) -> Wire:
@@ -145,71 +110,55 @@ class Shapes:
 
     def load_balancer_summary(self, given: LoadBalancer) -> Wire:
         """LoadBalancerSummary."""
-        return {
-            "load_balancer_id": given.load_balancer_id,
-            "load_balancer_name": self._store.name("load_balancer", given.load_balancer_id),
-            "environment_id": given.environment_id,
-            "environment_name": self._store.name("environment", given.environment_id),
-        }
+        named = self._named("load_balancer", given.load_balancer_id)
+        return named | self._named("environment", given.environment_id)
 
     def load_balancer(self, given: LoadBalancer) -> Wire:
         """LoadBalancer as a GET answers it."""
-        service = next(
-            (s for s in self._store.services.values() if s.load_balancer_id == given.load_balancer_id), None
-        )
-        service_id = service.service_id if service is not None else ""
+        services = self._store.services.values()
+        served = [each.service_id for each in services if each.load_balancer_id == given.load_balancer_id]
         return {
             "cross_zone": given.cross_zone,
-            "environment_id": given.environment_id,
-            "environment_name": self._store.name("environment", given.environment_id),
-            "health_check": {
-                "target": given.health_check.target,
-                "interval": given.health_check.interval,
-                "timeout": given.health_check.timeout,
-                "healthy_threshold": given.health_check.healthy_threshold,
-                "unhealthy_threshold": given.health_check.unhealthy_threshold,
-            },
+            **self._named("environment", given.environment_id),
+            "health_check": asdict(given.health_check),
             "idle_timeout": given.idle_timeout,
             "is_public": given.is_public,
-            "load_balancer_id": given.load_balancer_id,
-            "load_balancer_name": self._store.name("load_balancer", given.load_balancer_id),
+            **self._named("load_balancer", given.load_balancer_id),
             "ports": [_full_port(each) for each in given.ports],
-            "service_id": service_id,
-            "service_name": self._store.name("service", service_id),
+            **self._named("service", served[0] if served else ""),
             "url": _url(given.ports),
         }
 
+    def _named(self, kind: str, entity_id: str) -> Wire:
+        return {f"{kind}_id": entity_id, f"{kind}_name": self._store.name(kind, entity_id)}
+
+    def _of_deploy(self, deploy_id: str) -> Wire:
+        # A deleted deploy still runs, and has lost its tags.
+        version = self._store.tags_of("deploy", deploy_id).get("version", "")
+        return {**self._named("deploy", deploy_id), "deploy_version": version}
+
     def _deployment(self, service: Service, given: Deployment, *, primary: bool) -> Wire:
-        tags = self._store.tags.get("deploy", {}).get(given.deploy_id, {})
-        copies = [copy for copy in service.copies if copy.deployment_id == given.deployment_id]
-        counts = _counts(copies) if not service.built_in else {"pending_count": 0, "running_count": 1}
+        counts = _counts(
+            service, [copy for copy in service.copies if copy.deployment_id == given.deployment_id]
+        )
         wire = {
             "created": given.created,
-            "deploy_id": given.deploy_id,
-            # A deleted deploy goes on running, and has lost its tags.
-            "deploy_name": tags.get("name", ""),
-            "deploy_version": tags.get("version", ""),
+            **self._of_deploy(given.definition_id),
             "desired_count": service.desired_count if primary else sum(counts.values()),
             **counts,
             "status": "PRIMARY" if primary else "ACTIVE",
             "updated": given.updated,
             "deployment_id": given.deployment_id,
         }
-        # Layer0 has no place for these; they are there only where there is something to tell.
-        return wire | {
-            key: list(told)
-            for key, told in (("events", given.events), ("stopped_reasons", given.stopped_reasons))
-            if told
-        }
+        # Layer0 has no place for these; they are there only where there is something to say.
+        return wire | ({_REASONS: list(given.stopped_reasons)} if given.stopped_reasons else {})
 
 
 def without_reasons(value: Any) -> Any:
     """A service as the real server tells of it; any other answer as it is."""
     if not isinstance(value, dict) or "deployments" not in value:
         return value
-    plain = [
-        {key: item for key, item in each.items() if key not in _REASONS} for each in value["deployments"]
-    ]
+    plain = [{key: item for key, item in each.items() if key != _REASONS} for each in value["deployments"]]
     return value | {"deployments": plain}
 
 
@@ -221,16 +170,12 @@ def _full_port(given: Port) -> Wire:
 
 def port(given: Port) -> Wire:
     """Port, as it was given."""
-    return {
-        "certificate_name": given.certificate_name,
-        "certificate_arn": given.certificate_arn,
-        "container_port": given.container_port,
-        "host_port": given.host_port,
-        "protocol": given.protocol,
-    }
+    return {name: value for name, value in asdict(given).items() if name != "listening_port"}
 
 
-def _counts(copies: Iterable[Copy]) -> dict[str, int]:
+def _counts(owner: Service | Task, copies: Iterable[Copy]) -> dict[str, int]:
+    if isinstance(owner, Service) and owner.built_in:
+        return {"pending_count": 0, "running_count": 1}
     states = [copy.status for copy in copies if not copy.stopping]
     return {"pending_count": states.count(Status.PENDING), "running_count": states.count(Status.RUNNING)}
 

@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from ecr_widgets.sandbox.layer0.containers import CannotPull, ContainerSpec, Seen
+from ecr_widgets.sandbox.workloads.containers import CannotPull, ContainerSpec, Seen
 
 
 @dataclass

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ecr_widgets.sandbox.layer0.containers import Containers
 from ecr_widgets.sandbox.layer0.server import Layer0Sandbox
+from ecr_widgets.sandbox.workloads.containers import Containers
 
 TOKEN = "bGF5ZXIwOm5vaGF4cGx6"
 REASONS = {"Authorization": f"Basic {TOKEN}", "Prefer": "reasons"}

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from ecr_widgets.sandbox.layer0.certificates import Certificates
-from ecr_widgets.sandbox.layer0.entities import HealthCheck
-from ecr_widgets.sandbox.layer0.health import TargetState, passes
+from ecr_widgets.sandbox.workloads.certificates import Certificates
+from ecr_widgets.sandbox.workloads.health import TargetState, passes
+from ecr_widgets.sandbox.workloads.records import HealthCheck
 from tests.sandbox.layer0.fake_containers import FakeContainers
 from tests.sandbox.layer0.served import REASONS, Served, serve
 from tests.sandbox.layer0.test_restart import post, running

@@ -13,7 +13,7 @@ import docker
 import pytest
 
 from ecr_widgets.sandbox import Sandbox
-from ecr_widgets.sandbox.layer0.engine import DockerContainers
+from ecr_widgets.sandbox.workloads.docker_containers import DockerContainers
 from tests.sandbox.layer0.fake_containers import FakeContainers
 from tests.sandbox.layer0.replay import RECORDINGS, Exchange, Replay, exchanges
 from tests.sandbox.layer0.served import serve

@@ -8,8 +8,8 @@ from contextlib import closing
 import pytest
 
 from ecr_widgets.sandbox.layer0.entities import Service
-from ecr_widgets.sandbox.layer0.scheduler import Scheduler
 from ecr_widgets.sandbox.layer0.store import Store
+from ecr_widgets.sandbox.workloads.scheduler import Scheduler
 from tests.sandbox.layer0.fake_containers import FakeContainers
 
 
@@ -19,10 +19,10 @@ def test_closing_ends_though_the_loop_was_just_woken(turns: int) -> None:
 
     async def change_and_close() -> None:
         with closing(Store()) as store:
-            scheduler = Scheduler(store, FakeContainers())
+            scheduler = Scheduler(store, FakeContainers(), front="test")
             scheduler.begin()
             await asyncio.sleep(0.01)
-            scheduler.adjust(Service("web1", "web", "demo1"))
+            scheduler.adjust(Service(service_id="web1", name="web", environment_id="demo1"))
             for _ in range(turns):
                 await asyncio.sleep(0)
             ending = asyncio.create_task(scheduler.close())

@@ -19,7 +19,7 @@ import pytest
 
 from ecr_widgets.adapters.engine_connection import EngineConnection
 from ecr_widgets.errors import EngineUnavailable, SettingsError
-from ecr_widgets.sandbox.layer0.certificates import Certificates
+from ecr_widgets.sandbox.workloads.certificates import Certificates
 from ecr_widgets.settings import engine_address
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

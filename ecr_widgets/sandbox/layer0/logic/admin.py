@@ -6,20 +6,13 @@ from collections.abc import Mapping
 
 from ecr_widgets.sandbox.layer0 import tags as resolution
 from ecr_widgets.sandbox.layer0.bodies import TagRequest
-from ecr_widgets.sandbox.layer0.dockerrun import Document, definition
-from ecr_widgets.sandbox.layer0.entities import (
-    Deploy,
-    Deployment,
-    Environment,
-    HealthCheck,
-    LoadBalancer,
-    Service,
-    Status,
-)
+from ecr_widgets.sandbox.layer0.dockerrun import Document
+from ecr_widgets.sandbox.layer0.entities import Deploy, Environment, LoadBalancer, Service
 from ecr_widgets.sandbox.layer0.errors import ApiError, Code, aws_error
-from ecr_widgets.sandbox.layer0.identifiers import PREFIX, deployment_id
+from ecr_widgets.sandbox.layer0.identifiers import PREFIX
 from ecr_widgets.sandbox.layer0.logic.world import API, Wire, World
 from ecr_widgets.sandbox.layer0.render import render
+from ecr_widgets.sandbox.workloads.records import Deployment, HealthCheck, Status
 
 _INSTANCE_MEMORY_MIB = 7482
 _INSTANCE_PORTS = [22, 2376, 2375, 51678, 51679]
@@ -44,12 +37,12 @@ def scale(world: World, environment_id: str) -> Wire:
     """`PUT /admin/scale/{id}`: what would run on the one instance that this machine stands for."""
     environment = world.environment(environment_id)
     definitions = [
-        definition(each)
+        each
         for service in world.store.services.values()
         if service.environment_id == environment_id
         for copy in service.copies
         if copy.status == Status.RUNNING
-        for each in world.store.deploys[copy.deploy_id].containers
+        for each in world.store.task_definition(copy.definition_id).containers
     ]
     used = sum(each.memory or each.memoryReservation or 0 for each in definitions)
     ports = [mapping.hostPort for each in definitions for mapping in each.portMappings if mapping.hostPort]
@@ -110,16 +103,23 @@ def stand_api(world: World) -> None:
     world.store.save(Environment(API, API, min_count=1, max_count=1))
     world.store.save(
         LoadBalancer(
-            API,
-            API,
-            API,
+            load_balancer_id=API,
+            name=API,
+            environment_id=API,
             is_public=True,
             health_check=HealthCheck("HTTP:9090/health", 15, 10, 2, 3),
             built_in=True,
         )
     )
     world.store.save(
-        Service(API, API, API, API, deployments=[Deployment(deployment_id(), f"{API}.1")], built_in=True)
+        Service(
+            service_id=API,
+            name=API,
+            environment_id=API,
+            load_balancer_id=API,
+            deployments=[Deployment(f"{API}.1")],
+            built_in=True,
+        )
     )
     tag_api(world)
 

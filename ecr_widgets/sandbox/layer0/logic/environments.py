@@ -34,9 +34,7 @@ def create(world: World, body: CreateEnvironment) -> Wire:
     if not name:
         raise ApiError(Code.MISSING_PARAMETER, "EnvironmentName is required")
     untouched = _untouched(world, name)
-    if untouched is None and name in (
-        tags.get("name") for tags in world.store.tags.get("environment", {}).values()
-    ):
+    if untouched is None and world.store.is_named("environment", name=name):
         raise ApiError(Code.INVALID_ENVIRONMENT_ID, f"Environment with name '{name}' already exists")
     if not system:
         raise ApiError(Code.MISSING_PARAMETER, "OperatingSystem is required")

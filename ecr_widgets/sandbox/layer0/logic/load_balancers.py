@@ -12,12 +12,13 @@ from ecr_widgets.sandbox.layer0.bodies import (
     UpdateIdleTimeout,
     UpdatePorts,
 )
-from ecr_widgets.sandbox.layer0.certificates import is_known
-from ecr_widgets.sandbox.layer0.entities import HealthCheck, JobType, LoadBalancer, Port
+from ecr_widgets.sandbox.layer0.certificate_names import is_known
+from ecr_widgets.sandbox.layer0.entities import JobType, LoadBalancer
 from ecr_widgets.sandbox.layer0.errors import ApiError, Code, aws_error
 from ecr_widgets.sandbox.layer0.identifiers import entity_id
 from ecr_widgets.sandbox.layer0.logic.world import Wire, World
 from ecr_widgets.sandbox.layer0.wire import port as port_shape
+from ecr_widgets.sandbox.workloads.records import HealthCheck, Port
 
 _PROTOCOLS = ("SSL", "TCP", "HTTP", "HTTPS")
 _TARGET = re.compile(r"(TCP|SSL):\d{1,5}|(HTTP|HTTPS):\d{1,5}(/.*)?", re.IGNORECASE)
@@ -42,10 +43,7 @@ async def create(world: World, body: CreateLoadBalancer) -> Wire:
         if not value:
             raise ApiError(Code.MISSING_PARAMETER, f"{word} not specified")
     name, environment_id = body.load_balancer_name, body.environment_id
-    if any(
-        tags.get("name") == name and tags.get("environment_id") == environment_id
-        for tags in world.store.tags.get("load_balancer", {}).values()
-    ):
+    if world.store.is_named("load_balancer", name=name, environment_id=environment_id):
         raise ApiError(
             Code.INVALID_LOAD_BALANCER_NAME,
             f"LoadBalancer with name '{name}' already exists in Environment '{environment_id}'",
@@ -58,14 +56,14 @@ async def create(world: World, body: CreateLoadBalancer) -> Wire:
     _check_health_check(body.health_check)
     _check_idle_timeout(body.idle_timeout)
     made = LoadBalancer(
-        entity_id(name),
-        name,
-        environment_id,
-        body.is_public,
-        listeners,
-        body.health_check,
-        body.idle_timeout,
-        body.cross_zone,
+        load_balancer_id=entity_id(name),
+        name=name,
+        environment_id=environment_id,
+        is_public=body.is_public,
+        ports=listeners,
+        health_check=body.health_check,
+        idle_timeout=body.idle_timeout,
+        cross_zone=body.cross_zone,
     )
     world.used(environment_id)
     world.store.save(made)

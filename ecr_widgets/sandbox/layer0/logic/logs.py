@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
-from ecr_widgets.sandbox.layer0.entities import Copy
 from ecr_widgets.sandbox.layer0.errors import ApiError, Code
 from ecr_widgets.sandbox.layer0.logic.world import Wire, World
+from ecr_widgets.sandbox.workloads.records import Copy
 
 _LONGEST_NUMBER = 18
 _FORM = "YYYY-MM-DD HH:MM"

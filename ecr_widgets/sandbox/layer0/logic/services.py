@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ecr_widgets.sandbox.layer0.bodies import CreateService, ScaleService, UpdateService
-from ecr_widgets.sandbox.layer0.dockerrun import definition
-from ecr_widgets.sandbox.layer0.entities import Deployment, JobType, Service
+from ecr_widgets.sandbox.layer0.entities import JobType, Service
 from ecr_widgets.sandbox.layer0.errors import ApiError, Code, aws_error
-from ecr_widgets.sandbox.layer0.identifiers import deployment_id, entity_id
+from ecr_widgets.sandbox.layer0.identifiers import entity_id
 from ecr_widgets.sandbox.layer0.logic.logs import read_logs, tail_of
 from ecr_widgets.sandbox.layer0.logic.world import Wire, World
+from ecr_widgets.sandbox.workloads.records import Deployment
 
 _MOST_COPIES = 100
 """More would not fit on one machine."""
@@ -36,10 +36,7 @@ def create(world: World, body: CreateService) -> Wire:
         if not value:
             raise ApiError(Code.MISSING_PARAMETER, f"{word} not specified")
     name, environment_id = body.service_name, body.environment_id
-    if any(
-        tags.get("name") == name and tags.get("environment_id") == environment_id
-        for tags in world.store.tags.get("service", {}).values()
-    ):
+    if world.store.is_named("service", name=name, environment_id=environment_id):
         raise ApiError(
             Code.INVALID_SERVICE_NAME,
             f"Service with name '{name}' already exists in Environment '{environment_id}'",
@@ -50,11 +47,11 @@ def create(world: World, body: CreateService) -> Wire:
     if body.load_balancer_id:
         _require_port(world, body)
     service = Service(
-        entity_id(name),
-        name,
-        environment_id,
-        body.load_balancer_id,
-        deployments=[Deployment(deployment_id(), body.deploy_id)],
+        service_id=entity_id(name),
+        name=name,
+        environment_id=environment_id,
+        load_balancer_id=body.load_balancer_id,
+        deployments=[Deployment(body.deploy_id)],
     )
     world.used(environment_id)
     world.store.save(service)
@@ -72,8 +69,8 @@ def update(world: World, service_id: str, body: UpdateService) -> Wire:
     """`PUT /service/{id}/deploy`."""
     service = world.service(service_id)
     _require_deploy(world, body.deploy_id)
-    if not service.deployments or service.deployments[0].deploy_id != body.deploy_id:
-        service.deployments.insert(0, Deployment(deployment_id(), body.deploy_id))
+    if not service.deployments or service.deployments[0].definition_id != body.deploy_id:
+        service.deployments.insert(0, Deployment(body.deploy_id))
         world.scheduler.adjust(service)
     return world.shapes.service(service)
 
@@ -128,11 +125,10 @@ def _require_deploy(world: World, deploy_id: str) -> None:
 
 def _require_port(world: World, body: CreateService) -> None:
     balancer = world.load_balancer(body.load_balancer_id)
-    containers = world.deploy(body.deploy_id).containers
     instance_ports = {
         mapping.hostPort
-        for each in containers
-        for mapping in definition(each).portMappings
+        for each in world.store.task_definition(body.deploy_id).containers
+        for mapping in each.portMappings
         if mapping.hostPort
     }
     if not instance_ports & {port.container_port for port in balancer.ports}:

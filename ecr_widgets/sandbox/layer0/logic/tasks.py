@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from ecr_widgets.sandbox.layer0.bodies import CreateTask
 from ecr_widgets.sandbox.layer0.entities import JobType, Task
 from ecr_widgets.sandbox.layer0.errors import ApiError, Code, aws_error
-from ecr_widgets.sandbox.layer0.identifiers import entity_id, task_arn
+from ecr_widgets.sandbox.layer0.identifiers import entity_id
 from ecr_widgets.sandbox.layer0.logic.logs import Window, read_logs, tail_of
 from ecr_widgets.sandbox.layer0.logic.world import Wire, World
 
@@ -42,17 +42,13 @@ def create(world: World, body: CreateTask) -> str:
             )
         copy = world.scheduler.new_copy(body.deploy_id)
         task = Task(
-            entity_id(body.task_name), body.task_name, body.environment_id, body.deploy_id, copy, overrides
+            task_id=entity_id(body.task_name),
+            name=body.task_name,
+            environment_id=body.environment_id,
+            copy=copy,
+            overrides=overrides,
         )
-        world.store.save(task)
-        world.store.tag(
-            "task",
-            task.task_id,
-            name=task.name,
-            environment_id=task.environment_id,
-            deploy_id=task.deploy_id,
-            arn=task_arn(task.environment_id, copy.copy_id),
-        )
+        world.add_task(task)
         world.scheduler.launch_task(task)
         return {"task_id": task.task_id}
 

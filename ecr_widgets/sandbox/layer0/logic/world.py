@@ -6,13 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from ecr_widgets.sandbox.layer0.balancers import Balancers
-from ecr_widgets.sandbox.layer0.containers import Containers
 from ecr_widgets.sandbox.layer0.entities import (
-    Container,
-    Copy,
     Deploy,
     Environment,
     Job,
@@ -20,16 +16,19 @@ from ecr_widgets.sandbox.layer0.entities import (
     JobType,
     LoadBalancer,
     Service,
-    Status,
     Task,
 )
 from ecr_widgets.sandbox.layer0.errors import ApiError, Code
-from ecr_widgets.sandbox.layer0.identifiers import copy_id, entity_id, task_arn
-from ecr_widgets.sandbox.layer0.scheduler import Scheduler
+from ecr_widgets.sandbox.layer0.identifiers import entity_id, task_arn
 from ecr_widgets.sandbox.layer0.store import Store
 from ecr_widgets.sandbox.layer0.wire import Shapes
+from ecr_widgets.sandbox.workloads.balancers import Balancers
+from ecr_widgets.sandbox.workloads.containers import Containers
+from ecr_widgets.sandbox.workloads.records import Container, Copy, Status
+from ecr_widgets.sandbox.workloads.scheduler import Scheduler
 
 Wire = dict[str, Any]
+Entity = TypeVar("Entity")
 API = "api"
 """Id and name of what Layer0 itself runs in."""
 
@@ -54,76 +53,58 @@ class World:
     version: str
 
     def environment(self, environment_id: str) -> Environment:
-        """An environment that stands.
+        """An environment that exists.
 
         Raises:
             ApiError: It does not.
         """
-        found = self.store.environments.get(environment_id)
-        if found is None:
-            raise ApiError(
-                Code.ENVIRONMENT_DOES_NOT_EXIST, f"Environment with id '{environment_id}' does not exist"
-            )
-        return found
+        text = f"Environment with id '{environment_id}' does not exist"
+        return _require(self.store.environments.get(environment_id), Code.ENVIRONMENT_DOES_NOT_EXIST, text)
 
     def used(self, environment_id: str) -> None:
-        """Note that something was done in or with an environment that stood from the start."""
+        """Note that something was done with an environment that was there from the start."""
         found = self.store.environments.get(environment_id)
         if found is not None and found.seeded:
             found.seeded = False
             self.store.save(found)
 
     def deploy(self, deploy_id: str) -> Deploy:
-        """A deploy that was not deleted.
-
-        Raises:
-            ApiError: There is none.
-        """
-        found = self.store.deploy(deploy_id)
-        if found is None:
-            raise ApiError(Code.DEPLOY_DOES_NOT_EXIST, f"Deploy with id '{deploy_id}' does not exist")
-        return found
+        """A deploy that was not deleted; an ApiError where there is none."""
+        text = f"Deploy with id '{deploy_id}' does not exist"
+        return _require(self.store.deploy(deploy_id), Code.DEPLOY_DOES_NOT_EXIST, text)
 
     def service(self, service_id: str) -> Service:
-        """A service that stands.
-
-        Raises:
-            ApiError: It does not.
-        """
-        found = self.store.services.get(service_id)
-        if found is None:
-            raise ApiError(Code.SERVICE_DOES_NOT_EXIST, f"Service {service_id} does not exist")
-        return found
+        """A service that exists; an ApiError where it does not."""
+        text = f"Service {service_id} does not exist"
+        return _require(self.store.services.get(service_id), Code.SERVICE_DOES_NOT_EXIST, text)
 
     def task(self, task_id: str) -> Task:
-        """A task that stands.
-
-        Raises:
-            ApiError: It does not.
-        """
-        found = self.store.tasks.get(task_id)
-        if found is None:
-            raise ApiError(Code.TASK_DOES_NOT_EXIST, f"Failed to find environment for task {task_id}")
-        return found
+        """A task that exists; an ApiError where it does not."""
+        text = f"Failed to find environment for task {task_id}"
+        return _require(self.store.tasks.get(task_id), Code.TASK_DOES_NOT_EXIST, text)
 
     def load_balancer(self, load_balancer_id: str) -> LoadBalancer:
-        """A load balancer that stands.
-
-        Raises:
-            ApiError: It does not.
-        """
+        """A load balancer that exists; an ApiError where it does not."""
+        text = f"LoadBalancer with id '{load_balancer_id}' does not exist"
         found = self.store.load_balancers.get(load_balancer_id)
-        if found is None:
-            raise ApiError(
-                Code.LOAD_BALANCER_DOES_NOT_EXIST,
-                f"LoadBalancer with id '{load_balancer_id}' does not exist",
-            )
-        return found
+        return _require(found, Code.LOAD_BALANCER_DOES_NOT_EXIST, text)
 
     @staticmethod
     def own(kind: str, entity_id: str) -> ApiError:
         """What is said to those who would delete what Layer0 itself runs in."""
         return ApiError(Code.UNEXPECTED_ERROR, f"The {kind} '{entity_id}' is Layer0's own and stays")
+
+    def add_task(self, task: Task) -> None:
+        """Take up a task with its tags."""
+        self.store.save(task)
+        self.store.tag(
+            "task",
+            task.task_id,
+            name=task.name,
+            environment_id=task.environment_id,
+            deploy_id=task.copy.definition_id,
+            arn=task_arn(task.environment_id, task.copy.copy_id),
+        )
 
     def start_job(
         self, kind: JobType, request: str, on: str, work: Awaitable[Mapping[str, str] | None]
@@ -190,16 +171,14 @@ class World:
         deploy = replace(template, deploy_id=f"job.{version}", name="job", version=version)
         self.store.save(deploy)
         self.store.tag("deploy", deploy.deploy_id, name="job", version=str(version))
-        copy = Copy(copy_id(), deploy.deploy_id, [Container("l0-job", essential=True, status=Status.RUNNING)])
-        self.store.save(Task(job.task_id, job.job_id, API, deploy.deploy_id, copy))
-        self.store.tag(
-            "task",
-            job.task_id,
-            name=job.job_id,
-            environment_id=API,
-            deploy_id=deploy.deploy_id,
-            arn=task_arn(API, copy.copy_id),
-        )
+        copy = Copy(deploy.deploy_id, [Container("l0-job", essential=True, status=Status.RUNNING)])
+        self.add_task(Task(task_id=job.task_id, name=job.job_id, environment_id=API, copy=copy))
 
     def _log(self, job: Job, text: str) -> None:
         job.log.append(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} [Main] INFO : {text}")
+
+
+def _require(found: Entity | None, code: Code, text: str) -> Entity:
+    if found is None:
+        raise ApiError(code, text)
+    return found

@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ecr_widgets.sandbox.layer0.entities import HealthCheck
+from ecr_widgets.sandbox.workloads.records import HealthCheck
 
 _TARGET = re.compile(r"(?P<protocol>TCP|SSL|HTTP|HTTPS):(?P<port>\d{1,5})(?P<path>/.*)?", re.IGNORECASE)
 _FIRST_CHECKS_S = 0.2

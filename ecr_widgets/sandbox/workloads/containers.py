@@ -1,4 +1,4 @@
-"""What is needed of a Docker Engine; all calls block and are made in threads. `engine` has the real one."""
+"""What is needed of a Docker Engine; all calls block and are made in threads. `docker_containers` has the real one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from ecr_widgets.sandbox.layer0.dockerrun import Definition
+from ecr_widgets.sandbox.workloads.task_definition import ContainerDefinition
 
 
 class CannotPull(Exception):
@@ -36,7 +36,7 @@ class ContainerSpec:
 
     name: str
     image: str
-    definition: Definition
+    definition: ContainerDefinition
     environment: Mapping[str, str] = field(repr=False)
     labels: Mapping[str, str]
     links: Mapping[str, str]

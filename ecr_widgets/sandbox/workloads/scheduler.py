@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
-from ecr_widgets.sandbox.layer0.containers import (
+from ecr_widgets.sandbox.workloads.containers import (
     CannotPull,
     CannotStart,
     Containers,
@@ -16,10 +16,17 @@ from ecr_widgets.sandbox.layer0.containers import (
     EngineGone,
     Seen,
 )
-from ecr_widgets.sandbox.layer0.dockerrun import Definition, definition, start_order
-from ecr_widgets.sandbox.layer0.entities import Container, Copy, Deployment, Service, Status, Task
-from ecr_widgets.sandbox.layer0.identifiers import copy_id, now
-from ecr_widgets.sandbox.layer0.store import Store
+from ecr_widgets.sandbox.workloads.records import (
+    Container,
+    Copy,
+    Deployment,
+    Records,
+    Service,
+    Status,
+    Task,
+    now,
+)
+from ecr_widgets.sandbox.workloads.task_definition import ContainerDefinition
 
 _PAUSE_S = 0.25
 _KEPT_STOPPED = 5
@@ -33,33 +40,33 @@ _STARTING = 4
 
 
 class Scheduler:
-    """One loop over everything that should run.
+    """One loop over everything that a front wants to run.
 
     Args:
         containers: The engine's; its blocking calls are made in threads.
+
+        front: Begins the names of containers and the keys of their labels.
     """
 
-    def __init__(self, store: Store, containers: Containers) -> None:
-        self._store = store
+    def __init__(self, records: Records, containers: Containers, *, front: str) -> None:
+        self._records = records
         self._containers = containers
+        self._front = front
         self._wake = asyncio.Event()
         self._background: set[asyncio.Task[None]] = set()
         self._launching: set[str] = set()
         self._retry_at_s: dict[str, float] = {}
-        self._task_images: dict[str, dict[str, str]] = {}
         self._room = asyncio.Semaphore(_STARTING)
         self._loop: asyncio.Task[None] | None = None
         self.is_served: Callable[[Service, Copy], bool] = lambda _service, _copy: True
         """Whether a copy gets what its load balancer has for it; the old ones stay until enough new ones do."""
 
     def begin(self) -> None:
-        """Start looking after everything."""
-        owners: list[Service | Task] = [*self._store.services.values(), *self._store.tasks.values()]
-        for owner in owners:
-            for copy in _copies(owner):
-                self._end_unstarted(copy)
+        """Start looking after everything, also what an earlier process has left half done."""
+        for owner in self._owners():
+            for copy in owner.copies:
+                _end_unstarted(copy)
                 if copy.stopping and copy.status != Status.STOPPED:
-                    # It was being stopped when the server ended.
                     self.spawn(self.stop(copy, copy.reason))
         self._loop = asyncio.create_task(self._run())
 
@@ -68,7 +75,7 @@ class Scheduler:
         for task in (self._loop, *self._background):
             if task is not None:
                 task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
+                with suppress(asyncio.CancelledError):
                     await task
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
@@ -77,44 +84,22 @@ class Scheduler:
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
-    def new_copy(self, deploy_id: str, deployment_id: str = "") -> Copy:
-        """A copy of a deploy, not yet started."""
-        definitions = [definition(each) for each in self._store.deploys[deploy_id].containers]
-        containers = [Container(each.name, each.essential) for each in definitions]
-        return Copy(copy_id(), deploy_id, containers, deployment_id)
+    def new_copy(self, definition_id: str, deployment_id: str = "") -> Copy:
+        """A copy of a task definition, not yet started."""
+        containers = self._records.task_definition(definition_id).containers
+        return Copy(
+            definition_id, [Container(each.name, each.essential) for each in containers], deployment_id
+        )
 
     def launch_task(self, task: Task) -> None:
         """Start a task's containers in the background."""
-        self._launch(task.copy, self._task_images.setdefault(task.task_id, {}), task.overrides, task)
+        self._launch(task.copy, {}, task.overrides, task)
 
     def adjust(self, service: Service) -> None:
         """Start what a service lacks and stop what it has too many of; the rest follows in the loop."""
         self._adjust(service)
-        self._store.save(service)
+        self._records.save_changes(service)
         self._wake.set()
-
-    def _adjust(self, service: Service) -> None:
-        if not service.deployments or service.deleting or service.built_in:
-            return
-        primary = service.deployments[0]
-        alive = [copy for copy in service.copies if copy.status != Status.STOPPED and not copy.stopping]
-        current = [copy for copy in alive if copy.deployment_id == primary.deployment_id]
-        for surplus in current[service.desired_count :]:
-            self._stop_later(surplus, service, "Scaling activity initiated")
-        if time.monotonic() >= self._retry_at_s.get(primary.deployment_id, 0.0):
-            for _ in range(service.desired_count - len(current)):
-                copy = self.new_copy(primary.deploy_id, primary.deployment_id)
-                service.copies.append(copy)
-                self._launch(copy, primary.images, {}, service)
-                self._store.save(service)
-        ready = [copy for copy in current if copy.status == Status.RUNNING and self.is_served(service, copy)]
-        if len(ready) >= service.desired_count:
-            old = [copy for copy in alive if copy.deployment_id != primary.deployment_id]
-            for copy in old:
-                self._stop_later(copy, service, "Scaling activity initiated by deployment")
-            if not old and len(service.deployments) > 1:
-                del service.deployments[1:]
-                self._store.save(service)
 
     async def stop(self, copy: Copy, reason: str) -> None:
         """Stop a copy's containers and wait until they are."""
@@ -122,10 +107,8 @@ class Scheduler:
         for container in reversed(copy.containers):
             if container.docker_id is not None and container.status != Status.STOPPED:
                 await asyncio.to_thread(self._containers.stop, container.docker_id, grace_s=0)
-                with contextlib.suppress(EngineGone):
-                    self._take_up(
-                        container, await asyncio.to_thread(self._containers.look, container.docker_id)
-                    )
+                with suppress(EngineGone):
+                    _take_up(container, await asyncio.to_thread(self._containers.look, container.docker_id))
             container.status = Status.STOPPED
 
     async def remove(self, copies: Iterable[Copy]) -> None:
@@ -134,6 +117,31 @@ class Scheduler:
             for container in copy.containers:
                 if container.docker_id is not None:
                     await asyncio.to_thread(self._containers.remove, container.docker_id)
+
+    def _owners(self) -> list[Service | Task]:
+        return [*self._records.services.values(), *self._records.tasks.values()]
+
+    def _adjust(self, service: Service) -> None:
+        if not service.deployments or service.deleting or service.built_in:
+            return
+        primary, alive = service.deployments[0], service.copies_alive
+        current = [copy for copy in alive if copy.deployment_id == primary.deployment_id]
+        for surplus in current[service.desired_count :]:
+            self._stop_later(surplus, service, "Scaling activity initiated")
+        if time.monotonic() >= self._retry_at_s.get(primary.deployment_id, 0.0):
+            for _ in range(service.desired_count - len(current)):
+                copy = self.new_copy(primary.definition_id, primary.deployment_id)
+                service.copies.append(copy)
+                self._launch(copy, primary.images, {}, service)
+                self._records.save_changes(service)
+        ready = [copy for copy in current if copy.status == Status.RUNNING and self.is_served(service, copy)]
+        if len(ready) >= service.desired_count:
+            old = [copy for copy in alive if copy.deployment_id != primary.deployment_id]
+            for copy in old:
+                self._stop_later(copy, service, "Scaling activity initiated by deployment")
+            if not old and len(service.deployments) > 1:
+                del service.deployments[1:]
+                self._records.save_changes(service)
 
     def _launch(
         self,
@@ -150,8 +158,7 @@ class Scheduler:
                     await self._start(copy, images, overrides)
             finally:
                 self._launching.discard(copy.copy_id)
-            if self._stands(owner):
-                self._store.save(owner)
+            self._records.save_changes(owner)
             self._wake.set()
 
         self.spawn(launch())
@@ -159,59 +166,80 @@ class Scheduler:
     async def _start(
         self, copy: Copy, images: dict[str, str], overrides: Mapping[str, Mapping[str, str]]
     ) -> None:
-        deploy = self._store.deploys[copy.deploy_id]
-        definitions = start_order([definition(each) for each in deploy.containers])
+        definition = self._records.task_definition(copy.definition_id)
         states = {each.name: each for each in copy.containers}
         volumes = {
-            str(each.get("name")): f"layer0-{copy.copy_id}-{number}"
-            for number, each in enumerate(deploy.volumes)
+            name: f"{self._front}-{copy.copy_id}-{number}" for number, name in enumerate(definition.volumes)
         }
         try:
-            for each in definitions:
+            for each in definition.in_start_order():
                 if each.image not in images:
                     # A tag is resolved once a deployment, so that a restart runs the same image, as ECS does.
                     images[each.image] = await asyncio.to_thread(self._containers.pin, each.image)
                 if copy.stopping:
                     return
                 container = states[each.name]
-                spec = _spec(copy, each, images[each.image], overrides.get(each.name, {}), states, volumes)
+                container.image = images[each.image]
+                spec = self._spec(copy, each, overrides.get(each.name, {}), states, volumes)
                 seen = await asyncio.to_thread(self._containers.start, spec)
                 container.docker_id = seen.docker_id
                 if copy.stopping:
                     await asyncio.to_thread(self._containers.stop, seen.docker_id, grace_s=0)
-                self._take_up(container, seen)
+                _take_up(container, seen)
                 _blame(copy)
         except (CannotPull, CannotStart) as error:
             copy.reason = copy.reason or str(error)
             for container in copy.containers:
                 if container.docker_id is None:
                     container.status, container.reason = Status.STOPPED, str(error)
-                    container.exit_code = 0
+
+    def _spec(
+        self,
+        copy: Copy,
+        definition: ContainerDefinition,
+        overrides: Mapping[str, str],
+        states: Mapping[str, Container],
+        volumes: Mapping[str, str],
+    ) -> ContainerSpec:
+        links = {}
+        for link in definition.links:
+            name, _, alias = link.partition(":")
+            if (docker_id := states[name].docker_id) is not None:
+                links[alias or name] = docker_id
+        return ContainerSpec(
+            name=f"{self._front}-{copy.copy_id}-{definition.name}",
+            image=states[definition.name].image,
+            definition=definition,
+            environment={each.name: each.value for each in definition.environment} | dict(overrides),
+            labels={f"{self._front}.copy": copy.copy_id, f"{self._front}.container": definition.name},
+            links=links,
+            volumes=volumes,
+        )
 
     async def _run(self) -> None:
         while True:
-            with contextlib.suppress(TimeoutError):
+            with suppress(TimeoutError):
                 # `wait_for` would swallow a cancel that comes together with the wake, and `close` would never end.
                 async with asyncio.timeout(_PAUSE_S):
                     await self._wake.wait()
             self._wake.clear()
-            owners: list[Service | Task] = [*self._store.services.values(), *self._store.tasks.values()]
             alive = [
-                (owner, copy) for owner in owners for copy in _copies(owner) if copy.status != Status.STOPPED
+                (owner, copy)
+                for owner in self._owners()
+                for copy in owner.copies
+                if copy.status != Status.STOPPED
             ]
             if alive:
-                # The engine may be gone for a moment; what was seen last stands until it answers again.
-                with contextlib.suppress(EngineGone):
+                # The engine may be gone for a moment; what was seen last stays true until it answers again.
+                with suppress(EngineGone):
                     await self._look(alive)
-            for service in list(self._store.services.values()):
-                if self._stands(service) and not service.deleting:
+            for service in list(self._records.services.values()):
+                # Of those that were listed, one may be removed while another is worked on.
+                if self._records.services.get(service.service_id) is service and not service.deleting:
                     await self._forget_stopped(service)
-                    self._adjust_where_due(service)
-
-    def _adjust_where_due(self, service: Service) -> None:
-        running = sum(copy.status == Status.RUNNING and not copy.stopping for copy in service.copies)
-        if len(service.deployments) > 1 or running != service.desired_count:
-            self._adjust(service)
+                    running = sum(copy.status == Status.RUNNING for copy in service.copies_alive)
+                    if len(service.deployments) > 1 or running != service.desired_count:
+                        self._adjust(service)
 
     async def _look(self, alive: list[tuple[Service | Task, Copy]]) -> None:
         # Only what was started before the look can be missed by it.
@@ -221,31 +249,19 @@ class Scheduler:
             before = [container.status for container in copy.containers]
             for container in copy.containers:
                 if container.docker_id in started and container.status != Status.STOPPED:
-                    self._take_up(container, seen.get(container.docker_id or ""))
+                    _take_up(container, seen.get(container.docker_id or ""))
             _blame(copy)
             if copy.reason and not copy.stopping and copy.copy_id not in self._launching:
                 await self.stop(copy, copy.reason)
-            if before != [container.status for container in copy.containers] and self._stands(owner):
-                self._store.save(owner)
-
-    @staticmethod
-    def _take_up(container: Container, seen: Seen | None) -> None:
-        if seen is not None and seen.running:
-            container.status = Status.RUNNING
-            container.ports = dict(seen.ports) or container.ports
-            return
-        container.status = Status.STOPPED
-        container.exit_code = 137 if seen is None else seen.exit_code
-        if seen is not None and seen.out_of_memory:
-            container.reason = "OutOfMemoryError: Container killed due to memory usage"
+            if before != [container.status for container in copy.containers]:
+                self._records.save_changes(owner)
 
     def _stop_later(self, copy: Copy, service: Service, reason: str) -> None:
         copy.stopping = True
 
         async def stop() -> None:
             await self.stop(copy, reason)
-            if self._stands(service):
-                self._store.save(service)
+            self._records.save_changes(service)
             self._wake.set()
 
         self.spawn(stop())
@@ -264,12 +280,12 @@ class Scheduler:
         for copy in surplus:
             service.copies.remove(copy)
         if fresh or surplus:
-            self._store.save(service)
+            self._records.save_changes(service)
         await self.remove(surplus)
 
     def _account(self, service: Service, copy: Copy) -> None:
         deployment: Deployment | None = next(
-            (d for d in service.deployments if d.deployment_id == copy.deployment_id), None
+            (each for each in service.deployments if each.deployment_id == copy.deployment_id), None
         )
         if deployment is None or copy.reason.startswith("Scaling activity"):
             return
@@ -283,18 +299,16 @@ class Scheduler:
             pause_s = min(0.25 * 2**deployment.failures, _LONGEST_BACK_OFF_S)
             self._retry_at_s[deployment.deployment_id] = time.monotonic() + pause_s
 
-    def _stands(self, owner: Service | Task) -> bool:
-        if isinstance(owner, Service):
-            return self._store.services.get(owner.service_id) is owner
-        return self._store.tasks.get(owner.task_id) is owner
 
-    @staticmethod
-    def _end_unstarted(copy: Copy) -> None:
-        # What was on its way when the server ended has no container that could be found.
-        for container in copy.containers:
-            if container.docker_id is None and container.status == Status.PENDING:
-                container.status = Status.STOPPED
-                copy.reason = copy.reason or "Host restarted"
+def _take_up(container: Container, seen: Seen | None) -> None:
+    if seen is not None and seen.running:
+        container.status = Status.RUNNING
+        container.ports = dict(seen.ports) or container.ports
+        return
+    container.status = Status.STOPPED
+    container.exit_code = 137 if seen is None else seen.exit_code
+    if seen is not None and seen.out_of_memory:
+        container.reason = "OutOfMemoryError: Container killed due to memory usage"
 
 
 def _blame(copy: Copy) -> None:
@@ -304,30 +318,9 @@ def _blame(copy: Copy) -> None:
         copy.reason = ended.reason or "Essential container in task exited"
 
 
-def _copies(owner: Service | Task) -> list[Copy]:
-    return [owner.copy] if isinstance(owner, Task) else list(owner.copies)
-
-
-def _spec(
-    copy: Copy,
-    given: Definition,
-    image: str,
-    overrides: Mapping[str, str],
-    states: Mapping[str, Container],
-    volumes: Mapping[str, str],
-) -> ContainerSpec:
-    links = {}
-    for link in given.links:
-        name, _, alias = link.partition(":")
-        docker_id = states[name].docker_id
-        if docker_id is not None:
-            links[alias or name] = docker_id
-    return ContainerSpec(
-        name=f"layer0-{copy.copy_id}-{given.name}",
-        image=image,
-        definition=given,
-        environment={each.name: each.value for each in given.environment} | dict(overrides),
-        labels={"layer0.copy": copy.copy_id, "layer0.container": given.name},
-        links=links,
-        volumes=volumes,
-    )
+def _end_unstarted(copy: Copy) -> None:
+    # What was on its way when the process ended has no container that could be found.
+    for container in copy.containers:
+        if container.docker_id is None and container.status == Status.PENDING:
+            container.status = Status.STOPPED
+            copy.reason = copy.reason or "Host restarted"

@@ -9,25 +9,24 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
-from ecr_widgets.sandbox.layer0.certificates import Certificates
-from ecr_widgets.sandbox.layer0.entities import Copy, LoadBalancer, Port, Service, Status
-from ecr_widgets.sandbox.layer0.forwarding import forward_http, forward_stream, refuse_http
-from ecr_widgets.sandbox.layer0.health import Health
-from ecr_widgets.sandbox.layer0.store import Store
+from ecr_widgets.sandbox.workloads.certificates import Certificates
+from ecr_widgets.sandbox.workloads.forwarding import forward_http, forward_stream, refuse_http
+from ecr_widgets.sandbox.workloads.health import Health
+from ecr_widgets.sandbox.workloads.records import Copy, LoadBalancer, Port, Records, Service, Status
 
 _TICK_S = 0.2
 _BACKLOG = 128
 
 
 class Balancers:
-    """All load balancers of one Layer0.
+    """All load balancers of one front.
 
     Args:
-        store: Tells which service stands behind which balancer.
+        records: Tell which service stands behind which balancer.
     """
 
-    def __init__(self, store: Store, certificates: Certificates) -> None:
-        self._store = store
+    def __init__(self, records: Records, certificates: Certificates) -> None:
+        self._records = records
         self._certificates = certificates
         self._listening: dict[tuple[str, int], tuple[Port, asyncio.Server]] = {}
         self._health: dict[str, Health] = {}
@@ -37,7 +36,7 @@ class Balancers:
 
     async def begin(self) -> None:
         """Listen for every balancer that stands."""
-        for balancer in self._store.load_balancers.values():
+        for balancer in self._records.load_balancers.values():
             await self.listen(balancer)
         self._loop = asyncio.create_task(self._run())
 
@@ -55,7 +54,7 @@ class Balancers:
         for host_port, port in wanted.items():
             if (balancer.load_balancer_id, host_port) not in self._listening:
                 await self._open(balancer, port)
-        self._store.save(balancer)
+        self._records.save_changes(balancer)
 
     async def stop(self, balancer: LoadBalancer) -> None:
         """Stop listening for a balancer."""
@@ -79,7 +78,7 @@ class Balancers:
     def serves(self, service: Service, copy: Copy) -> bool:
         """Whether a copy gets its share: always without a load balancer, else once it passed its health checks."""
         health = self._health.get(service.load_balancer_id)
-        stands = service.load_balancer_id in self._store.load_balancers
+        stands = service.load_balancer_id in self._records.load_balancers
         return not stands or (health is not None and health.in_service(copy.copy_id))
 
     def addresses(self) -> dict[str, dict[str, str]]:
@@ -124,7 +123,7 @@ class Balancers:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> None:
-        balancer = self._store.load_balancers.get(balancer_id)
+        balancer = self._records.load_balancers.get(balancer_id)
         if balancer is None:
             return  # deleted just now
         speaks_http = protocol in ("HTTP", "HTTPS")
@@ -155,16 +154,16 @@ class Balancers:
         return able[next(self._turn) % len(able)] if able else None
 
     def _targets(self, balancer: LoadBalancer) -> Iterator[tuple[str, dict[int, int]]]:
-        for service in self._store.services.values():
+        for service in self._records.services.values():
             if service.load_balancer_id == balancer.load_balancer_id:
-                for copy in service.copies:
-                    if copy.status == Status.RUNNING and not copy.stopping:
+                for copy in service.copies_alive:
+                    if copy.status == Status.RUNNING:
                         yield copy.copy_id, {k: v for each in copy.containers for k, v in each.ports.items()}
 
     async def _run(self) -> None:
         while True:
             await asyncio.sleep(_TICK_S)
-            for balancer in list(self._store.load_balancers.values()):
+            for balancer in list(self._records.load_balancers.values()):
                 targets = dict(self._targets(balancer))
                 health = self._health.setdefault(balancer.load_balancer_id, Health())
                 if targets or health.states:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import os
-import re
 import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,31 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from ecr_widgets.sandbox.layer0.identifiers import ACCOUNT
-
-KNOWN_NAMES = ("sandbox", "default")
-"""Names of certificates that stand in this sandbox; any ARN of the usual form is taken, too."""
-_OF_THE_API = re.compile(r"l0-.+-api")
-"""The certificate that every Layer0 makes for itself, whatever its instance is called."""
-_ARN_PREFIXES = ("arn:aws:acm:", "arn:aws:iam:")
 _LIFE = timedelta(days=365)
-
-
-def is_known(name: str, arn: str) -> bool:
-    """Whether a listener may show this certificate; an ARN counts before a name."""
-    if arn:
-        return arn.startswith(_ARN_PREFIXES)
-    return name in KNOWN_NAMES or _OF_THE_API.fullmatch(name) is not None
-
-
-def full_arn(name: str, arn: str) -> str:
-    """The ARN of a certificate that is known by its name or ARN; empty where there is none."""
-    return arn or (f"arn:aws:iam::{ACCOUNT}:server-certificate/{name}" if name else "")
-
-
-def full_name(name: str, arn: str) -> str:
-    """The name of a certificate that is known by its name or ARN; those of ACM have none."""
-    return name or (arn.rpartition("/")[2] if arn.startswith("arn:aws:iam:") else "")
 
 
 class Certificates:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -13,14 +13,14 @@ from docker.errors import NotFound
 
 from ecr_widgets.errors import EngineError
 from ecr_widgets.model.loopback import is_loopback
-from ecr_widgets.sandbox.layer0.containers import CannotPull, CannotStart, ContainerSpec, EngineGone, Seen
-from ecr_widgets.sandbox.layer0.dockerrun import Definition
 from ecr_widgets.sandbox.local_engine import TROUBLE, LocalEngine, explain
+from ecr_widgets.sandbox.workloads.containers import CannotPull, CannotStart, ContainerSpec, EngineGone, Seen
+from ecr_widgets.sandbox.workloads.task_definition import ContainerDefinition
 
 _SMALLEST_MEMORY_MIB = 16
 """Docker takes 6, and with less than 12 some of runc's versions fail now and then: setting up takes that much."""
 _LONGEST_SILENCE_S = 120.0
-_PORTS_LABEL = "ecr-widgets.layer0.ports"
+_PORTS_LABEL = "ecr-widgets.ports"
 
 
 class DockerContainers:
@@ -66,9 +66,9 @@ class DockerContainers:
         return digests[0] if digests else str(pulled.id)
 
     def start(self, spec: ContainerSpec) -> Seen:
-        definition = spec.definition
-        created = None
+        definition, created = spec.definition, None
         try:
+            networked = self._network != "none"
             created = self._client.containers.create(
                 spec.image,
                 name=spec.name,
@@ -82,7 +82,7 @@ class DockerContainers:
                     **_ports_label(definition),
                 },
                 network_mode=self._network,
-                links=dict(_links(spec)) if self._network != "none" and spec.links else None,
+                links=[(docker_id, alias) for alias, docker_id in spec.links.items()] if networked else None,
                 ports=self._published(definition),
                 mounts=[
                     docker.types.Mount(
@@ -96,7 +96,7 @@ class DockerContainers:
                 ],
                 user=definition.user,
                 working_dir=definition.workingDirectory,
-                hostname=definition.hostname if self._network != "none" else None,
+                hostname=definition.hostname if networked else None,
                 read_only=definition.readonlyRootFilesystem,
                 tty=definition.pseudoTerminal,
                 stdin_open=definition.interactive,
@@ -186,17 +186,14 @@ class DockerContainers:
                 " registries on this machine only"
             ) from error
 
-    def _published(self, definition: Definition) -> dict[str, Any] | None:
+    def _published(self, definition: ContainerDefinition) -> dict[str, Any] | None:
         if self._network == "none":
             return None
         # Always at a port that the engine chooses, so that any number of copies fit on this one machine.
-        return {
-            f"{mapping.containerPort}/{(mapping.protocol or 'tcp').lower()}": ("127.0.0.1", None)
-            for mapping in definition.portMappings
-        }
+        return {mapping.inside: ("127.0.0.1", None) for mapping in definition.portMappings}
 
 
-def _memory(definition: Definition) -> dict[str, Any]:
+def _memory(definition: ContainerDefinition) -> dict[str, Any]:
     given: dict[str, Any] = {}
     if definition.memory:
         limit = f"{max(definition.memory, _SMALLEST_MEMORY_MIB)}m"
@@ -207,16 +204,10 @@ def _memory(definition: Definition) -> dict[str, Any]:
     return given
 
 
-def _links(spec: ContainerSpec) -> Iterator[tuple[str, str]]:
-    for alias, docker_id in spec.links.items():
-        yield docker_id, alias
-
-
-def _ports_label(definition: Definition) -> dict[str, str]:
+def _ports_label(definition: ContainerDefinition) -> dict[str, str]:
     # Kept on the container, so that one that is taken up again tells what its ports stand for.
     pairs = [
-        f"{mapping.hostPort or mapping.containerPort}:{mapping.containerPort}/{(mapping.protocol or 'tcp').lower()}"
-        for mapping in definition.portMappings
+        f"{mapping.hostPort or mapping.containerPort}:{mapping.inside}" for mapping in definition.portMappings
     ]
     return {_PORTS_LABEL: ",".join(pairs)} if pairs else {}
 

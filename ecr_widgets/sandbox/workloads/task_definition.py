@@ -1,0 +1,103 @@
+"""What a task runs: the parts of a task definition that are acted on, by ECS's names and with Go's types."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+import msgspec
+
+Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+"""A whole number as Go takes it: what has no room in 64 bits is refused as a wrong type is."""
+
+
+@dataclass(frozen=True)
+class KeyValue:
+    """One environment variable."""
+
+    name: str = ""
+    value: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PortMapping:
+    """One port of a container."""
+
+    containerPort: Int64 = 0  # noqa: N815  # as on the wire, like all members here
+    hostPort: Int64 | None = None  # noqa: N815
+    protocol: str | None = None
+
+    @property
+    def inside(self) -> str:
+        """The port as Docker names it: `80/tcp`."""
+        return f"{self.containerPort}/{(self.protocol or 'tcp').lower()}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MountPoint:
+    """One volume in a container."""
+
+    sourceVolume: str = ""  # noqa: N815
+    containerPath: str = ""  # noqa: N815
+    readOnly: bool = False  # noqa: N815
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dependency:
+    """A container that is started before."""
+
+    containerName: str = ""  # noqa: N815
+    condition: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContainerDefinition:
+    """One container."""
+
+    name: str = ""
+    image: str = ""
+    memory: Int64 | None = None
+    memoryReservation: Int64 | None = None  # noqa: N815
+    cpu: Int64 = 0
+    essential: bool = True
+    command: list[str] = field(default_factory=list)
+    entryPoint: list[str] = field(default_factory=list)  # noqa: N815
+    environment: list[KeyValue] = field(default_factory=list)
+    portMappings: list[PortMapping] = field(default_factory=list)  # noqa: N815
+    mountPoints: list[MountPoint] = field(default_factory=list)  # noqa: N815
+    links: list[str] = field(default_factory=list)
+    dependsOn: list[Dependency] = field(default_factory=list)  # noqa: N815
+    user: str | None = None
+    workingDirectory: str | None = None  # noqa: N815
+    hostname: str | None = None
+    readonlyRootFilesystem: bool = False  # noqa: N815
+    pseudoTerminal: bool = False  # noqa: N815
+    interactive: bool = False
+    dockerLabels: dict[str, str] = field(default_factory=dict)  # noqa: N815
+    stopTimeout: Int64 | None = None  # noqa: N815
+
+    @property
+    def names_needed(self) -> set[str]:
+        """The containers that it links to or depends on."""
+        return {link.partition(":")[0] for link in self.links} | {
+            each.containerName for each in self.dependsOn
+        }
+
+
+@dataclass(frozen=True)
+class TaskDefinition:
+    """Containers that live and die together, and the names of their volumes."""
+
+    containers: list[ContainerDefinition]
+    volumes: list[str] = field(default_factory=list)
+
+    def in_start_order(self) -> list[ContainerDefinition]:
+        """Containers after those that they need; of a circle, as they are written."""
+        ordered: list[ContainerDefinition] = []
+        waiting = list(self.containers)
+        while waiting:
+            started = {each.name for each in ordered}
+            ready = [each for each in waiting if each.names_needed <= started] or waiting
+            ordered += ready
+            waiting = [each for each in waiting if each not in ready]
+        return ordered
