@@ -10,7 +10,7 @@ from ecr_widgets.sandbox.ecr import AccessKey, EcrSandbox
 from ecr_widgets.sandbox.folder import SandboxFolder
 from ecr_widgets.sandbox.journal import Journal
 from ecr_widgets.sandbox.layer0 import Layer0Sandbox
-from ecr_widgets.sandbox.reach import Heard, ask_for, listen_where_engine_is, new_name, unreachable
+from ecr_widgets.sandbox.registry_reach import Heard, ask_for, listen_where_engine_is, new_name, unreachable
 from ecr_widgets.sandbox.removal import container_label
 from ecr_widgets.sandbox.state import Addresses, Keys, SandboxState
 from ecr_widgets.sandbox.workloads.docker_containers import DockerContainers

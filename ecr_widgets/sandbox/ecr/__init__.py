@@ -1,13 +1,14 @@
-"""An ECR that behaves: moto's control plane, corrected, and an OCI registry endpoint over the same store.
+"""An ECR that behaves: moto's control plane, corrected, and an OCI registry endpoint over the same images.
 
 `door` which requests reach moto · `signing` who may ask AWS's API · `tokens` who may use the registry · `blobs` bytes on
-disk · `store` images and tags over moto's · `kept` the same on disk · `control_plane` corrections to moto · `registry`
-the OCI endpoint · `server` both on their ports.
+disk · `images` images and tags over moto's · `call_log` what was changed, for the next sandbox of the folder ·
+`control_plane`, with `batches`, `lifecycle_preview`, `scan_findings`, `encryption` and `identity`, corrections to moto ·
+`oci_endpoint` the registry · `ecr_sandbox` both on their ports.
 """
 
 from __future__ import annotations
 
-from ecr_widgets.sandbox.ecr.server import EcrSandbox
+from ecr_widgets.sandbox.ecr.ecr_sandbox import EcrSandbox
 from ecr_widgets.sandbox.ecr.signing import AccessKey
 
 __all__ = ["AccessKey", "EcrSandbox"]

@@ -13,7 +13,7 @@ from moto.core.responses import ActionResult
 from moto.ecr.models import Repository
 from moto.ecr.responses import ECRResponse
 
-from ecr_widgets.sandbox.ecr.store import Store, refuse
+from ecr_widgets.sandbox.ecr.images import Store, refuse
 
 _MOST = 100
 _NOT_FOUND = "Requested image not found"

@@ -19,9 +19,9 @@ from ecr_widgets.model.image_reference import check_repository_name
 from ecr_widgets.sandbox.ecr.batches import add_batches
 from ecr_widgets.sandbox.ecr.encryption import encryption_of
 from ecr_widgets.sandbox.ecr.identity import name_identity
-from ecr_widgets.sandbox.ecr.lifecycle import add_previews
-from ecr_widgets.sandbox.ecr.scans import add_scans
-from ecr_widgets.sandbox.ecr.store import Store, refuse, size_bytes
+from ecr_widgets.sandbox.ecr.images import Store, refuse, size_bytes
+from ecr_widgets.sandbox.ecr.lifecycle_preview import add_previews
+from ecr_widgets.sandbox.ecr.scan_findings import add_scans
 from ecr_widgets.sandbox.ecr.tokens import Tokens
 
 _PAGE, _LARGEST_PAGE = 100, 1000

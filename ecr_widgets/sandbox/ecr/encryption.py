@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from uuid import NAMESPACE_URL, uuid5
 
-from ecr_widgets.sandbox.ecr.store import refuse
+from ecr_widgets.sandbox.ecr.images import refuse
 
 _TYPES = ("AES256", "KMS", "KMS_DSSE")
 _AWS_OWN = "alias/aws/ecr"

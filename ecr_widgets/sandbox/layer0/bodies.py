@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from ecr_widgets.sandbox.layer0.errors import ApiError, Code
+from ecr_widgets.sandbox.layer0.api_errors import ApiError, Code
 from ecr_widgets.sandbox.workloads.records import HealthCheck, Port
 from ecr_widgets.sandbox.workloads.task_definition import Int64
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from ecr_widgets.sandbox.layer0.errors import ApiError, Code, aws_error
+from ecr_widgets.sandbox.layer0.api_errors import ApiError, Code, aws_error
 from ecr_widgets.sandbox.layer0.identifiers import family
 from ecr_widgets.sandbox.layer0.members import camel_case
 from ecr_widgets.sandbox.workloads.task_definition import ContainerDefinition

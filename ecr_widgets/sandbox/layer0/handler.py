@@ -13,8 +13,8 @@ from urllib.parse import unquote
 import tornado.web
 
 from ecr_widgets.sandbox.layer0 import apidocs
+from ecr_widgets.sandbox.layer0.api_errors import ApiError
 from ecr_widgets.sandbox.layer0.bodies import decode
-from ecr_widgets.sandbox.layer0.errors import ApiError
 from ecr_widgets.sandbox.layer0.routes import ROUTES, TOP_LEVEL, Route
 from ecr_widgets.sandbox.layer0.wire import without_reasons
 from ecr_widgets.sandbox.visitors import refuse_visitor
@@ -87,16 +87,11 @@ class Api(tornado.web.RequestHandler):
         """What the server says of itself, to everyone."""
         if not path:
             return self.redirected(302, "/apidocs/")
-        version = self.settings["world"].version
-        if path == "/apidocs":
-            self.set_header("Content-Type", "text/html; charset=utf-8")
-            self.finish(apidocs.page(version))
-            return None
-        first, _, resource = path.removeprefix("/").partition("/")
-        told = apidocs.declaration(version, resource) if resource else apidocs.listing(version)
-        if first != "apidocs.json" or told is None:
-            return self.plain(404, "404: Page Not Found" if first == "apidocs.json" else "custom 404")
-        return self.answer(200, told)
+        if path != "/apidocs":
+            return self.plain(404, "custom 404")
+        self.set_header("Content-Type", "text/html; charset=utf-8")
+        self.finish(apidocs.page(self.settings["world"].version))
+        return None
 
     def decode_argument(self, value: bytes, name: str | None = None) -> str:
         """Read a query's value; what is no UTF-8 matches nothing, and is no error."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ecr_widgets.sandbox.layer0.errors import ApiError, Code
+from ecr_widgets.sandbox.layer0.api_errors import ApiError, Code
 from ecr_widgets.sandbox.layer0.store import Store, Tags
 
 Wire = dict[str, Any]

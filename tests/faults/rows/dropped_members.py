@@ -9,8 +9,8 @@ from typing import Any
 
 from ecr_widgets.errors import InvalidDockerrun
 from ecr_widgets.kit.check_target import RunFiles, check_files
+from ecr_widgets.sandbox.layer0.api_errors import ApiError
 from ecr_widgets.sandbox.layer0.dockerrun import parse
-from ecr_widgets.sandbox.layer0.errors import ApiError
 from ecr_widgets.sandbox.layer0.render import render
 from tests.faults.plan import batch
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ecr_widgets.sandbox.layer0.server import Layer0Sandbox
+from ecr_widgets.sandbox.layer0.layer0_sandbox import Layer0Sandbox
 from ecr_widgets.sandbox.workloads.containers import Containers
 
 TOKEN = "bGF5ZXIwOm5vaGF4cGx6"

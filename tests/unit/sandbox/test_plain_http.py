@@ -10,8 +10,8 @@ from typing import TypeVar
 import pytest
 import tornado.web
 
+from ecr_widgets.sandbox.free_port import bind_or_any
 from ecr_widgets.sandbox.plain_http import PlainHttpServer
-from ecr_widgets.sandbox.ports import bind_or_any
 
 T = TypeVar("T")
 

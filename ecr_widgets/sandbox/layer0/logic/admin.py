@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ecr_widgets.sandbox.layer0 import tags as resolution
+from ecr_widgets.sandbox.layer0.api_errors import ApiError, Code, aws_error
 from ecr_widgets.sandbox.layer0.bodies import TagRequest
 from ecr_widgets.sandbox.layer0.dockerrun import Document
 from ecr_widgets.sandbox.layer0.entities import Deploy, Environment, LoadBalancer, Service
-from ecr_widgets.sandbox.layer0.errors import ApiError, Code, aws_error
 from ecr_widgets.sandbox.layer0.identifiers import PREFIX
 from ecr_widgets.sandbox.layer0.logic.world import API, Wire, World
 from ecr_widgets.sandbox.layer0.render import render

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
+from ecr_widgets.sandbox.layer0.api_errors import ApiError, Code, aws_error
 from ecr_widgets.sandbox.layer0.bodies import CreateDeploy
 from ecr_widgets.sandbox.layer0.dockerrun import parse
 from ecr_widgets.sandbox.layer0.entities import Deploy
-from ecr_widgets.sandbox.layer0.errors import ApiError, Code, aws_error
 from ecr_widgets.sandbox.layer0.identifiers import family
 from ecr_widgets.sandbox.layer0.logic.world import Wire, World
 from ecr_widgets.sandbox.layer0.render import render

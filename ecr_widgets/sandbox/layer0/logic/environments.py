@@ -6,9 +6,9 @@ import base64
 import binascii
 import secrets
 
+from ecr_widgets.sandbox.layer0.api_errors import ApiError, Code, aws_error
 from ecr_widgets.sandbox.layer0.bodies import CreateEnvironment, Link, UpdateEnvironment
 from ecr_widgets.sandbox.layer0.entities import Environment, JobType
-from ecr_widgets.sandbox.layer0.errors import ApiError, Code, aws_error
 from ecr_widgets.sandbox.layer0.identifiers import entity_id
 from ecr_widgets.sandbox.layer0.logic import load_balancers, services, tasks
 from ecr_widgets.sandbox.layer0.logic.world import API, Wire, World

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ecr_widgets.sandbox.layer0.api_errors import ApiError, Code
 from ecr_widgets.sandbox.layer0.entities import Job
-from ecr_widgets.sandbox.layer0.errors import ApiError, Code
 from ecr_widgets.sandbox.layer0.logic.world import Wire, World
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from ecr_widgets.sandbox.layer0.api_errors import ApiError, Code, aws_error
 from ecr_widgets.sandbox.layer0.bodies import (
     CreateLoadBalancer,
     UpdateCrossZone,
@@ -14,7 +15,6 @@ from ecr_widgets.sandbox.layer0.bodies import (
 )
 from ecr_widgets.sandbox.layer0.certificate_names import is_known
 from ecr_widgets.sandbox.layer0.entities import JobType, LoadBalancer
-from ecr_widgets.sandbox.layer0.errors import ApiError, Code, aws_error
 from ecr_widgets.sandbox.layer0.identifiers import entity_id
 from ecr_widgets.sandbox.layer0.logic.world import Wire, World
 from ecr_widgets.sandbox.layer0.wire import port as port_shape

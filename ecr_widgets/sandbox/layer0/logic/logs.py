@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
-from ecr_widgets.sandbox.layer0.errors import ApiError, Code
+from ecr_widgets.sandbox.layer0.api_errors import ApiError, Code
 from ecr_widgets.sandbox.layer0.logic.world import Wire, World
 from ecr_widgets.sandbox.workloads.records import Copy
 

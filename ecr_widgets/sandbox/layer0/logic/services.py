@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ecr_widgets.sandbox.layer0.api_errors import ApiError, Code, aws_error
 from ecr_widgets.sandbox.layer0.bodies import CreateService, ScaleService, UpdateService
 from ecr_widgets.sandbox.layer0.entities import JobType, Service
-from ecr_widgets.sandbox.layer0.errors import ApiError, Code, aws_error
 from ecr_widgets.sandbox.layer0.identifiers import entity_id
 from ecr_widgets.sandbox.layer0.logic.logs import read_logs, tail_of
 from ecr_widgets.sandbox.layer0.logic.world import Wire, World

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from ecr_widgets.sandbox.layer0.api_errors import ApiError, Code, aws_error
 from ecr_widgets.sandbox.layer0.bodies import CreateTask
 from ecr_widgets.sandbox.layer0.entities import JobType, Task
-from ecr_widgets.sandbox.layer0.errors import ApiError, Code, aws_error
 from ecr_widgets.sandbox.layer0.identifiers import entity_id
 from ecr_widgets.sandbox.layer0.logic.logs import Window, read_logs, tail_of
 from ecr_widgets.sandbox.layer0.logic.world import Wire, World

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from ecr_widgets.sandbox.layer0.api_errors import ApiError, Code
 from ecr_widgets.sandbox.layer0.entities import (
     Deploy,
     Environment,
@@ -18,7 +19,6 @@ from ecr_widgets.sandbox.layer0.entities import (
     Service,
     Task,
 )
-from ecr_widgets.sandbox.layer0.errors import ApiError, Code
 from ecr_widgets.sandbox.layer0.identifiers import entity_id, task_arn
 from ecr_widgets.sandbox.layer0.store import Store
 from ecr_widgets.sandbox.layer0.wire import Shapes

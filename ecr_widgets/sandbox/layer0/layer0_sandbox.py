@@ -13,6 +13,7 @@ from typing import Any
 import tornado.httpserver
 import tornado.web
 
+from ecr_widgets.sandbox.free_port import bind_or_any
 from ecr_widgets.sandbox.layer0.entities import Environment
 from ecr_widgets.sandbox.layer0.handler import Api
 from ecr_widgets.sandbox.layer0.identifiers import entity_id
@@ -20,7 +21,6 @@ from ecr_widgets.sandbox.layer0.logic import admin, environments
 from ecr_widgets.sandbox.layer0.logic.world import World
 from ecr_widgets.sandbox.layer0.store import Store
 from ecr_widgets.sandbox.layer0.wire import Shapes
-from ecr_widgets.sandbox.ports import bind_or_any
 from ecr_widgets.sandbox.workloads.balancers import Balancers
 from ecr_widgets.sandbox.workloads.certificates import Certificates
 from ecr_widgets.sandbox.workloads.containers import Containers

@@ -21,9 +21,9 @@ from ecr_widgets.sandbox.ecr.call_log import Call, CallLog
 from ecr_widgets.sandbox.ecr.door import SERVICES, Door
 from ecr_widgets.sandbox.ecr.signing import AccessKey
 from ecr_widgets.sandbox.ecr.tokens import Tokens
+from ecr_widgets.sandbox.free_port import bind_or_any
 from ecr_widgets.sandbox.plain_http import PlainHttpServer
-from ecr_widgets.sandbox.ports import bind_or_any
-from ecr_widgets.sandbox.reach import Heard
+from ecr_widgets.sandbox.registry_reach import Heard
 
 _LOG = logging.getLogger(__name__)
 _TARGET = "AmazonEC2ContainerRegistry_V20150921"
@@ -61,8 +61,8 @@ class EcrSandbox:
         from moto.ecr.models import ecr_backends
         from moto.moto_server.werkzeug_app import create_backend_app
 
-        from ecr_widgets.sandbox.ecr import control_plane, registry
-        from ecr_widgets.sandbox.ecr.store import Store
+        from ecr_widgets.sandbox.ecr import control_plane, oci_endpoint
+        from ecr_widgets.sandbox.ecr.images import Store
 
         self._journal = journal or (lambda _: None)
         self._tokens = Tokens(token_lifetime_s)
@@ -81,7 +81,7 @@ class EcrSandbox:
         self._blobs = Blobs(folder)
         self._calls = CallLog(folder / "calls.jsonl")
         self._expected, self._arrived = "", False
-        endpoint = registry.application(
+        endpoint = oci_endpoint.application(
             self._store,
             self._blobs,
             self._tokens,

@@ -9,7 +9,7 @@ from moto.core.responses import ActionResult
 from moto.ecr.models import Image
 from moto.ecr.responses import ECRResponse
 
-from ecr_widgets.sandbox.ecr.store import Store
+from ecr_widgets.sandbox.ecr.images import Store
 
 
 def add_scans(store: Store) -> None:

@@ -16,7 +16,7 @@ from moto.ecr.models import Image, Repository
 from moto.ecr.policy_validation import EcrLifecyclePolicyValidator
 from moto.ecr.responses import ECRResponse
 
-from ecr_widgets.sandbox.ecr.store import Store, refuse
+from ecr_widgets.sandbox.ecr.images import Store, refuse
 
 
 def add_previews(store: Store) -> None:

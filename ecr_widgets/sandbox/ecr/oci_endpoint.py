@@ -16,7 +16,7 @@ from moto.ecr.models import Repository
 
 from ecr_widgets.sandbox.ecr.blobs import Blobs
 from ecr_widgets.sandbox.ecr.call_log import CallLog
-from ecr_widgets.sandbox.ecr.store import Store
+from ecr_widgets.sandbox.ecr.images import Store
 from ecr_widgets.sandbox.ecr.tokens import Entry, Tokens
 from ecr_widgets.sandbox.visitors import refuse_visitor
 
