@@ -23,8 +23,8 @@ from ecr_widgets.sandbox.layer0.identifiers import entity_id
 from ecr_widgets.sandbox.layer0.render import render
 from ecr_widgets.sandbox.layer0.store import Store
 from ecr_widgets.settings import Layer0Settings
-from tests.sandbox.layer0.fake_containers import FakeContainers
 from tests.sandbox.layer0.served import serve
+from tests.sandbox.workloads.fake_containers import FakeContainers
 
 SERVICES = 500
 DEPLOYS, NAMES = 5000, 50

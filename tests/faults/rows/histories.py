@@ -31,8 +31,8 @@ from ecr_widgets.steps.deploy_service import ServiceOutcome
 from tests.fakes import FakeClock, World, digest_of
 from tests.fakes.connections import FakeConnections
 from tests.faults.plan import batch, leaving_sockets
-from tests.sandbox.layer0.fake_containers import FakeContainers
 from tests.sandbox.layer0.served import Served, serve
+from tests.sandbox.workloads.fake_containers import FakeContainers
 
 STEPS = 50
 _PART = 40

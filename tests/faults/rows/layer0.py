@@ -35,8 +35,8 @@ from tests.fakes import FakeClock, World
 from tests.faults.books import BIN, Ran, write_book
 from tests.faults.plan import Attempt, row
 from tests.faults.rows.replies import ask_layer0, environ_of, moves
-from tests.sandbox.layer0.fake_containers import FakeContainers
 from tests.sandbox.layer0.served import TOKEN, serve
+from tests.sandbox.workloads.fake_containers import FakeContainers
 from tests.unit.adapters.scripted import RESET, answering, http
 
 ECHO = f"Authorization: Basic {TOKEN} ".encode()

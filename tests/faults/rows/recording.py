@@ -29,8 +29,8 @@ from tests.fakes import World
 from tests.fakes.connections import FakeConnections
 from tests.faults.books import BIN, RECORDER, Ran, ours, write_book
 from tests.faults.plan import Attempt, CannotRunHere, row
-from tests.sandbox.layer0.fake_containers import FakeContainers
 from tests.sandbox.layer0.served import serve
+from tests.sandbox.workloads.fake_containers import FakeContainers
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 

@@ -42,8 +42,8 @@ from tests.faults.plan import Attempt, leaving_sockets, row
 from tests.faults.rows.live_secrets import BARE, KEEP, KIT
 from tests.faults.rows.replies import environ_of, short_name
 from tests.faults.rows.secret_texts import READ, given, none_readable
-from tests.sandbox.layer0.fake_containers import FakeContainers
 from tests.sandbox.layer0.served import serve
+from tests.sandbox.workloads.fake_containers import FakeContainers
 from tests.unit.panels.desk import Desk
 
 WIDGETS = (

@@ -9,8 +9,8 @@ import pytest
 from ecr_widgets.adapters.layer0.client import Layer0Api
 from ecr_widgets.errors import EntityNotFound, Layer0Error
 from ecr_widgets.settings import Layer0Settings
-from tests.sandbox.layer0.fake_containers import FakeContainers
 from tests.sandbox.layer0.served import serve
+from tests.sandbox.workloads.fake_containers import FakeContainers
 from tests.unit.adapters.scripted import answering, http
 
 

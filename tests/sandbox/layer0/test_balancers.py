@@ -20,9 +20,9 @@ import pytest
 from ecr_widgets.sandbox.workloads.certificates import Certificates
 from ecr_widgets.sandbox.workloads.health import TargetState, passes
 from ecr_widgets.sandbox.workloads.records import HealthCheck
-from tests.sandbox.layer0.fake_containers import FakeContainers
 from tests.sandbox.layer0.served import REASONS, Served, serve
 from tests.sandbox.layer0.test_restart import post, running
+from tests.sandbox.workloads.fake_containers import FakeContainers
 
 CHECK = {"target": "HTTP:80/", "interval": 5, "timeout": 2, "healthy_threshold": 2, "unhealthy_threshold": 2}
 DOCKERRUN = {"containerDefinitions": [{"name": "a", "image": "busybox", "memory": 10, "portMappings": []}]}

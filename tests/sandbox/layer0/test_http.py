@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from ecr_widgets.sandbox.layer0.api_errors import aws_error
-from tests.sandbox.layer0.fake_containers import FakeContainers
 from tests.sandbox.layer0.served import REASONS, TOKEN, Reply, Served, serve
+from tests.sandbox.workloads.fake_containers import FakeContainers
 
 AUTHORIZED = {"Authorization": f"Basic {TOKEN}"}
 JSON = AUTHORIZED | {"Content-Type": "application/json"}

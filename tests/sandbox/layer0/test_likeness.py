@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.layer0.fake_containers import FakeContainers
 from tests.sandbox.layer0.served import REASONS, Served, serve
+from tests.sandbox.workloads.fake_containers import FakeContainers
 
 CHECK = {"target": "TCP:80", "interval": 30, "timeout": 5, "healthy_threshold": 2, "unhealthy_threshold": 2}
 

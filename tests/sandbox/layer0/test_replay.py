@@ -14,9 +14,9 @@ import pytest
 
 from ecr_widgets.sandbox import Sandbox
 from ecr_widgets.sandbox.workloads.docker_containers import DockerContainers
-from tests.sandbox.layer0.fake_containers import FakeContainers
 from tests.sandbox.layer0.replay import RECORDINGS, Exchange, Replay, exchanges
 from tests.sandbox.layer0.served import serve
+from tests.sandbox.workloads.fake_containers import FakeContainers
 
 DELIBERATE = [
     (

@@ -9,8 +9,8 @@ import threading
 import time
 from pathlib import Path
 
-from tests.sandbox.layer0.fake_containers import FakeContainers
 from tests.sandbox.layer0.served import Served, serve
+from tests.sandbox.workloads.fake_containers import FakeContainers
 
 DOCKERRUN = base64.b64encode(
     json.dumps({"containerDefinitions": [{"name": "a", "image": "busybox", "memory": 10}]}).encode()

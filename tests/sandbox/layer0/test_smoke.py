@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.layer0.fake_containers import FakeContainers
 from tests.sandbox.layer0.served import Served, serve
+from tests.sandbox.workloads.fake_containers import FakeContainers
 
 SERVICE = {
     "AWSEBDockerrunVersion": 2,

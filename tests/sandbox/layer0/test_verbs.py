@@ -15,8 +15,8 @@ import pytest
 from click.testing import CliRunner
 
 from ecr_widgets.cli import main
-from tests.sandbox.layer0.fake_containers import FakeContainers
 from tests.sandbox.layer0.served import Served, serve
+from tests.sandbox.workloads.fake_containers import FakeContainers
 
 BIN = Path(sys.executable).parent
 Say = Callable[..., str]
