@@ -11,7 +11,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ecr_widgets.approved_files import ApprovedFiles
 from ecr_widgets.channel import (
+    APPROVED_VARIABLE,
     PLAN_VARIABLE,
     RESUMED_VARIABLE,
     RUNBOOK_FOLDER_VARIABLE,
@@ -219,7 +221,8 @@ def connect(
         from ecr_widgets.planning import LookingOnly, PlanKit
 
         return PlanKit(LookingOnly(connections), recorder, files=files, examples=shipped_folder())
-    return NotebookKit(connections, recorder, files=files, examples=shipped_folder())
+    approved = ApprovedFiles.parse(environ.get(APPROVED_VARIABLE, ""))
+    return NotebookKit(connections, recorder, files=files, examples=shipped_folder(), approved=approved)
 
 
 def _folders(environ: Mapping[str, str]) -> tuple[Path, ...]:

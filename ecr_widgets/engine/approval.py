@@ -14,6 +14,7 @@ from typing import Any
 
 from ecr_widgets.actor import Person, actor
 from ecr_widgets.adapters.folder_store import FolderStore
+from ecr_widgets.approved_files import ApprovedFiles
 from ecr_widgets.audit.keys import default_ring
 from ecr_widgets.audit.sealed import look_at_seal
 from ecr_widgets.channel import new_run_id
@@ -72,7 +73,7 @@ def approve(
     if not folder.is_dir():
         raise InputError(f"the folder {str(folder)!r} of plan {run_id} is gone", hint="make a new plan")
     options = RunOptions(runs, environ, wait_s, on_event=on_event)
-    _check_fit(plan, folder, RunOptions(runs, environ))
+    looked_at = _check_fit(plan, folder, RunOptions(runs, environ))
     new_id = new_run_id()
     approval = {
         "asked_by": asked_by,
@@ -80,6 +81,7 @@ def approve(
         "requested_by": header.actor,
         "approved_by": actor(),
         "approved_at": to_rfc3339(datetime.now(UTC)),
+        "files": looked_at.sha256s,
     }
     slot = slot_of_plan(saved, run_id, header.runbook)
     with nullcontext() if slot is None else hold_slot(runs, header.runbook, slot):
@@ -189,14 +191,20 @@ def _check_seal(plan: OpenRun, runs: Path, *, told_apart: bool) -> None:
         raise InputError(f"plan {run_id} {why_not}", hint="make a new plan")
 
 
-def _check_fit(plan: OpenRun, folder: Path, options: RunOptions) -> None:
+def _check_fit(plan: OpenRun, folder: Path, options: RunOptions) -> ApprovedFiles:
+    """Make the plan once more, and give back which files it looked at.
+
+    Raises:
+        InputError: It is another one now.
+    """
     with tempfile.TemporaryDirectory(prefix="ecr-widgets-") as scratch:
         again_id = new_run_id()
         saved = Path(scratch) / f"{again_id}-again.ipynb"
         again = execute(replace(_request(plan, again_id, saved, folder, options), plan=True))
     then, now = ([_fact(record) for record in each] for each in (plan.records, again.steps))
     if then == now:
-        return
+        # As they were just seen: whoever made the plan could write anything into its file.
+        return ApprovedFiles.of_plan(again.steps)
     where = next(
         (
             f"step {older[0]} would {_would(older)} then and {_would(newer)} now"

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
+from ecr_widgets.approved_files import ANY_FILES, ApprovedFiles
 from ecr_widgets.dockerrun.document import Dockerrun
 from ecr_widgets.errors import InputError, InvalidDockerrun
 from ecr_widgets.kit.check_target import RunFiles, TargetOutcome, check_files, check_target
@@ -52,6 +53,7 @@ class Kit(ServiceSteps, TaskSteps):
         *,
         files: tuple[Path, ...],
         examples: Path | None = None,
+        approved: ApprovedFiles = ANY_FILES,
     ) -> None:
         """Join connections and recorder.
 
@@ -59,10 +61,13 @@ class Kit(ServiceSteps, TaskSteps):
             files: Folders in which a relative path is looked for, in this order.
 
             examples: Folder of the shipped examples; records say when a file is one of them.
+
+            approved: What the files that the steps use must hold.
         """
         super().__init__(connections, recorder)
         self._files = files
         self._examples = examples
+        self._approved = approved
 
     @cached_property
     def layer0(self) -> Layer0Steps:
@@ -162,7 +167,11 @@ class Kit(ServiceSteps, TaskSteps):
         It logs in no second time, and remembers nothing of what earlier actions saw: people act on what they see now.
         """
         other = type(self)(
-            self._to, self._recorder.through(places), files=self._files, examples=self._examples
+            self._to,
+            self._recorder.through(places),
+            files=self._files,
+            examples=self._examples,
+            approved=self._approved,
         )
         other._session = self._session
         return other
@@ -245,6 +254,19 @@ class Kit(ServiceSteps, TaskSteps):
             wishes: See `ecr_widgets.model.build_options.BuildWishes`.
         """
         options = self._build_options(dockerfile, wishes)
+
+        def act(progress: ProgressSink) -> BuildOutcome:
+            with self._approved.context(str(context), dockerfile, self._find(context)) as (folder, file):
+                return build_image(
+                    self._to.engine,
+                    self._session,
+                    folder,
+                    name=name,
+                    options=replace(options, dockerfile=file),
+                    register_secret=self._to.register_secret,
+                    progress=progress,
+                )
+
         return self._recorder.perform(
             "build_image",
             {
@@ -255,15 +277,7 @@ class Kit(ServiceSteps, TaskSteps):
                 "build_args": sorted(options.build_args),
                 **options.given(),
             },
-            lambda progress: build_image(
-                self._to.engine,
-                self._session,
-                self._find(context),
-                name=name,
-                options=options,
-                register_secret=self._to.register_secret,
-                progress=progress,
-            ),
+            act,
         )
 
     def _build_options(self, dockerfile: str, wishes: BuildWishes) -> BuildOptions:
@@ -356,7 +370,7 @@ class Kit(ServiceSteps, TaskSteps):
                 self._to.layer0,
                 self._to.clock,
                 name,
-                self._dockerrun(dockerrun, container, variables),
+                self._dockerrun(dockerrun, self._read_approved(dockerrun), container, variables),
                 image=ImageReference.parse(str(image)),
                 container=container,
             ),
@@ -378,10 +392,14 @@ class Kit(ServiceSteps, TaskSteps):
         return ImageReference(self._session.token().registry, repository, tag=check_tag(tag))
 
     def _dockerrun(
-        self, path: str | Path, container: str | None, variables: Mapping[str, object] | None
+        self,
+        path: str | Path,
+        content: bytes,
+        container: str | None,
+        variables: Mapping[str, object] | None,
     ) -> Dockerrun:
         with _naming(path):
-            read = Dockerrun.template(self._read(path))
+            read = Dockerrun.template(content)
         if not variables:
             return read
         values = {name: str(value) for name, value in variables.items()}
@@ -399,6 +417,11 @@ class Kit(ServiceSteps, TaskSteps):
         found = found.absolute()
         shipped = self._examples is not None and found.is_relative_to(self._examples)
         return {"found": SHIPPED_EXAMPLE if shipped else str(found)}
+
+    def _read_approved(self, dockerrun: str | Path) -> bytes:
+        content = self._read(dockerrun)
+        self._approved.check_dockerrun(str(dockerrun), content)
+        return content
 
     def _read(self, path: str | Path) -> bytes:
         try:

@@ -72,10 +72,14 @@ class BuildContext:
         Raises:
             BuildError: The ignore file cannot be read, or holds what is no pattern.
         """
-        # An ignore file of this Dockerfile's own replaces the context's.
-        own = self.dockerfile.with_name(f"{self.dockerfile.name}{_IGNORE_FILE}")
-        found = next((path for path in (own, self.folder / _IGNORE_FILE) if path.exists()), None)
+        found = next((path for path in self.ignore_files if path.exists()), None)
         return IgnoreFile() if found is None else _parsed(found)
+
+    @property
+    def ignore_files(self) -> tuple[Path, Path]:
+        """Where an ignore file may be; one of this Dockerfile's own replaces the context's."""
+        own = self.dockerfile.with_name(f"{self.dockerfile.name}{_IGNORE_FILE}")
+        return own, self.folder / _IGNORE_FILE
 
     def write_tar(self, file: IO[bytes]) -> str:
         """Write the context for a builder that gets it whole, and give back the Dockerfile's name in it.

@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Unpack
 
+from ecr_widgets.approved_files import context_sha256, file_sha256
 from ecr_widgets.dockerrun.diff import diff
 from ecr_widgets.dockerrun.document import Dockerrun
 from ecr_widgets.kit.check_target import look_at_image
@@ -21,7 +22,6 @@ from ecr_widgets.model.image_reference import ImageReference, check_repository_n
 from ecr_widgets.model.layer0 import check_deploy_name
 from ecr_widgets.model.tag_rule import read_exceptions
 from ecr_widgets.panels.notebook_kit import NotebookKit
-from ecr_widgets.planning.context import context_sha256
 from ecr_widgets.planning.ecr import EcrPlan
 from ecr_widgets.planning.guard import NOT_YET
 from ecr_widgets.planning.layer0 import Layer0Plan
@@ -193,7 +193,10 @@ class PlanKit(NotebookKit):
 
         def look() -> dict[str, Any]:
             check_deploy_name(name)
-            read = self._dockerrun(dockerrun, container, variables)
+            file = self._read(dockerrun)
+            # What is approved is this file, too: image and variables are not all known before the run.
+            looked_at = {"file_sha256": file_sha256(file)}
+            read = self._dockerrun(dockerrun, file, container, variables)
             wanted = read.with_image(wanted_image, container=container)
             content = wanted.content_sha256()
             warned = {"warnings": wanted.warnings()} if wanted.warnings() else {}
@@ -207,6 +210,7 @@ class PlanKit(NotebookKit):
                     return {
                         "deploy_id": stored.deploy_id,
                         "content_sha256": content,
+                        **looked_at,
                         "changed": False,
                         **warned,
                     }
@@ -215,6 +219,7 @@ class PlanKit(NotebookKit):
             return {
                 "deploy_id": NOT_YET,
                 "content_sha256": content,
+                **looked_at,
                 "difference": told,
                 "changed": True,
                 **warned,

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from ecr_widgets.sandbox import Sandbox
+from tests.notebooks.engine_runs import write_runbook
 from tests.people import Two, User
 from tests.sandbox.conftest import BIN, SHIPPED, journal, records
 from tests.sandbox.test_runbooks import run_book
@@ -150,6 +151,47 @@ def test_a_plan_goes_on_with_its_own_content_only(
     dockerfile.write_text(dockerfile.read_text() + "LABEL edited=yes\n")
     _, refused = approve(bob, guarded, two.shared, release["run_id"], code=REFUSED)
     assert "no longer fits what stands: step build_image" in refused
+    assert journal(sandbox) == before
+
+
+STEPS = {
+    "wait/Dockerfile.wait": "kit.build_image('wait', name='yes/swap', dockerfile='Dockerfile.wait')",
+    "wait/timeout.dockerrun.aws.json": (
+        "kit.create_deploy('swap', 'wait/timeout.dockerrun.aws.json', container='timeout', image='yes/swap')"
+    ),
+}
+
+
+@pytest.mark.parametrize("file", STEPS)
+def test_files_that_are_swapped_after_the_last_look_are_not_used(
+    bob: User, guarded: dict[str, str], two: Two, sandbox: Sandbox, file: str
+) -> None:
+    """The run compares what it read with what was approved; resumed, it still does."""
+    shutil.copytree(SHIPPED / "wait", two.shared / "wait")
+    (two.shared / file).chmod(0o666)
+    swap = f"import os, pathlib; 'ECR_WIDGETS_PLAN' in os.environ or pathlib.Path({file!r}).write_bytes(b' ')"
+    path = write_runbook(two.shared, [swap, "from ecr_widgets import connect\nkit = connect()", STEPS[file]])
+    book = json.loads(path.read_text())
+    book["metadata"]["ecr_widgets"] = {"approval": "required"}
+    path.write_text(json.dumps(book))
+    planned = subprocess.run(
+        [BIN / "ecr-widgets", "run", path, "--json", "--runs", two.shared / "runs"],
+        env=guarded,
+        cwd=two.shared,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert planned.returncode == WAITS, planned.stderr
+    before = journal(sandbox)
+    done, _ = approve(bob, guarded, two.shared, json.loads(planned.stdout)["run_id"], code=1)
+    assert "is not what was approved" in done["reason"]
+    words = ("run", "--resume", done["run_id"], "--json", "--runs", two.shared / "runs")
+    own = {name: value for name, value in guarded.items() if not name.startswith("XDG_")}
+    resumed = bob.ours(
+        *words, cwd=two.shared, code=1, environ=own | bob.environ | {"DOCKER_CONFIG": str(bob.home)}
+    )
+    assert "is not what was approved" in json.loads(resumed.stdout)["reason"]
     assert journal(sandbox) == before
 
 

@@ -25,6 +25,7 @@ MAY_IMPORT = {
     "saved_runs": VALUES | {"saved_runs"},
     "proofs": VALUES | {"saved_runs"},
     "private_folder": {"locks"},
+    "approved_files": VALUES | {"private_folder"},
     "ports": VALUES | {"ports"},
     "adapters": VALUES | {"adapters", "disk", "locks", "private_folder", "ports", "settings"},
     "steps": VALUES | {"dockerrun", "steps", "ports", "secrets"},
@@ -33,14 +34,15 @@ MAY_IMPORT = {
     "audit": VALUES | {"audit", "disk", "locks", "saved_runs"},
     # Adapters and settings: whether a guarded environment is meant, and where notices go.
     "engine": VALUES
-    | {"actor", "engine", "adapters", "audit", "channel"}
+    | {"actor", "approved_files", "engine", "adapters", "audit", "channel"}
     | {"locks", "ports", "private_folder", "runbooks", "saved_runs", "secrets", "settings"},
     "targets": VALUES | {"ports"},
-    "kit": VALUES | {"dockerrun", "kit", "steps", "ports", "recording", "targets"},
+    "kit": VALUES | {"approved_files", "dockerrun", "kit", "steps", "ports", "recording", "targets"},
     "panels": VALUES | {"audit", "panels", "kit", "recording", "secrets", "steps"},
-    "planning": VALUES | {"dockerrun", "planning", "kit", "panels", "recording", "steps"},
+    "planning": VALUES | {"approved_files", "dockerrun", "planning", "kit", "panels", "recording", "steps"},
     "connections": VALUES
     | {
+        "approved_files",
         "planning",
         "panels",
         "proofs",
