@@ -282,6 +282,13 @@ def push_rows(runs: int, folder: Path) -> list[Row]:
     return [Row(*each) for each in measured(runs, folder / "push")]
 
 
+def build_rows(runs: int, folder: Path) -> list[Row]:
+    """100 MB in 5 layers: builds against `docker buildx build` and the classic one, on the engine that is asked."""
+    from tests.bench.build import measured
+
+    return [Row(*each) for each in measured(runs, folder / "build")]
+
+
 def main() -> None:
     """Measure, write, print; names of groups on the command line choose among them, other rows of the file stay."""
     runs = int(os.environ.get("BENCH_RUNS", "5"))
@@ -295,6 +302,7 @@ def main() -> None:
             "layer0": lambda: [layer0_row(4 * runs, folder)],
             "panel": lambda: panel_rows(4 * runs),
             "audit": lambda: audit_rows(runs, folder),
+            "build": lambda: build_rows(runs, folder),
             "push": lambda: push_rows(max(2, runs // 2), folder),
             "walkthrough": lambda: walkthrough_rows(runs, folder),
         }

@@ -10,31 +10,19 @@ import base64
 import json
 import os
 import shutil
-import statistics
-import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import docker
 
 from ecr_widgets.sandbox import Sandbox
+from tests.bench.costs import SIDES, Cost, Measured, Worker, in_turn, row, run_command, serve, worker
 
 LAYERS, LAYER_BYTES = 5, 80_000_000
-Measured = tuple[str, float, float, str, str, float, float, int]
-
-
-class Cost(NamedTuple):
-    """What one call of a client took."""
-
-    wall_s: float
-    cpu_s: float
-    peak_mb: float
 
 
 @dataclass
@@ -45,7 +33,7 @@ class Bench:
     far: Sandbox
     folder: Path
     engine: docker.DockerClient
-    worker: subprocess.Popen[str]
+    ours: Worker
     environ: dict[str, str]
     made: int = 0
 
@@ -81,16 +69,6 @@ class Bench:
         self.engine.images.build(path=str(context), tag=name, rm=True)
         return name
 
-    def ours(self, *asked: str) -> Cost:
-        """Have the worker do something."""
-        assert self.worker.stdin is not None
-        assert self.worker.stdout is not None
-        print(json.dumps(asked), file=self.worker.stdin, flush=True)
-        answer = self.worker.stdout.readline()
-        if not answer:
-            raise SystemExit("our worker ended")
-        return Cost(*json.loads(answer))
-
     def docker_push(self, source: str, repository: str, tag: str) -> Cost:
         """By Docker's own command, the name given first that it pushes by."""
         name = f"{self.host}/{repository}:{tag}"
@@ -118,22 +96,7 @@ class Bench:
         )
 
     def _command(self, *words: str) -> Cost:
-        started_s = time.perf_counter()
-        child = subprocess.Popen(
-            words, env=self.environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-        assert child.stdout is not None
-        peaks: list[float] = []
-        watch = threading.Thread(target=_watch, args=(child.pid, peaks))
-        watch.start()
-        told = child.stdout.read()
-        watch.join()
-        _, status, used = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-        child.stdout.close()
-        if child.returncode:
-            raise SystemExit(f"{words[0]} ended with {child.returncode}: {told[-1000:]}")
-        return Cost(time.perf_counter() - started_s, used.ru_utime + used.ru_stime, max(peaks, default=0.0))
+        return run_command(*words, environ=self.environ)
 
 
 def measured(runs: int, folder: Path) -> Iterator[Measured]:
@@ -146,16 +109,8 @@ def measured(runs: int, folder: Path) -> Iterator[Measured]:
         _log_in(near, folder / "docker")
         engine = docker.DockerClient(base_url=near.env()["DOCKER_HOST"], timeout=600)
         stack.callback(engine.close)
-        worker = subprocess.Popen(
-            [sys.executable, "-m", "tests.bench.push", json.dumps(far.env())],
-            env=environ,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        stack.callback(worker.wait)
-        stack.callback(worker.stdin.close)
-        bench = Bench(near, far, folder, engine, worker, environ)
+        ours = stack.enter_context(worker("tests.bench.push", json.dumps(far.env()), environ=environ))
+        bench = Bench(near, far, folder, engine, ours, environ)
         yield from _rows(bench, runs)
         for image in engine.images.list():
             if any("bench/" in tag for tag in image.tags):
@@ -166,24 +121,13 @@ def _rows(bench: Bench, runs: int) -> Iterator[Measured]:
     info = bench.engine.info()
     store = "containerd" if dict(info.get("DriverStatus") or ()).get("driver-type") else "graph driver"
     where = f"push, {info['ServerVersion'].split('.')[0]} {store}"
-    sides = ("ours", "other")
-    for side in sides:
+    for side in SIDES:
         bench.ours("create", f"bench/{side}", *(f"bench/{side}{n}" for n in range(3)))
 
     def push(side: str, source: str, repository: str, tag: str) -> Cost:
         return (bench.ours if side == "ours" else bench.docker_push)(
             *(("push",) if side == "ours" else ()), source, repository, tag
         )
-
-    def pairs(act: Callable[[str, int], Cost]) -> list[tuple[Cost, Cost]]:
-        # Whoever is second finds a warmer machine, so they take turns.
-        found = []
-        for number in range(runs):
-            order = sides if number % 2 == 0 else sides[::-1]
-            cost = {side: act(side, number) for side in order}
-            print(f"  {number + 1}/{runs}: {cost['ours']} against {cost['other']}", file=sys.stderr)
-            found.append((cost["ours"], cost["other"]))
-        return found
 
     def first(side: str, number: int) -> Cost:
         return push(side, bench.new_image(f"bench/{side}"), f"bench/{side}", f"first{number}")
@@ -200,79 +144,33 @@ def _rows(bench: Bench, runs: int) -> Iterator[Measured]:
         costs = [push(side, f"bench/{side}", f"bench/{side}{n}", f"three{number}") for n in range(3)]
         return Cost(sum(c.wall_s for c in costs), sum(c.cpu_s for c in costs), max(c.peak_mb for c in costs))
 
-    firsts = pairs(first)
-    yield _row(f"{where}: first", "docker tag and push", "s", 1.05, [(a.wall_s, b.wall_s) for a, b in firsts])
-    yield _row(
-        f"{where}: first, CPU of the client",
-        "docker tag and push",
-        "s",
-        1.05,
-        [(a.cpu_s, b.cpu_s) for a, b in firsts],
-    )
-    yield _row(
-        f"{where}: first, memory",
-        "docker tag and push",
-        "MB",
-        4.0,
-        [(a.peak_mb, b.peak_mb) for a, b in firsts],
-    )
+    other = "docker tag and push"
+    firsts = in_turn(first, runs)
+    yield row(f"{where}: first", other, 1.05, firsts)
+    yield row(f"{where}: first, CPU of the client", other, 1.05, firsts, "cpu_s")
+    yield row(f"{where}: first, memory", other, 4.0, firsts, "peak_mb")
     for name, act in (
         ("one small layer", small),
         ("nothing changed", nothing),
         ("three repositories", three),
     ):
-        yield _row(
-            f"{where}: {name}",
-            "docker tag and push",
-            "s",
-            1.05,
-            [(a.wall_s, b.wall_s) for a, b in pairs(act)],
-        )
+        yield row(f"{where}: {name}", other, 1.05, in_turn(act, runs))
     if shutil.which("skopeo", path=bench.environ.get("PATH")) is None:
         print("  no skopeo: copies are not compared", file=sys.stderr)
         return
     far = str(bench.far.status().registry_host)
     for number in range(runs):
-        bench.ours("create-far", *(f"bench/{side}-copy{number}" for side in sides))
+        bench.ours("create-far", *(f"bench/{side}-copy{number}" for side in SIDES))
 
     def copy(side: str, number: int) -> Cost:
         # Each copies what the other did not: the far registry has no layer of it.
         source, target = f"{bench.host}/bench/{side}:first{number}", f"{far}/bench/{side}-copy{number}:1"
         return bench.ours("copy", source, target) if side == "ours" else bench.skopeo_copy(source, target)
 
-    copies = pairs(copy)
-    yield _row(
-        "copy, registry to registry", "skopeo copy", "s", 1.0, [(a.wall_s, b.wall_s) for a, b in copies]
-    )
-    yield _row("copy, CPU", "skopeo copy", "s", 1.0, [(a.cpu_s, b.cpu_s) for a, b in copies])
-    yield _row("copy, memory", "skopeo copy", "MB", 4.0, [(a.peak_mb, b.peak_mb) for a, b in copies])
-
-
-def _peak_mb(pid: int | str) -> float:
-    """Most memory that it ever had; of a child, `ru_maxrss` tells what its parent had before it became itself."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next((int(line.split()[1]) / 1000 for line in lines if line.startswith("VmHWM")), 0.0)
-
-
-def _watch(pid: int, peaks: list[float]) -> None:
-    with suppress(OSError):
-        # A process that has ended and was not asked for its end has no memory any more.
-        while (peak := _peak_mb(pid)) > 0.0:
-            peaks.append(peak)
-            time.sleep(0.01)
-
-
-def _row(name: str, other_name: str, unit: str, aim: float, found: list[tuple[float, float]]) -> Measured:
-    return (
-        name,
-        round(statistics.median(a for a, _ in found), 3),
-        round(statistics.median(b for _, b in found), 3),
-        other_name,
-        unit,
-        round(statistics.median(a / max(b, 1e-6) for a, b in found), 3),
-        aim,
-        len(found),
-    )
+    copies = in_turn(copy, runs)
+    yield row("copy, registry to registry", "skopeo copy", 1.0, copies)
+    yield row("copy, CPU", "skopeo copy", 1.0, copies, "cpu_s")
+    yield row("copy, memory", "skopeo copy", 4.0, copies, "peak_mb")
 
 
 def _password(sandbox: Sandbox) -> str:
@@ -325,21 +223,14 @@ def work(far_environ: dict[str, str]) -> None:
         for name in names:
             where.create_repository(name, tags_immutable=False, scan_on_push=False)
 
-    calls: dict[str, Callable[..., None]] = {
-        "push": push,
-        "copy": copy,
-        "create": create,
-        "create-far": lambda *names: create(*names, where=far),
-    }
-    for line in sys.stdin:
-        name, *given = json.loads(line)
-        before, started_s = time.process_time(), time.perf_counter()
-        calls[name](*given)
-        took_s, used_s = time.perf_counter() - started_s, time.process_time() - before
-        print(
-            json.dumps((took_s, used_s, _peak_mb("self"))),
-            flush=True,
-        )
+    serve(
+        {
+            "push": push,
+            "copy": copy,
+            "create": create,
+            "create-far": lambda *names: create(*names, where=far),
+        }
+    )
 
 
 if __name__ == "__main__":
