@@ -16,7 +16,7 @@ from ecr_widgets.model.text import IGNORABLE
 
 _ROUNDS = 3
 """How many levels of escapes within escapes are undone, such as JSON within JSON within HTML."""
-_DUMP_WIDTH = 16
+_DUMP_WIDTH, _WIDEST_DUMP = 16, 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,11 +180,16 @@ _CUT = re.compile(
 
 
 def _dumps(text: str) -> Iterator[_Dump]:
-    if _DUMP_BEGINS.search(text) is None and _DUMP_LINE.match(text) is None:
-        return
-    lines = list(_DUMP_LINE.finditer(text))
+    if _DUMP_BEGINS.search(text) is not None or _DUMP_LINE.match(text) is not None:
+        lines = list(_DUMP_LINE.finditer(text))
+        yield from _read(lines, _width_of(lines))
+    if _BARE_BEGINS.search(text) is not None:
+        # Nothing tells how wide a dump without places is; what stands behind the bytes is no part of the match.
+        yield from _read(list(_BARE_LINE.finditer(text)), _WIDEST_DUMP)
+
+
+def _read(lines: list[re.Match[str]], width: int) -> Iterator[_Dump]:
     if lines:
-        width = _width_of(lines)
         for read in _readings(lines[0]):
             dump = _Dump(lines, lambda line, read=read: read(line, width))  # type: ignore[misc]
             if dump.text:
@@ -204,7 +209,7 @@ def _readings(line: re.Match[str]) -> tuple[Callable[[re.Match[str], int], str],
 def _width_of(lines: list[re.Match[str]]) -> int:
     if len(lines) > 1:
         width = int(lines[1]["at"], 16) - int(lines[0]["at"], 16)
-        if 0 < width <= 256:
+        if 0 < width <= _WIDEST_DUMP:
             return width
     return _DUMP_WIDTH
 
@@ -358,6 +363,13 @@ _HEX_ITEM = re.compile(r"0[xX]([0-9a-fA-F]{2})")
 _DUMP_LINE = re.compile(r"^[ \t|>\"']{0,8}(?P<at>[0-9a-fA-F]{5,16}):?[ \t](?P<body>.*\S)", re.MULTILINE)
 # With what every text can be searched for fast.
 _DUMP_BEGINS = re.compile(r"\n[0-9a-fA-F]{5,16}:?[ \t]")
+# Without places, as `od -An` writes them: bytes or words in columns, or letters in columns of four.
+_BARE_LINE = re.compile(
+    r"^(?P<at>)(?P<body>(?: [0-9a-fA-F]{2})+|(?: [0-9a-fA-F]{4})+|(?: [0-7]{3})+|(?:   \S|  \\\S| [0-7]{3})+)"
+    r"[ \t]*(?:>.*<)?$",
+    re.MULTILINE,
+)
+_BARE_BEGINS = re.compile(r"\n (?:[0-9a-fA-F]{2,4} ?[ 0-9a-fA-F]|  \S   )")
 _OFFSET = re.compile(r"0[0-9a-fA-F]{0,15}:?[ \t]*[0-9a-fA-F]{0,7}\Z")
 _HEX_TOKENS = re.compile(r"[ \t]*(?:[0-9a-fA-F]{2,16}(?:[ \t-]{1,2}|$))+")
 _OCTAL_TOKENS = re.compile(r"[ \t]*(?:[0-7]{3}(?:[0-7]{3})?(?:[ \t]+|$))+")

@@ -126,6 +126,7 @@ AROUND: dict[str, Callable[[str], str]] = {
     "od -b": od("-b"),
     "od -x": od("-x"),
     "od -t x1z": od("-A", "x", "-t", "x1z"),
+    **{f"od -An {kind}": od("-An", "-t", kind) for kind in ("x1", "x1z", "x2", "o1", "c")},
     "xxd in JSON": lambda s: json.dumps(json.dumps(xxd(s))),
 }  # fmt: skip
 """The secret with something around it that a mask may leave or take."""
@@ -134,7 +135,7 @@ AROUND: dict[str, Callable[[str], str]] = {
 IN_PIECES = {
     name: form
     for name, form in (EXACT | AROUND).items()
-    if name not in ("C", "a letter taken back", "xxd in JSON", "od")
+    if name not in ("C", "a letter taken back", "xxd in JSON", "od") and "-An" not in name
 }
 """Those that are found however a stream brings them."""
 
