@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from ecr_widgets.errors import EngineUnavailable
 from ecr_widgets.sandbox import Sandbox
@@ -29,6 +31,24 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):
         return  # one of several that are ended by the one that started them, however long it waits for the others
     faulthandler.dump_traceback_later(60, exit=True, file=sys.__stderr__)
+
+
+ONE_BY_ONE = frozenset({"tests/faults/test_quick.py", "tests/sandbox/test_dockerfiles.py"})
+"""Files whose tests share no more than the sandbox."""
+
+
+class ByFile(LoadFileScheduling):
+    """A file of tests goes to one worker, since its fixtures and notebooks belong together, but for the longest files."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return nodeid if file in ONE_BY_ONE else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile | None:
+    """Files with many tests begin first, so single tests fill what is left at the end."""
+    return ByFile(config, log) if config.option.dist == "loadfile" else None
 
 
 @pytest.fixture(scope="session", autouse=True)
