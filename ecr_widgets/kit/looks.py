@@ -15,7 +15,7 @@ from ecr_widgets.errors import EcrWidgetsError, InputError, InvalidDockerrun
 from ecr_widgets.model.image_parts import Parts
 from ecr_widgets.model.image_reference import ImageReference, check_repository_name
 from ecr_widgets.model.registry import Image, ImageDetails, ImagePage, Repository
-from ecr_widgets.steps.image_uses import UsesOutcome, read_parts, running_images, used_images
+from ecr_widgets.steps.image_uses import UsesOutcome, find_uses, read_parts, running_images, used_images
 from ecr_widgets.steps.lifecycle_plan import told_expiries, told_policy
 from ecr_widgets.steps.login import RegistrySession
 from ecr_widgets.steps.repository_upkeep import simple_lifecycle_policy
@@ -107,16 +107,19 @@ class Looks:
         standing = self._to.ecr.find_lifecycle_policy(self.repository(repository))
         repository = self.repository(repository)
         expiring = self._to.ecr.preview_lifecycle_policy(repository, policy)
+        running: Mapping[str, tuple[str, ...]] = {}
         used: Mapping[str, tuple[str, ...]] = {}
         try:
-            running = self.running(repository)
-            unknown = tuple(f"what runs is not known: {why}" for why in running.unknown)
+            uses = find_uses(self._to.layer0, repository, registry=self._session.registry())
+            unknown = tuple(f"what runs is not known: {why}" for why in uses.unknown)
             if expiring:
                 images = [image for page in self.images(repository) for image in page]
-                used = used_images(images, running, self.parts(repository, images))
+                parts = self.parts(repository, images)
+                running = used_images(images, replace(uses, uses=uses.running), parts)
+                used = used_images(images, uses, parts)
         except EcrWidgetsError as error:
             unknown = (f"what runs is not known: {error.message}",)
-        return (*told_policy(standing, policy), *told_expiries(expiring, used), *unknown)
+        return (*told_policy(standing, policy), *told_expiries(expiring, running, used), *unknown)
 
     def service(self, environment: str, service: str) -> ServiceView:
         """A service as it stands."""

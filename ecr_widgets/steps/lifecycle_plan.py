@@ -25,17 +25,26 @@ def told_policy(standing: str | None, wanted: str) -> tuple[str, ...]:
     return (*sets, *(f"replaces rule {_rule(each)}" for each in json.loads(standing)["rules"]))
 
 
-def told_expiries(expiring: Iterable[Expiry], used: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
-    """What would expire, a line an image; one that runs is marked, since a policy does not spare it.
+def told_expiries(
+    expiring: Iterable[Expiry],
+    running: Mapping[str, tuple[str, ...]],
+    used: Mapping[str, tuple[str, ...]],
+) -> tuple[str, ...]:
+    """What would expire, a line an image; one that is used is marked, since a policy does not spare it.
 
     Args:
-        used: What runs each image of the repository, by digest.
+        running: What runs each image of the repository, by digest.
+
+        used: What uses it, stored deploys as well.
     """
     lines = []
     for each in expiring:
-        by = used.get(each.digest, ())
         line = f"would expire by rule {each.rule}: {', '.join(each.tags) or '(untagged)'} {each.digest}"
-        lines.append(f"{line}; RUNS as {', '.join(sorted(by))}" if by else line)
+        if by := running.get(each.digest):
+            line += f"; RUNS as {', '.join(sorted(by))}"
+        elif by := used.get(each.digest):
+            line += f"; USED by {', '.join(sorted(by))}"
+        lines.append(line)
     return tuple(lines) or ("nothing would expire now",)
 
 

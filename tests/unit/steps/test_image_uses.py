@@ -374,6 +374,15 @@ def test_a_repository_stays_while_anything_runs_of_it(bench: Bench) -> None:
     assert bench.left()
 
 
+def test_a_policy_that_would_expire_what_only_a_stored_deploy_names_says_so(bench: Bench) -> None:
+    """A service could not go back to that deploy."""
+    stored = bench.put("stored", "1", days_old=80)
+    bench.put("newest", "2", days_old=1)
+    bench.store(f"{DUAL_STACK}/app:1", name="old")
+    told = bench.kit.look.lifecycle_plan("app", keep_newest=1)
+    assert f"would expire by rule 2: 1 {stored}; USED by deploy old.1" in told
+
+
 def test_a_policy_that_would_expire_what_runs_says_so(bench: Bench) -> None:
     """Also of the images of an index, and of what a tag may have named."""
     bench.put("amd64", days_old=80)
