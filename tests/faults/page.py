@@ -18,6 +18,7 @@ HEAD = """\
 | row | fault | tries | failures | failure rate at 95 % | control | seconds | commit |
 |---:|---|---:|---:|---|---|---:|---|
 """
+UNTRIED = "| quick profile in `make test` | | | | | |"
 
 
 def section(results: Mapping[str, Any], before: str, plan: Mapping[int, str]) -> str:
@@ -30,14 +31,13 @@ def section(results: Mapping[str, Any], before: str, plan: Mapping[int, str]) ->
 
         plan: Every row by its number, with the fault that it tries.
     """
-    kept = {int(line.split("|")[1]): line for line in re.findall(r"^\| \d+ .*$", before, re.MULTILINE)}
+    lines = re.findall(r"^\| \d+ .*$", before, re.MULTILINE)
+    kept = {int(line.split("|")[1]): line for line in lines if not line.endswith(UNTRIED)}
     tried = {each["row"]: _line(each) for each in results.get("rows", ())}
-    lines = {
-        number: tried.get(number) or kept.get(number) or _untried(number, plan[number]) for number in plan
-    }
+    now = {number: tried.get(number) or kept.get(number) or _untried(number, plan[number]) for number in plan}
     versions = ", ".join(f"{name} {version}" for name, version in results.get("versions", {}).items())
     said = f"Tried with {versions}.\n" if versions else before.partition("\n\n")[0] + "\n"
-    return said + "\n" + table(lines[number] for number in sorted(lines))
+    return said + "\n" + table(now[number] for number in sorted(now))
 
 
 def table(lines: Iterable[str]) -> str:
@@ -46,7 +46,7 @@ def table(lines: Iterable[str]) -> str:
 
 
 def _untried(number: int, what: str) -> str:
-    return f"| {number} | {_of_one_line(what)} | quick profile in `make test` | | | | | |"
+    return f"| {number} | {_of_one_line(what)} {UNTRIED}"
 
 
 def _line(each: Mapping[str, Any]) -> str:

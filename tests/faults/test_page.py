@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from tests.faults import rows  # noqa: F401 -- fills the plan
-from tests.faults.page import BEGIN, END, HEAD, PAGE, section
+from tests.faults.page import BEGIN, END, HEAD, PAGE, UNTRIED, section
 from tests.faults.plan import ROWS, Result
 
 PLAN = {1: "one fault", 2: "another | fault", 3: "a third"}
@@ -15,6 +15,7 @@ OLD = (
     + HEAD
     + "| 1 | one fault | 5 | old |\n| 3 | a third | 7 | old |\n| 4 | gone | 9 | old |\n"
 )
+OLD += f"| 2 | its former name {UNTRIED}\n"
 
 
 def tried(number: int, **given: Any) -> dict[str, Any]:
@@ -35,7 +36,7 @@ def test_a_row_that_was_not_tried_keeps_its_line() -> None:
 
 
 def test_a_row_that_was_never_tried_at_full_length_has_no_figures() -> None:
-    """It is listed with its fault, and where it is tried."""
+    """It is listed with its fault as the plan names it today, and where it is tried."""
     text = section({}, OLD, PLAN)
     assert "| 2 | another \\| fault | quick profile in `make test` | | | | | |" in text
     assert text.startswith("Tried with python 3.\n\n")

@@ -215,7 +215,10 @@ _ATTACKS = (
 
 
 @batch(
-    81, "Evidence made up, made anew or hidden; a notebook only shown in another way", tries=1200, quick=120
+    81,
+    "evidence that is forged, made again or hidden; a notebook that is only shown in another way",
+    tries=1200,
+    quick=120,
 )
 def evidence(tries: int, seed: int) -> tuple[int, int, str]:
     """Calls out of sight, displayed records, second seals, folders gone, retirements dropped, folded cells."""

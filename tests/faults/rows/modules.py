@@ -56,7 +56,7 @@ def _unguarded(at: Attempt) -> None:
 
 @row(
     79,
-    "files named like modules in the folder; modules beside the runbook",
+    "files in the folder that have the names of modules a run needs; modules beside the runbook",
     tries=40,
     quick=1,
     control=_unguarded,

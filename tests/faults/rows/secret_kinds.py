@@ -144,7 +144,8 @@ def _quadratic(text: str) -> None:
 
 @row(
     85,
-    "texts of what patterns begin with, 8 times as long; YAML that stands for itself or for millions; letters that show nothing",
+    "texts that repeat how a secret's pattern begins, 8 times as long; YAML that contains itself or expands to millions;"
+    " invisible letters",
     tries=300,
     quick=6,
     control=lambda at: _limits(at, _quadratic, lambda path: path.read_text()),

@@ -135,7 +135,7 @@ def _flipped(chance: random.Random, text: str) -> str:
 
 @batch(
     84,
-    "requests to the sandbox's AWS port that its own key has not signed as they are",
+    "requests to the sandbox's AWS port that its key did not sign, or that were changed after",
     tries=20_000,
     quick=1_000,
 )

@@ -355,8 +355,8 @@ def _failing(tries: int, number: int) -> str:
 
 @batch(
     74,
-    f"histories of up to {STEPS} pushes, moved tags, indexes, signatures, services and tasks by odd documents and several"
-    " host names, and clean-ups",
+    f"histories of up to {STEPS} pushes, moved tags, indexes, signatures, services and tasks, with unusual documents and"
+    " several host names: no clean-up deletes what is used",
     tries=10_000,
     quick=60,
 )
