@@ -9,18 +9,19 @@ import fcntl
 import os
 import secrets
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from ecr_widgets.errors import EngineError
 from ecr_widgets.sandbox.bridge import ports_of, remove_bridge, remove_bridges_of
 from ecr_widgets.sandbox.folder import remove_tree
+from ecr_widgets.sandbox.polling import wait_until
 from ecr_widgets.sandbox.state import EngineTraces
 
 _PREFIX = "ecrw-"
 _BASES = (Path("/run"), Path("/tmp"))  # noqa: S108  # short, as socket paths end at 108 bytes; the folder is 0700
+_EMPTY_TIMEOUT_S = 3.0
 _CONTROL_GROUPS = Path("/sys/fs/cgroup")
 
 MOUNT_POINTS = tuple(
@@ -77,10 +78,11 @@ def remove_engine(traces: EngineTraces, data_root: Path, *, keep_data: bool = Fa
             )
     if traces.bridge is not None:
         # The kernel takes the containers' ends away a moment after their last process.
-        _wait_until_gone(lambda: ports_of(str(traces.bridge)))
-        remove_bridge(traces.bridge)
+        bridge = traces.bridge
+        wait_until(lambda: not ports_of(bridge), timeout_s=_EMPTY_TIMEOUT_S)
+        remove_bridge(bridge)
     remove_bridges_of(data_root)
-    _wait_until_gone(lambda: remove_control_groups(traces.cgroup))
+    wait_until(lambda: not remove_control_groups(traces.cgroup), timeout_s=_EMPTY_TIMEOUT_S)
     if not keep_data:
         remove_tree(data_root)
     with _mount_points_locked():
@@ -111,12 +113,6 @@ def remove_control_groups(name: str) -> int:
             except OSError:
                 busy += 1
     return busy
-
-
-def _wait_until_gone(count: Callable[[], int], timeout_s: float = 3.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while count() and time.monotonic() < deadline:
-        time.sleep(0.01)
 
 
 @contextmanager

@@ -7,12 +7,12 @@ import fcntl
 import os
 import shutil
 import stat
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
 from ecr_widgets.errors import SettingsError
 from ecr_widgets.model.user_folders import state_folder
+from ecr_widgets.sandbox.polling import wait_until
 
 _FILES = ("state.json", "state.json.new", "journal.jsonl", "supervisor.log", "engine.log")
 _FOLDERS = ("engine", "ecr", "layer0")
@@ -154,16 +154,17 @@ class SandboxFolder:
 
 def remove_tree(path: Path, timeout_s: float = 5.0) -> None:
     """Remove a folder with all below it, also while processes that are ending still write there."""
-    deadline = time.monotonic() + timeout_s
-    while True:
-        try:
-            shutil.rmtree(path)
-        except FileNotFoundError:
-            if not path.exists():
-                return
-        except OSError as error:
-            if error.errno not in (errno.ENOTEMPTY, errno.EBUSY) or time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)
-        else:
-            return
+    if not wait_until(lambda: _is_removed(path), timeout_s=timeout_s):
+        shutil.rmtree(path)
+
+
+def _is_removed(path: Path) -> bool:
+    try:
+        shutil.rmtree(path)
+    except FileNotFoundError:
+        return not path.exists()
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EBUSY):
+            raise
+        return False
+    return True

@@ -11,7 +11,6 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from ecr_widgets.sandbox.bridge import create_bridge
 from ecr_widgets.sandbox.engine_traces import MOUNT_POINTS, make_run_folder
 from ecr_widgets.sandbox.folder import SandboxFolder
 from ecr_widgets.sandbox.local_engine import LocalEngine
+from ecr_widgets.sandbox.polling import wait_until
 from ecr_widgets.sandbox.processes import TOOL_PATH, ProcessIdentity, child_of, find_tool
 from ecr_widgets.sandbox.state import EngineTraces
 
@@ -137,16 +137,11 @@ class PrivateEngine:
             EngineUnavailable: It ended or stayed silent; the message holds the end of its log.
         """
         assert self._process is not None
-        engine = LocalEngine(self.docker_host)
-        deadline = time.monotonic() + timeout_s
-        while not engine.ping():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                why = "ended while it started" if self._process.poll() is not None else "does not answer"
-                raise EngineUnavailable(
-                    f"the private Docker Engine {why}: {self.log_tail()}",
-                    hint="use an engine of this machine through DOCKER_HOST",
-                )
-            time.sleep(0.01)
+        process, engine = self._process, LocalEngine(self.docker_host)
+        if not wait_until(lambda: process.poll() is not None or engine.ping(), timeout_s=timeout_s):
+            raise self._unusable("does not answer")
+        if process.poll() is not None:
+            raise self._unusable("ended while it started")
         self.traces = replace(self.traces, init=child_of(self._process.pid))
 
     def choose_network(self, progress: Callable[[str], None]) -> str:
@@ -185,6 +180,12 @@ class PrivateEngine:
         except FileNotFoundError:
             return "it left no log"
         return " | ".join(text.strip().splitlines()[-lines:]) or "its log is empty"
+
+    def _unusable(self, why: str) -> EngineUnavailable:
+        return EngineUnavailable(
+            f"the private Docker Engine {why}: {self.log_tail()}",
+            hint="use an engine of this machine through DOCKER_HOST",
+        )
 
     def kill(self) -> None:
         """End the engine with all that it runs, at once: nothing that it keeps outlives the sandbox."""
@@ -234,22 +235,18 @@ def storage_driver(data_root: Path) -> str:
     for name in ("lower", "upper", "work", "merged"):
         (trial / name).mkdir(parents=True)
     options = f"lowerdir={trial}/lower,upperdir={trial}/upper,workdir={trial}/work"
-    done = subprocess.run(
-        [
-            "unshare",
-            "--mount",
-            "mount",
-            "-n",
-            "-t",
-            "overlay",
-            "overlay",
-            "-o",
-            options,
-            str(trial / "merged"),
-        ],
-        env={"PATH": TOOL_PATH},
-        capture_output=True,
-        check=False,
-    )
+    mount = [
+        "unshare",
+        "--mount",
+        "mount",
+        "-n",
+        "-t",
+        "overlay",
+        "overlay",
+        "-o",
+        options,
+        f"{trial}/merged",
+    ]
+    done = subprocess.run(mount, env={"PATH": TOOL_PATH}, capture_output=True, check=False)
     shutil.rmtree(trial)
     return "overlay2" if done.returncode == 0 else "vfs"

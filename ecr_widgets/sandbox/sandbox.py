@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +17,7 @@ from typing import Any, Self
 from ecr_widgets.errors import EngineError, EngineUnavailable, SettingsError
 from ecr_widgets.model.times import from_rfc3339, to_rfc3339
 from ecr_widgets.sandbox.folder import SandboxFolder, default_folder
+from ecr_widgets.sandbox.polling import wait_until
 from ecr_widgets.sandbox.processes import ProcessIdentity
 from ecr_widgets.sandbox.state import Phase, SandboxState, read_state
 
@@ -141,33 +141,12 @@ class Sandbox:
                 " /var/run/docker.sock:/var/run/docker.sock, and in there pip install 'ecr-widgets[sandbox]' and"
                 " ecr-widgets sandbox up",
             )
-        deadline = time.monotonic() + _START_TIMEOUT_S
-        while True:
-            state = self._state()
-            if state is None:
-                if self._launch(progress):
-                    self._started_here = True
-                    return
-            elif state.phase is Phase.UP:
-                if self._layer0_version not in (None, state.layer0_version):
-                    raise SettingsError(
-                        f"the sandbox is up already, and its Layer0 says that it is {state.layer0_version}",
-                        hint=f"stop it first, to start it as {self._layer0_version}",
-                    )
-                progress(f"the sandbox is up already, since {state.started_at}")
-                return
-            elif state.phase is Phase.ENGINE_DIED:
-                raise EngineError(
-                    "the sandbox is up, and its Docker Engine has ended",
-                    hint="stop the sandbox and start it again",
-                )
-            # Another start is under way; it is as good as ours.
-            if time.monotonic() > deadline:
-                raise EngineError(
-                    f"the sandbox in {self._folder.path} does not get ready",
-                    hint="stop it and start it again",
-                )
-            time.sleep(0.05)
+        # Another start may be under way; it is as good as ours.
+        if not wait_until(lambda: self._is_started(progress), timeout_s=_START_TIMEOUT_S):
+            raise EngineError(
+                f"the sandbox in {self._folder.path} does not get ready",
+                hint="stop it and start it again",
+            )
 
     def stop(self, progress: Callable[[str], None] = lambda _text: None) -> None:
         """Stop it and remove all that it made; also what one left behind that was killed.
@@ -253,6 +232,27 @@ class Sandbox:
         """The state while a supervisor stands behind it."""
         state = read_state(self._folder.state_file)
         return state if state is not None and state.supervisor.alive() else None
+
+    def _is_started(self, progress: Callable[[str], None]) -> bool:
+        """Start it where it is down, and say whether it is up."""
+        state = self._state()
+        if state is None:
+            self._started_here = self._launch(progress)
+            return self._started_here
+        if state.phase is Phase.ENGINE_DIED:
+            raise EngineError(
+                "the sandbox is up, and its Docker Engine has ended",
+                hint="stop the sandbox and start it again",
+            )
+        if state.phase is not Phase.UP:
+            return False
+        if self._layer0_version not in (None, state.layer0_version):
+            raise SettingsError(
+                f"the sandbox is up already, and its Layer0 says that it is {state.layer0_version}",
+                hint=f"stop it first, to start it as {self._layer0_version}",
+            )
+        progress(f"the sandbox is up already, since {state.started_at}")
+        return True
 
     def _launch(self, progress: Callable[[str], None]) -> bool:
         """Start a supervisor and wait for its word; False if another one has the folder."""

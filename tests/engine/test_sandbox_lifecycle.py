@@ -325,7 +325,6 @@ def test_up_after_a_kill_goes_on(private: Sandbox, folder: Path) -> None:
     stored = layer0.create_deploy("kept", json.dumps({"containerDefinitions": [container]}).encode())
     service = layer0.create_service(demo.environment_id, "kept", stored.deploy_id)
     wait_for(lambda: layer0.read_service(service.service_id).running_count == 1)
-    wait_for(lambda: (folder / "ecr" / "store.pickle").exists())
     kept, env = state_of(folder), private.env()
     kept.supervisor.send(signal.SIGKILL)
     assert kept.supervisor.wait(10)

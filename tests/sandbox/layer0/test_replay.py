@@ -22,7 +22,7 @@ DELIBERATE = [
     (
         "^PUT /service/[^/]+/(scale|deploy)$",
         "^/deployments",
-        "the real answer tells of the service before the change, or half of it; ours tells what is wanted now",
+        "the real answer shows the service before the change, or half of it; ours shows what is wanted now",
     ),
     (
         "^GET /service/",
@@ -33,7 +33,7 @@ DELIBERATE = [
     (
         "^DELETE /task/",
         "^status 500 became 200",
-        "the real server stops the task and then trips over its tags",
+        "the real server stops the task and then fails on its tags",
     ),
     ("/loadbalancer/", "^/url ", "a balancer listens on this machine"),
     (
@@ -41,16 +41,20 @@ DELIBERATE = [
         "^/resource_providers/0/(available_memory|id|used_ports)",
         "the one instance is this machine, and no port is too many on it",
     ),
-    ("^POST /deploy$", "^/message .*Failed to decode deploy", "the words of Go's JSON decoder"),
+    (
+        "^POST /deploy$",
+        "^/message .*Failed to decode deploy",
+        "a message has other words than Go's JSON decoder",
+    ),
     (
         "^GET /(environment/|tag.*type=environment.*)$",
         "^ has . items, ours .:",
-        "`demo` stands from the start, until somebody creates it",
+        "`demo` exists from the start, until somebody creates it",
     ),
     (
         "^GET /(environment|service)/$",
         "^ has . items, ours .:",
-        "what is deleted is gone; the recording's AWS stand-in kept remains, and one deletion never ended there",
+        "what is deleted is gone; the AWS stand-in of the recording kept remains, and one deletion never ended there",
     ),
 ]
 """Where ours differs on purpose: which calls, which differences, and why."""
