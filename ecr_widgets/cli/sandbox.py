@@ -43,7 +43,7 @@ def command(ctx: click.Context, *, folder: Path | None, layer0_version: str | No
 @command.command()
 @click.pass_obj
 def up(sandbox: Sandbox) -> None:
-    """Start it; one that is up is left alone, and one that was killed goes on with what it held."""
+    """Start it; one that is up is left alone, and one that was killed is resumed."""
     sandbox.start(progress=lambda text: click.echo(text, err=True))
     _say(sandbox)
 

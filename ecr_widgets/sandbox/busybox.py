@@ -1,6 +1,6 @@
 """The base image of the runbooks, `busybox:latest`, made of this machine's own static BusyBox.
 
-The same program gives the same image id on every machine and every day: nothing in the archive tells the time.
+The same program gives the same image id on every machine and every day: no time is in the archive.
 """
 
 from __future__ import annotations

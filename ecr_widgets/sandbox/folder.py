@@ -19,7 +19,7 @@ _FOLDERS = ("engine", "ecr", "layer0")
 
 
 def default_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """Where a sandbox lives unless told otherwise: below the XDG state folder."""
+    """Where a sandbox lives by default: below the XDG state folder."""
     return state_folder(environ) / "sandbox"
 
 

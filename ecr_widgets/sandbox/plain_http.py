@@ -1,6 +1,6 @@
-"""A server of plain HTTP that tells a client which begins with TLS that there is none, so that it tries without.
+"""A server of plain HTTP that answers a client which begins with TLS in plain text, so that it tries without.
 
-What each makes of loopback: Docker's graph drivers go on to plain HTTP after any failure; containerd, and all that is
+What each makes of loopback: Docker's graph drivers fall back to plain HTTP after any failure; containerd, and all that is
 built on it, only after an answer in HTTP: a connection that is closed or reset counts as a registry that is down.
 """
 

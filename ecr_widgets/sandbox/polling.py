@@ -1,4 +1,4 @@
-"""The one loop that waits for what tells nobody when it is there."""
+"""The one loop that waits for what can only be asked for."""
 
 from __future__ import annotations
 

@@ -145,7 +145,7 @@ class PrivateEngine:
         self.traces = replace(self.traces, init=child_of(self._process.pid))
 
     def choose_network(self, progress: Callable[[str], None]) -> str:
-        """Make the bridge, and say what dockerd is to be told of it.
+        """Make the bridge, and give the name that dockerd takes it by.
 
         Raises:
             EngineUnavailable: None can be made, and dockerd without one would harm this machine.

@@ -45,7 +45,7 @@ def new_name() -> str:
 
 
 def ask_for(repository: str, *, docker_host: str, registry_host: str, login: dict[str, str]) -> str:
-    """Have the engine pull what does not exist, and give its words for that."""
+    """Have the engine pull what does not exist, and give its answer."""
     engine = LocalEngine(docker_host, timeout_s=_PULL_TIMEOUT_S)
     try:
         engine.pull_image(f"{registry_host}/{repository}", "none", login=login)
@@ -60,7 +60,7 @@ def listen_where_engine_is(docker_host: str, port: int) -> socket.socket | None:
     The socket belongs to that namespace for as long as it is open, whoever holds it: no process stays there.
 
     Returns:
-        None where the engine's network is this process's, or where it cannot be told or joined.
+        None where the engine's network is this process's, or where it cannot be found or joined.
     """
     pid = _process_behind(docker_host)
     nsenter = find_tool("nsenter")
@@ -98,7 +98,7 @@ def unreachable(docker_host: str, heard: Heard, words: str) -> EngineUnavailable
     if heard is Heard.TLS:
         return EngineUnavailable(
             f"the engine at {docker_host} cannot use the sandbox's registry, which speaks plain HTTP: {words}",
-            hint="tell Podman so, in /etc/containers/registries.conf, or in ~/.config/containers/registries.conf where"
+            hint="configure Podman for that, in /etc/containers/registries.conf, or in ~/.config/containers/registries.conf where"
             ' it is rootless: a line [[registry]], and below it location = "127.0.0.1" and insecure = true',
         )
     return EngineUnavailable(
@@ -110,7 +110,7 @@ def unreachable(docker_host: str, heard: Heard, words: str) -> EngineUnavailable
 
 
 def _process_behind(docker_host: str) -> int | None:
-    """The process that listens on an engine's socket, None where it cannot be told."""
+    """The process that listens on an engine's socket, None where it cannot be found."""
     parts = urlsplit(docker_host)
     if parts.scheme != "unix":
         return None

@@ -87,7 +87,7 @@ class SandboxStatus:
 
 
 class Sandbox:
-    """The embedded stand-ins, in a process of their own that outlives this one until it is told to stop.
+    """The embedded stand-ins, in a process of their own that outlives this one until it is stopped.
 
     Args:
         folder: Where it keeps its state; None is `ecr-widgets/sandbox` below the XDG state folder.
@@ -229,7 +229,7 @@ class Sandbox:
         return merged
 
     def _state(self) -> SandboxState | None:
-        """The state while a supervisor stands behind it."""
+        """The state, None where no supervisor runs."""
         state = read_state(self._folder.state_file)
         return state if state is not None and state.supervisor.alive() else None
 
@@ -255,7 +255,7 @@ class Sandbox:
         return True
 
     def _launch(self, progress: Callable[[str], None]) -> bool:
-        """Start a supervisor and wait for its word; False if another one has the folder."""
+        """Start a supervisor and wait for its report; False if another one has the folder."""
         command = [sys.executable, "-P", "-m", "ecr_widgets.sandbox.supervisor", str(self._folder.path)]
         command += ["--token-lifetime-s", str(self._token_lifetime_s)]
         command += ["--layer0-version", self._layer0_version] if self._layer0_version is not None else []
@@ -283,7 +283,7 @@ class Sandbox:
                     elif "progress" in event:
                         progress(event["progress"])
                     elif "failed" in event:
-                        failure = event["failed"]  # told before it removes what it made: read on to its end
+                        failure = event["failed"]  # reported before it removes what it made: read to the end
                     else:
                         return "ready" in event
             except BaseException:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from functools import partial
 
 from ecr_widgets.sandbox.ecr import AccessKey, EcrSandbox
 from ecr_widgets.sandbox.folder import SandboxFolder
@@ -67,30 +66,22 @@ class Servers:
             EngineUnavailable: It does not.
         """
         assert self._ecr is not None
-        registry_host, joined = self._ecr.registry_host, False
-        while True:
-            name = new_name()
-            heard, words = await self._ecr.hear(
-                name,
-                partial(
-                    ask_for,
-                    name,
-                    docker_host=docker_host,
-                    registry_host=registry_host,
-                    login=self._ecr.issue_login(),
-                ),
-            )
-            if heard is Heard.REQUEST:
-                return
-            listener = (
-                await asyncio.to_thread(listen_where_engine_is, docker_host, _port_of(registry_host))
-                if heard is Heard.NOTHING and not joined
-                else None
-            )
-            if listener is None:
-                raise unreachable(docker_host, heard, words)
-            self._ecr.listen_also(listener)
-            joined = True
+        heard, words = await self._hear(docker_host)
+        if heard is Heard.NOTHING:
+            port = _port_of(self._ecr.registry_host)
+            listener = await asyncio.to_thread(listen_where_engine_is, docker_host, port)
+            if listener is not None:
+                self._ecr.listen_also(listener)
+                heard, words = await self._hear(docker_host)
+        if heard is not Heard.REQUEST:
+            raise unreachable(docker_host, heard, words)
+
+    async def _hear(self, docker_host: str) -> tuple[Heard, str]:
+        assert self._ecr is not None
+        name, host, login = new_name(), self._ecr.registry_host, self._ecr.issue_login()
+        return await self._ecr.hear(
+            name, lambda: ask_for(name, docker_host=docker_host, registry_host=host, login=login)
+        )
 
     def start_layer0(self, state: SandboxState) -> Addresses:
         """Serve Layer0 on the running loop; ECR and the engine answer by now.

@@ -92,7 +92,7 @@ class SandboxState:
     """What its Layer0 says that it is."""
 
     was_up: bool = False
-    """Whether it has ever answered: then a start after a kill goes on with what it holds."""
+    """Whether it has ever answered: then a start after a kill resumes what it holds."""
 
     version: int = STATE_VERSION
 

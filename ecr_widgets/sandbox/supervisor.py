@@ -2,9 +2,9 @@
 
     python -m ecr_widgets.sandbox.supervisor FOLDER
 
-It tells its starter on stdout, one JSON object a line: `pid`, `progress`, then `ready`, `busy` (another supervises
+It reports to its starter on stdout, one JSON object a line: `pid`, `progress`, then `ready`, `busy` (another supervises
 this folder) or `failed`. SIGTERM closes everything in order and removes all that was made; after a kill, or a restart
-of the machine, the next one of the folder goes on with what was there.
+of the machine, the next one of the folder resumes what was there.
 """
 
 from __future__ import annotations
@@ -58,36 +58,36 @@ class StopRequest:
 class Starter:
     """The process that waits for the sandbox to be ready, at the other end of our stdout."""
 
-    def tell(self, **event: Any) -> None:
+    def report(self, **event: Any) -> None:
         """Send one event; a starter that has gone away is no reason to stop."""
         with contextlib.suppress(BrokenPipeError):
             os.write(1, json.dumps(event).encode() + b"\n")
 
     def progress(self, text: str) -> None:
         """Say what is being done."""
-        self.tell(progress=text)
+        self.report(progress=text)
         log(text)
 
     def fail(self, message: str, **more: str | None) -> None:
         """Say why there is no sandbox."""
-        self.tell(failed={"message": message, **more})
+        self.report(failed={"message": message, **more})
 
     def release(self) -> None:
         """Say that the sandbox is ready, and end the talk."""
-        self.tell(ready=True)
+        self.report(ready=True)
         with open(os.devnull, "wb") as nothing:  # noqa: PTH123
             os.dup2(nothing.fileno(), 1)
 
 
 class Supervisor:
-    """Starts the parts, serves until it is told to stop, and removes all of it.
+    """Starts the parts, serves until it is stopped, and removes all of it.
 
     Args:
         folder: Locked by this process.
 
         state: Written at every change, before what it names is made.
 
-        servers: What `Servers` is told beside the folder.
+        servers: Arguments of `Servers`, beside the folder.
     """
 
     def __init__(
@@ -106,14 +106,14 @@ class Supervisor:
             EngineUnavailable: There is none and none can be started.
         """
         self._note()
-        standing = None
+        existing = None
         if self.state.private_engine is None:
-            # One that goes on goes on with the engine that has its containers.
+            # One that resumes needs the engine that has its containers.
             docker_host = self.state.docker_host or docker_host
-            standing = find_engine(docker_host, environ=os.environ, progress=self._starter.progress)
-        if standing is not None:
-            self._starter.progress(f"using the Docker Engine at {standing.docker_host}")
-            self._note(docker_host=standing.docker_host)
+            existing = find_engine(docker_host, environ=os.environ, progress=self._starter.progress)
+        if existing is not None:
+            self._starter.progress(f"using the Docker Engine at {existing.docker_host}")
+            self._note(docker_host=existing.docker_host)
             return
         PrivateEngine.require()
         self._starter.progress("starting a private Docker Engine")
@@ -123,7 +123,7 @@ class Supervisor:
         self._note(private_engine=self._private.traces)
 
     async def serve(self, request: StopRequest) -> None:
-        """Start the servers, tell the starter, and serve until a stop signal comes."""
+        """Start the servers, report that, and serve until a stop signal comes."""
         import asyncio
 
         from ecr_widgets.sandbox.servers import Servers
@@ -220,7 +220,7 @@ def run(options: argparse.Namespace, starter: Starter) -> None:
     except FileNotFoundError:  # one that stops took the folder away just now
         locked = False
     if not locked:
-        starter.tell(busy=True)
+        starter.report(busy=True)
         return
     supervisor: Supervisor | None = None
     failed = False
@@ -282,12 +282,12 @@ def main() -> None:
     os.umask(0o077)
     os.chdir("/")
     starter = Starter()
-    starter.tell(pid=os.getpid())
+    starter.report(pid=os.getpid())
     try:
         run(options, starter)
     except EcrWidgetsError as error:
         starter.fail(error.message, hint=error.hint, kind=type(error).__name__)
-    except Exception as error:  # noqa: BLE001  # told to the starter, whose error it becomes
+    except Exception as error:  # noqa: BLE001  # reported to the starter, whose error it becomes
         starter.fail(f"{type(error).__name__}: {error}", details=traceback.format_exc())
 
 
@@ -306,7 +306,7 @@ def _state_of_start(
         starter.progress("removing what is left of a sandbox that was killed")
         remove_sandbox(folder, remnant)
         return fresh
-    starter.progress("going on with what a sandbox held that was killed")
+    starter.progress("resuming a sandbox that was killed")
     end_engine(folder, remnant)
     return replace(
         remnant,

@@ -12,7 +12,7 @@ def refuse_visitor(
     (DNS rebinding) it sends that name.
 
     Args:
-        own_host: Address and port where the server answers, as clients of ours are told it.
+        own_host: Address and port where the server answers, as clients of ours know it.
 
         any_port: Whether another port of that address will do, as a program between a client and this server has one.
     """

@@ -110,8 +110,8 @@ def correct_moto(  # noqa: C901 -- one function a corrected call, all over the s
                 "ImageDigestDoesNotMatchException",
                 f"The provided image digest '{claimed}' does not match the digest '{digest}' calculated by ECR",
             )
-        standing = store.find_image(repository, tag or digest)
-        if standing is not None and standing.get_image_digest() == digest:
+        existing = store.find_image(repository, tag or digest)
+        if existing is not None and existing.get_image_digest() == digest:
             raise refuse(
                 "ImageAlreadyExistsException",
                 f"Image with digest '{digest}' and tag '{tag}' already exists in the repository with name"
@@ -159,12 +159,12 @@ def _detail(image: Image) -> Image:
         # AWS leaves the member out where there is no tag.
         del detail.image_tags
     manifest = json.loads(image.image_manifest)
-    told = {
+    more = {
         "subject_manifest_digest": (manifest.get("subject") or {}).get("digest"),
         "artifact_media_type": manifest.get("artifactType")
         or (manifest.get("config") or {}).get("mediaType"),
     }
-    vars(detail).update({name: value for name, value in told.items() if value})
+    vars(detail).update({name: value for name, value in more.items() if value})
     return detail
 
 

@@ -54,8 +54,8 @@ class Door:
             code = _CODES[found][0 if as_json else 1]
             return _refuse(start_response, code, found.value, as_json=as_json)
         if found not in self._services or environ.get("PATH_INFO") != "/":
-            told = f"the sandbox serves ECR and STS, and this asks {found} for {environ.get('PATH_INFO')}"
-            return _refuse(start_response, "UnsupportedOperationException", told, as_json=as_json)
+            text = f"the sandbox serves ECR and STS, and this asks {found} for {environ.get('PATH_INFO')}"
+            return _refuse(start_response, "UnsupportedOperationException", text, as_json=as_json)
         environ["wsgi.input"] = io.BytesIO(body)
         return self._services[found](environ, start_response)
 
@@ -65,5 +65,5 @@ def _refuse(start_response: Callable[..., Any], code: str, message: str, *, as_j
         start_response("400 Bad Request", [("Content-Type", "application/x-amz-json-1.1")])
         return [json.dumps({"__type": code, "message": message}).encode()]
     start_response("403 Forbidden", [("Content-Type", "text/xml")])
-    told = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{escape(message)}</Message></Error>"
-    return [f"<ErrorResponse>{told}</ErrorResponse>".encode()]
+    error = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{escape(message)}</Message></Error>"
+    return [f"<ErrorResponse>{error}</ErrorResponse>".encode()]

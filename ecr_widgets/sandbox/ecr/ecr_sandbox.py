@@ -36,7 +36,7 @@ class EcrSandbox:
     """ECR and STS on one port, the registry on another; 127.0.0.1 only.
 
     Args:
-        folder: Where blobs are kept, and what else there is; a new one on the same folder goes on with it.
+        folder: Where blobs are kept, and what else there is; a new one on the same folder resumes it.
 
         access_key: What a request to ECR and STS has to be signed with.
 

@@ -15,7 +15,7 @@ _AWS_OWN = "alias/aws/ecr"
 
 
 def encryption_of(asked: Mapping[str, str] | None, *, account: str, region: str) -> dict[str, str]:
-    """What is told of the repository from then on: its key by ARN, as AWS does.
+    """What the repository shows from then on: its key by ARN, as AWS does.
 
     Raises:
         ServiceException: InvalidParameterException for another type, or for a key where none is used.

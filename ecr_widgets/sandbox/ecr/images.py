@@ -71,10 +71,10 @@ class Store:
             ServiceException: ImageTagAlreadyExistsException where the tag must not move.
         """
         digest = f"sha256:{hashlib.sha256(manifest).hexdigest()}"
-        standing = self.find_image(repository, tag) if tag else None
-        if standing is not None and standing.get_image_digest() == digest:
-            return standing
-        if standing is not None and tag and is_immutable(repository, tag):
+        tagged = self.find_image(repository, tag) if tag else None
+        if tagged is not None and tagged.get_image_digest() == digest:
+            return tagged
+        if tagged is not None and tag and is_immutable(repository, tag):
             raise refuse(
                 "ImageTagAlreadyExistsException",
                 f"The image tag '{tag}' already exists in the '{repository.name}' repository and cannot be overwritten"
@@ -86,9 +86,9 @@ class Store:
             image = Image(self.account, None, manifest.decode(), repository.name, kind, digest)  # type: ignore[arg-type]
             image.image_pushed_at = int(self.now_s())
             repository.images.append(image)
-        if standing is not None and tag:
+        if tagged is not None and tag:
             # A tag that moves leaves its old image untagged; moto would delete that image.
-            standing.remove_tag(tag)
+            tagged.remove_tag(tag)
         if tag:
             image.update_tag(tag)
         return image

@@ -30,7 +30,7 @@ def add_previews(store: Store) -> None:
             raise refuse("LifecyclePolicyNotFoundException", "Lifecycle policy does not exist")
         EcrLifecyclePolicyValidator(policy).validate()
         previews[repository.name] = policy
-        return ActionResult(told(repository, policy) | {"status": "IN_PROGRESS"})
+        return ActionResult(described(repository, policy) | {"status": "IN_PROGRESS"})
 
     def get_lifecycle_policy_preview(self: ECRResponse) -> ActionResult:
         repository = store.require_repository(self._get_param("repositoryName"))
@@ -51,10 +51,11 @@ def add_previews(store: Store) -> None:
         ]
         summary = {"expiringImageTotalCount": len(found)}
         return ActionResult(
-            told(repository, policy) | {"status": "COMPLETE", "previewResults": found, "summary": summary}
+            described(repository, policy)
+            | {"status": "COMPLETE", "previewResults": found, "summary": summary}
         )
 
-    def told(repository: Repository, policy: str) -> dict[str, Any]:
+    def described(repository: Repository, policy: str) -> dict[str, Any]:
         return {
             "registryId": store.account,
             "repositoryName": repository.name,

@@ -50,7 +50,7 @@ def add_scans(store: Store) -> None:
         repository = store.require_repository(self._get_param("repositoryName"))
         asked = self._get_param("imageId")
         image = repository._get_image(asked.get("imageTag"), asked.get("imageDigest"))
-        # Of several tags, the one that was asked for; moto tells any.
+        # Of several tags, the one that was asked for; moto answers with any.
         named = {"imageDigest": image.get_image_digest()}
         if asked.get("imageTag"):
             named["imageTag"] = asked["imageTag"]

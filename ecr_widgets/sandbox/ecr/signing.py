@@ -61,7 +61,7 @@ def judge(
 ) -> str | Fault:
     """The service that a WSGI request is signed for, or what is wrong with it.
 
-    A program that stands between a client and this server may send a Host of its own. So a signature for the Host of any
+    A program between a client and this server may send another Host than it was asked for. So a signature for the Host of any
     program that listens on this machine's loopback is as good as one for ours: whoever made it has the key.
     """
     given = _AUTHORIZATION.fullmatch(environ.get("HTTP_AUTHORIZATION", "").strip())

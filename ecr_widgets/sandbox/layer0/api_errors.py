@@ -54,7 +54,7 @@ _WORDS = (("environment", "service"), ("application", "environment"), ("listener
 
 def aws_error(text: str, aws_code: str = "ClientException") -> ApiError:
     """What AWS refuses, as Layer0 passes it on: in lower case, in Layer0's words, with AWS's code behind."""
-    told = text.lower()
+    message = text.lower()
     for theirs, ours in _WORDS:
-        told = told.replace(theirs, ours)
-    return ApiError(Code.UNEXPECTED_ERROR, f"AWS Error: {told} (code '{aws_code}')")
+        message = message.replace(theirs, ours)
+    return ApiError(Code.UNEXPECTED_ERROR, f"AWS Error: {message} (code '{aws_code}')")

@@ -7,7 +7,7 @@ import re
 from ecr_widgets.sandbox.layer0.identifiers import ACCOUNT
 
 KNOWN_NAMES = ("sandbox", "default")
-"""Names of certificates that stand in this sandbox; any ARN of the usual form is taken, too."""
+"""Certificates that exist in this sandbox, by name; any ARN of the usual form is accepted, too."""
 _OF_THE_API = re.compile(r"l0-.+-api")
 """The certificate that every Layer0 makes for itself, whatever its instance is called."""
 _ARN_PREFIXES = ("arn:aws:acm:", "arn:aws:iam:")

@@ -27,7 +27,7 @@ _MATCHERS = [(route.pattern, route) for route in ROUTES]
 
 
 class Api(tornado.web.RequestHandler):
-    """Answers every path; Layer0's own mux does not tell apart `/deploy` and `/deploy/`."""
+    """Answers every path; for Layer0's own mux `/deploy` and `/deploy/` are the same."""
 
     SUPPORTED_METHODS = ("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH")
 
@@ -154,14 +154,14 @@ class Api(tornado.web.RequestHandler):
     def journal(self, status: int, value: Any) -> None:
         """Tell the sandbox's journal of a change: ids and names, no bodies."""
         if self.request.method in ("POST", "PUT", "DELETE"):
-            told = {k: v for k, v in value.items() if k.endswith("_id")} if isinstance(value, dict) else {}
+            ids = {k: v for k, v in value.items() if k.endswith("_id")} if isinstance(value, dict) else {}
             self.settings["journal"](
                 {
                     "server": "layer0",
                     "method": self.request.method,
                     "path": self.request.path,
                     "status": status,
-                    **told,
+                    **ids,
                 }
             )
 

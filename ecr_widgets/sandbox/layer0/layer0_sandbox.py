@@ -42,7 +42,7 @@ class Layer0Sandbox:
 
         version: What the `Version` header says; the `l0` command wants its own.
 
-        standing: Names of environments that stand from the start, beside `api`.
+        seeded: Names of environments that exist from the start, beside `api`.
 
         journal: Told of each change, without secrets.
     """
@@ -54,7 +54,7 @@ class Layer0Sandbox:
         authorization_token: str,
         folder: Path | None = None,
         version: str = VERSION,
-        standing: Sequence[str] = ("demo",),
+        seeded: Sequence[str] = ("demo",),
         journal: Callable[[dict[str, Any]], None] | None = None,
     ) -> None:
         self.url = ""
@@ -70,9 +70,9 @@ class Layer0Sandbox:
         if not self._store.is_new:
             world.end_interrupted()
         if self._store.is_new:
-            admin.stand_api(world)
-            for name in standing:
-                environments.stand(
+            admin.add_api(world)
+            for name in seeded:
+                environments.add(
                     world, Environment(entity_id(name), name, min_count=1, max_count=1, seeded=True)
                 )
         application = tornado.web.Application(

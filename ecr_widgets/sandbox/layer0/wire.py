@@ -155,7 +155,7 @@ class Shapes:
 
 
 def without_reasons(value: Any) -> Any:
-    """A service as the real server tells of it; any other answer as it is."""
+    """A service as the real server shows it; any other answer as it is."""
     if not isinstance(value, dict) or "deployments" not in value:
         return value
     plain = [{key: item for key, item in each.items() if key != _REASONS} for each in value["deployments"]]

@@ -22,7 +22,7 @@ class Balancers:
     """All load balancers of one front.
 
     Args:
-        records: Tell which service stands behind which balancer.
+        records: Say which service is behind which balancer.
     """
 
     def __init__(self, records: Records, certificates: Certificates) -> None:
@@ -35,7 +35,7 @@ class Balancers:
         self._loop: asyncio.Task[None] | None = None
 
     async def begin(self) -> None:
-        """Listen for every balancer that stands."""
+        """Listen for every balancer that there is."""
         for balancer in self._records.load_balancers.values():
             await self.listen(balancer)
         self._loop = asyncio.create_task(self._run())
@@ -78,8 +78,8 @@ class Balancers:
     def serves(self, service: Service, copy: Copy) -> bool:
         """Whether a copy gets its share: always without a load balancer, else once it passed its health checks."""
         health = self._health.get(service.load_balancer_id)
-        stands = service.load_balancer_id in self._records.load_balancers
-        return not stands or (health is not None and health.in_service(copy.copy_id))
+        exists = service.load_balancer_id in self._records.load_balancers
+        return not exists or (health is not None and health.in_service(copy.copy_id))
 
     def addresses(self) -> dict[str, dict[str, str]]:
         """Where each balancer listens: its host ports to addresses, by its id."""

@@ -48,7 +48,7 @@ class Seen:
     """A container as the engine sees it.
 
     Args:
-        ports: Port on the instance (the mapping's hostPort) to the port of 127.0.0.1 that stands for it.
+        ports: Port on the instance (the mapping's hostPort) to the port of 127.0.0.1 that it is published at.
     """
 
     docker_id: str
@@ -60,7 +60,7 @@ class Seen:
 
 
 class Containers(Protocol):
-    """The containers of one sandbox, told apart by its label."""
+    """The containers of one sandbox, known by its label."""
 
     def pin(self, image: str) -> str:
         """Pull an image and give back a reference that cannot move any more.

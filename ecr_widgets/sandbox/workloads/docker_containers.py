@@ -127,7 +127,7 @@ class DockerContainers:
             raise EngineGone(explain(error)) from error
         seen = {}
         for each in listed:
-            # A list tells neither exit code nor ports by number; running ones need no second look for either.
+            # A list has neither exit codes nor port numbers; running containers need no second look for either.
             found = Seen(each["Id"], running=True) if each["State"] == "running" else self.look(each["Id"])
             if found is not None:
                 seen[found.docker_id] = found
@@ -205,7 +205,7 @@ def _memory(definition: ContainerDefinition) -> dict[str, Any]:
 
 
 def _ports_label(definition: ContainerDefinition) -> dict[str, str]:
-    # Kept on the container, so that one that is taken up again tells what its ports stand for.
+    # Kept on the container, so that the next process knows which port each is published for.
     pairs = [
         f"{mapping.hostPort or mapping.containerPort}:{mapping.inside}" for mapping in definition.portMappings
     ]

@@ -15,23 +15,6 @@ _BAD_GATEWAY = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: cl
 _OWN_HEADERS = (b"connection", b"x-forwarded-proto", b"x-forwarded-port")
 
 
-class _Watch:
-    """When a connection last carried anything."""
-
-    def __init__(self) -> None:
-        self.at_s = asyncio.get_running_loop().time()
-
-    def seen(self) -> None:
-        self.at_s = asyncio.get_running_loop().time()
-
-    async def idle(self, idle_s: float) -> None:
-        """Return once nothing was carried for so long."""
-        left_s = idle_s
-        while left_s > 0:
-            await asyncio.sleep(left_s)
-            left_s = self.at_s + idle_s - asyncio.get_running_loop().time()
-
-
 async def forward_stream(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, target: int, *, idle_s: float
 ) -> None:
@@ -94,13 +77,13 @@ async def _both_ways(
     idle_s: float,
 ) -> bytes | None:
     """None where anything came back, else what a client that speaks HTTP is told."""
-    watch = _Watch()
-    answered = False
+    answered = ended = False
+    loop = asyncio.get_running_loop()
 
     async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, is_answer: bool) -> None:
         nonlocal answered
         while chunk := await source.read(_CHUNK_BYTES):
-            watch.seen()
+            idle.reschedule(loop.time() + idle_s)
             answered = answered or is_answer
             sink.write(chunk)
             await sink.drain()
@@ -109,16 +92,18 @@ async def _both_ways(
                 sink.write_eof()
 
     there = asyncio.create_task(pump(reader, back_writer, is_answer=False))
-    back = asyncio.create_task(pump(back_reader, writer, is_answer=True))
-    idle = asyncio.create_task(watch.idle(idle_s))
     try:
-        # Once the answer has ended there is nothing left to wait for; a client that is done sending still reads.
-        await asyncio.wait({back, idle}, return_when=asyncio.FIRST_COMPLETED)
-        ended = back.done()
+        async with asyncio.timeout(idle_s) as idle:
+            # Once the answer has ended there is nothing left to wait for; a client that is done sending still reads.
+            await pump(back_reader, writer, is_answer=True)
+        ended = True
+    except TimeoutError:
+        pass
+    except OSError:
+        ended = True
     finally:
-        for task in (there, back, idle):
-            task.cancel()
-        await asyncio.gather(there, back, idle, return_exceptions=True)
+        there.cancel()
+        await asyncio.gather(there, return_exceptions=True)
     if answered:
         return None
     return _BAD_GATEWAY if ended else _TIMEOUT

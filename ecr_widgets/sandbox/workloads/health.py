@@ -75,7 +75,7 @@ async def passes(check: HealthCheck, ports: Mapping[int, int]) -> bool:
 async def _ask(protocol: str, port: int, path: str) -> bool:
     context = None
     if protocol in ("SSL", "HTTPS"):
-        # As a real balancer: it does not look at the certificate of what stands behind it.
+        # Like a real balancer, which does not check the certificates of its targets.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
@@ -86,8 +86,8 @@ async def _ask(protocol: str, port: int, path: str) -> bool:
                 "Accept: */*\r\nConnection: close\r\n\r\n".encode()
             )
             await writer.drain()
-            words = (await reader.readline()).split()
-            return len(words) > 1 and words[1] == b"200"
+            status_line = (await reader.readline()).split()
+            return len(status_line) > 1 and status_line[1] == b"200"
         # Docker's proxy accepts also where nothing listens in the container, and closes at once.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(0.1):

@@ -29,7 +29,7 @@ class Status(StrEnum):
 
 @dataclass
 class Container:
-    """One container of a copy, as ECS tells of it."""
+    """One container of a copy, as ECS shows it."""
 
     name: str
     essential: bool
@@ -160,7 +160,7 @@ class LoadBalancer:
 
 
 class Records(Protocol):
-    """What a front keeps: all of it by id. Changes of a record are saved before they are told to anybody."""
+    """What a front keeps: all of it by id. Changes of a record are saved before anybody sees them."""
 
     @property
     def services(self) -> Mapping[str, Service]: ...

@@ -34,7 +34,7 @@ def config(_: World) -> Wire:
 
 
 def scale(world: World, environment_id: str) -> Wire:
-    """`PUT /admin/scale/{id}`: what would run on the one instance that this machine stands for."""
+    """`PUT /admin/scale/{id}`: what would run on the one instance, which is this machine."""
     environment = world.environment(environment_id)
     definitions = [
         each
@@ -95,8 +95,8 @@ def listeners(world: World) -> dict[str, dict[str, str]]:
     return world.balancers.addresses()
 
 
-def stand_api(world: World) -> None:
-    """Take up what every Layer0 has from its start."""
+def add_api(world: World) -> None:
+    """Add what every Layer0 has from its start."""
     containers = [{"name": "api", "image": "layer0/api", "memory": 64}]
     document = render(API, Document(containers, [], "bridge"))
     world.store.save(Deploy(f"{API}.1", API, 1, document, containers))

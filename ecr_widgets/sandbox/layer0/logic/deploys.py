@@ -46,7 +46,7 @@ def create(world: World, body: CreateDeploy) -> Wire:
 
 
 def delete(world: World, deploy_id: str) -> str:
-    """`DELETE /deploy/{id}`; services that run it go on."""
+    """`DELETE /deploy/{id}`; services that run it keep running."""
     found = world.store.deploy(deploy_id)
     if found is None:
         raise aws_error("Unable to describe task definition.")

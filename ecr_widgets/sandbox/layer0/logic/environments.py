@@ -55,14 +55,14 @@ def create(world: World, body: CreateEnvironment) -> Wire:
         max_count=max(body.max_cluster_count, body.min_cluster_count),
     )
     if untouched is not None:
-        # Who creates what only stood ready gets it as asked for, once, as on a server where it does not stand.
+        # Whoever creates one that is there from the start gets it as asked for, as on a server that does not have it.
         world.store.remove(untouched)
-    stand(world, made)
+    add(world, made)
     return world.shapes.environment(made)
 
 
-def stand(world: World, environment: Environment) -> None:
-    """Take up an environment with its tags."""
+def add(world: World, environment: Environment) -> None:
+    """Add an environment with its tags."""
     world.store.save(environment)
     world.store.tag(
         "environment", environment.environment_id, name=environment.name, os=environment.operating_system
@@ -76,7 +76,7 @@ def _untouched(world: World, name: str) -> Environment | None:
 
 
 def update(world: World, environment_id: str, body: UpdateEnvironment) -> Wire:
-    """`PUT /environment/{id}`: answers with what stood before the change."""
+    """`PUT /environment/{id}`: answers with what there was before the change."""
     found = world.environment(environment_id)
     before = world.shapes.environment(found)
     found.min_count = max(body.min_cluster_count, 0)

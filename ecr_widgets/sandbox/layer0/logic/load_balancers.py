@@ -83,7 +83,7 @@ def delete(world: World, load_balancer_id: str) -> str:
 
 
 async def remove(world: World, balancer: LoadBalancer) -> None:
-    """Stop listening and forget it; its service goes on.
+    """Stop listening and forget it; its service keeps running.
 
     Raises:
         ApiError: It is Layer0's own.
@@ -121,7 +121,7 @@ def update_idle_timeout(world: World, load_balancer_id: str, body: UpdateIdleTim
 
 
 def update_cross_zone(world: World, load_balancer_id: str, body: UpdateCrossZone) -> Wire:
-    """`PUT /loadbalancer/{id}/crosszone`: kept and told, of no effect on one machine."""
+    """`PUT /loadbalancer/{id}/crosszone`: kept and shown, without effect on one machine."""
     found = _known_to_aws(world, load_balancer_id)
     found.cross_zone = body.cross_zone
     world.store.save(found)
