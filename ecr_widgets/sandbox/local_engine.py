@@ -188,27 +188,27 @@ def find_engine(
                 f"no Docker Engine answers at {docker_host}", hint="start it, or name no engine"
             )
         return engine
-    default = f"unix://{engine_address.DEFAULT_SOCKET}"
+    default = engine_address.EngineAddress(f"unix://{engine_address.DEFAULT_SOCKET}")
     try:
         named = engine_address.find_engine_address(environ)
     except SettingsError as error:
         progress(str(error))
-        named = engine_address.EngineAddress(default)
-    for candidate in dict.fromkeys((named.host, default)):
-        if candidate == named.host and named.tls is not None:
+        named = default
+    for address in (named, default) if named.host != default.host else (named,):
+        if address.tls is not None:
             progress(
-                f"the engine at {named} asks for TLS, and an engine of this machine without it is needed"
+                f"the engine at {address} asks for TLS, and an engine of this machine without it is needed"
             )
             continue
         try:
-            engine = LocalEngine(candidate)
+            engine = LocalEngine(address.host)
         except EngineUnavailable as error:
             progress(str(error))
             continue
         if engine.ping():
             return engine
-        if candidate == named.host and named.source:
-            progress(f"no engine answers at {named}")
+        if address.source:
+            progress(f"no engine answers at {address}")
     return None
 
 

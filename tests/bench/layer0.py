@@ -77,7 +77,9 @@ def fill(folder: Path) -> None:
     for number in range(DEPLOYS):
         name, version = f"name{number % NAMES}", number // NAMES + 1
         document = parse(coded, name)
-        deploy = Deploy(f"{name}.{version}", name, version, render(name, document), document.containers)
+        deploy = Deploy(
+            f"{name}.{version}", name, version, render(name, document), document.containerDefinitions
+        )
         store.save(deploy)
         store.tag("deploy", deploy.deploy_id, name=name, version=str(version))
     for number in range(SERVICES):

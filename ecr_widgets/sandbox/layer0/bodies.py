@@ -153,34 +153,16 @@ def decode(content: bytes, kind: type[Body]) -> Body:
     Raises:
         ApiError: It is no JSON, or a member has the wrong type.
     """
-    return convert(parse_json(content), kind)
-
-
-def parse_json(content: bytes) -> Any:
-    """Read JSON.
-
-    Raises:
-        ApiError: It is none.
-    """
     if not content.strip():
         raise ApiError(Code.INVALID_JSON, "EOF")
     try:
         # As Go's decoder does, what is no text becomes the sign for that.
-        return json.loads(content.decode(errors="replace"))
-    except (ValueError, RecursionError) as error:
-        raise ApiError(Code.INVALID_JSON, f"invalid JSON: {error}") from error
-
-
-def convert(value: Any, kind: type[Body]) -> Body:
-    """Make a value of decoded JSON.
-
-    Raises:
-        ApiError: A member has the wrong type.
-    """
-    try:
+        value = json.loads(content.decode(errors="replace"))
         return msgspec.convert(_fold({} if value is None else value), kind)
     except msgspec.ValidationError as error:
         raise ApiError(Code.INVALID_JSON, f"json: cannot unmarshal: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise ApiError(Code.INVALID_JSON, f"invalid JSON: {error}") from error
 
 
 def _fold(value: Any) -> Any:

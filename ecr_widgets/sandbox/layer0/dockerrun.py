@@ -7,7 +7,7 @@ import binascii
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -16,19 +16,21 @@ from ecr_widgets.sandbox.layer0.identifiers import family
 from ecr_widgets.sandbox.layer0.members import camel_case
 from ecr_widgets.sandbox.workloads.task_definition import ContainerDefinition
 
+Kind = TypeVar("Kind")
 _MOST_BYTES = 64 * 1024
 _MOST_CONTAINERS = 10
 
 
 @dataclass(frozen=True)
 class Document:
-    """A Dockerrun's parts that Layer0 reads; it drops all others."""
+    """A Dockerrun's members that Layer0 reads; it drops all others."""
 
-    containers: list[dict[str, Any]]
-    volumes: list[dict[str, Any]]
-    network_mode: str
-    task_role_arn: str = ""
-    placement_constraints: list[dict[str, Any]] = field(default_factory=list)
+    containerDefinitions: list[dict[str, Any]] = field(default_factory=list)  # noqa: N815  # as in the file, like all here
+    volumes: list[dict[str, Any]] = field(default_factory=list)
+    family: str = ""
+    networkMode: str = ""  # noqa: N815
+    taskRoleArn: str = ""  # noqa: N815
+    placementConstraints: list[dict[str, Any]] = field(default_factory=list)  # noqa: N815
 
 
 def parse(coded: str, deploy_name: str) -> Document:
@@ -37,20 +39,15 @@ def parse(coded: str, deploy_name: str) -> Document:
     Raises:
         ApiError: With the real server's code.
     """
-    document = _decode(coded)
-    containers, volumes, constraints = (
-        _objects(document, name) for name in ("containerDefinitions", "volumes", "placementConstraints")
-    )
-    given_family, network_mode, task_role_arn = (
-        _text(document, name) for name in ("family", "networkMode", "taskRoleArn")
-    )
-    if not containers:
+    members = _decode(coded)
+    document = _convert({key: value for key, value in members.items() if value is not None}, Document)
+    if not document.containerDefinitions:
         raise ApiError(Code.UNEXPECTED_ERROR, "Deploy must have at least one container definition")
-    _check_limits(document, containers)
-    if given_family not in ("", family(deploy_name)):
+    _check_limits(members, document.containerDefinitions)
+    if document.family not in ("", family(deploy_name)):
         raise ApiError(Code.UNEXPECTED_ERROR, "Custom family names are currently unsupported in Layer0")
-    _check([container_definition(each) for each in containers])
-    return Document(containers, volumes, network_mode or "bridge", task_role_arn, constraints)
+    _check([container_definition(each) for each in document.containerDefinitions])
+    return document
 
 
 def container_definition(container: Mapping[str, Any]) -> ContainerDefinition:
@@ -59,8 +56,12 @@ def container_definition(container: Mapping[str, Any]) -> ContainerDefinition:
     Raises:
         ApiError: A member has the wrong type.
     """
+    return _convert(_without_nulls(container), ContainerDefinition)
+
+
+def _convert(value: Any, kind: type[Kind]) -> Kind:
     try:
-        return msgspec.convert(_without_nulls(container), ContainerDefinition)
+        return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         raise _undecodable(f"json: cannot unmarshal: {error}") from error
 
@@ -116,22 +117,6 @@ def _check(definitions: list[ContainerDefinition]) -> None:
 
 def _undecodable(why: str) -> ApiError:
     return ApiError(Code.INVALID_JSON, f"Failed to decode deploy: {why}")
-
-
-def _objects(document: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
-    value = document.get(name) or []
-    if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
-        raise _undecodable(
-            f"json: cannot unmarshal into Go struct field Dockerrun.{name} of a list of objects"
-        )
-    return value
-
-
-def _text(document: Mapping[str, Any], name: str) -> str:
-    value = document.get(name)
-    if value is not None and not isinstance(value, str):
-        raise _undecodable(f"json: cannot unmarshal into Go struct field Dockerrun.{name} of type string")
-    return value or ""
 
 
 def _without_nulls(value: Any) -> Any:

@@ -26,15 +26,17 @@ _LOGGING = {
 
 def render(deploy_name: str, document: Document) -> bytes:
     """The document of a stored deploy."""
-    rendered: dict[str, Any] = {"containerDefinitions": [_container(each) for each in document.containers]}
+    rendered: dict[str, Any] = {
+        "containerDefinitions": [_container(each) for each in document.containerDefinitions]
+    }
     if document.volumes:
         rendered["volumes"] = [_only(pascal_case(each), members.VOLUME) for each in document.volumes]
-    rendered |= {"family": family(deploy_name), "networkMode": document.network_mode}
-    if document.task_role_arn:
-        rendered["taskRoleArn"] = document.task_role_arn
-    if document.placement_constraints:
+    rendered |= {"family": family(deploy_name), "networkMode": document.networkMode or "bridge"}
+    if document.taskRoleArn:
+        rendered["taskRoleArn"] = document.taskRoleArn
+    if document.placementConstraints:
         rendered["placementConstraints"] = [
-            _only(pascal_case(each), members.PLACEMENT) for each in document.placement_constraints
+            _only(pascal_case(each), members.PLACEMENT) for each in document.placementConstraints
         ]
     return json.dumps(rendered, separators=(",", ":"), ensure_ascii=False).encode()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import boto3
@@ -32,7 +33,8 @@ def login(sandbox: Sandbox) -> dict[str, str]:
         aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
     )
-    ecr.create_repository(repositoryName="own")
+    with suppress(ecr.exceptions.RepositoryAlreadyExistsException):
+        ecr.create_repository(repositoryName="own")
     (issued,) = ecr.get_authorization_token()["authorizationData"]
     user, _, password = base64.b64decode(issued["authorizationToken"]).decode().partition(":")
     return {"username": user, "password": password}

@@ -98,7 +98,7 @@ def listeners(world: World) -> dict[str, dict[str, str]]:
 def add_api(world: World) -> None:
     """Add what every Layer0 has from its start."""
     containers = [{"name": "api", "image": "layer0/api", "memory": 64}]
-    document = render(API, Document(containers, [], "bridge"))
+    document = render(API, Document(containers))
     world.store.save(Deploy(f"{API}.1", API, 1, document, containers))
     world.store.save(Environment(API, API, min_count=1, max_count=1))
     world.store.save(

@@ -38,7 +38,12 @@ def create(world: World, body: CreateDeploy) -> Wire:
         raise aws_error("Family contains invalid characters.")
     version = world.store.next_version(name)
     made = Deploy(
-        f"{name}.{version}", name, version, render(name, document), document.containers, document.volumes
+        f"{name}.{version}",
+        name,
+        version,
+        render(name, document),
+        document.containerDefinitions,
+        document.volumes,
     )
     world.store.save(made)
     world.store.tag("deploy", made.deploy_id, name=name, version=str(version))
