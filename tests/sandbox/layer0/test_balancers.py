@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
-import http.server
 import json
 import socket
 import ssl
-import threading
 import time
 import urllib.error
 import urllib.request
@@ -18,43 +15,19 @@ from pathlib import Path
 import pytest
 
 from ecr_widgets.sandbox.workloads.certificates import Certificates
-from ecr_widgets.sandbox.workloads.health import TargetState, passes
-from ecr_widgets.sandbox.workloads.records import HealthCheck
 from tests.sandbox.layer0.served import REASONS, Served, serve
 from tests.sandbox.layer0.test_restart import post, running
+from tests.sandbox.workloads.backend import Backend, answering
 from tests.sandbox.workloads.fake_containers import FakeContainers
 
 CHECK = {"target": "HTTP:80/", "interval": 5, "timeout": 2, "healthy_threshold": 2, "unhealthy_threshold": 2}
 DOCKERRUN = {"containerDefinitions": [{"name": "a", "image": "busybox", "memory": 10, "portMappings": []}]}
 
 
-class Backend(http.server.BaseHTTPRequestHandler):
-    """Answers what it was asked, with its headers; `/slow` never ends."""
-
-    healthy = True
-
-    def do_GET(self) -> None:
-        if self.path == "/slow":
-            time.sleep(3)
-            return
-        content = json.dumps({"path": self.path} | dict(self.headers)).encode()
-        self.send_response(200 if self.healthy else 500)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 @pytest.fixture
 def backend() -> Iterator[int]:
-    Backend.healthy = True
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Backend)
-    threading.Thread(target=server.serve_forever, args=(0.05,)).start()
-    yield server.server_address[1]
-    server.shutdown()
-    server.server_close()
+    with answering() as port:
+        yield port
 
 
 @pytest.fixture
@@ -158,28 +131,6 @@ def test_what_fails_its_health_check_gets_no_requests(served: Served) -> None:
         assert connection.recv(1) == b""
     Backend.healthy = True
     assert fetch(f"http://127.0.0.1:{http_port}/")[0] == 200
-
-
-def test_thresholds_decide_and_new_copies_are_checked_at_once() -> None:
-    """In service after so many good checks in a row, out after so many bad ones, each an interval apart."""
-    check = HealthCheck("TCP:80", interval=30, timeout=5, healthy_threshold=2, unhealthy_threshold=3)
-    state = TargetState()
-    told = []
-    for passed in (True, False, True, True, False, False, True, False, False, False, True, True):
-        state.take(check, passed=passed, at_s=100.0)
-        told.append((state.in_service, state.next_at_s < 101))
-    assert [each for each, _ in told] == [False] * 3 + [True] * 6 + [False, False, True]
-    assert [soon for _, soon in told] == [True] * 3 + [False] * 9
-
-
-@pytest.mark.parametrize(
-    ("target", "passed"),
-    [("HTTP:80/", True), ("TCP:80", True), ("TCP:81", False), ("SSL:80", False), ("HTTPS:80/x", False)],
-)
-def test_a_check_asks_the_instance_port_in_its_protocol(backend: int, target: str, *, passed: bool) -> None:
-    """A port that no container has, and TLS where none is spoken, fail."""
-    check = HealthCheck(target, interval=5, timeout=2, healthy_threshold=2, unhealthy_threshold=2)
-    assert asyncio.run(passes(check, {80: backend})) is passed
 
 
 def test_an_idle_connection_ends(served: Served) -> None:
