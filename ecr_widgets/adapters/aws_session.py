@@ -103,7 +103,7 @@ class AwsSession:
         return boto3.Session(botocore_session=core, profile_name=self._profile, region_name=region)
 
     def _share_identity(self, **_: object) -> None:
-        # At each signature, since temporary keys change while a run goes on.
+        # At each signature, since temporary keys change during a run.
         credentials = self.session.get_credentials()
         if credentials is not None:
             self._share(credentials.get_frozen_credentials())

@@ -137,7 +137,7 @@ class BotoEcr(EcrUpkeep):
             try:
                 return _repository(self._ecr.create_repository(**asked)["repository"]), True
             except self._ecr.exceptions.RepositoryAlreadyExistsException:
-                # Somebody else made it between the look and the call: what was wanted stands.
+                # Another caller created it in the meantime: what was wanted exists.
                 return _repository(
                     self._ecr.describe_repositories(repositoryNames=[name])["repositories"][0]
                 ), False

@@ -72,7 +72,7 @@ class DockerEngine:
         return self._connection.ask(lambda: is_index(self._api.get_image(image_id), image_id))
 
     def _inspected(self, image: str) -> Mapping[str, Any] | None:
-        # Podman takes an id of 64 digits for a name unless it is told the kind of digest.
+        # Podman reads an id of 64 digits as a name unless it begins with the kind of digest.
         asked = f"sha256:{image}" if _BARE_ID.fullmatch(image) else image
 
         def call() -> Mapping[str, Any] | None:
@@ -106,7 +106,7 @@ class DockerEngine:
         else:
             environ = self._connection.address.environ()
             reported = build_with_buildkit(builder.tool, context, options, environ=environ, **given)
-            # What the tool tells is believed where the engine knows it; an older one tells nothing.
+            # The id that the tool reports counts if the engine knows it; an older tool reports none.
             known = (self.find_image_id(each) for each in (reported, *named[:1]) if each)
             image_id = next((each for each in known if each), None)
         if image_id is None:

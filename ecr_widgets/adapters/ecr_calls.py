@@ -61,7 +61,7 @@ def translated(action: str, call: Callable[[], T]) -> T:
     except (ResponseParserError, LookupError, TypeError, ValueError) as error:
         if isinstance(error, EcrWidgetsError):
             raise
-        # boto3 hands out whatever a 200 holds; a proxy's page has none of the members.
+        # boto3 returns whatever a 200 holds; a proxy's page has none of the members.
         raise RegistryUnavailable(
             f"what answered {action} is not AWS: {type(error).__name__} {' '.join(str(error).split())}",
             hint="check AWS_ENDPOINT_URL, and any proxy on the way",

@@ -58,7 +58,7 @@ class EcrUpkeep(ABC):
                 ),
             )
             for each in answer.get("images", ()):
-                # What cannot be read is left out, as one that ECR does not hand out.
+                # What cannot be read is left out, like one that ECR does not return.
                 with suppress(LookupError, TypeError, ValueError, AttributeError, RecursionError):
                     found[each["imageId"]["imageDigest"]] = children_of(json.loads(each["imageManifest"]))
         return found

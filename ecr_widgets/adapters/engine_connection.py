@@ -149,7 +149,7 @@ class EngineConnection:
 
         def call() -> EngineFacts:
             version, info = self.client.version(), {}
-            # What stands between may keep it back, as proxies before a socket do; the rest works without.
+            # A proxy before the socket may withhold it; the rest works without it.
             with suppress(APIError):
                 info = self.client.info()
             name = str(next((each["Name"] for each in version.get("Components") or ()), "Docker Engine"))
@@ -228,7 +228,7 @@ class EngineConnection:
         self, start: Callable[[], Iterable[Any]], refused: Callable[[str], EcrWidgetsError]
     ) -> Iterator[Any]:
         try:
-            # Told undecoded: docker-py decodes a stream event by event only where it comes in chunks.
+            # Read undecoded: docker-py decodes a stream event by event only if it comes in chunks.
             yield from json_stream(iter(start()))
         except EcrWidgetsError:
             raise

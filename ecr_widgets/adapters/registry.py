@@ -57,7 +57,7 @@ class OciRegistry:
         status, found, _ = self._ask("HEAD", url, headers)
         body = b""
         if status != 200 or not digest_of(found):
-            # A HEAD has no body to tell why, so the same is asked once more with one.
+            # A HEAD has no body that says why, so the same is asked once more with GET.
             status, found, body = self._ask("GET", url, headers)
         if status == 200 and digest_of(found):
             return digest_of(found)

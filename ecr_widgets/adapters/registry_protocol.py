@@ -85,7 +85,7 @@ def errors_in(body: bytes) -> tuple[set[str], str]:
         if errors:
             texts = [str(each["message"]) for each in errors if each.get("message")]
             return {str(each.get("code")) for each in errors}, shortened("; ".join(texts))
-    # No character takes more than four bytes; one more tells that there is more.
+    # No character takes more than four bytes; one more shows that there is more.
     return set(), shortened(body[: 4 * _SHOWN + 4].decode(errors="replace").strip())
 
 

@@ -58,7 +58,7 @@ def _check(what: str, look: Callable[[], str]) -> Finding:
         return Finding(what, ok=True, told=look())
     except EcrWidgetsError as error:
         return Finding(what, ok=False, told=str(error))
-    except Exception as error:  # noqa: BLE001 -- what is unforeseen here must not hide the other findings
+    except Exception as error:  # noqa: BLE001 -- an unexpected error here must not hide the other findings
         return Finding(what, ok=False, told=f"{type(error).__name__}: {error}; please report this")
 
 

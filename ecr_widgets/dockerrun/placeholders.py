@@ -10,7 +10,7 @@ from ecr_widgets.dockerrun.form import member
 from ecr_widgets.dockerrun.reading import step
 
 _PLACEHOLDER = re.compile(r"\$\{[^{}]*\}|\{\{[^{}]*\}\}|<[A-Z][A-Z0-9_]*>")
-# A shell expands what stands in these.
+# A shell expands these.
 _RUN = frozenset(("command", "entrypoint", "healthcheck"))
 
 

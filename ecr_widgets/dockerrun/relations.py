@@ -123,7 +123,7 @@ def _check_dependencies(containers: Mapping[str, _Container], places: Mapping[st
         for source in member(container, "volumesFrom")[1] or ():
             waits_for.setdefault(name, set()).add(member(source, "sourceContainer")[1])
     while waits_for:
-        # What waits for nobody that waits can start; whoever is left over waits in a circle.
+        # A container that waits for none that waits can start; those left over wait for each other.
         ready = [name for name, others in waits_for.items() if waits_for.keys().isdisjoint(others)]
         if not ready:
             name = next(iter(waits_for))

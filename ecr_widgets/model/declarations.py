@@ -152,7 +152,7 @@ def _type_of(annotation: ast.expr) -> tuple[str, tuple[Any, ...]]:
     # Beside a type, the values that are named as well add theirs.
     others += _types_of(values)
     bases = Counter(each.partition("[")[0] for each in dict.fromkeys(others))
-    # Of two kinds of lists nobody could tell which one a value is meant to be.
+    # It would be unclear which of two kinds of lists a value is meant to be.
     others = [each if bases[each.partition("[")[0]] == 1 else each.partition("[")[0] for each in others]
     return (ANY if ANY in others else " | ".join(dict.fromkeys(others))), ()
 

@@ -116,7 +116,7 @@ class Parameter:
                 return self.check(int(text) if text.lstrip("+-").isdigit() else float(text))
             return self.check(json.loads(text, object_pairs_hook=_once))
         except (json.JSONDecodeError, RecursionError) as error:
-            # The text is not shown: it may be long, and hold what nobody should see.
+            # The text is not shown: it may be long, and may hold a secret.
             raise UnknownParameter(
                 f"parameter {self.name!r} refused: {_not_read(error)}", hint=self._how()
             ) from error

@@ -86,7 +86,7 @@ class OwnRegistry:
         account, region = match[1], match[2]
         if region != self.id.region or account not in (None, self.id.account):
             return Sameness.OTHER
-        # The name of an endpoint alone does not tell whose registry is asked through it.
+        # The name of an endpoint alone does not say whose registry is behind it.
         return Sameness.SAME if account else Sameness.UNKNOWN
 
     def own(self, image: ImageReference, *, of: str | None = None) -> ImageReference:

@@ -199,7 +199,7 @@ class Panel(ABC):
             self._in_background(self._follow)
         try:
             step(self._kit.acting_in(self._places))
-        except Exception as error:  # noqa: BLE001 -- a panel goes on, whatever happened
+        except Exception as error:  # noqa: BLE001 -- a panel keeps working, whatever happened
             self._problem = described(error)
         finally:
             self._turns.end(work)
@@ -209,7 +209,7 @@ class Panel(ABC):
         plan, problem = None, ""
         try:
             plan = look(self._kit)
-        except Exception as error:  # noqa: BLE001 -- a panel goes on, whatever happened
+        except Exception as error:  # noqa: BLE001 -- a panel keeps working, whatever happened
             problem = described(error)
         if not self._turns.end(work):
             return  # cancelled meanwhile
@@ -285,7 +285,7 @@ class Panel(ABC):
             next(pieces)
         except StopIteration:
             return False
-        except Exception as error:  # noqa: BLE001 -- said in the panel, which goes on
+        except Exception as error:  # noqa: BLE001 -- shown in the panel, which keeps working
             self._unread = described(error)
             return False
         self._read_at, self._unread = self._kit.now(), ""

@@ -81,7 +81,7 @@ class Picture:
     def _with_rows_that_fit(self) -> tuple[Picture, dict[str, str]]:
         total, count = len(self.rows) + self.left_out, min(len(self.rows), MOST_ROWS)
         if count > _SAMPLE:
-            # Rows are about as long as each other: a few tell how many there is room for.
+            # Rows are about equally long: a few show how many there is room for.
             sample = tuple(tuple(_clipped(cell) for cell in row) for row in self.rows[:_SAMPLE])
             sample_bytes = _size_bytes(replace(self, rows=sample, parts=()).bundle())
             count = max(_SAMPLE, min(count, _SAMPLE * LARGEST_BUNDLE_BYTES // sample_bytes))

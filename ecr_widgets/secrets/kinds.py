@@ -252,7 +252,7 @@ def _is_no_user_id(match: re.Match[str]) -> bool:
 
 @cache
 def _compiled(pattern: str) -> re.Pattern[str]:
-    # Letters of other scripts may stand right before a token, as there are no spaces in some of them.
+    # Letters of other scripts may come right before a token, since some scripts have no spaces.
     return re.compile(pattern, re.ASCII)
 
 

@@ -99,7 +99,7 @@ class SecretRegistry:
         return self._search().safe_length(text) if self._forms else len(text)
 
     def _search(self) -> _Search:
-        # Built when it is first needed after a change, for several secrets mostly come at once.
+        # Built when it is first needed after a change, since several secrets usually come together.
         with self._lock:
             if self._built is None:
                 self._built = _Search(self._forms, self._ends)

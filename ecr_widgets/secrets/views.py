@@ -303,7 +303,7 @@ def _common_backslashes(text: str) -> str | None:
     return text.replace(_STAND_IN, "\\")
 
 
-# What stands for & comes last, for what it makes is decoded in the next round.
+# What encodes & comes last, since its result is decoded in the next round.
 _ENTITIES = {"&lt;": "<", "&gt;": ">", "&quot;": '"', "&#x27;": "'", "&#39;": "'", "&#34;": '"', "&amp;": "&"}
 _RARE_ENTITY = re.compile(r"&(?!(?:lt|gt|quot|amp|#x27|#39|#34);)(?:#[\dxX]|[A-Za-z]{2,8};)")
 _STAND_IN = "\ue000"

@@ -36,7 +36,7 @@ class Calls:
         try:
             return decode.entity(value, id_name)
         except Layer0Unavailable as error:
-            # It went through; what came back does not tell of what.
+            # The call succeeded, but the reply does not say what it did.
             raise OutcomeUnknown(
                 f"{error.message} to {method} {path}", hint="look whether it was done before asking again"
             ) from error

@@ -260,7 +260,7 @@ def _containers(copy: Wire) -> list[TaskContainer]:
 
 def _container(raw: Wire, *, none_ran: bool) -> TaskContainer:
     status, reason, code = _text(raw, "last_status"), _text(raw, "reason"), _count(raw, "exit_code")
-    # ECS tells no exit code of a container that never ran, and Layer0 writes 0 in its place.
+    # ECS reports no exit code of a container that never ran, and Layer0 writes 0 in its place.
     never_ran = _NEVER_RAN.search(reason) is not None or (none_ran and code == 0)
     ended = status == "STOPPED" and not never_ran
     return TaskContainer(_text(raw, "container_name"), status, code if ended else None, reason)

@@ -57,7 +57,7 @@ class Environments(Calls):
         return decode.environment(answer)
 
     def update_environment(self, environment_id: str, *, min_count: int) -> None:
-        # The answer tells what stood before the change.
+        # The answer describes the state before the change.
         path = f"/environment/{segment(environment_id)}"
         self._transport.change("PUT", path, {"min_cluster_count": min_count})
 

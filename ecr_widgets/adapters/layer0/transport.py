@@ -142,7 +142,7 @@ class Transport:
         headers = {
             "Authorization": f"Basic {self._token}",
             "Accept": "application/json",
-            # Layer0 knows no reasons why a service's containers stopped; a server that does tells those who ask.
+            # Layer0 does not know why a service's containers stopped; a server that does answers this parameter.
             "Prefer": "reasons",
         }
         content = None

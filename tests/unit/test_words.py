@@ -1,0 +1,98 @@
+"""Prose in plain words: phrases that readers stumbled over do not come back."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+INSTEAD = {
+    r"(stands?|stood|is there|was there) already|already stands": "already exists",
+    r"(that|which|what|where it|as it|how things) (stands?|stood)\b": "exists, runs, current",
+    r"stands? between you": "any proxy on the way",
+    r"stand(s|ing)? twice": "appears twice",
+    r"go(es|ing)? on with\b": "resume, continue",
+    r"mend(s|ed|ing)?\b": "fix",
+    r"anew\b": "again",
+    r"(tells?|told) of\b": "reports",
+    r"(nobody|no one) can tell": "it is not known",
+    r"where (it|one|that) is missing": "if it does not exist",
+    r"(that|which) is gone is no error": "no error if it does not exist",
+    r"in vain\b": "without success",
+    r"ha(s|ve) .{1,30} look after": "run",
+}
+"""What is not written, as a pattern, and what is written for it."""
+NOT_DONE = {
+    "docs",
+    "ecr_widgets/actor.py",
+    "ecr_widgets/audit",
+    "ecr_widgets/channel.py",
+    "ecr_widgets/cli",
+    "ecr_widgets/engine",
+    "ecr_widgets/kit",
+    "ecr_widgets/locks.py",
+    "ecr_widgets/planning",
+    "ecr_widgets/ports",
+    "ecr_widgets/recording",
+    "ecr_widgets/sandbox",
+    "ecr_widgets/saved_runs",
+    "ecr_widgets/secrets",
+    "ecr_widgets/steps",
+    "ecr_widgets/targets.py",
+}
+"""Parts that still have some of it. The list only gets shorter: a part that has none leaves it."""
+_STUMBLED = re.compile("|".join(rf"\b(?:{each})" for each in INSTEAD), re.IGNORECASE)
+
+
+def parts() -> dict[str, list[Path]]:
+    """The files with prose, by the folder or module of the package, or by the folder at the top."""
+    listed = subprocess.run(
+        [
+            "git",
+            "ls-files",
+            "ecr_widgets",
+            "docs",
+            "notebooks",
+            "README.md",
+            "CHANGELOG.md",
+            "CONTRIBUTING.md",
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found: dict[str, list[Path]] = {}
+    for name in listed.stdout.split():
+        if name.endswith((".py", ".md", ".ipynb")):
+            depth = 2 if name.startswith("ecr_widgets/") else 1
+            found.setdefault("/".join(name.split("/")[:depth]), []).append(ROOT / name)
+    return found
+
+
+def stumbled(text: str) -> list[str]:
+    """The phrases in it, also those that a line break parts."""
+    flat = re.sub(r"[\s#]+", " ", text)
+    return [match[0] for match in _STUMBLED.finditer(flat)]
+
+
+@pytest.mark.parametrize("part", sorted(parts().keys() - NOT_DONE))
+def test_prose_is_in_plain_words(part: str) -> None:
+    """None of the phrases is in what is done."""
+    phrases = {str(path.relative_to(ROOT)): stumbled(path.read_text()) for path in parts()[part]}
+    assert {path: each for path, each in phrases.items() if each} == {}
+
+
+@pytest.mark.parametrize("part", sorted(NOT_DONE))
+def test_the_list_of_what_is_not_done_gets_shorter(part: str) -> None:
+    """What has none of the phrases any more is not on it."""
+    assert any(stumbled(path.read_text()) for path in parts()[part])
+
+
+@pytest.mark.parametrize("text", ["it stands already", "the deploy that\n    # stands", "Mend it"])
+def test_a_phrase_is_found(text: str) -> None:
+    """The check can fail, whatever the case and across lines."""
+    assert stumbled(text)
