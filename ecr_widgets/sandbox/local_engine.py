@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import docker
 import requests
 from docker.errors import APIError, DockerException, ImageNotFound
+from docker.utils.json_stream import json_stream
 
 from ecr_widgets.errors import EngineError, EngineUnavailable, SettingsError
 from ecr_widgets.model.loopback import is_loopback
@@ -108,9 +109,10 @@ class LocalEngine:
         """
         deadline = time.monotonic() + self._timeout_s
         with self._translated():
-            for event in self.client.api.pull(
-                repository, tag=tag, auth_config=login or {}, stream=True, decode=True
-            ):
+            answer: Any = self.client.api.pull(repository, tag=tag, auth_config=login or {}, stream=True)
+            # docker-py decodes a stream event by event only where it comes in chunks.
+            events: Iterator[Any] = json_stream(answer)
+            for event in events:
                 if "error" in event:
                     raise EngineError(f"the engine at {self.docker_host} failed: {event['error']}")
                 if time.monotonic() > deadline:

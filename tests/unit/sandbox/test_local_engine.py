@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
 
-from ecr_widgets.errors import EngineUnavailable
+from ecr_widgets.errors import EngineError, EngineUnavailable
 from ecr_widgets.sandbox.local_engine import LocalEngine, find_engine
 from ecr_widgets.settings import engine_address
+from tests.unit.adapters.scripted import Request, answering, http
 
 
 @pytest.mark.parametrize("docker_host", ["tcp://192.0.2.1:2375", "ssh://host", "unix://", "nonsense", ""])
@@ -39,3 +41,44 @@ def test_a_useless_docker_host_is_told_and_passed(monkeypatch: pytest.MonkeyPatc
     assert find_engine(None, environ={"DOCKER_HOST": docker_host}, progress=told.append) is None
     assert len(told) == 1
     assert docker_host in told[0]
+
+
+def test_the_users_proxy_is_not_asked_for_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its loopback is another machine's."""
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("NO_PROXY", "")
+    with answering(_engine) as server:
+        assert LocalEngine(f"tcp://{server.host}").ping()
+
+
+def test_a_pull_that_says_nothing_is_given_up() -> None:
+    """docker-py by itself would wait for ever."""
+    silent = threading.Event()
+
+    def answer(request: Request) -> bytes:
+        if request.target.startswith("/v1.41/images/create"):
+            silent.wait(60)
+        return _engine(request)
+
+    with answering(answer) as server:
+        try:
+            with pytest.raises(EngineUnavailable, match="does not answer"):
+                LocalEngine(f"tcp://{server.host}", timeout_s=0.2).pull_image("busybox", "latest")
+        finally:
+            silent.set()
+
+
+def test_what_an_engine_says_within_a_pull_is_its_refusal() -> None:
+    """It answers 200 first."""
+    said = b'{"status": "Pulling"}\n{"error": "no such image"}\n'
+
+    def answer(request: Request) -> bytes:
+        return http(200, said) if "/images/create" in request.target else _engine(request)
+
+    with answering(answer) as server, pytest.raises(EngineError, match="no such image"):
+        LocalEngine(f"tcp://{server.host}").pull_image("busybox", "latest")
+
+
+def _engine(request: Request) -> bytes:
+    """The least that an engine answers."""
+    return http(200, b'{"ApiVersion": "1.41"}' if request.target == "/version" else b"OK")
