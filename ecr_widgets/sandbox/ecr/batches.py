@@ -13,14 +13,14 @@ from moto.core.responses import ActionResult
 from moto.ecr.models import Repository
 from moto.ecr.responses import ECRResponse
 
-from ecr_widgets.sandbox.ecr.images import Store, refuse
+from ecr_widgets.sandbox.ecr.images import Images, refuse
 
 _MOST = 100
 _NOT_FOUND = "Requested image not found"
 _DIGEST = re.compile(r"[a-zA-Z0-9_+.-]+:[a-fA-F0-9]{64}", re.ASCII)
 
 
-def add_batches(store: Store) -> None:
+def add_batches(store: Images) -> None:
     """Put the corrected calls in place of moto's."""
 
     def batch_get_image(self: ECRResponse) -> ActionResult:
@@ -75,7 +75,7 @@ def _failure(image_id: dict[str, str], code: str, reason: str) -> dict[str, Any]
     return {"imageId": image_id, "failureCode": code, "failureReason": reason}
 
 
-def _refusal(store: Store, repository: Repository, image_id: dict[str, str]) -> tuple[str, str] | None:
+def _refusal(store: Images, repository: Repository, image_id: dict[str, str]) -> tuple[str, str] | None:
     digest, tag = image_id.get("imageDigest"), image_id.get("imageTag")
     if digest is None and tag is None:
         return "MissingDigestAndTag", "Invalid request parameters: both tag and digest cannot be null"
@@ -100,7 +100,7 @@ def _refusal(store: Store, repository: Repository, image_id: dict[str, str]) -> 
     return None
 
 
-def _delete(store: Store, repository: Repository, image_id: dict[str, str]) -> list[dict[str, str]]:
+def _delete(store: Images, repository: Repository, image_id: dict[str, str]) -> list[dict[str, str]]:
     digest, tag = image_id.get("imageDigest"), image_id.get("imageTag")
     image = store.find_image(repository, digest or tag or "")
     assert image is not None

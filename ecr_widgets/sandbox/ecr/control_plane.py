@@ -19,7 +19,7 @@ from ecr_widgets.model.image_reference import check_repository_name
 from ecr_widgets.sandbox.ecr.batches import add_batches
 from ecr_widgets.sandbox.ecr.encryption import encryption_of
 from ecr_widgets.sandbox.ecr.identity import name_identity
-from ecr_widgets.sandbox.ecr.images import Store, refuse, size_bytes
+from ecr_widgets.sandbox.ecr.images import Images, refuse, size_bytes
 from ecr_widgets.sandbox.ecr.lifecycle_preview import add_previews
 from ecr_widgets.sandbox.ecr.scan_findings import add_scans
 from ecr_widgets.sandbox.ecr.tokens import Tokens
@@ -28,7 +28,7 @@ _PAGE, _LARGEST_PAGE = 100, 1000
 
 
 def correct_moto(  # noqa: C901 -- one function a corrected call, all over the same store
-    store: Store, tokens: Tokens, registry_host: Callable[[], str]
+    store: Images, tokens: Tokens, registry_host: Callable[[], str]
 ) -> None:
     """Put the corrections in place.
 
@@ -137,7 +137,7 @@ def correct_moto(  # noqa: C901 -- one function a corrected call, all over the s
     name_identity(store.account)
 
 
-def _check_region(self: ECRResponse, store: Store) -> None:
+def _check_region(self: ECRResponse, store: Images) -> None:
     here = store.backend.region_name
     if self.region != here:
         # The token would let in here, where a client that asked another region does not mean to be.

@@ -62,14 +62,14 @@ class EcrSandbox:
         from moto.moto_server.werkzeug_app import create_backend_app
 
         from ecr_widgets.sandbox.ecr import control_plane, oci_endpoint
-        from ecr_widgets.sandbox.ecr.images import Store
+        from ecr_widgets.sandbox.ecr.images import Images
 
         self._journal = journal or (lambda _: None)
         self._tokens = Tokens(token_lifetime_s)
         self.registry_host = ""
         self.api_url = ""
         ecr_backends.reset()
-        self._store = Store(account, region)
+        self._store = Images(account, region)
         control_plane.correct_moto(self._store, self._tokens, lambda: self.registry_host)
         self._threads = ThreadPoolExecutor(8, thread_name_prefix="aws-api")
         # Each by itself: moto's own server has all of AWS, its administration, and what runs containers for Batch.

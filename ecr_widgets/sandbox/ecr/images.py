@@ -23,8 +23,8 @@ def refuse(code: str, message: str) -> ServiceException:
     return error
 
 
-class Store:
-    """The repositories of one account in one region."""
+class Images:
+    """The repositories of one account in one region, and their images."""
 
     def __init__(self, account: str, region: str) -> None:
         self.account = account
@@ -65,7 +65,7 @@ class Store:
     def put_image(
         self, repository: Repository, manifest: bytes, tag: str | None, media_type: str | None
     ) -> Image:
-        """Store a manifest, under a tag if one is given; the same image under the same tag is no error here.
+        """Images a manifest, under a tag if one is given; the same image under the same tag is no error here.
 
         Raises:
             ServiceException: ImageTagAlreadyExistsException where the tag must not move.

@@ -16,10 +16,10 @@ from moto.ecr.models import Image, Repository
 from moto.ecr.policy_validation import EcrLifecyclePolicyValidator
 from moto.ecr.responses import ECRResponse
 
-from ecr_widgets.sandbox.ecr.images import Store, refuse
+from ecr_widgets.sandbox.ecr.images import Images, refuse
 
 
-def add_previews(store: Store) -> None:
+def add_previews(store: Images) -> None:
     """Put the calls for previews in place, which moto lacks; a preview is complete when it is first asked for."""
     previews: dict[str, str] = {}
 

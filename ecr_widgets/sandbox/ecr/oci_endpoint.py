@@ -16,7 +16,7 @@ from moto.ecr.models import Repository
 
 from ecr_widgets.sandbox.ecr.blobs import Blobs
 from ecr_widgets.sandbox.ecr.call_log import CallLog
-from ecr_widgets.sandbox.ecr.images import Store
+from ecr_widgets.sandbox.ecr.images import Images
 from ecr_widgets.sandbox.ecr.tokens import Entry, Tokens
 from ecr_widgets.sandbox.visitors import refuse_visitor
 
@@ -28,7 +28,7 @@ _DIGEST = r"(sha256:[0-9a-f]{64})"
 
 
 def application(
-    store: Store,
+    store: Images,
     blobs: Blobs,
     tokens: Tokens,
     *,
@@ -63,6 +63,10 @@ def application(
 class _Handler(tornado.web.RequestHandler):
     repository: Repository
 
+    def initialize(self) -> None:
+        self.store: Images = self.settings["store"]
+        self.blobs: Blobs = self.settings["blobs"]
+
     def prepare(self) -> None:
         self.set_header("Docker-Distribution-Api-Version", "registry/2.0")
         headers = self.request.headers
@@ -83,9 +87,9 @@ class _Handler(tornado.web.RequestHandler):
             self.refuse(403, "DENIED", "Your authorization token has expired. Reauthenticate and try again.")
         elif self.path_args:
             name = self.path_args[0]
-            found = self.settings["store"].find_repository(name)
+            found = self.store.find_repository(name)
             if found is None:
-                account = self.settings["store"].account
+                account = self.store.account
                 self.refuse(
                     404,
                     "NAME_UNKNOWN",
@@ -113,16 +117,6 @@ class _Handler(tornado.web.RequestHandler):
     def called(self, operation: str, **parameters: Any) -> None:
         """Take note of what a call of ECR's API would have done as well."""
         self.settings["calls"].add(operation, {"repositoryName": self.repository.name, **parameters})
-
-    @property
-    def blobs(self) -> Blobs:
-        found: Blobs = self.settings["blobs"]
-        return found
-
-    @property
-    def store(self) -> Store:
-        found: Store = self.settings["store"]
-        return found
 
 
 class _Root(_Handler):

@@ -9,10 +9,10 @@ from moto.core.responses import ActionResult
 from moto.ecr.models import Image
 from moto.ecr.responses import ECRResponse
 
-from ecr_widgets.sandbox.ecr.images import Store
+from ecr_widgets.sandbox.ecr.images import Images
 
 
-def add_scans(store: Store) -> None:
+def add_scans(store: Images) -> None:
     """Put the corrected calls in place of moto's."""
 
     def start_image_scan(self: ECRResponse) -> ActionResult:

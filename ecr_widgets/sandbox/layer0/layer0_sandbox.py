@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shutil
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +19,14 @@ from ecr_widgets.sandbox.layer0.logic import admin, environments
 from ecr_widgets.sandbox.layer0.logic.world import World
 from ecr_widgets.sandbox.layer0.store import Store
 from ecr_widgets.sandbox.layer0.wire import Shapes
+from ecr_widgets.sandbox.state import DEFAULT_LAYER0_VERSION
 from ecr_widgets.sandbox.workloads.balancers import Balancers
 from ecr_widgets.sandbox.workloads.certificates import Certificates
 from ecr_widgets.sandbox.workloads.containers import Containers
 from ecr_widgets.sandbox.workloads.scheduler import Scheduler
 
-VERSION = "v0.12.6"
-"""The release that this server follows."""
+_SEEDED = "demo"
+"""Name of the environment that exists from the start, beside `api`."""
 
 
 class Layer0Sandbox:
@@ -38,11 +37,9 @@ class Layer0Sandbox:
 
         authorization_token: What comes after `Basic ` in requests.
 
-        folder: Keeps the state over a restart of the server; None keeps nothing.
+        folder: Keeps the state over a restart of the server.
 
         version: What the `Version` header says; the `l0` command wants its own.
-
-        seeded: Names of environments that exist from the start, beside `api`.
 
         journal: Told of each change, without secrets.
     """
@@ -52,34 +49,30 @@ class Layer0Sandbox:
         containers: Containers,
         *,
         authorization_token: str,
-        folder: Path | None = None,
-        version: str = VERSION,
-        seeded: Sequence[str] = ("demo",),
-        journal: Callable[[dict[str, Any]], None] | None = None,
+        folder: Path,
+        version: str = DEFAULT_LAYER0_VERSION,
+        journal: Callable[[dict[str, Any]], None] = lambda _: None,
     ) -> None:
         self.url = ""
         self._containers = containers
         self._store = Store(folder)
-        self._passing = Path(tempfile.mkdtemp(prefix="layer0-")) if folder is None else None
         self._scheduler = Scheduler(self._store, containers, front="layer0")
-        certificates = Certificates((folder or self._passing or Path()) / "certificates")
-        self._balancers = Balancers(self._store, certificates)
+        self._balancers = Balancers(self._store, Certificates(folder / "certificates"))
         self._scheduler.is_served = self._balancers.serves
         self._beginning: asyncio.Task[None] | None = None
         world = World(self._store, self._scheduler, containers, self._balancers, Shapes(self._store), version)
-        if not self._store.is_new:
-            world.end_interrupted()
         if self._store.is_new:
             admin.add_api(world)
-            for name in seeded:
-                environments.add(
-                    world, Environment(entity_id(name), name, min_count=1, max_count=1, seeded=True)
-                )
+            environments.add(
+                world, Environment(entity_id(_SEEDED), _SEEDED, min_count=1, max_count=1, seeded=True)
+            )
+        else:
+            world.end_interrupted()
         application = tornado.web.Application(
             [(r".*", Api)],
             world=world,
             token=authorization_token,
-            journal=journal or (lambda _: None),
+            journal=journal,
             own_host=lambda: self.url.removeprefix("http://"),
             log_function=lambda _: None,
         )
@@ -111,5 +104,3 @@ class Layer0Sandbox:
         await self._server.close_all_connections()
         self._containers.close()
         self._store.close()
-        if self._passing is not None:
-            shutil.rmtree(self._passing, ignore_errors=True)

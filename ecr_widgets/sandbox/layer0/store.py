@@ -31,10 +31,10 @@ class Store:
     """All entities by id, and the tags that names are resolved by. Implements `workloads.records.Records`.
 
     Args:
-        folder: Where the file is; None keeps everything in memory.
+        folder: Where the file is.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: Path) -> None:
         self.environments: dict[str, Environment] = {}
         self.deploys: dict[str, Deploy] = {}
         self.services: dict[str, Service] = {}
@@ -43,11 +43,8 @@ class Store:
         self.load_balancers: dict[str, LoadBalancer] = {}
         self.tags: dict[str, dict[str, Tags]] = {}
         self._highest: dict[str, int] = {}
-        if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
-        self._database = sqlite3.connect(
-            ":memory:" if folder is None else folder / "entities.sqlite", check_same_thread=False
-        )
+        folder.mkdir(parents=True, exist_ok=True)
+        self._database = sqlite3.connect(folder / "entities.sqlite", check_same_thread=False)
         # With a write-ahead log a commit survives the death of this process, and costs no sync to disk.
         self._database.execute("PRAGMA journal_mode=WAL")
         self._database.execute("PRAGMA synchronous=NORMAL")

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import http.client
 import json
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -86,9 +87,12 @@ def serve(
 ) -> Iterator[Served]:
     """Serve until the block ends; `keep` leaves containers for the next server on the folder."""
     loop = asyncio.new_event_loop()
+    passing = tempfile.TemporaryDirectory(prefix="layer0-")
 
     async def start() -> Layer0Sandbox:
-        made = Layer0Sandbox(containers, authorization_token=TOKEN, folder=folder, **more)
+        made = Layer0Sandbox(
+            containers, authorization_token=TOKEN, folder=folder or Path(passing.name), **more
+        )
         made.listen()
         return made
 
@@ -105,3 +109,4 @@ def serve(
             loop.call_soon_threadsafe(loop.stop)
             thread.join()
             loop.close()
+            passing.cleanup()

@@ -176,7 +176,7 @@ def test_a_layer0_is_looked_at_as_such(say: Say) -> None:
     assert (shown["healthy"], shown["version"], shown["config"]["prefix"]) == (True, "v0.12.6", "local")
     assert "is healthy" in say("admin", "show")
     assert told(say, "admin", "scale", "demo")["after"] == 1
-    assert "anew" in say("admin", "restore-tags")
+    assert "restored" in say("admin", "restore-tags")
 
 
 def test_a_version_is_warned_of_in_one_line(tmp_path: Path) -> None:
