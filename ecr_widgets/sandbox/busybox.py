@@ -69,8 +69,8 @@ def provide_busybox(engine: LocalEngine, program: Path | None = None) -> str | N
 
 def find_program() -> Path | None:
     """Find a statically linked BusyBox on this machine."""
-    found = find_tool("busybox")
-    return Path(found) if found is not None and is_static(Path(found).read_bytes()) else None
+    program = find_tool("busybox")
+    return Path(program) if program is not None and is_static(Path(program).read_bytes()) else None
 
 
 def applets_of(program: Path) -> list[str]:

@@ -38,21 +38,21 @@ def read_own(path: Path) -> bytes:
         return file.read()
 
 
-def check_own(path: Path, found: os.stat_result) -> None:
+def check_own(path: Path, status: os.stat_result) -> None:
     """Refuse a file or folder that another account may have written to.
 
     Raises:
         SettingsError: It belongs to another, may be written by others, or is neither file nor folder.
     """
-    if found.st_uid != os.geteuid():
+    if status.st_uid != os.geteuid():
         raise SettingsError(
             f"{path} belongs to another account and is not believed",
             hint="name a folder of your own with --folder",
         )
-    is_folder = stat.S_ISDIR(found.st_mode)
+    is_folder = stat.S_ISDIR(status.st_mode)
     # A file that was opened while another took its name has no link any more, and was as good as that one.
-    is_file = stat.S_ISREG(found.st_mode) and found.st_nlink <= 1
-    if found.st_mode & 0o022 or not (is_folder or is_file):
+    is_file = stat.S_ISREG(status.st_mode) and status.st_nlink <= 1
+    if status.st_mode & 0o022 or not (is_folder or is_file):
         raise SettingsError(
             f"{path} is not believed: others may write to it",
             hint="take that right away (chmod go-w), or name another folder with --folder",

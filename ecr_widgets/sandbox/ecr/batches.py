@@ -25,7 +25,7 @@ def add_batches(store: Images) -> None:
 
     def batch_get_image(self: ECRResponse) -> ActionResult:
         repository = store.require_repository(self._get_param("repositoryName"))
-        found, failures = [], []
+        images, failures = [], []
         for image_id in self._get_param("imageIds") or ():
             image = store.find_image(
                 repository, image_id.get("imageDigest") or image_id.get("imageTag") or ""
@@ -35,8 +35,8 @@ def add_batches(store: Images) -> None:
             else:
                 # As an engine's pull begins, so it counts as one.
                 store.pulled(image)
-                found.append(image)
-        return ActionResult({"images": found, "failures": failures})
+                images.append(image)
+        return ActionResult({"images": images, "failures": failures})
 
     def batch_delete_image(self: ECRResponse) -> ActionResult:
         repository = store.require_repository(self._get_param("repositoryName"))

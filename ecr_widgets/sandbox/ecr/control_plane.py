@@ -77,18 +77,18 @@ def correct_moto(  # noqa: C901 -- one function a corrected call, all over the s
 
     def describe_repositories(self: ECRResponse) -> ActionResult:
         names = self._get_param("repositoryNames")
-        found: Sequence[Repository] = store.backend.describe_repositories(repository_names=names)
+        repositories: Sequence[Repository] = store.backend.describe_repositories(repository_names=names)
         if names:
-            return ActionResult({"repositories": found})
-        return _page(self, "repositories", sorted(found, key=lambda each: each.name))
+            return ActionResult({"repositories": repositories})
+        return _page(self, "repositories", sorted(repositories, key=lambda each: each.name))
 
     def describe_images(self: ECRResponse) -> ActionResult:
         repository = store.require_repository(self._get_param("repositoryName"))
         wanted = self._get_param("imageIds")
         if wanted:
             # moto's own look-up raises ImageNotFoundException as AWS does.
-            found = [repository._get_image(each.get("imageTag"), each.get("imageDigest")) for each in wanted]
-            return ActionResult({"imageDetails": [_detail(image) for image in dict.fromkeys(found)]})
+            images = [repository._get_image(each.get("imageTag"), each.get("imageDigest")) for each in wanted]
+            return ActionResult({"imageDetails": [_detail(image) for image in dict.fromkeys(images)]})
         return _page(self, "imageDetails", [_detail(image) for image in _filtered(self, repository)])
 
     def list_images(self: ECRResponse) -> ActionResult:

@@ -48,16 +48,16 @@ class Door:
             start_response("403 Forbidden", [("Content-Type", "text/plain; charset=utf-8")])
             return [f"{refused}\n".encode()]
         body = environ["wsgi.input"].read()
-        found = judge(environ, body, self._access_key)
+        judged = judge(environ, body, self._access_key)
         as_json = "HTTP_X_AMZ_TARGET" in environ
-        if isinstance(found, Fault):
-            code = _CODES[found][0 if as_json else 1]
-            return _refuse(start_response, code, found.value, as_json=as_json)
-        if found not in self._services or environ.get("PATH_INFO") != "/":
-            text = f"the sandbox serves ECR and STS, and this asks {found} for {environ.get('PATH_INFO')}"
+        if isinstance(judged, Fault):
+            code = _CODES[judged][0 if as_json else 1]
+            return _refuse(start_response, code, judged.value, as_json=as_json)
+        if judged not in self._services or environ.get("PATH_INFO") != "/":
+            text = f"the sandbox serves ECR and STS, and this asks {judged} for {environ.get('PATH_INFO')}"
             return _refuse(start_response, "UnsupportedOperationException", text, as_json=as_json)
         environ["wsgi.input"] = io.BytesIO(body)
-        return self._services[found](environ, start_response)
+        return self._services[judged](environ, start_response)
 
 
 def _refuse(start_response: Callable[..., Any], code: str, message: str, *, as_json: bool) -> Iterable[bytes]:

@@ -47,13 +47,13 @@ class Images:
         Raises:
             ServiceException: RepositoryNotFoundException.
         """
-        found = self.find_repository(name)
-        if found is None:
+        repository = self.find_repository(name)
+        if repository is None:
             raise refuse(
                 "RepositoryNotFoundException",
                 f"The repository with name '{name}' does not exist in the registry with id '{self.account}'",
             )
-        return found
+        return repository
 
     def find_image(self, repository: Repository, reference: str) -> Image | None:
         """The image that a tag or digest names, or None."""

@@ -39,7 +39,7 @@ def add_previews(store: Images) -> None:
             raise refuse(
                 "LifecyclePolicyPreviewNotFoundException", "There is no preview of the lifecycle policy"
             )
-        found = [
+        expired = [
             {
                 "imageTags": [tag for tag in image.image_tags or [] if tag],
                 "imageDigest": image.get_image_digest(),
@@ -49,10 +49,10 @@ def add_previews(store: Images) -> None:
             }
             for image, priority in expiring(policy, repository.images, datetime.now(UTC))
         ]
-        summary = {"expiringImageTotalCount": len(found)}
+        summary = {"expiringImageTotalCount": len(expired)}
         return ActionResult(
             described(repository, policy)
-            | {"status": "COMPLETE", "previewResults": found, "summary": summary}
+            | {"status": "COMPLETE", "previewResults": expired, "summary": summary}
         )
 
     def described(repository: Repository, policy: str) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def add_previews(store: Images) -> None:
 def expiring(policy: str, images: Sequence[Image], now: datetime) -> list[tuple[Image, int]]:
     """The images that would expire, each with the priority of the rule that applies."""
     rules = sorted(json.loads(policy)["rules"], key=lambda rule: rule["rulePriority"])
-    found: dict[int, tuple[Image, int]] = {}
+    expired: dict[int, tuple[Image, int]] = {}
     taken: set[int] = set()
     for rule in rules:
         selection = rule["selection"]
@@ -77,16 +77,16 @@ def expiring(policy: str, images: Sequence[Image], now: datetime) -> list[tuple[
         for image in _old(meant, selection, now):
             # What a rule of higher priority is about, no other rule may expire.
             if id(image) not in taken:
-                found[id(image)] = (image, rule["rulePriority"])
+                expired[id(image)] = (image, rule["rulePriority"])
         taken |= {id(image) for image in meant}
-    staying = [image for image in images if id(image) not in found]
+    staying = [image for image in images if id(image) not in expired]
     # An image that an index names stays as long as the index does.
     named = {
         child.get("digest")
         for image in staying
         for child in json.loads(image.image_manifest).get("manifests") or ()
     }
-    return [each for each in found.values() if each[0].get_image_digest() not in named]
+    return [each for each in expired.values() if each[0].get_image_digest() not in named]
 
 
 def _is_meant(image: Image, selection: dict[str, Any]) -> bool:

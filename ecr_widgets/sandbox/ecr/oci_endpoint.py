@@ -87,8 +87,8 @@ class _Handler(tornado.web.RequestHandler):
             self.refuse(403, "DENIED", "Your authorization token has expired. Reauthenticate and try again.")
         elif self.path_args:
             name = self.path_args[0]
-            found = self.store.find_repository(name)
-            if found is None:
+            repository = self.store.find_repository(name)
+            if repository is None:
                 account = self.store.account
                 self.refuse(
                     404,
@@ -96,7 +96,7 @@ class _Handler(tornado.web.RequestHandler):
                     f"The repository with name '{name}' does not exist in the registry with id '{account}'",
                 )
             else:
-                self.repository = found
+                self.repository = repository
 
     def refuse(self, status: int, code: str, message: str) -> None:
         """Answer an error in the registry's form."""

@@ -53,19 +53,19 @@ class Api(tornado.web.RequestHandler):
         if self.request.headers.get("X-Forwarded-Proto", "").lower() == "http":
             self.set_header("Location", f"https://{self.request.host}{self.request.uri}")
             return self.answer(301, "")
-        found = [
+        routes = [
             (route, match)
             for pattern, route in _MATCHERS
             if (match := pattern.fullmatch(path)) and (self.asks_for_reasons or not route.is_addition)
         ]
-        if not found:
+        if not routes:
             return self.plain(404, "404: Page Not Found")
         if self.request.method == "OPTIONS":
             self.clear_header("Content-Type")
-            self.set_header("Allow", ", ".join(sorted({route.method for route, _ in found} | {"OPTIONS"})))
+            self.set_header("Allow", ", ".join(sorted({route.method for route, _ in routes} | {"OPTIONS"})))
             self.finish()
             return None
-        for route, match in found:
+        for route, match in routes:
             if route.method == self.request.method:
                 return await self.called(route, tuple(unquote(each) for each in match.groups()))
         return self.plain(405, "405: Method Not Allowed")

@@ -108,8 +108,8 @@ class Store:
 
     def deploy(self, deploy_id: str) -> Deploy | None:
         """A deploy that was not deleted."""
-        found = self.deploys.get(deploy_id)
-        return None if found is None or found.deleted else found
+        deploy = self.deploys.get(deploy_id)
+        return None if deploy is None or deploy.deleted else deploy
 
     def task_definition(self, definition_id: str) -> TaskDefinition:
         """What a deploy runs, also after it was deleted."""

@@ -26,7 +26,7 @@ def find(store: Store, query: Mapping[str, str]) -> list[Wire]:
         raise ApiError(Code.MISSING_PARAMETER, "Parameter 'type' is required")
     exact, fuzz = given.pop("id", None) or None, given.pop("fuzz", None)
     latest = given.get("version") == "latest" and bool(given.pop("version"))
-    found = {
+    matching = {
         each: tags
         for each, tags in store.tags.get(kind, {}).items()
         if exact in (None, each)
@@ -35,7 +35,7 @@ def find(store: Store, query: Mapping[str, str]) -> list[Wire]:
         and (fuzz is None or each.startswith(fuzz) or tags.get("name", "").startswith(fuzz))
     }
     if latest:
-        found = _latest(found)
+        matching = _latest(matching)
     return [
         {
             "entity_id": each,
@@ -45,19 +45,19 @@ def find(store: Store, query: Mapping[str, str]) -> list[Wire]:
                 for key, value in tags.items()
             ],
         }
-        for each, tags in found.items()
+        for each, tags in matching.items()
     ]
 
 
-def _latest(found: Mapping[str, Tags]) -> dict[str, Tags]:
+def _latest(matching: Mapping[str, Tags]) -> dict[str, Tags]:
     newest: dict[str, str] = {}
-    for each, tags in found.items():
+    for each, tags in matching.items():
         if "version" not in tags:
             continue
         name = tags.get("name", "")
-        if name not in newest or _version(tags) > _version(found[newest[name]]):
+        if name not in newest or _version(tags) > _version(matching[newest[name]]):
             newest[name] = each
-    return {each: found[each] for each in newest.values()}
+    return {each: matching[each] for each in newest.values()}
 
 
 def _version(tags: Tags) -> int:

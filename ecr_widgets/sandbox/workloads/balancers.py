@@ -83,10 +83,10 @@ class Balancers:
 
     def addresses(self) -> dict[str, dict[str, str]]:
         """Where each balancer listens: its host ports to addresses, by its id."""
-        found: dict[str, dict[str, str]] = {}
+        addresses: dict[str, dict[str, str]] = {}
         for (balancer_id, host_port), (port, _) in self._listening.items():
-            found.setdefault(balancer_id, {})[str(host_port)] = f"127.0.0.1:{port.listening_port}"
-        return found
+            addresses.setdefault(balancer_id, {})[str(host_port)] = f"127.0.0.1:{port.listening_port}"
+        return addresses
 
     async def _open(self, balancer: LoadBalancer, port: Port) -> None:
         listener = _bind(port.host_port, port.listening_port)

@@ -128,9 +128,11 @@ class DockerContainers:
         seen = {}
         for each in listed:
             # A list has neither exit codes nor port numbers; running containers need no second look for either.
-            found = Seen(each["Id"], running=True) if each["State"] == "running" else self.look(each["Id"])
-            if found is not None:
-                seen[found.docker_id] = found
+            container = (
+                Seen(each["Id"], running=True) if each["State"] == "running" else self.look(each["Id"])
+            )
+            if container is not None:
+                seen[container.docker_id] = container
         return seen
 
     def stop(self, docker_id: str, *, grace_s: int) -> None:

@@ -52,10 +52,10 @@ def create(world: World, body: CreateDeploy) -> Wire:
 
 def delete(world: World, deploy_id: str) -> str:
     """`DELETE /deploy/{id}`; services that run it keep running."""
-    found = world.store.deploy(deploy_id)
-    if found is None:
+    deploy = world.store.deploy(deploy_id)
+    if deploy is None:
         raise aws_error("Unable to describe task definition.")
-    found.deleted = True
-    world.store.save(found)
+    deploy.deleted = True
+    world.store.save(deploy)
     world.store.drop_tags("deploy", deploy_id)
     return ""

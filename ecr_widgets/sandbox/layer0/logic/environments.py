@@ -77,12 +77,12 @@ def _untouched(world: World, name: str) -> Environment | None:
 
 def update(world: World, environment_id: str, body: UpdateEnvironment) -> Wire:
     """`PUT /environment/{id}`: answers with what there was before the change."""
-    found = world.environment(environment_id)
-    before = world.shapes.environment(found)
-    found.min_count = max(body.min_cluster_count, 0)
-    found.max_count = max(found.max_count, found.min_count)
-    found.seeded = False
-    world.store.save(found)
+    environment = world.environment(environment_id)
+    before = world.shapes.environment(environment)
+    environment.min_count = max(body.min_cluster_count, 0)
+    environment.max_count = max(environment.max_count, environment.min_count)
+    environment.seeded = False
+    world.store.save(environment)
     return before
 
 
@@ -90,7 +90,7 @@ def delete(world: World, environment_id: str) -> str:
     """`DELETE /environment/{id}`: a job, whether or not it exists."""
 
     async def work() -> None:
-        found = world.environment(environment_id)
+        environment = world.environment(environment_id)
         if environment_id == API:
             raise world.own("environment", environment_id)
         for service in [s for s in world.store.services.values() if s.environment_id == environment_id]:
@@ -101,9 +101,9 @@ def delete(world: World, environment_id: str) -> str:
             await load_balancers.remove(world, balancer)
         for task in [t for t in world.store.tasks.values() if t.environment_id == environment_id]:
             await tasks.remove(world, task)
-        for other in list(found.links):
+        for other in list(environment.links):
             unlink(world, environment_id, other)
-        world.store.remove(found)
+        world.store.remove(environment)
 
     return world.start_job(JobType.DELETE_ENVIRONMENT, environment_id, environment_id, work())
 

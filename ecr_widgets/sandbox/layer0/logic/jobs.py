@@ -28,7 +28,7 @@ def delete(world: World, job_id: str) -> str:
 
 
 def _find(world: World, job_id: str) -> Job:
-    found = world.store.jobs.get(job_id)
-    if found is None:
+    job = world.store.jobs.get(job_id)
+    if job is None:
         raise ApiError(Code.JOB_DOES_NOT_EXIST, f"Job {job_id} does not exist")
-    return found
+    return job

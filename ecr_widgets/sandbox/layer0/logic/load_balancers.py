@@ -96,45 +96,45 @@ async def remove(world: World, balancer: LoadBalancer) -> None:
 
 async def update_ports(world: World, load_balancer_id: str, body: UpdatePorts) -> Wire:
     """`PUT /loadbalancer/{id}/ports`: the whole list; the answer repeats it as sent."""
-    found = world.load_balancer(load_balancer_id)
-    found.ports = _listeners(body.ports)
-    await world.balancers.listen(found)
-    return world.shapes.load_balancer(found) | {"ports": [port_shape(each) for each in body.ports]}
+    balancer = world.load_balancer(load_balancer_id)
+    balancer.ports = _listeners(body.ports)
+    await world.balancers.listen(balancer)
+    return world.shapes.load_balancer(balancer) | {"ports": [port_shape(each) for each in body.ports]}
 
 
 def update_health_check(world: World, load_balancer_id: str, body: UpdateHealthCheck) -> Wire:
     """`PUT /loadbalancer/{id}/healthcheck`."""
-    found = _known_to_aws(world, load_balancer_id)
+    balancer = _known_to_aws(world, load_balancer_id)
     _check_health_check(body.health_check)
-    found.health_check = body.health_check
-    world.store.save(found)
-    return world.shapes.load_balancer(found)
+    balancer.health_check = body.health_check
+    world.store.save(balancer)
+    return world.shapes.load_balancer(balancer)
 
 
 def update_idle_timeout(world: World, load_balancer_id: str, body: UpdateIdleTimeout) -> Wire:
     """`PUT /loadbalancer/{id}/idletimeout`."""
-    found = _known_to_aws(world, load_balancer_id)
+    balancer = _known_to_aws(world, load_balancer_id)
     _check_idle_timeout(body.health_check)
-    found.idle_timeout = body.health_check
-    world.store.save(found)
-    return world.shapes.load_balancer(found)
+    balancer.idle_timeout = body.health_check
+    world.store.save(balancer)
+    return world.shapes.load_balancer(balancer)
 
 
 def update_cross_zone(world: World, load_balancer_id: str, body: UpdateCrossZone) -> Wire:
     """`PUT /loadbalancer/{id}/crosszone`: kept and shown, without effect on one machine."""
-    found = _known_to_aws(world, load_balancer_id)
-    found.cross_zone = body.cross_zone
-    world.store.save(found)
-    return world.shapes.load_balancer(found)
+    balancer = _known_to_aws(world, load_balancer_id)
+    balancer.cross_zone = body.cross_zone
+    world.store.save(balancer)
+    return world.shapes.load_balancer(balancer)
 
 
 def _known_to_aws(world: World, load_balancer_id: str) -> LoadBalancer:
-    found = world.store.load_balancers.get(load_balancer_id)
-    if found is None:
+    balancer = world.store.load_balancers.get(load_balancer_id)
+    if balancer is None:
         raise aws_error(
             f"There is no ACTIVE Load Balancer named 'l0-local-{load_balancer_id}'", "LoadBalancerNotFound"
         )
-    return found
+    return balancer
 
 
 def _listeners(ports: list[Port]) -> list[Port]:

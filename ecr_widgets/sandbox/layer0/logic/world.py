@@ -63,10 +63,10 @@ class World:
 
     def used(self, environment_id: str) -> None:
         """Note that something was done with an environment that was there from the start."""
-        found = self.store.environments.get(environment_id)
-        if found is not None and found.seeded:
-            found.seeded = False
-            self.store.save(found)
+        environment = self.store.environments.get(environment_id)
+        if environment is not None and environment.seeded:
+            environment.seeded = False
+            self.store.save(environment)
 
     def deploy(self, deploy_id: str) -> Deploy:
         """A deploy that was not deleted; an ApiError where there is none."""
@@ -86,8 +86,8 @@ class World:
     def load_balancer(self, load_balancer_id: str) -> LoadBalancer:
         """A load balancer that exists; an ApiError where it does not."""
         text = f"LoadBalancer with id '{load_balancer_id}' does not exist"
-        found = self.store.load_balancers.get(load_balancer_id)
-        return _require(found, Code.LOAD_BALANCER_DOES_NOT_EXIST, text)
+        balancer = self.store.load_balancers.get(load_balancer_id)
+        return _require(balancer, Code.LOAD_BALANCER_DOES_NOT_EXIST, text)
 
     @staticmethod
     def own(kind: str, entity_id: str) -> ApiError:
@@ -178,7 +178,7 @@ class World:
         job.log.append(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} [Main] INFO : {text}")
 
 
-def _require(found: Entity | None, code: Code, text: str) -> Entity:
-    if found is None:
+def _require(entity: Entity | None, code: Code, text: str) -> Entity:
+    if entity is None:
         raise ApiError(code, text)
-    return found
+    return entity
