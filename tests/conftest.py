@@ -60,6 +60,15 @@ def _own_keys_and_caches() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_slow_imports() -> Iterator[None]:
+    """Processes that tests start do without a checker of addresses, which no notebook has: half of papermill's import."""
+    with tempfile.TemporaryDirectory(prefix="absent-") as folder, pytest.MonkeyPatch.context() as patch:
+        Path(folder, "rfc3987_syntax.py").write_text("raise ImportError\n")
+        patch.setenv("PYTHONPATH", folder, prepend=os.pathsep)
+        yield
+
+
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[Sandbox]:
     """A sandbox that is up; skips where there is no engine, naming what would give one."""

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,9 +71,14 @@ class Ran:
         return [cell["metadata"]["papermill"]["status"] for cell in self.cells]
 
 
-def write_book(folder: Path, sources: Sequence[str], *, parameters: str | None = None) -> Path:
-    """A notebook of those code cells."""
+def write_book(
+    folder: Path, sources: Sequence[str], *, parameters: str | None = None, may_raise: Container[int] = ()
+) -> Path:
+    """A notebook of those code cells; after those that may raise, the next ones run all the same."""
     cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    for number, cell in enumerate(cells):
+        if number in may_raise:
+            cell.metadata["tags"] = ["raises-exception"]
     if parameters is not None:
         cells.insert(0, nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]}))
     book = nbformat.v4.new_notebook(cells=cells)
@@ -83,25 +88,24 @@ def write_book(folder: Path, sources: Sequence[str], *, parameters: str | None =
     return path
 
 
-def ours(
-    folder: Path, *sources: str, environ: Mapping[str, str] | None = None, words: Sequence[str] = ()
-) -> Ran:
+def ours(folder: Path, *sources: str, words: Sequence[str] = (), **more: Any) -> Ran:
     """Run the cells by papermill with our engine."""
-    return _papermill(folder, sources, ("--engine", "ecr_widgets", *words), environ or {})
+    return stock(folder, *sources, words=("--engine", "ecr_widgets", *words), **more)
 
 
 def stock(
-    folder: Path, *sources: str, environ: Mapping[str, str] | None = None, words: Sequence[str] = ()
+    folder: Path,
+    *sources: str,
+    environ: Mapping[str, str] | None = None,
+    words: Sequence[str] = (),
+    may_raise: Container[int] = (),
 ) -> Ran:
     """Run the cells by stock papermill: the control."""
-    return _papermill(folder, sources, words, environ or {})
-
-
-def _papermill(folder: Path, sources: Sequence[str], words: Sequence[str], environ: Mapping[str, str]) -> Ran:
     out = folder / "out.ipynb"
+    book = write_book(folder, sources, may_raise=may_raise)
     done = subprocess.run(
-        [BIN / "papermill", write_book(folder, sources), out, "--no-progress-bar", *words],
-        env={**os.environ, **environ},
+        [BIN / "papermill", book, out, "--no-progress-bar", *words],
+        env={**os.environ, **(environ or {})},
         cwd=folder,
         capture_output=True,
         text=True,

@@ -31,7 +31,7 @@ def _kernel_killed(at: Attempt, run: Callable[..., Ran]) -> None:
     assert ran.statuses == ["completed", "failed", "pending"], ran.statuses
 
 
-@row(17, "SIGKILL of the kernel alone", tries=100, quick=2, control=lambda at: _kernel_killed(at, stock))
+@row(17, "SIGKILL of the kernel alone", tries=100, quick=1, control=lambda at: _kernel_killed(at, stock))
 def kernel_killed(at: Attempt) -> None:
     """The run has failed because its kernel died, and what never ran is called so."""
     _kernel_killed(at, ours)
@@ -52,7 +52,7 @@ def _timed_out(at: Attempt, run: Callable[..., Ran]) -> None:
     assert ran.statuses == ["completed", "failed", "pending"], ran.statuses
 
 
-@row(18, "a cell that runs longer than it may", tries=100, quick=2, control=lambda at: _timed_out(at, stock))
+@row(18, "a cell that runs longer than it may", tries=100, quick=1, control=lambda at: _timed_out(at, stock))
 def timed_out(at: Attempt) -> None:
     """Failed by its timeout, output kept, the rest not run."""
     _timed_out(at, ours)

@@ -219,7 +219,7 @@ def other_dockerrun(at: Attempt) -> Path:
     16,
     "SIGKILL of a whole release at a random time, then again or --resume",
     tries=300,
-    quick=3,
+    quick=2,
     control=lambda at: _killed(at, again="blind"),
 )
 def killed(at: Attempt) -> None:
