@@ -83,7 +83,7 @@ class Builder:
         for each in dockerfile.instructions:
             if (each.trigger or each).flag("link"):
                 yield (
-                    f"{name}, line {each.line}: Podman {self.engine.version} knows no `--link`",
+                    f"{name}, line {each.line}: Podman {self.engine.version} does not support `--link`",
                     "use Podman 5.6 or newer, or leave it out",
                 )
 

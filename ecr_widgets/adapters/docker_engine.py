@@ -110,7 +110,7 @@ class DockerEngine:
             known = (self.find_image_id(each) for each in (reported, *named[:1]) if each)
             image_id = next((each for each in known if each), None)
         if image_id is None:
-            raise BuildError("the build ended without an image: the engine knows none", hint="build again")
+            raise BuildError("the build ended without an image: the engine has none", hint="build again")
         if options.provenance and (existing := self._same_but_for_provenance(tags, image_id)):
             return existing
         if options.provenance or builder.tool is None:
@@ -190,7 +190,7 @@ class DockerEngine:
         image_id = self.find_image_id(pulled)
         if image_id is None:
             raise EngineError(
-                f"pulled {image}, but the engine does not know it",
+                f"pulled {image}, but the engine does not have it",
                 hint="something may remove images there (a prune): pull again",
             )
         return image_id

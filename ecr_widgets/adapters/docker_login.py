@@ -29,7 +29,7 @@ def store_login(token: AuthorizationToken, environ: Mapping[str, str] = os.envir
     command = shutil.which("docker", path=environ.get("PATH"))
     if command is None:
         raise SettingsError(
-            "there is no docker command to log in for",
+            "the docker command is not installed",
             hint="runbooks need none: they log in by themselves at every step",
         )
     try:

@@ -218,7 +218,7 @@ class EngineConnection:
     ) -> Iterator[dict[str, Any]]:
         for event in self._received(start, refused):
             if not isinstance(event, dict):
-                raise EngineError(f"the Docker Engine sent {type(event).__name__} where an event belongs")
+                raise EngineError(f"the Docker Engine sent {type(event).__name__} instead of an event")
             text = error_in(event)
             if text is not None:
                 raise refused(text)
@@ -243,7 +243,7 @@ class EngineConnection:
             return EngineError(f"the Docker Engine refused: {reason}")
         if isinstance(_innermost(error), TimeoutError):
             return EngineUnavailable(
-                f"the Docker Engine at {self.address} said nothing for {_SILENCE_S:g} s",
+                f"the Docker Engine at {self.address} sent nothing for {_SILENCE_S:g} s",
                 hint="it may wait for a registry that does not answer: check the network between the two, then run again",
             )
         return EngineUnavailable(
@@ -314,12 +314,12 @@ def _check_ssh(address: EngineAddress) -> None:
         return
     if importlib.util.find_spec("paramiko") is None:
         raise SettingsError(
-            f"the engine at {address} cannot be asked: docker-py needs paramiko for ssh",
+            f"the engine at {address} cannot be reached: docker-py needs paramiko for ssh",
             hint="pip install 'ecr-widgets[ssh]'",
         )
     if shutil.which("ssh") is None:
         raise SettingsError(
-            f"the engine at {address} cannot be asked: there is no ssh command",
+            f"the engine at {address} cannot be reached: there is no ssh command",
             hint="on Debian or Ubuntu, as root: apt-get install openssh-client",
         )
 

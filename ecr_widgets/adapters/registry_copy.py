@@ -46,7 +46,7 @@ class ImageCopy:
             return self._manifest(self._source.digest, self._target.tag, depth=0)
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise RegistryError(
-                f"{self._source} is no manifest of an image: {type(error).__name__} {error}"
+                f"{self._source} is not an image manifest: {type(error).__name__} {error}"
             ) from error
 
     def _manifest(self, digest: str, reference: str, *, depth: int) -> str:
@@ -113,7 +113,7 @@ class ImageCopy:
         where = follow(start, location)
         if where is None:
             raise RegistryError(
-                f"{self._target.registry} sends for an upload to {shown(location)}, which is not followed",
+                f"{self._target.registry} redirects an upload to {shown(location)}, which is not followed",
                 hint="have the registry, or the proxy before it, name an https address",
             )
         where += f"{'&' if urlsplit(where).query else '?'}digest={digest}"

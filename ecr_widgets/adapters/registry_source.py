@@ -70,7 +70,7 @@ class RegistrySource:
             if isinstance(error, RegistryError):
                 raise
             raise RegistryError(
-                f"{self._image} is no manifest of an image: {type(error).__name__} {error}"
+                f"{self._image} is not an image manifest: {type(error).__name__} {error}"
             ) from error
 
     def open_blob(self, digest: str) -> urllib3.BaseHTTPResponse:
@@ -90,7 +90,7 @@ class RegistrySource:
             # ECR keeps layers in S3: the address there carries its own signature, and our token is none of its business.
             url, headers = where, {}
         raise RegistryError(
-            f"{self._image.registry} sends for {digest} to {shown(location)}, which is not followed",
+            f"{self._image.registry} redirects {digest} to {shown(location)}, which is not followed",
             hint="have the registry, or the proxy before it, name an https address",
         )
 

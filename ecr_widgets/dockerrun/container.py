@@ -80,7 +80,7 @@ def _check_memory(container: Mapping[str, Any], at: str) -> None:
         if value is not None and not SMALLEST_MEMORY_MIB <= value <= _LARGEST_INT:
             few = value < SMALLEST_MEMORY_MIB
             raise InvalidDockerrun(
-                f"less memory than {SMALLEST_MEMORY_MIB} MiB" if few else f"{value} MiB is no memory size",
+                f"less memory than {SMALLEST_MEMORY_MIB} MiB" if few else f"{value} MiB is not a memory size",
                 pointer=step(at, key),
                 hint="give it in MiB",
             )
@@ -93,7 +93,9 @@ def _check_memory(container: Mapping[str, Any], at: str) -> None:
         )
     key, cpu = member(container, "cpu")
     if cpu is not None and not 0 <= cpu <= _LARGEST_INT:
-        raise InvalidDockerrun(f"{cpu} is no share of a cpu", pointer=step(at, key), hint="1024 is one cpu")
+        raise InvalidDockerrun(
+            f"{cpu} is not a share of a cpu", pointer=step(at, key), hint="1024 is one cpu"
+        )
 
 
 def _check_environment(container: Mapping[str, Any], at: str) -> None:

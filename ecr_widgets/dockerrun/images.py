@@ -51,7 +51,7 @@ def _read(document: bytes) -> Any:
             parse_float=str,
         )
     except (ValueError, RecursionError) as error:
-        raise InvalidDockerrun(f"it is no JSON: {type(error).__name__}") from error
+        raise InvalidDockerrun(f"it is not JSON: {type(error).__name__}") from error
 
 
 def _images(value: Any) -> Iterator[Any]:

@@ -298,7 +298,7 @@ def _check_plain(value: Any, kind: type[str | int | bool] | Words, at: str) -> N
         raise wrong_type(value, _WORDS[plain], at, _HINTS[plain])
     if isinstance(kind, Words) and value and value not in kind.allowed:
         raise InvalidDockerrun(
-            f"{shorten(str(value))} is none of the values that ECS takes here",
+            f"{shorten(str(value))} is not one of the values that ECS accepts here",
             pointer=at,
             hint=f"use one of: {', '.join(kind.allowed)}",
         )

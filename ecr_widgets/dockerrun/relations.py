@@ -46,7 +46,9 @@ def _names(containers: Sequence[_Container], at: str) -> dict[str, str]:
         place = step(at, number)
         if (other := names.setdefault(name, place)) != place:
             raise InvalidDockerrun(
-                f"container name {name!r} is at {other} already", pointer=step(place, key), hint="rename one"
+                f"container name {name!r} is already used at {other}",
+                pointer=step(place, key),
+                hint="rename one",
             )
     return names
 
@@ -68,7 +70,7 @@ def _check_ports(containers: Sequence[_Container], at: str, mode: str) -> None:
             wire = (port or 0, member(mapping, "protocol")[1] or "tcp")
             if port and (other := ports.setdefault(wire, here)) != here:
                 raise InvalidDockerrun(
-                    f"host port {port} is taken at {other} already",
+                    f"host port {port} is already used at {other}",
                     pointer=here,
                     hint="use another, or 0 for any free one",
                 )

@@ -141,7 +141,7 @@ def find_context(folder: Path, dockerfile: str) -> BuildContext:
         )
     if path.is_symlink() and not path.resolve().is_relative_to(path.parent.resolve()):
         raise BuildError(
-            f"the Dockerfile {dockerfile!r} is a link out of its folder, which builders do not follow",
+            f"the Dockerfile {dockerfile!r} links to a file outside its folder, which builders do not follow",
             hint="name the file that it points to",
         )
     return BuildContext(Path(os.path.normpath(folder.absolute())), path)

@@ -94,7 +94,7 @@ class BuildOptions:
         for platform in self.platforms:
             if not _PLATFORM.fullmatch(platform):
                 raise InputError(
-                    f"{platform!r} is no platform",
+                    f"{platform!r} is not a platform",
                     hint="such as linux/amd64 or linux/arm/v7; commas between several",
                 )
         for name, variable in self.secrets.items():

@@ -55,7 +55,7 @@ class Encryption:
             )
         if not _KEY.fullmatch(kms_key):
             raise InputError(
-                f"{kms_key!r} names no KMS key",
+                f"{kms_key!r} is not a KMS key",
                 hint="give its ARN (arn:aws:kms:REGION:ACCOUNT:key/ID), its id, or an alias (alias/NAME)",
             )
         return cls(encryption, kms_key)

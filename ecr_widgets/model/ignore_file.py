@@ -78,13 +78,13 @@ class IgnoreFile:
             is_exception = text.startswith("!")
             text = text.removeprefix("!").strip() if is_exception else text
             if not text:
-                raise ValueError(f"line {number}: `!` alone is no pattern")
+                raise ValueError(f"line {number}: `!` alone is not a pattern")
             pattern = Pattern(_cleaned(text), is_exception)
             try:
                 _check(pattern.text)
                 pattern.matches("")
             except (ValueError, re.error):
-                raise ValueError(f"line {number}: {text!r} is no pattern") from None
+                raise ValueError(f"line {number}: {text!r} is not a pattern") from None
             found.append(pattern)
         return cls(tuple(found))
 

@@ -48,7 +48,7 @@ def read_exceptions(given: str | Iterable[str]) -> tuple[str, ...]:
     for each in patterns:
         if not _FILTER.fullmatch(each) or each.count("*") > _MOST_STARS:
             raise InputError(
-                f"{each!r} is no pattern for tags",
+                f"{each!r} is not a pattern for tags",
                 hint=f"letters, digits, . _ - and at most {_MOST_STARS} *, such as dev-*",
             )
     if len(set(patterns)) > _MOST_FILTERS:

@@ -187,7 +187,7 @@ class Panel(ABC):
             return None
         work = self._turns.begin(what, only_looks=only_looks)
         if work is None:
-            self._problem = f"not begun: {what}; wait for the end of {self._turns.status}, or cancel it"
+            self._problem = f"not started: {what}; wait until {self._turns.status} ends, or cancel it"
         else:
             self._problem, self._plan = "", None
             self._places.go_on()

@@ -32,7 +32,7 @@ class CommonControls:
         first_rows: Pressed,
     ) -> None:
         self._refresh = button("Refresh", "Look again", refresh)
-        self._cancel = button("Cancel", "Stop what is under way", cancel)
+        self._cancel = button("Cancel", "Stop what is running", cancel)
         self._confirm = button("Confirm", "Do what is planned", confirm)
         self._leave = button("Discard plan", "Forget the plan; nothing is changed", leave)
         self._next = button("Next rows", "Show the rows that follow", next_rows)

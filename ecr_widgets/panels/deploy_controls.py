@@ -36,7 +36,7 @@ class DeployControls:
         self.widget = made.rows(
             self._watch,
             made.group("Deploy an image", *self._deploying()),
-            made.group("Go back or scale", self._going_back(), self._scaling()),
+            made.group("Roll back or scale", self._going_back(), self._scaling()),
             made.group("Run a task", *self._running_a_task()),
         )
 
@@ -63,7 +63,7 @@ class DeployControls:
         image = made.text("Image", "repository:tag", wide=True)
         dockerrun = made.text("Dockerrun", value="Dockerrun.aws.json", wide=True)
         container = made.text("Container", "needed if several", wide=True)
-        back = made.tick("go back by itself where it does not get stable", value=True)
+        back = made.tick("roll back if it does not become stable", value=True)
         panel = self._panel
 
         def plan() -> None:
@@ -100,7 +100,7 @@ class DeployControls:
             _image(image.value)
             return ""
 
-        button = made.button("Plan deploy …", "Say what would change", plan)
+        button = made.button("Plan deploy …", "Show what would change", plan)
         hint = made.needs(button, [image, dockerrun, self._name], why_not)
         return [made.row(image, dockerrun), made.row(self._name, container, back), made.row(button, hint)]
 
@@ -127,7 +127,7 @@ class DeployControls:
 
             panel.work_out(f"plan a rollback of {panel.target}", look)
 
-        return made.row(self._earlier, made.button("Plan rollback …", "Say what would change", plan))
+        return made.row(self._earlier, made.button("Plan rollback …", "Show what would change", plan))
 
     def _scaling(self) -> Any:
         panel, copies = self._panel, self._copies
@@ -146,7 +146,7 @@ class DeployControls:
                 )
             )
 
-        return made.row(copies, made.button("Plan scaling …", "Say what would change", plan))
+        return made.row(copies, made.button("Plan scaling …", "Show what would change", plan))
 
     def _running_a_task(self) -> list[Any]:
         name = made.text("As task", "its name")
@@ -175,7 +175,7 @@ class DeployControls:
                 )
             )
 
-        button = made.button("Plan task …", "Say what would be run", plan)
+        button = made.button("Plan task …", "Show what would run", plan)
         hint = made.needs(button, [self._task_deploy, name], lambda: "")
         return [made.row(self._task_deploy, name), made.row(variables, container), made.row(button, hint)]
 

@@ -80,7 +80,7 @@ class DeploysPanel(Panel):
         """One row a deployment; counts, reasons, earlier deploys and log lines below."""
         title, view = f"Service {self.target}", self._view
         if view is None or view.service is None:
-            note = "" if view is None else "not there yet: a first deploy creates it"
+            note = "" if view is None else "does not exist yet: a first deploy creates it"
             return Picture("deploys", title, now, (), (), note=note)
         service = view.service
         rows = tuple(

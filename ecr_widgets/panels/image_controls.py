@@ -27,7 +27,7 @@ class ImageControls:
         work = made.group("Work on an image", self._reference(), self._naming(), self._deletion())
         platforms = made.button(
             "Read platforms",
-            "Read the manifests of the images at the top; ECR takes that for a pull",
+            "Read the manifests of the images at the top; ECR counts that as a pull",
             panel.look_into_all,
         )
         self.widget = made.rows(made.row(words, platforms), *self._pushing(), work)
@@ -102,7 +102,7 @@ class ImageControls:
             name = chosen.value.strip()
             panel.act(f"pull {panel.repository} {name}", lambda kit: kit.pull_image(panel.repository, name))
 
-        tagged = made.button("Set tag", "Name the image once more; nothing is pulled", set_tag)
+        tagged = made.button("Set tag", "Add a tag to the image; nothing is pulled", set_tag)
         pulled = made.button("Pull", "Pull the image to this engine", pull)
         hints = (
             made.needs(tagged, [chosen, tag], made.accepted(check_tag, tag)),

@@ -51,7 +51,7 @@ class RepositoryControls:
     def _creation(self) -> tuple[Any, ...]:
         self._name = name = made.text("New repository", "team/project", wide=True)
         immutable, scan = made.tick("tags can never move"), made.tick("scan on push", value=True)
-        encryption = made.choice("Encryption, for good", ENCRYPTIONS)
+        encryption = made.choice("Encryption (permanent)", ENCRYPTIONS)
         key = made.text("KMS key", "ARN, id or alias; empty: AWS's own for ECR", wide=True)
         panel = self._panel
 
@@ -79,7 +79,7 @@ class RepositoryControls:
         def why_not() -> str:
             known = panel.knows(check_repository_name(name.value.strip()))
             Encryption.parse(encryption.value, key_used())
-            return "there is a repository of that name" if known else ""
+            return "a repository of that name exists" if known else ""
 
         button = made.button("Create", "Create the repository", create)
         hint = made.needs(button, [name], why_not, also=[encryption, key, self._chosen])
@@ -89,7 +89,7 @@ class RepositoryControls:
 
     def _settings(self) -> Any:
         tags, scan = made.choice("Tags", tuple(_TAGS)), made.choice("Scan on push", tuple(_SCAN))
-        but = made.text("All but", "such as dev-*, where tags are chosen")
+        but = made.text("All but", "such as dev-*, with a setting for tags")
         panel = self._panel
 
         def change() -> None:
@@ -112,7 +112,7 @@ class RepositoryControls:
             read_exceptions(but.value)
             return self._why_not()
 
-        button = made.button("Change settings", "Change what is chosen", change)
+        button = made.button("Change settings", "Apply the chosen settings", change)
         return made.rows(
             made.row(tags, but, scan, button), made.needs(button, [self._chosen], why_not, also=[but])
         )
@@ -137,13 +137,13 @@ class RepositoryControls:
 
             panel.work_out(f"preview what would expire in {name}", look)
 
-        button = made.button("Preview policy …", "Say what would expire before anything is set", preview)
+        button = made.button("Preview policy …", "Show what would expire before anything is set", preview)
         hint = made.needs(button, [self._chosen], self._why_not)
         return made.rows(made.row(untagged, newest, button), hint)
 
     def _deletion(self) -> Any:
         typed = made.text("To delete it, type its name", wide=True)
-        images, panel = made.tick("its images too"), self._panel
+        images, panel = made.tick("and its images"), self._panel
 
         def delete() -> None:
             name, again, too = self._chosen.value.strip(), typed.value, images.value

@@ -242,7 +242,7 @@ class RunsPanel:
             update_display(picture.bundle(), raw=True, display_id=self._compared_id)
 
         words = made.filtering(made.text("Filter", "service, runbook, verdict …", wide=True), filter_by)
-        button = made.button("Compare", "Say what is different between the two", compare)
+        button = made.button("Compare", "Show the differences between the two", compare)
         return made.rows(words, made.row(older, newer, button))
 
 

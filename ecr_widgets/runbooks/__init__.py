@@ -67,7 +67,7 @@ def find_runbook(name_or_path: str | Path) -> Runbook:
         raise InputError(f"no runbook {str(name_or_path)!r}", hint=f"give a path, or one of: {names}")
     if "@" in path.stem:
         raise InputError(
-            f"runbook {path.stem!r} refused: after an @ runs have the slot of a schedule in their names",
+            f"runbook {path.stem!r} refused: in the names of runs, an @ is followed by the slot of a schedule",
             hint="rename it",
         )
     return read_runbook(path)

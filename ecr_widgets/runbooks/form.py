@@ -118,7 +118,9 @@ def _whole(cells: Sequence[_Cell]) -> Iterator[Breach]:
     if first.kind != "markdown" or not first.source.startswith("# "):
         yield Breach(1, "it does not begin with a title", "begin with a Markdown cell: # What it does")
     elif len(first.source.strip().splitlines()) < 2:
-        yield Breach(1, "it has no purpose", "say below the title what it does and what it changes")
+        yield Breach(
+            1, "it does not state its purpose", "say below the title what it does and what it changes"
+        )
     if not any(each.kind == "markdown" and "operation note" in each.source.lower() for each in cells):
         yield Breach(0, "there is no operation note", "add a Markdown cell: ## Operation note")
     tagged = sum(each.is_parameters for each in cells)
@@ -143,7 +145,7 @@ def _each(cells: Sequence[_Cell]) -> Iterator[Breach]:
         if cell.kind != "code":
             continue
         if cell.has_outputs:
-            yield Breach(cell.number, "outputs were left in it", "clear all outputs before you save")
+            yield Breach(cell.number, "it has saved outputs", "clear all outputs before you save")
         if cell.is_parameters:
             yield from _parameters(cell.number, cell.source, names)
             continue
@@ -155,9 +157,7 @@ def _each(cells: Sequence[_Cell]) -> Iterator[Breach]:
         yield from _code(cell, tree, names)
         if cell.calls_kit:
             if not explained:
-                yield Breach(
-                    cell.number, "nothing says what normal looks like", "put a Markdown cell in front"
-                )
+                yield Breach(cell.number, "nothing says what to expect", "put a Markdown cell in front")
             explained = False
 
 
@@ -167,7 +167,9 @@ def _code(cell: _Cell, tree: ast.Module, names: set[str]) -> Iterator[Breach]:
     yield from _outside(cell.number, tree)
     if cell.steps > 1:
         yield Breach(
-            cell.number, f"it calls {cell.steps} steps", "one a cell, each with its word on what is normal"
+            cell.number,
+            f"it calls {cell.steps} steps",
+            "one per cell, each with a sentence on what to expect",
         )
     yield from _logic(cell.number, tree)
     yield from _undeclared(cell.number, tree, names)
@@ -245,7 +247,7 @@ def _undeclared(number: int, tree: ast.Module, names: set[str]) -> Iterator[Brea
             if not isinstance(node, ast.Name) or not isinstance(node.ctx, ast.Load):
                 continue
             if node.id not in names and not hasattr(builtins, node.id):
-                yield Breach(number, f"{node.id!r} is used and nowhere declared", "declare it as a parameter")
+                yield Breach(number, f"{node.id!r} is used and not declared", "declare it as a parameter")
                 names.add(node.id)
         for node in ast.walk(statement):
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):

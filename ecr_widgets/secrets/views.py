@@ -184,7 +184,7 @@ def _dumps(text: str) -> Iterator[_Dump]:
         lines = list(_DUMP_LINE.finditer(text))
         yield from _read(lines, _width_of(lines))
     if _BARE_BEGINS.search(text) is not None:
-        # Nothing tells how wide a dump without places is; what stands behind the bytes is no part of the match.
+        # Nothing says how wide a dump without offsets is; what follows the bytes is not part of the match.
         yield from _read(list(_BARE_LINE.finditer(text)), _WIDEST_DUMP)
 
 

@@ -43,7 +43,7 @@ def test_a_service_is_deployed_and_brought_back_by_hand(lab: Lab) -> None:
     path = lab.write("deploys.ipynb", KIT, PREPARE, "kit.deploys('demo', 'panels')")
     page = lab.open("deploys.ipynb")
     lab.run_all(page)
-    expect(page.get_by_text("not there yet: a first deploy creates it").first).to_be_visible()
+    expect(page.get_by_text("does not exist yet: a first deploy creates it").first).to_be_visible()
     page.get_by_role("button", name="Deploy an image").click()
     deploy(page, "1.0")
     expect(page.get_by_text("1 of 1 copies run").first).to_be_visible()
@@ -64,7 +64,7 @@ def test_a_service_is_deployed_and_brought_back_by_hand(lab: Lab) -> None:
     expect(page.get_by_text("serving version 2.0").first).to_be_visible()
     expect(page.get_by_role("button", name="Cancel")).to_be_hidden()
 
-    page.get_by_role("button", name="Go back or scale").click()
+    page.get_by_role("button", name="Roll back or scale").click()
     page.get_by_role("button", name="Plan rollback …").click()
     page.get_by_role("button", name="Confirm: roll demo/panels back to panels.1").click()
     expect(page.get_by_text("rollback").first).to_be_visible()
@@ -120,7 +120,7 @@ def test_a_failed_deploy_goes_back_by_itself_then_the_service_is_scaled_and_a_ta
     expect(page.get_by_role("cell", name="rough.2", exact=True).first).to_be_visible()
 
     expect(page.get_by_role("button", name="Cancel")).to_be_hidden()
-    page.get_by_role("button", name="Go back or scale").click()
+    page.get_by_role("button", name="Roll back or scale").click()
     expect(page.get_by_label("Copies")).to_have_value("1")
     page.get_by_label("Copies").fill("2")
     page.get_by_role("button", name="Plan scaling …").click()

@@ -63,11 +63,17 @@ def test_hostile_texts_typed_into_a_live_panel_do_nothing(lab: Lab) -> None:
     page.on("request", lambda request: asked.append(request.url))
     lab.run_all(page)
     expect(page.get_by_role("button", name="Create", exact=True)).to_be_visible()
-    groups = ("Work on an image", "Deploy an image", "Go back or scale", "Run a task", "Work on a repository")
+    groups = (
+        "Work on an image",
+        "Deploy an image",
+        "Roll back or scale",
+        "Run a task",
+        "Work on a repository",
+    )
     for opener in groups:
         page.get_by_role("button", name=opener).click()
     # The key's field shows with this choice only.
-    page.get_by_label("Encryption, for good").select_option("KMS")
+    page.get_by_label("Encryption (permanent)").select_option("KMS")
     fields = page.locator(".widget-text input:not([type=number]), .widget-textarea textarea")
     assert fields.count() >= 15
     for payload in (*PAYLOADS[1:], TYPED):

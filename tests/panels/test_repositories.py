@@ -58,7 +58,7 @@ def test_a_repository_is_created_by_hand_and_the_saved_file_tells(lab: Lab, brow
     expect(key).to_be_hidden()
     for _ in range(3):  # two boxes to tick, then the encryption
         page.keyboard.press("Tab")
-    expect(page.get_by_label("Encryption, for good")).to_be_focused()
+    expect(page.get_by_label("Encryption (permanent)")).to_be_focused()
     for pressed in (
         "Space",
         "ArrowDown",
@@ -68,7 +68,7 @@ def test_a_repository_is_created_by_hand_and_the_saved_file_tells(lab: Lab, brow
     expect(key).to_be_visible()
     page.keyboard.press("Tab")
     page.keyboard.type("team")
-    expect(page.get_by_text("'team' names no KMS key").first).to_be_visible()
+    expect(page.get_by_text("'team' is not a KMS key").first).to_be_visible()
     expect(page.get_by_role("button", name="Create", exact=True)).to_be_disabled()
     key.fill("alias/team")
     expect(page.get_by_role("button", name="Create", exact=True)).to_be_enabled()

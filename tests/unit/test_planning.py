@@ -69,7 +69,7 @@ def test_an_encryption_is_planned(kit: PlanKit, world: World) -> None:
         assert (outcome.encryption, outcome.kms_key) == ("KMS", "alias/team")
         inputs = kit.recorder.records[-1].inputs
         assert (inputs["encryption"], inputs["kms_key"]) == ("KMS", "alias/team")
-        with pytest.raises(InputError, match="names no KMS key"):
+        with pytest.raises(InputError, match="is not a KMS key"):
             call("new", tags_immutable=False, scan_on_push=True, encryption="KMS", kms_key="team")
     FakeEcr(world).create_repository("old", tags_immutable=False, scan_on_push=True)
     with pytest.raises(VerifyError, match="encryption cannot be changed after creation"):

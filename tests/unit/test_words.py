@@ -39,7 +39,6 @@ NOT_DONE = {
     "ecr_widgets/recording",
     "ecr_widgets/sandbox",
     "ecr_widgets/saved_runs",
-    "ecr_widgets/secrets",
     "ecr_widgets/steps",
     "ecr_widgets/targets.py",
 }

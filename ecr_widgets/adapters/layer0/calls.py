@@ -77,7 +77,7 @@ class Calls:
         headers = {key.lower(): value for key, value in answer.headers.items()}
         job_id = headers.get("x-jobid") or headers.get("location", "").rpartition("/")[2]
         if not job_id:
-            raise OutcomeUnknown(f"Layer0 took {what} and named no job", hint="look whether it was done")
+            raise OutcomeUnknown(f"Layer0 accepted {what}, but named no job", hint="look whether it was done")
         return job_id
 
 
@@ -88,5 +88,5 @@ def segment(entity_id: str) -> str:
         InputError: No id.
     """
     if not entity_id:
-        raise InputError("an empty id names nothing", hint="give the id")
+        raise InputError("the id is empty", hint="give the id")
     return quote(entity_id, safe="")

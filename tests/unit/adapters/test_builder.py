@@ -53,7 +53,7 @@ HERE_DOCUMENT = "FROM scratch\nRUN <<EOF\ntrue\nEOF\n"
         (Builder(OLD, None), "FROM scratch\nCOPY --link a b\n", "line 2: `COPY --link` takes BuildKit; install"),
         (Builder(OLD, PLUGIN), HERE_DOCUMENT, "not known to the BuildKit of engine 20.10.24; use engine 23 or newer"),
         (Builder(OLD, COMMAND), HERE_DOCUMENT, "not known to the BuildKit of engine"),
-        (Builder(PODMAN, None), "FROM a\nONBUILD COPY --link a b\n", "line 2: Podman 5.4.2 knows no `--link`"),
+        (Builder(PODMAN, None), "FROM a\nONBUILD COPY --link a b\n", "line 2: Podman 5.4.2 does not support `--link`"),
         (Builder(PODMAN, None), "FROM a AS One\nFROM b\nCOPY --from=one x y\n", "line 3: Podman would not find the stage 'One'"),
         (Builder(PODMAN, None), f"# syntax=a/frontend\n{HERE_DOCUMENT}", "Podman would not use the frontend"),
     ],

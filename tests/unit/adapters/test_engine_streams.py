@@ -303,7 +303,7 @@ def test_a_push_without_a_tag_is_refused(scripted: Engines) -> None:
         (events({"errorDetail": {"code": 1}}), PushError, "no reason given"),
         (events({"errorDetail": {"message": "late"}}, {"aux": {"Digest": DIGEST}}), PushError, "late"),
         (events({"aux": {"Digest": DIGEST}}, {"errorDetail": {"message": "late"}}), PushError, "late"),
-        (events(7), EngineError, "int where an event belongs"),
+        (events(7), EngineError, "int instead of an event"),
         (chunked(b'{"status": "x"}\r\n{"aux": {"Dig'), EngineUnavailable, "does not answer"),
         (chunked(b'{"status": "x"}\r\n', ended=False), EngineError, "does not answer"),
         (
@@ -578,4 +578,4 @@ def test_an_engine_that_falls_silent_may_be_waiting_for_a_registry(
                 engine.push(IMAGE, TOKEN, progress=ignore_progress)
         finally:
             asked.set()
-    assert "said nothing for 0.3 s" in str(caught.value)
+    assert "sent nothing for 0.3 s" in str(caught.value)

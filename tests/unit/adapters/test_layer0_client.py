@@ -206,7 +206,7 @@ def test_an_id_stays_one_segment_of_the_path(wild: str) -> None:
         for look in (Layer0Api.read_deploy, Layer0Api.read_service, Layer0Api.read_task, Layer0Api.read_job):
             with pytest.raises(EntityNotFound):
                 look(client(server), wild)
-        with pytest.raises(InputError, match="empty id"):
+        with pytest.raises(InputError, match="id is empty"):
             client(server).read_deploy("")
     for asked in server.asked:
         assert asked.target.count("/") == 2

@@ -41,7 +41,7 @@ def test_a_repository_is_created_with_its_encryption(world: World) -> None:
         ("--create --encryption kms", "'kms' is not one of 'AES256', 'KMS'"),
         ("--create --kms-key alias/team", "encryption is left out; give encryption KMS"),
         ("--create --encryption AES256 --kms-key alias/team", "encryption is AES256; give encryption KMS"),
-        ("--create --encryption KMS --kms-key team", "'team' names no KMS key; give its ARN"),
+        ("--create --encryption KMS --kms-key team", "'team' is not a KMS key; give its ARN"),
     ],
 )
 def test_a_bad_encryption_is_refused_and_nothing_changed(world: World, options: str, why: str) -> None:

@@ -57,7 +57,7 @@ def dockerrun(*containers: dict[str, Any], **more: Any) -> bytes:
         (
             dockerrun(CONTAINER, CONTAINER),
             "/containerDefinitions/1/name",
-            "is at /containerDefinitions/0 already",
+            "is already used at /containerDefinitions/0",
         ),
         (
             dockerrun(CONTAINER | {"environment": [{"name": "A", "value": 1}]}),
@@ -161,7 +161,7 @@ def test_a_member_that_only_layer0_lacks_is_warned_about_and_no_setting() -> Non
         ({"volumesFrom": [{"sourceContainer": "db"}]}, "/volumesFrom/0/sourceContainer", "no container 'db'"),
         ({"dependsOn": [{"containerName": "db", "condition": "START"}]}, "/dependsOn/0/containerName", "no container"),
         ({"dependsOn": [{"containerName": "timeout"}]}, "/dependsOn/0", "no condition"),
-        ({"dependsOn": [{"containerName": "timeout", "condition": "UP"}]}, "/dependsOn/0/condition", "none of the values"),
+        ({"dependsOn": [{"containerName": "timeout", "condition": "UP"}]}, "/dependsOn/0/condition", "not one of the values"),
         ({"dependsOn": [{"containerName": "timeout", "condition": "SUCCESS"}]}, "/dependsOn/0", "is essential"),
         ({"dependsOn": [{"containerName": "timeout", "condition": "HEALTHY"}]}, "/dependsOn/0", "no health check"),
         ({"dockerLabels": {"a": 1}}, "/dockerLabels/a", "a number where text belongs"),

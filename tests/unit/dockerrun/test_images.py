@@ -41,7 +41,7 @@ def test_every_image_is_found(document: str, found: set[str]) -> None:
 )
 def test_what_is_no_json_is_said(document: bytes) -> None:
     """Nothing could be told of it."""
-    with pytest.raises(InvalidDockerrun, match="it is no JSON"):
+    with pytest.raises(InvalidDockerrun, match="it is not JSON"):
         image_texts(document)
 
 

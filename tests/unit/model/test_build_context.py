@@ -140,7 +140,7 @@ def test_a_bit_that_the_classic_builder_drops_is_refused(folder: Path) -> None:
         ("https://code.example/x.git", "Dockerfile", "fetch it into a folder first"),
         ("-", "Dockerfile", "standard input"),
         (".", "Dockerfile.none", "no Dockerfile 'Dockerfile.none'"),
-        (".", "link", "a link out of its folder"),
+        (".", "link", "links to a file outside its folder"),
         (".", "sub", "no Dockerfile 'sub'"),
     ],
 )

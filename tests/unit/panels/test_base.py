@@ -54,7 +54,7 @@ def test_one_action_at_a_time_and_what_is_under_way_is_said(desk: Desk, panel: P
     assert desk.picture["status"] == "count sheep"
     assert desk.find("Cancel").layout.display == ""
     panel.act("count goats", lambda _: pytest.fail("begun"))
-    assert desk.picture["problem"] == "not begun: count goats; wait for the end of count sheep, or cancel it"
+    assert desk.picture["problem"] == "not started: count goats; wait until count sheep ends, or cancel it"
     end.set()
     desk.settle()
     assert desk.picture["status"] == ""

@@ -44,7 +44,7 @@ def deploy(desk: Desk, tag: str) -> None:
 
 def test_a_service_is_created_by_the_first_deploy(open_desk: Desk) -> None:
     """Planned as what is new, confirmed, recorded, and shown as it runs, by digest."""
-    assert "not there yet" in open_desk.picture["note"]
+    assert "does not exist yet" in open_desk.picture["note"]
     open_desk.type("Image", "app:1")
     open_desk.press("Plan deploy")
     told = [line for (line,) in open_desk.part("Planned")]

@@ -128,7 +128,7 @@ def test_a_name_is_checked_while_it_is_typed(open_desk: Desk) -> None:
     for name, said in (
         ("", ""),
         ("Team/app", "not a repository name"),
-        ("team/db", "there is a repository of that name"),
+        ("team/db", "a repository of that name exists"),
     ):
         open_desk.type("New repository", name)
         assert create.disabled
@@ -152,7 +152,7 @@ def test_an_encryption_is_chosen_for_good(open_desk: Desk, world: World) -> None
     assert key.layout.display == ""
     open_desk.type("KMS key", "my-key")
     assert create.disabled
-    assert any("'my-key' names no KMS key" in hint for hint in open_desk.hints())
+    assert any("'my-key' is not a KMS key" in hint for hint in open_desk.hints())
     open_desk.type("KMS key", " alias/team ")
     open_desk.press("Create")
     open_desk.type("New repository", "team/again")
@@ -285,7 +285,7 @@ def test_a_repository_is_deleted_by_typing_its_name(open_desk: Desk, world: Worl
     open_desk.press("Delete")
     assert "holds 1 images" in open_desk.picture["problem"]
     assert "team/app" in world.repositories
-    open_desk.type("its images too", value=True)
+    open_desk.type("and its images", value=True)
     open_desk.press("Delete")
     assert "team/app" not in world.repositories
     assert [row[0] for row in open_desk.picture["rows"]] == ["team/db"]
@@ -315,7 +315,7 @@ def test_a_repository_of_which_an_image_runs_is_never_deleted(
     kit.deploy_service("demo", "web", kit.create_deploy("web", "Dockerrun.aws.json", image=image))
     open_desk.type("Repository", "team/app")
     open_desk.type("To delete it", "team/app")
-    open_desk.type("its images too", value=True)
+    open_desk.type("and its images", value=True)
     open_desk.press("Delete")
     assert "it is used by service demo/web" in open_desk.picture["problem"]
     assert "team/app" in world.repositories

@@ -46,7 +46,7 @@ def test_a_new_runbook_passes(tmp_path: Path) -> None:
     ("changes", "what"),
     [
         ({"title": "no title"}, "does not begin with a title"),
-        ({"title": "# Only a title"}, "has no purpose"),
+        ({"title": "# Only a title"}, "does not state its purpose"),
         ({"note": "nothing"}, "no operation note"),
         ({"parameters": "repository = 'a'\nreference: str = 'b'  # x"}, "'repository' has no type"),
         ({"parameters": "repository: str = 'a'  # x\nreference: str = 'b'"}, "'reference' has no comment"),
@@ -64,7 +64,7 @@ def test_a_new_runbook_passes(tmp_path: Path) -> None:
         ({"step": "def f(): pass"}, "is logic (FunctionDef)"),
         (
             {"step": "found = kit.find_image(repositry, reference)"},
-            "'repositry' is used and nowhere declared",
+            "'repositry' is used and not declared",
         ),
         ({"step": "found = kit.find_image(repository,"}, "is not Python"),
         ({"word": f"The key is {AWS_KEY_ID}."}, "line 1 holds a text that looks like an AWS access key id"),
@@ -123,8 +123,8 @@ def test_outputs_left_in_and_steps_without_a_word_are_named(tmp_path: Path) -> N
     path = tmp_path / "mine.ipynb"
     path.write_text(json.dumps(book))
     told = " / ".join(map(str, check_form(path)))
-    assert "outputs were left in it" in told
-    assert "nothing says what normal looks like" in told
+    assert "it has saved outputs" in told
+    assert "nothing says what to expect" in told
     assert "0 cells are tagged" in told
 
 
