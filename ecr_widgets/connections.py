@@ -202,13 +202,7 @@ def connect(
         # The engine knows those that it was started with; a cell may have set others since.
         connections.on_secret(secret)
     resumed = environ.get(RESUMED_VARIABLE)
-    planning = bool(environ.get(PLAN_VARIABLE))
-    kind: type[Recorder] = Recorder
-    if planning:
-        from ecr_widgets.planning import PlanRecorder
-
-        kind = PlanRecorder
-    recorder = kind(
+    recorder = Recorder(
         run_id,
         connections.clock,
         sink or _default_sink(channel, in_notebook=kernel is not None),
@@ -216,13 +210,14 @@ def connect(
         numbers=numbers_of(run_id),
         earlier=open_earlier(Path(resumed), run_id) if resumed and channel is not None else None,
     )
-    files = _folders(environ)
-    if planning:
-        from ecr_widgets.planning import LookingOnly, PlanKit
-
-        return PlanKit(LookingOnly(connections), recorder, files=files, examples=shipped_folder())
-    approved = ApprovedFiles.parse(environ.get(APPROVED_VARIABLE, ""))
-    return NotebookKit(connections, recorder, files=files, examples=shipped_folder(), approved=approved)
+    return NotebookKit(
+        connections,
+        recorder,
+        files=_folders(environ),
+        examples=shipped_folder(),
+        approved=ApprovedFiles.parse(environ.get(APPROVED_VARIABLE, "")),
+        planning=bool(environ.get(PLAN_VARIABLE)),
+    )
 
 
 def _folders(environ: Mapping[str, str]) -> tuple[Path, ...]:

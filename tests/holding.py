@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 MOMENTS = ("begun", "intended", "acted", "recorded")
-"""Before the intent is written; after that; after the change, before its outcome is written; after that."""
+"""Before the intent is written; after the look that may correct it, before the change; after the change, before its outcome
+is written; after that."""
 
 # Python imports this at its start, also in the run's kernel: no hook is in the product.
 HOOK = """
@@ -15,20 +16,26 @@ from ecr_widgets.recording import recorder
 
 real, place = recorder.Recorder.perform, Path(os.environ["FAULTS_HOLD_AT"])
 
+def hold(moment, *names):
+    if place.name in [f"{name}.{moment}" for name in names]:
+        place.touch()
+        while place.exists():
+            time.sleep(0.05)
+
 def perform(self, step, inputs, act):
-    def hold(moment):
-        if place.name == f"{step}.{moment}":
-            place.touch()
-            while place.exists():
-                time.sleep(0.05)
-    def watched(progress):
-        hold("intended")
-        outcome = act(progress)
-        hold("acted")
+    def watched(at_work):
+        learn = at_work.learn
+        def learned(step, inputs):
+            learn(step, inputs)
+            hold("intended", step)
+        at_work.learn = learned
+        outcome = act(at_work)
+        hold("acted", at_work.record.step)
         return outcome
-    hold("begun")
+    # Which of the two it is, its look will tell.
+    hold("begun", step, *(["create_service"] if step == "update_service" else []))
     outcome = real(self, step, inputs, watched)
-    hold("recorded")
+    hold("recorded", self.records[-1].step)
     return outcome
 
 recorder.Recorder.perform = perform

@@ -61,6 +61,11 @@ def _missing(step: StepRecord, later: _Later) -> str | None:
     return f"{step.step}: {why}" if why else None
 
 
+def has_rule(step: str) -> bool:
+    """Whether this release knows what proves a step of that name."""
+    return step in _RULES or step in _LOOKING
+
+
 def is_digest(value: object) -> bool:
     """Whether it is a sha256 digest as registries write it."""
     return isinstance(value, str) and _DIGEST.fullmatch(value) is not None
@@ -192,6 +197,32 @@ def _deleted_entity(step: StepRecord, _: _Later) -> str | None:
     return None if not step.changed or step.outcome.get("entity_id") else "no id of what was deleted"
 
 
+def _deleted_by_id(step: StepRecord, _: _Later) -> str | None:
+    asked, entity_id = (
+        step.inputs.get(f"{step.step.removeprefix('delete_')}_id"),
+        step.outcome.get("entity_id"),
+    )
+    if not step.changed:
+        return None
+    # A task may be asked for by its name.
+    known = isinstance(entity_id, str) and (step.step == "delete_task" or entity_id == asked)
+    return None if known else "the outcome names another one"
+
+
+def _min_count(step: StepRecord, _: _Later) -> str | None:
+    asked, reached = step.inputs.get("min_count"), step.outcome.get("min_count")
+    return (
+        None
+        if type(reached) is int and reached == asked
+        else f"{reached!r} is the least, and {asked!r} was asked for"
+    )
+
+
+def _answered(step: StepRecord, _: _Later) -> str | None:
+    """Layer0's answer is all that there is."""
+    return None if step.outcome else "Layer0 said nothing of it"
+
+
 def _scale(step: StepRecord, _: _Later) -> str | None:
     asked, wanted, running = (
         step.inputs.get("count"),
@@ -263,5 +294,11 @@ _RULES: Mapping[str, Callable[[StepRecord, _Later], str | None]] = {
     "delete_service": _deleted_entity,
     "delete_load_balancer": _deleted_entity,
     "delete_environment": _deleted_entity,
+    "delete_deploy": _deleted_by_id,
+    "delete_task": _deleted_by_id,
+    "delete_job": _deleted_by_id,
+    "set_min_count": _min_count,
+    "scale_environment": _answered,
+    "restore_own_tags": _answered,
     "verify_seals": _seals,
 }

@@ -36,11 +36,11 @@ def command(
     if reference is None or wanted.tag is None:
         missing = source if reference is None else target
         raise InvalidReference(f"{missing} has no tag", hint="write REPOSITORY:TAG")
-    ecr = connect(wait_s=wait_if_busy_s).ecr
-    done = ecr.copy_image(
-        ecr.name_of(copied),
+    kit = connect(wait_s=wait_if_busy_s)
+    done = kit.ecr.copy_image(
+        kit.name_of(copied),
         reference,
-        to_repository=ecr.name_of(wanted, profile=to_profile, region=to_region),
+        to_repository=kit.name_of(wanted, profile=to_profile, region=to_region),
         to_tag=wanted.tag,
         to_profile=to_profile,
         to_region=to_region,

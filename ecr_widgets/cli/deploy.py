@@ -78,8 +78,8 @@ def _check_balancer(environment: str, name: str, dockerrun: Path) -> None:
     from ecr_widgets.cli.layer0_client import client
     from ecr_widgets.dockerrun.document import Dockerrun
     from ecr_widgets.errors import InputError
-    from ecr_widgets.steps.deploy_service import find_environment
-    from ecr_widgets.steps.service_balancer import check_host_ports, require_balancer
+    from ecr_widgets.steps.shared.service_balancer import check_host_ports, require_balancer
+    from ecr_widgets.steps.shared.service_lookup import find_environment
 
     try:
         document = Dockerrun.template(dockerrun.read_bytes())

@@ -37,7 +37,7 @@ def list_environments(*, as_json: bool) -> None:
 @json_option
 def show(environment: str, *, as_json: bool) -> None:
     """Show ENVIRONMENT: its instances and links."""
-    from ecr_widgets.steps.deploy_service import find_environment
+    from ecr_widgets.steps.shared.service_lookup import find_environment
 
     layer0 = client()
     found = layer0.read_environment(find_environment(layer0, environment).environment_id)

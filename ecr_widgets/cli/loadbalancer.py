@@ -20,7 +20,7 @@ def command() -> None:
 @json_option
 def list_balancers(environment: str | None, *, as_json: bool) -> None:
     """List all load balancers, or those of one ENVIRONMENT."""
-    from ecr_widgets.steps.deploy_service import find_environment
+    from ecr_widgets.steps.shared.service_lookup import find_environment
 
     layer0 = client()
     where = find_environment(layer0, environment).environment_id if environment else None
@@ -40,8 +40,8 @@ def list_balancers(environment: str | None, *, as_json: bool) -> None:
 @json_option
 def show(environment: str, balancer: str, *, as_json: bool) -> None:
     """Show BALANCER: its address, ports, health check and service."""
-    from ecr_widgets.steps.deploy_service import find_environment
-    from ecr_widgets.steps.service_balancer import require_balancer
+    from ecr_widgets.steps.shared.service_balancer import require_balancer
+    from ecr_widgets.steps.shared.service_lookup import find_environment
 
     layer0 = client()
     found = require_balancer(layer0, find_environment(layer0, environment), balancer)

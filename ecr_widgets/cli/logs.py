@@ -47,7 +47,7 @@ def command(
     Each line begins with its container's name.
     """
     from ecr_widgets.model.text import visible
-    from ecr_widgets.steps import logs
+    from ecr_widgets.steps.shared import logs
 
     since, until = moment(start), moment(end)
     if tail < 0:
@@ -81,7 +81,7 @@ class Source:
     """
 
     def __init__(self, layer0: Layer0Api, environment: str, name: str) -> None:
-        from ecr_widgets.steps.deploy_service import find_environment
+        from ecr_widgets.steps.shared.service_lookup import find_environment
 
         self._layer0 = layer0
         where = find_environment(layer0, environment)

@@ -20,7 +20,7 @@ def command() -> None:
 @json_option
 def list_services(environment: str | None, *, as_json: bool) -> None:
     """List all services, or those of one ENVIRONMENT."""
-    from ecr_widgets.steps.deploy_service import find_environment
+    from ecr_widgets.steps.shared.service_lookup import find_environment
 
     layer0 = client()
     where = find_environment(layer0, environment).environment_id if environment else None
@@ -37,9 +37,8 @@ def list_services(environment: str | None, *, as_json: bool) -> None:
 @json_option
 def show(environment: str, service: str, *, as_json: bool) -> None:
     """Show SERVICE: counts, deployments and why containers stopped."""
-    from ecr_widgets.steps.deploy_service import find_environment
-    from ecr_widgets.steps.layer0_entities import require_service
-    from ecr_widgets.steps.wait import describe
+    from ecr_widgets.steps.shared.service_lookup import find_environment, require_service
+    from ecr_widgets.steps.shared.service_wait import describe
 
     layer0 = client()
     found = require_service(layer0, find_environment(layer0, environment), service)

@@ -72,7 +72,7 @@ def run(
 @json_option
 def list_tasks(environment: str | None, *, with_jobs: bool, as_json: bool) -> None:
     """List the tasks that have a name, of all environments or of ENVIRONMENT."""
-    from ecr_widgets.steps.deploy_service import find_environment
+    from ecr_widgets.steps.shared.service_lookup import find_environment
 
     layer0 = client()
     where = find_environment(layer0, environment).environment_id if environment else None
@@ -92,7 +92,7 @@ def list_tasks(environment: str | None, *, with_jobs: bool, as_json: bool) -> No
 @json_option
 def show(task: str, *, as_json: bool) -> None:
     """Show TASK (a name, ENVIRONMENT:NAME or id): what its containers do, or how they ended."""
-    from ecr_widgets.steps.find_task import find_task
+    from ecr_widgets.steps.shared.task_lookup import find_task
 
     found = find_task(client(), task)
     if as_json:

@@ -89,7 +89,19 @@ class Outputs:
             self._dropped["text"] = f"[{self._dropped_count} more displays of this cell were not kept]\n"
 
     def announce(self, display_id: str, bundle: Mapping[str, Any]) -> None:
-        """Show a record ahead of the kernel's own message for it, which then finds its place taken."""
+        """Show a record ahead of the kernel's own message for it, which then finds its place taken.
+
+        Announced once more it is corrected in its place.
+
+        Raises:
+            ValueError: Its outcome is known already.
+        """
+        if display_id in self._own:
+            if len(self._heard[display_id]) > 1:
+                raise ValueError("the step of this record has ended")
+            self._own[display_id]["data"] = dict(bundle)
+            self._heard[display_id] = [bundle.get(RECORD_MIME)]
+            return
         own = {"output_type": "display_data", "data": dict(bundle), "metadata": marked()}
         self._own[display_id] = own
         self._heard[display_id] = [bundle.get(RECORD_MIME)]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ecr_widgets.kit.check_target import TargetOutcome
-from ecr_widgets.kit.connections import Connections
 from ecr_widgets.kit.kit import Kit
 
-__all__ = ["Connections", "Kit", "TargetOutcome"]
+__all__ = ["Kit"]

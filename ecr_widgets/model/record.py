@@ -23,6 +23,9 @@ MARK = "marked"
 the engine marks records so, and others in it prove nothing."""
 PANEL_MIME = "application/vnd.ecr-widgets.panel+json"
 
+KNOWN_JOBS = "known_jobs"
+"""Input of `create_task`: jobs that asked for the same before it did. Says when a call was made, not what for."""
+
 JsonObject = Mapping[str, Any]
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 

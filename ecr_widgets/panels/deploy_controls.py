@@ -14,7 +14,7 @@ from ecr_widgets.panels.variables import parsed_variables, without_secrets
 if TYPE_CHECKING:
     from ecr_widgets.kit import Kit
     from ecr_widgets.panels.deploys import DeploysPanel
-    from ecr_widgets.steps.service_view import ServiceView
+    from ecr_widgets.steps.shared.service_view import ServiceView
 
 _OFFERED = 200
 _NOTHING = ("nothing would change: the service already runs this",)

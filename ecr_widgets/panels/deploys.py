@@ -12,8 +12,8 @@ from ecr_widgets.model.layer0 import Service
 from ecr_widgets.model.times import to_rfc3339
 from ecr_widgets.panels.base import Panel, Plan
 from ecr_widgets.panels.picture import Part, Picture, bar, local_time, when
-from ecr_widgets.steps.service_view import ServiceView
-from ecr_widgets.steps.wait import told_stop
+from ecr_widgets.steps.shared.service_view import ServiceView
+from ecr_widgets.steps.shared.service_wait import stop_reason
 
 if TYPE_CHECKING:
     from ecr_widgets.kit import Kit
@@ -70,7 +70,7 @@ class DeploysPanel(Panel):
         if service is not None:
             self._spans = _longer(self._spans, self._kit.now(), service)
             for each in service.deployments:
-                reasons = tuple(map(told_stop, each.stopped_reasons[-_MOST_LINES:]))
+                reasons = tuple(map(stop_reason, each.stopped_reasons[-_MOST_LINES:]))
                 self._reasons = _latest(self._reasons, each.deploy_id, reasons)
                 self._events = _latest(self._events, each.deploy_id, each.events[:_MOST_LINES])
         self._view = view

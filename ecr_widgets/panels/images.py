@@ -14,7 +14,7 @@ from ecr_widgets.model.image_parts import Parts, subject_of
 from ecr_widgets.model.registry import Findings, Image, ImageDetails
 from ecr_widgets.panels.base import Panel
 from ecr_widgets.panels.picture import Picture, matches, size, when
-from ecr_widgets.steps.image_uses import UsesOutcome, used_images
+from ecr_widgets.steps.shared.image_uses import UsesOutcome, used_images
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -19,6 +19,7 @@ from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.registry import ImageDetails
 from ecr_widgets.ports.ecr import Ecr
 from ecr_widgets.ports.layer0 import Layer0
+from ecr_widgets.ports.reading import reads
 
 __all__ = ["Clock", "Ecr", "Engine", "Layer0", "Progress", "ProgressSink", "Registry", "ignore_progress"]
 
@@ -76,6 +77,7 @@ class Locks(Protocol):
 class Registry(Protocol):
     """A registry's data plane (OCI distribution)."""
 
+    @reads
     def find_digest(self, image: ImageReference, token: AuthorizationToken) -> str | None:
         """Digest of the manifest that the registry itself serves for the reference, or None.
 
@@ -86,6 +88,7 @@ class Registry(Protocol):
         """
         ...
 
+    @reads
     def read_details(self, image: ImageReference, token: AuthorizationToken) -> ImageDetails:
         """Platform of an image, or the images that an index names.
 
@@ -99,6 +102,7 @@ class Registry(Protocol):
         """
         ...
 
+    @reads
     def find_image_id(self, image: ImageReference, token: AuthorizationToken) -> str | None:
         """The id that an engine gives the image, which is the digest of its configuration; None for an index or nothing.
 
@@ -141,22 +145,27 @@ class Registry(Protocol):
 class Engine(Protocol):
     """A Docker Engine. Every call may raise EngineUnavailable."""
 
+    @reads
     def facts(self) -> EngineFacts:
         """What kind of engine it is and where."""
         ...
 
+    @reads
     def find_image_id(self, image: str) -> str | None:
         """Id of a local image by reference or id, or None; what kind of digest it is depends on the engine."""
         ...
 
+    @reads
     def look_at(self, image: str) -> HeldImage | None:
         """What the engine knows of a local image, by one question; None where there is none."""
         ...
 
+    @reads
     def holds_index(self, image_id: str) -> bool:
         """Whether the local image is an index and not one image; only a containerd store holds any."""
         ...
 
+    @reads
     def check_build(self, context: BuildContext, options: BuildOptions) -> str:
         """What would build it, in words; nothing is built.
 
@@ -217,6 +226,7 @@ class Engine(Protocol):
         """
         ...
 
+    @reads
     def pushed_digests(self, image: str) -> tuple[ImageReference, ...]:
         """Digest references under which the registries know a local image."""
         ...

@@ -10,23 +10,28 @@ from ecr_widgets.model.encryption import Encryption
 from ecr_widgets.model.registry import Child, Expiry, Findings, Identity, Image, ImagePage, Repository
 from ecr_widgets.model.registry_host import RegistryId
 from ecr_widgets.model.tag_rule import TagRule
+from ecr_widgets.ports.reading import reads
 
 
 class Ecr(Protocol):
     """ECR's control plane. Every call may raise RegistryUnavailable or AuthorizationError."""
 
+    @reads
     def identity(self) -> Identity:
         """Who the calls are made as."""
         ...
 
+    @reads
     def registry_id(self) -> RegistryId:
         """Account and region of the registry that the calls are about."""
         ...
 
+    @reads
     def authorization_token(self) -> AuthorizationToken:
         """A new token for the account's registry."""
         ...
 
+    @reads
     def find_repository(self, name: str) -> Repository | None:
         """The repository, or None where there is none of that name."""
         ...
@@ -52,10 +57,12 @@ class Ecr(Protocol):
         """
         ...
 
+    @reads
     def list_repositories(self) -> tuple[Repository, ...]:
         """All repositories of the account's registry."""
         ...
 
+    @reads
     def list_images(self, repository: str) -> Iterator[ImagePage]:
         """All images of a repository, a page of up to 1,000 at a time, in no particular order.
 
@@ -64,6 +71,7 @@ class Ecr(Protocol):
         """
         ...
 
+    @reads
     def find_image(self, repository: str, reference: str) -> Image | None:
         """The image that a tag or digest names, or None.
 
@@ -72,6 +80,7 @@ class Ecr(Protocol):
         """
         ...
 
+    @reads
     def read_indexes(self, repository: str, digests: Sequence[str]) -> dict[str, tuple[Child, ...]]:
         """What each of these manifests names, by digest: nothing for one that is no index; one that cannot be read is left out.
 
@@ -92,6 +101,7 @@ class Ecr(Protocol):
         """
         ...
 
+    @reads
     def find_lifecycle_policy(self, name: str) -> str | None:
         """The repository's lifecycle policy as JSON text, or None."""
         ...
@@ -106,6 +116,7 @@ class Ecr(Protocol):
         """
         ...
 
+    @reads
     def preview_lifecycle_policy(self, name: str, policy: str) -> tuple[Expiry, ...]:
         """What ECR would expire if the policy were set; nothing is deleted.
 
@@ -144,6 +155,7 @@ class Ecr(Protocol):
         """
         ...
 
+    @reads
     def find_findings(self, repository: str, digest: str) -> Findings | None:
         """What a scan found in an image, None where it was never scanned."""
         ...

@@ -20,19 +20,23 @@ from ecr_widgets.model.layer0 import (
 )
 from ecr_widgets.model.layer0_cluster import ClusterScale
 from ecr_widgets.model.layer0_load_balancer import HealthCheck, LoadBalancer, Port
+from ecr_widgets.ports.reading import reads
 
 
 class Environments(Protocol):
     """Layer0's environments."""
 
+    @reads
     def find_environment(self, name: str) -> Environment | None:
         """The environment of exactly that name or id, or None."""
         ...
 
+    @reads
     def list_environments(self) -> tuple[Environment, ...]:
         """All environments, by name, without what only reading one tells."""
         ...
 
+    @reads
     def read_environment(self, environment_id: str) -> Environment:
         """One environment.
 
@@ -83,14 +87,17 @@ class Environments(Protocol):
 class LoadBalancers(Protocol):
     """Layer0's load balancers."""
 
+    @reads
     def find_load_balancer(self, environment_id: str, name: str) -> LoadBalancer | None:
         """The load balancer of exactly that name in that environment, or None."""
         ...
 
+    @reads
     def list_load_balancers(self, environment_id: str | None = None) -> tuple[Summary, ...]:
         """All load balancers, or those of one environment, by name."""
         ...
 
+    @reads
     def read_load_balancer(self, load_balancer_id: str) -> LoadBalancer:
         """One load balancer.
 
@@ -157,22 +164,27 @@ class Admin(Protocol):
 class Layer0(Environments, LoadBalancers, Admin, Protocol):
     """Layer0's API. Every call may raise Layer0Unavailable or Layer0Error; changes may raise OutcomeUnknown."""
 
+    @reads
     def version(self) -> str:
         """The server's version."""
         ...
 
+    @reads
     def list_deploys(self, name: str) -> tuple[Deploy, ...]:
         """All stored deploys of exactly that name, oldest first, without their Dockerruns."""
         ...
 
+    @reads
     def list_all_deploys(self) -> tuple[Deploy, ...]:
         """All stored deploys of any name, without their Dockerruns."""
         ...
 
+    @reads
     def find_latest_deploy(self, name: str) -> Deploy | None:
         """The highest version of exactly that name, without its Dockerrun, or None."""
         ...
 
+    @reads
     def read_deploy(self, deploy_id: str) -> Deploy:
         """One deploy with its Dockerrun.
 
@@ -189,10 +201,12 @@ class Layer0(Environments, LoadBalancers, Admin, Protocol):
         """Forget a deploy; services that run it go on."""
         ...
 
+    @reads
     def find_service(self, environment_id: str, name: str) -> Service | None:
         """The service of exactly that name in that environment, or None."""
         ...
 
+    @reads
     def read_service(self, service_id: str) -> Service:
         """One service as it stands.
 
@@ -211,6 +225,7 @@ class Layer0(Environments, LoadBalancers, Admin, Protocol):
         """Move a service to a deploy."""
         ...
 
+    @reads
     def list_services(self, environment_id: str | None = None) -> tuple[Summary, ...]:
         """All services, or those of one environment, by name."""
         ...
@@ -223,6 +238,7 @@ class Layer0(Environments, LoadBalancers, Admin, Protocol):
         """Ask for a service's deletion and give back the job's id."""
         ...
 
+    @reads
     def service_logs(
         self, service_id: str, *, tail: int = 0, start: datetime | None = None, end: datetime | None = None
     ) -> tuple[ContainerLog, ...]:
@@ -243,14 +259,17 @@ class Layer0(Environments, LoadBalancers, Admin, Protocol):
         """Ask for a task and give back the job's id; overrides are env_vars by container name."""
         ...
 
+    @reads
     def read_job(self, job_id: str) -> Job:
         """One job."""
         ...
 
+    @reads
     def read_task(self, task_id: str) -> Task:
         """One task."""
         ...
 
+    @reads
     def list_tasks(self, environment_id: str | None = None) -> tuple[Summary, ...]:
         """Tasks that have a name, of all environments or one, by name; the tasks that run jobs among them."""
         ...
@@ -263,12 +282,14 @@ class Layer0(Environments, LoadBalancers, Admin, Protocol):
         """
         ...
 
+    @reads
     def task_logs(
         self, task_id: str, *, tail: int = 0, start: datetime | None = None, end: datetime | None = None
     ) -> tuple[ContainerLog, ...]:
         """Log lines of the task's containers; of a job's task, what the job did. Arguments as of `service_logs`."""
         ...
 
+    @reads
     def list_jobs(self) -> tuple[Job, ...]:
         """All jobs that are still told of."""
         ...

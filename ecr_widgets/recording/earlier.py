@@ -9,11 +9,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from ecr_widgets.model.record import JsonObject, StepRecord
+from ecr_widgets.model.record import KNOWN_JOBS, JsonObject, StepRecord
 from ecr_widgets.saved_runs.reading import read_header
-
-KNOWN_JOBS = "known_jobs"
-"""Input of `create_task`: jobs that asked for the same before it did. Says when a call was made, not what for."""
 
 
 @dataclass(frozen=True, slots=True)

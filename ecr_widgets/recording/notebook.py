@@ -93,6 +93,12 @@ class _NotebookView:
             self._shown_at_s = now_s
             self._update(self._record, tuple(self._observed.values())[-_SHOWN_AT_ONCE:])
 
+    def restate(self, record: StepRecord) -> None:
+        if self._channel is not None:
+            self._channel.announce(self._display_id, bundle(record))
+        self._record = record
+        self._update(record)
+
     def close(self, record: StepRecord) -> None:
         if self._channel is not None:
             # An engine that is gone leaves the intent: the outcome is then as unknown as it looks.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from copy import copy
 from datetime import datetime
 from enum import Enum
@@ -11,11 +12,13 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+import msgspec
+
 from ecr_widgets.errors import EcrWidgetsError, OutcomeUnknown
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.record import JsonObject, StepRecord, StepState
 from ecr_widgets.model.times import to_rfc3339
-from ecr_widgets.ports import Clock, Progress, ProgressSink
+from ecr_widgets.ports import Clock, Progress
 from ecr_widgets.recording.earlier import EarlierRecords
 
 T = TypeVar("T")
@@ -26,6 +29,10 @@ class StepView(Protocol):
 
     def progress(self, observed: Progress) -> None:
         """Show how far it is; called often, from the step's own thread."""
+        ...
+
+    def restate(self, record: StepRecord) -> None:
+        """Show the corrected intent. Where a run is recorded, it is on disk when this returns."""
         ...
 
     def close(self, record: StepRecord) -> None:
@@ -47,6 +54,33 @@ def numbers_of(run_id: str) -> Iterator[int]:
 
 
 _numbers: dict[str, Iterator[int]] = {}
+
+
+class AtWork:
+    """A step that is being recorded: takes its progress, and what it finds out about itself before it acts."""
+
+    def __init__(self, record: StepRecord, view: StepView, redact: Callable[[str], str]) -> None:
+        self.record = record
+        self._view = view
+        self._redact = redact
+
+    def __call__(self, observed: Progress) -> None:
+        """Show how far the step is."""
+        # What a build prints is anybody's text.
+        self._view.progress(dataclasses.replace(observed, message=self._redact(observed.message)))
+
+    def learn(self, step: str, inputs: JsonObject) -> None:
+        """Correct the intent by what its look has found; where the run is saved, that is on disk when this returns."""
+        learned = msgspec.structs.replace(
+            self.record, step=step, inputs={**self.record.inputs, **as_json(inputs)}
+        )
+        if learned != self.record:
+            self.record = learned
+            self._view.restate(learned)
+
+    def close(self, record: StepRecord) -> None:
+        """Show how it ended."""
+        self._view.close(record)
 
 
 class Recorder:
@@ -91,54 +125,54 @@ class Recorder:
         """Records of the steps that ended, oldest first."""
         return tuple(self._records)
 
-    def perform(self, step: str, inputs: JsonObject, act: Callable[[ProgressSink], T]) -> T:
+    def perform(self, step: str, inputs: JsonObject, act: Callable[[AtWork], T]) -> T:
         """Record the intent, act, record the outcome, and give back what the step gave.
 
         What the step raises is recorded and raised again.
         """
-        record, view = self._open(step, inputs)
+        at_work = self._begin(step, inputs)
+        with self._ending_badly(at_work):
+            outcome = act(at_work)
+        kept = as_json(outcome) or {}
+        changed = bool(kept.pop("changed", False))
+        self._end(at_work, at_work.record.succeeded(kept, changed=changed, ended_at=self._clock.now()))
+        return outcome
 
-        def observed(progress: Progress) -> None:
-            # What a build prints is anybody's text.
-            view.progress(dataclasses.replace(progress, message=self._redact(progress.message)))
+    def plan(self, step: str, inputs: JsonObject, look: Callable[[AtWork], JsonObject]) -> None:
+        """Record what a step would do, as an intent that is never acted upon.
 
+        Args:
+            look: Gives the outcome that the step would have, as far as it is known.
+        """
+        at_work = self._begin(step, inputs)
+        with self._ending_badly(at_work):
+            planned = dict(look(at_work))
+        changed = bool(planned.pop("changed", False))
+        self._end(at_work, at_work.record.planned(planned, changed=changed, ended_at=self._clock.now()))
+
+    def _begin(self, step: str, inputs: JsonObject) -> AtWork:
+        record = StepRecord.intended(
+            self.run_id, next(self._numbers), step, as_json(inputs), self._clock.now()
+        )
+        return AtWork(record, self._sink.open(record), self._redact)
+
+    @contextmanager
+    def _ending_badly(self, at_work: AtWork) -> Iterator[None]:
         try:
-            outcome = act(observed)
+            yield
         except BaseException as error:
             # An interrupt in the middle of a change leaves its outcome as unknown as a lost reply does.
             unknown = isinstance(error, OutcomeUnknown) or not isinstance(error, Exception)
             state = StepState.UNKNOWN if unknown else StepState.FAILED
-            self._end(view, record.ended_badly(state, self._describe(error), ended_at=self._clock.now()))
-            raise
-        told = as_json(outcome) or {}
-        changed = bool(told.pop("changed", False))
-        self._end(view, record.succeeded(told, changed=changed, ended_at=self._clock.now()))
-        return outcome
-
-    def plan(self, step: str, inputs: JsonObject, look: Callable[[], T]) -> T:
-        """Record what a step would do, as an intent that is never acted upon."""
-        record, view = self._open(step, inputs)
-        try:
-            outcome = look()
-        except Exception as error:
             self._end(
-                view, record.ended_badly(StepState.FAILED, self._describe(error), ended_at=self._clock.now())
+                at_work,
+                at_work.record.ended_badly(state, self._describe(error), ended_at=self._clock.now()),
             )
             raise
-        told = as_json(outcome) or {}
-        changed = bool(told.pop("changed", False))
-        self._end(view, record.planned(told, changed=changed, ended_at=self._clock.now()))
-        return outcome
 
-    def _open(self, step: str, inputs: JsonObject) -> tuple[StepRecord, StepView]:
-        record = StepRecord.intended(
-            self.run_id, next(self._numbers), step, as_json(inputs), self._clock.now()
-        )
-        return record, self._sink.open(record)
-
-    def _end(self, view: StepView, record: StepRecord) -> None:
+    def _end(self, at_work: AtWork, record: StepRecord) -> None:
         self._records.append(record)
-        view.close(record)
+        at_work.close(record)
 
     def _describe(self, error: BaseException) -> JsonObject:
         described: dict[str, Any] = {"type": type(error).__name__, "message": self._redact(str(error))}

@@ -29,6 +29,9 @@ class QuietSink:
     def progress(self, observed: Progress) -> None:
         """Take note of nothing."""
 
+    def restate(self, record: StepRecord) -> None:
+        """Take note of nothing."""
+
     def close(self, record: StepRecord) -> None:
         """Take note of nothing."""
 
@@ -66,6 +69,10 @@ class _TerminalView:
             total=observed.total,
             rate="" if rate is None else rate_text(rate),
         )
+
+    def restate(self, record: StepRecord) -> None:
+        if self._bars is not None:
+            self._bars.update(self._lines[""], description=record.step)
 
     def close(self, record: StepRecord) -> None:
         if self._bars is not None:

@@ -1,4 +1,4 @@
-"""What the kit does, one verb a module: plain typed functions, ports in, outcome out, nothing printed.
+"""What the kit does, one verb a module: a frozen value that looks through the ports, then acts; nothing is printed.
 
 Each outcome is what the step's record keeps, and says in `changed` whether this call changed anything.
 """

@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import re
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field, replace
 from pathlib import Path
+from typing import Any, ClassVar
 
-from ecr_widgets.errors import EcrWidgetsError, InputError, InvalidReference
+from ecr_widgets.approved_files import context_sha256
+from ecr_widgets.errors import EcrWidgetsError, InvalidReference
 from ecr_widgets.model.authorization_token import AuthorizationToken
-from ecr_widgets.model.build_context import find_context
+from ecr_widgets.model.build_context import BuildContext, find_context
 from ecr_widgets.model.build_options import BuildOptions
 from ecr_widgets.model.dockerfile import DOCKER_HUB, registries_of
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.registry_host import Sameness
-from ecr_widgets.ports import Engine, ProgressSink, ignore_progress
-from ecr_widgets.secrets.encodings import SHORTEST_SECRET
-from ecr_widgets.secrets.parameters import what_secret
-from ecr_widgets.secrets.redaction import SecretRegistry
-from ecr_widgets.steps.login import RegistrySession
-
-_GIVEN = re.compile(r"\s*(?:ARG|ENV)\s+(?P<name>\w+)[=\s](?P<value>\S+)", re.IGNORECASE)
-_COPIED = re.compile(
-    r"\s*(?:COPY|ADD)\s(?:.*[\s/])?(?P<file>\.env|\.netrc|\.npmrc|\.pypirc|id_(?:rsa|ed25519|ecdsa)|credentials|[^\s/]+\.pem)\s",
-    re.IGNORECASE,
-)
+from ecr_widgets.ports import ProgressSink
+from ecr_widgets.steps.shared.build_secrets import kept_secrets, refuse_secret_arguments, secrets_of
+from ecr_widgets.steps.shared.outside import Outside
+from ecr_widgets.steps.shared.registry_session import RegistrySession
+from ecr_widgets.steps.step import NOT_YET, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,26 +34,46 @@ class BuildOutcome:
     """What built it, such as `BuildKit by buildx 0.29`."""
 
 
-def build_image(
-    engine: Engine,
-    session: RegistrySession,
-    context: Path,
-    *,
-    name: str,
-    options: BuildOptions | None = None,
-    register_secret: Callable[[str], None] = lambda _: None,
-    progress: ProgressSink = ignore_progress,
-) -> BuildOutcome:
-    """Build the image and give it a local name.
+@dataclass(frozen=True, slots=True)
+class Buildable:
+    """What was found before the build."""
+
+    context: BuildContext
+    options: BuildOptions
+    builder: str
+    """What will build it, in words."""
+
+
+@dataclass(frozen=True)
+class BuildImage(Step[Buildable, BuildOutcome]):
+    """Build an image from a folder with a Dockerfile, and give it a local name.
 
     Args:
-        session: Lets in where a base image or the cache is in the account's own registry.
-
         context: Folder that is sent to the engine.
 
         name: Local name of the image, such as `xfra/wait`.
 
-        register_secret: Told each secret of the build, so that its output is shown without.
+        dockerfile: Path relative to the context, or an absolute one.
+
+        build_args: Values of the Dockerfile's ARGs. They stay in the image's history, so secrets are refused.
+
+        target: The stage to stop at.
+
+        platform: Such as `linux/arm64`; several with commas between make an index.
+
+        pull: Look for base images in their registries even where the engine has them.
+
+        labels: Labels of the image.
+
+        secrets: By the id that the Dockerfile mounts: the name of the environment variable that holds the secret; as a
+            list, each `ID=VARIABLE`, or a variable that is called as the id.
+
+        cache_from: Images whose layers may be taken instead of built, commas between; without a host in the account's
+            registry.
+
+        cache_to: Images that the build's cache is written to, likewise.
+
+        provenance: Attach to the image how it was built, which makes an index of it, and of each build another one.
 
     Raises:
         InvalidReference: Not a name for an image.
@@ -70,29 +84,116 @@ def build_image(
 
         AuthorizationError: The account's registry refused the token, and so did it a new one.
     """
-    reference = check_local_name(name)
-    options = options or BuildOptions()
-    found = find_context(context, options.dockerfile)
-    refuse_secret_arguments(options.build_args)
-    for each in kept_secrets(found.dockerfile.read_text(errors="replace")):
-        warnings.warn(f"{options.dockerfile}: {each}", stacklevel=3)
-    builder = engine.check_build(found, options)
-    for secret in secrets_of(options).values():
-        register_secret(secret)
-    asked = found.read_dockerfile().images(options.build_args)
-    named = registries_of(
-        [*(each.image for each in asked), *map(str, (*options.cache_from, *options.cache_to))]
-    )
-    before = engine.find_image_id(str(reference))
 
-    def build(logins: Sequence[AuthorizationToken] = ()) -> str:
-        return engine.build(found, options=options, tags=[str(reference)], logins=logins, progress=progress)
+    step: ClassVar = "build_image"
+    asks: ClassVar = ("Docker Engine: POST /build",)
 
-    own = _own(session, named)
-    image_id = (
-        session.use(lambda token: build([replace(token, registry=host) for host in own])) if own else build()
-    )
-    return BuildOutcome(str(reference), image_id, changed=before != image_id, builder=builder)
+    context: str | Path
+    _: KW_ONLY
+    name: str
+    dockerfile: str = "Dockerfile"
+    build_args: Mapping[str, str] = field(default_factory=dict)
+    target: str = ""
+    platform: str = ""
+    pull: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] | Sequence[str] = ()
+    cache_from: str = ""
+    cache_to: str = ""
+    provenance: bool = False
+
+    def options(self, outside: Outside) -> BuildOptions:
+        """What was asked for as the builders take it; images of the cache without a host are of the account's registry.
+
+        Raises:
+            InputError: Something that no builder takes.
+        """
+        options = BuildOptions.read(
+            self.dockerfile,
+            build_args=self.build_args,
+            target=self.target,
+            platform=self.platform,
+            pull=self.pull,
+            labels=self.labels,
+            secrets=self.secrets,
+            cache_from=self.cache_from,
+            cache_to=self.cache_to,
+            provenance=self.provenance,
+        )
+        if not (options.cache_from or options.cache_to):
+            return options
+        host = outside.session.token().registry
+
+        def of_account(images: tuple[ImageReference, ...]) -> tuple[ImageReference, ...]:
+            return tuple(each if each.registry else replace(each, registry=host) for each in images)
+
+        return replace(
+            options, cache_from=of_account(options.cache_from), cache_to=of_account(options.cache_to)
+        )
+
+    def inputs(self, outside: Outside) -> dict[str, Any]:
+        return {
+            "context": str(self.context),
+            **outside.files.whereabouts(self.context),
+            "dockerfile": self.dockerfile,
+            "name": self.name,
+            "build_args": sorted(self.build_args),
+            **self.options(outside).given(),
+        }
+
+    def look(self, outside: Outside, progress: ProgressSink) -> Buildable:
+        check_local_name(self.name)
+        options = self.options(outside)
+        context = find_context(outside.files.find(self.context), options.dockerfile)
+        refuse_secret_arguments(options.build_args)
+        for each in kept_secrets(context.dockerfile.read_text(errors="replace")):
+            warnings.warn(f"{options.dockerfile}: {each}", stacklevel=3)
+        builder = outside.engine.check_build(context, options)
+        for secret in secrets_of(options).values():
+            outside.connections.register_secret(secret)
+        return Buildable(context, options, builder)
+
+    def plan(self, outside: Outside, found: Buildable) -> BuildOutcome:
+        return BuildOutcome(str(check_local_name(self.name)), NOT_YET, changed=True, builder=found.builder)
+
+    def plan_record(self, outside: Outside, found: Buildable, planned: BuildOutcome) -> dict[str, Any]:
+        # What is approved is this content: the image's id is not known before the build.
+        return {
+            "image": planned.image,
+            "image_id": NOT_YET,
+            "context_sha256": context_sha256(found.context),
+            "builder": found.builder,
+            "changed": True,
+        }
+
+    def act(self, outside: Outside, found: Buildable, progress: ProgressSink) -> BuildOutcome:
+        approved = outside.files.approved.context(str(self.context), self.dockerfile, found.context.folder)
+        with approved as (folder, dockerfile):
+            context, options = find_context(folder, dockerfile), replace(found.options, dockerfile=dockerfile)
+            return self._build(outside, replace(found, context=context, options=options), progress)
+
+    def _build(self, outside: Outside, found: Buildable, progress: ProgressSink) -> BuildOutcome:
+        image = str(check_local_name(self.name))
+        options = found.options
+        asked = found.context.read_dockerfile().images(options.build_args)
+        named = registries_of(
+            [*(each.image for each in asked), *map(str, (*options.cache_from, *options.cache_to))]
+        )
+        before = outside.engine.find_image_id(image)
+
+        def build(logins: Sequence[AuthorizationToken] = ()) -> str:
+            return outside.engine.build(
+                found.context, options=options, tags=[image], logins=logins, progress=progress
+            )
+
+        own = _own(outside.session, named)
+        if own:
+            image_id = outside.session.use(
+                lambda token: build([replace(token, registry=host) for host in own])
+            )
+        else:
+            image_id = build()
+        return BuildOutcome(image, image_id, changed=before != image_id, builder=found.builder)
 
 
 def _own(session: RegistrySession, registries: Sequence[str]) -> list[str]:
@@ -105,60 +206,6 @@ def _own(session: RegistrySession, registries: Sequence[str]) -> list[str]:
         # Base images of others need no AWS; for one of ECR's a login of the user's own may do.
         return []
     return [host for host in registries if registry.sameness(host) is Sameness.SAME]
-
-
-def secrets_of(options: BuildOptions) -> dict[str, str]:
-    """The build's secrets by their ids, from the variables that hold them.
-
-    Raises:
-        InputError: A variable is not set, or holds what is too short to be kept out of texts.
-    """
-    found = {}
-    for name, variable in options.secrets.items():
-        found[name] = os.environ.get(variable, "")
-        if len(found[name]) < SHORTEST_SECRET:
-            raise InputError(
-                f"build secret {name!r} refused: the environment variable {variable}"
-                + (f" holds fewer than {SHORTEST_SECRET} characters" if found[name] else " is not set"),
-                hint="set it where the build runs; in a notebook by `os.environ[…] = getpass()`",
-            )
-    return found
-
-
-def refuse_secret_arguments(build_args: Mapping[str, str]) -> None:
-    """Refuse arguments that everybody who has the image could read in its history; a message never shows the value.
-
-    Raises:
-        InputError: One is or looks like a secret.
-    """
-    if not build_args:
-        return
-    known = SecretRegistry()
-    known.register_environment(os.environ)
-    for name, value in build_args.items():
-        why = what_secret(name, value, known)
-        if why is not None:
-            raise InputError(
-                f"build argument {name!r} refused: its value {why}, and the image's history keeps it",
-                hint="give it to the container when it starts, or fetch what it opens before the build",
-            )
-
-
-def kept_secrets(dockerfile: str) -> list[str]:
-    """What in a Dockerfile's text looks as if a secret would stay in the image, one text each, without values."""
-    found = []
-    for number, line in enumerate(dockerfile.splitlines(), start=1):
-        given = _GIVEN.match(line)
-        if given and what_secret(given["name"], given["value"].strip("\"'"), SecretRegistry()):
-            found.append(f"line {number} keeps {given['name']} in the image's history")
-        elif (what := what_secret("", line, SecretRegistry())) is not None:
-            found.append(f"line {number} holds what {what}, and the image's history keeps it")
-        copied = _COPIED.match(line)
-        if copied:
-            found.append(
-                f"line {number} copies {copied['file']} into a layer, where a later RUN rm leaves it"
-            )
-    return found
 
 
 def check_local_name(name: str) -> ImageReference:

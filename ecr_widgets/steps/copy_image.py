@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, replace
+from typing import ClassVar, Self
 
 from ecr_widgets.errors import ImageNotFound, RegistryError, TagImmutable
-from ecr_widgets.model.image_reference import ImageReference
-from ecr_widgets.ports import ProgressSink, Registry, ignore_progress
-from ecr_widgets.steps.login import RegistrySession
+from ecr_widgets.model.image_reference import ImageReference, check_repository_name, check_tag
+from ecr_widgets.ports import ProgressSink
 from ecr_widgets.steps.push_image import PushOutcome
-from ecr_widgets.steps.repeats import Repeats
+from ecr_widgets.steps.shared.outside import Outside
+from ecr_widgets.steps.shared.registry_session import RegistrySession, StepSession
+from ecr_widgets.steps.shared.repeats import Repeats
+from ecr_widgets.steps.step import Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,26 +22,38 @@ class CopyOutcome(PushOutcome):
     source: ImageReference
 
 
-def copy_image(
-    registry: Registry,
-    source_session: RegistrySession,
-    source: ImageReference,
-    target_session: RegistrySession,
-    target: ImageReference,
-    *,
-    before_change: Callable[[str | None], None] = lambda _: None,
-    progress: ProgressSink = ignore_progress,
-) -> CopyOutcome:
-    """Copy the image, layers that the target has left out; where the tag names that image already, nothing is sent.
+@dataclass(frozen=True, slots=True)
+class Copyable:
+    """What was found before the copy."""
+
+    source: ImageReference
+    """By digest."""
+    digest: str
+    target: ImageReference
+    tagged: str | None
+    """Digest that the target's tag names now."""
+    from_step: StepSession
+    to_step: StepSession
+
+
+@dataclass(frozen=True)
+class CopyImage(Step[Copyable, CopyOutcome]):
+    """Copy an image to another repository: the same digest, no engine needed; layers that the target has are not sent again.
 
     Args:
-        source: By tag or digest.
+        repository: Of the registry that is used; its host may stand in front.
 
-        target: Tagged; its repository must exist.
+        reference: Tag or digest.
 
-        before_change: Told the digest that stands under the tag, right before it is replaced; may raise.
+        to_repository: Must exist. The host of the registry that `to_profile` and `to_region` lead to may stand in front.
+
+        to_profile: AWS profile of the account to copy to; empty for this run's own.
+
+        to_region: AWS region to copy to; empty for the profile's own.
 
     Raises:
+        InvalidReference: One of the repositories is another registry's.
+
         ImageNotFound: The source has no such image.
 
         RepositoryNotFound: One of the repositories does not exist.
@@ -48,48 +62,94 @@ def copy_image(
 
         AuthorizationError: A token was refused, and so was a new one.
     """
-    if target.tag is None:
-        raise RegistryError(f"{target} has no tag, and a copy needs one", hint="add a tag, such as a version")
-    from_step = source_session.for_step()
-    to_step = from_step if target_session is source_session else target_session.for_step()
-    digest = from_step.use(lambda token: registry.find_digest(source, token))
-    if digest is None:
-        raise ImageNotFound(f"{source} is not in its registry", hint="push it first, or check tag and digest")
-    pinned = ImageReference(source.registry, source.repository, digest=digest)
-    standing = to_step.use(lambda token: registry.find_digest(target, token))
-    if standing == digest:
-        return CopyOutcome(target.with_digest(digest), digest, target.tag, changed=False, source=pinned)
-    before_change(standing)
-    watched = Repeats(progress)
 
-    def copy() -> str:
-        return from_step.use(
-            lambda ours: to_step.use(
-                lambda theirs: registry.copy_image(pinned, ours, target, theirs, progress=watched)
+    step: ClassVar = "copy_image"
+    asks: ClassVar = ("registry: blob uploads", "registry: PUT manifest")
+
+    repository: str
+    reference: str
+    _: KW_ONLY
+    to_repository: str
+    to_tag: str
+    to_profile: str = ""
+    to_region: str = ""
+
+    def resolved(self, outside: Outside) -> Self:
+        return replace(
+            self,
+            repository=outside.session.repository(self.repository),
+            to_repository=self._other(outside).repository(self.to_repository),
+        )
+
+    def _other(self, outside: Outside) -> RegistrySession:
+        return outside.session_of(self.to_profile, self.to_region)
+
+    def _copy(self, outside: Outside) -> ImageReference:
+        """Where the copy goes, by tag."""
+        host = self._other(outside).token().registry
+        return ImageReference(host, check_repository_name(self.to_repository), tag=check_tag(self.to_tag))
+
+    def holds(self, outside: Outside) -> str:
+        return outside.targets.image(self._copy(outside))
+
+    def look(self, outside: Outside, progress: ProgressSink) -> Copyable:
+        other = self._other(outside)
+        from_step = outside.session.for_step()
+        to_step = from_step if other is outside.session else other.for_step()
+        source = outside.reference(self.repository, self.reference)
+        digest = from_step.use(lambda token: outside.registry.find_digest(source, token))
+        if digest is None:
+            raise ImageNotFound(
+                f"{source} is not in its registry", hint="push it first, or check tag and digest"
             )
-        )
+        target = self._copy(outside)
+        tagged = outside.find_tagged(target, to_step, self.to_profile, self.to_region)
+        pinned = ImageReference(source.registry, source.repository, digest=digest)
+        return Copyable(pinned, digest, target, tagged, from_step, to_step)
 
-    try:
-        copy()
-    except TagImmutable as error:
-        raise TagImmutable(
-            f"tag {target.tag!r} of {target.name} names {standing} and cannot be moved to {digest}:"
-            " the repository's tags are immutable",
-            standing=standing or "",
-            wanted=digest,
-            hint="copy under a new tag",
-        ) from error
-    served = to_step.use(lambda token: registry.find_digest(target, token))
-    if served != digest:
-        raise RegistryError(
-            f"copied {digest} to {target}, but its registry serves {served or 'nothing'} under that tag",
-            hint="somebody may have pushed the same tag meanwhile: look at the repository, then copy again",
-        )
+    def current(self, found: Copyable) -> str | None:
+        return found.tagged
+
+    def wanted(self, found: Copyable) -> str | None:
+        return found.digest
+
+    def plan(self, outside: Outside, found: Copyable) -> CopyOutcome:
+        return _outcome(found, changed=found.tagged != found.digest)
+
+    def act(self, outside: Outside, found: Copyable, progress: ProgressSink) -> CopyOutcome:
+        if found.tagged == found.digest:
+            return _outcome(found, changed=False)
+        watched = Repeats(progress)
+        try:
+            found.from_step.use(
+                lambda ours: found.to_step.use(
+                    lambda theirs: outside.registry.copy_image(
+                        found.source, ours, found.target, theirs, progress=watched
+                    )
+                )
+            )
+        except TagImmutable as error:
+            raise TagImmutable(
+                f"tag {found.target.tag!r} of {found.target.name} names {found.tagged} and cannot be moved to"
+                f" {found.digest}: the repository's tags are immutable",
+                standing=found.tagged or "",
+                wanted=found.digest,
+                hint="copy under a new tag",
+            ) from error
+        served = found.to_step.use(lambda token: outside.registry.find_digest(found.target, token))
+        if served != found.digest:
+            raise RegistryError(
+                f"copied {found.digest} to {found.target}, but its registry serves {served or 'nothing'} under that tag",
+                hint="somebody may have pushed the same tag meanwhile: look at the repository, then copy again",
+            )
+        return replace(_outcome(found, changed=True), repeated=watched.repeats)
+
+    def reached(self, outcome: CopyOutcome) -> str:
+        return outcome.digest
+
+
+def _outcome(found: Copyable, *, changed: bool) -> CopyOutcome:
+    tag = found.target.tag or ""
     return CopyOutcome(
-        target.with_digest(digest),
-        digest,
-        target.tag,
-        changed=True,
-        source=pinned,
-        repeated=watched.told,
+        found.target.with_digest(found.digest), found.digest, tag, changed, source=found.source
     )

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
 
+from ecr_widgets.approved_files import file_sha256
 from ecr_widgets.dockerrun.diff import ChangeKind, diff
 from ecr_widgets.dockerrun.document import Dockerrun
 from ecr_widgets.dockerrun.kept_settings import kept_settings
 from ecr_widgets.errors import EntityNotFound, InvalidDockerrun
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.layer0 import Deploy, check_deploy_name
-from ecr_widgets.ports import Clock, Layer0
-from ecr_widgets.steps.reconcile import reconcile
+from ecr_widgets.ports import Layer0, ProgressSink
+from ecr_widgets.steps.shared.outside import Outside
+from ecr_widgets.steps.shared.reconcile import reconcile
+from ecr_widgets.steps.shared.runbook_files import naming
+from ecr_widgets.steps.step import NOT_YET, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,57 +39,151 @@ class DeployOutcome:
     """What Layer0 drops of the Dockerrun, and placeholders left in it."""
 
 
-def create_deploy(
-    layer0: Layer0,
-    clock: Clock,
-    name: str,
-    dockerrun: Dockerrun,
-    *,
-    image: ImageReference,
-    container: str | None = None,
-) -> DeployOutcome:
-    """Set the image in the Dockerrun and store it; an equal one already stored under that name is reused.
+@dataclass(frozen=True, slots=True)
+class WantedDockerrun:
+    """The Dockerrun with its image set, and what is stored."""
+
+    dockerrun: Dockerrun
+    file_sha256: str
+    """Of the file that it is read from."""
+    equal: Deploy | None
+    """The newest stored deploy of the same content."""
+    newest: Dockerrun | None
+    """The newest stored one of the name, where there is no equal one."""
+
+
+@dataclass(frozen=True)
+class CreateDeploy(Step[WantedDockerrun, DeployOutcome]):
+    """Store a Dockerrun file, with image and environment variables of a container set, as a Layer0 deploy.
+
+    An equal one that is already stored under that name is reused.
 
     Args:
         image: Reference by digest, so that a restart runs the same image.
 
         container: Whose image is set; may be left out where the Dockerrun has one container.
 
+        variables: Environment variables of that container.
+
     Raises:
-        InputError: Layer0 would refuse the name.
+        InputError: Layer0 would refuse the name, or the file cannot be read.
 
         InvalidDockerrun: No such container.
 
         OutcomeUnknown: The reply was lost, and no deploy of that content showed up.
     """
-    check_deploy_name(name)
-    wanted = dockerrun.with_image(image, container=container)
-    content = wanted.content_sha256()
 
-    def stored() -> Deploy | None:
-        return next(
-            (each for each, held in stored_dockerruns(layer0, name) if held.content_sha256() == content), None
+    step: ClassVar = "create_deploy"
+    asks: ClassVar = ("Layer0: POST /deploy",)
+
+    name: str
+    dockerrun: str | Path
+    _: KW_ONLY
+    image: ImageReference | str
+    container: str | None = None
+    variables: Mapping[str, object] | None = None
+
+    def inputs(self, outside: Outside) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "dockerrun": str(self.dockerrun),
+            **outside.files.whereabouts(self.dockerrun),
+            "image": str(self.image),
+            "container": self.container,
+            # Their values may be secrets.
+            "variables": sorted(self.variables or {}),
+        }
+
+    def look(self, outside: Outside, progress: ProgressSink) -> WantedDockerrun:
+        check_deploy_name(self.name)
+        content = outside.files.read(self.dockerrun)
+        outside.files.approved.check_dockerrun(str(self.dockerrun), content)
+        read = read_dockerrun(self.dockerrun, content, self.container, self.variables)
+        wanted = read.with_image(ImageReference.parse(str(self.image)), container=self.container)
+        newest = None
+        for stored, held in stored_dockerruns(outside.layer0, self.name):
+            newest = newest or held
+            if held.content_sha256() == wanted.content_sha256():
+                return WantedDockerrun(wanted, file_sha256(content), stored, newest)
+        return WantedDockerrun(wanted, file_sha256(content), None, newest)
+
+    def plan(self, outside: Outside, found: WantedDockerrun) -> DeployOutcome:
+        image, content = ImageReference.parse(str(self.image)), found.dockerrun.content_sha256()
+        warnings = found.dockerrun.warnings()
+        # A tag may be another image by then.
+        if found.equal is None or not image.digest:
+            return DeployOutcome(NOT_YET, self.name, 0, image, content, changed=True, warnings=warnings)
+        return DeployOutcome(
+            found.equal.deploy_id,
+            self.name,
+            found.equal.version,
+            image,
+            content,
+            changed=False,
+            warnings=warnings,
         )
 
-    standing, reconciled, held = stored(), False, wanted
-    if standing is not None:
-        made = standing
-    else:
-        made, reconciled = reconcile(clock, lambda: layer0.create_deploy(name, wanted.to_bytes()), stored)
-        # An older Layer0 knows fewer members, and stores no others.
-        held = _read_stored(layer0, made.deploy_id) or wanted
-    missing = [change.pointer for change in diff(wanted, held) if change.kind is not ChangeKind.ADDED]
-    return DeployOutcome(
-        made.deploy_id,
-        name,
-        made.version,
-        image,
-        content,
-        changed=standing is None,
-        reconciled=reconciled,
-        settings=kept_settings(held),
-        warnings=(*wanted.warnings(), *(f"Layer0 did not store {pointer} as it is" for pointer in missing)),
-    )
+    def plan_record(self, outside: Outside, found: WantedDockerrun, planned: DeployOutcome) -> dict[str, Any]:
+        record: dict[str, Any] = {
+            "deploy_id": planned.deploy_id,
+            "content_sha256": planned.dockerrun_sha256,
+            # What is approved is this file, too: image and variables are not all known before the run.
+            "file_sha256": found.file_sha256,
+            "changed": planned.changed,
+        }
+        if planned.changed:
+            newest = found.newest
+            difference = map(str, diff(newest, found.dockerrun)) if newest else ("the first of its name",)
+            record["difference"] = list(difference)
+        return record | ({"warnings": planned.warnings} if planned.warnings else {})
+
+    def act(self, outside: Outside, found: WantedDockerrun, progress: ProgressSink) -> DeployOutcome:
+        wanted, layer0 = found.dockerrun, outside.layer0
+        content = wanted.content_sha256()
+        if found.equal is not None:
+            deploy, reconciled, stored = found.equal, False, wanted
+        else:
+            deploy, reconciled = reconcile(
+                outside.clock,
+                lambda: layer0.create_deploy(self.name, wanted.to_bytes()),
+                lambda: _equal_deploy(layer0, self.name, content),
+            )
+            # An older Layer0 knows fewer members, and stores no others.
+            stored = _read_stored(layer0, deploy.deploy_id) or wanted
+        missing = [change.pointer for change in diff(wanted, stored) if change.kind is not ChangeKind.ADDED]
+        return DeployOutcome(
+            deploy.deploy_id,
+            self.name,
+            deploy.version,
+            ImageReference.parse(str(self.image)),
+            content,
+            changed=found.equal is None,
+            reconciled=reconciled,
+            settings=kept_settings(stored),
+            warnings=(
+                *wanted.warnings(),
+                *(f"Layer0 did not store {pointer} as it is" for pointer in missing),
+            ),
+        )
+
+
+def read_dockerrun(
+    path: str | Path,
+    content: bytes,
+    container: str | None,
+    variables: Mapping[str, object] | None,
+) -> Dockerrun:
+    """A Dockerrun file whose image is still to be set, with environment variables of a container set.
+
+    Raises:
+        InvalidDockerrun: It is none, or has no such container; the message names the file.
+    """
+    with naming(path):
+        read = Dockerrun.template(content)
+    if not variables:
+        return read
+    values = {name: str(value) for name, value in variables.items()}
+    return read.with_environment(container or read.containers[0].name, values)
 
 
 def stored_dockerruns(layer0: Layer0, name: str) -> Iterator[tuple[Deploy, Dockerrun]]:
@@ -94,8 +194,13 @@ def stored_dockerruns(layer0: Layer0, name: str) -> Iterator[tuple[Deploy, Docke
             yield each, held
 
 
+def _equal_deploy(layer0: Layer0, name: str, content: str) -> Deploy | None:
+    deploys = (each for each, held in stored_dockerruns(layer0, name) if held.content_sha256() == content)
+    return next(deploys, None)
+
+
 def _read_stored(layer0: Layer0, deploy_id: str) -> Dockerrun | None:
-    """None where it is gone meanwhile, or nothing that this kit would have stored."""
+    """None where it was deleted meanwhile, or is nothing that this kit would have stored."""
     try:
         document = layer0.read_deploy(deploy_id).dockerrun
         return Dockerrun.parse(document) if document is not None else None

@@ -1,175 +1,123 @@
-"""Make sure that a repository stands."""
+"""Create a repository where it is missing."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass, replace
+from typing import ClassVar, Self
 
-from ecr_widgets.errors import RepositoryNotFound, VerifyError
+from ecr_widgets.errors import RepositoryNotFound
 from ecr_widgets.model.encryption import Encryption
 from ecr_widgets.model.image_reference import check_repository_name
 from ecr_widgets.model.registry import Repository
-from ecr_widgets.model.tag_rule import TagRule
-from ecr_widgets.ports import Ecr
-
-_FOR_GOOD = (
-    "encryption cannot be changed after creation: ask for the one that stands, or create another repository and"
-    " copy the images there"
-)
+from ecr_widgets.model.tag_rule import read_exceptions
+from ecr_widgets.ports import ProgressSink
+from ecr_widgets.steps.shared.outside import Outside
+from ecr_widgets.steps.shared.repository_settings import RepositoryOutcome, outcome_of
+from ecr_widgets.steps.step import Step, if_given
 
 
-@dataclass(frozen=True, slots=True)
-class RepositoryOutcome:
-    """The repository as it stands after the step."""
+@dataclass(frozen=True)
+class CreateRepository(Step[Repository | None, RepositoryOutcome]):
+    """Create the repository where it is missing; one that exists is left as it is, its settings included.
 
-    repository: str
-    uri: str
-    tags_immutable: bool
-    scan_on_push: bool
-    changed: bool
-    encryption: str | None = None
-    """Where one was asked for: what ECR tells of it."""
-    kms_key: str | None = None
-    """Where an encryption was asked for: ARN of the key, as ECR tells it."""
-    tag_exceptions: tuple[str, ...] = ()
-    """Patterns of the tags for which the opposite of `tags_immutable` holds."""
-
-
-def create_repository(
-    ecr: Ecr,
-    name: str,
-    *,
-    create: bool = True,
-    tags_immutable: bool = False,
-    scan_on_push: bool = True,
-    encryption: Encryption | None = None,
-    tag_exceptions: tuple[str, ...] = (),
-) -> RepositoryOutcome:
-    """Create the repository where it is missing; one that stands is left as it is, its settings included.
-
-    Settings can be changed later. Encryption cannot, so one that stands with another than was asked for is an error.
+    Settings can be changed later. Encryption cannot, so a repository that exists with another than was asked for is an error.
 
     Args:
+        repository: Its name, or with the registry's host in front, which must be the one that is used.
+
         create: Whether it may be created; where not, a missing one is an error.
 
-        tags_immutable: For a new repository: whether its tags can be moved.
+        tags_immutable: For a new repository: whether its tags can never be moved.
 
         scan_on_push: For a new repository: whether ECR scans each push.
 
-        tag_exceptions: For a new repository: patterns of the tags for which the opposite of `tags_immutable` holds.
+        encryption: `AES256` or `KMS`, for good; empty where any will do: a new one gets AES256.
 
-        encryption: How it has to be encrypted; None where that is all the same: a new one gets ECR's own choice.
+        kms_key: With `KMS`: ARN, id or alias of the key; empty for AWS's own for ECR.
+
+        tag_exceptions: For a new repository: patterns of the tags for which the opposite of `tags_immutable` holds, such as
+            `dev-* test-*`; empty for none.
+
+        profile: AWS profile of the account to have it in; empty for this run's own.
+
+        region: AWS region to have it in; empty for the profile's own.
 
     Raises:
-        InvalidReference: ECR would refuse the name.
+        InvalidReference: ECR would refuse the name, or it is another registry's.
+
+        InputError: An encryption or a key that ECR would refuse.
 
         RepositoryNotFound: It is missing and must not be created.
 
-        VerifyError: It stands with another encryption.
+        VerifyError: It exists with another encryption.
     """
-    check_repository_name(name)
-    repository, created = ecr.find_repository(name), False
-    if repository is None:
-        if not create:
-            raise missing(name)
-        repository, created = ecr.create_repository(
-            name,
-            tags_immutable=tags_immutable,
-            scan_on_push=scan_on_push,
-            encryption=encryption,
-            tag_exceptions=tag_exceptions,
+
+    step: ClassVar = "create_repository"
+    asks: ClassVar = ("ECR: CreateRepository",)
+
+    repository: str
+    _: KW_ONLY
+    create: bool = True
+    tags_immutable: bool = False
+    scan_on_push: bool = True
+    encryption: str = if_given("")
+    kms_key: str = if_given("")
+    tag_exceptions: str | Sequence[str] = if_given("")
+    profile: str = if_given("")
+    region: str = if_given("")
+
+    def resolved(self, outside: Outside) -> Self:
+        return replace(
+            self,
+            repository=outside.session_of(self.profile, self.region).repository(self.repository),
+            tag_exceptions=read_exceptions(self.tag_exceptions),
         )
-    # Of a new one as well: somebody else may have made it meanwhile, and not all that speaks ECR's API keeps all of it.
-    return outcome_of(repository, encryption, changed=created)
 
+    @property
+    def wanted_encryption(self) -> Encryption | None:
+        """None where any will do."""
+        return Encryption.parse(self.encryption, self.kms_key)
 
-def outcome_of(standing: Repository, encryption: Encryption | None, *, changed: bool) -> RepositoryOutcome:
-    """What a step tells of a repository that stands.
+    def look(self, outside: Outside, progress: ProgressSink) -> Repository | None:
+        check_repository_name(self.repository)
+        encryption = self.wanted_encryption
+        existing = outside.ecr_of(self.profile, self.region).find_repository(self.repository)
+        if existing is not None:
+            outcome_of(existing, encryption, changed=False)
+        elif not self.create:
+            raise RepositoryNotFound(
+                f"repository {self.repository!r} does not exist and creating it is switched off",
+                hint="check the name and the region, or allow creation",
+            )
+        return existing
 
-    Args:
-        encryption: What was asked for; None where nothing was, and nothing is told of it.
-
-    Raises:
-        VerifyError: It is encrypted in another way.
-    """
-    if encryption is None:
-        return RepositoryOutcome(
-            standing.name,
-            standing.uri,
-            standing.tags_immutable,
-            standing.scan_on_push,
-            changed,
-            tag_exceptions=standing.tag_exceptions,
+    def plan(self, outside: Outside, found: Repository | None) -> RepositoryOutcome:
+        if found is not None:
+            return outcome_of(found, self.wanted_encryption, changed=False)
+        host = outside.session_of(self.profile, self.region).token().registry
+        made = RepositoryOutcome(
+            self.repository,
+            f"{host}/{self.repository}",
+            self.tags_immutable,
+            self.scan_on_push,
+            changed=True,
+            encryption=self.encryption or None,
+            kms_key=self.kms_key or None,
+            tag_exceptions=tuple(self.tag_exceptions),
         )
-    differs = _other_encryption(standing, encryption)
-    if differs:
-        raise VerifyError(f"repository {standing.name!r} stands, and its {differs[0]}", hint=_FOR_GOOD)
-    return RepositoryOutcome(
-        standing.name,
-        standing.uri,
-        standing.tags_immutable,
-        standing.scan_on_push,
-        changed,
-        standing.encryption,
-        standing.kms_key,
-        standing.tag_exceptions,
-    )
+        outside.planned[outside.repository_key(self.repository, self.profile, self.region)] = made
+        return made
 
-
-def check_repository(
-    ecr: Ecr,
-    name: str,
-    *,
-    tags_immutable: bool,
-    scan_on_push: bool,
-    encryption: Encryption | None = None,
-    tag_exceptions: tuple[str, ...] = (),
-) -> RepositoryOutcome:
-    """Check that the repository stands with these settings: one that stood before keeps its own.
-
-    Args:
-        encryption: None where any will do.
-
-    Raises:
-        RepositoryNotFound: It does not stand.
-
-        VerifyError: It has other settings; the message names them.
-    """
-    standing = ecr.find_repository(check_repository_name(name))
-    if standing is None:
-        raise RepositoryNotFound(f"repository {name!r} does not exist", hint="create it first")
-    wanted = TagRule(tags_immutable, tag_exceptions)
-    differ = []
-    if standing.tags_immutable is not tags_immutable:
-        differ.append(f"tags_immutable is {_word(standing.tags_immutable)} and not {_word(tags_immutable)}")
-    if {*standing.tag_exceptions} != {*tag_exceptions}:
-        differ.append(f"the rule for tags is '{standing.tag_rule}' and not '{wanted}'")
-    if standing.scan_on_push is not scan_on_push:
-        differ.append(f"scan_on_push is {_word(standing.scan_on_push)} and not {_word(scan_on_push)}")
-    for_good = _other_encryption(standing, encryption)
-    if differ or for_good:
-        raise VerifyError(
-            f"repository {name!r} has other settings: {', '.join((*differ, *for_good))}",
-            hint=_FOR_GOOD
-            if for_good
-            else "change them with kit.ecr.change_repository or the repositories panel, or give those that stand",
+    def act(self, outside: Outside, found: Repository | None, progress: ProgressSink) -> RepositoryOutcome:
+        if found is not None:
+            return outcome_of(found, self.wanted_encryption, changed=False)
+        made, created = outside.ecr_of(self.profile, self.region).create_repository(
+            self.repository,
+            tags_immutable=self.tags_immutable,
+            scan_on_push=self.scan_on_push,
+            encryption=self.wanted_encryption,
+            tag_exceptions=tuple(self.tag_exceptions),
         )
-    return outcome_of(standing, encryption, changed=False)
-
-
-def _word(setting: bool) -> str:  # noqa: FBT001 -- a value, not a switch
-    return str(setting).lower()
-
-
-def _other_encryption(standing: Repository, wanted: Encryption | None) -> tuple[str, ...]:
-    has = Encryption(standing.encryption, standing.kms_key)
-    if wanted is None or wanted.is_met_by(has):
-        return ()
-    return (f"encryption is {has} and not {wanted}",)
-
-
-def missing(name: str) -> RepositoryNotFound:
-    """The error where a repository is missing and must not be created."""
-    return RepositoryNotFound(
-        f"repository {name!r} does not exist and creating it is switched off",
-        hint="check the name and the region, or allow creation",
-    )
+        # Of a new one as well: somebody else may have made it meanwhile, and not all that speaks ECR's API keeps all of it.
+        return outcome_of(made, self.wanted_encryption, changed=created)

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import signal
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar
 
 from ecr_widgets.errors import DeploymentFailed, EntityNotFound, OutcomeUnknown, WaitTimeout
-from ecr_widgets.model.layer0 import Job, JobState, Task, TaskContainer, check_entity_name
-from ecr_widgets.ports import Clock, Layer0, Progress, ProgressSink, ignore_progress
-from ecr_widgets.steps.deploy_service import find_environment
-from ecr_widgets.steps.layer0_jobs import job_log
-from ecr_widgets.steps.reconcile import reconcile
-from ecr_widgets.steps.wait import FIRST_PAUSE_S, LONGEST_PAUSE_S, PAUSE_FACTOR
+from ecr_widgets.model.layer0 import Environment, JobState, Task, TaskContainer
+from ecr_widgets.model.record import KNOWN_JOBS, StepRecord, StepState
+from ecr_widgets.ports import Clock, Layer0, Progress, ProgressSink
+from ecr_widgets.steps.create_deploy import DeployOutcome
+from ecr_widgets.steps.shared.layer0_jobs import job_log
+from ecr_widgets.steps.shared.outside import Outside
+from ecr_widgets.steps.shared.polling import pauses
+from ecr_widgets.steps.shared.reconcile import reconcile
+from ecr_widgets.steps.shared.service_lookup import find_environment
+from ecr_widgets.steps.shared.task_jobs import EarlierTask, EnvVars, jobs_alike, started_earlier
+from ecr_widgets.steps.step import NOT_YET, Step, unrecorded
 
-EnvVars = Mapping[str, Mapping[str, str]]
-"""Values of environment variables by container name."""
 _KILLED = "killed, for which the usual reason is memory: compare its limit in the Dockerrun"
-JOBS_ARE_KEPT = timedelta(hours=1)
-"""Then Layer0's janitor may drop the job of a task that was started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,52 +39,29 @@ class TaskOutcome:
 
 
 @dataclass(frozen=True, slots=True)
-class EarlierTask:
-    """What is known of a task that an earlier attempt asked for, without knowing what became of it."""
+class FoundTask:
+    """What is known of the task before it is started."""
 
-    asked_at: datetime
-    known_jobs: Collection[str]
-    """Jobs that had asked for the same before: none of them is its."""
-    later_jobs: Collection[str] | None
-    """Jobs that had asked for the same when the next such task was asked for: its is among them. None where none was."""
-
-
-def jobs_alike(
-    layer0: Layer0, environment: str, name: str, deploy_id: str, env_vars: EnvVars | None = None
-) -> frozenset[str]:
-    """Ids of the jobs that ask for just this task.
-
-    Raises:
-        EntityNotFound: No such environment.
-    """
-    check_entity_name(name, kind="task")
-    found = find_environment(layer0, environment)
-    wanted = (found.environment_id, name, deploy_id, _plain(env_vars or {}))
-    return frozenset(job.job_id for job in layer0.list_jobs() if _asked(job) == wanted)
+    environment: Environment
+    jobs: frozenset[str]
+    """Ids of the jobs that ask for the same already."""
+    known_jobs: tuple[str, ...]
+    """Those of them that an earlier attempt knew, or all."""
+    earlier: EarlierTask | None
+    """What an earlier attempt of this run asked for; where it was started, it is waited for and none is started."""
+    done: StepRecord | None = None
+    """The record of an earlier attempt that saw the task succeed."""
 
 
-def create_task(
-    layer0: Layer0,
-    clock: Clock,
-    environment: str,
-    name: str,
-    deploy_id: str,
-    *,
-    env_vars: EnvVars | None = None,
-    wait: bool = True,
-    timeout_s: float = 3600.0,
-    known_jobs: frozenset[str] | None = None,
-    earlier: EarlierTask | None = None,
-    progress: ProgressSink = ignore_progress,
-) -> TaskOutcome:
-    """Run the deploy once; the task is done when its containers stopped, and their exit codes are the answer.
+@dataclass(frozen=True)
+class CreateTask(Step[FoundTask, TaskOutcome]):
+    """Run the deploy once; the task is done when its containers stopped, and their exit codes decide.
+
+    In a run that is resumed, a task that an earlier attempt started is waited for, or found to have succeeded; one that
+    failed is run once more.
 
     Args:
         env_vars: Environment variables that override the deploy's, by container name.
-
-        known_jobs: What `jobs_alike` gave a moment ago; None looks now.
-
-        earlier: What an earlier attempt of this run asked for; where it was started, it is waited for and none is started.
 
         wait: Whether to wait for the end; else only until the task was started.
 
@@ -100,52 +77,118 @@ def create_task(
         OutcomeUnknown: The reply was lost and no such task showed up, or Layer0 no longer tells of it or its job, or which
             job is the earlier attempt's cannot be told.
     """
-    check_entity_name(name, kind="task")
-    found = find_environment(layer0, environment)
-    before = (
-        known_jobs if known_jobs is not None else jobs_alike(layer0, environment, name, deploy_id, env_vars)
-    )
 
-    def made() -> str | None:
-        new = jobs_alike(layer0, environment, name, deploy_id, env_vars) - before
-        # Of two alike, one is somebody else's.
-        return next(iter(new)) if len(new) == 1 else None
+    step: ClassVar = "create_task"
+    asks: ClassVar = ("Layer0: POST /task/",)
+    notes: ClassVar = (KNOWN_JOBS,)
 
-    standing = _started_earlier(name, before, earlier, clock.now()) if earlier is not None else None
-    if standing is not None:
-        job_id, was_found = standing, True
-    else:
+    environment: str
+    task: str
+    deploy: DeployOutcome | str
+    _: KW_ONLY
+    env_vars: EnvVars | None = None
+    wait: bool = True
+    timeout_s: float = unrecorded(3600.0)
+
+    @property
+    def deploy_id(self) -> str:
+        """Of the deploy that is run."""
+        return self.deploy if isinstance(self.deploy, str) else self.deploy.deploy_id
+
+    def inputs(self, outside: Outside) -> dict[str, Any]:
+        return {
+            "environment": self.environment,
+            "task": self.task,
+            "deploy_id": self.deploy_id,
+            # Values of environment variables may be secrets; their names tell enough.
+            "env_vars": {container: sorted(values) for container, values in (self.env_vars or {}).items()},
+            "wait": self.wait,
+        }
+
+    def look(self, outside: Outside, progress: ProgressSink) -> FoundTask:
+        call = outside.earlier.next_call(self.step, self.inputs(outside))
+        place = find_environment(outside.layer0, self.environment)
+        if call is not None and call.record.state is StepState.SUCCEEDED:
+            return FoundTask(place, frozenset(), (), None, call.record)
+        jobs = self._jobs(outside)
+        earlier = EarlierTask.of(call)
+        # What is still looked for came after what its own attempt knew.
+        known = jobs if earlier is None else earlier.known_jobs
+        return FoundTask(place, jobs, tuple(sorted(known)), earlier)
+
+    def _jobs(self, outside: Outside) -> frozenset[str]:
+        return jobs_alike(outside.layer0, self.environment, self.task, self.deploy_id, self.env_vars)
+
+    def noted(self, found: FoundTask) -> dict[str, Any]:
+        return {KNOWN_JOBS: found.known_jobs}
+
+    def plan(self, outside: Outside, found: FoundTask) -> TaskOutcome:
+        return TaskOutcome(NOT_YET, self.task, found.environment.name, self.deploy_id, {}, ())
+
+    def act(self, outside: Outside, found: FoundTask, progress: ProgressSink) -> TaskOutcome:
+        if found.done is not None:
+            return _as_recorded(found.done)
+        layer0, clock = outside.layer0, outside.clock
+        deadline_s = clock.monotonic_s() + self.timeout_s
+        job_id, is_new, was_found = self._start(outside, found)
+        task_id = _wait_for_start(layer0, clock, job_id, self.task, deadline_s, self.timeout_s)
+        place = found.environment.name
+        if not self.wait:
+            return TaskOutcome(task_id, self.task, place, self.deploy_id, {}, (), is_new, was_found)
+        task = _wait_for_end(layer0, clock, task_id, deadline_s, self.timeout_s, progress)
+        log = tuple(
+            f"{part.name}: {line}" for part in layer0.task_logs(task_id, tail=50) for line in part.lines
+        )
+        codes = self._exit_codes(task, log)
+        return TaskOutcome(task_id, self.task, place, self.deploy_id, codes, log, is_new, was_found)
+
+    def _start(self, outside: Outside, found: FoundTask) -> tuple[str, bool, bool]:
+        """The task's job, whether this call started it, and whether it was found rather than told."""
+        if found.earlier is not None:
+            earlier_id = started_earlier(self.task, found.jobs, found.earlier, outside.clock.now())
+            if earlier_id is not None:
+                return earlier_id, False, True
+
+        def made() -> str | None:
+            new = self._jobs(outside) - found.jobs
+            # Of two alike, one is somebody else's.
+            return next(iter(new)) if len(new) == 1 else None
+
+        place, env_vars = found.environment.environment_id, self.env_vars or {}
+        job_id: str
         job_id, was_found = reconcile(
-            clock, lambda: layer0.create_task(found.environment_id, name, deploy_id, env_vars or {}), made
+            outside.clock,
+            lambda: outside.layer0.create_task(place, self.task, self.deploy_id, env_vars),
+            made,
         )
-    is_new = standing is None
-    deadline_s = clock.monotonic_s() + timeout_s
-    task_id = _wait_for_start(layer0, clock, job_id, name, deadline_s, timeout_s)
-    if not wait:
-        return TaskOutcome(task_id, name, found.name, deploy_id, {}, (), is_new, was_found)
-    task = _wait_for_end(layer0, clock, task_id, deadline_s, timeout_s, progress)
-    log = tuple(f"{part.name}: {line}" for part in layer0.task_logs(task_id, tail=50) for line in part.lines)
-    codes = {container.name: container.exit_code for container in task.containers}
-    reasons = tuple(
-        r for r in (task.reason, *(f"{c.name}: {c.reason}" for c in task.containers if c.reason)) if r
-    )
-    if not codes or any(code != 0 for code in codes.values()):
-        ended = "; ".join(_ended(container, task) for container in task.containers)
-        raise DeploymentFailed(
-            f"task {name!r} ({task_id}) failed: {ended or task.reason or 'no container ran'}",
-            reasons=reasons,
-            log=log[-20:],
-            hint="look at its log lines",
-        )
+        return job_id, True, was_found
+
+    def _exit_codes(self, task: Task, log: tuple[str, ...]) -> dict[str, int]:
+        codes = {container.name: container.exit_code for container in task.containers}
+        reasons = (task.reason, *(f"{each.name}: {each.reason}" for each in task.containers if each.reason))
+        if not codes or any(code != 0 for code in codes.values()):
+            ended = "; ".join(_ended(container, task) for container in task.containers)
+            raise DeploymentFailed(
+                f"task {self.task!r} ({task.task_id}) failed: {ended or task.reason or 'no container ran'}",
+                reasons=tuple(filter(None, reasons)),
+                log=log[-20:],
+                hint="look at its log lines",
+            )
+        return {name: code for name, code in codes.items() if code is not None}
+
+
+def _as_recorded(record: StepRecord) -> TaskOutcome:
+    """The task that an earlier attempt saw succeed."""
+    seen = record.outcome
     return TaskOutcome(
-        task_id,
-        name,
-        found.name,
-        deploy_id,
-        {n: c for n, c in codes.items() if c is not None},
-        log,
-        is_new,
-        was_found,
+        seen["task_id"],
+        seen["task"],
+        seen["environment"],
+        seen["deploy_id"],
+        seen["exit_codes"],
+        tuple(seen["log"]),
+        changed=False,
+        reconciled=seen["reconciled"],
     )
 
 
@@ -160,47 +203,10 @@ def _ended(container: TaskContainer, task: Task) -> str:
     return f"{container.name} {how}" + f" ({why})" * bool(why)
 
 
-def _started_earlier(name: str, jobs: frozenset[str], earlier: EarlierTask, now: datetime) -> str | None:
-    """The job that an earlier attempt made; None where it made none."""
-    found = jobs - frozenset(earlier.known_jobs)
-    if earlier.later_jobs is not None:
-        found &= frozenset(earlier.later_jobs)
-    if len(found) > 1:
-        raise OutcomeUnknown(
-            f"{len(found)} jobs ask for task {name!r} just as this run did: which is its own cannot be told"
-            f" ({', '.join(sorted(found))})",
-            hint="look at each with `ecr-widgets job show`; start a new run where the task is to run once more",
-        )
-    if not found and now - earlier.asked_at >= JOBS_ARE_KEPT:
-        raise OutcomeUnknown(
-            f"an earlier attempt of this run asked for task {name!r}, and Layer0 has forgotten what became of it",
-            hint="look at what the task was to do; start a new run where it is to run once more",
-        )
-    return next(iter(found), None)
-
-
-def _asked(job: Job) -> tuple[str, str, str, EnvVars] | None:
-    """What a task's job was asked for; None for other jobs."""
-    try:
-        request = json.loads(job.request)
-        overrides = {
-            each["container_name"]: dict(each["environment_overrides"])
-            for each in request["container_overrides"] or ()
-        }
-        return request["environment_id"], request["task_name"], request["deploy_id"], overrides
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return None
-
-
-def _plain(env_vars: EnvVars) -> EnvVars:
-    return {container: dict(values) for container, values in env_vars.items()}
-
-
 def _wait_for_start(
     layer0: Layer0, clock: Clock, job_id: str, name: str, deadline_s: float, timeout_s: float
 ) -> str:
-    pause_s = FIRST_PAUSE_S
-    while True:
+    for pause_s in pauses():
         try:
             job = layer0.read_job(job_id)
         except EntityNotFound as error:
@@ -226,14 +232,13 @@ def _wait_for_start(
                 hint="the environment may have no room, or the deploy is gone",
             )
         clock.sleep(pause_s)
-        pause_s = min(pause_s * PAUSE_FACTOR, LONGEST_PAUSE_S)
+    raise AssertionError  # the pauses never end
 
 
 def _wait_for_end(
     layer0: Layer0, clock: Clock, task_id: str, deadline_s: float, timeout_s: float, progress: ProgressSink
 ) -> Task:
-    pause_s = FIRST_PAUSE_S
-    while True:
+    for pause_s in pauses():
         try:
             task = layer0.read_task(task_id)
         except EntityNotFound as error:
@@ -255,4 +260,4 @@ def _wait_for_end(
                 hint="it goes on running: look at it later, or delete it",
             )
         clock.sleep(pause_s)
-        pause_s = min(pause_s * PAUSE_FACTOR, LONGEST_PAUSE_S)
+    raise AssertionError  # the pauses never end

@@ -1,13 +1,19 @@
-"""Bring a service to a deploy: create it where it is missing, else update it."""
+"""Bring a service to a deploy: create it where it is missing, else move it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar
 
-from ecr_widgets.errors import EntityNotFound
-from ecr_widgets.model.layer0 import Environment, Service, check_entity_name
-from ecr_widgets.ports import Clock, Layer0
-from ecr_widgets.steps.reconcile import reconcile
+from ecr_widgets.model.layer0 import Environment, Service
+from ecr_widgets.ports import ProgressSink
+from ecr_widgets.steps.create_deploy import DeployOutcome
+from ecr_widgets.steps.shared.outside import EarlierAttempts, Outside
+from ecr_widgets.steps.shared.reconcile import reconcile
+from ecr_widgets.steps.shared.service_balancer import balancer_for
+from ecr_widgets.steps.shared.service_lookup import find_environment, find_service
+from ecr_widgets.steps.step import NOT_YET, Step, if_given
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,96 +31,151 @@ class ServiceOutcome:
     """Whether the reply was lost and the change found by looking."""
 
 
-def find_environment(layer0: Layer0, name: str) -> Environment:
-    """The environment of that name.
+@dataclass(frozen=True, slots=True)
+class FoundService:
+    """The service before it is changed."""
 
-    Raises:
-        EntityNotFound: There is none.
-    """
-    environment = layer0.find_environment(name)
-    if environment is None:
-        raise EntityNotFound(
-            f"environment {name!r} does not exist in this Layer0",
-            status=404,
-            hint="list them with `ecr-widgets environment list`, or create it first",
-        )
-    return environment
+    environment: Environment
+    service: Service | None
+    """None where it is missing."""
+    load_balancer_id: str = ""
+    """Of the one that it is created behind."""
 
-
-def find_service(layer0: Layer0, environment: str, name: str) -> tuple[Environment, Service | None]:
-    """The environment, and the service in it or None: what decides whether creating or updating is due.
-
-    Raises:
-        EntityNotFound: The environment does not exist.
-    """
-    check_entity_name(name, kind="service")
-    found = find_environment(layer0, environment)
-    return found, layer0.find_service(found.environment_id, name)
+    @property
+    def deploy_id(self) -> str | None:
+        """What it runs or moves to."""
+        primary = self.service.primary if self.service is not None else None
+        return primary.deploy_id if primary is not None else None
 
 
-def create_service(
-    layer0: Layer0,
-    clock: Clock,
-    environment: Environment,
-    name: str,
-    deploy_id: str,
-    *,
-    load_balancer_id: str = "",
-) -> ServiceOutcome:
-    """Create a service that runs the deploy; ask `find_service` first.
+@dataclass(frozen=True)
+class DeployService(Step[FoundService, ServiceOutcome]):
+    """Create the service where it is missing, else move it to the deploy; the record's name says which.
 
     Args:
-        load_balancer_id: Of one that `service_balancer` found; a service has none or this one for its whole life.
+        load_balancer: Name of the one that the service is created behind; one that exists must be behind it already. None
+            or empty for none.
 
     Raises:
-        OutcomeUnknown: The reply was lost, and no service of that name showed up.
+        EntityNotFound: No such environment, load balancer or deploy.
+
+        TargetBusy: Somebody else is at work on the service.
+
+        OutcomeUnknown: The reply was lost, and the service is not on the deploy.
     """
-    made, found = reconcile(
-        clock,
-        lambda: layer0.create_service(
-            environment.environment_id, name, deploy_id, load_balancer_id=load_balancer_id
-        ),
-        lambda: layer0.find_service(environment.environment_id, name),
-    )
-    return _outcome(made, environment, deploy_id, previous=None, changed=True, reconciled=found)
+
+    step: ClassVar = "update_service"
+    asks: ClassVar = ("Layer0: PUT /service/ID/deploy",)
+
+    environment: str
+    service: str
+    deploy: DeployOutcome | str
+    _: KW_ONLY
+    load_balancer: str | None = if_given(None)
+
+    @property
+    def deploy_id(self) -> str:
+        """Of the deploy that the service is brought to."""
+        return self.deploy if isinstance(self.deploy, str) else self.deploy.deploy_id
+
+    def inputs(self, outside: Outside) -> dict[str, Any]:
+        inputs = {"environment": self.environment, "service": self.service, "deploy_id": self.deploy_id}
+        return inputs | ({"load_balancer": self.load_balancer} if self.load_balancer else {})
+
+    def holds(self, outside: Outside) -> str:
+        place = find_environment(outside.layer0, self.environment)
+        return outside.targets.service(place.environment_id, self.service)
+
+    def look(self, outside: Outside, progress: ProgressSink) -> FoundService:
+        place, service = find_service(outside.layer0, self.environment, self.service)
+        if not self.load_balancer or self.deploy_id == NOT_YET:
+            return FoundService(place, service)
+        balancer = balancer_for(outside.layer0, place, self.load_balancer, self.deploy_id, service)
+        return FoundService(place, service, balancer.load_balancer_id)
+
+    def current(self, found: FoundService) -> str | None:
+        return found.deploy_id
+
+    def wanted(self, found: FoundService) -> str:
+        return self.deploy_id
+
+    def learned(self, found: FoundService) -> tuple[str, Mapping[str, Any]]:
+        if found.service is None:
+            return "create_service", {}
+        # For whoever resumes this run: then it is on the new one.
+        moved = found.deploy_id != self.deploy_id
+        return self.step, {"previous_deploy_id": found.deploy_id} if moved else {}
+
+    def asked(self, found: FoundService) -> tuple[str, ...]:
+        return ("Layer0: POST /service/",) if found.service is None else self.asks
+
+    def plan(self, outside: Outside, found: FoundService) -> ServiceOutcome:
+        changed = found.deploy_id != self.deploy_id
+        service_id = found.service.service_id if found.service else NOT_YET
+        return self._outcome(found, service_id, found.deploy_id, changed=changed)
+
+    def act(self, outside: Outside, found: FoundService, progress: ProgressSink) -> ServiceOutcome:
+        layer0, service, previous = outside.layer0, found.service, found.deploy_id
+        if service is None:
+            place = found.environment.environment_id
+            made, reconciled = reconcile(
+                outside.clock,
+                lambda: layer0.create_service(
+                    place, self.service, self.deploy_id, load_balancer_id=found.load_balancer_id
+                ),
+                lambda: layer0.find_service(place, self.service),
+            )
+            return self._outcome(found, made.service_id, None, changed=True, reconciled=reconciled)
+        service_id = service.service_id
+        if previous == self.deploy_id:
+            # It was moved there before: by an earlier attempt, which saw from where, or by another run.
+            before = self._moved_from(found, outside.earlier) or _still_running(service) or previous
+            return self._outcome(found, service_id, before, changed=False)
+
+        def moved() -> Service | None:
+            now = layer0.read_service(service_id)
+            return now if now.primary is not None and now.primary.deploy_id == self.deploy_id else None
+
+        _, reconciled = reconcile(
+            outside.clock, lambda: layer0.update_service(service_id, self.deploy_id), moved
+        )
+        return self._outcome(found, service_id, previous, changed=True, reconciled=reconciled)
+
+    def reached(self, outcome: ServiceOutcome) -> str:
+        return outcome.deploy_id
+
+    def _outcome(
+        self,
+        found: FoundService,
+        service_id: str,
+        previous: str | None,
+        *,
+        changed: bool,
+        reconciled: bool = False,
+    ) -> ServiceOutcome:
+        return ServiceOutcome(
+            service_id,
+            found.service.name if found.service else self.service,
+            found.environment.environment_id,
+            found.environment.name,
+            self.deploy_id,
+            previous,
+            changed,
+            reconciled,
+        )
+
+    def _moved_from(self, found: FoundService, earlier: EarlierAttempts) -> str | None:
+        """The deploy that an earlier attempt of this run moved the service from."""
+        names = (found.environment.name, found.environment.environment_id)
+        for record in earlier.of_step(self.step):
+            asked, left = record.inputs, record.inputs.get("previous_deploy_id")
+            same = asked.get("service") == self.service and asked.get("environment") in names
+            if same and asked.get("deploy_id") == self.deploy_id and left not in (None, self.deploy_id):
+                return str(left)
+        return None
 
 
-def update_service(
-    layer0: Layer0, clock: Clock, environment: Environment, service: Service, deploy_id: str
-) -> ServiceOutcome:
-    """Move the service to the deploy; one that stands on it is left alone.
-
-    Raises:
-        OutcomeUnknown: The reply was lost, and the service does not stand on the deploy.
-    """
-    previous = service.primary.deploy_id if service.primary else None
-    if previous == deploy_id:
-        return _outcome(service, environment, deploy_id, previous=previous, changed=False)
-
-    def moved() -> Service | None:
-        now = layer0.read_service(service.service_id)
-        return now if now.primary is not None and now.primary.deploy_id == deploy_id else None
-
-    _, found = reconcile(clock, lambda: layer0.update_service(service.service_id, deploy_id), moved)
-    return _outcome(service, environment, deploy_id, previous=previous, changed=True, reconciled=found)
-
-
-def _outcome(
-    service: Service,
-    environment: Environment,
-    deploy_id: str,
-    *,
-    previous: str | None,
-    changed: bool,
-    reconciled: bool = False,
-) -> ServiceOutcome:
-    return ServiceOutcome(
-        service.service_id,
-        service.name,
-        environment.environment_id,
-        environment.name,
-        deploy_id,
-        previous,
-        changed,
-        reconciled,
-    )
+def _still_running(service: Service) -> str | None:
+    """The deploy that a service runs beside the one it moves to: Layer0 stops it only when the new one runs."""
+    old = [each for each in service.deployments if each is not service.primary and each.running_count]
+    return max(old, key=lambda each: each.created_at).deploy_id if old else None

@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
+
 from ecr_widgets.errors import ImageNotFound
-from ecr_widgets.model.image_reference import ImageReference
-from ecr_widgets.ports import Registry
-from ecr_widgets.steps.login import RegistrySession
+from ecr_widgets.ports import ProgressSink
 from ecr_widgets.steps.push_image import PushOutcome
+from ecr_widgets.steps.shared.outside import Outside
+from ecr_widgets.steps.step import Look
 
 
-def find_image(registry: Registry, session: RegistrySession, image: ImageReference) -> PushOutcome:
-    """The image by digest, as if it had just been pushed.
-
-    Args:
-        image: Reference in the registry, by tag or digest.
+@dataclass(frozen=True)
+class FindImage(Look[PushOutcome]):
+    """Pin an image that the account's registry has already, by tag or digest, as if it had just been pushed.
 
     Raises:
         ImageNotFound: The repository has no such image.
 
         RepositoryNotFound: The repository does not exist.
     """
-    digest = session.use(lambda token: registry.find_digest(image, token))
-    if digest is None:
-        raise ImageNotFound(f"{image} is not in the registry", hint="push it first, or check tag and digest")
-    return PushOutcome(image.with_digest(digest), digest, image.tag or "", changed=False)
+
+    step: ClassVar = "find_image"
+
+    repository: str
+    reference: str
+
+    def resolved(self, outside: Outside) -> Self:
+        return replace(self, repository=outside.session.repository(self.repository))
+
+    def expected(self, outside: Outside) -> PushOutcome | None:
+        pushed = outside.planned.get(str(outside.reference(self.repository, self.reference)))
+        return None if pushed is None else replace(pushed, changed=False)
+
+    def look(self, outside: Outside, progress: ProgressSink) -> PushOutcome:
+        image = outside.reference(self.repository, self.reference)
+        digest = outside.session.use(lambda token: outside.registry.find_digest(image, token))
+        if digest is None:
+            raise ImageNotFound(
+                f"{image} is not in the registry", hint="push it first, or check tag and digest"
+            )
+        return PushOutcome(image.with_digest(digest), digest, image.tag or "", changed=False)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
 from ecr_widgets.errors import EngineError, ImageNotFound, RegistryError, RepositoryNotFound
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.image_reference import ImageReference
-from ecr_widgets.ports import Engine, ProgressSink, Registry, ignore_progress
-from ecr_widgets.steps.login import RegistrySession
+from ecr_widgets.ports import ProgressSink, Registry
+from ecr_widgets.steps.shared.outside import Outside
+from ecr_widgets.steps.shared.registry_session import StepSession
+from ecr_widgets.steps.step import NOT_YET, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,39 +24,63 @@ class PullOutcome:
     changed: bool
 
 
-def pull_image(
-    engine: Engine,
-    registry: Registry,
-    session: RegistrySession,
-    image: ImageReference,
-    *,
-    progress: ProgressSink = ignore_progress,
-) -> PullOutcome:
-    """Pull the image: a tag is resolved first, and what it names is pulled by digest and gets the tag afterwards.
+@dataclass(frozen=True, slots=True)
+class Pullable:
+    """What was found before the pull."""
 
-    So the outcome's digest is the registry's own on every engine, and nothing can move in between.
+    image: ImageReference
+    pinned: ImageReference
+    """The same by digest."""
+    image_id: str | None
+    """What the engine has under that name."""
+    step: StepSession
+
+
+@dataclass(frozen=True)
+class PullImage(Step[Pullable, PullOutcome]):
+    """Pull an image by tag or digest from the account's registry.
+
+    A tag is resolved first, and what it names is pulled by digest and gets the tag afterwards. So the outcome's digest is
+    the registry's own on every engine, and nothing can move in between.
 
     Raises:
         ImageNotFound: The registry has no such image.
 
         AuthorizationError: The token was refused, and so was a new one.
     """
-    step = session.for_step()
-    digest = image.digest or step.use(lambda token: _digest(registry, image, token))
-    pinned = image.with_digest(digest)
-    before = engine.find_image_id(str(image))
-    try:
-        image_id = step.use(lambda token: engine.pull(pinned, token, progress=progress))
-    except EngineError as error:
-        if step.use(lambda token: _is_no_image(registry, pinned, token)):
-            raise EngineError(
-                f"{image} is no image that an engine can hold: it is an attestation, a signature or the like",
-                hint="pull the image that it belongs to",
-            ) from error
-        raise
-    if image.digest is None:
-        engine.tag(str(pinned), image)
-    return PullOutcome(pinned, image_id, changed=before != image_id)
+
+    step: ClassVar = "pull_image"
+    asks: ClassVar = ("Docker Engine: POST /images/create",)
+
+    repository: str
+    reference: str
+
+    def resolved(self, outside: Outside) -> Self:
+        return replace(self, repository=outside.session.repository(self.repository))
+
+    def look(self, outside: Outside, progress: ProgressSink) -> Pullable:
+        image = outside.reference(self.repository, self.reference)
+        step = outside.session.for_step()
+        digest = image.digest or step.use(lambda token: _digest(outside.registry, image, token))
+        return Pullable(image, image.with_digest(digest), outside.engine.find_image_id(str(image)), step)
+
+    def plan(self, outside: Outside, found: Pullable) -> PullOutcome:
+        return PullOutcome(found.pinned, found.image_id or NOT_YET, changed=found.image_id is None)
+
+    def act(self, outside: Outside, found: Pullable, progress: ProgressSink) -> PullOutcome:
+        engine, pinned = outside.engine, found.pinned
+        try:
+            image_id = found.step.use(lambda token: engine.pull(pinned, token, progress=progress))
+        except EngineError as error:
+            if found.step.use(lambda token: _is_no_image(outside.registry, pinned, token)):
+                raise EngineError(
+                    f"{found.image} is no image that an engine can hold: it is an attestation, a signature or the like",
+                    hint="pull the image that it belongs to",
+                ) from error
+            raise
+        if found.image.digest is None:
+            engine.tag(str(pinned), found.image)
+        return PullOutcome(pinned, image_id, changed=found.image_id != image_id)
 
 
 def _is_no_image(registry: Registry, pinned: ImageReference, token: AuthorizationToken) -> bool:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
+from typing import Any, ClassVar, Self
 
 from ecr_widgets.errors import PushError, RegistryError, RegistryUnavailable, TagImmutable
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.registry_host import Sameness
-from ecr_widgets.ports import Engine, Progress, ProgressSink, Registry, ignore_progress
-from ecr_widgets.steps.local_image import LocalImage
-from ecr_widgets.steps.login import RegistrySession, StepSession
-from ecr_widgets.steps.repeats import Repeats
+from ecr_widgets.ports import Engine, Progress, ProgressSink, Registry
+from ecr_widgets.steps.build_image import BuildOutcome
+from ecr_widgets.steps.shared.local_image import LocalImage
+from ecr_widgets.steps.shared.outside import Outside
+from ecr_widgets.steps.shared.registry_session import RegistrySession, StepSession
+from ecr_widgets.steps.shared.repeats import Repeats
+from ecr_widgets.steps.step import NOT_YET, Step
 
 _PAUSES_S = (1.0, 2.0, 4.0)
 """Before each further try of a push that failed for the moment, in seconds."""
@@ -33,27 +36,30 @@ class PushOutcome:
     """What else there is to know of what was pushed; mostly nothing."""
 
 
-def push_image(
-    engine: Engine,
-    registry: Registry,
-    session: RegistrySession,
-    source: str,
-    target: ImageReference,
-    *,
-    before_change: Callable[[str | None], None] = lambda _: None,
-    progress: ProgressSink = ignore_progress,
-) -> PushOutcome:
-    """Tag the local image and push it; where the registry serves just that image under the tag, nothing is sent.
+@dataclass(frozen=True, slots=True)
+class Pushable:
+    """What was found before the push."""
+
+    target: ImageReference
+    local: LocalImage
+    step: StepSession
+    tagged: str | None
+    """Digest that the tag names now."""
+    index: ImageReference | None
+    """The index that has to be copied, where an engine would push one of its images alone."""
+    served: bool
+    """Whether the registry serves just that image under the tag already."""
+
+
+@dataclass(frozen=True)
+class PushImage(Step[Any, PushOutcome]):
+    """Push a local image to a repository of the account's registry, under a tag; what is there already is not sent.
 
     What was pushed is the registry's word, before and after; what the engine says is a check. An index is copied from
     where the registry has it: an engine holds, and would push, one of its images.
 
     Args:
-        source: Local image, by name or id.
-
-        target: Tagged reference in the registry.
-
-        before_change: Told the digest that stands under the tag, right before it is replaced; may raise.
+        image: What `build_image` gave, or a local image by name or id.
 
     Raises:
         ImageNotFound: No such local image.
@@ -68,62 +74,135 @@ def push_image(
 
     Source: Docker Engine API, ImagePush; OCI distribution specification, "Pushing manifests".
     """
-    if target.tag is None:
-        raise PushError(f"{target} has no tag, and a push needs one", hint="add a tag, such as a version")
-    local = LocalImage.find(engine, source)
-    step = session.for_step()
-    standing = step.use(lambda token: registry.find_digest(target, token))
-    if standing is not None and local.is_served_as(target.with_digest(standing), registry, step):
-        return PushOutcome(target.with_digest(standing), standing, target.tag, changed=False)
-    index = local.index_to_copy(
-        target, registry, step, is_own=lambda host: session.registry().sameness(host) is Sameness.SAME
+
+    step: ClassVar = "push_image"
+    asks: ClassVar = (
+        "Docker Engine: POST /images/NAME/tag",
+        "Docker Engine: POST /images/NAME/push",
+        "registry: blob uploads",
+        "registry: PUT manifest",
     )
-    if standing is not None and index is not None and index.digest == standing:
-        return PushOutcome(target.with_digest(standing), standing, target.tag, changed=False)
-    if index is None:
-        _spare_the_tag(local, engine, session, target)
-    before_change(standing)
-    watched = Repeats(progress)
-    claimed: str | None
-    try:
-        if index is not None:
-            claimed = step.use(
-                lambda token: registry.copy_image(index, token, target, token, progress=watched)
-            )
-        else:
-            engine.tag(source, target)
-            claimed = _push(engine, registry, session, step, target, watched)
-    except (TagImmutable, PushError) as error:
-        # ECR refuses the same image, too; and a reply that was lost leaves a push that succeeded.
-        served = step.use(lambda token: registry.find_digest(target, token))
-        if served is not None and local.is_served_as(target.with_digest(served), registry, step):
-            return PushOutcome(
-                target.with_digest(served),
-                served,
-                target.tag,
-                changed=served != standing,
-                repeated=watched.told,
-            )
-        if isinstance(error, TagImmutable) or (served is not None and _is_immutable(session, target)):
-            raise _immutable(local, index, target, registry, step, served or "") from error
-        raise
-    served = step.use(lambda token: registry.find_digest(target, token))
-    if served is None or not (
-        served == claimed or local.is_served_as(target.with_digest(served), registry, step)
-    ):
-        raise PushError(
-            f"pushed {claimed or local.image_id} as {target},"
-            f" but the registry serves {served or 'nothing'} under that tag",
-            hint="somebody may have pushed the same tag meanwhile: look at the repository, then push again",
+
+    image: BuildOutcome | str
+    _: KW_ONLY
+    repository: str
+    tag: str
+
+    def resolved(self, outside: Outside) -> Self:
+        return replace(self, repository=outside.session.repository(self.repository))
+
+    def inputs(self, outside: Outside) -> dict[str, Any]:
+        source = self.image.image if isinstance(self.image, BuildOutcome) else self.image
+        return {"source": source, "repository": self.repository, "tag": self.tag}
+
+    def holds(self, outside: Outside) -> str:
+        return outside.targets.image(outside.reference(self.repository, self.tag))
+
+    def look(self, outside: Outside, progress: ProgressSink) -> Pushable | str | None:
+        """What would be pushed; in a plan, where nothing is built yet, only what the tag names now."""
+        target = outside.reference(self.repository, self.tag)
+        source = self.image.image_id if isinstance(self.image, BuildOutcome) else self.image
+        if source == NOT_YET:
+            return outside.find_tagged(target, outside.session)
+        if target.tag is None:
+            raise PushError(f"{target} has no tag, and a push needs one", hint="add a tag, such as a version")
+        registry, session = outside.registry, outside.session
+        local = LocalImage.find(outside.engine, source)
+        step = session.for_step()
+        tagged = outside.find_tagged(target, step)
+        if tagged is not None and local.is_served_as(target.with_digest(tagged), registry, step):
+            return Pushable(target, local, step, tagged, None, served=True)
+        index = local.index_to_copy(
+            target, registry, step, is_own=lambda host: session.registry().sameness(host) is Sameness.SAME
         )
+        if index is None:
+            _spare_the_tag(local, outside.engine, session, target)
+        served = tagged is not None and index is not None and index.digest == tagged
+        return Pushable(target, local, step, tagged, index, served)
+
+    def current(self, found: Pushable | str | None) -> str | None:
+        return found.tagged if isinstance(found, Pushable) else found
+
+    def wanted(self, found: Pushable | str | None) -> str | None:
+        return found.tagged if isinstance(found, Pushable) and found.served else None
+
+    def plan(self, outside: Outside, found: Pushable | str | None) -> PushOutcome:
+        target = outside.reference(self.repository, self.tag)
+        if isinstance(found, Pushable) and found.served:
+            return _already_there(found)
+        planned = PushOutcome(target, NOT_YET, self.tag, changed=True)
+        outside.planned[str(target)] = planned
+        return planned
+
+    def plan_record(
+        self, outside: Outside, found: Pushable | str | None, planned: PushOutcome
+    ) -> dict[str, Any]:
+        replaced = {"replaces": self.current(found)} if planned.changed else {}
+        return {"image": planned.image, "digest": planned.digest, **replaced, "changed": planned.changed}
+
+    def act(self, outside: Outside, found: Pushable, progress: ProgressSink) -> PushOutcome:
+        if found.served:
+            return _already_there(found)
+        watched = Repeats(progress)
+        try:
+            claimed = _send(outside, found, watched)
+        except (TagImmutable, PushError) as error:
+            # ECR refuses the same image, too; and a reply that was lost leaves a push that succeeded.
+            served = _served(outside, found)
+            if served is not None and _is_pushed(outside, found, served):
+                return _outcome(found, served, watched)
+            if isinstance(error, TagImmutable) or (
+                served is not None and _is_immutable(outside.session, found.target)
+            ):
+                raise _immutable(
+                    found.local, found.index, found.target, outside.registry, found.step, served or ""
+                ) from error
+            raise
+        served = _served(outside, found)
+        if served is None or not (served == claimed or _is_pushed(outside, found, served)):
+            raise PushError(
+                f"pushed {claimed or found.local.image_id} as {found.target},"
+                f" but the registry serves {served or 'nothing'} under that tag",
+                hint="somebody may have pushed the same tag meanwhile: look at the repository, then push again",
+            )
+        return replace(_outcome(found, served, watched), note=_note(found.local, found.index, served))
+
+    def reached(self, outcome: PushOutcome) -> str:
+        return outcome.digest
+
+
+def _already_there(found: Pushable) -> PushOutcome:
+    digest = found.tagged or ""
+    return PushOutcome(found.target.with_digest(digest), digest, found.target.tag or "", changed=False)
+
+
+def _outcome(found: Pushable, served: str, watched: Repeats) -> PushOutcome:
     return PushOutcome(
-        target.with_digest(served),
+        found.target.with_digest(served),
         served,
-        target.tag,
-        changed=served != standing,
-        repeated=watched.told,
-        note=_note(local, index, served),
+        found.target.tag or "",
+        changed=served != found.tagged,
+        repeated=watched.repeats,
     )
+
+
+def _served(outside: Outside, found: Pushable) -> str | None:
+    return found.step.use(lambda token: outside.registry.find_digest(found.target, token))
+
+
+def _is_pushed(outside: Outside, found: Pushable, served: str) -> bool:
+    return found.local.is_served_as(found.target.with_digest(served), outside.registry, found.step)
+
+
+def _send(outside: Outside, found: Pushable, progress: ProgressSink) -> str | None:
+    """Have the image in the registry, and give back the digest that whoever sent it says it has."""
+    index, target, registry = found.index, found.target, outside.registry
+    if index is not None:
+        return found.step.use(
+            lambda token: registry.copy_image(index, token, target, token, progress=progress)
+        )
+    outside.engine.tag(found.local.source, target)
+    return _push(outside.engine, registry, outside.session, found.step, target, progress)
 
 
 def _push(

@@ -1,15 +1,20 @@
-"""Bring a service back to the deploy that it ran before."""
+"""Bring a service back to a deploy that it ran before."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar
 
-from ecr_widgets.errors import EcrWidgetsError, InputError, RollbackFailed, TargetBusy
+from ecr_widgets.errors import EcrWidgetsError, RollbackFailed, TargetBusy
 from ecr_widgets.model.layer0 import Service
-from ecr_widgets.ports import Clock, Layer0, ProgressSink, ignore_progress
-from ecr_widgets.steps.reconcile import reconcile
-from ecr_widgets.steps.wait import wait_for_service
+from ecr_widgets.ports import Layer0, ProgressSink
+from ecr_widgets.steps.deploy_service import ServiceOutcome
+from ecr_widgets.steps.shared.earlier_deploy import earlier_deploy, require_earlier
+from ecr_widgets.steps.shared.outside import Outside
+from ecr_widgets.steps.shared.reconcile import reconcile
+from ecr_widgets.steps.shared.service_wait import wait_for_service
+from ecr_widgets.steps.step import Step, unrecorded
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,121 +30,158 @@ class RollbackOutcome:
     environment: str = ""
 
 
-def earlier_deploy(
-    layer0: Layer0, service: Service, proven: Callable[[], Collection[str]] = frozenset
-) -> str | None:
-    """Id of the deploy that going back means, of the same name and never newer than what stands; None where there is none.
+@dataclass(frozen=True, slots=True)
+class WayBack:
+    """What the service is on, and the deploy to go back to; None where none is known."""
 
-    Where saved runs prove of some that the service ran them, the newest proven one before the newest of all: two failed
-    deploys in a row do not lead back to the first of them. Without any proof, the version before the newest. A service that
-    stands on such a deploy has been brought back already and stays, so that going back twice does not go back further.
-
-    Args:
-        proven: Gives ids of deploys that a run verified; called where it matters.
-    """
-    if service.primary is None:
-        return None
-    standing = layer0.read_deploy(service.primary.deploy_id)
-    stored = sorted(layer0.list_deploys(standing.name), key=lambda each: each.version)
-    older = [each for each in stored if each.version < standing.version]
-    is_newest = standing.version == max((each.version for each in stored), default=standing.version)
-    if is_newest and not older:
-        return None
-    known = proven()
-    if not is_newest and (standing.deploy_id in known or not any(each.deploy_id in known for each in older)):
-        return standing.deploy_id
-    good = [each for each in older if each.deploy_id in known]
-    return (good or older)[-1].deploy_id
+    current: str | None
+    deploy_id: str | None
 
 
-def require_earlier(layer0: Layer0, service: str, deploy_id: str | None) -> str:
-    """Give the id back of the deploy that a service is to go back to.
-
-    Raises:
-        InputError: There is none to go back to.
-
-        EntityNotFound: The one named is not stored.
-    """
-    if not deploy_id:
-        raise InputError(
-            f"service {service!r} has no earlier deploy to go back to: it stands on the first of its name",
-            hint="name another deploy as deploy_id, or scale the service to 0",
-        )
-    return layer0.read_deploy(deploy_id).deploy_id
-
-
-def rollback(
-    layer0: Layer0,
-    clock: Clock,
-    service_id: str,
-    *,
-    deploy_id: str | None,
-    environment: str = "",
-    timeout_s: float = 600.0,
-    before_change: Callable[[str | None], None] = lambda _: None,
-    run_id: str = "",
-    progress: ProgressSink = ignore_progress,
-) -> RollbackOutcome:
-    """Move the service to an earlier deploy and wait until it is stable there.
+@dataclass(frozen=True)
+class Rollback(Step[WayBack, RollbackOutcome]):
+    """Bring the service back to the deploy that it ran before, or to the one that is named, and wait until it runs there.
 
     Args:
-        deploy_id: The deploy to go back to; None where none is known.
-
-        environment: Name of the service's environment, for the outcome.
+        deploy_id: Deploy to go back to; None for the last one that is proven to have run, else the version before.
 
         timeout_s: Longest wait, in seconds.
 
-        before_change: Gets the deploy that the service stands on; may raise TargetBusy, and then nothing is changed.
-
-        run_id: The run that goes back, for its errors.
-
     Raises:
-        RollbackFailed: There is nothing to go back to, or the service does not run it either.
+        InputError: There is nothing to go back to; nothing was changed.
 
-        TargetBusy: Somebody else has moved the service.
+        RollbackFailed: The service does not run it either, or, after a deploy that failed, nothing is known to go back to.
+
+        TargetBusy: The service is on neither that deploy nor on what was seen of it: somebody else is at work.
     """
-    if deploy_id is None:
-        raise RollbackFailed(
-            f"service {service_id} has no earlier deploy to go back to",
-            hint="mend the image or the Dockerrun and deploy again, or scale the service to 0",
-        )
-    try:
-        service = layer0.read_service(service_id)
-        left = service.primary.deploy_id if service.primary else None
-        before_change(left)
-        if left != deploy_id:
-            reconcile(
-                clock,
-                lambda: layer0.update_service(service_id, deploy_id),
-                lambda: _standing_on(layer0, service_id, deploy_id),
+
+    step: ClassVar = "rollback"
+    asks: ClassVar = ("Layer0: PUT /service/ID/deploy",)
+
+    service: ServiceOutcome
+    _: KW_ONLY
+    deploy_id: str | None = None
+    timeout_s: float = unrecorded(600.0)
+    after_failure: bool | None = unrecorded(None)
+    """Whether a deploy has just failed, so that it is the end of that; None to tell by the service."""
+
+    @property
+    def _asked_for(self) -> bool:
+        """Whether somebody asked for it, and it is not the end of a deploy that failed: nothing has been changed yet."""
+        if self.after_failure is not None:
+            return not self.after_failure
+        return self.deploy_id is not None or not self.service.changed
+
+    def inputs(self, outside: Outside) -> dict[str, Any]:
+        return {
+            "environment": self.service.environment,
+            "service": self.service.service,
+            "deploy_id": self.deploy_id or self.service.previous_deploy_id,
+        }
+
+    def holds(self, outside: Outside) -> str:
+        return outside.targets.service(self.service.environment_id, self.service.service)
+
+    def look(self, outside: Outside, progress: ProgressSink) -> WayBack:
+        layer0 = outside.layer0
+        if not self._asked_for:
+            return self._after_failure(outside)
+        wanted = self.deploy_id or self.service.previous_deploy_id or self._earlier(outside)
+        require_earlier(layer0, self.service.service, wanted)
+        return WayBack(_current(layer0.read_service(self.service.service_id)), wanted)
+
+    def _after_failure(self, outside: Outside) -> WayBack:
+        """Nobody looks at it before it is done, so it is a deploy that the service ran: it was moved from there, or a saved
+        run verified it.
+        """
+        service = self.service
+        try:
+            back = service.previous_deploy_id
+            if back in (None, service.deploy_id) and not service.changed:
+                back = self._earlier(outside)
+                back = back if back in outside.connections.proven_deploys(service.service_id) else None
+            current = _current(outside.layer0.read_service(service.service_id))
+        except EcrWidgetsError as error:
+            raise RollbackFailed(
+                f"service {service.service!r} was not brought back: what it ran before is not known: {error.message}",
+                hint="by hand: `ecr-widgets rollback ENVIRONMENT SERVICE DEPLOY_ID`",
+            ) from error
+        if back in (None, service.deploy_id):
+            raise RollbackFailed(
+                f"service {service.service_id} has no earlier deploy to go back to",
+                hint="fix the image or the Dockerrun and deploy again, or scale the service to 0",
             )
-        stable = wait_for_service(
-            layer0,
-            clock,
-            service_id,
-            deploy_id=deploy_id,
-            timeout_s=timeout_s,
-            run_id=run_id,
-            progress=progress,
+        return WayBack(current, back)
+
+    def _earlier(self, outside: Outside) -> str | None:
+        service_id = self.service.service_id
+        service = outside.layer0.read_service(service_id)
+        return earlier_deploy(outside.layer0, service, lambda: outside.connections.proven_deploys(service_id))
+
+    def seen(self, found: WayBack) -> str:
+        # What the caller saw is what he means to leave.
+        return self.service.deploy_id
+
+    def current(self, found: WayBack) -> str | None:
+        return found.current
+
+    def wanted(self, found: WayBack) -> str | None:
+        return found.deploy_id
+
+    def learned(self, found: WayBack) -> tuple[str, Mapping[str, Any]]:
+        return self.step, {"deploy_id": found.deploy_id}
+
+    def plan(self, outside: Outside, found: WayBack) -> RollbackOutcome:
+        changed = found.deploy_id != self.service.deploy_id
+        return self._outcome(found, 0.0, changed=changed)
+
+    def act(self, outside: Outside, found: WayBack, progress: ProgressSink) -> RollbackOutcome:
+        layer0, service_id, wanted = outside.layer0, self.service.service_id, found.deploy_id or ""
+        try:
+            if found.current != wanted:
+                reconcile(
+                    outside.clock,
+                    lambda: layer0.update_service(service_id, wanted),
+                    lambda: _moved_to(layer0, service_id, wanted),
+                )
+            stable = wait_for_service(
+                layer0,
+                outside.clock,
+                service_id,
+                deploy_id=wanted,
+                timeout_s=self.timeout_s,
+                run_id=outside.run_id,
+                progress=progress,
+            )
+        except TargetBusy:
+            raise
+        except EcrWidgetsError as error:
+            raise RollbackFailed(
+                f"service {service_id} could not be brought back to deploy {wanted}: {error.message}",
+                hint=f"by hand: `ecr-widgets service deploy ENVIRONMENT SERVICE {wanted}`, then look at its logs",
+            ) from error
+        return self._outcome(found, stable.waited_s, changed=found.current != wanted)
+
+    def reached(self, outcome: RollbackOutcome) -> str:
+        return outcome.deploy_id
+
+    def _outcome(self, found: WayBack, waited_s: float, *, changed: bool) -> RollbackOutcome:
+        service = self.service
+        return RollbackOutcome(
+            service.service_id,
+            service.service,
+            found.deploy_id or "",
+            found.current,
+            waited_s,
+            changed,
+            service.environment,
         )
-    except TargetBusy:
-        raise
-    except EcrWidgetsError as error:
-        raise RollbackFailed(
-            f"service {service_id} could not be brought back to deploy {deploy_id}: {error.message}",
-            hint=f"by hand: `ecr-widgets service deploy ENVIRONMENT SERVICE {deploy_id}`, then look at its logs",
-        ) from error
-    return RollbackOutcome(
-        service_id,
-        service.name,
-        deploy_id,
-        left,
-        stable.waited_s,
-        changed=left != deploy_id,
-        environment=environment,
-    )
 
 
-def _standing_on(layer0: Layer0, service_id: str, deploy_id: str) -> Service | None:
+def _current(service: Service) -> str | None:
+    return service.primary.deploy_id if service.primary is not None else None
+
+
+def _moved_to(layer0: Layer0, service_id: str, deploy_id: str) -> Service | None:
     service = layer0.read_service(service_id)
-    return service if service.primary is not None and service.primary.deploy_id == deploy_id else None
+    return service if _current(service) == deploy_id else None

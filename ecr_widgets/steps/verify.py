@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar
 
 from ecr_widgets.dockerrun.images import container_images
 from ecr_widgets.errors import InvalidReference, VerifyError
 from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.model.layer0 import Deployment, Service
 from ecr_widgets.model.registry_host import OwnRegistry, Sameness
-from ecr_widgets.ports import Layer0, Registry
-from ecr_widgets.steps.login import RegistrySession
-from ecr_widgets.steps.wait import describe
+from ecr_widgets.ports import ProgressSink
+from ecr_widgets.steps.deploy_service import ServiceOutcome
+from ecr_widgets.steps.push_image import PushOutcome
+from ecr_widgets.steps.rollback import RollbackOutcome
+from ecr_widgets.steps.shared.outside import Outside
+from ecr_widgets.steps.shared.registry_session import RegistrySession
+from ecr_widgets.steps.shared.service_wait import describe
+from ecr_widgets.steps.step import NOT_YET, Step, if_given
+
+_NO_IMAGE = ImageReference(None, NOT_YET.replace(" ", "-"))
+"""Where only the run will find out which image it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,61 +38,94 @@ class VerifyOutcome:
     changed: bool = False
 
 
-def verify_service(
-    layer0: Layer0,
-    registry: Registry,
-    session: RegistrySession,
-    service_id: str,
-    *,
-    image: ImageReference | None,
-    deploy_id: str | None = None,
-    container: str | None = None,
-) -> VerifyOutcome:
+@dataclass(frozen=True)
+class Verify(Step[None, VerifyOutcome]):
     """Check that all running copies of the service run the image, by digest, and that the registry serves it.
 
     Layer0 tells no container's digest, so it is read from the Dockerrun of the one deployment that runs: a reference by
     digest cannot mean anything else.
 
     Args:
-        image: None for the one that the service's deploy names, of the session's registry.
+        image: What was pushed, copied or found; without one, whatever the service's deploy pins by digest, such as after
+            a rollback.
 
-        deploy_id: Deploy that the service must stand on; None for any.
+        container: Container that runs it; None or empty for any.
+
+        profile: AWS profile of the account whose registry has the image; empty for this run's own.
+
+        region: AWS region of that registry; empty for the profile's own.
 
     Raises:
         VerifyError: Anything else runs; the message names both.
     """
-    if image is not None and image.digest is None:
-        raise VerifyError(
-            f"{image} names no digest, so nothing can be proven of it", hint="pin the image by digest"
+
+    step: ClassVar = "verify"
+
+    service: ServiceOutcome | RollbackOutcome
+    image: PushOutcome | None = None
+    _: KW_ONLY
+    container: str | None = None
+    profile: str = if_given("")
+    region: str = if_given("")
+
+    def inputs(self, outside: Outside) -> dict[str, Any]:
+        return super().inputs(outside) | {
+            "service": self.service.service,
+            "environment": self.service.environment,
+            "image": None if self.image is None else str(self.image.image),
+        }
+
+    def look(self, outside: Outside, progress: ProgressSink) -> None:
+        """Nothing: what is verified is what runs after everything else."""
+
+    def plan(self, outside: Outside, found: None) -> VerifyOutcome:
+        image = self.image.image if self.image is not None else _NO_IMAGE
+        return VerifyOutcome(self.service.service_id, self.service.deploy_id, image, NOT_YET, NOT_YET, 0)
+
+    def plan_record(self, outside: Outside, found: None, planned: VerifyOutcome) -> dict[str, Any]:
+        return {"deploy_id": self.service.deploy_id, "changed": False}
+
+    def act(self, outside: Outside, found: None, progress: ProgressSink) -> VerifyOutcome:
+        image = None if self.image is None else self.image.image
+        if image is not None and image.digest is None:
+            raise VerifyError(
+                f"{image} names no digest, so nothing can be proven of it", hint="pin the image by digest"
+            )
+        session = outside.session_of(self.profile, self.region)
+        service = outside.layer0.read_service(self.service.service_id)
+        primary = _only_deployment(service)
+        # With an image it may be on another deploy of the same one.
+        if image is None and primary.deploy_id != self.service.deploy_id:
+            raise VerifyError(
+                f"service {service.name!r} is on {primary.deploy_id}, not on {self.service.deploy_id}",
+                hint="find out who deployed meanwhile",
+            )
+        document = outside.layer0.read_deploy(primary.deploy_id).dockerrun
+        running = list(_running(document or b"{}", self.container or None))
+        if image is None:
+            image = _pinned(running, session.registry(), service.name)
+        match = next((each for each in running if _is_image(each, image, session)), None)
+        if match is None:
+            raise VerifyError(
+                f"service {service.name!r} runs {', '.join(map(str, running)) or 'no such container'}, not {image}",
+                hint="deploy the image, or find out who deployed another",
+            )
+        served = session.use(lambda token: outside.registry.find_digest(image, token))
+        if served is None or served != image.digest:
+            raise VerifyError(
+                f"the registry serves {served or 'nothing'} for {image}", hint="push the image again"
+            )
+        return VerifyOutcome(
+            service.service_id, primary.deploy_id, image, served, match.digest or "", primary.running_count
         )
-    service = layer0.read_service(service_id)
+
+
+def _only_deployment(service: Service) -> Deployment:
     primary = service.primary
-    others = [d for d in service.deployments if d is not primary and d.running_count]
+    others = [each for each in service.deployments if each is not primary and each.running_count]
     if primary is None or primary.running_count < 1 or others:
         raise VerifyError(f"service {service.name!r} does not run one deployment only: {describe(service)}")
-    if deploy_id is not None and primary.deploy_id != deploy_id:
-        raise VerifyError(
-            f"service {service.name!r} stands on {primary.deploy_id}, not on {deploy_id}",
-            hint="find out who deployed meanwhile",
-        )
-    document = layer0.read_deploy(primary.deploy_id).dockerrun
-    running = list(_running(document or b"{}", container))
-    if image is None:
-        image = _pinned(running, session.registry(), service.name)
-    match = next((each for each in running if _is_image(each, image, session)), None)
-    if match is None:
-        raise VerifyError(
-            f"service {service.name!r} runs {', '.join(map(str, running)) or 'no such container'}, not {image}",
-            hint="deploy the image, or find out who deployed another",
-        )
-    served = session.use(lambda token: registry.find_digest(image, token))
-    if served is None or served != image.digest:
-        raise VerifyError(
-            f"the registry serves {served or 'nothing'} for {image}", hint="push the image again"
-        )
-    return VerifyOutcome(
-        service_id, primary.deploy_id, image, served, match.digest or "", primary.running_count
-    )
+    return primary
 
 
 def _running(document: bytes, container: str | None) -> Iterator[ImageReference]:

@@ -1,193 +1,65 @@
-"""Wait for Layer0 to reach what was asked, end with a reason when it cannot."""
+"""Wait until a service runs its deploy."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar
 
-from ecr_widgets.errors import DeploymentFailed, TargetBusy, WaitTimeout
-from ecr_widgets.model.layer0 import ContainerLog, Service
-from ecr_widgets.ports import Clock, Layer0, Progress, ProgressSink, ignore_progress
-
-GOOD_CHECKS = 3
-"""Good checks in a row that make a service stable; a bad one starts the count anew."""
-CRASHES_UNTIL_FAILED = 3
-"""Stopped containers of the wanted deployment after which waiting on makes no sense."""
-CHECKS_UNTIL_SUPERSEDED = 3
-"""Checks in a row that see the service on another deploy; the first may be older than the change."""
-FIRST_PAUSE_S, LONGEST_PAUSE_S, PAUSE_FACTOR = 0.1, 5.0, 1.5
-SETTLE_S = 0.5
-"""Between good checks of a service that was just moved: containers that fail do so in their first moments."""
-YOUNG_S = 120.0
-"""A deployment younger than this was just moved, whoever did it: this run, its first attempt, somebody else."""
+from ecr_widgets.ports import ProgressSink
+from ecr_widgets.steps.deploy_service import ServiceOutcome
+from ecr_widgets.steps.shared.outside import Outside
+from ecr_widgets.steps.shared.service_wait import WaitOutcome, wait_for_service
+from ecr_widgets.steps.step import Step
 
 
-@dataclass(frozen=True, slots=True)
-class WaitOutcome:
-    """The service when it was found stable."""
-
-    service_id: str
-    service: str
-    deploy_id: str
-    desired_count: int
-    running_count: int
-    checks: int
-    waited_s: float
-    changed: bool = False
-
-
-def wait_for_service(
-    layer0: Layer0,
-    clock: Clock,
-    service_id: str,
-    *,
-    deploy_id: str,
-    timeout_s: float = 600.0,
-    good_checks: int = GOOD_CHECKS,
-    run_id: str = "",
-    progress: ProgressSink = ignore_progress,
-) -> WaitOutcome:
-    """Wait until the service runs the deploy, all of its copies and nothing else, in consecutive checks.
+@dataclass(frozen=True)
+class Wait(Step[None, WaitOutcome]):
+    """Wait until the service runs its deploy and nothing else.
 
     Args:
         timeout_s: Longest wait, in seconds.
 
-        good_checks: Good checks in a row that count as stable. They follow each other closely only where the
-            deployment is no longer young and none of its containers has stopped.
-
-        run_id: The run that waits, for its errors.
-
     Raises:
         DeploymentFailed: Containers of the deploy stop again and again; `reasons` and the last log lines say why.
 
-        TargetBusy: Somebody else moved the service to another deploy meanwhile; what is waited for never comes.
+        TargetBusy: Somebody else has moved the service meanwhile: what they deployed is left alone.
 
         WaitTimeout: The deadline came first.
     """
-    started_s = clock.monotonic_s()
-    crashes_before: int | None = None
-    good = checks = elsewhere = seen_crashes = 0
-    for pause_s in _pauses():
-        service = layer0.read_service(service_id)
-        checks += 1
-        waited_s = clock.monotonic_s() - started_s
-        crashes = _stopped_reasons(service, deploy_id)
-        if crashes_before is None:
-            # Containers that stopped before this wait began may be of an older trouble that is over.
-            crashes_before = seen_crashes = len(crashes)
-        # A container that was started again between two looks is no good check, however well it stands now.
-        good = good + 1 if _is_stable(service, deploy_id) and len(crashes) <= seen_crashes else 0
-        seen_crashes = len(crashes)
-        progress(Progress(service.name, describe(service), good, good_checks, "good checks"))
-        if good >= good_checks:
-            return WaitOutcome(
-                service_id,
-                service.name,
-                deploy_id,
-                service.desired_count,
-                service.running_count,
-                checks,
-                waited_s,
-            )
-        primary = service.primary
-        elsewhere = elsewhere + 1 if primary is not None and primary.deploy_id != deploy_id else 0
-        if primary is not None and elsewhere >= CHECKS_UNTIL_SUPERSEDED:
-            raise TargetBusy(
-                f"service {service.name!r} was moved to deploy {primary.deploy_id} by somebody else while this run waited"
-                f" for deploy {deploy_id}",
-                run_id=run_id,
-                holder="somebody elsewhere",
-                hint="look at who works on it, then deploy again where that is still wanted",
-            )
-        if len(crashes) - crashes_before >= CRASHES_UNTIL_FAILED or (crashes and _cannot_start(crashes[-1])):
-            raise DeploymentFailed(
-                f"service {service.name!r} cannot run deploy {deploy_id}: {crashes[-1]}",
-                reasons=_counted(crashes),
-                # Layer0 does not tell which copy wrote what: lines of the deploy before may be among them.
-                log=_last_lines(layer0.service_logs(service_id, tail=20)),
-                hint="look at the reasons and log lines, mend the image or the Dockerrun, then deploy again",
-            )
-        if waited_s >= timeout_s:
-            reasons = "; ".join((*crashes[-2:], *_last_lines(layer0.service_logs(service_id, tail=5))))
-            raise WaitTimeout(
-                f"service {service.name!r} is not stable on deploy {deploy_id} after {waited_s:.0f} s:"
-                f" {describe(service)}" + (f"; {reasons}" if reasons else ""),
-                waited_s=waited_s,
-                last_seen=describe(service),
-                hint="look at the service's logs, or wait longer",
-            )
-        # While checks are good they follow each other evenly; a growing pause suits only a slow start.
-        between_s = FIRST_PAUSE_S if _is_settled(service, clock.now()) and not crashes else SETTLE_S
-        clock.sleep(between_s if good else min(pause_s, max(timeout_s - waited_s, FIRST_PAUSE_S)))
-    raise AssertionError  # the pauses never end
 
+    step: ClassVar = "wait"
 
-def describe(service: Service) -> str:
-    """One line for people: counts and deployments."""
-    deployments = ", ".join(
-        f"{d.deploy_id} {d.running_count}/{d.desired_count} {d.status.lower()}" for d in service.deployments
-    )
-    pending = f" ({service.pending_count} pending)" if service.pending_count else ""
-    return (
-        f"{service.running_count}/{service.desired_count} running{pending}: {deployments or 'no deployment'}"
-    )
+    service: ServiceOutcome
+    _: KW_ONLY
+    timeout_s: float = 600.0
 
+    def inputs(self, outside: Outside) -> dict[str, Any]:
+        return {
+            "environment": self.service.environment,
+            "service": self.service.service,
+            "deploy_id": self.service.deploy_id,
+            "timeout_s": self.timeout_s,
+        }
 
-def _is_stable(service: Service, deploy_id: str) -> bool:
-    primary = service.primary
-    return (
-        primary is not None
-        and primary.deploy_id == deploy_id
-        and primary.running_count == primary.desired_count == service.desired_count
-        and service.pending_count == 0
-        and all(d.running_count == 0 for d in service.deployments if d is not primary)
-    )
+    def look(self, outside: Outside, progress: ProgressSink) -> None:
+        """Nothing: waiting is looking."""
 
+    def plan(self, outside: Outside, found: None) -> WaitOutcome:
+        return WaitOutcome(
+            self.service.service_id, self.service.service, self.service.deploy_id, 0, 0, 0, 0.0
+        )
 
-def _is_settled(service: Service, now: datetime) -> bool:
-    primary = service.primary
-    # Where a server tells no time, its deployment has year 1 and might be young.
-    return (
-        primary is not None
-        and primary.created_at.year > 1
-        and (now - primary.created_at).total_seconds() >= YOUNG_S
-    )
+    def plan_record(self, outside: Outside, found: None, planned: WaitOutcome) -> dict[str, Any]:
+        # Nobody has counted yet: the record says no numbers.
+        return {"service_id": self.service.service_id, "changed": False}
 
-
-def _counted(reasons: Sequence[str]) -> tuple[str, ...]:
-    """Each reason once, in order, and how often it came."""
-    return tuple(
-        reason if count == 1 else f"{reason} ({count} times)" for reason, count in Counter(reasons).items()
-    )
-
-
-def _stopped_reasons(service: Service, deploy_id: str) -> tuple[str, ...]:
-    return tuple(
-        told_stop(reason)
-        for d in service.deployments
-        if d.deploy_id == deploy_id
-        for reason in d.stopped_reasons
-    )
-
-
-def told_stop(reason: str) -> str:
-    """Why a container stopped, as a sentence: where ECS gives no reason, only exit codes are left, in brackets."""
-    return f"container stopped {reason.strip()}" if reason.strip().startswith("(") else reason.strip()
-
-
-def _cannot_start(reason: str) -> bool:
-    # ECS words for what no retry mends.
-    return "CannotPullContainerError" in reason or "ResourceInitializationError" in reason
-
-
-def _last_lines(logs: tuple[ContainerLog, ...]) -> tuple[str, ...]:
-    return tuple(f"{log.name}: {line}" for log in logs for line in log.lines[-5:])
-
-
-def _pauses() -> Iterator[float]:
-    pause_s = FIRST_PAUSE_S
-    while True:
-        yield pause_s
-        pause_s = min(pause_s * PAUSE_FACTOR, LONGEST_PAUSE_S)
+    def act(self, outside: Outside, found: None, progress: ProgressSink) -> WaitOutcome:
+        return wait_for_service(
+            outside.layer0,
+            outside.clock,
+            self.service.service_id,
+            deploy_id=self.service.deploy_id,
+            timeout_s=self.timeout_s,
+            run_id=outside.run_id,
+            progress=progress,
+        )

@@ -184,7 +184,7 @@ def _panel() -> dict[str, Any]:
 
     panel = ImagesPanel(connect(sink=QuietSink()), "team/app")
     # Made before, as the tables have theirs: 8 MB of boto3's descriptions of AWS are nobody's.
-    _ = panel._look._to.ecr._ecr  # type: ignore[attr-defined]
+    _ = panel._look._outside.ecr._ecr  # type: ignore[attr-defined]
     before = _memory()
     pieces = panel.read()
     while not panel._is_whole:

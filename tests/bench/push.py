@@ -199,25 +199,37 @@ def work(far_environ: dict[str, str]) -> None:
     from ecr_widgets.adapters.docker_engine import DockerEngine
     from ecr_widgets.adapters.registry import OciRegistry
     from ecr_widgets.model.image_reference import ImageReference
-    from ecr_widgets.steps.copy_image import copy_image
-    from ecr_widgets.steps.login import RegistrySession
-    from ecr_widgets.steps.push_image import push_image
+    from ecr_widgets.steps.copy_image import CopyImage
+    from ecr_widgets.steps.push_image import PushImage
+    from tests.fakes import World
+    from tests.fakes.connections import FakeConnections, make_outside, perform
 
     near = BotoEcr()
-    session = RegistrySession(near, SystemClock())
-    host = session.token().registry
+    near.authorization_token()
     os.environ.update(far_environ | {"DOCKER_HOST": os.environ["DOCKER_HOST"]})
     far = BotoEcr()
-    there = RegistrySession(far, SystemClock())
-    there.token()
-    engine, registry = DockerEngine(), OciRegistry()
-    engine.facts()
+    to = FakeConnections(World())
+    to.clock, to.ecr = SystemClock(), near  # type: ignore[assignment]
+    to.engine, to.registry = DockerEngine(), OciRegistry()  # type: ignore[assignment]
+    to.ecr_of = lambda **_: far  # type: ignore[assignment,method-assign]
+    outside = make_outside(to)
+    outside.session.token()
+    outside.session_of("far", "").token()
+    to.engine.facts()
 
     def push(source: str, repository: str, tag: str) -> None:
-        push_image(engine, registry, session, source, ImageReference(host, repository, tag=tag))
+        perform(PushImage(source, repository=repository, tag=tag), outside)
 
     def copy(source: str, target: str) -> None:
-        copy_image(registry, session, ImageReference.parse(source), there, ImageReference.parse(target))
+        asked, made = ImageReference.parse(source), ImageReference.parse(target)
+        step = CopyImage(
+            asked.repository,
+            asked.tag or "",
+            to_repository=made.repository,
+            to_tag=made.tag or "",
+            to_profile="far",
+        )
+        perform(step, outside)
 
     def create(*names: str, where: Any = near) -> None:
         for name in names:

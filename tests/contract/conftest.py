@@ -25,9 +25,11 @@ from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.registry import Child, ImageDetails
 from ecr_widgets.ports import Clock, Ecr, Engine, Layer0, Registry, ignore_progress
 from ecr_widgets.settings import Settings
-from ecr_widgets.steps.login import RegistrySession
-from ecr_widgets.steps.push_image import PushOutcome, push_image
+from ecr_widgets.steps.push_image import PushImage, PushOutcome
+from ecr_widgets.steps.shared.outside import Outside
+from ecr_widgets.steps.shared.registry_session import RegistrySession
 from tests.fakes import FakeClock, FakeEcr, FakeEngine, FakeLayer0, FakeRegistry, World
+from tests.fakes.connections import FakeConnections, make_outside, perform
 
 
 def _put(url: str, media_type: str, body: bytes, token: AuthorizationToken) -> None:
@@ -62,13 +64,22 @@ class Ports:
         return self.push(built, image).image
 
     @cached_property
+    def outside(self) -> Outside:
+        """What steps get of them."""
+        to = FakeConnections(World())
+        for name in ("clock", "ecr", "registry", "engine", "layer0"):
+            setattr(to, name, getattr(self, name))
+        return make_outside(to)
+
+    @property
     def session(self) -> RegistrySession:
         """Logged in to the registry."""
-        return RegistrySession(self.ecr, self.clock)
+        return self.outside.session
 
     def push(self, source: str, target: ImageReference) -> PushOutcome:
         """Push as the step does, which asks the registry what came of it."""
-        return push_image(self.engine, self.registry, self.session, source, target)
+        assert target.registry == self.session.token().registry
+        return perform(PushImage(source, repository=target.repository, tag=target.tag or ""), self.outside)
 
     def put_index(self, *images: ImageReference, tag: str) -> ImageReference:
         """Put an index of images that their repository has beside them, under a tag; named by digest."""

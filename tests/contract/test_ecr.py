@@ -11,7 +11,7 @@ import pytest
 from ecr_widgets.errors import ImageNotFound, RegistryError, RepositoryNotFound, TagImmutable
 from ecr_widgets.model.encryption import Encryption
 from ecr_widgets.model.tag_rule import TagRule
-from ecr_widgets.steps.repository_upkeep import simple_lifecycle_policy
+from ecr_widgets.steps.shared.lifecycle_policy import simple_lifecycle_policy
 from tests.contract.conftest import Ports
 
 KEY_ID = "0f1e2d3c-12ab-34cd-56ef-1234567890ab"

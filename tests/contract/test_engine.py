@@ -20,10 +20,11 @@ from ecr_widgets.model.build_options import BuildOptions
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.registry import ImageDetails
 from ecr_widgets.ports import Progress, ignore_progress
-from ecr_widgets.steps.login import RegistrySession
-from ecr_widgets.steps.pull_image import pull_image
-from ecr_widgets.steps.push_image import push_image
+from ecr_widgets.steps.pull_image import PullImage, PullOutcome
+from ecr_widgets.steps.push_image import PushImage
+from ecr_widgets.steps.shared.registry_session import RegistrySession
 from tests.contract.conftest import Ports
+from tests.fakes.connections import perform
 
 
 def build(ports: Ports, context: Path, *tags: str) -> str:
@@ -34,6 +35,11 @@ def build(ports: Ports, context: Path, *tags: str) -> str:
         logins=(),
         progress=ignore_progress,
     )
+
+
+def pull(ports: Ports, image: ImageReference) -> PullOutcome:
+    """Pull as the step does, which resolves a tag first."""
+    return perform(PullImage(image.repository, image.digest or image.tag or ""), ports.outside)
 
 
 def test_a_build_gives_an_id_that_all_its_names_lead_to(ports: Ports, context: Path) -> None:
@@ -91,11 +97,11 @@ def test_a_pull_brings_back_what_was_pushed(ports: Ports, context: Path) -> None
     image = ports.pushed("contract/pulled", context)
     built = ports.engine.find_image_id(str(image.with_tag("1")))
     for asked in (image, image.with_tag("1")):
-        pulled = pull_image(ports.engine, ports.registry, ports.session, asked)
+        pulled = pull(ports, asked)
         assert (pulled.image, pulled.image_id) == (image, built)
-        assert not pull_image(ports.engine, ports.registry, ports.session, asked).changed
+        assert not pull(ports, asked).changed
     with pytest.raises(ImageNotFound):
-        pull_image(ports.engine, ports.registry, ports.session, image.with_tag("nobody"))
+        pull(ports, image.with_tag("nobody"))
     with pytest.raises(ImageNotFound):
         ports.engine.pull(image.with_tag("nobody"), ports.session.token(), progress=ignore_progress)
 
@@ -109,7 +115,7 @@ def test_what_was_pulled_by_an_index_is_pushed_as_that_index(ports: Ports, conte
     ports.ecr.create_repository("contract/index-copy", tags_immutable=True, scan_on_push=False)
     target = ImageReference.parse(f"{first.registry}/contract/index-copy:1")
     tagged = first.with_tag("multi")
-    pulled = pull_image(ports.engine, ports.registry, ports.session, tagged)
+    pulled = pull(ports, tagged)
     assert pulled.image == index
     pushed = ports.push(str(tagged), target)
     assert (pushed.digest, pushed.changed) == (index.digest, True)
@@ -151,7 +157,8 @@ def push_image_with(ports: Ports, token: AuthorizationToken, source: str, target
     session = RegistrySession(ports.ecr, ports.clock)
     session._token = token
     session.renew = lambda: token  # type: ignore[method-assign]
-    push_image(ports.engine, ports.registry, session, source, target)
+    step = PushImage(source, repository=target.repository, tag=target.tag or "")
+    perform(step, replace(ports.outside, session=session))
 
 
 def test_a_name_without_a_tag_is_not_pushed(ports: Ports) -> None:

@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
 from ecr_widgets.errors import TargetBusy
 from ecr_widgets.kit import Kit
+from ecr_widgets.ports import ProgressSink, ignore_progress
+from ecr_widgets.recording.earlier import EarlierRecords
 from ecr_widgets.recording.recorder import Recorder
 from ecr_widgets.recording.terminal import QuietSink
+from ecr_widgets.steps.shared.outside import Outside
+from ecr_widgets.steps.shared.registry_session import RegistrySession
+from ecr_widgets.steps.shared.runbook_files import RunbookFiles
+from ecr_widgets.steps.shared.targets import Targets
+from ecr_widgets.steps.step import Step
 from tests.fakes import FakeClock, FakeEcr, FakeEngine, FakeLayer0, FakeRegistry, World
+
+T = TypeVar("T")
 
 
 class FakeLocks:
@@ -29,7 +39,7 @@ class FakeLocks:
 
 
 class FakeConnections:
-    """Implements `kit.Connections` on one world."""
+    """Implements `ports.connections.Connections` on one world."""
 
     layer0_endpoint = "https://layer0.test"
 
@@ -61,3 +71,17 @@ class FakeConnections:
 def make_kit(to: FakeConnections, folder: Path) -> Kit:
     """A kit on them that looks for files in a folder."""
     return Kit(to, Recorder("run-1", to.clock, QuietSink()), files=(folder,))
+
+
+def make_outside(to: FakeConnections, folder: Path | None = None) -> Outside:
+    """The outside of one run on them, for a step that is tried alone."""
+    session = RegistrySession(to.ecr, to.clock, on_secret=to.on_secret)
+    targets = Targets(to.locks, "run-1", to.layer0_endpoint)
+    files = RunbookFiles((folder or Path(),))
+    return Outside(to, session, targets, files, EarlierRecords(), "run-1")
+
+
+def perform(step: Step[Any, T], outside: Outside, progress: ProgressSink = ignore_progress) -> T:
+    """Look and act, as a run does, without a record and a lock."""
+    step = step.resolved(outside)
+    return step.act(outside, step.look(outside, progress), progress)

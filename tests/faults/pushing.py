@@ -8,7 +8,7 @@ import json
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from unittest import mock
 
 import boto3
@@ -20,14 +20,32 @@ from ecr_widgets.adapters.clock import SystemClock
 from ecr_widgets.adapters.docker_engine import DockerEngine
 from ecr_widgets.adapters.registry import OciRegistry
 from ecr_widgets.adapters.registry_protocol import MANIFESTS, authorization
+from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.image_reference import ImageReference
-from ecr_widgets.steps.copy_image import copy_image
-from ecr_widgets.steps.login import RegistrySession
-from ecr_widgets.steps.push_image import PushOutcome, push_image
+from ecr_widgets.steps.copy_image import CopyImage
+from ecr_widgets.steps.push_image import PushImage, PushOutcome
+from ecr_widgets.steps.shared.outside import Outside
+from ecr_widgets.steps.shared.registry_session import RegistrySession
+from tests.fakes import World
+from tests.fakes.connections import FakeConnections, make_outside, perform
 from tests.faults.plan import Attempt, leaving_sockets
 from tests.faults.rows.replies import environ_of, short_name
 
 LAYER_BYTES = 200_000
+
+
+class SessionThrough(RegistrySession):
+    """A session's own tokens, as if its registry were at another host, such as a proxy's."""
+
+    def __init__(self, session: RegistrySession, host: str) -> None:
+        super().__init__(session.ecr, session.clock)
+        self._real, self._host = session, host
+
+    def token(self) -> AuthorizationToken:
+        return replace(self._real.token(), registry=self._host)
+
+    def renew(self) -> AuthorizationToken:
+        return replace(self._real.renew(), registry=self._host)
 
 
 @dataclass(frozen=True)
@@ -55,18 +73,32 @@ class Bench:
 
     def push_as(self, target: ImageReference) -> PushOutcome:
         """Push under that name."""
-        return push_image(self.engine, self.registry, self.session, self.image_id, target)
+        step = PushImage(self.image_id, repository=target.repository, tag=target.tag or "")
+        return perform(step, self._outside(target.registry or ""))
 
     def copy(self, source_host: str, host: str) -> PushOutcome:
         """Copy what `seed` pushed through that host."""
-        source = ImageReference(source_host, f"{self.name}-source", tag="1")
-        return copy_image(self.registry, self.session, source, self.session, self.target(host))
+        # As if the target were another account's where it has another host.
+        profile = "" if source_host == host else host
+        source = f"{self.name}-source"
+        step = CopyImage(source, "1", to_repository=self.name, to_tag="1", to_profile=profile)
+        return perform(step, self._outside(source_host, host))
+
+    def _outside(self, *hosts: str) -> Outside:
+        """All that is real here: the first host is that of the registry, others are known as profiles."""
+        to = FakeConnections(World())
+        to.clock = SystemClock()  # type: ignore[assignment]
+        to.ecr = self.ecr  # type: ignore[assignment]
+        to.registry = self.registry  # type: ignore[assignment]
+        to.engine = self.engine  # type: ignore[assignment]
+        own, *others = (SessionThrough(self.session, host) for host in hosts)
+        profiles = {(host, ""): session for host, session in zip(hosts[1:], others, strict=True)}
+        return replace(make_outside(to), session=own, _sessions=profiles)
 
     def seed(self) -> None:
         """Push the image to where copies are made from, with nothing between."""
         self.ecr.create_repository(f"{self.name}-source", tags_immutable=False, scan_on_push=False)
-        source = ImageReference(self.host, f"{self.name}-source", tag="1")
-        push_image(self.engine, self.registry, self.session, self.image_id, source)
+        self.push_as(ImageReference(self.host, f"{self.name}-source", tag="1"))
 
     def check(self, digest: str, tag: str = "1") -> None:
         """What the registry really serves under the tag is the digest, whole, and is the local image."""

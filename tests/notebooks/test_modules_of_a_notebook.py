@@ -27,7 +27,7 @@ CONNECT = """
 import os
 os.environ |= {"LAYER0_API_ENDPOINT": "http://127.0.0.1:9", "LAYER0_AUTH_TOKEN": "x", "DOCKER_HOST": "tcp://127.0.0.1:9"}
 from ecr_widgets import connect
-to = connect()._to
+to = connect()._outside.connections
 print([type(each).__name__ for each in (to.ecr, to.ecr_of(profile=None, region="x"), to.registry, to.engine, to.layer0)])
 """
 

@@ -17,7 +17,7 @@ from tests.notebooks.engine_runs import write_runbook
 
 BIN = Path(sys.executable).parent
 FILE = "wait/Dockerfile.wait"
-SHOW = f"from ecr_widgets import connect\n\nprint(connect()._find({FILE!r}).read_text())"
+SHOW = f"from ecr_widgets import connect\n\nprint(connect()._outside.files.find({FILE!r}).read_text())"
 
 
 @pytest.fixture
@@ -90,5 +90,5 @@ def test_a_cell_that_changes_the_folder_changes_where_files_are_looked_for(book:
         folder.mkdir(parents=True)
         (folder / "Dockerfile.wait").write_text(f"FROM {word}")
     cells = ["from ecr_widgets import connect\nkit = connect()", change]
-    written = write_runbook(book.parent, [*cells, f"print(kit._find({FILE!r}).read_text())"])
+    written = write_runbook(book.parent, [*cells, f"print(kit._outside.files.find({FILE!r}).read_text())"])
     assert shown(run(written).notebook) == "FROM app"

@@ -68,7 +68,7 @@ def test_a_guarded_run_needs_a_second_person(
     plan = plan_of(guarded, two.shared, "approved")
     before = journal(sandbox)
     assert (plan["state"], ".plan.ipynb" in plan["notebook"]) == ("succeeded", True)
-    by_id = records(plan)["update_service"]["outcome"]["environment_id"]
+    by_id = records(plan)["create_service"]["outcome"]["environment_id"]
     named_by_id = run_book(
         "deploy", guarded, two.shared, **IMAGE, deploy="approved", service="approved", environment=by_id
     )

@@ -157,7 +157,7 @@ def test_a_clean_up_takes_an_image_with_all_of_its_own(store: Store) -> None:
     kit = connect()
     image = f"{kit.look.registry()}/{store.name}@{used}"
     document = {"containerDefinitions": [{"name": "a", "image": image, "memory": 16}]}
-    deploy = kit._to.layer0.create_deploy("images", json.dumps(document).encode())
+    deploy = kit._outside.layer0.create_deploy("images", json.dumps(document).encode())
     try:
         found = kit.ecr.find_unused_images(store.name, keep_newest=0, older_than_days=0)
         done = kit.ecr.delete_images(store.name, found, typed_name=store.name)
@@ -165,4 +165,4 @@ def test_a_clean_up_takes_an_image_with_all_of_its_own(store: Store) -> None:
         assert (done.deleted, len(done.parts), dict(done.kept)) == ((index,), 3, {})
         assert [each.digest for page in kit.look.images(store.name) for each in page] == [used]
     finally:
-        kit._to.layer0.delete_deploy(deploy.deploy_id)
+        kit._outside.layer0.delete_deploy(deploy.deploy_id)

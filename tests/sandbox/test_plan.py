@@ -36,7 +36,7 @@ def test_a_plan_from_nothing_and_one_of_what_stands(
     plan = run(**GIVEN, options=["--plan"])
     assert plan["state"] == "succeeded", plan["reason"]
     would = {step["step"] for step in plan["steps"] if step["changed"]}
-    assert would == {"create_repository", "build_image", "push_image", "create_deploy", "update_service"}
+    assert would == {"create_repository", "build_image", "push_image", "create_deploy", "create_service"}
     assert {step["state"] for step in plan["steps"]} == {"succeeded", "intended"}
     assert (journal(sandbox), images(sandbox_environ)) == (before, local)
     saved = json.loads(Path(plan["notebook"]).read_text())

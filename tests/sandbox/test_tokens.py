@@ -18,7 +18,7 @@ from ecr_widgets.errors import AuthorizationError, TagImmutable
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.recording.terminal import QuietSink
 from ecr_widgets.sandbox import Sandbox
-from ecr_widgets.steps.login import RegistrySession
+from ecr_widgets.steps.shared.registry_session import RegistrySession
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def push_with(
     kit: NotebookKit, spoil: Callable[[RegistrySession], None], repository: str
 ) -> tuple[bool, int]:
     """Push after the token in hand was spoilt; whether it changed anything, and how many tokens that took."""
-    session = kit._session
+    session = kit._outside.session
     kit.create_repository(repository)
     built = kit.build_image("wait", name="xfra/wait", dockerfile="Dockerfile.wait")
     session.token()
@@ -55,7 +55,7 @@ def test_a_wrong_token_is_renewed_once_and_the_push_succeeds(kit: NotebookKit, s
 
 def test_a_wrong_token_in_mid_push_is_renewed_once(kit: NotebookKit, sandbox: Sandbox) -> None:
     """A refusal inside the engine's push stream is a refusal too."""
-    find_digest = type(kit._to.registry).find_digest
+    find_digest = type(kit._outside.registry).find_digest
     calls = []
 
     def spoil(session: RegistrySession) -> None:
@@ -68,12 +68,12 @@ def test_a_wrong_token_in_mid_push_is_renewed_once(kit: NotebookKit, sandbox: Sa
                 return find_digest(self, image, good)
             return find_digest(self, image, token)
 
-        type(kit._to.registry).find_digest = first_good
+        type(kit._outside.registry).find_digest = first_good
 
     try:
         assert push_with(kit, spoil, "tokens/mid") == (True, 1)
     finally:
-        type(kit._to.registry).find_digest = find_digest
+        type(kit._outside.registry).find_digest = find_digest
 
 
 def test_a_token_that_expired_is_renewed_once(
@@ -92,7 +92,7 @@ def test_a_token_that_expired_is_renewed_once(
             def look_for_20_s() -> None:
                 deadline_s = time.monotonic() + 20
                 while time.monotonic() < deadline_s:
-                    kit._to.registry.find_digest(image, token)
+                    kit._outside.registry.find_digest(image, token)
                     time.sleep(0.1)
 
             with pytest.raises(AuthorizationError, match="expired"):
@@ -117,7 +117,7 @@ def short_lived(sandbox: Sandbox, *, lifetime_s: float) -> Iterator[Sandbox]:
 def test_no_step_leaves_the_password_anywhere_it_prints(kit: NotebookKit, sandbox: Sandbox) -> None:
     """Records and reprs of a login hold no password."""
     outcome = kit.login()
-    password = kit._session.token().password
+    password = kit._outside.session.token().password
     assert password not in repr(outcome)
     assert password not in "".join(record.to_json() for record in kit.recorder.records)
 

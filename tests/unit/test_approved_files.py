@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import cast
 
 import pytest
 
 from ecr_widgets.approved_files import ApprovedFiles, context_sha256
 from ecr_widgets.errors import InputError
-from ecr_widgets.kit import Connections, Kit
+from ecr_widgets.kit import Kit
 from ecr_widgets.model.build_context import find_context
-from ecr_widgets.planning import PlanKit
 from ecr_widgets.recording.recorder import Recorder
 from ecr_widgets.recording.terminal import QuietSink
 from tests.fakes import World
@@ -55,7 +53,7 @@ def looked_at(world: World, folder: Path) -> ApprovedFiles:
     """What a plan of a build and a deploy looks at, as a run's kernel gets it."""
     to = FakeConnections(world)
     recorder = Recorder("plan", to.clock, QuietSink())
-    plan = PlanKit(cast("Connections", to), recorder, files=(folder,))
+    plan = Kit(to, recorder, files=(folder,), planning=True)
     plan.build_image("app", name="app")
     plan.create_deploy("web", "run.json", image="x:1", variables={"VERSION": "1"})
     return ApprovedFiles.parse(ApprovedFiles.of_plan(recorder.records).to_json())

@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "approved_files": VALUES | {"private_folder"},
     "ports": VALUES | {"ports"},
     "adapters": VALUES | {"adapters", "disk", "locks", "private_folder", "ports", "settings"},
-    "steps": VALUES | {"dockerrun", "steps", "ports", "secrets"},
+    "steps": VALUES | {"approved_files", "dockerrun", "steps", "ports", "secrets"},
     "recording": VALUES | {"actor", "recording", "ports", "channel", "saved_runs"},
     "runbooks": VALUES | {"runbooks", "saved_runs", "secrets"},
     "audit": VALUES | {"audit", "disk", "locks", "saved_runs"},
@@ -36,14 +36,11 @@ MAY_IMPORT = {
     "engine": VALUES
     | {"actor", "approved_files", "engine", "adapters", "audit", "channel"}
     | {"locks", "ports", "private_folder", "runbooks", "saved_runs", "secrets", "settings"},
-    "targets": VALUES | {"ports"},
-    "kit": VALUES | {"approved_files", "dockerrun", "kit", "steps", "ports", "recording", "targets"},
+    "kit": VALUES | {"approved_files", "dockerrun", "kit", "steps", "ports", "recording"},
     "panels": VALUES | {"audit", "panels", "kit", "recording", "secrets", "steps"},
-    "planning": VALUES | {"approved_files", "dockerrun", "planning", "kit", "panels", "recording", "steps"},
     "connections": VALUES
     | {
         "approved_files",
-        "planning",
         "panels",
         "proofs",
         "recording",

@@ -23,7 +23,7 @@ from botocore.retries.standard import ExponentialBackoff
 from ecr_widgets.adapters.boto_ecr import BotoEcr
 from ecr_widgets.errors import AuthorizationError, EcrWidgetsError, RegistryUnavailable
 from ecr_widgets.model.authorization_token import AuthorizationToken
-from ecr_widgets.steps.login import RegistrySession
+from ecr_widgets.steps.shared.registry_session import RegistrySession
 from tests.fakes import FakeEcr, World
 from tests.faults.plan import Attempt, leaving_sockets, row
 from tests.unit.adapters.scripted import Request, Scripted, answering, http

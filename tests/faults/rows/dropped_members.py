@@ -5,13 +5,16 @@ from __future__ import annotations
 import base64
 import json
 import random
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from ecr_widgets.errors import InvalidDockerrun
-from ecr_widgets.kit.check_target import RunFiles, check_files
 from ecr_widgets.sandbox.layer0.api_errors import ApiError
 from ecr_widgets.sandbox.layer0.dockerrun import parse
 from ecr_widgets.sandbox.layer0.render import render
+from tests.fakes import World
+from tests.fakes.connections import FakeConnections, make_kit
 from tests.faults.plan import batch
 
 _WHOLE: dict[str, Any] = {
@@ -59,21 +62,25 @@ def _is_lost(content: bytes, member: str) -> bool:
 def dropped_members(tries: int, seed: int) -> tuple[int, int, str]:
     """Refused by the check before anything is changed, with the place of what is wrong."""
     chance, wrong, sensed = random.Random(seed), [], 0
-    for number in range(tries):
-        container, member = _misspelled(chance)
-        if number % 4 == 0:
-            container = {"name": "web", "image": "x", "memory": 16} | chance.choice(_NOBODY)
-            member = "containerDefinitions/0"
-        document = {"containerDefinitions": [container], "volumes": [{"name": "data"}]}
-        content = json.dumps(document).encode()
-        sensed += _is_lost(content, member)
-        try:
-            check_files(RunFiles(dockerrun=content, container="web", deploy="web"))
-        except InvalidDockerrun as error:
-            if member not in (error.pointer or "") and "no " not in error.message:
-                wrong.append(f"{member}: {error}")
-        else:
-            wrong.append(f"{member} taken")
+    with TemporaryDirectory(prefix="ft-") as folder:
+        path = Path(folder) / "web.json"
+        kit = make_kit(FakeConnections(World()), Path(folder))
+        for number in range(tries):
+            container, member = _misspelled(chance)
+            if number % 4 == 0:
+                container = {"name": "web", "image": "x", "memory": 16} | chance.choice(_NOBODY)
+                member = "containerDefinitions/0"
+            document = {"containerDefinitions": [container], "volumes": [{"name": "data"}]}
+            content = json.dumps(document).encode()
+            sensed += _is_lost(content, member)
+            path.write_bytes(content)
+            try:
+                kit.check_target(dockerrun=path.name, container="web", deploy="web")
+            except InvalidDockerrun as error:
+                if member not in (error.pointer or "") and "no " not in error.why:
+                    wrong.append(f"{member}: {error}")
+            else:
+                wrong.append(f"{member} taken")
     return (
         len(wrong),
         sensed,

@@ -28,8 +28,8 @@ from ecr_widgets.model.layer0 import JobState
 from ecr_widgets.model.layer0_load_balancer import HealthCheck, Port
 from ecr_widgets.model.record import StepRecord
 from ecr_widgets.settings import Layer0Settings, Settings
-from ecr_widgets.steps.layer0_jobs import wait_for_job
-from ecr_widgets.steps.wait import wait_for_service
+from ecr_widgets.steps.shared.layer0_jobs import wait_for_job
+from ecr_widgets.steps.shared.service_wait import wait_for_service
 from tests.audit.runs import records_of
 from tests.fakes import FakeClock, World
 from tests.faults.books import BIN, Ran, write_book

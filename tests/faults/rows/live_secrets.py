@@ -15,7 +15,7 @@ from tests.faults.rows.secret_texts import none_readable
 DEBUG = "import boto3, logging\nboto3.set_stream_logger('')\nlogging.getLogger().setLevel(logging.DEBUG)"
 KIT = (
     "from ecr_widgets import connect\nkit = connect()\nkit.check_target(environment='demo')\n"
-    "token = kit._session.token()\nuser, password, registry = token.user, token.password, token.registry"
+    "token = kit._outside.session.token()\nuser, password, registry = token.user, token.password, token.registry"
 )
 BARE = (
     "import base64, boto3\n"

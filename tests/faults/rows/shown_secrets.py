@@ -20,22 +20,19 @@ from unittest import mock
 
 import pytest
 
-from ecr_widgets.adapters.clock import SystemClock
 from ecr_widgets.adapters.docker_engine import DockerEngine
 from ecr_widgets.adapters.layer0.client import Layer0Api
 from ecr_widgets.dockerrun.diff import diff
 from ecr_widgets.dockerrun.document import Dockerrun
 from ecr_widgets.dockerrun.kept_settings import kept_settings
 from ecr_widgets.errors import InputError
-from ecr_widgets.model.build_options import BuildOptions
 from ecr_widgets.panels.notebook_kit import NotebookKit
 from ecr_widgets.recording.recorder import Recorder
 from ecr_widgets.recording.terminal import QuietSink
 from ecr_widgets.settings import Layer0Settings
-from ecr_widgets.steps.build_image import build_image
-from ecr_widgets.steps.login import RegistrySession
-from tests.fakes import FakeEcr, World
-from tests.fakes.connections import FakeConnections
+from ecr_widgets.steps.build_image import BuildImage
+from tests.fakes import World
+from tests.fakes.connections import FakeConnections, make_outside, perform
 from tests.faults import canaries
 from tests.faults.books import Ran, ours, stock
 from tests.faults.plan import Attempt, leaving_sockets, row
@@ -260,15 +257,14 @@ def _in_image(at: Attempt, *, kit: bool) -> None:
         warnings.simplefilter("always", UserWarning)
         engine = DockerEngine()
         client = engine._connection.client
-        session = RegistrySession(FakeEcr(World()), SystemClock())
+        to = FakeConnections(World())
+        to.engine = engine  # type: ignore[assignment]
         name = f"faults/{short_name(at)}"
         try:
             if kit:
                 given_args = {"API_TOKEN": secret} if how == "argument" else {}
                 try:
-                    build_image(
-                        engine, session, at.folder, name=name, options=BuildOptions(build_args=given_args)
-                    )
+                    perform(BuildImage(at.folder, name=name, build_args=given_args), make_outside(to))
                 except InputError as error:
                     assert secret not in f"{error} {error.hint}"
                     told_of = True

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from unittest import mock
 
 from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
 from hypothesis import strategies as st
@@ -16,8 +16,8 @@ from ecr_widgets.errors import ImageInUse
 from ecr_widgets.model.image_parts import Parts
 from ecr_widgets.model.layer0 import Deployment, Service, Summary, Task
 from ecr_widgets.model.registry import Child, Image, ImageDetails
-from ecr_widgets.steps import image_deletion
-from ecr_widgets.steps.image_uses import UsesOutcome
+from ecr_widgets.steps import delete_images, find_unused_images
+from ecr_widgets.steps.shared.image_uses import UsesOutcome
 from tests.fakes import REGISTRY, FakeLayer0, World, digest_of
 from tests.fakes.connections import FakeConnections, make_kit
 from tests.faults.plan import batch
@@ -325,13 +325,12 @@ def _by_name_alone(images: Iterable[Image], uses: UsesOutcome, _: Parts) -> Mapp
 
 
 @contextmanager
-def _blind() -> Any:
-    plain = image_deletion.used_images
-    image_deletion.used_images = _by_name_alone
-    try:
+def _blind() -> Iterator[None]:
+    with (
+        mock.patch.object(find_unused_images, "used_images", _by_name_alone),
+        mock.patch.object(delete_images, "used_images", _by_name_alone),
+    ):
         yield
-    finally:
-        image_deletion.used_images = plain
 
 
 def _failing(tries: int, number: int) -> str:

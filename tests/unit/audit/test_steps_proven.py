@@ -211,6 +211,14 @@ def _link(kit: Kit) -> None:
     kit.layer0.link_environments("demo", "other")
 
 
+def _min_count(kit: Kit) -> None:
+    kit.layer0.set_min_count("demo", 7)
+
+
+def _delete_deploy(kit: Kit) -> None:
+    kit.layer0.delete_deploy("web.1")
+
+
 WORK: dict[str, tuple[Callable[[Kit], None], str, dict[str, Any], str]] = {
     "scale": (_scale, "scale_service", {"running_count": 2}, "scale_service: 2 of 3 copies ran"),
     "scale to none": (_scale_to_none, "scale_service", {"desired_count": 1}, "scale_service: 1 copies are wanted"),
@@ -224,6 +232,8 @@ WORK: dict[str, tuple[Callable[[Kit], None], str, dict[str, Any], str]] = {
     "service": (_delete_service, "delete_service", {"entity_id": None}, "delete_service: no id of what was deleted"),
     "link": (_link, "link_environments", {"linked": False}, "link_environments: the link is not as asked for"),
     "environment": (_link, "create_environment", {"environment_id": ""}, "create_environment: Layer0 gave no id"),
+    "least number": (_min_count, "set_min_count", {"min_count": 1}, "set_min_count: 1 is the least, and 7 was asked for"),
+    "deploy": (_delete_deploy, "delete_deploy", {"entity_id": "b.1"}, "delete_deploy: the outcome names another one"),
 }  # fmt: skip
 
 

@@ -13,7 +13,6 @@ from ecr_widgets.errors import (
     TargetBusy,
 )
 from ecr_widgets.kit import Kit
-from ecr_widgets.planning import PlanKit
 from ecr_widgets.recording.recorder import Recorder
 from ecr_widgets.recording.render import to_text
 from ecr_widgets.recording.terminal import QuietSink
@@ -95,7 +94,7 @@ def test_a_service_that_somebody_else_moved_is_left_alone(
     check(kit)
     to.layer0.update_service(made.service_id, "web.7")
     before = list(world.changes)
-    with pytest.raises(TargetBusy, match=r"stood on web\.1 and stands on web\.7 now"):
+    with pytest.raises(TargetBusy, match=r"was on web\.1 and is on web\.7 now"):
         kit.deploy_service("demo", "web", "web.2")
     assert world.changes == before
     assert kit.recorder.records[-1].error is not None
@@ -135,12 +134,12 @@ def test_a_tag_that_somebody_else_pushed_is_left_alone(kit: Kit, world: World) -
     assert world.tags["app", "1"] == digest_of("theirs")
 
 
-def test_a_run_may_change_its_target_more_than_once(kit: Kit, world: World) -> None:
+def test_a_run_may_change_its_target_more_than_once(kit: Kit, world: World, tmp_path: Path) -> None:
     """Its own changes are not somebody else's."""
     kit.create_repository("app")
     check(kit)
     first = kit.push_image(kit.build_image(".", name="app"), repository="app", tag="1")
-    (kit._files[0] / "Dockerfile").write_text("FROM busybox\nENV A=1")
+    (tmp_path / "Dockerfile").write_text("FROM busybox\nENV A=1")
     second = kit.push_image(kit.build_image(".", name="app"), repository="app", tag="1")
     assert first.digest != second.digest
     for deploy in ("web.1", "web.2"):
@@ -172,7 +171,7 @@ def test_another_account_is_asked_where_it_is_named(tmp_path: Path) -> None:
 
     to = TwoAccounts(here)
     recorder = Recorder("run-1", to.clock, QuietSink())
-    PlanKit(to, recorder, files=(tmp_path,)).create_repository("app", profile="live")
+    Kit(to, recorder, files=(tmp_path,), planning=True).create_repository("app", profile="live")
     assert recorder.records[-1].changed is True
     assert (here.changes, there.changes) == ([], [])
     kit = Kit(to, recorder, files=(tmp_path,))

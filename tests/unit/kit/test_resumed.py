@@ -68,6 +68,21 @@ def test_a_task_that_a_killed_attempt_started_is_waited_for(to: FakeConnections,
     assert third.recorder.records[-1].changed is False
 
 
+def test_an_attempt_that_was_killed_while_it_looked_has_started_nothing(
+    to: FakeConnections, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its record names no jobs yet, so another run's task is not taken for its own; a record of before may name none."""
+    run(attempt(to))
+    first = attempt(to)
+    with monkeypatch.context() as broken:
+        broken.setattr(to.layer0, "list_jobs", lambda: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            run(first)
+    assert first.recorder.records[-1].inputs["known_jobs"] is None
+    run(attempt(to, killed(first)))
+    assert started(world) == 2
+
+
 def test_a_task_that_succeeded_is_not_run_again(to: FakeConnections, world: World) -> None:
     """A later cell failed: the record tells the task's end, though the server may have forgotten it."""
     first = attempt(to)

@@ -136,7 +136,7 @@ def test_going_back_leaves_a_deploy_of_somebody_else_alone(world: World, tmp_pat
     _kit, to, running = moved_by_a_stranger(world, tmp_path)
     kit = make_kit(to, tmp_path)
     before = list(world.changes)
-    with pytest.raises(TargetBusy, match=r"stood on web\.2 and stands on web\.7 now"):
+    with pytest.raises(TargetBusy, match=r"was on web\.2 and is on web\.7 now"):
         kit.rollback(running)
     assert world.changes == before
 
@@ -157,7 +157,7 @@ def test_a_way_back_that_cannot_be_found_is_a_rollback_that_failed(world: World,
     kit, to = crashing(world, tmp_path)
     to.layer0.create_service("demo24e9e412", "web", "web.2")
     running = kit.deploy_service("demo", "web", "web.2")
-    with pytest.raises(RollbackFailed, match="what it ran before cannot be told: no deploy web"):
+    with pytest.raises(RollbackFailed, match="what it ran before is not known: no deploy web"):
         kit.wait(running, on_failure="rollback")
     assert [(each.step, each.state) for each in kit.recorder.records][-1] == ("rollback", "failed")
     assert kit.recorder.records[-1].inputs["environment"] == "demo"

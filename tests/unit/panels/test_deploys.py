@@ -75,10 +75,11 @@ def test_a_second_deploy_shows_its_difference_and_can_be_taken_back(open_desk: D
     assert [record["step"] for record in open_desk.records][-2:] == ["find_service", "rollback"]
 
 
-def test_back_leads_to_the_version_before_and_to_no_untried_one(
-    open_desk: Desk, kit: NotebookKit, pushed: None
+def test_back_leads_to_the_last_proven_deploy_and_to_no_untried_one(
+    open_desk: Desk, kit: NotebookKit, to: FakeConnections, pushed: None
 ) -> None:
-    """A deploy that is stored and was never run, or has just failed, is not offered first; all can be chosen."""
+    """As a rollback does; a deploy that is stored and was never run is not offered first; all can be chosen."""
+    to.proven = frozenset({"web.1"})
     deploy(open_desk, "1")
     deploy(open_desk, "2")
     image = kit.find_image("app", "1").image

@@ -217,7 +217,7 @@ def test_a_policy_is_previewed_and_set_after_a_confirmation(open_desk: Desk, wor
     open_desk.press("Preview policy")
     assert open_desk.part("Planned: set the lifecycle policy of team/app") == [
         ["sets rule 2: all images but the newest 1 expire"],
-        ["no policy stands now"],
+        ["there is no policy now"],
         ["nothing would expire now"],
     ]
     assert world.policies == {}

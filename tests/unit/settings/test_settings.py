@@ -48,6 +48,6 @@ def test_an_endpoint_without_a_token_is_refused() -> None:
 def test_who_needs_no_layer0_needs_no_settings_for_it(endpoint: str) -> None:
     """The kit connects, and names targets, with half or none of Layer0's settings; its first call says what is wrong."""
     kit = connect(environ={"LAYER0_API_ENDPOINT": endpoint})
-    assert kit._targets is not None
+    assert kit.run_id
     with pytest.raises(SettingsError, match="LAYER0_"):
-        _ = kit._to.layer0
+        kit.layer0.scale_environment("demo")

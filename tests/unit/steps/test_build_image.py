@@ -1,16 +1,16 @@
-"""build_image against the fakes: logins for base images, and secrets."""
+"""Builds: logins for base images, secrets, and what the outcome says."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from ecr_widgets.errors import AuthorizationError, InputError
-from ecr_widgets.model.build_options import BuildOptions
-from ecr_widgets.steps.build_image import BuildOutcome, build_image
-from ecr_widgets.steps.login import RegistrySession
-from tests.fakes import REGISTRY, FakeClock, FakeEcr, FakeEngine, World
+from ecr_widgets.errors import AuthorizationError, BuildError, InputError
+from ecr_widgets.steps.build_image import BuildImage, BuildOutcome
+from tests.fakes import REGISTRY, FakeEcr, World
+from tests.fakes.connections import FakeConnections, make_outside, perform
 
 
 class Here:
@@ -19,19 +19,14 @@ class Here:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.world = World()
-        self.session = RegistrySession(FakeEcr(self.world), FakeClock(self.world))
         self.secrets: list[str] = []
+        to = FakeConnections(self.world)
+        to.register_secret = self.secrets.append  # type: ignore[method-assign]
+        self.outside = make_outside(to)
 
-    def build(self, text: str, options: BuildOptions | None = None) -> BuildOutcome:
+    def build(self, text: str, **options: Any) -> BuildOutcome:
         (self.folder / "Dockerfile").write_text(text)
-        return build_image(
-            FakeEngine(self.world),
-            self.session,
-            self.folder,
-            name="app",
-            options=options,
-            register_secret=self.secrets.append,
-        )
+        return perform(BuildImage(self.folder, name="app", **options), self.outside)
 
 
 @pytest.fixture
@@ -62,17 +57,14 @@ def test_the_token_goes_along_for_the_accounts_own_registry(
 
 def test_the_cache_is_an_image_of_that_registry_too(here: Here) -> None:
     """Whether it is read or written."""
-    for options in (
-        BuildOptions.read(cache_from=f"{REGISTRY}/c:1"),
-        BuildOptions.read(cache_to=f"{REGISTRY}/c:1"),
-    ):
-        here.build("FROM busybox\n", options)
+    here.build("FROM busybox\n", cache_from=f"{REGISTRY}/c:1")
+    here.build("FROM busybox\n", cache_to=f"{REGISTRY}/c:1")
     assert here.world.built_with == [(REGISTRY,)] * 2
 
 
 def test_a_token_that_is_refused_is_renewed_once(here: Here) -> None:
-    """The registry's word counts, in the middle of a build as elsewhere."""
-    here.session.token()
+    """The registry's answer decides, in the middle of a build as elsewhere."""
+    here.outside.session.token()
     here.world.valid_passwords.clear()
     assert here.build(f"FROM {REGISTRY}/base:1\n").image == "app"
     assert here.world.tokens_issued == 2
@@ -94,7 +86,7 @@ def test_without_aws_a_base_image_is_left_to_the_users_own_login(
 def test_secrets_are_known_before_anything_is_built(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
     """So that whatever the build prints of them is shown without."""
     monkeypatch.setenv("NPM_TOKEN", "npm-secret-1")
-    here.build("FROM busybox\n", BuildOptions(secrets={"npm": "NPM_TOKEN"}))
+    here.build("FROM busybox\n", secrets={"npm": "NPM_TOKEN"})
     assert here.secrets == ["npm-secret-1"]
 
 
@@ -108,7 +100,7 @@ def test_a_secret_that_is_not_there_is_refused(
     if value is not None:
         monkeypatch.setenv("NPM_TOKEN", value)
     with pytest.raises(InputError, match=why) as caught:
-        here.build("FROM busybox\n", BuildOptions(secrets={"npm": "NPM_TOKEN"}))
+        here.build("FROM busybox\n", secrets={"npm": "NPM_TOKEN"})
     assert value is None or value == "" or value not in str(caught.value)
     assert here.world.built_with == []
 
@@ -116,3 +108,17 @@ def test_a_secret_that_is_not_there_is_refused(
 def test_the_outcome_names_the_builder(here: Here) -> None:
     """For the record."""
     assert here.build("FROM busybox\n").builder == "a builder in memory"
+
+
+def test_building_the_same_twice_changes_nothing(here: Here) -> None:
+    """`changed` compares the image id before and after."""
+    changed = [here.build(text).changed for text in ("FROM busybox", "FROM busybox", "FROM busybox\nENV A=1")]
+    assert changed == [True, False, True]
+
+
+def test_a_missing_dockerfile_or_context_is_named(here: Here) -> None:
+    """The error names the path that is missing."""
+    with pytest.raises(BuildError, match=r"Dockerfile\.wait"):
+        here.build("FROM busybox", dockerfile="Dockerfile.wait")
+    with pytest.raises(BuildError, match="nowhere"):
+        perform(BuildImage(here.folder / "nowhere", name="app"), here.outside)

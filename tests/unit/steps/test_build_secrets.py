@@ -1,11 +1,11 @@
-"""What would stay readable in an image is refused or told before it is built."""
+"""What would stay readable in an image is refused or reported before it is built."""
 
 from __future__ import annotations
 
 import pytest
 
 from ecr_widgets.errors import InputError
-from ecr_widgets.steps.build_image import kept_secrets, refuse_secret_arguments
+from ecr_widgets.steps.shared.build_secrets import kept_secrets, refuse_secret_arguments
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def test_ordinary_arguments_pass() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "what"),
     [
         ("ENV API_TOKEN=hunter22", "API_TOKEN"),
         ("arg DB_PASSWORD=hunter22", "DB_PASSWORD"),
@@ -37,12 +37,12 @@ def test_ordinary_arguments_pass() -> None:
         ("COPY --chown=1 a.pem /", "a.pem"),
     ],
 )
-def test_a_dockerfile_that_keeps_a_secret_is_told_of(line: str, told: str) -> None:
+def test_a_dockerfile_that_keeps_a_secret_is_reported(line: str, what: str) -> None:
     """With the line's number and the name, without the value."""
-    (found,) = kept_secrets(f"FROM busybox\n{line}\n")
-    assert "line 2" in found
-    assert told in found
-    assert "hunter22" not in found
+    (line_kept,) = kept_secrets(f"FROM busybox\n{line}\n")
+    assert "line 2" in line_kept
+    assert what in line_kept
+    assert "hunter22" not in line_kept
 
 
 @pytest.mark.parametrize(
@@ -57,6 +57,6 @@ def test_a_dockerfile_that_keeps_a_secret_is_told_of(line: str, told: str) -> No
         "RUN --mount=type=secret,id=token make",
     ],
 )
-def test_an_ordinary_dockerfile_is_not_told_of(line: str) -> None:
+def test_an_ordinary_dockerfile_is_not_reported(line: str) -> None:
     """A declared argument without a value and an ordinary copy keep nothing."""
     assert kept_secrets(f"FROM busybox\n{line}\n") == []

@@ -10,8 +10,6 @@ import pytest
 
 from ecr_widgets.errors import (
     AuthorizationError,
-    EngineError,
-    ImageNotFound,
     PushError,
     RegistryUnavailable,
     RepositoryNotFound,
@@ -21,54 +19,21 @@ from ecr_widgets.model.engine_facts import ImageStore
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.registry import ImageDetails
 from ecr_widgets.model.registry_host import RegistryId
-from ecr_widgets.model.tag_rule import TagRule
-from ecr_widgets.steps.build_image import build_image
-from ecr_widgets.steps.create_repository import create_repository
-from ecr_widgets.steps.login import RegistrySession
-from ecr_widgets.steps.pull_image import pull_image
-from ecr_widgets.steps.push_image import PushOutcome, push_image
-from tests.fakes import REGISTRY, FakeClock, FakeEcr, FakeEngine, FakeRegistry, World, digest_of
+from tests.fakes import REGISTRY, FakeEcr, FakeEngine, FakeRegistry, digest_of
+from tests.unit.steps.here import APP, Here
 
-APP = ImageReference.parse(f"{REGISTRY}/app:1")
-OTHER = ImageReference.parse(f"{REGISTRY}/other:1")
 INDEX = digest_of("an index")
 CHILDREN = ((digest_of("amd64"), "linux/amd64"), (digest_of("arm64"), "linux/arm64"))
 
 
-class Here:
-    """One world, with an engine of one kind."""
-
-    def __init__(self, context: Path, store: ImageStore, version: str = "28.2") -> None:
-        self.world = World()
-        self.ecr = FakeEcr(self.world)
-        self.registry = FakeRegistry(self.world)
-        self.engine = FakeEngine(self.world, store, version)
-        self.session = RegistrySession(self.ecr, FakeClock(self.world))
-        self.context = context
-        for name in ("app", "other"):
-            create_repository(self.ecr, name)
-        self.built = self.build("FROM busybox")
-
-    def build(self, text: str) -> str:
-        (self.context / "Dockerfile").write_text(text)
-        return build_image(self.engine, self.session, self.context, name="built").image_id
-
-    def push(self, source: str = "built", target: ImageReference = APP) -> PushOutcome:
-        return push_image(self.engine, self.registry, self.session, source, target)
-
-    def pushes(self) -> int:
-        return sum(change.startswith("push") for change in self.world.changes)
-
-    def hold_index(self, repository: str = "app") -> str:
-        """An index in the registry, and a local image that was pulled by it; gives back the image's id."""
-        self.world.details[INDEX] = ImageDetails(children=CHILDREN)
-        self.world.manifests.add((repository, INDEX))
-        self.world.tags[repository, "multi"] = INDEX
-        image_id = INDEX if self.engine.facts().ids_are_manifests else self.built
-        named = f"{REGISTRY}/{repository}"
-        self.world.local[f"{named}:multi"] = self.world.local[image_id] = image_id
-        self.world.pushed.setdefault(image_id, set()).add(ImageReference.parse(f"{named}@{INDEX}"))
-        return image_id
+def hold_index(here: Here) -> None:
+    """An index in the registry, and a local image that was pulled by it."""
+    here.world.details[INDEX] = ImageDetails(children=CHILDREN)
+    here.world.manifests.add(("app", INDEX))
+    here.world.tags["app", "multi"] = INDEX
+    image_id = INDEX if here.engine.facts().ids_are_manifests else here.built
+    here.world.local[f"{REGISTRY}/app:multi"] = here.world.local[image_id] = image_id
+    here.world.pushed.setdefault(image_id, set()).add(ImageReference.parse(f"{REGISTRY}/app@{INDEX}"))
 
 
 Made = Callable[..., Here]
@@ -98,18 +63,18 @@ def test_the_same_image_is_pushed_once_from_every_store(here: Here) -> None:
 
 def test_a_refusal_to_move_a_tag_names_digests_of_one_kind(here: Here) -> None:
     """A configuration's digest is never set against a manifest's."""
-    here.ecr.change_repository("app", tag_rule=TagRule(immutable=True))
-    standing = here.push()
+    here.fix_tags()
+    current = here.push()
     wanted = here.build("FROM busybox\nENV A=1")
     with pytest.raises(TagImmutable) as caught:
         here.push()
-    told = str(caught.value)
+    message = str(caught.value)
     if here.engine.facts().ids_are_manifests:
-        assert f"names {standing.digest} and cannot be moved to {wanted}:" in told
+        assert f"names {current.digest} and cannot be moved to {wanted}:" in message
         assert caught.value.wanted == wanted
     else:
-        assert f"names {standing.digest} (image id {here.built}) and cannot be moved to the local" in told
-        assert f"image id {wanted}:" in told
+        assert f"names {current.digest} (image id {here.built}) and cannot be moved to the local" in message
+        assert f"image id {wanted}:" in message
 
 
 def failing(here: Here, monkeypatch: pytest.MonkeyPatch, *, arrives: bool = False) -> None:
@@ -128,24 +93,24 @@ def test_an_immutable_tag_is_known_without_the_engines_words(
     here: Here, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """ECR is asked: the tag names another image, and the repository's tags do not move."""
-    standing = here.push()
+    current = here.push()
     here.build("FROM busybox\nENV A=1")
     failing(here, monkeypatch)
     with pytest.raises(PushError, match="400 Bad Request"):
         here.push()
-    here.ecr.change_repository("app", tag_rule=TagRule(immutable=True))
-    with pytest.raises(TagImmutable, match=f"names {standing.digest}"):
+    here.fix_tags()
+    with pytest.raises(TagImmutable, match=f"names {current.digest}"):
         here.push()
     # A tag that is free was not refused for that.
     with pytest.raises(PushError, match="400 Bad Request"):
-        here.push(target=APP.with_tag("2"))
+        here.push(tag="2")
 
 
 def test_a_reason_that_ecr_does_not_tell_is_the_engines(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who may push and not look at repositories reads what the engine said."""
     here.push()
     here.build("FROM busybox\nENV A=1")
-    here.ecr.change_repository("app", tag_rule=TagRule(immutable=True))
+    here.fix_tags()
     failing(here, monkeypatch)
     monkeypatch.setattr(FakeEcr, "find_repository", denied)
     with pytest.raises(PushError, match="400 Bad Request"):
@@ -155,7 +120,7 @@ def test_a_reason_that_ecr_does_not_tell_is_the_engines(here: Here, monkeypatch:
 def test_a_missing_repository_is_known_without_the_engines_words(
     here: Here, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The registry is asked, and its refusal is what is told."""
+    """The registry is asked, and its refusal is what the user sees."""
     failing(here, monkeypatch)
     looks = []
     find = FakeRegistry.find_digest
@@ -218,7 +183,7 @@ def test_a_push_that_says_nothing_and_did_nothing_is_no_success(
         here.push()
 
 
-def test_a_registry_that_does_not_answer_after_a_failure_is_told(
+def test_a_registry_that_does_not_answer_after_a_failure_is_reported(
     here: Here, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody knows then what came of the push, and nobody claims to."""
@@ -265,29 +230,29 @@ def test_a_registry_that_was_away_for_a_moment_is_asked_again(
 def test_an_index_that_an_immutable_tag_refuses_is_named_by_its_digest(made: Made) -> None:
     """The index was wanted there, and not the one image of it that the engine holds."""
     here = made(ImageStore.GRAPH_DRIVER)
-    here.hold_index()
-    standing = digest_of("somebody's")
-    here.world.tags["other", "1"] = standing
-    here.ecr.change_repository("other", tag_rule=TagRule(immutable=True))
-    with pytest.raises(TagImmutable, match=f"names {standing} and cannot be moved to {INDEX}:") as caught:
-        here.push(here.built, OTHER)
+    hold_index(here)
+    current = digest_of("somebody's")
+    here.world.tags["other", "1"] = current
+    here.fix_tags("other")
+    with pytest.raises(TagImmutable, match=f"names {current} and cannot be moved to {INDEX}:") as caught:
+        here.push(here.built, "other")
     assert caught.value.wanted == INDEX
 
 
 def test_what_was_pulled_by_an_index_is_pushed_as_that_index(here: Here) -> None:
     """It is copied from where the registry has it; no engine turns it into the one image that it holds."""
-    here.hold_index()
+    hold_index(here)
     for source in (f"{REGISTRY}/app:multi", f"{REGISTRY}/app@{INDEX}"):
         here.world.local[source] = here.world.local[f"{REGISTRY}/app:multi"]
         here.world.tags.pop(("other", "1"), None)
         if here.engine.facts().store is ImageStore.PODMAN:
             # Podman's own list does not tell; the registry does.
             pytest.skip("what Podman knows is tried on Podman")
-        outcome = here.push(source, OTHER)
+        outcome = here.push(source, "other")
         assert (outcome.digest, outcome.changed) == (INDEX, True)
-        assert outcome.image == OTHER.with_digest(INDEX)
+        assert outcome.image == ImageReference.parse(f"{REGISTRY}/other@{INDEX}")
         assert f"{REGISTRY}/app@{INDEX} was copied with all its images" in outcome.note
-        assert not here.push(source, OTHER).changed
+        assert not here.push(source, "other").changed
     assert here.pushes() == 0
 
 
@@ -295,23 +260,23 @@ def test_an_image_with_a_manifest_of_its_own_is_pushed_as_that(made: Made) -> No
     """Built here, pushed, and then also pulled by an index: its id means the image, the index's name the index."""
     here = made(ImageStore.GRAPH_DRIVER)
     single = here.push()
-    here.hold_index()
-    assert here.push(here.built, OTHER).digest == single.digest
-    assert here.push(f"{REGISTRY}/app:multi", OTHER.with_tag("2")).digest == INDEX
-    assert here.push(str(APP), OTHER.with_tag("3")).digest == single.digest
+    hold_index(here)
+    assert here.push(here.built, "other").digest == single.digest
+    assert here.push(f"{REGISTRY}/app:multi", "other", "2").digest == INDEX
+    assert here.push(str(APP), "other", "3").digest == single.digest
 
 
 def test_an_index_known_by_another_name_of_the_registry_is_copied(made: Made) -> None:
     """One registry has several host names; a stranger's index is not looked for in ours."""
     here = made(ImageStore.GRAPH_DRIVER)
-    here.hold_index()
+    hold_index(here)
     here.session._id = RegistryId("111222333444", "us-east-1")
     hosts = [f"{account}.dkr.ecr.us-east-1.amazonaws.com" for account in ("555666777888", "111222333444")]
     strange, alias = (ImageReference.parse(f"{host}/app@{INDEX}") for host in hosts)
     here.world.pushed[here.built] = {strange}
-    assert here.push(here.built, OTHER).digest != INDEX
+    assert here.push(here.built, "other").digest != INDEX
     here.world.pushed[here.built] = {alias}
-    assert here.push(here.built, OTHER.with_tag("2")).digest == INDEX
+    assert here.push(here.built, "other", "2").digest == INDEX
 
 
 @pytest.mark.parametrize(
@@ -327,7 +292,7 @@ def test_an_index_is_left_to_engines_that_do_not_burn_the_tag(
     if may_push:
         assert here.push().digest == INDEX
         return
-    here.ecr.change_repository("app", tag_rule=TagRule(immutable=True))
+    here.fix_tags()
     with pytest.raises(PushError, match=rf"Docker Engine {version} would push each .* immutable"):
         here.push()
     monkeypatch.setattr(FakeEcr, "find_repository", denied)
@@ -337,7 +302,7 @@ def test_an_index_is_left_to_engines_that_do_not_burn_the_tag(
     # A single image is pushed by any; and a movable tag ends on the index.
     monkeypatch.undo()
     assert here.push(here.built).changed
-    here.ecr.change_repository("app", tag_rule=TagRule(immutable=False))
+    here.fix_tags(immutable=False)
     assert here.push().digest == INDEX
 
 
@@ -345,7 +310,9 @@ def denied(*_: object) -> None:
     raise AuthorizationError("ecr:DescribeRepositories is denied")
 
 
-def test_one_image_pushed_in_place_of_an_index_is_told(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_image_pushed_in_place_of_an_index_is_reported(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Where the engine holds no more of it, and says so by the digest, the outcome has a note."""
     here = made(ImageStore.CONTAINERD)
     here.world.details[INDEX] = ImageDetails(children=CHILDREN)
@@ -360,56 +327,3 @@ def test_one_image_pushed_in_place_of_an_index_is_told(made: Made, monkeypatch: 
     outcome = here.push()
     assert outcome.digest == child
     assert outcome.note == f"{INDEX} is an index of which the engine holds one image, and pushed that one"
-
-
-def test_a_pull_resolves_the_tag_first(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the tag named then is pulled by digest and tagged here, whatever the tag names a moment later."""
-    pushed = here.push()
-    asked = []
-
-    def pull(_: FakeEngine, image: ImageReference, *args: object, **more: object) -> str:
-        asked.append(image)
-        here.world.tags["app", "1"] = digest_of("moved meanwhile")
-        here.world.local[str(image)] = here.built
-        return here.built
-
-    monkeypatch.setattr(FakeEngine, "pull", pull)
-    del here.world.local[str(APP)]
-    outcome = pull_image(here.engine, here.registry, here.session, APP)
-    assert asked == [pushed.image]
-    assert (outcome.image, outcome.image_id, outcome.changed) == (pushed.image, here.built, True)
-    assert here.engine.find_image_id(str(APP)) == here.built
-
-
-@pytest.mark.parametrize("name", ["app:nobody", "nobody:1"])
-def test_a_pull_of_what_is_not_there_asks_no_engine(
-    here: Here, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A missing tag and a missing repository are both a missing image."""
-    monkeypatch.delattr(FakeEngine, "pull")
-    with pytest.raises(ImageNotFound):
-        pull_image(here.engine, here.registry, here.session, ImageReference.parse(f"{REGISTRY}/{name}"))
-
-
-@pytest.mark.parametrize(
-    ("details", "told"),
-    [
-        (ImageDetails("unknown/unknown"), "is no image that an engine can hold"),
-        (ImageDetails(), "is no image that an engine can hold"),
-        (ImageDetails("linux/amd64"), "mismatched image rootfs"),
-        (ImageDetails(children=CHILDREN), "mismatched image rootfs"),
-    ],
-)
-def test_what_is_no_image_is_told_as_that(
-    here: Here, monkeypatch: pytest.MonkeyPatch, details: ImageDetails, told: str
-) -> None:
-    """An attestation has a digest, and no engine can hold it; a failure with an image stays the engine's own."""
-    pushed = here.push()
-    here.world.details[pushed.digest] = details
-
-    def fail(*_: object, **__: object) -> str:
-        raise EngineError("mismatched image rootfs and manifest layers")
-
-    monkeypatch.setattr(FakeEngine, "pull", fail)
-    with pytest.raises(EngineError, match=told):
-        pull_image(here.engine, here.registry, here.session, pushed.image)

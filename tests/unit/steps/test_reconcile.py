@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
 import pytest
 
-from ecr_widgets.dockerrun.document import Dockerrun
 from ecr_widgets.errors import Layer0Unavailable, OutcomeUnknown
-from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.layer0 import Deploy, Service
-from ecr_widgets.steps.create_deploy import DeployOutcome, create_deploy
-from ecr_widgets.steps.deploy_service import ServiceOutcome, create_service, find_service, update_service
-from ecr_widgets.steps.reconcile import reconcile
+from ecr_widgets.steps.create_deploy import DeployOutcome
+from ecr_widgets.steps.deploy_service import DeployService, ServiceOutcome
+from ecr_widgets.steps.shared.outside import Outside
+from ecr_widgets.steps.shared.reconcile import reconcile
 from tests.fakes import REGISTRY, FakeClock, FakeLayer0, World, digest_of
-
-DOCKERRUN = Dockerrun.parse(
-    json.dumps({"containerDefinitions": [{"name": "web", "image": "x", "memory": 10}]}).encode()
-)
+from tests.fakes.connections import FakeConnections, perform
+from tests.unit.steps.deployed import stored
 
 
 class LosesReplies(FakeLayer0):
-    """Makes every change (or, where it is told so, none) and never tells."""
+    """Makes every change (or, where it is asked to, none), and loses each reply."""
 
     def __init__(self, world: World, *, makes: bool = True) -> None:
         super().__init__(world)
@@ -49,35 +45,32 @@ class LosesReplies(FakeLayer0):
         raise OutcomeUnknown("the reply was lost")
 
 
-def release(layer0: FakeLayer0, world: World, text: str) -> tuple[DeployOutcome, ServiceOutcome]:
-    clock, image = FakeClock(world), ImageReference.parse(f"{REGISTRY}/web@{digest_of(text)}")
-    deploy = create_deploy(layer0, clock, "web", DOCKERRUN, image=image)
-    environment, service = find_service(layer0, "demo", "web")
-    if service is None:
-        return deploy, create_service(layer0, clock, environment, "web", deploy.deploy_id)
-    return deploy, update_service(layer0, clock, environment, service, deploy.deploy_id)
+def release(outside: Outside, text: str) -> tuple[DeployOutcome, ServiceOutcome]:
+    deploy = stored(outside, f"{REGISTRY}/web@{digest_of(text)}", name="web")
+    return deploy, perform(DeployService("demo", "web", deploy), outside)
 
 
-def test_what_was_made_is_found_and_asked_for_once() -> None:
+def test_what_was_made_is_found_and_asked_for_once(
+    outside: Outside, to: FakeConnections, world: World
+) -> None:
     """Deploy, service and update: each is there once, and the outcome says that it was found."""
-    world = World()
-    layer0 = LosesReplies(world)
+    to.layer0 = LosesReplies(world)
     for number, text in enumerate(("a", "b"), start=1):
-        deploy, service = release(layer0, world, text)
+        deploy, service = release(outside, text)
         assert (deploy.deploy_id, deploy.changed, deploy.reconciled) == (f"web.{number}", True, True)
         assert (service.deploy_id, service.changed, service.reconciled) == (f"web.{number}", True, True)
     assert [each for each in world.changes if each.startswith("asked")] == [
         "asked for a deploy", "asked for a service", "asked for a deploy", "asked for an update",
     ]  # fmt: skip
-    assert len(layer0.services) == 1
+    assert len(to.layer0.services) == 1
 
 
-def test_what_was_not_made_stays_unknown() -> None:
+def test_what_was_not_made_stays_unknown(outside: Outside, to: FakeConnections, world: World) -> None:
     """It is looked for several times, over a while, and never asked for again."""
-    world = World()
+    to.layer0 = LosesReplies(world, makes=False)
     before = world.now
     with pytest.raises(OutcomeUnknown, match="found nothing; it may still come"):
-        release(LosesReplies(world, makes=False), world, "a")
+        release(outside, "a")
     assert world.changes == ["asked for a deploy"]
     assert (world.now - before).total_seconds() > 5
 
@@ -91,10 +84,10 @@ def test_a_look_that_fails_is_not_the_last() -> None:
     ]
 
     def look() -> Mapping[str, str]:
-        found = looks.pop(0)
-        if isinstance(found, Exception):
-            raise found
-        return found
+        answer = looks.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     def change() -> Mapping[str, str]:
         raise OutcomeUnknown("the reply was lost")

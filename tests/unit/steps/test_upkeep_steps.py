@@ -21,32 +21,14 @@ from ecr_widgets.kit import Kit
 from ecr_widgets.model.registry import Findings
 from ecr_widgets.steps.push_image import PushOutcome
 from tests.fakes import REGISTRY, World
-from tests.fakes.connections import FakeConnections, make_kit
+from tests.fakes.connections import FakeConnections
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
-@pytest.fixture
-def to(world: World) -> FakeConnections:
-    return FakeConnections(world)
-
-
-@pytest.fixture
-def kit(to: FakeConnections, tmp_path: Path) -> Kit:
-    return make_kit(to, tmp_path)
-
-
-def pushed(kit: Kit, folder: Path, tag: str, *, repository: str = "app", days_old: float = 0) -> PushOutcome:
-    """An image of its own under the tag, pushed so many days ago."""
+def pushed(kit: Kit, folder: Path, tag: str, *, repository: str = "app") -> PushOutcome:
+    """An image of its own under the tag."""
     (folder / "Dockerfile").write_text(f"FROM busybox {tag}")
     kit.create_repository(repository)
-    done = kit.push_image(kit.build_image(folder, name="local/app"), repository=repository, tag=tag)
-    world: World = kit._to.ecr._world  # type: ignore[attr-defined]
-    world.pushed_at[done.digest] = world.now - timedelta(days=days_old)
-    return done
+    return kit.push_image(kit.build_image(folder, name="local/app"), repository=repository, tag=tag)
 
 
 def deployed(to: FakeConnections, image: object, *, service: str | None = None) -> None:
@@ -83,7 +65,7 @@ def test_a_copy_does_not_move_an_immutable_tag(kit: Kit, tmp_path: Path) -> None
 
 
 def test_a_tag_is_set_once(kit: Kit, tmp_path: Path) -> None:
-    """The outcome tells what it named before."""
+    """The outcome says what it named before."""
     image, other = pushed(kit, tmp_path, "1"), pushed(kit, tmp_path, "2")
     first, second = (kit.ecr.tag_image("app", "1", "live") for _ in range(2))
     moved = kit.ecr.tag_image("app", "2", "live")
@@ -138,7 +120,7 @@ def test_a_lifecycle_policy_is_set_once(kit: Kit, world: World) -> None:
     assert not kit.ecr.set_lifecycle_policy("app").changed
 
 
-def test_findings_are_told_by_severity(kit: Kit, world: World, tmp_path: Path) -> None:
+def test_findings_are_given_by_severity(kit: Kit, world: World, tmp_path: Path) -> None:
     """An image that was never scanned says so instead of showing no findings."""
     image = pushed(kit, tmp_path, "1")
     assert kit.ecr.find_findings("app", "1").status == "NOT_SCANNED"
@@ -170,9 +152,13 @@ def test_only_what_is_old_and_unused_is_deleted(
     kit: Kit, to: FakeConnections, world: World, tmp_path: Path
 ) -> None:
     """Neither the newest, nor the young, nor what runs or is named; and nothing before the name is typed."""
-    running, named, old, young, newest = (
-        pushed(kit, tmp_path, str(days), days_old=days) for days in (90, 80, 70, 5, 1)
-    )
+
+    def days_old(days: float) -> PushOutcome:
+        image = pushed(kit, tmp_path, str(days))
+        world.pushed_at[image.digest] = world.now - timedelta(days=days)
+        return image
+
+    running, named, old, young, newest = map(days_old, (90, 80, 70, 5, 1))
     deployed(to, running.image, service="web")
     deployed(to, f"{REGISTRY}/app:80")
     unused = kit.ecr.find_unused_images("app", keep_newest=1, older_than_days=30)

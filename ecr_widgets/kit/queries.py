@@ -1,0 +1,179 @@
+"""Questions that leave no record: what panels show before anybody does anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from ecr_widgets.dockerrun.diff import contents, diff
+from ecr_widgets.dockerrun.document import Dockerrun
+from ecr_widgets.dockerrun.images import container_images
+from ecr_widgets.errors import EcrWidgetsError, InputError, InvalidDockerrun
+from ecr_widgets.model.image_parts import Parts
+from ecr_widgets.model.image_reference import ImageReference, check_repository_name
+from ecr_widgets.model.registry import Image, ImageDetails, ImagePage, Repository
+from ecr_widgets.ports import ignore_progress
+from ecr_widgets.steps.create_deploy import read_dockerrun
+from ecr_widgets.steps.shared.image_uses import UsesOutcome, read_parts, running_images, used_images
+from ecr_widgets.steps.shared.lifecycle_policy import expiry_lines, policy_lines, simple_lifecycle_policy
+from ecr_widgets.steps.shared.outside import Outside
+from ecr_widgets.steps.shared.service_view import ServiceView, look_at_service
+
+_NOT_COMPARED = "what is stored is no Dockerrun that this tool would write, so no difference can be told: {}"
+
+
+class Queries:
+    """What `kit.look` gives: nothing here changes anything."""
+
+    def __init__(self, outside: Outside) -> None:
+        self._outside = outside
+
+    def repositories(self) -> tuple[Repository, ...]:
+        """All repositories of the account's registry."""
+        return self._outside.ecr.list_repositories()
+
+    def images(self, repository: str) -> Iterator[ImagePage]:
+        """All images of a repository, page by page."""
+        return self._outside.ecr.list_images(self.repository(repository))
+
+    def repository(self, name: str) -> str:
+        """A repository as a person names it, as the registry does.
+
+        Raises:
+            InvalidReference: It is another registry's, or ECR would refuse the name.
+        """
+        return check_repository_name(self._outside.session.repository(name))
+
+    def dropped_exceptions(self, repository: str, exceptions: tuple[str, ...] | None) -> tuple[str, ...]:
+        """What a change of the rule for tags would drop, a line; nothing where it drops none.
+
+        Args:
+            exceptions: Those that are asked for; None where the rule stays.
+        """
+        standing = self._outside.ecr.find_repository(self.repository(repository))
+        if standing is None or exceptions is None:
+            return ()
+        dropped = [each for each in standing.tag_exceptions if each not in exceptions]
+        return (
+            (f"tags are '{standing.tag_rule}' now; {', '.join(dropped)} would be dropped",) if dropped else ()
+        )
+
+    def registry(self) -> str:
+        """Host of the account's registry."""
+        return self._outside.session.token().registry
+
+    def details(self, repository: str, digest: str) -> ImageDetails:
+        """Platform of an image, or the images that an index names."""
+        image = ImageReference(self.registry(), repository).with_digest(digest)
+        return self._outside.session.use(lambda token: self._outside.registry.read_details(image, token))
+
+    def running(self, repository: str) -> UsesOutcome:
+        """Services and tasks of Layer0 that run images of a repository."""
+        return running_images(self._outside.layer0, repository, registry=self._outside.session.registry())
+
+    def parts(self, repository: str, images: Iterable[Image]) -> Parts:
+        """What belongs to what among all images of a repository; to ECR that is a pull of each index."""
+        return read_parts(self._outside.ecr, self.repository(repository), images)
+
+    def image(self, repository: str, reference: str) -> Image | None:
+        """The image that a tag or digest names now; None where there is none. No pull in ECR's eyes."""
+        return self._outside.ecr.find_image(self.repository(repository), reference)
+
+    def lifecycle_plan(
+        self, repository: str, *, untagged_days: int = 0, keep_newest: int = 0
+    ) -> tuple[str, ...]:
+        """What the simple rules would replace and expire, a line each.
+
+        Raises:
+            InputError: Neither rule is asked for, or a number is below 0.
+        """
+        policy = simple_lifecycle_policy(untagged_days=untagged_days, keep_newest=keep_newest)
+        if policy is None:
+            raise InputError("neither rule is asked for", hint="give one of the two a number above 0")
+        current = self._outside.ecr.find_lifecycle_policy(self.repository(repository))
+        repository = self.repository(repository)
+        expiring = self._outside.ecr.preview_lifecycle_policy(repository, policy)
+        running: Mapping[str, tuple[str, ...]] = {}
+        used: Mapping[str, tuple[str, ...]] = {}
+        try:
+            uses = self._outside.uses(repository, ignore_progress)
+            unknown = tuple(f"what runs is not known: {why}" for why in uses.unknown)
+            if expiring:
+                images = [image for page in self.images(repository) for image in page]
+                parts = self.parts(repository, images)
+                running = used_images(images, replace(uses, uses=uses.running), parts)
+                used = used_images(images, uses, parts)
+        except EcrWidgetsError as error:
+            unknown = (f"what runs is not known: {error.message}",)
+        return (*policy_lines(current, policy), *expiry_lines(expiring, running, used), *unknown)
+
+    def service(self, environment: str, service: str) -> ServiceView:
+        """A service as it stands."""
+        proven = self._outside.connections.proven_deploys
+        return look_at_service(self._outside.layer0, environment, service, proven)
+
+    def pinned(self, repository: str, reference: str) -> ImageReference:
+        """An image of the account's registry by digest; as it is where the registry has none of that name.
+
+        Args:
+            reference: Tag or digest.
+        """
+        joint = "@" if reference.startswith("sha256:") else ":"
+        image = ImageReference.parse(
+            f"{self.registry()}/{check_repository_name(repository)}{joint}{reference}"
+        )
+        digest = self._outside.session.use(lambda token: self._outside.registry.find_digest(image, token))
+        return image.with_digest(digest) if digest else replace(image, digest=None)
+
+    def between(self, deploy_id: str, other_id: str) -> tuple[str, ...]:
+        """What differs between two stored deploys, a line a place."""
+        one, other = (
+            self._outside.layer0.read_deploy(each).dockerrun or b"" for each in (deploy_id, other_id)
+        )
+        try:
+            return tuple(str(change) for change in diff(Dockerrun.parse(one), Dockerrun.parse(other)))
+        except InvalidDockerrun as error:
+            # Stored by other means, and it runs all the same: what is wanted has to be shown in its place.
+            return (
+                _NOT_COMPARED.format(error.why),
+                *_images_in(one, "stands on"),
+                *_images_in(other, "goes to"),
+            )
+
+    def difference(
+        self,
+        deploy_id: str | None,
+        dockerrun: str | Path,
+        image: ImageReference,
+        *,
+        container: str | None = None,
+        variables: Mapping[str, object] | None = None,
+    ) -> tuple[str, ...]:
+        """What a Dockerrun with an image set would change against a stored deploy, a line a place.
+
+        Args:
+            deploy_id: What the service stands on; None where it is new: all of the Dockerrun is told then.
+
+        Raises:
+            InputError: The file cannot be read.
+
+            InvalidDockerrun: It is none, or has no such container.
+        """
+        read = read_dockerrun(dockerrun, self._outside.files.read(dockerrun), container, variables)
+        wanted = read.with_image(image, container=container)
+        standing = self._outside.layer0.read_deploy(deploy_id).dockerrun if deploy_id else None
+        if standing is None:
+            return tuple(map(str, contents(wanted)))
+        try:
+            return tuple(str(change) for change in diff(Dockerrun.parse(standing), wanted))
+        except InvalidDockerrun as error:
+            told = (_NOT_COMPARED.format(error.why), *_images_in(standing, "stands on"))
+            return (*told, *map(str, contents(wanted)))
+
+
+def _images_in(document: bytes, verb: str) -> Iterator[str]:
+    with suppress(InvalidDockerrun):
+        for name, image in container_images(document):
+            yield f"container {name} {verb} {image}"

@@ -1,0 +1,100 @@
+"""Performs steps: each as one record, with its target held; in a plan only as far as it looks."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+
+from ecr_widgets.recording.recorder import AtWork, Recorder, as_json
+from ecr_widgets.steps.shared.outside import Outside
+from ecr_widgets.steps.step import Look, Step
+
+Arguments = ParamSpec("Arguments")
+Outcome = TypeVar("Outcome")
+
+
+class Runner:
+    """Runs steps on the outside of one run.
+
+    Args:
+        planning: Whether steps that change something are only planned; the outside must refuse changes then.
+    """
+
+    def __init__(self, outside: Outside, recorder: Recorder, *, planning: bool = False) -> None:
+        self.outside = outside
+        self.recorder = recorder
+        self.planning = planning
+
+    def run(self, step: Step[Any, Outcome]) -> Outcome:
+        """Perform the step, and give back its outcome, or in a plan what that would be.
+
+        What the step raises is recorded and raised again.
+        """
+        step = step.resolved(self.outside)
+        inputs = step.inputs(self.outside)
+        expected = self._expected(step)
+        if expected is not None:
+            self.recorder.plan(step.step, inputs, lambda _: as_json(expected))
+            return expected
+        if not self.planning or isinstance(step, Look):
+            inputs |= dict.fromkeys(step.notes)
+            return self.recorder.perform(step.step, inputs, lambda at_work: self._perform(step, at_work))
+        planned: list[Outcome] = []
+        self.recorder.plan(step.step, inputs, lambda at_work: self._plan(step, at_work, planned))
+        return planned[0]
+
+    def _expected(self, step: Step[Any, Outcome]) -> Outcome | None:
+        """What a plan knows already of what the step would find."""
+        if not (self.planning and isinstance(step, Look)):
+            return None
+        return cast("Outcome | None", step.expected(self.outside))
+
+    def _perform(self, step: Step[Any, Outcome], at_work: AtWork) -> Outcome:
+        with ExitStack() as stack:
+            target = step.holds(self.outside)
+            held = stack.enter_context(self.outside.targets.hold(target)) if target else None
+            found = step.look(self.outside, at_work)
+            name, inputs = step.learned(found)
+            at_work.learn(name, {**inputs, **step.noted(found)})
+            compared = held if step.compares else None
+            if compared:
+                if (seen := step.seen(found)) is not None:
+                    compared.note(seen)
+                compared.compare(step.current(found), wanted=step.wanted(found))
+            outcome = step.act(self.outside, found, at_work)
+            if compared:
+                compared.note(step.reached(outcome))
+        return outcome
+
+    def _plan(self, step: Step[Any, Outcome], at_work: AtWork, planned: list[Outcome]) -> dict[str, Any]:
+        found = step.look(self.outside, at_work)
+        at_work.learn(*step.learned(found))
+        outcome = step.plan(self.outside, found)
+        planned.append(outcome)
+        record: dict[str, Any] = as_json(step.plan_record(self.outside, found, outcome)) or {}
+        return record | ({"asks": list(step.asked(found))} if record.get("changed") and step.asks else {})
+
+
+class Steps:
+    """Calls of the kit, each one step."""
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+
+
+def call(step: Callable[Arguments, Step[Any, Outcome]]) -> Callable[Concatenate[Steps, Arguments], Outcome]:
+    """The kit's call of a step: its arguments are the step's fields, and its help the step's docstring."""
+
+    def perform(steps: Steps, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Outcome:
+        return steps._runner.run(step(*args, **kwargs))
+
+    perform.__doc__ = step.__doc__
+    perform.step = step  # type: ignore[attr-defined]
+    fields = inspect.signature(step)
+    itself = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    perform.__signature__ = fields.replace(  # type: ignore[attr-defined]
+        parameters=[itself, *fields.parameters.values()], return_annotation=inspect.Signature.empty
+    )
+    return perform

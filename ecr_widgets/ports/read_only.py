@@ -1,0 +1,90 @@
+"""Connections through which nothing can be changed, for a plan.
+
+Each port marks the calls that only read; every other call is refused, one that is added later and not marked as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, cast
+
+from ecr_widgets.errors import InputError
+from ecr_widgets.ports import Clock, Ecr, Engine, Layer0, Registry
+from ecr_widgets.ports.connections import Connections
+
+
+class ReadOnly:
+    """A port that refuses every call that its protocol does not mark as reading."""
+
+    def __init__(self, port: Any, protocol: type) -> None:
+        self._port = port
+        self._protocol = protocol
+
+    def __getattr__(self, name: str) -> Any:
+        if not getattr(getattr(self._protocol, name, None), "reads", False):
+            raise InputError(f"{name} cannot be planned", hint="run it without --plan")
+        return getattr(self._port, name)
+
+
+class NoLocks:
+    """A plan changes nothing, so it holds nothing."""
+
+    def hold(self, _target: str) -> AbstractContextManager[None]:
+        """Hold nothing."""
+        return nullcontext()
+
+
+class ReadOnlyConnections:
+    """Implements `Connections`; a system is connected when it is first asked."""
+
+    locks = NoLocks()
+
+    def __init__(self, connections: Connections) -> None:
+        self._to = connections
+
+    @property
+    def clock(self) -> Clock:
+        """Time."""
+        return self._to.clock
+
+    @property
+    def ecr(self) -> Ecr:
+        """ECR's control plane."""
+        return cast("Ecr", ReadOnly(self._to.ecr, Ecr))
+
+    def ecr_of(self, *, profile: str | None, region: str | None) -> Ecr:
+        """ECR's control plane of another account or region."""
+        return cast("Ecr", ReadOnly(self._to.ecr_of(profile=profile, region=region), Ecr))
+
+    @property
+    def registry(self) -> Registry:
+        """The registry's data plane."""
+        return cast("Registry", ReadOnly(self._to.registry, Registry))
+
+    @property
+    def engine(self) -> Engine:
+        """The Docker Engine."""
+        return cast("Engine", ReadOnly(self._to.engine, Engine))
+
+    @property
+    def layer0(self) -> Layer0:
+        """Layer0's API."""
+        return cast("Layer0", ReadOnly(self._to.layer0, Layer0))
+
+    @property
+    def layer0_endpoint(self) -> str:
+        """Where Layer0 is."""
+        return self._to.layer0_endpoint
+
+    def proven_deploys(self, service_id: str) -> Collection[str]:
+        """See `Connections`."""
+        return self._to.proven_deploys(service_id)
+
+    def register_secret(self, secret: str) -> None:
+        """See `Connections`."""
+        self._to.register_secret(secret)
+
+    def on_secret(self, secret: str) -> None:
+        """See `Connections`."""
+        self._to.on_secret(secret)

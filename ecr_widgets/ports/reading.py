@@ -1,0 +1,14 @@
+"""Which calls of a port only read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+Call = TypeVar("Call", bound=Callable[..., Any])
+
+
+def reads(call: Call) -> Call:
+    """Mark a port's call as one that changes nothing outside; a plan is refused all others."""
+    call.reads = True  # type: ignore[attr-defined]
+    return call

@@ -1,0 +1,148 @@
+"""Look at everything that a run will use, and hold what it will change."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from ecr_widgets.dockerrun.document import Dockerrun
+from ecr_widgets.model.build_context import find_context
+from ecr_widgets.model.engine_facts import EngineFacts
+from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.model.layer0 import check_deploy_name
+from ecr_widgets.ports import ProgressSink
+from ecr_widgets.steps.build_image import check_local_name
+from ecr_widgets.steps.login import log_in
+from ecr_widgets.steps.shared.image_lookup import find_tagged
+from ecr_widgets.steps.shared.outside import Outside
+from ecr_widgets.steps.shared.runbook_files import naming
+from ecr_widgets.steps.shared.service_lookup import find_environment, find_service
+from ecr_widgets.steps.step import Look, if_given
+
+_ANY_IMAGE = ImageReference("registry.invalid", "image", digest=f"sha256:{'0' * 64}")
+"""Stands for the image that is not pushed yet while its place in the Dockerrun is tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class TargetOutcome:
+    """Whom and what this run will change."""
+
+    account: str | None
+    identity: str | None
+    registry: str
+    engine: EngineFacts
+    engine_version: str
+    layer0_version: str | None
+    environment: str | None
+    image_digest: str | None = None
+    """What the tag names now."""
+    service_deploy_id: str | None = None
+    """What the service is on now."""
+    warnings: tuple[str, ...] = ()
+    """What Layer0 drops of the Dockerrun, placeholders left in it, and why the identity is not known."""
+    changed: bool = False
+
+
+@dataclass(frozen=True)
+class CheckTarget(Look[TargetOutcome]):
+    """Look at everything that the run will use, before anything is changed, and hold what it will change.
+
+    Args:
+        environment: Layer0 environment that must exist; None where Layer0 is not used.
+
+        service: Service in it that the run will change; need not exist.
+
+        repository: Repository that the run will push to; need not exist.
+
+        tag: Tag in it that the run will set.
+
+        context: Build context that the run will send, with `dockerfile` in it.
+
+        local_name: Name that the built image will get.
+
+        dockerrun: Dockerrun file of which the run will make the deploy named `deploy`, with the image of `container` set.
+
+    Raises:
+        InputError: A name or a file that a later step would refuse.
+
+        BuildError: No build context, or no Dockerfile in it.
+
+        TargetBusy: Another run of this host is at work on the service or the tag.
+    """
+
+    step: ClassVar = "check_target"
+
+    _: KW_ONLY
+    environment: str | None = None
+    service: str | None = None
+    repository: str | None = None
+    tag: str | None = None
+    context: str | Path | None = if_given(None)
+    dockerfile: str = "Dockerfile"
+    local_name: str | None = if_given(None)
+    dockerrun: str | Path | None = if_given(None)
+    container: str | None = if_given(None)
+    deploy: str | None = if_given(None)
+
+    def inputs(self, outside: Outside) -> dict[str, Any]:
+        inputs = super().inputs(outside)
+        del inputs["dockerfile"]
+        return {name: None if value is None else str(value) for name, value in inputs.items()}
+
+    def look(self, outside: Outside, progress: ProgressSink) -> TargetOutcome:
+        warnings = self._check_files(outside)
+        facts = outside.engine.facts()
+        version = place = deploy_id = None
+        if self.environment is not None:
+            version = outside.layer0.version()
+            place = find_environment(outside.layer0, self.environment).name
+            deploy_id = self._hold_service(outside, self.environment)
+        account = log_in(outside.ecr, outside.session)
+        return TargetOutcome(
+            account.account,
+            account.identity,
+            account.registry,
+            facts,
+            facts.version,
+            version,
+            place,
+            self._hold_image(outside),
+            deploy_id,
+            (*warnings, *account.warnings),
+        )
+
+    def _check_files(self, outside: Outside) -> tuple[str, ...]:
+        """Find now what a later step would refuse, when earlier ones have changed things already; give back warnings."""
+        if self.local_name is not None:
+            check_local_name(self.local_name)
+        if self.context is not None:
+            find_context(outside.files.find(self.context), self.dockerfile)
+        if self.deploy is not None:
+            check_deploy_name(self.deploy)
+        if self.dockerrun is None:
+            return ()
+        with naming(self.dockerrun):
+            template = Dockerrun.template(outside.files.read(self.dockerrun))
+            return template.with_image(_ANY_IMAGE, container=self.container).warnings()
+
+    def _hold_service(self, outside: Outside, environment: str) -> str | None:
+        """What the service is on; it is held from here on."""
+        if self.service is None:
+            return None
+        place = find_environment(outside.layer0, environment)
+        with outside.targets.hold(outside.targets.service(place.environment_id, self.service)) as held:
+            _, service = find_service(outside.layer0, environment, self.service)
+            deploy_id = service.primary.deploy_id if service and service.primary else None
+            held.note(deploy_id)
+        return deploy_id
+
+    def _hold_image(self, outside: Outside) -> str | None:
+        """What the tag names; it is held from here on."""
+        if self.repository is None or self.tag is None:
+            return None
+        image = outside.reference(self.repository, self.tag)
+        with outside.targets.hold(outside.targets.image(image)) as held:
+            digest = find_tagged(outside.registry, outside.session, image)
+            held.note(digest)
+        return digest

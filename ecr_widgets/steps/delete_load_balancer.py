@@ -1,0 +1,47 @@
+"""Delete a load balancer and wait until it is gone."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from typing import ClassVar
+
+from ecr_widgets.ports import ProgressSink
+from ecr_widgets.steps.shared.deletion import Deletion, Entity
+from ecr_widgets.steps.shared.outside import Outside
+from ecr_widgets.steps.shared.service_lookup import find_environment
+from ecr_widgets.steps.step import unrecorded
+
+
+@dataclass(frozen=True)
+class DeleteLoadBalancer(Deletion):
+    """Delete a load balancer and wait until it is gone; one that is gone is no error.
+
+    Args:
+        timeout_s: Longest wait, in seconds.
+
+    Raises:
+        EntityNotFound: No such environment.
+
+        DeploymentFailed: The job failed; its log says why.
+    """
+
+    step: ClassVar = "delete_load_balancer"
+    asks: ClassVar = ("Layer0: DELETE /loadbalancer/ID",)
+    kind: ClassVar = "load balancer"
+
+    environment: str
+    load_balancer: str
+    _: KW_ONLY
+    timeout_s: float = unrecorded(900.0)
+
+    @property
+    def asked_name(self) -> str:
+        return self.load_balancer
+
+    def look(self, outside: Outside, progress: ProgressSink) -> Entity | None:
+        place = find_environment(outside.layer0, self.environment)
+        balancer = outside.layer0.find_load_balancer(place.environment_id, self.load_balancer)
+        return Entity(balancer.load_balancer_id, balancer.name) if balancer is not None else None
+
+    def delete(self, outside: Outside, entity_id: str) -> str:
+        return outside.layer0.delete_load_balancer(entity_id)

@@ -1,0 +1,51 @@
+"""Delete a service and wait until it is gone."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from typing import ClassVar
+
+from ecr_widgets.ports import ProgressSink
+from ecr_widgets.steps.shared.deletion import Deletion, Entity
+from ecr_widgets.steps.shared.outside import Outside
+from ecr_widgets.steps.shared.service_lookup import find_environment
+from ecr_widgets.steps.step import unrecorded
+
+
+@dataclass(frozen=True)
+class DeleteService(Deletion):
+    """Delete a service and wait until it is gone; one that is gone is no error.
+
+    Args:
+        timeout_s: Longest wait, in seconds.
+
+    Raises:
+        EntityNotFound: No such environment.
+
+        DeploymentFailed: The job failed; its log says why.
+    """
+
+    step: ClassVar = "delete_service"
+    asks: ClassVar = ("Layer0: DELETE /service/ID",)
+    kind: ClassVar = "service"
+
+    environment: str
+    service: str
+    _: KW_ONLY
+    timeout_s: float = unrecorded(900.0)
+
+    @property
+    def asked_name(self) -> str:
+        return self.service
+
+    def holds(self, outside: Outside) -> str:
+        place = find_environment(outside.layer0, self.environment)
+        return outside.targets.service(place.environment_id, self.service)
+
+    def look(self, outside: Outside, progress: ProgressSink) -> Entity | None:
+        place = find_environment(outside.layer0, self.environment)
+        service = outside.layer0.find_service(place.environment_id, self.service)
+        return Entity(service.service_id, service.name) if service is not None else None
+
+    def delete(self, outside: Outside, entity_id: str) -> str:
+        return outside.layer0.delete_service(entity_id)

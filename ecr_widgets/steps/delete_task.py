@@ -1,0 +1,44 @@
+"""Stop a task and delete it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ecr_widgets.errors import EntityNotFound
+from ecr_widgets.ports import ProgressSink
+from ecr_widgets.steps.shared.deletion import Deletion, Entity
+from ecr_widgets.steps.shared.outside import Outside
+from ecr_widgets.steps.shared.task_lookup import find_task
+
+
+@dataclass(frozen=True)
+class DeleteTask(Deletion):
+    """Stop a task and delete it; one that is gone is no error.
+
+    Args:
+        task_id: Its id, its name, or ENVIRONMENT:NAME.
+
+    Raises:
+        InputError: Several tasks have that name.
+    """
+
+    step: ClassVar = "delete_task"
+    asks: ClassVar = ("Layer0: DELETE /task/ID",)
+    kind: ClassVar = "task"
+
+    task_id: str
+
+    @property
+    def asked_name(self) -> str:
+        return self.task_id
+
+    def look(self, outside: Outside, progress: ProgressSink) -> Entity | None:
+        try:
+            task = find_task(outside.layer0, self.task_id)
+        except EntityNotFound:
+            return None
+        return Entity(task.task_id, task.name)
+
+    def delete(self, outside: Outside, entity_id: str) -> None:
+        outside.layer0.delete_task(entity_id)

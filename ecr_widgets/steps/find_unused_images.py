@@ -1,0 +1,105 @@
+"""Find the images of a repository that could be deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, replace
+from datetime import timedelta
+from typing import ClassVar, Self
+
+from ecr_widgets.errors import InputError
+from ecr_widgets.model.registry import Image
+from ecr_widgets.ports import ProgressSink
+from ecr_widgets.steps.shared.image_deletion import days_before, deleted_with, may_be_a_part, pulled_lately
+from ecr_widgets.steps.shared.image_lookup import list_all
+from ecr_widgets.steps.shared.image_uses import read_parts, used_images
+from ecr_widgets.steps.shared.outside import Outside
+from ecr_widgets.steps.step import Look
+
+
+@dataclass(frozen=True, slots=True)
+class UnusedOutcome:
+    """What could be deleted of a repository, and why the rest stays."""
+
+    repository: str
+    deletable: tuple[Image, ...]
+    """Oldest first; what belongs to them goes with them and is not listed."""
+    in_use: Mapping[str, tuple[str, ...]]
+    """By digest: what runs or names it."""
+    kept_newest: int
+    kept_young: int
+    kept_pulled: int
+    """Because they were pulled in the last days."""
+    kept_orphans: int
+    """What says something about images that are not here, such as signatures kept apart from them."""
+    parts: int
+    """What belongs to those that could be deleted."""
+    pulled_within_days: float
+    unknown: tuple[str, ...] = ()
+    """Why nothing may be called unused."""
+    changed: bool = False
+
+
+@dataclass(frozen=True)
+class FindUnusedImages(Look[UnusedOutcome]):
+    """Images that nothing runs or names, that are older, not among the newest, and were not pulled lately.
+
+    Where anything that may use an image cannot be read, none is called unused, and `unknown` says why.
+
+    Args:
+        keep_newest: So many of the images pushed last stay; what belongs to an image is not counted.
+
+        older_than_days: Only images pushed longer ago.
+
+        pulled_within_days: What was pulled in the last days stays, whoever pulled it; 0 for none.
+
+    Raises:
+        InputError: A number is below 0.
+    """
+
+    step: ClassVar = "find_unused_images"
+
+    repository: str
+    _: KW_ONLY
+    keep_newest: int = 10
+    older_than_days: float = 30.0
+    pulled_within_days: float = 14.0
+
+    def resolved(self, outside: Outside) -> Self:
+        return replace(self, repository=outside.session.repository(self.repository))
+
+    def look(self, outside: Outside, progress: ProgressSink) -> UnusedOutcome:
+        if min(self.keep_newest, self.older_than_days, self.pulled_within_days) < 0:
+            raise InputError(
+                "keep_newest, older_than_days and pulled_within_days must not be below 0",
+                hint="give 0 or more",
+            )
+        uses = outside.uses(self.repository, progress)
+        every = sorted(
+            list_all(outside.ecr, self.repository),
+            key=lambda each: (each.pushed_at, each.digest),
+            reverse=True,
+        )
+        parts = read_parts(outside.ecr, self.repository, every)
+        in_use = used_images(every, uses, parts)
+        own = [
+            image for image in every if image.digest not in parts.owners and image.digest not in parts.orphans
+        ]
+        rest = [image for image in own[self.keep_newest :] if image.digest not in in_use]
+        now = outside.clock.now()
+        before = now - timedelta(days=self.older_than_days)
+        old = [image for image in rest if image.pushed_at <= before and not may_be_a_part(image, parts)]
+        pulled = pulled_lately(every, parts, days_before(now, self.pulled_within_days))
+        unused = () if uses.unknown else tuple(image for image in reversed(old) if image.digest not in pulled)
+        return UnusedOutcome(
+            self.repository,
+            unused,
+            {digest: by for digest, by in in_use.items() if digest not in parts.owners},
+            min(self.keep_newest, len(own)),
+            len(rest) - len(old),
+            sum(image.digest in pulled for image in old),
+            len(parts.orphans),
+            len(deleted_with((image.digest for image in unused), every, parts)),
+            self.pulled_within_days,
+            uses.unknown,
+        )

@@ -1,0 +1,26 @@
+"""Find what uses a repository's images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
+
+from ecr_widgets.ports import ProgressSink
+from ecr_widgets.steps.shared.image_uses import UsesOutcome
+from ecr_widgets.steps.shared.outside import Outside
+from ecr_widgets.steps.step import Look
+
+
+@dataclass(frozen=True)
+class FindUses(Look[UsesOutcome]):
+    """Which Layer0 services, tasks and stored deploys use the repository's images."""
+
+    step: ClassVar = "find_uses"
+
+    repository: str
+
+    def resolved(self, outside: Outside) -> Self:
+        return replace(self, repository=outside.session.repository(self.repository))
+
+    def look(self, outside: Outside, progress: ProgressSink) -> UsesOutcome:
+        return outside.uses(self.repository, progress)

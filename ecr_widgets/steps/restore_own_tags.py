@@ -1,0 +1,36 @@
+"""Have Layer0 write the tags of its own entities anew."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ecr_widgets.ports import ProgressSink
+from ecr_widgets.steps.shared.outside import Outside
+from ecr_widgets.steps.step import Step
+
+
+@dataclass(frozen=True, slots=True)
+class TagsOutcome:
+    """The tags of Layer0's own entities are written; the server does not say whether any was missing."""
+
+    version: str
+    changed: bool = True
+
+
+@dataclass(frozen=True)
+class RestoreOwnTags(Step[TagsOutcome, TagsOutcome]):
+    """Have Layer0 write the tags of its own entities, called `api`, anew."""
+
+    step: ClassVar = "restore_own_tags"
+    asks: ClassVar = ("Layer0: POST /admin/sql",)
+
+    def look(self, outside: Outside, progress: ProgressSink) -> TagsOutcome:
+        return TagsOutcome(outside.layer0.version())
+
+    def plan(self, outside: Outside, found: TagsOutcome) -> TagsOutcome:
+        return found
+
+    def act(self, outside: Outside, found: TagsOutcome, progress: ProgressSink) -> TagsOutcome:
+        outside.layer0.restore_own_tags()
+        return found

@@ -1,0 +1,37 @@
+"""Have Layer0's scaler look after an environment's instances at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from ecr_widgets.model.layer0 import Environment
+from ecr_widgets.model.layer0_cluster import ClusterScale
+from ecr_widgets.ports import ProgressSink
+from ecr_widgets.steps.shared.outside import Outside
+from ecr_widgets.steps.shared.service_lookup import find_environment
+from ecr_widgets.steps.step import Step
+
+
+@dataclass(frozen=True)
+class ScaleEnvironment(Step[Environment, Any]):
+    """Have Layer0's scaler look after an environment's instances at once, and say what it found.
+
+    Raises:
+        EntityNotFound: No such environment.
+    """
+
+    step: ClassVar = "scale_environment"
+    asks: ClassVar = ("Layer0: POST /admin/scale/ID",)
+
+    environment: str
+
+    def look(self, outside: Outside, progress: ProgressSink) -> Environment:
+        return find_environment(outside.layer0, self.environment)
+
+    def plan(self, outside: Outside, found: Environment) -> dict[str, Any]:
+        """What it would find is only known when it looks."""
+        return {"environment_id": found.environment_id, "changed": True}
+
+    def act(self, outside: Outside, found: Environment, progress: ProgressSink) -> ClusterScale:
+        return outside.layer0.scale_environment(found.environment_id)

@@ -1,0 +1,98 @@
+"""Bring a service to a number of copies."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from typing import ClassVar
+
+from ecr_widgets.errors import InputError
+from ecr_widgets.model.layer0 import Service
+from ecr_widgets.ports import ProgressSink
+from ecr_widgets.steps.shared.outside import Outside
+from ecr_widgets.steps.shared.reconcile import reconcile
+from ecr_widgets.steps.shared.service_lookup import find_environment, require_service
+from ecr_widgets.steps.shared.service_wait import wait_for_service
+from ecr_widgets.steps.step import Step, unrecorded
+
+_MOST_COPIES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleOutcome:
+    """The service and its number of copies."""
+
+    service_id: str
+    service: str
+    previous_count: int
+    desired_count: int
+    running_count: int
+    changed: bool
+
+
+@dataclass(frozen=True)
+class ScaleService(Step[Service, ScaleOutcome]):
+    """Bring a service to a number of copies, and wait until they run.
+
+    Args:
+        timeout_s: Longest wait, in seconds.
+
+    Raises:
+        EntityNotFound: No such environment or service.
+
+        InputError: The number is none that makes sense.
+
+        DeploymentFailed: The copies stop again and again.
+
+        WaitTimeout: The deadline came first.
+    """
+
+    step: ClassVar = "scale_service"
+    asks: ClassVar = ("Layer0: PUT /service/ID/scale",)
+    compares: ClassVar = False
+
+    environment: str
+    service: str
+    count: int
+    _: KW_ONLY
+    wait: bool = unrecorded(default=True)
+    timeout_s: float = unrecorded(600.0)
+
+    def holds(self, outside: Outside) -> str:
+        place = find_environment(outside.layer0, self.environment)
+        return outside.targets.service(place.environment_id, self.service)
+
+    def look(self, outside: Outside, progress: ProgressSink) -> Service:
+        if not 0 <= self.count <= _MOST_COPIES:
+            raise InputError(f"{self.count} copies refused", hint=f"it goes from 0 to {_MOST_COPIES}")
+        place = find_environment(outside.layer0, self.environment)
+        return require_service(outside.layer0, place, self.service)
+
+    def plan(self, outside: Outside, found: Service) -> ScaleOutcome:
+        return self._outcome(found, found.running_count)
+
+    def act(self, outside: Outside, found: Service, progress: ProgressSink) -> ScaleOutcome:
+        layer0 = outside.layer0
+
+        def scaled() -> Service | None:
+            now = layer0.read_service(found.service_id)
+            return now if now.desired_count == self.count else None
+
+        if found.desired_count != self.count:
+            reconcile(outside.clock, lambda: layer0.scale_service(found.service_id, self.count), scaled)
+        if not self.wait or found.primary is None:
+            return self._outcome(found, found.running_count)
+        stable = wait_for_service(
+            layer0,
+            outside.clock,
+            found.service_id,
+            deploy_id=found.primary.deploy_id,
+            timeout_s=self.timeout_s,
+            progress=progress,
+        )
+        return self._outcome(found, stable.running_count)
+
+    def _outcome(self, found: Service, running_count: int) -> ScaleOutcome:
+        changed = found.desired_count != self.count
+        return ScaleOutcome(
+            found.service_id, found.name, found.desired_count, self.count, running_count, changed
+        )

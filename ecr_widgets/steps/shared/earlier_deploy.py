@@ -1,0 +1,52 @@
+"""Which deploy a service goes back to: the last one that is proven to have run, else the version before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+from ecr_widgets.errors import InputError
+from ecr_widgets.model.layer0 import Service
+from ecr_widgets.ports import Layer0
+
+
+def earlier_deploy(
+    layer0: Layer0, service: Service, proven: Callable[[], Collection[str]] = frozenset
+) -> str | None:
+    """Id of the deploy that going back means, of the same name and never newer than what stands; None where there is none.
+
+    Where saved runs prove of some that the service ran them, the newest proven one before the newest of all: two failed
+    deploys in a row do not lead back to the first of them. Without any proof, the version before the newest. A service that
+    stands on such a deploy has been brought back already and stays, so that going back twice does not go back further.
+
+    Args:
+        proven: Gives ids of deploys that a run verified; called where it matters.
+    """
+    if service.primary is None:
+        return None
+    standing = layer0.read_deploy(service.primary.deploy_id)
+    stored = sorted(layer0.list_deploys(standing.name), key=lambda each: each.version)
+    older = [each for each in stored if each.version < standing.version]
+    is_newest = standing.version == max((each.version for each in stored), default=standing.version)
+    if is_newest and not older:
+        return None
+    known = proven()
+    if not is_newest and (standing.deploy_id in known or not any(each.deploy_id in known for each in older)):
+        return standing.deploy_id
+    good = [each for each in older if each.deploy_id in known]
+    return (good or older)[-1].deploy_id
+
+
+def require_earlier(layer0: Layer0, service: str, deploy_id: str | None) -> str:
+    """Give the id back of the deploy that a service is to go back to.
+
+    Raises:
+        InputError: There is none to go back to.
+
+        EntityNotFound: The one named is not stored.
+    """
+    if not deploy_id:
+        raise InputError(
+            f"service {service!r} has no earlier deploy to go back to: it stands on the first of its name",
+            hint="name another deploy as deploy_id, or scale the service to 0",
+        )
+    return layer0.read_deploy(deploy_id).deploy_id

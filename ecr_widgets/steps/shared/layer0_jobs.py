@@ -1,0 +1,81 @@
+"""Wait for what Layer0 does in the background; where it fails, its own log says why."""
+
+from __future__ import annotations
+
+import re
+
+from ecr_widgets.errors import DeploymentFailed, EcrWidgetsError, EntityNotFound, OutcomeUnknown, WaitTimeout
+from ecr_widgets.model.layer0 import Job, JobState
+from ecr_widgets.ports import Clock, Layer0, Progress, ProgressSink, ignore_progress
+from ecr_widgets.steps.shared.polling import pauses
+
+_SHOWN_LINES = 20
+_MARKS = re.compile(
+    r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \[\w+\] [A-Z]+ : (?:Error: )?(?:AWS Error: )?", re.ASCII
+)
+"""What Layer0's runner puts before each line, and before what went wrong."""
+
+
+def wait_for_job(
+    layer0: Layer0,
+    clock: Clock,
+    job_id: str,
+    *,
+    what: str,
+    timeout_s: float = 900.0,
+    progress: ProgressSink = ignore_progress,
+) -> Job:
+    """Wait until a job has done its work.
+
+    Args:
+        what: What it does, for messages: `deletion of service 'web'`.
+
+        timeout_s: Longest wait, in seconds.
+
+    Raises:
+        DeploymentFailed: It ended in error; `reasons` has the end of its log, whose last line is in the message, too.
+
+        WaitTimeout: The deadline came first; the job goes on.
+
+        OutcomeUnknown: Layer0 no longer tells of the job.
+    """
+    started_s = clock.monotonic_s()
+    for pause_s in pauses():
+        try:
+            job = layer0.read_job(job_id)
+        except EntityNotFound as error:
+            raise OutcomeUnknown(
+                f"Layer0 no longer tells of job {job_id} ({what})", hint="look whether it was done"
+            ) from error
+        state = job.state.name.lower().replace("_", " ")
+        progress(Progress(what, state))
+        if job.state is JobState.COMPLETED:
+            return job
+        if job.state is JobState.ERROR:
+            log = job_log(layer0, job)
+            raise DeploymentFailed(
+                f"{what} failed: job {job_id} ended in error" + (f": {log[-1]}" if log else ""),
+                reasons=log,
+                hint="look at the reasons; what it left behind can be listed and deleted again",
+            )
+        waited_s = clock.monotonic_s() - started_s
+        if waited_s >= timeout_s:
+            raise WaitTimeout(
+                f"{what} has not ended after {waited_s:.0f} s: job {job_id} is {state}",
+                waited_s=waited_s,
+                last_seen=state,
+                hint="the job goes on: look at it later, or wait longer",
+            )
+        clock.sleep(pause_s)
+    raise AssertionError  # the pauses never end
+
+
+def job_log(layer0: Layer0, job: Job) -> tuple[str, ...]:
+    """The last lines of what a job says of itself, without times and levels; none where they cannot be had."""
+    if not job.runner_task_id:
+        return ()
+    try:
+        logs = layer0.task_logs(job.runner_task_id, tail=_SHOWN_LINES)
+    except EcrWidgetsError:
+        return ()
+    return tuple(_MARKS.sub("", line) for log in logs for line in log.lines)

@@ -1,0 +1,122 @@
+"""Lifecycle policies: the simple ones, and in words what one would replace and expire."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+
+from ecr_widgets.errors import InputError
+from ecr_widgets.model.registry import Expiry
+
+
+def simple_lifecycle_policy(*, untagged_days: int = 0, keep_newest: int = 0) -> str | None:
+    """A lifecycle policy of the two rules that most need, as JSON text; None where neither is asked for.
+
+    Args:
+        untagged_days: Images without a tag expire after so many days; 0 leaves the rule out.
+
+        keep_newest: Of all images only so many, pushed last, stay; 0 leaves the rule out.
+
+    Raises:
+        InputError: A number below 0.
+    """
+    if untagged_days < 0 or keep_newest < 0:
+        raise InputError(
+            f"untagged_days is {untagged_days} and keep_newest {keep_newest}", hint="give 0 or more"
+        )
+    rules: list[dict[str, object]] = []
+    if untagged_days:
+        rules.append(
+            {
+                "rulePriority": 1,
+                "description": f"untagged images expire after {untagged_days} "
+                + ("day" if untagged_days == 1 else "days"),
+                "selection": {
+                    "tagStatus": "untagged",
+                    "countType": "sinceImagePushed",
+                    "countUnit": "days",
+                    "countNumber": untagged_days,
+                },
+                "action": {"type": "expire"},
+            }
+        )
+    if keep_newest:
+        rules.append(
+            {
+                "rulePriority": 2,
+                "description": f"all images but the newest {keep_newest} expire",
+                "selection": {
+                    "tagStatus": "any",
+                    "countType": "imageCountMoreThan",
+                    "countNumber": keep_newest,
+                },
+                "action": {"type": "expire"},
+            }
+        )
+    return json.dumps({"rules": rules}) if rules else None
+
+
+def equal_policies(one: str, other: str) -> bool:
+    """Whether two lifecycle policies say the same, however they are written."""
+    return parse_policy(one) == parse_policy(other)
+
+
+def parse_policy(policy: str) -> object:
+    """A lifecycle policy as JSON values.
+
+    Raises:
+        InputError: It is no JSON object with rules.
+    """
+    try:
+        parsed = json.loads(policy)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"the lifecycle policy is no JSON: {error}") from error
+    if not isinstance(parsed, dict) or not isinstance(parsed.get("rules"), list) or not parsed["rules"]:
+        raise InputError(
+            "the lifecycle policy has no rules", hint='it begins {"rules": [{"rulePriority": 1, …'
+        )
+    return parsed
+
+
+def policy_lines(current: str | None, wanted: str) -> tuple[str, ...]:
+    """What is set, and what becomes of the current policy, a line a rule: ECR keeps one policy a repository.
+
+    Args:
+        current: JSON text; None where there is none.
+
+        wanted: JSON text.
+    """
+    sets = tuple(f"sets rule {_rule(each)}" for each in json.loads(wanted)["rules"])
+    if current is None:
+        return (*sets, "there is no policy now")
+    if equal_policies(current, wanted):
+        return ("this policy is already set",)
+    return (*sets, *(f"replaces rule {_rule(each)}" for each in json.loads(current)["rules"]))
+
+
+def expiry_lines(
+    expiring: Iterable[Expiry],
+    running: Mapping[str, tuple[str, ...]],
+    used: Mapping[str, tuple[str, ...]],
+) -> tuple[str, ...]:
+    """What would expire, a line an image; one that is used is marked, since a policy does not spare it.
+
+    Args:
+        running: What runs each image of the repository, by digest.
+
+        used: What uses it, stored deploys as well.
+    """
+    lines = []
+    for each in expiring:
+        line = f"would expire by rule {each.rule}: {', '.join(each.tags) or '(untagged)'} {each.digest}"
+        if by := running.get(each.digest):
+            line += f"; RUNS as {', '.join(sorted(by))}"
+        elif by := used.get(each.digest):
+            line += f"; USED by {', '.join(sorted(by))}"
+        lines.append(line)
+    return tuple(lines) or ("nothing would expire now",)
+
+
+def _rule(rule: dict[str, object]) -> str:
+    told = rule.get("description") or json.dumps(rule.get("selection"), sort_keys=True)
+    return f"{rule.get('rulePriority')}: {told}"

@@ -1,0 +1,135 @@
+"""What a step works with: the outside systems, and what one run keeps of them from step to step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from ecr_widgets.model.image_reference import ImageReference, check_repository_name, check_tag
+from ecr_widgets.model.record import JsonObject, StepRecord
+from ecr_widgets.ports import Clock, Ecr, Engine, Layer0, ProgressSink, Registry
+from ecr_widgets.ports.connections import Connections
+from ecr_widgets.steps.shared.image_uses import UsesOutcome, find_uses
+from ecr_widgets.steps.shared.registry_session import RegistrySession, StepSession
+from ecr_widgets.steps.shared.runbook_files import RunbookFiles
+from ecr_widgets.steps.shared.targets import Targets
+
+
+class EarlierAttempts(Protocol):
+    """What earlier attempts of a resumed run recorded."""
+
+    def next_call(self, step: str, inputs: JsonObject) -> Any:
+        """What is left of the same call made by an earlier attempt; None where it made none."""
+        ...
+
+    def of_step(self, step: str) -> Iterator[StepRecord]:
+        """All records of a step, newest first."""
+        ...
+
+
+@dataclass(frozen=True)
+class Outside:
+    """The outside as the steps of one run share it."""
+
+    connections: Connections
+    session: RegistrySession
+    """With the account's own registry."""
+    targets: Targets
+    files: RunbookFiles
+    earlier: EarlierAttempts
+    run_id: str
+    planned: dict[Any, Any] = field(default_factory=dict)
+    """In a plan: what its own steps would make, by what it is: an image's reference, or `repository_key`."""
+    _sessions: dict[tuple[str, str], RegistrySession] = field(default_factory=dict)
+
+    @property
+    def clock(self) -> Clock:
+        """Time."""
+        return self.connections.clock
+
+    @property
+    def ecr(self) -> Ecr:
+        """ECR's control plane."""
+        return self.connections.ecr
+
+    @property
+    def registry(self) -> Registry:
+        """The registry's data plane."""
+        return self.connections.registry
+
+    @property
+    def engine(self) -> Engine:
+        """The Docker Engine."""
+        return self.connections.engine
+
+    @property
+    def layer0(self) -> Layer0:
+        """Layer0's API."""
+        return self.connections.layer0
+
+    def ecr_of(self, profile: str, region: str) -> Ecr:
+        """ECR of another account or region, where either is named."""
+        if not profile and not region:
+            return self.ecr
+        return self.connections.ecr_of(profile=profile or None, region=region or None)
+
+    def session_of(self, profile: str, region: str) -> RegistrySession:
+        """A session with that registry; the run's own where neither is named."""
+        if not profile and not region:
+            return self.session
+        if (profile, region) not in self._sessions:
+            self._sessions[profile, region] = RegistrySession(
+                self.ecr_of(profile, region), self.clock, on_secret=self.connections.on_secret
+            )
+        return self._sessions[profile, region]
+
+    def name_of(self, image: ImageReference, *, profile: str = "", region: str = "") -> str:
+        """The repository of a reference that a person gave, which must be of the registry that is used or name none.
+
+        Raises:
+            InvalidReference: It is another registry's.
+        """
+        if image.registry is None:
+            return check_repository_name(image.repository)
+        return self.session_of(profile, region).registry().own(image).repository
+
+    def reference(
+        self, repository: str, reference: str, session: RegistrySession | None = None
+    ) -> ImageReference:
+        """A repository of the account's registry with a tag or digest as a full reference.
+
+        Args:
+            session: With the registry that has it; None for the run's own.
+        """
+        session = session or self.session
+        repository = check_repository_name(session.repository(repository))
+        if reference.startswith("sha256:"):
+            return ImageReference.parse(f"{session.token().registry}/{repository}@{reference}")
+        return ImageReference(session.token().registry, repository, tag=check_tag(reference))
+
+    @staticmethod
+    def repository_key(name: str, profile: str = "", region: str = "") -> tuple[str, ...]:
+        """How `planned` knows a repository that the plan would create."""
+        return ("repository", profile, region, name)
+
+    def find_tagged(
+        self,
+        image: ImageReference,
+        session: RegistrySession | StepSession,
+        profile: str = "",
+        region: str = "",
+    ) -> str | None:
+        """Digest that a tag names now, or None.
+
+        Raises:
+            RepositoryNotFound: There is no such repository, and none that this plan would create.
+        """
+        if self.repository_key(image.repository, profile, region) in self.planned:
+            return None
+        return session.use(lambda token: self.registry.find_digest(image, token))
+
+    def uses(self, repository: str, progress: ProgressSink) -> UsesOutcome:
+        """What Layer0 runs and stores of a repository's images."""
+        repository = check_repository_name(repository)
+        return find_uses(self.layer0, repository, registry=self.session.registry(), progress=progress)

@@ -1,0 +1,15 @@
+"""One way to wait for what happens elsewhere: look, pause, look again, with pauses that grow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S, PAUSE_FACTOR = 0.1, 5.0, 1.5
+
+
+def pauses() -> Iterator[float]:
+    """Pauses between looks, in seconds; without end."""
+    pause_s = FIRST_PAUSE_S
+    while True:
+        yield pause_s
+        pause_s = min(pause_s * PAUSE_FACTOR, LONGEST_PAUSE_S)

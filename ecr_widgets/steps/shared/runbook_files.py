@@ -1,0 +1,58 @@
+"""The files that a runbook names: where they are, and what a record says of that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ecr_widgets.approved_files import ANY_FILES, ApprovedFiles
+from ecr_widgets.errors import InputError, InvalidDockerrun
+
+SHIPPED_EXAMPLE = "the example that ecr-widgets ships"
+
+
+@dataclass(frozen=True, slots=True)
+class RunbookFiles:
+    """Folders in which a relative path is looked for, in this order."""
+
+    folders: tuple[Path, ...] = (Path(),)
+    examples: Path | None = None
+    """Folder of the shipped examples; records say when a file is one of them."""
+    approved: ApprovedFiles = ANY_FILES
+    """What the files that a run acts by must hold."""
+
+    def find(self, path: str | Path) -> Path:
+        """The file or folder of that name, absolute; as it was given where there is none."""
+        path = Path(path)
+        return next(((at / path).absolute() for at in self.folders if (at / path).exists()), path)
+
+    def read(self, path: str | Path) -> bytes:
+        """The content of a file.
+
+        Raises:
+            InputError: It cannot be read.
+        """
+        try:
+            return self.find(path).read_bytes()
+        except OSError as error:
+            raise InputError(f"cannot read {str(path)!r}: {error.strerror}", hint="check the path") from error
+
+    def whereabouts(self, path: str | Path) -> dict[str, str]:
+        """What a record says of where a relative path was found: of several files of that name, one is used."""
+        place = self.find(path)
+        if Path(path).is_absolute() or not place.exists():
+            return {}
+        place = place.absolute()
+        shipped = self.examples is not None and place.is_relative_to(self.examples)
+        return {"found": SHIPPED_EXAMPLE if shipped else str(place)}
+
+
+@contextmanager
+def naming(path: str | Path) -> Iterator[None]:
+    """Say of a refused Dockerrun which file it is."""
+    try:
+        yield
+    except InvalidDockerrun as error:
+        raise error.in_file(str(path)) from error

@@ -1,0 +1,104 @@
+"""A service as it stands: what it runs by image, what its containers said, and the deploys that it could go to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+
+from ecr_widgets.dockerrun.images import container_images
+from ecr_widgets.errors import EntityNotFound, InputError
+from ecr_widgets.model.layer0 import Deploy, Environment, Service
+from ecr_widgets.ports import Layer0
+from ecr_widgets.steps.shared.earlier_deploy import earlier_deploy
+from ecr_widgets.steps.shared.logs import merge
+from ecr_widgets.steps.shared.service_lookup import find_service
+
+_LOG_LINES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceView:
+    """One look at a service."""
+
+    environment: Environment
+    service: Service | None
+    """None where the environment has no such service yet."""
+    images: dict[str, tuple[str, ...]]
+    """What the containers of each deployment run, by deploy id."""
+    stored: tuple[Deploy, ...]
+    """All stored deploys: those of the name that the service stands on first, then by name; newest first."""
+    log: tuple[str, ...]
+    """Last lines of all copies."""
+    earlier_deploy_id: str | None = None
+    """What a rollback would go back to."""
+
+    @property
+    def deploy_id(self) -> str | None:
+        """What the service stands on or moves to."""
+        primary = self.service.primary if self.service is not None else None
+        return primary.deploy_id if primary is not None else None
+
+    @property
+    def deploy_name(self) -> str | None:
+        """Name under which that deploy is stored."""
+        standing = self._standing
+        return standing.name if standing is not None else None
+
+    @property
+    def _standing(self) -> Deploy | None:
+        return next((each for each in self.stored if each.deploy_id == self.deploy_id), None)
+
+
+def look_at_service(
+    layer0: Layer0, environment: str, service: str, proven: Callable[[str], Collection[str]]
+) -> ServiceView:
+    """Look at a service of an environment; it need not exist.
+
+    Args:
+        proven: Gives the deploys that a service is proven to have run, by its id.
+
+    Raises:
+        EntityNotFound: The environment does not exist.
+    """
+    place, current = find_service(layer0, environment, service)
+    if current is None:
+        return ServiceView(place, None, {}, _ordered(layer0.list_all_deploys(), None), ())
+    documents = {each.deploy_id: _read(layer0, each.deploy_id) for each in current.deployments}
+    primary = documents.get(current.primary.deploy_id) if current.primary is not None else None
+    stored = _ordered(layer0.list_all_deploys(), primary.name if primary is not None else None)
+    lines = merge(layer0.service_logs(current.service_id, tail=_LOG_LINES)) if current.deployments else ()
+    return ServiceView(
+        place,
+        current,
+        {deploy_id: _images(deploy) for deploy_id, deploy in documents.items()},
+        stored,
+        tuple(str(line) for line in lines[-_LOG_LINES:]),
+        _earlier(layer0, current, proven),
+    )
+
+
+def _earlier(layer0: Layer0, service: Service, proven: Callable[[str], Collection[str]]) -> str | None:
+    try:
+        return earlier_deploy(layer0, service, lambda: proven(service.service_id))
+    except EntityNotFound:
+        return None  # what it is on was deleted
+
+
+def _ordered(deploys: Iterable[Deploy], first: str | None) -> tuple[Deploy, ...]:
+    return tuple(sorted(deploys, key=lambda each: (each.name != first, each.name, -each.version)))
+
+
+def _read(layer0: Layer0, deploy_id: str) -> Deploy | None:
+    try:
+        return layer0.read_deploy(deploy_id)
+    except EntityNotFound:
+        return None  # deleted; what runs it goes on
+
+
+def _images(deploy: Deploy | None) -> tuple[str, ...]:
+    if deploy is None or deploy.dockerrun is None:
+        return ()
+    try:
+        return tuple(image for _, image in container_images(deploy.dockerrun))
+    except InputError:
+        return ()

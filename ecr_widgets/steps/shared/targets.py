@@ -1,0 +1,72 @@
+"""What a run changes: held for it alone on this host, and looked at once more before each change for the sake of others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from ecr_widgets.errors import TargetBusy
+from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.ports import Locks
+
+
+class Targets:
+    """The images and services that one run changes.
+
+    A lock keeps other runs of this host away. Runs elsewhere are noticed by what the target is on: where it is neither what
+    this run saw first nor what it wants, somebody else was at work.
+    """
+
+    def __init__(self, locks: Locks, run_id: str, layer0_endpoint: str) -> None:
+        self._locks = locks
+        self._run_id = run_id
+        self._layer0_endpoint = layer0_endpoint
+        self._seen: dict[str, str | None] = {}
+
+    def image(self, reference: ImageReference) -> str:
+        """Name of a tag in a registry."""
+        return f"image {reference}"
+
+    def service(self, environment_id: str, service: str) -> str:
+        """Name of a service in a Layer0 environment."""
+        return f"service {service} of environment {environment_id} at {self._layer0_endpoint}"
+
+    @contextmanager
+    def hold(self, target: str) -> Iterator[HeldTarget]:
+        """Hold the target at least within the context.
+
+        Raises:
+            TargetBusy: Another run holds it.
+        """
+        with self._locks.hold(target):
+            yield HeldTarget(target, self._seen, self._run_id)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldTarget:
+    """A target while it is held: what it was on when this run looked last."""
+
+    name: str
+    _seen: dict[str, str | None]
+    _run_id: str
+
+    def note(self, current: str | None) -> None:
+        """Take note of what it is on: a digest, a deploy's id, None for nothing."""
+        self._seen[self.name] = current
+
+    def compare(self, current: str | None, *, wanted: str | None = None) -> None:
+        """Compare what it is on right before a change with what was noted last.
+
+        Raises:
+            TargetBusy: Somebody else has changed it since.
+        """
+        if self.name in self._seen and current not in (self._seen[self.name], wanted):
+            raise TargetBusy(
+                f"{self.name} was changed by somebody else during this run: it was on"
+                f" {self._seen[self.name] or 'nothing'} and is on {current or 'nothing'} now",
+                run_id=self._run_id,
+                holder="somebody elsewhere",
+                hint="look at who works on it, then run again",
+            )
+        self._seen.setdefault(self.name, current)

@@ -1,0 +1,68 @@
+"""What every step has to have, so that a new one cannot be forgotten anywhere."""
+
+from __future__ import annotations
+
+import inspect
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any
+
+import pytest
+
+import ecr_widgets.steps
+from ecr_widgets.audit.postconditions import has_rule
+from ecr_widgets.kit import Kit
+from ecr_widgets.kit.layer0_steps import Layer0Steps
+from ecr_widgets.kit.repository_steps import RepositorySteps
+from ecr_widgets.steps.step import Look, Step
+
+NAMES = [
+    each.name for each in iter_modules(ecr_widgets.steps.__path__) if each.name not in ("shared", "step")
+]
+JUDGES_ONLY = ("wait", "verify")
+"""They change nothing, and what they judge is not there yet while a plan is made."""
+
+
+def step_of(name: str) -> type[Step[Any, Any]]:
+    module = import_module(f"ecr_widgets.steps.{name}")
+    (step,) = (
+        each
+        for _, each in inspect.getmembers(module, inspect.isclass)
+        if issubclass(each, Step) and each.__module__ == module.__name__
+    )
+    return step
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_module_is_one_step_of_its_name(name: str) -> None:
+    """Class and record are named as the file is; a deploy's record says whether the service is created or updated."""
+    step = step_of(name)
+    assert step.__name__ == name.title().replace("_", "")
+    assert step.step == ("update_service" if name == "deploy_service" else name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_kit_offers_the_step(name: str) -> None:
+    """Under the step's own name; a wait may be followed by a rollback and is a method of its own."""
+    offered = {
+        call: made.step
+        for part in (Kit, RepositorySteps, Layer0Steps)
+        for call, made in vars(part).items()
+        if hasattr(made, "step")
+    }
+    assert name == "wait" or offered[name] is step_of(name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_step_only_looks_or_says_what_it_asks_and_can_be_planned(name: str) -> None:
+    """What it asks is the list of permissions that it needs; without a plan nobody could approve it."""
+    step = step_of(name)
+    looks = issubclass(step, Look)
+    assert looks is not bool(step.asks) or name in JUDGES_ONLY
+    assert looks or step.plan is not Step.plan
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_audit_knows_what_proves_the_step(name: str) -> None:
+    """Or that it claims nothing but what it saw."""
+    assert has_rule(step_of(name).step) or issubclass(step_of(name), Look)

@@ -1,0 +1,32 @@
+"""Services that are created where they are missing, and moved where they run another deploy."""
+
+from __future__ import annotations
+
+import pytest
+
+from ecr_widgets.errors import EntityNotFound
+from ecr_widgets.steps.deploy_service import DeployService
+from ecr_widgets.steps.shared.outside import Outside
+from tests.fakes import World
+from tests.fakes.connections import perform
+from tests.unit.steps.deployed import OTHER, deployed
+
+
+def test_a_service_is_created_then_left_alone_then_updated(outside: Outside, world: World) -> None:
+    """Which change is due follows from what exists."""
+    assert deployed(outside).changed
+    again = deployed(outside)
+    assert (again.changed, again.previous_deploy_id) == (False, "timeout.1")
+    moved = deployed(outside, OTHER)
+    assert (moved.changed, moved.previous_deploy_id, moved.deploy_id) == (True, "timeout.1", "timeout.2")
+    assert world.changes[1:] == [
+        "create service timeoutsvc",
+        "create deploy timeout.2",
+        "update service to timeout.2",
+    ]
+
+
+def test_an_unknown_environment_is_named(outside: Outside) -> None:
+    """The error names the environment and where to look."""
+    with pytest.raises(EntityNotFound, match="'staging' does not exist"):
+        perform(DeployService("staging", "timeoutsvc", "timeout.1"), outside)

@@ -1,0 +1,170 @@
+"""Pushes: what the registry has already is not sent, what may pass is tried again, and the registry has the last word."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ecr_widgets.errors import AuthorizationError, ImageNotFound, PushError, TagImmutable
+from tests.fakes import FakeEcr, FakeEngine, digest_of
+from tests.unit.steps.here import APP, Here
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Here:
+    return Here(tmp_path)
+
+
+def test_a_push_gives_the_registrys_digest_and_pins_the_image(here: Here) -> None:
+    """The outcome names the image by the digest that the registry serves."""
+    outcome = here.push()
+    assert outcome.changed
+    assert outcome.image == APP.with_digest(outcome.digest)
+    assert here.world.tags["app", "1"] == outcome.digest
+
+
+def test_pushing_what_the_registry_serves_already_sends_nothing(here: Here) -> None:
+    """The second push of the same image is no push."""
+    here.push()
+    assert not here.push().changed
+    assert here.world.changes.count("push app:1") == 1
+
+
+def test_an_immutable_tag_takes_the_same_image_again(here: Here) -> None:
+    """The same digest under an immutable tag is a success."""
+    here.fix_tags()
+    here.push()
+    assert not here.push().changed
+
+
+def test_an_immutable_tag_refuses_another_image_and_names_both(here: Here) -> None:
+    """Another image under an immutable tag is refused, image id against image id: a new image has no digest yet."""
+    here.fix_tags()
+    pushed = here.push()
+    wanted_id = here.build("FROM busybox\nENV A=1")
+    with pytest.raises(TagImmutable) as caught:
+        here.push()
+    assert f"names {pushed.digest} (image id {here.built}) and" in str(caught.value)
+    assert f"moved to the local image with image id {wanted_id}:" in str(caught.value)
+    assert (caught.value.standing, caught.value.wanted) == (pushed.digest, None)
+
+
+def test_an_immutable_tag_refuses_an_image_that_was_pushed_before_by_its_digest(here: Here) -> None:
+    """Under another tag of the same repository the image has a digest, and the refusal names both digests."""
+    here.fix_tags()
+    current = here.push().digest
+    here.build("FROM busybox\nENV A=1")
+    other = here.push(tag="2").digest
+    with pytest.raises(TagImmutable, match=f"names {current} .* cannot be moved to {other} ") as caught:
+        here.push()
+    assert (caught.value.standing, caught.value.wanted) == (current, other)
+
+
+def test_a_refused_token_is_renewed_once(here: Here) -> None:
+    """One renewal, then success, whatever the clock says of the token."""
+    here.session.token()
+    here.world.valid_passwords.clear()
+    assert here.push().changed
+    assert here.world.tokens_issued == 2
+
+
+def test_a_token_that_stays_refused_is_an_error_after_one_renewal(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no renewal loop."""
+    monkeypatch.setattr(here.world, "valid_passwords", frozenset())
+    monkeypatch.setattr(FakeEcr, "authorization_token", _refused_token(here))
+    with pytest.raises(AuthorizationError):
+        here.push()
+    assert here.world.tokens_issued == 2
+
+
+def _refused_token(here: Here):
+    issue = FakeEcr.authorization_token
+
+    def token(self: FakeEcr):
+        here.world.valid_passwords = set()
+        issued = issue(self)
+        here.world.valid_passwords = set()
+        return issued
+
+    return token
+
+
+def test_a_push_that_failed_for_the_moment_is_made_again_after_a_pause(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three such failures are no failure of the step but in its outcome, each after a longer pause; four are one."""
+    push = FakeEngine.push
+    failures = [PushError("EOF", retryable=True)] * 3
+
+    def break_first(self: FakeEngine, *args: Any, **more: Any) -> str | None:
+        if failures:
+            raise failures.pop()
+        return push(self, *args, **more)
+
+    monkeypatch.setattr(FakeEngine, "push", break_first)
+    began = here.world.now
+    outcome = here.push()
+    assert outcome.changed
+    assert outcome.repeated == tuple(f"push: once more after {pause} s, since EOF" for pause in (1, 2, 4))
+    assert here.world.now - began == timedelta(seconds=7)
+    here.build("FROM busybox\nENV A=1")
+    failures.extend([PushError("EOF", retryable=True)] * 4)
+    with pytest.raises(PushError, match="EOF"):
+        here.push()
+    assert not failures
+
+
+def test_a_push_that_cannot_succeed_is_not_made_again(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what may pass is tried twice."""
+    pushes = []
+
+    def refuse(*_: object, **__: object) -> str:
+        pushes.append(1)
+        raise PushError("manifest invalid")
+
+    monkeypatch.setattr(FakeEngine, "push", refuse)
+    with pytest.raises(PushError, match="invalid"):
+        here.push()
+    assert pushes == [1]
+
+
+def test_a_registry_that_refuses_the_same_image_again_has_it_already(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An immutable tag that names the local image is a success, also where the engine does not know that it was pushed."""
+    here.fix_tags()
+    current = here.push().digest
+    here.world.pushed.clear()
+
+    def refuse(*_: object, **__: object) -> str:
+        raise TagImmutable("tag is immutable", standing="", wanted=None)
+
+    monkeypatch.setattr(FakeEngine, "push", refuse)
+    outcome = here.push()
+    assert (outcome.digest, outcome.changed) == (current, False)
+    here.build("FROM busybox\nENV A=1")
+    with pytest.raises(TagImmutable, match=current):
+        here.push()
+
+
+def test_a_registry_that_serves_another_digest_is_no_success(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the engine claims counts only when the registry says the same."""
+    monkeypatch.setattr(FakeEngine, "push", lambda *_, **__: digest_of("something else"))
+    with pytest.raises(PushError, match="serves nothing"):
+        here.push()
+
+
+def test_a_push_needs_a_tag_and_a_local_image(here: Here) -> None:
+    """Both are said before anything is sent."""
+    with pytest.raises(PushError, match="no tag"):
+        here.push(tag=digest_of("something"))
+    with pytest.raises(ImageNotFound, match="nothing-built"):
+        here.push("nothing-built")
+    assert here.pushes() == 0

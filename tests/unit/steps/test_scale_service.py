@@ -1,0 +1,24 @@
+"""Services that are brought to a number of copies."""
+
+from __future__ import annotations
+
+import pytest
+
+from ecr_widgets.errors import EntityNotFound, InputError
+from ecr_widgets.steps.deploy_service import DeployService
+from ecr_widgets.steps.scale_service import ScaleService
+from ecr_widgets.steps.shared.outside import Outside
+from tests.fakes.connections import perform
+
+
+def test_a_service_is_scaled_and_waited_for(outside: Outside) -> None:
+    """Counts before and after; scaled to what it has it is left alone."""
+    perform(DeployService("demo", "web", "d.1"), outside)
+    outcome = perform(ScaleService("demo", "web", 3), outside)
+    assert (outcome.previous_count, outcome.desired_count, outcome.running_count) == (1, 3, 3)
+    assert outcome.changed
+    assert not perform(ScaleService("demo", "web", 3), outside).changed
+    with pytest.raises(EntityNotFound, match="'nobody' does not exist in environment 'demo'"):
+        perform(ScaleService("demo", "nobody", 1), outside)
+    with pytest.raises(InputError):
+        perform(ScaleService("demo", "web", -1), outside)

@@ -1,0 +1,93 @@
+"""The post-condition of a release: what runs is what was pushed, by digest, and the registry serves it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ecr_widgets.errors import VerifyError
+from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.steps.deploy_service import DeployService, ServiceOutcome
+from ecr_widgets.steps.push_image import PushOutcome
+from ecr_widgets.steps.shared.outside import Outside
+from ecr_widgets.steps.verify import Verify, VerifyOutcome
+from ecr_widgets.steps.wait import Wait
+from tests.fakes import REGISTRY, World, digest_of
+from tests.fakes.connections import FakeConnections, perform
+from tests.unit.steps.deployed import IMAGE, OTHER, deployed, stored
+
+
+@pytest.fixture(autouse=True)
+def served(to: FakeConnections, world: World) -> None:
+    """The registry serves the image, and no other."""
+    to.ecr.create_repository("xfra-wait", tags_immutable=False, scan_on_push=False)
+    world.manifests.add(("xfra-wait", IMAGE.digest or ""))
+
+
+def verify(outside: Outside, service: ServiceOutcome, image: ImageReference | None) -> VerifyOutcome:
+    """Verify that the service runs the image as it was pushed; None for whichever its deploy pins."""
+    pushed = None if image is None else PushOutcome(image, image.digest or "", "1", changed=True)
+    return perform(Verify(service, pushed), outside)
+
+
+def test_verify_finds_the_pushed_digest_running(outside: Outside) -> None:
+    """The digest is the one in the running deploy, and the registry serves it."""
+    service = deployed(outside)
+    perform(Wait(service), outside)
+    outcome = verify(outside, service, IMAGE)
+    assert (outcome.running_digest, outcome.registry_digest) == (IMAGE.digest, IMAGE.digest)
+
+
+ODD = (
+    '{{"containerdefinitions": [{{"image": "{image}", "environment": [{{"name": "A"}}, {{"name": "A"}}]}}]}}'
+)
+"""Stored by other means: this kit writes no such Dockerrun."""
+
+
+@pytest.mark.parametrize("host", [REGISTRY, "111222333444.dkr-ecr.us-east-1.on.aws"])
+@pytest.mark.parametrize("image", [IMAGE, None], ids=["named", "not named"])
+def test_a_service_that_runs_well_is_no_alarm(
+    outside: Outside, to: FakeConnections, host: str, image: ImageReference | None
+) -> None:
+    """Whatever else its Dockerrun holds, and whichever of the registry's names it goes by."""
+    document = ODD.format(image=f"{host}/xfra-wait@{IMAGE.digest}")
+    deploy = to.layer0.create_deploy("odd", document.encode())
+    service = perform(DeployService("demo", "odd", deploy.deploy_id), outside)
+    perform(Wait(service), outside)
+    found = verify(outside, service, image)
+    assert (found.image, found.running_digest) == (IMAGE, IMAGE.digest)
+
+
+def test_verify_refuses_another_digest(outside: Outside) -> None:
+    """Another image under the same name is not what was pushed."""
+    service = deployed(outside)
+    perform(Wait(service), outside)
+    with pytest.raises(VerifyError, match="not .*" + str(OTHER.digest)):
+        verify(outside, service, OTHER)
+
+
+def test_verify_proves_nothing_of_a_tag(outside: Outside) -> None:
+    """A movable name cannot be verified."""
+    with pytest.raises(VerifyError, match="no digest"):
+        verify(outside, deployed(outside), ImageReference.parse(f"{REGISTRY}/xfra-wait:1"))
+
+
+def test_what_a_deploy_names_by_digest_can_be_verified(outside: Outside) -> None:
+    """Without saying which image: it is read from the deploy; one by tag, and another deploy, are refused."""
+
+    def brought_to(image: ImageReference | str) -> ServiceOutcome:
+        service = perform(DeployService("demo", "timeoutsvc", stored(outside, image)), outside)
+        perform(Wait(service, timeout_s=60), outside)
+        return service
+
+    service = brought_to(IMAGE)
+    assert verify(outside, service, None).running_digest == digest_of("a")
+    with pytest.raises(VerifyError, match=r"is on timeout\.1, not on other\.1"):
+        verify(outside, replace(service, deploy_id="other.1"), None)
+    for image, why in (
+        (f"{REGISTRY}/xfra-wait:latest", "names no digest"),
+        ("busybox", "runs no image of"),
+    ):
+        with pytest.raises(VerifyError, match=why):
+            verify(outside, brought_to(image), None)

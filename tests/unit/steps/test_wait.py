@@ -1,0 +1,127 @@
+"""The wait for a service: stable only after good checks in a row, and over early where it can never be."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ecr_widgets.errors import DeploymentFailed, WaitTimeout
+from ecr_widgets.model.layer0 import Service
+from ecr_widgets.ports import Progress
+from ecr_widgets.steps.shared.outside import Outside
+from ecr_widgets.steps.wait import Wait
+from tests.fakes import FakeLayer0, World
+from tests.fakes.connections import FakeConnections, perform
+from tests.unit.steps.deployed import deployed
+
+
+def test_a_wait_needs_good_checks_in_a_row_and_reports_progress(outside: Outside) -> None:
+    """The service starts at the second look, so three good checks take four."""
+    seen: list[Progress] = []
+    outcome = perform(Wait(deployed(outside)), outside, seen.append)
+    assert (outcome.checks, outcome.running_count) == (4, 1)
+    assert [one.done for one in seen] == [0, 1, 2, 3]
+
+
+def test_a_bad_check_starts_the_count_anew(
+    outside: Outside, to: FakeConnections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three good checks that are not in a row are not stable."""
+    service = deployed(outside)
+    to.layer0.read_service(service.service_id)
+    good = to.layer0.read_service(service.service_id)
+    bad = replace(good, running_count=0, deployments=(replace(good.deployments[0], running_count=0),))
+    answers = iter([good, good, bad, good, good, good])
+    monkeypatch.setattr(to.layer0, "read_service", lambda _: next(answers))
+    assert perform(Wait(service), outside).checks == 6
+
+
+def test_a_container_that_was_started_again_meanwhile_starts_the_count_anew(
+    outside: Outside, to: FakeConnections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It runs at each look, and died between two of them: that is not stable; what died before the wait is past."""
+    service = deployed(outside)
+    to.layer0.read_service(service.service_id)
+    good = to.layer0.read_service(service.service_id)
+
+    def after(stops: int) -> Service:
+        return replace(
+            good, deployments=(replace(good.deployments[0], stopped_reasons=("exit code 3",) * stops),)
+        )
+
+    answers = iter([after(1), after(1), after(2), after(2), after(2), after(2)])
+    monkeypatch.setattr(to.layer0, "read_service", lambda _: next(answers))
+    assert perform(Wait(service), outside).checks == 6
+
+
+@pytest.mark.parametrize(
+    ("age_s", "stops", "waited_s"),
+    [(3600.0, 0, 0.2), (3600.0, 1, 1.0), (1.0, 0, 1.0), (None, 0, 1.0)],
+    ids=["settled", "has died before", "just moved", "of no known age"],
+)
+def test_only_what_has_long_run_well_is_checked_in_quick_succession(
+    outside: Outside,
+    to: FakeConnections,
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    age_s: float | None,
+    stops: int,
+    waited_s: float,
+) -> None:
+    """A container that fails in its first moments looks well at all of three quick looks, whoever had it started."""
+    service = deployed(outside)
+    to.layer0.read_service(service.service_id)
+    good = to.layer0.read_service(service.service_id)
+    moved_at = datetime(1, 1, 1, tzinfo=UTC) if age_s is None else world.now - timedelta(seconds=age_s)
+    deployment = replace(good.deployments[0], created_at=moved_at, stopped_reasons=("exit code 3",) * stops)
+    still = replace(good, deployments=(deployment,))
+    monkeypatch.setattr(to.layer0, "read_service", lambda _: still)
+    outcome = perform(Wait(service), outside)
+    assert (outcome.checks, outcome.waited_s) == (3, pytest.approx(waited_s))
+
+
+def test_a_crash_loop_ends_the_wait_early_with_reasons_and_log(
+    outside: Outside, to: FakeConnections, world: World
+) -> None:
+    """After the third stopped container the wait says why, long before its deadline."""
+    to.layer0 = FakeLayer0(world, crashes=["Essential container in task exited"] * 9)
+    service = deployed(outside)
+    began = to.clock.monotonic_s()
+    with pytest.raises(DeploymentFailed) as caught:
+        perform(Wait(service, timeout_s=600), outside)
+    assert caught.value.reasons == ("Essential container in task exited (3 times)",)
+    assert caught.value.log[-1] == "timeout: cannot open /etc/app"
+    assert not set(caught.value.log) & set(caught.value.reasons)
+    assert to.clock.monotonic_s() - began < 60
+
+
+def test_a_stop_without_a_reason_still_reads_as_a_sentence(
+    outside: Outside, to: FakeConnections, world: World
+) -> None:
+    """Where ECS gives exit codes only, the message says what they are of."""
+    to.layer0 = FakeLayer0(world, crashes=[" (web exit code 1)"] * 9)
+    with pytest.raises(DeploymentFailed, match=r": container stopped \(web exit code 1\)"):
+        perform(Wait(deployed(outside)), outside)
+
+
+def test_an_image_that_cannot_be_pulled_ends_the_wait_at_once(
+    outside: Outside, to: FakeConnections, world: World
+) -> None:
+    """What no retry fixes is not waited for."""
+    to.layer0 = FakeLayer0(world, crashes=["CannotPullContainerError: not found"])
+    with pytest.raises(DeploymentFailed, match="CannotPullContainerError"):
+        perform(Wait(deployed(outside)), outside)
+
+
+def test_a_wait_ends_at_its_deadline_with_what_it_last_saw(
+    outside: Outside, to: FakeConnections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The deadline's error gives the counts."""
+    service = deployed(outside)
+    still = to.layer0.services[service.service_id]
+    monkeypatch.setattr(to.layer0, "read_service", lambda _: still)
+    with pytest.raises(WaitTimeout, match="0/1 running") as caught:
+        perform(Wait(service, timeout_s=30), outside)
+    assert 30 <= caught.value.waited_s < 40

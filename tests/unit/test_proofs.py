@@ -1,0 +1,60 @@
+"""Which deploys saved runs prove."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ecr_widgets.model.record import RECORD_MIME, StepRecord
+from ecr_widgets.proofs import proven_deploys
+
+STARTED = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def saved(folder: Path, name: str, *records: dict[str, Any]) -> None:
+    """A notebook with these records."""
+    outputs = [{"output_type": "display_data", "data": {RECORD_MIME: json.dumps(each)}} for each in records]
+    (folder / name).write_text(json.dumps(notebook(outputs)))
+
+
+def notebook(outputs: list[dict[str, Any]], **metadata: Any) -> dict[str, Any]:
+    return {"cells": [{"cell_type": "code", "outputs": outputs}], "metadata": metadata, "nbformat": 4}
+
+
+def verified(service_id: str, deploy_id: str) -> dict[str, Any]:
+    """The record of a service that was found to run a deploy."""
+    record = StepRecord.intended("run-1", 1, "verify", {}, STARTED)
+    outcome = {"service_id": service_id, "deploy_id": deploy_id}
+    return record.succeeded(outcome, changed=False, ended_at=STARTED).to_builtins()
+
+
+def test_proof_is_a_verify_that_succeeded_for_this_service(tmp_path: Path) -> None:
+    """What failed, was planned, is of another service or cannot be read proves nothing."""
+    good, other = verified("web1", "roll.1"), verified("other", "roll.2")
+    saved(tmp_path, "1.ipynb", good, {**good, "state": "failed"}, other)
+    saved(tmp_path, "2.ipynb", {**good, "state": "intended", "outcome": {"deploy_id": "roll.3"}})
+    (tmp_path / "3.ipynb").write_text("verify {")
+    (tmp_path / "4.ipynb").write_text('{"cells": [{"outputs": "verify"}]}')
+    (tmp_path / "5.ipynb").write_text('{"verify": ' + "[" * 100_000 + "]" * 100_000 + "}")
+    os.mkfifo(tmp_path / "6.ipynb")  # nobody ever writes into it
+    assert proven_deploys(tmp_path, "web1") == {"roll.1"}
+    assert proven_deploys(tmp_path / "nowhere", "web1") == frozenset()
+
+
+def test_a_record_that_a_cell_merely_displays_is_no_proof(tmp_path: Path) -> None:
+    """Where the engine has marked a run's records, no rollback goes to what another display claims."""
+    outputs = [
+        {
+            "data": {RECORD_MIME: json.dumps(verified("web1", f"roll.{number}"))},
+            "metadata": metadata,
+        }
+        for number, metadata in enumerate(
+            ({"ecr_widgets": {"marked": True}}, {}, {"ecr_widgets": {"marked": 1}}, [])
+        )
+    ]
+    run = notebook(outputs, ecr_widgets={"marked": True})
+    (tmp_path / "1.ipynb").write_text(json.dumps(run))
+    assert proven_deploys(tmp_path, "web1") == {"roll.0"}
