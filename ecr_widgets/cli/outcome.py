@@ -48,6 +48,14 @@ class OurErrors(click.Group):
         ctx.meta[_AS_JSON] = "--json" in words
         return super().parse_args(ctx, args)
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write each command's first sentence whole, wrapped, where click would cut it short."""
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [(name, each.get_short_help_str(limit=200)) for name, each in commands if each]
+            )
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
         try:

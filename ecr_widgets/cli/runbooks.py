@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import sys
 from pathlib import Path
 
 import click
@@ -51,19 +53,22 @@ def tell_runbook(book: Runbook, *, values: str) -> None:
     click.echo(book.title)
     if book.purpose:
         click.echo()
-        click.echo(click.wrap_text(book.purpose, width=100))
+        click.echo(click.wrap_text(book.purpose, width=_width()))
     click.echo(f"\nParameters ({values}):" if book.parameters else "\nIt takes no parameters.")
     _tell_parameters(book)
 
 
 def _tell_parameters(book: Runbook) -> None:
-    width = max((len(f"{p.name}: {p.type}") for p in book.parameters), default=0)
+    longest = max((len(f"{p.name}: {p.type}") for p in book.parameters), default=0)
     for p in book.parameters:
-        head = f"{p.name}: {p.type}"
-        click.echo(
-            f"    {head:<{width}} = {p.computed or repr(p.default)}"
-            + (f"   {p.comment}" if p.comment else "")
-        )
+        head = f"{f'{p.name}: {p.type}':<{longest}} = {p.computed or repr(p.default)}"
+        line = f"{head}   {p.comment}" if p.comment else head
+        click.echo(click.wrap_text(line, width=_width(), initial_indent=" " * 4, subsequent_indent=" " * 8))
+
+
+def _width() -> int:
+    """Columns to fill: a terminal's, but no more than reads well; in a pipe each entry stays one line."""
+    return min(100, shutil.get_terminal_size().columns) if sys.stdout.isatty() else sys.maxsize
 
 
 @command.command(name="copy")

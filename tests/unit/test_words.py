@@ -34,13 +34,11 @@ NOT_DONE = {
     "ecr_widgets/engine",
     "ecr_widgets/kit",
     "ecr_widgets/locks.py",
-    "ecr_widgets/planning",
     "ecr_widgets/ports",
     "ecr_widgets/recording",
     "ecr_widgets/sandbox",
     "ecr_widgets/saved_runs",
     "ecr_widgets/steps",
-    "ecr_widgets/targets.py",
 }
 """Parts that still have some of it. The list only gets shorter: a part that has none leaves it."""
 _STUMBLED = re.compile("|".join(rf"\b(?:{each})" for each in INSTEAD), re.IGNORECASE)
@@ -88,7 +86,7 @@ def test_prose_is_in_plain_words(part: str) -> None:
 @pytest.mark.parametrize("part", sorted(NOT_DONE))
 def test_the_list_of_what_is_not_done_gets_shorter(part: str) -> None:
     """What has none of the phrases any more is not on it."""
-    assert any(stumbled(path.read_text()) for path in parts()[part])
+    assert any(stumbled(path.read_text()) for path in parts().get(part, ()))
 
 
 @pytest.mark.parametrize("text", ["it stands already", "the deploy that\n    # stands", "Mend it"])
