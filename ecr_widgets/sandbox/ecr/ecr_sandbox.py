@@ -123,7 +123,8 @@ class EcrSandbox:
         for server in (self._api, self._registry):
             server.stop()
             await server.close_all_connections()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        # A call that is still at work writes to the log that is closed next.
+        await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
         self._calls.close()
 
     def _repeat(self, calls: Iterable[Call]) -> None:
