@@ -157,13 +157,9 @@ class Sandbox:
         Raises:
             EngineError: Something of it cannot be removed.
         """
-        # Imported here, as docker-py is: asking after a sandbox takes neither.
-        from ecr_widgets.sandbox.removal import find_kept_names
-
         state = read_state(self._folder.state_file)
         if state is not None:
-            kept = find_kept_names(state)
-            if kept:
+            if state.private_engine is None and (kept := _kept_names(state)):
                 progress(
                     f"these images stay on the engine at {state.docker_host}: {', '.join(kept)}; "
                     f"to remove them: docker image rm {' '.join(kept)}"
@@ -297,13 +293,13 @@ class Sandbox:
         raise EngineError(f"the sandbox ended while it started: {' | '.join(stray[-8:]) or 'it was stopped'}")
 
     def _remove_remnants(self) -> None:
-        from ecr_widgets.sandbox.removal import remove_sandbox
-
         if not self._folder.state_file.exists():
             return
         lock = self._folder.lock()
         if lock is None:
             return
+        from ecr_widgets.sandbox.removal import remove_sandbox
+
         try:
             state = read_state(self._folder.state_file)
             if state is not None:
@@ -311,6 +307,13 @@ class Sandbox:
             self._folder.remove(state.made_folders if state is not None else ())
         finally:
             os.close(lock)
+
+
+def _kept_names(state: SandboxState) -> list[str]:
+    # Imported where an engine is asked, as docker-py is: a private engine has nothing that stays.
+    from ecr_widgets.sandbox.removal import find_kept_names
+
+    return find_kept_names(state)
 
 
 def _events(process: subprocess.Popen[str], stray: list[str]) -> Iterator[dict[str, Any]]:
