@@ -74,7 +74,7 @@ class SandboxFolder:
         self._lock_file = self.path / "lock"
 
     def make(self) -> tuple[str, ...]:
-        """Make the folder where it is missing.
+        """Make the folder if it does not exist.
 
         Returns:
             The folders that were made, outermost first.

@@ -132,7 +132,7 @@ class LocalEngine:
             self.client.api.remove_image(reference)
 
     def remove_container(self, container_id: str) -> None:
-        """Kill and remove a container with its anonymous volumes; one that is gone is no error."""
+        """Kill and remove a container with its anonymous volumes; no error if it does not exist."""
         # Podman's forced removal asks the container to end first, and waits ten seconds for it.
         with suppress(*TROUBLE):
             self.client.api.kill(container_id)
@@ -170,12 +170,12 @@ class LocalEngine:
 def find_engine(
     docker_host: str | None, *, environ: Mapping[str, str], progress: Callable[[str], None]
 ) -> LocalEngine | None:
-    """Find the engine that is there already.
+    """Find the engine that this machine has.
 
     Args:
         docker_host: The one to use; None for that which the docker command would ask, then the default socket.
 
-        progress: Told of an engine that is named and cannot be used.
+        progress: Called with why an engine that is named cannot be used.
 
     Returns:
         None where none answers.

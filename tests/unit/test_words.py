@@ -36,7 +36,6 @@ NOT_DONE = {
     "ecr_widgets/locks.py",
     "ecr_widgets/ports",
     "ecr_widgets/recording",
-    "ecr_widgets/sandbox",
     "ecr_widgets/saved_runs",
     "ecr_widgets/steps",
 }

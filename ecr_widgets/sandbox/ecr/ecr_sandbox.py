@@ -42,7 +42,7 @@ class EcrSandbox:
 
         token_lifetime_s: Life of an authorization token, in seconds.
 
-        journal: Told of each change, without secrets.
+        journal: Called with each change, without secrets.
     """
 
     def __init__(

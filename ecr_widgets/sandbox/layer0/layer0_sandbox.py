@@ -41,7 +41,7 @@ class Layer0Sandbox:
 
         version: What the `Version` header says; the `l0` command wants its own.
 
-        journal: Told of each change, without secrets.
+        journal: Called with each change, without secrets.
     """
 
     def __init__(

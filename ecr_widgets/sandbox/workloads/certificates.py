@@ -34,7 +34,7 @@ class Certificates:
         return context
 
     def path(self, name: str, arn: str) -> Path:
-        """The PEM file of a certificate; made where it is missing."""
+        """The PEM file of a certificate; made at the first use."""
         wanted = arn or name or "default"
         path = self._folder / (hashlib.sha256(wanted.encode()).hexdigest()[:16] + ".pem")
         if not path.exists():

@@ -65,7 +65,7 @@ def scale(world: World, environment_id: str) -> Wire:
 
 
 def sql(world: World) -> None:
-    """`POST /admin/sql`: writes the tags of `api` anew; its body is never read."""
+    """`POST /admin/sql`: restores the tags of `api`; its body is never read."""
     tag_api(world)
 
 
