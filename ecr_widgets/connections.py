@@ -138,6 +138,10 @@ class LiveConnections:
         self.on_secret(settings.authorization_token)
         return Layer0Api(settings)
 
+    def services_of(self, environment: str) -> Layer0Api:
+        """Every environment is Layer0's."""
+        return self.layer0
+
     def proven_deploys(self, service_id: str) -> frozenset[str]:
         """From the folder of saved runs."""
         from ecr_widgets.proofs import proven_deploys

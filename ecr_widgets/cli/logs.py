@@ -17,7 +17,7 @@ from ecr_widgets.errors import EntityNotFound, InputError
 
 if TYPE_CHECKING:
     from ecr_widgets.adapters.layer0.client import Layer0Api
-    from ecr_widgets.model.layer0 import ContainerLog
+    from ecr_widgets.model.services import ContainerLog
 
 
 @click.command(name="logs")

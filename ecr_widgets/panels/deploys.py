@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ecr_widgets.errors import TargetBusy
-from ecr_widgets.model.layer0 import Service
+from ecr_widgets.model.services import Service
 from ecr_widgets.model.times import to_rfc3339
 from ecr_widgets.panels.base import Panel, Plan
 from ecr_widgets.panels.picture import Part, Picture, bar, local_time, when

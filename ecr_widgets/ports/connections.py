@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Protocol
 
 from ecr_widgets.ports import Clock, Ecr, Engine, Layer0, Locks, Registry
+from ecr_widgets.ports.services import Services
 
 
 class Connections(Protocol):
@@ -38,6 +39,10 @@ class Connections(Protocol):
     @property
     def layer0(self) -> Layer0:
         """Layer0's API."""
+        ...
+
+    def services_of(self, environment: str) -> Services:
+        """The deploy target that an environment of that name is on."""
         ...
 
     @property

@@ -1,4 +1,4 @@
-"""What the steps need of Layer0; `ports` has it with the others.
+"""What the steps need of Layer0 beyond what every deploy target does.
 
 Every call may raise Layer0Unavailable or Layer0Error; changes may raise OutcomeUnknown.
 """
@@ -6,21 +6,14 @@ Every call may raise Layer0Unavailable or Layer0Error; changes may raise Outcome
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Protocol
 
-from ecr_widgets.model.layer0 import (
-    ContainerLog,
-    Deploy,
-    Environment,
-    Job,
-    Service,
-    Summary,
-    Task,
-)
+from ecr_widgets.model.layer0 import Environment, Job
 from ecr_widgets.model.layer0_cluster import ClusterScale
 from ecr_widgets.model.layer0_load_balancer import HealthCheck, LoadBalancer, Port
+from ecr_widgets.model.services import Summary
 from ecr_widgets.ports.reading import reads
+from ecr_widgets.ports.services import Services
 
 
 class Environments(Protocol):
@@ -161,96 +154,11 @@ class Admin(Protocol):
         ...
 
 
-class Layer0(Environments, LoadBalancers, Admin, Protocol):
+class Layer0(Environments, Services, LoadBalancers, Admin, Protocol):
     """Layer0's API. Every call may raise Layer0Unavailable or Layer0Error; changes may raise OutcomeUnknown."""
-
-    @reads
-    def version(self) -> str:
-        """The server's version."""
-        ...
-
-    @reads
-    def list_deploys(self, name: str) -> tuple[Deploy, ...]:
-        """All stored deploys of exactly that name, oldest first, without their Dockerruns."""
-        ...
-
-    @reads
-    def list_all_deploys(self) -> tuple[Deploy, ...]:
-        """All stored deploys of any name, without their Dockerruns."""
-        ...
-
-    @reads
-    def find_latest_deploy(self, name: str) -> Deploy | None:
-        """The highest version of exactly that name, without its Dockerrun, or None."""
-        ...
-
-    @reads
-    def read_deploy(self, deploy_id: str) -> Deploy:
-        """One deploy with its Dockerrun.
-
-        Raises:
-            EntityNotFound: No such deploy.
-        """
-        ...
-
-    def create_deploy(self, name: str, dockerrun: bytes) -> Deploy:
-        """Store a Dockerrun under a name; never repeated by the adapter."""
-        ...
-
-    def delete_deploy(self, deploy_id: str) -> None:
-        """Forget a deploy; services that run it go on."""
-        ...
-
-    @reads
-    def find_service(self, environment_id: str, name: str) -> Service | None:
-        """The service of exactly that name in that environment, or None."""
-        ...
-
-    @reads
-    def read_service(self, service_id: str) -> Service:
-        """One service as it stands.
-
-        Raises:
-            EntityNotFound: No such service.
-        """
-        ...
-
-    def create_service(
-        self, environment_id: str, name: str, deploy_id: str, *, load_balancer_id: str = ""
-    ) -> Service:
-        """Create a service of one copy; never repeated by the adapter."""
-        ...
-
-    def update_service(self, service_id: str, deploy_id: str) -> Service:
-        """Move a service to a deploy."""
-        ...
-
-    @reads
-    def list_services(self, environment_id: str | None = None) -> tuple[Summary, ...]:
-        """All services, or those of one environment, by name."""
-        ...
-
-    def scale_service(self, service_id: str, desired_count: int) -> Service:
-        """Ask for that many copies."""
-        ...
 
     def delete_service(self, service_id: str) -> str:
         """Ask for a service's deletion and give back the job's id."""
-        ...
-
-    @reads
-    def service_logs(
-        self, service_id: str, *, tail: int = 0, start: datetime | None = None, end: datetime | None = None
-    ) -> tuple[ContainerLog, ...]:
-        """Log lines of the service's containers; with several copies a name comes several times.
-
-        Args:
-            tail: Last lines of each container; 0 for all.
-
-            start: Aware time; Layer0 knows whole minutes only.
-
-            end: Aware time.
-        """
         ...
 
     def create_task(
@@ -262,31 +170,6 @@ class Layer0(Environments, LoadBalancers, Admin, Protocol):
     @reads
     def read_job(self, job_id: str) -> Job:
         """One job."""
-        ...
-
-    @reads
-    def read_task(self, task_id: str) -> Task:
-        """One task."""
-        ...
-
-    @reads
-    def list_tasks(self, environment_id: str | None = None) -> tuple[Summary, ...]:
-        """Tasks that have a name, of all environments or one, by name; the tasks that run jobs among them."""
-        ...
-
-    def delete_task(self, task_id: str) -> None:
-        """Stop a task and forget it.
-
-        Raises:
-            EntityNotFound: No such task.
-        """
-        ...
-
-    @reads
-    def task_logs(
-        self, task_id: str, *, tail: int = 0, start: datetime | None = None, end: datetime | None = None
-    ) -> tuple[ContainerLog, ...]:
-        """Log lines of the task's containers; of a job's task, what the job did. Arguments as of `service_logs`."""
         ...
 
     @reads

@@ -12,6 +12,7 @@ from typing import Any, cast
 from ecr_widgets.errors import InputError
 from ecr_widgets.ports import Clock, Ecr, Engine, Layer0, Registry
 from ecr_widgets.ports.connections import Connections
+from ecr_widgets.ports.services import Services
 
 
 class ReadOnly:
@@ -71,6 +72,10 @@ class ReadOnlyConnections:
     def layer0(self) -> Layer0:
         """Layer0's API."""
         return cast("Layer0", ReadOnly(self._to.layer0, Layer0))
+
+    def services_of(self, environment: str) -> Services:
+        """The deploy target that an environment of that name is on."""
+        return cast("Services", ReadOnly(self._to.services_of(environment), Services))
 
     @property
     def layer0_endpoint(self) -> str:

@@ -95,8 +95,8 @@ class CheckTarget(Look[TargetOutcome]):
         facts = outside.engine.facts()
         version = place = deploy_id = None
         if self.environment is not None:
-            version = outside.layer0.version()
-            place = find_environment(outside.layer0, self.environment).name
+            version = outside.services_of(self.environment).version()
+            place = find_environment(outside.services_of(self.environment), self.environment).name
             deploy_id = self._hold_service(outside, self.environment)
         account = log_in(outside.ecr, outside.session)
         return TargetOutcome(
@@ -130,9 +130,9 @@ class CheckTarget(Look[TargetOutcome]):
         """What the service is on; it is held from here on."""
         if self.service is None:
             return None
-        place = find_environment(outside.layer0, environment)
+        place = find_environment(outside.services_of(environment), environment)
         with outside.targets.hold(outside.targets.service(place.environment_id, self.service)) as held:
-            _, service = find_service(outside.layer0, environment, self.service)
+            _, service = find_service(outside.services_of(environment), environment, self.service)
             deploy_id = service.primary.deploy_id if service and service.primary else None
             held.note(deploy_id)
         return deploy_id

@@ -13,7 +13,8 @@ from ecr_widgets.dockerrun.document import Dockerrun
 from ecr_widgets.dockerrun.kept_settings import kept_settings
 from ecr_widgets.errors import EntityNotFound, InvalidDockerrun
 from ecr_widgets.model.image_reference import ImageReference
-from ecr_widgets.model.layer0 import Deploy, check_deploy_name
+from ecr_widgets.model.layer0 import check_deploy_name
+from ecr_widgets.model.services import Deploy
 from ecr_widgets.ports import Layer0, ProgressSink
 from ecr_widgets.steps.shared.outside import Outside
 from ecr_widgets.steps.shared.reconcile import reconcile

@@ -7,8 +7,9 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
 from ecr_widgets.errors import VerifyError
-from ecr_widgets.model.layer0 import Environment, check_entity_name
+from ecr_widgets.model.layer0 import check_entity_name
 from ecr_widgets.model.layer0_load_balancer import HealthCheck, LoadBalancer, Port, are_same_ports
+from ecr_widgets.model.services import Place
 from ecr_widgets.ports import ProgressSink
 from ecr_widgets.steps.shared.outside import Outside
 from ecr_widgets.steps.shared.reconcile import reconcile
@@ -31,7 +32,7 @@ class LoadBalancerOutcome:
 class FoundBalancer:
     """The load balancer before it is changed, and what of it has to be."""
 
-    environment: Environment
+    environment: Place
     balancer: LoadBalancer | None
     """None where it is missing."""
     changes: dict[str, Any]

@@ -8,8 +8,9 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
 from ecr_widgets.errors import DeploymentFailed, EntityNotFound, OutcomeUnknown, WaitTimeout
-from ecr_widgets.model.layer0 import Environment, JobState, Task, TaskContainer
+from ecr_widgets.model.layer0 import JobState
 from ecr_widgets.model.record import KNOWN_JOBS, StepRecord, StepState
+from ecr_widgets.model.services import Place, Task, TaskContainer
 from ecr_widgets.ports import Clock, Layer0, Progress, ProgressSink
 from ecr_widgets.steps.create_deploy import DeployOutcome
 from ecr_widgets.steps.shared.layer0_jobs import job_log
@@ -42,7 +43,7 @@ class TaskOutcome:
 class FoundTask:
     """What is known of the task before it is started."""
 
-    environment: Environment
+    environment: Place
     jobs: frozenset[str]
     """Ids of the jobs that ask for the same already."""
     known_jobs: tuple[str, ...]
@@ -61,7 +62,7 @@ class CreateTask(Step[FoundTask, TaskOutcome]):
     failed is run once more.
 
     Args:
-        env_vars: Environment variables that override the deploy's, by container name.
+        env_vars: Place variables that override the deploy's, by container name.
 
         wait: Whether to wait for the end; else only until the task was started.
 

@@ -39,12 +39,12 @@ class DeleteService(Deletion):
         return self.service
 
     def holds(self, outside: Outside) -> str:
-        place = find_environment(outside.layer0, self.environment)
+        place = find_environment(outside.services_of(self.environment), self.environment)
         return outside.targets.service(place.environment_id, self.service)
 
     def look(self, outside: Outside, progress: ProgressSink) -> Entity | None:
-        place = find_environment(outside.layer0, self.environment)
-        service = outside.layer0.find_service(place.environment_id, self.service)
+        place = find_environment(outside.services_of(self.environment), self.environment)
+        service = outside.services_of(self.environment).find_service(place.environment_id, self.service)
         return Entity(service.service_id, service.name) if service is not None else None
 
     def delete(self, outside: Outside, entity_id: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
-from ecr_widgets.model.layer0 import Environment, Service
+from ecr_widgets.model.services import Place, Service
 from ecr_widgets.ports import ProgressSink
 from ecr_widgets.steps.create_deploy import DeployOutcome
 from ecr_widgets.steps.shared.outside import EarlierAttempts, Outside
@@ -35,7 +35,7 @@ class ServiceOutcome:
 class FoundService:
     """The service before it is changed."""
 
-    environment: Environment
+    environment: Place
     service: Service | None
     """None where it is missing."""
     load_balancer_id: str = ""
@@ -83,11 +83,11 @@ class DeployService(Step[FoundService, ServiceOutcome]):
         return inputs | ({"load_balancer": self.load_balancer} if self.load_balancer else {})
 
     def holds(self, outside: Outside) -> str:
-        place = find_environment(outside.layer0, self.environment)
+        place = find_environment(outside.services_of(self.environment), self.environment)
         return outside.targets.service(place.environment_id, self.service)
 
     def look(self, outside: Outside, progress: ProgressSink) -> FoundService:
-        place, service = find_service(outside.layer0, self.environment, self.service)
+        place, service = find_service(outside.services_of(self.environment), self.environment, self.service)
         if not self.load_balancer or self.deploy_id == NOT_YET:
             return FoundService(place, service)
         balancer = balancer_for(outside.layer0, place, self.load_balancer, self.deploy_id, service)
@@ -115,15 +115,15 @@ class DeployService(Step[FoundService, ServiceOutcome]):
         return self._outcome(found, service_id, found.deploy_id, changed=changed)
 
     def act(self, outside: Outside, found: FoundService, progress: ProgressSink) -> ServiceOutcome:
-        layer0, service, previous = outside.layer0, found.service, found.deploy_id
+        services, service, previous = outside.services_of(self.environment), found.service, found.deploy_id
         if service is None:
             place = found.environment.environment_id
             made, reconciled = reconcile(
                 outside.clock,
-                lambda: layer0.create_service(
+                lambda: services.create_service(
                     place, self.service, self.deploy_id, load_balancer_id=found.load_balancer_id
                 ),
-                lambda: layer0.find_service(place, self.service),
+                lambda: services.find_service(place, self.service),
             )
             return self._outcome(found, made.service_id, None, changed=True, reconciled=reconciled)
         service_id = service.service_id
@@ -133,11 +133,11 @@ class DeployService(Step[FoundService, ServiceOutcome]):
             return self._outcome(found, service_id, before, changed=False)
 
         def moved() -> Service | None:
-            now = layer0.read_service(service_id)
+            now = services.read_service(service_id)
             return now if now.primary is not None and now.primary.deploy_id == self.deploy_id else None
 
         _, reconciled = reconcile(
-            outside.clock, lambda: layer0.update_service(service_id, self.deploy_id), moved
+            outside.clock, lambda: services.update_service(service_id, self.deploy_id), moved
         )
         return self._outcome(found, service_id, previous, changed=True, reconciled=reconciled)
 

@@ -28,7 +28,7 @@ class FindService(Look[ServiceOutcome]):
     service: str
 
     def look(self, outside: Outside, progress: ProgressSink) -> ServiceOutcome:
-        place, service = find_service(outside.layer0, self.environment, self.service)
+        place, service = find_service(outside.services_of(self.environment), self.environment, self.service)
         if service is None or service.primary is None:
             raise EntityNotFound(
                 f"service {self.service!r} is not in environment {self.environment!r}, or has never been deployed to",
@@ -37,7 +37,9 @@ class FindService(Look[ServiceOutcome]):
             )
         service_id = service.service_id
         earlier = earlier_deploy(
-            outside.layer0, service, lambda: outside.connections.proven_deploys(service_id)
+            outside.services_of(self.environment),
+            service,
+            lambda: outside.connections.proven_deploys(service_id),
         )
         return ServiceOutcome(
             service_id,

@@ -7,8 +7,9 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
 from ecr_widgets.errors import EcrWidgetsError, RollbackFailed, TargetBusy
-from ecr_widgets.model.layer0 import Service
-from ecr_widgets.ports import Layer0, ProgressSink
+from ecr_widgets.model.services import Service
+from ecr_widgets.ports import ProgressSink
+from ecr_widgets.ports.services import Services
 from ecr_widgets.steps.deploy_service import ServiceOutcome
 from ecr_widgets.steps.shared.earlier_deploy import earlier_deploy, require_earlier
 from ecr_widgets.steps.shared.outside import Outside
@@ -83,12 +84,12 @@ class Rollback(Step[WayBack, RollbackOutcome]):
         return outside.targets.service(self.service.environment_id, self.service.service)
 
     def look(self, outside: Outside, progress: ProgressSink) -> WayBack:
-        layer0 = outside.layer0
+        services = outside.services_of(self.service.environment)
         if not self._asked_for:
             return self._after_failure(outside)
         wanted = self.deploy_id or self.service.previous_deploy_id or self._earlier(outside)
-        require_earlier(layer0, self.service.service, wanted)
-        return WayBack(_current(layer0.read_service(self.service.service_id)), wanted)
+        require_earlier(services, self.service.service, wanted)
+        return WayBack(_current(services.read_service(self.service.service_id)), wanted)
 
     def _after_failure(self, outside: Outside) -> WayBack:
         """Nobody looks at it before it is done, so it is a deploy that the service ran: it was moved from there, or a saved
@@ -100,7 +101,7 @@ class Rollback(Step[WayBack, RollbackOutcome]):
             if back in (None, service.deploy_id) and not service.changed:
                 back = self._earlier(outside)
                 back = back if back in outside.connections.proven_deploys(service.service_id) else None
-            current = _current(outside.layer0.read_service(service.service_id))
+            current = _current(outside.services_of(self.service.environment).read_service(service.service_id))
         except EcrWidgetsError as error:
             raise RollbackFailed(
                 f"service {service.service!r} was not brought back: what it ran before is not known: {error.message}",
@@ -115,8 +116,12 @@ class Rollback(Step[WayBack, RollbackOutcome]):
 
     def _earlier(self, outside: Outside) -> str | None:
         service_id = self.service.service_id
-        service = outside.layer0.read_service(service_id)
-        return earlier_deploy(outside.layer0, service, lambda: outside.connections.proven_deploys(service_id))
+        service = outside.services_of(self.service.environment).read_service(service_id)
+        return earlier_deploy(
+            outside.services_of(self.service.environment),
+            service,
+            lambda: outside.connections.proven_deploys(service_id),
+        )
 
     def seen(self, found: WayBack) -> str:
         # What the caller saw is what he means to leave.
@@ -136,16 +141,20 @@ class Rollback(Step[WayBack, RollbackOutcome]):
         return self._outcome(found, 0.0, changed=changed)
 
     def act(self, outside: Outside, found: WayBack, progress: ProgressSink) -> RollbackOutcome:
-        layer0, service_id, wanted = outside.layer0, self.service.service_id, found.deploy_id or ""
+        services, service_id, wanted = (
+            outside.services_of(self.service.environment),
+            self.service.service_id,
+            found.deploy_id or "",
+        )
         try:
             if found.current != wanted:
                 reconcile(
                     outside.clock,
-                    lambda: layer0.update_service(service_id, wanted),
-                    lambda: _moved_to(layer0, service_id, wanted),
+                    lambda: services.update_service(service_id, wanted),
+                    lambda: _moved_to(services, service_id, wanted),
                 )
             stable = wait_for_service(
-                layer0,
+                services,
                 outside.clock,
                 service_id,
                 deploy_id=wanted,
@@ -182,6 +191,6 @@ def _current(service: Service) -> str | None:
     return service.primary.deploy_id if service.primary is not None else None
 
 
-def _moved_to(layer0: Layer0, service_id: str, deploy_id: str) -> Service | None:
-    service = layer0.read_service(service_id)
+def _moved_to(services: Services, service_id: str, deploy_id: str) -> Service | None:
+    service = services.read_service(service_id)
     return service if _current(service) == deploy_id else None

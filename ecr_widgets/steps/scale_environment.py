@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from ecr_widgets.model.layer0 import Environment
 from ecr_widgets.model.layer0_cluster import ClusterScale
+from ecr_widgets.model.services import Place
 from ecr_widgets.ports import ProgressSink
 from ecr_widgets.steps.shared.outside import Outside
 from ecr_widgets.steps.shared.service_lookup import find_environment
@@ -14,7 +14,7 @@ from ecr_widgets.steps.step import Step
 
 
 @dataclass(frozen=True)
-class ScaleEnvironment(Step[Environment, Any]):
+class ScaleEnvironment(Step[Place, Any]):
     """Have Layer0's scaler look after an environment's instances at once, and say what it found.
 
     Raises:
@@ -26,12 +26,12 @@ class ScaleEnvironment(Step[Environment, Any]):
 
     environment: str
 
-    def look(self, outside: Outside, progress: ProgressSink) -> Environment:
+    def look(self, outside: Outside, progress: ProgressSink) -> Place:
         return find_environment(outside.layer0, self.environment)
 
-    def plan(self, outside: Outside, found: Environment) -> dict[str, Any]:
+    def plan(self, outside: Outside, found: Place) -> dict[str, Any]:
         """What it would find is only known when it looks."""
         return {"environment_id": found.environment_id, "changed": True}
 
-    def act(self, outside: Outside, found: Environment, progress: ProgressSink) -> ClusterScale:
+    def act(self, outside: Outside, found: Place, progress: ProgressSink) -> ClusterScale:
         return outside.layer0.scale_environment(found.environment_id)

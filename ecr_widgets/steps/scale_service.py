@@ -6,7 +6,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar
 
 from ecr_widgets.errors import InputError
-from ecr_widgets.model.layer0 import Service
+from ecr_widgets.model.services import Service
 from ecr_widgets.ports import ProgressSink
 from ecr_widgets.steps.shared.outside import Outside
 from ecr_widgets.steps.shared.reconcile import reconcile
@@ -58,31 +58,31 @@ class ScaleService(Step[Service, ScaleOutcome]):
     timeout_s: float = unrecorded(600.0)
 
     def holds(self, outside: Outside) -> str:
-        place = find_environment(outside.layer0, self.environment)
+        place = find_environment(outside.services_of(self.environment), self.environment)
         return outside.targets.service(place.environment_id, self.service)
 
     def look(self, outside: Outside, progress: ProgressSink) -> Service:
         if not 0 <= self.count <= _MOST_COPIES:
             raise InputError(f"{self.count} copies refused", hint=f"it goes from 0 to {_MOST_COPIES}")
-        place = find_environment(outside.layer0, self.environment)
-        return require_service(outside.layer0, place, self.service)
+        place = find_environment(outside.services_of(self.environment), self.environment)
+        return require_service(outside.services_of(self.environment), place, self.service)
 
     def plan(self, outside: Outside, found: Service) -> ScaleOutcome:
         return self._outcome(found, found.running_count)
 
     def act(self, outside: Outside, found: Service, progress: ProgressSink) -> ScaleOutcome:
-        layer0 = outside.layer0
+        services = outside.services_of(self.environment)
 
         def scaled() -> Service | None:
-            now = layer0.read_service(found.service_id)
+            now = services.read_service(found.service_id)
             return now if now.desired_count == self.count else None
 
         if found.desired_count != self.count:
-            reconcile(outside.clock, lambda: layer0.scale_service(found.service_id, self.count), scaled)
+            reconcile(outside.clock, lambda: services.scale_service(found.service_id, self.count), scaled)
         if not self.wait or found.primary is None:
             return self._outcome(found, found.running_count)
         stable = wait_for_service(
-            layer0,
+            services,
             outside.clock,
             found.service_id,
             deploy_id=found.primary.deploy_id,

@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 from ecr_widgets.dockerrun.images import container_images
 from ecr_widgets.errors import InvalidReference, VerifyError
 from ecr_widgets.model.image_reference import ImageReference
-from ecr_widgets.model.layer0 import Deployment, Service
 from ecr_widgets.model.registry_host import OwnRegistry, Sameness
+from ecr_widgets.model.services import Deployment, Service
 from ecr_widgets.ports import ProgressSink
 from ecr_widgets.steps.deploy_service import ServiceOutcome
 from ecr_widgets.steps.push_image import PushOutcome
@@ -92,7 +92,7 @@ class Verify(Step[None, VerifyOutcome]):
                 f"{image} names no digest, so nothing can be proven of it", hint="pin the image by digest"
             )
         session = outside.session_of(self.profile, self.region)
-        service = outside.layer0.read_service(self.service.service_id)
+        service = outside.services_of(self.service.environment).read_service(self.service.service_id)
         primary = _only_deployment(service)
         # With an image it may be on another deploy of the same one.
         if image is None and primary.deploy_id != self.service.deploy_id:
@@ -100,7 +100,7 @@ class Verify(Step[None, VerifyOutcome]):
                 f"service {service.name!r} is on {primary.deploy_id}, not on {self.service.deploy_id}",
                 hint="find out who deployed meanwhile",
             )
-        document = outside.layer0.read_deploy(primary.deploy_id).dockerrun
+        document = outside.services_of(self.service.environment).read_deploy(primary.deploy_id).dockerrun
         running = list(_running(document or b"{}", self.container or None))
         if image is None:
             image = _pinned(running, session.registry(), service.name)

@@ -55,7 +55,7 @@ class Wait(Step[None, WaitOutcome]):
 
     def act(self, outside: Outside, found: None, progress: ProgressSink) -> WaitOutcome:
         return wait_for_service(
-            outside.layer0,
+            outside.services_of(self.service.environment),
             outside.clock,
             self.service.service_id,
             deploy_id=self.service.deploy_id,

@@ -51,6 +51,10 @@ class FakeConnections:
         self.layer0 = FakeLayer0(world, crashes=crashes)
         self.locks = FakeLocks()
 
+    def services_of(self, environment: str) -> FakeLayer0:
+        """Every environment is Layer0's."""
+        return self.layer0
+
     def ecr_of(self, *, profile: str | None, region: str | None) -> FakeEcr:
         """One account is all there is."""
         return self.ecr

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ecr_widgets.errors import EntityNotFound
-from ecr_widgets.model.layer0 import Environment, Job, JobState, Service, Summary
+from ecr_widgets.model.layer0 import Environment, Job, JobState
 from ecr_widgets.model.layer0_cluster import ClusterScale
 from ecr_widgets.model.layer0_load_balancer import (
     HealthCheck,
@@ -16,6 +16,7 @@ from ecr_widgets.model.layer0_load_balancer import (
     check_idle_timeout,
     check_ports,
 )
+from ecr_widgets.model.services import Service, Summary
 
 
 class FakeEnvironments:

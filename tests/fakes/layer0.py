@@ -8,16 +8,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from ecr_widgets.errors import EntityNotFound
-from ecr_widgets.model.layer0 import (
-    ContainerLog,
-    Deploy,
-    Deployment,
-    Job,
-    Service,
-    Summary,
-    Task,
-    TaskContainer,
-)
+from ecr_widgets.model.layer0 import Job
+from ecr_widgets.model.services import ContainerLog, Deploy, Deployment, Service, Summary, Task, TaskContainer
 from tests.fakes.environments import FakeEnvironments
 from tests.fakes.world import World
 

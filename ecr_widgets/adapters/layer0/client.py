@@ -14,7 +14,8 @@ from ecr_widgets.adapters.layer0.calls import segment
 from ecr_widgets.adapters.layer0.environments import Environments
 from ecr_widgets.adapters.layer0.load_balancers import LoadBalancers
 from ecr_widgets.errors import EntityNotFound, Layer0Error, Layer0Unavailable
-from ecr_widgets.model.layer0 import ContainerLog, Deploy, Job, Service, Summary, Task
+from ecr_widgets.model.layer0 import Job
+from ecr_widgets.model.services import ContainerLog, Deploy, Service, Summary, Task
 
 
 class Layer0Api(Environments, LoadBalancers, Admin):

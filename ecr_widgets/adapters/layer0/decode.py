@@ -14,20 +14,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ecr_widgets.errors import Layer0Unavailable
-from ecr_widgets.model.layer0 import (
-    ContainerLog,
-    Deploy,
-    Deployment,
-    Environment,
-    Job,
-    JobState,
-    Service,
-    Summary,
-    Task,
-    TaskContainer,
-)
+from ecr_widgets.model.layer0 import Environment, Job, JobState
 from ecr_widgets.model.layer0_cluster import ClusterScale, Instance
 from ecr_widgets.model.layer0_load_balancer import HealthCheck, LoadBalancer, Port
+from ecr_widgets.model.services import ContainerLog, Deploy, Deployment, Service, Summary, Task, TaskContainer
 from ecr_widgets.model.times import from_rfc3339
 
 Wire = Mapping[str, Any]

@@ -7,7 +7,6 @@ from typing import Any
 
 from ecr_widgets.adapters.layer0 import decode
 from ecr_widgets.adapters.layer0.calls import Calls, segment
-from ecr_widgets.model.layer0 import Summary
 from ecr_widgets.model.layer0_load_balancer import (
     HealthCheck,
     LoadBalancer,
@@ -16,6 +15,7 @@ from ecr_widgets.model.layer0_load_balancer import (
     check_idle_timeout,
     check_ports,
 )
+from ecr_widgets.model.services import Summary
 
 
 class LoadBalancers(Calls):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from ecr_widgets.errors import InputError
-from ecr_widgets.model.layer0 import Service
-from ecr_widgets.ports import Layer0
+from ecr_widgets.model.services import Service
+from ecr_widgets.ports.services import Services
 
 
 def earlier_deploy(
-    layer0: Layer0, service: Service, proven: Callable[[], Collection[str]] = frozenset
+    services: Services, service: Service, proven: Callable[[], Collection[str]] = frozenset
 ) -> str | None:
     """Id of the deploy that going back means, of the same name and never newer than what stands; None where there is none.
 
@@ -23,8 +23,8 @@ def earlier_deploy(
     """
     if service.primary is None:
         return None
-    standing = layer0.read_deploy(service.primary.deploy_id)
-    stored = sorted(layer0.list_deploys(standing.name), key=lambda each: each.version)
+    standing = services.read_deploy(service.primary.deploy_id)
+    stored = sorted(services.list_deploys(standing.name), key=lambda each: each.version)
     older = [each for each in stored if each.version < standing.version]
     is_newest = standing.version == max((each.version for each in stored), default=standing.version)
     if is_newest and not older:
@@ -36,7 +36,7 @@ def earlier_deploy(
     return (good or older)[-1].deploy_id
 
 
-def require_earlier(layer0: Layer0, service: str, deploy_id: str | None) -> str:
+def require_earlier(services: Services, service: str, deploy_id: str | None) -> str:
     """Give the id back of the deploy that a service is to go back to.
 
     Raises:
@@ -49,4 +49,4 @@ def require_earlier(layer0: Layer0, service: str, deploy_id: str | None) -> str:
             f"service {service!r} has no earlier deploy to go back to: it stands on the first of its name",
             hint="name another deploy as deploy_id, or scale the service to 0",
         )
-    return layer0.read_deploy(deploy_id).deploy_id
+    return services.read_deploy(deploy_id).deploy_id

@@ -17,7 +17,8 @@ from ecr_widgets.model.image_parts import Parts, subject_of
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.registry import Image
 from ecr_widgets.model.registry_host import OwnRegistry, Sameness
-from ecr_widgets.ports import Ecr, Layer0, Progress, ProgressSink, ignore_progress
+from ecr_widgets.ports import Ecr, Progress, ProgressSink, ignore_progress
+from ecr_widgets.ports.services import Services
 
 _AT_ONCE = 8
 _START = timedelta(hours=1)
@@ -140,26 +141,26 @@ def read_parts(ecr: Ecr, repository: str, images: Iterable[Image]) -> Parts:
 
 
 def find_uses(
-    layer0: Layer0, repository: str, *, registry: OwnRegistry, progress: ProgressSink = ignore_progress
+    services: Services, repository: str, *, registry: OwnRegistry, progress: ProgressSink = ignore_progress
 ) -> UsesOutcome:
     """Look through every service, task and stored deploy of Layer0 for a repository's images.
 
     Args:
         repository: Name in the registry.
     """
-    look = _Look(layer0, repository, registry)
+    look = _Look(services, repository, registry)
     look.at_running()
     look.at_stored(progress)
     return look.outcome()
 
 
-def running_images(layer0: Layer0, repository: str, *, registry: OwnRegistry) -> UsesOutcome:
+def running_images(services: Services, repository: str, *, registry: OwnRegistry) -> UsesOutcome:
     """Services and tasks that run a repository's images; stored deploys are not looked at, which is quicker.
 
     Args:
         repository: Name in the registry.
     """
-    look = _Look(layer0, repository, registry)
+    look = _Look(services, repository, registry)
     look.at_running()
     return look.outcome()
 
@@ -167,8 +168,8 @@ def running_images(layer0: Layer0, repository: str, *, registry: OwnRegistry) ->
 class _Look:
     """One look through Layer0, which reads each stored deploy once."""
 
-    def __init__(self, layer0: Layer0, repository: str, registry: OwnRegistry) -> None:
-        self._layer0 = layer0
+    def __init__(self, services: Services, repository: str, registry: OwnRegistry) -> None:
+        self._services = services
         self._repository = repository
         self._registry = registry
         self._within = re.compile(rf"[^a-z0-9._-]{re.escape(repository)}(?![a-z0-9._/-])", re.ASCII)
@@ -183,14 +184,14 @@ class _Look:
 
     def at_running(self) -> None:
         """Services with each of their deployments, and tasks that have not ended."""
-        environments = {each.environment_id: each.name for each in self._layer0.list_environments()}
+        environments = {each.environment_id: each.name for each in self._services.list_environments()}
 
         def where(kind: str, environment_id: str, name: str) -> str:
             return f"{kind} {environments.get(environment_id, environment_id)}/{name}"
 
-        for summary in self._layer0.list_services():
+        for summary in self._services.list_services():
             try:
-                service = self._layer0.read_service(summary.entity_id)
+                service = self._services.read_service(summary.entity_id)
             except EntityNotFound:
                 continue  # deleted meanwhile
             by = where("service", service.environment_id, service.name)
@@ -199,9 +200,9 @@ class _Look:
             for deployment in service.deployments:
                 since = deployment.created_at if deployment.created_at > _NEVER else None
                 self._note_running(deployment.deploy_id, by, since)
-        for each in self._layer0.list_tasks():
+        for each in self._services.list_tasks():
             try:
-                task = self._layer0.read_task(each.entity_id)
+                task = self._services.read_task(each.entity_id)
             except EntityNotFound:
                 continue
             if not task.is_stopped:
@@ -209,7 +210,7 @@ class _Look:
 
     def at_stored(self, progress: ProgressSink) -> None:
         """All that could be run again."""
-        deploys = self._layer0.list_all_deploys()
+        deploys = self._services.list_all_deploys()
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             read = pool.map(lambda each: self._read(each.deploy_id), deploys)
             for number, (deploy, texts) in enumerate(zip(deploys, read, strict=True), 1):
@@ -247,7 +248,7 @@ class _Look:
 
     def _read_anew(self, deploy_id: str) -> tuple[str, ...] | None:
         try:
-            document = self._layer0.read_deploy(deploy_id).dockerrun
+            document = self._services.read_deploy(deploy_id).dockerrun
         except EntityNotFound:
             return None
         try:

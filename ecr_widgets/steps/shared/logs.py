@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ecr_widgets.model.layer0 import ContainerLog
+from ecr_widgets.model.services import ContainerLog
 from ecr_widgets.ports import Clock
 
 _PAUSE_S = 1.0

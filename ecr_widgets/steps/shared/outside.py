@@ -10,6 +10,7 @@ from ecr_widgets.model.image_reference import ImageReference, check_repository_n
 from ecr_widgets.model.record import JsonObject, StepRecord
 from ecr_widgets.ports import Clock, Ecr, Engine, Layer0, ProgressSink, Registry
 from ecr_widgets.ports.connections import Connections
+from ecr_widgets.ports.services import Services
 from ecr_widgets.steps.shared.image_uses import UsesOutcome, find_uses
 from ecr_widgets.steps.shared.registry_session import RegistrySession, StepSession
 from ecr_widgets.steps.shared.runbook_files import RunbookFiles
@@ -67,6 +68,10 @@ class Outside:
     def layer0(self) -> Layer0:
         """Layer0's API."""
         return self.connections.layer0
+
+    def services_of(self, environment: str) -> Services:
+        """The deploy target that an environment of that name is on."""
+        return self.connections.services_of(environment)
 
     def ecr_of(self, profile: str, region: str) -> Ecr:
         """ECR of another account or region, where either is named."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from ecr_widgets.dockerrun.document import Dockerrun
 from ecr_widgets.errors import EntityNotFound, InputError, InvalidDockerrun, VerifyError
-from ecr_widgets.model.layer0 import Environment, Service
 from ecr_widgets.model.layer0_load_balancer import LoadBalancer
+from ecr_widgets.model.services import Place, Service
 from ecr_widgets.ports import Layer0
 
 
-def require_balancer(layer0: Layer0, environment: Environment, name: str) -> LoadBalancer:
+def require_balancer(layer0: Layer0, environment: Place, name: str) -> LoadBalancer:
     """The load balancer of that name.
 
     Raises:
@@ -42,7 +42,7 @@ def check_host_ports(dockerrun: Dockerrun, balancer: LoadBalancer) -> None:
 
 
 def balancer_for(
-    layer0: Layer0, environment: Environment, name: str, deploy_id: str, standing: Service | None
+    layer0: Layer0, environment: Place, name: str, deploy_id: str, standing: Service | None
 ) -> LoadBalancer:
     """The load balancer that a service of this deploy gets, or has already.
 

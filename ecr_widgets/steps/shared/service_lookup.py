@@ -1,19 +1,20 @@
-"""Environments and services by name."""
+"""Places and services by name."""
 
 from __future__ import annotations
 
 from ecr_widgets.errors import EntityNotFound
-from ecr_widgets.model.layer0 import Environment, Service, check_entity_name
-from ecr_widgets.ports import Layer0
+from ecr_widgets.model.layer0 import check_entity_name
+from ecr_widgets.model.services import Place, Service
+from ecr_widgets.ports.services import Services
 
 
-def find_environment(layer0: Layer0, name: str) -> Environment:
+def find_environment(services: Services, name: str) -> Place:
     """The environment of that name.
 
     Raises:
         EntityNotFound: There is none.
     """
-    environment = layer0.find_environment(name)
+    environment = services.find_environment(name)
     if environment is None:
         raise EntityNotFound(
             f"environment {name!r} does not exist in this Layer0",
@@ -23,24 +24,24 @@ def find_environment(layer0: Layer0, name: str) -> Environment:
     return environment
 
 
-def find_service(layer0: Layer0, environment: str, name: str) -> tuple[Environment, Service | None]:
+def find_service(services: Services, environment: str, name: str) -> tuple[Place, Service | None]:
     """The environment, and the service in it or None.
 
     Raises:
         EntityNotFound: The environment does not exist.
     """
     check_entity_name(name, kind="service")
-    place = find_environment(layer0, environment)
-    return place, layer0.find_service(place.environment_id, name)
+    place = find_environment(services, environment)
+    return place, services.find_service(place.environment_id, name)
 
 
-def require_service(layer0: Layer0, environment: Environment, name: str) -> Service:
+def require_service(services: Services, environment: Place, name: str) -> Service:
     """The service of that name.
 
     Raises:
         EntityNotFound: There is none.
     """
-    service = layer0.find_service(environment.environment_id, name)
+    service = services.find_service(environment.environment_id, name)
     if service is None:
         raise EntityNotFound(
             f"service {name!r} does not exist in environment {environment.name!r}",

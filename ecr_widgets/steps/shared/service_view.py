@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from ecr_widgets.dockerrun.images import container_images
 from ecr_widgets.errors import EntityNotFound, InputError
-from ecr_widgets.model.layer0 import Deploy, Environment, Service
-from ecr_widgets.ports import Layer0
+from ecr_widgets.model.services import Deploy, Place, Service
+from ecr_widgets.ports.services import Services
 from ecr_widgets.steps.shared.earlier_deploy import earlier_deploy
 from ecr_widgets.steps.shared.logs import merge
 from ecr_widgets.steps.shared.service_lookup import find_service
@@ -20,7 +20,7 @@ _LOG_LINES = 5
 class ServiceView:
     """One look at a service."""
 
-    environment: Environment
+    environment: Place
     service: Service | None
     """None where the environment has no such service yet."""
     images: dict[str, tuple[str, ...]]
@@ -50,7 +50,7 @@ class ServiceView:
 
 
 def look_at_service(
-    layer0: Layer0, environment: str, service: str, proven: Callable[[str], Collection[str]]
+    services: Services, environment: str, service: str, proven: Callable[[str], Collection[str]]
 ) -> ServiceView:
     """Look at a service of an environment; it need not exist.
 
@@ -60,26 +60,26 @@ def look_at_service(
     Raises:
         EntityNotFound: The environment does not exist.
     """
-    place, current = find_service(layer0, environment, service)
+    place, current = find_service(services, environment, service)
     if current is None:
-        return ServiceView(place, None, {}, _ordered(layer0.list_all_deploys(), None), ())
-    documents = {each.deploy_id: _read(layer0, each.deploy_id) for each in current.deployments}
+        return ServiceView(place, None, {}, _ordered(services.list_all_deploys(), None), ())
+    documents = {each.deploy_id: _read(services, each.deploy_id) for each in current.deployments}
     primary = documents.get(current.primary.deploy_id) if current.primary is not None else None
-    stored = _ordered(layer0.list_all_deploys(), primary.name if primary is not None else None)
-    lines = merge(layer0.service_logs(current.service_id, tail=_LOG_LINES)) if current.deployments else ()
+    stored = _ordered(services.list_all_deploys(), primary.name if primary is not None else None)
+    lines = merge(services.service_logs(current.service_id, tail=_LOG_LINES)) if current.deployments else ()
     return ServiceView(
         place,
         current,
         {deploy_id: _images(deploy) for deploy_id, deploy in documents.items()},
         stored,
         tuple(str(line) for line in lines[-_LOG_LINES:]),
-        _earlier(layer0, current, proven),
+        _earlier(services, current, proven),
     )
 
 
-def _earlier(layer0: Layer0, service: Service, proven: Callable[[str], Collection[str]]) -> str | None:
+def _earlier(services: Services, service: Service, proven: Callable[[str], Collection[str]]) -> str | None:
     try:
-        return earlier_deploy(layer0, service, lambda: proven(service.service_id))
+        return earlier_deploy(services, service, lambda: proven(service.service_id))
     except EntityNotFound:
         return None  # what it is on was deleted
 
@@ -88,9 +88,9 @@ def _ordered(deploys: Iterable[Deploy], first: str | None) -> tuple[Deploy, ...]
     return tuple(sorted(deploys, key=lambda each: (each.name != first, each.name, -each.version)))
 
 
-def _read(layer0: Layer0, deploy_id: str) -> Deploy | None:
+def _read(services: Services, deploy_id: str) -> Deploy | None:
     try:
-        return layer0.read_deploy(deploy_id)
+        return services.read_deploy(deploy_id)
     except EntityNotFound:
         return None  # deleted; what runs it goes on
 

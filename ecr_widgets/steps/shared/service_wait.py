@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ecr_widgets.errors import DeploymentFailed, TargetBusy, WaitTimeout
-from ecr_widgets.model.layer0 import ContainerLog, Service
-from ecr_widgets.ports import Clock, Layer0, Progress, ProgressSink, ignore_progress
+from ecr_widgets.model.services import ContainerLog, Service
+from ecr_widgets.ports import Clock, Progress, ProgressSink, ignore_progress
+from ecr_widgets.ports.services import Services
 from ecr_widgets.steps.shared.polling import FIRST_PAUSE_S, pauses
 
 GOOD_CHECKS = 3
@@ -39,7 +40,7 @@ class WaitOutcome:
 
 
 def wait_for_service(
-    layer0: Layer0,
+    services: Services,
     clock: Clock,
     service_id: str,
     *,
@@ -70,7 +71,7 @@ def wait_for_service(
     crashes_before: int | None = None
     good = checks = elsewhere = seen_crashes = 0
     for pause_s in pauses():
-        service = layer0.read_service(service_id)
+        service = services.read_service(service_id)
         checks += 1
         waited_s = clock.monotonic_s() - started_s
         crashes = _stopped_reasons(service, deploy_id)
@@ -106,11 +107,11 @@ def wait_for_service(
                 f"service {service.name!r} cannot run deploy {deploy_id}: {crashes[-1]}",
                 reasons=_counted(crashes),
                 # Layer0 does not tell which copy wrote what: lines of the deploy before may be among them.
-                log=_last_lines(layer0.service_logs(service_id, tail=20)),
+                log=_last_lines(services.service_logs(service_id, tail=20)),
                 hint="look at the reasons and log lines, fix the image or the Dockerrun, then deploy again",
             )
         if waited_s >= timeout_s:
-            reasons = "; ".join((*crashes[-2:], *_last_lines(layer0.service_logs(service_id, tail=5))))
+            reasons = "; ".join((*crashes[-2:], *_last_lines(services.service_logs(service_id, tail=5))))
             raise WaitTimeout(
                 f"service {service.name!r} is not stable on deploy {deploy_id} after {waited_s:.0f} s:"
                 f" {describe(service)}" + (f"; {reasons}" if reasons else ""),

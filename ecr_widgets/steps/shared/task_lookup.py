@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ecr_widgets.errors import EntityNotFound, InputError
-from ecr_widgets.model.layer0 import Task
+from ecr_widgets.model.services import Task
 from ecr_widgets.ports import Layer0
 
 

@@ -14,8 +14,8 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 
 from ecr_widgets.errors import ImageInUse
 from ecr_widgets.model.image_parts import Parts
-from ecr_widgets.model.layer0 import Deployment, Service, Summary, Task
 from ecr_widgets.model.registry import Child, Image, ImageDetails
+from ecr_widgets.model.services import Deployment, Service, Summary, Task
 from ecr_widgets.steps import delete_images, find_unused_images
 from ecr_widgets.steps.shared.image_uses import UsesOutcome
 from tests.fakes import REGISTRY, FakeLayer0, World, digest_of

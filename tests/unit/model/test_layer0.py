@@ -7,15 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from ecr_widgets.errors import InputError
-from ecr_widgets.model.layer0 import (
-    Deployment,
-    Job,
-    JobState,
-    Service,
-    Task,
-    check_deploy_name,
-    check_entity_name,
-)
+from ecr_widgets.model.layer0 import Job, JobState, check_deploy_name, check_entity_name
+from ecr_widgets.model.services import Deployment, Service, Task
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ecr_widgets.errors import InputError
-from ecr_widgets.model.layer0 import Deployment
+from ecr_widgets.model.services import Deployment
 from ecr_widgets.panels import base
 from ecr_widgets.panels.notebook_kit import NotebookKit
 from tests.fakes import REGISTRY, World

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ecr_widgets.errors import DeploymentFailed, EntityNotFound, OutcomeUnknown
-from ecr_widgets.model.layer0 import Task, TaskContainer
+from ecr_widgets.model.services import Task, TaskContainer
 from ecr_widgets.steps.create_task import CreateTask
 from ecr_widgets.steps.shared.outside import Outside
 from tests.fakes import FakeLayer0, World

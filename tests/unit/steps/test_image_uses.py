@@ -13,8 +13,8 @@ import pytest
 
 from ecr_widgets.errors import ImageInUse, InputError, Layer0Unavailable
 from ecr_widgets.kit import Kit
-from ecr_widgets.model.layer0 import Task
 from ecr_widgets.model.registry import Child, ImageDetails
+from ecr_widgets.model.services import Task
 from tests.fakes import REGISTRY, FakeLayer0, World, digest_of
 from tests.fakes.connections import FakeConnections, make_kit
 

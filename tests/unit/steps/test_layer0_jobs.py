@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ecr_widgets.errors import DeploymentFailed, OutcomeUnknown, WaitTimeout
-from ecr_widgets.model.layer0 import ContainerLog, Job, JobState
+from ecr_widgets.model.layer0 import Job, JobState
+from ecr_widgets.model.services import ContainerLog
 from ecr_widgets.steps.shared.layer0_jobs import wait_for_job
 from tests.fakes import FakeLayer0, World
 from tests.fakes.connections import FakeConnections

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ecr_widgets.model.layer0 import ContainerLog
+from ecr_widgets.model.services import ContainerLog
 from ecr_widgets.steps.shared.logs import Follower, follow, merge
 from tests.fakes.connections import FakeConnections
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from ecr_widgets.errors import Layer0Unavailable, OutcomeUnknown
-from ecr_widgets.model.layer0 import Deploy, Service
+from ecr_widgets.model.services import Deploy, Service
 from ecr_widgets.steps.create_deploy import DeployOutcome
 from ecr_widgets.steps.deploy_service import DeployService, ServiceOutcome
 from ecr_widgets.steps.shared.outside import Outside

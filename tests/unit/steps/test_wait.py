@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ecr_widgets.errors import DeploymentFailed, WaitTimeout
-from ecr_widgets.model.layer0 import Service
+from ecr_widgets.model.services import Service
 from ecr_widgets.ports import Progress
 from ecr_widgets.steps.shared.outside import Outside
 from ecr_widgets.steps.wait import Wait

@@ -1,0 +1,120 @@
+"""Entities that every deploy target has; what a target does not report stays empty."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where services run: an environment of Layer0, a cluster elsewhere."""
+
+    environment_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deploy:
+    """A stored, versioned document of containers. `dockerrun` is None where only a listing was read."""
+
+    deploy_id: str
+    name: str
+    version: int
+    dockerrun: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A service's move to one deploy."""
+
+    deployment_id: str
+    deploy_id: str
+    status: str
+    desired_count: int
+    running_count: int
+    pending_count: int
+    created_at: datetime
+    events: tuple[str, ...] = ()
+    """What the scheduler said, if the server reports it (an addition of some servers)."""
+    stopped_reasons: tuple[str, ...] = ()
+    state: str = ""
+    """Of its rollout, such as `COMPLETED` or `FAILED`; empty where the target does not say."""
+    reason: str = ""
+    """Why it is in that state."""
+    failed_count: int = 0
+    """Copies that were started and failed; 0 where the target does not count them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Copies of one deploy kept running."""
+
+    service_id: str
+    name: str
+    environment_id: str
+    desired_count: int
+    running_count: int
+    pending_count: int
+    deployments: tuple[Deployment, ...] = ()
+    load_balancer_id: str | None = None
+
+    @property
+    def primary(self) -> Deployment | None:
+        """The deployment that the service runs or moves to; None if it has none."""
+        return next((d for d in self.deployments if d.status == "PRIMARY"), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A service, task or load balancer as lists show it; names are empty if the server has lost its tags."""
+
+    entity_id: str
+    name: str
+    environment_id: str
+    environment: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskContainer:
+    """One container of a task. `exit_code` is None until it stopped."""
+
+    name: str
+    last_status: str
+    exit_code: int | None
+    reason: str
+    image_digest: str | None = None
+    """What it runs; None where the target does not say."""
+    essential: bool = True
+    """Whether its end is the task's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One run of a deploy."""
+
+    task_id: str
+    name: str
+    environment_id: str
+    deploy_id: str
+    running_count: int
+    pending_count: int
+    reason: str
+    containers: tuple[TaskContainer, ...]
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether no copy runs or waits to run, by the counts and by what each container says."""
+        return (
+            self.running_count == 0
+            and self.pending_count == 0
+            and all(each.last_status in ("", "STOPPED") or each.reason for each in self.containers)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerLog:
+    """Log lines of one container."""
+
+    name: str
+    lines: tuple[str, ...]
