@@ -6,6 +6,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -230,7 +231,7 @@ def test_another_users_index_is_not_believed(
     with open_index(runs) as index:
         assert paths(index, state="failed") == ["failed"]
     file = index_file(runs)
-    with sqlite3.connect(file) as database:
+    with closing(sqlite3.connect(file)) as database, database:
         database.execute("UPDATE runs SET verdict = 'proven', state = 'succeeded'")
     os.chown(file if foreign == "the file" else file.parent, 61001, 61001)
     before = file.read_bytes()
