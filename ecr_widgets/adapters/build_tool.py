@@ -106,5 +106,5 @@ def _version_of(path: str, word: str) -> tuple[int, int] | None:
         )
     except (OSError, subprocess.SubprocessError):
         return None  # broken or for another machine: docker passes over it as well
-    found = _VERSION.search(done.stdout)
-    return (int(found[1]), int(found[2])) if found else None
+    match = _VERSION.search(done.stdout)
+    return (int(match[1]), int(match[2])) if match else None

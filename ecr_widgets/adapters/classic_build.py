@@ -86,8 +86,8 @@ def _logins(
 ) -> dict[str, dict[str, Any]]:
     """For the registries that the Dockerfile names and no other: those given, else the user's own."""
     images = [each.image for each in context.read_dockerfile().images(options.build_args)]
-    found: dict[str, dict[str, Any]] = {}
+    logins: dict[str, dict[str, Any]] = {}
     for registry in registries_of(images):
         if own := users_login(registry):
-            found[_KEY_OF_DOCKER_HUB if registry == DOCKER_HUB else registry] = own
-    return found | {each.registry: auth_of(each) for each in given}
+            logins[_KEY_OF_DOCKER_HUB if registry == DOCKER_HUB else registry] = own
+    return logins | {each.registry: auth_of(each) for each in given}

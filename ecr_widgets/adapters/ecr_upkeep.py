@@ -46,7 +46,7 @@ class EcrUpkeep(ABC):
         """The client, made when it is first needed."""
 
     def read_indexes(self, repository: str, digests: Sequence[str]) -> dict[str, tuple[Child, ...]]:
-        found: dict[str, tuple[Child, ...]] = {}
+        children: dict[str, tuple[Child, ...]] = {}
         for start in range(0, len(digests), _BATCH):
             batch = digests[start : start + _BATCH]
             answer = translated(
@@ -60,8 +60,8 @@ class EcrUpkeep(ABC):
             for each in answer.get("images", ()):
                 # What cannot be read is left out, like one that ECR does not return.
                 with suppress(LookupError, TypeError, ValueError, AttributeError, RecursionError):
-                    found[each["imageId"]["imageDigest"]] = children_of(json.loads(each["imageManifest"]))
-        return found
+                    children[each["imageId"]["imageDigest"]] = children_of(json.loads(each["imageManifest"]))
+        return children
 
     def change_repository(
         self, name: str, *, tag_rule: TagRule | None = None, scan_on_push: bool | None = None

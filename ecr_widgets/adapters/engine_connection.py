@@ -261,8 +261,8 @@ class EngineConnection:
         return _INSTALL + self._beside()
 
     def _beside(self) -> str:
-        found = [path for path, _ in other_sockets() if path.is_socket() and path != self.address.socket]
-        return f"; another engine may answer with DOCKER_HOST=unix://{found[0]}" if found else ""
+        sockets = [path for path, _ in other_sockets() if path.is_socket() and path != self.address.socket]
+        return f"; another engine may answer with DOCKER_HOST=unix://{sockets[0]}" if sockets else ""
 
 
 def _admission(socket: Path) -> str:

@@ -110,11 +110,11 @@ class FolderStore:
         """Remove what killed runs left in the folder: locks that nobody holds and files that were never finished."""
         youngest_s = time.time() - _STRAY_AFTER_S
         for stray in self.folder.glob(".*"):
-            found = _STRAY.fullmatch(stray.name)
+            match = _STRAY.fullmatch(stray.name)
             with contextlib.suppress(OSError):
-                if found is None or stray.lstat().st_mtime > youngest_s or stray.is_symlink():
+                if match is None or stray.lstat().st_mtime > youngest_s or stray.is_symlink():
                     continue
-                lease = take(lock_of(self.folder / found["run"]))
+                lease = take(lock_of(self.folder / match["run"]))
                 if lease is not None:
                     with lease:
                         stray.unlink(missing_ok=True)

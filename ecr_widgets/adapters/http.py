@@ -75,14 +75,14 @@ def bundles(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     Raises:
         SettingsError: One of them is not there.
     """
-    found = {name: environ[name] for name in BUNDLE_VARIABLES if environ.get(name)}
-    for name, path in found.items():
+    named = {name: environ[name] for name in BUNDLE_VARIABLES if environ.get(name)}
+    for name, path in named.items():
         if not Path(path).exists():
             raise SettingsError(
                 f"{name} names {path!r}, which does not exist",
                 hint="name a file of certificates in PEM form, or unset it",
             )
-    return found
+    return named
 
 
 def trusted() -> ssl.SSLContext:

@@ -124,13 +124,13 @@ class FileLocks:
 
     def _check(self, handle: int, what: str) -> None:
         """Refuse a file that another user made or may write to, or that is linked to another name."""
-        found = os.fstat(handle)
-        is_folder = stat.S_ISDIR(found.st_mode)
+        status = os.fstat(handle)
+        is_folder = stat.S_ISDIR(status.st_mode)
         if (
-            found.st_uid != os.geteuid()
-            or found.st_mode & 0o022
-            or not (is_folder or stat.S_ISREG(found.st_mode))
-            or (found.st_nlink != 1 and not is_folder)
+            status.st_uid != os.geteuid()
+            or status.st_mode & 0o022
+            or not (is_folder or stat.S_ISREG(status.st_mode))
+            or (status.st_nlink != 1 and not is_folder)
         ):
             raise SettingsError(
                 f"the {what} in {str(self._folder)!r} is not this user's alone",

@@ -26,13 +26,13 @@ def command() -> None:
 def list_deploys(name: str | None, *, with_all: bool, as_json: bool) -> None:
     """List the latest deploy of each name, or all versions of one NAME."""
     layer0 = client()
-    found = layer0.list_deploys(name) if name else layer0.list_all_deploys()
+    stored = layer0.list_deploys(name) if name else layer0.list_all_deploys()
     if not name and not with_all:
-        found = tuple({each.name: each for each in found if each.name}.values())
+        stored = tuple({each.name: each for each in stored if each.name}.values())
     if as_json:
-        print_json(plain(found))
+        print_json(plain(stored))
         return
-    table(("DEPLOY", "VERSION", "ID"), [(each.name, each.version, each.deploy_id) for each in found])
+    table(("DEPLOY", "VERSION", "ID"), [(each.name, each.version, each.deploy_id) for each in stored])
 
 
 @command.command()
@@ -41,10 +41,10 @@ def list_deploys(name: str | None, *, with_all: bool, as_json: bool) -> None:
 def show(deploy: str, *, as_json: bool) -> None:
     """Show the Dockerrun of DEPLOY: a name for its latest version, NAME:VERSION or an id."""
     layer0 = client()
-    found = layer0.read_deploy(find_deploy(layer0, deploy))
-    document = found.dockerrun or b""
+    stored = layer0.read_deploy(find_deploy(layer0, deploy))
+    document = stored.dockerrun or b""
     if as_json:
-        print_json(plain(found) | {"dockerrun": base64.b64encode(document).decode()})
+        print_json(plain(stored) | {"dockerrun": base64.b64encode(document).decode()})
         return
     click.echo(document)
 

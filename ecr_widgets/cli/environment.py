@@ -22,13 +22,13 @@ def command() -> None:
 @json_option
 def list_environments(*, as_json: bool) -> None:
     """List all environments."""
-    found = client().list_environments()
+    environments = client().list_environments()
     if as_json:
-        print_json(plain(found))
+        print_json(plain(environments))
         return
     table(
         ("ENVIRONMENT", "OS", "ID"),
-        [(each.name, each.operating_system, each.environment_id) for each in found],
+        [(each.name, each.operating_system, each.environment_id) for each in environments],
     )
 
 
@@ -40,14 +40,16 @@ def show(environment: str, *, as_json: bool) -> None:
     from ecr_widgets.steps.shared.service_lookup import find_environment
 
     layer0 = client()
-    found = layer0.read_environment(find_environment(layer0, environment).environment_id)
+    details = layer0.read_environment(find_environment(layer0, environment).environment_id)
     if as_json:
-        print_json(plain(found))
+        print_json(plain(details))
         return
-    click.echo(f"{found.name} ({found.environment_id}), {found.operating_system}, {found.instance_size}")
-    click.echo(f"  {found.cluster_count} instances, {found.min_count} to {found.max_count}")
-    names = {each.environment_id: each.name for each in layer0.list_environments()} if found.links else {}
-    for each in found.links:
+    click.echo(
+        f"{details.name} ({details.environment_id}), {details.operating_system}, {details.instance_size}"
+    )
+    click.echo(f"  {details.cluster_count} instances, {details.min_count} to {details.max_count}")
+    names = {each.environment_id: each.name for each in layer0.list_environments()} if details.links else {}
+    for each in details.links:
         click.echo(f"  linked with {names.get(each, each)}")
 
 

@@ -24,16 +24,17 @@ def command(repository: str, filter: str, *, as_json: bool) -> None:  # noqa: A0
     every = [each for page in look.images(repository) for each in page]
     every.sort(key=lambda each: (each.pushed_at, each.digest), reverse=True)
     parts = look.parts(repository, every)
-    found = [each for each in every if any(filter in text for text in (*each.tags, each.digest))]
+    matching = [each for each in every if any(filter in text for text in (*each.tags, each.digest))]
     kinds = {
-        each.digest: parts.kinds.get(each.digest) or ("index" if each.is_index else "image") for each in found
+        each.digest: parts.kinds.get(each.digest) or ("index" if each.is_index else "image")
+        for each in matching
     }
     if as_json:
         print_json(
             [
                 plain(each)
                 | {"kind": kinds[each.digest], "belongs_to": sorted(parts.owners.get(each.digest, ()))}
-                for each in found
+                for each in matching
             ]
         )
         return
@@ -47,6 +48,6 @@ def command(repository: str, filter: str, *, as_json: bool) -> None:  # noqa: A0
                 "-" if each.size_bytes is None else each.size_bytes,
                 each.digest,
             )
-            for each in found
+            for each in matching
         ],
     )

@@ -24,11 +24,11 @@ def command() -> None:
 @json_option
 def list_jobs(*, as_json: bool) -> None:
     """List the jobs that Layer0 still knows."""
-    found = client().list_jobs()
+    jobs = client().list_jobs()
     if as_json:
-        print_json([_plain(each) for each in found])
+        print_json([_plain(each) for each in jobs])
         return
-    table(("JOB", "STATE", "TASK"), [(each.job_id, _state(each), each.task_id or "") for each in found])
+    table(("JOB", "STATE", "TASK"), [(each.job_id, _state(each), each.task_id or "") for each in jobs])
 
 
 @command.command()
@@ -36,11 +36,11 @@ def list_jobs(*, as_json: bool) -> None:
 @json_option
 def show(job_id: str, *, as_json: bool) -> None:
     """Show the job JOB_ID."""
-    found = client().read_job(job_id)
+    job = client().read_job(job_id)
     if as_json:
-        print_json(_plain(found))
+        print_json(_plain(job))
         return
-    click.echo(f"{found.job_id}: {_state(found)}" + f", task {found.task_id}" * bool(found.task_id))
+    click.echo(f"{job.job_id}: {_state(job)}" + f", task {job.task_id}" * bool(job.task_id))
 
 
 @command.command()
@@ -52,11 +52,11 @@ def logs(job_id: str, *, tail: int, as_json: bool) -> None:
     from ecr_widgets.model.text import visible
 
     layer0 = client()
-    found = layer0.task_logs(layer0.read_job(job_id).runner_task_id, tail=tail)
+    container_logs = layer0.task_logs(layer0.read_job(job_id).runner_task_id, tail=tail)
     if as_json:
-        print_json(plain(found))
+        print_json(plain(container_logs))
         return
-    for log in found:
+    for log in container_logs:
         for line in log.lines:
             click.echo(visible(line))
 

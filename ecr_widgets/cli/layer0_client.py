@@ -58,7 +58,7 @@ def find_deploy(layer0: Layer0Api, text: str) -> str:
         return layer0.read_deploy(f"{name}.{version}").deploy_id
     if not colon and "." in text:
         return layer0.read_deploy(text).deploy_id
-    found = layer0.find_latest_deploy(name)
-    if found is None:
+    latest = layer0.find_latest_deploy(name)
+    if latest is None:
         raise EntityNotFound(f"deploy {name!r} does not exist in this Layer0", hint="create it first")
-    return found.deploy_id
+    return latest.deploy_id

@@ -24,13 +24,13 @@ def list_balancers(environment: str | None, *, as_json: bool) -> None:
 
     layer0 = client()
     where = find_environment(layer0, environment).environment_id if environment else None
-    found = layer0.list_load_balancers(where)
+    balancers = layer0.list_load_balancers(where)
     if as_json:
-        print_json(plain(found))
+        print_json(plain(balancers))
         return
     table(
         ("LOAD BALANCER", "ENVIRONMENT", "ID"),
-        [(each.name, each.environment, each.entity_id) for each in found],
+        [(each.name, each.environment, each.entity_id) for each in balancers],
     )
 
 
@@ -44,20 +44,20 @@ def show(environment: str, balancer: str, *, as_json: bool) -> None:
     from ecr_widgets.steps.shared.service_lookup import find_environment
 
     layer0 = client()
-    found = require_balancer(layer0, find_environment(layer0, environment), balancer)
+    details = require_balancer(layer0, find_environment(layer0, environment), balancer)
     if as_json:
-        print_json(plain(found))
+        print_json(plain(details))
         return
-    kind = "public" if found.is_public else "private"
-    click.echo(f"{found.name} ({found.load_balancer_id}), {kind}, at {found.url or 'no address yet'}")
-    for port in found.ports:
+    kind = "public" if details.is_public else "private"
+    click.echo(f"{details.name} ({details.load_balancer_id}), {kind}, at {details.url or 'no address yet'}")
+    for port in details.ports:
         shown = f", certificate {port.certificate}" if port.certificate else ""
         click.echo(f"  {port.host_port} to host port {port.container_port}, {port.protocol}{shown}")
-    check = found.health_check
+    check = details.health_check
     click.echo(
-        f"  checks {check.target} each {check.interval} s; idle connections end after {found.idle_timeout} s"
+        f"  checks {check.target} each {check.interval} s; idle connections end after {details.idle_timeout} s"
     )
-    click.echo(f"  service {found.service_id or 'none'}")
+    click.echo(f"  service {details.service_id or 'none'}")
 
 
 @command.command()

@@ -18,9 +18,9 @@ def command(filter: str, *, as_json: bool) -> None:  # noqa: A002 -- the word th
     """List the account's ECR repositories; with FILTER, those whose name contains it."""
     from ecr_widgets.connections import connect
 
-    found = [each for each in connect().look.repositories() if filter in each.name]
+    repositories = [each for each in connect().look.repositories() if filter in each.name]
     if as_json:
-        print_json(plain(found))
+        print_json(plain(repositories))
         return
     table(
         ("REPOSITORY", "TAGS", "SCAN ON PUSH", "ENCRYPTION", "CREATED", "URI"),
@@ -33,6 +33,6 @@ def command(filter: str, *, as_json: bool) -> None:  # noqa: A002 -- the word th
                 f"{each.created_at:%Y-%m-%d}",
                 each.uri,
             )
-            for each in sorted(found, key=lambda each: each.name)
+            for each in sorted(repositories, key=lambda each: each.name)
         ],
     )

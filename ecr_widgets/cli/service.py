@@ -24,11 +24,13 @@ def list_services(environment: str | None, *, as_json: bool) -> None:
 
     layer0 = client()
     where = find_environment(layer0, environment).environment_id if environment else None
-    found = layer0.list_services(where)
+    services = layer0.list_services(where)
     if as_json:
-        print_json(plain(found))
+        print_json(plain(services))
         return
-    table(("SERVICE", "ENVIRONMENT", "ID"), [(each.name, each.environment, each.entity_id) for each in found])
+    table(
+        ("SERVICE", "ENVIRONMENT", "ID"), [(each.name, each.environment, each.entity_id) for each in services]
+    )
 
 
 @command.command()
@@ -41,12 +43,12 @@ def show(environment: str, service: str, *, as_json: bool) -> None:
     from ecr_widgets.steps.shared.service_wait import describe
 
     layer0 = client()
-    found = require_service(layer0, find_environment(layer0, environment), service)
+    details = require_service(layer0, find_environment(layer0, environment), service)
     if as_json:
-        print_json(plain(found))
+        print_json(plain(details))
         return
-    click.echo(f"{found.name} ({found.service_id}): {describe(found)}")
-    for deployment in found.deployments:
+    click.echo(f"{details.name} ({details.service_id}): {describe(details)}")
+    for deployment in details.deployments:
         for reason in deployment.stopped_reasons:
             click.echo(f"  {deployment.deploy_id}: {reason.strip()}")
 

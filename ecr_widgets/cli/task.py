@@ -76,15 +76,15 @@ def list_tasks(environment: str | None, *, with_jobs: bool, as_json: bool) -> No
 
     layer0 = client()
     where = find_environment(layer0, environment).environment_id if environment else None
-    found = [
+    tasks = [
         each
         for each in layer0.list_tasks(where)
         if where is not None or with_jobs or each.environment_id != OWN_ENVIRONMENT
     ]
     if as_json:
-        print_json(plain(found))
+        print_json(plain(tasks))
         return
-    table(("TASK", "ENVIRONMENT", "ID"), [(each.name, each.environment, each.entity_id) for each in found])
+    table(("TASK", "ENVIRONMENT", "ID"), [(each.name, each.environment, each.entity_id) for each in tasks])
 
 
 @command.command()
@@ -94,15 +94,15 @@ def show(task: str, *, as_json: bool) -> None:
     """Show TASK (a name, ENVIRONMENT:NAME or id): what its containers do, or how they ended."""
     from ecr_widgets.steps.shared.task_lookup import find_task
 
-    found = find_task(client(), task)
+    details = find_task(client(), task)
     if as_json:
-        print_json(plain(found))
+        print_json(plain(details))
         return
     click.echo(
-        f"{found.name} ({found.task_id}) of deploy {found.deploy_id}"
-        + f": {found.reason}" * bool(found.reason)
+        f"{details.name} ({details.task_id}) of deploy {details.deploy_id}"
+        + f": {details.reason}" * bool(details.reason)
     )
-    for each in found.containers:
+    for each in details.containers:
         never_ran = " and never ran" if each.last_status == "STOPPED" else ""
         ended = f" with exit code {each.exit_code}" if each.exit_code is not None else never_ran
         click.echo(

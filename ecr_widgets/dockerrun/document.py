@@ -169,8 +169,8 @@ class Dockerrun:
 
 
 def _containers_in(document: Mapping[str, Any]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = member(document, "containerDefinitions")[1]
-    return found
+    containers: list[dict[str, Any]] = member(document, "containerDefinitions")[1]
+    return containers
 
 
 def _container(raw: Mapping[str, Any]) -> Container:

@@ -79,5 +79,5 @@ def _texts(value: Any) -> Iterator[str]:
 
 def _member(value: Any, wanted: str) -> Any:
     members: _Members = value if isinstance(value, tuple) else ()
-    found = [item for key, item in members if key.casefold() == wanted.casefold()]
-    return found[-1] if found else None
+    values = [item for key, item in members if key.casefold() == wanted.casefold()]
+    return values[-1] if values else None

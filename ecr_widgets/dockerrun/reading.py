@@ -127,11 +127,11 @@ class _Doubled(dict[str, Any]):
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) == len(pairs):
-        return found
+    members = dict(pairs)
+    if len(members) == len(pairs):
+        return members
     # JSON readers differ on which of two equal members counts, so neither does.
-    doubled = _Doubled(found)
+    doubled = _Doubled(members)
     doubled.member = _first_again(name for name, _ in pairs)
     return doubled
 

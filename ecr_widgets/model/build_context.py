@@ -72,8 +72,8 @@ class BuildContext:
         Raises:
             BuildError: The ignore file cannot be read, or holds what is no pattern.
         """
-        found = next((path for path in self.ignore_files if path.exists()), None)
-        return IgnoreFile() if found is None else _parsed(found)
+        ignore_file = next((path for path in self.ignore_files if path.exists()), None)
+        return IgnoreFile() if ignore_file is None else _parsed(ignore_file)
 
     @property
     def ignore_files(self) -> tuple[Path, Path]:

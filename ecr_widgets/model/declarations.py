@@ -52,7 +52,7 @@ def declared_parameters(source: str) -> tuple[Parameter, ...]:
         # A NUL in it, or more brackets or signs within each other than Python reads.
         raise UnknownParameter("the parameters cell is not Python that can be read") from error
     comments = _comments(source)
-    found: list[Parameter] = []
+    parameters: list[Parameter] = []
     for statement in body:
         if isinstance(statement, (ast.Import, ast.ImportFrom, ast.Expr)):
             continue
@@ -62,8 +62,8 @@ def declared_parameters(source: str) -> tuple[Parameter, ...]:
         for each in declared:
             if each.computed:
                 raise UnknownParameter(f"the default of parameter {each.name!r} is not a plain value")
-        found += declared
-    return tuple(found)
+        parameters += declared
+    return tuple(parameters)
 
 
 def found_parameters(source: str) -> tuple[Parameter, ...]:
@@ -71,12 +71,14 @@ def found_parameters(source: str) -> tuple[Parameter, ...]:
     for text in (source, _MAGIC.sub(r"\1pass", source)):
         with suppress(SyntaxError, ValueError, RecursionError, MemoryError, tokenize.TokenError):
             comments = _comments(text)
-            found: dict[str, Parameter] = {}
+            parameters: dict[str, Parameter] = {}
             for statement in ast.parse(text).body:
-                found |= {name: Parameter(name, ANY, None, computed="…") for name in _assigned(statement)}
+                parameters |= {
+                    name: Parameter(name, ANY, None, computed="…") for name in _assigned(statement)
+                }
                 with suppress(UnknownParameter):
-                    found |= {each.name: each for each in _declared(statement, comments)}
-            return tuple(found.values())
+                    parameters |= {each.name: each for each in _declared(statement, comments)}
+            return tuple(parameters.values())
     return ()
 
 

@@ -88,7 +88,7 @@ class Dockerfile:
         Args:
             build_args: Values that replace the defaults of the ARGs before the first FROM.
         """
-        found = [NamedImage(self.directives["syntax"][0], self.syntax)] if self.syntax else []
+        images = [NamedImage(self.directives["syntax"][0], self.syntax)] if self.syntax else []
         values: dict[str, str] = {}
         stages: list[str] = []
         for each in self.instructions:
@@ -98,22 +98,22 @@ class Dockerfile:
             elif each.name == "FROM":
                 words = [expand(unquoted(word), values) for word in split_words(each.text)]
                 if words and words[0].lower() not in ("scratch", *stages):
-                    found.append(NamedImage(each.line, words[0]))
+                    images.append(NamedImage(each.line, words[0]))
                 stages.append(words[2].lower() if len(words) == 3 and words[1].lower() == "as" else "")
             else:
-                found += [
+                images += [
                     NamedImage(each.line, name) for name in taken_from(each) if not _is_stage(name, stages)
                 ]
-        return tuple(found)
+        return tuple(images)
 
 
 def registries_of(images: Iterable[str]) -> tuple[str, ...]:
     """The registries that images come from, each once; what is no reference is passed over."""
-    found = []
+    registries = []
     for image in images:
         with suppress(InvalidReference):
-            found.append(ImageReference.parse(image).registry or DOCKER_HUB)
-    return tuple(dict.fromkeys(found))
+            registries.append(ImageReference.parse(image).registry or DOCKER_HUB)
+    return tuple(dict.fromkeys(registries))
 
 
 def declared(arg: Instruction) -> Iterator[tuple[str, str | None]]:

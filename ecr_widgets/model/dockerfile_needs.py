@@ -45,15 +45,15 @@ class Need:
 
 def needs_of(dockerfile: Dockerfile, build_args: Mapping[str, str]) -> tuple[Need, ...]:
     """All that the classic builder would refuse, drop or read otherwise, in the order of the lines."""
-    found = []
+    needs = []
     if dockerfile.syntax and not names_standard_syntax(dockerfile):
-        found.append(Need(dockerfile.directives["syntax"][0], f"the frontend {dockerfile.syntax!r}"))
+        needs.append(Need(dockerfile.directives["syntax"][0], f"the frontend {dockerfile.syntax!r}"))
     line, check = dockerfile.directives.get("check", (0, ""))
     if "error=true" in check.replace(" ", "").lower():
-        found.append(Need(line, "`check=error=true`"))
+        needs.append(Need(line, "`check=error=true`"))
     for each in dockerfile.instructions:
-        found += _needs(each, build_args)
-    return tuple(found)
+        needs += _needs(each, build_args)
+    return tuple(needs)
 
 
 def stages_in_other_letters(dockerfile: Dockerfile) -> Iterator[Need]:

@@ -68,7 +68,7 @@ class IgnoreFile:
         Raises:
             ValueError: A pattern that Docker refuses, named with its line.
         """
-        found = []
+        patterns = []
         lines = content.removeprefix(_BYTE_ORDER_MARK).decode(errors="surrogateescape").split("\n")
         for number, line in enumerate(lines, start=1):
             # A `#` counts in the very first column only.
@@ -85,8 +85,8 @@ class IgnoreFile:
                 pattern.matches("")
             except (ValueError, re.error):
                 raise ValueError(f"line {number}: {text!r} is not a pattern") from None
-            found.append(pattern)
-        return cls(tuple(found))
+            patterns.append(pattern)
+        return cls(tuple(patterns))
 
     def look(self, path: str, above: Look) -> Look:
         """What is decided of a path, given what was decided of the folder it is in."""
@@ -126,7 +126,7 @@ def _cleaned(pattern: str) -> str:
 
 def _translated(pattern: str) -> str:
     """The pattern as the regular expression that Docker makes of it, oddities included: a class may match a slash."""
-    found, at = [], 0
+    parts, at = [], 0
     while at < len(pattern):
         char = pattern[at]
         at += 1
@@ -134,20 +134,20 @@ def _translated(pattern: str) -> str:
             at += 1
             at += pattern.startswith("/", at)
             # At the end it is everything below, elsewhere any number of folders.
-            found.append(".*" if at == len(pattern) else "(.*/)?")
+            parts.append(".*" if at == len(pattern) else "(.*/)?")
         elif char == "*":
-            found.append("[^/]*")
+            parts.append("[^/]*")
         elif char == "?":
-            found.append("[^/]")
+            parts.append("[^/]")
         elif char == "\\":
             escaped = pattern[at]
             if escaped.isascii() and escaped.isalnum() and escaped not in _CLASSES:
                 raise ValueError(f"\\{escaped}")
-            found.append(char + escaped)
+            parts.append(char + escaped)
             at += 1
         else:
-            found.append(char if char in "[]^-" else re.escape(char))
-    return "".join(found)
+            parts.append(char if char in "[]^-" else re.escape(char))
+    return "".join(parts)
 
 
 def _check(pattern: str) -> None:

@@ -104,11 +104,11 @@ def _about(image: Image) -> list[tuple[str, str]]:
 
 
 def _closure(digest: str, owners: Mapping[str, frozenset[str]]) -> frozenset[str]:
-    found: set[str] = set()
+    reached: set[str] = set()
     waiting = [digest]
     while waiting:
         for owner in owners.get(waiting.pop(), ()):
-            if owner not in found:
-                found.add(owner)
+            if owner not in reached:
+                reached.add(owner)
                 waiting.append(owner)
-    return frozenset(found)
+    return frozenset(reached)

@@ -231,8 +231,8 @@ def _python_type(declared: str) -> Any:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    members = dict(pairs)
+    if len(members) < len(pairs):
         twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
         raise UnknownParameter(f"a JSON object has {twice!r} twice", hint="give it once")
     return dict(pairs)

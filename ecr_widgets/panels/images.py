@@ -56,13 +56,13 @@ class ImagesPanel(Panel):
     def read(self) -> Iterator[None]:
         """A page after another, then what runs, then which images the indexes at the top name."""
         self.repository = self._look.repository(self.repository)
-        found: list[Image] = []
+        images: list[Image] = []
         for page in self._look.images(self.repository):
-            found += page
+            images += page
             # A list that was whole once is replaced by a whole one only.
             if page.is_last or not self._is_whole:
-                found.sort(key=lambda each: each.pushed_at, reverse=True)
-                self._images = tuple(found)
+                images.sort(key=lambda each: each.pushed_at, reverse=True)
+                self._images = tuple(images)
             self._is_whole = self._is_whole or page.is_last
             self._relate()
             yield
@@ -134,13 +134,13 @@ class ImagesPanel(Panel):
     def _below(self) -> Mapping[str, Sequence[tuple[Image, str]]]:
         """What belongs to each image, in the order of its index, with what it is; each part is listed below one image only."""
         images = {image.digest: image for image in self._images}
-        found: dict[str, list[tuple[Image, str]]] = {}
+        parts: dict[str, list[tuple[Image, str]]] = {}
         placed: set[str] = set()
 
         def place(part: str, owner: str, kind: str) -> None:
             if part in images and owner in images and part not in placed:
                 placed.add(part)
-                found.setdefault(owner, []).append((images[part], kind))
+                parts.setdefault(owner, []).append((images[part], kind))
 
         for owner, known in self._details.items():
             alone = known.images[0].digest if len(known.images) == 1 else None
@@ -155,16 +155,16 @@ class ImagesPanel(Panel):
             about = subject_of(image)
             if about is not None and image.digest in self._parts.owners:
                 place(image.digest, about[0], about[1])
-        return found
+        return parts
 
     def draw(self, now: datetime) -> Picture:
         """One row an image."""
-        found = list(self._ordered())
-        first = self.first_row if self.first_row < len(found) else 0
-        shown = found[first : first + _MOST_ROWS]
+        ordered = list(self._ordered())
+        first = self.first_row if self.first_row < len(ordered) else 0
+        shown = ordered[first : first + _MOST_ROWS]
         platforms = any(known.platform or known.children for known in self._details.values())
         used = bool(self._used)
-        scanned = any(image.findings for image, _ in found)
+        scanned = any(image.findings for image, _ in ordered)
         columns = (
             "tags",
             *(("runs as",) if used else ()),
@@ -191,9 +191,9 @@ class ImagesPanel(Panel):
             now,
             columns,
             rows,
-            left_out=len(found) - len(shown),
+            left_out=len(ordered) - len(shown),
             skipped=first,
-            note=", ".join(each for each in (self._counted(len(found)), self._unknown) if each),
+            note=", ".join(each for each in (self._counted(len(ordered)), self._unknown) if each),
         )
 
     def _counted(self, found: int) -> str:

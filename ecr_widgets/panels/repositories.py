@@ -90,9 +90,9 @@ class RepositoriesPanel(Panel):
 
     def draw(self, now: datetime) -> Picture:
         """One row a repository."""
-        found = list(self._found())
-        first = self.first_row if self.first_row < len(found) else 0
-        shown = found[first : first + MOST_ROWS]
+        matching = list(self._found())
+        first = self.first_row if self.first_row < len(matching) else 0
+        shown = matching[first : first + MOST_ROWS]
         contents = self._contents
         rows = tuple(
             (
@@ -107,9 +107,9 @@ class RepositoriesPanel(Panel):
             for each in shown
         )
         count = len(self._repositories)
-        note = f"{len(found)} of {count} for {self.words!r}" if self.words else f"{count} in all"
+        note = f"{len(matching)} of {count} for {self.words!r}" if self.words else f"{count} in all"
         columns = ("repository", "URI", *(_CONTENT if contents else ()), *_SETTINGS)
-        left_out = len(found) - len(shown)
+        left_out = len(matching) - len(shown)
         return Picture(
             "repositories",
             "Repositories",

@@ -160,14 +160,14 @@ class SavedRuns:
         )
 
     def _checked(self) -> dict[str, Any]:
-        found = verify(self.folder, (name for name, _ in scan(self.folder)), ring=default_ring())
-        wrong = _wrong(found)
+        verification = verify(self.folder, (name for name, _ in scan(self.folder)), ring=default_ring())
+        wrong = _wrong(verification)
         if wrong:
             raise RecordError(
                 f"{len(wrong)} of the saved runs are not in order: {wrong[0]}",
                 hint="see all with `ecr-widgets audit verify`",
             )
-        document = found.to_json()
+        document = verification.to_json()
         return {name: document[name] for name in ("ok", "counts", "head")}
 
 
@@ -208,9 +208,11 @@ class RunsPanel:
             )
             for row in self._rows
         ]
-        found = tuple(each for each in texts if matches(words, each))
-        note = f"{len(found)} of {len(texts)} for {words!r}" if words else f"{len(texts)} in all"
-        return Picture("runs", f"Runs in {self._runs.folder.name}", now, _COLUMNS, found, note=note).capped()
+        matching = tuple(each for each in texts if matches(words, each))
+        note = f"{len(matching)} of {len(texts)} for {words!r}" if words else f"{len(texts)} in all"
+        return Picture(
+            "runs", f"Runs in {self._runs.folder.name}", now, _COLUMNS, matching, note=note
+        ).capped()
 
     def _ipython_display_(self) -> None:
         from IPython.display import display

@@ -32,13 +32,13 @@ def refuse_secrets(parameters: Mapping[str, Any], known: SecretRegistry) -> None
             raise InputError(f"a parameter's name refused: it {what}; a saved run would show it", hint=_HINT)
         _check_size(name, value)
         for names, text in _texts(value, (name,)):
-            found = next(
+            match = next(
                 ((each, what) for each in names if (what := what_secret(each, text, known)) is not None), None
             )
-            if found is not None:
-                where = "its value" if found[0] == name else f"its {found[0]!r}"
+            if match is not None:
+                where = "its value" if match[0] == name else f"its {match[0]!r}"
                 raise InputError(
-                    f"parameter {name!r} refused: {where} {found[1]}; a saved run would show it", hint=_HINT
+                    f"parameter {name!r} refused: {where} {match[1]}; a saved run would show it", hint=_HINT
                 )
 
 

@@ -327,8 +327,8 @@ def _across_lines(text: str, start: int, form: str, at: int) -> tuple[int, int] 
     """
     if not _may_be_cut(text, start, form, at):
         return None
-    found = [_joined_at(text, start, form, at, quoted=quoted) for quoted in (False, True)]
-    return max((each for each in found if each is not None), key=lambda span: span[1] - span[0], default=None)
+    spans = [_joined_at(text, start, form, at, quoted=quoted) for quoted in (False, True)]
+    return max((each for each in spans if each is not None), key=lambda span: span[1] - span[0], default=None)
 
 
 def _may_be_cut(text: str, start: int, form: str, at: int) -> bool:

@@ -107,8 +107,8 @@ class Layer0Api(Environments, LoadBalancers, Admin):
                 for each, tags in tagged.items()
             ]
             listed = [replace(each, environment=names.get(each.environment_id, "")) for each in listed]
-        found = [each for each in listed if environment_id in (None, each.environment_id)]
-        return tuple(sorted(found, key=lambda each: (each.name, each.entity_id)))
+        services = [each for each in listed if environment_id in (None, each.environment_id)]
+        return tuple(sorted(services, key=lambda each: (each.name, each.entity_id)))
 
     def scale_service(self, service_id: str, desired_count: int) -> Service:
         path = f"/service/{segment(service_id)}/scale"

@@ -25,8 +25,8 @@ class Environments(Calls):
         )
 
     def list_environments(self) -> tuple[Environment, ...]:
-        found = [decode.tagged_environment(*each) for each in self._tagged("environment").items()]
-        return tuple(sorted(found, key=lambda each: (each.name, each.environment_id)))
+        environments = [decode.tagged_environment(*each) for each in self._tagged("environment").items()]
+        return tuple(sorted(environments, key=lambda each: (each.name, each.environment_id)))
 
     def read_environment(self, environment_id: str) -> Environment:
         return decode.environment(self._entity("/environment/", environment_id, "environment_id"))

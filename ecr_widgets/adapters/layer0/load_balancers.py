@@ -32,8 +32,8 @@ class LoadBalancers(Calls):
 
     def list_load_balancers(self, environment_id: str | None = None) -> tuple[Summary, ...]:
         listed = decode.summaries(self._transport.read("/loadbalancer/").value, "load_balancer")
-        found = [each for each in listed if environment_id in (None, each.environment_id)]
-        return tuple(sorted(found, key=lambda each: (each.name, each.entity_id)))
+        balancers = [each for each in listed if environment_id in (None, each.environment_id)]
+        return tuple(sorted(balancers, key=lambda each: (each.name, each.entity_id)))
 
     def read_load_balancer(self, load_balancer_id: str) -> LoadBalancer:
         return decode.load_balancer(self._entity("/loadbalancer/", load_balancer_id, "load_balancer_id"))

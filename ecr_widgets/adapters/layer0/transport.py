@@ -237,14 +237,14 @@ def _lost(what: str, why: str) -> OutcomeUnknown:
 def _read_bounded(answer: urllib3.BaseHTTPResponse, timeout_s: float) -> bytes:
     # urllib3's time-out is one for each read, so a body that drips in would never meet it.
     deadline_s = time.monotonic() + timeout_s
-    found = bytearray()
+    body = bytearray()
     while chunk := answer.read1(_CHUNK_BYTES):
-        found += chunk
-        if len(found) > _LARGEST_BODY_BYTES:
+        body += chunk
+        if len(body) > _LARGEST_BODY_BYTES:
             raise _TooLarge(f"the answer is larger than {_LARGEST_BODY_BYTES} bytes")
         if time.monotonic() > deadline_s:
             raise TimeoutError(f"the answer is not complete after {timeout_s:.0f} s")
-    return bytes(found)
+    return bytes(body)
 
 
 def _decode(text: bytes) -> tuple[bool, Any]:
