@@ -17,7 +17,7 @@ from pathlib import Path
 from ecr_widgets.disk import keep_room, to_disk
 from ecr_widgets.errors import Replaced
 from ecr_widgets.locks import Lease, lock_of, take
-from ecr_widgets.ports.run_store import Stamp, Stored
+from ecr_widgets.model.stored import Stamp, Stored
 
 _LEAST_RESERVE_BYTES = 256 * 1024
 _STRAY_AFTER_S = 600.0

@@ -6,7 +6,6 @@ import json
 import socket
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from importlib.metadata import version
 from typing import Any
 
 from msgspec.structs import replace
@@ -97,6 +96,13 @@ def describe(notebook: dict[str, Any], header: RunHeader) -> None:
     write_header(notebook, header)
 
 
+def name_version(notebook: dict[str, Any]) -> None:
+    """Say of which papermill the form of a notebook's metadata is; takes its time."""
+    from importlib.metadata import version
+
+    notebook["metadata"]["papermill"].setdefault("version", version("papermill"))
+
+
 def _load(request: RunRequest) -> dict[str, Any]:
     """What papermill's own reader makes of a notebook, as plain values."""
     try:
@@ -107,12 +113,7 @@ def _load(request: RunRequest) -> dict[str, Any]:
             notebook = nbformat.reads(request.content.decode(), as_version=4)
         notebook["metadata"].setdefault(
             "papermill",
-            {
-                "default_parameters": {},
-                "parameters": {},
-                "environment_variables": {},
-                "version": version("papermill"),
-            },
+            {"default_parameters": {}, "parameters": {}, "environment_variables": {}},
         )
         notebook["metadata"]["papermill"] |= {"input_path": str(request.source), "output_path": None}
         for cell in notebook["cells"]:

@@ -12,7 +12,7 @@ from ecr_widgets.approved_files import ApprovedFiles
 from ecr_widgets.channel import APPROVED_VARIABLE, RESUMED_VARIABLE, RUNBOOK_FOLDER_VARIABLE
 from ecr_widgets.engine.execution import Execution, Interrupted, signals_raise
 from ecr_widgets.engine.kernel import Kernel
-from ecr_widgets.engine.notebook import prepare
+from ecr_widgets.engine.notebook import name_version, prepare
 from ecr_widgets.engine.options import ExecutionOptions
 from ecr_widgets.engine.request import RunRequest
 from ecr_widgets.engine.results import RunResult, read_result
@@ -61,7 +61,8 @@ def _execute(request: RunRequest, notebook: dict[str, Any], known: SecretRegistr
         )
         # However it ends.
         stack.callback(sealing.seal)
-        # What the end needs is loaded while the kernel starts.
+        # While the kernel starts: this, and to load what the end needs.
+        name_version(notebook)
         import ecr_widgets.audit.seal  # noqa: F401
 
         Execution(

@@ -16,7 +16,7 @@ from typing import Any
 from ecr_widgets.adapters.folder_store import FolderStore
 from ecr_widgets.errors import Replaced, RunError, TargetBusy
 from ecr_widgets.locks import Lease
-from ecr_widgets.ports.run_store import Stamp
+from ecr_widgets.model.stored import Stamp
 from ecr_widgets.saved_runs.reading import own_metadata
 
 SECONDS_BETWEEN_WRITES = 0.5

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-Stamp = Hashable
-"""What tells two states of one name apart; its form is the store's own."""
-
-
-class Stored(NamedTuple):
-    """What is under a name."""
-
-    content: bytes
-    stamp: Stamp
+from ecr_widgets.model.stored import Stamp, Stored
 
 
 class RunStore(Protocol):

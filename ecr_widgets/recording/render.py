@@ -8,13 +8,15 @@ coloured; the state is always a word and a sign too.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ecr_widgets.model.markup import Markup, element, escaped
 from ecr_widgets.model.record import StepRecord, StepState
 from ecr_widgets.model.text import visible
 from ecr_widgets.model.times import to_rfc3339
-from ecr_widgets.ports import Progress
+
+if TYPE_CHECKING:
+    from ecr_widgets.ports import Progress
 
 _SIGNS = {
     StepState.INTENDED: ("…", "#8a6d00"),
