@@ -1,10 +1,13 @@
-"""What it takes until a file's content is on the disk and not only on its way there."""
+"""What it takes until a file's content is on the disk, whole, and not only on its way there."""
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
 import os
+import secrets
+import stat
+from pathlib import Path
 
 _FULL = getattr(fcntl, "F_FULLFSYNC", None)
 """macOS: its fsync leaves the content in the disk's own cache."""
@@ -36,3 +39,54 @@ def keep_room(handle: int, size_bytes: int) -> None:
     at = 0
     while at < size_bytes:
         at += os.pwrite(handle, bytes(size_bytes - at), at)
+
+
+def write_atomically(path: Path, content: bytes, *, is_new: bool = False, mode: int = 0o666) -> None:
+    """Write a file so that at any time the old or the new content is under the name.
+
+    Args:
+        is_new: Whether there must be no such file yet.
+
+        mode: The rights of a new file, but for what the umask takes away.
+
+    Raises:
+        FileExistsError: There is one.
+
+        OSError: The old content is still there.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    # With the rights that this user's new files have: a second person who is to approve a plan has to read it.
+    handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            with contextlib.suppress(FileNotFoundError):
+                os.fchmod(handle, stat.S_IMODE(path.stat().st_mode))
+            file.write(content)
+            file.flush()
+            to_disk(file.fileno())
+        if is_new:
+            _move_to_new(temporary, path)
+        else:
+            os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        to_disk(folder)
+    finally:
+        os.close(folder)
+
+
+def _move_to_new(whole: Path, path: Path) -> None:
+    """Give a file a name that nobody has yet."""
+    try:
+        os.link(whole, path)
+        os.unlink(whole)
+    except FileExistsError:
+        raise
+    except OSError:
+        # A file system without links: who reads the name at this moment finds it empty.
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o666))
+        os.replace(whole, path)

@@ -6,15 +6,13 @@ import contextlib
 import glob
 import os
 import re
-import secrets
-import stat
 import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ecr_widgets.disk import keep_room, to_disk
+from ecr_widgets.disk import keep_room, write_atomically
 from ecr_widgets.errors import Replaced
 from ecr_widgets.locks import Lease, lock_of, take
 from ecr_widgets.model.stored import Stamp, Stored
@@ -48,7 +46,10 @@ class FolderStore:
             raise Replaced(f"{str(path)!r} was changed by somebody else")
         if final:
             self.close()
-        write_atomically(path, content, is_new=replacing is None)
+        try:
+            write_atomically(path, content, is_new=replacing is None)
+        except FileExistsError as error:
+            raise Replaced(f"{str(path)!r} exists already") from error
         if not final:
             self._keep_room_for(name, len(content))
         return _stamp_of(path.stat())
@@ -118,58 +119,6 @@ class FolderStore:
                 if lease is not None:
                     with lease:
                         stray.unlink(missing_ok=True)
-
-
-def write_atomically(path: Path, content: bytes, *, is_new: bool = False) -> None:
-    """Write a file so that at any time the old or the new content is under the name.
-
-    Args:
-        is_new: Whether there must be no such file yet.
-
-    Raises:
-        Replaced: There is one.
-
-        OSError: The old content is still there.
-    """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    # With the rights that this user's new files have: a second person who is to approve a plan has to read it.
-    handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            with contextlib.suppress(FileNotFoundError):
-                os.fchmod(handle, stat.S_IMODE(path.stat().st_mode))
-            file.write(content)
-            file.flush()
-            to_disk(file.fileno())
-        if is_new:
-            _move_to_new(temporary, path)
-        else:
-            os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        to_disk(folder)
-    finally:
-        os.close(folder)
-
-
-def _move_to_new(whole: Path, path: Path) -> None:
-    """Give a file a name that nobody has yet."""
-    try:
-        try:
-            os.link(whole, path)
-            os.unlink(whole)
-        except FileExistsError:
-            raise
-        except OSError:
-            # A file system without links: who reads the name at this moment finds it empty.
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o666))
-            os.replace(whole, path)
-    except FileExistsError as error:
-        raise Replaced(f"{str(path)!r} exists already") from error
 
 
 def _stamp_of(about: os.stat_result) -> Stamp:

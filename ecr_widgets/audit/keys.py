@@ -24,7 +24,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from ecr_widgets.disk import to_disk
+from ecr_widgets.disk import write_atomically
 from ecr_widgets.errors import InputError, SettingsError
 from ecr_widgets.model.record import Moment
 from ecr_widgets.model.user_folders import data_folder
@@ -211,14 +211,7 @@ class KeyRing:
         return self.folder / f"{key}.pem"
 
     def _write(self, name: str, content: bytes) -> None:
-        temporary = self.folder / f"{name}.tmp"
-        temporary.unlink(missing_ok=True)
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            to_disk(file.fileno())
-        temporary.replace(self.folder / name)
+        write_atomically(self.folder / name, content, mode=0o600)
 
     @contextmanager
     def _lock(self) -> Iterator[None]:

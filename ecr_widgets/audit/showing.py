@@ -12,7 +12,8 @@ from ecr_widgets.audit.reading import read_file
 from ecr_widgets.audit.row import Row
 from ecr_widgets.audit.run import Run
 from ecr_widgets.model.record import StepRecord
-from ecr_widgets.model.times import to_rfc3339
+
+_OF_STEPS = ("step", "state", "changed", "inputs", "outcome", "error", "started_at", "ended_at")
 
 
 def show_run(runs: Path, row: Row) -> dict[str, Any]:
@@ -65,13 +66,5 @@ def _text(value: Any) -> str:
 
 
 def _step(step: StepRecord) -> dict[str, Any]:
-    return {
-        "step": step.step,
-        "state": step.state.value,
-        "changed": step.changed,
-        "inputs": step.inputs,
-        "outcome": step.outcome,
-        "error": step.error,
-        "started_at": to_rfc3339(step.started_at),
-        "ended_at": to_rfc3339(step.ended_at),
-    }
+    members = step.to_builtins()
+    return {name: members[name] for name in _OF_STEPS}

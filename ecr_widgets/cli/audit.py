@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TextIO, TypeVar
+from typing import BinaryIO, TextIO
 
 import click
 
+from ecr_widgets.audit.chain import export_head, read_head
+from ecr_widgets.audit.compare import compare_runs
+from ecr_widgets.audit.figures import figures as count
+from ecr_widgets.audit.index import open_index
+from ecr_widgets.audit.judging import Verdict
+from ecr_widgets.audit.keys import default_ring, export_keys
+from ecr_widgets.audit.query import Query, parse_digest, parse_since
+from ecr_widgets.audit.report import write_report
+from ecr_widgets.audit.scan import scan
+from ecr_widgets.audit.seal import heads_of, retire_runs, seal_missing
+from ecr_widgets.audit.showing import show_run, to_text
+from ecr_widgets.audit.verify import verify as check
 from ecr_widgets.cli.outcome import OurErrors, print_json
-from ecr_widgets.cli.printing import json_option
+from ecr_widgets.cli.printing import Command, json_option, runs_option
+from ecr_widgets.errors import InputError, RecordError
+from ecr_widgets.model.text import visible
+from ecr_widgets.model.times import to_rfc3339
 
-if TYPE_CHECKING:
-    from ecr_widgets.audit.query import Query
-
-_Command = TypeVar("_Command", bound=Callable[..., Any])
-_VERDICTS = (
-    "proven", "unproven", "plan", "failed", "interrupted", "running", "tampered", "foreign", "unreadable"
-)  # fmt: skip
+_runs_option = runs_option("Folder of saved runs")
 _SEALS = ("intact", "resaved", "unsealed", "overwritten", "key unknown")
 """What a seal says of a run that it does not call tampered."""
 _STATES = ("succeeded", "unknown")
@@ -32,20 +40,11 @@ def command() -> None:
     """Say what happened, proven from the saved notebooks alone."""
 
 
-def _runs_option(function: _Command) -> _Command:
-    return click.option(
-        "--runs",
-        type=click.Path(path_type=Path, file_okay=False),
-        default=lambda: os.environ.get("ECR_WIDGETS_RUNS") or "runs",
-        help="Folder of saved runs  [default: $ECR_WIDGETS_RUNS or ./runs]",
-    )(function)
-
-
-def _filters(function: _Command) -> _Command:
+def _filters(function: Command) -> Command:
     for option in reversed((
         click.option(
             "--state",
-            type=click.Choice((*_VERDICTS, *_STATES, *_SEALS)),
+            type=click.Choice((*(each.value for each in Verdict), *_STATES, *_SEALS)),
             help="A verdict, a run's own state, or what its seal says.",
         ),
         click.option("--since", metavar="TIME", help="2026-01-31, an RFC 3339 time, or an age: 12h, 7d, 2w."),
@@ -58,7 +57,6 @@ def _filters(function: _Command) -> _Command:
 
 
 def _query(**given: str | None) -> Query:
-    from ecr_widgets.audit.query import Query, parse_digest, parse_since
 
     since, digest = given.pop("since"), given.pop("digest")
     return Query(
@@ -79,9 +77,6 @@ def list_(*, runs: Path, as_json: bool, rebuild: bool, **given: str | None) -> N
     A verdict is what the notebook itself proves; `tampered` is what says something else than when it was sealed. Runs that
     are gone, and whether the seals are in order, are for `audit verify`.
     """
-    from ecr_widgets.audit.index import open_index
-    from ecr_widgets.audit.query import Query
-
     query = _query(**given)
     with open_index(runs, rebuild=rebuild) as index:
         if as_json:
@@ -110,9 +105,6 @@ def list_(*, runs: Path, as_json: bool, rebuild: bool, **given: str | None) -> N
 @json_option
 def show(*, run: str, runs: Path, as_json: bool) -> None:
     """Show RUN, given by its id, the beginning of one, or its path."""
-    from ecr_widgets.audit.index import open_index
-    from ecr_widgets.audit.showing import show_run, to_text
-
     with open_index(runs) as index:
         row = index.find(run)
     told = show_run(runs, row)
@@ -133,9 +125,6 @@ def compare(*, older: str, newer: str, runs: Path, as_json: bool) -> None:
 
     A Dockerrun is compared setting by setting; what is or may be secret in it is kept by no run.
     """
-    from ecr_widgets.audit.compare import compare_runs
-    from ecr_widgets.audit.index import open_index
-
     with open_index(runs) as index:
         rows = [index.find(each) for each in (older, newer)]
     found = compare_runs(runs, *rows)
@@ -162,11 +151,6 @@ def verify(ctx: click.Context, *, runs: Path, as_json: bool, head_file: TextIO |
     Without --head nobody can tell that the newest runs were cut off together with their seals, or that the holder of
     the key made all seals anew. What was wrong before it was sealed is not found either.
     """
-    from ecr_widgets.audit.chain import read_head
-    from ecr_widgets.audit.keys import default_ring
-    from ecr_widgets.audit.scan import scan
-    from ecr_widgets.audit.verify import verify as check
-
     head = read_head(head_file.read()) if head_file else None
     found = check(runs, (name for name, _ in scan(runs)), ring=default_ring(), head=head)
     told = found.to_json()
@@ -194,12 +178,6 @@ def verify(ctx: click.Context, *, runs: Path, as_json: bool, head_file: TextIO |
 )
 def report(*, runs: Path, out: Path, **given: str | None) -> None:
     """Write one HTML file with timeline, figures and runs; it is safe to open whatever the notebooks hold."""
-    from ecr_widgets.audit.index import open_index
-    from ecr_widgets.audit.keys import default_ring
-    from ecr_widgets.audit.report import write_report
-    from ecr_widgets.audit.scan import scan
-    from ecr_widgets.audit.verify import verify as check
-
     checked = check(runs, (name for name, _ in scan(runs)), ring=default_ring())
     with open_index(runs) as index, _writing(out):
         write_report(out, runs, index.rows(_query(**given)), checked=checked, now=datetime.now(UTC))
@@ -215,7 +193,6 @@ def report(*, runs: Path, out: Path, **given: str | None) -> None:
 def export(*, runs: Path, out: Path, **given: str | None) -> None:
     """Write the runs as one Parquet file, a row a notebook."""
     from ecr_widgets.audit.frames import write_parquet
-    from ecr_widgets.audit.index import open_index
 
     with open_index(runs) as index, _writing(out):
         count = write_parquet(index.rows(_query(**given)), out)
@@ -228,9 +205,6 @@ def export(*, runs: Path, out: Path, **given: str | None) -> None:
 @json_option
 def figures(*, runs: Path, as_json: bool, **given: str | None) -> None:
     """Say by service how many deploys a day there were, how many failed, and how long recovery took."""
-    from ecr_widgets.audit.figures import figures as count
-    from ecr_widgets.audit.index import open_index
-
     with open_index(runs) as index:
         found = count(index.rows(_query(**given)))
     if as_json:
@@ -251,9 +225,6 @@ def figures(*, runs: Path, as_json: bool, **given: str | None) -> None:
 @_runs_option
 def head(*, runs: Path) -> None:
     """Print where the chain of seals ends, and each one below; keep it elsewhere, and give it to `verify --head` later."""
-    from ecr_widgets.audit.chain import export_head
-    from ecr_widgets.audit.seal import heads_of
-
     click.echo(export_head(heads_of(runs)))
 
 
@@ -261,10 +232,6 @@ def head(*, runs: Path) -> None:
 @_runs_option
 def seal(*, runs: Path) -> None:
     """Seal the finished runs that have no seal yet, such as those of plain papermill or from before a crash."""
-    from ecr_widgets.audit.keys import default_ring
-    from ecr_widgets.audit.scan import scan
-    from ecr_widgets.audit.seal import seal_missing
-
     names = sorted(name for name, _ in scan(runs))
     for name in seal_missing(runs, names, ring=default_ring(), now=datetime.now(UTC)):
         click.echo(_line(name))
@@ -279,9 +246,6 @@ def retire(*, names: tuple[str, ...], runs: Path) -> None:
     That you did so stays in the chain, with all that was sealed of the run; nothing else is changed. What another's key has
     sealed its owner retires.
     """
-    from ecr_widgets.audit.keys import default_ring
-    from ecr_widgets.audit.seal import retire_runs
-
     with _writing(runs):
         for name in retire_runs(runs, names, ring=default_ring(), now=datetime.now(UTC)):
             click.echo(_line(name))
@@ -290,8 +254,6 @@ def retire(*, names: tuple[str, ...], runs: Path) -> None:
 @command.command(name="rotate-key")
 def rotate_key() -> None:
     """Retire the signing key and make a new one; what the old one sealed stays checkable."""
-    from ecr_widgets.audit.keys import default_ring
-
     ring = default_ring()
     click.echo(
         f"seals are signed by key {ring.rotate(now=datetime.now(UTC)).key} from now on, in {ring.folder}"
@@ -310,9 +272,6 @@ def export_key() -> None:
     The fingerprints go to stderr: tell them another way than you send the file, so that nobody can slip in a key, or take
     out that one was retired. Once you have retired a key, hand out the file and tell the fingerprints again.
     """
-    from ecr_widgets.audit.keys import default_ring, export_keys
-    from ecr_widgets.errors import RecordError
-
     own = default_ring().own()
     if not own:
         raise RecordError(
@@ -334,9 +293,6 @@ def export_key() -> None:
 )
 def trust(*, file: BinaryIO, fingerprints: tuple[str, ...]) -> None:
     """Take in the public halves in FILE, which `audit key export` has made: their seals can be checked here then."""
-    from ecr_widgets.audit.keys import default_ring
-    from ecr_widgets.model.times import to_rfc3339
-
     for each in default_ring().trust(file.read(), fingerprints):
         retired = f", which was retired {to_rfc3339(each.retired_at)}" if each.retired_at else ""
         click.echo(f"seals of key {each.key} can be checked from now on{retired}")
@@ -344,7 +300,6 @@ def trust(*, file: BinaryIO, fingerprints: tuple[str, ...]) -> None:
 
 @contextmanager
 def _writing(out: Path) -> Iterator[None]:
-    from ecr_widgets.errors import InputError
 
     try:
         yield
@@ -356,6 +311,4 @@ def _writing(out: Path) -> Iterator[None]:
 
 def _line(text: str) -> str:
     """One line in which nothing acts on the terminal."""
-    from ecr_widgets.model.text import visible
-
     return visible(text).replace("\n", "\\n")

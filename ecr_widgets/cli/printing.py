@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -17,6 +19,20 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 def json_option(command: Command) -> Command:
     """`--json`; if the command fails, its error is the document."""
     return click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")(command)
+
+
+def runs_option(what: str) -> Callable[[Command], Command]:
+    """`--runs DIR`.
+
+    Args:
+        what: What the folder is for.
+    """
+    return click.option(
+        "--runs",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=lambda: os.environ.get("ECR_WIDGETS_RUNS") or "runs",
+        help=f"{what}  [default: $ECR_WIDGETS_RUNS or ./runs]",
+    )
 
 
 def tell(value: Any, line: str, *, as_json: bool) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
 
-from ecr_widgets.cli.outcome import note_run, print_json
-from ecr_widgets.cli.printing import json_option
+from ecr_widgets.cli.outcome import note_run
+from ecr_widgets.cli.printing import json_option, runs_option
 from ecr_widgets.cli.waiting import wait_option
 from ecr_widgets.errors import InputError
 
@@ -41,11 +40,7 @@ class _Run(click.Command):
     type=click.Path(path_type=Path, dir_okay=False),
     help="YAML file with parameters; -p wins over it.",
 )
-@click.option(
-    "--runs",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for the saved run  [default: $ECR_WIDGETS_RUNS or ./runs]",
-)
+@runs_option("Folder for the saved run")
 @wait_option("--wait")
 @click.option("--plan", is_flag=True, help="Change nothing; show and save what the run would change.")
 @click.option(
@@ -67,7 +62,7 @@ def command(
     runbook: str | None,
     given: tuple[tuple[str, str], ...],
     files: tuple[Path, ...],
-    runs: Path | None,
+    runs: Path,
     wait_if_busy_s: float,
     plan: bool,
     resume: str | None,
@@ -88,9 +83,8 @@ def command(
         _help(ctx, runbook)
         return
     note_run(ctx, runbook=runbook, run_id=resume)
-    from ecr_widgets.cli.watching import Watcher
-    from ecr_widgets.engine.notices import tell_end, telling_refusals
-    from ecr_widgets.engine.results import WAITS_FOR_APPROVAL
+    from ecr_widgets.cli.watching import Watcher, end_with
+    from ecr_widgets.engine.notices import telling_refusals
     from ecr_widgets.engine.run import resume_run, run_runbook
 
     if slot and plan:
@@ -99,7 +93,6 @@ def command(
         )
     if (runbook is None) == (resume is None):
         raise click.UsageError("Give either RUNBOOK or --resume RUN_ID.")
-    folder = runs or Path(os.environ.get("ECR_WIDGETS_RUNS") or "runs")
     watcher = Watcher(quiet=as_json)
     try:
         if runbook is not None:
@@ -108,7 +101,7 @@ def command(
                     runbook,
                     _by_name(given),
                     parameter_files=files,
-                    runs=folder,
+                    runs=runs,
                     wait_s=wait_if_busy_s,
                     plan=plan,
                     slot=slot,
@@ -121,20 +114,10 @@ def command(
             )
         else:
             with telling_refusals(str(resume)):
-                result = resume_run(str(resume), runs=folder, wait_s=wait_if_busy_s, on_event=watcher)
+                result = resume_run(str(resume), runs=runs, wait_s=wait_if_busy_s, on_event=watcher)
     finally:
         watcher.close()
-    tell_end(result)
-    if as_json:
-        print_json(result.to_json())
-    else:
-        already = "this slot has run already, " if result.stood else ""
-        click.echo(f"{already}{result}")
-        if result.exit_code == WAITS_FOR_APPROVAL:
-            click.echo(
-                f"nothing is changed yet; another person lets it go on: ecr-widgets approve {result.run_id}"
-            )
-    ctx.exit(result.exit_code)
+    end_with(ctx, result, as_json=as_json)
 
 
 def _by_name(given: tuple[tuple[str, str], ...]) -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ecr_widgets.cli.outcome import print_json
 from ecr_widgets.engine.events import RunEvent, RunEventKind
 from ecr_widgets.errors import RecordError
 from ecr_widgets.model.record import StepRecord, StepState
@@ -14,6 +15,8 @@ from ecr_widgets.recording.render import brief_text
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
+
+    from ecr_widgets.engine.results import RunResult
 
 _WIDTH = 72
 
@@ -62,3 +65,21 @@ class Watcher:
                 click.echo(brief_text(event.plain), err=True)
         else:
             click.echo(event.plain, err=True)
+
+
+def end_with(ctx: click.Context, result: RunResult, *, as_json: bool) -> None:
+    """Print how a run ended, send notices where it did not end well, and exit with its code."""
+    from ecr_widgets.engine.notices import tell_end
+    from ecr_widgets.engine.results import WAITS_FOR_APPROVAL
+
+    tell_end(result)
+    if as_json:
+        print_json(result.to_json())
+    else:
+        already = "this slot has run already, " if result.stood else ""
+        click.echo(f"{already}{result}")
+        if result.exit_code == WAITS_FOR_APPROVAL:
+            click.echo(
+                f"nothing is changed yet; another person lets it go on: ecr-widgets approve {result.run_id}"
+            )
+    ctx.exit(result.exit_code)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from ecr_widgets.channel import ADDRESS_VARIABLE, RUN_ID_VARIABLE
 from ecr_widgets.engine.docker_config import private_docker_config
 from ecr_widgets.engine.orphans import end_processes_with
-from ecr_widgets.engine.private_folder import CHANNEL, PrivateFolder
+from ecr_widgets.engine.run_folder import CHANNEL, RunFolder
 from ecr_widgets.errors import RunError
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Kernel:
         self.run_id = run_id
         with contextlib.ExitStack() as undo:
             try:
-                self._private = PrivateFolder(environ)
+                self._private = RunFolder(environ)
                 undo.callback(self._private.remove)
                 folder = self._private.path
                 connection = folder / "kernel.json"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from ecr_widgets.adapters.folder_store import write_atomically
+from ecr_widgets.disk import write_atomically
 from ecr_widgets.errors import InputError
 
 

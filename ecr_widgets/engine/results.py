@@ -16,6 +16,7 @@ WAITS_FOR_APPROVAL = 7
 _EXIT_CODES = {RunState.SUCCEEDED: 0, RunState.FAILED: 1, RunState.INTERRUPTED: 3, RunState.UNKNOWN: 4}
 _EXIT_CODES_OF_ERRORS = {"TargetBusy": 5, "RollbackFailed": 6}
 """Why a run failed, where scripts must tell it from other failures."""
+_OF_STEPS = ("step", "state", "changed", "started_at", "ended_at")
 
 
 class OpenRun(NamedTuple):
@@ -80,6 +81,7 @@ class RunResult:
 
     def to_json(self) -> dict[str, Any]:
         """The document of `run --json`."""
+        steps = [step.to_builtins() for step in self.steps]
         return {
             "run_id": self.run_id,
             "runbook": self.header.runbook,
@@ -89,16 +91,7 @@ class RunResult:
             "started_at": to_rfc3339(self.header.started_at),
             "ended_at": to_rfc3339(self.header.ended_at),
             "duration_s": self.header.duration_s,
-            "steps": [
-                {
-                    "step": step.step,
-                    "state": step.state.value,
-                    "changed": step.changed,
-                    "started_at": to_rfc3339(step.started_at),
-                    "ended_at": to_rfc3339(step.ended_at),
-                }
-                for step in self.steps
-            ],
+            "steps": [{name: step[name] for name in _OF_STEPS} for step in steps],
             **({"waits_for_approval": True} if self.header.waits_for_approval else {}),
             **({"unsealed": self.unsealed} if self.unsealed else {}),
         }

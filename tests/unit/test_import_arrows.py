@@ -34,8 +34,8 @@ MAY_IMPORT = {
     "audit": VALUES | {"audit", "disk", "locks", "saved_runs"},
     # Adapters and settings: whether a guarded environment is meant, and where notices go.
     "engine": VALUES
-    | {"actor", "approved_files", "engine", "adapters", "audit", "channel"}
-    | {"locks", "ports", "private_folder", "runbooks", "saved_runs", "secrets", "settings"},
+    | {"actor", "approved_files", "engine", "adapters", "audit", "channel", "disk"}
+    | {"locks", "private_folder", "runbooks", "saved_runs", "secrets", "settings"},
     "kit": VALUES | {"approved_files", "dockerrun", "kit", "steps", "ports", "recording"},
     "panels": VALUES | {"audit", "panels", "kit", "recording", "secrets", "steps"},
     "connections": VALUES

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ecr_widgets import private_folder
-from ecr_widgets.engine.private_folder import PrivateFolder
+from ecr_widgets.engine.run_folder import RunFolder
 
 
 @pytest.fixture(autouse=True)
@@ -27,8 +27,8 @@ def left_behind(base: Path) -> Path:
     """What a process that is gone has left of its folder, with a login in it."""
     code = (
         f"import tempfile; tempfile.tempdir = {str(base)!r}\n"
-        "from ecr_widgets.engine.private_folder import PrivateFolder\n"
-        "import os; folder = PrivateFolder({}).path; (folder / 'config.json').write_text('login')\n"
+        "from ecr_widgets.engine.run_folder import RunFolder\n"
+        "import os; folder = RunFolder({}).path; (folder / 'config.json').write_text('login')\n"
         "print(folder, flush=True); os.kill(os.getpid(), 9)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -38,10 +38,10 @@ def left_behind(base: Path) -> Path:
 
 def test_the_next_run_removes_what_a_killed_one_left(base: Path) -> None:
     """Nobody holds it any more; the folder of a run that goes on is left alone."""
-    going_on = PrivateFolder({})
+    going_on = RunFolder({})
     left = left_behind(base)
     assert left.is_dir()
-    mine = PrivateFolder({})
+    mine = RunFolder({})
     assert sorted(base.iterdir()) == sorted((going_on.path, mine.path))
     for each in (going_on, mine):
         assert stat.S_IMODE(each.path.stat().st_mode) == 0o700
@@ -57,12 +57,12 @@ def test_what_others_put_there_is_left_alone(
     (base / "ecrw-run-link").symlink_to(theirs)
     (base / "ecrw-run-file").write_text("x")
     (base / "ecrw-run-plain").mkdir()
-    PrivateFolder({}).remove()
+    RunFolder({}).remove()
     assert {path.name for path in base.iterdir()} == {"ecrw-run-link", "ecrw-run-file", "ecrw-run-plain"}
     assert (theirs / "config.json").exists()
     other = left_behind(base)
     monkeypatch.setattr(os, "geteuid", lambda: 4711)
-    PrivateFolder({}).remove()
+    RunFolder({}).remove()
     assert (other / "config.json").exists()
 
 
@@ -70,15 +70,15 @@ def test_the_folder_that_the_system_keeps_in_memory_is_used(tmp_path: Path) -> N
     """So that a kill leaves nothing on a disk; not where it is somebody else's or open to others."""
     runtime = tmp_path / "runtime"
     runtime.mkdir(mode=0o700)
-    mine = PrivateFolder({"XDG_RUNTIME_DIR": str(runtime)})
+    mine = RunFolder({"XDG_RUNTIME_DIR": str(runtime)})
     assert mine.path.parent == runtime
     mine.remove()
     runtime.chmod(0o755)
-    mine = PrivateFolder({"XDG_RUNTIME_DIR": str(runtime)})
+    mine = RunFolder({"XDG_RUNTIME_DIR": str(runtime)})
     assert mine.path.parent != runtime
     mine.remove()
     for odd in ("", "relative", str(tmp_path / "missing")):
-        mine = PrivateFolder({"XDG_RUNTIME_DIR": odd})
+        mine = RunFolder({"XDG_RUNTIME_DIR": odd})
         assert mine.path.parent == Path(tempfile.gettempdir())
         mine.remove()
 
@@ -98,6 +98,6 @@ def test_one_that_goes_with_the_login_is_used_only_by_who_lingers(
         (lingering / pwd.getpwuid(os.geteuid()).pw_name).touch()
     monkeypatch.setattr(private_folder, "_LOGIND_USERS", users)
     monkeypatch.setattr(private_folder, "_LINGERING", lingering)
-    mine = PrivateFolder({"XDG_RUNTIME_DIR": str(runtime)})
+    mine = RunFolder({"XDG_RUNTIME_DIR": str(runtime)})
     assert (mine.path.parent == runtime) is lingers
     mine.remove()

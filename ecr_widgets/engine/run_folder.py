@@ -7,13 +7,13 @@ from pathlib import Path
 
 from ecr_widgets.channel import ADDRESS_VARIABLE
 from ecr_widgets.engine.orphans import end_processes_with
-from ecr_widgets.private_folder import PrivateFolder as AnyPrivateFolder
+from ecr_widgets.private_folder import PrivateFolder
 
 CHANNEL = "channel"
 """Name of the socket of the private line."""
 
 
-class PrivateFolder(AnyPrivateFolder):
+class RunFolder(PrivateFolder):
     """One of a run; what processes of a killed run are still there end with its folder."""
 
     prefix = "ecrw-run-"
