@@ -86,7 +86,7 @@ class RunChannel:
             raise RunError(
                 f"the engine could not save this run: {reply.get('error')}",
                 run_id=self.run_id,
-                hint="nothing was changed; make room or mend the folder, then run again",
+                hint="nothing was changed; make room or fix the folder, then run again",
             )
 
 

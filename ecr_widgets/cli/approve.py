@@ -19,7 +19,7 @@ from ecr_widgets.cli.printing import json_option, runs_option
 def command(ctx: click.Context, run_id: str | None, *, runs: Path, as_json: bool) -> None:
     """Let the plan RUN_ID, made by another person, go on as a run.
 
-    Exactly that plan: it is looked at once more, and refused where it no longer fits what stands, or where its file was
+    Exactly that plan: it is looked at once more, and refused where it no longer fits what is there, or where its file was
     changed. Both names are in the run's record. Without RUN_ID the plans that wait are listed.
     """
     from ecr_widgets.cli.watching import Watcher, end_with

@@ -49,7 +49,7 @@ class _Run(click.Command):
 @click.option(
     "--slot",
     metavar="NAME",
-    help="Slot of a schedule, such as nightly-2026-11-23: run it once, and go on with it where it did not succeed.",
+    help="Slot of a schedule, such as nightly-2026-11-23: run it once, and resume it where it did not succeed.",
 )
 @click.option(
     "--reason", default="", metavar="TEXT", help="Why; becomes the operation note of the saved notebook."
@@ -73,7 +73,7 @@ def command(
 ) -> None:
     """Run RUNBOOK, a shipped runbook's name or a path, and save the run as a notebook.
 
-    A value gets the type that the runbook declares: a string parameter stays as it was typed. With --resume what stands
+    A value gets the type that the runbook declares: a string parameter stays as it was typed. With --resume what exists
     already is found and not done again.
 
     When a run ends badly or waits for an approval, $ECR_WIDGETS_NOTIFY_COMMAND gets its summary as JSON on standard input, and
@@ -110,7 +110,7 @@ def command(
                 )
         elif given or files or plan or slot or reason:
             raise click.UsageError(
-                "A run goes on with its own parameters: leave out -p, -f, --plan, --slot and --reason."
+                "A run is resumed with its own parameters: leave out -p, -f, --plan, --slot and --reason."
             )
         else:
             with telling_refusals(str(resume)):

@@ -76,7 +76,7 @@ def end_with(ctx: click.Context, result: RunResult, *, as_json: bool) -> None:
     if as_json:
         print_json(result.to_json())
     else:
-        already = "this slot has run already, " if result.stood else ""
+        already = "this slot has run already, " if result.ran_before else ""
         click.echo(f"{already}{result}")
         if result.exit_code == WAITS_FOR_APPROVAL:
             click.echo(

@@ -1,4 +1,4 @@
-"""A second person's yes: the run stops at its plan, and goes on only while that plan still fits what stands."""
+"""A second person's yes: the run stops at its plan, and is carried out only while that plan still fits what is there."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def approve(
 
     Raises:
         InputError: No such plan, it needs no approval or has one, this person made it or cannot be told, it is sealed by
-            nobody known here, its file was changed since, or it no longer fits what stands; nothing was changed.
+            nobody known here, its file was changed since, or it no longer fits what is there; nothing was changed.
 
         TargetBusy: It was made for a slot that another process is at work on.
     """
@@ -250,7 +250,7 @@ def _use_up(runs: Path, approval: Mapping[str, Any]) -> None:
         raise InputError(
             f"plan {approval['plan']} was approved already, by {earlier.get('approved_by', 'somebody')}:"
             f" run {earlier.get('run_id', 'unknown')}",
-            hint="go on with that run by `run --resume`, or make a new plan",
+            hint="resume that run by `run --resume`, or make a new plan",
         ) from error
     except OSError as error:
         raise RunError(

@@ -62,7 +62,7 @@ class Execution:
 
         kernel: Started, not yet connected.
 
-        options: Which cells are run, for how long, and when the run goes on after an error.
+        options: Which cells are run, for how long, and when the run continues after an error.
 
         on_event: Told what happens, for people who watch.
     """
@@ -149,12 +149,12 @@ class Execution:
                 self._saved.changed()
             self._tell(RunEventKind.CELL_ENDED)
             if failure:
-                goes_on = failure.error is not None and self._options.goes_on_after(cell, failure.error)
+                continues = failure.error is not None and self._options.continues_after(cell, failure.error)
                 if ended[0] is RunState.SUCCEEDED:
-                    also = " (the cells below were run all the same)" if goes_on else ""
+                    also = " (the cells below were run all the same)" if continues else ""
                     state = RunState.UNKNOWN if self._is_outcome_unknown else RunState.FAILED
                     ended = state, failure.reason + also
-                if not goes_on:
+                if not continues:
                     return ended
             self._saved.write_if_due()
         self._stop.check()

@@ -15,8 +15,8 @@ from ecr_widgets.secrets.redaction import SecretRegistry
 
 
 def tell_end(result: RunResult, environ: Mapping[str, str] = os.environ) -> None:
-    """Send a notice of a run that did not succeed, or that waits; a slot's earlier run was told of when it ended."""
-    if result.exit_code != 0 and not result.stood:
+    """Send a notice of a run that did not succeed, or that waits; a notice of a slot's earlier run was sent when it ended."""
+    if result.exit_code != 0 and not result.ran_before:
         _tell(result.to_json(), environ)
 
 

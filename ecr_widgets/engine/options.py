@@ -34,9 +34,9 @@ class ExecutionOptions:
     skip_tag: str = SKIP_TAG
     """Tag of cells that are not run."""
     allow_errors: bool = False
-    """Whether the run goes on after every cell that raises."""
+    """Whether the run continues after every cell that raises."""
     allowed_errors: Collection[str] = ()
-    """Names of errors after which it goes on."""
+    """Names of errors after which it continues."""
     force_raise_errors: bool = False
     """Whether it stops at the first error, whatever else is asked for."""
     store_widget_state: bool = True
@@ -79,7 +79,7 @@ class ExecutionOptions:
         """Whether a code cell is left out: it is empty or tagged so."""
         return not cell["source"].strip() or self.skip_tag in _tags(cell)
 
-    def goes_on_after(self, cell: Mapping[str, Any], error: str) -> bool:
+    def continues_after(self, cell: Mapping[str, Any], error: str) -> bool:
         """Whether the cells below one that raised are run all the same."""
         if self.force_raise_errors:
             return False

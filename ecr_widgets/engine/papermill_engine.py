@@ -169,7 +169,7 @@ def _refusing(runbook: str) -> Iterator[None]:
 
 
 def _hand_back(nb: Any, *, kernel_died: bool) -> None:
-    """Make the notebook what papermill goes on with, and raise what papermill would not find by itself."""
+    """Make the notebook what papermill continues with, and raise what papermill would not find by itself."""
     for cell in nb["cells"]:
         if "outputs" in cell:
             # Papermill reads outputs by attribute, as nbformat's own nodes allow.

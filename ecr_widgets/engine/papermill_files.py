@@ -16,7 +16,7 @@ def output_file(output_path: str | None) -> Path | None:
     """The file in which papermill will save the notebook; None where it prints or drops it.
 
     Raises:
-        InputError: It would be saved in a store, where no record can be kept while the run goes on.
+        InputError: It would be saved in a store, where no record can be kept while it runs.
     """
     from papermill.iorw import LocalHandler, NoIOHandler, StreamHandler, papermill_io
 
@@ -43,7 +43,7 @@ def papermill_folder() -> Path:
 
 
 def write_whole(file: Path) -> None:
-    """From now on have papermill write this file so that at any time the old or the new content stands there."""
+    """From now on have papermill write this file so that at any time the old or the new content is there."""
     from papermill.iorw import papermill_io
 
     handler = papermill_io.get_handler(str(file))

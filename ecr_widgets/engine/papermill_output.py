@@ -1,4 +1,4 @@
-"""What papermill's options want to see of a run while it goes on: its log, files for the streams, a progress bar."""
+"""What papermill's options want to see of a run while it works: its log, files for the streams, a progress bar."""
 
 from __future__ import annotations
 

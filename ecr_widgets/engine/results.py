@@ -45,7 +45,7 @@ class RunResult:
     header: RunHeader
     steps: tuple[StepRecord, ...]
     notebook: Path
-    stood: bool = False
+    ran_before: bool = False
     """Whether it is an earlier run of the same slot, and nothing was run now."""
     unsealed: str | None = None
     """Why it could not be sealed; None where it was, or where nobody has tried just now."""

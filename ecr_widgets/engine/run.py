@@ -1,4 +1,4 @@
-"""Runs of runbooks, for the command line: started, gone on with, or found to have run already."""
+"""Runs of runbooks, for the command line: started, resumed, or found to have run already."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def run_runbook(
         plan: Whether to look only; the saved notebook then says what the run would change, and nothing is changed.
 
         slot: Slot of a schedule. It is run once: where its run succeeded that run is given back, and one that did not
-            is gone on with.
+            is resumed.
 
         reason: Why the run is made; becomes the saved notebook's operation note.
 
@@ -126,12 +126,12 @@ def _of_slot(
             f"run {header.run_id} of this slot began with other parameters", hint="give the slot another name"
         )
     if header.state is RunState.SUCCEEDED:
-        return replace(result_of(earlier), stood=True)
+        return replace(result_of(earlier), ran_before=True)
     if header.runbook_sha256 != runbook.sha256:
         # A run is resumed with its own cells; whoever fixed the runbook would not see that it is not used.
         raise InputError(
             f"{runbook.name} was edited since run {header.run_id} of this slot began, which ended as {header.state}",
-            hint=f"go on with the old cells by `run --resume {header.run_id}`, or give the slot another name",
+            hint=f"resume it with the old cells by `run --resume {header.run_id}`, or give the slot another name",
         )
     # By the runbook's own cells, which are the same: the file may be one that others could write to.
     return _resume(earlier, options, runbook=runbook)
@@ -145,9 +145,9 @@ def resume_run(
     wait_s: float = 0.0,
     on_event: Callable[[RunEvent], None] = lambda _: None,
 ) -> RunResult:
-    """Go on with a run that did not succeed: the same cells with the same parameters, in the same saved file.
+    """Resume a run that did not succeed: the same cells with the same parameters, in the same saved file.
 
-    Every step finds what stands and leaves it alone. What the earlier attempt recorded is kept in the run's metadata.
+    Every step finds what exists already and leaves it alone. What the earlier attempt recorded is kept in the run's metadata.
 
     Raises:
         InputError: There is no such run, it succeeded, or its folder is gone; nothing was started.

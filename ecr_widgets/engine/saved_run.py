@@ -31,14 +31,15 @@ class CannotSave(RunError):
         super().__init__(
             f"the run cannot be saved in {str(path)!r}: {error.strerror or error}",
             run_id=run_id,
-            hint="make room, mend the folder or save elsewhere, then run again",
+            hint="make room, fix the folder or save elsewhere, then run again",
         )
 
 
 class SavedRun:
     """Writes a notebook to its place.
 
-    Each write is whole or not at all, so that a kill or a full disk at any moment leaves the last good file. `lock` guards the notebook between the thread that runs cells and the channel's.
+    Each write is whole or not at all, so that a kill or a full disk at any moment leaves the last good file. `lock` guards
+    the notebook between the thread that runs cells and the channel's.
 
     Args:
         notebook: nbformat 4.5 as plain dicts and lists.
@@ -78,13 +79,16 @@ class SavedRun:
             assert self.path is not None
             with self._saying_where():
                 # While this is held, somebody runs this run; a `running` file without it is an interrupted run.
-                self._lease = self._store.hold(self.path.name)
-                if self._lease is None:
+                lease = self._store.hold(self.path.name)
+                if lease is None:
                     raise _busy(self.path, "another run is being saved in", "save to another file")
-                content, self._stamp = self._store.read(self.path.name) or (b"", None)
-                if self._resumes is not None and self._resumes != hashlib.sha256(content).hexdigest():
-                    self.__exit__(None, None, None)
-                    raise _busy(self.path, "somebody else has meanwhile resumed", "look at what it did")
+                with contextlib.ExitStack() as undo:
+                    undo.enter_context(lease)
+                    content, self._stamp = self._store.read(self.path.name) or (b"", None)
+                    if self._resumes is not None and self._resumes != hashlib.sha256(content).hexdigest():
+                        raise _busy(self.path, "somebody else has meanwhile resumed", "look at what it did")
+                    undo.pop_all()
+                self._lease = lease
         return self
 
     def __exit__(
@@ -119,7 +123,7 @@ class SavedRun:
             last: Whether nothing will be written after this, so that the reserved space may be used.
 
         Raises:
-            CannotSave: The last good file still stands.
+            CannotSave: The last good file is still there.
         """
         began_s = time.monotonic()
         # As a whole: else what another thread has written meanwhile would be overwritten by an older text.

@@ -1,4 +1,4 @@
-"""Records of a run's earlier attempts: a resumed run goes on with what they left instead of doing it again."""
+"""Records of a run's earlier attempts: a resumed run uses what they left instead of doing it again."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class EarlierRecords:
 
 @cache
 def open_earlier(saved: Path, run_id: str) -> EarlierRecords:
-    """The earlier attempts that the saved file of this run tells of.
+    """The earlier attempts that the saved file of this run names.
 
     Every kit of one process gets the same, so that none of them takes a call for another's.
     """

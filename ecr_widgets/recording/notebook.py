@@ -121,9 +121,9 @@ class _NotebookView:
 
 
 class Places:
-    """Shows records in displays that stand already, one after another: what is done from a panel's controls.
+    """Shows records in displays that exist already, one after another: what is done from a panel's controls.
 
-    A front end drops what a cell shows after it has ended, but brings up to date what stands. So no record is lost, a
+    A front end drops what a cell shows after it has ended, but brings up to date what is shown. So no record is lost, a
     place takes one record, and where all are taken nothing more is begun.
 
     Args:
@@ -186,5 +186,5 @@ def no_room() -> InputError:
 
 def _cancelled(step: str) -> StepCancelled:
     return StepCancelled(
-        f"{step} was cancelled", hint="what was done before stands: look at it, then go on or take it back"
+        f"{step} was cancelled", hint="what was done before is kept: look at it, then continue or undo it"
     )

@@ -44,4 +44,4 @@ def test_tags_that_are_no_list_are_none(tags: Any) -> None:
     """A notebook may hold anything there."""
     cell = {"source": "1", "metadata": {"tags": tags}}
     assert not read().skips(cell)
-    assert not read().goes_on_after(cell, "ValueError")
+    assert not read().continues_after(cell, "ValueError")
