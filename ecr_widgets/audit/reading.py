@@ -217,6 +217,9 @@ def _cells(notebook: wire.WireNotebook, *, only_marked: bool) -> tuple[list[Cell
 def _steps(cell: wire.WireCell, cell_id: str, bad: list[str], *, only_marked: bool) -> tuple[StepRecord, ...]:
     steps: list[StepRecord] = []
     for output in cell.outputs:
+        # Most outputs show none, and an audit reads very many.
+        if output.data is None or output.data.record is None:
+            continue
         try:
             step = step_in(output)
         except RecordError as error:

@@ -143,9 +143,9 @@ class StepRecord(msgspec.Struct, frozen=True, gc=False):
                 why = f"a record of version {version}: this release reads {RECORD_VERSION}"
                 raise RecordError(why, hint="upgrade") from error
             raise RecordError(f"a record that cannot be read: {reason_of(error)}") from error
-        if not (in_reach(record.started_at) and in_reach(record.ended_at)):
-            raise RecordError("a record that cannot be read: a time outside the years 2 to 9998")
-        return record
+        if in_reach(record.started_at) and in_reach(record.ended_at):
+            return record
+        raise RecordError("a record that cannot be read: a time outside the years 2 to 9998")
 
 
 class _Versioned(msgspec.Struct, gc=False):

@@ -93,9 +93,13 @@ def header_in(notebook: wire.WireNotebook) -> RunHeader | None:
     raw = notebook.metadata.ecr_widgets
     if not raw:
         return None
-    if (version := other_version(raw)) is not None:
-        raise RecordError(f"a run of version {version}: this release reads {RECORD_VERSION}")
-    header = wire.decode_header(raw)
+    try:
+        header = wire.decode_header(raw)
+    except BROKEN as error:
+        if (version := other_version(raw)) is not None:
+            why = f"a run of version {version}: this release reads {RECORD_VERSION}"
+            raise RecordError(why) from error
+        raise
     if header.started_at is None:
         raise RecordError("not a notebook as it should be: a run without a start")
     if not all(map(in_reach, (header.started_at, header.resumed_at, header.ended_at))):
