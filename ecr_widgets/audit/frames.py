@@ -39,25 +39,17 @@ def write_parquet(rows: Iterable[Row], out: Path) -> int:
     """
     try:
         import pyarrow as pa
-        import pyarrow.parquet as pq
     except ImportError as error:
         raise SettingsError("Parquet needs pyarrow", hint="pip install 'ecr-widgets[parquet]'") from error
-    columns = _columns(rows)
-    moment = pa.timestamp("ms", tz="UTC")
-    arrays = {name: pa.array(columns[name], pa.string()) for name in _TEXTS}
-    arrays |= {
-        name: pa.array([value and value[:-1] for value in columns[name]], pa.string())
-        .cast(pa.timestamp("ms"))
-        .cast(moment)
-        for name in _TIMES
-    }
-    arrays["duration_s"] = pa.array(columns["duration_s"], pa.float64())
-    arrays["parameters"] = pa.array(columns["parameters"], pa.string())
-    for name in _LISTS:
-        arrays[name] = pa.array(columns[name], pa.list_(pa.string()))
-    table = pa.table(arrays)
-    pq.write_table(table, out, compression="zstd")
-    return int(table.num_rows)
+    frame = to_frame(rows).astype(dict.fromkeys(_LISTS, object))
+    types = dict.fromkeys((*_TEXTS, "parameters"), pa.string()) | {"duration_s": pa.float64()}
+    types |= dict.fromkeys(_TIMES, pa.timestamp("ms", tz="UTC")) | dict.fromkeys(
+        _LISTS, pa.list_(pa.string())
+    )
+    # Named, for nothing could be told from columns in which no run has anything.
+    schema = pa.schema([(name, types[name]) for name in frame.columns])
+    frame.to_parquet(out, compression="zstd", index=False, schema=schema)
+    return len(frame)
 
 
 def _columns(rows: Iterable[Row]) -> dict[str, list[Any]]:

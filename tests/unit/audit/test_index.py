@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from ecr_widgets.audit import index as index_module
@@ -183,6 +184,15 @@ def test_frame_and_parquet_hold_the_rows(runs: Path, tmp_path: Path) -> None:
         assert str(table["started_at"].dtype.tz) == "UTC"
         assert table.set_index("path").loc["deployed.ipynb", "verdict"] == "proven"
         assert DIGEST in list(table.set_index("path").loc["deployed.ipynb", "digests"])
+
+
+def test_parquet_has_its_types_without_a_row(tmp_path: Path) -> None:
+    """Files of several folders are read together, and one of them may have no runs."""
+    assert write_parquet([], tmp_path / "none.parquet") == 0
+    assert write_parquet([Row("p", "proven", "")], tmp_path / "one.parquet") == 1
+    none, one = (pq.read_schema(tmp_path / f"{name}.parquet") for name in ("none", "one"))
+    assert none.remove_metadata() == one.remove_metadata()
+    assert str(none.field("services").type).startswith("list<")
 
 
 def test_figures_count_deploys_failures_and_recovery() -> None:
