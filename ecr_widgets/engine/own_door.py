@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ecr_widgets.approved_files import ApprovedFiles
 from ecr_widgets.channel import APPROVED_VARIABLE, RESUMED_VARIABLE, RUNBOOK_FOLDER_VARIABLE
 from ecr_widgets.engine.execution import Execution, Interrupted, signals_raise
 from ecr_widgets.engine.kernel import Kernel
@@ -53,6 +52,9 @@ def _execute(request: RunRequest, notebook: dict[str, Any], known: SecretRegistr
         # They are in the file by the time that its first cell runs.
         environ[RESUMED_VARIABLE] = str(request.saved.absolute())
     if (files := (request.approval or {}).get("files")) is not None:
+        # Most runs have none, and start sooner without all that builds need.
+        from ecr_widgets.approved_files import ApprovedFiles
+
         environ[APPROVED_VARIABLE] = ApprovedFiles(files).to_json()
     with ExitStack() as stack:
         kernel = stack.enter_context(Kernel(request.run_id, environ=environ, cwd=request.folder))
