@@ -1,0 +1,76 @@
+"""The notebook of a run as its first cell finds it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from ecr_widgets.engine.notebook import prepare
+from ecr_widgets.engine.request import RunOptions, RunRequest
+from ecr_widgets.errors import InputError
+from ecr_widgets.saved_runs.writing import header_of
+from ecr_widgets.secrets.redaction import SecretRegistry
+
+CELLS = [
+    nbformat.v4.new_markdown_cell("# Mine"),
+    nbformat.v4.new_markdown_cell("## Operation note\n\n*Why this run*"),
+    nbformat.v4.new_code_cell("tag: str = 'x'  # a tag", metadata={"tags": ["parameters"]}),
+]
+
+
+def request(notebook: dict[str, Any] | None = None, **more: Any) -> RunRequest:
+    book = notebook or nbformat.v4.new_notebook(cells=CELLS)
+    return RunRequest(
+        "run-1", "mine", None, Path("/books/mine.ipynb"), json.dumps(book).encode(), {"tag": "1.10"},
+        Path("run.ipynb"), RunOptions(Path(), {}), folder=Path("/here"), **more,
+    )  # fmt: skip
+
+
+def sources(prepared: dict[str, Any]) -> list[str]:
+    return [cell["source"] for cell in prepared["cells"]]
+
+
+def test_the_header_says_what_runs_and_where() -> None:
+    """By one request: what is given, where its cells work, and where the runbook's files are."""
+    header = header_of(prepare(request(), SecretRegistry()))
+    assert (header.run_id, header.state, header.parameters) == ("run-1", "running", {"tag": "1.10"})
+    assert (header.folder, header.runbook_folder, header.marked) == ("/here", "/books", True)
+
+
+def test_a_plan_says_so_until_it_is_approved() -> None:
+    """The banner names who asks and how to approve; the approved run of the saved plan has it no more."""
+    plan = prepare(request(plan=True, approval={"asked_by": "environment prod"}), SecretRegistry())
+    assert "environment prod asks for a second person: `ecr-widgets approve run-1`" in sources(plan)[0]
+    again = prepare(request(plan), SecretRegistry())
+    assert not any("Plan of" in source for source in sources(again))
+    assert header_of(again).plan is False
+
+
+def test_the_reason_is_where_a_person_would_write_it() -> None:
+    """In the operation note that the runbook has, or in one of its own at the top."""
+    options = RunOptions(Path(), {}, reason="INC-12")
+    noted = prepare(replace(request(), options=options), SecretRegistry())
+    assert sources(noted)[1] == "## Operation note\n\nINC-12"
+    bare = replace(request(nbformat.v4.new_notebook(cells=CELLS[2:])), options=options)
+    assert sources(prepare(bare, SecretRegistry()))[0] == "## Operation note\n\nINC-12"
+
+
+def test_a_notebook_of_an_older_format_is_brought_to_the_new_one() -> None:
+    """As papermill does it, so that whoever has one need not convert it."""
+    cell = nbformat.v3.new_code_cell("tag = 'x'", metadata={"tags": ["parameters"]})
+    old = nbformat.v3.new_notebook(worksheets=[nbformat.v3.new_worksheet(cells=[cell])])
+    prepared = prepare(request(old), SecretRegistry())
+    assert (prepared["nbformat"], prepared["nbformat_minor"] >= 5) == (4, True)
+    assert sources(prepared) == ["tag = 'x'", '# Parameters\ntag = "1.10"\n']
+
+
+@pytest.mark.parametrize("content", [b"{", b"[]", b"{}", b'{"cells": [1], "metadata": {}}', b"[" * 100_000])
+def test_what_is_no_notebook_is_refused(content: bytes) -> None:
+    """By its name, before anything starts."""
+    with pytest.raises(InputError, match=r"mine\.ipynb' is not a notebook"):
+        prepare(replace(request(), content=content), SecretRegistry())
