@@ -29,7 +29,6 @@ NOT_DONE = {
     "docs",
     "ecr_widgets/actor.py",
     "ecr_widgets/audit",
-    "ecr_widgets/channel.py",
     "ecr_widgets/cli",
     "ecr_widgets/engine",
     "ecr_widgets/kit",
