@@ -12,8 +12,8 @@ from ecr_widgets.model.services import Service
 from ecr_widgets.model.times import to_rfc3339
 from ecr_widgets.panels.base import Panel, Plan
 from ecr_widgets.panels.picture import Part, Picture, bar, local_time, when
+from ecr_widgets.steps.shared.crash_loop import stop_reason
 from ecr_widgets.steps.shared.service_view import ServiceView
-from ecr_widgets.steps.shared.service_wait import stop_reason
 
 if TYPE_CHECKING:
     from ecr_widgets.kit import Kit

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,12 +9,11 @@ from ecr_widgets.errors import DeploymentFailed, TargetBusy, WaitTimeout
 from ecr_widgets.model.services import ContainerLog, Service
 from ecr_widgets.ports import Clock, Progress, ProgressSink, ignore_progress
 from ecr_widgets.ports.services import Services
+from ecr_widgets.steps.shared.crash_loop import CrashLoop
 from ecr_widgets.steps.shared.polling import FIRST_PAUSE_S, pauses
 
 GOOD_CHECKS = 3
 """Good checks in a row that make a service stable; a bad one starts the count anew."""
-CRASHES_UNTIL_FAILED = 3
-"""Stopped containers of the wanted deployment after which waiting on makes no sense."""
 CHECKS_UNTIL_SUPERSEDED = 3
 """Checks in a row that see the service on another deploy; the first may be older than the change."""
 SETTLE_S = 0.5
@@ -68,19 +65,15 @@ def wait_for_service(
         WaitTimeout: The deadline came first.
     """
     started_s = clock.monotonic_s()
-    crashes_before: int | None = None
-    good = checks = elsewhere = seen_crashes = 0
+    crashes = CrashLoop(deploy_id)
+    good = checks = elsewhere = 0
     for pause_s in pauses():
         service = services.read_service(service_id)
         checks += 1
         waited_s = clock.monotonic_s() - started_s
-        crashes = _stopped_reasons(service, deploy_id)
-        if crashes_before is None:
-            # Containers that stopped before this wait began may be of an older trouble that is over.
-            crashes_before = seen_crashes = len(crashes)
-        # A container that was started again between two looks is no good check, however well it stands now.
-        good = good + 1 if _is_stable(service, deploy_id) and len(crashes) <= seen_crashes else 0
-        seen_crashes = len(crashes)
+        crashes.look(service)
+        # A container that was started again between two looks is no good check, however well it runs now.
+        good = good + 1 if _is_stable(service, deploy_id) and not crashes.has_grown else 0
         progress(Progress(service.name, describe(service), good, good_checks, "good checks"))
         if good >= good_checks:
             return WaitOutcome(
@@ -102,16 +95,18 @@ def wait_for_service(
                 holder="somebody elsewhere",
                 hint="look at who works on it, then deploy again where that is still wanted",
             )
-        if len(crashes) - crashes_before >= CRASHES_UNTIL_FAILED or (crashes and _cannot_start(crashes[-1])):
+        if crashes.is_hopeless:
             raise DeploymentFailed(
-                f"service {service.name!r} cannot run deploy {deploy_id}: {crashes[-1]}",
-                reasons=_counted(crashes),
+                f"service {service.name!r} cannot run deploy {deploy_id}: {crashes.reasons[-1]}",
+                reasons=crashes.counted_reasons,
                 # Layer0 does not tell which copy wrote what: lines of the deploy before may be among them.
                 log=_last_lines(services.service_logs(service_id, tail=20)),
                 hint="look at the reasons and log lines, fix the image or the Dockerrun, then deploy again",
             )
         if waited_s >= timeout_s:
-            reasons = "; ".join((*crashes[-2:], *_last_lines(services.service_logs(service_id, tail=5))))
+            reasons = "; ".join(
+                (*crashes.reasons[-2:], *_last_lines(services.service_logs(service_id, tail=5)))
+            )
             raise WaitTimeout(
                 f"service {service.name!r} is not stable on deploy {deploy_id} after {waited_s:.0f} s:"
                 f" {describe(service)}" + (f"; {reasons}" if reasons else ""),
@@ -120,7 +115,7 @@ def wait_for_service(
                 hint="look at the service's logs, or wait longer",
             )
         # While checks are good they follow each other evenly; a growing pause suits only a slow start.
-        between_s = FIRST_PAUSE_S if _is_settled(service, clock.now()) and not crashes else SETTLE_S
+        between_s = FIRST_PAUSE_S if _is_settled(service, clock.now()) and not crashes.reasons else SETTLE_S
         clock.sleep(between_s if good else min(pause_s, max(timeout_s - waited_s, FIRST_PAUSE_S)))
     raise AssertionError  # the pauses never end
 
@@ -155,32 +150,6 @@ def _is_settled(service: Service, now: datetime) -> bool:
         and primary.created_at.year > 1
         and (now - primary.created_at).total_seconds() >= YOUNG_S
     )
-
-
-def _counted(reasons: Sequence[str]) -> tuple[str, ...]:
-    """Each reason once, in order, and how often it came."""
-    return tuple(
-        reason if count == 1 else f"{reason} ({count} times)" for reason, count in Counter(reasons).items()
-    )
-
-
-def _stopped_reasons(service: Service, deploy_id: str) -> tuple[str, ...]:
-    return tuple(
-        stop_reason(reason)
-        for d in service.deployments
-        if d.deploy_id == deploy_id
-        for reason in d.stopped_reasons
-    )
-
-
-def stop_reason(reason: str) -> str:
-    """Why a container stopped, as a sentence: where ECS gives no reason, only exit codes are left, in brackets."""
-    return f"container stopped {reason.strip()}" if reason.strip().startswith("(") else reason.strip()
-
-
-def _cannot_start(reason: str) -> bool:
-    # ECS's words for what no retry fixes.
-    return "CannotPullContainerError" in reason or "ResourceInitializationError" in reason
 
 
 def _last_lines(logs: tuple[ContainerLog, ...]) -> tuple[str, ...]:
