@@ -169,3 +169,11 @@ def test_no_file_records_an_address_of_a_package_index() -> None:
     constraints = (ROOT / "constraints.txt").read_text()
     assert "://" not in constraints
     assert constraints.count("--hash=sha256:") > constraints.count("==")
+
+
+def test_the_files_that_the_contributing_page_leads_to_exist() -> None:
+    """Whoever looks for a feature opens the file that the table names."""
+    table = (ROOT / "CONTRIBUTING.md").read_text().split("## Where to look")[1].split("## ")[0]
+    named = re.findall(r"`([\w/]+\.py)`", table)
+    assert len(named) >= 12
+    assert [name for name in named if not (ROOT / "ecr_widgets" / name).is_file()] == []
