@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ecr_widgets.cli.outcome import print_json
-from ecr_widgets.cli.printing import json_option
+from ecr_widgets.cli.printing import json_option, tell
 
 
 def _pairs(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
@@ -72,7 +71,6 @@ def command(
     BuildKit builds if the buildx plug-in is installed. Options that the builder would ignore are refused.
     """
     from ecr_widgets.connections import connect
-    from ecr_widgets.recording.recorder import as_json as plain
 
     built = connect().build_image(
         context,
@@ -88,7 +86,4 @@ def command(
         cache_to=cache_to,
         provenance=provenance,
     )
-    if as_json:
-        print_json(plain(built))
-    else:
-        click.echo(built.image_id)
+    tell(built, built.image_id, as_json=as_json)

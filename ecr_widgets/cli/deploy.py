@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from ecr_widgets.cli.outcome import print_json
-from ecr_widgets.cli.printing import json_option
+from ecr_widgets.cli.printing import json_option, tell
 from ecr_widgets.cli.waiting import timeout_option, wait_option
 
 
@@ -50,42 +49,25 @@ def command(
     from ecr_widgets.connections import connect
     from ecr_widgets.errors import InvalidReference
     from ecr_widgets.model.image_reference import ImageReference
-    from ecr_widgets.recording.recorder import as_json as plain
 
     reference = ImageReference.parse(image)
     wanted = reference.digest or reference.tag
     if wanted is None:
         raise InvalidReference(f"{image} has neither tag nor digest", hint="add one")
-    if load_balancer is not None:
-        _check_balancer(environment, load_balancer, dockerrun)
     kit = connect(wait_s=wait_if_busy_s)
     repository = kit.name_of(reference)
     with kit.hold_service(environment, service):
-        kit.check_target(environment=environment, service=service)
+        kit.check_target(
+            environment=environment,
+            service=service,
+            dockerrun=dockerrun,
+            container=container,
+            deploy=name or service,
+            load_balancer=load_balancer,
+        )
         image_found = kit.find_image(repository, wanted)
         stored = kit.create_deploy(name or service, dockerrun, image=image_found.image, container=container)
         running = kit.deploy_service(environment, service, stored, load_balancer=load_balancer)
         kit.wait(running, timeout_s=timeout_s, on_failure=on_failure)
         proof = kit.verify(running, image_found, container=container)
-    if as_json:
-        print_json(plain(proof))
-    else:
-        click.echo(f"{service} runs {proof.image} ({proof.deploy_id})")
-
-
-def _check_balancer(environment: str, name: str, dockerrun: Path) -> None:
-    """Check before anything is stored that the balancer can reach what the Dockerrun listens on."""
-    from ecr_widgets.cli.layer0_client import client
-    from ecr_widgets.dockerrun.document import Dockerrun
-    from ecr_widgets.errors import InputError
-    from ecr_widgets.steps.shared.service_balancer import check_host_ports, require_balancer
-    from ecr_widgets.steps.shared.service_lookup import find_environment
-
-    try:
-        document = Dockerrun.template(dockerrun.read_bytes())
-    except OSError as error:
-        raise InputError(
-            f"cannot read {str(dockerrun)!r}: {error.strerror}", hint="check the path"
-        ) from error
-    layer0 = client()
-    check_host_ports(document, require_balancer(layer0, find_environment(layer0, environment), name))
+    tell(proof, f"{service} runs {proof.image} ({proof.deploy_id})", as_json=as_json)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -44,20 +42,10 @@ def tell(value: Any, line: str, *, as_json: bool) -> None:
 
 
 def plain(value: Any) -> Any:
-    """One of our values in JSON's types."""
+    """One of our values in JSON's types, as records hold it: images as references, times as RFC 3339."""
+    from ecr_widgets.recording.recorder import as_json
 
-    def written(each: Any) -> Any:
-        if isinstance(each, dict):
-            return {key: written(item) for key, item in each.items()}
-        if isinstance(each, (list, tuple)):
-            return [written(item) for item in each]
-        if isinstance(each, datetime):
-            return each.isoformat().replace("+00:00", "Z")
-        if isinstance(each, bytes):
-            return each.decode(errors="replace")
-        return each
-
-    return written([asdict(each) for each in value] if isinstance(value, (list, tuple)) else asdict(value))
+    return as_json(value)
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

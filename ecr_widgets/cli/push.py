@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ecr_widgets.cli.outcome import print_json
-from ecr_widgets.cli.printing import json_option
+from ecr_widgets.cli.printing import json_option, tell
 from ecr_widgets.cli.waiting import wait_option
 from ecr_widgets.model.encryption import ENCRYPTIONS
 
@@ -46,7 +45,6 @@ def command(
     Layers that the registry already has are not sent again.
     """
     from ecr_widgets.connections import connect
-    from ecr_widgets.recording.recorder import as_json as plain
 
     if (encryption or kms_key) and not create:
         raise click.UsageError(
@@ -56,7 +54,4 @@ def command(
     if create:
         kit.create_repository(repository, encryption=encryption or "", kms_key=kms_key)
     pushed = kit.push_image(image, repository=repository, tag=tag)
-    if as_json:
-        print_json(plain(pushed))
-    else:
-        click.echo(pushed.image)
+    tell(pushed, str(pushed.image), as_json=as_json)

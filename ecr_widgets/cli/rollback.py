@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ecr_widgets.cli.outcome import print_json
-from ecr_widgets.cli.printing import json_option
+from ecr_widgets.cli.printing import json_option, tell
 from ecr_widgets.cli.waiting import timeout_option, wait_option
 
 
@@ -27,13 +26,10 @@ def command(
 ) -> None:
     """Roll SERVICE of ENVIRONMENT back to DEPLOY_ID, or to the last earlier deploy that a saved run verified."""
     from ecr_widgets.connections import connect
-    from ecr_widgets.recording.recorder import as_json as plain
 
     kit = connect(wait_s=wait_if_busy_s)
     with kit.hold_service(environment, service):
         current = kit.find_service(environment, service)
         back = kit.rollback(current, deploy_id=deploy_id or current.previous_deploy_id, timeout_s=timeout_s)
-    if as_json:
-        print_json(plain(back))
-    else:
-        click.echo(f"{service} runs {back.deploy_id}" + ("" if back.changed else ", as it did before"))
+    line = f"{service} runs {back.deploy_id}" + ("" if back.changed else ", as it did before")
+    tell(back, line, as_json=as_json)

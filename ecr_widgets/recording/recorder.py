@@ -201,4 +201,6 @@ def as_json(value: Any) -> Any:
         return str(value)
     if isinstance(value, float):
         return round(value, 3)
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
     return value

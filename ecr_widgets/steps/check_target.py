@@ -17,6 +17,7 @@ from ecr_widgets.steps.login import log_in
 from ecr_widgets.steps.shared.image_lookup import find_tagged
 from ecr_widgets.steps.shared.outside import Outside
 from ecr_widgets.steps.shared.runbook_files import naming
+from ecr_widgets.steps.shared.service_balancer import check_host_ports, require_balancer
 from ecr_widgets.steps.shared.service_lookup import find_environment, find_service
 from ecr_widgets.steps.step import Look, if_given
 
@@ -63,6 +64,8 @@ class CheckTarget(Look[TargetOutcome]):
 
         dockerrun: Dockerrun file of which the run will make the deploy named `deploy`, with the image of `container` set.
 
+        load_balancer: Load balancer in front of the service, which must forward to a port of that Dockerrun.
+
     Raises:
         InputError: A name or a file that a later step would refuse.
 
@@ -84,6 +87,7 @@ class CheckTarget(Look[TargetOutcome]):
     dockerrun: str | Path | None = if_given(None)
     container: str | None = if_given(None)
     deploy: str | None = if_given(None)
+    load_balancer: str | None = if_given(None)
 
     def inputs(self, outside: Outside) -> dict[str, Any]:
         inputs = super().inputs(outside)
@@ -91,12 +95,16 @@ class CheckTarget(Look[TargetOutcome]):
         return {name: None if value is None else str(value) for name, value in inputs.items()}
 
     def look(self, outside: Outside, progress: ProgressSink) -> TargetOutcome:
-        warnings = self._check_files(outside)
+        dockerrun = self._check_files(outside)
         facts = outside.engine.facts()
-        version = place = deploy_id = None
+        version = environment = deploy_id = None
         if self.environment is not None:
-            version = outside.services_of(self.environment).version()
-            place = find_environment(outside.services_of(self.environment), self.environment).name
+            services = outside.services_of(self.environment)
+            version = services.version()
+            place = find_environment(services, self.environment)
+            environment = place.name
+            if self.load_balancer and dockerrun is not None:
+                check_host_ports(dockerrun, require_balancer(outside.layer0, place, self.load_balancer))
             deploy_id = self._hold_service(outside, self.environment)
         account = log_in(outside.ecr, outside.session)
         return TargetOutcome(
@@ -106,14 +114,14 @@ class CheckTarget(Look[TargetOutcome]):
             facts,
             facts.version,
             version,
-            place,
+            environment,
             self._hold_image(outside),
             deploy_id,
-            (*warnings, *account.warnings),
+            (*(dockerrun.warnings() if dockerrun is not None else ()), *account.warnings),
         )
 
-    def _check_files(self, outside: Outside) -> tuple[str, ...]:
-        """Find now what a later step would refuse, when earlier ones have changed things already; give back warnings."""
+    def _check_files(self, outside: Outside) -> Dockerrun | None:
+        """Find now what a later step would refuse, when earlier ones have changed things already."""
         if self.local_name is not None:
             check_local_name(self.local_name)
         if self.context is not None:
@@ -121,10 +129,10 @@ class CheckTarget(Look[TargetOutcome]):
         if self.deploy is not None:
             check_deploy_name(self.deploy)
         if self.dockerrun is None:
-            return ()
+            return None
         with naming(self.dockerrun):
             template = Dockerrun.template(outside.files.read(self.dockerrun))
-            return template.with_image(_ANY_IMAGE, container=self.container).warnings()
+            return template.with_image(_ANY_IMAGE, container=self.container)
 
     def _hold_service(self, outside: Outside, environment: str) -> str | None:
         """What the service is on; it is held from here on."""

@@ -109,6 +109,17 @@ def test_a_service_is_created_behind_the_balancer_that_is_named(kit: Kit, to: Fa
         kit.deploy_service("demo", "web", reached, load_balancer="other")
 
 
+def test_the_check_finds_a_dockerrun_that_the_balancer_cannot_reach(
+    to: FakeConnections, kit: Kit, tmp_path: Path
+) -> None:
+    """By the file that a deploy would find, beside the runbook as well; nothing is stored."""
+    to.layer0.create_load_balancer("demo24e9e412", "front", [Port(80, 8080)], health_check=HealthCheck())
+    (tmp_path / "deaf.json").write_text(BEHIND % '{"containerPort": 80}')
+    with pytest.raises(InputError, match="forwards to host port 8080, and the Dockerrun listens on none"):
+        kit.check_target(environment="demo", service="web", dockerrun="deaf.json", load_balancer="front")
+    assert to.layer0.list_all_deploys() == ()
+
+
 def moved_by_a_stranger(world: World, tmp_path: Path) -> tuple[Kit, FakeConnections, ServiceOutcome]:
     """A service that this run moved from web.1 to web.2, and somebody elsewhere to web.7 while it failed there."""
     kit, to = crashing(world, tmp_path)
