@@ -24,4 +24,4 @@ def test_an_image_is_one_text_whatever_command_prints_it() -> None:
 def test_times_end_in_z_and_lists_stay_lists() -> None:
     """JSON has no times of its own."""
     login = LoginOutcome("r", "AWS", None, None, datetime(2026, 11, 26, tzinfo=UTC))
-    assert plain([login])[0]["expires_at"] == "2026-11-26T00:00:00Z"
+    assert plain([login])[0]["expires_at"] == "2026-11-26T00:00:00.000Z"
