@@ -32,7 +32,6 @@ from ecr_widgets.steps.pull_image import PullImage
 from ecr_widgets.steps.push_image import PushImage
 from ecr_widgets.steps.rollback import Rollback
 from ecr_widgets.steps.shared.outside import Outside
-from ecr_widgets.steps.shared.registry_session import RegistrySession
 from ecr_widgets.steps.shared.runbook_files import RunbookFiles
 from ecr_widgets.steps.shared.service_lookup import find_environment
 from ecr_widgets.steps.shared.service_wait import WaitOutcome
@@ -76,7 +75,6 @@ class Kit(Steps):
         to = ReadOnlyConnections(connections) if planning else connections
         outside = Outside(
             to,
-            RegistrySession(to.ecr, to.clock, on_secret=to.on_secret),
             Targets(to.locks, recorder.run_id, to.layer0_endpoint),
             RunbookFiles(files, examples, approved),
             recorder.earlier,

@@ -158,7 +158,7 @@ def push_image_with(ports: Ports, token: AuthorizationToken, source: str, target
     session._token = token
     session.renew = lambda: token  # type: ignore[method-assign]
     step = PushImage(source, repository=target.repository, tag=target.tag or "")
-    perform(step, replace(ports.outside, session=session))
+    perform(step, replace(ports.outside, _sessions={("", ""): session}))
 
 
 def test_a_name_without_a_tag_is_not_pushed(ports: Ports) -> None:

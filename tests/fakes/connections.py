@@ -14,7 +14,6 @@ from ecr_widgets.recording.earlier import EarlierRecords
 from ecr_widgets.recording.recorder import Recorder
 from ecr_widgets.recording.terminal import QuietSink
 from ecr_widgets.steps.shared.outside import Outside
-from ecr_widgets.steps.shared.registry_session import RegistrySession
 from ecr_widgets.steps.shared.runbook_files import RunbookFiles
 from ecr_widgets.steps.shared.targets import Targets
 from ecr_widgets.steps.step import Step
@@ -79,10 +78,9 @@ def make_kit(to: FakeConnections, folder: Path) -> Kit:
 
 def make_outside(to: FakeConnections, folder: Path | None = None) -> Outside:
     """The outside of one run on them, for a step that is tried alone."""
-    session = RegistrySession(to.ecr, to.clock, on_secret=to.on_secret)
     targets = Targets(to.locks, "run-1", to.layer0_endpoint)
     files = RunbookFiles((folder or Path(),))
-    return Outside(to, session, targets, files, EarlierRecords(), "run-1")
+    return Outside(to, targets, files, EarlierRecords(), "run-1")
 
 
 def perform(step: Step[Any, T], outside: Outside, progress: ProgressSink = ignore_progress) -> T:

@@ -93,7 +93,7 @@ class Bench:
         to.engine = self.engine  # type: ignore[assignment]
         own, *others = (SessionThrough(self.session, host) for host in hosts)
         profiles = {(host, ""): session for host, session in zip(hosts[1:], others, strict=True)}
-        return replace(make_outside(to), session=own, _sessions=profiles)
+        return replace(make_outside(to), _sessions={**profiles, ("", ""): own})
 
     def seed(self) -> None:
         """Push the image to where copies are made from, with nothing between."""

@@ -158,3 +158,11 @@ def test_importing_the_package_loads_nothing_slow() -> None:
     code = f"import sys, ecr_widgets; print([name for name in {slow!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_kit_that_was_only_made_has_loaded_no_client() -> None:
+    """Whoever calls one step of Layer0's does not wait for AWS's libraries, nor the other way round."""
+    slow = ["papermill", "docker", "boto3", "botocore", "pandas", "moto", "nbformat", "urllib3"]
+    code = f"import sys, ecr_widgets; ecr_widgets.connect(environ={{}}); print([n for n in {slow!r} if n in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

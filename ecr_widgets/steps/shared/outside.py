@@ -34,8 +34,6 @@ class Outside:
     """The outside as the steps of one run share it."""
 
     connections: Connections
-    session: RegistrySession
-    """With the account's own registry."""
     targets: Targets
     files: RunbookFiles
     earlier: EarlierAttempts
@@ -69,6 +67,11 @@ class Outside:
         """Layer0's API."""
         return self.connections.layer0
 
+    @property
+    def session(self) -> RegistrySession:
+        """With the account's own registry; nothing is loaded or asked before it is used."""
+        return self.session_of("", "")
+
     def services_of(self, environment: str) -> Services:
         """The deploy target that an environment of that name is on."""
         return self.connections.services_of(environment)
@@ -81,8 +84,6 @@ class Outside:
 
     def session_of(self, profile: str, region: str) -> RegistrySession:
         """A session with that registry; the run's own where neither is named."""
-        if not profile and not region:
-            return self.session
         if (profile, region) not in self._sessions:
             self._sessions[profile, region] = RegistrySession(
                 self.ecr_of(profile, region), self.clock, on_secret=self.connections.on_secret
