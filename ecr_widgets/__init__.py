@@ -15,13 +15,18 @@ and an audit, which needs no more than a folder, with
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
+
+from ecr_widgets.moved_modules import FormerNames
 
 if TYPE_CHECKING:
     from ecr_widgets.connections import connect as connect
     from ecr_widgets.panels.notebook_kit import NotebookKit as NotebookKit
     from ecr_widgets.panels.runs import open_runs as open_runs
     from ecr_widgets.runbook_form import open_form as open_form
+
+sys.meta_path.append(FormerNames())
 
 __all__ = ["NotebookKit", "connect", "open_form", "open_runs"]
 

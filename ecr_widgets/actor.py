@@ -25,7 +25,7 @@ class Person:
     """Who logged in: stays the same through sudo, su and setuid programs. None where no login led here."""
 
     why_unknown: str = ""
-    """Why nobody can tell who it is; empty where that is known."""
+    """Why it is not known who it is; empty where that is known."""
 
     @property
     def ids(self) -> frozenset[int]:

@@ -19,7 +19,7 @@ _BY_CLASS = ((0o020, 0o060), (0o002, 0o006))
 
 
 def open_shared(path: Path, *, is_lock: bool = False) -> int:
-    """Open a file for reading and writing; made where it is missing, for all who may write to its folder.
+    """Open a file for reading and writing; made if it does not exist, for all who may write to its folder.
 
     Args:
         is_lock: Whether whoever may merely read must not open it: a lock can be held by all who can.

@@ -26,7 +26,7 @@ def disagreements(run: Run) -> Iterator[str]:
         for name in _SAME:
             told = step.outcome.get(name)
             if told and (asked := step.inputs.get(name)) and asked != told:
-                yield f"{step.step} was asked for {name.replace('_', ' ')} {asked!r:.80} and tells of {told!r:.80}"
+                yield f"{step.step} was asked for {name.replace('_', ' ')} {asked!r:.80} and reports {told!r:.80}"
     yield from _of_images(steps)
     yield from _of_deploys(steps)
 
@@ -43,7 +43,7 @@ def _of_images(steps: Sequence[StepRecord]) -> Iterator[str]:
         elif step.step in ("create_deploy", "verify") and digest not in pinned.get(name, {digest}):
             yield f"{step.step} is of {digest[:19]}, which is not what this run pushed or found"
         if step.step == "verify" and _image(step.inputs)[1] not in ("", digest):
-            yield "verify was asked for another image than it tells of"
+            yield "verify was asked for another image than it reports"
 
 
 def _of_deploys(steps: Sequence[StepRecord]) -> Iterator[str]:
@@ -74,7 +74,7 @@ def _same_image(deploy: StepRecord, verify: StepRecord) -> bool:
 
 
 def _image(told: Mapping[str, object]) -> tuple[str, str]:
-    """Repository with registry, and digest, of the image that is told of; empty where there is none."""
+    """Repository with registry, and digest, of the image that is reported; empty where there is none."""
     image = told.get("image")
     name, at, digest = image.partition("@") if isinstance(image, str) else ("", "", "")
     head, colon, tag = name.rpartition(":")

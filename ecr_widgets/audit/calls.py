@@ -130,7 +130,7 @@ def read_source(raw: bytes) -> Source:
     """Read a cell's source.
 
     Args:
-        raw: As it stands in the notebook: JSON of a text or of a list of lines; empty where there is none.
+        raw: As it is in the notebook: JSON of a text or of a list of lines; empty where there is none.
     """
     try:
         told = _decode(raw) if raw else ""
@@ -327,7 +327,7 @@ class _Reader:
         if _OWN_LINE in line or _OWN_LINE in body:
             self._hidden.append("it names the engine's own line")
         elif "{" in line:
-            self._hidden.append("it has IPython work out what stands in braces")
+            self._hidden.append("it has IPython work out what is in braces")
         elif name in _RUN_LINE | _RUN_BODY and not line.lstrip().startswith("-") and self._depth < _DEEPEST:
             for text in (line if name in _RUN_LINE else "", body if name in _RUN_BODY else ""):
                 self._take(_read(text, self._depth + 1))

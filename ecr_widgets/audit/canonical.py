@@ -181,7 +181,7 @@ class _FormMaker:
         if len(found) != len(pairs):
             counts = Counter(name for name, _ in pairs)
             twice = next(name for name, count in counts.items() if count > 1)
-            raise RecordError(f"member {twice[:80]!r} stands twice in one object")
+            raise RecordError(f"member {twice[:80]!r} appears twice in one object")
         if self._simple and not "".join(found).isascii():
             self._simple = False
         return found

@@ -79,7 +79,7 @@ class Line(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One line as it stands in the file."""
+    """One line as it is in the file."""
 
     seal: Seal | None
     """None where the line cannot be read."""
@@ -140,7 +140,7 @@ class Appender:
         """Where the chain's whole lines end, in bytes."""
 
     def links_since(self, start: int) -> Iterator[Link]:
-        """The links between a place that was an end before and the end that stands now."""
+        """The links between a place that was an end before and the current end."""
         return read_links(os.pread(self._handle, max(0, self.end - start), start))
 
     def add(self, draft: Seal, sign: Callable[[bytes], bytes]) -> Seal:

@@ -284,7 +284,7 @@ def open_index(runs: Path, *, rebuild: bool = False, ring: KeyRing | None = None
     file, ring = index_file(runs), ring or default_ring()
     broken = (sqlite3.Error, OSError, msgspec.MsgspecError)
     try:
-        return _updated(Index(runs, file, ring=ring), anew=rebuild)
+        return _updated(Index(runs, file, ring=ring), rebuild=rebuild)
     except broken:
         # A broken index is no loss, and a folder that cannot be written only costs time.
         try:
@@ -294,9 +294,9 @@ def open_index(runs: Path, *, rebuild: bool = False, ring: KeyRing | None = None
             return _updated(Index(runs, None, ring=ring))
 
 
-def _updated(index: Index, *, anew: bool = False) -> Index:
+def _updated(index: Index, *, rebuild: bool = False) -> Index:
     try:
-        if anew:
+        if rebuild:
             index.forget()
         index.update()
     except BaseException:

@@ -35,7 +35,7 @@ class _Later:
 
 
 def missing_of(steps: Sequence[StepRecord]) -> list[str]:
-    """What each step of a run still lacks, in their order; steps that did not succeed are told of elsewhere.
+    """What each step of a run still lacks, in their order; steps that did not succeed are reported elsewhere.
 
     An unknown step that changed nothing claims nothing, so only one that did change something is unproven.
     """
@@ -183,7 +183,7 @@ def _deleted_images(step: StepRecord, _: _Later) -> str | None:
     gone, wanted = _texts(deleted), _texts(asked)
     if gone is None or wanted is None or not gone <= wanted:
         return "other images were deleted than was asked for"
-    return None if deleted or not step.changed else "it tells of no image that was deleted"
+    return None if deleted or not step.changed else "it reports no image that was deleted"
 
 
 def _deleted_repository(step: StepRecord, _: _Later) -> str | None:

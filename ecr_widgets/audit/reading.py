@@ -132,7 +132,7 @@ def read_content(content: bytes, name: str) -> Found:
 def _check_utf8(content: bytes) -> None:
     """Look at what msgspec skips unseen, so that no run is believed that other readers refuse.
 
-    Sign by sign and what stands between them: that is mostly ASCII, which is seen ten times faster.
+    Sign by sign and what is between them: that is mostly ASCII, which is seen ten times faster.
 
     Raises:
         UnicodeDecodeError: It is not UTF-8.

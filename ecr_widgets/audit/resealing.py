@@ -1,4 +1,4 @@
-"""Runs that were sealed more than once: all but the last seal must be of an attempt that the run itself tells of.
+"""Runs that were sealed more than once: all but the last seal must be of an attempt that the run itself reports.
 
 A run is sealed when it ends, and once more only where it was resumed. So a second seal that says something else is an alarm,
 whoever signed it, and so is another signer while the first one's key was still in use.

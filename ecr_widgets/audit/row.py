@@ -38,7 +38,7 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     seal: str | None = None
     """What the run's seal says of it, as `verify` calls it; None where nobody asked, and for what is no finished run."""
     deployed: tuple[str, ...] = ()
-    """Those of the services that the run deployed to, or set out to; not those that stood on the deploy already."""
+    """Those of the services that the run deployed to, or set out to; not those that were on the deploy already."""
     verified: tuple[str, ...] = ()
     """Those of the services that it found to run what they should."""
 

@@ -2,7 +2,7 @@
 
 What this cannot tell, with or without a signature: that a run was faithful to begin with (who controls the machine while
 it runs controls what is sealed); that the newest seals were cut off together with their files, unless a head was exported
-before; that somebody with the private key made the chain anew, unless a head was exported before; and anything about a run
+before; that somebody with the private key made the chain again, unless a head was exported before; and anything about a run
 that was never sealed, which is why such runs are named.
 """
 
@@ -233,7 +233,7 @@ def _gone(name: str, its: _Sealed) -> FileFinding:
 def _check(
     runs: Path, name: str, its: _Sealed, of_run: Mapping[str, list[SealedRun]], keys: Mapping[str, KeyFile]
 ) -> FileFinding | None:
-    """A file against the newest seal of its name, and that against others of its run; None while somebody runs it anew."""
+    """A file against the newest seal of its name, and that against others of its run; None while somebody runs it again."""
     trouble = its.trouble
     if trouble is not None and trouble.forged:
         return FileFinding(name, Finding.BROKEN_SEAL, tuple(f"its seal: {why}" for why in trouble.why))
@@ -340,7 +340,7 @@ def _cut(links: list[Link], head: Head) -> str | None:
     if len(links) < head.n:
         return f"the head says {head.n} seals, and {len(links)} are left: the newest were cut off"
     if links[head.n - 1].sha256 != head.sha256:
-        return f"seal {head.n} is not the one that the head names: the chain was made anew or rolled back"
+        return f"seal {head.n} is not the one that the head names: the chain was made again or rolled back"
     return None
 
 

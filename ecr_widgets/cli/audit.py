@@ -148,8 +148,8 @@ def compare(*, older: str, newer: str, runs: Path, as_json: bool) -> None:
 def verify(ctx: click.Context, *, runs: Path, as_json: bool, head_file: TextIO | None) -> None:
     """Say whether saved runs were changed since they were sealed, and what; 1 where anything is not in order.
 
-    Without --head nobody can tell that the newest runs were cut off together with their seals, or that the holder of
-    the key made all seals anew. What was wrong before it was sealed is not found either.
+    Without --head nothing shows that the newest runs were cut off together with their seals, or that the holder of
+    the key made all seals again. What was wrong before it was sealed is not found either.
     """
     head = read_head(head_file.read()) if head_file else None
     found = check(runs, (name for name, _ in scan(runs)), ring=default_ring(), head=head)

@@ -44,7 +44,7 @@ class _Run(click.Command):
 @wait_option("--wait")
 @click.option("--plan", is_flag=True, help="Change nothing; show and save what the run would change.")
 @click.option(
-    "--resume", metavar="RUN_ID", help="Go on with a run that did not succeed, instead of starting one."
+    "--resume", metavar="RUN_ID", help="Resume a run that did not succeed, instead of starting one."
 )
 @click.option(
     "--slot",

@@ -214,7 +214,7 @@ def _check_fit(plan: OpenRun, folder: Path, options: RunOptions) -> ApprovedFile
         f"it ends after {len(now)} steps instead of {len(then)}: {again.reason}",
     )
     raise InputError(
-        f"plan {plan.header.run_id} no longer fits what stands: {where}",
+        f"plan {plan.header.run_id} no longer fits what exists: {where}",
         hint="look at what changed, then make a new plan",
     )
 

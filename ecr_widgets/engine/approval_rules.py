@@ -68,7 +68,7 @@ def known_person(environ: Mapping[str, str], *, doing: str) -> Person:
     """Who runs this, where an approval depends on it.
 
     Raises:
-        InputError: Nobody can tell.
+        InputError: It is not known.
     """
     who = person(environ)
     if who.why_unknown:

@@ -10,7 +10,7 @@ from typing import Any
 
 
 def private_docker_config(folder: Path, environ: Mapping[str, str]) -> dict[str, str]:
-    """Make a folder that stands in for the user's Docker configuration, and give back the variable that names it.
+    """Make a folder used in place of the user's Docker configuration, and give back the variable that names it.
 
     The user's settings and logins are there to be read. The one store of a desktop is asked for the registries that it is
     known to hold, and not given new ones; all else beside the file is linked to, such as contexts and plug-ins.

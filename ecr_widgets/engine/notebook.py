@@ -160,7 +160,7 @@ def _add_banner(notebook: dict[str, Any], request: RunRequest) -> None:
         else ""
     )
     text = (
-        f"> **Plan of {request.runbook}.** Nothing was changed: each record says what stands, and what a run would"
+        f"> **Plan of {request.runbook}.** Nothing was changed: each record says what exists, and what a run would"
         f" change and ask of whom.{waits}"
     )
     cells = [cell for cell in notebook["cells"] if cell.get("id") != _BANNER_ID]

@@ -205,7 +205,7 @@ def _resume(earlier: OpenRun, options: RunOptions, *, runbook: Runbook | None = 
 
 
 def _is_failed_plan(run: OpenRun) -> bool:
-    """Whether there is nothing to resume: a plan that ended badly is made anew."""
+    """Whether there is nothing to resume: a plan that ended badly is made again."""
     return run.header.plan and run.header.state is not RunState.SUCCEEDED
 
 

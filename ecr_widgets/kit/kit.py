@@ -165,7 +165,7 @@ class Kit(Steps):
     def register_secret(self, secret: str) -> None:
         """Keep a secret of yours, such as a database's password, out of all records and everything that this run saves.
 
-        What was saved before with it in it is saved anew without. AWS's and Layer0's own secrets are known already.
+        What was saved before with it in it is saved again without. AWS's and Layer0's own secrets are known already.
 
         Raises:
             InputError: It has fewer than 8 characters, too few to be taken out of texts without harm.

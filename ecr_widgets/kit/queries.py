@@ -110,7 +110,7 @@ class Queries:
         return (*policy_lines(current, policy), *expiry_lines(expiring, running, used), *unknown)
 
     def service(self, environment: str, service: str) -> ServiceView:
-        """A service as it stands."""
+        """A service as it is."""
         proven = self._outside.connections.proven_deploys
         return look_at_service(self._outside.layer0, environment, service, proven)
 

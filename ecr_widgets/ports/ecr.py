@@ -45,7 +45,7 @@ class Ecr(Protocol):
         encryption: Encryption | None = None,
         tag_exceptions: tuple[str, ...] = (),
     ) -> tuple[Repository, bool]:
-        """The repository, and whether this call made it (False: it stood already, with settings of its own).
+        """The repository, and whether this call made it (False: it existed before, with settings of its own).
 
         Args:
             encryption: None for ECR's own choice, AES256.

@@ -142,7 +142,7 @@ class Admin(Protocol):
     """Layer0's own affairs."""
 
     def scale_environment(self, environment_id: str) -> ClusterScale:
-        """Have the scaler look after an environment at once, and tell what it found.
+        """Run the scaler on an environment at once, and tell what it found.
 
         Raises:
             EntityNotFound: No such environment.
@@ -150,7 +150,7 @@ class Admin(Protocol):
         ...
 
     def restore_own_tags(self) -> None:
-        """Have the server write the tags of its own entities, called `api`, anew."""
+        """Have the server write the tags of its own entities, called `api`, again."""
         ...
 
 
@@ -174,7 +174,7 @@ class Layer0(Environments, Services, LoadBalancers, Admin, Protocol):
 
     @reads
     def list_jobs(self) -> tuple[Job, ...]:
-        """All jobs that are still told of."""
+        """All jobs that are still reported."""
         ...
 
     def delete_job(self, job_id: str) -> None:

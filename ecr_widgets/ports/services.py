@@ -70,7 +70,7 @@ class Services(Protocol):
 
     @reads
     def read_service(self, service_id: str) -> Service:
-        """One service as it stands.
+        """One service as it is.
 
         Raises:
             EntityNotFound: No such service.

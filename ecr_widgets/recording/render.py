@@ -31,7 +31,7 @@ _LOOKING = frozenset(
         "login", "verify", "wait",
     )
 )  # fmt: skip
-"""Steps that never change anything: there is nothing that could have stood already."""
+"""Steps that never change anything: there is nothing that could have existed before."""
 _MAX_VALUE_LENGTH = 2000
 _WARNING = "  ! "
 _ONE_LINE = 100
@@ -125,7 +125,7 @@ def _verdict(record: StepRecord) -> str:
 def _why_unchanged(step: str) -> str:
     if step in _LOOKING or step == "delete_images":  # which lists what it would delete, until it is confirmed
         return ""
-    return ", it was gone already" if step.startswith("delete_") else ", it stood already"
+    return ", it was already gone" if step.startswith("delete_") else ", it already existed"
 
 
 def _facts(record: StepRecord) -> list[tuple[str, Any]]:

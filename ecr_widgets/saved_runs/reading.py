@@ -86,7 +86,7 @@ def header_in(notebook: wire.WireNotebook) -> RunHeader | None:
     """The run's header; None where no engine of ours ran the notebook.
 
     Raises:
-        RecordError: It is of a version this release does not know, or has a time that nobody can tell.
+        RecordError: It is of a version this release does not know, or has a time that cannot be read.
 
         msgspec.MsgspecError: It cannot be decoded.
     """

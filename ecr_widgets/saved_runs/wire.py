@@ -16,7 +16,7 @@ NOTHING = msgspec.Raw(b"")
 
 
 class WirePapermill(msgspec.Struct, gc=False):
-    """What papermill tells of a run; its own word on success is not taken."""
+    """What papermill reports of a run; its own word on success is not taken."""
 
     parameters: dict[str, Any] = msgspec.field(default_factory=dict)
     input_path: str | None = None

@@ -27,7 +27,7 @@ _PAPERMILL_STATUS = {
 
 
 def write_header(notebook: dict[str, Any], header: RunHeader) -> None:
-    """Put the header into its notebook; papermill's own members are told of the end."""
+    """Put the header into its notebook; papermill's own members are told the end."""
     notebook["metadata"][OURS] = header.to_builtins()
     if header.state is not RunState.RUNNING and "papermill" in notebook["metadata"]:
         failed = header.state is not RunState.SUCCEEDED

@@ -1,4 +1,4 @@
-"""Create a Layer0 environment where it is missing."""
+"""Create a Layer0 environment if it does not exist."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class EnvironmentOutcome:
 
 @dataclass(frozen=True)
 class CreateEnvironment(Step[Environment | None, EnvironmentOutcome]):
-    """Create the environment where it is missing; one that exists is left as it is.
+    """Create the environment if it does not exist; one that exists is left as it is.
 
     Args:
         instance_size: EC2 instance type.

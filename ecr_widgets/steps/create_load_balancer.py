@@ -1,4 +1,4 @@
-"""Create a Layer0 load balancer where it is missing, else bring it to what is wanted."""
+"""Create a Layer0 load balancer if it does not exist, else bring it to what is wanted."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ class FoundBalancer:
 
     environment: Place
     balancer: LoadBalancer | None
-    """None where it is missing."""
+    """None if it does not exist."""
     changes: dict[str, Any]
 
 
 @dataclass(frozen=True)
 class CreateLoadBalancer(Step[FoundBalancer, LoadBalancerOutcome]):
-    """Create the load balancer where it is missing; one that exists is brought to these ports and this check.
+    """Create the load balancer if it does not exist; one that exists is brought to these ports and this check.
 
     Args:
         idle_timeout: In seconds.

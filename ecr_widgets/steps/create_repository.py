@@ -1,4 +1,4 @@
-"""Create a repository where it is missing."""
+"""Create a repository if it does not exist."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ecr_widgets.steps.step import Step, if_given
 
 @dataclass(frozen=True)
 class CreateRepository(Step[Repository | None, RepositoryOutcome]):
-    """Create the repository where it is missing; one that exists is left as it is, its settings included.
+    """Create the repository if it does not exist; one that exists is left as it is, its settings included.
 
     Settings can be changed later. Encryption cannot, so a repository that exists with another than was asked for is an error.
 

@@ -75,7 +75,7 @@ class CreateTask(Step[FoundTask, TaskOutcome]):
 
         WaitTimeout: The deadline came first.
 
-        OutcomeUnknown: The reply was lost and no such task showed up, or Layer0 no longer tells of it or its job, or which
+        OutcomeUnknown: The reply was lost and no such task showed up, or Layer0 no longer reports it or its job, or which
             job is the earlier attempt's cannot be told.
     """
 
@@ -212,7 +212,7 @@ def _wait_for_start(
             job = layer0.read_job(job_id)
         except EntityNotFound as error:
             raise OutcomeUnknown(
-                f"Layer0 no longer tells of job {job_id}, which was to start task {name!r}",
+                f"Layer0 no longer reports job {job_id}, which was to start task {name!r}",
                 hint="list the tasks to see whether it runs",
             ) from error
         if job.task_id is not None:
@@ -245,7 +245,7 @@ def _wait_for_end(
         except EntityNotFound as error:
             # Its janitor drops the tags of tasks that ended, and by them alone Layer0 finds a task.
             raise OutcomeUnknown(
-                f"Layer0 no longer tells of task {task_id}: how it ended is not known",
+                f"Layer0 no longer reports task {task_id}: how it ended is not known",
                 hint="look at what it was to do; its log may still be in CloudWatch",
             ) from error
         state = ", ".join(f"{c.name} {c.last_status.lower()}" for c in task.containers) or "pending"

@@ -13,7 +13,7 @@ from ecr_widgets.steps.step import unrecorded
 
 @dataclass(frozen=True)
 class DeleteEnvironment(Deletion):
-    """Delete an environment with all that is in it; one that is gone is no error.
+    """Delete an environment with all that is in it; no error if it does not exist.
 
     Args:
         timeout_s: Longest wait, in seconds.

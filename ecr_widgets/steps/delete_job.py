@@ -13,7 +13,7 @@ from ecr_widgets.steps.shared.outside import Outside
 
 @dataclass(frozen=True)
 class DeleteJob(Deletion):
-    """Delete a job and stop what runs it; one that is gone is no error."""
+    """Delete a job and stop what runs it; no error if it does not exist."""
 
     step: ClassVar = "delete_job"
     asks: ClassVar = ("Layer0: DELETE /job/ID",)

@@ -14,7 +14,7 @@ from ecr_widgets.steps.step import unrecorded
 
 @dataclass(frozen=True)
 class DeleteLoadBalancer(Deletion):
-    """Delete a load balancer and wait until it is gone; one that is gone is no error.
+    """Delete a load balancer and wait until it is gone; no error if it does not exist.
 
     Args:
         timeout_s: Longest wait, in seconds.

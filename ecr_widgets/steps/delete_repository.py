@@ -29,7 +29,7 @@ class DeletedRepositoryOutcome:
 
 @dataclass(frozen=True)
 class DeleteRepository(Step[Sequence[Image] | None, DeletedRepositoryOutcome]):
-    """Delete a repository, its name typed once more; never while an image of it is used. One that is gone is no error.
+    """Delete a repository, its name typed once more; never while an image of it is used. No error if it does not exist.
 
     Args:
         typed_name: The name once more: a deletion cannot be undone.
@@ -39,7 +39,7 @@ class DeleteRepository(Step[Sequence[Image] | None, DeletedRepositoryOutcome]):
     Raises:
         InputError: `typed_name` is another one.
 
-        ImageInUse: An image of it runs, a stored deploy names it, or nobody can tell.
+        ImageInUse: An image of it runs, a stored deploy names it, or what uses it is not known.
 
         RegistryError: It holds images and these must not be deleted.
     """

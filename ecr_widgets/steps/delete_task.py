@@ -14,7 +14,7 @@ from ecr_widgets.steps.shared.task_lookup import find_task
 
 @dataclass(frozen=True)
 class DeleteTask(Deletion):
-    """Stop a task and delete it; one that is gone is no error.
+    """Stop a task and delete it; no error if it does not exist.
 
     Args:
         task_id: Its id, its name, or ENVIRONMENT:NAME.

@@ -1,4 +1,4 @@
-"""Bring a service to a deploy: create it where it is missing, else move it."""
+"""Bring a service to a deploy: create it if it does not exist, else move it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class FoundService:
 
     environment: Place
     service: Service | None
-    """None where it is missing."""
+    """None if it does not exist."""
     load_balancer_id: str = ""
     """Of the one that it is created behind."""
 
@@ -50,7 +50,7 @@ class FoundService:
 
 @dataclass(frozen=True)
 class DeployService(Step[FoundService, ServiceOutcome]):
-    """Create the service where it is missing, else move it to the deploy; the record's name says which.
+    """Create the service if it does not exist, else move it to the deploy; the record's name says which.
 
     Args:
         load_balancer: Name of the one that the service is created behind; one that exists must be behind it already. None

@@ -53,7 +53,7 @@ class Pushable:
 
 @dataclass(frozen=True)
 class PushImage(Step[Any, PushOutcome]):
-    """Push a local image to a repository of the account's registry, under a tag; what is there already is not sent.
+    """Push a local image to a repository of the account's registry, under a tag; what already exists is not sent.
 
     What was pushed is the registry's word, before and after; what the engine says is a check. An index is copied from
     where the registry has it: an engine holds, and would push, one of its images.
@@ -266,7 +266,7 @@ def _immutable(
     step: StepSession,
     served: str,
 ) -> TagImmutable:
-    """What stands and what was wanted, by the same kind of digest: before a push many an image has no other."""
+    """What the tag names and what was wanted, by the same kind of digest: before a push many an image has no other."""
     known = (each.digest for each in local.known_as if each.name == target.name and each.digest)
     digest = index.digest if index is not None else local.digest
     wanted = digest or min(known, default=None)

@@ -1,4 +1,4 @@
-"""Have Layer0 write the tags of its own entities anew."""
+"""Have Layer0 write the tags of its own entities again."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class TagsOutcome:
 
 @dataclass(frozen=True)
 class RestoreOwnTags(Step[TagsOutcome, TagsOutcome]):
-    """Have Layer0 write the tags of its own entities, called `api`, anew."""
+    """Have Layer0 write the tags of its own entities, called `api`, again."""
 
     step: ClassVar = "restore_own_tags"
     asks: ClassVar = ("Layer0: POST /admin/sql",)

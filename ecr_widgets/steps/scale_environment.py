@@ -1,4 +1,4 @@
-"""Have Layer0's scaler look after an environment's instances at once."""
+"""Run Layer0's scaler on an environment's instances at once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ecr_widgets.steps.step import Step
 
 @dataclass(frozen=True)
 class ScaleEnvironment(Step[Place, Any]):
-    """Have Layer0's scaler look after an environment's instances at once, and say what it found.
+    """Run Layer0's scaler on an environment's instances at once, and say what it found.
 
     Raises:
         EntityNotFound: No such environment.

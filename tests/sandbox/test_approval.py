@@ -105,7 +105,7 @@ def test_a_plan_that_no_longer_fits_is_refused(
     assert done["state"] == "succeeded", done["reason"]
     before = journal(sandbox)
     _, refused = approve(bob, guarded, two.shared, plan["run_id"], code=REFUSED)
-    assert "no longer fits what stands: step check_target" in refused
+    assert "no longer fits what exists: step check_target" in refused
     assert journal(sandbox) == before
 
 
@@ -146,11 +146,11 @@ def test_a_plan_goes_on_with_its_own_content_only(
     kept = dockerrun.read_text()
     dockerrun.write_text(json.dumps(other))
     _, refused = approve(bob, guarded, two.shared, deploy["run_id"], code=REFUSED)
-    assert "no longer fits what stands: step create_deploy" in refused
+    assert "no longer fits what exists: step create_deploy" in refused
     dockerrun.write_text(kept)
     dockerfile.write_text(dockerfile.read_text() + "LABEL edited=yes\n")
     _, refused = approve(bob, guarded, two.shared, release["run_id"], code=REFUSED)
-    assert "no longer fits what stands: step build_image" in refused
+    assert "no longer fits what exists: step build_image" in refused
     assert journal(sandbox) == before
 
 

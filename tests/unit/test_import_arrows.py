@@ -66,7 +66,8 @@ MAY_IMPORT = {
     }
     | {"kit", "ports", "steps"},
     "runbook_form": VALUES | {"panels", "runbooks", "secrets"},
-    "__init__": {"connections", "kit", "panels", "runbook_form"},
+    "moved_modules": set(),
+    "__init__": {"moved_modules", "connections", "kit", "panels", "runbook_form"},
 }
 ONLY_IN = {
     "boto3": {"adapters/aws_session.py", "adapters/boto_ecr.py"},

@@ -1,4 +1,4 @@
-"""What all deletions of Layer0's entities have in common: one that is gone is no error, and what is left is waited for."""
+"""What all deletions of Layer0's entities have in common: no error if it does not exist, and what is left is waited for."""
 
 from __future__ import annotations
 

@@ -12,11 +12,11 @@ from ecr_widgets.ports.services import Services
 def earlier_deploy(
     services: Services, service: Service, proven: Callable[[], Collection[str]] = frozenset
 ) -> str | None:
-    """Id of the deploy that going back means, of the same name and never newer than what stands; None where there is none.
+    """Id of the deploy that going back means, of the same name and never newer than what runs; None where there is none.
 
     Where saved runs prove of some that the service ran them, the newest proven one before the newest of all: two failed
     deploys in a row do not lead back to the first of them. Without any proof, the version before the newest. A service that
-    stands on such a deploy has been brought back already and stays, so that going back twice does not go back further.
+    is on such a deploy has been brought back already and stays, so that going back twice does not go back further.
 
     Args:
         proven: Gives ids of deploys that a run verified; called where it matters.

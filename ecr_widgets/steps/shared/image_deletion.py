@@ -25,7 +25,7 @@ def check_unused(
     if uses.unknown:
         raise ImageInUse(
             f"nothing of {repository} may be deleted, since what is used cannot be told: {uses.unknown[0]}",
-            hint="delete that deploy or store it anew, or end what runs it",
+            hint="delete that deploy or store it again, or end what runs it",
         )
     for digest in digests:
         if digest in used:

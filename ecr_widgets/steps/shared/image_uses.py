@@ -49,7 +49,7 @@ class ImageUse:
     def may_run(self, image: Image, *, was_pulled: bool) -> bool:
         """Whether this runs by a tag that may have named the image when a copy was started.
 
-        A tag may have moved since, to an image that was pushed later or earlier. Each copy asks anew, so that also an image
+        A tag may have moved since, to an image that was pushed later or earlier. Each copy asks again, so that also an image
         that was pushed after the deployment began may run, if it has ever been pulled.
         """
         if not self.runs or self.image.digest is not None:
@@ -64,7 +64,7 @@ class UsesOutcome:
     repository: str
     uses: tuple[ImageUse, ...]
     unknown: tuple[str, ...] = ()
-    """What may use any image of the repository, since nobody can tell what it names."""
+    """What may use any image of the repository, since it is not known what it names."""
     changed: bool = False
 
     @property

@@ -37,7 +37,7 @@ def wait_for_job(
 
         WaitTimeout: The deadline came first; the job goes on.
 
-        OutcomeUnknown: Layer0 no longer tells of the job.
+        OutcomeUnknown: Layer0 no longer reports the job.
     """
     started_s = clock.monotonic_s()
     for pause_s in pauses():
@@ -45,7 +45,7 @@ def wait_for_job(
             job = layer0.read_job(job_id)
         except EntityNotFound as error:
             raise OutcomeUnknown(
-                f"Layer0 no longer tells of job {job_id} ({what})", hint="look whether it was done"
+                f"Layer0 no longer reports job {job_id} ({what})", hint="look whether it was done"
             ) from error
         state = job.state.name.lower().replace("_", " ")
         progress(Progress(what, state))

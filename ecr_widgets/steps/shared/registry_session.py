@@ -64,7 +64,7 @@ class RegistrySession:
         # Known as a secret before anything can print it.
         self._on_secret(token.password)
         self._token = token
-        # A new token that seems stale, or to live for far less than ECR's 12 hours, tells of a wrong clock, here or
+        # A new token that seems stale, or to live for far less than ECR's 12 hours, shows a wrong clock, here or
         # there. The registry's word alone counts then; asking before each call would be a loop.
         self._clock_is_right = token.expires_at - token.issued_at >= _BELIEVABLE_LIFE and token.is_fresh_at(
             self.clock.now()

@@ -1,4 +1,4 @@
-"""A service as it stands: what it runs by image, what its containers said, and the deploys that it could go to."""
+"""A service as it is: what it runs by image, what its containers said, and the deploys that it could go to."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from ecr_widgets.steps.shared.crash_loop import CrashLoop
 from ecr_widgets.steps.shared.polling import FIRST_PAUSE_S, pauses
 
 GOOD_CHECKS = 3
-"""Good checks in a row that make a service stable; a bad one starts the count anew."""
+"""Good checks in a row that make a service stable; a bad one starts the count again."""
 CHECKS_UNTIL_SUPERSEDED = 3
 """Checks in a row that see the service on another deploy; the first may be older than the change."""
 SETTLE_S = 0.5

@@ -238,6 +238,6 @@ def test_a_member_twice_among_many_is_found_in_one_walk(monkeypatch: pytest.Monk
     """The refusal names the member, and needs no look at all members for each."""
     monkeypatch.setattr(_Counted, "compared", 0)
     pairs = [(_Counted(f"m{number}"), 0) for number in (*range(300), 299)]
-    with pytest.raises(RecordError, match="member 'm299' stands twice"):
+    with pytest.raises(RecordError, match="member 'm299' appears twice"):
         _FormMaker()._once(pairs)
     assert _Counted.compared < 5 * len(pairs)

@@ -97,7 +97,7 @@ DISAGREEING: dict[str, tuple[str, dict[str, Any], str]] = {
     "brought to another deploy": (
         "create_service",
         {"deploy_id": "web.9"},
-        "create_service was asked for deploy id 'web.1' and tells of 'web.9'",
+        "create_service was asked for deploy id 'web.1' and reports 'web.9'",
     ),
     "waited for another deploy": (
         "wait",

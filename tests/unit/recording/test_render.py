@@ -23,10 +23,10 @@ def test_plain_text_tells_step_state_and_values() -> None:
 
 
 def test_an_unchanged_step_says_so() -> None:
-    """A step that found the wanted state says that it stood already, a deletion that there was nothing any more."""
+    """A step that found the wanted state says that it already existed, a deletion that there was nothing any more."""
     unchanged = replace(PUSHED, changed=False)
-    assert "changed: false, it stood already" in to_text(unchanged)
-    assert "changed: false, it was gone already" in to_text(replace(unchanged, step="delete_service"))
+    assert "changed: false, it already existed" in to_text(unchanged)
+    assert "changed: false, it was already gone" in to_text(replace(unchanged, step="delete_service"))
     assert "already" not in to_text(replace(unchanged, step="delete_images"))
 
 

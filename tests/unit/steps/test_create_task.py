@@ -101,7 +101,7 @@ def test_a_task_that_vanishes_while_it_is_waited_for_has_an_unknown_outcome(
             raise EntityNotFound(f"Failed to find environment for task {task_id}", status=404, code=29)
 
     to.layer0 = Forgetful(world)
-    with pytest.raises(OutcomeUnknown, match="no longer tells of task"):
+    with pytest.raises(OutcomeUnknown, match="no longer reports task"):
         perform(ONCE, outside)
 
 

@@ -37,5 +37,5 @@ def test_a_job_that_never_ends_is_waited_for_until_the_deadline(to: FakeConnecti
         wait_for_job(to.layer0, to.clock, "j", what="deletion", timeout_s=60)
     assert 60 <= late.value.waited_s < 70
     del to.layer0.jobs["j"]
-    with pytest.raises(OutcomeUnknown, match="no longer tells of job j"):
+    with pytest.raises(OutcomeUnknown, match="no longer reports job j"):
         wait_for_job(to.layer0, to.clock, "j", what="deletion")
