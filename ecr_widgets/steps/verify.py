@@ -69,10 +69,10 @@ class Verify(Step[None, VerifyOutcome]):
     region: str = if_given("")
 
     def inputs(self, outside: Outside) -> dict[str, Any]:
-        return super().inputs(outside) | {
-            "service": self.service.service,
-            "environment": self.service.environment,
-            "image": None if self.image is None else str(self.image.image),
+        image = None if self.image is None else str(self.image.image)
+        service = {"environment": self.service.environment, "service": self.service.service, "image": image}
+        return service | {
+            name: value for name, value in super().inputs(outside).items() if name not in service
         }
 
     def look(self, outside: Outside, progress: ProgressSink) -> None:

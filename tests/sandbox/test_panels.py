@@ -39,4 +39,4 @@ def test_a_panel_in_a_run_is_a_picture_without_controls(
         assert [row[0] for row in told[0]["rows"]] == ["panels/run"]
         assert (told[1]["rows"], told[1]["problem"]) == ([], "")
         assert "does not exist" in told[2]["problem"]
-        assert "not there yet" in told[3]["note"]
+        assert "does not exist yet" in told[3]["note"]
