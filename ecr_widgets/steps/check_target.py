@@ -96,15 +96,13 @@ class CheckTarget(Look[TargetOutcome]):
 
     def look(self, outside: Outside, progress: ProgressSink) -> TargetOutcome:
         dockerrun = self._check_files(outside)
+        self._check_balancer(outside, dockerrun)
         facts = outside.engine.facts()
         version = environment = deploy_id = None
         if self.environment is not None:
             services = outside.services_of(self.environment)
             version = services.version()
-            place = find_environment(services, self.environment)
-            environment = place.name
-            if self.load_balancer and dockerrun is not None:
-                check_host_ports(dockerrun, require_balancer(outside.layer0, place, self.load_balancer))
+            environment = find_environment(services, self.environment).name
             deploy_id = self._hold_service(outside, self.environment)
         account = log_in(outside.ecr, outside.session)
         return TargetOutcome(
@@ -133,6 +131,12 @@ class CheckTarget(Look[TargetOutcome]):
         with naming(self.dockerrun):
             template = Dockerrun.template(outside.files.read(self.dockerrun))
             return template.with_image(_ANY_IMAGE, container=self.container)
+
+    def _check_balancer(self, outside: Outside, dockerrun: Dockerrun | None) -> None:
+        if not self.load_balancer or self.environment is None or dockerrun is None:
+            return
+        place = find_environment(outside.layer0, self.environment)
+        check_host_ports(dockerrun, require_balancer(outside.layer0, place, self.load_balancer))
 
     def _hold_service(self, outside: Outside, environment: str) -> str | None:
         """What the service is on; it is held from here on."""

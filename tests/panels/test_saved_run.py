@@ -28,7 +28,7 @@ def test_a_saved_release_is_readable_with_nothing_running(
 ) -> None:
     """Every step of the shipped release shows its outcome in the file as it was saved."""
     done = subprocess.run(
-        [BIN / "ecr-widgets", "run", "release", "--json", "--runs", tmp_path],
+        [BIN / "ecr-widgets", "run", "release", "-p", "service", "readable", "--json", "--runs", tmp_path],
         env=sandbox_environ,
         cwd=tmp_path,
         capture_output=True,

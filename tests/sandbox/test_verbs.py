@@ -118,7 +118,8 @@ def test_repositories_and_images_are_listed_and_copied(
         (("push", "verbs/nobody", "verbs/app", "1"), 1, "no local image"),
         (("push", "verbs/app", "Bad//Name", "1"), 2, "not a repository name"),
         (("deploy", "demo", "x", "verbs/app", "none.json"), 2, "neither tag nor digest"),
-        (("deploy", "demo", "x", "verbs/nobody:1", "none.json"), 1, "does not exist"),
+        (("deploy", "demo", "x", "verbs/nobody:1", "none.json"), 2, "cannot read 'none.json'"),
+        (("deploy", "demo", "x", "verbs/nobody:1", "wait/timeout.dockerrun.aws.json"), 1, "does not exist"),
         (("rollback", "demo", "nobody"), 1, "is not in environment"),
     ],
 )
