@@ -84,7 +84,10 @@ def test_a_service_runs_by_digest_and_keeps_running_when_its_next_deployment_fai
                 environment=[KeyValue("ITS", "me")],
             ),
         )
-        front.define("bad", shell(image, "echo no >&2; exit 3"))
+        # One that never runs: of one that runs for a moment nobody knows whether it was seen to run.
+        front.define(
+            "bad", ContainerDefinition(name="main", image=image, memory=16, command=["/no-such-program"])
+        )
         service = Service(service_id="s", deployments=[Deployment("good")], desired_count=2)
         front.services["s"] = service
         async with scheduling(front, containers) as scheduler:
@@ -99,7 +102,7 @@ def test_a_service_runs_by_digest_and_keeps_running_when_its_next_deployment_fai
             service.deployments.insert(0, Deployment("bad"))
             scheduler.adjust(service)
             await until(lambda: bool(service.deployments[0].stopped_reasons))
-            assert "main exit code 3" in service.deployments[0].stopped_reasons[0]
+            assert "no-such-program" in service.deployments[0].stopped_reasons[0]
             assert running(service, "good") == 2
             # What somebody else takes away is there again.
             engine.containers.get(str(started[0].docker_id)).remove(force=True)
