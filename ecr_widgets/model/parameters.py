@@ -5,6 +5,7 @@ tag: str = "1.10"  # tag to push under
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import sys
@@ -37,6 +38,7 @@ _TYPES = {
     "float": Annotated[float, msgspec.Meta(ge=-_MOST, le=_MOST)],
     "list": list,
     "dict": dict,
+    "None": None,
     ANY: Any,
 }
 """The types that a declaration's names mean; infinities and NaN are not numbers."""
@@ -226,8 +228,17 @@ def _as_written(text: str) -> Any:
 
 @cache
 def _python_type(declared: str) -> Any:
-    """The type that a declaration names, which consists of the names below alone."""
-    return eval(declared, {"__builtins__": {}}, _TYPES)  # noqa: S307
+    """The type that a declaration names, in `_TYPES`' names, `|` and brackets."""
+    return _type_of(ast.parse(declared, mode="eval").body)
+
+
+def _type_of(node: ast.expr) -> Any:
+    if isinstance(node, ast.BinOp):
+        return _type_of(node.left) | _type_of(node.right)
+    if isinstance(node, ast.Subscript):
+        inner = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        return _type_of(node.value)[tuple(map(_type_of, inner))]
+    return _TYPES[ast.unparse(node)]
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
