@@ -44,11 +44,6 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
 def looked_at(world: World, folder: Path) -> ApprovedFiles:
     """What a plan of a build and a deploy looks at, as a run's kernel gets it."""
     to = FakeConnections(world)

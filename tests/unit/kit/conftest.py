@@ -7,18 +7,7 @@ from pathlib import Path
 import pytest
 
 from ecr_widgets.kit import Kit
-from tests.fakes import World
 from tests.fakes.connections import FakeConnections, make_kit
-
-
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
-@pytest.fixture
-def to(world: World) -> FakeConnections:
-    return FakeConnections(world)
 
 
 @pytest.fixture

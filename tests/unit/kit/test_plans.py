@@ -18,11 +18,6 @@ from tests.fakes.connections import FakeConnections
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
-
-
-@pytest.fixture
 def kit(world: World, tmp_path: Path) -> Kit:
     to = FakeConnections(world)
     return Kit(to, Recorder("run-1", to.clock, QuietSink()), files=(tmp_path,), planning=True)

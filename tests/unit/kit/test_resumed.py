@@ -25,16 +25,6 @@ from tests.fakes import FakeLayer0, World
 from tests.fakes.connections import FakeConnections
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
-@pytest.fixture
-def to(world: World) -> FakeConnections:
-    return FakeConnections(world)
-
-
 def attempt(to: FakeConnections, *earlier: tuple[StepRecord, ...]) -> Kit:
     """A kit of the next attempt of a run that left these records."""
     recorder = Recorder("run-1", to.clock, QuietSink(), earlier=EarlierRecords(earlier))

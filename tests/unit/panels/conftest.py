@@ -9,19 +9,8 @@ import pytest
 from ecr_widgets.panels.notebook_kit import NotebookKit
 from ecr_widgets.recording.recorder import Recorder
 from ecr_widgets.recording.terminal import QuietSink
-from tests.fakes import World
 from tests.fakes.connections import FakeConnections
 from tests.unit.panels.desk import Desk
-
-
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
-@pytest.fixture
-def to(world: World) -> FakeConnections:
-    return FakeConnections(world)
 
 
 @pytest.fixture

@@ -8,18 +8,7 @@ import pytest
 
 from ecr_widgets.kit import Kit
 from ecr_widgets.steps.shared.outside import Outside
-from tests.fakes import World
 from tests.fakes.connections import FakeConnections, make_kit, make_outside
-
-
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
-@pytest.fixture
-def to(world: World) -> FakeConnections:
-    return FakeConnections(world)
 
 
 @pytest.fixture
