@@ -12,19 +12,14 @@ import re
 import warnings
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
-STEPS = frozenset((
-    "check_target", "login", "create_repository", "build_image", "push_image", "find_image", "pull_image", "create_deploy",
-    "deploy_service", "find_service", "wait", "rollback", "verify", "create_task",
-    "change_repository", "check_repository", "set_lifecycle_policy", "delete_repository", "tag_image", "find_findings",
-    "find_uses", "find_unused_images", "delete_images", "copy_image",
-    "create_environment", "set_min_count", "create_load_balancer", "link_environments", "scale_service", "delete_service",
-    "delete_load_balancer", "delete_environment", "scale_environment", "restore_own_tags", "delete_deploy", "delete_task",
-    "delete_job",
-))  # fmt: skip
+from ecr_widgets import steps
+
+STEPS = frozenset(path.stem for path in Path(steps.__path__[0]).glob("*.py")) - {"__init__", "step"}
 """Methods of the kit that leave a record, most under their own name."""
 _LEAVES = {"deploy_service": ("create_service", "update_service")}
 """Under which names a call leaves its record, where that is not its own."""

@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "steps": VALUES | {"approved_files", "dockerrun", "steps", "ports", "secrets"},
     "recording": VALUES | {"actor", "recording", "ports", "channel", "saved_runs"},
     "runbooks": VALUES | {"runbooks", "saved_runs", "secrets"},
-    "audit": VALUES | {"audit", "disk", "locks", "saved_runs"},
+    "audit": VALUES | {"audit", "steps", "disk", "locks", "saved_runs"},
     # Adapters and settings: whether a guarded environment is meant, and where notices go.
     "engine": VALUES
     | {"actor", "approved_files", "engine", "adapters", "audit", "channel", "disk"}
