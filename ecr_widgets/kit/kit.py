@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -96,17 +96,17 @@ class Kit(Steps):
     verify = call(Verify)
     create_task = call(CreateTask)
 
-    @cached_property
+    @property
     def ecr(self) -> RepositorySteps:
         """The steps for the upkeep of repositories and images, and for copies."""
         return RepositorySteps(self._runner)
 
-    @cached_property
+    @property
     def layer0(self) -> Layer0Steps:
         """The steps for environments, load balancers, links, scale and deletions."""
         return Layer0Steps(self._runner)
 
-    @cached_property
+    @property
     def look(self) -> Queries:
         """Questions that leave no record."""
         return Queries(self._outside)
@@ -183,10 +183,8 @@ class Kit(Steps):
         """
         outside, recorder = self._outside, self.recorder.through(places)
         targets = Targets(outside.connections.locks, recorder.run_id, outside.connections.layer0_endpoint)
-        other = self.__class__.__new__(self.__class__)
-        Steps.__init__(
-            other, Runner(replace(outside, targets=targets), recorder, planning=self._runner.planning)
-        )
+        other = copy(self)
+        other._runner = Runner(replace(outside, targets=targets), recorder, planning=self._runner.planning)
         return other
 
     def name_of(self, image: ImageReference, *, profile: str = "", region: str = "") -> str:
@@ -199,4 +197,4 @@ class Kit(Steps):
 
     def image_reference(self, repository: str, *, tag: str) -> ImageReference:
         """A repository of the account's registry with a tag (or digest) as a full reference."""
-        return self._outside.reference(repository, tag)
+        return self._outside.reference(self._outside.session.repository(repository), tag)

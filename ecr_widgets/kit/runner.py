@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast, get_args
 
 from ecr_widgets.recording.recorder import AtWork, Recorder, as_json
 from ecr_widgets.steps.shared.outside import Outside
@@ -90,11 +90,13 @@ def call(step: Callable[Arguments, Step[Any, Outcome]]) -> Callable[Concatenate[
     def perform(steps: Steps, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Outcome:
         return steps._runner.run(step(*args, **kwargs))
 
-    perform.__doc__ = step.__doc__
-    perform.step = step  # type: ignore[attr-defined]
+    # What the step returns, of which its base class is told; for people who ask a notebook what the call takes.
+    outcome = get_args(step.__orig_bases__[0])[-1]  # type: ignore[attr-defined]
     fields = inspect.signature(step)
     itself = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    perform.__signature__ = fields.replace(  # type: ignore[attr-defined]
-        parameters=[itself, *fields.parameters.values()], return_annotation=inspect.Signature.empty
-    )
+    signature = fields.replace(parameters=[itself, *fields.parameters.values()], return_annotation=outcome)
+    perform.__name__, perform.__doc__ = step.step, step.__doc__  # type: ignore[attr-defined]
+    perform.__signature__ = signature  # type: ignore[attr-defined]
+    # For tests that look for every step.
+    perform.step = step  # type: ignore[attr-defined]
     return perform

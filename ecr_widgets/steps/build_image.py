@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -92,11 +92,11 @@ class BuildImage(Step[Buildable, BuildOutcome]):
     _: KW_ONLY
     name: str
     dockerfile: str = "Dockerfile"
-    build_args: Mapping[str, str] = field(default_factory=dict)
+    build_args: Mapping[str, str] | None = None
     target: str = ""
     platform: str = ""
     pull: bool = False
-    labels: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] | None = None
     secrets: Mapping[str, str] | Sequence[str] = ()
     cache_from: str = ""
     cache_to: str = ""
@@ -110,11 +110,11 @@ class BuildImage(Step[Buildable, BuildOutcome]):
         """
         options = BuildOptions.read(
             self.dockerfile,
-            build_args=self.build_args,
+            build_args=self.build_args or {},
             target=self.target,
             platform=self.platform,
             pull=self.pull,
-            labels=self.labels,
+            labels=self.labels or {},
             secrets=self.secrets,
             cache_from=self.cache_from,
             cache_to=self.cache_to,
@@ -137,7 +137,7 @@ class BuildImage(Step[Buildable, BuildOutcome]):
             **outside.files.whereabouts(self.context),
             "dockerfile": self.dockerfile,
             "name": self.name,
-            "build_args": sorted(self.build_args),
+            "build_args": sorted(self.build_args or {}),
             **self.options(outside).given(),
         }
 

@@ -10,15 +10,17 @@ from ecr_widgets.dockerrun.document import Dockerrun
 from ecr_widgets.model.build_context import find_context
 from ecr_widgets.model.engine_facts import EngineFacts
 from ecr_widgets.model.image_reference import ImageReference
-from ecr_widgets.model.layer0 import check_deploy_name
+from ecr_widgets.model.layer0 import check_deploy_name, check_entity_name
+from ecr_widgets.model.services import Place
 from ecr_widgets.ports import ProgressSink
+from ecr_widgets.ports.services import Services
 from ecr_widgets.steps.build_image import check_local_name
 from ecr_widgets.steps.login import log_in
 from ecr_widgets.steps.shared.image_lookup import find_tagged
 from ecr_widgets.steps.shared.outside import Outside
 from ecr_widgets.steps.shared.runbook_files import naming
 from ecr_widgets.steps.shared.service_balancer import check_host_ports, require_balancer
-from ecr_widgets.steps.shared.service_lookup import find_environment, find_service
+from ecr_widgets.steps.shared.service_lookup import find_environment
 from ecr_widgets.steps.step import Look, if_given
 
 _ANY_IMAGE = ImageReference("registry.invalid", "image", digest=f"sha256:{'0' * 64}")
@@ -102,8 +104,8 @@ class CheckTarget(Look[TargetOutcome]):
         if self.environment is not None:
             services = outside.services_of(self.environment)
             version = services.version()
-            environment = find_environment(services, self.environment).name
-            deploy_id = self._hold_service(outside, self.environment)
+            place = find_environment(services, self.environment)
+            environment, deploy_id = place.name, self._hold_service(outside, services, place)
         account = log_in(outside.ecr, outside.session)
         return TargetOutcome(
             account.account,
@@ -138,13 +140,13 @@ class CheckTarget(Look[TargetOutcome]):
         place = find_environment(outside.layer0, self.environment)
         check_host_ports(dockerrun, require_balancer(outside.layer0, place, self.load_balancer))
 
-    def _hold_service(self, outside: Outside, environment: str) -> str | None:
+    def _hold_service(self, outside: Outside, services: Services, place: Place) -> str | None:
         """What the service is on; it is held from here on."""
         if self.service is None:
             return None
-        place = find_environment(outside.services_of(environment), environment)
-        with outside.targets.hold(outside.targets.service(place.environment_id, self.service)) as held:
-            _, service = find_service(outside.services_of(environment), environment, self.service)
+        name = check_entity_name(self.service, kind="service")
+        with outside.targets.hold(outside.targets.service(place.environment_id, name)) as held:
+            service = services.find_service(place.environment_id, name)
             deploy_id = service.primary.deploy_id if service and service.primary else None
             held.note(deploy_id)
         return deploy_id
@@ -153,7 +155,7 @@ class CheckTarget(Look[TargetOutcome]):
         """What the tag names; it is held from here on."""
         if self.repository is None or self.tag is None:
             return None
-        image = outside.reference(self.repository, self.tag)
+        image = outside.reference(outside.session.repository(self.repository), self.tag)
         with outside.targets.hold(outside.targets.image(image)) as held:
             digest = find_tagged(outside.registry, outside.session, image)
             held.note(digest)

@@ -50,7 +50,7 @@ class WantedDockerrun:
     equal: Deploy | None
     """The newest stored deploy of the same content."""
     newest: Dockerrun | None
-    """The newest stored one of the name, where there is no equal one."""
+    """The newest stored one of the name."""
 
 
 @dataclass(frozen=True)
@@ -101,10 +101,10 @@ class CreateDeploy(Step[WantedDockerrun, DeployOutcome]):
         outside.files.approved.check_dockerrun(str(self.dockerrun), content)
         read = read_dockerrun(self.dockerrun, content, self.container, self.variables)
         wanted = read.with_image(ImageReference.parse(str(self.image)), container=self.container)
-        newest = None
+        newest, wanted_sha256 = None, wanted.content_sha256()
         for stored, held in stored_dockerruns(outside.layer0, self.name):
             newest = newest or held
-            if held.content_sha256() == wanted.content_sha256():
+            if held.content_sha256() == wanted_sha256:
                 return WantedDockerrun(wanted, file_sha256(content), stored, newest)
         return WantedDockerrun(wanted, file_sha256(content), None, newest)
 
@@ -177,7 +177,7 @@ def read_dockerrun(
     """A Dockerrun file whose image is still to be set, with environment variables of a container set.
 
     Raises:
-        InvalidDockerrun: It is none, or has no such container; the message names the file.
+        InvalidDockerrun: It is not a Dockerrun, or has no such container; the message names the file.
     """
     with naming(path):
         read = Dockerrun.template(content)

@@ -48,6 +48,9 @@ class Rollback(Step[WayBack, RollbackOutcome]):
 
         timeout_s: Longest wait, in seconds.
 
+        after_failure: Whether it is the end of a deploy that has just failed: then only a deploy that is known to have
+            run will do. None to tell by the service.
+
     Raises:
         InputError: There is nothing to go back to; nothing was changed.
 
@@ -64,7 +67,6 @@ class Rollback(Step[WayBack, RollbackOutcome]):
     deploy_id: str | None = None
     timeout_s: float = unrecorded(600.0)
     after_failure: bool | None = unrecorded(None)
-    """Whether a deploy has just failed, so that it is the end of that; None to tell by the service."""
 
     @property
     def _asked_for(self) -> bool:

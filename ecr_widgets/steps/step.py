@@ -44,7 +44,6 @@ class Step(Generic[Found, Outcome]):
     asks: ClassVar[tuple[str, ...]] = ()
     """The requests that change something, and of whom; a registry's and Layer0's addresses are in the record of
     `check_target`. Empty where it changes nothing."""
-
     notes: ClassVar[tuple[str, ...]] = ()
     """Inputs that a run notes after its look, for whoever resumes it; until then they are null in its record."""
     compares: ClassVar[bool] = True
@@ -56,12 +55,12 @@ class Step(Generic[Found, Outcome]):
 
     def inputs(self, outside: Outside) -> dict[str, Any]:
         """What the record says that was asked for; the same in a plan and in its run."""
-        every = dataclasses.fields(self)  # type: ignore[arg-type]  # subclasses are dataclasses
-        shown = {
-            each.name: getattr(self, each.name) for each in every if each.metadata.get(_RECORDED) != "never"
-        }
-        optional = {each.name for each in every if each.metadata.get(_RECORDED)}
-        return {name: value for name, value in shown.items() if value or name not in optional}
+        inputs = {}
+        for each in dataclasses.fields(self):  # type: ignore[arg-type]  # subclasses are dataclasses
+            value, shown = getattr(self, each.name), each.metadata.get(_RECORDED, "always")
+            if shown == "always" or (shown == "if given" and value):
+                inputs[each.name] = value
+        return inputs
 
     def holds(self, outside: Outside) -> str | None:
         """What no other run may change meanwhile, by `Targets`' name for it; None where there is nothing of the kind."""

@@ -100,19 +100,13 @@ class Outside:
             return check_repository_name(image.repository)
         return self.session_of(profile, region).registry().own(image).repository
 
-    def reference(
-        self, repository: str, reference: str, session: RegistrySession | None = None
-    ) -> ImageReference:
-        """A repository of the account's registry with a tag or digest as a full reference.
-
-        Args:
-            session: With the registry that has it; None for the run's own.
-        """
-        session = session or self.session
-        repository = check_repository_name(session.repository(repository))
+    def reference(self, repository: str, reference: str) -> ImageReference:
+        """A repository of the account's registry, by the registry's own name for it, with a tag or digest."""
+        host = self.session.token().registry
+        check_repository_name(repository)
         if reference.startswith("sha256:"):
-            return ImageReference.parse(f"{session.token().registry}/{repository}@{reference}")
-        return ImageReference(session.token().registry, repository, tag=check_tag(reference))
+            return ImageReference.parse(f"{host}/{repository}@{reference}")
+        return ImageReference(host, repository, tag=check_tag(reference))
 
     @staticmethod
     def repository_key(name: str, profile: str = "", region: str = "") -> tuple[str, ...]:
