@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ecr_widgets.cli.outcome import OurErrors
 from ecr_widgets.errors import SettingsError
 
 if TYPE_CHECKING:
     from ecr_widgets.sandbox import Sandbox
 
 
-@click.group(name="sandbox")
+@click.group(name="sandbox", cls=OurErrors)
 @click.option(
     "--folder",
     type=click.Path(path_type=Path, file_okay=False),
