@@ -1,4 +1,4 @@
-"""What an audit finds in a folder: runs, and notebooks that are none, each with its reason."""
+"""What an audit finds in a folder: runs, and notebooks that are no runs, each with its reason."""
 
 from __future__ import annotations
 

@@ -159,7 +159,7 @@ class Queries:
         Raises:
             InputError: The file cannot be read.
 
-            InvalidDockerrun: It is none, or has no such container.
+            InvalidDockerrun: It is not a Dockerrun, or has no such container.
         """
         read = read_dockerrun(dockerrun, self._outside.files.read(dockerrun), container, variables)
         wanted = read.with_image(image, container=container)

@@ -18,9 +18,6 @@ RECORD_VERSION: Final = 1
 RECORD_MIME = "application/vnd.ecr-widgets.record+json"
 PROGRESS_KEY = "ecr_widgets_progress"
 """In a display's metadata while its step works."""
-MARK = "marked"
-"""True in `ecr_widgets` of a display's metadata where the record came to the engine over its own line; true in a run's where
-the engine marks records so, and others in it prove nothing."""
 PANEL_MIME = "application/vnd.ecr-widgets.panel+json"
 
 KNOWN_JOBS = "known_jobs"

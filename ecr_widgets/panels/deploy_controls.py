@@ -184,7 +184,7 @@ def _image(typed: str) -> ImageReference:
     """An image as typed: by tag or digest, with the registry or without.
 
     Raises:
-        InvalidReference: It is none, or names neither tag nor digest.
+        InvalidReference: It is not a reference, or has neither tag nor digest.
     """
     image = ImageReference.parse(typed.strip())
     check_repository_name(image.repository)

@@ -102,7 +102,7 @@ class CreateDeploy(Step[WantedDockerrun, DeployOutcome]):
         read = read_dockerrun(self.dockerrun, content, self.container, self.variables)
         wanted = read.with_image(ImageReference.parse(str(self.image)), container=self.container)
         newest, wanted_sha256 = None, wanted.content_sha256()
-        for stored, held in stored_dockerruns(outside.layer0, self.name):
+        for stored, held in _stored_dockerruns(outside.layer0, self.name):
             newest = newest or held
             if held.content_sha256() == wanted_sha256:
                 return WantedDockerrun(wanted, file_sha256(content), stored, newest)
@@ -187,7 +187,7 @@ def read_dockerrun(
     return read.with_environment(container or read.containers[0].name, values)
 
 
-def stored_dockerruns(layer0: Layer0, name: str) -> Iterator[tuple[Deploy, Dockerrun]]:
+def _stored_dockerruns(layer0: Layer0, name: str) -> Iterator[tuple[Deploy, Dockerrun]]:
     """The deploys of a name that hold a Dockerrun of our form, newest first."""
     for each in reversed(layer0.list_deploys(name)):
         held = _read_stored(layer0, each.deploy_id)
@@ -196,7 +196,7 @@ def stored_dockerruns(layer0: Layer0, name: str) -> Iterator[tuple[Deploy, Docke
 
 
 def _equal_deploy(layer0: Layer0, name: str, content: str) -> Deploy | None:
-    deploys = (each for each, held in stored_dockerruns(layer0, name) if held.content_sha256() == content)
+    deploys = (each for each, held in _stored_dockerruns(layer0, name) if held.content_sha256() == content)
     return next(deploys, None)
 
 

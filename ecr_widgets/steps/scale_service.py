@@ -39,7 +39,7 @@ class ScaleService(Step[Service, ScaleOutcome]):
     Raises:
         EntityNotFound: No such environment or service.
 
-        InputError: The number is none that makes sense.
+        InputError: The number makes no sense.
 
         DeploymentFailed: The copies stop again and again.
 
