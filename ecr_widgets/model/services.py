@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class Dialect(StrEnum):
+    """Which of the two documents a target stores; the value is its name for people."""
+
+    LAYER0 = "Layer0"
+    """A Dockerrun."""
+    ECS = "ECS"
+    """A task definition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +56,18 @@ class Deployment:
     """Why it is in that state."""
     failed_count: int = 0
     """Copies that were started and failed; 0 where the target does not count them."""
+    stage: str = ""
+    """Of a rollout in stages, such as `BAKE_TIME`; empty where it has none."""
+    hook_id: str = ""
+    """The pause that the rollout waits at until somebody lets it go on; empty where it waits at none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """The bounds within which auto scaling keeps a service's number of copies."""
+
+    least: int
+    most: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +82,8 @@ class Service:
     pending_count: int
     deployments: tuple[Deployment, ...] = ()
     load_balancer_id: str | None = None
+    scaling: Scaling | None = None
+    """None where nothing scales it by itself, or the target does not say."""
 
     @property
     def primary(self) -> Deployment | None:
@@ -113,8 +139,52 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
+class TaskRequest:
+    """What became of the request to start a task."""
+
+    request_id: str
+    label: str
+    """For people, such as `job 1a2b`."""
+    state: str
+    """For people, such as `in progress`."""
+    task_id: str | None
+    """None until the task was started."""
+    is_over: bool = False
+    """Whether nothing more will come of it."""
+    reasons: tuple[str, ...] = ()
+    """Why it ended without a task, newest last."""
+    hint: str = ""
+    """Where to read more of that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One copy of a service."""
+
+    copy_id: str
+    deployment_id: str
+    deploy_id: str
+    status: str
+    """Such as `RUNNING`."""
+    health: str
+    """Such as `HEALTHY`; empty where nothing checks it."""
+    started_at: datetime | None
+    containers: tuple[TaskContainer, ...]
+    reason: str = ""
+    """Why it stopped."""
+
+
+@dataclass(frozen=True, slots=True)
 class ContainerLog:
     """Log lines of one container."""
 
     name: str
     lines: tuple[str, ...]
+    copy_id: str = ""
+    """Whose; empty where the target does not say."""
+    times: tuple[datetime, ...] = ()
+    """Of each line; empty where the target tells none."""
+
+
+Settings = Mapping[str, Any]
+"""How a service is run, in the form of ECS's CreateService."""
