@@ -34,6 +34,8 @@ class Deploy:
     name: str
     version: int
     dockerrun: bytes | None = field(default=None, repr=False)
+    is_active: bool = True
+    """Whether it can still be deployed: ECS keeps running what was deregistered, and starts nothing new of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,8 @@ class Service:
     load_balancer_id: str | None = None
     scaling: Scaling | None = None
     """None where nothing scales it by itself, or the target does not say."""
+    refused: str = ""
+    """Why this kit must not move it to another deploy; empty where it may."""
 
     @property
     def primary(self) -> Deployment | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.fakes.ecr import FakeEcr
+from tests.fakes.ecs import FakeEcs
 from tests.fakes.engine import FakeEngine
 from tests.fakes.layer0 import FakeLayer0
 from tests.fakes.registry import FakeRegistry
@@ -14,6 +15,7 @@ __all__ = [
     "REGISTRY",
     "FakeClock",
     "FakeEcr",
+    "FakeEcs",
     "FakeEngine",
     "FakeLayer0",
     "FakeRegistry",
