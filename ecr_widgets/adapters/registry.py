@@ -1,33 +1,20 @@
-"""A registry's data plane by urllib3.
-
-Source: OCI distribution specification, "Checking if content exists in the registry".
-"""
+"""A registry's data plane by urllib3."""
 
 from __future__ import annotations
-
-import json
-from contextlib import suppress
 
 import urllib3
 
 from ecr_widgets.adapters.http import EnvironmentPools
-from ecr_widgets.adapters.registry_copy import ImageCopy
-from ecr_widgets.adapters.registry_protocol import (
-    MANIFESTS,
-    authorization,
-    base_url,
-    digest_of,
-    errors_in,
-    refusal,
-)
-from ecr_widgets.adapters.registry_source import RegistrySource
-from ecr_widgets.errors import RegistryError, RegistryUnavailable
+from ecr_widgets.adapters.registry_copy import copy_image
+from ecr_widgets.adapters.registry_referrers import list_referrers, make_listed
+from ecr_widgets.adapters.registry_repository import RegistryRepository
+from ecr_widgets.errors import RegistryError
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.model.referrers import Manifest, Referrers
 from ecr_widgets.model.registry import ImageDetails
-from ecr_widgets.ports import ProgressSink
+from ecr_widgets.ports import ProgressSink, ignore_progress
 
-_LARGEST_ANSWER_BYTES = 64 * 1024
 _LONGEST_RETRY_AFTER_S = 30.0
 _PASSING = (429, 502, 503, 504)
 
@@ -50,35 +37,13 @@ class OciRegistry:
         )
 
     def find_digest(self, image: ImageReference, token: AuthorizationToken) -> str | None:
-        if image.registry is None:
-            raise RegistryError(f"{image} names no registry", hint="put the registry's host in front")
-        url = f"{base_url(image)}/manifests/{image.digest or image.tag or 'latest'}"
-        headers = {"Accept": MANIFESTS} | authorization(token)
-        status, found, _ = self._ask("HEAD", url, headers)
-        body = b""
-        if status != 200 or not digest_of(found):
-            # A HEAD has no body that says why, so the same is asked once more with GET.
-            status, found, body = self._ask("GET", url, headers)
-        if status == 200 and digest_of(found):
-            return digest_of(found)
-        codes, message = errors_in(body)
-        if status == 404 and codes and "NAME_UNKNOWN" not in codes:
-            return None
-        raise refusal(image, status, found, codes, message)
+        return self._repository(image, token).find_digest(_named(image))
 
     def read_details(self, image: ImageReference, token: AuthorizationToken) -> ImageDetails:
-        if image.digest is None:
-            raise RegistryError(f"{image} names no digest", hint="name the image by digest")
-        return RegistrySource(self._http, image, token).read_details(image.digest)
+        return self._repository(image, token).read_details(_pinned(image))
 
     def find_image_id(self, image: ImageReference, token: AuthorizationToken) -> str | None:
-        url = f"{base_url(image)}/manifests/{image.digest or image.tag or 'latest'}"
-        status, found, body = self._ask("GET", url, {"Accept": MANIFESTS} | authorization(token))
-        if status in (401, 403):
-            raise refusal(image, status, found, *errors_in(body))
-        with suppress(ValueError, RecursionError, LookupError, TypeError):
-            return str(json.loads(body)["config"]["digest"]) if status == 200 else None
-        return None
+        return self._repository(image, token).find_image_id(_named(image))
 
     def copy_image(
         self,
@@ -89,22 +54,48 @@ class OciRegistry:
         *,
         progress: ProgressSink,
     ) -> str:
-        return ImageCopy(self._http, (source, source_token), (target, target_token), progress).run()
+        copy_image(
+            self._repository(source, source_token, progress),
+            digest := _pinned(source),
+            self._repository(target, target_token, progress),
+            _named(target),
+        )
+        return digest
 
-    def _ask(
-        self, method: str, url: str, headers: dict[str, str]
-    ) -> tuple[int, urllib3.HTTPHeaderDict, bytes]:
-        try:
-            # A redirect is never followed: the token must not reach another host.
-            answer = self._http.request(method, url, headers=headers, redirect=False, preload_content=False)
-            try:
-                return answer.status, answer.headers, answer.read(_LARGEST_ANSWER_BYTES)
-            finally:
-                answer.close()
-        except urllib3.exceptions.HTTPError as error:
-            host = urllib3.util.parse_url(url).netloc
-            raise RegistryUnavailable(
-                f"the registry {host} does not answer: {error}",
-                hint="check the network and the registry's address",
-                retryable=True,
-            ) from error
+    def read_manifest(self, image: ImageReference, token: AuthorizationToken) -> Manifest:
+        return self._repository(image, token).read_manifest(_pinned(image))
+
+    def read_blob(
+        self, image: ImageReference, digest: str, token: AuthorizationToken, *, largest_bytes: int
+    ) -> bytes:
+        return self._repository(image, token).read_blob(digest, largest_bytes)
+
+    def list_referrers(
+        self, image: ImageReference, token: AuthorizationToken, *, artifact_type: str = ""
+    ) -> Referrers:
+        return list_referrers(self._repository(image, token), _pinned(image), artifact_type)
+
+    def put_blob(self, image: ImageReference, content: bytes, token: AuthorizationToken) -> str:
+        return self._repository(image, token).put_small_blob(content)
+
+    def put_manifest(
+        self, image: ImageReference, content: bytes, media_type: str, token: AuthorizationToken
+    ) -> None:
+        repository = self._repository(image, token)
+        repository.put_manifest(_named(image), content, media_type)
+        make_listed(repository, content)
+
+    def _repository(
+        self, image: ImageReference, token: AuthorizationToken, progress: ProgressSink = ignore_progress
+    ) -> RegistryRepository:
+        return RegistryRepository(self._http, image, token, progress=progress)
+
+
+def _named(image: ImageReference) -> str:
+    return image.digest or image.tag or "latest"
+
+
+def _pinned(image: ImageReference) -> str:
+    if image.digest is None:
+        raise RegistryError(f"{image} names no digest", hint="name the image by digest")
+    return image.digest

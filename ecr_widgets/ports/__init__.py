@@ -16,6 +16,7 @@ from ecr_widgets.model.build_context import BuildContext
 from ecr_widgets.model.build_options import BuildOptions
 from ecr_widgets.model.engine_facts import EngineFacts, HeldImage
 from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.model.referrers import Manifest, Referrers
 from ecr_widgets.model.registry import ImageDetails
 from ecr_widgets.ports.ecr import Ecr
 from ecr_widgets.ports.layer0 import Layer0
@@ -138,6 +139,73 @@ class Registry(Protocol):
             ImageNotFound: The source has no such image.
 
             TagImmutable: The target's tag names another image and must not move.
+        """
+        ...
+
+    @reads
+    def read_manifest(self, image: ImageReference, token: AuthorizationToken) -> Manifest:
+        """A manifest by digest, its content checked.
+
+        Raises:
+            AuthorizationError: The token was refused or has expired.
+
+            ImageNotFound: The registry has none of that digest.
+        """
+        ...
+
+    @reads
+    def read_blob(
+        self, image: ImageReference, digest: str, token: AuthorizationToken, *, largest_bytes: int
+    ) -> bytes:
+        """A small blob of the image's repository, its content checked.
+
+        Raises:
+            ImageNotFound: The repository has none of that digest.
+
+            RegistryError: It is larger.
+        """
+        ...
+
+    @reads
+    def list_referrers(
+        self, image: ImageReference, token: AuthorizationToken, *, artifact_type: str = ""
+    ) -> Referrers:
+        """What refers to a manifest, as the registry lists it or as its fallback tag does; bounded, and nothing is checked.
+
+        Args:
+            image: By digest; the repository need not have it.
+
+            artifact_type: Asks the registry for these alone, of which it may take no notice; empty for all.
+
+        Raises:
+            AuthorizationError: The token was refused or has expired.
+
+            RepositoryNotFound: There is no such repository.
+        """
+        ...
+
+    def put_blob(self, image: ImageReference, content: bytes, token: AuthorizationToken) -> str:
+        """Put a small blob into the image's repository, where it is not there yet, and give back its digest.
+
+        Raises:
+            RepositoryNotFound: There is no such repository.
+        """
+        ...
+
+    def put_manifest(
+        self, image: ImageReference, content: bytes, media_type: str, token: AuthorizationToken
+    ) -> None:
+        """Put a manifest whose blobs are there; one with a subject is listed among its referrers then, by tag where needed.
+
+        Args:
+            image: By the manifest's digest, or tagged.
+
+        Raises:
+            RepositoryNotFound: There is no such repository.
+
+            TagImmutable: A tag names another manifest and must not move: the image's, or the fallback tag of its subject.
+
+            RegistryError: It was refused, or it is there and not listed.
         """
         ...
 

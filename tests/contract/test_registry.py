@@ -20,9 +20,16 @@ import pytest
 import urllib3
 
 from ecr_widgets.adapters.registry import OciRegistry
-from ecr_widgets.errors import AuthorizationError, ImageNotFound, RegistryUnavailable, RepositoryNotFound
+from ecr_widgets.errors import (
+    AuthorizationError,
+    ImageNotFound,
+    RegistryError,
+    RegistryUnavailable,
+    RepositoryNotFound,
+)
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.model.referrers import EMPTY_CONFIG, IMAGE_MANIFEST, fallback_tag
 from ecr_widgets.model.registry import Child
 from ecr_widgets.ports import Progress, Registry, ignore_progress
 from ecr_widgets.sandbox import Sandbox
@@ -212,6 +219,87 @@ def test_a_copy_has_the_same_digest(stocked: Stocked) -> None:
             stocked.token,
             progress=ignore_progress,
         )
+
+
+def referrer(stocked: Stocked, subject: str, number: int = 0) -> tuple[ImageReference, bytes]:
+    """A referrer without anything to configure, its blobs put; named by digest."""
+    image = stocked.image(f"@{subject}")
+    config, layer = (
+        stocked.registry.put_blob(image, blob, stocked.token) for blob in (b"{}", b"evidence %d" % number)
+    )
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": IMAGE_MANIFEST,
+        "artifactType": f"application/vnd.test.kind{number % 2}",
+        "config": {"mediaType": EMPTY_CONFIG, "digest": config, "size": 2},
+        "layers": [{"mediaType": "text/plain", "digest": layer, "size": len(b"evidence %d" % number)}],
+        "subject": {"mediaType": MEDIA_TYPE, "digest": subject, "size": 7},
+        "annotations": {"number": str(number)},
+    }
+    content = json.dumps(manifest).encode()
+    return image.with_digest(f"sha256:{hashlib.sha256(content).hexdigest()}"), content
+
+
+def test_what_refers_to_an_image_is_listed_once(stocked: Stocked) -> None:
+    """By the registry or under the fallback tag: type and notes are in the list; put twice, it is there once."""
+    digest = stocked.push("referred", b"has referrers")
+    image = stocked.image(f"@{digest}")
+    assert stocked.registry.list_referrers(image, stocked.token).entries == ()
+    names = []
+    for number in (0, 1, 1):
+        name, content = referrer(stocked, digest, number)
+        stocked.registry.put_manifest(name, content, IMAGE_MANIFEST, stocked.token)
+        names.append(name.digest)
+        manifest = stocked.registry.read_manifest(name, stocked.token)
+        assert (manifest.digest, manifest.content) == (name.digest, content)
+    listed = stocked.registry.list_referrers(image, stocked.token)
+    assert [each.digest for each in listed.entries] == names[:2]
+    assert not listed.left_out
+    first = listed.entries[0]
+    assert (first.artifact_type, first.annotations) == ("application/vnd.test.kind0", {"number": "0"})
+    layer = json.loads(content)["layers"][0]["digest"]
+    assert stocked.registry.read_blob(image, layer, stocked.token, largest_bytes=10) == b"evidence 1"
+    with pytest.raises(RegistryError, match="larger than"):
+        stocked.registry.read_blob(image, layer, stocked.token, largest_bytes=9)
+
+
+def test_a_subject_need_not_be_there(stocked: Stocked) -> None:
+    """A referrer may come before its image; what is not there at all is an error of its own."""
+    stocked.push("one", b"layer")
+    nobody = "sha256:" + "e" * 64
+    name, content = referrer(stocked, nobody)
+    stocked.registry.put_manifest(name, content, IMAGE_MANIFEST, stocked.token)
+    listed = stocked.registry.list_referrers(stocked.image(f"@{nobody}"), stocked.token)
+    assert [each.digest for each in listed.entries] == [name.digest]
+    for ask in (
+        lambda: stocked.registry.read_manifest(stocked.image(f"@{nobody}"), stocked.token),
+        lambda: stocked.registry.read_blob(name, nobody, stocked.token, largest_bytes=10),
+    ):
+        with pytest.raises(ImageNotFound):
+            ask()
+
+
+@pytest.mark.parametrize("stocked", ["sandbox"], indirect=True)
+def test_a_long_list_comes_in_pages(stocked: Stocked) -> None:
+    """All of them are read, by type where the registry is asked for one."""
+    digest = stocked.push("popular", b"has many referrers")
+    for number in range(120):
+        name, content = referrer(stocked, digest, number)
+        stocked.registry.put_manifest(name, content, IMAGE_MANIFEST, stocked.token)
+    image = stocked.image(f"@{digest}")
+    for wanted, count in (("", 120), ("application/vnd.test.kind1", 60)):
+        listed = stocked.registry.list_referrers(image, stocked.token, artifact_type=wanted)
+        assert (len(listed.entries), listed.by_tag, listed.left_out) == (count, False, "")
+
+
+@pytest.mark.parametrize("stocked", ["docker-registry"], indirect=True)
+def test_where_the_registry_keeps_no_list_a_tag_does(stocked: Stocked) -> None:
+    """Docker's registry has no list; the tag's index says what it would, and is said to be one."""
+    digest = stocked.push("one", b"layer")
+    name, content = referrer(stocked, digest)
+    stocked.registry.put_manifest(name, content, IMAGE_MANIFEST, stocked.token)
+    assert stocked.registry.list_referrers(stocked.image(f"@{digest}"), stocked.token).by_tag
+    assert stocked.find(f":{fallback_tag(digest)}") is not None
 
 
 def test_an_index_is_copied_with_its_images_from_registry_to_registry(

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from ecr_widgets.errors import ImageNotFound, TagImmutable
+import hashlib
+import json
+
+from ecr_widgets.errors import ImageNotFound, RegistryError, TagImmutable
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.model.referrers import Manifest, Referrer, Referrers
 from ecr_widgets.model.registry import ImageDetails
 from ecr_widgets.ports import ProgressSink
 from tests.fakes.world import World, check_token, digest_of
@@ -52,5 +56,68 @@ class FakeRegistry:
             raise TagImmutable("tag is immutable", standing=self._world.tags[key], wanted=source.digest)
         self._world.tags[key] = source.digest
         self._world.manifests.add((target.repository, source.digest))
+        if (content := self._world.contents.get((source.repository, source.digest))) is not None:
+            self._world.contents[target.repository, source.digest] = content
         self._world.changes.append(f"copy to {target.repository}:{target.tag}")
         return source.digest
+
+    def read_manifest(self, image: ImageReference, token: AuthorizationToken) -> Manifest:
+        check_token(self._world, image, token)
+        found = self._world.contents.get((image.repository, image.digest or ""))
+        if found is None:
+            raise ImageNotFound(f"no manifest {image}")
+        return found
+
+    def read_blob(
+        self, image: ImageReference, digest: str, token: AuthorizationToken, *, largest_bytes: int
+    ) -> bytes:
+        check_token(self._world, image, token)
+        if (image.repository, digest) not in self._world.blobs:
+            raise ImageNotFound(f"no blob {digest}")
+        content = self._world.blobs[image.repository, digest]
+        if len(content) > largest_bytes:
+            raise RegistryError(f"{digest} is larger than {largest_bytes}")
+        return content
+
+    def list_referrers(
+        self, image: ImageReference, token: AuthorizationToken, *, artifact_type: str = ""
+    ) -> Referrers:
+        check_token(self._world, image, token)
+        return Referrers(
+            tuple(
+                Referrer(
+                    digest,
+                    each.media_type,
+                    len(each.content),
+                    about.get("artifactType", ""),
+                    about.get("annotations", {}),
+                )
+                for (repository, digest), each in self._world.contents.items()
+                if repository == image.repository
+                and (about := json.loads(each.content)).get("subject", {}).get("digest") == image.digest
+                and artifact_type in ("", about.get("artifactType"))
+            )
+        )
+
+    def put_blob(self, image: ImageReference, content: bytes, token: AuthorizationToken) -> str:
+        check_token(self._world, image, token)
+        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        self._world.blobs[image.repository, digest] = content
+        return digest
+
+    def put_manifest(
+        self, image: ImageReference, content: bytes, media_type: str, token: AuthorizationToken
+    ) -> None:
+        check_token(self._world, image, token)
+        described = json.loads(content)
+        for part in (described["config"], *described["layers"]):
+            if (image.repository, part["digest"]) not in self._world.blobs:
+                raise ImageNotFound(f"no blob {part['digest']}")
+        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        self._world.contents[image.repository, digest] = Manifest(digest, media_type, content)
+        self._world.manifests.add((image.repository, digest))
+        if image.tag is not None:
+            self._world.tags[image.repository, image.tag] = digest
+        if "subject" in described:
+            self._world.subjects[digest] = described["subject"]["digest"]
+        self._world.changes.append(f"put {digest} into {image.repository}")

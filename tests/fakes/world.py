@@ -10,6 +10,7 @@ from ecr_widgets.errors import AuthorizationError, RepositoryNotFound
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.encryption import Encryption
 from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.model.referrers import Manifest
 from ecr_widgets.model.registry import Findings, ImageDetails, Repository
 
 REGISTRY = "registry.test:5000"
@@ -42,6 +43,10 @@ class World:
     """Digest by repository and tag."""
     manifests: set[tuple[str, str]] = field(default_factory=set)
     """Repository and digest of all that was ever pushed."""
+    blobs: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    """Content by repository and digest, of what was put by hand and not pushed by an engine."""
+    contents: dict[tuple[str, str], Manifest] = field(default_factory=dict)
+    """Manifests by repository and digest, of those that were put by hand."""
     pushed_at: dict[str, datetime] = field(default_factory=dict)
     """By digest, for those that were not pushed just now."""
     pulled_at: dict[str, datetime] = field(default_factory=dict)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from botocore.exceptions import ParamValidationError
 
 from ecr_widgets import connect
 from ecr_widgets.adapters.boto_ecr import BotoEcr
@@ -121,6 +122,44 @@ def test_lists_tell_what_a_referrer_is_about(store: Store) -> None:
     read = ecr.find_image(store.name, index)
     assert read is not None
     assert read.last_pulled_at is not None
+
+
+def test_referrers_are_listed_by_ecrs_own_call(store: Store) -> None:
+    """By subject, in pages, and by type where asked; a digest that is none and a page that is too long are refused."""
+    image, other = store.image("signed", "1"), store.image("other", "2")
+    subject = {"mediaType": IMAGE, "digest": image, "size": 1}
+    kinds = ["application/vnd.test.note", "application/vnd.test.note", "application/vnd.test.seal"]
+    notes = [
+        store.image(f"note {n}", subject=subject, artifactType=kind, annotations={"n": str(n)})
+        for n, kind in enumerate(kinds)
+    ]
+    asked = {"repositoryName": store.name, "subjectId": {"imageDigest": image}}
+    first = store.ecr.list_image_referrers(**asked, maxResults=2)
+    second = store.ecr.list_image_referrers(**asked, maxResults=2, nextToken=first["nextToken"])
+    entries = first["referrers"] + second["referrers"]
+    assert [each["digest"] for each in entries] == notes
+    assert "nextToken" not in second
+    assert {name: entries[2][name] for name in ("artifactType", "artifactStatus", "annotations")} == {
+        "artifactType": kinds[2],
+        "artifactStatus": "ACTIVE",
+        "annotations": {"n": "2"},
+    }
+    by_type = store.ecr.list_image_referrers(**asked, filter={"artifactTypes": kinds[2:]})
+    assert [each["digest"] for each in by_type["referrers"]] == notes[2:]
+    of_other = asked | {"subjectId": {"imageDigest": other}}
+    assert store.ecr.list_image_referrers(**of_other)["referrers"] == []
+    for wrong in ({"subjectId": {"imageDigest": "sha256:12"}}, {"maxResults": 51}):
+        with pytest.raises((store.ecr.exceptions.InvalidParameterException, ParamValidationError)):
+            store.ecr.list_image_referrers(**asked | wrong)
+
+
+def test_manifests_that_ecrs_parser_refuses_are_refused(store: Store) -> None:
+    """Data in a descriptor and notes on the configuration, which the specification allows, are not JSON to ECR."""
+    config = {"mediaType": CONFIG, "digest": "sha256:" + "0" * 64, "size": 2}
+    refused = store.ecr.exceptions.InvalidParameterException
+    for more in ({"data": "e30="}, {"annotations": {}}):
+        with pytest.raises(refused, match="Invalid JSON syntax"):
+            store.image("odd", config=config | more)
 
 
 def test_a_policy_does_not_expire_the_images_of_an_index_that_stays(store: Store) -> None:

@@ -21,6 +21,12 @@ from ecr_widgets.sandbox.ecr.encryption import encryption_of
 from ecr_widgets.sandbox.ecr.identity import name_identity
 from ecr_widgets.sandbox.ecr.images import Images, refuse, size_bytes
 from ecr_widgets.sandbox.ecr.lifecycle_preview import add_previews
+from ecr_widgets.sandbox.ecr.referrers import (
+    add_referrers,
+    artifact_type_of,
+    subject_of,
+    why_unreadable,
+)
 from ecr_widgets.sandbox.ecr.scan_findings import add_scans
 from ecr_widgets.sandbox.ecr.tokens import Tokens
 
@@ -117,6 +123,8 @@ def correct_moto(  # noqa: C901 -- one function a corrected call, all over the s
                 f"Image with digest '{digest}' and tag '{tag}' already exists in the repository with name"
                 f" '{repository.name}' in registry with id '{store.account}'",
             )
+        if (unreadable := why_unreadable(json.loads(manifest))) is not None:
+            raise refuse("InvalidParameterException", unreadable)
         return ActionResult(
             {"image": store.put_image(repository, manifest, tag, self._get_param("imageManifestMediaType"))}
         )
@@ -131,9 +139,8 @@ def correct_moto(  # noqa: C901 -- one function a corrected call, all over the s
         put_image,
     ):
         setattr(ECRResponse, replacement.__name__, replacement)
-    add_batches(store)
-    add_previews(store)
-    add_scans(store)
+    for add in (add_batches, add_previews, add_scans, add_referrers):
+        add(store)
     name_identity(store.account)
 
 
@@ -160,9 +167,8 @@ def _detail(image: Image) -> Image:
         del detail.image_tags
     manifest = json.loads(image.image_manifest)
     more = {
-        "subject_manifest_digest": (manifest.get("subject") or {}).get("digest"),
-        "artifact_media_type": manifest.get("artifactType")
-        or (manifest.get("config") or {}).get("mediaType"),
+        "subject_manifest_digest": subject_of(manifest),
+        "artifact_media_type": artifact_type_of(manifest),
     }
     vars(detail).update({name: value for name, value in more.items() if value})
     return detail

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 import tornado.web
 from moto.core.exceptions import ServiceException
 from moto.ecr.models import Repository
 
+from ecr_widgets.model.referrers import IMAGE_INDEX
 from ecr_widgets.sandbox.ecr.blobs import Blobs
 from ecr_widgets.sandbox.ecr.call_log import CallLog
 from ecr_widgets.sandbox.ecr.images import Images
+from ecr_widgets.sandbox.ecr.referrers import page_of, referrers_of, subject_of, why_unreadable
 from ecr_widgets.sandbox.ecr.tokens import Entry, Tokens
 from ecr_widgets.sandbox.visitors import refuse_visitor
 
@@ -49,6 +53,7 @@ def application(
             (rf"/v2/{_NAME}/blobs/{_DIGEST}", _Blob),
             (rf"/v2/{_NAME}/manifests/([^/]+)", _Manifest),
             (rf"/v2/{_NAME}/tags/list", _Tags),
+            (rf"/v2/{_NAME}/referrers/([^/]+)", _Referrers),
         ],
         store=store,
         blobs=blobs,
@@ -222,6 +227,8 @@ class _Manifest(_Handler):
             manifest = None
         if not isinstance(manifest, dict):
             return self.refuse(400, "MANIFEST_INVALID", "manifest invalid")
+        if (unreadable := why_unreadable(manifest)) is not None:
+            return self.refuse(405, "UNSUPPORTED", unreadable)
         parts = [*manifest.get("layers", ()), *([manifest["config"]] if "config" in manifest else ())]
         missing = [
             part["digest"] for part in parts if not self.blobs.has(self.repository.name, part["digest"])
@@ -252,6 +259,8 @@ class _Manifest(_Handler):
                 "digest": digest,
             }
         )
+        if subject := subject_of(manifest):
+            self.set_header("OCI-Subject", subject)
         return self.created("manifests", digest)
 
 
@@ -260,3 +269,23 @@ class _Tags(_Handler):
         tags = sorted(tag for image in self.repository.images for tag in image.image_tags)
         last, size = self.get_query_argument("last", ""), int(self.get_query_argument("n", "1000") or 1000)
         self.finish({"name": name, "tags": [tag for tag in tags if tag > (last or "")][:size]})
+
+
+class _Referrers(_Handler):
+    def get(self, name: str, digest: str) -> None:
+        if not re.fullmatch(_DIGEST, digest):
+            return self.refuse(400, "DIGEST_INVALID", "provided digest is no digest")
+        wanted = self.get_query_argument("artifactType", "") or ""
+        entries = referrers_of(self.repository, digest, (wanted,) if wanted else ())
+        try:
+            page, following = page_of(entries, self.get_query_argument("nextToken", None))
+        except ValueError:
+            return self.refuse(400, "UNSUPPORTED", "Invalid parameter at 'nextToken'")
+        if wanted:
+            self.set_header("OCI-Filters-Applied", "artifactType")
+        if following:
+            query = urlencode({"nextToken": following} | ({"artifactType": wanted} if wanted else {}))
+            self.set_header("Link", f'</v2/{name}/referrers/{digest}?{query}>; rel="next"')
+        self.set_header("Content-Type", IMAGE_INDEX)
+        self.finish(json.dumps({"schemaVersion": 2, "mediaType": IMAGE_INDEX, "manifests": page}))
+        return None

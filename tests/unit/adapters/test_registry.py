@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 
 import pytest
+from urllib3 import HTTPResponse
 
-from ecr_widgets.adapters import registry, registry_protocol
+from ecr_widgets.adapters import registry_protocol
 from ecr_widgets.adapters.registry import OciRegistry
+from ecr_widgets.adapters.registry_repository import RegistryRepository
 from ecr_widgets.errors import (
     AuthorizationError,
     EcrWidgetsError,
@@ -206,11 +209,11 @@ def test_plain_http_is_for_this_machine_only(
     """Only loopback is asked over plain HTTP; what merely looks like it is not."""
     asked: list[str] = []
 
-    def ask(self: object, method: str, url: str, headers: object) -> object:
+    def send(self: object, method: str, url: str, headers: object, **_: object) -> HTTPResponse:
         asked.append(url)
-        return 200, {"Docker-Content-Digest": DIGEST}, b""
+        return HTTPResponse(BytesIO(), {"Docker-Content-Digest": DIGEST}, 200, preload_content=False)
 
-    monkeypatch.setattr(registry.OciRegistry, "_ask", ask)
+    monkeypatch.setattr(RegistryRepository, "_send", send)
     token = AuthorizationToken(host, "AWS", PASSWORD, NOW, NOW)
     assert is_loopback(host) is is_ours
     OciRegistry().find_digest(ImageReference(host, "a", "1"), token)

@@ -1,0 +1,182 @@
+"""What refers to a manifest: listed by the registry, or under a tag where it keeps no list.
+
+Source: OCI distribution specification, "Listing Referrers", "Pushing Manifests with Subject", "Referrers Tag Schema". Whether a
+registry keeps a list is asked of the list itself: registries have named a subject in their answers without having one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from ecr_widgets.adapters.registry_repository import RegistryRepository
+from ecr_widgets.errors import RegistryError, RegistryUnavailable, TagImmutable
+from ecr_widgets.model.referrers import IMAGE_INDEX, IMAGE_MANIFEST, Referrer, Referrers, fallback_tag
+
+MAX_PAGES = 20
+MAX_ENTRIES = 1_000
+"""More are not read: whoever may push can attach any number."""
+_TRIES = 5
+_LONGEST_TEXT = 200
+_NEXT = re.compile(r'<([^<>]*)>\s*;[^,]*\brel="?next"?')
+_INDEXES = frozenset((IMAGE_INDEX, "application/vnd.docker.distribution.manifest.list.v2+json"))
+
+
+def list_referrers(repository: RegistryRepository, digest: str, artifact_type: str) -> Referrers:
+    """What the registry lists, or else the fallback tag; bounded in pages, entries and bytes.
+
+    Args:
+        artifact_type: Asks the registry for these alone, of which it may take no notice; empty for all.
+    """
+    listed = _by_registry(repository, digest, artifact_type)
+    return _by_tag(repository, digest) if listed is None else listed
+
+
+def make_listed(repository: RegistryRepository, content: bytes) -> None:
+    """See that a manifest that was put is among its subject's referrers; nothing to do for one without a subject.
+
+    Raises:
+        TagImmutable: The registry keeps no list, and the fallback tag must not move.
+
+        RegistryError: It is not listed.
+    """
+    manifest = json.loads(content)
+    if "subject" not in manifest:
+        return
+    subject, referrer = manifest["subject"]["digest"], _referrer_of(manifest, content)
+    listed = _by_registry(repository, subject, referrer.artifact_type)
+    if listed is not None:
+        if not listed.left_out and referrer.digest not in {each.digest for each in listed.entries}:
+            raise RegistryError(
+                f"{referrer.digest} is in {repository.image.name}, but is not listed with what refers to {subject}",
+                hint="try again later",
+                retryable=True,
+            )
+        return
+    tag = fallback_tag(subject)
+    # Without a lock of the registry's two writers may overwrite each other's: written, read back, and written again.
+    for _ in range(_TRIES):
+        entries = _entries_under(repository, tag)
+        if any(each.get("digest") == referrer.digest for each in entries):
+            return
+        index = {
+            "schemaVersion": 2,
+            "mediaType": IMAGE_INDEX,
+            "manifests": [*entries, _described(referrer)],
+        }
+        try:
+            repository.put_manifest(tag, json.dumps(index, separators=(",", ":")).encode(), IMAGE_INDEX)
+        except TagImmutable as error:
+            raise TagImmutable(
+                f"{referrer.digest} is in {repository.image.name}, but not listed: the tag {tag} must not move",
+                standing=error.standing,
+                wanted=None,
+                hint="except tags sha256-* from the repository's immutability",
+            ) from error
+    raise RegistryError(
+        f"{referrer.digest} is in {repository.image.name}, but others kept overwriting the list of referrers {tag}",
+        hint="try again",
+        retryable=True,
+    )
+
+
+def _by_registry(repository: RegistryRepository, digest: str, artifact_type: str) -> Referrers | None:
+    """The registry's own list; None where it keeps none."""
+    entries: list[Referrer] = []
+    path = f"/referrers/{digest}"
+    target = f"{path}?artifactType={quote(artifact_type, safe='')}" if artifact_type else path
+    for _ in range(MAX_PAGES):
+        answer, body = repository.ask("GET", target, {"Accept": IMAGE_INDEX})
+        if answer.status in (404, 405, 501) and not entries:
+            # A registry that has the list never answers so, unless there is no such repository: the tag's look says that.
+            return None
+        if answer.status != 200:
+            raise repository.refusal(answer, body)
+        try:
+            found = [_referrer(each) for each in _manifests(body)]
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise RegistryUnavailable(
+                f"{repository.image.registry} does not list the referrers of {digest} as registries do: {error}"
+            ) from error
+        entries += found
+        if len(entries) > MAX_ENTRIES:
+            return Referrers(tuple(entries[:MAX_ENTRIES]), f"more than {MAX_ENTRIES:,} are listed")
+        following = _NEXT.search(answer.headers.get("Link", ""))
+        if following is None:
+            return Referrers(tuple(entries))
+        below = _below(path, following[1])
+        if below is None:
+            return Referrers(tuple(entries), "the next page is at another address, which is not asked")
+        target = below
+    return Referrers(tuple(entries), f"more than {MAX_PAGES} pages are listed")
+
+
+def _below(path: str, link: str) -> str | None:
+    """The next page's place below the repository, at the same host; None where the link leads elsewhere."""
+    parts = urlsplit(link)
+    # Registries name the path whole, from /v2/ on, with or without a host in front, or the query alone.
+    return f"{path}?{parts.query}" if parts.path.endswith(path) or not parts.path else None
+
+
+def _by_tag(repository: RegistryRepository, digest: str) -> Referrers:
+    found = []
+    for entry in _entries_under(repository, fallback_tag(digest)):
+        try:
+            found.append(_referrer(entry))
+        except (LookupError, TypeError, ValueError, AttributeError):
+            continue
+    left_out = f"more than {MAX_ENTRIES:,} are listed" if len(found) > MAX_ENTRIES else ""
+    return Referrers(tuple(found[:MAX_ENTRIES]), left_out, by_tag=True)
+
+
+def _entries_under(repository: RegistryRepository, tag: str) -> list[dict[str, Any]]:
+    """What an index under the tag names; nothing where the tag is of something else, as where a registry resolves it."""
+    manifest = repository.find_manifest(tag)
+    if manifest is None or manifest.media_type.partition(";")[0] not in _INDEXES:
+        return []
+    try:
+        return [each for each in _manifests(manifest.content) if isinstance(each, dict)]
+    except (LookupError, TypeError, ValueError):
+        return []
+
+
+def _manifests(body: bytes) -> list[Any]:
+    manifests = json.loads(body)["manifests"]
+    if not isinstance(manifests, list):
+        raise TypeError("manifests is no list")
+    return manifests
+
+
+def _referrer(entry: dict[str, Any]) -> Referrer:
+    annotations = entry.get("annotations") or {}
+    return Referrer(
+        str(entry["digest"]),
+        str(entry["mediaType"]),
+        int(entry["size"]),
+        str(entry.get("artifactType") or "")[:_LONGEST_TEXT],
+        {str(k)[:_LONGEST_TEXT]: str(v)[:_LONGEST_TEXT] for k, v in annotations.items()},
+    )
+
+
+def _referrer_of(manifest: dict[str, Any], content: bytes) -> Referrer:
+    return Referrer(
+        f"sha256:{hashlib.sha256(content).hexdigest()}",
+        manifest.get("mediaType", IMAGE_MANIFEST),
+        len(content),
+        manifest.get("artifactType") or (manifest.get("config") or {}).get("mediaType", ""),
+        manifest.get("annotations") or {},
+    )
+
+
+def _described(referrer: Referrer) -> dict[str, Any]:
+    described = {
+        "mediaType": referrer.media_type,
+        "digest": referrer.digest,
+        "size": referrer.size_bytes,
+        "artifactType": referrer.artifact_type,
+        "annotations": dict(referrer.annotations),
+    }
+    return {name: value for name, value in described.items() if value}

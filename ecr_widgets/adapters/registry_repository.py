@@ -1,0 +1,343 @@
+"""One repository of a registry: every request to a registry is made here.
+
+Source: OCI distribution specification, "Checking if content exists in the registry", "Pulling manifests", "Pulling blobs",
+"Pushing blobs", "Mounting a blob from another repository"; OCI image specification, "Image Index", "Image Configuration".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
+from typing import Any
+from urllib.parse import urlsplit
+
+import urllib3
+
+from ecr_widgets.adapters.hosts import follow, same_origin, shown
+from ecr_widgets.adapters.registry_protocol import (
+    MANIFESTS,
+    authorization,
+    base_url,
+    digest_of,
+    errors_in,
+    refusal,
+)
+from ecr_widgets.errors import ImageNotFound, RegistryError, RegistryUnavailable, TagImmutable
+from ecr_widgets.model.authorization_token import AuthorizationToken
+from ecr_widgets.model.image_index import children_of, platform_of
+from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.model.referrers import Manifest
+from ecr_widgets.model.registry import ImageDetails
+from ecr_widgets.ports import Progress, ProgressSink, ignore_progress
+
+LARGEST_DOCUMENT_BYTES = 4 * 1024 * 1024
+"""What the specification has registries take for a manifest; more is not read."""
+_CHUNK_BYTES = 1024 * 1024
+_MOST_REDIRECTS = 5
+_SHORT = 19
+"""Characters of a digest that people are shown."""
+
+Answer = urllib3.BaseHTTPResponse
+Content = AbstractContextManager[bytes | Iterator[bytes]]
+
+
+class RegistryRepository:
+    """A repository, asked with one token.
+
+    Args:
+        image: Any reference into it; in errors it stands for what was asked for.
+
+        progress: Called while bytes go over, and each time a request is repeated.
+
+    Raises:
+        RegistryUnavailable: By each call: no answer, or none of a registry.
+
+        AuthorizationError: By each call: the token was refused.
+    """
+
+    def __init__(
+        self,
+        http: urllib3.PoolManager,
+        image: ImageReference,
+        token: AuthorizationToken,
+        *,
+        progress: ProgressSink = ignore_progress,
+    ) -> None:
+        if image.registry is None:
+            raise RegistryError(f"{image} names no registry", hint="put the registry's host in front")
+        self.image = image
+        self._http = http
+        self._url = base_url(image)
+        self._login = authorization(token)
+        self._progress = progress
+
+    def find_digest(self, reference: str) -> str | None:
+        """Digest of the manifest that the registry serves for a tag or digest, None where it has none."""
+        path, accept = f"/manifests/{reference}", {"Accept": MANIFESTS}
+        answer, body = self.ask("HEAD", path, accept)
+        if answer.status != 200 or not digest_of(answer.headers):
+            # A HEAD has no body that says why, so the same is asked once more with GET.
+            answer, body = self.ask("GET", path, accept)
+        if answer.status == 200 and digest_of(answer.headers):
+            return digest_of(answer.headers)
+        codes, message = errors_in(body)
+        if answer.status == 404 and codes and "NAME_UNKNOWN" not in codes:
+            return None
+        raise refusal(self.image, answer.status, answer.headers, codes, message)
+
+    def find_manifest(self, reference: str) -> Manifest | None:
+        """A manifest by tag or digest, its content checked; None where there is none.
+
+        Raises:
+            RepositoryNotFound: There is no such repository.
+        """
+        answer, body = self.ask("GET", f"/manifests/{reference}", {"Accept": MANIFESTS})
+        codes, _ = errors_in(body) if answer.status == 404 else (set(), "")
+        if answer.status == 404 and codes and "NAME_UNKNOWN" not in codes:
+            return None
+        if answer.status != 200:
+            raise self.refusal(answer, body)
+        digest = reference if ":" in reference else digest_of(answer.headers) or _digest(body)
+        self._check(digest, body)
+        return Manifest(digest, answer.headers.get("Content-Type", "application/json"), body)
+
+    def read_manifest(self, digest: str) -> Manifest:
+        """A manifest by digest.
+
+        Raises:
+            ImageNotFound: There is none.
+        """
+        manifest = self.find_manifest(digest)
+        if manifest is None:
+            raise ImageNotFound(f"{self.image.name}@{digest} is not in its registry", hint="push it again")
+        return manifest
+
+    def read_details(self, digest: str) -> ImageDetails:
+        """Platform of an image, or the images that an index names.
+
+        Raises:
+            ImageNotFound: There is none.
+        """
+        try:
+            manifest = json.loads(self.read_manifest(digest).content)
+            if "manifests" in manifest:
+                return ImageDetails(children=children_of(manifest))
+            if "image" not in str(manifest["config"].get("mediaType", "")):
+                return ImageDetails()
+            return ImageDetails(platform_of(json.loads(self.read_blob(manifest["config"]["digest"]))))
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise RegistryError(
+                f"{self.image} is not an image manifest: {type(error).__name__} {error}"
+            ) from error
+
+    def find_image_id(self, reference: str) -> str | None:
+        """What an engine calls the image, the digest of its configuration; None for an index or nothing."""
+        answer, body = self.ask("GET", f"/manifests/{reference}", {"Accept": MANIFESTS})
+        if answer.status in (401, 403):
+            raise self.refusal(answer, body)
+        with suppress(ValueError, RecursionError, LookupError, TypeError):
+            return str(json.loads(body)["config"]["digest"]) if answer.status == 200 else None
+        return None
+
+    def put_manifest(self, reference: str, content: bytes, media_type: str) -> Answer:
+        """Put a manifest under a tag or its digest; what has it there already is as good.
+
+        Raises:
+            TagImmutable: The tag names another manifest and must not move.
+        """
+        answer, body = self.ask("PUT", f"/manifests/{reference}", {"Content-Type": media_type}, body=content)
+        # A tag that must not move is refused also where it names the image already, as after a reply that was lost.
+        if answer.status != 201 and not self._names(reference, _digest(content)):
+            raise self.refusal(answer, body)
+        return answer
+
+    def read_blob(self, digest: str, largest_bytes: int = LARGEST_DOCUMENT_BYTES) -> bytes:
+        """A small blob, its content checked.
+
+        Raises:
+            ImageNotFound: There is none.
+
+            RegistryError: It is larger, or something else.
+        """
+        with self.open_blob(digest) as answer:
+            content, is_whole = _read(answer, largest_bytes)
+        if not is_whole:
+            raise RegistryError(f"{digest} in {self.image.name} is larger than {largest_bytes:,} bytes")
+        self._check(digest, content)
+        return content
+
+    @contextmanager
+    def open_blob(self, digest: str) -> Iterator[Answer]:
+        """A blob as a stream, wherever the registry sends for it."""
+        url, headers = f"{self._url}/blobs/{digest}", self._login
+        for _ in range(_MOST_REDIRECTS):
+            answer = self._send("GET", url, headers)
+            if answer.status == 200:
+                # Whatever is left of it, unread, must not be taken for the next answer.
+                with closing(answer):
+                    yield answer
+                return
+            body, _ = _read(answer)
+            if not 300 <= answer.status < 400:
+                raise self.refusal(answer, body)
+            location = answer.headers.get("Location", "")
+            where = follow(url, location)
+            if where is None:
+                break
+            # ECR keeps layers in S3: the address there carries its own signature, and our token is none of its business.
+            url, headers = where, {}
+        raise RegistryError(
+            f"{self.image.registry} redirects {digest} to {shown(location)}, which is not followed",
+            hint="have the registry, or the proxy before it, name an https address",
+        )
+
+    def put_blob(
+        self, digest: str, size_bytes: int, content: Callable[[], Content], *, mount_from: str = ""
+    ) -> None:
+        """Put a blob that is not there yet.
+
+        Args:
+            content: Opens what is to be sent, once it is known to be needed.
+
+            mount_from: A repository of the same registry that has it; empty for none.
+        """
+        name = digest[:_SHORT]
+        if self._has(digest):
+            self._progress(Progress(name, "already exists", size_bytes, size_bytes, "bytes"))
+            return
+        path = f"/blobs/uploads/{f'?mount={digest}&from={mount_from}' if mount_from else ''}"
+        begun, body = self.ask("POST", path)
+        if begun.status == 201:
+            self._progress(Progress(name, "mounted", size_bytes, size_bytes, "bytes"))
+            return
+        if begun.status != 202:
+            raise self.refusal(begun, body)
+        start, location = self._url + path, begun.headers.get("Location", "")
+        where = follow(start, location)
+        if where is None:
+            raise RegistryError(
+                f"{self.image.registry} redirects an upload to {shown(location)}, which is not followed",
+                hint="have the registry, or the proxy before it, name an https address",
+            )
+        where += f"{'&' if urlsplit(where).query else '?'}digest={digest}"
+        # The token is for the registry alone, wherever an upload goes, and never for a line that others can read.
+        login = self._login if same_origin(where, start) else {}
+        headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size_bytes)}
+        try:
+            with content() as opened:
+                sent = self._send("PUT", where, login | headers, body=opened)
+                body, _ = _read(sent)
+        except RegistryUnavailable:
+            # Its reply may be all that was lost.
+            if self._has(digest):
+                return
+            raise
+        if sent.status != 201 and not self._has(digest):
+            raise self.refusal(sent, body)
+
+    def put_small_blob(self, content: bytes) -> str:
+        """Put a blob that is in memory, and give back its digest."""
+        digest = _digest(content)
+        self.put_blob(digest, len(content), lambda: nullcontext(content))
+        return digest
+
+    @contextmanager
+    def counted(self, digest: str, size_bytes: int) -> Iterator[Iterator[bytes]]:
+        """A blob by pieces, each reported as it goes."""
+        with self.open_blob(digest) as answer:
+            yield self._counted(digest[:_SHORT], answer, size_bytes)
+
+    def _counted(self, name: str, answer: Answer, size_bytes: int) -> Iterator[bytes]:
+        done = 0
+        for chunk in answer.stream(_CHUNK_BYTES, decode_content=False):
+            done += len(chunk)
+            self._progress(Progress(name, "copying", done, size_bytes, "bytes"))
+            yield chunk
+
+    def ask(
+        self, method: str, path: str, headers: Mapping[str, str] | None = None, *, body: bytes | None = None
+    ) -> tuple[Answer, bytes]:
+        """One request below the repository, with the token, and its answer's body up to 4 MiB; redirects are not followed."""
+        answer = self._send(method, self._url + path, self._login | dict(headers or {}), body=body)
+        return answer, _read(answer)[0]
+
+    def refusal(self, answer: Answer, body: bytes) -> RegistryError:
+        """The error that a refusal means."""
+        codes, message = errors_in(body)
+        if "TAG_INVALID" in codes or "immutable" in message:
+            return TagImmutable(
+                f"writing to {self.image} was refused: {message}",
+                standing="",
+                wanted=None,
+                hint="set a new tag",
+            )
+        if codes & {"MANIFEST_UNKNOWN", "BLOB_UNKNOWN"}:
+            return ImageNotFound(
+                f"{self.image} is not whole in its registry: {message}", hint="push it again"
+            )
+        return refusal(self.image, answer.status, answer.headers, codes, message)
+
+    def _names(self, reference: str, digest: str) -> bool:
+        answer, _ = self.ask("HEAD", f"/manifests/{reference}", {"Accept": MANIFESTS})
+        return answer.status == 200 and digest_of(answer.headers) == digest
+
+    def _has(self, digest: str) -> bool:
+        answer, _ = self.ask("HEAD", f"/blobs/{digest}")
+        return answer.status == 200
+
+    def _check(self, digest: str, content: bytes) -> None:
+        if _digest(content) != digest:
+            raise RegistryError(f"{self.image.registry} served something else for {digest}")
+
+    def _send(self, method: str, url: str, headers: Mapping[str, str], *, body: Any = None) -> Answer:
+        with _answering(url):
+            answer = self._http.request(
+                method,
+                url,
+                body=body,
+                headers=headers,
+                redirect=False,
+                preload_content=False,
+                # What is streamed cannot be sent twice; an upload may be begun twice, for nothing comes of it.
+                retries=False if isinstance(body, Iterator) else _retries(self._http, method),
+            )
+        for failed in answer.retries.history if answer.retries else ():
+            why = failed.status or failed.error
+            self._progress(Progress(urlsplit(url).netloc, f"{method} asked again after {why}", again=True))
+        return answer
+
+
+def _read(answer: Answer, largest_bytes: int = LARGEST_DOCUMENT_BYTES) -> tuple[bytes, bool]:
+    """The body up to a size, and whether that is all of it."""
+    with _answering(answer.url or ""):
+        body = answer.read(largest_bytes + 1)
+    if len(body) <= largest_bytes:
+        answer.release_conn()
+        return body, True
+    answer.close()
+    return body[:largest_bytes], False
+
+
+@contextmanager
+def _answering(url: str) -> Iterator[None]:
+    try:
+        yield
+    except urllib3.exceptions.HTTPError as error:
+        raise RegistryUnavailable(
+            f"the registry {urlsplit(url).netloc} does not answer: {error}",
+            hint="check the network and the registry's address, then try again",
+            retryable=True,
+        ) from error
+
+
+def _retries(http: urllib3.PoolManager, method: str) -> urllib3.Retry | None:
+    standard = http.connection_pool_kw.get("retries")
+    if method == "POST" and isinstance(standard, urllib3.Retry):
+        return standard.new(allowed_methods=None)
+    return None
+
+
+def _digest(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
