@@ -1,1 +1,1 @@
-"""A Dockerrun: what Layer0 takes as a deploy, read, checked, compared and shown without secrets."""
+"""A Dockerrun, which is a task definition of ECS: read for Layer0 or ECS, checked, compared, shown without secrets."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ecr_widgets.dockerrun.form import member
-from ecr_widgets.dockerrun.members import wrong_type
+from ecr_widgets.dockerrun.kinds import wrong_type
 from ecr_widgets.dockerrun.reading import shorten, step
 from ecr_widgets.errors import InvalidDockerrun, InvalidReference
 from ecr_widgets.model.image_reference import ImageReference
@@ -26,10 +26,15 @@ _HEALTH_CHECK_LIMITS: Mapping[str, tuple[int, int]] = {
 }
 
 
-def check_container(container: Mapping[str, Any], at: str, volumes: frozenset[str]) -> None:
+def check_container(
+    container: Mapping[str, Any], at: str, volumes: frozenset[str], *, needs_memory: bool
+) -> None:
     """Refuse a container that ECS would refuse or misread; `volumes` are the names it may mount.
 
     Its members are of their types already; its image is looked at by `check_image`.
+
+    Args:
+        needs_memory: Whether its task has none.
 
     Raises:
         InvalidDockerrun: With the place as JSON pointer.
@@ -41,20 +46,12 @@ def check_container(container: Mapping[str, Any], at: str, volumes: frozenset[st
             pointer=step(at, key),
             hint="1 to 255 letters, digits, - and _",
         )
-    _check_memory(container, at)
+    _check_memory(container, at, is_needed=needs_memory)
     _check_environment(container, at)
     _check_ports(container, at)
     _check_mounts(container, at, volumes)
     _check_health_check(container, at)
     _check_ulimits(container, at)
-    for wanted in ("secrets", "repositoryCredentials"):
-        key, value = member(container, wanted)
-        if value:
-            raise InvalidDockerrun(
-                "Layer0 gives ECS no execution role, without which ECS refuses this",
-                pointer=step(at, key),
-                hint="read secrets in the container, with the role of taskRoleArn",
-            )
 
 
 def check_image(container: Mapping[str, Any], at: str) -> None:
@@ -72,9 +69,9 @@ def check_image(container: Mapping[str, Any], at: str) -> None:
         raise InvalidDockerrun(error.message, pointer=step(at, key), hint=error.hint) from error
 
 
-def _check_memory(container: Mapping[str, Any], at: str) -> None:
+def _check_memory(container: Mapping[str, Any], at: str, *, is_needed: bool) -> None:
     limits = [member(container, wanted) for wanted in ("memory", "memoryReservation")]
-    if all(value is None for _, value in limits):
+    if is_needed and all(value is None for _, value in limits):
         raise InvalidDockerrun("a container without memory", pointer=at, hint='add "memory": MiB')
     for key, value in limits:
         if value is not None and not SMALLEST_MEMORY_MIB <= value <= _LARGEST_INT:

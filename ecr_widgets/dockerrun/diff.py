@@ -1,4 +1,4 @@
-"""The difference of two Dockerruns, on their canonical forms, so that spelling and Layer0's additions make none."""
+"""The difference of two Dockerruns, on their canonical forms, so that spelling and what Layer0 or ECS add make none."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Any
 
+from ecr_widgets.dockerrun.dialect import RULES
 from ecr_widgets.dockerrun.document import Dockerrun
-from ecr_widgets.dockerrun.form import same
+from ecr_widgets.dockerrun.form import NAMED, same
 from ecr_widgets.dockerrun.masking import MASK, is_hidden, masked, secret_arguments
 from ecr_widgets.dockerrun.reading import step
 
@@ -21,7 +22,7 @@ _KEY = secrets.token_bytes(32)
 _MARK_LENGTH = 8
 _LONGEST_TEXT = 300
 # Matched by name, so that a container put in front does not make all others look changed.
-_NAMED = frozenset(("/containerDefinitions", "/volumes"))
+_NAMED = frozenset(step("", name) for name in NAMED)
 
 
 class ChangeKind(StrEnum):
@@ -72,7 +73,12 @@ def _hidden(value: Any) -> str:
 
 def diff(before: Dockerrun, after: Dockerrun) -> tuple[Change, ...]:
     """What changed; empty exactly where both have the same `content_sha256`."""
-    return tuple(_between(before.normalized(), after.normalized(), ""))
+    changes = _between(before.normalized(), after.normalized(), "")
+    if RULES[after.dialect].order_counts:
+        return tuple(changes)
+    return tuple(
+        each for each in changes if each.pointer not in _NAMED or each.kind is not ChangeKind.CHANGED
+    )
 
 
 def contents(dockerrun: Dockerrun) -> tuple[Change, ...]:
@@ -136,7 +142,7 @@ def _by_name(
             yield from _between(old[name][1], item, step(at, number))
         else:
             yield Change(step(at, number), ChangeKind.ADDED, after=item)
-    # Layer0 picks the first matching port for a load balancer, so order is a difference.
+    # A difference for Layer0 only.
     stayed = [name for name in old if name in new], [name for name in new if name in old]
     if stayed[0] != stayed[1]:
         yield Change(at, ChangeKind.CHANGED, *stayed)

@@ -1,7 +1,9 @@
-"""The document given to Layer0: parse it, set image and environment, list what it holds.
+"""The document that a target stores: parse it, set image and environment, list what it holds.
 
-Beside this: `dockerrun_reading` is strict JSON, `dockerrun_members` what members there are, `dockerrun_rules`,
-`dockerrun_container` and `dockerrun_relations` are what Layer0 and ECS take, `dockerrun_risks` what is dangerous, `dockerrun_form` the canonical form, `dockerrun_diff` the difference of two.
+A Dockerrun is a task definition of ECS, of which Layer0 reads a part; `Dialect` says for which of the two it is read.
+
+Beside this: `reading` is strict JSON, `kinds` and `members` what members there are, `rules`, `container` and `relations`
+what Layer0 and ECS take, `dialect` where these two differ, `form` the canonical form, `diff` the difference of two.
 
 Source: Layer0 reads containerDefinitions, volumes, family, networkMode, taskRoleArn and placementConstraints, in any key
 case, and drops all else silently.
@@ -13,18 +15,22 @@ import copy
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
-from ecr_widgets.dockerrun.form import canonical_form, member
-from ecr_widgets.dockerrun.members import unread_members
+from ecr_widgets.dockerrun.dialect import RULES
+from ecr_widgets.dockerrun.ecs_input import ecs_input, unwrapped
+from ecr_widgets.dockerrun.form import NAMED, canonical_form, member
+from ecr_widgets.dockerrun.kinds import unknown_places, unread_members
+from ecr_widgets.dockerrun.members import DOCUMENT
 from ecr_widgets.dockerrun.placeholders import unfilled_places
 from ecr_widgets.dockerrun.reading import MAX_SIZE_BYTES, check_size, check_values, read_json, shorten
 from ecr_widgets.dockerrun.risks import Risk, risks
-from ecr_widgets.dockerrun.rules import check_document
+from ecr_widgets.dockerrun.rules import check_rules, check_shape
 from ecr_widgets.errors import InvalidDockerrun
 from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.model.services import Dialect
 
 __all__ = ["MAX_SIZE_BYTES", "Container", "Dockerrun", "PortMapping", "Risk"]
 
@@ -44,8 +50,8 @@ class Container:
 
     name: str
     image: str
-    memory_mib: int
-    """The limit, or the reservation where no limit is set."""
+    memory_mib: int | None
+    """The limit, or the reservation where no limit is set; None where only its task has memory."""
     essential: bool
     environment: Mapping[str, str] = field(repr=False)
     """Out of the repr, because it may hold secrets."""
@@ -57,20 +63,23 @@ class Dockerrun:
     """A checked Dockerrun; member order and unknown members are kept as they are."""
 
     document: Mapping[str, Any] = field(repr=False)
+    dialect: Dialect = Dialect.LAYER0
+    left_out: tuple[str, ...] = field(default=(), compare=False)
+    """JSON pointers into what was read of what ECS adds to a definition and refuses in a new one."""
 
     @classmethod
-    def parse(cls, content: bytes) -> Dockerrun:
-        """Read and check a Dockerrun.
+    def parse(cls, content: bytes, dialect: Dialect = Dialect.LAYER0) -> Dockerrun:
+        """Read and check a Dockerrun or task definition; for ECS also an answer of `describe-task-definition`.
 
         Raises:
             InvalidDockerrun: With the place as JSON pointer, what is wrong and what to write instead.
         """
-        document = read_json(content)
-        check_document(document)
-        return cls(document)
+        read, root = _shaped(read_json(content), dialect)
+        check_rules(read.document, dialect, root)
+        return read
 
     @classmethod
-    def template(cls, content: bytes) -> Dockerrun:
+    def template(cls, content: bytes, dialect: Dialect = Dialect.LAYER0) -> Dockerrun:
         """Read and check a Dockerrun whose image `with_image` is going to set.
 
         Until then the image may be any text, or missing.
@@ -78,9 +87,26 @@ class Dockerrun:
         Raises:
             InvalidDockerrun: As for `parse`.
         """
-        document = read_json(content)
-        check_document(document, images=False)
-        return cls(document)
+        read, root = _shaped(read_json(content), dialect)
+        check_rules(read.document, dialect, root, images=False)
+        return read
+
+    @classmethod
+    def described(cls, definition: Mapping[str, Any]) -> Dockerrun:
+        """A task definition that ECS has stored: it was checked there, so only its shape is here.
+
+        Args:
+            definition: `taskDefinition` of DescribeTaskDefinition.
+
+        Raises:
+            InvalidDockerrun: A member is of another type than this version knows it.
+        """
+        return _shaped(definition, Dialect.ECS)[0]
+
+    @property
+    def family(self) -> str | None:
+        """The name that a task definition gives itself, which is none of its content; None where it has none."""
+        return member(self.document, "family")[1] or None
 
     @property
     def containers(self) -> tuple[Container, ...]:
@@ -123,32 +149,54 @@ class Dockerrun:
         return changed._checked(images=False)
 
     def warnings(self) -> tuple[str, ...]:
-        """What is legal and probably not intended: members that Layer0 drops, and placeholders that were not filled in."""
+        """What is legal and probably not intended: members that are dropped or that nobody knows, and placeholders that
+        were not filled in.
+        """
+        unfilled = (f"{pointer} still holds a placeholder" for pointer in unfilled_places(self.document))
+        if self.dialect is Dialect.LAYER0:
+            unread = unread_members(self.document, DOCUMENT)
+            return (*(f"Layer0 does not read {pointer} and drops it" for pointer in unread), *unfilled)
         return (
-            *(f"Layer0 does not read {pointer} and drops it" for pointer in unread_members(self.document)),
-            *(f"{pointer} still holds a placeholder" for pointer in unfilled_places(self.document)),
+            *(
+                f"{pointer} is no setting of a new task definition and is left out"
+                for pointer in self.left_out
+            ),
+            *(
+                f"{pointer} is not known here and goes to ECS as it is"
+                + (f"; did you mean {meant}?" if meant else "")
+                for pointer, meant in unknown_places(self.document, DOCUMENT)
+            ),
+            *unfilled,
         )
 
     def risks(self) -> tuple[Risk, ...]:
         """Settings that give a container power over the machine, which a person should agree to."""
-        return tuple(risks(self.document))
+        return tuple(risks(self.document, self.dialect))
 
     def to_bytes(self) -> bytes:
-        """The document as compact JSON, the same bytes each time."""
-        return json.dumps(self.document, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+        """The document as compact JSON, the same bytes each time; for ECS the input of RegisterTaskDefinition but for the
+        family.
+        """
+        hidden = RULES[self.dialect].not_sent
+        sent = {name: item for name, item in self.document.items() if name not in hidden}
+        return json.dumps(sent, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
     def normalized(self) -> dict[str, Any]:
         """The canonical form: documented spelling, nothing empty, nothing that Layer0 or ECS adds by itself."""
-        return canonical_form(self.document)
+        return canonical_form(self.document, self.dialect)
 
     def content_sha256(self) -> str:
         """SHA-256 (hexadecimal) of the canonical form."""
-        text = json.dumps(self.normalized(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        form = self.normalized()
+        if not RULES[self.dialect].order_counts:
+            form |= {name: sorted(form[name], key=_name_of) for name in NAMED if name in form}
+        text = json.dumps(form, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def _checked(self, *, images: bool = True) -> Dockerrun:
         check_values(self.document)
-        check_document(self.document, images=images)
+        check_shape(self.document, self.dialect)
+        check_rules(self.document, self.dialect, images=images)
         check_size(self.to_bytes())
         return self
 
@@ -164,8 +212,23 @@ class Dockerrun:
             raise InvalidDockerrun(
                 f"no container {shorten(wanted)}", pointer=place, hint=f"it has: {', '.join(names)}"
             )
-        changed = Dockerrun(copy.deepcopy(dict(self.document)))
+        changed = replace(self, document=copy.deepcopy(dict(self.document)))
         return changed, _containers_in(changed.document)[names.index(wanted)]
+
+
+def _shaped(document: Mapping[str, Any], dialect: Dialect) -> tuple[Dockerrun, str]:
+    """The document with its members checked, but no rules yet, and its place in what was read."""
+    if dialect is Dialect.LAYER0:
+        check_shape(document, dialect)
+        return Dockerrun(document), ""
+    definition, root = unwrapped(document)
+    check_shape(definition, dialect, root)
+    taken, left_out = ecs_input(definition, root)
+    return Dockerrun(taken, dialect, left_out), root
+
+
+def _name_of(item: Mapping[str, Any]) -> str:
+    return str(item.get("name", ""))
 
 
 def _containers_in(document: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -1,36 +1,28 @@
 """The canonical form of a Dockerrun: what ECS would run, however it is spelled.
 
 Source: Layer0 hands a Dockerrun back with PascalCase inside, explicit nulls and a log configuration of its own, and
-adds family and networkMode; ECS fills in defaults. None of that is a difference.
+adds family and networkMode; ECS fills in defaults and empty lists. None of that is a difference.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ecr_widgets.dockerrun.members import DOCUMENT, Kind, Listed, Members
+from ecr_widgets.dockerrun.kinds import Kind, Listed, Members
+from ecr_widgets.dockerrun.members import DOCUMENT
+from ecr_widgets.dockerrun.task_size import cpu_units, memory_mib
+from ecr_widgets.model.services import Dialect
 
 OWN_KEYS = frozenset(("environment", "options", "dockerLabels", "labels", "driverOpts"))
 """Maps from names of people's own, whose case is theirs. (`environment` is one in the canonical form only.)"""
+NAMED = ("containerDefinitions", "volumes")
+"""Lists whose items are known by their names."""
 LAYER0_PREFIX = "l0-"
-
-_CONTAINER_DEFAULTS: Mapping[str, Any] = {
-    "essential": True,
-    "cpu": 0,
-    "privileged": False,
-    "readonlyRootFilesystem": False,
-    "disableNetworking": False,
-    "interactive": False,
-    "pseudoTerminal": False,
-}
-_INNER_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
-    "portMappings": {"hostPort": 0, "protocol": "tcp"},
-    "mountPoints": {"readOnly": False},
-    "volumesFrom": {"readOnly": False},
-}
-# ECS writes these into a stored health check that leaves them out.
-_HEALTH_CHECK_DEFAULTS: Mapping[str, Any] = {"interval": 30, "timeout": 5, "retries": 3, "startPeriod": 0}
+_NO_CONTENT = frozenset(("family", "tags"))
+SAME_PORTS = frozenset(("awsvpc", "host"))
+"""Network modes in which a container's port is the machine's or the task's, and ECS writes it in as hostPort."""
 
 
 def member(document: Mapping[str, Any], wanted: str) -> tuple[str, Any]:
@@ -44,51 +36,84 @@ def member(document: Mapping[str, Any], wanted: str) -> tuple[str, Any]:
     return wanted, None
 
 
-def canonical_form(document: Mapping[str, Any]) -> dict[str, Any]:
-    """What ECS would run: documented spelling, nothing empty, no defaults, nothing that Layer0 adds or drops.
+def canonical_form(document: Mapping[str, Any], dialect: Dialect) -> dict[str, Any]:
+    """What would run: documented spelling, nothing empty, no defaults, nothing that Layer0 or ECS adds or drops.
 
-    The environment becomes one object by name, since its order means nothing.
+    The environment becomes one object by name, since its order means nothing; for ECS all such lists do, and members
+    that this version does not know stay as they are.
     """
-    form: dict[str, Any] = _fold(document, DOCUMENT)
+    if dialect is Dialect.ECS:
+        document = _task_content(document)
+    form: dict[str, Any] = _fold(document, DOCUMENT, dialect)
     if str(form.get("family", "")).startswith(LAYER0_PREFIX):
         del form["family"]
-    if form.get("networkMode") == "bridge":
-        del form["networkMode"]
-    form["containerDefinitions"] = [_container(each) for each in form["containerDefinitions"]]
+    for container in form["containerDefinitions"]:
+        if dialect is Dialect.LAYER0 and _is_layer0s_logging(container.get("logConfiguration")):
+            del container["logConfiguration"]
+        if "environment" in container:
+            # An empty value counts, though the fold dropped it.
+            container["environment"] = {
+                item.get("name", ""): item.get("value", "") for item in container["environment"]
+            }
     return form
 
 
-def _fold(value: Any, kind: Kind) -> Any:
+def _fold(value: Any, kind: Kind, dialect: Dialect) -> Any:
     if isinstance(kind, Members) and isinstance(value, Mapping):
-        read = ((kind.find(key), item) for key, item in value.items())
-        folded = {name: _fold(item, kind.kinds[name]) for name, item in read if name is not None}
-        return {name: item for name, item in folded.items() if item not in (None, "", [], {})}
+        folded = {}
+        for key, item in value.items():
+            name = kind.find(key, dialect)
+            if name is not None:
+                folded[name] = _fold(item, kind.kinds[name], dialect)
+            elif dialect is Dialect.ECS:
+                folded[key] = item
+        return {
+            name: item
+            for name, item in folded.items()
+            if item not in (None, "", [], {}) and not same(item, kind.default(name, dialect))
+        }
     if isinstance(kind, Listed) and isinstance(value, list):
-        return [_fold(item, kind.item) for item in value]
+        items = [_fold(item, kind.item, dialect) for item in value]
+        return items if kind.is_ordered or dialect is Dialect.LAYER0 else _unordered(items, kind.keys)
     if isinstance(value, Mapping):
         return {key: item for key, item in value.items() if item is not None}
     return value
 
 
-def _container(container: Mapping[str, Any]) -> dict[str, Any]:
-    form: dict[str, Any] = _without(container, _CONTAINER_DEFAULTS)
-    if _is_layer0s_logging(form.get("logConfiguration")):
-        del form["logConfiguration"]
-    if "environment" in form:
-        # An empty value counts, though the fold dropped it.
-        form["environment"] = {item["name"]: item.get("value", "") for item in form["environment"]}
-    for listed, defaults in _INNER_DEFAULTS.items():
-        if listed in form:
-            form[listed] = [_without(item, defaults) for item in form[listed]]
-    if "healthCheck" in form:
-        form["healthCheck"] = _without(form["healthCheck"], _HEALTH_CHECK_DEFAULTS)
-    return form
+def _unordered(items: Sequence[Any], keys: Sequence[str]) -> Any:
+    """An object by the members that make an item known, or the items sorted where these do not tell them apart."""
+    named = {
+        " ".join(str(item[key]) for key in keys if key in item): {
+            key: inner for key, inner in item.items() if key not in keys
+        }
+        for item in items
+        if keys
+    }
+    if items and len(named) == len(items) and "" not in named:
+        return named
+    return sorted(items, key=lambda item: json.dumps(item, sort_keys=True))
 
 
-def _without(item: Any, defaults: Mapping[str, Any]) -> Any:
-    if not isinstance(item, dict):
-        return item
-    return {key: value for key, value in item.items() if not same(value, defaults.get(key))}
+def _task_content(document: Mapping[str, Any]) -> dict[str, Any]:
+    """A task definition without its name and tags, sizes as plain numbers, and no hostPort that is none of its own."""
+    content = {name: item for name, item in document.items() if name not in _NO_CONTENT}
+    for name, read in (("cpu", cpu_units), ("memory", memory_mib)):
+        if size := read(content.get(name, "")):
+            content[name] = str(size)
+    if content.get("networkMode") in SAME_PORTS:
+        content["containerDefinitions"] = [
+            {
+                **each,
+                "portMappings": [_without_same_port(mapping) for mapping in each.get("portMappings", ())],
+            }
+            for each in content["containerDefinitions"]
+        ]
+    return content
+
+
+def _without_same_port(mapping: Mapping[str, Any]) -> Mapping[str, Any]:
+    is_same = mapping.get("hostPort") == mapping.get("containerPort")
+    return {name: item for name, item in mapping.items() if name != "hostPort" or not is_same}
 
 
 def same(one: Any, other: Any) -> bool:

@@ -7,9 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ecr_widgets.dockerrun.document import Dockerrun
+from ecr_widgets.dockerrun.form import NAMED
 from ecr_widgets.dockerrun.masking import MASK, masked
-
-_NAMED = ("containerDefinitions", "volumes")
 
 
 def kept_settings(dockerrun: Dockerrun) -> Mapping[str, str]:
@@ -22,7 +21,7 @@ def kept_settings(dockerrun: Dockerrun) -> Mapping[str, str]:
 
 
 def _settings(value: Any, at: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    if len(at) == 1 and at[0] in _NAMED:
+    if len(at) == 1 and at[0] in NAMED:
         for item in value:
             rest = {key: inner for key, inner in item.items() if key != "name"}
             yield from _settings(rest, (*at, str(item["name"])))

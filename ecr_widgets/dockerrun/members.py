@@ -1,96 +1,73 @@
-"""The members that a Dockerrun may have, with their types; members that nothing reads are found here.
+"""The members that a task definition may have, with their types and defaults, for both dialects.
 
 Source: Amazon ECS API, RegisterTaskDefinition; aws-sdk-go 1.30.4, with which the last Layer0 (2021) decodes containers,
-volumes and placement constraints. Members that ECS has and that SDK lacks are dropped by Layer0 without a word.
+volumes and placement constraints. What ECS has and that SDK lacks is `ecs_only`: Layer0 drops it without a word.
 """
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
-from ecr_widgets.dockerrun.reading import kind_of, shorten, step
-from ecr_widgets.errors import InvalidDockerrun
+from ecr_widgets.dockerrun.kinds import Kind, Listed, Members, OwnTexts, Words
 
-# Comments, and the version that Elastic Beanstalk wants: they are not expected to change anything.
-_NO_SETTINGS = ("AWSEBDockerrunVersion", "_", "$", "//", "#", "x-")
-_WORDS: Mapping[type, str] = {str: "text", int: "a whole number", bool: "true or false"}
-_HINTS: Mapping[type, str] = {
-    str: "quote it",
-    int: "write it without quotes and point",
-    bool: "write it without quotes",
-}
+OUTPUT_ONLY = frozenset(
+    (
+        *("taskDefinitionArn", "revision", "status", "requiresAttributes", "compatibilities"),
+        *("registeredAt", "registeredBy", "deregisteredAt", "deleteRequestedAt"),
+    )
+)
+"""What ECS says of a registered definition, and refuses in a new one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
-    """A text that is one of a few."""
-
-    allowed: tuple[str, ...]
+def _words(text: str, *, ecs_only: str = "", grows: bool = False) -> Words:
+    return Words(tuple(text.split()), tuple(ecs_only.split()), grows)
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """A list of one kind."""
-
-    item: Kind
-
-
-@dataclass(frozen=True, slots=True)
-class OwnTexts:
-    """An object whose member names are people's own, such as labels."""
-
-
-@dataclass(frozen=True, slots=True)
-class Members:
-    """An object."""
-
-    kinds: Mapping[str, Kind]
-    required: frozenset[str] = frozenset()
-    unread: frozenset[str] = frozenset()
-    """Members that ECS has and Layer0 drops."""
-
-    def find(self, key: str) -> str | None:
-        """A read member's name as ECS spells it, whatever its case; None where it is not read.
-
-        Source: Go's JSON decoder, which Layer0 uses, takes member names in any case.
-        """
-        return next((name for name in self.kinds if name.casefold() == key.casefold()), None)
-
-    def has_unread(self, key: str) -> bool:
-        """Whether ECS reads it, so that it is no typing error."""
-        return key.casefold() in {name.casefold() for name in self.unread}
+def _members(
+    kinds: Mapping[str, Kind],
+    *,
+    required: str = "",
+    layer0_required: str = "",
+    ecs_only: str = "",
+    foreign: frozenset[str] = frozenset(),
+    defaults: Mapping[str, Any] = MappingProxyType({}),
+    ecs_defaults: Mapping[str, Any] = MappingProxyType({}),
+) -> Members:
+    named, in_layer0, new = (frozenset(each.split()) for each in (required, layer0_required, ecs_only))
+    return Members(kinds, named, in_layer0, new, foreign, defaults, ecs_defaults)
 
 
-Kind = type[str] | type[int] | type[bool] | Words | Listed | OwnTexts | Members
-
-
-def _words(text: str) -> Words:
-    return Words(tuple(text.split()))
-
-
-def _members(kinds: Mapping[str, Kind], *, required: str = "", unread: str = "") -> Members:
-    return Members(kinds, frozenset(required.split()), frozenset(unread.split()))
+def _by(keys: str, item: Members) -> Listed:
+    """A list whose order means nothing, and whose items are known by these members."""
+    return Listed(item, keys=tuple(keys.split()), is_ordered=False)
 
 
 _TEXTS = Listed(str)
-_SECRETS = Listed(_members({"name": str, "valueFrom": str}, required="name valueFrom"))
+_TEXT_SET = Listed(str, is_ordered=False)
+_NAMED_TEXT = _members({"name": str, "value": str})
+_SECRETS = _by("name", _members({"name": str, "valueFrom": str}, required="name valueFrom"))
 _PORTS = _members(
-    {"containerPort": int, "hostPort": int, "protocol": _words("tcp udp")},
-    required="containerPort",
-    unread="name appProtocol containerPortRange",
+    {
+        **dict.fromkeys(("containerPort", "hostPort"), int),
+        "protocol": _words("tcp udp"),
+        **dict.fromkeys(("name", "containerPortRange"), str),
+        "appProtocol": _words("http http2 grpc", grows=True),
+    },
+    layer0_required="containerPort",
+    ecs_only="name appProtocol containerPortRange",
+    defaults={"hostPort": 0, "protocol": "tcp"},
 )
 _LINUX = _members(
     {
-        "capabilities": _members({"add": _TEXTS, "drop": _TEXTS}),
+        "capabilities": _members({"add": _TEXT_SET, "drop": _TEXT_SET}),
         "devices": Listed(
             _members(
                 {
                     "hostPath": str,
                     "containerPath": str,
-                    "permissions": Listed(_words("read write mknod")),
+                    "permissions": Listed(_words("read write mknod"), is_ordered=False),
                 },
                 required="hostPath",
             )
@@ -106,55 +83,91 @@ _LINUX = _members(
         "swappiness": int,
     }
 )
+_LOGGING = _members(
+    {
+        "logDriver": _words("json-file syslog journald gelf fluentd awslogs splunk awsfirelens", grows=True),
+        "options": OwnTexts(),
+        "secretOptions": _SECRETS,
+    },
+    required="logDriver",
+)
+_RESOURCE = _members(
+    {
+        "type": _words("GPU InferenceAccelerator", ecs_only="NeuronDevice", grows=True),
+        "value": str,
+        "sharingStrategy": _members(
+            {"nvidiaMps": _members({"memory": int, "maxComputePercent": int}, required="memory")}
+        ),
+    },
+    required="type",
+    layer0_required="value",
+    ecs_only="sharingStrategy",
+)
 CONTAINER = _members(
     {
         **dict.fromkeys(("name", "image", "user", "workingDirectory", "hostname"), str),
         **dict.fromkeys(("memory", "memoryReservation", "cpu", "startTimeout", "stopTimeout"), int),
         **dict.fromkeys(("essential", "privileged", "readonlyRootFilesystem"), bool),
         **dict.fromkeys(("disableNetworking", "interactive", "pseudoTerminal"), bool),
-        **dict.fromkeys(("command", "entryPoint", "links", "dnsServers", "dnsSearchDomains"), _TEXTS),
-        "dockerSecurityOptions": _TEXTS,
+        **dict.fromkeys(("command", "entryPoint", "dnsServers", "dnsSearchDomains"), _TEXTS),
+        **dict.fromkeys(("links", "dockerSecurityOptions", "credentialSpecs"), _TEXT_SET),
         "dockerLabels": OwnTexts(),
-        "environment": Listed(_members({"name": str, "value": str})),
-        "secrets": _SECRETS,
-        "portMappings": Listed(_PORTS),
-        "mountPoints": Listed(_members({"sourceVolume": str, "containerPath": str, "readOnly": bool})),
-        "volumesFrom": Listed(
-            _members({"sourceContainer": str, "readOnly": bool}, required="sourceContainer")
+        # Its order means nothing either; `form.canonical_form` makes a map of it for both dialects.
+        "environment": Listed(_NAMED_TEXT),
+        # Of two files that set one variable the first counts.
+        "environmentFiles": Listed(
+            _members({"value": str, "type": _words("s3", grows=True)}, required="value type")
         ),
-        "dependsOn": Listed(
+        "secrets": _SECRETS,
+        "portMappings": _by("containerPort containerPortRange protocol", _PORTS),
+        "mountPoints": _by(
+            "containerPath",
+            _members(
+                {"sourceVolume": str, "containerPath": str, "readOnly": bool}, defaults={"readOnly": False}
+            ),
+        ),
+        "volumesFrom": _by(
+            "sourceContainer",
+            _members(
+                {"sourceContainer": str, "readOnly": bool},
+                required="sourceContainer",
+                defaults={"readOnly": False},
+            ),
+        ),
+        "dependsOn": _by(
+            "containerName",
             _members(
                 {"containerName": str, "condition": _words("START COMPLETE SUCCESS HEALTHY")},
                 required="containerName condition",
-            )
+            ),
         ),
         "extraHosts": Listed(_members({"hostname": str, "ipAddress": str}, required="hostname ipAddress")),
         "healthCheck": _members(
             {"command": _TEXTS, **dict.fromkeys(("interval", "timeout", "retries", "startPeriod"), int)},
             required="command",
+            # ECS writes these into a stored health check that leaves them out.
+            defaults={"interval": 30, "timeout": 5, "retries": 3, "startPeriod": 0},
         ),
-        "linuxParameters": _LINUX,
-        "logConfiguration": _members(
+        "restartPolicy": _members(
             {
-                "logDriver": _words("json-file syslog journald gelf fluentd awslogs splunk awsfirelens"),
-                "options": OwnTexts(),
-                "secretOptions": _SECRETS,
+                "enabled": bool,
+                "ignoredExitCodes": Listed(int, is_ordered=False),
+                "restartAttemptPeriod": int,
             },
-            required="logDriver",
+            required="enabled",
+            defaults={"restartAttemptPeriod": 300},
         ),
+        "versionConsistency": _words("enabled disabled"),
+        "linuxParameters": _LINUX,
+        "logConfiguration": _LOGGING,
         "firelensConfiguration": _members(
-            {"type": _words("fluentd fluentbit"), "options": OwnTexts()}, required="type"
+            {"type": _words("fluentd fluentbit", grows=True), "options": OwnTexts()}, required="type"
         ),
         "repositoryCredentials": _members({"credentialsParameter": str}, required="credentialsParameter"),
-        "resourceRequirements": Listed(
-            _members(
-                {"type": _words("GPU InferenceAccelerator"), "value": str},
-                required="type value",
-                unread="sharingStrategy",
-            )
-        ),
-        "systemControls": Listed(_members({"namespace": str, "value": str})),
-        "ulimits": Listed(
+        "resourceRequirements": _by("type", _RESOURCE),
+        "systemControls": _by("namespace", _members({"namespace": str, "value": str})),
+        "ulimits": _by(
+            "name",
             _members(
                 {
                     "name": _words(
@@ -165,10 +178,42 @@ CONTAINER = _members(
                     "hardLimit": int,
                 },
                 required="name softLimit hardLimit",
-            )
+            ),
         ),
     },
-    unread="restartPolicy versionConsistency credentialSpecs environmentFiles",
+    ecs_only="restartPolicy versionConsistency credentialSpecs environmentFiles",
+    defaults={
+        "essential": True,
+        "cpu": 0,
+        "privileged": False,
+        "readonlyRootFilesystem": False,
+        "disableNetworking": False,
+        "interactive": False,
+        "pseudoTerminal": False,
+        "versionConsistency": "enabled",
+    },
+)
+_EFS = _members(
+    {
+        **dict.fromkeys(("fileSystemId", "rootDirectory"), str),
+        "transitEncryption": _words("ENABLED DISABLED"),
+        "transitEncryptionPort": int,
+        "authorizationConfig": _members(
+            {"accessPointId": str, "iam": _words("ENABLED DISABLED")}, defaults={"iam": "DISABLED"}
+        ),
+    },
+    required="fileSystemId",
+    ecs_only="transitEncryption transitEncryptionPort authorizationConfig",
+    ecs_defaults={"rootDirectory": "/", "transitEncryption": "DISABLED"},
+)
+_FSX = _members(
+    {
+        **dict.fromkeys(("fileSystemId", "rootDirectory"), str),
+        "authorizationConfig": _members(
+            dict.fromkeys(("credentialsParameter", "domain"), str), required="credentialsParameter domain"
+        ),
+    },
+    required="fileSystemId rootDirectory authorizationConfig",
 )
 _VOLUME = _members(
     {
@@ -181,132 +226,77 @@ _VOLUME = _members(
                 "driver": str,
                 "driverOpts": OwnTexts(),
                 "labels": OwnTexts(),
-            }
+            },
+            ecs_defaults={"scope": "task", "autoprovision": False},
         ),
-        "efsVolumeConfiguration": _members(
-            {"fileSystemId": str, "rootDirectory": str},
-            required="fileSystemId",
-            unread="transitEncryption transitEncryptionPort authorizationConfig",
+        "efsVolumeConfiguration": _EFS,
+        "fsxWindowsFileServerVolumeConfiguration": _FSX,
+        "s3filesVolumeConfiguration": _members(
+            {
+                **dict.fromkeys(("fileSystemArn", "rootDirectory", "accessPointArn"), str),
+                "transitEncryptionPort": int,
+            },
+            required="fileSystemArn",
         ),
+        "configuredAtLaunch": bool,
     },
-    unread="fsxWindowsFileServerVolumeConfiguration s3filesVolumeConfiguration configuredAtLaunch",
+    ecs_only="fsxWindowsFileServerVolumeConfiguration s3filesVolumeConfiguration configuredAtLaunch",
+    defaults={"configuredAtLaunch": False},
 )
 DOCUMENT = _members(
     {
         "containerDefinitions": Listed(CONTAINER),
         "volumes": Listed(_VOLUME),
-        "family": str,
-        "networkMode": _words("bridge host none"),
-        "taskRoleArn": str,
+        **dict.fromkeys(("family", "taskRoleArn", "executionRoleArn", "cpu", "memory"), str),
+        "networkMode": _words("bridge host none", ecs_only="awsvpc"),
+        "requiresCompatibilities": Listed(
+            _words("EC2 FARGATE EXTERNAL MANAGED_INSTANCES", grows=True), is_ordered=False
+        ),
         "placementConstraints": Listed(
-            _members({"type": _words("memberOf"), "expression": str}, required="type")
+            _members({"type": _words("memberOf"), "expression": str}, required="type"), is_ordered=False
+        ),
+        "tags": Listed(_members({"key": str, "value": str})),
+        "pidMode": _words("host task"),
+        "ipcMode": _words("host task none"),
+        "proxyConfiguration": _members(
+            {
+                "type": _words("APPMESH", grows=True),
+                "containerName": str,
+                "properties": _by("name", _NAMED_TEXT),
+            },
+            required="containerName",
+            defaults={"type": "APPMESH"},
+        ),
+        "inferenceAccelerators": _by(
+            "deviceName",
+            _members(dict.fromkeys(("deviceName", "deviceType"), str), required="deviceName deviceType"),
+        ),
+        "ephemeralStorage": _members({"sizeInGiB": int}, required="sizeInGiB"),
+        "runtimePlatform": _members(
+            {
+                "cpuArchitecture": _words("X86_64 ARM64", grows=True),
+                "operatingSystemFamily": _words(
+                    "WINDOWS_SERVER_2016_FULL WINDOWS_SERVER_2019_FULL WINDOWS_SERVER_2019_CORE "
+                    "WINDOWS_SERVER_2004_CORE WINDOWS_SERVER_20H2_CORE WINDOWS_SERVER_2022_FULL "
+                    "WINDOWS_SERVER_2022_CORE WINDOWS_SERVER_2025_FULL WINDOWS_SERVER_2025_CORE LINUX",
+                    grows=True,
+                ),
+            }
+        ),
+        "enableFaultInjection": bool,
+        "trustedExecutionConfiguration": _members(
+            {
+                "isolationMode": _words("SHARED ISOLATED_SANDBOX CONFIDENTIAL_SANDBOX", grows=True),
+                "attestationPolicy": str,
+            },
+            required="isolationMode",
         ),
     },
-    unread=(
-        "authentication executionRoleArn requiresCompatibilities cpu memory tags pidMode ipcMode "
-        "proxyConfiguration inferenceAccelerators ephemeralStorage runtimePlatform enableFaultInjection "
-        "trustedExecutionConfiguration taskDefinitionArn revision status requiresAttributes compatibilities "
-        "registeredAt deregisteredAt deleteRequestedAt registeredBy"
+    ecs_only=(
+        "executionRoleArn requiresCompatibilities cpu memory tags pidMode ipcMode proxyConfiguration "
+        "inferenceAccelerators ephemeralStorage runtimePlatform enableFaultInjection trustedExecutionConfiguration"
     ),
+    # Elastic Beanstalk's Dockerrun has "authentication".
+    foreign=OUTPUT_ONLY | {"authentication"},
+    defaults={"networkMode": "bridge", "enableFaultInjection": False},
 )
-
-
-def check_members(value: Any, kind: Kind, at: str) -> None:
-    """Refuse members that nothing reads and values of a wrong type; a null means the same as an absent member.
-
-    Raises:
-        InvalidDockerrun: With the place as JSON pointer.
-    """
-    if value is None:
-        return
-    if isinstance(kind, Listed):
-        _check_list(value, kind, at)
-    elif isinstance(kind, Members):
-        _check_object(value, kind, at)
-    elif isinstance(kind, OwnTexts):
-        _check_own_texts(value, at)
-    else:
-        _check_plain(value, kind, at)
-
-
-def unread_members(value: Any, kind: Kind = DOCUMENT, at: str = "") -> Iterator[str]:
-    """JSON pointers of the members that Layer0 drops, in a document that `check_members` takes."""
-    if isinstance(kind, Listed):
-        for number, item in enumerate(value or ()):
-            yield from unread_members(item, kind.item, step(at, number))
-    elif isinstance(kind, Members):
-        for key, item in (value or {}).items():
-            name = kind.find(key)
-            if name is not None:
-                yield from unread_members(item, kind.kinds[name], step(at, key))
-            elif item is not None and not key.startswith(_NO_SETTINGS):
-                yield step(at, key)
-
-
-def wrong_type(value: Any, wanted: str, at: str, hint: str | None = None) -> InvalidDockerrun:
-    """The refusal of a value of another type."""
-    return InvalidDockerrun(f"{kind_of(value)} where {wanted} belongs", pointer=at, hint=hint)
-
-
-def _check_list(value: Any, kind: Listed, at: str) -> None:
-    if not isinstance(value, list):
-        raise wrong_type(value, "a list", at)
-    for number, item in enumerate(value):
-        if item is None:
-            raise wrong_type(item, _article(kind.item), step(at, number))
-        check_members(item, kind.item, step(at, number))
-
-
-def _check_own_texts(value: Any, at: str) -> None:
-    if not isinstance(value, dict):
-        raise wrong_type(value, "an object", at)
-    for key, item in value.items():
-        if item is not None and not isinstance(item, str):
-            raise wrong_type(item, "text", step(at, key), _HINTS[str])
-
-
-def _check_object(value: Any, kind: Members, at: str) -> None:
-    if not isinstance(value, dict):
-        raise wrong_type(value, "an object", at)
-    present: dict[str, str] = {}
-    for key, item in value.items():
-        name = kind.find(key)
-        if name is not None:
-            if (other := present.setdefault(name, key)) != key:
-                raise InvalidDockerrun(
-                    f"members {shorten(other)} and {shorten(key)} differ in case only",
-                    pointer=step(at, key),
-                    hint="keep one of them",
-                )
-            check_members(item, kind.kinds[name], step(at, key))
-        elif item is not None and not key.startswith(_NO_SETTINGS) and not kind.has_unread(key):
-            near = difflib.get_close_matches(key, (*kind.kinds, *kind.unread), n=1)
-            raise InvalidDockerrun(
-                f"neither Layer0 nor ECS has a member {shorten(key)} here",
-                pointer=step(at, key),
-                hint=f"did you mean {near[0]}?" if near else "remove it; nothing reads it",
-            )
-    for name in sorted(kind.required):
-        if value.get(present.get(name, name)) in (None, "", []):
-            raise InvalidDockerrun(f"no {name}", pointer=at, hint=f'add "{name}"')
-
-
-def _check_plain(value: Any, kind: type[str | int | bool] | Words, at: str) -> None:
-    plain = str if isinstance(kind, Words) else kind
-    # bool is an int in Python, not in JSON.
-    if not isinstance(value, plain) or (plain is int and isinstance(value, bool)):
-        raise wrong_type(value, _WORDS[plain], at, _HINTS[plain])
-    if isinstance(kind, Words) and value and value not in kind.allowed:
-        raise InvalidDockerrun(
-            f"{shorten(str(value))} is not one of the values that ECS accepts here",
-            pointer=at,
-            hint=f"use one of: {', '.join(kind.allowed)}",
-        )
-
-
-def _article(kind: Kind) -> str:
-    if isinstance(kind, Members | OwnTexts):
-        return "an object"
-    if isinstance(kind, Listed):
-        return "a list"
-    return "text" if isinstance(kind, Words) else _WORDS[kind]

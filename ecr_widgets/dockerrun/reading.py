@@ -24,7 +24,7 @@ def read_json(content: bytes) -> dict[str, Any]:
     check_size(content)
     if content.startswith(b"\xef\xbb\xbf"):
         raise InvalidDockerrun(
-            "it begins with a byte-order mark, which Layer0 refuses", hint="save it as plain UTF-8"
+            "it begins with a byte-order mark, which Layer0 and ECS refuse", hint="save it as plain UTF-8"
         )
     try:
         text = content.decode()

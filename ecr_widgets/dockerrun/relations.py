@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ecr_widgets.dockerrun.form import member
+from ecr_widgets.dockerrun.form import SAME_PORTS, member
 from ecr_widgets.dockerrun.reading import shorten, step
 from ecr_widgets.errors import InvalidDockerrun
 
@@ -61,12 +61,14 @@ def _check_ports(containers: Sequence[_Container], at: str, mode: str) -> None:
             port_key, port = member(mapping, "hostPort")
             here = step(step(step(step(at, number), key), index), port_key)
             wanted = member(mapping, "containerPort")[1]
-            if mode == "host" and port not in {None, 0, wanted}:
+            if mode in SAME_PORTS and port not in {None, 0, wanted}:
                 raise InvalidDockerrun(
-                    f"host port {port} is not container port {wanted}, and network mode host has no other",
+                    f"host port {port} is not container port {wanted}, and network mode {mode} has no other",
                     pointer=here,
                     hint="leave hostPort out",
                 )
+            if mode == "awsvpc":
+                port = wanted
             wire = (port or 0, member(mapping, "protocol")[1] or "tcp")
             if port and (other := ports.setdefault(wire, here)) != here:
                 raise InvalidDockerrun(

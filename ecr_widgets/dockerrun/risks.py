@@ -9,6 +9,7 @@ from typing import Any
 
 from ecr_widgets.dockerrun.form import member
 from ecr_widgets.dockerrun.reading import step
+from ecr_widgets.model.services import Dialect
 
 # Whoever mounts one of these can speak to the machine's engine, or is its root.
 _RISKY_PATHS = frozenset(
@@ -24,7 +25,7 @@ class Risk:
     what: str
 
 
-def risks(document: Mapping[str, Any]) -> Iterator[Risk]:
+def risks(document: Mapping[str, Any], dialect: Dialect) -> Iterator[Risk]:
     """Settings that give a container power over the machine it runs on."""
     key, volumes = member(document, "volumes")
     for number, volume in enumerate(volumes or ()):
@@ -38,6 +39,10 @@ def risks(document: Mapping[str, Any]) -> Iterator[Risk]:
     key, mode = member(document, "networkMode")
     if mode == "host":
         yield Risk(step("", key), "shares the machine's network")
+    # Layer0 drops these.
+    for wanted, what in (("pidMode", "processes"), ("ipcMode", "shared memory")):
+        if dialect is Dialect.ECS and document.get(wanted) == "host":
+            yield Risk(step("", wanted), f"shares the machine's {what}")
     key, containers = member(document, "containerDefinitions")
     for number, container in enumerate(containers):
         at = step(step("", key), number)

@@ -1,6 +1,6 @@
-"""What a Dockerrun must be so that Layer0 and ECS take it. Each refusal names its place.
+"""What a Dockerrun must be so that Layer0 or ECS takes it. Each refusal names its place.
 
-Source: Amazon ECS API, ContainerDefinition; Layer0 refuses a family that is not its own.
+Source: Amazon ECS API, ContainerDefinition.
 """
 
 from __future__ import annotations
@@ -9,20 +9,23 @@ from collections.abc import Mapping
 from typing import Any
 
 from ecr_widgets.dockerrun.container import check_container, check_image
-from ecr_widgets.dockerrun.form import LAYER0_PREFIX, member
-from ecr_widgets.dockerrun.members import DOCUMENT, check_members
+from ecr_widgets.dockerrun.dialect import RULES
+from ecr_widgets.dockerrun.form import member
+from ecr_widgets.dockerrun.kinds import check_members
+from ecr_widgets.dockerrun.members import DOCUMENT
 from ecr_widgets.dockerrun.reading import shorten, step
 from ecr_widgets.dockerrun.relations import check_relations
 from ecr_widgets.errors import InvalidDockerrun
+from ecr_widgets.model.services import Dialect
 
 MAX_CONTAINERS = 10
 
 
-def check_document(document: Mapping[str, Any], *, images: bool = True) -> None:
-    """Refuse what Layer0 or ECS would refuse, misread or drop by mistake.
+def check_shape(document: Mapping[str, Any], dialect: Dialect, root: str = "") -> None:
+    """Refuse what has no containers, and members that are of another type than ECS's.
 
     Args:
-        images: False if the run sets an image, which may then be any text, or missing.
+        root: JSON pointer of the document, where it is inside another one.
 
     Raises:
         InvalidDockerrun: With the place as JSON pointer, what is wrong and what to write instead.
@@ -32,9 +35,10 @@ def check_document(document: Mapping[str, Any], *, images: bool = True) -> None:
         old = member(document, "AWSEBDockerrunVersion")[1] in (1, "1")
         raise InvalidDockerrun(
             "no containerDefinitions" + (": this is a Dockerrun of version 1" if old else ""),
+            pointer=root,
             hint="write version 2 with at least one container" if old else "list at least one container",
         )
-    at = step("", key)
+    at = step(root, key)
     if not isinstance(containers, list) or not containers:
         raise InvalidDockerrun("not a list of containers", pointer=at, hint="list at least one container")
     if len(containers) > MAX_CONTAINERS:
@@ -43,31 +47,37 @@ def check_document(document: Mapping[str, Any], *, images: bool = True) -> None:
             pointer=at,
             hint=f"ECS takes {MAX_CONTAINERS} in one task; split it into several deploys",
         )
-    check_members(document, DOCUMENT, "")
-    _check_family(document)
-    volumes = _volume_names(document)
+    check_members(document, DOCUMENT, root, dialect)
+
+
+def check_rules(
+    document: Mapping[str, Any], dialect: Dialect, root: str = "", *, images: bool = True
+) -> None:
+    """Refuse what the target would refuse, misread or drop by mistake, in a document of the right shape.
+
+    Args:
+        images: False if the run sets an image, which may then be any text, or missing.
+
+    Raises:
+        InvalidDockerrun: With the place as JSON pointer, what is wrong and what to write instead.
+    """
+    key, containers = member(document, "containerDefinitions")
+    at, rules = step(root, key), RULES[dialect]
+    rules.check(document, containers, root, images=images)
+    volumes = _volume_names(document, root)
+    needs_memory = not (rules.task_memory_suffices and member(document, "memory")[1])
     for number, container in enumerate(containers):
-        check_container(container, step(at, number), volumes)
+        check_container(container, step(at, number), volumes, needs_memory=needs_memory)
         if images:
             check_image(container, step(at, number))
     check_relations(document, containers, at)
 
 
-def _check_family(document: Mapping[str, Any]) -> None:
-    key, family = member(document, "family")
-    if family and not family.startswith(LAYER0_PREFIX):
-        raise InvalidDockerrun(
-            f"family {shorten(family)} is not Layer0's",
-            pointer=step("", key),
-            hint="leave it out; Layer0 makes it of the deploy's name",
-        )
-
-
-def _volume_names(document: Mapping[str, Any]) -> frozenset[str]:
+def _volume_names(document: Mapping[str, Any], root: str) -> frozenset[str]:
     key, volumes = member(document, "volumes")
     names = set()
     for number, volume in enumerate(volumes or ()):
-        at = step(step("", key), number)
+        at = step(step(root, key), number)
         name = member(volume, "name")[1]
         if not name:
             raise InvalidDockerrun("a volume without a name", pointer=at, hint='add "name"')

@@ -1,0 +1,30 @@
+"""Names that a target can take and that can be addressed again."""
+
+from __future__ import annotations
+
+import re
+
+from ecr_widgets.errors import InputError
+from ecr_widgets.model.layer0 import check_deploy_name, check_entity_name
+from ecr_widgets.model.services import Dialect
+
+_ECS_NAME = re.compile(r"[A-Za-z0-9_-]{1,255}", re.ASCII)
+
+
+def check_name(dialect: Dialect, name: str, kind: str) -> str:
+    """Give back a name that the target accepts.
+
+    Args:
+        kind: What has it, such as `deploy`, `service` or `task`.
+
+    Raises:
+        InputError: The target would refuse it, or could not find it again.
+    """
+    if dialect is Dialect.LAYER0:
+        return check_deploy_name(name) if kind == "deploy" else check_entity_name(name, kind=kind)
+    if not _ECS_NAME.fullmatch(name):
+        raise InputError(
+            f"{kind} name {name!r} refused: ECS does not take it",
+            hint="use 1 to 255 letters, digits, - and _",
+        )
+    return name

@@ -1,0 +1,28 @@
+"""Names by target."""
+
+from __future__ import annotations
+
+import pytest
+
+from ecr_widgets.errors import InputError
+from ecr_widgets.model.names import check_name
+from ecr_widgets.model.services import Dialect
+
+
+@pytest.mark.parametrize("kind", ["deploy", "service", "task", "environment"])
+@pytest.mark.parametrize("name", ["a b", "a.b", "é", "", "a/b", "a:b", "a" * 256, "a\n"])
+def test_ecs_takes_letters_digits_hyphens_and_underscores(kind: str, name: str) -> None:
+    """The same for all kinds of names: up to 255 of them, and the error says so."""
+    assert check_name(Dialect.ECS, "Web_1-" + "a" * 249, kind) == "Web_1-" + "a" * 249
+    with pytest.raises(
+        InputError, match=f"^{kind} name .* refused: ECS does not take it; use 1 to 255 letters"
+    ):
+        check_name(Dialect.ECS, name, kind)
+
+
+def test_layer0s_rules_stay_its_own() -> None:
+    """A service may have a space and a dot, a deploy may not, and is shorter than a family of ECS."""
+    assert check_name(Dialect.LAYER0, "my web.1", "service") == "my web.1"
+    for name in ("my web", "a" * 201):
+        with pytest.raises(InputError, match="Layer0 makes a task definition family of it"):
+            check_name(Dialect.LAYER0, name, "deploy")
