@@ -96,11 +96,6 @@ class LiveConnections:
             until_exit=self._channel is not None,
         )
 
-    @property
-    def layer0_endpoint(self) -> str:
-        """Where Layer0 is; empty where it is not set up."""
-        return self._settings.layer0_endpoint
-
     @cached_property
     def ecr(self) -> BotoEcr:
         with _installed():

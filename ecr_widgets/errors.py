@@ -17,8 +17,11 @@
     │  ├─ BuildError                    .log
     │  │  └─ BuildRefused               before anything was built
     │  └─ PushError                     .log
-    ├─ Layer0Error                      .status, .code
-    │  ├─ Layer0Unavailable             no usable answer
+    ├─ DeployTargetError                .status, .code: Layer0 or ECS refused or failed
+    │  ├─ DeployTargetUnavailable       no usable answer
+    │  ├─ Layer0Error
+    │  │  └─ Layer0Unavailable          also a DeployTargetUnavailable
+    │  ├─ EcsError
     │  ├─ EntityNotFound
     │  └─ DeploymentFailed              .reasons .log
     ├─ RollbackFailed                   neither the new deploy nor the earlier one runs
@@ -167,13 +170,13 @@ class PushError(EngineError):
         self.log = tuple(log)
 
 
-class Layer0Error(EcrWidgetsError):
-    """Layer0 refused or failed.
+class DeployTargetError(EcrWidgetsError):
+    """Layer0 or ECS refused or failed.
 
     Args:
         status: HTTP status, 0 where there was no answer.
 
-        code: Layer0's error_code, 0 where the body carried none.
+        code: Layer0's error_code, 0 where the body carried none; AWS's names are in the message.
     """
 
     def __init__(
@@ -190,15 +193,27 @@ class Layer0Error(EcrWidgetsError):
         self.code = code
 
 
-class Layer0Unavailable(Layer0Error):
+class DeployTargetUnavailable(DeployTargetError):
+    """The deploy target could not be reached, or what answered is another."""
+
+
+class Layer0Error(DeployTargetError):
+    """Layer0 refused or failed."""
+
+
+class Layer0Unavailable(Layer0Error, DeployTargetUnavailable):
     """Layer0 could not be reached, or what answered is not Layer0."""
 
 
-class EntityNotFound(Layer0Error):
-    """No environment, deploy, service, task, job or load balancer of that name or id."""
+class EcsError(DeployTargetError):
+    """ECS refused or failed."""
 
 
-class DeploymentFailed(Layer0Error):
+class EntityNotFound(DeployTargetError):
+    """No environment, cluster, deploy, service, task, job or load balancer of that name or id."""
+
+
+class DeploymentFailed(DeployTargetError):
     """A service or task cannot reach the wanted state.
 
     Args:

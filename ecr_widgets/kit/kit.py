@@ -33,7 +33,6 @@ from ecr_widgets.steps.push_image import PushImage
 from ecr_widgets.steps.rollback import Rollback
 from ecr_widgets.steps.shared.outside import Outside
 from ecr_widgets.steps.shared.runbook_files import RunbookFiles
-from ecr_widgets.steps.shared.service_lookup import find_environment
 from ecr_widgets.steps.shared.service_wait import WaitOutcome
 from ecr_widgets.steps.shared.targets import Targets
 from ecr_widgets.steps.verify import Verify
@@ -75,7 +74,7 @@ class Kit(Steps):
         to = ReadOnlyConnections(connections) if planning else connections
         outside = Outside(
             to,
-            Targets(to.locks, recorder.run_id, to.layer0_endpoint),
+            Targets(to.locks, recorder.run_id),
             RunbookFiles(files, examples, approved),
             recorder.earlier,
             recorder.run_id,
@@ -158,8 +157,7 @@ class Kit(Steps):
         Raises:
             TargetBusy: Another run holds it.
         """
-        place = find_environment(self._outside.layer0, environment)
-        with self._outside.targets.hold(self._outside.targets.service(place.environment_id, service)):
+        with self._outside.targets.hold(self._outside.service_target(environment, service)):
             yield
 
     def register_secret(self, secret: str) -> None:
@@ -182,7 +180,7 @@ class Kit(Steps):
         It does not log in again, and remembers nothing of what earlier actions saw: people act on what they see now.
         """
         outside, recorder = self._outside, self.recorder.through(places)
-        targets = Targets(outside.connections.locks, recorder.run_id, outside.connections.layer0_endpoint)
+        targets = Targets(outside.connections.locks, recorder.run_id)
         other = copy(self)
         other._runner = Runner(replace(outside, targets=targets), recorder, planning=self._runner.planning)
         return other

@@ -74,7 +74,9 @@ class Runner:
         outcome = step.plan(self.outside, found)
         planned.append(outcome)
         record: dict[str, Any] = as_json(step.plan_record(self.outside, found, outcome)) or {}
-        return record | ({"asks": list(step.asked(found))} if record.get("changed") and step.asks else {})
+        return record | (
+            {"asks": list(step.asked(self.outside, found))} if record.get("changed") and step.asks else {}
+        )
 
 
 class Steps:

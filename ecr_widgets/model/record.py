@@ -20,7 +20,8 @@ PROGRESS_KEY = "ecr_widgets_progress"
 """In a display's metadata while its step works."""
 PANEL_MIME = "application/vnd.ecr-widgets.panel+json"
 
-KNOWN_JOBS = "known_jobs"
+KNOWN_REQUESTS = "known_jobs"
+START_ID = "start_id"
 """Input of `create_task`: jobs that asked for the same before it did. Says when a call was made, not what for."""
 
 JsonObject = Mapping[str, Any]

@@ -50,11 +50,6 @@ class Connections(Protocol):
         """One run at a time on one target."""
         ...
 
-    @property
-    def layer0_endpoint(self) -> str:
-        """Where Layer0 is; part of a target's name."""
-        ...
-
     def proven_deploys(self, service_id: str) -> Collection[str]:
         """Deploys of which a saved run says that the service ran them, verified by digest."""
         ...

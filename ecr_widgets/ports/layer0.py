@@ -5,7 +5,7 @@ Every call may raise Layer0Unavailable or Layer0Error; changes may raise Outcome
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from ecr_widgets.model.layer0 import Environment, Job
@@ -161,15 +161,14 @@ class Layer0(Environments, Services, LoadBalancers, Admin, Protocol):
         """Ask for a service's deletion and give back the job's id."""
         ...
 
-    def create_task(
-        self, environment_id: str, name: str, deploy_id: str, overrides: Mapping[str, Mapping[str, str]]
-    ) -> str:
-        """Ask for a task and give back the job's id; overrides are env_vars by container name."""
-        ...
-
     @reads
     def read_job(self, job_id: str) -> Job:
         """One job."""
+        ...
+
+    @reads
+    def job_log(self, job: Job) -> tuple[str, ...]:
+        """The last lines of what a job says of itself, without times and levels; none where they cannot be had."""
         ...
 
     @reads

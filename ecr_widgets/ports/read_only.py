@@ -77,11 +77,6 @@ class ReadOnlyConnections:
         """The deploy target that an environment of that name is on."""
         return cast("Services", ReadOnly(self._to.services_of(environment), Services))
 
-    @property
-    def layer0_endpoint(self) -> str:
-        """Where Layer0 is."""
-        return self._to.layer0_endpoint
-
     def proven_deploys(self, service_id: str) -> Collection[str]:
         """See `Connections`."""
         return self._to.proven_deploys(service_id)

@@ -5,16 +5,43 @@ Every call may raise the target's own error; changes may raise OutcomeUnknown.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from ecr_widgets.model.services import ContainerLog, Deploy, Place, Service, Summary, Task
+from ecr_widgets.model.services import (
+    ContainerLog,
+    Copy,
+    Deploy,
+    Deployment,
+    Dialect,
+    Place,
+    Service,
+    Settings,
+    Summary,
+    Task,
+    TaskRequest,
+)
 from ecr_widgets.ports.reading import reads
 
 
 class Services(Protocol):
     """A deploy target."""
+
+    @reads
+    def dialect(self) -> Dialect:
+        """What its stored deploys are written in."""
+        ...
+
+    @reads
+    def address(self) -> str:
+        """Where it is: what sets a place of it apart from one of the same id elsewhere."""
+        ...
+
+    @reads
+    def request(self, call: str) -> str:
+        """What a changing call of this protocol asks, such as `Layer0: POST /deploy` for `create_deploy`."""
+        ...
 
     @reads
     def version(self) -> str:
@@ -78,13 +105,70 @@ class Services(Protocol):
         ...
 
     def create_service(
-        self, environment_id: str, name: str, deploy_id: str, *, load_balancer_id: str = ""
+        self,
+        environment_id: str,
+        name: str,
+        deploy_id: str,
+        *,
+        load_balancer_id: str = "",
+        settings: Settings | None = None,
+        token: str = "",
     ) -> Service:
-        """Create a service of one copy; never repeated by the adapter."""
+        """Create a service, of one copy unless its settings say another number; never repeated by the adapter.
+
+        Args:
+            settings: How it is run; Layer0 takes none.
+
+            token: The same for each attempt to create this one, where the target can tell by it; at most 36 characters.
+        """
         ...
 
     def update_service(self, service_id: str, deploy_id: str) -> Service:
-        """Move a service to a deploy."""
+        """Move a service to a deploy, and leave its number of copies; `primary` is the deployment that this started."""
+        ...
+
+    @reads
+    def find_deployment(self, service_id: str, deployment_id: str) -> Deployment | None:
+        """A deployment of the service, also one that has ended; None where the target does not keep it."""
+        ...
+
+    def stop_deployment(self, service_id: str, deployment_id: str) -> None:
+        """Let the target bring back what ran before a deployment that is under way.
+
+        Raises:
+            InputError: The target knows no such call.
+        """
+        ...
+
+    def continue_deployment(self, service_id: str, deployment_id: str, *, roll_back: bool = False) -> None:
+        """Let a deployment that waits at a pause go on, or let the target bring back what ran before.
+
+        Raises:
+            InputError: It waits at none, or the target knows no pauses.
+        """
+        ...
+
+    @reads
+    def list_copies(self, service_id: str) -> tuple[Copy, ...] | None:
+        """Copies that run or start, oldest first; None where the target tells nothing of single copies."""
+        ...
+
+    @reads
+    def crash_logs(self, service_id: str, deployment_id: str, *, tail: int) -> tuple[ContainerLog, ...]:
+        """Last lines of the copy of a deployment that stopped last; of all copies where they cannot be told apart."""
+        ...
+
+    @reads
+    def read_settings(self, service_id: str) -> Settings | None:
+        """How a service is run; None where the target has no such settings."""
+        ...
+
+    def apply_settings(self, service_id: str, settings: Settings) -> Service:
+        """Change how a service is run, by those settings that are given.
+
+        Raises:
+            InputError: One of them cannot be changed once the service exists.
+        """
         ...
 
     @reads
@@ -112,8 +196,61 @@ class Services(Protocol):
         ...
 
     @reads
+    def task_requests(
+        self,
+        environment_id: str,
+        name: str,
+        deploy_id: str,
+        env_vars: Mapping[str, Mapping[str, str]],
+        *,
+        run_id: str,
+    ) -> frozenset[str]:
+        """Ids of the requests for just this task that the target still reports; of all runs where it cannot tell them
+        apart.
+        """
+        ...
+
+    def start_task(
+        self,
+        environment_id: str,
+        name: str,
+        deploy_id: str,
+        env_vars: Mapping[str, Mapping[str, str]],
+        *,
+        run_id: str,
+        token: str,
+        settings: Settings | None = None,
+    ) -> str:
+        """Ask for a task, and give back the request's id; never repeated by the adapter.
+
+        Args:
+            env_vars: Environment variables that override the deploy's, by container name.
+
+            token: The same for each attempt to start this one, where the target can tell by it.
+
+            settings: Those of a service that hold for a task as well, such as its network.
+
+        Raises:
+            DeploymentFailed: The target has no room for it, or cannot run it; `reasons` says why.
+        """
+        ...
+
+    @reads
+    def read_task_request(self, request_id: str) -> TaskRequest:
+        """What became of a request.
+
+        Raises:
+            EntityNotFound: It is no longer reported.
+        """
+        ...
+
+    @reads
     def read_task(self, task_id: str) -> Task:
-        """One task."""
+        """One task.
+
+        Raises:
+            EntityNotFound: No such task, or it is no longer reported.
+        """
         ...
 
     @reads

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from ecr_widgets.model.record import KNOWN_JOBS, JsonObject, StepRecord
+from ecr_widgets.model.record import KNOWN_REQUESTS, START_ID, JsonObject, StepRecord
 from ecr_widgets.saved_runs.reading import read_header
 
 
@@ -38,7 +38,7 @@ class EarlierRecords:
         number = self._asked[call]
         self._asked[call] += 1
         alike = [
-            [each for each in attempt if _spelled(each.step, each.inputs) == call]
+            [each for each in attempt if _spelled(each.step, each.inputs) == call and not _only_looked(each)]
             for attempt in reversed(self._attempts)
         ]
         found = next((records[number] for records in alike if len(records) > number), None)
@@ -66,6 +66,11 @@ def open_earlier(saved: Path, run_id: str) -> EarlierRecords:
     return EarlierRecords([tuple(attempt.steps) for attempt in attempts])
 
 
+def _only_looked(record: StepRecord) -> bool:
+    """Whether it ended before it had asked for anything: what the attempt before it left counts then."""
+    return record.inputs.get(KNOWN_REQUESTS, ()) is None
+
+
 def _spelled(step: str, inputs: JsonObject) -> str:
-    told = {name: value for name, value in inputs.items() if name != KNOWN_JOBS}
-    return f"{step} {json.dumps(told, sort_keys=True)}"
+    asked = {name: value for name, value in inputs.items() if name not in (KNOWN_REQUESTS, START_ID)}
+    return f"{step} {json.dumps(asked, sort_keys=True)}"

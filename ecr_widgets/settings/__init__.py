@@ -26,6 +26,12 @@ class Layer0Settings:
     authorization_token: str = field(repr=False)
     skip_ssl_verify: bool = False
 
+    @property
+    def address(self) -> str:
+        """The endpoint as a part of names, in one spelling."""
+        parts = urlsplit(self.endpoint.strip().lower())
+        return f"{parts.scheme}://{parts.netloc}"
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -50,15 +56,6 @@ class Settings:
             SettingsError: A variable is set and cannot be used.
         """
         return _layer0(self.layer0_variables)
-
-    @property
-    def layer0_endpoint(self) -> str:
-        """Layer0's address as a part of names, in one spelling; empty if it is not set."""
-        try:
-            parts = urlsplit(self.layer0_variables.get("LAYER0_API_ENDPOINT", "").strip().lower())
-        except ValueError:
-            return ""
-        return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
 
 
 def _layer0(environ: Mapping[str, str]) -> Layer0Settings | None:

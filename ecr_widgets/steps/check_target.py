@@ -145,7 +145,9 @@ class CheckTarget(Look[TargetOutcome]):
         if self.service is None:
             return None
         name = check_entity_name(self.service, kind="service")
-        with outside.targets.hold(outside.targets.service(place.environment_id, name)) as held:
+        with outside.targets.hold(
+            outside.targets.service(services.address(), place.environment_id, name)
+        ) as held:
             service = services.find_service(place.environment_id, name)
             deploy_id = service.primary.deploy_id if service and service.primary else None
             held.note(deploy_id)

@@ -1,9 +1,10 @@
-"""Store a Dockerrun in Layer0 as a deploy."""
+"""Store a Dockerrun or task definition as a deploy."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,11 +16,15 @@ from ecr_widgets.errors import EntityNotFound, InvalidDockerrun
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.layer0 import check_deploy_name
 from ecr_widgets.model.services import Deploy
-from ecr_widgets.ports import Layer0, ProgressSink
+from ecr_widgets.ports import ProgressSink
+from ecr_widgets.ports.services import Services
 from ecr_widgets.steps.shared.outside import Outside
 from ecr_widgets.steps.shared.reconcile import reconcile
 from ecr_widgets.steps.shared.runbook_files import naming
 from ecr_widgets.steps.step import NOT_YET, Step
+
+_COMPARED = 50
+"""Stored deploys of the name that are read; a name may have thousands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +60,13 @@ class WantedDockerrun:
 
 @dataclass(frozen=True)
 class CreateDeploy(Step[WantedDockerrun, DeployOutcome]):
-    """Store a Dockerrun file, with image and environment variables of a container set, as a Layer0 deploy.
+    """Store a Dockerrun file, with image and environment variables of a container set, as a deploy.
 
-    An equal one that is already stored under that name is reused.
+    An equal one among the newest that are stored under that name is reused.
 
     Args:
+        environment: Where it will run, which says whether Layer0 or ECS stores it; empty for Layer0.
+
         image: Reference by digest, so that a restart runs the same image.
 
         container: Whose image is set; may be left out where the Dockerrun has one container.
@@ -67,7 +74,7 @@ class CreateDeploy(Step[WantedDockerrun, DeployOutcome]):
         variables: Environment variables of that container.
 
     Raises:
-        InputError: Layer0 would refuse the name, or the file cannot be read.
+        InputError: The target would refuse the name, or the file cannot be read.
 
         InvalidDockerrun: No such container.
 
@@ -75,7 +82,7 @@ class CreateDeploy(Step[WantedDockerrun, DeployOutcome]):
     """
 
     step: ClassVar = "create_deploy"
-    asks: ClassVar = ("Layer0: POST /deploy",)
+    asks: ClassVar = ("create_deploy",)
 
     name: str
     dockerrun: str | Path
@@ -83,6 +90,7 @@ class CreateDeploy(Step[WantedDockerrun, DeployOutcome]):
     image: ImageReference | str
     container: str | None = None
     variables: Mapping[str, object] | None = None
+    environment: str = ""
 
     def inputs(self, outside: Outside) -> dict[str, Any]:
         return {
@@ -93,7 +101,11 @@ class CreateDeploy(Step[WantedDockerrun, DeployOutcome]):
             "container": self.container,
             # Their values may be secrets.
             "variables": sorted(self.variables or {}),
+            **({"environment": self.environment} if self.environment else {}),
         }
+
+    def asked(self, outside: Outside, found: WantedDockerrun) -> tuple[str, ...]:
+        return outside.requests(self.environment, *self.asks)
 
     def look(self, outside: Outside, progress: ProgressSink) -> WantedDockerrun:
         check_deploy_name(self.name)
@@ -102,7 +114,7 @@ class CreateDeploy(Step[WantedDockerrun, DeployOutcome]):
         read = read_dockerrun(self.dockerrun, content, self.container, self.variables)
         wanted = read.with_image(ImageReference.parse(str(self.image)), container=self.container)
         newest, wanted_sha256 = None, wanted.content_sha256()
-        for stored, held in _stored_dockerruns(outside.layer0, self.name):
+        for stored, held in _stored_dockerruns(outside.services_of(self.environment), self.name):
             newest = newest or held
             if held.content_sha256() == wanted_sha256:
                 return WantedDockerrun(wanted, file_sha256(content), stored, newest)
@@ -139,18 +151,18 @@ class CreateDeploy(Step[WantedDockerrun, DeployOutcome]):
         return record | ({"warnings": planned.warnings} if planned.warnings else {})
 
     def act(self, outside: Outside, found: WantedDockerrun, progress: ProgressSink) -> DeployOutcome:
-        wanted, layer0 = found.dockerrun, outside.layer0
+        wanted, services = found.dockerrun, outside.services_of(self.environment)
         content = wanted.content_sha256()
         if found.equal is not None:
             deploy, reconciled, stored = found.equal, False, wanted
         else:
             deploy, reconciled = reconcile(
                 outside.clock,
-                lambda: layer0.create_deploy(self.name, wanted.to_bytes()),
-                lambda: _equal_deploy(layer0, self.name, content),
+                lambda: services.create_deploy(self.name, wanted.to_bytes()),
+                lambda: _equal_deploy(services, self.name, content),
             )
             # An older Layer0 knows fewer members, and stores no others.
-            stored = _read_stored(layer0, deploy.deploy_id) or wanted
+            stored = _read_stored(services, deploy.deploy_id) or wanted
         missing = [change.pointer for change in diff(wanted, stored) if change.kind is not ChangeKind.ADDED]
         return DeployOutcome(
             deploy.deploy_id,
@@ -163,7 +175,7 @@ class CreateDeploy(Step[WantedDockerrun, DeployOutcome]):
             settings=kept_settings(stored),
             warnings=(
                 *wanted.warnings(),
-                *(f"Layer0 did not store {pointer} as it is" for pointer in missing),
+                *(f"{services.dialect()} did not store {pointer} as it is" for pointer in missing),
             ),
         )
 
@@ -187,23 +199,23 @@ def read_dockerrun(
     return read.with_environment(container or read.containers[0].name, values)
 
 
-def _stored_dockerruns(layer0: Layer0, name: str) -> Iterator[tuple[Deploy, Dockerrun]]:
-    """The deploys of a name that hold a Dockerrun of our form, newest first."""
-    for each in reversed(layer0.list_deploys(name)):
-        held = _read_stored(layer0, each.deploy_id)
+def _stored_dockerruns(services: Services, name: str) -> Iterator[tuple[Deploy, Dockerrun]]:
+    """The newest deploys of a name that hold a Dockerrun of our form, newest first."""
+    for each in islice(reversed(services.list_deploys(name)), _COMPARED):
+        held = _read_stored(services, each.deploy_id)
         if held is not None:
             yield each, held
 
 
-def _equal_deploy(layer0: Layer0, name: str, content: str) -> Deploy | None:
-    deploys = (each for each, held in _stored_dockerruns(layer0, name) if held.content_sha256() == content)
+def _equal_deploy(services: Services, name: str, content: str) -> Deploy | None:
+    deploys = (each for each, held in _stored_dockerruns(services, name) if held.content_sha256() == content)
     return next(deploys, None)
 
 
-def _read_stored(layer0: Layer0, deploy_id: str) -> Dockerrun | None:
+def _read_stored(services: Services, deploy_id: str) -> Dockerrun | None:
     """None where it was deleted meanwhile, or is nothing that this kit would have stored."""
     try:
-        document = layer0.read_deploy(deploy_id).dockerrun
+        document = services.read_deploy(deploy_id).dockerrun
         return Dockerrun.parse(document) if document is not None else None
     except (EntityNotFound, InvalidDockerrun):
         return None

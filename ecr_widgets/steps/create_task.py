@@ -8,17 +8,23 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
 from ecr_widgets.errors import DeploymentFailed, EntityNotFound, OutcomeUnknown, WaitTimeout
-from ecr_widgets.model.layer0 import JobState
-from ecr_widgets.model.record import KNOWN_JOBS, StepRecord, StepState
+from ecr_widgets.model.layer0 import check_entity_name
+from ecr_widgets.model.record import KNOWN_REQUESTS, START_ID, StepRecord, StepState
 from ecr_widgets.model.services import Place, Task, TaskContainer
-from ecr_widgets.ports import Clock, Layer0, Progress, ProgressSink
+from ecr_widgets.ports import Clock, Progress, ProgressSink
+from ecr_widgets.ports.services import Services
 from ecr_widgets.steps.create_deploy import DeployOutcome
-from ecr_widgets.steps.shared.layer0_jobs import job_log
 from ecr_widgets.steps.shared.outside import Outside
 from ecr_widgets.steps.shared.polling import pauses
 from ecr_widgets.steps.shared.reconcile import reconcile
 from ecr_widgets.steps.shared.service_lookup import find_environment
-from ecr_widgets.steps.shared.task_jobs import EarlierTask, EnvVars, jobs_alike, started_earlier
+from ecr_widgets.steps.shared.task_start import (
+    EarlierStart,
+    EnvVars,
+    new_start_id,
+    started_earlier,
+    wait_for_start,
+)
 from ecr_widgets.steps.step import NOT_YET, Step, unrecorded
 
 _KILLED = "killed, for which the usual reason is memory: compare its limit in the Dockerrun"
@@ -44,11 +50,13 @@ class FoundTask:
     """What is known of the task before it is started."""
 
     environment: Place
-    jobs: frozenset[str]
-    """Ids of the jobs that ask for the same already."""
-    known_jobs: tuple[str, ...]
+    requests: frozenset[str]
+    """Ids of the requests that ask for the same already."""
+    known_requests: tuple[str, ...]
     """Those of them that an earlier attempt knew, or all."""
-    earlier: EarlierTask | None
+    start_id: str
+    """What the target may tell a repeated request by."""
+    earlier: EarlierStart | None
     """What an earlier attempt of this run asked for; where it was started, it is waited for and none is started."""
     done: StepRecord | None = None
     """The record of an earlier attempt that saw the task succeed."""
@@ -75,13 +83,13 @@ class CreateTask(Step[FoundTask, TaskOutcome]):
 
         WaitTimeout: The deadline came first.
 
-        OutcomeUnknown: The reply was lost and no such task showed up, or Layer0 no longer reports it or its job, or which
-            job is the earlier attempt's cannot be told.
+        OutcomeUnknown: The reply was lost and no such task showed up, or it is no longer reported, or which request is the
+            earlier attempt's cannot be told.
     """
 
     step: ClassVar = "create_task"
-    asks: ClassVar = ("Layer0: POST /task/",)
-    notes: ClassVar = (KNOWN_JOBS,)
+    asks: ClassVar = ("start_task",)
+    notes: ClassVar = (KNOWN_REQUESTS, START_ID)
 
     environment: str
     task: str
@@ -107,21 +115,28 @@ class CreateTask(Step[FoundTask, TaskOutcome]):
         }
 
     def look(self, outside: Outside, progress: ProgressSink) -> FoundTask:
+        check_entity_name(self.task, kind="task")
         call = outside.earlier.next_call(self.step, self.inputs(outside))
-        place = find_environment(outside.layer0, self.environment)
+        place = find_environment(outside.services_of(self.environment), self.environment)
         if call is not None and call.record.state is StepState.SUCCEEDED:
-            return FoundTask(place, frozenset(), (), None, call.record)
-        jobs = self._jobs(outside)
-        earlier = EarlierTask.of(call)
+            return FoundTask(place, frozenset(), (), "", None, call.record)
+        requests = self._requests(outside, place)
+        earlier = EarlierStart.of(call)
+        if earlier is None:
+            return FoundTask(place, requests, tuple(sorted(requests)), new_start_id(), None)
         # What is still looked for came after what its own attempt knew.
-        known = jobs if earlier is None else earlier.known_jobs
-        return FoundTask(place, jobs, tuple(sorted(known)), earlier)
+        return FoundTask(place, requests, tuple(sorted(earlier.known_requests)), earlier.start_id, earlier)
 
-    def _jobs(self, outside: Outside) -> frozenset[str]:
-        return jobs_alike(outside.layer0, self.environment, self.task, self.deploy_id, self.env_vars)
+    def _requests(self, outside: Outside, place: Place) -> frozenset[str]:
+        return outside.services_of(self.environment).task_requests(
+            place.environment_id, self.task, self.deploy_id, self.env_vars or {}, run_id=outside.run_id
+        )
 
     def noted(self, found: FoundTask) -> dict[str, Any]:
-        return {KNOWN_JOBS: found.known_jobs}
+        return {KNOWN_REQUESTS: found.known_requests, START_ID: found.start_id}
+
+    def asked(self, outside: Outside, found: FoundTask) -> tuple[str, ...]:
+        return outside.requests(self.environment, *self.asks)
 
     def plan(self, outside: Outside, found: FoundTask) -> TaskOutcome:
         return TaskOutcome(NOT_YET, self.task, found.environment.name, self.deploy_id, {}, ())
@@ -129,45 +144,52 @@ class CreateTask(Step[FoundTask, TaskOutcome]):
     def act(self, outside: Outside, found: FoundTask, progress: ProgressSink) -> TaskOutcome:
         if found.done is not None:
             return _as_recorded(found.done)
-        layer0, clock = outside.layer0, outside.clock
+        services, clock = outside.services_of(self.environment), outside.clock
         deadline_s = clock.monotonic_s() + self.timeout_s
-        job_id, is_new, was_found = self._start(outside, found)
-        task_id = _wait_for_start(layer0, clock, job_id, self.task, deadline_s, self.timeout_s)
+        request_id, is_new, was_found = self._start(outside, found)
+        task_id = wait_for_start(services, clock, request_id, self.task, deadline_s, self.timeout_s)
         place = found.environment.name
         if not self.wait:
             return TaskOutcome(task_id, self.task, place, self.deploy_id, {}, (), is_new, was_found)
-        task = _wait_for_end(layer0, clock, task_id, deadline_s, self.timeout_s, progress)
+        task = _wait_for_end(services, clock, task_id, deadline_s, self.timeout_s, progress)
         log = tuple(
-            f"{part.name}: {line}" for part in layer0.task_logs(task_id, tail=50) for line in part.lines
+            f"{part.name}: {line}" for part in services.task_logs(task_id, tail=50) for line in part.lines
         )
         codes = self._exit_codes(task, log)
         return TaskOutcome(task_id, self.task, place, self.deploy_id, codes, log, is_new, was_found)
 
     def _start(self, outside: Outside, found: FoundTask) -> tuple[str, bool, bool]:
-        """The task's job, whether this call started it, and whether it was found rather than told."""
+        """The request for the task, whether this call made it, and whether it was found rather than reported."""
         if found.earlier is not None:
-            earlier_id = started_earlier(self.task, found.jobs, found.earlier, outside.clock.now())
+            earlier_id = started_earlier(self.task, found.requests, found.earlier, outside.clock.now())
             if earlier_id is not None:
                 return earlier_id, False, True
 
         def made() -> str | None:
-            new = self._jobs(outside) - found.jobs
+            new = self._requests(outside, found.environment) - found.requests
             # Of two alike, one is somebody else's.
             return next(iter(new)) if len(new) == 1 else None
 
-        place, env_vars = found.environment.environment_id, self.env_vars or {}
-        job_id: str
-        job_id, was_found = reconcile(
-            outside.clock,
-            lambda: outside.layer0.create_task(place, self.task, self.deploy_id, env_vars),
-            made,
-        )
-        return job_id, True, was_found
+        def start() -> str:
+            return outside.services_of(self.environment).start_task(
+                found.environment.environment_id,
+                self.task,
+                self.deploy_id,
+                self.env_vars or {},
+                run_id=outside.run_id,
+                token=found.start_id,
+            )
+
+        request_id: str
+        request_id, was_found = reconcile(outside.clock, start, made)
+        return request_id, True, was_found
 
     def _exit_codes(self, task: Task, log: tuple[str, ...]) -> dict[str, int]:
         codes = {container.name: container.exit_code for container in task.containers}
         reasons = (task.reason, *(f"{each.name}: {each.reason}" for each in task.containers if each.reason))
-        if not codes or any(code != 0 for code in codes.values()):
+        # How a side-car ends when the others are gone says nothing of the task.
+        decisive = [each.exit_code for each in task.containers if each.essential]
+        if not decisive or any(code != 0 for code in decisive):
             ended = "; ".join(_ended(container, task) for container in task.containers)
             raise DeploymentFailed(
                 f"task {self.task!r} ({task.task_id}) failed: {ended or task.reason or 'no container ran'}",
@@ -204,48 +226,21 @@ def _ended(container: TaskContainer, task: Task) -> str:
     return f"{container.name} {how}" + f" ({why})" * bool(why)
 
 
-def _wait_for_start(
-    layer0: Layer0, clock: Clock, job_id: str, name: str, deadline_s: float, timeout_s: float
-) -> str:
-    for pause_s in pauses():
-        try:
-            job = layer0.read_job(job_id)
-        except EntityNotFound as error:
-            raise OutcomeUnknown(
-                f"Layer0 no longer reports job {job_id}, which was to start task {name!r}",
-                hint="list the tasks to see whether it runs",
-            ) from error
-        if job.task_id is not None:
-            return job.task_id
-        if job.state in (JobState.ERROR, JobState.COMPLETED):
-            log = job_log(layer0, job)
-            raise DeploymentFailed(
-                f"task {name!r} was not started: job {job_id} ended as {job.state.name.lower()}"
-                + (f": {log[-1]}" if log else ""),
-                reasons=log,
-                hint=f"look at the whole log: `ecr-widgets job logs {job_id}`",
-            )
-        if clock.monotonic_s() >= deadline_s:
-            raise WaitTimeout(
-                f"task {name!r} was not started within {timeout_s:.0f} s: job {job_id} is still at work",
-                waited_s=timeout_s,
-                last_seen=job.state.name.lower(),
-                hint="the environment may have no room, or the deploy is gone",
-            )
-        clock.sleep(pause_s)
-    raise AssertionError  # the pauses never end
-
-
 def _wait_for_end(
-    layer0: Layer0, clock: Clock, task_id: str, deadline_s: float, timeout_s: float, progress: ProgressSink
+    services: Services,
+    clock: Clock,
+    task_id: str,
+    deadline_s: float,
+    timeout_s: float,
+    progress: ProgressSink,
 ) -> Task:
     for pause_s in pauses():
         try:
-            task = layer0.read_task(task_id)
+            task = services.read_task(task_id)
         except EntityNotFound as error:
-            # Its janitor drops the tags of tasks that ended, and by them alone Layer0 finds a task.
+            # Layer0's janitor drops the tags of tasks that ended, and by them alone it finds a task.
             raise OutcomeUnknown(
-                f"Layer0 no longer reports task {task_id}: how it ended is not known",
+                f"{services.dialect()} no longer reports task {task_id}: how it ended is not known",
                 hint="look at what it was to do; its log may still be in CloudWatch",
             ) from error
         state = ", ".join(f"{c.name} {c.last_status.lower()}" for c in task.containers) or "pending"

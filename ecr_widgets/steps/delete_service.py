@@ -39,8 +39,7 @@ class DeleteService(Deletion):
         return self.service
 
     def holds(self, outside: Outside) -> str:
-        place = find_environment(outside.services_of(self.environment), self.environment)
-        return outside.targets.service(place.environment_id, self.service)
+        return outside.service_target(self.environment, self.service)
 
     def look(self, outside: Outside, progress: ProgressSink) -> Entity | None:
         place = find_environment(outside.services_of(self.environment), self.environment)

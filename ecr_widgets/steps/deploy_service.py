@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
@@ -12,7 +13,7 @@ from ecr_widgets.steps.create_deploy import DeployOutcome
 from ecr_widgets.steps.shared.outside import EarlierAttempts, Outside
 from ecr_widgets.steps.shared.reconcile import reconcile
 from ecr_widgets.steps.shared.service_balancer import balancer_for
-from ecr_widgets.steps.shared.service_lookup import find_environment, find_service
+from ecr_widgets.steps.shared.service_lookup import find_service
 from ecr_widgets.steps.step import NOT_YET, Step, if_given
 
 
@@ -29,6 +30,8 @@ class ServiceOutcome:
     changed: bool
     reconciled: bool = False
     """Whether the reply was lost and the change found by looking."""
+    deployment_id: str = ""
+    """Of the deployment that this started, or that brings the service there; empty where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,7 @@ class DeployService(Step[FoundService, ServiceOutcome]):
     """
 
     step: ClassVar = "update_service"
-    asks: ClassVar = ("Layer0: PUT /service/ID/deploy",)
+    asks: ClassVar = ("update_service",)
 
     environment: str
     service: str
@@ -83,8 +86,7 @@ class DeployService(Step[FoundService, ServiceOutcome]):
         return inputs | ({"load_balancer": self.load_balancer} if self.load_balancer else {})
 
     def holds(self, outside: Outside) -> str:
-        place = find_environment(outside.services_of(self.environment), self.environment)
-        return outside.targets.service(place.environment_id, self.service)
+        return outside.service_target(self.environment, self.service)
 
     def look(self, outside: Outside, progress: ProgressSink) -> FoundService:
         place, service = find_service(outside.services_of(self.environment), self.environment, self.service)
@@ -106,13 +108,13 @@ class DeployService(Step[FoundService, ServiceOutcome]):
         moved = found.deploy_id != self.deploy_id
         return self.step, {"previous_deploy_id": found.deploy_id} if moved else {}
 
-    def asked(self, found: FoundService) -> tuple[str, ...]:
-        return ("Layer0: POST /service/",) if found.service is None else self.asks
+    def asked(self, outside: Outside, found: FoundService) -> tuple[str, ...]:
+        calls = self.asks if found.service is not None else ("create_service",)
+        return outside.requests(self.environment, *calls)
 
     def plan(self, outside: Outside, found: FoundService) -> ServiceOutcome:
         changed = found.deploy_id != self.deploy_id
-        service_id = found.service.service_id if found.service else NOT_YET
-        return self._outcome(found, service_id, found.deploy_id, changed=changed)
+        return self._outcome(found, found.service, found.deploy_id, changed=changed)
 
     def act(self, outside: Outside, found: FoundService, progress: ProgressSink) -> ServiceOutcome:
         services, service, previous = outside.services_of(self.environment), found.service, found.deploy_id
@@ -121,25 +123,29 @@ class DeployService(Step[FoundService, ServiceOutcome]):
             made, reconciled = reconcile(
                 outside.clock,
                 lambda: services.create_service(
-                    place, self.service, self.deploy_id, load_balancer_id=found.load_balancer_id
+                    place,
+                    self.service,
+                    self.deploy_id,
+                    load_balancer_id=found.load_balancer_id,
+                    token=_token(outside.run_id, self.service),
                 ),
                 lambda: services.find_service(place, self.service),
             )
-            return self._outcome(found, made.service_id, None, changed=True, reconciled=reconciled)
+            return self._outcome(found, made, None, changed=True, reconciled=reconciled)
         service_id = service.service_id
         if previous == self.deploy_id:
             # It was moved there before: by an earlier attempt, which saw from where, or by another run.
             before = self._moved_from(found, outside.earlier) or _still_running(service) or previous
-            return self._outcome(found, service_id, before, changed=False)
+            return self._outcome(found, service, before, changed=False)
 
         def moved() -> Service | None:
             now = services.read_service(service_id)
             return now if now.primary is not None and now.primary.deploy_id == self.deploy_id else None
 
-        _, reconciled = reconcile(
+        now, reconciled = reconcile(
             outside.clock, lambda: services.update_service(service_id, self.deploy_id), moved
         )
-        return self._outcome(found, service_id, previous, changed=True, reconciled=reconciled)
+        return self._outcome(found, now, previous, changed=True, reconciled=reconciled)
 
     def reached(self, outcome: ServiceOutcome) -> str:
         return outcome.deploy_id
@@ -147,14 +153,16 @@ class DeployService(Step[FoundService, ServiceOutcome]):
     def _outcome(
         self,
         found: FoundService,
-        service_id: str,
+        service: Service | None,
         previous: str | None,
         *,
         changed: bool,
         reconciled: bool = False,
     ) -> ServiceOutcome:
+        primary = service.primary if service is not None else None
+        on_its_way = primary is not None and primary.deploy_id == self.deploy_id
         return ServiceOutcome(
-            service_id,
+            service.service_id if service is not None else NOT_YET,
             found.service.name if found.service else self.service,
             found.environment.environment_id,
             found.environment.name,
@@ -162,6 +170,7 @@ class DeployService(Step[FoundService, ServiceOutcome]):
             previous,
             changed,
             reconciled,
+            primary.deployment_id if primary is not None and on_its_way else "",
         )
 
     def _moved_from(self, found: FoundService, earlier: EarlierAttempts) -> str | None:
@@ -173,6 +182,11 @@ class DeployService(Step[FoundService, ServiceOutcome]):
             if same and asked.get("deploy_id") == self.deploy_id and left not in (None, self.deploy_id):
                 return str(left)
         return None
+
+
+def _token(run_id: str, service: str) -> str:
+    """The same for each attempt of a run to create the service; a target takes at most 36 characters."""
+    return hashlib.sha256(f"{run_id} {service}".encode()).hexdigest()[:32]
 
 
 def _still_running(service: Service) -> str | None:

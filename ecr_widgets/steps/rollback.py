@@ -60,7 +60,7 @@ class Rollback(Step[WayBack, RollbackOutcome]):
     """
 
     step: ClassVar = "rollback"
-    asks: ClassVar = ("Layer0: PUT /service/ID/deploy",)
+    asks: ClassVar = ("update_service",)
 
     service: ServiceOutcome
     _: KW_ONLY
@@ -83,7 +83,11 @@ class Rollback(Step[WayBack, RollbackOutcome]):
         }
 
     def holds(self, outside: Outside) -> str:
-        return outside.targets.service(self.service.environment_id, self.service.service)
+        address = outside.services_of(self.service.environment).address()
+        return outside.targets.service(address, self.service.environment_id, self.service.service)
+
+    def asked(self, outside: Outside, found: WayBack) -> tuple[str, ...]:
+        return outside.requests(self.service.environment, *self.asks)
 
     def look(self, outside: Outside, progress: ProgressSink) -> WayBack:
         services = outside.services_of(self.service.environment)
@@ -149,17 +153,20 @@ class Rollback(Step[WayBack, RollbackOutcome]):
             found.deploy_id or "",
         )
         try:
+            deployment_id = ""
             if found.current != wanted:
-                reconcile(
+                moved, _ = reconcile(
                     outside.clock,
                     lambda: services.update_service(service_id, wanted),
                     lambda: _moved_to(services, service_id, wanted),
                 )
+                deployment_id = moved.primary.deployment_id if moved.primary is not None else ""
             stable = wait_for_service(
                 services,
                 outside.clock,
                 service_id,
                 deploy_id=wanted,
+                deployment_id=deployment_id,
                 timeout_s=self.timeout_s,
                 run_id=outside.run_id,
                 progress=progress,

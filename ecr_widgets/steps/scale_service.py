@@ -27,6 +27,8 @@ class ScaleOutcome:
     desired_count: int
     running_count: int
     changed: bool
+    warnings: tuple[str, ...] = ()
+    """What will change the number again, such as auto scaling."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class ScaleService(Step[Service, ScaleOutcome]):
     """
 
     step: ClassVar = "scale_service"
-    asks: ClassVar = ("Layer0: PUT /service/ID/scale",)
+    asks: ClassVar = ("scale_service",)
     compares: ClassVar = False
 
     environment: str
@@ -58,8 +60,10 @@ class ScaleService(Step[Service, ScaleOutcome]):
     timeout_s: float = unrecorded(600.0)
 
     def holds(self, outside: Outside) -> str:
-        place = find_environment(outside.services_of(self.environment), self.environment)
-        return outside.targets.service(place.environment_id, self.service)
+        return outside.service_target(self.environment, self.service)
+
+    def asked(self, outside: Outside, found: Service) -> tuple[str, ...]:
+        return outside.requests(self.environment, *self.asks)
 
     def look(self, outside: Outside, progress: ProgressSink) -> Service:
         if not 0 <= self.count <= _MOST_COPIES:
@@ -93,6 +97,14 @@ class ScaleService(Step[Service, ScaleOutcome]):
 
     def _outcome(self, found: Service, running_count: int) -> ScaleOutcome:
         changed = found.desired_count != self.count
+        bounds = found.scaling
+        warnings = (
+            (
+                f"auto scaling keeps it between {bounds.least} and {bounds.most} copies: it will be changed back",
+            )
+            if bounds is not None and not bounds.least <= self.count <= bounds.most
+            else ()
+        )
         return ScaleOutcome(
-            found.service_id, found.name, found.desired_count, self.count, running_count, changed
+            found.service_id, found.name, found.desired_count, self.count, running_count, changed, warnings
         )

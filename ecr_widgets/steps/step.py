@@ -42,8 +42,8 @@ class Step(Generic[Found, Outcome]):
     step: ClassVar[str]
     """The step's name in records."""
     asks: ClassVar[tuple[str, ...]] = ()
-    """The requests that change something, and of whom; a registry's and Layer0's addresses are in the record of
-    `check_target`. Empty where it changes nothing."""
+    """The requests that change something, and of whom, or the calls of `ports.services.Services` that do; the addresses
+    of registry and Layer0 are in the record of `check_target`. Empty where it changes nothing."""
     notes: ClassVar[tuple[str, ...]] = ()
     """Inputs that a run notes after its look, for whoever resumes it; until then they are null in its record."""
     compares: ClassVar[bool] = True
@@ -90,7 +90,7 @@ class Step(Generic[Found, Outcome]):
         """In a run: what its look found out for whoever resumes it, for the inputs that `notes` names."""
         return {}
 
-    def asked(self, found: Found) -> tuple[str, ...]:
+    def asked(self, outside: Outside, found: Found) -> tuple[str, ...]:
         """The requests that it would ask after that look."""
         return self.asks
 

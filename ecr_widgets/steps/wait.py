@@ -59,6 +59,7 @@ class Wait(Step[None, WaitOutcome]):
             outside.clock,
             self.service.service_id,
             deploy_id=self.service.deploy_id,
+            deployment_id=self.service.deployment_id,
             timeout_s=self.timeout_s,
             run_id=outside.run_id,
             progress=progress,

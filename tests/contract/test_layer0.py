@@ -92,8 +92,13 @@ def test_a_task_runs_to_its_end_and_tells_its_exit_code(ports: Ports, context: P
     """The job names the task, the task ends, its log is there."""
     image = str(ports.pushed("contract/task", context))
     deploy = ports.layer0.create_deploy("contract-ending", dockerrun(image, "echo done; exit $CODE"))
-    job_id = ports.layer0.create_task(
-        demo(ports).environment_id, "contract-ending", deploy.deploy_id, {"timeout": {"CODE": "0"}}
+    job_id = ports.layer0.start_task(
+        demo(ports).environment_id,
+        "contract-ending",
+        deploy.deploy_id,
+        {"timeout": {"CODE": "0"}},
+        run_id="",
+        token="",
     )
     job = until(ports, lambda: ports.layer0.read_job(job_id), lambda each: each.state is JobState.COMPLETED)
     assert job.task_id is not None

@@ -134,7 +134,9 @@ def test_a_task_is_listed_and_deleted(ports: Ports, context: Path) -> None:
     layer0, where = ports.layer0, demo(ports).environment_id
     image = str(ports.pushed("contract/deleted", context))
     deploy = layer0.create_deploy("contract-deleted", dockerrun(image))
-    job = ended(ports, layer0.create_task(where, "contract-deleted", deploy.deploy_id, {}))
+    job = ended(
+        ports, layer0.start_task(where, "contract-deleted", deploy.deploy_id, {}, run_id="", token="")
+    )
     assert job.task_id is not None
     assert job.task_id in [each.entity_id for each in layer0.list_tasks(where)]
     assert job.job_id in [each.job_id for each in layer0.list_jobs()]

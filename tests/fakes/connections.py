@@ -40,8 +40,6 @@ class FakeLocks:
 class FakeConnections:
     """Implements `ports.connections.Connections` on one world."""
 
-    layer0_endpoint = "https://layer0.test"
-
     def __init__(self, world: World, crashes: Sequence[str] = ()) -> None:
         self.clock = FakeClock(world)
         self.ecr = FakeEcr(world)
@@ -78,7 +76,7 @@ def make_kit(to: FakeConnections, folder: Path) -> Kit:
 
 def make_outside(to: FakeConnections, folder: Path | None = None) -> Outside:
     """The outside of one run on them, for a step that is tried alone."""
-    targets = Targets(to.locks, "run-1", to.layer0_endpoint)
+    targets = Targets(to.locks, "run-1")
     files = RunbookFiles((folder or Path(),))
     return Outside(to, targets, files, EarlierRecords(), "run-1")
 

@@ -7,9 +7,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from ecr_widgets.errors import EntityNotFound
-from ecr_widgets.model.layer0 import Job
-from ecr_widgets.model.services import ContainerLog, Deploy, Deployment, Service, Summary, Task, TaskContainer
+from ecr_widgets.errors import EntityNotFound, InputError
+from ecr_widgets.model.layer0 import Job, JobState
+from ecr_widgets.model.services import (
+    ContainerLog,
+    Copy,
+    Deploy,
+    Deployment,
+    Dialect,
+    Service,
+    Settings,
+    Summary,
+    Task,
+    TaskContainer,
+    TaskRequest,
+)
 from tests.fakes.environments import FakeEnvironments
 from tests.fakes.world import World
 
@@ -25,6 +37,15 @@ class FakeLayer0(FakeEnvironments):
         self.deploys: list[Deploy] = []
         self.tasks: dict[str, Summary] = {}
         self._looks = 0
+
+    def dialect(self) -> Dialect:
+        return Dialect.LAYER0
+
+    def address(self) -> str:
+        return "https://layer0.test"
+
+    def request(self, call: str) -> str:
+        return f"Layer0: {call}"
 
     def version(self) -> str:
         return "v0.12.6"
@@ -76,7 +97,14 @@ class FakeLayer0(FakeEnvironments):
         return self.services[service_id]
 
     def create_service(
-        self, environment_id: str, name: str, deploy_id: str, *, load_balancer_id: str = ""
+        self,
+        environment_id: str,
+        name: str,
+        deploy_id: str,
+        *,
+        load_balancer_id: str = "",
+        settings: Settings | None = None,
+        token: str = "",
     ) -> Service:
         deployments = (self._deployment(deploy_id),)
         service = Service(
@@ -118,22 +146,68 @@ class FakeLayer0(FakeEnvironments):
     ) -> tuple[ContainerLog, ...]:
         return (ContainerLog("timeout", ("starting", "cannot open /etc/app")),)
 
-    def create_task(
-        self, environment_id: str, name: str, deploy_id: str, overrides: Mapping[str, Mapping[str, str]]
+    def crash_logs(self, service_id: str, deployment_id: str, *, tail: int) -> tuple[ContainerLog, ...]:
+        return self.service_logs(service_id, tail=tail)
+
+    def find_deployment(self, service_id: str, deployment_id: str) -> Deployment | None:
+        return None
+
+    def stop_deployment(self, service_id: str, deployment_id: str) -> None:
+        raise InputError("Layer0 stops no deployment")
+
+    def continue_deployment(self, service_id: str, deployment_id: str, *, roll_back: bool = False) -> None:
+        raise InputError("Layer0's deployments wait at no pause")
+
+    def list_copies(self, service_id: str) -> tuple[Copy, ...] | None:
+        return None
+
+    def read_settings(self, service_id: str) -> Settings | None:
+        return None
+
+    def apply_settings(self, service_id: str, settings: Settings) -> Service:
+        raise InputError("Layer0 takes no service file")
+
+    def task_requests(
+        self,
+        environment_id: str,
+        name: str,
+        deploy_id: str,
+        env_vars: Mapping[str, Mapping[str, str]],
+        *,
+        run_id: str,
+    ) -> frozenset[str]:
+        wanted = self._task(environment_id, name, deploy_id, env_vars)
+        return frozenset(each.job_id for each in self.list_jobs() if each.request == wanted)
+
+    def read_task_request(self, request_id: str) -> TaskRequest:
+        job = self.read_job(request_id)
+        return TaskRequest(
+            request_id,
+            f"job {request_id}",
+            job.state.name.lower(),
+            job.task_id,
+            job.state in (JobState.ERROR, JobState.COMPLETED),
+            self.job_log(job),
+        )
+
+    def job_log(self, job: Job) -> tuple[str, ...]:
+        return tuple(line for log in self.task_logs(job.runner_task_id) for line in log.lines)
+
+    def start_task(
+        self,
+        environment_id: str,
+        name: str,
+        deploy_id: str,
+        env_vars: Mapping[str, Mapping[str, str]],
+        *,
+        run_id: str,
+        token: str,
+        settings: Settings | None = None,
     ) -> str:
         self._world.changes.append(f"create task {name}")
         task_id = f"task{len(self.tasks):08d}"
         self.tasks[task_id] = Summary(task_id, name, environment_id, self._name(environment_id))
-        request = {
-            "container_overrides": [
-                {"container_name": container, "environment_overrides": dict(values)}
-                for container, values in overrides.items()
-            ],
-            "deploy_id": deploy_id,
-            "environment_id": environment_id,
-            "task_name": name,
-        }
-        return self.ended(json.dumps(request), meta=(("task_id", task_id),))
+        return self.ended(self._task(environment_id, name, deploy_id, env_vars), meta=(("task_id", task_id),))
 
     def read_job(self, job_id: str) -> Job:
         if job_id not in self.jobs:
@@ -163,6 +237,13 @@ class FakeLayer0(FakeEnvironments):
         self, task_id: str, *, tail: int = 0, start: datetime | None = None, end: datetime | None = None
     ) -> tuple[ContainerLog, ...]:
         return (ContainerLog("timeout", ("done",)),)
+
+    @staticmethod
+    def _task(
+        environment_id: str, name: str, deploy_id: str, env_vars: Mapping[str, Mapping[str, str]]
+    ) -> str:
+        overrides = {container: dict(values) for container, values in env_vars.items()}
+        return json.dumps([environment_id, name, deploy_id, overrides])
 
     def _deployment(self, deploy_id: str) -> Deployment:
         return Deployment("ecs-svc/1", deploy_id, "PRIMARY", 1, 0, 0, self._world.now)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
 from ecr_widgets.adapters.layer0 import decode
 from ecr_widgets.adapters.layer0.transport import Answer, Transport
 from ecr_widgets.errors import EntityNotFound, InputError, Layer0Error, Layer0Unavailable, OutcomeUnknown
+from ecr_widgets.model.services import ContainerLog
 from ecr_widgets.settings import Layer0Settings
 
 _NOT_FOUND_TO_V0_10_2 = frozenset((4, 6, 8, 10, 12, 14))
@@ -19,6 +21,7 @@ class Calls:
     """Base of the groups of calls."""
 
     def __init__(self, settings: Layer0Settings) -> None:
+        self._settings = settings
         self._transport = Transport(settings)
 
     def _entity(self, path: str, entity_id: str, id_name: str) -> decode.Wire:
@@ -71,6 +74,17 @@ class Calls:
     def _job(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> str:
         """Ask for what a job does, and give back the job's id."""
         return self._job_id(self._transport.change(method, path, body), f"{method} {path}")
+
+    def _logs(
+        self, path: str, tail: int, start: datetime | None, end: datetime | None
+    ) -> tuple[ContainerLog, ...]:
+        query = {"tail": str(tail)} if tail else {}
+        for name, at in (("start", start), ("end", end)):
+            if at is not None:
+                # A minute that has begun belongs to the window on both sides.
+                later = timedelta(minutes=1) if name == "end" and at.second + at.microsecond else timedelta()
+                query[name] = (at.astimezone(UTC) + later).strftime("%Y-%m-%d %H:%M")
+        return decode.logs(self._transport.read(path, query).value)
 
     @staticmethod
     def _job_id(answer: Answer, what: str) -> str:

@@ -3,23 +3,39 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import datetime
 
 from ecr_widgets.adapters.layer0 import decode
 from ecr_widgets.adapters.layer0.admin import Admin
 from ecr_widgets.adapters.layer0.calls import segment
+from ecr_widgets.adapters.layer0.ecs_only import EcsOnly
 from ecr_widgets.adapters.layer0.environments import Environments
 from ecr_widgets.adapters.layer0.load_balancers import LoadBalancers
-from ecr_widgets.errors import EntityNotFound, Layer0Error, Layer0Unavailable
-from ecr_widgets.model.layer0 import Job
-from ecr_widgets.model.services import ContainerLog, Deploy, Service, Summary, Task
+from ecr_widgets.adapters.layer0.task_requests import TaskRequests
+from ecr_widgets.errors import EntityNotFound, InputError, Layer0Error, Layer0Unavailable
+from ecr_widgets.model.services import ContainerLog, Deploy, Dialect, Service, Settings, Summary, Task
+
+_REQUESTS = {
+    "create_deploy": "POST /deploy",
+    "create_service": "POST /service/",
+    "update_service": "PUT /service/ID/deploy",
+    "scale_service": "PUT /service/ID/scale",
+    "start_task": "POST /task/",
+}
 
 
-class Layer0Api(Environments, LoadBalancers, Admin):
+class Layer0Api(Environments, LoadBalancers, Admin, TaskRequests, EcsOnly):
     """Implements `ports.Layer0`."""
+
+    def dialect(self) -> Dialect:
+        return Dialect.LAYER0
+
+    def address(self) -> str:
+        return self._settings.address
+
+    def request(self, call: str) -> str:
+        return f"Layer0: {_REQUESTS[call]}"
 
     def version(self) -> str:
         value = self._transport.read("/admin/version").value
@@ -82,8 +98,17 @@ class Layer0Api(Environments, LoadBalancers, Admin):
         return decode.service(self._entity("/service/", service_id, "service_id"))
 
     def create_service(
-        self, environment_id: str, name: str, deploy_id: str, *, load_balancer_id: str = ""
+        self,
+        environment_id: str,
+        name: str,
+        deploy_id: str,
+        *,
+        load_balancer_id: str = "",
+        settings: Settings | None = None,
+        token: str = "",
     ) -> Service:
+        if settings is not None:
+            raise InputError("Layer0 takes no service file", hint="leave service_file empty")
         body = {
             "deploy_id": deploy_id,
             "environment_id": environment_id,
@@ -122,34 +147,12 @@ class Layer0Api(Environments, LoadBalancers, Admin):
     ) -> tuple[ContainerLog, ...]:
         return self._logs(f"/service/{segment(service_id)}/logs", tail, start, end)
 
-    def create_task(
-        self, environment_id: str, name: str, deploy_id: str, overrides: Mapping[str, Mapping[str, str]]
-    ) -> str:
-        # The server answers 202 to ids that do not exist and then tries for a day, so they are looked up first.
-        self.read_deploy(deploy_id)
-        body: dict[str, Any] = {
-            "container_overrides": [
-                {"container_name": container, "environment_overrides": dict(values)}
-                for container, values in overrides.items()
-            ],
-            "deploy_id": deploy_id,
-            "environment_id": environment_id,
-            "task_name": name,
-            # Servers before v0.10.4 take a number of copies, and run none if it is missing.
-            "copies": 1,
-        }
-        return self._job("POST", "/task/", body)
-
-    def read_job(self, job_id: str) -> Job:
-        return decode.job(self._entity("/job/", job_id, "job_id"))
-
     def read_task(self, task_id: str) -> Task:
         return decode.task(self._entity("/task/", task_id, "task_id"))
 
-    def task_logs(
-        self, task_id: str, *, tail: int = 0, start: datetime | None = None, end: datetime | None = None
-    ) -> tuple[ContainerLog, ...]:
-        return self._logs(f"/task/{segment(task_id)}/logs", tail, start, end)
+    def crash_logs(self, service_id: str, deployment_id: str, *, tail: int) -> tuple[ContainerLog, ...]:
+        # Layer0 does not say which copy wrote what: lines of the deploy before may be among them.
+        return self.service_logs(service_id, tail=tail)
 
     def list_tasks(self, environment_id: str | None = None) -> tuple[Summary, ...]:
         listed = decode.summaries(self._transport.read("/task/").value, "task")
@@ -171,21 +174,3 @@ class Layer0Api(Environments, LoadBalancers, Admin):
             except EntityNotFound:
                 return
             raise
-
-    def list_jobs(self) -> tuple[Job, ...]:
-        jobs = [decode.job(each) for each in decode.objects(self._transport.read("/job/").value)]
-        return tuple(sorted(jobs, key=lambda each: each.job_id))
-
-    def delete_job(self, job_id: str) -> None:
-        self._transport.change("DELETE", f"/job/{segment(job_id)}", None)
-
-    def _logs(
-        self, path: str, tail: int, start: datetime | None, end: datetime | None
-    ) -> tuple[ContainerLog, ...]:
-        query = {"tail": str(tail)} if tail else {}
-        for name, at in (("start", start), ("end", end)):
-            if at is not None:
-                # A minute that has begun belongs to the window on both sides.
-                later = timedelta(minutes=1) if name == "end" and at.second + at.microsecond else timedelta()
-                query[name] = (at.astimezone(UTC) + later).strftime("%Y-%m-%d %H:%M")
-        return decode.logs(self._transport.read(path, query).value)

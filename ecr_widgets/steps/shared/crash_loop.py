@@ -9,12 +9,22 @@ from ecr_widgets.model.services import Service
 CRASHES_UNTIL_FAILED = 3
 """Containers that stopped during a wait after which waiting on makes no sense."""
 
+_NO_RETRY_HELPS = (
+    "CannotPull",
+    "ResourceInitializationError",
+    "exec format error",
+    "executable file not found",
+    "no such file or directory",
+)
+
 
 class CrashLoop:
     """What stopped of one deploy's containers, from look to look."""
 
     def __init__(self, deploy_id: str) -> None:
         self._deploy_id = deploy_id
+        self.deployment_id = ""
+        """Of the deployment whose containers those are."""
         self.reasons: tuple[str, ...] = ()
         """Why containers stopped, oldest first."""
         self.has_grown = False
@@ -23,12 +33,10 @@ class CrashLoop:
 
     def look(self, service: Service) -> None:
         """Take note of what has stopped by now."""
-        reasons = tuple(
-            stop_reason(reason)
-            for deployment in service.deployments
-            if deployment.deploy_id == self._deploy_id
-            for reason in deployment.stopped_reasons
-        )
+        ours = [each for each in service.deployments if each.deploy_id == self._deploy_id]
+        if ours:
+            self.deployment_id = ours[0].deployment_id
+        reasons = tuple(stop_reason(reason) for each in ours for reason in each.stopped_reasons)
         if self._at_first is None:
             # Containers that stopped before the first look may be of an older trouble that is over.
             self._at_first = len(reasons)
@@ -57,5 +65,7 @@ def stop_reason(reason: str) -> str:
 
 
 def _cannot_start(reason: str) -> bool:
-    # ECS's words for what no retry fixes.
-    return "CannotPullContainerError" in reason or "ResourceInitializationError" in reason
+    """Whether no retry fixes it, by ECS's words."""
+    if "429" in reason or "timeout" in reason.lower() or "throttl" in reason.lower():
+        return False
+    return any(each in reason for each in _NO_RETRY_HELPS)

@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
-from ecr_widgets.errors import DeploymentFailed, EcrWidgetsError, EntityNotFound, OutcomeUnknown, WaitTimeout
+from ecr_widgets.errors import DeploymentFailed, EntityNotFound, OutcomeUnknown, WaitTimeout
 from ecr_widgets.model.layer0 import Job, JobState
 from ecr_widgets.ports import Clock, Layer0, Progress, ProgressSink, ignore_progress
 from ecr_widgets.steps.shared.polling import pauses
-
-_SHOWN_LINES = 20
-_MARKS = re.compile(
-    r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \[\w+\] [A-Z]+ : (?:Error: )?(?:AWS Error: )?", re.ASCII
-)
-"""What Layer0's runner puts before each line, and before what went wrong."""
 
 
 def wait_for_job(
@@ -52,7 +44,7 @@ def wait_for_job(
         if job.state is JobState.COMPLETED:
             return job
         if job.state is JobState.ERROR:
-            log = job_log(layer0, job)
+            log = layer0.job_log(job)
             raise DeploymentFailed(
                 f"{what} failed: job {job_id} ended in error" + (f": {log[-1]}" if log else ""),
                 reasons=log,
@@ -68,14 +60,3 @@ def wait_for_job(
             )
         clock.sleep(pause_s)
     raise AssertionError  # the pauses never end
-
-
-def job_log(layer0: Layer0, job: Job) -> tuple[str, ...]:
-    """The last lines of what a job says of itself, without times and levels; none where they cannot be had."""
-    if not job.runner_task_id:
-        return ()
-    try:
-        logs = layer0.task_logs(job.runner_task_id, tail=_SHOWN_LINES)
-    except EcrWidgetsError:
-        return ()
-    return tuple(_MARKS.sub("", line) for log in logs for line in log.lines)

@@ -14,6 +14,7 @@ from ecr_widgets.ports.services import Services
 from ecr_widgets.steps.shared.image_uses import UsesOutcome, find_uses
 from ecr_widgets.steps.shared.registry_session import RegistrySession, StepSession
 from ecr_widgets.steps.shared.runbook_files import RunbookFiles
+from ecr_widgets.steps.shared.service_lookup import find_environment
 from ecr_widgets.steps.shared.targets import Targets
 
 
@@ -75,6 +76,21 @@ class Outside:
     def services_of(self, environment: str) -> Services:
         """The deploy target that an environment of that name is on."""
         return self.connections.services_of(environment)
+
+    def service_target(self, environment: str, service: str) -> str:
+        """What a run holds that changes a service, by `Targets`' name for it.
+
+        Raises:
+            EntityNotFound: No such environment.
+        """
+        services = self.services_of(environment)
+        place = find_environment(services, environment)
+        return self.targets.service(services.address(), place.environment_id, service)
+
+    def requests(self, environment: str, *calls: str) -> tuple[str, ...]:
+        """What those calls ask of the deploy target that an environment is on."""
+        services = self.services_of(environment)
+        return tuple(services.request(call) for call in calls)
 
     def ecr_of(self, profile: str, region: str) -> Ecr:
         """ECR of another account or region, where either is named."""

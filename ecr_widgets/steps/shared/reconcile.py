@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from ecr_widgets.errors import Layer0Unavailable, OutcomeUnknown
+from ecr_widgets.errors import DeployTargetUnavailable, OutcomeUnknown
 from ecr_widgets.ports import Clock
 
 T = TypeVar("T")
@@ -33,7 +33,7 @@ def reconcile(clock: Clock, change: Callable[[], T], look: Callable[[], T | None
             clock.sleep(pause_s)
             try:
                 found = look()
-            except (Layer0Unavailable, OutcomeUnknown):
+            except (DeployTargetUnavailable, OutcomeUnknown):
                 continue
             if found is not None:
                 return found, True

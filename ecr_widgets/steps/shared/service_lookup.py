@@ -17,7 +17,7 @@ def find_environment(services: Services, name: str) -> Place:
     environment = services.find_environment(name)
     if environment is None:
         raise EntityNotFound(
-            f"environment {name!r} does not exist in this Layer0",
+            f"environment {name!r} does not exist in {services.dialect()} at {services.address()}",
             status=404,
             hint="list them with `ecr-widgets environment list`, or create it first",
         )

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ecr_widgets.errors import DeploymentFailed, TargetBusy, WaitTimeout
-from ecr_widgets.model.services import ContainerLog, Service
+from ecr_widgets.model.services import ContainerLog, Deployment, Service
 from ecr_widgets.ports import Clock, Progress, ProgressSink, ignore_progress
 from ecr_widgets.ports.services import Services
 from ecr_widgets.steps.shared.crash_loop import CrashLoop
+from ecr_widgets.steps.shared.no_room import NoRoom
 from ecr_widgets.steps.shared.polling import FIRST_PAUSE_S, pauses
 
 GOOD_CHECKS = 3
@@ -20,6 +21,8 @@ SETTLE_S = 0.5
 """Between good checks of a service that was just moved: containers that fail do so in their first moments."""
 YOUNG_S = 120.0
 """A deployment younger than this was just moved, whoever did it: this run, its first attempt, somebody else."""
+
+_FIX_IT = "look at the reasons and log lines, fix the image or the Dockerrun, then deploy again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ def wait_for_service(
     service_id: str,
     *,
     deploy_id: str,
+    deployment_id: str = "",
     timeout_s: float = 600.0,
     good_checks: int = GOOD_CHECKS,
     run_id: str = "",
@@ -50,6 +54,9 @@ def wait_for_service(
     """Wait until the service runs the deploy, all of its copies and nothing else, in consecutive checks.
 
     Args:
+        deployment_id: The deployment that brings it there; empty where that is not known. One that failed is not taken for
+            good because the target brought back another that runs well.
+
         timeout_s: Longest wait, in seconds.
 
         good_checks: Good checks in a row that count as stable. They follow each other closely only where the
@@ -58,14 +65,15 @@ def wait_for_service(
         run_id: The run that waits, for its errors.
 
     Raises:
-        DeploymentFailed: Containers of the deploy stop again and again; `reasons` and the last log lines say why.
+        DeploymentFailed: Containers of the deploy stop again and again or cannot be placed, or the target gave it up;
+            `reasons` and the last log lines say why.
 
         TargetBusy: Somebody else moved the service to another deploy meanwhile; what is waited for never comes.
 
         WaitTimeout: The deadline came first.
     """
     started_s = clock.monotonic_s()
-    crashes = CrashLoop(deploy_id)
+    crashes, no_room = CrashLoop(deploy_id), NoRoom()
     good = checks = elsewhere = 0
     for pause_s in pauses():
         service = services.read_service(service_id)
@@ -85,6 +93,14 @@ def wait_for_service(
                 checks,
                 waited_s,
             )
+        failed = _failed(services, service, deploy_id, deployment_id)
+        if failed is not None:
+            raise DeploymentFailed(
+                f"service {service.name!r} cannot run deploy {deploy_id}: {_why_failed(services, service, failed, crashes)}",
+                reasons=(*crashes.counted_reasons, *filter(None, (failed.reason,))),
+                log=_last_lines(services.crash_logs(service_id, failed.deployment_id, tail=20)),
+                hint=_FIX_IT,
+            )
         primary = service.primary
         elsewhere = elsewhere + 1 if primary is not None and primary.deploy_id != deploy_id else 0
         if primary is not None and elsewhere >= CHECKS_UNTIL_SUPERSEDED:
@@ -95,17 +111,25 @@ def wait_for_service(
                 holder="somebody elsewhere",
                 hint="look at who works on it, then deploy again where that is still wanted",
             )
+        if no_room.look(primary, clock.monotonic_s()):
+            raise DeploymentFailed(
+                f"service {service.name!r} cannot run deploy {deploy_id}: {no_room.reason}",
+                reasons=(no_room.reason,),
+                hint="make room for it, or let its containers ask for less",
+            )
         if crashes.is_hopeless:
             raise DeploymentFailed(
                 f"service {service.name!r} cannot run deploy {deploy_id}: {crashes.reasons[-1]}",
                 reasons=crashes.counted_reasons,
-                # Layer0 does not tell which copy wrote what: lines of the deploy before may be among them.
-                log=_last_lines(services.service_logs(service_id, tail=20)),
-                hint="look at the reasons and log lines, fix the image or the Dockerrun, then deploy again",
+                log=_last_lines(services.crash_logs(service_id, crashes.deployment_id, tail=20)),
+                hint=_FIX_IT,
             )
         if waited_s >= timeout_s:
             reasons = "; ".join(
-                (*crashes.reasons[-2:], *_last_lines(services.service_logs(service_id, tail=5)))
+                (
+                    *crashes.reasons[-2:],
+                    *_last_lines(services.crash_logs(service_id, crashes.deployment_id, tail=5)),
+                )
             )
             raise WaitTimeout(
                 f"service {service.name!r} is not stable on deploy {deploy_id} after {waited_s:.0f} s:"
@@ -122,13 +146,40 @@ def wait_for_service(
 
 def describe(service: Service) -> str:
     """One line for people: counts and deployments."""
-    deployments = ", ".join(
-        f"{d.deploy_id} {d.running_count}/{d.desired_count} {d.status.lower()}" for d in service.deployments
-    )
+    deployments = ", ".join(map(_describe, service.deployments))
     pending = f" ({service.pending_count} pending)" if service.pending_count else ""
     return (
         f"{service.running_count}/{service.desired_count} running{pending}: {deployments or 'no deployment'}"
     )
+
+
+def _describe(deployment: Deployment) -> str:
+    counts = f"{deployment.deploy_id} {deployment.running_count}/{deployment.desired_count}"
+    waits = "waits at a pause until somebody lets it go on" if deployment.hook_id else ""
+    details = (deployment.status, deployment.stage.replace("_", " "), waits)
+    return f"{counts} {', '.join(each.lower() for each in details if each)}"
+
+
+def _failed(services: Services, service: Service, deploy_id: str, deployment_id: str) -> Deployment | None:
+    """The deployment, where the target has given it up; it may be gone from the service by then."""
+    primary = service.primary
+    for each in service.deployments:
+        is_ours = each.deployment_id == deployment_id if deployment_id else each.deploy_id == deploy_id
+        if is_ours:
+            return each if each.state == "FAILED" else None
+    if not deployment_id or primary is None or primary.deployment_id == deployment_id:
+        return None
+    ended = services.find_deployment(service.service_id, deployment_id)
+    return ended if ended is not None and ended.state == "FAILED" else None
+
+
+def _why_failed(services: Services, service: Service, failed: Deployment, crashes: CrashLoop) -> str:
+    primary = service.primary
+    back = ""
+    if primary is not None and primary.deployment_id != failed.deployment_id:
+        back = f"{services.dialect()} brought it back to {primary.deploy_id}: "
+    whys = [each for each in (failed.reason, *crashes.reasons[-1:]) if each]
+    return back + (": ".join(whys) or "no reason is reported")
 
 
 def _is_stable(service: Service, deploy_id: str) -> bool:
@@ -136,6 +187,7 @@ def _is_stable(service: Service, deploy_id: str) -> bool:
     return (
         primary is not None
         and primary.deploy_id == deploy_id
+        and primary.state in ("", "COMPLETED")
         and primary.running_count == primary.desired_count == service.desired_count
         and service.pending_count == 0
         and all(d.running_count == 0 for d in service.deployments if d is not primary)

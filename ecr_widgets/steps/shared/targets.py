@@ -18,19 +18,18 @@ class Targets:
     this run saw first nor what it wants, somebody else was at work.
     """
 
-    def __init__(self, locks: Locks, run_id: str, layer0_endpoint: str) -> None:
+    def __init__(self, locks: Locks, run_id: str) -> None:
         self._locks = locks
         self._run_id = run_id
-        self._layer0_endpoint = layer0_endpoint
         self._seen: dict[str, str | None] = {}
 
     def image(self, reference: ImageReference) -> str:
         """Name of a tag in a registry."""
         return f"image {reference}"
 
-    def service(self, environment_id: str, service: str) -> str:
-        """Name of a service in a Layer0 environment."""
-        return f"service {service} of environment {environment_id} at {self._layer0_endpoint}"
+    def service(self, address: str, environment_id: str, service: str) -> str:
+        """Name of a service in an environment of the deploy target at that address."""
+        return f"service {service} of environment {environment_id} at {address}"
 
     @contextmanager
     def hold(self, target: str) -> Iterator[HeldTarget]:

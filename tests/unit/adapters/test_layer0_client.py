@@ -12,6 +12,7 @@ import pytest
 from ecr_widgets.adapters.layer0 import transport
 from ecr_widgets.adapters.layer0.client import Layer0Api
 from ecr_widgets.errors import (
+    DeployTargetError,
     EcrWidgetsError,
     EntityNotFound,
     InputError,
@@ -93,10 +94,10 @@ def test_a_change_without_a_usable_reply_is_unknown_and_asked_once(reply: str, c
     ids=["400", "503", "404", "401", "404-text", "415", "302"],
 )
 def test_a_refused_change_is_a_failure_and_asked_once(
-    reply: bytes, kind: type[Layer0Error], change: str
+    reply: bytes, kind: type[DeployTargetError], change: str
 ) -> None:
     """Where Layer0 or what stands before it says no, nothing happened."""
-    with answering(reply) as server, pytest.raises(Layer0Error) as caught:
+    with answering(reply) as server, pytest.raises(DeployTargetError) as caught:
         CHANGES[change](client(server))
     assert type(caught.value) is kind
     assert len(server.asked) == 1
@@ -301,7 +302,9 @@ def test_a_tasks_job_is_in_a_header(header: dict[str, str]) -> None:
     """202 with an empty text is a task asked for; the job's id is in either header, in any case."""
     reply = http(202, b'""', label="text/plain; charset=utf-8", more=header)
     with answering(task_server(reply)) as server:
-        job = client(server).create_task("demo24e9e412", "one", "timeout.1", {"timeout": {"A": "b"}})
+        job = client(server).start_task(
+            "demo24e9e412", "one", "timeout.1", {"timeout": {"A": "b"}}, run_id="", token=""
+        )
     assert job == "createtce94a"
     assert json.loads(server.asked[-1].body) == {
         "container_overrides": [{"container_name": "timeout", "environment_overrides": {"A": "b"}}],
@@ -317,14 +320,40 @@ def test_a_tasks_job_is_in_a_header(header: dict[str, str]) -> None:
 def test_a_task_without_a_job_is_unknown(reply: bytes) -> None:
     """It was asked for, and nothing says what became of it."""
     with answering(task_server(reply)) as server, pytest.raises(OutcomeUnknown):
-        client(server).create_task("demo24e9e412", "one", "timeout.1", {})
+        client(server).start_task("demo24e9e412", "one", "timeout.1", {}, run_id="", token="")
     assert [asked.method for asked in server.asked] == ["GET", "POST"]
+
+
+def test_the_start_of_a_task_is_known_by_its_job() -> None:
+    """Who looks again finds the jobs that ask for just this task; what a failed one says comes without its marks."""
+    request = {
+        "container_overrides": [{"container_name": "timeout", "environment_overrides": {"A": "b"}}],
+        "deploy_id": "timeout.1",
+        "environment_id": "demo24e9e412",
+        "task_name": "one",
+    }
+    job = {"job_id": "1", "job_status": 4, "task_id": "runner", "request": json.dumps(request)}
+    other = job | {"job_id": "2", "request": json.dumps(request | {"task_name": "two"})}
+    log = {"name": "l0-job", "lines": ["2026-11-24 10:00:00 [Main] INFO : Error: AWS Error: no room"]}
+
+    def reply(asked: Request) -> bytes:
+        listed = {"/job/": [job, other], "/job/1": job, "/task/runner/logs?tail=20": [log]}
+        return wire(listed[asked.target])
+
+    with answering(reply) as server:
+        layer0 = client(server)
+        asked = layer0.task_requests(
+            "demo24e9e412", "one", "timeout.1", {"timeout": {"A": "b"}}, run_id="any"
+        )
+        assert asked == {"1"}
+        found = layer0.read_task_request("1")
+    assert (found.task_id, found.is_over, found.state, found.reasons) == (None, True, "error", ("no room",))
 
 
 def test_a_task_of_a_deploy_that_is_gone_is_not_asked_for() -> None:
     """Layer0 would take it and try for a day."""
     with answering(NOT_FOUND) as server, pytest.raises(EntityNotFound):
-        client(server).create_task("demo24e9e412", "one", "timeout.9", {})
+        client(server).start_task("demo24e9e412", "one", "timeout.9", {}, run_id="", token="")
     assert [asked.method for asked in server.asked] == ["GET"]
 
 

@@ -155,7 +155,7 @@ def test_what_layer0_keeps_is_deleted_once(kit: Kit, to: FakeConnections) -> Non
     assert [kit.layer0.set_min_count("demo", 2).changed for _ in "ab"] == [True, False]
     assert kit.layer0.scale_environment("demo").environment_id == "demo24e9e412"
     assert (kit.layer0.restore_own_tags().version, to.layer0.restored) == ("v0.12.6", 1)
-    to.layer0.create_task("demo24e9e412", "once", "web.1", {})
+    to.layer0.start_task("demo24e9e412", "once", "web.1", {}, run_id="", token="")
     assert kit.layer0.delete_task("task00000000").changed
     assert not kit.layer0.delete_task("task00000000").changed
 

@@ -27,7 +27,7 @@ def kit(world: World, tmp_path: Path) -> Kit:
     ("port", "call"),
     [
         ("ecr", "create_repository"), ("engine", "build"), ("engine", "tag"), ("engine", "push"), ("engine", "pull"),
-        ("layer0", "create_deploy"), ("layer0", "create_service"), ("layer0", "update_service"), ("layer0", "create_task"),
+        ("layer0", "create_deploy"), ("layer0", "create_service"), ("layer0", "update_service"), ("layer0", "start_task"),
         ("ecr", "change_repository"), ("ecr", "set_lifecycle_policy"), ("ecr", "tag_image"), ("ecr", "delete_images"),
         ("registry", "copy_image"), ("layer0", "a_call_that_is_added_later"),
     ],
@@ -146,7 +146,7 @@ def test_a_planned_change_says_what_it_would_ask_of_whom(world: World, tmp_path:
     assert kit.create_repository("app").changed is True
     assert planned(kit)["asks"] == ["ECR: CreateRepository"]
     deployed = kit.deploy_service("demo", "web", "web.1")
-    assert planned(kit)["asks"] == ["Layer0: POST /service/"]
+    assert planned(kit)["asks"] == ["Layer0: create_service"]
     kit.wait(deployed)
     assert "asks" not in planned(kit)
     FakeEcr(world).create_repository("stands", tags_immutable=False, scan_on_push=True)

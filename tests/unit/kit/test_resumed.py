@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -73,6 +72,32 @@ def test_an_attempt_that_was_killed_while_it_looked_has_started_nothing(
     assert started(world) == 2
 
 
+def test_a_second_attempt_that_was_killed_while_it_looked_changes_nothing(
+    to: FakeConnections, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the first attempt asked for is still found by the third."""
+    first = attempt(to)
+    run(first)
+    second = attempt(to, killed(first))
+    with monkeypatch.context() as broken:
+        broken.setattr(to.layer0, "list_jobs", lambda: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            run(second)
+    run(attempt(to, killed(first), killed(second)))
+    assert started(world) == 1
+
+
+def test_a_repeated_request_can_be_told_from_a_new_one(to: FakeConnections) -> None:
+    """Each attempt gives the target the same token until the task's end is known; a new call has one of its own."""
+    first = attempt(to)
+    run(first)
+    second = attempt(to, killed(first))
+    run(second)
+    run(second)
+    again, new = (each.inputs["start_id"] for each in second.recorder.records)
+    assert again == first.recorder.records[-1].inputs["start_id"] != new
+
+
 def test_a_task_that_succeeded_is_not_run_again(to: FakeConnections, world: World) -> None:
     """A later cell failed: the record tells the task's end, though the server may have forgotten it."""
     first = attempt(to)
@@ -119,7 +144,7 @@ def test_which_of_two_jobs_is_meant_is_not_guessed(to: FakeConnections, world: W
     first = attempt(to)
     run(first)
     run(attempt(to))
-    with pytest.raises(OutcomeUnknown, match="2 jobs ask for task 'once' just as this run did"):
+    with pytest.raises(OutcomeUnknown, match="2 requests ask for task 'once' just as this run did"):
         run(attempt(to, killed(first)))
     assert started(world) == 2
 
@@ -130,7 +155,7 @@ def test_what_layer0_has_forgotten_is_not_asked_for_again(to: FakeConnections, w
     run(first)
     to.layer0.jobs.clear()
     world.now += timedelta(hours=2)
-    with pytest.raises(OutcomeUnknown, match="forgotten what became of it"):
+    with pytest.raises(OutcomeUnknown, match="what became of it is no longer reported"):
         run(attempt(to, killed(first)))
     assert started(world) == 1
 
@@ -155,10 +180,8 @@ def test_a_start_that_failed_leaves_nothing_to_wait_for(to: FakeConnections, wor
     """The job ended with an error: the next attempt asks anew."""
 
     class Fails(FakeLayer0):
-        def create_task(
-            self, environment_id: str, name: str, deploy_id: str, overrides: Mapping[str, Mapping[str, str]]
-        ) -> str:
-            job_id = super().create_task(environment_id, name, deploy_id, overrides)
+        def start_task(self, *asked: Any, **more: Any) -> str:
+            job_id = super().start_task(*asked, **more)
             self.jobs[job_id] = replace(self.jobs[job_id], meta=(), state=JobState.ERROR)
             return job_id
 

@@ -16,7 +16,7 @@ LAYER0 = {"LAYER0_API_ENDPOINT": "https://layer0.example:8443/", "LAYER0_AUTH_TO
 def test_an_empty_environment_has_no_layer0() -> None:
     """Without Layer0's variables there is no Layer0, and runs go to ./runs."""
     settings = Settings.from_environment({})
-    assert (settings.layer0, settings.layer0_endpoint, settings.runs) == (None, "", Path("runs"))
+    assert (settings.layer0, settings.runs) == (None, Path("runs"))
 
 
 def test_layer0_is_read_without_the_trailing_slash() -> None:

@@ -112,14 +112,16 @@ def test_a_task_whose_reply_was_lost_is_found_by_its_job(
     """It is asked for once; where somebody else asked for the same, nobody can say which is whose."""
 
     class Losing(FakeLayer0):
-        def create_task(self, *asked):
+        def start_task(self, *asked, **more):
             for _ in range(1 + alike):
-                super().create_task(*asked)
+                super().start_task(*asked, **more)
             raise OutcomeUnknown("lost")
 
     to.layer0 = Losing(world)
     to.layer0.create_deploy("d", b"{}")
-    FakeLayer0.create_task(to.layer0, "demo24e9e412", "job", "d.1", {})  # one of before counts for nothing
+    FakeLayer0.start_task(
+        to.layer0, "demo24e9e412", "job", "d.1", {}, run_id="", token=""
+    )  # one of before counts for nothing
     if alike:
         with pytest.raises(OutcomeUnknown, match="found nothing"):
             perform(CreateTask("demo", "job", "d.1"), outside)

@@ -206,7 +206,7 @@ def test_a_task_by_tag_may_run_anything_that_stands(bench: Bench, monkeypatch: p
     """Layer0 does not tell when it was started."""
     bench.put("old"), bench.put("new", "job")
     deploy_id = bench.store(f"{REGISTRY}/app:job")
-    bench.to.layer0.create_task("demo24e9e412", "backup", deploy_id, {})
+    bench.to.layer0.start_task("demo24e9e412", "backup", deploy_id, {}, run_id="", token="")
     running = Task("task00000000", "backup", "demo24e9e412", deploy_id, 1, 0, "", ())
     monkeypatch.setattr(FakeLayer0, "read_task", lambda *_: running)
     assert bench.unused() == set()

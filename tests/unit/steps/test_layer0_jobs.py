@@ -13,13 +13,11 @@ from tests.fakes.connections import FakeConnections
 
 
 def test_a_job_that_fails_is_shown_with_its_log(to: FakeConnections, world: World) -> None:
-    """What went wrong is said without the marks of the job's log, which is the reasons."""
+    """What went wrong is the last line of the job's log, which is the reasons."""
 
     class Talking(FakeLayer0):
         def task_logs(self, task_id: str, **more):
-            lines = ("Running step 'x'", "Error: AWS Error: no room (code 'X')")
-            marked = tuple(f"2026-11-24 10:00:00 [Main] INFO : {line}" for line in lines)
-            return (ContainerLog("l0-job", marked),)
+            return (ContainerLog("l0-job", ("Running step 'x'", "no room (code 'X')")),)
 
     talking = Talking(world)
     job_id = talking.ended("web", failed=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -30,12 +31,10 @@ class LosesReplies(FakeLayer0):
             super().create_deploy(name, dockerrun)
         raise OutcomeUnknown("the reply was lost")
 
-    def create_service(
-        self, environment_id: str, name: str, deploy_id: str, *, load_balancer_id: str = ""
-    ) -> Service:
+    def create_service(self, environment_id: str, name: str, deploy_id: str, **more: Any) -> Service:
         self._world.changes.append("asked for a service")
         if self.makes:
-            super().create_service(environment_id, name, deploy_id, load_balancer_id=load_balancer_id)
+            super().create_service(environment_id, name, deploy_id, **more)
         raise OutcomeUnknown("the reply was lost")
 
     def update_service(self, service_id: str, deploy_id: str) -> Service:

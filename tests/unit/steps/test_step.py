@@ -63,7 +63,7 @@ def test_a_step_holds_and_compares_nothing_of_its_own(outside: Outside) -> None:
     step = Paint("north", confirmed="")
     assert step.holds(outside) is None
     assert (step.seen(None), step.current(None), step.wanted(None), step.reached("done")) == (None,) * 4
-    assert (step.learned(None), step.asked(None), step.asks) == (("paint", {}), (), ())
+    assert (step.learned(None), step.asked(outside, None), step.asks) == (("paint", {}), (), ())
     assert step.resolved(outside) is step
 
 

@@ -19,7 +19,7 @@ def locks() -> FakeLocks:
 
 @pytest.fixture
 def targets(locks: FakeLocks) -> Targets:
-    return Targets(locks, "run-1", "https://layer0.test")
+    return Targets(locks, "run-1")
 
 
 def test_what_is_as_it_was_noted_may_be_changed(targets: Targets) -> None:
@@ -83,7 +83,7 @@ def test_a_comparison_does_not_forget_what_was_noted_first(targets: Targets) -> 
 def test_each_target_is_known_by_itself(targets: Targets, locks: FakeLocks) -> None:
     """By a name that every run makes the same way; what one is on says nothing of another."""
     image = targets.image(ImageReference.parse("registry.test/app:1"))
-    service = targets.service("demo1", "web")
+    service = targets.service("https://layer0.test", "demo1", "web")
     assert (image, service) == (TARGET, "service web of environment demo1 at https://layer0.test")
     with targets.hold(image) as held:
         held.note("one")

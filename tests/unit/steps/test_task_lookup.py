@@ -19,7 +19,7 @@ def layer0(to: FakeConnections) -> FakeLayer0:
     environment = to.layer0.find_environment("demo")
     assert environment is not None
     for name in ("backup", "backup", "once"):
-        to.layer0.create_task(environment.environment_id, name, "d.1", overrides={})
+        to.layer0.start_task(environment.environment_id, name, "d.1", {}, run_id="", token="")
     return to.layer0
 
 

@@ -1,0 +1,29 @@
+"""What other targets can do and Layer0 cannot: it answers that it knows nothing, or refuses."""
+
+from __future__ import annotations
+
+from ecr_widgets.adapters.layer0.calls import Calls
+from ecr_widgets.errors import InputError
+from ecr_widgets.model.services import Copy, Deployment, Service, Settings
+
+
+class EcsOnly(Calls):
+    """Implements of `ports.services.Services` what is of no use with Layer0."""
+
+    def find_deployment(self, service_id: str, deployment_id: str) -> Deployment | None:
+        return None
+
+    def stop_deployment(self, service_id: str, deployment_id: str) -> None:
+        raise InputError("Layer0 stops no deployment", hint="move the service to another deploy")
+
+    def continue_deployment(self, service_id: str, deployment_id: str, *, roll_back: bool = False) -> None:
+        raise InputError("Layer0's deployments wait at no pause")
+
+    def list_copies(self, service_id: str) -> tuple[Copy, ...] | None:
+        return None
+
+    def read_settings(self, service_id: str) -> Settings | None:
+        return None
+
+    def apply_settings(self, service_id: str, settings: Settings) -> Service:
+        raise InputError("Layer0 takes no service file", hint="leave service_file empty")

@@ -1,0 +1,119 @@
+"""Start a task once, whatever became of the reply: which request is this run's own, and whether an earlier attempt made it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from ecr_widgets.errors import DeploymentFailed, EntityNotFound, OutcomeUnknown, WaitTimeout
+from ecr_widgets.model.record import KNOWN_REQUESTS, START_ID
+from ecr_widgets.ports import Clock
+from ecr_widgets.ports.services import Services
+from ecr_widgets.steps.shared.polling import pauses
+
+EnvVars = Mapping[str, Mapping[str, str]]
+"""Values of environment variables by container name."""
+REQUESTS_ARE_KEPT = timedelta(hours=1)
+"""Then Layer0's janitor may drop the job of a task that was started, and ECS may no longer report a task that ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierStart:
+    """What is known of a task that an earlier attempt asked for, without knowing what became of it."""
+
+    asked_at: datetime
+    known_requests: Collection[str]
+    """Requests for the same that were there before: none of them is its."""
+    later_requests: Collection[str] | None
+    """Requests that were there when the next such task was asked for: its is among them. None where none was."""
+    start_id: str
+
+    @classmethod
+    def of(cls, call: Any) -> EarlierStart | None:
+        """What to look for where a call's end is not known: neither that nothing was started nor that all of it ended.
+
+        Args:
+            call: What is left of the call of an earlier attempt; None where there is none.
+        """
+        if call is None or (call.record.error or {}).get("type") == DeploymentFailed.__name__:
+            return None
+        known = call.record.inputs.get(KNOWN_REQUESTS, ())
+        if known is None:
+            return None  # it ended while it looked: nothing was started
+        return cls(
+            call.record.started_at,
+            known,
+            None if call.next_alike is None else call.next_alike.inputs.get(KNOWN_REQUESTS, ()),
+            call.record.inputs.get(START_ID) or new_start_id(),
+        )
+
+
+def new_start_id() -> str:
+    """What a target may tell a repeated request by."""
+    return secrets.token_hex(16)
+
+
+def started_earlier(name: str, requests: frozenset[str], earlier: EarlierStart, now: datetime) -> str | None:
+    """The request that an earlier attempt made; None where it made none.
+
+    Raises:
+        OutcomeUnknown: Several may be it, or it may be forgotten.
+    """
+    candidates = requests - frozenset(earlier.known_requests)
+    if earlier.later_requests is not None:
+        candidates &= frozenset(earlier.later_requests)
+    if len(candidates) > 1:
+        raise OutcomeUnknown(
+            f"{len(candidates)} requests ask for task {name!r} just as this run did: which is its own cannot be told"
+            f" ({', '.join(sorted(candidates))})",
+            hint="look at each, with Layer0 by `ecr-widgets job show`; start a new run where the task is to run once more",
+        )
+    if not candidates and now - earlier.asked_at >= REQUESTS_ARE_KEPT:
+        raise OutcomeUnknown(
+            f"an earlier attempt of this run asked for task {name!r}, and what became of it is no longer reported",
+            hint="look at what the task was to do; start a new run where it is to run once more",
+        )
+    return next(iter(candidates), None)
+
+
+def wait_for_start(
+    services: Services, clock: Clock, request_id: str, name: str, deadline_s: float, timeout_s: float
+) -> str:
+    """Wait until a request has started its task, and give back the task's id.
+
+    Raises:
+        DeploymentFailed: It ended without one.
+
+        WaitTimeout: The deadline came first.
+
+        OutcomeUnknown: The request is no longer reported.
+    """
+    for pause_s in pauses():
+        try:
+            request = services.read_task_request(request_id)
+        except EntityNotFound as error:
+            raise OutcomeUnknown(
+                f"{services.dialect()} no longer reports {request_id}, which was to start task {name!r}",
+                hint="list the tasks to see whether it runs",
+            ) from error
+        if request.task_id is not None:
+            return request.task_id
+        if request.is_over:
+            raise DeploymentFailed(
+                f"task {name!r} was not started: {request.label} ended as {request.state}"
+                + (f": {request.reasons[-1]}" if request.reasons else ""),
+                reasons=request.reasons,
+                hint=request.hint,
+            )
+        if clock.monotonic_s() >= deadline_s:
+            raise WaitTimeout(
+                f"task {name!r} was not started within {timeout_s:.0f} s: {request.label} is {request.state}",
+                waited_s=timeout_s,
+                last_seen=request.state,
+                hint="the environment may have no room, or the deploy is gone",
+            )
+        clock.sleep(pause_s)
+    raise AssertionError  # the pauses never end
