@@ -23,10 +23,16 @@ from ecr_widgets.sandbox.state import DEFAULT_LAYER0_VERSION
 from ecr_widgets.sandbox.workloads.balancers import Balancers
 from ecr_widgets.sandbox.workloads.certificates import Certificates
 from ecr_widgets.sandbox.workloads.containers import Containers
+from ecr_widgets.sandbox.workloads.rules import Rules
 from ecr_widgets.sandbox.workloads.scheduler import Scheduler
 
 _SEEDED = "demo"
 """Name of the environment that exists from the start, beside `api`."""
+
+
+class _Rules(Rules):
+    def __init__(self, balancers: Balancers) -> None:
+        self.is_served = balancers.serves  # type: ignore[method-assign]
 
 
 class Layer0Sandbox:
@@ -56,9 +62,8 @@ class Layer0Sandbox:
         self.url = ""
         self._containers = containers
         self._store = Store(folder)
-        self._scheduler = Scheduler(self._store, containers, front="layer0")
         self._balancers = Balancers(self._store, Certificates(folder / "certificates"))
-        self._scheduler.is_served = self._balancers.serves
+        self._scheduler = Scheduler(self._store, containers, front="layer0", rules=_Rules(self._balancers))
         self._beginning: asyncio.Task[None] | None = None
         world = World(self._store, self._scheduler, containers, self._balancers, Shapes(self._store), version)
         if self._store.is_new:

@@ -77,9 +77,11 @@ class Balancers:
 
     def serves(self, service: Service, copy: Copy) -> bool:
         """Whether a copy gets its share: always without a load balancer, else once it passed its health checks."""
-        health = self._health.get(service.load_balancer_id)
-        exists = service.load_balancer_id in self._records.load_balancers
-        return not exists or (health is not None and health.in_service(copy.copy_id))
+        return all(
+            (health := self._health.get(balancer_id)) is not None and health.in_service(copy.copy_id)
+            for balancer_id in self._records.load_balancers
+            if service.is_behind(balancer_id)
+        )
 
     def addresses(self) -> dict[str, dict[str, str]]:
         """Where each balancer listens: its host ports to addresses, by its id."""
@@ -155,7 +157,7 @@ class Balancers:
 
     def _targets(self, balancer: LoadBalancer) -> Iterator[tuple[str, dict[int, int]]]:
         for service in self._records.services.values():
-            if service.load_balancer_id == balancer.load_balancer_id:
+            if service.is_behind(balancer.load_balancer_id):
                 for copy in service.copies_alive:
                     if copy.status == Status.RUNNING:
                         yield copy.copy_id, {k: v for each in copy.containers for k, v in each.ports.items()}

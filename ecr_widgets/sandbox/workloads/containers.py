@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -41,6 +41,9 @@ class ContainerSpec:
     labels: Mapping[str, str]
     links: Mapping[str, str]
     volumes: Mapping[str, str]
+    network_of: str | None = None
+    """Docker id of the container whose network it joins."""
+    has_network: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,24 @@ class Seen:
     out_of_memory: bool = False
     error: str = ""
     ports: Mapping[int, int] = field(default_factory=dict)
+    health: str = ""
+    """starting, healthy or unhealthy; empty where there is no health check."""
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What an engine has for its containers."""
+
+    cpus: int
+    memory_mib: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line of a container's log; `at_s` in seconds since the epoch."""
+
+    at_s: float
+    text: str
 
 
 class Containers(Protocol):
@@ -74,6 +95,22 @@ class Containers(Protocol):
 
         Raises:
             CannotStart: The engine refuses; nothing is left of it.
+        """
+
+    def hold_network(
+        self, name: str, definitions: Sequence[ContainerDefinition], labels: Mapping[str, str]
+    ) -> Seen:
+        """Start what holds a network for several containers, with all of their ports.
+
+        Raises:
+            CannotStart: The engine refuses; nothing is left of it.
+        """
+
+    def machine(self) -> Machine:
+        """Say how large the engine's machine is.
+
+        Raises:
+            EngineGone: Nothing can be said.
         """
 
     def look(self, docker_id: str) -> Seen | None:
@@ -101,6 +138,9 @@ class Containers(Protocol):
 
     def logs(self, docker_id: str, *, tail: int, start: datetime | None, end: datetime | None) -> list[str]:
         """Log lines, oldest first, both outputs together; `tail` 0 gives all."""
+
+    def log_lines(self, docker_id: str, *, start_s: float = 0.0) -> list[LogLine]:
+        """All log lines since a time, oldest first, with theirs."""
 
     def close(self) -> None:
         """Let go of the engine."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -13,14 +13,26 @@ from docker.errors import NotFound
 
 from ecr_widgets.errors import EngineError
 from ecr_widgets.model.loopback import is_loopback
+from ecr_widgets.sandbox.busybox import REFERENCE
 from ecr_widgets.sandbox.local_engine import TROUBLE, LocalEngine, explain
-from ecr_widgets.sandbox.workloads.containers import CannotPull, CannotStart, ContainerSpec, EngineGone, Seen
+from ecr_widgets.sandbox.workloads.containers import (
+    CannotPull,
+    CannotStart,
+    ContainerSpec,
+    EngineGone,
+    LogLine,
+    Machine,
+    Seen,
+)
 from ecr_widgets.sandbox.workloads.task_definition import ContainerDefinition
 
 _SMALLEST_MEMORY_MIB = 16
 """Docker takes 6, and with less than 12 some of runc's versions fail now and then: setting up takes that much."""
 _LONGEST_SILENCE_S = 120.0
 _PORTS_LABEL = "ecr-widgets.ports"
+_LONGEST_INTERVAL_S = 2
+"""Between two checks of a container's health: whoever tries something out does not wait for the half minute of AWS."""
+_HEALTH = {name: name for name in ("starting", "healthy", "unhealthy")}
 
 
 class DockerContainers:
@@ -68,7 +80,8 @@ class DockerContainers:
     def start(self, spec: ContainerSpec) -> Seen:
         definition, created = spec.definition, None
         try:
-            networked = self._network != "none"
+            shared = spec.network_of is not None
+            networked = spec.has_network and not shared and self._network != "none"
             created = self._client.containers.create(
                 spec.image,
                 name=spec.name,
@@ -79,11 +92,15 @@ class DockerContainers:
                     **definition.dockerLabels,
                     **spec.labels,
                     **self._own_label,
-                    **_ports_label(definition),
+                    **_ports_label([] if shared else [definition]),
                 },
-                network_mode=self._network,
+                network_mode=f"container:{spec.network_of}"
+                if shared
+                else self._network
+                if spec.has_network
+                else "none",
                 links=[(docker_id, alias) for alias, docker_id in spec.links.items()] if networked else None,
-                ports=self._published(definition),
+                ports=self._published([definition]) if networked else None,
                 mounts=[
                     docker.types.Mount(
                         mount.containerPath,
@@ -101,6 +118,12 @@ class DockerContainers:
                 tty=definition.pseudoTerminal,
                 stdin_open=definition.interactive,
                 cpu_shares=max(definition.cpu, 2) if definition.cpu else None,
+                healthcheck=_health_check(definition),
+                init=definition.linuxParameters.initProcessEnabled or None,
+                ulimits=[
+                    docker.types.Ulimit(name=each.name, soft=each.softLimit, hard=each.hardLimit)
+                    for each in definition.ulimits
+                ],
                 **_memory(definition),
             )
             created.start()
@@ -111,6 +134,37 @@ class DockerContainers:
                     created.remove(force=True, v=True)
             raise CannotStart(f"CannotStartContainerError: {explain(error)}") from error
         return _seen(created.attrs)
+
+    def hold_network(
+        self, name: str, definitions: Sequence[ContainerDefinition], labels: Mapping[str, str]
+    ) -> Seen:
+        held = None
+        try:
+            held = self._client.containers.create(
+                REFERENCE,
+                name=name,
+                command=["sleep", "2147483647"],
+                entrypoint=[],
+                init=True,
+                labels={**labels, **self._own_label, **_ports_label(definitions)},
+                network_mode=self._network,
+                ports=self._published(definitions),
+            )
+            held.start()
+            held.reload()
+        except TROUBLE as error:
+            if held is not None:
+                with contextlib.suppress(*TROUBLE):
+                    held.remove(force=True, v=True)
+            raise CannotStart(f"ContainerNetworkingError: {explain(error)}") from error
+        return _seen(held.attrs)
+
+    def machine(self) -> Machine:
+        try:
+            told = self._client.api.info()
+        except TROUBLE as error:
+            raise EngineGone(explain(error)) from error
+        return Machine(int(told["NCPU"]), int(told["MemTotal"]) // 2**20)
 
     def look(self, docker_id: str) -> Seen | None:
         try:
@@ -129,7 +183,9 @@ class DockerContainers:
         for each in listed:
             # A list has neither exit codes nor port numbers; running containers need no second look for either.
             container = (
-                Seen(each["Id"], running=True) if each["State"] == "running" else self.look(each["Id"])
+                Seen(each["Id"], running=True, health=_health_told(each["Status"]))
+                if each["State"] == "running"
+                else self.look(each["Id"])
             )
             if container is not None:
                 seen[container.docker_id] = container
@@ -160,6 +216,14 @@ class DockerContainers:
         lines = bytes(text).decode(errors="replace").splitlines()
         return lines[-tail:] if tail else lines
 
+    def log_lines(self, docker_id: str, *, start_s: float = 0.0) -> list[LogLine]:
+        try:
+            text = self._client.api.logs(docker_id, timestamps=True, since=int(start_s) or None)
+        except TROUBLE:
+            return []
+        lines = [_log_line(each) for each in bytes(text).decode(errors="replace").splitlines() if each]
+        return [each for each in lines if each.at_s >= start_s]
+
     def close(self) -> None:
         self._engine.close()
 
@@ -188,11 +252,38 @@ class DockerContainers:
                 " registries on this machine only"
             ) from error
 
-    def _published(self, definition: ContainerDefinition) -> dict[str, Any] | None:
+    def _published(self, definitions: Sequence[ContainerDefinition]) -> dict[str, Any] | None:
         if self._network == "none":
             return None
         # Always at a port that the engine chooses, so that any number of copies fit on this one machine.
-        return {mapping.inside: ("127.0.0.1", None) for mapping in definition.portMappings}
+        return {mapping.inside: ("127.0.0.1", None) for each in definitions for mapping in each.portMappings}
+
+
+def _health_check(definition: ContainerDefinition) -> dict[str, Any] | None:
+    check = definition.healthCheck
+    if check is None:
+        return None
+    nanoseconds = 10**9
+    return {
+        "test": check.command,
+        "interval": min(check.interval, _LONGEST_INTERVAL_S) * nanoseconds,
+        "timeout": check.timeout * nanoseconds,
+        "retries": check.retries,
+        "start_period": check.startPeriod * nanoseconds,
+    }
+
+
+def _health_told(status: str) -> str:
+    """What a line of a list of containers says of one's health: `Up 2 seconds (health: starting)`."""
+    return _HEALTH.get(status.rpartition("(")[2].rstrip(")").removeprefix("health: "), "")
+
+
+def _log_line(line: str) -> LogLine:
+    stamp, _, text = line.partition(" ")
+    try:
+        return LogLine(datetime.fromisoformat(stamp).timestamp(), text)
+    except ValueError:
+        return LogLine(0.0, line)
 
 
 def _memory(definition: ContainerDefinition) -> dict[str, Any]:
@@ -206,10 +297,12 @@ def _memory(definition: ContainerDefinition) -> dict[str, Any]:
     return given
 
 
-def _ports_label(definition: ContainerDefinition) -> dict[str, str]:
+def _ports_label(definitions: Sequence[ContainerDefinition]) -> dict[str, str]:
     # Kept on the container, so that the next process knows which port each is published for.
     pairs = [
-        f"{mapping.hostPort or mapping.containerPort}:{mapping.inside}" for mapping in definition.portMappings
+        f"{mapping.hostPort or mapping.containerPort}:{mapping.inside}"
+        for each in definitions
+        for mapping in each.portMappings
     ]
     return {_PORTS_LABEL: ",".join(pairs)} if pairs else {}
 
@@ -229,4 +322,5 @@ def _seen(attrs: Mapping[str, Any]) -> Seen:
         out_of_memory=bool(state["OOMKilled"]),
         error=str(state.get("Error") or ""),
         ports=ports,
+        health=_HEALTH.get(str((state.get("Health") or {}).get("Status")), ""),
     )

@@ -6,7 +6,7 @@ import secrets
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Protocol
@@ -41,6 +41,8 @@ class Container:
     reason: str = ""
     ports: dict[int, int] = field(default_factory=dict)
     """Port on the instance, that is the mapping's hostPort, to the port of 127.0.0.1 that it is published at."""
+    health: str = ""
+    """What its health check found, in Docker's words: starting, healthy, unhealthy; empty where there is none."""
 
     @property
     def image_digest(self) -> str | None:
@@ -57,13 +59,24 @@ class Copy:
     deployment_id: str = ""
     """Empty for a task of its own."""
     copy_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    graces_s: dict[str, int] = field(default_factory=dict)
+    """How long each container may take to end once it is asked to."""
+    network_id: str | None = None
+    """Docker id of what holds the network that its containers share; None where each has its own."""
     reason: str = ""
     """Why it ended, or is being stopped."""
+    stop_code: str = ""
+    """The same as one of ECS's words."""
     stopping: bool = False
     accounted: bool = False
     """Whether its end was added to its deployment's account."""
     launched_at_s: float = field(default_factory=time.time)
-    """Seconds since the epoch."""
+    """In seconds since the epoch, like all times of a copy; 0 is not yet."""
+    pull_started_at_s: float = 0.0
+    pull_stopped_at_s: float = 0.0
+    started_at_s: float = 0.0
+    stopping_at_s: float = 0.0
+    stopped_at_s: float = 0.0
 
     @property
     def status(self) -> Status:
@@ -72,6 +85,20 @@ class Copy:
         if states == {Status.STOPPED}:
             return Status.STOPPED
         return Status.PENDING if Status.PENDING in states else Status.RUNNING
+
+    @property
+    def health(self) -> str:
+        """Of its essential containers, in ECS's words: UNKNOWN where none has a health check."""
+        found = {each.health for each in self.containers if each.essential and each.health}
+        if "unhealthy" in found:
+            return "UNHEALTHY"
+        return "HEALTHY" if found == {"healthy"} else "UNKNOWN"
+
+    def take_time(self) -> None:
+        """Note when it ended, once it has."""
+        if self.status == Status.STOPPED and not self.stopped_at_s:
+            self.stopped_at_s = time.time()
+            self.stopping_at_s = self.stopping_at_s or self.stopped_at_s
 
 
 @dataclass
@@ -87,6 +114,8 @@ class Deployment:
     stopped_reasons: list[str] = field(default_factory=list)
     failures: int = 0
     """Copies that ended soon after their start, in a row."""
+    given_up: bool = False
+    """Whether nothing more is started for it."""
 
 
 @dataclass(kw_only=True)
@@ -98,6 +127,10 @@ class Service:
     desired_count: int = 1
     deployments: list[Deployment] = field(default_factory=list)
     copies: list[Copy] = field(default_factory=list)
+    least_percent: int = 100
+    """Ready copies that stay while a deployment replaces others, of the desired count; rounded up."""
+    most_percent: int | None = None
+    """Copies at the same time, of the desired count and rounded down; None is any number."""
     deleting: bool = False
     built_in: bool = False
     """Whether it is part of the front itself, for which nothing is run."""
@@ -106,6 +139,10 @@ class Service:
     def copies_alive(self) -> list[Copy]:
         """Those that neither stopped nor are about to."""
         return [copy for copy in self.copies if copy.status != Status.STOPPED and not copy.stopping]
+
+    def is_behind(self, load_balancer_id: str) -> bool:
+        """Whether its copies are targets of a load balancer."""
+        return bool(load_balancer_id) and self.load_balancer_id == load_balancer_id
 
 
 @dataclass(kw_only=True)
@@ -121,6 +158,15 @@ class Task:
     def copies(self) -> list[Copy]:
         """Its only one."""
         return [self.copy]
+
+    def overridden(self, definition: TaskDefinition) -> TaskDefinition:
+        """What it runs: the definition, changed as whoever started it wanted."""
+        return replace(
+            definition,
+            containers=[
+                each.with_environment(self.overrides.get(each.name, {})) for each in definition.containers
+            ],
+        )
 
 
 @dataclass

@@ -4,18 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from ecr_widgets.sandbox.workloads.containers import (
-    CannotPull,
-    CannotStart,
-    Containers,
-    ContainerSpec,
-    EngineGone,
-    Seen,
-)
+from ecr_widgets.sandbox.workloads.containers import Containers, EngineGone
 from ecr_widgets.sandbox.workloads.records import (
     Container,
     Copy,
@@ -26,17 +19,17 @@ from ecr_widgets.sandbox.workloads.records import (
     Task,
     now,
 )
-from ecr_widgets.sandbox.workloads.task_definition import ContainerDefinition
+from ecr_widgets.sandbox.workloads.rolling import next_move
+from ecr_widgets.sandbox.workloads.rules import Rules
+from ecr_widgets.sandbox.workloads.runner import Runner, blame, take_up
+from ecr_widgets.sandbox.workloads.task_definition import TaskDefinition
 
 _PAUSE_S = 0.25
-_KEPT_STOPPED = 5
-"""Stopped copies of a service that keep their logs."""
 _LONGEST_BACK_OFF_S = 30.0
 _QUICK_S = 10.0
 """A copy that ended sooner than this failed; one that ran longer is started again at once."""
 _KEPT_REASONS = 20
-_STARTING = 4
-"""Copies that are started at the same time; an engine gains nothing from more."""
+_BY_SCHEDULER = "ServiceSchedulerInitiated"
 
 
 class Scheduler:
@@ -48,18 +41,18 @@ class Scheduler:
         front: Begins the names of containers and the keys of their labels.
     """
 
-    def __init__(self, records: Records, containers: Containers, *, front: str) -> None:
+    def __init__(
+        self, records: Records, containers: Containers, *, front: str, rules: Rules | None = None
+    ) -> None:
         self._records = records
         self._containers = containers
-        self._front = front
+        self._rules = rules or Rules()
+        self._runner = Runner(containers, self._rules, front=front)
         self._wake = asyncio.Event()
         self._background: set[asyncio.Task[None]] = set()
         self._launching: set[str] = set()
         self._retry_at_s: dict[str, float] = {}
-        self._room = asyncio.Semaphore(_STARTING)
         self._loop: asyncio.Task[None] | None = None
-        self.is_served: Callable[[Service, Copy], bool] = lambda _service, _copy: True
-        """Whether a copy gets what its load balancer has for it; the old ones stay until enough new ones do."""
 
     def begin(self) -> None:
         """Start looking after everything, also what an earlier process has left half done."""
@@ -93,7 +86,8 @@ class Scheduler:
 
     def launch_task(self, task: Task) -> None:
         """Start a task's containers in the background."""
-        self._launch(task.copy, {}, task.overrides, task)
+        definition = task.overridden(self._records.task_definition(task.copy.definition_id))
+        self._launch(task, task.copy, definition, {})
 
     def adjust(self, service: Service) -> None:
         """Start what a service lacks and stop what it has too many of; the rest follows in the loop."""
@@ -101,22 +95,21 @@ class Scheduler:
         self._records.save_changes(service)
         self._wake.set()
 
-    async def stop(self, copy: Copy, reason: str) -> None:
+    async def stop(self, copy: Copy, reason: str, code: str = "") -> None:
         """Stop a copy's containers and wait until they are."""
-        copy.reason, copy.stopping = copy.reason or reason, True
-        for container in reversed(copy.containers):
-            if container.docker_id is not None and container.status != Status.STOPPED:
-                await asyncio.to_thread(self._containers.stop, container.docker_id, grace_s=0)
-                with suppress(EngineGone):
-                    _take_up(container, await asyncio.to_thread(self._containers.look, container.docker_id))
-            container.status = Status.STOPPED
+        await self._runner.stop(copy, reason, code)
+
+    def stop_later(self, owner: Service | Task, copies: Sequence[Copy], reason: str, code: str) -> None:
+        """Stop copies in the background; from now on they are as good as stopped."""
+        for copy in copies:
+            copy.stopping = True
+            self.spawn(self._stop_and_save(owner, copy, reason, code))
+        if copies and isinstance(owner, Service):
+            self._rules.copies_stopped(owner, copies)
 
     async def remove(self, copies: Iterable[Copy]) -> None:
         """Remove the containers of copies, and their logs."""
-        for copy in copies:
-            for container in copy.containers:
-                if container.docker_id is not None:
-                    await asyncio.to_thread(self._containers.remove, container.docker_id)
+        await self._runner.remove(copies)
 
     def _owners(self) -> list[Service | Task]:
         return [*self._records.services.values(), *self._records.tasks.values()]
@@ -124,97 +117,57 @@ class Scheduler:
     def _adjust(self, service: Service) -> None:
         if not service.deployments or service.deleting or service.built_in:
             return
-        primary, alive = service.deployments[0], service.copies_alive
-        current = [copy for copy in alive if copy.deployment_id == primary.deployment_id]
-        for surplus in current[service.desired_count :]:
-            self._stop_later(surplus, service, "Scaling activity initiated")
-        if time.monotonic() >= self._retry_at_s.get(primary.deployment_id, 0.0):
-            for _ in range(service.desired_count - len(current)):
-                copy = self.new_copy(primary.definition_id, primary.deployment_id)
-                service.copies.append(copy)
-                self._launch(copy, primary.images, {}, service)
-                self._records.save_changes(service)
-        ready = [copy for copy in current if copy.status == Status.RUNNING and self.is_served(service, copy)]
-        if len(ready) >= service.desired_count:
-            old = [copy for copy in alive if copy.deployment_id != primary.deployment_id]
-            for copy in old:
-                self._stop_later(copy, service, "Scaling activity initiated by deployment")
-            if not old and len(service.deployments) > 1:
-                del service.deployments[1:]
-                self._records.save_changes(service)
+        primary = service.deployments[0]
+        move = next_move(service, {copy.copy_id for copy in self._ready(service)})
+        self.stop_later(service, move.surplus, "Scaling activity initiated", _BY_SCHEDULER)
+        self.stop_later(service, move.old, "Scaling activity initiated by deployment", _BY_SCHEDULER)
+        if move.start and time.monotonic() >= self._retry_at_s.get(primary.deployment_id, 0.0):
+            self._start_copies(service, primary, move.start)
+        if move.is_stuck:
+            self._rules.stuck(service)
+        if move.is_over and len(service.deployments) > 1:
+            del service.deployments[1:]
+            self._records.save_changes(service)
+
+    def _start_copies(self, service: Service, primary: Deployment, count: int) -> None:
+        definition = self._records.task_definition(primary.definition_id)
+        started = []
+        for _ in range(count):
+            if not self._rules.has_room(service, definition):
+                break
+            copy = self.new_copy(primary.definition_id, primary.deployment_id)
+            service.copies.append(copy)
+            started.append(copy)
+            self._launch(service, copy, definition, primary.images)
+            self._records.save_changes(service)
+        if started:
+            self._rules.copies_started(service, started)
+
+    def _ready(self, service: Service) -> list[Copy]:
+        at_s = time.time()
+        return [
+            copy
+            for copy in service.copies_alive
+            if copy.status == Status.RUNNING
+            and at_s - copy.started_at_s >= self._rules.settle_s
+            and all(each.health in ("", "healthy") for each in copy.containers if each.essential)
+            and self._rules.is_served(service, copy)
+        ]
 
     def _launch(
-        self,
-        copy: Copy,
-        images: dict[str, str],
-        overrides: Mapping[str, Mapping[str, str]],
-        owner: Service | Task,
+        self, owner: Service | Task, copy: Copy, definition: TaskDefinition, images: dict[str, str]
     ) -> None:
         self._launching.add(copy.copy_id)
 
         async def launch() -> None:
             try:
-                async with self._room:
-                    await self._start(copy, images, overrides)
+                await self._runner.start(owner, copy, definition, images)
             finally:
                 self._launching.discard(copy.copy_id)
             self._records.save_changes(owner)
             self._wake.set()
 
         self.spawn(launch())
-
-    async def _start(
-        self, copy: Copy, images: dict[str, str], overrides: Mapping[str, Mapping[str, str]]
-    ) -> None:
-        definition = self._records.task_definition(copy.definition_id)
-        states = {each.name: each for each in copy.containers}
-        volumes = {
-            name: f"{self._front}-{copy.copy_id}-{number}" for number, name in enumerate(definition.volumes)
-        }
-        try:
-            for each in definition.in_start_order():
-                if each.image not in images:
-                    # A tag is resolved once a deployment, so that a restart runs the same image, as ECS does.
-                    images[each.image] = await asyncio.to_thread(self._containers.pin, each.image)
-                if copy.stopping:
-                    return
-                container = states[each.name]
-                container.image = images[each.image]
-                spec = self._spec(copy, each, overrides.get(each.name, {}), states, volumes)
-                seen = await asyncio.to_thread(self._containers.start, spec)
-                container.docker_id = seen.docker_id
-                if copy.stopping:
-                    await asyncio.to_thread(self._containers.stop, seen.docker_id, grace_s=0)
-                _take_up(container, seen)
-                _blame(copy)
-        except (CannotPull, CannotStart) as error:
-            copy.reason = copy.reason or str(error)
-            for container in copy.containers:
-                if container.docker_id is None:
-                    container.status, container.reason = Status.STOPPED, str(error)
-
-    def _spec(
-        self,
-        copy: Copy,
-        definition: ContainerDefinition,
-        overrides: Mapping[str, str],
-        states: Mapping[str, Container],
-        volumes: Mapping[str, str],
-    ) -> ContainerSpec:
-        links = {}
-        for link in definition.links:
-            name, _, alias = link.partition(":")
-            if (docker_id := states[name].docker_id) is not None:
-                links[alias or name] = docker_id
-        return ContainerSpec(
-            name=f"{self._front}-{copy.copy_id}-{definition.name}",
-            image=states[definition.name].image,
-            definition=definition,
-            environment={each.name: each.value for each in definition.environment} | dict(overrides),
-            labels={f"{self._front}.copy": copy.copy_id, f"{self._front}.container": definition.name},
-            links=links,
-            volumes=volumes,
-        )
 
     async def _run(self) -> None:
         while True:
@@ -236,35 +189,39 @@ class Scheduler:
             for service in list(self._records.services.values()):
                 # Of those that were listed, one may be removed while another is worked on.
                 if self._records.services.get(service.service_id) is service and not service.deleting:
-                    await self._forget_stopped(service)
-                    running = sum(copy.status == Status.RUNNING for copy in service.copies_alive)
-                    if len(service.deployments) > 1 or running != service.desired_count:
-                        self._adjust(service)
+                    await self._look_after(service)
+
+    async def _look_after(self, service: Service) -> None:
+        await self._forget_stopped(service)
+        for copy in service.copies_alive:
+            if copy.copy_id not in self._launching and (reason := self._rules.verdict(service, copy)):
+                self.stop_later(service, [copy], reason, _BY_SCHEDULER)
+        running = sum(copy.status == Status.RUNNING for copy in service.copies_alive)
+        if len(service.deployments) > 1 or running != service.desired_count:
+            self._adjust(service)
+        if self._rules.review(service, self._ready(service)):
+            self._records.save_changes(service)
 
     async def _look(self, alive: list[tuple[Service | Task, Copy]]) -> None:
         # Only what was started before the look can be missed by it.
         started = {c.docker_id for _, copy in alive for c in copy.containers if c.docker_id}
         seen = await asyncio.to_thread(self._containers.look_at_all)
         for owner, copy in alive:
-            before = [container.status for container in copy.containers]
+            before = [(container.status, container.health) for container in copy.containers]
             for container in copy.containers:
                 if container.docker_id in started and container.status != Status.STOPPED:
-                    _take_up(container, seen.get(container.docker_id or ""))
-            _blame(copy)
+                    take_up(container, seen.get(container.docker_id or ""))
+            blame(copy)
             if copy.reason and not copy.stopping and copy.copy_id not in self._launching:
-                await self.stop(copy, copy.reason)
-            if before != [container.status for container in copy.containers]:
+                copy.stopping = True
+                self.spawn(self._stop_and_save(owner, copy, copy.reason, copy.stop_code))
+            if before != [(container.status, container.health) for container in copy.containers]:
                 self._records.save_changes(owner)
 
-    def _stop_later(self, copy: Copy, service: Service, reason: str) -> None:
-        copy.stopping = True
-
-        async def stop() -> None:
-            await self.stop(copy, reason)
-            self._records.save_changes(service)
-            self._wake.set()
-
-        self.spawn(stop())
+    async def _stop_and_save(self, owner: Service | Task, copy: Copy, reason: str, code: str) -> None:
+        await self.stop(copy, reason, code)
+        self._records.save_changes(owner)
+        self._wake.set()
 
     async def _forget_stopped(self, service: Service) -> None:
         stopped = [
@@ -276,7 +233,7 @@ class Scheduler:
         for copy in fresh:
             copy.accounted = True
             self._account(service, copy)
-        surplus = stopped[:-_KEPT_STOPPED]
+        surplus = stopped[: -self._rules.kept_stopped]
         for copy in surplus:
             service.copies.remove(copy)
         if fresh or surplus:
@@ -298,24 +255,7 @@ class Scheduler:
         if deployment.failures:
             pause_s = min(0.25 * 2**deployment.failures, _LONGEST_BACK_OFF_S)
             self._retry_at_s[deployment.deployment_id] = time.monotonic() + pause_s
-
-
-def _take_up(container: Container, seen: Seen | None) -> None:
-    if seen is not None and seen.running:
-        container.status = Status.RUNNING
-        container.ports = dict(seen.ports) or container.ports
-        return
-    container.status = Status.STOPPED
-    container.exit_code = 137 if seen is None else seen.exit_code
-    if seen is not None and seen.out_of_memory:
-        container.reason = "OutOfMemoryError: Container killed due to memory usage"
-
-
-def _blame(copy: Copy) -> None:
-    """Why a copy ends, where it does by itself: the first essential container that ended."""
-    ended = next((each for each in copy.containers if each.essential and each.status == Status.STOPPED), None)
-    if ended is not None and not copy.reason:
-        copy.reason = ended.reason or "Essential container in task exited"
+        self._rules.copy_ended(service, deployment, copy)
 
 
 def _end_unstarted(copy: Copy) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Annotated
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Annotated, Self
 
 import msgspec
 
@@ -51,6 +53,33 @@ class Dependency:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HealthCheck:
+    """How Docker looks after a container; times in seconds."""
+
+    command: list[str] = field(default_factory=list)
+    interval: Int64 = 30
+    timeout: Int64 = 5
+    retries: Int64 = 3
+    startPeriod: Int64 = 0  # noqa: N815
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ulimit:
+    """One limit of a container's processes."""
+
+    name: str = ""
+    softLimit: Int64 = 0  # noqa: N815
+    hardLimit: Int64 = 0  # noqa: N815
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinuxParameters:
+    """What only Linux has."""
+
+    initProcessEnabled: bool = False  # noqa: N815
+
+
+@dataclass(frozen=True, kw_only=True)
 class ContainerDefinition:
     """One container."""
 
@@ -74,7 +103,12 @@ class ContainerDefinition:
     pseudoTerminal: bool = False  # noqa: N815
     interactive: bool = False
     dockerLabels: dict[str, str] = field(default_factory=dict)  # noqa: N815
+    startTimeout: Int64 | None = None  # noqa: N815
     stopTimeout: Int64 | None = None  # noqa: N815
+    healthCheck: HealthCheck | None = None  # noqa: N815
+    ulimits: list[Ulimit] = field(default_factory=list)
+    linuxParameters: LinuxParameters = field(default_factory=LinuxParameters)  # noqa: N815
+    versionConsistency: str | None = None  # noqa: N815
 
     @property
     def names_needed(self) -> set[str]:
@@ -83,6 +117,19 @@ class ContainerDefinition:
             each.containerName for each in self.dependsOn
         }
 
+    def with_environment(self, more: Mapping[str, str]) -> Self:
+        """The same with environment variables added, or replaced."""
+        merged = {each.name: each.value for each in self.environment} | dict(more)
+        return replace(self, environment=[KeyValue(*pair) for pair in merged.items()])
+
+
+class Network(Enum):
+    """What a task's containers have to speak through."""
+
+    BRIDGE = "each its own, on the engine's bridge"
+    SHARED = "one for all"
+    NONE = "none"
+
 
 @dataclass(frozen=True)
 class TaskDefinition:
@@ -90,6 +137,7 @@ class TaskDefinition:
 
     containers: list[ContainerDefinition]
     volumes: list[str] = field(default_factory=list)
+    network: Network = Network.BRIDGE
 
     def in_start_order(self) -> list[ContainerDefinition]:
         """Containers after those that they need; of a circle, as they are written."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from ecr_widgets.sandbox.workloads.containers import CannotPull, ContainerSpec, Seen
+from ecr_widgets.sandbox.workloads.containers import CannotPull, ContainerSpec, LogLine, Machine, Seen
+from ecr_widgets.sandbox.workloads.task_definition import ContainerDefinition
 
 
 @dataclass
@@ -41,6 +43,17 @@ class FakeContainers:
             self.lines[docker_id] = [f"starting {spec.image}", f"hello from {spec.definition.name}", "line 3"]
         return started
 
+    def hold_network(
+        self, name: str, definitions: Sequence[ContainerDefinition], labels: Mapping[str, str]
+    ) -> Seen:
+        with self._lock:
+            held = Seen(f"network{next(self._count)}", running=True, ports=dict(self.listening))
+            self.seen[held.docker_id] = held
+        return held
+
+    def machine(self) -> Machine:
+        return Machine(cpus=2, memory_mib=4096)
+
     def look(self, docker_id: str) -> Seen | None:
         return self.seen.get(docker_id)
 
@@ -63,6 +76,10 @@ class FakeContainers:
             return []
         lines = self.lines[docker_id]
         return lines[-tail:] if tail else lines
+
+    def log_lines(self, docker_id: str, *, start_s: float = 0.0) -> list[LogLine]:
+        lines = [LogLine(1e9 + number, text) for number, text in enumerate(self.lines.get(docker_id, ()))]
+        return [each for each in lines if each.at_s >= start_s]
 
     def close(self) -> None:
         pass

@@ -158,8 +158,8 @@ def test_closing_ends_though_the_loop_was_just_woken(turns: int) -> None:
 
 
 def test_workloads_know_no_front() -> None:
-    """Nothing in there imports Layer0's server, or anything else of the sandbox but the engine's client."""
-    own, known = "ecr_widgets.sandbox.", ("workloads", "local_engine")
+    """Nothing in there imports Layer0's server, or anything else of the sandbox but the engine's client and base image."""
+    own, known = "ecr_widgets.sandbox.", ("workloads", "local_engine", "busybox")
     for path in Path(str(workloads.__file__)).parent.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(own):
