@@ -113,14 +113,22 @@ def work(builder: str) -> None:
     from ecr_widgets.adapters import docker_engine
     from ecr_widgets.adapters.boto_ecr import BotoEcr
     from ecr_widgets.adapters.clock import SystemClock
-    from ecr_widgets.steps.build_image import build_image
-    from ecr_widgets.steps.login import RegistrySession
+    from ecr_widgets.steps.build_image import BuildImage
+    from tests.fakes import World
+    from tests.fakes.connections import FakeConnections, make_outside, perform
 
     if builder == "classic":
         docker_engine.find_build_tool = lambda _: None
-    engine, session = docker_engine.DockerEngine(), RegistrySession(BotoEcr(), SystemClock())
-    engine.facts()
-    serve({"build": lambda context, name: build_image(engine, session, Path(context), name=name)})
+    to = FakeConnections(World())
+    to.clock, to.ecr = SystemClock(), BotoEcr()  # type: ignore[assignment]
+    to.engine = docker_engine.DockerEngine()  # type: ignore[assignment]
+    to.engine.facts()
+    outside = make_outside(to)
+
+    def build(context: str, name: str) -> None:
+        perform(BuildImage(context, name=name), outside)
+
+    serve({"build": build})
 
 
 if __name__ == "__main__":
