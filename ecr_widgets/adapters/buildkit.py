@@ -10,6 +10,7 @@ import base64
 import json
 import os
 import re
+import secrets
 import selectors
 import signal
 import subprocess
@@ -21,10 +22,12 @@ from typing import IO, Any
 from ecr_widgets.adapters.build_events import BuildEvents
 from ecr_widgets.adapters.build_tool import BuildTool, read_config
 from ecr_widgets.adapters.engine_events import build_login_error, login_refused
-from ecr_widgets.errors import BuildError, EcrWidgetsError, EngineUnavailable
+from ecr_widgets.disk import write_atomically
+from ecr_widgets.errors import BuildError, EcrWidgetsError, EngineUnavailable, SettingsError
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.build_context import BuildContext
 from ecr_widgets.model.build_options import BuildOptions
+from ecr_widgets.model.user_folders import state_folder
 from ecr_widgets.ports import ProgressSink
 from ecr_widgets.private_folder import PrivateFolder
 
@@ -34,6 +37,7 @@ _LONGEST_END_S = 3.0
 _DROPPED = ("BUILDX_BUILDER", "BUILDKIT_PROGRESS")
 """Variables by which users choose what is chosen here."""
 
+_IDENTITY = ".buildNodeID"
 _AUTH_VARIABLE = "DOCKER_AUTH_CONFIG"
 _NO_ENGINE = re.compile(r"cannot connect to the docker daemon|is the docker daemon running")
 _NOT_KNOWN = re.compile(
@@ -125,9 +129,27 @@ def _own_folder(logins: Sequence[AuthorizationToken], environ: Mapping[str, str]
         file = folder.path / "config.json"
         file.touch(mode=0o600)
         file.write_text(json.dumps(_config(logins, environ)))
+        _keep_identity(folder.path, environ)
         yield folder.path
     finally:
         folder.remove()
+
+
+def _keep_identity(folder: Path, environ: Mapping[str, str]) -> None:
+    """Have the tool come to the engine as in this user's builds before: it then sends only the files that have changed.
+
+    The engine keeps a context by its path and this identity, which the tool makes up where it finds none.
+    """
+    (folder / "buildx").mkdir()
+    # Without a place to keep it, each build sends its whole context.
+    with suppress(OSError, SettingsError):
+        kept = state_folder(environ) / "builds" / _IDENTITY
+        if not kept.exists():
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            with suppress(FileExistsError):
+                write_atomically(kept, secrets.token_hex(32).encode(), is_new=True, mode=0o600)
+        for each in (folder, folder / "buildx"):
+            (each / _IDENTITY).write_bytes(kept.read_bytes())
 
 
 def _config(logins: Sequence[AuthorizationToken], environ: Mapping[str, str]) -> dict[str, Any]:

@@ -40,6 +40,7 @@ def environ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     (tmp_path / "context/Dockerfile").write_text("FROM scratch\n")
     return {
         "DOCKER_CONFIG": str(tmp_path / "config"),
+        "XDG_STATE_HOME": str(tmp_path / "state"),
         "DOCKER_HOST": "unix:///run/here.sock",
         "BUILDX_BUILDER": "somebody-elses",
         "NPM_TOKEN": "npm-secret-1",
@@ -81,6 +82,32 @@ def test_the_engine_is_named_and_nothing_of_the_users_choice_is_between(
     assert Path(child["DOCKER_CONFIG"]).parent == tmp_path / "runtime"
     assert started["modes"] == ["0o700", "0o600"]
     assert list((tmp_path / "runtime").iterdir()) == []
+
+
+def test_the_tool_is_the_same_to_the_engine_at_each_build(tmp_path: Path, environ: dict[str, str]) -> None:
+    """So the engine takes only the files that have changed; it is the user's secret, and another user's is another."""
+    plugin = make_plugin(tmp_path / "plugin")
+    told = []
+    for user in ("state", "state", "another"):
+        assert build(plugin, environ | {"XDG_STATE_HOME": str(tmp_path / user)}) == IMAGE_ID
+        # buildx looks into its own folder, a docker command with BuildKit built in into Docker's.
+        of_buildx, of_docker = plugin.started()["identities"]
+        assert of_buildx == of_docker
+        told.append(of_buildx)
+    assert told[0] == told[1] != told[2]
+    assert len(told[0]) == 64
+    (kept,) = (tmp_path / "state").rglob(".buildNodeID")
+    assert kept.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_build_without_a_place_for_state_sends_its_whole_context(
+    tmp_path: Path, environ: dict[str, str]
+) -> None:
+    """It succeeds, and the tool makes up who it is."""
+    (tmp_path / "state").write_text("no folder")
+    plugin = make_plugin(tmp_path / "plugin")
+    assert build(plugin, environ) == IMAGE_ID
+    assert plugin.started()["identities"] == []
 
 
 def test_options_are_the_commands_own(tmp_path: Path, environ: dict[str, str]) -> None:
