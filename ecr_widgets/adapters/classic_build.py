@@ -5,7 +5,6 @@ Source: Docker Engine API, ImageBuild.
 
 from __future__ import annotations
 
-import tempfile
 from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -47,37 +46,37 @@ def build_by_call(
             hint="correct the step that the log names" if log else "correct what it names",
         )
 
+    dockerfile, archive = context.archive()
     # The engine says nothing before it has the whole context.
     progress(Progress("build", "sending the context"))
-    with tempfile.TemporaryFile() as file:
-        dockerfile = context.write_tar(file)
-        file.seek(0)
 
-        def start() -> Iterable[Any]:
-            sent: Iterable[Any] = connection.client.api.build(
-                fileobj=file,
-                custom_context=True,
-                dockerfile=dockerfile,
-                tag=tags[0] if tags else None,
-                buildargs=dict(options.build_args),
-                labels=dict(options.labels),
-                target=options.target,
-                platform=options.platforms[0] if options.platforms else None,
-                pull=options.pull,
-                rm=True,
-                forcerm=True,
-                # Proxies in the user's config may hold passwords; who needs them gives build_args.
-                use_config_proxy=False,
-            )
-            return sent
+    def start() -> Iterable[Any]:
+        # Its types ask for a file; whatever requests sends in chunks is as good.
+        api: Any = connection.client.api
+        sent: Iterable[Any] = api.build(
+            fileobj=archive,
+            custom_context=True,
+            dockerfile=dockerfile,
+            tag=tags[0] if tags else None,
+            buildargs=dict(options.build_args),
+            labels=dict(options.labels),
+            target=options.target,
+            platform=options.platforms[0] if options.platforms else None,
+            pull=options.pull,
+            rm=True,
+            forcerm=True,
+            # Proxies in the user's config may hold passwords; who needs them gives build_args.
+            use_config_proxy=False,
+        )
+        return sent
 
-        with sending_logins(_logins(context, options, logins)):
-            for event in connection.events(start, refused):
-                text = str(event.get("stream") or "").rstrip()
-                if text:
-                    log.extend(text.splitlines())
-                    progress(Progress("build", shortened(text.splitlines()[0])))
-                image_id = aux_of(event, "ID") or image_id
+    with sending_logins(_logins(context, options, logins)):
+        for event in connection.events(start, refused):
+            text = str(event.get("stream") or "").rstrip()
+            if text:
+                log.extend(text.splitlines())
+                progress(Progress("build", shortened(text.splitlines()[0])))
+            image_id = aux_of(event, "ID") or image_id
     return image_id
 
 

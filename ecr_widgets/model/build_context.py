@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
 import stat
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from ecr_widgets.errors import BuildError, BuildRefused
 from ecr_widgets.model.dockerfile import Dockerfile
@@ -20,6 +18,7 @@ _IGNORE_FILE = ".dockerignore"
 _STAND_IN = ".dockerfile.sent-beside-the-context"
 """Name of a Dockerfile that must not be among the files that a COPY sees."""
 _ADDRESS = re.compile(r"(https?|git|ssh):/|git@|github\.com/|-$")
+_PIECE_BYTES = 1 << 18
 _CAPABILITIES = "security.capability"
 
 
@@ -81,37 +80,40 @@ class BuildContext:
         own = self.dockerfile.with_name(f"{self.dockerfile.name}{_IGNORE_FILE}")
         return own, self.folder / _IGNORE_FILE
 
-    def write_tar(self, file: IO[bytes]) -> str:
-        """Write the context for a builder that gets it whole, and give back the Dockerfile's name in it.
+    def archive(self) -> tuple[str, Iterator[bytes]]:
+        """The Dockerfile's name in the context, and the context as a tar for a builder that gets it whole.
 
         Such a builder knows no ignore files of Dockerfiles. It keeps the Dockerfile from what COPY sees where the
         `.dockerignore` that it was sent says so; the same holds for the `.dockerignore` itself.
 
         Raises:
-            BuildError: A file cannot be read, or the builder could not make of it what BuildKit makes.
+            BuildError: A file cannot be read, while the tar is made too, or the builder could not make of it what BuildKit
+                makes.
         """
         sent = {each.name: each for each in self.sent()}
+        for each in sent.values():
+            _check_mode(each)
         own = self.name_in_context
         hidden = {own} - set(sent)
         name = own
-        with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar:
-            if _IGNORE_FILE in sent:
-                ignored = _parsed(self.folder / _IGNORE_FILE)
-                if {each for each in (own, _IGNORE_FILE) if each and ignored.ignores(each)} != hidden:
-                    raise BuildRefused(
-                        f"the classic builder cannot show {_IGNORE_FILE} to a COPY"
-                        f" and {'hide' if hidden else 'show'} {str(self.dockerfile)!r}",
-                        hint=f"install docker-buildx, or have {_IGNORE_FILE} ignored",
-                    )
-                if own in hidden:
-                    _add(tar, str(own), _read(self.dockerfile))
-            elif hidden:
-                name = _STAND_IN
-                _add(tar, _IGNORE_FILE, f"{_IGNORE_FILE}\n{_STAND_IN}\n".encode())
-                _add(tar, _STAND_IN, _read(self.dockerfile))
-            for each in sent.values():
-                _add_sent(tar, each)
-        return str(name)
+        beside: dict[str, bytes] = {}
+        if _IGNORE_FILE in sent:
+            ignored = _parsed(self.folder / _IGNORE_FILE)
+            if {each for each in (own, _IGNORE_FILE) if each and ignored.ignores(each)} != hidden:
+                raise BuildRefused(
+                    f"the classic builder cannot show {_IGNORE_FILE} to a COPY"
+                    f" and {'hide' if hidden else 'show'} {str(self.dockerfile)!r}",
+                    hint=f"install docker-buildx, or have {_IGNORE_FILE} ignored",
+                )
+            if own in hidden:
+                beside[str(own)] = _read(self.dockerfile)
+        elif hidden:
+            name = _STAND_IN
+            beside = {
+                _IGNORE_FILE: f"{_IGNORE_FILE}\n{_STAND_IN}\n".encode(),
+                _STAND_IN: _read(self.dockerfile),
+            }
+        return str(name), _tar(beside, sent.values())
 
 
 def find_context(folder: Path, dockerfile: str) -> BuildContext:
@@ -176,34 +178,67 @@ def _walk(folder: Path, prefix: str, ignored: IgnoreFile, above: Look) -> Iterat
             yield Sent(inner, path, status)
 
 
-def _add_sent(tar: tarfile.TarFile, sent: Sent) -> None:
+def _check_mode(sent: Sent) -> None:
+    mode = sent.status.st_mode
+    if stat.S_ISREG(mode) and mode & stat.S_ISUID:
+        raise BuildRefused(
+            f"{sent.name!r} of the build context has its set-user-ID bit set, which the classic builder drops",
+            hint="install docker-buildx, or set the bit by a RUN chmod",
+        )
+
+
+def _tar(beside: Mapping[str, bytes], sent: Iterable[Sent]) -> Iterator[bytes]:
+    """Made piece by piece while it is sent: nothing of it is kept on disk or in memory."""
+    for name, content in beside.items():
+        info = tarfile.TarInfo(name)
+        info.size, info.mode = len(content), 0o644
+        yield _header(info) + content + _padding(len(content))
+    for each in sent:
+        try:
+            yield from _entry(each)
+        except OSError as error:
+            raise unreadable(each.path, error) from error
+    yield bytes(2 * tarfile.BLOCKSIZE)
+
+
+def _entry(sent: Sent) -> Iterator[bytes]:
     mode = sent.status.st_mode
     info = tarfile.TarInfo(sent.name)
     info.mode, info.mtime = stat.S_IMODE(mode), int(sent.status.st_mtime)
-    try:
-        if stat.S_ISREG(mode):
-            if mode & stat.S_ISUID:
-                raise BuildRefused(
-                    f"{sent.name!r} of the build context has its set-user-ID bit set, which the classic builder drops",
-                    hint="install docker-buildx, or set the bit by a RUN chmod",
-                )
-            with sent.path.open("rb") as file:
-                info.size = os.fstat(file.fileno()).st_size
-                info.pax_headers = _capabilities(sent.path)
-                tar.addfile(info, file)
-            return
-        if stat.S_ISLNK(mode):
-            info.type, info.linkname = tarfile.SYMTYPE, str(sent.path.readlink())
-        elif stat.S_ISDIR(mode):
-            info.type = tarfile.DIRTYPE
-        elif stat.S_ISFIFO(mode):
-            info.type = tarfile.FIFOTYPE
-        else:
-            info.type = tarfile.BLKTYPE if stat.S_ISBLK(mode) else tarfile.CHRTYPE
-            info.devmajor, info.devminor = os.major(sent.status.st_rdev), os.minor(sent.status.st_rdev)
-        tar.addfile(info)
-    except OSError as error:
-        raise unreadable(sent.path, error) from error
+    if stat.S_ISREG(mode):
+        with sent.path.open("rb", buffering=0) as file:
+            left = info.size = os.fstat(file.fileno()).st_size
+            info.pax_headers = _capabilities(sent.path)
+            yield _header(info)
+            # Its length has been promised: what is added to it meanwhile is not sent.
+            while left and (piece := file.read(min(left, _PIECE_BYTES))):
+                yield piece
+                left -= len(piece)
+        if left:
+            raise BuildError(
+                f"{str(sent.path)!r} of the build context became shorter while it was sent",
+                hint="build again",
+            )
+        yield _padding(info.size)
+        return
+    if stat.S_ISLNK(mode):
+        info.type, info.linkname = tarfile.SYMTYPE, str(sent.path.readlink())
+    elif stat.S_ISDIR(mode):
+        info.type = tarfile.DIRTYPE
+    elif stat.S_ISFIFO(mode):
+        info.type = tarfile.FIFOTYPE
+    else:
+        info.type = tarfile.BLKTYPE if stat.S_ISBLK(mode) else tarfile.CHRTYPE
+        info.devmajor, info.devminor = os.major(sent.status.st_rdev), os.minor(sent.status.st_rdev)
+    yield _header(info)
+
+
+def _header(info: tarfile.TarInfo) -> bytes:
+    return info.tobuf(tarfile.PAX_FORMAT, tarfile.ENCODING, "surrogateescape")
+
+
+def _padding(size: int) -> bytes:
+    return bytes(-size % tarfile.BLOCKSIZE)
 
 
 def _capabilities(path: Path) -> dict[str, str]:
@@ -213,12 +248,6 @@ def _capabilities(path: Path) -> dict[str, str]:
     except (OSError, AttributeError):
         return {}
     return {f"SCHILY.xattr.{_CAPABILITIES}": value.decode(errors="surrogateescape")}
-
-
-def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
-    info = tarfile.TarInfo(name)
-    info.size, info.mode = len(content), 0o644
-    tar.addfile(info, io.BytesIO(content))
 
 
 def _parsed(path: Path) -> IgnoreFile:

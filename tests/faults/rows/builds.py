@@ -49,10 +49,8 @@ def _by_docker_py(folder: Path) -> set[str]:
 
 
 def _as_sent(folder: Path) -> set[str]:
-    file = io.BytesIO()
-    find_context(folder, "Dockerfile").write_tar(file)
-    file.seek(0)
-    with tarfile.open(fileobj=file) as tar:
+    _, pieces = find_context(folder, "Dockerfile").archive()
+    with tarfile.open(fileobj=io.BytesIO(b"".join(pieces))) as tar:
         return set(tar.getnames())
 
 

@@ -121,5 +121,15 @@ def _read(line: socket.socket) -> Request | None:
         body += line.recv(65536)
     while headers.get("transfer-encoding") == "chunked" and not body.endswith(b"0\r\n\r\n"):
         body += line.recv(65536)
+    if headers.get("transfer-encoding") == "chunked":
+        body = b"".join(_chunks(body))
     method, target, _ = first.split(" ")
     return Request(method, target, headers, body)
+
+
+def _chunks(body: bytes) -> Iterator[bytes]:
+    while body:
+        length, _, body = body.partition(b"\r\n")
+        size = int(length, 16)
+        yield body[:size]
+        body = body[size + 2 :]

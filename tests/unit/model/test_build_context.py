@@ -29,10 +29,8 @@ def names(context: BuildContext) -> list[str]:
 
 
 def archive(context: BuildContext) -> tuple[str, tarfile.TarFile]:
-    file = io.BytesIO()
-    name = context.write_tar(file)
-    file.seek(0)
-    return name, tarfile.open(fileobj=file)
+    name, pieces = context.archive()
+    return name, tarfile.open(fileobj=io.BytesIO(b"".join(pieces)))
 
 
 def content(tar: tarfile.TarFile, name: str) -> bytes:
@@ -92,6 +90,27 @@ def test_owners_are_left_out_and_modes_are_kept(folder: Path) -> None:
     _, tar = archive(find_context(folder, "Dockerfile"))
     kept = tar.getmember("kept")
     assert (kept.mode, kept.uid, kept.gid, kept.uname) == (0o751, 0, 0, "")
+
+
+def test_a_file_that_grows_while_it_is_sent_is_sent_as_it_was(folder: Path) -> None:
+    """Its length was promised: what it gains would be read as the next entry."""
+    name, sending = find_context(folder, "Dockerfile").archive()
+    sent = b""
+    for piece in sending:
+        sent += piece
+        if name.encode() in piece:
+            (folder / name).write_text("FROM scratch\nLABEL more=1\n")
+    with tarfile.open(fileobj=io.BytesIO(sent)) as tar:
+        assert content(tar, name) == b"FROM scratch\n"
+
+
+def test_a_file_that_shrinks_while_it_is_sent_ends_the_build(folder: Path) -> None:
+    """The rest of the promised length would be another file's content."""
+    _, sending = find_context(folder, "Dockerfile").archive()
+    assert b"Dockerfile" in next(sending)
+    (folder / "Dockerfile").write_text("F")
+    with pytest.raises(BuildError, match="became shorter"):
+        list(sending)
 
 
 def test_a_dockerfile_that_is_ignored_travels_with_the_file_that_says_so(folder: Path) -> None:
