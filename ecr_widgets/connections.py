@@ -137,6 +137,10 @@ class LiveConnections:
         """Every environment is Layer0's."""
         return self.layer0
 
+    def targets(self) -> tuple[Layer0Api, ...]:
+        """Layer0 alone."""
+        return (self.layer0,)
+
     def proven_deploys(self, service_id: str) -> frozenset[str]:
         """From the folder of saved runs."""
         from ecr_widgets.proofs import proven_deploys

@@ -66,7 +66,9 @@ def command(
             load_balancer=load_balancer,
         )
         image_found = kit.find_image(repository, wanted)
-        stored = kit.create_deploy(name or service, dockerrun, image=image_found.image, container=container)
+        stored = kit.create_deploy(
+            name or service, dockerrun, image=image_found.image, container=container, environment=environment
+        )
         running = kit.deploy_service(environment, service, stored, load_balancer=load_balancer)
         kit.wait(running, timeout_s=timeout_s, on_failure=on_failure)
         proof = kit.verify(running, image_found, container=container)

@@ -70,8 +70,9 @@ class Queries:
         return self._outside.session.use(lambda token: self._outside.registry.read_details(image, token))
 
     def running(self, repository: str) -> UsesOutcome:
-        """Services and tasks of Layer0 that run images of a repository."""
-        return running_images(self._outside.layer0, repository, registry=self._outside.session.registry())
+        """Services and tasks that run images of a repository, on all deploy targets."""
+        targets = self._outside.connections.targets()
+        return running_images(targets, repository, registry=self._outside.session.registry())
 
     def parts(self, repository: str, images: Iterable[Image]) -> Parts:
         """What belongs to what among all images of a repository; to ECR that is a pull of each index."""
@@ -112,7 +113,7 @@ class Queries:
     def service(self, environment: str, service: str) -> ServiceView:
         """A service as it is."""
         proven = self._outside.connections.proven_deploys
-        return look_at_service(self._outside.layer0, environment, service, proven)
+        return look_at_service(self._outside.services_of(environment), environment, service, proven)
 
     def pinned(self, repository: str, reference: str) -> ImageReference:
         """An image of the account's registry by digest; as it is where the registry has none of that name.
@@ -127,11 +128,10 @@ class Queries:
         digest = self._outside.session.use(lambda token: self._outside.registry.find_digest(image, token))
         return image.with_digest(digest) if digest else replace(image, digest=None)
 
-    def between(self, deploy_id: str, other_id: str) -> tuple[str, ...]:
+    def between(self, environment: str, deploy_id: str, other_id: str) -> tuple[str, ...]:
         """What differs between two stored deploys, a line a place."""
-        one, other = (
-            self._outside.layer0.read_deploy(each).dockerrun or b"" for each in (deploy_id, other_id)
-        )
+        services = self._outside.services_of(environment)
+        one, other = (services.read_deploy(each).dockerrun or b"" for each in (deploy_id, other_id))
         try:
             return tuple(str(change) for change in diff(Dockerrun.parse(one), Dockerrun.parse(other)))
         except InvalidDockerrun as error:
@@ -144,6 +144,7 @@ class Queries:
 
     def difference(
         self,
+        environment: str,
         deploy_id: str | None,
         dockerrun: str | Path,
         image: ImageReference,
@@ -163,7 +164,8 @@ class Queries:
         """
         read = read_dockerrun(dockerrun, self._outside.files.read(dockerrun), container, variables)
         wanted = read.with_image(image, container=container)
-        standing = self._outside.layer0.read_deploy(deploy_id).dockerrun if deploy_id else None
+        services = self._outside.services_of(environment)
+        standing = services.read_deploy(deploy_id).dockerrun if deploy_id else None
         if standing is None:
             return tuple(map(str, contents(wanted)))
         try:

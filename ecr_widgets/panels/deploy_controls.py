@@ -82,12 +82,14 @@ class DeployControls:
                     )
                 digest = pinned.digest
                 current = panel.view.deploy_id if panel.view is not None else None
-                lines = kit.look.difference(current, path, pinned, container=of)
+                lines = kit.look.difference(panel.environment, current, path, pinned, container=of)
 
                 def deploy(acting: Kit) -> None:
                     # By the digest that was shown: the tag may move until this is confirmed.
                     found = acting.find_image(repository, digest)
-                    stored = acting.create_deploy(name, path, image=found.image, container=of)
+                    stored = acting.create_deploy(
+                        name, path, image=found.image, container=of, environment=panel.environment
+                    )
                     service = acting.deploy_service(panel.environment, panel.service, stored)
                     acting.wait(service, on_failure=on_failure)
                     acting.verify(service, found, container=of)
@@ -119,7 +121,7 @@ class DeployControls:
             def look(kit: Kit) -> Plan:
                 return panel.confirmable(
                     f"roll {panel.target} back to {wanted}",
-                    kit.look.between(current, wanted) or _NOTHING,
+                    kit.look.between(panel.environment, current, wanted) or _NOTHING,
                     lambda acting: acting.rollback(
                         acting.find_service(panel.environment, panel.service), deploy_id=wanted
                     ),

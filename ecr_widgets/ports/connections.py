@@ -45,6 +45,10 @@ class Connections(Protocol):
         """The deploy target that an environment of that name is on."""
         ...
 
+    def targets(self) -> tuple[Services, ...]:
+        """All deploy targets that are set up."""
+        ...
+
     @property
     def locks(self) -> Locks:
         """One run at a time on one target."""

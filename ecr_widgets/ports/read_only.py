@@ -77,6 +77,10 @@ class ReadOnlyConnections:
         """The deploy target that an environment of that name is on."""
         return cast("Services", ReadOnly(self._to.services_of(environment), Services))
 
+    def targets(self) -> tuple[Services, ...]:
+        """All deploy targets that are set up."""
+        return tuple(cast("Services", ReadOnly(each, Services)) for each in self._to.targets())
+
     def proven_deploys(self, service_id: str) -> Collection[str]:
         """See `Connections`."""
         return self._to.proven_deploys(service_id)

@@ -154,6 +154,13 @@ class Services(Protocol):
         ...
 
     @reads
+    def resolved_images(self, service_id: str) -> tuple[str, ...]:
+        """Images by digest that the target resolved tags to, for this service's copies now and to come; none where it
+        resolves them for each copy.
+        """
+        ...
+
+    @reads
     def crash_logs(self, service_id: str, deployment_id: str, *, tail: int) -> tuple[ContainerLog, ...]:
         """Last lines of the copy of a deployment that stopped last; of all copies where they cannot be told apart."""
         ...

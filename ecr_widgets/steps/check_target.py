@@ -103,7 +103,7 @@ class CheckTarget(Look[TargetOutcome]):
         version = environment = deploy_id = None
         if self.environment is not None:
             services = outside.services_of(self.environment)
-            version = services.version()
+            version = services.version() or None
             place = find_environment(services, self.environment)
             environment, deploy_id = place.name, self._hold_service(outside, services, place)
         account = log_in(outside.ecr, outside.session)

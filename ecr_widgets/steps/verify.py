@@ -18,6 +18,7 @@ from ecr_widgets.steps.push_image import PushOutcome
 from ecr_widgets.steps.rollback import RollbackOutcome
 from ecr_widgets.steps.shared.outside import Outside
 from ecr_widgets.steps.shared.registry_session import RegistrySession
+from ecr_widgets.steps.shared.running_digests import reported_digest
 from ecr_widgets.steps.shared.service_wait import describe
 from ecr_widgets.steps.step import NOT_YET, Step, if_given
 
@@ -27,7 +28,7 @@ _NO_IMAGE = ImageReference(None, NOT_YET.replace(" ", "-"))
 
 @dataclass(frozen=True, slots=True)
 class VerifyOutcome:
-    """What was found, each by its own source: the registry's digest and the running deploy's."""
+    """What was found, each by its own source: the registry's digest, and what the running copies report."""
 
     service_id: str
     deploy_id: str
@@ -36,14 +37,16 @@ class VerifyOutcome:
     running_digest: str
     running_count: int
     changed: bool = False
+    warnings: tuple[str, ...] = ()
+    """Where the running digest is taken from the deploy, since a copy reports none."""
 
 
 @dataclass(frozen=True)
 class Verify(Step[None, VerifyOutcome]):
     """Check that all running copies of the service run the image, by digest, and that the registry serves it.
 
-    Layer0 tells no container's digest, so it is read from the Dockerrun of the one deployment that runs: a reference by
-    digest cannot mean anything else.
+    Each running copy reports its digests on ECS. Layer0 tells none, so there it is read from the Dockerrun of the one
+    deployment that runs: a reference by digest cannot mean anything else.
 
     Args:
         image: What was pushed, copied or found; without one, whatever the service's deploy pins by digest, such as after
@@ -92,7 +95,8 @@ class Verify(Step[None, VerifyOutcome]):
                 f"{image} names no digest, so nothing can be proven of it", hint="pin the image by digest"
             )
         session = outside.session_of(self.profile, self.region)
-        service = outside.services_of(self.service.environment).read_service(self.service.service_id)
+        services = outside.services_of(self.service.environment)
+        service = services.read_service(self.service.service_id)
         primary = _only_deployment(service)
         # With an image it may be on another deploy of the same one.
         if image is None and primary.deploy_id != self.service.deploy_id:
@@ -100,14 +104,15 @@ class Verify(Step[None, VerifyOutcome]):
                 f"service {service.name!r} is on {primary.deploy_id}, not on {self.service.deploy_id}",
                 hint="find out who deployed meanwhile",
             )
-        document = outside.services_of(self.service.environment).read_deploy(primary.deploy_id).dockerrun
+        document = services.read_deploy(primary.deploy_id).dockerrun
         running = list(_running(document or b"{}", self.container or None))
         if image is None:
-            image = _pinned(running, session.registry(), service.name)
-        match = next((each for each in running if _is_image(each, image, session)), None)
+            image = _pinned([each for _, each in running], session.registry(), service.name)
+        match = next((name for name, each in running if _is_image(each, image, session)), None)
         if match is None:
+            named = ", ".join(str(each) for _, each in running)
             raise VerifyError(
-                f"service {service.name!r} runs {', '.join(map(str, running)) or 'no such container'}, not {image}",
+                f"service {service.name!r} runs {named or 'no such container'}, not {image}",
                 hint="deploy the image, or find out who deployed another",
             )
         served = session.use(lambda token: outside.registry.find_digest(image, token))
@@ -115,8 +120,24 @@ class Verify(Step[None, VerifyOutcome]):
             raise VerifyError(
                 f"the registry serves {served or 'nothing'} for {image}", hint="push the image again"
             )
+        copies, digest = services.list_copies(service.service_id), image.digest or ""
+        warnings: tuple[str, ...] = ()
+        if copies is not None:
+            found_image = image
+            details = session.use(lambda token: outside.registry.read_details(found_image, token))
+            wanted = {digest, *(each.digest for each in details.images)}
+            reported = reported_digest(copies, primary, match, wanted, service=service.name)
+            if reported is None:
+                warnings = ("a copy reports no digest: it is taken from the deploy",)
+            digest = reported or digest
         return VerifyOutcome(
-            service.service_id, primary.deploy_id, image, served, match.digest or "", primary.running_count
+            service.service_id,
+            primary.deploy_id,
+            image,
+            served,
+            digest,
+            primary.running_count,
+            warnings=warnings,
         )
 
 
@@ -128,12 +149,12 @@ def _only_deployment(service: Service) -> Deployment:
     return primary
 
 
-def _running(document: bytes, container: str | None) -> Iterator[ImageReference]:
-    """Images of a stored Dockerrun as Layer0 reads it: what we would not write ourselves runs all the same."""
+def _running(document: bytes, container: str | None) -> Iterator[tuple[str, ImageReference]]:
+    """Containers and images of a stored Dockerrun as Layer0 reads it: what we would not write ourselves runs all the same."""
     for name, image in container_images(document):
         if container is None or name == container:
             with suppress(InvalidReference):
-                yield ImageReference.parse(image)
+                yield name, ImageReference.parse(image)
 
 
 def _is_image(running: ImageReference, wanted: ImageReference, session: RegistrySession) -> bool:

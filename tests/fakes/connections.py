@@ -52,6 +52,10 @@ class FakeConnections:
         """Every environment is Layer0's."""
         return self.layer0
 
+    def targets(self) -> tuple[FakeLayer0, ...]:
+        """Layer0 is all there is."""
+        return (self.layer0,)
+
     def ecr_of(self, *, profile: str | None, region: str | None) -> FakeEcr:
         """One account is all there is."""
         return self.ecr

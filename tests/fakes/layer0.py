@@ -161,6 +161,9 @@ class FakeLayer0(FakeEnvironments):
     def list_copies(self, service_id: str) -> tuple[Copy, ...] | None:
         return None
 
+    def resolved_images(self, service_id: str) -> tuple[str, ...]:
+        return ()
+
     def read_settings(self, service_id: str) -> Settings | None:
         return None
 

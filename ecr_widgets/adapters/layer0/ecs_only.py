@@ -22,6 +22,9 @@ class EcsOnly(Calls):
     def list_copies(self, service_id: str) -> tuple[Copy, ...] | None:
         return None
 
+    def resolved_images(self, service_id: str) -> tuple[str, ...]:
+        return ()
+
     def read_settings(self, service_id: str) -> Settings | None:
         return None
 

@@ -1,6 +1,6 @@
 """What uses the images of a repository. Everything that deletes, proposes or marks an image goes by `used_images`.
 
-Layer0 tells no digest of what runs. Where that cannot be told for certain, an image counts as used.
+Layer0 tells no digest of what runs. Where that is not known for certain, an image counts as used.
 """
 
 from __future__ import annotations
@@ -141,46 +141,56 @@ def read_parts(ecr: Ecr, repository: str, images: Iterable[Image]) -> Parts:
 
 
 def find_uses(
-    services: Services, repository: str, *, registry: OwnRegistry, progress: ProgressSink = ignore_progress
+    targets: Iterable[Services],
+    repository: str,
+    *,
+    registry: OwnRegistry,
+    progress: ProgressSink = ignore_progress,
 ) -> UsesOutcome:
-    """Look through every service, task and stored deploy of Layer0 for a repository's images.
+    """Look through every service, task and stored deploy of the deploy targets for a repository's images.
 
     Args:
         repository: Name in the registry.
     """
-    look = _Look(services, repository, registry)
-    look.at_running()
-    look.at_stored(progress)
-    return look.outcome()
+    looks = [_Look(services, repository, registry) for services in targets]
+    for look in looks:
+        look.at_running()
+        look.at_stored(progress)
+    return _outcome(repository, looks)
 
 
-def running_images(services: Services, repository: str, *, registry: OwnRegistry) -> UsesOutcome:
+def running_images(targets: Iterable[Services], repository: str, *, registry: OwnRegistry) -> UsesOutcome:
     """Services and tasks that run a repository's images; stored deploys are not looked at, which is quicker.
 
     Args:
         repository: Name in the registry.
     """
-    look = _Look(services, repository, registry)
-    look.at_running()
-    return look.outcome()
+    looks = [_Look(services, repository, registry) for services in targets]
+    for look in looks:
+        look.at_running()
+    return _outcome(repository, looks)
+
+
+def _outcome(repository: str, looks: Iterable[_Look]) -> UsesOutcome:
+    """What was found, what runs first."""
+    uses = [use for look in looks for use in look.uses]
+    ordered = sorted(uses, key=lambda use: (not use.runs, use.by, str(use.image)))
+    unknown = dict.fromkeys(why for look in looks for why in look.unknown)
+    return UsesOutcome(repository, tuple(ordered), tuple(unknown))
 
 
 class _Look:
-    """One look through Layer0, which reads each stored deploy once."""
+    """One look through a deploy target, which reads each stored deploy once."""
 
     def __init__(self, services: Services, repository: str, registry: OwnRegistry) -> None:
         self._services = services
         self._repository = repository
         self._registry = registry
         self._within = re.compile(rf"[^a-z0-9._-]{re.escape(repository)}(?![a-z0-9._/-])", re.ASCII)
-        self._uses: list[ImageUse] = []
-        self._unknown: list[str] = []
+        self.uses: list[ImageUse] = []
+        self.unknown: list[str] = []
+        """What may use any image of the repository, and why."""
         self._texts: dict[str, tuple[str, ...] | None] = {}
-
-    def outcome(self) -> UsesOutcome:
-        """What was found, what runs first."""
-        ordered = sorted(self._uses, key=lambda use: (not use.runs, use.by, str(use.image)))
-        return UsesOutcome(self._repository, tuple(ordered), tuple(dict.fromkeys(self._unknown)))
 
     def at_running(self) -> None:
         """Services with each of their deployments, and tasks that have not ended."""
@@ -196,10 +206,12 @@ class _Look:
                 continue  # deleted meanwhile
             by = where("service", service.environment_id, service.name)
             if not service.deployments and (service.running_count or service.pending_count):
-                self._unknown.append(f"{by} runs, and Layer0 does not tell which deploy")
+                self.unknown.append(f"{by} runs, and {self._services.dialect()} does not say which deploy")
             for deployment in service.deployments:
                 since = deployment.created_at if deployment.created_at > _NEVER else None
                 self._note_running(deployment.deploy_id, by, since)
+            # A tag that moved since is still what new copies get.
+            self._note(self._services.resolved_images(service.service_id), by, runs=True, since=None)
         for each in self._services.list_tasks():
             try:
                 task = self._services.read_task(each.entity_id)
@@ -221,7 +233,7 @@ class _Look:
     def _note_running(self, deploy_id: str, by: str, since: datetime | None) -> None:
         texts = self._read(deploy_id) if deploy_id else None
         if texts is None:
-            self._unknown.append(f"{by} runs deploy {deploy_id or 'of no name'}, which Layer0 no longer has")
+            self.unknown.append(f"{by} runs deploy {deploy_id or 'of no name'}, which is no longer stored")
         self._note(texts or (), by, runs=True, since=since)
 
     def _note(self, texts: Iterable[str], by: str, *, runs: bool, since: datetime | None) -> None:
@@ -231,14 +243,14 @@ class _Look:
             except InputError:
                 # Such as a template that nobody filled in: no engine pulls it, unless it reads it in another way.
                 if self._within.search(text):
-                    self._unknown.append(f"{by} names {text!r}, which may be any image of {self._repository}")
+                    self.unknown.append(f"{by} names {text!r}, which may be any image of {self._repository}")
                 continue
             if image.repository != self._repository:
                 continue
             sameness = self._registry.sameness(image.registry)
             if sameness is not Sameness.OTHER:
                 told = by if sameness is Sameness.SAME else f"{by}, perhaps: by the host {image.registry}"
-                self._uses.append(ImageUse(image, told, runs, since))
+                self.uses.append(ImageUse(image, told, runs, since))
 
     def _read(self, deploy_id: str) -> tuple[str, ...] | None:
         """What a stored deploy names; None where there is none of that id."""
@@ -257,5 +269,5 @@ class _Look:
             why = "it is empty"
         except InputError as error:
             why = str(error)
-        self._unknown.append(f"deploy {deploy_id} cannot be read: {why}")
+        self.unknown.append(f"deploy {deploy_id} cannot be read: {why}")
         return ()

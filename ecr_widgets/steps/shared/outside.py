@@ -146,6 +146,7 @@ class Outside:
         return session.use(lambda token: self.registry.find_digest(image, token))
 
     def uses(self, repository: str, progress: ProgressSink) -> UsesOutcome:
-        """What Layer0 runs and stores of a repository's images."""
+        """What all deploy targets run and store of a repository's images."""
         repository = check_repository_name(repository)
-        return find_uses(self.layer0, repository, registry=self.session.registry(), progress=progress)
+        targets = self.connections.targets()
+        return find_uses(targets, repository, registry=self.session.registry(), progress=progress)

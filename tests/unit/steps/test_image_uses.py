@@ -115,7 +115,7 @@ def test_a_document_that_we_would_not_write_uses_its_images(bench: Bench, docume
         (lambda bench: bench.store(b""), "deploy web.2 cannot be read"),
         (
             lambda bench: bench.to.layer0.delete_deploy("web.1"),
-            "service demo/web runs deploy web.1, which Layer0 no",
+            "service demo/web runs deploy web.1, which is no longer",
         ),
         (lambda bench: bench.store("${HOST}/app:${TAG}"), "which may be any image of app"),
         (lambda bench: bench.store(f"{REGISTRY}/app@sha256:12"), "which may be any image of app"),
@@ -399,5 +399,5 @@ def test_a_policy_that_would_expire_what_runs_says_so(bench: Bench) -> None:
     bench.to.layer0.delete_deploy("web.1")
     told = bench.kit.look.lifecycle_plan("app", keep_newest=1)
     assert told[-1] == (
-        "what runs is not known: service demo/web runs deploy web.1, which Layer0 no longer has"
+        "what runs is not known: service demo/web runs deploy web.1, which is no longer stored"
     )
