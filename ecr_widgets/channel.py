@@ -7,9 +7,12 @@ One JSON object a line, each answered by one: {"ok": true} or {"ok": false, "err
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import socket
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
@@ -30,6 +33,9 @@ _OF_A_RUN = frozenset({
     APPROVED_VARIABLE,
 })  # fmt: skip
 
+_LONGEST_SOCKET_PATH = 103
+"""Bytes that macOS takes; Linux takes 107."""
+
 
 class RunChannel:
     """The kernel's end of the line."""
@@ -39,7 +45,8 @@ class RunChannel:
         self._lock = Lock()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            self._socket.connect(address)
+            with short_path(Path(address)) as path:
+                self._socket.connect(path)
         except OSError as error:
             self._socket.close()
             raise RunError(
@@ -88,6 +95,23 @@ class RunChannel:
                 run_id=self.run_id,
                 hint="nothing was changed; make room or fix the folder, then run again",
             )
+
+
+@contextmanager
+def short_path(address: Path) -> Iterator[str]:
+    """A path by which a socket can be bound or reached, however deep its folder is; only within the block.
+
+    Raises:
+        OSError: The path is too long, and no link to its folder can be made.
+    """
+    if len(os.fsencode(address)) <= _LONGEST_SOCKET_PATH:
+        yield str(address)
+        return
+    # Not where TMPDIR says: that is mostly what is too long.
+    with tempfile.TemporaryDirectory(prefix="ecrw-line-", dir="/tmp") as short:
+        link = Path(short, "to")
+        link.symlink_to(address.parent.absolute())
+        yield str(link / address.name)
 
 
 def open_channel(environ: Mapping[str, str]) -> RunChannel | None:

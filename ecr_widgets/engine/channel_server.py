@@ -11,6 +11,7 @@ from threading import Thread
 from types import TracebackType
 from typing import Any
 
+from ecr_widgets.channel import short_path
 from ecr_widgets.engine.saved_run import CannotSave
 
 
@@ -37,7 +38,8 @@ class ChannelServer:
         self._conclude = conclude
         self._learn_secret = learn_secret
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.bind(str(address))
+        with short_path(address) as path:
+            self._socket.bind(path)
         self._socket.listen()
 
     def __enter__(self) -> ChannelServer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import secrets
 import select
 import signal
@@ -199,7 +200,7 @@ def _connection(folder: Path) -> dict[str, Any]:
     names = ("shell_port", "iopub_port", "stdin_port", "control_port", "hb_port")
     said = {"key": secrets.token_hex(32), "signature_scheme": "hmac-sha256", "kernel_name": "python3"}
     prefix = str(folder / "line")
-    if len(prefix) <= _LONGEST_SOCKET_PREFIX:
+    if len(os.fsencode(prefix)) <= _LONGEST_SOCKET_PREFIX:
         # Sockets in a folder of this user only: nobody else can take them before the kernel does.
         return (
             said | {name: number for number, name in enumerate(names, 1)} | {"ip": prefix, "transport": "ipc"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -236,3 +237,16 @@ def test_what_a_cell_displays_as_a_record_is_none(tmp_path: Path) -> None:
     assert isinstance(found, Run)
     assert [step.step for step in found.steps] == ["wait"]
     assert any("shows a record of login that no step" in why for why in judge(found).reasons)
+
+
+def test_a_run_works_where_the_folder_for_temporary_files_is_deep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No path of a socket may be so long, and yet kernel, engine and the line between them meet."""
+    deep = tmp_path / "deep" / ("d" * 110)
+    deep.mkdir(parents=True)
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    result, _ = run(tmp_path, RECORDING_CELL, "channel.share_secret('of the run')")
+    assert result.state == "succeeded"
+    assert list(deep.iterdir()) == []

@@ -1,0 +1,44 @@
+"""The private line from a kernel to its engine."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from ecr_widgets.channel import RunChannel
+from ecr_widgets.engine.channel_server import ChannelServer
+
+
+def folder_of(length: int, base: Path) -> Path:
+    """A folder in which the path of a socket has so many bytes, two a letter: bytes are what a system counts."""
+    made = base
+    while left := length - len(os.fsencode(made / "channel")):
+        name_bytes = min(left - 1, 200)
+        made /= "é" * (name_bytes // 2) + "x" * (name_bytes % 2)
+    made.mkdir(parents=True, exist_ok=True)
+    return made
+
+
+# What macOS takes, one more, what Linux does not take, and what no system takes.
+@pytest.mark.parametrize("length", [103, 104, 108, 400])
+def test_kernel_and_engine_meet_in_a_folder_of_any_depth(length: int) -> None:
+    """TMPDIR may be longer than the path of a socket may be; what it takes to get around that is gone at once."""
+    shared: list[str] = []
+    with tempfile.TemporaryDirectory(dir="/tmp") as base:
+        folder = folder_of(length, Path(base))
+        server = ChannelServer(
+            folder / "channel",
+            announce=lambda *_: None,
+            conclude=lambda *_: None,
+            learn_secret=shared.append,
+        )
+        with server:
+            line = RunChannel("run-1", str(folder / "channel"))
+            line.share_secret("of the run")
+            line.close()
+        assert [path.name for path in folder.iterdir()] == ["channel"]
+        assert not any(link.resolve() == folder for link in Path("/tmp").glob("ecrw-line-*/to"))
+    assert shared == ["of the run"]
