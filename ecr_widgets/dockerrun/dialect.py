@@ -5,28 +5,20 @@ Which members a dialect reads is said beside each member, in `members`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 from ecr_widgets.dockerrun.ecs_rules import check_for_ecs
 from ecr_widgets.dockerrun.layer0_rules import check_for_layer0
 from ecr_widgets.model.services import Dialect
 
 
-class Check(Protocol):
-    """A dialect's own refusals; `images` is False where the run is going to set an image."""
-
-    def __call__(
-        self, document: Mapping[str, Any], containers: list[dict[str, Any]], root: str, *, images: bool
-    ) -> None: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What one dialect has of its own."""
 
-    check: Check
+    check: Callable[..., None]
+    """Refusals of its own, as `check_for_ecs` has."""
     task_memory_suffices: bool
     """Whether containers need no memory of their own where their task has some."""
     order_counts: bool

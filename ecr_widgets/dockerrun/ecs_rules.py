@@ -1,6 +1,8 @@
 """What ECS wants of a task definition that Layer0 never gives it. Each refusal names its place.
 
-Source: Amazon ECS API, RegisterTaskDefinition and ContainerDefinition, and the refusals of RegisterTaskDefinition.
+Source: Amazon ECS API, RegisterTaskDefinition and ContainerDefinition, and what RegisterTaskDefinition refuses; Developer
+Guide, "Pass sensitive data to an Amazon ECS container"; the ECS agent takes a Secrets Manager ARN with none or all of
+`:json-key:version-stage:version-id`.
 """
 
 from __future__ import annotations
@@ -10,25 +12,62 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ecr_widgets.dockerrun.fargate import check_fargate, is_fargate
+from ecr_widgets.dockerrun.places import check_forms, check_limits, places, refuse
 from ecr_widgets.dockerrun.reading import shorten, step
-from ecr_widgets.dockerrun.secret_references import check_secrets
 from ecr_widgets.dockerrun.task_size import cpu_units, memory_mib
 from ecr_widgets.errors import InvalidDockerrun, InvalidReference
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.registry_host import registry_id_of
 
-_Container = Mapping[str, Any]
-
-_NOT_IN_AWSVPC = ("links", "extraHosts", "hostname")
-_NEEDS_ROLE = ("secrets", "repositoryCredentials", "environmentFiles")
-_PORT_RANGE = re.compile(r"(\d{1,5})-(\d{1,5})", re.ASCII)
-_MOST_FILES = 10
-_MOST_EXIT_CODES = 50
-_RESTART_S = (60, 1800)
+_CONTAINER = "containerDefinitions/*"
+_PORTS = f"{_CONTAINER}/portMappings"
+_NOT_IN_AWSVPC = tuple(f"{_CONTAINER}/{name}" for name in ("links", "extraHosts", "hostname"))
+_NEEDS_ROLE = tuple(
+    f"{_CONTAINER}/{name}"
+    for name in ("secrets", "repositoryCredentials", "environmentFiles", "logConfiguration/secretOptions")
+)
+_LIMITS = {
+    "tags": (0, 50),
+    "placementConstraints": (0, 10),
+    f"{_CONTAINER}/credentialSpecs": (0, 1),
+    f"{_CONTAINER}/environmentFiles": (0, 10),
+    f"{_CONTAINER}/restartPolicy/ignoredExitCodes": (0, 50),
+    f"{_CONTAINER}/restartPolicy/restartAttemptPeriod": (60, 1800),
+}
+_ARN = r"arn:aws[a-z-]*:"
+_SECRET = (
+    re.compile(
+        _ARN + r"secretsmanager:[a-z0-9-]+:\d{12}:secret:[\w/+=.@-]+(?::[^:]*:[^:]*:[^:]*)?"
+        rf"|{_ARN}ssm:[a-z0-9-]+:\d{{12}}:parameter/[\w./-]+"
+        r"|/?[\w.-]+(?:/[\w.-]+)*",
+        re.ASCII,
+    ),
+    "it names no secret of Secrets Manager and no parameter of SSM",
+    "give a secret's ARN, with none or all of :json-key:version-stage:version-id, or a parameter's ARN or name",
+)
+_FORMS = {
+    f"{_CONTAINER}/secrets/*/valueFrom": _SECRET,
+    f"{_CONTAINER}/logConfiguration/secretOptions/*/valueFrom": _SECRET,
+    f"{_CONTAINER}/environmentFiles/*/value": (
+        re.compile(_ARN + r"s3:::\S+\.env"),
+        "not the ARN of a file in S3 that ends in .env",
+        "such as arn:aws:s3:::bucket/app.env",
+    ),
+    f"{_CONTAINER}/credentialSpecs/*": (
+        re.compile(rf"credentialspec(?:domainless)?:{_ARN}\S+"),
+        "not a credential spec",
+        "give credentialspec:ARN or credentialspecdomainless:ARN",
+    ),
+    f"{_PORTS}/*/containerPortRange": (
+        re.compile(r"\d{1,5}-\d{1,5}", re.ASCII),
+        "not a range of ports",
+        'such as "8000-8010"',
+    ),
+}
 
 
 def check_for_ecs(
-    document: Mapping[str, Any], containers: Sequence[_Container], root: str, *, images: bool
+    document: Mapping[str, Any], containers: Sequence[Mapping[str, Any]], root: str, *, images: bool
 ) -> None:
     """Refuse what RegisterTaskDefinition would, or what could never start.
 
@@ -40,150 +79,102 @@ def check_for_ecs(
     Raises:
         InvalidDockerrun: With the place as JSON pointer.
     """
-    _check_size(document, containers, root)
-    at = step(root, "containerDefinitions")
-    mode = document.get("networkMode", "bridge")
-    for number, container in enumerate(containers):
-        place = step(at, number)
-        _check_ports(container, mode, place)
-        _check_restarts(container, place)
-        _check_files(container, place)
-        _check_logging(container, place, is_fargate=is_fargate(document))
-        taken = [item.get("name") for item in container.get("environment", ())]
-        check_secrets(container.get("secrets", ()), step(place, "secrets"), taken)
+    _check_sizes(document, root)
     if is_fargate(document):
         check_fargate(document, root)
+    _check_shares(document, containers, root)
+    check_limits(document, _LIMITS, root, "ECS")
+    check_forms(document, _FORMS, root)
+    _check_network(document, root)
+    _check_logs(document, root)
+    _check_secret_names(document, root)
     if not document.get("executionRoleArn"):
-        for place, what in _needs_execution_role(document, containers, at, images=images):
+        for at, what in _needs_role(document, root, images=images):
             raise InvalidDockerrun(
-                f"{what} needs an execution role", pointer=place, hint='add "executionRoleArn" to the task'
+                f"{what} needs an execution role", pointer=at, hint='add "executionRoleArn" to the task'
             )
 
 
-def _check_size(document: Mapping[str, Any], containers: Sequence[_Container], root: str) -> None:
-    """Sizes that can be read, and no container beyond that of its task."""
-    for wanted, read, examples in (
+def _check_sizes(document: Mapping[str, Any], root: str) -> None:
+    for wanted, read, example in (
         ("cpu", cpu_units, '"256" or "0.25 vCPU"'),
         ("memory", memory_mib, '"512" (MiB) or "0.5 GB"'),
     ):
-        text = document.get(wanted)
-        if not text:
-            continue
-        size = read(text)
-        if not size:
+        for at, text in places(document, wanted, root):
+            if not read(text):
+                raise InvalidDockerrun(
+                    f"{shorten(text)} is no size of a task's {wanted}", pointer=at, hint=f"such as {example}"
+                )
+
+
+def _check_network(document: Mapping[str, Any], root: str) -> None:
+    mode = document.get("networkMode")
+    if mode == "awsvpc":
+        refuse(document, _NOT_IN_AWSVPC, root, "network mode awsvpc", "remove it")
+    if mode == "none":
+        refuse(document, [_PORTS], root, "network mode none", "remove it")
+    for at, mapping in places(document, f"{_PORTS}/*", root):
+        given = [name for name in ("containerPort", "containerPortRange") if name in mapping]
+        if len(given) != 1:
             raise InvalidDockerrun(
-                f"{shorten(text)} is no size of a task's {wanted}",
-                pointer=step(root, wanted),
-                hint=f"such as {examples}",
+                " and ".join(given) or "no containerPort",
+                pointer=at,
+                hint="give one of containerPort and containerPortRange",
             )
-        if wanted == "memory":
-            used = sum(each.get("memoryReservation") or each.get("memory") or 0 for each in containers)
-        else:
-            used = sum(each.get("cpu", 0) for each in containers) if is_fargate(document) else 0
-        if used > size:
+
+
+def _check_shares(document: Mapping[str, Any], containers: Sequence[Mapping[str, Any]], root: str) -> None:
+    """Containers that reserve no more than their task has."""
+    reserved = {
+        "memory": sum(each.get("memoryReservation") or each.get("memory") or 0 for each in containers)
+    }
+    if is_fargate(document):
+        reserved["cpu"] = sum(each.get("cpu", 0) for each in containers)
+    for wanted, read in (("memory", memory_mib), ("cpu", cpu_units)):
+        size = read(document.get(wanted, ""))
+        if size and reserved.get(wanted, 0) > size:
             raise InvalidDockerrun(
-                f"the containers reserve {used} of the task's {size}",
+                f"the containers reserve {reserved[wanted]} of the task's {size}",
                 pointer=step(root, wanted),
                 hint=f"raise the task's {wanted}, or lower the containers'",
             )
 
 
-def _check_ports(container: _Container, mode: str, at: str) -> None:
-    for number, mapping in enumerate(container.get("portMappings", ())):
-        place = step(step(at, "portMappings"), number)
-        port, ports = mapping.get("containerPort"), mapping.get("containerPortRange")
-        if mode == "none":
-            raise InvalidDockerrun("network mode none has no ports", pointer=place, hint="remove it")
-        if (port is None) == (ports is None):
+def _check_logs(document: Mapping[str, Any], root: str) -> None:
+    wanted = ("awslogs-group", "awslogs-region", *(("awslogs-stream-prefix",) * is_fargate(document)))
+    for at, logging in places(document, f"{_CONTAINER}/logConfiguration", root):
+        missing = [name for name in wanted if not logging.get("options", {}).get(name)]
+        if logging["logDriver"] == "awslogs" and missing:
             raise InvalidDockerrun(
-                "both containerPort and containerPortRange" if port else "no containerPort",
-                pointer=place,
-                hint="give one of containerPort and containerPortRange",
+                f"log driver awslogs without {', '.join(missing)}",
+                pointer=step(at, "options"),
+                hint=f'add "{missing[0]}"',
             )
-        match = _PORT_RANGE.fullmatch(ports) if ports is not None else None
-        if ports is not None and not (match and 1 <= int(match[1]) < int(match[2]) <= 65535):
-            raise InvalidDockerrun(
-                f"{shorten(ports)} is no range of ports",
-                pointer=step(place, "containerPortRange"),
-                hint='such as "8000-8010"',
-            )
-    if mode == "awsvpc":
-        for name in _NOT_IN_AWSVPC:
-            if container.get(name):
+
+
+def _check_secret_names(document: Mapping[str, Any], root: str) -> None:
+    for at, container in places(document, _CONTAINER, root):
+        taken = {item.get("name") for item in container.get("environment", ())}
+        for place, name in places(container, "secrets/*/name", at):
+            if name in taken:
                 raise InvalidDockerrun(
-                    f"network mode awsvpc has no {name}", pointer=step(at, name), hint="remove it"
+                    f"variable {shorten(name)} is set twice", pointer=place, hint="keep one of them"
                 )
+            taken.add(name)
 
 
-def _check_restarts(container: _Container, at: str) -> None:
-    policy = container.get("restartPolicy", {})
-    period = policy.get("restartAttemptPeriod", _RESTART_S[0])
-    if not _RESTART_S[0] <= period <= _RESTART_S[1]:
-        raise InvalidDockerrun(
-            f"ECS does not take {period} here",
-            pointer=f"{at}/restartPolicy/restartAttemptPeriod",
-            hint=f"{_RESTART_S[0]} to {_RESTART_S[1]} seconds",
-        )
-    if len(policy.get("ignoredExitCodes", ())) > _MOST_EXIT_CODES:
-        raise InvalidDockerrun(
-            f"more than {_MOST_EXIT_CODES} exit codes",
-            pointer=f"{at}/restartPolicy/ignoredExitCodes",
-            hint="ECS takes no more",
-        )
-
-
-def _check_files(container: _Container, at: str) -> None:
-    files = container.get("environmentFiles", ())
-    if len(files) > _MOST_FILES:
-        raise InvalidDockerrun(
-            f"{len(files)} environment files",
-            pointer=step(at, "environmentFiles"),
-            hint=f"ECS takes {_MOST_FILES}",
-        )
-    for number, item in enumerate(files):
-        if not (item["value"].startswith("arn:") and item["value"].endswith(".env")):
-            raise InvalidDockerrun(
-                "not the ARN of a file in S3 that ends in .env",
-                pointer=f"{at}/environmentFiles/{number}/value",
-                hint="such as arn:aws:s3:::bucket/app.env",
-            )
-    for number, spec in enumerate(container.get("credentialSpecs", ())):
-        if number or not spec.startswith(("credentialspec:arn:", "credentialspecdomainless:arn:")):
-            raise InvalidDockerrun(
-                "ECS takes one credential spec" if number else "not a credential spec",
-                pointer=f"{at}/credentialSpecs/{number}",
-                hint="one credentialspec:ARN or credentialspecdomainless:ARN",
-            )
-
-
-def _check_logging(container: _Container, at: str, *, is_fargate: bool) -> None:
-    logging = container.get("logConfiguration", {})
-    if logging.get("logDriver") != "awslogs":
-        return
-    for wanted in ("awslogs-group", "awslogs-region", *(("awslogs-stream-prefix",) if is_fargate else ())):
-        if not logging.get("options", {}).get(wanted):
-            raise InvalidDockerrun(
-                f"log driver awslogs without {wanted}",
-                pointer=f"{at}/logConfiguration/options",
-                hint=f'add "{wanted}"',
-            )
-
-
-def _needs_execution_role(
-    document: Mapping[str, Any], containers: Sequence[_Container], at: str, *, images: bool
-) -> Iterator[tuple[str, str]]:
+def _needs_role(document: Mapping[str, Any], root: str, *, images: bool) -> Iterator[tuple[str, str]]:
     """Places that ECS needs a role for before the container runs, and what they hold."""
-    for number, container in enumerate(containers):
-        place = step(at, number)
-        yield from ((step(place, name), name) for name in _NEEDS_ROLE if container.get(name))
-        logging = container.get("logConfiguration", {})
-        if logging.get("secretOptions"):
-            yield f"{place}/logConfiguration/secretOptions", "secretOptions"
-        if is_fargate(document):
-            if logging.get("logDriver") == "awslogs":
-                yield f"{place}/logConfiguration/logDriver", "log driver awslogs on Fargate"
-            if not images or _is_of_ecr(container.get("image", "")):
-                yield step(place, "image"), "an image of ECR on Fargate"
+    for path in _NEEDS_ROLE:
+        yield from ((at, path.rpartition("/")[2]) for at, _ in places(document, path, root))
+    if not is_fargate(document):
+        return
+    for at, driver in places(document, f"{_CONTAINER}/logConfiguration/logDriver", root):
+        if driver == "awslogs":
+            yield at, "log driver awslogs on Fargate"
+    for at, container in places(document, _CONTAINER, root):
+        if not images or _is_of_ecr(container.get("image", "")):
+            yield step(at, "image"), "an image of ECR on Fargate"
 
 
 def _is_of_ecr(image: str) -> bool:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ecr_widgets.dockerrun.reading import shorten, step
+from ecr_widgets.dockerrun.places import check_limits, check_words, places, refuse
+from ecr_widgets.dockerrun.reading import step
 from ecr_widgets.dockerrun.task_size import cpu_units, memory_mib
 from ecr_widgets.errors import InvalidDockerrun
 
@@ -24,12 +25,28 @@ MEMORY_BY_CPU: Mapping[int, Sequence[int]] = {
     16384: range(32 * _GIB, 120 * _GIB + 1, 8 * _GIB),
 }
 """Sizes of a task's memory in MiB by its CPU units."""
-_LOG_DRIVERS = ("awslogs", "splunk", "awsfirelens")
-_LONGEST_STOP_S = 120
-_NOT_IN_TASK = ("placementConstraints", "ipcMode", "inferenceAccelerators")
-_NOT_IN_CONTAINER = ("privileged", "dockerSecurityOptions")
-_NOT_IN_LINUX = ("devices", "sharedMemorySize", "maxSwap", "swappiness")
-_NOT_IN_VOLUME = ("dockerVolumeConfiguration", "fsxWindowsFileServerVolumeConfiguration")
+_CONTAINER = "containerDefinitions/*"
+_NOT_THERE = (
+    *("placementConstraints", "ipcMode", "inferenceAccelerators"),
+    *(f"volumes/*/{name}" for name in ("host/sourcePath", "dockerVolumeConfiguration")),
+    "volumes/*/fsxWindowsFileServerVolumeConfiguration",
+    *(f"{_CONTAINER}/{name}" for name in ("privileged", "dockerSecurityOptions")),
+    *(
+        f"{_CONTAINER}/linuxParameters/{name}"
+        for name in ("devices", "sharedMemorySize", "maxSwap", "swappiness")
+    ),
+)
+_LIMITS = {
+    "ephemeralStorage/sizeInGiB": (21, 200),
+    f"{_CONTAINER}/startTimeout": (2, 120),
+    f"{_CONTAINER}/stopTimeout": (2, 120),
+}
+_WORDS = {
+    "networkMode": ("awsvpc",),
+    "pidMode": ("task",),
+    f"{_CONTAINER}/linuxParameters/capabilities/add/*": ("SYS_PTRACE",),
+    f"{_CONTAINER}/logConfiguration/logDriver": ("awslogs", "splunk", "awsfirelens"),
+}
 
 
 def is_fargate(document: Mapping[str, Any]) -> bool:
@@ -43,23 +60,18 @@ def check_fargate(document: Mapping[str, Any], root: str) -> None:
     Raises:
         InvalidDockerrun: With the place as JSON pointer.
     """
-    if document.get("networkMode") != "awsvpc":
-        at = step(root, "networkMode") if "networkMode" in document else root
+    for path, words in _WORDS.items():
+        check_words(document, path, words, root, "Fargate")
+    if not document.get("networkMode"):
         raise InvalidDockerrun(
-            "Fargate has network mode awsvpc only", pointer=at, hint='add "networkMode": "awsvpc"'
+            "Fargate has network mode awsvpc only", pointer=root, hint='add "networkMode": "awsvpc"'
         )
     _check_size(document, root)
-    _refuse(document, _NOT_IN_TASK, root)
-    if document.get("pidMode") == "host":
-        raise InvalidDockerrun(
-            "Fargate shares no machine's processes", pointer=step(root, "pidMode"), hint='use "task"'
-        )
-    for number, volume in enumerate(document.get("volumes", ())):
-        at = step(step(root, "volumes"), number)
-        _refuse(volume, _NOT_IN_VOLUME, at)
-        _refuse(volume.get("host", {}), ("sourcePath",), step(at, "host"))
-    for number, container in enumerate(document["containerDefinitions"]):
-        _check_container(container, step(step(root, "containerDefinitions"), number))
+    refuse(document, _NOT_THERE, root, "Fargate", "remove it, or run the task on EC2")
+    check_limits(document, _LIMITS, root, "Fargate")
+    for at, requirement in places(document, f"{_CONTAINER}/resourceRequirements/*", root):
+        if requirement["type"] == "GPU":
+            raise InvalidDockerrun("Fargate has no GPU", pointer=at, hint="run the task on EC2")
 
 
 def _check_size(document: Mapping[str, Any], root: str) -> None:
@@ -86,43 +98,3 @@ def _check_size(document: Mapping[str, Any], root: str) -> None:
             pointer=step(root, "memory") if memory else root,
             hint=f'with "cpu": "{cpu}", "memory" is {listed}',
         )
-
-
-def _check_container(container: Mapping[str, Any], at: str) -> None:
-    _refuse(container, _NOT_IN_CONTAINER, at)
-    linux = container.get("linuxParameters", {})
-    _refuse(linux, _NOT_IN_LINUX, step(at, "linuxParameters"))
-    for number, added in enumerate(linux.get("capabilities", {}).get("add", ())):
-        if added != "SYS_PTRACE":
-            raise InvalidDockerrun(
-                f"Fargate adds no capability {shorten(added)}",
-                pointer=f"{at}/linuxParameters/capabilities/add/{number}",
-                hint="SYS_PTRACE is the only one",
-            )
-    for number, wanted in enumerate(container.get("resourceRequirements", ())):
-        if wanted["type"] == "GPU":
-            raise InvalidDockerrun(
-                "Fargate has no GPU", pointer=f"{at}/resourceRequirements/{number}", hint="run it on EC2"
-            )
-    for wanted in ("startTimeout", "stopTimeout"):
-        if not 2 <= container.get(wanted, 2) <= _LONGEST_STOP_S:
-            raise InvalidDockerrun(
-                f"Fargate does not take {container[wanted]} here",
-                pointer=step(at, wanted),
-                hint=f"2 to {_LONGEST_STOP_S} seconds",
-            )
-    driver = container.get("logConfiguration", {}).get("logDriver", "awslogs")
-    if driver not in _LOG_DRIVERS:
-        raise InvalidDockerrun(
-            f"Fargate has no log driver {shorten(driver)}",
-            pointer=f"{at}/logConfiguration/logDriver",
-            hint=f"use one of: {', '.join(_LOG_DRIVERS)}",
-        )
-
-
-def _refuse(value: Mapping[str, Any], names: Sequence[str], at: str) -> None:
-    for name in names:
-        if value.get(name):
-            raise InvalidDockerrun(
-                f"Fargate has no {name}", pointer=step(at, name), hint="remove it, or run the task on EC2"
-            )

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from ecr_widgets.dockerrun.form import OWN_KEYS
+from ecr_widgets.dockerrun.members import KEYED_LISTS, KNOWN_NAMES
 from ecr_widgets.secrets.kinds import looks_random, mask_secrets, may_name_secret
 
 MASK = "***"
@@ -18,11 +19,19 @@ def may_be_secret(name: str, value: object) -> bool:
 
 
 def is_hidden(holder: str, name: str, value: object) -> bool:
-    """Whether a value of a map from people's own names is hidden as a whole.
+    """Whether a value is hidden as a whole: in a map from people's own names, or in a member that is not known here.
 
-    Every value of an environment variable is, since it is not known which are secrets.
+    Every value of an environment variable is, since it is not known which are secrets. Where `secrets` are read from is
+    none.
     """
-    return holder == "environment" or (holder in OWN_KEYS and may_be_secret(name, value))
+    if holder == "environment":
+        return True
+    if holder in OWN_KEYS:
+        return may_be_secret(name, value)
+    if name == "valueFrom":
+        # A name or an ARN; a secret that somebody put there instead looks otherwise.
+        return isinstance(value, str) and not value.startswith("/") and looks_random(value)
+    return name not in KNOWN_NAMES and holder not in KEYED_LISTS and may_name_secret(name)
 
 
 def masked(value: Any, hide: Callable[[Any], str], *, holder: str = "") -> Any:

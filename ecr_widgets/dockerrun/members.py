@@ -6,7 +6,7 @@ volumes and placement constraints. What ECS has and that SDK lacks is `ecs_only`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -300,3 +300,19 @@ DOCUMENT = _members(
     foreign=OUTPUT_ONLY | {"authentication"},
     defaults={"networkMode": "bridge", "enableFaultInjection": False},
 )
+
+
+def _all_members(kind: Kind) -> Iterator[tuple[str, Kind]]:
+    if isinstance(kind, Listed):
+        yield from _all_members(kind.item)
+    elif isinstance(kind, Members):
+        for name, inner in kind.kinds.items():
+            yield name, inner
+            yield from _all_members(inner)
+
+
+KNOWN_NAMES = frozenset(name for name, _ in _all_members(DOCUMENT))
+KEYED_LISTS = frozenset(
+    name for name, kind in _all_members(DOCUMENT) if isinstance(kind, Listed) and kind.keys
+)
+"""Lists that are objects by people's own names in the canonical form for ECS."""

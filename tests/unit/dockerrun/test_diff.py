@@ -11,6 +11,7 @@ import pytest
 from ecr_widgets.dockerrun.diff import contents, diff
 from ecr_widgets.dockerrun.document import Dockerrun
 from ecr_widgets.dockerrun.form import same
+from tests.unit.dockerrun.definitions import ROLE, definition, ecs, parse
 
 CONTAINER: dict[str, Any] = {"name": "web", "image": "r.example/web:1", "memory": 64}
 
@@ -135,3 +136,75 @@ def test_a_first_deploy_tells_all_of_its_dockerrun_and_no_secret() -> None:
     assert any(line.startswith("added /containerDefinitions/0/environment: ") for line in told)
     assert told[-1] == 'added /volumes/0/name: "v"'
     assert "hunter2" not in "".join(told)
+
+
+def test_order_is_no_difference_for_ecs_where_it_means_nothing() -> None:
+    """Containers, ports, mounts, secrets and the like are sets there; words of a command are not."""
+    secrets = [{"name": name, "valueFrom": name} for name in "ab"]
+    ports = [{"containerPort": 80}, {"containerPort": 53, "protocol": "udp"}]
+    web = CONTAINER | {"secrets": secrets, "portMappings": ports, "command": ["a", "b"]}
+    side = CONTAINER | {"name": "side", "links": ["web", "db"]}
+    turned = web | {"secrets": secrets[::-1], "portMappings": ports[::-1]}
+    db, role = CONTAINER | {"name": "db"}, {"executionRoleArn": ROLE}
+    before = parse(definition(web, side, db, **role))
+    after = parse(definition(side | {"links": ["db", "web"]}, db, turned, **role))
+    assert shown(before, after) == []
+    assert before.content_sha256() == after.content_sha256()
+    changed = parse(definition(turned | {"command": ["b", "a"]}, side, db, **role))
+    assert {change.pointer for change in diff(before, changed)} == {
+        "/containerDefinitions/0/command/0",
+        "/containerDefinitions/0/command/1",
+    }
+
+
+def test_a_difference_for_ecs_is_one_line_a_setting() -> None:
+    """An item of a set that is added, removed or changed moves no other."""
+    secrets = [{"name": name, "valueFrom": f"/prod/{name}"} for name in "abc"]
+    ports = [{"containerPort": port} for port in (80, 81)]
+    before = ecs({"secrets": secrets, "portMappings": ports}, executionRoleArn=ROLE, cpu="256", memory="1GB")
+    after = ecs(
+        {
+            "secrets": [secrets[2], {"name": "b", "valueFrom": "/test/b"}],
+            "portMappings": [*ports, {"containerPort": 53}],
+        },
+        executionRoleArn=ROLE,
+        cpu="0.5 vCPU",
+        memory="1024",
+    )
+    assert shown(before, after) == [
+        "added /containerDefinitions/0/portMappings/53: {}",
+        'removed /containerDefinitions/0/secrets/a: {"valueFrom": "/prod/a"}',
+        'changed /containerDefinitions/0/secrets/b/valueFrom: "/prod/b" → "/test/b"',
+        'changed /cpu: "256" → "512"',
+    ]
+
+
+@pytest.mark.parametrize(
+    "container",
+    [
+        {"essential": False},
+        {"cpu": 1},
+        {"environment": [{"name": "A", "value": ""}]},
+        {"command": [""]},
+        {"dockerLabels": {"a": ""}},
+        {"restartPolicy": {"enabled": False}},
+        {"versionConsistency": "disabled"},
+        {"stopTimeout": 30},
+        {"healthCheck": {"command": ["CMD", "true"], "timeout": 6}},
+        {"portMappings": [{"containerPort": 80, "hostPort": 80}]},
+        {"portMappings": [{"containerPort": 80, "name": "http"}]},
+        {"logConfiguration": {"logDriver": "awslogs", "options": {"awslogs-group": "l0-x", "awslogs-region": "r", "awslogs-stream-prefix": "l0"}}},
+    ],
+    ids=json.dumps,
+)  # fmt: skip
+def test_a_real_difference_is_one_for_ecs_too(container: dict[str, Any]) -> None:
+    """An empty value, a switch that is off and a port of the machine are settings; so is the logging that Layer0 adds."""
+    side = CONTAINER | {"name": "side"}
+    before, after = (parse(definition(CONTAINER | each, side)) for each in ({}, container))
+    assert before.content_sha256() != after.content_sha256()
+    assert len(diff(before, after)) == 1
+
+
+def test_tags_and_family_are_no_content() -> None:
+    """They name a task definition, and do nothing in it."""
+    assert shown(ecs(), ecs(tags=[{"key": "team", "value": "ops"}], family="web")) == []

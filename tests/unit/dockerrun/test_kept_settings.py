@@ -11,6 +11,7 @@ import pytest
 from ecr_widgets.dockerrun.diff import contents, diff
 from ecr_widgets.dockerrun.document import Dockerrun
 from ecr_widgets.dockerrun.kept_settings import kept_settings
+from tests.unit.dockerrun.definitions import ROLE, ecs
 
 
 def kept(**container: Any) -> dict[str, str]:
@@ -117,3 +118,54 @@ def test_a_secret_in_a_command_or_label_is_masked_by_its_looks() -> None:
     assert "aB3dE5fG" not in told
     assert "plain" in told
     assert "user=u" in told
+
+
+def test_a_task_definition_keeps_where_its_secrets_are_and_not_what_they_are() -> None:
+    """References are kept; tokens of log drivers, unknown members called a secret and pasted secrets are not."""
+    arn = "arn:aws:secretsmanager:us-east-1:111222333444:secret:prod/db-AbCdEf:password::"
+    file = "arn:aws:s3:::config/secret.env"
+    read = ecs(
+        {
+            "secrets": [
+                {"name": "DB_PASSWORD", "valueFrom": arn},
+                {"name": "SSM", "valueFrom": "/Prod/App1/DatabasePassword"},
+                {"name": "PASTED", "valueFrom": "aB3hunter2aB3hunter2aB3"},
+            ],
+            "repositoryCredentials": {"credentialsParameter": arn},
+            "environmentFiles": [{"value": file, "type": "s3"}],
+            "logConfiguration": {
+                "logDriver": "awsfirelens",
+                "options": {"Name": "datadog", "apikey": "hunter2", "HTTP_Passwd": "hunter2"},
+                "secretOptions": [{"name": "splunk-token", "valueFrom": arn}],
+            },
+            "firelensConfiguration": {"type": "fluentbit", "options": {"auth-token": "hunter2"}},
+            "newThing": {"accessKey": "hunter2", "plain": "kept"},
+        },
+        executionRoleArn=ROLE,
+        newSecret=["hunter2"],
+    )
+    web = "containerDefinitions/web"
+    told = kept_settings(read)
+    assert {place: value for place, value in told.items() if place.startswith(f"{web}/secrets")} == {
+        f"{web}/secrets/DB_PASSWORD/valueFrom": arn,
+        f"{web}/secrets/SSM/valueFrom": "/Prod/App1/DatabasePassword",
+        f"{web}/secrets/PASTED/valueFrom": "***",
+    }
+    assert told[f"{web}/repositoryCredentials/credentialsParameter"] == arn
+    assert told[f"{web}/logConfiguration/secretOptions/splunk-token/valueFrom"] == arn
+    assert told[f"{web}/newThing/plain"] == "kept"
+    assert file in told[f"{web}/environmentFiles"]
+    for text in (
+        json.dumps(dict(told)),
+        *map(str, contents(read)),
+        *map(str, diff(ecs(), read)),
+        *map(str, diff(read, ecs())),
+    ):
+        assert "hunter2" not in text
+    changed = [
+        str(each)
+        for each in diff(
+            read, ecs({"secrets": [{"name": "DB_PASSWORD", "valueFrom": "db"}]}, executionRoleArn=ROLE)
+        )
+    ]
+    assert any(arn in each and '"db"' in each for each in changed)

@@ -1,0 +1,68 @@
+"""Values of a document by paths such as `containerDefinitions/*/links`, and rules that a table of paths can say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from ecr_widgets.dockerrun.reading import shorten, step
+from ecr_widgets.errors import InvalidDockerrun
+
+
+def places(value: Any, path: str, at: str) -> Iterator[tuple[str, Any]]:
+    """The values at a path, with their JSON pointers; empty ones mean the same as absent ones.
+
+    Args:
+        path: Names of members, and `*` for each item of a list.
+
+        at: JSON pointer of the value.
+    """
+    name, _, rest = path.partition("/")
+    for key, item in enumerate(value) if name == "*" else [(name, value.get(name))]:
+        if item is None or item is False or item in ("", [], {}):
+            continue
+        if rest:
+            yield from places(item, rest, step(at, key))
+        else:
+            yield step(at, key), item
+
+
+def refuse(document: Any, paths: Iterable[str], root: str, who: str, hint: str) -> None:
+    """Refuse what `who` does not have."""
+    for path in paths:
+        for at, _ in places(document, path, root):
+            raise InvalidDockerrun(f"{who} has no {path.rpartition('/')[2]}", pointer=at, hint=hint)
+
+
+def check_limits(document: Any, limits: Mapping[str, tuple[int, int]], root: str, who: str) -> None:
+    """Refuse numbers beyond their limits, and lists of more items than these."""
+    for path, (smallest, largest) in limits.items():
+        for at, value in places(document, path, root):
+            size, of = (len(value), " items") if isinstance(value, list) else (value, "")
+            if not smallest <= size <= largest:
+                raise InvalidDockerrun(
+                    f"{who} does not take {size}{of} here", pointer=at, hint=f"{smallest} to {largest}"
+                )
+
+
+def check_forms(document: Any, forms: Mapping[str, tuple[re.Pattern[str], str, str]], root: str) -> None:
+    """Refuse texts that a pattern does not match; what is wrong with them and a hint stand beside it.
+
+    The text itself is not shown, since it may be a secret that was put where its name belongs.
+    """
+    for path, (pattern, wrong, hint) in forms.items():
+        for at, value in places(document, path, root):
+            if not pattern.fullmatch(value):
+                raise InvalidDockerrun(wrong, pointer=at, hint=hint)
+
+
+def check_words(document: Any, path: str, words: Iterable[str], root: str, who: str) -> None:
+    """Refuse texts that are none of the words."""
+    for at, value in places(document, path, root):
+        if value not in words:
+            raise InvalidDockerrun(
+                f"{who} does not take {shorten(value)} here",
+                pointer=at,
+                hint=f"use one of: {', '.join(words)}",
+            )

@@ -1,0 +1,257 @@
+"""What ECS wants of a task definition."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ecr_widgets.dockerrun.document import Dockerrun
+from ecr_widgets.errors import InvalidDockerrun
+from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.model.services import Dialect
+from tests.unit.dockerrun.definitions import CONTAINER, FARGATE, IMAGE, ROLE, definition, ecs, parse
+
+SHIPPED = Path(__file__).parents[3] / "notebooks" / "wait" / "timeout.dockerrun.aws.json"
+SECRET = "arn:aws:secretsmanager:us-east-1:111222333444:secret:prod/db-AbCdEf"
+AWSLOGS = {"awslogs-group": "/ecs/web", "awslogs-region": "us-east-1"}
+
+
+def refused(document: dict[str, Any]) -> InvalidDockerrun:
+    with pytest.raises(InvalidDockerrun) as caught:
+        parse(document)
+    return caught.value
+
+
+@pytest.mark.parametrize("dialect", Dialect)
+def test_the_shipped_example_is_for_both(dialect: Dialect) -> None:
+    """One file, with the same content for Layer0 and for ECS, and nothing to warn about."""
+    read = Dockerrun.parse(SHIPPED.read_bytes(), dialect)
+    assert json.loads(read.to_bytes()) == json.loads(SHIPPED.read_bytes())
+    assert read.content_sha256() == Dockerrun.parse(SHIPPED.read_bytes()).content_sha256()
+    assert read.warnings() == ()
+
+
+def test_memory_of_the_task_suffices_for_ecs_only() -> None:
+    """Layer0 drops the task's memory, so that it wants each container's."""
+    document = definition({"name": "web", "image": "app:1"}, memory="0.5 GB")
+    (container,) = parse(document).containers
+    assert container.memory_mib is None
+    for content, dialect in (
+        (document, Dialect.LAYER0),
+        (definition({"name": "web", "image": "app:1"}), Dialect.ECS),
+    ):
+        with pytest.raises(InvalidDockerrun, match="without memory"):
+            Dockerrun.parse(json.dumps(content).encode(), dialect)
+
+
+@pytest.mark.parametrize(
+    ("container", "pointer", "why", "hint"),
+    [
+        ({"portMappings": [{"hostPort": 80}]}, "portMappings/0", "no containerPort", "containerPortRange"),
+        ({"portMappings": [{"containerPort": 1, "containerPortRange": "2-3"}]}, "portMappings/0", "containerPort and", "give one of"),
+        ({"portMappings": [{"containerPortRange": "80"}]}, "portMappings/0/containerPortRange", "not a range of ports", "8000-8010"),
+        ({"restartPolicy": {}}, "restartPolicy", "no enabled", "add"),
+        ({"restartPolicy": {"enabled": True, "restartAttemptPeriod": 59}}, "restartPolicy/restartAttemptPeriod", "59", "60 to 1800"),
+        ({"restartPolicy": {"enabled": True, "ignoredExitCodes": [1] * 51}}, "restartPolicy/ignoredExitCodes", "51 items", "0 to 50"),
+        ({"versionConsistency": "on"}, "versionConsistency", "not one of", "enabled, disabled"),
+        ({"environmentFiles": [{"value": "arn:aws:s3:::b/a.txt", "type": "s3"}]}, "environmentFiles/0/value", "ends in .env", "app.env"),
+        ({"credentialSpecs": ["arn:aws:s3:::b/a"]}, "credentialSpecs/0", "not a credential spec", "credentialspec:ARN"),
+        ({"credentialSpecs": ["credentialspec:arn:aws:s3:::b/a"] * 2}, "credentialSpecs", "2 items", "0 to 1"),
+        ({"logConfiguration": {"logDriver": "awslogs"}}, "logConfiguration/options", "without awslogs-group, awslogs-region", "awslogs-group"),
+        ({"dependsOn": [{"containerName": "web", "condition": "READY"}]}, "dependsOn/0/condition", "'READY'", "HEALTHY"),
+        ({"links": ["side"]}, "links/0", "no container 'side'", "web"),
+        ({"healthCheck": {"command": ["true"]}}, "healthCheck/command", "begins with CMD", "CMD-SHELL"),
+        ({"cpu": "256"}, "cpu", "text where a whole number", "without quotes"),
+    ],
+)  # fmt: skip
+def test_a_wrong_container_is_refused(container: dict[str, Any], pointer: str, why: str, hint: str) -> None:
+    """With its place, what is wrong and what to write instead."""
+    error = refused(definition(CONTAINER | container, executionRoleArn=ROLE))
+    assert error.pointer == f"/containerDefinitions/0/{pointer}"
+    assert why in error.why
+    assert hint in (error.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("task", "pointer", "why"),
+    [
+        ({"cpu": 256}, "/cpu", "a number where text belongs"),
+        ({"cpu": "half"}, "/cpu", "'half' is no size of a task's cpu"),
+        ({"memory": "512MB"}, "/memory", "'512MB' is no size of a task's memory"),
+        ({"memory": "32"}, "/memory", "the containers reserve 64 of the task's 32"),
+        ({"networkMode": "nat"}, "/networkMode", "'nat' is not one of"),
+        ({"pidMode": "none"}, "/pidMode", "'none' is not one of"),
+        ({"volumes": [{"host": {}}]}, "/volumes/0", "a volume without a name"),
+        ({"ephemeralStorage": {}}, "/ephemeralStorage", "no sizeInGiB"),
+        ({"tags": [{"key": str(number)} for number in range(51)]}, "/tags", "51 items"),
+    ],
+)
+def test_a_wrong_task_is_refused(task: dict[str, Any], pointer: str, why: str) -> None:
+    """What is wrong with the task as a whole, before ECS is asked."""
+    error = refused(definition(**task))
+    assert (error.pointer, why in error.why) == (pointer, True), error
+
+
+@pytest.mark.parametrize("name", ["links", "extraHosts", "hostname"])
+def test_what_the_own_network_of_a_task_lacks_is_refused(name: str) -> None:
+    """Under awsvpc a container has no other name, hosts or links."""
+    value = {"links": ["web"], "extraHosts": [{"hostname": "a", "ipAddress": "1.1.1.1"}], "hostname": "a"}[
+        name
+    ]
+    error = refused(definition(CONTAINER | {name: value}, networkMode="awsvpc"))
+    assert (error.pointer, error.why) == (
+        f"/containerDefinitions/0/{name}",
+        f"network mode awsvpc has no {name}",
+    )
+
+
+def test_host_ports_under_awsvpc_are_the_containers_own() -> None:
+    """Absent, 0 or equal are the same; another, or one of two containers, is refused, as is any in mode none."""
+    mapping: dict[str, Any]
+    contents = set()
+    for mapping in ({}, {"hostPort": 0}, {"hostPort": 80}):
+        contents.add(
+            ecs({"portMappings": [{"containerPort": 80} | mapping]}, networkMode="awsvpc").content_sha256()
+        )
+    assert len(contents) == 1
+    ports = {"portMappings": [{"containerPort": 80, "hostPort": 81}]}
+    error = refused(definition(CONTAINER | ports, networkMode="awsvpc"))
+    assert (error.pointer, error.hint) == (
+        "/containerDefinitions/0/portMappings/0/hostPort",
+        "leave hostPort out",
+    )
+    side = CONTAINER | {"portMappings": [{"containerPort": 80}]}
+    error = refused(definition(side, side | {"name": "side"}, networkMode="awsvpc"))
+    assert "already used at /containerDefinitions/0" in error.why
+    assert refused(definition(side, networkMode="none")).why == "network mode none has no portMappings"
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        SECRET,
+        f"{SECRET}:password::",
+        f"{SECRET}:password:AWSCURRENT:",
+        f"{SECRET}:::12345678-1234",
+        "arn:aws-cn:secretsmanager:cn-north-1:111222333444:secret:db",
+        "arn:aws:ssm:us-east-1:111222333444:parameter/prod/db",
+        "/prod/db.password",
+        "db_password",
+    ],
+)
+def test_secrets_are_given_by_reference(reference: str) -> None:
+    """Secrets Manager's ARN with none or all of its parts, SSM's ARN or name; both for variables and for log options."""
+    secret = {"name": "DB", "valueFrom": reference}
+    logging = {"logDriver": "splunk", "secretOptions": [secret | {"name": "splunk-token"}]}
+    read = ecs({"secrets": [secret], "logConfiguration": logging}, executionRoleArn=ROLE)
+    assert read.normalized()["containerDefinitions"][0]["secrets"] == {"DB": {"valueFrom": reference}}
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "",
+        f"{SECRET}:password",
+        f"{SECRET}:a:b:c:d",
+        "arn:aws:s3:::bucket/key",
+        "pass word",
+        "${SECRET}",
+        "hunter2!",
+    ],
+)
+def test_what_is_no_reference_is_refused_and_not_shown(reference: str) -> None:
+    """It may be the secret itself."""
+    error = refused(
+        definition(CONTAINER | {"secrets": [{"name": "DB", "valueFrom": reference}]}, executionRoleArn=ROLE)
+    )
+    assert error.pointer.startswith("/containerDefinitions/0/secrets/0")
+    assert not reference or reference not in str(error)
+
+
+def test_a_name_is_set_once() -> None:
+    """As a variable or as a secret."""
+    secret = {"name": "DB", "valueFrom": "db"}
+    for container in (
+        {"secrets": [secret, secret]},
+        {"environment": [{"name": "DB", "value": ""}], "secrets": [secret]},
+    ):
+        error = refused(definition(CONTAINER | container, executionRoleArn=ROLE))
+        assert error.why == "variable 'DB' is set twice"
+        assert "/secrets/" in error.pointer
+
+
+@pytest.mark.parametrize(
+    ("container", "pointer"),
+    [
+        ({"secrets": [{"name": "DB", "valueFrom": "db"}]}, "secrets"),
+        ({"repositoryCredentials": {"credentialsParameter": SECRET}}, "repositoryCredentials"),
+        ({"environmentFiles": [{"value": "arn:aws:s3:::b/a.env", "type": "s3"}]}, "environmentFiles"),
+        ({"logConfiguration": {"logDriver": "splunk", "secretOptions": [{"name": "splunk-token", "valueFrom": "t"}]}},
+         "logConfiguration/secretOptions"),
+    ],
+)  # fmt: skip
+def test_what_ecs_reads_before_the_start_needs_an_execution_role(
+    container: dict[str, Any], pointer: str
+) -> None:
+    """On EC2 and Fargate alike; on EC2 nothing else does."""
+    error = refused(definition(CONTAINER | container))
+    assert (error.pointer, error.hint) == (
+        f"/containerDefinitions/0/{pointer}",
+        'add "executionRoleArn" to the task',
+    )
+    ecs(container, executionRoleArn=ROLE)
+    ecs({"logConfiguration": {"logDriver": "awslogs", "options": AWSLOGS}})
+
+
+@pytest.mark.parametrize(
+    ("container", "pointer"),
+    [
+        ({"image": IMAGE}, "image"),
+        ({"image": "app:1", "logConfiguration": {"logDriver": "awslogs", "options": AWSLOGS | {"awslogs-stream-prefix": "web"}}},
+         "logConfiguration/logDriver"),
+    ],
+)  # fmt: skip
+def test_fargate_needs_an_execution_role_for_ecr_and_logs(container: dict[str, Any], pointer: str) -> None:
+    """Its tasks run on no instance that has a role; an image of somebody else's needs none."""
+    task = FARGATE | {"executionRoleArn": ""}
+    error = refused(definition(CONTAINER | container, **task))
+    assert (error.pointer, "needs an execution role" in error.why) == (
+        f"/containerDefinitions/0/{pointer}",
+        True,
+    )
+    ecs({"image": "app:1"}, **task)
+
+
+def test_a_template_for_fargate_needs_the_role_already() -> None:
+    """The image that is going to be set is one of ECR."""
+    document = definition({"name": "web"}, **FARGATE)
+    read = Dockerrun.template(json.dumps(document).encode(), Dialect.ECS)
+    assert read.with_image(ImageReference.parse(IMAGE)).containers[0].image == IMAGE
+    del document["executionRoleArn"]
+    with pytest.raises(InvalidDockerrun) as caught:
+        Dockerrun.template(json.dumps(document).encode(), Dialect.ECS)
+    assert caught.value.pointer == "/containerDefinitions/0/image"
+
+
+def test_a_place_inside_an_answer_of_ecs_is_that_in_the_file() -> None:
+    """The pointer begins where the file does."""
+    assert refused({"taskDefinition": definition(cpu="x")}).pointer == "/taskDefinition/cpu"
+    assert refused({"taskDefinition": {"volumes": []}}).pointer == "/taskDefinition"
+
+
+def test_setting_image_and_variables_keeps_the_dialect() -> None:
+    """What is made of a task definition is checked and sent as one; a variable cannot take a secret's name."""
+    secrets = [{"name": "DB", "valueFrom": "db"}]
+    read = ecs({"secrets": secrets}, memory="1GB", executionRoleArn=ROLE, family="web")
+    changed = read.with_environment("web", {"A": ""}).with_image(ImageReference.parse("app:2"))
+    assert changed.dialect is Dialect.ECS
+    assert json.loads(changed.to_bytes()) == definition(
+        CONTAINER | {"image": "app:2", "secrets": secrets, "environment": [{"name": "A", "value": ""}]},
+        memory="1GB",
+        executionRoleArn=ROLE,
+    )
+    with pytest.raises(InvalidDockerrun, match="variable 'DB' is set twice"):
+        read.with_environment("web", {"DB": "1"})

@@ -1,0 +1,38 @@
+"""Settings that give a container power over its machine."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ecr_widgets.dockerrun.document import Dockerrun
+from ecr_widgets.model.services import Dialect
+from tests.unit.dockerrun.definitions import CONTAINER, definition
+
+DANGEROUS = definition(
+    CONTAINER | {"privileged": True, "linuxParameters": {"capabilities": {"add": ["SYS_ADMIN"]}}},
+    volumes=[
+        {"name": "engine", "host": {"sourcePath": "/var/run/../run/docker.sock"}},
+        {"name": "data", "host": {"sourcePath": "/data"}},
+    ],
+    networkMode="host",
+    pidMode="host",
+    ipcMode="host",
+)
+
+
+@pytest.mark.parametrize("dialect", Dialect)
+def test_power_over_the_machine_is_said_with_its_place(dialect: Dialect) -> None:
+    """The machine's engine, network and root; what Layer0 drops is no risk there."""
+    risks = Dockerrun.parse(json.dumps(DANGEROUS).encode(), dialect).risks()
+    ecs_only = ["/pidMode", "/ipcMode"] if dialect is Dialect.ECS else []
+    assert [risk.pointer for risk in risks] == [
+        "/volumes/0/host/sourcePath",
+        "/networkMode",
+        *ecs_only,
+        "/containerDefinitions/0/privileged",
+        "/containerDefinitions/0/linuxParameters/capabilities/add",
+    ]
+    assert "mounts /var/run/docker.sock of the machine" in {risk.what for risk in risks}
+    assert Dockerrun.parse(json.dumps(definition()).encode(), dialect).risks() == ()
