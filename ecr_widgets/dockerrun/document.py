@@ -103,6 +103,15 @@ class Dockerrun:
         """
         return _shaped(definition, Dialect.ECS)[0]
 
+    @classmethod
+    def stored(cls, content: bytes, dialect: Dialect) -> Dockerrun:
+        """What a deploy target has stored.
+
+        Raises:
+            InvalidDockerrun: It is nothing that this kit would have stored.
+        """
+        return cls.described(read_json(content)) if dialect is Dialect.ECS else cls.parse(content)
+
     @property
     def family(self) -> str | None:
         """The name that a task definition gives itself, which is none of its content; None where it has none."""

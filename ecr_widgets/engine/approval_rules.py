@@ -7,10 +7,12 @@ from typing import Any
 
 from ecr_widgets.actor import Person, person
 from ecr_widgets.errors import InputError
+from ecr_widgets.model.ecs_names import bare_cluster, is_ecs
 from ecr_widgets.settings import Settings
 
 APPROVAL_VARIABLE = "ECR_WIDGETS_APPROVAL"
-"""Layer0 environments that nobody may change alone, by name or id, separated by commas; `*` for all."""
+"""Environments that nobody may change alone, by name or id, separated by commas; `*` for all. A cluster of ECS is guarded
+by its name, in all accounts and regions."""
 
 
 def who_asks(
@@ -41,7 +43,7 @@ def who_asks(
         return None
     if target is None:
         return "an environment that the notebook computes" if "environment" in computed else None
-    if guarded & {str(target), "*"} or guarded & _names_of(str(target), environ):
+    if guarded & {str(target), "*"} or _is_meant(str(target), guarded, environ):
         return f"environment {target}"
     return None
 
@@ -79,12 +81,14 @@ def known_person(environ: Mapping[str, str], *, doing: str) -> Person:
     return who
 
 
-def _names_of(target: str, environ: Mapping[str, str]) -> set[str]:
-    """Name and id of the environment: steps take either."""
+def _is_meant(target: str, guarded: Collection[str], environ: Mapping[str, str]) -> bool:
+    """Whether one of the guarded names is another name of the environment: steps take its name and its id."""
+    if is_ecs(target):
+        return bare_cluster(target) in map(bare_cluster, filter(is_ecs, guarded))
     settings = Settings.from_environment(environ)
     if settings.layer0 is None:
-        return set()  # nothing of Layer0's can be changed from here
+        return False  # nothing of Layer0's can be changed from here
     from ecr_widgets.adapters.layer0.client import Layer0Api
 
     found = Layer0Api(settings.layer0).find_environment(target)
-    return set() if found is None else {found.name, found.environment_id}
+    return found is not None and bool({found.name, found.environment_id} & set(guarded))

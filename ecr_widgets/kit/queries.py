@@ -133,7 +133,8 @@ class Queries:
         services = self._outside.services_of(environment)
         one, other = (services.read_deploy(each).dockerrun or b"" for each in (deploy_id, other_id))
         try:
-            return tuple(str(change) for change in diff(Dockerrun.parse(one), Dockerrun.parse(other)))
+            changes = diff(*(Dockerrun.stored(each, services.dialect()) for each in (one, other)))
+            return tuple(map(str, changes))
         except InvalidDockerrun as error:
             # Stored by other means, and it runs all the same: what is wanted has to be shown in its place.
             return (
@@ -162,14 +163,15 @@ class Queries:
 
             InvalidDockerrun: It is not a Dockerrun, or has no such container.
         """
-        read = read_dockerrun(dockerrun, self._outside.files.read(dockerrun), container, variables)
-        wanted = read.with_image(image, container=container)
         services = self._outside.services_of(environment)
+        content = self._outside.files.read(dockerrun)
+        read = read_dockerrun(dockerrun, content, container, variables, services.dialect())
+        wanted = read.with_image(image, container=container)
         standing = services.read_deploy(deploy_id).dockerrun if deploy_id else None
         if standing is None:
             return tuple(map(str, contents(wanted)))
         try:
-            return tuple(str(change) for change in diff(Dockerrun.parse(standing), wanted))
+            return tuple(map(str, diff(Dockerrun.stored(standing, services.dialect()), wanted)))
         except InvalidDockerrun as error:
             told = (_NOT_COMPARED.format(error.why), *_images_in(standing, "stands on"))
             return (*told, *map(str, contents(wanted)))

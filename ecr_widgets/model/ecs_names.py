@@ -24,6 +24,15 @@ def is_ecs(name: str) -> bool:
     return name.startswith(_PREFIX) or _ARN.fullmatch(name) is not None
 
 
+def bare_cluster(environment: str) -> str:
+    """The name alone of the cluster that an environment's name means, in whatever form, account and region.
+
+    >>> {bare_cluster(each) for each in ("ecs:demo", "ecs:arn:aws:ecs:us-east-1:111222333444:cluster/demo")}
+    {'demo'}
+    """
+    return environment.removeprefix(_PREFIX).rpartition("/")[2]
+
+
 @dataclass(frozen=True, slots=True)
 class EcsAddress:
     """ECS of one account in one region; as text, what all of its ARNs begin with."""

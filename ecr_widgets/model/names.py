@@ -5,10 +5,16 @@ from __future__ import annotations
 import re
 
 from ecr_widgets.errors import InputError
+from ecr_widgets.model.ecs_names import is_ecs
 from ecr_widgets.model.layer0 import check_deploy_name, check_entity_name
 from ecr_widgets.model.services import Dialect
 
 _ECS_NAME = re.compile(r"[A-Za-z0-9_-]{1,255}", re.ASCII)
+
+
+def dialect_of(environment: str) -> Dialect:
+    """Which documents are stored for an environment, by its name alone."""
+    return Dialect.ECS if is_ecs(environment) else Dialect.LAYER0
 
 
 def check_name(dialect: Dialect, name: str, kind: str) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ecr_widgets.kit import Kit
+from ecr_widgets.model.ecs_names import is_ecs
 from ecr_widgets.model.layer0 import check_entity_name
+from ecr_widgets.model.names import check_name, dialect_of
 
 if TYPE_CHECKING:
     from ecr_widgets.panels.deploys import DeploysPanel
@@ -34,6 +36,6 @@ class NotebookKit(Kit):
 
         return DeploysPanel(
             self,
-            check_entity_name(environment, kind="environment"),
-            check_entity_name(service, kind="service"),
+            environment if is_ecs(environment) else check_entity_name(environment, kind="environment"),
+            check_name(dialect_of(environment), service, "service"),
         )

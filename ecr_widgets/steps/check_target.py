@@ -10,7 +10,7 @@ from ecr_widgets.dockerrun.document import Dockerrun
 from ecr_widgets.model.build_context import find_context
 from ecr_widgets.model.engine_facts import EngineFacts
 from ecr_widgets.model.image_reference import ImageReference
-from ecr_widgets.model.layer0 import check_deploy_name, check_entity_name
+from ecr_widgets.model.names import check_name, dialect_of
 from ecr_widgets.model.services import Place
 from ecr_widgets.ports import ProgressSink
 from ecr_widgets.ports.services import Services
@@ -122,16 +122,17 @@ class CheckTarget(Look[TargetOutcome]):
 
     def _check_files(self, outside: Outside) -> Dockerrun | None:
         """Find now what a later step would refuse, when earlier ones have changed things already."""
+        dialect = dialect_of(self.environment or "")
         if self.local_name is not None:
             check_local_name(self.local_name)
         if self.context is not None:
             find_context(outside.files.find(self.context), self.dockerfile)
         if self.deploy is not None:
-            check_deploy_name(self.deploy)
+            check_name(dialect, self.deploy, "deploy")
         if self.dockerrun is None:
             return None
         with naming(self.dockerrun):
-            template = Dockerrun.template(outside.files.read(self.dockerrun))
+            template = Dockerrun.template(outside.files.read(self.dockerrun), dialect)
             return template.with_image(_ANY_IMAGE, container=self.container)
 
     def _check_balancer(self, outside: Outside, dockerrun: Dockerrun | None) -> None:
@@ -144,7 +145,7 @@ class CheckTarget(Look[TargetOutcome]):
         """What the service is on; it is held from here on."""
         if self.service is None:
             return None
-        name = check_entity_name(self.service, kind="service")
+        name = check_name(services.dialect(), self.service, "service")
         with outside.targets.hold(
             outside.targets.service(services.address(), place.environment_id, name)
         ) as held:

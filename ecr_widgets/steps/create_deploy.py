@@ -14,8 +14,8 @@ from ecr_widgets.dockerrun.document import Dockerrun
 from ecr_widgets.dockerrun.kept_settings import kept_settings
 from ecr_widgets.errors import EntityNotFound, InvalidDockerrun
 from ecr_widgets.model.image_reference import ImageReference
-from ecr_widgets.model.layer0 import check_deploy_name
-from ecr_widgets.model.services import Deploy
+from ecr_widgets.model.names import check_name
+from ecr_widgets.model.services import Deploy, Dialect
 from ecr_widgets.ports import ProgressSink
 from ecr_widgets.ports.services import Services
 from ecr_widgets.steps.shared.outside import Outside
@@ -108,13 +108,14 @@ class CreateDeploy(Step[WantedDockerrun, DeployOutcome]):
         return outside.requests(self.environment, *self.asks)
 
     def look(self, outside: Outside, progress: ProgressSink) -> WantedDockerrun:
-        check_deploy_name(self.name)
+        services = outside.services_of(self.environment)
+        check_name(services.dialect(), self.name, "deploy")
         content = outside.files.read(self.dockerrun)
         outside.files.approved.check_dockerrun(str(self.dockerrun), content)
-        read = read_dockerrun(self.dockerrun, content, self.container, self.variables)
+        read = read_dockerrun(self.dockerrun, content, self.container, self.variables, services.dialect())
         wanted = read.with_image(ImageReference.parse(str(self.image)), container=self.container)
         newest, wanted_sha256 = None, wanted.content_sha256()
-        for stored, held in _stored_dockerruns(outside.services_of(self.environment), self.name):
+        for stored, held in _stored_dockerruns(services, self.name):
             newest = newest or held
             if held.content_sha256() == wanted_sha256:
                 return WantedDockerrun(wanted, file_sha256(content), stored, newest)
@@ -185,6 +186,7 @@ def read_dockerrun(
     content: bytes,
     container: str | None,
     variables: Mapping[str, object] | None,
+    dialect: Dialect,
 ) -> Dockerrun:
     """A Dockerrun file whose image is still to be set, with environment variables of a container set.
 
@@ -192,7 +194,7 @@ def read_dockerrun(
         InvalidDockerrun: It is not a Dockerrun, or has no such container; the message names the file.
     """
     with naming(path):
-        read = Dockerrun.template(content)
+        read = Dockerrun.template(content, dialect)
     if not variables:
         return read
     values = {name: str(value) for name, value in variables.items()}
@@ -216,6 +218,6 @@ def _read_stored(services: Services, deploy_id: str) -> Dockerrun | None:
     """None where it was deleted meanwhile, or is nothing that this kit would have stored."""
     try:
         document = services.read_deploy(deploy_id).dockerrun
-        return Dockerrun.parse(document) if document is not None else None
+        return Dockerrun.stored(document, services.dialect()) if document is not None else None
     except (EntityNotFound, InvalidDockerrun):
         return None

@@ -8,7 +8,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
 from ecr_widgets.errors import DeploymentFailed, EntityNotFound, OutcomeUnknown, WaitTimeout
-from ecr_widgets.model.layer0 import check_entity_name
+from ecr_widgets.model.names import check_name
 from ecr_widgets.model.record import KNOWN_REQUESTS, START_ID, StepRecord, StepState
 from ecr_widgets.model.services import Place, Task, TaskContainer
 from ecr_widgets.ports import Clock, Progress, ProgressSink
@@ -115,7 +115,7 @@ class CreateTask(Step[FoundTask, TaskOutcome]):
         }
 
     def look(self, outside: Outside, progress: ProgressSink) -> FoundTask:
-        check_entity_name(self.task, kind="task")
+        check_name(outside.services_of(self.environment).dialect(), self.task, "task")
         call = outside.earlier.next_call(self.step, self.inputs(outside))
         place = find_environment(outside.services_of(self.environment), self.environment)
         if call is not None and call.record.state is StepState.SUCCEEDED:

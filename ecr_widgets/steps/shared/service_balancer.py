@@ -62,7 +62,7 @@ def balancer_for(
         )
     document = layer0.read_deploy(deploy_id).dockerrun
     try:
-        stored = Dockerrun.parse(document) if document is not None else None
+        stored = Dockerrun.stored(document, layer0.dialect()) if document is not None else None
     except InvalidDockerrun:
         stored = None  # stored by other means: Layer0 takes it, and says itself where the ports do not fit
     if stored is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ecr_widgets.errors import EntityNotFound
-from ecr_widgets.model.layer0 import check_entity_name
+from ecr_widgets.model.names import check_name
 from ecr_widgets.model.services import Place, Service
 from ecr_widgets.ports.services import Services
 
@@ -30,7 +30,7 @@ def find_service(services: Services, environment: str, name: str) -> tuple[Place
     Raises:
         EntityNotFound: The environment does not exist.
     """
-    check_entity_name(name, kind="service")
+    check_name(services.dialect(), name, "service")
     place = find_environment(services, environment)
     return place, services.find_service(place.environment_id, name)
 

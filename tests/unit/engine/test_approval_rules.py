@@ -6,6 +6,7 @@ import pytest
 
 from ecr_widgets.engine.approval_rules import who_asks
 
+ARN = "arn:aws:ecs:us-east-1:111222333444:cluster/prod"
 GUARDED = {"ECR_WIDGETS_APPROVAL": "prod"}
 
 
@@ -18,6 +19,11 @@ GUARDED = {"ECR_WIDGETS_APPROVAL": "prod"}
         ({}, ("environment",), GUARDED, "an environment that the notebook computes"),
         ({"environment": "demo"}, ("environment",), GUARDED, None),
         ({}, ("environment",), {}, None),
+        ({"environment": "ecs:prod"}, (), GUARDED, None),
+        ({"environment": "ecs:prod"}, (), {"ECR_WIDGETS_APPROVAL": "demo,ecs:prod"}, "environment ecs:prod"),
+        ({"environment": ARN}, (), {"ECR_WIDGETS_APPROVAL": "ecs:prod"}, f"environment {ARN}"),
+        ({"environment": "ecs:prod"}, (), {"ECR_WIDGETS_APPROVAL": ARN}, "environment ecs:prod"),
+        ({"environment": "ecs:demo"}, (), {"ECR_WIDGETS_APPROVAL": ARN}, None),
     ],
 )
 def test_an_environment_that_is_not_known_may_be_a_guarded_one(

@@ -41,7 +41,7 @@ def test_a_panel_in_a_run_asks_for_one_page(
 
     for port in (to.ecr, to.layer0, to.registry, to.engine):
         for name in dir(port):
-            if not name.startswith("_") and callable(getattr(port, name)):
+            if not name.startswith("_") and name != "dialect" and callable(getattr(port, name)):
                 monkeypatch.setattr(port, name, count(name, getattr(port, name)))
     Desk(monkeypatch, kit, live=False).open(open_panel(kit))
     assert calls == dict.fromkeys(asked, 1)
