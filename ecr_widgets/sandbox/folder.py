@@ -15,7 +15,7 @@ from ecr_widgets.model.user_folders import state_folder
 from ecr_widgets.sandbox.polling import wait_until
 
 _FILES = ("state.json", "state.json.new", "journal.jsonl", "supervisor.log", "engine.log")
-_FOLDERS = ("engine", "ecr", "layer0")
+_FOLDERS = ("engine", "ecr", "ecs", "layer0")
 
 
 def default_folder(environ: Mapping[str, str] = os.environ) -> Path:
@@ -70,6 +70,7 @@ class SandboxFolder:
         self.engine_log = self.path / "engine.log"
         self.engine_data = self.path / "engine"
         self.ecr = self.path / "ecr"
+        self.ecs = self.path / "ecs"
         self.layer0 = self.path / "layer0"
         self._lock_file = self.path / "lock"
 

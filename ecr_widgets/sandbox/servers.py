@@ -1,4 +1,4 @@
-"""ECR and Layer0 in one event loop, wired to each other and to the engine."""
+"""ECR, ECS and Layer0 in one event loop, wired to each other and to the engine."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import asyncio
 import traceback
 
 from ecr_widgets.sandbox.ecr import AccessKey, EcrSandbox
+from ecr_widgets.sandbox.ecs import EcsSandbox
+from ecr_widgets.sandbox.ecs.names import Names
 from ecr_widgets.sandbox.folder import SandboxFolder
 from ecr_widgets.sandbox.journal import Journal
 from ecr_widgets.sandbox.layer0 import Layer0Sandbox
+from ecr_widgets.sandbox.neighbours import MODULES, Neighbours
 from ecr_widgets.sandbox.registry_reach import Heard, ask_for, listen_where_engine_is, new_name, unreachable
 from ecr_widgets.sandbox.removal import container_label
 from ecr_widgets.sandbox.state import Addresses, Keys, SandboxState
@@ -40,6 +43,8 @@ class Servers:
         self._layer0_version = layer0_version
         self._journal = Journal(folder.journal_file)
         self._ecr: EcrSandbox | None = None
+        self._ecs: EcsSandbox | None = None
+        self._neighbours: Neighbours | None = None
         self._layer0: Layer0Sandbox | None = None
 
     def start_ecr(self, keys: Keys, before: Addresses | None = None) -> None:
@@ -83,6 +88,23 @@ class Servers:
             name, lambda: ask_for(name, docker_host=docker_host, registry_host=host, login=login)
         )
 
+    def start_ecs(self, state: SandboxState) -> None:
+        """Serve ECS, and what its users need beside it, where ECR answers; the engine answers by now."""
+        assert self._ecr is not None
+        names = Names(self._ecr.account, self._ecr.region)
+        self._folder.ecs.mkdir(exist_ok=True)
+        self._neighbours = Neighbours(self._folder.ecs, account=names.account, region=names.region)
+        self._ecs = EcsSandbox(
+            self._containers(state),
+            folder=self._folder.ecs,
+            names=names,
+            neighbours=self._neighbours,
+            journal=self._journal,
+        )
+        self._ecs.begin()
+        of_moto = {name: self._neighbours.application(name) for name in MODULES}
+        self._ecr.serve_also(of_moto | self._ecs.applications)
+
     def start_layer0(self, state: SandboxState) -> Addresses:
         """Serve Layer0 on the running loop; ECR and the engine answer by now.
 
@@ -90,13 +112,8 @@ class Servers:
             Where everything answers.
         """
         assert self._ecr is not None
-        containers = DockerContainers(
-            str(state.docker_host),
-            label=container_label(state.sandbox_id),
-            login_of=self._login_of,
-        )
         self._layer0 = Layer0Sandbox(
-            containers,
+            self._containers(state),
             authorization_token=state.keys.layer0_token,
             folder=self._folder.layer0,
             version=self._layer0_version,
@@ -108,17 +125,26 @@ class Servers:
         )
 
     async def close(self) -> None:
-        """Stop serving; containers that Layer0 runs are removed first.
+        """Stop serving, Layer0 after ECS: it removes the containers of both.
 
         Trouble is logged only: removal of the whole sandbox follows, and takes what this leaves.
         """
-        for server in (self._layer0, self._ecr):
+        for server in (self._ecs, self._layer0, self._ecr):
             if server is not None:
                 try:
                     await asyncio.wait_for(server.close(), _CLOSE_TIMEOUT_S)
                 except Exception:  # noqa: BLE001
                     traceback.print_exc()
+        if self._neighbours is not None:
+            self._neighbours.close()
         self._journal.close()
+
+    def _containers(self, state: SandboxState) -> DockerContainers:
+        return DockerContainers(
+            str(state.docker_host),
+            label=container_label(state.sandbox_id),
+            login_of=self._login_of,
+        )
 
     def _login_of(self, registry: str) -> dict[str, str] | None:
         # What ECS's agent gets through its instance role.

@@ -148,7 +148,8 @@ class Supervisor:
                 self._note(private_engine=self._private.traces)
             else:
                 await servers.reach(str(self.state.docker_host))
-            self._starter.progress("starting Layer0")
+            self._starter.progress("starting ECS and Layer0")
+            servers.start_ecs(self.state)
             addresses = servers.start_layer0(self.state)
             self._note(addresses=addresses)
             if before is not None and before.registry_host != addresses.registry_host:

@@ -71,7 +71,12 @@ MAY_IMPORT = {
 }
 ONLY_IN = {
     "boto3": {"adapters/aws_session.py", "adapters/boto_ecr.py"},
-    "botocore": {"adapters/aws_session.py", "adapters/ecr_calls.py", "sandbox/ecr/signing.py"},
+    "botocore": {
+        "adapters/aws_session.py",
+        "adapters/ecr_calls.py",
+        "sandbox/ecr/signing.py",
+        "sandbox/ecs/wire.py",
+    },
     "docker": {"adapters/docker_engine.py", "adapters/engine_connection.py", "sandbox"},
     "urllib3": {
         "adapters/http.py",
@@ -86,7 +91,7 @@ ONLY_IN = {
     "nbformat": {"engine/notebook.py", "engine/papermill_engine.py"},
     "cryptography": {"audit/keys.py", "sandbox/workloads/certificates.py"},
     "rfc8785": {"audit/canonical.py"},
-    "moto": {"sandbox/ecr"},
+    "moto": {"sandbox/ecr", "sandbox/neighbours.py"},
     "tornado": {"sandbox"},
 }
 

@@ -1,4 +1,4 @@
-"""The door to moto: ECR and STS only, for requests of this machine's programs that are signed with the sandbox's own key."""
+"""The door to AWS's API, for requests of this machine's programs that are signed with the sandbox's own key."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ecr_widgets.sandbox.ecr.signing import AccessKey, Fault, judge
 from ecr_widgets.sandbox.visitors import refuse_visitor
 
 SERVICES: tuple[Literal["ecr", "sts"], ...] = ("ecr", "sts")
+"""Those that are there as soon as the door is open."""
 _CODES = {
     Fault.UNSIGNED: ("MissingAuthenticationTokenException", "MissingAuthenticationToken"),
     Fault.UNKNOWN_KEY: ("UnrecognizedClientException", "InvalidClientTokenId"),
@@ -54,7 +55,8 @@ class Door:
             code = _CODES[judged][0 if as_json else 1]
             return _refuse(start_response, code, judged.value, as_json=as_json)
         if judged not in self._services or environ.get("PATH_INFO") != "/":
-            text = f"the sandbox serves ECR and STS, and this asks {judged} for {environ.get('PATH_INFO')}"
+            served = ", ".join(sorted(self._services))
+            text = f"the sandbox serves {served}, and this asks {judged} for {environ.get('PATH_INFO')}"
             return _refuse(start_response, "UnsupportedOperationException", text, as_json=as_json)
         environ["wsgi.input"] = io.BytesIO(body)
         return self._services[judged](environ, start_response)

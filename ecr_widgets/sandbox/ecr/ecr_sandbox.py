@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import tornado.wsgi
 
 from ecr_widgets.sandbox.ecr.blobs import Blobs
 from ecr_widgets.sandbox.ecr.call_log import Call, CallLog
-from ecr_widgets.sandbox.ecr.door import SERVICES, Door
+from ecr_widgets.sandbox.ecr.door import SERVICES, Application, Door
 from ecr_widgets.sandbox.ecr.signing import AccessKey
 from ecr_widgets.sandbox.ecr.tokens import Tokens
 from ecr_widgets.sandbox.free_port import bind_or_any
@@ -64,6 +64,7 @@ class EcrSandbox:
         from ecr_widgets.sandbox.ecr import control_plane, oci_endpoint
         from ecr_widgets.sandbox.ecr.images import Images
 
+        self.account, self.region = account, region
         self._journal = journal or (lambda _: None)
         self._tokens = Tokens(token_lifetime_s)
         self.registry_host = ""
@@ -74,8 +75,8 @@ class EcrSandbox:
         self._threads = ThreadPoolExecutor(8, thread_name_prefix="aws-api")
         # Each by itself: moto's own server has all of AWS, its administration, and what runs containers for Batch.
         self._services: dict[str, Any] = {name: create_backend_app(name) for name in SERVICES}
-        served = {name: self._recorded(application) for name, application in self._services.items()}
-        door = Door(served, access_key, lambda: self.api_url.removeprefix("http://"))
+        self._served = {name: self._recorded(application) for name, application in self._services.items()}
+        door = Door(self._served, access_key, lambda: self.api_url.removeprefix("http://"))
         wsgi = tornado.wsgi.WSGIContainer(door, self._threads)
         self._api = tornado.httpserver.HTTPServer(wsgi, max_body_size=32 << 20)
         self._blobs = Blobs(folder)
@@ -91,6 +92,10 @@ class EcrSandbox:
         )
         endpoint.settings["log_function"] = self._note
         self._registry = PlainHttpServer(endpoint, chunk_size=1 << 20, max_buffer_size=64 << 20)
+
+    def serve_also(self, services: Mapping[str, Application]) -> None:
+        """Serve more of AWS's API at the same address, by the names that requests are signed for."""
+        self._served |= services
 
     def listen(self, api_port: int = 0, registry_port: int = 0) -> None:
         """Take up both ports on the running loop; 0 chooses, and so does one that is taken."""

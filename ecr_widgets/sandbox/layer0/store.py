@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import msgspec
 
 from ecr_widgets.sandbox.layer0.dockerrun import container_definition
 from ecr_widgets.sandbox.layer0.entities import Deploy, Environment, Job, LoadBalancer, Service, Task
+from ecr_widgets.sandbox.rows import Rows
 from ecr_widgets.sandbox.workloads import records
 from ecr_widgets.sandbox.workloads.task_definition import TaskDefinition
 
@@ -43,52 +43,45 @@ class Store:
         self.load_balancers: dict[str, LoadBalancer] = {}
         self.tags: dict[str, dict[str, Tags]] = {}
         self._highest: dict[str, int] = {}
-        folder.mkdir(parents=True, exist_ok=True)
-        self._database = sqlite3.connect(folder / "entities.sqlite", check_same_thread=False)
-        # With a write-ahead log a commit survives the death of this process, and costs no sync to disk.
-        self._database.execute("PRAGMA journal_mode=WAL")
-        self._database.execute("PRAGMA synchronous=NORMAL")
-        self._database.execute(
-            "CREATE TABLE IF NOT EXISTS entity (kind TEXT, id TEXT, content BLOB, PRIMARY KEY (kind, id))"
-        )
+        self._rows = Rows(folder / "entities.sqlite")
         self.is_new = self._load() == 0
 
     def save(self, entity: Entity) -> None:
         """Take up an entity, or its changes."""
         word, entity_id = _name(entity)
         self._take_up(word, entity_id, entity)
-        self._write(word, entity_id, entity)
+        self._rows.write(word, entity_id, entity)
 
     def save_changes(self, record: records.Service | records.Task | records.LoadBalancer) -> None:
         """Save an entity that was not removed."""
         assert isinstance(record, Service | Task | LoadBalancer)
         word, entity_id = _name(record)
         if self._of(word).get(entity_id) is record:
-            self._write(word, entity_id, record)
+            self._rows.write(word, entity_id, record)
 
     def remove(self, entity: Entity) -> None:
         """Drop an entity and its tags."""
         word, entity_id = _name(entity)
         self._of(word).pop(entity_id, None)
-        self._delete(word, entity_id)
+        self._rows.delete(word, entity_id)
         self.drop_tags(word, entity_id)
 
     def tag(self, kind: str, entity_id: str, **values: str) -> None:
         """Set tags of an entity; a key has one value, the last."""
         tags = self.tags.setdefault(kind, {}).setdefault(entity_id, {})
         tags.update(values)
-        self._write("tag", f"{kind}/{entity_id}", tags)
+        self._rows.write("tag", f"{kind}/{entity_id}", tags)
 
     def untag(self, kind: str, entity_id: str, key: str) -> None:
         """Take away one tag of an entity."""
         tags = self.tags[kind][entity_id]
         tags.pop(key, None)
-        self._write("tag", f"{kind}/{entity_id}", tags)
+        self._rows.write("tag", f"{kind}/{entity_id}", tags)
 
     def drop_tags(self, kind: str, entity_id: str) -> None:
         """Take away all tags of an entity."""
         self.tags.get(kind, {}).pop(entity_id, None)
-        self._delete("tag", f"{kind}/{entity_id}")
+        self._rows.delete("tag", f"{kind}/{entity_id}")
 
     def tags_of(self, kind: str, entity_id: str) -> Tags:
         """The tags of an entity; none where it has none."""
@@ -119,7 +112,7 @@ class Store:
 
     def close(self) -> None:
         """Close the file."""
-        self._database.close()
+        self._rows.close()
 
     def _of(self, word: str) -> dict[str, Any]:
         entities: dict[str, Any] = getattr(self, f"{word}s")
@@ -130,21 +123,9 @@ class Store:
         if isinstance(entity, Deploy):
             self._highest[entity.name] = max(self._highest.get(entity.name, 0), entity.version)
 
-    def _write(self, kind: str, entity_id: str, content: object) -> None:
-        with self._database:
-            self._database.execute(
-                "INSERT INTO entity VALUES (?, ?, ?)"
-                " ON CONFLICT (kind, id) DO UPDATE SET content = excluded.content",
-                (kind, entity_id, msgspec.json.encode(content)),
-            )
-
-    def _delete(self, kind: str, entity_id: str) -> None:
-        with self._database:
-            self._database.execute("DELETE FROM entity WHERE kind = ? AND id = ?", (kind, entity_id))
-
     def _load(self) -> int:
         types = {word: each for each, word in _WORDS.items()}
-        rows = self._database.execute("SELECT kind, id, content FROM entity ORDER BY rowid").fetchall()
+        rows = list(self._rows)
         for kind, entity_id, content in rows:
             if kind == "tag":
                 of, _, tagged = entity_id.partition("/")

@@ -19,6 +19,11 @@ def now() -> str:
     return datetime.now(UTC).isoformat().replace("+00:00", "Z")
 
 
+def new_id() -> str:
+    """An id that nothing else has."""
+    return str(uuid.uuid4())
+
+
 class Status(StrEnum):
     """Where a container is, in ECS's words."""
 
@@ -58,7 +63,7 @@ class Copy:
     containers: list[Container]
     deployment_id: str = ""
     """Empty for a task of its own."""
-    copy_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    copy_id: str = field(default_factory=new_id)
     graces_s: dict[str, int] = field(default_factory=dict)
     """How long each container may take to end once it is asked to."""
     network_id: str | None = None
@@ -68,6 +73,8 @@ class Copy:
     stop_code: str = ""
     """The same as one of ECS's words."""
     stopping: bool = False
+    draining: bool = False
+    """Whether it is being taken out of its load balancer before it is stopped."""
     accounted: bool = False
     """Whether its end was added to its deployment's account."""
     launched_at_s: float = field(default_factory=time.time)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ecr_widgets.sandbox.workloads.records import Copy, Deployment, Service, Task
-from ecr_widgets.sandbox.workloads.task_definition import ContainerDefinition, TaskDefinition
+from ecr_widgets.sandbox.workloads.task_definition import ContainerDefinition
 
 
 class Rules:
@@ -20,8 +20,8 @@ class Rules:
         """Whether a copy gets what its load balancer has for it; the old ones stay until enough new ones do."""
         return True
 
-    def has_room(self, service: Service, definition: TaskDefinition) -> bool:
-        """Whether one more copy can be started."""
+    def has_room(self, service: Service, deployment: Deployment) -> bool:
+        """Whether one more copy of a deployment can be started."""
         return True
 
     def verdict(self, service: Service, copy: Copy) -> str:

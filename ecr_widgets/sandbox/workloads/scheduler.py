@@ -133,7 +133,7 @@ class Scheduler:
         definition = self._records.task_definition(primary.definition_id)
         started = []
         for _ in range(count):
-            if not self._rules.has_room(service, definition):
+            if not self._rules.has_room(service, primary):
                 break
             copy = self.new_copy(primary.definition_id, primary.deployment_id)
             service.copies.append(copy)

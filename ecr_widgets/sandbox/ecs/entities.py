@@ -1,0 +1,218 @@
+"""What this ECS knows, as plain records; `store` keeps them. Times are in seconds since the epoch; 0 is not yet.
+
+Members called `given` are as they came over the wire, so that nothing of them is lost.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ecr_widgets.sandbox.workloads import records
+from ecr_widgets.sandbox.workloads.task_definition import ContainerDefinition, TaskDefinition
+
+Wire = dict[str, Any]
+Tags = dict[str, str]
+
+ACTIVE, DRAINING, INACTIVE = "ACTIVE", "DRAINING", "INACTIVE"
+IN_PROGRESS, COMPLETED, FAILED = "IN_PROGRESS", "COMPLETED", "FAILED"
+
+
+@dataclass
+class Cluster:
+    """One cluster."""
+
+    name: str
+    status: str = ACTIVE
+    given: Wire = field(default_factory=dict)
+    tags: Tags = field(default_factory=dict)
+
+    @property
+    def entity_id(self) -> str:
+        return self.name
+
+
+@dataclass
+class Definition:
+    """One revision of a task definition."""
+
+    family: str
+    revision: int
+    given: Wire
+    """With all defaults."""
+    status: str = ACTIVE
+    tags: Tags = field(default_factory=dict)
+    registered_at_s: float = field(default_factory=time.time)
+    deregistered_at_s: float = 0.0
+    delete_requested_at_s: float = 0.0
+
+    @property
+    def entity_id(self) -> str:
+        return f"{self.family}:{self.revision}"
+
+
+@dataclass
+class Event:
+    """One line of a service's events."""
+
+    event_id: str
+    at_s: float
+    text: str
+
+
+@dataclass
+class Rollout:
+    """What ECS adds to one of a service's deployments."""
+
+    deployment_key: str
+    """Of the service deployment that it belongs to."""
+    revision_id: str
+    """Of the service revision that it runs."""
+    state: str = IN_PROGRESS
+    reason: str = ""
+    failed_tasks: int = 0
+    is_rollback: bool = False
+    created_at_s: float = field(default_factory=time.time)
+    updated_at_s: float = field(default_factory=time.time)
+
+
+@dataclass(kw_only=True)
+class Service(records.Service):
+    """One service; its id is CLUSTER/NAME."""
+
+    cluster: str
+    name: str
+    status: str = ACTIVE
+    given: Wire = field(default_factory=dict)
+    request: Wire = field(default_factory=dict)
+    """What it was created with, to know the same request again."""
+    tags: Tags = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    rollouts: dict[str, Rollout] = field(default_factory=dict)
+    created_at_s: float = field(default_factory=time.time)
+    is_steady: bool = False
+    completed_revision: str = ""
+    """The one that a deployment last brought up: what is gone back to."""
+    target_groups: list[str] = field(default_factory=list)
+    registered: list[str] = field(default_factory=list)
+    """Copies whose registration with their target groups was told in the events."""
+
+    @property
+    def entity_id(self) -> str:
+        return self.service_id
+
+    @property
+    def group(self) -> str:
+        """Group of its tasks."""
+        return f"service:{self.name}"
+
+    def is_behind(self, load_balancer_id: str) -> bool:
+        return load_balancer_id in self.target_groups
+
+    def tell(self, text: str, *, since_s: float | None = None) -> None:
+        """Add an event, except where the same one was added since."""
+        if since_s is not None and any(each.text == text for each in self.events if each.at_s >= since_s):
+            return
+        self.events.insert(0, Event(records.new_id(), time.time(), text))
+        del self.events[100:]
+
+
+@dataclass
+class Revision:
+    """One service revision: what a deployment was to run, and which images that were."""
+
+    revision_id: str
+    service_id: str
+    definition_id: str
+    given: Wire
+    images: dict[str, str] = field(default_factory=dict)
+    created_at_s: float = field(default_factory=time.time)
+
+    @property
+    def entity_id(self) -> str:
+        return self.revision_id
+
+
+@dataclass(kw_only=True)
+class ServiceDeployment:
+    """One service deployment: the way from some revisions to another one, and back where that failed."""
+
+    key: str
+    service_id: str
+    target: str
+    """Id of a revision."""
+    sources: list[str] = field(default_factory=list)
+    status: str = "PENDING"
+    status_reason: str = ""
+    given: Wire = field(default_factory=dict)
+    """The deployment configuration."""
+    stage: str = ""
+    hook: Wire = field(default_factory=dict)
+    """The lifecycle hook that was last reached, as DescribeServiceDeployments shows it."""
+    failures: int = 0
+    """Tasks that failed in a row."""
+    breaker: str = "DISABLED"
+    rollback_reason: str = ""
+    rollback_to: str = ""
+    rollback_at_s: float = 0.0
+    created_at_s: float = field(default_factory=time.time)
+    started_at_s: float = 0.0
+    finished_at_s: float = 0.0
+    stopped_at_s: float = 0.0
+    updated_at_s: float = field(default_factory=time.time)
+
+    @property
+    def entity_id(self) -> str:
+        return self.key
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will come of it."""
+        return self.finished_at_s > 0 or self.stopped_at_s > 0
+
+
+@dataclass(kw_only=True)
+class Task(records.Task):
+    """One task of RunTask; its id is that of its copy."""
+
+    cluster: str
+    given: Wire = field(default_factory=dict)
+    group: str = ""
+    started_by: str = ""
+    tags: Tags = field(default_factory=dict)
+
+    @property
+    def entity_id(self) -> str:
+        return self.task_id
+
+    def overridden(self, definition: TaskDefinition) -> TaskDefinition:
+        given = (self.given.get("overrides") or {}).get("containerOverrides") or ()
+        by_name = {each.get("name"): each for each in given}
+        return replace(
+            definition,
+            containers=[_overridden(each, by_name.get(each.name, {})) for each in definition.containers],
+        )
+
+
+@dataclass
+class Token:
+    """What a client token of RunTask stands for: the request, and the tasks that it got."""
+
+    entity_id: str
+    """CLUSTER/TOKEN."""
+    request: Wire
+    tasks: list[str]
+    failures: list[Wire]
+    at_s: float = field(default_factory=time.time)
+
+
+def _overridden(container: ContainerDefinition, given: Wire) -> ContainerDefinition:
+    variables = {each["name"]: each.get("value", "") for each in given.get("environment") or ()}
+    changed = container.with_environment(variables)
+    if given.get("command"):
+        changed = replace(changed, command=list(given["command"]))
+    for name in ("cpu", "memory", "memoryReservation"):
+        if given.get(name):
+            changed = replace(changed, **{name: given[name]})
+    return changed

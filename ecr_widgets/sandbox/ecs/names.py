@@ -1,0 +1,49 @@
+"""ARNs, and what people may write in their place."""
+
+from __future__ import annotations
+
+import secrets
+import string
+from dataclasses import dataclass
+
+_LETTERS = string.ascii_letters + string.digits + "_-"
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Names in one account and region."""
+
+    account: str
+    region: str
+
+    def arn(self, rest: str) -> str:
+        """The ARN of something of ECS: `cluster/NAME`, `task/CLUSTER/ID`."""
+        return f"arn:aws:ecs:{self.region}:{self.account}:{rest}"
+
+    def log_group(self, name: str) -> str:
+        """The ARN of a log group."""
+        return f"arn:aws:logs:{self.region}:{self.account}:log-group:{name}"
+
+    def role(self, name: str) -> str:
+        """The ARN of an IAM role or user."""
+        return f"arn:aws:iam::{self.account}:{name}"
+
+
+def short(name_or_arn: str) -> str:
+    """The last part of an ARN, or the name as it is: a cluster's, service's or task's."""
+    return name_or_arn.rpartition("/")[2]
+
+
+def definition_id(name_or_arn: str) -> str:
+    """`family:revision` or `family` of a task definition by name or ARN."""
+    return name_or_arn.partition("task-definition/")[2] or name_or_arn
+
+
+def new_deployment_key() -> str:
+    """The last part of a service deployment's ARN."""
+    return "".join(secrets.choice(_LETTERS) for _ in range(21))
+
+
+def new_number() -> str:
+    """Nineteen digits, as service revisions and deployments have."""
+    return f"{secrets.randbelow(9 * 10**18) + 10**18}"

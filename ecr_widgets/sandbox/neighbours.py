@@ -1,0 +1,160 @@
+"""AWS's other services that ECS's users need: moto's, with what was changed kept for the next sandbox of the folder.
+
+moto makes ids at random; each changing call is made under a seed of its own, so that repeated it makes the same ones.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlencode
+
+from ecr_widgets.sandbox.ecr.call_log import CallLog
+
+_Module = Literal["applicationautoscaling", "ec2", "elbv2", "events", "iam", "logs", "secretsmanager", "ssm"]
+Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+MODULES: dict[str, _Module] = {
+    "application-autoscaling": "applicationautoscaling",
+    "ec2": "ec2",
+    "elasticloadbalancing": "elbv2",
+    "events": "events",
+    "iam": "iam",
+    "logs": "logs",
+    "secretsmanager": "secretsmanager",
+    "ssm": "ssm",
+}
+"""moto's modules by the names that requests are signed for."""
+_TARGETS = {"logs": "Logs_20140328", "secretsmanager": "secretsmanager", "ssm": "AmazonSSM"}
+_READS = ("Describe", "List", "Get", "Filter", "BatchGet", "Lookup")
+_TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    ],
+}
+
+
+class Neighbours:
+    """moto's services, each loaded at its first use.
+
+    Args:
+        folder: Keeps what was changed.
+    """
+
+    def __init__(self, folder: Path, *, account: str, region: str) -> None:
+        self._account, self._region = account, region
+        self._calls = CallLog(folder / "neighbours.jsonl")
+        self._applications: dict[str, Any] = {}
+        self._lock = threading.RLock()
+        self._count = 0
+
+    def application(self, name: str) -> Application:
+        """What answers requests for a service."""
+
+        def call(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+            body = environ["wsgi.input"].read()
+            target = environ.get("HTTP_X_AMZ_TARGET", "")
+            status, headers, content = self._call(name, target, body, environ.get("CONTENT_TYPE", ""))
+            start_response(status, headers)
+            return [content]
+
+        return call
+
+    def ask(self, name: str, operation: str, **members: Any) -> dict[str, Any]:
+        """Make a call of a service that speaks JSON; its answer, or its error with `__type`."""
+        body = json.dumps(members).encode()
+        _, _, content = self._call(name, f"{_TARGETS[name]}.{operation}", body, "application/x-amz-json-1.1")
+        answer: dict[str, Any] = json.loads(content or b"{}")
+        return answer
+
+    def target_group(self, arn: str) -> Any:
+        """One of moto's target groups, None where there is none."""
+        from moto.elbv2.models import elbv2_backends
+
+        with self._lock:
+            self._loaded("elasticloadbalancing")
+            return elbv2_backends[self._account][self._region].target_groups.get(arn)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._calls.close()
+
+    def _call(self, name: str, target: str, body: bytes, content_type: str) -> tuple[str, Any, bytes]:
+        with self._lock:
+            application = self._loaded(name)
+            operation = target.rpartition(".")[2] or _action(body)
+            if operation.startswith(_READS):
+                return self._make(application, name, target, body, content_type)
+            self._count += 1
+            reply = self._make(application, name, target, body, content_type, seed=self._count)
+            if reply[0].startswith("2"):
+                kept = {
+                    "target": target,
+                    "body": base64.b64encode(body).decode(),
+                    "type": content_type,
+                    "seed": self._count,
+                }
+                self._calls.add(name, kept)
+            return reply
+
+    def _loaded(self, name: str) -> Any:
+        if name not in self._applications:
+            from moto.moto_server.werkzeug_app import create_backend_app
+
+            application = self._applications[name] = create_backend_app(MODULES[name])
+            self._seed(name, application)
+            for call in self._calls.earlier:
+                if call.operation == name:
+                    kept: Mapping[str, Any] = call.parameters
+                    self._count = max(self._count, kept["seed"])
+                    body = base64.b64decode(kept["body"])
+                    self._make(application, name, kept["target"], body, kept["type"], seed=kept["seed"])
+        return self._applications[name]
+
+    def _seed(self, name: str, application: Any) -> None:
+        """What there is from the start."""
+        if name == "logs":
+            body = json.dumps({"logGroupName": "/ecs/demo"}).encode()
+            target = f"{_TARGETS[name]}.CreateLogGroup"
+            self._make(application, name, target, body, "application/x-amz-json-1.1")
+        if name == "iam":
+            wanted = {
+                "Action": "CreateRole",
+                "Version": "2010-05-08",
+                "RoleName": "ecsTaskExecutionRole",
+                "AssumeRolePolicyDocument": json.dumps(_TRUST),
+            }
+            self._make(application, name, "", urlencode(wanted).encode(), "application/x-www-form-urlencoded")
+
+    def _make(
+        self,
+        application: Any,
+        name: str,
+        target: str,
+        body: bytes,
+        content_type: str,
+        seed: int | None = None,
+    ) -> tuple[str, Any, bytes]:
+        from moto.moto_api._internal import mock_random
+
+        if seed is not None:
+            mock_random.seed(seed)
+        scope = f"sandbox/20260101/{self._region}/{name}/aws4_request"
+        headers = {
+            "Content-Type": content_type,
+            "Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0",
+        } | ({"X-Amz-Target": target} if target else {})
+        reply = application.test_client().post("/", headers=headers, data=body)
+        kept = [pair for pair in reply.headers.items() if pair[0].lower() != "content-length"]
+        return reply.status, [*kept, ("Content-Length", str(len(reply.data)))], reply.data
+
+
+def _action(body: bytes) -> str:
+    """The call of a request in AWS's query form."""
+    pairs = dict(each.partition(b"=")[::2] for each in body.split(b"&"))
+    return pairs.get(b"Action", b"").decode()
