@@ -20,7 +20,7 @@ from botocore.credentials import ReadOnlyCredentials
 from botocore.session import get_session
 from botocore.utils import parse_timestamp
 
-from ecr_widgets.adapters.ecr_calls import NO_ANSWER, NO_IDENTITY, settings_error
+from ecr_widgets.adapters.aws_calls import NO_ANSWER, NO_IDENTITY, settings_error
 from ecr_widgets.adapters.http import bundles
 from ecr_widgets.errors import AuthorizationError, EcrWidgetsError, SettingsError
 from ecr_widgets.model.loopback import is_loopback

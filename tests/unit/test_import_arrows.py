@@ -73,7 +73,7 @@ ONLY_IN = {
     "boto3": {"adapters/aws_session.py", "adapters/boto_ecr.py"},
     "botocore": {
         "adapters/aws_session.py",
-        "adapters/ecr_calls.py",
+        "adapters/aws_calls.py",
         "sandbox/ecr/signing.py",
         "sandbox/ecs/wire.py",
     },

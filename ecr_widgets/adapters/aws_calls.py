@@ -1,0 +1,160 @@
+"""A call to AWS whose failures are our errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from botocore import exceptions as aws
+from botocore.parsers import ResponseParserError
+
+from ecr_widgets.errors import AuthorizationError, EcrWidgetsError, InputError, SettingsError
+
+T = TypeVar("T")
+
+_REFUSED = frozenset(
+    (
+        "AccessDeniedException",
+        "AccessDenied",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InvalidClientTokenId",
+        "InvalidSignatureException",
+        "MissingAuthenticationToken",
+        "MissingAuthenticationTokenException",
+        "RequestExpired",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    )
+)
+_THROTTLED = frozenset(
+    ("RequestLimitExceeded", "Throttling", "ThrottlingException", "TooManyRequestsException")
+)
+NO_IDENTITY = (
+    aws.NoCredentialsError,
+    aws.CredentialRetrievalError,
+    aws.SSOError,
+    aws.TokenRetrievalError,
+    aws.RefreshWithMFAUnsupportedError,
+)
+NO_ANSWER = (aws.HTTPClientError, aws.ConnectionError)
+_NOT_SENT = (aws.EndpointConnectionError, aws.ConnectTimeoutError, aws.ProxyConnectionError)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One kind of refusal: what it says, in code or message, and what it means here."""
+
+    says: str
+    error: Callable[..., EcrWidgetsError]
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class AwsErrors:
+    """Which of our errors the failures of one AWS service are."""
+
+    unavailable: Callable[..., EcrWidgetsError]
+    """Where there was no usable answer."""
+    refused: Callable[..., EcrWidgetsError]
+    """Where no refusal is known better."""
+    refusals: tuple[Refusal, ...] = ()
+    """Those that are known better; the first that fits."""
+
+    def translated(self, action: str, call: Callable[[], T]) -> T:
+        """Call, and raise whatever botocore raises as one of our errors.
+
+        Args:
+            action: IAM action that the call needs; named in messages.
+        """
+        try:
+            return call()
+        except (aws.BotoCoreError, aws.ClientError) as error:
+            raise _translate(self, action, error) from error
+        except (ResponseParserError, LookupError, TypeError, ValueError) as error:
+            if isinstance(error, EcrWidgetsError):
+                raise
+            # boto3 returns whatever a 200 holds; a proxy's page has none of the members.
+            raise self.unavailable(
+                f"what answered {action} is not AWS: {type(error).__name__} {' '.join(str(error).split())}",
+                hint="check AWS_ENDPOINT_URL, and any proxy on the way",
+            ) from error
+
+
+def is_throttled(error: BaseException | None) -> bool:
+    """Whether AWS refused a call because there were too many: it has done nothing then."""
+    return isinstance(error, aws.ClientError) and _code(error) in _THROTTLED
+
+
+def may_be_done(error: BaseException | None) -> bool:
+    """Whether AWS may have done what a call asked for, though the call failed."""
+    if isinstance(error, aws.ClientError):
+        return _status(error) >= 500 and not is_throttled(error)
+    if isinstance(error, aws.SSLError):
+        # Other TLS errors may come after the request went out; this one comes before.
+        return "certificate verify failed" not in str(error)
+    if isinstance(error, aws.BotoCoreError):
+        return isinstance(error, NO_ANSWER) and not isinstance(error, _NOT_SENT)
+    # It was answered with something that is not AWS's.
+    return isinstance(error, ResponseParserError | LookupError | TypeError | ValueError)
+
+
+def settings_error(error: Exception) -> EcrWidgetsError:
+    """What kept a client from being made: it was not asked for anything but its identity yet."""
+    what = " ".join(str(error).split())
+    if isinstance(error, aws.MissingDependencyException):
+        return SettingsError(
+            f"a package that this AWS profile needs is missing: {what}", hint="pip install 'botocore[crt]'"
+        )
+    return SettingsError(
+        f"the AWS settings cannot be used: {what}", hint="check AWS_PROFILE and AWS's config files"
+    )
+
+
+def _translate(errors: AwsErrors, action: str, error: Exception) -> EcrWidgetsError:
+    if isinstance(error, aws.ClientError):
+        return _refusal(errors, action, error)
+    if isinstance(error, aws.NoRegionError):
+        return SettingsError("no AWS region is set", hint="set AWS_REGION, or a region in your profile")
+    if isinstance(error, aws.ParamValidationError):
+        return InputError(f"{action} refused: {' '.join(str(error).split())}")
+    if isinstance(error, NO_IDENTITY):
+        return AuthorizationError(
+            f"no AWS identity for {action}: {error}", hint="set AWS_PROFILE, or log in to it"
+        )
+    if isinstance(error, aws.SSLError):
+        hint = "if a proxy re-signs connections, name its authority's certificates in AWS_CA_BUNDLE"
+    elif isinstance(error, aws.ProxyConnectionError):
+        hint = "check HTTPS_PROXY and NO_PROXY"
+    elif isinstance(error, NO_ANSWER):
+        hint = "check the network, AWS_REGION and AWS_ENDPOINT_URL"
+    else:
+        return settings_error(error)
+    return errors.unavailable(f"{action} got no answer: {error}", hint=hint, retryable=True)
+
+
+def _refusal(errors: AwsErrors, action: str, error: aws.ClientError) -> EcrWidgetsError:
+    details: Any = error.response.get("Error", {})
+    code, status = _code(error), _status(error)
+    why = f"{code} {details.get('Message', '')}".strip()
+    if code in _REFUSED or status in (401, 403):
+        return AuthorizationError(
+            f"AWS refused {action}: {why}",
+            hint=f"renew the login of your profile, or have {action} allowed for it",
+        )
+    if code in _THROTTLED or status >= 500:
+        return errors.unavailable(f"{action} failed: {why}", hint="try again later", retryable=True)
+    known = next((each for each in errors.refusals if each.says in why), None)
+    if known is not None:
+        return known.error(f"{action} failed: {why}", hint=known.hint)
+    return errors.refused(f"{action} failed: {why}")
+
+
+def _code(error: aws.ClientError) -> str:
+    details: Any = error.response.get("Error", {})
+    return str(details.get("Code", ""))
+
+
+def _status(error: aws.ClientError) -> int:
+    return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
