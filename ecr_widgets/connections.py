@@ -25,6 +25,7 @@ from ecr_widgets.channel import (
     outside_a_run,
 )
 from ecr_widgets.errors import SettingsError
+from ecr_widgets.model.ecs_names import is_ecs
 from ecr_widgets.panels.notebook_kit import NotebookKit
 from ecr_widgets.recording.earlier import open_earlier
 from ecr_widgets.recording.recorder import Recorder, RecordSink, numbers_of
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from ecr_widgets.adapters.boto_ecr import BotoEcr
     from ecr_widgets.adapters.clock import SystemClock
     from ecr_widgets.adapters.docker_engine import DockerEngine
+    from ecr_widgets.adapters.ecs.client import BotoEcs
     from ecr_widgets.adapters.layer0.client import Layer0Api
     from ecr_widgets.adapters.locks import FileLocks
     from ecr_widgets.adapters.registry import OciRegistry
@@ -133,9 +135,16 @@ class LiveConnections:
         self.on_secret(settings.authorization_token)
         return Layer0Api(settings)
 
-    def services_of(self, environment: str) -> Layer0Api:
-        """Every environment is Layer0's."""
-        return self.layer0
+    @cached_property
+    def ecs(self) -> BotoEcs:
+        """Amazon ECS of this run's account and region."""
+        with _installed():
+            from ecr_widgets.adapters.ecs.client import BotoEcs
+        return BotoEcs(self.clock, on_secret=self.on_secret)
+
+    def services_of(self, environment: str) -> Layer0Api | BotoEcs:
+        """ECS where the name says so, else Layer0."""
+        return self.ecs if is_ecs(environment) else self.layer0
 
     def targets(self) -> tuple[Layer0Api, ...]:
         """Layer0 alone."""

@@ -72,7 +72,7 @@ class AwsErrors:
             return call()
         except (aws.BotoCoreError, aws.ClientError) as error:
             raise _translate(self, action, error) from error
-        except (ResponseParserError, LookupError, TypeError, ValueError) as error:
+        except (ResponseParserError, AttributeError, LookupError, TypeError, ValueError) as error:
             if isinstance(error, EcrWidgetsError):
                 raise
             # boto3 returns whatever a 200 holds; a proxy's page has none of the members.
@@ -97,7 +97,7 @@ def may_be_done(error: BaseException | None) -> bool:
     if isinstance(error, aws.BotoCoreError):
         return isinstance(error, NO_ANSWER) and not isinstance(error, _NOT_SENT)
     # It was answered with something that is not AWS's.
-    return isinstance(error, ResponseParserError | LookupError | TypeError | ValueError)
+    return isinstance(error, ResponseParserError | AttributeError | LookupError | TypeError | ValueError)
 
 
 def settings_error(error: Exception) -> EcrWidgetsError:

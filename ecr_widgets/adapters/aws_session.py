@@ -51,8 +51,23 @@ class AwsSession:
         self._profile, self._region = profile, region
         self._on_secret = on_secret
 
-    def client(self, service: str, *, attempts: int = 4, connect_timeout_s: float = 5.0) -> Any:
+    def client(
+        self,
+        service: str,
+        *,
+        region: str | None = None,
+        attempts: int = 4,
+        connect_timeout_s: float = 5.0,
+        validates: bool = True,
+    ) -> Any:
         """A boto3 client whose identity is known.
+
+        Args:
+            region: Another region than the session's.
+
+            attempts: How often a call is made at most, where an answer is lost or refused for the number of calls.
+
+            validates: Whether parameters are compared with what the installed botocore knows of them.
 
         Raises:
             SettingsError: Profile, region, keys or addresses are set in a way that cannot be used.
@@ -64,9 +79,10 @@ class AwsSession:
             retries={"mode": "standard", "total_max_attempts": attempts},
             connect_timeout=connect_timeout_s,
             read_timeout=30,
+            parameter_validation=validates,
         )
         try:
-            return self._client(service, config)
+            return self._client(service, region, config)
         except (aws.ClientError, aws.NoRegionError, *NO_IDENTITY, *NO_ANSWER):
             raise  # the caller names the action
         except (aws.BotoCoreError, OSError, ValueError) as error:
@@ -74,18 +90,18 @@ class AwsSession:
                 raise
             raise settings_error(error) from error
 
-    def _client(self, service: str, config: Config) -> Any:
+    def _client(self, service: str, region: str | None, config: Config) -> Any:
         session = self.session
         self._find_identity()
         found = bundles()
         # boto3 reads the other two by itself.
         verify = found.get("SSL_CERT_FILE") if len(found) == 1 else None
-        client = session.client(service, config=config, verify=verify)  # type: ignore[call-overload]
+        client = session.client(service, region_name=region, config=config, verify=verify)  # type: ignore[call-overload]
         address = urlsplit(client.meta.endpoint_url)
         _check_address(address.scheme, address.netloc)
         if is_loopback(address.netloc) and getproxies():
             direct = config.merge(Config(proxies={}))
-            client = session.client(service, config=direct, verify=verify)  # type: ignore[call-overload]
+            client = session.client(service, region_name=region, config=direct, verify=verify)  # type: ignore[call-overload]
         client.meta.events.register_first("before-sign", self._share_identity)
         return client
 

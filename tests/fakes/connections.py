@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from ecr_widgets.errors import TargetBusy
 from ecr_widgets.kit import Kit
+from ecr_widgets.model.ecs_names import is_ecs
 from ecr_widgets.ports import ProgressSink, ignore_progress
 from ecr_widgets.recording.earlier import EarlierRecords
 from ecr_widgets.recording.recorder import Recorder
@@ -17,7 +18,7 @@ from ecr_widgets.steps.shared.outside import Outside
 from ecr_widgets.steps.shared.runbook_files import RunbookFiles
 from ecr_widgets.steps.shared.targets import Targets
 from ecr_widgets.steps.step import Step
-from tests.fakes import FakeClock, FakeEcr, FakeEngine, FakeLayer0, FakeRegistry, World
+from tests.fakes import FakeClock, FakeEcr, FakeEcs, FakeEngine, FakeLayer0, FakeRegistry, World
 
 T = TypeVar("T")
 
@@ -46,11 +47,12 @@ class FakeConnections:
         self.registry = FakeRegistry(world)
         self.engine = FakeEngine(world)
         self.layer0 = FakeLayer0(world, crashes=crashes)
+        self.ecs = FakeEcs(world)
         self.locks = FakeLocks()
 
-    def services_of(self, environment: str) -> FakeLayer0:
-        """Every environment is Layer0's."""
-        return self.layer0
+    def services_of(self, environment: str) -> FakeLayer0 | FakeEcs:
+        """ECS where the name says so, else Layer0."""
+        return self.ecs if is_ecs(environment) else self.layer0
 
     def targets(self) -> tuple[FakeLayer0, ...]:
         """Layer0 is all there is."""

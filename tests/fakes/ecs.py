@@ -214,6 +214,15 @@ class FakeEcs:
             for number in range(each.running_count)
         )
 
+    def resolved_images(self, service_id: str) -> tuple[str, ...]:
+        document = json.loads(
+            self.read_deploy(self.services[service_id].deployments[0].deploy_id).dockerrun or b"{}"
+        )
+        images = {each["name"]: each["image"] for each in document["containerDefinitions"]}
+        ran = (part for each in self.list_copies(service_id) for part in each.containers)
+        found = (ImageReference.parse(images[each.name]).with_digest(each.image_digest or "") for each in ran)
+        return tuple(dict.fromkeys(map(str, found)))
+
     def crash_logs(self, service_id: str, deployment_id: str, *, tail: int) -> tuple[ContainerLog, ...]:
         return self.service_logs(service_id, tail=tail)
 

@@ -70,10 +70,11 @@ MAY_IMPORT = {
     "__init__": {"moved_modules", "connections", "kit", "panels", "runbook_form"},
 }
 ONLY_IN = {
-    "boto3": {"adapters/aws_session.py", "adapters/boto_ecr.py"},
+    "boto3": {"adapters/aws_session.py", "adapters/boto_ecr.py", "adapters/ecs"},
     "botocore": {
-        "adapters/aws_session.py",
         "adapters/aws_calls.py",
+        "adapters/aws_session.py",
+        "adapters/ecs",
         "sandbox/ecr/signing.py",
         "sandbox/ecs/wire.py",
     },

@@ -1,0 +1,117 @@
+"""Tasks that are copies of a service: those that run, and what those said that stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+from ecr_widgets.adapters.ecs.decode import copy, decoded, last_part, moment, objects, task_id
+from ecr_widgets.adapters.ecs.deploys import Deploys
+from ecr_widgets.adapters.ecs.wire import Wire
+from ecr_widgets.model.services import Copy
+
+_PAGE = 100
+_ENDED = frozenset(("DEPROVISIONING", "STOPPED", "DELETED"))
+_NOT_BY_THEMSELVES = frozenset(
+    (
+        *("UserInitiated", "ServiceSchedulerInitiated"),
+        *("SpotInterruption", "TerminationNotice", "InfrastructureHealth"),
+    )
+)
+_FAILED_CHECK = "failed"
+"""Of the scheduler's reasons only those say it that a copy was stopped for its own sake: `Task failed ELB health checks`."""
+_BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
+
+
+class Copies(Deploys):
+    """Implements that part of `ports.services.Services`."""
+
+    @cached_property
+    def _ended(self) -> dict[str, Wire]:
+        """Tasks that ended, by ARN: nothing more is said of them."""
+        return {}
+
+    def list_copies(self, service_id: str) -> tuple[Copy, ...]:
+        cluster, name = self._address.in_cluster(service_id, "service")
+        running = self._tasks(cluster, serviceName=name, desiredStatus="RUNNING")
+        ordered = sorted(running, key=lambda each: moment(each.get("createdAt")) or _BEGINNING)
+        return tuple(self._copy(each) for each in ordered)
+
+    def _copy(self, raw: Wire) -> Copy:
+        return copy(raw, self._address, self._definition_of(raw))
+
+    def _definition_of(self, raw: Wire) -> Wire:
+        return self._definition(last_part(str(raw.get("taskDefinitionArn"))))
+
+    def _tasks(self, cluster: str, **asked: Any) -> list[Wire]:
+        """Tasks of a cluster as DescribeTasks reports them, in no order."""
+        arns = self._listed("ecs:ListTasks", "taskArns", cluster=cluster, maxResults=_PAGE, **asked)
+        return list(self._described_tasks(cluster, list(arns)))
+
+    def _described_tasks(self, cluster: str, arns: list[str]) -> Iterable[Wire]:
+        return self._described("ecs:DescribeTasks", "tasks", arns, at_once=_PAGE, cluster=cluster)
+
+    def _stopped_tasks(self, cluster: str, service: str) -> list[Wire]:
+        """Tasks of a service that ECS still reports as stopped, for an hour, in the order in which they stopped."""
+        arns = list(
+            self._listed(
+                "ecs:ListTasks",
+                "taskArns",
+                cluster=cluster,
+                maxResults=_PAGE,
+                serviceName=service,
+                desiredStatus="STOPPED",
+            )
+        )
+        found = [self._ended[each] for each in arns if each in self._ended]
+        for each in self._described_tasks(cluster, [each for each in arns if each not in self._ended]):
+            if each.get("lastStatus") in _ENDED:
+                found.append(each)
+            if each.get("lastStatus") == "STOPPED":
+                self._ended[str(each.get("taskArn"))] = each
+        return sorted(found, key=stopped_at)
+
+    def _stop_reasons(self, cluster: str, service: str) -> dict[str, tuple[str, ...]]:
+        """Why copies stopped by themselves, oldest first, by deployment id."""
+        reasons: dict[str, tuple[str, ...]] = {}
+        for each in self._stopped_tasks(cluster, service):
+            if by_itself(each):
+                deployment = str(each.get("startedBy") or "")
+                reasons[deployment] = (*reasons.get(deployment, ()), stop_reason(each))
+        return reasons
+
+    def _task_id(self, raw: Wire) -> str:
+        return task_id(raw, self._address)
+
+
+@decoded
+def stopped_at(raw: Wire) -> datetime:
+    """When a task stopped, or began to."""
+    return moment(raw.get("stoppedAt")) or moment(raw.get("stoppingAt")) or _BEGINNING
+
+
+@decoded
+def by_itself(raw: Wire) -> bool:
+    """Whether a task ended for its own sake, and nobody stopped it: no person, no scheduler, no platform."""
+    code, reason = str(raw.get("stopCode") or ""), str(raw.get("stoppedReason") or "")
+    if code == "ServiceSchedulerInitiated" or not code:
+        return _FAILED_CHECK in reason or (not code and not reason.startswith("Scaling activity"))
+    return code not in _NOT_BY_THEMSELVES
+
+
+@decoded
+def stop_reason(raw: Wire) -> str:
+    """Why a task stopped, as a sentence: its stop code, its containers' reasons and exit codes."""
+    code = str(raw.get("stopCode") or "")
+    reason = str(raw.get("stoppedReason") or "") or "task stopped"
+    ends = [_end(each) for each in objects(raw, "containers")]
+    ended = ", ".join(filter(None, ends))
+    return reason + (f" ({code})" if code and code not in reason else "") + (f": {ended}" if ended else "")
+
+
+def _end(raw: Wire) -> str:
+    why, exit_code = str(raw.get("reason") or ""), raw.get("exitCode")
+    how = f"ended with code {exit_code}" if exit_code is not None else "never ran" if why else ""
+    return f"{raw.get('name')} {how}" + (f" ({why})" if why else "") if how else ""

@@ -1,0 +1,114 @@
+"""Task definitions: a deploy is one revision of a family, and its id is `family:revision`."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+
+from ecr_widgets.adapters.ecs.calls import Calls
+from ecr_widgets.adapters.ecs.decode import decoded, last_part
+from ecr_widgets.adapters.ecs.wire import Wire
+from ecr_widgets.errors import EntityNotFound, InputError
+from ecr_widgets.model.services import Deploy
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,255}:[1-9][0-9]*", re.ASCII)
+_PAGE = 100
+_PAGES_OF_ONE = 10
+"""Of a family with more than a thousand revisions, the newest thousand are listed."""
+_OF_EACH = 20
+"""Of all families, this many of the newest revisions of each: an account may have a hundred thousand, and each is read by
+a call of its own. What runs besides is named by its service or task."""
+_AT_ONCE = 4
+
+
+class Deploys(Calls):
+    """Implements that part of `ports.services.Services`."""
+
+    @cached_property
+    def _definitions(self) -> dict[str, Wire]:
+        """Those that were read, by id: a revision never changes, but for its status."""
+        return {}
+
+    def list_deploys(self, name: str) -> tuple[Deploy, ...]:
+        return tuple(reversed(list(self._newest(name, page=_PAGE, pages=_PAGES_OF_ONE))))
+
+    def list_all_deploys(self) -> tuple[Deploy, ...]:
+        families = list(
+            self._listed("ecs:ListTaskDefinitionFamilies", "families", status="ACTIVE", maxResults=_PAGE)
+        )
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            found = pool.map(lambda each: list(self._newest(each, page=_OF_EACH, pages=1)), families)
+            return tuple(
+                sorted((one for some in found for one in some), key=lambda each: (each.name, each.version))
+            )
+
+    def find_latest_deploy(self, name: str) -> Deploy | None:
+        return next(self._newest(name, page=1, pages=1), None)
+
+    def read_deploy(self, deploy_id: str) -> Deploy:
+        if not _ID.fullmatch(deploy_id):
+            raise EntityNotFound(f"no task definition {deploy_id!r}", hint="its id is FAMILY:REVISION")
+        answer = self._read("ecs:DescribeTaskDefinition", taskDefinition=deploy_id, include=["TAGS"])
+        found = _deploy(answer)
+        self._definitions[found.deploy_id] = answer["taskDefinition"]
+        return found
+
+    def create_deploy(self, name: str, dockerrun: bytes) -> Deploy:
+        try:
+            document = json.loads(dockerrun)
+        except ValueError as error:
+            raise InputError(f"the task definition is not JSON: {error}") from error
+        if not isinstance(document, dict):
+            raise InputError("the task definition is not a JSON object")
+        return self._changed("ecs:RegisterTaskDefinition", _deploy, **{**document, "family": name})
+
+    def delete_deploy(self, deploy_id: str) -> None:
+        self._change("ecs:DeregisterTaskDefinition", taskDefinition=self.read_deploy(deploy_id).deploy_id)
+
+    def _newest(self, family: str, *, page: int, pages: int) -> Iterator[Deploy]:
+        """Active revisions of exactly that family, newest first."""
+        arns = self._listed(
+            "ecs:ListTaskDefinitions",
+            "taskDefinitionArns",
+            pages=pages,
+            familyPrefix=family,
+            status="ACTIVE",
+            sort="DESC",
+            maxResults=page,
+        )
+        for each in map(_listed_deploy, arns):
+            if each.name == family:
+                yield each
+
+    def _definition(self, deploy_id: str) -> Wire:
+        """The document of a deploy; empty where it is no longer there."""
+        if deploy_id not in self._definitions:
+            try:
+                self.read_deploy(deploy_id)
+            except EntityNotFound:
+                self._definitions[deploy_id] = {}
+        return self._definitions[deploy_id]
+
+
+@decoded
+def _listed_deploy(arn: str) -> Deploy:
+    deploy_id = last_part(arn)
+    family, _, revision = deploy_id.rpartition(":")
+    return Deploy(deploy_id, family, int(revision))
+
+
+@decoded
+def _deploy(answer: Wire) -> Deploy:
+    """With all that ECS says of it, which is more than it took."""
+    raw = answer["taskDefinition"]
+    document = {**raw, "tags": answer["tags"]} if answer.get("tags") else raw
+    return Deploy(
+        last_part(raw["taskDefinitionArn"]),
+        raw["family"],
+        int(raw["revision"]),
+        json.dumps(document).encode(),
+        is_active=raw.get("status", "ACTIVE") == "ACTIVE",
+    )

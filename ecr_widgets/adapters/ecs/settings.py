@@ -1,0 +1,54 @@
+"""How a service is run, in the form of CreateService."""
+
+from __future__ import annotations
+
+from ecr_widgets.adapters.ecs.changes import Changes
+from ecr_widgets.adapters.ecs.decode import decoded, objects
+from ecr_widgets.adapters.ecs.wire import Wire
+from ecr_widgets.errors import InputError
+from ecr_widgets.model.services import Service, Settings
+
+_NOT_SETTINGS = frozenset(
+    (
+        *("serviceArn", "serviceName", "clusterArn", "status", "runningCount", "pendingCount"),
+        *("taskDefinition", "taskSets", "deployments", "events", "createdAt", "createdBy"),
+        *("currentServiceDeployment", "currentServiceRevisions", "platformFamily"),
+        *("resourceManagementType", "roleArn"),
+    )
+)
+"""What DescribeServices reports beside settings; a member that is newer than this list counts as one."""
+_OF_THE_DEPLOYMENT = ("serviceConnectConfiguration", "volumeConfigurations", "vpcLatticeConfigurations")
+"""Settings that only a deployment shows."""
+_FIXED = frozenset(("launchType", "schedulingStrategy", "role", "tags"))
+"""What UpdateService does not take."""
+_NOT_APPLIED = frozenset(("cluster", "serviceName", "taskDefinition", "clientToken", "desiredCount"))
+"""What says which service is meant; and its number of copies, which whoever scales it has set."""
+
+
+class ServiceSettings(Changes):
+    """Implements that part of `ports.services.Services`."""
+
+    def read_settings(self, service_id: str) -> Settings:
+        return _settings(self._raw(service_id))
+
+    def apply_settings(self, service_id: str, settings: Settings) -> Service:
+        given = {name: value for name, value in settings.items() if name not in _NOT_APPLIED}
+        fixed = given.keys() & _FIXED
+        current = self.read_settings(service_id) if fixed else {}
+        other = sorted(each for each in fixed if given[each] != current.get(each))
+        if other:
+            raise InputError(
+                f"ECS does not change {', '.join(other)} of a service that exists",
+                hint="leave it as it is, or create another service",
+            )
+        return self._update(service_id, **{name: given[name] for name in given.keys() - fixed})
+
+
+@decoded
+def _settings(raw: Wire) -> Settings:
+    primary = next((each for each in objects(raw, "deployments") if each.get("status") == "PRIMARY"), {})
+    return {
+        **{name: value for name, value in raw.items() if name not in _NOT_SETTINGS},
+        **{name: primary[name] for name in _OF_THE_DEPLOYMENT if primary.get(name)},
+        **({"role": raw["roleArn"]} if raw.get("roleArn") else {}),
+    }

@@ -1,0 +1,149 @@
+"""Tasks of their own: started once, found again by who asked for them, and followed to their end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+from ecr_widgets.adapters.ecs.copies import Copies
+from ecr_widgets.adapters.ecs.decode import (
+    environment_pairs,
+    failure_text,
+    last_part,
+    objects,
+    overrides,
+    task,
+    task_name,
+)
+from ecr_widgets.adapters.ecs.places import Places
+from ecr_widgets.adapters.ecs.wire import Wire
+from ecr_widgets.errors import DeploymentFailed, EntityNotFound
+from ecr_widgets.model.services import Settings, Summary, Task, TaskRequest
+
+EnvVars = Mapping[str, Mapping[str, str]]
+
+_OF_A_TASK = (
+    *("networkConfiguration", "launchType", "capacityProviderStrategy", "platformVersion"),
+    *("placementConstraints", "placementStrategy", "enableExecuteCommand", "enableECSManagedTags"),
+)
+"""Settings of a service that hold for a task as well."""
+_SHOWS_S = 20.0
+"""How long a task that was just started may be missing from what ECS reports."""
+_SHORT = {
+    "AGENT": "the agent of the container instance is not connected",
+    "ATTRIBUTE": "no container instance has an attribute that the task definition needs",
+    "RESOURCE": "no container instance has enough of it left",
+}
+_NOT_ALLOWED = re.compile(r"[^A-Za-z0-9/_-]", re.ASCII)
+_LONGEST_STARTED_BY = 128
+
+
+class Tasks(Places, Copies):
+    """Implements that part of `ports.services.Services`."""
+
+    @cached_property
+    def _started(self) -> dict[str, tuple[float, Wire]]:
+        """What this process has started, by id: when, and what ECS said of it."""
+        return {}
+
+    def task_requests(
+        self, environment_id: str, name: str, deploy_id: str, env_vars: EnvVars, *, run_id: str
+    ) -> frozenset[str]:
+        cluster = self._address.cluster_name(environment_id)
+        wanted = {container: dict(values) for container, values in env_vars.items() if values}
+        return frozenset(
+            self._task_id(each)
+            for status in ("RUNNING", "STOPPED")
+            for each in self._tasks(cluster, startedBy=_started_by(run_id), desiredStatus=status)
+            if (task_name(each), last_part(str(each.get("taskDefinitionArn")))) == (name, deploy_id)
+            and overrides(each) == wanted
+        )
+
+    def start_task(
+        self,
+        environment_id: str,
+        name: str,
+        deploy_id: str,
+        env_vars: EnvVars,
+        *,
+        run_id: str,
+        token: str,
+        settings: Settings | None = None,
+    ) -> str:
+        asked: dict[str, Any] = {each: settings[each] for each in _OF_A_TASK if settings and each in settings}
+        containers = [
+            {"name": container, "environment": environment_pairs(values)}
+            for container, values in env_vars.items()
+        ]
+        started = self._changed(
+            "ecs:RunTask",
+            lambda answer: self._only_task(answer, name),
+            **asked,
+            cluster=self._address.cluster_name(environment_id),
+            taskDefinition=deploy_id,
+            count=1,
+            group=name,
+            startedBy=_started_by(run_id),
+            clientToken=token,
+            overrides={"containerOverrides": containers},
+        )
+        task_id = self._task_id(started)
+        self._started[task_id] = self._clock.monotonic_s(), started
+        return task_id
+
+    def read_task_request(self, request_id: str) -> TaskRequest:
+        _, number = self._address.in_cluster(request_id, "task")
+        return TaskRequest(request_id, f"task {number}", "started", request_id)
+
+    def read_task(self, task_id: str) -> Task:
+        cluster, number = self._address.in_cluster(task_id, "task")
+        raw = next(iter(self._described_tasks(cluster, [number])), None)
+        if raw is None:
+            started_s, raw = self._started.get(task_id, (0.0, None))
+            if raw is None or self._clock.monotonic_s() - started_s > _SHOWS_S:
+                raise EntityNotFound(
+                    f"task {number} is not reported in cluster {cluster!r}",
+                    hint="ECS reports a task for one hour after its end",
+                )
+        return task(raw, self._address, self._definition_of(raw))
+
+    def list_tasks(self, environment_id: str | None = None) -> tuple[Summary, ...]:
+        listed = [
+            Summary(self._task_id(each), task_name(each), self._address.cluster(cluster), f"ecs:{cluster}")
+            for cluster in self._clusters(environment_id)
+            for status in ("RUNNING", "STOPPED")
+            for each in self._tasks(cluster, desiredStatus=status)
+            # The others are copies of services.
+            if not task_name(each).startswith("service:")
+        ]
+        return tuple(sorted(listed, key=lambda each: (each.name, each.entity_id)))
+
+    def delete_task(self, task_id: str) -> None:
+        cluster, number = self._address.in_cluster(task_id, "task")
+        self._change("ecs:StopTask", cluster=cluster, task=number, reason="Stopped by ecr-widgets")
+
+    @staticmethod
+    def _only_task(answer: Wire, name: str) -> Wire:
+        started = objects(answer, "tasks")
+        if started:
+            return started[0]
+        reasons = tuple(map(_why_not, objects(answer, "failures"))) or (
+            "ECS started nothing and gave no reason",
+        )
+        raise DeploymentFailed(
+            f"task {name!r} was not started: {reasons[0]}",
+            reasons=reasons,
+            hint="make room for it, let its containers ask for less, or name another launch type in a service file",
+        )
+
+
+def _why_not(failure: Wire) -> str:
+    text = failure_text(failure)
+    meaning = _SHORT.get(str(failure.get("reason") or "").partition(":")[0])
+    return text if meaning is None else f"{text}: {meaning}"
+
+
+def _started_by(run_id: str) -> str:
+    return _NOT_ALLOWED.sub("-", f"ecr-widgets/{run_id}")[:_LONGEST_STARTED_BY]

@@ -1,0 +1,145 @@
+"""Calls that are refused, throttled or never answered."""
+
+from __future__ import annotations
+
+import pytest
+from botocore import exceptions as boto
+
+from ecr_widgets.adapters.ecs.client import BotoEcs
+from ecr_widgets.errors import (
+    AuthorizationError,
+    DeployTargetUnavailable,
+    EcrWidgetsError,
+    EcsError,
+    EntityNotFound,
+    InputError,
+    OutcomeUnknown,
+)
+from tests.fakes import NOW
+from tests.unit.adapters.ecs.samples import WEB, service
+from tests.unit.adapters.ecs.scripted_aws import Answer, Refused, ScriptedAws
+
+URL = "https://ecs.us-east-1.amazonaws.com/"
+LOST = (
+    boto.ReadTimeoutError(endpoint_url=URL),
+    boto.ConnectionClosedError(endpoint_url=URL),
+    boto.HTTPClientError(error=OSError("broken")),
+    Refused("ServerException", "internal", 500),
+    Refused("", "bad gateway", 502),
+    b"<html>",
+    {"service": None},
+    {},
+)
+NOT_SENT = (
+    boto.EndpointConnectionError(endpoint_url=URL),
+    boto.ConnectTimeoutError(endpoint_url=URL),
+    boto.ProxyConnectionError(proxy_url=URL),
+    boto.SSLError(endpoint_url=URL, error="[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed"),
+)
+
+
+@pytest.mark.parametrize("answer", LOST)
+def test_a_change_without_a_usable_answer_may_be_done(aws: ScriptedAws, ecs: BotoEcs, answer: Answer) -> None:
+    """It is asked for once, whatever botocore would repeat, and whoever asked has to look."""
+    aws.answer("UpdateService", answer)
+    with pytest.raises(OutcomeUnknown, match="reply to ecs:UpdateService was lost"):
+        ecs.update_service(WEB, "web:3")
+    assert len(aws.asked) == 1
+
+
+@pytest.mark.parametrize("answer", NOT_SENT)
+def test_a_change_that_never_went_out_is_not_done(aws: ScriptedAws, ecs: BotoEcs, answer: Exception) -> None:
+    """No connection was made, so nothing needs to be looked for."""
+    aws.answer("UpdateService", answer)
+    with pytest.raises(DeployTargetUnavailable, match="ecs:UpdateService got no answer"):
+        ecs.update_service(WEB, "web:3")
+
+
+@pytest.mark.parametrize("answer", [*LOST[:5], *NOT_SENT[:3]])
+def test_a_read_is_repeated(aws: ScriptedAws, ecs: BotoEcs, answer: Answer) -> None:
+    """What changes nothing may be asked again."""
+    aws.answer("ListClusters", answer, {"clusterArns": []})
+    assert ecs.list_environments() == ()
+
+
+THROTTLED = Refused("ThrottlingException", "Rate exceeded")
+CONCURRENT = Refused(
+    "ClientException", "Too many concurrent attempts to create a new revision of the specified family."
+)
+
+
+@pytest.mark.parametrize("refused", [THROTTLED, CONCURRENT])
+def test_a_change_refused_for_their_number_is_asked_for_again(
+    aws: ScriptedAws, ecs: BotoEcs, refused: Refused
+) -> None:
+    """After a pause that grows, since others do the same; ECS says of both that nothing was done."""
+    aws.answer("UpdateService", refused, refused, {"service": service()})
+    ecs.update_service(WEB, "web:3")
+    assert len(aws.asked) == 3
+    assert 0.75 <= (aws.world.now - NOW).total_seconds() <= 2.25
+
+
+@pytest.mark.parametrize(("refused", "kind"), [(THROTTLED, DeployTargetUnavailable), (CONCURRENT, EcsError)])
+def test_a_change_refused_for_ever_is_an_error(
+    aws: ScriptedAws, ecs: BotoEcs, refused: Refused, kind: type[EcrWidgetsError]
+) -> None:
+    """Six times is enough; the outcome is known."""
+    aws.answer("UpdateService", refused)
+    with pytest.raises(kind, match="try again later"):
+        ecs.update_service(WEB, "web:3")
+    assert len(aws.asked) == 6
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "kind", "hint"),
+    [
+        ("AccessDeniedException", "no", AuthorizationError, "have ecs:UpdateService allowed"),
+        ("ClusterNotFoundException", "Cluster not found.", EntityNotFound, "list-clusters"),
+        ("ServiceNotFoundException", "Service not found.", EntityNotFound, "service list"),
+        ("ServiceNotActiveException", "Service was not ACTIVE.", EcsError, "deleted"),
+        ("ClientException", "TaskDefinition is inactive", EcsError, "register its document again"),
+        (
+            "InvalidParameterException",
+            "Unable to update task definition on services with a CODE_DEPLOY deployment controller.",
+            InputError,
+            "deploy it with CodeDeploy",
+        ),
+        (
+            "InvalidParameterException",
+            "Network Configuration must be provided when networkMode 'awsvpc' is specified.",
+            InputError,
+            "name its subnets in a service file",
+        ),
+        ("InvalidParameterException", "Creation of service was not idempotent.", EcsError, "somebody else"),
+        ("InvalidParameterException", "Unable to Start a service that is still Draining.", EcsError, "wait"),
+        ("ClientException", "anything else", EcsError, "anything else"),
+    ],
+)
+def test_a_refusal_is_one_of_our_errors(
+    aws: ScriptedAws, ecs: BotoEcs, code: str, message: str, kind: type[EcrWidgetsError], hint: str
+) -> None:
+    """It names the call, ECS's own words, and what to try."""
+    aws.answer("UpdateService", Refused(code, message))
+    with pytest.raises(kind, match=hint) as raised:
+        ecs.update_service(WEB, "web:3")
+    assert "ecs:UpdateService" in str(raised.value)
+    assert message in str(raised.value)
+    assert len(aws.asked) == 1
+
+
+def test_a_failure_with_status_200_is_an_error(aws: ScriptedAws, ecs: BotoEcs) -> None:
+    """Only what is missing is left out; other reasons are never passed over."""
+    aws.answer(
+        "DescribeServices", {"failures": [{"arn": WEB, "reason": "ACCESS_DENIED", "detail": "not yours"}]}
+    )
+    with pytest.raises(
+        EcsError, match=r"ecs:DescribeServices failed: ACCESS_DENIED not yours \(service/demo/web\)"
+    ):
+        ecs.read_service(WEB)
+
+
+def test_a_list_that_goes_round_is_an_error(aws: ScriptedAws, ecs: BotoEcs) -> None:
+    """Half a list that looks whole would mislead."""
+    aws.answer("ListClusters", {"clusterArns": ["a/b"], "nextToken": "t"})
+    with pytest.raises(EcsError, match="does not end"):
+        ecs.list_environments()

@@ -1,0 +1,71 @@
+"""Clusters as environments."""
+
+from __future__ import annotations
+
+import pytest
+from botocore.exceptions import ConnectTimeoutError
+
+from ecr_widgets.adapters.ecs.client import BotoEcs
+from ecr_widgets.errors import EntityNotFound, InputError
+from ecr_widgets.model.services import Dialect, Place
+from tests.fakes.ecs import ADDRESS
+from tests.unit.adapters.ecs.samples import CLUSTER, missing
+from tests.unit.adapters.ecs.scripted_aws import ScriptedAws
+
+
+@pytest.mark.parametrize("name", ["ecs:demo", CLUSTER, f"ecs:{CLUSTER}"])
+def test_a_cluster_is_found(aws: ScriptedAws, ecs: BotoEcs, name: str) -> None:
+    """By each of its names, with its ARN as id."""
+    aws.answer(
+        "DescribeClusters", {"clusters": [{"clusterArn": CLUSTER, "status": "ACTIVE"}], "failures": []}
+    )
+    assert ecs.find_environment(name) == Place(CLUSTER, "ecs:demo")
+    assert aws.asked == [("DescribeClusters", {"clusters": ["demo"]})]
+
+
+def test_an_unknown_cluster_is_none(aws: ScriptedAws, ecs: BotoEcs) -> None:
+    """ECS says so with status 200."""
+    aws.answer("DescribeClusters", missing(CLUSTER))
+    assert ecs.find_environment("ecs:demo") is None
+
+
+def test_a_deleted_cluster_is_one_clear_error(aws: ScriptedAws, ecs: BotoEcs) -> None:
+    """ECS describes it for long, and runs nothing in it."""
+    aws.answer("DescribeClusters", {"clusters": [{"clusterArn": CLUSTER, "status": "INACTIVE"}]})
+    with pytest.raises(EntityNotFound, match="cluster 'demo' is INACTIVE: it was deleted"):
+        ecs.find_environment("ecs:demo")
+
+
+def test_a_cluster_elsewhere_is_refused_before_anything_is_asked(aws: ScriptedAws, ecs: BotoEcs) -> None:
+    """One of the same name may be here."""
+    with pytest.raises(InputError, match="wrong region"):
+        ecs.find_environment("arn:aws:ecs:eu-west-1:111222333444:cluster/demo")
+    assert aws.asked == []
+
+
+def test_all_clusters_are_listed(aws: ScriptedAws, ecs: BotoEcs) -> None:
+    """From all pages, by name."""
+    aws.answer(
+        "ListClusters",
+        {"clusterArns": [ADDRESS.cluster("web")], "nextToken": "more"},
+        {"clusterArns": [CLUSTER]},
+    )
+    assert [each.name for each in ecs.list_environments()] == ["ecs:demo", "ecs:web"]
+    assert aws.asked_for("ListClusters")[1] == {"maxResults": 100, "nextToken": "more"}
+
+
+def test_where_it_is_is_account_and_region(ecs: BotoEcs) -> None:
+    """The same for every cluster of them."""
+    assert ecs.address() == "arn:aws:ecs:us-east-1:111222333444"
+    assert (ecs.dialect(), ecs.version()) == (Dialect.ECS, "")
+    assert ecs.request("create_deploy") == "ECS: RegisterTaskDefinition"
+
+
+@pytest.mark.parametrize("answer", [{"clusters": [{"clusterArn": CLUSTER}]}, missing(CLUSTER)])
+def test_ecs_tells_the_account_where_there_is_no_way_to_sts(
+    aws: ScriptedAws, ecs: BotoEcs, answer: dict[str, object]
+) -> None:
+    """In a network with an endpoint for ECS alone, a cluster's ARN names it, also of one that does not exist."""
+    aws.answer("GetCallerIdentity", ConnectTimeoutError(endpoint_url="https://sts"))
+    aws.answer("DescribeClusters", answer)
+    assert ecs.address() == str(ADDRESS)
