@@ -11,6 +11,7 @@ from typing import Any
 
 from ecr_widgets.dockerrun.form import member
 from ecr_widgets.dockerrun.kinds import wrong_type
+from ecr_widgets.dockerrun.places import check_limits, places
 from ecr_widgets.dockerrun.reading import shorten, step
 from ecr_widgets.errors import InvalidDockerrun, InvalidReference
 from ecr_widgets.model.image_reference import ImageReference
@@ -19,10 +20,14 @@ SMALLEST_MEMORY_MIB = 4
 _LARGEST_INT = 2**31 - 1
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,255}", re.ASCII)
 _HEALTH_CHECK_LIMITS: Mapping[str, tuple[int, int]] = {
-    "interval": (5, 300),
-    "timeout": (2, 120),
-    "retries": (1, 10),
-    "startPeriod": (0, 300),
+    "healthCheck/interval": (5, 300),
+    "healthCheck/timeout": (2, 120),
+    "healthCheck/retries": (1, 10),
+    "healthCheck/startPeriod": (0, 300),
+}
+_PORT_LIMITS: Mapping[str, tuple[int, int]] = {
+    "portMappings/*/containerPort": (1, 65535),
+    "portMappings/*/hostPort": (0, 65535),
 }
 
 
@@ -96,10 +101,8 @@ def _check_memory(container: Mapping[str, Any], at: str, *, is_needed: bool) -> 
 
 
 def _check_environment(container: Mapping[str, Any], at: str) -> None:
-    key, items = member(container, "environment")
     seen: set[str] = set()
-    for number, item in enumerate(items or ()):
-        place = step(step(at, key), number)
+    for place, item in places(container, "environment/*", at):
         for part in ("name", "value"):
             part_key, value = member(item, part)
             if not isinstance(value, str) or (part == "name" and not value):
@@ -119,26 +122,20 @@ def _check_environment(container: Mapping[str, Any], at: str) -> None:
 
 
 def _check_ports(container: Mapping[str, Any], at: str) -> None:
-    key, mappings = member(container, "portMappings")
-    for number, mapping in enumerate(mappings or ()):
-        place = step(step(at, key), number)
-        for wanted, smallest in (("containerPort", 1), ("hostPort", 0)):
-            port_key, port = member(mapping, wanted)
-            if port is not None and not smallest <= port <= 65535:
+    for path, (smallest, largest) in _PORT_LIMITS.items():
+        for place, port in places(container, path, at):
+            if not smallest <= port <= largest:
                 raise InvalidDockerrun(
-                    f"{port} is not a port", pointer=step(place, port_key), hint=f"{smallest} to 65535"
+                    f"{port} is not a port", pointer=place, hint=f"{smallest} to {largest}"
                 )
 
 
 def _check_mounts(container: Mapping[str, Any], at: str, volumes: frozenset[str]) -> None:
-    key, mounts = member(container, "mountPoints")
-    for number, mount in enumerate(mounts or ()):
-        place = step(step(at, key), number)
-        source_key, source = member(mount, "sourceVolume")
-        if source and source not in volumes:
+    for place, source in places(container, "mountPoints/*/sourceVolume", at):
+        if source not in volumes:
             raise InvalidDockerrun(
                 f"no volume {shorten(source)}",
-                pointer=step(place, source_key),
+                pointer=place,
                 hint=f"volumes has: {shorten(', '.join(sorted(volumes)))}"
                 if volumes
                 else "list it under volumes",
@@ -146,34 +143,23 @@ def _check_mounts(container: Mapping[str, Any], at: str, volumes: frozenset[str]
 
 
 def _check_health_check(container: Mapping[str, Any], at: str) -> None:
-    key, check = member(container, "healthCheck")
-    if not check:
-        return
-    command_key, command = member(check, "command")
-    if command[0] not in {"CMD", "CMD-SHELL", "NONE"} or (len(command) == 1 and command[0] != "NONE"):
-        raise InvalidDockerrun(
-            "a health check's command begins with CMD or CMD-SHELL, followed by what to run",
-            pointer=step(step(at, key), command_key),
-            hint='such as ["CMD-SHELL", "wget -q -O - http://127.0.0.1/ || exit 1"]',
-        )
-    for wanted, (smallest, largest) in _HEALTH_CHECK_LIMITS.items():
-        limit_key, value = member(check, wanted)
-        if value is not None and not smallest <= value <= largest:
+    for place, command in places(container, "healthCheck/command", at):
+        if command[0] not in {"CMD", "CMD-SHELL", "NONE"} or (len(command) == 1 and command[0] != "NONE"):
             raise InvalidDockerrun(
-                f"ECS does not take {value} here",
-                pointer=step(step(at, key), limit_key),
-                hint=f"{smallest} to {largest}",
+                "a health check's command begins with CMD or CMD-SHELL, followed by what to run",
+                pointer=place,
+                hint='such as ["CMD-SHELL", "wget -q -O - http://127.0.0.1/ || exit 1"]',
             )
+    check_limits(container, _HEALTH_CHECK_LIMITS, at, "ECS")
 
 
 def _check_ulimits(container: Mapping[str, Any], at: str) -> None:
-    key, limits = member(container, "ulimits")
-    for number, limit in enumerate(limits or ()):
+    for place, limit in places(container, "ulimits/*", at):
         (soft_key, soft), (_, hard) = member(limit, "softLimit"), member(limit, "hardLimit")
         # -1 is no limit.
         if hard != -1 and (soft == -1 or soft > hard):
             raise InvalidDockerrun(
                 f"a soft limit of {soft} is above the hard limit of {hard}",
-                pointer=step(step(step(at, key), number), soft_key),
+                pointer=step(place, soft_key),
                 hint="raise hardLimit or lower softLimit",
             )

@@ -8,7 +8,7 @@ Guide, "Pass sensitive data to an Amazon ECS container"; the ECS agent takes a S
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ecr_widgets.dockerrun.fargate import check_fargate, is_fargate
@@ -66,9 +66,7 @@ _FORMS = {
 }
 
 
-def check_for_ecs(
-    document: Mapping[str, Any], containers: Sequence[Mapping[str, Any]], root: str, *, images: bool
-) -> None:
+def check_for_ecs(document: Mapping[str, Any], root: str, *, images: bool) -> None:
     """Refuse what RegisterTaskDefinition would, or what could never start.
 
     Members are of their types and spelled as ECS does.
@@ -82,7 +80,7 @@ def check_for_ecs(
     _check_sizes(document, root)
     if is_fargate(document):
         check_fargate(document, root)
-    _check_shares(document, containers, root)
+    _check_shares(document, root)
     check_limits(document, _LIMITS, root, "ECS")
     check_forms(document, _FORMS, root)
     _check_network(document, root)
@@ -123,8 +121,9 @@ def _check_network(document: Mapping[str, Any], root: str) -> None:
             )
 
 
-def _check_shares(document: Mapping[str, Any], containers: Sequence[Mapping[str, Any]], root: str) -> None:
+def _check_shares(document: Mapping[str, Any], root: str) -> None:
     """Containers that reserve no more than their task has."""
+    containers = document["containerDefinitions"]
     reserved = {
         "memory": sum(each.get("memoryReservation") or each.get("memory") or 0 for each in containers)
     }

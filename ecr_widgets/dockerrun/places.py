@@ -6,26 +6,32 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from ecr_widgets.dockerrun.form import member
 from ecr_widgets.dockerrun.reading import shorten, step
 from ecr_widgets.errors import InvalidDockerrun
 
 
 def places(value: Any, path: str, at: str) -> Iterator[tuple[str, Any]]:
-    """The values at a path, with their JSON pointers; empty ones mean the same as absent ones.
+    """The values at a path, with their JSON pointers; a member that is empty means the same as an absent one.
 
     Args:
-        path: Names of members, and `*` for each item of a list.
+        path: Names of members, which the document may spell in any case, and `*` for each item of a list.
 
         at: JSON pointer of the value.
     """
     name, _, rest = path.partition("/")
-    for key, item in enumerate(value) if name == "*" else [(name, value.get(name))]:
-        if item is None or item is False or item in ("", [], {}):
-            continue
+    inner: Iterable[tuple[str | int, Any]] = (
+        enumerate(value) if name == "*" else _filled(*member(value, name))
+    )
+    for key, item in inner:
         if rest:
             yield from places(item, rest, step(at, key))
         else:
             yield step(at, key), item
+
+
+def _filled(key: str, item: Any) -> tuple[tuple[str, Any], ...]:
+    return () if item is None or item is False or item in ("", [], {}) else ((key, item),)
 
 
 def refuse(document: Any, paths: Iterable[str], root: str, who: str, hint: str) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ecr_widgets.dockerrun.form import SAME_PORTS, member
+from ecr_widgets.dockerrun.places import places
 from ecr_widgets.dockerrun.reading import shorten, step
 from ecr_widgets.errors import InvalidDockerrun
 
@@ -56,10 +57,9 @@ def _names(containers: Sequence[_Container], at: str) -> dict[str, str]:
 def _check_ports(containers: Sequence[_Container], at: str, mode: str) -> None:
     ports: dict[tuple[int, str], str] = {}
     for number, container in enumerate(containers):
-        key, mappings = member(container, "portMappings")
-        for index, mapping in enumerate(mappings or ()):
+        for place, mapping in places(container, "portMappings/*", step(at, number)):
             port_key, port = member(mapping, "hostPort")
-            here = step(step(step(step(at, number), key), index), port_key)
+            here = step(place, port_key)
             wanted = member(mapping, "containerPort")[1]
             if mode in SAME_PORTS and port not in {None, 0, wanted}:
                 raise InvalidDockerrun(
@@ -82,9 +82,7 @@ def _references(containers: Sequence[_Container], at: str, mode: str) -> Iterato
     """Every place that names another container, with that name."""
     for number, container in enumerate(containers):
         place = step(at, number)
-        key, links = member(container, "links")
-        for index, link in enumerate(links or ()):
-            here = step(step(place, key), index)
+        for here, link in places(container, "links/*", place):
             if mode != "bridge":
                 raise InvalidDockerrun(
                     f"links work in network mode bridge only, and this is {mode}",
@@ -92,19 +90,14 @@ def _references(containers: Sequence[_Container], at: str, mode: str) -> Iterato
                     hint="use localhost with network mode host" if mode == "host" else "remove it",
                 )
             yield here, link.partition(":")[0]
-        for listed, wanted in (("volumesFrom", "sourceContainer"), ("dependsOn", "containerName")):
-            key, items = member(container, listed)
-            for index, item in enumerate(items or ()):
-                name_key, name = member(item, wanted)
-                yield step(step(step(place, key), index), name_key), name
+        yield from places(container, "volumesFrom/*/sourceContainer", place)
+        yield from places(container, "dependsOn/*/containerName", place)
 
 
-def _check_dependencies(containers: Mapping[str, _Container], places: Mapping[str, str]) -> None:
+def _check_dependencies(containers: Mapping[str, _Container], at: Mapping[str, str]) -> None:
     waits_for: dict[str, set[str]] = {}
     for name, container in containers.items():
-        key, dependencies = member(container, "dependsOn")
-        for index, dependency in enumerate(dependencies or ()):
-            here = step(step(places[name], key), index)
+        for here, dependency in places(container, "dependsOn/*", at[name]):
             other, condition = (member(dependency, each)[1] for each in ("containerName", "condition"))
             waits_for.setdefault(name, set()).add(other)
             if (
@@ -133,7 +126,7 @@ def _check_dependencies(containers: Mapping[str, _Container], places: Mapping[st
             name = next(iter(waits_for))
             raise InvalidDockerrun(
                 f"containers wait for each other in a circle: {', '.join(sorted(waits_for))}",
-                pointer=places[name],
+                pointer=at[name],
                 hint="remove one of dependsOn, links or volumesFrom",
             )
         for name in ready:

@@ -13,6 +13,7 @@ from ecr_widgets.dockerrun.dialect import RULES
 from ecr_widgets.dockerrun.form import member
 from ecr_widgets.dockerrun.kinds import check_members
 from ecr_widgets.dockerrun.members import DOCUMENT
+from ecr_widgets.dockerrun.places import places
 from ecr_widgets.dockerrun.reading import shorten, step
 from ecr_widgets.dockerrun.relations import check_relations
 from ecr_widgets.errors import InvalidDockerrun
@@ -63,7 +64,7 @@ def check_rules(
     """
     key, containers = member(document, "containerDefinitions")
     at, rules = step(root, key), RULES[dialect]
-    rules.check(document, containers, root, images=images)
+    rules.check(document, root, images=images)
     volumes = _volume_names(document, root)
     needs_memory = not (rules.task_memory_suffices and member(document, "memory")[1])
     for number, container in enumerate(containers):
@@ -74,10 +75,8 @@ def check_rules(
 
 
 def _volume_names(document: Mapping[str, Any], root: str) -> frozenset[str]:
-    key, volumes = member(document, "volumes")
     names = set()
-    for number, volume in enumerate(volumes or ()):
-        at = step(step(root, key), number)
+    for at, volume in places(document, "volumes/*", root):
         name = member(volume, "name")[1]
         if not name:
             raise InvalidDockerrun("a volume without a name", pointer=at, hint='add "name"')

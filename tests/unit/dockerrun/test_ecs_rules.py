@@ -51,6 +51,7 @@ def test_memory_of_the_task_suffices_for_ecs_only() -> None:
     ("container", "pointer", "why", "hint"),
     [
         ({"portMappings": [{"hostPort": 80}]}, "portMappings/0", "no containerPort", "containerPortRange"),
+        ({"portMappings": [{}]}, "portMappings/0", "no containerPort", "containerPortRange"),
         ({"portMappings": [{"containerPort": 1, "containerPortRange": "2-3"}]}, "portMappings/0", "containerPort and", "give one of"),
         ({"portMappings": [{"containerPortRange": "80"}]}, "portMappings/0/containerPortRange", "not a range of ports", "8000-8010"),
         ({"restartPolicy": {}}, "restartPolicy", "no enabled", "add"),
