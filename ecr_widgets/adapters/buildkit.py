@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ecr_widgets.adapters.build_events import BuildEvents
-from ecr_widgets.adapters.build_tool import BuildTool, read_config
+from ecr_widgets.adapters.build_tool import INSTALL, BuildTool, read_config
 from ecr_widgets.adapters.engine_events import build_login_error, login_refused
 from ecr_widgets.disk import write_atomically
 from ecr_widgets.errors import BuildError, EcrWidgetsError, EngineUnavailable, SettingsError
@@ -43,6 +43,7 @@ _NO_ENGINE = re.compile(r"cannot connect to the docker daemon|is the docker daem
 _NOT_KNOWN = re.compile(
     r"unknown (flag|instruction)|not supported in dockerfile|the --\S+ (flag|option) requires"
 )
+_TOO_OLD = re.compile(r"client version \S+ is too old")
 _NO_FRONTEND = re.compile(r"resolve image config for|docker/dockerfile")
 
 
@@ -266,7 +267,9 @@ def _failed(events: BuildEvents, exit_code: int, logins: Sequence[AuthorizationT
     if _NO_ENGINE.search(lower):
         return EngineUnavailable(f"the build failed: {text}", hint="start the engine, then build again")
     hint = "correct the step that the log names"
-    if _NOT_KNOWN.search(lower):
+    if _TOO_OLD.search(lower):
+        hint = f"the engine takes no build tool so old: {INSTALL}"
+    elif _NOT_KNOWN.search(lower):
         hint = "use a newer engine, or have the Dockerfile begin with `# syntax=docker/dockerfile:1`"
     elif _NO_FRONTEND.search(lower):
         hint = (

@@ -113,8 +113,10 @@ class LocalEngine:
             # docker-py decodes a stream event by event only where it comes in chunks.
             events: Iterator[Any] = json_stream(answer)
             for event in events:
-                if "error" in event:
-                    raise EngineError(f"the engine at {self.docker_host} failed: {event['error']}")
+                # Engines are to drop `error`, which repeats the detail's message.
+                reason = (event.get("errorDetail") or {}).get("message") or event.get("error")
+                if reason:
+                    raise EngineError(f"the engine at {self.docker_host} failed: {reason}")
                 if time.monotonic() > deadline:
                     raise TimeoutError("it took too long")
 

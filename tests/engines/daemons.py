@@ -73,6 +73,8 @@ class EngineKind:
         name: For a table; the engine itself tells its version.
 
         packages: The first one names the root that they are unpacked into.
+
+        least_api: Oldest version of the API that it answers to; its own choice where empty.
     """
 
     name: str
@@ -80,6 +82,7 @@ class EngineKind:
     store: Store
     packages: tuple[str, ...] = ("docker.io", *_TOOLS)
     rootless: bool = False
+    least_api: str = ""
 
 
 _ROOTLESS = (
@@ -92,7 +95,8 @@ KINDS = (
     EngineKind("Docker 26.1", "trixie", Store.GRAPH),
     EngineKind("Docker 26.1", "trixie", Store.CONTAINERD),
     EngineKind("Docker 28", "sid", Store.GRAPH),
-    EngineKind("Docker 28", "sid", Store.CONTAINERD),
+    # As Docker 29 has it, which no suite has yet.
+    EngineKind("Docker 28", "sid", Store.CONTAINERD, least_api="1.44"),
     EngineKind("Docker 26.1 rootless", "trixie", Store.GRAPH, _ROOTLESS, rootless=True),
     EngineKind("Podman 5.4", "trixie", Store.CONTAINERS, _PODMAN),
     EngineKind("Podman 5.8", "sid", Store.CONTAINERS, _PODMAN),
@@ -173,7 +177,8 @@ def _command(kind: EngineKind, root: Path, data: Path, shared: Path, name: str) 
         arguments += ["--ip6tables=false"]
     if not kind.rootless:
         own = ["--exec-root=/run/d", "--pidfile=/run/d.pid", f"--bridge={name}", f"--cgroup-parent=/{name}"]
-        return [*environ, "dockerd", *arguments, *own]
+        least_api = [f"DOCKER_MIN_API_VERSION={kind.least_api}"] if kind.least_api else []
+        return [*environ, *least_api, "dockerd", *arguments, *own]
     for file, line in {
         "passwd": f"root:x:0:0:root:/root:/bin/sh\nuser:x:{_USER}:{_USER}::/d/home:/bin/sh",
         "group": f"root:x:0:\nuser:x:{_USER}:",

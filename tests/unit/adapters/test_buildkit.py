@@ -201,6 +201,11 @@ def test_what_a_killed_build_left_goes_with_the_next(tmp_path: Path, environ: di
             BuildError,
             "take",
         ),
+        (
+            "client version 1.42 is too old. Minimum supported API version is 1.44",
+            BuildError,
+            "docker-buildx",
+        ),
         ("Cannot connect to the Docker daemon at unix:///run/here.sock", EngineUnavailable, "start"),
     ],
 )

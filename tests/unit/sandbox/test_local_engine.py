@@ -68,9 +68,17 @@ def test_a_pull_that_says_nothing_is_given_up() -> None:
             silent.set()
 
 
-def test_what_an_engine_says_within_a_pull_is_its_refusal() -> None:
-    """It answers 200 first."""
-    said = b'{"status": "Pulling"}\n{"error": "no such image"}\n'
+@pytest.mark.parametrize(
+    "error",
+    [
+        b'"error": "no such image"',
+        b'"errorDetail": {"message": "no such image"}',
+        b'"error": "", "errorDetail": {"message": "no such image"}',
+    ],
+)
+def test_what_an_engine_says_within_a_pull_is_its_refusal(error: bytes) -> None:
+    """It answers 200 first, and newer engines are to leave the older of two members out, or empty."""
+    said = b'{"status": "Pulling"}\n{%s}\n' % error
 
     def answer(request: Request) -> bytes:
         return http(200, said) if "/images/create" in request.target else _engine(request)
