@@ -1,7 +1,8 @@
 """The chain of seals of a runs folder: one line a seal in `seals.jsonl`, each bound to the one before and signed.
 
-A line is `{"seal":{…},"signature":"…"}` in RFC 8785's canonical form. The signature is over the bytes of the seal as they
-stand in the line, and `previous` is the sha256 of the whole line before, so that not a byte can change unnoticed.
+A line is a sigstore bundle, as other tools read it; the seal is the predicate of the statement in it, and `previous` in that
+is the sha256 of the whole line before, so that not a byte can change unnoticed. Earlier releases wrote
+`{"seal":{…},"signature":"…"}` in RFC 8785's canonical form, signed over the bytes of the seal: such lines stay good.
 """
 
 from __future__ import annotations
@@ -18,17 +19,26 @@ from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
-from ecr_widgets.audit.canonical import Form, canonical
+from ecr_widgets.audit.attestation import (
+    Envelope,
+    Statement,
+    bundle_of,
+    pre_authentication,
+    read_bundle,
+    statement_of,
+)
+from ecr_widgets.audit.canonical import Form
 from ecr_widgets.audit.keys import KeyFile
 from ecr_widgets.disk import to_disk
 from ecr_widgets.errors import InputError, RecordError
 from ecr_widgets.locks import lock_of, open_shared, take
+from ecr_widgets.model.evidence import RETIREMENT_TYPE, RUN_TYPE, RunClaim
 from ecr_widgets.model.record import Moment
 
 FILE_NAME = "seals.jsonl"
-SEAL_VERSION = 1
-RETIRED = "retired"
-"""State of a seal that takes its file's loss for meant: all else in it is of the seal before."""
+_RETIRED = "retired"
+"""State of an earlier release's seal that takes its file's loss for meant."""
+_FIRST_VERSION = 1
 _HEAD = b'{"seal":'
 _TAIL_LENGTH = len(b',"signature":"') + 88 + len(b'"}')
 """An Ed25519 signature is 64 bytes, 88 characters of base64."""
@@ -37,14 +47,73 @@ LONGEST_WAIT_S = 10.0
 """For a chain that others add to; each of them takes far less than a second."""
 
 
+class Notebook(msgspec.Struct, frozen=True):
+    """The file that was sealed, by hashes."""
+
+    name: str
+    """Relative to the folder of the chain, with slashes."""
+    sha256: str
+    form_sha256: str
+    """Of what the notebook says, however it is written down: its cells with their outputs and records, and its metadata."""
+    metadata: dict[str, str]
+    cells: tuple[str, ...]
+
+    @property
+    def form(self) -> Form:
+        """The form that was sealed."""
+        return Form(self.form_sha256, self.metadata, self.cells)
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where in its chain a seal is."""
+
+    project: str
+    """Random, made with the first seal, so that no seal fits another chain."""
+    n: int
+    """Counts from 1 without a gap."""
+    previous: str | None
+
+
 class Seal(msgspec.Struct, frozen=True):
-    """What is sealed of one run: which file said what, and what it was about, should the file vanish."""
+    """What is sealed of one run: which file said what, and what the run was, should the file vanish."""
+
+    run: RunClaim
+    notebook: Notebook
+    sealed_at: Moment
+    key: str
+    chain: Place = Place("", 0, None)
+    retired: bool = False
+    """Whether it takes the file's loss for meant: all else in it is of the seal before."""
+
+    @property
+    def n(self) -> int:
+        """Its place in the chain, counting from 1."""
+        return self.chain.n
+
+    @property
+    def path(self) -> str:
+        """The notebook's name in the folder of the chain."""
+        return self.notebook.name
+
+    @property
+    def run_id(self) -> str | None:
+        """Of the run that was sealed."""
+        return self.run.run_id
+
+    @property
+    def subjects(self) -> tuple[tuple[str, str], ...]:
+        """What it is about, each with its sha256 in hex: the images that the run acted on, and the notebook."""
+        images = {deed.digest: deed.repository for deed in self.run.deeds}
+        named = ((name, digest.removeprefix("sha256:")) for digest, name in images.items())
+        return (*named, (self.path, self.notebook.sha256))
+
+
+class _FirstSeal(msgspec.Struct, frozen=True):
+    """A seal as earlier releases wrote it."""
 
     version: int
     n: int
-    """Counts from 1 without a gap."""
     project: str
-    """Random, made with the first seal, so that no seal fits another chain."""
     previous: str | None
     path: str
     run_id: str | None
@@ -64,16 +133,23 @@ class Seal(msgspec.Struct, frozen=True):
     sealed_at: Moment
     key: str
 
-    @property
-    def form(self) -> Form:
-        """The form that was sealed."""
-        return Form(self.form_sha256, self.metadata, self.cells)
+    def seal(self) -> Seal:
+        """The same as seals are now."""
+        retired = self.state == _RETIRED
+        run = RunClaim(
+            self.run_id, self.runbook, self.runbook_sha256, None if retired else self.state, None, None, None,
+            self.actor, self.started_at, self.ended_at,
+            touched={"digest": self.digests, "deploy": self.deploys},
+        )  # fmt: skip
+        notebook = Notebook(self.path, self.file_sha256, self.form_sha256, self.metadata, self.cells)
+        place = Place(self.project, self.n, self.previous)
+        return Seal(run, notebook, self.sealed_at, self.key, place, retired)
 
 
-class Line(msgspec.Struct, frozen=True):
-    """One line of the chain."""
+class _FirstLine(msgspec.Struct, frozen=True):
+    """One line of a chain as earlier releases wrote it."""
 
-    seal: Seal
+    seal: _FirstSeal
     signature: str
 
 
@@ -135,7 +211,7 @@ class Appender:
         self.last = last.seal if last else None
         """The seal that the next one follows."""
         self._previous = last.sha256 if last else None
-        self._project = self.last.project if self.last else secrets.token_hex(16)
+        self._project = self.last.chain.project if self.last else secrets.token_hex(16)
         self.end = end
         """Where the chain's whole lines end, in bytes."""
 
@@ -144,9 +220,9 @@ class Appender:
         return read_links(os.pread(self._handle, max(0, self.end - start), start))
 
     def add(self, draft: Seal, sign: Callable[[bytes], bytes]) -> Seal:
-        """Add a seal behind the last one; its n, project and previous are set here."""
-        n = self.last.n + 1 if self.last else 1
-        seal = msgspec.structs.replace(draft, n=n, project=self._project, previous=self._previous)
+        """Add a seal behind the last one; its place in the chain is set here."""
+        place = Place(self._project, self.last.n + 1 if self.last else 1, self._previous)
+        seal = msgspec.structs.replace(draft, chain=place)
         line = line_of(seal, sign)
         self.last, self._previous = seal, _sha256(line)
         self._lines.append(line + b"\n")
@@ -192,20 +268,15 @@ def appending(runs: Path) -> Iterator[Appender]:
 
 def line_of(seal: Seal, sign: Callable[[bytes], bytes]) -> bytes:
     """The line of a seal, signed."""
-    # Only the names in `metadata` are not ours, and there is no float in a seal.
-    signed = canonical(msgspec.to_builtins(seal), simple=all(map(str.isascii, seal.metadata)))
-    return _line(signed, sign(signed))
-
-
-def _line(signed: bytes, signature: bytes) -> bytes:
-    return _HEAD + signed + b',"signature":"' + b64encode(signature) + b'"}'
+    payload = statement_of(seal.subjects, RETIREMENT_TYPE if seal.retired else RUN_TYPE, seal)
+    return bundle_of(Envelope(payload, sign(pre_authentication(payload)), seal.key))
 
 
 def head_of(links: list[Link]) -> Head | None:
     """Where the chain ends, None where it is empty or its last line cannot be read."""
     if not links or links[-1].seal is None:
         return None
-    return Head(links[-1].seal.project, links[-1].seal.n, links[-1].sha256)
+    return Head(links[-1].seal.chain.project, links[-1].seal.n, links[-1].sha256)
 
 
 class Trouble(NamedTuple):
@@ -250,16 +321,17 @@ class Watcher:
             place.append(
                 f"it is seal {seal.n} at place {past.count + 1}: seals are missing, added or re-ordered"
             )
-        if seal.previous != past.sha256:
+        if seal.chain.previous != past.sha256:
             place.append("it does not follow the seal before it")
-        if seal.project != (past.project or seal.project):
+        project = past.project or seal.chain.project
+        if seal.chain.project != project:
             place.append("it is of another chain")
         key = self._keys.get(seal.key)
         forged = key and self._forged(link, seal, key)
         latest = past.sealed_at
         if key and not forged:
             latest = seal.sealed_at if latest is None else max(latest, seal.sealed_at)
-        self.past = Past(past.count + 1, link.sha256, past.project or seal.project, latest)
+        self.past = Past(past.count + 1, link.sha256, project, latest)
         unknown = () if key else (f"it is signed by key {seal.key}, which is not known here",)
         why = (*unknown, *((forged,) if forged else ()), *place)
         return Trouble(why, forged=bool(forged), unknown_key=key is None) if why else None
@@ -279,18 +351,37 @@ class Watcher:
 def _link(line: bytes) -> Link:
     sha256 = _sha256(line)
     try:
-        told = _decode(line)
-        if told.seal.version != SEAL_VERSION:
-            why = f"a seal of version {told.seal.version}: this release reads {SEAL_VERSION}"
-            return Link(None, sha256, b"", b"", why)
-        signature = b64decode(told.signature, validate=True)
-        signed = line[len(_HEAD) : -_TAIL_LENGTH]
-        if line != _line(signed, signature):
-            # Some bits of base64 and any white space mean nothing, and may not differ either.
-            return Link(None, sha256, b"", b"", "it is not written as a seal is")
-        return Link(told.seal, sha256, signature, signed)
+        seal, signature, signed = (_first_line if line.startswith(_HEAD) else _bundle)(line)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         return Link(None, sha256, b"", b"", f"it is no seal: {str(error)[:120]}")
+    return Link(seal, sha256, signature, signed)
+
+
+def _bundle(line: bytes) -> tuple[Seal, bytes, bytes]:
+    envelope = read_bundle(line)
+    statement = _decode(envelope.payload)
+    seal = statement.predicate
+    if statement.predicateType != (RETIREMENT_TYPE if seal.retired else RUN_TYPE):
+        raise ValueError(
+            f"a statement of type {statement.predicateType!r:.80}, which this release does not know"
+        )
+    if envelope.key != seal.key:
+        raise ValueError("the bundle names another key than the seal")
+    return seal, envelope.signature, envelope.signed
+
+
+def _first_line(line: bytes) -> tuple[Seal, bytes, bytes]:
+    told = _decode_first(line)
+    if told.seal.version != _FIRST_VERSION:
+        raise ValueError(
+            f"a seal of version {told.seal.version}: this release reads {_FIRST_VERSION} and bundles"
+        )
+    signature = b64decode(told.signature, validate=True)
+    signed = line[len(_HEAD) : -_TAIL_LENGTH]
+    if line != _HEAD + signed + b',"signature":"' + b64encode(signature) + b'"}':
+        # Some bits of base64 and any white space mean nothing, and may not differ either.
+        raise ValueError("it is not written as a seal is")
+    return told.seal.seal(), signature, signed
 
 
 def _last_line(handle: int) -> tuple[bytes | None, int]:
@@ -353,7 +444,8 @@ def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-_decode = msgspec.json.Decoder(Line).decode
+_decode = msgspec.json.Decoder(Statement[Seal]).decode
+_decode_first = msgspec.json.Decoder(_FirstLine).decode
 
 
 def export_head(heads: Heads) -> str:

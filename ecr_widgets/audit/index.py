@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from ecr_widgets.audit.judging import Judgement, Verdict, judge
+from ecr_widgets.audit.judging import RULES, Judgement, Verdict, judge
 from ecr_widgets.audit.keys import KeyRing, default_ring
 from ecr_widgets.audit.parallel import in_parallel
 from ecr_widgets.audit.query import Query
@@ -35,7 +35,7 @@ from ecr_widgets.audit.verify import Finding
 from ecr_widgets.errors import RecordError
 from ecr_widgets.model.user_folders import cache_folder
 
-_VERSION = 8
+_VERSION = 100 * RULES + 9
 """Of the tables and of all rules behind a row; another number than the file's means that all is read again."""
 _BATCH = 1000
 _TABLES = """

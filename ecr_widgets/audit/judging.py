@@ -13,6 +13,9 @@ from ecr_widgets.audit.postconditions import missing_of
 from ecr_widgets.audit.run import SUCCEEDED, Cell, Found, NoRun, Origin, Run
 from ecr_widgets.model.record import CellState, RunState, StepRecord, StepState
 
+RULES = 1
+"""Raised with each change of what a verdict asks for: what was judged by other rules is judged again."""
+
 
 class Verdict(StrEnum):
     """What an audit says of a notebook; the value is its spelling everywhere."""

@@ -1,8 +1,9 @@
-"""Signing keys: Ed25519, one folder a user, outside every runs folder.
+"""Signing keys: ECDSA on P-256, one folder a user, outside every runs folder.
 
 `$XDG_DATA_HOME/ecr-widgets/keys/` (0700) holds for each key `FINGERPRINT.json` with its public half and its times, and
 `FINGERPRINT.pem` (0600) with the private half. A retired key keeps its public half, so that old seals stay checkable.
-Public halves of others stand in `trusted/` below, each put there with its fingerprint, which came another way and is of the
+For a key in AWS KMS there is no private half here; the ring keeps its ARN. Ed25519 keys of earlier releases are used on.
+Public halves of others are kept in `trusted/` below, each put there with its fingerprint, which came another way and is of the
 key's times too: else whoever carries an export could take out that a key was retired. What is known of a retirement stays.
 Who can read the private half can sign like you: what then still tells is a head that was exported elsewhere.
 """
@@ -13,23 +14,32 @@ import fcntl
 import hashlib
 import os
 import stat
-from base64 import b64decode, b64encode
+from base64 import b64decode
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from ecr_widgets.audit.signatures import (
+    LowS,
+    Signer,
+    der_of,
+    is_signed_by_ed25519,
+    is_signed_by_p256,
+    new_private_key,
+    pem_of_der,
+    pem_of_ed25519,
+    signer_of,
+)
 from ecr_widgets.disk import write_atomically
 from ecr_widgets.errors import InputError, SettingsError
 from ecr_widgets.model.record import Moment
 from ecr_widgets.model.user_folders import data_folder
 
 _TRUSTED = "trusted"
+_ED25519, _P256 = 1, 2
 VALID_FOR = timedelta(days=730)
 """After that a new key is made by itself; seals dated later under the old one are an alarm."""
 
@@ -38,13 +48,21 @@ class KeyFile(msgspec.Struct, frozen=True):
     """The public half of a key and its times."""
 
     version: int
+    """1 for Ed25519, 2 for ECDSA on P-256."""
     key: str
-    """What seals call it: the first 32 hex digits of the public key's sha256."""
+    """What seals call it: the first 32 hex digits of the sha256 of the public key, in DER (of Ed25519, of its 32 bytes)."""
     public: str
-    """32 bytes, base64."""
+    """In PEM; of Ed25519 the 32 bytes in base64."""
     created_at: Moment
     expires_at: Moment
     retired_at: Moment | None = None
+    kms: str | None = None
+    """ARN of the key where AWS KMS holds its private half."""
+
+    @property
+    def pem(self) -> str:
+        """The public half as other tools take it."""
+        return pem_of_ed25519(self.public) if self.version == _ED25519 else self.public
 
     @property
     def valid_until(self) -> datetime:
@@ -67,11 +85,8 @@ class KeyFile(msgspec.Struct, frozen=True):
 
     def signed(self, content: bytes, signature: bytes) -> bool:
         """Whether the signature over the content is this key's."""
-        try:
-            Ed25519PublicKey.from_public_bytes(b64decode(self.public)).verify(signature, content)
-        except (InvalidSignature, ValueError):
-            return False
-        return True
+        is_signed = is_signed_by_ed25519 if self.version == _ED25519 else is_signed_by_p256
+        return is_signed(self.public, content, signature)
 
 
 class KeyRing:
@@ -150,7 +165,7 @@ class KeyRing:
             )
         return None
 
-    def signing_key(self, *, now: datetime) -> tuple[KeyFile, Ed25519PrivateKey]:
+    def signing_key(self, *, now: datetime) -> tuple[KeyFile, Signer]:
         """The key to sign with; one is made where there is none that is still valid.
 
         Raises:
@@ -161,7 +176,7 @@ class KeyRing:
                 usable = [
                     key
                     for key in self.own().values()
-                    if key.valid_until > now and self._private(key.key).exists()
+                    if key.valid_until > now and (key.kms or self._private(key.key).exists())
                 ]
                 key = max(usable, key=lambda key: key.created_at) if usable else self._make(now)
             trouble = self.trouble(key.key)
@@ -170,40 +185,40 @@ class KeyRing:
                     f"key {key.key} in {str(self.folder)!r} is not used: {trouble}",
                     hint="look who could read it, then `ecr-widgets audit rotate-key`",
                 )
-            private = serialization.load_pem_private_key(self._private(key.key).read_bytes(), password=None)
+            return key, _in_kms(key.kms) if key.kms else signer_of(self._private(key.key).read_bytes())
         except (OSError, ValueError) as error:
             if isinstance(error, SettingsError):
                 raise
             raise SettingsError(f"no signing key in {str(self.folder)!r}: {error}") from error
-        assert isinstance(private, Ed25519PrivateKey)
-        return key, private
 
-    def rotate(self, *, now: datetime) -> KeyFile:
+    def rotate(self, *, now: datetime, kms: str | None = None) -> KeyFile:
         """Retire every key, delete their private halves and make a new one.
 
+        Args:
+            kms: ARN of the key in AWS KMS that signs from now on, in place of one made here.
+
         Raises:
-            SettingsError: The folder cannot be used.
+            SettingsError: The folder or the key in KMS cannot be used; nothing was retired.
         """
+        public = None if kms is None else _public_in_kms(kms)
         try:
             with self._lock():
                 for key in self.own().values():
                     if key.retired_at is None:
                         self._write(f"{key.key}.json", _encode(msgspec.structs.replace(key, retired_at=now)))
                     self._private(key.key).unlink(missing_ok=True)
-                return self._make(now)
+                return self._make(now) if public is None else self._keep(public, now, kms)
         except OSError as error:
             raise SettingsError(f"no signing key in {str(self.folder)!r}: {error}") from error
 
     def _make(self, now: datetime) -> KeyFile:
-        private = Ed25519PrivateKey.generate()
-        public = private.public_key().public_bytes_raw()
-        key = KeyFile(
-            1, fingerprint(public), b64encode(public).decode(), now.astimezone(UTC), now.astimezone(UTC) + VALID_FOR
-        )  # fmt: skip
-        pem = private.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        self._write(f"{key.key}.pem", pem)
+        private, public = new_private_key()
+        self._write(f"{_fingerprint_of(public)}.pem", private)
+        return self._keep(public, now)
+
+    def _keep(self, public: str, now: datetime, kms: str | None = None) -> KeyFile:
+        made_at = now.astimezone(UTC)
+        key = KeyFile(_P256, _fingerprint_of(public), public, made_at, made_at + VALID_FOR, kms=kms)
         self._write(f"{key.key}.json", _encode(key))
         return key
 
@@ -258,9 +273,29 @@ def _read(folder: Path) -> dict[str, KeyFile]:
 
 def _name_of(key: KeyFile) -> str | None:
     try:
-        return fingerprint(b64decode(key.public))
+        return fingerprint(b64decode(key.public)) if key.version == _ED25519 else _fingerprint_of(key.public)
     except ValueError:
         return None
+
+
+def _fingerprint_of(public_pem: str) -> str:
+    return fingerprint(der_of(public_pem))
+
+
+def _in_kms(arn: str) -> Signer:
+    # Most people have no such key, and loading boto3 takes longer than all else here.
+    from ecr_widgets.adapters.kms import KmsKey
+
+    return LowS(KmsKey(arn).sign)
+
+
+def _public_in_kms(arn: str) -> str:
+    from ecr_widgets.adapters.kms import KIND, KmsKey
+
+    try:
+        return pem_of_der(KmsKey(arn).read_public_key())
+    except ValueError as error:
+        raise SettingsError(f"{arn} is not an ECDSA key on P-256", hint=KIND) from error
 
 
 def fingerprint(public: bytes) -> str:
@@ -268,5 +303,10 @@ def fingerprint(public: bytes) -> str:
     return hashlib.sha256(public).hexdigest()[:32]
 
 
-_encode = msgspec.json.Encoder().encode
+def _encode(key: KeyFile) -> bytes:
+    # Fingerprints of keys that other people were given are over members that were always there.
+    members = msgspec.to_builtins(key)
+    return msgspec.json.encode(members if key.kms else {n: v for n, v in members.items() if n != "kms"})
+
+
 _decode = msgspec.json.Decoder(KeyFile).decode

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from ecr_widgets.audit.chain import RETIRED, Seal
+from ecr_widgets.audit.chain import Seal
 from ecr_widgets.audit.keys import KeyFile
 from ecr_widgets.errors import InputError
 from ecr_widgets.model.record import Moment, RunState
@@ -47,20 +47,20 @@ class SealedRun(msgspec.Struct, frozen=True):
 
 def sealed_run(seal: Seal, prefix: str, place: int) -> SealedRun | None:
     """What is to be compared of a seal; None for one that seals no run."""
-    if not seal.run_id or seal.state == RETIRED:
+    if not seal.run_id or seal.retired:
         return None
     return SealedRun(
         prefix,
         place,
         prefix + seal.path,
         seal.run_id,
-        seal.state,
-        seal.ended_at,
-        seal.file_sha256,
-        seal.form_sha256,
+        seal.run.state,
+        seal.run.ended_at,
+        seal.notebook.sha256,
+        seal.notebook.form_sha256,
         seal.sealed_at,
         seal.key,
-        by_engine="ecr_widgets" in seal.metadata,
+        by_engine="ecr_widgets" in seal.notebook.metadata,
     )
 
 

@@ -17,20 +17,21 @@ from pathlib import Path, PurePosixPath
 
 import msgspec
 
-from ecr_widgets.audit.canonical import canonical, form_of, within_reach
+from ecr_widgets.audit.canonical import form_of
 from ecr_widgets.audit.chain import (
     FILE_NAME,
-    RETIRED,
-    SEAL_VERSION,
     Head,
     Heads,
     Link,
+    Notebook,
     Seal,
     appending,
     chain_file,
     head_of,
     read_links,
 )
+from ecr_widgets.audit.claims import claim_of
+from ecr_widgets.audit.judging import judge
 from ecr_widgets.audit.keys import KeyRing, default_ring
 from ecr_widgets.audit.parallel import in_parallel
 from ecr_widgets.audit.reading import read_bytes, read_content
@@ -41,7 +42,6 @@ from ecr_widgets.audit.scan import folders_with, shown_name
 from ecr_widgets.audit.subjects import subjects_of
 from ecr_widgets.errors import EcrWidgetsError, RecordError
 from ecr_widgets.model.record import RunState
-from ecr_widgets.model.times import to_rfc3339
 
 MAX_SEAL_BYTES = 1_000_000
 """A run that needs a larger seal gets none: the chain is read whole, by everybody, for ever."""
@@ -81,12 +81,12 @@ def seal_run(runs: Path, name: str, *, ring: KeyRing, now: datetime) -> Seal | N
 
         OSError: The file cannot be read or the chain not be written.
     """
-    key, private = ring.signing_key(now=now)
+    key, signer = ring.signing_key(now=now)
     draft = _draft(runs, name, key=key.key, now=now)
     with appending(runs) as chain:
-        if chain.last and (chain.last.path, chain.last.file_sha256) == (name, draft.file_sha256):
+        if chain.last and (chain.last.path, chain.last.notebook.sha256) == (name, draft.notebook.sha256):
             return None
-        seal = chain.add(draft, private.sign)
+        seal = chain.add(draft, signer.sign)
         chain.write()
         return seal
 
@@ -107,28 +107,10 @@ def _draft(runs: Path, name: str, *, key: str, now: datetime) -> Seal:
             raise RecordError(
                 f"{name!r} is another user's and says that it is running", hint="leave it to them"
             )
-    form = form_of(content)
-    pairs = subjects_of(run).pairs
+    form, subjects = form_of(content), subjects_of(run)
     draft = Seal(
-        version=SEAL_VERSION,
-        n=0,
-        project="",
-        previous=None,
-        path=name,
-        run_id=run.run_id,
-        runbook=run.runbook,
-        runbook_sha256=run.runbook_sha256,
-        state=run.state.value,
-        started_at=to_rfc3339(run.started_at),
-        ended_at=to_rfc3339(run.ended_at),
-        actor=run.actor,
-        digests=tuple(sorted(value for kind, value in pairs if kind == "digest")),
-        deploys=tuple(sorted(value for kind, value in pairs if kind == "deploy")),
-        parameters_sha256=hashlib.sha256(canonical(within_reach(run.parameters))).hexdigest(),
-        file_sha256=hashlib.sha256(content).hexdigest(),
-        form_sha256=form.sha256,
-        metadata=dict(form.metadata),
-        cells=form.cells,
+        claim_of(run, judge(run), subjects),
+        Notebook(name, hashlib.sha256(content).hexdigest(), form.sha256, dict(form.metadata), form.cells),
         sealed_at=now,
         key=key,
     )
@@ -169,7 +151,7 @@ def seal_missing(runs: Path, names: Iterable[str], *, ring: KeyRing, now: dateti
             if not any(batch):
                 continue
             # Asked for each time: meanwhile it may have been retired.
-            key, private = ring.signing_key(now=now)
+            key, signer = ring.signing_key(now=now)
             try:
                 with appending(runs) as chain:
                     # What others have sealed since.
@@ -178,7 +160,7 @@ def seal_missing(runs: Path, names: Iterable[str], *, ring: KeyRing, now: dateti
                     for each in batch:
                         if each and known.lacks(each):
                             added.append(
-                                chain.add(msgspec.structs.replace(each, key=key.key), private.sign).path
+                                chain.add(msgspec.structs.replace(each, key=key.key), signer.sign).path
                             )
                             known.add(each)
                     chain.write()
@@ -218,7 +200,7 @@ class _Sealed:
     def lacks(self, draft: Seal) -> bool:
         """Whether neither the name has one nor, under another name, the run."""
         # Only our engine's runs have a file each; by hand one run may be saved under several names.
-        is_copy = draft.runbook_sha256 is not None and draft.run_id in self._runs
+        is_copy = draft.run.runbook_sha256 is not None and draft.run_id in self._runs
         return draft.path not in self.names and not is_copy
 
 
@@ -264,7 +246,7 @@ def retire_runs(runs: Path, names: Collection[str], *, ring: KeyRing, now: datet
     unknown = [name for name in names if name not in newest]
     if unknown:
         raise RecordError(f"{unknown[0]!r} was never sealed", hint="see `ecr-widgets audit verify`")
-    key, private = ring.signing_key(now=now)
+    key, signer = ring.signing_key(now=now)
     known = ring.known()
     for name in names:
         if why := other_signer(newest[name][1].key, key.key, now, known):
@@ -274,7 +256,7 @@ def retire_runs(runs: Path, names: Collection[str], *, ring: KeyRing, now: datet
     for name in names:
         prefix, seal = newest[name]
         with appending(runs / prefix) as chain:
-            chain.add(msgspec.structs.replace(seal, state=RETIRED, sealed_at=now, key=key.key), private.sign)
+            chain.add(msgspec.structs.replace(seal, retired=True, sealed_at=now, key=key.key), signer.sign)
             chain.write()
     return list(names)
 

@@ -18,7 +18,7 @@ from typing import IO
 import msgspec
 
 from ecr_widgets.audit.canonical import Form
-from ecr_widgets.audit.chain import FILE_NAME, RETIRED, Past, Seal, Trouble, Watcher, read_links
+from ecr_widgets.audit.chain import FILE_NAME, Past, Seal, Trouble, Watcher, read_links
 from ecr_widgets.audit.keys import KeyFile, KeyRing
 from ecr_widgets.audit.reading import read_bytes
 from ecr_widgets.audit.resealing import SealedRun, other_signer, resealed, sealed_run
@@ -163,7 +163,7 @@ class SealBook:
         before = self._database.execute(
             "SELECT run_id, overwritten, signer FROM seals WHERE path = ? AND prefix = ?", (path, prefix)
         ).fetchone()
-        if seal.state == RETIRED:
+        if seal.retired:
             if (
                 before is None
                 or trouble
@@ -187,8 +187,8 @@ class SealBook:
                 prefix,
                 seal.run_id,
                 overwritten,
-                seal.file_sha256,
-                _encode(seal.form),
+                seal.notebook.sha256,
+                _encode(seal.notebook.form),
                 forged,
                 trouble is not None and trouble.unknown_key,
                 place,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from ecr_widgets.audit.chain import RETIRED, Seal, Watcher
+from ecr_widgets.audit.chain import Seal, Watcher
 from ecr_widgets.audit.keys import KeyRing
 from ecr_widgets.audit.resealing import SealedRun, resealed, sealed_run
 from ecr_widgets.audit.seal import links_of
@@ -44,9 +44,9 @@ def look_at_seal(runs: Path, name: str, content: bytes, *, ring: KeyRing) -> Sea
         return Sealed(None, "is not sealed")
     if trouble is not None:
         return Sealed(seal, f"has a seal that is not in order: {'; '.join(trouble.why)}")
-    if seal.state == RETIRED:
+    if seal.retired:
         return Sealed(seal, "was retired")
-    finding, changed = check_content(content, seal.file_sha256, seal.form)
+    finding, changed = check_content(content, seal.notebook.sha256, seal.notebook.form)
     if finding not in (Finding.INTACT, Finding.RESAVED):
         return Sealed(seal, f"was changed since it was sealed: {'; '.join(changed)}")
     others = [each for each in of_run if newest is not None and each.run_id == newest.run_id]

@@ -39,7 +39,7 @@ class Subjects(NamedTuple):
 def subjects_of(run: Run) -> Subjects:
     """Look through a run's steps, once for all questions: an index asks them of 100,000 runs."""
     steps = run.steps
-    services = _Services(steps)
+    services = Services(steps)
     is_plan = run.is_plan
     pairs: set[tuple[str, str]] = set()
     deployed: dict[str, bool] = {}
@@ -71,7 +71,7 @@ def _note_names(step: StepRecord, pairs: set[tuple[str, str]]) -> None:
                 pairs.add((kind, value))
 
 
-class _Services:
+class Services:
     """Which service a step of one run is about, as environment/service where the environment is known."""
 
     def __init__(self, steps: Sequence[StepRecord]) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ecr_widgets.audit.canonical import Form, differences, form_of
-from ecr_widgets.audit.chain import FILE_NAME, RETIRED, Head, Heads, Link, Seal, Trouble, Watcher, head_of
+from ecr_widgets.audit.chain import FILE_NAME, Head, Heads, Link, Seal, Trouble, Watcher, head_of
 from ecr_widgets.audit.keys import KeyFile, KeyRing
 from ecr_widgets.audit.reading import read_bytes, read_content, read_file, with_holder
 from ecr_widgets.audit.resealing import SealedRun, other_signer, resealed, sealed_run
@@ -195,7 +195,7 @@ def _sealed_by(
         if link.seal is not None:
             name = prefix + link.seal.path
             before = sealed.get(name)
-            if link.seal.state == RETIRED:
+            if link.seal.retired:
                 if before is None:
                     wrong.append(f"seal {at}{_of(link)}: it retires what was not sealed before")
                 elif why := other_signer(before.seal.key, link.seal.key, link.seal.sealed_at, keys):
@@ -219,7 +219,7 @@ def _overwritten(before: _Sealed | None, seal: Seal) -> tuple[str, ...]:
     if before is None or before.retired or before.seal.run_id == seal.run_id:
         return before.overwritten if before else ()
     old = before.seal
-    told = f"run {old.run_id} ({old.state}), {before.place}, was saved under this name before and is gone"
+    told = f"run {old.run_id} ({old.run.state}), {before.place}, was saved under this name before and is gone"
     return (*before.overwritten, told)
 
 
@@ -272,7 +272,9 @@ def _resealed(
 def check_file(runs: Path, name: str, seal: Seal) -> FileFinding:
     """One file against its seal."""
     try:
-        return FileFinding(name, *check_content(read_bytes(runs / name), seal.file_sha256, seal.form))
+        return FileFinding(
+            name, *check_content(read_bytes(runs / name), seal.notebook.sha256, seal.notebook.form)
+        )
     except (OSError, ValueError) as error:
         return FileFinding(name, Finding.CHANGED, (f"it cannot be read any more: {error}",))
 

@@ -252,12 +252,14 @@ def retire(*, names: tuple[str, ...], runs: Path) -> None:
 
 
 @command.command(name="rotate-key")
-def rotate_key() -> None:
+@click.option(
+    "--kms", metavar="ARN", help="A key in AWS KMS that signs from now on, in place of one made here."
+)
+def rotate_key(*, kms: str | None) -> None:
     """Retire the signing key and make a new one; what the old one sealed stays checkable."""
     ring = default_ring()
-    click.echo(
-        f"seals are signed by key {ring.rotate(now=datetime.now(UTC)).key} from now on, in {ring.folder}"
-    )
+    key = ring.rotate(now=datetime.now(UTC), kms=kms)
+    click.echo(f"seals are signed by key {key.key} from now on, in {kms or ring.folder}")
 
 
 @command.group(cls=OurErrors)
@@ -266,13 +268,20 @@ def key() -> None:
 
 
 @key.command(name="export")
-def export_key() -> None:
+@click.option(
+    "--pem", is_flag=True, help="The key that signs now alone, in PEM, as cosign and openssl take it."
+)
+def export_key(*, pem: bool) -> None:
     """Print the public halves of your keys, one a line, retired ones too; give it to whoever shall verify your runs.
 
     The fingerprints go to stderr: tell them another way than you send the file, so that nobody can slip in a key, or take
     out that one was retired. Once you have retired a key, hand out the file and tell the fingerprints again.
     """
-    own = default_ring().own()
+    ring = default_ring()
+    if pem:
+        click.echo(ring.signing_key(now=datetime.now(UTC))[0].pem, nl=False)
+        return
+    own = ring.own()
     if not own:
         raise RecordError(
             "there is no signing key yet", hint="the first seal makes one: `ecr-widgets audit seal`"

@@ -98,7 +98,7 @@ def row_64_bit_flips(tries: int, seed: int) -> tuple[int, int, str]:
             content = path.read_bytes()
             at = chance.randrange(len(content))
             if number % 3 == 2:  # within a signature
-                at = content.find(b'"signature":"', chance.randrange(len(content))) % len(content) + 13
+                at = content.find(b'"sig":"', chance.randrange(len(content))) % len(content) + 7
                 at = min(at + chance.randrange(88), len(content) - 1)
             flipped = bytearray(content)
             flipped[at] ^= 1 << chance.randrange(8)

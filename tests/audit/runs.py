@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from ecr_widgets.audit.attestation import bundle_of, read_bundle
 from ecr_widgets.model.record import StepRecord
 from ecr_widgets.saved_runs.reading import read_records
 
@@ -55,6 +56,21 @@ def change_record(notebook: dict[str, Any], step: str, /, **members: Any) -> dic
                 record[key] = {**record[key], **value} if isinstance(value, dict) and record[key] else value
             data["application/vnd.ecr-widgets.record+json"] = json.dumps(record, separators=(",", ":"))
     return notebook
+
+
+def forge(line: bytes, *changes: tuple[bytes, bytes]) -> bytes:
+    """A line of a chain with texts of its statement replaced, and the signature left as it was."""
+    envelope = read_bundle(line)
+    for old, new in changes:
+        assert old in envelope.payload
+        envelope = envelope._replace(payload=envelope.payload.replace(old, new))
+    return bundle_of(envelope)
+
+
+def statement(line: bytes) -> dict[str, Any]:
+    """What a line of a chain says."""
+    told: dict[str, Any] = json.loads(read_bundle(line).payload)
+    return told
 
 
 def generate(folder: Path, count: int, *, seed: int = 1, size_bytes: int = 60_000, first: int = 0) -> None:

@@ -16,7 +16,7 @@ from ecr_widgets.audit.judging import judge
 from ecr_widgets.audit.reading import read_content
 from ecr_widgets.engine.run import resume_run
 from ecr_widgets.engine.saved_run import SavedRun
-from tests.audit.runs import records_of
+from tests.audit.runs import records_of, statement
 from tests.notebooks.engine_runs import BIN, RECORDING_CELL, write_runbook
 
 
@@ -129,7 +129,7 @@ def test_a_run_whose_kernel_cannot_be_started_is_saved_as_failed_sealed_and_told
     assert {cell["metadata"]["ecr_widgets"]["state"] for cell in saved["cells"]} == {"not-run"}
     assert json.loads((tmp_path / "told").read_text())["state"] == "failed"
     (seal,) = (runs / "seals.jsonl").read_text().splitlines()
-    assert json.loads(seal)["seal"]["state"] == "failed"
+    assert statement(seal.encode())["predicate"]["run"]["state"] == "failed"
     assert not list(kernels.iterdir())
 
 

@@ -22,7 +22,7 @@ from ecr_widgets.audit.seal import seal_run
 from ecr_widgets.audit.showing import show_run
 from ecr_widgets.cli.audit import command
 from ecr_widgets.panels.runs import open_runs
-from tests.audit.runs import generate, save
+from tests.audit.runs import forge, generate, save
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -98,7 +98,7 @@ def test_what_was_a_run_and_is_none_any_more_is_tampered(runs: Path) -> None:
 def _forge(folder: Path) -> None:
     chain = chain_file(folder)
     lines = chain.read_bytes().split(b"\n")
-    lines[0] = lines[0].replace(b'"actor":"root"', b'"actor":"evil"')
+    lines[0] = forge(lines[0], (b'"actor":"root"', b'"actor":"evil"'))
     chain.write_bytes(b"\n".join(lines))
 
 

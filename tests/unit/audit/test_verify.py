@@ -294,9 +294,7 @@ def test_a_retirement_of_what_was_never_sealed_seals_nothing(folder: Folder) -> 
     save(folder.runs, "deployed", "b.ipynb", altered)
     with pytest.MonkeyPatch.context() as patch:
         draft = seal._draft
-        patch.setattr(
-            seal, "_draft", lambda *a, **k: msgspec.structs.replace(draft(*a, **k), state="retired")
-        )
+        patch.setattr(seal, "_draft", lambda *a, **k: msgspec.structs.replace(draft(*a, **k), retired=True))
         folder.seal("b.ipynb")
     assert both(folder, "b.ipynb") == "unsealed"
     assert any("retires what was not sealed" in why for why in folder.verify().chain)

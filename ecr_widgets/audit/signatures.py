@@ -1,0 +1,132 @@
+"""Signatures by the two kinds of key that seals are made with: ECDSA on P-256, and Ed25519 of earlier releases.
+
+The only place with `cryptography`.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Protocol
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
+
+_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+"""Of P-256: with (r, s) also (r, _ORDER - s) is a signature, and only the one with the lower s is taken here."""
+
+
+class Signer(Protocol):
+    """Who holds a private half: a file, or AWS KMS, from which it never comes out."""
+
+    def sign(self, content: bytes) -> bytes:
+        """A signature over the content."""
+        ...
+
+
+class LowS:
+    """Signs with ECDSA by another signer, always by the lower of the two signatures that there are.
+
+    Args:
+        sign: Gives a signature in DER form.
+    """
+
+    def __init__(self, sign: Callable[[bytes], bytes]) -> None:
+        self._sign = sign
+
+    def sign(self, content: bytes) -> bytes:
+        """See `Signer`."""
+        r, s = decode_dss_signature(self._sign(content))
+        return encode_dss_signature(r, min(s, _ORDER - s))
+
+
+def new_private_key() -> tuple[bytes, str]:
+    """A new private half, in PEM (PKCS 8, not encrypted), and its public half in PEM."""
+    private = ec.generate_private_key(ec.SECP256R1())
+    pem = private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return pem, _pem(private.public_key())
+
+
+def signer_of(private_pem: bytes) -> Signer:
+    """Who signs with a private half.
+
+    Raises:
+        ValueError: It is none, or of another kind.
+    """
+    private = serialization.load_pem_private_key(private_pem, password=None)
+    if isinstance(private, ed25519.Ed25519PrivateKey):
+        return private
+    if isinstance(private, ec.EllipticCurvePrivateKey) and isinstance(private.curve, ec.SECP256R1):
+        return LowS(lambda content: private.sign(content, ec.ECDSA(hashes.SHA256())))
+    raise ValueError("not an ECDSA key on P-256")
+
+
+def pem_of_ed25519(public: str) -> str:
+    """The public half of an earlier release's key, 32 bytes in base64, in PEM."""
+    return _pem(ed25519.Ed25519PublicKey.from_public_bytes(b64decode(public)))
+
+
+def pem_of_der(public: bytes) -> str:
+    """A public half in PEM, as KMS hands it out in DER.
+
+    Raises:
+        ValueError: It is none, or of another kind.
+    """
+    return _pem(_p256(serialization.load_der_public_key(public)))
+
+
+def der_of(public_pem: str) -> bytes:
+    """A public half in DER, of which a key's name is made.
+
+    Raises:
+        ValueError: It is none, or of another kind.
+    """
+    return _der(_p256(serialization.load_pem_public_key(public_pem.encode())))
+
+
+def is_signed_by_p256(public_pem: str, content: bytes, signature: bytes) -> bool:
+    """Whether the signature over the content is this key's, and the only one that it takes."""
+    try:
+        r, s = decode_dss_signature(signature)
+        if s > _ORDER // 2 or encode_dss_signature(r, s) != signature:
+            return False
+        _load(public_pem).verify(signature, content, ec.ECDSA(hashes.SHA256()))
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def is_signed_by_ed25519(public: str, content: bytes, signature: bytes) -> bool:
+    """The same for an earlier release's key."""
+    try:
+        ed25519.Ed25519PublicKey.from_public_bytes(b64decode(public)).verify(signature, content)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+@lru_cache(maxsize=64)
+def _load(public_pem: str) -> ec.EllipticCurvePublicKey:
+    # Takes as long as a verification, and a chain has thousands by one key.
+    return _p256(serialization.load_pem_public_key(public_pem.encode()))
+
+
+def _p256(key: object) -> ec.EllipticCurvePublicKey:
+    if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
+        return key
+    raise ValueError("not an ECDSA key on P-256")
+
+
+def _pem(key: ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey) -> str:
+    return key.public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    ).decode()
+
+
+def _der(key: ec.EllipticCurvePublicKey) -> bytes:
+    return key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)

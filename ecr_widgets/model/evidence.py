@@ -1,0 +1,77 @@
+"""What is said of one run where its notebook is not at hand: in its seal, and on the images that it acted on.
+
+No output, no value of a parameter, no path, no host: a registry is read by many. docs/attestation.schema.json describes it as JSON.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+RUN_TYPE = "https://ecr-widgets.invalid/attestation/run/v1"
+"""Names the statement about a run; it is a name alone, in a domain that nobody can own."""
+RETIREMENT_TYPE = "https://ecr-widgets.invalid/attestation/retirement/v1"
+"""Of the statement that a sealed run's file was removed on purpose. It proves nothing of an image."""
+
+
+class Deed(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What one step of the run did with an image; what the run only looked at is none."""
+
+    step: str
+    """`push_image`, `copy_image`, `tag_image`, `create_deploy` or `verify`; it succeeded."""
+    repository: str
+    """With its registry."""
+    digest: str
+    changed: bool = False
+    environment: str | None = None
+    service: str | None = None
+    deploy_id: str | None = None
+
+
+class StepDone(msgspec.Struct, frozen=True):
+    """One step, without what it was asked and what it found."""
+
+    step: str
+    state: str
+    changed: bool | None
+
+
+class Approval(msgspec.Struct, frozen=True):
+    """A second person's yes."""
+
+    requested_by: str | None = None
+    approved_by: str | None = None
+    approved_at: str | None = None
+    plan: str | None = None
+    """Id of the run that was the plan."""
+
+
+class RunClaim(msgspec.Struct, frozen=True):
+    """What the signer says of a run; times are RFC 3339. Null where an earlier release did not say."""
+
+    run_id: str | None
+    runbook: str | None
+    runbook_sha256: str | None
+    state: str | None
+    """As the run says itself."""
+    verdict: str | None
+    """As an audit says, by the notebook's own evidence."""
+    rules: int | None
+    """Of the release that judged; a later release may ask for more."""
+    origin: str | None
+    actor: str | None
+    started_at: str | None
+    ended_at: str | None
+    approval: Approval | None = None
+    deeds: tuple[Deed, ...] = ()
+    steps: tuple[StepDone, ...] = ()
+    touched: dict[str, tuple[str, ...]] = {}
+    """By kind (`digest`, `service`, `repository`, `environment`, `deploy`) all that the run names, looked at or changed."""
+    deployed: tuple[str, ...] = ()
+    """Services, as environment/service, that it deployed to or set out to."""
+    verified: tuple[str, ...] = ()
+    """Services that it found to run what they should."""
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """The images that it acted on."""
+        return tuple(dict.fromkeys(deed.digest for deed in self.deeds))
