@@ -35,6 +35,8 @@ class ApprovedFiles:
                 found.setdefault(_build(inputs["context"], inputs["dockerfile"]), []).append(sha256)
             if sha256 := outcome.get("file_sha256"):
                 found.setdefault(_dockerrun(inputs["dockerrun"]), []).append(sha256)
+            if sha256 := outcome.get("service_file_sha256"):
+                found.setdefault(_service_file(inputs["service_file"]), []).append(sha256)
         return cls(found)
 
     @classmethod
@@ -53,6 +55,14 @@ class ApprovedFiles:
             InputError: It was changed since, or is not in the plan.
         """
         self._check(_dockerrun(name), file_sha256(content))
+
+    def check_service_file(self, name: str, content: bytes) -> None:
+        """Refuse a service file that holds something else than was looked at.
+
+        Raises:
+            InputError: It was changed since, or is not in the plan.
+        """
+        self._check(_service_file(name), file_sha256(content))
 
     @contextmanager
     def context(self, name: str, dockerfile: str, folder: Path) -> Iterator[tuple[Path, str]]:
@@ -129,6 +139,10 @@ def _build(context: str, dockerfile: str) -> str:
 
 def _dockerrun(path: str) -> str:
     return f"Dockerrun {path!r}"
+
+
+def _service_file(path: str) -> str:
+    return f"service file {path!r}"
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from ecr_widgets.steps.shared.image_lookup import find_tagged
 from ecr_widgets.steps.shared.outside import Outside
 from ecr_widgets.steps.shared.runbook_files import naming
 from ecr_widgets.steps.shared.service_balancer import check_host_ports, require_balancer
-from ecr_widgets.steps.shared.service_lookup import find_environment
+from ecr_widgets.steps.shared.service_lookup import find_environment, require_movable
 from ecr_widgets.steps.step import Look, if_given
 
 _ANY_IMAGE = ImageReference("registry.invalid", "image", digest=f"sha256:{'0' * 64}")
@@ -68,6 +68,8 @@ class CheckTarget(Look[TargetOutcome]):
 
         load_balancer: Load balancer in front of the service, which must forward to a port of that Dockerrun.
 
+        service_file: Service file that the run will use.
+
     Raises:
         InputError: A name or a file that a later step would refuse.
 
@@ -90,6 +92,7 @@ class CheckTarget(Look[TargetOutcome]):
     container: str | None = if_given(None)
     deploy: str | None = if_given(None)
     load_balancer: str | None = if_given(None)
+    service_file: str | Path | None = if_given(None)
 
     def inputs(self, outside: Outside) -> dict[str, Any]:
         inputs = super().inputs(outside)
@@ -129,6 +132,7 @@ class CheckTarget(Look[TargetOutcome]):
             find_context(outside.files.find(self.context), self.dockerfile)
         if self.deploy is not None:
             check_name(dialect, self.deploy, "deploy")
+        outside.files.read_settings(self.service_file)
         if self.dockerrun is None:
             return None
         with naming(self.dockerrun):
@@ -138,8 +142,9 @@ class CheckTarget(Look[TargetOutcome]):
     def _check_balancer(self, outside: Outside, dockerrun: Dockerrun | None) -> None:
         if not self.load_balancer or self.environment is None or dockerrun is None:
             return
-        place = find_environment(outside.layer0, self.environment)
-        check_host_ports(dockerrun, require_balancer(outside.layer0, place, self.load_balancer))
+        layer0 = outside.layer0_of(self.environment, "load_balancer")
+        place = find_environment(layer0, self.environment)
+        check_host_ports(dockerrun, require_balancer(layer0, place, self.load_balancer))
 
     def _hold_service(self, outside: Outside, services: Services, place: Place) -> str | None:
         """What the service is on; it is held from here on."""
@@ -150,6 +155,7 @@ class CheckTarget(Look[TargetOutcome]):
             outside.targets.service(services.address(), place.environment_id, name)
         ) as held:
             service = services.find_service(place.environment_id, name)
+            require_movable(service)
             deploy_id = service.primary.deploy_id if service and service.primary else None
             held.note(deploy_id)
         return deploy_id

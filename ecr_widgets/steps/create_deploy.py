@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,19 +11,15 @@ from ecr_widgets.approved_files import file_sha256
 from ecr_widgets.dockerrun.diff import ChangeKind, diff
 from ecr_widgets.dockerrun.document import Dockerrun
 from ecr_widgets.dockerrun.kept_settings import kept_settings
-from ecr_widgets.errors import EntityNotFound, InvalidDockerrun
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.names import check_name
 from ecr_widgets.model.services import Deploy, Dialect
 from ecr_widgets.ports import ProgressSink
-from ecr_widgets.ports.services import Services
 from ecr_widgets.steps.shared.outside import Outside
 from ecr_widgets.steps.shared.reconcile import reconcile
 from ecr_widgets.steps.shared.runbook_files import naming
+from ecr_widgets.steps.shared.stored_deploys import equal_deploy, read_stored, stored_documents
 from ecr_widgets.steps.step import NOT_YET, Step
-
-_COMPARED = 50
-"""Stored deploys of the name that are read; a name may have thousands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +110,7 @@ class CreateDeploy(Step[WantedDockerrun, DeployOutcome]):
         read = read_dockerrun(self.dockerrun, content, self.container, self.variables, services.dialect())
         wanted = read.with_image(ImageReference.parse(str(self.image)), container=self.container)
         newest, wanted_sha256 = None, wanted.content_sha256()
-        for stored, held in _stored_dockerruns(services, self.name):
+        for stored, held in stored_documents(services, self.name):
             newest = newest or held
             if held.content_sha256() == wanted_sha256:
                 return WantedDockerrun(wanted, file_sha256(content), stored, newest)
@@ -160,10 +155,10 @@ class CreateDeploy(Step[WantedDockerrun, DeployOutcome]):
             deploy, reconciled = reconcile(
                 outside.clock,
                 lambda: services.create_deploy(self.name, wanted.to_bytes()),
-                lambda: _equal_deploy(services, self.name, content),
+                lambda: equal_deploy(services, self.name, content),
             )
             # An older Layer0 knows fewer members, and stores no others.
-            stored = _read_stored(services, deploy.deploy_id) or wanted
+            stored = read_stored(services, deploy.deploy_id) or wanted
         missing = [change.pointer for change in diff(wanted, stored) if change.kind is not ChangeKind.ADDED]
         return DeployOutcome(
             deploy.deploy_id,
@@ -199,25 +194,3 @@ def read_dockerrun(
         return read
     values = {name: str(value) for name, value in variables.items()}
     return read.with_environment(container or read.containers[0].name, values)
-
-
-def _stored_dockerruns(services: Services, name: str) -> Iterator[tuple[Deploy, Dockerrun]]:
-    """The newest deploys of a name that hold a Dockerrun of our form, newest first."""
-    for each in islice(reversed(services.list_deploys(name)), _COMPARED):
-        held = _read_stored(services, each.deploy_id)
-        if held is not None:
-            yield each, held
-
-
-def _equal_deploy(services: Services, name: str, content: str) -> Deploy | None:
-    deploys = (each for each, held in _stored_dockerruns(services, name) if held.content_sha256() == content)
-    return next(deploys, None)
-
-
-def _read_stored(services: Services, deploy_id: str) -> Dockerrun | None:
-    """None where it was deleted meanwhile, or is nothing that this kit would have stored."""
-    try:
-        document = services.read_deploy(deploy_id).dockerrun
-        return Dockerrun.stored(document, services.dialect()) if document is not None else None
-    except (EntityNotFound, InvalidDockerrun):
-        return None

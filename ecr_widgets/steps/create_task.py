@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import signal
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
+from ecr_widgets.dockerrun.service_file import for_a_task
 from ecr_widgets.errors import DeploymentFailed, EntityNotFound, OutcomeUnknown, WaitTimeout
 from ecr_widgets.model.names import check_name
 from ecr_widgets.model.record import KNOWN_REQUESTS, START_ID, StepRecord, StepState
-from ecr_widgets.model.services import Place, Task, TaskContainer
+from ecr_widgets.model.services import Place, Settings, Task, TaskContainer
 from ecr_widgets.ports import Clock, Progress, ProgressSink
 from ecr_widgets.ports.services import Services
 from ecr_widgets.steps.create_deploy import DeployOutcome
@@ -25,7 +28,7 @@ from ecr_widgets.steps.shared.task_start import (
     started_earlier,
     wait_for_start,
 )
-from ecr_widgets.steps.step import NOT_YET, Step, unrecorded
+from ecr_widgets.steps.step import NOT_YET, Step, if_given, unrecorded
 
 _KILLED = "killed, for which the usual reason is memory: compare its limit in the Dockerrun"
 
@@ -58,6 +61,9 @@ class FoundTask:
     """What the target may tell a repeated request by."""
     earlier: EarlierStart | None
     """What an earlier attempt of this run asked for; where it was started, it is waited for and none is started."""
+    settings: Settings | None = None
+    """What the service file says of tasks."""
+    settings_sha256: str = ""
     done: StepRecord | None = None
     """The record of an earlier attempt that saw the task succeed."""
 
@@ -71,6 +77,8 @@ class CreateTask(Step[FoundTask, TaskOutcome]):
 
     Args:
         env_vars: Place variables that override the deploy's, by container name.
+
+        service_file: JSON file in CreateService's form, for a task of ECS: its network and the like.
 
         wait: Whether to wait for the end; else only until the task was started.
 
@@ -97,6 +105,7 @@ class CreateTask(Step[FoundTask, TaskOutcome]):
     _: KW_ONLY
     env_vars: EnvVars | None = None
     wait: bool = True
+    service_file: str | Path | None = if_given(None)
     timeout_s: float = unrecorded(3600.0)
 
     @property
@@ -112,6 +121,7 @@ class CreateTask(Step[FoundTask, TaskOutcome]):
             # Values of environment variables may be secrets; their names tell enough.
             "env_vars": {container: sorted(values) for container, values in (self.env_vars or {}).items()},
             "wait": self.wait,
+            **({"service_file": str(self.service_file)} if self.service_file else {}),
         }
 
     def look(self, outside: Outside, progress: ProgressSink) -> FoundTask:
@@ -119,13 +129,17 @@ class CreateTask(Step[FoundTask, TaskOutcome]):
         call = outside.earlier.next_call(self.step, self.inputs(outside))
         place = find_environment(outside.services_of(self.environment), self.environment)
         if call is not None and call.record.state is StepState.SUCCEEDED:
-            return FoundTask(place, frozenset(), (), "", None, call.record)
+            return FoundTask(place, frozenset(), (), "", None, done=call.record)
+        settings, sha256 = outside.files.read_settings(self.service_file)
+        settings = for_a_task(settings) if settings is not None else None
         requests = self._requests(outside, place)
         earlier = EarlierStart.of(call)
         if earlier is None:
-            return FoundTask(place, requests, tuple(sorted(requests)), new_start_id(), None)
+            known = tuple(sorted(requests))
+            return FoundTask(place, requests, known, new_start_id(), None, settings, sha256)
         # What is still looked for came after what its own attempt knew.
-        return FoundTask(place, requests, tuple(sorted(earlier.known_requests)), earlier.start_id, earlier)
+        known = tuple(sorted(earlier.known_requests))
+        return FoundTask(place, requests, known, earlier.start_id, earlier, settings, sha256)
 
     def _requests(self, outside: Outside, place: Place) -> frozenset[str]:
         return outside.services_of(self.environment).task_requests(
@@ -140,6 +154,11 @@ class CreateTask(Step[FoundTask, TaskOutcome]):
 
     def plan(self, outside: Outside, found: FoundTask) -> TaskOutcome:
         return TaskOutcome(NOT_YET, self.task, found.environment.name, self.deploy_id, {}, ())
+
+    def plan_record(self, outside: Outside, found: FoundTask, planned: TaskOutcome) -> Any:
+        if not found.settings_sha256:
+            return planned
+        return {**dataclasses.asdict(planned), "service_file_sha256": found.settings_sha256}
 
     def act(self, outside: Outside, found: FoundTask, progress: ProgressSink) -> TaskOutcome:
         if found.done is not None:
@@ -178,6 +197,7 @@ class CreateTask(Step[FoundTask, TaskOutcome]):
                 self.env_vars or {},
                 run_id=outside.run_id,
                 token=found.start_id,
+                settings=found.settings,
             )
 
         request_id: str

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
-from ecr_widgets.model.services import Place, Service
+from ecr_widgets.dockerrun.service_file import difference_lines, differing
+from ecr_widgets.model.services import Place, Service, Settings
 from ecr_widgets.ports import ProgressSink
 from ecr_widgets.steps.create_deploy import DeployOutcome
 from ecr_widgets.steps.shared.outside import EarlierAttempts, Outside
 from ecr_widgets.steps.shared.reconcile import reconcile
 from ecr_widgets.steps.shared.service_balancer import balancer_for
-from ecr_widgets.steps.shared.service_lookup import find_service
+from ecr_widgets.steps.shared.service_lookup import find_service, require_movable
 from ecr_widgets.steps.step import NOT_YET, Step, if_given
 
 
@@ -32,6 +35,8 @@ class ServiceOutcome:
     """Whether the reply was lost and the change found by looking."""
     deployment_id: str = ""
     """Of the deployment that this started, or that brings the service there; empty where that is not known."""
+    differences: tuple[str, ...] = ()
+    """Settings of the service file that the service had not; whether they were applied is among the inputs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,19 @@ class FoundService:
     """None if it does not exist."""
     load_balancer_id: str = ""
     """Of the one that it is created behind."""
+    settings: Settings | None = None
+    """What the service file says."""
+    settings_sha256: str = ""
+    """Of the service file."""
+    current_settings: Settings | None = None
+    """How the service is run now."""
+
+    @property
+    def changed_settings(self) -> Settings:
+        """The settings of the file that the service has not."""
+        if self.settings is None or self.current_settings is None:
+            return {}
+        return differing(self.current_settings, self.settings)
 
     @property
     def deploy_id(self) -> str | None:
@@ -58,6 +76,11 @@ class DeployService(Step[FoundService, ServiceOutcome]):
     Args:
         load_balancer: Name of the one that the service is created behind; one that exists must be behind it already. None
             or empty for none.
+
+        service_file: JSON file in CreateService's form, for a service of ECS: how it is created. Where the service exists,
+            what differs is only shown.
+
+        apply_settings: Whether to change an existing service to the service file.
 
     Raises:
         EntityNotFound: No such environment, load balancer or deploy.
@@ -75,6 +98,8 @@ class DeployService(Step[FoundService, ServiceOutcome]):
     deploy: DeployOutcome | str
     _: KW_ONLY
     load_balancer: str | None = if_given(None)
+    service_file: str | Path | None = if_given(None)
+    apply_settings: bool = if_given(default=False)
 
     @property
     def deploy_id(self) -> str:
@@ -83,17 +108,28 @@ class DeployService(Step[FoundService, ServiceOutcome]):
 
     def inputs(self, outside: Outside) -> dict[str, Any]:
         inputs = {"environment": self.environment, "service": self.service, "deploy_id": self.deploy_id}
-        return inputs | ({"load_balancer": self.load_balancer} if self.load_balancer else {})
+        given = {
+            "load_balancer": self.load_balancer,
+            "service_file": str(self.service_file or ""),
+            "apply_settings": self.apply_settings,
+        }
+        return inputs | {name: value for name, value in given.items() if value}
 
     def holds(self, outside: Outside) -> str:
         return outside.service_target(self.environment, self.service)
 
     def look(self, outside: Outside, progress: ProgressSink) -> FoundService:
-        place, service = find_service(outside.services_of(self.environment), self.environment, self.service)
-        if not self.load_balancer or self.deploy_id == NOT_YET:
-            return FoundService(place, service)
-        balancer = balancer_for(outside.layer0, place, self.load_balancer, self.deploy_id, service)
-        return FoundService(place, service, balancer.load_balancer_id)
+        services = outside.services_of(self.environment)
+        place, service = find_service(services, self.environment, self.service)
+        require_movable(service)
+        balancer_id = ""
+        if self.load_balancer and self.deploy_id != NOT_YET:
+            layer0 = outside.layer0_of(self.environment, "load_balancer")
+            balancer = balancer_for(layer0, place, self.load_balancer, self.deploy_id, service)
+            balancer_id = balancer.load_balancer_id
+        settings, sha256 = outside.files.read_settings(self.service_file)
+        current = services.read_settings(service.service_id) if settings and service is not None else None
+        return FoundService(place, service, balancer_id, settings, sha256, current)
 
     def current(self, found: FoundService) -> str | None:
         return found.deploy_id
@@ -109,12 +145,23 @@ class DeployService(Step[FoundService, ServiceOutcome]):
         return self.step, {"previous_deploy_id": found.deploy_id} if moved else {}
 
     def asked(self, outside: Outside, found: FoundService) -> tuple[str, ...]:
-        calls = self.asks if found.service is not None else ("create_service",)
-        return outside.requests(self.environment, *calls)
+        if found.service is None:
+            return outside.requests(self.environment, "create_service")
+        moves = self.asks if found.deploy_id != self.deploy_id else ()
+        applies = ("apply_settings",) if self.apply_settings and found.changed_settings else ()
+        return outside.requests(self.environment, *moves, *applies)
 
     def plan(self, outside: Outside, found: FoundService) -> ServiceOutcome:
-        changed = found.deploy_id != self.deploy_id
+        changed = found.deploy_id != self.deploy_id or bool(self.apply_settings and found.changed_settings)
         return self._outcome(found, found.service, found.deploy_id, changed=changed)
+
+    def plan_record(
+        self, outside: Outside, found: FoundService, planned: ServiceOutcome
+    ) -> ServiceOutcome | dict[str, Any]:
+        if not found.settings_sha256:
+            return planned
+        # What is approved is this file, too.
+        return {**dataclasses.asdict(planned), "service_file_sha256": found.settings_sha256}
 
     def act(self, outside: Outside, found: FoundService, progress: ProgressSink) -> ServiceOutcome:
         services, service, previous = outside.services_of(self.environment), found.service, found.deploy_id
@@ -127,16 +174,20 @@ class DeployService(Step[FoundService, ServiceOutcome]):
                     self.service,
                     self.deploy_id,
                     load_balancer_id=found.load_balancer_id,
+                    settings=found.settings,
                     token=_token(outside.run_id, self.service),
                 ),
                 lambda: services.find_service(place, self.service),
             )
             return self._outcome(found, made, None, changed=True, reconciled=reconciled)
         service_id = service.service_id
+        applied = self.apply_settings and bool(found.changed_settings)
+        if applied:
+            self._apply(outside, service_id, found)
         if previous == self.deploy_id:
             # It was moved there before: by an earlier attempt, which saw from where, or by another run.
             before = self._moved_from(found, outside.earlier) or _still_running(service) or previous
-            return self._outcome(found, service, before, changed=False)
+            return self._outcome(found, service, before, changed=applied)
 
         def moved() -> Service | None:
             now = services.read_service(service_id)
@@ -146,6 +197,14 @@ class DeployService(Step[FoundService, ServiceOutcome]):
             outside.clock, lambda: services.update_service(service_id, self.deploy_id), moved
         )
         return self._outcome(found, now, previous, changed=True, reconciled=reconciled)
+
+    def _apply(self, outside: Outside, service_id: str, found: FoundService) -> None:
+        services, wanted = outside.services_of(self.environment), found.changed_settings
+
+        def applied() -> bool | None:
+            return not differing(services.read_settings(service_id) or {}, wanted) or None
+
+        reconcile(outside.clock, lambda: bool(services.apply_settings(service_id, wanted)), applied)
 
     def reached(self, outcome: ServiceOutcome) -> str:
         return outcome.deploy_id
@@ -171,6 +230,7 @@ class DeployService(Step[FoundService, ServiceOutcome]):
             changed,
             reconciled,
             primary.deployment_id if primary is not None and on_its_way else "",
+            difference_lines(found.current_settings or {}, found.changed_settings),
         )
 
     def _moved_from(self, found: FoundService, earlier: EarlierAttempts) -> str | None:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any, ClassVar
 
-from ecr_widgets.errors import EcrWidgetsError, RollbackFailed, TargetBusy
-from ecr_widgets.model.services import Service
+from ecr_widgets.dockerrun.document import Dockerrun
+from ecr_widgets.errors import EcrWidgetsError, EntityNotFound, RollbackFailed, TargetBusy
+from ecr_widgets.model.services import Deploy, Service
 from ecr_widgets.ports import ProgressSink
 from ecr_widgets.ports.services import Services
 from ecr_widgets.steps.deploy_service import ServiceOutcome
 from ecr_widgets.steps.shared.earlier_deploy import earlier_deploy, require_earlier
 from ecr_widgets.steps.shared.outside import Outside
 from ecr_widgets.steps.shared.reconcile import reconcile
+from ecr_widgets.steps.shared.service_lookup import require_movable
 from ecr_widgets.steps.shared.service_wait import wait_for_service
+from ecr_widgets.steps.shared.stored_deploys import equal_deploy
 from ecr_widgets.steps.step import Step, unrecorded
 
 
@@ -29,6 +32,8 @@ class RollbackOutcome:
     waited_s: float
     changed: bool
     environment: str = ""
+    stored_again: str = ""
+    """The deploy whose content `deploy_id` has, since the target takes that one no more; empty where it does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,10 @@ class WayBack:
 
     current: str | None
     deploy_id: str | None
+    retired: Deploy | None = None
+    """That deploy, where the target takes it for no service any more: it is stored again."""
+    stops: str = ""
+    """The deployment under way that need only be stopped, since what ran before it still runs."""
 
 
 @dataclass(frozen=True)
@@ -87,15 +96,18 @@ class Rollback(Step[WayBack, RollbackOutcome]):
         return outside.targets.service(address, self.service.environment_id, self.service.service)
 
     def asked(self, outside: Outside, found: WayBack) -> tuple[str, ...]:
-        return outside.requests(self.service.environment, *self.asks)
+        calls = ("stop_deployment",) if found.stops else self.asks
+        stores = ("create_deploy",) if found.retired is not None else ()
+        return outside.requests(self.service.environment, *stores, *calls)
 
     def look(self, outside: Outside, progress: ProgressSink) -> WayBack:
         services = outside.services_of(self.service.environment)
         if not self._asked_for:
             return self._after_failure(outside)
         wanted = self.deploy_id or self.service.previous_deploy_id or self._earlier(outside)
-        require_earlier(services, self.service.service, wanted)
-        return WayBack(_current(services.read_service(self.service.service_id)), wanted)
+        service = services.read_service(self.service.service_id)
+        require_movable(service)
+        return _way_back(service, require_earlier(services, self.service.service, wanted))
 
     def _after_failure(self, outside: Outside) -> WayBack:
         """Nobody looks at it before it is done, so it is a deploy that the service ran: it was moved from there, or a saved
@@ -107,18 +119,20 @@ class Rollback(Step[WayBack, RollbackOutcome]):
             if back in (None, service.deploy_id) and not service.changed:
                 back = self._earlier(outside)
                 back = back if back in outside.connections.proven_deploys(service.service_id) else None
-            current = _current(outside.services_of(self.service.environment).read_service(service.service_id))
+            services = outside.services_of(self.service.environment)
+            current = services.read_service(service.service_id)
+            deploy = _read(services, back) if back not in (None, service.deploy_id) else None
         except EcrWidgetsError as error:
             raise RollbackFailed(
                 f"service {service.service!r} was not brought back: what it ran before is not known: {error.message}",
                 hint="by hand: `ecr-widgets rollback ENVIRONMENT SERVICE DEPLOY_ID`",
             ) from error
-        if back in (None, service.deploy_id):
+        if deploy is None:
             raise RollbackFailed(
                 f"service {service.service_id} has no earlier deploy to go back to",
                 hint="fix the image or the Dockerrun and deploy again, or scale the service to 0",
             )
-        return WayBack(current, back)
+        return _way_back(current, deploy)
 
     def _earlier(self, outside: Outside) -> str | None:
         service_id = self.service.service_id
@@ -147,14 +161,14 @@ class Rollback(Step[WayBack, RollbackOutcome]):
         return self._outcome(found, 0.0, changed=changed)
 
     def act(self, outside: Outside, found: WayBack, progress: ProgressSink) -> RollbackOutcome:
-        services, service_id, wanted = (
-            outside.services_of(self.service.environment),
-            self.service.service_id,
-            found.deploy_id or "",
-        )
+        services, service_id = outside.services_of(self.service.environment), self.service.service_id
+        wanted, deployment_id = found.deploy_id or "", ""
         try:
-            deployment_id = ""
-            if found.current != wanted:
+            if found.retired is not None:
+                wanted = _stored_again(outside, services, found.retired)
+            if found.stops:
+                _stop(outside, services, service_id, found.stops, wanted)
+            elif found.current != wanted:
                 moved, _ = reconcile(
                     outside.clock,
                     lambda: services.update_service(service_id, wanted),
@@ -178,7 +192,8 @@ class Rollback(Step[WayBack, RollbackOutcome]):
                 f"service {service_id} could not be brought back to deploy {wanted}: {error.message}",
                 hint=f"by hand: `ecr-widgets service deploy ENVIRONMENT SERVICE {wanted}`, then look at its logs",
             ) from error
-        return self._outcome(found, stable.waited_s, changed=found.current != wanted)
+        back = replace(found, deploy_id=wanted)
+        return self._outcome(back, stable.waited_s, changed=found.current != wanted)
 
     def reached(self, outcome: RollbackOutcome) -> str:
         return outcome.deploy_id
@@ -193,7 +208,49 @@ class Rollback(Step[WayBack, RollbackOutcome]):
             waited_s,
             changed,
             service.environment,
+            found.retired.deploy_id if found.retired is not None else "",
         )
+
+
+def _read(services: Services, deploy_id: str | None) -> Deploy:
+    try:
+        return services.read_deploy(deploy_id or "")
+    except EntityNotFound:
+        return Deploy(deploy_id or "", "", 0)  # the target says itself whether it still takes it
+
+
+def _way_back(service: Service, deploy: Deploy) -> WayBack:
+    current, primary = _current(service), service.primary
+    under_way = primary is not None and primary.state == "IN_PROGRESS" and current != deploy.deploy_id
+    before = [each for each in service.deployments if each is not primary]
+    still_runs = any(each.deploy_id == deploy.deploy_id and each.running_count for each in before)
+    stops = primary.deployment_id if primary is not None and under_way and still_runs else ""
+    retired = deploy if not deploy.is_active and not stops and current != deploy.deploy_id else None
+    return WayBack(current, deploy.deploy_id, retired, stops)
+
+
+def _stop(outside: Outside, services: Services, service_id: str, deployment_id: str, wanted: str) -> None:
+    def stop() -> Service | None:
+        services.stop_deployment(service_id, deployment_id)
+        return None
+
+    reconcile(outside.clock, stop, lambda: _moved_to(services, service_id, wanted))
+
+
+def _stored_again(outside: Outside, services: Services, retired: Deploy) -> str:
+    """The id under which the content of a deploy is stored again, or is stored already."""
+    content = Dockerrun.stored(retired.dockerrun or b"{}", services.dialect())
+    sha256 = content.content_sha256()
+    equal = equal_deploy(services, retired.name, sha256)
+    if equal is not None:
+        return equal.deploy_id
+    made: Deploy
+    made, _ = reconcile(
+        outside.clock,
+        lambda: services.create_deploy(retired.name, content.to_bytes()),
+        lambda: equal_deploy(services, retired.name, sha256),
+    )
+    return made.deploy_id
 
 
 def _current(service: Service) -> str | None:

@@ -10,7 +10,7 @@ from ecr_widgets.model.services import Service
 from ecr_widgets.ports import ProgressSink
 from ecr_widgets.steps.shared.outside import Outside
 from ecr_widgets.steps.shared.reconcile import reconcile
-from ecr_widgets.steps.shared.service_lookup import find_environment, require_service
+from ecr_widgets.steps.shared.service_lookup import find_environment, require_movable, require_service
 from ecr_widgets.steps.shared.service_wait import wait_for_service
 from ecr_widgets.steps.step import Step, unrecorded
 
@@ -69,7 +69,9 @@ class ScaleService(Step[Service, ScaleOutcome]):
         if not 0 <= self.count <= _MOST_COPIES:
             raise InputError(f"{self.count} copies refused", hint=f"it goes from 0 to {_MOST_COPIES}")
         place = find_environment(outside.services_of(self.environment), self.environment)
-        return require_service(outside.services_of(self.environment), place, self.service)
+        service = require_service(outside.services_of(self.environment), place, self.service)
+        require_movable(service)
+        return service
 
     def plan(self, outside: Outside, found: Service) -> ScaleOutcome:
         return self._outcome(found, found.running_count)

@@ -54,9 +54,9 @@ class FakeConnections:
         """ECS where the name says so, else Layer0."""
         return self.ecs if is_ecs(environment) else self.layer0
 
-    def targets(self) -> tuple[FakeLayer0, ...]:
-        """Layer0 is all there is."""
-        return (self.layer0,)
+    def targets(self) -> tuple[FakeLayer0 | FakeEcs, ...]:
+        """Both."""
+        return (self.layer0, self.ecs)
 
     def ecr_of(self, *, profile: str | None, region: str | None) -> FakeEcr:
         """One account is all there is."""

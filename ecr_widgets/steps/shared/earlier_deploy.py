@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from contextlib import suppress
 
-from ecr_widgets.errors import InputError
-from ecr_widgets.model.services import Service
+from ecr_widgets.errors import EntityNotFound, InputError
+from ecr_widgets.model.services import Deploy, Service
 from ecr_widgets.ports.services import Services
 
 
@@ -27,17 +28,28 @@ def earlier_deploy(
     stored = sorted(services.list_deploys(standing.name), key=lambda each: each.version)
     older = [each for each in stored if each.version < standing.version]
     is_newest = standing.version == max((each.version for each in stored), default=standing.version)
-    if is_newest and not older:
+    if is_newest and not older and standing.version <= 1:
         return None
     known = proven()
     if not is_newest and (standing.deploy_id in known or not any(each.deploy_id in known for each in older)):
         return standing.deploy_id
-    good = [each for each in older if each.deploy_id in known]
-    return (good or older)[-1].deploy_id
+    good = [each for each in older if each.deploy_id in known] or _retired(services, standing, known)
+    candidates = good or older
+    return candidates[-1].deploy_id if candidates else None
 
 
-def require_earlier(services: Services, service: str, deploy_id: str | None) -> str:
-    """Give the id back of the deploy that a service is to go back to.
+def _retired(services: Services, standing: Deploy, proven: Collection[str]) -> list[Deploy]:
+    """Proven deploys that are no longer listed and can still be read, oldest first: other tools retire what they replace."""
+    found = []
+    for deploy_id in proven:
+        with suppress(EntityNotFound):
+            found.append(services.read_deploy(deploy_id))
+    older = [each for each in found if each.name == standing.name and each.version < standing.version]
+    return sorted(older, key=lambda each: each.version)
+
+
+def require_earlier(services: Services, service: str, deploy_id: str | None) -> Deploy:
+    """Give back the deploy that a service is to go back to.
 
     Raises:
         InputError: There is none to go back to.
@@ -49,4 +61,4 @@ def require_earlier(services: Services, service: str, deploy_id: str | None) -> 
             f"service {service!r} has no earlier deploy to go back to: it stands on the first of its name",
             hint="name another deploy as deploy_id, or scale the service to 0",
         )
-    return services.read_deploy(deploy_id).deploy_id
+    return services.read_deploy(deploy_id)

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from ecr_widgets.errors import InputError
+from ecr_widgets.model.ecs_names import is_ecs
 from ecr_widgets.model.image_reference import ImageReference, check_repository_name, check_tag
 from ecr_widgets.model.record import JsonObject, StepRecord
 from ecr_widgets.ports import Clock, Ecr, Engine, Layer0, ProgressSink, Registry
@@ -76,6 +78,16 @@ class Outside:
     def services_of(self, environment: str) -> Services:
         """The deploy target that an environment of that name is on."""
         return self.connections.services_of(environment)
+
+    def layer0_of(self, environment: str, what: str) -> Layer0:
+        """Layer0, for what only it has.
+
+        Raises:
+            InputError: The environment is not Layer0's.
+        """
+        if is_ecs(environment):
+            raise InputError(f"{what} is for Layer0 only, and {environment!r} is a cluster of ECS")
+        return self.layer0
 
     def service_target(self, environment: str, service: str) -> str:
         """What a run holds that changes a service, by `Targets`' name for it.

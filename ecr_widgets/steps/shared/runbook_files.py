@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ecr_widgets.approved_files import ANY_FILES, ApprovedFiles
+from ecr_widgets.approved_files import ANY_FILES, ApprovedFiles, file_sha256
+from ecr_widgets.dockerrun.service_file import read_service_file
 from ecr_widgets.errors import InputError, InvalidDockerrun
+from ecr_widgets.model.services import Settings
 
 SHIPPED_EXAMPLE = "the example that ecr-widgets ships"
 
@@ -38,6 +40,19 @@ class RunbookFiles:
             return self.find(path).read_bytes()
         except OSError as error:
             raise InputError(f"cannot read {str(path)!r}: {error.strerror}", hint="check the path") from error
+
+    def read_settings(self, path: str | Path | None) -> tuple[Settings | None, str]:
+        """The settings of a service file and its SHA-256; None and nothing where no file is named.
+
+        Raises:
+            InputError: It cannot be read, is not what was approved, or holds what it must not.
+        """
+        if not path:
+            return None, ""
+        content = self.read(path)
+        self.approved.check_service_file(str(path), content)
+        with naming(path):
+            return read_service_file(content), file_sha256(content)
 
     def whereabouts(self, path: str | Path) -> dict[str, str]:
         """What a record says of where a relative path was found: of several files of that name, one is used."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ecr_widgets.errors import EntityNotFound
+from ecr_widgets.errors import EntityNotFound, InputError
 from ecr_widgets.model.names import check_name
 from ecr_widgets.model.services import Place, Service
 from ecr_widgets.ports.services import Services
@@ -33,6 +33,16 @@ def find_service(services: Services, environment: str, name: str) -> tuple[Place
     check_name(services.dialect(), name, "service")
     place = find_environment(services, environment)
     return place, services.find_service(place.environment_id, name)
+
+
+def require_movable(service: Service | None) -> None:
+    """Refuse a service that something else moves.
+
+    Raises:
+        InputError: The target says why.
+    """
+    if service is not None and service.refused:
+        raise InputError(f"service {service.name!r} is not changed: {service.refused}")
 
 
 def require_service(services: Services, environment: Place, name: str) -> Service:

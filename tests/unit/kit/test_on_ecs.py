@@ -1,0 +1,231 @@
+"""The same calls of the kit on a cluster of ECS: what differs is what the target says, not how it is asked."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ecr_widgets.errors import DeploymentFailed, InputError, OutcomeUnknown, RollbackFailed, VerifyError
+from ecr_widgets.kit import Kit
+from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.steps.push_image import PushOutcome
+from tests.fakes import REGISTRY, FakeEcs, World, digest_of
+from tests.fakes.connections import FakeConnections, make_kit
+from tests.fakes.ecs import ADDRESS
+
+HERE = "ecs:demo"
+SERVICE = ADDRESS.service("demo", "web")
+SERVICE_FILE = {"launchType": "EC2", "deploymentConfiguration": {"minimumHealthyPercent": 50}}
+
+
+def image(text: str) -> ImageReference:
+    return ImageReference.parse(f"{REGISTRY}/app@{digest_of(text)}")
+
+
+@pytest.fixture
+def kit(to: FakeConnections, world: World, tmp_path: Path) -> Kit:
+    container = {"name": "app", "image": "x", "memory": 64}
+    (tmp_path / "app.json").write_text(json.dumps({"containerDefinitions": [container]}))
+    (tmp_path / "service.json").write_text(json.dumps(SERVICE_FILE))
+    to.ecr.create_repository("app", tags_immutable=False, scan_on_push=False)
+    world.manifests |= {("app", digest_of(text)) for text in "abcd"}
+    return make_kit(to, tmp_path)
+
+
+def release(kit: Kit, text: str, **more: Any) -> Any:
+    """Store, deploy, wait and verify, as the runbooks do."""
+    pushed = PushOutcome(image(text), digest_of(text), "1", changed=False)
+    stored = kit.create_deploy("web", "app.json", image=pushed.image, environment=HERE)
+    service = kit.deploy_service(HERE, "web", stored, **more)
+    kit.wait(service)
+    return kit.verify(service, pushed)
+
+
+def test_a_release_changes_what_it_must_and_nothing_the_second_time(kit: Kit, world: World) -> None:
+    """One revision, one service, one update; an equal document is reused and the service left alone."""
+    kit.check_target(environment=HERE, service="web", dockerrun="app.json", deploy="web")
+    proof = release(kit, "a")
+    assert (proof.service_id, proof.deploy_id, proof.running_digest) == (SERVICE, "web:1", digest_of("a"))
+    release(kit, "b")
+    changes = ["register web:1", "create service web", "register web:2", "update service to web:2"]
+    assert [each for each in world.changes if "repository" not in each] == changes
+    release(kit, "b")
+    assert len([each for each in world.changes if "repository" not in each]) == len(changes)
+    assert not any(each.changed for each in kit.recorder.records[-4:])
+
+
+def test_what_the_copies_report_is_what_is_proven(kit: Kit, to: FakeConnections) -> None:
+    """Another digest than the deploy names is no proof, although the deploy names the right one."""
+    to.ecs.digests["app"] = digest_of("moved")
+    with pytest.raises(VerifyError, match=f"runs {digest_of('moved')}, not {digest_of('a')}"):
+        release(kit, "a")
+
+
+def test_a_deployment_that_ecs_brought_back_is_a_failed_one(kit: Kit, to: FakeConnections) -> None:
+    """However well the service runs by then; the reason is ECS's own."""
+    release(kit, "a")
+    to.ecs.given_up["web:2"] = "ECS deployment circuit breaker: tasks failed to start."
+    with pytest.raises(
+        DeploymentFailed, match="ECS brought it back to web:1: ECS deployment circuit breaker"
+    ):
+        release(kit, "b")
+
+
+def test_a_deployment_without_room_ends_with_the_schedulers_words(kit: Kit, to: FakeConnections) -> None:
+    """The scheduler would try for ever."""
+    why = (
+        "(service web) was unable to place a task because no container instance met all of its requirements."
+    )
+    to.ecs.no_room["web:1"] = why
+    with pytest.raises(DeploymentFailed, match="unable to place a task"):
+        release(kit, "a")
+
+
+def test_a_rollback_stores_again_what_another_tool_has_retired(kit: Kit, to: FakeConnections) -> None:
+    """The proven revision is inactive: its document is registered under a new id, and the record says of which it is."""
+    release(kit, "a")
+    release(kit, "b")
+    to.ecs.delete_deploy("web:1")
+    to.proven = frozenset(("web:1",))
+    back = kit.rollback(kit.find_service(HERE, "web"))
+    assert (back.deploy_id, back.stored_again, back.left_deploy_id) == ("web:3", "web:1", "web:2")
+
+
+def test_a_rollback_of_a_deployment_under_way_stops_it(kit: Kit, to: FakeConnections, world: World) -> None:
+    """What ran before still runs, and ECS brings it back itself."""
+    release(kit, "a")
+    to.ecs.pauses["web:2"] = ("POST_SCALE_UP", "hook-1")
+    stored = kit.create_deploy("web", "app.json", image=image("b"), environment=HERE)
+    moved = kit.deploy_service(HERE, "web", stored)
+    back = kit.rollback(moved, deploy_id="web:1")
+    assert (back.deploy_id, back.changed, world.changes[-1]) == (
+        "web:1", True, f"stop deployment {moved.deployment_id}",
+    )  # fmt: skip
+
+
+def test_a_service_that_something_else_moves_is_refused_before_anything(
+    kit: Kit, to: FakeConnections, world: World
+) -> None:
+    """By the first step of a runbook, and by every step that would change it."""
+    release(kit, "a")
+    to.ecs.refuses(SERVICE, "its deployments are CodeDeploy's")
+    before = list(world.changes)
+    service = kit.find_service(HERE, "web")
+    for change in (
+        lambda: kit.check_target(environment=HERE, service="web"),
+        lambda: kit.deploy_service(HERE, "web", "web:1"),
+        lambda: kit.layer0.scale_service(HERE, "web", 2),
+        lambda: kit.rollback(service, deploy_id="web:1"),
+    ):
+        with pytest.raises(InputError, match="CodeDeploy"):
+            change()
+    assert world.changes == before
+
+
+def test_a_service_file_creates_and_only_shows_what_differs_later(kit: Kit, to: FakeConnections) -> None:
+    """An existing service is changed to it only where that is asked for; its number of copies never."""
+    release(kit, "a", service_file="service.json")
+    assert to.ecs.settings[SERVICE] == SERVICE_FILE
+    to.ecs.settings[SERVICE] = {
+        "deploymentConfiguration": {"minimumHealthyPercent": 100, "maximumPercent": 200}
+    }
+    shown = kit.deploy_service(HERE, "web", "web:1", service_file="service.json")
+    assert (shown.changed, len(shown.differences)) == (False, 2)
+    assert "minimumHealthyPercent: 100" in " ".join(shown.differences)
+    applied = kit.deploy_service(HERE, "web", "web:1", service_file="service.json", apply_settings=True)
+    assert applied.changed
+    assert kit.deploy_service(HERE, "web", "web:1", service_file="service.json").differences == ()
+
+
+def test_layer0s_own_parameters_are_refused_for_ecs(kit: Kit) -> None:
+    """A load balancer by name is Layer0's; ECS's target groups are in the service file."""
+    for step in (
+        lambda: kit.check_target(environment=HERE, load_balancer="lb", dockerrun="app.json"),
+        lambda: kit.deploy_service(HERE, "web", "web:1", load_balancer="lb"),
+    ):
+        with pytest.raises(InputError, match="for Layer0 only"):
+            step()
+
+
+def test_auto_scalings_bounds_are_said(kit: Kit, to: FakeConnections) -> None:
+    """A number outside of them will not last."""
+    release(kit, "a")
+    to.ecs.scales_by_itself(SERVICE, 2, 4)
+    assert kit.layer0.scale_service(HERE, "web", 3).warnings == ()
+    assert "between 2 and 4" in kit.layer0.scale_service(HERE, "web", 9).warnings[0]
+
+
+def test_side_cars_do_not_decide_how_a_task_ended(kit: Kit, to: FakeConnections, tmp_path: Path) -> None:
+    """Killed because the essential container ended, they have a code of their own, which is in the record."""
+    containers = [
+        {"name": "app", "image": "x", "memory": 64},
+        {"name": "agent", "image": "y:1", "memory": 64, "essential": False},
+    ]
+    (tmp_path / "two.json").write_text(json.dumps({"containerDefinitions": containers}))
+    stored = kit.create_deploy("job", "two.json", image=image("a"), container="app", environment=HERE)
+    to.ecs.exit_codes = {"agent": 143}
+    assert kit.create_task(HERE, "once", stored).exit_codes == {"app": 0, "agent": 143}
+    to.ecs.exit_codes = {"app": 3}
+    with pytest.raises(DeploymentFailed, match="app with code 3"):
+        kit.create_task(HERE, "once", stored)
+
+
+def test_a_task_that_finds_no_place_says_why(kit: Kit, to: FakeConnections) -> None:
+    """ECS answers 200 and starts nothing."""
+    stored = kit.create_deploy("job", "app.json", image=image("a"), environment=HERE)
+    to.ecs.no_task = ("RESOURCE:MEMORY",)
+    with pytest.raises(DeploymentFailed, match="RESOURCE:MEMORY"):
+        kit.create_task(HERE, "once", stored)
+
+
+class LosesReplies(FakeEcs):
+    """Makes every change and loses each reply."""
+
+    def start_task(self, *asked: Any, **more: Any) -> str:
+        super().start_task(*asked, **more)
+        raise OutcomeUnknown("the reply was lost")
+
+    def create_service(self, *asked: Any, **more: Any) -> Any:
+        super().create_service(*asked, **more)
+        raise OutcomeUnknown("the reply was lost")
+
+    def create_deploy(self, *asked: Any) -> Any:
+        super().create_deploy(*asked)
+        raise OutcomeUnknown("the reply was lost")
+
+    def update_service(self, *asked: Any) -> Any:
+        super().update_service(*asked)
+        raise OutcomeUnknown("the reply was lost")
+
+
+def test_each_change_whose_reply_is_lost_is_made_once(kit: Kit, to: FakeConnections, world: World) -> None:
+    """It is found by looking, and never asked for again."""
+    to.ecs = LosesReplies(world)
+    release(kit, "a")
+    release(kit, "b")
+    assert kit.create_task(HERE, "once", "web:1").reconciled
+    made = [each for each in world.changes if "repository" not in each]
+    assert made == [
+        "register web:1", "create service web", "register web:2", "update service to web:2", "start task once",
+    ]  # fmt: skip
+
+
+def test_images_that_ecs_runs_or_stores_are_used(kit: Kit) -> None:
+    """They are asked of every target that is set up."""
+    release(kit, "a")
+    uses = kit.ecr.find_uses("app").uses
+    assert {(use.by, use.runs) for use in uses} == {("service ecs:demo/web", True), ("deploy web.1", False)}
+
+
+def test_nothing_proven_leaves_a_failed_deploy_where_it_is(kit: Kit, to: FakeConnections) -> None:
+    """A first deploy that fails has nothing to go back to."""
+    to.ecs.crashes["web:1"] = ["EssentialContainerExited: app with code 1"] * 5
+    with pytest.raises(DeploymentFailed, match="app with code 1") as failed:
+        release(kit, "a")
+    assert "cannot open /etc/app" in " ".join(failed.value.log)
+    service = kit.find_service(HERE, "web")
+    with pytest.raises((RollbackFailed, InputError), match="no earlier deploy"):
+        kit.rollback(service)
