@@ -146,9 +146,11 @@ class LiveConnections:
         """ECS where the name says so, else Layer0."""
         return self.ecs if is_ecs(environment) else self.layer0
 
-    def targets(self) -> tuple[Layer0Api, ...]:
-        """Layer0 alone."""
-        return (self.layer0,)
+    def targets(self) -> tuple[Layer0Api | BotoEcs, ...]:
+        """Those that the settings name: Layer0, where it is set up or must be, and ECS."""
+        named = self._settings.targets
+        needs_layer0 = "layer0" in named and (self._settings.layer0 is not None or "ecs" not in named)
+        return (*((self.layer0,) if needs_layer0 else ()), *((self.ecs,) if "ecs" in named else ()))
 
     def proven_deploys(self, service_id: str) -> frozenset[str]:
         """From the folder of saved runs."""

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from ecr_widgets.errors import SettingsError
 
 RUNS_VARIABLE = "ECR_WIDGETS_RUNS"
+TARGETS_VARIABLE = "ECR_WIDGETS_TARGETS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +42,20 @@ class Settings:
     """Folder where runs are saved."""
     layer0_variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     """As they were set: checked when Layer0 is first needed, since a login or a push needs none of it."""
+    targets: frozenset[str] = frozenset(("layer0", "ecs"))
+    """The deploy targets that may use an image: `layer0`, `ecs`."""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
         """Read the settings."""
+        targets = environ.get(TARGETS_VARIABLE) or "layer0,ecs"
+        named = frozenset(each.strip().lower() for each in targets.split(","))
+        if not named <= {"layer0", "ecs"}:
+            raise SettingsError(
+                f"{TARGETS_VARIABLE} is {targets!r}", hint="give layer0, ecs, or both, with a comma"
+            )
         variables = {name: value for name, value in environ.items() if name.startswith("LAYER0_")}
-        return cls(runs=Path(environ.get(RUNS_VARIABLE) or "runs"), layer0_variables=variables)
+        return cls(runs=Path(environ.get(RUNS_VARIABLE) or "runs"), layer0_variables=variables, targets=named)
 
     @property
     def layer0(self) -> Layer0Settings | None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from ecr_widgets.dockerrun.images import image_texts
-from ecr_widgets.errors import EntityNotFound, InputError
+from ecr_widgets.errors import AuthorizationError, EntityNotFound, InputError
 from ecr_widgets.model.image_parts import Parts, subject_of
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.registry import Image
@@ -154,8 +155,9 @@ def find_uses(
     """
     looks = [_Look(services, repository, registry) for services in targets]
     for look in looks:
-        look.at_running()
-        look.at_stored(progress)
+        with look.admitted():
+            look.at_running()
+            look.at_stored(progress)
     return _outcome(repository, looks)
 
 
@@ -167,7 +169,8 @@ def running_images(targets: Iterable[Services], repository: str, *, registry: Ow
     """
     looks = [_Look(services, repository, registry) for services in targets]
     for look in looks:
-        look.at_running()
+        with look.admitted():
+            look.at_running()
     return _outcome(repository, looks)
 
 
@@ -191,6 +194,17 @@ class _Look:
         self.unknown: list[str] = []
         """What may use any image of the repository, and why."""
         self._texts: dict[str, tuple[str, ...] | None] = {}
+
+    @contextmanager
+    def admitted(self) -> Iterator[None]:
+        """Take note where the target may not be asked: what it runs is not known then."""
+        try:
+            yield
+        except AuthorizationError as error:
+            self.unknown.append(
+                f"{self._services.dialect()} was not asked: {error.message}; have it allowed, or name the targets that"
+                " there are in ECR_WIDGETS_TARGETS"
+            )
 
     def at_running(self) -> None:
         """Services with each of their deployments, and tasks that have not ended."""

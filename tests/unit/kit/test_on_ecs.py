@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 
-from ecr_widgets.errors import DeploymentFailed, InputError, OutcomeUnknown, RollbackFailed, VerifyError
+from ecr_widgets.errors import (
+    AuthorizationError,
+    DeploymentFailed,
+    InputError,
+    OutcomeUnknown,
+    RollbackFailed,
+    VerifyError,
+)
 from ecr_widgets.kit import Kit
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.steps.push_image import PushOutcome
@@ -229,3 +236,17 @@ def test_nothing_proven_leaves_a_failed_deploy_where_it_is(kit: Kit, to: FakeCon
     service = kit.find_service(HERE, "web")
     with pytest.raises((RollbackFailed, InputError), match="no earlier deploy"):
         kit.rollback(service)
+
+
+def test_a_target_that_may_not_be_asked_keeps_every_image(
+    kit: Kit, to: FakeConnections, world: World
+) -> None:
+    """What it runs is not known, so that nothing counts as unused."""
+
+    class Denied(FakeEcs):
+        def list_environments(self) -> Any:
+            raise AuthorizationError("AWS refused ecs:ListClusters")
+
+    to.ecs = Denied(world)
+    (unknown,) = kit.ecr.find_uses("app").unknown
+    assert "ECS was not asked: AWS refused ecs:ListClusters" in unknown

@@ -51,3 +51,11 @@ def test_who_needs_no_layer0_needs_no_settings_for_it(endpoint: str) -> None:
     assert kit.run_id
     with pytest.raises(SettingsError, match="LAYER0_"):
         kit.layer0.scale_environment("demo")
+
+
+def test_the_targets_that_may_use_an_image_are_both_unless_they_are_named() -> None:
+    """A name that no target has is refused."""
+    assert Settings.from_environment({}).targets == {"layer0", "ecs"}
+    assert Settings.from_environment({"ECR_WIDGETS_TARGETS": " Layer0 "}).targets == {"layer0"}
+    with pytest.raises(SettingsError, match="give layer0, ecs, or both"):
+        Settings.from_environment({"ECR_WIDGETS_TARGETS": "layer0,k8s"})
