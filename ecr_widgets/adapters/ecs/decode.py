@@ -68,7 +68,7 @@ def account_of(named: Sequence[Wire]) -> str:
 
 def last_part(arn: str) -> str:
     """What an ARN ends with after its last slash, such as `family:revision` or a name."""
-    return str(arn).rpartition("/")[2]
+    return arn.rpartition("/")[2]
 
 
 def moment(value: object) -> datetime | None:
@@ -91,9 +91,9 @@ def service(raw: Wire, address: EcsAddress) -> Service:
         address.service(cluster, raw["serviceName"]),
         raw["serviceName"],
         address.cluster(cluster),
-        raw["desiredCount"],
-        raw["runningCount"],
-        raw["pendingCount"],
+        int(raw["desiredCount"]),
+        int(raw["runningCount"]),
+        int(raw["pendingCount"]),
         _deployments(raw),
         refused=_refused(raw),
     )
@@ -136,9 +136,9 @@ def _deployment(raw: Wire) -> Deployment:
         raw["id"],
         last_part(raw["taskDefinition"]),
         raw["status"],
-        desired,
-        raw["runningCount"],
-        raw["pendingCount"],
+        int(desired),
+        int(raw["runningCount"]),
+        int(raw["pendingCount"]),
         moment(raw.get("createdAt")) or _BEGINNING,
         state=raw.get("rolloutState") or "",
         reason=raw.get("rolloutStateReason") or "",

@@ -96,9 +96,11 @@ def task(number: str = "1f", status: str = "RUNNING", **more: Any) -> dict[str, 
     return known | more
 
 
-def dead(number: str, code: str, reason: str, *, at: float = AT, **container: Any) -> dict[str, Any]:
+def dead(
+    number: str, code: str, reason: str, container: dict[str, Any] | None = None, *, at: float = AT
+) -> dict[str, Any]:
     """A stopped task, and how its container ended."""
-    ended = {"name": "web", "lastStatus": "STOPPED", **container}
+    ended = {"name": "web", "lastStatus": "STOPPED", **(container or {})}
     more = {"stopCode": code} if code else {}
     return task(number, "STOPPED", stoppedReason=reason, stoppedAt=at, containers=[ended], **more)
 

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 
 import boto3
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.session import get_session
 
 from ecr_widgets.adapters.ecs.client import BotoEcs
 from tests.fakes import FakeClock, World
@@ -21,6 +22,8 @@ STS = (
     f"<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:iam::{ADDRESS.account}:user/operator</Arn>"
     f"<UserId>AIDA</UserId><Account>{ADDRESS.account}</Account></GetCallerIdentityResult></GetCallerIdentityResponse>"
 )
+_MODELS = get_session().get_component("data_loader")
+"""Read once for all tests: it takes longer than any of them."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,13 @@ class ScriptedAws:
 
     def ecs(self) -> BotoEcs:
         """The adapter on it."""
+        core = get_session()
+        core.register_component("data_loader", _MODELS)
         session = boto3.Session(
-            aws_access_key_id="AKIDEXAMPLE", aws_secret_access_key="nosecret", region_name=ADDRESS.region
+            aws_access_key_id="AKIDEXAMPLE",
+            aws_secret_access_key="nosecret",
+            region_name=ADDRESS.region,
+            botocore_session=core,
         )
         session.events.register("before-send", self._send)
         return BotoEcs(FakeClock(self.world), session)

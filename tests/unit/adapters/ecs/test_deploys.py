@@ -1,0 +1,119 @@
+"""Task definitions as deploys."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ecr_widgets.adapters.ecs.client import BotoEcs
+from ecr_widgets.errors import EntityNotFound, InputError
+from ecr_widgets.model.services import Deploy
+from tests.unit.adapters.ecs.samples import definition, definition_arn
+from tests.unit.adapters.ecs.scripted_aws import Refused, ScriptedAws
+
+
+def test_revisions_are_listed_oldest_first(aws: ScriptedAws, ecs: BotoEcs) -> None:
+    """From all pages, those of exactly that family, without their documents."""
+    aws.answer(
+        "ListTaskDefinitions",
+        {"taskDefinitionArns": [definition_arn("web:10"), definition_arn("webhook:9")], "nextToken": "more"},
+        {"taskDefinitionArns": [definition_arn("web:2")]},
+    )
+    assert ecs.list_deploys("web") == (Deploy("web:2", "web", 2), Deploy("web:10", "web", 10))
+    assert aws.asked_for("ListTaskDefinitions")[0] == {
+        "familyPrefix": "web",
+        "status": "ACTIVE",
+        "sort": "DESC",
+        "maxResults": 100,
+    }
+
+
+def test_of_a_family_with_thousands_the_newest_thousand_are_listed(aws: ScriptedAws, ecs: BotoEcs) -> None:
+    """Ten pages, however many there are."""
+    pages = [
+        {
+            "taskDefinitionArns": [definition_arn(f"web:{5000 - 100 * page - n}") for n in range(100)],
+            "nextToken": f"page {page}",
+        }
+        for page in range(50)
+    ]
+    aws.answer("ListTaskDefinitions", *pages)
+    listed = ecs.list_deploys("web")
+    assert (len(listed), listed[0].version, listed[-1].version) == (1000, 4001, 5000)
+    assert len(aws.asked) == 10
+
+
+def test_of_all_families_the_newest_of_each_are_listed(aws: ScriptedAws, ecs: BotoEcs) -> None:
+    """One call a family, and none for the older ones."""
+    aws.answer(
+        "ListTaskDefinitionFamilies", {"families": ["web"], "nextToken": "more"}, {"families": ["app"]}
+    )
+    aws.answer(
+        "ListTaskDefinitions",
+        {"taskDefinitionArns": [definition_arn("web:2"), definition_arn("app:7")], "nextToken": "more"},
+    )
+    assert [each.deploy_id for each in ecs.list_all_deploys()] == ["app:7", "web:2"]
+    asked = aws.asked_for("ListTaskDefinitions")
+    assert sorted((each["familyPrefix"], each["maxResults"]) for each in asked) == [("app", 20), ("web", 20)]
+
+
+def test_the_latest_is_asked_for_alone(aws: ScriptedAws, ecs: BotoEcs) -> None:
+    """One of one page; none where the family has no active one."""
+    aws.answer("ListTaskDefinitions", {"taskDefinitionArns": [definition_arn("web:3")], "nextToken": "t"}, {})
+    assert ecs.find_latest_deploy("web") == Deploy("web:3", "web", 3)
+    assert ecs.find_latest_deploy("web") is None
+    assert [each["maxResults"] for each in aws.asked_for("ListTaskDefinitions")] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("status", "is_active"), [("ACTIVE", True), ("INACTIVE", False), ("DELETE_IN_PROGRESS", False)]
+)
+def test_a_deregistered_deploy_is_read_and_says_so(
+    aws: ScriptedAws, ecs: BotoEcs, status: str, *, is_active: bool
+) -> None:
+    """Its document is all that is needed to register it again."""
+    aws.answer("DescribeTaskDefinition", definition("web:2", status=status))
+    found = ecs.read_deploy("web:2")
+    assert (found.deploy_id, found.name, found.version, found.is_active) == ("web:2", "web", 2, is_active)
+    assert json.loads(found.dockerrun or b"")["containerDefinitions"][0]["name"] == "web"
+    assert aws.asked_for("DescribeTaskDefinition") == [{"taskDefinition": "web:2", "include": ["TAGS"]}]
+
+
+def test_an_unknown_deploy_is_not_found(aws: ScriptedAws, ecs: BotoEcs) -> None:
+    """ECS has no error of its own for it."""
+    aws.answer("DescribeTaskDefinition", Refused("ClientException", "Unable to describe task definition."))
+    with pytest.raises(EntityNotFound, match="FAMILY:REVISION"):
+        ecs.read_deploy("web:99")
+
+
+@pytest.mark.parametrize("deploy_id", ["web", "web.2", "web:", "web:02", "web:x", ""])
+def test_what_names_no_revision_is_not_found(aws: ScriptedAws, ecs: BotoEcs, deploy_id: str) -> None:
+    """A family alone would mean whatever somebody registered last."""
+    with pytest.raises(EntityNotFound, match="its id is FAMILY:REVISION"):
+        ecs.read_deploy(deploy_id)
+    assert aws.asked == []
+
+
+def test_a_document_is_registered_under_its_deploys_name(aws: ScriptedAws, ecs: BotoEcs) -> None:
+    """Whatever family it names itself; the answer is the deploy."""
+    aws.answer("RegisterTaskDefinition", definition("web:3"))
+    made = ecs.create_deploy("web", b'{"family": "other", "containerDefinitions": []}')
+    assert (made.deploy_id, made.version) == ("web:3", 3)
+    assert aws.asked_for("RegisterTaskDefinition")[0]["family"] == "web"
+
+
+@pytest.mark.parametrize("content", [b"{", b"[]", b"\xff"])
+def test_what_is_no_json_object_is_not_registered(aws: ScriptedAws, ecs: BotoEcs, content: bytes) -> None:
+    """Refused before anything is asked."""
+    with pytest.raises(InputError, match="task definition is not"):
+        ecs.create_deploy("web", content)
+    assert aws.asked == []
+
+
+def test_a_deploy_is_deregistered(aws: ScriptedAws, ecs: BotoEcs) -> None:
+    """By its revision; what runs it goes on."""
+    aws.answer("DescribeTaskDefinition", definition("web:2"))
+    aws.answer("DeregisterTaskDefinition", definition("web:2", status="INACTIVE"))
+    ecs.delete_deploy("web:2")
+    assert aws.asked_for("DeregisterTaskDefinition") == [{"taskDefinition": "web:2"}]
