@@ -24,7 +24,7 @@ def _settings(value: Any, at: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     if len(at) == 1 and at[0] in NAMED:
         for item in value:
             rest = {key: inner for key, inner in item.items() if key != "name"}
-            yield from _settings(rest, (*at, str(item["name"])))
+            yield from _settings(rest, (*at, str(item.get("name", ""))))
     elif at[-1:] == ("environment",):
         yield from (("/".join((*at, name)), MASK) for name in value)
     elif isinstance(value, dict):

@@ -208,3 +208,49 @@ def test_a_real_difference_is_one_for_ecs_too(container: dict[str, Any]) -> None
 def test_tags_and_family_are_no_content() -> None:
     """They name a task definition, and do nothing in it."""
     assert shown(ecs(), ecs(tags=[{"key": "team", "value": "ops"}], family="web")) == []
+
+
+@pytest.mark.parametrize(
+    ("container", "task"),
+    [
+        ({"restartPolicy": {"enabled": True, "restartAttemptPeriod": 300}}, {}),
+        ({"restartPolicy": {"enabled": True}, "versionConsistency": "enabled"}, {}),
+        ({"restartPolicy": {"enabled": True}}, {"enableFaultInjection": False, "networkMode": "bridge"}),
+        (
+            {"restartPolicy": {"enabled": True}, "startTimeout": None, "links": [], "hostname": ""},
+            {"ipcMode": ""},
+        ),
+    ],
+    ids=json.dumps,
+)
+def test_a_default_that_is_written_out_is_no_difference(
+    container: dict[str, Any], task: dict[str, Any]
+) -> None:
+    """Its absence means the same, and so does an empty member."""
+    assert shown(ecs({"restartPolicy": {"enabled": True}}), ecs(container, **task)) == []
+
+
+def test_a_default_of_a_volume_that_is_written_out_is_no_difference() -> None:
+    """ECS says where an EFS volume begins and how it is encrypted, whatever was registered."""
+    efs: dict[str, Any] = {"fileSystemId": "fs-1", "authorizationConfig": {"accessPointId": "fsap-1"}}
+    written = efs | {"rootDirectory": "/", "transitEncryption": "DISABLED"}
+    before, after = (
+        ecs(
+            volumes=[
+                {"name": "efs", "efsVolumeConfiguration": config},
+                {"name": "docker", "dockerVolumeConfiguration": {"driver": "local"} | docker},
+                {"name": "plain"} | plain,
+            ]
+        )
+        for config, docker, plain in (
+            (efs, {}, {}),
+            (written, {"scope": "task", "autoprovision": False}, {"host": {}, "configuredAtLaunch": False}),
+        )
+    )
+    assert shown(before, after) == []
+
+
+def test_an_empty_variable_is_a_value() -> None:
+    """It is in the form as it is, for both dialects, also where the value was left out."""
+    made = ecs({"environment": [{"name": "A", "value": ""}]})
+    assert made.normalized()["containerDefinitions"][0]["environment"] == {"A": ""}

@@ -14,6 +14,7 @@ from ecr_widgets.dockerrun.document import Dockerrun
 from ecr_widgets.dockerrun.kept_settings import kept_settings
 from ecr_widgets.errors import InvalidDockerrun
 from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.model.services import Dialect
 from ecr_widgets.sandbox.layer0.dockerrun import parse
 from ecr_widgets.sandbox.layer0.render import render
 
@@ -111,11 +112,11 @@ def test_a_real_difference_is_one(change: dict[str, Any]) -> None:
     assert one.content_sha256() != two.content_sha256()
 
 
-@given(st.binary(max_size=200))
-def test_any_bytes_are_read_or_refused(content: bytes) -> None:
+@given(st.binary(max_size=200), st.sampled_from(Dialect))
+def test_any_bytes_are_read_or_refused(content: bytes, dialect: Dialect) -> None:
     """Only the declared error ever rises."""
     try:
-        Dockerrun.parse(content)
+        Dockerrun.parse(content, dialect)
     except InvalidDockerrun:
         pass
 

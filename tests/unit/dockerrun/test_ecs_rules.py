@@ -241,6 +241,19 @@ def test_a_place_inside_an_answer_of_ecs_is_that_in_the_file() -> None:
     """The pointer begins where the file does."""
     assert refused({"taskDefinition": definition(cpu="x")}).pointer == "/taskDefinition/cpu"
     assert refused({"taskDefinition": {"volumes": []}}).pointer == "/taskDefinition"
+    bad: dict[str, Any]
+    for bad, place in (
+        ({"memory": 1}, "memory"),
+        ({"links": ["db"]}, "links/0"),
+        ({"name": ""}, "name"),
+        ({"cpu": "1"}, "cpu"),
+        ({"stopTimeout": 1}, "stopTimeout"),
+    ):
+        task = definition(CONTAINER | bad, **FARGATE | {"networkMode": "awsvpc"})
+        if place == "links/0":
+            task = definition(CONTAINER | bad)
+        assert refused({"taskDefinition": task}).pointer == f"/taskDefinition/containerDefinitions/0/{place}"
+    assert refused({"taskDefinition": definition(volumes=[{}])}).pointer == "/taskDefinition/volumes/0"
 
 
 def test_setting_image_and_variables_keeps_the_dialect() -> None:
