@@ -133,7 +133,9 @@ def _items(before: Sequence[Any], after: Sequence[Any], at: str) -> Iterator[Cha
 def _by_name(
     before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]], at: str
 ) -> Iterator[Change]:
-    old, new = ({str(item.get("name", "")): (n, item) for n, item in enumerate(items)} for items in (before, after))
+    old, new = (
+        {str(item.get("name", "")): (n, item) for n, item in enumerate(items)} for items in (before, after)
+    )
     for name, (number, item) in old.items():
         if name not in new:
             yield Change(step(at, number), ChangeKind.REMOVED, before=item)

@@ -32,6 +32,9 @@ from ecr_widgets.errors import InvalidDockerrun
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.services import Dialect
 
+_LARGEST_FILE_BYTES = 4 * MAX_SIZE_BYTES
+"""Of a task definition: an answer of ECS is larger than what it takes."""
+
 __all__ = ["MAX_SIZE_BYTES", "Container", "Dockerrun", "PortMapping", "Risk"]
 
 
@@ -74,7 +77,7 @@ class Dockerrun:
         Raises:
             InvalidDockerrun: With the place as JSON pointer, what is wrong and what to write instead.
         """
-        read, root = _shaped(read_json(content), dialect)
+        read, root = _read(content, dialect)
         check_rules(read.document, dialect, root)
         return read
 
@@ -87,7 +90,7 @@ class Dockerrun:
         Raises:
             InvalidDockerrun: As for `parse`.
         """
-        read, root = _shaped(read_json(content), dialect)
+        read, root = _read(content, dialect)
         check_rules(read.document, dialect, root, images=False)
         return read
 
@@ -110,7 +113,11 @@ class Dockerrun:
         Raises:
             InvalidDockerrun: It is nothing that this kit would have stored.
         """
-        return cls.described(read_json(content)) if dialect is Dialect.ECS else cls.parse(content)
+        return (
+            cls.described(read_json(content, _LARGEST_FILE_BYTES))
+            if dialect is Dialect.ECS
+            else cls.parse(content)
+        )
 
     @property
     def family(self) -> str | None:
@@ -223,6 +230,15 @@ class Dockerrun:
             )
         changed = replace(self, document=copy.deepcopy(dict(self.document)))
         return changed, _containers_in(changed.document)[names.index(wanted)]
+
+
+def _read(content: bytes, dialect: Dialect) -> tuple[Dockerrun, str]:
+    """The document with its members checked, but no rules yet, and its place in the file."""
+    if dialect is Dialect.LAYER0:
+        return _shaped(read_json(content), dialect)
+    read, root = _shaped(read_json(content, _LARGEST_FILE_BYTES), dialect)
+    check_size(read.to_bytes())
+    return read, root
 
 
 def _shaped(document: Mapping[str, Any], dialect: Dialect) -> tuple[Dockerrun, str]:

@@ -15,13 +15,13 @@ MAX_DEPTH = 64
 _MAX_DIGITS = 300
 
 
-def read_json(content: bytes) -> dict[str, Any]:
+def read_json(content: bytes, largest_bytes: int = MAX_SIZE_BYTES) -> dict[str, Any]:
     """Read one JSON object; member order is kept.
 
     Raises:
         InvalidDockerrun: Too large, not UTF-8, not JSON, a member twice, NaN, nested too deeply, not an object.
     """
-    check_size(content)
+    check_size(content, largest_bytes)
     if content.startswith(b"\xef\xbb\xbf"):
         raise InvalidDockerrun(
             "it begins with a byte-order mark, which Layer0 and ECS refuse", hint="save it as plain UTF-8"
@@ -53,15 +53,15 @@ def read_json(content: bytes) -> dict[str, Any]:
     return document
 
 
-def check_size(content: bytes) -> None:
+def check_size(content: bytes, largest_bytes: int = MAX_SIZE_BYTES) -> None:
     """Refuse more than ECS takes.
 
     Raises:
         InvalidDockerrun: Too large.
     """
-    if len(content) > MAX_SIZE_BYTES:
+    if len(content) > largest_bytes:
         raise InvalidDockerrun(
-            f"larger than {MAX_SIZE_BYTES} bytes", hint="ECS takes no more; move content into the image"
+            f"larger than {largest_bytes} bytes", hint="ECS takes no more; move content into the image"
         )
 
 

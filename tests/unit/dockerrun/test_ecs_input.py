@@ -6,12 +6,15 @@ import json
 from typing import Any
 
 import botocore.session
+import pytest
 from botocore.validate import ParamValidator
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ecr_widgets.dockerrun.diff import diff
 from ecr_widgets.dockerrun.document import Dockerrun
+from ecr_widgets.errors import InvalidDockerrun
+from ecr_widgets.model.services import Dialect
 from tests.unit.dockerrun.definitions import CONTAINER, FARGATE, ROLE, definition, ecs, parse, stored
 
 INPUT = (
@@ -194,3 +197,14 @@ def test_an_empty_member_that_ecs_began_to_return_is_no_difference() -> None:
     newer = stored(definition(CONTAINER | {"newList": [], "newObject": {}}, newText=""))
     assert Dockerrun.described(newer).content_sha256() == ecs().content_sha256()
     assert Dockerrun.described(newer | {"newSwitch": False}).content_sha256() != ecs().content_sha256()
+
+
+def test_only_what_is_sent_counts_as_its_size() -> None:
+    """An answer of ECS, with spaces and all that it adds, may be larger than what ECS takes; the input may not."""
+    answer = {"taskDefinition": definition() | {"requiresAttributes": [{"name": "a" * 100}] * 800}}
+    assert parse(answer).content_sha256() == ecs().content_sha256()
+    stored_one = json.dumps(answer["taskDefinition"], indent=4).encode()
+    assert Dockerrun.stored(stored_one, Dialect.ECS).content_sha256() == ecs().content_sha256()
+    for more in (64, 300):
+        with pytest.raises(InvalidDockerrun, match=r"larger than \d+ bytes"):
+            ecs({"command": ["a" * more * 1024]})
