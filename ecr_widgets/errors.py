@@ -73,24 +73,39 @@ class InvalidReference(InputError):
 
 
 class InvalidDockerrun(InputError):
-    """A Dockerrun cannot be used.
+    """A Dockerrun, or another document that a target takes, cannot be used.
 
     Args:
         pointer: JSON pointer (RFC 6901) to the offending place; "" is the whole document.
 
         path: Its file, if it came from one.
+
+        what: What the document is called.
     """
 
-    def __init__(self, message: str, *, pointer: str = "", hint: str | None = None, path: str = "") -> None:
-        which = f"Dockerrun {path!r}" if path else "Dockerrun"
+    def __init__(
+        self,
+        message: str,
+        *,
+        pointer: str = "",
+        hint: str | None = None,
+        path: str = "",
+        what: str = "Dockerrun",
+    ) -> None:
+        which = f"{what} {path!r}" if path else what
         where = f" at {pointer}" if pointer else ""
         super().__init__(f"{which} refused{where}: {message}", hint=hint)
         self.why = message
         self.pointer = pointer
+        self.what = what
 
     def in_file(self, path: str) -> InvalidDockerrun:
         """The same error with the file's name, which the parser does not know."""
-        return InvalidDockerrun(self.why, pointer=self.pointer, hint=self.hint, path=path)
+        return InvalidDockerrun(self.why, pointer=self.pointer, hint=self.hint, path=path, what=self.what)
+
+    def called(self, what: str) -> InvalidDockerrun:
+        """The same error of a document that is called otherwise."""
+        return InvalidDockerrun(self.why, pointer=self.pointer, hint=self.hint, what=what)
 
 
 class UnknownParameter(InputError):

@@ -5,11 +5,13 @@ Which members a dialect reads is said beside each member, in `members`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ecr_widgets.dockerrun.ecs_rules import check_for_ecs
 from ecr_widgets.dockerrun.layer0_rules import check_for_layer0
+from ecr_widgets.errors import InvalidDockerrun
 from ecr_widgets.model.services import Dialect
 
 
@@ -17,6 +19,8 @@ from ecr_widgets.model.services import Dialect
 class Rules:
     """What one dialect has of its own."""
 
+    document: str
+    """What people call it."""
     check: Callable[..., None]
     """Refusals of its own, as `check_for_ecs` has."""
     task_memory_suffices: bool
@@ -31,9 +35,14 @@ class Rules:
 
 RULES: Mapping[Dialect, Rules] = {
     Dialect.LAYER0: Rules(
-        check=check_for_layer0, task_memory_suffices=False, order_counts=True, not_sent=frozenset()
+        document="Dockerrun",
+        check=check_for_layer0,
+        task_memory_suffices=False,
+        order_counts=True,
+        not_sent=frozenset(),
     ),
     Dialect.ECS: Rules(
+        document="Task definition",
         check=check_for_ecs,
         task_memory_suffices=True,
         order_counts=False,
@@ -41,3 +50,12 @@ RULES: Mapping[Dialect, Rules] = {
         not_sent=frozenset(("family",)),
     ),
 }
+
+
+@contextmanager
+def called_by_its_name(dialect: Dialect) -> Iterator[None]:
+    """Refusals that name the document as people do."""
+    try:
+        yield
+    except InvalidDockerrun as error:
+        raise error.called(RULES[dialect].document) from error

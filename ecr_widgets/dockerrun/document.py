@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
-from ecr_widgets.dockerrun.dialect import RULES
+from ecr_widgets.dockerrun.dialect import RULES, called_by_its_name
 from ecr_widgets.dockerrun.ecs_input import ecs_input, unwrapped
 from ecr_widgets.dockerrun.form import NAMED, canonical_form, member
 from ecr_widgets.dockerrun.kinds import unknown_places, unread_members
@@ -77,9 +77,7 @@ class Dockerrun:
         Raises:
             InvalidDockerrun: With the place as JSON pointer, what is wrong and what to write instead.
         """
-        read, root = _read(content, dialect)
-        check_rules(read.document, dialect, root)
-        return read
+        return _parsed(content, dialect, images=True)
 
     @classmethod
     def template(cls, content: bytes, dialect: Dialect = Dialect.LAYER0) -> Dockerrun:
@@ -90,9 +88,7 @@ class Dockerrun:
         Raises:
             InvalidDockerrun: As for `parse`.
         """
-        read, root = _read(content, dialect)
-        check_rules(read.document, dialect, root, images=False)
-        return read
+        return _parsed(content, dialect, images=False)
 
     @classmethod
     def described(cls, definition: Mapping[str, Any]) -> Dockerrun:
@@ -104,7 +100,8 @@ class Dockerrun:
         Raises:
             InvalidDockerrun: A member is of another type than this version knows it.
         """
-        return _shaped(definition, Dialect.ECS)[0]
+        with called_by_its_name(Dialect.ECS):
+            return _shaped(definition, Dialect.ECS)[0]
 
     @classmethod
     def stored(cls, content: bytes, dialect: Dialect) -> Dockerrun:
@@ -210,10 +207,11 @@ class Dockerrun:
         return hashlib.sha256(text.encode()).hexdigest()
 
     def _checked(self, *, images: bool = True) -> Dockerrun:
-        check_values(self.document)
-        check_shape(self.document, self.dialect)
-        check_rules(self.document, self.dialect, images=images)
-        check_size(self.to_bytes())
+        with called_by_its_name(self.dialect):
+            check_values(self.document)
+            check_shape(self.document, self.dialect)
+            check_rules(self.document, self.dialect, images=images)
+            check_size(self.to_bytes())
         return self
 
     def _copy_for(self, container: str | None) -> tuple[Dockerrun, dict[str, Any]]:
@@ -232,13 +230,13 @@ class Dockerrun:
         return changed, _containers_in(changed.document)[names.index(wanted)]
 
 
-def _read(content: bytes, dialect: Dialect) -> tuple[Dockerrun, str]:
-    """The document with its members checked, but no rules yet, and its place in the file."""
-    if dialect is Dialect.LAYER0:
-        return _shaped(read_json(content), dialect)
-    read, root = _shaped(read_json(content, _LARGEST_FILE_BYTES), dialect)
-    check_size(read.to_bytes())
-    return read, root
+def _parsed(content: bytes, dialect: Dialect, *, images: bool) -> Dockerrun:
+    with called_by_its_name(dialect):
+        largest = MAX_SIZE_BYTES if dialect is Dialect.LAYER0 else _LARGEST_FILE_BYTES
+        read, root = _shaped(read_json(content, largest), dialect)
+        check_rules(read.document, dialect, root, images=images)
+        check_size(read.to_bytes())
+    return read
 
 
 def _shaped(document: Mapping[str, Any], dialect: Dialect) -> tuple[Dockerrun, str]:

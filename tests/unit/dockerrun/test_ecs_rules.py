@@ -269,3 +269,19 @@ def test_setting_image_and_variables_keeps_the_dialect() -> None:
     )
     with pytest.raises(InvalidDockerrun, match="variable 'DB' is set twice"):
         read.with_environment("web", {"DB": "1"})
+
+
+def test_a_refusal_calls_the_document_what_people_do() -> None:
+    """For ECS it is a task definition, however it was made, with its file where that is known."""
+    error = refused(definition(cpu="x"))
+    assert str(error).startswith("Task definition refused at /cpu: 'x' is no size")
+    assert str(error.in_file("a.json")).startswith("Task definition 'a.json' refused at /cpu: ")
+    for call in (
+        lambda: Dockerrun.described({"containerDefinitions": 1}),
+        lambda: Dockerrun.template(b"{}", Dialect.ECS),
+        lambda: ecs().with_environment("web", {"A": "\0"}),
+    ):
+        with pytest.raises(InvalidDockerrun, match="Task definition refused"):
+            call()
+    with pytest.raises(InvalidDockerrun, match="Dockerrun refused"):
+        Dockerrun.parse(b"{}")
