@@ -219,8 +219,8 @@ def _min_count(step: StepRecord, _: _Later) -> str | None:
 
 
 def _answered(step: StepRecord, _: _Later) -> str | None:
-    """Layer0's answer is all that there is."""
-    return None if step.outcome else "Layer0 said nothing of it"
+    """The target's answer is all that there is."""
+    return None if step.outcome else "nothing is recorded of the answer"
 
 
 def _scale(step: StepRecord, _: _Later) -> str | None:
@@ -288,6 +288,7 @@ _RULES: Mapping[str, Callable[[StepRecord, _Later], str | None]] = {
     "tag_image": _tag,
     "delete_images": _deleted_images,
     "scale_service": _scale,
+    "continue_deployment": _answered,
     "create_environment": _entity,
     "create_load_balancer": _entity,
     "link_environments": _link,

@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from ecr_widgets.cli.layer0_client import client
 from ecr_widgets.cli.outcome import OurErrors, print_json
 from ecr_widgets.cli.printing import json_option, tell
+from ecr_widgets.cli.targets import client
 
 
 @click.group(name="admin", cls=OurErrors)

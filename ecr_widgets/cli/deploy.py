@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ecr_widgets.cli.printing import json_option, tell
+from ecr_widgets.cli.printing import json_option, service_file_option, tell
 from ecr_widgets.cli.waiting import timeout_option, wait_option
 
 
@@ -17,7 +17,9 @@ from ecr_widgets.cli.waiting import timeout_option, wait_option
 @click.argument("dockerrun", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--name", help="Name of the stored deploy  [default: the service's]")
 @click.option("--container", help="Container that runs the image, if the Dockerrun has several.")
-@click.option("--load-balancer", metavar="NAME", help="Load balancer for a new service.")
+@click.option("--load-balancer", metavar="NAME", help="Layer0's load balancer for a new service.")
+@service_file_option
+@click.option("--apply-settings", is_flag=True, help="Change an existing service to the service file.")
 @timeout_option(600.0)
 @click.option(
     "--on-failure",
@@ -37,6 +39,8 @@ def command(
     name: str | None,
     container: str | None,
     load_balancer: str | None,
+    service_file: Path | None,
+    apply_settings: bool,
     timeout_s: float,
     on_failure: str,
     wait_if_busy_s: float,
@@ -44,7 +48,7 @@ def command(
 ) -> None:
     """Deploy IMAGE (REPOSITORY:TAG or REPOSITORY@DIGEST of the account's registry) to SERVICE of ENVIRONMENT.
 
-    Stores DOCKERRUN with the image's digest, creates or updates the service, waits, and verifies what runs.
+    ENVIRONMENT is one of Layer0, or ecs:CLUSTER. Stores DOCKERRUN, which may be a task definition of ECS, with the image's digest, creates or updates the service, waits, and verifies what runs.
     """
     from ecr_widgets.connections import connect
     from ecr_widgets.errors import InvalidReference
@@ -64,12 +68,20 @@ def command(
             container=container,
             deploy=name or service,
             load_balancer=load_balancer,
+            service_file=service_file,
         )
         image_found = kit.find_image(repository, wanted)
         stored = kit.create_deploy(
             name or service, dockerrun, image=image_found.image, container=container, environment=environment
         )
-        running = kit.deploy_service(environment, service, stored, load_balancer=load_balancer)
+        running = kit.deploy_service(
+            environment,
+            service,
+            stored,
+            load_balancer=load_balancer,
+            service_file=service_file,
+            apply_settings=apply_settings,
+        )
         kit.wait(running, timeout_s=timeout_s, on_failure=on_failure)
         proof = kit.verify(running, image_found, container=container)
     tell(proof, f"{service} runs {proof.image} ({proof.deploy_id})", as_json=as_json)

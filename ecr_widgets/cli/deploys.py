@@ -6,14 +6,14 @@ import base64
 
 import click
 
-from ecr_widgets.cli.layer0_client import client, find_deploy
 from ecr_widgets.cli.outcome import OurErrors, print_json
 from ecr_widgets.cli.printing import json_option, plain, table, tell
+from ecr_widgets.cli.targets import client, find_deploy, services_of
 
 
 @click.group(name="deploys", cls=OurErrors)
 def command() -> None:
-    """List, show and delete the Dockerruns that Layer0 stores.
+    """List, show and delete the Dockerruns that Layer0 stores, or the task definitions of ECS.
 
     `ecr-widgets deploy` stores and runs one.
     """
@@ -22,11 +22,12 @@ def command() -> None:
 @command.command(name="list")
 @click.argument("name", required=False)
 @click.option("--all", "with_all", is_flag=True, help="All versions of every name.")
+@click.option("--environment", metavar="ecs:CLUSTER", help="Ask ECS; without it, Layer0.")
 @json_option
-def list_deploys(name: str | None, *, with_all: bool, as_json: bool) -> None:
+def list_deploys(name: str | None, *, with_all: bool, environment: str | None, as_json: bool) -> None:
     """List the latest deploy of each name, or all versions of one NAME."""
-    layer0 = client()
-    stored = layer0.list_deploys(name) if name else layer0.list_all_deploys()
+    services = services_of(environment)
+    stored = services.list_deploys(name) if name else services.list_all_deploys()
     if not name and not with_all:
         stored = tuple({each.name: each for each in stored if each.name}.values())
     if as_json:
@@ -37,11 +38,12 @@ def list_deploys(name: str | None, *, with_all: bool, as_json: bool) -> None:
 
 @command.command()
 @click.argument("deploy")
+@click.option("--environment", metavar="ecs:CLUSTER", help="Ask ECS; without it, Layer0.")
 @json_option
-def show(deploy: str, *, as_json: bool) -> None:
-    """Show the Dockerrun of DEPLOY: a name for its latest version, NAME:VERSION or an id."""
-    layer0 = client()
-    stored = layer0.read_deploy(find_deploy(layer0, deploy))
+def show(deploy: str, *, environment: str | None, as_json: bool) -> None:
+    """Show the document of DEPLOY: a name for its latest version, NAME:VERSION or an id."""
+    services = services_of(environment)
+    stored = services.read_deploy(find_deploy(services, deploy))
     document = stored.dockerrun or b""
     if as_json:
         print_json(plain(stored) | {"dockerrun": base64.b64encode(document).decode()})

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from ecr_widgets.cli.layer0_client import client
 from ecr_widgets.cli.outcome import OurErrors, print_json
 from ecr_widgets.cli.printing import json_option, plain, table, tell
+from ecr_widgets.cli.targets import client
 from ecr_widgets.cli.waiting import timeout_option
 from ecr_widgets.errors import InputError
 

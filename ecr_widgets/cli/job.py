@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ecr_widgets.cli.layer0_client import client
 from ecr_widgets.cli.outcome import OurErrors, print_json
 from ecr_widgets.cli.printing import json_option, plain, table, tell
+from ecr_widgets.cli.targets import client
 
 if TYPE_CHECKING:
     from ecr_widgets.model.layer0 import Job

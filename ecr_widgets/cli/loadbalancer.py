@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from ecr_widgets.cli.layer0_client import client
 from ecr_widgets.cli.outcome import OurErrors, print_json
 from ecr_widgets.cli.printing import json_option, plain, table, tell
+from ecr_widgets.cli.targets import client
 from ecr_widgets.cli.waiting import timeout_option
 
 

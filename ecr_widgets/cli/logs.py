@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ecr_widgets.cli.layer0_client import client, moment
 from ecr_widgets.cli.outcome import print_json
 from ecr_widgets.cli.printing import json_option
+from ecr_widgets.cli.targets import moment, services_of
 from ecr_widgets.cli.waiting import timeout_option
 from ecr_widgets.errors import EntityNotFound, InputError
 
 if TYPE_CHECKING:
-    from ecr_widgets.adapters.layer0.client import Layer0Api
     from ecr_widgets.model.services import ContainerLog
+    from ecr_widgets.ports.services import Services
 
 
 @click.command(name="logs")
@@ -56,7 +56,7 @@ def command(
         )
     if follow and (as_json or tail or until is not None):
         raise InputError("--follow refused", hint="it cannot be combined with --json, --tail or --end")
-    source = Source(client(), environment, name)
+    source = Source(services_of(environment), environment, name)
     if not follow:
         lines = logs.merge(source.read(tail, since, until))
         if as_json:
@@ -80,18 +80,18 @@ class Source:
         EntityNotFound: Neither has the name in that environment.
     """
 
-    def __init__(self, layer0: Layer0Api, environment: str, name: str) -> None:
+    def __init__(self, services: Services, environment: str, name: str) -> None:
         from ecr_widgets.steps.shared.service_lookup import find_environment
 
-        self._layer0 = layer0
-        where = find_environment(layer0, environment)
-        service = layer0.find_service(where.environment_id, name)
+        self._services = services
+        where = find_environment(services, environment)
+        service = services.find_service(where.environment_id, name)
         self._service_id = service.service_id if service is not None else None
         self._task_id = ""
         if self._service_id is None:
             tasks = [
                 task.entity_id
-                for task in layer0.list_tasks(where.environment_id)
+                for task in services.list_tasks(where.environment_id)
                 if name in (task.name, task.entity_id)
             ]
             if not tasks:
@@ -108,9 +108,9 @@ class Source:
     def read(self, tail: int, start: datetime | None, end: datetime | None) -> Sequence[ContainerLog]:
         """Its logs."""
         if self._service_id is not None:
-            return self._layer0.service_logs(self._service_id, tail=tail, start=start, end=end)
-        return self._layer0.task_logs(self._task_id, tail=tail, start=start, end=end)
+            return self._services.service_logs(self._service_id, tail=tail, start=start, end=end)
+        return self._services.task_logs(self._task_id, tail=tail, start=start, end=end)
 
     def is_over(self) -> bool:
         """Whether it is a task that has ended."""
-        return self._service_id is None and self._layer0.read_task(self._task_id).is_stopped
+        return self._service_id is None and self._services.read_task(self._task_id).is_stopped

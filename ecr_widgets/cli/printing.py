@@ -19,6 +19,15 @@ def json_option(command: Command) -> Command:
     return click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")(command)
 
 
+def service_file_option(command: Command) -> Command:
+    """`--service-file FILE`."""
+    return click.option(
+        "--service-file",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="How a service of ECS is created, in CreateService's form.",
+    )(command)
+
+
 def runs_option(what: str) -> Callable[[Command], Command]:
     """`--runs DIR`.
 

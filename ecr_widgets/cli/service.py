@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from ecr_widgets.cli.layer0_client import client, find_deploy
 from ecr_widgets.cli.outcome import OurErrors, print_json
 from ecr_widgets.cli.printing import json_option, plain, table, tell
+from ecr_widgets.cli.targets import find_deploy, services_of
 from ecr_widgets.cli.waiting import timeout_option, wait_option
+
+if TYPE_CHECKING:
+    from ecr_widgets.model.services import Copy
+
+
+_EVENTS = 5
 
 
 @click.group(name="service", cls=OurErrors)
 def command() -> None:
-    """List, show, deploy, scale and delete Layer0's services."""
+    """List, show, deploy, scale and delete services of Layer0 or, where ENVIRONMENT is ecs:CLUSTER, of ECS."""
 
 
 @command.command(name="list")
@@ -22,14 +30,14 @@ def list_services(environment: str | None, *, as_json: bool) -> None:
     """List all services, or those of one ENVIRONMENT."""
     from ecr_widgets.steps.shared.service_lookup import find_environment
 
-    layer0 = client()
-    where = find_environment(layer0, environment).environment_id if environment else None
-    services = layer0.list_services(where)
+    services = services_of(environment)
+    where = find_environment(services, environment).environment_id if environment else None
+    listed = services.list_services(where)
     if as_json:
-        print_json(plain(services))
+        print_json(plain(listed))
         return
     table(
-        ("SERVICE", "ENVIRONMENT", "ID"), [(each.name, each.environment, each.entity_id) for each in services]
+        ("SERVICE", "ENVIRONMENT", "ID"), [(each.name, each.environment, each.entity_id) for each in listed]
     )
 
 
@@ -38,19 +46,27 @@ def list_services(environment: str | None, *, as_json: bool) -> None:
 @click.argument("service")
 @json_option
 def show(environment: str, service: str, *, as_json: bool) -> None:
-    """Show SERVICE: counts, deployments and why containers stopped."""
+    """Show SERVICE: counts, deployments, why containers stopped, and the copies that ECS reports."""
+    from ecr_widgets.model.text import visible
     from ecr_widgets.steps.shared.service_lookup import find_environment, require_service
     from ecr_widgets.steps.shared.service_wait import describe
 
-    layer0 = client()
-    details = require_service(layer0, find_environment(layer0, environment), service)
+    services = services_of(environment)
+    details = require_service(services, find_environment(services, environment), service)
+    copies = services.list_copies(details.service_id)
     if as_json:
-        print_json(plain(details))
+        print_json(plain(details) | ({"copies": plain(copies)} if copies is not None else {}))
         return
     click.echo(f"{details.name} ({details.service_id}): {describe(details)}")
+    if details.scaling is not None:
+        click.echo(f"  auto scaling: {details.scaling.least} to {details.scaling.most} copies")
     for deployment in details.deployments:
-        for reason in deployment.stopped_reasons:
-            click.echo(f"  {deployment.deploy_id}: {reason.strip()}")
+        for reason in (deployment.reason, *deployment.events[-_EVENTS:], *deployment.stopped_reasons):
+            if reason:
+                click.echo(f"  {deployment.deploy_id}: {visible(reason.strip())}")
+    if copies:
+        click.echo()
+        table(("COPY", "DEPLOY", "STATUS", "HEALTH", "SINCE", "RUNS"), map(_copy_row, copies))
 
 
 @command.command()
@@ -76,7 +92,7 @@ def deploy(
     """Deploy DEPLOY (a name for its latest version, NAME:VERSION or an id) to SERVICE, which is created if needed."""
     from ecr_widgets.connections import connect
 
-    deploy_id = find_deploy(client(), deploy)
+    deploy_id = find_deploy(services_of(environment), deploy)
     kit = connect(wait_s=wait_if_busy_s)
     with kit.hold_service(environment, service):
         done = kit.deploy_service(environment, service, deploy_id, load_balancer=load_balancer)
@@ -84,6 +100,23 @@ def deploy(
             kit.wait(done, timeout_s=timeout_s)
     word = "runs" if wait else "moves to"
     tell(done, f"{service} ({done.service_id}) {word} {deploy_id}", as_json=as_json)
+
+
+@command.command(name="continue")
+@click.argument("environment")
+@click.argument("service")
+@click.option("--roll-back", is_flag=True, help="Have what ran before brought back.")
+@wait_option("--wait")
+@json_option
+def continue_deployment(
+    environment: str, service: str, *, roll_back: bool, wait_if_busy_s: float, as_json: bool
+) -> None:
+    """Let SERVICE's deployment that waits at a pause of ECS go on."""
+    from ecr_widgets.connections import connect
+
+    done = connect(wait_s=wait_if_busy_s).continue_deployment(environment, service, roll_back=roll_back)
+    word = "is taken back" if roll_back else "goes on"
+    tell(done, f"{service}: {done.deploy_id} {word} after {done.stage}", as_json=as_json)
 
 
 @command.command()
@@ -110,6 +143,8 @@ def scale(
     kit = connect(wait_s=wait_if_busy_s)
     done = kit.layer0.scale_service(environment, service, count, wait=wait, timeout_s=timeout_s)
     tell(done, f"{service}: {done.running_count}/{done.desired_count} running", as_json=as_json)
+    for warning in done.warnings:
+        click.echo(f"warning: {warning}", err=True)
 
 
 @command.command()
@@ -125,3 +160,11 @@ def delete(environment: str, service: str, *, timeout_s: float, wait_if_busy_s: 
     kit = connect(wait_s=wait_if_busy_s)
     done = kit.layer0.delete_service(environment, service, timeout_s=timeout_s)
     tell(done, f"{service}: {'deleted' if done.changed else 'did not exist'}", as_json=as_json)
+
+
+def _copy_row(copy: Copy) -> tuple[str, ...]:
+    runs = ", ".join(
+        f"{each.name} {(each.image_digest or 'no digest reported')[:19]}" for each in copy.containers
+    )
+    since = copy.started_at.isoformat(sep=" ", timespec="seconds") if copy.started_at is not None else ""
+    return copy.copy_id.rpartition("/")[2], copy.deploy_id, copy.status, copy.health, since, runs

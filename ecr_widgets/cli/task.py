@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
-from ecr_widgets.cli.layer0_client import OWN_ENVIRONMENT, client, find_deploy
 from ecr_widgets.cli.outcome import OurErrors, print_json
-from ecr_widgets.cli.printing import json_option, plain, table, tell
+from ecr_widgets.cli.printing import json_option, plain, service_file_option, table, tell
+from ecr_widgets.cli.targets import OWN_ENVIRONMENT, find_deploy, services_of
 from ecr_widgets.cli.waiting import timeout_option
 from ecr_widgets.errors import InputError
 
@@ -30,6 +32,7 @@ def command() -> None:
 @click.option(
     "--wait/--no-wait", default=True, show_default=True, help="Wait until its containers have ended."
 )
+@service_file_option
 @timeout_option(3600.0)
 @json_option
 def run(
@@ -39,12 +42,13 @@ def run(
     *,
     env_vars: tuple[str, ...],
     wait: bool,
+    service_file: Path | None,
     timeout_s: float,
     as_json: bool,
 ) -> None:
     """Run DEPLOY (a name for its latest version, NAME:VERSION or an id) once, as TASK.
 
-    Exit code 0 if all of its containers end with exit code 0; otherwise 1, and their codes are shown.
+    Exit code 0 if all of its essential containers end with exit code 0; otherwise 1, and their codes are shown.
     """
     from ecr_widgets.connections import connect
 
@@ -55,9 +59,15 @@ def run(
         if not (container and colon and name and equals):
             raise InputError(f"--env {given!r} refused", hint="write CONTAINER:NAME=VALUE")
         overrides.setdefault(container, {})[name] = value
-    deploy_id = find_deploy(client(), deploy)
+    deploy_id = find_deploy(services_of(environment), deploy)
     done = connect().create_task(
-        environment, task, deploy_id, env_vars=overrides, wait=wait, timeout_s=timeout_s
+        environment,
+        task,
+        deploy_id,
+        env_vars=overrides,
+        wait=wait,
+        service_file=service_file,
+        timeout_s=timeout_s,
     )
     if not as_json:
         for line in done.log:
@@ -74,11 +84,11 @@ def list_tasks(environment: str | None, *, with_jobs: bool, as_json: bool) -> No
     """List the tasks that have a name, of all environments or of ENVIRONMENT."""
     from ecr_widgets.steps.shared.service_lookup import find_environment
 
-    layer0 = client()
-    where = find_environment(layer0, environment).environment_id if environment else None
+    services = services_of(environment)
+    where = find_environment(services, environment).environment_id if environment else None
     tasks = [
         each
-        for each in layer0.list_tasks(where)
+        for each in services.list_tasks(where)
         if where is not None or with_jobs or each.environment_id != OWN_ENVIRONMENT
     ]
     if as_json:
@@ -94,7 +104,7 @@ def show(task: str, *, as_json: bool) -> None:
     """Show TASK (a name, ENVIRONMENT:NAME or id): what its containers do, or how they ended."""
     from ecr_widgets.steps.shared.task_lookup import find_task
 
-    details = find_task(client(), task)
+    details = find_task(services_of(task), task)
     if as_json:
         print_json(plain(details))
         return

@@ -21,6 +21,7 @@ from ecr_widgets.ports.read_only import ReadOnlyConnections
 from ecr_widgets.recording.recorder import Recorder
 from ecr_widgets.steps.build_image import BuildImage
 from ecr_widgets.steps.check_target import CheckTarget
+from ecr_widgets.steps.continue_deployment import ContinueDeployment
 from ecr_widgets.steps.create_deploy import CreateDeploy
 from ecr_widgets.steps.create_repository import CreateRepository
 from ecr_widgets.steps.create_task import CreateTask
@@ -94,6 +95,7 @@ class Kit(Steps):
     rollback = call(Rollback)
     verify = call(Verify)
     create_task = call(CreateTask)
+    continue_deployment = call(ContinueDeployment)
 
     @property
     def ecr(self) -> RepositorySteps:

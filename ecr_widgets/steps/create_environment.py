@@ -81,7 +81,9 @@ class CreateEnvironment(Step[Environment | None, EnvironmentOutcome]):
                 f"operating system {self.operating_system!r} refused",
                 hint=f"use {' or '.join(OPERATING_SYSTEMS)}",
             )
-        return outside.layer0.find_environment(self.environment)
+        return outside.layer0_of(self.environment, "creating an environment").find_environment(
+            self.environment
+        )
 
     def plan(self, outside: Outside, found: Environment | None) -> EnvironmentOutcome:
         if found is not None:

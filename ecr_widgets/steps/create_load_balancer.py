@@ -76,9 +76,10 @@ class CreateLoadBalancer(Step[FoundBalancer, LoadBalancerOutcome]):
         }
 
     def look(self, outside: Outside, progress: ProgressSink) -> FoundBalancer:
+        layer0 = outside.layer0_of(self.environment, "a load balancer")
         check_entity_name(self.load_balancer, kind="load balancer")
-        place = find_environment(outside.layer0, self.environment)
-        balancer = outside.layer0.find_load_balancer(place.environment_id, self.load_balancer)
+        place = find_environment(layer0, self.environment)
+        balancer = layer0.find_load_balancer(place.environment_id, self.load_balancer)
         if balancer is None:
             return FoundBalancer(place, None, {})
         if balancer.is_public is not self.is_public:

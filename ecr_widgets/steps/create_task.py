@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import signal
 from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -35,7 +35,7 @@ _KILLED = "killed, for which the usual reason is memory: compare its limit in th
 
 @dataclass(frozen=True, slots=True)
 class TaskOutcome:
-    """The task; `exit_codes` is by container name, empty where the end was not waited for."""
+    """The task; `exit_codes` is of its essential containers, by name, and empty where the end was not waited for."""
 
     task_id: str
     task: str
@@ -46,6 +46,8 @@ class TaskOutcome:
     changed: bool = True
     reconciled: bool = False
     """Whether the reply was lost and the task found by looking."""
+    side_car_codes: Mapping[str, int] = field(default_factory=dict)
+    """Of the containers that are not essential."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +176,11 @@ class CreateTask(Step[FoundTask, TaskOutcome]):
         log = tuple(
             f"{part.name}: {line}" for part in services.task_logs(task_id, tail=50) for line in part.lines
         )
-        codes = self._exit_codes(task, log)
-        return TaskOutcome(task_id, self.task, place, self.deploy_id, codes, log, is_new, was_found)
+        self._check_end(task, log)
+        codes, side_cars = _exit_codes(task, essential=True), _exit_codes(task, essential=False)
+        return TaskOutcome(
+            task_id, self.task, place, self.deploy_id, codes, log, is_new, was_found, side_cars
+        )
 
     def _start(self, outside: Outside, found: FoundTask) -> tuple[str, bool, bool]:
         """The request for the task, whether this call made it, and whether it was found rather than reported."""
@@ -204,8 +209,7 @@ class CreateTask(Step[FoundTask, TaskOutcome]):
         request_id, was_found = reconcile(outside.clock, start, made)
         return request_id, True, was_found
 
-    def _exit_codes(self, task: Task, log: tuple[str, ...]) -> dict[str, int]:
-        codes = {container.name: container.exit_code for container in task.containers}
+    def _check_end(self, task: Task, log: tuple[str, ...]) -> None:
         reasons = (task.reason, *(f"{each.name}: {each.reason}" for each in task.containers if each.reason))
         # How a side-car ends when the others are gone says nothing of the task.
         decisive = [each.exit_code for each in task.containers if each.essential]
@@ -217,7 +221,14 @@ class CreateTask(Step[FoundTask, TaskOutcome]):
                 log=log[-20:],
                 hint="look at its log lines",
             )
-        return {name: code for name, code in codes.items() if code is not None}
+
+
+def _exit_codes(task: Task, *, essential: bool) -> dict[str, int]:
+    return {
+        each.name: each.exit_code
+        for each in task.containers
+        if each.essential is essential and each.exit_code is not None
+    }
 
 
 def _as_recorded(record: StepRecord) -> TaskOutcome:
@@ -232,6 +243,7 @@ def _as_recorded(record: StepRecord) -> TaskOutcome:
         tuple(seen["log"]),
         changed=False,
         reconciled=seen["reconciled"],
+        side_car_codes=seen.get("side_car_codes", {}),
     )
 
 

@@ -37,7 +37,9 @@ class DeleteEnvironment(Deletion):
         return self.environment
 
     def look(self, outside: Outside, progress: ProgressSink) -> Entity | None:
-        place = outside.layer0.find_environment(self.environment)
+        place = outside.layer0_of(self.environment, "deleting an environment").find_environment(
+            self.environment
+        )
         return Entity(place.environment_id, self.environment) if place is not None else None
 
     def delete(self, outside: Outside, entity_id: str) -> str:

@@ -39,8 +39,9 @@ class DeleteLoadBalancer(Deletion):
         return self.load_balancer
 
     def look(self, outside: Outside, progress: ProgressSink) -> Entity | None:
-        place = find_environment(outside.layer0, self.environment)
-        balancer = outside.layer0.find_load_balancer(place.environment_id, self.load_balancer)
+        layer0 = outside.layer0_of(self.environment, "a load balancer")
+        place = find_environment(layer0, self.environment)
+        balancer = layer0.find_load_balancer(place.environment_id, self.load_balancer)
         return Entity(balancer.load_balancer_id, balancer.name) if balancer is not None else None
 
     def delete(self, outside: Outside, entity_id: str) -> str:

@@ -42,8 +42,9 @@ class DeleteService(Deletion):
         return outside.service_target(self.environment, self.service)
 
     def look(self, outside: Outside, progress: ProgressSink) -> Entity | None:
-        place = find_environment(outside.services_of(self.environment), self.environment)
-        service = outside.services_of(self.environment).find_service(place.environment_id, self.service)
+        layer0 = outside.layer0_of(self.environment, "deleting a service")
+        place = find_environment(layer0, self.environment)
+        service = layer0.find_service(place.environment_id, self.service)
         return Entity(service.service_id, service.name) if service is not None else None
 
     def delete(self, outside: Outside, entity_id: str) -> str:

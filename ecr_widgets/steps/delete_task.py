@@ -35,10 +35,10 @@ class DeleteTask(Deletion):
 
     def look(self, outside: Outside, progress: ProgressSink) -> Entity | None:
         try:
-            task = find_task(outside.layer0, self.task_id)
+            task = find_task(outside.services_of(self.task_id), self.task_id)
         except EntityNotFound:
             return None
         return Entity(task.task_id, task.name)
 
     def delete(self, outside: Outside, entity_id: str) -> None:
-        outside.layer0.delete_task(entity_id)
+        outside.services_of(self.task_id).delete_task(entity_id)

@@ -41,7 +41,7 @@ class LinkEnvironments(Step[LinkOutcome, LinkOutcome]):
     linked: bool = True
 
     def look(self, outside: Outside, progress: ProgressSink) -> LinkOutcome:
-        layer0 = outside.layer0
+        layer0 = outside.layer0_of(self.environment, "a link")
         one, two = (find_environment(layer0, each).environment_id for each in (self.environment, self.other))
         if one == two:
             raise InputError(f"environment {self.environment!r} cannot be linked to itself", hint="name two")

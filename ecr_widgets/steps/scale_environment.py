@@ -27,7 +27,9 @@ class ScaleEnvironment(Step[Place, Any]):
     environment: str
 
     def look(self, outside: Outside, progress: ProgressSink) -> Place:
-        return find_environment(outside.layer0, self.environment)
+        return find_environment(
+            outside.layer0_of(self.environment, "scaling an environment"), self.environment
+        )
 
     def plan(self, outside: Outside, found: Place) -> dict[str, Any]:
         """What it would find is only known when it looks."""

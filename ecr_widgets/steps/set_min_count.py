@@ -42,7 +42,7 @@ class SetMinCount(Step[MinCountOutcome, MinCountOutcome]):
     def look(self, outside: Outside, progress: ProgressSink) -> MinCountOutcome:
         if self.min_count < 0:
             raise InputError(f"{self.min_count} instances refused", hint="give 0 or more")
-        layer0 = outside.layer0
+        layer0 = outside.layer0_of(self.environment, "a least number of instances")
         place = layer0.read_environment(find_environment(layer0, self.environment).environment_id)
         changed = place.min_count != self.min_count
         return MinCountOutcome(

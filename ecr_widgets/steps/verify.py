@@ -37,6 +37,8 @@ class VerifyOutcome:
     running_digest: str
     running_count: int
     changed: bool = False
+    platform_digest: str = ""
+    """What the copies report where that is the image for their platform, and `image` an index; empty where it is not."""
     warnings: tuple[str, ...] = ()
     """Where the running digest is taken from the deploy, since a copy reports none."""
 
@@ -122,6 +124,7 @@ class Verify(Step[None, VerifyOutcome]):
             )
         copies, digest = services.list_copies(service.service_id), image.digest or ""
         warnings: tuple[str, ...] = ()
+        platform_digest: str | None = ""
         if copies is not None:
             found_image = image
             details = session.use(lambda token: outside.registry.read_details(found_image, token))
@@ -129,7 +132,7 @@ class Verify(Step[None, VerifyOutcome]):
             reported = reported_digest(copies, primary, match, wanted, service=service.name)
             if reported is None:
                 warnings = ("a copy reports no digest: it is taken from the deploy",)
-            digest = reported or digest
+            platform_digest = reported if reported not in (None, digest) else ""
         return VerifyOutcome(
             service.service_id,
             primary.deploy_id,
@@ -137,6 +140,7 @@ class Verify(Step[None, VerifyOutcome]):
             served,
             digest,
             primary.running_count,
+            platform_digest=platform_digest or "",
             warnings=warnings,
         )
 

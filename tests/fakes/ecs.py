@@ -194,6 +194,14 @@ class FakeEcs:
             raise InputError(f"deployment {deployment_id} waits at no pause")
         self._world.changes.append(f"continue deployment {deployment_id}")
         del self.pauses[found.deploy_id]
+        service = self.services[service_id]
+        self.services[service_id] = replace(
+            service,
+            deployments=tuple(
+                replace(each, hook_id="") if each.deployment_id == deployment_id else each
+                for each in service.deployments
+            ),
+        )
         if roll_back:
             self._bring_back(service_id, deployment_id, "rolled back at a pause")
 

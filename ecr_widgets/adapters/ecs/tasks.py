@@ -98,6 +98,8 @@ class Tasks(Places, Copies):
         return TaskRequest(request_id, f"task {number}", "started", request_id)
 
     def read_task(self, task_id: str) -> Task:
+        if not task_id.startswith("arn:"):
+            raise EntityNotFound(f"{task_id!r} is no task's id", hint="give its ARN, or ecs:CLUSTER:NAME")
         cluster, number = self._address.in_cluster(task_id, "task")
         raw = next(iter(self._described_tasks(cluster, [number])), None)
         if raw is None:

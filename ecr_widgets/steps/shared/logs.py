@@ -23,40 +23,54 @@ class LogLine:
 
 
 def merge(logs: Sequence[ContainerLog]) -> tuple[LogLine, ...]:
-    """All lines, copy by copy, oldest copy first: Layer0 tells the newest first, and no times."""
-    follower = Follower()
-    return follower.news(logs)
+    """All lines: by time where each log has times, else copy by copy, oldest copy first, as Layer0 tells the newest first."""
+    return Follower().news(logs)
 
 
 class Follower:
     """Tells apart what is new in a log that is read again and again.
 
-    Layer0 names no copies, so a copy is known by its lines: what was read of it before is how it still begins.
+    A copy is known by its id. Layer0 tells none, so there a copy is known by its lines: what was read of it before is how
+    it still begins.
     """
 
     def __init__(self) -> None:
-        self._seen: list[tuple[str, str, tuple[str, ...]]] = []
+        self._seen: list[tuple[ContainerLog, str]] = []
+        """What was read of each copy, and what it is called."""
 
     def news(self, logs: Sequence[ContainerLog]) -> tuple[LogLine, ...]:
-        """The lines that were not told yet, of whole logs."""
-        known = sorted(self._seen, key=lambda each: len(each[2]), reverse=True)
-        found: list[LogLine] = []
+        """The lines that were not given yet, of whole logs."""
+        known = sorted(self._seen, key=lambda each: len(each[0].lines), reverse=True)
+        new: list[tuple[ContainerLog, str, int]] = []
         unknown: list[ContainerLog] = []
         for log in reversed(logs):
-            match = next((k for k in known if k[0] == log.name and log.lines[: len(k[2])] == k[2]), None)
+            match = next((each for each in known if _is_same(each[0], log)), None)
             if match is None:
                 unknown.append(log)
                 continue
             known.remove(match)
             self._seen.remove(match)
-            self._seen.append((log.name, match[1], log.lines))
-            found += [LogLine(match[1], line) for line in log.lines[len(match[2]) :]]
+            self._seen.append((log, match[1]))
+            new.append((log, match[1], len(match[0].lines)))
         for log in unknown:
-            number = 1 + sum(name == log.name for name, _, _ in self._seen)
+            number = 1 + sum(seen.name == log.name for seen, _ in self._seen)
             source = log.name if number == 1 else f"{log.name}-{number}"
-            self._seen.append((log.name, source, log.lines))
-            found += [LogLine(source, line) for line in log.lines]
-        return tuple(found)
+            self._seen.append((log, source))
+            new.append((log, source, 0))
+        if all(log.times for log, _, _ in new):
+            timed = [
+                (at, LogLine(source, line))
+                for log, source, start in new
+                for at, line in zip(log.times[start:], log.lines[start:], strict=True)
+            ]
+            return tuple(line for _, line in sorted(timed, key=lambda each: each[0]))
+        return tuple(LogLine(source, line) for log, source, start in new for line in log.lines[start:])
+
+
+def _is_same(seen: ContainerLog, log: ContainerLog) -> bool:
+    if seen.name != log.name or seen.copy_id != log.copy_id:
+        return False
+    return bool(log.copy_id) or log.lines[: len(seen.lines)] == seen.lines
 
 
 def follow(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from ecr_widgets.errors import EntityNotFound, InputError
 from ecr_widgets.model.services import Task
-from ecr_widgets.ports import Layer0
+from ecr_widgets.ports.services import Services
 
 
-def find_task(layer0: Layer0, text: str) -> Task:
-    """One task by its id, its name, or ENVIRONMENT:NAME; Layer0 lets several tasks have one name.
+def find_task(services: Services, text: str) -> Task:
+    """One task by its id, its name, or ENVIRONMENT:NAME; several tasks may have one name.
 
     Raises:
         EntityNotFound: There is none.
@@ -16,12 +16,12 @@ def find_task(layer0: Layer0, text: str) -> Task:
         InputError: Several have that name.
     """
     try:
-        return layer0.read_task(text)
+        return services.read_task(text)
     except EntityNotFound:
         environment, colon, name = text.rpartition(":")
         found = [
             each
-            for each in layer0.list_tasks()
+            for each in services.list_tasks()
             if each.name == name and (not colon or environment in (each.environment, each.environment_id))
         ]
         if not found:
@@ -29,4 +29,4 @@ def find_task(layer0: Layer0, text: str) -> Task:
     if len(found) > 1:
         listed = ", ".join(f"{each.entity_id} in {each.environment}" for each in found)
         raise InputError(f"several tasks are called {name!r}: {listed}", hint="name one of them by its id")
-    return layer0.read_task(found[0].entity_id)
+    return services.read_task(found[0].entity_id)

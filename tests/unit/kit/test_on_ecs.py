@@ -19,6 +19,7 @@ from ecr_widgets.errors import (
 from ecr_widgets.kit import Kit
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.steps.push_image import PushOutcome
+from ecr_widgets.steps.shared.service_wait import describe
 from tests.fakes import REGISTRY, FakeEcs, World, digest_of
 from tests.fakes.connections import FakeConnections, make_kit
 from tests.fakes.ecs import ADDRESS
@@ -157,6 +158,23 @@ def test_layer0s_own_parameters_are_refused_for_ecs(kit: Kit) -> None:
             step()
 
 
+def test_a_pause_of_a_deployment_is_shown_and_can_be_ended(
+    kit: Kit, to: FakeConnections, world: World
+) -> None:
+    """Nothing waits for ever without a word: the wait says so, and a recorded step lets it go on."""
+    release(kit, "a")
+    to.ecs.pauses["web:2"] = ("POST_SCALE_UP", "hook-1")
+    kit.deploy_service(HERE, "web", kit.create_deploy("web", "app.json", image=image("b"), environment=HERE))
+    service = to.ecs.read_service(SERVICE)
+    assert "post scale up, waits at a pause until somebody lets it go on" in describe(service)
+    done = kit.continue_deployment(HERE, "web")
+    assert (done.deploy_id, done.stage, world.changes[-1]) == (
+        "web:2", "POST_SCALE_UP", f"continue deployment {done.deployment_id}",
+    )  # fmt: skip
+    with pytest.raises(InputError, match="waits at no pause"):
+        kit.continue_deployment(HERE, "web")
+
+
 def test_auto_scalings_bounds_are_said(kit: Kit, to: FakeConnections) -> None:
     """A number outside of them will not last."""
     release(kit, "a")
@@ -174,7 +192,8 @@ def test_side_cars_do_not_decide_how_a_task_ended(kit: Kit, to: FakeConnections,
     (tmp_path / "two.json").write_text(json.dumps({"containerDefinitions": containers}))
     stored = kit.create_deploy("job", "two.json", image=image("a"), container="app", environment=HERE)
     to.ecs.exit_codes = {"agent": 143}
-    assert kit.create_task(HERE, "once", stored).exit_codes == {"app": 0, "agent": 143}
+    done = kit.create_task(HERE, "once", stored)
+    assert (done.exit_codes, done.side_car_codes) == ({"app": 0}, {"agent": 143})
     to.ecs.exit_codes = {"app": 3}
     with pytest.raises(DeploymentFailed, match="app with code 3"):
         kit.create_task(HERE, "once", stored)

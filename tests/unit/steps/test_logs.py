@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from ecr_widgets.model.services import ContainerLog
 from ecr_widgets.steps.shared.logs import Follower, follow, merge
+from tests.fakes import NOW
 from tests.fakes.connections import FakeConnections
 
 
@@ -11,6 +14,19 @@ def test_copies_are_told_apart_in_a_merged_log() -> None:
     """Oldest first, though Layer0 gives the newest first; one container alone keeps its plain name."""
     logs = [ContainerLog("web", ("b1", "b2")), ContainerLog("web", ("a1",)), ContainerLog("side", ("s",))]
     assert [str(line) for line in merge(logs)] == ["side | s", "web | a1", "web-2 | b1", "web-2 | b2"]
+
+
+def test_copies_whose_lines_have_times_are_merged_by_them() -> None:
+    """Who reads them sees what happened in its order, whichever copy wrote it; a copy is known by its id."""
+
+    def log(copy_id: str, *seconds: int) -> ContainerLog:
+        times = tuple(NOW + timedelta(seconds=each) for each in seconds)
+        return ContainerLog("web", tuple(f"{copy_id}{each}" for each in seconds), copy_id, times)
+
+    follower = Follower()
+    assert [line.text for line in follower.news([log("b", 2, 4), log("a", 1, 3)])] == ["a1", "b2", "a3", "b4"]
+    later = follower.news([log("b", 2, 4, 6), log("a", 1, 3, 5)])
+    assert [str(line) for line in later] == ["web | a5", "web-2 | b6"]
 
 
 def test_a_followed_log_gives_each_line_once(to: FakeConnections) -> None:

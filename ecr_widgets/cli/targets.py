@@ -1,4 +1,4 @@
-"""What the Layer0 commands share: the client, and deploys and times as people write them."""
+"""The deploy targets as the commands reach them, and deploys and times as people write them."""
 
 from __future__ import annotations
 
@@ -6,14 +6,31 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ecr_widgets.errors import EntityNotFound, InputError, SettingsError
+from ecr_widgets.model.ecs_names import is_ecs
+from ecr_widgets.model.services import Dialect
 from ecr_widgets.settings import Settings
 
 if TYPE_CHECKING:
     from ecr_widgets.adapters.layer0.client import Layer0Api
+    from ecr_widgets.ports.services import Services
 
 
 OWN_ENVIRONMENT = "api"
 """Id of the environment that Layer0 itself and its jobs run in."""
+
+
+def services_of(name: str | None) -> Services:
+    """The deploy target that an environment of that name is on, or what has that id; Layer0 where none is given.
+
+    Raises:
+        SettingsError: It is not set up.
+    """
+    if name is None or not is_ecs(name):
+        return client()
+    from ecr_widgets.adapters.clock import SystemClock
+    from ecr_widgets.adapters.ecs.client import BotoEcs
+
+    return BotoEcs(SystemClock())
 
 
 def client() -> Layer0Api:
@@ -47,18 +64,19 @@ def moment(text: str | None) -> datetime | None:
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
-def find_deploy(layer0: Layer0Api, text: str) -> str:
-    """Id of a deploy by name, NAME:VERSION or id.
+def find_deploy(services: Services, text: str) -> str:
+    """Id of a deploy by name, NAME:VERSION or id; of ECS, FAMILY:REVISION is the id.
 
     Raises:
         EntityNotFound: There is none.
     """
     name, colon, version = text.partition(":")
     if colon and version != "latest":
-        return layer0.read_deploy(f"{name}.{version}").deploy_id
+        is_id = services.dialect() is Dialect.ECS
+        return services.read_deploy(text if is_id else f"{name}.{version}").deploy_id
     if not colon and "." in text:
-        return layer0.read_deploy(text).deploy_id
-    latest = layer0.find_latest_deploy(name)
+        return services.read_deploy(text).deploy_id
+    latest = services.find_latest_deploy(name)
     if latest is None:
-        raise EntityNotFound(f"deploy {name!r} does not exist in this Layer0", hint="create it first")
+        raise EntityNotFound(f"{services.dialect()} stores no deploy {name!r}", hint="create it first")
     return latest.deploy_id
