@@ -16,6 +16,7 @@ import pytest
 from ecr_widgets.adapters.boto_ecr import BotoEcr
 from ecr_widgets.adapters.clock import SystemClock
 from ecr_widgets.adapters.docker_engine import DockerEngine
+from ecr_widgets.adapters.ecs.client import BotoEcs
 from ecr_widgets.adapters.layer0.client import Layer0Api
 from ecr_widgets.adapters.registry import OciRegistry
 from ecr_widgets.model.authorization_token import AuthorizationToken
@@ -24,11 +25,12 @@ from ecr_widgets.model.build_options import BuildOptions
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.registry import Child, ImageDetails
 from ecr_widgets.ports import Clock, Ecr, Engine, Layer0, Registry, ignore_progress
+from ecr_widgets.ports.services import Services
 from ecr_widgets.settings import Settings
 from ecr_widgets.steps.push_image import PushImage, PushOutcome
 from ecr_widgets.steps.shared.outside import Outside
 from ecr_widgets.steps.shared.registry_session import RegistrySession
-from tests.fakes import FakeClock, FakeEcr, FakeEngine, FakeLayer0, FakeRegistry, World
+from tests.fakes import FakeClock, FakeEcr, FakeEcs, FakeEngine, FakeLayer0, FakeRegistry, World
 from tests.fakes.connections import FakeConnections, make_outside, perform
 
 
@@ -48,6 +50,7 @@ class Ports:
     registry: Registry
     engine: Engine
     layer0: Layer0
+    ecs: Services
 
     def pushed(self, repository: str, context: Path, *, tag: str = "1") -> ImageReference:
         """Build the context's Dockerfile, push it into a repository made for it, and name it by digest."""
@@ -67,7 +70,7 @@ class Ports:
     def outside(self) -> Outside:
         """What steps get of them."""
         to = FakeConnections(World())
-        for name in ("clock", "ecr", "registry", "engine", "layer0"):
+        for name in ("clock", "ecr", "registry", "engine", "layer0", "ecs"):
             setattr(to, name, getattr(self, name))
         return make_outside(to)
 
@@ -126,7 +129,12 @@ def ports(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
     if request.param == "fake":
         world = World()
         yield Ports(
-            FakeClock(world), FakeEcr(world), FakeRegistry(world), FakeEngine(world), FakeLayer0(world)
+            FakeClock(world),
+            FakeEcr(world),
+            FakeRegistry(world),
+            FakeEngine(world),
+            FakeLayer0(world),
+            FakeEcs(world),
         )
         return
     environ = request.getfixturevalue("sandbox_environ")
@@ -135,7 +143,8 @@ def ports(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
     monkeypatch.delenv("AWS_PROFILE", raising=False)
     layer0 = Settings.from_environment(environ).layer0
     assert layer0 is not None
-    yield Ports(SystemClock(), BotoEcr(), OciRegistry(), DockerEngine(), Layer0Api(layer0))
+    clock = SystemClock()
+    yield Ports(clock, BotoEcr(), OciRegistry(), DockerEngine(), Layer0Api(layer0), BotoEcs(clock))
 
 
 @pytest.fixture

@@ -106,6 +106,7 @@ class FakeLayer0(FakeEnvironments):
         settings: Settings | None = None,
         token: str = "",
     ) -> Service:
+        _refuse(settings)
         deployments = (self._deployment(deploy_id),)
         service = Service(
             f"{name[:7]}00000", name, environment_id, 1, 0, 0, deployments, load_balancer_id or None
@@ -168,7 +169,8 @@ class FakeLayer0(FakeEnvironments):
         return None
 
     def apply_settings(self, service_id: str, settings: Settings) -> Service:
-        raise InputError("Layer0 takes no service file")
+        _refuse(settings)
+        raise AssertionError
 
     def task_requests(
         self,
@@ -207,6 +209,7 @@ class FakeLayer0(FakeEnvironments):
         token: str,
         settings: Settings | None = None,
     ) -> str:
+        _refuse(settings)
         self._world.changes.append(f"create task {name}")
         task_id = f"task{len(self.tasks):08d}"
         self.tasks[task_id] = Summary(task_id, name, environment_id, self._name(environment_id))
@@ -250,3 +253,8 @@ class FakeLayer0(FakeEnvironments):
 
     def _deployment(self, deploy_id: str) -> Deployment:
         return Deployment("ecs-svc/1", deploy_id, "PRIMARY", 1, 0, 0, self._world.now)
+
+
+def _refuse(settings: Settings | None) -> None:
+    if settings is not None:
+        raise InputError("Layer0 takes no service file")

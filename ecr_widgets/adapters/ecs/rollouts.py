@@ -19,6 +19,7 @@ from ecr_widgets.model.services import Deployment, Service
 _LOOKED_AT = 100
 """Records of one service, newest first."""
 _APART = timedelta(seconds=60)
+_HOOK_IS_OVER = frozenset(("SUCCEEDED", "FAILED", "TIMED_OUT"))
 _GOING_ON = frozenset(("PENDING", "IN_PROGRESS"))
 
 
@@ -137,7 +138,7 @@ def _rollout(raw: Wire) -> Rollout:
     hooks = [
         each["hookId"]
         for each in objects(raw, "lifecycleHookDetails")
-        if (each.get("targetType"), each.get("status")) == ("PAUSE", "AWAITING_ACTION")
+        if each.get("targetType") == "PAUSE" and each.get("status") not in _HOOK_IS_OVER
     ]
     arn, _, at = _brief(raw)
     return Rollout(
