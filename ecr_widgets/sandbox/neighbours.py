@@ -14,6 +14,7 @@ from typing import Any, Literal
 from urllib.parse import urlencode
 
 from ecr_widgets.sandbox.ecr.call_log import CallLog
+from ecr_widgets.sandbox.layer0.identifiers import PREFIX
 
 _Module = Literal["applicationautoscaling", "ec2", "elbv2", "events", "iam", "logs", "secretsmanager", "ssm"]
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -119,9 +120,10 @@ class Neighbours:
     def _seed(self, name: str, application: Any) -> None:
         """What there is from the start."""
         if name == "logs":
-            body = json.dumps({"logGroupName": "/ecs/demo"}).encode()
             target = f"{_TARGETS[name]}.CreateLogGroup"
-            self._make(application, name, target, body, "application/x-amz-json-1.1")
+            for group in ("/ecs/demo", f"l0-{PREFIX}"):
+                body = json.dumps({"logGroupName": group}).encode()
+                self._make(application, name, target, body, "application/x-amz-json-1.1")
         if name == "iam":
             wanted = {
                 "Action": "CreateRole",

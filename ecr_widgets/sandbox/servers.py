@@ -11,6 +11,7 @@ from ecr_widgets.sandbox.ecs.names import Names
 from ecr_widgets.sandbox.folder import SandboxFolder
 from ecr_widgets.sandbox.journal import Journal
 from ecr_widgets.sandbox.layer0 import Layer0Sandbox
+from ecr_widgets.sandbox.layer0_on_ecs import Layer0OnEcs
 from ecr_widgets.sandbox.neighbours import MODULES, Neighbours
 from ecr_widgets.sandbox.registry_reach import Heard, ask_for, listen_where_engine_is, new_name, unreachable
 from ecr_widgets.sandbox.removal import container_label
@@ -119,6 +120,8 @@ class Servers:
             version=self._layer0_version,
             journal=self._journal,
         )
+        if self._ecs is not None:
+            self._ecs.take_in(Layer0OnEcs(self._layer0.world))
         self._layer0.listen(_port_of(state.addresses.layer0_url if state.addresses else ""))
         return Addresses(
             api_url=self._ecr.api_url, registry_host=self._ecr.registry_host, layer0_url=self._layer0.url

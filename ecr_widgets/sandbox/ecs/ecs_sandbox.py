@@ -14,6 +14,7 @@ from typing import Any
 from ecr_widgets.sandbox.ecs.actions.table import act
 from ecr_widgets.sandbox.ecs.entities import Cluster, Wire
 from ecr_widgets.sandbox.ecs.faults import EcsError
+from ecr_widgets.sandbox.ecs.guests import Guests, NoGuests
 from ecr_widgets.sandbox.ecs.logs import OURS, ContainerLogs
 from ecr_widgets.sandbox.ecs.names import Names
 from ecr_widgets.sandbox.ecs.rollout import SETTLE_S, EcsRules
@@ -47,6 +48,7 @@ _CHANGES = (
     ),
     "Untag",
 )
+_READS = ("Describe", "List")
 _LONGEST_S = 60.0
 _REGION = re.compile(r"Credential=[^/]+/\d+/([^/]+)/")
 
@@ -95,7 +97,8 @@ class EcsSandbox:
             hashlib.sha256(str(folder).encode()).hexdigest()[:32],
         )
         rules.world = self._world
-        self._logs = ContainerLogs(self._store, containers, neighbours)
+        self._guests: Guests = NoGuests()
+        self._logs = ContainerLogs(lambda: self._guests.seen(self._world).store, containers, neighbours)
         self._beginning: asyncio.Task[None] | None = None
         if self._store.is_new:
             self._store.save(*(Cluster(name) for name in _SEEDED))
@@ -104,6 +107,10 @@ class EcsSandbox:
         """Start looking after services and tasks."""
         self._scheduler.begin()
         self._beginning = asyncio.create_task(self._balancers.begin())
+
+    def take_in(self, guests: Guests) -> None:
+        """Show what another front runs as well, and let it be changed where that front can."""
+        self._guests = guests
 
     @property
     def applications(self) -> dict[str, Application]:
@@ -144,7 +151,11 @@ class EcsSandbox:
         return self._answer(operation, call, environ, start_response, "logs")
 
     async def _act(self, operation: str, given: Wire) -> Wire:
-        return act(self._world, operation, given)
+        answer = self._guests.change(self._world, operation, given)
+        if answer is not None:
+            return answer
+        reads = operation.startswith(_READS)
+        return act(self._guests.seen(self._world) if reads else self._world, operation, given)
 
     def _check_region(self, environ: dict[str, Any]) -> None:
         match = _REGION.search(environ.get("HTTP_AUTHORIZATION", ""))

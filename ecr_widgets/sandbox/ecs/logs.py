@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,10 +38,12 @@ class ContainerLogs:
     """Log groups that containers write to.
 
     Args:
+        store: What there is now.
+
         neighbours: Know the groups themselves, and the streams that no container writes.
     """
 
-    def __init__(self, store: Store, containers: Containers, neighbours: Neighbours) -> None:
+    def __init__(self, store: Callable[[], Store], containers: Containers, neighbours: Neighbours) -> None:
         self._store = store
         self._containers = containers
         self._neighbours = neighbours
@@ -140,12 +142,13 @@ class ContainerLogs:
                     yield stream, line, at
 
     def _streams(self, group: str) -> Iterator[Stream]:
-        for owner in self._store.owners():
+        store = self._store()
+        for owner in store.owners():
             for copy in owner.copies:
-                yield from self._streams_of(copy, group)
+                yield from self._streams_of(store, copy, group)
 
-    def _streams_of(self, copy: Copy, group: str) -> Iterator[Stream]:
-        definition = self._store.definitions[copy.definition_id].given
+    def _streams_of(self, store: Store, copy: Copy, group: str) -> Iterator[Stream]:
+        definition = store.definitions[copy.definition_id].given
         given = {each["name"]: each for each in definition["containerDefinitions"]}
         for container in copy.containers:
             log = given[container.name].get("logConfiguration") or {}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
@@ -97,6 +99,24 @@ class Store:
     def owners(self) -> list[Service | Task]:
         """All that has ECS tasks."""
         return [*self.services.values(), *self.tasks.values()]
+
+    def with_guests(self, guests: Iterable[Entity]) -> Self:
+        """The same with entities of another front beside its own, to read from."""
+        both = copy.copy(self)
+        both._by_type = {kind: dict(entities) for kind, entities in self._by_type.items()}
+        (
+            both.clusters,
+            both.definitions,
+            both.services,
+            both.revisions,
+            both.service_deployments,
+            both.tasks,
+        ) = (
+            both._by_type[kind] for kind in (Cluster, Definition, Service, Revision, ServiceDeployment, Task)
+        )
+        for each in guests:
+            both._by_type[type(each)][each.entity_id] = each
+        return both
 
     def next_revision(self, family: str) -> int:
         """A revision that was never given out."""

@@ -65,7 +65,9 @@ class Layer0Sandbox:
         self._balancers = Balancers(self._store, Certificates(folder / "certificates"))
         self._scheduler = Scheduler(self._store, containers, front="layer0", rules=_Rules(self._balancers))
         self._beginning: asyncio.Task[None] | None = None
-        world = World(self._store, self._scheduler, containers, self._balancers, Shapes(self._store), version)
+        shapes = Shapes(self._store)
+        world = World(self._store, self._scheduler, containers, self._balancers, shapes, version)
+        self.world = world
         if self._store.is_new:
             admin.add_api(world)
             environments.add(

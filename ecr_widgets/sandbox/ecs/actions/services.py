@@ -14,14 +14,14 @@ from ecr_widgets.sandbox.ecs.shapes import service_arn, service_shape
 from ecr_widgets.sandbox.ecs.world import World, tags_of
 
 _MOST_DESCRIBED = 10
-_DEPLOYMENT = {
+ROLLING: Wire = {
     "deploymentCircuitBreaker": {"enable": False, "rollback": False},
     "maximumPercent": 200,
     "minimumHealthyPercent": 100,
     "strategy": "ROLLING",
     "bakeTimeInMinutes": 0,
 }
-_DEFAULTS: Wire = {
+DEFAULTS: Wire = {
     "loadBalancers": [],
     "serviceRegistries": [],
     "placementConstraints": [],
@@ -218,12 +218,12 @@ def _settings(cluster: Cluster, given: Wire) -> Wire:
     controller = (given.get("deploymentController") or {}).get("type", "ECS")
     if controller == "EXTERNAL":
         raise unsupported("external deployment controller")
-    settings = copy.deepcopy(_DEFAULTS) | {name: given[name] for name in _DEFAULTS if name in given}
+    settings = copy.deepcopy(DEFAULTS) | {name: given[name] for name in DEFAULTS if name in given}
     settings |= launch_settings(cluster, given)
     if given.get("networkConfiguration"):
         settings["networkConfiguration"] = _network(given["networkConfiguration"])
     settings["deploymentConfiguration"] = _deployment_configuration(
-        copy.deepcopy(_DEPLOYMENT) | (given.get("deploymentConfiguration") or {})
+        copy.deepcopy(ROLLING) | (given.get("deploymentConfiguration") or {})
     )
     return settings
 
