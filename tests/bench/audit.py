@@ -156,7 +156,7 @@ def _child(action: str, *paths: Path) -> dict[str, Any]:
     return told | {"together_mb": most() // 1024**2}
 
 
-def _timed(work: Callable[[], dict[str, Any] | None]) -> None:
+def _timed(work: Callable[[], Any]) -> None:
     started_s = time.perf_counter()
     told = work() or {}
     told["s"] = time.perf_counter() - started_s

@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import docker
 
@@ -77,7 +78,7 @@ def measured(runs: int, folder: Path) -> Iterator[Measured]:
             yield from _rows(contest, f"{where}, {name}", " ".join(command[:3]), runs)
         for image in engine.images.list():
             if any("bench/" in tag for tag in image.tags):
-                engine.images.remove(image.id, force=True)
+                engine.images.remove(str(image.id), force=True)
 
 
 def _others(tool: BuildTool | None) -> Iterator[tuple[str, tuple[str, ...], dict[str, str]]]:
@@ -110,25 +111,25 @@ def _rows(contest: Contest, where: str, other: str, runs: int) -> Iterator[Measu
 
 def work(builder: str) -> None:
     """Our side, with BuildKit or without."""
-    from ecr_widgets.adapters import docker_engine
     from ecr_widgets.adapters.boto_ecr import BotoEcr
     from ecr_widgets.adapters.clock import SystemClock
+    from ecr_widgets.adapters.docker_engine import DockerEngine
     from ecr_widgets.steps.build_image import BuildImage
     from tests.fakes import World
     from tests.fakes.connections import FakeConnections, make_outside, perform
 
-    if builder == "classic":
-        docker_engine.find_build_tool = lambda _: None
     to = FakeConnections(World())
     to.clock, to.ecr = SystemClock(), BotoEcr()  # type: ignore[assignment]
-    to.engine = docker_engine.DockerEngine()  # type: ignore[assignment]
+    to.engine = DockerEngine()  # type: ignore[assignment]
     to.engine.facts()
     outside = make_outside(to)
 
     def build(context: str, name: str) -> None:
         perform(BuildImage(context, name=name), outside)
 
-    serve({"build": build})
+    finds_none = patch("ecr_widgets.adapters.docker_engine.find_build_tool", lambda _: None)
+    with finds_none if builder == "classic" else nullcontext():
+        serve({"build": build})
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ def contestants(folder: Path) -> tuple[Callable[[int], None], Callable[[int], No
 
 
 def _notebook(sources: list[str]) -> dict[str, Any]:
-    cells = [
+    cells: list[dict[str, Any]] = [
         {
             "cell_type": "code",
             "id": f"c{number}",

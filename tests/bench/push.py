@@ -114,7 +114,7 @@ def measured(runs: int, folder: Path) -> Iterator[Measured]:
         yield from _rows(bench, runs)
         for image in engine.images.list():
             if any("bench/" in tag for tag in image.tags):
-                engine.images.remove(image.id, force=True)
+                engine.images.remove(str(image.id), force=True)
 
 
 def _rows(bench: Bench, runs: int) -> Iterator[Measured]:
@@ -125,9 +125,9 @@ def _rows(bench: Bench, runs: int) -> Iterator[Measured]:
         bench.ours("create", f"bench/{side}", *(f"bench/{side}{n}" for n in range(3)))
 
     def push(side: str, source: str, repository: str, tag: str) -> Cost:
-        return (bench.ours if side == "ours" else bench.docker_push)(
-            *(("push",) if side == "ours" else ()), source, repository, tag
-        )
+        if side == "ours":
+            return bench.ours("push", source, repository, tag)
+        return bench.docker_push(source, repository, tag)
 
     def first(side: str, number: int) -> Cost:
         return push(side, bench.new_image(f"bench/{side}"), f"bench/{side}", f"first{number}")

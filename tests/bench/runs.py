@@ -74,7 +74,7 @@ def at_once(command: Callable[[str], list[str]], count: int) -> int:
     with most_memory({process.pid for process in started}, every_s=0.1) as most:
         codes = [process.wait() for process in started]
     if any(codes):
-        raise SystemExit(f"runs at once of {Path(started[0].args[0]).name} ended with {codes}")
+        raise SystemExit(f"runs at once of {Path(command('')[0]).name} ended with {codes}")
     return most()
 
 

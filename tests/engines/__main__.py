@@ -124,7 +124,7 @@ def _name(kind: EngineKind) -> str:
 
 
 def _commit(source: Path) -> str:
-    words = ["git", "-C", source, "describe", "--always", "--dirty", "--exclude=*"]
+    words: list[str | Path] = ["git", "-C", source, "describe", "--always", "--dirty", "--exclude=*"]
     return subprocess.run(words, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
 
 

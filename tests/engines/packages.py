@@ -58,7 +58,7 @@ def provide_root(
         (root / name).symlink_to(f"usr/{name}")
     for archive in archives:
         with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", archive], stdout=subprocess.PIPE) as content:
-            words = ["tar", "--extract", "--keep-directory-symlink", "--directory", root]
+            words: list[str | Path] = ["tar", "--extract", "--keep-directory-symlink", "--directory", root]
             subprocess.run(
                 [*words, "--exclude=./usr/share/doc", "--exclude=./usr/share/locale"],
                 stdin=content.stdout,
