@@ -30,7 +30,8 @@ from tests.engines.packages import NoPackages, provide_root
 _PREFIX = "ecre-"
 _READY_TIMEOUT_S = 90.0
 _USER = 64990
-"""Of the rootless engine: a user id that nobody has."""
+"""Of rootless engines: a user id that nobody has."""
+_USERS_OWN = ("USER=user", "HOME=/d/home", "XDG_RUNTIME_DIR=/d/run")
 _NAMESPACES = (
     *("setpriv", "--pdeathsig", "KILL"),
     *("unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "--propagation", "private"),
@@ -100,6 +101,13 @@ KINDS = (
     EngineKind("Docker 26.1 rootless", "trixie", Store.GRAPH, _ROOTLESS, rootless=True),
     EngineKind("Podman 5.4", "trixie", Store.CONTAINERS, _PODMAN),
     EngineKind("Podman 5.8", "sid", Store.CONTAINERS, _PODMAN),
+    EngineKind(
+        "Podman 5.8 rootless",
+        "sid",
+        Store.CONTAINERS,
+        ("passt", "uidmap", "util-linux", *_PODMAN),
+        rootless=True,
+    ),
 )
 
 
@@ -153,11 +161,13 @@ def running(kind: EngineKind, folder: Path, progress: Callable[[str], None] = pr
 
 def _command(kind: EngineKind, root: Path, data: Path, shared: Path, name: str) -> list[str]:
     """What becomes the engine, with the settings that it finds in its root."""
-    environ = ["env", "-i", "PATH=/usr/share/docker.io/contrib:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root"]
+    user, home = (_set_up_user(root, data, shared), _USERS_OWN) if kind.rootless else ([], ("HOME=/root",))
+    path = "PATH=/usr/share/docker.io/contrib:/usr/sbin:/usr/bin:/sbin:/bin"
+    command = [*user, "env", "-i", path, *home]
     if kind.store is Store.CONTAINERS:
         _set_up_podman(root)
         return [
-            *environ,
+            *command,
             "BUILDAH_RUNTIME=runc",
             "podman",
             "--root",
@@ -178,7 +188,12 @@ def _command(kind: EngineKind, root: Path, data: Path, shared: Path, name: str) 
     if not kind.rootless:
         own = ["--exec-root=/run/d", "--pidfile=/run/d.pid", f"--bridge={name}", f"--cgroup-parent=/{name}"]
         least_api = [f"DOCKER_MIN_API_VERSION={kind.least_api}"] if kind.least_api else []
-        return [*environ, *least_api, "dockerd", *arguments, *own]
+        return [*command, *least_api, "dockerd", *arguments, *own]
+    return [*command, "dockerd-rootless.sh", *arguments]
+
+
+def _set_up_user(root: Path, data: Path, shared: Path) -> list[str]:
+    """A user of the root for a rootless engine, who owns its folders; gives back what makes a command that user's."""
     for file, line in {
         "passwd": f"root:x:0:0:root:/root:/bin/sh\nuser:x:{_USER}:{_USER}::/d/home:/bin/sh",
         "group": f"root:x:0:\nuser:x:{_USER}:",
@@ -189,13 +204,13 @@ def _command(kind: EngineKind, root: Path, data: Path, shared: Path, name: str) 
     for each in (data, shared, data / "home", data / "run"):
         each.mkdir(exist_ok=True)
         os.chown(each, _USER, _USER)
-    user = ["setpriv", f"--reuid={_USER}", f"--regid={_USER}", "--clear-groups"]
-    own = ["USER=user", "HOME=/d/home", "XDG_RUNTIME_DIR=/d/run", "dockerd-rootless.sh"]
-    return [*user, *environ[:-1], *own, *arguments]
+    return ["setpriv", f"--reuid={_USER}", f"--regid={_USER}", "--clear-groups"]
 
 
 def _set_up_podman(root: Path) -> None:
     """As Debian sets it up, but for plain HTTP to loopback, which Podman must be told of, and for what follows."""
+    # Podman shows containers its own.
+    (root / "etc" / "resolv.conf").touch()
     folder = root / "etc" / "containers"
     (folder / "policy.json").write_text('{"default": [{"type": "insecureAcceptAnything"}]}')
     (folder / "registries.conf").write_text('[[registry]]\nlocation = "127.0.0.1"\ninsecure = true\n')
