@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ecr_widgets.dockerrun.fargate import check_fargate, is_fargate
-from ecr_widgets.dockerrun.places import check_forms, check_limits, places, refuse
+from ecr_widgets.dockerrun.places import check_forms, check_limits, check_words, places, refuse
 from ecr_widgets.dockerrun.reading import shorten, step
 from ecr_widgets.dockerrun.task_size import cpu_units, memory_mib
 from ecr_widgets.errors import InvalidDockerrun, InvalidReference
@@ -141,6 +141,11 @@ def _check_shares(document: Mapping[str, Any], root: str) -> None:
 
 def _check_logs(document: Mapping[str, Any], root: str) -> None:
     wanted = ("awslogs-group", "awslogs-region", *(("awslogs-stream-prefix",) * is_fargate(document)))
+    if "MANAGED_INSTANCES" in document.get("requiresCompatibilities", ()):
+        drivers = ("awslogs", "splunk", "awsfirelens", "json-file")
+        check_words(
+            document, f"{_CONTAINER}/logConfiguration/logDriver", drivers, root, "ECS on managed instances"
+        )
     for at, logging in places(document, f"{_CONTAINER}/logConfiguration", root):
         missing = [name for name in wanted if not logging.get("options", {}).get(name)]
         if logging["logDriver"] == "awslogs" and missing:

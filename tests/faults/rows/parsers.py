@@ -6,6 +6,7 @@ import json
 import random
 import re
 from collections.abc import Callable
+from contextlib import suppress
 
 import msgspec
 
@@ -14,8 +15,9 @@ from ecr_widgets.audit.judging import judge
 from ecr_widgets.audit.reading import read_content
 from ecr_widgets.audit.row import Row, row_of
 from ecr_widgets.dockerrun.document import Dockerrun
-from ecr_widgets.errors import EcrWidgetsError, InvalidReference
+from ecr_widgets.errors import EcrWidgetsError, InvalidDockerrun, InvalidReference
 from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.model.services import Dialect
 from ecr_widgets.secrets.redaction import SecretRegistry
 from tests.audit.runs import RECORDED
 from tests.faults.plan import batch
@@ -134,6 +136,13 @@ _REPLY = json.dumps({
 }).encode()  # fmt: skip
 
 
+def _dockerrun(content: bytes) -> None:
+    """In both dialects; what one refuses the other may take."""
+    with suppress(InvalidDockerrun):
+        Dockerrun.parse(content, Dialect.ECS)
+    Dockerrun.parse(content)
+
+
 def _reply(content: bytes) -> None:
     try:
         value = json.loads(content)
@@ -172,7 +181,7 @@ def readers(tries: int, seed: int) -> tuple[int, int, str]:
     secret = "hG7+/x=Qz%4aB2&c9<Kd0eF1mN3pR5sT8uV6wX"
     secrets.register(secret)
     calls: tuple[tuple[bytes, Callable[[bytes], object]], ...] = (
-        (_DOCKERRUN, Dockerrun.parse),
+        (_DOCKERRUN, _dockerrun),
         (notebook, _audit),
         (_REPLY, _reply),
     )

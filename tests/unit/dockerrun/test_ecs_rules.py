@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -269,6 +270,23 @@ def test_setting_image_and_variables_keeps_the_dialect() -> None:
     )
     with pytest.raises(InvalidDockerrun, match="variable 'DB' is set twice"):
         read.with_environment("web", {"DB": "1"})
+
+
+def test_each_launch_type_has_its_own_log_drivers() -> None:
+    """EC2 has more than managed instances, and these more than Fargate; a driver that is new to us is ECS's to refuse."""
+    drivers = ["awslogs", "fluentd", "gelf", "json-file", "journald", "syslog", "splunk", "awsfirelens"]
+    taken: dict[str, set[str]] = {}
+    options = AWSLOGS | {"awslogs-stream-prefix": "web"}
+    for where, task in (("EC2", {}), ("MANAGED_INSTANCES", {}), ("FARGATE", FARGATE)):
+        for driver in drivers:
+            with suppress(InvalidDockerrun):
+                logging = {"logConfiguration": {"logDriver": driver, "options": options}}
+                ecs(logging, **task | {"requiresCompatibilities": [where]})
+                taken.setdefault(where, set()).add(driver)
+    assert taken["EC2"] == set(drivers)
+    assert taken["FARGATE"] == {"awslogs", "splunk", "awsfirelens"}
+    assert taken["MANAGED_INSTANCES"] == taken["FARGATE"] | {"json-file"}
+    assert "not known here" in ecs({"logConfiguration": {"logDriver": "new"}}).warnings()[0]
 
 
 def test_a_refusal_calls_the_document_what_people_do() -> None:
