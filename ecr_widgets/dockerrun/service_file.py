@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from ecr_widgets.dockerrun.reading import read_json
-from ecr_widgets.errors import InvalidDockerrun
+from ecr_widgets.errors import InputError, InvalidDockerrun
 from ecr_widgets.model.services import Settings
 
 _SET_BY_THE_KIT = {
@@ -92,6 +92,20 @@ def differing(current: Settings, wanted: Settings) -> Settings:
         for name, value in wanted.items()
         if name != "desiredCount" and not _holds(current.get(name), value)
     }
+
+
+def check_applicable(changes: Settings) -> None:
+    """Refuse to apply what is given once, when a service is created.
+
+    Raises:
+        InputError: One of the settings is of that kind.
+    """
+    fixed = sorted(changes.keys() & FIXED)
+    if fixed:
+        raise InputError(
+            f"{', '.join(fixed)} cannot be changed once the service exists",
+            hint="create another service beside it, or leave it out of the service file",
+        )
 
 
 def difference_lines(current: Settings, changes: Settings) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ecr_widgets.dockerrun.service_file import difference_lines, differing
+from ecr_widgets.dockerrun.service_file import check_applicable, difference_lines, differing
 from ecr_widgets.model.services import Place, Service, Settings
 from ecr_widgets.ports import ProgressSink
 from ecr_widgets.steps.create_deploy import DeployOutcome
@@ -129,7 +129,10 @@ class DeployService(Step[FoundService, ServiceOutcome]):
             balancer_id = balancer.load_balancer_id
         settings, sha256 = outside.files.read_settings(self.service_file)
         current = services.read_settings(service.service_id) if settings and service is not None else None
-        return FoundService(place, service, balancer_id, settings, sha256, current)
+        found = FoundService(place, service, balancer_id, settings, sha256, current)
+        if self.apply_settings:
+            check_applicable(found.changed_settings)
+        return found
 
     def current(self, found: FoundService) -> str | None:
         return found.deploy_id

@@ -15,6 +15,7 @@ import pytest
 
 from ecr_widgets import NotebookKit
 from ecr_widgets.cli import main
+from ecr_widgets.dockerrun.service_file import SETTINGS, read_service_file
 from ecr_widgets.runbooks import list_runbooks
 from tests.documents import DOCS, PAGES, ROOT, blocks, commands, inline, reader_folder
 
@@ -177,3 +178,20 @@ def test_the_files_that_the_contributing_page_leads_to_exist() -> None:
     named = re.findall(r"`([\w/]+\.py)`", table)
     assert len(named) >= 12
     assert [name for name in named if not (ROOT / "ecr_widgets" / name).is_file()] == []
+
+
+def test_each_tick_of_the_comparison_is_proved_by_a_test_that_exists() -> None:
+    """What the kit does better than other tools for ECS is no claim without one."""
+    named = re.findall(r"\[`(test_\w+)`\]\(\.\./(tests/[\w/]+\.py)\)", TEXTS["ecs.md"])
+    rows = [
+        line for line in TEXTS["ecs.md"].partition("## Compared")[2].splitlines() if line.startswith("| ")
+    ]
+    assert len(named) == len(rows) - 1 > 15
+    for test, path in named:
+        assert f"def {test}(" in (ROOT / path).read_text(), test
+
+
+def test_the_service_file_of_the_documents_is_one() -> None:
+    """All of its settings are known."""
+    (shown,) = (block for block in blocks(ROOT / "docs" / "ecs.md") if block.language == "json")
+    assert read_service_file(shown.text.encode()).keys() <= SETTINGS

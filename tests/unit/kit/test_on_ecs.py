@@ -142,6 +142,9 @@ def test_a_service_file_creates_and_only_shows_what_differs_later(kit: Kit, to: 
     }
     shown = kit.deploy_service(HERE, "web", "web:1", service_file="service.json")
     assert (shown.changed, len(shown.differences)) == (False, 2)
+    with pytest.raises(InputError, match="launchType cannot be changed once the service exists"):
+        kit.deploy_service(HERE, "web", "web:1", service_file="service.json", apply_settings=True)
+    to.ecs.settings[SERVICE]["launchType"] = "EC2"
     assert "minimumHealthyPercent: 100" in " ".join(shown.differences)
     applied = kit.deploy_service(HERE, "web", "web:1", service_file="service.json", apply_settings=True)
     assert applied.changed
