@@ -106,12 +106,13 @@ def stop_reason(raw: Wire) -> str:
     """Why a task stopped, as a sentence: its stop code, its containers' reasons and exit codes."""
     code = str(raw.get("stopCode") or "")
     reason = str(raw.get("stoppedReason") or "") or "task stopped"
-    ends = [_end(each) for each in objects(raw, "containers")]
+    ends = [_end(each, reason) for each in objects(raw, "containers")]
     ended = ", ".join(filter(None, ends))
     return reason + (f" ({code})" if code and code not in reason else "") + (f": {ended}" if ended else "")
 
 
-def _end(raw: Wire) -> str:
+def _end(raw: Wire, reason: str) -> str:
+    """How a container ended; why, where its task does not say so already."""
     why, exit_code = str(raw.get("reason") or ""), raw.get("exitCode")
     how = f"ended with code {exit_code}" if exit_code is not None else "never ran" if why else ""
-    return f"{raw.get('name')} {how}" + (f" ({why})" if why else "") if how else ""
+    return f"{raw.get('name')} {how}" + (f" ({why})" if why and why not in reason else "") if how else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from ecr_widgets.adapters.ecs.copies import Copies
 from ecr_widgets.adapters.ecs.decode import last_part, service
@@ -40,14 +41,16 @@ class Reading(Places, Copies, Rollouts, ScalingBounds, TargetHealth):
         ]
         return tuple(sorted(listed, key=lambda each: (each.name, each.entity_id)))
 
-    def _find_raw(self, cluster: str, name: str) -> Wire | None:
+    def _find_raw(self, cluster: str, name: str, **more: Any) -> Wire | None:
         """What DescribeServices reports; None where it does not exist, or no longer."""
-        found = self._described("ecs:DescribeServices", "services", [name], at_once=_AT_ONCE, cluster=cluster)
+        found = self._described(
+            "ecs:DescribeServices", "services", [name], at_once=_AT_ONCE, cluster=cluster, **more
+        )
         return next((each for each in found if each.get("status") != "INACTIVE"), None)
 
-    def _raw(self, service_id: str) -> Wire:
+    def _raw(self, service_id: str, **more: Any) -> Wire:
         cluster, name = self._address.in_cluster(service_id, "service")
-        raw = self._find_raw(cluster, name)
+        raw = self._find_raw(cluster, name, **more)
         if raw is None:
             raise EntityNotFound(
                 f"service {name!r} does not exist in cluster {cluster!r}",

@@ -21,27 +21,22 @@ _OF_THE_DEPLOYMENT = ("serviceConnectConfiguration", "volumeConfigurations", "vp
 """Settings that only a deployment shows."""
 _FIXED = frozenset(("launchType", "schedulingStrategy", "role", "tags"))
 """What UpdateService does not take."""
-_NOT_APPLIED = frozenset(("cluster", "serviceName", "taskDefinition", "clientToken", "desiredCount"))
-"""What says which service is meant; and its number of copies, which whoever scales it has set."""
 
 
 class ServiceSettings(Changes):
     """Implements that part of `ports.services.Services`."""
 
     def read_settings(self, service_id: str) -> Settings:
-        return _settings(self._raw(service_id))
+        return _settings(self._raw(service_id, include=["TAGS"]))
 
     def apply_settings(self, service_id: str, settings: Settings) -> Service:
-        given = {name: value for name, value in settings.items() if name not in _NOT_APPLIED}
-        fixed = given.keys() & _FIXED
-        current = self.read_settings(service_id) if fixed else {}
-        other = sorted(each for each in fixed if given[each] != current.get(each))
-        if other:
+        fixed = sorted(settings.keys() & _FIXED)
+        if fixed:
             raise InputError(
-                f"ECS does not change {', '.join(other)} of a service that exists",
+                f"ECS does not change {', '.join(fixed)} of a service that exists",
                 hint="leave it as it is, or create another service",
             )
-        return self._update(service_id, **{name: given[name] for name in given.keys() - fixed})
+        return self._update(service_id, **settings)
 
 
 @decoded

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
 
 from ecr_widgets.adapters.ecs.copies import Copies
 from ecr_widgets.adapters.ecs.decode import (
@@ -24,11 +23,6 @@ from ecr_widgets.model.services import Settings, Summary, Task, TaskRequest
 
 EnvVars = Mapping[str, Mapping[str, str]]
 
-_OF_A_TASK = (
-    *("networkConfiguration", "launchType", "capacityProviderStrategy", "platformVersion"),
-    *("placementConstraints", "placementStrategy", "enableExecuteCommand", "enableECSManagedTags"),
-)
-"""Settings of a service that hold for a task as well."""
 _SHOWS_S = 20.0
 """How long a task that was just started may be missing from what ECS reports."""
 _SHORT = {
@@ -72,7 +66,6 @@ class Tasks(Places, Copies):
         token: str,
         settings: Settings | None = None,
     ) -> str:
-        asked: dict[str, Any] = {each: settings[each] for each in _OF_A_TASK if settings and each in settings}
         containers = [
             {"name": container, "environment": environment_pairs(values)}
             for container, values in env_vars.items()
@@ -80,7 +73,7 @@ class Tasks(Places, Copies):
         started = self._changed(
             "ecs:RunTask",
             lambda answer: self._only_task(answer, name),
-            **asked,
+            **(settings or {}),
             cluster=self._address.cluster_name(environment_id),
             taskDefinition=deploy_id,
             count=1,

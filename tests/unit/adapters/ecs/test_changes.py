@@ -109,27 +109,20 @@ def test_settings_are_read_in_the_form_that_creates(aws: ScriptedAws, ecs: BotoE
         "role": "r",
         "serviceConnectConfiguration": connect,
     }
+    assert aws.asked == [("DescribeServices", {"cluster": "demo", "services": ["web"], "include": ["TAGS"]})]
 
 
 def test_settings_are_applied(aws: ScriptedAws, ecs: BotoEcs) -> None:
-    """Those that are given, but for the number of copies; what cannot change may be given as it is."""
-    aws.answer("DescribeServices", {"services": [service(launchType="FARGATE")]})
+    """Those that are given, and nothing else."""
     aws.answer("UpdateService", {"service": service()})
-    given = {
-        "launchType": "FARGATE",
-        "desiredCount": 9,
-        "healthCheckGracePeriodSeconds": 5,
-        "serviceName": "web",
-    }
-    ecs.apply_settings(WEB, given)
-    assert aws.asked_for("UpdateService") == [
-        {"cluster": "demo", "service": "web", "healthCheckGracePeriodSeconds": 5}
+    ecs.apply_settings(WEB, {"healthCheckGracePeriodSeconds": 5})
+    assert aws.asked == [
+        ("UpdateService", {"cluster": "demo", "service": "web", "healthCheckGracePeriodSeconds": 5})
     ]
 
 
 def test_what_cannot_change_is_refused(aws: ScriptedAws, ecs: BotoEcs) -> None:
-    """By name, before anything is changed."""
-    aws.answer("DescribeServices", {"services": [service(launchType="EC2")]})
+    """By name, before anything is asked."""
     with pytest.raises(InputError, match="does not change launchType of a service that exists"):
         ecs.apply_settings(WEB, {"launchType": "FARGATE", "platformVersion": "LATEST"})
-    assert aws.asked_for("UpdateService") == []
+    assert aws.asked == []

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
+
+import pytest
 
 from ecr_widgets.adapters.ecs.client import BotoEcs
+from ecr_widgets.adapters.ecs.copies import stop_reason
 from ecr_widgets.model.services import Copy, TaskContainer
 from tests.fakes import NOW
 from tests.fakes.ecs import ADDRESS
-from tests.unit.adapters.ecs.samples import AT, DIGEST, WEB, definition, service, task
+from tests.unit.adapters.ecs.samples import AT, DIGEST, WEB, dead, definition, service, task
 from tests.unit.adapters.ecs.scripted_aws import Refused, ScriptedAws
 
 
@@ -64,3 +68,25 @@ def test_what_tags_were_resolved_to_is_of_revisions_and_of_copies(aws: ScriptedA
     aws.answer("ListTasks", {"taskArns": ["x/1", "x/2"]})
     aws.answer("DescribeTasks", {"tasks": [task("1"), task("2")]})
     assert ecs.resolved_images(WEB) == (f"repo/web@sha256:{'a' * 64}", f"repo/web@{DIGEST}")
+
+
+@pytest.mark.parametrize(
+    ("reason", "container", "expected"),
+    [
+        (
+            "Essential container in task exited",
+            {"exitCode": 137, "reason": "OutOfMemoryError: killed"},
+            "Essential container in task exited (X): web ended with code 137 (OutOfMemoryError: killed)",
+        ),
+        (
+            "CannotPullContainerError: gone",
+            {"reason": "gone"},
+            "CannotPullContainerError: gone (X): web never ran",
+        ),
+        ("", {"exitCode": 0}, "task stopped (X): web ended with code 0"),
+        ("Timeout", {}, "Timeout (X)"),
+    ],
+)
+def test_why_a_copy_stopped_is_one_sentence(reason: str, container: dict[str, Any], expected: str) -> None:
+    """With what each container adds to it, and nothing twice."""
+    assert stop_reason(dead("1", "X", reason, container)) == expected

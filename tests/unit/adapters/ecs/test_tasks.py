@@ -51,14 +51,13 @@ def test_a_task_is_asked_for_with_our_token_and_name(aws: ScriptedAws, ecs: Boto
     assert (request.task_id, request.label, request.is_over) == (TASK, "task 1f", False)
 
 
-def test_settings_of_a_service_that_hold_for_a_task_are_sent(aws: ScriptedAws, ecs: BotoEcs) -> None:
-    """Its network above all; the others RunTask would refuse."""
+def test_settings_are_sent_as_they_are(aws: ScriptedAws, ecs: BotoEcs) -> None:
+    """The network above all, which no task takes from a service."""
     aws.answer("RunTask", {"tasks": [one_off()]})
     network = {"awsvpcConfiguration": {"subnets": ["subnet-1"]}}
-    start(ecs, settings={"networkConfiguration": network, "launchType": "FARGATE", "loadBalancers": [{}]})
+    start(ecs, settings={"networkConfiguration": network, "launchType": "FARGATE"})
     (asked,) = aws.asked_for("RunTask")
     assert (asked["networkConfiguration"], asked["launchType"]) == (network, "FARGATE")
-    assert "loadBalancers" not in asked
 
 
 @pytest.mark.parametrize("run_id", ["2026-11-26T15:00", "x" * 200])
