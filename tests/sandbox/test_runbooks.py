@@ -1,4 +1,4 @@
-"""Every shipped runbook on real parts: it does what it says, and a second run changes nothing."""
+"""Every shipped runbook on real parts, on each kind of target: it does what it says, and a second run changes nothing."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ecr_widgets.model.record import KNOWN_REQUESTS, START_ID
 from ecr_widgets.runbooks import list_runbooks
 from ecr_widgets.sandbox import Sandbox
 from tests.sandbox.conftest import BIN, SHIPPED, facts, journal, records
@@ -28,6 +29,15 @@ IN_ORDER = (
 )  # fmt: skip
 BY_ENGINE = {"push", "deploy", "scale", "rollback", "promote"}
 """Runbooks that are run by stock papermill with our engine too."""
+ECS = "ecs:demo"
+WITH_ENVIRONMENT = {
+    book.name for book in list_runbooks() if "environment" in [each.name for each in book.parameters]
+}
+BY_TARGET = [
+    *((name, "demo") for name in IN_ORDER),
+    *((name, ECS) for name in IN_ORDER if name in WITH_ENVIRONMENT),
+]
+"""Each on Layer0, then those that name an environment on a cluster of ECS: the images are there already."""
 ASKS = {
     "create_repository": "ecr CreateRepository",
     "push_image": "registry PUT manifest",
@@ -42,6 +52,14 @@ ASKS = {
     "delete_images": "ecr BatchDeleteImage",
 }
 """What each step asks of the stand-ins where it says that it changed something; the engine has no journal."""
+ASKS_ECS = ASKS | {
+    "create_deploy": "ecs RegisterTaskDefinition",
+    "create_service": "ecs CreateService",
+    "update_service": "ecs UpdateService",
+    "rollback": "ecs UpdateService",
+    "scale_service": "ecs UpdateService",
+    "create_task": "ecs RunTask",
+}
 NEVER_TWICE = {"task"}
 """Runbooks that do their work anew in each run, and say so."""
 
@@ -72,7 +90,7 @@ def asked(entries: Sequence[dict[str, Any]]) -> list[str]:
         f"{entry['server']} "
         + (
             entry["operation"]
-            if entry["server"] == "ecr"
+            if "operation" in entry
             else "PUT manifest"
             if "/manifests/" in entry["path"]
             else f"{entry['method']} " + re.sub(r"/service/[^/]+/", "/service/ID/", entry["path"])
@@ -81,11 +99,13 @@ def asked(entries: Sequence[dict[str, Any]]) -> list[str]:
     ]
 
 
-def run_by_papermill(name: str, environ: dict[str, str], folder: Path, *options: str) -> dict[str, Any]:
+def run_by_papermill(
+    name: str, environ: dict[str, str], folder: Path, *options: str, **given: str
+) -> dict[str, Any]:
     """The same by stock papermill, with its own engine where the options name no other."""
     (book,) = [each for each in list_runbooks() if each.name == name]
     declared = {parameter.name for parameter in book.parameters}
-    words = [word for pair in COMMON.items() if pair[0] in declared for word in ("-r", *pair)]
+    words = [word for pair in (COMMON | given).items() if pair[0] in declared for word in ("-r", *pair)]
     out = folder / "plain.ipynb"
     subprocess.run(
         [BIN / "papermill", book.path, out, "--no-progress-bar", *options, *words],
@@ -99,54 +119,54 @@ def run_by_papermill(name: str, environ: dict[str, str], folder: Path, *options:
 
 
 def without_own(told: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """Facts without what is each run's own: outcomes, with their ids and log lines, and the jobs that stood before."""
-    return [
-        (*fact[:3], {name: value for name, value in fact[3].items() if name != "known_jobs"}) for fact in told
-    ]
+    """Facts without what is each run's own: outcomes, with their ids and log lines, and how they asked for a task."""
+    own = (KNOWN_REQUESTS, START_ID)
+    return [(*fact[:3], {name: value for name, value in fact[3].items() if name not in own}) for fact in told]
 
 
-@pytest.mark.parametrize("name", IN_ORDER)
+@pytest.mark.parametrize(("name", "environment"), BY_TARGET)
 def test_a_runbook_does_its_work_once(
-    name: str, sandbox: Sandbox, sandbox_environ: dict[str, str], tmp_path: Path
+    name: str, environment: str, sandbox: Sandbox, sandbox_environ: dict[str, str], tmp_path: Path
 ) -> None:
     """The first run's records say just what the sandbox's own journal says; the second run changes nothing in either.
 
-    So does one by plain papermill and one by papermill with our engine, which leave the same records.
+    So does one by plain papermill and one by papermill with our engine, which leave the same records; on ECS one of them.
     """
+    here = {"environment": environment}
     if name == "rollback":
         # A second deploy, to come back from.
         other = json.loads((SHIPPED / "wait" / "timeout.dockerrun.aws.json").read_text())
         other["containerDefinitions"][0]["memory"] = 12
         (tmp_path / "other.json").write_text(json.dumps(other))
-        moved = run_book("deploy", sandbox_environ, tmp_path, dockerrun=str(tmp_path / "other.json"))
+        moved = run_book("deploy", sandbox_environ, tmp_path, **here, dockerrun=str(tmp_path / "other.json"))
         assert moved["state"] == "succeeded", moved["reason"]
     before = journal(sandbox)
-    first = run_book(name, sandbox_environ, tmp_path)
+    first = run_book(name, sandbox_environ, tmp_path, **here)
     assert first["state"] == "succeeded", first["reason"]
-    said = [ASKS[step["step"]] for step in first["steps"] if step["changed"] and step["step"] in ASKS]
+    asks = ASKS_ECS if environment == ECS else ASKS
+    said = [asks[step["step"]] for step in first["steps"] if step["changed"] and step["step"] in asks]
     assert asked(journal(sandbox)[len(before) :]) == said
     before = journal(sandbox)
-    second = run_book(name, sandbox_environ, tmp_path)
+    second = run_book(name, sandbox_environ, tmp_path, **here)
     assert second["state"] == "succeeded", second["reason"]
     if name not in NEVER_TWICE:
         assert [step["step"] for step in second["steps"] if step["changed"]] == []
         assert journal(sandbox)[len(before) :] == []
-        plain = run_by_papermill(name, sandbox_environ, tmp_path)
-        saved = json.loads(Path(second["notebook"]).read_text())
-        if name == "audit":
-            # There is one run more to audit each time.
-            assert without_own(facts(plain)) == without_own(facts(saved))
-        else:
-            assert facts(plain) == facts(saved)
-        if name in BY_ENGINE:
-            engine = run_by_papermill(name, sandbox_environ, tmp_path, "--engine", "ecr_widgets")
-            assert facts(engine) == facts(plain)
-        assert journal(sandbox)[len(before) :] == []
-    else:
-        plain = run_by_papermill(name, sandbox_environ, tmp_path)
-        saved = json.loads(Path(second["notebook"]).read_text())
-        assert without_own(facts(plain)) == without_own(facts(saved))
+    saved = json.loads(Path(second["notebook"]).read_text())
     assert records(second).keys() == {step["step"] for step in second["steps"]}
+    if environment == ECS and name != "deploy":
+        return  # papermill does not differ by target
+    plain = run_by_papermill(name, sandbox_environ, tmp_path, **here)
+    if name == "audit" or name in NEVER_TWICE:
+        # There is one run more to audit each time.
+        assert without_own(facts(plain)) == without_own(facts(saved))
+    else:
+        assert facts(plain) == facts(saved)
+    if name in BY_ENGINE and environment == "demo":
+        engine = run_by_papermill(name, sandbox_environ, tmp_path, "--engine", "ecr_widgets", **here)
+        assert facts(engine) == facts(plain)
+    if name not in NEVER_TWICE:
+        assert journal(sandbox)[len(before) :] == []
 
 
 def test_a_confirmed_clean_up_deletes_only_what_nothing_uses(
