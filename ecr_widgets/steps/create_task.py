@@ -30,6 +30,7 @@ from ecr_widgets.steps.shared.task_start import (
 )
 from ecr_widgets.steps.step import NOT_YET, Step, if_given, unrecorded
 
+_ENDED = "Essential container"
 _KILLED = "killed, for which the usual reason is memory: compare its limit in the Dockerrun"
 
 
@@ -250,7 +251,8 @@ def _as_recorded(record: StepRecord) -> TaskOutcome:
 def _ended(container: TaskContainer, task: Task) -> str:
     """How it ended, and why as far as anybody says."""
     code = container.exit_code
-    why = container.reason or (task.reason if code is None else "")
+    # That a container ended is no news; that somebody stopped the task is.
+    why = container.reason or (task.reason if code is None or (code and _ENDED not in task.reason) else "")
     if not why and code == 128 + signal.SIGKILL:
         # Engines do not always notice that it was memory.
         why = _KILLED

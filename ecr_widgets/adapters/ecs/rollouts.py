@@ -20,7 +20,13 @@ _LOOKED_AT = 100
 """Records of one service, newest first."""
 _APART = timedelta(seconds=60)
 _HOOK_IS_OVER = frozenset(("SUCCEEDED", "FAILED", "TIMED_OUT"))
-_GOING_ON = frozenset(("PENDING", "IN_PROGRESS"))
+_STATES = {
+    "PENDING": "IN_PROGRESS",
+    "IN_PROGRESS": "IN_PROGRESS",
+    "SUCCESSFUL": "COMPLETED",
+    # By a newer one; what has failed and is not taken back stays on its service until then.
+    "STOPPED": "STOPPED",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +165,5 @@ def _rollout(raw: Wire) -> Rollout:
 
 
 def _state(status: str) -> str:
-    """In the words of a service's deployments. What was stopped or taken back has failed, however well that went."""
-    if status in _GOING_ON:
-        return "IN_PROGRESS"
-    return "COMPLETED" if status == "SUCCESSFUL" else "FAILED"
+    """In the words of a service's deployments. What is taken back has failed, however well that went."""
+    return _STATES.get(status, "FAILED")

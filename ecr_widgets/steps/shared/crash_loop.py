@@ -31,15 +31,19 @@ class CrashLoop:
         """Whether one more has stopped since the look before."""
         self._at_first: int | None = None
 
-    def look(self, service: Service) -> None:
-        """Take note of what has stopped by now."""
+    def look(self, service: Service, *, is_young: bool = False) -> None:
+        """Take note of what has stopped by now.
+
+        Args:
+            is_young: Whether its deployment has begun only just now, so that all that stopped is of this trouble.
+        """
         ours = [each for each in service.deployments if each.deploy_id == self._deploy_id]
         if ours:
             self.deployment_id = ours[0].deployment_id
         reasons = tuple(stop_reason(reason) for each in ours for reason in each.stopped_reasons)
         if self._at_first is None:
             # Containers that stopped before the first look may be of an older trouble that is over.
-            self._at_first = len(reasons)
+            self._at_first = 0 if is_young else len(reasons)
         else:
             self.has_grown = len(reasons) > len(self.reasons)
         self.reasons = reasons

@@ -79,7 +79,7 @@ def wait_for_service(
         service = services.read_service(service_id)
         checks += 1
         waited_s = clock.monotonic_s() - started_s
-        crashes.look(service)
+        crashes.look(service, is_young=not _is_settled(service, clock.now()))
         # A container that was started again between two looks is no good check, however well it runs now.
         good = good + 1 if _is_stable(service, deploy_id) and not crashes.has_grown else 0
         progress(Progress(service.name, describe(service), good, good_checks, "good checks"))
@@ -167,8 +167,8 @@ def _failed(services: Services, service: Service, deploy_id: str, deployment_id:
         is_ours = each.deployment_id == deployment_id if deployment_id else each.deploy_id == deploy_id
         if is_ours:
             return each if each.state == "FAILED" else None
-    if not deployment_id or primary is None or primary.deployment_id == deployment_id:
-        return None
+    if not deployment_id or primary is None or primary.deploy_id == deploy_id:
+        return None  # whoever started what it is on: it runs, or will run, the deploy that is waited for
     ended = services.find_deployment(service.service_id, deployment_id)
     return ended if ended is not None and ended.state == "FAILED" else None
 

@@ -20,6 +20,12 @@ class FakeContainers:
     """Images that cannot be pulled."""
     exit_codes: dict[str, int] = field(default_factory=dict)
     """Images whose containers end at once, with this code."""
+    pull_error: str = "CannotPullContainerError: {image} not found"
+    """Why they cannot."""
+    tags: dict[str, str] = field(default_factory=dict)
+    """What images are resolved to, where that is not what they are called."""
+    health: dict[str, str] = field(default_factory=dict)
+    """What health checks find, by container name."""
     listening: dict[int, int] = field(default_factory=dict)
     """Port on 127.0.0.1 that stands for a port on the instance."""
     seen: dict[str, Seen] = field(default_factory=dict)
@@ -30,14 +36,20 @@ class FakeContainers:
 
     def pin(self, image: str) -> str:
         if image in self.missing:
-            raise CannotPull(f"CannotPullContainerError: {image} not found")
-        return image
+            raise CannotPull(self.pull_error.format(image=image))
+        return self.tags.get(image, image)
 
     def start(self, spec: ContainerSpec) -> Seen:
         with self._lock:
             docker_id = f"container{next(self._count)}"
             code = self.exit_codes.get(spec.image)
-            started = Seen(docker_id, running=code is None, exit_code=code or 0, ports=dict(self.listening))
+            started = Seen(
+                docker_id,
+                running=code is None,
+                exit_code=code or 0,
+                ports=dict(self.listening),
+                health=self.health.get(spec.definition.name, ""),
+            )
             self.seen[docker_id] = started
             self.specs[docker_id] = spec
             self.lines[docker_id] = [f"starting {spec.image}", f"hello from {spec.definition.name}", "line 3"]

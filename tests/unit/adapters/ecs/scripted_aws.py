@@ -35,7 +35,9 @@ class Refused:
     status: int = 400
 
 
-class _Body(BytesIO):
+class Body(BytesIO):
+    """An answer as botocore reads it."""
+
     def stream(self, **_: object) -> Iterator[bytes]:
         yield self.read()
 
@@ -101,4 +103,4 @@ def _read(request: AWSPreparedRequest) -> tuple[str, dict[str, Any]]:
 
 
 def _response(request: AWSPreparedRequest, status: int, body: bytes) -> AWSResponse:
-    return AWSResponse(request.url, status, {"Content-Type": "application/x-amz-json-1.1"}, _Body(body))
+    return AWSResponse(request.url, status, {"Content-Type": "application/x-amz-json-1.1"}, Body(body))

@@ -94,7 +94,7 @@ def test_a_deployment_that_the_service_lists_is_that_one(web: ScriptedAws, ecs: 
     [
         ("SUCCESSFUL", "COMPLETED"),
         ("IN_PROGRESS", "IN_PROGRESS"),
-        ("STOPPED", "FAILED"),
+        ("STOPPED", "STOPPED"),
         ("ROLLBACK_IN_PROGRESS", "FAILED"),
         ("ROLLBACK_SUCCESSFUL", "FAILED"),
         ("ROLLBACK_FAILED", "FAILED"),
