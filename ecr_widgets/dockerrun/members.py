@@ -39,48 +39,35 @@ def _members(
     return Members(kinds, named, in_layer0, new, foreign, defaults, ecs_defaults)
 
 
-def _by(keys: str, item: Members) -> Listed:
-    """A list whose order means nothing, and whose items are known by these members."""
-    return Listed(item, keys=tuple(keys.split()), is_ordered=False)
+def _list(kinds: Mapping[str, Kind], required: str = "", *, by: str = "", **more: Any) -> Listed:
+    """A list of objects; where its order means nothing, its items are known by the members `by`."""
+    return Listed(_members(kinds, required=required, **more), tuple(by.split()), is_ordered=not by)
 
 
 _TEXTS = Listed(str)
 _TEXT_SET = Listed(str, is_ordered=False)
-_NAMED_TEXT = _members({"name": str, "value": str})
-_SECRETS = _by("name", _members({"name": str, "valueFrom": str}, required="name valueFrom"))
-_PORTS = _members(
+_NAMED_TEXT: Mapping[str, Kind] = {"name": str, "value": str}
+_SECRETS = _list({"name": str, "valueFrom": str}, "name valueFrom", by="name")
+_PORTS = _list(
     {
         **dict.fromkeys(("containerPort", "hostPort"), int),
-        "protocol": _words("tcp udp"),
         **dict.fromkeys(("name", "containerPortRange"), str),
+        "protocol": _words("tcp udp"),
         "appProtocol": _words("http http2 grpc", grows=True),
     },
+    by="containerPort containerPortRange protocol",
     layer0_required="containerPort",
     ecs_only="name appProtocol containerPortRange",
     defaults={"hostPort": 0, "protocol": "tcp"},
 )
+_PERMISSIONS = Listed(_words("read write mknod"), is_ordered=False)
 _LINUX = _members(
     {
         "capabilities": _members({"add": _TEXT_SET, "drop": _TEXT_SET}),
-        "devices": Listed(
-            _members(
-                {
-                    "hostPath": str,
-                    "containerPath": str,
-                    "permissions": Listed(_words("read write mknod"), is_ordered=False),
-                },
-                required="hostPath",
-            )
-        ),
+        "devices": _list({"hostPath": str, "containerPath": str, "permissions": _PERMISSIONS}, "hostPath"),
         "initProcessEnabled": bool,
-        "sharedMemorySize": int,
-        "tmpfs": Listed(
-            _members(
-                {"containerPath": str, "size": int, "mountOptions": _TEXTS}, required="containerPath size"
-            )
-        ),
-        "maxSwap": int,
-        "swappiness": int,
+        "tmpfs": _list({"containerPath": str, "size": int, "mountOptions": _TEXTS}, "containerPath size"),
+        **dict.fromkeys(("sharedMemorySize", "maxSwap", "swappiness"), int),
     }
 )
 _LOGGING = _members(
@@ -91,72 +78,67 @@ _LOGGING = _members(
     },
     required="logDriver",
 )
-_RESOURCE = _members(
+_MPS = _members({"memory": int, "maxComputePercent": int}, required="memory")
+_RESOURCES = _list(
     {
         "type": _words("GPU InferenceAccelerator", ecs_only="NeuronDevice", grows=True),
         "value": str,
-        "sharingStrategy": _members(
-            {"nvidiaMps": _members({"memory": int, "maxComputePercent": int}, required="memory")}
-        ),
+        "sharingStrategy": _members({"nvidiaMps": _MPS}),
     },
-    required="type",
+    "type",
+    by="type",
     layer0_required="value",
     ecs_only="sharingStrategy",
 )
+_RESTARTS = _members(
+    {"enabled": bool, "ignoredExitCodes": Listed(int, is_ordered=False), "restartAttemptPeriod": int},
+    required="enabled",
+    defaults={"restartAttemptPeriod": 300},
+)
+_HEALTH_CHECK = _members(
+    {"command": _TEXTS, **dict.fromkeys(("interval", "timeout", "retries", "startPeriod"), int)},
+    required="command",
+    # ECS writes these into a stored health check that leaves them out.
+    defaults={"interval": 30, "timeout": 5, "retries": 3, "startPeriod": 0},
+)
+_LIMITED = _words(
+    "core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack"
+)
+_SWITCHES_OFF = ("privileged", "readonlyRootFilesystem", "disableNetworking", "interactive", "pseudoTerminal")
+_NOT_READ_ONLY = {"readOnly": False}
 CONTAINER = _members(
     {
         **dict.fromkeys(("name", "image", "user", "workingDirectory", "hostname"), str),
         **dict.fromkeys(("memory", "memoryReservation", "cpu", "startTimeout", "stopTimeout"), int),
-        **dict.fromkeys(("essential", "privileged", "readonlyRootFilesystem"), bool),
-        **dict.fromkeys(("disableNetworking", "interactive", "pseudoTerminal"), bool),
+        **dict.fromkeys(("essential", *_SWITCHES_OFF), bool),
         **dict.fromkeys(("command", "entryPoint", "dnsServers", "dnsSearchDomains"), _TEXTS),
         **dict.fromkeys(("links", "dockerSecurityOptions", "credentialSpecs"), _TEXT_SET),
         "dockerLabels": OwnTexts(),
         # Its order means nothing either; `form.canonical_form` makes a map of it for both dialects.
-        "environment": Listed(_NAMED_TEXT),
+        "environment": _list(_NAMED_TEXT),
         # Of two files that set one variable the first counts.
-        "environmentFiles": Listed(
-            _members({"value": str, "type": _words("s3", grows=True)}, required="value type")
-        ),
+        "environmentFiles": _list({"value": str, "type": _words("s3", grows=True)}, "value type"),
         "secrets": _SECRETS,
-        "portMappings": _by("containerPort containerPortRange protocol", _PORTS),
-        "mountPoints": _by(
-            "containerPath",
-            _members(
-                {"sourceVolume": str, "containerPath": str, "readOnly": bool}, defaults={"readOnly": False}
-            ),
+        "portMappings": _PORTS,
+        "mountPoints": _list(
+            {"sourceVolume": str, "containerPath": str, "readOnly": bool},
+            by="containerPath",
+            defaults=_NOT_READ_ONLY,
         ),
-        "volumesFrom": _by(
+        "volumesFrom": _list(
+            {"sourceContainer": str, "readOnly": bool},
             "sourceContainer",
-            _members(
-                {"sourceContainer": str, "readOnly": bool},
-                required="sourceContainer",
-                defaults={"readOnly": False},
-            ),
+            by="sourceContainer",
+            defaults=_NOT_READ_ONLY,
         ),
-        "dependsOn": _by(
-            "containerName",
-            _members(
-                {"containerName": str, "condition": _words("START COMPLETE SUCCESS HEALTHY")},
-                required="containerName condition",
-            ),
+        "dependsOn": _list(
+            {"containerName": str, "condition": _words("START COMPLETE SUCCESS HEALTHY")},
+            "containerName condition",
+            by="containerName",
         ),
-        "extraHosts": Listed(_members({"hostname": str, "ipAddress": str}, required="hostname ipAddress")),
-        "healthCheck": _members(
-            {"command": _TEXTS, **dict.fromkeys(("interval", "timeout", "retries", "startPeriod"), int)},
-            required="command",
-            # ECS writes these into a stored health check that leaves them out.
-            defaults={"interval": 30, "timeout": 5, "retries": 3, "startPeriod": 0},
-        ),
-        "restartPolicy": _members(
-            {
-                "enabled": bool,
-                "ignoredExitCodes": Listed(int, is_ordered=False),
-                "restartAttemptPeriod": int,
-            },
-            required="enabled",
-            defaults={"restartAttemptPeriod": 300},
-        ),
+        "extraHosts": _list({"hostname": str, "ipAddress": str}, "hostname ipAddress"),
+        "healthCheck": _HEALTH_CHECK,
+        "restartPolicy": _RESTARTS,
         "versionConsistency": _words("enabled disabled"),
         "linuxParameters": _LINUX,
         "logConfiguration": _LOGGING,
@@ -164,58 +146,34 @@ CONTAINER = _members(
             {"type": _words("fluentd fluentbit", grows=True), "options": OwnTexts()}, required="type"
         ),
         "repositoryCredentials": _members({"credentialsParameter": str}, required="credentialsParameter"),
-        "resourceRequirements": _by("type", _RESOURCE),
-        "systemControls": _by("namespace", _members({"namespace": str, "value": str})),
-        "ulimits": _by(
-            "name",
-            _members(
-                {
-                    "name": _words(
-                        "core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending "
-                        "stack"
-                    ),
-                    "softLimit": int,
-                    "hardLimit": int,
-                },
-                required="name softLimit hardLimit",
-            ),
+        "resourceRequirements": _RESOURCES,
+        "systemControls": _list({"namespace": str, "value": str}, by="namespace"),
+        "ulimits": _list(
+            {"name": _LIMITED, "softLimit": int, "hardLimit": int}, "name softLimit hardLimit", by="name"
         ),
     },
     ecs_only="restartPolicy versionConsistency credentialSpecs environmentFiles",
     defaults={
+        **dict.fromkeys(_SWITCHES_OFF, False),
         "essential": True,
         "cpu": 0,
-        "privileged": False,
-        "readonlyRootFilesystem": False,
-        "disableNetworking": False,
-        "interactive": False,
-        "pseudoTerminal": False,
         "versionConsistency": "enabled",
     },
 )
+_SWITCH = _words("ENABLED DISABLED")
 _EFS = _members(
     {
         **dict.fromkeys(("fileSystemId", "rootDirectory"), str),
-        "transitEncryption": _words("ENABLED DISABLED"),
+        "transitEncryption": _SWITCH,
         "transitEncryptionPort": int,
-        "authorizationConfig": _members(
-            {"accessPointId": str, "iam": _words("ENABLED DISABLED")}, defaults={"iam": "DISABLED"}
-        ),
+        "authorizationConfig": _members({"accessPointId": str, "iam": _SWITCH}, defaults={"iam": "DISABLED"}),
     },
     required="fileSystemId",
     ecs_only="transitEncryption transitEncryptionPort authorizationConfig",
     ecs_defaults={"rootDirectory": "/", "transitEncryption": "DISABLED"},
 )
-_FSX = _members(
-    {
-        **dict.fromkeys(("fileSystemId", "rootDirectory"), str),
-        "authorizationConfig": _members(
-            dict.fromkeys(("credentialsParameter", "domain"), str), required="credentialsParameter domain"
-        ),
-    },
-    required="fileSystemId rootDirectory authorizationConfig",
-)
-_VOLUME = _members(
+_FSX_LOGIN = _members({"credentialsParameter": str, "domain": str}, required="credentialsParameter domain")
+_VOLUMES = _list(
     {
         "name": str,
         "host": _members({"sourcePath": str}),
@@ -224,13 +182,15 @@ _VOLUME = _members(
                 "scope": _words("task shared"),
                 "autoprovision": bool,
                 "driver": str,
-                "driverOpts": OwnTexts(),
-                "labels": OwnTexts(),
+                **dict.fromkeys(("driverOpts", "labels"), OwnTexts()),
             },
             ecs_defaults={"scope": "task", "autoprovision": False},
         ),
         "efsVolumeConfiguration": _EFS,
-        "fsxWindowsFileServerVolumeConfiguration": _FSX,
+        "fsxWindowsFileServerVolumeConfiguration": _members(
+            {"fileSystemId": str, "rootDirectory": str, "authorizationConfig": _FSX_LOGIN},
+            required="fileSystemId rootDirectory authorizationConfig",
+        ),
         "s3filesVolumeConfiguration": _members(
             {
                 **dict.fromkeys(("fileSystemArn", "rootDirectory", "accessPointArn"), str),
@@ -243,53 +203,49 @@ _VOLUME = _members(
     ecs_only="fsxWindowsFileServerVolumeConfiguration s3filesVolumeConfiguration configuredAtLaunch",
     defaults={"configuredAtLaunch": False},
 )
+_PLATFORM = _members(
+    {
+        "cpuArchitecture": _words("X86_64 ARM64", grows=True),
+        "operatingSystemFamily": _words(
+            "WINDOWS_SERVER_2016_FULL WINDOWS_SERVER_2019_FULL WINDOWS_SERVER_2019_CORE WINDOWS_SERVER_2004_CORE "
+            "WINDOWS_SERVER_20H2_CORE WINDOWS_SERVER_2022_FULL WINDOWS_SERVER_2022_CORE WINDOWS_SERVER_2025_FULL "
+            "WINDOWS_SERVER_2025_CORE LINUX",
+            grows=True,
+        ),
+    }
+)
+_PROXY = _members(
+    {
+        "type": _words("APPMESH", grows=True),
+        "containerName": str,
+        "properties": _list(_NAMED_TEXT, by="name"),
+    },
+    required="containerName",
+    defaults={"type": "APPMESH"},
+)
+_COMPATIBLE = _words("EC2 FARGATE EXTERNAL MANAGED_INSTANCES", grows=True)
+_CONSTRAINT = _members({"type": _words("memberOf"), "expression": str}, required="type")
+_ISOLATION = _words("SHARED ISOLATED_SANDBOX CONFIDENTIAL_SANDBOX", grows=True)
 DOCUMENT = _members(
     {
         "containerDefinitions": Listed(CONTAINER),
-        "volumes": Listed(_VOLUME),
+        "volumes": _VOLUMES,
         **dict.fromkeys(("family", "taskRoleArn", "executionRoleArn", "cpu", "memory"), str),
         "networkMode": _words("bridge host none", ecs_only="awsvpc"),
-        "requiresCompatibilities": Listed(
-            _words("EC2 FARGATE EXTERNAL MANAGED_INSTANCES", grows=True), is_ordered=False
-        ),
-        "placementConstraints": Listed(
-            _members({"type": _words("memberOf"), "expression": str}, required="type"), is_ordered=False
-        ),
-        "tags": Listed(_members({"key": str, "value": str})),
+        "requiresCompatibilities": Listed(_COMPATIBLE, is_ordered=False),
+        "placementConstraints": Listed(_CONSTRAINT, is_ordered=False),
+        "tags": _list({"key": str, "value": str}),
         "pidMode": _words("host task"),
         "ipcMode": _words("host task none"),
-        "proxyConfiguration": _members(
-            {
-                "type": _words("APPMESH", grows=True),
-                "containerName": str,
-                "properties": _by("name", _NAMED_TEXT),
-            },
-            required="containerName",
-            defaults={"type": "APPMESH"},
-        ),
-        "inferenceAccelerators": _by(
-            "deviceName",
-            _members(dict.fromkeys(("deviceName", "deviceType"), str), required="deviceName deviceType"),
+        "proxyConfiguration": _PROXY,
+        "inferenceAccelerators": _list(
+            {"deviceName": str, "deviceType": str}, "deviceName deviceType", by="deviceName"
         ),
         "ephemeralStorage": _members({"sizeInGiB": int}, required="sizeInGiB"),
-        "runtimePlatform": _members(
-            {
-                "cpuArchitecture": _words("X86_64 ARM64", grows=True),
-                "operatingSystemFamily": _words(
-                    "WINDOWS_SERVER_2016_FULL WINDOWS_SERVER_2019_FULL WINDOWS_SERVER_2019_CORE "
-                    "WINDOWS_SERVER_2004_CORE WINDOWS_SERVER_20H2_CORE WINDOWS_SERVER_2022_FULL "
-                    "WINDOWS_SERVER_2022_CORE WINDOWS_SERVER_2025_FULL WINDOWS_SERVER_2025_CORE LINUX",
-                    grows=True,
-                ),
-            }
-        ),
+        "runtimePlatform": _PLATFORM,
         "enableFaultInjection": bool,
         "trustedExecutionConfiguration": _members(
-            {
-                "isolationMode": _words("SHARED ISOLATED_SANDBOX CONFIDENTIAL_SANDBOX", grows=True),
-                "attestationPolicy": str,
-            },
-            required="isolationMode",
+            {"isolationMode": _ISOLATION, "attestationPolicy": str}, required="isolationMode"
         ),
     },
     ecs_only=(
