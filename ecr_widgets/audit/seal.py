@@ -8,7 +8,7 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -47,13 +47,18 @@ MAX_SEAL_BYTES = 1_000_000
 """A run that needs a larger seal gets none: the chain is read whole, by everybody, for ever."""
 
 
-def seal_at_exit(path: Path) -> None:
-    """Seal a saved run when this process ends, since somebody else, papermill, still writes its file; stderr says why not."""
+def seal_at_exit(path: Path, then: Callable[[Path], str | None]) -> None:
+    """Seal a saved run when this process ends, since somebody else, papermill, still writes its file; stderr says why not.
+
+    Args:
+        then: Called with a run that was sealed; gives back what else to say on stderr.
+    """
 
     def seal() -> None:
         why_not = seal_finished_run(path)
-        if why_not:
-            print(f"the run is saved but not sealed: {why_not}", file=sys.stderr)  # noqa: T201
+        said = f"the run is saved but not sealed: {why_not}" if why_not else then(path)
+        if said:
+            print(said, file=sys.stderr)  # noqa: T201
 
     atexit.register(seal)
 
@@ -138,7 +143,7 @@ def seal_missing(runs: Path, names: Iterable[str], *, ring: KeyRing, now: dateti
 
         SettingsError: There is no key to sign with.
     """
-    content = _content_of(runs)
+    content = content_of(runs)
     seen = content.rfind(b"\n") + 1
     known = _Sealed(runs)
     due = sorted((name for name in names if name not in known.names), key=_originals_first)
@@ -267,7 +272,7 @@ def links_of(runs: Path) -> list[Link]:
     Raises:
         RecordError: It is there and cannot be read.
     """
-    return list(read_links(_content_of(runs)))
+    return list(read_links(content_of(runs)))
 
 
 def chains_of(runs: Path) -> Iterator[tuple[str, list[Link], str | None]]:
@@ -310,7 +315,12 @@ def heads_of(runs: Path) -> Heads:
     return Heads(found.pop("", None), found)
 
 
-def _content_of(runs: Path) -> bytes:
+def content_of(runs: Path) -> bytes:
+    """The bytes of a folder's chain, empty where there is none.
+
+    Raises:
+        RecordError: It is there and cannot be read.
+    """
     try:
         # Opened so that a pipe in its place does not wait for a writer.
         handle = os.open(chain_file(runs), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -15,6 +15,7 @@ from ecr_widgets.cli.outcome import OurErrors
 _COMMANDS = {
     "admin": "Check, show and maintain a Layer0 itself.",
     "approve": "Approve another person's plan, and run it.",
+    "attest": "Attach the seals of runs to the images that they acted on.",
     "audit": "Report what happened, from saved runs alone.",
     "build": "Build an image on the Docker Engine.",
     "copy": "Copy an image to another repository, account or region; it keeps its digest.",

@@ -1,4 +1,4 @@
-"""`ecr-widgets audit`: questions to a folder of saved runs; nothing outside is asked."""
+"""`ecr-widgets audit`: questions to a folder of saved runs, where nothing outside is asked; `of` asks an image's registry."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, TextIO
 
 import click
+import msgspec
 
 from ecr_widgets.audit.chain import export_head, read_head
 from ecr_widgets.audit.compare import compare_runs
@@ -22,9 +23,11 @@ from ecr_widgets.audit.scan import scan
 from ecr_widgets.audit.seal import heads_of, retire_runs, seal_missing
 from ecr_widgets.audit.showing import show_run, to_text
 from ecr_widgets.audit.verify import verify as check
+from ecr_widgets.cli.image_evidence import told_of
 from ecr_widgets.cli.outcome import OurErrors, print_json
 from ecr_widgets.cli.printing import Command, json_option, runs_option
-from ecr_widgets.errors import InputError, RecordError
+from ecr_widgets.errors import ImageNotFound, InputError, RecordError
+from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.text import visible
 from ecr_widgets.model.times import to_rfc3339
 
@@ -168,6 +171,33 @@ def verify(ctx: click.Context, *, runs: Path, as_json: bool, head_file: TextIO |
         counts = ", ".join(f"{count} {finding}" for finding, count in sorted(told["counts"].items()))
         click.echo(f"{'in order' if found.ok else 'NOT in order'}: {counts or 'no run'}")
     ctx.exit(0 if found.ok else 1)
+
+
+@command.command()
+@click.argument("image")
+@json_option
+@click.pass_context
+def of(ctx: click.Context, image: str, *, as_json: bool) -> None:
+    """Say what runs did with IMAGE, REPOSITORY:TAG or REPOSITORY@DIGEST, from its registry alone; 1 where nothing proves anything.
+
+    Counted is what `ecr-widgets attest` attached, signed by a key that is known here (`audit key trust`); what does not count is
+    shown with the reason. Whoever may delete in the repository can take a run away: the numbers of its chain tell that.
+    """
+    from ecr_widgets.audit.of_image import evidence_of
+    from ecr_widgets.audit.registries import Registries
+
+    registries = Registries()
+    named, token = registries.resolve(ImageReference.parse(image))
+    digest = named.digest or registries.registry.find_digest(named, token)
+    if digest is None:
+        raise ImageNotFound(f"{image} is not in its registry", hint="check the tag: `ecr-widgets images`")
+    found = evidence_of(named.with_digest(digest), registries.registry, token, default_ring().known())
+    if as_json:
+        print_json(msgspec.to_builtins(found))
+    else:
+        for line in told_of(found):
+            click.echo(_line(line))
+    ctx.exit(0 if any(each.run.verdict == Verdict.PROVEN for each in found.proofs) else 1)
 
 
 @command.command()

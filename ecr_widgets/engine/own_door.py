@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from ecr_widgets.channel import APPROVED_VARIABLE, RESUMED_VARIABLE, RUNBOOK_FOLDER_VARIABLE
@@ -16,6 +15,7 @@ from ecr_widgets.engine.options import ExecutionOptions
 from ecr_widgets.engine.request import RunRequest
 from ecr_widgets.engine.results import RunResult, read_result
 from ecr_widgets.engine.saved_run import SavedRun
+from ecr_widgets.model.evidence import ATTEST_VARIABLE
 from ecr_widgets.model.record import RunState
 from ecr_widgets.saved_runs.writing import header_of
 from ecr_widgets.secrets.redaction import SecretRegistry
@@ -30,7 +30,7 @@ def execute(request: RunRequest) -> RunResult:
     known = SecretRegistry()
     known.register_environment(os.environ)
     notebook = prepare(request, known)
-    sealing = _Sealing(request.saved)
+    sealing = _Sealing(request, known)
     try:
         # To the very end: a signal that ended this process at once would leave the kernel's files behind.
         with signals_raise():
@@ -43,7 +43,7 @@ def execute(request: RunRequest) -> RunResult:
     if result.state is RunState.RUNNING:
         # The signal came while its end was being written: for those who read the file it was interrupted.
         raise KeyboardInterrupt
-    return replace(result, unsealed=sealing.why_not)
+    return replace(result, unsealed=sealing.why_not, unattached=sealing.unattached)
 
 
 def _execute(request: RunRequest, notebook: dict[str, Any], known: SecretRegistry, sealing: _Sealing) -> None:
@@ -77,12 +77,14 @@ def _execute(request: RunRequest, notebook: dict[str, Any], known: SecretRegistr
 
 
 class _Sealing:
-    """The seal of one run, and why it has none."""
+    """The seal of one run, and why it has none, or is not attached where that is asked for."""
 
-    def __init__(self, saved: Path) -> None:
-        self._saved = saved
+    def __init__(self, request: RunRequest, known: SecretRegistry) -> None:
+        self._saved, self._environ = request.saved, request.environ
+        self._known = known
         self.is_done = False
         self.why_not: str | None = None
+        self.unattached: str | None = None
 
     def seal(self) -> None:
         """Seal it; a signal meanwhile leaves it unsealed."""
@@ -90,3 +92,8 @@ class _Sealing:
 
         self.is_done, self.why_not = True, "it was interrupted while others were at work on the seals"
         self.why_not = seal_finished_run(self._saved)
+        if self.why_not is None and self._environ.get(ATTEST_VARIABLE) == "1":
+            from ecr_widgets.audit.attaching import attach_finished_run
+
+            self.unattached = "it was interrupted"
+            self.unattached = attach_finished_run(self._saved, lambda text: self._known.redact(text) != text)

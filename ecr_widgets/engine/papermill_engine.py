@@ -30,6 +30,7 @@ from ecr_widgets.engine.request import kernel_environ
 from ecr_widgets.engine.results import read_result
 from ecr_widgets.engine.saved_run import SavedRun
 from ecr_widgets.errors import InputError, RunError
+from ecr_widgets.model.evidence import ATTEST_VARIABLE
 from ecr_widgets.model.parameters import computed_names
 from ecr_widgets.model.record import RunState
 from ecr_widgets.runbooks import asks_for_approval
@@ -209,7 +210,18 @@ def _seal_at_exit(path: Path) -> None:
     # Whoever runs papermill without this engine needs it at no time.
     from ecr_widgets.audit.seal import seal_at_exit
 
-    seal_at_exit(path)
+    seal_at_exit(path, _attach)
+
+
+def _attach(path: Path) -> str | None:
+    if os.environ.get(ATTEST_VARIABLE) != "1":
+        return None
+    from ecr_widgets.audit.attaching import attach_finished_run
+
+    known = SecretRegistry()
+    known.register_environment(os.environ)
+    why_not = attach_finished_run(path, lambda text: known.redact(text) != text)
+    return f"the run is sealed but not attached: {why_not}" if why_not else None
 
 
 def _look(

@@ -50,6 +50,9 @@ class RunResult:
     unsealed: str | None = None
     """Why it could not be sealed; None where it was, or where nobody has tried just now."""
 
+    unattached: str | None = None
+    """Why its seal is not attached to the images that it acted on, where that is asked for."""
+
     @property
     def run_id(self) -> str:
         """The run's id."""
@@ -66,7 +69,11 @@ class RunResult:
         return self.header.reason
 
     def __str__(self) -> str:
-        notes = (self.reason, self.unsealed and f"not sealed: {self.unsealed}")
+        notes = (
+            self.reason,
+            self.unsealed and f"not sealed: {self.unsealed}",
+            self.unattached and f"not attached: {self.unattached}",
+        )
         return f"{self.state}: {self.notebook}" + "".join(f" ({note})" for note in notes if note)
 
     @property
@@ -94,6 +101,7 @@ class RunResult:
             "steps": [{name: step[name] for name in _OF_STEPS} for step in steps],
             **({"waits_for_approval": True} if self.header.waits_for_approval else {}),
             **({"unsealed": self.unsealed} if self.unsealed else {}),
+            **({"unattached": self.unattached} if self.unattached else {}),
         }
 
 

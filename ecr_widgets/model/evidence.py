@@ -7,6 +7,10 @@ from __future__ import annotations
 
 import msgspec
 
+from ecr_widgets.model.record import Moment
+
+ATTEST_VARIABLE = "ECR_WIDGETS_ATTEST"
+"""Set to 1, each finished run's seal is attached to the images that it acted on."""
 RUN_TYPE = "https://ecr-widgets.invalid/attestation/run/v1"
 """Names the statement about a run; it is a name alone, in a domain that nobody can own."""
 RETIREMENT_TYPE = "https://ecr-widgets.invalid/attestation/retirement/v1"
@@ -75,3 +79,39 @@ class RunClaim(msgspec.Struct, frozen=True):
     def digests(self) -> tuple[str, ...]:
         """The images that it acted on."""
         return tuple(dict.fromkeys(deed.digest for deed in self.deeds))
+
+
+class Proof(msgspec.Struct, frozen=True):
+    """A statement about an image that a known key signed."""
+
+    referrer: str
+    """Digest of what is attached."""
+    run: RunClaim
+    sealed_at: Moment
+    key: str
+    project: str
+    """The chain that it is of, and its place in that; a number that is missing was not attached, or was taken away."""
+    n: int
+    note: str = ""
+    """What a reader should know of it, such as that its key was retired since."""
+
+
+class Discounted(msgspec.Struct, frozen=True):
+    """What is attached to an image and does not count, with the reason."""
+
+    referrer: str
+    why: str
+
+
+class ImageEvidence(msgspec.Struct, frozen=True):
+    """All that is attached to one image."""
+
+    image: str
+    """By digest, with its registry."""
+    proofs: tuple[Proof, ...]
+    """Oldest first."""
+    discounted: tuple[Discounted, ...] = ()
+    others: tuple[Discounted, ...] = ()
+    """Referrers of other kinds: signatures, bills of materials, other people's statements. `why` says which kind."""
+    left_out: str = ""
+    """Why not all that is attached was looked at; empty where all was."""

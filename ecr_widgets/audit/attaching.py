@@ -1,0 +1,181 @@
+"""A seal attached to the images that its run acted on: one referrer each, by digest, the line of the chain unchanged.
+
+What is attached is published: whoever may pull the image reads it, and copies cannot be recalled. So it is small, it is refused
+where a known secret is in it, and nothing but a seal is attached.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ecr_widgets.audit.attestation import BUNDLE_TYPE, read_bundle
+from ecr_widgets.audit.chain import Seal, Watcher, read_links
+from ecr_widgets.audit.keys import KeyRing, default_ring
+from ecr_widgets.audit.of_image import MAX_BUNDLE_BYTES, PREDICATE_NOTE
+from ecr_widgets.audit.registries import Registries
+from ecr_widgets.audit.seal import content_of, links_of
+from ecr_widgets.errors import EcrWidgetsError, ImageNotFound, InputError, RecordError
+from ecr_widgets.model.authorization_token import AuthorizationToken
+from ecr_widgets.model.evidence import RUN_TYPE
+from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.model.referrers import EMPTY_CONFIG, IMAGE_MANIFEST, Manifest
+from ecr_widgets.model.times import to_rfc3339
+
+NOT_ATTACHED = "not attached"
+_NOTHING = b"{}"
+
+HoldsSecret = Callable[[str], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Attachable:
+    """A seal that may be attached."""
+
+    line: bytes
+    seal: Seal
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """What came of one run and one image."""
+
+    run_id: str
+    image: str
+    """By digest, with its registry."""
+    state: str
+    """`attached`, `already attached`, `gone` where the image is not there any more, or `not attached`."""
+    why: str = ""
+    referrer: str | None = None
+    """Digest of what is attached."""
+
+
+def attach_finished_run(path: Path, holds_secret: HoldsSecret) -> str | None:
+    """Attach a run that was just sealed.
+
+    Returns:
+        Why not everywhere, None where it is, or where there is nothing to attach it to. The run stays what it was.
+    """
+    try:
+        found = [each for each in attachable(path.parent, default_ring()) if each.seal.path == path.name]
+        done = [each for one in found[-1:] for each in attach(one, Registries(), holds_secret=holds_secret)]
+    except (EcrWidgetsError, OSError, ValueError) as error:
+        return str(error)
+    return "; ".join(f"{each.image}: {each.why}" for each in done if each.why) or None
+
+
+def find_attachable(runs: Path, run_id: str, ring: KeyRing) -> Attachable:
+    """The newest seal of a run.
+
+    Raises:
+        InputError: There is none that can be attached; the message says why.
+    """
+    found = [each for each in attachable(runs, ring) if each.seal.run_id == run_id]
+    if found:
+        return found[-1]
+    links = links_of(runs)
+    sealed = [link.seal for link in links if link.seal and link.seal.run_id == run_id]
+    if not sealed:
+        raise InputError(f"run {run_id} is not sealed in {str(runs)!r}", hint="see `ecr-widgets audit list`")
+    if not sealed[-1].run.deeds:
+        raise InputError(f"run {run_id} acted on no image, so there is nothing to attach it to")
+    raise InputError(
+        f"the seal of run {run_id} cannot be attached: it is not in order, or of an earlier release",
+        hint="see `ecr-widgets audit verify`",
+    )
+
+
+def attachable(runs: Path, ring: KeyRing) -> Iterator[Attachable]:
+    """The seals of a folder's own chain that are in order and of runs that acted on images, oldest first.
+
+    Raises:
+        RecordError: The chain cannot be read.
+    """
+    content = content_of(runs)
+    watcher = Watcher(ring.known())
+    for line, link in zip(content.split(b"\n"), read_links(content), strict=False):
+        trouble = watcher.look(link)
+        if trouble is None and link.seal and link.seal.run.deeds and not link.seal.retired:
+            yield Attachable(line, link.seal)
+
+
+def attach(run: Attachable, registries: Registries, *, holds_secret: HoldsSecret) -> Iterator[Attached]:
+    """Attach a seal to each image that its run acted on; what is attached already is left.
+
+    Raises:
+        RecordError: It must not be published; nothing was attached.
+    """
+    _check(run, holds_secret)
+    for image in _images(run.seal):
+        told = (run.seal.run_id or "", str(image))
+        try:
+            named, token = registries.resolve(image)
+            state, referrer = _attach(run, registries, named, token)
+            yield Attached(*told, state, referrer=referrer)
+        except ImageNotFound as error:
+            yield Attached(*told, "gone", error.message)
+        except EcrWidgetsError as error:
+            yield Attached(*told, NOT_ATTACHED, str(error))
+
+
+def _images(seal: Seal) -> Iterable[ImageReference]:
+    return dict.fromkeys(ImageReference.parse(f"{deed.repository}@{deed.digest}") for deed in seal.run.deeds)
+
+
+def _check(run: Attachable, holds_secret: HoldsSecret) -> None:
+    why = None
+    if len(run.line) > MAX_BUNDLE_BYTES:
+        why = f"its seal is larger than {MAX_BUNDLE_BYTES // 1000} kB"
+    elif "/" in run.seal.path:
+        why = "its seal names the folder of the notebook"
+    elif holds_secret(read_bundle(run.line).payload.decode()):
+        why = "a known secret is in its seal"
+    if why:
+        raise RecordError(f"run {run.seal.run_id} is not attached to any image: {why}")
+
+
+def _attach(
+    run: Attachable, registries: Registries, image: ImageReference, token: AuthorizationToken
+) -> tuple[str, str]:
+    registry = registries.registry
+    content = manifest_of(run, registry.read_manifest(image, token))
+    named = image.with_digest(f"sha256:{hashlib.sha256(content).hexdigest()}")
+    assert named.digest is not None
+    listed = registry.list_referrers(image, token, artifact_type=BUNDLE_TYPE)
+    if named.digest in {each.digest for each in listed.entries}:
+        return "already attached", named.digest
+    for blob in (_NOTHING, run.line):
+        registry.put_blob(image, blob, token)
+    registry.put_manifest(named, content, IMAGE_MANIFEST, token)
+    return "attached", named.digest
+
+
+def manifest_of(run: Attachable, subject: Manifest) -> bytes:
+    """The referrer: as plain as there is, which is all that ECR's parser takes, and the same each time it is made."""
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": IMAGE_MANIFEST,
+        "artifactType": BUNDLE_TYPE,
+        "config": _described(EMPTY_CONFIG, _NOTHING),
+        "layers": [_described(BUNDLE_TYPE, run.line)],
+        "subject": {
+            "mediaType": subject.media_type,
+            "digest": subject.digest,
+            "size": len(subject.content),
+        },
+        "annotations": {
+            "dev.sigstore.bundle.content": "dsse-envelope",
+            PREDICATE_NOTE: RUN_TYPE,
+            "org.opencontainers.image.created": to_rfc3339(run.seal.sealed_at),
+        },
+    }
+    return json.dumps(manifest, separators=(",", ":")).encode()
+
+
+def _described(media_type: str, content: bytes) -> dict[str, Any]:
+    digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    return {"mediaType": media_type, "digest": digest, "size": len(content)}

@@ -1,0 +1,183 @@
+"""All runs of one image from its registry alone: what is attached to it, each checked, and what does not count and why.
+
+Nothing that a registry says is believed but what a known key signed: neither types and notes in a list, nor the place in
+which a statement is found.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import msgspec
+
+from ecr_widgets.audit.attestation import BUNDLE_TYPE, STATEMENT_TYPE, Envelope, Statement, read_bundle
+from ecr_widgets.audit.chain import Seal
+from ecr_widgets.audit.keys import KeyFile
+from ecr_widgets.errors import AuthorizationError, RegistryError
+from ecr_widgets.model.authorization_token import AuthorizationToken
+from ecr_widgets.model.evidence import RUN_TYPE, Discounted, ImageEvidence, Proof
+from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.model.referrers import Referrer, Referrers
+from ecr_widgets.model.times import to_rfc3339
+from ecr_widgets.ports import Registry
+
+MAX_READ = 200
+"""Statements of one image that are read; each costs two requests."""
+MAX_MANIFEST_BYTES = 64_000
+MAX_BUNDLE_BYTES = 128_000
+_AT_ONCE = 8
+PREDICATE_NOTE = "dev.sigstore.bundle.predicateType"
+"""Name of the note by which a manifest says what its bundle states."""
+
+
+def evidence_of(
+    image: ImageReference, registry: Registry, token: AuthorizationToken, keys: Mapping[str, KeyFile]
+) -> ImageEvidence:
+    """What is attached to an image.
+
+    Args:
+        image: By digest.
+
+        keys: The keys that count, by name.
+
+    Raises:
+        AuthorizationError: The token was refused or has expired.
+
+        RegistryError: The registry does not say what is attached.
+    """
+    listed = registry.list_referrers(image, token)
+    if listed.left_out:
+        # Others may have hung any number of other things on it.
+        ours = registry.list_referrers(image, token, artifact_type=BUNDLE_TYPE)
+        listed = Referrers((*ours.entries, *listed.entries), listed.left_out, listed.by_tag)
+    entries = {each.digest: each for each in listed.entries}
+    due = [each for each in entries.values() if _may_be_ours(each)]
+    left_out = listed.left_out or (
+        f"more than {MAX_READ} statements are attached" if len(due) > MAX_READ else ""
+    )
+    reader = _Reader(image, registry, token, keys)
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        found = list(threads.map(reader.read, due[:MAX_READ]))
+    others = [_other(each) for each in entries.values() if not _may_be_ours(each)]
+    proofs = [each for each in found if isinstance(each, Proof)]
+    return ImageEvidence(
+        str(image),
+        tuple(sorted(proofs, key=lambda each: (each.sealed_at, each.n))),
+        tuple(each for each in found if isinstance(each, Discounted)),
+        tuple(others),
+        left_out,
+    )
+
+
+def _may_be_ours(entry: Referrer) -> bool:
+    if entry.artifact_type == BUNDLE_TYPE:
+        return entry.annotations.get(PREDICATE_NOTE, RUN_TYPE) == RUN_TYPE
+    # Some tools write a fallback list without types, or with those of empty configurations.
+    return entry.artifact_type in ("", "application/vnd.oci.empty.v1+json")
+
+
+def _other(entry: Referrer) -> Discounted:
+    is_bundle = entry.artifact_type == BUNDLE_TYPE
+    return Discounted(entry.digest, entry.annotations[PREDICATE_NOTE] if is_bundle else entry.artifact_type)
+
+
+class _Reader:
+    """Reads and checks what is attached to one image."""
+
+    def __init__(
+        self,
+        image: ImageReference,
+        registry: Registry,
+        token: AuthorizationToken,
+        keys: Mapping[str, KeyFile],
+    ) -> None:
+        self._image = image
+        self._registry = registry
+        self._token = token
+        self._keys = keys
+
+    def read(self, entry: Referrer) -> Proof | Discounted:
+        """The proof that one entry of the list is, or why it is none."""
+        try:
+            return proof_in(self._bundle(entry), self._image.digest or "", entry.digest, self._keys)
+        except AuthorizationError:
+            raise
+        except (RegistryError, ValueError) as error:
+            return Discounted(entry.digest, str(error)[:300])
+
+    def _bundle(self, entry: Referrer) -> bytes:
+        if entry.size_bytes > MAX_MANIFEST_BYTES:
+            raise ValueError(f"its manifest is larger than {MAX_MANIFEST_BYTES // 1000} kB")
+        manifest = self._registry.read_manifest(self._image.with_digest(entry.digest), self._token)
+        try:
+            told: dict[str, Any] = json.loads(manifest.content)
+            subject, (layer,) = told["subject"]["digest"], told["layers"]
+            digest, size_bytes, kind = str(layer["digest"]), int(layer["size"]), told.get("artifactType")
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+            raise ValueError("its manifest is not that of a statement") from error
+        if subject != self._image.digest:
+            raise ValueError("its manifest is about another image")
+        if kind != BUNDLE_TYPE:
+            raise ValueError(f"its manifest is of type {str(kind)[:100]}")
+        if size_bytes > MAX_BUNDLE_BYTES:
+            raise ValueError(f"it is larger than {MAX_BUNDLE_BYTES // 1000} kB")
+        return self._registry.read_blob(self._image, digest, self._token, largest_bytes=MAX_BUNDLE_BYTES)
+
+
+def proof_in(bundle: bytes, digest: str, referrer: str, keys: Mapping[str, KeyFile]) -> Proof:
+    """Check a bundle: key, type, subject, and that the run acted on that image.
+
+    Args:
+        digest: Of the image that it should be about.
+
+        referrer: Digest of what holds it.
+
+    Raises:
+        ValueError: It does not count; the text says why.
+    """
+    try:
+        envelope = read_bundle(bundle)
+    except ValueError as error:
+        raise ValueError(f"it is no seal: {error}") from error
+    key = keys.get(envelope.key)
+    if key is None:
+        raise ValueError(f"it is signed by key {envelope.key[:64]}, which is not known here")
+    if not key.signed(envelope.signed, envelope.signature):
+        raise ValueError("its signature is wrong: it was changed, or made without the key")
+    seal = _seal_in(envelope)
+    if seal.sealed_at > key.valid_until:
+        raise ValueError(f"it is dated after the end of key {key.key}")
+    if digest not in seal.run.digests:
+        raise ValueError("the run did not act on this image")
+    note = f"key {key.key} was retired {to_rfc3339(key.retired_at)}" if key.retired_at else ""
+    return Proof(referrer, seal.run, seal.sealed_at, key.key, seal.chain.project, seal.n, note)
+
+
+def _seal_in(envelope: Envelope) -> Seal:
+    """The seal of a run that a verified envelope holds.
+
+    Raises:
+        ValueError: It holds another one, or says two things.
+    """
+    try:
+        statement = _decode(envelope.payload)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise ValueError(f"it states something else than a run: {str(error)[:120]}") from error
+    seal = statement.predicate
+    if (statement.type, statement.predicateType) != (STATEMENT_TYPE, RUN_TYPE) or seal.retired:
+        raise ValueError(f"it states something else: {statement.predicateType[:100]}")
+    if seal.key != envelope.key:
+        raise ValueError("it names another key than the one that signed it")
+    if not _hex(seal.run.digests) <= statement.sha256s:
+        raise ValueError("it is not about the images that its run acted on")
+    return seal
+
+
+def _hex(digests: Iterable[str]) -> frozenset[str]:
+    return frozenset(each.removeprefix("sha256:") for each in digests)
+
+
+_decode = msgspec.json.Decoder(Statement[Seal]).decode

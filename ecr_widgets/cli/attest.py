@@ -1,0 +1,74 @@
+"""`ecr-widgets attest`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import click
+
+from ecr_widgets.audit.attaching import (
+    NOT_ATTACHED,
+    Attachable,
+    Attached,
+    attach,
+    attachable,
+    find_attachable,
+)
+from ecr_widgets.audit.keys import default_ring
+from ecr_widgets.audit.registries import Registries
+from ecr_widgets.cli.outcome import FAILED, SUCCEEDED, print_json
+from ecr_widgets.cli.printing import json_option, plain, runs_option
+from ecr_widgets.errors import InputError, RecordError
+from ecr_widgets.model.text import visible
+from ecr_widgets.secrets.redaction import SecretRegistry
+
+
+@click.command(name="attest")
+@click.argument("run_id", required=False)
+@click.option("--missing", is_flag=True, help="All runs whose images lack their seal.")
+@runs_option("Folder of saved runs")
+@json_option
+@click.pass_context
+def command(ctx: click.Context, run_id: str | None, *, missing: bool, runs: Path, as_json: bool) -> None:
+    """Attach the seal of RUN_ID to the images that the run pushed, copied, deployed or verified.
+
+    It is what is in `seals.jsonl`: names, digests, states and the verdict, signed; no output, no value of a parameter, no path and
+    no host. Whoever may pull the image can read it, and `ecr-widgets audit of IMAGE` or cosign verifies it. What is attached already
+    is left as it is. With ECR_WIDGETS_ATTEST=1, each finished run is attached by itself.
+    """
+    if (run_id is None) != missing:
+        raise InputError("give either RUN_ID or --missing")
+    ring = default_ring()
+    # Of a run that was resumed the newest seal.
+    newest = {each.seal.run_id: each for each in attachable(runs, ring)} if missing else {}
+    chosen = [find_attachable(runs, run_id, ring)] if run_id else newest.values()
+    done: list[Attached] = []
+    for one in _attached(chosen, goes_on=missing):
+        done.append(one)
+        if not as_json:
+            why = f": {one.why}" if one.why else ""
+            click.echo(visible(f"{one.run_id}  {one.state:<16}  {one.image}{why}"))
+    if as_json:
+        print_json(plain(done))
+    elif not done:
+        click.echo("no run to attach", err=True)
+    ctx.exit(FAILED if any(each.state == NOT_ATTACHED for each in done) else SUCCEEDED)
+
+
+def _attached(chosen: Iterable[Attachable], *, goes_on: bool) -> Iterator[Attached]:
+    """Attach each of them.
+
+    Args:
+        goes_on: Whether one that must not be published is reported, and not raised.
+    """
+    known, registries = SecretRegistry(), Registries()
+    known.register_environment(os.environ)
+    for each in chosen:
+        try:
+            yield from attach(each, registries, holds_secret=lambda text: known.redact(text) != text)
+        except RecordError as error:
+            if not goes_on:
+                raise
+            yield Attached(each.seal.run_id or "", "", NOT_ATTACHED, error.message)
