@@ -16,16 +16,27 @@ _NEWEST = 200
 def proven_deploys(runs: Path, service_id: str) -> frozenset[str]:
     """Ids of deploys of which a newer saved run in the folder says that the service ran them, verified by digest.
 
-    What cannot be read proves nothing and is left out.
+    A service of ECS that was one of Layer0's has the proofs of that, too. What cannot be read proves nothing and is left out.
     """
-    return frozenset(
-        deploy_id
-        for record in _records(runs)
-        if record.step == "verify"
-        and record.state is StepState.SUCCEEDED
-        and record.outcome.get("service_id") == service_id
-        and isinstance(deploy_id := record.outcome.get("deploy_id"), str)
+    verified: dict[str, set[str]] = {}
+    prefixes: dict[str, str] = {}
+    for record in _records(runs):
+        told = {name: each for name, each in record.outcome.items() if isinstance(each, str)}
+        if record.state is not StepState.SUCCEEDED or "service_id" not in told or "deploy_id" not in told:
+            continue
+        if record.step == "verify":
+            verified.setdefault(told["service_id"], set()).add(told["deploy_id"])
+        elif record.step == "adopt" and told.get("same_service_id") == service_id:
+            name = told["deploy_id"].rpartition(".")[0]
+            prefixes[told["service_id"]] = (
+                told.get("same_deploy_id", "").rpartition(":")[0].removesuffix(name)
+            )
+    inherited = (
+        f"{prefix}{':'.join(deploy_id.rpartition('.')[::2])}"
+        for layer0_id, prefix in prefixes.items()
+        for deploy_id in verified.get(layer0_id, ())
     )
+    return frozenset((*verified.get(service_id, ()), *inherited))
 
 
 def _records(runs: Path) -> Iterator[StepRecord]:
@@ -34,6 +45,6 @@ def _records(runs: Path) -> Iterator[StepRecord]:
             if not path.is_file():
                 continue  # a pipe would be waited for
             content = path.read_bytes()
-            # Most runs verify nothing, and looking at bytes is cheaper than decoding them.
-            if b"verify" in content:
+            # Most runs do neither, and looking at bytes is cheaper than decoding them.
+            if b"verify" in content or b"adopt" in content:
                 yield from read_records(content)

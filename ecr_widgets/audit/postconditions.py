@@ -247,6 +247,19 @@ def _link(step: StepRecord, _: _Later) -> str | None:
     return None if step.outcome.get("linked") is step.inputs.get("linked") else "the link is not as asked for"
 
 
+def _adopted(step: StepRecord, _: _Later) -> str | None:
+    told = step.outcome
+    ids = [told.get(name) for name in ("service_id", "same_service_id", "deploy_id", "same_deploy_id")]
+    service_id, same_service_id, deploy_id, same_deploy_id = (
+        each if isinstance(each, str) else "" for each in ids
+    )
+    if not service_id or not same_service_id.endswith(f"-{service_id}"):
+        return "Layer0's and ECS's service have not one id"
+    if not deploy_id or not same_deploy_id.endswith(f"-{deploy_id}".replace(".", ":")):
+        return "Layer0's and ECS's service are not on one deploy"
+    return None
+
+
 def _seals(step: StepRecord, _: _Later) -> str | None:
     return None if step.outcome.get("ok") is True else "the seals were not in order"
 
@@ -288,6 +301,7 @@ _RULES: Mapping[str, Callable[[StepRecord, _Later], str | None]] = {
     "tag_image": _tag,
     "delete_images": _deleted_images,
     "scale_service": _scale,
+    "adopt": _adopted,
     "continue_deployment": _answered,
     "create_environment": _entity,
     "create_load_balancer": _entity,

@@ -13,8 +13,16 @@ from ecr_widgets.model.times import from_rfc3339, to_rfc3339
 _AGO = re.compile(r"(\d{1,6})([hdw])")
 _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{1,64})")
 _HOURS = {"h": 1, "d": 24, "w": 168}
-_SERVICE_IN_ONE = "number IN (SELECT number FROM touched WHERE kind = 'service' AND name = :service)"
-_SERVICE_ANYWHERE = "number IN (SELECT number FROM touched WHERE kind = 'service' AND (name = :service OR name LIKE :any ESCAPE '\\'))"
+_SERVICE_IN_ONE = "kind = 'service' AND name = :service"
+_SERVICE_ANYWHERE = "kind = 'service' AND (name = :service OR name LIKE :any ESCAPE '\\')"
+_OF_SERVICE = """number IN (
+  SELECT number FROM touched WHERE {named} OR kind = 'service' AND name IN (
+    SELECT name FROM touched WHERE kind = 'adopted' AND number IN (
+      SELECT number FROM touched WHERE kind = 'adopted' AND name IN (SELECT name FROM touched WHERE {named})
+    )
+  )
+)"""
+"""Of a service, and of the other names that it was adopted by or from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +58,8 @@ class Query:
             values["digest"] = f"sha256:{self.digest.removeprefix('sha256:')}"
             values["digest_end"] = values["digest"] + "g"
         if self.service is not None:
-            clauses.append(_SERVICE_IN_ONE if "/" in self.service else _SERVICE_ANYWHERE)
+            named = _SERVICE_IN_ONE if "/" in self.service else _SERVICE_ANYWHERE
+            clauses.append(_OF_SERVICE.format(named=named))
             values["service"] = self.service
             if "/" not in self.service:
                 plain = self.service.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

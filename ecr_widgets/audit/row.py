@@ -75,5 +75,5 @@ def row_of(found: Found, judgement: Judgement) -> tuple[Row, frozenset[tuple[str
             deployed=tuple(name for name, changed in done.deployed.items() if changed),
             verified=tuple(sorted(done.verified)),
         ),
-        done.pairs,
+        done.pairs | {("adopted", name) for name in done.adopted},
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ecr_widgets.audit.postconditions import is_digest
@@ -18,8 +18,10 @@ _KINDS = {
 """What the members of inputs and outcomes name."""
 _DEPLOYS = frozenset(("create_service", "update_service", "rollback"))
 _ABOUT_SERVICE = _DEPLOYS | {
-    "check_target", "find_service", "wait", "verify", "scale_service", "delete_service"
+    "check_target", "find_service", "wait", "verify", "scale_service", "delete_service", "adopt"
 }  # fmt: skip
+_NAMES_OF_ADOPTED = (("same_environment", "same_service"), ("to_environment", "to_service"))
+"""Members of an `adopt` that name the service, beside those that all steps have."""
 
 
 class Subjects(NamedTuple):
@@ -34,6 +36,8 @@ class Subjects(NamedTuple):
     """Services that the run set out to deploy to, as environment/service, and whether that changed them."""
     verified: frozenset[str]
     """Services, as environment/service, of which the run found that they run the image that they should."""
+    adopted: frozenset[str] = frozenset()
+    """Each name, as environment/service, of the service that the run adopted."""
 
 
 def subjects_of(run: Run) -> Subjects:
@@ -44,6 +48,7 @@ def subjects_of(run: Run) -> Subjects:
     pairs: set[tuple[str, str]] = set()
     deployed: dict[str, bool] = {}
     verified: set[str] = set()
+    adopted: set[str] = set()
     for step in steps:
         _note_names(step, pairs)
         if step.step not in _ABOUT_SERVICE or not (service := services.of(step)):
@@ -52,10 +57,20 @@ def subjects_of(run: Run) -> Subjects:
         if step.step == "verify":
             if step.state is SUCCEEDED:
                 verified.add(service)
+        elif step.step == "adopt" and not is_plan and step.state is SUCCEEDED:
+            adopted |= {service, *_other_names(step)}
         elif step.step in _DEPLOYS and not is_plan:
             tried = bool(step.changed) or step.state is not SUCCEEDED
             deployed[service] = deployed.get(service, False) or tried
-    return Subjects(frozenset(pairs), deployed, frozenset(verified))
+    pairs |= {("service", name) for name in adopted}
+    return Subjects(frozenset(pairs), deployed, frozenset(verified), frozenset(adopted))
+
+
+def _other_names(step: StepRecord) -> Iterator[str]:
+    for members in _NAMES_OF_ADOPTED:
+        environment, service = map(step.outcome.get, members)
+        if isinstance(environment, str) and isinstance(service, str):
+            yield f"{environment}/{service}"
 
 
 def _note_names(step: StepRecord, pairs: set[tuple[str, str]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ecr_widgets.kit.runner import Steps, call
+from ecr_widgets.steps.adopt import Adopt
 from ecr_widgets.steps.create_environment import CreateEnvironment
 from ecr_widgets.steps.create_load_balancer import CreateLoadBalancer
 from ecr_widgets.steps.delete_deploy import DeleteDeploy
@@ -21,6 +22,7 @@ from ecr_widgets.steps.set_min_count import SetMinCount
 class Layer0Steps(Steps):
     """What `kit.layer0` gives: each call leaves its record."""
 
+    adopt = call(Adopt)
     create_environment = call(CreateEnvironment)
     set_min_count = call(SetMinCount)
     create_load_balancer = call(CreateLoadBalancer)

@@ -68,6 +68,9 @@ class ScaleService(Step[Service, ScaleOutcome]):
     def look(self, outside: Outside, progress: ProgressSink) -> Service:
         if not 0 <= self.count <= _MOST_COPIES:
             raise InputError(f"{self.count} copies refused", hint=f"it goes from 0 to {_MOST_COPIES}")
+        planned = outside.planned.get(outside.service_key(self.environment, self.service))
+        if isinstance(planned, Service):
+            return planned
         place = find_environment(outside.services_of(self.environment), self.environment)
         service = require_service(outside.services_of(self.environment), place, self.service)
         require_movable(service)

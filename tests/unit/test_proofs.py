@@ -58,3 +58,22 @@ def test_a_record_that_a_cell_merely_displays_is_no_proof(tmp_path: Path) -> Non
     run = notebook(outputs, ecr_widgets={"marked": True})
     (tmp_path / "1.ipynb").write_text(json.dumps(run))
     assert proven_deploys(tmp_path, "web1") == {"roll.0"}
+
+
+def test_an_adopted_service_has_the_proofs_of_its_layer0_days(tmp_path: Path) -> None:
+    """A rollback by the new name goes back to what was verified by the old one; other services' proofs are theirs."""
+    arn = "arn:aws:ecs:us-east-1:111222333444:service/l0-p-demo1/l0-p-web1"
+    record = StepRecord.intended("run-2", 1, "adopt", {}, STARTED)
+    outcome = {
+        "service_id": "web1",
+        "deploy_id": "roll.3",
+        "same_service_id": arn,
+        "same_deploy_id": "l0-p-roll:3",
+    }
+    adopted = record.succeeded(outcome, changed=True, ended_at=STARTED).to_builtins()
+    saved(tmp_path, "1.ipynb", verified("web1", "roll.1"), verified("other", "roll.2"))
+    saved(tmp_path, "2.ipynb", adopted)
+    saved(tmp_path, "3.ipynb", verified(arn, "l0-p-roll:4"))
+    assert proven_deploys(tmp_path, arn) == {"l0-p-roll:1", "l0-p-roll:4"}
+    assert proven_deploys(tmp_path, "web1") == {"roll.1"}
+    assert proven_deploys(tmp_path, f"{arn}x") == frozenset()

@@ -42,7 +42,7 @@ class Outside:
     earlier: EarlierAttempts
     run_id: str
     planned: dict[Any, Any] = field(default_factory=dict)
-    """In a plan: what its own steps would make, by what it is: an image's reference, or `repository_key`."""
+    """In a plan: what its own steps would make, by what it is: an image's reference, `repository_key` or `service_key`."""
     _sessions: dict[tuple[str, str], RegistrySession] = field(default_factory=dict)
 
     @property
@@ -140,6 +140,11 @@ class Outside:
     def repository_key(name: str, profile: str = "", region: str = "") -> tuple[str, ...]:
         """How `planned` knows a repository that the plan would create."""
         return ("repository", profile, region, name)
+
+    @staticmethod
+    def service_key(environment: str, service: str) -> tuple[str, ...]:
+        """How `planned` knows a service that the plan would create."""
+        return ("service", environment, service)
 
     def find_tagged(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ecr_widgets.approved_files import ANY_FILES, ApprovedFiles, file_sha256
@@ -24,6 +24,8 @@ class RunbookFiles:
     """Folder of the shipped examples; records say when a file is one of them."""
     approved: ApprovedFiles = ANY_FILES
     """What the files that a run acts by must hold."""
+    drafts: dict[str, bytes] = field(default_factory=dict)
+    """In a plan: files that it would write, by path."""
 
     def find(self, path: str | Path) -> Path:
         """The file or folder of that name, absolute; as it was given where there is none."""
@@ -36,6 +38,8 @@ class RunbookFiles:
         Raises:
             InputError: It cannot be read.
         """
+        if str(path) in self.drafts:
+            return self.drafts[str(path)]
         try:
             return self.find(path).read_bytes()
         except OSError as error:

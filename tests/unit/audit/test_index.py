@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import threading
@@ -23,7 +24,7 @@ from ecr_widgets.audit.query import Query, parse_since
 from ecr_widgets.audit.row import Row
 from ecr_widgets.audit.scan import Stamp
 from ecr_widgets.errors import InputError, RecordError
-from tests.audit.runs import KINDS, generate, save
+from tests.audit.runs import KINDS, change_record, generate, recorded, save
 
 DIGEST = "sha256:d95bcb14f5e244ed336e1c9052a8abf7b378aee8f382222ccbc225b998d2f273"
 
@@ -74,6 +75,25 @@ def test_filters_find_what_a_run_touched(runs: Path) -> None:
         assert paths(index, service="demo/timeoutsvc") == paths(index, service="timeoutsvc")
         assert set(paths(index, service="timeoutsvc")) == {"deployed", "failed", "papermill", "proven"}
         assert len(list(index.rows(Query(since=datetime(2100, 1, 1, tzinfo=UTC))))) == 0
+
+
+def test_a_service_that_was_adopted_has_one_history(runs: Path) -> None:
+    """Asked for by either name; a service that only has a name alike in another place has its own."""
+    names = {"same_environment": "ecs:l0-p-1", "same_service": "l0-p-2", "to_environment": "ecs:live"}
+    inputs = {"environment": "demo", "service": "timeoutsvc"}
+    outcome = names | {"to_service": "web"}
+    adopted = change_record(recorded("proven"), "check_target", step="adopt", inputs=inputs, outcome=outcome)
+    save(runs, "proven", "adopted.ipynb", adopted)
+    text = json.dumps(recorded("deployed"))
+    for name, service in (("moved", "web"), ("apart", "apart")):
+        other = text.replace("timeoutsvc", service).replace('\\"demo\\"', '\\"ecs:live\\"')
+        save(runs, "deployed", f"{name}.ipynb", json.loads(other))
+    with open_index(runs) as index:
+        history = paths(index, service="demo/timeoutsvc")
+        assert {"adopted", "moved", "deployed", "proven"} <= set(history)
+        assert paths(index, service="ecs:live/web") == paths(index, service="web") == history
+        assert paths(index, service="ecs:l0-p-1/l0-p-2") == history
+        assert paths(index, service="ecs:live/apart") == ["apart"]
 
 
 def test_a_run_is_found_by_id_beginning_or_path(runs: Path) -> None:

@@ -18,6 +18,7 @@ from ecr_widgets.recording.recorder import Recorder
 from ecr_widgets.recording.terminal import QuietSink
 from tests.fakes import World
 from tests.fakes.connections import FakeConnections
+from tests.fakes.on_both import OnBoth
 
 DOCKERRUN = b'{"containerDefinitions": [{"name": "web", "image": "x:1", "memory": 10}]}'
 
@@ -219,6 +220,13 @@ def _delete_deploy(kit: Kit) -> None:
     kit.layer0.delete_deploy("web.1")
 
 
+def _adopt(kit: Kit) -> None:
+    to, folder = kit._outside.connections, kit._outside.files.folders[0]
+    assert isinstance(to, FakeConnections)
+    OnBoth(to, "old", {"name": "old", "image": "old:1", "memory": 64})
+    kit.layer0.adopt("demo", "old", files=folder / "adopted")
+
+
 WORK: dict[str, tuple[Callable[[Kit], None], str, dict[str, Any], str]] = {
     "scale": (_scale, "scale_service", {"running_count": 2}, "scale_service: 2 of 3 copies ran"),
     "scale to none": (_scale_to_none, "scale_service", {"desired_count": 1}, "scale_service: 1 copies are wanted"),
@@ -233,6 +241,8 @@ WORK: dict[str, tuple[Callable[[Kit], None], str, dict[str, Any], str]] = {
     "link": (_link, "link_environments", {"linked": False}, "link_environments: the link is not as asked for"),
     "environment": (_link, "create_environment", {"environment_id": ""}, "create_environment: Layer0 gave no id"),
     "least number": (_min_count, "set_min_count", {"min_count": 1}, "set_min_count: 1 is the least, and 7 was asked for"),
+    "adopt": (_adopt, "adopt", {"same_service_id": "x"}, "adopt: Layer0's and ECS's service have not one id"),
+    "adopt another deploy": (_adopt, "adopt", {"deploy_id": "old.7"}, "adopt: Layer0's and ECS's service are not on one"),
     "deploy": (_delete_deploy, "delete_deploy", {"entity_id": "b.1"}, "delete_deploy: the outcome names another one"),
 }  # fmt: skip
 

@@ -72,3 +72,20 @@ def test_only_a_verify_that_succeeded_says_that_a_service_is_well() -> None:
     both = run(step("verify", FULL), step("verify", {**FULL, "service": "api"}, "failed"))
     assert subjects_of(both).verified == {"demo/web"}
     assert subjects_of(run(step("scale_service", FULL))).deployed == {}
+
+
+def test_an_adopted_service_is_one_by_all_its_names() -> None:
+    """Of an adoption that succeeded, and of no plan; whoever asks for one name is told of the others."""
+    names = {
+        "same_environment": "ecs:l0-p-demo1",
+        "same_service": "l0-p-web1",
+        "to_environment": "ecs:live",
+        "to_service": "web",
+    }
+    all_names = {"demo/web", "ecs:l0-p-demo1/l0-p-web1", "ecs:live/web"}
+    found = subjects_of(run(step("adopt", FULL, **names)))
+    assert found.adopted == all_names
+    assert {name for kind, name in found.pairs if kind == "service"} == all_names
+    failed = subjects_of(run(step("adopt", FULL, state="failed")))
+    assert failed.adopted == frozenset()
+    assert SERVICE in failed.pairs

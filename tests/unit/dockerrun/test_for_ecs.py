@@ -1,0 +1,92 @@
+"""What becomes of a task definition that Layer0 has registered."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from ecr_widgets.dockerrun.document import Dockerrun
+from ecr_widgets.dockerrun.for_ecs import for_fargate, pinned, with_log_group
+from ecr_widgets.model.services import Dialect
+
+ROLE = "arn:aws:iam::111222333444:role/pull"
+
+
+def document(**more: Any) -> dict[str, Any]:
+    container = {"name": "web", "image": "app:1", "memory": 64} | more
+    return {"containerDefinitions": [container, {"name": "db", "image": "db", "memory": 64}]}
+
+
+def test_what_fargate_takes_is_what_comes_out() -> None:
+    """Ports, links, host names and places are what an instance had; each of them is said, and nothing else is lost."""
+    given = document(
+        portMappings=[{"containerPort": 80, "hostPort": 8080}, {"containerPort": 9, "hostPort": 0}],
+        links=["db:database"],
+        extraHosts=[{"hostname": "old", "ipAddress": "10.0.0.1"}],
+        hostname="me",
+        command=["serve"],
+    ) | {"placementConstraints": [{"type": "memberOf", "expression": "x"}], "networkMode": "bridge"}
+    made = for_fargate(given, execution_role=ROLE)
+    Dockerrun.parse(json.dumps(made.document).encode(), Dialect.ECS)
+    assert made.document["containerDefinitions"][0] == {
+        "name": "web",
+        "image": "app:1",
+        "memory": 64,
+        "portMappings": [{"containerPort": 80}, {"containerPort": 9}],
+        "command": ["serve"],
+    }
+    said = "\n".join((*made.changed, *made.questions))
+    for word in ("bridge becomes awsvpc", "8080", "placementConstraints", "localhost instead of database"):
+        assert word in said
+    for word in ("/etc/hosts has no old", "hostname", "256 CPU units and 512 MiB"):
+        assert word in said
+    assert given["containerDefinitions"][0]["links"] == ["db:database"]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "size"),
+    [
+        ({"memory": 600, "cpu": 0}, ("256", "1024")),
+        ({"memory": 64, "cpu": 512}, ("512", "1024")),
+        ({"memory": 40_000}, ("8192", "40960")),
+        ({"memory": 900_000}, ("16384", "122880")),
+    ],
+)
+def test_the_least_size_that_fits_is_taken(sizes: dict[str, int], size: tuple[str, str]) -> None:
+    """Of the containers together; beyond the largest one Fargate has, that one."""
+    made = for_fargate(document(**sizes), execution_role=ROLE).document
+    assert (made["cpu"], made["memory"]) == size
+
+
+def test_what_fargate_has_not_is_a_question() -> None:
+    """A folder of the instance is left out and asked about; what is refused for another reason is asked about as it is."""
+    made = for_fargate(
+        document(privileged=True) | {"volumes": [{"name": "data", "host": {"sourcePath": "/data"}}]},
+        execution_role="",
+    )
+    assert made.document["volumes"] == [{"name": "data", "host": {}}]
+    asked = "\n".join(made.questions)
+    assert "volume data: /data of the instance" in asked
+    assert "execution_role" in asked
+    assert "privileged" in asked
+
+
+def test_images_are_pinned_to_what_runs() -> None:
+    """Only those that were not; what runs no copy stays by its tag."""
+    digest = "sha256:" + "1" * 64
+    made, changed = pinned(document(image=f"app@{digest}"), {"web": "sha256:" + "2" * 64, "db": digest})
+    assert [each["image"] for each in made["containerDefinitions"]] == [f"app@{digest}", f"db@{digest}"]
+    assert len(changed) == 1
+    assert pinned(document(), {})[1] == ()
+
+
+def test_logs_of_a_group_of_peoples_own_stay_there() -> None:
+    """Only what Layer0 added is changed."""
+    own = {"logDriver": "awslogs", "options": {"awslogs-group": "mine", "awslogs-stream-prefix": "x"}}
+    layer0s = {"logDriver": "awslogs", "options": {"awslogs-group": "l0-p", "awslogs-stream-prefix": "l0"}}
+    assert with_log_group(document(logConfiguration=own), "/ecs/web", "web").changed == ()
+    stays = with_log_group(document(logConfiguration=layer0s), "", "web")
+    options = stays.document["containerDefinitions"][0]["logConfiguration"]["options"]
+    assert options == {"awslogs-group": "l0-p", "awslogs-stream-prefix": "web"}
