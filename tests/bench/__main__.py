@@ -14,7 +14,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -123,40 +124,8 @@ def startup_row(runs: int, folder: Path) -> Row:
 
 def walkthrough_rows(runs: int, folder: Path) -> list[Row]:
     """The release runbook against a script of `aws`, `docker` and `curl`, on one sandbox."""
-    from ecr_widgets.sandbox import Sandbox
-
-    with Sandbox(folder / "sandbox") as sandbox:
-        environ = sandbox.environ(dict(os.environ))
-        environ |= {"PATH": f"{BIN}:{environ['PATH']}", "DOCKER_CONFIG": str(folder / "docker-config")}
-
-        def context(name: str) -> Path:
-            made = folder / name
-            if not made.exists():
-                shutil.copytree(ROOT / "notebooks" / "wait", made)
-                dockerfile = made / "Dockerfile.wait"
-                # A line of its own makes an image of its own: nothing of another run's can be reused.
-                dockerfile.write_text(dockerfile.read_text() + f"\nLABEL bench={name}\n")
-            return made
-
-        def ours(name: str) -> None:
-            where = context(f"ours-{name}")
-            given = {
-                "repository": f"ours-{name}",
-                "context": str(where),
-                "local_name": f"bench/ours-{name}",
-                "dockerrun": str(where / "timeout.dockerrun.aws.json"),
-                "deploy": f"ours-{name}",
-                "service": f"ours-{name}",
-            }
-            words = [word for pair in given.items() for word in ("-p", *pair)]
-            _run(BIN / "ecr-widgets", "run", "release", "--runs", folder / "runs", *words, environ=environ)
-
-        def script(name: str) -> None:
-            where = context(f"script-{name}")
-            name = f"script-{name}"
-            _run("bash", HERE / "walkthrough.sh", where, name, f"bench/{name}", name, name, environ=environ)
-
-        other_name = "script of aws, docker and curl"
+    other_name = "script of aws, docker and curl"
+    with walkthroughs(folder / "layer0", HERE / "walkthrough.sh", "demo") as (ours, script):
         cold = compare(
             "walkthrough from nothing",
             lambda n: ours(f"cold{n + 1}"),
@@ -174,6 +143,72 @@ def walkthrough_rows(runs: int, folder: Path) -> list[Row]:
             runs=runs,
         )
         return [warm, cold]
+
+
+def ecs_walkthrough_rows(runs: int, folder: Path) -> list[Row]:
+    """The same runbook onto a cluster of ECS against a script of `aws ecs`, `docker` and `aws ecs wait`."""
+    other_name = "script of aws ecs, docker and aws ecs wait"
+    with walkthroughs(folder / "ecs", HERE / "walkthrough_ecs.sh", "ecs:demo") as (ours, script):
+        cold = compare(
+            "walkthrough on ECS from nothing",
+            lambda n: ours(f"cold{n + 1}"),
+            lambda n: script(f"cold{n + 1}"),
+            other_name=other_name,
+            aim=1.0,
+            runs=runs,
+        )
+        warm = compare(
+            "walkthrough on ECS",
+            lambda _: ours("warm"),
+            lambda _: script("warm"),
+            other_name=other_name,
+            aim=1.0,
+            runs=runs,
+        )
+        return [warm, cold]
+
+
+@contextmanager
+def walkthroughs(
+    folder: Path, path: Path, environment: str
+) -> Iterator[tuple[Callable[[str], None], Callable[[str], None]]]:
+    """The release runbook and a script, on one sandbox; each is given a name for what it makes."""
+    from ecr_widgets.sandbox import Sandbox
+
+    folder.mkdir()
+    with Sandbox(folder / "sandbox") as sandbox:
+        environ = sandbox.environ(dict(os.environ))
+        environ |= {"PATH": f"{BIN}:{environ['PATH']}", "DOCKER_CONFIG": str(folder / "docker-config")}
+
+        def context(name: str) -> Path:
+            made = folder / name
+            if not made.exists():
+                shutil.copytree(ROOT / "notebooks" / "wait", made)
+                dockerfile = made / "Dockerfile.wait"
+                # A line of its own makes an image of its own: nothing of another run's can be reused.
+                dockerfile.write_text(dockerfile.read_text() + f"\nLABEL bench={name}\n")
+            return made
+
+        def ours(name: str) -> None:
+            where = context(f"ours-{name}")
+            given = {
+                "environment": environment,
+                "repository": f"ours-{name}",
+                "context": str(where),
+                "local_name": f"bench/ours-{name}",
+                "dockerrun": str(where / "timeout.dockerrun.aws.json"),
+                "deploy": f"ours-{name}",
+                "service": f"ours-{name}",
+            }
+            words = [word for pair in given.items() for word in ("-p", *pair)]
+            _run(BIN / "ecr-widgets", "run", "release", "--runs", folder / "runs", *words, environ=environ)
+
+        def script(name: str) -> None:
+            where = context(f"script-{name}")
+            name = f"script-{name}"
+            _run("bash", path, where, name, f"bench/{name}", name, name, environ=environ)
+
+        yield ours, script
 
 
 def engine_rows(runs: int, folder: Path) -> list[Row]:
@@ -289,6 +324,13 @@ def build_rows(runs: int, folder: Path) -> list[Row]:
     return [Row(*each) for each in measured(runs, folder / "build")]
 
 
+def time_to_know_rows(runs: int, folder: Path) -> list[Row]:
+    """Deploys on ECS that cannot run: until a tool ends with the reason, against two that people use."""
+    from tests.bench.time_to_know import measured
+
+    return [Row(*each) for each in measured(runs, folder / "know")]
+
+
 def main() -> None:
     """Measure, write, print; names of groups on the command line choose among them, other rows of the file stay."""
     runs = int(os.environ.get("BENCH_RUNS", "5"))
@@ -305,6 +347,8 @@ def main() -> None:
             "build": lambda: build_rows(runs, folder),
             "push": lambda: push_rows(max(2, runs // 2), folder),
             "walkthrough": lambda: walkthrough_rows(runs, folder),
+            "walkthrough on ECS": lambda: ecs_walkthrough_rows(runs, folder),
+            "time to know": lambda: time_to_know_rows(max(1, runs // 2), folder),
         }
         chosen = sys.argv[1:] or list(groups)
         if unknown := set(chosen) - groups.keys():

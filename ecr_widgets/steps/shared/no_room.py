@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from ecr_widgets.model.services import Deployment
+from collections.abc import Callable
+
+from ecr_widgets.model.services import Service, Settings
 
 PATIENCE_S = 30.0
-"""How long the scheduler may say so: the copies that are being replaced may still make room."""
+"""How long the scheduler may say so where copies that are being replaced may still make room."""
+SHORT_PATIENCE_S = 5.0
+"""And where none will: only what others run could."""
 _SAYS = "unable to place a task"
 
 
@@ -14,16 +18,32 @@ class NoRoom:
 
     def __init__(self) -> None:
         self._since_s: float | None = None
+        self._patience_s = PATIENCE_S
         self.reason = ""
         """Why there is no room, in the scheduler's words."""
 
-    def look(self, deployment: Deployment | None, now_s: float) -> bool:
-        """Take note of it, and say whether waiting on makes no sense."""
-        events = deployment.events if deployment is not None else ()
+    def look(self, service: Service, now_s: float, settings: Callable[[], Settings | None]) -> bool:
+        """Take note of it, and say whether waiting on makes no sense.
+
+        Args:
+            settings: Reads how the service is run; called where it matters.
+        """
+        primary = service.primary
+        events = primary.events if primary is not None else ()
         if not events or _SAYS not in events[-1]:
             self._since_s = None
             return False
         self.reason = events[-1]
         if self._since_s is None:
             self._since_s = now_s
-        return now_s - self._since_s >= PATIENCE_S
+            old = any(each.running_count for each in service.deployments if each is not primary)
+            self._patience_s = PATIENCE_S if old and _may_go_first(settings()) else SHORT_PATIENCE_S
+        return now_s - self._since_s >= self._patience_s
+
+
+def _may_go_first(settings: Settings | None) -> bool:
+    """Whether old copies may be stopped before the new ones run."""
+    if settings is None:
+        return True
+    least = (settings.get("deploymentConfiguration") or {}).get("minimumHealthyPercent")
+    return least is None or least < 100

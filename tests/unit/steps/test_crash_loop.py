@@ -26,6 +26,14 @@ def test_what_stopped_before_the_first_look_does_not_count() -> None:
         assert crashes.is_hopeless is hopeless
 
 
+def test_all_that_stopped_of_a_young_deployment_counts() -> None:
+    """It may have failed twice before anybody looked."""
+    crashes = CrashLoop("web.2")
+    for stopped, hopeless in ((2, False), (3, True)):
+        crashes.look(service(*("Exited (1)",) * stopped), is_young=True)
+        assert crashes.is_hopeless is hopeless
+
+
 def test_a_container_that_stopped_between_two_looks_is_noticed() -> None:
     """However well the service runs at the second; the first look has nothing to compare with."""
     crashes = CrashLoop("web.2")

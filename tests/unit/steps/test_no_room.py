@@ -1,0 +1,53 @@
+"""How long a wait goes on where the scheduler finds no place."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from ecr_widgets.model.services import Deployment, Service
+from ecr_widgets.steps.shared.no_room import PATIENCE_S, SHORT_PATIENCE_S, NoRoom
+
+AT = datetime(2026, 11, 23, tzinfo=UTC)
+SAYS = "(service web) was unable to place a task because no container instance met all of its requirements."
+NEW = Deployment("d2", "web:2", "PRIMARY", 1, 0, 0, AT, (SAYS,))
+OLD = Deployment("d1", "web:1", "ACTIVE", 1, 1, 0, AT)
+
+
+def service(*deployments: Deployment) -> Service:
+    return Service("s", "web", "e", 1, 0, 1, deployments)
+
+
+def at_least(percent: int) -> dict[str, Any]:
+    return {"deploymentConfiguration": {"minimumHealthyPercent": percent}}
+
+
+@pytest.mark.parametrize(
+    ("deployments", "settings", "patience_s"),
+    [
+        ((NEW, OLD), at_least(50), PATIENCE_S),
+        ((NEW, OLD), None, PATIENCE_S),
+        ((NEW, OLD), at_least(100), SHORT_PATIENCE_S),
+        ((NEW,), at_least(50), SHORT_PATIENCE_S),
+    ],
+)
+def test_it_waits_long_only_for_copies_that_may_make_room(
+    deployments: tuple[Deployment, ...], settings: dict[str, Any] | None, patience_s: float
+) -> None:
+    """Old ones that have to stay until the new ones run make none; a target without settings does not say."""
+    no_room = NoRoom()
+    given = [
+        no_room.look(service(*deployments), s, lambda: settings) for s in (0.0, patience_s - 1, patience_s)
+    ]
+    assert given == [False, False, True]
+    assert no_room.reason == SAYS
+
+
+def test_a_place_that_was_found_ends_it() -> None:
+    """What the scheduler said before its last word does not count, and the time starts anew."""
+    no_room, found = NoRoom(), replace(NEW, events=(SAYS, "(service web) has started 1 tasks: (task a)."))
+    for deployment, at_s in ((NEW, 0.0), (found, 4.0), (NEW, 6.0)):
+        assert not no_room.look(service(deployment), at_s, lambda: None)
