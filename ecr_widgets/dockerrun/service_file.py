@@ -21,6 +21,7 @@ _SET_BY_THE_KIT = {
     "clientToken": "each run has its own",
     "forceNewDeployment": "a new deploy starts a deployment by itself",
 }
+_WHAT = "Service file"
 FOR_TASKS = frozenset(
     (
         "capacityProviderStrategy",
@@ -63,18 +64,38 @@ def read_service_file(content: bytes) -> Settings:
     Raises:
         InvalidDockerrun: It is no JSON object, sets what the kit sets, or has a member that is close to a known one.
     """
-    settings = read_json(content)
+    try:
+        settings = read_json(content)
+    except InvalidDockerrun as error:
+        raise error.called(_WHAT) from error
     for name in settings:
         if name in _SET_BY_THE_KIT:
             raise InvalidDockerrun(
                 f"a service file must not set it: {_SET_BY_THE_KIT[name]}",
                 pointer=f"/{name}",
                 hint="remove it",
+                what=_WHAT,
             )
         near = get_close_matches(name, SETTINGS, n=1, cutoff=0.8)
         if name not in SETTINGS and near:
-            raise InvalidDockerrun("no such setting", pointer=f"/{name}", hint=f"did you mean {near[0]}?")
+            hint = f"did you mean {near[0]}?"
+            raise InvalidDockerrun("no such setting", pointer=f"/{name}", hint=hint, what=_WHAT)
     return settings
+
+
+def check_network(document: Mapping[str, Any], settings: Settings | None) -> None:
+    """Refuse a task definition whose tasks have a network of their own where nothing says which.
+
+    Raises:
+        InputError: It is of mode awsvpc, and no subnets are named.
+    """
+    network = (settings or {}).get("networkConfiguration") or {}
+    subnets = network.get("awsvpcConfiguration", {}).get("subnets") if isinstance(network, Mapping) else None
+    if document.get("networkMode") == "awsvpc" and not subnets:
+        raise InputError(
+            "the task definition's networkMode is awsvpc, and no subnets are named for it",
+            hint="name a service file with networkConfiguration/awsvpcConfiguration/subnets",
+        )
 
 
 def for_a_task(settings: Settings) -> Settings:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ecr_widgets.dockerrun.document import Dockerrun
+from ecr_widgets.dockerrun.service_file import check_network
 from ecr_widgets.model.build_context import find_context
 from ecr_widgets.model.engine_facts import EngineFacts
 from ecr_widgets.model.image_reference import ImageReference
@@ -109,6 +110,9 @@ class CheckTarget(Look[TargetOutcome]):
             version = services.version() or None
             place = find_environment(services, self.environment)
             environment, deploy_id = place.name, self._hold_service(outside, services, place)
+            if dockerrun is not None and deploy_id is None:
+                # A service that exists has its network.
+                check_network(dockerrun.document, outside.files.read_settings(self.service_file)[0])
         account = log_in(outside.ecr, outside.session)
         return TargetOutcome(
             account.account,

@@ -145,7 +145,7 @@ def release(kit: Kit, image: ImageReference, service: str = "web", **more: Any) 
     pushed = PushOutcome(image, image.digest or "", "1", changed=False)
     stored = kit.create_deploy(service, "app.json", image=image, environment=HERE)
     moved = kit.deploy_service(HERE, service, stored, **more)
-    kit.wait(moved, timeout_s=120)
+    kit.wait(moved, timeout_s=3000)
     return kit.verify(moved, pushed)
 
 

@@ -99,7 +99,7 @@ def test_somebody_elses_deployment_in_the_middle_of_the_wait(kit: Kit, to: Adapt
     moved = kit.deploy_service(HERE, "web", stored)
     to.way.served.ask("UpdateService", cluster="demo", service="web", taskDefinition="web:1")
     with pytest.raises(TargetBusy, match="was moved to deploy web:1 by somebody else"):
-        kit.wait(moved)
+        kit.wait(moved, timeout_s=3000)
 
 
 def test_somebody_elses_new_deployment_of_the_same_revision(kit: Kit, to: Adapted) -> None:
@@ -108,7 +108,7 @@ def test_somebody_elses_new_deployment_of_the_same_revision(kit: Kit, to: Adapte
     stored = kit.create_deploy("web", "app.json", image=to.image("b"), environment=HERE)
     moved = kit.deploy_service(HERE, "web", stored)
     to.way.served.ask("UpdateService", cluster="demo", service="web", forceNewDeployment=True)
-    assert kit.wait(moved).deploy_id == "web:2"
+    assert kit.wait(moved, timeout_s=3000).deploy_id == "web:2"
 
 
 def test_a_revision_that_is_inactive(kit: Kit, to: Adapted) -> None:
@@ -145,7 +145,7 @@ def test_a_task_that_somebody_stops(kit: Kit, to: Adapted, monkeypatch: pytest.M
     for _ in range(4):
         until(lambda: to.way.served.tasks(serviceName="web"))
         _stop_all(to)
-    assert kit.wait(moved).running_count == 1
+    assert kit.wait(moved, timeout_s=3000).running_count == 1
 
 
 def _stop_all(to: Adapted) -> None:
@@ -159,7 +159,7 @@ def test_a_tag_that_moved_while_ecs_resolved_it(kit: Kit, to: Adapted, tmp_path:
     to.way.served.containers.tags[f"{REGISTRY}/app:1"] = str(to.image("moved"))
     to.way.served.ask("RegisterTaskDefinition", family="web", containerDefinitions=[by_tag])
     moved = kit.deploy_service(HERE, "web", "web:1")
-    kit.wait(moved)
+    kit.wait(moved, timeout_s=3000)
     with pytest.raises(VerifyError, match="which names no digest, so nothing can be proven of it"):
         kit.verify(moved)
 
@@ -178,7 +178,7 @@ def test_the_way_back_fails_too(kit: Kit, to: Adapted) -> None:
     stored = kit.create_deploy("web", "app.json", image=to.crashes("bad"), environment=HERE)
     moved = kit.deploy_service(HERE, "web", stored)
     with pytest.raises(DeploymentFailed):
-        kit.wait(moved)
+        kit.wait(moved, timeout_s=3000)
     denied = {
         "__type": "AccessDeniedException",
         "message": "not authorized to perform: ecs:StopServiceDeployment",
@@ -195,7 +195,7 @@ def test_a_failed_deploy_goes_back(kit: Kit, to: Adapted) -> None:
     stored = kit.create_deploy("web", "app.json", image=to.crashes("bad"), environment=HERE)
     moved = kit.deploy_service(HERE, "web", stored)
     with pytest.raises(DeploymentFailed):
-        kit.wait(moved)
+        kit.wait(moved, timeout_s=3000)
     back = kit.rollback(moved, after_failure=True)
     (runs,) = to.way.served.tasks(serviceName="web")
     assert (back.deploy_id, runs["taskDefinitionArn"]) == ("web:1", ran["taskDefinitionArn"])
