@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
@@ -18,6 +19,12 @@ from xdist.scheduler import LoadFileScheduling
 from ecr_widgets.errors import EngineUnavailable
 from ecr_widgets.sandbox import Sandbox
 from tests.people import NoSecondUser, Two, two_users
+
+# A loaded machine is no failure: no test measures time.
+hypothesis.settings.register_profile(
+    "any-speed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any-speed")
 
 
 def pytest_configure() -> None:
