@@ -2,7 +2,7 @@
 
 Usage: python -m tests.engines [--engine WORDS]... [--source CHECKOUT]
 
-`--source` tries the product of another checkout, such as one of an earlier commit: a control for what a row shows.
+`--engine` tries some; what `build/engines.json` has of the others stays. `--source` tries the product of another checkout, such as one of an earlier commit: a control for what a row shows.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.engines import page
 from tests.engines.bench import ROOT, Bench
@@ -63,10 +64,10 @@ def main() -> int:
         except NoPackages as error:
             missing.append(f"{_name(kind)}: {error}")
             print(f"   not tried: {error}", flush=True)
-    RESULTS.write_text(
-        json.dumps({"rows": [asdict(row) for row in rows], "not_tried": missing}, indent=1) + "\n"
-    )
-    if not options.engine and options.source == ROOT:
+    is_ours = options.source == ROOT
+    earlier = json.loads(RESULTS.read_text()) if options.engine and is_ours and RESULTS.exists() else {}
+    RESULTS.write_text(json.dumps(joined(earlier, chosen, rows, missing), indent=1) + "\n")
+    if is_ours:
         page.main()
     wrong = [row for row in rows if not row.ok]
     print(f"{len(rows) - len(wrong)} of {len(rows)} right; written to {RESULTS.relative_to(ROOT)}")
@@ -111,6 +112,21 @@ def _rows(kind: EngineKind, source: Path, commit: str) -> Iterator[Row]:
                 bench.down()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def joined(
+    earlier: Mapping[str, Any], tried: Sequence[EngineKind], rows: Sequence[Row], missing: Sequence[str]
+) -> dict[str, Any]:
+    """What was seen now, and of engines that were not tried now what was seen before, in the order of the engines."""
+    names = [_name(kind) for kind in KINDS]
+    others = set(names) - {_name(kind) for kind in tried}
+    kept = [row for row in earlier.get("rows", ()) if f"{row['engine']}, {row['store']}" in others]
+    found = [*kept, *map(asdict, rows)]
+    still = [each for each in earlier.get("not_tried", ()) if each.partition(":")[0] in others]
+    return {
+        "rows": sorted(found, key=lambda row: names.index(f"{row['engine']}, {row['store']}")),
+        "not_tried": [*still, *missing],
+    }
 
 
 def _plugin(progress: Callable[[str], None]) -> Path:
