@@ -1,4 +1,4 @@
-"""Which deploys a service is proven to have run: the verified ones of saved runs."""
+"""What saved runs say of deploys: which ones a service is proven to have run, and who started a deployment."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ecr_widgets.model.record import StepRecord, StepState
-from ecr_widgets.saved_runs.reading import read_records
+from ecr_widgets.saved_runs.reading import read_header, read_records
 
 _NEWEST = 200
 """Saved runs that are looked at, newest first: enough for the way back, whatever the folder holds."""
@@ -39,12 +39,27 @@ def proven_deploys(runs: Path, service_id: str) -> frozenset[str]:
     return frozenset((*verified.get(service_id, ()), *inherited))
 
 
+def who_deployed(runs: Path, deployment_id: str) -> str | None:
+    """Who ran the newest saved run that started a deployment of ECS; None where no saved run says that it did."""
+    for content in _saved(runs):
+        if deployment_id.encode() not in content:
+            continue
+        for record in read_records(content):
+            if record.changed and record.outcome.get("deployment_id") == deployment_id:
+                return read_header(content, runs).actor
+    return None
+
+
 def _records(runs: Path) -> Iterator[StepRecord]:
+    for content in _saved(runs):
+        # Most runs do neither, and looking at bytes is cheaper than decoding them.
+        if b"verify" in content or b"adopt" in content:
+            yield from read_records(content)
+
+
+def _saved(runs: Path) -> Iterator[bytes]:
+    """The newest saved runs, newest first."""
     for path in sorted(runs.glob("*.ipynb"), reverse=True)[:_NEWEST]:
         with suppress(OSError):
-            if not path.is_file():
-                continue  # a pipe would be waited for
-            content = path.read_bytes()
-            # Most runs do neither, and looking at bytes is cheaper than decoding them.
-            if b"verify" in content or b"adopt" in content:
-                yield from read_records(content)
+            if path.is_file():  # a pipe would be waited for
+                yield path.read_bytes()

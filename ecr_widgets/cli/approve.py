@@ -8,11 +8,12 @@ from pathlib import Path
 import click
 
 from ecr_widgets.cli.outcome import print_json
-from ecr_widgets.cli.printing import json_option, runs_option
+from ecr_widgets.cli.printing import json_option, runs_option, tell
+from ecr_widgets.model.ecs_names import is_ecs
 
 
 @click.command(name="approve")
-@click.argument("run_id", required=False)
+@click.argument("run_id", metavar="[RUN_ID | ecs:CLUSTER/SERVICE]", required=False)
 @runs_option("Folder of the saved plan")
 @json_option
 @click.pass_context
@@ -21,7 +22,12 @@ def command(ctx: click.Context, run_id: str | None, *, runs: Path, as_json: bool
 
     Exactly that plan: it is looked at once more, and refused where it no longer fits what is there, or where its file was
     changed. Both names are in the run's record. Without RUN_ID the plans that wait are listed.
+
+    With ecs:CLUSTER/SERVICE the deployment of that service that waits at a pause goes on, unless you started it.
     """
+    if run_id is not None and is_ecs(run_id):
+        _continue(run_id, runs, as_json=as_json)
+        return
     from ecr_widgets.cli.watching import Watcher, end_with
     from ecr_widgets.engine.approval import approve, waiting_plans
 
@@ -38,3 +44,23 @@ def command(ctx: click.Context, run_id: str | None, *, runs: Path, as_json: bool
     finally:
         watcher.close()
     end_with(ctx, result, as_json=as_json)
+
+
+def _continue(target: str, runs: Path, *, as_json: bool) -> None:
+    from ecr_widgets.actor import actor
+    from ecr_widgets.cli.targets import services_of
+    from ecr_widgets.connections import connect
+    from ecr_widgets.errors import InputError
+    from ecr_widgets.proofs import who_deployed
+    from ecr_widgets.steps.shared.service_lookup import find_environment, require_service
+
+    environment, _, service = target.rpartition("/")
+    services = services_of(environment)
+    primary = require_service(services, find_environment(services, environment), service).primary
+    if primary is not None and who_deployed(runs, primary.deployment_id) == actor():
+        raise InputError(
+            f"{actor()} started deployment {primary.deployment_id} and cannot approve it",
+            hint="have another person run `approve`",
+        )
+    done = connect().continue_deployment(environment, service)
+    tell(done, f"{service}: {done.deploy_id} goes on after {done.stage}", as_json=as_json)

@@ -65,7 +65,7 @@ MAY_IMPORT = {
         "sandbox",
         "settings",
     }
-    | {"kit", "ports", "secrets", "steps"},
+    | {"actor", "kit", "ports", "proofs", "secrets", "steps"},
     "runbook_form": VALUES | {"panels", "runbooks", "secrets"},
     "moved_modules": set(),
     "__init__": {"moved_modules", "connections", "kit", "panels", "runbook_form"},

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ecr_widgets.model.record import RECORD_MIME, StepRecord
-from ecr_widgets.proofs import proven_deploys
+from ecr_widgets.model.run import RunHeader, RunState
+from ecr_widgets.proofs import proven_deploys, who_deployed
+from ecr_widgets.saved_runs.writing import write_header
 
 STARTED = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -77,3 +79,20 @@ def test_an_adopted_service_has_the_proofs_of_its_layer0_days(tmp_path: Path) ->
     assert proven_deploys(tmp_path, arn) == {"l0-p-roll:1", "l0-p-roll:4"}
     assert proven_deploys(tmp_path, "web1") == {"roll.1"}
     assert proven_deploys(tmp_path, f"{arn}x") == frozenset()
+
+
+def test_who_started_a_deployment_is_told_by_the_run_that_did(tmp_path: Path) -> None:
+    """By the deployment's id in the record of a change; a run that found it already under way did not start it."""
+    moved = StepRecord.intended("run-1", 1, "update_service", {}, STARTED)
+    outcome = {"service_id": "web1", "deployment_id": "ecs-svc/1"}
+    for name, actor, changed in (("1", "alice", True), ("2", "bob", False)):
+        record = moved.succeeded(outcome, changed=changed, ended_at=STARTED).to_builtins()
+        run: dict[str, Any] = notebook([{"data": {RECORD_MIME: json.dumps(record)}}])
+        header = RunHeader(
+            version=1, run_id="run-1", runbook="deploy", state=RunState.SUCCEEDED, parameters={}, actor=actor,
+            started_at=STARTED,
+        )  # fmt: skip
+        write_header(run, header)
+        (tmp_path / f"{name}.ipynb").write_text(json.dumps(run))
+    assert who_deployed(tmp_path, "ecs-svc/1") == "alice"
+    assert who_deployed(tmp_path, "ecs-svc/2") is None
