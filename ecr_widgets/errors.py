@@ -22,6 +22,7 @@
     │  ├─ Layer0Error
     │  │  └─ Layer0Unavailable          also a DeployTargetUnavailable
     │  ├─ EcsError
+    │  ├─ ConcurrentChange              refused, since somebody else changes the same
     │  ├─ EntityNotFound
     │  └─ DeploymentFailed              .reasons .log
     ├─ RollbackFailed                   neither the new deploy nor the earlier one runs
@@ -222,6 +223,10 @@ class Layer0Unavailable(Layer0Error, DeployTargetUnavailable):
 
 class EcsError(DeployTargetError):
     """ECS refused or failed."""
+
+
+class ConcurrentChange(DeployTargetError):
+    """Refused because somebody else changes the same at this moment; nothing was done."""
 
 
 class EntityNotFound(DeployTargetError):

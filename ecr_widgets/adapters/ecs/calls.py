@@ -12,6 +12,7 @@ from ecr_widgets.adapters.aws_session import AwsSession
 from ecr_widgets.adapters.ecs.decode import account_of, failure_text, objects, texts
 from ecr_widgets.adapters.ecs.wire import Wire, ask, keep_json
 from ecr_widgets.errors import (
+    ConcurrentChange,
     DeployTargetUnavailable,
     EcrWidgetsError,
     EcsError,
@@ -24,7 +25,6 @@ from ecr_widgets.ports import Clock
 
 T = TypeVar("T")
 
-_CONCURRENT = "Too many concurrent attempts to create a new revision"
 ERRORS = AwsErrors(
     unavailable=DeployTargetUnavailable,
     refused=EcsError,
@@ -40,7 +40,11 @@ ERRORS = AwsErrors(
         Refusal("ServiceNotActiveException", EcsError, "it is being deleted, or was"),
         Refusal("Network Configuration must be provided", InputError, "name its subnets in a service file"),
         Refusal("No Container Instances", EcsError, "name launch type FARGATE, or add an instance"),
-        Refusal(_CONCURRENT, EcsError, "somebody else registers it as well: try again later"),
+        Refusal(
+            "Too many concurrent attempts",
+            ConcurrentChange,
+            "somebody else registers a revision of it at the same time: try again",
+        ),
     ),
 )
 _PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0)
@@ -104,7 +108,7 @@ class Calls:
             except EcrWidgetsError as error:
                 if may_be_done(error.__cause__):
                     raise lost(action, error) from error
-                if pause_s is None or not (is_throttled(error.__cause__) or _CONCURRENT in error.message):
+                if pause_s is None or not is_throttled(error.__cause__):
                     raise
             self._clock.sleep(pause_s * random.uniform(0.5, 1.5))  # noqa: S311
         raise AssertionError  # the last one returns or raises

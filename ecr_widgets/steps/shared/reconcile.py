@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from typing import TypeVar
 
-from ecr_widgets.errors import DeployTargetUnavailable, OutcomeUnknown
+from ecr_widgets.errors import ConcurrentChange, DeployTargetUnavailable, OutcomeUnknown
 from ecr_widgets.ports import Clock
 
 T = TypeVar("T")
 
 _PAUSES_S = (0.0, 0.5, 1.0, 2.0, 4.0)
 """A change that was under way when its reply was lost may show up a little later."""
+_APART_S = (0.5, 1.0, 2.0, 4.0)
+"""Before a change is asked for again that met somebody else's; each a little longer or shorter, so that both do not meet
+again."""
 
 
 def reconcile(clock: Clock, change: Callable[[], T], look: Callable[[], T | None]) -> tuple[T, bool]:
-    """Make a change; where its reply was lost, look for what it should have made.
+    """Make a change; where its reply was lost, or somebody else's came first, look for what it should have made.
 
     Args:
         look: Finds what the change makes, None where there is nothing of it.
@@ -25,19 +29,34 @@ def reconcile(clock: Clock, change: Callable[[], T], look: Callable[[], T | None
 
     Raises:
         OutcomeUnknown: The reply was lost, and nothing was found: it may still come.
+
+        ConcurrentChange: It met somebody else's each time, and theirs was another.
     """
-    try:
-        return change(), False
-    except OutcomeUnknown as error:
-        for pause_s in _PAUSES_S:
-            clock.sleep(pause_s)
-            try:
-                found = look()
-            except (DeployTargetUnavailable, OutcomeUnknown):
-                continue
-            if found is not None:
-                return found, True
-        raise OutcomeUnknown(
-            f"{error.message}; looked for it {len(_PAUSES_S)} times and found nothing",
-            hint="it may still come: `ecr-widgets run --resume RUN_ID` looks for it before it asks again",
-        ) from error
+    for apart_s in (*_APART_S, None):
+        try:
+            return change(), False
+        except OutcomeUnknown as error:
+            return _find(clock, look, error), True
+        except ConcurrentChange:
+            if apart_s is None:
+                raise
+        clock.sleep(apart_s * random.uniform(0.5, 1.5))  # noqa: S311
+        found = look()
+        if found is not None:
+            return found, True
+    raise AssertionError  # the last one returns or raises
+
+
+def _find(clock: Clock, look: Callable[[], T | None], error: OutcomeUnknown) -> T:
+    for pause_s in _PAUSES_S:
+        clock.sleep(pause_s)
+        try:
+            found = look()
+        except (DeployTargetUnavailable, OutcomeUnknown):
+            continue
+        if found is not None:
+            return found
+    raise OutcomeUnknown(
+        f"{error.message}; looked for it {len(_PAUSES_S)} times and found nothing",
+        hint="it may still come: `ecr-widgets run --resume RUN_ID` looks for it before it asks again",
+    ) from error

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 
-from ecr_widgets.errors import Layer0Unavailable, OutcomeUnknown
+from ecr_widgets.errors import ConcurrentChange, Layer0Unavailable, OutcomeUnknown
 from ecr_widgets.model.services import Deploy, Service
 from ecr_widgets.steps.create_deploy import DeployOutcome
 from ecr_widgets.steps.deploy_service import DeployService, ServiceOutcome
@@ -92,3 +92,32 @@ def test_a_look_that_fails_is_not_the_last() -> None:
         raise OutcomeUnknown("the reply was lost")
 
     assert reconcile(FakeClock(World()), change, look) == ({"id": "1"}, True)
+
+
+def meeting(*outcomes: str | None) -> Callable[[], str]:
+    """A change that meets somebody else's, as often as there is no outcome."""
+    left = iter(outcomes)
+
+    def change() -> str:
+        made = next(left)
+        if made is None:
+            raise ConcurrentChange("somebody else at the same time")
+        return made
+
+    return change
+
+
+def test_what_somebody_else_made_at_the_same_time_is_taken(world: World) -> None:
+    """Where it is just what was wanted; nothing is asked for again."""
+    assert reconcile(FakeClock(world), meeting(None), lambda: "theirs") == ("theirs", True)
+
+
+def test_a_change_that_met_another_is_asked_for_again(world: World) -> None:
+    """What they made is something else."""
+    assert reconcile(FakeClock(world), meeting(None, None, "ours"), lambda: None) == ("ours", False)
+
+
+def test_a_change_that_always_meets_others_is_an_error(world: World) -> None:
+    """Five times is enough, and it is known that nothing was done."""
+    with pytest.raises(ConcurrentChange):
+        reconcile(FakeClock(world), meeting(*(None,) * 5), lambda: None)

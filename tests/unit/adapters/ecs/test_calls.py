@@ -8,6 +8,7 @@ from botocore import exceptions as boto
 from ecr_widgets.adapters.ecs.client import BotoEcs
 from ecr_widgets.errors import (
     AuthorizationError,
+    ConcurrentChange,
     DeployTargetUnavailable,
     EcrWidgetsError,
     EcsError,
@@ -63,29 +64,20 @@ def test_a_read_is_repeated(aws: ScriptedAws, ecs: BotoEcs, answer: Answer) -> N
 
 
 THROTTLED = Refused("ThrottlingException", "Rate exceeded")
-CONCURRENT = Refused(
-    "ClientException", "Too many concurrent attempts to create a new revision of the specified family."
-)
 
 
-@pytest.mark.parametrize("refused", [THROTTLED, CONCURRENT])
-def test_a_change_refused_for_their_number_is_asked_for_again(
-    aws: ScriptedAws, ecs: BotoEcs, refused: Refused
-) -> None:
-    """After a pause that grows, since others do the same; ECS says of both that nothing was done."""
-    aws.answer("UpdateService", refused, refused, {"service": service()})
+def test_a_throttled_change_is_asked_for_again(aws: ScriptedAws, ecs: BotoEcs) -> None:
+    """After a pause that grows, since others do the same; nothing was done."""
+    aws.answer("UpdateService", THROTTLED, THROTTLED, {"service": service()})
     ecs.update_service(WEB, "web:3")
     assert len(aws.asked) == 3
     assert 0.75 <= (aws.world.now - NOW).total_seconds() <= 2.25
 
 
-@pytest.mark.parametrize(("refused", "kind"), [(THROTTLED, DeployTargetUnavailable), (CONCURRENT, EcsError)])
-def test_a_change_refused_for_ever_is_an_error(
-    aws: ScriptedAws, ecs: BotoEcs, refused: Refused, kind: type[EcrWidgetsError]
-) -> None:
+def test_a_change_that_is_always_throttled_is_an_error(aws: ScriptedAws, ecs: BotoEcs) -> None:
     """Six times is enough; the outcome is known."""
-    aws.answer("UpdateService", refused)
-    with pytest.raises(kind, match="try again later"):
+    aws.answer("UpdateService", THROTTLED)
+    with pytest.raises(DeployTargetUnavailable, match="try again later"):
         ecs.update_service(WEB, "web:3")
     assert len(aws.asked) == 6
 
@@ -112,6 +104,12 @@ def test_a_change_refused_for_ever_is_an_error(
         ),
         ("InvalidParameterException", "Creation of service was not idempotent.", EcsError, "somebody else"),
         ("InvalidParameterException", "Unable to Start a service that is still Draining.", EcsError, "wait"),
+        (
+            "ClientException",
+            "Too many concurrent attempts to create a new revision of the specified family.",
+            ConcurrentChange,
+            "somebody else registers",
+        ),
         ("ClientException", "anything else", EcsError, "anything else"),
     ],
 )
