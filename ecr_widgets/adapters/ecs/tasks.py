@@ -70,20 +70,18 @@ class Tasks(Places, Copies):
             {"name": container, "environment": environment_pairs(values)}
             for container, values in env_vars.items()
         ]
-        started = self._changed(
-            "ecs:RunTask",
-            lambda answer: self._only_task(answer, name),
+        asked = {
             **(settings or {}),
-            cluster=self._address.cluster_name(environment_id),
-            taskDefinition=deploy_id,
-            count=1,
-            group=name,
-            startedBy=_started_by(run_id),
-            clientToken=token,
-            overrides={"containerOverrides": containers},
-        )
-        task_id = self._task_id(started)
-        self._started[task_id] = self._clock.monotonic_s(), started
+            "cluster": self._address.cluster_name(environment_id),
+            "taskDefinition": deploy_id,
+            "count": 1,
+            "group": name,
+            "startedBy": _started_by(run_id),
+            "clientToken": token,
+            "overrides": {"containerOverrides": containers},
+        }
+        task_id, raw = self._changed("ecs:RunTask", lambda answer: self._only_task(answer, name), **asked)
+        self._started[task_id] = self._clock.monotonic_s(), raw
         return task_id
 
     def read_task_request(self, request_id: str) -> TaskRequest:
@@ -119,11 +117,11 @@ class Tasks(Places, Copies):
         cluster, number = self._address.in_cluster(task_id, "task")
         self._change("ecs:StopTask", cluster=cluster, task=number, reason="Stopped by ecr-widgets")
 
-    @staticmethod
-    def _only_task(answer: Wire, name: str) -> Wire:
+    def _only_task(self, answer: Wire, name: str) -> tuple[str, Wire]:
+        """The id of the task that was started, and what is said of it."""
         started = objects(answer, "tasks")
         if started:
-            return started[0]
+            return self._task_id(started[0]), started[0]
         reasons = tuple(map(_why_not, objects(answer, "failures"))) or (
             "ECS started nothing and gave no reason",
         )

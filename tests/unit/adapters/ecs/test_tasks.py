@@ -96,9 +96,12 @@ def test_no_task_and_no_reason_is_a_failure_too(aws: ScriptedAws, ecs: BotoEcs) 
         start(ecs)
 
 
-def test_an_answer_that_is_no_answer_may_be_a_task(aws: ScriptedAws, ecs: BotoEcs) -> None:
+@pytest.mark.parametrize("answer", [{"tasks": "one"}, {"tasks": [{}]}, {"tasks": [{"taskArn": None}]}])
+def test_an_answer_that_is_no_answer_may_be_a_task(
+    aws: ScriptedAws, ecs: BotoEcs, answer: dict[str, Any]
+) -> None:
     """It has to be looked for."""
-    aws.answer("RunTask", {"tasks": "one"})
+    aws.answer("RunTask", answer)
     with pytest.raises(OutcomeUnknown):
         start(ecs)
 
