@@ -53,6 +53,8 @@ class Neighbours:
         self._applications: dict[str, Any] = {}
         self._lock = threading.RLock()
         self._count = 0
+        self.target_health: Callable[[str], list[dict[str, Any]] | None] = lambda _: None
+        """Tells the true health of a target group's targets, where it is known; moto makes it up."""
 
     def application(self, name: str) -> Application:
         """What answers requests for a service."""
@@ -75,11 +77,25 @@ class Neighbours:
 
     def target_group(self, arn: str) -> Any:
         """One of moto's target groups, None where there is none."""
-        from moto.elbv2.models import elbv2_backends
-
         with self._lock:
-            self._loaded("elasticloadbalancing")
-            return elbv2_backends[self._account][self._region].target_groups.get(arn)
+            return self._balancing().target_groups.get(arn)
+
+    def listener_port(self, target_group_arn: str) -> int:
+        """The port of a listener that forwards to a target group; 0 where there is none."""
+        with self._lock:
+            for balancer in self._balancing().load_balancers.values():
+                for listener in balancer.listeners.values():
+                    if target_group_arn in json.dumps(
+                        [vars(each) for each in listener.default_actions], default=str
+                    ):
+                        return int(listener.port)
+        return 0
+
+    def tag_target_group(self, arn: str, key: str, value: str) -> None:
+        """Set a tag of a target group."""
+        with self._lock:
+            if self.target_group(arn) is not None:
+                self._balancing().tagging_service.tag_resource(arn, [{"Key": key, "Value": value}])
 
     def close(self) -> None:
         """Close the file."""
@@ -117,8 +133,34 @@ class Neighbours:
                     self._make(application, name, kept["target"], body, kept["type"], seed=kept["seed"])
         return self._applications[name]
 
+    def _balancing(self) -> Any:
+        from moto.elbv2.models import elbv2_backends
+
+        backend = elbv2_backends[self._account][self._region]
+        self._loaded("elasticloadbalancing")
+        return backend
+
+    def _correct_health(self) -> None:
+        backend = self._balancing()
+        plain = type(backend).describe_target_health
+
+        def describe_target_health(arn: str, targets: list[dict[str, Any]]) -> Any:
+            true_health = self.target_health(arn)
+            if true_health is None:
+                return plain(backend, arn, targets)
+            wanted = {(each.get("Id"), str(each.get("Port") or each)) for each in targets or ()}
+            return [
+                each
+                for each in true_health
+                if not wanted or (each["Target"]["Id"], str(each["Target"]["Port"])) in wanted
+            ]
+
+        backend.describe_target_health = describe_target_health
+
     def _seed(self, name: str, application: Any) -> None:
         """What there is from the start."""
+        if name == "elasticloadbalancing":
+            self._correct_health()
         if name == "logs":
             target = f"{_TARGETS[name]}.CreateLogGroup"
             for group in ("/ecs/demo", f"l0-{PREFIX}"):

@@ -5,6 +5,7 @@ Source: Amazon ECS Developer Guide, "Service event messages", "Circuit breaker";
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping, Sequence
 
@@ -25,6 +26,7 @@ from ecr_widgets.sandbox.ecs.entities import (
 from ecr_widgets.sandbox.ecs.names import new_deployment_key, new_number
 from ecr_widgets.sandbox.ecs.shapes import breaker_threshold
 from ecr_widgets.sandbox.ecs.startup import Startup
+from ecr_widgets.sandbox.ecs.target_groups import DEREGISTRATION_S
 from ecr_widgets.sandbox.ecs.world import World, task_id
 from ecr_widgets.sandbox.workloads import records
 from ecr_widgets.sandbox.workloads.balancers import Balancers
@@ -146,7 +148,29 @@ class EcsRules(Rules):
         return not lacking
 
     def verdict(self, service: records.Service, copy: Copy) -> str:
-        return "Task failed container health checks" if copy.health == "UNHEALTHY" else ""
+        assert isinstance(service, Service)
+        if copy.health == "UNHEALTHY":
+            return "Task failed container health checks"
+        arn = self.world.target_groups.unhealthy(service, copy) if copy.started_at_s else ""
+        return f"Task failed ELB health checks in (target-group {arn})" if arn else ""
+
+    async def before_stop(self, copy: Copy) -> None:
+        service = next(
+            (
+                each
+                for each in self.world.store.services.values()
+                if each.target_groups and copy in each.copies
+            ),
+            None,
+        )
+        if service is None or copy.copy_id not in service.registered:
+            return
+        service.registered.remove(copy.copy_id)
+        for arn in service.target_groups:
+            service.tell(f"(service {service.name}) deregistered 1 targets in (target-group {arn})")
+        copy.draining = True
+        await asyncio.sleep(DEREGISTRATION_S)
+        copy.draining = False
 
     def copies_started(self, service: records.Service, copies: Sequence[Copy]) -> None:
         assert isinstance(service, Service)
@@ -188,7 +212,7 @@ class EcsRules(Rules):
             return self._end_draining(service)
         if not service.deployments:
             return False
-        changed = self._forgive(service, ready)
+        changed = self._register(service) or self._forgive(service, ready)
         primary = service.deployments[0]
         rollout = service.rollouts[primary.deployment_id]
         able = [copy for copy in ready if copy.deployment_id == primary.deployment_id]
@@ -224,6 +248,18 @@ class EcsRules(Rules):
                 )
         self.world.store.save(under_way)
 
+    def _register(self, service: Service) -> bool:
+        """Say in the events which copies are targets by now."""
+        fresh = [
+            copy.copy_id
+            for copy in service.copies_alive
+            if copy.started_at_s and service.target_groups and copy.copy_id not in service.registered
+        ]
+        for arn in service.target_groups if fresh else ():
+            service.tell(f"(service {service.name}) registered {len(fresh)} targets in (target-group {arn})")
+        service.registered += fresh
+        return bool(fresh)
+
     def _forgive(self, service: Service, ready: Sequence[Copy]) -> bool:
         """Begin to count failures from zero where a task got healthy."""
         changed = False
@@ -251,6 +287,7 @@ class EcsRules(Rules):
             return False
         service.status, service.deleting = INACTIVE, True
         service.deployments.clear()
+        self.world.target_groups.drop_unused()
         return True
 
 

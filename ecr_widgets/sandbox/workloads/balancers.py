@@ -11,7 +11,7 @@ from typing import Any
 
 from ecr_widgets.sandbox.workloads.certificates import Certificates
 from ecr_widgets.sandbox.workloads.forwarding import forward_http, forward_stream, refuse_http
-from ecr_widgets.sandbox.workloads.health import Health
+from ecr_widgets.sandbox.workloads.health import Health, TargetState
 from ecr_widgets.sandbox.workloads.records import Copy, LoadBalancer, Port, Records, Service, Status
 
 _TICK_S = 0.2
@@ -82,6 +82,11 @@ class Balancers:
             for balancer_id in self._records.load_balancers
             if service.is_behind(balancer_id)
         )
+
+    def state(self, load_balancer_id: str, copy_id: str) -> TargetState | None:
+        """What the checks of a copy found; None where it was not checked."""
+        health = self._health.get(load_balancer_id)
+        return health.states.get(copy_id) if health is not None else None
 
     def addresses(self) -> dict[str, dict[str, str]]:
         """Where each balancer listens: its host ports to addresses, by its id."""
@@ -169,7 +174,7 @@ class Balancers:
                 targets = dict(self._targets(balancer))
                 health = self._health.setdefault(balancer.load_balancer_id, Health())
                 if targets or health.states:
-                    await health.run_due(balancer.health_check, targets)
+                    await health.run_due(balancer.health_check, targets, balancer.success_codes)
 
 
 async def _close(server: asyncio.Server) -> None:

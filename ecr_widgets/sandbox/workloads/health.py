@@ -42,13 +42,15 @@ class Health:
 
     states: dict[str, TargetState] = field(default_factory=dict)
 
-    async def run_due(self, check: HealthCheck, targets: Mapping[str, Mapping[int, int]]) -> None:
+    async def run_due(
+        self, check: HealthCheck, targets: Mapping[str, Mapping[int, int]], success_codes: str = "200"
+    ) -> None:
         """Check the copies whose time has come; `targets` gives each one's ports on 127.0.0.1 by instance port."""
         for gone in self.states.keys() - targets.keys():
             del self.states[gone]
         at_s = asyncio.get_running_loop().time()
         due = [each for each in targets if self.states.setdefault(each, TargetState()).next_at_s <= at_s]
-        results = await asyncio.gather(*(passes(check, targets[each]) for each in due))
+        results = await asyncio.gather(*(passes(check, targets[each], success_codes) for each in due))
         for each, passed in zip(due, results, strict=True):
             if each in self.states:
                 self.states[each].take(check, passed=passed, at_s=at_s)
@@ -59,7 +61,7 @@ class Health:
         return state is not None and state.in_service
 
 
-async def passes(check: HealthCheck, ports: Mapping[int, int]) -> bool:
+async def passes(check: HealthCheck, ports: Mapping[int, int], success_codes: str = "200") -> bool:
     """Look at one copy once."""
     match = _TARGET.fullmatch(check.target)
     port = ports.get(int(match["port"])) if match is not None else None
@@ -67,12 +69,21 @@ async def passes(check: HealthCheck, ports: Mapping[int, int]) -> bool:
         return False
     try:
         async with asyncio.timeout(max(check.timeout, 1)):
-            return await _ask(match["protocol"].upper(), port, match["path"] or "/")
+            return await _ask(match["protocol"].upper(), port, match["path"] or "/", success_codes)
     except (OSError, TimeoutError, ValueError):
         return False
 
 
-async def _ask(protocol: str, port: int, path: str) -> bool:
+def is_success(status: str, codes: str) -> bool:
+    """Whether a status of HTTP is among some: `200,302`, `200-399`."""
+    for each in codes.split(","):
+        first, _, last = each.strip().partition("-")
+        if status.isdigit() and first.isdigit() and int(first) <= int(status) <= int(last or first):
+            return True
+    return False
+
+
+async def _ask(protocol: str, port: int, path: str, success_codes: str) -> bool:
     context = None
     if protocol in ("SSL", "HTTPS"):
         # Like a real balancer, which does not check the certificates of its targets.
@@ -87,7 +98,7 @@ async def _ask(protocol: str, port: int, path: str) -> bool:
             )
             await writer.drain()
             status_line = (await reader.readline()).split()
-            return len(status_line) > 1 and status_line[1] == b"200"
+            return len(status_line) > 1 and is_success(status_line[1].decode("latin-1"), success_codes)
         # Docker's proxy accepts also where nothing listens in the container, and closes at once.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(0.1):

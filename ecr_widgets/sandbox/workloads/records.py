@@ -210,6 +210,8 @@ class LoadBalancer:
     ports: list[Port] = field(default_factory=list)
     health_check: HealthCheck = field(default_factory=HealthCheck)
     idle_timeout: int = 60
+    success_codes: str = "200"
+    """Statuses of HTTP that pass a health check: `200`, `200,302`, `200-399`."""
 
 
 class Records(Protocol):

@@ -65,6 +65,7 @@ class Runner:
                     self._labels(copy, ""),
                 )
                 copy.network_id = held.docker_id
+                _share_ports(copy, definition, held)
             for each in definition.in_start_order():
                 for needed in each.dependsOn:
                     await self._wait_for(copy, needed, each.startTimeout)
@@ -177,6 +178,13 @@ class Runner:
 
     def _labels(self, copy: Copy, container: str) -> dict[str, str]:
         return {f"{self._front}.copy": copy.copy_id, f"{self._front}.container": container}
+
+
+def _share_ports(copy: Copy, definition: TaskDefinition, held: Seen) -> None:
+    """Give each container the ports that are published for it by what holds their network."""
+    for container, given in zip(copy.containers, definition.containers, strict=True):
+        keys = [mapping.hostPort or mapping.containerPort for mapping in given.portMappings]
+        container.ports = {key: held.ports[key] for key in keys if key in held.ports}
 
 
 def take_up(container: Container, seen: Seen | None) -> None:
