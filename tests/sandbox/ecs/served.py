@@ -62,7 +62,7 @@ class Served:
             "HTTP_AUTHORIZATION": f"AWS4-HMAC-SHA256 Credential=key/20261126/{region}/{at}/aws4_request",
         }
         content = b"".join(self.applications[at](environ, lambda line, _: status.append(line)))
-        answer: dict[str, Any] = json.loads(content)
+        answer: dict[str, Any] = json.loads(content or b"{}")
         if not status[0].startswith("200"):
             raise Refused(int(status[0][:3]), answer)
         return answer
