@@ -148,6 +148,9 @@ class ServiceDeployment:
     given: Wire = field(default_factory=dict)
     """The deployment configuration."""
     stage: str = ""
+    stage_since_s: float = 0.0
+    passed: list[str] = field(default_factory=list)
+    """Stages whose hooks let it continue."""
     hook: Wire = field(default_factory=dict)
     """The lifecycle hook that was last reached, as DescribeServiceDeployments shows it."""
     failures: int = 0

@@ -25,6 +25,7 @@ from ecr_widgets.sandbox.ecs.entities import (
 )
 from ecr_widgets.sandbox.ecs.names import new_deployment_key, new_number
 from ecr_widgets.sandbox.ecs.shapes import breaker_threshold
+from ecr_widgets.sandbox.ecs.stages import advance, begins_with_stages, hold
 from ecr_widgets.sandbox.ecs.startup import Startup
 from ecr_widgets.sandbox.ecs.target_groups import DEREGISTRATION_S
 from ecr_widgets.sandbox.ecs.world import World, task_id
@@ -69,6 +70,8 @@ def begin_deployment(
             else "DISABLED",
         )
     deployment = Deployment(definition_id)
+    if rollback_of is None and begins_with_stages(under_way):
+        hold(under_way, deployment)
     if rollback_of is not None:
         # What is gone back to runs the images that it ran.
         deployment.images = dict(revision.images)
@@ -216,6 +219,7 @@ class EcsRules(Rules):
         primary = service.deployments[0]
         rollout = service.rollouts[primary.deployment_id]
         able = [copy for copy in ready if copy.deployment_id == primary.deployment_id]
+        changed = self._advance(service, primary, len(able)) or changed
         alone = len(service.deployments) == 1 and len(service.copies_alive) == len(able)
         if not alone or len(able) != service.desired_count:
             return changed
@@ -226,6 +230,19 @@ class EcsRules(Rules):
             self._complete(service, primary, rollout)
             changed = True
         return changed
+
+    def _advance(self, service: Service, primary: Deployment, ready: int) -> bool:
+        """Go by stages where a deployment has them."""
+        rollout = service.rollouts[primary.deployment_id]
+        under_way = self.world.store.service_deployments[rollout.deployment_key]
+        if rollout.state != IN_PROGRESS or rollout.is_rollback:
+            return False
+        progress = advance(under_way, service, primary, ready)
+        if progress.changed:
+            self.world.store.save(under_way)
+        if progress.refused:
+            roll_back(self.world, service, progress.refused)
+        return progress.changed
 
     def _judge(self, service: Service, deployment: Deployment, rollout: Rollout) -> None:
         """Trip the circuit breaker where it is on and enough tasks have failed."""

@@ -25,6 +25,8 @@ _OF_DEPLOYMENT = (
     *("launchType", "capacityProviderStrategy", "platformVersion", "networkConfiguration"),
     *("serviceConnectConfiguration", "volumeConfigurations", "vpcLatticeConfigurations"),
 )
+_STAGES_NOT_SHOWN = {"PRE_PRODUCTION_TRAFFIC_SHIFT": "POST_TEST_TRAFFIC_SHIFT"}
+"""Stages that have hooks and no name of their own in answers."""
 _OF_REVISION = (*_OF_DEPLOYMENT, "loadBalancers", "serviceRegistries")
 
 
@@ -113,6 +115,7 @@ def service_shape(world: World, service: Service, include: list[str] | None = No
         }
         for each in service.deployments
     ]
+    by_ecs = service.given["deploymentController"]["type"] == "ECS"
     under_way = rollout is not None and not world.store.service_deployments[rollout.deployment_key].is_over
     return {
         **{name: service.given[name] for name in _SERVICE_MEMBERS if name in service.given},
@@ -123,7 +126,8 @@ def service_shape(world: World, service: Service, include: list[str] | None = No
         "desiredCount": service.desired_count,
         **_counts(service, None, "Count"),
         "taskDefinition": definition_arn(world, current.definition_id) if current is not None else None,
-        "deployments": [_deployment(world, service, each) for each in service.deployments],
+        "deployments": [_deployment(world, service, each) for each in service.deployments] if by_ecs else [],
+        "taskSets": None if by_ecs else [_task_set(world, service, each) for each in service.deployments],
         "events": [
             {"id": each.event_id, "createdAt": each.at_s, "message": each.text} for each in service.events
         ],
@@ -220,8 +224,10 @@ def service_deployment_shape(world: World, given: ServiceDeployment, *, brief: b
         "updatedAt": given.updated_at_s,
         "sourceServiceRevisions": [_summary(world, service, each) for each in given.sources],
         "targetServiceRevision": _summary(world, service, given.target),
-        "lifecycleStage": given.stage or None,
-        "lifecycleHookDetails": [given.hook] if given.hook else None,
+        "lifecycleStage": _STAGES_NOT_SHOWN.get(given.stage, given.stage) or None,
+        "lifecycleHookDetails": [{name: value for name, value in given.hook.items() if name != "stage"}]
+        if given.hook
+        else None,
         "deploymentConfiguration": given.given,
         "rollback": rolled_back if given.rollback_to else None,
         "deploymentCircuitBreaker": {
@@ -281,6 +287,24 @@ def _deployment(world: World, service: Service, deployment: Deployment) -> Wire:
         "updatedAt": rollout.updated_at_s,
         "rolloutState": rollout.state,
         "rolloutStateReason": rollout.reason,
+    }
+
+
+def _task_set(world: World, service: Service, deployment: Deployment) -> Wire:
+    """A deployment of a service that CodeDeploy controls, which has no deployments of ECS's own."""
+    rollout, desired = service.rollouts[deployment.deployment_id], _desired(service, deployment)
+    counts = _counts(service, deployment.deployment_id, "Count")
+    return {
+        "id": deployment.deployment_id,
+        "serviceArn": service_arn(world, service.service_id),
+        "clusterArn": cluster_arn(world, service.cluster),
+        "status": "PRIMARY" if deployment is service.deployments[0] else "ACTIVE",
+        "taskDefinition": definition_arn(world, deployment.definition_id),
+        "computedDesiredCount": desired,
+        **counts,
+        "stabilityStatus": "STEADY_STATE" if counts["runningCount"] == desired else "STABILIZING",
+        "createdAt": rollout.created_at_s,
+        "updatedAt": rollout.updated_at_s,
     }
 
 

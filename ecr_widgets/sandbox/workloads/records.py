@@ -123,6 +123,10 @@ class Deployment:
     """Copies that ended soon after their start, in a row."""
     given_up: bool = False
     """Whether nothing more is started for it."""
+    may_start: bool = True
+    """Whether its copies may be started by now."""
+    may_replace: bool = True
+    """Whether copies of other deployments may be stopped for it by now."""
 
 
 @dataclass(kw_only=True)

@@ -38,14 +38,18 @@ def next_move(service: Service, ready: Collection[str]) -> Move:
     old = [copy for copy in alive if copy.deployment_id != primary.deployment_id]
     surplus, missing = current[wanted:], max(wanted - len(current), 0)
     if sum(copy.copy_id in ready for copy in current) >= wanted:
-        return Move(surplus=surplus, old=old, is_over=not old)
+        return (
+            Move(surplus=surplus, old=old, is_over=not old) if primary.may_replace else Move(surplus=surplus)
+        )
     room = missing
     if service.most_percent is not None:
         going = sum(copy.stopping and not copy.stopped_at_s for copy in service.copies)
         room = max(math.floor(wanted * service.most_percent / 100) - len(alive) - going, 0)
     start = min(missing, room)
-    if primary.given_up:
+    if primary.given_up or not primary.may_start:
         return Move(surplus=surplus)
+    if not primary.may_replace:
+        return Move(start=missing, surplus=surplus)
     making_room = _spared(service, old, ready, missing - start)
     is_stuck = (
         missing > 0

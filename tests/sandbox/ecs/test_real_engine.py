@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import subprocess
 import time
@@ -11,6 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import boto3
+import docker
 import pytest
 
 from tests.sandbox.conftest import BIN
@@ -283,6 +286,46 @@ def test_following_logs_gives_each_line_once(aws: Aws) -> None:
         logGroupName="/ecs/demo", logStreamNamePrefix=given["logStreamNamePrefix"]
     )
     assert stream["logStreams"][0]["lastEventTimestamp"] == both[-1]["timestamp"]
+
+
+def test_a_tag_is_resolved_once_a_deployment(aws: Aws, engine: docker.DockerClient) -> None:
+    """The digest is the registry's, of every task, and stays when the tag moves; a one-off task resolves it itself."""
+    ecr = aws.client("ecr")
+    uri = ecr.create_repository(repositoryName=aws.family)["repository"]["repositoryUri"]
+    token = ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]
+    login = dict(zip(("username", "password"), base64.b64decode(token).decode().split(":", 1), strict=True))
+
+    def pushed(label: str) -> str:
+        dockerfile = io.BytesIO(f"FROM busybox:latest\nLABEL is={label}\n".encode())
+        engine.images.build(fileobj=dockerfile, tag=f"{uri}:latest")
+        engine.images.push(uri, tag="latest", auth_config=login)
+        details = ecr.describe_images(repositoryName=aws.family, imageIds=[{"imageTag": "latest"}])[
+            "imageDetails"
+        ]
+        return str(details[0]["imageDigest"])
+
+    def digests(arns: list[str]) -> set[str]:
+        return {aws.task(arn)["containers"][0].get("imageDigest") for arn in arns}
+
+    first = pushed("one")
+    aws.create({"image": f"{uri}:latest"})
+    aws.completed()
+    second = pushed("two")
+    aws.ecs.update_service(cluster="demo", service=aws.family, desiredCount=2)
+    arns = aws.until(
+        lambda: (
+            aws.service()["runningCount"] == 2
+            and aws.ecs.list_tasks(cluster="demo", serviceName=aws.family)["taskArns"]
+        )
+    )
+    assert digests(arns) == {first}
+    revision = aws.service()["currentServiceRevisions"][0]["arn"]
+    (shown,) = aws.ecs.describe_service_revisions(serviceRevisionArns=[revision])["serviceRevisions"]
+    assert shown["containerImages"] == [
+        {"containerName": "app", "image": f"{uri}:latest", "imageDigest": first}
+    ]
+    ended = aws.run({"image": f"{uri}:latest", "command": ["true"]})
+    assert ended["containers"][0]["imageDigest"] == second
 
 
 def test_a_target_group_forwards_to_the_tasks(aws: Aws) -> None:

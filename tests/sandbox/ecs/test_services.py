@@ -189,6 +189,23 @@ def test_what_does_not_fit_on_the_machine_is_said_in_the_events(ecs: Served) -> 
     assert ecs.tasks() == []
 
 
+def test_a_service_of_codedeploy_has_task_sets_and_is_not_moved_here(ecs: Served) -> None:
+    """It has no deployments, its count can be changed, and its task definition cannot."""
+    ecs.define()
+    controller = {"deploymentController": {"type": "CODE_DEPLOY"}}
+    given = {"cluster": "demo", "serviceName": "web", "taskDefinition": "web", "desiredCount": 1}
+    ecs.ask("CreateService", **given, **controller)
+    ecs.until(lambda: ecs.service()["taskSets"][0]["stabilityStatus"] == "STEADY_STATE")
+    assert ecs.service()["deployments"] == []
+    ecs.define()
+    with pytest.raises(Refused, match="Use AWS CodeDeploy to trigger a new deployment"):
+        ecs.ask("UpdateService", cluster="demo", service="web", taskDefinition="web")
+    assert (
+        ecs.ask("UpdateService", cluster="demo", service="web", desiredCount=2)["service"]["desiredCount"]
+        == 2
+    )
+
+
 def test_lists_have_ten_services_a_page(ecs: Served) -> None:
     """The rest follows by the token."""
     ecs.define()

@@ -14,6 +14,7 @@ from ecr_widgets.sandbox.ecs.shapes import (
     service_deployment_arn,
     service_deployment_shape,
 )
+from ecr_widgets.sandbox.ecs.stages import WAITING
 from ecr_widgets.sandbox.ecs.world import World
 
 _MOST_DESCRIBED = 20
@@ -80,13 +81,11 @@ def go_on(world: World, given: Wire) -> Wire:
     """ContinueServiceDeployment."""
     deployment, service = _under_way(world, given)
     hook = deployment.hook
-    if hook.get("hookId") != given["hookId"] or hook.get("status") != "IN_PROGRESS":
+    if hook.get("hookId") != given["hookId"] or hook.get("status") != WAITING:
         raise invalid("The lifecycle hook is not waiting.")
     action = given.get("action", "CONTINUE")
     deployment.hook = hook | {"status": "SUCCEEDED" if action == "CONTINUE" else "FAILED"}
     world.store.save(deployment)
-    if action == "ROLLBACK":
-        roll_back(world, service, "A lifecycle hook asked for it.")
     world.scheduler.adjust(service)
     return {"serviceDeploymentArn": service_deployment_arn(world, service.service_id, deployment.key)}
 

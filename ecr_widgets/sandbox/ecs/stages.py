@@ -1,0 +1,112 @@
+"""Blue/green, linear and canary deployments: their stages in order, and the hooks that a deployment waits at.
+
+Source: Amazon ECS API, ServiceDeployment (`lifecycleStage`), DeploymentLifecycleHook, DeploymentLifecycleHookDetail.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from ecr_widgets.sandbox.ecs.entities import Service, ServiceDeployment, Wire
+from ecr_widgets.sandbox.workloads.records import Deployment, new_id
+
+STAGES = (
+    *("RECONCILE_SERVICE", "PRE_SCALE_UP", "SCALE_UP", "POST_SCALE_UP", "TEST_TRAFFIC_SHIFT"),
+    *("POST_TEST_TRAFFIC_SHIFT", "PRE_PRODUCTION_TRAFFIC_SHIFT", "PRODUCTION_TRAFFIC_SHIFT"),
+    *("POST_PRODUCTION_TRAFFIC_SHIFT", "BAKE_TIME", "CLEAN_UP"),
+)
+WAITING = "AWAITING_ACTION"
+_MINUTE_S, _LONGEST_S = 1.0, 2.0
+"""What a minute of waiting is here, and the longest wait."""
+_DEFAULT_TIMEOUT_MIN = 1440
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What came of a look at a deployment's stage."""
+
+    changed: bool = False
+    refused: str = ""
+    """Why the deployment has to go back; empty where it has not."""
+
+
+def begins_with_stages(under_way: ServiceDeployment) -> bool:
+    """Whether a deployment goes by stages: a strategy other than ROLLING, and something that it replaces."""
+    return under_way.given.get("strategy", "ROLLING") != "ROLLING" and bool(under_way.sources)
+
+
+def hold(under_way: ServiceDeployment, deployment: Deployment) -> None:
+    """Begin with the first stage: nothing is started or replaced yet."""
+    under_way.stage, under_way.stage_since_s = STAGES[0], time.time()
+    deployment.may_start = deployment.may_replace = False
+
+
+def advance(under_way: ServiceDeployment, service: Service, deployment: Deployment, ready: int) -> Progress:
+    """Go one stage further where nothing has to be waited for.
+
+    Args:
+        ready: Tasks of the deployment that are healthy.
+    """
+    if not under_way.stage or under_way.stage == STAGES[-1]:
+        return Progress()
+    hook = _hook_of(under_way)
+    if hook is not None and under_way.stage not in under_way.passed:
+        return _wait_at(under_way, hook)
+    if under_way.stage == "SCALE_UP" and ready < service.desired_count:
+        return Progress()
+    if time.time() - under_way.stage_since_s < _wait_s(under_way):
+        return Progress()
+    under_way.stage = STAGES[STAGES.index(under_way.stage) + 1]
+    under_way.stage_since_s = under_way.updated_at_s = time.time()
+    deployment.may_start = deployment.may_start or under_way.stage == "SCALE_UP"
+    deployment.may_replace = under_way.stage == STAGES[-1]
+    return Progress(changed=True)
+
+
+def _hook_of(under_way: ServiceDeployment) -> Wire | None:
+    """The hook of type PAUSE at the current stage; those that call a function pass at once."""
+    for each in under_way.given.get("lifecycleHooks") or ():
+        if each.get("targetType") == "PAUSE" and under_way.stage in (each.get("lifecycleStages") or ()):
+            hook: Wire = each
+            return hook
+    return None
+
+
+def _wait_at(under_way: ServiceDeployment, given: Wire) -> Progress:
+    hook = under_way.hook
+    if hook.get("stage") != under_way.stage:
+        timeout = given.get("timeoutConfiguration") or {}
+        under_way.hook = {
+            "hookId": new_id(),
+            "targetType": "PAUSE",
+            "status": WAITING,
+            "expiresAt": time.time() + 60 * timeout.get("timeoutInMinutes", _DEFAULT_TIMEOUT_MIN),
+            "timeoutAction": timeout.get("action", "ROLLBACK"),
+            "stage": under_way.stage,
+        }
+        return Progress(changed=True)
+    if hook["status"] == WAITING and time.time() < hook["expiresAt"]:
+        return Progress()
+    if hook["status"] == WAITING:
+        under_way.hook = hook | {"status": "TIMED_OUT"}
+    goes_on = hook["status"] == "SUCCEEDED" or (
+        hook["status"] == WAITING and hook["timeoutAction"] == "CONTINUE"
+    )
+    if not goes_on:
+        return Progress(changed=True, refused="Service deployment was rolled back at a lifecycle hook.")
+    under_way.passed.append(under_way.stage)
+    return Progress(changed=True)
+
+
+def _wait_s(under_way: ServiceDeployment) -> float:
+    configuration = under_way.given
+    minutes = 0.0
+    if under_way.stage == "BAKE_TIME":
+        minutes = configuration.get("bakeTimeInMinutes") or 0
+    elif under_way.stage == "PRODUCTION_TRAFFIC_SHIFT":
+        linear, canary = configuration.get("linearConfiguration"), configuration.get("canaryConfiguration")
+        minutes = (linear or {}).get("stepBakeTimeInMinutes", 0) + (canary or {}).get(
+            "canaryBakeTimeInMinutes", 0
+        )
+    return min(minutes * _MINUTE_S, _LONGEST_S)
