@@ -56,6 +56,7 @@ class DockerContainers:
         self._engine = LocalEngine(docker_host, timeout_s=_LONGEST_SILENCE_S)
         self._label = label
         self._login_of = login_of
+        self._ended: dict[str, Seen] = {}
 
     def pin(self, image: str) -> str:
         name, at, digest = image.partition("@")
@@ -179,16 +180,19 @@ class DockerContainers:
             listed = self._client.api.containers(all=True, filters={"label": self._label})
         except TROUBLE as error:
             raise EngineGone(explain(error)) from error
-        seen = {}
+        seen: dict[str, Seen] = {}
+        ended: dict[str, Seen] = {}
         for each in listed:
+            docker_id, state = str(each["Id"]), each["State"]
             # A list has neither exit codes nor port numbers; running containers need no second look for either.
-            container = (
-                Seen(each["Id"], running=True, health=_health_told(each["Status"]))
-                if each["State"] == "running"
-                else self.look(each["Id"])
-            )
-            if container is not None:
-                seen[container.docker_id] = container
+            if state == "running":
+                seen[docker_id] = Seen(docker_id, running=True, health=_health_told(each["Status"]))
+            elif (container := self._ended.get(docker_id) or self.look(docker_id)) is not None:
+                seen[docker_id] = container
+                if state == "exited" and not container.running:
+                    # It is kept for its log and does not change any more: it is looked at once.
+                    ended[docker_id] = container
+        self._ended = ended
         return seen
 
     def stop(self, docker_id: str, *, grace_s: int) -> None:
