@@ -248,7 +248,7 @@ def test_a_missing_log_group_or_image_keeps_a_task_from_starting(aws: Aws) -> No
 
 def test_the_aws_command_works_unchanged(aws: Aws) -> None:
     """`aws ecs run-task`, `aws ecs wait` and `aws logs filter-log-events`, as people type them."""
-    command = "trap exit TERM; echo one two; while true; do sleep 0.1; done"
+    command = f"trap exit TERM; echo hello {aws.family}; while true; do sleep 0.1; done"
     name = aws.create({"command": [*SHELL, command], "logConfiguration": LOGS})
     aws.command("ecs", "wait", "services-stable", "--cluster", "demo", "--services", name)
     aws.completed()
@@ -263,8 +263,8 @@ def test_the_aws_command_works_unchanged(aws: Aws) -> None:
     of_group = ("logs", "filter-log-events", "--log-group-name", "/ecs/demo")
     of_task = json.loads(aws.command(*of_group, "--log-stream-names", stream))
     assert [each["message"] for each in of_task["events"]] == ["bye"]
-    of_all = json.loads(aws.command(*of_group, "--filter-pattern", "two"))
-    assert {each["message"] for each in of_all["events"]} == {"one two"}
+    of_all = json.loads(aws.command(*of_group, "--filter-pattern", f'"{aws.family}"'))
+    assert {each["message"] for each in of_all["events"]} == {f"hello {aws.family}"}
 
 
 def test_following_logs_gives_each_line_once(aws: Aws) -> None:
