@@ -98,7 +98,7 @@ def test_what_cannot_be_placed_is_a_failure_with_200(ecs: Served) -> None:
     ("more", "text"),
     [
         ({"count": 11}, "count must be between 1 and 10"),
-        ({"startedBy": "a b"}, "startedBy must be"),
+        ({"startedBy": "a" * 129}, "startedBy must have 128 characters at the most"),
         ({"taskDefinition": "none"}, "TaskDefinition not found"),
         ({"propagateTags": "SERVICE"}, "propagateTags must be TASK_DEFINITION"),
     ],
