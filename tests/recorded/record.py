@@ -32,8 +32,8 @@ LAST_CELL = (
 )
 
 
-NOT_RECORDED = {"audit"}
-"""Shows the runs of a folder, which are others each time; has tests of its own."""
+NOT_RECORDED = {"adopt", "audit"}
+"""One writes files where it runs, the other shows the runs of a folder, which are others each time; both have tests of their own."""
 
 
 def given(runbook: str, prefix: str) -> dict[str, str]:

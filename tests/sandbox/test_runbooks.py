@@ -25,7 +25,7 @@ COMMON = {
 }
 IN_ORDER = (
     "login", "create_repository", "push", "pull", "deploy", "check_health", "scale", "task", "rollback", "release",
-    "inspect", "rotate", "promote", "clean_up", "audit",
+    "inspect", "rotate", "promote", "adopt", "clean_up", "audit",
 )  # fmt: skip
 BY_ENGINE = {"push", "deploy", "scale", "rollback", "promote"}
 """Runbooks that are run by stock papermill with our engine too."""
@@ -33,9 +33,11 @@ ECS = "ecs:demo"
 WITH_ENVIRONMENT = {
     book.name for book in list_runbooks() if "environment" in [each.name for each in book.parameters]
 }
+ONLY_LAYER0 = {"adopt"}
+"""What it adopts is Layer0's."""
 BY_TARGET = [
     *((name, "demo") for name in IN_ORDER),
-    *((name, ECS) for name in IN_ORDER if name in WITH_ENVIRONMENT),
+    *((name, ECS) for name in IN_ORDER if name in WITH_ENVIRONMENT - ONLY_LAYER0),
 ]
 """Each on Layer0, then those that name an environment on a cluster of ECS: the images are there already."""
 ASKS = {

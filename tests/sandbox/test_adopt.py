@@ -1,0 +1,152 @@
+"""A Layer0 service is adopted on ECS: in place, and beside it, on real containers."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ecr_widgets.sandbox import Sandbox
+from tests.sandbox.conftest import BIN, Run, journal, records
+from tests.sandbox.test_targets import held, resume_newest
+
+
+@pytest.fixture
+def adopt(sandbox_environ: dict[str, str], tmp_path: Path) -> Run:
+    """`ecr-widgets run RUNBOOK --json` with parameters, of a runbook `adopt` where none is named; what it prints."""
+
+    def call(*options: str, runbook: str = "adopt", **given: str) -> dict[str, Any]:
+        words = [word for pair in given.items() for word in ("-p", *pair)]
+        done = subprocess.run(
+            [BIN / "ecr-widgets", "run", runbook, "--json", "--runs", tmp_path / "runs", *options, *words],
+            env=sandbox_environ,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.stdout, done.stderr
+        told: dict[str, Any] = json.loads(done.stdout)
+        told["exit_code"] = done.returncode
+        return told
+
+    return call
+
+
+def shown(environ: dict[str, str], *words: str | Path) -> Any:
+    """What a command prints as JSON."""
+    done = subprocess.run(
+        [BIN / "ecr-widgets", *words, "--json"], env=environ, capture_output=True, text=True, check=True
+    )
+    return json.loads(done.stdout)
+
+
+def released(run: Run, name: str) -> dict[str, str]:
+    """A Layer0 service of that name; the parameters of its release."""
+    given = {"repository": f"adopt/{name}", "deploy": name, "service": name, "local_name": f"test/{name}"}
+    assert run(**given)["state"] == "succeeded"
+    return given
+
+
+def changed(told: dict[str, Any]) -> dict[str, bool]:
+    return {each["step"]: each["changed"] for each in told["steps"]}
+
+
+def test_in_place_nothing_moves_and_runbooks_go_on_by_the_new_name(
+    run: Run, adopt: Run, sandbox: Sandbox, sandbox_environ: dict[str, str], tmp_path: Path
+) -> None:
+    """Then what one of both is asked for the other shows, and the way back leads to what was verified on Layer0."""
+    given = released(run, "stays")
+    before = len(journal(sandbox))
+    plan = adopt("--plan", service="stays")
+    told = adopt(service="stays")
+    assert (plan["state"], told["state"]) == ("succeeded", "succeeded"), told
+    assert len(journal(sandbox)) == before
+    assert not any(did for step, did in changed(told).items() if step != "adopt")
+    adopted = records(told)["adopt"]["outcome"]
+    assert (adopted["same_deploy_id"], adopted["questions"]) == ("l0-local-stays:1", [])
+    here = {"environment": adopted["to_environment"], "service": adopted["to_service"]}
+
+    file = tmp_path / adopted["task_definition"]
+    document = json.loads(file.read_text())
+    document["containerDefinitions"][0]["environment"] = [{"name": "SLEEP_TIME", "value": "1000"}]
+    (tmp_path / "next.json").write_text(json.dumps(document))
+    image = {"repository": given["repository"], "reference": "custom-tag-1"}
+    moved = adopt(
+        runbook="deploy",
+        **here,
+        **image,
+        deploy=adopted["to_deploy"],
+        dockerrun="next.json",
+        container="timeout",
+    )
+    assert (moved["state"], changed(moved)["update_service"]) == ("succeeded", True), moved
+    assert adopt(runbook="scale", **here, count="2")["state"] == "succeeded"
+    layer0 = shown(sandbox_environ, "service", "show", "demo", "stays")
+    assert (layer0["deployments"][0]["deploy_id"], layer0["running_count"]) == ("stays.2", 2)
+
+    refused = adopt(service="stays")
+    assert (refused["exit_code"], refused["state"]) == (2, "failed")
+    back = adopt(runbook="rollback", **here)
+    assert records(back)["rollback"]["outcome"]["deploy_id"] == "l0-local-stays:1", back
+    runs = ("--runs", tmp_path / "runs")
+    history = [
+        [each["run_id"] for each in shown(sandbox_environ, "audit", "list", "--service", name, *runs)]
+        for name in ("demo/stays", f"{here['environment']}/{here['service']}")
+    ]
+    assert history[0] == history[1]
+    assert {each["run_id"] for each in (told, moved, back)} <= set(history[0])
+
+
+@pytest.mark.parametrize(
+    "place", ["adopt.acted", "create_deploy.acted", "create_service.acted", "verify.begun"]
+)
+def test_a_walk_that_is_killed_is_resumed_and_makes_one_of_each(
+    run: Run, sandbox: Sandbox, sandbox_environ: dict[str, str], tmp_path: Path, place: str
+) -> None:
+    """Wherever it was; by the server's journal. The Layer0 service runs as before."""
+    name = place.replace(".", "-")
+    released(run, name)
+    layer0 = shown(sandbox_environ, "service", "show", "demo", name)
+    before = len(journal(sandbox))
+    words = [*("-p", "service", name), *("-p", "cluster", "ecs:demo"), *("-p", "answered", "true")]
+    with held(sandbox_environ, tmp_path, place, "adopt", *words) as first:
+        first.kill()
+    done = resume_newest(sandbox_environ, tmp_path)
+    told = json.loads(done.stdout)
+    assert told["state"] == "succeeded", done.stdout
+    since = [each["operation"] for each in journal(sandbox)[before:] if each["server"] == "ecs"]
+    assert sorted(since) == ["CreateService", "RegisterTaskDefinition"]
+    assert not [each for each in journal(sandbox)[before:] if each["server"] == "layer0"]
+    service = shown(sandbox_environ, "service", "show", "ecs:demo", name)
+    assert (service["running_count"], service["deployments"][0]["deploy_id"]) == (1, f"{name}:1")
+    assert shown(sandbox_environ, "service", "show", "demo", name) == layer0
+
+
+def test_a_walk_ends_when_the_old_service_is_deleted(
+    run: Run, adopt: Run, sandbox_environ: dict[str, str]
+) -> None:
+    """Open questions stop it before anything is created; each later step can be taken back, and the last one leaves the new
+    service.
+    """
+    released(run, "walks")
+    shown(sandbox_environ, "service", "scale", "demo", "walks", "2")
+    given = {"service": "walks", "cluster": "ecs:demo"}
+    plan = adopt("--plan", **given)
+    assert plan["state"] == "succeeded", plan
+    asked = adopt(**given)
+    assert (asked["exit_code"], asked["state"]) == (2, "failed")
+    told = adopt(**given, answered="true")
+    assert (told["state"], changed(told)["scale_service"]) == ("succeeded", True), told
+    assert shown(sandbox_environ, "service", "show", "ecs:demo", "walks")["running_count"] == 2
+    again = adopt(**given, answered="true")
+    assert (again["state"], any(changed(again).values())) == ("succeeded", False), again
+    for count in ("0", "2", "0"):
+        scaled = adopt(runbook="scale", service="walks", count=count)
+        assert scaled["state"] == "succeeded", scaled
+    shown(sandbox_environ, "service", "delete", "demo", "walks")
+    new = shown(sandbox_environ, "service", "show", "ecs:demo", "walks")
+    assert (new["running_count"], new["deployments"][0]["deploy_id"]) == (2, "walks:1")
