@@ -30,7 +30,6 @@ def adopt(sandbox_environ: dict[str, str], tmp_path: Path) -> Run:
         )
         assert done.stdout, done.stderr
         told: dict[str, Any] = json.loads(done.stdout)
-        told["exit_code"] = done.returncode
         return told
 
     return call
@@ -89,7 +88,8 @@ def test_in_place_nothing_moves_and_runbooks_go_on_by_the_new_name(
     assert (layer0["deployments"][0]["deploy_id"], layer0["running_count"]) == ("stays.2", 2)
 
     refused = adopt(service="stays")
-    assert (refused["exit_code"], refused["state"]) == (2, "failed")
+    assert refused["state"] == "failed"
+    assert "runs l0-local-stays:2, which is not what" in refused["reason"]
     back = adopt(runbook="rollback", **here)
     assert records(back)["rollback"]["outcome"]["deploy_id"] == "l0-local-stays:1", back
     runs = ("--runs", tmp_path / "runs")
@@ -138,7 +138,8 @@ def test_a_walk_ends_when_the_old_service_is_deleted(
     plan = adopt("--plan", **given)
     assert plan["state"] == "succeeded", plan
     asked = adopt(**given)
-    assert (asked["exit_code"], asked["state"]) == (2, "failed")
+    assert asked["state"] == "failed"
+    assert "open questions about 'walks'" in asked["reason"]
     told = adopt(**given, answered="true")
     assert (told["state"], changed(told)["scale_service"]) == ("succeeded", True), told
     assert shown(sandbox_environ, "service", "show", "ecs:demo", "walks")["running_count"] == 2
