@@ -5,7 +5,7 @@ from __future__ import annotations
 import urllib3
 
 from ecr_widgets.adapters.http import EnvironmentPools
-from ecr_widgets.adapters.registry_copy import copy_image
+from ecr_widgets.adapters.registry_copy import copy_image, copy_referrer
 from ecr_widgets.adapters.registry_referrers import list_referrers, make_listed
 from ecr_widgets.adapters.registry_repository import RegistryRepository
 from ecr_widgets.errors import RegistryError
@@ -61,6 +61,19 @@ class OciRegistry:
             _named(target),
         )
         return digest
+
+    def copy_referrer(
+        self,
+        source: ImageReference,
+        source_token: AuthorizationToken,
+        target: ImageReference,
+        target_token: AuthorizationToken,
+    ) -> None:
+        from_repository, to_repository = (
+            self._repository(source, source_token),
+            self._repository(target, target_token),
+        )
+        copy_referrer(from_repository, _pinned(source), to_repository)
 
     def read_manifest(self, image: ImageReference, token: AuthorizationToken) -> Manifest:
         return self._repository(image, token).read_manifest(_pinned(image))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from ecr_widgets.adapters.registry_referrers import make_listed
 from ecr_widgets.adapters.registry_repository import RegistryRepository
 from ecr_widgets.errors import RegistryError
 
@@ -18,6 +19,17 @@ def copy_image(source: RegistryRepository, digest: str, target: RegistryReposito
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise RegistryError(
             f"{source.image} is not an image manifest: {type(error).__name__} {error}"
+        ) from error
+
+
+def copy_referrer(source: RegistryRepository, digest: str, target: RegistryRepository) -> None:
+    """Copy a manifest that refers to an image, byte for byte, and see that it is listed there."""
+    try:
+        _copy(source, digest, target, digest, depth=0)
+        make_listed(target, source.read_manifest(digest).content)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise RegistryError(
+            f"{digest} in {source.image.name} is not a manifest: {type(error).__name__} {error}"
         ) from error
 
 

@@ -20,6 +20,8 @@ _TYPES = {
     "application/vnd.dev.cosign.artifact.sig.v1+json": "signature",
     "application/vnd.dev.sigstore.bundle.v0.3+json": "sigstore bundle",
 }
+EVIDENCE = frozenset(_TYPES)
+"""Artifact types of what is copied along with an image."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,6 +142,29 @@ class Registry(Protocol):
         """
         ...
 
+    def copy_referrer(
+        self,
+        source: ImageReference,
+        source_token: AuthorizationToken,
+        target: ImageReference,
+        target_token: AuthorizationToken,
+    ) -> None:
+        """Copy a manifest that refers to an image, byte for byte, and have it listed with what refers to that image there.
+
+        Args:
+            source: By the manifest's own digest.
+
+            target: Any reference into the repository to copy to.
+
+        Raises:
+            ImageNotFound: The source has none of that digest.
+
+            TagImmutable: The target keeps no list, and the fallback tag must not move.
+
+            RegistryError: The target refused it, or does not list it.
+        """
+        ...
+
     @reads
     def read_manifest(self, image: ImageReference, token: AuthorizationToken) -> Manifest:
         """A manifest by digest, its content checked.

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import ClassVar, Self
 
-from ecr_widgets.errors import ImageNotFound, RegistryError, TagImmutable
+from ecr_widgets.errors import AuthorizationError, ImageNotFound, RegistryError, TagImmutable
+from ecr_widgets.model.image_parts import EVIDENCE
 from ecr_widgets.model.image_reference import ImageReference, check_repository_name, check_tag
 from ecr_widgets.ports import ProgressSink
 from ecr_widgets.steps.push_image import PushOutcome
@@ -32,6 +33,8 @@ class Copyable:
     target: ImageReference
     tagged: str | None
     """Digest that the target's tag names now."""
+    evidence: tuple[str, ...]
+    """Digests of signatures and attestations of the image that the target does not have."""
     from_step: StepSession
     to_step: StepSession
 
@@ -39,6 +42,8 @@ class Copyable:
 @dataclass(frozen=True)
 class CopyImage(Step[Copyable, CopyOutcome]):
     """Copy an image to another repository: the same digest, no engine needed; layers that the target has are not sent again.
+
+    Signatures and attestations of the image are copied along, unchanged.
 
     Args:
         repository: Of the registry that is used; its host may stand in front.
@@ -105,7 +110,9 @@ class CopyImage(Step[Copyable, CopyOutcome]):
         target = self._copy(outside)
         tagged = outside.find_tagged(target, to_step, self.to_profile, self.to_region)
         pinned = ImageReference(source.registry, source.repository, digest=digest)
-        return Copyable(pinned, digest, target, tagged, from_step, to_step)
+        there = _evidence(outside, target.with_digest(digest), to_step)
+        evidence = tuple(each for each in _evidence(outside, pinned, from_step) if each not in there)
+        return Copyable(pinned, digest, target, tagged, evidence, from_step, to_step)
 
     def current(self, found: Copyable) -> str | None:
         return found.tagged
@@ -114,11 +121,22 @@ class CopyImage(Step[Copyable, CopyOutcome]):
         return found.digest
 
     def plan(self, outside: Outside, found: Copyable) -> CopyOutcome:
-        return _outcome(found, changed=found.tagged != found.digest)
+        return _outcome(found, changed=found.tagged != found.digest or bool(found.evidence))
 
     def act(self, outside: Outside, found: Copyable, progress: ProgressSink) -> CopyOutcome:
-        if found.tagged == found.digest:
-            return _outcome(found, changed=False)
+        repeated = () if found.tagged == found.digest else self._copy_image(outside, found, progress)
+        for each in found.evidence:
+            referrer = found.source.with_digest(each)
+            found.from_step.use(
+                lambda ours, referrer=referrer: found.to_step.use(  # type: ignore[misc]
+                    lambda theirs: outside.registry.copy_referrer(referrer, ours, found.target, theirs)
+                )
+            )
+        changed = found.tagged != found.digest or bool(found.evidence)
+        return replace(_outcome(found, changed=changed), repeated=repeated)
+
+    def _copy_image(self, outside: Outside, found: Copyable, progress: ProgressSink) -> tuple[str, ...]:
+        """Copy the image itself, and give back what had to be tried again."""
         watched = Repeats(progress)
         try:
             found.from_step.use(
@@ -142,7 +160,7 @@ class CopyImage(Step[Copyable, CopyOutcome]):
                 f"copied {found.digest} to {found.target}, but its registry serves {served or 'nothing'} under that tag",
                 hint="somebody may have pushed the same tag meanwhile: look at the repository, then copy again",
             )
-        return replace(_outcome(found, changed=True), repeated=watched.repeats)
+        return watched.repeats
 
     def reached(self, outcome: CopyOutcome) -> str:
         return outcome.digest
@@ -150,6 +168,19 @@ class CopyImage(Step[Copyable, CopyOutcome]):
 
 def _outcome(found: Copyable, *, changed: bool) -> CopyOutcome:
     tag = found.target.tag or ""
+    note = f"with {len(found.evidence)} of its signatures and attestations" if found.evidence else ""
     return CopyOutcome(
-        found.target.with_digest(found.digest), found.digest, tag, changed, source=found.source
+        found.target.with_digest(found.digest), found.digest, tag, changed, source=found.source, note=note
     )
+
+
+def _evidence(outside: Outside, image: ImageReference, step: StepSession) -> tuple[str, ...]:
+    """Digests of the signatures and attestations of an image; none where its registry does not list any."""
+    try:
+        listed = step.use(lambda token: outside.registry.list_referrers(image, token))
+    except RegistryError as error:
+        if error.retryable or isinstance(error, AuthorizationError):
+            raise
+        # An image is copied from and to registries that know nothing of such lists, too.
+        return ()
+    return tuple(each.digest for each in listed.entries if each.artifact_type in EVIDENCE)

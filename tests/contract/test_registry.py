@@ -263,6 +263,24 @@ def test_what_refers_to_an_image_is_listed_once(stocked: Stocked) -> None:
         stocked.registry.read_blob(image, layer, stocked.token, largest_bytes=9)
 
 
+def test_a_referrer_is_copied_unchanged(stocked: Stocked) -> None:
+    """The same digest in the other repository, listed with the image there; a second time nothing changes."""
+    digest = stocked.push("evident", b"has evidence")
+    source = stocked.image(f"@{digest}")
+    stocked.registry.copy_image(
+        source, stocked.token, stocked.copied("evident"), stocked.token, progress=ignore_progress
+    )
+    name, content = referrer(stocked, digest)
+    stocked.registry.put_manifest(name, content, IMAGE_MANIFEST, stocked.token)
+    target = stocked.copied("evident").with_digest(digest)
+    for _ in range(2):
+        stocked.registry.copy_referrer(name, stocked.token, target, stocked.token)
+        listed = stocked.registry.list_referrers(target, stocked.token)
+        assert [each.digest for each in listed.entries] == [name.digest]
+    copied = stocked.registry.read_manifest(target.with_digest(str(name.digest)), stocked.token)
+    assert copied.content == content
+
+
 def test_a_subject_need_not_be_there(stocked: Stocked) -> None:
     """A referrer may come before its image; what is not there at all is an error of its own."""
     stocked.push("one", b"layer")

@@ -61,6 +61,21 @@ class FakeRegistry:
         self._world.changes.append(f"copy to {target.repository}:{target.tag}")
         return source.digest
 
+    def copy_referrer(
+        self,
+        source: ImageReference,
+        source_token: AuthorizationToken,
+        target: ImageReference,
+        target_token: AuthorizationToken,
+    ) -> None:
+        manifest = self.read_manifest(source, source_token)
+        described = json.loads(manifest.content)
+        for part in (described["config"], *described["layers"]):
+            blob = self.read_blob(source, part["digest"], source_token, largest_bytes=1 << 20)
+            self.put_blob(target, blob, target_token)
+        named = target.with_digest(manifest.digest)
+        self.put_manifest(named, manifest.content, manifest.media_type, target_token)
+
     def read_manifest(self, image: ImageReference, token: AuthorizationToken) -> Manifest:
         check_token(self._world, image, token)
         found = self._world.contents.get((image.repository, image.digest or ""))

@@ -71,6 +71,26 @@ def test_what_is_attached_is_found_from_the_registry_alone(here: Attested, tmp_p
     assert "not known here" in run("audit", "of", str(image), code=1).stdout
 
 
+def test_a_copy_takes_its_evidence_along(here: Attested) -> None:
+    """Unchanged, so that it counts in the other repository, too; what was attached later goes with the next copy."""
+    boto3.client("ecr").create_repository(repositoryName="promoted")
+    try:
+        image = here.image("1")
+        here.attach(here.seal(image, "run-1"))
+        here.put(image, b"sbom", artifactType="application/spdx+json")
+        words = ["copy", f"{REPOSITORY}:1", "promoted:1", "--json"]
+        told = json.loads(run(*words).stdout)
+        assert (told["changed"], told["note"]) == (True, "with 1 of its signatures and attestations")
+        (proof,) = json.loads(run("audit", "of", "promoted:1", "--json").stdout)["proofs"]
+        assert proof["run"]["run_id"] == "run-1"
+        assert json.loads(run(*words).stdout)["changed"] is False
+        here.attach(here.seal(image, "run-2", hours=1))
+        assert json.loads(run(*words).stdout)["changed"] is True
+        assert len(json.loads(run("audit", "of", "promoted:1", "--json").stdout)["proofs"]) == 2
+    finally:
+        boto3.client("ecr").delete_repository(repositoryName="promoted", force=True)
+
+
 def test_a_secret_in_a_seal_is_never_attached(here: Attested, monkeypatch: pytest.MonkeyPatch) -> None:
     """The command refuses one run, and leaves it out where it attaches all that are missing."""
     image = here.image()

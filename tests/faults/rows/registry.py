@@ -17,7 +17,7 @@ from tests.faults.pushing import Bench, bench, naive_push
 
 STATUSES = (500, 502, 503, 429)
 # How many requests an undisturbed push, copy and copy by mounting make.
-PUSHED, COPIED, MOUNTED = 14, 10, 10
+PUSHED, COPIED, MOUNTED = 14, 12, 12
 
 
 def _try(here: Bench, act: Callable[[], PushOutcome]) -> PushOutcome | None:
