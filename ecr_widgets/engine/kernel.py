@@ -30,11 +30,9 @@ _STOP_TIMEOUT_S = 2.0
 _END_TIMEOUT_S = 5.0
 _RECONNECT_MS = 5
 """How soon the client looks again for a kernel that does not listen yet; ZeroMQ by itself takes up to 200 ms."""
-# As ipykernel's own launcher: the current folder is for cells, and what is in it must not stand in for a standard module.
-_LAUNCH = (
-    "import sys; '' in sys.path[:1] and sys.path.pop(0);"
-    " from ecr_widgets.engine.kernel_launcher import main; main()"
-)
+# The current folder is for cells, and what is in it must not stand in for a standard module. Python 3.13 imports some before
+# any code of ours could take the folder out of the path, so that it must not be in there at the start.
+_LAUNCH = ("-P", "-c", "from ecr_widgets.engine.kernel_launcher import main; main()")
 _LONGEST_SOCKET_PREFIX = 100
 """Paths of sockets have 107 bytes at most, on macOS 103."""
 
@@ -68,7 +66,7 @@ class Kernel:
             own = {RUN_ID_VARIABLE: run_id, ADDRESS_VARIABLE: str(self.channel_address)}
             try:
                 self._process = subprocess.Popen(
-                    [sys.executable, "-c", _LAUNCH, "-f", str(connection)],
+                    [sys.executable, *_LAUNCH, "-f", str(connection)],
                     env={**_for_kernels(environ), **own, **docker},
                     cwd=cwd,
                     # Closes when this process ends, however that happens: the kernel's guard waits for it.

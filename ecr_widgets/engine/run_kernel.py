@@ -43,6 +43,7 @@ def become_kernel(*, parent: int | None) -> None:
 
         def init_path(self) -> None:
             super().init_path()  # type: ignore[no-untyped-call]
+            _add_current_folder()
             # Modules are looked for where files are: in the current folder, then beside the runbook.
             folder = os.environ.get(RUNBOOK_FOLDER_VARIABLE)
             if folder:
@@ -67,6 +68,18 @@ def become_kernel(*, parent: int | None) -> None:
     if parent is not None:
         words.append(f"--IPKernelApp.parent_handle={parent}")
     App.launch_instance(argv=words, kernel_class=Kernel)
+
+
+def _add_current_folder() -> None:
+    """Put it where IPython does: after the standard library, before what is installed.
+
+    The kernel is started without it, which IPython takes for the user's wish; PYTHONSAFEPATH is one.
+    """
+    if "" in sys.path or os.environ.get("PYTHONSAFEPATH"):
+        return
+    names = [path.rpartition("/")[2] for path in sys.path]
+    at = next((at for at, name in enumerate(names) if name in ("site-packages", "dist-packages")), 0)
+    sys.path.insert(at, "")
 
 
 def _import_without_debugger() -> None:
