@@ -227,7 +227,10 @@ class Adopt(Step[FoundBoth, AdoptOutcome]):
             family,
             {**document, "family": family},
             service_file(answers, ports),
-            kept=(*_containers(document), f"{same.ecs.desired_count} copies, once one is verified"),
+            kept=(
+                *_containers(document),
+                f"number of copies: {same.ecs.desired_count}, once one is verified",
+            ),
             changes=(f"service {same.ecs.name} of {same.cluster.name} stays until you delete it", *changes),
             questions=tuple(questions),
         )
@@ -297,7 +300,7 @@ def _in_place(
 ) -> WayOn:
     kept = [
         *_containers(same.deploy.document),
-        f"{same.ecs.desired_count} copies, and everything else of the service",
+        f"number of copies: {same.ecs.desired_count}, and everything else of the service",
     ]
     if balancer is not None:
         kept.append(f"load balancer {balancer.name} at {balancer.url}")

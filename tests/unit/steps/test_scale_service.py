@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ecr_widgets.errors import EntityNotFound, InputError
+from ecr_widgets.ports import ignore_progress
 from ecr_widgets.steps.deploy_service import DeployService
 from ecr_widgets.steps.scale_service import ScaleService
 from ecr_widgets.steps.shared.outside import Outside
@@ -22,3 +23,11 @@ def test_a_service_is_scaled_and_waited_for(outside: Outside) -> None:
         perform(ScaleService("demo", "nobody", 1), outside)
     with pytest.raises(InputError):
         perform(ScaleService("demo", "web", -1), outside)
+
+
+def test_a_plan_scales_what_it_would_create(outside: Outside) -> None:
+    """A service that does not exist yet has the one copy that it would be created with."""
+    deploy, scale = DeployService("demo", "new", "d.1"), ScaleService("demo", "new", 3)
+    deploy.plan(outside, deploy.look(outside, ignore_progress))
+    outcome = scale.plan(outside, scale.look(outside, ignore_progress))
+    assert (outcome.previous_count, outcome.desired_count, outcome.changed) == (1, 3, True)
