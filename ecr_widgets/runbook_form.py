@@ -20,7 +20,7 @@ from typing import Any
 from ecr_widgets.errors import InputError
 from ecr_widgets.model.parameters import Parameter
 from ecr_widgets.model.text import visible
-from ecr_widgets.panels.base import is_live
+from ecr_widgets.panels.link import is_live
 from ecr_widgets.runbooks import Runbook, find_runbook
 from ecr_widgets.secrets.parameters import refuse_secrets
 from ecr_widgets.secrets.redaction import SecretRegistry

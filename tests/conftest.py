@@ -93,13 +93,18 @@ def sandbox() -> Iterator[Sandbox]:
 @pytest.fixture
 def sandbox_environ(sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
     """An environment in which aws, docker and l0 find the sandbox, and nothing of this user's own configuration."""
+    return outside_of(sandbox, tmp_path)
+
+
+def outside_of(sandbox: Sandbox, folder: Path) -> dict[str, str]:
+    """Such an environment, with files in that folder."""
     return sandbox.environ(
         os.environ
         | {
-            "AWS_CONFIG_FILE": str(tmp_path / "no-aws-config"),
-            "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "no-aws-credentials"),
+            "AWS_CONFIG_FILE": str(folder / "no-aws-config"),
+            "AWS_SHARED_CREDENTIALS_FILE": str(folder / "no-aws-credentials"),
             "AWS_EC2_METADATA_DISABLED": "true",
-            "DOCKER_CONFIG": str(tmp_path / "docker-config"),
+            "DOCKER_CONFIG": str(folder / "docker-config"),
         }
     )
 

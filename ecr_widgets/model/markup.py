@@ -14,13 +14,16 @@ class Markup(str):
     __slots__ = ()
 
 
-def element(name: str, *children: str, style: str = "", scope: str = "") -> Markup:
+def element(name: str, *children: str, style: str = "", scope: str = "", kind: str = "") -> Markup:
     """One element; texts among its children are escaped, and their line breaks stay.
 
     Inline styles are all that untrusted JupyterLab leaves of how something looks.
+
+    Args:
+        kind: A class, for scripts to find it by.
     """
     inner = "".join([child if isinstance(child, Markup) else _as_child(child) for child in children])
-    return Markup(f"{_opening(name, style, scope)}{inner}</{name}>")
+    return Markup(f"{_opening(name, style, scope, kind)}{inner}</{name}>")
 
 
 def escaped(text: str) -> Markup:
@@ -29,8 +32,9 @@ def escaped(text: str) -> Markup:
 
 
 @lru_cache(maxsize=256)
-def _opening(name: str, style: str, scope: str) -> str:
-    attributes = "".join(f' {k}="{escape(v)}"' for k, v in (("scope", scope), ("style", style)) if v)
+def _opening(name: str, style: str, scope: str, kind: str) -> str:
+    given = (("class", kind), ("scope", scope), ("style", style))
+    attributes = "".join(f' {k}="{escape(v)}"' for k, v in given if v)
     return f"<{name}{attributes}>"
 
 

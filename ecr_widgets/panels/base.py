@@ -1,27 +1,27 @@
-"""What all panels share: a picture that is kept up to date, and actions that never block the kernel."""
+"""What the panels of a kit share: a picture that is kept up to date, and actions that never block the kernel."""
 
 from __future__ import annotations
 
-import sys
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from secrets import token_hex
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any
 
-from IPython.display import display, update_display
+from IPython.display import display
 
 from ecr_widgets.errors import EcrWidgetsError
+from ecr_widgets.panels.link import Message
+from ecr_widgets.panels.live import Live
 from ecr_widgets.panels.picture import Part, Picture
 from ecr_widgets.panels.turns import Turns, Work
 from ecr_widgets.recording.notebook import Places, no_room
 
 if TYPE_CHECKING:
     from ecr_widgets.kit import Kit
-    from ecr_widgets.panels.controls import CommonControls
 
 _PLACES = 30
 """Records of steps that find a place below a panel."""
@@ -47,32 +47,36 @@ class Plan:
     step: Callable[[Kit], object]
 
 
-class Panel(ABC):
-    """A picture below the cell; in a live session also controls, and the records of what was done with them.
+class Panel(Live):
+    """A picture below the cell; in a live session also what to do with it, and the records of what was done.
 
-    A saved notebook keeps picture and records. Controls are shown only where a person can answer a prompt: not under
-    papermill or another engine, where they would be dead.
+    A saved notebook keeps picture and records. Nothing is offered where nobody can answer a prompt: under papermill or
+    another engine.
     """
 
     follows = False
     """Whether to look again and again while an action is under way."""
 
     def __init__(self, kit: Kit) -> None:
+        super().__init__()
         self._place_ids = [f"ecrw-action-{token_hex(6)}" for _ in range(_PLACES)]
-        self._places = Places(self._place_ids)
+        self._places = Places(self._place_ids, self._observe)
         self._kit = kit
         self._look = kit.look
-        self._display_id = f"ecrw-panel-{token_hex(6)}"
         self._reading, self._following = Lock(), Lock()
         self._turns = Turns()
-        self._problem = self._unread = ""
+        self._unread = ""
         self._plan: Plan | None = None
+        self._plan_id = ""
+        self._bars: tuple[Mapping[str, Any], ...] = ()
+        self._acted: Mapping[str, str] | None = None
         self._watched, self._watched_until_s = Event(), 0.0
-        self._common: CommonControls | None = None
-        self.first_row = 0
-        """How many rows the picture skips, because a person turned the page."""
-        self._shown: Picture | None = None
         self._read_at = kit.now()
+
+    @property
+    def drawn_at(self) -> datetime:
+        """When all was read last."""
+        return self._read_at
 
     @abstractmethod
     def read(self) -> Iterator[None]:
@@ -86,35 +90,11 @@ class Panel(ABC):
         """Look again after an action: all of it, where nothing says what else it cannot have changed."""
         return self.read()
 
-    @abstractmethod
-    def draw(self, now: datetime) -> Picture:
-        """A picture of what was read; asks for nothing."""
-
-    @abstractmethod
-    def controls(self) -> Any:
-        """Widgets for those who work with the panel."""
-
-    def update_controls(self) -> None:  # noqa: B027 -- many panels have nothing to choose from
-        """Bring what controls offer up to what was read; called in live sessions only."""
-
     def _ipython_display_(self) -> None:
         pieces = self.read()
-        self._take(pieces)
-        display(self._bundle(), raw=True, display_id=self._display_id)
-        if is_live():
-            from ecr_widgets.panels.controls import CommonControls, shown
-
-            self._common = CommonControls(
-                refresh=self.refresh,
-                cancel=self._cancel,
-                confirm=self._confirm,
-                leave=self._leave,
-                next_rows=self._next_rows,
-                first_rows=lambda: self.turn_to(0),
-            )
-            own = self.controls()
-            self.update_controls()
-            display(shown(self._common.around(own)), raw=True)
+        self._take_piece(pieces)
+        super()._ipython_display_()
+        if self._is_open:
             for place in self._place_ids:
                 display({"text/plain": "", "text/html": ""}, raw=True, display_id=place)
             self._in_background(lambda: self._take_all(pieces))
@@ -125,34 +105,59 @@ class Panel(ABC):
 
     def read_on(self, pieces: Iterator[None]) -> None:
         """Read something more in the background, in a live session."""
-        if self._common is not None:
+        if self._is_open:
             self._in_background(lambda: self._take_all(pieces))
 
-    def read_shown(self) -> Iterator[None]:
-        """Read what the rows of the page still lack."""
-        return iter(())
-
-    def turn_to(self, row: int) -> None:
-        """Show the rows from that one on, counted from 0; what is known is not asked for again."""
-        self.first_row = row
-        self.redraw()
-        self.read_on(self.read_shown())
-
-    def _next_rows(self) -> None:
-        shown = self._shown
-        self.turn_to(shown.skipped + len(shown.rows) if shown is not None else 0)
-
-    def redraw(self) -> None:
-        """Show what is known by now."""
-        forms, plan = self._bundle(), self._plan
-        if self._common is not None:
-            self._common.show(
-                busy=bool(self._turns.status),
-                planned=plan.what if plan is not None else "",
-                above=bool(self._shown and self._shown.skipped),
-                below=bool(self._shown and self._shown.left_out > self._shown.skipped),
+    def bundle(self, picture: Picture) -> dict[str, str]:
+        """The forms that the notebook keeps, what is planned and what went wrong among them."""
+        plan = self._plan
+        planned = (
+            (Part(f"Planned: {plan.what}", (), tuple((line,) for line in plan.lines)),)
+            if plan is not None
+            else ()
+        )
+        return super().bundle(
+            replace(
+                picture, status=self._turns.status, problem=self._problems, parts=(*planned, *picture.parts)
             )
-        update_display(forms, raw=True, display_id=self._display_id)
+        )
+
+    @property
+    def _problems(self) -> str:
+        return "\n".join(each for each in (self.problem, self._unread) if each)
+
+    def state(self) -> Mapping[str, Any]:
+        """What is under way, went wrong or is planned."""
+        plan = self._plan
+        return {
+            "status": self._turns.status,
+            "problem": self._problems,
+            "bars": self._bars if self._turns.status else (),
+            "plan": {"id": self._plan_id, "what": plan.what, "lines": plan.lines}
+            if plan is not None
+            else None,
+            "watch": self.is_watched if self.follows else None,
+        }
+
+    def do_more(self, message: Message) -> None:
+        """Refresh, confirm or discard a plan, cancel, watch."""
+        what = message.get("do")
+        if what == "refresh":
+            self.refresh()
+        elif what == "confirm":
+            # Of the plan that was shown, and of no later one.
+            if message.get("plan") == self._plan_id:
+                self._confirm()
+        elif what == "discard":
+            self._leave()
+        elif what == "cancel":
+            self._cancel()
+        elif what == "watch":
+            self.watch(on=message.get("on") is True)
+
+    def acted(self, action: str, row: str) -> None:
+        """Remember whose fields can go once it has ended well."""
+        self._acted = {"action": action, "row": row}
 
     def act(self, what: str, step: Callable[[Kit], object]) -> None:
         """Run a step in the background, show that it is running, then the result.
@@ -187,9 +192,9 @@ class Panel(ABC):
             return None
         work = self._turns.begin(what, only_looks=only_looks)
         if work is None:
-            self._problem = f"not started: {what}; wait until {self._turns.status} ends, or cancel it"
+            self.problem = f"not started: {what}; wait until {self._turns.status} ends, or cancel it"
         else:
-            self._problem, self._plan = "", None
+            self.problem, self.said, self._plan, self._bars = "", "", None, ()
             self._places.go_on()
         self.redraw()
         return work
@@ -200,7 +205,11 @@ class Panel(ABC):
         try:
             step(self._kit.acting_in(self._places))
         except Exception as error:  # noqa: BLE001 -- a panel keeps working, whatever happened
-            self._problem = described(error)
+            self.problem = described(error)
+        else:
+            self.said = f"{work.what}: done"
+            if self._acted is not None:
+                self._link.send({"closed": self._acted})
         finally:
             self._turns.end(work)
         self._take_all(self.read_after())
@@ -214,7 +223,7 @@ class Panel(ABC):
         if not self._turns.end(work):
             return  # cancelled meanwhile
         if plan is None:
-            self._problem = problem
+            self.problem = problem
             self.redraw()
         elif plan.lines:
             self.offer(plan)
@@ -223,12 +232,13 @@ class Panel(ABC):
 
     def offer(self, plan: Plan) -> None:
         """Show what would be done and offer it: nothing is changed before a person confirms."""
-        self._problem, self._plan = "", plan
+        self.problem = self.said = ""
+        self._plan, self._plan_id = plan, token_hex(8)
         self.redraw()
 
     def refuse(self, error: Exception) -> None:
         """Say why something cannot be done; the panel keeps working."""
-        self._problem, self._plan = described(error), None
+        self.problem, self.said, self._plan = described(error), "", None
         self.redraw()
 
     @property
@@ -244,6 +254,7 @@ class Panel(ABC):
             self._in_background(self._follow)
         elif not on:
             self._watched.clear()
+        self.tell()
 
     def _confirm(self) -> None:
         plan = self._plan
@@ -257,29 +268,17 @@ class Panel(ABC):
     def _cancel(self) -> None:
         work = self._turns.cancel()
         if work is not None and work.only_looks:
-            self._problem = f"cancelled: {work.what}; nothing was changed"
+            self.problem = f"cancelled: {work.what}; nothing was changed"
         elif work is not None:
             self._places.cancel()
         self.redraw()
 
-    def _bundle(self) -> dict[str, str]:
-        plan = self._plan
-        planned = (
-            (Part(f"Planned: {plan.what}", (), tuple((line,) for line in plan.lines)),)
-            if plan is not None
-            else ()
-        )
-        picture = self.draw(self._read_at)
-        fitted, forms = replace(
-            picture,
-            status=self._turns.status,
-            problem="\n".join(each for each in (self._problem, self._unread) if each),
-            parts=(*planned, *picture.parts),
-        ).fitted()
-        self._shown = fitted
-        return forms
+    def _observe(self, bars: tuple[Mapping[str, Any], ...]) -> None:
+        """Show how far the step under way is; called as often as its record is redrawn."""
+        self._bars = bars
+        self._link.send({"bars": bars})
 
-    def _take(self, pieces: Iterator[None]) -> bool:
+    def _take_piece(self, pieces: Iterator[None]) -> bool:
         """Read one piece more; False where there was none, or it cannot be read."""
         try:
             next(pieces)
@@ -294,12 +293,10 @@ class Panel(ABC):
     def _take_all(self, pieces: Iterator[None]) -> None:
         with self._reading:
             drawn_at_s = 0.0
-            while self._take(pieces):
+            while self._take_piece(pieces):
                 if time.monotonic() - drawn_at_s >= _BETWEEN_PICTURES_S:
                     self.redraw()
                     drawn_at_s = time.monotonic()
-            if self._common is not None:
-                self.update_controls()
             self.redraw()
 
     def _follow(self) -> None:
@@ -310,7 +307,7 @@ class Panel(ABC):
                     time.sleep(_BETWEEN_LOOKS_S)
                     if self.is_watched and time.monotonic() >= self._watched_until_s:
                         self._watched.clear()
-                        self._problem = _WATCH_ENDED
+                        self.problem = _WATCH_ENDED
                     self._take_all(self.read())
             finally:
                 self._following.release()
@@ -321,15 +318,6 @@ class Panel(ABC):
     @staticmethod
     def _in_background(work: Callable[[], object]) -> None:
         Thread(target=work, name="ecr-widgets panel", daemon=True).start()
-
-
-def is_live() -> bool:
-    """Whether a person sits at the other end: front ends allow prompts, engines do not."""
-    if "ipykernel" not in sys.modules:
-        return False
-    from IPython import get_ipython
-
-    return bool(getattr(getattr(get_ipython(), "kernel", None), "_allow_stdin", False))
 
 
 def described(error: Exception) -> str:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ecr_widgets.errors import TargetBusy
 from ecr_widgets.model.services import Service
 from ecr_widgets.model.times import to_rfc3339
+from ecr_widgets.panels import deploy_actions
 from ecr_widgets.panels.base import Panel, Plan
-from ecr_widgets.panels.picture import Part, Picture, bar, local_time, when
+from ecr_widgets.panels.offers import Action
+from ecr_widgets.panels.picture import MOST_ROWS, Part, Picture, bar, local_time, when
 from ecr_widgets.steps.shared.crash_loop import stop_reason
 from ecr_widgets.steps.shared.service_view import ServiceView
 
@@ -76,7 +78,7 @@ class DeploysPanel(Panel):
         self._view = view
         yield
 
-    def draw(self, now: datetime) -> Picture:
+    def draw(self, now: datetime, *, most: int = MOST_ROWS) -> Picture:
         """One row a deployment; counts, reasons, earlier deploys and log lines below."""
         title, view = f"Service {self.target}", self._view
         if view is None or view.service is None:
@@ -123,16 +125,9 @@ class DeploysPanel(Panel):
             for each in self._spans
         )
 
-    def controls(self) -> Any:
-        """Watch; deploy, roll back, scale, run a task."""
-        from ecr_widgets.panels.deploy_controls import DeployControls
-
-        self._own = DeployControls(self)
-        return self._own.widget
-
-    def update_controls(self) -> None:
-        """Offer the deploys that are stored."""
-        self._own.offer(self._view)
+    def actions(self) -> Sequence[Action]:
+        """Deploy, roll back, scale, run a task."""
+        return deploy_actions.of_service(self)
 
     def confirmable(self, what: str, lines: tuple[str, ...], step: Callable[[Kit], object]) -> Plan:
         """A change of the service, to be confirmed while it still runs what it ran when this was planned."""

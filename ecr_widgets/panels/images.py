@@ -7,13 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ecr_widgets.errors import EcrWidgetsError
 from ecr_widgets.model.image_parts import Parts, subject_of
 from ecr_widgets.model.registry import Findings, Image, ImageDetails
+from ecr_widgets.panels import image_actions
 from ecr_widgets.panels.base import Panel
-from ecr_widgets.panels.picture import Picture, matches, size, when
+from ecr_widgets.panels.offers import Action
+from ecr_widgets.panels.picture import MOST_ROWS, Picture, size, when
 from ecr_widgets.steps.shared.image_uses import UsesOutcome, used_images
 
 if TYPE_CHECKING:
@@ -21,13 +23,9 @@ if TYPE_CHECKING:
 
     from ecr_widgets.kit import Kit
 
-_MOST_ROWS = 60
-"""A row holds its digest twice and its times twice; more never fit into a picture."""
 _LOOKED_INTO = 25
 """Images at the top whose manifests may be read."""
 _AT_ONCE = 8
-_OFFERED = 200
-_LONGEST_TAG = 128
 _NO_IMAGE = Image("", (), None, datetime.min.replace(tzinfo=UTC))
 _SEVERITIES = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL", "UNDEFINED")
 
@@ -38,7 +36,8 @@ class ImagesPanel(Panel):
     Filter by tag or digest; push, pull, tag once more, delete. In a run one page of the repository is read.
     """
 
-    words = ""
+    built = ""
+    """The local image that was built here last."""
     _images: tuple[Image, ...] = ()
     _is_whole = False
     _details: Mapping[str, ImageDetails] = {}
@@ -48,6 +47,7 @@ class ImagesPanel(Panel):
     _parts = Parts.of((), {})
     _registry = ""
     _unknown = ""
+    _seen_last: Sequence[str] = ()
 
     def __init__(self, kit: Kit, repository: str) -> None:
         super().__init__(kit)
@@ -67,16 +67,17 @@ class ImagesPanel(Panel):
             self._relate()
             yield
         yield from self._read_uses()
-        yield from self._read_details(only_indexes=True)
+        yield from self._read_indexes(self._at_the_top())
 
-    def learn_registry(self) -> None:
+    def opened(self, key: str) -> None:
         """Read the registry's name for a reference to copy, without waiting for the pages that may still be read."""
-        self._in_background(self._read_registry)
+        if not self._registry:
+            self._in_background(self._read_registry)
 
     def _read_registry(self) -> None:
         with suppress(EcrWidgetsError):
             self._registry = self._look.registry()
-            self.update_controls()
+            self.tell()
 
     def _read_uses(self) -> Iterator[None]:
         try:
@@ -95,24 +96,26 @@ class ImagesPanel(Panel):
         if self._uses is not None:
             self._used = used_images(self._images, self._uses, self._parts)
 
-    def _read_details(self, *, only_indexes: bool) -> Iterator[None]:
+    def _read_indexes(self, shown: Sequence[str]) -> Iterator[None]:
         # ECR takes the reading of a manifest for a pull, and clean-ups go by the time of the last one. So unasked only
         # indexes are read, whose images would be taken for untagged rubbish.
-        shown = [image for image, under in self._from_first_row() if not under]
-        wanted = [image.digest for image in shown if image.is_index or not only_indexes]
-        missing = [digest for digest in wanted if digest not in self._details]
+        indexes = {image.digest for image in self._images if image.is_index}
+        return self._read_details([digest for digest in shown if digest in indexes])
+
+    def _read_details(self, shown: Sequence[str]) -> Iterator[None]:
+        missing = [digest for digest in shown if digest not in self._details]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             for digest, details in zip(missing, pool.map(self._look_into, missing), strict=True):
                 self._details = {**self._details, digest: details}
         self._relate()
         yield
 
-    def _from_first_row(self) -> Iterator[tuple[Image, str]]:
-        return islice(self._ordered(), self.first_row, self.first_row + _LOOKED_INTO)
+    def _at_the_top(self) -> list[str]:
+        return [image.digest for image, under in islice(self._ordered(), _LOOKED_INTO) if not under]
 
     def look_into_all(self) -> None:
-        """Read the platforms of the images at the top; to ECR that is a pull of each."""
-        self.read_on(self._read_details(only_indexes=False))
+        """Read the platforms of the images that are shown; to ECR that is a pull of each."""
+        self.read_on(self._read_details(self._seen_last or self._at_the_top()))
 
     def _look_into(self, digest: str) -> ImageDetails:
         try:
@@ -121,15 +124,13 @@ class ImagesPanel(Panel):
             return ImageDetails()  # gone meanwhile, or no image: the table says nothing of it
 
     def _ordered(self) -> Iterator[tuple[Image, str]]:
-        """Images that match; what belongs to one follows it, each with what it is."""
+        """All images; what belongs to one follows it, each with what it is."""
         parts, below = self._parts, self._below()
         for image in self._images:
             if image.digest in parts.owners and not (image.tags and subject_of(image) is None):
                 continue
-            belongs = below.get(image.digest, ())
-            if matches(self.words, (*image.tags, image.digest, *(part.digest for part, _ in belongs))):
-                yield image, ""
-                yield from belongs
+            yield image, ""
+            yield from below.get(image.digest, ())
 
     def _below(self) -> Mapping[str, Sequence[tuple[Image, str]]]:
         """What belongs to each image, in the order of its index, with what it is; each part is listed below one image only."""
@@ -157,11 +158,10 @@ class ImagesPanel(Panel):
                 place(image.digest, about[0], about[1])
         return parts
 
-    def draw(self, now: datetime) -> Picture:
+    def draw(self, now: datetime, *, most: int = MOST_ROWS) -> Picture:
         """One row an image."""
         ordered = list(self._ordered())
-        first = self.first_row if self.first_row < len(ordered) else 0
-        shown = ordered[first : first + _MOST_ROWS]
+        shown = ordered[:most]
         platforms = any(known.platform or known.children for known in self._details.values())
         used = bool(self._used)
         scanned = any(image.findings for image, _ in ordered)
@@ -192,16 +192,14 @@ class ImagesPanel(Panel):
             columns,
             rows,
             left_out=len(ordered) - len(shown),
-            skipped=first,
-            note=", ".join(each for each in (self._counted(len(ordered)), self._unknown) if each),
+            note=", ".join(each for each in (self._counted(), self._unknown) if each),
+            key=columns.index("digest"),
         )
 
-    def _counted(self, found: int) -> str:
+    def _counted(self) -> str:
         count = len(self._images)
         if not self._is_whole and count:
             return f"the first {count} that ECR listed; there are more"
-        if self.words:
-            return f"{found} of {count} for {self.words!r}"
         attached = sum(subject_of(image) is not None for image in self._images)
         apart = f", {attached} of them signatures and the like" if attached else ""
         return f"{count} in all{apart}" if self._is_whole else ""
@@ -253,27 +251,25 @@ class ImagesPanel(Panel):
             }
         )
 
-    def filter(self, words: str) -> None:
-        """Show those that have all the words in tags or digest; what is known is not asked for again."""
-        self.words = words
-        self.turn_to(0)
+    def see(self, keys: Sequence[str]) -> None:
+        """Read which images the indexes name that are shown."""
+        self._seen_last = tuple(keys)
+        self.read_on(self._read_indexes(keys))
 
-    def read_shown(self) -> Iterator[None]:
-        """Which images the indexes name that are shown."""
-        return self._read_details(only_indexes=True)
+    def actions(self) -> Sequence[Action]:
+        """Build, push, read platforms."""
+        return image_actions.of_panel(self)
 
-    def controls(self) -> Any:
-        """Filter; push a local image; work on an existing one."""
-        from ecr_widgets.panels.image_controls import ImageControls
+    def row_actions(self, key: str) -> Sequence[Action]:
+        """What can be done with an image; nothing with what only says something about one."""
+        image = self.find(key)
+        return () if image is None or subject_of(image) is not None else image_actions.of_image(self, image)
 
-        self._own = ImageControls(self)
-        return self._own.widget
-
-    def update_controls(self) -> None:
-        """Offer the images at the top, by tag or else by digest; not what only says something about one."""
-        images = (image for image in self._images if subject_of(image) is None)
-        names = (name for image in images for name in (image.tags or (image.digest,)))
-        self._own.offer(tuple(islice((name for name in names if len(name) <= _LONGEST_TAG), _OFFERED)))
+    def row_facts(self, key: str) -> Sequence[tuple[str, str]]:
+        """References to copy, as soon as the registry's name is known."""
+        image = self.find(key)
+        reference = self.reference(image) if image is not None else ""
+        return (("reference", reference), ("pull", f"docker pull {reference}")) if reference else ()
 
     def find(self, name: str) -> Image | None:
         """The image that a tag or digest names, of those that were read."""

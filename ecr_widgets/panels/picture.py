@@ -13,7 +13,7 @@ from ecr_widgets.model.record import PANEL_MIME
 from ecr_widgets.model.text import visible
 from ecr_widgets.model.times import to_rfc3339
 
-PANEL_VERSION = 1
+PANEL_VERSION = 2
 LARGEST_BUNDLE_BYTES = 40_000
 MOST_ROWS = 100
 _SAMPLE = 10
@@ -36,6 +36,15 @@ class Part:
     rows: tuple[tuple[str, ...], ...]
     left_out: int = 0
 
+    def to_json(self) -> dict[str, object]:
+        """As both versions of a panel's JSON have it."""
+        return {
+            "title": self.title,
+            "columns": self.columns,
+            "rows": self.rows,
+            "left_out": self.left_out,
+        }
+
     def capped(self, rows: int) -> Part:
         """At most so many rows, long cells cut."""
         shown = tuple(tuple(_clipped(cell) for cell in row) for row in self.rows[:rows])
@@ -55,14 +64,21 @@ class Picture:
     rows: tuple[tuple[str, ...], ...]
     left_out: int = 0
     """Rows that there are and that this picture does not show."""
-    skipped: int = 0
-    """How many of these come before the first that it shows."""
     note: str = ""
     problem: str = ""
     """What went wrong, and what to try."""
     status: str = ""
     """What is running."""
     parts: tuple[Part, ...] = ()
+    key: int = 0
+    """The column that tells rows apart."""
+    live: str = ""
+    """What a front end finds the live panel by, in the kernel that drew it."""
+
+    @property
+    def count(self) -> int:
+        """All rows that there are."""
+        return len(self.rows) + self.left_out
 
     def capped(self) -> Picture:
         """The same picture with as many rows as a saved notebook should carry."""
@@ -79,7 +95,7 @@ class Picture:
         )._with_rows_that_fit()
 
     def _with_rows_that_fit(self) -> tuple[Picture, dict[str, str]]:
-        total, count = len(self.rows) + self.left_out, min(len(self.rows), MOST_ROWS)
+        total, count = self.count, min(len(self.rows), MOST_ROWS)
         if count > _SAMPLE:
             # Rows are about equally long: a few show how many there is room for.
             sample = tuple(tuple(_clipped(cell) for cell in row) for row in self.rows[:_SAMPLE])
@@ -116,19 +132,12 @@ class Picture:
                 "columns": self.columns,
                 "rows": self.rows,
                 "left_out": self.left_out,
-                "skipped": self.skipped,
                 "note": self.note,
                 "problem": self.problem,
                 "status": self.status,
-                "parts": [
-                    {
-                        "title": part.title,
-                        "columns": part.columns,
-                        "rows": part.rows,
-                        "left_out": part.left_out,
-                    }
-                    for part in self.parts
-                ],
+                "parts": [part.to_json() for part in self.parts],
+                "key": self.key,
+                **({"live": self.live} if self.live else {}),
             },
             separators=(",", ":"),
             ensure_ascii=False,
@@ -161,6 +170,7 @@ class Picture:
             _table(self.columns, self.rows),
             *parts,
             style="border-left:4px solid #1976d2;padding:4px 12px;margin:2px 0;line-height:1.5",
+            kind=self.live,
         )
 
     def to_text(self) -> str:
@@ -180,9 +190,7 @@ class Picture:
     def _summary(self) -> str:
         here = local_time(self.at, self.at)
         parts = [f"as of {to_rfc3339(self.at)}" + (f" ({here})" if here else "")]
-        if self.skipped:
-            parts.append(f"rows {self.skipped + 1} to {self.skipped + len(self.rows)} shown")
-        elif self.left_out:
+        if self.left_out:
             parts.append(f"{len(self.rows)} shown")
         if self.left_out:
             parts.append(f"{self.left_out} left out")
@@ -235,6 +243,22 @@ def matches(words: str, texts: Sequence[str]) -> bool:
     """Whether all words occur in the texts, in any case."""
     joined = "\n".join(texts).casefold()
     return all(word in joined for word in words.casefold().split())
+
+
+def matching(words: str, rows: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Rows that have all the words; what belongs to a row stays below it, and matches together with it.
+
+    The front end filters in the same way.
+    """
+    groups: list[list[tuple[str, ...]]] = []
+    for row in rows:
+        if row[0].startswith("└") and groups:
+            groups[-1].append(row)
+        else:
+            groups.append([row])
+    return [
+        row for group in groups if matches(words, [cell for each in group for cell in each]) for row in group
+    ]
 
 
 def bar(count: int, wanted: int) -> str:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ecr_widgets.errors import EcrWidgetsError
 from ecr_widgets.model.registry import Repository
+from ecr_widgets.panels import repository_actions
 from ecr_widgets.panels.base import Panel
+from ecr_widgets.panels.offers import Action
 from ecr_widgets.panels.picture import MOST_ROWS, Picture, matches, size, when
 
 if TYPE_CHECKING:
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
 _CONTENT = ("images", "size", "newest push")
 _SETTINGS = ("tags", "scan", "encryption", "created")
 _AT_ONCE = 8
-_OFFERED = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,26 +53,27 @@ class RepositoriesPanel(Panel):
     def read(self) -> Iterator[None]:
         """The repositories, then what is in those that are shown."""
         yield from self._read_names()
-        yield from self._read_contents(lambda _: True)
+        yield from self._read_contents(self._at_the_top())
 
     def read_after(self) -> Iterator[None]:
         """The repositories, then what is in the one that was worked on; the others are as they were."""
         yield from self._read_names()
         worked_on, known = self.leading, self._contents
-        yield from self._read_contents(lambda name: name == worked_on or name not in known)
+        yield from self._read_contents(
+            [name for name in self._at_the_top() if name == worked_on or name not in known]
+        )
 
     def _read_names(self) -> Iterator[None]:
         self._repositories = tuple(sorted(self._look.repositories(), key=lambda each: each.name))
         yield
 
-    def _read_contents(self, is_wanted: Callable[[str], bool]) -> Iterator[None]:
+    def _at_the_top(self) -> list[str]:
+        found = (each.name for each in self._ordered() if matches(self.words, (each.name,)))
+        return list(islice(found, MOST_ROWS))
+
+    def _read_contents(self, names: Sequence[str]) -> Iterator[None]:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            shown = [
-                each.name
-                for each in islice(self._found(), self.first_row, self.first_row + MOST_ROWS)
-                if is_wanted(each.name)
-            ]
-            for name, content in zip(shown, pool.map(self._content, shown), strict=True):
+            for name, content in zip(names, pool.map(self._content, names), strict=True):
                 if content is not None:
                     self._contents = {**self._contents, name: content}
                 yield
@@ -84,15 +86,12 @@ class RepositoriesPanel(Panel):
             return _Content(len(images), sum(image.size_bytes or 0 for image in images), newest)
         return None
 
-    def _found(self) -> Iterator[Repository]:
-        found = (each for each in self._repositories if matches(self.words, (each.name,)))
-        return iter(sorted(found, key=lambda each: each.name != self.leading))
+    def _ordered(self) -> list[Repository]:
+        return sorted(self._repositories, key=lambda each: each.name != self.leading)
 
-    def draw(self, now: datetime) -> Picture:
+    def draw(self, now: datetime, *, most: int = MOST_ROWS) -> Picture:
         """One row a repository."""
-        matching = list(self._found())
-        first = self.first_row if self.first_row < len(matching) else 0
-        shown = matching[first : first + MOST_ROWS]
+        shown = self._ordered()[:most]
         contents = self._contents
         rows = tuple(
             (
@@ -107,44 +106,29 @@ class RepositoriesPanel(Panel):
             for each in shown
         )
         count = len(self._repositories)
-        note = f"{len(matching)} of {count} for {self.words!r}" if self.words else f"{count} in all"
         columns = ("repository", "URI", *(_CONTENT if contents else ()), *_SETTINGS)
-        left_out = len(matching) - len(shown)
         return Picture(
             "repositories",
             "Repositories",
             now,
             columns,
             rows,
-            left_out=left_out,
-            skipped=first,
-            note=note,
+            left_out=count - len(shown),
+            note=f"{count} in all",
         )
 
-    def filter(self, words: str) -> None:
-        """Show those whose names have all the words; nothing is read again."""
-        self.words = words
-        self.turn_to(0)
+    def see(self, keys: Sequence[str]) -> None:
+        """Read what is in the repositories that are shown, where that is not known."""
+        self.read_on(self._read_contents([name for name in keys if name not in self._contents]))
 
-    def read_shown(self) -> Iterator[None]:
-        """What is in the repositories that are shown, where that is not known."""
-        known = self._contents
-        return self._read_contents(lambda name: name not in known)
+    def actions(self) -> Sequence[Action]:
+        """A new repository."""
+        return repository_actions.of_panel(self)
 
-    def controls(self) -> Any:
-        """Filter; a new repository; work on an existing one."""
-        from ecr_widgets.panels.repository_controls import RepositoryControls
-
-        self._own = RepositoryControls(self)
-        return self._own.widget
-
-    def update_controls(self) -> None:
-        """Offer the existing repositories."""
-        self._own.offer(tuple(each.name for each in self._repositories[:_OFFERED]))
-
-    def uri(self, name: str) -> str:
-        """What references to images of that repository start with; empty where none of that name was listed."""
-        return next((each.uri for each in self._repositories if each.name == name), "")
+    def row_actions(self, key: str) -> Sequence[Action]:
+        """Settings, lifecycle policy, deletion."""
+        found = next((each for each in self._repositories if each.name == key), None)
+        return () if found is None else repository_actions.of_repository(self, found)
 
     def knows(self, name: str) -> bool:
         """Whether a repository of that name was listed."""

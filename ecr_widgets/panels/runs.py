@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
-from secrets import token_hex
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -19,15 +18,17 @@ from ecr_widgets.audit.row import Row
 from ecr_widgets.audit.scan import scan
 from ecr_widgets.audit.timeline import sign_of
 from ecr_widgets.audit.verify import Verification, verify
-from ecr_widgets.errors import EcrWidgetsError, InputError, RecordError
+from ecr_widgets.errors import InputError, RecordError
 from ecr_widgets.model.times import from_rfc3339
-from ecr_widgets.panels.base import is_live
-from ecr_widgets.panels.picture import Picture, matches, when
+from ecr_widgets.panels.live import Live
+from ecr_widgets.panels.offers import Action, Field
+from ecr_widgets.panels.picture import MOST_ROWS, Part, Picture, when
 from ecr_widgets.recording.standalone_recorder import standalone_recorder
 
 if TYPE_CHECKING:
     import pandas as pd
 
+_OFFERED = 200
 _LANE = 60
 """Runs in a lane of the timeline, the newest ones."""
 _COLUMNS = (
@@ -181,19 +182,26 @@ class RunsPicture:
         return self.picture.bundle()
 
 
-class RunsPanel:
-    """The list; controls only where a person can use them."""
+class RunsPanel(Live):
+    """The list, newest first; in a live session any two of them are compared."""
+
+    refreshes = False
 
     def __init__(self, runs: SavedRuns, rows: Sequence[Row]) -> None:
+        super().__init__()
         self._runs = runs
         self._rows = rows
-        self._display_id = f"ecrw-panel-{token_hex(6)}"
-        self._compared_id = f"ecrw-compared-{token_hex(6)}"
+        self._opened_at = datetime.now(UTC)
+        self._compared: Picture | None = None
 
-    def picture(self, words: str = "") -> Picture:
-        """The rows that have all the words somewhere."""
-        now = datetime.now(UTC)
-        texts = [
+    @property
+    def drawn_at(self) -> datetime:
+        """When the folder was read."""
+        return self._opened_at
+
+    def draw(self, now: datetime, *, most: int = MOST_ROWS) -> Picture:
+        """One row a run; below them what differs between the two that were compared."""
+        rows = tuple(
             (
                 sign_of(row.verdict),
                 row.verdict,
@@ -206,46 +214,61 @@ class RunsPanel:
                 row.seal or "",
                 row.actor or "",
             )
-            for row in self._rows
-        ]
-        matching = tuple(each for each in texts if matches(words, each))
-        note = f"{len(matching)} of {len(texts)} for {words!r}" if words else f"{len(texts)} in all"
+            for row in self._rows[:most]
+        )
+        compared = self._compared
         return Picture(
-            "runs", f"Runs in {self._runs.folder.name}", now, _COLUMNS, matching, note=note
-        ).capped()
+            "runs",
+            f"Runs in {self._runs.folder.name}",
+            now,
+            _COLUMNS,
+            rows,
+            left_out=len(self._rows) - len(rows),
+            note=f"{len(self._rows)} in all",
+            parts=(
+                (Part(f"{compared.title}: {compared.note}", compared.columns, compared.rows),)
+                if compared is not None
+                else ()
+            ),
+            key=_COLUMNS.index("run"),
+        )
 
-    def _ipython_display_(self) -> None:
-        from IPython.display import display
+    def row_actions(self, key: str) -> Sequence[Action]:
+        """Compare it with another one."""
+        names = [_named(row) for row in self._rows]
+        if key not in names:
+            return ()
+        at = names.index(key)
+        ids = [row.run_id or row.path for row in self._rows]
+        others = (*ids[:at], *ids[at + 1 :])
 
-        display(self.picture().bundle(), raw=True, display_id=self._display_id)
-        if is_live():
-            from ecr_widgets.panels.controls import shown
+        return (
+            Action(
+                "compare",
+                "Compare",
+                "Show the differences between two runs",
+                lambda values: self._compare(ids[at], values["other"]),
+                (
+                    Field(
+                        "other",
+                        "With",
+                        next(iter(others[at:] or others), ""),
+                        hint="a run: its id, the beginning of it, or its path",
+                        options=others[:_OFFERED],
+                        required=True,
+                    ),
+                ),
+                go="Show differences",
+            ),
+        )
 
-            display(shown(self._controls()), raw=True)
-            display({"text/plain": "", "text/html": ""}, raw=True, display_id=self._compared_id)
-
-    def _controls(self) -> Any:
-        from IPython.display import update_display
-
-        from ecr_widgets.panels import controls as made
-
-        known = [row.run_id or row.path for row in self._rows]
-        older, newer = (made.suggestion(name, "a run", known) for name in ("Older", "Newer"))
-        newer.value, older.value = [*known[:2], "", ""][:2]
-
-        def filter_by(words: str) -> None:
-            update_display(self.picture(words).bundle(), raw=True, display_id=self._display_id)
-
-        def compare() -> None:
-            try:
-                picture = self._runs.compare(older.value, newer.value).picture
-            except EcrWidgetsError as error:
-                picture = Picture("comparison", "Not compared", datetime.now(UTC), (), (), problem=str(error))
-            update_display(picture.bundle(), raw=True, display_id=self._compared_id)
-
-        words = made.filtering(made.text("Filter", "service, runbook, verdict …", wide=True), filter_by)
-        button = made.button("Compare", "Show the differences between the two", compare)
-        return made.rows(words, made.row(older, newer, button))
+    def _compare(self, chosen: str, other: str) -> None:
+        ids = [row.run_id or row.path for row in self._rows]
+        # The list has the newest first; what is not in it may be named too, and is taken for the older one.
+        is_newer = other in ids and ids.index(other) < ids.index(chosen)
+        self._compared = self._runs.compare(*((chosen, other) if is_newer else (other, chosen))).picture
+        self.problem, self.said = "", f"{self._compared.title}: {self._compared.note}, shown below"
+        self.redraw()
 
 
 def open_runs(folder: str | Path = "runs") -> SavedRuns:

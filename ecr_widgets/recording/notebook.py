@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from threading import Event
 from typing import Any
@@ -17,9 +17,10 @@ from ecr_widgets.errors import InputError, RunError, StepCancelled
 from ecr_widgets.model.record import PROGRESS_KEY, RECORD_MIME, StepRecord
 from ecr_widgets.ports import Progress
 from ecr_widgets.recording.rates import Rates
-from ecr_widgets.recording.render import NO_RATES, progress_text, to_html, to_text
+from ecr_widgets.recording.render import NO_RATES, progress_json, progress_text, to_html, to_text
 from ecr_widgets.saved_runs.reading import OURS
 
+Observe = Callable[[tuple[Mapping[str, Any], ...]], object]
 _SECONDS_BETWEEN_UPDATES = 0.25
 _SHOWN_AT_ONCE = 12
 """Progress lines shown together, such as image layers; the ones seen last stay."""
@@ -128,10 +129,13 @@ class Places:
 
     Args:
         display_ids: The displays, from the top.
+
+        observe: Gets what each step reports as JSON, as often as its record is redrawn.
     """
 
-    def __init__(self, display_ids: Sequence[str]) -> None:
+    def __init__(self, display_ids: Sequence[str], observe: Observe = lambda _: None) -> None:
         self._free = list(display_ids)
+        self._observe = observe
         self._cancelled = Event()
 
     def open(self, record: StepRecord) -> _PlaceView:
@@ -149,7 +153,7 @@ class Places:
         place = self._free.pop(0)
         metadata = by_hand()
         update_display(bundle(record), metadata=metadata, raw=True, display_id=place)
-        return _PlaceView(record, place, metadata, self._cancelled)
+        return _PlaceView(record, place, metadata, self._cancelled, self._observe)
 
     def has_room(self, records: int) -> bool:
         """Whether so many places are free."""
@@ -166,15 +170,26 @@ class Places:
 
 class _PlaceView(_NotebookView):
     def __init__(
-        self, record: StepRecord, display_id: str, metadata: Mapping[str, Any], cancelled: Event
+        self,
+        record: StepRecord,
+        display_id: str,
+        metadata: Mapping[str, Any],
+        cancelled: Event,
+        observe: Observe,
     ) -> None:
         super().__init__(record, display_id, metadata)
         self._cancelled = cancelled
+        self._observe = observe
 
     def progress(self, observed: Progress) -> None:
         if self._cancelled.is_set():
             raise _cancelled(self._record.step)
         super().progress(observed)
+
+    def _update(self, record: StepRecord, observed: tuple[Progress, ...] = ()) -> None:
+        super()._update(record, observed)
+        if observed:
+            self._observe(progress_json(observed, self._rates))
 
 
 def no_room() -> InputError:

@@ -7,7 +7,7 @@ coloured; the state is always a word and a sign too.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ecr_widgets.model.markup import Markup, element, escaped
@@ -90,6 +90,17 @@ def progress_text(observed: Progress, rate: float | None = None) -> str:
     if observed.total:
         text += f" {_amount(observed.done or 0, observed.total, observed.unit)}"
     return text if rate is None else f"{text}, {rate_text(rate)}"
+
+
+def progress_json(observed: Sequence[Progress], rates: Mapping[str, float]) -> tuple[Mapping[str, Any], ...]:
+    """A line for each, with its share from 0 to 1 where the whole is known: for a panel's bars."""
+    return tuple(
+        {
+            "text": progress_text(each, rates.get(each.what)),
+            "share": min(1.0, (each.done or 0) / each.total) if each.total else None,
+        }
+        for each in observed
+    )
 
 
 def rate_text(rate: float) -> str:

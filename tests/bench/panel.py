@@ -21,6 +21,8 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+from tests.chromium import PROGRAM
+
 _SIZES = (100, 10_000, 100_000)
 _PAGE = 1000
 _LINE = tuple[str, float, float, str, str, float, float, int]
@@ -31,6 +33,9 @@ _MOST_TABLED = 10_000
 
 def measured(runs: int) -> Iterator[_LINE]:
     """All rows: name, ours, other, name of the other, unit, ratio, aim, runs."""
+    if PROGRAM is not None:
+        opened = _child("browser", "http://127.0.0.1:9", runs)
+        yield _against("panel of 40 kB, opened in a browser", opened["took_s"], 0.05, "50 ms", ("ms", 1e-3))
     for images in _SIZES:
         with _served(images) as address:
             yield _first_picture(images, address, runs)
@@ -193,6 +198,40 @@ def _panel() -> dict[str, Any]:
     return {"memory": max(_memory() - before, 1), "bytes": _saved(bundle)}
 
 
+_OPEN = """
+async ([source, saved, runs]) => {
+  const { mount } = await import(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
+  const took = [];
+  for (let run = 0; run <= runs; run += 1) {
+    const node = document.body.appendChild(document.createElement("div")), began = performance.now();
+    mount(node, {}).show(JSON.parse(saved));
+    node.offsetHeight; // laid out
+    took.push(performance.now() - began);
+    node.remove();
+  }
+  return took.slice(1).map(each => each / 1000);
+}
+"""
+
+
+def _opened(runs: int) -> dict[str, Any]:
+    """Median seconds until a saved panel as large as one can be is laid out."""
+    from datetime import UTC, datetime
+
+    from ecr_widgets.model.record import PANEL_MIME
+    from ecr_widgets.panels.link import MODULE
+    from ecr_widgets.panels.picture import Picture
+    from tests.chromium import launched
+
+    at = datetime(2026, 11, 23, tzinfo=UTC)
+    rows = tuple((f"1.{n}", "x" * 400, f"{n} MB") for n in range(100))
+    forms = Picture("images", "Images", at, ("tags", "about", "size"), rows).fitted()[1]
+    with launched() as browser:
+        page = browser.new_page(viewport={"width": 1400, "height": 900})
+        took_s = page.evaluate(_OPEN, [MODULE.read_text(), forms[PANEL_MIME], max(runs, 5)])
+    return {"took_s": statistics.median(took_s)}
+
+
 def _table(name: str) -> dict[str, Any]:
     """The same images in a table that people use, as it is shown and saved."""
     import boto3
@@ -247,6 +286,5 @@ def _memory() -> int:
 
 if __name__ == "__main__":
     action, count = sys.argv[1], int(sys.argv[2])
-    print(
-        json.dumps(_first(count) if action == "first" else _panel() if action == "panel" else _table(action))
-    )
+    actions = {"first": lambda: _first(count), "browser": lambda: _opened(count), "panel": _panel}
+    print(json.dumps(actions.get(action, lambda: _table(action))()))

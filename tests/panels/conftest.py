@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
+import tomllib
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,11 +24,14 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
+from ecr_widgets.sandbox import Sandbox
 from tests.chromium import PROGRAM, launched
+from tests.conftest import outside_of
 from tests.private_network import PrivateNetwork
 
 BIN = Path(sys.executable).parent
-SHOTS = Path(__file__).parents[2] / "build" / "screenshots"
+CHECKOUT = Path(__file__).parents[2]
+SHOTS = CHECKOUT / "build" / "screenshots"
 KIT = "from ecr_widgets import connect\nkit = connect()"
 TOKEN = "a-token-for-tests"
 expect.set_options(timeout=60_000)  # a busy machine takes its time; what is there is not waited for
@@ -36,6 +43,7 @@ class Lab:
 
     address: str
     folder: Path
+    """Of this test alone."""
     browser: Browser
     complaints: list[str] = field(default_factory=list)
 
@@ -47,14 +55,25 @@ class Lab:
         nbformat.write(book, path)
         return path
 
-    def open(self, name: str, *, kernel: bool = True, page: Page | None = None) -> Page:
-        """The notebook, its kernel ready; in a page of its own, or in one that is open and has loaded all it needs."""
-        if page is None:
-            page = self.browser.new_context(viewport={"width": 1200, "height": 900}).new_page()
-            page.on("dialog", lambda dialog: (self.complaints.append(dialog.message), dialog.dismiss()))
-            page.on("pageerror", lambda error: self.complaints.append(str(error)))
-            page.on("console", self._hear)
-        page.goto(f"{self.address}/doc/tree/{name}?reset&token={TOKEN}")
+    def page(self, width: int = 1200, *, lax: bool = False) -> Page:
+        """An empty page whose complaints are kept; a lax one minds no content security policy."""
+        context = self.browser.new_context(viewport={"width": width, "height": 900}, bypass_csp=lax)
+        page = context.new_page()
+        page.on("dialog", lambda dialog: (self.complaints.append(dialog.message), dialog.dismiss()))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", self._hear)
+        return page
+
+    def open(
+        self, name: str, *, kernel: bool = True, page: Page | None = None, app: str = "doc/tree"
+    ) -> Page:
+        """The notebook, its kernel ready; in a page of its own, or in one that is open and has loaded all it needs.
+
+        Args:
+            app: `doc/tree` for JupyterLab, `notebooks` for Notebook 7.
+        """
+        page = page or self.page()
+        page.goto(f"{self.address}/{app}/{self.folder.name}/{name}?reset&token={TOKEN}")
         page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
         if kernel:
             # The tool bar says idle before there is a kernel, and running all would be lost.
@@ -71,7 +90,7 @@ class Lab:
         book["metadata"]["changed_by"] = "somebody else"
         name = f"untrusted-{path.name}"
         (self.folder / name).write_text(json.dumps(book))
-        cells = self._ask(f"contents/{name}")["content"]["cells"]
+        cells = self.ask(f"contents/{self.folder.name}/{name}")["content"]["cells"]
         trusted = [cell["metadata"]["trusted"] for cell in cells if cell["cell_type"] == "code"]
         assert trusted
         assert not any(trusted)
@@ -108,15 +127,13 @@ class Lab:
             self.complaints.append(said.text)
 
     def _sessions(self, name: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self._ask("sessions")
-        return [each for each in found if each["path"] == name and each["kernel"]["connections"] > 0]
+        found: list[dict[str, Any]] = self.ask("sessions")
+        path = f"{self.folder.name}/{name}"
+        return [each for each in found if each["path"] == path and each["kernel"]["connections"] > 0]
 
-    def _ask(self, what: str) -> Any:
-        request = urllib.request.Request(
-            f"{self.address}/api/{what}", headers={"Authorization": f"token {TOKEN}"}
-        )
-        with urllib.request.urlopen(request) as answer:
-            return json.loads(answer.read())
+    def ask(self, what: str, method: str = "GET") -> Any:
+        """The server's answer."""
+        return ask(self.address, what, method)
 
     def _until(self, reached: Any) -> None:
         deadline_s = time.monotonic() + 60
@@ -142,17 +159,28 @@ def browser(network: PrivateNetwork) -> Iterator[Browser]:
         yield started
 
 
-@pytest.fixture
-def lab(
-    browser: Browser, network: PrivateNetwork, sandbox_environ: dict[str, str], tmp_path: Path
-) -> Iterator[Lab]:
-    """JupyterLab with folders of its own, on the sandbox; the browser reaches nothing but it."""
-    work = tmp_path / "work"
+def ask(address: str, what: str, method: str = "GET") -> Any:
+    """The answer of a server's API."""
+    headers = {"Authorization": f"token {TOKEN}"}
+    with urllib.request.urlopen(
+        urllib.request.Request(f"{address}/api/{what}", headers=headers, method=method)
+    ) as answer:
+        return json.loads(answer.read() or "null")
+
+
+@contextmanager
+def serving(root: Path, environ: Mapping[str, str], policy: str = "") -> Iterator[tuple[int, Path]]:
+    """A JupyterLab with folders of its own, and the extension as this checkout has it: its port, and where notebooks go.
+
+    Args:
+        policy: The content security policy of its pages, where it is another than Jupyter's own.
+    """
+    work = root / "work"
     work.mkdir()
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     own = {
-        name: str(tmp_path / name.lower())
+        name: str(root / name.lower())
         for name in (
             "HOME",
             "JUPYTER_CONFIG_DIR",
@@ -164,13 +192,22 @@ def lab(
     settings = Path(own["JUPYTERLAB_SETTINGS_DIR"]) / "@jupyterlab" / "apputils-extension"
     settings.mkdir(parents=True)
     (settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')
+    if policy:
+        config = Path(own["JUPYTER_CONFIG_DIR"])
+        config.mkdir()
+        headers = {"Content-Security-Policy": policy}
+        (config / "jupyter_server_config.json").write_text(
+            json.dumps({"ServerApp": {"tornado_settings": {"headers": headers}}})
+        )
+    own["JUPYTER_PATH"] = str(install_extension(root / "share"))
+    own["PYTHONPATH"] = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(CHECKOUT))))
     process = subprocess.Popen(
         [
             BIN / "jupyter-lab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}",
             f"--ServerApp.root_dir={work}", "--LabApp.news_url=None", "--LabApp.extension_manager=readonly",
             "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         ],
-        env={**os.environ, **sandbox_environ, **own, "JUPYTER_TOKEN": TOKEN},
+        env={**os.environ, **environ, **own, "JUPYTER_TOKEN": TOKEN},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
@@ -184,10 +221,7 @@ def lab(
             except OSError:
                 assert time.monotonic() < deadline_s
                 time.sleep(0.1)
-        with network.published(port):
-            yield Lab(f"http://127.0.0.1:{port}", work, browser)
-            for context in browser.contexts:
-                context.close()
+        yield port, work
     finally:
         # Asked to, it ends its kernels too. Now and then it waits for ever for one that was just being started; killed, it
         # leaves kernels that end by themselves, since they watch their parent.
@@ -197,6 +231,57 @@ def lab(
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def install_extension(share: Path) -> Path:
+    """Put the extension where a wheel would, below a folder for JUPYTER_PATH: an installed one may be older."""
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())
+    for source, target in project["tool"]["hatch"]["build"]["targets"]["wheel"]["shared-data"].items():
+        path = share / Path(target).relative_to("share/jupyter")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(CHECKOUT / source, path)
+    return share
+
+
+@pytest.fixture(scope="session")
+def sandbox_server(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Path]]:
+    """One JupyterLab on the sandbox, for all tests of a worker."""
+    root = tmp_path_factory.mktemp("lab")
+    with serving(root, outside_of(sandbox, root)) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def quiet_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Path]]:
+    """One JupyterLab whose notebooks have a world in memory, for all tests of a worker; its pages run no script but its own."""
+    with serving(tmp_path_factory.mktemp("quiet-lab"), {}, "script-src 'self'; object-src 'none'") as served:
+        yield served
+
+
+@pytest.fixture
+def lab(browser: Browser, network: PrivateNetwork, sandbox_server: tuple[int, Path]) -> Iterator[Lab]:
+    """JupyterLab on the sandbox with a folder for this test; the browser reaches nothing but it."""
+    with _visited(browser, network, *sandbox_server) as made:
+        yield made
+
+
+@pytest.fixture
+def quiet_lab(browser: Browser, network: PrivateNetwork, quiet_server: tuple[int, Path]) -> Iterator[Lab]:
+    """The same without a sandbox: notebooks say `from tests.panels.world import kit`."""
+    with _visited(browser, network, *quiet_server) as made:
+        yield made
+
+
+@contextmanager
+def _visited(browser: Browser, network: PrivateNetwork, port: int, work: Path) -> Iterator[Lab]:
+    folder = Path(tempfile.mkdtemp(prefix="t", dir=work))
+    with network.published(port):
+        made = Lab(f"http://127.0.0.1:{port}", folder, browser)
+        yield made
+        for context in browser.contexts:
+            context.close()
+        for each in made.ask("sessions"):
+            made.ask(f"sessions/{each['id']}", "DELETE")
 
 
 def shoot(page: Page, name: str, *, cell: int | None = None) -> None:

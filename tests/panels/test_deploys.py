@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from ecr_widgets.model.record import PANEL_MIME, RECORD_MIME
 from tests.panels.conftest import KIT, Lab, shoot
+from tests.panels.looks import in_view
 
 PREPARE = """
 import json
@@ -22,11 +23,18 @@ json.dump({"AWSEBDockerrunVersion": 2, "containerDefinitions": [web]}, open("Doc
 """
 
 
-def deploy(page: Page, version: str) -> None:
-    """Plan and confirm."""
-    image = page.get_by_placeholder("repository:tag")
+def plan(page: Page, version: str) -> None:
+    """Open the form where it is closed, name the image, and look what would change."""
+    image = page.get_by_label("Image", exact=True)
+    if not image.is_visible():
+        page.get_by_role("button", name="Deploy …").click()
     image.fill(f"panels/served:{version}")
     page.get_by_role("button", name="Plan deploy …").click()
+
+
+def deploy(page: Page, version: str) -> None:
+    """Plan and confirm."""
+    plan(page, version)
     confirm = page.get_by_role("button", name=f"Confirm: deploy panels/served:{version} to demo/panels")
     expect(confirm).to_be_visible()
     confirm.click()
@@ -44,27 +52,25 @@ def test_a_service_is_deployed_and_brought_back_by_hand(lab: Lab) -> None:
     page = lab.open("deploys.ipynb")
     lab.run_all(page)
     expect(page.get_by_text("does not exist yet: a first deploy creates it").first).to_be_visible()
-    page.get_by_role("button", name="Deploy an image").click()
     deploy(page, "1.0")
     expect(page.get_by_text("1 of 1 copies run").first).to_be_visible()
     expect(page.get_by_text("serving version 1.0").first).to_be_visible()
     expect(page.get_by_text("verify").first).to_be_visible()
 
-    page.get_by_placeholder("repository:tag").fill("panels/served:9.9")
-    page.get_by_role("button", name="Plan deploy …").click()
+    plan(page, "9.9")
     refusal = page.get_by_text("'panels/served' has no image '9.9'; push it first, or list the images")
-    expect(refusal.first).to_be_visible()
+    in_view(refusal.first)
     shoot(page, "deploy-error", cell=3)
 
-    page.get_by_placeholder("repository:tag").fill("panels/served:2.0")
-    page.get_by_role("button", name="Plan deploy …").click()
-    expect(page.get_by_text("changed /containerDefinitions/0/image").first).to_be_visible()
+    plan(page, "2.0")
+    in_view(page.get_by_text("changed /containerDefinitions/0/image").first)
     shoot(page, "deploy-plan", cell=3)
     page.get_by_role("button", name="Confirm: deploy panels/served:2.0 to demo/panels").click()
     expect(page.get_by_text("serving version 2.0").first).to_be_visible()
     expect(page.get_by_role("button", name="Cancel")).to_be_hidden()
 
-    page.get_by_role("button", name="Roll back or scale").click()
+    in_view(page.get_by_text("✓ deploy panels/served:2.0 to demo/panels: done"))
+    page.get_by_role("button", name="Roll back …").click()
     page.get_by_role("button", name="Plan rollback …").click()
     page.get_by_role("button", name="Confirm: roll demo/panels back to panels.1").click()
     expect(page.get_by_text("rollback").first).to_be_visible()
@@ -108,8 +114,8 @@ def test_a_failed_deploy_goes_back_by_itself_then_the_service_is_scaled_and_a_ta
     lab.run_all(page)
     expect(page.get_by_text("1 of 1 copies run").first).to_be_visible()
     expect(page.get_by_text(f"{HOSTILE} good").first).to_be_visible()
-    page.get_by_role("button", name="Deploy an image").click()
-    page.get_by_placeholder("repository:tag").fill("panels/rough:bad")
+    page.get_by_role("button", name="Deploy …").click()
+    page.get_by_label("Image", exact=True).fill("panels/rough:bad")
     page.get_by_role("button", name="Plan deploy …").click()
     page.get_by_role("button", name="Confirm: deploy panels/rough:bad to demo/rough").click()
     expect(page.get_by_text("the service was brought back to deploy rough.1").first).to_be_visible(
@@ -117,19 +123,18 @@ def test_a_failed_deploy_goes_back_by_itself_then_the_service_is_scaled_and_a_ta
     )
     expect(page.get_by_text("Why containers stopped").first).to_be_visible()
     expect(page.get_by_text("Essential container in task exited (web exit code 3)").first).to_be_visible()
-    expect(page.get_by_role("cell", name="rough.2", exact=True).first).to_be_visible()
 
     expect(page.get_by_role("button", name="Cancel")).to_be_hidden()
-    page.get_by_role("button", name="Roll back or scale").click()
-    expect(page.get_by_label("Copies")).to_have_value("1")
-    page.get_by_label("Copies").fill("2")
+    page.get_by_role("button", name="Scale …").click()
+    expect(page.get_by_label("Copies", exact=True)).to_have_value("1")
+    page.get_by_label("Copies", exact=True).fill("2")
     page.get_by_role("button", name="Plan scaling …").click()
     page.get_by_role("button", name="Confirm: scale demo/rough to 2").click()
     expect(page.get_by_text("scale_service succeeded").first).to_be_visible()
     expect(page.get_by_text("2 of 2 copies run").first).to_be_visible()
     expect(page.get_by_role("button", name="Cancel")).to_be_hidden()
 
-    page.get_by_role("button", name="Run a task").click()
+    page.get_by_role("button", name="Run a task …").click()
     page.get_by_label("Run deploy").fill("rough.2")
     page.get_by_label("As task").fill("rough-once")
     page.get_by_role("button", name="Plan task …").click()

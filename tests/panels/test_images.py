@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 from playwright.sync_api import expect
 
 from tests.panels.conftest import KIT, Lab, shoot
+from tests.panels.looks import in_view
 
 PREPARE = """
 import json
@@ -36,10 +38,10 @@ def test_images_are_looked_at_and_pushed_by_hand(lab: Lab) -> None:
     path = lab.write("images.ipynb", KIT, PREPARE, "panel = kit.images('panels/images')\npanel")
     page = lab.open("images.ipynb")
     lab.run_all(page)
+    expect(page.get_by_role("cell", name="demo/images").first).to_be_visible()
+    page.get_by_role("button", name="Push …").click()
     push = page.get_by_role("button", name="Push", exact=True)
-    expect(push).to_be_visible()
-    expect(page.get_by_role("cell", name="service demo/images").first).to_be_visible()
-    local, tag = page.get_by_placeholder("its name or id"), page.get_by_placeholder("such as 2026.11")
+    local, tag = page.get_by_label("Local image"), page.get_by_label("Tag", exact=True)
     local.fill("panels/nobody")
     tag.fill("not a tag")
     expect(page.get_by_text("'not a tag' is not a tag").first).to_be_visible()
@@ -47,26 +49,26 @@ def test_images_are_looked_at_and_pushed_by_hand(lab: Lab) -> None:
     tag.fill("1.10")
     push.click()
     said = page.get_by_text("no local image 'panels/nobody' on the engine; build or pull it first")
-    expect(said.first).to_be_visible()
+    in_view(said.first)
     shoot(page, "error", cell=3)
     local.fill("panels/local")
     push.click()
-    expect(page.get_by_text("MB of 80.0 MB").first).to_be_visible()
+    in_view(page.get_by_text("MB of 80.0 MB").first)
+    in_view(page.get_by_role("button", name="Cancel"))
     shoot(page, "push", cell=3)
     expect(page.get_by_text("3 in all").first).to_be_visible()
     expect(page.get_by_role("button", name="Cancel")).to_be_hidden()
     shoot(page, "images", cell=3)
-    filter_by = page.get_by_placeholder("tag or digest", exact=True)
-    filter_by.fill("multi")
-    filter_by.press("Enter")
-    expect(page.get_by_text("2 of 3 for 'multi'").first).to_be_visible()
-    digest = page.locator("details", has_text="sha256:").first
-    assert not re.search("sha256:[0-9a-f]{64}", digest.inner_text())
-    digest.locator("summary").focus()
+    in_view(page.get_by_text("✓ push panels/local to panels/images:1.10: done"))
+    page.get_by_role("searchbox", name="Filter rows").fill("multi")
+    expect(page.locator(".ecrw tbody tr")).to_have_count(2)
+    row = page.get_by_role("button", name="multi", exact=True)
+    assert not re.search("sha256:[0-9a-f]{64}", page.locator(".ecrw").inner_text())
+    row.focus()
     page.keyboard.press("Enter")
-    expect(digest).to_have_attribute("open", "")
-    assert re.search("sha256:[0-9a-f]{64}", digest.inner_text())
-    saved = lab.save(page, path, "push_image succeeded")
+    expect(page.locator(".ecrw dd", has_text=re.compile("@sha256:[0-9a-f]{64}")).first).to_be_visible()
+    saved = lab.save(page, path, "2 of 3 for 'multi'")
+    assert "push_image succeeded" in json.dumps(saved)
     assert "no local image" not in "".join(saved["cells"][2]["outputs"][0]["data"]["text/html"])
     assert lab.complaints == []
 
@@ -80,11 +82,10 @@ def test_an_engine_that_is_down_is_said(lab: Lab) -> None:
     lab.write("down.ipynb", KIT, broken, "kit.images('panels/down')")
     page = lab.open("down.ipynb")
     lab.run_all(page)
-    push = page.get_by_role("button", name="Push", exact=True)
-    expect(push).to_be_visible()
-    page.get_by_placeholder("its name or id").fill("busybox")
-    page.get_by_placeholder("such as 2026.11").fill("1")
-    push.click()
+    page.get_by_role("button", name="Push …").click()
+    page.get_by_label("Local image").fill("busybox")
+    page.get_by_label("Tag", exact=True).fill("1")
+    page.get_by_role("button", name="Push", exact=True).click()
     expect(page.get_by_text("failed in").first).to_be_visible()
     expect(page.get_by_role("button", name="Cancel")).to_be_hidden()
     shoot(page, "engine-down", cell=3)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import expect
 
 from tests.audit.runs import KINDS, save
 from tests.panels.conftest import Lab, shoot
+from tests.panels.looks import in_view
 
 
 def test_runs_are_filtered_and_compared(lab: Lab) -> None:
@@ -21,17 +24,18 @@ def test_runs_are_filtered_and_compared(lab: Lab) -> None:
     page = lab.open("audit.ipynb")
     lab.run_all(page)
     expect(page.get_by_role("cell", name="demo/timeoutsvc", exact=True).first).to_be_visible()
-    box = page.get_by_placeholder("service, runbook, verdict …")
-    box.fill("failed")
-    box.press("Enter")
-    expect(page.get_by_text(f"of {len(KINDS)} for 'failed'").first).to_be_visible()
-    page.get_by_role("button", name="Compare", exact=True).click()
-    expect(page.get_by_text("differences").first).to_be_visible()
+    panel = page.locator(".ecrw").nth(1)
+    panel.get_by_role("searchbox", name="Filter rows").fill("failed")
+    expect(panel.get_by_text(re.compile("^failed$")).first).to_be_visible()
+    panel.locator(".row").first.click()
+    panel.get_by_role("button", name="Compare …").click()
+    panel.get_by_role("button", name="Show differences").click()
+    in_view(panel.get_by_text("differences, shown below"))
     shoot(page, "audit")
-    lab.save(page, path, "differences")
+    lab.save(page, path, f"of {len(KINDS)} for 'failed'")
     page.context.close()
     page = lab.open_untrusted(path)
-    expect(page.get_by_text("differences").first).to_be_visible()
+    expect(page.get_by_text(re.compile(r"\d+ differences$")).first).to_be_visible()
     expect(page.get_by_text("Runs in runs").first).to_be_visible()
     assert "VBox(" not in page.content()
     page.context.close()

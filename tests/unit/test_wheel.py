@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
+FRONT_END = "ecr_widgets/panels/front_end"
 LEFT_BY_USE = (
     ".env", "notebooks/.env", "ecr_widgets/.env", "deploy.pem", "notebooks/deploy.pem", "ecr_widgets/deploy.pem",
     "notebooks/runs/login.ipynb", "notebooks/wait/runs/login.ipynb", "runs/login.ipynb", "notebooks/Untitled.ipynb",
@@ -53,8 +56,20 @@ def test_the_wheel_holds_the_package_and_the_runbooks_alone(packed: dict[str, se
     """Each runbook with the files that it names, where the installed package looks for them; nothing left by use."""
     runbooks = {f"ecr_widgets/{name}" for name in _of_git("notebooks")}
     assert len(runbooks) > 10
-    wheel = {name for name in packed["wheel"] if ".dist-info/" not in name}
-    assert wheel == {*_of_git("ecr_widgets"), *runbooks}
+    extension = {f"{FRONT_END}/package.json", f"{FRONT_END}/extension.js"}
+    wheel = {name for name in packed["wheel"] if ".dist-info/" not in name and ".data/" not in name}
+    assert wheel == {*_of_git("ecr_widgets"), *runbooks} - extension
+
+
+def test_the_extension_is_where_jupyterlab_looks_for_it(packed: dict[str, set[str]]) -> None:
+    """Whoever installs the wheel has it: its three files, each one as small as a picture."""
+    data = {name.partition(".data/data/")[2] for name in packed["wheel"] if ".data/" in name}
+    folder = "share/jupyter/labextensions/ecr-widgets"
+    assert data == {f"{folder}/{name}" for name in ("package.json", "static/extension.js", "static/panel.js")}
+    described = json.loads((ROOT / FRONT_END / "package.json").read_text())
+    assert f"{folder}/{described['jupyterlab']['_build']['load']}" in data
+    assert described["version"] == tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert sum(each.stat().st_size for each in (ROOT / FRONT_END).iterdir()) < 30_000
 
 
 def test_the_source_distribution_holds_what_the_wheel_is_made_of_alone(packed: dict[str, set[str]]) -> None:

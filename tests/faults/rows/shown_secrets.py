@@ -26,6 +26,7 @@ from ecr_widgets.dockerrun.diff import diff
 from ecr_widgets.dockerrun.document import Dockerrun
 from ecr_widgets.dockerrun.kept_settings import kept_settings
 from ecr_widgets.errors import InputError
+from ecr_widgets.panels import link
 from ecr_widgets.panels.notebook_kit import NotebookKit
 from ecr_widgets.recording.recorder import Recorder
 from ecr_widgets.recording.terminal import QuietSink
@@ -51,9 +52,9 @@ WIDGETS = (
     "    w.Dropdown(options=[('x', secrets[1]['raw'])]), w.Label(secrets[2]['raw'], tooltip=secrets[0]['raw'])])\n"
     "shown"
 )
-LEAST_CONTROLS = 50
-"""Of the three panels together, with what lays them out."""
-SECRET_TRAIT = re.compile(r"passw|token|secret|credential|key$", re.IGNORECASE)
+LEAST_FIELDS = 50
+"""Of the three panels together, as often as they are sent."""
+SECRET_FIELD = re.compile(r"passw|token|secret|credential", re.IGNORECASE)
 
 
 def _in_widgets(at: Attempt, run: Callable[..., Ran], *before: str) -> None:
@@ -82,9 +83,8 @@ def in_widgets(at: Attempt) -> None:
 
 
 def _in_controls(at: Attempt) -> None:
-    """What the panels' real controls hold, after each has been opened and one was used, with a password at hand."""
+    """What panels send and save, after each has been opened and used, with a password at hand; and what the widget holds."""
     import ipywidgets
-    from ipywidgets.widgets import widget
 
     world = World()
     to = FakeConnections(world)
@@ -93,38 +93,59 @@ def _in_controls(at: Attempt) -> None:
     kit.create_repository("app")
     kit.push_image(kit.build_image(".", name="app"), repository="app", tag="1")
     to.layer0.create_service("demo24e9e412", "web", to.layer0.create_deploy("web", b"{}").deploy_id)
-    before = set(widget._instances)
     with pytest.MonkeyPatch.context() as patches:
         desk = Desk(patches, kit)
+        said: list[Any] = []
         for panel in (kit.images("app"), kit.repositories(), kit.deploys("demo", "web")):
             desk.open(panel)
-        desk.type("Filter", "1")
-        desk.settle()
-    made = [widget._instances[each] for each in set(widget._instances) - before]
+            desk.choose(desk.rows[0][0])
+            desk.press("Refresh")
+            said += [desk.messages, desk.shown]
+        desk.open(kit.images("app"))
+        desk.type("Local image", "app")
+        desk.type("Tag", "2")
+        desk.press("Push")
+        said += [desk.messages, desk.shown]
+    with _widget_states() as states:
+        link.made_widget(lambda _: None)
+        said.append(states())
+    passwords = [*world.valid_passwords]
+    assert passwords, "no token was ever asked for"
+    _none_in(said, passwords)
+    planted = ipywidgets.Text(value=passwords[0])
     try:
-        passwords = [*world.valid_passwords]
-        assert passwords, "no token was ever asked for"
-        _none_in(made, passwords)
-        planted = ipywidgets.Text(value=passwords[0])
-        try:
-            _none_in([*made, planted], passwords)
-        except AssertionError:
-            return
-        finally:
-            planted.close()
-        raise RuntimeError("a planted password was not found")
+        _none_in([*said, planted.get_state()], passwords)
+    except AssertionError:
+        return
     finally:
-        for each in made:
+        planted.close()
+    raise RuntimeError("a planted password was not found")
+
+
+@contextmanager
+def _widget_states() -> Iterator[Callable[[], list[Any]]]:
+    """What front ends get, and may save, of the widgets that are made meanwhile."""
+    from ipywidgets.widgets import widget
+
+    before = set(widget._instances)
+
+    def made() -> list[Any]:
+        return [widget._instances[each] for each in set(widget._instances) - before]
+
+    try:
+        yield lambda: [each.get_state() for each in made()]
+    finally:
+        for each in made():
             each.close()
 
 
-def _none_in(made: list[Any], passwords: list[str]) -> None:
-    """No state that a front end gets of these widgets has a password, and none of them is made for one."""
-    assert sum(bool(each.keys) for each in made) >= LEAST_CONTROLS, f"{len(made)} widgets only"
-    for each in made:
-        told = json.dumps(each.get_state(), default=str)
-        assert not [one for one in passwords if one in told], f"{type(each).__name__} holds a password"
-        assert not SECRET_TRAIT.search(type(each).__name__), type(each).__name__
+def _none_in(said: list[Any], passwords: list[str]) -> None:
+    """None of it has a password, and no field is there to take one."""
+    told = json.dumps(said, default=str)
+    fields = re.findall(r'"label": "([^"]*)", "value"', told)
+    assert len(fields) >= LEAST_FIELDS, f"{len(fields)} fields only"
+    assert not [one for one in passwords if one in told], "a password is sent or saved"
+    assert not [each for each in fields if SECRET_FIELD.search(each)]
 
 
 @contextmanager

@@ -1,50 +1,78 @@
-"""A panel in front of somebody: what it shows, and its controls to type into and press. No browser, no kernel."""
+"""A panel in front of somebody: what it shows, and what it offers to type into and press. No browser, no kernel.
+
+It stands for the front end: it keeps what the panel sends, and sends what the drawing of `panel.js` would.
+"""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from threading import enumerate as threads
 from typing import Any
 
-import ipywidgets
 import pytest
-from ipywidgets.widgets import widget
 
 from ecr_widgets.model.record import PANEL_MIME, RECORD_MIME
-from ecr_widgets.panels import base
-from ecr_widgets.panels.base import Panel
+from ecr_widgets.panels import base, link
+from ecr_widgets.panels import live as live_panels
+from ecr_widgets.panels.live import Live
 from ecr_widgets.panels.notebook_kit import NotebookKit
 from ecr_widgets.recording import notebook
-
-_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 class Desk:
     """What stands below one cell, by display id."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, kit: NotebookKit, *, live: bool = True) -> None:
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, kit: NotebookKit | None, *, live: bool = True
+    ) -> None:
         self.kit = kit
         self.shown: dict[str, dict[str, Any]] = {}
-        self.widgets: list[Any] = []
-        self.texts_of_controls: list[str] = []
-        monkeypatch.setattr(base, "is_live", lambda: live)
+        self.messages: list[Mapping[str, Any]] = []
+        """All that the kernel sent, as JSON keeps it."""
+        self.typed: dict[str, Any] = {}
+        self.row = ""
+        self._is_live = live
         monkeypatch.setattr(base, "_BETWEEN_LOOKS_S", 0.01)
-        for module in (base, notebook):
-            monkeypatch.setattr(module, "update_display", self._show)
-        monkeypatch.setattr(base, "display", self._show)
+        for module in (base, notebook, link, live_panels):
+            for name in ("display", "update_display"):
+                if hasattr(module, name):
+                    monkeypatch.setattr(module, name, self._show)
+        monkeypatch.setattr(live_panels, "is_live", lambda: live)
+        monkeypatch.setattr(link, "listen", self._listen)
+        monkeypatch.setattr(link, "DOORS", link.Doors())
+        monkeypatch.setattr(link, "watch_cells", lambda *_: None)
+
+    def _listen(self, panel_id: str, take: link.Take) -> link.Send:
+        self.send = take
+        return self._hear
+
+    def _hear(self, message: Mapping[str, Any]) -> None:
+        heard = json.loads(json.dumps(message))
+        self.messages.append(heard)
+        # As the drawing does: fields of what ended well are empty again, and some are put right.
+        closed, put = heard.get("closed"), heard.get("values")
+        for field in self._fields_of(closed["action"]) if closed else ():
+            self.typed.pop(field["label"], None)
+        for field in self._fields_of(put["action"]) if put else ():
+            if field["name"] in put["values"]:
+                self.typed[field["label"]] = put["values"][field["name"]]
+
+    def _fields_of(self, name: str) -> list[dict[str, Any]]:
+        named = (each for _, actions in self._offered() for each in actions if each["name"] == name)
+        return next((each["fields"] for each in named), [])
 
     def _show(self, shown: dict[str, Any], *, display_id: str = "", **_: object) -> None:
-        if _VIEW in shown:
-            self.texts_of_controls.append(shown["text/plain"])
-            self.widgets.append(widget._instances[shown[_VIEW]["model_id"]])
-        else:
-            self.shown[display_id] = shown
+        self.shown[display_id] = shown
 
-    def open(self, panel: Panel) -> None:
-        """Run the cell, and wait until the panel has read all."""
+    def open(self, panel: Live) -> None:
+        """Run the cell, and wait until the panel has read all; in a live session somebody looks at it."""
+        self.messages, self.typed, self.row = [], {}, ""
+        self.shown = {name: forms for name, forms in self.shown.items() if PANEL_MIME not in forms}
         panel._ipython_display_()
+        if self._is_live:
+            self.send({"do": "hello"})
         self.settle()
 
     def settle(self) -> None:
@@ -67,7 +95,7 @@ class Desk:
 
     @property
     def html(self) -> str:
-        """The picture as people see it."""
+        """The picture as people see it without our drawing."""
         (found,) = (each for each in self.shown.values() if PANEL_MIME in each)
         return found["text/html"]
 
@@ -80,37 +108,115 @@ class Desk:
         """Rows of a table below the picture's own."""
         return next(part["rows"] for part in self.picture["parts"] if part["title"].startswith(title))
 
-    def find(self, description: str) -> Any:
-        """The control whose label begins so."""
-        return next(each for each in self._all() if each.description.lstrip("▸▾ ").startswith(description))
+    def last(self, name: str) -> Any:
+        """What the kernel sent last under that name."""
+        return next((each[name] for each in reversed(self.messages) if name in each), None)
 
-    def type(self, description: str, value: Any) -> None:
-        """Type into a control, or choose."""
-        self.find(description).value = value
+    @property
+    def state(self) -> dict[str, Any]:
+        """What the panel says now."""
+        return self.last("state")
 
-    def press(self, description: str) -> None:
-        """Press a button that can be pressed, and wait for what it does."""
-        self.click(description)
+    @property
+    def rows(self) -> list[list[str]]:
+        """All rows that the front end has, to filter and to leaf through."""
+        return self.last("rows")
+
+    @property
+    def drawer(self) -> dict[str, Any]:
+        """What is said of the row that is open."""
+        return self.last("drawer")
+
+    def choose(self, name: str) -> None:
+        """Open the drawer of the row that has that name, or one of its names."""
+        row = next(each for each in self.rows if name in (each[0], *each[0].split(", "), *each))
+        self.row = row[self.state["key"]]
+        self.send({"do": "open", "row": self.row})
         self.settle()
 
-    def click(self, description: str) -> None:
+    def type(self, label: str, value: Any) -> None:
+        """Type into a field, or choose; in the filter, what is typed counts at once."""
+        if label == "Filter":
+            found = [
+                row for row in self.rows if all(w in "\n".join(row).lower() for w in value.lower().split())
+            ]
+            keys = [row[self.state["key"]] for row in found][:12]
+            self.send({"do": "see", "words": value, "rows": keys})
+        else:
+            self.typed[self.field(label)["label"]] = value
+
+    def field(self, label: str) -> dict[str, Any]:
+        """A field as it is offered."""
+        return next(self._fields(label))
+
+    def values(self, action: Mapping[str, Any]) -> dict[str, Any]:
+        """What is in the fields of an action."""
+        return {each["name"]: self._value(each) for each in action["fields"]}
+
+    def _value(self, field: Mapping[str, Any]) -> Any:
+        return self.typed.get(field["label"], field["value"])
+
+    def why_not(self, button: str) -> str:
+        """What is said beside a button that cannot be pressed; empty where a field is, or where it can."""
+        action, row = self._action(button)
+        values = self.values(action)
+        self.send({"do": "check", "action": action["name"], "row": row, "values": values, "asked": 1})
+        return self.last("checked")["problem"]
+
+    def can(self, button: str) -> bool:
+        """Whether a button can be pressed."""
+        action, _ = self._action(button)
+        values = self.values(action)
+        filled = all(str(values[each["name"]]).strip() for each in action["fields"] if each["required"])
+        return filled and not self.why_not(button)
+
+    def offers(self, button: str) -> bool:
+        """Whether there is such a button."""
+        plan = self.state.get("plan")
+        common = {
+            "Cancel": self.state.get("status"),
+            "Discard plan": plan,
+            "Refresh": self.state["refreshes"],
+        }
+        if button in common:
+            return bool(common[button])
+        if button.startswith("Confirm"):
+            return plan is not None and f"Confirm: {plan['what']}".startswith(button)
+        return self._action(button, must=False) is not None
+
+    def press(self, button: str) -> None:
+        """Press a button that can be pressed, and wait for what it does."""
+        self.click(button)
+        self.settle()
+
+    def click(self, button: str) -> None:
         """Press a button that can be pressed."""
-        button = self.find(description)
-        assert isinstance(button, ipywidgets.Button)
-        assert not button.disabled, description
-        assert button.layout.display != "none", description
-        button.click()
+        assert self.offers(button), button
+        if button.startswith("Confirm"):
+            self.send({"do": "confirm", "plan": self.state["plan"]["id"]})
+        elif button in ("Cancel", "Refresh"):
+            self.send({"do": button.lower()})
+        elif button == "Discard plan":
+            self.send({"do": "discard"})
+        else:
+            assert self.can(button), button
+            action, row = self._action(button)
+            self.send({"do": "act", "action": action["name"], "row": row, "values": self.values(action)})
 
-    def hints(self) -> list[str]:
-        """What is said beside the controls."""
-        return [each.value for each in self._all(ipywidgets.Label) if each.value]
+    def _action(self, button: str, *, must: bool = True) -> Any:
+        for row, actions in self._offered():
+            for each in actions:
+                if each["go"].startswith(button) or each["label"].startswith(button):
+                    return each, row
+        assert not must, button
+        return None
 
-    def _all(self, kind: type[Any] = ipywidgets.DOMWidget, *, labelled: bool = True) -> Iterator[Any]:
-        rest = [*self.widgets]
-        while rest:
-            one = rest.pop(0)
-            if isinstance(one, kind) and (
-                kind is ipywidgets.Label or not labelled or hasattr(one, "description")
-            ):
-                yield one
-            rest = [*getattr(one, "children", ()), *rest]
+    def _offered(self) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+        if self.row and self.drawer is not None and self.drawer["row"] == self.row:
+            yield self.row, self.drawer["actions"]
+        yield "", self.state["actions"]
+
+    def _fields(self, label: str) -> Iterator[dict[str, Any]]:
+        for _, actions in self._offered():
+            for each in actions:
+                yield from (field for field in each["fields"] if field["label"].startswith(label))

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from datetime import datetime
 from threading import Event
 
-import ipywidgets
 import pytest
 
 from ecr_widgets.errors import InputError, StepCancelled
@@ -27,11 +26,8 @@ class Plain(Panel):
         self.looks += 1
         yield
 
-    def draw(self, now: datetime) -> Picture:
+    def draw(self, now: datetime, *, most: int = 100) -> Picture:
         return Picture("plain", "Plain", now, ("looks",), ((str(self.looks),),))
-
-    def controls(self) -> object:
-        return ipywidgets.VBox([])
 
 
 @pytest.fixture
@@ -52,13 +48,13 @@ def test_one_action_at_a_time_and_what_is_under_way_is_said(desk: Desk, panel: P
     panel.act("count sheep", wait)
     assert begun.wait(10)
     assert desk.picture["status"] == "count sheep"
-    assert desk.find("Cancel").layout.display == ""
+    assert desk.offers("Cancel")
     panel.act("count goats", lambda _: pytest.fail("begun"))
     assert desk.picture["problem"] == "not started: count goats; wait until count sheep ends, or cancel it"
     end.set()
     desk.settle()
     assert desk.picture["status"] == ""
-    assert desk.find("Cancel").layout.display == "none"
+    assert not desk.offers("Cancel")
 
 
 def test_a_step_is_cancelled_at_its_next_observation(desk: Desk, panel: Plain) -> None:
@@ -203,11 +199,6 @@ def test_a_forgotten_watch_ends_and_says_so(
     desk.settle()
     assert not panel.is_watched
     assert "watching ended after 30 min; tick watch to continue" in desk.picture["problem"]
-
-
-def test_controls_in_a_saved_notebook_say_what_they_were(desk: Desk, panel: Plain) -> None:
-    """Where they cannot be shown, people read a sentence, not a list of widgets."""
-    assert desk.texts_of_controls == ["Controls: run this cell to work with them."]
 
 
 def test_a_watched_panel_looks_until_it_is_not_watched(desk: Desk, panel: Plain) -> None:

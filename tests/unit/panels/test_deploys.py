@@ -75,6 +75,11 @@ def test_a_second_deploy_shows_its_difference_and_can_be_taken_back(open_desk: D
     assert [record["step"] for record in open_desk.records][-2:] == ["find_service", "rollback"]
 
 
+def back(desk: Desk) -> tuple[str, list[str]]:
+    field = desk.field("Back to")
+    return field["value"], field["options"]
+
+
 def test_back_leads_to_the_last_proven_deploy_and_to_no_untried_one(
     open_desk: Desk, kit: NotebookKit, to: FakeConnections, pushed: None
 ) -> None:
@@ -86,19 +91,17 @@ def test_back_leads_to_the_last_proven_deploy_and_to_no_untried_one(
     for name in ("web", "other"):
         kit.create_deploy(name, "Dockerrun.aws.json", image=image, variables={"NEW": name})
     open_desk.press("Refresh")
-    back = open_desk.find("Back to")
-    assert (back.value, back.options) == ("web.1", ("web.3", "web.1", "other.1"))
+    assert back(open_desk) == ("web.1", ["web.3", "web.1", "other.1"])
     kit.deploy_service("demo", "web", "web.1")
     open_desk.press("Refresh")
-    assert (back.value, back.options) == (None, ("web.3", "web.2", "other.1"))
-    open_desk.press("Plan rollback")
-    assert "choose one" in open_desk.picture["problem"]
-    back.value = "web.2"
+    assert back(open_desk) == ("", ["", "web.3", "web.2", "other.1"])
+    assert not open_desk.can("Plan rollback")
+    open_desk.type("Back to", "web.2")
     open_desk.press("Refresh")
-    assert back.value == "web.2"
+    assert open_desk.can("Plan rollback")
     kit.deploy_service("demo", "web", "other.1")
     open_desk.press("Refresh")
-    assert back.options == ("web.3", "web.2", "web.1")
+    assert back(open_desk) == ("", ["", "web.3", "web.2", "web.1"])
 
 
 def test_the_same_again_is_said_to_change_nothing(open_desk: Desk) -> None:
@@ -148,11 +151,11 @@ def test_a_plan_is_void_once_somebody_else_moved_the_service(
 def test_what_cannot_be_planned_is_said(open_desk: Desk, label: str, value: str, said: str) -> None:
     """Nothing is offered for confirmation, nothing was recorded, and the panel goes on."""
     open_desk.type("Image", "app:1")
-    before = open_desk.find(label).value
+    before = open_desk.field(label)["value"]
     open_desk.type(label, value)
     open_desk.press("Plan deploy")
     assert said in open_desk.picture["problem"]
-    assert open_desk.find("Confirm").layout.display == "none"
+    assert not open_desk.offers("Confirm")
     assert open_desk.records == []
     open_desk.type(label, before if label != "Image" else "app:1")
     open_desk.press("Plan deploy")
@@ -189,8 +192,8 @@ def test_an_image_is_named_in_any_form(open_desk: Desk, world: World, form: str)
 def test_an_image_that_no_deploy_can_name_is_refused_with_a_reason(open_desk: Desk) -> None:
     """Neither tag nor digest is said while it is typed; another registry once it is looked for."""
     open_desk.type("Image", "app")
-    assert open_desk.find("Plan deploy").disabled
-    assert "'app' names neither tag nor digest; type app:TAG" in open_desk.hints()
+    assert not open_desk.can("Plan deploy")
+    assert open_desk.why_not("Plan deploy") == "'app' names neither tag nor digest; type app:TAG"
     open_desk.type("Image", "elsewhere.test/app:1")
     open_desk.press("Plan deploy")
     assert "elsewhere.test is not the registry that is used here" in open_desk.picture["problem"]
@@ -220,10 +223,9 @@ def test_a_dockerrun_that_we_would_not_write_is_shown_and_replaced(
 
 def test_a_service_is_scaled(open_desk: Desk) -> None:
     """After a confirmation that names service and number; not before it exists."""
-    open_desk.press("Plan scaling")
-    assert "demo/web does not exist yet" in open_desk.picture["problem"]
+    assert not open_desk.offers("Plan scaling")
     deploy(open_desk, "1")
-    assert open_desk.find("Copies").value == 1
+    assert open_desk.field("Copies")["value"] == 1
     open_desk.type("Copies", 3)
     open_desk.press("Refresh")
     open_desk.press("Plan scaling")
@@ -233,7 +235,7 @@ def test_a_service_is_scaled(open_desk: Desk) -> None:
     assert open_desk.picture["rows"][0][3].endswith("of 3")
     open_desk.kit.layer0.scale_service("demo", "web", 2)
     open_desk.press("Refresh")
-    assert open_desk.find("Copies").value == 2
+    assert open_desk.field("Copies")["value"] == 2
 
 
 def test_a_task_runs_with_variables_that_are_no_secrets(open_desk: Desk) -> None:
@@ -245,8 +247,8 @@ def test_a_task_runs_with_variables_that_are_no_secrets(open_desk: Desk) -> None
     open_desk.type("In container", "web")
     open_desk.press("Plan task")
     assert "DB_PASSWORD" in open_desk.picture["problem"]
-    assert open_desk.find("Set variables").value == "LEVEL=debug"
-    assert "swordfish" not in json.dumps(open_desk.shown)
+    assert open_desk.typed["Set variables"] == "LEVEL=debug"
+    assert "swordfish" not in json.dumps([open_desk.shown, open_desk.messages])
     open_desk.type("In container", "")
     open_desk.press("Plan task")
     assert "name the container" in open_desk.picture["problem"]
@@ -291,9 +293,9 @@ def test_the_box_of_a_watch_that_ended_is_unticked(open_desk: Desk, monkeypatch:
     """It shows what is so, and ticked again it watches again."""
     monkeypatch.setattr(base, "_LONGEST_WATCH_S", 0.0)
     for _ in range(2):
-        open_desk.type("watch", value=True)
+        open_desk.send({"do": "watch", "on": True})
         open_desk.settle()
-        assert open_desk.find("watch").value is False
+        assert open_desk.state["watch"] is False
         assert "watching ended" in open_desk.picture["problem"]
 
 

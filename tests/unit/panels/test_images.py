@@ -147,7 +147,9 @@ def test_signatures_stand_below_what_they_sign(
     assert tags[tags.index("1") + 1] == "└ referrer"
     assert f"signature of {digest_of('elsewhere')}, which is not here" in tags
     assert desk.picture["note"] == "6 in all, 3 of them signatures and the like"
-    assert set(desk.find("Image").options) == {"1", "2", "3"}
+    for row in desk.rows:
+        desk.choose(row[desk.state["key"]])
+        assert bool(desk.drawer["actions"]) == (row[0] in ("1", "2", "3"))
 
 
 def test_a_document_that_we_would_not_write_runs_its_image(
@@ -160,11 +162,11 @@ def test_a_document_that_we_would_not_write_runs_its_image(
     to.layer0.create_service("demo24e9e412", "odd", stored.deploy_id)
     desk.open(kit.images("111222333444.dkr.ecr.us-east-1.amazonaws.com/app"))
     assert desk.column("runs as") == ["", "service demo/odd", ""]
-    desk.type("Image", "2")
+    desk.choose("2")
     desk.type("To delete it", "app")
     desk.press("Delete")
     assert "must not be deleted: it is used by service demo/odd" in desk.picture["problem"]
-    desk.type("Image", "1")
+    desk.choose("1")
     desk.press("Delete")
     assert desk.column("tags") == ["3", "2"]
 
@@ -211,7 +213,7 @@ def test_where_an_image_runs_is_told(
     column = desk.picture["columns"].index("runs as")
     assert [row[column] for row in desk.picture["rows"]] == ["", "service demo/web", ""]
     assert column == 1
-    desk.type("Image", "2")
+    desk.choose("2")
     desk.type("To delete it", "app")
     desk.press("Delete")
     assert "it is used by service demo/web" in desk.picture["problem"]
@@ -228,7 +230,7 @@ def test_a_page_is_shown_before_the_rest_is_read(
     desk.open(panel)
     assert len(desk.picture["rows"]) == 2
     assert "the first 2 that ECR listed; there are more" in desk.picture["note"]
-    assert desk.widgets == []
+    assert desk.messages == []
     assert list(panel.to_pandas()["digest"]) == digests[::-1]
 
 
@@ -274,6 +276,7 @@ def test_a_tag_that_stands_is_moved_only_when_confirmed(
     assert open_desk.records == []
     open_desk.press("Confirm")
     assert world.tags["app", "1"] == world.tags["app", "3"]
+    open_desk.type("Local image", "app")
     open_desk.type("Tag", "4")
     open_desk.press("Push")
     assert world.tags["app", "4"] == world.tags["app", "3"]
@@ -285,7 +288,7 @@ def test_an_image_is_built_from_a_folder_and_pushed(open_desk: Desk, world: Worl
     (tmp_path / "Dockerfile.new").write_text("FROM busybox\nLABEL made=here\n")
     open_desk.type("Folder", ".")
     open_desk.type("Dockerfile", "Dockerfile.new")
-    open_desk.type("Local image", "made/here")
+    open_desk.type("Local name", "made/here")
     open_desk.press("Build")
     open_desk.type("Tag", "new")
     open_desk.press("Push")
@@ -301,7 +304,7 @@ def test_a_tag_that_was_set_elsewhere_meanwhile_is_moved_only_when_confirmed(
     world.tags["app", "stable"] = digests[0]
     open_desk.type("Local image", "app")
     open_desk.type("Tag", "stable")
-    open_desk.type("Image", "3")
+    open_desk.choose("3")
     open_desk.type("New tag", "stable")
     open_desk.press(button)
     ((line,),) = open_desk.part("Planned: ")
@@ -330,11 +333,12 @@ def test_a_reference_to_copy_is_whole_or_not_there(
     panel._ipython_display_()
     (image,) = panel._images
     assert panel.reference(image) == ""
-    desk.type("Image", image.tags[0])
+    desk.send({"do": "hello"})
+    desk.send({"do": "open", "row": image.digest})
     deadline_s = monotonic() + 10
-    while not desk.find("Reference by digest").value:
+    while not desk.drawer["facts"]:
         assert monotonic() < deadline_s
-    assert desk.find("Reference by digest").value == f"registry.test:5000/app@{image.digest}"
+    assert desk.drawer["facts"][0] == ["reference", f"registry.test:5000/app@{image.digest}"]
     assert len(panel._images) == 1
     chosen.set()
     desk.settle()
@@ -342,10 +346,11 @@ def test_a_reference_to_copy_is_whole_or_not_there(
 
 def test_an_image_is_named_tagged_and_pulled(open_desk: Desk, world: World, digests: list[str]) -> None:
     """By its tag; the reference to copy names it by digest."""
-    open_desk.type("Image", "2")
-    assert open_desk.find("Reference by digest").value == f"registry.test:5000/app@{digests[1]}"
+    open_desk.choose("2")
+    reference = f"registry.test:5000/app@{digests[1]}"
+    assert open_desk.drawer["facts"] == [["reference", reference], ["pull", f"docker pull {reference}"]]
     open_desk.type("New tag", "sta ble")
-    assert open_desk.find("Set tag").disabled
+    assert not open_desk.can("Set tag")
     open_desk.type("New tag", "stable")
     open_desk.press("Set tag")
     open_desk.press("Pull")
@@ -358,10 +363,10 @@ def test_an_image_is_deleted_by_typing_the_repositorys_name(
     open_desk: Desk, world: World, digests: list[str]
 ) -> None:
     """Never by any other text."""
-    open_desk.type("Image", "1")
+    open_desk.choose("1")
     open_desk.type("To delete it", "ap")
-    assert open_desk.find("Delete").disabled
-    assert "that is not app" in open_desk.hints()
+    assert not open_desk.can("Delete")
+    assert open_desk.why_not("Delete") == "that is not app"
     open_desk.type("To delete it", "app")
     open_desk.press("Delete")
     assert ("app", digests[0]) not in world.manifests

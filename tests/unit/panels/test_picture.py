@@ -18,6 +18,7 @@ from ecr_widgets.panels.picture import (
     ago,
     bar,
     matches,
+    matching,
     size,
     when,
 )
@@ -100,11 +101,21 @@ def test_a_plan_names_its_digests_whole() -> None:
     assert line in shown.to_text()
 
 
-def test_a_picture_that_skips_rows_says_which_it_shows() -> None:
-    """Counted from 1, with what is left out before and after them."""
-    shown = replace(picture("x", rows=5), left_out=95, skipped=40)
-    assert "rows 41 to 45 shown, 95 left out" in shown.to_html()
-    assert json.loads(shown.to_json())["skipped"] == 40
+def test_what_belongs_to_a_row_is_filtered_with_it() -> None:
+    """An index whose image has the words is shown with all that is below it, in its order."""
+    rows = [("1", "x"), ("└ linux/arm64", "y"), ("└ linux/amd64", "z"), ("2", "w")]
+    assert matching("AMD64", rows) == rows[:3]
+    assert matching("2 w", rows) == rows[3:]
+    assert matching("", rows) == rows
+
+
+def test_only_a_live_panel_says_where_it_is_found() -> None:
+    """Its JSON and its HTML name it; the picture of a scheduled run names nothing."""
+    shown = replace(picture("x"), live="ecrw-1")
+    assert json.loads(shown.to_json())["live"] == "ecrw-1"
+    assert 'class="ecrw-1"' in shown.to_html()
+    assert "live" not in json.loads(picture("x").to_json())
+    assert "class=" not in picture("x").to_html()
 
 
 def test_parts_are_capped_too() -> None:

@@ -13,6 +13,8 @@ from ecr_widgets.model.record import PANEL_MIME
 from ecr_widgets.panels.picture import LARGEST_BUNDLE_BYTES
 from ecr_widgets.panels.runs import SavedRuns
 from tests.audit.runs import KINDS, generate, recorded, save
+from tests.fakes import NOW
+from tests.unit.panels.desk import Desk
 
 
 @pytest.fixture
@@ -31,13 +33,17 @@ def test_the_timeline_has_a_lane_a_service_and_a_sign_a_run(runs: SavedRuns) -> 
     assert "✗ failed" in picture.note
 
 
-def test_the_panel_lists_and_filters(runs: SavedRuns) -> None:
+def test_the_panel_lists_and_filters(runs: SavedRuns, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every notebook, and those that have all the words."""
-    panel = runs.panel()
-    assert len(panel.picture().rows) == len(KINDS)
-    assert {row[1] for row in panel.picture("failed").rows} >= {"failed"}
-    assert panel.picture("nobody has this").rows == ()
-    assert len(runs.panel(state="failed").picture().rows) == 1
+    desk = Desk(monkeypatch, None)
+    desk.open(runs.panel())
+    assert len(desk.rows) == len(desk.picture["rows"]) == len(KINDS)
+    desk.type("Filter", "failed")
+    assert {row[1] for row in desk.picture["rows"]} >= {"failed"}
+    assert f"of {len(KINDS)} for 'failed'" in desk.picture["note"]
+    desk.type("Filter", "nobody has this")
+    assert desk.picture["rows"] == []
+    assert len(runs.panel(state="failed").draw(NOW).rows) == 1
 
 
 def test_a_run_is_named_by_its_id_and_by_its_notebook_where_that_has_another_name(tmp_path: Path) -> None:
@@ -45,7 +51,7 @@ def test_a_run_is_named_by_its_id_and_by_its_notebook_where_that_has_another_nam
     run_id = recorded("proven")["metadata"]["ecr_widgets"]["run_id"]
     for name in (f"{run_id}-release.ipynb", "mine.ipynb"):
         save(tmp_path, "proven", name)
-    picture = open_runs(tmp_path).panel().picture()
+    picture = open_runs(tmp_path).panel().draw(NOW)
     named = {row[picture.columns.index("run")] for row in picture.rows}
     assert named == {run_id, f"{run_id}\nmine.ipynb"}
 
@@ -53,7 +59,7 @@ def test_a_run_is_named_by_its_id_and_by_its_notebook_where_that_has_another_nam
 def test_a_picture_of_many_runs_stays_small(tmp_path: Path) -> None:
     """And says how many it leaves out."""
     generate(tmp_path / "many", 400, size_bytes=0)
-    picture = open_runs(tmp_path / "many").panel().picture()
+    picture = open_runs(tmp_path / "many").panel().draw(NOW).capped()
     assert sum(len(form.encode()) for form in picture.bundle().values()) <= LARGEST_BUNDLE_BYTES
     assert len(picture.rows) + picture.left_out == 400
     assert json.loads(picture.bundle()[PANEL_MIME])["left_out"] == picture.left_out
@@ -65,6 +71,23 @@ def test_two_runs_are_compared(runs: SavedRuns) -> None:
     assert ("state", "succeeded", "failed") in picture.rows
     with pytest.raises(EcrWidgetsError):
         runs.compare("proven.ipynb", "nobody")
+
+
+def test_two_runs_are_compared_in_the_panel(runs: SavedRuns, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One is a row, the other is chosen; the differences are in the panel and in the saved picture, the older run first."""
+    desk = Desk(monkeypatch, None)
+    desk.open(runs.panel())
+    newest, oldest = desk.rows[0][7], desk.rows[-1][7]
+    for row, other in ((newest, oldest), (oldest, newest)):
+        desk.choose(row)
+        desk.type("With", other.split()[0])
+        desk.press("Compare")
+        (part,) = desk.picture["parts"]
+        assert part["columns"] == ["what", "older", "newer"]
+        assert part["title"].startswith(f"{oldest.split()[0]} and {newest.split()[0]}: ")
+    desk.type("With", "nobody")
+    desk.press("Compare")
+    assert "nobody" in desk.picture["problem"]
 
 
 def test_figures_and_rows_come_as_frames(runs: SavedRuns) -> None:

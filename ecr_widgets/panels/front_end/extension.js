@@ -1,0 +1,131 @@
+// The first door: JupyterLab 4 and Notebook 7 draw panels themselves. A prebuilt extension made by hand: the end of this file
+// is what `jupyter labextension build` makes of one plugin.
+(() => {
+	const PANEL = "application/vnd.ecr-widgets.panel+json", TARGET = "ecr-widgets";
+	const drawing = import(new URL("panel.js", document.currentScript.src).href);
+	const comms = new WeakMap(); // of each kernel connection by panel: all that show one panel share its comm
+	let scope;
+
+	const isOpen = async (kernel, id) => id in ((await kernel.requestCommInfo({ target_name: TARGET })).content.comms ?? {});
+
+	/** The panel's comm with its cards; null where the kernel does not have it open, since another one ran the cell. */
+	async function join(kernel, id, card) {
+		if (!comms.has(kernel)) comms.set(kernel, new Map());
+		const known = comms.get(kernel);
+		if (!known.has(id) && (!(await isOpen(kernel, id)) || kernel.isDisposed)) return null;
+		if (!known.has(id)) {
+			const comm = kernel.createComm(TARGET, id), cards = new Set();
+			comm.onMsg = (message) => cards.forEach((each) => each.receive(message.content.data));
+			known.set(id, { comm, cards });
+		}
+		const link = known.get(id);
+		link.cards.add(card);
+		link.comm.send({ do: "hello" });
+		return link;
+	}
+
+	const made = ({ IRenderMimeRegistry }, { Widget }, { INotebookTracker, NotebookActions }) => {
+		let tracker;
+
+		class Panel extends Widget {
+			async renderModel(model) {
+				const { mount } = await drawing;
+				if (this.isDisposed) return;
+				const run = model.trusted ? () => this.run() : null;
+				this.card ??= mount(this.node, { send: (message) => this.link?.comm.send(message), ask: () => this.ask(), run });
+				let saved = model.data[PANEL];
+				try {
+					if (typeof saved === "string") saved = JSON.parse(saved);
+				} catch {
+					saved = { title: "This panel cannot be read" };
+				}
+				this.card.show(saved);
+				this.panel = saved?.live;
+				this.connect();
+			}
+
+			onAfterAttach() {
+				this.connect();
+			}
+
+			/** Join the kernel that the panel is live in, if there is one. */
+			async connect() {
+				const { card, panel } = this;
+				const notebook = tracker?.find((each) => each.node.contains(this.node));
+				if (!card || typeof panel !== "string" || !notebook) return;
+				const context = (this.context = notebook.sessionContext);
+				if (!this.notebook) {
+					context.kernelChanged.connect(this.again, this);
+					context.statusChanged.connect(this.heard, this);
+				}
+				this.notebook = notebook;
+				await context.ready;
+				const kernel = context.session?.kernel ?? null;
+				if (this.isDisposed || this.kernel === kernel) return;
+				this.kernel = kernel;
+				const link = kernel && (await join(kernel, panel, card).catch(() => null));
+				if (this.isDisposed || this.kernel !== kernel) return;
+				this.link = link;
+				if (!link) card.die();
+			}
+
+			again() {
+				this.leave();
+				this.connect();
+			}
+
+			heard(_, status) {
+				if (/restarting|terminating|dead/.test(status)) this.leave();
+			}
+
+			/** Whether the kernel is only busy: one that was restarted elsewhere does not know the panel. */
+			async ask() {
+				if (this.link && !(await isOpen(this.kernel, this.panel))) this.leave();
+			}
+
+			leave() {
+				comms.get(this.kernel)?.delete(this.panel);
+				this.link = null;
+				this.card?.die();
+			}
+
+			run() {
+				const { content, sessionContext } = this.notebook;
+				content.activeCellIndex = content.widgets.findIndex((cell) => cell.node.contains(this.node));
+				content.deselectAll();
+				NotebookActions.run(content, sessionContext);
+			}
+
+			dispose() {
+				if (this.isDisposed) return;
+				this.link?.cards.delete(this.card);
+				this.card?.dispose();
+				this.context?.kernelChanged.disconnect(this.again, this);
+				this.context?.statusChanged.disconnect(this.heard, this);
+				super.dispose();
+			}
+		}
+
+		return {
+			id: "ecr-widgets:panels",
+			autoStart: true,
+			requires: [IRenderMimeRegistry],
+			optional: [INotebookTracker],
+			activate: (_, registry, notebooks) => {
+				tracker = notebooks;
+				registry.addFactory({ safe: true, mimeTypes: [PANEL], defaultRank: -20, createRenderer: () => new Panel() });
+			},
+		};
+	};
+
+	const shared = async (name) => (await Object.values(scope[name])[0].get())();
+	(window._JUPYTERLAB ??= {})["ecr-widgets"] = {
+		init: (given) => {
+			scope = given;
+		},
+		get: async () => {
+			const plugin = made(...(await Promise.all(["@jupyterlab/rendermime", "@lumino/widgets", "@jupyterlab/notebook"].map(shared))));
+			return () => ({ __esModule: true, default: plugin });
+		},
+	};
+})();

@@ -1,0 +1,525 @@
+// Draws a panel from its JSON and hands back what people do with it; knows no kernel and no front end. Texts become text
+// nodes, styles go through the CSS object model: a strict content security policy has nothing to object to.
+const PAGE = 12, WAIT_MS = 700;
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}\p{DI}\u2800\u{13441}\u{13442}\u{16fe4}\u{1d159}]|(?! )\p{Zs}/gu;
+const DIGEST = /sha256:([0-9a-f]{12})[0-9a-f]{52}/g;
+const TIME = /^(\d{4}-\d\d-\d\d \d\d:\d\d) UTC \((?:.*, )?([^,()]*)\)$/;
+const SIZE = /^([\d.]+) (B|kB|MB|GB)$/, UNITS = { B: 1, kB: 1e3, MB: 1e6, GB: 1e9 };
+const TO_COPY = /sha256:[0-9a-f]{64}|^[\w.-]+(:\d+)?\/[\w./-]+$/;
+const SIGNS = { added: "+ ", removed: "− ", changed: "~ " };
+const STYLE = `.ecrw{
+--fg:var(--jp-ui-font-color1,var(--vscode-foreground,#1f2328));--mut:color-mix(in srgb,var(--fg) 74%,transparent);
+--line:var(--jp-border-color2,var(--vscode-panel-border,#d0d7de));--bg:var(--jp-layout-color1,var(--vscode-editor-background,#fff));
+--bg2:var(--jp-layout-color2,var(--vscode-sideBar-background,#f3f4f6));--acc:#1976d2;--ok:#2e7d32;--bad:#c62828;--warn:#8a6d00;--mono:12px/1.5 var(--jp-code-font-family,monospace);
+color:var(--fg);background:var(--bg);font:13px/1.5 var(--jp-ui-font-family,system-ui,sans-serif);border:1px solid var(--line);border-radius:6px;margin:4px 0;overflow:hidden;
+*{box-sizing:border-box}
+[hidden]{display:none!important}
+:focus-visible{outline:2px solid var(--acc);outline-offset:1px}
+.head,.acts,.foot,.note,.bar{display:flex;flex-wrap:wrap;gap:6px 10px;align-items:center}
+.head{padding:8px 12px;background:var(--bg2)}.head>input{margin-left:auto}
+h3{font-size:14px;margin:0;color:inherit}
+.mut,.foot,dt{color:var(--mut)}
+input,select,textarea,button{font:inherit;color:var(--fg);background:var(--bg);border:1px solid var(--mut);border-radius:4px;padding:2px 8px;min-width:0}
+input[type=checkbox]{width:16px;height:16px;margin:4px 0;justify-self:start}
+button{padding:2px 10px;cursor:pointer}
+button:hover:enabled{border-color:var(--acc)}button:disabled{opacity:.55;cursor:default}
+.acts>button[aria-expanded=true]{border-color:var(--acc);box-shadow:inset 0 -2px var(--acc)}
+button.main{background:#1565c0;color:#fff}button.danger{background:#b71c1c;color:#fff}
+.note{padding:5px 12px;border-left:4px solid var(--warn);white-space:pre-wrap;overflow-wrap:anywhere;&.bad{border-color:var(--bad)}&.ok{border-color:var(--ok)}}
+.bar{flex-basis:100%;font-size:12px}progress{width:160px;height:10px}
+.box{margin:8px 12px;border:1px solid var(--line);border-left:4px solid var(--acc);border-radius:4px;padding:8px 12px;background:var(--bg)}
+ul{margin:4px 0 8px;padding:0;list-style:none;max-height:180px;overflow:auto;font:var(--mono)}
+li{padding:0 6px;border-left:3px solid transparent;&.added{border-color:var(--ok)}&.removed{border-color:var(--bad)}&.changed{border-color:var(--warn)}}
+.scroll{overflow-x:auto}
+table{width:100%;border-collapse:collapse;margin:0;font-size:13px}
+th,td{text-align:left;padding:3px 8px;border-bottom:1px solid var(--line);white-space:nowrap;vertical-align:middle;max-width:340px;overflow:hidden;text-overflow:ellipsis;&:first-child{padding-left:12px}}
+th button{border:0;background:none;padding:0;font-weight:600;color:var(--mut)}
+tr.open,tbody tr:hover,td.drawer{background:var(--bg2)}
+button.row{border:0;background:none;padding:0;font-weight:600;max-width:100%;overflow:hidden;text-overflow:ellipsis;vertical-align:middle;&::before{content:"▸ "/"";color:var(--mut)}&[aria-expanded=true]::before{content:"▾ "/""}}
+.share{display:inline-block;height:8px;margin-right:6px;border-radius:2px;background:var(--acc);opacity:.6}
+.chip{border:1px solid var(--ok);border-radius:10px;padding:0 8px;margin-right:4px;font-size:12px;&::before{content:"● "/"";color:var(--ok)}}
+button.copy{padding:0 6px;margin-left:6px;font-size:11px;color:var(--mut);border-color:var(--line)}
+td.drawer{white-space:normal;max-width:none;padding:4px 12px 8px 26px;.box,.note{margin:8px 0 0}>.acts{margin-top:6px}}
+dl,.form{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:1px 14px;margin:4px 0}dt,dd{margin:0;padding:0;float:none;width:auto;font-weight:400;white-space:nowrap}dd{overflow-wrap:anywhere;white-space:pre-wrap}
+.form{grid-template-columns:max-content minmax(160px,420px) minmax(0,1fr);gap:5px 12px;align-items:center;margin:8px 12px;.acts{grid-column:2/4}}
+.why{border-left:4px solid var(--bad);padding-left:8px}
+.foot{padding:5px 12px}
+details{border-top:1px solid var(--line);padding:4px 12px;summary{font-weight:600;cursor:pointer}td{white-space:pre-wrap;overflow-wrap:anywhere;max-width:none;font:var(--mono);border:0}.scroll{max-height:180px;overflow:auto}}
+@media(max-width:620px){.form,dl{grid-template-columns:minmax(0,1fr);.acts{grid-column:1}}}
+}`;
+const sheet = new CSSStyleSheet();
+sheet.replaceSync(STYLE);
+let count = 0;
+
+const list = (value) => (Array.isArray(value) ? value : []);
+/** A text that can be read and does nothing: what shows nothing, or turns other text around, is shown by its number. */
+const plain = (value, longest = 200) => {
+	const text = typeof value === "string" ? value : value == null ? "" : JSON.stringify(value);
+	const cut = text.length > longest ? `${text.slice(0, longest)}… (${text.length} characters)` : text;
+	return cut.replace(UNSEEN, (c) => (c === "\n" ? c : `\\u{${c.codePointAt(0).toString(16)}}`));
+};
+const whole = (value) => plain(value, 4000);
+const short = (text) => text.replace(DIGEST, "sha256:$1…");
+const bytes = (text) => {
+	const found = SIZE.exec(text);
+	return found && found[1] * UNITS[found[2]];
+};
+/** Sizes by bytes, all else as people count; empty cells last. */
+const compare = (x, y, sign) => {
+	if (!x || !y) return (x ? 0 : 1) - (y ? 0 : 1);
+	const [a, b] = [bytes(x), bytes(y)];
+	return sign * (a !== null && b !== null ? a - b : x.localeCompare(y, undefined, { numeric: true, sensitivity: "base" }));
+};
+
+/** An element such as `div.note.bad`, with properties (in objects) and children. */
+function h(kind, ...rest) {
+	const [tag, ...classes] = kind.split(".");
+	const made = document.createElement(tag);
+	if (classes.length) made.className = classes.join(" ");
+	for (const each of rest.flat()) {
+		if (each?.constructor === Object) {
+			for (const [name, value] of Object.entries(each)) name in made ? (made[name] = value) : made.setAttribute(name, value);
+		} else if (each) made.append(each);
+	}
+	return made;
+}
+
+function button(text, k, onclick, title = "", kind = "button") {
+	return h(kind, { type: "button", "data-k": k, onclick, title }, text);
+}
+
+function copying(text, name) {
+	const label = `Copy ${name}`;
+	const made = button("copy", label + text, async (event) => {
+		event.stopPropagation();
+		made.textContent = await navigator.clipboard.writeText(text).then(() => "✓ copied", () => "not allowed");
+		setTimeout(() => (made.textContent = "copy"), 1500);
+	}, label, "button.copy");
+	made.ariaLabel = label;
+	return made;
+}
+
+/** A panel in `node`. The host sends what people do; it may run the cell, and ask whether the kernel is another one. */
+export function mount(node, host) {
+	if (!document.adoptedStyleSheets.includes(sheet)) document.adoptedStyleSheets.push(sheet);
+	let data = {}; // as the notebook keeps it
+	let state = null, rows = null, drawer = null; // what the kernel says, where the panel is live
+	let words = "", by = -1, down = false, first = 0, page = [], texts = {};
+	let chosen = null, open = ""; // the row whose drawer is open, the action whose form is
+	let dead = false, waits = false, sent, seeing, told;
+	const forms = new Map(), closed = new Set();
+
+	const title = h("h3"), summary = h("span.mut"), tools = h("span.acts"), top = h("div"), body = h("div.scroll");
+	const foot = h("div.foot"), below = h("div");
+	const filter = h("input", { type: "search", "data-k": "filter", placeholder: "filter  ( / )", ariaLabel: "Filter rows" });
+	filter.oninput = () => search(filter.value);
+	const head = h("div.head", title, summary, filter, tools);
+	const card = h("section.ecrw", head, top, body, foot, below);
+	card.onkeydown = pressed;
+	node.replaceChildren(card);
+
+	const shown = () => state ?? data;
+	const columns = () => list(shown().columns).map((each) => plain(each));
+	const keyOf = (row) => row[Number.isInteger(shown().key) ? shown().key : 0] ?? "";
+	const formKey = ({ action, row }) => `${row ?? ""}\n${action}`;
+	const focused = () => (card.contains(document.activeElement) ? document.activeElement.dataset.k : undefined);
+	const focus = (k) => card.querySelector(`[data-k="${CSS.escape(k)}"]`)?.focus({ preventScroll: true });
+	/** Draws something anew and keeps the focus where it was. */
+	const keeping = (drawn) => {
+		const had = focused();
+		drawn();
+		if (had && focused() === undefined) focus(had);
+	};
+
+	function send(message) {
+		if (!state) return;
+		sent ??= setTimeout(() => {
+			waits = true;
+			draw();
+			host.ask?.();
+		}, WAIT_MS);
+		host.send(message);
+	}
+
+	function answered() {
+		clearTimeout(sent);
+		sent = undefined;
+		waits = false;
+	}
+
+	/** Once nobody types: the kernel reads what these rows lack, and saves what is seen. */
+	function see() {
+		clearTimeout(seeing);
+		seeing = setTimeout(() => state && host.send({ do: "see", words, rows: page.map(keyOf) }), 300);
+	}
+
+	function search(text) {
+		words = filter.value = text;
+		first = 0;
+		table();
+		see();
+	}
+
+	const draw = () =>
+		keeping(() => {
+			const at = plain(shown().at).slice(0, 19).replace("T", " ");
+			title.textContent = card.ariaLabel = plain(shown().title);
+			summary.textContent = [plain(shown().note, 500), at && `as of ${at} UTC`].filter(Boolean).join(" · ");
+			tools.replaceChildren(...offered());
+			top.replaceChildren(...notices(""));
+			table();
+			const parts = JSON.stringify(shown().parts);
+			if (parts !== told) below.replaceChildren(...list(shown().parts).flatMap(part));
+			told = parts;
+		});
+
+	function offered() {
+		if (state) {
+			const { watch } = state;
+			const box = h("input", { type: "checkbox", "data-k": "watch", checked: watch, onchange: () => send({ do: "watch", on: box.checked }) });
+			return [
+				...list(state.actions).map((action) => opener(action, "")),
+				...(typeof watch === "boolean" ? [h("label.acts", box, "watch")] : []),
+				...(state.refreshes ? [button("Refresh", "refresh", () => send({ do: "refresh" }))] : []),
+			];
+		}
+		if (!dead || !data.live) return [];
+		return [host.run ? button("Run the cell", "run", host.run, "Nothing is live here") : h("span.mut", "run the cell to work with it")];
+	}
+
+	/** A button that acts, or shows and hides the form of an action that needs values. */
+	function opener(action, row) {
+		const key = formKey({ action: action.name, row });
+		if (!list(action.fields).length) {
+			const made = button(plain(action.label), key, () => send({ do: "act", action: action.name, row, values: {} }), plain(action.hint));
+			made.disabled = Boolean(state.status);
+			return made;
+		}
+		const turn = () => {
+			open = open === key ? "" : key;
+			draw();
+			if (open) forms.get(key)?.start();
+		};
+		const made = button(`${plain(action.label)} …`, key, turn, plain(action.hint));
+		made.ariaExpanded = String(open === key);
+		return made;
+	}
+
+	/** What is said where an action was taken. */
+	function notices(row) {
+		const { status, bars, problem, said, plan, at_row } = shown();
+		const note = (kind, role, ...children) => h(`div.note${kind}`, { role }, ...children);
+		const opened = page.some((each) => keyOf(each) === chosen) ? chosen : "";
+		const found = waits && opened === row ? [note("", "status", "waiting for the kernel …")] : [];
+		if ((at_row === opened ? opened : "") === row) {
+			if (status) {
+				const cancel = state && button("Cancel", "cancel", () => send({ do: "cancel" }));
+				found.push(note("", "status", `… ${plain(status, 500)}`, cancel, list(bars).map(bar)));
+			}
+			if (problem) found.push(note(".bad", "alert", `✗ ${whole(problem)}`));
+			if (said) found.push(note(".ok", "status", `✓ ${plain(said, 500)}`));
+			if (plan) return [...found, planned(plan)];
+		}
+		const action = list(row ? drawer?.actions : state?.actions).find((each) => open === formKey({ action: each.name, row }));
+		if (action) {
+			if (!forms.has(open)) forms.set(open, form(action, row, open));
+			forms.get(open).offer(action);
+			found.push(forms.get(open).node);
+		}
+		return found;
+	}
+
+	const bar = ({ text, share }) => {
+		const name = plain(text);
+		return h("span.bar", typeof share === "number" && h("progress", { max: 1, value: share, ariaLabel: name }), name);
+	};
+
+	function planned({ id, what, lines }) {
+		const name = plain(what);
+		const items = list(lines).map((line) => {
+			const word = line.split(" ", 1)[0];
+			return h(word in SIGNS ? `li.${word}` : "li", (SIGNS[word] ?? "") + whole(line));
+		});
+		const confirm = button(`Confirm: ${name}`, "confirm", () => send({ do: "confirm", plan: id }), "", "button.main");
+		const discard = button("Discard plan", "discard", () => send({ do: "discard" }));
+		return h("div.box", { role: "group", ariaLabel: `Plan: ${name}` }, h("b", `Planned: ${name}`), h("ul", { tabIndex: 0 }, items), h("div.acts", confirm, discard));
+	}
+
+	/** The rows that match, in order; what belongs to a row stays below it. */
+	function matching() {
+		const of = list(rows ?? data.rows);
+		if (texts.of !== of) {
+			texts = { of, groups: [], used: new Set(), most: 1 };
+			for (const each of of) {
+				const row = list(each).map((cell) => (typeof cell === "string" ? cell : plain(cell)));
+				row.forEach((cell, at) => cell && texts.used.add(at) && (texts.most = Math.max(texts.most, bytes(cell) ?? 0)));
+				if (row[0]?.startsWith("└") && texts.groups.length) texts.groups.at(-1).push(row);
+				else texts.groups.push([row]);
+			}
+		}
+		const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);
+		const found = texts.groups.filter((group) => {
+			group.text ??= group.flat().join("\n").toLowerCase();
+			return wanted.every((word) => group.text.includes(word));
+		});
+		if (by >= 0) found.sort(([a], [b]) => compare(a[by], b[by], down ? -1 : 1));
+		return found.flat();
+	}
+
+	const table = () =>
+		keeping(() => {
+			const found = matching(), names = columns(), total = texts.of.length, left = shown().left_out;
+			if (first >= found.length) first = 0;
+			page = found.slice(first, first + PAGE);
+			filter.hidden = total < 2 && !words;
+			// What repeats the name, or no row has, is left to the drawer.
+			const wide = names.map((_, at) => at).filter((at) => !at || (names[at] !== "URI" && texts.used.has(at)));
+			const heads = wide.map((at) => {
+				const sign = by !== at ? "" : down ? " ▾" : " ▴";
+				const sort = () => {
+					[by, down] = [at, by === at && !down];
+					table();
+				};
+				return h("th", { scope: "col", ariaSort: sign ? (down ? "descending" : "ascending") : "none" }, names[at] && button(names[at] + sign, `sort ${at}`, sort));
+			});
+			const lines = page.flatMap((row) => line(row, wide, names));
+			body.replaceChildren(names.length ? h("table", { ariaLabel: plain(shown().title) }, h("thead", h("tr", heads)), h("tbody", lines)) : "");
+			const turn = (sign, name, rows) => {
+				const made = button(sign, name, () => {
+					first += rows;
+					table();
+					see();
+				});
+				made.ariaLabel = name;
+				made.disabled = first + rows < 0 || first + rows >= found.length;
+				return made;
+			};
+			const count = found.length ? `${first + 1}–${first + page.length} of ${found.length}` : total ? "no row matches" : "no rows";
+			const more = left > 0 ? `, ${left} more are not ${state ? "listed: filter to find them" : "saved here"}` : "";
+			const turns = found.length > PAGE ? [turn("‹", "Previous rows", -PAGE), turn("›", "Next rows", PAGE)] : [];
+			foot.hidden = !names.length || !(turns.length || more || !found.length || words);
+			foot.replaceChildren(h("span", { role: "status" }, count + more), ...turns);
+		});
+
+	/** A row, and its drawer where it is open. */
+	function line(row, wide, names) {
+		const key = keyOf(row), isOpen = chosen === key;
+		const cells = wide.map((at, number) => {
+			const text = row[at] ?? "", time = TIME.exec(text);
+			const cell = h("td", { title: plain(text, 1000) });
+			if (!number) {
+				const name = button(plain(short(text)) || "(no name)", `row ${key}`, (event) => event.stopPropagation() ?? choose(key), "", "button.row");
+				name.ariaExpanded = String(isOpen);
+				cell.append(name);
+			} else if (/^(service|task) /.test(text)) {
+				cell.append(...text.split(", ").slice(0, 4).map((use) => h("span.chip", plain(use.replace(/^service /, "")))));
+			} else if (/^sha256:[0-9a-f]{64}$/.test(text)) {
+				cell.append(text.slice(7, 19), copying(text, names[at]));
+				cell.lastChild.tabIndex = -1; // the drawer has it too, for the keyboard
+			} else {
+				if (names[at] === "size") {
+					const share = h("span.share");
+					share.style.width = `${(60 * (bytes(text) ?? 0)) / texts.most}px`;
+					cell.append(share);
+				}
+				cell.append(plain(short(time ? time[state ? 2 : 1] : text)));
+			}
+			return cell;
+		});
+		const made = h(isOpen ? "tr.open" : "tr", { onclick: () => String(getSelection()) || choose(key) }, cells);
+		return isOpen ? [made, h("tr", h("td.drawer", { colSpan: wide.length }, inside(row, key, names)))] : [made];
+	}
+
+	function choose(key) {
+		const close = chosen === key;
+		chosen = close ? null : key;
+		drawer = null;
+		if (!open.startsWith("\n")) open = "";
+		send({ do: "open", row: close ? "" : key });
+		draw();
+		focus(`row ${key}`);
+		if (!close) card.querySelector(".drawer")?.scrollIntoView({ block: "nearest" });
+	}
+
+	/** Every cell whole, what the kernel adds, and what can be done. */
+	function inside(row, key, names) {
+		const mine = drawer?.row === key ? drawer : null;
+		const facts = names.map((name, at) => [name, row[at] ?? "", TO_COPY.test(row[at])]).filter(([name, text]) => text && name);
+		for (const [name, text] of list(mine?.facts)) facts.push([plain(name), text, true]);
+		const pairs = facts.flatMap(([name, text, copy]) => [h("dt", name), h("dd", whole(text), copy && copying(text, name))]);
+		return [h("dl", pairs), mine && h("div.acts", list(mine.actions).map((action) => opener(action, key))), ...(state ? notices(key) : [])];
+	}
+
+	function part({ title, columns, rows, left_out }) {
+		const name = plain(title);
+		if (state && name.startsWith("Planned: ")) return []; // a live panel has a box for it
+		const heads = list(columns).map((each) => h("th", { scope: "col" }, plain(each)));
+		const lines = list(rows).map((row) => h("tr", list(row).map((cell) => h("td", whole(cell)))));
+		const made = h(
+			"details",
+			{ open: !closed.has(name), ontoggle: () => closed[made.open ? "delete" : "add"](name) },
+			h("summary", { "data-k": `part ${name}` }, name + (left_out ? ` (${left_out} not shown)` : "")),
+			h("div.scroll", { tabIndex: 0, role: "region", ariaLabel: name }, h("table", { ariaLabel: name }, heads.length > 0 && h("thead", h("tr", heads)), h("tbody", lines))),
+		);
+		return [made];
+	}
+
+	/** Keys, which are nobody else's in the panel. */
+	function pressed(event) {
+		const { key, target } = event;
+		if (event.ctrlKey || event.metaKey || event.altKey) return;
+		event.stopPropagation();
+		const names = [...body.querySelectorAll(".row")], at = names.indexOf(target);
+		const to = at < 0 ? undefined : { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: names.length - 1 }[key];
+		if (target === filter && key === "ArrowDown") names[0]?.focus();
+		else if (to !== undefined) (names[to] ?? (to < 0 ? filter : target)).focus();
+		else if (key === "/" && !target.matches("input,textarea,select")) filter.focus();
+		else if (key === "Escape") leave();
+		else return;
+		event.preventDefault();
+	}
+
+	/** First the form, then the drawer, then the filter. */
+	function leave() {
+		const form = open;
+		if (form) {
+			open = "";
+			draw();
+			focus(form);
+		} else if (chosen !== null) choose(chosen);
+		else search("");
+	}
+
+	/** The fields of one action. What is typed is sent, and never saved. */
+	function form(action, row, key) {
+		const fields = new Map(), made = { problem: "" };
+		let asked = 0, asking;
+		const values = () => Object.fromEntries([...fields].map(([name, { kind, input }]) => [name, kind === "tick" ? input.checked : kind === "number" ? Number(input.value) : input.value]));
+		const isShort = () => [...fields.values()].some(({ field, input }) => field.required && !input.hidden && !input.value.trim());
+		const ask = (what) => send({ do: what, action: action.name, row, values: values(), asked: (asked += 1) });
+		const lock = () => (go.disabled = isShort() || Boolean(made.problem) || Boolean(state?.status));
+		const submit = () => {
+			clearTimeout(asking);
+			ask("act");
+		};
+		made.judge = (found) => {
+			if (found.asked !== undefined && found.asked !== asked) return;
+			made.problem = why.textContent = plain(found.problem, 500);
+			why.hidden = !found.problem;
+			lock();
+		};
+		const typed = () => {
+			for (const { field, input, label, hint } of fields.values()) {
+				const [other, value] = list(field.when);
+				input.hidden = label.hidden = hint.hidden = other !== undefined && fields.get(other)?.input.value !== value;
+			}
+			made.judge({ problem: "" });
+			clearTimeout(asking);
+			if (!isShort()) asking = setTimeout(() => ask("check"), 150);
+		};
+		/** New choices, and new defaults where nobody has typed. */
+		made.offer = (offer) => {
+			for (const field of list(offer.fields)) {
+				const known = fields.get(field.name);
+				if (!known) continue;
+				const { input, options, kind } = known, had = input.value, choices = JSON.stringify(field.options);
+				if (choices !== known.choices) (options ?? input).replaceChildren(...list(field.options).map((each) => h("option", { value: each }, options ? "" : plain(each))));
+				if (!known.touched && kind === "tick") input.checked = field.value;
+				else if (!known.touched || !known.choices || (kind === "choice" && !list(field.options).includes(had))) input.value = field.value;
+				else input.value = had;
+				Object.assign(known, { field, choices });
+			}
+			lock();
+		};
+		made.fill = (put) => {
+			for (const [name, value] of Object.entries(put)) if (fields.has(name)) fields.get(name).input.value = value;
+			typed();
+		};
+		made.start = () => {
+			made.node.querySelector("input,select,textarea")?.focus({ preventScroll: true });
+			made.node.scrollIntoView({ block: "nearest" });
+		};
+		const parts = list(action.fields).map((field) => {
+			const { kind, name } = field, id = `ecrw-${(count += 1)}`;
+			const input = h(kind === "choice" ? "select" : kind === "lines" ? "textarea" : "input", { id, "data-k": `${key}\n${name}`, spellcheck: false });
+			if (kind === "tick") input.type = "checkbox";
+			if (kind === "number") Object.assign(input, { type: "number", min: field.least, max: field.most });
+			const label = h("label", { htmlFor: id }, plain(field.label)), hint = h("span.mut", plain(field.hint));
+			const options = kind === "text" ? h("datalist", { id: `${id}-options` }) : null;
+			if (options) input.setAttribute("list", options.id);
+			const known = { field, kind, input, label, hint, options };
+			fields.set(name, known);
+			input.oninput = () => {
+				known.touched = true;
+				typed();
+			};
+			return [label, input, h("span", hint, options)];
+		});
+		const go = button(plain(action.go), `${key}\n`, submit, plain(action.hint), action.danger ? "button.danger" : "button.main");
+		const why = h("span.why", { role: "alert", hidden: true });
+		made.node = h("form.box.form", { ariaLabel: plain(action.label) }, parts.flat(), h("div.acts", go, why));
+		made.node.onsubmit = (event) => {
+			event.preventDefault();
+			if (!go.disabled) submit();
+		};
+		made.offer(action);
+		typed();
+		return made;
+	}
+
+	return {
+		/** Draw a panel's JSON, as a notebook keeps it. */
+		show(saved) {
+			data = saved?.constructor === Object ? saved : {};
+			draw();
+		},
+		/** Nothing answers. */
+		die() {
+			answered();
+			dead = true;
+			state = rows = drawer = null;
+			open = "";
+			draw();
+		},
+		/** What the kernel sends. */
+		receive({ state: said, rows: all, drawer: opened, bars, closed: done, values, checked }) {
+			answered();
+			if (checked) return forms.get(formKey(checked))?.judge(checked);
+			if (all) rows = list(all);
+			if (said) {
+				if (!state && said.words && !words) words = filter.value = said.words;
+				state = said;
+			}
+			if (bars && state) state.bars = bars;
+			if (opened) drawer = opened;
+			if (done && forms.delete(formKey(done))) open = "";
+			if (values) forms.get(formKey(values))?.fill(values.values);
+			draw();
+			if (said?.moved) card.querySelector(".note,.box")?.scrollIntoView({ block: "nearest" });
+		},
+		dispose() {
+			clearTimeout(sent);
+			clearTimeout(seeing);
+		},
+	};
+}
+
+/** The second door: an anywidget, which hides the picture above it. */
+export default {
+	render({ model, el }) {
+		const card = mount(el, { send: (message) => model.send(message) });
+		const hidden = new CSSStyleSheet();
+		document.adoptedStyleSheets.push(hidden);
+		const hear = (message) => {
+			if (message.state) hidden.replaceSync(`.${CSS.escape(message.state.live)}{display:none}`);
+			card.receive(message);
+		};
+		model.on("msg:custom", hear);
+		model.send({ do: "hello" });
+		return () => {
+			model.off("msg:custom", hear);
+			hidden.replaceSync("");
+			card.dispose();
+		};
+	},
+};

@@ -1,0 +1,141 @@
+"""What can be done in the image panel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from ecr_widgets.model.image_reference import ImageReference, check_tag
+from ecr_widgets.panels.base import Plan
+from ecr_widgets.panels.offers import Action, Field, Values
+
+if TYPE_CHECKING:
+    from ecr_widgets.kit import Kit
+    from ecr_widgets.model.registry import Image
+    from ecr_widgets.panels.images import ImagesPanel
+
+
+def of_panel(panel: ImagesPanel) -> Sequence[Action]:
+    """Build, push, read platforms."""
+    return (
+        Action(
+            "push",
+            "Push",
+            f"Push a local image to {panel.repository}",
+            lambda values: _push(panel, values),
+            (
+                Field("source", "Local image", panel.built, hint="its name or id", required=True),
+                Field("tag", "Tag", hint="such as 2026.11", required=True),
+            ),
+            why_not=lambda values: _checked(check_tag, values["tag"]),
+        ),
+        Action(
+            "build",
+            "Build",
+            "Build a local image from a folder",
+            lambda values: _build(panel, values),
+            (
+                Field("folder", "Folder", hint="build context with a Dockerfile", required=True),
+                Field("name", "Local name", hint="of the image, such as team/app", required=True),
+                Field("dockerfile", "Dockerfile", "Dockerfile", hint="in the folder"),
+            ),
+            why_not=lambda values: _checked(ImageReference.parse, values["name"]),
+        ),
+        Action(
+            "platforms",
+            "Read platforms",
+            "Read the manifests of the images that are shown; ECR counts that as a pull",
+            lambda _: panel.look_into_all(),
+        ),
+    )
+
+
+def of_image(panel: ImagesPanel, image: Image) -> Sequence[Action]:
+    """Tag, pull, delete."""
+    return (
+        Action(
+            "tag",
+            "Set tag",
+            "Add a tag to the image; nothing is pulled",
+            lambda values: _set_tag(panel, image, values["tag"]),
+            (Field("tag", "New tag", hint="such as stable", required=True),),
+            why_not=lambda values: _checked(check_tag, values["tag"]),
+        ),
+        Action("pull", "Pull", "Pull the image to this engine", lambda _: _pull(panel, image)),
+        Action(
+            "delete",
+            "Delete",
+            "Delete the image with all its tags",
+            lambda values: _delete(panel, image, values["again"]),
+            (Field("again", "To delete it, type the repository's name", required=True),),
+            why_not=lambda values: (
+                "" if values["again"] == panel.repository else f"that is not {panel.repository}"
+            ),
+            danger=True,
+        ),
+    )
+
+
+def _push(panel: ImagesPanel, values: Values) -> None:
+    source, wanted = values["source"], values["tag"]
+    panel.work_out(
+        f"look which image {panel.repository}:{wanted} names",
+        lambda kit: Plan(
+            f"push {source} to {panel.repository}:{wanted}",
+            _moved(panel, kit, wanted),
+            lambda acting: acting.push_image(source, repository=panel.repository, tag=wanted),
+        ),
+    )
+
+
+def _build(panel: ImagesPanel, values: Values) -> None:
+    context, name, dockerfile = values["folder"], values["name"], values["dockerfile"] or "Dockerfile"
+
+    def build(kit: Kit) -> None:
+        kit.build_image(context, name=name, dockerfile=dockerfile)
+        panel.built = name
+
+    panel.act(f"build {name} from {context}", build)
+
+
+def _set_tag(panel: ImagesPanel, image: Image, wanted: str) -> None:
+    name = _name(image)
+    panel.work_out(
+        f"look which image {panel.repository}:{wanted} names",
+        lambda kit: Plan(
+            f"tag {panel.repository} {name} as {wanted}",
+            _moved(panel, kit, wanted, unless=image),
+            lambda acting: acting.ecr.tag_image(panel.repository, image.digest, wanted),
+        ),
+    )
+
+
+def _pull(panel: ImagesPanel, image: Image) -> None:
+    name = _name(image)
+    panel.act(f"pull {panel.repository} {name}", lambda kit: kit.pull_image(panel.repository, name))
+
+
+def _delete(panel: ImagesPanel, image: Image, again: str) -> None:
+    panel.act(
+        f"delete {panel.repository} {image.digest}",
+        lambda kit: kit.ecr.delete_images(panel.repository, [image.digest], typed_name=again),
+    )
+
+
+def _moved(panel: ImagesPanel, kit: Kit, tag: str, *, unless: Image | None = None) -> tuple[str, ...]:
+    """What a plan says if a tag would move from its current image; the list may be older, or incomplete."""
+    current = kit.look.image(panel.repository, tag)
+    if current is None or (unless is not None and unless.digest == current.digest):
+        return ()
+    line = "the tag would move" + ("" if unless else ", unless this is the image that it names now")
+    return (f"{line}: {current.digest}",)
+
+
+def _name(image: Image) -> str:
+    return image.tags[0] if image.tags else image.digest
+
+
+def _checked(check: Callable[[str], object], text: str) -> str:
+    """No reason why not; our check raises it."""
+    check(text)
+    return ""

@@ -1,0 +1,172 @@
+"""The way between a live panel and its front end. There are two doors, and the kernel learns which one there is.
+
+JupyterLab and Notebook 7 with our extension draw the panel's own output: the extension joins the comm that the panel keeps
+open in the kernel, and says so. Where it has not done so though the kernel was idle for a while, a widget is shown, which
+brings the same drawing along: for VS Code, Colab, and servers without this package.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from secrets import token_hex
+from threading import Lock, Timer
+from typing import Any
+
+from IPython.display import display, update_display
+
+TARGET = "ecr-widgets"
+"""Of the comms, one a panel, whose id the panel's JSON names."""
+MODULE = Path(__file__).with_name("front_end") / "panel.js"
+_QUIET_S = 3.0
+"""How long the kernel is idle before a front end that said nothing has no extension."""
+_NOTHING = {"text/plain": "", "text/html": ""}
+_WITHOUT_KERNEL = "Controls: run this cell to work with them."
+_VIEW = "application/vnd.jupyter.widget-view+json"
+
+Message = Mapping[str, Any]
+Take = Callable[[Message], object]
+Send = Callable[[Message], object]
+
+
+class Link:
+    """One panel's way to whoever looks at it.
+
+    Args:
+        take: Gets each message from a front end; what is in it is whatever somebody sent.
+    """
+
+    def __init__(self, take: Take) -> None:
+        self.id = f"ecrw-{token_hex(8)}"
+        self._take = take
+        self._by_comm: Send | None = None
+        self._by_widget: Send | None = None
+        self._place_id = f"ecrw-door-{token_hex(6)}"
+        self._is_joined = False
+
+    def open(self) -> None:
+        """Listen; called in the cell that shows the panel, after its picture."""
+        self._by_comm = listen(self.id, self._heard)
+        display(_NOTHING, raw=True, display_id=self._place_id)
+        DOORS.wait(self)
+
+    def send(self, message: Message) -> None:
+        """To every front end that shows the panel; nobody may be there."""
+        if self._is_joined and self._by_comm is not None:
+            self._by_comm(message)
+        if self._by_widget is not None:
+            self._by_widget(message)
+
+    @property
+    def has_front_end(self) -> bool:
+        """Whether anybody would get what is sent."""
+        return self._is_joined or self._by_widget is not None
+
+    def show_widget(self) -> None:
+        """Open the second door, unless the first one was."""
+        if not self._is_joined and self._by_widget is None:
+            self._by_widget, shown = made_widget(self._take)
+            update_display(shown, raw=True, display_id=self._place_id)
+
+    def _heard(self, message: Message) -> None:
+        if not self._is_joined:
+            self._is_joined = True
+            DOORS.found_extension()
+            if self._by_widget is not None:
+                self._by_widget = None
+                update_display(_NOTHING, raw=True, display_id=self._place_id)
+        self._take(message)
+
+
+class Doors:
+    """What this kernel knows of its front end."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._has_extension = self._is_watching = False
+        self._waiting: list[Link] = []
+        self._timer: Timer | None = None
+
+    def wait(self, link: Link) -> None:
+        """Show the link's widget once it is clear that nothing else shows the panel."""
+        with self._lock:
+            if self._has_extension:
+                return
+            self._waiting.append(link)
+            if not self._is_watching:
+                self._is_watching = True
+                watch_cells(self._begun, self._ended)
+
+    def found_extension(self) -> None:
+        """There is one, so nobody waits any longer."""
+        with self._lock:
+            self._has_extension = True
+            self._waiting.clear()
+
+    def _begun(self, *_: object) -> None:
+        with self._lock:
+            if self._timer is not None:
+                self._timer.cancel()
+
+    def _ended(self, *_: object) -> None:
+        # What the front end sends waits behind the cells that are queued: silence counts only while none runs.
+        with self._lock:
+            if self._waiting:
+                self._timer = Timer(_QUIET_S, self._give_up)
+                self._timer.daemon = True
+                self._timer.start()
+
+    def _give_up(self) -> None:
+        with self._lock:
+            waiting, self._waiting = self._waiting, []
+        for link in waiting:
+            link.show_widget()
+
+
+DOORS = Doors()
+
+
+def is_live() -> bool:
+    """Whether a person sits at the other end: front ends allow prompts, engines do not."""
+    if "ipykernel" not in sys.modules:
+        return False
+    from IPython import get_ipython
+
+    return bool(getattr(getattr(get_ipython(), "kernel", None), "_allow_stdin", False))
+
+
+def listen(panel_id: str, take: Take) -> Send:
+    """Keep a comm of that id open in this kernel, unannounced: a front end that shows the panel asks for it."""
+    import comm
+
+    made: Any = comm.create_comm(target_name=TARGET, comm_id=panel_id, primary=False)
+    comm.get_comm_manager().register_comm(made)
+    made.on_msg(lambda message: take(message["content"]["data"]))
+    send: Send = made.send
+    return send
+
+
+def watch_cells(begun: Callable[..., object], ended: Callable[..., object]) -> None:
+    """Call these before and after each cell of this kernel."""
+    from IPython import get_ipython
+
+    events = get_ipython().events
+    events.register("pre_run_cell", begun)
+    events.register("post_run_cell", ended)
+
+
+def made_widget(take: Take) -> tuple[Send, Mapping[str, Any]]:
+    """A widget that draws the panel, as something to send to and as an output.
+
+    All that it holds, and that a front end may save, is the module that draws; what people type comes as messages.
+    """
+    import anywidget
+
+    class Door(anywidget.AnyWidget):
+        _esm = MODULE
+
+    made: Any = Door()
+    made.on_msg(lambda _, content, __: take(content))
+    send: Send = made.send
+    return send, {_VIEW: made._repr_mimebundle_()[0][_VIEW], "text/plain": _WITHOUT_KERNEL}

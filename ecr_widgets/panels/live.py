@@ -1,0 +1,234 @@
+"""A picture with somebody in front of it: what it offers them, and what of that they ask for.
+
+Nothing that a front end sends is trusted: an action that was not offered, or a row that was not shown, is refused.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from secrets import token_hex
+from threading import RLock
+from typing import Any
+
+from IPython.display import display, update_display
+
+from ecr_widgets.errors import EcrWidgetsError, InputError
+from ecr_widgets.model.times import to_rfc3339
+from ecr_widgets.panels.link import Link, Message, is_live
+from ecr_widgets.panels.offers import Action
+from ecr_widgets.panels.picture import MOST_ROWS, Picture, matching
+
+_MOST_LIVE_ROWS = 10_000
+"""Rows that a front end gets to filter, sort and leaf through by itself; of more, those that match what is typed."""
+_MOST_PART_ROWS = 40
+_LONGEST_WORDS = 500
+
+
+class Live(ABC):
+    """A picture below the cell, and where somebody is at work, rows to choose from and things to do."""
+
+    refreshes = True
+    """Whether there is something to look at again."""
+
+    def __init__(self) -> None:
+        self._display_id = f"ecrw-panel-{token_hex(6)}"
+        self._link = Link(self.take)
+        self._is_open = False
+        self.words = ""
+        """What the rows are filtered by."""
+        self.problem = self.said = ""
+        self._where = ""
+        """The row that was last worked on; empty for the panel itself."""
+        self._open_row = ""
+        self._offered: frozenset[str] = frozenset()
+        self._sent_rows: Sequence[Sequence[str]] | None = None
+        self._sent_result: object = None
+        self._sending = RLock()
+
+    @abstractmethod
+    def draw(self, now: datetime, *, most: int = MOST_ROWS) -> Picture:
+        """A picture of what was read, with so many rows; asks for nothing."""
+
+    @property
+    @abstractmethod
+    def drawn_at(self) -> datetime:
+        """When what is drawn was read."""
+
+    def actions(self) -> Sequence[Action]:
+        """What can be done with the panel as a whole."""
+        return ()
+
+    def row_actions(self, key: str) -> Sequence[Action]:
+        """What can be done with a row."""
+        return ()
+
+    def row_facts(self, key: str) -> Sequence[tuple[str, str]]:
+        """What there is to know of a row beside its cells, such as a reference to copy."""
+        return ()
+
+    def opened(self, key: str) -> None:  # noqa: B027 -- most rows need nothing
+        """Somebody looks at a row."""
+
+    def see(self, keys: Sequence[str]) -> None:  # noqa: B027 -- most panels have read all of a row
+        """Somebody sees these rows: read what they lack."""
+
+    def do_more(self, message: Message) -> None:  # noqa: B027 -- what only some panels can be asked for
+        """Take a message that is about something else than rows and actions."""
+
+    def state(self) -> Mapping[str, Any]:
+        """What a panel says beside its picture."""
+        return {}
+
+    def bundle(self, picture: Picture) -> dict[str, str]:
+        """The forms that the notebook keeps."""
+        shown = replace(
+            picture, live=self._link.id if self._is_open else "", problem=picture.problem or self.problem
+        )
+        if self.words:
+            rows = matching(self.words, shown.rows)
+            note = f"{len(rows)} of {len(shown.rows) + shown.left_out} for {self.words!r}"
+            shown = replace(shown, rows=tuple(rows), left_out=0, note=note)
+        return shown.fitted()[1]
+
+    def _ipython_display_(self) -> None:
+        self._is_open = is_live()
+        display(self.saved(), raw=True, display_id=self._display_id)
+        if self._is_open:
+            self._link.open()
+
+    def saved(self) -> dict[str, str]:
+        """The picture as the notebook keeps it now."""
+        return self.bundle(self.draw(self.drawn_at, most=_MOST_LIVE_ROWS if self.words else MOST_ROWS))
+
+    def redraw(self) -> None:
+        """Show what is known by now."""
+        update_display(self.saved(), raw=True, display_id=self._display_id)
+        self.tell()
+
+    def tell(self) -> None:
+        """Send what changed to whoever looks at the panel."""
+        if not self._link.has_front_end:
+            return
+        with self._sending:
+            picture = self.draw(self.drawn_at, most=_MOST_LIVE_ROWS)
+            if picture.left_out and self.words:
+                found = matching(self.words, self.draw(self.drawn_at, most=picture.count).rows)
+                picture = replace(
+                    picture,
+                    rows=tuple(found[:_MOST_LIVE_ROWS]),
+                    left_out=max(0, len(found) - _MOST_LIVE_ROWS),
+                )
+            message: dict[str, Any] = {"state": self._told_state(picture)}
+            if picture.rows != self._sent_rows:
+                self._sent_rows = message["rows"] = picture.rows
+                self._offered = frozenset(row[picture.key] for row in picture.rows)
+            if self._open_row:
+                message["drawer"] = self._drawer()
+            self._link.send(message)
+
+    def _told_state(self, picture: Picture) -> Mapping[str, Any]:
+        state = dict(self.state())
+        result = (self.problem, self.said, state.get("plan"))
+        moved, self._sent_result = result != self._sent_result and any(result), result
+        return {
+            "title": picture.title,
+            "at": to_rfc3339(picture.at),
+            "columns": picture.columns,
+            "key": picture.key,
+            "note": picture.note,
+            "left_out": picture.left_out,
+            "parts": [part.capped(_MOST_PART_ROWS).to_json() for part in picture.parts],
+            "actions": [each.to_json() for each in self.actions()],
+            "words": self.words,
+            "refreshes": self.refreshes,
+            "problem": self.problem,
+            "said": self.said,
+            "live": self._link.id,
+            "at_row": self._where,
+            "moved": moved,
+            **state,
+        }
+
+    def _drawer(self) -> Mapping[str, Any]:
+        return {
+            "row": self._open_row,
+            "facts": self.row_facts(self._open_row),
+            "actions": [each.to_json() for each in self.row_actions(self._open_row)],
+        }
+
+    def take(self, message: object) -> None:
+        """Do what somebody asks for, if it was offered; never waits."""
+        try:
+            self._take(message if isinstance(message, Mapping) else {})
+        except EcrWidgetsError as error:
+            self.refuse(error)
+
+    def _take(self, message: Message) -> None:
+        what, row = message.get("do"), _text(message.get("row"))
+        if what == "hello":
+            self._sent_rows = None
+            self.tell()
+        elif what == "open":
+            self._open_row = row if row in self._offered else ""
+            if self._open_row:
+                self.opened(row)
+            self.tell()
+        elif what == "see":
+            self._seen(message)
+        elif what in ("act", "check"):
+            self._asked(message, row, only_checked=what == "check")
+        else:
+            self.do_more(message)
+
+    def _seen(self, message: Message) -> None:
+        words, rows = _text(message.get("words"))[:_LONGEST_WORDS], message.get("rows")
+        has_changed, self.words = words != self.words, words
+        if has_changed:
+            self.redraw()
+        if isinstance(rows, Sequence):
+            self.see([each for each in map(_text, rows) if each in self._offered])
+
+    def _asked(self, message: Message, row: str, *, only_checked: bool) -> None:
+        name = _text(message.get("action"))
+        if row and row not in self._offered:
+            raise InputError("that row is not shown any more", hint="look at the rows again")
+        offered = self.row_actions(row) if row else self.actions()
+        action = next((each for each in offered if each.name == name), None)
+        if action is None:
+            raise InputError("that was not offered", hint="look at the panel again")
+        asked = {"action": name, "row": row, "asked": message.get("asked")}
+        try:
+            values = action.read(message.get("values"))
+        except InputError as error:
+            if only_checked:
+                self._link.send({"checked": {**asked, "problem": str(error)}})
+                return
+            raise
+        problem = action.problem(values)
+        if only_checked:
+            self._link.send({"checked": {**asked, "problem": problem}})
+        elif problem:
+            raise InputError(problem)
+        else:
+            self._where = row
+            self.acted(name, row)
+            action.do(values)
+
+    def acted(self, action: str, row: str) -> None:  # noqa: B027 -- for panels that tell when it ended
+        """An action is about to begin."""
+
+    def put_back(self, action: str, row: str, values: Mapping[str, str]) -> None:
+        """Replace what was typed into fields of an action."""
+        self._link.send({"values": {"action": action, "row": row, "values": values}})
+
+    def refuse(self, error: Exception) -> None:
+        """Say why something cannot be done; the panel keeps working."""
+        self.problem, self.said = str(error), ""
+        self.redraw()
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,125 @@
+"""What a panel lets people do, as values: sent to the front end as JSON, and what comes back is read against them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ecr_widgets.errors import EcrWidgetsError, InputError
+
+Values = Mapping[str, Any]
+"""What was typed and chosen, by name of the field: texts without blanks around them, ticks, whole numbers."""
+_LONGEST_TEXT = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One thing to type or to choose. No field is for secrets."""
+
+    name: str
+    label: str
+    value: str | bool | int = ""
+    """Where nobody has changed it. A bool makes it a tick, an int a number."""
+    hint: str = ""
+    options: tuple[str, ...] = ()
+    """Of a choice the only values; of a text suggestions."""
+    kind: Literal["text", "lines", "choice"] = "text"
+    required: bool = False
+    most: int = 10_000
+    when: tuple[str, str] | None = None
+    """Shown and used only while that field has that value."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As the front end draws it."""
+        shown = {"name": self.name, "label": self.label, "value": self.value, "hint": self.hint}
+        return shown | {
+            "kind": self._drawn_as,
+            "options": self.options,
+            "required": self.required,
+            "least": 0,
+            "most": self.most,
+            "when": self.when or (),
+        }
+
+    @property
+    def _drawn_as(self) -> str:
+        if isinstance(self.value, bool):
+            return "tick"
+        return "number" if isinstance(self.value, int) else self.kind
+
+    def read(self, typed: object) -> str | bool | int:
+        """What came back for it.
+
+        Raises:
+            InputError: It is of another kind than was asked for, or none of the choices.
+        """
+        if isinstance(self.value, bool):
+            if isinstance(typed, bool):
+                return typed
+        elif isinstance(self.value, int):
+            if isinstance(typed, int) and not isinstance(typed, bool) and 0 <= typed <= self.most:
+                return typed
+            raise InputError(f"{self.label} is not a whole number from 0 to {self.most}", hint="type another")
+        elif isinstance(typed, str) and len(typed) <= _LONGEST_TEXT:
+            text = typed.strip()
+            if self.kind != "choice" or text in self.options:
+                return text
+            raise InputError(f"{self.label} is none of those that were offered", hint="choose one of them")
+        raise InputError(f"{self.label} cannot be read", hint="type it again")
+
+
+def _nothing_is_wrong(_: Values) -> str:
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something to do with the panel or with one row."""
+
+    name: str
+    label: str
+    """Of the button that does it, or opens its fields."""
+    hint: str
+    do: Callable[[Values], object]
+    """Begins it, and never waits for its end."""
+    fields: tuple[Field, ...] = ()
+    go: str = ""
+    """Of the button below its fields."""
+    why_not: Callable[[Values], str] = _nothing_is_wrong
+    """Why the values cannot be used, or nothing; may raise our errors. Asked while they are typed."""
+    danger: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """As the front end draws it."""
+        return {
+            "name": self.name,
+            "label": self.label,
+            "hint": self.hint,
+            "go": self.go or self.label,
+            "danger": self.danger,
+            "fields": [each.to_json() for each in self.fields],
+        }
+
+    def read(self, typed: object) -> Values:
+        """The values that came back, read against the fields; those of fields that were not shown are left empty.
+
+        Raises:
+            InputError: They are not what was asked for.
+        """
+        if not isinstance(typed, Mapping) or set(typed) != {each.name for each in self.fields}:
+            raise InputError(f"the fields of {self.label!r} came back changed", hint="run the cell again")
+        values = {each.name: each.read(typed[each.name]) for each in self.fields}
+        for each in self.fields:
+            if each.when is not None and values[each.when[0]] != each.when[1]:
+                values[each.name] = ""
+            elif each.required and values[each.name] == "":
+                raise InputError(f"{each.label} is empty", hint="type it")
+        return values
+
+    def problem(self, values: Values) -> str:
+        """Why these values cannot be used; empty where they can."""
+        try:
+            return self.why_not(values)
+        except EcrWidgetsError as error:
+            return str(error)
