@@ -129,7 +129,7 @@ class RunbookForm:
 
         display(self._bundle(), raw=True, display_id=self._display_id)
         if is_live():
-            from ecr_widgets.panels.controls import shown
+            from ecr_widgets.panels.form_widgets import shown
 
             display(shown(self.controls()), raw=True)
 
@@ -140,7 +140,7 @@ class RunbookForm:
 
     def controls(self) -> Any:
         """A field for each parameter with what is wrong below it, and two buttons that run with good values only."""
-        from ecr_widgets.panels import controls
+        from ecr_widgets.panels import form_widgets as controls
 
         buttons = [
             controls.button("Plan", "Look only: change nothing", lambda: self._start(buttons, plan=True)),
@@ -153,7 +153,7 @@ class RunbookForm:
     def _field(self, parameter: Parameter, typed: Callable[[], object]) -> Any:
         import ipywidgets
 
-        from ecr_widgets.panels import controls
+        from ecr_widgets.panels import form_widgets as controls
 
         why = ipywidgets.Label()
 

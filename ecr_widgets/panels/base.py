@@ -292,11 +292,14 @@ class Panel(Live):
 
     def _take_all(self, pieces: Iterator[None]) -> None:
         with self._reading:
-            drawn_at_s = 0.0
+            drawn_at_s = took_s = 0.0
             while self._take_piece(pieces):
-                if time.monotonic() - drawn_at_s >= _BETWEEN_PICTURES_S:
+                began_at_s = time.monotonic()
+                # Thousands of rows take a while to draw: most of the time is for reading.
+                if began_at_s - drawn_at_s >= max(_BETWEEN_PICTURES_S, 5 * took_s):
                     self.redraw()
                     drawn_at_s = time.monotonic()
+                    took_s = drawn_at_s - began_at_s
             self.redraw()
 
     def _follow(self) -> None:

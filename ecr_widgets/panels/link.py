@@ -22,8 +22,6 @@ MODULE = Path(__file__).with_name("front_end") / "panel.js"
 _QUIET_S = 3.0
 """How long the kernel is idle before a front end that said nothing has no extension."""
 _NOTHING = {"text/plain": "", "text/html": ""}
-_WITHOUT_KERNEL = "Controls: run this cell to work with them."
-_VIEW = "application/vnd.jupyter.widget-view+json"
 
 Message = Mapping[str, Any]
 Take = Callable[[Message], object]
@@ -47,7 +45,8 @@ class Link:
 
     def open(self) -> None:
         """Listen; called in the cell that shows the panel, after its picture."""
-        self._by_comm = listen(self.id, self._heard)
+        if self._by_comm is None:  # a panel may be shown by two cells
+            self._by_comm = listen(self.id, self._heard)
         display(_NOTHING, raw=True, display_id=self._place_id)
         DOORS.wait(self)
 
@@ -163,10 +162,12 @@ def made_widget(take: Take) -> tuple[Send, Mapping[str, Any]]:
     """
     import anywidget
 
+    from ecr_widgets.panels.form_widgets import shown
+
     class Door(anywidget.AnyWidget):
         _esm = MODULE
 
     made: Any = Door()
     made.on_msg(lambda _, content, __: take(content))
     send: Send = made.send
-    return send, {_VIEW: made._repr_mimebundle_()[0][_VIEW], "text/plain": _WITHOUT_KERNEL}
+    return send, shown(made)
