@@ -63,7 +63,8 @@ def in_view(found: Locator) -> None:
 
 def check(page: Page) -> None:
     """Everything to press and to type into has a name; texts can be read; and axe-core, where npm has it, finds nothing."""
-    assert page.evaluate(_UNNAMED) == []
+    unnamed = page.evaluate(_UNNAMED)
+    assert unnamed == [], unnamed
     assert least_contrast(page, f"{CARD} *") >= 4.5
     axe = axe_core()
     if axe is not None:
@@ -73,7 +74,7 @@ def check(page: Page) -> None:
             "each => [each.id, each.help, each.nodes.slice(0, 3).map(node => node.html)]))",
             CARD,
         )
-        assert broken == []
+        assert broken == [], broken
 
 
 @lru_cache(maxsize=1)

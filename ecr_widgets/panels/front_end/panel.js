@@ -17,7 +17,7 @@ color:var(--fg);background:var(--bg);font:13px/1.5 var(--jp-ui-font-family,syste
 :focus-visible{outline:2px solid var(--acc);outline-offset:1px}
 .head,.acts,.foot,.note,.bar{display:flex;flex-wrap:wrap;gap:6px 10px;align-items:center}
 .head{padding:8px 12px;background:var(--bg2)}.head>input{margin-left:auto}
-h3{font-size:14px;margin:0;color:inherit}
+.title{font-size:14px}
 .mut,.foot,dt{color:var(--mut)}
 input,select,textarea,button{font:inherit;color:var(--fg);background:var(--bg);border:1px solid var(--mut);border-radius:4px;padding:2px 8px;min-width:0}
 input[type=checkbox]{width:16px;height:16px;margin:4px 0;justify-self:start}
@@ -109,7 +109,7 @@ export function mount(node, host) {
 	let dead = false, waits = false, sent, seeing, told;
 	const forms = new Map(), closed = new Set();
 
-	const title = h("h3"), summary = h("span.mut"), tools = h("span.acts"), top = h("div"), body = h("div.scroll");
+	const title = h("b.title"), summary = h("span.mut"), tools = h("span.acts"), top = h("div"), body = h("div.scroll");
 	const foot = h("div.foot"), below = h("div");
 	const filter = h("input", { type: "search", "data-k": "filter", placeholder: "filter  ( / )", ariaLabel: "Filter rows" });
 	filter.oninput = () => search(filter.value);
