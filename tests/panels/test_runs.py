@@ -26,7 +26,7 @@ def test_runs_are_filtered_and_compared(lab: Lab) -> None:
     expect(page.get_by_role("cell", name="demo/timeoutsvc", exact=True).first).to_be_visible()
     panel = page.locator(".ecrw").nth(1)
     panel.get_by_role("searchbox", name="Filter rows").fill("failed")
-    expect(panel.get_by_text(re.compile("^failed$")).first).to_be_visible()
+    expect(panel.get_by_role("button", name="✗ failed", exact=True).first).to_be_visible()
     panel.locator(".row").first.click()
     panel.get_by_role("button", name="Compare …").click()
     panel.get_by_role("button", name="Show differences").click()

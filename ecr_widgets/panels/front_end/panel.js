@@ -31,13 +31,13 @@ button.main{background:#1565c0;color:#fff}button.danger{background:#b71c1c;color
 ul{margin:4px 0 8px;padding:0;list-style:none;max-height:180px;overflow:auto;font:var(--mono)}
 li{padding:0 6px;border-left:3px solid transparent;&.added{border-color:var(--ok)}&.removed{border-color:var(--bad)}&.changed{border-color:var(--warn)}}
 .scroll{overflow-x:auto}
-table{width:100%;border-collapse:collapse;margin:0;font-size:13px}
+table{width:100%;border-collapse:collapse;margin:0}
 th,td{text-align:left;padding:3px 8px;border-bottom:1px solid var(--line);white-space:nowrap;vertical-align:middle;max-width:340px;overflow:hidden;text-overflow:ellipsis;&:first-child{padding-left:12px}}
 th button{border:0;background:none;padding:0;font-weight:600;color:var(--mut)}
 tr.open,tbody tr:hover,td.drawer{background:var(--bg2)}
 button.row{border:0;background:none;padding:0;font-weight:600;max-width:100%;overflow:hidden;text-overflow:ellipsis;vertical-align:middle;&::before{content:"▸ "/"";color:var(--mut)}&[aria-expanded=true]::before{content:"▾ "/""}}
-.share{display:inline-block;height:8px;margin-right:6px;border-radius:2px;background:var(--acc);opacity:.6}
-.chip{border:1px solid var(--ok);border-radius:10px;padding:0 8px;margin-right:4px;font-size:12px;&::before{content:"● "/"";color:var(--ok)}}
+.share{display:inline-block;height:8px;margin-right:6px;background:var(--acc);opacity:.6}
+.chip{border:1px solid var(--ok);border-radius:10px;padding:0 8px;margin-right:4px;&::before{content:"● "/"";color:var(--ok)}}
 button.copy{padding:0 6px;margin-left:6px;font-size:11px;color:var(--mut);border-color:var(--line)}
 td.drawer{white-space:normal;max-width:none;padding:4px 12px 8px 26px;.box,.note{margin:8px 0 0}>.acts{margin-top:6px}}
 dl,.form{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:1px 14px;margin:4px 0}dt,dd{margin:0;padding:0;float:none;width:auto;font-weight:400;white-space:nowrap}dd{overflow-wrap:anywhere;white-space:pre-wrap}
@@ -273,14 +273,15 @@ export function mount(node, host) {
 			page = found.slice(first, first + PAGE);
 			filter.hidden = total < 2 && !words;
 			// What repeats the name, or no row has, is left to the drawer.
-			const wide = names.map((_, at) => at).filter((at) => !at || (names[at] !== "URI" && texts.used.has(at)));
+			const wide = names.map((_, at) => at).filter((at) => !at || (names[at] !== "URI" && texts.used.has(at) && (at > 1 || names[0])));
 			const heads = wide.map((at) => {
+				if (!names[at]) at = 1; // a sign, beside its word
 				const sign = by !== at ? "" : down ? " ▾" : " ▴";
 				const sort = () => {
 					[by, down] = [at, by === at && !down];
 					table();
 				};
-				return h("th", { scope: "col", ariaSort: sign ? (down ? "descending" : "ascending") : "none" }, names[at] && button(names[at] + sign, `sort ${at}`, sort));
+				return h("th", { scope: "col", ariaSort: sign ? (down ? "descending" : "ascending") : "none" }, button(names[at] + sign, `sort ${at}`, sort));
 			});
 			const lines = page.flatMap((row) => line(row, wide, names));
 			body.replaceChildren(names.length ? h("table", { ariaLabel: plain(shown().title) }, h("thead", h("tr", heads)), h("tbody", lines)) : "");
@@ -308,7 +309,7 @@ export function mount(node, host) {
 			const text = row[at] ?? "", time = TIME.exec(text);
 			const cell = h("td", { title: plain(text, 1000) });
 			if (!number) {
-				const name = button(plain(short(text)) || "(no name)", `row ${key}`, (event) => event.stopPropagation() ?? choose(key), "", "button.row");
+				const name = button(plain(short(names[0] ? text : `${text} ${row[1]}`)) || "–", `row ${key}`, (event) => event.stopPropagation() ?? choose(key), "", "button.row");
 				name.ariaExpanded = String(isOpen);
 				cell.append(name);
 			} else if (/^(service|task) /.test(text)) {
@@ -341,7 +342,7 @@ export function mount(node, host) {
 		if (!close) card.querySelector(".drawer")?.scrollIntoView({ block: "nearest" });
 	}
 
-	/** Every cell whole, what the kernel adds, and what can be done. */
+	/** Every cell whole, and what the kernel adds. */
 	function inside(row, key, names) {
 		const mine = drawer?.row === key ? drawer : null;
 		const facts = names.map((name, at) => [name, row[at] ?? "", TO_COPY.test(row[at])]).filter(([name, text]) => text && name);
