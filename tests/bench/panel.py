@@ -194,7 +194,7 @@ def _panel() -> dict[str, Any]:
     pieces = panel.read()
     while not panel._is_whole:
         next(pieces)
-    bundle = panel._bundle()
+    bundle = panel.saved()
     return {"memory": max(_memory() - before, 1), "bytes": _saved(bundle)}
 
 

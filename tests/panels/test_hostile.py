@@ -70,7 +70,7 @@ def test_hostile_texts_typed_into_a_live_panel_do_nothing(lab: Lab) -> None:
             form.get_by_label("Encryption").select_option(
                 "KMS"
             )  # the key's field shows with this choice only
-        fields = form.locator("input[type=text], textarea")
+        fields = form.locator("input:not([type]), textarea")
         for payload in (*PAYLOADS[1:], TYPED):
             for number in range(fields.count()):
                 fields.nth(number).fill(payload)

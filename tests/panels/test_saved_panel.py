@@ -61,7 +61,7 @@ def test_a_file_of_version_1_is_filtered_sorted_and_copied_with_nothing_running(
     """Untrusted, without a kernel, under a strict content security policy, in both themes."""
     write(quiet_lab, panel_json(image_rows(30)))
     page = quiet_lab.page(900)
-    quiet_lab.open("saved.ipynb", kernel=False, page=page)
+    quiet_lab.open("saved.ipynb", page=page)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     expect(page.get_by_text("1–12 of 30")).to_be_visible()
     expect(page.get_by_text("the picture")).to_have_count(0)
@@ -153,7 +153,7 @@ def test_a_panel_survives_a_reload_and_says_when_its_kernel_is_gone(quiet_lab: L
     expect(page.get_by_role("button", name="Set tag …")).to_be_visible()
     page.get_by_role("menuitem", name="Kernel", exact=True).click()
     page.get_by_text("Restart Kernel…", exact=True).click()
-    page.get_by_role("dialog").get_by_role("button", name="Restart").click()
+    page.get_by_role("dialog").get_by_role("button", name="Confirm Kernel Restart").click()
     again = page.get_by_role("button", name="Run the cell")
     in_view(again)
     expect(page.get_by_role("button", name="Set tag …")).to_have_count(0)

@@ -26,7 +26,7 @@ button:hover:enabled{border-color:var(--acc)}button:disabled{opacity:.55;cursor:
 .acts>button[aria-expanded=true]{border-color:var(--acc);box-shadow:inset 0 -2px var(--acc)}
 button.main{background:#1565c0;color:#fff}button.danger{background:#b71c1c;color:#fff}
 .note{padding:5px 12px;border-left:4px solid var(--warn);white-space:pre-wrap;overflow-wrap:anywhere;&.bad{border-color:var(--bad)}&.ok{border-color:var(--ok)}}
-.bar{flex-basis:100%;font-size:12px}progress{width:160px;height:10px}
+.bar{flex-basis:100%}.note,.box,.form,.drawer{scroll-margin:40px}progress{width:160px;height:10px}
 .box{margin:8px 12px;border:1px solid var(--line);border-left:4px solid var(--acc);border-radius:4px;padding:8px 12px;background:var(--bg)}
 ul{margin:4px 0 8px;padding:0;list-style:none;max-height:180px;overflow:auto;font:var(--mono)}
 li{padding:0 6px;border-left:3px solid transparent;&.added{border-color:var(--ok)}&.removed{border-color:var(--bad)}&.changed{border-color:var(--warn)}}
@@ -38,7 +38,7 @@ tr.open,tbody tr:hover,td.drawer{background:var(--bg2)}
 button.row{border:0;background:none;padding:0;font-weight:600;max-width:100%;overflow:hidden;text-overflow:ellipsis;vertical-align:middle;&::before{content:"▸ "/"";color:var(--mut)}&[aria-expanded=true]::before{content:"▾ "/""}}
 .share{display:inline-block;height:8px;margin-right:6px;background:var(--acc);opacity:.6}
 .chip{border:1px solid var(--ok);border-radius:10px;padding:0 8px;margin-right:4px;&::before{content:"● "/"";color:var(--ok)}}
-button.copy{padding:0 6px;margin-left:6px;font-size:11px;color:var(--mut);border-color:var(--line)}
+button.copy{padding:0 6px;margin-left:6px;color:var(--mut);border-color:var(--line)}
 td.drawer{white-space:normal;max-width:none;padding:4px 12px 8px 26px;.box,.note{margin:8px 0 0}>.acts{margin-top:6px}}
 dl,.form{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:1px 14px;margin:4px 0}dt,dd{margin:0;padding:0;float:none;width:auto;font-weight:400;white-space:nowrap}dd{overflow-wrap:anywhere;white-space:pre-wrap}
 .form{grid-template-columns:max-content minmax(160px,420px) minmax(0,1fr);gap:5px 12px;align-items:center;margin:8px 12px;.acts{grid-column:2/4}}
@@ -418,8 +418,7 @@ export function mount(node, host) {
 			clearTimeout(asking);
 			if (!isShort()) asking = setTimeout(() => ask("check"), 150);
 		};
-		/** New choices, and new defaults where nobody has typed. */
-		made.offer = (offer) => {
+				made.offer = (offer) => {
 			for (const field of list(offer.fields)) {
 				const known = fields.get(field.name);
 				if (!known) continue;
