@@ -280,6 +280,10 @@ def quiet_lab(browser: Browser, network: PrivateNetwork, quiet_server: tuple[int
 @contextmanager
 def _visited(browser: Browser, network: PrivateNetwork, port: int, work: Path) -> Iterator[Lab]:
     folder = Path(tempfile.mkdtemp(prefix="t", dir=work))
+    # A test that chose the dark theme chose it for itself.
+    (
+        work.parent / "jupyterlab_settings_dir" / "@jupyterlab/apputils-extension/themes.jupyterlab-settings"
+    ).unlink(missing_ok=True)
     with network.published(port):
         made = Lab(f"http://127.0.0.1:{port}", folder, browser)
         yield made

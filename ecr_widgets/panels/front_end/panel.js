@@ -124,11 +124,12 @@ export function mount(node, host) {
 	const formKey = ({ action, row }) => `${row ?? ""}\n${action}`;
 	const focused = () => (card.contains(document.activeElement) ? document.activeElement.dataset.k : undefined);
 	const focus = (k) => card.querySelector(`[data-k="${CSS.escape(k)}"]`)?.focus({ preventScroll: true });
-	/** Draws something anew and keeps the focus where it was. */
+	/** Draws anew and keeps the focus. */
 	const keeping = (drawn) => {
 		const had = focused();
 		drawn();
-		if (had && focused() === undefined) focus(had);
+		// What was pressed may be gone: then what opened it.
+		for (const k of had ? [had, open, `row ${chosen}`, "refresh"] : []) focused() ?? focus(k);
 	};
 
 	function send(message) {
@@ -245,7 +246,7 @@ export function mount(node, host) {
 		return h("div.box", { role: "group", ariaLabel: `Plan: ${name}` }, h("b", `Planned: ${name}`), h("ul", { tabIndex: 0 }, items), h("div.acts", confirm, discard));
 	}
 
-	/** The rows that match, in order; what belongs to a row stays below it. */
+	/** Rows that match; what belongs to one stays below it. */
 	function matching() {
 		const of = list(rows ?? data.rows);
 		if (texts.of !== of) {
