@@ -69,6 +69,8 @@ def test_a_file_of_version_1_is_filtered_sorted_and_copied_with_nothing_running(
         page.get_by_text("2026-11-01 09:00").first
     ).to_be_visible()  # not how long ago it was when it was saved
     box = page.get_by_role("searchbox", name="Filter rows")
+    box.click()
+    expect(box).to_be_focused()
     box.press_sequentially("1.2")
     expect(page.locator(".ecrw tbody tr")).to_have_count(11)
     expect(box).to_be_focused()
