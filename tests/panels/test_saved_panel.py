@@ -72,12 +72,12 @@ def test_a_file_of_version_1_is_filtered_sorted_and_copied_with_nothing_running(
     box.click()
     expect(box).to_be_focused()
     box.press_sequentially("1.2")
-    expect(page.locator(".ecrw tbody tr")).to_have_count(11)
+    expect(page.locator(".ecrw > .scroll tbody tr")).to_have_count(11)
     expect(box).to_be_focused()
     sizes = page.get_by_role("columnheader", name="size").get_by_role("button")
     for first in ("950 B", "66.1 MB"):
         sizes.click()
-        expect(page.locator(".ecrw tbody tr").first).to_contain_text(first)
+        expect(page.locator(".ecrw > .scroll tbody tr").first).to_contain_text(first)
     page.get_by_role("button", name="1.29", exact=True).click()
     copy = page.get_by_role("button", name="Copy digest").last
     in_view(copy)
@@ -160,7 +160,7 @@ def test_a_panel_survives_a_reload_and_says_when_its_kernel_is_gone(quiet_lab: L
     in_view(again)
     expect(page.get_by_role("button", name="Set tag …")).to_have_count(0)
     page.get_by_role("searchbox", name="Filter rows").fill("1.7")
-    expect(page.locator(".ecrw tbody tr")).to_have_count(1)
+    expect(page.locator(".ecrw > .scroll tbody tr")).to_have_count(1)
     again.click()
     expect(refresh).to_be_visible()
     expect(again).to_have_count(0)
