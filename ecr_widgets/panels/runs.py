@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -22,7 +22,7 @@ from ecr_widgets.errors import InputError, RecordError
 from ecr_widgets.model.times import from_rfc3339
 from ecr_widgets.panels.live import Live
 from ecr_widgets.panels.offers import Action, Field
-from ecr_widgets.panels.picture import MOST_ROWS, Part, Picture, when
+from ecr_widgets.panels.picture import MOST_ROWS, Part, Picture, matching, when
 from ecr_widgets.recording.standalone_recorder import standalone_recorder
 
 if TYPE_CHECKING:
@@ -232,6 +232,13 @@ class RunsPanel(Live):
             ),
             key=_COLUMNS.index("run"),
         )
+
+    def picture(self, words: str = "") -> Picture:
+        """The rows that have all the words somewhere."""
+        drawn = self.draw(self.drawn_at, most=len(self._rows))
+        rows = tuple(matching(words, drawn.rows))
+        note = f"{len(rows)} of {drawn.count} for {words!r}" if words else drawn.note
+        return replace(drawn, rows=rows, note=note).capped()
 
     def row_actions(self, key: str) -> Sequence[Action]:
         """Compare it with another one."""

@@ -1,5 +1,5 @@
 // Draws a panel from its JSON and hands back what people do with it; knows no kernel and no front end. Texts become text
-// nodes, styles go through the CSS object model: a strict content security policy has nothing to object to.
+// nodes, styles go through the CSS object model, so a strict content security policy holds.
 const PAGE = 12, WAIT_MS = 700;
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}\p{DI}\u2800\u{13441}\u{13442}\u{16fe4}\u{1d159}]|(?! )\p{Zs}/gu;
 const DIGEST = /sha256:([0-9a-f]{12})[0-9a-f]{52}/g;
@@ -30,7 +30,7 @@ button.main{background:#1565c0;color:#fff}button.danger{background:#b71c1c;color
 .box{margin:8px 12px;border:1px solid var(--line);border-left:4px solid var(--acc);border-radius:4px;padding:8px 12px;background:var(--bg)}
 ul{margin:4px 0 8px;padding:0;list-style:none;max-height:180px;overflow:auto;font:var(--mono)}
 li{padding:0 6px;border-left:3px solid transparent;&.added{border-color:var(--ok)}&.removed{border-color:var(--bad)}&.changed{border-color:var(--warn)}}
-.scroll{overflow-x:auto}
+.scroll{overflow-x:auto;container-type:inline-size}
 table{width:100%;border-collapse:collapse;margin:0}
 th,td{text-align:left;padding:3px 8px;border-bottom:1px solid var(--line);white-space:nowrap;vertical-align:middle;max-width:340px;overflow:hidden;text-overflow:ellipsis;&:first-child{padding-left:12px}}
 th button{border:0;background:none;padding:0;font-weight:600;color:var(--mut)}
@@ -39,12 +39,12 @@ button.row{border:0;background:none;padding:0;font-weight:600;max-width:100%;ove
 .share{display:inline-block;height:8px;margin-right:6px;background:var(--acc);opacity:.6}
 .chip{border:1px solid var(--ok);border-radius:10px;padding:0 8px;margin-right:4px;&::before{content:"● "/"";color:var(--ok)}}
 button.copy{padding:0 6px;margin-left:6px;color:var(--mut);border-color:var(--line)}
-td.drawer{white-space:normal;max-width:none;padding:4px 12px 8px 26px;.box,.note{margin:8px 0 0}>.acts{margin-top:6px}}
+td.drawer{white-space:normal;max-width:none;padding:4px 12px 8px 26px;.box,.note{margin:8px 0 0}>*{position:sticky;left:26px;max-width:calc(100cqw - 40px)}>.acts{margin-top:6px}}
 dl,.form{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:1px 14px;margin:4px 0}dt,dd{margin:0;padding:0;float:none;width:auto;font-weight:400;white-space:nowrap}dd{overflow-wrap:anywhere;white-space:pre-wrap}
 .form{grid-template-columns:max-content minmax(160px,420px) minmax(0,1fr);gap:5px 12px;align-items:center;margin:8px 12px;.acts{grid-column:2/4}}
 .why{border-left:4px solid var(--bad);padding-left:8px}
 .foot{padding:5px 12px}
-details{border-top:1px solid var(--line);padding:4px 12px;summary{font-weight:600;cursor:pointer}td{white-space:pre-wrap;overflow-wrap:anywhere;max-width:none;font:var(--mono);border:0}.scroll{max-height:180px;overflow:auto}}
+details{border-top:1px solid var(--line);padding:4px 12px;summary{font-weight:600}td{white-space:pre-wrap;overflow-wrap:anywhere;max-width:none;font:var(--mono);border:0}.scroll{max-height:180px;overflow:auto}}
 @media(max-width:620px){.form,dl{grid-template-columns:minmax(0,1fr);.acts{grid-column:1}}}
 }`;
 const sheet = new CSSStyleSheet();
@@ -314,7 +314,7 @@ export function mount(node, host) {
 				name.ariaExpanded = String(isOpen);
 				cell.append(name);
 			} else if (/^(service|task) /.test(text)) {
-				cell.append(...text.split(", ").slice(0, 4).map((use) => h("span.chip", plain(use.replace(/^service /, "")))));
+				cell.append(...text.split(", ").slice(0, 4).map((use) => h("span.chip", plain(short(use.replace(/^service /, ""))))));
 			} else if (/^sha256:[0-9a-f]{64}$/.test(text)) {
 				cell.append(text.slice(7, 19), copying(text, names[at]));
 				cell.lastChild.tabIndex = -1; // the drawer has it too, for the keyboard
@@ -381,7 +381,6 @@ export function mount(node, host) {
 		event.preventDefault();
 	}
 
-	/** First the form, then the drawer, then the filter. */
 	function leave() {
 		const form = open;
 		if (form) {
