@@ -12,7 +12,11 @@ from ecr_widgets.settings import Settings
 
 APPROVAL_VARIABLE = "ECR_WIDGETS_APPROVAL"
 """Environments that nobody may change alone, by name or id, separated by commas; `*` for all. A cluster of ECS is guarded
-by its name, in all accounts and regions."""
+by its name, in all accounts and regions; the cluster that a guarded environment of Layer0 is on is guarded, too."""
+_TARGETS = {"environment": "an environment", "cluster": "a cluster"}
+"""Parameters that name what a run changes; of clusters only those of ECS are meant."""
+_LAYER0_CLUSTER = "l0-"
+"""Begins the names of Layer0's clusters, which end in the environment's id."""
 
 
 def who_asks(
@@ -38,13 +42,17 @@ def who_asks(
     if required:
         return f"runbook {runbook}"
     guarded = {name.strip() for name in environ.get(APPROVAL_VARIABLE, "").split(",")} - {""}
-    target = values.get("environment")
     if not guarded:
         return None
-    if target is None:
-        return "an environment that the notebook computes" if "environment" in computed else None
-    if guarded & {str(target), "*"} or _is_meant(str(target), guarded, environ):
-        return f"environment {target}"
+    for name, kind in _TARGETS.items():
+        target = values.get(name)
+        if target is None:
+            if name in computed:
+                return f"{kind} that the notebook computes"
+        elif (name == "environment" or is_ecs(str(target))) and (
+            guarded & {str(target), "*"} or _is_meant(str(target), guarded, environ)
+        ):
+            return f"{name} {target}"
     return None
 
 
@@ -83,12 +91,23 @@ def known_person(environ: Mapping[str, str], *, doing: str) -> Person:
 
 def _is_meant(target: str, guarded: Collection[str], environ: Mapping[str, str]) -> bool:
     """Whether one of the guarded names is another name of the environment: steps take its name and its id."""
-    if is_ecs(target):
-        return bare_cluster(target) in map(bare_cluster, filter(is_ecs, guarded))
+    cluster = bare_cluster(target) if is_ecs(target) else ""
+    of_ecs = {bare_cluster(each) for each in guarded if is_ecs(each)}
+    of_layer0 = {each for each in guarded if not is_ecs(each)}
+    if cluster in of_ecs:
+        return True
+    if cluster and not (of_layer0 and cluster.startswith(_LAYER0_CLUSTER)):
+        return False
+    if any(cluster.endswith(f"-{each}") for each in of_layer0):
+        return True
     settings = Settings.from_environment(environ)
     if settings.layer0 is None:
         return False  # nothing of Layer0's can be changed from here
     from ecr_widgets.adapters.layer0.client import Layer0Api
 
-    found = Layer0Api(settings.layer0).find_environment(target)
-    return found is not None and bool({found.name, found.environment_id} & set(guarded))
+    layer0 = Layer0Api(settings.layer0)
+    if cluster:
+        found = [layer0.find_environment(each) for each in of_layer0]
+        return any(each is not None and cluster.endswith(f"-{each.environment_id}") for each in found)
+    environment = layer0.find_environment(target)
+    return environment is not None and bool({environment.name, environment.environment_id} & set(guarded))

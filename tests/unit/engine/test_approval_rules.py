@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from ecr_widgets.adapters.layer0.client import Layer0Api
 from ecr_widgets.engine.approval_rules import who_asks
+from ecr_widgets.model.layer0 import Environment
 
 ARN = "arn:aws:ecs:us-east-1:111222333444:cluster/prod"
 GUARDED = {"ECR_WIDGETS_APPROVAL": "prod"}
@@ -24,6 +26,22 @@ GUARDED = {"ECR_WIDGETS_APPROVAL": "prod"}
         ({"environment": ARN}, (), {"ECR_WIDGETS_APPROVAL": "ecs:prod"}, f"environment {ARN}"),
         ({"environment": "ecs:prod"}, (), {"ECR_WIDGETS_APPROVAL": ARN}, "environment ecs:prod"),
         ({"environment": "ecs:demo"}, (), {"ECR_WIDGETS_APPROVAL": ARN}, None),
+        (
+            {"environment": "demo", "cluster": "ecs:prod"},
+            (),
+            {"ECR_WIDGETS_APPROVAL": "ecs:prod"},
+            "cluster ecs:prod",
+        ),
+        ({"environment": "demo", "cluster": ""}, (), {"ECR_WIDGETS_APPROVAL": "ecs:prod"}, None),
+        ({"cluster": "prod"}, (), {"ECR_WIDGETS_APPROVAL": "*"}, None),
+        ({}, ("cluster",), GUARDED, "a cluster that the notebook computes"),
+        (
+            {"environment": "ecs:l0-p-prod1"},
+            (),
+            {"ECR_WIDGETS_APPROVAL": "prod1"},
+            "environment ecs:l0-p-prod1",
+        ),
+        ({"environment": "ecs:l0-p-demo1"}, (), {"ECR_WIDGETS_APPROVAL": "prod1"}, None),
     ],
 )
 def test_an_environment_that_is_not_known_may_be_a_guarded_one(
@@ -31,3 +49,20 @@ def test_an_environment_that_is_not_known_may_be_a_guarded_one(
 ) -> None:
     """A default that the notebook's cell computes is no way past the second person; a value that is given is known."""
     assert who_asks("book", values, environ, required=False, computed=computed) == asks
+
+
+@pytest.mark.parametrize(
+    ("cluster", "is_guarded"), [("ecs:l0-p-prod24e9e412", True), ("ecs:l0-p-demo0e9e412", False)]
+)
+def test_the_cluster_of_a_guarded_layer0_environment_is_guarded(
+    monkeypatch: pytest.MonkeyPatch, cluster: str, *, is_guarded: bool
+) -> None:
+    """A service that was adopted in place is changed by ECS's name for it, and by nobody alone."""
+    prod = Environment("prod24e9e412", "prod")
+    monkeypatch.setattr(Layer0Api, "find_environment", lambda _, name: {"prod": prod}.get(name))
+    environ = GUARDED | {
+        "LAYER0_API_ENDPOINT": "http://127.0.0.1:9",
+        "LAYER0_AUTH_TOKEN": "bGF5ZXIwOm5vaGF4cGx6",
+    }
+    asks = who_asks("book", {"environment": cluster}, environ, required=False)
+    assert asks == (f"environment {cluster}" if is_guarded else None)
