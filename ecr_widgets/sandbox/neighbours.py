@@ -75,6 +75,15 @@ class Neighbours:
         answer: dict[str, Any] = json.loads(content or b"{}")
         return answer
 
+    def instance_id(self) -> str:
+        """The one instance of EC2 that exists from the start: what ECS's container instance is."""
+        from moto.ec2.models import ec2_backends
+
+        with self._lock:
+            self._loaded("ec2")
+            instances = ec2_backends[self._account][self._region].all_instances()
+            return str(instances[0].id)
+
     def target_group(self, arn: str) -> Any:
         """One of moto's target groups, None where there is none."""
         with self._lock:
@@ -166,6 +175,21 @@ class Neighbours:
             for group in ("/ecs/demo", f"l0-{PREFIX}"):
                 body = json.dumps({"logGroupName": group}).encode()
                 self._make(application, name, target, body, "application/x-amz-json-1.1")
+        if name == "ec2":
+            wanted: dict[str, Any] = {
+                "Action": "RunInstances",
+                "Version": "2016-11-15",
+                "MinCount": 1,
+                "MaxCount": 1,
+            }
+            tag = "TagSpecification.1.Tag.1."
+            wanted |= {
+                "TagSpecification.1.ResourceType": "instance",
+                f"{tag}Key": "Name",
+                f"{tag}Value": "sandbox",
+            }
+            form = urlencode(wanted | {"ImageId": "ami-12c6146b", "InstanceType": "m5.large"}).encode()
+            self._make(application, name, "", form, "application/x-www-form-urlencoded", seed=0)
         if name == "iam":
             wanted = {
                 "Action": "CreateRole",

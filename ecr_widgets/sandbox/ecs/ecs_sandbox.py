@@ -94,6 +94,7 @@ class EcsSandbox:
             self._scheduler,
             containers,
             TargetGroups(self._store, self._balancers, neighbours),
+            neighbours,
             hashlib.sha256(str(folder).encode()).hexdigest()[:32],
         )
         rules.world = self._world

@@ -21,6 +21,7 @@ from ecr_widgets.sandbox.ecs.faults import EcsError, client_error, invalid
 from ecr_widgets.sandbox.ecs.names import Names, definition_id, short
 from ecr_widgets.sandbox.ecs.store import Store
 from ecr_widgets.sandbox.ecs.target_groups import TargetGroups
+from ecr_widgets.sandbox.neighbours import Neighbours
 from ecr_widgets.sandbox.workloads.containers import Containers, Machine
 from ecr_widgets.sandbox.workloads.records import Copy
 from ecr_widgets.sandbox.workloads.scheduler import Scheduler
@@ -38,6 +39,7 @@ class World:
     scheduler: Scheduler
     containers: Containers
     target_groups: TargetGroups
+    neighbours: Neighbours
     instance_id: str
     """Last part of the container instance's ARN."""
 

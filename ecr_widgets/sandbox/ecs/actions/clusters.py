@@ -101,7 +101,7 @@ def _instance(world: World, cluster: Cluster) -> Wire:
     alive = [copy for _, copy in world.copies(cluster) if not copy.stopped_at_s]
     return {
         "containerInstanceArn": instance_arn(world, cluster.name),
-        "ec2InstanceId": "i-00000000000000000",
+        "ec2InstanceId": world.neighbours.instance_id(),
         "version": 1,
         "status": ACTIVE,
         "agentConnected": True,
