@@ -253,6 +253,10 @@ def test_every_shipped_runbook_is_tried() -> None:
         ("create_repository", {"encryption": "KMS"}, "create_repository"),
         ("create_repository", {"encryption": "KMS", "kms_key": "no key"}, "create_repository"),
         ("rollback", {"deploy_id": "nobody.1"}, "rollback"),
+        ("rollback", {"deploy_id": "nobody:1", "environment": ECS}, "rollback"),
+        ("deploy", {"environment": "ecs:nowhere"}, "check_target"),
+        ("deploy", {"environment": "ecs:"}, "check_target"),
+        ("scale", {"service": "nobody", "environment": ECS}, "find_service"),
     ],
 )
 def test_bad_input_fails_in_its_step(

@@ -10,9 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from ecr_widgets.sandbox import Sandbox
 from tests.holding import hooked
 from tests.sandbox.conftest import BIN, SHIPPED, Run, journal, records
+
+BOTH = ("demo", "ecs:demo")
 
 
 @contextmanager
@@ -74,28 +78,34 @@ def test_a_second_run_on_the_target_is_busy(
         assert first.wait() == 0
 
 
+@pytest.mark.parametrize("environment", BOTH)
 def test_a_task_of_a_killed_run_is_not_started_again(
-    run: Run, sandbox: Sandbox, sandbox_environ: dict[str, str], tmp_path: Path
+    environment: str, run: Run, sandbox: Sandbox, sandbox_environ: dict[str, str], tmp_path: Path
 ) -> None:
     """Killed when the task was started and nobody knew: `--resume` waits for that one, by the server's journal."""
-    assert run(repository="targets/task", deploy="task", service="task")["state"] == "succeeded"
-    words = [word for name in ("deploy", "task") for word in ("-p", name, "task")]
-    words += ["-p", "repository", "targets/task"]
+    given = {"repository": "targets/task", "deploy": "task", "environment": environment}
+    assert run(**given, service="task")["state"] == "succeeded"
+    words = [word for pair in (given | {"task": "task"}).items() for word in ("-p", *pair)]
     before = len(journal(sandbox))
     with held(sandbox_environ, tmp_path, "create_task.acted", "task", *words) as first:
         first.kill()
     done = resume_newest(sandbox_environ, tmp_path)
     assert done.returncode == 0, done.stderr
     since = journal(sandbox)[before:]
-    asked = [each for each in since if each["server"] == "layer0" and each["path"] == "/task/"]
-    assert [each["method"] for each in asked] == ["POST"]
+    asked = [each for each in since if "RunTask" in each.values() or "/task/" in each.values()]
+    assert [each.get("method", "POST") for each in asked] == ["POST"]
     told = records(json.loads(done.stdout))["create_task"]
     assert (told["changed"], told["outcome"]["exit_codes"]) == (False, {"timeout": 0})
 
 
-def test_a_deploy_that_fails_goes_back_to_the_last_good_one(run: Run, tmp_path: Path) -> None:
-    """The run has failed, its rollback succeeded, and what ran before runs again."""
+@pytest.mark.parametrize("environment", BOTH)
+def test_a_deploy_that_fails_goes_back_to_the_last_good_one(
+    environment: str, run: Run, tmp_path: Path
+) -> None:
+    """The run has failed, with exit code and last line of the container; its way back succeeded, and what ran before runs."""
     given = {"repository": "targets/back", "deploy": "back", "service": "back", "local_name": "test/back"}
+    given["environment"] = environment
+    first = "back.1" if environment == "demo" else "back:1"
     assert run(**given)["state"] == "succeeded"
     context = shutil.copytree(SHIPPED / "wait", tmp_path / "broken")
     (context / "Dockerfile.wait").write_text("FROM busybox\nCMD echo cannot-open-config && exit 3\n")
@@ -103,8 +113,11 @@ def test_a_deploy_that_fails_goes_back_to_the_last_good_one(run: Run, tmp_path: 
     assert (told["exit_code"], told["state"]) == (1, "failed")
     found = records(told)
     assert (found["wait"]["state"], found["rollback"]["state"]) == ("failed", "succeeded")
-    assert found["rollback"]["outcome"]["deploy_id"] == "back.1"
-    assert "brought back to deploy back.1" in told["reason"]
+    assert found["rollback"]["outcome"]["deploy_id"] == first
+    assert f"brought back to deploy {first}" in told["reason"]
+    assert "code 3" in found["wait"]["error"]["message"]
+    if environment == "demo":
+        assert "cannot-open-config" in str(found["wait"]["error"])
     again = run(**given)
     changed = {step["step"]: step["changed"] for step in again["steps"]}
     assert (again["state"], changed["create_deploy"], changed["update_service"]) == (
@@ -114,12 +127,12 @@ def test_a_deploy_that_fails_goes_back_to_the_last_good_one(run: Run, tmp_path: 
     )
 
 
-def words_of_a_broken_release(folder: Path, name: str) -> list[str]:
+def words_of_a_broken_release(folder: Path, name: str, **more: str) -> list[str]:
     """A second release whose containers fail, with a way back."""
     context = shutil.copytree(SHIPPED / "wait", folder / "broken")
     (context / "Dockerfile.wait").write_text("FROM busybox\nCMD echo cannot-open-config && exit 3\n")
     given = {"repository": f"targets/{name}", "deploy": name, "service": name, "local_name": f"test/{name}"}
-    given |= {"context": str(context), "tag": "2", "on_failure": "rollback"}
+    given |= {"context": str(context), "tag": "2", "on_failure": "rollback"} | more
     return [word for pair in given.items() for word in ("-p", *pair)]
 
 
@@ -139,18 +152,27 @@ def test_a_resumed_run_goes_back_to_where_its_first_attempt_came_from(
     assert (changed["update_service"], changed["rollback"]) == (False, True)
 
 
+@pytest.mark.parametrize("environment", BOTH)
 def test_a_deploy_from_elsewhere_is_not_taken_back(
-    run: Run, sandbox: Sandbox, sandbox_environ: dict[str, str], tmp_path: Path
+    environment: str, run: Run, sandbox: Sandbox, sandbox_environ: dict[str, str], tmp_path: Path
 ) -> None:
     """Somebody on another host moves the service while this run waits for it: busy, and what they deployed stays."""
-    assert run(repository="targets/theirs", deploy="theirs", service="theirs")["state"] == "succeeded"
+    given = {"repository": "targets/theirs", "deploy": "theirs", "service": "theirs"}
+    assert run(**given, environment=environment)["state"] == "succeeded"
     other = json.loads((SHIPPED / "wait" / "timeout.dockerrun.aws.json").read_text())
     other["containerDefinitions"][0]["memory"] = 12
     (tmp_path / "other.json").write_text(json.dumps(other))
-    words = words_of_a_broken_release(tmp_path, "theirs")
+    words = words_of_a_broken_release(tmp_path, "theirs", environment=environment)
     with held(sandbox_environ, tmp_path, "wait.begun", "release", *words) as first:
         theirs = subprocess.run(
-            [BIN / "ecr-widgets", "deploy", "demo", "theirs", "targets/theirs:custom-tag-1", "other.json"],
+            [
+                BIN / "ecr-widgets",
+                "deploy",
+                environment,
+                "theirs",
+                "targets/theirs:custom-tag-1",
+                "other.json",
+            ],
             env=sandbox_environ | {"XDG_STATE_HOME": str(tmp_path / "elsewhere")},
             cwd=tmp_path,
             capture_output=True,
@@ -163,4 +185,5 @@ def test_a_deploy_from_elsewhere_is_not_taken_back(
         assert first.wait(timeout=120) == 5
     assert journal(sandbox) == before
     saved = max((tmp_path / "runs").glob("*.ipynb"))
-    assert "was moved to deploy theirs.3 by somebody else" in saved.read_text()
+    third = "theirs.3" if environment == "demo" else "theirs:3"
+    assert f"was moved to deploy {third} by somebody else" in saved.read_text()
