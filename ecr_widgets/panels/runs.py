@@ -107,6 +107,9 @@ class SavedRuns:
         """The runs as a list, newest first; in a live session with a filter, and two of them to compare."""
         return RunsPanel(self, self.rows(since=since, service=service, runbook=runbook, state=state))
 
+    def _ipython_display_(self) -> None:
+        self.panel()._ipython_display_()
+
     def compare(self, older: str, newer: str) -> RunsPicture:
         """What is different between two runs, each by its id, the beginning of one, or its path."""
         with open_index(self.folder) as index:

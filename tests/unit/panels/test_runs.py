@@ -46,6 +46,13 @@ def test_the_panel_lists_and_filters(runs: SavedRuns, monkeypatch: pytest.Monkey
     assert {row[1] for row in runs.panel().picture("failed").rows} >= {"failed"}
 
 
+def test_an_opened_folder_shows_its_runs(runs: SavedRuns, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a cell's last expression, without another call."""
+    desk = Desk(monkeypatch, None)
+    runs._ipython_display_()
+    assert len(desk.picture["rows"]) == len(KINDS)
+
+
 def test_a_run_is_named_by_its_id_and_by_its_notebook_where_that_has_another_name(tmp_path: Path) -> None:
     """So that there is room for why."""
     run_id = recorded("proven")["metadata"]["ecr_widgets"]["run_id"]
