@@ -79,7 +79,7 @@ def test_a_file_of_version_1_is_filtered_sorted_and_copied_with_nothing_running(
         sizes.click()
         expect(page.locator(".ecrw > .scroll tbody tr").first).to_contain_text(first)
     page.get_by_role("button", name="1.29", exact=True).click()
-    copy = page.get_by_role("button", name="Copy digest").last
+    copy = page.locator(".drawer").get_by_role("button", name="Copy digest")
     in_view(copy)
     copy.click()
     expect(page.get_by_text("✓ copied")).to_be_visible()
