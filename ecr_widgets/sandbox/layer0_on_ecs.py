@@ -41,6 +41,7 @@ from ecr_widgets.sandbox.layer0.bodies import ScaleService, UpdateService
 from ecr_widgets.sandbox.layer0.dockerrun import Document
 from ecr_widgets.sandbox.layer0.identifiers import PREFIX
 from ecr_widgets.sandbox.layer0.logic import deploys, services
+from ecr_widgets.sandbox.layer0.logic.world import API
 from ecr_widgets.sandbox.layer0.logic.world import World as Layer0World
 from ecr_widgets.sandbox.layer0.members import camel_case
 from ecr_widgets.sandbox.layer0.render import render
@@ -132,6 +133,8 @@ class Layer0OnEcs:
             if not service.built_in and not service.deleting:
                 yield from self._service(service)
         for task in list(self._layer0.store.tasks.values()):
+            if task.environment_id == API:
+                continue  # its jobs, for which nothing is run here
             yield Task(
                 task_id=task.task_id,
                 copy=_on_ecs(task.copy),

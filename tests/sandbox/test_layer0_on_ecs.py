@@ -13,15 +13,20 @@ import pytest
 from tests.sandbox.conftest import BIN, Run, records
 
 
+def aws(service: str, environ: dict[str, str]) -> Any:
+    """A client of the sandbox's AWS."""
+    return boto3.client(
+        service,
+        endpoint_url=environ["AWS_ENDPOINT_URL"],
+        region_name=environ["AWS_REGION"],
+        aws_access_key_id=environ["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environ["AWS_SECRET_ACCESS_KEY"],
+    )
+
+
 @pytest.fixture
 def ecs(sandbox_environ: dict[str, str]) -> Any:
-    return boto3.client(
-        "ecs",
-        endpoint_url=sandbox_environ["AWS_ENDPOINT_URL"],
-        region_name=sandbox_environ["AWS_REGION"],
-        aws_access_key_id=sandbox_environ["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=sandbox_environ["AWS_SECRET_ACCESS_KEY"],
-    )
+    return aws("ecs", sandbox_environ)
 
 
 def layer0(environ: dict[str, str], *words: str) -> Any:
@@ -61,6 +66,15 @@ def test_a_layer0_service_is_an_ecs_service(run: Run, ecs: Any, sandbox_environ:
     assert b'"Value":"1000"' in base64.b64decode(stored["dockerrun"])
     # Names are tags of Layer0's, which ECS does not set.
     assert stored["name"] == ""
+
+
+def test_layer0s_own_jobs_are_no_tasks_of_ecs(run: Run, sandbox_environ: dict[str, str], ecs: Any) -> None:
+    """Nothing is run for them in the sandbox; after one, logs of ECS are read as before."""
+    run(repository="on-ecs/job", deploy="job-seen", service="job-seen", local_name="test/job-seen")
+    layer0(sandbox_environ, *("task", "run", "demo", "once", "job-seen", "--env", "timeout:SLEEP_TIME=0"))
+    assert ecs.list_tasks(cluster="l0-local-api")["taskArns"] == []
+    streams = aws("logs", sandbox_environ).describe_log_streams(logGroupName="/ecs/demo")["logStreams"]
+    assert isinstance(streams, list)
 
 
 def test_what_layer0_has_not_is_refused(run: Run, ecs: Any) -> None:

@@ -178,7 +178,7 @@ def _why_failed(services: Services, service: Service, failed: Deployment, crashe
     back = ""
     if primary is not None and primary.deployment_id != failed.deployment_id:
         back = f"{services.dialect()} brought it back to {primary.deploy_id}: "
-    whys = [each for each in (failed.reason, *crashes.reasons[-1:]) if each]
+    whys = [each.rstrip(".") for each in (failed.reason, *crashes.reasons[-1:]) if each]
     return back + (": ".join(whys) or "no reason is reported")
 
 
