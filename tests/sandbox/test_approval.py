@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 
 from ecr_widgets.sandbox import Sandbox
+from tests.audit.runs import forge
 from tests.notebooks.engine_runs import write_runbook
 from tests.people import Two, User
 from tests.sandbox.conftest import BIN, SHIPPED, journal, records
@@ -115,13 +115,15 @@ def test_a_plan_that_was_edited_is_refused(
     """Whoever approves sees what was planned, not what somebody made of it and of its seal since."""
     plan = plan_of(guarded, two.shared, "edited")
     path = Path(plan["notebook"])
+    sealed = hashlib.sha256(path.read_bytes()).hexdigest().encode()
     path.write_text(path.read_text().replace('"service": "edited"', '"service": "other"'))
     before = journal(sandbox)
     _, refused = approve(bob, guarded, two.shared, plan["run_id"], code=REFUSED)
     assert "was changed since it was sealed" in refused
     chain = path.with_name("seals.jsonl")
-    changed = hashlib.sha256(path.read_bytes()).hexdigest()
-    chain.write_text(re.sub('"file_sha256":"[0-9a-f]+"', f'"file_sha256":"{changed}"', chain.read_text()))
+    changed = hashlib.sha256(path.read_bytes()).hexdigest().encode()
+    *others, last = chain.read_bytes().splitlines()
+    chain.write_bytes(b"".join(line + b"\n" for line in (*others, forge(last, (sealed, changed)))))
     _, refused = approve(bob, guarded, two.shared, plan["run_id"], code=REFUSED)
     assert "its signature is wrong" in refused
     assert journal(sandbox) == before
