@@ -1,4 +1,4 @@
-"""Rows 87 to 97: what Amazon ECS does to a deploy, by our adapter on the sandbox's ECS, without an engine."""
+"""Rows 87 to 89 and 96 to 103: what Amazon ECS does to a deploy, by our adapter on the sandbox's ECS, without an engine."""
 
 from __future__ import annotations
 
@@ -224,7 +224,7 @@ def _brought_back(at: Attempt, *, naive: bool) -> None:
 
 
 @row(
-    90,
+    96,
     "ECS's circuit breaker brings back what ran before, which runs well",
     tries=50,
     quick=1,
@@ -252,7 +252,7 @@ def _crash_loop(at: Attempt, *, naive: bool) -> None:
 
 
 @row(
-    91,
+    97,
     "ECS: a container without health check that ends again and again after it ran",
     tries=50,
     quick=1,
@@ -292,7 +292,7 @@ def _theirs(at: Attempt, *, naive: bool) -> None:
 
 
 @row(
-    92,
+    98,
     "ECS: somebody else deploys while a run waits",
     tries=50,
     quick=2,
@@ -325,7 +325,7 @@ def _inactive(at: Attempt, *, naive: bool) -> None:
 
 
 @row(
-    93,
+    99,
     "ECS: the revision to go back to was deregistered by another tool",
     tries=50,
     quick=1,
@@ -373,7 +373,7 @@ def _two_register(at: Attempt, *, naive: bool) -> None:
 
 
 @row(
-    94,
+    100,
     "ECS: two runs register a revision of one family at once",
     tries=50,
     quick=2,
@@ -403,7 +403,7 @@ def _moved_tag(at: Attempt, *, naive: bool) -> None:
 
 
 @row(
-    95,
+    101,
     "ECS resolves an image to another digest than the one that was pushed",
     tries=20,
     quick=1,
@@ -445,7 +445,7 @@ def _stopped(at: Attempt, *, naive: bool) -> None:
 
 
 @row(
-    96,
+    102,
     "ECS: tasks are stopped for no fault of theirs",
     tries=30,
     quick=1,
@@ -485,7 +485,7 @@ def _no_log(at: Attempt, *, naive: bool) -> None:
 
 
 @row(
-    97,
+    103,
     "ECS: the log group, or a log stream, is missing",
     tries=40,
     quick=2,
