@@ -98,7 +98,7 @@ def row(number: int, what: str, *, tries: int, quick: int, control: Callable[[At
     """Put a function into the plan."""
 
     def register(attempt: Callable[[Attempt], None]) -> Callable[[Attempt], None]:
-        ROWS[number] = Row(number, what, tries, quick, attempt, control)
+        _put(Row(number, what, tries, quick, attempt, control))
         return attempt
 
     return register
@@ -110,7 +110,7 @@ def batch(number: int, what: str, *, tries: int, quick: int) -> Any:
     def register(
         measure: Callable[[int, int], tuple[int, int, str]],
     ) -> Callable[[int, int], tuple[int, int, str]]:
-        ROWS[number] = Batch(number, what, tries, quick, measure)
+        _put(Batch(number, what, tries, quick, measure))
         return measure
 
     return register
@@ -122,7 +122,13 @@ def skip(number: int, what: str, why: str) -> None:
     def attempt(_: Attempt) -> None:
         raise CannotRunHere(why)
 
-    ROWS[number] = Row(number, what, 1, 1, attempt, attempt)
+    _put(Row(number, what, 1, 1, attempt, attempt))
+
+
+def _put(one: Row | Batch) -> None:
+    if one.number in ROWS:
+        raise ValueError(f"row {one.number} is in the plan already: {ROWS[one.number].what}")
+    ROWS[one.number] = one
 
 
 def run_row(
