@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ecr_widgets.errors import TargetBusy
-from ecr_widgets.model.services import Service
+from ecr_widgets.model.services import Copy, Deployment, Service
 from ecr_widgets.model.times import to_rfc3339
 from ecr_widgets.panels import deploy_actions
 from ecr_widgets.panels.base import Panel, Plan
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ecr_widgets.kit import Kit
 
 _COLUMNS = ("deploy", "status", "image", "running", "pending", "since")
+_COPY_COLUMNS = ("copy", "deploy", "status", "health", "since", "runs")
 _MOST_SPANS = 8
 _MOST_LINES = 8
 _MOST_OTHERS = 20
@@ -74,7 +75,8 @@ class DeploysPanel(Panel):
             for each in service.deployments:
                 reasons = tuple(map(stop_reason, each.stopped_reasons[-_MOST_LINES:]))
                 self._reasons = _latest(self._reasons, each.deploy_id, reasons)
-                self._events = _latest(self._events, each.deploy_id, each.events[:_MOST_LINES])
+                told = tuple(filter(None, (each.reason, *each.events[:_MOST_LINES])))
+                self._events = _latest(self._events, each.deploy_id, told)
         self._view = view
         yield
 
@@ -88,7 +90,7 @@ class DeploysPanel(Panel):
         rows = tuple(
             (
                 each.deploy_id,
-                each.status.lower(),
+                _status(each),
                 "\n".join(view.images.get(each.deploy_id, ())) or "not known",
                 f"{each.running_count} of {each.desired_count}",
                 str(each.pending_count),
@@ -105,6 +107,7 @@ class DeploysPanel(Panel):
         stored = f"{', '.join(others[:_MOST_OTHERS])}{more}"
         parts = (
             Part("Copies that run, over time", ("from", "to", "copies", "running"), self._plot()),
+            Part("Copies", _COPY_COLUMNS, tuple(_copy_row(each, self._kit.now()) for each in view.copies)),
             Part("Why containers stopped", ("deploy", "reason"), _rows(self._reasons)),
             Part("Events", ("deploy", "event"), _rows(self._events)),
             Part("Other stored deploys, by name, newest first", (), ((stored,),) if stored else ()),
@@ -145,6 +148,20 @@ class DeploysPanel(Panel):
             return step(kit)
 
         return Plan(what, lines, checked)
+
+
+def _status(deployment: Deployment) -> str:
+    state = "" if deployment.state == "COMPLETED" else deployment.state
+    pause = "waits at a pause" if deployment.hook_id else ""
+    words = (deployment.status, state, deployment.stage, pause)
+    return ", ".join(each.replace("_", " ").lower() for each in words if each)
+
+
+def _copy_row(copy: Copy, now: datetime) -> tuple[str, ...]:
+    runs = "\n".join(f"{each.name} {each.image_digest or 'reports no digest'}" for each in copy.containers)
+    since = when(copy.started_at, now) if copy.started_at is not None else ""
+    number = copy.copy_id.rpartition("/")[2]
+    return number, copy.deploy_id, copy.status.lower(), copy.health.lower(), since, runs
 
 
 def _longer(spans: tuple[_Span, ...], now: datetime, service: Service) -> tuple[_Span, ...]:

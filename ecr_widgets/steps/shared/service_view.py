@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ecr_widgets.dockerrun.images import container_images
 from ecr_widgets.errors import EntityNotFound, InputError
-from ecr_widgets.model.services import Deploy, Place, Service
+from ecr_widgets.model.services import Copy, Deploy, Place, Service
 from ecr_widgets.ports.services import Services
 from ecr_widgets.steps.shared.earlier_deploy import earlier_deploy
 from ecr_widgets.steps.shared.logs import merge
@@ -29,6 +29,8 @@ class ServiceView:
     """All stored deploys: those of the name that the service stands on first, then by name; newest first."""
     log: tuple[str, ...]
     """Last lines of all copies."""
+    copies: tuple[Copy, ...] = ()
+    """Those that the target tells apart, oldest first."""
     earlier_deploy_id: str | None = None
     """What a rollback would go back to."""
 
@@ -73,6 +75,7 @@ def look_at_service(
         {deploy_id: _images(deploy) for deploy_id, deploy in documents.items()},
         stored,
         tuple(str(line) for line in lines[-_LOG_LINES:]),
+        services.list_copies(current.service_id) or (),
         _earlier(services, current, proven),
     )
 

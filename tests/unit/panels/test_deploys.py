@@ -61,6 +61,19 @@ def test_a_service_is_created_by_the_first_deploy(open_desk: Desk) -> None:
     assert open_desk.picture["problem"] == ""
 
 
+def test_on_ecs_each_copy_shows_what_it_runs(desk: Desk, kit: NotebookKit, pushed: None) -> None:
+    """With its digest, health and age; the rollout says how far it is."""
+    desk.open(kit.deploys("ecs:demo", "web"))
+    desk.type("Image", "app:1")
+    desk.press("Plan deploy")
+    desk.press("Confirm: deploy app:1 to ecs:demo/web")
+    (row,) = desk.picture["rows"]
+    assert (row[0], row[1], row[3]) == ("web:1", "primary", "1 of 1")
+    ((_, deploy_id, status, health, _, runs),) = desk.part("Copies")
+    assert (deploy_id, status, health) == ("web:1", "running", "healthy")
+    assert runs.startswith("web sha256:")
+
+
 def test_a_second_deploy_shows_its_difference_and_can_be_taken_back(open_desk: Desk) -> None:
     """Line by line before; the earlier one is offered after, and runs again."""
     deploy(open_desk, "1")
