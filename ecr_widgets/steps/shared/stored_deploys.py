@@ -10,7 +10,7 @@ from ecr_widgets.errors import EntityNotFound, InvalidDockerrun
 from ecr_widgets.model.services import Deploy
 from ecr_widgets.ports.services import Services
 
-_COMPARED = 50
+_COMPARED = 20
 """Stored deploys of the name that are read; a name may have thousands."""
 
 
