@@ -131,6 +131,8 @@ class Task:
     pending_count: int
     reason: str
     containers: tuple[TaskContainer, ...]
+    was_cut_short: bool = False
+    """Whether somebody or the target stopped it, whatever exit codes its containers left."""
 
     @property
     def is_stopped(self) -> bool:

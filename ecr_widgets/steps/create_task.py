@@ -214,8 +214,10 @@ class CreateTask(Step[FoundTask, TaskOutcome]):
         reasons = (task.reason, *(f"{each.name}: {each.reason}" for each in task.containers if each.reason))
         # How a side-car ends when the others are gone says nothing of the task.
         decisive = [each.exit_code for each in task.containers if each.essential]
-        if not decisive or any(code != 0 for code in decisive):
+        if task.was_cut_short or not decisive or any(code != 0 for code in decisive):
             ended = "; ".join(_ended(container, task) for container in task.containers)
+            if task.was_cut_short and task.reason not in ended:
+                ended = ": ".join(filter(None, (task.reason, ended)))
             raise DeploymentFailed(
                 f"task {self.task!r} ({task.task_id}) failed: {ended or task.reason or 'no container ran'}",
                 reasons=tuple(filter(None, reasons)),

@@ -24,7 +24,7 @@ from tests.audit.runs import recorded, save
 from tests.fakes import FakeEcr, FakeRegistry, World
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
-REPOSITORY = "xfra-wait"
+REPOSITORY = "attested/app"
 
 
 def digest_of(content: bytes) -> str:
@@ -74,8 +74,8 @@ class Attested:
         self, image: ImageReference, run_id: str = "run-1", kind: str = "deployed", **run: Any
     ) -> dict[str, Any]:
         """A recorded run as if it had been of that image."""
-        text = json.dumps(recorded(kind))
-        pinned = re.search(r"([\w.:-]+)/xfra-wait@(sha256:[0-9a-f]{64})", text)
+        text = json.dumps(recorded(kind)).replace("xfra-wait", REPOSITORY)
+        pinned = re.search(rf"([\w.:-]+)/{REPOSITORY}@(sha256:[0-9a-f]{{64}})", text)
         if pinned is not None:
             for old, new in zip(pinned.groups(), (image.registry, image.digest), strict=True):
                 text = text.replace(old, str(new))

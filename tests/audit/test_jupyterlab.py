@@ -12,9 +12,9 @@ from ecr_widgets.audit.seal import seal_run
 from ecr_widgets.audit.verify import Finding, verify
 from tests.audit.faults import NOW
 from tests.audit.runs import save
-from tests.panels.conftest import Lab, browser, lab, network
+from tests.panels.conftest import Lab, browser, network, quiet_lab, quiet_server
 
-__all__ = ["browser", "lab", "network"]
+__all__ = ["browser", "network", "quiet_lab", "quiet_server"]
 
 
 @pytest.fixture
@@ -40,18 +40,20 @@ def saved_again(lab: Lab, name: str, *, typed: str = "") -> None:
     page.context.close()
 
 
-def test_saving_in_jupyterlab_is_no_alarm_and_typing_there_is(lab: Lab, tmp_path: Path) -> None:
+def test_saving_in_jupyterlab_is_no_alarm_and_typing_there_is(quiet_lab: Lab, tmp_path: Path) -> None:
     """Recorded runs, saved again, say the same; one character more is found in its cell."""
     ring = KeyRing(tmp_path / "keys")
-    names = [save(lab.folder, kind).name for kind in ("deployed", "failed")]
+    names = [save(quiet_lab.folder, kind).name for kind in ("deployed", "failed")]
     for name in names:
-        seal_run(lab.folder, name, ring=ring, now=NOW)
-        saved_again(lab, name)
-    found = verify(lab.folder, names, ring=ring)
+        seal_run(quiet_lab.folder, name, ring=ring, now=NOW)
+        saved_again(quiet_lab, name)
+    found = verify(quiet_lab.folder, names, ring=ring)
     assert {each.finding for each in found.files} == {Finding.RESAVED}
     assert found.ok
-    saved_again(lab, names[0], typed="x")
-    changed = [each for each in verify(lab.folder, names, ring=ring).files if each.finding is Finding.CHANGED]
+    saved_again(quiet_lab, names[0], typed="x")
+    changed = [
+        each for each in verify(quiet_lab.folder, names, ring=ring).files if each.finding is Finding.CHANGED
+    ]
     (one,) = changed
     assert one.path == names[0]
     assert one.what[0].endswith(": source changed")

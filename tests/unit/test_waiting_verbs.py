@@ -40,7 +40,7 @@ def test_a_verb_waits_for_a_busy_target_as_long_as_it_is_told(
         raise Connected(wait_s)
 
     monkeypatch.setattr("ecr_widgets.connections.connect", connect)
-    monkeypatch.setattr("ecr_widgets.cli.service.client", lambda: None)
+    monkeypatch.setattr("ecr_widgets.cli.service.services_of", lambda _: None)
     monkeypatch.setattr("ecr_widgets.cli.service.find_deploy", lambda _, deploy: deploy)
     long = [] if words.endswith(" 7") else [LONG, "7"]
     done = CliRunner().invoke(main, [*words.split(), *long])

@@ -176,6 +176,7 @@ def task(raw: Wire, address: EcsAddress, definition: Wire) -> Task:
         int(status in _NOT_YET_RUNNING),
         f"{reason} ({code})" if reason and code else reason or code,
         _containers(raw, definition),
+        code not in ("", "EssentialContainerExited"),
     )
 
 

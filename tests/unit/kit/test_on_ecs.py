@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from ecr_widgets.errors import (
 )
 from ecr_widgets.kit import Kit
 from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.model.services import Task
 from ecr_widgets.steps.push_image import PushOutcome
 from ecr_widgets.steps.shared.service_wait import describe
 from tests.fakes import REGISTRY, FakeEcs, World, digest_of
@@ -272,3 +274,18 @@ def test_a_target_that_may_not_be_asked_keeps_every_image(
     to.ecs = Denied(world)
     (unknown,) = kit.ecr.find_uses("app").unknown
     assert "ECS was not asked: AWS refused ecs:ListClusters" in unknown
+
+
+def test_a_task_that_was_stopped_has_failed_whatever_it_left(kit: Kit, to: FakeConnections) -> None:
+    """A program that ends well when it is told to stop has not done its work."""
+
+    class Stopped(FakeEcs):
+        def read_task(self, task_id: str) -> Task:
+            return replace(
+                super().read_task(task_id), was_cut_short=True, reason="Host is retired (UserInitiated)"
+            )
+
+    to.ecs = Stopped(World())
+    stored = kit.create_deploy("job", "app.json", image=image("a"), environment=HERE)
+    with pytest.raises(DeploymentFailed, match="Host is retired"):
+        kit.create_task(HERE, "once", stored)
