@@ -49,7 +49,9 @@ class Watcher:
     def close(self) -> None:
         """Remove the bar."""
         if self._bars is not None:
-            self._bars.stop()
+            from ecr_widgets.recording.terminal import stop_bars
+
+            stop_bars(self._bars)
 
     def _record(self, event: RunEvent) -> None:
         try:

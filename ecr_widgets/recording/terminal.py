@@ -76,9 +76,20 @@ class _TerminalView:
 
     def close(self, record: StepRecord) -> None:
         if self._bars is not None:
-            self._bars.stop()
+            stop_bars(self._bars)
         text = to_text(record)
         click.echo(text if record.state is not StepState.SUCCEEDED else brief_text(text), err=True)
+
+
+def stop_bars(bars: Bars) -> None:
+    """Remove the bars, and wait for the thread that draws them.
+
+    rich leaves that thread behind. Where it still writes when Python ends, Python aborts, whatever the exit code was to be.
+    """
+    drawing = getattr(bars.live, "_refresh_thread", None)
+    bars.stop()
+    if drawing is not None:
+        drawing.join()
 
 
 def make_bars() -> Bars:
