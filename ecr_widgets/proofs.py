@@ -45,7 +45,8 @@ def who_deployed(runs: Path, deployment_id: str) -> str | None:
         if deployment_id.encode() not in content:
             continue
         for record in read_records(content):
-            if record.changed and record.outcome.get("deployment_id") == deployment_id:
+            started = record.state is StepState.SUCCEEDED and record.changed
+            if started and record.outcome.get("deployment_id") == deployment_id:
                 return read_header(content, runs).actor
     return None
 

@@ -92,7 +92,7 @@ def call(step: Callable[Arguments, Step[Any, Outcome]]) -> Callable[Concatenate[
     def perform(steps: Steps, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Outcome:
         return steps._runner.run(step(*args, **kwargs))
 
-    # What the step returns, of which its base class is told; for people who ask a notebook what the call takes.
+    # The type of the step's outcome, for people who ask a notebook what the call takes and returns.
     outcome = get_args(step.__orig_bases__[0])[-1]  # type: ignore[attr-defined]
     fields = inspect.signature(step)
     itself = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)

@@ -82,7 +82,7 @@ def test_an_adopted_service_has_the_proofs_of_its_layer0_days(tmp_path: Path) ->
 
 
 def test_who_started_a_deployment_is_told_by_the_run_that_did(tmp_path: Path) -> None:
-    """By the deployment's id in the record of a change; a run that found it already under way did not start it."""
+    """By the deployment's id in the record of a change; a plan, or a run that found it under way, did not."""
     moved = StepRecord.intended("run-1", 1, "update_service", {}, STARTED)
     outcome = {"service_id": "web1", "deployment_id": "ecs-svc/1"}
     for name, actor, changed in (("1", "alice", True), ("2", "bob", False)):
@@ -94,5 +94,7 @@ def test_who_started_a_deployment_is_told_by_the_run_that_did(tmp_path: Path) ->
         )  # fmt: skip
         write_header(run, header)
         (tmp_path / f"{name}.ipynb").write_text(json.dumps(run))
+    plan = {**moved.succeeded(outcome, changed=True, ended_at=STARTED).to_builtins(), "state": "intended"}
+    saved(tmp_path, "3.plan.ipynb", plan)
     assert who_deployed(tmp_path, "ecs-svc/1") == "alice"
     assert who_deployed(tmp_path, "ecs-svc/2") is None
