@@ -1,4 +1,4 @@
-"""An ECS without an engine for tests of what it answers."""
+"""An ECS without an engine for tests of what it answers, and one with real containers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.sandbox.ecs.real import Aws
 from tests.sandbox.ecs.served import Served, serve
 
 
@@ -15,3 +16,11 @@ def ecs() -> Iterator[Served]:
     os.environ.setdefault("MOTO_ACCOUNT_ID", "111222333444")
     with serve() as served:
         yield served
+
+
+@pytest.fixture
+def aws(sandbox_environ: dict[str, str]) -> Iterator[Aws]:
+    made = Aws(sandbox_environ)
+    yield made
+    for name in made.services:
+        made.ecs.delete_service(cluster="demo", service=name, force=True)
