@@ -11,7 +11,7 @@ import urllib.request
 import docker
 import pytest
 
-from tests.sandbox.ecs.real import EXECUTION_ROLE, FOREVER, LOGS, NETWORK, SHELL, Aws, aws_version_2
+from tests.sandbox.ecs.real import EXECUTION_ROLE, LOGS, NETWORK, SHELL, Aws, aws_version_2
 
 
 def test_a_service_is_moved_and_its_old_tasks_get_a_signal(aws: Aws) -> None:
