@@ -27,17 +27,36 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("any-speed")
 
 
-def pytest_configure() -> None:
-    """Signals that a shell has this process ignore, as `nohup` does, would be ignored by all that tests start and stop."""
+TEMPORARY = pytest.StashKey[Path]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Signals that a shell has this process ignore, as `nohup` does, would be ignored by all that tests start and stop.
+
+    Processes that tests kill leave temporary files behind; all of them are in one folder, which goes with the session.
+    """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    if not hasattr(config, "workerinput"):
+        config.stash[TEMPORARY] = folder = Path(tempfile.mkdtemp(prefix="t-"))
+        folder.chmod(0o711)  # other users' tests reach what is theirs
+        os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """A thread that a test left running fails the run and is shown, instead of keeping it from ever ending."""
     if hasattr(config, "workerinput"):
         return  # one of several that are ended by the one that started them, however long it waits for the others
+    if TEMPORARY in config.stash:
+        shutil.rmtree(config.stash[TEMPORARY], ignore_errors=True)
     faulthandler.dump_traceback_later(60, exit=True, file=sys.__stderr__)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """What failed tests wrote is kept for whoever looks into it."""
+    if exitstatus == pytest.ExitCode.TESTS_FAILED and TEMPORARY in session.config.stash:
+        print(f"\ntemporary files of this run: {session.config.stash[TEMPORARY]}")
+        del session.config.stash[TEMPORARY]
 
 
 ONE_BY_ONE = frozenset({"tests/faults/test_quick.py", "tests/sandbox/test_dockerfiles.py"})
