@@ -20,6 +20,7 @@ from ecr_widgets.errors import SettingsError, TargetBusy
 from ecr_widgets.model.times import to_rfc3339
 from ecr_widgets.model.user_folders import state_folder
 from ecr_widgets.ports import Clock
+from ecr_widgets.ports.locks import AlwaysHeld, Lease
 
 _POLL_S = 0.2
 _LONGEST_NOTE_BYTES = 4096
@@ -58,13 +59,13 @@ class FileLocks:
         os.register_at_fork(after_in_child=self._forget)
 
     @contextmanager
-    def hold(self, target: str) -> Iterator[None]:
+    def hold(self, target: str) -> Iterator[Lease]:
         if target in self._held:
-            yield
+            yield AlwaysHeld()
             return
         self._held[target] = self._take(target)
         try:
-            yield
+            yield AlwaysHeld()
         finally:
             if not self._until_exit:
                 os.close(self._held.pop(target))

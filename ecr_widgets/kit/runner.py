@@ -56,6 +56,8 @@ class Runner:
             target = step.holds(self.outside)
             held = stack.enter_context(self.outside.targets.hold(target)) if target else None
             found = step.look(self.outside, at_work)
+            if held:
+                held.refuse_lost()
             name, inputs = step.learned(found)
             at_work.learn(name, {**inputs, **step.noted(found)})
             compared = held if step.compares else None
@@ -63,7 +65,12 @@ class Runner:
                 if (seen := step.seen(found)) is not None:
                     compared.note(seen)
                 compared.compare(step.current(found), wanted=step.wanted(found))
+            if held:
+                # Once more: to save the intent may have taken long.
+                held.refuse_lost()
             outcome = step.act(self.outside, found, at_work)
+            if held and getattr(outcome, "changed", True):
+                held.refuse_lost_meanwhile()
             if compared:
                 compared.note(step.reached(outcome))
         return outcome

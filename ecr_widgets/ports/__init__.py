@@ -6,7 +6,6 @@ The adapters implement these against the real systems, `tests/fakes.py` in memor
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -20,9 +19,21 @@ from ecr_widgets.model.referrers import Manifest, Referrers
 from ecr_widgets.model.registry import ImageDetails
 from ecr_widgets.ports.ecr import Ecr
 from ecr_widgets.ports.layer0 import Layer0
+from ecr_widgets.ports.locks import Lease, Locks
 from ecr_widgets.ports.reading import reads
 
-__all__ = ["Clock", "Ecr", "Engine", "Layer0", "Progress", "ProgressSink", "Registry", "ignore_progress"]
+__all__ = [
+    "Clock",
+    "Ecr",
+    "Engine",
+    "Layer0",
+    "Lease",
+    "Locks",
+    "Progress",
+    "ProgressSink",
+    "Registry",
+    "ignore_progress",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +71,6 @@ class Clock(Protocol):
 
     def sleep(self, duration_s: float) -> None:
         """Wait."""
-        ...
-
-
-class Locks(Protocol):
-    """One run at a time on one target."""
-
-    def hold(self, target: str) -> AbstractContextManager[None]:
-        """Hold the target, at least within the context; again within it is free.
-
-        Raises:
-            TargetBusy: Another run holds it, and went on doing so as long as was waited.
-        """
         ...
 
 

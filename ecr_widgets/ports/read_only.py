@@ -12,6 +12,7 @@ from typing import Any, cast
 from ecr_widgets.errors import InputError
 from ecr_widgets.ports import Clock, Ecr, Engine, Layer0, Registry
 from ecr_widgets.ports.connections import Connections
+from ecr_widgets.ports.locks import AlwaysHeld, Lease
 from ecr_widgets.ports.services import Services
 
 
@@ -31,9 +32,9 @@ class ReadOnly:
 class NoLocks:
     """A plan changes nothing, so it holds nothing."""
 
-    def hold(self, _target: str) -> AbstractContextManager[None]:
+    def hold(self, _target: str) -> AbstractContextManager[Lease]:
         """Hold nothing."""
-        return nullcontext()
+        return nullcontext(AlwaysHeld())
 
 
 class ReadOnlyConnections:

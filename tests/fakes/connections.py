@@ -23,19 +23,36 @@ from tests.fakes import FakeClock, FakeEcr, FakeEcs, FakeEngine, FakeLayer0, Fak
 T = TypeVar("T")
 
 
+class FakeLease:
+    """Implements `ports.Lease`: held as often as it is asked, until `held_for` answers were given."""
+
+    lost_to = "run run-0 on other-host holds it"
+
+    def __init__(self) -> None:
+        self.held_for: int | None = None
+
+    @property
+    def is_held(self) -> bool:
+        if self.held_for is None:
+            return True
+        self.held_for -= 1
+        return self.held_for >= 0
+
+
 class FakeLocks:
     """Implements `ports.Locks`; notes what was held, and is busy where it is told to be."""
 
     def __init__(self) -> None:
         self.held: list[str] = []
         self.busy: set[str] = set()
+        self.lease = FakeLease()
 
     @contextmanager
-    def hold(self, target: str) -> Iterator[None]:
+    def hold(self, target: str) -> Iterator[FakeLease]:
         if target in self.busy:
             raise TargetBusy(f"{target} is busy", run_id="run-1", holder="run-0")
         self.held.append(target)
-        yield
+        yield self.lease
 
 
 class FakeConnections:

@@ -1,4 +1,4 @@
-"""What a run changes: held for it alone on this host, and looked at once more before each change for the sake of others."""
+"""What a run changes: held for it alone, and looked at once more before each change for the sake of others."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ecr_widgets.errors import TargetBusy
+from ecr_widgets.errors import OutcomeUnknown, TargetBusy
 from ecr_widgets.model.image_reference import ImageReference
-from ecr_widgets.ports import Locks
+from ecr_widgets.ports.locks import Lease, Locks
 
 
 class Targets:
     """The images and services that one run changes.
 
-    A lock keeps other runs of this host away. Runs elsewhere are noticed by what the target is on: where it is neither what
+    A lock keeps other runs of this host away, and where runs are saved in a bucket, those of all hosts that save there. Others are noticed by what the target is on: where it is neither what
     this run saw first nor what it wants, somebody else was at work.
     """
 
@@ -38,8 +38,8 @@ class Targets:
         Raises:
             TargetBusy: Another run holds it.
         """
-        with self._locks.hold(target):
-            yield HeldTarget(target, self._seen, self._run_id)
+        with self._locks.hold(target) as lease:
+            yield HeldTarget(target, lease, self._seen, self._run_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,35 @@ class HeldTarget:
     """A target while it is held: what it was on when this run looked last."""
 
     name: str
+    _lease: Lease
     _seen: dict[str, str | None]
     _run_id: str
+
+    def refuse_lost(self) -> None:
+        """Ask right before a change whether the target is still held.
+
+        Raises:
+            TargetBusy: Another run may hold it by now; nothing was changed.
+        """
+        if not self._lease.is_held:
+            raise TargetBusy(
+                f"{self.name} is no longer held by this run, which has changed nothing since: {self._lease.lost_to}",
+                run_id=self._run_id,
+                holder=self._lease.lost_to,
+                hint="look at what that run does, then run again",
+            )
+
+    def refuse_lost_meanwhile(self) -> None:
+        """Ask after a change whether the target was held all the time.
+
+        Raises:
+            OutcomeUnknown: Another run may have changed it as well.
+        """
+        if not self._lease.is_held:
+            raise OutcomeUnknown(
+                f"{self.name} was lost to another run while it was being changed: {self._lease.lost_to}",
+                hint="look at what the target is on, then run again",
+            )
 
     def note(self, current: str | None) -> None:
         """Take note of what it is on: a digest, a deploy's id, None for nothing."""
