@@ -5,6 +5,7 @@ Each command is a module that is imported when it is asked for, so that none pay
 
 from __future__ import annotations
 
+import sys
 import warnings
 from importlib import import_module
 
@@ -65,7 +66,10 @@ def main() -> None:
     5 busy (another run holds the target), 6 failed and the rollback failed too,
     7 planned and waiting for another person's approval.
     """
-    # At a command line, the place in our source helps nobody.
-    warnings.showwarning = lambda message, *_where, **_more: click.echo(
-        f"ecr-widgets: warning: {message}", err=True
-    )
+    warnings.showwarning = _show_warning
+
+
+def _show_warning(message: Warning | str, *_where: object, **_more: object) -> None:
+    """Print a warning without the place in our source, which helps nobody at a command line."""
+    # Not by click, whose echo writes past rich and so into a bar's line.
+    sys.stderr.write(f"ecr-widgets: warning: {message}\n")

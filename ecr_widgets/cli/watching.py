@@ -11,14 +11,14 @@ from ecr_widgets.cli.outcome import print_json
 from ecr_widgets.engine.events import RunEvent, RunEventKind
 from ecr_widgets.errors import RecordError
 from ecr_widgets.model.record import StepRecord, StepState
+from ecr_widgets.model.text import visible
 from ecr_widgets.recording.render import brief_text
+from ecr_widgets.recording.terminal import is_live, tell
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from ecr_widgets.engine.results import RunResult
-
-_WIDTH = 72
 
 
 class Watcher:
@@ -31,20 +31,27 @@ class Watcher:
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
         self._bars: Progress | None = None
-        self._line: TaskID | None = None
-        if not quiet and sys.stderr.isatty():
+        self._run: TaskID | None = None
+        self._step: TaskID | None = None
+        if not quiet and is_live(sys.stderr):
             from ecr_widgets.recording.terminal import make_bars
 
             self._bars = make_bars()
             self._bars.start()
-            self._line = self._bars.add_task("starting", total=None, rate="")
+            self._run = self._bars.add_task("starting", total=None)
+            self._step = self._bars.add_task("", total=None, visible=False)
 
     def __call__(self, event: RunEvent) -> None:
         """Take one event."""
         if event.kind is RunEventKind.RECORD:
             self._record(event)
-        if self._bars is not None and self._line is not None:
-            self._bars.update(self._line, completed=event.cell - 1, total=event.cells)
+        if self._bars is not None and self._run is not None:
+            self._bars.update(
+                self._run,
+                description=f"cell {event.cell} of {event.cells}",
+                completed=event.cell - 1,
+                total=event.cells,
+            )
 
     def close(self) -> None:
         """Remove the bar."""
@@ -59,14 +66,21 @@ class Watcher:
         except RecordError:
             return  # a cell may show anything as a record
         if record.state is StepState.INTENDED and record.ended_at is None:
-            if self._bars is not None and self._line is not None:
-                self._bars.update(self._line, description=f"{record.step}  {event.progress}"[:_WIDTH])
+            if self._bars is not None and self._step is not None:
+                self._bars.update(
+                    self._step,
+                    description=visible(f"{record.step}  {event.progress}".rstrip()),
+                    completed=event.share or 0,
+                    total=None if event.share is None else 1,
+                    visible=True,
+                )
             return
-        if record.state is StepState.SUCCEEDED:
-            if not self._quiet:
-                click.echo(brief_text(event.plain), err=True)
-        else:
-            click.echo(event.plain, err=True)
+        if self._bars is not None and self._step is not None:
+            self._bars.update(self._step, visible=False)
+        if record.state is not StepState.SUCCEEDED:
+            tell(event.plain, self._bars)
+        elif not self._quiet:
+            tell(brief_text(event.plain), self._bars)
 
 
 def end_with(ctx: click.Context, result: RunResult, *, as_json: bool) -> None:

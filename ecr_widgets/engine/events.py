@@ -34,3 +34,5 @@ class RunEvent:
     name: str = ""
     """The stream's: `stdout` or `stderr`."""
     place: int = 0
+    share: float | None = None
+    """The share of the step that is done, from 0 to 1; None where the whole is not known."""

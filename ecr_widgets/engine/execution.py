@@ -18,7 +18,15 @@ from ecr_widgets.engine.outputs import Outputs
 from ecr_widgets.engine.saved_run import CannotSave
 from ecr_widgets.engine.widgets import Widgets
 from ecr_widgets.errors import RecordError, RunError
-from ecr_widgets.model.record import PROGRESS_KEY, RECORD_MIME, CellState, RunState, StepRecord, StepState
+from ecr_widgets.model.record import (
+    PROGRESS_KEY,
+    RECORD_MIME,
+    SHARE_KEY,
+    CellState,
+    RunState,
+    StepRecord,
+    StepState,
+)
 from ecr_widgets.saved_runs.writing import clear_cells, code_cells, end_run, write_cell_state
 
 if TYPE_CHECKING:
@@ -237,7 +245,8 @@ class Execution:
                 RunEventKind.RECORD,
                 record,
                 content["data"].get("text/plain", ""),
-                content["metadata"].get(PROGRESS_KEY, ""),
+                str(content["metadata"].get(PROGRESS_KEY, "")),
+                share=_share(content["metadata"].get(SHARE_KEY)),
             )
         return False
 
@@ -270,10 +279,18 @@ class Execution:
             self._is_outcome_unknown |= StepRecord.from_json(bundle[RECORD_MIME]).state is StepState.UNKNOWN
 
     def _tell(
-        self, kind: RunEventKind, text: str = "", plain: str = "", progress: str = "", name: str = ""
+        self,
+        kind: RunEventKind,
+        text: str = "",
+        plain: str = "",
+        progress: str = "",
+        name: str = "",
+        share: float | None = None,
     ) -> None:
         place = self._places[self._at]
-        self._on_event(RunEvent(kind, self._at + 1, len(self._cells), text, plain, progress, name, place))
+        self._on_event(
+            RunEvent(kind, self._at + 1, len(self._cells), text, plain, progress, name, place, share)
+        )
 
 
 def conclude_without_kernel(saved: SavedRun, reason: str) -> None:
@@ -291,6 +308,11 @@ def _conclude(saved: SavedRun, state: RunState, reason: str | None) -> None:
         end_run(saved.notebook, state, reason)
         saved.write(last=True)
         saved.redact_in_place()
+
+
+def _share(value: object) -> float | None:
+    """A share as a cell's display says it; a cell may say anything."""
+    return float(value) if isinstance(value, int | float) and 0 <= value <= 1 else None
 
 
 def _plain(data: Mapping[str, Any]) -> str:

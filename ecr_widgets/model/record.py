@@ -17,7 +17,9 @@ from ecr_widgets.model.times import to_rfc3339
 RECORD_VERSION: Final = 1
 RECORD_MIME = "application/vnd.ecr-widgets.record+json"
 PROGRESS_KEY = "ecr_widgets_progress"
-"""In a display's metadata while its step works."""
+"""In a display's metadata while its step works: how far it is, in one line."""
+SHARE_KEY = "ecr_widgets_share"
+"""Beside it: the share that is done, from 0 to 1; only where the whole is known."""
 PANEL_MIME = "application/vnd.ecr-widgets.panel+json"
 
 KNOWN_REQUESTS = "known_jobs"

@@ -14,10 +14,10 @@ from IPython.display import display, update_display
 from ecr_widgets.actor import actor
 from ecr_widgets.channel import RunChannel
 from ecr_widgets.errors import InputError, RunError, StepCancelled
-from ecr_widgets.model.record import PROGRESS_KEY, RECORD_MIME, StepRecord
+from ecr_widgets.model.record import PROGRESS_KEY, RECORD_MIME, SHARE_KEY, StepRecord
 from ecr_widgets.ports import Progress
-from ecr_widgets.recording.rates import Rates
-from ecr_widgets.recording.render import NO_RATES, progress_json, progress_text, to_html, to_text
+from ecr_widgets.recording.rates import TOTAL, Rates, Total
+from ecr_widgets.recording.render import NO_RATES, progress_json, to_html, to_text
 from ecr_widgets.saved_runs.reading import OURS
 
 Observe = Callable[[tuple[Mapping[str, Any], ...]], object]
@@ -80,19 +80,23 @@ class _NotebookView:
         self._metadata = metadata
         self._display_id = display_id
         self._observed: dict[str, Progress] = {}
-        self._rates_seen, self._rates = Rates(), dict[str, float]()
+        self._rates_seen, self._rates, self._total = Rates(), dict[str, float](), Total()
         self._shown_at_s = time.monotonic()
 
     def progress(self, observed: Progress) -> None:
         self._observed.pop(observed.what, None)
         self._observed[observed.what] = observed
+        self._total.take(observed)
+        total = self._total.observed()
         now_s = time.monotonic()
-        rate = self._rates_seen.rate(observed, now_s)
-        if rate is not None:
-            self._rates[observed.what] = rate
+        for each in filter(None, (observed, total)):
+            rate = self._rates_seen.rate(each, now_s)
+            if rate is not None:
+                self._rates[each.what] = rate
         if now_s - self._shown_at_s >= _SECONDS_BETWEEN_UPDATES:
             self._shown_at_s = now_s
-            self._update(self._record, tuple(self._observed.values())[-_SHOWN_AT_ONCE:])
+            newest = tuple(self._observed.values())[-_SHOWN_AT_ONCE:]
+            self._update(self._record, newest if total is None else (total, *newest))
 
     def restate(self, record: StepRecord) -> None:
         if self._channel is not None:
@@ -110,15 +114,21 @@ class _NotebookView:
     def _update(self, record: StepRecord, observed: tuple[Progress, ...] = ()) -> None:
         # Those who watch the run from a terminal read how far it is from here; the outcome replaces it.
         rates = self._rates
-        progress = (
-            {PROGRESS_KEY: progress_text(observed[-1], rates.get(observed[-1].what))} if observed else {}
-        )
+        progress = _told_of(observed, rates) if observed else {}
         update_display(
             bundle(record, observed, rates),
             metadata={**self._metadata, **progress},
             raw=True,
             display_id=self._display_id,
         )
+
+
+def _told_of(observed: Sequence[Progress], rates: Mapping[str, float]) -> dict[str, Any]:
+    """How far the step is, for its display's metadata: in all, or else the part seen last."""
+    one = observed[0] if observed[0].what == TOTAL else observed[-1]
+    (told,) = progress_json((one,), rates)
+    share = {} if told["share"] is None else {SHARE_KEY: told["share"]}
+    return {PROGRESS_KEY: told["text"], **share}
 
 
 class Places:

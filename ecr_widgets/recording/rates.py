@@ -1,8 +1,15 @@
-"""How fast long work goes."""
+"""How fast long work goes, part by part and in all."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ecr_widgets.ports import Progress
+
+TOTAL = "total"
+"""What all parts of a step together are called."""
+_ARRIVED = ("pushed", "download complete", "pull complete")
+"""What the engine says of a layer that has arrived; it names no size with it."""
 
 _SOONEST_S = 0.2
 """Before that, a rate says more about buffers than about the work."""
@@ -26,3 +33,31 @@ class Rates:
         if now_s - began_s < _SOONEST_S or observed.done <= done:
             return None
         return (observed.done - done) / (now_s - began_s)
+
+
+class Total:
+    """The parts of one step together, such as all layers of an image."""
+
+    def __init__(self) -> None:
+        self._parts: dict[str, Progress] = {}
+
+    def take(self, observed: Progress) -> None:
+        """Count one observation of a part; parts whose size is not known do not count."""
+        before = self._parts.get(observed.what)
+        if observed.unit == "bytes" and observed.total:
+            # A layer that has arrived is unpacked, which is counted from 0 again.
+            done = max(observed.done or 0, (before.done or 0) if before is not None else 0)
+            self._parts[observed.what] = replace(observed, done=min(done, observed.total))
+        elif before is not None and observed.again:
+            self._parts[observed.what] = replace(before, done=0)
+        elif before is not None and observed.message in _ARRIVED:
+            self._parts[observed.what] = replace(before, done=before.total)
+
+    def observed(self) -> Progress | None:
+        """All parts as one; None while fewer than two have a size."""
+        if len(self._parts) < 2:
+            return None
+        sizes = [(part.done or 0, part.total or 0) for part in self._parts.values()]
+        done, total = map(sum, zip(*sizes, strict=True))
+        ended = sum(part_done == part_total for part_done, part_total in sizes)
+        return Progress(TOTAL, f"{ended} of {len(sizes)} parts,", done, total, "bytes")

@@ -14,6 +14,7 @@ from ecr_widgets.model.markup import Markup, element, escaped
 from ecr_widgets.model.record import StepRecord, StepState
 from ecr_widgets.model.text import visible
 from ecr_widgets.model.times import to_rfc3339
+from ecr_widgets.recording.rates import TOTAL
 
 if TYPE_CHECKING:
     from ecr_widgets.ports import Progress
@@ -89,7 +90,11 @@ def progress_text(observed: Progress, rate: float | None = None) -> str:
     text = f"{visible(observed.what)}: {visible(observed.message)}"
     if observed.total:
         text += f" {_amount(observed.done or 0, observed.total, observed.unit)}"
-    return text if rate is None else f"{text}, {rate_text(rate)}"
+    if rate is None:
+        return text
+    left = (observed.total or 0) - (observed.done or 0)
+    time_left = f", {left / rate:.0f} s left" if observed.what == TOTAL and rate > 0 else ""
+    return f"{text}, {rate_text(rate)}{time_left}"
 
 
 def progress_json(observed: Sequence[Progress], rates: Mapping[str, float]) -> tuple[Mapping[str, Any], ...]:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
 from ecr_widgets.model.record import StepRecord, StepState
-from ecr_widgets.model.text import visible
 from ecr_widgets.ports import Progress
-from ecr_widgets.recording.rates import Rates
-from ecr_widgets.recording.render import brief_text, progress_text, rate_text, to_text
+from ecr_widgets.recording.rates import TOTAL, Rates, Total
+from ecr_widgets.recording.render import brief_text, progress_text, to_text
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
+
+
+_COLOURS = {"✓": "green", "=": "dim", "✗": "bold red", "?": "bold yellow", "…": "yellow"}
+"""Of a record's sign."""
 
 
 class QuietSink:
@@ -41,44 +45,62 @@ class TerminalSink:
 
     def open(self, record: StepRecord) -> _TerminalView:
         """Say what starts."""
-        return _TerminalView(record, bars=sys.stderr.isatty())
+        return _TerminalView(record, bars=is_live(sys.stderr))
 
 
 class _TerminalView:
     def __init__(self, record: StepRecord, *, bars: bool) -> None:
         self._bars: Bars | None = None
         self._lines: dict[str, TaskID] = {}
-        self._rates_seen = Rates()
+        self._step = record.step
+        self._rates_seen, self._total = Rates(), Total()
         if bars:
             self._bars = make_bars()
             self._bars.start()
-            self._lines[""] = self._bars.add_task(record.step, total=None, rate="")
+            self._lines[TOTAL] = self._bars.add_task(record.step, total=None)
 
     def progress(self, observed: Progress) -> None:
         if self._bars is None:
             return
-        if observed.what not in self._lines:
-            self._lines[observed.what] = self._bars.add_task("", total=None, rate="")
-        rate = self._rates_seen.rate(observed, time.monotonic())
-        self._bars.update(
-            self._lines[observed.what],
-            description=visible(f"{observed.what} {observed.message}")[:60]
-            if observed.total
-            else progress_text(observed),
-            completed=observed.done or 0,
-            total=observed.total,
-            rate="" if rate is None else rate_text(rate),
-        )
+        self._total.take(observed)
+        for each in filter(None, (observed, self._total.observed())):
+            if each.what not in self._lines:
+                self._lines[each.what] = self._bars.add_task("", total=None)
+            text = progress_text(each, self._rates_seen.rate(each, time.monotonic()))
+            self._bars.update(
+                self._lines[each.what],
+                description=f"{self._step}  {text}" if each.what == TOTAL else f"  {text}",
+                completed=each.done or 0,
+                total=each.total,
+            )
 
     def restate(self, record: StepRecord) -> None:
+        self._step = record.step
         if self._bars is not None:
-            self._bars.update(self._lines[""], description=record.step)
+            self._bars.update(self._lines[TOTAL], description=record.step)
 
     def close(self, record: StepRecord) -> None:
+        text = to_text(record)
+        tell(text if record.state is not StepState.SUCCEEDED else brief_text(text), self._bars)
         if self._bars is not None:
             stop_bars(self._bars)
-        text = to_text(record)
-        click.echo(text if record.state is not StepState.SUCCEEDED else brief_text(text), err=True)
+
+
+def tell(text: str, bars: Bars | None) -> None:
+    """Print lines on stderr, above the bars where there are any: what is written past rich ends up in a bar's line."""
+    if bars is None:
+        click.echo(text, err=True)
+        return
+    from rich.text import Text
+
+    line = Text(text)
+    line.stylize(_COLOURS.get(text[:1], ""), 0, 1)
+    bars.console.print(line, soft_wrap=True)
+
+
+def is_live(stream: TextIO) -> bool:
+    """Whether it is a terminal on which lines can be drawn again."""
+    return stream.isatty() and os.environ.get("TERM") not in {None, "", "dumb"}
 
 
 def stop_bars(bars: Bars) -> None:
@@ -100,9 +122,8 @@ def make_bars() -> Bars:
 
     return Bars(
         TextColumn("{task.description}", markup=False),
-        BarColumn(),
+        BarColumn(bar_width=20),
         TimeElapsedColumn(),
-        TextColumn("{task.fields[rate]}"),
         console=Console(stderr=True),
         transient=True,
     )

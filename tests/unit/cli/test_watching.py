@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import subprocess
 import sys
 
 import pytest
+
+from tests.on_a_terminal import on_a_terminal
 
 RECORD = {
     "version": 1, "run_id": "r", "sequence": 1, "step": "push_image", "state": "intended", "changed": None, "inputs": {},
@@ -32,38 +32,50 @@ for none in ([], "[]", "{{}}", "no record"):
     tell(none, plain="no record")
 watcher.close()
 """
+MANY_STEPS = f"""
+import json
+from ecr_widgets.cli.watching import Watcher
+from ecr_widgets.engine.events import RunEvent, RunEventKind
 
-
-def on_a_terminal(*words: str) -> str:
-    """All that a terminal gets, control characters included."""
-    ours, theirs = pty.openpty()
-    environ = os.environ | {"TERM": "xterm", "COLUMNS": "200"}
-    process = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, *words], stderr=theirs, stdout=subprocess.DEVNULL, env=environ
-    )
-    os.close(theirs)
-    shown = b""
-    while True:
-        try:
-            more = os.read(ours, 65536)
-        except OSError:  # the terminal's other side is closed
-            break
-        if not more:
-            break
-        shown += more
-    os.close(ours)
-    assert process.wait() == 0
-    return shown.decode()
+watcher = Watcher(quiet=False)
+record, ended = json.loads({json.dumps(RECORD)!r}), json.loads({json.dumps(ENDED)!r})
+for at in range(10):
+    step = f"step_{{at}}"
+    far = "total: 2 of 3 parts, 12.0 MB of 30.0 MB, 3.0 MB/s, 6 s left"
+    tell = lambda text, plain="", progress="", share=None: watcher(
+        RunEvent(RunEventKind.RECORD, at + 1, 11, json.dumps(text), plain, progress, share=share))
+    tell(record | {{"step": step}})
+    watcher._bars.refresh()
+    tell(record | {{"step": step}}, progress=far, share=0.4)
+    watcher._bars.refresh()
+    tell(ended | {{"step": step}}, plain=f"✓ {{step}} succeeded in 0.{{at}} s, changed: true\\n  digest: 1a")
+watcher.close()
+"""
 
 
 def test_a_terminal_sees_how_far_a_step_is_and_then_its_outcome() -> None:
     """While it works: step, size and rate beside a bar, which is gone at the end; the outcome stays."""
-    shown = on_a_terminal()
-    assert "push_image  1a: pushing 12.0 MB of 30.0 MB, 3.0 MB/s" in shown
-    assert "━" in shown
-    after = shown[shown.rindex("no verify failed") :]
-    assert "ok push_image succeeded" in shown
-    assert after.rstrip("\r\n").endswith("\x1b[2K")
+    shown = on_a_terminal(["-c", SCRIPT], columns=200)
+    assert shown.exit_code == 0
+    assert "push_image  1a: pushing 12.0 MB of 30.0 MB, 3.0 MB/s" in shown.raw
+    assert "━" in shown.raw
+    assert shown.screen == ["ok push_image succeeded", "no verify failed", "  error: why"]
+
+
+@pytest.mark.parametrize("columns", [60, 80, 100, 200])
+def test_what_stays_on_a_terminal_is_the_steps_each_on_its_own_line(columns: int) -> None:
+    """At any width, whenever the bars were drawn: nothing of a bar is left, and no line was written into one."""
+    shown = on_a_terminal(["-c", MANY_STEPS], columns=columns)
+    assert shown.exit_code == 0
+    assert "cell 7 of 11" in shown.raw
+    assert shown.screen == [f"✓ step_{each} succeeded in 0.{each} s, changed: true" for each in range(10)]
+    assert "━" in shown.raw
+
+
+def test_a_terminal_that_draws_nothing_again_gets_lines_only() -> None:
+    """TERM=dumb is that of editors and of logs: no bar, no control character."""
+    shown = on_a_terminal(["-c", SCRIPT], environ={"TERM": "dumb"})
+    assert shown.raw.split("\r\n") == ["ok push_image succeeded", "no verify failed", "  error: why", ""]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ecr_widgets.ports import Progress
-from ecr_widgets.recording.rates import Rates
+from ecr_widgets.recording.rates import TOTAL, Rates, Total
 from ecr_widgets.recording.render import progress_text
 
 
@@ -31,3 +31,30 @@ def test_no_rate_is_told_too_soon_or_of_what_has_none() -> None:
 def test_a_rate_is_shown_in_human_units() -> None:
     """Behind how far it is."""
     assert progress_text(layer(4_000_000), 1_500_000.4).endswith("4.0 MB of 10.0 MB, 1.5 MB/s")
+
+
+def test_all_parts_together_are_one_observation() -> None:
+    """Once two have a size; a layer that has arrived counts whole, one that is unpacked from 0 counts no less."""
+    total = Total()
+    total.take(layer(5_000_000))
+    assert total.observed() is None
+    total.take(Progress("3c4d", "preparing"))
+    total.take(Progress("3c4d", "pushing", 1_000_000, 20_000_000, "bytes"))
+    total.take(Progress("1a2b", "pushed"))
+    total.take(layer(0))
+    both = total.observed()
+    assert both is not None
+    assert (both.what, both.done, both.total) == (TOTAL, 11_000_000, 30_000_000)
+    assert progress_text(both, 1_000_000) == "total: 1 of 2 parts, 11.0 MB of 30.0 MB, 1.0 MB/s, 19 s left"
+
+
+def test_a_part_that_is_sent_again_counts_from_the_start() -> None:
+    """While the engine counts down to that, too: nothing is said to have arrived."""
+    total = Total()
+    total.take(layer(5_000_000))
+    total.take(Progress("3c4d", "pushing", 1, 10, "bytes"))
+    total.take(Progress("1a2b", "retrying in 5 seconds", again=True))
+    total.take(Progress("1a2b", "retrying in 4 seconds"))
+    both = total.observed()
+    assert both is not None
+    assert both.done == 1

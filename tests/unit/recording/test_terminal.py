@@ -4,7 +4,46 @@ from __future__ import annotations
 
 import threading
 
+import pytest
+
 from ecr_widgets.recording.terminal import make_bars, stop_bars
+from tests.on_a_terminal import on_a_terminal
+
+PUSH = """
+from datetime import UTC, datetime, timedelta
+from ecr_widgets.model.record import StepRecord
+from ecr_widgets.ports import Progress
+from ecr_widgets.recording.terminal import TerminalSink
+
+began = datetime(2026, 11, 26, tzinfo=UTC)
+record = StepRecord.intended("r", 1, "push_image", {"repository": "app"}, began)
+view = TerminalSink().open(record)
+for layer in range(3):
+    view.progress(Progress(f"layer{layer}", "pushing", 0, 10_000_000, "bytes"))
+for layer in range(3):
+    view.progress(Progress(f"layer{layer}", "pushing", 5_000_000, 10_000_000, "bytes"))
+    view._bars.refresh()
+view.progress(Progress("layer0", "pushed"))
+view._bars.refresh()
+view.close(record.succeeded({"digest": "1a"}, changed=True, ended_at=began + timedelta(seconds=2)))
+"""
+
+
+@pytest.mark.parametrize("columns", [60, 80, 100, 200])
+def test_a_push_shows_all_layers_together_and_leaves_one_line(columns: int) -> None:
+    """The first bar is of the whole push, the others of its layers; none of them stays."""
+    shown = on_a_terminal(["-c", PUSH], columns=columns)
+    assert shown.exit_code == 0
+    assert "push_image  total: 1 of 3 parts, 20.0 MB of 30.0 MB" in shown.raw
+    assert "layer2: pushing 5.0 MB of 10.0 MB" in shown.raw
+    assert shown.screen == ["✓ push_image succeeded in 2.0 s, changed: true"]
+
+
+def test_a_terminal_without_colours_gets_none() -> None:
+    """NO_COLOR is honoured: signs and words say all that colours do."""
+    shown = on_a_terminal(["-c", PUSH], environ={"NO_COLOR": "1"})
+    assert "\x1b[32m" not in shown.raw
+    assert "\x1b[32m✓" in on_a_terminal(["-c", PUSH]).raw
 
 
 def test_nobody_draws_once_the_bars_are_gone() -> None:
