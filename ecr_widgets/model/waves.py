@@ -1,0 +1,127 @@
+"""Waves of a fleet: how many targets each has, and after which of them the fleet stops."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ecr_widgets.errors import InputError
+
+_SIZE = re.compile(r"(?P<number>[1-9][0-9]{0,5})(?P<percent>%?)", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class WaveSizes:
+    """How many targets each wave has, by count or as a percentage of all targets; the last one is repeated."""
+
+    sizes: tuple[tuple[int, bool], ...]
+    """Numbers, and whether each is a percentage."""
+
+    @classmethod
+    def parse(cls, text: str) -> WaveSizes:
+        """Read sizes such as `1,5,20%`.
+
+        Raises:
+            InputError: A size is none, below 1, or above 100 %.
+        """
+        sizes = []
+        for each in text.split(","):
+            match = _SIZE.fullmatch(each.strip())
+            if match is None or (match["percent"] and int(match["number"]) > 100):
+                raise InputError(
+                    f"waves {text!r} refused: {each.strip()!r} is no size",
+                    hint="give counts or percentages of all targets, 1 or more, such as 1,5,20%",
+                )
+            sizes.append((int(match["number"]), bool(match["percent"])))
+        return cls(tuple(sizes))
+
+    def cut(self, count: int) -> tuple[int, ...]:
+        """The sizes of the waves that so many targets make; a percentage is rounded up, so that each wave has one."""
+        waves: list[int] = []
+        left = count
+        while left:
+            number, is_percentage = self.sizes[min(len(waves), len(self.sizes) - 1)]
+            # In whole numbers: a tenth of ten is one, whatever floats say.
+            size = min(left, -(-count * number // 100) if is_percentage else number)
+            waves.append(size)
+            left -= size
+        return tuple(waves)
+
+
+class TargetState(StrEnum):
+    """What came of one target; the value is its spelling in records."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    BUSY = "busy"
+    """Another run holds it, or what ran it got lost: it is tried again at the end of its wave, and has failed then."""
+    WAITING = "waiting"
+    """Its run waits for another person's approval."""
+
+
+_STATES = {0: TargetState.SUCCEEDED, 4: TargetState.UNKNOWN, 5: TargetState.BUSY, 7: TargetState.WAITING}
+
+
+def state_of(exit_code: int) -> TargetState:
+    """What a run's exit code says of its target; a signal, as a negative number, is a failure."""
+    return _STATES.get(exit_code, TargetState.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Targets by state."""
+
+    succeeded: int = 0
+    failed: int = 0
+    """With those that stayed busy."""
+    unknown: int = 0
+    waiting: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        """Both together."""
+        return Counts(
+            self.succeeded + other.succeeded,
+            self.failed + other.failed,
+            self.unknown + other.unknown,
+            self.waiting + other.waiting,
+        )
+
+    @property
+    def failures(self) -> int:
+        """Targets that count against the rule."""
+        return self.failed + self.unknown
+
+    @property
+    def ended(self) -> int:
+        """Targets of which anything is known."""
+        return self.succeeded + self.failures + self.waiting
+
+    def __str__(self) -> str:
+        more = (("failed", self.failed), ("unknown", self.unknown), ("waiting for approval", self.waiting))
+        return ", ".join([f"{self.succeeded} succeeded", *(f"{n} {word}" for word, n in more if n)])
+
+
+class Verdict(StrEnum):
+    """Whether the next wave begins, and why not."""
+
+    GO_ON = "go on"
+    TOO_MANY_FAILED = "too many failed"
+    UNKNOWN = "unknown"
+    WAITING = "waiting"
+
+
+def verdict(so_far: Counts, *, stop_after: int) -> Verdict:
+    """What follows after a wave.
+
+    Args:
+        so_far: All targets of this wave and the ones before.
+
+        stop_after: Failures that are put up with; one more stops the fleet.
+    """
+    if so_far.unknown:
+        return Verdict.UNKNOWN
+    if so_far.failures > stop_after:
+        return Verdict.TOO_MANY_FAILED
+    return Verdict.WAITING if so_far.waiting else Verdict.GO_ON
