@@ -11,7 +11,7 @@ from typing import Any
 
 from ecr_widgets.dockerrun.reading import read_json
 from ecr_widgets.errors import InputError, InvalidDockerrun
-from ecr_widgets.model.services import Settings
+from ecr_widgets.model.services import FIXED_SETTINGS, Settings
 
 _SET_BY_THE_KIT = {
     "cluster": "the environment names it",
@@ -37,11 +37,9 @@ FOR_TASKS = frozenset(
     )
 )
 """Settings that hold for a task as for a service."""
-FIXED = frozenset(("deploymentController", "launchType", "role", "schedulingStrategy", "tags"))
-"""Settings that UpdateService does not take: they are given when a service is created."""
 SETTINGS = (
     FOR_TASKS
-    | FIXED
+    | FIXED_SETTINGS
     | {
         "availabilityZoneRebalancing",
         "deploymentConfiguration",
@@ -121,7 +119,7 @@ def check_applicable(changes: Settings) -> None:
     Raises:
         InputError: One of the settings is of that kind.
     """
-    fixed = sorted(changes.keys() & FIXED)
+    fixed = sorted(changes.keys() & FIXED_SETTINGS)
     if fixed:
         raise InputError(
             f"{', '.join(fixed)} cannot be changed once the service exists",
@@ -133,7 +131,7 @@ def difference_lines(current: Settings, changes: Settings) -> tuple[str, ...]:
     """A line for each setting that differs, for people."""
     return tuple(
         f"{name}: {_shown(current.get(name))} becomes {_shown(value)}"
-        + (" (only for a new service)" if name in FIXED else "")
+        + (" (only for a new service)" if name in FIXED_SETTINGS else "")
         for name, value in changes.items()
     )
 

@@ -194,3 +194,7 @@ class ContainerLog:
 
 Settings = Mapping[str, Any]
 """How a service is run, in the form of ECS's CreateService."""
+
+FIXED_SETTINGS = frozenset(("deploymentController", "launchType", "role", "schedulingStrategy", "tags"))
+"""Settings that are given once, when a service is created. UpdateService takes none of them but the controller, which is whose
+deployments those of the service are: that is not changed in passing."""

@@ -6,7 +6,7 @@ from ecr_widgets.adapters.ecs.changes import Changes
 from ecr_widgets.adapters.ecs.decode import decoded, objects
 from ecr_widgets.adapters.ecs.wire import Wire
 from ecr_widgets.errors import InputError
-from ecr_widgets.model.services import Service, Settings
+from ecr_widgets.model.services import FIXED_SETTINGS, Service, Settings
 
 _NOT_SETTINGS = frozenset(
     (
@@ -19,8 +19,6 @@ _NOT_SETTINGS = frozenset(
 """What DescribeServices reports beside settings; a member that is newer than this list counts as one."""
 _OF_THE_DEPLOYMENT = ("serviceConnectConfiguration", "volumeConfigurations", "vpcLatticeConfigurations")
 """Settings that only a deployment shows."""
-_FIXED = frozenset(("launchType", "schedulingStrategy", "role", "tags"))
-"""What UpdateService does not take."""
 
 
 class ServiceSettings(Changes):
@@ -30,7 +28,7 @@ class ServiceSettings(Changes):
         return _settings(self._raw(service_id, include=["TAGS"]))
 
     def apply_settings(self, service_id: str, settings: Settings) -> Service:
-        fixed = sorted(settings.keys() & _FIXED)
+        fixed = sorted(settings.keys() & FIXED_SETTINGS)
         if fixed:
             raise InputError(
                 f"ECS does not change {', '.join(fixed)} of a service that exists",

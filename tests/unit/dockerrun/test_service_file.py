@@ -10,7 +10,6 @@ import pytest
 
 from ecr_widgets.dockerrun.service_file import (
     _SET_BY_THE_KIT,
-    FIXED,
     FOR_TASKS,
     SETTINGS,
     difference_lines,
@@ -19,6 +18,7 @@ from ecr_widgets.dockerrun.service_file import (
     read_service_file,
 )
 from ecr_widgets.errors import InvalidDockerrun
+from ecr_widgets.model.services import FIXED_SETTINGS
 
 NETWORK = {"awsvpcConfiguration": {"subnets": ["subnet-1", "subnet-2"]}}
 
@@ -32,7 +32,7 @@ def test_the_settings_are_those_of_ecs() -> None:
     """By botocore's model: what CreateService takes, of that what UpdateService does not, and what RunTask takes."""
     created, updated, run = map(members, ("CreateService", "UpdateService", "RunTask"))
     assert created - _SET_BY_THE_KIT.keys() == SETTINGS
-    assert SETTINGS - updated | {"deploymentController"} == FIXED
+    assert SETTINGS - updated | {"deploymentController"} == FIXED_SETTINGS
     # `propagateTags` of a service has a value that a task has not.
     assert (SETTINGS & run) - {"propagateTags"} == FOR_TASKS
 

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from ecr_widgets.adapters.ecs.client import BotoEcs
+from ecr_widgets.dockerrun.service_file import check_applicable
 from ecr_widgets.errors import InputError, OutcomeUnknown
+from ecr_widgets.model.services import FIXED_SETTINGS
 from tests.unit.adapters.ecs.samples import CLUSTER, WEB, deployment, service
 from tests.unit.adapters.ecs.scripted_aws import ScriptedAws
 
@@ -121,8 +123,11 @@ def test_settings_are_applied(aws: ScriptedAws, ecs: BotoEcs) -> None:
     ]
 
 
-def test_what_cannot_change_is_refused(aws: ScriptedAws, ecs: BotoEcs) -> None:
-    """By name, before anything is asked."""
-    with pytest.raises(InputError, match="does not change launchType of a service that exists"):
-        ecs.apply_settings(WEB, {"launchType": "FARGATE", "platformVersion": "LATEST"})
+@pytest.mark.parametrize("name", sorted(FIXED_SETTINGS))
+def test_what_cannot_change_is_refused(name: str, aws: ScriptedAws, ecs: BotoEcs) -> None:
+    """By name, before anything is asked: what a service file calls fixed, nobody sends."""
+    with pytest.raises(InputError, match=f"does not change {name} of a service that exists"):
+        ecs.apply_settings(WEB, {name: "x", "platformVersion": "LATEST"})
+    with pytest.raises(InputError, match=f"{name} cannot be changed"):
+        check_applicable({name: "x", "platformVersion": "LATEST"})
     assert aws.asked == []
