@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from ecr_widgets.dockerrun.images import image_texts
@@ -20,6 +20,7 @@ from ecr_widgets.model.registry import Image
 from ecr_widgets.model.registry_host import OwnRegistry, Sameness
 from ecr_widgets.ports import Ecr, Progress, ProgressSink, ignore_progress
 from ecr_widgets.ports.services import Services
+from ecr_widgets.steps.shared.layer0_on_ecs import Listed
 
 _AT_ONCE = 8
 _START = timedelta(hours=1)
@@ -40,6 +41,10 @@ class ImageUse:
     """Whether it runs or is to run; False where a stored deploy only names it."""
     since: datetime | None = None
     """When what runs began to; None where Layer0 does not tell."""
+
+    def at_the_latest(self, other: ImageUse) -> ImageUse:
+        """The one of two that may run more images."""
+        return other if self.since is not None and (other.since is None or other.since > self.since) else self
 
     def names(self, image: Image) -> bool:
         """Whether the reference means this image of the repository now."""
@@ -153,7 +158,7 @@ def find_uses(
     Args:
         repository: Name in the registry.
     """
-    looks = [_Look(services, repository, registry) for services in targets]
+    looks = _looks(targets, repository, registry)
     for look in looks:
         with look.admitted():
             look.at_running()
@@ -167,17 +172,25 @@ def running_images(targets: Iterable[Services], repository: str, *, registry: Ow
     Args:
         repository: Name in the registry.
     """
-    looks = [_Look(services, repository, registry) for services in targets]
+    looks = _looks(targets, repository, registry)
     for look in looks:
         with look.admitted():
             look.at_running()
     return _outcome(repository, looks)
 
 
+def _looks(targets: Iterable[Services], repository: str, registry: OwnRegistry) -> list[_Look]:
+    listed = Listed()
+    return [_Look(services, repository, registry, listed) for services in targets]
+
+
 def _outcome(repository: str, looks: Iterable[_Look]) -> UsesOutcome:
-    """What was found, what runs first."""
-    uses = [use for look in looks for use in look.uses]
-    ordered = sorted(uses, key=lambda use: (not use.runs, use.by, str(use.image)))
+    """What was found, what runs first; each once, though several deployments or targets say the same."""
+    uses: dict[ImageUse, ImageUse] = {}
+    for use in (each for look in looks for each in look.uses):
+        same = replace(use, since=None)
+        uses[same] = use.at_the_latest(uses[same]) if same in uses else use
+    ordered = sorted(uses.values(), key=lambda use: (not use.runs, use.by, str(use.image)))
     unknown = dict.fromkeys(why for look in looks for why in look.unknown)
     return UsesOutcome(repository, tuple(ordered), tuple(unknown))
 
@@ -185,10 +198,11 @@ def _outcome(repository: str, looks: Iterable[_Look]) -> UsesOutcome:
 class _Look:
     """One look through a deploy target, which reads each stored deploy once."""
 
-    def __init__(self, services: Services, repository: str, registry: OwnRegistry) -> None:
+    def __init__(self, services: Services, repository: str, registry: OwnRegistry, listed: Listed) -> None:
         self._services = services
         self._repository = repository
         self._registry = registry
+        self._listed = listed
         self._within = re.compile(rf"[^a-z0-9._-]{re.escape(repository)}(?![a-z0-9._/-])", re.ASCII)
         self.uses: list[ImageUse] = []
         self.unknown: list[str] = []
@@ -218,7 +232,8 @@ class _Look:
                 service = self._services.read_service(summary.entity_id)
             except EntityNotFound:
                 continue  # deleted meanwhile
-            by = where("service", service.environment_id, service.name)
+            place = environments.get(service.environment_id, "")
+            by = self._listed.service(service, place, where("service", service.environment_id, service.name))
             if not service.deployments and (service.running_count or service.pending_count):
                 self.unknown.append(f"{by} runs, and {self._services.dialect()} does not say which deploy")
             for deployment in service.deployments:
@@ -241,7 +256,8 @@ class _Look:
             read = pool.map(lambda each: self._read(each.deploy_id), deploys)
             for number, (deploy, texts) in enumerate(zip(deploys, read, strict=True), 1):
                 # One that was deleted meanwhile, or whose tags outlive it, names nothing.
-                self._note(texts or (), f"deploy {deploy.name}.{deploy.version}", runs=False, since=None)
+                by = self._listed.deploy(deploy.name, deploy.version)
+                self._note(texts or (), by, runs=False, since=None)
                 progress(Progress("deploys", "reading what they name", number, len(deploys)))
 
     def _note_running(self, deploy_id: str, by: str, since: datetime | None) -> None:

@@ -17,6 +17,42 @@ from ecr_widgets.ports.services import Services
 _BEGINS = "l0-"
 
 
+class Listed:
+    """What targets list, in the words of the first that lists it: a Layer0 service is a service of ECS, too."""
+
+    def __init__(self) -> None:
+        self._services: list[tuple[Service, str]] = []
+        self._deploys: set[tuple[str, int]] = set()
+        self._prefixes: set[str] = set()
+
+    def service(self, service: Service, cluster: str, words: str) -> str:
+        """What a service is called: `words`, unless Layer0 has listed it by its own name.
+
+        Args:
+            cluster: Name of the place where it runs.
+        """
+        ids = {each.deployment_id for each in service.deployments}
+        for layer0, named in self._services:
+            same = service.name.endswith(f"-{layer0.service_id}") and service.name.startswith(_BEGINS)
+            if (
+                same
+                and cluster.endswith(f"-{layer0.environment_id}")
+                and not ids.isdisjoint(each.deployment_id for each in layer0.deployments)
+            ):
+                self._prefixes.add(service.name.removesuffix(layer0.service_id))
+                return named
+        self._services.append((service, words))
+        return words
+
+    def deploy(self, name: str, version: int) -> str:
+        """What a stored deploy is called, by name and version; for one of Layer0's on ECS those of Layer0."""
+        for prefix in self._prefixes:
+            if name.startswith(prefix) and (name.removeprefix(prefix), version) in self._deploys:
+                return f"deploy {name.removeprefix(prefix)}.{version}"
+        self._deploys.add((name, version))
+        return f"deploy {name}.{version}"
+
+
 @dataclass(frozen=True, slots=True)
 class SameService:
     """One service by both of its names."""

@@ -25,6 +25,7 @@ from ecr_widgets.steps.shared.service_wait import describe
 from tests.fakes import REGISTRY, FakeEcs, World, digest_of
 from tests.fakes.connections import FakeConnections, make_kit
 from tests.fakes.ecs import ADDRESS
+from tests.fakes.on_both import CLUSTER, OnBoth
 
 HERE = "ecs:demo"
 SERVICE = ADDRESS.service("demo", "web")
@@ -289,3 +290,31 @@ def test_a_task_that_was_stopped_has_failed_whatever_it_left(kit: Kit, to: FakeC
     stored = kit.create_deploy("job", "app.json", image=image("a"), environment=HERE)
     with pytest.raises(DeploymentFailed, match="Host is retired"):
         kit.create_task(HERE, "once", stored)
+
+
+def test_a_layer0_service_is_listed_once_among_the_uses(world: World, tmp_path: Path) -> None:
+    """Under Layer0's names, also where both targets are asked; an image that only ECS reports is still in use."""
+    to = FakeConnections(world)
+    to.ecr.create_repository("app", tags_immutable=False, scan_on_push=False)
+    OnBoth(to, "web", {"name": "app", "image": f"{REGISTRY}/app:1", "memory": 64})
+    to.ecs.digests["app"] = digest_of("a")
+    uses = make_kit(to, tmp_path).ecr.find_uses("app").uses
+    assert [(use.by, use.runs, use.image.digest) for use in uses] == [
+        ("service demo/web", True, None),
+        ("service demo/web", True, digest_of("a")),
+        ("deploy web.1", False, None),
+    ]
+
+
+def test_what_only_looks_like_a_layer0_service_is_listed_by_its_own_name(
+    world: World, tmp_path: Path
+) -> None:
+    """Names alone prove nothing: without a deployment in common they are two services."""
+    to = FakeConnections(world)
+    to.ecr.create_repository("app", tags_immutable=False, scan_on_push=False)
+    both = OnBoth(to, "web", {"name": "app", "image": f"{REGISTRY}/app:1", "memory": 64})
+    service = to.layer0.services[both.service_id]
+    other = replace(service.deployments[0], deployment_id="ecs-svc/other")
+    to.layer0.services[both.service_id] = replace(service, deployments=(other,))
+    running = {use.by for use in make_kit(to, tmp_path).ecr.find_uses("app").running}
+    assert running == {"service demo/web", f"service ecs:{CLUSTER}/{both.ecs_name}"}
