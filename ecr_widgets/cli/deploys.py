@@ -7,8 +7,13 @@ import base64
 import click
 
 from ecr_widgets.cli.outcome import OurErrors, print_json
-from ecr_widgets.cli.printing import json_option, plain, table, tell
+from ecr_widgets.cli.printing import json_option, plain, tell
+from ecr_widgets.cli.tables import Column, print_table, wide_option
 from ecr_widgets.cli.targets import client, find_deploy, services_of
+from ecr_widgets.model.services import Dialect
+
+_JOBS = "job"
+"""Name under which Layer0 stores what its own background jobs run."""
 
 
 @click.group(name="deploys", cls=OurErrors)
@@ -23,8 +28,11 @@ def command() -> None:
 @click.argument("name", required=False)
 @click.option("--all", "with_all", is_flag=True, help="All versions of every name.")
 @click.option("--environment", metavar="ecs:CLUSTER", help="Ask ECS; without it, Layer0.")
+@wide_option
 @json_option
-def list_deploys(name: str | None, *, with_all: bool, environment: str | None, as_json: bool) -> None:
+def list_deploys(
+    name: str | None, *, with_all: bool, environment: str | None, wide: bool, as_json: bool
+) -> None:
     """List the latest deploy of each name, or all versions of one NAME."""
     services = services_of(environment)
     stored = services.list_deploys(name) if name else services.list_all_deploys()
@@ -33,7 +41,23 @@ def list_deploys(name: str | None, *, with_all: bool, environment: str | None, a
     if as_json:
         print_json(plain(stored))
         return
-    table(("DEPLOY", "VERSION", "ID"), [(each.name, each.version, each.deploy_id) for each in stored])
+    own = (
+        []
+        if name or with_all
+        else [each for each in stored if each.name == _JOBS and services.dialect() is Dialect.LAYER0]
+    )
+    print_table(
+        [each for each in stored if each not in own],
+        (
+            Column("DEPLOY", lambda each: each.name),
+            Column("VERSION", lambda each: each.version),
+            Column("ID", lambda each: each.deploy_id),
+        ),
+        (Column("DEPLOY", lambda each: each.deploy_id),),
+        wide=wide,
+    )
+    if own:
+        click.echo("not shown: Layer0's own jobs; --all lists them", err=True)
 
 
 @command.command()

@@ -5,14 +5,18 @@ from __future__ import annotations
 import click
 
 from ecr_widgets.cli.outcome import print_json
-from ecr_widgets.cli.printing import json_option, plain, table
+from ecr_widgets.cli.printing import json_option, plain
+from ecr_widgets.cli.tables import Column, print_table, short_digest, since, wide_option
+from ecr_widgets.model.amounts import size
+from ecr_widgets.model.registry import Image
 
 
 @click.command(name="images")
 @click.argument("repository")
 @click.argument("filter", required=False, default="")
+@wide_option
 @json_option
-def command(repository: str, filter: str, *, as_json: bool) -> None:  # noqa: A002 -- the word that help shows
+def command(repository: str, filter: str, *, wide: bool, as_json: bool) -> None:  # noqa: A002 -- the word that help shows
     """List REPOSITORY's images, newest push first; with FILTER, those whose tag or digest contains it.
 
     KIND separates images from what belongs to one: the images of an index, attestations, signatures. For this the indexes
@@ -38,16 +42,23 @@ def command(repository: str, filter: str, *, as_json: bool) -> None:  # noqa: A0
             ]
         )
         return
-    table(
-        ("TAGS", "KIND", "PUSHED", "BYTES", "DIGEST"),
-        [
-            (
-                ",".join(each.tags) or "-",
-                kinds[each.digest],
-                f"{each.pushed_at:%Y-%m-%dT%H:%M:%SZ}",
-                "-" if each.size_bytes is None else each.size_bytes,
-                each.digest,
-            )
-            for each in matching
-        ],
+    tags = Column[Image]("TAGS", lambda each: ",".join(each.tags) or "-", least=12)
+    kind = Column[Image]("KIND", lambda each: kinds[each.digest])
+    print_table(
+        matching,
+        (
+            tags,
+            kind,
+            Column("PUSHED", lambda each: f"{each.pushed_at:%Y-%m-%dT%H:%M:%SZ}"),
+            Column("BYTES", lambda each: "-" if each.size_bytes is None else each.size_bytes),
+            Column("DIGEST", lambda each: each.digest),
+        ),
+        (
+            tags,
+            *([kind] if set(kinds.values()) - {"image"} else []),
+            Column("SIZE", lambda each: size(each.size_bytes), is_number=True),
+            Column("PUSHED", lambda each: since(each.pushed_at), is_number=True),
+            Column("DIGEST", lambda each: short_digest(each.digest), colour=lambda _: "cyan", optional=True),
+        ),
+        wide=wide,
     )

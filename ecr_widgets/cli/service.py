@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from ecr_widgets.cli.outcome import OurErrors, print_json
-from ecr_widgets.cli.printing import json_option, plain, table, tell
+from ecr_widgets.cli.printing import json_option, plain, runs_option, table, tell
+from ecr_widgets.cli.tables import wide_option
 from ecr_widgets.cli.targets import find_deploy, services_of
 from ecr_widgets.cli.waiting import timeout_option, wait_option
 
@@ -25,20 +27,22 @@ def command() -> None:
 
 @command.command(name="list")
 @click.argument("environment", required=False)
+@runs_option("Folder of saved runs, which say who deployed what a service runs")
+@wide_option
 @json_option
-def list_services(environment: str | None, *, as_json: bool) -> None:
-    """List all services, or those of one ENVIRONMENT."""
+def list_services(environment: str | None, *, runs: Path, wide: bool, as_json: bool) -> None:
+    """List all services, or those of one ENVIRONMENT: state, copies, image, since when and by whom."""
     from ecr_widgets.steps.shared.service_lookup import find_environment
 
     services = services_of(environment)
     where = find_environment(services, environment).environment_id if environment else None
-    listed = services.list_services(where)
     if as_json:
-        print_json(plain(listed))
+        print_json(plain(services.list_services(where)))
         return
-    table(
-        ("SERVICE", "ENVIRONMENT", "ID"), [(each.name, each.environment, each.entity_id) for each in listed]
-    )
+    from ecr_widgets.cli.service_table import print_services
+    from ecr_widgets.steps.shared.service_list import list_with_state
+
+    print_services(list_with_state(services, where), runs, wide=wide, in_one_environment=bool(environment))
 
 
 @command.command()

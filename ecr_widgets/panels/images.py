@@ -10,12 +10,13 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from ecr_widgets.errors import EcrWidgetsError
+from ecr_widgets.model.amounts import size
 from ecr_widgets.model.image_parts import Parts, subject_of
 from ecr_widgets.model.registry import Findings, Image, ImageDetails
 from ecr_widgets.panels import image_actions
 from ecr_widgets.panels.base import Panel
 from ecr_widgets.panels.offers import Action
-from ecr_widgets.panels.picture import MOST_ROWS, Picture, size, when
+from ecr_widgets.panels.picture import MOST_ROWS, Picture, when
 from ecr_widgets.steps.shared.image_uses import UsesOutcome, used_images
 
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
+from ecr_widgets.model.amounts import ago
 from ecr_widgets.model.markup import Markup, element
 from ecr_widgets.model.record import PANEL_MIME
 from ecr_widgets.model.text import visible
@@ -219,24 +220,6 @@ def local_time(moment: datetime, now: datetime) -> str:
         return ""
     day = "%Y-%m-%d " if local.date() != moment.astimezone(UTC).date() else ""
     return local.strftime(f"{day}%H:%M %Z")
-
-
-def ago(passed: timedelta) -> str:
-    """How long ago, in the largest unit that fits."""
-    seconds = int(passed.total_seconds())
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= size:
-            return f"{seconds // size} {unit} ago"
-    return "just now"
-
-
-def size(size_bytes: int | None) -> str:
-    """A size for people; empty where it is not known."""
-    if size_bytes is None:
-        return ""
-    if size_bytes < 1000:
-        return f"{size_bytes} B"
-    return f"{size_bytes / 1e6:.1f} MB" if size_bytes >= 100_000 else f"{size_bytes / 1e3:.1f} kB"
 
 
 def matches(words: str, texts: Sequence[str]) -> bool:

@@ -11,11 +11,12 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from ecr_widgets.errors import EcrWidgetsError
+from ecr_widgets.model.amounts import size
 from ecr_widgets.model.registry import Repository
 from ecr_widgets.panels import repository_actions
 from ecr_widgets.panels.base import Panel
 from ecr_widgets.panels.offers import Action
-from ecr_widgets.panels.picture import MOST_ROWS, Picture, matches, size, when
+from ecr_widgets.panels.picture import MOST_ROWS, Picture, matches, when
 
 if TYPE_CHECKING:
     from ecr_widgets.kit import Kit

@@ -1,0 +1,150 @@
+"""Tables: on a terminal as wide as it is, with colours, signs and ages; anywhere else whole, plain and always the same."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
+
+import click
+
+from ecr_widgets.model.amounts import age
+from ecr_widgets.model.text import visible
+from ecr_widgets.recording.terminal import is_live
+
+T = TypeVar("T")
+Command = TypeVar("Command", bound=Callable[..., Any])
+_GAP = "  "
+
+
+@dataclass(frozen=True)
+class Column(Generic[T]):
+    """One column of a table."""
+
+    header: str
+    of: Callable[[T], object]
+    """What a row has in it."""
+    least: int = 0
+    """Letters that it keeps where a terminal is narrow; 0 where it is never cut."""
+    colour: Callable[[T], str | None] | None = None
+    optional: bool = False
+    """Whether a terminal that is too narrow all the same does without it."""
+    is_number: bool = False
+
+
+def wide_option(command: Command) -> Command:
+    """`--wide`."""
+    return click.option("--wide", is_flag=True, help="Full values, whatever the terminal's width.")(command)
+
+
+def is_brief(*, wide: bool) -> bool:
+    """Whether the brief form of a table is wanted: for eyes on a terminal, not for programs."""
+    return not wide and is_live(sys.stdout)
+
+
+def print_table(
+    rows: Iterable[T], full: Sequence[Column[T]], brief: Sequence[Column[T]], *, wide: bool
+) -> None:
+    """Print a table in one of its two forms; what could move the cursor is shown as text.
+
+    Args:
+        full: Its columns in a pipe, in a file and by --wide: none is cut.
+
+        brief: Its columns on a terminal.
+    """
+    rows = list(rows)
+    if not is_brief(wide=wide):
+        _print(rows, full, [0] * len(full), colours=False)
+        return
+    columns = list(brief)
+    room = shutil.get_terminal_size().columns
+    while (widths := _fitted(rows, columns, room)) is None:
+        dropped = next((each for each in reversed(columns) if each.optional), None)
+        if dropped is None:
+            widths = [each.least for each in columns]  # wraps, but loses nothing more
+            break
+        columns.remove(dropped)
+    _print(rows, columns, widths, colours=has_colours())
+
+
+def has_colours() -> bool:
+    """Whether stdout takes colours, and the user wants any."""
+    return is_live(sys.stdout) and not os.environ.get("NO_COLOR")
+
+
+def since(moment: datetime | None) -> str:
+    """How long ago, for a column on a terminal; empty where it is not known."""
+    return "" if moment is None else age(datetime.now(UTC) - moment)
+
+
+def short_digest(digest: str) -> str:
+    """As much of a digest as people compare."""
+    return digest.removeprefix("sha256:")[:12]
+
+
+def _fitted(rows: Sequence[T], columns: Sequence[Column[T]], room: int) -> list[int] | None:
+    """Widths with which a line fits, the widest cut first; None where none do. 0 stands for: as wide as it is."""
+    natural = [max([len(each.header), *(_width(_cell(each, row)) for row in rows)]) for each in columns]
+    widths = list(natural)
+    over = sum(widths) + len(_GAP) * (len(widths) - 1) - room
+    while over > 0:
+        can = [
+            at
+            for at, each in enumerate(columns)
+            if each.least and widths[at] > max(each.least, len(each.header))
+        ]
+        if not can:
+            return None
+        widths[max(can, key=lambda at: widths[at])] -= 1
+        over -= 1
+    return [0 if width == whole else width for width, whole in zip(widths, natural, strict=True)]
+
+
+def _print(rows: Sequence[T], columns: Sequence[Column[T]], most: Sequence[int], *, colours: bool) -> None:
+    texts = [
+        [_cut(_cell(each, row), width) for each, width in zip(columns, most, strict=True)] for row in rows
+    ]
+    headers = [each.header for each in columns]
+    widths = [max(map(_width, column)) for column in zip(headers, *texts, strict=True)]
+
+    def line(cells: Sequence[str], paint: Callable[[int, str], str]) -> str:
+        told = []
+        for at, (cell, width) in enumerate(zip(cells, widths, strict=True)):
+            space = " " * (width - _width(cell))
+            painted = paint(at, cell)
+            told.append(f"{space}{painted}" if columns[at].is_number else f"{painted}{space}")
+        return _GAP.join(told).rstrip()
+
+    click.echo(line(headers, lambda _, cell: click.style(cell, dim=True) if colours and cell else cell))
+    for row, cells in zip(rows, texts, strict=True):
+
+        def paint(at: int, cell: str, row: T = row) -> str:
+            colour = columns[at].colour
+            name = colour(row) if colours and colour is not None else None
+            return click.style(cell, fg=name) if name and cell else cell
+
+        click.echo(line(cells, paint))
+
+
+def _cell(column: Column[T], row: T) -> str:
+    return visible(str(column.of(row))).replace("\n", " ")
+
+
+def _cut(text: str, width: int) -> str:
+    if not width or _width(text) <= width:
+        return text
+    while _width(text) > width - 1:
+        text = text[:-1]
+    return f"{text.rstrip()}…"
+
+
+def _width(text: str) -> int:
+    """Columns that a terminal gives it."""
+    return len(text) + sum(
+        unicodedata.east_asian_width(letter) in "WF" for letter in text if ord(letter) > 127
+    )
