@@ -8,9 +8,10 @@ from typing import Any
 
 from ecr_widgets.audit.judging import RULES, Judgement
 from ecr_widgets.audit.run import SUCCEEDED, Run
-from ecr_widgets.audit.subjects import Services, Subjects
+from ecr_widgets.audit.subjects import Subjects
 from ecr_widgets.model.evidence import Approval, Deed, RunClaim, StepDone
 from ecr_widgets.model.times import to_rfc3339
+from ecr_widgets.saved_runs.services import Services
 
 ACTS = frozenset(("push_image", "copy_image", "tag_image", "create_deploy", "verify"))
 """Steps that act on an image, or prove that it runs; all others only look, or act on something else."""

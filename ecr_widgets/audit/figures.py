@@ -1,8 +1,8 @@
-"""The figures that operations people report: deploys a day, failure rate and time to recover, by service."""
+"""The figures that operations people report, by service: deploys a day, change failure rate, time to restore, lead time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from statistics import median
@@ -12,15 +12,18 @@ from ecr_widgets.audit.judging import Verdict
 from ecr_widgets.audit.row import Row
 from ecr_widgets.model.record import RunState
 from ecr_widgets.model.times import from_rfc3339
+from ecr_widgets.saved_runs.outcome import Outcome
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceFigures:
     """One service over the time that its runs span.
 
-    A deploy is a run that changed the service or set out to; it failed where the run did not succeed. Recovery is from the
-    end of the first failed deploy to the end of the next one that succeeded, or of the next run that proved the service to
-    run what it should: it need not have changed anything.
+    A deploy is a run that changed the service or set out to; one that was refused is none. It failed where the run did not
+    succeed, where it was rolled back in the same run, or where a later run rolled it back. A rollback is no deploy itself; where
+    no run is known of the deploy that it undid, that one counts with it. Recovery is from the end of the first failed deploy to
+    the end of the next one that succeeded, of the next rollback, or of the next run that proved the service to run what it
+    should: it need not have changed anything. A run that rolls back by itself recovers from the moment when it moved the service.
     """
 
     service: str
@@ -35,10 +38,31 @@ class ServiceFigures:
     """In seconds; None where nothing failed, or nothing has recovered yet."""
     down_since: str | None
     """End of the first failed deploy that no good one has followed yet."""
+    median_lead_s: float | None = None
+    """In seconds, from a pushed image to a run that found the service to run it; None where no run tells both."""
 
     def to_json(self) -> dict[str, Any]:
         """As `audit figures --json` prints it."""
         return asdict(self)
+
+
+class Change(NamedTuple):
+    """One deploy of a service."""
+
+    moment: datetime
+    failed: bool
+
+
+class History(NamedTuple):
+    """What runs did to one service, oldest first."""
+
+    service: str
+    changes: tuple[Change, ...]
+    recovered: tuple[tuple[datetime, float], ...]
+    """When it was good again, and how long that took, in seconds."""
+    leads: tuple[tuple[datetime, float], ...]
+    """When an image was found to run, and how long that was after its push, in seconds."""
+    down_since: datetime | None
 
 
 class _End(NamedTuple):
@@ -47,43 +71,104 @@ class _End(NamedTuple):
     moment: datetime
     good: bool
     is_deploy: bool
+    brought_back: bool = False
+    restored_s: float | None = None
+    """Set where the run itself has brought the service back from what it moved it to."""
+    lead_s: float | None = None
 
 
 def figures(rows: Iterable[Row]) -> tuple[ServiceFigures, ...]:
     """Figures of every service that any of the runs set out to change, by name."""
+    return tuple(map(_figures, histories(rows)))
+
+
+def histories(rows: Iterable[Row]) -> tuple[History, ...]:
+    """What the runs did to every service that any of them set out to change, by name."""
+    rows = list(rows)
+    pushed = _pushed(rows)
     services: dict[str, list[_End]] = {}
     for row in rows:
-        moment = row.ended_at or row.started_at
-        if moment is not None and row.state != RunState.RUNNING.value:
-            good = row.state == RunState.SUCCEEDED.value
-            proven = row.verified if row.verdict == Verdict.PROVEN else ()
-            for service in dict.fromkeys((*row.deployed, *proven)):
-                end = _End(from_rfc3339(moment), good, service in row.deployed)
-                services.setdefault(service, []).append(end)
+        ended_at = row.ended_at or row.started_at
+        if ended_at is None or row.state == RunState.RUNNING.value or row.outcome == Outcome.REFUSED.value:
+            continue
+        moment = from_rfc3339(ended_at)
+        proven = row.verified if row.verdict == Verdict.PROVEN else ()
+        for service in dict.fromkeys((*row.deployed, *proven)):
+            brought_back = service in row.brought_back
+            end = _End(
+                moment,
+                row.state == RunState.SUCCEEDED.value
+                and service not in row.down
+                and service not in row.rolled_back,
+                service in row.deployed and not brought_back,
+                brought_back,
+                (row.restored_s or 0.0) if service in row.rolled_back else None,
+                _lead_s(row, moment, pushed) if service in row.verified and not brought_back else None,
+            )
+            services.setdefault(service, []).append(end)
     return tuple(
-        _figures(name, sorted(ends))
+        _history(name, sorted(ends, key=lambda end: end.moment))
         for name, ends in sorted(services.items())
-        if any(end.is_deploy for end in ends)
+        if any(end.is_deploy or end.brought_back for end in ends)
     )
 
 
-def _figures(service: str, ends: list[_End]) -> ServiceFigures:
-    deploys = [end for end in ends if end.is_deploy]
-    failed = sum(not end.good for end in deploys)
-    days = max(1.0, (deploys[-1].moment - deploys[0].moment).total_seconds() / 86_400)
-    recovered_s: list[float] = []
+def _history(service: str, ends: Sequence[_End]) -> History:
+    changes: list[Change] = []
+    recovered: list[tuple[datetime, float]] = []
+    leads: list[tuple[datetime, float]] = []
     down: datetime | None = None
-    for moment, good, _ in ends:
-        if good and down is not None:
-            recovered_s.append((moment - down).total_seconds())
-        down = None if good else (down or moment)
+    for end in ends:
+        if end.is_deploy:
+            changes.append(Change(end.moment, failed=not end.good))
+        elif end.brought_back and end.good:
+            # What it undid has failed, if only later.
+            changes[-1:] = [Change(changes[-1].moment if changes else end.moment, failed=True)]
+        if end.good and end.lead_s is not None:
+            leads.append((end.moment, end.lead_s))
+        if end.restored_s is not None:
+            recovered.append((end.moment, end.restored_s))
+        if (end.good or end.restored_s is not None) and down is not None:
+            recovered.append((end.moment, (end.moment - down).total_seconds()))
+        down = None if end.good or end.restored_s is not None else (down or end.moment)
+    return History(service, tuple(changes), tuple(recovered), tuple(leads), down)
+
+
+def _figures(history: History) -> ServiceFigures:
+    changes = history.changes
+    failed = sum(change.failed for change in changes)
+    days = max(1.0, (changes[-1].moment - changes[0].moment).total_seconds() / 86_400)
+    down = history.down_since
     return ServiceFigures(
-        service,
-        len(deploys),
+        history.service,
+        len(changes),
         failed,
-        round(failed / len(deploys), 4),
-        round(len(deploys) / days, 3),
-        len(recovered_s),
-        round(median(recovered_s), 1) if recovered_s else None,
+        round(failed / len(changes), 4),
+        round(len(changes) / days, 3),
+        len(history.recovered),
+        _median_s(history.recovered),
         down.isoformat().replace("+00:00", "Z") if down else None,
+        _median_s(history.leads),
     )
+
+
+def _median_s(taken: Sequence[tuple[datetime, float]]) -> float | None:
+    return round(median(took_s for _, took_s in taken), 1) if taken else None
+
+
+def _pushed(rows: Iterable[Row]) -> dict[str, datetime]:
+    """When each image was pushed first, by digest."""
+    pushed: dict[str, datetime] = {}
+    for row in rows:
+        if row.pushed_at is not None:
+            moment = from_rfc3339(row.pushed_at)
+            for digest in row.digests:
+                pushed[digest] = min(moment, pushed.get(digest, moment))
+    return pushed
+
+
+def _lead_s(row: Row, moment: datetime, pushed: Mapping[str, datetime]) -> float | None:
+    if row.pushed_at is not None:
+        return (moment - from_rfc3339(row.pushed_at)).total_seconds()
+    known = [pushed[digest] for digest in row.digests if digest in pushed and pushed[digest] <= moment]
+    return (moment - max(known)).total_seconds() if known else None

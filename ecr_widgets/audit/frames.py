@@ -13,10 +13,13 @@ from ecr_widgets.errors import SettingsError
 if TYPE_CHECKING:
     import pandas as pd
 
-_TIMES = ("started_at", "ended_at")
-_TEXTS = ("path", "verdict", "why", "run_id", "runbook", "state", "origin", "actor", "host", "seal")
-
-_LISTS = ("services", "digests", "deployed", "verified")
+_TIMES = ("started_at", "ended_at", "pushed_at")
+_TEXTS = (
+    "path", "verdict", "why", "run_id", "runbook", "state", "origin", "actor", "host", "seal",
+    "outcome", "outcome_words", "image", "target", "note",
+)  # fmt: skip
+_NUMBERS = ("duration_s", "restored_s")
+_LISTS = ("services", "digests", "deployed", "verified", "down", "rolled_back", "brought_back")
 
 
 def to_frame(rows: Iterable[Row]) -> pd.DataFrame:
@@ -42,7 +45,7 @@ def write_parquet(rows: Iterable[Row], out: Path) -> int:
     except ImportError as error:
         raise SettingsError("Parquet needs pyarrow", hint="pip install 'ecr-widgets[parquet]'") from error
     frame = to_frame(rows).astype(dict.fromkeys(_LISTS, object))
-    types = dict.fromkeys((*_TEXTS, "parameters"), pa.string()) | {"duration_s": pa.float64()}
+    types = dict.fromkeys((*_TEXTS, "parameters"), pa.string()) | dict.fromkeys(_NUMBERS, pa.float64())
     types |= dict.fromkeys(_TIMES, pa.timestamp("ms", tz="UTC")) | dict.fromkeys(
         _LISTS, pa.list_(pa.string())
     )
@@ -57,7 +60,7 @@ def _columns(rows: Iterable[Row]) -> dict[str, list[Any]]:
     for row in rows:
         for name in _TEXTS:
             columns[name].append(_clean(getattr(row, name)))
-        for name in (*_TIMES, "duration_s"):
+        for name in (*_TIMES, *_NUMBERS):
             columns[name].append(getattr(row, name))
         columns["parameters"].append(_clean(json.dumps(dict(row.parameters), ensure_ascii=False)))
         for name in _LISTS:

@@ -35,7 +35,7 @@ from ecr_widgets.audit.verify import Finding
 from ecr_widgets.errors import RecordError
 from ecr_widgets.model.user_folders import cache_folder
 
-_VERSION = 100 * RULES + 10
+_VERSION = 100 * RULES + 11
 """Of the tables and of all rules behind a row; another number than the file's means that all is read again."""
 _BATCH = 1000
 _TABLES = """

@@ -35,7 +35,7 @@ from ecr_widgets.model.record import (
 )
 from ecr_widgets.model.times import from_rfc3339
 from ecr_widgets.saved_runs import wire
-from ecr_widgets.saved_runs.reading import BROKEN, header_in, is_marked, step_in
+from ecr_widgets.saved_runs.reading import BROKEN, header_in, is_marked, note_in, step_in
 
 MAX_BYTES = 50_000_000
 """A larger notebook is named and not read."""
@@ -169,10 +169,17 @@ def _run(notebook: wire.WireNotebook, name: str) -> Found:
     cells, bad = _cells(notebook, only_marked=header is not None and header.marked)
     if header is not None:
         members = msgspec.structs.asdict(header)
-        return Run(**members, path=name, origin=Origin.ENGINE, cells=tuple(cells), bad_records=tuple(bad))
+        return Run(
+            **members,
+            path=name,
+            origin=Origin.ENGINE,
+            cells=tuple(cells),
+            bad_records=tuple(bad),
+            note=note_in(notebook),
+        )
     if not bad and not any(cell.steps for cell in cells):
         return NoRun(name, "foreign", "no record of this kit is in it")
-    return _without_engine(notebook.metadata, name, tuple(cells), tuple(bad))
+    return _without_engine(notebook, name, tuple(cells), tuple(bad))
 
 
 def _cells(notebook: wire.WireNotebook, *, only_marked: bool) -> tuple[list[Cell], list[str]]:
@@ -252,9 +259,10 @@ def _is_empty(raw: msgspec.Raw) -> bool:
 
 
 def _without_engine(
-    metadata: wire.WireMetadata, name: str, cells: tuple[Cell, ...], bad: tuple[str, ...]
+    notebook: wire.WireNotebook, name: str, cells: tuple[Cell, ...], bad: tuple[str, ...]
 ) -> Run:
     """A run by plain papermill or by hand: what its records say, and of papermill's words only times and parameters."""
+    metadata = notebook.metadata
     told = wire.decode_papermill(metadata.papermill) if metadata.papermill else None
     steps = [step for cell in cells for step in cell.steps]
     # An intent that was only planned stays one, and nothing was interrupted.
@@ -280,6 +288,7 @@ def _without_engine(
         origin=Origin.PAPERMILL if told else Origin.BY_HAND,
         cells=cells,
         bad_records=bad,
+        note=note_in(notebook),
     )
 
 

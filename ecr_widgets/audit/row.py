@@ -12,6 +12,9 @@ from ecr_widgets.audit.judging import Judgement
 from ecr_widgets.audit.run import Found, NoRun
 from ecr_widgets.audit.subjects import subjects_of
 from ecr_widgets.model.times import to_rfc3339
+from ecr_widgets.saved_runs.outcome import outcome_of
+
+_LONGEST_NOTE = 500
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
@@ -41,6 +44,31 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     """Those of the services that the run deployed to, or set out to; not those that were on the deploy already."""
     verified: tuple[str, ...] = ()
     """Those of the services that it found to run what they should."""
+    outcome: str | None = None
+    """What became of it, for people: `refused`, `left down`, …; see `saved_runs.outcome`."""
+    outcome_words: str = ""
+    """The same with what people ask next: `refused: nothing changed`."""
+    image: str = ""
+    """What it is about, as repository:tag."""
+    target: str = ""
+    """Where it goes, as environment/service."""
+    note: str = ""
+    """Why it was made, from its operation note."""
+    down: tuple[str, ...] = ()
+    """Services that it moved and left on a deploy that they do not run."""
+    rolled_back: tuple[str, ...] = ()
+    """Services that did not run what it moved them to, and that it brought back."""
+    brought_back: tuple[str, ...] = ()
+    """Services that it brought back from a deploy of an earlier run."""
+    restored_s: float | None = None
+    """Longest time, in seconds, from moving one of `rolled_back` until it was back."""
+    pushed_at: str | None = None
+    """When it pushed or copied its image."""
+
+    @property
+    def what(self) -> str:
+        """The image, and where to."""
+        return " → ".join(filter(None, (self.image, self.target)))
 
     def to_json(self) -> dict[str, Any]:
         """The row as `audit list --json` prints it."""
@@ -53,6 +81,7 @@ def row_of(found: Found, judgement: Judgement) -> tuple[Row, frozenset[tuple[str
     if isinstance(found, NoRun):
         return Row(found.path, str(judgement.verdict), judgement.why), frozenset()
     done = subjects_of(found)
+    told = outcome_of(found, found.steps, held=found.held, is_plan=found.is_plan)
     return (
         Row(
             found.path,
@@ -74,6 +103,16 @@ def row_of(found: Found, judgement: Judgement) -> tuple[Row, frozenset[tuple[str
             tuple(sorted(name for kind, name in done.pairs if kind == "digest")),
             deployed=tuple(name for name, changed in done.deployed.items() if changed),
             verified=tuple(sorted(done.verified)),
+            outcome=str(told.outcome),
+            outcome_words=told.words,
+            image=told.image,
+            target=told.target,
+            note=found.note[:_LONGEST_NOTE],
+            down=told.services("down"),
+            rolled_back=told.services("back", was_down=True),
+            brought_back=told.services("back", was_down=False),
+            restored_s=told.restored_s,
+            pushed_at=to_rfc3339(told.pushed_at),
         ),
         done.pairs | {("adopted", name) for name in done.adopted},
     )

@@ -51,6 +51,8 @@ class Run(RunHeader, frozen=True, gc=False, kw_only=True):
     """Why records in it could not be read, or do not count."""
     held: bool = False
     """Whether a live process holds the run now."""
+    note: str = ""
+    """Why it was made, as its operation note says."""
 
     @property
     def is_plan(self) -> bool:

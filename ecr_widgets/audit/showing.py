@@ -15,6 +15,10 @@ from ecr_widgets.model.record import StepRecord
 
 _OF_STEPS = ("step", "state", "changed", "inputs", "outcome", "error", "started_at", "ended_at")
 
+_ABOUT = (
+    "run_id", "runbook", "state", "origin", "actor", "host", "started_at", "ended_at", "duration_s", "seal",
+)  # fmt: skip
+
 
 def show_run(runs: Path, row: Row) -> dict[str, Any]:
     """The row with reasons, approval and steps, read from the notebook itself: `{..., "approval", "steps": [{"step", "state", …}]}`."""
@@ -32,20 +36,7 @@ def to_text(told: Mapping[str, Any]) -> Iterator[str]:
     yield f"{told['verdict']}: {told['path']}"
     for reason in told["reasons"]:
         yield f"  because {reason}"
-    for name in (
-        "run_id",
-        "runbook",
-        "state",
-        "origin",
-        "actor",
-        "host",
-        "started_at",
-        "ended_at",
-        "duration_s",
-        "seal",
-    ):
-        if told[name] is not None:
-            yield f"  {name.replace('_', ' ')}: {told[name]}"
+    yield from _about(told)
     for name, value in (told["approval"] or {}).items():
         yield f"  {name.replace('_', ' ')}: {_text(value)}"
     for name, value in told["parameters"].items():
@@ -59,6 +50,16 @@ def to_text(told: Mapping[str, Any]) -> Iterator[str]:
                 yield from (f"        {at}: {_text(each)}" for at, each in value.items())
             else:
                 yield f"      {name}: {_text(value)}"
+
+
+def _about(told: Mapping[str, Any]) -> Iterator[str]:
+    what = " → ".join(filter(None, (told["image"], told["target"])))
+    for name, value in (("outcome", told["outcome_words"]), ("what", what), ("why", told["note"])):
+        if value:
+            yield f"  {name}: {value}"
+    for name in _ABOUT:
+        if told[name] is not None:
+            yield f"  {name.replace('_', ' ')}: {told[name]}"
 
 
 def _text(value: Any) -> str:

@@ -56,6 +56,16 @@ class FileFinding:
     path: str
     finding: Finding
     what: tuple[str, ...] = ()
+    killed: bool = False
+    """Whether it is a run that was killed before it could be sealed, which is no news of its file."""
+
+    @property
+    def is_alarm(self) -> bool:
+        """Whether somebody has to look at it."""
+        return self.finding not in _GOOD and not self.killed
+
+
+_GOOD = (Finding.INTACT, Finding.RESAVED, Finding.RETIRED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +93,23 @@ class Verification:
 
     @property
     def ok(self) -> bool:
-        """Whether every finished run is sealed and says what it said or was retired, under keys in order."""
-        good = (Finding.INTACT, Finding.RESAVED, Finding.RETIRED)
+        """Whether every finished run is sealed and says what it said or was retired, under keys in order.
+
+        Runs that were killed before they could be sealed are named, and are no reason to say otherwise.
+        """
         return (
-            not self.chain
-            and all(f.finding in good for f in self.files)
-            and not any(k.alarm for k in self.keys)
+            not self.chain and not any(f.is_alarm for f in self.files) and not any(k.alarm for k in self.keys)
         )
+
+    @property
+    def words(self) -> str:
+        """The same for people: `in order; 1 run was killed before it could be sealed`."""
+        order = "in order" if self.ok else "NOT in order"
+        killed = sum(f.killed for f in self.files)
+        if not killed:
+            return order
+        who = "1 run was killed before it" if killed == 1 else f"{killed} runs were killed before they"
+        return f"{order}; {who} could be sealed"
 
     def to_json(self) -> dict[str, Any]:
         """The document of `audit verify --json`."""
@@ -314,15 +334,12 @@ def _unsealed(runs: Path, name: str, by_run: Mapping[str | None, str]) -> FileFi
         )
     if found.held:
         return None
-    return FileFinding(name, Finding.UNSEALED, (_why_unsealed(found, by_run),))
-
-
-def _why_unsealed(run: Run, by_run: Mapping[str | None, str]) -> str:
-    if run.run_id in by_run:
-        return f"its run is sealed as {by_run[run.run_id]!r}: a copy, or renamed"
-    if run.state is RunState.RUNNING:
-        return "it was interrupted before it could be sealed"
-    return "no seal: nothing says whether it was changed"
+    if found.run_id in by_run:
+        why = f"its run is sealed as {by_run[found.run_id]!r}: a copy, or renamed"
+        return FileFinding(name, Finding.UNSEALED, (why,))
+    if found.state is RunState.RUNNING:
+        return FileFinding(name, Finding.UNSEALED, ("it was killed before it could be sealed",), killed=True)
+    return FileFinding(name, Finding.UNSEALED, ("no seal: nothing says whether it was changed",))
 
 
 def _against(chains: Mapping[str, list[Link]], heads: Heads) -> Iterator[str]:

@@ -169,7 +169,7 @@ def verify(ctx: click.Context, *, runs: Path, as_json: bool, head_file: TextIO |
                 _line(f"key         {key['key']}: seals {key['first']} to {key['last']}, {key['status']}")
             )
         counts = ", ".join(f"{count} {finding}" for finding, count in sorted(told["counts"].items()))
-        click.echo(f"{'in order' if found.ok else 'NOT in order'}: {counts or 'no run'}")
+        click.echo(f"{found.words}: {counts or 'no run'}")
     ctx.exit(0 if found.ok else 1)
 
 

@@ -152,6 +152,7 @@ class SavedRuns:
         result = standalone_recorder().perform(
             "verify_seals", {"runs": str(self.folder)}, lambda _: self._checked()
         )
+        killed = result["counts"].get("unsealed", 0)
         return RunsPicture(
             Picture(
                 "seals",
@@ -159,7 +160,8 @@ class SavedRuns:
                 datetime.now(UTC),
                 ("finding", "runs"),
                 tuple((name, str(count)) for name, count in sorted(result["counts"].items())),
-                note="all in order",
+                # Others that have no seal are not in order.
+                note="all in order" + (f"; {killed} killed before the end could be sealed" if killed else ""),
             )
         )
 
@@ -311,8 +313,6 @@ def _median_took(rows: Sequence[Row]) -> str:
 
 def _wrong(found: Verification) -> list[str]:
     document = found.to_json()
-    files = [
-        f"{each['path']}: {each['finding']}" for each in document["files"] if each["finding"] != "resaved"
-    ]
+    files = [f"{each.path}: {each.finding}" for each in found.files if each.is_alarm]
     keys = [f"key {each['key']}: {each['status']}" for each in document["keys"] if not each["ok"]]
     return [*found.chain, *files, *keys]

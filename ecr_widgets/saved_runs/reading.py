@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,6 +23,11 @@ records so, and others in it prove nothing."""
 BROKEN = (msgspec.MsgspecError, RecursionError, UnicodeError)
 """What decoding raises for a file that is none of ours, or is damaged."""
 _WRITTEN_BY_ENGINE = ("run_id", "runbook", "runbook_sha256", "reason", "actor", "ended_at")
+
+
+_NOTE, _NOTE_WITHIN = b"peration note", 100
+_UNWRITTEN = "*Why this run: write the reason"
+"""What the shipped runbooks have there before somebody writes it."""
 
 
 class SavedRun(NamedTuple):
@@ -107,6 +112,28 @@ def header_in(notebook: wire.WireNotebook) -> RunHeader | None:
     if header.approval is not None and not isinstance(header.approval, dict):
         return replace(header, approval=None)
     return header
+
+
+def note_in(notebook: wire.WireNotebook) -> str:
+    """Why the run was made, from its operation note; empty where nobody has written one."""
+    # Most cells are none, and an audit reads very many.
+    sources = (
+        wire.decode_value(cell.source)
+        for cell in notebook.cells
+        if cell.cell_type == "markdown" and _NOTE in bytes(memoryview(cell.source)[:_NOTE_WITHIN])
+    )
+    return note_among(sources)
+
+
+def note_among(sources: Iterable[Any]) -> str:
+    """The same, from the sources of a notebook's markdown cells."""
+    for source in sources:
+        text = "".join(map(str, source)) if isinstance(source, list) else str(source)
+        heading, _, note = text.partition("\n")
+        if heading.strip("# ").lower() == "operation note":
+            note = note.strip()
+            return "" if note.startswith(_UNWRITTEN) else note
+    return ""
 
 
 def step_in(output: wire.WireOutput) -> StepRecord | None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -249,6 +250,50 @@ def test_a_proven_check_ends_an_outage_and_is_no_deploy() -> None:
     (back,) = figures([failed, _row_at(3, "proven", verified=("a",))])
     assert (back.deploys, back.failed, back.recoveries) == (1, 1, 1)
     assert (back.median_recovery_s, back.down_since) == (3 * 3600, None)
+
+
+def _deploy_at(hour: int, state: str = "succeeded", **more: Any) -> Row:
+    ended_at = f"2026-01-01T{hour:02}:00:00.000Z"
+    return Row("p", "proven", "", state=state, ended_at=ended_at, **({"deployed": ("a",)} | more))
+
+
+def test_a_deploy_that_its_own_run_rolled_back_has_failed_and_recovered() -> None:
+    """From the moment when it moved the service until that was back, whether or not the run calls itself failed."""
+    for state in ("failed", "succeeded"):
+        (a,) = figures([_deploy_at(0), _deploy_at(1, state, rolled_back=("a",), restored_s=90.0)])
+        assert (a.deploys, a.failed, a.recoveries, a.median_recovery_s, a.down_since) == (2, 1, 1, 90.0, None)
+
+
+def test_a_deploy_that_a_later_run_rolled_back_has_failed() -> None:
+    """A rollback for an incident is no deploy; it says that what it undid has failed, even where no run is known of that."""
+    back = _deploy_at(2, brought_back=("a",))
+    (a,) = figures([_deploy_at(0), _deploy_at(1), back])
+    assert (a.deploys, a.failed, a.recoveries) == (2, 1, 0)
+    (a,) = figures([back])
+    assert (a.deploys, a.failed) == (1, 1)
+
+
+def test_a_rollback_after_a_failed_deploy_is_its_recovery() -> None:
+    """And no second failure."""
+    (a,) = figures([_deploy_at(0, "failed", down=("a",)), _deploy_at(2, brought_back=("a",))])
+    assert (a.deploys, a.failed, a.recoveries, a.median_recovery_s) == (1, 1, 1, 7200.0)
+
+
+def test_what_was_refused_counts_as_nothing() -> None:
+    """Nobody was served worse by it: neither a deploy nor a failure, nor the beginning of an outage."""
+    (a,) = figures([_deploy_at(0), _deploy_at(1, "failed", outcome="refused")])
+    assert (a.deploys, a.failed, a.down_since) == (1, 0, None)
+
+
+def test_lead_time_is_from_the_push_to_the_run_that_found_it_running() -> None:
+    """Also where one run pushed and another one deployed the same digest."""
+    pushed = {"pushed_at": "2026-01-01T00:30:00.000Z", "digests": ("sha256:1",)}
+    (a,) = figures([
+        _deploy_at(1, verified=("a",), **pushed),
+        _deploy_at(2, verified=("a",), digests=("sha256:1",)),
+        _deploy_at(3, verified=("a",), digests=("sha256:2",)),
+    ])  # fmt: skip
+    assert a.median_lead_s == (1800 + 5400) / 2
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")

@@ -545,3 +545,18 @@ def test_a_run_that_was_sealed_folded_by_the_first_release_is_the_same_when_save
         folder.seal("b.ipynb")
     (folder.runs / "b.ipynb").write_text(json.dumps(notebook))
     assert folder.findings() == {"a.ipynb": "intact", "b.ipynb": "resaved"}
+
+
+def test_a_killed_run_is_named_and_is_no_alarm(folder: Folder) -> None:
+    """It could not be sealed; what was changed, and a finished run without a seal, still are not in order."""
+    save(folder.runs, "killed")
+    found = folder.verify()
+    assert (found.ok, found.words) == (True, "in order; 1 run was killed before it could be sealed")
+    assert [(each["path"], each["finding"]) for each in found.to_json()["files"]] == [
+        ("killed.ipynb", "unsealed")
+    ]
+    sealed = folder.runs / "a.ipynb"
+    sealed.write_text(sealed.read_text().replace("timeoutsvc", "othersvc"))
+    assert folder.verify().words == "NOT in order; 1 run was killed before it could be sealed"
+    sealed.unlink()
+    assert not folder.verify().ok
