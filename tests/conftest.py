@@ -18,6 +18,7 @@ from xdist.scheduler import LoadFileScheduling
 
 from ecr_widgets.errors import EngineUnavailable
 from ecr_widgets.sandbox import Sandbox
+from tests.buckets import Buckets, seaweed
 from tests.people import NoSecondUser, Two, two_users
 
 # A loaded machine is no failure: no test measures time.
@@ -107,6 +108,13 @@ def sandbox() -> Iterator[Sandbox]:
         pytest.skip(str(error))
     finally:
         shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[Buckets]:
+    """A real server of S3, started where a test asks for it."""
+    with seaweed() as buckets:
+        yield buckets
 
 
 @pytest.fixture

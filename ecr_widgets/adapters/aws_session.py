@@ -59,6 +59,7 @@ class AwsSession:
         attempts: int = 4,
         connect_timeout_s: float = 5.0,
         validates: bool = True,
+        own: Config | None = None,
     ) -> Any:
         """A boto3 client whose identity is known.
 
@@ -68,6 +69,8 @@ class AwsSession:
             attempts: How often a call is made at most, where an answer is lost or refused for the number of calls.
 
             validates: Whether parameters are compared with what the installed botocore knows of them.
+
+            own: What else is to be as the caller has it; wins over all of this.
 
         Raises:
             SettingsError: Profile, region, keys or addresses are set in a way that cannot be used.
@@ -80,7 +83,7 @@ class AwsSession:
             connect_timeout=connect_timeout_s,
             read_timeout=30,
             parameter_validation=validates,
-        )
+        ).merge(own or Config())
         try:
             return self._client(service, region, config)
         except (aws.ClientError, aws.NoRegionError, *NO_IDENTITY, *NO_ANSWER):

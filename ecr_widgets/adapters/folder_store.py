@@ -8,7 +8,7 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -60,9 +60,17 @@ class FolderStore:
             raise Replaced(f"{str(self.folder / name)!r} was changed by somebody else")
         (self.folder / name).unlink(missing_ok=True)
 
-    def names(self, *, after: str = "") -> Iterator[str]:
+    def contents(self, names: Iterable[str]) -> Iterator[bytes]:
+        for name in names:
+            path = self.folder / name
+            with contextlib.suppress(FileNotFoundError):
+                if path.is_file():  # a pipe would be waited for
+                    yield path.read_bytes()
+
+    def names(self, *, after: str = "", prefix: str = "") -> Iterator[str]:
         with contextlib.suppress(FileNotFoundError):
-            yield from sorted(path.name for path in self.folder.iterdir() if path.name > after)
+            names = (path.name for path in self.folder.iterdir())
+            yield from sorted(name for name in names if name > after and name.startswith(prefix))
 
     def now(self) -> datetime:
         with tempfile.TemporaryFile(dir=self.folder) as file:

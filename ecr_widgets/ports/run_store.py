@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Protocol
 
@@ -14,6 +14,14 @@ class RunStore(Protocol):
 
     def read(self, name: str) -> Stored | None:
         """What is under a name; None where there is nothing.
+
+        Raises:
+            OSError: It cannot be read.
+        """
+        ...
+
+    def contents(self, names: Iterable[str]) -> Iterator[bytes]:
+        """What is under each of some names, in order; what is gone, or is no file, is left out.
 
         Raises:
             OSError: It cannot be read.
@@ -45,8 +53,8 @@ class RunStore(Protocol):
         """
         ...
 
-    def names(self, *, after: str = "") -> Iterator[str]:
-        """Names that sort behind one, in order.
+    def names(self, *, after: str = "", prefix: str = "") -> Iterator[str]:
+        """Names that sort behind one and begin with a prefix, in order.
 
         Raises:
             OSError: They cannot be listed.

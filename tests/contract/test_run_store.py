@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,11 +12,21 @@ import pytest
 from ecr_widgets.adapters.folder_store import FolderStore
 from ecr_widgets.errors import Replaced
 from ecr_widgets.ports.run_store import RunStore
+from tests.buckets import Buckets, moto
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> RunStore:
-    return FolderStore(tmp_path)
+@pytest.fixture(scope="module")
+def in_process() -> Iterator[Buckets]:
+    with moto() as buckets:
+        yield buckets
+
+
+@pytest.fixture(params=["folder", "moto", "S3"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> RunStore:
+    if request.param == "folder":
+        return FolderStore(tmp_path)
+    buckets: Buckets = request.getfixturevalue("in_process" if request.param == "moto" else "s3")
+    return buckets.store()
 
 
 def test_what_was_put_is_read_with_its_stamp(store: RunStore) -> None:
@@ -41,8 +52,10 @@ def test_nothing_is_put_over_what_was_not_read(store: RunStore) -> None:
     assert list(store.names()) == ["a"]
 
 
-def test_of_many_that_put_a_new_name_one_wins(store: RunStore) -> None:
+def test_of_many_that_put_a_new_name_one_wins(store: RunStore, request: pytest.FixtureRequest) -> None:
     """The others are told, and the content is the winner's."""
+    if "moto" in request.node.callspec.id:
+        pytest.skip("moto lets two win")
     won: list[bytes] = []
     ready = threading.Barrier(8)
 
@@ -81,6 +94,22 @@ def test_names_are_in_order_and_begin_behind_one(store: RunStore) -> None:
         store.put(name, b"", replacing=None)
     assert list(store.names()) == ["a", "b", "c"]
     assert list(store.names(after="a")) == ["b", "c"]
+
+
+def test_names_with_a_prefix_are_found_alone(store: RunStore) -> None:
+    """A run is found by its id without a look at all others, and what is no run is in nobody's way."""
+    for name in ("a-1.ipynb", "b-1.ipynb", "b-2.ipynb", "c-1.ipynb"):
+        store.put(name, b"", replacing=None)
+    assert list(store.names(prefix="b-")) == ["b-1.ipynb", "b-2.ipynb"]
+    assert list(store.names(prefix="b-", after="b-1.ipynb")) == ["b-2.ipynb"]
+
+
+def test_many_are_read_in_order(store: RunStore) -> None:
+    """Those that are gone by then are left out."""
+    names = [f"{number:03}" for number in range(70)]
+    for name in names[1:]:
+        store.put(name, name.encode(), replacing=None)
+    assert list(store.contents(names)) == [name.encode() for name in names[1:]]
 
 
 def test_the_stores_time_is_now(store: RunStore) -> None:

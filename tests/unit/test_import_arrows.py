@@ -76,6 +76,7 @@ ONLY_IN = {
         "adapters/aws_calls.py",
         "adapters/aws_session.py",
         "adapters/ecs",
+        "adapters/s3_store.py",
         "sandbox/ecr/signing.py",
         "sandbox/ecs/wire.py",
     },

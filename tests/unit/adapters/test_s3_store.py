@@ -1,0 +1,211 @@
+"""What a bucket answers when the network does not do its part, and what is stored for good."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
+
+from ecr_widgets.adapters.s3_store import Retention, S3Store
+from ecr_widgets.errors import Replaced, SettingsError
+from ecr_widgets.model.bucket_path import BucketPath
+from tests.buckets import Buckets, moto
+from tests.fakes import FakeClock, World
+
+
+@pytest.fixture(scope="module")
+def buckets() -> Iterator[Buckets]:
+    with moto() as served:
+        yield served
+
+
+class Line:
+    """A client whose calls fail as they are told: before they are sent, or after they were done."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self.before: list[Exception | None] = []
+        self.after: list[Exception | None] = []
+        self.meanwhile: Callable[[], object] = lambda: None
+        self.puts = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def put_object(self, **told: Any) -> Any:
+        self.puts += 1
+        if self.before and (error := self.before.pop(0)):
+            raise error
+        reply = self._client.put_object(**told)
+        if self.after and (error := self.after.pop(0)):
+            self.meanwhile()
+            raise error
+        return reply
+
+
+def refusal(code: str, status: int) -> ClientError:
+    return ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, "PutObject")  # type: ignore[typeddict-item]
+
+
+LOST = ConnectionClosedError(endpoint_url="x")
+
+
+@pytest.fixture
+def line(buckets: Buckets) -> Line:
+    return Line(buckets.client())
+
+
+@pytest.fixture
+def store(buckets: Buckets, line: Line) -> S3Store:
+    return buckets.store(client=line, clock=FakeClock(World()))
+
+
+def test_a_put_whose_reply_was_lost_was_done_once(store: S3Store, line: Line) -> None:
+    """Asked again, S3 says that something is there already; it is the same put's own."""
+    line.after = [ReadTimeoutError(endpoint_url="x")]
+    first = store.put("a", b"1", replacing=None)
+    line.after = [LOST]
+    second = store.put("a", b"2", replacing=first)
+    assert store.read("a") == (b"2", second)
+    assert line.puts == 4
+
+
+def test_equal_content_of_somebody_else_is_not_taken_for_ones_own(
+    store: S3Store, line: Line, buckets: Buckets
+) -> None:
+    """By the content one could not tell: whoever came too late is told so."""
+    buckets.store(store.place).put("a", b"1", replacing=None)
+    line.before = [LOST]
+    with pytest.raises(Replaced, match=r"s3://.*/runs/a was changed by somebody else"):
+        store.put("a", b"1", replacing=None)
+
+
+def test_a_put_that_was_replaced_before_its_reply_was_missed_says_so(
+    store: S3Store, line: Line, buckets: Buckets
+) -> None:
+    """What stands there is the other's, so that whoever put first stops."""
+    other = buckets.store(store.place)
+
+    def replace() -> None:
+        stored = other.read("a")
+        assert stored is not None
+        other.put("a", b"2", replacing=stored.stamp)
+
+    line.after, line.meanwhile = [LOST], replace
+    with pytest.raises(Replaced):
+        store.put("a", b"1", replacing=None)
+    stored = other.read("a")
+    assert stored is not None
+    assert stored.content == b"2"
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("ConditionalRequestConflict", 409),
+        ("SlowDown", 503),
+        ("InternalError", 500),
+        ("RequestTimeTooSkewed", 503),
+    ],
+)
+def test_what_may_pass_is_tried_again(store: S3Store, line: Line, code: str, status: int) -> None:
+    """Another write in flight, too many requests, a fault of the store's."""
+    line.before = [refusal(code, status)] * 3
+    store.put("a", b"1", replacing=None)
+    assert line.puts == 4
+
+
+def test_a_store_that_is_gone_is_waited_for_a_while(store: S3Store, line: Line) -> None:
+    """For a minute and more, then the write fails in words."""
+    line.before = [LOST] * 1000
+    before_s = store._clock.monotonic_s()
+    with pytest.raises(OSError, match=r"s3://.* did not store 'a': Connection was closed"):
+        store.put("a", b"1", replacing=None)
+    assert 60 < store._clock.monotonic_s() - before_s < 120
+
+
+def test_a_refusal_is_not_tried_again(store: S3Store, line: Line) -> None:
+    """Rights do not come by waiting; the message names what S3 says."""
+    line.before = [refusal("AccessDenied", 403)]
+    with pytest.raises(PermissionError, match="AccessDenied"):
+        store.put("a", b"1", replacing=None)
+    assert line.puts == 1
+
+
+def test_a_bucket_that_does_not_exist_is_an_error(buckets: Buckets) -> None:
+    """It is not an empty one."""
+    store = buckets.store(BucketPath.parse("s3://no-such-bucket"))
+    for ask in (
+        lambda: store.read("a"),
+        lambda: list(store.names()),
+        lambda: store.put("a", b"", replacing="x"),
+    ):
+        with pytest.raises(OSError, match="NoSuchBucket"):
+            ask()
+
+
+def test_what_belongs_to_runs_has_prefixes_of_its_own(buckets: Buckets) -> None:
+    """Rules of a bucket's life cycle and of IAM know prefixes; names are what they are in a folder."""
+    store = buckets.store()
+    names = (
+        "20261126T053410Z-b198b3-release.ipynb",
+        ".20261126T053410Z-b198b3.approved",
+        "leases/target/1.json",
+    )
+    for name in names:
+        store.put(name, b"", replacing=None)
+    listed = buckets.client().list_objects_v2(Bucket=store.place.bucket, Prefix=store.place.key)
+    assert [each["Key"].removeprefix(f"{store.place.key}/") for each in listed["Contents"]] == [
+        "approvals/20261126T053410Z-b198b3.json",
+        "leases/target/1.json",
+        "runs/20261126T053410Z-b198b3-release.ipynb",
+    ]
+    assert list(store.names()) == [names[0]]
+    assert list(store.names(prefix="leases/")) == [names[2]]
+
+
+def test_only_what_is_final_is_kept_for_good(s3: Buckets) -> None:
+    """Under Object Lock, version by version; drafts and leases are not."""
+    bucket = s3.new_bucket(locked=True)
+    store = s3.store(BucketPath.parse(f"s3://{bucket}"), retention=Retention.parse("compliance 3"))
+    draft = store.put("a", b"1", replacing=None, final=False)
+    store.put("a", b"2", replacing=draft)
+    client = s3.client()
+    versions = client.list_object_versions(Bucket=bucket)["Versions"]
+    final = next(each["VersionId"] for each in versions if each["IsLatest"])
+    for each in versions:
+        asked = {"Bucket": bucket, "Key": "runs/a", "VersionId": each["VersionId"]}
+        if each["VersionId"] != final:
+            client.delete_object(**asked)
+            continue
+        kept = client.get_object_retention(**asked)["Retention"]
+        assert kept["Mode"] == "COMPLIANCE"
+        assert 2 <= (kept["RetainUntilDate"] - datetime.now(UTC)).days <= 3
+        with pytest.raises(ClientError, match="AccessDenied"):
+            client.delete_object(**asked)
+
+
+def test_a_bucket_with_versions_is_compared_and_swapped_too(s3: Buckets) -> None:
+    """A name that was removed, and so has a delete marker, can be made anew."""
+    store = s3.store(BucketPath.parse(f"s3://{s3.new_bucket(versioned=True)}"))
+    first = store.put("a", b"1", replacing=None)
+    with pytest.raises(Replaced):
+        store.put("a", b"2", replacing=None)
+    second = store.put("a", b"2", replacing=first)
+    with pytest.raises(Replaced):
+        store.put("a", b"3", replacing=first)
+    store.remove("a", second)
+    assert store.read("a") is None
+    store.put("a", b"3", replacing=None)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "compliance", "compliance 0", "compliance -1", "forever 3", "governance x"]
+)
+def test_a_retention_that_cannot_be_kept_is_refused(text: str) -> None:
+    """A typo must not turn the keeping off."""
+    with pytest.raises(SettingsError, match="compliance 365"):
+        Retention.parse(text)

@@ -1,0 +1,41 @@
+"""Addresses of buckets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ecr_widgets.errors import SettingsError
+from ecr_widgets.model.bucket_path import BucketPath, place_of
+
+
+def test_an_address_is_a_path_that_keeps_its_slashes() -> None:
+    """Names are joined and taken apart as those of folders; what is shown can be given back."""
+    place = place_of("s3://team-runs/prod/")
+    assert isinstance(place, BucketPath)
+    run = place / "a.ipynb"
+    assert (str(run), run.name, run.parent, run.absolute()) == (
+        "s3://team-runs/prod/a.ipynb",
+        "a.ipynb",
+        place,
+        run,
+    )
+    assert (place.bucket, place.key, run.key) == ("team-runs", "prod", "prod/a.ipynb")
+    assert place_of(str(run)) == run
+    assert BucketPath.parse("s3://team-runs").key == ""
+
+
+def test_everything_else_is_a_folder() -> None:
+    """Also what only looks like a scheme."""
+    assert place_of("runs") == Path("runs")
+    assert place_of("s3:/team-runs") == Path("s3:/team-runs")
+
+
+@pytest.mark.parametrize(
+    "text", ["s3://", "s3:///a", "s3://Team", "s3://a", "s3://team runs/x", "s3://team/../x"]
+)
+def test_what_is_no_bucket_is_refused(text: str) -> None:
+    """Before anything is asked of it."""
+    with pytest.raises(SettingsError, match="no address of a bucket"):
+        place_of(text)
