@@ -95,12 +95,9 @@ def attachable(runs: Path, ring: KeyRing) -> Iterator[Attachable]:
     Raises:
         RecordError: The chain cannot be read.
     """
-    content = content_of(runs)
-    watcher = Watcher(ring.known())
-    for line, link in zip(content.split(b"\n"), read_links(content), strict=False):
-        trouble = watcher.look(link)
+    for link, trouble in Watcher(ring.known()).look_at(read_links(content_of(runs))):
         if trouble is None and link.seal and link.seal.run.deeds and not link.seal.retired:
-            yield Attachable(line, link.seal)
+            yield Attachable(link.line, link.seal)
 
 
 def attach(run: Attachable, registries: Registries, *, holds_secret: HoldsSecret) -> Iterator[Attached]:

@@ -6,7 +6,6 @@ word: whoever verifies brings the key. The envelope names no key id, which some 
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
 from collections.abc import Iterable
 from typing import Generic, NamedTuple, TypeVar
 
@@ -70,22 +69,6 @@ def pre_authentication(payload: bytes) -> bytes:
     return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
 
 
-def bundle_of(envelope: Envelope) -> bytes:
-    """A bundle in one line, always written the same way."""
-    key = _encode(envelope.key)
-    return b"".join(
-        (
-            b'{"mediaType":"'
-            + BUNDLE_TYPE.encode()
-            + b'","verificationMaterial":{"publicKey":{"hint":'
-            + key,
-            b'}},"dsseEnvelope":{"payload":"' + b64encode(envelope.payload),
-            b'","payloadType":"' + PAYLOAD_TYPE.encode() + b'","signatures":[{"sig":"',
-            b64encode(envelope.signature) + b'"}]}}',
-        )
-    )
-
-
 class _PublicKey(msgspec.Struct):
     hint: str
 
@@ -95,19 +78,27 @@ class _Material(msgspec.Struct):
 
 
 class _Signature(msgspec.Struct):
-    sig: str
+    sig: bytes
 
 
 class _Dsse(msgspec.Struct):
-    payload: str
+    payload: bytes
     payloadType: str  # noqa: N815
-    signatures: list[_Signature]
+    signatures: tuple[_Signature]
 
 
 class _Bundle(msgspec.Struct):
+    """As it is written, member by member; bytes are base64."""
+
     mediaType: str  # noqa: N815
     verificationMaterial: _Material  # noqa: N815
     dsseEnvelope: _Dsse  # noqa: N815
+
+
+def bundle_of(envelope: Envelope) -> bytes:
+    """A bundle in one line, always written the same way."""
+    dsse = _Dsse(envelope.payload, PAYLOAD_TYPE, (_Signature(envelope.signature),))
+    return _encode(_Bundle(BUNDLE_TYPE, _Material(_PublicKey(envelope.key)), dsse))
 
 
 def read_bundle(content: bytes) -> Envelope:
@@ -117,18 +108,13 @@ def read_bundle(content: bytes) -> Envelope:
         ValueError: It is none, or written in another way.
     """
     try:
-        told = _decode(content)
-        (signature,) = told.dsseEnvelope.signatures
-        envelope = Envelope(
-            b64decode(told.dsseEnvelope.payload),
-            b64decode(signature.sig),
-            told.verificationMaterial.publicKey.hint,
-        )
-    except (msgspec.MsgspecError, RecursionError, ValueError) as error:
+        bundle = _decode(content)
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise ValueError(str(error)[:120]) from error
-    if bundle_of(envelope) != content:
+    dsse = bundle.dsseEnvelope
+    if (bundle.mediaType, dsse.payloadType) != (BUNDLE_TYPE, PAYLOAD_TYPE) or _encode(bundle) != content:
         raise ValueError("it is not written as a seal is")
-    return envelope
+    return Envelope(dsse.payload, dsse.signatures[0].sig, bundle.verificationMaterial.publicKey.hint)
 
 
 _encode = msgspec.json.Encoder().encode

@@ -1,7 +1,8 @@
 """The chain of seals of a runs folder: one line a seal in `seals.jsonl`, each bound to the one before and signed.
 
 A line is a sigstore bundle, as other tools read it; the seal is the predicate of the statement in it, and `previous` in that
-is the sha256 of the whole line before, so that not a byte can change unnoticed. Earlier releases wrote
+is the sha256 of the bundle before, so that not a byte can change unnoticed. In front of it may be a line with the run's row, for
+lists: the seal signs its hash, and it is never published, as it tells more than a seal does. Earlier releases wrote
 `{"seal":{…},"signature":"…"}` in RFC 8785's canonical form, signed over the bytes of the seal: such lines stay good.
 """
 
@@ -11,9 +12,11 @@ import hashlib
 import os
 import secrets
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -39,10 +42,12 @@ FILE_NAME = "seals.jsonl"
 _RETIRED = "retired"
 """State of an earlier release's seal that takes its file's loss for meant."""
 _FIRST_VERSION = 1
+_ROW = b'{"row":'
 _HEAD = b'{"seal":'
 _TAIL_LENGTH = len(b',"signature":"') + 88 + len(b'"}')
 """An Ed25519 signature is 64 bytes, 88 characters of base64."""
 _BLOCK_BYTES = 1 << 16
+_AT_ONCE = 200
 LONGEST_WAIT_S = 10.0
 """For a chain that others add to; each of them takes far less than a second."""
 
@@ -72,6 +77,8 @@ class Place(msgspec.Struct, frozen=True):
     n: int
     """Counts from 1 without a gap."""
     previous: str | None
+    follows_own: bool = False
+    """Whether the signer has checked that the seal before is by the same key: one signature then vouches for both."""
 
 
 class Seal(msgspec.Struct, frozen=True):
@@ -84,6 +91,8 @@ class Seal(msgspec.Struct, frozen=True):
     chain: Place = Place("", 0, None)
     retired: bool = False
     """Whether it takes the file's loss for meant: all else in it is of the seal before."""
+    row: str | None = None
+    """The sha256 of the line with the run's row."""
 
     @property
     def n(self) -> int:
@@ -161,10 +170,20 @@ class Link:
     """None where the line cannot be read."""
     sha256: str
     signature: bytes
-    signed: bytes
-    """The bytes that the signature is over."""
+    line: bytes
     why: str | None = None
     """Why it cannot be read."""
+    row: bytes | None = None
+    """The row in front of it, which is not to be believed before its hash is compared."""
+    size_bytes: int = 0
+    """Of both in the file."""
+
+    @property
+    def signed(self) -> bytes:
+        """The bytes that the signature is over."""
+        if self.line.startswith(_HEAD):
+            return self.line[len(_HEAD) : -_TAIL_LENGTH]
+        return read_bundle(self.line).signed
 
 
 class Head(msgspec.Struct, frozen=True):
@@ -194,24 +213,38 @@ def chain_file(runs: Path) -> Path:
 
 def read_links(content: bytes) -> Iterator[Link]:
     """The links in the chain's bytes; a last line without its end is a link that cannot be read."""
-    lines = content.split(b"\n")
-    torn = lines.pop()
+    return links_in(BytesIO(content))
+
+
+def links_in(lines: Iterable[bytes]) -> Iterator[Link]:
+    """The same of its lines, each with its end."""
+    row: bytes | None = None
     for line in lines:
-        yield _link(line)
-    if torn:
-        yield Link(None, _sha256(torn), b"", b"", "it was not written to its end")
+        if not line.endswith(b"\n"):
+            row = line
+        elif row is None and line.startswith(_ROW):
+            row = line[:-1]
+        else:
+            yield _link(line[:-1], row)
+            row = None
+    if row is not None:
+        yield Link(None, _sha256(row), b"", row, "it was not written to its end")
 
 
 class Appender:
     """Adds seals to a chain whose lock is held; nothing is in the file before `write`."""
 
-    def __init__(self, handle: int, last: Link | None, end: int) -> None:
+    def __init__(self, handle: int, last: Link | None, end: int, key: KeyFile) -> None:
         self._handle = handle
+        self._key = key
         self._lines: list[bytes] = []
         self.last = last.seal if last else None
         """The seal that the next one follows."""
         self._previous = last.sha256 if last else None
         self._project = self.last.chain.project if self.last else secrets.token_hex(16)
+        self._follows_own = bool(
+            last and last.seal and last.seal.key == key.key and key.signed(last.signed, last.signature)
+        )
         self.end = end
         """Where the chain's whole lines end, in bytes."""
 
@@ -219,13 +252,18 @@ class Appender:
         """The links between a place that was an end before and the current end."""
         return read_links(os.pread(self._handle, max(0, self.end - start), start))
 
-    def add(self, draft: Seal, sign: Callable[[bytes], bytes]) -> Seal:
-        """Add a seal behind the last one; its place in the chain is set here."""
-        place = Place(self._project, self.last.n + 1 if self.last else 1, self._previous)
-        seal = msgspec.structs.replace(draft, chain=place)
+    def add(self, draft: Seal, sign: Callable[[bytes], bytes], *, row: bytes | None = None) -> Seal:
+        """Add a seal behind the last one; its key and its place in the chain are set here.
+
+        Args:
+            row: The line with the run's row.
+        """
+        place = Place(self._project, self.last.n + 1 if self.last else 1, self._previous, self._follows_own)
+        row_sha256 = None if row is None else _sha256(row)
+        seal = msgspec.structs.replace(draft, key=self._key.key, chain=place, row=row_sha256)
         line = line_of(seal, sign)
-        self.last, self._previous = seal, _sha256(line)
-        self._lines.append(line + b"\n")
+        self.last, self._previous, self._follows_own = seal, _sha256(line), True
+        self._lines += [line + b"\n"] if row is None else [row + b"\n", line + b"\n"]
         return seal
 
     def write(self) -> None:
@@ -247,8 +285,11 @@ class Appender:
 
 
 @contextmanager
-def appending(runs: Path) -> Iterator[Appender]:
+def appending(runs: Path, key: KeyFile) -> Iterator[Appender]:
     """Hold the chain's lock, for which it waits a while, and look at where the chain ends.
+
+    Args:
+        key: What is added is signed by.
 
     Raises:
         RecordError: The chain's end cannot be read, so nothing can follow it; or others are at work on it for too long.
@@ -257,13 +298,13 @@ def appending(runs: Path) -> Iterator[Appender]:
     """
     with _locked(chain_file(runs)) as handle:
         line, end = _last_line(handle)
-        last = None if line is None else _link(line)
+        last = None if line is None else _link(line, None)
         if last is not None and last.seal is None:
             raise RecordError(
                 f"the last seal in {str(chain_file(runs))!r} cannot be read: {last.why}",
                 hint="see `ecr-widgets audit verify`",
             )
-        yield Appender(handle, last, end)
+        yield Appender(handle, last, end, key)
 
 
 def line_of(seal: Seal, sign: Callable[[bytes], bytes]) -> bytes:
@@ -310,8 +351,36 @@ class Watcher:
         self._keys = keys
         self.past = past
 
-    def look(self, link: Link) -> Trouble | None:
-        """What is wrong with the next link, None where nothing is."""
+    def look_at(self, links: Iterable[Link]) -> Iterator[tuple[Link, Trouble | None]]:
+        """The next links, each with what is wrong with it, None where nothing is.
+
+        A signature is checked where no later one of its own key vouches for it; that takes longer than all else in reading a chain.
+        """
+        due = iter(links)
+        while some := list(islice(due, _AT_ONCE)):
+            for link, is_signed in zip(some, self._signed(some), strict=True):
+                yield link, self._look(link, is_signed=is_signed)
+
+    def _signed(self, links: Sequence[Link]) -> list[bool]:
+        """Whether each is signed by the key that it names."""
+        found: list[bool] = []
+        vouched: tuple[str | None, str] | None = None
+        for link in reversed(links):
+            seal = link.seal
+            key = self._keys.get(seal.key) if seal is not None else None
+            if seal is None or key is None:
+                is_signed = False
+            else:
+                is_signed = (link.sha256, seal.key) == vouched or key.signed(link.signed, link.signature)
+            vouched = (
+                (seal.chain.previous, seal.key)
+                if seal is not None and is_signed and seal.chain.follows_own
+                else None
+            )
+            found.append(is_signed)
+        return found[::-1]
+
+    def _look(self, link: Link, *, is_signed: bool) -> Trouble | None:
         past, seal = self.past, link.seal
         if seal is None:
             self.past = msgspec.structs.replace(past, count=past.count + 1, sha256=link.sha256)
@@ -326,8 +395,10 @@ class Watcher:
         project = past.project or seal.chain.project
         if seal.chain.project != project:
             place.append("it is of another chain")
+        if seal.row != (None if link.row is None else _sha256(link.row)):
+            place.append("the row in front of it is not the one that it signs")
         key = self._keys.get(seal.key)
-        forged = key and self._forged(link, seal, key)
+        forged = key and self._forged(seal, key, is_signed=is_signed)
         latest = past.sealed_at
         if key and not forged:
             latest = seal.sealed_at if latest is None else max(latest, seal.sealed_at)
@@ -336,8 +407,8 @@ class Watcher:
         why = (*unknown, *((forged,) if forged else ()), *place)
         return Trouble(why, forged=bool(forged), unknown_key=key is None) if why else None
 
-    def _forged(self, link: Link, seal: Seal, key: KeyFile) -> str | None:
-        if not key.signed(link.signed, link.signature):
+    def _forged(self, seal: Seal, key: KeyFile, *, is_signed: bool) -> str | None:
+        if not is_signed:
             return "its signature is wrong: it was changed, or made without the key"
         if seal.sealed_at > key.valid_until:
             return f"it is dated after the end of key {seal.key}"
@@ -348,16 +419,17 @@ class Watcher:
         return None
 
 
-def _link(line: bytes) -> Link:
+def _link(line: bytes, row: bytes | None) -> Link:
     sha256 = _sha256(line)
+    size_bytes = len(line) + 1 + (0 if row is None else len(row) + 1)
     try:
-        seal, signature, signed = (_first_line if line.startswith(_HEAD) else _bundle)(line)
+        seal, signature = (_first_line if line.startswith(_HEAD) else _bundle)(line)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        return Link(None, sha256, b"", b"", f"it is no seal: {str(error)[:120]}")
-    return Link(seal, sha256, signature, signed)
+        return Link(None, sha256, b"", line, f"it is no seal: {str(error)[:120]}", row, size_bytes)
+    return Link(seal, sha256, signature, line, None, row, size_bytes)
 
 
-def _bundle(line: bytes) -> tuple[Seal, bytes, bytes]:
+def _bundle(line: bytes) -> tuple[Seal, bytes]:
     envelope = read_bundle(line)
     statement = _decode(envelope.payload)
     seal = statement.predicate
@@ -367,10 +439,10 @@ def _bundle(line: bytes) -> tuple[Seal, bytes, bytes]:
         )
     if envelope.key != seal.key:
         raise ValueError("the bundle names another key than the seal")
-    return seal, envelope.signature, envelope.signed
+    return seal, envelope.signature
 
 
-def _first_line(line: bytes) -> tuple[Seal, bytes, bytes]:
+def _first_line(line: bytes) -> tuple[Seal, bytes]:
     told = _decode_first(line)
     if told.seal.version != _FIRST_VERSION:
         raise ValueError(
@@ -381,16 +453,19 @@ def _first_line(line: bytes) -> tuple[Seal, bytes, bytes]:
     if line != _HEAD + signed + b',"signature":"' + b64encode(signature) + b'"}':
         # Some bits of base64 and any white space mean nothing, and may not differ either.
         raise ValueError("it is not written as a seal is")
-    return told.seal.seal(), signature, signed
+    return told.seal.seal(), signature
 
 
 def _last_line(handle: int) -> tuple[bytes | None, int]:
-    """The last whole line, and where it ends; what a crash left behind it is not counted."""
+    """The last whole seal, and where it ends; what a crash left behind it, a row or the beginning of a line, is not counted."""
     end = _newline_before(handle, os.fstat(handle).st_size)
-    if end < 0:
-        return None, 0
-    start = _newline_before(handle, end) + 1
-    return os.pread(handle, end - start, start), end + 1
+    while end >= 0:
+        start = _newline_before(handle, end) + 1
+        line = os.pread(handle, end - start, start)
+        if not line.startswith(_ROW):
+            return line, end + 1
+        end = start - 1
+    return None, 0
 
 
 def _newline_before(handle: int, end: int) -> int:

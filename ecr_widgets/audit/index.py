@@ -1,7 +1,8 @@
-"""An index of saved runs: a cache outside the runs folder that is made from the notebooks alone, at any time.
+"""An index of saved runs: a cache outside the runs folder that is made from the notebooks and their seals alone, at any time.
 
-SQLite in WAL mode: readers are never blocked, and one updater works at a time. An update stats every file and reads only
-those whose stamp changed, many of them in two processes. The notebooks stay the truth: delete the index whenever you like.
+SQLite in WAL mode: readers are never blocked, and one updater works at a time. An update stats every file and looks only at
+those whose stamp changed: what a seal in order says of just this stamp is taken for it, what it says of just these bytes too,
+and every other notebook is read, many of them in two processes. The notebooks stay the truth: delete the index whenever you like.
 """
 
 from __future__ import annotations
@@ -13,21 +14,21 @@ import os
 import sqlite3
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
-from functools import partial
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
-from ecr_widgets.audit.judging import RULES, Judgement, Verdict, judge
+from ecr_widgets.audit.judging import Judgement, Verdict, judge
 from ecr_widgets.audit.keys import KeyRing, default_ring
 from ecr_widgets.audit.parallel import in_parallel
 from ecr_widgets.audit.query import Query
-from ecr_widgets.audit.reading import read_file
-from ecr_widgets.audit.row import Row, row_of
+from ecr_widgets.audit.reading import read_bytes, read_content, read_file, with_holder
+from ecr_widgets.audit.row import MADE_BY, Row, SealedRow, row_of, touched
 from ecr_widgets.audit.run import Found, NoRun, Run
 from ecr_widgets.audit.scan import NEVER, RACY_NS, Stamp, scan, shown_name
 from ecr_widgets.audit.seal_book import TABLES, SealBook
@@ -35,7 +36,7 @@ from ecr_widgets.audit.verify import Finding
 from ecr_widgets.errors import RecordError
 from ecr_widgets.model.user_folders import cache_folder
 
-_VERSION = 100 * RULES + 11
+_VERSION = 100 * MADE_BY + 12
 """Of the tables and of all rules behind a row; another number than the file's means that all is read again."""
 _BATCH = 1000
 _TABLES = """
@@ -62,7 +63,7 @@ class _Entry(NamedTuple):
     run_id: str | None
     started_at: str | None
     row: bytes
-    touched: frozenset[tuple[str, str]]
+    touched: tuple[tuple[str, str], ...]
     sha256: str | None
     """Of the file, where it is a finished run; None where it is none, or where nobody asks for seals."""
 
@@ -94,6 +95,8 @@ class Index:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._seals is not None:
+            self._seals.close()
         self._opened.close()
 
     def update(self) -> None:
@@ -121,14 +124,29 @@ class Index:
             # No number is given twice, so one that another update has replaced meanwhile is of nothing now.
             for _, number, *_ in known.values():
                 self._forget(number)
-        read = partial(_read, self.runs, with_hash=self._seals is not None)
-        with closing(in_parallel(read, [path for path, _ in due])) as entries:
-            told = zip(due, entries, strict=True)
-            while batch := list(islice(told, _BATCH)):
-                self.read_files += len(batch)
+        with closing(self._entries(due)) as entries:
+            while batch := list(islice(entries, _BATCH)):
                 with self._write():
-                    for (path, stamp), entry in batch:
-                        self._store(shown_name(path), stamp, entry)
+                    for path, stamp, entry in batch:
+                        self._store(path, stamp, entry)
+
+    def _entries(self, due: list[tuple[str, Stamp]]) -> Generator[tuple[str, Stamp, _Entry], None, None]:
+        unlike: list[tuple[str, Stamp, tuple[str, SealedRow] | None]] = []
+        for name, stamp in due:
+            path = shown_name(name)
+            sealed = None if self._seals is None else self._seals.row(path)
+            if sealed is not None and sealed[1].stamp == stamp:
+                yield path, stamp, _sealed_entry(*sealed)
+            else:
+                unlike.append((name, stamp, sealed))
+        self.read_files += len(unlike)
+        reader = _Reader(self.runs, with_hash=self._seals is not None)
+        asked = [(name, sealed and sealed[0]) for name, _, sealed in unlike]
+        with closing(in_parallel(reader.read, asked)) as read:
+            for (name, stamp, sealed), changed in zip(unlike, read, strict=True):
+                entry = _sealed_entry(*sealed) if changed is None and sealed is not None else changed
+                assert entry is not None
+                yield shown_name(name), stamp, entry
 
     def forget(self) -> None:
         """Believe nothing that it holds: the next update reads every notebook and seal again.
@@ -201,7 +219,7 @@ class Index:
         )
         self._database.executemany(
             "INSERT OR IGNORE INTO touched (kind, name, number) VALUES (?, ?, ?)",
-            ((kind, name, done.lastrowid) for kind, name in entry.touched),
+            [(kind, name, done.lastrowid) for kind, name in entry.touched],
         )
 
     def _sealed(self, path: str, entry: _Entry) -> tuple[str | None, _Entry]:
@@ -233,30 +251,54 @@ class Index:
         self._database.execute("COMMIT")
 
 
-def _read(runs: Path, path: str, *, with_hash: bool) -> _Entry:
-    try:
-        file = os.path.join(runs, path)  # noqa: PTH118 -- no Path to make for each
-        return _entry(*_look(file, shown_name(path), with_hash=with_hash))
-    except Exception as error:  # noqa: BLE001 -- one file must not stop the audit of all others, whatever is in it
-        why = f"cannot be judged: {type(error).__name__} {str(error)[:200]}"
-        return _entry(NoRun(shown_name(path), "unreadable", why), None)
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads notebooks, in whatever process."""
 
+    runs: Path
+    with_hash: bool
 
-def _look(path: str, name: str, *, with_hash: bool) -> tuple[Found, str | None]:
-    """What is found in a file, and the hash of just those bytes."""
-    if not with_hash:
-        return read_file(path, name), None
-    hashed: list[str] = []
-    found = read_file(path, name, see=lambda content: hashed.append(hashlib.sha256(content).hexdigest()))
-    is_over = isinstance(found, Run) and not found.held
-    # A file that was sealed as a run and is none any more was changed, too.
-    return found, hashed[0] if hashed and (is_over or isinstance(found, NoRun)) else None
+    def read(self, asked: tuple[str, str | None]) -> _Entry | None:
+        """The entry of a notebook; None where its hash is the one that goes with its name."""
+        name, sealed_sha256 = asked
+        try:
+            return self._read(name, sealed_sha256)
+        except Exception as error:  # noqa: BLE001 -- one file must not stop the audit of all others, whatever is in it
+            why = f"cannot be judged: {type(error).__name__} {str(error)[:200]}"
+            return _entry(NoRun(shown_name(name), "unreadable", why), None)
+
+    def _read(self, name: str, sealed_sha256: str | None) -> _Entry | None:
+        file = os.path.join(self.runs, name)  # noqa: PTH118 -- no Path to make for each
+        try:
+            content = read_bytes(file)
+        except (OSError, ValueError):
+            return _entry(read_file(file, shown_name(name)), None)
+        sha256 = hashlib.sha256(content).hexdigest() if self.with_hash else None
+        if sha256 is not None and sha256 == sealed_sha256:
+            return None
+        found = with_holder(read_content(content, shown_name(name)), file)
+        # One that is held is not over yet. A file that was sealed as a run and is none any more was changed, too.
+        return _entry(found, None if isinstance(found, Run) and found.held else sha256)
 
 
 def _entry(found: Found, sha256: str | None) -> _Entry:
-    row, pairs = row_of(found, judge(found))
+    return _entry_of(*row_of(found, judge(found)), sha256)
+
+
+def _sealed_entry(sha256: str, sealed: SealedRow) -> _Entry:
+    return _entry_of(sealed.row, sealed.adopted, sha256)
+
+
+def _entry_of(row: Row, adopted: tuple[str, ...], sha256: str | None) -> _Entry:
     return _Entry(
-        row.verdict, row.state, row.runbook, row.run_id, row.started_at, _encode_row(row), pairs, sha256
+        row.verdict,
+        row.state,
+        row.runbook,
+        row.run_id,
+        row.started_at,
+        _encode_row(row),
+        tuple(touched(row, adopted)),
+        sha256,
     )
 
 

@@ -16,10 +16,11 @@ _CHUNK = 50
 _PROCESSES = 2
 
 
+_Asked = TypeVar("_Asked")
 _Done = TypeVar("_Done")
 
 
-def in_parallel(work: Callable[[str], _Done], names: Sequence[str]) -> Generator[_Done, None, None]:
+def in_parallel(work: Callable[[_Asked], _Done], names: Sequence[_Asked]) -> Generator[_Done, None, None]:
     """What the work gives for each name, in their order; close it to stop early.
 
     Processes are forked, so only where no other thread could hold a lock at that moment: on the command line, not in a

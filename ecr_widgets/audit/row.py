@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
 
 from ecr_widgets.audit.canonical import within_reach
-from ecr_widgets.audit.judging import Judgement
+from ecr_widgets.audit.judging import RULES, Judgement
 from ecr_widgets.audit.run import Found, NoRun
+from ecr_widgets.audit.scan import Stamp
 from ecr_widgets.audit.subjects import subjects_of
 from ecr_widgets.model.times import to_rfc3339
 from ecr_widgets.saved_runs.outcome import outcome_of
 
 _LONGEST_NOTE = 500
+
+_SHAPE = 1
+"""Raised with each change of what a row holds, or of how it is made."""
+MADE_BY = 100 * RULES + _SHAPE
+"""Of all that is behind a row: one that was sealed with another number is made again, from the notebook."""
+MAX_LINE_BYTES = 100_000
+"""A run whose sealed row would be longer is sealed without it: the chain is read whole."""
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
@@ -76,10 +84,35 @@ class Row(msgspec.Struct, frozen=True, gc=False):
         return told
 
 
-def row_of(found: Found, judgement: Judgement) -> tuple[Row, frozenset[tuple[str, str]]]:
-    """The row of what was found, and what the run touched."""
+class SealedRow(msgspec.Struct, frozen=True):
+    """A row as it is kept beside its run's seal, which signs its hash: with it a list need not open the notebook."""
+
+    row: Row
+    made_by: int
+    adopted: tuple[str, ...]
+    """Each name of the service that the run adopted."""
+    stamp: Stamp
+    """Of the notebook when it was sealed."""
+
+    def to_line(self) -> bytes | None:
+        """It as one line, None where that would be too long."""
+        line = _encode(self)
+        return line if len(line) <= MAX_LINE_BYTES else None
+
+
+def read_row(line: bytes) -> SealedRow | None:
+    """The row in a line; None where other rules than these have made it."""
+    try:
+        sealed = _decode(line)
+    except (msgspec.MsgspecError, RecursionError):
+        return None
+    return sealed if sealed.made_by == MADE_BY else None
+
+
+def row_of(found: Found, judgement: Judgement) -> tuple[Row, tuple[str, ...]]:
+    """The row of what was found, and each name of the service that the run adopted."""
     if isinstance(found, NoRun):
-        return Row(found.path, str(judgement.verdict), judgement.why), frozenset()
+        return Row(found.path, str(judgement.verdict), judgement.why), ()
     done = subjects_of(found)
     told = outcome_of(found, found.steps, held=found.held, is_plan=found.is_plan)
     return (
@@ -114,5 +147,16 @@ def row_of(found: Found, judgement: Judgement) -> tuple[Row, frozenset[tuple[str
             restored_s=told.restored_s,
             pushed_at=to_rfc3339(told.pushed_at),
         ),
-        done.pairs | {("adopted", name) for name in done.adopted},
+        tuple(sorted(done.adopted)),
     )
+
+
+def touched(row: Row, adopted: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """What a run is found by: kind and name of each service, digest and name of an adopted service."""
+    for kind, names in (("service", row.services), ("digest", row.digests), ("adopted", adopted)):
+        for name in names:
+            yield kind, name
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(SealedRow).decode

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +21,8 @@ class Stamp(NamedTuple):
 
 RACY_NS = 50_000_000
 """A file this young may change once more within the clock's own grain, so its stamp is not believed yet."""
+_GRAIN_NS = 10_000_000
+"""The kernel's clock for change times stands still for as long, at most."""
 NEVER = Stamp(0, 0, 0)
 """No file has it: what bears it is looked at again each time."""
 
@@ -48,6 +51,19 @@ def scan(folder: Path) -> Iterator[tuple[str, Stamp]]:
             except FileNotFoundError:
                 continue
             yield prefix + name, Stamp(about.st_ctime_ns, about.st_size, about.st_ino)
+
+
+def settled_stamp(file: Path) -> Stamp:
+    """A file's stamp, once whatever changes the file from here on gives it another.
+
+    Raises:
+        OSError: It cannot be asked for.
+    """
+    about = file.stat(follow_symlinks=False)
+    age_ns = time.time_ns() - about.st_ctime_ns
+    if age_ns < _GRAIN_NS:
+        time.sleep(min(_GRAIN_NS - age_ns, _GRAIN_NS) / 1e9)
+    return Stamp(about.st_ctime_ns, about.st_size, about.st_ino)
 
 
 def shown_name(name: str) -> str:

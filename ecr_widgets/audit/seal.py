@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 import msgspec
 
@@ -36,9 +37,10 @@ from ecr_widgets.audit.keys import KeyRing, default_ring
 from ecr_widgets.audit.parallel import in_parallel
 from ecr_widgets.audit.reading import read_bytes, read_content
 from ecr_widgets.audit.resealing import other_signer
+from ecr_widgets.audit.row import MADE_BY, SealedRow, row_of
 from ecr_widgets.audit.run import Run
 from ecr_widgets.audit.run_holder import is_held
-from ecr_widgets.audit.scan import folders_with, shown_name
+from ecr_widgets.audit.scan import folders_with, settled_stamp, shown_name
 from ecr_widgets.audit.subjects import subjects_of
 from ecr_widgets.errors import EcrWidgetsError, RecordError
 from ecr_widgets.model.record import RunState
@@ -87,19 +89,26 @@ def seal_run(runs: Path, name: str, *, ring: KeyRing, now: datetime) -> Seal | N
         OSError: The file cannot be read or the chain not be written.
     """
     key, signer = ring.signing_key(now=now)
-    draft = _draft(runs, name, key=key.key, now=now)
-    with appending(runs) as chain:
-        if chain.last and (chain.last.path, chain.last.notebook.sha256) == (name, draft.notebook.sha256):
+    draft = _draft(runs, name, now=now)
+    with appending(runs, key) as chain:
+        if chain.last and (chain.last.path, chain.last.notebook.sha256) == (name, draft.seal.notebook.sha256):
             return None
-        seal = chain.add(draft, signer.sign)
+        seal = chain.add(draft.seal, signer.sign, row=draft.row)
         chain.write()
         return seal
 
 
-def _draft(runs: Path, name: str, *, key: str, now: datetime) -> Seal:
-    """The seal but for its place in the chain."""
+class _Draft(NamedTuple):
+    """A seal but for its key and its place in the chain, and the line with the run's row."""
+
+    seal: Seal
+    row: bytes | None
+
+
+def _draft(runs: Path, name: str, *, now: datetime) -> _Draft:
     if name != shown_name(name):
         raise RecordError(f"{shown_name(name)!r} cannot be sealed: its name is not UTF-8", hint="rename it")
+    stamp = settled_stamp(runs / name)
     content = read_bytes(runs / name)
     run = read_content(content, name)
     if not isinstance(run, Run):
@@ -112,18 +121,19 @@ def _draft(runs: Path, name: str, *, key: str, now: datetime) -> Seal:
             raise RecordError(
                 f"{name!r} is another user's and says that it is running", hint="leave it to them"
             )
-    form, subjects = form_of(content), subjects_of(run)
-    draft = Seal(
-        claim_of(run, judge(run), subjects),
+    form, judgement = form_of(content), judge(run)
+    seal = Seal(
+        claim_of(run, judgement, subjects_of(run)),
         Notebook(name, hashlib.sha256(content).hexdigest(), form.sha256, dict(form.metadata), form.cells),
         sealed_at=now,
-        key=key,
+        key="",
     )
-    if len(msgspec.json.encode(draft)) > MAX_SEAL_BYTES:
+    if len(msgspec.json.encode(seal)) > MAX_SEAL_BYTES:
         raise RecordError(
             f"{name!r} cannot be sealed: its seal would be larger than {MAX_SEAL_BYTES // 1_000_000} MB"
         )
-    return draft
+    row, adopted = row_of(run, judgement)
+    return _Draft(seal, SealedRow(row, MADE_BY, adopted, stamp).to_line())
 
 
 def seal_missing(runs: Path, names: Iterable[str], *, ring: KeyRing, now: datetime) -> list[str]:
@@ -150,7 +160,7 @@ def seal_missing(runs: Path, names: Iterable[str], *, ring: KeyRing, now: dateti
     done: list[str] = []
     if not due:
         return done
-    drafts = in_parallel(partial(_draft_or_none, runs, key="", now=now), due)
+    drafts = in_parallel(partial(_draft_or_none, runs, now=now), due)
     with closing(drafts):
         while batch := list(islice(drafts, _BATCH)):
             if not any(batch):
@@ -158,16 +168,14 @@ def seal_missing(runs: Path, names: Iterable[str], *, ring: KeyRing, now: dateti
             # Asked for each time: meanwhile it may have been retired.
             key, signer = ring.signing_key(now=now)
             try:
-                with appending(runs) as chain:
+                with appending(runs, key) as chain:
                     # What others have sealed since.
                     known.note(chain.links_since(seen))
                     added = []
                     for each in batch:
-                        if each and known.lacks(each):
-                            added.append(
-                                chain.add(msgspec.structs.replace(each, key=key.key), signer.sign).path
-                            )
-                            known.add(each)
+                        if each and known.lacks(each.seal):
+                            added.append(chain.add(each.seal, signer.sign, row=each.row).path)
+                            known.add(each.seal)
                     chain.write()
                     seen = chain.end
             except OSError as error:
@@ -216,10 +224,10 @@ def _originals_first(name: str) -> tuple[str, int, int, str]:
     return (named[0] if named else "~", name.count("/"), len(file), name)
 
 
-def _draft_or_none(runs: Path, name: str, *, key: str, now: datetime) -> Seal | None:
+def _draft_or_none(runs: Path, name: str, *, now: datetime) -> _Draft | None:
     # A run that cannot be read, is running or has no canonical form is for another time.
     with suppress(RecordError, OSError, ValueError, RecursionError):
-        return _draft(runs, name, key=key, now=now)
+        return _draft(runs, name, now=now)
     return None
 
 
@@ -260,8 +268,8 @@ def retire_runs(runs: Path, names: Collection[str], *, ring: KeyRing, now: datet
             )
     for name in names:
         prefix, seal = newest[name]
-        with appending(runs / prefix) as chain:
-            chain.add(msgspec.structs.replace(seal, retired=True, sealed_at=now, key=key.key), signer.sign)
+        with appending(runs / prefix, key) as chain:
+            chain.add(msgspec.structs.replace(seal, retired=True, sealed_at=now), signer.sign)
             chain.write()
     return list(names)
 

@@ -33,8 +33,7 @@ def look_at_seal(runs: Path, name: str, content: bytes, *, ring: KeyRing) -> Sea
     keys = ring.known()
     watcher = Watcher(keys)
     of_run: list[SealedRun] = []
-    for place, link in enumerate(links_of(runs), start=1):
-        found = watcher.look(link)
+    for place, (link, found) in enumerate(watcher.look_at(links_of(runs)), start=1):
         if link.seal is not None:
             run = sealed_run(link.seal, "", place)
             of_run += [run] if run is not None and not (found and found.forged) else []

@@ -210,8 +210,7 @@ def _sealed_by(
     sealed: dict[str, _Sealed] = {}
     wrong: list[str] = []
     told: set[str] = set()
-    for at, link in enumerate(links, start=1):
-        trouble = watcher.look(link)
+    for at, (link, trouble) in enumerate(watcher.look_at(links), start=1):
         if link.seal is not None:
             name = prefix + link.seal.path
             before = sealed.get(name)

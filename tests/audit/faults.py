@@ -23,7 +23,7 @@ from ecr_widgets.audit.keys import KeyRing
 from ecr_widgets.audit.scan import scan
 from ecr_widgets.audit.seal import heads_of, links_of, seal_run
 from ecr_widgets.audit.verify import Finding, Verification, verify
-from tests.audit.runs import generate
+from tests.audit.runs import generate, seals_in
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 RUNS = 5
@@ -46,7 +46,7 @@ class Store:
         return heads_of(self.folder)
 
     def lines(self) -> list[bytes]:
-        return chain_file(self.folder).read_bytes().splitlines(keepends=True)
+        return seals_in(chain_file(self.folder).read_bytes())
 
     def write_lines(self, lines: list[bytes]) -> None:
         chain_file(self.folder).write_bytes(b"".join(lines))

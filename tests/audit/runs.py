@@ -58,13 +58,19 @@ def change_record(notebook: dict[str, Any], step: str, /, **members: Any) -> dic
     return notebook
 
 
-def forge(line: bytes, *changes: tuple[bytes, bytes]) -> bytes:
-    """A line of a chain with texts of its statement replaced, and the signature left as it was."""
-    envelope = read_bundle(line)
+def seals_in(content: bytes) -> list[bytes]:
+    """What was added to a chain, seal by seal: each with the row in front of it, if there is one."""
+    return re.findall(rb'(?:\{"row":.*\n)?.+\n', content)
+
+
+def forge(seal: bytes, *changes: tuple[bytes, bytes]) -> bytes:
+    """A seal of a chain with texts of its statement replaced, and its row and the signature left as they were."""
+    lines = seal.splitlines(keepends=True)
+    envelope = read_bundle(lines[-1].removesuffix(b"\n"))
     for old, new in changes:
         assert old in envelope.payload
         envelope = envelope._replace(payload=envelope.payload.replace(old, new))
-    return bundle_of(envelope)
+    return b"".join(lines[:-1]) + bundle_of(envelope) + (b"\n" if seal.endswith(b"\n") else b"")
 
 
 def statement(line: bytes) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from ecr_widgets.model.evidence import RUN_TYPE
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.referrers import IMAGE_INDEX, IMAGE_MANIFEST, Manifest, Referrer, Referrers
 from tests.audit.attested import NOW, Attested, resigned
+from tests.audit.runs import seals_in
 from tests.faults.plan import batch
 
 Counts = tuple[int, int, str]
@@ -89,11 +90,11 @@ def swapped_seal(tries: int, seed: int) -> Counts:
         here.seal(image, "run-1", kind=("failed", "proven")[number % 2])
         other_run = here.seal(other, "run-2", hours=1)
         if number % 3:
-            lines = chain_file(here.runs).read_bytes().split(b"\n")
+            lines = seals_in(chain_file(here.runs).read_bytes())
             lines[0], lines[1] = (lines[1], lines[0]) if number % 3 == 1 else (lines[1], lines[1])
-            chain_file(here.runs).write_bytes(b"\n".join(lines))
+            chain_file(here.runs).write_bytes(b"".join(lines))
             found = verify(here.runs, ["run-1.ipynb", "run-2.ipynb"], ring=here.ring)
-            signed = all(_is_signed(line, here.ring) for line in lines if line)
+            signed = all(_is_signed(line.splitlines()[-1], here.ring) for line in lines)
             return bool(found.chain) and not found.ok, signed
         referrer = here.put(image, other_run.line)
         found_there = here.evidence(image)

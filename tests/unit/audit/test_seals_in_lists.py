@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from ecr_widgets.audit.chain import chain_file
+from ecr_widgets.audit.chain import Link, Trouble, Watcher, chain_file
 from ecr_widgets.audit.index import Index, index_file, open_index
 from ecr_widgets.audit.keys import KeyRing, default_ring
 from ecr_widgets.audit.query import Query
@@ -22,7 +22,7 @@ from ecr_widgets.audit.seal import seal_run
 from ecr_widgets.audit.showing import show_run
 from ecr_widgets.cli.audit import command
 from ecr_widgets.panels.runs import open_runs
-from tests.audit.runs import forge, generate, save
+from tests.audit.runs import forge, generate, save, seals_in
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -97,9 +97,8 @@ def test_what_was_a_run_and_is_none_any_more_is_tampered(runs: Path) -> None:
 
 def _forge(folder: Path) -> None:
     chain = chain_file(folder)
-    lines = chain.read_bytes().split(b"\n")
-    lines[0] = forge(lines[0], (b'"actor":"root"', b'"actor":"evil"'))
-    chain.write_bytes(b"\n".join(lines))
+    first, *others = seals_in(chain.read_bytes())
+    chain.write_bytes(b"".join((forge(first, (b'"actor":"root"', b'"actor":"evil"')), *others)))
 
 
 CHANGES: dict[str, tuple[Callable[[Path], object], tuple[str, str]]] = {
@@ -145,10 +144,14 @@ def test_a_chain_that_grew_is_read_from_where_it_ended(runs: Path, monkeypatch: 
     looked = []
     from ecr_widgets.audit import seal_book
 
-    real = seal_book.Watcher.look
-    monkeypatch.setattr(
-        seal_book.Watcher, "look", lambda self, link: (looked.append(link.seal.path), real(self, link))[1]
-    )
+    real = seal_book.Watcher.look_at
+
+    def look_at(self: Watcher, links: Iterable[Link]) -> Iterator[tuple[Link, Trouble | None]]:
+        for link, trouble in real(self, links):
+            looked.append(link.seal and link.seal.path)
+            yield link, trouble
+
+    monkeypatch.setattr(seal_book.Watcher, "look_at", look_at)
     assert seals(runs)["proven"] == ("proven", "intact")
     assert looked == ["proven.ipynb"]
 
