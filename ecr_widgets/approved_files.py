@@ -37,6 +37,8 @@ class ApprovedFiles:
                 found.setdefault(_dockerrun(inputs["dockerrun"]), []).append(sha256)
             if sha256 := outcome.get("service_file_sha256"):
                 found.setdefault(_service_file(inputs["service_file"]), []).append(sha256)
+            if sha256 := outcome.get("fleet_sha256"):
+                found.setdefault(_fleet(inputs["runbook"]), []).append(sha256)
         return cls(found)
 
     @classmethod
@@ -63,6 +65,14 @@ class ApprovedFiles:
             InputError: It was changed since, or is not in the plan.
         """
         self._check(_service_file(name), file_sha256(content))
+
+    def check_fleet(self, runbook: str, sha256: str) -> None:
+        """Refuse a fleet of another runbook, or over other targets, than was looked at.
+
+        Raises:
+            InputError: It is another one.
+        """
+        self._check(_fleet(runbook), sha256)
 
     @contextmanager
     def context(self, name: str, dockerfile: str, folder: Path) -> Iterator[tuple[Path, str]]:
@@ -143,6 +153,10 @@ def _dockerrun(path: str) -> str:
 
 def _service_file(path: str) -> str:
     return f"service file {path!r}"
+
+
+def _fleet(runbook: str) -> str:
+    return f"fleet of {runbook!r}"
 
 
 @contextmanager

@@ -81,6 +81,10 @@ class RunChannel:
         """Have the engine keep a secret out of everything it saves."""
         self._ask({"kind": "secret", "secret": secret})
 
+    def need_to_end(self, duration_s: float) -> None:
+        """Have the engine wait for so long, when the run is interrupted, for the end of what this kernel has started."""
+        self._ask({"kind": "end", "duration_s": duration_s})
+
     def _ask(self, message: Mapping[str, Any]) -> None:
         with self._lock:
             try:

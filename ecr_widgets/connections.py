@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from ecr_widgets.adapters.layer0.client import Layer0Api
     from ecr_widgets.adapters.locks import FileLocks
     from ecr_widgets.adapters.registry import OciRegistry
+    from ecr_widgets.fleets.runs import OwnRuns
 
 
 @contextmanager
@@ -141,6 +142,14 @@ class LiveConnections:
         with _installed():
             from ecr_widgets.adapters.ecs.client import BotoEcs
         return BotoEcs(self.clock, on_secret=self.on_secret)
+
+    @cached_property
+    def fleet_runs(self) -> OwnRuns:
+        """Runs of our own command, whose end the engine of this run waits for."""
+        with _installed():
+            from ecr_widgets.fleets.runs import OwnRuns
+        need_to_end = (lambda _: None) if self._channel is None else self._channel.need_to_end
+        return OwnRuns(self._settings.runs, self._known, need_to_end)
 
     def services_of(self, environment: str) -> Layer0Api | BotoEcs:
         """ECS where the name says so, else Layer0."""

@@ -25,6 +25,8 @@
     │  ├─ ConcurrentChange              refused, since somebody else changes the same
     │  ├─ EntityNotFound
     │  └─ DeploymentFailed              .reasons .log
+    ├─ FleetStopped                     .targets .reasons: a fleet that is not done with all its targets
+    │  └─ FleetUnknown                  also an OutcomeUnknown
     ├─ RollbackFailed                   neither the new deploy nor the earlier one runs
     ├─ WaitTimeout(TimeoutError)        .waited_s, .last_seen
     ├─ OutcomeUnknown                   a change was requested and the reply was lost
@@ -40,7 +42,8 @@ Messages read `what happened: why; what to try`; `hint` is the part after the se
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 class EcrWidgetsError(Exception):
@@ -275,6 +278,32 @@ class OutcomeUnknown(EcrWidgetsError):
 
 class StepCancelled(OutcomeUnknown):
     """A person stopped a step before it ended; how far it got is not known."""
+
+
+class FleetStopped(EcrWidgetsError):
+    """A fleet is not done with all its targets.
+
+    Args:
+        reasons: Why the first targets failed, a line each.
+
+        targets: What became of the wave's targets, as its record would say.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reasons: Sequence[str] = (),
+        targets: Mapping[str, Any] | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.reasons = tuple(reasons)
+        self.targets = dict(targets or {})
+
+
+class FleetUnknown(FleetStopped, OutcomeUnknown):
+    """Nobody knows what came of one of a fleet's targets."""
 
 
 class VerifyError(EcrWidgetsError):

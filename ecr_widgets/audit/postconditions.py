@@ -260,6 +260,22 @@ def _adopted(step: StepRecord, _: _Later) -> str | None:
     return None
 
 
+def _wave(step: StepRecord, _: _Later) -> str | None:
+    names = ("succeeded", "failed", "unknown", "waiting", "not_started", "targets")
+    counts = [each for name in names if type(each := step.outcome.get(name)) is int]
+    if len(counts) < len(names):
+        return "its targets are not counted"
+    *states, targets = counts
+    if not targets or sum(states) != targets:
+        return "its counts are not those of all its targets"
+    return f"{targets - states[0]} of its targets did not succeed" if states[0] != targets else None
+
+
+def _fleet(step: StepRecord, _: _Later) -> str | None:
+    targets, succeeded = step.outcome.get("targets"), step.outcome.get("succeeded")
+    return None if _positive(targets) and targets == succeeded else "not all targets succeeded"
+
+
 def _seals(step: StepRecord, _: _Later) -> str | None:
     return None if step.outcome.get("ok") is True else "the seals were not in order"
 
@@ -315,5 +331,7 @@ _RULES: Mapping[str, Callable[[StepRecord, _Later], str | None]] = {
     "set_min_count": _min_count,
     "scale_environment": _answered,
     "restore_own_tags": _answered,
+    "run_wave": _wave,
+    "fleet_result": _fleet,
     "verify_seals": _seals,
 }

@@ -24,6 +24,7 @@ _COMMANDS = {
     "deploys": "List, show and delete the Dockerruns that Layer0 stores.",
     "doctor": "Check AWS, Docker and Layer0: what is reachable, and how to fix the rest.",
     "environment": "Create, list, show, link, resize and delete Layer0's environments.",
+    "fleet": "Run a runbook on many targets, in waves.",
     "images": "List a repository's images.",
     "job": "List, show and delete Layer0's background jobs.",
     "loadbalancer": "Create, change, list, show and delete Layer0's load balancers.",

@@ -54,6 +54,7 @@ class _Run(click.Command):
 @click.option(
     "--reason", default="", metavar="TEXT", help="Why; becomes the operation note of the saved notebook."
 )
+@click.option("--of-fleet", hidden=True)
 @json_option
 @click.pass_context
 def command(
@@ -68,6 +69,7 @@ def command(
     resume: str | None,
     slot: str | None,
     reason: str,
+    of_fleet: str | None,
     as_json: bool,
     show_help: bool,
 ) -> None:
@@ -99,13 +101,14 @@ def command(
             with telling_refusals(runbook):
                 result = run_runbook(
                     runbook,
-                    _by_name(given),
+                    by_name(given),
                     parameter_files=files,
                     runs=runs,
                     wait_s=wait_if_busy_s,
                     plan=plan,
                     slot=slot,
                     reason=reason,
+                    of_fleet=of_fleet,
                     on_event=watcher,
                 )
         elif given or files or plan or slot or reason:
@@ -120,7 +123,12 @@ def command(
     end_with(ctx, result, as_json=as_json)
 
 
-def _by_name(given: tuple[tuple[str, str], ...]) -> dict[str, str]:
+def by_name(given: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    """The parameters of `-p`.
+
+    Raises:
+        InputError: One was given twice.
+    """
     names = [name for name, _ in given]
     twice = next((name for at, name in enumerate(names) if name in names[:at]), None)
     if twice is not None:

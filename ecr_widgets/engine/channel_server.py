@@ -24,6 +24,8 @@ class ChannelServer:
         conclude: Puts a record's outcome in the place of its announcement.
 
         learn_secret: Registers a secret.
+
+        need_to_end: Takes the seconds that an interrupted cell needs for its end.
     """
 
     def __init__(
@@ -33,10 +35,12 @@ class ChannelServer:
         announce: Callable[[str, Mapping[str, Any]], None],
         conclude: Callable[[str, Mapping[str, Any]], None],
         learn_secret: Callable[[str], None],
+        need_to_end: Callable[[float], None],
     ) -> None:
         self._announce = announce
         self._conclude = conclude
         self._learn_secret = learn_secret
+        self._need_to_end = need_to_end
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         with short_path(address) as path:
             self._socket.bind(path)
@@ -74,6 +78,8 @@ class ChannelServer:
                 self._conclude(asked["display_id"], asked["bundle"])
             elif asked["kind"] == "secret":
                 self._learn_secret(asked["secret"])
+            elif asked["kind"] == "end":
+                self._need_to_end(float(asked["duration_s"]))
             else:
                 return {"ok": False, "error": "not a message of this line"}
         except (CannotSave, OSError, ValueError, KeyError, TypeError) as error:

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 _POLL_S = 0.1
 _INTERRUPT_GRACE_S = 3.0
 """How long a cell that was interrupted has for its end: a step says then that its outcome is unknown."""
+_LONGEST_END_S = 60.0
+"""The most that a cell may ask for, for the end of what it has started."""
 _LONGEST_SILENCE_S = 4.0
 """How long a cell that has replied may be silent before its end is taken for lost on the way."""
 _LONGEST_REASON = 2_000
@@ -98,6 +100,8 @@ class Execution:
         self._at = 0
         self._is_outcome_unknown = False
         """Whether a step of the running cell says that nobody knows what came of it."""
+        self._end_s = 0.0
+        """What the running cell needs for its end, where the run is interrupted."""
         self._stop = Stop()
 
     def run(self) -> None:
@@ -120,6 +124,7 @@ class Execution:
                     announce=self._announce,
                     conclude=self._conclude_record,
                     learn_secret=self._learn_secret,
+                    need_to_end=self._let_end,
                 ),
             ):
                 state, reason = self._run_cells()
@@ -142,7 +147,7 @@ class Execution:
         self._saved.notebook["metadata"]["language_info"] = self._kernel.language_info
         ended: tuple[RunState, str | None] = RunState.SUCCEEDED, None
         for number, cell in enumerate(self._cells):
-            self._at, self._is_outcome_unknown = number, False
+            self._at, self._is_outcome_unknown, self._end_s = number, False, 0.0
             if self._options.skips(cell):
                 continue
             with self._saved.lock:
@@ -173,6 +178,15 @@ class Execution:
     def _run_cell(self, client: Any, cell: dict[str, Any]) -> _Failure | None:
         """Run one cell and give back why it failed, None where it did not."""
         request = client.execute(cell["source"], store_history=True, allow_stdin=False, stop_on_error=True)
+        try:
+            return self._await_cell(client, cell, request)
+        except Interrupted:
+            if self._end_s:
+                # It has started others that end by themselves. A second signal ends the wait.
+                self._stop_cell(client, request, longest_s=self._end_s)
+            raise
+
+    def _await_cell(self, client: Any, cell: dict[str, Any], request: str) -> _Failure | None:
         started_s = heard_s = time.monotonic()
         timeout_s = self._options.cell_timeout_s
         reply: Mapping[str, Any] | None = None
@@ -206,10 +220,10 @@ class Execution:
         reason: str = self._saved.redacted(f"{error}: {reply.get('evalue', '')}".strip().rstrip(":"))
         return _Failure(reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]}…", error)
 
-    def _stop_cell(self, client: Any, request: str) -> None:
+    def _stop_cell(self, client: Any, request: str, *, longest_s: float = _INTERRUPT_GRACE_S) -> None:
         # What the cell printed until it stopped is kept.
         self._kernel.interrupt()
-        deadline_s = time.monotonic() + _INTERRUPT_GRACE_S
+        deadline_s = time.monotonic() + longest_s
         while time.monotonic() < deadline_s:
             message = _heard(client)
             if message is not None and self._take(message, request):
@@ -264,6 +278,9 @@ class Execution:
         state = self._widgets.state()
         if state is not None:
             self._saved.notebook["metadata"]["widgets"] = state
+
+    def _let_end(self, duration_s: float) -> None:
+        self._end_s = min(duration_s, _LONGEST_END_S)
 
     def _announce(self, display_id: str, bundle: Mapping[str, Any]) -> None:
         with self._saved.lock:

@@ -100,6 +100,7 @@ class RunResult:
             "duration_s": self.header.duration_s,
             "steps": [{name: step[name] for name in _OF_STEPS} for step in steps],
             **({"waits_for_approval": True} if self.header.waits_for_approval else {}),
+            **({"ran_before": True} if self.ran_before else {}),
             **({"unsealed": self.unsealed} if self.unsealed else {}),
             **({"unattached": self.unattached} if self.unattached else {}),
         }

@@ -16,6 +16,7 @@ from ecr_widgets.audit.run_holder import is_held
 from ecr_widgets.channel import new_run_id
 from ecr_widgets.engine.approval_rules import known_person, refuse_unapproved, who_asks
 from ecr_widgets.engine.events import RunEvent
+from ecr_widgets.engine.fleet_approval import approval_of_fleet, is_fleet, who_asks_of_fleet
 from ecr_widgets.engine.own_door import execute
 from ecr_widgets.engine.parameter_files import read_parameter_file
 from ecr_widgets.engine.references import refuse_other_registries
@@ -43,6 +44,7 @@ def run_runbook(
     plan: bool = False,
     slot: str | None = None,
     reason: str = "",
+    of_fleet: str | None = None,
     on_event: Callable[[RunEvent], None] = lambda _: None,
 ) -> RunResult:
     """Run a runbook and save the run below `runs`.
@@ -60,6 +62,8 @@ def run_runbook(
             is resumed.
 
         reason: Why the run is made; becomes the saved notebook's operation note.
+
+        of_fleet: Id of the fleet's run that starts this one for a target; where that was approved, this one is.
 
     Raises:
         InputError: No such runbook, a parameter that it does not take, or a secret as one; nothing was started or
@@ -83,8 +87,10 @@ def run_runbook(
     if slot is not None:
         check_slot(slot)
     asked_by = None if plan else _who_asks(runbook, parameters, environ)
-    approval = None
-    if asked_by is not None:
+    approval: Mapping[str, Any] | None = None
+    if asked_by is not None and of_fleet and slot:
+        approval = approval_of_fleet(of_fleet, runbook, parameters, slot, runs)
+    if asked_by is not None and approval is None:
         # It goes as far as its plan; another person lets it go on.
         plan = True
         requester = known_person(environ, doing="ask for an approval")
@@ -210,6 +216,8 @@ def _is_failed_plan(run: OpenRun) -> bool:
 
 
 def _who_asks(runbook: Runbook, parameters: Mapping[str, Any], environ: Mapping[str, str]) -> str | None:
+    if is_fleet(runbook) and not runbook.approval:
+        return who_asks_of_fleet(_all_values(runbook, parameters), environ)
     return who_asks(
         runbook.name,
         _all_values(runbook, parameters),

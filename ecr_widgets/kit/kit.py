@@ -28,10 +28,13 @@ from ecr_widgets.steps.create_task import CreateTask
 from ecr_widgets.steps.deploy_service import DeployService, ServiceOutcome
 from ecr_widgets.steps.find_image import FindImage
 from ecr_widgets.steps.find_service import FindService
+from ecr_widgets.steps.fleet_result import FleetResult
 from ecr_widgets.steps.login import Login
+from ecr_widgets.steps.plan_fleet import Fleet, PlanFleet
 from ecr_widgets.steps.pull_image import PullImage
 from ecr_widgets.steps.push_image import PushImage
 from ecr_widgets.steps.rollback import Rollback
+from ecr_widgets.steps.run_wave import RunWave, WaveOutcome
 from ecr_widgets.steps.shared.outside import Outside
 from ecr_widgets.steps.shared.runbook_files import RunbookFiles
 from ecr_widgets.steps.shared.service_wait import WaitOutcome
@@ -96,6 +99,9 @@ class Kit(Steps):
     verify = call(Verify)
     create_task = call(CreateTask)
     continue_deployment = call(ContinueDeployment)
+    plan_fleet = call(PlanFleet)
+    run_wave = call(RunWave)
+    fleet_result = call(FleetResult)
 
     @property
     def ecr(self) -> RepositorySteps:
@@ -149,6 +155,24 @@ class Kit(Steps):
                 f"{error.message}; the service was brought back to deploy {back.deploy_id}",
                 hint="fix the image or the Dockerrun, then deploy again",
             ) from error
+
+    def run_waves(self, fleet: Fleet, *, before: tuple[WaveOutcome, ...] = ()) -> tuple[WaveOutcome, ...]:
+        """Run the waves of a fleet that are left, each as a step of its own; see `steps.run_wave.RunWave`.
+
+        Between two waves it waits as long as the fleet says.
+
+        Args:
+            before: The waves that were run already.
+
+        Returns:
+            All of them.
+        """
+        waves = before
+        while len(waves) < len(fleet.sizes):
+            if waves and fleet.pause_s and not self._runner.planning:
+                self._outside.clock.sleep(fleet.pause_s)
+            waves = (*waves, self._runner.run(RunWave(fleet, waves)))
+        return waves
 
     @contextmanager
     def hold_service(self, environment: str, service: str) -> Iterator[None]:

@@ -10,10 +10,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ecr_widgets.model.parameters import Parameter
+
 _LONGEST_SLOT = 80
 _LONGEST_NAME = 40
 _NOT_IN_SLOTS = re.compile(r"[^A-Za-z0-9._+-]+", re.ASCII)
 _HASH = 8
+
+
+@dataclass(frozen=True, slots=True)
+class FleetRunbook:
+    """What a fleet has to know of its runbook."""
+
+    name: str
+    path: str
+    """What starts it from any folder: a shipped one's name, or an absolute path."""
+    sha256: str
+    parameters: Sequence[Parameter]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +111,11 @@ def sha256_of(runbook_sha256: str, targets: Sequence[Target]) -> str:
     """SHA-256 over what a fleet runs: the runbook's cells and each target's parameters, in their order."""
     whole = [runbook_sha256, [[each.name, dict(each.parameters)] for each in targets]]
     return hashlib.sha256(spelled(whole).encode()).hexdigest()
+
+
+def target_sha256(name: str, parameters: Mapping[str, Any]) -> str:
+    """Enough of the SHA-256 over a target to know it again: 16 hexadecimal digits."""
+    return hashlib.sha256(spelled([name, dict(parameters)]).encode()).hexdigest()[:16]
 
 
 def spelled(value: Any) -> str:

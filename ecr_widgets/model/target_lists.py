@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from enum import StrEnum
 from io import StringIO
 from typing import Any
 
@@ -13,9 +14,27 @@ from ecr_widgets.model.fleet import Target, name_targets, spelled
 from ecr_widgets.model.parameters import Parameter, default_values, read_parameters
 
 MOST_TARGETS = 10_000
+_FILES = (".jsonl", ".ndjson", ".json", ".csv")
 
 Check = Callable[[Mapping[str, Any]], object]
 """Refuses a set of parameters, by an InputError."""
+
+
+class Source(StrEnum):
+    """Where targets come from."""
+
+    TEXT = "text"
+    FILE = "file"
+    SERVICES = "services"
+
+
+def source_of(targets: str) -> Source:
+    """What a person means: objects are a list; a name with a slash that is no list's file asks for services."""
+    if targets.lstrip()[:1] in ("{", "["):
+        return Source.TEXT
+    if "/" in targets and "*" in targets and not targets.endswith(_FILES):
+        return Source.SERVICES
+    return Source.FILE
 
 
 def read_targets(

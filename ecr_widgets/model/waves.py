@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import accumulate
+from typing import TypeVar
 
 from ecr_widgets.errors import InputError
+
+Item = TypeVar("Item")
 
 _SIZE = re.compile(r"(?P<number>[1-9][0-9]{0,5})(?P<percent>%?)", re.ASCII)
 
@@ -47,6 +52,12 @@ class WaveSizes:
             waves.append(size)
             left -= size
         return tuple(waves)
+
+
+def split(items: Sequence[Item], sizes: Sequence[int]) -> tuple[tuple[Item, ...], ...]:
+    """The items in waves of those sizes."""
+    ends = list(accumulate(sizes))
+    return tuple(tuple(items[end - size : end]) for size, end in zip(sizes, ends, strict=True))
 
 
 class TargetState(StrEnum):

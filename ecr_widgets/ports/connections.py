@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Protocol
 
 from ecr_widgets.ports import Clock, Ecr, Engine, Layer0, Locks, Registry
+from ecr_widgets.ports.fleet_runs import FleetRuns
 from ecr_widgets.ports.services import Services
 
 
@@ -52,6 +53,11 @@ class Connections(Protocol):
     @property
     def locks(self) -> Locks:
         """One run at a time on one target."""
+        ...
+
+    @property
+    def fleet_runs(self) -> FleetRuns:
+        """Runs of a fleet's targets."""
         ...
 
     def proven_deploys(self, service_id: str) -> Collection[str]:

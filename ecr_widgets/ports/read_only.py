@@ -12,6 +12,7 @@ from typing import Any, cast
 from ecr_widgets.errors import InputError
 from ecr_widgets.ports import Clock, Ecr, Engine, Layer0, Registry
 from ecr_widgets.ports.connections import Connections
+from ecr_widgets.ports.fleet_runs import FleetRuns
 from ecr_widgets.ports.locks import AlwaysHeld, Lease
 from ecr_widgets.ports.services import Services
 
@@ -81,6 +82,11 @@ class ReadOnlyConnections:
     def targets(self) -> tuple[Services, ...]:
         """All deploy targets that are set up."""
         return tuple(cast("Services", ReadOnly(each, Services)) for each in self._to.targets())
+
+    @property
+    def fleet_runs(self) -> FleetRuns:
+        """See `Connections`."""
+        return cast("FleetRuns", ReadOnly(self._to.fleet_runs, FleetRuns))
 
     def proven_deploys(self, service_id: str) -> Collection[str]:
         """See `Connections`."""

@@ -182,6 +182,8 @@ class Recorder:
             lines = getattr(error, name, ())
             if lines:
                 described[name] = [self._redact(str(line)) for line in lines[-20:]]
+        if targets := getattr(error, "targets", None):
+            described["targets"] = as_json(targets)
         return described
 
 

@@ -29,7 +29,7 @@ _UNCHANGED = ("=", "#546e7a")
 _LOOKING = frozenset(
     (
         "check_repository", "check_target", "find_findings", "find_image", "find_service", "find_unused_images", "find_uses",
-        "login", "verify", "wait",
+        "fleet_result", "login", "plan_fleet", "verify", "wait",
     )
 )  # fmt: skip
 """Steps that never change anything: there is nothing that could have existed before."""
@@ -38,6 +38,15 @@ _WARNING = "  ! "
 _ONE_LINE = 100
 """Letters of an object's members that a line has room for."""
 NO_RATES: Mapping[str, float] = {}
+_OF_TARGETS: Mapping[str, str] = {
+    "succeeded": "#2e7d32",
+    "failed": "#c62828",
+    "unknown": "#ad5a00",
+    "waiting": "#1976d2",
+    "not_started": "#b0bec5",
+    "ran_before": "",
+}
+"""Counts of a wave's targets, and their colours in its bar; those of none are left out."""
 _NOTHING: tuple[object, ...] = (None, "", [], {})
 
 
@@ -57,6 +66,7 @@ def to_html(
         " ",
         element("span", _verdict(record)),
         *(_bar(one, rates.get(one.what)) for one in observed if record.state is StepState.INTENDED),
+        _targets_bar(record),
         element("table", *rows, style="border:0;margin:2px 0;text-align:left;font-size:90%"),
         style=f"border-left:4px solid {colour};padding:4px 12px;margin:2px 0;line-height:1.5",
     )
@@ -147,9 +157,10 @@ def _why_unchanged(step: str) -> str:
 def _facts(record: StepRecord) -> list[tuple[str, Any]]:
     shown: dict[str, Any] = {name: value for name, value in record.inputs.items() if value not in _NOTHING}
     shown |= {n: value for n, value in record.outcome.items() if value not in _NOTHING and n != "planned"}
+    shown = {name: value for name, value in shown.items() if value != 0 or name not in _OF_TARGETS}
     if record.error:
         shown["error"] = record.error.get("message", "")
-        for name in ("reasons", "log"):
+        for name in ("targets", "reasons", "log"):
             if record.error.get(name):
                 shown[name] = record.error[name]
     return list(shown.items())
@@ -188,6 +199,22 @@ def _row(name: str, value: Any) -> Markup:
         ),
         style="background:none",
     )
+
+
+def _targets_bar(record: StepRecord) -> Markup:
+    """A wave's targets by state, as one bar."""
+    counts = (record.error or {}).get("targets") or record.outcome
+    targets = counts.get("targets") if record.step == "run_wave" and isinstance(counts, Mapping) else None
+    if type(targets) is not int or targets < 1:
+        return Markup()
+    parts = [
+        element(
+            "span", style=f"display:inline-block;width:{count / targets:.1%};height:8px;background:{colour}"
+        )
+        for name, colour in _OF_TARGETS.items()
+        if colour and type(count := counts.get(name)) is int and 0 < count <= targets
+    ]
+    return element("div", *parts, style="width:320px;line-height:0;border:1px solid #888")
 
 
 def _bar(observed: Progress, rate: float | None) -> Markup:

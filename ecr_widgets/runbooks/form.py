@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,8 @@ _LOGIC = (
 )
 
 
+_CHECKS = re.compile(r"kit\.(check_target|plan_fleet)\(")
+"""What looks at whatever a runbook will change, before its first change."""
 _AROUND = frozenset(("exec", "eval", "compile", "__import__", "open", "input", "get_ipython"))
 _AROUND_MODULES = frozenset(("os", "subprocess", "shutil", "sys", "importlib"))
 _NO_SECRETS = "keep secrets out of notebooks"
@@ -128,7 +131,7 @@ def _whole(cells: Sequence[_Cell]) -> Iterator[Breach]:
         yield Breach(0, f"{tagged} cells are tagged `parameters`", "tag exactly one")
     if not any(each.calls_kit for each in cells):
         yield Breach(0, "no cell calls a step", "call kit.… ; see the shipped runbooks")
-    if any(each.steps for each in cells) and not any("kit.check_target(" in each.source for each in cells):
+    if any(each.steps for each in cells) and not any(_CHECKS.search(each.source) for each in cells):
         yield Breach(0, "nothing checks the target", "call kit.check_target(…) before the first change")
     if any(OURS in each.metadata for each in cells):
         yield Breach(0, "it is a saved run, not a runbook", "start from `ecr-widgets runbooks copy`")

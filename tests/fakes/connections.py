@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ecr_widgets.errors import TargetBusy
+from ecr_widgets.errors import InputError, TargetBusy
 from ecr_widgets.kit import Kit
+from ecr_widgets.model.declarations import found_parameters
 from ecr_widgets.model.ecs_names import is_ecs
+from ecr_widgets.model.fleet import FleetRunbook, RunEnd, TargetRun
 from ecr_widgets.ports import ProgressSink, ignore_progress
 from ecr_widgets.recording.earlier import EarlierRecords
 from ecr_widgets.recording.recorder import Recorder
@@ -55,6 +58,46 @@ class FakeLocks:
         yield self.lease
 
 
+class FakeFleetRuns:
+    """Implements `ports.fleet_runs.FleetRuns`: each start takes the next of the target's exit codes, by default 0."""
+
+    def __init__(self) -> None:
+        self.codes: dict[str, list[int | BaseException]] = {}
+        self.started: list[TargetRun] = []
+        self.succeeded: set[str] = set()
+        self.interrupted = 0
+        self.declared = found_parameters('environment: str = "demo"\nservice: str = "web"\n')
+
+    def start(self, run: TargetRun) -> RunEnd:
+        self.started.append(run)
+        codes = self.codes.get(run.target, [])
+        code = codes.pop(0) if codes else 0
+        if isinstance(code, BaseException):
+            raise code
+        return RunEnd(run.target, code, f"run-of-{run.target}", "" if code == 0 else f"ended with {code}")
+
+    def read_runbook(self, name: str) -> FleetRunbook:
+        return FleetRunbook(name, name, f"sha256 of {name}", self.declared)
+
+    def check_parameters(self, parameters: Mapping[str, Any]) -> None:
+        if "hush" in parameters.values():
+            raise InputError("a secret")
+
+    def place(self) -> tuple[str, str]:
+        return "runs", "folder"
+
+    def has_succeeded(self, run: TargetRun) -> bool:
+        return run.target in self.succeeded
+
+    @contextmanager
+    def executor(self, at_once: int, scheduler: str) -> Iterator[Executor]:
+        with ThreadPoolExecutor(at_once) as threads:
+            yield threads
+
+    def interrupt(self) -> None:
+        self.interrupted += 1
+
+
 class FakeConnections:
     """Implements `ports.connections.Connections` on one world."""
 
@@ -66,6 +109,7 @@ class FakeConnections:
         self.layer0 = FakeLayer0(world, crashes=crashes)
         self.ecs = FakeEcs(world)
         self.locks = FakeLocks()
+        self.fleet_runs = FakeFleetRuns()
 
     def services_of(self, environment: str) -> FakeLayer0 | FakeEcs:
         """ECS where the name says so, else Layer0."""

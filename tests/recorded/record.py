@@ -8,6 +8,7 @@ that prints all records, and that one is compared.
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -32,8 +33,8 @@ LAST_CELL = (
 )
 
 
-NOT_RECORDED = {"adopt", "audit"}
-"""One writes files where it runs, the other shows the runs of a folder, which are others each time; both have tests of their own."""
+NOT_RECORDED = {"adopt", "audit", "fleet"}
+"""One writes files where it runs, two are about the runs of a folder, which are others each time; they have tests of their own."""
 
 
 def given(runbook: str, prefix: str) -> dict[str, str]:
@@ -46,6 +47,8 @@ def given(runbook: str, prefix: str) -> dict[str, str]:
         "deploy": other,
         "service": other,
         "task": prefix,
+        "targets": json.dumps([{"repository": f"{prefix}/app", "service": prefix}]),
+        "name": f"{prefix}-fleet",
     }
     (declared,) = [book.parameters for book in list_runbooks() if book.name == runbook]
     names = {each.name for each in declared}

@@ -22,10 +22,11 @@ COMMON = {
     "deploy": "books",
     "service": "books",
     "local_name": "books/app",
+    "targets": """[{"repository": "books/app", "environment": "demo", "service": "books"}]""",
 }
 IN_ORDER = (
     "login", "create_repository", "push", "pull", "deploy", "check_health", "scale", "task", "rollback", "release",
-    "inspect", "rotate", "promote", "adopt", "clean_up", "audit",
+    "inspect", "rotate", "promote", "adopt", "fleet", "clean_up", "audit",
 )  # fmt: skip
 BY_ENGINE = {"push", "deploy", "scale", "rollback", "promote"}
 """Runbooks that are run by stock papermill with our engine too."""
@@ -62,7 +63,7 @@ ASKS_ECS = ASKS | {
     "scale_service": "ecs UpdateService",
     "create_task": "ecs RunTask",
 }
-NEVER_TWICE = {"task"}
+NEVER_TWICE = {"task", "fleet"}
 """Runbooks that do their work anew in each run, and say so."""
 
 
@@ -122,7 +123,7 @@ def run_by_papermill(
 
 def without_own(told: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     """Facts without what is each run's own: outcomes, with their ids and log lines, and how they asked for a task."""
-    own = (KNOWN_REQUESTS, START_ID)
+    own = (KNOWN_REQUESTS, START_ID, "fleet")
     return [(*fact[:3], {name: value for name, value in fact[3].items() if name not in own}) for fact in told]
 
 

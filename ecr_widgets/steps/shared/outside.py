@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from ecr_widgets.errors import InputError
 from ecr_widgets.model.ecs_names import is_ecs
+from ecr_widgets.model.fleet import TargetRun
 from ecr_widgets.model.image_reference import ImageReference, check_repository_name, check_tag
 from ecr_widgets.model.record import JsonObject, StepRecord
 from ecr_widgets.ports import Clock, Ecr, Engine, Layer0, ProgressSink, Registry
@@ -43,6 +44,8 @@ class Outside:
     run_id: str
     planned: dict[Any, Any] = field(default_factory=dict)
     """In a plan: what its own steps would make, by what it is: an image's reference, `repository_key` or `service_key`."""
+    fleets: dict[str, tuple[tuple[TargetRun, ...], ...]] = field(default_factory=dict)
+    """The waves of each fleet that was planned, by the fleet's name: more than a record has room for."""
     _sessions: dict[tuple[str, str], RegistrySession] = field(default_factory=dict)
 
     @property

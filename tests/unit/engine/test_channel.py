@@ -34,6 +34,7 @@ def test_kernel_and_engine_meet_in_a_folder_of_any_depth(length: int) -> None:
             announce=lambda *_: None,
             conclude=lambda *_: None,
             learn_secret=shared.append,
+            need_to_end=lambda _: None,
         )
         with server:
             line = RunChannel("run-1", str(folder / "channel"))

@@ -1,0 +1,223 @@
+"""`ecr-widgets fleet`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ecr_widgets.cli.outcome import FAILED, OurErrors, note_run, print_json
+from ecr_widgets.cli.printing import json_option, runs_option
+from ecr_widgets.errors import InputError
+
+if TYPE_CHECKING:
+    from ecr_widgets.fleets.runs import OwnRuns
+    from ecr_widgets.model.fleet import FleetRunbook, Target
+    from ecr_widgets.model.target_lists import Check
+
+_LARGEST_INPUT = 16_000
+"""Characters on standard input: they become a parameter of the run, and are saved with it."""
+_RUNBOOK = "fleet"
+
+
+class _Fleet(OurErrors):
+    """Its commands are `gate`, and one for every runbook there is."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return ["gate", "RUNBOOK"]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return gate if cmd_name == "gate" else _start(cmd_name)
+
+
+@click.group(name="fleet", cls=_Fleet)
+def command() -> None:
+    """Run RUNBOOK on many targets, in waves, as one run of the runbook `fleet`.
+
+    A target is a set of parameters. Each is a run of its own, in a slot of its own; a fleet that stopped is resumed by
+    `ecr-widgets run --resume`, and runs only what is left.
+    """
+
+
+def _start(runbook: str) -> click.Command:
+    """The command that runs a fleet of one runbook."""
+
+    @click.command(name=runbook, help=_HELP)
+    @click.option(
+        "--targets",
+        required=True,
+        metavar="FILE|-|ENVIRONMENT/SERVICE*",
+        help="Sets of parameters, as JSON lines or CSV, - for standard input; or the services that are named so.",
+    )
+    @click.option(
+        "-p",
+        "--parameter",
+        "given",
+        nargs=2,
+        multiple=True,
+        metavar="NAME VALUE",
+        help="A parameter of all targets.",
+    )
+    @click.option(
+        "--waves",
+        default="1,100%",
+        show_default=True,
+        metavar="SIZES",
+        help="Counts, or percentages of all targets; the last is repeated, the first is the canary.",
+    )
+    @click.option(
+        "--stop-after",
+        default=0,
+        show_default=True,
+        metavar="N",
+        help="Failures that are allowed: one more, and no further wave begins.",
+    )
+    @click.option(
+        "--at-once", default=8, show_default=True, metavar="N", help="Targets that run at the same time."
+    )
+    @click.option("--pause", "pause_s", default=0.0, metavar="SECONDS", help="Pause between waves.")
+    @click.option("--slot", metavar="NAME", help="Name of the fleet, such as release-1.10: it is run once.")
+    @click.option("--scheduler", default="", metavar="ADDRESS", help="A Dask scheduler to run on.")
+    @runs_option("Folder for the saved runs")
+    @click.option(
+        "--plan", is_flag=True, help="Change nothing; with --json, the waves and targets for other engines."
+    )
+    @click.option("--reason", default="", metavar="TEXT", help="Why; becomes the fleet's operation note.")
+    @json_option
+    @click.pass_context
+    def start(
+        ctx: click.Context,
+        *,
+        targets: str,
+        given: tuple[tuple[str, str], ...],
+        waves: str,
+        stop_after: int,
+        at_once: int,
+        pause_s: float,
+        slot: str | None,
+        scheduler: str,
+        runs: Path,
+        plan: bool,
+        reason: str,
+        as_json: bool,
+    ) -> None:
+        note_run(ctx, runbook=_RUNBOOK, run_id=None)
+        from ecr_widgets.cli.run import by_name
+        from ecr_widgets.cli.watching import Watcher, end_with
+        from ecr_widgets.engine.notices import telling_refusals
+        from ecr_widgets.engine.run import run_runbook
+
+        common = by_name(given)
+        with telling_refusals(_RUNBOOK):
+            fleet_runs = _fleet_runs(runs)
+            book = fleet_runs.read_runbook(runbook)
+            source = _source(targets, book)
+            found = _targets(source, book, common, fleet_runs.check_parameters)
+        watcher = Watcher(quiet=as_json)
+        try:
+            with telling_refusals(_RUNBOOK):
+                result = run_runbook(
+                    _RUNBOOK,
+                    {
+                        "runbook": book.path,
+                        "targets": source,
+                        "parameters": json.dumps(common),
+                        "waves": waves,
+                        "stop_after": str(stop_after),
+                        "at_once": str(at_once),
+                        "pause_s": str(pause_s),
+                        "name": slot or "",
+                        "scheduler": scheduler,
+                    },
+                    runs=runs,
+                    plan=plan,
+                    slot=None if plan else slot,
+                    reason=reason,
+                    on_event=watcher,
+                )
+        finally:
+            watcher.close()
+        if plan and as_json:
+            from ecr_widgets.fleets.gate import document_of
+
+            name = slot or result.run_id
+            fleet = document_of(name, book, found, waves=waves, stop_after=stop_after, at_once=at_once)
+            print_json(result.to_json() | {"fleet": fleet})
+            ctx.exit(result.exit_code)
+        end_with(ctx, result, as_json=as_json)
+
+    return start
+
+
+_HELP = """Run this runbook on many targets, in waves.
+
+The first wave is the canary. The fleet stops before the next wave when more targets have failed than --stop-after allows; what
+runs then, ends. One whose outcome is unknown stops it at once.
+"""
+
+
+@click.command(name="gate")
+@click.argument("fleet", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("wave", type=click.IntRange(min=1))
+@runs_option("Folder of the saved runs")
+@json_option
+@click.pass_context
+def gate(ctx: click.Context, *, fleet: Path, wave: int, runs: Path, as_json: bool) -> None:
+    """Say by exit code 0 or 1 whether the wave after WAVE may begin.
+
+    FLEET is the file with what `fleet RUNBOOK --plan --json` printed; how its targets ended is read from their saved runs.
+    """
+    from ecr_widgets.fleets.gate import look_at_wave
+
+    looked = look_at_wave(fleet, wave, runs)
+    if as_json:
+        print_json(looked.to_json())
+    else:
+        click.echo(str(looked))
+    ctx.exit(0 if looked.is_open else FAILED)
+
+
+def _fleet_runs(runs: Path) -> OwnRuns:
+    from ecr_widgets.fleets.runs import OwnRuns
+    from ecr_widgets.secrets.redaction import SecretRegistry
+
+    known = SecretRegistry()
+    known.register_environment(os.environ)
+    return OwnRuns(runs, known, lambda _: None)
+
+
+def _source(targets: str, book: FleetRunbook) -> str:
+    """The targets as the fleet's run gets them: what came over standard input becomes a parameter, a path absolute."""
+    from ecr_widgets.model.target_lists import Source, read_targets, source_of
+
+    if targets != "-":
+        is_file = source_of(targets) is Source.FILE
+        return str(Path(targets).absolute()) if is_file else targets
+    text = sys.stdin.read()
+    if source_of(text) is not Source.TEXT:
+        read = read_targets(text, book.parameters, common={}, named="standard input")
+        text = json.dumps([dict(each.parameters) for each in read], ensure_ascii=False)
+    if len(text) > _LARGEST_INPUT:
+        raise InputError(
+            f"standard input has more than {_LARGEST_INPUT} characters", hint="give the targets as a file"
+        )
+    return text
+
+
+def _targets(source: str, book: FleetRunbook, common: Mapping[str, str], check: Check) -> tuple[Target, ...]:
+    """What the fleet's first step will find as well: whatever is wrong is said before anything starts."""
+    from ecr_widgets.cli.targets import services_of
+    from ecr_widgets.steps.shared.fleet_targets import find_targets
+
+    def read(path: str) -> bytes:
+        try:
+            return Path(path).read_bytes()
+        except OSError as error:
+            raise InputError(f"cannot read {path!r}: {error.strerror}", hint="check the path") from error
+
+    return find_targets(source, book, common=common, check=check, read=read, services_of=services_of)

@@ -1,0 +1,24 @@
+"""Our command as a fleet starts it for one target: it ends when whatever started it has ended."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+
+_PR_SET_PDEATHSIG = 1
+
+
+def main() -> None:
+    """Be `ecr-widgets` with the words behind the starter's process id; only Linux ends it with the starter."""
+    starter = int(sys.argv.pop(1))
+    call = getattr(ctypes.CDLL(None), "prctl", None)
+    if call is not None:
+        # As from a scheduler that gives up: the run is saved and sealed as interrupted.
+        call(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+        if os.getppid() != starter:
+            os._exit(1)
+    from ecr_widgets.cli import main as ecr_widgets
+
+    ecr_widgets(prog_name="ecr-widgets")

@@ -1,0 +1,114 @@
+"""A fleet for engines of other people's: its waves as one JSON document, and a gate between two waves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ecr_widgets.engine.results import result_of
+from ecr_widgets.engine.slots import find_in_slot
+from ecr_widgets.errors import InputError
+from ecr_widgets.model.fleet import FleetRunbook, Target, TargetRun, sha256_of, slot_of
+from ecr_widgets.model.record import RunState
+from ecr_widgets.model.waves import Counts, TargetState, Verdict, WaveSizes, split, state_of, verdict
+from ecr_widgets.runbooks import find_runbook
+
+
+def document_of(
+    name: str, runbook: FleetRunbook, targets: Sequence[Target], *, waves: str, stop_after: int, at_once: int
+) -> dict[str, Any]:
+    """What another engine needs to run the fleet: each target with its slot and its command."""
+    sizes = WaveSizes.parse(waves).cut(len(targets))
+    return {
+        "name": name,
+        "runbook": runbook.path,
+        "fleet_sha256": sha256_of(runbook.sha256, targets),
+        "stop_after": stop_after,
+        "at_once": at_once,
+        "waves": [
+            {
+                "wave": number,
+                "targets": [
+                    {
+                        "target": each.name,
+                        "slot": slot_of(name, each.name),
+                        "parameters": dict(each.parameters),
+                        "command": _command(name, runbook, each),
+                    }
+                    for each in wave
+                ],
+            }
+            for number, wave in enumerate(split(targets, sizes), 1)
+        ],
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class GateState:
+    """What the saved runs say of the waves so far."""
+
+    wave: int
+    counts: Counts
+    not_ended: int
+    """Targets that have no run yet, or one that is under way."""
+    stop_after: int
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the next wave may begin."""
+        return not self.not_ended and verdict(self.counts, stop_after=self.stop_after) is Verdict.GO_ON
+
+    def __str__(self) -> str:
+        left = f", {self.not_ended} not ended" if self.not_ended else ""
+        return f"wave {self.wave}: {'open' if self.is_open else 'closed'}: {self.counts}{left} so far"
+
+    def to_json(self) -> dict[str, Any]:
+        """As `--json` prints it."""
+        return {"wave": self.wave, "open": self.is_open, **asdict(self.counts), "not_ended": self.not_ended}
+
+
+def look_at_wave(file: Path, wave: int, runs: Path) -> GateState:
+    """Read how the targets of the waves up to this one ended.
+
+    Args:
+        file: With a document of `document_of`, or one that has it as its member `fleet`.
+
+    Raises:
+        InputError: It is no such document, or has no such wave.
+    """
+    try:
+        read = json.loads(file.read_bytes())
+        fleet = read.get("fleet", read)
+        runbook, stop_after = find_runbook(fleet["runbook"]), int(fleet["stop_after"])
+        slots = [[str(each["slot"]) for each in one["targets"]] for one in fleet["waves"]]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(
+            f"{str(file)!r} is no fleet: {error!r}", hint="save what `fleet RUNBOOK --plan --json` prints"
+        ) from error
+    if wave > len(slots):
+        raise InputError(f"the fleet has no wave {wave}", hint=f"it has {len(slots)}")
+    states = [_state(runs, runbook.name, slot) for one in slots[:wave] for slot in one]
+    counts = Counts(
+        succeeded=states.count(TargetState.SUCCEEDED),
+        failed=states.count(TargetState.FAILED) + states.count(TargetState.BUSY),
+        unknown=states.count(TargetState.UNKNOWN),
+        waiting=states.count(TargetState.WAITING),
+    )
+    return GateState(wave, counts, states.count(None), stop_after)
+
+
+def _state(runs: Path, runbook: str, slot: str) -> TargetState | None:
+    found = find_in_slot(runs, runbook, slot)
+    if found is None or found.header.state is RunState.RUNNING:
+        return None
+    return state_of(result_of(found).exit_code)
+
+
+def _command(name: str, runbook: FleetRunbook, target: Target) -> list[str]:
+    run = TargetRun(target.name, runbook.path, target.parameters, slot_of(name, target.name), "", "")
+    return list(run.command())

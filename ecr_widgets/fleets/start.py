@@ -1,0 +1,76 @@
+"""One target's run as a process of our own command, that ends with whatever started it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from ecr_widgets.channel import outside_a_run
+from ecr_widgets.model.fleet import RunEnd, TargetRun
+
+_LONGEST_REASON = 300
+_REFUSED = 2
+_LAUNCH = ("-P", "-c", "from ecr_widgets.cli.target_run import main; main()")
+_live: set[subprocess.Popen[bytes]] = set()
+
+
+def start(run: TargetRun) -> RunEnd:
+    """Run a target, and give back how it ended.
+
+    What the run needs to know it gets from this process: its environment, without what belongs to a run around it. Its
+    parameters come over a pipe, so that they are in no list of processes.
+    """
+    import yaml
+
+    if not Path(run.folder).is_dir():
+        return RunEnd(run.target, _REFUSED, reason=f"the folder {run.folder!r} does not exist on this host")
+    words = ["run", run.runbook, "-f", "/dev/stdin", "--slot", run.slot, "--runs", run.runs, "--json"]
+    if run.fleet_run:
+        words += ["--of-fleet", run.fleet_run]
+    process = subprocess.Popen(
+        [sys.executable, *_LAUNCH, str(os.getpid()), *words],
+        env=outside_a_run(os.environ),
+        cwd=run.folder,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # An interrupt of ours is passed on once, by `interrupt`.
+        process_group=0,
+    )
+    _live.add(process)
+    try:
+        out, talk = process.communicate(yaml.safe_dump(dict(run.parameters)).encode())
+    finally:
+        _live.discard(process)
+    return _end(run, process.returncode, out, talk)
+
+
+def interrupt() -> None:
+    """Have each run that was started from this process end as an interrupt at a terminal would."""
+    for process in tuple(_live):
+        with suppress(ProcessLookupError):
+            process.send_signal(signal.SIGINT)
+
+
+def _end(run: TargetRun, code: int, out: bytes, talk: bytes) -> RunEnd:
+    told: dict[str, Any] = {}
+    with suppress(ValueError, RecursionError):
+        read = json.loads(out)
+        told = read if isinstance(read, dict) else {}
+    last = talk.decode(errors="replace").strip().rpartition("\n")[2]
+    reason = told.get("reason") or ("" if code == 0 else last)
+    if code < 0:
+        reason = f"killed by {signal.Signals(-code).name}" + (f": {reason}" if reason else "")
+    return RunEnd(
+        run.target,
+        code,
+        str(told.get("run_id") or ""),
+        reason[:_LONGEST_REASON],
+        ran_before=bool(told.get("ran_before")),
+    )

@@ -1,0 +1,182 @@
+"""Plan a fleet: which targets, in which waves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from ecr_widgets.errors import InputError
+from ecr_widgets.model.fleet import (
+    Target,
+    TargetRun,
+    longest_fleet_name,
+    sha256_of,
+    slot_of,
+    target_sha256,
+)
+from ecr_widgets.model.target_lists import Source, source_of
+from ecr_widgets.model.waves import WaveSizes, split
+from ecr_widgets.ports import ProgressSink
+from ecr_widgets.steps.shared.fleet_targets import find_targets
+from ecr_widgets.steps.shared.outside import Outside
+from ecr_widgets.steps.step import Look, if_given
+
+_MOST_AT_ONCE = 1000
+_SHOWN = 200
+"""Names of targets in a record; the count and the digest are of all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """A fleet that can begin: its targets are checked and cut into waves."""
+
+    fleet: str
+    """Its name, with which the slots of its targets begin."""
+    runbook: str
+    runbook_sha256: str
+    targets: int
+    sizes: tuple[int, ...]
+    """How many targets each wave has."""
+    waves: tuple[str, ...]
+    """The targets of each wave, by name, for people."""
+    fleet_sha256: str
+    """Over the runbook and all targets with their parameters."""
+    stop_after: int
+    at_once: int
+    pause_s: float
+    scheduler: str
+    approved_targets: tuple[str, ...] = ()
+    """Of an approved fleet: what tells each target's run that it is one of those that were approved."""
+    changed: bool = False
+
+
+@dataclass(frozen=True)
+class PlanFleet(Look[Fleet]):
+    """Read the targets of a fleet, check each against the runbook, and cut them into waves.
+
+    Args:
+        runbook: What each target runs: a shipped runbook's name, or a path.
+
+        targets: A file with a set of parameters a line, as JSON or CSV; the list itself as JSON; or `ENVIRONMENT/SERVICE*`
+            for the services that are there.
+
+        parameters: Parameters of all targets, as they are typed at a command line; a target's own win over them.
+
+        waves: Sizes of the waves, by count or as a percentage of all targets; the last is repeated. The first is the canary.
+
+        stop_after: Failures that are put up with: one more, and no further wave begins.
+
+        at_once: How many targets run at the same time.
+
+        pause_s: Pause between waves, in seconds.
+
+        name: The fleet's name; empty for the run's id.
+
+        scheduler: Address of a Dask scheduler; empty for processes here.
+
+    Raises:
+        InputError: A target is there twice, or a parameter is unknown or of another type; the message names the line.
+    """
+
+    step: ClassVar = "plan_fleet"
+
+    runbook: str
+    targets: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    waves: str = "1,100%"
+    stop_after: int = 0
+    at_once: int = 8
+    pause_s: float = 0.0
+    name: str = if_given("")
+    scheduler: str = if_given("")
+
+    def inputs(self, outside: Outside) -> dict[str, Any]:
+        # The list itself is in the run's parameters already, and may be long.
+        shown = "in the parameters" if source_of(self.targets) is Source.TEXT else self.targets
+        return super().inputs(outside) | {"targets": shown}
+
+    def look(self, outside: Outside, progress: ProgressSink) -> Fleet:
+        sizes, name = WaveSizes.parse(self.waves), self.name or outside.run_id
+        self._check(name)
+        runs = outside.connections.fleet_runs
+        runbook = runs.read_runbook(self.runbook)
+        targets = find_targets(
+            self.targets,
+            runbook,
+            common=self.parameters,
+            check=runs.check_parameters,
+            read=outside.files.read,
+            services_of=outside.services_of,
+        )
+        sha256 = sha256_of(runbook.sha256, targets)
+        self._check_same(outside, sha256)
+        approved = outside.files.approved
+        approved.check_fleet(self.runbook, sha256)
+        is_approved = approved.sha256s is not None
+        saved_in, folder = runs.place()
+        waves = split(targets, sizes.cut(len(targets)))
+        outside.fleets[name] = tuple(
+            tuple(
+                TargetRun(
+                    each.name,
+                    runbook.path,
+                    each.parameters,
+                    slot_of(name, each.name),
+                    saved_in,
+                    folder,
+                    fleet_run=outside.run_id if is_approved else "",
+                )
+                for each in wave
+            )
+            for wave in waves
+        )
+        return Fleet(
+            name,
+            runbook.name,
+            runbook.sha256,
+            len(targets),
+            tuple(map(len, waves)),
+            _shown(waves),
+            sha256,
+            self.stop_after,
+            self.at_once,
+            self.pause_s,
+            self.scheduler,
+            tuple(target_sha256(each.name, each.parameters) for each in targets) if is_approved else (),
+        )
+
+    def _check(self, name: str) -> None:
+        if self.stop_after < 0:
+            raise InputError(f"stop_after {self.stop_after} refused", hint="give a count, 0 or more")
+        if not 1 <= self.at_once <= _MOST_AT_ONCE:
+            raise InputError(f"at_once {self.at_once} refused", hint=f"give 1 to {_MOST_AT_ONCE}")
+        if len(name) > longest_fleet_name():
+            raise InputError(
+                f"the fleet's name {name!r} is too long: with a target's it makes a slot",
+                hint=f"give up to {longest_fleet_name()} characters",
+            )
+
+    @staticmethod
+    def _check_same(outside: Outside, sha256: str) -> None:
+        """A fleet that is resumed must be the one that began: what is left of another list is nobody's plan."""
+        before = next(
+            (each.outcome.get("fleet_sha256") for each in outside.earlier.of_step("plan_fleet")), None
+        )
+        if before not in (None, sha256):
+            raise InputError(
+                "the targets or the runbook are others than this fleet began with",
+                hint="bring them back, or start a new fleet",
+            )
+
+
+def _shown(waves: Sequence[Sequence[Target]]) -> tuple[str, ...]:
+    left, lines = _SHOWN, []
+    for wave in waves:
+        names = [each.name for each in wave[:left]]
+        left -= len(names)
+        more = len(wave) - len(names)
+        plural = "" if len(wave) == 1 else "s"
+        named = ", ".join(names) + (f" and {more} more" if names and more else "")
+        lines.append(f"{len(wave)} target{plural}" + (f": {named}" if named else ""))
+    return tuple(lines)
