@@ -7,7 +7,9 @@ import click
 from ecr_widgets.cli.outcome import print_json
 from ecr_widgets.cli.printing import json_option, plain
 from ecr_widgets.cli.tables import Column, print_table, short_digest, since, wide_option
+from ecr_widgets.errors import RepositoryNotFound
 from ecr_widgets.model.amounts import size
+from ecr_widgets.model.nearest import did_you_mean
 from ecr_widgets.model.registry import Image
 
 
@@ -25,7 +27,14 @@ def command(repository: str, filter: str, *, wide: bool, as_json: bool) -> None:
     from ecr_widgets.connections import connect
 
     look = connect().look
-    every = [each for page in look.images(repository) for each in page]
+    try:
+        every = [each for page in look.images(repository) for each in page]
+    except RepositoryNotFound as error:
+        names = [each.name for each in look.repositories()]
+        raise RepositoryNotFound(
+            f"repository {repository!r} does not exist",
+            hint=did_you_mean(repository, names, "list them with `ecr-widgets repositories`"),
+        ) from error
     every.sort(key=lambda each: (each.pushed_at, each.digest), reverse=True)
     parts = look.parts(repository, every)
     matching = [each for each in every if any(filter in text for text in (*each.tags, each.digest))]

@@ -81,7 +81,7 @@ class Source:
     """
 
     def __init__(self, services: Services, environment: str, name: str) -> None:
-        from ecr_widgets.steps.shared.service_lookup import find_environment
+        from ecr_widgets.steps.shared.service_lookup import find_environment, nearest_service
 
         self._services = services
         where = find_environment(services, environment)
@@ -97,7 +97,12 @@ class Source:
             if not tasks:
                 raise EntityNotFound(
                     f"environment {environment!r} has neither a service nor a task {name!r}",
-                    hint="list them with `ecr-widgets service list` and `ecr-widgets task list`",
+                    hint=nearest_service(
+                        services,
+                        where,
+                        name,
+                        "list them with `ecr-widgets service list` and `ecr-widgets task list`",
+                    ),
                 )
             if len(tasks) > 1:
                 raise InputError(

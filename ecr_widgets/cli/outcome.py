@@ -19,6 +19,7 @@ from ecr_widgets.errors import (
     SettingsError,
     TargetBusy,
 )
+from ecr_widgets.model.nearest import did_you_mean
 
 SUCCEEDED, FAILED, REFUSED, INTERRUPTED, UNKNOWN, BUSY, ROLLBACK_FAILED = range(7)
 """Exit codes; keep in step with contract section 2."""
@@ -47,6 +48,16 @@ class OurErrors(click.Group):
         words = args[: args.index("--")] if "--" in args else args
         ctx.meta[_AS_JSON] = "--json" in words
         return super().parse_args(ctx, args)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, or name the nearest ones."""
+        name = args[0]
+        if not name.startswith("-") and self.get_command(ctx, name) is None:
+            hint = did_you_mean(name, self.list_commands(ctx), "see --help")
+            raise click.UsageError(f"No such command {name!r}; {hint}", ctx)
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write each command's first sentence whole, wrapped, where click would cut it short."""

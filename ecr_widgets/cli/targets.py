@@ -9,6 +9,7 @@ from ecr_widgets.errors import EntityNotFound, InputError, SettingsError
 from ecr_widgets.model.ecs_names import is_ecs
 from ecr_widgets.model.services import Dialect
 from ecr_widgets.settings import Settings
+from ecr_widgets.steps.shared.nearest import nearest_of
 
 if TYPE_CHECKING:
     from ecr_widgets.adapters.layer0.client import Layer0Api
@@ -78,5 +79,10 @@ def find_deploy(services: Services, text: str) -> str:
         return services.read_deploy(text).deploy_id
     latest = services.find_latest_deploy(name)
     if latest is None:
-        raise EntityNotFound(f"{services.dialect()} stores no deploy {name!r}", hint="create it first")
+        raise EntityNotFound(
+            f"{services.dialect()} stores no deploy {name!r}",
+            hint=nearest_of(
+                name, lambda: [each.name for each in services.list_all_deploys()], "create it first"
+            ),
+        )
     return latest.deploy_id

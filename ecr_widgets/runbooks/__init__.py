@@ -14,6 +14,7 @@ from typing import Any
 
 from ecr_widgets.errors import InputError
 from ecr_widgets.model.declarations import found_parameters
+from ecr_widgets.model.nearest import did_you_mean
 from ecr_widgets.model.parameters import Parameter
 from ecr_widgets.runbooks.language import refuse_other_language
 from ecr_widgets.saved_runs.reading import own_metadata
@@ -63,8 +64,11 @@ def find_runbook(name_or_path: str | Path) -> Runbook:
     except OSError:  # such as a name that no file can have
         found_one = False
     if not found_one:
-        names = ", ".join(found.stem for found in sorted(shipped_folder().glob("*.ipynb")))
-        raise InputError(f"no runbook {str(name_or_path)!r}", hint=f"give a path, or one of: {names}")
+        names = [found.stem for found in sorted(shipped_folder().glob("*.ipynb"))]
+        raise InputError(
+            f"no runbook {str(name_or_path)!r}",
+            hint=did_you_mean(str(name_or_path), names, f"give a path, or one of: {', '.join(names)}"),
+        )
     if "@" in path.stem:
         raise InputError(
             f"runbook {path.stem!r} refused: in the names of runs, an @ is followed by the slot of a schedule",

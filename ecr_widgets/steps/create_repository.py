@@ -12,6 +12,7 @@ from ecr_widgets.model.image_reference import check_repository_name
 from ecr_widgets.model.registry import Repository
 from ecr_widgets.model.tag_rule import read_exceptions
 from ecr_widgets.ports import ProgressSink
+from ecr_widgets.steps.shared.nearest import nearest_repository
 from ecr_widgets.steps.shared.outside import Outside
 from ecr_widgets.steps.shared.repository_settings import RepositoryOutcome, outcome_of
 from ecr_widgets.steps.step import Step, if_given
@@ -88,7 +89,11 @@ class CreateRepository(Step[Repository | None, RepositoryOutcome]):
         elif not self.create:
             raise RepositoryNotFound(
                 f"repository {self.repository!r} does not exist and creating it is switched off",
-                hint="check the name and the region, or allow creation",
+                hint=nearest_repository(
+                    outside.ecr_of(self.profile, self.region),
+                    self.repository,
+                    "check the name and the region, or allow creation",
+                ),
             )
         return existing
 

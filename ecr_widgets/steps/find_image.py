@@ -8,6 +8,7 @@ from typing import ClassVar, Self
 from ecr_widgets.errors import ImageNotFound
 from ecr_widgets.ports import ProgressSink
 from ecr_widgets.steps.push_image import PushOutcome
+from ecr_widgets.steps.shared.nearest import nearest_tag
 from ecr_widgets.steps.shared.outside import Outside
 from ecr_widgets.steps.step import Look
 
@@ -39,6 +40,9 @@ class FindImage(Look[PushOutcome]):
         digest = outside.session.use(lambda token: outside.registry.find_digest(image, token))
         if digest is None:
             raise ImageNotFound(
-                f"{image} is not in the registry", hint="push it first, or check tag and digest"
+                f"{image} is not in the registry",
+                hint=nearest_tag(
+                    outside.ecr, self.repository, self.reference, "push it first, or check tag and digest"
+                ),
             )
         return PushOutcome(image.with_digest(digest), digest, image.tag or "", changed=False)

@@ -10,7 +10,7 @@ from ecr_widgets.ports import ProgressSink
 from ecr_widgets.steps.deploy_service import ServiceOutcome
 from ecr_widgets.steps.shared.earlier_deploy import earlier_deploy
 from ecr_widgets.steps.shared.outside import Outside
-from ecr_widgets.steps.shared.service_lookup import find_service
+from ecr_widgets.steps.shared.service_lookup import find_service, nearest_service
 from ecr_widgets.steps.step import Look
 
 
@@ -33,7 +33,12 @@ class FindService(Look[ServiceOutcome]):
             raise EntityNotFound(
                 f"service {self.service!r} is not in environment {self.environment!r}, or has never been deployed to",
                 status=404,
-                hint="check its name, or create it with the deploy runbook",
+                hint=nearest_service(
+                    outside.services_of(self.environment),
+                    place,
+                    self.service,
+                    "check its name, or create it with the deploy runbook",
+                ),
             )
         service_id = service.service_id
         earlier = earlier_deploy(

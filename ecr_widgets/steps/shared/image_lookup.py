@@ -6,6 +6,7 @@ from ecr_widgets.errors import ImageNotFound, RepositoryNotFound
 from ecr_widgets.model.image_reference import ImageReference, check_repository_name
 from ecr_widgets.model.registry import Image
 from ecr_widgets.ports import Ecr, Registry
+from ecr_widgets.steps.shared.nearest import nearest_tag
 from ecr_widgets.steps.shared.registry_session import RegistrySession, StepSession
 
 
@@ -18,7 +19,8 @@ def require_image(ecr: Ecr, repository: str, reference: str) -> Image:
     image = ecr.find_image(check_repository_name(repository), reference)
     if image is None:
         raise ImageNotFound(
-            f"repository {repository!r} has no image {reference!r}", hint="list its images with kit.images()"
+            f"repository {repository!r} has no image {reference!r}",
+            hint=nearest_tag(ecr, repository, reference, "list its images with kit.images()"),
         )
     return image
 

@@ -6,6 +6,14 @@ from ecr_widgets.errors import EntityNotFound, InputError
 from ecr_widgets.model.names import check_name
 from ecr_widgets.model.services import Place, Service
 from ecr_widgets.ports.services import Services
+from ecr_widgets.steps.shared.nearest import nearest_of
+
+
+def nearest_service(services: Services, environment: Place, name: str, otherwise: str) -> str:
+    """A hint for a service that an environment does not have."""
+    return nearest_of(
+        name, lambda: [each.name for each in services.list_services(environment.environment_id)], otherwise
+    )
 
 
 def find_environment(services: Services, name: str) -> Place:
@@ -19,7 +27,11 @@ def find_environment(services: Services, name: str) -> Place:
         raise EntityNotFound(
             f"environment {name!r} does not exist in {services.dialect()} at {services.address()}",
             status=404,
-            hint="list them with `ecr-widgets environment list`, or create it first",
+            hint=nearest_of(
+                name,
+                lambda: [each.name for each in services.list_environments()],
+                "list them with `ecr-widgets environment list`, or create it first",
+            ),
         )
     return environment
 
@@ -56,6 +68,8 @@ def require_service(services: Services, environment: Place, name: str) -> Servic
         raise EntityNotFound(
             f"service {name!r} does not exist in environment {environment.name!r}",
             status=404,
-            hint=f"list them with `ecr-widgets service list {environment.name}`",
+            hint=nearest_service(
+                services, environment, name, f"list them with `ecr-widgets service list {environment.name}`"
+            ),
         )
     return service
