@@ -13,47 +13,65 @@ import click
 
 from ecr_widgets.cli.outcome import OurErrors
 
-_COMMANDS = {
-    "admin": "Check, show and maintain a Layer0 itself.",
-    "approve": "Approve another person's plan, and run it.",
-    "attest": "Attach the seals of runs to the images that they acted on.",
-    "audit": "Report what happened, from saved runs alone.",
-    "build": "Build an image on the Docker Engine.",
-    "copy": "Copy an image to another repository, account or region; it keeps its digest.",
-    "deploy": "Deploy an image to a Layer0 service, and verify that it runs.",
-    "deploys": "List, show and delete the Dockerruns that Layer0 stores.",
-    "doctor": "Check AWS, Docker and Layer0: what is reachable, and how to fix the rest.",
-    "environment": "Create, list, show, link, resize and delete Layer0's environments.",
-    "fleet": "Run a runbook on many targets, in waves.",
-    "images": "List a repository's images.",
-    "job": "List, show and delete Layer0's background jobs.",
-    "loadbalancer": "Create, change, list, show and delete Layer0's load balancers.",
-    "login": "Log Docker in to the account's registry.",
-    "logs": "Show the logs of all copies of a Layer0 service or task.",
-    "push": "Push a local image to the account's registry.",
-    "repositories": "List the account's repositories.",
-    "rollback": "Roll a Layer0 service back to an earlier deploy.",
-    "run": "Run a runbook and save the run as a notebook.",
-    "runbooks": "List the shipped runbooks, or copy them for editing.",
-    "sandbox": "Start and stop the embedded sandbox: ECR, Docker and Layer0.",
-    "service": "List, show, deploy, scale and delete Layer0's services.",
-    "task": "Run a deploy once; list, show and delete tasks.",
+_GROUPS = {
+    "Day to day": {
+        "run": "Run a runbook and save the run as a notebook.",
+        "runbooks": "List the shipped runbooks, or copy them for editing.",
+        "build": "Build an image on the Docker Engine.",
+        "push": "Push a local image to the account's registry.",
+        "repositories": "List the account's repositories.",
+        "images": "List a repository's images.",
+        "copy": "Copy an image to another repository, account or region; it keeps its digest.",
+        "deploy": "Deploy an image to a service, and verify that it runs.",
+        "rollback": "Roll a service back to an earlier deploy.",
+        "logs": "Show the logs of all copies of a service or task.",
+    },
+    "Layer0 / ECS": {
+        "service": "List, show, deploy, scale and delete services.",
+        "deploys": "List, show and delete stored Dockerruns or task definitions.",
+        "fleet": "Run a runbook on many targets, in waves.",
+        "task": "Run a deploy once; list, show and delete tasks.",
+        "environment": "Create, list, show, link, resize and delete Layer0's environments.",
+        "loadbalancer": "Create, change, list, show and delete Layer0's load balancers.",
+        "job": "List, show and delete Layer0's background jobs.",
+        "admin": "Check, show and maintain a Layer0 itself.",
+    },
+    "Evidence": {
+        "audit": "Report what happened, from saved runs alone.",
+        "approve": "Approve another person's plan, and run it.",
+        "attest": "Attach the seals of runs to the images that they acted on.",
+    },
+    "Set up": {
+        "doctor": "Check AWS, Docker and Layer0: what is reachable, and how to fix the rest.",
+        "login": "Log Docker in to the account's registry.",
+        "sandbox": "Start and stop the embedded sandbox: ECR, Docker and Layer0.",
+    },
 }
+_EXAMPLES = """
+  ecr-widgets doctor
+  ecr-widgets run release -p repository myteam/app -p tag 1.10 --plan
+  ecr-widgets service list
+"""
 
 
 class _Commands(OurErrors):
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
+        return [name for commands in _GROUPS.values() for name in commands]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
+        if cmd_name not in self.list_commands(ctx):
             return None
         command: click.Command = import_module(f"ecr_widgets.cli.{cmd_name}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(_COMMANDS.items()))
+        longest = max(map(len, self.list_commands(ctx)))
+        for title, commands in _GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(longest), text) for name, text in commands.items()])
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        formatter.write(f"\nExamples:{_EXAMPLES}")
 
 
 @click.group(

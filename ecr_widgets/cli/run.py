@@ -146,3 +146,6 @@ def _help(ctx: click.Context, runbook: str | None) -> None:
     book = find_runbook(runbook)
     click.echo(f"Usage: {ctx.command_path} {runbook} [-p NAME VALUE]... [OPTIONS]\n")
     tell_runbook(book, values="each is given as -p NAME VALUE")
+    formatter = ctx.make_formatter()
+    ctx.command.format_options(ctx, formatter)
+    click.echo(f"\n{formatter.getvalue()}", nl=False)

@@ -12,15 +12,17 @@ import click
 
 from ecr_widgets.cli.outcome import OurErrors, print_json
 from ecr_widgets.cli.printing import json_option
+from ecr_widgets.cli.tables import Column, print_table
 from ecr_widgets.errors import InputError
-from ecr_widgets.runbooks import Runbook, copy_runbooks, list_runbooks
+from ecr_widgets.runbooks import Runbook, copy_runbooks, find_runbook, list_runbooks
 
 
 @click.group(name="runbooks", cls=OurErrors, invoke_without_command=True)
+@click.option("--parameters", "with_parameters", is_flag=True, help="Each parameter with type and default.")
 @json_option
 @click.pass_context
-def command(ctx: click.Context, *, as_json: bool) -> None:
-    """List the shipped runbooks with their parameters."""
+def command(ctx: click.Context, *, with_parameters: bool, as_json: bool) -> None:
+    """List the shipped runbooks, a line each; `runbooks show NAME` says what one does and takes."""
     if ctx.invoked_subcommand is not None:
         return
     runbooks = list_runbooks()
@@ -39,9 +41,22 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
             ]
         )
         return
-    for book in runbooks:
-        click.echo(f"{book.name}: {book.title}")
-        _tell_parameters(book)
+    if with_parameters:
+        for book in runbooks:
+            click.echo(f"{book.name}: {book.title}")
+            _tell_parameters(book)
+        return
+    name = Column[Runbook]("RUNBOOK", lambda book: book.name)
+    title = Column[Runbook]("DOES", lambda book: book.title, least=20)
+    parameters = Column[Runbook]("PARAMETERS", lambda book: ", ".join(p.name for p in book.parameters))
+    print_table(runbooks, (name, title, parameters), (name, title), wide=False)
+
+
+@command.command(name="show")
+@click.argument("name", metavar="RUNBOOK")
+def show(name: str) -> None:
+    """Say what RUNBOOK, a name or a path, does and which parameters it takes."""
+    tell_runbook(find_runbook(name), values="each is given to `ecr-widgets run` as -p NAME VALUE")
 
 
 def tell_runbook(book: Runbook, *, values: str) -> None:
@@ -59,11 +74,23 @@ def tell_runbook(book: Runbook, *, values: str) -> None:
 
 
 def _tell_parameters(book: Runbook) -> None:
+    if sys.stdout.isatty():
+        formatter = click.HelpFormatter(width=_width() - 4, indent_increment=4)
+        formatter.indent()
+        formatter.write_dl(
+            [
+                (p.name, f"{p.comment}  [{p.type} = {p.computed or repr(p.default)}]".strip())
+                for p in book.parameters
+            ],
+            col_max=20,
+        )
+        click.echo(formatter.getvalue(), nl=False)
+        return
     longest = max((len(f"{p.name}: {p.type}") for p in book.parameters), default=0)
     for p in book.parameters:
         head = f"{f'{p.name}: {p.type}':<{longest}} = {p.computed or repr(p.default)}"
         line = f"{head}   {p.comment}" if p.comment else head
-        click.echo(click.wrap_text(line, width=_width(), initial_indent=" " * 4, subsequent_indent=" " * 8))
+        click.echo(f"    {line}")
 
 
 def _width() -> int:
