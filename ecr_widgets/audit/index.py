@@ -39,6 +39,8 @@ from ecr_widgets.model.user_folders import cache_folder
 _VERSION = 100 * MADE_BY + 12
 """Of the tables and of all rules behind a row; another number than the file's means that all is read again."""
 _BATCH = 1000
+_LEAST_PART = 4
+"""Letters of a run's id that name it; fewer are a typing error rather than a name."""
 _TABLES = """
 CREATE TABLE runs (
   number INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT NOT NULL UNIQUE, changed_ns INTEGER NOT NULL,
@@ -168,7 +170,7 @@ class Index:
             yield _row(*found)
 
     def find(self, name: str) -> Row:
-        """The run of that id, path below the folder or anywhere, or unique beginning of an id.
+        """The run of that id, path below the folder or anywhere, unique beginning or other part of an id.
 
         Raises:
             RecordError: None or several.
@@ -185,6 +187,10 @@ class Index:
                 "SELECT row, seal FROM runs WHERE run_id >= ? AND run_id < ? ORDER BY path LIMIT 2",
                 (name, name + "\U0010ffff"),
             ).fetchall()
+            or self._database.execute(
+                "SELECT row, seal FROM runs WHERE instr(run_id, :part) AND length(:part) >= :least ORDER BY path LIMIT 2",
+                {"part": name, "least": _LEAST_PART},
+            ).fetchall()
         )
         found = [_row(*each) for each in rows]
         if len(found) == 1:
@@ -195,6 +201,15 @@ class Index:
                 hint="give the path",
             )
         raise RecordError(f"no run {name!r} in {str(self.runs)!r}", hint="see `ecr-widgets audit list`")
+
+    def ids_with(self, part: str) -> tuple[str, ...]:
+        """Up to three ids of runs that a part is of, which has at least four letters."""
+        found = self._database.execute(
+            "SELECT DISTINCT run_id FROM runs WHERE instr(run_id, :part) AND length(:part) >= :least"
+            " ORDER BY run_id LIMIT 3",
+            {"part": shown_name(part), "least": _LEAST_PART},
+        )
+        return tuple(run_id for (run_id,) in found)
 
     def _at(self, name: str) -> list[tuple[bytes, str | None]]:
         """The run at a path as a shell completes it, from where one stands."""

@@ -18,7 +18,7 @@ from ecr_widgets.model.ecs_names import is_ecs
 @json_option
 @click.pass_context
 def command(ctx: click.Context, run_id: str | None, *, runs: Path, as_json: bool) -> None:
-    """Let the plan RUN_ID, made by another person, go on as a run.
+    """Let the plan RUN_ID (any unique part of it), made by another person, go on as a run.
 
     Exactly that plan: it is looked at once more, and refused where it no longer fits what is there, or where its file was
     changed. Both names are in the run's record. Without RUN_ID the plans that wait are listed.
@@ -28,6 +28,7 @@ def command(ctx: click.Context, run_id: str | None, *, runs: Path, as_json: bool
     if run_id is not None and is_ecs(run_id):
         _continue(run_id, runs, as_json=as_json)
         return
+    from ecr_widgets.cli.run_ids import whole_run_id
     from ecr_widgets.cli.watching import Watcher, end_with
     from ecr_widgets.engine.approval import approve, waiting_plans
 
@@ -40,7 +41,7 @@ def command(ctx: click.Context, run_id: str | None, *, runs: Path, as_json: bool
         return
     watcher = Watcher(quiet=as_json)
     try:
-        result = approve(run_id, runs=runs, on_event=watcher)
+        result = approve(whole_run_id(run_id, runs), runs=runs, on_event=watcher)
     finally:
         watcher.close()
     end_with(ctx, result, as_json=as_json)

@@ -20,6 +20,7 @@ from ecr_widgets.audit.keys import default_ring
 from ecr_widgets.audit.registries import Registries
 from ecr_widgets.cli.outcome import FAILED, SUCCEEDED, print_json
 from ecr_widgets.cli.printing import json_option, plain, runs_option
+from ecr_widgets.cli.run_ids import whole_run_id
 from ecr_widgets.errors import InputError, RecordError
 from ecr_widgets.model.text import visible
 from ecr_widgets.secrets.redaction import SecretRegistry
@@ -32,7 +33,7 @@ from ecr_widgets.secrets.redaction import SecretRegistry
 @json_option
 @click.pass_context
 def command(ctx: click.Context, run_id: str | None, *, missing: bool, runs: Path, as_json: bool) -> None:
-    """Attach the seal of RUN_ID to the images that the run pushed, copied, deployed or verified.
+    """Attach the seal of RUN_ID (any unique part of it) to the images that the run pushed, copied, deployed or verified.
 
     It is what is in `seals.jsonl`: names, digests, states and the verdict, signed; no output, no value of a parameter, no path and
     no host. Whoever may pull the image can read it, and `ecr-widgets audit of IMAGE` or cosign verifies it. What is attached already
@@ -43,7 +44,7 @@ def command(ctx: click.Context, run_id: str | None, *, missing: bool, runs: Path
     ring = default_ring()
     # Of a run that was resumed the newest seal.
     newest = {each.seal.run_id: each for each in attachable(runs, ring)} if missing else {}
-    chosen = [find_attachable(runs, run_id, ring)] if run_id else newest.values()
+    chosen = [find_attachable(runs, whole_run_id(run_id, runs), ring)] if run_id else newest.values()
     done: list[Attached] = []
     for one in _attached(chosen, goes_on=missing):
         done.append(one)

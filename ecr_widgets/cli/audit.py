@@ -107,7 +107,7 @@ def list_(*, runs: Path, as_json: bool, rebuild: bool, **given: str | None) -> N
 @_runs_option
 @json_option
 def show(*, run: str, runs: Path, as_json: bool) -> None:
-    """Show RUN, given by its id, the beginning of one, or its path."""
+    """Show RUN, given by its id, any unique part of one, or its path."""
     with open_index(runs) as index:
         row = index.find(run)
     told = show_run(runs, row)

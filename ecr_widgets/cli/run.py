@@ -44,7 +44,9 @@ class _Run(click.Command):
 @wait_option("--wait")
 @click.option("--plan", is_flag=True, help="Change nothing; show and save what the run would change.")
 @click.option(
-    "--resume", metavar="RUN_ID", help="Resume a run that did not succeed, instead of starting one."
+    "--resume",
+    metavar="RUN_ID",
+    help="Resume a run that did not succeed, instead of starting one; any unique part of its id.",
 )
 @click.option(
     "--slot",
@@ -85,6 +87,7 @@ def command(
         _help(ctx, runbook)
         return
     note_run(ctx, runbook=runbook, run_id=resume)
+    from ecr_widgets.cli.run_ids import whole_run_id
     from ecr_widgets.cli.watching import Watcher, end_with
     from ecr_widgets.engine.notices import telling_refusals
     from ecr_widgets.engine.run import resume_run, run_runbook
@@ -116,8 +119,9 @@ def command(
                 "A run is resumed with its own parameters: leave out -p, -f, --plan, --slot and --reason."
             )
         else:
-            with telling_refusals(str(resume)):
-                result = resume_run(str(resume), runs=runs, wait_s=wait_if_busy_s, on_event=watcher)
+            run_id = whole_run_id(str(resume), runs)
+            with telling_refusals(run_id):
+                result = resume_run(run_id, runs=runs, wait_s=wait_if_busy_s, on_event=watcher)
     finally:
         watcher.close()
     end_with(ctx, result, as_json=as_json)

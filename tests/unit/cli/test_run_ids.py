@@ -1,0 +1,56 @@
+"""A run's id as people remember it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from ecr_widgets.cli import main
+from ecr_widgets.cli.run_ids import whole_run_id
+from ecr_widgets.errors import InputError
+from tests.audit.runs import recorded, save
+
+FIRST, SECOND = "20261126T060919Z-94c1df", "20261126T071000Z-a60e88"
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    for run_id in (FIRST, SECOND):
+        notebook = json.loads(json.dumps(recorded("deployed")))
+        old = notebook["metadata"]["ecr_widgets"]["run_id"]
+        notebook = json.loads(json.dumps(notebook).replace(old, run_id))
+        save(tmp_path, "deployed", f"{run_id}-release.ipynb", notebook)
+    return tmp_path
+
+
+@pytest.mark.parametrize("part", ["a60e88", "a60e", "071000Z", SECOND])
+def test_a_part_that_no_other_run_has_is_enough(runs: Path, part: str) -> None:
+    """The end of an id is what people remember."""
+    assert whole_run_id(part, runs) == SECOND
+
+
+@pytest.mark.parametrize("part", ["94c", "ffff", "nothing"])
+def test_what_names_no_run_stays_as_it_is(runs: Path, part: str) -> None:
+    """The command says then that there is none; three letters are no name."""
+    assert whole_run_id(part, runs) == part
+    assert whole_run_id(part, runs / "none") == part
+
+
+def test_a_part_of_several_is_refused(runs: Path) -> None:
+    """With two of them."""
+    with pytest.raises(InputError, match=f"{FIRST} and {SECOND}"):
+        whole_run_id("20261126", runs)
+
+
+@pytest.mark.parametrize(
+    "words", [["audit", "show"], ["run", "--resume"], ["approve"], ["attest"]], ids=lambda words: words[0]
+)
+def test_every_command_takes_a_part(runs: Path, words: list[str]) -> None:
+    """It is the run with that id which is shown, or refused for what it is."""
+    whole = CliRunner().invoke(main, [*words, SECOND, "--runs", str(runs)]).output
+    part = CliRunner().invoke(main, [*words, "a60e88", "--runs", str(runs)]).output
+    assert SECOND in part
+    assert part == whole
