@@ -39,6 +39,16 @@ class Deploy:
 
 
 @dataclass(frozen=True, slots=True)
+class DeployLimits:
+    """How many of the newest deploys of a name a target lists."""
+
+    of_each: int
+    """Of each name, where all are listed."""
+    of_one: int
+    """Where those of one name are listed."""
+
+
+@dataclass(frozen=True, slots=True)
 class Deployment:
     """A service's move to one deploy."""
 

@@ -13,6 +13,7 @@ from ecr_widgets.model.services import (
     ContainerLog,
     Copy,
     Deploy,
+    DeployLimits,
     Deployment,
     Dialect,
     Place,
@@ -66,6 +67,11 @@ class Services(Protocol):
     @reads
     def list_all_deploys(self) -> tuple[Deploy, ...]:
         """All stored deploys of any name, without their Dockerruns."""
+        ...
+
+    @reads
+    def deploy_limits(self) -> DeployLimits | None:
+        """How many of the newest those two list; None where they list all."""
         ...
 
     @reads

@@ -37,6 +37,8 @@ class UnusedOutcome:
     pulled_within_days: float
     unknown: tuple[str, ...] = ()
     """Why nothing may be called unused."""
+    not_read: tuple[str, ...] = ()
+    """Which stored deploys were not read, since there are too many: they protect no image."""
     changed: bool = False
 
 
@@ -102,4 +104,5 @@ class FindUnusedImages(Look[UnusedOutcome]):
             len(deleted_with((image.digest for image in unused), every, parts)),
             self.pulled_within_days,
             uses.unknown,
+            uses.not_read,
         )

@@ -16,6 +16,7 @@ from ecr_widgets.model.services import (
     ContainerLog,
     Copy,
     Deploy,
+    DeployLimits,
     Deployment,
     Dialect,
     Place,
@@ -60,6 +61,7 @@ class FakeEcs:
         """Why no task can be started."""
         self.exit_codes: dict[str, int | None] = {}
         """Of tasks' containers, by name."""
+        self.limits = DeployLimits(of_each=20, of_one=1000)
         self.digests: dict[str, str] = {}
         """What copies run, by container name, where it is not what their deploy names."""
         self.log: tuple[str, ...] = ("starting", "cannot open /etc/app")
@@ -88,11 +90,18 @@ class FakeEcs:
         return tuple(map(_place, sorted(self.clusters)))
 
     def list_deploys(self, name: str) -> tuple[Deploy, ...]:
-        return tuple(each for each in self.list_all_deploys() if each.name == name)
+        return self._active(name)[-self.limits.of_one :]
 
     def list_all_deploys(self) -> tuple[Deploy, ...]:
-        active = (replace(each, dockerrun=None) for each in self.deploys if each.is_active)
-        return tuple(sorted(active, key=lambda each: (each.name, each.version)))
+        families = sorted({each.name for each in self.deploys})
+        return tuple(each for name in families for each in self._active(name)[-self.limits.of_each :])
+
+    def deploy_limits(self) -> DeployLimits | None:
+        return self.limits
+
+    def _active(self, name: str) -> tuple[Deploy, ...]:
+        active = [replace(each, dockerrun=None) for each in self.deploys if each.is_active]
+        return tuple(sorted((each for each in active if each.name == name), key=lambda each: each.version))
 
     def find_latest_deploy(self, name: str) -> Deploy | None:
         return next(reversed(self.list_deploys(name)), None)

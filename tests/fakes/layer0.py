@@ -58,6 +58,9 @@ class FakeLayer0(FakeEnvironments):
             replace(each, dockerrun=None) for each in sorted(self.deploys, key=lambda d: (d.name, d.version))
         )
 
+    def deploy_limits(self) -> None:
+        return None
+
     def find_latest_deploy(self, name: str) -> Deploy | None:
         return next(reversed(self.list_deploys(name)), None)
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
+from itertools import islice
 
 from ecr_widgets.adapters.ecs.calls import Calls
 from ecr_widgets.adapters.ecs.decode import decoded, last_part
 from ecr_widgets.adapters.ecs.wire import Wire
 from ecr_widgets.errors import EntityNotFound, InputError
-from ecr_widgets.model.services import Deploy
+from ecr_widgets.model.services import Deploy, DeployLimits
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,255}:[1-9][0-9]*", re.ASCII)
 _PAGE = 100
@@ -33,20 +33,23 @@ class Deploys(Calls):
         return {}
 
     def list_deploys(self, name: str) -> tuple[Deploy, ...]:
-        return tuple(reversed(list(self._newest(name, page=_PAGE, pages=_PAGES_OF_ONE))))
+        return tuple(reversed(self._newest(name, _PAGE * _PAGES_OF_ONE)))
 
     def list_all_deploys(self) -> tuple[Deploy, ...]:
         families = list(
             self._listed("ecs:ListTaskDefinitionFamilies", "families", status="ACTIVE", maxResults=_PAGE)
         )
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            found = pool.map(lambda each: list(self._newest(each, page=_OF_EACH, pages=1)), families)
+            found = pool.map(lambda each: self._newest(each, _OF_EACH), families)
             return tuple(
                 sorted((one for some in found for one in some), key=lambda each: (each.name, each.version))
             )
 
+    def deploy_limits(self) -> DeployLimits | None:
+        return DeployLimits(of_each=_OF_EACH, of_one=_PAGE * _PAGES_OF_ONE)
+
     def find_latest_deploy(self, name: str) -> Deploy | None:
-        return next(self._newest(name, page=1, pages=1), None)
+        return next(iter(self._newest(name, 1)), None)
 
     def read_deploy(self, deploy_id: str) -> Deploy:
         if not _ID.fullmatch(deploy_id):
@@ -68,20 +71,18 @@ class Deploys(Calls):
     def delete_deploy(self, deploy_id: str) -> None:
         self._change("ecs:DeregisterTaskDefinition", taskDefinition=self.read_deploy(deploy_id).deploy_id)
 
-    def _newest(self, family: str, *, page: int, pages: int) -> Iterator[Deploy]:
-        """Active revisions of exactly that family, newest first."""
+    def _newest(self, family: str, most: int) -> list[Deploy]:
+        """Active revisions of exactly that family, newest first; a page may be shorter than it was asked for."""
         arns = self._listed(
             "ecs:ListTaskDefinitions",
             "taskDefinitionArns",
-            pages=pages,
+            pages=_PAGES_OF_ONE,
             familyPrefix=family,
             status="ACTIVE",
             sort="DESC",
-            maxResults=page,
+            maxResults=min(most, _PAGE),
         )
-        for each in map(_listed_deploy, arns):
-            if each.name == family:
-                yield each
+        return list(islice((each for each in map(_listed_deploy, arns) if each.name == family), most))
 
     def _definition(self, deploy_id: str) -> Wire:
         """The document of a deploy; empty where it is no longer there."""

@@ -63,6 +63,9 @@ class Layer0Api(Environments, LoadBalancers, Admin, TaskRequests, EcsOnly):
         ]
         return tuple(sorted(deploys, key=lambda each: (each.name, each.version)))
 
+    def deploy_limits(self) -> None:
+        return None
+
     def find_latest_deploy(self, name: str) -> Deploy | None:
         # Servers answer `version=latest` with the highest version of any name with this prefix, or one for each
         # name; where ours is among them it is its latest.

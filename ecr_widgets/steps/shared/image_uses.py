@@ -6,7 +6,8 @@ Layer0 tells no digest of what runs. Where that is not known for certain, an ima
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from ecr_widgets.model.image_parts import Parts, subject_of
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.registry import Image
 from ecr_widgets.model.registry_host import OwnRegistry, Sameness
+from ecr_widgets.model.services import Deploy
 from ecr_widgets.ports import Ecr, Progress, ProgressSink, ignore_progress
 from ecr_widgets.ports.services import Services
 from ecr_widgets.steps.shared.layer0_on_ecs import Listed
@@ -71,6 +73,8 @@ class UsesOutcome:
     uses: tuple[ImageUse, ...]
     unknown: tuple[str, ...] = ()
     """What may use any image of the repository, since it is not known what it names."""
+    not_read: tuple[str, ...] = ()
+    """Which stored deploys were not read, since there are too many: an image that only they name counts as unused."""
     changed: bool = False
 
     @property
@@ -192,7 +196,8 @@ def _outcome(repository: str, looks: Iterable[_Look]) -> UsesOutcome:
         uses[same] = use.at_the_latest(uses[same]) if same in uses else use
     ordered = sorted(uses.values(), key=lambda use: (not use.runs, use.by, str(use.image)))
     unknown = dict.fromkeys(why for look in looks for why in look.unknown)
-    return UsesOutcome(repository, tuple(ordered), tuple(unknown))
+    not_read = tuple(each for look in looks for each in look.not_read)
+    return UsesOutcome(repository, tuple(ordered), tuple(unknown), not_read)
 
 
 class _Look:
@@ -207,6 +212,8 @@ class _Look:
         self.uses: list[ImageUse] = []
         self.unknown: list[str] = []
         """What may use any image of the repository, and why."""
+        self.not_read: list[str] = []
+        """Stored deploys that are too many to be read, in words."""
         self._texts: dict[str, tuple[str, ...] | None] = {}
 
     @contextmanager
@@ -250,8 +257,31 @@ class _Look:
                 self._note_running(task.deploy_id, where("task", task.environment_id, task.name), None)
 
     def at_stored(self, progress: ProgressSink) -> None:
-        """All that could be run again."""
-        deploys = self._services.list_all_deploys()
+        """All that could be run again; of a name with very many deploys the newest."""
+        deploys, limits = self._services.list_all_deploys(), self._services.deploy_limits()
+        self._note_stored(deploys, progress)
+        if limits is None:
+            return
+        counts = Counter(each.name for each in deploys)
+        cut = {name for name, count in counts.items() if count >= limits.of_each}
+        naming = sorted(cut & {each.name for each in deploys if self._names_it(each.deploy_id)})
+        # Each is read by a call of its own, so that the older ones are read only where the repository's images are deployed.
+        listed = {name: self._services.list_deploys(name) for name in naming}
+        older = [each for some in listed.values() for each in some if each.deploy_id not in self._texts]
+        self._note_stored(older, progress)
+        self.not_read += [
+            f"deploys of {name} that are older than the newest {limits.of_one}"
+            for name, some in listed.items()
+            if len(some) >= limits.of_one
+        ]
+        others = len(cut) - len(naming)
+        if others:
+            self.not_read.append(
+                f"deploys of {others} other name{'s' * (others > 1)} that are older than the newest {limits.of_each},"
+                " none of which names an image of the repository"
+            )
+
+    def _note_stored(self, deploys: Sequence[Deploy], progress: ProgressSink) -> None:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             read = pool.map(lambda each: self._read(each.deploy_id), deploys)
             for number, (deploy, texts) in enumerate(zip(deploys, read, strict=True), 1):
@@ -259,6 +289,9 @@ class _Look:
                 by = self._listed.deploy(deploy.name, deploy.version)
                 self._note(texts or (), by, runs=False, since=None)
                 progress(Progress("deploys", "reading what they name", number, len(deploys)))
+
+    def _names_it(self, deploy_id: str) -> bool:
+        return any(self._within.search(text) for text in self._texts.get(deploy_id) or ())
 
     def _note_running(self, deploy_id: str, by: str, since: datetime | None) -> None:
         texts = self._read(deploy_id) if deploy_id else None

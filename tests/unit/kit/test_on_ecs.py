@@ -19,7 +19,7 @@ from ecr_widgets.errors import (
 )
 from ecr_widgets.kit import Kit
 from ecr_widgets.model.image_reference import ImageReference
-from ecr_widgets.model.services import Task
+from ecr_widgets.model.services import DeployLimits, Task
 from ecr_widgets.steps.push_image import PushOutcome
 from ecr_widgets.steps.shared.service_wait import describe
 from tests.fakes import REGISTRY, FakeEcs, World, digest_of
@@ -318,3 +318,33 @@ def test_what_only_looks_like_a_layer0_service_is_listed_by_its_own_name(
     to.layer0.services[both.service_id] = replace(service, deployments=(other,))
     running = {use.by for use in make_kit(to, tmp_path).ecr.find_uses("app").running}
     assert running == {"service demo/web", f"service ecs:{CLUSTER}/{both.ecs_name}"}
+
+
+def registered(to: FakeConnections, name: str, *images: str) -> None:
+    """One revision of a family for each image."""
+    for text in images:
+        document = {"containerDefinitions": [{"name": "app", "image": text, "memory": 64}]}
+        to.ecs.create_deploy(name, json.dumps(document).encode())
+
+
+def test_an_old_revision_that_nothing_runs_protects_its_image(kit: Kit, to: FakeConnections) -> None:
+    """Also one that is older than those which are listed of every family, where its family names the repository."""
+    registered(to, "web", str(image("a")), *[str(image("b"))] * 25)
+    registered(to, "other", *["busybox"] * 30)
+    uses = kit.ecr.find_uses("app")
+    assert "deploy web.1" in {use.by for use in uses.uses}
+    (other,) = uses.not_read
+    assert other.startswith("deploys of 1 other name that are older than the newest 20, none of which names")
+
+
+def test_a_bound_on_what_is_read_is_in_the_record(kit: Kit, to: FakeConnections) -> None:
+    """Of a family with more revisions than are listed, the record says which protect no image."""
+    to.ecs.limits = DeployLimits(of_each=2, of_one=4)
+    registered(to, "web", str(image("a")), *[str(image("b"))] * 5)
+    unused = kit.ecr.find_unused_images("app", keep_newest=0, older_than_days=0, pulled_within_days=0)
+    assert unused.not_read == ("deploys of web that are older than the newest 4",)
+    record = kit.recorder.records[-1]
+    assert record.outcome["not_read"] == ["deploys of web that are older than the newest 4"]
+    assert {by for used in unused.in_use.values() for by in used} == {
+        f"deploy web.{number}" for number in (3, 4, 5, 6)
+    }

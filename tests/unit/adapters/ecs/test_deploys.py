@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 
 import pytest
 
@@ -45,17 +46,34 @@ def test_of_a_family_with_thousands_the_newest_thousand_are_listed(aws: Scripted
 
 
 def test_of_all_families_the_newest_of_each_are_listed(aws: ScriptedAws, ecs: BotoEcs) -> None:
-    """One call a family, and none for the older ones."""
+    """As many as the target says, by one call a family, and none for the older ones."""
+    limits = ecs.deploy_limits()
+    assert limits is not None
     aws.answer(
         "ListTaskDefinitionFamilies", {"families": ["web"], "nextToken": "more"}, {"families": ["app"]}
     )
-    aws.answer(
-        "ListTaskDefinitions",
-        {"taskDefinitionArns": [definition_arn("web:2"), definition_arn("app:7")], "nextToken": "more"},
-    )
-    assert [each.deploy_id for each in ecs.list_all_deploys()] == ["app:7", "web:2"]
+    page = [
+        definition_arn(f"{family}:{number}")
+        for number in range(30, 30 - limits.of_each, -1)
+        for family in ("web", "app")
+    ]
+    aws.answer("ListTaskDefinitions", {"taskDefinitionArns": page, "nextToken": "more"})
+    listed = Counter(each.name for each in ecs.list_all_deploys())
+    assert listed == {"app": limits.of_each, "web": limits.of_each}
     asked = aws.asked_for("ListTaskDefinitions")
     assert sorted((each["familyPrefix"], each["maxResults"]) for each in asked) == [("app", 20), ("web", 20)]
+
+
+def test_a_short_page_is_not_the_end(aws: ScriptedAws, ecs: BotoEcs) -> None:
+    """ECS may give fewer than it is asked for, or none, and a token for the rest."""
+    aws.answer("ListTaskDefinitionFamilies", {"families": ["web"]})
+    aws.answer(
+        "ListTaskDefinitions",
+        {"taskDefinitionArns": [definition_arn("web:3")], "nextToken": "a"},
+        {"taskDefinitionArns": [], "nextToken": "b"},
+        {"taskDefinitionArns": [definition_arn("web:1")]},
+    )
+    assert [each.version for each in ecs.list_all_deploys()] == [1, 3]
 
 
 def test_the_latest_is_asked_for_alone(aws: ScriptedAws, ecs: BotoEcs) -> None:
