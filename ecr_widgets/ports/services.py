@@ -176,6 +176,13 @@ class Services(Protocol):
         """How a service is run; None where the target has no such settings."""
         ...
 
+    @reads
+    def never_fits(self, service_id: str, deploy_id: str) -> str:
+        """Why none of the machines that a service may run on could ever run the deploy, however empty; empty where one could,
+        or the target does not say.
+        """
+        ...
+
     def apply_settings(self, service_id: str, settings: Settings) -> Service:
         """Change how a service is run, by those settings that are given.
 

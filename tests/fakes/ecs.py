@@ -55,6 +55,8 @@ class FakeEcs:
         """Why the target gives a deploy's deployment up and brings back what ran before, if anything did."""
         self.no_room: dict[str, str] = {}
         """What the scheduler says of a deploy that it finds no place for."""
+        self.too_big: dict[str, str] = {}
+        """Why no instance could ever run a deploy."""
         self.pauses: dict[str, tuple[str, str]] = {}
         """Stage and hook id at which a deploy's deployment waits."""
         self.no_task: tuple[str, ...] = ()
@@ -245,6 +247,9 @@ class FakeEcs:
 
     def read_settings(self, service_id: str) -> Settings | None:
         return self.settings[service_id]
+
+    def never_fits(self, service_id: str, deploy_id: str) -> str:
+        return self.too_big.get(deploy_id, "")
 
     def apply_settings(self, service_id: str, settings: Settings) -> Service:
         self.settings[service_id].update(settings)

@@ -171,6 +171,9 @@ class FakeLayer0(FakeEnvironments):
     def read_settings(self, service_id: str) -> Settings | None:
         return None
 
+    def never_fits(self, service_id: str, deploy_id: str) -> str:
+        return ""
+
     def apply_settings(self, service_id: str, settings: Settings) -> Service:
         _refuse(settings)
         raise AssertionError

@@ -9,6 +9,7 @@ from ecr_widgets.adapters.aws_session import AwsSession
 from ecr_widgets.adapters.ecs.deployments import Deployments
 from ecr_widgets.adapters.ecs.images import ResolvedImages
 from ecr_widgets.adapters.ecs.logs import Logs
+from ecr_widgets.adapters.ecs.room import Room
 from ecr_widgets.adapters.ecs.settings import ServiceSettings
 from ecr_widgets.adapters.ecs.tasks import Tasks
 from ecr_widgets.ports import Clock
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     import boto3
 
 
-class BotoEcs(Deployments, ServiceSettings, ResolvedImages, Tasks, Logs):
+class BotoEcs(Deployments, ServiceSettings, ResolvedImages, Room, Tasks, Logs):
     """Implements `ports.services.Services`; session and clients are made when they are first needed.
 
     Args:

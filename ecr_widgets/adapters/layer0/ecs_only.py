@@ -28,5 +28,8 @@ class EcsOnly(Calls):
     def read_settings(self, service_id: str) -> Settings | None:
         return None
 
+    def never_fits(self, service_id: str, deploy_id: str) -> str:
+        return ""
+
     def apply_settings(self, service_id: str, settings: Settings) -> Service:
         raise InputError("Layer0 takes no service file", hint="leave service_file empty")

@@ -11,6 +11,8 @@ PATIENCE_S = 30.0
 SHORT_PATIENCE_S = 5.0
 """And where none will: only what others run could."""
 _SAYS = "unable to place a task"
+_ON_INSTANCES = "no container instance met all of its requirements"
+"""What it says of instances that somebody registered; of Fargate's capacity, which comes and goes, it says something else."""
 
 
 class NoRoom:
@@ -22,11 +24,19 @@ class NoRoom:
         self.reason = ""
         """Why there is no room, in the scheduler's words."""
 
-    def look(self, service: Service, now_s: float, settings: Callable[[], Settings | None]) -> bool:
+    def look(
+        self,
+        service: Service,
+        now_s: float,
+        settings: Callable[[], Settings | None],
+        never_fits: Callable[[], str] = lambda: "",
+    ) -> bool:
         """Take note of it, and say whether waiting on makes no sense.
 
         Args:
             settings: Reads how the service is run; called where it matters.
+
+            never_fits: Reads why no instance could ever run a copy; called where that ends the wait.
         """
         primary = service.primary
         events = primary.events if primary is not None else ()
@@ -37,7 +47,12 @@ class NoRoom:
         if self._since_s is None:
             self._since_s = now_s
             old = any(each.running_count for each in service.deployments if each is not primary)
-            self._patience_s = PATIENCE_S if old and _may_go_first(settings()) else SHORT_PATIENCE_S
+            how = settings()
+            self._patience_s = PATIENCE_S if old and _may_go_first(how) else SHORT_PATIENCE_S
+            never = never_fits() if _ON_INSTANCES in self.reason and _stay_as_they_are(how) else ""
+            if never:
+                self.reason += f" {never[0].upper()}{never[1:]}."
+                return True
         return now_s - self._since_s >= self._patience_s
 
 
@@ -47,3 +62,8 @@ def _may_go_first(settings: Settings | None) -> bool:
         return True
     least = (settings.get("deploymentConfiguration") or {}).get("minimumHealthyPercent")
     return least is None or least < 100
+
+
+def _stay_as_they_are(settings: Settings | None) -> bool:
+    """Whether nothing adds instances because a copy finds no room, as a capacity provider with managed scaling does."""
+    return settings is not None and not settings.get("capacityProviderStrategy")

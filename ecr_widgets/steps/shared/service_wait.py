@@ -111,7 +111,12 @@ def wait_for_service(
                 holder="somebody elsewhere",
                 hint="look at who works on it, then deploy again where that is still wanted",
             )
-        if no_room.look(service, clock.monotonic_s(), lambda: services.read_settings(service_id)):
+        if no_room.look(
+            service,
+            clock.monotonic_s(),
+            lambda: services.read_settings(service_id),
+            lambda: services.never_fits(service_id, deploy_id),
+        ):
             raise DeploymentFailed(
                 f"service {service.name!r} cannot run deploy {deploy_id}: {no_room.reason}",
                 reasons=(no_room.reason,),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -13,7 +12,6 @@ from tests.sandbox.ecs.served import Served, serve
 
 @pytest.fixture
 def ecs() -> Iterator[Served]:
-    os.environ.setdefault("MOTO_ACCOUNT_ID", "111222333444")
     with serve() as served:
         yield served
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import io
 import json
+import os
 import tempfile
 import threading
 import time
@@ -20,6 +21,7 @@ from ecr_widgets.sandbox.neighbours import MODULES, Application, Neighbours
 from ecr_widgets.sandbox.workloads.containers import Containers
 from tests.sandbox.workloads.fake_containers import FakeContainers
 
+ACCOUNT = "111222333444"
 _TARGETS = {
     "ecs": "AmazonEC2ContainerServiceV20141113",
     "logs": "Logs_20140328",
@@ -110,15 +112,17 @@ class Served:
 @contextlib.contextmanager
 def serve(containers: Containers | None = None, *, folder: Path | None = None) -> Iterator[Served]:
     """Serve until the block ends; containers stay for the next server on the folder."""
+    # It gives this account what it has from the start, such as an instance.
+    os.environ.setdefault("MOTO_ACCOUNT_ID", ACCOUNT)
     loop = asyncio.new_event_loop()
     passing = tempfile.TemporaryDirectory(prefix="ecs-")
     where = folder or Path(passing.name)
-    neighbours = Neighbours(where, account="111222333444", region="us-east-1")
+    neighbours = Neighbours(where, account=ACCOUNT, region="us-east-1")
     journal: list[dict[str, Any]] = []
     fake = containers or FakeContainers()
 
     async def start() -> EcsSandbox:
-        names = Names("111222333444", "us-east-1")
+        names = Names(ACCOUNT, "us-east-1")
         made = EcsSandbox(
             fake, folder=where, names=names, neighbours=neighbours, journal=journal.append, settle_s=0.05
         )

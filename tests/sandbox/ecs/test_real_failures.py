@@ -47,7 +47,7 @@ FAILURES = (
         },
         "Task failed container health checks",
     ),
-    Failure("no-room", {"memory": 1 << 30}, "has insufficient memory available"),
+    Failure("no-room", {"memory": 1 << 30}, "needs 1073741824 MiB of memory, and no container instance has"),
 )
 
 

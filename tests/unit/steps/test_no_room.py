@@ -51,3 +51,37 @@ def test_a_place_that_was_found_ends_it() -> None:
     no_room, found = NoRoom(), replace(NEW, events=(SAYS, "(service web) has started 1 tasks: (task a)."))
     for deployment, at_s in ((NEW, 0.0), (found, 4.0), (NEW, 6.0)):
         assert not no_room.look(service(deployment), at_s, lambda: None)
+
+
+ON_INSTANCES: dict[str, Any] = {"launchType": "EC2", **at_least(100)}
+NEVER = "it needs 9000 MiB of memory, and no container instance has more than 4000"
+
+
+def test_what_no_instance_could_ever_run_ends_at_the_first_look() -> None:
+    """Whatever else runs there: nothing that stops makes an instance larger, and the reason says how much is needed."""
+    no_room = NoRoom()
+    assert no_room.look(service(NEW, OLD), 0.0, lambda: ON_INSTANCES, lambda: NEVER)
+    assert (
+        no_room.reason == f"{SAYS} It needs 9000 MiB of memory, and no container instance has more than 4000."
+    )
+
+
+@pytest.mark.parametrize(
+    ("says", "settings", "never"),
+    [
+        (SAYS, {"capacityProviderStrategy": [{"capacityProvider": "growing"}]}, NEVER),
+        (SAYS, None, NEVER),
+        (
+            "(service web) was unable to place a task. Reason: Capacity is unavailable at this time.",
+            {},
+            NEVER,
+        ),
+        (SAYS, ON_INSTANCES, ""),
+    ],
+    ids=["a capacity provider that may add larger ones", "not known how", "Fargate", "one that is only full"],
+)
+def test_what_may_get_room_is_waited_for(says: str, settings: dict[str, Any] | None, never: str) -> None:
+    """Instances that are added, Fargate's capacity, what others stop, and old copies that will stop."""
+    no_room, full = NoRoom(), replace(NEW, events=(says,))
+    assert not no_room.look(service(full, OLD), 0.0, lambda: settings, lambda: never)
+    assert not no_room.look(service(full, OLD), SHORT_PATIENCE_S - 1, lambda: settings, lambda: never)
