@@ -14,7 +14,6 @@ import secrets
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
@@ -162,8 +161,7 @@ class _FirstLine(msgspec.Struct, frozen=True):
     signature: str
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(NamedTuple):
     """One line as it is in the file."""
 
     seal: Seal | None

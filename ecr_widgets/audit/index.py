@@ -28,15 +28,15 @@ from ecr_widgets.audit.keys import KeyRing, default_ring
 from ecr_widgets.audit.parallel import in_parallel
 from ecr_widgets.audit.query import Query
 from ecr_widgets.audit.reading import read_bytes, read_content, read_file, with_holder
-from ecr_widgets.audit.row import MADE_BY, Row, SealedRow, row_of, touched
+from ecr_widgets.audit.row import MADE_BY, Row, RowLine, decode_row, encode_row, line_of, row_of
 from ecr_widgets.audit.run import Found, NoRun, Run
 from ecr_widgets.audit.scan import NEVER, RACY_NS, Stamp, scan, shown_name
-from ecr_widgets.audit.seal_book import TABLES, SealBook
+from ecr_widgets.audit.seal_book import TABLES, Newest, SealBook
 from ecr_widgets.audit.verify import Finding
 from ecr_widgets.errors import RecordError
 from ecr_widgets.model.user_folders import cache_folder
 
-_VERSION = 100 * MADE_BY + 12
+_VERSION = 100 * MADE_BY + 14
 """Of the tables and of all rules behind a row; another number than the file's means that all is read again."""
 _BATCH = 1000
 _LEAST_PART = 4
@@ -53,21 +53,20 @@ CREATE TABLE touched (
   kind TEXT NOT NULL, name TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (kind, name, number)
 ) WITHOUT ROWID;
 CREATE INDEX touched_by_run ON touched (number);
+CREATE TRIGGER forgotten AFTER DELETE ON runs BEGIN DELETE FROM touched WHERE number = old.number; END;
 """
 
 
 class _Entry(NamedTuple):
     """What the tables hold of one notebook, ready to be written."""
 
-    verdict: str
-    state: str | None
-    runbook: str | None
-    run_id: str | None
-    started_at: str | None
-    row: bytes
-    touched: tuple[tuple[str, str], ...]
+    line: RowLine
     sha256: str | None
     """Of the file, where it is a finished run; None where it is none, or where nobody asks for seals."""
+
+
+_Due = tuple[str, Stamp, _Entry, Newest | None]
+"""A notebook with what is to be written of it, and its newest seal."""
 
 
 class Index:
@@ -124,31 +123,41 @@ class Index:
             return
         with self._write():
             # No number is given twice, so one that another update has replaced meanwhile is of nothing now.
-            for _, number, *_ in known.values():
-                self._forget(number)
+            self._database.executemany(
+                "DELETE FROM runs WHERE number = ?", [(number,) for _, number, *_ in known.values()]
+            )
+        seals = self._seals and self._seals.state()
         with closing(self._entries(due)) as entries:
             while batch := list(islice(entries, _BATCH)):
                 with self._write():
-                    for path, stamp, entry in batch:
-                        self._store(path, stamp, entry)
+                    if self._seals is not None and self._seals.state() != seals:
+                        # Another update has read newer ones, and marked their notebooks before these are written.
+                        newest = self._seals.newest_of([path for path, *_ in batch])
+                        batch = [(*each[:3], newest.get(each[0])) for each in batch]
+                    self._store(batch)
 
-    def _entries(self, due: list[tuple[str, Stamp]]) -> Generator[tuple[str, Stamp, _Entry], None, None]:
-        unlike: list[tuple[str, Stamp, tuple[str, SealedRow] | None]] = []
-        for name, stamp in due:
-            path = shown_name(name)
-            sealed = None if self._seals is None else self._seals.row(path)
-            if sealed is not None and sealed[1].stamp == stamp:
-                yield path, stamp, _sealed_entry(*sealed)
-            else:
-                unlike.append((name, stamp, sealed))
+    def _entries(self, due: list[tuple[str, Stamp]]) -> Generator[_Due, None, None]:
+        unlike: list[tuple[str, Stamp, _Entry | None, Newest | None]] = []
+        sought = iter(due)
+        while some := list(islice(sought, _BATCH)):
+            newest = self._seals.newest_of([shown_name(name) for name, _ in some]) if self._seals else {}
+            for name, stamp in some:
+                path = shown_name(name)
+                seal = newest.get(path)
+                sealed = None if seal is None or self._seals is None else self._seals.row(path, seal)
+                entry = None if seal is None or sealed is None else _Entry(sealed, seal.file_sha256)
+                if entry is not None and entry.line.stamp == stamp:
+                    yield path, stamp, entry, seal
+                else:
+                    unlike.append((name, stamp, entry, seal))
         self.read_files += len(unlike)
         reader = _Reader(self.runs, with_hash=self._seals is not None)
-        asked = [(name, sealed and sealed[0]) for name, _, sealed in unlike]
+        asked = [(name, as_sealed and as_sealed.sha256) for name, _, as_sealed, _ in unlike]
         with closing(in_parallel(reader.read, asked)) as read:
-            for (name, stamp, sealed), changed in zip(unlike, read, strict=True):
-                entry = _sealed_entry(*sealed) if changed is None and sealed is not None else changed
+            for (name, stamp, as_sealed, seal), changed in zip(unlike, read, strict=True):
+                entry = as_sealed if changed is None else changed
                 assert entry is not None
-                yield shown_name(name), stamp, entry
+                yield shown_name(name), stamp, entry, seal
 
     def forget(self) -> None:
         """Believe nothing that it holds: the next update reads every notebook and seal again.
@@ -219,41 +228,36 @@ class Index:
             return []
         return self._database.execute("SELECT row, seal FROM runs WHERE path = ?", (str(below),)).fetchall()
 
-    def _store(self, path: str, stamp: Stamp, entry: _Entry) -> None:
-        standing = self._database.execute("SELECT number FROM runs WHERE path = ?", (path,)).fetchone()
-        if standing:
-            self._forget(standing[0])
-        young = time.time_ns() - stamp.changed_ns < RACY_NS
-        if young or entry.verdict == Verdict.RUNNING:
-            stamp = NEVER
-        seal, entry = self._sealed(path, entry)
-        done = self._database.execute(
-            "INSERT INTO runs (path, changed_ns, size, inode, verdict, state, runbook, run_id, started_at, row, seal)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (path, *stamp, *entry[:-2], seal),
-        )
+    def _store(self, batch: list[_Due]) -> None:
+        told = self._database.execute("SELECT seq FROM sqlite_sequence WHERE name = 'runs'").fetchone()
+        number, youngest_ns = told[0] if told else 0, time.time_ns() - RACY_NS
+        runs, names = [], []
+        for path, stamp, read, newest in batch:
+            number += 1
+            seal, entry = self._sealed(path, newest, read)
+            is_kept = stamp.changed_ns <= youngest_ns and entry.line.verdict != Verdict.RUNNING
+            runs.append((number, path, *(stamp if is_kept else NEVER), *entry.line[:-2], seal))
+            names += [(kind, name, number) for kind, name in entry.line.touched]
         self._database.executemany(
-            "INSERT OR IGNORE INTO touched (kind, name, number) VALUES (?, ?, ?)",
-            [(kind, name, done.lastrowid) for kind, name in entry.touched],
+            "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", runs
         )
+        self._database.executemany("INSERT OR IGNORE INTO touched VALUES (?, ?, ?)", names)
 
-    def _sealed(self, path: str, entry: _Entry) -> tuple[str | None, _Entry]:
+    def _sealed(self, path: str, newest: Newest | None, entry: _Entry) -> tuple[str | None, _Entry]:
         """What the notebook's seal says of it, and the entry, which is of a tampered run where that is a change."""
         if self._seals is None or entry.sha256 is None:
             return None, entry
-        finding, what = self._seals.finding(path, entry.sha256)
-        if finding is Finding.UNSEALED and entry.state is None:
+        finding, what = self._seals.finding(path, newest, entry.sha256)
+        if finding is Finding.UNSEALED and entry.line.state is None:
             return None, entry  # no run, and never was one
         if finding not in (Finding.CHANGED, Finding.BROKEN_SEAL, Finding.RESEALED):
             return finding, entry
         row = msgspec.structs.replace(
-            _decode_row(entry.row), verdict=Verdict.TAMPERED.value, why=Judgement(Verdict.TAMPERED, what).why
+            decode_row(entry.line.row),
+            verdict=Verdict.TAMPERED.value,
+            why=Judgement(Verdict.TAMPERED, what).why,
         )
-        return finding, entry._replace(verdict=Verdict.TAMPERED, row=_encode_row(row))
-
-    def _forget(self, number: int) -> None:
-        self._database.execute("DELETE FROM runs WHERE number = ?", (number,))
-        self._database.execute("DELETE FROM touched WHERE number = ?", (number,))
+        return finding, entry._replace(line=entry.line._replace(verdict=row.verdict, row=encode_row(row)))
 
     @contextmanager
     def _write(self) -> Iterator[None]:
@@ -297,28 +301,11 @@ class _Reader:
 
 
 def _entry(found: Found, sha256: str | None) -> _Entry:
-    return _entry_of(*row_of(found, judge(found)), sha256)
-
-
-def _sealed_entry(sha256: str, sealed: SealedRow) -> _Entry:
-    return _entry_of(sealed.row, sealed.adopted, sha256)
-
-
-def _entry_of(row: Row, adopted: tuple[str, ...], sha256: str | None) -> _Entry:
-    return _Entry(
-        row.verdict,
-        row.state,
-        row.runbook,
-        row.run_id,
-        row.started_at,
-        _encode_row(row),
-        tuple(touched(row, adopted)),
-        sha256,
-    )
+    return _Entry(line_of(*row_of(found, judge(found)), NEVER), sha256)
 
 
 def _row(row: bytes, seal: str | None) -> Row:
-    return msgspec.structs.replace(_decode_row(row), seal=seal)
+    return msgspec.structs.replace(decode_row(row), seal=seal)
 
 
 def index_file(runs: Path) -> Path:
@@ -362,10 +349,6 @@ def _updated(index: Index, *, rebuild: bool = False) -> Index:
     return index
 
 
-_encode_row = msgspec.msgpack.Encoder().encode
-_decode_row = msgspec.msgpack.Decoder(Row).decode
-
-
 @contextmanager
 def _held(file: Path, operation: int = fcntl.LOCK_SH) -> Iterator[None]:
     """Have the index's files stay where they are; who removes them holds it alone."""
@@ -399,6 +382,8 @@ def _open(file: Path | None) -> sqlite3.Connection:
             file.chmod(0o600)
             database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = OFF")
+        # For the trigger, where a row is replaced.
+        database.execute("PRAGMA recursive_triggers = ON")
         _make_tables(database)
     except BaseException:
         database.close()
@@ -414,7 +399,7 @@ def _make_tables(database: sqlite3.Connection) -> None:
     if database.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
         for name in ("runs", "touched", "keys", "chains", "seals", "sealed"):
             database.execute(f"DROP TABLE IF EXISTS {name}")
-        for statement in (_TABLES + TABLES).split(";"):
+        for statement in (_TABLES + TABLES).split(";\n"):
             database.execute(statement)
         database.execute(f"PRAGMA user_version = {_VERSION}")
     database.execute("COMMIT")

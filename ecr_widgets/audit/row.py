@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -100,13 +100,69 @@ class SealedRow(msgspec.Struct, frozen=True):
         return line if len(line) <= MAX_LINE_BYTES else None
 
 
-def read_row(line: bytes) -> SealedRow | None:
-    """The row in a line; None where other rules than these have made it."""
+class RowLine(NamedTuple):
+    """What an index needs of a row."""
+
+    verdict: str
+    state: str | None
+    runbook: str | None
+    run_id: str | None
+    started_at: str | None
+    row: bytes
+    """All of it, in JSON."""
+    touched: tuple[tuple[str, str], ...]
+    """What the run is found by: kind and name of each service, digest and name of an adopted service."""
+    stamp: Stamp
+
+
+def line_of(row: Row, adopted: tuple[str, ...], stamp: Stamp) -> RowLine:
+    """What an index needs of a row that was just made."""
+    return _line_of(row, encode_row(row), adopted, stamp)
+
+
+def read_row(line: bytes, path: str) -> RowLine | None:
+    """The row in a line of `SealedRow`, for the notebook at a path; None where other rules than these have made it."""
     try:
         sealed = _decode(line)
+        if sealed.made_by != MADE_BY:
+            return None
+        found = _decode_found(sealed.row)
+        if found.path == path:
+            return _line_of(found, bytes(sealed.row), sealed.adopted, sealed.stamp)
+        return line_of(
+            msgspec.structs.replace(decode_row(sealed.row), path=path), sealed.adopted, sealed.stamp
+        )
     except (msgspec.MsgspecError, RecursionError):
         return None
-    return sealed if sealed.made_by == MADE_BY else None
+
+
+class _Found(msgspec.Struct, frozen=True, gc=False):
+    """Those members of a row that runs are found by."""
+
+    path: str
+    verdict: str
+    run_id: str | None = None
+    runbook: str | None = None
+    state: str | None = None
+    started_at: str | None = None
+    services: tuple[str, ...] = ()
+    digests: tuple[str, ...] = ()
+
+
+class _Line(msgspec.Struct, frozen=True, gc=False):
+    row: msgspec.Raw
+    made_by: int
+    adopted: tuple[str, ...]
+    stamp: Stamp
+
+
+def _line_of(row: Row | _Found, encoded: bytes, adopted: tuple[str, ...], stamp: Stamp) -> RowLine:
+    touched = [("service", name) for name in row.services]
+    touched += [("digest", name) for name in row.digests]
+    touched += [("adopted", name) for name in adopted]
+    return RowLine(
+        row.verdict, row.state, row.runbook, row.run_id, row.started_at, encoded, tuple(touched), stamp
+    )
 
 
 def row_of(found: Found, judgement: Judgement) -> tuple[Row, tuple[str, ...]]:
@@ -151,12 +207,8 @@ def row_of(found: Found, judgement: Judgement) -> tuple[Row, tuple[str, ...]]:
     )
 
 
-def touched(row: Row, adopted: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """What a run is found by: kind and name of each service, digest and name of an adopted service."""
-    for kind, names in (("service", row.services), ("digest", row.digests), ("adopted", adopted)):
-        for name in names:
-            yield kind, name
-
-
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(SealedRow).decode
+_decode = msgspec.json.Decoder(_Line).decode
+_decode_found = msgspec.json.Decoder(_Found).decode
+encode_row = msgspec.json.Encoder().encode
+decode_row = msgspec.json.Decoder(Row).decode

@@ -13,17 +13,18 @@ import os
 import sqlite3
 import stat
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from itertools import groupby
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 import msgspec
 
 from ecr_widgets.audit.chain import FILE_NAME, Link, Past, Seal, Trouble, Watcher, links_in
 from ecr_widgets.audit.keys import KeyFile, KeyRing
 from ecr_widgets.audit.reading import read_bytes
-from ecr_widgets.audit.resealing import SealedRun, other_signer, resealed, sealed_run
-from ecr_widgets.audit.row import SealedRow, read_row
+from ecr_widgets.audit.resealing import other_signer, resealed, sealed_run
+from ecr_widgets.audit.row import RowLine, read_row
 from ecr_widgets.audit.scan import NEVER, RACY_NS, Stamp, folders_with
 from ecr_widgets.audit.verify import Finding, check_content
 from ecr_widgets.model.record import RunState
@@ -37,15 +38,76 @@ CREATE TABLE chains (
 CREATE TABLE seals (
   path TEXT NOT NULL, prefix TEXT NOT NULL, run_id TEXT, overwritten INTEGER NOT NULL, file_sha256 TEXT NOT NULL,
   forged TEXT, unknown_key INTEGER NOT NULL, place INTEGER NOT NULL, signer TEXT NOT NULL,
-  at INTEGER NOT NULL, sha256 TEXT NOT NULL, row_sha256 TEXT, PRIMARY KEY (path, prefix)
+  at INTEGER NOT NULL, sha256 TEXT NOT NULL, row_sha256 TEXT, run TEXT, PRIMARY KEY (path, prefix)
 ) WITHOUT ROWID;
 CREATE TABLE sealed (
   run_id TEXT NOT NULL, prefix TEXT NOT NULL, place INTEGER NOT NULL, path TEXT NOT NULL, at INTEGER NOT NULL,
-  sha256 TEXT NOT NULL, PRIMARY KEY (prefix, place)
-) WITHOUT ROWID;
+  sha256 TEXT NOT NULL
+);
 CREATE INDEX sealed_by_run ON sealed (run_id);
 """
+_MARK = f"UPDATE runs SET (changed_ns, size, inode) = {tuple(NEVER)} WHERE path"  # noqa: S608 -- ours, as the others
+"""Of what is to be looked at again."""
+_MARK_ONE = f"{_MARK} = ?"
+_MARK_OF_RUN = f"{_MARK} IN (SELECT path FROM sealed WHERE run_id = ?)"  # noqa: S608
+_MARK_CHAIN = f"{_MARK} IN (SELECT path FROM seals WHERE prefix = ?)"  # noqa: S608
+_NOTE = """
+INSERT INTO seals VALUES (?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+  overwritten = overwritten OR (run_id IS NOT NULL AND run_id IS NOT excluded.run_id),
+  run_id = excluded.run_id, file_sha256 = excluded.file_sha256, forged = excluded.forged,
+  unknown_key = excluded.unknown_key, place = excluded.place, signer = excluded.signer, at = excluded.at,
+  sha256 = excluded.sha256, row_sha256 = excluded.row_sha256, run = excluded.run
+"""
 _PIECE_BYTES = 1 << 20
+_AT_ONCE = 500
+_FRESH = 20_000
+
+
+class Newest(NamedTuple):
+    """The newest seal of a notebook, as the table holds it."""
+
+    at: int
+    """Where in its chain its lines begin, in bytes."""
+    sha256: str
+    prefix: str
+    place: int
+    file_sha256: str
+    row_sha256: str | None
+    overwritten: int
+    forged: str | None
+    """Why it says nothing."""
+    unknown_key: int
+    run_id: str | None
+    """None also where the run was retired."""
+    run: str | None
+    """The run as whose seal it is compared with others; None for a forged one, and for one of no run."""
+    seals: int
+    """Of that run, in all chains."""
+
+
+_NEWEST = f"{', '.join(Newest._fields[:-1])}, (SELECT count(*) FROM sealed WHERE sealed.run_id = run)"  # noqa: S608 -- ours
+
+
+class _Place(NamedTuple):
+    """Where a seal is; see `Newest`."""
+
+    at: int
+    sha256: str
+    prefix: str
+    place: int
+
+
+class _Noted(NamedTuple):
+    """One seal that was read."""
+
+    seal: Seal
+    sha256: str
+    forged: str | None
+    unknown_key: bool
+    run: str | None
+    is_in_order: bool
+    place: int
+    at: int
 
 
 class SealBook:
@@ -56,10 +118,14 @@ class SealBook:
         self._runs = runs
         self._ring = ring
         self._open: dict[str, IO[bytes]] = {}
+        self._fresh: dict[tuple[str, int], bytes] = {}
+        """By chain and place in it, rows that were just read."""
+        self._has_runs = False
 
     def update(self) -> None:
         """Read what chains have gained; notebooks whose newest seal is another one now are marked to be read again."""
         self.close()
+        self._has_runs = self._database.execute("SELECT 1 FROM runs LIMIT 1").fetchone() is not None
         keys = self._ring.known()
         mark = hashlib.sha256(msgspec.json.encode(sorted(keys.values(), key=lambda key: key.key))).hexdigest()
         if self._database.execute("SELECT sha256 FROM keys").fetchall() != [(mark,)]:
@@ -78,74 +144,79 @@ class SealBook:
         for prefix in gone:
             self._forget(prefix)
 
-    def row(self, path: str) -> tuple[str, SealedRow] | None:
-        """The hash of a notebook and its row, as a seal in order says; None where there is none, or none that says."""
-        found = self._database.execute(
-            "SELECT file_sha256, prefix, at, row_sha256, forged IS NOT NULL OR unknown_key FROM seals"
-            " WHERE path = ? ORDER BY length(prefix) DESC LIMIT 1",
-            (path,),
-        ).fetchone()
-        if found is None or found[-1] or found[-2] is None:
-            return None
-        file_sha256, prefix, at, row_sha256, _ = found
-        try:
-            line = self._lines(prefix, at)[0].removesuffix(b"\n")
-        except OSError:
-            return None
-        # Believed for its hash alone: the chain may have been changed meanwhile.
-        sealed = read_row(line) if hashlib.sha256(line).hexdigest() == row_sha256 else None
-        if sealed is None or sealed.row.state == RunState.RUNNING:
-            # A run that was killed may be resumed at any time.
-            return None
-        return file_sha256, msgspec.structs.replace(
-            sealed, row=msgspec.structs.replace(sealed.row, path=path)
-        )
-
-    def finding(self, path: str, file_sha256: str) -> tuple[Finding, tuple[str, ...]]:
-        """What the newest seal of a notebook says of the file that has this hash, and what is changed in it."""
-        seals = self._database.execute(
-            "SELECT overwritten, file_sha256, at, sha256, forged, unknown_key, prefix, place, run_id FROM seals"
+    def newest_of(self, paths: Collection[str]) -> dict[str, Newest]:
+        """The newest seal of each notebook that has one."""
+        found: dict[str, Newest] = {}
+        rows = self._database.execute(
+            f"SELECT path, {_NEWEST} FROM seals WHERE path IN ({', '.join('?' * len(paths))})"  # noqa: S608 -- ours
             # The nearest chain answers for a name.
-            " WHERE path = ? ORDER BY length(prefix) DESC",
-            (path,),
-        ).fetchall()
-        if not seals:
+            " ORDER BY length(prefix)",
+            (*paths,),
+        )
+        for path, *members in rows:
+            nearer, outer = Newest(*members), found.get(path)
+            # None where its run was retired there.
+            if outer is not None and (outer.overwritten or outer.run_id not in (None, nearer.run_id)):
+                nearer = nearer._replace(overwritten=1)
+            found[path] = nearer
+        return found
+
+    def state(self) -> object:
+        """What all chains were when they were last looked at, by whomever."""
+        return self._database.execute("SELECT prefix, end, sha256 FROM chains ORDER BY prefix").fetchall()
+
+    def row(self, path: str, newest: Newest) -> RowLine | None:
+        """The row that the seal of a notebook signs; None where it is not in order, or has none that counts."""
+        if newest.forged is not None or newest.unknown_key or newest.row_sha256 is None:
+            return None
+        line = self._fresh.get((newest.prefix, newest.at))
+        if line is None:
+            try:
+                line = self._lines(newest)[0].removesuffix(b"\n")
+            except OSError:
+                return None
+        # Believed for its hash alone: the chain may have been changed meanwhile.
+        sealed = read_row(line, path) if hashlib.sha256(line).hexdigest() == newest.row_sha256 else None
+        # A run that was killed may be resumed at any time.
+        return None if sealed is None or sealed.state == RunState.RUNNING else sealed
+
+    def finding(self, path: str, newest: Newest | None, file_sha256: str) -> tuple[Finding, tuple[str, ...]]:
+        """What the newest seal of a notebook says of the file that has this hash, and what is changed in it."""
+        if newest is None:
             return Finding.UNSEALED, ()
-        overwritten, sealed_sha256, at, sha256, forged, unknown_key, prefix, place, run_id = seals[0]
-        # None where its run was retired there.
-        overwritten |= any(each[-1] not in (None, run_id) for each in seals[1:])
-        if forged is not None:
-            return Finding.BROKEN_SEAL, (f"its seal: {forged}",)
+        if newest.forged is not None:
+            return Finding.BROKEN_SEAL, (f"its seal: {newest.forged}",)
         found = Finding.INTACT
-        if file_sha256 != sealed_sha256:
+        if file_sha256 != newest.file_sha256:
             try:
                 content = read_bytes(self._runs / path)
-                form = self._seal(prefix, at, sha256).notebook.form
+                form = self._seal(newest).notebook.form
             except (OSError, ValueError) as error:
                 return Finding.CHANGED, (f"it cannot be read any more: {error}",)
-            found, changed = check_content(content, sealed_sha256, form)
+            found, changed = check_content(content, newest.file_sha256, form)
             if found is Finding.CHANGED:
                 return found, changed
-        if again := self._resealed(path, prefix, place):
+        if again := self._resealed(path, newest):
             return Finding.RESEALED, again
-        if unknown_key:
+        if newest.unknown_key:
             return Finding.KEY_UNKNOWN, ()
-        return Finding.OVERWRITTEN if overwritten else found, ()
+        return Finding.OVERWRITTEN if newest.overwritten else found, ()
 
-    def _resealed(self, path: str, prefix: str, place: int) -> tuple[str, ...]:
+    def _resealed(self, path: str, newest: Newest) -> tuple[str, ...]:
         """What earlier seals of the run say against one."""
-        told = self._database.execute(
-            "SELECT prefix, place, at, sha256 FROM sealed WHERE run_id ="
-            " (SELECT run_id FROM sealed WHERE prefix = ? AND place = ?)",
-            (prefix, place),
-        ).fetchall()
-        if len(told) < 2:
+        if newest.seals < 2:
             return ()
+        others = self._database.execute(
+            "SELECT at, sha256, prefix, place FROM sealed WHERE run_id = ?", (newest.run,)
+        ).fetchall()
         try:
-            read = [sealed_run(self._seal(its, at, sha256), its, n) for its, n, at, sha256 in told]
-            seals = [each for each in read if each is not None]
-            newest = next(each for each in seals if (each.prefix, each.place) == (prefix, place))
-            return resealed(newest, seals, read_bytes(self._runs / path), self._ring.known())
+            seals = [
+                sealed_run(self._seal(place), place.prefix, place.place)
+                for place in map(_Place._make, others)
+            ]
+            runs = [each for each in seals if each is not None]
+            own = next(each for each in runs if (each.prefix, each.place) == (newest.prefix, newest.place))
+            return resealed(own, runs, read_bytes(self._runs / path), self._ring.known())
         except (OSError, ValueError) as error:
             return (f"it cannot be read any more: {error}",)
 
@@ -170,10 +241,17 @@ class SealBook:
                     digest = hashlib.sha256()
             file.seek(end)
             watcher = Watcher(keys, past)
+            noted: list[_Noted] = []
             for link, trouble in watcher.look_at(links_in(file)):
                 if link.seal is not None:
-                    self._note(prefix, link, link.seal, trouble, place=watcher.past.count, at=end)
+                    if link.row is not None and len(self._fresh) < _FRESH:
+                        self._fresh[prefix, end] = link.row
+                    noted.append(_noted(link, link.seal, trouble, place=watcher.past.count, at=end))
                 end += _hash_link(link, digest)
+                if len(noted) == _AT_ONCE:
+                    self._note(prefix, noted)
+                    noted.clear()
+            self._note(prefix, noted)
         if time.time_ns() - stamp.changed_ns < RACY_NS:
             stamp = NEVER
         self._database.execute(
@@ -181,63 +259,64 @@ class SealBook:
             (prefix, *stamp, end, digest.hexdigest(), _encode(watcher.past)),
         )
 
-    def _note(
-        self, prefix: str, link: Link, seal: Seal, trouble: Trouble | None, *, place: int, at: int
-    ) -> None:
-        path = prefix + seal.path
-        run = sealed_run(seal, prefix, place)
-        if run is not None and (trouble is None or not trouble.forged):
-            self._note_run(run, at, link.sha256)
-        before = self._database.execute(
-            "SELECT run_id, overwritten, signer FROM seals WHERE path = ? AND prefix = ?", (path, prefix)
-        ).fetchone()
-        if seal.retired:
-            if (
-                before is None
-                or trouble
-                or other_signer(before[2], seal.key, seal.sealed_at, self._ring.known())
-            ):
-                return
-            # From here on it is no loss that other runs of the name are gone.
-            self._database.execute(
-                "UPDATE seals SET overwritten = 0, run_id = NULL WHERE path = ? AND prefix = ?",
-                (path, prefix),
-            )
-            self._mark(path)
-            return
-        known = before is not None and before[0] is not None
-        overwritten = before is not None and (bool(before[1]) or (known and before[0] != seal.run_id))
-        forged = "; ".join(trouble.why) if trouble is not None and trouble.forged else None
-        self._database.execute(
-            "INSERT OR REPLACE INTO seals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                path,
-                prefix,
-                seal.run_id,
-                overwritten,
-                seal.notebook.sha256,
-                forged,
-                trouble is not None and trouble.unknown_key,
-                place,
-                seal.key,
-                at,
-                link.sha256,
-                seal.row,
-            ),
-        )
-        self._mark(path)
+    def _note(self, prefix: str, noted: list[_Noted]) -> None:
+        """Note seals of one chain, in their order."""
+        for is_retired, seals in groupby(noted, lambda each: each.seal.retired):
+            if not is_retired:
+                self._note_runs(prefix, list(seals))
+                continue
+            for each in seals:
+                if each.is_in_order:
+                    self._retire(prefix, each.seal)
 
-    def _note_run(self, run: SealedRun, at: int, sha256: str) -> None:
-        for (path,) in self._database.execute(
-            "SELECT path FROM sealed WHERE run_id = ?", (run.run_id,)
-        ).fetchall():
-            self._mark(path)
-        self._database.execute(
+    def _note_runs(self, prefix: str, seals: list[_Noted]) -> None:
+        if self._has_runs:
+            again = [(each.run,) for each in seals if each.run is not None]
+            self._database.executemany(_MARK_OF_RUN, again)
+            self._database.executemany(_MARK_ONE, [(prefix + each.seal.path,) for each in seals])
+        self._database.executemany(
             "INSERT INTO sealed VALUES (?, ?, ?, ?, ?, ?)",
-            (run.run_id, run.prefix, run.place, run.path, at, sha256),
+            [
+                (each.run, prefix, each.place, prefix + each.seal.path, each.at, each.sha256)
+                for each in seals
+                if each.run is not None
+            ],
+        )
+        self._database.executemany(
+            _NOTE,
+            [
+                (
+                    prefix + each.seal.path,
+                    prefix,
+                    each.seal.run_id,
+                    each.seal.notebook.sha256,
+                    each.forged,
+                    each.unknown_key,
+                    each.place,
+                    each.seal.key,
+                    each.at,
+                    each.sha256,
+                    each.seal.row,
+                    each.run,
+                )
+                for each in seals
+            ],
         )
 
-    def _seal(self, prefix: str, at: int, sha256: str) -> Seal:
+    def _retire(self, prefix: str, seal: Seal) -> None:
+        path = prefix + seal.path
+        signer = self._database.execute(
+            "SELECT signer FROM seals WHERE path = ? AND prefix = ?", (path, prefix)
+        ).fetchone()
+        if signer is None or other_signer(signer[0], seal.key, seal.sealed_at, self._ring.known()):
+            return
+        # From here on it is no loss that other runs of the name are gone.
+        self._database.execute(
+            "UPDATE seals SET overwritten = 0, run_id = NULL WHERE path = ? AND prefix = ?", (path, prefix)
+        )
+        self._database.execute(_MARK_ONE, (path,))
+
+    def _seal(self, place: _Place | Newest) -> Seal:
         """A seal as it was noted.
 
         Raises:
@@ -245,37 +324,37 @@ class SealBook:
 
             ValueError: It is not there any more.
         """
-        link = next(links_in(self._lines(prefix, at)), None)
-        if link is None or link.seal is None or link.sha256 != sha256:
+        link = next(links_in(self._lines(place)), None)
+        if link is None or link.seal is None or link.sha256 != place.sha256:
             raise ValueError("its seal was changed meanwhile")
         return link.seal
 
-    def _lines(self, prefix: str, at: int) -> tuple[bytes, bytes]:
+    def _lines(self, place: _Place | Newest) -> tuple[bytes, bytes]:
         """The line at a place in a chain, and the next one."""
-        file = self._open.get(prefix)
+        file = self._open.get(place.prefix)
         if file is None:
-            file = self._open[prefix] = (self._runs / prefix / FILE_NAME).open("rb")
-        file.seek(at)
+            file = self._open[place.prefix] = (self._runs / place.prefix / FILE_NAME).open("rb")
+        file.seek(place.at)
         return file.readline(), file.readline()
 
     def close(self) -> None:
         """Close the chains, which may be others by the next update."""
+        self._fresh.clear()
         while self._open:
             self._open.popitem()[1].close()
 
     def _forget(self, prefix: str) -> None:
-        for (path,) in self._database.execute(
-            "SELECT path FROM seals WHERE prefix = ?", (prefix,)
-        ).fetchall():
-            self._mark(path)
+        self._database.execute(_MARK_CHAIN, (prefix,))
         self._database.execute("DELETE FROM seals WHERE prefix = ?", (prefix,))
         self._database.execute("DELETE FROM sealed WHERE prefix = ?", (prefix,))
         self._database.execute("DELETE FROM chains WHERE prefix = ?", (prefix,))
 
-    def _mark(self, path: str) -> None:
-        self._database.execute(
-            "UPDATE runs SET changed_ns = ?, size = ?, inode = ? WHERE path = ?", (*NEVER, path)
-        )
+
+def _noted(link: Link, seal: Seal, trouble: Trouble | None, *, place: int, at: int) -> _Noted:
+    is_forged, unknown_key = (False, False) if trouble is None else (trouble.forged, trouble.unknown_key)
+    forged = "; ".join(trouble.why) if trouble is not None and is_forged else None
+    run = None if is_forged else seal.run_id or None
+    return _Noted(seal, link.sha256, forged, unknown_key, run, trouble is None, place, at)
 
 
 def _hash_link(link: Link, digest: hashlib._Hash) -> int:
@@ -283,7 +362,8 @@ def _hash_link(link: Link, digest: hashlib._Hash) -> int:
     if link.size_bytes:
         for line in (link.row, link.line):
             if line is not None:
-                digest.update(line + b"\n")
+                digest.update(line)
+                digest.update(b"\n")
     return link.size_bytes
 
 

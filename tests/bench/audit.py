@@ -58,6 +58,8 @@ def measured(runs: int, folder: Path) -> Iterator[_LINE]:
     some = folder / "some"
     generate(some, _COMPARED)
     yield from _reading(runs, some)
+    _child("seal", some, folder / "keys")
+    yield from _by_seals(runs, some, folder / "keys")
     generate(some, _SEALED - _COMPARED, first=_COMPARED)
     yield from _sealing(folder, some)
     if large > _SEALED:
@@ -69,12 +71,42 @@ def measured(runs: int, folder: Path) -> Iterator[_LINE]:
     shutil.rmtree(folder / "many")
 
 
-def _reading(runs: int, some: Path) -> Iterator[_LINE]:
-    others = {"nbformat.read": ("nbformat", 1 / 25)}
+def _scrapbooks() -> tuple[str, str]:
+    """What people read many notebooks with, and its action here."""
     if find_spec("scrapbook"):
-        others["scrapbook.read_notebooks"] = ("scrapbook", 1 / 40)
-    else:
-        others["papermill's reader (scrapbook is not installed)"] = ("papermill", 1 / 40)
+        return "scrapbook.read_notebooks", "scrapbook"
+    return "papermill's reader (scrapbook is not installed)", "papermill"
+
+
+def _by_seals(runs: int, some: Path, keys: Path) -> Iterator[_LINE]:
+    """A list that is made of seals, and the check that hashes every file, against readers of the same files."""
+    told, action = _scrapbooks()
+    for name, ours, (other, theirs), aim in (
+        (f"audit, cold list of {_COMPARED:,} sealed", "list", (told, action), 1 / 40),
+        (f"audit, verify {_COMPARED:,} sealed", "verify", ("nbformat.read", "nbformat"), 1 / 10),
+    ):
+        pairs: list[tuple[float, float]] = []
+        for _ in range(runs):
+            other_s = _child(theirs, some)["s"]
+            with tempfile.TemporaryDirectory() as fresh:
+                files = (some, Path(fresh, "new"), keys) if ours == "list" else (some, keys)
+                pairs.append((_child(ours, *files)["s"], other_s))
+            print(f"  {name}: {pairs[-1][0]:.4f} against {other_s:.3f} s", file=sys.stderr)
+        yield (
+            name,
+            round(statistics.median(a for a, _ in pairs), 4),
+            round(statistics.median(b for _, b in pairs), 3),
+            other,
+            "s",
+            round(statistics.median(a / b for a, b in pairs), 4),
+            round(aim, 4),
+            runs,
+        )
+
+
+def _reading(runs: int, some: Path) -> Iterator[_LINE]:
+    told, action = _scrapbooks()
+    others = {"nbformat.read": ("nbformat", 1 / 25), told: (action, 1 / 40)}
     for told, (action, aim) in others.items():
         taken: dict[str, list[tuple[float, float]]] = {ours: [] for ours in _TOLD}
         for number in range(runs):
@@ -125,8 +157,35 @@ def _indexing(folder: Path, runs_folder: Path, count: int, runs: int) -> Iterato
             updates.append(_child("index", runs_folder, file))
             assert number == 0 or updates[-1]["read"] == new, updates[-1]
         yield _alone(f"audit, {new:,} new among {of}", [each["s"] for each in updates], 1.0, "s")
+    yield from _new_among_sealed(folder, runs_folder, first, runs)
     asked = _child("query", runs_folder, file)
     yield _alone(f"audit, by digest among {of}", [1_000 * each for each in asked["each_s"]], 50.0, "ms")
+
+
+def _new_among_sealed(folder: Path, runs_folder: Path, count: int, runs: int) -> Iterator[_LINE]:
+    """The same where all are sealed, and as a part of what the first list of them took."""
+    keys, file = folder / "keys", folder / "sealed.sqlite"
+    _child("seal", runs_folder, keys)
+    time.sleep(0.2)
+    cold = _child("list", runs_folder, file, keys)
+    updates = []
+    for number in range(runs):
+        generate(runs_folder, 10, seed=number + 100, first=count + 10 * number)
+        _child("seal", runs_folder, keys)
+        time.sleep(0.2)
+        updates.append(_child("list", runs_folder, file, keys))
+        assert updates[-1]["read"] == 0, updates[-1]
+    taken = [each["s"] for each in updates]
+    of = f"{count:,} sealed"
+    yield _alone(
+        f"audit, memory of a cold list of {of}", [max(cold["peak_mb"], cold["together_mb"])], 300.0, "MB"
+    )
+    yield _alone(f"audit, 10 new among {of}", taken, 1.0, "s")
+    middle = statistics.median(taken)
+    yield (
+        f"audit, 10 new among {of}: the cold list of them",
+        round(middle, 3), round(cold["s"], 3), "the cold list", "s", round(middle / cold["s"], 4), 0.1, runs,
+    )  # fmt: skip
 
 
 def _cold_index(count: int, cold: dict[str, Any]) -> tuple[str, list[float], float, str]:
@@ -222,6 +281,18 @@ def _index(folder: Path, file: Path) -> None:
     _timed(work)
 
 
+def _list(folder: Path, file: Path, keys: Path) -> None:
+    from ecr_widgets.audit.index import Index
+    from ecr_widgets.audit.keys import KeyRing
+
+    def work() -> dict[str, Any]:
+        with Index(folder, file, ring=KeyRing(keys)) as index:
+            index.update()
+            return {"read": index.read_files}
+
+    _timed(work)
+
+
 def _query(folder: Path, file: Path) -> None:
     from ecr_widgets.audit.index import Index
     from ecr_widgets.audit.query import Query
@@ -247,8 +318,7 @@ def _seal(folder: Path, keys: Path) -> None:
 
     def work() -> None:
         names = [path.name for path in _notebooks(folder)]
-        done = seal_missing(folder, names, ring=KeyRing(keys), now=datetime.now(UTC))
-        assert len(done) == len(names)
+        assert seal_missing(folder, names, ring=KeyRing(keys), now=datetime.now(UTC))
 
     _timed(work)
 
@@ -271,6 +341,7 @@ _ACTIONS: dict[str, Callable[..., None]] = {
     "papermill": _papermill,
     "scrapbook": _scrapbook,
     "index": _index,
+    "list": _list,
     "query": _query,
     "seal": _seal,
     "verify": _verify,

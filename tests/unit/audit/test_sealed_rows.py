@@ -16,6 +16,7 @@ import pytest
 
 from ecr_widgets.audit import index as index_module
 from ecr_widgets.audit import row as row_module
+from ecr_widgets.audit import seal_book
 from ecr_widgets.audit.chain import Seal, Watcher, chain_file, line_of, read_links
 from ecr_widgets.audit.index import Index
 from ecr_widgets.audit.keys import KeyFile, KeyRing
@@ -44,8 +45,7 @@ def rows(folder: Path) -> tuple[dict[str, Any], int]:
 def without_rows(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """The same list, where every notebook is read."""
     with monkeypatch.context() as patch:
-        patch.setattr(index_module, "read_row", lambda _: None, raising=False)
-        patch.setattr("ecr_widgets.audit.seal_book.read_row", lambda _: None)
+        patch.setattr(seal_book, "read_row", lambda *_: None)
         told, read = rows(folder)
     assert read == len(told)
     return told
@@ -202,7 +202,7 @@ def test_a_file_is_settled_before_its_stamp_is_sealed(folder: Path) -> None:
         path = save(folder / "runs", "deployed", f"{number}.ipynb")
         seal(folder, path.name)
         (link,) = [link for link in links_of(folder / "runs") if link.seal and link.seal.path == path.name]
-        sealed = row_module.read_row(link.row or b"")
+        sealed = row_module.read_row(link.row or b"", path.name)
         with path.open("r+b") as file:
             file.write(b"{")
         assert sealed is not None
