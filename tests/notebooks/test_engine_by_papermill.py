@@ -128,7 +128,7 @@ def test_a_run_whose_kernel_cannot_be_started_is_saved_as_failed_sealed_and_told
     assert re.search(why, run["reason"])
     assert {cell["metadata"]["ecr_widgets"]["state"] for cell in saved["cells"]} == {"not-run"}
     assert json.loads((tmp_path / "told").read_text())["state"] == "failed"
-    (seal,) = (runs / "seals.jsonl").read_text().splitlines()
+    _, seal = (runs / "seals.jsonl").read_text().splitlines()
     assert statement(seal.encode())["predicate"]["run"]["state"] == "failed"
     assert not list(kernels.iterdir())
 
