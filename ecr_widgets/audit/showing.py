@@ -12,7 +12,9 @@ from ecr_widgets.audit.reading import read_file
 from ecr_widgets.audit.row import Row
 from ecr_widgets.audit.run import Run
 from ecr_widgets.model.record import StepRecord
+from ecr_widgets.model.times import from_rfc3339
 
+_NOTHING: tuple[object, ...] = (None, "", [], {})
 _OF_STEPS = ("step", "state", "changed", "inputs", "outcome", "error", "started_at", "ended_at")
 
 _ABOUT = (
@@ -40,11 +42,15 @@ def to_text(told: Mapping[str, Any]) -> Iterator[str]:
     for name, value in (told["approval"] or {}).items():
         yield f"  {name.replace('_', ' ')}: {_text(value)}"
     for name, value in told["parameters"].items():
-        yield f"  parameter {name}: {json.dumps(value, ensure_ascii=False)}"
+        if value not in _NOTHING:
+            yield f"  parameter {name}: {json.dumps(value, ensure_ascii=False)}"
     for step in told["steps"]:
         sign = {"succeeded": "✓", "failed": "✗"}.get(step["state"], "?")
-        yield f"  {sign} {step['step']} {step['state']}, changed: {json.dumps(step['changed'])}, {step['started_at']}"
+        changed = "" if step["changed"] is None else f", changed: {json.dumps(step['changed'])}"
+        yield f"  {sign} {step['step']} {step['state']}{_took(step)}{changed}, {step['started_at']}"
         for name, value in (step["outcome"] if step["error"] is None else step["error"]).items():
+            if value in _NOTHING:
+                continue
             if isinstance(value, Mapping) and len(value) > 1:
                 yield f"      {name}:"
                 yield from (f"        {at}: {_text(each)}" for at, each in value.items())
@@ -60,6 +66,13 @@ def _about(told: Mapping[str, Any]) -> Iterator[str]:
     for name in _ABOUT:
         if told[name] is not None:
             yield f"  {name.replace('_', ' ')}: {told[name]}"
+
+
+def _took(step: Mapping[str, Any]) -> str:
+    if step["ended_at"] is None:
+        return ""
+    took = from_rfc3339(step["ended_at"]) - from_rfc3339(step["started_at"])
+    return f" in {took.total_seconds():.1f} s"
 
 
 def _text(value: Any) -> str:

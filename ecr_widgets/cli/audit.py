@@ -23,12 +23,14 @@ from ecr_widgets.audit.scan import scan
 from ecr_widgets.audit.seal import heads_of, retire_runs, seal_missing
 from ecr_widgets.audit.showing import show_run, to_text
 from ecr_widgets.audit.verify import verify as check
+from ecr_widgets.cli.audit_table import print_figures, print_runs
 from ecr_widgets.cli.image_evidence import told_of
 from ecr_widgets.cli.outcome import OurErrors, print_json
 from ecr_widgets.cli.printing import Command, json_option, runs_option
+from ecr_widgets.cli.tables import wide_option
 from ecr_widgets.errors import ImageNotFound, InputError, RecordError
 from ecr_widgets.model.image_reference import ImageReference
-from ecr_widgets.model.text import visible
+from ecr_widgets.model.text import one_line
 from ecr_widgets.model.times import to_rfc3339
 
 _runs_option = runs_option("Folder of saved runs")
@@ -72,10 +74,11 @@ def _query(**given: str | None) -> Query:
 @command.command(name="list")
 @_runs_option
 @_filters
+@wide_option
 @json_option
 @click.option("--rebuild", is_flag=True, help="Forget the index and read every notebook again.")
-def list_(*, runs: Path, as_json: bool, rebuild: bool, **given: str | None) -> None:
-    """List saved runs with their verdicts, newest first.
+def list_(*, runs: Path, wide: bool, as_json: bool, rebuild: bool, **given: str | None) -> None:
+    """List saved runs, newest first: what became of each, of what, who made it and why.
 
     A verdict is what the notebook itself proves; `tampered` is what says something else than when it was sealed. Runs that
     are gone, and whether the seals are in order, are for `audit verify`.
@@ -85,20 +88,7 @@ def list_(*, runs: Path, as_json: bool, rebuild: bool, **given: str | None) -> N
         if as_json:
             print_json([row.to_json() for row in index.rows(query)])
             return
-        told_any = False
-        for row in index.rows(query):
-            if not told_any:
-                told_any = True
-                click.echo(
-                    f"{'VERDICT':<11} {'STARTED':<24} {'TOOK':>9}  {'RUNBOOK':<12} {'SERVICE':<20} NOTEBOOK"
-                )
-            took = "" if row.duration_s is None else f"{row.duration_s:.1f} s"
-            told = f"{row.verdict:<11} {(row.started_at or '-'):<24} {took:>9}  {row.runbook or '-':<12}"
-            about = ", ".join(row.services) or "-"
-            seal = row.seal if row.seal in ("unsealed", "overwritten", "key unknown") else None
-            why = "; ".join(filter(None, (seal, row.why)))
-            click.echo(_line(f"{told} {about:<20} {row.path}" + (f"  ({why})" if why else "")))
-        if not told_any:
+        if not print_runs(index.rows(query), wide=wide):
             click.echo("no run matches" if query != Query() else f"no notebook in {runs}", err=True)
 
 
@@ -115,7 +105,7 @@ def show(*, run: str, runs: Path, as_json: bool) -> None:
         print_json(told)
         return
     for line in to_text(told):
-        click.echo(_line(line))
+        click.echo(one_line(line))
 
 
 @command.command()
@@ -136,7 +126,7 @@ def compare(*, older: str, newer: str, runs: Path, as_json: bool) -> None:
         return
     for each in found:
         before, after = ("-" if value is None else value for value in (each.older, each.newer))
-        click.echo(_line(f"{each.what}: {before} → {after}"))
+        click.echo(one_line(f"{each.what}: {before} → {after}"))
     if not found:
         click.echo("no difference", err=True)
 
@@ -161,12 +151,12 @@ def verify(ctx: click.Context, *, runs: Path, as_json: bool, head_file: TextIO |
         print_json(told)
     else:
         for file in told["files"]:
-            click.echo(_line(f"{file['finding']:<11} {file['path']}: {'; '.join(file['what'])}"))
+            click.echo(one_line(f"{file['finding']:<11} {file['path']}: {'; '.join(file['what'])}"))
         for why in found.chain:
-            click.echo(_line(f"chain       {why}"))
+            click.echo(one_line(f"chain       {why}"))
         for key in told["keys"]:
             click.echo(
-                _line(f"key         {key['key']}: seals {key['first']} to {key['last']}, {key['status']}")
+                one_line(f"key         {key['key']}: seals {key['first']} to {key['last']}, {key['status']}")
             )
         counts = ", ".join(f"{count} {finding}" for finding, count in sorted(told["counts"].items()))
         click.echo(f"{found.words}: {counts or 'no run'}")
@@ -196,7 +186,7 @@ def of(ctx: click.Context, image: str, *, as_json: bool) -> None:
         print_json(msgspec.to_builtins(found))
     else:
         for line in told_of(found):
-            click.echo(_line(line))
+            click.echo(one_line(line))
     ctx.exit(0 if any(each.run.verdict == Verdict.PROVEN for each in found.proofs) else 1)
 
 
@@ -232,23 +222,16 @@ def export(*, runs: Path, out: Path, **given: str | None) -> None:
 @command.command()
 @_runs_option
 @_filters
+@wide_option
 @json_option
-def figures(*, runs: Path, as_json: bool, **given: str | None) -> None:
-    """Say by service how many deploys a day there were, how many failed, and how long recovery took."""
+def figures(*, runs: Path, wide: bool, as_json: bool, **given: str | None) -> None:
+    """Say by service how many deploys a day there were, how many failed, and how long it took to restore the service."""
     with open_index(runs) as index:
         found = count(index.rows(_query(**given)))
     if as_json:
         print_json([one.to_json() for one in found])
         return
-    for one in found:
-        recovered = "-" if one.median_recovery_s is None else f"{one.median_recovery_s / 60:.1f} min"
-        down = f", down since {one.down_since}" if one.down_since else ""
-        click.echo(
-            _line(
-                f"{one.service}: {one.deploys} deploys, {one.deploys_a_day:g} a day, {one.failure_rate:.0%} failed, "
-                f"recovered in {recovered}{down}"
-            )
-        )
+    print_figures(found, wide=wide)
 
 
 @command.command()
@@ -264,7 +247,7 @@ def seal(*, runs: Path) -> None:
     """Seal the finished runs that have no seal yet, such as those of plain papermill or from before a crash."""
     names = sorted(name for name, _ in scan(runs))
     for name in seal_missing(runs, names, ring=default_ring(), now=datetime.now(UTC)):
-        click.echo(_line(name))
+        click.echo(one_line(name))
 
 
 @command.command()
@@ -278,7 +261,7 @@ def retire(*, names: tuple[str, ...], runs: Path) -> None:
     """
     with _writing(runs):
         for name in retire_runs(runs, names, ring=default_ring(), now=datetime.now(UTC)):
-            click.echo(_line(name))
+            click.echo(one_line(name))
 
 
 @command.command(name="rotate-key")
@@ -346,8 +329,3 @@ def _writing(out: Path) -> Iterator[None]:
         raise InputError(
             f"{str(out)!r} cannot be written: {error.strerror}", hint="look at its folder, or give another"
         ) from error
-
-
-def _line(text: str) -> str:
-    """One line in which nothing acts on the terminal."""
-    return visible(text).replace("\n", "\\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from ecr_widgets.audit.deployers import deploy_of, deploys_by_service
+from ecr_widgets.audit.deployers import deploy_of, deploys_by_service, image_of
 from ecr_widgets.audit.index import open_index
 from ecr_widgets.audit.row import Row
 from ecr_widgets.cli.tables import Column, print_table, since
@@ -40,7 +40,8 @@ def print_services(
         return (row.actor or "") if row is not None else ""
 
     def image(each: ListedService) -> str:
-        return ", ".join(map(short_reference, each.images)) or each.deploy_id
+        named = image_of(each.images, by[each.name])
+        return named or ", ".join(map(short_reference, each.images)) or each.deploy_id
 
     state = Column[ListedService]("STATE", lambda each: each.state.value, colour=_colour)
     print_table(

@@ -24,6 +24,11 @@ def visible(text: str) -> str:
     return "".join(map(_shown, text))
 
 
+def one_line(text: str) -> str:
+    """The same on one line."""
+    return visible(text).replace("\n", "\\n")
+
+
 def _shown(character: str) -> str:
     shows = character.isprintable() and _SHOWS_NOTHING.match(character) is None
     if shows or character == "\n":

@@ -54,6 +54,8 @@ MAY_IMPORT = {
         "runbooks",
         "secrets",
     },
+    "doctor": VALUES | {"adapters", "ports", "settings"},
+    "desk": VALUES | {"audit", "connections", "desk", "doctor", "engine", "runbooks", "saved_runs", "steps"},
     "sandbox": VALUES | {"sandbox", "settings"},
     "cli": VALUES
     | {
@@ -61,7 +63,9 @@ MAY_IMPORT = {
         "audit",
         "cli",
         "connections",
+        "desk",
         "dockerrun",
+        "doctor",
         "engine",
         "fleets",
         "recording",
@@ -69,10 +73,10 @@ MAY_IMPORT = {
         "sandbox",
         "settings",
     }
-    | {"actor", "kit", "ports", "proofs", "secrets", "steps"},
+    | {"actor", "kit", "ports", "proofs", "saved_runs", "secrets", "steps"},
     "runbook_form": VALUES | {"panels", "runbooks", "secrets"},
     "moved_modules": set(),
-    "__init__": {"moved_modules", "connections", "kit", "panels", "runbook_form"},
+    "__init__": {"moved_modules", "connections", "desk", "kit", "panels", "runbook_form"},
 }
 ONLY_IN = {
     "boto3": {"adapters/aws_session.py", "adapters/boto_ecr.py", "adapters/ecs"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from ecr_widgets.audit.judging import judge
 from ecr_widgets.audit.reading import read_file
 from ecr_widgets.cli.audit import command
 from tests.audit.runs import recorded, save
+from tests.on_a_terminal import on_a_terminal
 
 DIGEST = "sha256:d95bcb14f5e244ed336e1c9052a8abf7b378aee8f382222ccbc225b998d2f273"
 
@@ -29,8 +31,54 @@ def audit(runs: Path, *words: str) -> Result:
 def test_a_list_says_what_its_columns_are(runs: Path) -> None:
     """A header, then a line a notebook."""
     lines = audit(runs, "list").stdout.splitlines()
-    assert lines[0].split() == ["VERDICT", "STARTED", "TOOK", "RUNBOOK", "SERVICE", "NOTEBOOK"]
+    assert lines[0].split() == [
+        "VERDICT", "STARTED", "TOOK", "RUNBOOK", "SERVICE", "OUTCOME", "WHAT", "WHO", "WHY", "NOTEBOOK",
+    ]  # fmt: skip
     assert len(lines) == 3
+
+
+def test_a_terminal_says_what_became_of_a_run_of_what_and_who_made_it(runs: Path) -> None:
+    """A sign and the outcome in words; the end of the run's id, by which it is shown."""
+    words = f"from ecr_widgets.cli import main; main(['audit', 'list', '--runs', {str(runs)!r}])"
+    shown = on_a_terminal(["-c", words], columns=120, stdout=True)
+    assert shown.exit_code == 0
+    deployed, failed = sorted(shown.screen[1:])
+    failed_id, deployed_id = (
+        recorded(kind)["metadata"]["ecr_widgets"]["run_id"] for kind in ("failed", "deployed")
+    )
+    assert "left down" in failed
+    assert failed_id[-6:] in failed
+    assert "✓" in deployed
+    assert deployed_id[-6:] in deployed
+    assert max(map(len, shown.screen)) <= 120
+    whole = on_a_terminal(["-c", words.replace("'list'", "'list', '--wide'")], columns=2000, stdout=True)
+    assert whole.screen == audit(runs, "list").stdout.splitlines()
+
+
+def test_figures_are_plain_numbers(runs: Path) -> None:
+    """A line a service below a header, without digits that nobody reads."""
+    header, line = audit(runs, "figures").stdout.splitlines()
+    assert header.split() == [
+        "SERVICE",
+        "DEPLOYS",
+        "A",
+        "DAY",
+        "FAILED",
+        "RESTORED",
+        "IN",
+        "LEAD",
+        "TIME",
+        "DOWN",
+        "SINCE",
+    ]
+    assert re.search(r" 2 +2\.00 +1 \(50%\) ", line)
+
+
+def test_a_run_is_shown_with_durations_and_without_what_is_empty(runs: Path) -> None:
+    """Neither null nor empty lists; how long each step took, and the reason."""
+    shown = audit(runs, "show", "failed.ipynb").stdout
+    assert re.search(r"^  . \w+ \w+ in \d+\.\d s", shown, re.MULTILINE)
+    assert not re.search(r": (null|\[\]|\{\}|\"\")?$", shown, re.MULTILINE)
 
 
 def test_a_list_of_nothing_says_so(runs: Path, tmp_path: Path) -> None:
