@@ -27,6 +27,7 @@ from ecr_widgets.model.record import (
     StepRecord,
     StepState,
 )
+from ecr_widgets.saved_runs.summary import put_summary
 from ecr_widgets.saved_runs.writing import clear_cells, code_cells, end_run, write_cell_state
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ class Execution:
         self._cells = code_cells(saved.notebook)
         self._places = [n for n, cell in enumerate(saved.notebook["cells"], 1) if cell["cell_type"] == "code"]
         self.kernel_died = False
+        self._summary_is_due = True
         self._at = 0
         self._is_outcome_unknown = False
         """Whether a step of the running cell says that nobody knows what came of it."""
@@ -123,7 +125,7 @@ class Execution:
                     self._kernel.channel_address,
                     announce=self._announce,
                     conclude=self._conclude_record,
-                    learn_secret=self._learn_secret,
+                    learn_secret=self._learn,
                     need_to_end=self._let_end,
                 ),
             ):
@@ -275,9 +277,17 @@ class Execution:
     def _settle(self) -> None:
         """Bring the notebook up to what was heard."""
         self._outputs.settle()
+        if self._summary_is_due:
+            self._summary_is_due = False
+            put_summary(self._saved.notebook, self._saved.redacted)
         state = self._widgets.state()
         if state is not None:
             self._saved.notebook["metadata"]["widgets"] = state
+
+    def _learn(self, secret: str) -> None:
+        self._learn_secret(secret)
+        # It may be in what the summary quotes, where only a new one is without it.
+        self._summary_is_due = True
 
     def _let_end(self, duration_s: float) -> None:
         self._end_s = min(duration_s, _LONGEST_END_S)
@@ -285,11 +295,13 @@ class Execution:
     def _announce(self, display_id: str, bundle: Mapping[str, Any]) -> None:
         with self._saved.lock:
             self._outputs.announce(display_id, bundle)
+            self._summary_is_due = True
             self._saved.write()
 
     def _conclude_record(self, display_id: str, bundle: Mapping[str, Any]) -> None:
         with self._saved.lock:
             self._outputs.conclude(display_id, bundle)
+            self._summary_is_due = True
             self._saved.changed()
         # A cell may say anything over the line.
         with contextlib.suppress(RecordError, KeyError, TypeError):
@@ -323,6 +335,7 @@ def conclude_without_kernel(saved: SavedRun, reason: str) -> None:
 def _conclude(saved: SavedRun, state: RunState, reason: str | None) -> None:
     with saved.lock:
         end_run(saved.notebook, state, reason)
+        put_summary(saved.notebook, saved.redacted)
         saved.write(last=True)
         saved.redact_in_place()
 

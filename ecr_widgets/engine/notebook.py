@@ -18,6 +18,7 @@ from ecr_widgets.model.record import RECORD_VERSION, RunState
 from ecr_widgets.model.run import RunHeader
 from ecr_widgets.runbooks.language import refuse_other_language
 from ecr_widgets.saved_runs.reading import own_metadata
+from ecr_widgets.saved_runs.summary import is_summary
 from ecr_widgets.saved_runs.writing import write_header
 from ecr_widgets.secrets.redaction import SecretRegistry
 
@@ -88,6 +89,8 @@ def new_header(
 def describe(notebook: dict[str, Any], header: RunHeader) -> None:
     """Make a notebook one of nbformat 4.5 that bears the run's header."""
     notebook["nbformat"], notebook["nbformat_minor"] = 4, max(5, notebook.get("nbformat_minor", 5))
+    # What was a saved run is a new one now.
+    notebook["cells"] = [cell for cell in notebook["cells"] if not is_summary(cell)]
     for number, cell in enumerate(notebook["cells"]):
         cell.setdefault("id", f"cell-{number}")
     if not header.plan:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from click import ClickException, echo
-from nbformat import from_dict
+from nbformat import NotebookNode, from_dict
 
 from ecr_widgets.channel import RUNBOOK_FOLDER_VARIABLE, new_run_id
 from ecr_widgets.engine.approval_rules import refuse_unapproved, who_asks
@@ -171,9 +171,10 @@ def _refusing(runbook: str) -> Iterator[None]:
 
 def _hand_back(nb: Any, *, kernel_died: bool) -> None:
     """Make the notebook what papermill continues with, and raise what papermill would not find by itself."""
+    # Papermill reads cells and outputs by attribute, as nbformat's own nodes allow.
+    nb["cells"] = [cell if isinstance(cell, NotebookNode) else from_dict(cell) for cell in nb["cells"]]
     for cell in nb["cells"]:
         if "outputs" in cell:
-            # Papermill reads outputs by attribute, as nbformat's own nodes allow.
             cell["outputs"] = [from_dict(output) for output in cell["outputs"]]
     header = header_of(nb)
     if header.state is RunState.SUCCEEDED:

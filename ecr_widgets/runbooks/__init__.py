@@ -18,6 +18,7 @@ from ecr_widgets.model.nearest import did_you_mean
 from ecr_widgets.model.parameters import Parameter
 from ecr_widgets.runbooks.language import refuse_other_language
 from ecr_widgets.saved_runs.reading import own_metadata
+from ecr_widgets.saved_runs.summary import is_summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ def read_runbook(path: Path) -> Runbook:
     try:
         content = path.read_bytes()
         notebook = json.loads(content)
-        cells = notebook["cells"]
+        cells = [cell for cell in notebook["cells"] if not is_summary(cell)]
         refuse_other_language(notebook.get("metadata"))
         title = next(
             (line.lstrip("# ") for line in _lines(cells, "markdown") if line.startswith("# ")), path.stem

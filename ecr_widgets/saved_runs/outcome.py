@@ -68,6 +68,21 @@ SIGNS = {
 """Beside the colour and the word, for people who do not tell colours apart."""
 
 
+COLOURS = {
+    Outcome.SUCCEEDED: "#2e7d32",
+    Outcome.PLANNED: "#546e7a",
+    Outcome.REFUSED: "#6d5f4b",
+    Outcome.FAILED: "#c62828",
+    Outcome.LEFT_DOWN: "#b71c1c",
+    Outcome.ROLLED_BACK: "#ad5a00",
+    Outcome.INTERRUPTED: "#8a6d00",
+    Outcome.KILLED: "#8a6d00",
+    Outcome.UNKNOWN: "#7b1fa2",
+    Outcome.RUNNING: "#1565c0",
+}
+"""Each readable below white letters."""
+
+
 class Fate(NamedTuple):
     """What a run did to one service, so far."""
 

@@ -12,6 +12,7 @@ import nbformat
 
 from ecr_widgets.engine.results import RunResult
 from ecr_widgets.engine.run import run_runbook
+from ecr_widgets.saved_runs.summary import is_summary
 
 BIN = Path(sys.executable).parent
 RECORDING_CELL = """
@@ -36,10 +37,12 @@ def write_runbook(folder: Path, sources: Sequence[str], parameters: str = "tag: 
 
 
 def run(folder: Path, *sources: str, **given: str) -> tuple[RunResult, dict[str, Any]]:
+    """The run, and its notebook without the summary on top."""
     result = run_runbook(write_runbook(folder, sources), given, runs=folder / "runs")
     saved = json.loads(result.notebook.read_text())
     nbformat.validate(nbformat.from_dict(saved))
     assert {path.name for path in (folder / "runs").iterdir()} == {result.notebook.name, "seals.jsonl"}
+    assert is_summary(saved["cells"].pop(0))
     return result, saved
 
 

@@ -16,6 +16,7 @@ import papermill
 from click import ClickException
 from nbclient.exceptions import DeadKernelError
 
+from ecr_widgets.saved_runs.summary import is_summary
 from tests.notebooks.corpus import DIFFERENT, Book
 
 _STUCK_S, _TRIES = 30, 8
@@ -52,7 +53,8 @@ def run(book: Book, folder: Path, engine: str | None) -> dict[str, Any]:
         cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
         told["counts"] = [cell.execution_count for cell in cells]
         told["outputs"] = [_plain(cell.outputs) for cell in cells]
-        told["sources"] = [(cell.cell_type, cell.source) for cell in notebook.cells]
+        # But for the one on top of our runs, which papermill's have not.
+        told["sources"] = [(cell.cell_type, cell.source) for cell in notebook.cells if not is_summary(cell)]
         told["hidden"] = [cell.metadata.get("jupyter") for cell in cells]
         told["widgets"] = _widgets(notebook.metadata)
         told["language"] = notebook.metadata.get("language_info", {}).get("name")

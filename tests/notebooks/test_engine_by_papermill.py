@@ -17,7 +17,7 @@ from ecr_widgets.audit.reading import read_content
 from ecr_widgets.engine.run import resume_run
 from ecr_widgets.engine.saved_run import SavedRun
 from tests.audit.runs import records_of, statement
-from tests.notebooks.engine_runs import BIN, RECORDING_CELL, write_runbook
+from tests.notebooks.engine_runs import BIN, RECORDING_CELL, states, write_runbook
 
 
 def test_plain_papermill_with_the_engines_name_gets_the_same_record(tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_a_run_whose_kernel_cannot_be_started_is_saved_as_failed_sealed_and_told
     run = saved["metadata"]["ecr_widgets"]
     assert run["state"] == "failed"
     assert re.search(why, run["reason"])
-    assert {cell["metadata"]["ecr_widgets"]["state"] for cell in saved["cells"]} == {"not-run"}
+    assert set(states(saved)) == {"not-run"}
     assert json.loads((tmp_path / "told").read_text())["state"] == "failed"
     _, seal = (runs / "seals.jsonl").read_text().splitlines()
     assert statement(seal.encode())["predicate"]["run"]["state"] == "failed"

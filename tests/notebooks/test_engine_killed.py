@@ -55,7 +55,8 @@ def test_a_signal_interrupts_the_run_and_keeps_what_was_printed(tmp_path: Path, 
     assert process.returncode == 3
     assert saved["metadata"]["ecr_widgets"]["state"] == "interrupted"
     assert states(saved) == ["succeeded", "interrupted", "not-run"]
-    assert saved["cells"][1]["outputs"][0]["text"] == "waiting\n"
+    assert saved["cells"][2]["outputs"][0]["text"] == "waiting\n"
+    assert "◐ interrupted" in saved["cells"][0]["source"]
     assert not children(saved_at)
 
 

@@ -20,6 +20,7 @@ import pytest
 from ecr_widgets.audit.keys import KeyRing, default_ring
 from ecr_widgets.audit.seal import seal_run
 from ecr_widgets.engine.slots import hold_slot
+from ecr_widgets.saved_runs.summary import SUMMARY_ID
 from tests.notebooks.engine_runs import write_runbook
 from tests.people import Two
 
@@ -193,7 +194,8 @@ def test_a_slot_that_waits_has_one_plan_and_then_one_run(two: Two) -> None:
     assert again["run_id"] == told["run_id"]
     assert not (folder / "told.json").exists()
     plan = json.loads((folder / told["notebook"]).read_text())
-    assert f"`ecr-widgets approve {told['run_id']}` lets it go on" in plan["cells"][0]["source"]
+    assert f"`ecr-widgets approve {told['run_id']}` lets it go on" in plan["cells"][1]["source"]
+    assert f"ecr-widgets approve {told['run_id']}" in plan["cells"][0]["source"]
     assert two.bob.ours("approve", cwd=folder).stdout == (
         f"{told['run_id']}: book, planned by uid {two.alice.uid}; runbook book asks\n"
     )
@@ -204,7 +206,7 @@ def test_a_slot_that_waits_has_one_plan_and_then_one_run(two: Two) -> None:
     done = two.alice.ours(*slot, cwd=folder, environ=notify).stdout
     assert done.startswith("this slot has run already, succeeded: ")
     ran = json.loads((folder / done.split()[-1]).read_text())
-    assert {cell["cell_type"] for cell in ran["cells"]} == {"code"}
+    assert [cell["id"] for cell in ran["cells"] if cell["cell_type"] != "code"] == [SUMMARY_ID]
     assert (folder / "count").read_text() == "x"
 
 
@@ -286,7 +288,8 @@ def test_the_reason_of_a_run_is_its_operation_note(tmp_path: Path) -> None:
         (tmp_path / "book.ipynb").write_text(json.dumps({**book, "cells": [cell, *book["cells"]]}))
         told = json.loads(run(tmp_path, "--reason", "INC-12: disk full", "--json").stdout)
         saved = json.loads((tmp_path / told["notebook"]).read_text())
-        assert saved["cells"][0]["source"] == "## Operation note\n\nINC-12: disk full"
+        assert saved["cells"][1]["source"] == "## Operation note\n\nINC-12: disk full"
+        assert ">INC-12: disk full<" in saved["cells"][0]["source"]
     refused = run(tmp_path, "--reason", "AKIA" + "ABCDEFGHIJKLMNOP", code=2).stderr
     assert "looks like an AWS access key id" in refused
 

@@ -1,0 +1,233 @@
+"""Plots as SVG, escaped by construction: shown as an image they need no script, no trust, no style sheet and no network.
+
+JupyterLab's sanitizer takes inline SVG away and leaves an image with a data URI; in that no theme is known, so letters have a
+grey that is readable on light and on dark, and whatever a colour says a sign, a place or a pattern says too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import NamedTuple
+from urllib.parse import quote
+
+from ecr_widgets.model.markup import Markup, element
+from ecr_widgets.model.text import visible
+
+INK, LINE = "#767676", "#8886"
+BLUE, GREY, GREEN, RED, AMBER = "#1976d2", "#90a4ae", "#2e7d32", "#c62828", "#ad5a00"
+_FONT = "system-ui,sans-serif"
+_SAFE = "/:;,=()#' "
+"""In a data URI: as it is, since an attribute quotes it with other signs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """Shapes on a plane of `width` × `height` pixels, and the same in words."""
+
+    width: int
+    height: int
+    alt: str
+    shapes: tuple[Markup, ...]
+
+    def to_svg(self) -> Markup:
+        """For a page of our own."""
+        return Markup(
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width} {self.height}" width="{self.width}" '
+            f'height="{self.height}" role="img" aria-label="{escape(visible(self.alt))}" font-family="{_FONT}" '
+            f'font-size="12">{"".join(self.shapes)}</svg>'
+        )
+
+    @property
+    def source(self) -> str:
+        """The data URI of an image."""
+        return f"data:image/svg+xml,{quote(self.to_svg().replace(chr(34), chr(39)), safe=_SAFE)}"
+
+    def to_image(self) -> Markup:
+        """For a notebook: an image that shrinks with the cell."""
+        return Markup(
+            f'<img alt="{escape(visible(self.alt))}" src="{escape(self.source)}" '
+            f'style="max-width:100%;width:{self.width}px;display:inline-block">'
+        )
+
+
+def rect(x: float, y: float, width: float, height: float, colour: str, *, about: str = "") -> Markup:
+    """A filled box; what it is about shows below the pointer where the drawing is no image."""
+    title = f"<title>{escape(visible(about))}</title>" if about else ""
+    return Markup(
+        f'<rect x="{x:.1f}" y="{y:.1f}" width="{max(width, 0):.1f}" height="{max(height, 0):.1f}" fill="{colour}">{title}</rect>'
+    )
+
+
+def line(x: float, y: float, to_x: float, to_y: float, *, colour: str = LINE, width: float = 1) -> Markup:
+    """A line."""
+    return Markup(
+        f'<line x1="{x:.1f}" y1="{y:.1f}" x2="{to_x:.1f}" y2="{to_y:.1f}" stroke="{colour}" stroke-width="{width:g}"/>'
+    )
+
+
+def letters(
+    x: float,
+    y: float,
+    text: str,
+    *,
+    colour: str = INK,
+    anchor: str = "start",
+    size: int = 12,
+    about: str = "",
+) -> Markup:
+    """A line of text."""
+    title = f"<title>{escape(visible(about))}</title>" if about else ""
+    return Markup(
+        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}" fill="{colour}">'
+        f"{escape(visible(text))}{title}</text>"
+    )
+
+
+def link(address: str, *shapes: Markup) -> Markup:
+    """Shapes that lead to a place in the same page."""
+    return Markup(f'<a href="{escape(address)}">{"".join(shapes)}</a>')
+
+
+def area(points: Iterable[tuple[float, float]], colour: str, *, pattern: bool = False) -> Markup:
+    """A filled outline; a pattern tells it from another without colour."""
+    outline = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    dashes = ' stroke-dasharray="3 2" fill-opacity="0.35"' if pattern else ' fill-opacity="0.85"'
+    return Markup(f'<polygon points="{outline}" fill="{colour}" stroke="{colour}"{dashes}/>')
+
+
+def sparkline(
+    values: Sequence[float | None], *, alt: str, width: int = 150, height: int = 30, colour: str = BLUE
+) -> Drawing:
+    """A bar a value, the newest at the right; where nothing is known there is none."""
+    most = max((value for value in values if value), default=0.0) or 1.0
+    step = width / max(1, len(values))
+    bars = [line(0, height - 0.5, width, height - 0.5)]
+    for at, value in enumerate(values):
+        if value is not None:
+            tall = max(1.5, (height - 3) * value / most) if value else 1.5
+            bars.append(rect(at * step + 0.5, height - tall, step - 1, tall, colour if value else GREY))
+    return Drawing(width, height, alt, tuple(bars))
+
+
+class Series(NamedTuple):
+    """One layer of a stack over time: a value at each moment."""
+
+    name: str
+    values: tuple[float, ...]
+    colour: str
+
+
+def stacked(
+    seconds: Sequence[float],
+    layers: Sequence[Series],
+    *,
+    wanted: float | None = None,
+    alt: str,
+    width: int = 520,
+    height: int = 96,
+) -> Drawing:
+    """Layers over time, one on the other, as steps: each value holds until the next moment.
+
+    Args:
+        seconds: Moments, oldest first.
+
+        wanted: A level to draw a line at.
+    """
+    left, right, top, bottom = 26, width - 6, 8, height - 30
+    span_s = max(seconds[-1] - seconds[0], 0.001)
+    most = max((sum(layer.values[at] for layer in layers) for at in range(len(seconds))), default=0.0)
+    most = max(most, wanted or 0.0, 1.0)
+
+    def x(moment_s: float) -> float:
+        return left + (right - left) * (moment_s - seconds[0]) / span_s
+
+    def y(value: float) -> float:
+        return bottom - (bottom - top) * value / most
+
+    shapes = [
+        letters(left - 4, top + 8, f"{most:g}", anchor="end", size=11),
+        line(left, bottom, right, bottom),
+    ]
+    below = [0.0] * len(seconds)
+    for number, layer in enumerate(layers):
+        above = [base + value for base, value in zip(below, layer.values, strict=True)]
+        outline = [*_steps(seconds, above, x, y), *reversed(_steps(seconds, below, x, y))]
+        shapes.append(area(outline, layer.colour, pattern=number == 0 and len(layers) > 1))
+        below = above
+    if wanted is not None:
+        shapes.append(line(left, y(wanted), right, y(wanted), colour=INK))
+    at = float(left)
+    for number, layer in enumerate(layers):
+        sign = "▨" if number == 0 and len(layers) > 1 else "■"
+        label = f"{sign} {layer.name}"
+        shapes.append(letters(at, height - 4, label, colour=INK, size=11))
+        at += 7 * len(label) + 12
+    shapes.append(letters(right, bottom + 13, f"{span_s:.0f} s", anchor="end", size=11))
+    shapes.append(letters(left, bottom + 13, "0 s", size=11))
+    return Drawing(width, height, alt, tuple(shapes))
+
+
+def _steps(
+    seconds: Sequence[float], values: Sequence[float], x: object, y: object
+) -> list[tuple[float, float]]:
+    assert callable(x)
+    assert callable(y)
+    points: list[tuple[float, float]] = []
+    for at, value in enumerate(values):
+        if at:
+            points.append((x(seconds[at]), y(values[at - 1])))
+        points.append((x(seconds[at]), y(value)))
+    return points
+
+
+def share(part: float, *, alt: str, width: int = 120, height: int = 12, colour: str = BLUE) -> Drawing:
+    """A part of a whole, 0 to 1."""
+    part = min(1.0, max(0.0, part))
+    filled = rect(0, 0, max(1.5, width * part) if part else 0, height, colour)
+    frame = Markup(
+        f'<rect x="0.5" y="0.5" width="{width - 1}" height="{height - 1}" fill="none" stroke="{LINE}"/>'
+    )
+    return Drawing(width, height, alt, (filled, frame))
+
+
+class Bar(NamedTuple):
+    """One step on a Gantt chart, in seconds from the first one's start."""
+
+    sign: str
+    name: str
+    start_s: float
+    end_s: float
+    colour: str
+    words: str = ""
+
+
+def gantt(bars: Sequence[Bar]) -> Markup:
+    """A line a step: what it was, when it worked, how long, and what came of it.
+
+    A table with a gradient in each row: letters have the theme's colour, can be copied, and stay where pictures are taken out.
+    """
+    first = min((bar.start_s for bar in bars), default=0.0)
+    span_s = max(max((bar.end_s for bar in bars), default=0.0) - first, 0.001)
+    return element(
+        "table", *(_row(bar, first, span_s) for bar in bars), style="border:0;margin:4px 0;width:98%"
+    )
+
+
+def _row(bar: Bar, first: float, span_s: float) -> Markup:
+    start = min(99.0, 100 * (bar.start_s - first) / span_s)
+    end = min(100.0, max(start + 1, 100 * (bar.end_s - first) / span_s))
+    shown = (
+        f"height:12px;background:linear-gradient(90deg,transparent 0 {start:.1f}%,{bar.colour} {start:.1f}% "
+        f"{end:.1f}%,transparent {end:.1f}%)"
+    )
+    cell = "padding:1px 0;border:0;white-space:nowrap;text-align:"
+    return element(
+        "tr",
+        element("td", f"{bar.sign} {bar.name}", style=f"{cell}left;width:12em"),
+        element("td", element("div", style=shown), style="padding:1px 0;border:0"),
+        element("td", f"{bar.end_s - bar.start_s:.1f} s", style=f"{cell}right;width:5em"),
+        element("td", bar.words, style=f"{cell}left;width:6em;padding-left:12px"),
+        style="background:none",
+    )
