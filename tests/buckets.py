@@ -97,6 +97,7 @@ def seaweed() -> Iterator[Buckets]:
                 "-s3",
                 *("-s3.port.iceberg=0", "-s3.port.lance=0", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"),
                 *(f"-dir={folder}", "-volume.max=400", "-master.volumeSizeLimitMB=32"),
+                *(f"-filer.localSocket={folder}/filer", f"-s3.localSocket={folder}/s3"),
                 *("-master.telemetry=false", "-volume.minFreeSpacePercent=0"),
                 *(f"-{name}={port}" for name, port in ports.items()),
             ],
