@@ -73,7 +73,7 @@ class RunEnd:
 
 
 def name_targets(sets: Sequence[Mapping[str, Any]]) -> tuple[Target, ...]:
-    """Name each target by the parameters in which they differ, in letters that a slot takes.
+    """Name each target by the first parameters in which they differ, in letters that a slot takes.
 
     Where that makes two names the same, or one too long, a part of the parameters' SHA-256 tells them apart.
     """
@@ -82,10 +82,15 @@ def name_targets(sets: Sequence[Mapping[str, Any]]) -> tuple[Target, ...]:
         for name in dict.fromkeys(name for each in sets for name in each)
         if len({spelled(each.get(name)) for each in sets}) > 1
     ] or list(sets[0] if sets else ())
-    plain = [
-        "-".join(filter(None, (_in_slot(each[name]) for name in varied if name in each))) for each in sets
-    ]
-    times = Counter(plain)
+    plain, times = [""] * len(sets), Counter([""] * len(sets))
+    for name in varied:
+        plain = [
+            "-".join(filter(None, (before, _in_slot(each[name]) if name in each else "")))
+            for before, each in zip(plain, sets, strict=True)
+        ]
+        times = Counter(plain)
+        if len(times) == len(sets):
+            break
     return tuple(
         Target(
             name

@@ -165,7 +165,7 @@ class RunWave(Step[FoundWave, WaveOutcome]):
             words.append(f"{counts.waiting} waiting for approval")
         now = counts.ended - already
         if now and counts.ended < count:
-            words.append(f"about {_duration(passed_s / now * (count - counts.ended))} left")
+            words.append(f"{_duration(passed_s / now * (count - counts.ended))} left")
         return Progress(self._what, f"{', '.join(words)}; ended", counts.ended, count, "targets")
 
     def _outcome(self, wave: Wave) -> WaveOutcome:
@@ -221,8 +221,9 @@ def _failed(end: RunEnd) -> FailedTarget:
     state = state_of(end.exit_code)
     if state is TargetState.BUSY:
         # It was tried twice.
-        return replace(_failed(replace(end, exit_code=1)), reason=f"busy: {end.reason}"[:_LONGEST_REASON])
-    return FailedTarget(end.target, state.value, end.reason[:_LONGEST_REASON], end.run_id)
+        return _failed(replace(end, exit_code=1, reason=f"busy: {end.reason}"))
+    reason = end.reason if len(end.reason) <= _LONGEST_REASON else f"{end.reason[:_LONGEST_REASON]}…"
+    return FailedTarget(end.target, state.value, reason, end.run_id)
 
 
 def _duration(seconds: float) -> str:

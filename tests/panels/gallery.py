@@ -9,7 +9,7 @@ import shutil
 
 from tests.panels.conftest import SHOTS
 
-SHOWN = ("audit", "deploy-plan", "deploys", "error", "images", "push", "release", "repositories")
+SHOWN = ("audit", "deploy-plan", "deploys", "error", "fleet", "images", "push", "release", "repositories")
 
 
 def main() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
-from typing import Any
 
 from ecr_widgets.errors import InputError
 from ecr_widgets.model.fleet import FleetRunbook, Target, name_targets
@@ -46,6 +45,7 @@ def find_targets(
         named = "targets" if source is Source.TEXT else targets
         text = targets if source is Source.TEXT else _decoded(read(targets), named)
         return read_targets(text, runbook.parameters, common=common, check=check, named=named)
+    _check_declared(runbook)
     environment, _, pattern = targets.rpartition("/")
     sets = [
         {"environment": environment, "service": name}
@@ -53,7 +53,11 @@ def find_targets(
     ]
     if not sets:
         raise InputError(f"no service of {environment!r} is named like {pattern!r}")
-    return name_targets([_checked(each, runbook, common, check) for each in sets])
+    for each in sets:
+        check(each)
+    return name_targets(
+        [read_parameters(runbook.parameters, values={}, texts={**common, **each}) for each in sets]
+    )
 
 
 def _services(services: Services, environment: str, pattern: str) -> list[str]:
@@ -62,9 +66,7 @@ def _services(services: Services, environment: str, pattern: str) -> list[str]:
     return sorted({each.name for each in listed if each.name and fnmatchcase(each.name, pattern)})
 
 
-def _checked(
-    given: Mapping[str, str], runbook: FleetRunbook, common: Mapping[str, str], check: Check
-) -> dict[str, Any]:
+def _check_declared(runbook: FleetRunbook) -> None:
     declared = {each.name for each in runbook.parameters}
     missing = [name for name in _OF_A_GLOB if name not in declared]
     if missing:
@@ -72,8 +74,6 @@ def _checked(
             f"{runbook.name} declares no parameter {missing[0]!r}, so services cannot be its targets",
             hint="give a file with its own parameters",
         )
-    check(given)
-    return read_parameters(runbook.parameters, values={}, texts={**common, **given})
 
 
 def _decoded(content: bytes, named: str) -> str:

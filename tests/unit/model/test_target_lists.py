@@ -100,6 +100,10 @@ def test_targets_are_named_by_what_differs() -> None:
         )
     ]
     assert names == ["web", "a-b"]
+    both = [{"service": f"web-{n}", "deploy": f"web-{n}"} for n in range(2)]
+    assert [each.name for each in name_targets(both)] == ["web-0", "web-1"]
+    crossed = [{"environment": e, "service": s} for e in "ab" for s in "xy"]
+    assert [each.name for each in name_targets(crossed)] == ["a-x", "a-y", "b-x", "b-y"]
     assert [each.name for each in name_targets([{"service": "web"}])] == ["web"]
 
 

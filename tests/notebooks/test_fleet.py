@@ -1,0 +1,573 @@
+"""Fleets of real runs: their ends, kills and interrupts, on threads of the fleet's kernel and on a Dask cluster."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from ecr_widgets.audit.judging import Verdict, judge
+from ecr_widgets.audit.keys import default_ring
+from ecr_widgets.audit.reading import read_file
+from ecr_widgets.audit.sealed import look_at_seal
+from ecr_widgets.model.fleet import TargetRun
+from tests.notebooks.engine_runs import write_runbook
+from tests.people import Two, User
+
+BIN = Path(sys.executable).parent
+FAILS_UNLESS_OK = """
+import os
+from pathlib import Path
+began = Path("planned" if "ECR_WIDGETS_PLAN" in os.environ else "began")
+began.mkdir(exist_ok=True)
+with (began / str(n)).open("a") as file:
+    file.write("x")
+if n in bad and not Path("ok").exists():
+    raise ValueError(f"{n} is bad")
+"""
+WAITS = """
+import time
+while (n in waits or -1 in waits) and not Path("go").exists():
+    time.sleep(0.05)
+with (began / f"{n}.done").open("a") as file:
+    file.write("x")
+"""
+PARAMETERS = (
+    "n: int = 0  # number\nbad: list[int] = []  # which fail\nwaits: list[int] = []  # which wait, -1 for all"
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_runbook(tmp_path, [FAILS_UNLESS_OK, WAITS], PARAMETERS)
+    (tmp_path / "targets.csv").write_text("n\n" + "".join(f"{n}\n" for n in range(1, 7)))
+    return tmp_path
+
+
+def words_of(*words: str) -> list[str]:
+    return [str(BIN / "ecr-widgets"), "fleet", "book.ipynb", "--targets", "targets.csv", *words]
+
+
+def run(folder: Path, *words: str, code: int = 0, **environ: str) -> dict[str, Any]:
+    return command(folder, *words_of(*words, "--json"), code=code, **environ)
+
+
+def command(
+    folder: Path, *words: str, code: int = 0, given: str | None = None, **environ: str
+) -> dict[str, Any]:
+    done = subprocess.run(
+        words,
+        cwd=folder,
+        env={**os.environ, **environ},
+        input=given,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
+
+
+def resume(folder: Path, run_id: str, *, code: int = 0) -> dict[str, Any]:
+    return command(folder, str(BIN / "ecr-widgets"), "run", "--resume", run_id, "--json", code=code)
+
+
+def began(folder: Path) -> dict[str, int]:
+    """How often the run of each target has begun."""
+    paths = (folder / "began").glob("*")
+    return {path.name: len(path.read_text()) for path in paths if not path.name.endswith(".done")}
+
+
+def done(folder: Path) -> dict[str, int]:
+    """How often each target was brought to its end."""
+    return {path.stem: len(path.read_text()) for path in (folder / "began").glob("*.done")}
+
+
+def records(told: dict[str, Any]) -> list[dict[str, Any]]:
+    saved = json.loads(Path(told["notebook"]).read_text())
+    outputs = [output for cell in saved["cells"] for output in cell.get("outputs", ())]
+    mime = "application/vnd.ecr-widgets.record+json"
+    return [json.loads(each["data"][mime]) for each in outputs if mime in each.get("data", {})]
+
+
+def until(condition: Callable[[], object]) -> None:
+    deadline_s = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.05)
+
+
+def test_a_fleet_runs_each_target_once_as_a_run_of_its_own(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of them are saved, sealed and judged proven; the fleet's own notebook is small and proven too."""
+    monkeypatch.chdir(folder)
+    told = run(folder, "--waves", "1,2", "--slot", "books")
+    assert began(folder) == done(folder) == {str(n): 1 for n in range(1, 7)}
+    slots = sorted(path.stem.partition("@")[2] for path in (folder / "runs").glob("*-book@*.ipynb"))
+    assert slots == [f"books:{n}" for n in range(1, 7)]
+    assert [each["step"] for each in records(told)] == ["plan_fleet", *["run_wave"] * 4, "fleet_result"]
+    for path in (folder / "runs").glob("*.ipynb"):
+        assert "-fleet@" not in path.name or judge(read_file(path)).verdict is Verdict.PROVEN
+        assert path.stat().st_size < 40_000
+    again = run(folder, "--waves", "1,2", "--slot", "books")
+    assert (again["ran_before"], began(folder)["1"]) == (True, 1)
+
+
+def test_a_bad_canary_stops_the_fleet_and_resume_runs_what_is_left(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No other target has begun; once the cause is gone, each is brought to its end, once."""
+    monkeypatch.chdir(folder)
+    told = run(folder, "-p", "bad", "[1]", code=1)
+    assert began(folder) == {"1": 1}
+    error = records(told)[-1]["error"]
+    assert error["targets"]["failed"] == 1
+    assert error["reasons"][0].startswith("1 failed: ValueError: 1 is bad (run ")
+    (folder / "ok").touch()
+    again = resume(folder, told["run_id"])
+    assert done(folder) == {str(n): 1 for n in range(1, 7)}
+    assert began(folder)["1"] == 2
+    assert again["run_id"] == told["run_id"]
+    assert len([*(folder / "runs").glob("*.ipynb")]) == 7
+
+
+def test_one_flaky_target_is_all_that_a_resumed_fleet_runs(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was allowed to fail, and the others were run; the fleet has failed until it has succeeded, too."""
+    monkeypatch.chdir(folder)
+    told = run(folder, "-p", "bad", "[4]", "--stop-after", "1", code=1)
+    assert began(folder) == {str(n): 1 for n in range(1, 7)}
+    assert "of 6 targets 5 succeeded, 1 failed" in told["reason"]
+    (folder / "ok").touch()
+    waves = [
+        each["outcome"] for each in records(resume(folder, told["run_id"])) if each["step"] == "run_wave"
+    ]
+    assert began(folder) == {str(n): 2 if n == 4 else 1 for n in range(1, 7)}
+    assert [each["ran_before"] for each in waves] == [1, 4]
+
+
+def start(folder: Path, *words: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        words_of(*words), cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+
+
+def fleet_id(folder: Path) -> str:
+    (saved,) = (folder / "runs").glob("*-fleet.ipynb")
+    return saved.name.removesuffix("-fleet.ipynb")
+
+
+def test_a_fleet_that_is_killed_leaves_nobody_and_is_resumed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The runs that were under way are resumed in their own slots, and each target is brought to its end once."""
+    monkeypatch.chdir(folder)
+    fleet = start(folder, "--waves", "2", "-p", "waits", "[3, 4]")
+    until(lambda: {"3", "4"} <= set(began(folder)))
+    below = psutil.Process(fleet.pid).children(recursive=True)
+    assert len(below) > 4
+    fleet.kill()
+    fleet.wait()
+    until(lambda: not any(each.is_running() and each.status() != psutil.STATUS_ZOMBIE for each in below))
+    (folder / "go").touch()
+    resume(folder, fleet_id(folder))
+    assert done(folder) == {str(n): 1 for n in range(1, 7)}
+    assert began(folder) == {str(n): 2 if n in (3, 4) else 1 for n in range(1, 7)}
+    assert len([*(folder / "runs").glob("*.ipynb")]) == 7
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_fleet_that_is_interrupted_lets_its_runs_end(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Each is saved and sealed as interrupted, as it would be alone; the fleet's record says how far it came."""
+    monkeypatch.chdir(folder)
+    fleet = start(folder, "--waves", "1,3", "-p", "waits", "[2, 3, 4]")
+    until(lambda: {"2", "3", "4"} <= set(began(folder)))
+    fleet.send_signal(number)
+    assert fleet.wait(timeout=60) == 3
+    saved = [json.loads(path.read_text()) for path in (folder / "runs").glob("*-book@*.ipynb")]
+    states = [each["metadata"]["ecr_widgets"]["state"] for each in saved]
+    assert sorted(states) == ["interrupted"] * 3 + ["succeeded"]
+    for path in (folder / "runs").glob("*.ipynb"):
+        assert look_at_seal(path.parent, path.name, path.read_bytes(), ring=default_ring()).why_not == ""
+    told = {"notebook": str(next((folder / "runs").glob("*-fleet.ipynb")))}
+    assert records(told)[-1]["error"]["targets"]["failed"] == 3
+    (folder / "go").touch()
+    resume(folder, fleet_id(folder))
+    assert done(folder) == {str(n): 1 for n in range(1, 7)}
+
+
+def test_an_unknown_outcome_stops_the_fleet_with_its_own_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The target's run has ended with 4, and so does the fleet's."""
+    monkeypatch.chdir(tmp_path)
+    step = """
+from ecr_widgets import connect
+from ecr_widgets.errors import OutcomeUnknown
+def lose(_): raise OutcomeUnknown("the reply was lost")
+if n == 2: connect().recorder.perform("push_image", {}, lose)
+"""
+    write_runbook(tmp_path, [step], PARAMETERS)
+    (tmp_path / "targets.csv").write_text("n\n1\n2\n3\n")
+    told = run(tmp_path, "--waves", "2", "--stop-after", "9", code=4)
+    assert told["state"] == "unknown"
+    assert "nobody knows what came of 1 target" in told["reason"]
+
+
+def test_a_busy_target_is_waited_for_until_the_wave_ends(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its slot was held by another process when it was first tried, and free when it was tried again."""
+    monkeypatch.chdir(folder)
+    other = subprocess.Popen(
+        [BIN / "ecr-widgets", "run", "book.ipynb", "-p", "n", "1", "-p", "waits", "[1]", "--slot", "books:1"],
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    until(lambda: "1" in began(folder))
+    fleet = start(folder, "--waves", "6", "--slot", "books", "-p", "waits", "[1, 6]")
+    until(lambda: set(done(folder)) >= {"2", "3", "4", "5"})
+    (folder / "go").touch()
+    # The slot's run began with other parameters than the fleet has for it, so the second try is refused in words.
+    assert (other.wait(timeout=60), fleet.wait(timeout=60)) == (0, 1)
+    told = {"notebook": str(next((folder / "runs").glob("*-fleet@books.ipynb")))}
+    error = records(told)[-1]["error"]
+    assert "began with other parameters" in error["reasons"][0]
+    assert done(folder) == {str(n): 1 for n in range(1, 7)}
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("n\n1\n1\n", "targets.csv, line 3: the same target as in line 2"),
+        ("m\n1\n", "targets.csv, line 2: the runbook declares no parameter 'm'"),
+        ("n\none\n", "targets.csv, line 2: parameter 'n' refused"),
+    ],
+)
+def test_a_wrong_list_is_refused_before_anything_starts(folder: Path, text: str, why: str) -> None:
+    """One error with its line, exit code 2, and no run."""
+    (folder / "targets.csv").write_text(text)
+    told = run(folder, code=2)
+    assert (told["state"], why in told["reason"]) == ("refused", True)
+    assert not (folder / "runs").exists()
+
+
+def test_targets_come_over_standard_input(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are the run's parameter, so that it can be resumed; CSV as well as JSON."""
+    monkeypatch.chdir(folder)
+    words = [str(BIN / "ecr-widgets"), "fleet", "book.ipynb", "--targets", "-", "--json"]
+    told = command(folder, *words, given="n\n1\n2\n")
+    saved = json.loads(Path(told["notebook"]).read_text())["metadata"]["ecr_widgets"]
+    assert saved["parameters"]["targets"] == '[{"n": 1}, {"n": 2}]'
+    command(folder, *words, given='{"n": 3}\n{"n": 4}\n')
+    assert set(done(folder)) == {"1", "2", "3", "4"}
+
+
+def test_a_targets_run_gets_no_more_than_any_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the fleet's own run, nor where notices go; parameters are on no command line."""
+    monkeypatch.chdir(folder)
+    look = """
+import os, psutil
+from pathlib import Path
+here = psutil.Process()
+lines = [" ".join(each.cmdline()) for each in [here, *here.parents()]]
+Path(f"words-{n}").write_text("\\n".join(lines))
+Path(f"names-{n}").write_text("\\n".join(sorted(os.environ)))
+"""
+    write_runbook(folder, [look], PARAMETERS)
+    command(
+        folder,
+        str(BIN / "ecr-widgets"),
+        "run",
+        "book.ipynb",
+        "-p",
+        "n",
+        "9",
+        "--json",
+        ECR_WIDGETS_NOTIFY_URL="http://127.0.0.1:1",
+    )
+    (folder / "targets.csv").write_text("n\n123456\n")
+    run(folder, ECR_WIDGETS_NOTIFY_URL="http://127.0.0.1:1")
+    assert (folder / "names-123456").read_text() == (folder / "names-9").read_text()
+    assert "123456" not in (folder / "words-123456").read_text().replace(":123456", "")
+
+
+def test_a_plan_names_the_waves_for_other_engines_and_the_gate_judges_them(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever starts the commands; the gate opens once all of a wave have ended, and no more have failed than allowed."""
+    monkeypatch.chdir(folder)
+    told = run(
+        folder, "--waves", "1,2", "--slot", "books", "--stop-after", "1", "-p", "bad", "[2, 3]", "--plan"
+    )
+    assert not (folder / "began").exists()
+    (folder / "fleet.json").write_text(json.dumps(told))
+    waves = told["fleet"]["waves"]
+    assert [[each["target"] for each in wave["targets"]] for wave in waves] == [
+        ["1"],
+        ["2", "3"],
+        ["4", "5"],
+        ["6"],
+    ]
+
+    def gate(wave: int, code: int) -> dict[str, Any]:
+        return command(
+            folder, str(BIN / "ecr-widgets"), "fleet", "gate", "fleet.json", str(wave), "--json", code=code
+        )
+
+    def start_wave(wave: int) -> None:
+        for target in waves[wave - 1]["targets"]:
+            subprocess.run(
+                [str(BIN / target["command"][0]), *target["command"][1:]],
+                cwd=folder,
+                capture_output=True,
+                check=False,
+            )
+
+    assert gate(1, 1)["not_ended"] == 1
+    start_wave(1)
+    assert gate(1, 0) == {
+        "wave": 1,
+        "open": True,
+        "succeeded": 1,
+        "failed": 0,
+        "unknown": 0,
+        "waiting": 0,
+        "not_ended": 0,
+    }
+    start_wave(2)
+    assert gate(2, 1)["failed"] == 2
+    (folder / "ok").touch()
+    start_wave(2)
+    assert gate(2, 0)["succeeded"] == 3
+    told = command(folder, str(BIN / "ecr-widgets"), "fleet", "gate", "fleet.json", "9", "--json", code=2)
+    assert "has no wave 9" in told["error"]["message"]
+
+
+@contextmanager
+def cluster(folder: Path, workers: int) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
+    """A scheduler and workers on loopback, each a process of its own, as people start them."""
+    file = folder / "scheduler.json"
+    environ = {
+        **os.environ,
+        "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0",
+        "PATH": f"{BIN}:{os.environ['PATH']}",
+    }
+    quiet: dict[str, Any] = {
+        "cwd": folder,
+        "env": environ,
+        "stdout": subprocess.DEVNULL,
+        "stderr": subprocess.DEVNULL,
+    }
+    host = ("--host", "127.0.0.1", "--no-dashboard")
+    scheduler = subprocess.Popen(
+        [BIN / "dask", "scheduler", *host, "--port", "0", "--scheduler-file", file], **quiet
+    )
+    started = [scheduler]
+    try:
+        until(file.exists)
+        address = json.loads(file.read_text())["address"]
+        for _ in range(workers):
+            words = [BIN / "dask", "worker", address, *host, "--no-nanny", "--nthreads", "2"]
+            started.append(subprocess.Popen(words, **quiet))
+        yield address, started[1:]
+    finally:
+        for each in reversed(started):
+            each.kill()
+            each.wait()
+
+
+def test_a_fleet_runs_on_the_workers_of_a_dask_cluster(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each target once, in processes below the workers; retries are not left to the engine."""
+    monkeypatch.chdir(folder)
+    parents = "import psutil\nPath('began', f'{n}.by').write_text(' '.join(str(each.pid) for each in psutil.Process().parents()))"
+    write_runbook(folder, [FAILS_UNLESS_OK, WAITS, parents], PARAMETERS)
+    with cluster(folder, 2) as (address, workers):
+        told = run(folder, "--scheduler", address, "-p", "bad", "[5]", "--stop-after", "1", code=1)
+        assert began(folder) | {"5": 1} == {
+            **{str(n): 1 for n in range(1, 7)},
+            **{f"{n}.by": began(folder)[f"{n}.by"] for n in (1, 2, 3, 4, 6)},
+        }
+        pids = {str(each.pid) for each in workers}
+        for n in (1, 2, 3, 4, 6):
+            assert pids & set((folder / "began" / f"{n}.by").read_text().split())
+        (folder / "ok").touch()
+        resume(folder, told["run_id"])
+        assert done(folder) == {str(n): 1 for n in range(1, 7)}
+
+
+def test_a_worker_that_is_killed_costs_no_second_change(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it ran ends with it, and is resumed in its slot elsewhere: each target is brought to its end once."""
+    monkeypatch.chdir(folder)
+    with cluster(folder, 2) as (address, workers):
+        fleet = start(folder, "--scheduler", address, "--waves", "6", "--at-once", "3", "-p", "waits", "[-1]")
+        until(lambda: len(began(folder)) >= 3)
+        below = psutil.Process(workers[0].pid).children(recursive=True)
+        assert below
+        workers[0].kill()
+        workers[0].wait()
+        until(lambda: not any(each.is_running() and each.status() != psutil.STATUS_ZOMBIE for each in below))
+        (folder / "go").touch()
+        assert fleet.wait(timeout=120) == 0
+    assert done(folder) == {str(n): 1 for n in range(1, 7)}
+    assert len([*(folder / "runs").glob("*.ipynb")]) == 7
+
+
+def test_a_scheduler_that_does_not_answer_fails_the_wave_in_words(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing has begun."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("ECR_WIDGETS_TEST", "1")
+    told = run(folder, "--scheduler", "tcp://127.0.0.1:1", code=1)
+    assert "the scheduler at tcp://127.0.0.1:1 does not answer" in told["reason"]
+    assert not (folder / "began").exists()
+
+
+def test_a_run_outlives_nobody_who_started_it(folder: Path) -> None:
+    """The process that starts a target's run is killed: the run is saved as interrupted, and nothing is left of it."""
+    (folder / "runs").mkdir()
+    run_of = TargetRun("1", "book.ipynb", {"n": 1, "waits": [1]}, "f:1", str(folder / "runs"), str(folder))
+    code = f"from ecr_widgets.fleets.start import start; from ecr_widgets.model.fleet import TargetRun; start({run_of!r})"
+    starter = subprocess.Popen([sys.executable, "-c", code], cwd=folder)
+    until(lambda: "1" in began(folder))
+    below = psutil.Process(starter.pid).children(recursive=True)
+    starter.kill()
+    starter.wait()
+    until(lambda: not any(each.is_running() and each.status() != psutil.STATUS_ZOMBIE for each in below))
+    (saved,) = (folder / "runs").glob("*.ipynb")
+    assert json.loads(saved.read_text())["metadata"]["ecr_widgets"]["state"] == "interrupted"
+
+
+def by(user: User, *words: str, cwd: Path, code: int = 0) -> str:
+    """A command of another user, who is guarded as well; what it printed."""
+    environ = user.environ | {"ECR_WIDGETS_APPROVAL": "prod"}
+    done_ = user.ours(*words, "--runs", cwd / "runs", cwd=cwd, code=code, environ=environ)
+    return str(done_.stdout + done_.stderr)
+
+
+@pytest.fixture
+def guarded(two: Two) -> Path:
+    """A folder of two users, with a fleet that nobody may start alone."""
+    folder = two.shared
+    parameters = f'{PARAMETERS}\nenvironment: str = "test"  # where'
+    write_runbook(folder, [FAILS_UNLESS_OK, WAITS], parameters)
+    lines = [f"{n},{'prod' if n > 2 else 'test'}" for n in range(1, 5)]
+    (folder / "targets.csv").write_text("\n".join(["n,environment", *lines]))
+    (folder / "runs").mkdir()
+    (folder / "runs").chmod(0o2775)
+    return folder
+
+
+def test_one_approval_is_for_the_whole_fleet(guarded: Path, two: Two) -> None:
+    """The second person's run starts each target of the plan, and no other run gets by on the fleet's approval."""
+    plan = run(guarded, "--waves", "1,2", "--slot", "books", code=7, ECR_WIDGETS_APPROVAL="prod")
+    assert plan["waits_for_approval"] is True
+    assert not (guarded / "began").exists()
+    export = [BIN / "ecr-widgets", "audit", "key", "export"]
+    two.bob.trusts_keys(
+        subprocess.run(export, capture_output=True, text=True, check=True).stdout, cwd=guarded
+    )
+    told = json.loads(by(two.bob, "approve", plan["run_id"], "--json", cwd=guarded))
+    assert told["state"] == "succeeded", told["reason"]
+    assert done(guarded) == {str(n): 1 for n in range(1, 5)}
+    approvals = {
+        path.stem.rpartition(":")[2]: json.loads(path.read_text())["metadata"]["ecr_widgets"].get("approval")
+        for path in (guarded / "runs").glob("*-book@books:*.ipynb")
+    }
+    assert {name: bool(each) for name, each in approvals.items()} == {
+        "1": False,
+        "2": False,
+        "3": True,
+        "4": True,
+    }
+    assert approvals["3"]["approved_by"] == f"uid {two.bob.uid}"
+    assert approvals["3"]["fleet"] == told["run_id"]
+    late = ("run", "book.ipynb", "-p", "n", "3", "-p", "environment", "prod", "--slot", "books:9", "--json")
+    by(two.bob, *late, "--of-fleet", told["run_id"], cwd=guarded, code=7)
+
+
+def test_an_approval_is_of_the_targets_that_were_planned(guarded: Path, two: Two) -> None:
+    """Another list, or another runbook, is another plan; nothing has begun."""
+    plan = run(guarded, code=7, ECR_WIDGETS_APPROVAL="prod")
+    export = [BIN / "ecr-widgets", "audit", "key", "export"]
+    two.bob.trusts_keys(
+        subprocess.run(export, capture_output=True, text=True, check=True).stdout, cwd=guarded
+    )
+    kept = (guarded / "targets.csv").read_text()
+    (guarded / "targets.csv").write_text(kept.replace("4,prod", "5,prod"))
+    told = by(two.bob, "approve", plan["run_id"], cwd=guarded, code=2)
+    assert "no longer fits what exists: step plan_fleet" in told
+    (guarded / "targets.csv").write_text(kept)
+    book = guarded / "book.ipynb"
+    book.write_text(book.read_text().replace("is bad", "is worse"))
+    told = by(two.bob, "approve", plan["run_id"], cwd=guarded, code=2)
+    assert "no longer fits what exists: step plan_fleet" in told
+    assert not (guarded / "began").exists()
+
+
+def test_a_run_beside_the_fleet_does_not_have_its_approval(guarded: Path, two: Two) -> None:
+    """While the approved fleet is under way, a run with other parameters than a target's stops at its own plan."""
+    plan = run(
+        guarded,
+        "--slot",
+        "books",
+        "--at-once",
+        "1",
+        "-p",
+        "waits",
+        "[3]",
+        code=7,
+        ECR_WIDGETS_APPROVAL="prod",
+    )
+    export = [BIN / "ecr-widgets", "audit", "key", "export"]
+    two.bob.trusts_keys(
+        subprocess.run(export, capture_output=True, text=True, check=True).stdout, cwd=guarded
+    )
+    words = two.bob.words(*two.bob.command, "approve", plan["run_id"], "--runs", guarded / "runs")
+    environ = two.bob.environ | {"ECR_WIDGETS_APPROVAL": "prod"}
+    fleet = subprocess.Popen(
+        words, cwd=guarded, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    until(lambda: "3" in began(guarded))
+    (saved,) = (guarded / "runs").glob("*-fleet@books.ipynb")
+    fleet_run = saved.name.partition("-fleet@")[0]
+    for slot, n in (("books:9", "9"), ("books:4", "9"), ("other:4", "4")):
+        words_ = (
+            "run",
+            "book.ipynb",
+            "-p",
+            "n",
+            n,
+            "-p",
+            "environment",
+            "prod",
+            "-p",
+            "waits",
+            "[3]",
+            "--slot",
+            slot,
+        )
+        by(two.bob, *words_, "--of-fleet", fleet_run, cwd=guarded, code=7)
+    (guarded / "go").touch()
+    # The slot of the last target waits for an approval of its own by now.
+    assert fleet.wait(timeout=120) == 1
+    assert done(guarded) == {"1": 1, "2": 1, "3": 1}
