@@ -296,6 +296,35 @@ def runs_rows(runs: int, folder: Path) -> list[Row]:
     return [one, many, memory]
 
 
+def fleet_rows(runs: int, folder: Path) -> list[Row]:
+    """60 runs, 8 at once: wall time, and memory of all processes together."""
+    from tests.bench.fleet import AT_ONCE, COUNT, Contest
+
+    contest = Contest(folder / "fleet")
+    other_name = f"xargs -P {AT_ONCE} papermill"
+    timed = compare(
+        f"fleet, {COUNT} runs",
+        contest.ours,
+        contest.other,
+        other_name=other_name,
+        aim=0.5,
+        runs=runs,
+        warm_up=False,
+    )
+    pairs = list(zip(contest.used["ours"], contest.used["other"], strict=True))
+    memory = Row(
+        f"fleet, {COUNT} runs, memory",
+        round(statistics.median(a for a, _ in pairs) / 1e6, 1),
+        round(statistics.median(b for _, b in pairs) / 1e6, 1),
+        other_name,
+        "MB",
+        round(statistics.median(a / b for a, b in pairs), 3),
+        1.0,
+        runs,
+    )
+    return [timed, memory]
+
+
 def audit_rows(runs: int, folder: Path) -> list[Row]:
     """Saved runs by the thousand: read, indexed, asked, sealed, verified."""
     from tests.bench.audit import measured
@@ -341,6 +370,7 @@ def main() -> None:
             "startup": lambda: [startup_row(runs, folder)],
             "engine": lambda: engine_rows(runs, folder),
             "runs": lambda: runs_rows(runs, folder),
+            "fleet": lambda: fleet_rows(max(1, runs // 2), folder),
             "layer0": lambda: [layer0_row(4 * runs, folder)],
             "panel": lambda: panel_rows(4 * runs),
             "audit": lambda: audit_rows(runs, folder),
