@@ -67,6 +67,11 @@ class Lease:
         except OSError:
             return False
 
+    @property
+    def lost_to(self) -> str:
+        """Who holds it now."""
+        return "another process holds it by now"
+
     def release(self) -> None:
         """Remove the lock's file, then let go of it."""
         with contextlib.suppress(OSError):

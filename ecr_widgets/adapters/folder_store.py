@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ecr_widgets.disk import keep_room, write_atomically
 from ecr_widgets.errors import Replaced
-from ecr_widgets.locks import Lease, lock_of, take
+from ecr_widgets.locks import Lease, is_held, lock_of, take
 from ecr_widgets.model.stored import Stamp, Stored
 
 _LEAST_RESERVE_BYTES = 256 * 1024
@@ -27,6 +27,8 @@ _STRAY = re.compile(r"\.(?P<run>.+\.ipynb)\.(?:lock|[^.]+\.tmp)")
 
 class FolderStore:
     """Implements `ports.run_store.RunStore`. A stamp is of the kernel's making: change time, size and inode."""
+
+    is_fenced = False
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -63,7 +65,7 @@ class FolderStore:
     def contents(self, names: Iterable[str]) -> Iterator[bytes]:
         for name in names:
             path = self.folder / name
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError):
                 if path.is_file():  # a pipe would be waited for
                     yield path.read_bytes()
 
@@ -90,6 +92,12 @@ class FolderStore:
                 torn.unlink(missing_ok=True)
             self._sweep()
         return lease
+
+    def holder(self, name: str) -> str | None:
+        return "another process" if is_held(lock_of(self.folder / name)) else None
+
+    def address(self, name: str) -> Path:
+        return self.folder / name
 
     def close(self) -> None:
         """Give back the room that is kept for a next write."""

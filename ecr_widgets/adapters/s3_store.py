@@ -155,6 +155,8 @@ class S3Store:
         if final and self._retention is not None:
             until = self._now_here() + timedelta(days=self._retention.days)
             told |= {"ObjectLockMode": self._retention.mode, "ObjectLockRetainUntilDate": until}
+            # S3 refuses to keep what no header names a checksum for; that of the checksum itself is not enough.
+            told["ChecksumAlgorithm"] = "SHA256"
 
         def put() -> Stamp:
             try:
@@ -194,22 +196,18 @@ class S3Store:
 
     def names(self, *, after: str = "", prefix: str = "") -> Iterator[str]:
         """Of runs, or of what else is under a prefix that has a slash in it."""
-        root = self._key("" if "/" in prefix else "runs/")
-        start = root + after if after else ""
+        root = self._key("")
+        told: dict[str, Any] = {"Bucket": self.place.bucket, "Prefix": root + prefix}
+        told |= {"StartAfter": root + after} if after else {}
+        told |= {} if "/" in prefix else {"Delimiter": "/"}
         while True:
-            more = {"StartAfter": start} if start else {}
             page = self._trying(
-                "list the runs",
-                lambda more=more: self._client.list_objects_v2(  # type: ignore[misc]
-                    Bucket=self.place.bucket, Prefix=root + prefix, **more
-                ),
-                _READ_PATIENCE_S,
+                "list the runs", lambda: self._client.list_objects_v2(**told), _READ_PATIENCE_S
             )
-            keys = [each["Key"] for each in page.get("Contents", ())]
-            yield from (key.removeprefix(root) for key in keys)
-            if not page.get("IsTruncated") or not keys:
+            yield from (each["Key"].removeprefix(root) for each in page.get("Contents", ()))
+            if not page.get("IsTruncated"):
                 return
-            start = keys[-1]
+            told["ContinuationToken"] = page["NextContinuationToken"]
 
     def now(self) -> datetime:
         reply = self._trying(
@@ -222,7 +220,7 @@ class S3Store:
 
     def address(self, name: str) -> BucketPath:
         """Where a name is, for people and for other tools."""
-        return BucketPath.parse(f"s3://{self.place.bucket}/{self._key(_layout(name))}")
+        return self.place / _layout(name)
 
     def _now_here(self) -> datetime:
         with suppress(OSError):
@@ -294,12 +292,10 @@ class S3Store:
 
 
 def _layout(name: str) -> str:
-    """The key of a name: runs and approvals, which lie in one folder elsewhere, have prefixes of their own."""
-    if "/" in name:
-        return name
+    """The key of a name: what is hidden in a folder has a prefix in a bucket, which rules and rights can name."""
     if name.startswith(".") and name.endswith(".approved"):
         return f"approvals/{name[1:].removesuffix('.approved')}.json"
-    return f"runs/{name}"
+    return name
 
 
 def _code(error: aws.ClientError) -> str:

@@ -4,13 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from types import TracebackType
 from typing import Protocol
 
+from ecr_widgets.model.bucket_path import Place
 from ecr_widgets.model.stored import Stamp, Stored
+from ecr_widgets.ports.locks import Lease
+
+
+class Hold(Lease, Protocol):
+    """A name that this process holds; its context ends with the release."""
+
+    def __enter__(self) -> Hold: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def release(self) -> None:
+        """Let others have it."""
+        ...
 
 
 class RunStore(Protocol):
     """A store that readers of other processes and hosts may share. Each name has its old or its new content at any time."""
+
+    @property
+    def is_fenced(self) -> bool:
+        """Whether only runs write here, so that whoever finds something else than they wrote was replaced by another run."""
+        ...
 
     def read(self, name: str) -> Stored | None:
         """What is under a name; None where there is nothing.
@@ -21,10 +43,10 @@ class RunStore(Protocol):
         ...
 
     def contents(self, names: Iterable[str]) -> Iterator[bytes]:
-        """What is under each of some names, in order; what is gone, or is no file, is left out.
+        """What is under each of some names, in order; what is gone or cannot be read is left out.
 
         Raises:
-            OSError: It cannot be read.
+            OSError: The store does not answer.
         """
         ...
 
@@ -59,6 +81,26 @@ class RunStore(Protocol):
         Raises:
             OSError: They cannot be listed.
         """
+        ...
+
+    def hold(self, name: str) -> Hold | None:
+        """Hold a name for the process that writes it; None where another holds it.
+
+        Raises:
+            OSError: It cannot be held here.
+        """
+        ...
+
+    def holder(self, name: str) -> str | None:
+        """Who holds a name, for people; None where nobody does."""
+        ...
+
+    def address(self, name: str) -> Place:
+        """Where a name is, for people and for other tools."""
+        ...
+
+    def close(self) -> None:
+        """Give back the room that is kept for a next write."""
         ...
 
     def now(self) -> datetime:

@@ -17,6 +17,10 @@ from ecr_widgets.errors import SettingsError
 
 RUNS_VARIABLE = "ECR_WIDGETS_RUNS"
 TARGETS_VARIABLE = "ECR_WIDGETS_TARGETS"
+RETENTION_VARIABLE = "ECR_WIDGETS_RETENTION"
+LEASE_VARIABLE = "ECR_WIDGETS_LEASE_S"
+_LEASE_S = 60.0
+_SHORTEST_LEASE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ class Settings:
     """Everything the kit needs to know before it connects."""
 
     runs: Path
-    """Folder where runs are saved."""
+    """Folder or bucket where runs are saved."""
     layer0_variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     """As they were set: checked when Layer0 is first needed, since a login or a push needs none of it."""
     targets: frozenset[str] = frozenset(("layer0", "ecs"))
@@ -65,6 +69,25 @@ class Settings:
             SettingsError: A variable is set and cannot be used.
         """
         return _layer0(self.layer0_variables)
+
+
+def lease_s(environ: Mapping[str, str] = os.environ) -> float:
+    """How long a lease in a bucket lasts unless it is renewed, in seconds.
+
+    Raises:
+        SettingsError: It is no number, or so small that a slow answer would cost a run its target.
+    """
+    text = environ.get(LEASE_VARIABLE) or str(_LEASE_S)
+    try:
+        duration_s = float(text)
+    except ValueError:
+        duration_s = 0.0
+    if not _SHORTEST_LEASE_S <= duration_s < float("inf"):
+        raise SettingsError(
+            f"{LEASE_VARIABLE} is {text!r}",
+            hint=f"give seconds, {_SHORTEST_LEASE_S:g} or more, the same on all hosts",
+        )
+    return duration_s
 
 
 def _layer0(environ: Mapping[str, str]) -> Layer0Settings | None:

@@ -20,14 +20,14 @@ MAY_IMPORT = {
     "model": VALUES,
     "secrets": VALUES | {"secrets"},
     "dockerrun": VALUES | {"dockerrun", "secrets"},
-    "settings": {"errors"},
+    "settings": VALUES,
     "channel": {"errors"},
     "saved_runs": VALUES | {"saved_runs"},
-    "proofs": VALUES | {"saved_runs"},
+    "proofs": VALUES | {"ports", "saved_runs"},
     "private_folder": {"locks"},
     "approved_files": VALUES | {"private_folder"},
     "ports": VALUES | {"ports"},
-    "adapters": VALUES | {"adapters", "disk", "locks", "private_folder", "ports", "settings"},
+    "adapters": VALUES | {"actor", "adapters", "disk", "locks", "private_folder", "ports", "settings"},
     "steps": VALUES | {"approved_files", "dockerrun", "steps", "ports", "secrets"},
     "recording": VALUES | {"actor", "recording", "ports", "channel", "saved_runs"},
     "runbooks": VALUES | {"runbooks", "saved_runs", "secrets"},
@@ -36,15 +36,17 @@ MAY_IMPORT = {
     # Adapters and settings: whether a guarded environment is meant, and where notices go.
     "engine": VALUES
     | {"actor", "approved_files", "engine", "adapters", "audit", "channel", "disk"}
-    | {"locks", "private_folder", "runbooks", "saved_runs", "secrets", "settings"},
+    | {"locks", "ports", "private_folder", "runbooks", "saved_runs", "secrets", "settings"},
     "kit": VALUES | {"approved_files", "dockerrun", "kit", "steps", "ports", "recording"},
     # A target's run is one of our own command, in a slot that the engine knows.
     "fleets": VALUES | {"channel", "engine", "fleets", "runbooks", "secrets"},
     "panels": VALUES | {"audit", "panels", "kit", "recording", "secrets", "steps"},
     "connections": VALUES
     | {
+        "actor",
         "approved_files",
         "panels",
+        "ports",
         "proofs",
         "recording",
         "adapters",

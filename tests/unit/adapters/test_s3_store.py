@@ -79,7 +79,7 @@ def test_equal_content_of_somebody_else_is_not_taken_for_ones_own(
     """By the content one could not tell: whoever came too late is told so."""
     buckets.store(store.place).put("a", b"1", replacing=None)
     line.before = [LOST]
-    with pytest.raises(Replaced, match=r"s3://.*/runs/a was changed by somebody else"):
+    with pytest.raises(Replaced, match=r"s3://.*/a was changed by somebody else"):
         store.put("a", b"1", replacing=None)
 
 
@@ -159,9 +159,9 @@ def test_what_belongs_to_runs_has_prefixes_of_its_own(buckets: Buckets) -> None:
         store.put(name, b"", replacing=None)
     listed = buckets.client().list_objects_v2(Bucket=store.place.bucket, Prefix=store.place.key)
     assert [each["Key"].removeprefix(f"{store.place.key}/") for each in listed["Contents"]] == [
+        "20261126T053410Z-b198b3-release.ipynb",
         "approvals/20261126T053410Z-b198b3.json",
         "leases/target/1.json",
-        "runs/20261126T053410Z-b198b3-release.ipynb",
     ]
     assert list(store.names()) == [names[0]]
     assert list(store.names(prefix="leases/")) == [names[2]]
@@ -177,7 +177,7 @@ def test_only_what_is_final_is_kept_for_good(s3: Buckets) -> None:
     versions = client.list_object_versions(Bucket=bucket)["Versions"]
     final = next(each["VersionId"] for each in versions if each["IsLatest"])
     for each in versions:
-        asked = {"Bucket": bucket, "Key": "runs/a", "VersionId": each["VersionId"]}
+        asked = {"Bucket": bucket, "Key": "a", "VersionId": each["VersionId"]}
         if each["VersionId"] != final:
             client.delete_object(**asked)
             continue

@@ -1,0 +1,54 @@
+"""The bucket as the engine has it: saved runs, and leases on those that are being written."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from ecr_widgets.actor import actor
+from ecr_widgets.adapters.locks import Holder
+from ecr_widgets.adapters.s3_leases import TTL_S, S3Lease, S3Leases
+from ecr_widgets.adapters.s3_store import Retention, S3Store
+from ecr_widgets.errors import TargetBusy
+from ecr_widgets.model.bucket_path import BucketPath
+
+_RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}")
+
+
+class BucketStore(S3Store):
+    """Implements `ports.run_store.RunStore`, holding names by leases.
+
+    Args:
+        holder: This process.
+    """
+
+    is_fenced = True
+
+    def __init__(
+        self,
+        place: BucketPath,
+        *,
+        holder: Holder,
+        retention: Retention | None = None,
+        ttl_s: float = TTL_S,
+        client: Any = None,
+    ) -> None:
+        super().__init__(place, retention=retention, client=client)
+        self.leases = S3Leases(self, holder, actor=actor(), ttl_s=ttl_s)
+
+    def hold(self, name: str) -> S3Lease | None:
+        run_id = _RUN_ID.match(name)
+        try:
+            return self.leases.take(_lease_of(name), name, run_id=run_id[0] if run_id else "")
+        except TargetBusy:
+            return None
+
+    def holder(self, name: str) -> str | None:
+        return self.leases.holder(_lease_of(name))
+
+    def close(self) -> None:
+        """Nothing is kept for a next write: a bucket is never full."""
+
+
+def _lease_of(name: str) -> str:
+    return f"leases/{'run' if name.endswith('.ipynb') else 'slot'}/{name}.json"
