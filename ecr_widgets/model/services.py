@@ -72,6 +72,8 @@ class Deployment:
     """Of a rollout in stages, such as `BAKE_TIME`; empty where it has none."""
     hook_id: str = ""
     """The pause that the rollout waits at until somebody lets it go on; empty where it waits at none."""
+    traffic_percent: float | None = None
+    """Share of the production traffic that a rollout in stages has given it; None where the target does not say."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ class Rollout:
     failed_count: int
     stage: str
     hook_id: str
+    traffic_percent: float | None
     revision: str
     """ARN of the service revision that it deploys."""
     counts: tuple[int, int, int]
@@ -66,7 +67,9 @@ class Rollouts(Calls):
         found = self._rollout(str(current))
         if found is None:
             return service
-        now = replace(primary, stage=found.stage, hook_id=found.hook_id)
+        now = replace(
+            primary, stage=found.stage, hook_id=found.hook_id, traffic_percent=found.traffic_percent
+        )
         return replace(
             service, deployments=tuple(now if each is primary else each for each in service.deployments)
         )
@@ -127,6 +130,7 @@ def as_deployment(found: Rollout, deployment_id: str, deploy_id: str) -> Deploym
         failed_count=found.failed_count,
         stage=found.stage,
         hook_id=found.hook_id,
+        traffic_percent=found.traffic_percent,
     )
 
 
@@ -154,6 +158,7 @@ def _rollout(raw: Wire) -> Rollout:
         breaker.get("failureCount") or 0,
         str(raw.get("lifecycleStage") or ""),
         next(iter(hooks), ""),
+        _percent(target.get("requestedProductionTrafficWeight")),
         str(target.get("arn") or ""),
         (
             target.get("requestedTaskCount") or 0,
@@ -162,6 +167,10 @@ def _rollout(raw: Wire) -> Rollout:
         ),
         at,
     )
+
+
+def _percent(weight: object) -> float | None:
+    return float(weight) if isinstance(weight, int | float) else None
 
 
 def _state(status: str) -> str:

@@ -149,6 +149,8 @@ class ServiceDeployment:
     """The deployment configuration."""
     stage: str = ""
     stage_since_s: float = 0.0
+    traffic_percent: float = 0.0
+    """Share of the production traffic that the target gets."""
     passed: list[str] = field(default_factory=list)
     """Stages whose hooks let it continue."""
     hook: Wire = field(default_factory=dict)

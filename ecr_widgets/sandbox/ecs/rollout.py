@@ -101,6 +101,7 @@ def roll_back(world: World, service: Service, reason: str) -> bool:
         reason,
     )
     under_way.status, under_way.updated_at_s = "ROLLBACK_IN_PROGRESS", time.time()
+    under_way.traffic_percent = 0.0
     failed.given_up = True
     back = begin_deployment(world, service, source.definition_id, rollback_of=under_way)
     _fail(rollout, f"{reason.rstrip('.')}; rolling back to deploymentId {back.deployment_id}.")

@@ -12,6 +12,7 @@ from ecr_widgets.sandbox.ecs.entities import (
     Task,
     Wire,
 )
+from ecr_widgets.sandbox.ecs.stages import weights
 from ecr_widgets.sandbox.ecs.world import World, tags_shown, task_id
 from ecr_widgets.sandbox.workloads.records import Container, Copy, Deployment, Status
 
@@ -222,8 +223,10 @@ def service_deployment_shape(world: World, given: ServiceDeployment, *, brief: b
     return common | {
         "stoppedAt": given.stopped_at_s or None,
         "updatedAt": given.updated_at_s,
-        "sourceServiceRevisions": [_summary(world, service, each) for each in given.sources],
-        "targetServiceRevision": _summary(world, service, given.target),
+        "sourceServiceRevisions": [
+            _summary(world, service, each) | weights(given, is_target=False) for each in given.sources
+        ],
+        "targetServiceRevision": _summary(world, service, given.target) | weights(given, is_target=True),
         "lifecycleStage": _STAGES_NOT_SHOWN.get(given.stage, given.stage) or None,
         "lifecycleHookDetails": [{name: value for name, value in given.hook.items() if name != "stage"}]
         if given.hook

@@ -17,6 +17,7 @@ STAGES = (
     *("POST_PRODUCTION_TRAFFIC_SHIFT", "BAKE_TIME", "CLEAN_UP"),
 )
 WAITING = "AWAITING_ACTION"
+_SHIFT = "PRODUCTION_TRAFFIC_SHIFT"
 _MINUTE_S, _LONGEST_S = 1.0, 2.0
 """What a minute of waiting is here, and the longest wait."""
 _DEFAULT_TIMEOUT_MIN = 1440
@@ -57,11 +58,40 @@ def advance(under_way: ServiceDeployment, service: Service, deployment: Deployme
         return Progress()
     if time.time() - under_way.stage_since_s < _wait_s(under_way):
         return Progress()
-    under_way.stage = STAGES[STAGES.index(under_way.stage) + 1]
     under_way.stage_since_s = under_way.updated_at_s = time.time()
+    if under_way.stage == _SHIFT and under_way.traffic_percent < 100:
+        under_way.traffic_percent = _next_percent(under_way)
+        return Progress(changed=True)
+    under_way.stage = STAGES[STAGES.index(under_way.stage) + 1]
+    if under_way.stage == _SHIFT:
+        under_way.traffic_percent = _next_percent(under_way)
     deployment.may_start = deployment.may_start or under_way.stage == "SCALE_UP"
     deployment.may_replace = under_way.stage == STAGES[-1]
     return Progress(changed=True)
+
+
+def weights(under_way: ServiceDeployment, *, is_target: bool) -> Wire:
+    """How the traffic is shared between what is deployed and what it replaces, as DescribeServiceDeployments shows it."""
+    if not under_way.stage:
+        return {}
+    tested = 100.0 if STAGES.index(under_way.stage) >= STAGES.index("TEST_TRAFFIC_SHIFT") else 0.0
+    percents = {"Test": tested, "Production": under_way.traffic_percent}
+    return {
+        f"requested{kind}TrafficWeight": percent if is_target else 100.0 - percent
+        for kind, percent in percents.items()
+    }
+
+
+def _next_percent(under_way: ServiceDeployment) -> float:
+    """The share after the next step: all at once, in equal steps, or a little first."""
+    configuration, strategy = under_way.given, under_way.given.get("strategy")
+    percent = 100.0
+    if strategy == "LINEAR":
+        step = (configuration.get("linearConfiguration") or {}).get("stepPercent", 10.0)
+        percent = under_way.traffic_percent + step
+    elif strategy == "CANARY" and not under_way.traffic_percent:
+        percent = (configuration.get("canaryConfiguration") or {}).get("canaryPercent", 5.0)
+    return float(min(percent, 100.0))
 
 
 def _hook_of(under_way: ServiceDeployment) -> Wire | None:
@@ -104,9 +134,11 @@ def _wait_s(under_way: ServiceDeployment) -> float:
     minutes = 0.0
     if under_way.stage == "BAKE_TIME":
         minutes = configuration.get("bakeTimeInMinutes") or 0
-    elif under_way.stage == "PRODUCTION_TRAFFIC_SHIFT":
+    elif under_way.stage == _SHIFT and under_way.traffic_percent < 100:
         linear, canary = configuration.get("linearConfiguration"), configuration.get("canaryConfiguration")
-        minutes = (linear or {}).get("stepBakeTimeInMinutes", 0) + (canary or {}).get(
-            "canaryBakeTimeInMinutes", 0
+        minutes = (
+            (linear or {}).get("stepBakeTimeInMinutes", 6)
+            if configuration["strategy"] == "LINEAR"
+            else ((canary or {}).get("canaryBakeTimeInMinutes", 10))
         )
     return min(minutes * _MINUTE_S, _LONGEST_S)

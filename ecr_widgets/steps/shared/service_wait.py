@@ -161,7 +161,9 @@ def describe(service: Service) -> str:
 def _describe(deployment: Deployment) -> str:
     counts = f"{deployment.deploy_id} {deployment.running_count}/{deployment.desired_count}"
     waits = "waits at a pause until somebody lets it go on" if deployment.hook_id else ""
-    details = (deployment.status, deployment.stage.replace("_", " "), waits)
+    share = deployment.traffic_percent
+    traffic = f"{share:g} % of the traffic" if deployment.stage and share is not None else ""
+    details = (deployment.status, deployment.stage.replace("_", " "), traffic, waits)
     return f"{counts} {', '.join(each.lower() for each in details if each)}"
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ecr_widgets.sandbox.ecs.entities import Service, ServiceDeployment
-from ecr_widgets.sandbox.ecs.stages import advance
+from ecr_widgets.sandbox.ecs.stages import STAGES, advance, weights
 from ecr_widgets.sandbox.workloads.records import Deployment
 from tests.sandbox.ecs.served import Refused, Served
 from tests.sandbox.ecs.test_failed_deployments import deployed, latest
@@ -91,3 +91,47 @@ def test_a_hook_that_nobody_answers_does_what_it_is_to_do(action: str, *, goes_b
     assert bool(advance(under_way, service, deployment, 1).refused) is goes_back
     assert under_way.hook["status"] == "TIMED_OUT"
     assert under_way.passed == ([] if goes_back else ["BAKE_TIME"])
+
+
+@pytest.mark.parametrize(
+    ("configuration", "shares"),
+    [
+        ({"strategy": "BLUE_GREEN"}, [100]),
+        ({"strategy": "LINEAR", "linearConfiguration": {"stepPercent": 40}}, [40, 80, 100]),
+        ({"strategy": "LINEAR"}, [10, 20, 30, 40, 50, 60, 70, 80, 90, 100]),
+        ({"strategy": "CANARY", "canaryConfiguration": {"canaryPercent": 2.5}}, [2.5, 100]),
+        ({"strategy": "CANARY"}, [5, 100]),
+    ],
+)
+def test_traffic_moves_in_the_steps_of_the_strategy(
+    configuration: dict[str, Any], shares: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All at once, in equal steps, or a little first; what the one gets the other has lost. Test traffic moves before."""
+    monkeypatch.setattr("ecr_widgets.sandbox.ecs.stages._LONGEST_S", 0)
+    under_way = ServiceDeployment(key="k", service_id="s", target="r", given=configuration)
+    service, deployment = Service(service_id="s", cluster="demo", name="web"), Deployment("web:1")
+    under_way.stage = STAGES[0]
+    seen: list[tuple[str, float, float]] = []
+    while under_way.stage != STAGES[-1]:
+        target, source = (weights(under_way, is_target=of) for of in (True, False))
+        production, test = "requestedProductionTrafficWeight", "requestedTestTrafficWeight"
+        assert target[production] + source[production] == target[test] + source[test] == 100
+        seen.append((under_way.stage, target[test], target[production]))
+        advance(under_way, service, deployment, 1)
+    assert [share for stage, _, share in seen if stage == "PRODUCTION_TRAFFIC_SHIFT"] == shares
+    assert [(test, share) for stage, test, share in seen if stage == "POST_SCALE_UP"] == [(0, 0)]
+    assert [(test, share) for stage, test, share in seen if stage == "TEST_TRAFFIC_SHIFT"] == [(100, 0)]
+    assert {share for stage, _, share in seen if stage == "BAKE_TIME"} == {100}
+
+
+def test_what_is_gone_back_to_gets_its_traffic_back(ecs: Served) -> None:
+    """A rolling deployment has no weights at all."""
+    created(ecs)
+    assert "requestedProductionTrafficWeight" not in latest(ecs)["targetServiceRevision"]
+    deployed(ecs, "green", **pause("POST_PRODUCTION_TRAFFIC_SHIFT"))
+    shown = waiting(ecs)
+    assert shown["targetServiceRevision"]["requestedProductionTrafficWeight"] == 100
+    assert shown["sourceServiceRevisions"][0]["requestedProductionTrafficWeight"] == 0
+    answered(ecs, shown, "ROLLBACK")
+    ecs.completed()
+    assert latest(ecs)["sourceServiceRevisions"][0]["requestedProductionTrafficWeight"] == 100
