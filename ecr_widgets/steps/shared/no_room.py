@@ -38,22 +38,42 @@ class NoRoom:
 
             never_fits: Reads why no instance could ever run a copy; called where that ends the wait.
         """
-        primary = service.primary
-        events = primary.events if primary is not None else ()
-        if not events or _SAYS not in events[-1]:
+        said, was_before = _last_words(service)
+        if _SAYS not in said:
             self._since_s = None
             return False
-        self.reason = events[-1]
+        self.reason = said
+        if was_before:
+            self.reason += " (It said so before this deployment, and repeats an event only after six hours.)"
         if self._since_s is None:
             self._since_s = now_s
-            old = any(each.running_count for each in service.deployments if each is not primary)
+            old = any(each.running_count for each in service.deployments if each is not service.primary)
             how = settings()
-            self._patience_s = PATIENCE_S if old and _may_go_first(how) else SHORT_PATIENCE_S
-            never = never_fits() if _ON_INSTANCES in self.reason and _stay_as_they_are(how) else ""
+            may_change = was_before or (old and _may_go_first(how))
+            self._patience_s = PATIENCE_S if may_change else SHORT_PATIENCE_S
+            never = never_fits() if _ON_INSTANCES in said and _stay_as_they_are(how) else ""
             if never:
                 self.reason += f" {never[0].upper()}{never[1:]}."
                 return True
         return now_s - self._since_s >= self._patience_s
+
+
+def _last_words(service: Service) -> tuple[str, bool]:
+    """What the scheduler last said, and whether that was before the deployment that is under way.
+
+    ECS leaves out an event that is the same as its last one. One that was there before counts where nothing came of the
+    deployment so far.
+    """
+    primary = service.primary
+    if primary is None:
+        return "", False
+    if primary.events:
+        return primary.events[-1], False
+    is_due = primary.desired_count > 0 and not primary.stage
+    if not is_due or primary.running_count + primary.pending_count:
+        return "", False
+    before = (each.events[-1] for each in service.deployments if each is not primary and each.events)
+    return next(before, ""), True
 
 
 def _may_go_first(settings: Settings | None) -> bool:

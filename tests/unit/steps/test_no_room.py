@@ -85,3 +85,34 @@ def test_what_may_get_room_is_waited_for(says: str, settings: dict[str, Any] | N
     no_room, full = NoRoom(), replace(NEW, events=(says,))
     assert not no_room.look(service(full, OLD), 0.0, lambda: settings, lambda: never)
     assert not no_room.look(service(full, OLD), SHORT_PATIENCE_S - 1, lambda: settings, lambda: never)
+
+
+def test_an_event_that_ecs_does_not_repeat_counts_where_nothing_came_of_the_deployment() -> None:
+    """It leaves out an event that is the same as the last one; the old deployment has it, and the wait for more is the long one."""
+    fresh, before = replace(NEW, events=()), replace(OLD, events=("(service web) has started.", SAYS))
+    no_room = NoRoom()
+    looks = [
+        no_room.look(service(fresh, before), s, lambda: at_least(100))
+        for s in (0.0, PATIENCE_S - 1, PATIENCE_S)
+    ]
+    assert looks == [False, False, True]
+    assert no_room.reason.startswith(f"{SAYS} (It said so before this deployment")
+
+
+@pytest.mark.parametrize(
+    ("new", "old"),
+    [
+        ({"pending_count": 1}, {}),
+        ({"desired_count": 0}, {}),
+        ({"stage": "PRE_SCALE_UP"}, {}),
+        ({"events": ("(service web) has started 1 tasks: (task a).",)}, {}),
+        ({}, {"events": (SAYS, "(service web) has reached a steady state.")}),
+    ],
+    ids=["a copy is pending", "none is wanted", "not its turn yet", "it has news", "that was resolved"],
+)
+def test_an_older_event_is_no_news_otherwise(new: dict[str, Any], old: dict[str, Any]) -> None:
+    """Neither where the deployment moves or may not yet, nor where the scheduler said something else since."""
+    fresh = replace(NEW, **{"events": (), **new})
+    before = replace(OLD, **{"events": (SAYS,), **old})
+    no_room = NoRoom()
+    assert not any(no_room.look(service(fresh, before), s, lambda: None) for s in (0.0, 2 * PATIENCE_S))
