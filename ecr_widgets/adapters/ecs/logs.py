@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from ecr_widgets.adapters.ecs.calls import ERRORS
-from ecr_widgets.adapters.ecs.copies import Copies, stopped_at
+from ecr_widgets.adapters.ecs.copies import Copies, by_itself, stopped_at
 from ecr_widgets.adapters.ecs.decode import container_definitions, decoded, last_part, objects
 from ecr_widgets.adapters.ecs.wire import Wire
 from ecr_widgets.errors import AuthorizationError, EcrWidgetsError
@@ -49,6 +49,8 @@ class Logs(Copies):
             for each in self._stopped_tasks(cluster, name)
             if deployment_id in ("", each.get("startedBy"))
         ]
+        # What was stopped from outside has last words, too, but not about the trouble.
+        ended.sort(key=by_itself)
         return tuple(self._logs_of(ended[-1], tail, None, None)) if ended else ()
 
     def task_logs(

@@ -62,14 +62,14 @@ class ScriptedAws:
         """What one operation was asked."""
         return [members for name, members in self.asked if name == operation]
 
-    def ecs(self) -> BotoEcs:
+    def ecs(self, region: str = ADDRESS.region) -> BotoEcs:
         """The adapter on it."""
         core = get_session()
         core.register_component("data_loader", _MODELS)
         session = boto3.Session(
             aws_access_key_id="AKIDEXAMPLE",
             aws_secret_access_key="nosecret",
-            region_name=ADDRESS.region,
+            region_name=region,
             botocore_session=core,
         )
         session.events.register("before-send", self._send)

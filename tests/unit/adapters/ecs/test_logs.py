@@ -107,6 +107,16 @@ def test_what_crashed_last_is_asked_for_its_last_lines(crashing: ScriptedAws, ec
     assert ecs.crash_logs(WEB, "ecs-svc/1", tail=20) == ()
 
 
+def test_the_last_lines_are_of_a_copy_that_ended_by_itself(crashing: ScriptedAws) -> None:
+    """One that the scheduler stopped afterwards says nothing about the trouble; where there is no other, it has to do."""
+    crashed = dead("1", "EssentialContainerExited", "Essential container in task exited", at=AT)
+    stopped = dead("2", "ServiceSchedulerInitiated", "Scaling activity initiated by (deployment)", at=AT + 1)
+    for tasks, number in (([stopped, crashed], "1"), ([stopped], "2")):
+        crashing.answer("DescribeTasks", {"tasks": tasks})
+        ecs = crashing.ecs()
+        assert ecs.crash_logs(WEB, "ecs-svc/2", tail=20)[0].copy_id == ADDRESS.task("demo", number)
+
+
 def test_a_services_log_is_that_of_its_copies(crashing: ScriptedAws, ecs: BotoEcs) -> None:
     """Each under its own id, and of what died only what ended within the time that is asked for."""
     dying = {"tasks": [dead("2", "", "", at=AT + 60), dead("1", "", "", at=AT)]}

@@ -69,3 +69,21 @@ def test_ecs_tells_the_account_where_there_is_no_way_to_sts(
     aws.answer("GetCallerIdentity", ConnectTimeoutError(endpoint_url="https://sts"))
     aws.answer("DescribeClusters", answer)
     assert ecs.address() == str(ADDRESS)
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"),
+    [("us-east-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov"), ("xx-new-1", "aws")],
+)
+def test_ids_are_of_the_regions_partition(aws: ScriptedAws, region: str, partition: str) -> None:
+    """China's and the American government's ARNs begin in another way; ids in them are taken and given back."""
+    ecs = aws.ecs(region)
+    address = f"arn:{partition}:ecs:{region}:{ADDRESS.account}"
+    assert ecs.address() == address
+    aws.answer("ListClusters", {"clusterArns": [f"{address}:cluster/demo"]})
+    aws.answer("ListServices", {"serviceArns": [f"{address}:service/old", f"{address}:service/demo/new"]})
+    listed = [each.entity_id for each in ecs.list_services()]
+    assert listed == [f"{address}:service/demo/new", f"{address}:service/demo/old"]
+    aws.answer("DescribeServices", {"services": [], "failures": [{"arn": listed[1], "reason": "MISSING"}]})
+    with pytest.raises(EntityNotFound, match="service 'old' does not exist in cluster 'demo'"):
+        ecs.read_service(listed[1])
