@@ -50,9 +50,9 @@ def checked(given: Mapping[str, Any]) -> Wire:
     if not _FAMILY.fullmatch(given.get("family") or ""):
         raise client_error("Family contains invalid characters or is longer than 255 characters.")
     stored = copy.deepcopy({key: value for key, value in given.items() if key != "tags"})
-    for name, read in (("cpu", _cpu), ("memory", _memory)):
+    for name, unit in (("cpu", "vcpu"), ("memory", "gb")):
         if name in stored:
-            stored[name] = read(str(stored[name]))
+            stored[name] = _size(str(stored[name]), name, unit)
     stored.setdefault("networkMode", "awsvpc" if "FARGATE" in _required(stored) else "bridge")
     for name in ("volumes", "placementConstraints"):
         stored.setdefault(name, [])
@@ -92,20 +92,12 @@ def _required(given: Mapping[str, Any]) -> list[str]:
     return list(given.get("requiresCompatibilities") or ())
 
 
-def _cpu(text: str) -> str:
-    match = re.fullmatch(r"([\d.]+)\s*vcpu", text.strip(), re.IGNORECASE)
+def _size(text: str, name: str, unit: str) -> str:
+    match = re.fullmatch(rf"([\d.]+)\s*{unit}", text.strip(), re.IGNORECASE)
     try:
         return str(int(float(match[1]) * 1024)) if match else str(int(text))
     except ValueError as error:
-        raise client_error(f"Invalid 'cpu' setting for task: {text}") from error
-
-
-def _memory(text: str) -> str:
-    match = re.fullmatch(r"([\d.]+)\s*gb", text.strip(), re.IGNORECASE)
-    try:
-        return str(int(float(match[1]) * 1024)) if match else str(int(text))
-    except ValueError as error:
-        raise client_error(f"Invalid 'memory' setting for task: {text}") from error
+        raise client_error(f"Invalid '{name}' setting for task: {text}") from error
 
 
 def _check_containers(stored: Mapping[str, Any]) -> None:

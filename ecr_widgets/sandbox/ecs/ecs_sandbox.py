@@ -33,20 +33,8 @@ _LOG = logging.getLogger(__name__)
 _SEEDED = ("default", "demo")
 """Clusters that exist from the start."""
 _CHANGES = (
-    *(
-        "Create",
-        "Update",
-        "Delete",
-        "Register",
-        "Deregister",
-        "Run",
-        "Stop",
-        "Start",
-        "Continue",
-        "Put",
-        "Tag",
-    ),
-    "Untag",
+    *("Create", "Update", "Delete", "Register", "Deregister", "Run", "Stop", "Start", "Continue", "Put"),
+    *("Tag", "Untag"),
 )
 _READS = ("Describe", "List")
 _LONGEST_S = 60.0

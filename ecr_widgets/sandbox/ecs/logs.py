@@ -31,7 +31,6 @@ class Stream:
     name: str
     docker_id: str
     created_at_s: float
-    is_over: bool
 
 
 class ContainerLogs:
@@ -68,14 +67,11 @@ class ContainerLogs:
 
     def _describe(self, group: str, streams: dict[str, Stream], given: Wire) -> Wire:
         prefix = given.get("logStreamNamePrefix", "")
-        of_moto = (
-            self._neighbours.ask("logs", "DescribeLogStreams", logGroupName=group).get("logStreams") or []
-        )
-        shown = [each for each in of_moto if each["logStreamName"].startswith(prefix)]
-        for each in streams.values():
-            lines = self._containers.log_lines(each.docker_id) if each.name.startswith(prefix) else []
-            if each.name.startswith(prefix):
-                shown.append(self._stream_shape(group, each, lines))
+        of_moto = self._neighbours.ask("logs", "DescribeLogStreams", logGroupName=group)
+        shown = [each for each in of_moto.get("logStreams") or () if each["logStreamName"].startswith(prefix)]
+        shown += [
+            _stream_shape(each, self._containers) for each in streams.values() if each.name.startswith(prefix)
+        ]
         by_time = given.get("orderBy") == "LastEventTime"
         shown.sort(
             key=lambda each: (each.get("lastEventTimestamp", 0) if by_time else 0, each["logStreamName"]),
@@ -161,24 +157,7 @@ class ContainerLogs:
                 continue
             prefix = options.get("awslogs-stream-prefix")
             name = f"{prefix}/{container.name}/{task_id(copy)}" if prefix else container.docker_id
-            yield Stream(name, container.docker_id, copy.launched_at_s, is_over=bool(copy.stopped_at_s))
-
-    def _stream_shape(self, group: str, stream: Stream, lines: list[LogLine]) -> Wire:
-        times = (
-            {
-                "firstEventTimestamp": int(lines[0].at_s * 1000),
-                "lastEventTimestamp": int(lines[-1].at_s * 1000),
-                "lastIngestionTime": int(lines[-1].at_s * 1000),
-            }
-            if lines
-            else {}
-        )
-        return {
-            "logStreamName": stream.name,
-            "creationTime": int(stream.created_at_s * 1000),
-            "storedBytes": 0,
-            "uploadSequenceToken": "0",
-        } | times
+            yield Stream(name, container.docker_id, copy.launched_at_s)
 
     def _of_moto(self, operation: str, given: Wire) -> Wire:
         answer = self._neighbours.ask(
@@ -189,6 +168,25 @@ class ContainerLogs:
                 raise EcsError("ResourceNotFoundException", "The specified log stream does not exist.")
             raise EcsError(answer["__type"].rpartition("#")[2], str(answer.get("message", "")))
         return answer
+
+
+def _stream_shape(stream: Stream, containers: Containers) -> Wire:
+    times = [int(line.at_s * 1000) for line in containers.log_lines(stream.docker_id)]
+    first_and_last = (
+        {
+            "firstEventTimestamp": times[0],
+            "lastEventTimestamp": times[-1],
+            "lastIngestionTime": times[-1],
+        }
+        if times
+        else {}
+    )
+    return {
+        "logStreamName": stream.name,
+        "creationTime": int(stream.created_at_s * 1000),
+        "storedBytes": 0,
+        "uploadSequenceToken": "0",
+    } | first_and_last
 
 
 def _group(given: Wire) -> str:

@@ -119,6 +119,7 @@ def update(world: World, given: Wire) -> Wire:
     check_launch(settings, definition)
     _check_load_balancers(world, settings, definition)
     desired = given.get("desiredCount", service.desired_count)
+    _check_counted(given, settings)
     if desired < 0:
         raise invalid("desiredCount must not be negative")
     service.given, service.desired_count = settings, desired
@@ -264,6 +265,7 @@ def _take_percents(service: Service) -> None:
 
 
 def _desired(given: Wire, settings: Wire) -> int:
+    _check_counted(given, settings)
     if settings["schedulingStrategy"] == "DAEMON":
         return 1  # one a container instance, and there is one
     if "desiredCount" not in given:
@@ -271,6 +273,11 @@ def _desired(given: Wire, settings: Wire) -> int:
     if given["desiredCount"] < 0:
         raise invalid("desiredCount must not be negative")
     return int(given["desiredCount"])
+
+
+def _check_counted(given: Wire, settings: Wire) -> None:
+    if "desiredCount" in given and settings["schedulingStrategy"] == "DAEMON":
+        raise invalid("The daemon scheduling strategy does not support a desired count.")
 
 
 def _check_load_balancers(world: World, settings: Wire, definition: Definition) -> None:
