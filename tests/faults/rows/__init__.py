@@ -1,6 +1,7 @@
 """All rows that run; importing this fills the plan."""
 
 from tests.faults.rows import (
+    adopt,
     alike,
     aws,
     bombs,
@@ -37,6 +38,7 @@ from tests.faults.rows import (
 )
 
 __all__ = [
+    "adopt",
     "alike",
     "aws",
     "bombs",

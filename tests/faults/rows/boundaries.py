@@ -52,12 +52,12 @@ def _hooked(at: Attempt, source: str, hold_at: Path) -> dict[str, str]:
     return hooked(at.folder, hold_at, source) | {"FAULTS_MARK": str(at.folder)}
 
 
-def _held(at: Attempt, place: str, words: Sequence[str | Path]) -> subprocess.Popen[bytes]:
+def held(at: Attempt, place: str, words: Sequence[str | Path], source: str = HOOK) -> subprocess.Popen[bytes]:
     """A run that waits at `<step>.<moment>`, for ever."""
     reached = at.folder / place
     process = subprocess.Popen(
         words,
-        env=environ_of(at) | _hooked(at, HOOK, reached),
+        env=environ_of(at) | _hooked(at, source, reached),
         cwd=at.folder,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -67,22 +67,23 @@ def _held(at: Attempt, place: str, words: Sequence[str | Path]) -> subprocess.Po
     return process
 
 
-def _run(at: Attempt, words: Sequence[str | Path]) -> dict[str, Any]:
-    done = subprocess.run(
-        words, env=environ_of(at), cwd=at.folder, capture_output=True, text=True, check=False
-    )
+def run_to_its_end(at: Attempt, words: Sequence[str | Path], source: str = "") -> dict[str, Any]:
+    """A run that succeeds; what it prints."""
+    environ = environ_of(at) | (_hooked(at, source, at.folder / "nowhere") if source else {})
+    done = subprocess.run(words, env=environ, cwd=at.folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{done.returncode}: {done.stderr[-500:]} {done.stdout[-300:]}"
     ended: dict[str, Any] = json.loads(done.stdout)
     assert ended["state"] == "succeeded"
     return ended
 
 
-def _saved(at: Attempt) -> Path:
+def saved(at: Attempt) -> Path:
     """The newest run; names begin with the time."""
     return max((at.folder / "runs").glob("*.ipynb"))
 
 
-def _run_id(path: Path) -> str:
+def run_id(path: Path) -> str:
+    """Of a saved run."""
     return str(json.loads(path.read_text())["metadata"]["ecr_widgets"]["run_id"])
 
 
@@ -93,8 +94,9 @@ def _records(path: Path) -> list[tuple[str, str]]:
     return [(each["step"], each["state"]) for each in records]
 
 
-def _resumed(at: Attempt, run_id: str) -> list[str | Path]:
-    words = [BIN / "ecr-widgets", "run", "--json", "--runs", at.folder / "runs", "--resume", run_id]
+def resumed(at: Attempt, run: str) -> list[str | Path]:
+    """What resumes a run."""
+    words = [BIN / "ecr-widgets", "run", "--json", "--runs", at.folder / "runs", "--resume", run]
     return [*words, "--wait", "30"]
 
 
@@ -120,12 +122,14 @@ def _store_blindly(at: Attempt, name: str, *, hold_at: str = "nowhere") -> subpr
 
 def _killed_blind(at: Attempt) -> None:
     name, place = short_name(at), "create_deploy.acted"
-    held = _store_blindly(at, name, hold_at=place)
+    storing = _store_blindly(at, name, hold_at=place)
     try:
-        until(lambda: (at.folder / place).exists() or held.poll() is not None, f"{place} was never reached")
+        until(
+            lambda: (at.folder / place).exists() or storing.poll() is not None, f"{place} was never reached"
+        )
     finally:
-        held.kill()
-        held.wait()
+        storing.kill()
+        storing.wait()
     assert _store_blindly(at, name).wait() == 0
     deploys, _ = made(at.sandbox(), name)
     assert deploys == 1, f"{deploys} deploys"
@@ -138,14 +142,14 @@ def _killed(at: Attempt) -> None:
     name = short_name(at)
     words, steps = words_of(at, name), STEPS
     if step in ("update_service", "create_task"):
-        _run(at, words)
+        run_to_its_end(at, words)
     if step == "update_service":
         words = [*words, "-p", "dockerrun", str(other_dockerrun(at))]
         steps = tuple("update_service" if each == "create_service" else each for each in STEPS)
     elif step == "create_task":
         words, steps = task_words(at, name), TASK_STEPS
     started = tasks(at.sandbox())
-    process = _held(at, f"{step}.{moment}", words)
+    process = held(at, f"{step}.{moment}", words)
     try:
         # The runner alone, and its kernel follows; or all at once.
         process.kill() if at.rng.random() < 0.5 else kill_marked(at.folder)
@@ -153,11 +157,11 @@ def _killed(at: Attempt) -> None:
         until(lambda: not marked(at.folder), "somebody outlived the runner", within_s=10)
     finally:
         kill_marked(at.folder)
-    path = _saved(at)
+    path = saved(at)
     _tells(path, step, moment, steps)
     # A task is run anew by each run of its runbook, and once by one that is gone on with.
     resumed = step == "create_task" or at.rng.random() < 0.5
-    _run(at, _resumed(at, _run_id(path)) if resumed else [*words, "--wait", "30"])
+    run_to_its_end(at, resumed(at, run_id(path)) if resumed else [*words, "--wait", "30"])
     moved = int(step == "update_service")
     _one_of_each(at, name, deploys=1 + moved)
     assert moves(at.sandbox(), name) == moved, f"{moves(at.sandbox(), name)} moves"
@@ -217,7 +221,7 @@ def _ended(at: Attempt, name: str, end: str) -> None:
     }
     if end in ("stopped", "kernel killed"):
         place = f"{at.rng.choice(STEPS[3:])}.{at.rng.choice(MOMENTS)}"
-        process = _held(at, place, words_of(at, name))
+        process = held(at, place, words_of(at, name))
         try:
             if end == "stopped":
                 process.terminate()
@@ -248,12 +252,12 @@ def _rerun(at: Attempt) -> None:
     name = short_name(at)
     _ended(at, name, end)
     if end in ("stopped", "kernel killed") and at.rng.random() < 0.5:
-        _run(at, _resumed(at, _run_id(_saved(at))))
+        run_to_its_end(at, resumed(at, run_id(saved(at))))
     else:
-        _run(at, [*words_of(at, name), "--wait", "30"])
+        run_to_its_end(at, [*words_of(at, name), "--wait", "30"])
     _one_of_each(at, name)
     with _nothing_changed(at, end):
-        ended = _run(at, words_of(at, name))
+        ended = run_to_its_end(at, words_of(at, name))
     assert not [step for step in ended["steps"] if step["changed"]]
     tidy(at, name)
 
