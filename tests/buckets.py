@@ -104,7 +104,7 @@ def seaweed() -> Iterator[Buckets]:
             stdout=log,
             stderr=log,
             cwd=folder,
-            env={"PATH": os.environ["PATH"], "HOME": str(folder)},
+            env={"PATH": os.environ["PATH"], "HOME": str(folder), "TMPDIR": str(folder)},
             start_new_session=True,
         )
     try:
