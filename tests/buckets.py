@@ -116,6 +116,10 @@ def seaweed() -> Iterator[Buckets]:
         server.kill()
         server.wait()
         shutil.rmtree(folder, ignore_errors=True)
+        for port in ports.values():
+            # Nothing tells it to put these elsewhere.
+            for left in Path("/tmp").glob(f"seaweedfs-*-grpc-{port}.sock"):
+                left.unlink()
 
 
 @contextmanager
