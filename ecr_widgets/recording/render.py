@@ -157,13 +157,20 @@ def _why_unchanged(step: str) -> str:
 def _facts(record: StepRecord) -> list[tuple[str, Any]]:
     shown: dict[str, Any] = {name: value for name, value in record.inputs.items() if value not in _NOTHING}
     shown |= {n: value for n, value in record.outcome.items() if value not in _NOTHING and n != "planned"}
+    shown |= _counts(record) if record.error else {}
     shown = {name: value for name, value in shown.items() if value != 0 or name not in _OF_TARGETS}
     if record.error:
         shown["error"] = record.error.get("message", "")
-        for name in ("targets", "reasons", "log"):
+        for name in ("reasons", "log"):
             if record.error.get(name):
                 shown[name] = record.error[name]
     return list(shown.items())
+
+
+def _counts(record: StepRecord) -> Mapping[str, Any]:
+    """What became of the targets of a wave that stopped its fleet."""
+    counts = (record.error or {}).get("targets")
+    return counts if isinstance(counts, Mapping) else {}
 
 
 def _short(value: Any, *, inner: bool = False) -> str:
@@ -203,8 +210,8 @@ def _row(name: str, value: Any) -> Markup:
 
 def _targets_bar(record: StepRecord) -> Markup:
     """A wave's targets by state, as one bar."""
-    counts = (record.error or {}).get("targets") or record.outcome
-    targets = counts.get("targets") if record.step == "run_wave" and isinstance(counts, Mapping) else None
+    counts = _counts(record) or record.outcome
+    targets = counts.get("targets") if record.step == "run_wave" else None
     if type(targets) is not int or targets < 1:
         return Markup()
     parts = [
