@@ -10,6 +10,7 @@ import pytest
 
 from ecr_widgets.channel import RunChannel
 from ecr_widgets.engine.channel_server import ChannelServer
+from ecr_widgets.errors import RunError
 
 
 def folder_of(length: int, base: Path) -> Path:
@@ -43,3 +44,23 @@ def test_kernel_and_engine_meet_in_a_folder_of_any_depth(length: int) -> None:
         assert [path.name for path in folder.iterdir()] == ["channel"]
         assert not any(link.resolve() == folder for link in Path("/tmp").glob("ecrw-line-*/to"))
     assert shared == ["of the run"]
+
+
+def test_a_cell_says_how_long_its_end_may_take() -> None:
+    """An interrupted run waits so long for what the cell has started; what is no number is refused."""
+    asked: list[float] = []
+    with tempfile.TemporaryDirectory(dir="/tmp") as base:
+        server = ChannelServer(
+            Path(base) / "channel",
+            announce=lambda *_: None,
+            conclude=lambda *_: None,
+            learn_secret=lambda _: None,
+            need_to_end=asked.append,
+        )
+        with server:
+            line = RunChannel("run-1", str(Path(base) / "channel"))
+            line.need_to_end(30)
+            with pytest.raises(RunError):
+                line.need_to_end("long")  # type: ignore[arg-type]
+            line.close()
+    assert asked == [30.0]
