@@ -46,7 +46,7 @@ _OF_TARGETS: Mapping[str, str] = {
     "not_started": "#b0bec5",
     "ran_before": "",
 }
-"""Counts of a wave's targets, and their colours in its bar; those of none are left out."""
+"""Counts of a wave's targets, and their colours in its bar."""
 _NOTHING: tuple[object, ...] = (None, "", [], {})
 
 
@@ -157,8 +157,12 @@ def _why_unchanged(step: str) -> str:
 def _facts(record: StepRecord) -> list[tuple[str, Any]]:
     shown: dict[str, Any] = {name: value for name, value in record.inputs.items() if value not in _NOTHING}
     shown |= {n: value for n, value in record.outcome.items() if value not in _NOTHING and n != "planned"}
-    shown |= _counts(record) if record.error else {}
-    shown = {name: value for name, value in shown.items() if value != 0 or name not in _OF_TARGETS}
+    shown |= _counts(record)
+    if type(shown.get("targets")) is int:
+        # One row, as a fleet's notebook has many waves.
+        counts = [(name.replace("_", " "), shown.pop(name, 0)) for name in _OF_TARGETS]
+        states = ", ".join(f"{count} {name}" for name, count in counts if count)
+        shown["targets"] = f"{shown['targets']}: {states}" if states else shown["targets"]
     if record.error:
         shown["error"] = record.error.get("message", "")
         for name in ("reasons", "log"):

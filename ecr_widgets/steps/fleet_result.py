@@ -45,7 +45,7 @@ class FleetResult(Look[FleetOutcome]):
     waves: Sequence[WaveOutcome]
 
     def inputs(self, outside: Outside) -> dict[str, Any]:
-        return {"fleet": self.fleet.fleet}
+        return {}  # its outcome names the fleet
 
     def expected(self, outside: Outside) -> FleetOutcome:
         fleet = self.fleet

@@ -106,7 +106,7 @@ class RunWave(Step[FoundWave, WaveOutcome]):
         return len(self.before) + 1
 
     def inputs(self, outside: Outside) -> dict[str, Any]:
-        return {"fleet": self.fleet.fleet, "wave": self.number, "of": len(self.fleet.sizes)}
+        return {"wave": self.number, "of": len(self.fleet.sizes)}
 
     def look(self, outside: Outside, progress: ProgressSink) -> FoundWave:
         waves = outside.fleets.get(self.fleet.fleet, ())

@@ -123,7 +123,7 @@ def run_by_papermill(
 
 def without_own(told: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     """Facts without what is each run's own: outcomes, with their ids and log lines, and how they asked for a task."""
-    own = (KNOWN_REQUESTS, START_ID, "fleet")
+    own = (KNOWN_REQUESTS, START_ID)
     return [(*fact[:3], {name: value for name, value in fact[3].items() if name not in own}) for fact in told]
 
 
