@@ -47,31 +47,21 @@ class Copies(Deploys):
 
     def _tasks(self, cluster: str, **asked: Any) -> list[Wire]:
         """Tasks of a cluster as DescribeTasks reports them, in no order."""
-        arns = self._listed("ecs:ListTasks", "taskArns", cluster=cluster, maxResults=_PAGE, **asked)
-        return list(self._described_tasks(cluster, list(arns)))
+        arns = list(self._listed("ecs:ListTasks", "taskArns", cluster=cluster, maxResults=_PAGE, **asked))
+        fresh = list(self._described_tasks(cluster, [each for each in arns if each not in self._ended]))
+        known = [self._ended[each] for each in arns if each in self._ended]
+        self._ended.update(
+            {str(each.get("taskArn")): each for each in fresh if each.get("lastStatus") == "STOPPED"}
+        )
+        return [*known, *fresh]
 
     def _described_tasks(self, cluster: str, arns: list[str]) -> Iterable[Wire]:
         return self._described("ecs:DescribeTasks", "tasks", arns, at_once=_PAGE, cluster=cluster)
 
     def _stopped_tasks(self, cluster: str, service: str) -> list[Wire]:
         """Tasks of a service that ECS still reports as stopped, for an hour, in the order in which they stopped."""
-        arns = list(
-            self._listed(
-                "ecs:ListTasks",
-                "taskArns",
-                cluster=cluster,
-                maxResults=_PAGE,
-                serviceName=service,
-                desiredStatus="STOPPED",
-            )
-        )
-        found = [self._ended[each] for each in arns if each in self._ended]
-        for each in self._described_tasks(cluster, [each for each in arns if each not in self._ended]):
-            if each.get("lastStatus") in _ENDED:
-                found.append(each)
-            if each.get("lastStatus") == "STOPPED":
-                self._ended[str(each.get("taskArn"))] = each
-        return sorted(found, key=stopped_at)
+        found = self._tasks(cluster, serviceName=service, desiredStatus="STOPPED")
+        return sorted((each for each in found if each.get("lastStatus") in _ENDED), key=stopped_at)
 
     def _stop_reasons(self, cluster: str, service: str) -> dict[str, tuple[str, ...]]:
         """Why copies stopped by themselves, oldest first, by deployment id."""

@@ -92,7 +92,7 @@ class Tasks(Places, Copies):
         if not task_id.startswith("arn:"):
             raise EntityNotFound(f"{task_id!r} is no task's id", hint="give its ARN, or ecs:CLUSTER:NAME")
         cluster, number = self._address.in_cluster(task_id, "task")
-        raw = next(iter(self._described_tasks(cluster, [number])), None)
+        raw = self._ended.get(task_id) or next(iter(self._described_tasks(cluster, [number])), None)
         if raw is None:
             started_s, raw = self._started.get(task_id, (0.0, None))
             if raw is None or self._clock.monotonic_s() - started_s > _SHOWS_S:

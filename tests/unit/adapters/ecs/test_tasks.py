@@ -194,6 +194,23 @@ def test_tasks_are_listed_without_copies_of_services(aws: ScriptedAws, ecs: Boto
     )
 
 
+def test_a_task_that_was_listed_as_stopped_is_not_asked_for_again(aws: ScriptedAws, ecs: BotoEcs) -> None:
+    """A cluster may have thousands of them within the hour; one that runs is asked for each time."""
+    aws.answer(
+        "ListTasks", {"taskArns": [ADDRESS.task("demo", "2")]}, {"taskArns": [ADDRESS.task("demo", "1")]}
+    )
+    stopped = one_off("1", "STOPPED", stopCode="EssentialContainerExited")
+    aws.answer("DescribeTasks", {"tasks": [one_off("2")]}, {"tasks": [stopped]}, {"tasks": [one_off("2")]})
+    aws.answer("DescribeTaskDefinition", definition())
+    ended, runs = [ecs.read_task(each.entity_id) for each in ecs.list_tasks(CLUSTER)]
+    assert (ended.is_stopped, runs.is_stopped) == (True, False)
+    assert [each["tasks"] for each in aws.asked_for("DescribeTasks")] == [
+        [ADDRESS.task("demo", "2")],
+        [ADDRESS.task("demo", "1")],
+        ["2"],
+    ]
+
+
 def test_a_task_is_stopped(aws: ScriptedAws, ecs: BotoEcs) -> None:
     """An unknown one is not found."""
     aws.answer(
