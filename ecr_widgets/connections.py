@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from ecr_widgets.adapters.locks import FileLocks
     from ecr_widgets.adapters.registry import OciRegistry
     from ecr_widgets.fleets.runs import OwnRuns
+    from ecr_widgets.model.services import Proof
 
 
 @contextmanager
@@ -161,7 +162,7 @@ class LiveConnections:
         needs_layer0 = "layer0" in named and (self._settings.layer0 is not None or "ecs" not in named)
         return (*((self.layer0,) if needs_layer0 else ()), *((self.ecs,) if "ecs" in named else ()))
 
-    def proven_deploys(self, service_id: str) -> frozenset[str]:
+    def proven_deploys(self, service_id: str) -> Mapping[str, Proof]:
         """From the folder of saved runs."""
         from ecr_widgets.proofs import proven_deploys
 

@@ -2,41 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from ecr_widgets.errors import InputError
 from ecr_widgets.model.record import StepRecord, StepState
+from ecr_widgets.model.services import Proof
 from ecr_widgets.saved_runs.reading import read_header, read_records
 
 _NEWEST = 200
 """Saved runs that are looked at, newest first: enough for the way back, whatever the folder holds."""
 
 
-def proven_deploys(runs: Path, service_id: str) -> frozenset[str]:
-    """Ids of deploys of which a newer saved run in the folder says that the service ran them, verified by digest.
+def proven_deploys(runs: Path, service_id: str) -> Mapping[str, Proof]:
+    """Deploys of which a newer saved run in the folder says that the service ran them, verified by digest, by their ids.
+
+    Each with the newest such run.
 
     A service of ECS that was one of Layer0's has the proofs of that, too. What cannot be read proves nothing and is left out.
     """
-    verified: dict[str, set[str]] = {}
+    verified: dict[str, dict[str, Proof]] = {}
     prefixes: dict[str, str] = {}
-    for record in _records(runs):
+    for record, actor in _records(runs):
         told = {name: each for name, each in record.outcome.items() if isinstance(each, str)}
         if record.state is not StepState.SUCCEEDED or "service_id" not in told or "deploy_id" not in told:
             continue
         if record.step == "verify":
-            verified.setdefault(told["service_id"], set()).add(told["deploy_id"])
+            proof = Proof(record.ended_at or record.started_at, actor)
+            verified.setdefault(told["service_id"], {}).setdefault(told["deploy_id"], proof)
         elif record.step == "adopt" and told.get("same_service_id") == service_id:
             name = told["deploy_id"].rpartition(".")[0]
             prefixes[told["service_id"]] = (
                 told.get("same_deploy_id", "").rpartition(":")[0].removesuffix(name)
             )
-    inherited = (
-        f"{prefix}{':'.join(deploy_id.rpartition('.')[::2])}"
+    inherited = {
+        f"{prefix}{':'.join(deploy_id.rpartition('.')[::2])}": proof
         for layer0_id, prefix in prefixes.items()
-        for deploy_id in verified.get(layer0_id, ())
-    )
-    return frozenset((*verified.get(service_id, ()), *inherited))
+        for deploy_id, proof in verified.get(layer0_id, {}).items()
+    }
+    return inherited | verified.get(service_id, {})
 
 
 def who_deployed(runs: Path, deployment_id: str) -> str | None:
@@ -51,11 +56,16 @@ def who_deployed(runs: Path, deployment_id: str) -> str | None:
     return None
 
 
-def _records(runs: Path) -> Iterator[StepRecord]:
+def _records(runs: Path) -> Iterator[tuple[StepRecord, str]]:
+    """Of runs that may prove something, with the actor of each."""
     for content in _saved(runs):
         # Most runs do neither, and looking at bytes is cheaper than decoding them.
         if b"verify" in content or b"adopt" in content:
-            yield from read_records(content)
+            actor = ""
+            with suppress(InputError):  # by plain papermill or by hand
+                actor = read_header(content, runs).actor or ""
+            for record in read_records(content):
+                yield record, actor
 
 
 def _saved(runs: Path) -> Iterator[bytes]:

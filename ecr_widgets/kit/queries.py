@@ -10,7 +10,7 @@ from pathlib import Path
 from ecr_widgets.dockerrun.diff import contents, diff
 from ecr_widgets.dockerrun.document import Dockerrun
 from ecr_widgets.dockerrun.images import container_images
-from ecr_widgets.errors import EcrWidgetsError, InputError, InvalidDockerrun
+from ecr_widgets.errors import EcrWidgetsError, EntityNotFound, InputError, InvalidDockerrun
 from ecr_widgets.model.image_parts import Parts
 from ecr_widgets.model.image_reference import ImageReference, check_repository_name
 from ecr_widgets.model.registry import Image, ImageDetails, ImagePage, Repository
@@ -19,6 +19,7 @@ from ecr_widgets.steps.create_deploy import read_dockerrun
 from ecr_widgets.steps.shared.image_uses import UsesOutcome, read_parts, running_images, used_images
 from ecr_widgets.steps.shared.lifecycle_policy import expiry_lines, policy_lines, simple_lifecycle_policy
 from ecr_widgets.steps.shared.outside import Outside
+from ecr_widgets.steps.shared.service_lookup import find_environment
 from ecr_widgets.steps.shared.service_view import ServiceView, look_at_service
 
 _NOT_COMPARED = "what is stored is no Dockerrun that this tool would write, so no difference can be told: {}"
@@ -110,10 +111,35 @@ class Queries:
             unknown = (f"what runs is not known: {error.message}",)
         return (*policy_lines(current, policy), *expiry_lines(expiring, running, used), *unknown)
 
+    def environments(self) -> tuple[str, ...]:
+        """Names of the environments of all deploy targets that can be read."""
+        names: list[str] = []
+        for target in self._outside.connections.targets():
+            with suppress(EcrWidgetsError):
+                names += (each.name for each in target.list_environments())
+        return tuple(names)
+
+    def services(self, environment: str) -> tuple[str, ...]:
+        """Names of the services in an environment.
+
+        Raises:
+            EntityNotFound: There is no such environment.
+        """
+        services = self._outside.services_of(environment)
+        place = find_environment(services, environment)
+        return tuple(each.name for each in services.list_services(place.environment_id))
+
     def service(self, environment: str, service: str) -> ServiceView:
         """A service as it is."""
         proven = self._outside.connections.proven_deploys
         return look_at_service(self._outside.services_of(environment), environment, service, proven)
+
+    def deploy_images(self, environment: str, deploy_id: str) -> tuple[str, ...]:
+        """Images that a stored deploy names; none where it does not tell, or was deleted."""
+        with suppress(EntityNotFound, InvalidDockerrun):
+            document = self._outside.services_of(environment).read_deploy(deploy_id).dockerrun
+            return tuple(image for _, image in container_images(document or b"{}"))
+        return ()
 
     def pinned(self, repository: str, reference: str) -> ImageReference:
         """An image of the account's registry by digest; as it is where the registry has none of that name.
@@ -156,18 +182,25 @@ class Queries:
         """What a Dockerrun with an image set would change against a stored deploy, a line a place.
 
         Args:
-            deploy_id: What the service stands on; None where it is new: all of the Dockerrun is told then.
+            deploy_id: What the service is on; None where it is new: all of the Dockerrun is told then.
+
+            dockerrun: A file; empty for that deploy's own document.
 
         Raises:
-            InputError: The file cannot be read.
+            InputError: The file cannot be read, or there is neither file nor deploy.
 
             InvalidDockerrun: It is not a Dockerrun, or has no such container.
         """
         services = self._outside.services_of(environment)
-        content = self._outside.files.read(dockerrun)
-        read = read_dockerrun(dockerrun, content, container, variables, services.dialect())
-        wanted = read.with_image(image, container=container)
         standing = services.read_deploy(deploy_id).dockerrun if deploy_id else None
+        if dockerrun:
+            content = self._outside.files.read(dockerrun)
+            read = read_dockerrun(dockerrun, content, container, variables, services.dialect())
+        elif standing is not None:
+            read = Dockerrun.stored(standing, services.dialect())
+        else:
+            raise InputError("the service runs nothing yet", hint="give a Dockerrun as a file")
+        wanted = read.with_image(image, container=container)
         if standing is None:
             return tuple(map(str, contents(wanted)))
         try:

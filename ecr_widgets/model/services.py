@@ -193,6 +193,15 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True)
+class Proof:
+    """A saved run that verified by digest that a service ran a deploy."""
+
+    at: datetime
+    actor: str
+    """Who ran it; empty where no engine of ours did."""
+
+
+@dataclass(frozen=True, slots=True)
 class ContainerLog:
     """Log lines of one container."""
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from typing import Protocol
 
+from ecr_widgets.model.services import Proof
 from ecr_widgets.ports import Clock, Ecr, Engine, Layer0, Locks, Registry
 from ecr_widgets.ports.fleet_runs import FleetRuns
 from ecr_widgets.ports.services import Services
@@ -60,7 +61,7 @@ class Connections(Protocol):
         """Runs of a fleet's targets."""
         ...
 
-    def proven_deploys(self, service_id: str) -> Collection[str]:
+    def proven_deploys(self, service_id: str) -> Mapping[str, Proof]:
         """Deploys of which a saved run says that the service ran them, verified by digest."""
         ...
 

@@ -5,11 +5,12 @@ Each port marks the calls that only read; every other call is refused, one that 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, cast
 
 from ecr_widgets.errors import InputError
+from ecr_widgets.model.services import Proof
 from ecr_widgets.ports import Clock, Ecr, Engine, Layer0, Registry
 from ecr_widgets.ports.connections import Connections
 from ecr_widgets.ports.fleet_runs import FleetRuns
@@ -88,7 +89,7 @@ class ReadOnlyConnections:
         """See `Connections`."""
         return cast("FleetRuns", ReadOnly(self._to.fleet_runs, FleetRuns))
 
-    def proven_deploys(self, service_id: str) -> Collection[str]:
+    def proven_deploys(self, service_id: str) -> Mapping[str, Proof]:
         """See `Connections`."""
         return self._to.proven_deploys(service_id)
 

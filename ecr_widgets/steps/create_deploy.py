@@ -15,6 +15,7 @@ from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.names import check_name
 from ecr_widgets.model.services import Deploy, Dialect
 from ecr_widgets.ports import ProgressSink
+from ecr_widgets.steps.shared.current_document import current_document
 from ecr_widgets.steps.shared.outside import Outside
 from ecr_widgets.steps.shared.reconcile import reconcile
 from ecr_widgets.steps.shared.runbook_files import naming
@@ -46,7 +47,7 @@ class WantedDockerrun:
 
     dockerrun: Dockerrun
     file_sha256: str
-    """Of the file that it is read from."""
+    """Of the file that it is read from, or of what the service runs."""
     equal: Deploy | None
     """The newest stored deploy of the same content."""
     newest: Dockerrun | None
@@ -55,12 +56,16 @@ class WantedDockerrun:
 
 @dataclass(frozen=True)
 class CreateDeploy(Step[WantedDockerrun, DeployOutcome]):
-    """Store a Dockerrun file, with image and environment variables of a container set, as a deploy.
+    """Store a Dockerrun, with image and environment variables of a container set, as a deploy.
 
     An equal one among the newest that are stored under that name is reused.
 
     Args:
+        dockerrun: A file; empty for what `service` runs now.
+
         environment: Where it will run, which says whether Layer0 or ECS stores it; empty for Layer0.
+
+        service: Service in that environment; used where no file is given.
 
         image: Reference by digest, so that a restart runs the same image.
 
@@ -69,7 +74,7 @@ class CreateDeploy(Step[WantedDockerrun, DeployOutcome]):
         variables: Environment variables of that container.
 
     Raises:
-        InputError: The target would refuse the name, or the file cannot be read.
+        InputError: The target would refuse the name, the file cannot be read, or the service runs nothing yet.
 
         InvalidDockerrun: No such container.
 
@@ -86,12 +91,13 @@ class CreateDeploy(Step[WantedDockerrun, DeployOutcome]):
     container: str | None = None
     variables: Mapping[str, object] | None = None
     environment: str = ""
+    service: str = ""
 
     def inputs(self, outside: Outside) -> dict[str, Any]:
         return {
             "name": self.name,
             "dockerrun": str(self.dockerrun),
-            **outside.files.whereabouts(self.dockerrun),
+            **(outside.files.whereabouts(self.dockerrun) if self.dockerrun else {"service": self.service}),
             "image": str(self.image),
             "container": self.container,
             # Their values may be secrets.
@@ -105,9 +111,15 @@ class CreateDeploy(Step[WantedDockerrun, DeployOutcome]):
     def look(self, outside: Outside, progress: ProgressSink) -> WantedDockerrun:
         services = outside.services_of(self.environment)
         check_name(services.dialect(), self.name, "deploy")
-        content = outside.files.read(self.dockerrun)
+        if self.dockerrun:
+            content = outside.files.read(self.dockerrun)
+            read = read_dockerrun(self.dockerrun, content, self.container, self.variables, services.dialect())
+        else:
+            content = current_document(services, self.environment, self.service)
+            read = _with_variables(
+                Dockerrun.stored(content, services.dialect()), self.container, self.variables
+            )
         outside.files.approved.check_dockerrun(str(self.dockerrun), content)
-        read = read_dockerrun(self.dockerrun, content, self.container, self.variables, services.dialect())
         wanted = read.with_image(ImageReference.parse(str(self.image)), container=self.container)
         newest, wanted_sha256 = None, wanted.content_sha256()
         for stored, held in stored_documents(services, self.name):
@@ -190,6 +202,12 @@ def read_dockerrun(
     """
     with naming(path):
         read = Dockerrun.template(content, dialect)
+    return _with_variables(read, container, variables)
+
+
+def _with_variables(
+    read: Dockerrun, container: str | None, variables: Mapping[str, object] | None
+) -> Dockerrun:
     if not variables:
         return read
     values = {name: str(value) for name, value in variables.items()}

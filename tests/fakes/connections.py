@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +14,7 @@ from ecr_widgets.kit import Kit
 from ecr_widgets.model.declarations import found_parameters
 from ecr_widgets.model.ecs_names import is_ecs
 from ecr_widgets.model.fleet import FleetRunbook, RunEnd, TargetRun
+from ecr_widgets.model.services import Proof
 from ecr_widgets.ports import ProgressSink, ignore_progress
 from ecr_widgets.recording.earlier import EarlierRecords
 from ecr_widgets.recording.recorder import Recorder
@@ -21,7 +23,7 @@ from ecr_widgets.steps.shared.outside import Outside
 from ecr_widgets.steps.shared.runbook_files import RunbookFiles
 from ecr_widgets.steps.shared.targets import Targets
 from ecr_widgets.steps.step import Step
-from tests.fakes import FakeClock, FakeEcr, FakeEcs, FakeEngine, FakeLayer0, FakeRegistry, World
+from tests.fakes import NOW, FakeClock, FakeEcr, FakeEcs, FakeEngine, FakeLayer0, FakeRegistry, World
 
 T = TypeVar("T")
 
@@ -125,9 +127,9 @@ class FakeConnections:
 
     proven: frozenset[str] = frozenset()
 
-    def proven_deploys(self, service_id: str) -> frozenset[str]:
-        """Whatever the test says."""
-        return self.proven
+    def proven_deploys(self, service_id: str) -> dict[str, Proof]:
+        """Whatever the test says; a day ago, by ana."""
+        return {each: Proof(NOW - timedelta(days=1), "ana") for each in sorted(self.proven)}
 
     def register_secret(self, secret: str) -> None:
         """Nothing here shows secrets."""

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
 from ecr_widgets.dockerrun.images import container_images
 from ecr_widgets.errors import EntityNotFound, InputError
-from ecr_widgets.model.services import Copy, Deploy, Place, Service
+from ecr_widgets.model.services import Copy, Deploy, Place, Proof, Service
 from ecr_widgets.ports.services import Services
 from ecr_widgets.steps.shared.earlier_deploy import earlier_deploy
 from ecr_widgets.steps.shared.logs import merge
 from ecr_widgets.steps.shared.service_lookup import find_service
 
 _LOG_LINES = 5
+_MOST_CRASHED = 4
+"""Containers of copies that stopped whose lines are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,12 @@ class ServiceView:
     """Those that the target tells apart, oldest first."""
     earlier_deploy_id: str | None = None
     """What a rollback would go back to."""
+    containers: tuple[tuple[str, str], ...] = ()
+    """Name and image of each container of what the service runs or moves to."""
+    crash_logs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Last lines of the copy that stopped last, by deploy id."""
+    proven: Mapping[str, Proof] = field(default_factory=dict)
+    """Deploys that saved runs say that the service ran, by id."""
 
     @property
     def deploy_id(self) -> str | None:
@@ -52,7 +60,7 @@ class ServiceView:
 
 
 def look_at_service(
-    services: Services, environment: str, service: str, proven: Callable[[str], Collection[str]]
+    services: Services, environment: str, service: str, proven: Callable[[str], Mapping[str, Proof]]
 ) -> ServiceView:
     """Look at a service of an environment; it need not exist.
 
@@ -68,6 +76,7 @@ def look_at_service(
     documents = {each.deploy_id: _read(services, each.deploy_id) for each in current.deployments}
     primary = documents.get(current.primary.deploy_id) if current.primary is not None else None
     stored = _ordered(services.list_all_deploys(), primary.name if primary is not None else None)
+    known = proven(current.service_id)
     lines = merge(services.service_logs(current.service_id, tail=_LOG_LINES)) if current.deployments else ()
     return ServiceView(
         place,
@@ -76,13 +85,30 @@ def look_at_service(
         stored,
         tuple(str(line) for line in lines[-_LOG_LINES:]),
         services.list_copies(current.service_id) or (),
-        _earlier(services, current, proven),
+        _earlier(services, current, known),
+        _containers(primary),
+        _crash_logs(services, current),
+        known,
     )
 
 
-def _earlier(services: Services, service: Service, proven: Callable[[str], Collection[str]]) -> str | None:
+def _crash_logs(services: Services, service: Service) -> dict[str, tuple[str, ...]]:
+    return {
+        each.deploy_id: tuple(
+            f"{log.name}: {line}"
+            for log in services.crash_logs(service.service_id, each.deployment_id, tail=_LOG_LINES)[
+                -_MOST_CRASHED:
+            ]
+            for line in log.lines
+        )
+        for each in service.deployments
+        if each.stopped_reasons
+    }
+
+
+def _earlier(services: Services, service: Service, proven: Mapping[str, Proof]) -> str | None:
     try:
-        return earlier_deploy(services, service, lambda: proven(service.service_id))
+        return earlier_deploy(services, service, lambda: proven)
     except EntityNotFound:
         return None  # what it is on was deleted
 
@@ -99,9 +125,13 @@ def _read(services: Services, deploy_id: str) -> Deploy | None:
 
 
 def _images(deploy: Deploy | None) -> tuple[str, ...]:
+    return tuple(image for _, image in _containers(deploy))
+
+
+def _containers(deploy: Deploy | None) -> tuple[tuple[str, str], ...]:
     if deploy is None or deploy.dockerrun is None:
         return ()
     try:
-        return tuple(image for _, image in container_images(deploy.dockerrun))
+        return container_images(deploy.dockerrun)
     except InputError:
         return ()

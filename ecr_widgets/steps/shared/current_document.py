@@ -1,0 +1,29 @@
+"""The document that a service runs now, for those who only want another image in it."""
+
+from __future__ import annotations
+
+from ecr_widgets.errors import InputError
+from ecr_widgets.ports.services import Services
+from ecr_widgets.steps.shared.service_lookup import find_service
+
+
+def current_document(services: Services, environment: str, service: str) -> bytes:
+    """What the deploy holds that a service runs or moves to.
+
+    Raises:
+        InputError: The service runs nothing yet, or what it runs is not told.
+
+        EntityNotFound: No such environment, or the deploy was deleted.
+    """
+    hint = "give a Dockerrun or task definition as a file"
+    if not service:
+        raise InputError("neither a Dockerrun nor a service that runs one is given", hint=hint)
+    primary = getattr(find_service(services, environment, service)[1], "primary", None)
+    if primary is None:
+        raise InputError(f"service {service!r} runs nothing whose document could be used", hint=hint)
+    document = services.read_deploy(primary.deploy_id).dockerrun
+    if document is None:
+        raise InputError(
+            f"{services.dialect()} does not tell what deploy {primary.deploy_id} holds", hint=hint
+        )
+    return document
