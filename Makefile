@@ -43,9 +43,9 @@ demo: $(READY) system  ## the release runbook on the embedded sandbox
 	@echo "open it with:   $(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root )runs"
 	@echo "stop it all:    make clean"
 
-lab: $(READY) system  ## sandbox and JupyterLab on the runbooks
+lab: $(READY) system  ## sandbox and JupyterLab on a desk of your own
 	@$(SANDBOX) up
-	@$(SANDBOX) exec -- $(BIN)/jupyter lab --no-browser --allow-root --ServerApp.ip=127.0.0.1 --ServerApp.root_dir=notebooks
+	@$(SANDBOX) exec -- $(BIN)/ecr-widgets lab --no-browser --ServerApp.ip=127.0.0.1
 
 bench: $(READY) system  ## side by side with what people use today; writes build/bench.json
 	@mkdir -p build

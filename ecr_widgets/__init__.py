@@ -22,13 +22,14 @@ from ecr_widgets.moved_modules import FormerNames
 
 if TYPE_CHECKING:
     from ecr_widgets.connections import connect as connect
+    from ecr_widgets.desk import open_desk as open_desk
     from ecr_widgets.panels.notebook_kit import NotebookKit as NotebookKit
     from ecr_widgets.panels.runs import open_runs as open_runs
     from ecr_widgets.runbook_form import open_form as open_form
 
 sys.meta_path.append(FormerNames())
 
-__all__ = ["NotebookKit", "connect", "open_form", "open_runs"]
+__all__ = ["NotebookKit", "connect", "open_desk", "open_form", "open_runs"]
 
 
 def __getattr__(name: str) -> Any:
@@ -41,6 +42,10 @@ def __getattr__(name: str) -> Any:
         from ecr_widgets.panels.notebook_kit import NotebookKit
 
         return NotebookKit
+    if name == "open_desk":
+        from ecr_widgets.desk import open_desk
+
+        return open_desk
     if name == "open_runs":
         from ecr_widgets.panels.runs import open_runs
 

@@ -60,6 +60,16 @@ def _installed() -> Iterator[None]:
         sys.path[:] = before
 
 
+def deploy_targets(environ: Mapping[str, str]) -> tuple[Layer0Api | BotoEcs, ...]:
+    """The deploy targets that the settings name, for whoever only looks.
+
+    Raises:
+        SettingsError: The settings cannot be used.
+    """
+    settings = Settings.from_environment(environ)
+    return LiveConnections(settings, SecretRegistry(), None, run_id="", environ=environ, wait_s=0.0).targets()
+
+
 class LiveConnections:
     """The real systems; a library is imported when its system is first asked for."""
 

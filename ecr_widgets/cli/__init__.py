@@ -42,6 +42,7 @@ _GROUPS = {
         "attest": "Attach the seals of runs to the images that they acted on.",
     },
     "Set up": {
+        "lab": "Open JupyterLab on a desk of your own: start page, forms, runbooks and runs.",
         "doctor": "Check AWS, Docker and Layer0: what is reachable, and how to fix the rest.",
         "login": "Log Docker in to the account's registry.",
         "sandbox": "Start and stop the embedded sandbox: ECR, Docker and Layer0.",

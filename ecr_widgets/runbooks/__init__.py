@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -116,6 +115,14 @@ def read_runbook(path: Path) -> Runbook:
     )
 
 
+def shipped_files() -> Iterator[tuple[str, bytes]]:
+    """The shipped runbooks and the files that they name: path below their folder, and content."""
+    source = shipped_folder()
+    for path in sorted(source.rglob("*")):
+        if path.is_file() and not _is_personal(path.relative_to(source)):
+            yield str(path.relative_to(source)), path.read_bytes()
+
+
 def copy_runbooks(folder: Path, *, left: Callable[[Path], object] = lambda _: None) -> Iterator[Path]:
     """Copy the shipped runbooks and their files; existing files are kept.
 
@@ -128,18 +135,15 @@ def copy_runbooks(folder: Path, *, left: Callable[[Path], object] = lambda _: No
     Raises:
         InputError: The folder cannot be made, read or written; files named before are there.
     """
-    source = shipped_folder()
-    for path in sorted(source.rglob("*")):
-        target = folder / path.relative_to(source)
+    for name, content in shipped_files():
+        target = folder / name
         try:
-            if not path.is_file() or _is_personal(path.relative_to(source)):
-                continue
             # Looked at as a link, so that one to nowhere is left alone, too.
             if os.path.lexists(target):
                 left(target)
                 continue
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, target)
+            target.write_bytes(content)
             yield target
         except OSError as error:
             raise InputError(

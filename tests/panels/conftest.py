@@ -13,7 +13,7 @@ import tempfile
 import time
 import tomllib
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -177,11 +177,15 @@ def ask(address: str, what: str, method: str = "GET") -> Any:
 
 
 @contextmanager
-def serving(root: Path, environ: Mapping[str, str], policy: str = "") -> Iterator[tuple[int, Path]]:
+def serving(
+    root: Path, environ: Mapping[str, str], policy: str = "", *, command: Sequence[str] = ()
+) -> Iterator[tuple[int, Path]]:
     """A JupyterLab with folders of its own, and the extension as this checkout has it: its port, and where notebooks go.
 
     Args:
         policy: The content security policy of its pages, where it is another than Jupyter's own.
+
+        command: What starts it in `root`, where that is not JupyterLab itself; the port is added.
     """
     work = root / "work"
     work.mkdir()
@@ -197,9 +201,10 @@ def serving(root: Path, environ: Mapping[str, str], policy: str = "") -> Iterato
             "JUPYTERLAB_WORKSPACES_DIR",
         )
     }
-    settings = Path(own["JUPYTERLAB_SETTINGS_DIR"]) / "@jupyterlab" / "apputils-extension"
-    settings.mkdir(parents=True)
-    (settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')
+    if not command:
+        settings = Path(own["JUPYTERLAB_SETTINGS_DIR"]) / "@jupyterlab" / "apputils-extension"
+        settings.mkdir(parents=True)
+        (settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')
     if policy:
         config = Path(own["JUPYTER_CONFIG_DIR"])
         config.mkdir()
@@ -210,12 +215,15 @@ def serving(root: Path, environ: Mapping[str, str], policy: str = "") -> Iterato
     own["JUPYTER_PATH"] = str(install_extension(root / "share"))
     own["PYTHONPATH"] = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(CHECKOUT))))
     process = subprocess.Popen(
-        [
+        [*command, f"--ServerApp.port={port}"]
+        if command
+        else [
             BIN / "jupyter-lab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}",
             f"--ServerApp.root_dir={work}", "--LabApp.news_url=None", "--LabApp.extension_manager=readonly",
             "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         ],
         env={**os.environ, **environ, **own, "JUPYTER_TOKEN": TOKEN},
+        cwd=root,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,

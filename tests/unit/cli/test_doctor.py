@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from ecr_widgets.cli import doctor as doctor_module
+from ecr_widgets import doctor as doctor_module
+from ecr_widgets.cli.doctor import command
 from ecr_widgets.errors import AuthorizationError, EngineError, ImageNotFound
 from ecr_widgets.model.authorization_token import AuthorizationToken
 
@@ -37,8 +38,9 @@ def environ(tmp_path: Path) -> dict[str, str]:
 
 
 def doctor(environ: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
-    command = [BIN / "ecr-widgets", "doctor", *words]
-    return subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [BIN / "ecr-widgets", "doctor", *words], env=environ, capture_output=True, text=True, check=False
+    )
 
 
 TELLS = {
@@ -74,7 +76,7 @@ def test_an_unforeseen_failure_hides_no_other_finding(monkeypatch: pytest.Monkey
         raise KeyError("proxies")
 
     monkeypatch.setattr(doctor_module, "_CHECKS", {"first": broken, "second": lambda: "fine"})
-    done = CliRunner().invoke(doctor_module.command, ["--json"])
+    done = CliRunner().invoke(command, ["--json"])
     assert [each["ok"] for each in json.loads(done.stdout)] == [False, True]
     assert "KeyError: 'proxies'" in done.stdout
 
@@ -106,7 +108,7 @@ def test_an_engine_that_does_not_reach_the_registry_is_told(
     monkeypatch.setattr(
         doctor_module, "_CHECKS", {"ECR registry": lambda: "fine", "Docker Engine": lambda: "fine"}
     )
-    told = json.loads(CliRunner().invoke(doctor_module.command, ["--json"]).stdout)
+    told = json.loads(CliRunner().invoke(command, ["--json"]).stdout)
     assert (told[-1]["what"], told[-1]["ok"]) == ("Engine to ECR", ok)
     assert words in told[-1]["told"]
     assert ok or "DOCKER_HOST" in told[-1]["told"]

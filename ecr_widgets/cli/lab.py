@@ -1,0 +1,49 @@
+"""`ecr-widgets lab`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+
+from ecr_widgets.errors import SettingsError
+
+
+@click.command(name="lab", context_settings={"ignore_unknown_options": True})
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[FOLDER] [OPTIONS OF JUPYTERLAB]...")
+@click.option("--no-browser", is_flag=True, help="Print the address and open no browser.")
+def command(words: tuple[str, ...], *, no_browser: bool) -> None:
+    """Open JupyterLab on FOLDER, a desk of your own  [default: desk].
+
+    It has a start page, START.ipynb, with services, plans that wait and last runs; forms and copies of the runbooks, which are
+    yours to change; and the runs beside them. A later release renews the runbooks that you have not changed.
+    """
+    from ecr_widgets.desk.folder import START, prepare, show_page
+    from ecr_widgets.desk.page import look
+
+    if find_spec("jupyterlab") is None:
+        raise SettingsError("JupyterLab is not installed", hint="pip install 'ecr-widgets[lab]'")
+    named = bool(words) and not words[0].startswith("-")
+    desk = prepare(Path(words[0]) if named else Path("desk"))
+    for path in desk.kept:
+        click.echo(f"kept, since you changed it: {path}", err=True)
+    runs = os.environ.setdefault("ECR_WIDGETS_RUNS", str(desk.runs.resolve()))
+    click.echo("looking at services and runs for the start page …", err=True)
+    show_page(desk, look(desk.folder, Path(runs)).bundle())
+    paths = filter(None, (str(desk.jupyter_config.resolve()), os.environ.get("JUPYTER_CONFIG_PATH")))
+    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(paths)
+    click.echo(f"desk: {desk.folder.resolve()}", err=True)
+    sys.stderr.flush()
+    given = [
+        "-m",
+        "jupyterlab",
+        f"--ServerApp.root_dir={desk.folder.resolve()}",
+        f"--LabApp.default_url=/lab/tree/{START}",
+        *(["--no-browser"] if no_browser else []),
+        *(["--allow-root"] if os.geteuid() == 0 else []),
+        *words[named:],
+    ]
+    os.execv(sys.executable, [sys.executable, "-P", *given])  # noqa: S606 -- no shell is wanted

@@ -1,0 +1,149 @@
+"""The folder: runbooks that are the user's to change, forms, runs, and the start page as a notebook."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ecr_widgets.errors import InputError
+from ecr_widgets.runbooks import list_runbooks, shipped_files, shipped_folder
+
+START = "START.ipynb"
+FORMS, RUNBOOKS, RUNS = "forms", "runbooks", "runs"
+OWN = ".ecr-widgets"
+"""What the desk keeps for itself: what it has copied, and settings of JupyterLab."""
+_COPIED = "copied.json"
+_PAGE_CELL = "desk"
+_NO_NEWS = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """A desk that is ready to be opened."""
+
+    folder: Path
+    kept: tuple[Path, ...]
+    """Runbooks of the user's that are newer in this release: they were changed here, so they stay as they are."""
+
+    @property
+    def runs(self) -> Path:
+        """Where its runs are saved unless another place is named."""
+        return self.folder / RUNS
+
+    @property
+    def jupyter_config(self) -> Path:
+        """A folder for JUPYTER_CONFIG_PATH."""
+        return self.folder / OWN
+
+
+def prepare(folder: Path) -> Desk:
+    """Make a desk, or bring one up to date: what the user has changed or deleted stays so.
+
+    Raises:
+        InputError: It is the folder of the shipped runbooks, or cannot be written.
+    """
+    shipped = shipped_folder().resolve()
+    resolved = folder.resolve()
+    if resolved == shipped or shipped in resolved.parents:
+        raise InputError(
+            f"{str(folder)!r} is the folder of the shipped runbooks", hint="give a folder of your own"
+        )
+    try:
+        for name in (RUNBOOKS, RUNS, FORMS, f"{OWN}/labconfig"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        kept = tuple(_copy_runbooks(folder))
+        _write_json(folder / OWN / "labconfig" / "default_setting_overrides.json", _NO_NEWS)
+        for book in list_runbooks():
+            _write_once(folder / FORMS / f"{book.name}.ipynb", partial(_form, book.name))
+        _write_once(folder / START, lambda: _notebook(_PAGE_CELL, _PAGE_SOURCE, hidden=True))
+    except OSError as error:
+        raise InputError(
+            f"the desk {str(folder)!r} cannot be made: {error.strerror}", hint="give another folder"
+        ) from error
+    return Desk(folder, kept)
+
+
+def show_page(desk: Desk, bundle: Mapping[str, str]) -> None:
+    """Put a picture of the start page into its notebook, so that it is there before any kernel is.
+
+    A notebook whose cell the user has removed is left alone.
+    """
+    path = desk.folder / START
+    try:
+        notebook = json.loads(path.read_text())
+        cells = [each for each in notebook["cells"] if each.get("id") == _PAGE_CELL]
+        if not cells:
+            return
+        cells[0]["outputs"] = [{"output_type": "display_data", "metadata": {}, "data": dict(bundle)}]
+        _write_json(path, notebook)
+    except (OSError, ValueError, KeyError, TypeError):
+        return  # the user's own by now, or not writable: the page is made by its cell, too
+
+
+def _copy_runbooks(folder: Path) -> Iterator[Path]:
+    """Copy what is not there, renew what the user has not changed, and name what is left for that."""
+    manifest = folder / OWN / _COPIED
+    copied = _read_manifest(manifest)
+    for name, content in shipped_files():
+        target, sha256, before = folder / RUNBOOKS / name, _sha256(content), copied.get(name)
+        current = _sha256(target.read_bytes()) if target.exists() else None
+        if current is None and before is not None:
+            continue  # the user has deleted it
+        if current not in (None, sha256, before):
+            if before != sha256:
+                yield target
+            continue
+        if current != sha256:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+        copied[name] = sha256
+    _write_json(manifest, copied)
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _read_manifest(path: Path) -> dict[str, str]:
+    try:
+        return {str(name): str(sha256) for name, sha256 in json.loads(path.read_text()).items()}
+    except (OSError, ValueError, AttributeError):
+        return {}
+
+
+_PAGE_SOURCE = "from ecr_widgets import open_desk\n\nopen_desk()"
+
+
+def _form(name: str) -> dict[str, Any]:
+    source = (
+        "# Press ▶ above, or Shift+Enter: the form opens below.\nfrom ecr_widgets import open_form\n\n"
+        f'open_form("../{RUNBOOKS}/{name}.ipynb", runs="../{RUNS}")'
+    )
+    return _notebook("form", source)
+
+
+def _notebook(cell_id: str, source: str, *, hidden: bool = False) -> dict[str, Any]:
+    cell: dict[str, Any] = {
+        "cell_type": "code",
+        "execution_count": None,
+        "id": cell_id,
+        "metadata": {"jupyter": {"source_hidden": True}} if hidden else {},
+        "outputs": [],
+        "source": source,
+    }
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    return {"cells": [cell], "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+
+
+def _write_once(path: Path, make: Callable[[], Mapping[str, Any]]) -> None:
+    if not path.exists():
+        _write_json(path, make())
+
+
+def _write_json(path: Path, document: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")

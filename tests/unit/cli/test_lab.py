@@ -1,0 +1,65 @@
+"""`ecr-widgets lab`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from ecr_widgets.cli import lab, main
+from ecr_widgets.desk import page
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[str]]:
+    """Words that this process would have gone on as."""
+    words: list[Sequence[str]] = []
+    monkeypatch.setattr(lab.os, "execv", lambda _, given: words.append(given))
+    monkeypatch.setattr(page, "examine", lambda: ())
+    monkeypatch.setattr(page, "deploy_targets", lambda _: ())
+    for name in ("ECR_WIDGETS_RUNS", "JUPYTER_CONFIG_PATH"):
+        monkeypatch.setenv(name, "set, so that it is put back")
+        monkeypatch.delenv(name)
+    return words
+
+
+def test_jupyterlab_opens_on_the_start_page_of_a_desk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: list[Sequence[str]]
+) -> None:
+    """In `desk` of the current folder, with runs beside, without news; more options are handed on."""
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(main, ["lab", "--no-browser", "--port=1"])
+    assert done.exit_code == 0, done.output
+    (words,) = started
+    desk = tmp_path / "desk"
+    assert words[:4] == [sys.executable, "-P", "-m", "jupyterlab"]
+    assert {
+        f"--ServerApp.root_dir={desk}", "--LabApp.default_url=/lab/tree/START.ipynb", "--no-browser", "--port=1",
+    } <= {*words}  # fmt: skip
+    assert os.environ["ECR_WIDGETS_RUNS"] == str(desk / "runs")
+    assert "no runs yet" in (desk / "START.ipynb").read_text()
+    settings = Path(os.environ["JUPYTER_CONFIG_PATH"]) / "labconfig" / "default_setting_overrides.json"
+    assert '"fetchNews": "false"' in settings.read_text()
+
+
+def test_runs_that_are_saved_elsewhere_stay_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: list[Sequence[str]]
+) -> None:
+    """Where the user has named a place already."""
+    monkeypatch.setenv("ECR_WIDGETS_RUNS", str(tmp_path / "ours"))
+    assert CliRunner().invoke(main, ["lab", str(tmp_path / "mine"), "--port=1"]).exit_code == 0
+    assert os.environ["ECR_WIDGETS_RUNS"] == str(tmp_path / "ours")
+    assert "--port=1" in started[0]
+    assert f"--ServerApp.root_dir={tmp_path / 'mine'}" in started[0]
+
+
+def test_without_jupyterlab_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nothing is made then; exit code 2."""
+    monkeypatch.setattr(lab, "find_spec", lambda _: None)
+    done = CliRunner().invoke(main, ["lab", str(tmp_path / "desk")])
+    assert (done.exit_code, "ecr-widgets[lab]" in done.stderr) == (2, True)
+    assert not (tmp_path / "desk").exists()
