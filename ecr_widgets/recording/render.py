@@ -47,6 +47,8 @@ _OF_TARGETS: Mapping[str, str] = {
     "ran_before": "",
 }
 """Counts of a wave's targets, and their colours in its bar."""
+_LABELS = {"asks": "calls"}
+"""What people read in place of a member's name."""
 _NOTHING: tuple[object, ...] = (None, "", [], {})
 
 
@@ -72,11 +74,17 @@ def to_html(
     )
 
 
-def to_text(record: StepRecord) -> str:
-    """The record as plain text; stable for equal records."""
+def to_text(record: StepRecord, *, with_error: bool = True) -> str:
+    """The record as plain text; stable for equal records.
+
+    Args:
+        with_error: Whether the error's text is in it; whoever shows that anyway does without.
+    """
     sign, _ = _sign(record)
     lines = [f"{sign} {record.step} {_verdict(record)}"]
     for name, value in _facts(record):
+        if name == "error" and not with_error:
+            continue
         if name == "warnings":
             lines += [f"{_WARNING}{visible(_short(each))}" for each in value]
         else:
@@ -168,7 +176,7 @@ def _facts(record: StepRecord) -> list[tuple[str, Any]]:
         for name in ("reasons", "log"):
             if record.error.get(name):
                 shown[name] = record.error[name]
-    return list(shown.items())
+    return [(_LABELS.get(name, name), value) for name, value in shown.items()]
 
 
 def _counts(record: StepRecord) -> Mapping[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, TextIO
 
 import click
@@ -80,7 +81,8 @@ class _TerminalView:
             self._bars.update(self._lines[TOTAL], description=record.step)
 
     def close(self, record: StepRecord) -> None:
-        text = to_text(record)
+        # A command ends with the error itself, which need not be read twice.
+        text = to_text(record, with_error=self._bars is None)
         tell(text if record.state is not StepState.SUCCEEDED else brief_text(text), self._bars)
         if self._bars is not None:
             stop_bars(self._bars)
@@ -95,7 +97,10 @@ def tell(text: str, bars: Bars | None) -> None:
 
     line = Text(text)
     line.stylize(_COLOURS.get(text[:1], ""), 0, 1)
-    bars.console.print(line, soft_wrap=True)
+    # Between where rich has looked for the bars' first line and where it writes, its thread may draw others: then it would go
+    # up too far, and erase this line.
+    with getattr(bars.live, "_lock", nullcontext()):
+        bars.console.print(line, soft_wrap=True)
 
 
 def is_live(stream: TextIO) -> bool:

@@ -72,6 +72,16 @@ def test_what_stays_on_a_terminal_is_the_steps_each_on_its_own_line(columns: int
     assert "━" in shown.raw
 
 
+def test_no_line_is_erased_by_a_bar_that_is_drawn_at_the_same_moment() -> None:
+    """However often the bars are drawn, and as often as their number changes meanwhile."""
+    script = MANY_STEPS.replace(
+        "quiet=False)",
+        "quiet=False); watcher._bars.live._refresh_thread.refresh_per_second = 2000; import time",
+    ).replace("for at in range(10):", "for at in range(100):\n    time.sleep(0.002)")
+    shown = on_a_terminal(["-c", script], columns=80)
+    assert shown.screen == [f"✓ step_{each} succeeded in 0.{each} s, changed: true" for each in range(100)]
+
+
 def test_a_terminal_that_draws_nothing_again_gets_lines_only() -> None:
     """TERM=dumb is that of editors and of logs: no bar, no control character."""
     shown = on_a_terminal(["-c", SCRIPT], environ={"TERM": "dumb"})

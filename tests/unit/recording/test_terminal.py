@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -54,3 +56,21 @@ def test_nobody_draws_once_the_bars_are_gone() -> None:
     assert set(threading.enumerate()) - before
     stop_bars(bars)
     assert set(threading.enumerate()) <= before
+
+
+def test_a_terminal_shows_an_error_once() -> None:
+    """The command's last line is the error; the record above it has what that has not. In a log the record is whole."""
+    script = (
+        PUSH.replace(
+            'view.close(record.succeeded({"digest": "1a"}, changed=True,',
+            'view.close(record.ended_badly(StepState.FAILED, {"message": "no way", "log": ["last words"]},',
+        )
+        .replace("import StepRecord", "import StepRecord, StepState")
+        .replace("view._bars.refresh()", "pass")
+    )
+    shown = on_a_terminal(["-c", script]).screen
+    assert shown[0] == "✗ push_image failed in 2.0 s"
+    assert shown[-1] == "  log: last words"
+    assert not any("no way" in line for line in shown)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "  error: no way\n" in done.stderr
