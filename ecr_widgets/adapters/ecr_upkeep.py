@@ -94,6 +94,15 @@ class EcrUpkeep(ABC):
             lambda: self._ecr.put_lifecycle_policy(repositoryName=name, lifecyclePolicyText=policy),
         )
 
+    def find_repository_policy(self, name: str) -> str | None:
+        def call() -> str | None:
+            try:
+                return self._ecr.get_repository_policy(repositoryName=name)["policyText"]
+            except self._ecr.exceptions.RepositoryPolicyNotFoundException:
+                return None
+
+        return translated("ecr:GetRepositoryPolicy", call)
+
     def preview_lifecycle_policy(self, name: str, policy: str) -> tuple[Expiry, ...]:
         translated(
             "ecr:StartLifecyclePolicyPreview",

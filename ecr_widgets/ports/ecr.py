@@ -117,6 +117,15 @@ class Ecr(Protocol):
         ...
 
     @reads
+    def find_repository_policy(self, name: str) -> str | None:
+        """The policy that says who else may use the repository, as JSON text, or None.
+
+        Raises:
+            RepositoryNotFound: There is no such repository.
+        """
+        ...
+
+    @reads
     def preview_lifecycle_policy(self, name: str, policy: str) -> tuple[Expiry, ...]:
         """What ECR would expire if the policy were set; nothing is deleted.
 

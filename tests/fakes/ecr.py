@@ -120,6 +120,10 @@ class FakeEcr:
         self._world.policies[name] = policy
         self._world.changes.append(f"set lifecycle policy of {name}")
 
+    def find_repository_policy(self, name: str) -> str | None:
+        self._require(name)
+        return self._world.repository_policies.get(name)
+
     def preview_lifecycle_policy(self, name: str, policy: str) -> tuple[Expiry, ...]:
         """Knows rules that count all images, and no others."""
         rule = json.loads(policy)["rules"][0]

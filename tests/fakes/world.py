@@ -57,6 +57,8 @@ class World:
     """Digests of what is listed and not handed out."""
     policies: dict[str, str] = field(default_factory=dict)
     """Lifecycle policy by repository."""
+    repository_policies: dict[str, str] = field(default_factory=dict)
+    """Who else may use it, by repository."""
     findings: dict[str, Findings] = field(default_factory=dict)
     """What a scan found, by digest."""
     details: dict[str, ImageDetails] = field(default_factory=dict)

@@ -1,0 +1,91 @@
+"""YAML that people write by hand, read so that nothing of it is dropped or guessed at without a word."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+from ecr_widgets.errors import InputError
+
+_MERGE = "tag:yaml.org,2002:merge"
+_NULL = "tag:yaml.org,2002:null"
+
+
+def load_yaml(content: bytes, *, largest: int, as_written: bool = False) -> Any:
+    """The one document in a text; None where there is none.
+
+    Args:
+        largest: Most values that it may stand for.
+
+        as_written: Whether every plain word is text, but null: YAML itself reads 1.10 as 1.1, 0123 as 83 and 2026-11-24
+            as a date.
+
+    Raises:
+        InputError: It stands for more values, or for itself.
+
+        yaml.YAMLError: It is no YAML, or gives a name twice.
+
+        RecursionError: It is nested too deeply.
+    """
+    import yaml
+
+    class Strict(yaml.SafeLoader):
+        """The safe loader, but of two values under one name none is silently dropped."""
+
+    def mapping(loader: Any, node: Any) -> Any:
+        seen = set()
+        for key in (key for key, _ in node.value if key.tag != _MERGE):
+            name = loader.construct_object(key, deep=True)
+            # What cannot be a name is refused below.
+            if isinstance(name, Hashable) and name in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, "a name stands there twice", node.start_mark
+                )
+            seen |= {name} if isinstance(name, Hashable) else set()
+        return loader.construct_mapping(node, deep=True)
+
+    Strict.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, mapping)
+    if as_written:
+        Strict.yaml_implicit_resolvers = {
+            first: [(tag, form) for tag, form in forms if tag in (_NULL, _MERGE)]
+            for first, forms in Strict.yaml_implicit_resolvers.items()
+        }
+    loader = Strict(content)
+    try:
+        node = loader.get_single_node()
+        # Before values are made of it: what few aliases stand for may be more than any memory holds.
+        _check_size(node, largest)
+        return loader.construct_document(node) if node is not None else None
+    finally:
+        loader.dispose()
+
+
+def why_no_yaml(error: Exception) -> str:
+    """What is wrong, and where; PyYAML's own text shows the lines around, and a secret may be in one."""
+    mark = getattr(error, "problem_mark", None)
+    why = getattr(error, "strerror", None) or getattr(error, "problem", None) or "it is not YAML"
+    return why + (f" in line {mark.line + 1}" if mark is not None else "")
+
+
+def _check_size(root: Any, largest: int) -> None:
+    """Refuse a document that is too large once each alias is replaced by what it stands for.
+
+    Raises:
+        InputError: It is, or an alias stands for what it is in.
+    """
+    sizes: dict[int, int] = {}
+    inside: set[int] = set()
+
+    def size(node: Any) -> int:
+        if id(node) in inside:
+            raise InputError("the YAML holds itself", hint="write each value out")
+        if id(node) not in sizes:
+            inside.add(id(node))
+            parts = node.value if isinstance(node.value, list) else ()
+            inner = (part for pair in parts for part in (pair if isinstance(pair, tuple) else (pair,)))
+            sizes[id(node)] = 1 + sum(map(size, inner))
+            inside.discard(id(node))
+        return sizes[id(node)]
+
+    if root is not None and size(root) > largest:
+        raise InputError(f"the YAML stands for more than {largest} values", hint="give files by their paths")
