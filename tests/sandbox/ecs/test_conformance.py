@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.sandbox.conftest import BIN
-from tests.sandbox.ecs.test_real_engine import Aws, aws  # noqa: F401  # a fixture
+from tests.sandbox.ecs.real import Aws
 
 _DEPLOYFISH = "deployfish==1.18.1"
 _FISH = """
@@ -25,7 +25,7 @@ needs_ecs_deploy = pytest.mark.skipif(
 )
 
 
-def ecs_deploy(aws: Aws, *words: str) -> subprocess.CompletedProcess[str]:  # noqa: F811
+def ecs_deploy(aws: Aws, *words: str) -> subprocess.CompletedProcess[str]:
     """Call it, and keep what it says."""
     return subprocess.run(
         [BIN / "ecs", *words], env=aws.environ, capture_output=True, text=True, timeout=120, check=False
@@ -33,7 +33,7 @@ def ecs_deploy(aws: Aws, *words: str) -> subprocess.CompletedProcess[str]:  # no
 
 
 @needs_ecs_deploy
-def test_it_deploys_and_scales_a_service(aws: Aws) -> None:  # noqa: F811
+def test_it_deploys_and_scales_a_service(aws: Aws) -> None:
     """A new revision with another variable runs, then two copies of it; the old revision is deregistered."""
     name = aws.create()
     aws.completed()
@@ -50,7 +50,7 @@ def test_it_deploys_and_scales_a_service(aws: Aws) -> None:  # noqa: F811
 
 
 @needs_ecs_deploy
-def test_it_sees_that_a_deployment_fails_and_goes_back(aws: Aws) -> None:  # noqa: F811
+def test_it_sees_that_a_deployment_fails_and_goes_back(aws: Aws) -> None:
     """From the counts and the events, for an image that does not exist."""
     name = aws.create()
     aws.completed()
@@ -64,7 +64,7 @@ def test_it_sees_that_a_deployment_fails_and_goes_back(aws: Aws) -> None:  # noq
 
 
 @needs_ecs_deploy
-def test_it_runs_a_task_and_compares_revisions(aws: Aws) -> None:  # noqa: F811
+def test_it_runs_a_task_and_compares_revisions(aws: Aws) -> None:
     """A one-off task is started, and the difference of two revisions is shown."""
     name = aws.create()
     done = ecs_deploy(aws, "run", "demo", name, "1")
@@ -94,7 +94,7 @@ def deployfish(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "bin" / "deploy"
 
 
-def test_deployfish_creates_moves_scales_and_looks(deployfish: Path, aws: Aws, tmp_path: Path) -> None:  # noqa: F811
+def test_deployfish_creates_moves_scales_and_looks(deployfish: Path, aws: Aws, tmp_path: Path) -> None:
     """It waits until the service is stable by itself, and finds the tasks on their instance."""
 
     def called(*words: str, seconds: int = 1000) -> str:
