@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from ecr_widgets.adapters.layer0.client import Layer0Api
     from ecr_widgets.adapters.locks import FileLocks
     from ecr_widgets.adapters.registry import OciRegistry
+    from ecr_widgets.engine.action_run import ActionRuns
     from ecr_widgets.fleets.runs import OwnRuns
     from ecr_widgets.model.services import Proof
 
@@ -244,9 +245,16 @@ def connect(
         numbers=numbers_of(run_id),
         earlier=open_earlier(Path(resumed), run_id) if resumed and channel is not None else None,
     )
+
+    def actions() -> ActionRuns:
+        from ecr_widgets.engine.action_run import ActionRuns
+
+        return ActionRuns(settings.runs, environ, known)
+
     return NotebookKit(
         connections,
         recorder,
+        actions=actions,
         files=_folders(environ),
         examples=shipped_folder(),
         approved=ApprovedFiles.parse(environ.get(APPROVED_VARIABLE, "")),

@@ -8,23 +8,47 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from html import escape
 from pathlib import Path
 from secrets import token_hex
+from tempfile import TemporaryFile
 from threading import Thread
 from typing import Any
+from urllib.parse import quote
 
 from ecr_widgets.errors import InputError
 from ecr_widgets.model.parameters import Parameter
+from ecr_widgets.model.record import StepRecord, StepState
 from ecr_widgets.model.text import visible
+from ecr_widgets.panels.choices import Choices
 from ecr_widgets.panels.link import is_live
 from ecr_widgets.runbooks import Runbook, find_runbook
+from ecr_widgets.saved_runs.reading import read_records
 from ecr_widgets.secrets.parameters import refuse_secrets
 from ecr_widgets.secrets.redaction import SecretRegistry
 
+_GROUPS = ("What", "Where", "How")
+_WHAT = frozenset((
+    "repository", "tag", "reference", "image", "source", "context", "dockerfile", "local_name", "dockerrun", "container",
+    "deploy", "task", "copies", "name",
+))  # fmt: skip
+_WHERE = frozenset((
+    "environment", "service", "cluster", "load_balancer", "service_file", "region", "profile", "registry",
+))  # fmt: skip
+_WIDTH = "440px"
+_BETWEEN_LOOKS_S = 0.3
+_SIGNS = {
+    StepState.SUCCEEDED: "✓",
+    StepState.FAILED: "✗",
+    StepState.UNKNOWN: "?",
+    StepState.INTENDED: "○",
+}
 # Without the current folder on its path: a file in it may be named like a module.
 _COMMAND = (sys.executable, "-P", "-c", "from ecr_widgets.cli import main; main()", "run")
 
@@ -38,21 +62,36 @@ def open_form(name_or_path: str | Path, *, runs: str | Path = "runs") -> Runbook
     Raises:
         InputError: No such runbook.
     """
-    return RunbookForm(find_runbook(name_or_path), Path(runs))
+    return RunbookForm(find_runbook(name_or_path), Path(runs), Choices(_kit))
+
+
+def _kit() -> Any:
+    """A kit that shows no records: what it is asked only looks."""
+    from ecr_widgets.connections import connect
+    from ecr_widgets.recording.terminal import QuietSink
+
+    return connect(sink=QuietSink())
 
 
 class RunbookForm:
-    """Parameters as they are typed, what is wrong with them, and how the last run by this form ended."""
+    """Parameters as they are typed, what is wrong with them, and how the last run by this form goes."""
 
-    def __init__(self, book: Runbook, runs: Path) -> None:
-        self._book, self._runs = book, runs
+    def __init__(self, book: Runbook, runs: Path, choices: Choices) -> None:
+        self._book, self._runs, self._choices = book, runs, choices
         self._known = SecretRegistry()
         self._known.register_environment(os.environ)
         self._display_id = f"ecrw-form-{token_hex(6)}"
         self.texts = {each.name: text_of(each.default) for each in book.parameters}
         """Values as a person types them, by name."""
+        self.reason = ""
+        """Why the run is made."""
         self.told = ""
         """How the last run ended."""
+        self.steps: tuple[str, ...] = ()
+        """Its steps so far, a line each."""
+        self.saved: Path | None = None
+        """Its notebook, once there is one."""
+        self._process: subprocess.Popen[bytes] | None = None
 
     def problem(self, name: str) -> str:
         """What is wrong with a value, or nothing; a secret is refused and not shown."""
@@ -67,10 +106,33 @@ class RunbookForm:
             return str(error)
         return ""
 
+    def problem_of_reason(self) -> str:
+        """What is wrong with the reason, or nothing."""
+        try:
+            refuse_secrets({"reason": self.reason}, self._known)
+        except InputError as error:
+            return str(error)
+        return ""
+
     @property
     def is_good(self) -> bool:
         """Whether every value can be used."""
-        return not any(map(self.problem, self.texts))
+        return not self.problem_of_reason() and not any(map(self.problem, self.texts))
+
+    @property
+    def command(self) -> str:
+        """The same run as a line for a terminal; empty while a value cannot be used."""
+        return shlex.join(["ecr-widgets", "run", *self._words()]) if self.is_good else ""
+
+    def _words(self) -> list[str]:
+        given = [
+            word
+            for each in self._book.parameters
+            if self.texts[each.name] != text_of(each.default)
+            for word in ("-p", each.name, self.texts[each.name])
+        ]
+        why = ["--reason", self.reason] if self.reason else []
+        return [str(self._book.path), "--runs", str(self._runs), *why, *given]
 
     def run(self, *, plan: bool = False) -> Mapping[str, Any]:
         """Run the runbook with what is typed, wait for its end, and give back the document of `run --json`.
@@ -81,25 +143,46 @@ class RunbookForm:
         Raises:
             InputError: It was refused; nothing was started.
         """
-        given = [
-            word
-            for each in self._book.parameters
-            if self.texts[each.name] != text_of(each.default)
-            for word in ("-p", each.name, self.texts[each.name])
-        ]
-        looking = ["--plan"] if plan else []
-        words = [str(self._book.path), "--json", "--runs", str(self._runs), *looking, *given]
-        done = subprocess.run([*_COMMAND, *words], capture_output=True, text=True, check=False)
-        if not done.stdout:
-            lines = done.stderr.strip().splitlines()
-            raise InputError(lines[-1].removeprefix("ecr-widgets: ") if lines else "it was refused")
-        told: Mapping[str, Any] = json.loads(done.stdout)
+        self.steps, self.saved = (), None
+        before = {*self._runs.glob("*.ipynb")}
+        words = [*_COMMAND, *self._words(), "--json", *(["--plan"] if plan else [])]
+        with TemporaryFile() as out, TemporaryFile() as err:
+            self._process = subprocess.Popen(words, stdout=out, stderr=err)
+            while self._process.poll() is None:
+                self._watch(before)
+                time.sleep(_BETWEEN_LOOKS_S)
+            out.seek(0)
+            err.seek(0)
+            result, said = out.read(), err.read().decode(errors="replace").strip()
+        self._process = None
+        if not result:
+            raise InputError(
+                said.splitlines()[-1].removeprefix("ecr-widgets: ") if said else "it was refused"
+            )
+        told: Mapping[str, Any] = json.loads(result)
         if told["state"] == "refused":
             raise InputError(told["reason"])
+        self.saved = Path(told["notebook"])
+        self.steps = tuple(map(_step_line, read_records(self.saved.read_bytes())))
         return told
 
+    def _watch(self, before: set[Path]) -> None:
+        """Read from the notebook of the run how far it is."""
+        new = {*self._runs.glob(f"*-{self._book.name}*.ipynb")} - before
+        if len(new) == 1:  # beside another run of the same runbook it is not known which is this one
+            (self.saved,) = new
+            steps = tuple(map(_step_line, read_records(self.saved.read_bytes())))
+            if steps != self.steps:
+                self.steps = steps
+                self._redraw()
+
+    def cancel(self) -> None:
+        """Interrupt the run that is under way, as Ctrl-C does."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)
+
     def to_html(self) -> str:
-        """The picture: every parameter with its value, and how the last run ended."""
+        """The picture: how the last run goes, where it is saved, and every parameter with its value."""
         rows = "".join(
             f'<tr style="background:none"><td style="text-align:left">{escape(each.name)}</td>'
             f'<td style="text-align:left"><code>{escape(visible(self._shown(each)))}</code></td>'
@@ -107,8 +190,21 @@ class RunbookForm:
             f'<td style="text-align:left">{escape(each.comment)}</td></tr>'
             for each in self._book.parameters
         )
-        told = f"<div>{escape(visible(self.told))}</div>" if self.told else ""
-        return f"<div><b>{escape(self._book.title)}</b><table>{rows}</table>{told}</div>"
+        steps = "".join(f"<div>{escape(visible(each))}</div>" for each in self.steps)
+        told = f"<div><b>{escape(visible(self.told))}</b></div>" if self.told else ""
+        saved = os.path.relpath(self.saved) if self.saved is not None else ""
+        link = f'<div><a href="{escape(quote(saved))}">Open run</a> {escape(saved)}</div>' if saved else ""
+        values = (
+            f"<details><summary>{escape(visible(self._typed()))}</summary><table>{rows}</table></details>"
+        )
+        return f"<div><b>{escape(self._book.title)}</b>{steps}{told}{link}{values}</div>"
+
+    def _typed(self) -> str:
+        """The values that are not as the runbook has them, in a line."""
+        others = [each for each in self._book.parameters if self.texts[each.name] != text_of(each.default)]
+        left = len(self.texts) - len(others)
+        named = "".join(f"{each.name} = {self._shown(each)}; " for each in others)
+        return f"{named}{left} values as the runbook has them"
 
     def _shown(self, parameter: Parameter) -> str:
         return (
@@ -121,17 +217,17 @@ class RunbookForm:
         lines = (f"{each.name} = {self._shown(each)}" for each in self._book.parameters)
         return {
             "text/html": self.to_html(),
-            "text/plain": visible("\n".join((self._book.title, *lines, self.told))),
+            "text/plain": visible("\n".join((self._book.title, *lines, *self.steps, self.told))),
         }
 
     def _ipython_display_(self) -> None:
         from IPython.display import display
 
-        display(self._bundle(), raw=True, display_id=self._display_id)
         if is_live():
             from ecr_widgets.panels.form_widgets import shown
 
             display(shown(self.controls()), raw=True)
+        display(self._bundle(), raw=True, display_id=self._display_id)
 
     def _redraw(self) -> None:
         from IPython.display import update_display
@@ -139,66 +235,97 @@ class RunbookForm:
         update_display(self._bundle(), raw=True, display_id=self._display_id)
 
     def controls(self) -> Any:
-        """A field for each parameter with what is wrong below it, and two buttons that run with good values only."""
-        from ecr_widgets.panels import form_widgets as controls
+        """A line for each parameter, by what it is about, and buttons that run with good values only."""
+        from ecr_widgets.panels import form_widgets as widgets
 
-        buttons = [
-            controls.button("Plan", "Look only: change nothing", lambda: self._start(buttons, plan=True)),
-            controls.button("Run", f"Run {self._book.name}", lambda: self._start(buttons, plan=False)),
-        ]
-        fields = [self._field(each, lambda: self._unlock(buttons)) for each in self._book.parameters]
-        self._unlock(buttons)
-        return controls.rows(*fields, controls.row(*buttons))
+        lines = {each.name: self._line(each, lambda: self._typed_in(bar)) for each in self._book.parameters}
+        why = widgets.Line(widgets.text("reason", width=_WIDTH), "why; becomes the operation note")
 
-    def _field(self, parameter: Parameter, typed: Callable[[], object]) -> Any:
-        import ipywidgets
+        def take_reason(text: str) -> None:
+            self.reason = text
+            why.say(self.problem_of_reason())
+            self._typed_in(bar)
 
-        from ecr_widgets.panels import form_widgets as controls
+        why.on_typed(take_reason)
+        bar = widgets.Bar(
+            lambda: self._start(bar, plan=True), lambda: self._start(bar, plan=False), self.cancel
+        )
+        groups = [(title, [lines[name] for name in self.texts if about(name) == title]) for title in _GROUPS]
+        self._typed_in(bar)
+        Thread(target=lambda: self._offer(lines), daemon=True).start()
+        return widgets.grouped(self._book.title, [*groups, ("Why", [why])], bar)
 
-        why = ipywidgets.Label()
+    def _line(self, parameter: Parameter, typed: Callable[[], object]) -> Any:
+        from ecr_widgets.panels import form_widgets as widgets
 
-        def tell() -> None:
-            why.value = self.problem(parameter.name)
-            # An empty line below each field would make the form twice as long.
-            why.layout.display = None if why.value else "none"
-
-        tell()
+        name, value = parameter.name, self.texts[parameter.name]
         if parameter.allowed:
-            made = controls.choice(parameter.name, [text_of(each) for each in parameter.allowed])
-            made.value = self.texts[parameter.name]
+            field = widgets.choice(name, [text_of(each) for each in parameter.allowed], width=_WIDTH)
+            field.value = value
         elif parameter.type == "bool" and not parameter.computed:
-            made = controls.tick(parameter.name, value=bool(parameter.default))
+            field = widgets.tick(name, value=bool(parameter.default), width=_WIDTH)
         else:
-            made = controls.text(parameter.name, parameter.comment, self.texts[parameter.name], wide=True)
+            field = widgets.text(name, value=value, width=_WIDTH)
+        line = widgets.Line(field, parameter.comment)
 
-        def take(change: Mapping[str, Any]) -> None:
-            self.texts[parameter.name] = text_of(change["new"])
-            tell()
+        def take(new: object) -> None:
+            self.texts[name] = text_of(new)
+            line.say(self.problem(name))
             typed()
 
-        made.observe(take, "value")
-        return controls.rows(made, why)
+        line.say(self.problem(name))
+        line.on_typed(take)
+        return line
 
-    def _unlock(self, buttons: list[Any]) -> None:
-        for each in buttons:
-            each.disabled = not self.is_good
+    def _offer(self, lines: Mapping[str, Any]) -> None:
+        """Offer what exists, and again where a value changes that others depend on."""
+        for name, line in lines.items():
+            line.offer(self._choices.of(name, self.texts))
+        for name in ("repository", "environment"):
+            if name in lines:
+                lines[name].on_typed(lambda _: self._offer_again(lines))
+
+    def _offer_again(self, lines: Mapping[str, Any]) -> None:
+        def work() -> None:
+            for name in ("tag", "reference", "service"):
+                if name in lines:
+                    lines[name].offer(self._choices.of(name, self.texts))
+
+        Thread(target=work, daemon=True).start()
+
+    def _typed_in(self, bar: Any) -> None:
+        where = "/".join(filter(None, (self.texts.get("environment"), self.texts.get("service"))))
+        bar.allow(self.is_good, f"Run {self._book.name}" + (f" → {where}" if where else ""), self.command)
         self._redraw()
 
-    def _start(self, buttons: list[Any], *, plan: bool) -> None:
-        for each in buttons:
-            each.disabled = True
+    def _start(self, bar: Any, *, plan: bool) -> None:
+        bar.begin("planning …" if plan else "running …")
 
         def work() -> None:
             self.told = "planning…" if plan else "running…"
             self._redraw()
             try:
-                told = self.run(plan=plan)
-                self.told = _end_of(told, plan=plan)
+                self.told = _end_of(self.run(plan=plan), plan=plan)
             except InputError as error:
                 self.told = f"refused: {error}"
-            self._unlock(buttons)
+            bar.end(self.told)
+            self._typed_in(bar)
 
         Thread(target=work, daemon=True).start()
+
+
+def about(name: str) -> str:
+    """What a parameter is about: where it is to be, what is done, or how."""
+    return "Where" if name in _WHERE else "What" if name in _WHAT else "How"
+
+
+def _step_line(record: StepRecord) -> str:
+    """A step in a line: how it ended and how long it took, or that it is under way."""
+    took = (
+        "" if record.ended_at is None else f" {(record.ended_at - record.started_at).total_seconds():.1f} s"
+    )
+    sign = _SIGNS[record.state] if record.ended_at is not None else "▶"
+    return f"{sign} {record.step}{took}"
 
 
 def _end_of(told: Mapping[str, Any], *, plan: bool) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from ecr_widgets.channel import APPROVED_VARIABLE, RESUMED_VARIABLE, RUNBOOK_FOLDER_VARIABLE
@@ -30,7 +32,7 @@ def execute(request: RunRequest) -> RunResult:
     known = SecretRegistry()
     known.register_environment(os.environ)
     notebook = prepare(request, known)
-    sealing = _Sealing(request, known)
+    sealing = Sealing(request.saved, request.options.environ, known)
     try:
         # To the very end: a signal that ended this process at once would leave the kernel's files behind.
         with signals_raise():
@@ -46,7 +48,7 @@ def execute(request: RunRequest) -> RunResult:
     return replace(result, unsealed=sealing.why_not, unattached=sealing.unattached)
 
 
-def _execute(request: RunRequest, notebook: dict[str, Any], known: SecretRegistry, sealing: _Sealing) -> None:
+def _execute(request: RunRequest, notebook: dict[str, Any], known: SecretRegistry, sealing: Sealing) -> None:
     environ = {**request.environ, RUNBOOK_FOLDER_VARIABLE: header_of(notebook).runbook_folder or ""}
     if request.attempts:
         # They are in the file by the time that its first cell runs.
@@ -76,12 +78,11 @@ def _execute(request: RunRequest, notebook: dict[str, Any], known: SecretRegistr
         ).run()
 
 
-class _Sealing:
+class Sealing:
     """The seal of one run, and why it has none, or is not attached where that is asked for."""
 
-    def __init__(self, request: RunRequest, known: SecretRegistry) -> None:
-        self._saved, self._environ = request.saved, request.environ
-        self._known = known
+    def __init__(self, saved: Path, environ: Mapping[str, str], known: SecretRegistry) -> None:
+        self._saved, self._environ, self._known = saved, environ, known
         self.is_done = False
         self.why_not: str | None = None
         self.unattached: str | None = None

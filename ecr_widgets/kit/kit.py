@@ -200,15 +200,17 @@ class Kit(Steps):
         """Aware UTC time."""
         return self._outside.clock.now()
 
-    def acting_in(self, places: Places) -> Self:
-        """The same kit for one action: its records show in displays that exist already.
+    def acting_in(self, places: Places, run_id: str) -> Self:
+        """The same kit for one action, a run of its own: its records show in displays that exist already.
 
         It does not log in again, and remembers nothing of what earlier actions saw: people act on what they see now.
         """
-        outside, recorder = self._outside, self.recorder.through(places)
-        targets = Targets(outside.connections.locks, recorder.run_id)
+        outside, recorder = self._outside, self.recorder.of_run(run_id, places)
+        targets = Targets(outside.connections.locks, run_id)
         other = copy(self)
-        other._runner = Runner(replace(outside, targets=targets), recorder, planning=self._runner.planning)
+        other._runner = Runner(
+            replace(outside, targets=targets, run_id=run_id), recorder, planning=self._runner.planning
+        )
         return other
 
     def name_of(self, image: ImageReference, *, profile: str = "", region: str = "") -> str:

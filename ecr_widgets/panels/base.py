@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+import os
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 from secrets import token_hex
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any
 
 from IPython.display import display
 
-from ecr_widgets.errors import EcrWidgetsError
+from ecr_widgets.errors import EcrWidgetsError, InputError
+from ecr_widgets.model.script import Script
 from ecr_widgets.panels.link import Message
 from ecr_widgets.panels.live import Live
+from ecr_widgets.panels.offers import REASON, REASON_FIELD, Action, Values
 from ecr_widgets.panels.picture import Part, Picture
 from ecr_widgets.panels.turns import Turns, Work
 from ecr_widgets.recording.notebook import Places, no_room
 
 if TYPE_CHECKING:
     from ecr_widgets.kit import Kit
+    from ecr_widgets.panels.action_runs import ActionRun
+    from ecr_widgets.panels.notebook_kit import NotebookKit
 
+LAST_ACTION = "Last action"
 _PLACES = 30
 """Records of steps that find a place below a panel."""
 _LONGEST_ACTION = 6
@@ -37,6 +44,10 @@ _LONGEST_WATCH_S = 1800.0
 _WATCH_ENDED = f"watching ended after {_LONGEST_WATCH_S / 60:.0f} min; tick watch to continue"
 
 
+def _is_current(_: Kit) -> None:
+    """Nothing can have changed that a plan is about."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What a confirmation would do."""
@@ -44,7 +55,34 @@ class Plan:
     what: str
     """Names action and target, such as `deploy timeout.3 to demo/timeoutsvc`."""
     lines: tuple[str, ...]
-    step: Callable[[Kit], object]
+    script: Script
+    check: Callable[[Kit], None] = _is_current
+    """Asked once it is confirmed; raises our errors where the plan does not fit any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class LastAction:
+    """What was done last, and where its run is saved."""
+
+    what: str
+    sign: str
+    run_id: str
+    path: Path
+    unsealed: str = ""
+
+    def __str__(self) -> str:
+        note = f"; not sealed: {self.unsealed}" if self.unsealed else ""
+        return f"{self.sign} {self.what}: run {self.run_id} in {self.relative}{note}"
+
+    def to_json(self) -> Mapping[str, str]:
+        """As the front end shows it."""
+        note = f", not sealed: {self.unsealed}" if self.unsealed else ""
+        return {"id": self.run_id, "text": f"run {self.run_id}{note}", "path": self.relative}
+
+    @property
+    def relative(self) -> str:
+        """The path from where the notebook is, which a front end can open."""
+        return os.path.relpath(self.path)
 
 
 class Panel(Live):
@@ -57,7 +95,7 @@ class Panel(Live):
     follows = False
     """Whether to look again and again while an action is under way."""
 
-    def __init__(self, kit: Kit) -> None:
+    def __init__(self, kit: NotebookKit) -> None:
         super().__init__()
         self._place_ids = [f"ecrw-action-{token_hex(6)}" for _ in range(_PLACES)]
         self._places = Places(self._place_ids, self._observe)
@@ -67,7 +105,10 @@ class Panel(Live):
         self._turns = Turns()
         self._unread = ""
         self._plan: Plan | None = None
-        self._plan_id = ""
+        self._plan_id = self._asked_by = ""
+        self._reason = ""
+        """Why the action is done, as somebody typed it."""
+        self._last: LastAction | None = None
         self._bars: tuple[Mapping[str, Any], ...] = ()
         self._acted: Mapping[str, str] | None = None
         self._watched, self._watched_until_s = Event(), 0.0
@@ -116,10 +157,10 @@ class Panel(Live):
             if plan is not None
             else ()
         )
+        last = (Part(LAST_ACTION, (), ((str(self._last),),)),) if self._last is not None else ()
+        parts = (*planned, *last, *picture.parts)
         return super().bundle(
-            replace(
-                picture, status=self._turns.status, problem=self._problems, parts=(*planned, *picture.parts)
-            )
+            replace(picture, status=self._turns.status, problem=self._problems, parts=parts)
         )
 
     @property
@@ -133,21 +174,18 @@ class Panel(Live):
             "status": self._turns.status,
             "problem": self._problems,
             "bars": self._bars if self._turns.status else (),
-            "plan": {"id": self._plan_id, "what": plan.what, "lines": plan.lines}
+            "plan": {"what": plan.what, "lines": plan.lines, "confirm": self._confirming(plan).to_json()}
             if plan is not None
             else None,
+            "run": self._last.to_json() if self._last is not None else None,
             "watch": self.is_watched if self.follows else None,
         }
 
     def do_more(self, message: Message) -> None:
-        """Refresh, confirm or discard a plan, cancel, watch."""
+        """Refresh, discard a plan, cancel, watch."""
         what = message.get("do")
         if what == "refresh":
             self.refresh()
-        elif what == "confirm":
-            # Of the plan that was shown, and of no later one.
-            if message.get("plan") == self._plan_id:
-                self._confirm()
         elif what == "discard":
             self._leave()
         elif what == "cancel":
@@ -155,22 +193,27 @@ class Panel(Live):
         elif what == "watch":
             self.watch(on=message.get("on") is True)
 
-    def acted(self, action: str, row: str) -> None:
-        """Remember whose fields can go once it has ended well."""
-        self._acted = {"action": action, "row": row}
+    def acted(self, action: str, row: str, values: Values) -> None:
+        """Remember whose fields can go once it has ended well, and why it is done."""
+        if action != self._plan_id:
+            self._acted = {"action": action, "row": row}
+        self._reason = values.get(REASON, "")
 
-    def act(self, what: str, step: Callable[[Kit], object]) -> None:
-        """Run a step in the background, show that it is running, then the result.
+    def act(self, what: str, script: Script, *, then: Callable[[], object] = lambda: None) -> None:
+        """Run a script in the background as a run of its own, show that it is running, then the result.
 
         One at a time: while another is under way, only that is said. The same where so few places for records are left
-        that it might end half-way.
+        that it might end half-way. Where another person must approve it, nothing is changed and its plan is made.
 
         Args:
-            step: Gets the kit whose records show below the panel.
+            then: Called once it has ended well.
         """
-        work = self._begun(what, only_looks=False)
+        self._carry(Plan(what, (), script), then)
+
+    def _carry(self, plan: Plan, then: Callable[[], object] = lambda: None) -> None:
+        work = self._begun(plan.what, only_looks=False)
         if work is not None:
-            self._in_background(lambda: self._carry_out(work, step))
+            self._in_background(lambda: self._carry_out(work, plan, then))
 
     def work_out(self, what: str, look: Callable[[Kit], Plan]) -> None:
         """Look at something in the background, then offer what was planned upon it.
@@ -195,24 +238,66 @@ class Panel(Live):
             self.problem = f"not started: {what}; wait until {self._turns.status} ends, or cancel it"
         else:
             self.problem, self.said, self._plan, self._bars = "", "", None, ()
+            self._last = None
             self._places.go_on()
         self.redraw()
         return work
 
-    def _carry_out(self, work: Work, step: Callable[[Kit], object]) -> None:
+    def _carry_out(self, work: Work, plan: Plan, then: Callable[[], object]) -> None:
         if self.follows:
             self._in_background(self._follow)
         try:
-            step(self._kit.acting_in(self._places))
+            plan.check(self._kit)
+            asked_by = self._kit.actions.asked_by(plan.script)
+            if asked_by is None:
+                self._run(plan)
+                self.said = f"{work.what}: done"
+            else:
+                self.said = self._ask(asked_by, plan)
         except Exception as error:  # noqa: BLE001 -- a panel keeps working, whatever happened
             self.problem = described(error)
         else:
-            self.said = f"{work.what}: done"
+            if asked_by is None:
+                then()
             if self._acted is not None:
                 self._link.send({"closed": self._acted})
         finally:
             self._turns.end(work)
         self._take_all(self.read_after())
+
+    def _run(self, plan: Plan) -> None:
+        """Run the cells of a script; what they raise has ended the run by then."""
+        script, run = plan.script, None
+        try:
+            with self._kit.actions.begin(script, self._reason) as run:
+                self._places.line = run
+                self._last = LastAction(plan.what, "…", run.run_id, run.path)
+                names = {"kit": self._kit.acting_in(self._places, run.run_id), **script.values}
+                for number, source in enumerate(script.cells):
+                    with run.cell(number):
+                        # Our own text, into which nobody's values are written: they are bound to its names.
+                        exec(compile(source, f"<{script.name}>", "exec"), names)  # noqa: S102
+        except Exception:
+            self._ended(plan, run, "✗")
+            raise
+        finally:
+            self._places.line = None
+        self._ended(plan, run, "✓")
+
+    def _ended(self, plan: Plan, run: ActionRun | None, sign: str) -> None:
+        if run is not None:
+            self._last = LastAction(plan.what, sign, run.run_id, run.path, run.unsealed)
+
+    def _ask(self, asked_by: str, plan: Plan) -> str:
+        """Make the plan that another person may let go on, and say so."""
+        if not self._reason:
+            raise InputError(f"{asked_by} asks for an approval, and so for a reason", hint="type why")
+        made = self._kit.actions.plan(plan.script, self._reason)
+        self._last = LastAction(f"plan: {plan.what}", "…", made["run_id"], Path(made["notebook"]))
+        return (
+            f"nothing was changed: {asked_by} asks for an approval; another person lets the plan go on by"
+            f" `ecr-widgets approve {made['run_id']}`"
+        )
 
     def _look_and_plan(self, work: Work, look: Callable[[Kit], Plan]) -> None:
         plan, problem = None, ""
@@ -228,17 +313,22 @@ class Panel(Live):
         elif plan.lines:
             self.offer(plan)
         else:
-            self.act(plan.what, plan.step)
+            self._carry(plan)
 
     def offer(self, plan: Plan) -> None:
         """Show what would be done and offer it: nothing is changed before a person confirms."""
         self.problem = self.said = ""
+        try:
+            self._asked_by = self._kit.actions.asked_by(plan.script) or ""
+        except EcrWidgetsError as error:
+            self.refuse(error)
+            return
         self._plan, self._plan_id = plan, token_hex(8)
         self.redraw()
 
     def refuse(self, error: Exception) -> None:
         """Say why something cannot be done; the panel keeps working."""
-        self.problem, self.said, self._plan = described(error), "", None
+        self.problem, self.said, self._plan, self._last = described(error), "", None, None
         self.redraw()
 
     @property
@@ -256,10 +346,31 @@ class Panel(Live):
             self._watched.clear()
         self.tell()
 
-    def _confirm(self) -> None:
+    def offered(self, row: str) -> Sequence[Action]:
+        """What can be done, and where something is planned, to confirm it."""
         plan = self._plan
-        if plan is not None:
-            self.act(plan.what, plan.step)
+        return (*super().offered(row), *((self._confirming(plan),) if plan is not None else ()))
+
+    def _confirming(self, plan: Plan) -> Action:
+        """To confirm the plan that is shown, and no later one: each has a name of its own."""
+        asked_by = self._asked_by
+        reason = replace(
+            REASON_FIELD,
+            value=self._reason,
+            required=bool(asked_by),
+            hint=f"{asked_by} asks for an approval: another person lets this go on"
+            if asked_by
+            else REASON_FIELD.hint,
+        )
+        verb = "Ask for approval" if asked_by else "Confirm"
+        return Action(
+            self._plan_id,
+            verb,
+            "",
+            lambda _: self._carry(plan),
+            (reason,),
+            go=f"{verb}: {plan.what}",
+        )
 
     def _leave(self) -> None:
         self._plan = None

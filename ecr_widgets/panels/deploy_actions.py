@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ecr_widgets.errors import EcrWidgetsError, InputError, InvalidReference
+from ecr_widgets.model.amounts import ago
 from ecr_widgets.model.image_reference import ImageReference, check_repository_name
+from ecr_widgets.panels import scripts
 from ecr_widgets.panels.base import Plan
 from ecr_widgets.panels.offers import Action, Field, Values
 from ecr_widgets.panels.variables import parsed_variables, without_secrets
 
 if TYPE_CHECKING:
     from ecr_widgets.kit import Kit
+    from ecr_widgets.model.registry import Image
     from ecr_widgets.panels.deploys import DeploysPanel
+    from ecr_widgets.steps.shared.service_view import ServiceView
 
 _OFFERED = 200
+_FROM, _RUNS, _FILE = "from", "what runs now", "a file"
 _NOTHING = ("nothing would change: the service already runs this",)
 
 
@@ -26,48 +31,105 @@ def of_service(panel: DeploysPanel) -> Sequence[Action]:
     stored = tuple(each.deploy_id for each in view.stored)[:_OFFERED] if view is not None else ()
     actions = [_deploying(panel)]
     if view is not None and view.service is not None:
-        earlier = tuple(each for each in stored if each != view.deploy_id)
-        actions += [_going_back(panel, earlier), _scaling(panel, view.service.desired_count)]
+        actions += [_going_back(panel, view), _scaling(panel, view.service.desired_count)]
     if stored:
         actions.append(_running_a_task(panel, stored))
     return actions
 
 
 def _deploying(panel: DeploysPanel) -> Action:
+    choices = panel.choices()
+    by_file = (_FROM, _FILE) if choices else None
     stored_as = (panel.view.deploy_name if panel.view is not None else "") or panel.service
-
-    def why_not(values: Values) -> str:
-        _image(values["image"])
-        return ""
-
     return Action(
         "deploy",
         "Deploy",
         "Deploy an image: shows what would change",
         lambda values: _plan_deploy(panel, values),
         (
-            Field("image", "Image", hint="repository:tag", required=True),
-            Field("dockerrun", "Dockerrun", "Dockerrun.aws.json", hint="its file", required=True),
+            *(_running_fields(panel, choices) if choices else ()),
+            Field("image", "Image", hint="repository:tag", required=True, when=by_file),
+            Field(
+                "dockerrun", "Dockerrun", "Dockerrun.aws.json", hint="its file", required=True, when=by_file
+            ),
             Field(
                 "name",
                 "Store deploy as",
                 re.sub(r"[^A-Za-z0-9_-]", "-", stored_as),
                 hint="its name",
                 required=True,
+                when=by_file,
             ),
-            Field("container", "Container", hint="needed if there are several"),
+            Field("of", "Container", hint="needed if there are several", when=by_file),
             Field("back", "Roll back on failure", value=True, hint="if it does not become stable"),
         ),
         go="Plan deploy …",
-        why_not=why_not,
+        why_not=_why_not,
+        asks_why=True,
     )
 
 
+def _running_fields(
+    panel: DeploysPanel, choices: Sequence[tuple[str, str, Sequence[Image]]]
+) -> Iterator[Field]:
+    """What is asked where the document that runs is used: which container, if there are several, and which tag."""
+    yield Field(
+        _FROM,
+        "Document",
+        _RUNS,
+        hint="with another image in it",
+        options=(_RUNS, _FILE),
+        kind="choice",
+    )
+    names = tuple(container for container, *_ in choices)
+    several = len(choices) > 1
+    if several:
+        yield Field("container", "Of container", names[0], options=names, kind="choice", when=(_FROM, _RUNS))
+    now = panel.drawn_at
+    running = {image.partition("@")[2] for _, image in panel.view.containers} if panel.view else set()
+    for number, (container, repository, images) in enumerate(choices):
+        shown = [(tag, each) for each in images for tag in each.tags][:_OFFERED]
+        labels = tuple(
+            f"{tag} · {ago(now - each.pushed_at)} · {each.digest[7:19]}"
+            + (" · runs now" if each.digest in running else "")
+            for tag, each in shown
+        )
+        newest = next((tag for tag, each in shown if each.digest not in running), shown[0][0])
+        yield Field(
+            f"tag{number}",
+            "Tag",
+            newest,
+            hint=f"of {repository}, newest first",
+            options=tuple(tag for tag, _ in shown),
+            labels=labels,
+            kind="list",
+            required=True,
+            when=("container", container) if several else (_FROM, _RUNS),
+        )
+
+
+def _why_not(values: Values) -> str:
+    if values.get(_FROM, _FILE) == _FILE:
+        _image(values["image"])
+    return ""
+
+
 def _plan_deploy(panel: DeploysPanel, values: Values) -> None:
-    shown, name, path = values["image"], values["name"], values["dockerrun"]
-    of, on_failure = values["container"] or None, "rollback" if values["back"] else "stop"
+    view = panel.view
+    if values.get(_FROM) == _RUNS:
+        choices = panel.choices()
+        number = next((at for at in range(len(choices)) if values.get(f"tag{at}")), None)
+        if number is None or view is None:
+            panel.refuse(InputError("what runs has changed meanwhile", hint="choose again"))
+            return
+        container, repository, _ = choices[number]
+        shown, path, name = f"{repository}:{values[f'tag{number}']}", "", view.deploy_name or panel.service
+        of: str | None = container
+    else:
+        shown, path, name, of = values["image"], values["dockerrun"], values["name"], values["of"] or None
     wanted = _image(shown)
     reference = wanted.digest or wanted.tag or ""
+    on_failure = "rollback" if values["back"] else "stop"
 
     def look(kit: Kit) -> Plan:
         repository = kit.name_of(wanted)
@@ -76,39 +138,62 @@ def _plan_deploy(panel: DeploysPanel, values: Values) -> None:
             raise InputError(
                 f"{repository!r} has no image {reference!r}", hint="push it first, or list the images"
             )
-        digest = pinned.digest
-        current = panel.view.deploy_id if panel.view is not None else None
+        current = view.deploy_id if view is not None else None
         lines = kit.look.difference(panel.environment, current, path, pinned, container=of)
-
-        def deploy(acting: Kit) -> None:
-            # By the digest that was shown: the tag may move until this is confirmed.
-            found = acting.find_image(repository, digest)
-            stored = acting.create_deploy(
-                name, path, image=found.image, container=of, environment=panel.environment
-            )
-            service = acting.deploy_service(panel.environment, panel.service, stored)
-            acting.wait(service, on_failure=on_failure)
-            acting.verify(service, found, container=of)
-
-        return panel.confirmable(f"deploy {shown} to {panel.target}", lines or _NOTHING, deploy)
+        script = scripts.DEPLOY.using(
+            repository=repository,
+            # What was shown: the tag may move until this is confirmed.
+            digest=pinned.digest,
+            deploy=name,
+            dockerrun=path,
+            container=of,
+            environment=panel.environment,
+            service=panel.service,
+            on_failure=on_failure,
+        )
+        return panel.confirmable(f"deploy {shown} to {panel.target}", lines or _NOTHING, script)
 
     panel.work_out(f"plan a deploy to {panel.target}", look)
 
 
-def _going_back(panel: DeploysPanel, earlier: tuple[str, ...]) -> Action:
-    view = panel.view
-    default = view.earlier_deploy_id if view is not None else None
-    # Where no deploy was proven nobody is led to one: it has to be chosen.
-    first = default if default in earlier else ""
-    options = earlier if first else ("", *earlier)
+def _going_back(panel: DeploysPanel, view: ServiceView) -> Action:
+    proven = [each.deploy_id for each in view.stored if each.deploy_id in view.proven]
+    proven = [each for each in proven if each != view.deploy_id]
+    proven.sort(key=lambda each: view.proven[each].at, reverse=True)
+    default = view.earlier_deploy_id
+    if not proven and default is not None and default != view.deploy_id:
+        proven = [default]  # no saved run proves anything, and there has to be a way back
+    labels = {each: _described(panel, view, each) for each in proven}
     return Action(
         "rollback",
         "Roll back",
         "Go back to an earlier deploy: shows what would change",
         lambda values: _plan_rollback(panel, values["to"]),
-        (Field("to", "Back to", first, options=options, kind="choice", required=True),),
+        (
+            Field(
+                "to",
+                "Back to",
+                default if default in labels else next(iter(labels), ""),
+                hint="deploys that a saved run proves",
+                options=tuple(labels) or ("",),
+                labels=tuple(labels.values()) or ("no other deploy is proven",),
+                kind="choice",
+                required=True,
+            ),
+        ),
         go="Plan rollback …",
+        asks_why=True,
     )
+
+
+def _described(panel: DeploysPanel, view: ServiceView, deploy_id: str) -> str:
+    """A deploy that can be gone back to: its tag, when it was verified and by whom."""
+    tags = [tag for image in panel.images_of(deploy_id) for tag in panel.tags_of(image)[:1]]
+    proof = view.proven.get(deploy_id)
+    if proof is None:
+        return " · ".join((deploy_id, *tags, "proven by no saved run"))
+    by = f" by {proof.actor}" if proof.actor else ""
+    return " · ".join((deploy_id, *tags, f"verified {ago(panel.drawn_at - proof.at)}{by}"))
 
 
 def _plan_rollback(panel: DeploysPanel, wanted: str) -> None:
@@ -119,15 +204,25 @@ def _plan_rollback(panel: DeploysPanel, wanted: str) -> None:
     running = current
 
     def look(kit: Kit) -> Plan:
+        images = kit.look.deploy_images(panel.environment, wanted)
+        can_be_proven = any(_is_pinned(kit, image) for image in images)
+        script = scripts.ROLLBACK_TO_DIGEST if can_be_proven else scripts.ROLLBACK
         return panel.confirmable(
             f"roll {panel.target} back to {wanted}",
             kit.look.between(panel.environment, running, wanted) or _NOTHING,
-            lambda acting: acting.rollback(
-                acting.find_service(panel.environment, panel.service), deploy_id=wanted
-            ),
+            script.using(environment=panel.environment, service=panel.service, to_deploy=wanted),
         )
 
     panel.work_out(f"plan a rollback of {panel.target}", look)
+
+
+def _is_pinned(kit: Kit, text: str) -> bool:
+    """Whether it is an image of this registry by digest."""
+    try:
+        image = ImageReference.parse(text)
+        return bool(image.digest and kit.name_of(image))
+    except InvalidReference:
+        return False
 
 
 def _scaling(panel: DeploysPanel, wanted: int) -> Action:
@@ -138,6 +233,7 @@ def _scaling(panel: DeploysPanel, wanted: int) -> Action:
         lambda values: _plan_scaling(panel, values["copies"]),
         (Field("copies", "Copies", wanted, most=1000),),
         go="Plan scaling …",
+        asks_why=True,
     )
 
 
@@ -150,7 +246,7 @@ def _plan_scaling(panel: DeploysPanel, count: int) -> None:
         panel.confirmable(
             f"scale {panel.target} to {count}",
             (f"{service.desired_count} copies are wanted now",),
-            lambda acting: acting.layer0.scale_service(panel.environment, panel.service, count),
+            scripts.SCALE.using(environment=panel.environment, service=panel.service, copies=count),
         )
     )
 
@@ -173,6 +269,7 @@ def _running_a_task(panel: DeploysPanel, stored: tuple[str, ...]) -> Action:
             Field("container", "In container", hint="whose variables"),
         ),
         go="Plan task …",
+        asks_why=True,
     )
 
 
@@ -191,7 +288,9 @@ def _plan_task(panel: DeploysPanel, values: Values) -> None:
         Plan(
             f"run task {task} of {deploy} in {panel.environment}",
             (f"once{with_values}; its exit codes and last log lines are recorded",),
-            lambda acting: acting.create_task(panel.environment, task, deploy, env_vars=variables or None),
+            scripts.TASK.using(
+                environment=panel.environment, task=task, deploy_id=deploy, variables=variables or None
+            ),
         )
     )
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from ecr_widgets.errors import TargetBusy
+from ecr_widgets.errors import EcrWidgetsError, TargetBusy
+from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.model.registry import Image
+from ecr_widgets.model.script import Script
 from ecr_widgets.model.services import Copy, Deployment, Service
 from ecr_widgets.model.times import to_rfc3339
 from ecr_widgets.panels import deploy_actions
@@ -19,6 +24,7 @@ from ecr_widgets.steps.shared.service_view import ServiceView
 
 if TYPE_CHECKING:
     from ecr_widgets.kit import Kit
+    from ecr_widgets.panels.notebook_kit import NotebookKit
 
 _COLUMNS = ("deploy", "status", "image", "running", "pending", "since")
 _COPY_COLUMNS = ("copy", "deploy", "status", "health", "since", "runs")
@@ -50,8 +56,19 @@ class DeploysPanel(Panel):
     _spans: tuple[_Span, ...] = ()
     _reasons: Mapping[str, tuple[str, ...]] = {}
     _events: Mapping[str, tuple[str, ...]] = {}
+    _crashed: Mapping[str, tuple[str, ...]] = {}
+    _course: tuple[str, ...] = ()
+    """What the service was moved to, one after another, since the panel was opened."""
+    _names: Mapping[str, str] = {}
+    """Repositories of this registry by the images of what runs, as their references begin."""
+    _tagged: Mapping[str, tuple[Image, ...]] = {}
+    """Images that have tags by repository, newest first."""
+    _tags_are_due = True
 
-    def __init__(self, kit: Kit, environment: str, service: str) -> None:
+    _images: Mapping[str, tuple[str, ...]] = {}
+    """Of deploys that saved runs prove, by id."""
+
+    def __init__(self, kit: NotebookKit, environment: str, service: str) -> None:
         super().__init__(kit)
         self.environment = environment
         self.service = service
@@ -75,10 +92,69 @@ class DeploysPanel(Panel):
             for each in service.deployments:
                 reasons = tuple(map(stop_reason, each.stopped_reasons[-_MOST_LINES:]))
                 self._reasons = _latest(self._reasons, each.deploy_id, reasons)
+                self._crashed = _latest(
+                    self._crashed, each.deploy_id, view.crash_logs.get(each.deploy_id, ())
+                )
                 told = tuple(filter(None, (each.reason, *each.events[:_MOST_LINES])))
                 self._events = _latest(self._events, each.deploy_id, told)
+            if view.deploy_id is not None and view.deploy_id not in self._course[-1:]:
+                self._course = (*self._course, view.deploy_id)[-_MOST_SPANS:]
         self._view = view
         yield
+        if self._tags_are_due:
+            self._tags_are_due = False
+            self._read_tags(view)
+            yield
+
+    def read_after(self) -> Iterator[None]:
+        """What was done may have changed tags as well."""
+        self._tags_are_due = True
+        return self.read()
+
+    def refresh(self) -> None:
+        """Look again, for new images too."""
+        self._tags_are_due = True
+        super().refresh()
+
+    def _read_tags(self, view: ServiceView) -> None:
+        """Which images there are of the repositories that the service runs images of."""
+        names: dict[str, str] = {}
+        tagged: dict[str, tuple[Image, ...]] = {}
+        for _, text in view.containers:
+            with suppress(
+                EcrWidgetsError
+            ):  # another registry's, or one that cannot be read: nothing is offered of it
+                name = self._kit.name_of(ImageReference.parse(text))
+                names[text] = name
+                if name not in tagged:
+                    images = [image for page in self._look.images(name) for image in page if image.tags]
+                    tagged[name] = tuple(sorted(images, key=lambda each: each.pushed_at, reverse=True))
+        proven = [each.deploy_id for each in view.stored if each.deploy_id in view.proven][:_MOST_OTHERS]
+        self._images = {each: self._look.deploy_images(self.environment, each) for each in proven}
+        self._names, self._tagged = names, tagged
+
+    def choices(self) -> Sequence[tuple[str, str, Sequence[Image]]]:
+        """Containers whose image can be replaced by another of its repository: name, repository, its images, newest first."""
+        view, tagged = self._view, self._tagged
+        running = view.containers if view is not None else ()
+        named = ((container, self._names.get(text, "")) for container, text in running)
+        return [(container, name, tagged[name]) for container, name in named if tagged.get(name)]
+
+    def tags_of(self, image: str) -> tuple[str, ...]:
+        """The tags of an image that is given by digest, as far as they were read."""
+        _, at, digest = image.partition("@")
+        known = (each for images in self._tagged.values() for each in images)
+        return next((each.tags for each in known if at and each.digest == digest), ())
+
+    def images_of(self, deploy_id: str) -> tuple[str, ...]:
+        """The images of a deploy that a saved run proves."""
+        return self._images.get(deploy_id, ())
+
+    def _shown(self, image: str) -> str:
+        """An image by tag and digest."""
+        name, at, digest = image.partition("@")
+        tags = self.tags_of(image)
+        return f"{name}:{tags[0]}{at}{digest}" if tags and ":" not in name.rpartition("/")[2] else image
 
     def draw(self, now: datetime, *, most: int = MOST_ROWS) -> Picture:
         """One row a deployment; counts, reasons, earlier deploys and log lines below."""
@@ -91,15 +167,28 @@ class DeploysPanel(Panel):
             (
                 each.deploy_id,
                 _status(each),
-                "\n".join(view.images.get(each.deploy_id, ())) or "not known",
+                "\n".join(map(self._shown, view.images.get(each.deploy_id, ()))) or "not known",
                 f"{each.running_count} of {each.desired_count}",
                 str(each.pending_count),
                 when(each.created_at, now),
             )
             for each in service.deployments
         )
-        note = f"{service.running_count} of {service.desired_count} copies run"
+        note = f"{self._condition(service)} · {_counts(service)}"
         return Picture("deploys", title, now, _COLUMNS, rows, note=note, parts=self._parts(view))
+
+    def _condition(self, service: Service) -> str:
+        """In a word, with a sign: how the service is."""
+        primary = service.primary
+        if primary is None:
+            return "○ nothing runs"
+        is_whole = primary.running_count == primary.desired_count == service.desired_count
+        if not is_whole or any(each.running_count for each in service.deployments if each is not primary):
+            return f"◐ rolling {primary.running_count} of {service.desired_count}"
+        is_back = primary.deploy_id in self._course[:-1] or any(
+            each.state == "FAILED" for each in service.deployments
+        )
+        return "↩ rolled back" if is_back else "● stable"
 
     def _parts(self, view: ServiceView) -> tuple[Part, ...]:
         others = [each.deploy_id for each in view.stored if each.deploy_id != view.deploy_id]
@@ -109,6 +198,7 @@ class DeploysPanel(Panel):
             Part("Copies that run, over time", ("from", "to", "copies", "running"), self._plot()),
             Part("Copies", _COPY_COLUMNS, tuple(_copy_row(each, self._kit.now()) for each in view.copies)),
             Part("Why containers stopped", ("deploy", "reason"), _rows(self._reasons)),
+            Part("Last lines of copies that stopped", ("deploy", "line"), _rows(self._crashed)),
             Part("Events", ("deploy", "event"), _rows(self._events)),
             Part("Other stored deploys, by name, newest first", (), ((stored,),) if stored else ()),
             Part("Last log lines", (), tuple((line,) for line in view.log)),
@@ -132,11 +222,11 @@ class DeploysPanel(Panel):
         """Deploy, roll back, scale, run a task."""
         return deploy_actions.of_service(self)
 
-    def confirmable(self, what: str, lines: tuple[str, ...], step: Callable[[Kit], object]) -> Plan:
+    def confirmable(self, what: str, lines: tuple[str, ...], script: Script) -> Plan:
         """A change of the service, to be confirmed while it still runs what it ran when this was planned."""
         planned_on = self._view.deploy_id if self._view is not None else None
 
-        def checked(kit: Kit) -> object:
+        def check(kit: Kit) -> None:
             current = kit.look.service(self.environment, self.service).deploy_id
             if current != planned_on:
                 raise TargetBusy(
@@ -145,9 +235,8 @@ class DeploysPanel(Panel):
                     holder="another person or program",
                     hint="check what runs now, then plan again",
                 )
-            return step(kit)
 
-        return Plan(what, lines, checked)
+        return Plan(what, lines, script, check)
 
 
 def _status(deployment: Deployment) -> str:
@@ -183,7 +272,21 @@ def _latest(
 
 
 def _rows(reports: Mapping[str, tuple[str, ...]]) -> tuple[tuple[str, str], ...]:
-    return tuple((deploy_id, text) for deploy_id, texts in reports.items() for text in texts)
+    """Each text once, and how often it came."""
+    return tuple(
+        (deploy_id, text if count == 1 else f"{text} ×{count}")
+        for deploy_id, texts in reports.items()
+        for text, count in Counter(texts).items()
+    )
+
+
+def _counts(service: Service) -> str:
+    primary = service.primary
+    running = primary.running_count if primary is not None else service.running_count
+    others = service.running_count - running
+    return f"{running} of {service.desired_count} copies run" + (
+        f", and {others} of earlier deploys" if others > 0 else ""
+    )
 
 
 def _clock(moment: datetime) -> str:

@@ -6,11 +6,14 @@ No value that may be secret has a widget: front ends save what widgets hold.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from html import escape
 from typing import Any
 
 import ipywidgets as widgets
 
-_WIDE, _NARROW = "380px", "260px"
+from ecr_widgets.model.text import visible
+
+_LABEL = {"description_width": "130px"}
 _WITHOUT_KERNEL = "Controls: run this cell to work with them."
 Pressed = Callable[[], object]
 
@@ -33,39 +36,95 @@ def button(description: str, tooltip: str, pressed: Pressed, *, disabled: bool =
     return made
 
 
-def text(description: str, placeholder: str = "", value: str = "", *, wide: bool = False) -> Any:
-    """A line of text with its label; its value is reported as it is typed."""
-    return widgets.Text(
-        description=description,
-        placeholder=placeholder,
-        value=value,
-        style={"description_width": "initial"},
-        layout=widgets.Layout(width=_WIDE if wide else _NARROW),
+def text(description: str, value: str = "", *, width: str) -> Any:
+    """A line of text with its label; its value is reported as it is typed, and what exists can be offered to choose."""
+    return widgets.Combobox(
+        description=description, value=value, ensure_option=False, style=_LABEL, layout={"width": width}
     )
 
 
-def choice(description: str, options: Sequence[str]) -> Any:
+def choice(description: str, options: Sequence[str], *, width: str) -> Any:
     """One of several."""
     return widgets.Dropdown(
-        description=description,
-        options=tuple(options),
-        style={"description_width": "initial"},
-        layout=widgets.Layout(width="max-content"),
+        description=description, options=tuple(options), style=_LABEL, layout={"width": width}
     )
 
 
-def tick(description: str, *, value: bool = False) -> Any:
+def tick(description: str, *, value: bool = False, width: str) -> Any:
     """Yes or no."""
-    return widgets.Checkbox(
-        value=value, description=description, indent=False, layout={"width": "auto", "margin": "2px 12px"}
-    )
+    return widgets.Checkbox(value=value, description=description, layout={"width": width})
 
 
-def row(*parts: Any) -> Any:
-    """Side by side, on more lines where there is no room."""
-    return widgets.HBox(list(parts), layout=widgets.Layout(flex_flow="row wrap"))
+class Line:
+    """A field with its label, and beside it what it is for or what is wrong with it."""
+
+    def __init__(self, field: Any, help_text: str) -> None:
+        self.field, self._help = field, help_text
+        self.beside = widgets.HTML()
+        self.shown = widgets.HBox([field, self.beside], layout={"align_items": "center"})
+        self.say("")
+
+    def say(self, problem: str) -> None:
+        """Show what is wrong, or where nothing is, what the field is for."""
+        sign, text, colour = ("✗ ", problem, "#c62828") if problem else ("", self._help, "inherit")
+        self.beside.value = f'<span role="status" style="color:{colour}">{sign}{escape(visible(text))}</span>'
+
+    def on_typed(self, take: Callable[[Any], object]) -> None:
+        """Have each new value taken."""
+        self.field.observe(lambda change: take(change["new"]), "value")
+
+    def offer(self, options: Sequence[str]) -> None:
+        """Offer values to choose; any other can be typed all the same."""
+        if isinstance(self.field, widgets.Combobox):
+            self.field.options = tuple(options)
 
 
-def rows(*parts: Any) -> Any:
-    """One below another."""
-    return widgets.VBox(list(parts))
+class Bar:
+    """The buttons of a form, what the command would be, and how it goes."""
+
+    def __init__(self, plan: Pressed, run: Pressed, cancel: Pressed) -> None:
+        self._plan = button("Plan", "Look only: change nothing", plan)
+        self._run = button("Run", "Run it", run)
+        self._run.button_style = "primary"
+        self._cancel = button("Cancel", "Interrupt the run", cancel, disabled=True)
+        self._command = text("command", width="100%")
+        self._said = widgets.HTML()
+        self._is_at_work = False
+        self.shown = widgets.VBox(
+            [widgets.HBox([self._plan, self._run, self._cancel, self._said]), self._command]
+        )
+
+    @property
+    def buttons(self) -> tuple[Any, ...]:
+        """Plan, run, cancel."""
+        return (self._plan, self._run, self._cancel)
+
+    def allow(self, is_good: bool, name: str, command: str) -> None:  # noqa: FBT001 -- a state, and no option
+        """Let people press, or not; say what would be run."""
+        self._plan.disabled = self._run.disabled = self._is_at_work or not is_good
+        self._run.description, self._command.value = name, command
+
+    def begin(self, what: str) -> None:
+        """Something is under way."""
+        self._is_at_work = True
+        self._plan.disabled = self._run.disabled = True
+        self._cancel.disabled = False
+        self._say(what)
+
+    def end(self, what: str) -> None:
+        """It has ended."""
+        self._is_at_work = False
+        self._cancel.disabled = True
+        self._say(what)
+
+    def _say(self, what: str) -> None:
+        self._said.value = f'<span role="status">{escape(visible(what))}</span>'
+
+
+def grouped(title: str, groups: Sequence[tuple[str, Sequence[Line]]], bar: Bar) -> Any:
+    """A form: its lines below the names of their groups, then the bar."""
+    parts: list[Any] = [widgets.HTML(f"<b>{escape(title)}</b>")]
+    for name, lines in groups:
+        if lines:
+            parts += [widgets.HTML(f"<b>{escape(name)}</b>"), *(each.shown for each in lines)]
+    return widgets.VBox([*parts, bar.shown])

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ecr_widgets.model.image_reference import ImageReference, check_tag
+from ecr_widgets.panels import scripts
 from ecr_widgets.panels.base import Plan
 from ecr_widgets.panels.offers import Action, Field, Values
 
@@ -28,6 +29,7 @@ def of_panel(panel: ImagesPanel) -> Sequence[Action]:
                 Field("tag", "Tag", hint="such as 2026.11", required=True),
             ),
             why_not=lambda values: _checked(check_tag, values["tag"]),
+            asks_why=True,
         ),
         Action(
             "build",
@@ -40,6 +42,7 @@ def of_panel(panel: ImagesPanel) -> Sequence[Action]:
                 Field("dockerfile", "Dockerfile", "Dockerfile", hint="in the folder"),
             ),
             why_not=lambda values: _checked(ImageReference.parse, values["name"]),
+            asks_why=True,
         ),
         Action(
             "platforms",
@@ -60,6 +63,7 @@ def of_image(panel: ImagesPanel, image: Image) -> Sequence[Action]:
             lambda values: _set_tag(panel, image, values["tag"]),
             (Field("tag", "New tag", hint="such as stable", required=True),),
             why_not=lambda values: _checked(check_tag, values["tag"]),
+            asks_why=True,
         ),
         Action("pull", "Pull", "Pull the image to this engine", lambda _: _pull(panel, image)),
         Action(
@@ -72,6 +76,7 @@ def of_image(panel: ImagesPanel, image: Image) -> Sequence[Action]:
                 "" if values["again"] == panel.repository else f"that is not {panel.repository}"
             ),
             danger=True,
+            asks_why=True,
         ),
     )
 
@@ -83,7 +88,7 @@ def _push(panel: ImagesPanel, values: Values) -> None:
         lambda kit: Plan(
             f"push {source} to {panel.repository}:{wanted}",
             _moved(panel, kit, wanted),
-            lambda acting: acting.push_image(source, repository=panel.repository, tag=wanted),
+            scripts.PUSH.using(local_image=source, repository=panel.repository, tag=wanted),
         ),
     )
 
@@ -91,11 +96,11 @@ def _push(panel: ImagesPanel, values: Values) -> None:
 def _build(panel: ImagesPanel, values: Values) -> None:
     context, name, dockerfile = values["folder"], values["name"], values["dockerfile"] or "Dockerfile"
 
-    def build(kit: Kit) -> None:
-        kit.build_image(context, name=name, dockerfile=dockerfile)
+    def built() -> None:
         panel.built = name
 
-    panel.act(f"build {name} from {context}", build)
+    script = scripts.BUILD.using(context=context, local_name=name, dockerfile=dockerfile)
+    panel.act(f"build {name} from {context}", script, then=built)
 
 
 def _set_tag(panel: ImagesPanel, image: Image, wanted: str) -> None:
@@ -105,20 +110,22 @@ def _set_tag(panel: ImagesPanel, image: Image, wanted: str) -> None:
         lambda kit: Plan(
             f"tag {panel.repository} {name} as {wanted}",
             _moved(panel, kit, wanted, unless=image),
-            lambda acting: acting.ecr.tag_image(panel.repository, image.digest, wanted),
+            scripts.TAG.using(repository=panel.repository, digest=image.digest, tag=wanted),
         ),
     )
 
 
 def _pull(panel: ImagesPanel, image: Image) -> None:
     name = _name(image)
-    panel.act(f"pull {panel.repository} {name}", lambda kit: kit.pull_image(panel.repository, name))
+    panel.act(
+        f"pull {panel.repository} {name}", scripts.PULL.using(repository=panel.repository, reference=name)
+    )
 
 
 def _delete(panel: ImagesPanel, image: Image, again: str) -> None:
     panel.act(
         f"delete {panel.repository} {image.digest}",
-        lambda kit: kit.ecr.delete_images(panel.repository, [image.digest], typed_name=again),
+        scripts.DELETE_IMAGE.using(repository=panel.repository, digest=image.digest, typed_name=again),
     )
 
 

@@ -22,7 +22,7 @@ from ecr_widgets.steps.shared.image_uses import UsesOutcome, used_images
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ecr_widgets.kit import Kit
+    from ecr_widgets.panels.notebook_kit import NotebookKit
 
 _LOOKED_INTO = 25
 """Images at the top whose manifests may be read."""
@@ -50,7 +50,7 @@ class ImagesPanel(Panel):
     _unknown = ""
     _seen_last: Sequence[str] = ()
 
-    def __init__(self, kit: Kit, repository: str) -> None:
+    def __init__(self, kit: NotebookKit, repository: str) -> None:
         super().__init__(kit)
         self.repository = repository
 

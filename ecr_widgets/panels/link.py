@@ -18,7 +18,8 @@ from IPython.display import display, update_display
 
 TARGET = "ecr-widgets"
 """Of the comms, one a panel, whose id the panel's JSON names."""
-MODULE = Path(__file__).with_name("front_end") / "panel.js"
+_DRAWING = Path(__file__).with_name("front_end") / "panel.js"
+_WIDGET_DOOR = Path(__file__).with_name("widget_door.js")
 _QUIET_S = 3.0
 """How long the kernel is idle before a front end that said nothing has no extension."""
 _NOTHING = {"text/plain": "", "text/html": ""}
@@ -155,6 +156,11 @@ def watch_cells(begun: Callable[..., object], ended: Callable[..., object]) -> N
     events.register("post_run_cell", ended)
 
 
+def widget_module() -> str:
+    """The drawing and what makes a widget of it, as one module: a widget's can load no other."""
+    return _DRAWING.read_text() + _WIDGET_DOOR.read_text()
+
+
 def made_widget(take: Take) -> tuple[Send, Mapping[str, Any]]:
     """A widget that draws the panel, as something to send to and as an output.
 
@@ -165,7 +171,7 @@ def made_widget(take: Take) -> tuple[Send, Mapping[str, Any]]:
     from ecr_widgets.panels.form_widgets import shown
 
     class Door(anywidget.AnyWidget):
-        _esm = MODULE
+        _esm = widget_module()
 
     made: Any = Door()
     made.on_msg(lambda _, content, __: take(content))

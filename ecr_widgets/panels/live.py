@@ -18,7 +18,7 @@ from IPython.display import display, update_display
 from ecr_widgets.errors import EcrWidgetsError, InputError
 from ecr_widgets.model.times import to_rfc3339
 from ecr_widgets.panels.link import Link, Message, is_live
-from ecr_widgets.panels.offers import Action
+from ecr_widgets.panels.offers import Action, Values
 from ecr_widgets.panels.picture import MOST_ROWS, Picture, matching
 
 _MOST_LIVE_ROWS = 10_000
@@ -64,6 +64,10 @@ class Live(ABC):
     def row_actions(self, key: str) -> Sequence[Action]:
         """What can be done with a row."""
         return ()
+
+    def offered(self, row: str) -> Sequence[Action]:
+        """All that can be done with a row, or with the panel as a whole where none is named."""
+        return self.row_actions(row) if row else self.actions()
 
     def row_facts(self, key: str) -> Sequence[tuple[str, str]]:
         """What there is to know of a row beside its cells, such as a reference to copy."""
@@ -195,8 +199,7 @@ class Live(ABC):
         name = _text(message.get("action"))
         if row and row not in self._offered:
             raise InputError("that row is not shown any more", hint="look at the rows again")
-        offered = self.row_actions(row) if row else self.actions()
-        action = next((each for each in offered if each.name == name), None)
+        action = next((each for each in self.offered(row) if each.name == name), None)
         if action is None:
             raise InputError("that was not offered", hint="look at the panel again")
         asked = {"action": name, "row": row, "asked": message.get("asked")}
@@ -214,10 +217,10 @@ class Live(ABC):
             raise InputError(problem)
         else:
             self._where = row
-            self.acted(name, row)
+            self.acted(name, row, values)
             action.do(values)
 
-    def acted(self, action: str, row: str) -> None:  # noqa: B027 -- for panels that tell when it ended
+    def acted(self, action: str, row: str, values: Values) -> None:  # noqa: B027 -- for panels that tell when it ended
         """An action is about to begin."""
 
     def put_back(self, action: str, row: str, values: Mapping[str, str]) -> None:

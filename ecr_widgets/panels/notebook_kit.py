@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from ecr_widgets.kit import Kit
 from ecr_widgets.model.ecs_names import is_ecs
@@ -10,13 +12,29 @@ from ecr_widgets.model.layer0 import check_entity_name
 from ecr_widgets.model.names import check_name, dialect_of
 
 if TYPE_CHECKING:
+    from ecr_widgets.panels.action_runs import ActionRuns
     from ecr_widgets.panels.deploys import DeploysPanel
     from ecr_widgets.panels.images import ImagesPanel
     from ecr_widgets.panels.repositories import RepositoriesPanel
 
 
 class NotebookKit(Kit):
-    """A kit whose panels show themselves as a cell's last expression."""
+    """A kit whose panels show themselves as a cell's last expression.
+
+    Args:
+        actions: Gives where what is done in panels is saved; called when something is done for the first time.
+
+        kit: What every kit takes.
+    """
+
+    def __init__(self, *kit: Any, actions: Callable[[], ActionRuns], **named: Any) -> None:
+        super().__init__(*kit, **named)
+        self._made_actions = actions
+
+    @cached_property
+    def actions(self) -> ActionRuns:
+        """The runs that actions of its panels leave."""
+        return self._made_actions()
 
     def repositories(self, words: str = "") -> RepositoriesPanel:
         """A panel of the account's repositories, those whose names have all `words`."""

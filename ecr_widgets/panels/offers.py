@@ -24,7 +24,10 @@ class Field:
     hint: str = ""
     options: tuple[str, ...] = ()
     """Of a choice the only values; of a text suggestions."""
-    kind: Literal["text", "lines", "choice"] = "text"
+    labels: tuple[str, ...] = ()
+    """What is shown for each option; empty where they show themselves."""
+    kind: Literal["text", "lines", "choice", "list"] = "text"
+    """A list is a choice whose options are all in view."""
     required: bool = False
     most: int = 10_000
     when: tuple[str, str] | None = None
@@ -36,6 +39,7 @@ class Field:
         return shown | {
             "kind": self._drawn_as,
             "options": self.options,
+            "labels": self.labels,
             "required": self.required,
             "least": 0,
             "most": self.most,
@@ -63,10 +67,14 @@ class Field:
             raise InputError(f"{self.label} is not a whole number from 0 to {self.most}", hint="type another")
         elif isinstance(typed, str) and len(typed) <= _LONGEST_TEXT:
             text = typed.strip()
-            if self.kind != "choice" or text in self.options:
+            if self.kind not in ("choice", "list") or text in self.options:
                 return text
             raise InputError(f"{self.label} is none of those that were offered", hint="choose one of them")
         raise InputError(f"{self.label} cannot be read", hint="type it again")
+
+
+REASON = "reason"
+REASON_FIELD = Field(REASON, "Reason", hint="ticket or sentence; kept in the run")
 
 
 def _nothing_is_wrong(_: Values) -> str:
@@ -89,6 +97,8 @@ class Action:
     why_not: Callable[[Values], str] = _nothing_is_wrong
     """Why the values cannot be used, or nothing; may raise our errors. Asked while they are typed."""
     danger: bool = False
+    asks_why: bool = False
+    """Whether a reason can be given, which its run keeps."""
 
     def to_json(self) -> dict[str, Any]:
         """As the front end draws it."""
@@ -98,8 +108,13 @@ class Action:
             "hint": self.hint,
             "go": self.go or self.label,
             "danger": self.danger,
-            "fields": [each.to_json() for each in self.fields],
+            "fields": [each.to_json() for each in self._asked],
         }
+
+    @property
+    def _asked(self) -> tuple[Field, ...]:
+        """All that is typed before it is done: at the end, why."""
+        return (*self.fields, REASON_FIELD) if self.asks_why else self.fields
 
     def read(self, typed: object) -> Values:
         """The values that came back, read against the fields; those of fields that were not shown are left empty.
@@ -107,10 +122,10 @@ class Action:
         Raises:
             InputError: They are not what was asked for.
         """
-        if not isinstance(typed, Mapping) or set(typed) != {each.name for each in self.fields}:
+        if not isinstance(typed, Mapping) or set(typed) != {each.name for each in self._asked}:
             raise InputError(f"the fields of {self.label!r} came back changed", hint="run the cell again")
-        values = {each.name: each.read(typed[each.name]) for each in self.fields}
-        for each in self.fields:
+        values = {each.name: each.read(typed[each.name]) for each in self._asked}
+        for each in self._asked:
             if each.when is not None and values[each.when[0]] != each.when[1]:
                 values[each.name] = ""
             elif each.required and values[each.name] == "":

@@ -19,7 +19,7 @@ from ecr_widgets.panels.offers import Action
 from ecr_widgets.panels.picture import MOST_ROWS, Picture, matches, when
 
 if TYPE_CHECKING:
-    from ecr_widgets.kit import Kit
+    from ecr_widgets.panels.notebook_kit import NotebookKit
 
 _CONTENT = ("images", "size", "newest push")
 _SETTINGS = ("tags", "scan", "encryption", "created")
@@ -47,7 +47,7 @@ class RepositoriesPanel(Panel):
     _repositories: tuple[Repository, ...] = ()
     _contents: dict[str, _Content] = {}  # noqa: RUF012 -- replaced whole, never changed
 
-    def __init__(self, kit: Kit, words: str = "") -> None:
+    def __init__(self, kit: NotebookKit, words: str = "") -> None:
         super().__init__(kit)
         self.words = words
 

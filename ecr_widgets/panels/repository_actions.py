@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ecr_widgets.model.encryption import ENCRYPTIONS, Encryption
 from ecr_widgets.model.image_reference import check_repository_name
 from ecr_widgets.model.tag_rule import read_exceptions
+from ecr_widgets.panels import scripts
 from ecr_widgets.panels.base import Plan
 from ecr_widgets.panels.offers import Action, Field, Values
 
@@ -55,6 +56,7 @@ def of_panel(panel: RepositoriesPanel) -> Sequence[Action]:
             ),
             go="Create",
             why_not=why_not,
+            asks_why=True,
         ),
     )
 
@@ -80,6 +82,7 @@ def of_repository(panel: RepositoriesPanel, repository: Repository) -> Sequence[
             ),
             go="Change settings",
             why_not=readable,
+            asks_why=True,
         ),
         Action(
             "lifecycle",
@@ -91,6 +94,7 @@ def of_repository(panel: RepositoriesPanel, repository: Repository) -> Sequence[
                 Field("keep", "Keep newest", 100, hint="0: all"),
             ),
             go="Preview policy …",
+            asks_why=True,
         ),
         Action(
             "delete",
@@ -103,6 +107,7 @@ def of_repository(panel: RepositoriesPanel, repository: Repository) -> Sequence[
             ),
             why_not=lambda values: "" if values["again"] == name else "the two names differ",
             danger=True,
+            asks_why=True,
         ),
     )
 
@@ -111,8 +116,8 @@ def _create(panel: RepositoriesPanel, values: Values) -> None:
     panel.leading = name = values["name"]
     panel.act(
         f"create repository {name}",
-        lambda kit: kit.create_repository(
-            name,
+        scripts.CREATE_REPOSITORY.using(
+            repository=name,
             tags_immutable=values["immutable"],
             scan_on_push=values["scan"],
             encryption=values["encryption"],
@@ -124,16 +129,16 @@ def _create(panel: RepositoriesPanel, values: Values) -> None:
 def _change(panel: RepositoriesPanel, name: str, values: Values) -> None:
     fixed, scanned = _TAGS[values["tags"]], _SCAN[values["scan"]]
     exceptions = None if fixed is None else read_exceptions(values["but"])
+    script = scripts.CHANGE_REPOSITORY.using(
+        repository=name,
+        tags_immutable=fixed,
+        scan_on_push=scanned,
+        tag_exceptions=None if exceptions is None else list(exceptions),
+    )
     panel.leading = name
 
     def look(kit: Kit) -> Plan:
-        return Plan(
-            f"change settings of {name}",
-            kit.look.dropped_exceptions(name, exceptions),
-            lambda acting: acting.ecr.change_repository(
-                name, tags_immutable=fixed, scan_on_push=scanned, tag_exceptions=exceptions
-            ),
-        )
+        return Plan(f"change settings of {name}", kit.look.dropped_exceptions(name, exceptions), script)
 
     panel.work_out(f"look at {name}", look)
 
@@ -146,7 +151,7 @@ def _preview(panel: RepositoriesPanel, name: str, values: Values) -> None:
         return Plan(
             f"set the lifecycle policy of {name}",
             kit.look.lifecycle_plan(name, untagged_days=days, keep_newest=keep),
-            lambda acting: acting.ecr.set_lifecycle_policy(name, untagged_days=days, keep_newest=keep),
+            scripts.LIFECYCLE.using(repository=name, untagged_days=days, keep_newest=keep),
         )
 
     panel.work_out(f"preview what would expire in {name}", look)
@@ -155,5 +160,7 @@ def _preview(panel: RepositoriesPanel, name: str, values: Values) -> None:
 def _delete(panel: RepositoriesPanel, name: str, values: Values) -> None:
     panel.act(
         f"delete repository {name}",
-        lambda kit: kit.ecr.delete_repository(name, typed_name=values["again"], with_images=values["images"]),
+        scripts.DELETE_REPOSITORY.using(
+            repository=name, typed_name=values["again"], with_images=values["images"]
+        ),
     )

@@ -168,7 +168,10 @@ class Services(Protocol):
 
     @reads
     def crash_logs(self, service_id: str, deployment_id: str, *, tail: int) -> tuple[ContainerLog, ...]:
-        """Last lines of the copy of a deployment that stopped last; of all copies where they cannot be told apart."""
+        """Last lines of the copy of a deployment that stopped last, newest copy last where there are several.
+
+        Where copies cannot be told apart, of those that were started last.
+        """
         ...
 
     @reads

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from threading import Event
-from typing import Any
+from typing import Any, Protocol
 
 from IPython.display import display, update_display
 
@@ -24,6 +24,26 @@ Observe = Callable[[tuple[Mapping[str, Any], ...]], object]
 _SECONDS_BETWEEN_UPDATES = 0.25
 _SHOWN_AT_ONCE = 12
 """Progress lines shown together, such as image layers; the ones seen last stay."""
+
+
+class RecordLine(Protocol):
+    """Where a record is saved before its step acts."""
+
+    def announce(self, display_id: str, bundle: Mapping[str, Any]) -> None:
+        """Have an intent on disk.
+
+        Raises:
+            RunError: It is not, so nothing may be changed.
+        """
+        ...
+
+    def conclude(self, display_id: str, bundle: Mapping[str, Any]) -> None:
+        """Take the outcome.
+
+        Raises:
+            RunError: It cannot be saved; the intent stays.
+        """
+        ...
 
 
 def bundle(
@@ -73,7 +93,7 @@ class _NotebookView:
         record: StepRecord,
         display_id: str,
         metadata: Mapping[str, Any],
-        channel: RunChannel | None = None,
+        channel: RecordLine | None = None,
     ) -> None:
         self._channel = channel
         self._record = record
@@ -147,6 +167,8 @@ class Places:
         self._free = list(display_ids)
         self._observe = observe
         self._cancelled = Event()
+        self.line: RecordLine | None = None
+        """Where the records are saved as well: the run of the action that is under way."""
 
     def open(self, record: StepRecord) -> _PlaceView:
         """Show the intent in the next place.
@@ -161,9 +183,11 @@ class Places:
         if not self._free:
             raise no_room()
         place = self._free.pop(0)
-        metadata = by_hand()
+        metadata, line = by_hand(), self.line
+        if line is not None:
+            line.announce(place, bundle(record))
         update_display(bundle(record), metadata=metadata, raw=True, display_id=place)
-        return _PlaceView(record, place, metadata, self._cancelled, self._observe)
+        return _PlaceView(record, place, metadata, line, self._cancelled, self._observe)
 
     def has_room(self, records: int) -> bool:
         """Whether so many places are free."""
@@ -184,10 +208,11 @@ class _PlaceView(_NotebookView):
         record: StepRecord,
         display_id: str,
         metadata: Mapping[str, Any],
+        line: RecordLine | None,
         cancelled: Event,
         observe: Observe,
     ) -> None:
-        super().__init__(record, display_id, metadata)
+        super().__init__(record, display_id, metadata, line)
         self._cancelled = cancelled
         self._observe = observe
 

@@ -114,10 +114,11 @@ class Recorder:
         self._records: list[StepRecord] = []
         self._numbers = numbers or count(1)
 
-    def through(self, sink: RecordSink) -> Recorder:
-        """The same run's records, shown elsewhere; numbers go on."""
+    def of_run(self, run_id: str, sink: RecordSink) -> Recorder:
+        """A recorder of another run, whose numbers begin at 1, with the same clock and secrets."""
         other = copy(self)
-        other._sink = sink
+        other.run_id, other._sink = run_id, sink
+        other._records, other._numbers = [], count(1)
         return other
 
     @property

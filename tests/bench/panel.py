@@ -219,7 +219,7 @@ def _opened(runs: int) -> dict[str, Any]:
     from datetime import UTC, datetime
 
     from ecr_widgets.model.record import PANEL_MIME
-    from ecr_widgets.panels.link import MODULE
+    from ecr_widgets.panels.link import widget_module
     from ecr_widgets.panels.picture import Picture
     from tests.chromium import launched
 
@@ -228,7 +228,7 @@ def _opened(runs: int) -> dict[str, Any]:
     forms = Picture("images", "Images", at, ("tags", "about", "size"), rows).fitted()[1]
     with launched() as browser:
         page = browser.new_page(viewport={"width": 1400, "height": 900})
-        took_s = page.evaluate(_OPEN, [MODULE.read_text(), forms[PANEL_MIME], max(runs, 5)])
+        took_s = page.evaluate(_OPEN, [widget_module(), forms[PANEL_MIME], max(runs, 5)])
     return {"took_s": statistics.median(took_s)}
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import ipywidgets
 import pytest
 
 from ecr_widgets.errors import InputError
-from ecr_widgets.runbook_form import RunbookForm, open_form
+from ecr_widgets.runbook_form import RunbookForm, about, open_form
 from tests.notebooks.engine_runs import write_runbook
 
 PARAMETERS = """from typing import Literal
@@ -32,24 +34,30 @@ def form(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunbookForm:
     return open_form(write_runbook(tmp_path, [source], parameters=PARAMETERS), runs=tmp_path / "runs")
 
 
-def fields(controls: Any) -> dict[str, tuple[Any, ipywidgets.Label]]:
-    """Each parameter's widget, and the label below it."""
-    *boxes, _ = controls.children
-    return {box.children[0].description: (box.children[0], box.children[1]) for box in boxes}
+def fields(controls: Any) -> dict[str, tuple[Any, ipywidgets.HTML]]:
+    """Each parameter's widget, and what is said beside it."""
+    *lines, _ = (each for each in controls.children if isinstance(each, ipywidgets.Box))
+    return {line.children[0].description: (line.children[0], line.children[1]) for line in lines}
+
+
+def buttons_of(controls: Any) -> list[ipywidgets.Button]:
+    """Plan and run."""
+    return list(controls.children[-1].children[0].children[:2])
 
 
 def test_each_value_is_checked_while_it_is_typed(form: RunbookForm) -> None:
-    """By the cell's own rules: the reason is told below the field, and nothing can be pressed until all are good."""
+    """By the cell's own rules: the reason is told beside the field, and nothing can be pressed until all are good."""
     controls = form.controls()
-    buttons = controls.children[-1].children
+    buttons = buttons_of(controls)
     found = fields(controls)
-    assert [*found] == ["tag", "count", "mode", "flag", "env_vars"]
+    assert [*found] == ["tag", "count", "mode", "flag", "env_vars", "reason"]
     assert [*found["mode"][0].options] == ["stop", "rollback"]
     assert not any(each.disabled for each in buttons)
     for name, typed, why in (
         ("count", "-1", "-1 is not 0 or more"),
         ("count", "1_0", "not of type int"),
         ("env_vars", '{"web": {"DB_PASSWORD": "hunter22hunter22"}}', "looks like a password"),
+        ("reason", "AKIA" + "IOSFODNN7EXAMPLE", "refused"),
     ):
         widget, label = found[name]
         good, widget.value = widget.value, typed
@@ -57,7 +65,7 @@ def test_each_value_is_checked_while_it_is_typed(form: RunbookForm) -> None:
         assert "hunter22" not in label.value + form.to_html()
         assert all(each.disabled for each in buttons)
         widget.value = good
-        assert label.value == ""
+        assert "✗" not in label.value
     assert not any(each.disabled for each in buttons)
 
 
@@ -70,10 +78,42 @@ def test_a_run_by_form_is_one_like_any_other(form: RunbookForm, tmp_path: Path) 
     assert told["state"] == "succeeded"
     saved = json.loads(Path(told["notebook"]).read_text())
     assert saved["cells"][-1]["outputs"][0]["text"] == "['7e12345', 3, 'rollback', True, {}]\n"
+    assert form.saved == Path(told["notebook"])
     assert form.run(plan=True)["notebook"].endswith(".plan.ipynb")
     form.texts["count"] = "many"
     with pytest.raises(InputError, match="'count' refused"):
         form.run()
+
+
+def test_the_reason_and_the_command_are_those_of_the_run(form: RunbookForm) -> None:
+    """The reason becomes the saved run's operation note; the line shown does the same in a terminal."""
+    controls = form.controls()
+    found = fields(controls)
+    found["tag"][0].value, found["reason"][0].value = "2 0", "OPS-9"
+    command = controls.children[-1].children[1].value
+    assert command.endswith("--reason OPS-9 -p tag '2 0'")
+    assert "## Operation note\n\nOPS-9" in {
+        cell["source"] for cell in json.loads(Path(form.run()["notebook"]).read_text())["cells"]
+    }
+
+
+def test_what_a_parameter_is_about_decides_its_group() -> None:
+    """What is done, where, and how."""
+    assert [about(name) for name in ("tag", "environment", "on_failure")] == ["What", "Where", "How"]
+
+
+def test_a_run_that_is_cancelled_is_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As by Ctrl-C: its notebook is there while it runs, and says so in the end."""
+    monkeypatch.setattr(RunbookForm, "_redraw", lambda _: None)
+    made = open_form(write_runbook(tmp_path, ["import time\ntime.sleep(300)"]), runs=tmp_path / "runs")
+
+    def cancel_once_saved() -> None:
+        while made.saved is None:
+            time.sleep(0.05)
+        made.cancel()
+
+    Thread(target=cancel_once_saved, daemon=True).start()
+    assert made.run()["state"] == "interrupted"
 
 
 def test_its_picture_needs_no_kernel_and_no_trust(form: RunbookForm) -> None:

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Page, expect
 
 from ecr_widgets.model.record import PANEL_MIME, RECORD_MIME
 from tests.panels.conftest import KIT, Lab, shoot
-from tests.panels.looks import in_view
+from tests.panels.looks import check, in_view
 
+FIRST = """
+found = kit.find_image("panels/clicks", "1.0")
+stored = kit.create_deploy("clicks", "Dockerrun.aws.json", image=found.image)
+kit.wait(kit.deploy_service("demo", "clicks", stored))
+"""
 PREPARE = """
 import json
 for version in ("1.0", "2.0"):
@@ -24,10 +33,12 @@ json.dump({"AWSEBDockerrunVersion": 2, "containerDefinitions": [web]}, open("Doc
 
 
 def plan(page: Page, version: str) -> None:
-    """Open the form where it is closed, name the image, and look what would change."""
-    image = page.get_by_label("Image", exact=True)
-    if not image.is_visible():
+    """Open the form where it is closed, name an image for a file, and look what would change."""
+    image, document = page.get_by_label("Image", exact=True), page.get_by_label("Document", exact=True)
+    if not image.or_(document).is_visible():
         page.get_by_role("button", name="Deploy …").click()
+    if document.is_visible():
+        document.select_option("a file")
     image.fill(f"panels/served:{version}")
     page.get_by_role("button", name="Plan deploy …").click()
 
@@ -62,7 +73,10 @@ def test_a_service_is_deployed_and_brought_back_by_hand(lab: Lab) -> None:
     in_view(refusal.first)
     shoot(page, "deploy-error", cell=3)
 
-    plan(page, "2.0")
+    page.get_by_label("Document", exact=True).select_option("what runs now")
+    page.get_by_label("Reason", exact=True).fill("OPS-126")
+    page.get_by_role("option", name="2.0 ·").click()
+    page.get_by_role("button", name="Plan deploy …").click()
     in_view(page.get_by_text("changed /containerDefinitions/0/image").first)
     shoot(page, "deploy-plan", cell=3)
     page.get_by_role("button", name="Confirm: deploy panels/served:2.0 to demo/panels").click()
@@ -70,7 +84,11 @@ def test_a_service_is_deployed_and_brought_back_by_hand(lab: Lab) -> None:
     expect(page.get_by_role("button", name="Cancel")).to_be_hidden()
 
     in_view(page.get_by_text("✓ deploy panels/served:2.0 to demo/panels: done"))
+    expect(page.get_by_text("● stable").first).to_be_visible()
     page.get_by_role("button", name="Roll back …").click()
+    expect(page.get_by_label("Back to").locator("option")).to_have_text(
+        re.compile("panels.1 · 1.0 · verified .* by ")
+    )
     page.get_by_role("button", name="Plan rollback …").click()
     page.get_by_role("button", name="Confirm: roll demo/panels back to panels.1").click()
     expect(page.get_by_text("rollback").first).to_be_visible()
@@ -82,11 +100,58 @@ def test_a_service_is_deployed_and_brought_back_by_hand(lab: Lab) -> None:
     assert [step for step, _, _ in steps] == [
         *("find_image", "create_deploy", "create_service", "wait", "verify"),
         *("find_image", "create_deploy", "update_service", "wait", "verify"),
-        *("find_service", "rollback"),
+        *("find_service", "rollback", "verify"),
     ]
     assert {state for _, state, _ in steps} == {"succeeded"}
     picture = json.loads("".join(saved["cells"][2]["outputs"][0]["data"][PANEL_MIME]))
     assert picture["rows"][0][:2] == ["panels.1", "primary"]
+    runs = audited(lab)
+    assert [(each["runbook"], each["verdict"]) for each in runs] == [
+        ("panel-rollback", "proven"),
+        ("panel-deploy", "proven"),
+        ("panel-deploy", "proven"),
+    ]
+    assert all(each["actor"] and each["services"] == ["demo/panels"] for each in runs)
+    assert "OPS-126" in (lab.folder / "runs" / runs[1]["path"]).read_text()
+    assert lab.complaints == []
+
+
+def audited(lab: Lab) -> list[dict[str, Any]]:
+    """What the audit says of the runs beside the notebook, newest first."""
+    words = [Path(sys.executable).with_name("ecr-widgets"), "audit", "list", "--json", "--runs", "runs"]
+    done = subprocess.run(words, cwd=lab.folder, capture_output=True, text=True, check=False)
+    found: list[dict[str, Any]] = json.loads(done.stdout)
+    return found
+
+
+def test_another_tag_runs_after_four_clicks_and_its_run_opens(lab: Lab) -> None:
+    """Open, choose, plan, confirm: nothing is typed, and nothing has to be scrolled for; then the run is one click away."""
+    lab.write(
+        "clicks.ipynb",
+        KIT,
+        PREPARE.replace("panels/served", "panels/clicks"),
+        FIRST,
+        "kit.deploys('demo', 'clicks')",
+    )
+    page = lab.open("clicks.ipynb", page=lab.page(1400))
+    lab.run_all(page)
+    expect(page.get_by_text("1 of 1 copies run").first).to_be_visible()
+    page.get_by_role("button", name="Deploy …").click()
+    tag = page.get_by_role("option", name="2.0 ·")
+    in_view(tag)
+    tag.click()
+    page.get_by_role("button", name="Plan deploy …").click()
+    confirm = page.get_by_role("button", name="Confirm: deploy panels/clicks:2.0 to demo/clicks")
+    in_view(confirm)
+    check(page)
+    shoot(page, "deploy-by-tag", cell=4)
+    confirm.click()
+    in_view(page.get_by_text("✓ deploy panels/clicks:2.0 to demo/clicks: done"))
+    expect(page.get_by_text("serving version 2.0").first).to_be_visible()
+    page.get_by_role("button", name="Open run").click()
+    expect(page.get_by_role("heading", name="Deploy an image to a service")).to_be_visible()
+    (run,) = audited(lab)
+    assert (run["runbook"], run["verdict"]) == ("panel-deploy", "proven")
     assert lab.complaints == []
 
 
@@ -115,7 +180,7 @@ def test_a_failed_deploy_goes_back_by_itself_then_the_service_is_scaled_and_a_ta
     expect(page.get_by_text("1 of 1 copies run").first).to_be_visible()
     expect(page.get_by_text(f"{HOSTILE} good").first).to_be_visible()
     page.get_by_role("button", name="Deploy …").click()
-    page.get_by_label("Image", exact=True).fill("panels/rough:bad")
+    page.get_by_role("option", name="bad ·").click()
     page.get_by_role("button", name="Plan deploy …").click()
     page.get_by_role("button", name="Confirm: deploy panels/rough:bad to demo/rough").click()
     expect(page.get_by_text("the service was brought back to deploy rough.1").first).to_be_visible(

@@ -10,6 +10,7 @@ from ecr_widgets.panels.notebook_kit import NotebookKit
 from ecr_widgets.recording.recorder import Recorder
 from ecr_widgets.recording.terminal import QuietSink
 from tests.fakes import NOW, World, digest_of
+from tests.fakes.action_runs import FakeActionRuns
 from tests.fakes.connections import FakeConnections
 
 _WEB = {"name": "web", "image": "busybox", "memory": 8}
@@ -20,7 +21,7 @@ def _kit(images: int) -> NotebookKit:
     here = Path.cwd()
     world = World()
     to = FakeConnections(world)
-    made = NotebookKit(to, Recorder("run-1", to.clock, QuietSink()), files=(here,))
+    made = NotebookKit(to, Recorder("run-1", to.clock, QuietSink()), files=(here,), actions=FakeActionRuns)
     for name in ("team/app", "team/db", "team/web"):
         made.create_repository(name)
     for number in range(images):

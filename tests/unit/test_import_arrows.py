@@ -45,6 +45,7 @@ MAY_IMPORT = {
     | {
         "actor",
         "approved_files",
+        "engine",
         "panels",
         "ports",
         "proofs",
@@ -76,7 +77,7 @@ MAY_IMPORT = {
         "settings",
     }
     | {"actor", "kit", "ports", "proofs", "saved_runs", "secrets", "steps"},
-    "runbook_form": VALUES | {"panels", "runbooks", "secrets"},
+    "runbook_form": VALUES | {"connections", "panels", "recording", "runbooks", "saved_runs", "secrets"},
     "moved_modules": set(),
     "__init__": {"moved_modules", "connections", "desk", "kit", "panels", "runbook_form"},
 }

@@ -25,14 +25,15 @@
 	}
 
 	const made = ({ IRenderMimeRegistry }, { Widget }, { INotebookTracker, NotebookActions }) => {
-		let tracker;
+		let tracker, commands;
 
 		class Panel extends Widget {
 			async renderModel(model) {
 				const { mount } = await drawing;
 				if (this.isDisposed) return;
 				const run = model.trusted ? () => this.run() : null;
-				this.card ??= mount(this.node, { send: (message) => this.link?.comm.send(message), ask: () => this.ask(), run });
+				const open = (path) => this.open(path);
+				this.card ??= mount(this.node, { send: (message) => this.link?.comm.send(message), ask: () => this.ask(), run, open });
 				let saved = model.data[PANEL];
 				try {
 					if (typeof saved === "string") saved = JSON.parse(saved);
@@ -96,6 +97,12 @@
 				NotebookActions.run(content, sessionContext);
 			}
 
+			/** Open a file that the kernel names from where the notebook is. */
+			open(path) {
+				const { pathname } = new URL(path, `file:///${this.notebook.context.path}`);
+				commands.execute("docmanager:open", { path: decodeURI(pathname.slice(1)) });
+			}
+
 			dispose() {
 				if (this.isDisposed) return;
 				this.link?.cards.delete(this.card);
@@ -111,8 +118,8 @@
 			autoStart: true,
 			requires: [IRenderMimeRegistry],
 			optional: [INotebookTracker],
-			activate: (_, registry, notebooks) => {
-				tracker = notebooks;
+			activate: (app, registry, notebooks) => {
+				[tracker, commands] = [notebooks, app.commands];
 				registry.addFactory({ safe: true, mimeTypes: [PANEL], defaultRank: -20, createRenderer: () => new Panel() });
 			},
 		};

@@ -1,17 +1,17 @@
 // Draws a panel from its JSON and hands back what people do with it; knows no kernel and no front end. Texts become text
 // nodes, styles go through the CSS object model, so a strict content security policy holds.
 const PAGE = 12, WAIT_MS = 700;
-const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}\p{DI}\u2800\u{13441}\u{13442}\u{16fe4}\u{1d159}]|(?! )\p{Zs}/gu;
+const UNSEEN = /[\p{C}\p{Zl}\p{Zp}\p{DI}\u2800\u{13441}\u{13442}\u{16fe4}\u{1d159}]|(?! )\p{Zs}/gu;
 const DIGEST = /sha256:([0-9a-f]{12})[0-9a-f]{52}/g;
 const TIME = /^(\d{4}-\d\d-\d\d \d\d:\d\d) UTC \((?:.*, )?([^,()]*)\)$/;
 const SIZE = /^([\d.]+) (B|kB|MB|GB)$/, UNITS = { B: 1, kB: 1e3, MB: 1e6, GB: 1e9 };
 const TO_COPY = /sha256:[0-9a-f]{64}|^[\w.-]+(:\d+)?\/[\w./-]+$/;
 const SIGNS = { added: "+ ", removed: "− ", changed: "~ " };
 const STYLE = `.ecrw{
---fg:var(--jp-ui-font-color1,var(--vscode-foreground,#1f2328));--mut:color-mix(in srgb,var(--fg) 74%,transparent);
---line:var(--jp-border-color2,var(--vscode-panel-border,#d0d7de));--bg:var(--jp-layout-color1,var(--vscode-editor-background,#fff));
---bg2:var(--jp-layout-color2,var(--vscode-sideBar-background,#f3f4f6));--acc:#1976d2;--ok:#2e7d32;--bad:#c62828;--warn:#8a6d00;--mono:12px/1.5 var(--jp-code-font-family,monospace);
-color:var(--fg);background:var(--bg);font:13px/1.5 var(--jp-ui-font-family,system-ui,sans-serif);border:1px solid var(--line);border-radius:6px;margin:4px 0;overflow:hidden;
+--fg:var(--jp-ui-font-color1,#1f2328);--mut:color-mix(in srgb,var(--fg) 74%,transparent);
+--edge:1px solid var(--jp-border-color2,#d0d7de);--bg:var(--jp-layout-color1,#fff);--bg2:var(--jp-layout-color2,#f3f4f6);
+--acc:#1976d2;--ok:#2e7d32;--bad:#c62828;--warn:#8a6d00;--mono:12px/1.5 var(--jp-code-font-family,monospace);
+color:var(--fg);background:var(--bg);font:13px/1.5 var(--jp-ui-font-family,system-ui,sans-serif);border:var(--edge);border-radius:6px;margin:4px 0;overflow:hidden;
 *{box-sizing:border-box}
 [hidden]{display:none!important}
 :focus-visible{outline:2px solid var(--acc);outline-offset:1px}
@@ -24,27 +24,32 @@ input[type=checkbox]{width:16px;height:16px;margin:4px 0;justify-self:start}
 button{padding:2px 10px;cursor:pointer}
 button:hover:enabled{border-color:var(--acc)}button:disabled{opacity:.55;cursor:default}
 .acts>button[aria-expanded=true]{border-color:var(--acc);box-shadow:inset 0 -2px var(--acc)}
-button.main{background:#1565c0;color:#fff}button.danger{background:#b71c1c;color:#fff}
-.note{padding:5px 12px;border-left:4px solid var(--warn);white-space:pre-wrap;overflow-wrap:anywhere;&.bad{border-color:var(--bad)}&.ok{border-color:var(--ok)}}
+.main{background:#1565c0;color:#fff}.danger{background:#b71c1c;color:#fff}
+.note,dd,details td{white-space:pre-wrap;overflow-wrap:anywhere}
+.note{padding:5px 12px;border-left:4px solid var(--warn)}
 .bar{flex-basis:100%}.note,.box,.form,.drawer{scroll-margin:40px}progress{width:160px;height:10px}
-.box{margin:8px 12px;border:1px solid var(--line);border-left:4px solid var(--acc);border-radius:4px;padding:8px 12px;background:var(--bg)}
+.box{margin:8px 12px;border:var(--edge);border-left:4px solid var(--acc);border-radius:4px;padding:8px 12px;background:var(--bg)}
 ul{margin:4px 0 8px;padding:0;list-style:none;max-height:180px;overflow:auto;font:var(--mono)}
-li{padding:0 6px;border-left:3px solid transparent;&.added{border-color:var(--ok)}&.removed{border-color:var(--bad)}&.changed{border-color:var(--warn)}}
+li{padding:0 6px;border-left:3px solid transparent}
+.ok,.added{border-color:var(--ok)}.bad,.removed{border-color:var(--bad)}.changed{border-color:var(--warn)}
 .scroll{overflow-x:auto;container-type:inline-size}
 table{width:100%;border-collapse:collapse;margin:0}
-th,td{text-align:left;padding:3px 8px;border-bottom:1px solid var(--line);white-space:nowrap;vertical-align:middle;max-width:340px;overflow:hidden;text-overflow:ellipsis;&:first-child{padding-left:12px}}
-th button{border:0;background:none;padding:0;font-weight:600;color:var(--mut)}
-tr.open,tbody tr:hover,td.drawer{background:var(--bg2)}
-button.row{border:0;background:none;padding:0;font-weight:600;max-width:100%;overflow:hidden;text-overflow:ellipsis;vertical-align:middle;&::before{content:"▸ "/"";color:var(--mut)}&[aria-expanded=true]::before{content:"▾ "/""}}
+th,td{text-align:left;padding:3px 8px;border-bottom:var(--edge);white-space:nowrap;max-width:340px;&:first-child{padding-left:12px}}
+th,td,.row{overflow:hidden;text-overflow:ellipsis;vertical-align:middle}
+th button,.row{border:0;background:none;padding:0;font-weight:600}
+th button,.copy{color:var(--mut)}
+.open,tbody tr:hover,.drawer{background:var(--bg2)}
+.row{max-width:100%;&::before{content:"▸ "/"";color:var(--mut)}&[aria-expanded=true]::before{content:"▾ "/""}}
 .share{display:inline-block;height:8px;margin-right:6px;background:var(--acc);opacity:.6}
 .chip{border:1px solid var(--ok);border-radius:10px;padding:0 8px;margin-right:4px;&::before{content:"● "/"";color:var(--ok)}}
-button.copy{padding:0 6px;margin-left:6px;color:var(--mut);border-color:var(--line)}
+.copy{padding:0 6px;margin-left:6px;border:var(--edge)}
 td.drawer{white-space:normal;max-width:none;padding:4px 12px 8px 26px;.box,.note{margin:8px 0 0}>*{position:sticky;left:26px;max-width:calc(100cqw - 40px)}>.acts{margin-top:6px}}
-dl,.form{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:1px 14px;margin:4px 0}dt,dd{margin:0;padding:0;float:none;width:auto;font-weight:400;white-space:nowrap}dd{overflow-wrap:anywhere;white-space:pre-wrap}
+dl,.form{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:1px 14px;margin:4px 0}dt,dd{margin:0;padding:0;float:none;width:auto;font-weight:400;}dt{white-space:nowrap}
+.box .box{border:0;padding:0;margin:0}
 .form{grid-template-columns:max-content minmax(160px,420px) minmax(0,1fr);gap:5px 12px;align-items:center;margin:8px 12px;.acts{grid-column:2/4}}
 .why{border-left:4px solid var(--bad);padding-left:8px}
 .foot{padding:5px 12px}
-details{border-top:1px solid var(--line);padding:4px 12px;summary{font-weight:600}td{white-space:pre-wrap;overflow-wrap:anywhere;max-width:none;font:var(--mono);border:0}.scroll{max-height:180px;overflow:auto}}
+details{border-top:var(--edge);padding:4px 12px;summary{font-weight:600}td{max-width:none;font:var(--mono);border:0}.scroll{max-height:180px;overflow:auto}}
 @media(max-width:620px){.form,dl{grid-template-columns:minmax(0,1fr);.acts{grid-column:1}}}
 }`;
 const sheet = new CSSStyleSheet();
@@ -208,7 +213,7 @@ export function mount(node, host) {
 
 	/** What is said where an action was taken. */
 	function notices(row) {
-		const { status, bars, problem, said, plan, at_row } = shown();
+		const { status, bars, problem, said, plan, at_row, run } = shown();
 		const note = (kind, role, ...children) => h(`div.note${kind}`, { role }, ...children);
 		const opened = page.some((each) => keyOf(each) === chosen) ? chosen : "";
 		const found = waits && opened === row ? [note("", "status", "waiting for the kernel …")] : [];
@@ -217,33 +222,42 @@ export function mount(node, host) {
 				const cancel = state && button("Cancel", "cancel", () => send({ do: "cancel" }));
 				found.push(note("", "status", `… ${plain(status, 500)}`, cancel, list(bars).map(bar)));
 			}
-			if (problem) found.push(note(".bad", "alert", `✗ ${whole(problem)}`));
-			if (said) found.push(note(".ok", "status", `✓ ${plain(said, 500)}`));
-			if (plan) return [...found, planned(plan)];
+			if (problem) found.push(note(".bad", "alert", `✗ ${whole(problem)}`, run && saved(run)));
+			if (said) found.push(note(".ok", "status", `✓ ${plain(said, 500)}`, run && saved(run)));
+			if (plan) return [...found, planned(plan, row)];
 		}
 		const action = list(row ? drawer?.actions : state?.actions).find((each) => open === formKey({ action: each.name, row }));
-		if (action) {
-			if (!forms.has(open)) forms.set(open, form(action, row, open));
-			forms.get(open).offer(action);
-			found.push(forms.get(open).node);
-		}
-		return found;
+		return action ? [...found, filled(action, row)] : found;
 	}
+
+	/** The form of an action, with what is typed in it. */
+	function filled(action, row) {
+		const key = formKey({ action: action.name, row });
+		const names = list(action.fields).map(({ name }) => name).join();
+		if (forms.get(key)?.names !== names) forms.set(key, Object.assign(form(action, row, key), { names }));
+		forms.get(key).offer(action);
+		return forms.get(key).node;
+	}
+
+	/** Where the run of what was done is. */
+	const saved = ({ text, path }) => {
+		const open = host.open && button("Open run", "open run", () => host.open(path));
+		return h("span.acts", h("span.mut", plain(text, 500)), open, copying(path, "path of the run"));
+	};
 
 	const bar = ({ text, share }) => {
 		const name = plain(text);
 		return h("span.bar", typeof share === "number" && h("progress", { max: 1, value: share, ariaLabel: name }), name);
 	};
 
-	function planned({ id, what, lines }) {
+	function planned({ what, lines, confirm }, row) {
 		const name = plain(what);
 		const items = list(lines).map((line) => {
 			const word = line.split(" ", 1)[0];
 			return h(word in SIGNS ? `li.${word}` : "li", (SIGNS[word] ?? "") + whole(line));
 		});
-		const confirm = button(`Confirm: ${name}`, "confirm", () => send({ do: "confirm", plan: id }), "", "button.main");
 		const discard = button("Discard plan", "discard", () => send({ do: "discard" }));
-		return h("div.box", { role: "group", ariaLabel: `Plan: ${name}` }, h("b", `Planned: ${name}`), h("ul", { tabIndex: 0 }, items), h("div.acts", confirm, discard));
+		return h("div.box", { role: "group", ariaLabel: `Plan: ${name}` }, h("b", `Planned: ${name}`), h("ul", { tabIndex: 0 }, items), filled(confirm, row), discard);
 	}
 
 	/** Rows that match; what belongs to one stays below it. */
@@ -354,7 +368,7 @@ export function mount(node, host) {
 
 	function part({ title, columns, rows, left_out }) {
 		const name = plain(title);
-		if (state && name.startsWith("Planned: ")) return []; // a live panel has a box for it
+		if (state && /^(Planned: |Last action$)/.test(name)) return []; // a live panel says it above
 		const heads = list(columns).map((each) => h("th", { scope: "col" }, plain(each)));
 		const lines = list(rows).map((row) => h("tr", list(row).map((cell) => h("td", whole(cell)))));
 		const made = h(
@@ -412,20 +426,21 @@ export function mount(node, host) {
 		const typed = () => {
 			for (const { field, input, label, hint } of fields.values()) {
 				const [other, value] = list(field.when);
-				input.hidden = label.hidden = hint.hidden = other !== undefined && fields.get(other)?.input.value !== value;
+				const { input: by } = fields.get(other) ?? {};
+				input.hidden = label.hidden = hint.hidden = other !== undefined && (by.hidden || by.value !== value);
 			}
 			made.judge({ problem: "" });
 			clearTimeout(asking);
 			if (!isShort()) asking = setTimeout(() => ask("check"), 150);
 		};
-				made.offer = (offer) => {
+		made.offer = (offer) => {
 			for (const field of list(offer.fields)) {
 				const known = fields.get(field.name);
 				if (!known) continue;
 				const { input, options, kind } = known, had = input.value, choices = JSON.stringify(field.options);
-				if (choices !== known.choices) (options ?? input).replaceChildren(...list(field.options).map((each) => h("option", { value: each }, options ? "" : plain(each))));
+				if (choices !== known.choices) (options ?? input).replaceChildren(...list(field.options).map((each, at) => h("option", { value: each }, options ? "" : plain(list(field.labels)[at] ?? each))));
 				if (!known.touched && kind === "tick") input.checked = field.value;
-				else if (!known.touched || !known.choices || (kind === "choice" && !list(field.options).includes(had))) input.value = field.value;
+				else if (!known.touched || !known.choices || (input.matches("select") && !list(field.options).includes(had))) input.value = field.value;
 				else input.value = had;
 				Object.assign(known, { field, choices });
 			}
@@ -441,7 +456,8 @@ export function mount(node, host) {
 		};
 		const parts = list(action.fields).map((field) => {
 			const { kind, name } = field, id = `ecrw-${(count += 1)}`;
-			const input = h(kind === "choice" ? "select" : kind === "lines" ? "textarea" : "input", { id, "data-k": `${key}\n${name}`, spellcheck: false });
+			const input = h(/choice|list/.test(kind) ? "select" : kind === "lines" ? "textarea" : "input", { id, "data-k": `${key}\n${name}`, spellcheck: false });
+			if (kind === "list") input.size = 6;
 			if (kind === "tick") input.type = "checkbox";
 			if (kind === "number") Object.assign(input, { type: "number", min: field.least, max: field.most });
 			const label = h("label", { htmlFor: id }, plain(field.label)), hint = h("span.mut", plain(field.hint));
@@ -503,23 +519,3 @@ export function mount(node, host) {
 		},
 	};
 }
-
-/** The second door: an anywidget, which hides the picture above it. */
-export default {
-	render({ model, el }) {
-		const card = mount(el, { send: (message) => model.send(message) });
-		const hidden = new CSSStyleSheet();
-		document.adoptedStyleSheets.push(hidden);
-		const hear = (message) => {
-			if (message.state) hidden.replaceSync(`.${CSS.escape(message.state.live)}{display:none}`);
-			card.receive(message);
-		};
-		model.on("msg:custom", hear);
-		model.send({ do: "hello" });
-		return () => {
-			model.off("msg:custom", hear);
-			hidden.replaceSync("");
-			card.dispose();
-		};
-	},
-};

@@ -33,6 +33,7 @@ from ecr_widgets.recording.terminal import QuietSink
 from ecr_widgets.settings import Layer0Settings
 from ecr_widgets.steps.build_image import BuildImage
 from tests.fakes import World
+from tests.fakes.action_runs import FakeActionRuns
 from tests.fakes.connections import FakeConnections, make_outside, perform
 from tests.faults import canaries
 from tests.faults.books import Ran, ours, stock
@@ -89,7 +90,9 @@ def _in_controls(at: Attempt) -> None:
     world = World()
     to = FakeConnections(world)
     (at.folder / "Dockerfile").write_text("FROM busybox")
-    kit = NotebookKit(to, Recorder("run-1", to.clock, QuietSink()), files=(at.folder,))
+    kit = NotebookKit(
+        to, Recorder("run-1", to.clock, QuietSink()), files=(at.folder,), actions=FakeActionRuns
+    )
     kit.create_repository("app")
     kit.push_image(kit.build_image(".", name="app"), repository="app", tag="1")
     to.layer0.create_service("demo24e9e412", "web", to.layer0.create_deploy("web", b"{}").deploy_id)

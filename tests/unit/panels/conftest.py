@@ -9,6 +9,7 @@ import pytest
 from ecr_widgets.panels.notebook_kit import NotebookKit
 from ecr_widgets.recording.recorder import Recorder
 from ecr_widgets.recording.terminal import QuietSink
+from tests.fakes.action_runs import FakeActionRuns
 from tests.fakes.connections import FakeConnections
 from tests.unit.panels.desk import Desk
 
@@ -16,7 +17,9 @@ from tests.unit.panels.desk import Desk
 @pytest.fixture
 def kit(to: FakeConnections, tmp_path: Path) -> NotebookKit:
     (tmp_path / "Dockerfile").write_text("FROM busybox")
-    return NotebookKit(to, Recorder("run-1", to.clock, QuietSink()), files=(tmp_path,))
+    return NotebookKit(
+        to, Recorder("run-1", to.clock, QuietSink()), files=(tmp_path,), actions=FakeActionRuns
+    )
 
 
 @pytest.fixture

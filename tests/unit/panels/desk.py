@@ -20,6 +20,8 @@ from ecr_widgets.panels.live import Live
 from ecr_widgets.panels.notebook_kit import NotebookKit
 from ecr_widgets.recording import notebook
 
+_CONFIRMS = ("Confirm", "Ask for approval")
+
 
 class Desk:
     """What stands below one cell, by display id."""
@@ -105,8 +107,9 @@ class Desk:
         return [json.loads(each[RECORD_MIME]) for each in self.shown.values() if RECORD_MIME in each]
 
     def part(self, title: str) -> list[list[str]]:
-        """Rows of a table below the picture's own."""
-        return next(part["rows"] for part in self.picture["parts"] if part["title"].startswith(title))
+        """Rows of a table below the picture's own: of that title, else of one that begins so."""
+        found = [part for part in self.picture["parts"] if part["title"].startswith(title)]
+        return next((part for part in found if part["title"] == title), found[0])["rows"]
 
     def last(self, name: str) -> Any:
         """What the kernel sent last under that name."""
@@ -135,7 +138,7 @@ class Desk:
         self.settle()
 
     def type(self, label: str, value: Any) -> None:
-        """Type into a field, or choose; in the filter, what is typed counts at once."""
+        """Type into a field, or choose, and before that what it is shown for; in the filter it counts at once."""
         if label == "Filter":
             found = [
                 row for row in self.rows if all(w in "\n".join(row).lower() for w in value.lower().split())
@@ -143,7 +146,17 @@ class Desk:
             keys = [row[self.state["key"]] for row in found][:12]
             self.send({"do": "see", "words": value, "rows": keys})
         else:
-            self.typed[self.field(label)["label"]] = value
+            field = self.field(label)
+            self.typed[field["label"]] = value
+            for name, chosen in (field["when"],) if field["when"] else ():
+                other = next(
+                    each
+                    for _, actions in self._offered()
+                    for action in actions
+                    for each in action["fields"]
+                    if each["name"] == name
+                )
+                self.typed[other["label"]] = chosen
 
     def field(self, label: str) -> dict[str, Any]:
         """A field as it is offered."""
@@ -167,8 +180,13 @@ class Desk:
         """Whether a button can be pressed."""
         action, _ = self._action(button)
         values = self.values(action)
-        filled = all(str(values[each["name"]]).strip() for each in action["fields"] if each["required"])
+        needed = [each for each in action["fields"] if each["required"] and self._is_shown(each, values)]
+        filled = all(str(values[each["name"]]).strip() for each in needed)
         return filled and not self.why_not(button)
+
+    @staticmethod
+    def _is_shown(field: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
+        return not field["when"] or values[field["when"][0]] == field["when"][1]
 
     def offers(self, button: str) -> bool:
         """Whether there is such a button."""
@@ -180,8 +198,8 @@ class Desk:
         }
         if button in common:
             return bool(common[button])
-        if button.startswith("Confirm"):
-            return plan is not None and f"Confirm: {plan['what']}".startswith(button)
+        if button.startswith(_CONFIRMS):
+            return plan is not None and plan["confirm"]["go"].startswith(button)
         return self._action(button, must=False) is not None
 
     def press(self, button: str) -> None:
@@ -192,8 +210,10 @@ class Desk:
     def click(self, button: str) -> None:
         """Press a button that can be pressed."""
         assert self.offers(button), button
-        if button.startswith("Confirm"):
-            self.send({"do": "confirm", "plan": self.state["plan"]["id"]})
+        if button.startswith(_CONFIRMS):
+            confirm = self.state["plan"]["confirm"]
+            values = self.values(confirm)
+            self.send({"do": "act", "action": confirm["name"], "row": self.state["at_row"], "values": values})
         elif button in ("Cancel", "Refresh"):
             self.send({"do": button.lower()})
         elif button == "Discard plan":

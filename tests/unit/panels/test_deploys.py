@@ -12,7 +12,7 @@ from ecr_widgets.errors import InputError
 from ecr_widgets.model.services import Deployment
 from ecr_widgets.panels import base
 from ecr_widgets.panels.notebook_kit import NotebookKit
-from tests.fakes import REGISTRY, World
+from tests.fakes import REGISTRY, World, digest_of
 from tests.fakes.connections import FakeConnections
 from tests.unit.panels.desk import Desk
 
@@ -85,7 +85,7 @@ def test_a_second_deploy_shows_its_difference_and_can_be_taken_back(open_desk: D
     open_desk.press("Plan rollback")
     open_desk.press("Confirm: roll demo/web back to web.1")
     assert open_desk.picture["rows"][0][0] == "web.1"
-    assert [record["step"] for record in open_desk.records][-2:] == ["find_service", "rollback"]
+    assert [record["step"] for record in open_desk.records][-3:] == ["find_service", "rollback", "verify"]
 
 
 def back(desk: Desk) -> tuple[str, list[str]]:
@@ -96,7 +96,7 @@ def back(desk: Desk) -> tuple[str, list[str]]:
 def test_back_leads_to_the_last_proven_deploy_and_to_no_untried_one(
     open_desk: Desk, kit: NotebookKit, to: FakeConnections, pushed: None
 ) -> None:
-    """As a rollback does; a deploy that is stored and was never run is not offered first; all can be chosen."""
+    """As a rollback does; what no saved run proves of this service is not offered, nor what runs already."""
     to.proven = frozenset({"web.1"})
     deploy(open_desk, "1")
     deploy(open_desk, "2")
@@ -104,17 +104,56 @@ def test_back_leads_to_the_last_proven_deploy_and_to_no_untried_one(
     for name in ("web", "other"):
         kit.create_deploy(name, "Dockerrun.aws.json", image=image, variables={"NEW": name})
     open_desk.press("Refresh")
-    assert back(open_desk) == ("web.1", ["web.3", "web.1", "other.1"])
+    assert back(open_desk) == ("web.1", ["web.1"])
+    assert open_desk.field("Back to")["labels"] == ["web.1 · 1 · verified 1 d ago by ana"]
     kit.deploy_service("demo", "web", "web.1")
     open_desk.press("Refresh")
-    assert back(open_desk) == ("", ["", "web.3", "web.2", "other.1"])
+    assert back(open_desk) == ("", [""])
     assert not open_desk.can("Plan rollback")
-    open_desk.type("Back to", "web.2")
-    open_desk.press("Refresh")
-    assert open_desk.can("Plan rollback")
     kit.deploy_service("demo", "web", "other.1")
     open_desk.press("Refresh")
-    assert back(open_desk) == ("", ["", "web.3", "web.2", "web.1"])
+    assert back(open_desk) == ("web.1", ["web.1"])
+
+
+def test_without_any_proof_there_is_still_a_way_back(open_desk: Desk) -> None:
+    """To the version before, which says that no saved run proves it."""
+    deploy(open_desk, "1")
+    deploy(open_desk, "2")
+    assert back(open_desk) == ("web.1", ["web.1"])
+    assert "proven by no saved run" in open_desk.field("Back to")["labels"][0]
+
+
+def test_another_tag_is_deployed_without_a_file(open_desk: Desk, kit: NotebookKit, world: World) -> None:
+    """The document that runs is used, with the image of the newest tag that does not run yet, unless another is chosen."""
+    deploy(open_desk, "1")
+    digest = digest_of("newest")
+    world.manifests.add(("app", digest))
+    world.tags["app", "3"], world.pushed_at[digest] = digest, world.now
+    open_desk.press("Refresh")
+    tags = open_desk.field("Tag")
+    assert (tags["value"], tags["options"][0], {*tags["options"]}) == ("3", "3", {"1", "2", "3"})
+    assert tags["labels"][tags["options"].index("1")].endswith(f"{world.tags['app', '1'][7:19]} · runs now")
+    open_desk.type("Tag", "2")
+    open_desk.type("Reason", "OPS-7")
+    open_desk.press("Plan deploy")
+    assert open_desk.part("Planned")[0][0].startswith("changed /containerDefinitions/0/image: ")
+    open_desk.press("Confirm: deploy app:2 to demo/web")
+    stored = next(each for each in open_desk.records if each["outcome"].get("deploy_id") == "web.2")
+    assert (stored["inputs"]["dockerrun"], stored["inputs"]["service"]) == ("", "web")
+    assert f":2@{world.tags['app', '2']}" in open_desk.picture["rows"][0][2]
+    script, reason = kit.actions.done[-1]
+    assert (script.name, script.values["digest"], reason) == ("panel-deploy", world.tags["app", "2"], "OPS-7")
+
+
+def test_how_the_service_is_comes_first(open_desk: Desk, kit: NotebookKit) -> None:
+    """In a word with a sign: stable, and rolled back once it is on what it ran before."""
+    deploy(open_desk, "1")
+    assert open_desk.picture["note"] == "● stable · 1 of 1 copies run"
+    deploy(open_desk, "2")
+    assert open_desk.picture["note"].startswith("● stable")
+    kit.wait(kit.deploy_service("demo", "web", "web.1"))
+    open_desk.press("Refresh")
+    assert open_desk.picture["note"].startswith("↩ rolled back")
 
 
 def test_the_same_again_is_said_to_change_nothing(open_desk: Desk) -> None:
@@ -199,7 +238,7 @@ def test_an_image_is_named_in_any_form(open_desk: Desk, world: World, form: str)
     open_desk.type("Image", form.format(host=REGISTRY, digest=digest, other=other))
     open_desk.press("Plan deploy")
     open_desk.press("Confirm: deploy")
-    assert open_desk.picture["rows"][0][2] == f"{REGISTRY}/app@{digest}"
+    assert open_desk.picture["rows"][0][2] == f"{REGISTRY}/app:1@{digest}"
 
 
 def test_an_image_that_no_deploy_can_name_is_refused_with_a_reason(open_desk: Desk) -> None:
@@ -218,6 +257,7 @@ def test_a_dockerrun_that_we_would_not_write_is_shown_and_replaced(
     """Its image stands in the panel; a plan says that no difference can be told, and shows what would stand there."""
     odd = b'{"containerDefinitions": [{"name": "web", "image": "busybox:1", "links": [7], "cpu": "x"}]}'
     stored = to.layer0.create_deploy("odd", odd)
+    to.proven = frozenset({stored.deploy_id})
     to.layer0.create_service("demo24e9e412", "web", stored.deploy_id)
     desk.open(kit.deploys("demo", "web"))
     assert desk.picture["rows"][0][2] == "busybox:1"

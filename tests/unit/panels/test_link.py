@@ -135,7 +135,7 @@ def test_the_widget_holds_the_drawing_and_nothing_else() -> None:
     state = {
         name: value for name, value in made.get_state().items() if not name.startswith(("_model", "_view"))
     }
-    assert state.pop("_esm") == link.MODULE.read_text()
+    assert state.pop("_esm") == link.widget_module()
     assert set(state) <= {"_anywidget_id", "_css", "_dom_classes", "layout", "tabbable", "tooltip"}
     assert shown["text/plain"] == "Controls: run this cell to work with them."
     made.close()

@@ -215,7 +215,7 @@ def test_a_policy_is_previewed_and_set_after_a_confirmation(open_desk: Desk, wor
     assert world.policies == {}
     open_desk.press("Confirm: set the lifecycle policy of team/app")
     assert '"countNumber": 1' in world.policies["team/app"]
-    assert open_desk.picture["parts"] == []
+    assert [part["title"] for part in open_desk.picture["parts"]] == ["Last action"]
 
 
 def test_a_plan_says_what_it_replaces_and_what_runs(
