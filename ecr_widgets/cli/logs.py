@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -18,6 +18,9 @@ from ecr_widgets.errors import EntityNotFound, InputError
 if TYPE_CHECKING:
     from ecr_widgets.model.services import ContainerLog
     from ecr_widgets.ports.services import Services
+    from ecr_widgets.steps.shared.logs import LogLine
+
+_COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "red")
 
 
 @click.command(name="logs")
@@ -46,7 +49,6 @@ def command(
 
     Each line begins with its container's name.
     """
-    from ecr_widgets.model.text import visible
     from ecr_widgets.steps.shared import logs
 
     since, until = moment(start), moment(end)
@@ -56,21 +58,37 @@ def command(
         )
     if follow and (as_json or tail or until is not None):
         raise InputError("--follow refused", hint="it cannot be combined with --json, --tail or --end")
-    source = Source(services_of(environment), environment, name)
+    source, paint = Source(services_of(environment), environment, name), _painter()
     if not follow:
         lines = logs.merge(source.read(tail, since, until))
         if as_json:
             print_json([asdict(line) for line in lines])
         else:
             for line in lines:
-                click.echo(visible(str(line)))
+                click.echo(paint(line))
         return
     from ecr_widgets.adapters.clock import SystemClock
 
     for line in logs.follow(
         SystemClock(), lambda: source.read(0, since, None), source.is_over, timeout_s=timeout_s
     ):
-        click.echo(visible(str(line)))
+        click.echo(paint(line))
+
+
+def _painter() -> Callable[[LogLine], str]:
+    """How a line is shown: where a terminal has colours, each copy in one of its own."""
+    from ecr_widgets.cli.tables import has_colours
+    from ecr_widgets.model.text import visible
+
+    colours, of_copy = has_colours(), dict[str, str]()
+
+    def paint(line: LogLine) -> str:
+        if not colours:
+            return visible(str(line))
+        colour = of_copy.setdefault(line.source, _COLOURS[len(of_copy) % len(_COLOURS)])
+        return f"{click.style(visible(line.source), fg=colour)} | {visible(line.text)}"
+
+    return paint
 
 
 class Source:

@@ -194,7 +194,7 @@ class Picture:
         if self.left_out:
             parts.append(f"{len(self.rows)} shown")
         if self.left_out:
-            parts.append(f"{self.left_out} left out")
+            parts.append(f"{self.left_out} not shown")
         return ", ".join(part for part in (*parts, self.note) if part)
 
 
@@ -253,7 +253,7 @@ def bar(count: int, wanted: int) -> str:
 
 
 def _headed(part: Part) -> str:
-    return f"{part.title} ({part.left_out} left out)" if part.left_out else part.title
+    return f"{part.title} ({part.left_out} not shown)" if part.left_out else part.title
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Markup:

@@ -37,7 +37,7 @@ def of_panel(panel: RepositoriesPanel) -> Sequence[Action]:
             lambda values: _create(panel, values),
             (
                 Field("name", "Name", hint="team/project", required=True),
-                Field("immutable", "Tags can never move", value=False),
+                Field("immutable", "Immutable tags", value=False),
                 Field("scan", "Scan on push", value=True),
                 Field(
                     "encryption",
@@ -99,7 +99,7 @@ def of_repository(panel: RepositoriesPanel, repository: Repository) -> Sequence[
         Action(
             "delete",
             "Delete",
-            "Delete the repository for good",
+            "Delete the repository permanently",
             lambda values: _delete(panel, name, values),
             (
                 Field("again", "To delete it, type its name", required=True),

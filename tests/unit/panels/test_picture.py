@@ -52,7 +52,7 @@ def test_a_saved_picture_is_small_and_says_what_it_leaves_out(rows: int, length:
     capped = picture("x" * length, rows=rows).capped()
     assert len(capped.rows) + capped.left_out == rows
     assert sum(len(form.encode()) for form in capped.bundle().values()) <= LARGEST_BUNDLE_BYTES
-    assert (f"{capped.left_out} left out" in capped.to_html()) == bool(capped.left_out)
+    assert (f"{capped.left_out} not shown" in capped.to_html()) == bool(capped.left_out)
 
 
 def test_one_cell_of_a_megabyte_pushes_no_row_out() -> None:
@@ -123,7 +123,7 @@ def test_parts_are_capped_too() -> None:
     assert sum(len(form.encode()) for form in capped.bundle().values()) <= LARGEST_BUNDLE_BYTES
     for shown in capped.parts:
         assert len(shown.rows) + shown.left_out == 500
-        assert f"({shown.left_out} left out)" in capped.to_html()
+        assert f"({shown.left_out} not shown)" in capped.to_html()
 
 
 @pytest.mark.parametrize(
