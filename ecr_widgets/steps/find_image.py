@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
-from ecr_widgets.errors import ImageNotFound
+from ecr_widgets.errors import ImageNotFound, RepositoryNotFound
 from ecr_widgets.ports import ProgressSink
 from ecr_widgets.steps.push_image import PushOutcome
-from ecr_widgets.steps.shared.nearest import nearest_tag
+from ecr_widgets.steps.shared.nearest import nearest_repository, nearest_tag
 from ecr_widgets.steps.shared.outside import Outside
 from ecr_widgets.steps.step import Look
 
@@ -37,7 +37,11 @@ class FindImage(Look[PushOutcome]):
 
     def look(self, outside: Outside, progress: ProgressSink) -> PushOutcome:
         image = outside.reference(self.repository, self.reference)
-        digest = outside.session.use(lambda token: outside.registry.find_digest(image, token))
+        try:
+            digest = outside.session.use(lambda token: outside.registry.find_digest(image, token))
+        except RepositoryNotFound as error:
+            hint = nearest_repository(outside.ecr, self.repository, error.hint or "check its name")
+            raise RepositoryNotFound(error.message, hint=hint) from error
         if digest is None:
             raise ImageNotFound(
                 f"{image} is not in the registry",
