@@ -33,7 +33,7 @@ def test_a_saved_fleet_shows_each_wave_with_its_bar(browser: Browser, tmp_path: 
     page.goto(saved.with_suffix(".html").as_uri())
     for text in ("reason=ValueError: 4 does not answer", "2 targets failed so far, more than 1"):
         expect(page.get_by_text(text).first).to_be_visible()
-    bars = page.locator("span[style*='background:#c62828']")
+    bars = page.locator("span[style*='height:8px;background:#c62828']")
     assert [round(bars.nth(at).bounding_box()["width"]) for at in range(bars.count())] == [64, 64]  # type: ignore[index]
     page.set_viewport_size({"width": 1000, "height": page.evaluate("document.documentElement.scrollHeight")})
     shoot(page, "fleet")
