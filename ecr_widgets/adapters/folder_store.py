@@ -74,6 +74,12 @@ class FolderStore:
             names = (path.name for path in self.folder.iterdir())
             yield from sorted(name for name in names if name > after and name.startswith(prefix))
 
+    def stamps(self, *, after: str = "") -> Iterator[tuple[str, Stamp]]:
+        for name in self.names(after=after):
+            stamp = self._stamp(name)
+            if stamp is not None:  # it is gone since
+                yield name, stamp
+
     def now(self) -> datetime:
         with tempfile.TemporaryFile(dir=self.folder) as file:
             return datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, UTC)

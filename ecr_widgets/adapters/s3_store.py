@@ -196,6 +196,12 @@ class S3Store:
 
     def names(self, *, after: str = "", prefix: str = "") -> Iterator[str]:
         """Of runs, or of what else is under a prefix that has a slash in it."""
+        yield from (name for name, _ in self._listed(after, prefix))
+
+    def stamps(self, *, after: str = "") -> Iterator[tuple[str, Stamp]]:
+        yield from self._listed(after, "")
+
+    def _listed(self, after: str, prefix: str) -> Iterator[tuple[str, Stamp]]:
         root = self._key("")
         told: dict[str, Any] = {"Bucket": self.place.bucket, "Prefix": root + prefix}
         told |= {"StartAfter": root + after} if after else {}
@@ -204,7 +210,7 @@ class S3Store:
             page = self._trying(
                 "list the runs", lambda: self._client.list_objects_v2(**told), _READ_PATIENCE_S
             )
-            yield from (each["Key"].removeprefix(root) for each in page.get("Contents", ()))
+            yield from ((each["Key"].removeprefix(root), each["ETag"]) for each in page.get("Contents", ()))
             if not page.get("IsTruncated"):
                 return
             told["ContinuationToken"] = page["NextContinuationToken"]

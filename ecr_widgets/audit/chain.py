@@ -240,9 +240,7 @@ class Appender:
         """The seal that the next one follows."""
         self._previous = last.sha256 if last else None
         self._project = self.last.chain.project if self.last else secrets.token_hex(16)
-        self._follows_own = bool(
-            last and last.seal and last.seal.key == key.key and key.signed(last.signed, last.signature)
-        )
+        self._follows_own = last is not None and is_signed_by(last, key)
         self.end = end
         """Where the chain's whole lines end, in bytes."""
 
@@ -309,6 +307,12 @@ def line_of(seal: Seal, sign: Callable[[bytes], bytes]) -> bytes:
     """The line of a seal, signed."""
     payload = statement_of(seal.subjects, RETIREMENT_TYPE if seal.retired else RUN_TYPE, seal)
     return bundle_of(Envelope(payload, sign(pre_authentication(payload)), seal.key))
+
+
+def is_signed_by(link: Link, key: KeyFile) -> bool:
+    """Whether a seal names that key and is signed by it, so that who holds the key may vouch for it."""
+    named = link.seal is not None and link.seal.key == key.key
+    return named and key.signed(link.signed, link.signature)
 
 
 def head_of(links: list[Link]) -> Head | None:

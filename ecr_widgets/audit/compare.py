@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from ecr_widgets.audit.outputs import differing_lines, outputs_of
 from ecr_widgets.audit.row import Row
+from ecr_widgets.audit.run_files import files_of
 from ecr_widgets.audit.showing import show_run
+from ecr_widgets.model.bucket_path import Place
 
 _ALWAYS_OTHER = ("_at", "_s", "run_id")
 """Ends of the names of what is another in each run, and so says nothing."""
@@ -31,10 +32,10 @@ class Difference:
     newer: str | None
 
 
-def compare_runs(runs: Path, older: Row, newer: Row) -> tuple[Difference, ...]:
+def compare_runs(runs: Place, older: Row, newer: Row) -> tuple[Difference, ...]:
     """Compare two saved runs, with what their cells printed: of each cell the first lines that only one of them has."""
     told = differences(show_run(runs, older), show_run(runs, newer))
-    first, second = (outputs_of(runs / row.path) for row in (older, newer))
+    first, second = (outputs_of(files_of(runs), row.path) for row in (older, newer))
     return (
         *told,
         *(

@@ -23,17 +23,20 @@ from typing import NamedTuple
 
 import msgspec
 
+from ecr_widgets.adapters.run_stores import bucket_store
+from ecr_widgets.audit.folder_seals import FolderSeals
 from ecr_widgets.audit.judging import Judgement, Verdict, judge
 from ecr_widgets.audit.keys import KeyRing, default_ring
-from ecr_widgets.audit.parallel import in_parallel
 from ecr_widgets.audit.query import Query
-from ecr_widgets.audit.reading import read_bytes, read_content, read_file, with_holder
 from ecr_widgets.audit.row import MADE_BY, Row, RowLine, decode_row, encode_row, line_of, row_of
 from ecr_widgets.audit.run import Found, NoRun, Run
-from ecr_widgets.audit.scan import NEVER, RACY_NS, Stamp, scan, shown_name
+from ecr_widgets.audit.run_files import FolderFiles, RunFiles, StoreFiles, found_in, unread
+from ecr_widgets.audit.scan import NEVER, RACY_NS, Stamp, shown_name
 from ecr_widgets.audit.seal_book import TABLES, Newest, SealBook
+from ecr_widgets.audit.store_seals import StoreSeals
 from ecr_widgets.audit.verify import Finding
 from ecr_widgets.errors import RecordError
+from ecr_widgets.model.bucket_path import BucketPath, Place
 from ecr_widgets.model.user_folders import cache_folder
 
 _VERSION = 100 * MADE_BY + 14
@@ -81,14 +84,14 @@ class Index:
 
     """
 
-    def __init__(self, runs: Path, file: Path | None, *, ring: KeyRing | None = None) -> None:
+    def __init__(self, runs: Place, file: Path | None, *, ring: KeyRing | None = None) -> None:
         self.runs = runs
         with ExitStack() as opened:
             if file is not None:
                 opened.enter_context(_held(file))
             self._database = opened.enter_context(closing(_open(file)))
             self._opened = opened.pop_all()
-        self._seals = None if ring is None else SealBook(self._database, runs, ring)
+        self._files, self._seals = _files_and_seals(runs, self._database, ring)
         self.read_files = 0
         """How many notebooks updates through this object have read."""
 
@@ -115,7 +118,7 @@ class Index:
         }
         # Kept in the folder's own order: rows sorted by name are written quicker once, and found slower at each update.
         due = []
-        for path, stamp in scan(self.runs):
+        for path, stamp in self._files.notebooks():
             standing = known.pop(shown_name(path), None)
             if standing is None or standing[2:] != stamp:
                 due.append((path, stamp))
@@ -151,9 +154,9 @@ class Index:
                 else:
                     unlike.append((name, stamp, entry, seal))
         self.read_files += len(unlike)
-        reader = _Reader(self.runs, with_hash=self._seals is not None)
+        reader = _Reader(self._files, with_hash=self._seals is not None)
         asked = [(name, as_sealed and as_sealed.sha256) for name, _, as_sealed, _ in unlike]
-        with closing(in_parallel(reader.read, asked)) as read:
+        with closing(self._files.each(reader.read, asked)) as read:
             for (name, stamp, as_sealed, seal), changed in zip(unlike, read, strict=True):
                 entry = as_sealed if changed is None else changed
                 assert entry is not None
@@ -221,12 +224,15 @@ class Index:
         return tuple(run_id for (run_id,) in found)
 
     def _at(self, name: str) -> list[tuple[bytes, str | None]]:
-        """The run at a path as a shell completes it, from where one stands."""
-        try:
-            below = Path(name).resolve().relative_to(self.runs.resolve())
-        except (ValueError, OSError):
-            return []
-        return self._database.execute("SELECT row, seal FROM runs WHERE path = ?", (str(below),)).fetchall()
+        """The run at an address, or at a path as a shell completes it, from where one stands."""
+        if not isinstance(self.runs, Path):
+            below = name.removeprefix(f"{self.runs}/")
+        else:
+            try:
+                below = str(Path(name).resolve().relative_to(self.runs.resolve()))
+            except (ValueError, OSError):
+                return []
+        return self._database.execute("SELECT row, seal FROM runs WHERE path = ?", (below,)).fetchall()
 
     def _store(self, batch: list[_Due]) -> None:
         told = self._database.execute("SELECT seq FROM sqlite_sequence WHERE name = 'runs'").fetchone()
@@ -270,11 +276,21 @@ class Index:
         self._database.execute("COMMIT")
 
 
+def _files_and_seals(
+    runs: Place, database: sqlite3.Connection, ring: KeyRing | None
+) -> tuple[RunFiles, SealBook | None]:
+    if isinstance(runs, Path):
+        folder = FolderFiles(runs)
+        return folder, None if ring is None else FolderSeals(database, folder, ring)
+    bucket = StoreFiles(bucket_store(runs))
+    return bucket, None if ring is None else StoreSeals(database, bucket, ring)
+
+
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """Reads notebooks, in whatever process."""
+    """Reads notebooks, in whatever process or thread."""
 
-    runs: Path
+    files: RunFiles
     with_hash: bool
 
     def read(self, asked: tuple[str, str | None]) -> _Entry | None:
@@ -287,15 +303,14 @@ class _Reader:
             return _entry(NoRun(shown_name(name), "unreadable", why), None)
 
     def _read(self, name: str, sealed_sha256: str | None) -> _Entry | None:
-        file = os.path.join(self.runs, name)  # noqa: PTH118 -- no Path to make for each
         try:
-            content = read_bytes(file)
-        except (OSError, ValueError):
-            return _entry(read_file(file, shown_name(name)), None)
+            content = self.files.read(name)
+        except (OSError, ValueError) as error:
+            return _entry(unread(name, error), None)
         sha256 = hashlib.sha256(content).hexdigest() if self.with_hash else None
         if sha256 is not None and sha256 == sealed_sha256:
             return None
-        found = with_holder(read_content(content, shown_name(name)), file)
+        found = found_in(self.files, name, content)
         # One that is held is not over yet. A file that was sealed as a run and is none any more was changed, too.
         return _entry(found, None if isinstance(found, Run) and found.held else sha256)
 
@@ -308,13 +323,14 @@ def _row(row: bytes, seal: str | None) -> Row:
     return msgspec.structs.replace(decode_row(row), seal=seal)
 
 
-def index_file(runs: Path) -> Path:
-    """Where the index of a runs folder is kept: in the user's cache folder (XDG_CACHE_HOME)."""
-    name = hashlib.sha256(os.fsencode(runs.resolve())).hexdigest()[:24]
+def index_file(runs: Place) -> Path:
+    """Where the index of a place of runs is kept: in the user's cache folder (XDG_CACHE_HOME)."""
+    place = str(runs).encode() if isinstance(runs, BucketPath) else os.fsencode(runs.resolve())
+    name = hashlib.sha256(place).hexdigest()[:24]
     return cache_folder() / "audit" / f"{name}.sqlite"
 
 
-def open_index(runs: Path, *, rebuild: bool = False, ring: KeyRing | None = None) -> Index:
+def open_index(runs: Place, *, rebuild: bool = False, ring: KeyRing | None = None) -> Index:
     """The index of a runs folder, up to date, with what the seals say; one that cannot be kept on disk is made in memory.
 
     Args:

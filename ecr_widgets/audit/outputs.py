@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from itertools import zip_longest
-from pathlib import Path
 
 import msgspec
 
-from ecr_widgets.audit.reading import read_bytes
+from ecr_widgets.audit.run_files import RunFiles
 from ecr_widgets.model.record import PANEL_MIME, RECORD_MIME
 
 _OURS = frozenset((RECORD_MIME, PANEL_MIME))
@@ -33,10 +32,10 @@ class _Notebook(msgspec.Struct):
     cells: list[_Cell]
 
 
-def outputs_of(path: Path) -> Mapping[str, str]:
+def outputs_of(files: RunFiles, name: str) -> Mapping[str, str]:
     """Printed text, plain results and errors by cell id; empty for a file that cannot be read."""
     try:
-        notebook = _decode(read_bytes(path))
+        notebook = _decode(files.read(name))
     except (OSError, ValueError, msgspec.MsgspecError, RecursionError):
         return {}
     texts = ((cell.id, "".join(map(_text, cell.outputs))) for cell in notebook.cells)

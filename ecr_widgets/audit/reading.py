@@ -68,7 +68,7 @@ def read_file(
     try:
         content = read_bytes(path)
     except OSError as error:
-        return NoRun(name, "unreadable", _os_reason(error))
+        return NoRun(name, "unreadable", os_reason(error))
     except ValueError as error:
         return NoRun(name, "unreadable", str(error))
     see(content)
@@ -332,7 +332,8 @@ def _is_foreign_of_python(content: bytes) -> bool:
     return isinstance(top.cells or top.worksheets, list) and type(top.nbformat) is int
 
 
-def _os_reason(error: OSError) -> str:
+def os_reason(error: OSError) -> str:
+    """Why a file cannot be read, in words."""
     import errno
 
     return "a symbolic link" if error.errno == errno.ELOOP else error.strerror or type(error).__name__

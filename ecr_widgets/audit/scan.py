@@ -12,11 +12,12 @@ from ecr_widgets.errors import InputError
 
 
 class Stamp(NamedTuple):
-    """What tells two states of a file apart; all of the kernel's making, so nobody can set the change time back."""
+    """What tells two states of a file apart; all of the kernel's or the store's making, so nobody can set the change time back."""
 
     changed_ns: int
     size_bytes: int
-    inode: int
+    inode: int | str
+    """Or the ETag of an object."""
 
 
 RACY_NS = 50_000_000

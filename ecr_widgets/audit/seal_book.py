@@ -1,31 +1,26 @@
 """The newest seal of each notebook, kept in the index: what a list needs to call a run tampered, without a look at all seals.
 
 Of a seal in order the row that it signs is taken, and the notebook not opened unless its stamp is another one now.
-
-A chain is read from where the last look stopped, once its bytes up to there are known to be the same. Whether the chain as a
-whole is in order, and which sealed runs are missing, is for `verify` to say.
+Whether chains are in order as a whole, and which sealed runs are missing, is for `verify` to say.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 import sqlite3
-import stat
-import time
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 from itertools import groupby
-from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
-from ecr_widgets.audit.chain import FILE_NAME, Link, Past, Seal, Trouble, Watcher, links_in
+from ecr_widgets.audit.chain import Link, Seal, Trouble, links_in
 from ecr_widgets.audit.keys import KeyFile, KeyRing
-from ecr_widgets.audit.reading import read_bytes
 from ecr_widgets.audit.resealing import other_signer, resealed, sealed_run
 from ecr_widgets.audit.row import RowLine, read_row
-from ecr_widgets.audit.scan import NEVER, RACY_NS, Stamp, folders_with
+from ecr_widgets.audit.run_files import RunFiles
+from ecr_widgets.audit.scan import NEVER
 from ecr_widgets.audit.verify import Finding, check_content
 from ecr_widgets.model.record import RunState
 
@@ -58,9 +53,6 @@ INSERT INTO seals VALUES (?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO 
   unknown_key = excluded.unknown_key, place = excluded.place, signer = excluded.signer, at = excluded.at,
   sha256 = excluded.sha256, row_sha256 = excluded.row_sha256, run = excluded.run
 """
-_PIECE_BYTES = 1 << 20
-_AT_ONCE = 500
-_FRESH = 20_000
 
 
 class Newest(NamedTuple):
@@ -88,8 +80,8 @@ class Newest(NamedTuple):
 _NEWEST = f"{', '.join(Newest._fields[:-1])}, (SELECT count(*) FROM sealed WHERE sealed.run_id = run)"  # noqa: S608 -- ours
 
 
-class _Place(NamedTuple):
-    """Where a seal is; see `Newest`."""
+class Whereabouts(NamedTuple):
+    """Where a seal is: the first members of `Newest`."""
 
     at: int
     sha256: str
@@ -97,7 +89,7 @@ class _Place(NamedTuple):
     place: int
 
 
-class _Noted(NamedTuple):
+class Noted(NamedTuple):
     """One seal that was read."""
 
     seal: Seal
@@ -110,14 +102,13 @@ class _Noted(NamedTuple):
     at: int
 
 
-class SealBook:
-    """The seals of one runs folder; all calls but `finding` are made within a transaction of the index."""
+class SealBook(ABC):
+    """The seals of one place of runs; `update` is called within a transaction of the index."""
 
-    def __init__(self, database: sqlite3.Connection, runs: Path, ring: KeyRing) -> None:
+    def __init__(self, database: sqlite3.Connection, files: RunFiles, ring: KeyRing) -> None:
         self._database = database
-        self._runs = runs
+        self._files = files
         self._ring = ring
-        self._open: dict[str, IO[bytes]] = {}
         self._fresh: dict[tuple[str, int], bytes] = {}
         """By chain and place in it, rows that were just read."""
         self._has_runs = False
@@ -133,16 +124,23 @@ class SealBook:
             self._database.execute("INSERT INTO keys VALUES (?)", (mark,))
             for (prefix,) in self._database.execute("SELECT prefix FROM chains").fetchall():
                 self._forget(prefix)
-        gone = {prefix for (prefix,) in self._database.execute("SELECT prefix FROM chains")}
-        for prefix in folders_with(self._runs, FILE_NAME):
-            gone.discard(prefix)
-            try:
-                self._read(prefix, keys)
-            except (OSError, UnicodeEncodeError):
-                # `verify` says so; here nothing below it counts as sealed.
-                self._forget(prefix)
-        for prefix in gone:
-            self._forget(prefix)
+        self._read_new(keys)
+
+    @abstractmethod
+    def _read_new(self, keys: Mapping[str, KeyFile]) -> None:
+        """Note the seals that are not noted yet."""
+
+    @abstractmethod
+    def _lines(self, place: Whereabouts | Newest) -> tuple[bytes, bytes]:
+        """The line at a place in a chain, and the next one.
+
+        Raises:
+            OSError: They cannot be read.
+        """
+
+    def close(self) -> None:
+        """Forget what was kept of the last look."""
+        self._fresh.clear()
 
     def newest_of(self, paths: Collection[str]) -> dict[str, Newest]:
         """The newest seal of each notebook that has one."""
@@ -150,7 +148,7 @@ class SealBook:
         rows = self._database.execute(
             f"SELECT path, {_NEWEST} FROM seals WHERE path IN ({', '.join('?' * len(paths))})"  # noqa: S608 -- ours
             # The nearest chain answers for a name.
-            " ORDER BY length(prefix)",
+            " ORDER BY length(prefix), prefix",
             (*paths,),
         )
         for path, *members in rows:
@@ -189,7 +187,7 @@ class SealBook:
         found = Finding.INTACT
         if file_sha256 != newest.file_sha256:
             try:
-                content = read_bytes(self._runs / path)
+                content = self._files.read(path)
                 form = self._seal(newest).notebook.form
             except (OSError, ValueError) as error:
                 return Finding.CHANGED, (f"it cannot be read any more: {error}",)
@@ -212,54 +210,15 @@ class SealBook:
         try:
             seals = [
                 sealed_run(self._seal(place), place.prefix, place.place)
-                for place in map(_Place._make, others)
+                for place in map(Whereabouts._make, others)
             ]
             runs = [each for each in seals if each is not None]
             own = next(each for each in runs if (each.prefix, each.place) == (newest.prefix, newest.place))
-            return resealed(own, runs, read_bytes(self._runs / path), self._ring.known())
+            return resealed(own, runs, self._files.read(path), self._ring.known())
         except (OSError, ValueError) as error:
             return (f"it cannot be read any more: {error}",)
 
-    def _read(self, prefix: str, keys: Mapping[str, KeyFile]) -> None:
-        handle = os.open(self._runs / prefix / FILE_NAME, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(handle, "rb") as file:
-            about = os.fstat(handle)
-            if not stat.S_ISREG(about.st_mode):
-                raise OSError("not a regular file")
-            stamp = Stamp(about.st_ctime_ns, about.st_size, about.st_ino)
-            standing = self._database.execute(
-                "SELECT changed_ns, size, inode, end, sha256, past FROM chains WHERE prefix = ?", (prefix,)
-            ).fetchone()
-            if standing is not None and Stamp(*standing[:3]) == stamp:
-                return
-            digest, past, end = hashlib.sha256(), Past(), 0
-            if standing is not None:
-                if _hash_up_to(file, standing[3], digest) == standing[4]:
-                    past, end = _decode_past(standing[5]), standing[3]
-                else:
-                    self._forget(prefix)
-                    digest = hashlib.sha256()
-            file.seek(end)
-            watcher = Watcher(keys, past)
-            noted: list[_Noted] = []
-            for link, trouble in watcher.look_at(links_in(file)):
-                if link.seal is not None:
-                    if link.row is not None and len(self._fresh) < _FRESH:
-                        self._fresh[prefix, end] = link.row
-                    noted.append(_noted(link, link.seal, trouble, place=watcher.past.count, at=end))
-                end += _hash_link(link, digest)
-                if len(noted) == _AT_ONCE:
-                    self._note(prefix, noted)
-                    noted.clear()
-            self._note(prefix, noted)
-        if time.time_ns() - stamp.changed_ns < RACY_NS:
-            stamp = NEVER
-        self._database.execute(
-            "INSERT OR REPLACE INTO chains VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (prefix, *stamp, end, digest.hexdigest(), _encode(watcher.past)),
-        )
-
-    def _note(self, prefix: str, noted: list[_Noted]) -> None:
+    def _note(self, prefix: str, noted: list[Noted]) -> None:
         """Note seals of one chain, in their order."""
         for is_retired, seals in groupby(noted, lambda each: each.seal.retired):
             if not is_retired:
@@ -269,15 +228,15 @@ class SealBook:
                 if each.is_in_order:
                     self._retire(prefix, each.seal)
 
-    def _note_runs(self, prefix: str, seals: list[_Noted]) -> None:
+    def _note_runs(self, prefix: str, seals: list[Noted]) -> None:
         if self._has_runs:
             again = [(each.run,) for each in seals if each.run is not None]
             self._database.executemany(_MARK_OF_RUN, again)
-            self._database.executemany(_MARK_ONE, [(prefix + each.seal.path,) for each in seals])
+            self._database.executemany(_MARK_ONE, [(self._path(prefix, each.seal),) for each in seals])
         self._database.executemany(
             "INSERT INTO sealed VALUES (?, ?, ?, ?, ?, ?)",
             [
-                (each.run, prefix, each.place, prefix + each.seal.path, each.at, each.sha256)
+                (each.run, prefix, each.place, self._path(prefix, each.seal), each.at, each.sha256)
                 for each in seals
                 if each.run is not None
             ],
@@ -286,7 +245,7 @@ class SealBook:
             _NOTE,
             [
                 (
-                    prefix + each.seal.path,
+                    self._path(prefix, each.seal),
                     prefix,
                     each.seal.run_id,
                     each.seal.notebook.sha256,
@@ -304,7 +263,7 @@ class SealBook:
         )
 
     def _retire(self, prefix: str, seal: Seal) -> None:
-        path = prefix + seal.path
+        path = self._path(prefix, seal)
         signer = self._database.execute(
             "SELECT signer FROM seals WHERE path = ? AND prefix = ?", (path, prefix)
         ).fetchone()
@@ -316,7 +275,11 @@ class SealBook:
         )
         self._database.execute(_MARK_ONE, (path,))
 
-    def _seal(self, place: _Place | Newest) -> Seal:
+    def _path(self, prefix: str, seal: Seal) -> str:
+        """The notebook of a seal."""
+        return prefix + seal.path
+
+    def _seal(self, place: Whereabouts | Newest) -> Seal:
         """A seal as it was noted.
 
         Raises:
@@ -329,20 +292,6 @@ class SealBook:
             raise ValueError("its seal was changed meanwhile")
         return link.seal
 
-    def _lines(self, place: _Place | Newest) -> tuple[bytes, bytes]:
-        """The line at a place in a chain, and the next one."""
-        file = self._open.get(place.prefix)
-        if file is None:
-            file = self._open[place.prefix] = (self._runs / place.prefix / FILE_NAME).open("rb")
-        file.seek(place.at)
-        return file.readline(), file.readline()
-
-    def close(self) -> None:
-        """Close the chains, which may be others by the next update."""
-        self._fresh.clear()
-        while self._open:
-            self._open.popitem()[1].close()
-
     def _forget(self, prefix: str) -> None:
         self._database.execute(_MARK_CHAIN, (prefix,))
         self._database.execute("DELETE FROM seals WHERE prefix = ?", (prefix,))
@@ -350,29 +299,9 @@ class SealBook:
         self._database.execute("DELETE FROM chains WHERE prefix = ?", (prefix,))
 
 
-def _noted(link: Link, seal: Seal, trouble: Trouble | None, *, place: int, at: int) -> _Noted:
+def noted_of(link: Link, seal: Seal, trouble: Trouble | None, *, place: int, at: int) -> Noted:
+    """What is to be noted of a seal."""
     is_forged, unknown_key = (False, False) if trouble is None else (trouble.forged, trouble.unknown_key)
     forged = "; ".join(trouble.why) if trouble is not None and is_forged else None
     run = None if is_forged else seal.run_id or None
-    return _Noted(seal, link.sha256, forged, unknown_key, run, trouble is None, place, at)
-
-
-def _hash_link(link: Link, digest: hashlib._Hash) -> int:
-    """Hash a link as it is in the file, and give back its bytes there: none where it is not whole."""
-    if link.size_bytes:
-        for line in (link.row, link.line):
-            if line is not None:
-                digest.update(line)
-                digest.update(b"\n")
-    return link.size_bytes
-
-
-def _hash_up_to(file: IO[bytes], end: int, digest: hashlib._Hash) -> str:
-    while end and (piece := file.read(min(end, _PIECE_BYTES))):
-        digest.update(piece)
-        end -= len(piece)
-    return digest.hexdigest()
-
-
-_encode = msgspec.msgpack.Encoder().encode
-_decode_past = msgspec.msgpack.Decoder(Past).decode
+    return Noted(seal, link.sha256, forged, unknown_key, run, trouble is None, place, at)

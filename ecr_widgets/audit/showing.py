@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from ecr_widgets.audit.judging import judge
-from ecr_widgets.audit.reading import read_file
 from ecr_widgets.audit.row import Row
 from ecr_widgets.audit.run import Run
+from ecr_widgets.audit.run_files import find_in
+from ecr_widgets.model.bucket_path import Place
 from ecr_widgets.model.record import StepRecord
 from ecr_widgets.model.times import from_rfc3339
 
@@ -22,9 +22,9 @@ _ABOUT = (
 )  # fmt: skip
 
 
-def show_run(runs: Path, row: Row) -> dict[str, Any]:
+def show_run(runs: Place, row: Row) -> dict[str, Any]:
     """The row with reasons, approval and steps, read from the notebook itself: `{..., "approval", "steps": [{"step", "state", …}]}`."""
-    found = read_file(runs / row.path, row.path)
+    found = find_in(runs, row.path)
     steps = [_step(step) for step in found.steps] if isinstance(found, Run) else []
     own = judge(found)
     # What a seal says of it stands in the row alone.

@@ -103,6 +103,14 @@ class RunStore(Protocol):
         """Give back the room that is kept for a next write."""
         ...
 
+    def stamps(self, *, after: str = "") -> Iterator[tuple[str, Stamp]]:
+        """The same as `names` without a prefix, each with its stamp.
+
+        Raises:
+            OSError: They cannot be listed.
+        """
+        ...
+
     def now(self) -> datetime:
         """The store's own time, by which its stamps and those of all who share it are made.
 

@@ -96,6 +96,18 @@ def test_names_are_in_order_and_begin_behind_one(store: RunStore) -> None:
     assert list(store.names(after="a")) == ["b", "c"]
 
 
+def test_stamps_are_those_that_a_name_is_read_with(store: RunStore) -> None:
+    """What was replaced since has another one, so that whoever kept it need not read."""
+    for name in ("b", "c", "a"):
+        store.put(name, name.encode(), replacing=None)
+    stamps = dict(store.stamps())
+    assert list(stamps) == ["a", "b", "c"]
+    assert stamps == {name: stored.stamp for name in stamps if (stored := store.read(name))}
+    store.put("b", b"other", replacing=stamps["b"])
+    changed = dict(store.stamps(after="a"))
+    assert (changed["c"], changed["b"] != stamps["b"]) == (stamps["c"], True)
+
+
 def test_names_with_a_prefix_are_found_alone(store: RunStore) -> None:
     """A run is found by its id without a look at all others, and what is no run is in nobody's way."""
     for name in ("a-1.ipynb", "b-1.ipynb", "b-2.ipynb", "c-1.ipynb"):

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from ecr_widgets.audit.compare import Difference, differences
 from ecr_widgets.audit.index import open_index
 from ecr_widgets.audit.outputs import differing_lines, outputs_of
+from ecr_widgets.audit.run_files import FolderFiles
 from ecr_widgets.audit.showing import show_run
 from ecr_widgets.cli import main
 from tests.audit.runs import change_record, recorded, save
@@ -98,5 +99,5 @@ def test_a_result_that_is_no_text_is_compared_as_it_stands(tmp_path: Path) -> No
             {"output_type": "stream", "name": "stdout", "text": name},
         ]
         save(tmp_path, "deployed", f"{name}.ipynb", notebook)
-    one, other = (outputs_of(tmp_path / f"{name}.ipynb")["verify-step"] for name in "ab")
+    one, other = (outputs_of(FolderFiles(tmp_path), f"{name}.ipynb")["verify-step"] for name in "ab")
     assert list(differing_lines(one, other)) == [("5", '{"x":"é"}'), ("a", "b")]

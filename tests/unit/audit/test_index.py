@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from ecr_widgets.audit import index as index_module
+from ecr_widgets.audit import run_files
 from ecr_widgets.audit.figures import figures
 from ecr_widgets.audit.frames import to_frame, write_parquet
 from ecr_widgets.audit.index import Index, index_file, open_index
@@ -140,7 +140,7 @@ def test_an_update_forgets_no_run_that_another_found_meanwhile(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What one has seen vanish may be back, or another run may have come, before it writes: both stay."""
-    runs, file, scan = tmp_path / "runs", tmp_path / "index.sqlite", index_module.scan
+    runs, file, scan = tmp_path / "runs", tmp_path / "index.sqlite", run_files.scan
     for name in ("a.ipynb", "z.ipynb"):
         save(runs, "proven", name)
     with Index(runs, file) as slow, Index(runs, file) as quick:
@@ -148,14 +148,14 @@ def test_an_update_forgets_no_run_that_another_found_meanwhile(
 
         def scanned(folder: Path) -> Iterator[tuple[str, Stamp]]:
             seen = list(scan(folder))
-            monkeypatch.setattr(index_module, "scan", scan)
+            monkeypatch.setattr(run_files, "scan", scan)
             save(runs, "proven", came)
             quick.update()
             return iter(seen)
 
         for came in ("new.ipynb", "z.ipynb"):  # noqa: B007 -- used in `scanned`
             (runs / "z.ipynb").unlink()
-            monkeypatch.setattr(index_module, "scan", scanned)
+            monkeypatch.setattr(run_files, "scan", scanned)
             slow.update()
             assert paths(quick) == sorted(path.stem for path in runs.iterdir())
             slow.update()

@@ -142,16 +142,16 @@ def test_a_chain_that_grew_is_read_from_where_it_ended(runs: Path, monkeypatch: 
     save(runs, "proven")
     seal_run(runs, "proven.ipynb", ring=default_ring(), now=NOW)
     looked = []
-    from ecr_widgets.audit import seal_book
+    from ecr_widgets.audit import folder_seals
 
-    real = seal_book.Watcher.look_at
+    real = folder_seals.Watcher.look_at
 
     def look_at(self: Watcher, links: Iterable[Link]) -> Iterator[tuple[Link, Trouble | None]]:
         for link, trouble in real(self, links):
             looked.append(link.seal and link.seal.path)
             yield link, trouble
 
-    monkeypatch.setattr(seal_book.Watcher, "look_at", look_at)
+    monkeypatch.setattr(folder_seals.Watcher, "look_at", look_at)
     assert seals(runs)["proven"] == ("proven", "intact")
     assert looked == ["proven.ipynb"]
 

@@ -1,0 +1,162 @@
+"""Runs in a bucket are listed as those of a folder are: from seals, with a look at what was stored since."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ecr_widgets.adapters.run_stores import bucket_store
+from ecr_widgets.audit import run_files, seal
+from ecr_widgets.audit.chain import chain_file
+from ecr_widgets.audit.index import Index, open_index
+from ecr_widgets.audit.keys import default_ring
+from ecr_widgets.errors import RecordError
+from ecr_widgets.model.bucket_path import BucketPath
+from tests.audit.runs import KINDS, recorded, seals_in
+from tests.buckets import Buckets, moto
+from tests.unit.audit.test_sealed_rows import NOW, save
+
+
+@pytest.fixture(scope="module")
+def buckets() -> Iterator[Buckets]:
+    with moto() as served:
+        yield served
+
+
+@dataclass
+class Bucket:
+    """A place of runs, and how many of its objects were read."""
+
+    place: BucketPath
+    scratch: Path
+    read: list[str] = field(default_factory=list)
+
+    def put(self, kind: str, name: str = "", notebook: dict[str, Any] | None = None) -> BucketPath:
+        """Store a recorded run, in the place of what is there."""
+        store, name = bucket_store(self.place), f"{name or kind}.ipynb"
+        stored = store.read(name)
+        text = json.dumps(notebook or recorded(kind), ensure_ascii=False, indent=1) + "\n"
+        store.put(name, text.encode(), replacing=stored and stored.stamp)
+        return self.place / name
+
+    def seal(self, kind: str, name: str = "", notebook: dict[str, Any] | None = None) -> None:
+        """Store a run and its seal, as an object of this day's chain."""
+        path = self.scratch / self.put(kind, name, notebook).name
+        store = bucket_store(self.place)
+        stored = store.read(path.name)
+        assert stored is not None
+        path.write_bytes(stored.content)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(seal, "settled_stamp", lambda _: run_files.stored_stamp(stored.stamp))
+            seal.seal_run(self.scratch, path.name, ring=default_ring(), now=NOW)
+        seals = seals_in(chain_file(self.scratch).read_bytes())
+        store.put(f"seals/2026/11/26/{len(seals):012}.json", seals[-1], replacing=None)
+
+    def rows(self) -> dict[str, tuple[str, str | None]]:
+        """Verdict and seal by name, as a new list says."""
+        self.read.clear()
+        with Index(self.place, None, ring=default_ring()) as index:
+            index.update()
+            return {row.path.removesuffix(".ipynb"): (row.verdict, row.seal) for row in index.rows()}
+
+
+@pytest.fixture
+def bucket(buckets: Buckets, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Bucket:
+    """One sealed run of each kind."""
+    for name, value in buckets.environ.items():
+        monkeypatch.setenv(name, value)
+    bucket = Bucket(buckets.new_place(), tmp_path / "scratch")
+    bucket.scratch.mkdir()
+    for kind in KINDS:
+        bucket.seal(kind)
+    real = run_files.StoreFiles.read
+
+    def read(self: run_files.StoreFiles, name: str) -> bytes:
+        bucket.read.append(name)
+        return real(self, name)
+
+    monkeypatch.setattr(run_files.StoreFiles, "read", read)
+    return bucket
+
+
+def test_a_list_is_that_of_a_folder_with_the_same_runs(bucket: Bucket, tmp_path: Path) -> None:
+    """Member by member; what was killed and may run again is read, and no other notebook."""
+    for kind in KINDS:
+        save(tmp_path / "runs", kind)
+        seal.seal_run(tmp_path / "runs", f"{kind}.ipynb", ring=default_ring(), now=NOW)
+    with open_index(tmp_path / "runs") as index:
+        of_folder = [row.to_json() for row in index.rows()]
+    with open_index(bucket.place) as index:
+        assert [row.to_json() for row in index.rows()] == of_folder
+    assert [name for name in bucket.read if name.endswith(".ipynb")] == ["killed.ipynb"]
+
+
+def test_what_was_stored_since_is_hashed_and_what_changed_is_tampered(bucket: Bucket) -> None:
+    """The same bytes are as they were sealed, whatever their ETag; other bytes are read."""
+    before = bucket.rows()
+    assert before["deployed"] == ("proven", "intact")
+    notebook = recorded("failed")
+    notebook["metadata"]["ecr_widgets"]["actor"] = "eve"
+    bucket.put("failed", notebook=notebook)
+    bucket.put("proven", name="unsealed")
+    store = bucket_store(bucket.place)
+    stored = store.read("deployed.ipynb")
+    assert stored is not None
+    store.remove("deployed.ipynb", stored.stamp)
+    after = bucket.rows()
+    changes = {"failed": ("tampered", "changed"), "unsealed": ("proven", "unsealed")}
+    assert after == {name: each for name, each in before.items() if name != "deployed"} | changes
+
+
+def test_a_run_that_was_sealed_again_or_over_another_is_found(bucket: Bucket) -> None:
+    """In the chain of one day as in that of a folder."""
+    notebook = recorded("failed")
+    notebook["metadata"]["ecr_widgets"]["actor"] = "eve"
+    bucket.seal("failed", notebook=notebook)
+    bucket.seal("proven", name="deployed")
+    rows = bucket.rows()
+    assert rows["failed"] == ("tampered", "resealed")
+    assert rows["deployed"] == ("proven", "overwritten")
+
+
+def test_a_seal_that_was_changed_shows_no_row(bucket: Bucket) -> None:
+    """Neither its own, which says what a forger likes, nor the one in front of it."""
+    store = bucket_store(bucket.place)
+    name = next(iter(store.names(prefix="seals/")))
+    for old, new in ((b'"root"', b'"evil"'), (b'{"mediaType"', b'{"mediatype"')):
+        stored = store.read(name)
+        assert stored is not None
+        assert old in stored.content
+        store.put(name, stored.content.replace(old, new, 1), replacing=stored.stamp)
+        with Index(bucket.place, None, ring=default_ring()) as index:
+            index.update()
+            assert {row.actor for row in index.rows()} <= {"root", None}
+
+
+def test_an_index_on_disk_reads_what_is_new(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seals and runs that it knows are not asked for again, and a run that is found by its address or id."""
+    with open_index(bucket.place) as index:
+        row = index.find(str(bucket.place / "deployed.ipynb"))
+        assert index.find(str(row.run_id)[:-2]) == row
+        with pytest.raises(RecordError):
+            index.find("s3://x")
+    asked: list[str] = []
+    store = bucket_store(bucket.place)
+    real = type(store).read
+    monkeypatch.setattr(type(store), "read", lambda self, name: (asked.append(name), real(self, name))[1])
+    with open_index(bucket.place) as index:
+        assert len(list(index.rows())) == len(KINDS)
+    assert asked == []
+    notebook = recorded("failed")
+    notebook["metadata"]["ecr_widgets"]["run_id"] = "20261126T000000Z-0a0a0a"
+    bucket.seal("failed", name="next", notebook=notebook)
+    asked.clear()
+    with open_index(bucket.place) as index:
+        assert {row.path: row.seal for row in index.rows()}["next.ipynb"] == "intact"
+    (one,) = set(asked)
+    assert one.startswith("seals/")
