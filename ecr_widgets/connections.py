@@ -15,6 +15,7 @@ from ecr_widgets.approved_files import ApprovedFiles
 from ecr_widgets.channel import (
     APPROVED_VARIABLE,
     PLAN_VARIABLE,
+    POLICY_SHA256_VARIABLE,
     RESUMED_VARIABLE,
     RUNBOOK_FOLDER_VARIABLE,
     WAIT_VARIABLE,
@@ -27,6 +28,7 @@ from ecr_widgets.channel import (
 from ecr_widgets.errors import SettingsError
 from ecr_widgets.model.ecs_names import is_ecs
 from ecr_widgets.panels.notebook_kit import NotebookKit
+from ecr_widgets.ports.gate import Gate, NoGate
 from ecr_widgets.recording.earlier import open_earlier
 from ecr_widgets.recording.recorder import Recorder, RecordSink, numbers_of
 from ecr_widgets.recording.terminal import TerminalSink
@@ -172,6 +174,20 @@ class LiveConnections:
         named = self._settings.targets
         needs_layer0 = "layer0" in named and (self._settings.layer0 is not None or "ecs" not in named)
         return (*((self.layer0,) if needs_layer0 else ()), *((self.ecs,) if "ecs" in named else ()))
+
+    @cached_property
+    def gate(self) -> Gate:
+        """By the policy file that the settings name."""
+        if not self._settings.policy:
+            return NoGate()
+        from ecr_widgets.audit.gate import FileGate
+
+        return FileGate(
+            self._settings.policy,
+            sha256=self._environ.get(POLICY_SHA256_VARIABLE, ""),
+            override=self._settings.override_gate,
+            is_sealed_run=self._channel is not None,
+        )
 
     def proven_deploys(self, service_id: str) -> Mapping[str, Proof]:
         """From the folder of saved runs."""

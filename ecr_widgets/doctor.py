@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ from ecr_widgets.errors import (
 from ecr_widgets.model.engine_facts import ImageStore
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.ports import ignore_progress
-from ecr_widgets.settings import Settings
+from ecr_widgets.settings import POLICY_VARIABLE, Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,8 @@ def examine() -> tuple[Finding, ...]:
     findings = [_check(what, look) for what, look in _CHECKS.items()]
     if {_REGISTRY, _ENGINE} <= {finding.what for finding in findings if finding.ok}:
         findings.append(_check("Engine to ECR", _reach))
+    if os.environ.get(POLICY_VARIABLE):
+        findings.append(_check("Policy", _policy))
     return tuple(findings)
 
 
@@ -79,6 +82,17 @@ def _layer0() -> str:
             "LAYER0_API_ENDPOINT and LAYER0_AUTH_TOKEN are not set", hint="take both from `l0-setup endpoint`"
         )
     return f"Layer0 {Layer0Api(settings).version()} at {settings.endpoint}"
+
+
+def _policy() -> str:
+    from ecr_widgets.audit.policy_file import read_policy_file
+
+    settings = Settings.from_environment()
+    assert settings.policy is not None
+    policy = read_policy_file(settings.policy)
+    places = ", ".join((*policy.environments, *policy.repositories)) or "no place"
+    override = f", overridden now: {settings.override_gate}" if settings.override_gate else ""
+    return f"{settings.policy} (sha256 {policy.sha256[:12]}) for {places}{override}"
 
 
 def _reach() -> str:

@@ -4,7 +4,8 @@
     ├─ InputError(ValueError)           refused before anything was changed
     │  ├─ InvalidReference              an image reference, repository name, tag or digest
     │  ├─ InvalidDockerrun              .pointer (JSON pointer to the place)
-    │  └─ UnknownParameter
+    │  ├─ UnknownParameter
+    │  └─ GateRefused                   .reasons
     ├─ SettingsError                    a setting or a tool is missing or unusable
     ├─ RegistryError
     │  ├─ RegistryUnavailable
@@ -114,6 +115,18 @@ class InvalidDockerrun(InputError):
 
 class UnknownParameter(InputError):
     """The runbook does not declare this parameter, or declares it with another type."""
+
+
+class GateRefused(InputError):
+    """A policy refuses an image, or it is not known whether it does; nothing was changed.
+
+    Args:
+        reasons: Each rule that is not met.
+    """
+
+    def __init__(self, message: str, *, reasons: Sequence[str], hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.reasons = tuple(reasons)
 
 
 class SettingsError(EcrWidgetsError):

@@ -23,7 +23,11 @@ STEPS = frozenset(path.stem for path in Path(steps.__path__[0]).glob("*.py")) - 
 """Methods of the kit that leave a record, most under their own name."""
 _LEAVES = {"deploy_service": ("create_service", "update_service")}
 """Under which names a call leaves its record, where that is not its own."""
-_MAY_LEAVE = {"wait": ("rollback",), "verify": ("verify_seals",), "run_waves": ("run_wave",)}
+_ASKS = ("check_evidence",)
+_MAY_LEAVE = {
+    "wait": ("rollback", *_ASKS), "verify": ("verify_seals",), "create_deploy": _ASKS, "deploy_service": _ASKS,
+    "create_task": _ASKS, "copy_image": _ASKS, "rollback": _ASKS, "run_waves": ("run_wave",),
+}  # fmt: skip
 """Which other records a call may leave."""
 _USUAL = frozenset(("kit",))
 _PARTS = frozenset(("ecr", "layer0", "look"))

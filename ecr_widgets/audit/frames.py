@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _TIMES = ("started_at", "ended_at", "pushed_at")
 _TEXTS = (
     "path", "verdict", "why", "run_id", "runbook", "state", "origin", "actor", "host", "seal",
-    "outcome", "outcome_words", "image", "target", "note",
+    "outcome", "outcome_words", "image", "target", "note", "overridden",
 )  # fmt: skip
 _NUMBERS = ("duration_s", "restored_s")
 _LISTS = ("services", "digests", "deployed", "verified", "down", "rolled_back", "brought_back")

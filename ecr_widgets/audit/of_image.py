@@ -61,6 +61,7 @@ def evidence_of(
     reader = _Reader(image, registry, token, keys)
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         found = list(threads.map(reader.read, due[:MAX_READ]))
+    left_out = left_out or reader.unread
     others = [_other(each) for each in entries.values() if not _may_be_ours(each)]
     proofs = [each for each in found if isinstance(each, Proof)]
     return ImageEvidence(
@@ -98,6 +99,8 @@ class _Reader:
         self._registry = registry
         self._token = token
         self._keys = keys
+        self.unread = ""
+        """Which statement could not be read just now, and why."""
 
     def read(self, entry: Referrer) -> Proof | Discounted:
         """The proof that one entry of the list is, or why it is none."""
@@ -106,6 +109,8 @@ class _Reader:
         except AuthorizationError:
             raise
         except (RegistryError, ValueError) as error:
+            if isinstance(error, RegistryError) and error.retryable:
+                self.unread = f"{entry.digest}: {error.message}"
             return Discounted(entry.digest, str(error)[:300])
 
     def _bundle(self, entry: Referrer) -> bytes:

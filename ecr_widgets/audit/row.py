@@ -9,7 +9,7 @@ import msgspec
 
 from ecr_widgets.audit.canonical import within_reach
 from ecr_widgets.audit.judging import RULES, Judgement
-from ecr_widgets.audit.run import Found, NoRun
+from ecr_widgets.audit.run import Found, NoRun, Run
 from ecr_widgets.audit.scan import Stamp
 from ecr_widgets.audit.subjects import subjects_of
 from ecr_widgets.model.times import to_rfc3339
@@ -17,7 +17,7 @@ from ecr_widgets.saved_runs.outcome import outcome_of
 
 _LONGEST_NOTE = 500
 
-_SHAPE = 1
+_SHAPE = 2
 """Raised with each change of what a row holds, or of how it is made."""
 MADE_BY = 100 * RULES + _SHAPE
 """Of all that is behind a row: one that was sealed with another number is made again, from the notebook."""
@@ -72,6 +72,8 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     """Longest time, in seconds, from moving one of `rolled_back` until it was back."""
     pushed_at: str | None = None
     """When it pushed or copied its image."""
+    overridden: str = ""
+    """Why it went on where a policy refused; empty where it did not."""
 
     @property
     def what(self) -> str:
@@ -202,9 +204,17 @@ def row_of(found: Found, judgement: Judgement) -> tuple[Row, tuple[str, ...]]:
             brought_back=told.services("back", was_down=False),
             restored_s=told.restored_s,
             pushed_at=to_rfc3339(told.pushed_at),
+            overridden=_overridden(found),
         ),
         tuple(sorted(done.adopted)),
     )
+
+
+def _overridden(run: Run) -> str:
+    for step in run.steps:
+        if step.step == "check_evidence" and step.outcome.get("decision") == "overridden":
+            return str(step.outcome.get("override"))
+    return ""
 
 
 _encode = msgspec.json.Encoder().encode

@@ -52,6 +52,9 @@ def subjects_of(run: Run) -> Subjects:
     adopted: set[str] = set()
     for step in steps:
         _note_names(step, pairs)
+        if step.step == "check_evidence" and step.outcome.get("decision") == "overridden":
+            # Not why: what is sealed may be published.
+            pairs.add(("override", str(step.inputs.get("environment") or step.inputs.get("to_repository"))))
         if step.step not in _ABOUT_SERVICE or not (service := services.of(step)):
             continue
         pairs.add(("service", service))

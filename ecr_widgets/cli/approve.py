@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from ecr_widgets.cli.gating import override_option
 from ecr_widgets.cli.outcome import print_json
 from ecr_widgets.cli.printing import json_option, runs_option, tell
 from ecr_widgets.model.ecs_names import is_ecs
@@ -15,6 +16,7 @@ from ecr_widgets.model.ecs_names import is_ecs
 @click.command(name="approve")
 @click.argument("run_id", metavar="[RUN_ID | ecs:CLUSTER/SERVICE]", required=False)
 @runs_option("Folder of the saved plan")
+@override_option
 @json_option
 @click.pass_context
 def command(ctx: click.Context, run_id: str | None, *, runs: Path, as_json: bool) -> None:

@@ -63,11 +63,13 @@ def _filters(function: Command) -> Command:
 
 def _query(**given: str | None) -> Query:
 
-    since, digest = given.pop("since"), given.pop("digest")
+    since, digest = given["since"], given["digest"]
     return Query(
         since=parse_since(since, now=datetime.now(UTC)) if since else None,
         digest=parse_digest(digest) if digest else None,
-        **given,
+        state=given["state"],
+        runbook=given["runbook"],
+        service=given["service"],
     )
 
 
@@ -227,11 +229,21 @@ def export(*, runs: Path, out: Path, **given: str | None) -> None:
 def figures(*, runs: Path, wide: bool, as_json: bool, **given: str | None) -> None:
     """Say by service how many deploys a day there were, how many failed, and how long it took to restore the service."""
     with open_index(runs) as index:
-        found = count(index.rows(_query(**given)))
+        rows = list(index.rows(_query(**given)))
+    found, overridden = count(rows), [row for row in rows if row.overridden]
     if as_json:
-        print_json([one.to_json() for one in found])
+        print_json(
+            [
+                one.to_json() | {"overrides": sum(one.service in run.deployed for run in overridden)}
+                for one in found
+            ]
+        )
         return
     print_figures(found, wide=wide)
+    for run in overridden:
+        click.echo(
+            one_line(f"gate overridden: {run.started_at} {run.run_id} by {run.actor}: {run.overridden}")
+        )
 
 
 @command.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from ecr_widgets.cli.gating import override_option
 from ecr_widgets.cli.printing import json_option, tell
 from ecr_widgets.cli.waiting import wait_option
 
@@ -16,6 +17,7 @@ from ecr_widgets.cli.waiting import wait_option
 )
 @click.option("--to-region", default="", help="AWS region to copy to  [default: the profile's own]")
 @wait_option("--wait")
+@override_option
 @json_option
 def command(
     source: str, target: str, *, to_profile: str, to_region: str, wait_if_busy_s: float, as_json: bool

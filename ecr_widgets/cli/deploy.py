@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from ecr_widgets.cli.gating import override_option
 from ecr_widgets.cli.printing import json_option, service_file_option, tell
 from ecr_widgets.cli.waiting import timeout_option, wait_option
 
@@ -29,6 +30,7 @@ from ecr_widgets.cli.waiting import timeout_option, wait_option
     help="What to do with a service that does not become stable.",
 )
 @wait_option("--wait")
+@override_option
 @json_option
 def command(
     environment: str,

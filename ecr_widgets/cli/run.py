@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from ecr_widgets.cli.gating import override_option
 from ecr_widgets.cli.outcome import note_run
 from ecr_widgets.cli.printing import json_option, runs_option
 from ecr_widgets.cli.waiting import wait_option
@@ -57,6 +58,7 @@ class _Run(click.Command):
     "--reason", default="", metavar="TEXT", help="Why; becomes the operation note of the saved notebook."
 )
 @click.option("--of-fleet", hidden=True)
+@override_option
 @json_option
 @click.pass_context
 def command(

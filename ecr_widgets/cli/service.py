@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ecr_widgets.cli.gating import override_option
 from ecr_widgets.cli.outcome import OurErrors, print_json
 from ecr_widgets.cli.printing import json_option, plain, runs_option, table, tell
 from ecr_widgets.cli.tables import wide_option
@@ -80,6 +81,7 @@ def show(environment: str, service: str, *, as_json: bool) -> None:
 @click.option("--load-balancer", metavar="NAME", help="Load balancer for a new service.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until it runs.")
 @timeout_option(600.0)
+@override_option
 @wait_option()
 @json_option
 def deploy(

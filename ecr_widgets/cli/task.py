@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from ecr_widgets.cli.gating import override_option
 from ecr_widgets.cli.outcome import OurErrors, print_json
 from ecr_widgets.cli.printing import json_option, plain, service_file_option, table, tell
 from ecr_widgets.cli.targets import OWN_ENVIRONMENT, find_deploy, services_of
@@ -34,6 +35,7 @@ def command() -> None:
 )
 @service_file_option
 @timeout_option(3600.0)
+@override_option
 @json_option
 def run(
     environment: str,

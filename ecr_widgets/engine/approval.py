@@ -68,7 +68,7 @@ def approve(
         raise InputError(
             f"{actor()} made plan {run_id} and cannot approve it", hint="have another person run `approve`"
         )
-    _check_seal(plan, runs, told_apart=None not in (approver.login_uid, requester.login_uid))
+    plan_key = _check_seal(plan, runs, told_apart=None not in (approver.login_uid, requester.login_uid))
     folder = Path(header.folder or Path.cwd())
     if not folder.is_dir():
         raise InputError(f"the folder {str(folder)!r} of plan {run_id} is gone", hint="make a new plan")
@@ -78,6 +78,7 @@ def approve(
     approval = {
         "asked_by": asked_by,
         "plan": run_id,
+        "plan_key": plan_key,
         "requested_by": header.actor,
         "approved_by": actor(),
         "approved_at": to_rfc3339(datetime.now(UTC)),
@@ -164,12 +165,15 @@ def _requester(header: RunHeader, owner_uid: int) -> Person:
         raise InputError(f"plan {header.run_id} does not say who made it", hint="make a new plan") from error
 
 
-def _check_seal(plan: OpenRun, runs: Path, *, told_apart: bool) -> None:
+def _check_seal(plan: OpenRun, runs: Path, *, told_apart: bool) -> str:
     """Refuse a plan that was changed since it was sealed, or that nobody known here has sealed.
 
     Args:
         told_apart: Whether the logins of both tell the two apart. Else a plan under one's own key is one's own; behind sudo
             two people may sign with root's.
+
+    Returns:
+        The name of the key that sealed it.
     """
     run_id, ring = plan.header.run_id, default_ring()
     seal, why_not = look_at_seal(runs, plan.path.name, plan.content, ring=ring)
@@ -189,6 +193,7 @@ def _check_seal(plan: OpenRun, runs: Path, *, told_apart: bool) -> None:
         )
     if why_not:
         raise InputError(f"plan {run_id} {why_not}", hint="make a new plan")
+    return seal.key
 
 
 def _check_fit(plan: OpenRun, folder: Path, options: RunOptions) -> ApprovedFiles:

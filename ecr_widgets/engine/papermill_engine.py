@@ -26,10 +26,10 @@ from ecr_widgets.engine.papermill_files import output_file, papermill_folder, wr
 from ecr_widgets.engine.papermill_output import OutputLog, bar_for, both
 from ecr_widgets.engine.parameters import checked_values, declared_in
 from ecr_widgets.engine.references import refuse_other_registries
-from ecr_widgets.engine.request import kernel_environ
+from ecr_widgets.engine.request import kernel_environ, policy_environ
 from ecr_widgets.engine.results import read_result
 from ecr_widgets.engine.saved_run import SavedRun
-from ecr_widgets.errors import InputError, RunError
+from ecr_widgets.errors import InputError, RunError, SettingsError
 from ecr_widgets.model.evidence import ATTEST_VARIABLE
 from ecr_widgets.model.parameters import computed_names
 from ecr_widgets.model.record import RunState
@@ -165,7 +165,7 @@ def _refusing(runbook: str) -> Iterator[None]:
     try:
         with telling_refusals(runbook):
             yield
-    except InputError as error:
+    except (InputError, SettingsError) as error:
         raise Refused(error.message, hint=error.hint) from error
 
 
@@ -238,6 +238,7 @@ def _look(
     refuse_other_registries(parameters)
     asks = who_asks(_name_of(nb), parameters, os.environ, required=asks_for_approval(nb), computed=computed)
     refuse_unapproved(asks, None)
+    policy_environ(os.environ)
     path = output_file(output_path)
     if path is not None:
         write_whole(path)

@@ -8,11 +8,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ecr_widgets.channel import PLAN_VARIABLE, WAIT_VARIABLE, is_within_plan, outside_a_run
+from ecr_widgets.channel import (
+    PLAN_VARIABLE,
+    POLICY_SHA256_VARIABLE,
+    WAIT_VARIABLE,
+    is_within_plan,
+    outside_a_run,
+)
 from ecr_widgets.engine.events import RunEvent
 from ecr_widgets.errors import InputError
 from ecr_widgets.model.run import Attempt
-from ecr_widgets.settings import RUNS_VARIABLE
+from ecr_widgets.settings import POLICY_VARIABLE, RUNS_VARIABLE, policy_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,8 @@ def kernel_environ(
 
     Raises:
         InputError: A cell of a plan asks for a real run.
+
+        SettingsError: The gate's policy cannot be used.
     """
     if is_within_plan(environ) and not plan:
         raise InputError(
@@ -86,4 +94,20 @@ def kernel_environ(
         **({} if runs is None else {RUNS_VARIABLE: str(runs.absolute())}),
         WAIT_VARIABLE: str(wait_s),
         **({PLAN_VARIABLE: "1"} if plan else {}),
+        **policy_environ(environ),
     }
+
+
+def policy_environ(environ: Mapping[str, str]) -> dict[str, str]:
+    """What a run needs to keep to the policy that it began with, wherever its cells work.
+
+    Raises:
+        SettingsError: The policy cannot be used.
+    """
+    path = policy_path(environ)
+    if path is None:
+        return {}
+    # Most people have none, and it loads a library.
+    from ecr_widgets.audit.policy_file import read_policy_file
+
+    return {POLICY_VARIABLE: str(path), POLICY_SHA256_VARIABLE: read_policy_file(path).sha256}

@@ -16,6 +16,9 @@ WAITS_FOR_APPROVAL = 7
 _EXIT_CODES = {RunState.SUCCEEDED: 0, RunState.FAILED: 1, RunState.INTERRUPTED: 3, RunState.UNKNOWN: 4}
 _EXIT_CODES_OF_ERRORS = {"TargetBusy": 5, "RollbackFailed": 6}
 """Why a run failed, where scripts must tell it from other failures."""
+REFUSED = 2
+_REFUSAL = "GateRefused"
+"""By a policy; where nothing was changed before that, nothing was begun."""
 _OF_STEPS = ("step", "state", "changed", "started_at", "ended_at")
 
 
@@ -81,6 +84,8 @@ class RunResult:
         """The contract's exit code."""
         if self.state is RunState.FAILED:
             errors = [step.error.get("type") for step in self.steps if step.error]
+            if _REFUSAL in errors and not any(step.changed for step in self.steps):
+                return REFUSED
             return next((_EXIT_CODES_OF_ERRORS[e] for e in errors if e in _EXIT_CODES_OF_ERRORS), 1)
         if self.header.waits_for_approval and self.state is RunState.SUCCEEDED:
             return WAITS_FOR_APPROVAL

@@ -20,6 +20,7 @@ from ecr_widgets.ports.connections import Connections
 from ecr_widgets.ports.read_only import ReadOnlyConnections
 from ecr_widgets.recording.recorder import Recorder
 from ecr_widgets.steps.build_image import BuildImage
+from ecr_widgets.steps.check_evidence import CheckEvidence
 from ecr_widgets.steps.check_target import CheckTarget
 from ecr_widgets.steps.continue_deployment import ContinueDeployment
 from ecr_widgets.steps.create_deploy import CreateDeploy
@@ -82,6 +83,7 @@ class Kit(Steps):
             RunbookFiles(files, examples, approved),
             recorder.earlier,
             recorder.run_id,
+            lambda: recorder.records,
         )
         super().__init__(Runner(outside, recorder, planning=planning))
 
@@ -92,6 +94,7 @@ class Kit(Steps):
     push_image = call(PushImage)
     find_image = call(FindImage)
     pull_image = call(PullImage)
+    check_evidence = call(CheckEvidence)
     create_deploy = call(CreateDeploy)
     deploy_service = call(DeployService)
     find_service = call(FindService)
@@ -209,7 +212,9 @@ class Kit(Steps):
         targets = Targets(outside.connections.locks, run_id)
         other = copy(self)
         other._runner = Runner(
-            replace(outside, targets=targets, run_id=run_id), recorder, planning=self._runner.planning
+            replace(outside, targets=targets, run_id=run_id, journal=lambda: recorder.records),
+            recorder,
+            planning=self._runner.planning,
         )
         return other
 

@@ -33,6 +33,15 @@ class Runner:
         What the step raises is recorded and raised again.
         """
         step = step.resolved(self.outside)
+        has_gate = self.outside.connections.gate.is_set
+        if has_gate and (check := step.gated(self.outside)) is not None:
+            step = step.pinned(self.outside, self.run(check))
+        outcome = self._run(step)
+        if has_gate and (check := step.asked_afterwards(outcome)) is not None:
+            self.run(check)
+        return outcome
+
+    def _run(self, step: Step[Any, Outcome]) -> Outcome:
         inputs = step.inputs(self.outside)
         expected = self._expected(step)
         if expected is not None:

@@ -47,6 +47,8 @@ class Approval(msgspec.Struct, frozen=True):
     approved_at: str | None = None
     plan: str | None = None
     """Id of the run that was the plan."""
+    plan_key: str | None = None
+    """Name of the key that sealed the plan, and so that of whoever asked; null where an earlier release did not say."""
 
 
 class RunClaim(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ from typing import Protocol
 from ecr_widgets.model.services import Proof
 from ecr_widgets.ports import Clock, Ecr, Engine, Layer0, Locks, Registry
 from ecr_widgets.ports.fleet_runs import FleetRuns
+from ecr_widgets.ports.gate import Gate
 from ecr_widgets.ports.services import Services
 
 
@@ -59,6 +60,11 @@ class Connections(Protocol):
     @property
     def fleet_runs(self) -> FleetRuns:
         """Runs of a fleet's targets."""
+        ...
+
+    @property
+    def gate(self) -> Gate:
+        """What must be proven of an image before it runs."""
         ...
 
     def proven_deploys(self, service_id: str) -> Mapping[str, Proof]:

@@ -14,6 +14,7 @@ from ecr_widgets.model.services import Proof
 from ecr_widgets.ports import Clock, Ecr, Engine, Layer0, Registry
 from ecr_widgets.ports.connections import Connections
 from ecr_widgets.ports.fleet_runs import FleetRuns
+from ecr_widgets.ports.gate import Gate
 from ecr_widgets.ports.locks import AlwaysHeld, Lease
 from ecr_widgets.ports.services import Services
 
@@ -88,6 +89,11 @@ class ReadOnlyConnections:
     def fleet_runs(self) -> FleetRuns:
         """See `Connections`."""
         return cast("FleetRuns", ReadOnly(self._to.fleet_runs, FleetRuns))
+
+    @property
+    def gate(self) -> Gate:
+        """It only reads."""
+        return self._to.gate
 
     def proven_deploys(self, service_id: str) -> Mapping[str, Proof]:
         """See `Connections`."""

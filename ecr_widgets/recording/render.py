@@ -28,7 +28,7 @@ _SIGNS = {
 _UNCHANGED = ("=", "#546e7a")
 _LOOKING = frozenset(
     (
-        "check_repository", "check_target", "find_findings", "find_image", "find_service", "find_unused_images", "find_uses",
+        "check_evidence", "check_repository", "check_target", "find_findings", "find_image", "find_service", "find_unused_images", "find_uses",
         "fleet_result", "login", "plan_fleet", "verify", "wait",
     )
 )  # fmt: skip

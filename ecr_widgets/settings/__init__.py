@@ -21,6 +21,10 @@ RETENTION_VARIABLE = "ECR_WIDGETS_RETENTION"
 LEASE_VARIABLE = "ECR_WIDGETS_LEASE_S"
 _LEASE_S = 60.0
 _SHORTEST_LEASE_S = 5.0
+POLICY_VARIABLE = "ECR_WIDGETS_POLICY"
+"""Names the file with the policy of the gate."""
+OVERRIDE_VARIABLE = "ECR_WIDGETS_OVERRIDE_GATE"
+"""Why the policy does not hold for what is done now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,10 @@ class Settings:
     """As they were set: checked when Layer0 is first needed, since a login or a push needs none of it."""
     targets: frozenset[str] = frozenset(("layer0", "ecs"))
     """The deploy targets that may use an image: `layer0`, `ecs`."""
+    policy: Path | None = None
+    """File that says what must be proven of an image before it runs; None for nothing."""
+    override_gate: str = ""
+    """Why the policy does not hold now; empty where it holds."""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -59,7 +67,13 @@ class Settings:
                 f"{TARGETS_VARIABLE} is {targets!r}", hint="give layer0, ecs, or both, with a comma"
             )
         variables = {name: value for name, value in environ.items() if name.startswith("LAYER0_")}
-        return cls(runs=Path(environ.get(RUNS_VARIABLE) or "runs"), layer0_variables=variables, targets=named)
+        return cls(
+            runs=Path(environ.get(RUNS_VARIABLE) or "runs"),
+            layer0_variables=variables,
+            targets=named,
+            policy=policy_path(environ),
+            override_gate=environ.get(OVERRIDE_VARIABLE, "").strip(),
+        )
 
     @property
     def layer0(self) -> Layer0Settings | None:
@@ -88,6 +102,12 @@ def lease_s(environ: Mapping[str, str] = os.environ) -> float:
             hint=f"give seconds, {_SHORTEST_LEASE_S:g} or more, the same on all hosts",
         )
     return duration_s
+
+
+def policy_path(environ: Mapping[str, str]) -> Path | None:
+    """The policy file of the gate, from the root; None where none is named."""
+    named = environ.get(POLICY_VARIABLE, "")
+    return Path(named).absolute() if named else None
 
 
 def _layer0(environ: Mapping[str, str]) -> Layer0Settings | None:

@@ -9,7 +9,9 @@ from ecr_widgets.errors import AuthorizationError, ImageNotFound, RegistryError,
 from ecr_widgets.model.image_parts import EVIDENCE
 from ecr_widgets.model.image_reference import ImageReference, check_repository_name, check_tag
 from ecr_widgets.ports import ProgressSink
+from ecr_widgets.steps.check_evidence import CheckEvidence
 from ecr_widgets.steps.push_image import PushOutcome
+from ecr_widgets.steps.shared.evidence_gate import GateOutcome
 from ecr_widgets.steps.shared.outside import Outside
 from ecr_widgets.steps.shared.registry_session import RegistrySession, StepSession
 from ecr_widgets.steps.shared.repeats import Repeats
@@ -86,6 +88,24 @@ class CopyImage(Step[Copyable, CopyOutcome]):
             to_repository=self._other(outside).repository(self.to_repository),
         )
 
+    def gated(self, outside: Outside) -> CheckEvidence | None:
+        source = outside.reference(self.repository, self.reference)
+        digest = source.digest or outside.session.use(
+            lambda token: outside.registry.find_digest(source, token)
+        )
+        if digest is None:
+            return None  # which the look reports
+        target = self._copy(outside)
+        return CheckEvidence(
+            image=ImageReference(source.registry, source.repository, digest=digest),
+            to_repository=f"{target.registry}/{target.repository}",
+        )
+
+    def pinned(self, outside: Outside, checked: GateOutcome) -> Self:
+        # A tag that is moved meanwhile changes nothing.
+        digests = [image.rpartition("@")[2] for image in checked.images]
+        return replace(self, reference=digests[0]) if digests else self
+
     def _other(self, outside: Outside) -> RegistrySession:
         return outside.session_of(self.to_profile, self.to_region)
 
@@ -121,7 +141,10 @@ class CopyImage(Step[Copyable, CopyOutcome]):
         return found.digest
 
     def plan(self, outside: Outside, found: Copyable) -> CopyOutcome:
-        return _outcome(found, changed=found.tagged != found.digest or bool(found.evidence))
+        outcome = _outcome(found, changed=found.tagged != found.digest or bool(found.evidence))
+        # What is proven of it is found where it is copied from.
+        outside.planned[str(replace(outcome.image, tag=None))] = outcome
+        return outcome
 
     def act(self, outside: Outside, found: Copyable, progress: ProgressSink) -> CopyOutcome:
         repeated = () if found.tagged == found.digest else self._copy_image(outside, found, progress)

@@ -15,6 +15,7 @@ from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.names import check_name
 from ecr_widgets.model.services import Deploy, Dialect
 from ecr_widgets.ports import ProgressSink
+from ecr_widgets.steps.check_evidence import CheckEvidence
 from ecr_widgets.steps.shared.current_document import current_document
 from ecr_widgets.steps.shared.outside import Outside
 from ecr_widgets.steps.shared.reconcile import reconcile
@@ -105,6 +106,10 @@ class CreateDeploy(Step[WantedDockerrun, DeployOutcome]):
             **({"environment": self.environment} if self.environment else {}),
         }
 
+    def gated(self, outside: Outside) -> CheckEvidence | None:
+        # Nothing runs by it yet: this is so that what is to run somewhere is not refused only when it is half done.
+        return CheckEvidence(self.environment, image=self.image) if self.environment else None
+
     def asked(self, outside: Outside, found: WantedDockerrun) -> tuple[str, ...]:
         return outside.requests(self.environment, *self.asks)
 
@@ -186,6 +191,11 @@ class CreateDeploy(Step[WantedDockerrun, DeployOutcome]):
                 *(f"{services.dialect()} did not store {pointer} as it is" for pointer in missing),
             ),
         )
+
+
+def image_planned(deploy: DeployOutcome | str) -> ImageReference | str:
+    """In a plan: the image of a deploy that is not stored yet; empty for all others, whose images the target tells."""
+    return "" if isinstance(deploy, str) or deploy.deploy_id != NOT_YET else deploy.image
 
 
 def read_dockerrun(

@@ -16,7 +16,8 @@ from ecr_widgets.model.record import KNOWN_REQUESTS, START_ID, StepRecord, StepS
 from ecr_widgets.model.services import Place, Settings, Task, TaskContainer
 from ecr_widgets.ports import Clock, Progress, ProgressSink
 from ecr_widgets.ports.services import Services
-from ecr_widgets.steps.create_deploy import DeployOutcome
+from ecr_widgets.steps.check_evidence import CheckEvidence
+from ecr_widgets.steps.create_deploy import DeployOutcome, image_planned
 from ecr_widgets.steps.shared.outside import Outside
 from ecr_widgets.steps.shared.polling import pauses
 from ecr_widgets.steps.shared.reconcile import reconcile
@@ -126,6 +127,9 @@ class CreateTask(Step[FoundTask, TaskOutcome]):
             "wait": self.wait,
             **({"service_file": str(self.service_file)} if self.service_file else {}),
         }
+
+    def gated(self, outside: Outside) -> CheckEvidence:
+        return CheckEvidence(self.environment, image=image_planned(self.deploy), deploy_id=self.deploy_id)
 
     def look(self, outside: Outside, progress: ProgressSink) -> FoundTask:
         check_name(outside.services_of(self.environment).dialect(), self.task, "task")

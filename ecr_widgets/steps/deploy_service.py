@@ -12,7 +12,8 @@ from typing import Any, ClassVar
 from ecr_widgets.dockerrun.service_file import check_applicable, difference_lines, differing
 from ecr_widgets.model.services import Place, Service, Settings
 from ecr_widgets.ports import ProgressSink
-from ecr_widgets.steps.create_deploy import DeployOutcome
+from ecr_widgets.steps.check_evidence import CheckEvidence
+from ecr_widgets.steps.create_deploy import DeployOutcome, image_planned
 from ecr_widgets.steps.shared.outside import EarlierAttempts, Outside
 from ecr_widgets.steps.shared.reconcile import reconcile
 from ecr_widgets.steps.shared.service_balancer import balancer_for
@@ -114,6 +115,9 @@ class DeployService(Step[FoundService, ServiceOutcome]):
             "apply_settings": self.apply_settings,
         }
         return inputs | {name: value for name, value in given.items() if value}
+
+    def gated(self, outside: Outside) -> CheckEvidence:
+        return CheckEvidence(self.environment, image=image_planned(self.deploy), deploy_id=self.deploy_id)
 
     def holds(self, outside: Outside) -> str:
         return outside.service_target(self.environment, self.service)

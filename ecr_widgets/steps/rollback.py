@@ -11,6 +11,7 @@ from ecr_widgets.errors import EcrWidgetsError, EntityNotFound, RollbackFailed, 
 from ecr_widgets.model.services import Deploy, Service
 from ecr_widgets.ports import ProgressSink
 from ecr_widgets.ports.services import Services
+from ecr_widgets.steps.check_evidence import CheckEvidence
 from ecr_widgets.steps.deploy_service import ServiceOutcome
 from ecr_widgets.steps.shared.earlier_deploy import earlier_deploy, require_earlier
 from ecr_widgets.steps.shared.outside import Outside
@@ -197,6 +198,12 @@ class Rollback(Step[WayBack, RollbackOutcome]):
 
     def reached(self, outcome: RollbackOutcome) -> str:
         return outcome.deploy_id
+
+    def asked_afterwards(self, outcome: RollbackOutcome) -> CheckEvidence | None:
+        # An outage is no time to wait for an answer, or to be refused.
+        if not outcome.environment:
+            return None
+        return CheckEvidence(outcome.environment, deploy_id=outcome.deploy_id, warns_only=True)
 
     def _outcome(self, found: WayBack, waited_s: float, *, changed: bool) -> RollbackOutcome:
         service = self.service

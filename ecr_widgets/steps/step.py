@@ -110,6 +110,18 @@ class Step(Generic[Found, Outcome]):
         """What the target is on after it."""
         return None
 
+    def gated(self, outside: Outside) -> Step[Any, Any] | None:
+        """What asks a policy whether this may be done; it is performed before, where there is a policy."""
+        return None
+
+    def pinned(self, outside: Outside, checked: Any) -> Self:
+        """The same step, of just what the policy was asked about."""
+        return self
+
+    def asked_afterwards(self, outcome: Outcome) -> Step[Any, Any] | None:
+        """What asks the policy once this is done, where it is not to wait for that."""
+        return None
+
 
 class Look(Step[Outcome, Outcome]):
     """A step that only reads: a plan performs it as a run does."""

@@ -16,6 +16,7 @@ from ecr_widgets.model.ecs_names import is_ecs
 from ecr_widgets.model.fleet import FleetRunbook, RunEnd, TargetRun
 from ecr_widgets.model.services import Proof
 from ecr_widgets.ports import ProgressSink, ignore_progress
+from ecr_widgets.ports.gate import Gate, NoGate
 from ecr_widgets.recording.earlier import EarlierRecords
 from ecr_widgets.recording.recorder import Recorder
 from ecr_widgets.recording.terminal import QuietSink
@@ -112,6 +113,7 @@ class FakeConnections:
         self.ecs = FakeEcs(world)
         self.locks = FakeLocks()
         self.fleet_runs = FakeFleetRuns()
+        self.gate: Gate = NoGate()
 
     def services_of(self, environment: str) -> FakeLayer0 | FakeEcs:
         """ECS where the name says so, else Layer0."""

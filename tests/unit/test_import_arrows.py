@@ -45,6 +45,8 @@ MAY_IMPORT = {
     | {
         "actor",
         "approved_files",
+        # What is proven of an image, for the gate.
+        "audit",
         "engine",
         "panels",
         "ports",
@@ -57,7 +59,7 @@ MAY_IMPORT = {
         "runbooks",
         "secrets",
     },
-    "doctor": VALUES | {"adapters", "ports", "settings"},
+    "doctor": VALUES | {"adapters", "audit", "ports", "settings"},
     "desk": VALUES | {"audit", "connections", "desk", "doctor", "engine", "runbooks", "saved_runs", "steps"},
     "sandbox": VALUES | {"sandbox", "settings"},
     "cli": VALUES

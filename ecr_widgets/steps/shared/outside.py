@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -42,6 +42,8 @@ class Outside:
     files: RunbookFiles
     earlier: EarlierAttempts
     run_id: str
+    journal: Callable[[], Iterable[StepRecord]] = tuple
+    """What this run has recorded so far."""
     planned: dict[Any, Any] = field(default_factory=dict)
     """In a plan: what its own steps would make, by what it is: an image's reference, `repository_key` or `service_key`."""
     fleets: dict[str, tuple[tuple[TargetRun, ...], ...]] = field(default_factory=dict)

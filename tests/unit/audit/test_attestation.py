@@ -155,6 +155,7 @@ def test_an_approval_is_named(tmp_path: Path) -> None:
         "approved_by": "bob",
         "approved_at": "2026-11-01T00:00:00.000Z",
         "plan": "20261101T000000Z-abcdef",
+        "plan_key": "0" * 32,
     }
     notebook["metadata"]["ecr_widgets"]["approval"] = approval | {"asked_by": "a rule", "files": {}}
     assert statement(sealed(tmp_path, notebook=notebook)[0])["predicate"]["run"]["approval"] == approval

@@ -217,12 +217,12 @@ def test_rows_by_other_rules_are_made_again(folder: Path, monkeypatch: pytest.Mo
 def test_rows_are_what_they_were_when_their_number_was_given() -> None:
     """Who changes what a row holds raises its number, so that rows which were sealed before are made again."""
     assert (row_module.MADE_BY, row_module.Row.__struct_fields__) == (
-        101,
+        102,
         (
             "path", "verdict", "why", "run_id", "runbook", "state", "origin", "actor", "host", "started_at",
             "ended_at", "duration_s", "parameters", "services", "digests", "seal", "deployed", "verified",
             "outcome", "outcome_words", "image", "target", "note", "down", "rolled_back", "brought_back", "restored_s",
-            "pushed_at",
+            "pushed_at", "overridden",
         ),
     )  # fmt: skip
 

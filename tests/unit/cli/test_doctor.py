@@ -69,6 +69,19 @@ def test_the_same_is_told_to_programs(environ: dict[str, str]) -> None:
     assert [(each["what"], each["ok"]) for each in told] == [(what, False) for what in TELLS]
 
 
+def test_the_policy_that_applies_is_named(environ: dict[str, str], tmp_path: Path) -> None:
+    """With the places that it has rules for, and whether it is overridden; or why it cannot be used."""
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("version: 1\nenvironments: {prod: {keys: ['%s']}}\n" % ("0" * 32))
+    named = environ | {"ECR_WIDGETS_POLICY": str(policy)}
+    assert f"ok       Policy            {policy} (sha256 " in doctor(named).stdout
+    assert (
+        ") for prod, overridden now: INC-1" in doctor(named | {"ECR_WIDGETS_OVERRIDE_GATE": "INC-1"}).stdout
+    )
+    policy.write_text("version: 1\nenvironment: {}\n")
+    assert "did you mean 'environments'" in doctor(named).stdout.splitlines()[-1]
+
+
 def test_an_unforeseen_failure_hides_no_other_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each look stands for itself, whatever a library raises."""
 

@@ -1,0 +1,36 @@
+"""What the commands that change what runs have in common: a policy that may refuse it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from ecr_widgets.settings import OVERRIDE_VARIABLE
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def _override(_: click.Context, __: click.Parameter, reason: str | None) -> None:
+    if reason is None:
+        return
+    if not reason.strip():
+        raise click.BadParameter("Say why the policy does not hold now.")
+    from ecr_widgets.secrets.parameters import refuse_secrets
+    from ecr_widgets.secrets.redaction import SecretRegistry
+
+    known = SecretRegistry()
+    known.register_environment(os.environ)
+    refuse_secrets({"--override-gate": reason}, known)
+    os.environ[OVERRIDE_VARIABLE] = reason
+
+
+override_option: Callable[[Command], Command] = click.option(
+    "--override-gate",
+    metavar="REASON",
+    expose_value=False,
+    callback=_override,
+    help="In an emergency: go on where the policy in $ECR_WIDGETS_POLICY refuses. REASON is recorded, and `audit figures` lists it.",
+)

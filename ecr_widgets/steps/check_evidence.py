@@ -1,0 +1,80 @@
+"""Ask the policy whether an image may run in an environment, or be copied to a repository."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar
+
+from ecr_widgets.dockerrun.document import Dockerrun
+from ecr_widgets.errors import InvalidDockerrun
+from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.ports import ProgressSink
+from ecr_widgets.steps.shared.evidence_gate import REFUSED, GateOutcome, Place, examine, refusal
+from ecr_widgets.steps.shared.outside import Outside
+from ecr_widgets.steps.step import NOT_YET, Look, if_given, unrecorded
+
+
+@dataclass(frozen=True)
+class CheckEvidence(Look[GateOutcome]):
+    """Ask the policy that ECR_WIDGETS_POLICY names; refuses what does not meet it.
+
+    The steps that change what runs ask it themselves.
+
+    Args:
+        environment: Where the image is to run; empty for a copy.
+
+        image: By digest.
+
+        deploy_id: Stored deploy, of which all images are asked for.
+
+        to_repository: Where the image is to be copied, with its registry in front.
+
+        warns_only: Whether whatever is not met only warns.
+
+    Raises:
+        GateRefused: A rule is not met, or it is not known whether it is.
+    """
+
+    step: ClassVar = "check_evidence"
+
+    environment: str = ""
+    _: KW_ONLY
+    image: ImageReference | str = if_given("")
+    deploy_id: str = if_given("")
+    to_repository: str = if_given("")
+    warns_only: bool = unrecorded(default=False)
+
+    def look(self, outside: Outside, progress: ProgressSink) -> GateOutcome:
+        registry, _, repository = self.to_repository.partition("/")
+        place = Place(self.environment, repository, registry)
+        if not outside.connections.gate.is_set:
+            return GateOutcome("no policy")
+        return examine(outside, place, lambda: self._images(outside), warns_only=self.warns_only)
+
+    def _images(self, outside: Outside) -> Iterator[ImageReference]:
+        if self.image and NOT_YET not in str(self.image):
+            yield ImageReference.parse(str(self.image))
+        if not self.deploy_id or self.deploy_id == NOT_YET:
+            return
+        services = outside.services_of(self.environment)
+        document = services.read_deploy(self.deploy_id).dockerrun
+        if document is None:
+            raise InvalidDockerrun(f"deploy {self.deploy_id} has no content")
+        for container in Dockerrun.stored(document, services.dialect()).containers:
+            yield ImageReference.parse(container.image)
+
+    def learned(self, found: GateOutcome) -> tuple[str, Mapping[str, Any]]:
+        if found.decision != REFUSED:
+            return self.step, {}
+        # What fails has no outcome.
+        return self.step, {
+            "policy_sha256": found.policy_sha256,
+            "images": found.images,
+            "evidence": found.evidence,
+        }
+
+    def act(self, outside: Outside, found: GateOutcome, progress: ProgressSink) -> GateOutcome:
+        if found.decision == REFUSED:
+            raise refusal(self.environment or self.to_repository, found)
+        return found
