@@ -17,7 +17,12 @@ from ecr_widgets.model.registry import Image, ImageDetails, ImagePage, Repositor
 from ecr_widgets.ports import ignore_progress
 from ecr_widgets.steps.create_deploy import read_dockerrun
 from ecr_widgets.steps.shared.image_uses import UsesOutcome, read_parts, running_images, used_images
-from ecr_widgets.steps.shared.lifecycle_policy import expiry_lines, policy_lines, simple_lifecycle_policy
+from ecr_widgets.steps.shared.lifecycle_policy import (
+    counting_lines,
+    expiry_lines,
+    policy_lines,
+    simple_lifecycle_policy,
+)
 from ecr_widgets.steps.shared.outside import Outside
 from ecr_widgets.steps.shared.service_lookup import find_environment
 from ecr_widgets.steps.shared.service_view import ServiceView, look_at_service
@@ -99,17 +104,22 @@ class Queries:
         expiring = self._outside.ecr.preview_lifecycle_policy(repository, policy)
         running: Mapping[str, tuple[str, ...]] = {}
         used: Mapping[str, tuple[str, ...]] = {}
+        images = [image for page in self.images(repository) for image in page]
+        parts = self.parts(repository, images) if expiring else Parts.of((), {})
         try:
             uses = self._outside.uses(repository, ignore_progress)
             unknown = tuple(f"what runs is not known: {why}" for why in uses.unknown)
             if expiring:
-                images = [image for page in self.images(repository) for image in page]
-                parts = self.parts(repository, images)
                 running = used_images(images, replace(uses, uses=uses.running), parts)
                 used = used_images(images, uses, parts)
         except EcrWidgetsError as error:
             unknown = (f"what runs is not known: {error.message}",)
-        return (*policy_lines(current, policy), *expiry_lines(expiring, running, used), *unknown)
+        return (
+            *policy_lines(current, policy),
+            *expiry_lines(expiring, running, used, images, parts),
+            *counting_lines(policy, images),
+            *unknown,
+        )
 
     def environments(self) -> tuple[str, ...]:
         """Names of the environments of all deploy targets that can be read."""

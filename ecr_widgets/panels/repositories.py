@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ecr_widgets.errors import EcrWidgetsError
 from ecr_widgets.model.amounts import size
+from ecr_widgets.model.image_parts import subject_of
 from ecr_widgets.model.registry import Repository
 from ecr_widgets.panels import repository_actions
 from ecr_widgets.panels.base import Panel
@@ -83,8 +84,9 @@ class RepositoriesPanel(Panel):
         # One that was deleted meanwhile shows no content, and is gone at the next look.
         with suppress(EcrWidgetsError):
             images = [image for page in self._look.images(name) for image in page]
-            newest = max((image.pushed_at for image in images), default=None)
-            return _Content(len(images), sum(image.size_bytes or 0 for image in images), newest)
+            own = [image for image in images if subject_of(image) is None]
+            newest = max((image.pushed_at for image in own), default=None)
+            return _Content(len(own), sum(image.size_bytes or 0 for image in images), newest)
         return None
 
     def _ordered(self) -> list[Repository]:

@@ -7,6 +7,7 @@ from dataclasses import KW_ONLY, dataclass, replace
 from typing import ClassVar, Self
 
 from ecr_widgets.errors import ImageInUse, InputError, RegistryError
+from ecr_widgets.model.image_parts import subject_of
 from ecr_widgets.model.image_reference import check_repository_name
 from ecr_widgets.model.registry import Image
 from ecr_widgets.ports import Ecr, ProgressSink
@@ -71,13 +72,13 @@ class DeleteRepository(Step[Sequence[Image] | None, DeletedRepositoryOutcome]):
         images = _unused_images(outside.ecr, self.repository, outside.uses(self.repository, progress))
         if images and not self.with_images:
             raise RegistryError(
-                f"repository {self.repository!r} holds {len(images)} images",
+                f"repository {self.repository!r} holds {_count(images)} images",
                 hint="delete them first, or allow it (with_images)",
             )
         return images
 
     def plan(self, outside: Outside, found: Sequence[Image] | None) -> DeletedRepositoryOutcome:
-        return DeletedRepositoryOutcome(self.repository, len(found or ()), changed=found is not None)
+        return DeletedRepositoryOutcome(self.repository, _count(found or ()), changed=found is not None)
 
     def act(
         self, outside: Outside, found: Sequence[Image] | None, progress: ProgressSink
@@ -85,6 +86,11 @@ class DeleteRepository(Step[Sequence[Image] | None, DeletedRepositoryOutcome]):
         if found is not None:
             outside.ecr.delete_repository(self.repository, with_images=self.with_images)
         return self.plan(outside, found)
+
+
+def _count(images: Sequence[Image]) -> int:
+    """Images, without what is only said about one."""
+    return sum(subject_of(image) is None for image in images)
 
 
 def _unused_images(ecr: Ecr, name: str, uses: UsesOutcome) -> list[Image]:

@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterable, Mapping
 
 from ecr_widgets.errors import InputError
-from ecr_widgets.model.registry import Expiry
+from ecr_widgets.model.image_parts import Parts, subject_of
+from ecr_widgets.model.registry import Expiry, Image
 
 
 def simple_lifecycle_policy(*, untagged_days: int = 0, keep_newest: int = 0) -> str | None:
@@ -98,23 +99,58 @@ def expiry_lines(
     expiring: Iterable[Expiry],
     running: Mapping[str, tuple[str, ...]],
     used: Mapping[str, tuple[str, ...]],
+    images: Iterable[Image],
+    parts: Parts,
 ) -> tuple[str, ...]:
     """What would expire, a line an image; one that is used is marked, since a policy does not spare it.
 
+    A signature or the like is counted with its image where that expires, too; where the image stays, it is a line.
+
     Args:
+        images: All of the repository.
+
+        parts: What belongs to what among them.
+
         running: What runs each image of the repository, by digest.
 
         used: What uses it, stored deploys as well.
     """
-    lines = []
+    lines: list[str] = []
+    expiring, images = tuple(expiring), tuple(images)
+    names = {image.digest: ", ".join(image.tags) or image.digest[:19] for image in images}
+    going = frozenset(each.digest for each in expiring)
+    # ECR removes referrers with their image, whatever the rules say of them.
+    referrers = {image.digest for image in images if image.subject is not None}
+    about = referrers | {image.digest for image in images if subject_of(image) is not None}
+    about |= {digest for digest, kind in parts.kinds.items() if kind == "attestation"}
     for each in expiring:
+        owners = parts.above(each.digest) if each.digest in about else frozenset()
+        if owners & going:
+            continue
         line = f"would expire by rule {each.rule}: {', '.join(each.tags) or '(untagged)'} {each.digest}"
+        if owners:
+            of = ", ".join(sorted(names.get(owner, owner) for owner in owners))
+            line += f"; it is a part ({parts.kinds.get(each.digest, 'referrer')}) of {of}, which STAYS"
+        if below := parts.below((each.digest,)) & about & (going | referrers):
+            line += f"; with {len(below)} that belong to it ({', '.join(sorted({parts.kinds[one] for one in below}))})"
         if by := running.get(each.digest):
             line += f"; RUNS as {', '.join(sorted(by))}"
         elif by := used.get(each.digest):
             line += f"; USED by {', '.join(sorted(by))}"
         lines.append(line)
     return tuple(lines) or ("nothing would expire now",)
+
+
+def counting_lines(policy: str, images: Iterable[Image]) -> tuple[str, ...]:
+    """What a rule that keeps so many images counts as one, and is none."""
+    rules = json.loads(policy)["rules"]
+    counts = any(each.get("selection", {}).get("countType") == "imageCountMoreThan" for each in rules)
+    attached = sum(subject_of(image) is not None for image in images)
+    if not counts or not attached:
+        return ()
+    return (
+        f"ECR counts the {attached} signatures, attestations and other referrers here as images, so fewer images stay",
+    )
 
 
 def _rule(rule: dict[str, object]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from ecr_widgets.errors import EcrWidgetsError, RepositoryNotFound
+from ecr_widgets.model.image_parts import subject_of
 from ecr_widgets.model.nearest import did_you_mean
 from ecr_widgets.ports import Ecr
 
@@ -25,7 +26,8 @@ def nearest_repository(ecr: Ecr, repository: str, otherwise: str) -> str:
 def nearest_tag(ecr: Ecr, repository: str, tag: str, otherwise: str) -> str:
     """The nearest tags of a repository; where that does not exist, the nearest repositories."""
     try:
-        tags = [tag for page in ecr.list_images(repository) for image in page for tag in image.tags]
+        images = [image for page in ecr.list_images(repository) for image in page]
+        tags = [tag for image in images if subject_of(image) is None for tag in image.tags]
     except RepositoryNotFound:
         return nearest_repository(ecr, repository, otherwise)
     except EcrWidgetsError:

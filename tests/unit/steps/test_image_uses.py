@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ecr_widgets.errors import ImageInUse, InputError, Layer0Unavailable
+from ecr_widgets.errors import ImageInUse, ImageNotFound, InputError, Layer0Unavailable, RegistryError
 from ecr_widgets.kit import Kit
 from ecr_widgets.model.registry import Child, ImageDetails
 from ecr_widgets.model.services import Task
@@ -401,3 +401,40 @@ def test_a_policy_that_would_expire_what_runs_says_so(bench: Bench) -> None:
     assert told[-1] == (
         "what runs is not known: service demo/web runs deploy web.1, which is no longer stored"
     )
+
+
+def test_a_policy_shows_what_goes_with_an_image_and_what_it_takes_from_one(bench: Bench) -> None:
+    """ECR counts a signature as an image: one goes with its image, another is taken from an image that stays."""
+    old = bench.put("old", "1", days_old=80)
+    of_old = bench.put("signature of old", old.replace(":", "-") + ".sig", days_old=80)
+    kept = bench.put("kept", "2", days_old=60)
+    of_kept = bench.put("statement about kept", days_old=70)
+    bench.world.subjects[of_kept] = kept
+    late = bench.put("late statement about old", days_old=1)
+    bench.world.subjects[late] = old
+    told = bench.kit.look.lifecycle_plan("app", keep_newest=2)
+    lines = [line for line in told if "would expire" in line]
+    assert [line.partition("sha256:")[0] for line in lines] == [
+        "would expire by rule 2: (untagged) ",
+        "would expire by rule 2: 1 ",
+    ]
+    assert f"{of_kept}; it is a part (referrer) of 2, which STAYS" in lines[0]
+    assert f"{old}; with 2 that belong to it (referrer, signature)" in lines[1]
+    assert not any(of_old in line for line in lines)
+    assert (
+        "ECR counts the 3 signatures, attestations and other referrers here as images, so fewer images stay"
+        in told
+    )
+
+
+def test_what_is_said_about_an_image_is_no_image_of_a_repository(bench: Bench) -> None:
+    """In the number of images that a deletion reports, and among the tags that may have been meant."""
+    one = bench.put("one", "1")
+    bench.put("signature", one.replace(":", "-") + ".sig")
+    bench.world.subjects[bench.put("statement")] = one
+    with pytest.raises(ImageNotFound) as error:
+        bench.kit.ecr.tag_image("app", one.replace(":", "-"), "2")
+    assert ".sig" not in str(error.value)
+    with pytest.raises(RegistryError, match="holds 1 images"):
+        bench.kit.ecr.delete_repository("app", typed_name="app")
+    assert bench.kit.ecr.delete_repository("app", typed_name="app", with_images=True).images == 1
