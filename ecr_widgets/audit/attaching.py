@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,8 @@ class Attached:
     why: str = ""
     referrer: str | None = None
     """Digest of what is attached."""
+    what: str = "seal"
+    """`seal` or `notebook`."""
 
 
 def attach_finished_run(path: Path, holds_secret: HoldsSecret) -> str | None:
@@ -107,11 +109,11 @@ def attach(run: Attachable, registries: Registries, *, holds_secret: HoldsSecret
         RecordError: It must not be published; nothing was attached.
     """
     _check(run, holds_secret)
-    for image in _images(run.seal):
+    for image in images_of(run.seal):
         told = (run.seal.run_id or "", str(image))
         try:
             named, token = registries.resolve(image)
-            state, referrer = _attach(run, registries, named, token)
+            state, referrer = attach_payload(payload_of(run), registries, named, token)
             yield Attached(*told, state, referrer=referrer)
         except ImageNotFound as error:
             yield Attached(*told, "gone", error.message)
@@ -119,7 +121,8 @@ def attach(run: Attachable, registries: Registries, *, holds_secret: HoldsSecret
             yield Attached(*told, NOT_ATTACHED, str(error))
 
 
-def _images(seal: Seal) -> Iterable[ImageReference]:
+def images_of(seal: Seal) -> Iterable[ImageReference]:
+    """The images that a run acted on, by digest."""
     return dict.fromkeys(ImageReference.parse(f"{deed.repository}@{deed.digest}") for deed in seal.run.deeds)
 
 
@@ -135,40 +138,57 @@ def _check(run: Attachable, holds_secret: HoldsSecret) -> None:
         raise RecordError(f"run {run.seal.run_id} is not attached to any image: {why}")
 
 
-def _attach(
-    run: Attachable, registries: Registries, image: ImageReference, token: AuthorizationToken
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """What is to be attached, as one layer."""
+
+    artifact_type: str
+    layer_type: str
+    content: bytes
+    annotations: Mapping[str, str]
+
+
+def attach_payload(
+    payload: Payload, registries: Registries, image: ImageReference, token: AuthorizationToken
 ) -> tuple[str, str]:
+    """Attach it to an image, and give back what came of it and the digest of the referrer."""
     registry = registries.registry
-    content = manifest_of(run, registry.read_manifest(image, token))
+    content = manifest_of(payload, registry.read_manifest(image, token))
     named = image.with_digest(f"sha256:{hashlib.sha256(content).hexdigest()}")
     assert named.digest is not None
-    listed = registry.list_referrers(image, token, artifact_type=BUNDLE_TYPE)
+    listed = registry.list_referrers(image, token, artifact_type=payload.artifact_type)
     if named.digest in {each.digest for each in listed.entries}:
         return "already attached", named.digest
-    for blob in (_NOTHING, run.line):
+    for blob in (_NOTHING, payload.content):
         registry.put_blob(image, blob, token)
     registry.put_manifest(named, content, IMAGE_MANIFEST, token)
     return "attached", named.digest
 
 
-def manifest_of(run: Attachable, subject: Manifest) -> bytes:
+def payload_of(run: Attachable) -> Payload:
+    """A run's seal, as cosign finds it."""
+    annotations = {
+        "dev.sigstore.bundle.content": "dsse-envelope",
+        PREDICATE_NOTE: RUN_TYPE,
+        "org.opencontainers.image.created": to_rfc3339(run.seal.sealed_at),
+    }
+    return Payload(BUNDLE_TYPE, BUNDLE_TYPE, run.line, annotations)
+
+
+def manifest_of(payload: Payload, subject: Manifest) -> bytes:
     """The referrer: as plain as there is, which is all that ECR's parser takes, and the same each time it is made."""
     manifest = {
         "schemaVersion": 2,
         "mediaType": IMAGE_MANIFEST,
-        "artifactType": BUNDLE_TYPE,
+        "artifactType": payload.artifact_type,
         "config": _described(EMPTY_CONFIG, _NOTHING),
-        "layers": [_described(BUNDLE_TYPE, run.line)],
+        "layers": [_described(payload.layer_type, payload.content)],
         "subject": {
             "mediaType": subject.media_type,
             "digest": subject.digest,
             "size": len(subject.content),
         },
-        "annotations": {
-            "dev.sigstore.bundle.content": "dsse-envelope",
-            PREDICATE_NOTE: RUN_TYPE,
-            "org.opencontainers.image.created": to_rfc3339(run.seal.sealed_at),
-        },
+        "annotations": dict(payload.annotations),
     }
     return json.dumps(manifest, separators=(",", ":")).encode()
 

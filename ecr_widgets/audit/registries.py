@@ -40,6 +40,12 @@ class Registries:
         # A token of a region is good for the registries of other accounts there, as far as these let its holder in.
         return image, self.session(there.region).token()
 
+    def session_for(self, image: ImageReference) -> RegistrySession:
+        """Of this identity's account, in the region that an image is in."""
+        there = registry_id_of(image.registry or "")
+        is_own = self.session().registry().sameness(image.registry) is Sameness.SAME
+        return self.session() if is_own or there is None else self.session(there.region)
+
     def session(self, region: str | None = None) -> RegistrySession:
         """The registry of this identity's account, in its own region or another one."""
         if region not in self._sessions:

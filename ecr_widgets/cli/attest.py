@@ -16,6 +16,7 @@ from ecr_widgets.audit.attaching import (
     attachable,
     find_attachable,
 )
+from ecr_widgets.audit.attaching_notebook import attach_notebook, read_notebook
 from ecr_widgets.audit.keys import default_ring
 from ecr_widgets.audit.registries import Registries
 from ecr_widgets.cli.outcome import FAILED, SUCCEEDED, print_json
@@ -29,10 +30,18 @@ from ecr_widgets.secrets.redaction import SecretRegistry
 @click.command(name="attest")
 @click.argument("run_id", required=False)
 @click.option("--missing", is_flag=True, help="All runs whose images lack their seal.")
+@click.option(
+    "--notebook",
+    "with_notebook",
+    is_flag=True,
+    help="The run's notebook, too, with its outputs and parameters; only where no other account may read the repository.",
+)
 @runs_option("Folder of saved runs")
 @json_option
 @click.pass_context
-def command(ctx: click.Context, run_id: str | None, *, missing: bool, runs: Path, as_json: bool) -> None:
+def command(
+    ctx: click.Context, run_id: str | None, *, missing: bool, with_notebook: bool, runs: Path, as_json: bool
+) -> None:
     """Attach the seal of RUN_ID (any unique part of it) to the images that the run pushed, copied, deployed or verified.
 
     It is what is in `seals.jsonl`: names, digests, states and the verdict, signed; no output, no value of a parameter, no path and
@@ -41,16 +50,19 @@ def command(ctx: click.Context, run_id: str | None, *, missing: bool, runs: Path
     """
     if (run_id is None) != missing:
         raise InputError("give either RUN_ID or --missing")
+    if with_notebook and missing:
+        raise InputError("a notebook is attached for one run at a time", hint="give RUN_ID")
     ring = default_ring()
     # Of a run that was resumed the newest seal.
     newest = {each.seal.run_id: each for each in attachable(runs, ring)} if missing else {}
     chosen = [find_attachable(runs, whole_run_id(run_id, runs), ring)] if run_id else newest.values()
     done: list[Attached] = []
-    for one in _attached(chosen, goes_on=missing):
+    for one in _attached(chosen, runs if with_notebook else None, goes_on=missing):
         done.append(one)
         if not as_json:
             why = f": {one.why}" if one.why else ""
-            click.echo(visible(f"{one.run_id}  {one.state:<16}  {one.image}{why}"))
+            what = "" if one.what == "seal" else f" ({one.what})"
+            click.echo(visible(f"{one.run_id}  {one.state:<16}  {one.image}{what}{why}"))
     if as_json:
         print_json(plain(done))
     elif not done:
@@ -58,17 +70,26 @@ def command(ctx: click.Context, run_id: str | None, *, missing: bool, runs: Path
     ctx.exit(FAILED if any(each.state == NOT_ATTACHED for each in done) else SUCCEEDED)
 
 
-def _attached(chosen: Iterable[Attachable], *, goes_on: bool) -> Iterator[Attached]:
+def _attached(chosen: Iterable[Attachable], notebooks: Path | None, *, goes_on: bool) -> Iterator[Attached]:
     """Attach each of them.
 
     Args:
+        notebooks: The folder with their notebooks, where these are attached, too.
+
         goes_on: Whether one that must not be published is reported, and not raised.
     """
     known, registries = SecretRegistry(), Registries()
     known.register_environment(os.environ)
+
+    def holds_secret(text: str) -> bool:
+        return known.redact(text) != text
+
     for each in chosen:
         try:
-            yield from attach(each, registries, holds_secret=lambda text: known.redact(text) != text)
+            notebook = read_notebook(notebooks, each, holds_secret) if notebooks is not None else None
+            yield from attach(each, registries, holds_secret=holds_secret)
+            if notebook is not None:
+                yield from attach_notebook(each, notebook, registries)
         except RecordError as error:
             if not goes_on:
                 raise

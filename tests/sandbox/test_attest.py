@@ -107,6 +107,23 @@ def test_a_secret_in_a_seal_is_never_attached(here: Attested, monkeypatch: pytes
     assert len(here.evidence(image).proofs) == 1
 
 
+def test_a_notebook_is_attached_where_no_others_read_it(here: Attested) -> None:
+    """Asked of ECR; once the repository's policy lets others in, the command refuses, and the seal is attached all the same."""
+    image = here.image()
+    here.seal(image, "run-1")
+    told = json.loads(run("attest", "run-1", "--notebook", "--json").stdout)
+    assert [(each["what"], each["state"]) for each in told] == [
+        ("seal", "attached"),
+        ("notebook", "attached"),
+    ]
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "ecr:BatchGetImage"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    boto3.client("ecr").set_repository_policy(repositoryName=REPOSITORY, policyText=policy)
+    refused = run("attest", "run-1", "--notebook", code=1).stdout.splitlines()
+    assert "already attached" in refused[0]
+    assert "its policy allows anybody" in refused[1]
+
+
 def test_each_finished_run_is_attached_where_that_is_asked_for(
     here: Attested, sandbox_environ: dict[str, str], tmp_path: Path
 ) -> None:

@@ -1,0 +1,90 @@
+"""A run's notebook attached to its images, beside the seal: only where that is asked for, and where no other account reads it.
+
+A notebook holds outputs, parameters, logs and paths. Whoever may pull from the repository may read it, and copies cannot be recalled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from ecr_widgets.audit.attaching import (
+    NOT_ATTACHED,
+    Attachable,
+    Attached,
+    HoldsSecret,
+    Payload,
+    attach_payload,
+    images_of,
+)
+from ecr_widgets.audit.registries import Registries
+from ecr_widgets.errors import EcrWidgetsError, ImageNotFound, RecordError
+from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.model.registry_host import Sameness
+from ecr_widgets.model.repository_policy import others_allowed
+from ecr_widgets.model.times import to_rfc3339
+
+NOTEBOOK_TYPE = "application/vnd.ecr-widgets.run.v1"
+_LAYER_TYPE = "application/x-ipynb+json"
+MAX_NOTEBOOK_BYTES = 10_000_000
+
+
+def read_notebook(runs: Path, run: Attachable, holds_secret: HoldsSecret) -> bytes:
+    """The notebook of a run as it was sealed.
+
+    Raises:
+        RecordError: It must not be published, or is not what was sealed.
+    """
+
+    def refused(why: str) -> RecordError:
+        return RecordError(f"the notebook of run {run.seal.run_id} is not attached to any image: {why}")
+
+    try:
+        with (runs / run.seal.path).open("rb") as file:
+            content = file.read(MAX_NOTEBOOK_BYTES + 1)
+    except OSError as error:
+        raise refused(f"it cannot be read: {error.strerror}") from error
+    if len(content) > MAX_NOTEBOOK_BYTES:
+        raise refused(f"it is larger than {MAX_NOTEBOOK_BYTES // 1_000_000} MB")
+    if hashlib.sha256(content).hexdigest() != run.seal.notebook.sha256:
+        # Whoever reads it there has its sha256 alone to tell.
+        raise refused("it was saved again since it was sealed")
+    if holds_secret(content.decode(errors="replace")):
+        raise refused("a known secret is in it")
+    return content
+
+
+def attach_notebook(run: Attachable, notebook: bytes, registries: Registries) -> Iterator[Attached]:
+    """Attach a run's notebook to each image that the run acted on; what is attached already is left."""
+    created = {"org.opencontainers.image.created": to_rfc3339(run.seal.sealed_at)}
+    payload = Payload(NOTEBOOK_TYPE, _LAYER_TYPE, notebook, created)
+    for image in images_of(run.seal):
+        told = (run.seal.run_id or "", str(image))
+        try:
+            named, token = registries.resolve(image)
+            _refuse_other_readers(registries, named)
+            state, referrer = attach_payload(payload, registries, named, token)
+            yield Attached(*told, state, referrer=referrer, what="notebook")
+        except ImageNotFound as error:
+            yield Attached(*told, "gone", error.message, what="notebook")
+        except EcrWidgetsError as error:
+            yield Attached(*told, NOT_ATTACHED, str(error), what="notebook")
+
+
+def _refuse_other_readers(registries: Registries, image: ImageReference) -> None:
+    """Refuse a repository that others than the account's own may read.
+
+    Raises:
+        RecordError: It is another account's, or its policy allows others.
+    """
+    session = registries.session_for(image)
+    own = session.registry()
+    if image.registry is None or own.sameness(image.registry) is not Sameness.SAME or own.id is None:
+        raise RecordError(f"a notebook is not attached to another account's image: {image.name}")
+    others = others_allowed(session.ecr.find_repository_policy(image.repository), own.id.account)
+    if others:
+        raise RecordError(
+            f"a notebook is not attached in {image.repository}: its policy allows {', '.join(others)}",
+            hint="attach the seal alone, which holds no output and no value of a parameter",
+        )
