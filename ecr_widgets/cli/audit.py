@@ -14,6 +14,7 @@ import msgspec
 from ecr_widgets.audit.chain import export_head, read_head
 from ecr_widgets.audit.compare import compare_runs
 from ecr_widgets.audit.figures import figures as count
+from ecr_widgets.audit.image_lines import told_of
 from ecr_widgets.audit.index import open_index
 from ecr_widgets.audit.judging import Verdict
 from ecr_widgets.audit.keys import default_ring, export_keys
@@ -24,7 +25,6 @@ from ecr_widgets.audit.seal import heads_of, retire_runs, seal_missing
 from ecr_widgets.audit.showing import show_run, to_text
 from ecr_widgets.audit.verify import verify as check
 from ecr_widgets.cli.audit_table import print_figures, print_runs
-from ecr_widgets.cli.image_evidence import told_of
 from ecr_widgets.cli.outcome import OurErrors, print_json
 from ecr_widgets.cli.printing import Command, json_option, runs_option
 from ecr_widgets.cli.tables import wide_option

@@ -11,6 +11,7 @@ from ecr_widgets.dockerrun.diff import contents, diff
 from ecr_widgets.dockerrun.document import Dockerrun
 from ecr_widgets.dockerrun.images import container_images
 from ecr_widgets.errors import EcrWidgetsError, EntityNotFound, InputError, InvalidDockerrun
+from ecr_widgets.model.evidence import ImageEvidence
 from ecr_widgets.model.image_parts import Parts
 from ecr_widgets.model.image_reference import ImageReference, check_repository_name
 from ecr_widgets.model.registry import Image, ImageDetails, ImagePage, Repository
@@ -79,6 +80,14 @@ class Queries:
         """Services and tasks that run images of a repository, on all deploy targets."""
         targets = self._outside.connections.targets()
         return running_images(targets, repository, registry=self._outside.session.registry())
+
+    def evidence(self, repository: str, digest: str) -> ImageEvidence:
+        """What runs did with an image, from what is attached to it in the registry; ECR counts that as pulls."""
+        image = ImageReference(self.registry(), self.repository(repository)).with_digest(digest)
+        outside = self._outside
+        return outside.session.use(
+            lambda token: outside.connections.gate.evidence_of(image, outside.registry, token)
+        )
 
     def parts(self, repository: str, images: Iterable[Image]) -> Parts:
         """What belongs to what among all images of a repository; to ECR that is a pull of each index."""

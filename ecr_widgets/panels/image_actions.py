@@ -54,7 +54,7 @@ def of_panel(panel: ImagesPanel) -> Sequence[Action]:
 
 
 def of_image(panel: ImagesPanel, image: Image) -> Sequence[Action]:
-    """Tag, pull, delete."""
+    """Tag, pull, show runs, delete."""
     return (
         Action(
             "tag",
@@ -66,6 +66,12 @@ def of_image(panel: ImagesPanel, image: Image) -> Sequence[Action]:
             asks_why=True,
         ),
         Action("pull", "Pull", "Pull the image to this engine", lambda _: _pull(panel, image)),
+        Action(
+            "runs",
+            "Show runs",
+            "Read from the registry what runs did with the image; ECR counts that as pulls of what is attached",
+            lambda _: panel.read_evidence(image),
+        ),
         Action(
             "delete",
             "Delete",

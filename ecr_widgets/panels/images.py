@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from ecr_widgets.audit.image_lines import facts_of
 from ecr_widgets.errors import EcrWidgetsError
 from ecr_widgets.model.amounts import size
 from ecr_widgets.model.image_parts import Parts, subject_of
@@ -42,6 +43,8 @@ class ImagesPanel(Panel):
     _images: tuple[Image, ...] = ()
     _is_whole = False
     _details: Mapping[str, ImageDetails] = {}
+    _evidence: Mapping[str, Sequence[tuple[str, str]]] = {}
+    """What runs did with an image, by digest, of those that were asked for."""
     _uses: UsesOutcome | None = None
     _used: Mapping[str, tuple[str, ...]] = {}
     """What runs each image, by digest."""
@@ -117,6 +120,18 @@ class ImagesPanel(Panel):
     def look_into_all(self) -> None:
         """Read the platforms of the images that are shown; to ECR that is a pull of each."""
         self.read_on(self._read_details(self._seen_last or self._at_the_top()))
+
+    def read_evidence(self, image: Image) -> None:
+        """Read what runs did with an image, from what is attached to it."""
+        self.read_on(self._read_evidence(image.digest))
+
+    def _read_evidence(self, digest: str) -> Iterator[None]:
+        try:
+            facts = tuple(facts_of(self._look.evidence(self.repository, digest)))
+        except EcrWidgetsError as error:
+            facts = (("run", f"not known: {error}"),)
+        self._evidence = {**self._evidence, digest: facts}
+        yield
 
     def _look_into(self, digest: str) -> ImageDetails:
         try:
@@ -267,10 +282,11 @@ class ImagesPanel(Panel):
         return () if image is None or subject_of(image) is not None else image_actions.of_image(self, image)
 
     def row_facts(self, key: str) -> Sequence[tuple[str, str]]:
-        """References to copy, as soon as the registry's name is known."""
+        """References to copy, as soon as the registry's name is known; what runs did with it, once that was asked for."""
         image = self.find(key)
         reference = self.reference(image) if image is not None else ""
-        return (("reference", reference), ("pull", f"docker pull {reference}")) if reference else ()
+        own = (("reference", reference), ("pull", f"docker pull {reference}")) if reference else ()
+        return (*own, *(self._evidence.get(image.digest, ()) if image is not None else ()))
 
     def find(self, name: str) -> Image | None:
         """The image that a tag or digest names, of those that were read."""

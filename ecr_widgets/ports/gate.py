@@ -52,7 +52,7 @@ class Gate(Protocol):
 
 
 class NoGate:
-    """Where no policy is set."""
+    """Where no policy is set, and nobody reads evidence."""
 
     is_set = False
     override = ""

@@ -37,8 +37,7 @@ class FakeGate:
     """Images whose evidence was read."""
     meanwhile: Callable[[], object] = lambda: None
     """What somebody else does while the evidence is read."""
-
-    is_set = True
+    is_set: bool = True
 
     @property
     def rules(self) -> dict[str, Any]:

@@ -11,8 +11,8 @@ import pytest
 
 from ecr_widgets.audit import of_image
 from ecr_widgets.audit.attestation import BUNDLE_TYPE, bundle_of, read_bundle
+from ecr_widgets.audit.image_lines import told_of
 from ecr_widgets.audit.keys import KeyRing, export_keys
-from ecr_widgets.cli.image_evidence import told_of
 from ecr_widgets.errors import AuthorizationError
 from ecr_widgets.model.image_reference import ImageReference
 from tests.audit.attested import NOW, Attested, resigned

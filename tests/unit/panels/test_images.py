@@ -11,7 +11,8 @@ from time import monotonic
 
 import pytest
 
-from ecr_widgets.errors import EngineUnavailable, RepositoryNotFound
+from ecr_widgets.audit.image_lines import MOST_FACTS
+from ecr_widgets.errors import EngineUnavailable, RegistryUnavailable, RepositoryNotFound
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.registry import Child, Findings, Image, ImageDetails, ImagePage
@@ -19,6 +20,7 @@ from ecr_widgets.panels.images import ImagesPanel
 from ecr_widgets.panels.notebook_kit import NotebookKit
 from tests.fakes import NOW, FakeEcr, FakeRegistry, World, digest_of
 from tests.fakes.connections import FakeConnections
+from tests.fakes.gate import ALICE, FakeGate, proof
 from tests.unit.panels.desk import Desk
 
 
@@ -445,3 +447,25 @@ def test_ten_thousand_images_make_a_small_picture(
     assert len(picture["rows"]) + picture["left_out"] == 10_000
     (bundle,) = (each for each in desk.shown.values() if "application/vnd.ecr-widgets.panel+json" in each)
     assert sum(len(form.encode()) for form in bundle.values()) <= 40_000
+
+
+def test_the_runs_of_an_image_are_shown_when_they_are_asked_for(
+    open_desk: Desk, to: FakeConnections, digests: list[str]
+) -> None:
+    """In its drawer, from the registry alone: who, what, when, verdict and key, newest first; bounded, and why where not known."""
+    gate = FakeGate(is_set=False)
+    to.gate = gate
+    gate.proofs = [proof(digests[1], days_ago=each / 10, ran_in="demo") for each in range(1, 23)]
+    gate.proofs.append(proof(digests[0], days_ago=0.01))
+    open_desk.choose("2")
+    assert not gate.asked
+    open_desk.press("Show runs")
+    runs = [text for name, text in open_desk.drawer["facts"] if name == "run"]
+    assert len(runs) == MOST_FACTS + 1
+    assert runs[0].startswith("proven, release run-0.1, ")
+    assert "by alice, without an approval: pushed to registry/app, verified to run in demo/web;" in runs[0]
+    assert f"by key {ALICE}" in runs[0]
+    assert runs[-1].startswith("2 more: `ecr-widgets audit of registry.test:5000/app@sha256:")
+    gate.fails = RegistryUnavailable("no answer")
+    open_desk.press("Show runs")
+    assert ["run", "not known: no answer"] in [list(each) for each in open_desk.drawer["facts"]]

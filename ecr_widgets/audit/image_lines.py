@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from ecr_widgets.model.evidence import ImageEvidence, Proof
 
@@ -32,6 +33,34 @@ def told_of(found: ImageEvidence) -> Iterator[str]:
         yield f"not all was looked at: {found.left_out}"
     if not (found.proofs or found.discounted or found.others):
         yield "nothing is attached to it"
+
+
+MOST_FACTS = 20
+
+
+def facts_of(found: ImageEvidence) -> Iterator[tuple[str, str]]:
+    """The same in short, each with its kind: the newest runs first, and of each kind so many at most."""
+    digest = found.image.rpartition("@")[2]
+    runs = (
+        f"{proof.run.verdict or proof.run.state}, {proof.run.runbook} {proof.run.run_id}, {proof.run.started_at},"
+        f" by {proof.run.actor or 'somebody unnamed'}{_approval(proof)}: {', '.join(_deeds(proof, digest))};"
+        f" {_chain(proof)}"
+        for proof in reversed(found.proofs)
+    )
+    discounted = (f"{each.referrer}: {each.why}" for each in found.discounted)
+    others = (f"{each.why or 'no type is given'} {each.referrer}" for each in found.others)
+    for kind, lines, count in (
+        ("run", runs, len(found.proofs)),
+        ("not counted", discounted, len(found.discounted)),
+        ("other kind", others, len(found.others)),
+    ):
+        yield from ((kind, line) for line in islice(lines, MOST_FACTS))
+        if count > MOST_FACTS:
+            yield kind, f"{count - MOST_FACTS} more: `ecr-widgets audit of {found.image}`"
+    if found.left_out:
+        yield "left out", found.left_out
+    if not (found.proofs or found.discounted or found.others):
+        yield "run", "nothing is attached to it"
 
 
 def _deeds(proof: Proof, digest: str) -> Iterator[str]:
