@@ -7,18 +7,21 @@ is escaped in one place, `_text`, and no output of a notebook is taken over as H
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from html import escape
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from ecr_widgets.audit.figures import ServiceFigures, figures
+from ecr_widgets.audit.overview import Current, duration, four_figures, grid, runs_now
 from ecr_widgets.audit.row import Row
 from ecr_widgets.audit.showing import show_run
-from ecr_widgets.audit.timeline import colour_of, sign_of, to_svg
+from ecr_widgets.audit.verdict_signs import look_of, sign_of
 from ecr_widgets.audit.verify import Verification
 from ecr_widgets.model.text import visible
 from ecr_widgets.model.times import to_rfc3339
@@ -28,14 +31,22 @@ MAX_ROWS = 5000
 MAX_DETAILS = 300
 """Newest runs with their steps."""
 _MAX_TEXT = 2000
+_MOST_SERVICES = 12
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 _STYLE = """
-body{font:14px/1.5 sans-serif;margin:2em auto;max-width:1000px;padding:0 1em;color:#222;background:#fff}
-table{border-collapse:collapse;width:100%;margin:1em 0}th,td{text-align:left;padding:3px 10px 3px 0;vertical-align:top;
-border-bottom:1px solid #eee;overflow-wrap:break-word}th{border-color:#999;white-space:nowrap}
-td.s{white-space:nowrap;max-width:15em;overflow:hidden;text-overflow:ellipsis}td.t{overflow-wrap:anywhere;min-width:12em}
+:root{color-scheme:light dark;--fg:#1f2328;--mut:#59636e;--bg:#fff;--line:#d8dee4}
+@media(prefers-color-scheme:dark){:root{--fg:#e6edf3;--mut:#9198a1;--bg:#0d1117;--line:#30363d}}
+body{font:14px/1.45 system-ui,sans-serif;margin:1.2em auto;max-width:1360px;padding:0 1em;color:var(--fg);background:var(--bg)}
+h1{font-size:20px;margin:0}h2{font-size:16px;margin:1em 0 0}p{margin:4px 0}a{color:inherit}
+table{border-collapse:collapse;width:100%;margin:6px 0}th,td{text-align:left;padding:2px 10px 2px 0;vertical-align:top;
+border-bottom:1px solid var(--line);overflow-wrap:break-word}th{white-space:nowrap;color:var(--mut);font-weight:600}
+td.s{white-space:nowrap;max-width:19em;overflow:hidden;text-overflow:ellipsis}td.t{overflow-wrap:anywhere;min-width:9em}
 code,pre{font-size:12px;white-space:pre-wrap;
 overflow-wrap:anywhere;margin:0}summary{cursor:pointer}details{margin:4px 0}svg{max-width:100%;height:auto}
+.chip{color:#fff;border-radius:9px;padding:0 8px}.side{display:flex;flex-wrap:wrap;gap:0 28px;align-items:flex-start}
+.side>*{flex:1 1 480px}.side svg,h1+p+svg{color:var(--mut)}.m{color:var(--mut)}
+td.y{min-width:6em}td.w{max-width:17em;overflow:hidden;text-overflow:ellipsis}
+.r{display:-webkit-box;-webkit-line-clamp:2;-webkit-box-orient:vertical;overflow:hidden}@media(max-width:1100px){.x{display:none}}
 """
 
 
@@ -55,32 +66,85 @@ def write_report(
         OSError: It cannot be written.
     """
     with out.open("w", encoding="utf-8") as file:
-        file.writelines(_document(runs, list(rows), checked, now))
+        file.writelines(_document(out, runs, list(rows), checked, now))
 
 
-def _document(runs: Path, rows: Sequence[Row], checked: Verification | None, now: datetime) -> Iterator[str]:
+def _document(
+    out: Path, runs: Path, rows: Sequence[Row], checked: Verification | None, now: datetime
+) -> Iterator[str]:
     yield (
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{escape(_POLICY)}">'
         '<meta name="referrer" content="no-referrer"><meta name="viewport" content="width=device-width">'
-        f"<title>Audit of saved runs</title><style>{_STYLE}</style></head><body><h1>Audit of saved runs</h1>"
+        f"<title>Audit of saved runs</title><style>{_STYLE}</style></head><body>"
     )
-    counts = Counter(row.verdict for row in rows)
-    told = ", ".join(f"{sign_of(verdict)} {count} {verdict}" for verdict, count in counts.most_common())
-    yield f"<p>{_text(to_rfc3339(now))}: {len(rows)} notebooks: {_text(told) or 'none'}.</p>"
-    yield from _seals(checked)
-    yield to_svg(rows)
-    yield from _figures(figures(rows))
-    yield "<h2>Runs</h2><table><tr><th>verdict<th>started (UTC)<th>took<th>runbook<th>service<th>seal<th>notebook and reason</tr>"
+    folder = os.path.relpath(runs.resolve(), out.resolve().parent)
+    numbers = {
+        row.path: at for at, row in enumerate(filter(_is_run, islice(rows, MAX_ROWS))) if at < MAX_DETAILS
+    }
+    yield from _first_lines(rows, checked, now)
+    yield '<div class="side">'
+    yield from _now(runs_now(rows), numbers)
+    if (plot := grid(rows)) is not None:
+        yield f"<div><h2>By day</h2>{plot.to_svg(ink='currentColor')}</div>"
+    yield "</div>"
+    yield (
+        "<h2>Runs</h2><table><tr><th>outcome<th>started (UTC)<th class=x>runbook<th>what<th>who<th>why<th class=x>took"
+        "<th class=x>verdict<th class=x>seal<th>notebook and reason</tr>"
+    )
     for row in rows[:MAX_ROWS]:
-        yield _row(row)
+        yield _row(row, folder, numbers)
     yield "</table>"
     if len(rows) > MAX_ROWS:
         yield f"<p>{len(rows) - MAX_ROWS} older notebooks are counted above and not listed.</p>"
+    yield from _figures(figures(rows))
+    yield from _seals(checked)
     yield "<h2>Steps of the newest runs</h2>"
-    for row in islice((row for row in rows if row.run_id), MAX_DETAILS):
-        yield _details(show_run(runs, row))
+    for row in rows[:MAX_ROWS]:
+        if row.path in numbers:
+            yield _details(show_run(runs, row), numbers[row.path])
     yield "</body></html>\n"
+
+
+def _is_run(row: Row) -> bool:
+    return bool(row.run_id)
+
+
+def _first_lines(rows: Sequence[Row], checked: Verification | None, now: datetime) -> Iterator[str]:
+    counts = Counter(each.words.partition(":")[0] for each in map(look_of, rows))
+    told = ", ".join(f"{count} {each}" for each, count in counts.most_common())
+    order = "" if checked is None else f" · seals {checked.words}"
+    times = [row.started_at for row in rows if row.started_at]
+    span = f" · {min(times)[:10]} to {max(times)[:10]}" if times else ""
+    yield f"<h1>Saved runs{span}{order}</h1>"
+    yield f'<p class="m">{_text(to_rfc3339(now))}: {len(rows)} notebooks: {_text(told) or "none"}.</p>'
+    if (plot := four_figures(rows)) is not None:
+        yield plot.to_svg(ink="currentColor")
+
+
+def _now(services: Sequence[Current], numbers: Mapping[str, int]) -> Iterator[str]:
+    if not services:
+        return
+    yield "<div><h2>Now</h2><table><tr><th>service<th>image<th>state<th>since (UTC)<th>by</tr>"
+    for each in services[:_MOST_SERVICES]:
+        yield (
+            f'<tr><td class="s">{_text(each.service)}<td class="s">{_text(each.what)}<td class="s">{_text(each.how)}'
+            f'<td class="s">{_linked(_when(each.since), each.row, numbers)}<td class="s">{_text(each.actor)}</tr>'
+        )
+    yield "</table>"
+    if len(services) > _MOST_SERVICES:
+        yield f"<p>{len(services) - _MOST_SERVICES} more services are in the tables below.</p>"
+    yield "</div>"
+
+
+def _when(moment: str) -> str:
+    return _text(moment[:16].replace("T", " "))
+
+
+def _linked(shown: str, row: Row, numbers: Mapping[str, int]) -> str:
+    """What is shown of a run, leading to its steps below."""
+    at = numbers.get(row.path)
+    return shown if at is None else f'<a href="#run-{at}">{shown}</a>'
 
 
 def _seals(checked: Verification | None) -> Iterator[str]:
@@ -88,7 +152,7 @@ def _seals(checked: Verification | None) -> Iterator[str]:
         return
     told = checked.to_json()
     counts = ", ".join(f"{count} {finding}" for finding, count in sorted(told["counts"].items()))
-    yield f"<h2>Seals: {'in order' if checked.ok else 'NOT in order'}</h2><p>{_text(counts) or 'no run'}</p><ul>"
+    yield f"<h2>Seals: {checked.words}</h2><p>{_text(counts) or 'no run'}</p><ul>"
     for file in told["files"][:MAX_ROWS]:
         yield f"<li><b>{_text(file['finding'])}</b> <code>{_text(file['path'])}</code>: {_text('; '.join(file['what']))}"
     for why in checked.chain[:MAX_ROWS]:
@@ -102,36 +166,46 @@ def _seals(checked: Verification | None) -> Iterator[str]:
 def _figures(found: Sequence[ServiceFigures]) -> Iterator[str]:
     if not found:
         return
-    yield "<h2>By service</h2><table><tr><th>service<th>deploys<th>a day<th>failed<th>recovered in (median)<th>down since</tr>"
+    yield "<h2>By service</h2><table><tr><th>service<th>deploys<th>a day<th>failed<th>recovered in (median)<th>lead time (median)<th>down since</tr>"
     for one in found:
-        recovery = "–" if one.median_recovery_s is None else f"{one.median_recovery_s / 60:.1f} min"
+        recovery = "–" if one.median_recovery_s is None else duration(one.median_recovery_s)
+        lead = "–" if one.median_lead_s is None else duration(one.median_lead_s)
         yield (
             f'<tr><td class="t">{_text(one.service)}<td class="s">'
             f"{one.deploys}<td>{one.deploys_a_day:g}<td>{one.failed}"
-            f" ({one.failure_rate:.0%})<td>{recovery}<td>{_text(one.down_since or '–')}</tr>"
+            f" ({one.failure_rate:.0%})<td>{recovery}<td>{lead}<td>{_text(one.down_since or '–')}</tr>"
         )
     yield "</table>"
 
 
-def _row(row: Row) -> str:
-    took = "" if row.duration_s is None else f"{row.duration_s:.1f} s"
+def _row(row: Row, folder: str, numbers: Mapping[str, int]) -> str:
+    took = "" if row.duration_s is None else duration(row.duration_s)
+    # Relative, and each sign that could make another address of it is spelled.
+    address = f"./{quote(os.fsencode(f'{folder}/{row.path}'))}"
     return (
-        f'<tr><td class="s" style="color:{colour_of(row.verdict)}">{sign_of(row.verdict)} {_text(row.verdict)}'
-        f'<td class="s">{_text((row.started_at or "")[:19].replace("T", " "))}<td class="s">{took}'
-        f'<td class="s">{_text(row.runbook)}<td class="s">{"<br>".join(map(_text, row.services))}'
-        f'<td class="s">{_text(row.seal)}<td class="t"><code>{_text(row.path)}</code> {_text(row.why)}</tr>'
+        f'<tr><td class="s">{_chip(row)}'
+        f'<td class="s">{_linked(_when(row.started_at or ""), row, numbers)}<td class="s x">{_text(row.runbook)}'
+        f'<td class="w">{_text(row.what) or "<br>".join(map(_text, row.services))}<td class="s">{_text(row.actor)}'
+        f'<td class="w y">{_text(row.note)}<td class="s x">{took}'
+        f'<td class="s x">{_text(row.verdict)}<td class="s x">{_text(row.seal)}'
+        f'<td class="t"><a href="{escape(address)}"><code>{_text(row.path)}</code></a><span class="r">{_text(row.why)}</span></tr>'
     )
 
 
-def _details(told: dict[str, Any]) -> str:
+def _chip(row: Row) -> str:
+    sign, words, colour = look_of(row)
+    return f'<span class="chip" style="background:{colour}">{sign} {_text(words)}</span>'
+
+
+def _details(told: dict[str, Any], number: int) -> str:
     steps = "".join(
         f'<tr><td class="s">{_text(step["step"])}<td class="s">{_text(step["state"])}'
         f'<td class="s">{_text(step["changed"])}<td class="t"><pre>{_text(step["error"] or step["outcome"])}</pre></tr>'
         for step in told["steps"]
     )
     return (
-        f'<details><summary><span style="color:{colour_of(told["verdict"])}">{sign_of(told["verdict"])} '
-        f"{_text(told['verdict'])}</span> {_text(told['run_id'])} {_text(told['runbook'])}</summary>"
+        f'<details id="run-{number}"><summary>{sign_of(told["verdict"])} '
+        f"{_text(told['verdict'])} {_text(told['run_id'])} {_text(told['runbook'])}</summary>"
         f"<p>By {_text(told['actor'])} on {_text(told['host'])}. Parameters:</p><pre>{_text(told['parameters'])}</pre>"
         f"<table><tr><th>step<th>state<th>changed<th>outcome or error</tr>{steps}</table></details>"
     )

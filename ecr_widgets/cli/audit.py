@@ -199,7 +199,7 @@ def of(ctx: click.Context, image: str, *, as_json: bool) -> None:
     "--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The HTML file to write."
 )
 def report(*, runs: Path, out: Path, **given: str | None) -> None:
-    """Write one HTML file with timeline, figures and runs; it is safe to open whatever the notebooks hold."""
+    """Write one HTML file with figures, a grid of days and runs; it is safe to open whatever the notebooks hold."""
     checked = check(runs, (name for name, _ in scan(runs)), ring=default_ring())
     with open_index(runs) as index, _writing(out):
         write_report(out, runs, index.rows(_query(**given)), checked=checked, now=datetime.now(UTC))

@@ -18,7 +18,7 @@ from ecr_widgets.model.text import visible
 INK, LINE = "#767676", "#8886"
 BLUE, GREY, GREEN, RED, AMBER = "#1976d2", "#90a4ae", "#2e7d32", "#c62828", "#ad5a00"
 _FONT = "system-ui,sans-serif"
-_SAFE = "/:;,=()#' "
+_SAFE = "/:;,=()' "
 """In a data URI: as it is, since an attribute quotes it with other signs."""
 
 
@@ -31,18 +31,25 @@ class Drawing:
     alt: str
     shapes: tuple[Markup, ...]
 
-    def to_svg(self) -> Markup:
-        """For a page of our own."""
+    def to_svg(self, *, ink: str = INK) -> Markup:
+        """For a page of our own, which may know a better colour for letters."""
+        return self._svg(f' role="img" aria-label="{escape(visible(self.alt))}"', ink)
+
+    def _svg(self, description: str, ink: str) -> Markup:
+        shapes = "".join(self.shapes)
         return Markup(
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width} {self.height}" width="{self.width}" '
-            f'height="{self.height}" role="img" aria-label="{escape(visible(self.alt))}" font-family="{_FONT}" '
-            f'font-size="12">{"".join(self.shapes)}</svg>'
+            f'height="{self.height}"{description} font-family="{_FONT}" font-size="12" fill="{ink}">{shapes}</svg>'
         )
 
     @property
     def source(self) -> str:
-        """The data URI of an image."""
-        return f"data:image/svg+xml,{quote(self.to_svg().replace(chr(34), chr(39)), safe=_SAFE)}"
+        """The data URI of an image, which has its description beside it."""
+        return f"data:image/svg+xml,{quote(self._svg('', INK).replace(chr(34), chr(39)), safe=_SAFE)}"
+
+    def to_json(self) -> dict[str, str]:
+        """For a front end that makes an image of it."""
+        return {"src": self.source, "alt": self.alt}
 
     def to_image(self) -> Markup:
         """For a notebook: an image that shrinks with the cell."""
@@ -52,42 +59,26 @@ class Drawing:
         )
 
 
-def rect(x: float, y: float, width: float, height: float, colour: str, *, about: str = "") -> Markup:
-    """A filled box; what it is about shows below the pointer where the drawing is no image."""
-    title = f"<title>{escape(visible(about))}</title>" if about else ""
+def rect(x: float, y: float, width: float, height: float, colour: str) -> Markup:
+    """A filled box."""
     return Markup(
-        f'<rect x="{x:.1f}" y="{y:.1f}" width="{max(width, 0):.1f}" height="{max(height, 0):.1f}" fill="{colour}">{title}</rect>'
+        f'<rect x="{x:.4g}" y="{y:.4g}" width="{max(width, 0):.4g}" height="{max(height, 0):.4g}" fill="{colour}"/>'
     )
 
 
 def line(x: float, y: float, to_x: float, to_y: float, *, colour: str = LINE, width: float = 1) -> Markup:
     """A line."""
     return Markup(
-        f'<line x1="{x:.1f}" y1="{y:.1f}" x2="{to_x:.1f}" y2="{to_y:.1f}" stroke="{colour}" stroke-width="{width:g}"/>'
+        f'<line x1="{x:.4g}" y1="{y:.4g}" x2="{to_x:.4g}" y2="{to_y:.4g}" stroke="{colour}" stroke-width="{width:g}"/>'
     )
 
 
-def letters(
-    x: float,
-    y: float,
-    text: str,
-    *,
-    colour: str = INK,
-    anchor: str = "start",
-    size: int = 12,
-    about: str = "",
-) -> Markup:
+def letters(x: float, y: float, text: str, *, anchor: str = "start", size: int = 12) -> Markup:
     """A line of text."""
-    title = f"<title>{escape(visible(about))}</title>" if about else ""
-    return Markup(
-        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}" fill="{colour}">'
-        f"{escape(visible(text))}{title}</text>"
+    given = (f' text-anchor="{anchor}"' if anchor != "start" else "") + (
+        f' font-size="{size}"' if size != 12 else ""
     )
-
-
-def link(address: str, *shapes: Markup) -> Markup:
-    """Shapes that lead to a place in the same page."""
-    return Markup(f'<a href="{escape(address)}">{"".join(shapes)}</a>')
+    return Markup(f'<text x="{x:.4g}" y="{y:.4g}"{given}>{escape(visible(text))}</text>')
 
 
 def area(points: Iterable[tuple[float, float]], colour: str, *, pattern: bool = False) -> Markup:
@@ -95,20 +86,6 @@ def area(points: Iterable[tuple[float, float]], colour: str, *, pattern: bool = 
     outline = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     dashes = ' stroke-dasharray="3 2" fill-opacity="0.35"' if pattern else ' fill-opacity="0.85"'
     return Markup(f'<polygon points="{outline}" fill="{colour}" stroke="{colour}"{dashes}/>')
-
-
-def sparkline(
-    values: Sequence[float | None], *, alt: str, width: int = 150, height: int = 30, colour: str = BLUE
-) -> Drawing:
-    """A bar a value, the newest at the right; where nothing is known there is none."""
-    most = max((value for value in values if value), default=0.0) or 1.0
-    step = width / max(1, len(values))
-    bars = [line(0, height - 0.5, width, height - 0.5)]
-    for at, value in enumerate(values):
-        if value is not None:
-            tall = max(1.5, (height - 3) * value / most) if value else 1.5
-            bars.append(rect(at * step + 0.5, height - tall, step - 1, tall, colour if value else GREY))
-    return Drawing(width, height, alt, tuple(bars))
 
 
 class Series(NamedTuple):
@@ -162,7 +139,7 @@ def stacked(
     for number, layer in enumerate(layers):
         sign = "▨" if number == 0 and len(layers) > 1 else "■"
         label = f"{sign} {layer.name}"
-        shapes.append(letters(at, height - 4, label, colour=INK, size=11))
+        shapes.append(letters(at, height - 4, label, size=11))
         at += 7 * len(label) + 12
     shapes.append(letters(right, bottom + 13, f"{span_s:.0f} s", anchor="end", size=11))
     shapes.append(letters(left, bottom + 13, "0 s", size=11))
@@ -190,6 +167,40 @@ def share(part: float, *, alt: str, width: int = 120, height: int = 12, colour: 
         f'<rect x="0.5" y="0.5" width="{width - 1}" height="{height - 1}" fill="none" stroke="{LINE}"/>'
     )
     return Drawing(width, height, alt, (filled, frame))
+
+
+def shape(outline: str, colour: str) -> Markup:
+    """A filled path; where outlines cross, what is between them is empty."""
+    return Markup(f'<path d="{escape(outline)}" fill="{colour}" fill-rule="evenodd"/>')
+
+
+class Figure(NamedTuple):
+    """One number with its course."""
+
+    value: str
+    label: str
+    course: tuple[float | None, ...]
+    """A value each day, the last one today; None where there is none."""
+
+
+def tiles(figures: Sequence[Figure], *, alt: str, width: int = 190, height: int = 78) -> Drawing:
+    """Numbers side by side, each over its course."""
+    shapes: list[Markup] = []
+    for at, figure in enumerate(figures):
+        left, bottom = at * width + 2, height - 6
+        shapes.append(letters(left, 22, figure.value, size=20))
+        shapes.append(letters(left, 38, figure.label, size=11))
+        shapes.append(line(left, bottom, left + width - 24, bottom))
+        most = max((value for value in figure.course if value), default=0.0) or 1.0
+        step = (width - 24) / max(1, len(figure.course))
+        outline = ""
+        for day, value in enumerate(figure.course):
+            if value is not None:
+                tall = max(1.0, 28 * value / most)
+                outline += f"M{left + day * step:.0f} {bottom}v-{tall:.1f}h{step - 1:.1f}v{tall:.1f}z"
+        if outline:
+            shapes.append(shape(outline, BLUE))
+    return Drawing(width * len(figures), height, alt, tuple(shapes))
 
 
 class Bar(NamedTuple):

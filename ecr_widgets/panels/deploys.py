@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ecr_widgets.errors import EcrWidgetsError, TargetBusy
+from ecr_widgets.model.drawing import AMBER, BLUE, GREY, Drawing, Series, stacked
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.registry import Image
 from ecr_widgets.model.script import Script
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 _COLUMNS = ("deploy", "status", "image", "running", "pending", "since")
 _COPY_COLUMNS = ("copy", "deploy", "status", "health", "since", "runs")
 _MOST_SPANS = 8
+_LEAST_LOOKS, _MOST_LOOKS = 3, 60
+_LAYERS = (AMBER, GREY, BLUE)
+"""Colours of deploys in the plot, the newest last."""
 _MOST_LINES = 8
 _MOST_OTHERS = 20
 _MOST_TOLD_OF = 3
@@ -54,6 +58,8 @@ class DeploysPanel(Panel):
     follows = True
     _view: ServiceView | None = None
     _spans: tuple[_Span, ...] = ()
+    _counts_seen: tuple[tuple[datetime, Mapping[str, int]], ...] = ()
+    """Running copies by deploy, at each change and at the last look."""
     _reasons: Mapping[str, tuple[str, ...]] = {}
     _events: Mapping[str, tuple[str, ...]] = {}
     _crashed: Mapping[str, tuple[str, ...]] = {}
@@ -89,6 +95,7 @@ class DeploysPanel(Panel):
         service = view.service
         if service is not None:
             self._spans = _longer(self._spans, self._kit.now(), service)
+            self._counts_seen = _seen(self._counts_seen, self._kit.now(), service)
             for each in service.deployments:
                 reasons = tuple(map(stop_reason, each.stopped_reasons[-_MOST_LINES:]))
                 self._reasons = _latest(self._reasons, each.deploy_id, reasons)
@@ -175,7 +182,23 @@ class DeploysPanel(Panel):
             for each in service.deployments
         )
         note = f"{self._condition(service)} · {_counts(service)}"
-        return Picture("deploys", title, now, _COLUMNS, rows, note=note, parts=self._parts(view))
+        return Picture(
+            "deploys", title, now, _COLUMNS, rows, note=note, parts=self._parts(view), plots=self._plots()
+        )
+
+    def _plots(self) -> tuple[Drawing, ...]:
+        """Running copies over time, a layer a deploy; nothing where they were seen once or never changed."""
+        course = self._counts_seen
+        if len(course) < _LEAST_LOOKS:
+            return ()
+        names = tuple(dict.fromkeys(name for _, counts in course for name in counts))[-len(_LAYERS) :]
+        layers = tuple(
+            Series(name, tuple(counts.get(name, 0) for _, counts in course), colour)
+            for name, colour in zip(names, _LAYERS[-len(names) :], strict=True)
+        )
+        seconds = tuple((moment - course[0][0]).total_seconds() for moment, _ in course)
+        told = ", ".join(f"{each.name} from {each.values[0]:g} to {each.values[-1]:g}" for each in layers)
+        return (stacked(seconds, layers, alt=f"Running copies over {seconds[-1]:.0f} s: {told}"),)
 
     def _condition(self, service: Service) -> str:
         """In a word, with a sign: how the service is."""
@@ -259,6 +282,17 @@ def _longer(spans: tuple[_Span, ...], now: datetime, service: Service) -> tuple[
     if last is not None and (last.running, last.wanted) == (seen.running, seen.wanted):
         return (*spans[:-1], replace(last, seen_at=now))
     return (*spans, seen)[-_MOST_SPANS:]
+
+
+def _seen(
+    course: tuple[tuple[datetime, Mapping[str, int]], ...], now: datetime, service: Service
+) -> tuple[tuple[datetime, Mapping[str, int]], ...]:
+    """The course with one more look; what stayed the same since the last change is one point, and one for now."""
+    counts: dict[str, int] = {}
+    for each in reversed(service.deployments):
+        counts[each.deploy_id] = counts.get(each.deploy_id, 0) + each.running_count
+    same = len(course) > 1 and course[-1][1] == course[-2][1] == counts
+    return (*(course[:-1] if same else course), (now, counts))[-_MOST_LOOKS:]
 
 
 def _latest(

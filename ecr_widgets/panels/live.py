@@ -145,6 +145,7 @@ class Live(ABC):
             "note": picture.note,
             "left_out": picture.left_out,
             "parts": [part.capped(_MOST_PART_ROWS).to_json() for part in picture.parts],
+            "plots": [plot.to_json() for plot in picture.plots],
             "actions": [each.to_json() for each in self.actions()],
             "words": self.words,
             "refreshes": self.refreshes,

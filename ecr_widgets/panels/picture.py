@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from ecr_widgets.model.amounts import ago
+from ecr_widgets.model.drawing import Drawing
 from ecr_widgets.model.markup import Markup, element
 from ecr_widgets.model.record import PANEL_MIME
 from ecr_widgets.model.text import visible
@@ -71,6 +72,8 @@ class Picture:
     status: str = ""
     """What is running."""
     parts: tuple[Part, ...] = ()
+    plots: tuple[Drawing, ...] = ()
+    """Above the rows."""
     key: int = 0
     """The column that tells rows apart."""
     live: str = ""
@@ -100,8 +103,9 @@ class Picture:
         if count > _SAMPLE:
             # Rows are about equally long: a few show how many there is room for.
             sample = tuple(tuple(_clipped(cell) for cell in row) for row in self.rows[:_SAMPLE])
-            sample_bytes = _size_bytes(replace(self, rows=sample, parts=()).bundle())
-            count = max(_SAMPLE, min(count, _SAMPLE * LARGEST_BUNDLE_BYTES // sample_bytes))
+            sample_bytes = _size_bytes(replace(self, rows=sample, parts=(), plots=()).bundle())
+            room_bytes = LARGEST_BUNDLE_BYTES - sum(2 * len(plot.source) for plot in self.plots)
+            count = max(_SAMPLE, min(count, _SAMPLE * room_bytes // sample_bytes))
         parts = tuple(part.capped(_MOST_PART_ROWS) for part in self.parts)
         # One cell of a megabyte must not push all rows out.
         rows = tuple(tuple(_clipped(cell) for cell in row) for row in self.rows[:count])
@@ -111,6 +115,8 @@ class Picture:
             size_bytes = _size_bytes(bundle)
             if size_bytes <= LARGEST_BUNDLE_BYTES:
                 return shown, bundle
+            if count == 0 and self.plots:
+                return replace(self, plots=())._with_rows_that_fit()
             if count == 0:
                 if all(not part.rows for part in parts):
                     return shown, bundle
@@ -137,6 +143,7 @@ class Picture:
                 "problem": self.problem,
                 "status": self.status,
                 "parts": [part.to_json() for part in self.parts],
+                **({"plots": [plot.to_json() for plot in self.plots]} if self.plots else {}),
                 "key": self.key,
                 **({"live": self.live} if self.live else {}),
             },
@@ -168,6 +175,7 @@ class Picture:
             " ",
             element("span", self._summary()),
             *notices,
+            *(element("div", plot.to_image()) for plot in self.plots),
             _table(self.columns, self.rows),
             *parts,
             style="border-left:4px solid #1976d2;padding:4px 12px;margin:2px 0;line-height:1.5",
@@ -182,6 +190,7 @@ class Picture:
         lines = [
             f"{visible(self.title)} {visible(self._summary())}",
             *notices,
+            *(visible(plot.alt) for plot in self.plots),
             *_lines(self.columns, self.rows),
         ]
         for part in self.parts:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -13,12 +14,14 @@ from ecr_widgets.audit.compare import compare_runs
 from ecr_widgets.audit.figures import ServiceFigures, figures
 from ecr_widgets.audit.index import open_index
 from ecr_widgets.audit.keys import default_ring
+from ecr_widgets.audit.overview import four_figures, grid
 from ecr_widgets.audit.query import Query, parse_since
 from ecr_widgets.audit.row import Row
 from ecr_widgets.audit.scan import scan
-from ecr_widgets.audit.timeline import sign_of
+from ecr_widgets.audit.verdict_signs import look_of, sign_of
 from ecr_widgets.audit.verify import Verification, verify
 from ecr_widgets.errors import InputError, RecordError
+from ecr_widgets.model.drawing import Drawing
 from ecr_widgets.model.times import from_rfc3339
 from ecr_widgets.panels.live import Live
 from ecr_widgets.panels.offers import Action, Field
@@ -29,20 +32,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _OFFERED = 200
+_PLOTTED = 5000
+"""Newest runs that the plots are made of."""
 _LANE = 60
 """Runs in a lane of the timeline, the newest ones."""
 _COLUMNS = (
-    "",
-    "verdict",
-    "started",
-    "runbook",
-    "services",
-    "seconds",
-    "why",
-    "run",
-    "seal",
-    "by",
-)
+    "", "outcome", "started", "runbook", "what", "by", "why", "run", "seconds", "verdict", "reason", "seal",
+)  # fmt: skip
 
 
 class SavedRuns:
@@ -109,6 +105,9 @@ class SavedRuns:
 
     def _ipython_display_(self) -> None:
         self.panel()._ipython_display_()
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        return self.panel().saved()
 
     def compare(self, older: str, newer: str) -> RunsPicture:
         """What is different between two runs, each by its id, the beginning of one, or its path."""
@@ -199,6 +198,11 @@ class RunsPanel(Live):
         self._opened_at = datetime.now(UTC)
         self._compared: Picture | None = None
 
+    @cached_property
+    def _plots(self) -> tuple[Drawing, ...]:
+        newest = self._rows[:_PLOTTED]
+        return tuple(plot for plot in (four_figures(newest), grid(newest)) if plot is not None)
+
     @property
     def drawn_at(self) -> datetime:
         """When the folder was read."""
@@ -208,16 +212,17 @@ class RunsPanel(Live):
         """One row a run; below them what differs between the two that were compared."""
         rows = tuple(
             (
-                sign_of(row.verdict),
-                row.verdict,
+                *look_of(row)[:2],
                 _when(row, now),
                 row.runbook or "",
-                ", ".join(row.services),
-                "" if row.duration_s is None else f"{row.duration_s:.1f}",
-                row.why,
-                _named(row),
-                row.seal or "",
+                row.what or ", ".join(row.services),
                 row.actor or "",
+                row.note,
+                _named(row),
+                "" if row.duration_s is None else f"{row.duration_s:.1f}",
+                row.verdict,
+                row.why,
+                row.seal or "",
             )
             for row in self._rows[:most]
         )
@@ -235,6 +240,7 @@ class RunsPanel(Live):
                 if compared is not None
                 else ()
             ),
+            plots=self._plots,
             key=_COLUMNS.index("run"),
         )
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ecr_widgets.model.drawing import BLUE, GREY, Series, stacked
 from ecr_widgets.model.markup import Markup, element, escaped
 from ecr_widgets.model.record import StepRecord, StepState
 from ecr_widgets.model.text import visible
@@ -35,6 +36,9 @@ _LOOKING = frozenset(
 """Steps that never change anything: there is nothing that could have existed before."""
 _MAX_VALUE_LENGTH = 2000
 _WARNING = "  ! "
+_COURSE = "copies_by_s"
+_ELSEWHERE = ("planned", _COURSE)
+"""Members of an outcome that are told otherwise than in its table: in the verdict, and as a plot."""
 _ONE_LINE = 100
 """Letters of an object's members that a line has room for."""
 NO_RATES: Mapping[str, float] = {}
@@ -69,6 +73,7 @@ def to_html(
         element("span", _verdict(record)),
         *(_bar(one, rates.get(one.what)) for one in observed if record.state is StepState.INTENDED),
         _targets_bar(record),
+        *_plots(record),
         element("table", *rows, style="border:0;margin:2px 0;text-align:left;font-size:90%"),
         style=f"border-left:4px solid {colour};padding:4px 12px;margin:2px 0;line-height:1.5",
     )
@@ -164,7 +169,9 @@ def _why_unchanged(step: str) -> str:
 
 def _facts(record: StepRecord) -> list[tuple[str, Any]]:
     shown: dict[str, Any] = {name: value for name, value in record.inputs.items() if value not in _NOTHING}
-    shown |= {n: value for n, value in record.outcome.items() if value not in _NOTHING and n != "planned"}
+    shown |= {
+        n: value for n, value in record.outcome.items() if value not in _NOTHING and n not in _ELSEWHERE
+    }
     shown |= _counts(record)
     if type(shown.get("targets")) is int:
         # One row, as a fleet's notebook has many waves.
@@ -183,6 +190,19 @@ def _counts(record: StepRecord) -> Mapping[str, Any]:
     """What became of the targets of a wave that stopped its fleet."""
     counts = (record.error or {}).get("targets")
     return counts if isinstance(counts, Mapping) else {}
+
+
+def _plots(record: StepRecord) -> tuple[Markup, ...]:
+    """The rollout that a wait saw."""
+    course, deploy = record.outcome.get(_COURSE), record.outcome.get("deploy_id")
+    if not course:
+        return ()
+    seconds, others, ours = zip(*course, strict=True)
+    name = f"deploy {deploy}"
+    alt = f"Running copies over {seconds[-1]:.0f} s: {name} from {ours[0]} to {ours[-1]}, others from {others[0]} to {others[-1]}"
+    layers = (Series("others", others, GREY), Series(name, ours, BLUE))
+    wanted = record.outcome.get("desired_count")
+    return (element("div", stacked(seconds, layers, wanted=wanted, alt=alt).to_image()),)
 
 
 def _short(value: Any, *, inner: bool = False) -> str:

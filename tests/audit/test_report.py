@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from ecr_widgets.audit.index import open_index
 from ecr_widgets.audit.keys import KeyRing
@@ -16,6 +18,7 @@ from ecr_widgets.audit.verify import verify
 from tests.audit.runs import change_record, recorded, save
 from tests.chromium import PROGRAM, launched
 
+LINKS = "[...document.querySelectorAll('a')].map(each => each.getAttribute('href'))"
 HOST = "http://127.0.0.1:9"
 PAYLOADS = [
     "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "<svg onload=alert(1)>", '"><script>alert(1)</script>',
@@ -74,6 +77,7 @@ def opened(file: Path, act: Callable[[Page], object]) -> tuple[list[str], object
     return wrong, seen
 
 
+SHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 needs_chromium = pytest.mark.skipif(PROGRAM is None, reason="apt-get install chromium")
 
 
@@ -91,13 +95,19 @@ def test_no_payload_acts_and_the_control_does(tmp_path: Path) -> None:
 
     def read(page: Page) -> object:
         page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
-        return page.inner_text("body"), page.locator("script,iframe,img,form,link,object,base,a").count()
+        return (
+            page.inner_text("body"),
+            page.locator("script,iframe,img,form,link,object,base").count(),
+            page.evaluate(LINKS),
+        )
 
     wrong, seen = opened(out, read)
     assert wrong == []
     assert isinstance(seen, tuple)
-    text, live = seen
+    text, live, links = seen
     assert live == 0
+    assert all(link.startswith(("#run-", "./runs/")) for link in links)
+    assert len(links) > 2 * len(PAYLOADS)
     assert "<script>alert(1)</script>" in text
     assert "\\u202ealert(1)" in text
     control = tmp_path / "control.html"
@@ -135,7 +145,63 @@ def test_the_report_tells_runs_figures_and_reasons(tmp_path: Path) -> None:
         "&quot;tag&quot;: &quot;back&quot;",
     ):
         assert told in text, told
-    assert text.count("<details>") == 3
+    assert text.count("<details ") == 3
+
+
+def many(folder: Path, count: int) -> None:
+    """Runs of five services over four weeks, as a team leaves them: each with its reason, some refused, some rolled back."""
+    folder.mkdir()
+    for number in range(count):
+        started = datetime(2026, 11, 26, 12, tzinfo=UTC) - timedelta(hours=number * 660 / count)
+        service, who = ("web", "api", "worker", "jobs", "mail")[number % 5], ("ann", "kim")[number % 2]
+        kind = ("failed", "interrupted", "deployed", "proven", "deployed")[number % 7 % 5]
+        old = recorded(kind)
+        text, header = json.dumps(old), old["metadata"]["ecr_widgets"]
+        run_id = f"{started:%Y%m%dT%H%M%SZ}-{number:06x}"
+        for before, after in (
+            (header["run_id"], run_id), (header["started_at"][:16], f"{started:%Y-%m-%dT%H:%M}"),
+            ("timeoutsvc", service), ("xfra-wait", f"team/{service}"),
+        ):  # fmt: skip
+            text = text.replace(before, after)
+        notebook = json.loads(text)
+        notebook["metadata"]["ecr_widgets"]["actor"] = who
+        note = {
+            "cell_type": "markdown",
+            "id": "note",
+            "metadata": {},
+            "source": f"## Operation note\n\nOPS-{number}",
+        }
+        notebook["cells"].insert(0, note)
+        save(folder, kind, f"{run_id}-release.ipynb", notebook)
+
+
+@needs_chromium
+@pytest.mark.parametrize("width", [1400, 900])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_first_screen_answers_who_what_where_when_and_whether_it_worked(
+    tmp_path: Path, width: int, scheme: Literal["light", "dark"]
+) -> None:
+    """For 300 runs, with nothing opened: the newest runs, what runs now, the figures and the grid of days are in view."""
+    many(tmp_path / "runs", 300)
+    out = tmp_path / "report.html"
+    with open_index(tmp_path / "runs") as index:
+        write_report(
+            out, tmp_path / "runs", index.rows(), checked=None, now=datetime(2026, 11, 27, tzinfo=UTC)
+        )
+    with launched() as browser:
+        page = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme).new_page()
+        page.goto(out.as_uri())
+        row = page.locator("tr", has_text="OPS-0").first
+        for words in ("left down", "2026-11-26 12:00", "team/web:crash", "demo/web", "ann", "OPS-0"):
+            expect(row.get_by_text(words).first).to_be_in_viewport()
+        for words in ("deploys a week", "to restore", "By day", "Now", "verified"):
+            expect(page.get_by_text(words).first).to_be_in_viewport()
+        link = row.get_by_role("link", name="2026-11-26 12:00")
+        link.click()
+        expect(page.locator(":target")).to_be_in_viewport()
+        SHOTS.mkdir(parents=True, exist_ok=True)
+        page.evaluate("scrollTo(0, 0)")
+        page.screenshot(path=SHOTS / f"report-{width}-{scheme}.png")
 
 
 @needs_chromium
@@ -149,7 +215,7 @@ def test_no_short_cell_is_broken_into_pieces(tmp_path: Path) -> None:
 
     def heights(page: Page) -> object:
         lines = page.evaluate(
-            """[...document.querySelectorAll("h2 + table tr > td.s")].map(cell => {
+            """[...document.querySelectorAll("h2 + table tr > td.s")].filter(cell => cell.checkVisibility()).map(cell => {
                 const inside = document.createRange();
                 inside.selectNodeContents(cell);
                 return new Set([...inside.getClientRects()].map(each => Math.round(each.top))).size;

@@ -40,7 +40,7 @@ MAY_IMPORT = {
     "kit": VALUES | {"approved_files", "dockerrun", "kit", "steps", "ports", "recording"},
     # A target's run is one of our own command, in a slot that the engine knows.
     "fleets": VALUES | {"channel", "engine", "fleets", "runbooks", "secrets"},
-    "panels": VALUES | {"audit", "panels", "kit", "recording", "secrets", "steps"},
+    "panels": VALUES | {"audit", "panels", "kit", "recording", "saved_runs", "secrets", "steps"},
     "connections": VALUES
     | {
         "actor",

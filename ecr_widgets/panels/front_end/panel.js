@@ -48,7 +48,7 @@ dl,.form{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:1px 14
 .box .box{border:0;padding:0;margin:0}
 .form{grid-template-columns:max-content minmax(160px,420px) minmax(0,1fr);gap:5px 12px;align-items:center;margin:8px 12px;.acts{grid-column:2/4}}
 .why{border-left:4px solid var(--bad);padding-left:8px}
-.foot{padding:5px 12px}
+.foot{padding:5px 12px}img{max-width:100%}
 details{border-top:var(--edge);padding:4px 12px;summary{font-weight:600}td{max-width:none;font:var(--mono);border:0}.scroll{max-height:180px;overflow:auto}}
 @media(max-width:620px){.form,dl{grid-template-columns:minmax(0,1fr);.acts{grid-column:1}}}
 }`;
@@ -69,14 +69,14 @@ const bytes = (text) => {
 	const found = SIZE.exec(text);
 	return found && found[1] * UNITS[found[2]];
 };
-/** Sizes by bytes, all else as people count; empty cells last. */
+/** Sizes by bytes; empty cells last. */
 const compare = (x, y, sign) => {
 	if (!x || !y) return (x ? 0 : 1) - (y ? 0 : 1);
 	const [a, b] = [bytes(x), bytes(y)];
 	return sign * (a !== null && b !== null ? a - b : x.localeCompare(y, undefined, { numeric: true, sensitivity: "base" }));
 };
 
-/** An element such as `div.note.bad`, with properties (in objects) and children. */
+/** An element such as `div.note.bad`, with properties and children. */
 function h(kind, ...rest) {
 	const [tag, ...classes] = kind.split(".");
 	const made = document.createElement(tag);
@@ -104,7 +104,7 @@ function copying(text, name) {
 	return made;
 }
 
-/** A panel in `node`. The host sends what people do; it may run the cell, and ask whether the kernel is another one. */
+/** A panel in `node`. The host sends what people do. */
 export function mount(node, host) {
 	if (!document.adoptedStyleSheets.includes(sheet)) document.adoptedStyleSheets.push(sheet);
 	let data = {}; // as the notebook keeps it
@@ -153,7 +153,7 @@ export function mount(node, host) {
 		waits = false;
 	}
 
-	/** Once nobody types: the kernel reads what these rows lack, and saves what is seen. */
+	/** Once nobody types: the kernel reads these rows. */
 	function see() {
 		clearTimeout(seeing);
 		seeing = setTimeout(() => state && host.send({ do: "see", words, rows: page.map(keyOf) }), 300);
@@ -172,7 +172,8 @@ export function mount(node, host) {
 			title.textContent = card.ariaLabel = plain(shown().title);
 			summary.textContent = [plain(shown().note, 500), at && `as of ${at} UTC`].filter(Boolean).join(" · ");
 			tools.replaceChildren(...offered());
-			top.replaceChildren(...notices(""));
+			const plots = list(shown().plots).map((p) => /^data:i/.test(p?.src) && h("img", { src: p.src, alt: plain(p.alt) }));
+			top.replaceChildren(...notices(""), h("div", plots));
 			table();
 			const parts = JSON.stringify(shown().parts);
 			if (parts !== told) below.replaceChildren(...list(shown().parts).flatMap(part));
@@ -380,7 +381,6 @@ export function mount(node, host) {
 		return [made];
 	}
 
-	/** Keys, which are nobody else's in the panel. */
 	function pressed(event) {
 		const { key, target } = event;
 		if (event.ctrlKey || event.metaKey || event.altKey) return;

@@ -19,6 +19,7 @@ CHECKS_UNTIL_SUPERSEDED = 3
 """Checks in a row that see the service on another deploy; the first may be older than the change."""
 SETTLE_S = 0.5
 """Between good checks of a service that was just moved: containers that fail do so in their first moments."""
+_LONGEST_COURSE = 60
 YOUNG_S = 120.0
 """A deployment younger than this was just moved, whoever did it: this run, its first attempt, somebody else."""
 
@@ -37,6 +38,8 @@ class WaitOutcome:
     checks: int
     waited_s: float
     changed: bool = False
+    copies_by_s: tuple[tuple[float, int, int], ...] = ()
+    """The rollout: seconds waited, running copies of other deploys, and of this one, at each change; empty where none was seen."""
 
 
 def wait_for_service(
@@ -75,11 +78,13 @@ def wait_for_service(
     started_s = clock.monotonic_s()
     crashes, no_room = CrashLoop(deploy_id), NoRoom()
     good = checks = elsewhere = 0
+    course: list[tuple[float, int, int]] = []
     for pause_s in pauses():
         service = services.read_service(service_id)
         checks += 1
         waited_s = clock.monotonic_s() - started_s
         crashes.look(service, is_young=not _is_settled(service, clock.now()))
+        course = _longer(course, waited_s, service, deploy_id)
         # A container that was started again between two looks is no good check, however well it runs now.
         good = good + 1 if _is_stable(service, deploy_id) and not crashes.has_grown else 0
         progress(Progress(service.name, describe(service), good, good_checks, "good checks"))
@@ -92,6 +97,7 @@ def wait_for_service(
                 service.running_count,
                 checks,
                 waited_s,
+                copies_by_s=(*course, (waited_s, *course[-1][1:])) if len(course) > 1 else (),
             )
         failed = _failed(services, service, deploy_id, deployment_id)
         if failed is not None:
@@ -156,6 +162,18 @@ def describe(service: Service) -> str:
     return (
         f"{service.running_count}/{service.desired_count} running{pending}: {deployments or 'no deployment'}"
     )
+
+
+def _longer(
+    course: list[tuple[float, int, int]], waited_s: float, service: Service, deploy_id: str
+) -> list[tuple[float, int, int]]:
+    ours = sum(each.running_count for each in service.deployments if each.deploy_id == deploy_id)
+    others = sum(each.running_count for each in service.deployments) - ours
+    if course and course[-1][1:] == (others, ours):
+        return course
+    # A service that never settles would fill the record: of a long course every second point is enough.
+    kept = course if len(course) < _LONGEST_COURSE else course[::2]
+    return [*kept, (waited_s, others, ours)]
 
 
 def _describe(deployment: Deployment) -> str:

@@ -61,6 +61,16 @@ def test_a_service_is_created_by_the_first_deploy(open_desk: Desk) -> None:
     assert open_desk.picture["problem"] == ""
 
 
+def test_the_rollout_is_a_plot_of_copies_by_deploy(open_desk: Desk) -> None:
+    """Drawn once the counts have changed while somebody looked; what is on its way out is told from what comes in."""
+    deploy(open_desk, "1")
+    deploy(open_desk, "2")
+    (plot,) = open_desk.picture["plots"]
+    assert plot["alt"].startswith("Running copies over ")
+    assert "web.1 from 1 to 0" in plot["alt"]
+    assert "web.2 from 0 to 1" in plot["alt"]
+
+
 def test_on_ecs_each_copy_shows_what_it_runs(desk: Desk, kit: NotebookKit, pushed: None) -> None:
     """With its digest, health and age; the rollout says how far it is."""
     desk.open(kit.deploys("ecs:demo", "web"))

@@ -38,12 +38,12 @@ def test_the_panel_lists_and_filters(runs: SavedRuns, monkeypatch: pytest.Monkey
     desk.open(runs.panel())
     assert len(desk.rows) == len(desk.picture["rows"]) == len(KINDS)
     desk.type("Filter", "failed")
-    assert {row[1] for row in desk.picture["rows"]} >= {"failed"}
+    assert {row[9] for row in desk.picture["rows"]} >= {"failed"}
     assert f"of {len(KINDS)} for 'failed'" in desk.picture["note"]
     desk.type("Filter", "nobody has this")
     assert desk.picture["rows"] == []
     assert len(runs.panel(state="failed").picture().rows) == 1
-    assert {row[1] for row in runs.panel().picture("failed").rows} >= {"failed"}
+    assert {row[9] for row in runs.panel().picture("failed").rows} >= {"failed"}
 
 
 def test_an_opened_folder_shows_its_runs(runs: SavedRuns, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,6 +51,18 @@ def test_an_opened_folder_shows_its_runs(runs: SavedRuns, monkeypatch: pytest.Mo
     desk = Desk(monkeypatch, None)
     runs._ipython_display_()
     assert len(desk.picture["rows"]) == len(KINDS)
+
+
+def test_an_opened_folder_is_a_picture_where_nothing_can_be_run(runs: SavedRuns) -> None:
+    """What a front end asks a cell's last value for: what became of each run, of what, by whom, and the plots."""
+    told = json.loads(runs._repr_mimebundle_()[PANEL_MIME])
+    assert told["columns"][:7] == ["", "outcome", "started", "runbook", "what", "by", "why"]
+    by_outcome = {row[1]: row for row in told["rows"]}
+    assert by_outcome["left down"][4] == "xfra-wait:crash → demo/timeoutsvc"
+    figures, days = told["plots"]
+    assert figures["alt"].startswith("deploys a week: ")
+    assert "demo/timeoutsvc 1 left down" in days["alt"]
+    assert figures["src"].startswith("data:image/svg+xml,")
 
 
 def test_a_run_is_named_by_its_id_and_by_its_notebook_where_that_has_another_name(tmp_path: Path) -> None:

@@ -22,6 +22,21 @@ def test_plain_text_tells_step_state_and_values() -> None:
     assert to_text(PUSHED) == "✓ push_image succeeded in 2.0 s, changed: true\n  tag: 1\n  digest: sha256:ab"
 
 
+def test_a_wait_shows_the_rollout_as_a_picture() -> None:
+    """Old and new copies over time, with the same in words for who sees none; the plain text has no part of it."""
+    outcome = {
+        "deploy_id": "web.5",
+        "desired_count": 2,
+        "copies_by_s": [[0.0, 2, 0], [1.5, 1, 1], [4.0, 0, 2]],
+    }
+    record = replace(PUSHED, step="wait", outcome=outcome, changed=False)
+    shown = to_html(record)
+    assert 'src="data:image/svg+xml,' in shown
+    assert "Running copies over 4 s: deploy web.5 from 0 to 2, others from 2 to 0" in shown
+    assert "copies" not in to_text(record)
+    assert "<img" not in to_html(replace(record, outcome={**outcome, "copies_by_s": []}))
+
+
 def test_an_unchanged_step_says_so() -> None:
     """A step that found the wanted state says that it already existed, a deletion that there was nothing any more."""
     unchanged = replace(PUSHED, changed=False)

@@ -56,6 +56,25 @@ def test_a_container_that_was_started_again_meanwhile_starts_the_count_anew(
     assert perform(Wait(service), outside).checks == 6
 
 
+def test_a_wait_tells_how_copies_moved_from_one_deploy_to_the_other(
+    outside: Outside, to: FakeConnections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A point at each change of old and new copies, and one at the end; a service that never moved has none."""
+    service = deployed(outside)
+    to.layer0.read_service(service.service_id)
+    good = to.layer0.read_service(service.service_id)
+    new = good.deployments[0]
+    old = replace(new, deployment_id="old", deploy_id="web.0", status="ACTIVE")
+    rolling = replace(good, deployments=(replace(new, running_count=0), old))
+    answers = iter([rolling, rolling, replace(good, deployments=(new, old)), good, good, good])
+    monkeypatch.setattr(to.layer0, "read_service", lambda _: next(answers))
+    outcome = perform(Wait(service), outside)
+    assert [counts for _, *counts in outcome.copies_by_s] == [[1, 0], [1, 1], [0, 1], [0, 1]]
+    assert outcome.copies_by_s[-1][0] == outcome.waited_s
+    monkeypatch.setattr(to.layer0, "read_service", lambda _: good)
+    assert perform(Wait(service), outside).copies_by_s == ()
+
+
 @pytest.mark.parametrize(
     ("age_s", "stops", "waited_s"),
     [(3600.0, 0, 0.2), (3600.0, 1, 1.0), (1.0, 0, 1.0), (None, 0, 1.0)],
