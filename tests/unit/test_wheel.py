@@ -14,7 +14,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FRONT_END = "ecr_widgets/panels/front_end"
+FRONT_END, LAUNCHER = "ecr_widgets/panels/front_end", "ecr_widgets/panels/launcher"
+EXTENSIONS = {
+    FRONT_END: ("ecr-widgets", "extension.js", "panel.js"),
+    LAUNCHER: ("ecr-widgets-launcher", "launcher.js"),
+}
+"""Prebuilt extensions of JupyterLab: each one's folder, name and scripts."""
 LEFT_BY_USE = (
     ".env", "notebooks/.env", "ecr_widgets/.env", "deploy.pem", "notebooks/deploy.pem", "ecr_widgets/deploy.pem",
     "notebooks/runs/login.ipynb", "notebooks/wait/runs/login.ipynb", "runs/login.ipynb", "notebooks/Untitled.ipynb",
@@ -56,20 +61,24 @@ def test_the_wheel_holds_the_package_and_the_runbooks_alone(packed: dict[str, se
     """Each runbook with the files that it names, where the installed package looks for them; nothing left by use."""
     runbooks = {f"ecr_widgets/{name}" for name in _of_git("notebooks")}
     assert len(runbooks) > 10
-    extension = {f"{FRONT_END}/package.json", f"{FRONT_END}/extension.js"}
+    extension = {f"{FRONT_END}/package.json", f"{FRONT_END}/extension.js", *_of_git(LAUNCHER)}
     wheel = {name for name in packed["wheel"] if ".dist-info/" not in name and ".data/" not in name}
     assert wheel == {*_of_git("ecr_widgets"), *runbooks} - extension
 
 
-def test_the_extension_is_where_jupyterlab_looks_for_it(packed: dict[str, set[str]]) -> None:
-    """Whoever installs the wheel has it: its three files, each one as small as a picture."""
+def test_the_extensions_are_where_jupyterlab_looks_for_them(packed: dict[str, set[str]]) -> None:
+    """Whoever installs the wheel has them, each as small as a picture."""
     data = {name.partition(".data/data/")[2] for name in packed["wheel"] if ".data/" in name}
-    folder = "share/jupyter/labextensions/ecr-widgets"
-    assert data == {f"{folder}/{name}" for name in ("package.json", "static/extension.js", "static/panel.js")}
-    described = json.loads((ROOT / FRONT_END / "package.json").read_text())
-    assert f"{folder}/{described['jupyterlab']['_build']['load']}" in data
-    assert described["version"] == tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    assert sum(each.stat().st_size for each in (ROOT / FRONT_END).iterdir()) < 30_000
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    expected = set()
+    for source, (name, *scripts) in EXTENSIONS.items():
+        folder = f"share/jupyter/labextensions/{name}"
+        expected |= {f"{folder}/package.json", *(f"{folder}/static/{script}" for script in scripts)}
+        described = json.loads((ROOT / source / "package.json").read_text())
+        assert (described["name"], described["version"]) == (name, version)
+        assert f"{folder}/{described['jupyterlab']['_build']['load']}" in expected
+        assert sum(each.stat().st_size for each in (ROOT / source).iterdir()) < 30_000
+    assert data == expected
 
 
 def test_the_source_distribution_holds_what_the_wheel_is_made_of_alone(packed: dict[str, set[str]]) -> None:
