@@ -86,7 +86,7 @@ def _painter() -> Callable[[LogLine], str]:
         if not colours:
             return visible(str(line))
         colour = of_copy.setdefault(line.source, _COLOURS[len(of_copy) % len(_COLOURS)])
-        return f"{click.style(visible(line.source), fg=colour)} | {visible(line.text)}"
+        return f"{click.style(f'[{visible(line.source)}]', fg=colour)} {visible(line.text)}"
 
     return paint
 

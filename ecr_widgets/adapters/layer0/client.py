@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections import Counter
 from dataclasses import replace
 from datetime import datetime
 
@@ -16,6 +17,8 @@ from ecr_widgets.adapters.layer0.task_requests import TaskRequests
 from ecr_widgets.errors import EntityNotFound, InputError, Layer0Error, Layer0Unavailable
 from ecr_widgets.model.services import ContainerLog, Deploy, Dialect, Service, Settings, Summary, Task
 
+_MOST_CRASHED = 3
+"""Copies whose last lines say why they stopped."""
 _REQUESTS = {
     "create_deploy": "POST /deploy",
     "create_service": "POST /service/",
@@ -154,8 +157,19 @@ class Layer0Api(Environments, LoadBalancers, Admin, TaskRequests, EcsOnly):
         return decode.task(self._entity("/task/", task_id, "task_id"))
 
     def crash_logs(self, service_id: str, deployment_id: str, *, tail: int) -> tuple[ContainerLog, ...]:
-        # Layer0 does not say which copy wrote what: lines of the deploy before may be among them.
-        return self.service_logs(service_id, tail=tail)
+        # Layer0 does not say which copy wrote what, but gives the newest first, and those that stop again and again were
+        # started last: so many of them as have stopped are this deployment's.
+        deployments = self.read_service(service_id).deployments
+        stopped = sum(
+            len(each.stopped_reasons) for each in deployments if each.deployment_id == deployment_id
+        )
+        most, found = min(max(stopped, 1), _MOST_CRASHED), Counter[str]()
+        logs: list[ContainerLog] = []
+        for log in self.service_logs(service_id, tail=tail):
+            if log.lines and found[log.name] < most:
+                found[log.name] += 1
+                logs.insert(0, log)
+        return tuple(logs)
 
     def list_tasks(self, environment_id: str | None = None) -> tuple[Summary, ...]:
         listed = decode.summaries(self._transport.read("/task/").value, "task")

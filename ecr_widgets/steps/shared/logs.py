@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from ecr_widgets.model.services import ContainerLog
 from ecr_widgets.ports import Clock
 
 _PAUSE_S = 1.0
+_TIME = re.compile(r"\W?(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,6})?(?:Z|[+-]\d\d:?\d\d)?)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +22,14 @@ class LogLine:
     text: str
 
     def __str__(self) -> str:
-        return f"{self.source} | {self.text}"
+        return f"[{self.source}] {self.text}"
 
 
 def merge(logs: Sequence[ContainerLog]) -> tuple[LogLine, ...]:
-    """All lines: by time where each log has times, else copy by copy, oldest copy first, as Layer0 tells the newest first."""
+    """All lines: by time where each log has times, else copy by copy, oldest copy first, as Layer0 tells the newest first.
+
+    Where the target tells no times, those at the beginnings of lines count.
+    """
     return Follower().news(logs)
 
 
@@ -57,14 +63,39 @@ class Follower:
             source = log.name if number == 1 else f"{log.name}-{number}"
             self._seen.append((log, source))
             new.append((log, source, 0))
-        if all(log.times for log, _, _ in new):
+        times = [log.times or _written_times(log.lines) for log, _, _ in new]
+        if all(times):
             timed = [
                 (at, LogLine(source, line))
-                for log, source, start in new
-                for at, line in zip(log.times[start:], log.lines[start:], strict=True)
+                for (log, source, start), of in zip(new, times, strict=True)
+                for at, line in zip(of[start:], log.lines[start:], strict=True)
             ]
             return tuple(line for _, line in sorted(timed, key=lambda each: each[0]))
         return tuple(LogLine(source, line) for log, source, start in new for line in log.lines[start:])
+
+
+def _written_times(lines: Sequence[str]) -> tuple[datetime, ...]:
+    """The times at the beginnings of lines; a line without one belongs to the line before. None where no line has one."""
+    found = list(map(_written_time, lines))
+    last = next((each for each in found if each is not None), None)
+    times: list[datetime] = []
+    if last is not None:
+        for each in found:
+            last = each or last
+            times.append(last)
+    return tuple(times)
+
+
+def _written_time(line: str) -> datetime | None:
+    """The time that a line begins with, such as `[2026-11-23T17:00:01Z]`; one without an offset is taken for UTC."""
+    match = _TIME.match(line)
+    if match is None:
+        return None
+    try:
+        at = datetime.fromisoformat(match[1].replace(",", "."))
+    except ValueError:
+        return None
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
 def _is_same(seen: ContainerLog, log: ContainerLog) -> bool:

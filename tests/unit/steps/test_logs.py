@@ -13,7 +13,7 @@ from tests.fakes.connections import FakeConnections
 def test_copies_are_told_apart_in_a_merged_log() -> None:
     """Oldest first, though Layer0 gives the newest first; one container alone keeps its plain name."""
     logs = [ContainerLog("web", ("b1", "b2")), ContainerLog("web", ("a1",)), ContainerLog("side", ("s",))]
-    assert [str(line) for line in merge(logs)] == ["side | s", "web | a1", "web-2 | b1", "web-2 | b2"]
+    assert [str(line) for line in merge(logs)] == ["[side] s", "[web] a1", "[web-2] b1", "[web-2] b2"]
 
 
 def test_copies_whose_lines_have_times_are_merged_by_them() -> None:
@@ -26,7 +26,16 @@ def test_copies_whose_lines_have_times_are_merged_by_them() -> None:
     follower = Follower()
     assert [line.text for line in follower.news([log("b", 2, 4), log("a", 1, 3)])] == ["a1", "b2", "a3", "b4"]
     later = follower.news([log("b", 2, 4, 6), log("a", 1, 3, 5)])
-    assert [str(line) for line in later] == ["web | a5", "web-2 | b6"]
+    assert [str(line) for line in later] == ["[web] a5", "[web-2] b6"]
+
+
+def test_times_at_the_beginnings_of_lines_count_where_the_target_tells_none() -> None:
+    """A line without one, such as those of a trace, stays below the line before it."""
+    logs = [
+        ContainerLog("web", ("2026-11-23T17:00:02Z b", "[2026-11-23 17:00:04,5] B")),
+        ContainerLog("web", ("starting", "2026-11-23T18:00:01+01:00 a", "  of a", "2026-11-23T17:00:03 A")),
+    ]
+    assert [line.text.strip()[-1] for line in merge(logs)] == ["g", "a", "a", "b", "A", "B"]
 
 
 def test_a_followed_log_gives_each_line_once(to: FakeConnections) -> None:
@@ -41,10 +50,10 @@ def test_a_followed_log_gives_each_line_once(to: FakeConnections) -> None:
     ]
     news = [[str(line) for line in follower.news(each)] for each in rounds]
     assert news == [
-        ["web | start", "web | a1"],
-        ["web | a2", "web-2 | start"],
-        ["web-2 | b1"],
-        ["web-2 | b2"],
+        ["[web] start", "[web] a1"],
+        ["[web] a2", "[web-2] start"],
+        ["[web-2] b1"],
+        ["[web-2] b2"],
     ]
     left = iter(rounds)
     over = iter([False, False, False, True])
