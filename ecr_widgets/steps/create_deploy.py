@@ -118,13 +118,15 @@ class CreateDeploy(Step[WantedDockerrun, DeployOutcome]):
         check_name(services.dialect(), self.name, "deploy")
         if self.dockerrun:
             content = outside.files.read(self.dockerrun)
+            # Before it is read as a Dockerrun: what was swapped may be anything.
+            outside.files.approved.check_dockerrun(str(self.dockerrun), content)
             read = read_dockerrun(self.dockerrun, content, self.container, self.variables, services.dialect())
         else:
             content = current_document(services, self.environment, self.service)
+            outside.files.approved.check_dockerrun(str(self.dockerrun), content)
             read = _with_variables(
                 Dockerrun.stored(content, services.dialect()), self.container, self.variables
             )
-        outside.files.approved.check_dockerrun(str(self.dockerrun), content)
         wanted = read.with_image(ImageReference.parse(str(self.image)), container=self.container)
         newest, wanted_sha256 = None, wanted.content_sha256()
         for stored, held in stored_documents(services, self.name):
