@@ -101,7 +101,7 @@ def test_a_tasks_log_is_followed_to_its_end(command: Commands, layer0: Layer0Api
     """Lines come as they are written, and the command ends when the task does."""
     store(layer0, "verb-follow", "for n in 1 2 3; do echo $n; sleep 1; done")
     command("task", "run", "demo", "verb-follow", "verb-follow", "--no-wait")
-    assert command("logs", "demo", "verb-follow", "--follow") == "main | 1\nmain | 2\nmain | 3\n"
+    assert command("logs", "demo", "verb-follow", "--follow") == "[main] 1\n[main] 2\n[main] 3\n"
 
 
 @pytest.mark.parametrize(
