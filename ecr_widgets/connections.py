@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ecr_widgets.actor import actor
 from ecr_widgets.approved_files import ApprovedFiles
 from ecr_widgets.channel import (
     APPROVED_VARIABLE,
@@ -25,7 +26,8 @@ from ecr_widgets.channel import (
     open_channel,
     outside_a_run,
 )
-from ecr_widgets.errors import SettingsError
+from ecr_widgets.errors import RecordError, SettingsError
+from ecr_widgets.model.bucket_path import place_of
 from ecr_widgets.model.ecs_names import is_ecs
 from ecr_widgets.panels.notebook_kit import NotebookKit
 from ecr_widgets.ports.gate import Gate, NoGate
@@ -37,7 +39,7 @@ from ecr_widgets.runbooks.pasted_parameters import check_declared
 from ecr_widgets.secrets.encodings import SHORTEST_SECRET
 from ecr_widgets.secrets.kernel_output import guard_kernel_output
 from ecr_widgets.secrets.redaction import SecretRegistry, secrets_in
-from ecr_widgets.settings import Settings
+from ecr_widgets.settings import Settings, lease_s
 
 if TYPE_CHECKING:
     from ecr_widgets.adapters.boto_ecr import BotoEcr
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from ecr_widgets.adapters.layer0.client import Layer0Api
     from ecr_widgets.adapters.locks import FileLocks
     from ecr_widgets.adapters.registry import OciRegistry
+    from ecr_widgets.adapters.s3_leases import S3Locks
     from ecr_widgets.engine.action_run import ActionRuns
     from ecr_widgets.fleets.runs import OwnRuns
     from ecr_widgets.model.authorization_token import AuthorizationToken
@@ -54,6 +57,7 @@ if TYPE_CHECKING:
     from ecr_widgets.model.image_reference import ImageReference
     from ecr_widgets.model.services import Proof
     from ecr_widgets.ports import Registry
+    from ecr_widgets.ports.run_store import RunStore
 
 
 @contextmanager
@@ -117,17 +121,32 @@ class LiveConnections:
         return SystemClock()
 
     @cached_property
-    def locks(self) -> FileLocks:
+    def locks(self) -> FileLocks | S3Locks:
+        """On this host's disk, or where runs are saved in a bucket, leases in that: they hold across hosts."""
         from ecr_widgets.adapters.locks import FileLocks, Holder, lock_folder
 
-        return FileLocks(
-            lock_folder(self._environ),
-            Holder(self._run_id, socket.gethostname(), os.getpid()),
-            self.clock,
-            wait_s=self._wait_s,
-            # A notebook worked on by hand may stay open for days; it holds a target for one step at a time.
-            until_exit=self._channel is not None,
-        )
+        holder = Holder(self._run_id, socket.gethostname(), os.getpid())
+        # A notebook worked on by hand may stay open for days; it holds a target for one step at a time.
+        until_exit = self._channel is not None
+        if isinstance(self._settings.runs, Path):
+            return FileLocks(
+                lock_folder(self._environ), holder, self.clock, wait_s=self._wait_s, until_exit=until_exit
+            )
+        with _installed():
+            from ecr_widgets.adapters.run_stores import bucket_store
+            from ecr_widgets.adapters.s3_leases import S3Leases, S3Locks
+
+            leases = S3Leases(
+                bucket_store(self._settings.runs), holder, actor=actor(), ttl_s=lease_s(self._environ)
+            )
+        return S3Locks(leases, wait_s=self._wait_s, until_exit=until_exit)
+
+    @cached_property
+    def _runs(self) -> RunStore:
+        with _installed():
+            from ecr_widgets.adapters.run_stores import store_of
+
+            return store_of(self._settings.runs)
 
     @cached_property
     def ecr(self) -> BotoEcr:
@@ -206,10 +225,10 @@ class LiveConnections:
         )
 
     def proven_deploys(self, service_id: str) -> Mapping[str, Proof]:
-        """From the folder of saved runs."""
+        """From the saved runs."""
         from ecr_widgets.proofs import proven_deploys
 
-        return proven_deploys(self._settings.runs, service_id)
+        return proven_deploys(self._runs, service_id)
 
     def register_secret(self, secret: str) -> None:
         """The same as `on_secret` for a secret that a person names; one that is too short is refused."""
@@ -275,7 +294,7 @@ def connect(
         sink or _default_sink(channel, in_notebook=kernel is not None),
         redact=known.redact,
         numbers=numbers_of(run_id),
-        earlier=open_earlier(Path(resumed), run_id) if resumed and channel is not None else None,
+        earlier=open_earlier(resumed, run_id, _read_saved) if resumed and channel is not None else None,
     )
 
     def actions() -> ActionRuns:
@@ -292,6 +311,16 @@ def connect(
         approved=ApprovedFiles.parse(environ.get(APPROVED_VARIABLE, "")),
         planning=bool(environ.get(PLAN_VARIABLE)),
     )
+
+
+def _read_saved(address: str) -> bytes:
+    from ecr_widgets.adapters.run_stores import store_of
+
+    place = place_of(address)
+    stored = store_of(place.parent).read(place.name)
+    if stored is None:
+        raise RecordError(f"the run {address} that is resumed is gone", hint="start a new run")
+    return stored.content
 
 
 def _folders(environ: Mapping[str, str]) -> tuple[Path, ...]:

@@ -13,14 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ecr_widgets.adapters.run_stores import bucket_store
 from ecr_widgets.audit.attestation import BUNDLE_TYPE, read_bundle
 from ecr_widgets.audit.chain import Seal, Watcher, read_links
 from ecr_widgets.audit.keys import KeyRing, default_ring
 from ecr_widgets.audit.of_image import MAX_BUNDLE_BYTES, PREDICATE_NOTE
 from ecr_widgets.audit.registries import Registries
 from ecr_widgets.audit.seal import content_of, links_of
+from ecr_widgets.audit.seal_objects import links_of_run, look_at
 from ecr_widgets.errors import EcrWidgetsError, ImageNotFound, InputError, RecordError
 from ecr_widgets.model.authorization_token import AuthorizationToken
+from ecr_widgets.model.bucket_path import BucketPath, Place
 from ecr_widgets.model.evidence import RUN_TYPE
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.referrers import EMPTY_CONFIG, IMAGE_MANIFEST, Manifest
@@ -56,14 +59,18 @@ class Attached:
     """`seal` or `notebook`."""
 
 
-def attach_finished_run(path: Path, holds_secret: HoldsSecret) -> str | None:
+def attach_finished_run(path: Place, holds_secret: HoldsSecret) -> str | None:
     """Attach a run that was just sealed.
 
     Returns:
         Why not everywhere, None where it is, or where there is nothing to attach it to. The run stays what it was.
     """
     try:
-        found = [each for each in attachable(path.parent, default_ring()) if each.seal.path == path.name]
+        ring = default_ring()
+        if isinstance(path, Path):
+            found = [each for each in attachable(path.parent, ring) if each.seal.path == path.name]
+        else:
+            found = list(_in_bucket(path, ring))
         done = [each for one in found[-1:] for each in attach(one, Registries(), holds_secret=holds_secret)]
     except (EcrWidgetsError, OSError, ValueError) as error:
         return str(error)
@@ -99,6 +106,17 @@ def attachable(runs: Path, ring: KeyRing) -> Iterator[Attachable]:
     """
     for link, trouble in Watcher(ring.known()).look_at(read_links(content_of(runs))):
         if trouble is None and link.seal and link.seal.run.deeds and not link.seal.retired:
+            yield Attachable(link.line, link.seal)
+
+
+def _in_bucket(path: BucketPath, ring: KeyRing) -> Iterator[Attachable]:
+    for link in links_of_run(bucket_store(path.parent), path.name):
+        if (
+            look_at(link, ring.known()) is None
+            and link.seal
+            and link.seal.run.deeds
+            and not link.seal.retired
+        ):
             yield Attachable(link.line, link.seal)
 
 

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from ecr_widgets.adapters.run_stores import bucket_store
 from ecr_widgets.audit.canonical import form_of
 from ecr_widgets.audit.chain import (
     FILE_NAME,
@@ -40,16 +41,19 @@ from ecr_widgets.audit.resealing import other_signer
 from ecr_widgets.audit.row import MADE_BY, SealedRow, row_of
 from ecr_widgets.audit.run import Run
 from ecr_widgets.audit.run_holder import is_held
-from ecr_widgets.audit.scan import folders_with, settled_stamp, shown_name
+from ecr_widgets.audit.scan import Stamp, folders_with, settled_stamp, shown_name
+from ecr_widgets.audit.seal_objects import append
 from ecr_widgets.audit.subjects import subjects_of
 from ecr_widgets.errors import EcrWidgetsError, RecordError
+from ecr_widgets.model.bucket_path import BucketPath
+from ecr_widgets.model.bucket_path import Place as SavedAt
 from ecr_widgets.model.record import RunState
 
 MAX_SEAL_BYTES = 1_000_000
 """A run that needs a larger seal gets none: the chain is read whole, by everybody, for ever."""
 
 
-def seal_at_exit(path: Path, then: Callable[[Path], str | None]) -> None:
+def seal_at_exit(path: SavedAt, then: Callable[[SavedAt], str | None]) -> None:
     """Seal a saved run when this process ends, since somebody else, papermill, still writes its file; stderr says why not.
 
     Args:
@@ -65,14 +69,17 @@ def seal_at_exit(path: Path, then: Callable[[Path], str | None]) -> None:
     atexit.register(seal)
 
 
-def seal_finished_run(path: Path) -> str | None:
-    """Seal one saved run in its folder; one that cannot be sealed stays as good as it was.
+def seal_finished_run(path: SavedAt) -> str | None:
+    """Seal one saved run where it is saved; one that cannot be sealed stays as good as it was.
 
     Returns:
         Why it could not be sealed, None where it was.
     """
     try:
-        seal_run(path.parent, path.name, ring=default_ring(), now=datetime.now(UTC))
+        if isinstance(path, Path):
+            seal_run(path.parent, path.name, ring=default_ring(), now=datetime.now(UTC))
+        else:
+            _seal_in_bucket(path, ring=default_ring(), now=datetime.now(UTC))
     except (EcrWidgetsError, OSError, ValueError, RecursionError) as error:
         return str(error)
     return None
@@ -105,14 +112,25 @@ class _Draft(NamedTuple):
     row: bytes | None
 
 
+def _seal_in_bucket(path: BucketPath, *, ring: KeyRing, now: datetime) -> None:
+    key, signer = ring.signing_key(now=now)
+    store = bucket_store(path.parent)
+    stored = store.read(path.name)
+    if stored is None:
+        raise RecordError(f"{str(path)!r} is gone")
+    run = _finished(stored.content, path.name)
+    if run.state is RunState.RUNNING and (holder := store.holder(path.name)):
+        raise RecordError(f"{str(path)!r} is running now: {holder}")
+    draft = _draft_of(run, stored.content, path.name, stamp=Stamp(0, len(stored.content), 0), now=now)
+    append(store, draft.seal, key, signer.sign, row=draft.row)
+
+
 def _draft(runs: Path, name: str, *, now: datetime) -> _Draft:
     if name != shown_name(name):
         raise RecordError(f"{shown_name(name)!r} cannot be sealed: its name is not UTF-8", hint="rename it")
     stamp = settled_stamp(runs / name)
     content = read_bytes(runs / name)
-    run = read_content(content, name)
-    if not isinstance(run, Run):
-        raise RecordError(f"{name!r} is {run.kind}: {run.why}")
+    run = _finished(content, name)
     if run.state is RunState.RUNNING:
         if is_held(runs / name):
             raise RecordError(f"{name!r} is running now")
@@ -121,6 +139,17 @@ def _draft(runs: Path, name: str, *, now: datetime) -> _Draft:
             raise RecordError(
                 f"{name!r} is another user's and says that it is running", hint="leave it to them"
             )
+    return _draft_of(run, content, name, stamp=stamp, now=now)
+
+
+def _finished(content: bytes, name: str) -> Run:
+    run = read_content(content, name)
+    if not isinstance(run, Run):
+        raise RecordError(f"{name!r} is {run.kind}: {run.why}")
+    return run
+
+
+def _draft_of(run: Run, content: bytes, name: str, *, stamp: Stamp, now: datetime) -> _Draft:
     form, judgement = form_of(content), judge(run)
     seal = Seal(
         claim_of(run, judgement, subjects_of(run)),

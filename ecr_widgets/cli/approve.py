@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 
 import click
 
 from ecr_widgets.cli.gating import override_option
 from ecr_widgets.cli.outcome import print_json
 from ecr_widgets.cli.printing import json_option, runs_option, tell
+from ecr_widgets.model.bucket_path import Place
 from ecr_widgets.model.ecs_names import is_ecs
 
 
 @click.command(name="approve")
 @click.argument("run_id", metavar="[RUN_ID | ecs:CLUSTER/SERVICE]", required=False)
-@runs_option("Folder of the saved plan")
+@runs_option("Folder or bucket of the saved plan", buckets=True)
 @override_option
 @json_option
 @click.pass_context
-def command(ctx: click.Context, run_id: str | None, *, runs: Path, as_json: bool) -> None:
+def command(ctx: click.Context, run_id: str | None, *, runs: Place, as_json: bool) -> None:
     """Let the plan RUN_ID (any unique part of it), made by another person, go on as a run.
 
     Exactly that plan: it is looked at once more, and refused where it no longer fits what is there, or where its file was
@@ -49,8 +49,9 @@ def command(ctx: click.Context, run_id: str | None, *, runs: Path, as_json: bool
     end_with(ctx, result, as_json=as_json)
 
 
-def _continue(target: str, runs: Path, *, as_json: bool) -> None:
+def _continue(target: str, runs: Place, *, as_json: bool) -> None:
     from ecr_widgets.actor import actor
+    from ecr_widgets.adapters.run_stores import store_of
     from ecr_widgets.cli.targets import services_of
     from ecr_widgets.connections import connect
     from ecr_widgets.errors import InputError
@@ -60,7 +61,7 @@ def _continue(target: str, runs: Path, *, as_json: bool) -> None:
     environment, _, service = target.rpartition("/")
     services = services_of(environment)
     primary = require_service(services, find_environment(services, environment), service).primary
-    if primary is not None and who_deployed(runs, primary.deployment_id) == actor():
+    if primary is not None and who_deployed(store_of(runs), primary.deployment_id) == actor():
         raise InputError(
             f"{actor()} started deployment {primary.deployment_id} and cannot approve it",
             hint="have another person run `approve`",

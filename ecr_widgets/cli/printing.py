@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from ecr_widgets.cli.outcome import print_json
+from ecr_widgets.model.bucket_path import is_bucket, place_of
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -28,15 +29,37 @@ def service_file_option(command: Command) -> Command:
     )(command)
 
 
-def runs_option(what: str) -> Callable[[Command], Command]:
+class _Runs(click.Path):
+    """A folder, or where that is possible a bucket."""
+
+    def __init__(self, *, buckets: bool) -> None:
+        super().__init__(path_type=Path, file_okay=False)
+        self._buckets = buckets
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str) or not is_bucket(value):
+            return super().convert(value, param, ctx)
+        if not self._buckets:
+            self.fail(
+                f"{value!r} is a bucket, and this looks into folders; copy its runs into one:"
+                f" `aws s3 cp --recursive --exclude '*/*' {value.rstrip('/')}/ runs`",
+                param,
+                ctx,
+            )
+        return place_of(value)
+
+
+def runs_option(what: str, *, buckets: bool = False) -> Callable[[Command], Command]:
     """`--runs DIR`.
 
     Args:
         what: What the folder is for.
+
+        buckets: Whether it may be a bucket.
     """
     return click.option(
         "--runs",
-        type=click.Path(path_type=Path, file_okay=False),
+        type=_Runs(buckets=buckets),
         default=lambda: os.environ.get("ECR_WIDGETS_RUNS") or "runs",
         help=f"{what}  [default: $ECR_WIDGETS_RUNS or ./runs]",
     )

@@ -11,6 +11,7 @@ from ecr_widgets.cli.outcome import note_run
 from ecr_widgets.cli.printing import json_option, runs_option
 from ecr_widgets.cli.waiting import wait_option
 from ecr_widgets.errors import InputError
+from ecr_widgets.model.bucket_path import Place
 
 
 class _Run(click.Command):
@@ -41,7 +42,7 @@ class _Run(click.Command):
     type=click.Path(path_type=Path, dir_okay=False),
     help="YAML file with parameters; -p wins over it.",
 )
-@runs_option("Folder for the saved run")
+@runs_option("Folder or bucket (s3://BUCKET/PREFIX) for the saved run", buckets=True)
 @wait_option("--wait")
 @click.option("--plan", is_flag=True, help="Change nothing; show and save what the run would change.")
 @click.option(
@@ -67,7 +68,7 @@ def command(
     runbook: str | None,
     given: tuple[tuple[str, str], ...],
     files: tuple[Path, ...],
-    runs: Path,
+    runs: Place,
     wait_if_busy_s: float,
     plan: bool,
     resume: str | None,

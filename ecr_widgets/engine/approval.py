@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ecr_widgets.actor import Person, actor
-from ecr_widgets.adapters.folder_store import FolderStore
+from ecr_widgets.adapters.run_stores import store_of
 from ecr_widgets.approved_files import ApprovedFiles
 from ecr_widgets.audit.keys import default_ring
 from ecr_widgets.audit.sealed import look_at_seal
@@ -25,6 +26,7 @@ from ecr_widgets.engine.request import RunOptions, RunRequest
 from ecr_widgets.engine.results import OpenRun, RunResult, find_run, open_run
 from ecr_widgets.engine.slots import hold_slot, saved_name, slot_of_plan
 from ecr_widgets.errors import InputError, Replaced, RunError
+from ecr_widgets.model.bucket_path import Place
 from ecr_widgets.model.record import RunState, StepRecord
 from ecr_widgets.model.run import RunHeader
 from ecr_widgets.model.times import to_rfc3339
@@ -34,7 +36,7 @@ from ecr_widgets.saved_runs.reading import read_run
 def approve(
     run_id: str,
     *,
-    runs: Path,
+    runs: Place,
     environ: Mapping[str, str] = os.environ,
     wait_s: float = 0.0,
     on_event: Callable[[RunEvent], None] = lambda _: None,
@@ -52,8 +54,7 @@ def approve(
     """
     saved = find_run(run_id, runs)
     # Read once: what is looked at here is what runs.
-    content, owner_uid = _read(saved)
-    plan = OpenRun(saved, content, *read_run(content, saved))
+    plan, owner_uid = _open(saved)
     header = plan.header
     asked_by = (header.approval or {}).get("asked_by")
     if not header.plan or asked_by is None:
@@ -64,11 +65,17 @@ def approve(
         raise InputError(f"plan {run_id} has {header.state}: {header.reason}", hint="make a new plan")
     approver = known_person(environ, doing="approve")
     requester = _requester(header, owner_uid)
-    if approver.may_be(requester):
+    # Accounts of another host have numbers of their own: there the keys alone say who is who.
+    is_of_this_host = isinstance(saved, Path) or header.host == socket.gethostname()
+    if is_of_this_host and approver.may_be(requester):
         raise InputError(
             f"{actor()} made plan {run_id} and cannot approve it", hint="have another person run `approve`"
         )
-    plan_key = _check_seal(plan, runs, told_apart=None not in (approver.login_uid, requester.login_uid))
+    plan_key = _check_seal(
+        plan,
+        runs,
+        told_apart=is_of_this_host and None not in (approver.login_uid, requester.login_uid),
+    )
     folder = Path(header.folder or Path.cwd())
     if not folder.is_dir():
         raise InputError(f"the folder {str(folder)!r} of plan {run_id} is gone", hint="make a new plan")
@@ -85,13 +92,15 @@ def approve(
         "files": looked_at.sha256s,
     }
     slot = slot_of_plan(saved, run_id, header.runbook)
-    with nullcontext() if slot is None else hold_slot(runs, header.runbook, slot):
+    with nullcontext() if slot is None else hold_slot(runs, header.runbook, slot) as held:
         _use_up(runs, approval | {"run_id": new_id})
         target = runs / saved_name(new_id, header.runbook, slot=slot, plan=False)
+        if held:
+            held.point_at(target.name)
         return execute(replace(_request(plan, new_id, target, folder, options), approval=approval))
 
 
-def _request(plan: OpenRun, run_id: str, saved: Path, folder: Path, options: RunOptions) -> RunRequest:
+def _request(plan: OpenRun, run_id: str, saved: Place, folder: Path, options: RunOptions) -> RunRequest:
     """A run of a plan's own cells with its parameters."""
     header = plan.header
     return RunRequest(
@@ -121,9 +130,9 @@ class WaitingPlan:
         return f"{self.run_id}: {self.runbook}, planned by {self.requested_by}; {self.asked_by} asks"
 
 
-def waiting_plans(runs: Path) -> tuple[WaitingPlan, ...]:
+def waiting_plans(runs: Place) -> tuple[WaitingPlan, ...]:
     """Plans in the folder that nobody approved yet, oldest first; whether they still fit is looked at on approval."""
-    found, store = [], FolderStore(runs)
+    found, store = [], store_of(runs)
     for name in store.names():
         if not name.endswith(".plan.ipynb") or name.startswith("."):
             continue
@@ -147,6 +156,14 @@ def _marker(run_id: str) -> str:
     return f".{run_id}.approved"
 
 
+def _open(saved: Place) -> tuple[OpenRun, int | None]:
+    """The plan, and the account that wrote it; None where it is in a bucket."""
+    if not isinstance(saved, Path):
+        return open_run(saved), None
+    content, owner_uid = _read(saved)
+    return OpenRun(saved, content, *read_run(content, saved)), owner_uid
+
+
 def _read(saved: Path) -> tuple[bytes, int]:
     """The plan's bytes, and the account that wrote them."""
     try:
@@ -156,16 +173,17 @@ def _read(saved: Path) -> tuple[bytes, int]:
         raise InputError(f"{str(saved)!r} cannot be read: {error.strerror}") from error
 
 
-def _requester(header: RunHeader, owner_uid: int) -> Person:
-    """Who made a plan: what its seal vouches for, and in any case the account that its file belongs to."""
+def _requester(header: RunHeader, owner_uid: int | None) -> Person:
+    """Who made a plan: what its seal vouches for, and where it is a file in any case the account that that belongs to."""
     told = header.approval.get("requester")
     try:
-        return Person(frozenset({owner_uid, *map(int, told["uids"])}), told["login_uid"])
+        owners = set() if owner_uid is None else {owner_uid}
+        return Person(frozenset({*owners, *map(int, told["uids"])}), told["login_uid"])
     except (TypeError, KeyError, ValueError) as error:
         raise InputError(f"plan {header.run_id} does not say who made it", hint="make a new plan") from error
 
 
-def _check_seal(plan: OpenRun, runs: Path, *, told_apart: bool) -> str:
+def _check_seal(plan: OpenRun, runs: Place, *, told_apart: bool) -> str:
     """Refuse a plan that was changed since it was sealed, or that nobody known here has sealed.
 
     Args:
@@ -243,9 +261,9 @@ def _would(fact: tuple[str, str, str, bool, str]) -> str:
     return f"{'change' if changed else 'find'} {outcome}"
 
 
-def _use_up(runs: Path, approval: Mapping[str, Any]) -> None:
+def _use_up(runs: Place, approval: Mapping[str, Any]) -> None:
     """Have a plan approved once, whoever else tries at the same moment."""
-    store, marker = FolderStore(runs), _marker(approval["plan"])
+    store, marker = store_of(runs), _marker(approval["plan"])
     try:
         store.put(marker, json.dumps(approval).encode(), replacing=None)
     except Replaced as error:

@@ -7,10 +7,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ecr_widgets.audit.run_holder import is_held
 from ecr_widgets.engine.approval_rules import who_asks
-from ecr_widgets.engine.results import find_run, open_run
+from ecr_widgets.engine.results import find_run, holder_of, open_run
 from ecr_widgets.errors import InputError
+from ecr_widgets.model.bucket_path import Place
 from ecr_widgets.model.fleet import slot_of, target_sha256
 from ecr_widgets.model.parameters import computed_names, default_values
 from ecr_widgets.model.record import StepState
@@ -57,7 +57,7 @@ def who_asks_of_fleet(values: Mapping[str, Any], environ: Mapping[str, str]) -> 
 
 
 def approval_of_fleet(
-    fleet_run: str, runbook: Runbook, parameters: Mapping[str, Any], slot: str, runs: Path
+    fleet_run: str, runbook: Runbook, parameters: Mapping[str, Any], slot: str, runs: Place
 ) -> Mapping[str, Any] | None:
     """The approval of the fleet that started this run, where just this target was approved; else None.
 
@@ -69,7 +69,7 @@ def approval_of_fleet(
     with suppress(InputError, KeyError, TypeError):
         fleet = open_run(find_run(fleet_run, runs))
         approval = fleet.header.approval
-        is_under_way = fleet.header.runbook == _RUNBOOK and not fleet.header.plan and is_held(fleet.path)
+        is_under_way = fleet.header.runbook == _RUNBOOK and not fleet.header.plan and holder_of(fleet.path)
         if not is_under_way or not approval["approved_by"]:
             return None
         plan = next(

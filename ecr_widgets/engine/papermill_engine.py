@@ -22,7 +22,7 @@ from ecr_widgets.engine.kernel_check import refuse_other_kernel
 from ecr_widgets.engine.notebook import describe, new_header
 from ecr_widgets.engine.notices import tell_end, telling_refusals
 from ecr_widgets.engine.options import ExecutionOptions
-from ecr_widgets.engine.papermill_files import output_file, papermill_folder, write_whole
+from ecr_widgets.engine.papermill_files import output_place, papermill_folder, write_whole
 from ecr_widgets.engine.papermill_output import OutputLog, bar_for, both
 from ecr_widgets.engine.parameters import checked_values, declared_in
 from ecr_widgets.engine.references import refuse_other_registries
@@ -30,6 +30,7 @@ from ecr_widgets.engine.request import kernel_environ, policy_environ
 from ecr_widgets.engine.results import read_result
 from ecr_widgets.engine.saved_run import SavedRun
 from ecr_widgets.errors import InputError, RunError, SettingsError
+from ecr_widgets.model.bucket_path import Place
 from ecr_widgets.model.evidence import ATTEST_VARIABLE
 from ecr_widgets.model.parameters import computed_names
 from ecr_widgets.model.record import RunState
@@ -81,7 +82,7 @@ class EcrWidgetsEngine:
 
         Raises:
             InputError: A parameter is a secret or looks like one, is not declared, or not of the declared type; the
-                notebook is of another language; the kernel is another environment's; the run would be saved in no file; an
+                notebook is of another language; the kernel is another environment's; the run would be saved in neither a file nor a bucket; an
                 option asks for what this engine does not have. Nothing was written. Papermill's command ends with 2.
 
             TargetBusy: Another run is being saved in the same file.
@@ -206,7 +207,7 @@ def _kernel_for(saved: SavedRun) -> Kernel:
         raise
 
 
-def _seal_at_exit(path: Path) -> None:
+def _seal_at_exit(path: Place) -> None:
     """Seal the run when the process ends: papermill saves the notebook once more by itself."""
     # Whoever runs papermill without this engine needs it at no time.
     from ecr_widgets.audit.seal import seal_at_exit
@@ -214,7 +215,7 @@ def _seal_at_exit(path: Path) -> None:
     seal_at_exit(path, _attach)
 
 
-def _attach(path: Path) -> str | None:
+def _attach(path: Place) -> str | None:
     if os.environ.get(ATTEST_VARIABLE) != "1":
         return None
     from ecr_widgets.audit.attaching import attach_finished_run
@@ -231,15 +232,15 @@ def _look(
     output_path: str | None,
     parameters: Mapping[str, Any],
     computed: Collection[str],
-) -> Path | None:
-    """Check whether papermill's call can be run, as our own command does for its own; give back the file for the run."""
+) -> Place | None:
+    """Check whether papermill's call can be run, as our own command does for its own; give back where the run is saved."""
     refuse_other_language(nb["metadata"])
     refuse_other_kernel(kernel_name)
     refuse_other_registries(parameters)
     asks = who_asks(_name_of(nb), parameters, os.environ, required=asks_for_approval(nb), computed=computed)
     refuse_unapproved(asks, None)
     policy_environ(os.environ)
-    path = output_file(output_path)
+    path = output_place(output_path)
     if path is not None:
         write_whole(path)
     return path

@@ -1,4 +1,4 @@
-"""Where papermill saves a notebook, and its own last write of it: whole or not at all, as those of the engine.
+"""Where papermill saves a notebook, and its own last write of it: as those of the engine, whole or not at all.
 
 Papermill is imported where it is used: it loads the engine, and so this module, while it is imported itself.
 """
@@ -8,18 +8,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from ecr_widgets.adapters.run_stores import store_of
 from ecr_widgets.disk import write_atomically
-from ecr_widgets.errors import InputError
+from ecr_widgets.errors import InputError, Replaced
+from ecr_widgets.model.bucket_path import BucketPath, Place, is_bucket, place_of
+from ecr_widgets.saved_runs.reading import read_header
 
 
-def output_file(output_path: str | None) -> Path | None:
-    """The file in which papermill will save the notebook; None where it prints or drops it.
+def output_place(output_path: str | None) -> Place | None:
+    """The file or the object in a bucket in which papermill will save the notebook; None where it prints or drops it.
 
     Raises:
-        InputError: It would be saved in a store, where no record can be kept while it runs.
+        InputError: It would be saved in another store, where no record can be kept while it runs.
+
+        SettingsError: It is no address of a bucket.
     """
     from papermill.iorw import LocalHandler, NoIOHandler, StreamHandler, papermill_io
 
+    if output_path is not None and is_bucket(output_path):
+        return place_of(output_path)
     handler = papermill_io.get_handler(output_path)
     if isinstance(handler, (NoIOHandler, StreamHandler)):
         return None
@@ -27,7 +34,7 @@ def output_file(output_path: str | None) -> Path | None:
         raise InputError(
             f"the run cannot be saved in {output_path!r}: it is no file, and records have to be on disk before"
             " anything is changed",
-            hint="save it in a file, then copy that",
+            hint="save it in a file or a bucket of S3",
         )
     return papermill_folder() / str(output_path)
 
@@ -42,24 +49,36 @@ def papermill_folder() -> Path:
     return Path(folder or Path.cwd())
 
 
-def write_whole(file: Path) -> None:
-    """From now on have papermill write this file so that at any time the old or the new content is there."""
+def write_whole(place: Place) -> None:
+    """From now on have papermill write there so that at any time the old or the new content is there, and nobody else's is lost."""
     from papermill.iorw import papermill_io
 
-    handler = papermill_io.get_handler(str(file))
+    handler = papermill_io.get_handler(str(place))
     if not isinstance(handler.write, _WholeWrites):
         handler.write = _WholeWrites(handler.write)
-    handler.write.files.add(file)
+    handler.write.places.add(place)
 
 
 class _WholeWrites:
     def __init__(self, write: Callable[[str, str], None]) -> None:
-        self.files: set[Path] = set()
+        self.places: set[Place] = set()
         self._write = write
 
     def __call__(self, text: str, path: str) -> None:
-        file = papermill_folder() / path
-        if file in self.files:
-            write_atomically(file, text.encode("utf-8", "surrogatepass"))
-        else:
+        place = BucketPath.parse(path) if is_bucket(path) else papermill_folder() / path
+        content = text.encode("utf-8", "surrogatepass")
+        if place not in self.places:
             self._write(text, path)
+        elif isinstance(place, BucketPath):
+            _replace_own(place, content)
+        else:
+            write_atomically(place, content)
+
+
+def _replace_own(place: BucketPath, content: bytes) -> None:
+    """Replace what the engine has saved, unless another run was saved there since."""
+    store = store_of(place.parent)
+    stored = store.read(place.name)
+    if stored is None or read_header(stored.content, place).run_id != read_header(content, place).run_id:
+        raise Replaced(f"{str(place)!r} is another run's by now")
+    store.put(place.name, content, replacing=stored.stamp)

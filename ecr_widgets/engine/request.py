@@ -17,6 +17,7 @@ from ecr_widgets.channel import (
 )
 from ecr_widgets.engine.events import RunEvent
 from ecr_widgets.errors import InputError
+from ecr_widgets.model.bucket_path import Place
 from ecr_widgets.model.run import Attempt
 from ecr_widgets.settings import POLICY_VARIABLE, RUNS_VARIABLE, policy_path
 
@@ -25,8 +26,8 @@ from ecr_widgets.settings import POLICY_VARIABLE, RUNS_VARIABLE, policy_path
 class RunOptions:
     """How a person wants a run to be made, whatever is run."""
 
-    runs: Path
-    """Folder of saved runs, in which steps also look for what they prove."""
+    runs: Place
+    """Where runs are saved, in which steps also look for what they prove."""
     environ: Mapping[str, str]
     wait_s: float = 0.0
     """How long a step waits for a target that another run holds, in seconds."""
@@ -43,13 +44,13 @@ class RunRequest:
     run_id: str
     runbook: str
     runbook_sha256: str | None
-    source: Path
+    source: Place
     """Where the notebook was read."""
     content: bytes
     """What was read there and looked at: this is what runs, whatever the file holds by now."""
     parameters: Mapping[str, Any]
-    saved: Path
-    """The file of the run."""
+    saved: Place
+    """The file of the run, or its object in a bucket."""
     options: RunOptions
     folder: Path
     """Where its cells work, and relative paths begin."""
@@ -72,12 +73,12 @@ class RunRequest:
 
 
 def kernel_environ(
-    environ: Mapping[str, str], *, runs: Path | None, wait_s: float = 0.0, plan: bool = False
+    environ: Mapping[str, str], *, runs: Place | None, wait_s: float = 0.0, plan: bool = False
 ) -> dict[str, str]:
     """What the kernel of a run gets: each variable of the engine's is set here or removed.
 
     Args:
-        runs: Folder of saved runs; None leaves what the environment says.
+        runs: Where runs are saved; None leaves what the environment says.
 
     Raises:
         InputError: A cell of a plan asks for a real run.

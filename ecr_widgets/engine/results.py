@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
+from ecr_widgets.adapters.run_stores import store_of
 from ecr_widgets.errors import InputError
+from ecr_widgets.model.bucket_path import Place
 from ecr_widgets.model.record import RunState, StepRecord
 from ecr_widgets.model.run import RunHeader
 from ecr_widgets.model.times import to_rfc3339
-from ecr_widgets.saved_runs.reading import read_file, read_header, read_run
+from ecr_widgets.ports.run_store import RunStore
+from ecr_widgets.saved_runs.reading import read_header, read_run
 
 WAITS_FOR_APPROVAL = 7
 _EXIT_CODES = {RunState.SUCCEEDED: 0, RunState.FAILED: 1, RunState.INTERRUPTED: 3, RunState.UNKNOWN: 4}
@@ -25,19 +28,27 @@ _OF_STEPS = ("step", "state", "changed", "started_at", "ended_at")
 class OpenRun(NamedTuple):
     """A saved run with the bytes that it was read from: what is looked at is what runs."""
 
-    path: Path
+    path: Place
     content: bytes
     header: RunHeader
     records: tuple[StepRecord, ...]
 
 
-def open_run(path: Path) -> OpenRun:
+def open_run(path: Place) -> OpenRun:
     """Read a saved run.
 
     Raises:
         InputError: It cannot be read, is no saved run, or lacks a member.
     """
-    content = read_file(path)
+    try:
+        stored = store_of(path.parent).read(path.name)
+    except OSError as error:
+        raise InputError(
+            f"{str(path)!r} is not a saved run: {type(error).__name__} {error.strerror or error}"
+        ) from error
+    if stored is None:
+        raise InputError(f"{str(path)!r} is not a saved run: there is nothing", hint="see --runs")
+    content = stored.content
     return OpenRun(path, content, *read_run(content, path))
 
 
@@ -47,7 +58,7 @@ class RunResult:
 
     header: RunHeader
     steps: tuple[StepRecord, ...]
-    notebook: Path
+    notebook: Place
     ran_before: bool = False
     """Whether it is an earlier run of the same slot, and nothing was run now."""
     unsealed: str | None = None
@@ -111,7 +122,7 @@ class RunResult:
         }
 
 
-def read_result(path: Path) -> RunResult:
+def read_result(path: Place) -> RunResult:
     """How the saved run says it ended.
 
     Raises:
@@ -125,32 +136,53 @@ def result_of(run: OpenRun) -> RunResult:
     return RunResult(run.header, run.records, run.path)
 
 
-def find_run(run_id: str, runs: Path) -> Path:
-    """The saved file of a run: by its name, else by what it says, since papermill saves under any name.
+def holder_of(saved: Place) -> str | None:
+    """Who runs a saved run right now, on whatever host; None where nobody does.
 
     Raises:
-        InputError: There is none, or more than one.
+        InputError: The store does not say.
     """
-    files = sorted(runs.glob("*.ipynb"))
-    named = [path for path in files if run_id and path.name.startswith(f"{run_id}-")]
-    found = named or [path for path in files if run_id and _tells(path, run_id)]
+    try:
+        return store_of(saved.parent).holder(saved.name)
+    except OSError as error:
+        raise InputError(f"nobody knows whether {str(saved)!r} still runs: {error.strerror}") from error
+
+
+def find_run(run_id: str, runs: Place) -> Place:
+    """The saved run of that id: by its name, else in a folder by what it says, since papermill saves under any name.
+
+    Raises:
+        InputError: There is none, or more than one; or the runs cannot be listed.
+    """
+    store = store_of(runs)
+    try:
+        named = (
+            [name for name in store.names(prefix=f"{run_id}-") if name.endswith(".ipynb")] if run_id else []
+        )
+        found = named or [name for name in _unnamed(store) if run_id and _tells(store, name, run_id)]
+    except OSError as error:
+        raise InputError(f"the runs in {str(runs)!r} cannot be listed: {error.strerror}") from error
     if len(found) > 1:
         raise InputError(
-            f"run {run_id} is in {' and in '.join(repr(str(path)) for path in found)}",
+            f"run {run_id} is in {' and in '.join(repr(str(runs / name)) for name in found)}",
             hint="move the copies away",
         )
     if not found:
         raise InputError(
             f"no run {run_id!r} in {str(runs)!r}", hint="give the id of a run that is saved there, or --runs"
         )
-    return found[0]
+    return runs / found[0]
 
 
-def _tells(path: Path, run_id: str) -> bool:
-    try:
+def _unnamed(store: RunStore) -> list[str]:
+    # In a bucket there may be a million.
+    return [] if store.is_fenced else [name for name in store.names() if name.endswith(".ipynb")]
+
+
+def _tells(store: RunStore, name: str, run_id: str) -> bool:
+    for content in store.contents((name,)):
         # Most are not it, which is seen without decoding them.
-        if not path.is_file() or run_id.encode() not in (content := path.read_bytes()):
-            return False
-        return read_header(content, path).run_id == run_id
-    except (OSError, InputError):
-        return False
+        if run_id.encode() in content:
+            with suppress(InputError):
+                return read_header(content, name).run_id == run_id
+    return False

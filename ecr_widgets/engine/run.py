@@ -6,13 +6,13 @@ import contextlib
 import hashlib
 import json
 import os
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ecr_widgets.audit.canonical import form_of
-from ecr_widgets.audit.run_holder import is_held
 from ecr_widgets.channel import new_run_id
 from ecr_widgets.engine.approval_rules import known_person, refuse_unapproved, who_asks
 from ecr_widgets.engine.events import RunEvent
@@ -21,9 +21,10 @@ from ecr_widgets.engine.own_door import execute
 from ecr_widgets.engine.parameter_files import read_parameter_file
 from ecr_widgets.engine.references import refuse_other_registries
 from ecr_widgets.engine.request import RunOptions, RunRequest
-from ecr_widgets.engine.results import OpenRun, RunResult, find_run, open_run, result_of
-from ecr_widgets.engine.slots import check_slot, find_in_slot, hold_slot, saved_name
+from ecr_widgets.engine.results import OpenRun, RunResult, find_run, holder_of, open_run, result_of
+from ecr_widgets.engine.slots import check_slot, hold_slot, saved_name
 from ecr_widgets.errors import InputError, RecordError, TargetBusy
+from ecr_widgets.model.bucket_path import Place
 from ecr_widgets.model.parameters import computed_names, default_values, read_parameters
 from ecr_widgets.model.record import RunState
 from ecr_widgets.model.run import Attempt
@@ -37,7 +38,7 @@ def run_runbook(
     name_or_path: str | Path,
     given: Mapping[str, str],
     *,
-    runs: Path,
+    runs: Place,
     parameter_files: Sequence[Path] = (),
     environ: Mapping[str, str] = os.environ,
     wait_s: float = 0.0,
@@ -95,17 +96,18 @@ def run_runbook(
         plan = True
         requester = known_person(environ, doing="ask for an approval")
         approval = {"asked_by": asked_by, "requester": requester.to_json()}
-    try:
-        runs.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"runs cannot be saved in {str(runs)!r}: {error.strerror}", hint="give --runs"
-        ) from error
-    with contextlib.nullcontext() if slot is None else hold_slot(runs, runbook.name, slot):
-        earlier = find_in_slot(runs, runbook.name, slot) if slot is not None else None
+    if isinstance(runs, Path):
+        try:
+            runs.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(
+                f"runs cannot be saved in {str(runs)!r}: {error.strerror}", hint="give --runs"
+            ) from error
+    with contextlib.nullcontext() if slot is None else hold_slot(runs, runbook.name, slot) as held:
+        earlier = held.find() if held else None
         if earlier is not None and not _is_failed_plan(earlier):
             return _of_slot(earlier, runbook, parameters, options)
-        run_id = new_run_id()
+        run_id = held.claim(plan=plan) if held else new_run_id()
         return execute(
             RunRequest(
                 run_id,
@@ -146,7 +148,7 @@ def _of_slot(
 def resume_run(
     run_id: str,
     *,
-    runs: Path,
+    runs: Place,
     environ: Mapping[str, str] = os.environ,
     wait_s: float = 0.0,
     on_event: Callable[[RunEvent], None] = lambda _: None,
@@ -172,9 +174,10 @@ def _resume(earlier: OpenRun, options: RunOptions, *, runbook: Runbook | None = 
         raise InputError(f"{run_id} is a plan", hint="run its runbook without --plan")
     if header.state is RunState.SUCCEEDED:
         raise InputError(f"run {run_id} has succeeded", hint="start a new run")
-    if is_held(earlier.path):
+    if (holder := holder_of(earlier.path)) is not None:
+        by = "" if isinstance(earlier.path, Path) else f": {holder} holds it"
         raise TargetBusy(
-            f"run {run_id} is still going on", run_id=run_id, holder=run_id, hint="wait for its end"
+            f"run {run_id} is still going on{by}", run_id=run_id, holder=run_id, hint="wait for its end"
         )
     refuse_unapproved(
         who_asks(
@@ -189,7 +192,8 @@ def _resume(earlier: OpenRun, options: RunOptions, *, runbook: Runbook | None = 
     folder = Path(header.folder or Path.cwd())
     if not folder.is_dir():
         raise InputError(
-            f"the folder {str(folder)!r} in which run {run_id} began is gone", hint="start a new run"
+            f"the folder {str(folder)!r} in which run {run_id} began {_where(header.host)}",
+            hint="start a new run",
         )
     return execute(
         RunRequest(
@@ -208,6 +212,14 @@ def _resume(earlier: OpenRun, options: RunOptions, *, runbook: Runbook | None = 
             resumes=hashlib.sha256(earlier.content).hexdigest(),
         )
     )
+
+
+def _where(host: str | None) -> str:
+    """What has become of the folder of a run of that host."""
+    here = socket.gethostname()
+    if host in (None, here):
+        return "is gone"
+    return f"on {host} does not exist on {here}: its build contexts and Dockerruns are files there"
 
 
 def _is_failed_plan(run: OpenRun) -> bool:

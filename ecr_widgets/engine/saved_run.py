@@ -8,15 +8,15 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from threading import RLock
 from types import TracebackType
 from typing import Any
 
-from ecr_widgets.adapters.folder_store import FolderStore
+from ecr_widgets.adapters.run_stores import store_of
 from ecr_widgets.errors import Replaced, RunError, TargetBusy
-from ecr_widgets.locks import Lease
+from ecr_widgets.model.bucket_path import BucketPath, Place
 from ecr_widgets.model.stored import Stamp
+from ecr_widgets.ports.run_store import Hold
 from ecr_widgets.saved_runs.reading import own_metadata
 
 SECONDS_BETWEEN_WRITES = 0.5
@@ -27,7 +27,7 @@ _PAUSE_PER_WRITE = 4.0
 class CannotSave(RunError):
     """The file of a run cannot be written."""
 
-    def __init__(self, path: Path | None, error: OSError, *, run_id: str) -> None:
+    def __init__(self, path: Place | None, error: OSError, *, run_id: str) -> None:
         super().__init__(
             f"the run cannot be saved in {str(path)!r}: {error.strerror or error}",
             run_id=run_id,
@@ -55,7 +55,7 @@ class SavedRun:
     def __init__(
         self,
         notebook: dict[str, Any],
-        path: Path | None,
+        path: Place | None,
         *,
         redact: Callable[[Any], Any],
         resumes: str | None = None,
@@ -70,9 +70,11 @@ class SavedRun:
         self._resumes = resumes
         self._dirty = True
         self._due_at_s = float("-inf")
-        self._store = None if path is None else FolderStore(path.parent)
-        self._lease: Lease | None = None
+        self._store = None if path is None else store_of(path.parent)
+        self._lease: Hold | None = None
         self._stamp: Stamp | None = None
+        self._tried = b""
+        """What was to be stored last: where no answer came, it may be there."""
 
     def __enter__(self) -> SavedRun:
         if self._store is not None:
@@ -81,7 +83,8 @@ class SavedRun:
                 # While this is held, somebody runs this run; a `running` file without it is an interrupted run.
                 lease = self._store.hold(self.path.name)
                 if lease is None:
-                    raise _busy(self.path, "another run is being saved in", "save to another file")
+                    holder = self._store.holder(self.path.name)
+                    raise _busy(self.path, "another run is being saved in", "save to another file", holder)
                 with contextlib.ExitStack() as undo:
                     undo.enter_context(lease)
                     content, self._stamp = self._store.read(self.path.name) or (b"", None)
@@ -142,13 +145,17 @@ class SavedRun:
     def _put(self, name: str, content: bytes, *, final: bool) -> None:
         assert self._store is not None
         assert self._lease is not None
+        if self._store.is_fenced and not self._lease.is_held:
+            # Before it is seen by the stamp: whoever resumes the run has read it by now, and would miss what is stored here.
+            raise OSError(errno.EBUSY, f"the run is another's by now: {self._lease.lost_to}")
+        tried, self._tried = self._tried, content
         try:
             self._stamp = self._store.put(name, content, replacing=self._stamp, final=final)
         except Replaced as error:
-            if not self._lease.is_held:
+            there, self._stamp = self._store.read(name) or (b"", None)
+            if not self._lease.is_held or (self._store.is_fenced and there != tried):
                 raise OSError(errno.EBUSY, "another run is being saved there by now") from error
             # Whoever has the notebook open may have saved it: what the run says itself replaces that.
-            _, self._stamp = self._store.read(name) or (b"", None)
             self._stamp = self._store.put(name, content, replacing=self._stamp, final=final)
 
     def redacted(self, value: Any) -> Any:
@@ -161,9 +168,13 @@ class SavedRun:
             _replace(self.notebook, self._redact(self.notebook))
 
 
-def _busy(path: Path, what: str, other: str) -> TargetBusy:
+def _busy(path: Place, what: str, other: str, holder: str | None = None) -> TargetBusy:
+    by = f": {holder} holds it" if holder and isinstance(path, BucketPath) else ""
     return TargetBusy(
-        f"{what} {str(path)!r}", run_id="", holder=str(path), hint=f"wait for its end, or {other}"
+        f"{what} {str(path)!r}{by}",
+        run_id="",
+        holder=holder or str(path),
+        hint=f"wait for its end, or {other}",
     )
 
 

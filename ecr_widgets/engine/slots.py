@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ecr_widgets.adapters.folder_store import FolderStore
+from ecr_widgets.adapters.run_stores import store_of
+from ecr_widgets.channel import new_run_id
 from ecr_widgets.engine.results import OpenRun, open_run
-from ecr_widgets.errors import InputError, RunError, TargetBusy
-from ecr_widgets.locks import take
+from ecr_widgets.errors import InputError, Replaced, RunError, TargetBusy
+from ecr_widgets.model.bucket_path import Place
 from ecr_widgets.model.record import RunState
+from ecr_widgets.model.stored import Stamp
 
 _RUN_ID = r"\d{8}T\d{6}Z-[0-9a-f]{6}"
 _SLOT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+-]{0,79}", re.ASCII)
@@ -38,32 +41,113 @@ def saved_name(run_id: str, runbook: str, *, slot: str | None, plan: bool) -> st
     return f"{run_id}-{runbook}{'' if slot is None else f'@{slot}'}{'.plan' if plan else ''}.ipynb"
 
 
-def find_in_slot(runs: Path, runbook: str, slot: str) -> OpenRun | None:
-    """The saved run of a slot, else its plan that waits for an approval; None where it has neither yet.
+class Slot:
+    """A slot and the runs that it has had.
 
-    Whoever may write to the folder can leave a file of that name. Only one that is sealed as a run of this runbook is
-    believed, under a key that is known here, or one of this user's that was killed before it could be sealed; stderr says
-    which are not.
-
-    Raises:
-        RecordError: The seals cannot be read.
+    In a folder those are found by their names. A bucket may have a million, and locks there are leases that can be lost: an
+    object names the slot's run before that begins, and whoever finds it without a run goes on under that very name, which only
+    one of them can make.
     """
-    exactly = re.escape(f"{runbook}@{slot}")
-    found = []
-    for name in FolderStore(runs).names():
-        match = re.fullmatch(rf"(?P<id>{_RUN_ID})-{exactly}(?P<plan>\.plan)?\.ipynb", name)
-        if match is not None:
-            found.append((match["plan"] is None, runs / name, match["id"]))
-    for _, path, run_id in sorted(found, reverse=True):
+
+    def __init__(self, runs: Place, runbook: str, slot: str) -> None:
+        self._runs = runs
+        self._runbook = runbook
+        self._slot = slot
+        self._store = store_of(runs)
+        self._pointer = f"slots/{runbook}/{slot}.json" if self._store.is_fenced else None
+        self._named: str | None = None
+        self._stamp: Stamp | None = None
+
+    def find(self) -> OpenRun | None:
+        """Its saved run, else its plan that waits for an approval; None where it has neither yet.
+
+        Whoever may write to the folder can leave a file of that name. Only one that is sealed as a run of this runbook is
+        believed, under a key that is known here, or one of this user's that was killed before it could be sealed; stderr
+        says which are not.
+
+        Raises:
+            InputError: In a bucket, its run is not believed.
+
+            RecordError: The seals cannot be read.
+        """
+        exactly = re.escape(f"{self._runbook}@{self._slot}")
+        candidates = []
+        for name in self._names():
+            match = re.fullmatch(rf"(?P<id>{_RUN_ID})-{exactly}(?P<plan>\.plan)?\.ipynb", name)
+            if match is not None:
+                candidates.append((match["plan"] is None, self._runs / name, match["id"]))
+        for _, path, run_id in sorted(candidates, reverse=True):
+            try:
+                run = open_run(path)
+                why_not = _why_not(run, run_id, self._runbook)
+            except InputError as error:
+                why_not = error.message
+            if not why_not:
+                return run
+            if self._pointer is not None:
+                # Whoever may write here wrote it, and to run it again might do twice what it did.
+                raise InputError(
+                    f"slot {self._slot} has run {path.name}, which {why_not}",
+                    hint="take in the key of who ran it by `ecr-widgets audit key trust`, or give the slot another name",
+                )
+            sys.stderr.write(
+                f"ecr-widgets: {path.name} is not taken for the run of slot {self._slot}: it {why_not}\n"
+            )
+        return None
+
+    def claim(self, *, plan: bool) -> str:
+        """The id of the run that begins now: a new one, or that of a start which never came to save anything.
+
+        Raises:
+            TargetBusy: Somebody else began one meanwhile.
+        """
+        named = self._named or ""
+        run_id = named[: -len(self._name("", plan=plan))]
+        if re.fullmatch(_RUN_ID, run_id) and self._store.read(named) is None:
+            return run_id
+        run_id = new_run_id()
+        self.point_at(self._name(run_id, plan=plan))
+        return run_id
+
+    def point_at(self, name: str) -> None:
+        """Name the slot's run before it begins.
+
+        Raises:
+            TargetBusy: Somebody else began one meanwhile.
+        """
+        if self._pointer is None:
+            return
+        if self._named is None:
+            self._read_pointer()
         try:
-            run = open_run(path)
-            why_not = _why_not(run, run_id, runbook)
-        except InputError as error:
-            why_not = error.message
-        if not why_not:
-            return run
-        sys.stderr.write(f"ecr-widgets: {path.name} is not taken for the run of slot {slot}: it {why_not}\n")
-    return None
+            content = json.dumps({"saved": name}).encode()
+            self._stamp = self._store.put(self._pointer, content, replacing=self._stamp, final=False)
+        except Replaced as error:
+            raise _busy(self._runbook, self._slot, None) from error
+
+    def _name(self, run_id: str, *, plan: bool) -> str:
+        return saved_name(run_id, self._runbook, slot=self._slot, plan=plan)
+
+    def _names(self) -> Iterator[str]:
+        if self._pointer is None:
+            yield from self._store.names()
+            return
+        self._read_pointer()
+        if self._named and self._store.read(self._named) is not None:
+            yield self._named
+
+    def _read_pointer(self) -> None:
+        assert self._pointer is not None
+        stored = self._store.read(self._pointer)
+        if stored is not None:
+            self._stamp = stored.stamp
+            with suppress(ValueError, KeyError, TypeError, RecursionError):
+                self._named = str(json.loads(stored.content)["saved"])
+
+
+def find_in_slot(runs: Place, runbook: str, slot: str) -> OpenRun | None:
+    """What `Slot.find` gives, for those who do not hold it."""
+    return Slot(runs, runbook, slot).find()
 
 
 def _why_not(run: OpenRun, run_id: str, runbook: str) -> str:
@@ -71,7 +155,8 @@ def _why_not(run: OpenRun, run_id: str, runbook: str) -> str:
     if (header.run_id, header.runbook) != (run_id, runbook):
         return f"says that it is run {header.run_id} of {header.runbook}"
     if header.state is RunState.RUNNING:
-        return "" if path.stat().st_uid == os.geteuid() else "is another user's, and unfinished"
+        is_own = not isinstance(path, Path) or path.stat().st_uid == os.geteuid()
+        return "" if is_own else "is another user's, and unfinished"
     # Who starts a slot for the first time needs neither.
     from ecr_widgets.audit.keys import default_ring
     from ecr_widgets.audit.sealed import look_at_seal
@@ -79,36 +164,42 @@ def _why_not(run: OpenRun, run_id: str, runbook: str) -> str:
     return look_at_seal(path.parent, path.name, run.content, ring=default_ring()).why_not
 
 
-def slot_of_plan(saved: Path, run_id: str, runbook: str) -> str | None:
+def slot_of_plan(saved: Place, run_id: str, runbook: str) -> str | None:
     """The slot for which a plan was made; None where it was made for none."""
     rest = saved.name.removeprefix(f"{run_id}-{runbook}").removesuffix(".plan.ipynb")
     return rest[1:] if rest.startswith("@") else None
 
 
 @contextmanager
-def hold_slot(runs: Path, runbook: str, slot: str) -> Iterator[None]:
-    """Keep others of this host out of the slot; the operating system lets go of it with this process.
+def hold_slot(runs: Place, runbook: str, slot: str) -> Iterator[Slot]:
+    """Keep others out of the slot, until this process ends.
 
     Raises:
         TargetBusy: Another process is at work on it.
 
-        RunError: The file that is locked for it cannot be made.
+        RunError: It cannot be held.
     """
-    path = runs / f".{runbook}@{slot}.lock"
+    store, name = store_of(runs), f"{runbook}@{slot}"
     try:
-        lease = take(path)
+        lease = store.hold(name)
     except OSError as error:
         raise RunError(
-            f"slot {slot} of {runbook} cannot be held by {str(path)!r}: {error.strerror}",
+            f"slot {slot} of {runbook} cannot be held by {str(runs / f'.{name}.lock')!r}: {error.strerror}",
             run_id="",
-            hint="remove that file, or see to the rights of its folder",
+            hint="remove that file, or see to the rights of its folder"
+            if isinstance(runs, Path)
+            else "see `ecr-widgets doctor`",
         ) from error
     if lease is None:
-        raise TargetBusy(
-            f"slot {slot} of {runbook} is being run by another process",
-            run_id="",
-            holder=f"slot {slot}",
-            hint="leave it to that one: a slot is run once",
-        )
+        raise _busy(runbook, slot, None if isinstance(runs, Path) else store.holder(name))
     with lease:
-        yield
+        yield Slot(runs, runbook, slot)
+
+
+def _busy(runbook: str, slot: str, holder: str | None) -> TargetBusy:
+    return TargetBusy(
+        f"slot {slot} of {runbook} is being run by {holder or 'another process'}",
+        run_id="",
+        holder=f"slot {slot}",
+        hint="leave it to that one: a slot is run once",
+    )

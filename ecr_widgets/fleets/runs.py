@@ -12,6 +12,7 @@ from ecr_widgets.engine.references import refuse_other_registries
 from ecr_widgets.engine.slots import find_in_slot
 from ecr_widgets.fleets.executors import open_executor
 from ecr_widgets.fleets.start import interrupt, start
+from ecr_widgets.model.bucket_path import Place, place_of
 from ecr_widgets.model.fleet import FleetRunbook, RunEnd, TargetRun
 from ecr_widgets.model.parameters import default_values
 from ecr_widgets.model.record import RunState
@@ -27,14 +28,14 @@ class OwnRuns:
     """Runs of our own command.
 
     Args:
-        runs: Folder of saved runs.
+        runs: Where runs are saved.
 
         known: Secrets that no parameter may be.
 
         need_to_end: Tells the engine of the fleet's own run how long its end may take, in seconds.
     """
 
-    def __init__(self, runs: Path, known: SecretRegistry, need_to_end: Callable[[float], None]) -> None:
+    def __init__(self, runs: Place, known: SecretRegistry, need_to_end: Callable[[float], None]) -> None:
         self._runs = runs
         self._known = known
         self._need_to_end = need_to_end
@@ -59,7 +60,7 @@ class OwnRuns:
 
     def has_succeeded(self, run: TargetRun) -> bool:
         book = find_runbook(run.runbook)
-        found = find_in_slot(Path(run.runs), book.name, run.slot)
+        found = find_in_slot(place_of(run.runs), book.name, run.slot)
         if found is None or found.header.plan or found.header.state is not RunState.SUCCEEDED:
             return False
         # Another fleet of that name had other ones: the start says so.

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 from ecr_widgets.model.record import KNOWN_REQUESTS, START_ID, JsonObject, StepRecord
 from ecr_widgets.saved_runs.reading import read_header
@@ -55,12 +54,12 @@ class EarlierRecords:
 
 
 @cache
-def open_earlier(saved: Path, run_id: str) -> EarlierRecords:
+def open_earlier(saved: str, run_id: str, read: Callable[[str], bytes]) -> EarlierRecords:
     """The earlier attempts that the saved file of this run names.
 
     Every kit of one process gets the same, so that none of them takes a call for another's.
     """
-    header = read_header(saved.read_bytes(), saved)
+    header = read_header(read(saved), saved)
     # A run that is started by a resumed one inherits its variables.
     attempts = header.earlier_attempts if header.run_id == run_id else ()
     return EarlierRecords([tuple(attempt.steps) for attempt in attempts])

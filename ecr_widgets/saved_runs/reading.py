@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
@@ -38,7 +37,7 @@ class SavedRun(NamedTuple):
     """Of its steps, in the order of their cells; those that cannot be read or do not count are left out."""
 
 
-def read_run(content: bytes, path: Path) -> SavedRun:
+def read_run(content: bytes, path: object) -> SavedRun:
     """Read a run with all that the engine writes of one.
 
     Args:
@@ -58,25 +57,13 @@ def read_run(content: bytes, path: Path) -> SavedRun:
     return SavedRun(header, tuple(_steps(notebook, only_marked=header.marked)))
 
 
-def read_header(content: bytes, path: Path) -> RunHeader:
+def read_header(content: bytes, path: object) -> RunHeader:
     """Read what a saved run says of itself.
 
     Raises:
         InputError: It is no saved run.
     """
     return _open(content, path)[1]
-
-
-def read_file(path: Path) -> bytes:
-    """The bytes of a saved run, for those who look at it first and then run it: the file may be another by then.
-
-    Raises:
-        InputError: It cannot be read.
-    """
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{str(path)!r} is not a saved run: {type(error).__name__} {error}") from error
 
 
 def read_records(content: bytes) -> Iterator[StepRecord]:
@@ -165,7 +152,7 @@ def own_metadata(holder: Mapping[str, Any]) -> Mapping[str, Any]:
     return ours if isinstance(ours, Mapping) else {}
 
 
-def _open(content: bytes, path: Path) -> tuple[wire.WireNotebook, RunHeader]:
+def _open(content: bytes, path: object) -> tuple[wire.WireNotebook, RunHeader]:
     try:
         # The engine keeps half characters that a cell has printed, which only Python decodes.
         notebook = wire.decode_notebook(content.decode(errors="replace"))

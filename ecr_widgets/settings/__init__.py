@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from ecr_widgets.errors import SettingsError
+from ecr_widgets.model.bucket_path import Place, place_of
 
 RUNS_VARIABLE = "ECR_WIDGETS_RUNS"
 TARGETS_VARIABLE = "ECR_WIDGETS_TARGETS"
@@ -46,7 +46,7 @@ class Layer0Settings:
 class Settings:
     """Everything the kit needs to know before it connects."""
 
-    runs: Path
+    runs: Place
     """Folder or bucket where runs are saved."""
     layer0_variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     """As they were set: checked when Layer0 is first needed, since a login or a push needs none of it."""
@@ -68,7 +68,7 @@ class Settings:
             )
         variables = {name: value for name, value in environ.items() if name.startswith("LAYER0_")}
         return cls(
-            runs=Path(environ.get(RUNS_VARIABLE) or "runs"),
+            runs=place_of(environ.get(RUNS_VARIABLE) or "runs"),
             layer0_variables=variables,
             targets=named,
             policy=policy_path(environ),

@@ -36,7 +36,7 @@ MAY_IMPORT = {
     # Adapters and settings: whether a guarded environment is meant, and where notices go.
     "engine": VALUES
     | {"actor", "approved_files", "engine", "adapters", "audit", "channel", "disk"}
-    | {"locks", "ports", "private_folder", "runbooks", "saved_runs", "secrets", "settings"},
+    | {"ports", "private_folder", "runbooks", "saved_runs", "secrets", "settings"},
     "kit": VALUES | {"approved_files", "dockerrun", "kit", "steps", "ports", "recording"},
     # A target's run is one of our own command, in a slot that the engine knows.
     "fleets": VALUES | {"channel", "engine", "fleets", "runbooks", "secrets"},

@@ -10,6 +10,7 @@ from typing import Any
 
 from ecr_widgets.model.record import RECORD_MIME, StepRecord
 from ecr_widgets.model.run import RunHeader, RunState
+from ecr_widgets.adapters.folder_store import FolderStore
 from ecr_widgets.proofs import proven_deploys, who_deployed
 from ecr_widgets.saved_runs.writing import write_header
 
@@ -42,8 +43,8 @@ def test_proof_is_a_verify_that_succeeded_for_this_service(tmp_path: Path) -> No
     (tmp_path / "4.ipynb").write_text('{"cells": [{"outputs": "verify"}]}')
     (tmp_path / "5.ipynb").write_text('{"verify": ' + "[" * 100_000 + "]" * 100_000 + "}")
     os.mkfifo(tmp_path / "6.ipynb")  # nobody ever writes into it
-    assert set(proven_deploys(tmp_path, "web1")) == {"roll.1"}
-    assert set(proven_deploys(tmp_path / "nowhere", "web1")) == set()
+    assert set(proven_deploys(FolderStore(tmp_path), "web1")) == {"roll.1"}
+    assert set(proven_deploys(FolderStore(tmp_path / "nowhere"), "web1")) == set()
 
 
 def test_a_record_that_a_cell_merely_displays_is_no_proof(tmp_path: Path) -> None:
@@ -59,7 +60,7 @@ def test_a_record_that_a_cell_merely_displays_is_no_proof(tmp_path: Path) -> Non
     ]
     run = notebook(outputs, ecr_widgets={"marked": True})
     (tmp_path / "1.ipynb").write_text(json.dumps(run))
-    assert set(proven_deploys(tmp_path, "web1")) == {"roll.0"}
+    assert set(proven_deploys(FolderStore(tmp_path), "web1")) == {"roll.0"}
 
 
 def test_an_adopted_service_has_the_proofs_of_its_layer0_days(tmp_path: Path) -> None:
@@ -76,9 +77,9 @@ def test_an_adopted_service_has_the_proofs_of_its_layer0_days(tmp_path: Path) ->
     saved(tmp_path, "1.ipynb", verified("web1", "roll.1"), verified("other", "roll.2"))
     saved(tmp_path, "2.ipynb", adopted)
     saved(tmp_path, "3.ipynb", verified(arn, "l0-p-roll:4"))
-    assert set(proven_deploys(tmp_path, arn)) == {"l0-p-roll:1", "l0-p-roll:4"}
-    assert set(proven_deploys(tmp_path, "web1")) == {"roll.1"}
-    assert set(proven_deploys(tmp_path, f"{arn}x")) == set()
+    assert set(proven_deploys(FolderStore(tmp_path), arn)) == {"l0-p-roll:1", "l0-p-roll:4"}
+    assert set(proven_deploys(FolderStore(tmp_path), "web1")) == {"roll.1"}
+    assert set(proven_deploys(FolderStore(tmp_path), f"{arn}x")) == set()
 
 
 def test_who_started_a_deployment_is_told_by_the_run_that_did(tmp_path: Path) -> None:
@@ -96,5 +97,5 @@ def test_who_started_a_deployment_is_told_by_the_run_that_did(tmp_path: Path) ->
         (tmp_path / f"{name}.ipynb").write_text(json.dumps(run))
     plan = {**moved.succeeded(outcome, changed=True, ended_at=STARTED).to_builtins(), "state": "intended"}
     saved(tmp_path, "3.plan.ipynb", plan)
-    assert who_deployed(tmp_path, "ecs-svc/1") == "alice"
-    assert who_deployed(tmp_path, "ecs-svc/2") is None
+    assert who_deployed(FolderStore(tmp_path), "ecs-svc/1") == "alice"
+    assert who_deployed(FolderStore(tmp_path), "ecs-svc/2") is None

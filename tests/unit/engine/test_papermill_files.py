@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from papermill.iorw import LocalHandler, papermill_io
 
-from ecr_widgets.engine.papermill_files import output_file, write_whole
+from ecr_widgets.engine.papermill_files import output_place, write_whole
 from ecr_widgets.errors import InputError
+from ecr_widgets.model.bucket_path import BucketPath
 
 
 def test_papermills_own_write_of_a_run_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,11 +28,11 @@ def test_papermills_own_write_of_a_run_is_whole(tmp_path: Path, monkeypatch: pyt
     assert run.read_text() == "new"
 
 
-def test_a_run_is_saved_in_files_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Standard output and no output are none, a relative path begins where papermill was started, stores are refused."""
+def test_a_run_is_saved_in_files_and_buckets_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Standard output and no output are none, a relative path begins where papermill was started, other stores are refused."""
     monkeypatch.chdir(tmp_path)
-    assert (output_file(None), output_file("-")) == (None, None)
-    assert output_file("out.ipynb") == tmp_path / "out.ipynb"
-    for store in ("s3://bucket/out.ipynb", "gs://bucket/out.ipynb"):
-        with pytest.raises(InputError, match="it is no file"):
-            output_file(store)
+    assert (output_place(None), output_place("-")) == (None, None)
+    assert output_place("out.ipynb") == tmp_path / "out.ipynb"
+    assert output_place("s3://bucket/out.ipynb") == BucketPath.parse("s3://bucket/out.ipynb")
+    with pytest.raises(InputError, match="it is no file"):
+        output_place("gs://bucket/out.ipynb")

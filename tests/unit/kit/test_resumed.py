@@ -194,6 +194,10 @@ def test_a_start_that_failed_leaves_nothing_to_wait_for(to: FakeConnections, wor
     assert started(world) == 2
 
 
+def read(address: str) -> bytes:
+    return Path(address).read_bytes()
+
+
 def test_earlier_records_are_those_of_the_same_run(tmp_path: Path, to: FakeConnections) -> None:
     """A run that a resumed one starts inherits its variables, and nothing of its past."""
     kit = attempt(to)
@@ -207,9 +211,10 @@ def test_earlier_records_are_those_of_the_same_run(tmp_path: Path, to: FakeConne
     notebook: dict[str, Any] = {"cells": [], "metadata": {}, "nbformat": 4}
     write_header(notebook, header)
     saved.write_text(json.dumps(notebook))
-    assert list(open_earlier(saved, "run-1").of_step("create_task")) == list(kit.recorder.records)
-    assert open_earlier(saved, "run-1") is open_earlier(saved, "run-1")
-    assert list(open_earlier(saved, "run-2").of_step("create_task")) == []
+    known = open_earlier(str(saved), "run-1", read)
+    assert list(known.of_step("create_task")) == list(kit.recorder.records)
+    assert open_earlier(str(saved), "run-1", read) is known
+    assert list(open_earlier(str(saved), "run-2", read).of_step("create_task")) == []
 
 
 def crashing(world: World) -> FakeConnections:

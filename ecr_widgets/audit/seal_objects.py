@@ -1,0 +1,145 @@
+"""Seals in a bucket: one object each, below the day on which it was made. The number in its name is the lock on the chain.
+
+Each day has a chain of its own, whose first seal follows the last one of the day before. Beside the seals an object for each run
+says where its seals are; it is a help to find them and proves nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from ecr_widgets.audit.chain import Link, Past, Place, Seal, Trouble, Watcher, line_of, read_links
+from ecr_widgets.audit.keys import KeyFile
+from ecr_widgets.errors import RecordError, Replaced
+from ecr_widgets.ports.run_store import RunStore
+
+_LONGEST_GAP_DAYS = 60
+"""How far back the day before is looked for that has a seal."""
+_MOST_TRIES = 100
+_DAY_OF_RUN = re.compile(r"(\d{4})(\d{2})(\d{2})T\d{6}Z-")
+
+
+def append(
+    store: RunStore, draft: Seal, key: KeyFile, sign: Callable[[bytes], bytes], *, row: bytes | None
+) -> Seal | None:
+    """Add a seal to the chain of this day, by the store's clock; None where the run's newest seal is of just this content.
+
+    Args:
+        key: What it is signed by.
+
+        row: The line with the run's row.
+
+    Raises:
+        RecordError: The seal that it would follow cannot be read, or others are at work on the chain for too long.
+
+        OSError: It cannot be stored.
+    """
+    earlier = [link.seal for link in links_of_run(store, draft.path) if link.seal]
+    if earlier and earlier[-1].notebook.sha256 == draft.notebook.sha256:
+        return None
+    for _ in range(_MOST_TRIES):
+        day = store.now()
+        last = _last_of(store, day)
+        place = _behind(last) if last else _first(store, day)
+        row_sha256 = None if row is None else hashlib.sha256(row).hexdigest()
+        seal = msgspec.structs.replace(draft, key=key.key, chain=place, row=row_sha256)
+        name = f"{_folder(day)}{place.n:012}.json"
+        with suppress(Replaced):
+            lines = [line_of(seal, sign)] if row is None else [row, line_of(seal, sign)]
+            store.put(name, b"".join(line + b"\n" for line in lines), replacing=None)
+            _note(store, draft.path, name)
+            return seal
+    raise RecordError("others add to the seals of this bucket without a pause", hint="run `audit seal` later")
+
+
+def links_of_run(store: RunStore, run: str) -> Iterator[Link]:
+    """The seals of one run, oldest first.
+
+    Args:
+        run: Its name in the store.
+
+    Raises:
+        OSError: The store does not answer.
+    """
+    noted = store.read(_hint(run))
+    names = _listed(noted.content) if noted else _all_since(store, run)
+    for content in store.contents(names):
+        yield from (link for link in read_links(content) if link.seal is not None and link.seal.path == run)
+
+
+def look_at(link: Link, keys: dict[str, KeyFile]) -> Trouble | None:
+    """What is wrong with one seal by itself; whether those before it are there is seen by who reads the whole day."""
+    assert link.seal is not None
+    place = link.seal.chain
+    return next(
+        trouble
+        for _, trouble in Watcher(keys, Past(place.n - 1, place.previous, place.project)).look_at([link])
+    )
+
+
+def _last_of(store: RunStore, day: datetime) -> Link | None:
+    last = None
+    for name in store.names(prefix=_folder(day)):
+        last = name
+    stored = store.read(last) if last else None
+    if stored is None:
+        return None
+    link = next(read_links(stored.content), None)
+    if link is None or link.seal is None:
+        raise RecordError(f"the last seal, {last!r}, cannot be read", hint="see `ecr-widgets audit verify`")
+    return link
+
+
+def _behind(last: Link) -> Place:
+    assert last.seal is not None
+    return Place(last.seal.chain.project, last.seal.n + 1, last.sha256)
+
+
+def _first(store: RunStore, day: datetime) -> Place:
+    for days in range(1, _LONGEST_GAP_DAYS + 1):
+        last = _last_of(store, day - timedelta(days=days))
+        if last is not None and last.seal is not None:
+            return Place(last.seal.chain.project, 1, last.sha256)
+    return Place(secrets.token_hex(16), 1, None)
+
+
+def _folder(day: datetime) -> str:
+    return f"seals/{day:%Y/%m/%d}/"
+
+
+def _hint(run: str) -> str:
+    return f"sealed/{run}.json"
+
+
+def _note(store: RunStore, run: str, name: str) -> None:
+    # Without it the seal is still found, by a look at all of the days since the run began.
+    with suppress(OSError, Replaced):
+        noted = store.read(_hint(run))
+        names = [*(_listed(noted.content) if noted else ()), name]
+        store.put(
+            _hint(run), json.dumps(names).encode(), replacing=noted.stamp if noted else None, final=False
+        )
+
+
+def _listed(content: bytes) -> list[str]:
+    with suppress(msgspec.MsgspecError):
+        return [name for name in msgspec.json.decode(content, type=list[str]) if name.startswith("seals/")]
+    return []
+
+
+def _all_since(store: RunStore, run: str) -> Iterator[str]:
+    """Names of all seals since the day on which the run began; none where its name does not say that day."""
+    began = _DAY_OF_RUN.match(run)
+    if began is None:
+        return
+    day, today = datetime(*map(int, began.groups()), tzinfo=UTC), store.now()  # type: ignore[misc,arg-type]
+    # Sorted by day as the run is: what is older is not listed.
+    yield from store.names(prefix="seals/", after=_folder(min(day, today)))

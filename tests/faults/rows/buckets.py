@@ -1,0 +1,394 @@
+"""Part M: runs of several hosts in one bucket, on a real S3 server."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from ecr_widgets.adapters.s3_store import S3Store
+from ecr_widgets.errors import Replaced
+from ecr_widgets.model.bucket_path import BucketPath
+from tests.buckets import Buckets, seaweed
+from tests.faults.plan import Attempt, row
+from tests.faults.proxies import Asked, Behaviour, Do, proxy, refused
+from tests.notebooks.engine_runs import write_runbook
+
+BIN = Path(sys.executable).parent
+LEASE_S = 6.0
+COUNT = "open('count', 'a').write('x')"
+# Reads what is there, waits, and writes one more: what another writes in between would be lost.
+HOST = """
+import os, sys, time
+from contextlib import nullcontext
+from pathlib import Path
+from ecr_widgets.adapters.locks import Holder
+from ecr_widgets.adapters.run_stores import bucket_store
+from ecr_widgets.adapters.s3_leases import S3Leases, S3Locks
+from ecr_widgets.errors import EcrWidgetsError
+from ecr_widgets.model.bucket_path import BucketPath
+from ecr_widgets.steps.shared.targets import Targets
+service, place, name, guard, pause_s, wait_s, ttl_s = sys.argv[1:]
+leases = S3Leases(bucket_store(BucketPath.parse(place)), Holder(name, name, os.getpid()), ttl_s=float(ttl_s))
+targets = Targets(S3Locks(leases, wait_s=float(wait_s)), name)
+print("ready", flush=True); sys.stdin.readline()
+try:
+    with targets.hold("service") if guard != "none" else nullcontext() as held:
+        current = Path(service).read_text().split() if Path(service).exists() else []
+        print("held", flush=True)
+        time.sleep(float(pause_s))
+        if guard == "asked":
+            held.refuse_lost()
+        Path(service).write_text(" ".join([*current, name]))
+        print("changed", flush=True)
+except EcrWidgetsError as error:
+    print(type(error).__name__, error, flush=True)
+"""
+
+
+@cache
+def server() -> Buckets:
+    """One for all rows of a process."""
+    stack = ExitStack()
+    atexit.register(stack.close)
+    return stack.enter_context(seaweed())
+
+
+class Host:
+    """A process with a home of its own."""
+
+    def __init__(
+        self,
+        at: Attempt,
+        place: BucketPath,
+        name: str,
+        guard: str,
+        *,
+        pause_s: float = 0.02,
+        wait_s: float = 90,
+    ) -> None:
+        home = at.folder / name
+        home.mkdir()
+        self.process = subprocess.Popen(
+            [
+                *(sys.executable, "-c", HOST, str(at.folder / "service"), str(place), name, guard),
+                *(str(pause_s), str(wait_s), str(LEASE_S)),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environ_of(home, server().environ),
+        )
+        self.expect("ready")
+
+    def expect(self, word: str) -> None:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line.startswith(word), line
+
+    def go(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+
+    def end(self) -> str:
+        out, _ = self.process.communicate(timeout=120)
+        return out
+
+
+def environ_of(home: Path, more: dict[str, str]) -> dict[str, str]:
+    homes = {f"XDG_{kind}_HOME": str(home / kind.lower()) for kind in ("DATA", "STATE", "CACHE")}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return {
+        **kept,
+        **homes,
+        "HOME": str(home),
+        "AWS_CONFIG_FILE": os.devnull,
+        "ECR_WIDGETS_LEASE_S": str(LEASE_S),
+        **more,
+    }
+
+
+@contextmanager
+def hosts(at: Attempt, guard: str, count: int, **more: Any) -> Iterator[list[Host]]:
+    place = server().new_place()
+    with ThreadPoolExecutor(count) as pool:
+        started = list(pool.map(lambda n: Host(at, place, f"host-{n}", guard, **more), range(count)))
+    try:
+        yield started
+    finally:
+        for each in started:
+            each.process.kill()
+            each.process.communicate()
+
+
+def changes(at: Attempt) -> list[str]:
+    service = at.folder / "service"
+    return service.read_text().split() if service.exists() else []
+
+
+def contested(at: Attempt, *, guard: str) -> None:
+    with hosts(at, guard, 4, pause_s=0.3) as started:
+        for each in started:
+            each.go()
+        for each in started:
+            each.end()
+    assert sorted(changes(at)) == [f"host-{n}" for n in range(4)], changes(at)
+
+
+@row(
+    110,
+    "S3: hosts with homes of their own change one service at once: each change is there, none is lost",
+    tries=50,
+    quick=1,
+    control=partial(contested, guard="none"),
+)
+def contested_by_hosts(at: Attempt) -> None:
+    """Four hosts at a time; the control holds nothing."""
+    contested(at, guard="asked")
+
+
+def asleep(at: Attempt, *, guard: str) -> None:
+    with hosts(at, guard, 2, pause_s=1.0) as (one, other):
+        one.go()
+        one.expect("held")
+        one.process.send_signal(signal.SIGSTOP)
+        other.go()
+        other.expect("held")
+        said = other.end()
+        one.process.send_signal(signal.SIGCONT)
+        woken = one.end()
+    assert "changed" in said, said
+    assert changes(at) == ["host-1"], changes(at)
+    assert woken.startswith("TargetBusy"), woken
+    assert "host-1" in woken, woken
+
+
+@row(
+    111,
+    "S3: a holder is stopped past its lease, another changes the service, the first goes on: it changes nothing",
+    tries=20,
+    quick=1,
+    control=partial(asleep, guard="unasked"),
+)
+def stopped_past_its_lease(at: Attempt) -> None:
+    """It says who has it; the control does not ask before its change, as with a lock that nobody can lose."""
+    asleep(at, guard="asked")
+
+
+def killed(at: Attempt, *, wait_s: float) -> None:
+    with hosts(at, "asked", 2, pause_s=1.0, wait_s=wait_s) as (one, other):
+        one.go()
+        one.expect("held")
+        one.process.kill()
+        other.go()
+        said = other.end()
+    assert said.split() == ["held", "changed"], said
+    assert changes(at) == ["host-1"]
+
+
+@row(
+    112,
+    "S3: a holder is killed: another host has the service once the lease is over, and not before",
+    tries=20,
+    quick=1,
+    control=partial(killed, wait_s=0),
+)
+def killed_holder(at: Attempt) -> None:
+    """The control does not wait that long, and is told who holds it."""
+    killed(at, wait_s=60)
+
+
+def run(
+    at: Attempt, place: BucketPath, *words: str, url: str = "", home: str = "home"
+) -> subprocess.Popen[str]:
+    checkout = at.folder / "checkout"
+    checkout.mkdir(exist_ok=True)
+    if not (checkout / "book.ipynb").exists():
+        write_runbook(checkout, [COUNT, "print('one')", "print('two')"])
+    more = {**server().environ, "ECR_WIDGETS_RUNS": str(place)}
+    if url:
+        more["AWS_ENDPOINT_URL_S3"] = url
+    return subprocess.Popen(
+        [BIN / "ecr-widgets", "run", "book.ipynb", "--json", *words],
+        cwd=checkout,
+        env=environ_of(at.folder / home, more),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def saved(place: BucketPath) -> list[dict[str, Any]]:
+    store = server().store(place)
+    return [json.loads(content) for content in store.contents(store.names())]
+
+
+def through_proxy(at: Attempt, behave: Behaviour) -> None:
+    place = server().new_place()
+    upstream = server().url.removeprefix("http://")
+    with proxy(upstream, behave) as line:
+        process = run(at, place, url=f"http://{line.host}")
+        out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, out + err
+    assert "unsealed" not in json.loads(out), out
+    [one] = saved(place)
+    assert one["metadata"]["ecr_widgets"]["state"] == "succeeded"
+    assert (at.folder / "checkout" / "count").read_text() == "x"
+    assert len(list(server().store(place).names(prefix="seals/"))) == 1
+
+
+def every_put_loses_its_reply() -> Behaviour:
+    """Each name's first put of a content is done, and nobody hears of it."""
+    seen: set[str] = set()
+
+    def behave(asked: Asked) -> Do:
+        sent = f"{asked.target} {asked.headers.get('x-amz-meta-ecr-widgets-nonce')}"
+        if asked.method != "PUT" or sent in seen:
+            return Do.PASS
+        seen.add(sent)
+        return Do.LOST_REPLY
+
+    return behave
+
+
+def takes_none_for_its_own(_: S3Store, name: str, nonce: str) -> Any:
+    raise Replaced(name)
+
+
+def lost_replies_without_nonce(at: Attempt) -> None:
+    place = server().new_place()
+    with proxy(server().url.removeprefix("http://"), every_put_loses_its_reply()) as line:
+        store = server().store(place, client=server().client(f"http://{line.host}"))
+        with patch.object(S3Store, "_own", takes_none_for_its_own):
+            try:
+                store.put("a", b"1", replacing=None)
+            except Replaced as error:
+                raise AssertionError("its own success was taken for another's") from error
+
+
+@row(
+    113,
+    "S3: the reply to every put is lost: the run succeeds, is saved once and sealed once",
+    tries=10,
+    quick=1,
+    control=lost_replies_without_nonce,
+)
+def lost_replies(at: Attempt) -> None:
+    """S3 says to the second try that something is there already; the control takes that for somebody else."""
+    through_proxy(at, every_put_loses_its_reply())
+
+
+def gone_for(duration_s: float, what: Do | bytes) -> Behaviour:
+    """From some request on, for a while."""
+    since: list[float] = []
+
+    def behave(asked: Asked) -> Do | bytes:
+        if asked.number < 6:
+            return Do.PASS
+        since.append(asked.at_s)
+        return what if asked.at_s - since[0] < duration_s else Do.PASS
+
+    return behave
+
+
+def gone(at: Attempt, *, patience_s: float | None = None) -> None:
+    what = at.rng.choice([Do.RESET, refused(503), refused(500)])
+    if patience_s is None:
+        # Longer than the lease: it is had back where nobody has taken it.
+        through_proxy(at, gone_for(at.rng.uniform(2, 2 * LEASE_S), what))
+        return
+    place = server().new_place()
+    with proxy(server().url.removeprefix("http://"), gone_for(5, what)) as line:
+        store = server().store(place, client=server().client(f"http://{line.host}"))
+        stamp = None
+        try:
+            for number in range(10):
+                stamp = store.put("a", b"%d" % number, replacing=stamp, patience_s=patience_s)
+        except OSError as error:
+            raise AssertionError(str(error)) from error
+
+
+@row(
+    114,
+    "S3: the store is gone, throttles or fails for longer than a lease: the run waits for it, and succeeds",
+    tries=20,
+    quick=1,
+    control=partial(gone, patience_s=0.0),
+)
+def gone_for_a_while(at: Attempt) -> None:
+    """Nothing is done twice; the control does not wait."""
+    gone(at)
+
+
+def one_slot(at: Attempt, *, shared: bool) -> None:
+    place = server().new_place()
+    started = [
+        run(at, place if shared else server().new_place(), "--slot", "s", home=f"home-{number}")
+        for number in range(3)
+    ]
+    told = [process.communicate(timeout=120) for process in started]
+    # Its own success, busy, or refused: the winner's key is not known there.
+    assert {process.returncode for process in started} <= {0, 2, 5}, told
+    assert (at.folder / "checkout" / "count").read_text() == "x"
+    assert len(saved(place)) == 1
+
+
+@row(
+    115,
+    "S3: three hosts start one slot at the same time: one of them runs it",
+    tries=50,
+    quick=1,
+    control=partial(one_slot, shared=False),
+)
+def one_run_for_a_slot(at: Attempt) -> None:
+    """The control saves in a place for each host, as with folders of their own."""
+    one_slot(at, shared=True)
+
+
+def resumed_elsewhere(at: Attempt) -> None:
+    """A run of one host is continued by another; the first one wakes and saves."""
+    place = server().new_place()
+    one, other = server().store(place), server().store(place)
+    first = one.put("run.ipynb", b"began", replacing=None, final=False)
+    stored = other.read("run.ipynb")
+    assert stored is not None
+    other.put("run.ipynb", b"resumed elsewhere", replacing=stored.stamp)
+    with suppress(Replaced):
+        one.put("run.ipynb", b"woke up", replacing=first)
+    stored = other.read("run.ipynb")
+    assert stored is not None
+    assert stored.content == b"resumed elsewhere"
+
+
+def overwritten(at: Attempt) -> None:
+    place = server().new_place()
+    store = server().store(place)
+    first = store.put("run.ipynb", b"began", replacing=None, final=False)
+    store.put("run.ipynb", b"resumed elsewhere", replacing=first)
+    server().client().put_object(Bucket=place.bucket, Key=f"{place.key}/run.ipynb", Body=b"woke up")
+    stored = store.read("run.ipynb")
+    assert stored is not None
+    assert stored.content == b"resumed elsewhere"
+
+
+@row(
+    116,
+    "S3: a run is resumed on another host, and the first one saves once more: what the other has saved stays",
+    tries=100,
+    quick=3,
+    control=overwritten,
+)
+def saved_once_more(at: Attempt) -> None:
+    """The control writes without If-Match, as others do."""
+    resumed_elsewhere(at)

@@ -1,0 +1,217 @@
+"""Runs that are saved in a bucket, by hosts that share nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ecr_widgets.audit.keys import KeyRing, export_keys
+from ecr_widgets.model.bucket_path import BucketPath
+from tests.buckets import Buckets
+from tests.notebooks.engine_runs import write_runbook
+
+BIN = Path(sys.executable).parent
+COUNT = "open('count', 'a').write('x')"
+WAIT = "import os, time\nwhile not os.path.exists('go'): time.sleep(0.05)"
+LEASE_S = 6.0
+
+
+@dataclass
+class Host:
+    """A host: a home of its own, and the same checkout."""
+
+    name: str
+    home: Path
+    checkout: Path
+    place: BucketPath
+    environ: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def ring(self) -> KeyRing:
+        return KeyRing(self.home / "data" / "ecr-widgets" / "keys")
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        homes = {f"XDG_{kind}_HOME": str(self.home / kind.lower()) for kind in ("DATA", "STATE", "CACHE")}
+        return subprocess.Popen(
+            [BIN / "ecr-widgets", *words],
+            cwd=self.checkout,
+            env={**os.environ, "HOME": str(self.home), **homes, **self.environ},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *words: str, code: int = 0) -> Any:
+        process = self.start("run", *words, "--json")
+        out, err = process.communicate()
+        assert process.returncode == code, out + err
+        return json.loads(out)
+
+
+@pytest.fixture
+def hosts(s3: Buckets, tmp_path: Path) -> tuple[Host, Host]:
+    place = s3.new_place()
+    environ = {
+        **s3.environ,
+        "ECR_WIDGETS_RUNS": str(place),
+        "ECR_WIDGETS_LEASE_S": str(LEASE_S),
+        "AWS_CONFIG_FILE": "/dev/null",
+    }
+    return tuple(  # type: ignore[return-value]
+        Host(name, tmp_path / name, tmp_path / "checkout", place, environ) for name in ("one", "other")
+    )
+
+
+@pytest.fixture(autouse=True)
+def _checkout(tmp_path: Path) -> None:
+    (tmp_path / "checkout").mkdir()
+
+
+def saved(s3: Buckets, place: BucketPath) -> dict[str, Any]:
+    store = s3.store(place)
+    return {name: json.loads((store.read(name) or (b"",))[0]) for name in store.names()}
+
+
+def until(what: Callable[[], object]) -> None:
+    deadline_s = time.monotonic() + 60
+    while not what():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.05)
+
+
+@contextmanager
+def started(host: Host, *words: str) -> Iterator[subprocess.Popen[str]]:
+    process = host.start("run", *words)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_a_run_is_saved_and_sealed_in_the_bucket(hosts: tuple[Host, Host], s3: Buckets) -> None:
+    """Under the name that it has in a folder; nothing of it is on this machine, and its seal says what is there."""
+    one, _ = hosts
+    write_runbook(one.checkout, [COUNT])
+    told = one.run("book.ipynb")
+    assert told["state"] == "succeeded"
+    assert "unsealed" not in told
+    [(name, run)] = saved(s3, one.place).items()
+    assert told["notebook"] == f"{one.place}/{name}"
+    assert run["metadata"]["ecr_widgets"]["state"] == "succeeded"
+    assert [path.name for path in one.checkout.iterdir()] != []
+    assert not [*one.checkout.rglob("runs*")]
+    store = s3.store(one.place)
+    [seal] = store.names(prefix="seals/")
+    assert re.fullmatch(r"seals/\d{4}/\d\d/\d\d/000000000001\.json", seal)
+    [lease] = store.names(prefix="leases/run/")
+    assert json.loads((store.read(lease) or (b"",))[0])["free"] is True
+
+
+def test_a_run_that_was_killed_is_resumed_on_another_host(hosts: tuple[Host, Host], s3: Buckets) -> None:
+    """Not while it lives, wherever; once its lease is over, and then its first attempt is kept in the same run."""
+    one, other = hosts
+    write_runbook(one.checkout, [COUNT, WAIT])
+    with started(one, "book.ipynb") as process:
+        until(lambda: saved(s3, one.place) and (one.checkout / "count").exists())
+        [name] = saved(s3, one.place)
+        run_id = name[:23]
+        busy = other.run("--resume", run_id, code=5)
+        assert re.search(
+            r"is still going on: run .* holds|is still going on: run .*; its lease ends in", busy["reason"]
+        )
+        process.send_signal(signal.SIGKILL)
+    (one.checkout / "go").touch()
+    until(lambda: s3.store(one.place) and other_can_resume(other, run_id))
+    [run] = saved(s3, one.place).values()
+    ours = run["metadata"]["ecr_widgets"]
+    assert (ours["state"], len(ours["attempts"])) == ("succeeded", 1)
+    assert (one.checkout / "count").read_text() == "xx"
+
+
+def other_can_resume(host: Host, run_id: str) -> bool:
+    process = host.start("run", "--resume", run_id, "--json")
+    out, err = process.communicate()
+    assert process.returncode in (0, 5), out + err
+    return process.returncode == 0
+
+
+def test_a_run_that_was_asleep_saves_nothing_more(hosts: tuple[Host, Host], s3: Buckets) -> None:
+    """Stopped past its lease and resumed elsewhere: when it wakes up it ends, and what the other has saved stays."""
+    one, other = hosts
+    write_runbook(one.checkout, [COUNT, WAIT])
+    with started(one, "book.ipynb") as process:
+        until(lambda: (one.checkout / "count").exists() and saved(s3, one.place))
+        process.send_signal(signal.SIGSTOP)
+        [name] = saved(s3, one.place)
+        (one.checkout / "go").touch()
+        until(lambda: other_can_resume(other, name[:23]))
+        after = saved(s3, one.place)
+        process.send_signal(signal.SIGCONT)
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 1, out + err
+        assert "the run is another's by now" in err
+    assert saved(s3, one.place) == after
+    assert after[name]["metadata"]["ecr_widgets"]["state"] == "succeeded"
+
+
+def test_a_folder_that_another_host_does_not_have_is_named(
+    hosts: tuple[Host, Host], s3: Buckets, tmp_path: Path
+) -> None:
+    """Contexts and Dockerruns are files of the host that began; whoever resumes without them is told so."""
+    one, other = hosts
+    write_runbook(one.checkout, ["1/0"])
+    run_id = one.run("book.ipynb", code=1)["run_id"]
+    one.checkout.rename(tmp_path / "moved")
+    other.checkout = tmp_path
+    refused = other.run("--resume", run_id, code=2)
+    assert "checkout' in which run" in refused["reason"]
+
+
+def test_a_slot_is_run_once_by_all_hosts(hosts: tuple[Host, Host], s3: Buckets) -> None:
+    """Started by both at once and again later; whoever trusts the other's key finds its run."""
+    one, _ = hosts
+    write_runbook(one.checkout, [COUNT])
+    for here, there in (hosts, hosts[::-1]):
+        key, _ = there.ring.signing_key(now=datetime.now(UTC))
+        here.ring.trust(export_keys([key]).encode(), [key.fingerprint])
+    both = [host.start("run", "book.ipynb", "--slot", "s", "--json") for host in hosts]
+    told = [process.communicate() for process in both]
+    assert {process.returncode for process in both} <= {0, 5}, told
+    for host in hosts:
+        assert host.run("book.ipynb", "--slot", "s")["state"] == "succeeded"
+    assert (one.checkout / "count").read_text() == "x"
+    assert len(saved(s3, one.place)) == 1
+
+
+def test_papermill_saves_in_the_bucket_by_our_store(hosts: tuple[Host, Host], s3: Buckets) -> None:
+    """With the engine, its own last write included: nothing is written there without a condition."""
+    one, _ = hosts
+    write_runbook(one.checkout, [COUNT])
+    done = subprocess.run(
+        [BIN / "papermill", "book.ipynb", f"{one.place}/mine.ipynb", "--engine", "ecr_widgets"],
+        cwd=one.checkout,
+        env={**os.environ, **one.environ, "HOME": str(one.home), "XDG_DATA_HOME": str(one.home / "data")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    run = saved(s3, one.place)["mine.ipynb"]
+    assert run["metadata"]["ecr_widgets"]["state"] == "succeeded"
+    there = s3.client().head_object(Bucket=one.place.bucket, Key=f"{one.place.key}/mine.ipynb")
+    assert "ecr-widgets-nonce" in there["Metadata"]
+    assert len([*s3.store(one.place).names(prefix="seals/")]) == 1
