@@ -14,10 +14,11 @@ from ecr_widgets.errors import (
     ImageNotFound,
     SettingsError,
 )
+from ecr_widgets.model.bucket_path import BucketPath, is_bucket
 from ecr_widgets.model.engine_facts import ImageStore
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.ports import ignore_progress
-from ecr_widgets.settings import POLICY_VARIABLE, Settings
+from ecr_widgets.settings import POLICY_VARIABLE, RUNS_VARIABLE, Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,10 @@ class Finding:
 
 
 def examine() -> tuple[Finding, ...]:
-    """Check AWS, Docker and Layer0; changes nothing."""
+    """Check AWS, Docker and Layer0, and a bucket for runs where one is set; changes nothing else than a few objects there."""
     findings = [_check(what, look) for what, look in _CHECKS.items()]
+    if is_bucket(os.environ.get(RUNS_VARIABLE, "")):
+        findings.append(_check("Bucket for runs", _bucket))
     if {_REGISTRY, _ENGINE} <= {finding.what for finding in findings if finding.ok}:
         findings.append(_check("Engine to ECR", _reach))
     if os.environ.get(POLICY_VARIABLE):
@@ -93,6 +96,18 @@ def _policy() -> str:
     places = ", ".join((*policy.environments, *policy.repositories)) or "no place"
     override = f", overridden now: {settings.override_gate}" if settings.override_gate else ""
     return f"{settings.policy} (sha256 {policy.sha256[:12]}) for {places}{override}"
+
+
+def _bucket() -> str:
+    from ecr_widgets.adapters.s3_probe import probe
+    from ecr_widgets.adapters.s3_store import S3Store
+
+    try:
+        return probe(S3Store(BucketPath.parse(os.environ[RUNS_VARIABLE])))
+    except OSError as error:
+        raise SettingsError(
+            error.strerror or str(error), hint="check the bucket's name, your rights and AWS_REGION"
+        ) from error
 
 
 def _reach() -> str:

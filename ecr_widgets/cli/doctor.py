@@ -17,7 +17,7 @@ from ecr_widgets.doctor import examine
 def command(ctx: click.Context, *, as_json: bool) -> None:
     """Check AWS, Docker and Layer0: what is reachable, with which identity, and how to fix the rest.
 
-    Changes nothing.
+    Changes nothing, but tries a bucket for runs with a few small objects under `leases/probe/`, and removes them.
     """
     findings = examine()
     if as_json:

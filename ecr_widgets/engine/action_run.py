@@ -26,6 +26,7 @@ from ecr_widgets.engine.request import RunOptions, RunRequest
 from ecr_widgets.engine.saved_run import SavedRun
 from ecr_widgets.engine.slots import saved_name
 from ecr_widgets.errors import InputError, StepCancelled
+from ecr_widgets.model.bucket_path import Place
 from ecr_widgets.model.record import RECORD_MIME, CellState, RunState, StepRecord, StepState
 from ecr_widgets.model.script import Script
 from ecr_widgets.saved_runs.writing import clear_cells, code_cells, end_run, write_cell_state
@@ -42,14 +43,14 @@ class ActionRuns:
     """Implements `panels.action_runs.ActionRuns`.
 
     Args:
-        runs: Folder of saved runs.
+        runs: Where runs are saved.
 
         environ: Who needs an approval, and whether seals are attached.
 
         known: Secrets that no saved run shows.
     """
 
-    def __init__(self, runs: Path, environ: Mapping[str, str], known: SecretRegistry) -> None:
+    def __init__(self, runs: Place, environ: Mapping[str, str], known: SecretRegistry) -> None:
         self._runs, self._environ, self._known = runs, environ, known
 
     def asked_by(self, script: Script) -> str | None:
@@ -85,7 +86,8 @@ class ActionRuns:
         )
         notebook = prepare(request, self._known)
         name_version(notebook)
-        _make_folder(runs)
+        if isinstance(runs, Path):
+            _make_folder(runs)
         sealing = Sealing(request.saved, self._environ, self._known)
         with SavedRun(notebook, request.saved, redact=self._known.redact_values) as saved:
             run = ActionRun(run_id, request.saved, saved, cells=len(script.cells))
@@ -126,7 +128,7 @@ class ActionRuns:
 class ActionRun:
     """One action that is being run; it takes the place of a kernel's line to its engine."""
 
-    def __init__(self, run_id: str, path: Path, saved: SavedRun, *, cells: int) -> None:
+    def __init__(self, run_id: str, path: Place, saved: SavedRun, *, cells: int) -> None:
         self.run_id, self.path = run_id, path
         self.unsealed = ""
         """Why it has no seal, or none that is attached where that is asked for."""

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -168,10 +169,29 @@ def ecs_walkthrough_rows(runs: int, folder: Path) -> list[Row]:
         return [warm, cold]
 
 
+def store_rows(runs: int, folder: Path) -> list[Row]:
+    """The release runbook with its run in a bucket of a real S3 server, against the same run in a folder."""
+    from tests.buckets import seaweed
+
+    with seaweed() as s3, patch.dict(os.environ, {"AWS_ENDPOINT_URL_S3": s3.url}):
+        place = str(s3.new_place())
+        with walkthroughs(folder / "store", HERE / "walkthrough.sh", "demo") as (ours, _):
+            return [
+                compare(
+                    "store",
+                    lambda _: ours("release", runs=place),
+                    lambda _: ours("release"),
+                    other_name="the same, saved in a folder",
+                    aim=1.15,
+                    runs=2 * runs,
+                )
+            ]
+
+
 @contextmanager
 def walkthroughs(
     folder: Path, path: Path, environment: str
-) -> Iterator[tuple[Callable[[str], None], Callable[[str], None]]]:
+) -> Iterator[tuple[Callable[..., None], Callable[[str], None]]]:
     """The release runbook and a script, on one sandbox; each is given a name for what it makes."""
     from ecr_widgets.sandbox import Sandbox
 
@@ -189,7 +209,7 @@ def walkthroughs(
                 dockerfile.write_text(dockerfile.read_text() + f"\nLABEL bench={name}\n")
             return made
 
-        def ours(name: str) -> None:
+        def ours(name: str, runs: str = str(folder / "runs")) -> None:
             where = context(f"ours-{name}")
             given = {
                 "environment": environment,
@@ -201,7 +221,7 @@ def walkthroughs(
                 "service": f"ours-{name}",
             }
             words = [word for pair in given.items() for word in ("-p", *pair)]
-            _run(BIN / "ecr-widgets", "run", "release", "--runs", folder / "runs", *words, environ=environ)
+            _run(BIN / "ecr-widgets", "run", "release", "--runs", runs, *words, environ=environ)
 
         def script(name: str) -> None:
             where = context(f"script-{name}")
@@ -376,6 +396,7 @@ def main() -> None:
             "audit": lambda: audit_rows(runs, folder),
             "build": lambda: build_rows(runs, folder),
             "push": lambda: push_rows(max(2, runs // 2), folder),
+            "store": lambda: store_rows(runs, folder),
             "walkthrough": lambda: walkthrough_rows(runs, folder),
             "walkthrough on ECS": lambda: ecs_walkthrough_rows(runs, folder),
             "time to know": lambda: time_to_know_rows(max(1, runs // 2), folder),

@@ -79,7 +79,7 @@ def proxy(upstream: str, behave: Behaviour) -> Iterator[Proxy]:
                 asked = Asked(len(made.asked) + 1, method, target, headers, time.monotonic())
                 made.asked.append(asked)
             what = behave(asked)
-            kept = [each for each in lines if not each.lower().startswith("connection:")]
+            kept = [each for each in lines if not each.lower().startswith(("connection:", "expect:"))]
             request = "\r\n".join([first, *kept, "Connection: close", "", ""]).encode("latin-1") + body
             _act(what, line, request, upstream, made.mended)
 
@@ -176,6 +176,8 @@ def _read_body(line: socket.socket, headers: Mapping[str, str], body: bytes) -> 
     if headers.get("transfer-encoding") == "chunked":
         while not body.endswith(b"0\r\n\r\n"):
             body += more()
+    if headers.get("expect", "").lower() == "100-continue":
+        line.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
     while len(body) < int(headers.get("content-length", 0)):
         body += more()
     return body

@@ -215,3 +215,15 @@ def test_papermill_saves_in_the_bucket_by_our_store(hosts: tuple[Host, Host], s3
     there = s3.client().head_object(Bucket=one.place.bucket, Key=f"{one.place.key}/mine.ipynb")
     assert "ecr-widgets-nonce" in there["Metadata"]
     assert len([*s3.store(one.place).names(prefix="seals/")]) == 1
+
+
+def test_a_target_that_a_run_held_is_free_when_it_has_ended(hosts: tuple[Host, Host], s3: Buckets) -> None:
+    """Nobody waits for the end of a lease whose holder said goodbye."""
+    one, _ = hosts
+    hold = "from ecr_widgets import connect\nwith connect()._outside.targets.hold('service web'): pass"
+    write_runbook(one.checkout, [hold])
+    one.run("book.ipynb")
+    store = s3.store(one.place)
+    [lease] = store.names(prefix="leases/target/")
+    told = json.loads((store.read(lease) or (b"",))[0])
+    assert (told["target"], told["free"]) == ("service web", True)

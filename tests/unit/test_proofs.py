@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ecr_widgets.adapters.folder_store import FolderStore
 from ecr_widgets.model.record import RECORD_MIME, StepRecord
 from ecr_widgets.model.run import RunHeader, RunState
-from ecr_widgets.adapters.folder_store import FolderStore
 from ecr_widgets.proofs import proven_deploys, who_deployed
 from ecr_widgets.saved_runs.writing import write_header
 
