@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from ecr_widgets.channel import APPROVED_VARIABLE, RESUMED_VARIABLE, RUNBOOK_FOLDER_VARIABLE
@@ -17,6 +16,7 @@ from ecr_widgets.engine.options import ExecutionOptions
 from ecr_widgets.engine.request import RunRequest
 from ecr_widgets.engine.results import RunResult, read_result
 from ecr_widgets.engine.saved_run import SavedRun
+from ecr_widgets.model.bucket_path import Place
 from ecr_widgets.model.evidence import ATTEST_VARIABLE
 from ecr_widgets.model.record import RunState
 from ecr_widgets.saved_runs.writing import header_of
@@ -81,7 +81,7 @@ def _execute(request: RunRequest, notebook: dict[str, Any], known: SecretRegistr
 class Sealing:
     """The seal of one run, and why it has none, or is not attached where that is asked for."""
 
-    def __init__(self, saved: Path, environ: Mapping[str, str], known: SecretRegistry) -> None:
+    def __init__(self, saved: Place, environ: Mapping[str, str], known: SecretRegistry) -> None:
         self._saved, self._environ, self._known = saved, environ, known
         self.is_done = False
         self.why_not: str | None = None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import Any, Protocol
 
+from ecr_widgets.model.bucket_path import Place
 from ecr_widgets.model.script import Script
 from ecr_widgets.recording.notebook import RecordLine
 
@@ -15,7 +15,7 @@ class ActionRun(RecordLine, Protocol):
     """One action that is being run; records of its steps are on disk before they act."""
 
     run_id: str
-    path: Path
+    path: Place
     """Of its saved notebook."""
     unsealed: str
     """Once it has ended: why it has no seal; empty where it has one."""

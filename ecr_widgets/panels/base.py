@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.display import display
 
 from ecr_widgets.errors import EcrWidgetsError, InputError
+from ecr_widgets.model.bucket_path import Place
 from ecr_widgets.model.script import Script
 from ecr_widgets.panels.link import Message
 from ecr_widgets.panels.live import Live
@@ -67,7 +68,7 @@ class LastAction:
     what: str
     sign: str
     run_id: str
-    path: Path
+    path: Place
     unsealed: str = ""
 
     def __str__(self) -> str:
@@ -82,7 +83,7 @@ class LastAction:
     @property
     def relative(self) -> str:
         """The path from where the notebook is, which a front end can open."""
-        return os.path.relpath(self.path)
+        return os.path.relpath(self.path) if isinstance(self.path, Path) else str(self.path)
 
 
 class Panel(Live):
