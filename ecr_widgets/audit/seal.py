@@ -40,6 +40,7 @@ from ecr_widgets.audit.reading import read_bytes, read_content
 from ecr_widgets.audit.resealing import other_signer
 from ecr_widgets.audit.row import MADE_BY, SealedRow, row_of
 from ecr_widgets.audit.run import Run
+from ecr_widgets.audit.run_files import stored_stamp
 from ecr_widgets.audit.run_holder import is_held
 from ecr_widgets.audit.scan import Stamp, folders_with, settled_stamp, shown_name
 from ecr_widgets.audit.seal_objects import append
@@ -121,7 +122,7 @@ def _seal_in_bucket(path: BucketPath, *, ring: KeyRing, now: datetime) -> None:
     run = _finished(stored.content, path.name)
     if run.state is RunState.RUNNING and (holder := store.holder(path.name)):
         raise RecordError(f"{str(path)!r} is running now: {holder}")
-    draft = _draft_of(run, stored.content, path.name, stamp=Stamp(0, len(stored.content), 0), now=now)
+    draft = _draft_of(run, stored.content, path.name, stamp=stored_stamp(stored.stamp), now=now)
     append(store, draft.seal, key, signer.sign, row=draft.row)
 
 

@@ -16,7 +16,17 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from ecr_widgets.audit.chain import Link, Past, Place, Seal, Trouble, Watcher, line_of, read_links
+from ecr_widgets.audit.chain import (
+    Link,
+    Past,
+    Place,
+    Seal,
+    Trouble,
+    Watcher,
+    is_signed_by,
+    line_of,
+    read_links,
+)
 from ecr_widgets.audit.keys import KeyFile
 from ecr_widgets.errors import RecordError, Replaced
 from ecr_widgets.ports.run_store import RunStore
@@ -48,7 +58,7 @@ def append(
     for _ in range(_MOST_TRIES):
         day = store.now()
         last = _last_of(store, day)
-        place = _behind(last) if last else _first(store, day)
+        place = _behind(last, key) if last else _first(store, day, key)
         row_sha256 = None if row is None else hashlib.sha256(row).hexdigest()
         seal = msgspec.structs.replace(draft, key=key.key, chain=place, row=row_sha256)
         name = f"{_folder(day)}{place.n:012}.json"
@@ -98,16 +108,16 @@ def _last_of(store: RunStore, day: datetime) -> Link | None:
     return link
 
 
-def _behind(last: Link) -> Place:
+def _behind(last: Link, key: KeyFile) -> Place:
     assert last.seal is not None
-    return Place(last.seal.chain.project, last.seal.n + 1, last.sha256)
+    return Place(last.seal.chain.project, last.seal.n + 1, last.sha256, is_signed_by(last, key))
 
 
-def _first(store: RunStore, day: datetime) -> Place:
+def _first(store: RunStore, day: datetime, key: KeyFile) -> Place:
     for days in range(1, _LONGEST_GAP_DAYS + 1):
         last = _last_of(store, day - timedelta(days=days))
         if last is not None and last.seal is not None:
-            return Place(last.seal.chain.project, 1, last.sha256)
+            return Place(last.seal.chain.project, 1, last.sha256, is_signed_by(last, key))
     return Place(secrets.token_hex(16), 1, None)
 
 

@@ -29,11 +29,13 @@ from ecr_widgets.cli.outcome import OurErrors, print_json
 from ecr_widgets.cli.printing import Command, json_option, runs_option
 from ecr_widgets.cli.tables import wide_option
 from ecr_widgets.errors import ImageNotFound, InputError, RecordError
+from ecr_widgets.model.bucket_path import Place
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.text import one_line
 from ecr_widgets.model.times import to_rfc3339
 
 _runs_option = runs_option("Folder of saved runs")
+_place_option = runs_option("Folder or bucket of saved runs", buckets=True)
 _SEALS = ("intact", "resaved", "unsealed", "overwritten", "key unknown")
 """What a seal says of a run that it does not call tampered."""
 _STATES = ("succeeded", "unknown")
@@ -74,12 +76,12 @@ def _query(**given: str | None) -> Query:
 
 
 @command.command(name="list")
-@_runs_option
+@_place_option
 @_filters
 @wide_option
 @json_option
 @click.option("--rebuild", is_flag=True, help="Forget the index and read every notebook again.")
-def list_(*, runs: Path, wide: bool, as_json: bool, rebuild: bool, **given: str | None) -> None:
+def list_(*, runs: Place, wide: bool, as_json: bool, rebuild: bool, **given: str | None) -> None:
     """List saved runs, newest first: what became of each, of what, who made it and why.
 
     A verdict is what the notebook itself proves; `tampered` is what says something else than when it was sealed. Runs that
@@ -96,9 +98,9 @@ def list_(*, runs: Path, wide: bool, as_json: bool, rebuild: bool, **given: str 
 
 @command.command()
 @click.argument("run")
-@_runs_option
+@_place_option
 @json_option
-def show(*, run: str, runs: Path, as_json: bool) -> None:
+def show(*, run: str, runs: Place, as_json: bool) -> None:
     """Show RUN, given by its id, any unique part of one, or its path."""
     with open_index(runs) as index:
         row = index.find(run)
@@ -113,9 +115,9 @@ def show(*, run: str, runs: Path, as_json: bool) -> None:
 @command.command()
 @click.argument("older")
 @click.argument("newer")
-@_runs_option
+@_place_option
 @json_option
-def compare(*, older: str, newer: str, runs: Path, as_json: bool) -> None:
+def compare(*, older: str, newer: str, runs: Place, as_json: bool) -> None:
     """Say what is different between two runs: parameters, digests, states, outcomes and what their cells printed.
 
     A Dockerrun is compared setting by setting; what is or may be secret in it is kept by no run.
@@ -207,12 +209,12 @@ def report(*, runs: Path, out: Path, **given: str | None) -> None:
 
 
 @command.command()
-@_runs_option
+@_place_option
 @_filters
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The Parquet file to write."
 )
-def export(*, runs: Path, out: Path, **given: str | None) -> None:
+def export(*, runs: Place, out: Path, **given: str | None) -> None:
     """Write the runs as one Parquet file, a row a notebook."""
     from ecr_widgets.audit.frames import write_parquet
 
@@ -222,11 +224,11 @@ def export(*, runs: Path, out: Path, **given: str | None) -> None:
 
 
 @command.command()
-@_runs_option
+@_place_option
 @_filters
 @wide_option
 @json_option
-def figures(*, runs: Path, wide: bool, as_json: bool, **given: str | None) -> None:
+def figures(*, runs: Place, wide: bool, as_json: bool, **given: str | None) -> None:
     """Say by service how many deploys a day there were, how many failed, and how long it took to restore the service."""
     with open_index(runs) as index:
         rows = list(index.rows(_query(**given)))

@@ -21,6 +21,7 @@ from ecr_widgets.audit.scan import scan
 from ecr_widgets.audit.verdict_signs import look_of, sign_of
 from ecr_widgets.audit.verify import Verification, verify
 from ecr_widgets.errors import InputError, RecordError
+from ecr_widgets.model.bucket_path import BucketPath, Place, place_of
 from ecr_widgets.model.drawing import Drawing
 from ecr_widgets.model.times import from_rfc3339
 from ecr_widgets.panels.live import Live
@@ -42,9 +43,9 @@ _COLUMNS = (
 
 
 class SavedRuns:
-    """The runs below a folder; get one from `ecr_widgets.open_runs()`."""
+    """The runs below a folder or in a bucket; get one from `ecr_widgets.open_runs()`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Place) -> None:
         self.folder = folder
 
     def rows(self, *, since: str = "", service: str = "", runbook: str = "", state: str = "") -> list[Row]:
@@ -165,6 +166,11 @@ class SavedRuns:
         )
 
     def _checked(self) -> dict[str, Any]:
+        if not isinstance(self.folder, Path):
+            raise InputError(
+                f"the seals of {self.folder} are not checked as a whole here",
+                hint="copy the bucket into a folder, and check the seals there",
+            )
         verification = verify(self.folder, (name for name, _ in scan(self.folder)), ring=default_ring())
         wrong = _wrong(verification)
         if wrong:
@@ -289,14 +295,16 @@ class RunsPanel(Live):
         self.redraw()
 
 
-def open_runs(folder: str | Path = "runs") -> SavedRuns:
-    """The saved runs below a folder; nothing outside is asked.
+def open_runs(folder: str | Path | BucketPath = "runs") -> SavedRuns:
+    """The saved runs below a folder, where nothing outside is asked, or in a bucket: `s3://bucket/prefix`.
 
     Raises:
         InputError: There is no such folder.
+
+        SettingsError: It is an address of a bucket, and a wrong one.
     """
-    path = Path(folder)
-    if not path.is_dir():
+    path = place_of(folder) if isinstance(folder, str) else folder
+    if isinstance(path, Path) and not path.is_dir():
         raise InputError(f"no folder {str(folder)!r}", hint="give the folder of saved runs")
     return SavedRuns(path)
 

@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from ecr_widgets.adapters.run_stores import bucket_store
 from ecr_widgets.audit import run_files, seal
-from ecr_widgets.audit.chain import chain_file
 from ecr_widgets.audit.index import Index, open_index
-from ecr_widgets.audit.keys import default_ring
-from ecr_widgets.errors import RecordError
+from ecr_widgets.audit.keys import KeyFile, default_ring
+from ecr_widgets.cli.audit import command
+from ecr_widgets.errors import InputError, RecordError
 from ecr_widgets.model.bucket_path import BucketPath
-from tests.audit.runs import KINDS, recorded, seals_in
+from ecr_widgets.panels.runs import open_runs
+from tests.audit.runs import KINDS, recorded
 from tests.buckets import Buckets, moto
 from tests.unit.audit.test_sealed_rows import NOW, save
 
@@ -33,7 +35,6 @@ class Bucket:
     """A place of runs, and how many of its objects were read."""
 
     place: BucketPath
-    scratch: Path
     read: list[str] = field(default_factory=list)
 
     def put(self, kind: str, name: str = "", notebook: dict[str, Any] | None = None) -> BucketPath:
@@ -45,17 +46,8 @@ class Bucket:
         return self.place / name
 
     def seal(self, kind: str, name: str = "", notebook: dict[str, Any] | None = None) -> None:
-        """Store a run and its seal, as an object of this day's chain."""
-        path = self.scratch / self.put(kind, name, notebook).name
-        store = bucket_store(self.place)
-        stored = store.read(path.name)
-        assert stored is not None
-        path.write_bytes(stored.content)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(seal, "settled_stamp", lambda _: run_files.stored_stamp(stored.stamp))
-            seal.seal_run(self.scratch, path.name, ring=default_ring(), now=NOW)
-        seals = seals_in(chain_file(self.scratch).read_bytes())
-        store.put(f"seals/2026/11/26/{len(seals):012}.json", seals[-1], replacing=None)
+        """Store a run and seal it as the engine does."""
+        assert seal.seal_finished_run(self.put(kind, name, notebook)) is None
 
     def rows(self) -> dict[str, tuple[str, str | None]]:
         """Verdict and seal by name, as a new list says."""
@@ -66,12 +58,11 @@ class Bucket:
 
 
 @pytest.fixture
-def bucket(buckets: Buckets, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Bucket:
+def bucket(buckets: Buckets, monkeypatch: pytest.MonkeyPatch) -> Bucket:
     """One sealed run of each kind."""
     for name, value in buckets.environ.items():
         monkeypatch.setenv(name, value)
-    bucket = Bucket(buckets.new_place(), tmp_path / "scratch")
-    bucket.scratch.mkdir()
+    bucket = Bucket(buckets.new_place())
     for kind in KINDS:
         bucket.seal(kind)
     real = run_files.StoreFiles.read
@@ -160,3 +151,37 @@ def test_an_index_on_disk_reads_what_is_new(bucket: Bucket, monkeypatch: pytest.
         assert {row.path: row.seal for row in index.rows()}["next.ipynb"] == "intact"
     (one,) = set(asked)
     assert one.startswith("seals/")
+
+
+def test_commands_and_panels_take_a_bucket(bucket: Bucket) -> None:
+    """List, show, compare, figures and the panel; what needs a folder says so."""
+    place = str(bucket.place)
+    told = json.loads(CliRunner().invoke(command, ["list", "--runs", place, "--json"]).output)
+    assert {row["path"] for row in told} == {f"{kind}.ipynb" for kind in KINDS}
+    shown = CliRunner().invoke(command, ["show", "deployed.ipynb", "--runs", place])
+    assert "✓ verify succeeded" in shown.output, shown.output
+    compared = CliRunner().invoke(command, ["compare", "deployed.ipynb", "failed.ipynb", "--runs", place])
+    assert "verdict: proven → failed" in compared.output
+    assert "demo/timeoutsvc" in CliRunner().invoke(command, ["figures", "--runs", place]).output
+    refused = CliRunner().invoke(command, ["verify", "--runs", place])
+    assert refused.exit_code == 2
+    panel = open_runs(place)
+    assert "proven" in panel.panel().picture().to_text()
+    with pytest.raises(InputError, match="are not checked as a whole here"):
+        panel.verify()
+
+
+def test_one_signature_vouches_for_the_seals_of_a_day(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the same key; a list of many checks few."""
+    checked: list[str] = []
+    real = KeyFile.signed
+
+    def signed(self: KeyFile, content: bytes, signature: bytes) -> bool:
+        checked.append(self.key)
+        return real(self, content, signature)
+
+    monkeypatch.setattr(KeyFile, "signed", signed)
+    assert len(bucket.rows()) == len(KINDS)
+    assert len(checked) == 1
