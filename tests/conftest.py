@@ -42,6 +42,8 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[TEMPORARY] = folder = Path(tempfile.mkdtemp(prefix="t-"))
         folder.chmod(0o711)  # other users' tests reach what is theirs
         os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
+        # Shorter than pytest's own choice: tests have sockets there, whose paths end at 108 bytes.
+        config.option.basetemp = config.option.basetemp or str(folder / "p")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
