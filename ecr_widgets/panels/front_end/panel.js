@@ -413,10 +413,6 @@ export function mount(node, host) {
 		const isShort = () => [...fields.values()].some(({ field, input }) => field.required && !input.hidden && !input.value.trim());
 		const ask = (what) => send({ do: what, action: action.name, row, values: values(), asked: (asked += 1) });
 		const lock = () => (go.disabled = isShort() || Boolean(made.problem) || Boolean(state?.status));
-		const submit = () => {
-			clearTimeout(asking);
-			ask("act");
-		};
 		made.judge = (found) => {
 			if (found.asked !== undefined && found.asked !== asked) return;
 			made.problem = why.textContent = plain(found.problem, 500);
@@ -471,12 +467,14 @@ export function mount(node, host) {
 			};
 			return [label, input, h("span", hint, options)];
 		});
-		const go = button(plain(action.go), `${key}\n`, submit, plain(action.hint), action.danger ? "button.danger" : "button.main");
+		const go = button(plain(action.go), `${key}\n`, null, plain(action.hint), action.danger ? "button.danger" : "button.main");
+		go.type = "submit"; // so Enter in any field is the same
 		const why = h("span.why", { role: "alert", hidden: true });
-		made.node = h("form.box.form", { ariaLabel: plain(action.label) }, parts.flat(), h("div.acts", go, why));
+		made.node = h("form.box.form", { ariaLabel: plain(action.label), noValidate: true }, parts.flat(), h("div.acts", go, why));
 		made.node.onsubmit = (event) => {
 			event.preventDefault();
-			if (!go.disabled) submit();
+			clearTimeout(asking);
+			if (!go.disabled) ask("act");
 		};
 		made.offer(action);
 		typed();

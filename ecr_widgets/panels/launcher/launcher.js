@@ -19,8 +19,9 @@
 	const cards = ({ ILauncher }, { LabIcon }) => ({
 		id: "ecr-widgets:cards",
 		autoStart: true,
-		requires: [ILauncher],
+		optional: [ILauncher],
 		activate: ({ commands, serviceManager: { contents } }, launcher) => {
+			if (!launcher) return;
 			const icon = new LabIcon({ name: "ecr-widgets:runbook", svgstr: ICON });
 			Object.entries(CARDS).forEach(([name, [label, caption]], rank) => {
 				const command = `ecr-widgets:${name}`;
@@ -46,9 +47,8 @@
 			scope = given;
 		},
 		get: async () => {
-			const names = ["@jupyterlab/launcher", "@jupyterlab/ui-components"];
-			const plugins = names.every((name) => name in scope) ? [cards(...(await Promise.all(names.map(shared))))] : [];
-			return () => ({ __esModule: true, default: plugins });
+			const plugin = cards(...(await Promise.all(["@jupyterlab/launcher", "@jupyterlab/ui-components"].map(shared))));
+			return () => ({ __esModule: true, default: plugin });
 		},
 	};
 })();
