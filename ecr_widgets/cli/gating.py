@@ -13,7 +13,7 @@ from ecr_widgets.settings import OVERRIDE_VARIABLE
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def _override(_: click.Context, __: click.Parameter, reason: str | None) -> None:
+def _override(ctx: click.Context, _: click.Parameter, reason: str | None) -> None:
     if reason is None:
         return
     if not reason.strip():
@@ -24,7 +24,16 @@ def _override(_: click.Context, __: click.Parameter, reason: str | None) -> None
     known = SecretRegistry()
     known.register_environment(os.environ)
     refuse_secrets({"--override-gate": reason}, known)
+    # For this command alone, and for the run that it starts.
+    before = os.environ.get(OVERRIDE_VARIABLE)
+    ctx.call_on_close(lambda: _put_back(before))
     os.environ[OVERRIDE_VARIABLE] = reason
+
+
+def _put_back(before: str | None) -> None:
+    os.environ.pop(OVERRIDE_VARIABLE, None)
+    if before is not None:
+        os.environ[OVERRIDE_VARIABLE] = before
 
 
 override_option: Callable[[Command], Command] = click.option(

@@ -25,8 +25,8 @@ COMMON = {
     "targets": """[{"repository": "books/app", "environment": "demo", "service": "books"}]""",
 }
 IN_ORDER = (
-    "login", "create_repository", "push", "pull", "deploy", "check_health", "scale", "task", "rollback", "release",
-    "inspect", "rotate", "promote", "adopt", "fleet", "clean_up", "audit",
+    "login", "create_repository", "push", "pull", "deploy", "check_health", "fleet", "scale", "task", "rollback", "release",
+    "inspect", "rotate", "promote", "adopt", "clean_up", "audit",
 )  # fmt: skip
 BY_ENGINE = {"push", "deploy", "scale", "rollback", "promote"}
 """Runbooks that are run by stock papermill with our engine too."""

@@ -160,8 +160,8 @@ def _killed(at: Attempt) -> None:
     path = saved(at)
     _tells(path, step, moment, steps)
     # A task is run anew by each run of its runbook, and once by one that is gone on with.
-    resumed = step == "create_task" or at.rng.random() < 0.5
-    run_to_its_end(at, resumed(at, run_id(path)) if resumed else [*words, "--wait", "30"])
+    is_resumed = step == "create_task" or at.rng.random() < 0.5
+    run_to_its_end(at, resumed(at, run_id(path)) if is_resumed else [*words, "--wait", "30"])
     moved = int(step == "update_service")
     _one_of_each(at, name, deploys=1 + moved)
     assert moves(at.sandbox(), name) == moved, f"{moves(at.sandbox(), name)} moves"
