@@ -67,6 +67,8 @@ def test_a_service_is_deployed_and_brought_back_by_hand(lab: Lab) -> None:
     expect(page.get_by_text("1 of 1 copies run").first).to_be_visible()
     expect(page.get_by_text("serving version 1.0").first).to_be_visible()
     expect(page.get_by_text("verify").first).to_be_visible()
+    # The form closes when the deploy has ended.
+    expect(page.get_by_role("button", name="Plan deploy …")).to_have_count(0)
 
     plan(page, "9.9")
     refusal = page.get_by_text("'panels/served' has no image '9.9'; push it first, or list the images")
