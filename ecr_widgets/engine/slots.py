@@ -62,8 +62,8 @@ class Slot:
         """Its saved run, else its plan that waits for an approval; None where it has neither yet.
 
         Whoever may write to the folder can leave a file of that name. Only one that is sealed as a run of this runbook is
-        believed, under a key that is known here, or one of this user's that was killed before it could be sealed; stderr
-        says which are not.
+        believed, under a key that is known here, or one of this user's that did not succeed and was killed before it could be
+        sealed; stderr says which are not.
 
         Raises:
             InputError: In a bucket, its run is not believed.
@@ -154,14 +154,18 @@ def _why_not(run: OpenRun, run_id: str, runbook: str) -> str:
     header, path = run.header, run.path
     if (header.run_id, header.runbook) != (run_id, runbook):
         return f"says that it is run {header.run_id} of {header.runbook}"
+    is_own = not isinstance(path, Path) or path.stat().st_uid == os.geteuid()
     if header.state is RunState.RUNNING:
-        is_own = not isinstance(path, Path) or path.stat().st_uid == os.geteuid()
         return "" if is_own else "is another user's, and unfinished"
     # Who starts a slot for the first time needs neither.
     from ecr_widgets.audit.keys import default_ring
     from ecr_widgets.audit.sealed import look_at_seal
 
-    return look_at_seal(path.parent, path.name, run.content, ring=default_ring()).why_not
+    sealed = look_at_seal(path.parent, path.name, run.content, ring=default_ring())
+    if sealed.seal is None and is_own and header.state is not RunState.SUCCEEDED:
+        # Killed between its last save and its seal. It is resumed by the runbook's own cells, so what it has done counts.
+        return ""
+    return sealed.why_not
 
 
 def slot_of_plan(saved: Place, run_id: str, runbook: str) -> str | None:

@@ -112,6 +112,16 @@ def saved_in(folder: Path) -> list[str]:
     return sorted(path.name for path in (folder / "runs").glob("*.ipynb"))
 
 
+def test_a_run_that_ended_badly_and_was_never_sealed_is_resumed(tmp_path: Path) -> None:
+    """It may have been killed between its last save and its seal; a new run could do again what it did."""
+    write_runbook(tmp_path, [COUNT, "open('go').close()"])
+    run(tmp_path, "--slot", "k", code=1)
+    (tmp_path / "runs" / "seals.jsonl").unlink()
+    (tmp_path / "go").touch()
+    run(tmp_path, "--slot", "k")
+    assert len(saved_in(tmp_path)) == 1
+
+
 def test_a_file_that_somebody_left_is_not_taken_for_the_slots_run(tmp_path: Path) -> None:
     """Without a seal, under a seal that nobody here knows, sealed as another slot's, or changed since: the slot is run."""
     write_runbook(tmp_path, [COUNT])
