@@ -100,7 +100,7 @@ def watched() -> Iterator[tuple[Page, list[str]]]:
 
 LIVE = (
     "script,iframe,form,link,object,base,embed,video,audio,img:not([src^='data:image/svg+xml']),"
-    "a:not([href^='#run-']):not([href$='.ipynb'])"
+    "a:not([href^='#run-']):not([href^='./'][href$='.ipynb'])"
 )
 """Elements that a report has no business with; its pictures cannot run anything, and its links lead to runs."""
 
