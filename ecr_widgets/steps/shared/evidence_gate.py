@@ -11,7 +11,7 @@ from ecr_widgets.model.ecs_names import bare_cluster, is_ecs
 from ecr_widgets.model.evidence import ImageEvidence
 from ecr_widgets.model.gate_policy import GatePolicy, Rules
 from ecr_widgets.model.image_reference import ImageReference
-from ecr_widgets.model.record import StepState
+from ecr_widgets.model.record import JsonObject, StepState
 from ecr_widgets.model.registry_host import Sameness, registry_id_of
 from ecr_widgets.steps.shared.evidence_rules import Asked, EvidenceJudge, unmet_by_findings
 from ecr_widgets.steps.shared.outside import Outside
@@ -201,9 +201,7 @@ def _is_of_this_run(outside: Outside, rules: Rules, image: ImageReference) -> bo
     if not outside.connections.gate.is_sealed_run or (rules.runbooks and _PUSHES not in rules.runbooks):
         return False
     return any(
-        each.step == "push_image"
-        and each.state is StepState.SUCCEEDED
-        and str(each.outcome.get("image")).endswith(f"/{image.repository}@{image.digest}")
+        each.step == "push_image" and each.state is StepState.SUCCEEDED and _is_copy(each.outcome, image)
         for each in outside.journal()
     )
 
@@ -211,10 +209,15 @@ def _is_of_this_run(outside: Outside, rules: Rules, image: ImageReference) -> bo
 def _copied_from(outside: Outside, image: ImageReference) -> ImageReference | None:
     """Where this run has copied the image from; None where it has not."""
     for each in outside.journal():
-        copy = str(each.outcome.get("image"))
-        if each.step == "copy_image" and copy.endswith(f"/{image.repository}@{image.digest}"):
+        if each.step == "copy_image" and _is_copy(each.outcome, image):
             return ImageReference.parse(str(each.outcome.get("source")))
     return None
+
+
+def _is_copy(outcome: JsonObject, image: ImageReference) -> bool:
+    """Whether a step's outcome is that image, under whichever name of its registry."""
+    made = ImageReference.parse(str(outcome.get("image")))
+    return (made.repository, made.digest) == (image.repository, image.digest)
 
 
 def _rules_for(outside: Outside, policy: GatePolicy, place: Place) -> tuple[Rules, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -311,10 +312,10 @@ def test_an_override_lets_it_happen_and_is_recorded(kit: Kit, gate: FakeGate) ->
     assert "INC-1" in first["warnings"][0]
 
 
-def pushed(kit: Kit) -> ImageReference:
+def pushed(kit: Kit, repository: str = "app") -> ImageReference:
     built = kit.build_image(".", name="app:1")
-    kit.create_repository("app")
-    return kit.push_image(built, repository="app", tag="1").image
+    kit.create_repository(repository)
+    return kit.push_image(built, repository=repository, tag="1").image
 
 
 def test_a_run_may_deploy_what_it_has_pushed_itself(kit: Kit, gate: FakeGate) -> None:
@@ -333,18 +334,20 @@ def test_a_run_may_deploy_what_it_has_pushed_itself(kit: Kit, gate: FakeGate) ->
         deploy(kit, image)
 
 
-@pytest.mark.parametrize("case", ["by hand", "another runbook", "another image", "another run"])
+@pytest.mark.parametrize("case", ["by hand", "another runbook", "another image", "another run", "its name"])
 def test_no_other_image_is_exempt(
     kit: Kit, gate: FakeGate, to: FakeConnections, tmp_path: Path, case: str
 ) -> None:
     """Only what the journal of a run that will be sealed says that it pushed, where the policy takes releases."""
-    image = pushed(kit)
+    image = pushed(kit, "team/app" if case == "its name" else "app")
     if case == "by hand":
         gate.is_sealed_run = False
     elif case == "another runbook":
         gate.rules["runbooks"] = ["promote"]
     elif case == "another image":
         image = IMAGE
+    elif case == "its name":
+        image = replace(image, repository="app")
     else:
         kit = make_kit(to, tmp_path)
     with pytest.raises(GateRefused, match="keys"):
