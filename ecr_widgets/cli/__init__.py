@@ -45,7 +45,7 @@ _GROUPS = {
         "lab": "Open JupyterLab on a desk of your own: start page, forms, runbooks and runs.",
         "doctor": "Check AWS, Docker and Layer0: what is reachable, and how to fix the rest.",
         "login": "Log Docker in to the account's registry.",
-        "sandbox": "Start and stop the embedded sandbox: ECR, Docker and Layer0.",
+        "sandbox": "Start and stop the embedded sandbox: ECR, ECS, Docker and Layer0.",
     },
 }
 _EXAMPLES = """
@@ -80,7 +80,7 @@ class _Commands(OurErrors):
 )
 @click.version_option(package_name="ecr-widgets")
 def main() -> None:
-    """Log in to ECR, build and push an image, deploy it with Layer0, and keep the evidence in a notebook.
+    """Log in to ECR, build and push an image, deploy it to Layer0 or Amazon ECS, and keep the evidence in a notebook.
 
     Exit codes: 0 succeeded, 1 failed, 2 refused before anything started, 3 interrupted, 4 outcome unknown,
     5 busy (another run holds the target), 6 failed and the rollback failed too,
