@@ -13,7 +13,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 from secrets import token_hex
@@ -22,7 +23,9 @@ from threading import Thread
 from typing import Any
 from urllib.parse import quote
 
+from ecr_widgets.adapters.run_stores import store_of
 from ecr_widgets.errors import InputError
+from ecr_widgets.model.bucket_path import Place, place_of
 from ecr_widgets.model.parameters import Parameter
 from ecr_widgets.model.record import StepRecord, StepState
 from ecr_widgets.model.text import visible
@@ -32,6 +35,7 @@ from ecr_widgets.runbooks import Runbook, find_runbook
 from ecr_widgets.saved_runs.reading import read_records
 from ecr_widgets.secrets.parameters import refuse_secrets
 from ecr_widgets.secrets.redaction import SecretRegistry
+from ecr_widgets.settings import runs_of
 
 _GROUPS = ("What", "Where", "How")
 _WHAT = frozenset((
@@ -53,16 +57,19 @@ _SIGNS = {
 _COMMAND = (sys.executable, "-P", "-c", "from ecr_widgets.cli import main; main()", "run")
 
 
-def open_form(name_or_path: str | Path, *, runs: str | Path = "runs") -> RunbookForm:
+def open_form(name_or_path: str | Path, *, runs: str | Path | None = None) -> RunbookForm:
     """The form of a shipped runbook by its name, or of any by its path; as a cell's last line it is shown.
 
     Args:
-        runs: Folder in which its runs are saved.
+        runs: Folder or bucket in which its runs are saved; by default what $ECR_WIDGETS_RUNS names, or else the folder `runs`.
 
     Raises:
         InputError: No such runbook.
+
+        SettingsError: It is no address of a bucket.
     """
-    return RunbookForm(find_runbook(name_or_path), Path(runs), Choices(_kit))
+    place = runs_of(os.environ) if runs is None else place_of(str(runs))
+    return RunbookForm(find_runbook(name_or_path), place, Choices(_kit))
 
 
 def _kit() -> Any:
@@ -76,8 +83,9 @@ def _kit() -> Any:
 class RunbookForm:
     """Parameters as they are typed, what is wrong with them, and how the last run by this form goes."""
 
-    def __init__(self, book: Runbook, runs: Path, choices: Choices) -> None:
+    def __init__(self, book: Runbook, runs: Place, choices: Choices) -> None:
         self._book, self._runs, self._choices = book, runs, choices
+        self._store = store_of(runs)
         self._known = SecretRegistry()
         self._known.register_environment(os.environ)
         self._display_id = f"ecrw-form-{token_hex(6)}"
@@ -89,7 +97,7 @@ class RunbookForm:
         """How the last run ended."""
         self.steps: tuple[str, ...] = ()
         """Its steps so far, a line each."""
-        self.saved: Path | None = None
+        self.saved: Place | None = None
         """Its notebook, once there is one."""
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -144,12 +152,14 @@ class RunbookForm:
             InputError: It was refused; nothing was started.
         """
         self.steps, self.saved = (), None
-        before = {*self._runs.glob("*.ipynb")}
+        # Names begin with the time at which a run began.
+        since = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+        before = {*self._runs_since(since)}
         words = [*_COMMAND, *self._words(), "--json", *(["--plan"] if plan else [])]
         with TemporaryFile() as out, TemporaryFile() as err:
             self._process = subprocess.Popen(words, stdout=out, stderr=err)
             while self._process.poll() is None:
-                self._watch(before)
+                self._watch(since, before)
                 time.sleep(_BETWEEN_LOOKS_S)
             out.seek(0)
             err.seek(0)
@@ -162,19 +172,28 @@ class RunbookForm:
         told: Mapping[str, Any] = json.loads(result)
         if told["state"] == "refused":
             raise InputError(told["reason"])
-        self.saved = Path(told["notebook"])
-        self.steps = tuple(map(_step_line, read_records(self.saved.read_bytes())))
+        self.saved = place_of(told["notebook"])
+        self.steps = self._steps_in(self.saved)
         return told
 
-    def _watch(self, before: set[Path]) -> None:
+    def _watch(self, since: str, before: set[str]) -> None:
         """Read from the notebook of the run how far it is."""
-        new = {*self._runs.glob(f"*-{self._book.name}*.ipynb")} - before
+        new = {*self._runs_since(since)} - before
         if len(new) == 1:  # beside another run of the same runbook it is not known which is this one
-            (self.saved,) = new
-            steps = tuple(map(_step_line, read_records(self.saved.read_bytes())))
+            self.saved = self._runs / new.pop()
+            steps = self._steps_in(self.saved)
             if steps != self.steps:
                 self.steps = steps
                 self._redraw()
+
+    def _runs_since(self, moment: str) -> Iterator[str]:
+        """Names of runs of this runbook that began then or later."""
+        names = self._store.names(after=moment)
+        return (name for name in names if f"-{self._book.name}" in name and name.endswith(".ipynb"))
+
+    def _steps_in(self, saved: Place) -> tuple[str, ...]:
+        stored = self._store.read(saved.name)
+        return tuple(map(_step_line, read_records(stored.content))) if stored is not None else ()
 
     def cancel(self) -> None:
         """Interrupt the run that is under way, as Ctrl-C does."""
@@ -192,8 +211,7 @@ class RunbookForm:
         )
         steps = "".join(f"<div>{escape(visible(each))}</div>" for each in self.steps)
         told = f"<div><b>{escape(visible(self.told))}</b></div>" if self.told else ""
-        saved = os.path.relpath(self.saved) if self.saved is not None else ""
-        link = f'<div><a href="{escape(quote(saved))}">Open run</a> {escape(saved)}</div>' if saved else ""
+        link = _link_to(self.saved) if self.saved is not None else ""
         values = (
             f"<details><summary>{escape(visible(self._typed()))}</summary><table>{rows}</table></details>"
         )
@@ -317,6 +335,14 @@ class RunbookForm:
 def about(name: str) -> str:
     """What a parameter is about: where it is to be, what is done, or how."""
     return "Where" if name in _WHERE else "What" if name in _WHAT else "How"
+
+
+def _link_to(saved: Place) -> str:
+    """The way to a saved run; no front end opens one in a bucket."""
+    if not isinstance(saved, Path):
+        return f"<div>saved: <code>{escape(str(saved))}</code></div>"
+    path = os.path.relpath(saved)
+    return f'<div><a href="{escape(quote(path))}">Open run</a> {escape(path)}</div>'
 
 
 def _step_line(record: StepRecord) -> str:

@@ -10,6 +10,8 @@ from pathlib import Path
 import click
 
 from ecr_widgets.errors import SettingsError
+from ecr_widgets.model.bucket_path import place_of
+from ecr_widgets.settings import RUNS_VARIABLE
 
 
 @click.command(name="lab", context_settings={"ignore_unknown_options": True})
@@ -30,9 +32,9 @@ def command(words: tuple[str, ...], *, no_browser: bool) -> None:
     desk = prepare(Path(words[0]) if named else Path("desk"))
     for path in desk.kept:
         click.echo(f"kept, since you changed it: {path}", err=True)
-    runs = os.environ.setdefault("ECR_WIDGETS_RUNS", str(desk.runs.resolve()))
+    runs = place_of(os.environ.setdefault(RUNS_VARIABLE, str(desk.runs.resolve())))
     click.echo("looking at services and runs for the start page …", err=True)
-    show_page(desk, look(desk.folder, Path(runs)).bundle())
+    show_page(desk, look(desk.folder, runs).bundle())
     paths = filter(None, (str(desk.jupyter_config.resolve()), os.environ.get("JUPYTER_CONFIG_PATH")))
     os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(paths)
     click.echo(f"desk: {desk.folder.resolve()}", err=True)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from ecr_widgets.desk.folder import RUNS
 from ecr_widgets.desk.page import Page, look
+from ecr_widgets.model.bucket_path import place_of
+from ecr_widgets.settings import RUNS_VARIABLE
 
 __all__ = ["open_desk"]
 
@@ -17,4 +20,4 @@ def open_desk(folder: str | Path = ".") -> Page:
         folder: The desk; its saved runs are in $ECR_WIDGETS_RUNS, or else in its folder `runs`.
     """
     folder = Path(folder)
-    return look(folder, Path(os.environ.get("ECR_WIDGETS_RUNS") or folder / "runs"))
+    return look(folder, place_of(os.environ.get(RUNS_VARIABLE) or str(folder / RUNS)))

@@ -12,6 +12,7 @@ from typing import Any
 
 from ecr_widgets.errors import InputError
 from ecr_widgets.runbooks import list_runbooks, shipped_files, shipped_folder
+from ecr_widgets.settings import RUNS_VARIABLE
 
 START = "START.ipynb"
 FORMS, RUNBOOKS, RUNS = "forms", "runbooks", "runs"
@@ -121,8 +122,8 @@ _PAGE_SOURCE = "from ecr_widgets import open_desk\n\nopen_desk()"
 
 def _form(name: str) -> dict[str, Any]:
     source = (
-        "# Press ▶ above, or Shift+Enter: the form opens below.\nfrom ecr_widgets import open_form\n\n"
-        f'open_form("../{RUNBOOKS}/{name}.ipynb", runs="../{RUNS}")'
+        "# Press ▶ above, or Shift+Enter: the form opens below.\nimport os\n\nfrom ecr_widgets import open_form\n\n"
+        f'runs = os.environ.get("{RUNS_VARIABLE}") or "../{RUNS}"\nopen_form("../{RUNBOOKS}/{name}.ipynb", runs=runs)'
     )
     return _notebook("form", source)
 

@@ -26,6 +26,7 @@ from ecr_widgets.doctor import Finding, examine
 from ecr_widgets.engine.approval import WaitingPlan, waiting_plans
 from ecr_widgets.errors import EcrWidgetsError
 from ecr_widgets.model.amounts import ago
+from ecr_widgets.model.bucket_path import Place
 from ecr_widgets.model.markup import Markup, element
 from ecr_widgets.model.times import from_rfc3339, to_rfc3339
 from ecr_widgets.runbooks import list_runbooks
@@ -64,7 +65,7 @@ class Page:
         return self.bundle()
 
 
-def look(folder: Path, runs: Path, *, longest_s: float = _LONGEST_S) -> Page:
+def look(folder: Path, runs: Place, *, longest_s: float = _LONGEST_S) -> Page:
     """Look at services, plans and runs, all at once and no longer than that.
 
     Args:
@@ -118,14 +119,16 @@ def _services() -> tuple[ListedService, ...]:
     )
 
 
-def _rows(runs: Path) -> tuple[Row, ...]:
-    if not runs.is_dir():
+def _rows(runs: Place) -> tuple[Row, ...]:
+    if isinstance(runs, Path) and not runs.is_dir():
         return ()
     with open_index(runs) as index:
         return tuple(islice(index.rows(), 1000))
 
 
-def _link_to(runs: Path, folder: Path) -> str:
+def _link_to(runs: Place, folder: Path) -> str:
+    if not isinstance(runs, Path):
+        return ""
     try:
         return f"{runs.resolve().relative_to(folder.resolve()).as_posix()}/"
     except ValueError:

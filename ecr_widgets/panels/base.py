@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.display import display
 
 from ecr_widgets.errors import EcrWidgetsError, InputError
-from ecr_widgets.model.bucket_path import Place
+from ecr_widgets.model.bucket_path import Place, place_of
 from ecr_widgets.model.script import Script
 from ecr_widgets.panels.link import Message
 from ecr_widgets.panels.live import Live
@@ -294,7 +294,7 @@ class Panel(Live):
         if not self._reason:
             raise InputError(f"{asked_by} asks for an approval, and so for a reason", hint="type why")
         made = self._kit.actions.plan(plan.script, self._reason)
-        self._last = LastAction(f"plan: {plan.what}", "…", made["run_id"], Path(made["notebook"]))
+        self._last = LastAction(f"plan: {plan.what}", "…", made["run_id"], place_of(made["notebook"]))
         return (
             f"nothing was changed: {asked_by} asks for an approval; another person lets the plan go on by"
             f" `ecr-widgets approve {made['run_id']}`"

@@ -69,7 +69,7 @@ class Settings:
             )
         variables = {name: value for name, value in environ.items() if name.startswith("LAYER0_")}
         return cls(
-            runs=place_of(environ.get(RUNS_VARIABLE) or "runs"),
+            runs=runs_of(environ),
             layer0_variables=variables,
             targets=named,
             policy=policy_path(environ),
@@ -84,6 +84,15 @@ class Settings:
             SettingsError: A variable is set and cannot be used.
         """
         return _layer0(self.layer0_variables)
+
+
+def runs_of(environ: Mapping[str, str]) -> Place:
+    """Where runs are saved unless a person names another place.
+
+    Raises:
+        SettingsError: The variable names a bucket in a way that cannot be read.
+    """
+    return place_of(environ.get(RUNS_VARIABLE) or "runs")
 
 
 def lease_s(environ: Mapping[str, str] = os.environ) -> float:

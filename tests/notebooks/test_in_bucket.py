@@ -227,3 +227,36 @@ def test_a_target_that_a_run_held_is_free_when_it_has_ended(hosts: tuple[Host, H
     [lease] = store.names(prefix="leases/target/")
     told = json.loads((store.read(lease) or (b"",))[0])
     assert (told["target"], told["free"]) == ("service web", True)
+
+
+FORM = """
+import json
+from ecr_widgets import open_desk, open_form
+form = open_form("book.ipynb")
+told = form.run()
+rows = open_desk().runs
+print(json.dumps([told["notebook"], str(form.saved), form.to_html(), [row.path for row in rows]]))
+"""
+
+
+def test_a_form_saves_where_the_team_does_and_the_desk_lists_it(
+    s3: Buckets, hosts: tuple[Host, Host]
+) -> None:
+    """A form that saved in a folder would hold no target that other hosts know of."""
+    one, _ = hosts
+    write_runbook(one.checkout, ["print('done')"])
+    done = subprocess.run(
+        [sys.executable, "-c", FORM],
+        cwd=one.checkout,
+        env={**os.environ, "HOME": str(one.home), **one.environ},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    notebook, shown, html, listed = json.loads(done.stdout.splitlines()[-1])
+    (name,) = saved(s3, one.place)
+    assert notebook == shown == str(one.place / name)
+    assert f"saved: <code>{notebook}</code>" in html
+    assert listed == [name]
+    assert not (one.checkout / "runs").exists()

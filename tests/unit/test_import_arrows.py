@@ -60,7 +60,8 @@ MAY_IMPORT = {
         "secrets",
     },
     "doctor": VALUES | {"adapters", "audit", "ports", "settings"},
-    "desk": VALUES | {"audit", "connections", "desk", "doctor", "engine", "runbooks", "saved_runs", "steps"},
+    "desk": VALUES
+    | {"audit", "connections", "desk", "doctor", "engine", "runbooks", "saved_runs", "settings", "steps"},
     "sandbox": VALUES | {"sandbox", "settings"},
     "cli": VALUES
     | {
@@ -79,7 +80,9 @@ MAY_IMPORT = {
         "settings",
     }
     | {"actor", "kit", "ports", "proofs", "saved_runs", "secrets", "steps"},
-    "runbook_form": VALUES | {"connections", "panels", "recording", "runbooks", "saved_runs", "secrets"},
+    # Adapters: where the saved run is that it watches.
+    "runbook_form": VALUES
+    | {"adapters", "connections", "panels", "recording", "runbooks", "saved_runs", "secrets", "settings"},
     "moved_modules": set(),
     "__init__": {"moved_modules", "connections", "desk", "kit", "panels", "runbook_form"},
 }
