@@ -11,11 +11,12 @@ import click
 from ecr_widgets.audit.figures import ServiceFigures
 from ecr_widgets.audit.judging import Verdict
 from ecr_widgets.audit.row import Row
+from ecr_widgets.audit.verdict_signs import look_of
 from ecr_widgets.cli.tables import Column, is_brief, print_table, since
 from ecr_widgets.model.amounts import age
 from ecr_widgets.model.text import one_line
 from ecr_widgets.model.times import from_rfc3339
-from ecr_widgets.saved_runs.outcome import SIGNS, Outcome
+from ecr_widgets.saved_runs.outcome import Outcome
 
 _COLOURS = {
     Outcome.SUCCEEDED: "green",
@@ -125,10 +126,6 @@ def _duration(seconds: float | None) -> str:
     return f"{seconds:.0f} s" if seconds < 60 else age(timedelta(seconds=seconds))
 
 
-def _sign(row: Row) -> str:
-    return "✗" if row.verdict == Verdict.TAMPERED else SIGNS[Outcome(row.outcome)] if row.outcome else "–"
-
-
 def _colour(row: Row) -> str | None:
     if row.verdict == Verdict.TAMPERED:
         return "red"
@@ -136,7 +133,7 @@ def _colour(row: Row) -> str | None:
 
 
 _BRIEF = (
-    Column[Row]("", _sign, colour=_colour),
+    Column[Row]("", lambda row: look_of(row).sign, colour=_colour),
     Column[Row]("RUN", lambda row: (row.run_id or "")[-_SHORT_ID:]),
     Column[Row](
         "WHEN", lambda row: since(from_rfc3339(row.started_at)) if row.started_at else "", is_number=True

@@ -21,6 +21,7 @@ from urllib.parse import quote
 from ecr_widgets.audit.deployers import deploy_of, deploys_by_service, image_of
 from ecr_widgets.audit.index import open_index
 from ecr_widgets.audit.row import Row
+from ecr_widgets.audit.verdict_signs import look_of
 from ecr_widgets.connections import deploy_targets
 from ecr_widgets.doctor import Finding, examine
 from ecr_widgets.engine.approval import WaitingPlan, waiting_plans
@@ -30,7 +31,6 @@ from ecr_widgets.model.bucket_path import Place
 from ecr_widgets.model.markup import Markup, element
 from ecr_widgets.model.times import from_rfc3339, to_rfc3339
 from ecr_widgets.runbooks import list_runbooks
-from ecr_widgets.saved_runs.outcome import SIGNS, Outcome
 from ecr_widgets.steps.shared.layer0_on_ecs import Listed
 from ecr_widgets.steps.shared.service_list import ListedService, list_with_state, short_reference
 
@@ -222,15 +222,15 @@ def _service_cells(page: Page, each: ListedService) -> tuple[str, ...]:
 
 
 def _run_cells(page: Page, row: Row) -> tuple[str, ...]:
-    name = row.runbook or row.path
+    name, shown = row.runbook or row.path, look_of(row)
     return (
-        SIGNS[Outcome(row.outcome)] if row.outcome else "–",
+        shown.sign,
         ago(page.at - from_rfc3339(row.started_at)) if row.started_at else "",
         _link(f"{page.runs_from}{row.path}", name) if page.runs_from else name,
         row.what,
         row.actor or "",
         row.note,
-        row.outcome_words or row.verdict,
+        shown.words,
     )
 
 
@@ -268,6 +268,6 @@ def _text(page: Page) -> str:
                 "Services", page.services, lambda each: " ".join(filter(None, _service_cells(page, each)))
             ),
             *lines("Waiting for approval", page.waiting, str),
-            *lines("Last runs", page.runs, lambda row: f"{row.path}: {row.outcome_words or row.verdict}"),
+            *lines("Last runs", page.runs, lambda row: f"{row.path}: {look_of(row).words}"),
         )
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ecr_widgets import open_desk
+from ecr_widgets.audit.seal import seal_finished_run
 from ecr_widgets.desk import page as module
 from ecr_widgets.desk.page import look
 from ecr_widgets.doctor import Finding
@@ -77,3 +78,14 @@ def test_runs_elsewhere_are_listed_without_a_link(tmp_path: Path, monkeypatch: p
     page = open_desk(tmp_path / "desk")
     assert [row.path for row in page.runs if not isinstance(row, str)] == ["one.ipynb"]
     assert "one.ipynb" not in page.bundle()["text/html"]
+
+
+def test_a_run_that_was_changed_since_it_was_sealed_is_shown_as_that(tmp_path: Path) -> None:
+    """What it says of itself now is anybody's word."""
+    path = save(tmp_path / "runs", "deployed", "20261123T1-release.ipynb")
+    assert seal_finished_run(path) is None
+    path.write_text(path.read_text().replace("timeoutsvc", "anothersvc"))
+    bundle = look(tmp_path, tmp_path / "runs").bundle()
+    for text in bundle.values():
+        assert "tampered" in text
+        assert "succeeded" not in text
