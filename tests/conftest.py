@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import os
 import shutil
@@ -100,7 +101,14 @@ def _no_slow_imports() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[Sandbox]:
-    """A sandbox that is up; skips where there is no engine, naming what would give one."""
+    """A sandbox that is up, which the tests of a session share."""
+    with sandbox_of_its_own() as started:
+        yield started
+
+
+@contextlib.contextmanager
+def sandbox_of_its_own() -> Iterator[Sandbox]:
+    """A sandbox that nothing else uses; skips where there is no engine, naming what would give one."""
     # Short, and not below pytest's own folder: socket paths end at 108 bytes.
     folder = Path(tempfile.mkdtemp(prefix="sandbox-"))
     try:

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from ecr_widgets.runbooks import list_runbooks
+from tests.conftest import outside_of, sandbox_of_its_own
 from tests.recorded.record import NOT_RECORDED, PREFIX, prepare
 
 RECORDED = Path(__file__).parents[1] / "recorded"
+
+
+@pytest.fixture
+def sandbox_environ(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """A sandbox with nothing in it: records name what else is there, such as deploys that a clean-up did not read."""
+    with sandbox_of_its_own() as started:
+        yield outside_of(started, tmp_path)
 
 
 def test_every_example_gives_the_records_that_it_gave(
