@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +12,7 @@ from ecr_widgets.cli.printing import json_option, plain, runs_option, table, tel
 from ecr_widgets.cli.tables import wide_option
 from ecr_widgets.cli.targets import find_deploy, services_of
 from ecr_widgets.cli.waiting import timeout_option, wait_option
+from ecr_widgets.model.bucket_path import Place
 
 if TYPE_CHECKING:
     from ecr_widgets.model.services import Copy
@@ -28,10 +28,10 @@ def command() -> None:
 
 @command.command(name="list")
 @click.argument("environment", required=False)
-@runs_option("Folder of saved runs, which say who deployed what a service runs")
+@runs_option("Folder or bucket of saved runs, which say who deployed what a service runs", buckets=True)
 @wide_option
 @json_option
-def list_services(environment: str | None, *, runs: Path, wide: bool, as_json: bool) -> None:
+def list_services(environment: str | None, *, runs: Place, wide: bool, as_json: bool) -> None:
     """List all services, or those of one ENVIRONMENT: state, copies, image, since when and by whom."""
     from ecr_widgets.steps.shared.service_lookup import find_environment
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from ecr_widgets.audit.deployers import deploy_of, deploys_by_service, image_of
 from ecr_widgets.audit.index import open_index
 from ecr_widgets.audit.row import Row
 from ecr_widgets.cli.tables import Column, print_table, since
 from ecr_widgets.errors import EcrWidgetsError
+from ecr_widgets.model.bucket_path import Place
 from ecr_widgets.model.times import to_rfc3339
 from ecr_widgets.steps.shared.service_list import ListedService, ServiceState, short_reference
 
@@ -24,7 +24,7 @@ _SIGNS = {
 
 
 def print_services(
-    listed: Iterable[ListedService], runs: Path, *, wide: bool, in_one_environment: bool
+    listed: Iterable[ListedService], runs: Place, *, wide: bool, in_one_environment: bool
 ) -> None:
     """Print them.
 
@@ -74,7 +74,7 @@ def _colour(each: ListedService) -> str:
     return _SIGNS[each.state][1]
 
 
-def _deploys(runs: Path) -> dict[str, tuple[Row, ...]]:
+def _deploys(runs: Place) -> dict[str, tuple[Row, ...]]:
     try:
         with open_index(runs) as index:
             return dict(deploys_by_service(index.rows()))
