@@ -26,7 +26,8 @@ _LEAVES = {"deploy_service": ("create_service", "update_service")}
 _ASKS = ("check_evidence",)
 _MAY_LEAVE = {
     "wait": ("rollback", *_ASKS), "verify": ("verify_seals",), "create_deploy": _ASKS, "deploy_service": _ASKS,
-    "create_task": _ASKS, "copy_image": _ASKS, "rollback": _ASKS, "run_waves": ("run_wave",),
+    "create_task": _ASKS, "copy_image": _ASKS, "rollback": _ASKS, "scale_service": _ASKS, "continue_deployment": _ASKS,
+    "run_waves": ("run_wave",),
 }  # fmt: skip
 """Which other records a call may leave."""
 _USUAL = frozenset(("kit",))

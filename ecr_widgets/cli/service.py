@@ -112,6 +112,7 @@ def deploy(
 @click.argument("environment")
 @click.argument("service")
 @click.option("--roll-back", is_flag=True, help="Have what ran before brought back.")
+@override_option
 @wait_option("--wait")
 @json_option
 def continue_deployment(
@@ -131,6 +132,7 @@ def continue_deployment(
 @click.argument("count", type=int)
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until the copies run.")
 @timeout_option(600.0)
+@override_option
 @wait_option()
 @json_option
 def scale(

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
 from ecr_widgets.dockerrun.document import Dockerrun
-from ecr_widgets.errors import InvalidDockerrun
+from ecr_widgets.errors import EntityNotFound, InvalidDockerrun
 from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.model.services import Service
 from ecr_widgets.ports import ProgressSink
 from ecr_widgets.steps.shared.evidence_gate import REFUSED, GateOutcome, Place, examine, refusal
 from ecr_widgets.steps.shared.outside import Outside
+from ecr_widgets.steps.shared.service_lookup import find_service
 from ecr_widgets.steps.step import NOT_YET, Look, if_given, unrecorded
 
 
@@ -78,3 +81,23 @@ class CheckEvidence(Look[GateOutcome]):
         if found.decision == REFUSED:
             raise refusal(self.environment or self.to_repository, found)
         return found
+
+
+def check_current_deploy(
+    outside: Outside, environment: str, service: str, starts: Callable[[Service], bool]
+) -> CheckEvidence | None:
+    """What asks about the deploy that a service is on, before a step starts copies of it.
+
+    Args:
+        starts: Whether the step starts a deploy that does not run yet.
+
+    Returns:
+        None where nothing is started, and where the service has no deploy or does not exist, which the step's look reports.
+    """
+    if outside.service_key(environment, service) in outside.planned:
+        return None  # the plan has asked before it moved the service
+    with suppress(EntityNotFound):
+        _, found = find_service(outside.services_of(environment), environment, service)
+        if found is not None and found.primary is not None and starts(found):
+            return CheckEvidence(environment, deploy_id=found.primary.deploy_id)
+    return None

@@ -8,6 +8,7 @@ from typing import ClassVar
 from ecr_widgets.errors import InputError
 from ecr_widgets.model.services import Deployment, Service
 from ecr_widgets.ports import ProgressSink
+from ecr_widgets.steps.check_evidence import CheckEvidence, check_current_deploy
 from ecr_widgets.steps.shared.outside import Outside
 from ecr_widgets.steps.shared.reconcile import reconcile
 from ecr_widgets.steps.shared.service_lookup import find_environment, require_service
@@ -48,6 +49,14 @@ class ContinueDeployment(Step[Service, ContinuedOutcome]):
     service: str
     _: KW_ONLY
     roll_back: bool = False
+
+    def gated(self, outside: Outside) -> CheckEvidence | None:
+        # What ran before still runs: to bring it back starts nothing.
+        if self.roll_back:
+            return None
+        return check_current_deploy(
+            outside, self.environment, self.service, lambda found: bool(_waiting(found).hook_id)
+        )
 
     def asked(self, outside: Outside, found: Service) -> tuple[str, ...]:
         return outside.requests(self.environment, *self.asks)

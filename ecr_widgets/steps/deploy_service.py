@@ -159,10 +159,9 @@ class DeployService(Step[FoundService, ServiceOutcome]):
         return outside.requests(self.environment, *moves, *applies)
 
     def plan(self, outside: Outside, found: FoundService) -> ServiceOutcome:
-        if found.service is None:
-            place, count = found.environment.environment_id, (found.settings or {}).get("desiredCount", 1)
-            key = outside.service_key(self.environment, self.service)
-            outside.planned[key] = Service(NOT_YET, self.service, place, count, 0, 0)
+        place, count = found.environment.environment_id, (found.settings or {}).get("desiredCount", 1)
+        made = found.service or Service(NOT_YET, self.service, place, count, 0, 0)
+        outside.planned[outside.service_key(self.environment, self.service)] = made
         changed = found.deploy_id != self.deploy_id or bool(self.apply_settings and found.changed_settings)
         return self._outcome(found, found.service, found.deploy_id, changed=changed)
 

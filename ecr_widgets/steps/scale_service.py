@@ -8,6 +8,7 @@ from typing import ClassVar
 from ecr_widgets.errors import InputError
 from ecr_widgets.model.services import Service
 from ecr_widgets.ports import ProgressSink
+from ecr_widgets.steps.check_evidence import CheckEvidence, check_current_deploy
 from ecr_widgets.steps.shared.outside import Outside
 from ecr_widgets.steps.shared.reconcile import reconcile
 from ecr_widgets.steps.shared.service_lookup import find_environment, require_movable, require_service
@@ -58,6 +59,14 @@ class ScaleService(Step[Service, ScaleOutcome]):
     _: KW_ONLY
     wait: bool = unrecorded(default=True)
     timeout_s: float = unrecorded(600.0)
+
+    def gated(self, outside: Outside) -> CheckEvidence | None:
+        # More copies of what runs already are never refused: load does not wait.
+        if not self.count:
+            return None
+        return check_current_deploy(
+            outside, self.environment, self.service, lambda found: not found.desired_count
+        )
 
     def holds(self, outside: Outside) -> str:
         return outside.service_target(self.environment, self.service)

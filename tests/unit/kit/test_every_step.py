@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 import ecr_widgets.steps
+from ecr_widgets.audit.calls import read_source
 from ecr_widgets.audit.postconditions import has_rule
 from ecr_widgets.kit import Kit
 from ecr_widgets.kit.layer0_steps import Layer0Steps
@@ -21,6 +23,10 @@ NAMES = [
 ]
 JUDGES_ONLY = ("wait", "verify")
 """They change nothing, and what they judge is not there yet while a plan is made."""
+
+
+STARTS = frozenset(("create_service", "update_service", "start_task", "scale_service", "continue_deployment"))
+"""The calls of a deploy target that start containers."""
 
 
 def step_of(name: str) -> type[Step[Any, Any]]:
@@ -66,3 +72,13 @@ def test_a_step_only_looks_or_says_what_it_asks_and_can_be_planned(name: str) ->
 def test_an_audit_knows_what_proves_the_step(name: str) -> None:
     """Or that it claims nothing but what it saw."""
     assert has_rule(step_of(name).step) or issubclass(step_of(name), Look)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_starts_containers_asks_the_policy(name: str) -> None:
+    """Before it or, as a rollback, afterwards; and a saved run whose cell holds the answer is still proven."""
+    step = step_of(name)
+    if STARTS.isdisjoint(step.asks):
+        return
+    assert (step.gated, step.asked_afterwards) != (Step.gated, Step.asked_afterwards)
+    assert "check_evidence" in read_source(json.dumps(f"kit.{name}(x)").encode()).may_hold

@@ -14,6 +14,7 @@ import pytest
 from ecr_widgets.approved_files import ApprovedFiles
 from ecr_widgets.errors import (
     DeployTargetUnavailable,
+    EntityNotFound,
     GateRefused,
     RegistryUnavailable,
     SettingsError,
@@ -404,6 +405,78 @@ def test_a_task_is_asked_about_before_it_starts(kit: Kit, gate: FakeGate, world:
     with pytest.raises(GateRefused):
         kit.create_task("demo", "once", made)
     assert world.changes == before
+
+
+def test_copies_of_a_service_that_has_none_are_asked_about(kit: Kit, gate: FakeGate, world: World) -> None:
+    """What was scaled to 0 may be of a time before the policy; more copies of what runs are not asked about."""
+    gate.proofs = [proof(DIGEST)]
+    deploy(kit)
+    gate.proofs = []
+    asked = len(records(kit))
+    assert kit.layer0.scale_service("demo", "web", 2).changed
+    assert kit.layer0.scale_service("demo", "web", 0).changed
+    assert len(records(kit)) == asked
+    before = list(world.changes)
+    with pytest.raises(GateRefused, match="keys"):
+        kit.layer0.scale_service("demo", "web", 1)
+    assert world.changes == before
+    with pytest.raises(EntityNotFound, match="'nobody' does not exist"):
+        kit.layer0.scale_service("demo", "nobody", 1)
+    gate.proofs = [proof(DIGEST)]
+    assert kit.layer0.scale_service("demo", "web", 1).changed
+    assert records(kit)[-1].inputs["deploy_id"] == "web.1"
+
+
+def test_a_plan_asks_about_the_deploy_that_it_moves_a_service_to(
+    kit: Kit, gate: FakeGate, to: FakeConnections, tmp_path: Path
+) -> None:
+    """Not about the one that a service without copies is still on."""
+    gate.proofs = [proof(DIGEST)]
+    deploy(kit)
+    kit.layer0.scale_service("demo", "web", 0)
+    gate.proofs = [proof(OTHER)]
+    planned = plan(to, tmp_path)
+    planned.deploy_service("demo", "web", stored(kit, ImageReference.parse(f"{REGISTRY}/app@{OTHER}")))
+    assert planned.layer0.scale_service("demo", "web", 1).changed
+    with pytest.raises(GateRefused, match="keys"):
+        plan(to, tmp_path).layer0.scale_service("demo", "web", 1)
+
+
+def at_a_pause(kit: Kit, to: FakeConnections) -> None:
+    """Bring a service of ECS from the one image to the other, until the deployment waits at a pause."""
+    to.ecs.pauses["web:2"] = ("POST_SCALE_UP", "hook-1")
+    for each in (IMAGE, ImageReference.parse(f"{REGISTRY}/app@{OTHER}")):
+        made = kit.create_deploy("web", "Dockerrun.aws.json", image=each, environment="ecs:demo")
+        service = kit.deploy_service("ecs:demo", "web", made)
+    assert to.ecs.read_service(service.service_id).primary.hook_id
+
+
+def test_a_deployment_at_a_pause_is_asked_about_before_it_goes_on(
+    kit: Kit, gate: FakeGate, to: FakeConnections, world: World
+) -> None:
+    """Whoever started it may have done so without this kit; only what it brings is asked about."""
+    at_a_pause(kit, to)
+    gate.document = {"environments": {"ecs:demo": {"keys": [ALICE]}}}
+    gate.proofs = [proof(DIGEST)]
+    before = list(world.changes)
+    with pytest.raises(GateRefused, match=rf"app@{OTHER[:19]}: keys"):
+        kit.continue_deployment("ecs:demo", "web")
+    assert world.changes == before
+    gate.proofs = [proof(OTHER)]
+    assert kit.continue_deployment("ecs:demo", "web").changed
+    asked = records(kit)[-1]
+    assert (asked.inputs["deploy_id"], asked.outcome["decision"]) == ("web:2", "passed")
+
+
+def test_a_deployment_at_a_pause_is_taken_back_without_a_question(
+    kit: Kit, gate: FakeGate, to: FakeConnections
+) -> None:
+    """What ran before still runs: nothing is started."""
+    at_a_pause(kit, to)
+    gate.document = {"environments": {"ecs:demo": {"keys": [ALICE]}}}
+    asked = len(records(kit))
+    assert kit.continue_deployment("ecs:demo", "web", roll_back=True).changed
+    assert len(records(kit)) == asked
 
 
 def test_a_deploy_for_an_environment_is_refused_before_it_is_stored(
