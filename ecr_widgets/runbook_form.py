@@ -151,6 +151,9 @@ class RunbookForm:
         Raises:
             InputError: It was refused; nothing was started.
         """
+        # Before they are on a command line, which everybody on this machine may read.
+        if why := next(filter(None, (self.problem_of_reason(), *map(self.problem, self.texts))), ""):
+            raise InputError(why)
         self.steps, self.saved = (), None
         # Names begin with the time at which a run began.
         since = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"

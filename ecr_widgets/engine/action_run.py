@@ -108,6 +108,8 @@ class ActionRuns:
         Raises:
             InputError: It was refused; nothing was started.
         """
+        # Here too: the command line on which the reason stands is open to everybody on this machine.
+        refuse_secrets({"reason": reason}, self._known)
         with tempfile.TemporaryDirectory(prefix="ecr-widgets-") as scratch:
             book, values = Path(scratch, f"{script.name}.ipynb"), Path(scratch, "values.yaml")
             book.write_bytes(notebook_of(script))

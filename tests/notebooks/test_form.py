@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 from pathlib import Path
 from threading import Thread
@@ -82,6 +83,19 @@ def test_a_run_by_form_is_one_like_any_other(form: RunbookForm, tmp_path: Path) 
     assert form.run(plan=True)["notebook"].endswith(".plan.ipynb")
     form.texts["count"] = "many"
     with pytest.raises(InputError, match="'count' refused"):
+        form.run()
+
+
+def test_a_secret_that_was_typed_is_on_no_command_line(
+    form: RunbookForm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that code asks for is refused before it is started, as the button would not let it be."""
+    monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("started"))
+    form.reason = "AKIA" + "IOSFODNN7EXAMPLE"
+    with pytest.raises(InputError, match="reason"):
+        form.run()
+    form.reason, form.texts["tag"] = "", "AKIA" + "IOSFODNN7EXAMPLE"
+    with pytest.raises(InputError, match="tag"):
         form.run()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -145,10 +146,15 @@ def test_an_action_that_was_cancelled_between_two_steps_is_interrupted(actions: 
     assert open_run(run.path).header.state.value == "interrupted"
 
 
-def test_a_reason_that_looks_like_a_secret_is_refused(actions: ActionRuns) -> None:
-    """Nothing is written."""
+def test_a_reason_that_looks_like_a_secret_is_refused(
+    actions: ActionRuns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is written, and no command gets it on its command line."""
     with pytest.raises(InputError, match="reason"), actions.begin(TAG, SECRET):
         pytest.fail("begun")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("started"))
+    with pytest.raises(InputError, match="reason"):
+        actions.plan(TAG, SECRET)
     assert not actions._runs.exists()
 
 
