@@ -14,6 +14,9 @@ from ecr_widgets.model.record import RunState
 from ecr_widgets.model.times import from_rfc3339
 from ecr_widgets.saved_runs.outcome import Outcome
 
+Names = Mapping[str, tuple[str, ...]]
+"""The other names of services that have several, by the one that is shown."""
+
 
 @dataclass(frozen=True, slots=True)
 class ServiceFigures:
@@ -40,6 +43,13 @@ class ServiceFigures:
     """End of the first failed deploy that no good one has followed yet."""
     median_lead_s: float | None = None
     """In seconds, from a pushed image to a run that found the service to run it; None where no run tells both."""
+    other_names: tuple[str, ...] = ()
+    """Of a service that was adopted: what else it is called."""
+
+    @property
+    def names(self) -> str:
+        """All its names, the current one first."""
+        return " = ".join((self.service, *self.other_names))
 
     def to_json(self) -> dict[str, Any]:
         """As `audit figures --json` prints it."""
@@ -77,9 +87,17 @@ class _End(NamedTuple):
     lead_s: float | None = None
 
 
-def figures(rows: Iterable[Row]) -> tuple[ServiceFigures, ...]:
-    """Figures of every service that any of the runs set out to change, by name."""
-    return tuple(map(_figures, histories(rows)))
+def figures(rows: Iterable[Row], other_names: Names | None = None) -> tuple[ServiceFigures, ...]:
+    """Figures of every service that any of the runs set out to change, by name.
+
+    Args:
+        rows: With one name a service, as `one_history` gives them.
+
+        other_names: The other names of services.
+    """
+    return tuple(
+        _figures(history, (other_names or {}).get(history.service, ())) for history in histories(rows)
+    )
 
 
 def histories(rows: Iterable[Row]) -> tuple[History, ...]:
@@ -134,7 +152,7 @@ def _history(service: str, ends: Sequence[_End]) -> History:
     return History(service, tuple(changes), tuple(recovered), tuple(leads), down)
 
 
-def _figures(history: History) -> ServiceFigures:
+def _figures(history: History, other_names: tuple[str, ...]) -> ServiceFigures:
     changes = history.changes
     failed = sum(change.failed for change in changes)
     days = max(1.0, (changes[-1].moment - changes[0].moment).total_seconds() / 86_400)
@@ -149,6 +167,7 @@ def _figures(history: History) -> ServiceFigures:
         _median_s(history.recovered),
         down.isoformat().replace("+00:00", "Z") if down else None,
         _median_s(history.leads),
+        other_names,
     )
 
 

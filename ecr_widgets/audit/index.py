@@ -181,6 +181,16 @@ class Index:
         ):
             yield _row(*found)
 
+    def adopted(self) -> tuple[frozenset[str], ...]:
+        """All names of each service that a run adopted; what was changed since it was sealed adopts none."""
+        names: dict[int, set[str]] = {}
+        for number, name in self._database.execute(
+            "SELECT number, name FROM touched JOIN runs USING (number) WHERE kind = 'adopted' AND verdict != ?",
+            (Verdict.TAMPERED.value,),
+        ):
+            names.setdefault(number, set()).add(name)
+        return tuple(dict.fromkeys(map(frozenset, names.values())))
+
     def find(self, name: str) -> Row:
         """The run of that id, path below the folder or anywhere, unique beginning or other part of an id.
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from itertools import accumulate
 from statistics import median
 from typing import NamedTuple
 
-from ecr_widgets.audit.figures import histories
+from ecr_widgets.audit.figures import Names, histories
 from ecr_widgets.audit.judging import Verdict
 from ecr_widgets.audit.row import Row
 from ecr_widgets.audit.verdict_signs import colour_of
@@ -21,7 +22,7 @@ DAYS = 30
 _MOST_LANES = 12
 _NO_SERVICE = "(no service)"
 _TAMPERED = Verdict.TAMPERED.value
-_LEFT, _TOP, _STEP, _LANE = 150, 20, 19, 18
+_LEFT, _TOP, _STEP, _LANE, _OTHER_NAME = 150, 20, 19, 18, 12
 _WORST_FIRST: tuple[str, ...] = (
     _TAMPERED, Outcome.LEFT_DOWN, Outcome.FAILED, Outcome.ROLLED_BACK, Outcome.UNKNOWN, Outcome.KILLED, Outcome.INTERRUPTED,
     Outcome.RUNNING, Outcome.SUCCEEDED, Outcome.REFUSED, Outcome.PLANNED,
@@ -51,11 +52,17 @@ def lanes_of(row: Row) -> tuple[str, ...]:
     return row.services or ((row.target,) if "/" in row.target and ", " not in row.target else (_NO_SERVICE,))
 
 
-def grid(rows: Iterable[Row]) -> Drawing | None:
+def grid(rows: Iterable[Row], other_names: Names | None = None) -> Drawing | None:
     """A column a day, a lane a service, in each cell what the runs of that day came to; None where no run has a start.
 
     The newest 30 days and the services that were touched last are shown; what is left out is said.
+
+    Args:
+        rows: With one name a service, as `one_history` gives them.
+
+        other_names: The other names of services, shown below the first one.
     """
+    also = other_names or {}
     runs = [
         (from_rfc3339(row.started_at), row)
         for row in rows
@@ -73,8 +80,10 @@ def grid(rows: Iterable[Row]) -> Drawing | None:
     cells = _cells(shown, names)
     days = max((last - first).days + 1, 7)
     width = _LEFT + _STEP * days + 10
-    shapes = [*_axis(last, days), *_marks(cells, names, last - timedelta(days=days - 1))]
-    bottom = _TOP + _LANE * len(names)
+    tops = [*accumulate((_LANE + _OTHER_NAME * len(also.get(name, ())) for name in names), initial=_TOP)]
+    bottom = tops.pop()
+    lanes = {name: _Lane(top, also.get(name, ())) for name, top in zip(names, tops, strict=True)}
+    shapes = [*_axis(last, days), *_marks(cells, lanes, last - timedelta(days=days - 1))]
     seen = [each for each in _WORST_FIRST if any(worst == each for worst, _ in cells.values())]
     shapes += _legend(seen, bottom + 8)
     left_out = [
@@ -85,7 +94,7 @@ def grid(rows: Iterable[Row]) -> Drawing | None:
     if left_out:
         height += 16
         shapes.append(letters(4, height - 6, f"not shown: {', '.join(left_out)}", size=11))
-    alt = f"Days by service and the worst of their runs, {first} to {last}: {'; '.join(_in_words(cells, names))}"
+    alt = f"Days by service and the worst of their runs, {first} to {last}: {'; '.join(_in_words(cells, lanes))}"
     return Drawing(max(width, 560), height, alt, tuple(shapes))
 
 
@@ -123,13 +132,19 @@ def _axis(last: date, days: int) -> Iterator[Markup]:
             yield letters(x, 12, str(shown.day), anchor="middle", size=11)
 
 
-def _marks(cells: _Cells, names: Sequence[str], first: date) -> Iterator[Markup]:
+class _Lane(NamedTuple):
+    top: int
+    other_names: tuple[str, ...]
+
+
+def _marks(cells: _Cells, lanes: Mapping[str, _Lane], first: date) -> Iterator[Markup]:
     outlines: dict[str, str] = {}
-    for at, name in enumerate(names):
-        top = _TOP + _LANE * at
-        yield letters(4, top + 12, name if len(name) <= 22 else f"{name[:21]}…")
+    for name, lane in lanes.items():
+        yield letters(4, lane.top + 12, shortened(name, 22))
+        for at, other in enumerate(lane.other_names, 1):
+            yield letters(4, lane.top + 12 + _OTHER_NAME * at, f"= {shortened(other, 24)}", size=10)
     for (name, day), (worst, count) in cells.items():
-        x, y = _LEFT + _STEP * (day - first).days, _TOP + _LANE * names.index(name)
+        x, y = _LEFT + _STEP * (day - first).days, lanes[name].top
         outlines[worst] = outlines.get(worst, "") + _outline(worst, x, y)
         if count > 1:
             yield letters(x + 13, y + 13, str(count), size=8)
@@ -149,10 +164,15 @@ def _legend(seen: Sequence[str], top: int) -> Iterator[Markup]:
         x += 30 + 7 * len(each)
 
 
-def _in_words(cells: _Cells, names: Sequence[str]) -> Iterator[str]:
-    for name in names:
-        days = Counter(worst for (lane, _), (worst, _) in cells.items() if lane == name)
-        yield f"{name} {', '.join(f'{days[each]} {each}' for each in _WORST_FIRST if each in days)}"
+def shortened(name: str, most: int) -> str:
+    """A name without its middle: long names of services differ at the end."""
+    return name if len(name) <= most else f"{name[: most // 2]}…{name[-(most - most // 2 - 1) :]}"
+
+
+def _in_words(cells: _Cells, lanes: Mapping[str, _Lane]) -> Iterator[str]:
+    for name, lane in lanes.items():
+        days = Counter(worst for (service, _), (worst, _) in cells.items() if service == name)
+        yield f"{' = '.join((name, *lane.other_names))} {', '.join(f'{days[each]} {each}' for each in _WORST_FIRST if each in days)}"
 
 
 def four_figures(rows: Iterable[Row]) -> Drawing | None:

@@ -18,7 +18,8 @@ from typing import Any
 from urllib.parse import quote
 
 from ecr_widgets.audit.figures import ServiceFigures, figures
-from ecr_widgets.audit.overview import Current, duration, four_figures, grid, runs_now
+from ecr_widgets.audit.one_history import OneHistory, one_history
+from ecr_widgets.audit.overview import duration, four_figures, grid, runs_now
 from ecr_widgets.audit.row import Row
 from ecr_widgets.audit.showing import show_run
 from ecr_widgets.audit.verdict_signs import look_of, sign_of
@@ -51,7 +52,13 @@ td.y{min-width:6em}td.w{max-width:17em;overflow:hidden;text-overflow:ellipsis}
 
 
 def write_report(
-    out: Path, runs: Path, rows: Iterable[Row], *, checked: Verification | None, now: datetime
+    out: Path,
+    runs: Path,
+    rows: Iterable[Row],
+    *,
+    checked: Verification | None,
+    now: datetime,
+    adopted: Iterable[Iterable[str]] = (),
 ) -> None:
     """Write the report.
 
@@ -62,16 +69,24 @@ def write_report(
 
         checked: What `verify` found, None where it was not asked.
 
+        adopted: All names of each service that was adopted.
+
     Raises:
         OSError: It cannot be written.
     """
     with out.open("w", encoding="utf-8") as file:
-        file.writelines(_document(out, runs, list(rows), checked, now))
+        file.writelines(_document(out, runs, list(rows), checked, now, adopted))
 
 
 def _document(
-    out: Path, runs: Path, rows: Sequence[Row], checked: Verification | None, now: datetime
+    out: Path,
+    runs: Path,
+    rows: Sequence[Row],
+    checked: Verification | None,
+    now: datetime,
+    adopted: Iterable[Iterable[str]],
 ) -> Iterator[str]:
+    by_service = one_history(rows, adopted)
     yield (
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{escape(_POLICY)}">'
@@ -83,9 +98,11 @@ def _document(
         row.path: at for at, row in enumerate(filter(_is_run, islice(rows, MAX_ROWS))) if at < MAX_DETAILS
     }
     yield from _first_lines(rows, checked, now)
+    if (plot := four_figures(by_service.rows)) is not None:
+        yield plot.to_svg(ink="currentColor")
     yield '<div class="side">'
-    yield from _now(runs_now(rows), numbers)
-    if (plot := grid(rows)) is not None:
+    yield from _now(by_service, numbers)
+    if (plot := grid(*by_service)) is not None:
         yield f"<div><h2>By day</h2>{plot.to_svg(ink='currentColor')}</div>"
     yield "</div>"
     yield (
@@ -97,7 +114,7 @@ def _document(
     yield "</table>"
     if len(rows) > MAX_ROWS:
         yield f"<p>{len(rows) - MAX_ROWS} older notebooks are counted above and not listed.</p>"
-    yield from _figures(figures(rows))
+    yield from _figures(figures(*by_service))
     yield from _seals(checked)
     yield "<h2>Steps of the newest runs</h2>"
     for row in rows[:MAX_ROWS]:
@@ -118,17 +135,17 @@ def _first_lines(rows: Sequence[Row], checked: Verification | None, now: datetim
     span = f" · {min(times)[:10]} to {max(times)[:10]}" if times else ""
     yield f"<h1>Saved runs{span}{order}</h1>"
     yield f'<p class="m">{_text(to_rfc3339(now))}: {len(rows)} notebooks: {_text(told) or "none"}.</p>'
-    if (plot := four_figures(rows)) is not None:
-        yield plot.to_svg(ink="currentColor")
 
 
-def _now(services: Sequence[Current], numbers: Mapping[str, int]) -> Iterator[str]:
+def _now(by_service: OneHistory, numbers: Mapping[str, int]) -> Iterator[str]:
+    services = runs_now(by_service.rows)
     if not services:
         return
     yield "<div><h2>Now</h2><table><tr><th>service<th>image<th>state<th>since (UTC)<th>by</tr>"
     for each in services[:_MOST_SERVICES]:
+        names = "<br>= ".join(map(_text, (each.service, *by_service.other_names.get(each.service, ()))))
         yield (
-            f'<tr><td class="s">{_text(each.service)}<td class="s">{_text(each.what)}<td class="s">{_text(each.how)}'
+            f'<tr><td class="s">{names}<td class="s">{_text(each.what)}<td class="s">{_text(each.how)}'
             f'<td class="s">{_linked(_when(each.since), each.row, numbers)}<td class="s">{_text(each.actor)}</tr>'
         )
     yield "</table>"
@@ -171,7 +188,7 @@ def _figures(found: Sequence[ServiceFigures]) -> Iterator[str]:
         recovery = "–" if one.median_recovery_s is None else duration(one.median_recovery_s)
         lead = "–" if one.median_lead_s is None else duration(one.median_lead_s)
         yield (
-            f'<tr><td class="t">{_text(one.service)}<td class="s">'
+            f'<tr><td class="t">{_text(one.names)}<td class="s">'
             f"{one.deploys}<td>{one.deploys_a_day:g}<td>{one.failed}"
             f" ({one.failure_rate:.0%})<td>{recovery}<td>{lead}<td>{_text(one.down_since or '–')}</tr>"
         )

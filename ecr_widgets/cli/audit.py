@@ -18,6 +18,7 @@ from ecr_widgets.audit.image_lines import told_of
 from ecr_widgets.audit.index import open_index
 from ecr_widgets.audit.judging import Verdict
 from ecr_widgets.audit.keys import default_ring, export_keys
+from ecr_widgets.audit.one_history import one_history
 from ecr_widgets.audit.query import Query, parse_digest, parse_since
 from ecr_widgets.audit.report import write_report
 from ecr_widgets.audit.scan import scan
@@ -204,7 +205,14 @@ def report(*, runs: Path, out: Path, **given: str | None) -> None:
     """Write one HTML file with figures, a grid of days and runs; it is safe to open whatever the notebooks hold."""
     checked = check(runs, (name for name, _ in scan(runs)), ring=default_ring())
     with open_index(runs) as index, _writing(out):
-        write_report(out, runs, index.rows(_query(**given)), checked=checked, now=datetime.now(UTC))
+        write_report(
+            out,
+            runs,
+            index.rows(_query(**given)),
+            checked=checked,
+            now=datetime.now(UTC),
+            adopted=index.adopted(),
+        )
     click.echo(out)
 
 
@@ -231,8 +239,8 @@ def export(*, runs: Place, out: Path, **given: str | None) -> None:
 def figures(*, runs: Place, wide: bool, as_json: bool, **given: str | None) -> None:
     """Say by service how many deploys a day there were, how many failed, and how long it took to restore the service."""
     with open_index(runs) as index:
-        rows = list(index.rows(_query(**given)))
-    found, overridden = count(rows), [row for row in rows if row.overridden]
+        by_service = one_history(index.rows(_query(**given)), index.adopted())
+    found, overridden = count(*by_service), [row for row in by_service.rows if row.overridden]
     if as_json:
         print_json(
             [

@@ -77,7 +77,7 @@ def outcome_text(row: Row) -> str:
 
 def print_figures(found: Iterable[ServiceFigures], *, wide: bool) -> None:
     """Print figures by service."""
-    service = Column[ServiceFigures]("SERVICE", lambda one: one.service, least=12)
+    service = Column[ServiceFigures]("SERVICE", lambda one: one.names, least=12)
     deploys = Column[ServiceFigures]("DEPLOYS", lambda one: one.deploys, is_number=True)
     a_day = Column[ServiceFigures]("A DAY", lambda one: f"{one.deploys_a_day:.2f}", is_number=True)
     failed = Column[ServiceFigures](

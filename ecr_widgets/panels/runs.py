@@ -14,6 +14,7 @@ from ecr_widgets.audit.compare import compare_runs
 from ecr_widgets.audit.figures import ServiceFigures, figures
 from ecr_widgets.audit.index import open_index
 from ecr_widgets.audit.keys import default_ring
+from ecr_widgets.audit.one_history import one_history
 from ecr_widgets.audit.overview import four_figures, grid
 from ecr_widgets.audit.query import Query, parse_since
 from ecr_widgets.audit.row import Row
@@ -67,9 +68,14 @@ class SavedRuns:
         with open_index(self.folder) as index:
             return list(index.rows(query))
 
+    def adopted(self) -> tuple[frozenset[str], ...]:
+        """All names of each service that a run adopted."""
+        with open_index(self.folder) as index:
+            return index.adopted()
+
     def timeline(self, *, since: str = "", service: str = "") -> RunsPicture:
         """A lane a service, a sign a run, oldest first."""
-        rows = self.rows(since=since, service=service)
+        rows, other_names = one_history(self.rows(since=since, service=service), self.adopted())
         lanes: dict[str, list[Row]] = {}
         for row in reversed(rows):
             for name in row.services or ("(no service)",):
@@ -77,7 +83,7 @@ class SavedRuns:
         now = datetime.now(UTC)
         shown = tuple(
             (
-                name,
+                " = ".join((name, *other_names.get(name, ()))),
                 "".join(sign_of(row.verdict) for row in lane[-_LANE:]),
                 str(len(lane)),
                 _when(lane[-_LANE:][0], now),
@@ -135,7 +141,10 @@ class SavedRuns:
         import pandas as pd
 
         names = [each.name for each in fields(ServiceFigures)]
-        return pd.DataFrame([each.to_json() for each in figures(self.rows(since=since))], columns=names)
+        return pd.DataFrame(
+            [each.to_json() for each in figures(*one_history(self.rows(since=since), self.adopted()))],
+            columns=names,
+        )
 
     def to_pandas(self, *, since: str = "", service: str = "") -> pd.DataFrame:
         """A row a notebook."""
@@ -206,8 +215,8 @@ class RunsPanel(Live):
 
     @cached_property
     def _plots(self) -> tuple[Drawing, ...]:
-        newest = self._rows[:_PLOTTED]
-        return tuple(plot for plot in (four_figures(newest), grid(newest)) if plot is not None)
+        newest = one_history(self._rows[:_PLOTTED], self._runs.adopted())
+        return tuple(plot for plot in (four_figures(newest.rows), grid(*newest)) if plot is not None)
 
     @property
     def drawn_at(self) -> datetime:

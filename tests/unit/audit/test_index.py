@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 
 from ecr_widgets.audit import run_files
 from ecr_widgets.audit.figures import figures
@@ -24,6 +26,7 @@ from ecr_widgets.audit.parallel import MANY
 from ecr_widgets.audit.query import Query, parse_since
 from ecr_widgets.audit.row import Row
 from ecr_widgets.audit.scan import Stamp
+from ecr_widgets.cli import main
 from ecr_widgets.errors import InputError, RecordError
 from tests.audit.runs import KINDS, change_record, generate, recorded, save
 
@@ -95,6 +98,25 @@ def test_a_service_that_was_adopted_has_one_history(runs: Path) -> None:
         assert paths(index, service="ecs:live/web") == paths(index, service="web") == history
         assert paths(index, service="ecs:l0-p-1/l0-p-2") == history
         assert paths(index, service="ecs:live/apart") == ["apart"]
+        assert index.adopted() == ({"demo/timeoutsvc", "ecs:l0-p-1/l0-p-2", "ecs:live/web"},)
+    places = ["--runs", str(runs)]
+    assert (
+        main(["audit", "report", *places, "--out", str(runs / "report.html")], standalone_mode=False) is None
+    )
+    told = CliRunner().invoke(main, ["audit", "figures", *places, "--json"]).output
+    both = next(
+        each for each in json.loads(told) if "ecs:live/web" in (each["service"], *each["other_names"])
+    )
+    assert sorted((both["service"], *both["other_names"])) == [
+        "demo/timeoutsvc",
+        "ecs:l0-p-1/l0-p-2",
+        "ecs:live/web",
+    ]
+    report = (runs / "report.html").read_text()
+    names = " = ".join((both["service"], *both["other_names"]))
+    assert f'<td class="t">{names}<td' in report
+    lanes = re.search(r'aria-label="Days by service [^"]*"', report)[0]
+    assert lanes.count(names) == lanes.count("demo/timeoutsvc") == lanes.count("ecs:live/web") == 1
 
 
 def test_a_run_is_found_by_id_beginning_or_path(runs: Path) -> None:

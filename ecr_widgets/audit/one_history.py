@@ -1,0 +1,68 @@
+"""One history of a service that has several names, as one that was adopted from Layer0 has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from ecr_widgets.audit.row import Row
+from ecr_widgets.model.ecs_names import is_ecs
+
+
+class OneHistory(NamedTuple):
+    """Rows in which each service has one name, and the other names that it has."""
+
+    rows: Sequence[Row]
+    other_names: Mapping[str, tuple[str, ...]]
+    """Of a service, as environment/service, by the name that it has in the rows."""
+
+
+def one_history(rows: Iterable[Row], adopted: Iterable[Iterable[str]]) -> OneHistory:
+    """Give each service the name that was worked on last, in all rows.
+
+    Args:
+        rows: Newest first.
+
+        adopted: Names of one service each, as `Index.adopted` gives them.
+    """
+    rows, groups = list(rows), _joined(adopted)
+    group_of = {name: names for names in groups for name in names}
+    current: dict[frozenset[str], str] = {}
+    for name in (name for row in rows for name in (*row.deployed, *row.verified)):
+        if name in group_of:
+            current.setdefault(group_of[name], name)
+    for names in groups:
+        current.setdefault(names, max(names, key=lambda name: (is_ecs(name), name)))
+    called = {name: current[names] for name, names in group_of.items()}
+    if called:
+        rows = [_renamed(row, called) for row in rows]
+    return OneHistory(rows, {name: tuple(sorted(names - {name})) for names, name in current.items()})
+
+
+def _joined(adopted: Iterable[Iterable[str]]) -> list[frozenset[str]]:
+    """Groups that share a name are one: a service may have been adopted twice."""
+    groups: list[frozenset[str]] = []
+    for names in map(frozenset, adopted):
+        shared = [each for each in groups if each & names]
+        groups = [*(each for each in groups if not each & names), names.union(*shared)]
+    return groups
+
+
+def _renamed(row: Row, called: Mapping[str, str]) -> Row:
+    def each(names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(called.get(name, name) for name in names))
+
+    if called.keys().isdisjoint((*row.services, row.target)):
+        return row
+    return replace(
+        row,
+        services=each(row.services),
+        deployed=each(row.deployed),
+        verified=each(row.verified),
+        down=each(row.down),
+        rolled_back=each(row.rolled_back),
+        brought_back=each(row.brought_back),
+        target=called.get(row.target, row.target),
+    )
