@@ -8,8 +8,8 @@ from typing import Any
 
 from ecr_widgets.audit.judging import RULES, Judgement
 from ecr_widgets.audit.run import SUCCEEDED, Run
-from ecr_widgets.audit.subjects import Subjects
-from ecr_widgets.model.evidence import Approval, Deed, RunClaim, StepDone
+from ecr_widgets.audit.subjects import DEPLOYS, Subjects
+from ecr_widgets.model.evidence import Approval, Deed, Move, RunClaim, StepDone
 from ecr_widgets.model.times import to_rfc3339
 from ecr_widgets.saved_runs.services import Services
 
@@ -37,6 +37,7 @@ def claim_of(run: Run, judgement: Judgement, subjects: Subjects) -> RunClaim:
         ended_at=to_rfc3339(run.ended_at),
         approval=_approval(run.approval),
         deeds=() if run.is_plan else tuple(_deeds(run)),
+        moves=() if run.is_plan else tuple(_moves(run)),
         steps=tuple(StepDone(step.step, step.state.value, step.changed) for step in run.steps),
         touched={kind: tuple(names) for kind, names in touched.items()},
         deployed=tuple(name for name, changed in subjects.deployed.items() if changed),
@@ -62,6 +63,27 @@ def _deeds(run: Run) -> Iterator[Deed]:
             (service if slash else environment) or None,
             deploy_id if isinstance(deploy_id, str) else None,
         )
+
+
+def _moves(run: Run) -> Iterator[Move]:
+    services = Services(run.steps)
+    for step in run.steps:
+        if step.step not in DEPLOYS or (step.state is SUCCEEDED and not step.changed):
+            continue
+        before = "left_deploy_id" if step.step == "rollback" else "previous_deploy_id"
+        deploy_id, previous = (
+            step.outcome.get(each) or step.inputs.get(each) for each in ("deploy_id", before)
+        )
+        environment, slash, service = (services.of(step) or "").partition("/")
+        if isinstance(deploy_id, str):
+            yield Move(
+                step.step,
+                step.state.value,
+                service if slash else environment,
+                deploy_id,
+                environment if slash else None,
+                previous if isinstance(previous, str) else None,
+            )
 
 
 def _approval(told: Any) -> Approval | None:

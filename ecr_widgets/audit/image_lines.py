@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 
-from ecr_widgets.model.evidence import ImageEvidence, Proof
+from ecr_widgets.model.evidence import ImageEvidence, Move, Proof
 
 _VERBS = {
     "push_image": "pushed",
@@ -23,7 +23,7 @@ def told_of(found: ImageEvidence) -> Iterator[str]:
     for proof in found.proofs:
         run = proof.run
         yield f"{run.verdict or run.state or '-':<11} {run.started_at or '-':<24}  {run.runbook or '-':<12} {run.run_id}"
-        yield f"            {', '.join(_deeds(proof, digest))}"
+        yield f"            {', '.join(_did(proof, digest))}"
         yield f"            by {run.actor or 'somebody unnamed'}{_approval(proof)}; {_chain(proof)}"
     for each in found.discounted:
         yield f"not counted {each.referrer}: {each.why}"
@@ -43,7 +43,7 @@ def facts_of(found: ImageEvidence) -> Iterator[tuple[str, str]]:
     digest = found.image.rpartition("@")[2]
     runs = (
         f"{proof.run.verdict or proof.run.state}, {proof.run.runbook} {proof.run.run_id}, {proof.run.started_at},"
-        f" by {proof.run.actor or 'somebody unnamed'}{_approval(proof)}: {', '.join(_deeds(proof, digest))};"
+        f" by {proof.run.actor or 'somebody unnamed'}{_approval(proof)}: {', '.join(_did(proof, digest))};"
         f" {_chain(proof)}"
         for proof in reversed(found.proofs)
     )
@@ -61,6 +61,19 @@ def facts_of(found: ImageEvidence) -> Iterator[tuple[str, str]]:
         yield "left out", found.left_out
     if not (found.proofs or found.discounted or found.others):
         yield "run", "nothing is attached to it"
+
+
+def _did(proof: Proof, digest: str) -> Iterator[str]:
+    overridden = (f"overrode the policy for {place}" for place in proof.run.touched.get("override", ()))
+    return chain(_deeds(proof, digest), map(_moved, proof.run.moves), overridden)
+
+
+def _moved(move: Move) -> str:
+    service = f"{move.environment}/{move.service}" if move.environment else move.service
+    verb = "brought back" if move.step == "rollback" else "moved"
+    before = f" from {move.previous_deploy_id}" if move.previous_deploy_id else ""
+    ended = "" if move.state == "succeeded" else f" ({move.state})"
+    return f"{verb} {service}{before} to {move.deploy_id}{ended}"
 
 
 def _deeds(proof: Proof, digest: str) -> Iterator[str]:

@@ -205,7 +205,7 @@ def _row(row: Row, folder: str, numbers: Mapping[str, int]) -> str:
         f'<td class="w">{_text(row.what) or "<br>".join(map(_text, row.services))}<td class="s">{_text(row.actor)}'
         f'<td class="w y">{_text(row.note)}<td class="s x">{took}'
         f'<td class="s x">{_text(row.verdict)}<td class="s x">{_text(row.seal)}'
-        f'<td class="t"><a href="{escape(address)}"><code>{_text(row.path)}</code></a><span class="r">{_text(row.why)}</span></tr>'
+        f'<td class="t"><a href="{escape(address)}"><code>{_text(row.path)}</code></a><span class="r">{_text(row.remark)}</span></tr>'
     )
 
 

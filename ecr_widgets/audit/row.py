@@ -80,6 +80,12 @@ class Row(msgspec.Struct, frozen=True, gc=False):
         """The image, and where to."""
         return " → ".join(filter(None, (self.image, self.target)))
 
+    @property
+    def remark(self) -> str:
+        """Why its verdict is what it is, and that a policy was overridden, whatever became of it."""
+        override = f"gate overridden: {self.overridden}" if self.overridden else ""
+        return "; ".join(filter(None, (override, self.why)))
+
     def to_json(self) -> dict[str, Any]:
         """The row as `audit list --json` prints it."""
         told: dict[str, Any] = msgspec.to_builtins(self)

@@ -60,7 +60,12 @@ def to_text(told: Mapping[str, Any]) -> Iterator[str]:
 
 def _about(told: Mapping[str, Any]) -> Iterator[str]:
     what = " → ".join(filter(None, (told["image"], told["target"])))
-    for name, value in (("outcome", told["outcome_words"]), ("what", what), ("why", told["note"])):
+    for name, value in (
+        ("outcome", told["outcome_words"]),
+        ("what", what),
+        ("why", told["note"]),
+        ("gate overridden", told["overridden"]),
+    ):
         if value:
             yield f"  {name}: {value}"
     for name in _ABOUT:

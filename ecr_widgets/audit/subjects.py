@@ -17,8 +17,8 @@ _KINDS = {
     "repository": "repository", "environment": "environment", "deploy_id": "deploy",
 }  # fmt: skip
 """What the members of inputs and outcomes name."""
-_DEPLOYS = frozenset(("create_service", "update_service", "rollback"))
-_ABOUT_SERVICE = _DEPLOYS | {
+DEPLOYS = frozenset(("create_service", "update_service", "rollback"))
+_ABOUT_SERVICE = DEPLOYS | {
     "check_target", "find_service", "wait", "verify", "scale_service", "delete_service", "adopt"
 }  # fmt: skip
 _NAMES_OF_ADOPTED = (("same_environment", "same_service"), ("to_environment", "to_service"))
@@ -63,7 +63,7 @@ def subjects_of(run: Run) -> Subjects:
                 verified.add(service)
         elif step.step == "adopt" and not is_plan and step.state is SUCCEEDED:
             adopted |= {service, *_other_names(step)}
-        elif step.step in _DEPLOYS and not is_plan:
+        elif step.step in DEPLOYS and not is_plan:
             tried = bool(step.changed) or step.state is not SUCCEEDED
             deployed[service] = deployed.get(service, False) or tried
     pairs |= {("service", name) for name in adopted}

@@ -46,7 +46,7 @@ def print_runs(rows: Iterable[Row], *, wide: bool) -> bool:
     click.echo("  ".join((*(f"{header:<{width}}" for header, width, _ in _FULL), "NOTEBOOK")))
     for row in every:
         cells = [f"{one_line(of(row)) or '-':<{width}}" for _, width, of in _FULL]
-        told = "; ".join(filter(None, (row.seal if row.seal in _ODD_SEALS else "", row.why)))
+        told = "; ".join(filter(None, (row.seal if row.seal in _ODD_SEALS else "", row.remark)))
         click.echo("  ".join((*cells, one_line(row.path + (f"  ({told})" if told else "")))))
     return True
 
@@ -72,7 +72,7 @@ def outcome_text(row: Row) -> str:
     ):
         told = row.verdict
     seal = row.seal if row.seal in _ODD_SEALS else ""
-    return "; ".join(filter(None, (told, seal, row.why)))
+    return "; ".join(filter(None, (told, seal, row.remark)))
 
 
 def print_figures(found: Iterable[ServiceFigures], *, wide: bool) -> None:

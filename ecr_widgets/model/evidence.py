@@ -31,6 +31,19 @@ class Deed(msgspec.Struct, frozen=True, omit_defaults=True):
     deploy_id: str | None = None
 
 
+class Move(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What one step of the run brought a service to, or set out to, and the way back; no step that found it there already."""
+
+    step: str
+    """`create_service`, `update_service` or `rollback`."""
+    state: str
+    service: str
+    deploy_id: str
+    environment: str | None = None
+    previous_deploy_id: str | None = None
+    """What the service was on before; null where there was no service, and where the record does not say."""
+
+
 class StepDone(msgspec.Struct, frozen=True):
     """One step, without what it was asked and what it found."""
 
@@ -69,9 +82,12 @@ class RunClaim(msgspec.Struct, frozen=True):
     ended_at: str | None
     approval: Approval | None = None
     deeds: tuple[Deed, ...] = ()
+    moves: tuple[Move, ...] = ()
+    """Empty as well where an earlier release sealed the run."""
     steps: tuple[StepDone, ...] = ()
     touched: dict[str, tuple[str, ...]] = {}
-    """By kind (`digest`, `service`, `repository`, `environment`, `deploy`) all that the run names, looked at or changed."""
+    """By kind (`digest`, `service`, `repository`, `environment`, `deploy`) all that the run names, looked at or changed; and as
+    `override` the environments and repositories whose policy it overrode."""
     deployed: tuple[str, ...] = ()
     """Services, as environment/service, that it deployed to or set out to."""
     verified: tuple[str, ...] = ()

@@ -236,7 +236,7 @@ class RunsPanel(Live):
                 _named(row),
                 "" if row.duration_s is None else f"{row.duration_s:.1f}",
                 row.verdict,
-                row.why,
+                row.remark,
                 row.seal or "",
             )
             for row in self._rows[:most]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -92,18 +93,29 @@ class Attested:
         kind: str = "deployed",
         ring: KeyRing | None = None,
         hours: int = 0,
+        change: Callable[[dict[str, Any]], object] = lambda notebook: None,
         **run: Any,
     ) -> Attachable:
-        """A sealed run of that image."""
+        """A sealed run of that image, with its notebook changed before."""
         ring = ring or self.ring
-        self.seal_only(image, run_id, kind=kind, ring=ring, hours=hours, **run)
+        self.seal_only(image, run_id, kind=kind, ring=ring, hours=hours, change=change, **run)
         return list(attachable(self.runs, ring))[-1]
 
     def seal_only(
-        self, image: ImageReference, run_id: str, *, kind: str, ring: KeyRing, hours: int = 0, **run: Any
+        self,
+        image: ImageReference,
+        run_id: str,
+        *,
+        kind: str,
+        ring: KeyRing,
+        hours: int = 0,
+        change: Callable[[dict[str, Any]], object] = lambda notebook: None,
+        **run: Any,
     ) -> None:
         """The same of a run that may have acted on no image."""
-        save(self.runs, kind, f"{run_id}.ipynb", self.notebook(image, run_id, kind, **run))
+        notebook = self.notebook(image, run_id, kind, **run)
+        change(notebook)
+        save(self.runs, kind, f"{run_id}.ipynb", notebook)
         seal_run(self.runs, f"{run_id}.ipynb", ring=ring, now=NOW + timedelta(hours=hours))
 
     def attach(self, run: Attachable) -> list[Attached]:

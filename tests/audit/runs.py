@@ -15,6 +15,7 @@ from ecr_widgets.model.record import StepRecord
 from ecr_widgets.saved_runs.reading import read_records
 
 RECORDED = Path(__file__).parent / "recorded"
+_RECORD = "application/vnd.ecr-widgets.record+json"
 KINDS = ("deployed", "proven", "failed", "interrupted", "killed", "papermill")
 _MIX = ("deployed",) * 6 + ("proven",) * 2 + ("failed", "interrupted")
 _LOG_LINE = "2026-11-23T16:46:27Z timeoutsvc: request served in {} ms by worker {} of pool blue\\n"
@@ -39,8 +40,28 @@ def steps_of(notebook: dict[str, Any]) -> Iterator[tuple[dict[str, Any], dict[st
     for cell in notebook["cells"]:
         for output in cell.get("outputs", ()):
             data = output.get("data", {})
-            if "application/vnd.ecr-widgets.record+json" in data:
-                yield json.loads(data["application/vnd.ecr-widgets.record+json"]), data
+            if _RECORD in data:
+                yield json.loads(data[_RECORD]), data
+
+
+def override_gate(notebook: dict[str, Any], reason: str) -> dict[str, Any]:
+    """Have the gate asked before the service was moved, and overridden."""
+    cell = next(each for each in notebook["cells"] if "deploy_service(" in "".join(each["source"]))
+    (moved,) = cell["outputs"]
+    own = json.loads(moved["data"][_RECORD])
+    for record, data in steps_of(notebook):
+        if record["sequence"] >= own["sequence"]:
+            data[_RECORD] = json.dumps({**record, "sequence": record["sequence"] + 1}, separators=(",", ":"))
+    asked = own | {
+        "step": "check_evidence",
+        "changed": False,
+        "ended_at": own["started_at"],
+        "inputs": {"environment": "demo", "deploy_id": own["inputs"]["deploy_id"]},
+        "outcome": {"decision": "overridden", "override": reason, "unmet": ["keys: none"], "changed": False},
+    }
+    data = {_RECORD: json.dumps(asked, separators=(",", ":")), "text/plain": "check_evidence"}
+    cell["outputs"].insert(0, {**moved, "data": data})
+    return notebook
 
 
 def records_of(notebook: dict[str, Any]) -> tuple[StepRecord, ...]:
@@ -54,7 +75,7 @@ def change_record(notebook: dict[str, Any], step: str, /, **members: Any) -> dic
         if record["step"] == step:
             for key, value in members.items():
                 record[key] = {**record[key], **value} if isinstance(value, dict) and record[key] else value
-            data["application/vnd.ecr-widgets.record+json"] = json.dumps(record, separators=(",", ":"))
+            data[_RECORD] = json.dumps(record, separators=(",", ":"))
     return notebook
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,10 @@ from ecr_widgets.audit.attestation import BUNDLE_TYPE, bundle_of, read_bundle
 from ecr_widgets.audit.image_lines import told_of
 from ecr_widgets.audit.keys import KeyRing, export_keys
 from ecr_widgets.errors import AuthorizationError
+from ecr_widgets.model.evidence import Proof
 from ecr_widgets.model.image_reference import ImageReference
 from tests.audit.attested import NOW, Attested, resigned
+from tests.audit.runs import change_record, override_gate, steps_of
 
 
 @pytest.fixture
@@ -23,56 +26,172 @@ def here(tmp_path: Path) -> Attested:
     return Attested.in_memory(tmp_path)
 
 
-def test_an_auditor_needs_no_folder_of_runs(here: Attested, tmp_path: Path) -> None:
-    """What was done, by whom, when, from which runbook, who approved, did it work, what ran before: all from the registry."""
-    image = here.image()
-    approval = {
-        "requested_by": "alice",
-        "approved_by": "bob",
-        "approved_at": "2026-11-23T16:46:30.000Z",
-        "plan": "plan-1",
-    }
-    here.attach(here.seal(image, "run-1", kind="failed"))
-    here.attach(here.seal(image, "run-2", hours=1, actor="alice", approval=approval))
-    key, _ = here.ring.signing_key(now=NOW)
-    auditor = KeyRing(tmp_path / "auditor")
-    auditor.trust(export_keys([key]).encode(), [key.fingerprint])
-    found = here.evidence(image, auditor)
-    assert (found.image, found.discounted, found.others, found.left_out) == (str(image), (), (), "")
-    earlier, proof = found.proofs
-    run = proof.run
-    # What was changed, exactly, and where?
-    assert [
-        (d.step, d.environment, d.service, d.deploy_id) for d in run.deeds if d.digest == image.digest
-    ] == [
-        ("push_image", None, None, None),
-        ("create_deploy", None, None, "timeout.1"),
-        ("verify", "demo", "timeoutsvc", "timeout.1"),
-    ]
-    # Who asked, who did it, who approved, before it was done?
-    assert (run.actor, run.approval.requested_by, run.approval.approved_by) == ("alice", "alice", "bob")  # type: ignore[union-attr]
-    assert run.approval is not None
-    assert str(run.approval.approved_at) < str(run.started_at)
-    # By which runbook, when, and did it work?
-    assert (run.runbook, run.verdict, run.verified) == ("release", "proven", ("demo/timeoutsvc",))
-    assert run.runbook_sha256 is not None
-    assert str(run.started_at) < str(run.ended_at)
-    # What ran before, and did that work? Is the record whole?
-    assert (earlier.run.run_id, earlier.run.verdict) == ("run-1", "failed")
-    assert [(each.project == proof.project, each.n) for each in found.proofs] == [(True, 1), (True, 2)]
-    # Who can sign?
-    assert {each.key for each in found.proofs} == {key.key}
-    text = "\n".join(told_of(found))
-    for word in (
-        "proven",
-        "failed",
-        "pushed",
-        "demo/timeoutsvc",
-        "approved by bob",
+APPROVAL = {
+    "requested_by": "alice",
+    "approved_by": "bob",
+    "approved_at": "2026-11-23T16:46:30.000Z",
+    "plan": "plan-1",
+    "plan_key": "b" * 32,
+}
+
+
+def in_production(notebook: dict[str, Any]) -> None:
+    """The same run as if it had been of another environment, in an emergency."""
+    override_gate(notebook, "INC-7")
+    for record, data in steps_of(notebook):
+        text = json.dumps(record).replace('"demo"', '"prod"')
+        data["application/vnd.ecr-widgets.record+json"] = text
+
+
+def rolled_back(notebook: dict[str, Any]) -> None:
+    """As if the wait had brought the service back."""
+    for record, _ in steps_of(notebook):
+        if record["step"] == "wait":
+            back = {"deploy_id": "timeout.1", "left_deploy_id": "timeout.2", "service_id": "s"}
+            change_record(
+                notebook, "wait", step="rollback", state="succeeded", changed=True, error=None,
+                inputs={"environment": "demo"}, outcome=back,
+            )  # fmt: skip
+
+
+class Auditor:
+    """Somebody with the image's digest and the signer's key, and nothing else of ours."""
+
+    def __init__(self, folder: Path) -> None:
+        here = Attested.in_memory(folder)
+        self.image = here.image()
+        here.attach(here.seal(self.image, "run-1", kind="failed", change=rolled_back))
+        here.attach(here.seal(self.image, "run-2", hours=1, actor="alice", approval=APPROVAL))
+        here.attach(here.seal(self.image, "run-3", hours=2, change=in_production))
+        self.key, _ = here.ring.signing_key(now=NOW)
+        auditor = KeyRing(folder / "auditor")
+        auditor.trust(export_keys([self.key]).encode(), [self.key.fingerprint])
+        for left in (here.runs, here.ring.folder):
+            left.rename(folder / f"gone-{left.name}")
+        self.found = here.evidence(self.image, auditor)
+        self.failed, self.proof, self.emergency = self.found.proofs
+        self.run = self.proof.run
+        self.text = "\n".join(told_of(self.found))
+
+    def deeds(self, proof: Proof) -> list[tuple[str, str | None, str | None, str | None]]:
+        done = (each for each in proof.run.deeds if each.digest == self.image.digest)
+        return [(each.step, each.environment, each.service, each.deploy_id) for each in done]
+
+
+@pytest.fixture(scope="module")
+def auditor(tmp_path_factory: pytest.TempPathFactory) -> Auditor:
+    return Auditor(tmp_path_factory.mktemp("auditor"))
+
+
+QUESTIONS: dict[str, tuple[Callable[[Auditor], object], object, str]] = {
+    "What was changed, exactly?": (
+        lambda of: (of.found.image, of.deeds(of.proof)),
+        lambda of: (
+            str(of.image),
+            [
+                ("push_image", None, None, None),
+                ("create_deploy", None, None, "timeout.1"),
+                ("verify", "demo", "timeoutsvc", "timeout.1"),
+            ],
+        ),
+        "stored in a deploy as timeout.1",
+    ),
+    "Who asked for it, who did it?": (
+        lambda of: (of.run.approval and of.run.approval.requested_by, of.run.actor),
+        ("alice", "alice"),
+        "by alice, approved",
+    ),
+    "Who approved, and was it somebody else?": (
+        lambda of: (
+            of.run.approval and of.run.approval.approved_by,
+            of.run.approval and of.run.approval.plan_key != of.proof.key,
+        ),
+        ("bob", True),
+        "approved by bob on 2026-11-23T16:46:30.000Z (plan plan-1)",
+    ),
+    "Approved before it was done?": (
+        lambda of: of.run.approval and str(of.run.approval.approved_at) < str(of.run.started_at),
+        True,
+        "2026-11-23T16:46:32",
+    ),
+    "What exactly was approved?": (
+        lambda of: (of.run.approval and of.run.approval.plan, of.run.runbook, len(str(of.run.runbook_sha256))),
+        ("plan-1", "release", 64),
+        "release",
+    ),
+    "When was it done?": (
+        lambda of: str(of.run.started_at) < str(of.run.ended_at),
+        True,
+        "2026-11-23T16:46:32",
+    ),
+    "Tested before production?": (
+        lambda of: [(each[1], proof.run.verdict) for proof in of.found.proofs for each in of.deeds(proof) if each[0] == "verify"],
+        [("demo", "proven"), ("prod", "proven")],
+        "verified to run in demo/timeoutsvc",
+    ),
+    "Did it work?": (
+        lambda of: [(each.run.verdict, each.run.verified) for each in of.found.proofs],
+        [("failed", ()), ("proven", ("demo/timeoutsvc",)), ("proven", ("prod/timeoutsvc",))],
+        "proven ",
+    ),
+    "What ran before, and is there a way back?": (
+        lambda of: [
+            (each.step, each.environment, each.service, each.previous_deploy_id, each.deploy_id, each.state)
+            for proof in (of.proof, of.failed)
+            for each in proof.run.moves
+        ],
+        [
+            ("update_service", "demo", "timeoutsvc", "timeout.2", "timeout.1", "succeeded"),
+            ("update_service", "demo", "timeoutsvc", "timeout.1", "timeout.2", "succeeded"),
+            ("rollback", "demo", "timeoutsvc", "timeout.2", "timeout.1", "succeeded"),
+        ],
+        "brought back demo/timeoutsvc from timeout.2 to timeout.1",
+    ),
+    "Was it an emergency?": (
+        lambda of: [(each.run.approval is None, each.run.touched.get("override")) for each in of.found.proofs[1:]],
+        [(False, None), (True, ("prod",))],
+        "overrode the policy for prod",
+    ),
+    "Was the policy asked?": (
+        lambda of: [(each.step, each.state) for each in of.emergency.run.steps if each.step == "check_evidence"],
+        [("check_evidence", "succeeded")],
+        "",
+    ),
+    "Is the record complete?": (
+        lambda of: ({each.project for each in of.found.proofs} == {of.proof.project}, [each.n for each in of.found.proofs]),
+        (True, [1, 2, 3]),
         "seal 2 of chain",
-        key.key,
-    ):
-        assert word in text
+    ),
+    "Is it unaltered?": (lambda of: (of.found.discounted, of.found.left_out), ((), ""), ""),
+    "Who can sign?": (
+        lambda of: {each.key for each in of.found.proofs} == {of.key.key},
+        True,
+        "by key ",
+    ),
+}  # fmt: skip
+"""What a reviewer of changes asks, how a program finds the answer, and the words that people read.
+
+Why, and by which ticket, is in the notebook alone, unless that is attached as well; findings are asked of ECR itself.
+"""
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_an_auditor_needs_no_folder_of_runs(auditor: Auditor, question: str) -> None:
+    """Each question is answered by the registry alone, to a program and to people."""
+    ask, answer, words = QUESTIONS[question]
+    assert ask(auditor) == (answer(auditor) if callable(answer) else answer)
+    assert words in auditor.text
+
+
+def test_a_statement_of_an_earlier_release_counts(here: Attested) -> None:
+    """One that does not say what ran before is read as it always was."""
+    image = here.image()
+    run = here.seal(image)
+    moves = re.search(rb'"moves":\[.*?\],', read_bundle(run.line).payload)
+    assert moves is not None
+    here.put(image, resigned(run, here.ring, (moves[0], b"")))
+    (proof,) = here.evidence(image).proofs
+    assert (proof.run.moves, proof.run.verdict, len(proof.run.deeds)) == ((), "proven", 3)
 
 
 def test_a_key_that_is_not_known_proves_nothing(here: Attested, tmp_path: Path) -> None:
