@@ -37,6 +37,7 @@ _WRITE_PATIENCE_S = 90.0
 """How long a write that gets no answer is tried again: a store that is gone for a minute ends no run."""
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0
 _AT_ONCE = 16
+_TYPES = {"ipynb": "application/x-ipynb+json", "parquet": "application/vnd.apache.parquet"}
 _GONE = frozenset(("404", "NoSuchKey", "NotFound"))
 _LOST_RACE = frozenset(("412", "PreconditionFailed"))
 _CONFLICT = frozenset(("409", "ConditionalRequestConflict", "OperationAborted"))
@@ -151,7 +152,7 @@ class S3Store:
         nonce = secrets.token_hex(16)
         told: dict[str, Any] = {"IfNoneMatch": "*"} if replacing is None else {"IfMatch": replacing}
         told["ChecksumSHA256"] = base64.b64encode(hashlib.sha256(content).digest()).decode()
-        told["ContentType"] = "application/x-ipynb+json" if name.endswith(".ipynb") else "application/json"
+        told["ContentType"] = _TYPES.get(name.rpartition(".")[2], "application/json")
         if final and self._retention is not None:
             until = self._now_here() + timedelta(days=self._retention.days)
             told |= {"ObjectLockMode": self._retention.mode, "ObjectLockRetainUntilDate": until}

@@ -331,6 +331,11 @@ class Trouble(NamedTuple):
     unknown_key: bool
     """Whether nobody here can tell, because the key is not known."""
 
+    @property
+    def is_only_unknown(self) -> bool:
+        """Whether nothing else is wrong than that the key is not known here."""
+        return self.unknown_key and len(self.why) == 1
+
 
 class Past(msgspec.Struct, frozen=True):
     """What is to be known of the links before one."""

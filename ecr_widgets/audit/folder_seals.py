@@ -10,7 +10,8 @@ import os
 import sqlite3
 import stat
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import date
 from typing import IO
 
 import msgspec
@@ -33,8 +34,13 @@ class FolderSeals(SealBook):
         super().__init__(database, files, ring)
         self._runs = files.folder
         self._open: dict[str, IO[bytes]] = {}
+        self._fresh: dict[tuple[str, int], bytes] = {}
+        """By chain and place in it, rows that were just read."""
 
-    def _read_new(self, keys: Mapping[str, KeyFile]) -> None:
+    def days(self) -> Iterator[tuple[date, int]]:
+        return iter(())
+
+    def _read_new(self, keys: Mapping[str, KeyFile], since: date | None) -> None:
         gone = {prefix for (prefix,) in self._database.execute("SELECT prefix FROM chains")}
         for prefix in folders_with(self._runs, FILE_NAME):
             gone.discard(prefix)
@@ -85,6 +91,9 @@ class FolderSeals(SealBook):
             (prefix, *stamp, end, digest.hexdigest(), _encode(watcher.past)),
         )
 
+    def _fresh_row(self, place: Newest) -> bytes | None:
+        return self._fresh.get((place.prefix, place.at))
+
     def _lines(self, place: Whereabouts | Newest) -> tuple[bytes, bytes]:
         file = self._open.get(place.prefix)
         if file is None:
@@ -94,7 +103,7 @@ class FolderSeals(SealBook):
 
     def close(self) -> None:
         """Close the chains, which may be others by the next update."""
-        super().close()
+        self._fresh.clear()
         while self._open:
             self._open.popitem()[1].close()
 

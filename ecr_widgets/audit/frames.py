@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from ecr_widgets.audit.row import Row
 from ecr_widgets.errors import SettingsError
@@ -32,8 +32,19 @@ def to_frame(rows: Iterable[Row]) -> pd.DataFrame:
     return frame
 
 
-def write_parquet(rows: Iterable[Row], out: Path) -> int:
+def write_parquet(
+    rows: Iterable[Row],
+    out: Path | IO[bytes],
+    *,
+    lines: Mapping[str, Sequence[bytes | None]] | None = None,
+    row_group_size: int | None = None,
+) -> int:
     """Write the same as Parquet and give back the number of rows.
+
+    Args:
+        lines: More columns, each with a value a row.
+
+        row_group_size: How many rows a reader decodes at least, for fewer.
 
     Raises:
         SettingsError: pyarrow is not installed.
@@ -49,9 +60,11 @@ def write_parquet(rows: Iterable[Row], out: Path) -> int:
     types |= dict.fromkeys(_TIMES, pa.timestamp("ms", tz="UTC")) | dict.fromkeys(
         _LISTS, pa.list_(pa.string())
     )
+    for name, values in (lines or {}).items():
+        frame[name], types[name] = list(values), pa.binary()
     # Named, for nothing could be told from columns in which no run has anything.
     schema = pa.schema([(name, types[name]) for name in frame.columns])
-    frame.to_parquet(out, compression="zstd", index=False, schema=schema)
+    frame.to_parquet(out, compression="zstd", index=False, schema=schema, row_group_size=row_group_size)
     return len(frame)
 
 

@@ -13,12 +13,13 @@ import hashlib
 import os
 import sqlite3
 import stat
-import time
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 from pathlib import Path
+from time import time_ns
 from typing import NamedTuple
 
 import msgspec
@@ -30,7 +31,7 @@ from ecr_widgets.audit.keys import KeyRing, default_ring
 from ecr_widgets.audit.query import Query
 from ecr_widgets.audit.row import MADE_BY, Row, RowLine, decode_row, encode_row, line_of, row_of
 from ecr_widgets.audit.run import Found, NoRun, Run
-from ecr_widgets.audit.run_files import FolderFiles, RunFiles, StoreFiles, found_in, unread
+from ecr_widgets.audit.run_files import FolderFiles, Part, RunFiles, StoreFiles, found_in, unread
 from ecr_widgets.audit.scan import NEVER, RACY_NS, Stamp, shown_name
 from ecr_widgets.audit.seal_book import TABLES, Newest, SealBook
 from ecr_widgets.audit.store_seals import StoreSeals
@@ -39,9 +40,11 @@ from ecr_widgets.errors import RecordError
 from ecr_widgets.model.bucket_path import BucketPath, Place
 from ecr_widgets.model.user_folders import cache_folder
 
-_VERSION = 100 * MADE_BY + 14
+_VERSION = 100 * MADE_BY + 15
 """Of the tables and of all rules behind a row; another number than the file's means that all is read again."""
 _BATCH = 1000
+_WINDOWS_DAYS = (2, 8, 32, 128)
+"""How far back the newest runs are looked for in a bucket, one after the other, before in all of it."""
 _LEAST_PART = 4
 """Letters of a run's id that name it; fewer are a typing error rather than a name."""
 _TABLES = """
@@ -50,7 +53,7 @@ CREATE TABLE runs (
   size INTEGER NOT NULL, inode INTEGER NOT NULL, verdict TEXT NOT NULL, state TEXT, runbook TEXT, run_id TEXT,
   started_at TEXT, row BLOB NOT NULL, seal TEXT
 );
-CREATE INDEX runs_by_start ON runs (started_at);
+CREATE INDEX runs_by_start ON runs (started_at DESC, path);
 CREATE INDEX runs_by_id ON runs (run_id);
 CREATE TABLE touched (
   kind TEXT NOT NULL, name TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (kind, name, number)
@@ -103,31 +106,61 @@ class Index:
             self._seals.close()
         self._opened.close()
 
-    def update(self) -> None:
+    def look_for(self, query: Query) -> None:
+        """Bring the index as far up to date as the answer to a query needs: a folder wholly, a bucket from some day on.
+
+        Raises:
+            InputError: The runs cannot be listed.
+        """
+        since = None if query.since is None else query.since.astimezone(UTC)
+        for days in _WINDOWS_DAYS if query.newest is not None and isinstance(self.runs, BucketPath) else ():
+            first = datetime.combine(datetime.now(UTC) - timedelta(days=days), time(), UTC)
+            if since is not None and first <= since:
+                break
+            self.update(first.date())
+            if len(list(self.rows(replace(query, since=first)))) == query.newest:
+                return
+        self.update(None if since is None else since.date())
+
+    def update(self, since: date | None = None) -> None:
         """Bring the index to what the folder holds now.
+
+        Args:
+            since: In a bucket, the first day to look at, by the names of the runs; None for all.
 
         Raises:
             InputError: The folder cannot be listed.
         """
+        days: list[tuple[date, int]] = []
         if self._seals is not None:
             with self._write():
-                self._seals.update()
+                self._seals.update(since)
+            days = list(self._seals.days())
+        last_number = self._last_number()
+        with closing(self._files.parts(since=since, days=days)) as parts:
+            for part in parts:
+                self._update_part(part, last_number)
+
+    def _update_part(self, part: Part, last_number: int) -> None:
         known = {
             row[0]: row
-            for row in self._database.execute("SELECT path, number, changed_ns, size, inode FROM runs")
+            for row in self._database.execute(
+                "SELECT path, number, changed_ns, size, inode FROM runs WHERE path >= ? AND (?2 IS NULL OR path < ?2)",
+                (part.first, part.end),
+            )
         }
-        # Kept in the folder's own order: rows sorted by name are written quicker once, and found slower at each update.
         due = []
-        for path, stamp in self._files.notebooks():
+        for path, stamp in part.notebooks:
             standing = known.pop(shown_name(path), None)
             if standing is None or standing[2:] != stamp:
                 due.append((path, stamp))
         if not known and not due:
             return
         with self._write():
-            # No number is given twice, so one that another update has replaced meanwhile is of nothing now.
+            # No number is given twice: what another update has written since these were listed has a higher one.
             self._database.executemany(
-                "DELETE FROM runs WHERE number = ?", [(number,) for _, number, *_ in known.values()]
+                "DELETE FROM runs WHERE number = ?",
+                [(number,) for _, number, *_ in known.values() if number <= last_number],
             )
         seals = self._seals and self._seals.state()
         with closing(self._entries(due)) as entries:
@@ -175,9 +208,10 @@ class Index:
     def rows(self, query: Query = Query()) -> Iterator[Row]:  # noqa: B008 -- frozen
         """Rows that a query asks for, newest start first; notebooks without a start come last."""
         where, values = query.to_sql()
+        # In this order, NULL is the last of all.
         for found in self._database.execute(
-            f"SELECT row, seal FROM runs {where} ORDER BY started_at IS NULL, started_at DESC, path",  # noqa: S608
-            values,
+            f"SELECT row, seal FROM runs {where} ORDER BY started_at DESC, path LIMIT :newest",  # noqa: S608
+            values | {"newest": -1 if query.newest is None else query.newest},
         ):
             yield _row(*found)
 
@@ -245,8 +279,7 @@ class Index:
         return self._database.execute("SELECT row, seal FROM runs WHERE path = ?", (below,)).fetchall()
 
     def _store(self, batch: list[_Due]) -> None:
-        told = self._database.execute("SELECT seq FROM sqlite_sequence WHERE name = 'runs'").fetchone()
-        number, youngest_ns = told[0] if told else 0, time.time_ns() - RACY_NS
+        number, youngest_ns = self._last_number(), time_ns() - RACY_NS
         runs, names = [], []
         for path, stamp, read, newest in batch:
             number += 1
@@ -258,6 +291,10 @@ class Index:
             "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", runs
         )
         self._database.executemany("INSERT OR IGNORE INTO touched VALUES (?, ?, ?)", names)
+
+    def _last_number(self) -> int:
+        told = self._database.execute("SELECT seq FROM sqlite_sequence WHERE name = 'runs'").fetchone()
+        return told[0] if told else 0
 
     def _sealed(self, path: str, newest: Newest | None, entry: _Entry) -> tuple[str | None, _Entry]:
         """What the notebook's seal says of it, and the entry, which is of a tampered run where that is a change."""
@@ -340,7 +377,13 @@ def index_file(runs: Place) -> Path:
     return cache_folder() / "audit" / f"{name}.sqlite"
 
 
-def open_index(runs: Place, *, rebuild: bool = False, ring: KeyRing | None = None) -> Index:
+def open_index(
+    runs: Place,
+    *,
+    rebuild: bool = False,
+    ring: KeyRing | None = None,
+    query: Query = Query(),  # noqa: B008 -- frozen
+) -> Index:
     """The index of a runs folder, up to date, with what the seals say; one that cannot be kept on disk is made in memory.
 
     Args:
@@ -348,27 +391,29 @@ def open_index(runs: Place, *, rebuild: bool = False, ring: KeyRing | None = Non
 
         ring: The keys to check seals with; by default the user's own.
 
+        query: All that it will be asked: a bucket is looked at for no more than that.
+
     Raises:
         InputError: The folder cannot be listed.
     """
     file, ring = index_file(runs), ring or default_ring()
     broken = (sqlite3.Error, OSError, msgspec.MsgspecError)
     try:
-        return _updated(Index(runs, file, ring=ring), rebuild=rebuild)
+        return _updated(Index(runs, file, ring=ring), query, rebuild=rebuild)
     except broken:
         # A broken index is no loss, and a folder that cannot be written only costs time.
         try:
             _remove(file)
-            return _updated(Index(runs, file, ring=ring))
+            return _updated(Index(runs, file, ring=ring), query)
         except broken:
-            return _updated(Index(runs, None, ring=ring))
+            return _updated(Index(runs, None, ring=ring), query)
 
 
-def _updated(index: Index, *, rebuild: bool = False) -> Index:
+def _updated(index: Index, query: Query, *, rebuild: bool = False) -> Index:
     try:
         if rebuild:
             index.forget()
-        index.update()
+        index.look_for(query)
     except BaseException:
         index.__exit__()
         raise

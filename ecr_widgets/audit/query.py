@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from ecr_widgets.audit.scan import shown_name
 from ecr_widgets.errors import InputError
@@ -39,7 +40,10 @@ class Query:
     service: str | None = None
     """A service, alone or as environment/service."""
 
-    def to_sql(self) -> tuple[str, dict[str, str]]:
+    newest: int | None = None
+    """So many of them, those that started last."""
+
+    def to_sql(self) -> tuple[str, dict[str, Any]]:
         """A WHERE clause for the index and its values."""
         clauses, values = [], {}
         if self.state is not None:

@@ -144,6 +144,14 @@ def read_row(line: bytes, path: str) -> RowLine | None:
         return None
 
 
+def row_in(line: bytes) -> Row | None:
+    """The whole row in such a line, by whatever rules; None where it cannot be read."""
+    try:
+        return decode_row(_decode(line).row)
+    except (msgspec.MsgspecError, RecursionError):
+        return None
+
+
 class _Found(msgspec.Struct, frozen=True, gc=False):
     """Those members of a row that runs are found by."""
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
+from datetime import date
 from itertools import islice
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -26,13 +29,31 @@ from ecr_widgets.ports.run_store import RunStore
 _Asked = TypeVar("_Asked")
 _Done = TypeVar("_Done")
 _AT_ONCE = 16
+_PARTS_AT_ONCE = 4
+_RUNS_IN_PART = 4_000
+
+
+class Part(NamedTuple):
+    """The notebooks whose names are in a range."""
+
+    first: str
+    """No name in it is less than that."""
+    end: str | None
+    """All names in it are less than that; None where there is no end."""
+    notebooks: Iterable[tuple[str, Stamp]]
+    """Each name with what tells two states of it apart."""
 
 
 class RunFiles(Protocol):
     """Notebooks by name, relative to their place."""
 
-    def notebooks(self) -> Iterator[tuple[str, Stamp]]:
-        """All names, each with what tells two states of it apart.
+    def parts(self, *, since: date | None, days: Iterable[tuple[date, int]]) -> Generator[Part, None, None]:
+        """All notebooks; close it to stop early.
+
+        Args:
+            since: Where names that begin with an earlier day may be left out; None for all.
+
+            days: About how many runs days have, in order, as far as that is known.
 
         Raises:
             InputError: They cannot be listed.
@@ -64,8 +85,9 @@ class FolderFiles:
 
     folder: Path
 
-    def notebooks(self) -> Iterator[tuple[str, Stamp]]:
-        return scan(self.folder)
+    def parts(self, *, since: date | None, days: Iterable[tuple[date, int]]) -> Generator[Part, None, None]:
+        # Kept in the folder's own order: rows sorted by name are written quicker once, and found slower at each update.
+        yield Part("", None, scan(self.folder))
 
     def read(self, name: str) -> bytes:
         return read_bytes(os.path.join(self.folder, name))  # noqa: PTH118 -- no Path to make for each
@@ -83,10 +105,27 @@ class StoreFiles:
 
     store: RunStore
 
-    def notebooks(self) -> Iterator[tuple[str, Stamp]]:
-        for name, stamp in self.store.stamps():
+    def parts(self, *, since: date | None, days: Iterable[tuple[date, int]]) -> Generator[Part, None, None]:
+        # Names of runs begin with the day. Some thousand in a part: enough for what is listed at once, and few enough for memory.
+        cuts, count = ["" if since is None else f"{since:%Y%m%d}"], 0
+        for day, runs in days:
+            if count >= _RUNS_IN_PART and (cut := f"{day:%Y%m%d}") > cuts[-1]:
+                cuts.append(cut)
+                count = 0
+            count += runs
+        ranges = list(zip(cuts, (*cuts[1:], None), strict=True))
+        with closing(self.each(self._listed, ranges, at_once=_PARTS_AT_ONCE)) as parts:
+            yield from parts
+
+    def _listed(self, names: tuple[str, str | None]) -> Part:
+        first, end = names
+        found = []
+        for name, stamp in self.store.stamps(after=first):
+            if end is not None and name >= end:
+                break
             if name.endswith(".ipynb") and not name.startswith("."):
-                yield name, stored_stamp(stamp)
+                found.append((name, stored_stamp(stamp)))
+        return Part(first, end, found)
 
     def read(self, name: str) -> bytes:
         stored = self.store.read(name)
@@ -97,11 +136,24 @@ class StoreFiles:
     def is_held(self, name: str) -> bool:
         return self.store.holder(name) is not None
 
-    def each(self, work: Callable[[_Asked], _Done], asked: Sequence[_Asked]) -> Generator[_Done, None, None]:
+    def each(
+        self,
+        work: Callable[[_Asked], _Done],
+        asked: Sequence[_Asked],
+        *,
+        at_once: int = _AT_ONCE,
+    ) -> Generator[_Done, None, None]:
         left = iter(asked)
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            while some := list(islice(left, 4 * _AT_ONCE)):
-                yield from pool.map(work, some)
+        with ThreadPoolExecutor(at_once) as pool:
+            # Some are always on their way, and no more wait to be taken than that.
+            due = deque(pool.submit(work, each) for each in islice(left, 2 * at_once))
+            try:
+                while due:
+                    done = due.popleft().result()
+                    due.extend(pool.submit(work, each) for each in islice(left, 1))
+                    yield done
+            finally:
+                pool.shutdown(cancel_futures=True)
 
 
 def files_of(place: Place) -> RunFiles:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from datetime import date
 from itertools import groupby
 from typing import NamedTuple
 
@@ -109,12 +110,14 @@ class SealBook(ABC):
         self._database = database
         self._files = files
         self._ring = ring
-        self._fresh: dict[tuple[str, int], bytes] = {}
-        """By chain and place in it, rows that were just read."""
         self._has_runs = False
 
-    def update(self) -> None:
-        """Read what chains have gained; notebooks whose newest seal is another one now are marked to be read again."""
+    def update(self, since: date | None = None) -> None:
+        """Read what chains have gained; notebooks whose newest seal is another one now are marked to be read again.
+
+        Args:
+            since: The first day of interest, where chains are of days; None for all.
+        """
         self.close()
         self._has_runs = self._database.execute("SELECT 1 FROM runs LIMIT 1").fetchone() is not None
         keys = self._ring.known()
@@ -124,11 +127,19 @@ class SealBook(ABC):
             self._database.execute("INSERT INTO keys VALUES (?)", (mark,))
             for (prefix,) in self._database.execute("SELECT prefix FROM chains").fetchall():
                 self._forget(prefix)
-        self._read_new(keys)
+        self._read_new(keys, since)
 
     @abstractmethod
-    def _read_new(self, keys: Mapping[str, KeyFile]) -> None:
+    def days(self) -> Iterator[tuple[date, int]]:
+        """Where chains are of days: each that is known, and how many seals it has."""
+
+    @abstractmethod
+    def _read_new(self, keys: Mapping[str, KeyFile], since: date | None) -> None:
         """Note the seals that are not noted yet."""
+
+    @abstractmethod
+    def _fresh_row(self, place: Newest) -> bytes | None:
+        """The row in front of a seal, where that was just read and is at hand."""
 
     @abstractmethod
     def _lines(self, place: Whereabouts | Newest) -> tuple[bytes, bytes]:
@@ -138,9 +149,9 @@ class SealBook(ABC):
             OSError: They cannot be read.
         """
 
+    @abstractmethod
     def close(self) -> None:
         """Forget what was kept of the last look."""
-        self._fresh.clear()
 
     def newest_of(self, paths: Collection[str]) -> dict[str, Newest]:
         """The newest seal of each notebook that has one."""
@@ -167,7 +178,7 @@ class SealBook(ABC):
         """The row that the seal of a notebook signs; None where it is not in order, or has none that counts."""
         if newest.forged is not None or newest.unknown_key or newest.row_sha256 is None:
             return None
-        line = self._fresh.get((newest.prefix, newest.at))
+        line = self._fresh_row(newest)
         if line is None:
             try:
                 line = self._lines(newest)[0].removesuffix(b"\n")

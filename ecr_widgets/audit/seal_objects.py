@@ -10,9 +10,9 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import msgspec
 
@@ -34,6 +34,7 @@ from ecr_widgets.ports.run_store import RunStore
 _LONGEST_GAP_DAYS = 60
 """How far back the day before is looked for that has a seal."""
 _MOST_TRIES = 100
+_NAME = re.compile(r"seals/(\d{4})/(\d{2})/(\d{2})/(\d{12})\.json", re.ASCII)
 _DAY_OF_RUN = re.compile(r"(\d{4})(\d{2})(\d{2})T\d{6}Z-")
 
 
@@ -61,7 +62,7 @@ def append(
         place = _behind(last, key) if last else _first(store, day, key)
         row_sha256 = None if row is None else hashlib.sha256(row).hexdigest()
         seal = msgspec.structs.replace(draft, key=key.key, chain=place, row=row_sha256)
-        name = f"{_folder(day)}{place.n:012}.json"
+        name = seal_name(day, place.n)
         with suppress(Replaced):
             lines = [line_of(seal, sign)] if row is None else [row, line_of(seal, sign)]
             store.put(name, b"".join(line + b"\n" for line in lines), replacing=None)
@@ -95,6 +96,55 @@ def look_at(link: Link, keys: dict[str, KeyFile]) -> Trouble | None:
     )
 
 
+def first_day(store: RunStore) -> date | None:
+    """The first day that has seals.
+
+    Raises:
+        OSError: The store does not answer.
+    """
+    return next((day for day, _ in _named(store.names(prefix="seals/"))), None)
+
+
+def days_from(first: date, last: date) -> Iterator[date]:
+    """Each day from one to another, both of them too."""
+    return (first + timedelta(days=number) for number in range((last - first).days + 1))
+
+
+def numbers_of(store: RunStore, day: date, *, after: int = 0) -> Iterator[int]:
+    """The numbers of a day's seals behind one, in order.
+
+    Raises:
+        OSError: The store does not answer.
+    """
+    behind = seal_name(day, after) if after else ""
+    return (number for _, number in _named(store.names(prefix=_folder(day), after=behind)))
+
+
+def seal_name(day: date, number: int) -> str:
+    """The name of a seal in a store."""
+    return f"{_folder(day)}{number:012}.json"
+
+
+def beginning_of(day: date, first: Link) -> Past:
+    """What is to be known of a day before its first seal, whatever that follows: days are looked at one by one.
+
+    Its seals were made on that day by the store's clock, and so not before a key that was retired earlier was.
+    """
+    began = datetime.combine(day, time(), UTC)
+    if first.seal is None:
+        return Past(sealed_at=began)
+    return Past(0, first.seal.chain.previous, first.seal.chain.project, began)
+
+
+def _named(names: Iterable[str]) -> Iterator[tuple[date, int]]:
+    for name in names:
+        match = _NAME.fullmatch(name)
+        with suppress(ValueError):
+            if match:
+                year, month, day, number = map(int, match.groups())
+                yield date(year, month, day), number
+
+
 def _last_of(store: RunStore, day: datetime) -> Link | None:
     last = None
     for name in store.names(prefix=_folder(day)):
@@ -121,7 +171,7 @@ def _first(store: RunStore, day: datetime, key: KeyFile) -> Place:
     return Place(secrets.token_hex(16), 1, None)
 
 
-def _folder(day: datetime) -> str:
+def _folder(day: date) -> str:
     return f"seals/{day:%Y/%m/%d}/"
 
 

@@ -1,30 +1,33 @@
 """The seals in a store that hosts share, as an index has them: one object each, below the day on which it was made.
 
-Nothing is written over a seal, and its number is the lock on its day, so what is new comes behind what is known. A seal that was
-removed, or replaced by who may do more than add, is for `verify` to find.
+Of a closed day they are read from its one file, where there is one whose seals follow each other up to one that is an object, too: then
+they are the day's own. What came behind it, and all else, is read from the objects. Nothing is written over a seal, and its number is the lock on its day, so what is new comes behind what is known. A seal
+that was removed, or replaced by who may do more than add, is for `verify` to find.
 """
 
 from __future__ import annotations
 
-import re
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
-from datetime import date, timedelta
-from itertools import groupby, islice
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from datetime import date
+from itertools import chain, islice
+from typing import NamedTuple
 
 import msgspec
 
-from ecr_widgets.audit.chain import Link, Past, Seal, Watcher, read_links
+from ecr_widgets.audit.chain import Link, Past, Seal, Trouble, Watcher, read_links
+from ecr_widgets.audit.day_files import DayFile, days_with_files, is_closed, name_of
 from ecr_widgets.audit.keys import KeyFile, KeyRing
 from ecr_widgets.audit.run_files import StoreFiles
-from ecr_widgets.audit.scan import NEVER
 from ecr_widgets.audit.seal_book import Newest, Noted, SealBook, Whereabouts, noted_of
+from ecr_widgets.audit.seal_objects import beginning_of, days_from, first_day, numbers_of, seal_name
 from ecr_widgets.model.stored import Stored
 
-_NAME = re.compile(r"seals/(\d{4}/\d{2}/\d{2}/)(\d{12})\.json", re.ASCII)
 _AT_ONCE = 500
-_FRESH = 50_000
+_DAYS_AT_ONCE = 8
+_CLOSED = 1
+"""In place of a stamp: the day was over when it was last looked at."""
 
 
 class StoreSeals(SealBook):
@@ -33,50 +36,175 @@ class StoreSeals(SealBook):
     def __init__(self, database: sqlite3.Connection, files: StoreFiles, ring: KeyRing) -> None:
         super().__init__(database, files, ring)
         self._files: StoreFiles = files
-
-    def _read_new(self, keys: Mapping[str, KeyFile]) -> None:
-        known = {
-            prefix: _decode_past(past)
-            for prefix, past in self._database.execute("SELECT prefix, past FROM chains ORDER BY prefix")
-        }
-        # Around midnight the last seals of a day may come after the first ones of the next.
-        after = _folder_before(max(known)) if known else ""
-        before = Past()
-        for prefix, names in groupby(self._names(after), lambda each: each[0]):
-            past = known.get(prefix) or Past(0, before.sha256, before.project, before.sealed_at)
-            numbers = [number for _, number in names if number > past.count]
-            before = self._read_day(prefix, numbers, Watcher(keys, past)) if numbers else past
-
-    def _names(self, after: str) -> Iterator[tuple[str, int]]:
-        for name in self._files.store.names(prefix="seals/", after=after):
-            if match := _NAME.fullmatch(name):
-                yield match[1], int(match[2])
-
-    def _read_day(self, prefix: str, numbers: Sequence[int], watcher: Watcher) -> Past:
-        read = self._files.each(self._files.store.read, [_name(prefix, number) for number in numbers])
-        with closing(read):
-            links = zip(numbers, watcher.look_at(map(_link_in, read)), strict=True)
-            while some := list(islice(links, _AT_ONCE)):
-                noted: list[Noted] = []
-                for number, (link, trouble) in some:
-                    if link.seal is not None:
-                        noted.append(noted_of(link, link.seal, trouble, place=number, at=number))
-                    if link.row is not None and len(self._fresh) < _FRESH:
-                        self._fresh[prefix, number] = link.row
-                self._note(prefix, noted)
-        past = msgspec.structs.replace(watcher.past, count=numbers[-1])
-        self._database.execute(
-            "INSERT OR REPLACE INTO chains VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (prefix, *NEVER, past.count, past.sha256 or "", _encode(past)),
+        # Rows that were just read, for a million of which memory is not the place.
+        database.execute(
+            "CREATE TEMP TABLE fresh (prefix TEXT, at INTEGER, row BLOB, PRIMARY KEY (prefix, at)) WITHOUT ROWID"
         )
+
+    def days(self) -> Iterator[tuple[date, int]]:
+        """Days that were looked at, each with the number of its seals."""
+        found = self._database.execute("SELECT prefix, end FROM chains ORDER BY prefix")
+        return ((_day_of(prefix), count) for prefix, count in found)
+
+    def _read_new(self, keys: Mapping[str, KeyFile], since: date | None) -> None:
+        store = self._files.store
+        now = store.now()
+        first = since or first_day(store)
+        if first is None:
+            return
+        known = {
+            _day_of(prefix): _Known(stamp == _CLOSED, _decode_past(past))
+            for prefix, stamp, past in self._database.execute(
+                "SELECT prefix, changed_ns, past FROM chains WHERE prefix >= ?", (_prefix(first),)
+            )
+        }
+        due = [
+            _Due(day, known[day].past if day in known else Past(), is_open=not is_closed(day, now))
+            for day in days_from(first, now.date())
+            if day not in known or not known[day].is_closed
+        ]
+        files = set(days_with_files(store, due[0].day)) if due else set()
+        asked = [each._replace(has_file=each.day in files) for each in due]
+        with closing(self._files.each(self._ask, asked, at_once=_DAYS_AT_ONCE)) as answers:
+            for each, answer in zip(asked, answers, strict=True):
+                self._read_day(each, answer, keys)
+
+    def _ask(self, due: _Due) -> _Answer:
+        store, file, last = self._files.store, None, None
+        stored = store.read(name_of(due.day)) if due.has_file else None
+        if stored is not None:
+            with suppress(ImportError, ValueError):
+                file = DayFile(stored.content)
+                last = _link_in(store.read(seal_name(due.day, file.count))).sha256
+        return _Answer(file, last, self._behind(due, file))
+
+    def _behind(self, due: _Due, file: DayFile | None) -> list[int]:
+        known = max(due.past.count, file.count if file else 0)
+        return list(numbers_of(self._files.store, due.day, after=known))
+
+    def _read_day(self, due: _Due, answer: _Answer, keys: Mapping[str, KeyFile]) -> None:
+        past, prefix, behind = due.past, _prefix(due.day), answer.behind
+        if answer.file is not None and answer.file.count > past.count:
+            try:
+                with self._savepoint():
+                    past = self._read_file(due, answer.file, answer.last_sha256, keys)
+            except ValueError:
+                behind = self._behind(due, None)
+        if behind:
+            read = self._files.each(self._files.store.read, [seal_name(due.day, number) for number in behind])
+            with closing(read):
+                watched = _watched(due.day, past, map(_link_in, read), keys)
+                past = self._note_all(prefix, zip(behind, watched, strict=True), past)
+                past = msgspec.structs.replace(past, count=behind[-1])
+        self._database.execute(
+            "INSERT OR REPLACE INTO chains VALUES (?, ?, 0, 0, ?, ?, ?)",
+            (prefix, 0 if due.is_open else _CLOSED, past.count, past.sha256 or "", _encode(past)),
+        )
+
+    def _read_file(
+        self, due: _Due, file: DayFile, last_sha256: str | None, keys: Mapping[str, KeyFile]
+    ) -> Past:
+        """Note what is in a day's file.
+
+        Raises:
+            ValueError: It is not what the day's seals are, so nothing in it counts.
+        """
+
+        def in_order() -> Iterator[tuple[int, _Looked]]:
+            links = islice(file.links(), due.past.count, None)
+            for looked in _watched(due.day, due.past, links, keys):
+                link, trouble, _ = looked
+                if link.seal is None or (trouble is not None and not trouble.is_only_unknown):
+                    raise ValueError("a seal in it is not in order")
+                yield link.seal.n, looked
+
+        past = self._note_all(_prefix(due.day), in_order(), due.past)
+        if past.sha256 != last_sha256:
+            raise ValueError("it does not end as the seals of the day do")
         return past
+
+    def _note_all(self, prefix: str, looked: Iterable[tuple[int, _Looked]], past: Past) -> Past:
+        links = iter(looked)
+        while some := list(islice(links, _AT_ONCE)):
+            noted: list[Noted] = []
+            for number, (link, trouble, _) in some:
+                if link.seal is not None:
+                    noted.append(noted_of(link, link.seal, trouble, place=number, at=number))
+            self._database.executemany(
+                "INSERT OR REPLACE INTO fresh VALUES (?, ?, ?)",
+                [(prefix, number, each.link.row) for number, each in some if each.link.row is not None],
+            )
+            self._note(prefix, noted)
+            past = some[-1][1].past
+        return past
+
+    @contextmanager
+    def _savepoint(self) -> Iterator[None]:
+        self._database.execute("SAVEPOINT day")
+        try:
+            yield
+        except BaseException:
+            self._database.execute("ROLLBACK TO day")
+            raise
+        finally:
+            self._database.execute("RELEASE day")
+
+    def _fresh_row(self, place: Newest) -> bytes | None:
+        found = self._database.execute(
+            "SELECT row FROM fresh WHERE prefix = ? AND at = ?", (place.prefix, place.at)
+        ).fetchone()
+        return found[0] if found else None
+
+    def close(self) -> None:
+        self._database.execute("DELETE FROM fresh")
 
     def _path(self, prefix: str, seal: Seal) -> str:
         return seal.path
 
     def _lines(self, place: Whereabouts | Newest) -> tuple[bytes, bytes]:
-        first, end, rest = self._files.read(_name(place.prefix, place.at)).partition(b"\n")
+        first, end, rest = self._files.read(seal_name(_day_of(place.prefix), place.at)).partition(b"\n")
         return first + end, rest
+
+
+class _Known(NamedTuple):
+    is_closed: bool
+    past: Past
+
+
+class _Due(NamedTuple):
+    """A day that is to be looked at, and what is known of it."""
+
+    day: date
+    past: Past
+    is_open: bool
+    has_file: bool = False
+
+
+class _Answer(NamedTuple):
+    """What the store has of a day."""
+
+    file: DayFile | None
+    last_sha256: str | None
+    """Of the object that is the last seal in the file."""
+    behind: list[int]
+    """Numbers of the seals that are neither known nor in the file."""
+
+
+class _Looked(NamedTuple):
+    link: Link
+    trouble: Trouble | None
+    past: Past
+    """What is known behind it."""
+
+
+def _watched(day: date, past: Past, links: Iterable[Link], keys: Mapping[str, KeyFile]) -> Iterator[_Looked]:
+    due = iter(links)
+    first = next(due, None)
+    if first is None:
+        return
+    watcher = Watcher(keys, past if past.count else beginning_of(day, first))
+    for link, trouble in watcher.look_at(chain((first,), due)):
+        yield _Looked(link, trouble, watcher.past)
 
 
 def _link_in(stored: Stored | None) -> Link:
@@ -87,13 +215,12 @@ def _link_in(stored: Stored | None) -> Link:
     return Link(None, "", b"", b"", "it is gone" if stored is None else "it is not one seal")
 
 
-def _name(prefix: str, number: int) -> str:
-    return f"seals/{prefix}{number:012}.json"
+def _prefix(day: date) -> str:
+    return f"{day:%Y/%m/%d}/"
 
 
-def _folder_before(prefix: str) -> str:
-    day = date.fromisoformat(prefix.rstrip("/").replace("/", "-"))
-    return f"seals/{day - timedelta(days=1):%Y/%m/%d}/"
+def _day_of(prefix: str) -> date:
+    return date.fromisoformat(prefix.rstrip("/").replace("/", "-"))
 
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, TextIO
@@ -81,15 +82,21 @@ def _query(**given: str | None) -> Query:
 @_filters
 @wide_option
 @json_option
+@click.option(
+    "--newest", type=click.IntRange(min=1), metavar="N", help="The N that started last, and no more."
+)
 @click.option("--rebuild", is_flag=True, help="Forget the index and read every notebook again.")
-def list_(*, runs: Place, wide: bool, as_json: bool, rebuild: bool, **given: str | None) -> None:
+def list_(
+    *, runs: Place, wide: bool, as_json: bool, newest: int | None, rebuild: bool, **given: str | None
+) -> None:
     """List saved runs, newest first: what became of each, of what, who made it and why.
 
     A verdict is what the notebook itself proves; `tampered` is what says something else than when it was sealed. Runs that
-    are gone, and whether the seals are in order, are for `audit verify`.
+    are gone, and whether the seals are in order, are for `audit verify`. With --since or --newest no more of a bucket is looked at
+    than the days that it takes.
     """
-    query = _query(**given)
-    with open_index(runs, rebuild=rebuild) as index:
+    query = replace(_query(**given), newest=newest)
+    with open_index(runs, rebuild=rebuild, query=query) as index:
         if as_json:
             print_json([row.to_json() for row in index.rows(query)])
             return
@@ -254,6 +261,35 @@ def figures(*, runs: Place, wide: bool, as_json: bool, **given: str | None) -> N
         click.echo(
             one_line(f"gate overridden: {run.started_at} {run.run_id} by {run.actor}: {run.overridden}")
         )
+
+
+@command.command()
+@_place_option
+@json_option
+def compact(*, runs: Place, as_json: bool) -> None:
+    """Put the seals of each closed day in a bucket into one Parquet file, from which lists read them; run it once a day.
+
+    A day that has such a file is left as it is, and the seals stay where they are. A day is closed an hour after its end, in UTC
+    by the store's clock.
+    """
+    if isinstance(runs, Path):
+        raise InputError(
+            f"the seals in {str(runs)!r} are in one file already", hint="give a bucket: --runs s3://…"
+        )
+    from ecr_widgets.adapters.run_stores import bucket_store
+    from ecr_widgets.audit.day_files import compact as write_days
+
+    done = []
+    for each in write_days(bucket_store(runs)):
+        done.append(each)
+        if not as_json:
+            click.echo(
+                one_line(f"{each.name}: {each.why_not or f'{each.seals} seals'}"), err=bool(each.why_not)
+            )
+    if as_json:
+        print_json([each._asdict() for each in done])
+    elif not done:
+        click.echo("no closed day without its file", err=True)
 
 
 @command.command()
