@@ -15,12 +15,12 @@ from typing import Any
 
 from ecr_widgets.adapters.run_stores import bucket_store
 from ecr_widgets.audit.attestation import BUNDLE_TYPE, read_bundle
-from ecr_widgets.audit.chain import Seal, Watcher, read_links
+from ecr_widgets.audit.chain import Link, Seal, Trouble, Watcher, read_links
 from ecr_widgets.audit.keys import KeyRing, default_ring
 from ecr_widgets.audit.of_image import MAX_BUNDLE_BYTES, PREDICATE_NOTE
 from ecr_widgets.audit.registries import Registries
 from ecr_widgets.audit.seal import content_of, links_of
-from ecr_widgets.audit.seal_objects import links_of_run, look_at
+from ecr_widgets.audit.seal_objects import beginning_of, chains_of_days, day_of, links_of_run, look_at
 from ecr_widgets.errors import EcrWidgetsError, ImageNotFound, InputError, RecordError
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.bucket_path import BucketPath, Place
@@ -70,23 +70,32 @@ def attach_finished_run(path: Place, holds_secret: HoldsSecret) -> str | None:
         if isinstance(path, Path):
             found = [each for each in attachable(path.parent, ring) if each.seal.path == path.name]
         else:
-            found = list(_in_bucket(path, ring))
+            found = list(_of_run(path, ring))
         done = [each for one in found[-1:] for each in attach(one, Registries(), holds_secret=holds_secret)]
     except (EcrWidgetsError, OSError, ValueError) as error:
         return str(error)
     return "; ".join(f"{each.image}: {each.why}" for each in done if each.why) or None
 
 
-def find_attachable(runs: Path, run_id: str, ring: KeyRing) -> Attachable:
+def find_attachable(runs: Place, run_id: str, ring: KeyRing) -> Attachable:
     """The newest seal of a run.
 
     Raises:
         InputError: There is none that can be attached; the message says why.
+
+        OSError: A bucket does not answer.
     """
-    found = [each for each in attachable(runs, ring) if each.seal.run_id == run_id]
+    if isinstance(runs, Path):
+        found = [each for each in attachable(runs, ring) if each.seal.run_id == run_id]
+    else:
+        names = [name for name in bucket_store(runs).names(prefix=run_id) if name.endswith(".ipynb")]
+        found = [each for name in names for each in _of_run(runs / name, ring) if each.seal.run_id == run_id]
     if found:
         return found[-1]
-    links = links_of(runs)
+    if isinstance(runs, Path):
+        links = links_of(runs)
+    else:
+        links = [link for name in names for link in links_of_run(bucket_store(runs), name)]
     sealed = [link.seal for link in links if link.seal and link.seal.run_id == run_id]
     if not sealed:
         raise InputError(f"run {run_id} is not sealed in {str(runs)!r}", hint="see `ecr-widgets audit list`")
@@ -98,25 +107,30 @@ def find_attachable(runs: Path, run_id: str, ring: KeyRing) -> Attachable:
     )
 
 
-def attachable(runs: Path, ring: KeyRing) -> Iterator[Attachable]:
-    """The seals of a folder's own chain that are in order and of runs that acted on images, oldest first.
+def attachable(runs: Place, ring: KeyRing) -> Iterator[Attachable]:
+    """The seals of a folder's own chain, or of a bucket, that are in order and of runs that acted on images, oldest first.
 
     Raises:
         RecordError: The chain cannot be read.
+
+        OSError: A bucket does not answer.
     """
-    for link, trouble in Watcher(ring.known()).look_at(read_links(content_of(runs))):
+    keys = ring.known()
+    if isinstance(runs, Path):
+        yield from _attachable(Watcher(keys).look_at(read_links(content_of(runs))))
+        return
+    for day, links, _ in chains_of_days(bucket_store(runs)):
+        yield from _attachable(Watcher(keys, beginning_of(day_of(day), links[0])).look_at(links))
+
+
+def _of_run(path: BucketPath, ring: KeyRing) -> Iterator[Attachable]:
+    links, keys = links_of_run(bucket_store(path.parent), path.name), ring.known()
+    return _attachable((link, look_at(link, keys)) for link in links)
+
+
+def _attachable(looked: Iterable[tuple[Link, Trouble | None]]) -> Iterator[Attachable]:
+    for link, trouble in looked:
         if trouble is None and link.seal and link.seal.run.deeds and not link.seal.retired:
-            yield Attachable(link.line, link.seal)
-
-
-def _in_bucket(path: BucketPath, ring: KeyRing) -> Iterator[Attachable]:
-    for link in links_of_run(bucket_store(path.parent), path.name):
-        if (
-            look_at(link, ring.known()) is None
-            and link.seal
-            and link.seal.run.deeds
-            and not link.seal.retired
-        ):
             yield Attachable(link.line, link.seal)
 
 

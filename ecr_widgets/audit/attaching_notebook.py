@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from pathlib import Path
 
 from ecr_widgets.audit.attaching import (
     NOT_ATTACHED,
@@ -19,7 +18,9 @@ from ecr_widgets.audit.attaching import (
     images_of,
 )
 from ecr_widgets.audit.registries import Registries
+from ecr_widgets.audit.run_files import files_of
 from ecr_widgets.errors import EcrWidgetsError, ImageNotFound, RecordError
+from ecr_widgets.model.bucket_path import Place
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.registry_host import Sameness
 from ecr_widgets.model.repository_policy import others_allowed
@@ -30,7 +31,7 @@ _LAYER_TYPE = "application/x-ipynb+json"
 MAX_NOTEBOOK_BYTES = 10_000_000
 
 
-def read_notebook(runs: Path, run: Attachable, holds_secret: HoldsSecret) -> bytes:
+def read_notebook(runs: Place, run: Attachable, holds_secret: HoldsSecret) -> bytes:
     """The notebook of a run as it was sealed.
 
     Raises:
@@ -41,10 +42,10 @@ def read_notebook(runs: Path, run: Attachable, holds_secret: HoldsSecret) -> byt
         return RecordError(f"the notebook of run {run.seal.run_id} is not attached to any image: {why}")
 
     try:
-        with (runs / run.seal.path).open("rb") as file:
-            content = file.read(MAX_NOTEBOOK_BYTES + 1)
-    except OSError as error:
-        raise refused(f"it cannot be read: {error.strerror}") from error
+        content = files_of(runs).read(run.seal.path)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise refused(f"it cannot be read: {why}") from error
     if len(content) > MAX_NOTEBOOK_BYTES:
         raise refused(f"it is larger than {MAX_NOTEBOOK_BYTES // 1_000_000} MB")
     if hashlib.sha256(content).hexdigest() != run.seal.notebook.sha256:

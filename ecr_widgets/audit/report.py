@@ -24,6 +24,7 @@ from ecr_widgets.audit.row import Row
 from ecr_widgets.audit.showing import show_run
 from ecr_widgets.audit.verdict_signs import look_of, sign_of
 from ecr_widgets.audit.verify import Verification
+from ecr_widgets.model.bucket_path import Place
 from ecr_widgets.model.text import visible
 from ecr_widgets.model.times import to_rfc3339
 
@@ -53,7 +54,7 @@ td.y{min-width:6em}td.w{max-width:17em;overflow:hidden;text-overflow:ellipsis}
 
 def write_report(
     out: Path,
-    runs: Path,
+    runs: Place,
     rows: Iterable[Row],
     *,
     checked: Verification | None,
@@ -63,7 +64,7 @@ def write_report(
     """Write the report.
 
     Args:
-        runs: The runs folder, from which the newest runs' steps are read.
+        runs: The folder or bucket, from which the newest runs' steps are read.
 
         rows: Newest first.
 
@@ -80,7 +81,7 @@ def write_report(
 
 def _document(
     out: Path,
-    runs: Path,
+    runs: Place,
     rows: Sequence[Row],
     checked: Verification | None,
     now: datetime,
@@ -93,7 +94,8 @@ def _document(
         '<meta name="referrer" content="no-referrer"><meta name="viewport" content="width=device-width">'
         f"<title>Audit of saved runs</title><style>{_STYLE}</style></head><body>"
     )
-    folder = os.path.relpath(runs.resolve(), out.resolve().parent)
+    # A browser opens no object of a bucket.
+    folder = os.path.relpath(runs.resolve(), out.resolve().parent) if isinstance(runs, Path) else None
     numbers = {
         row.path: at for at, row in enumerate(filter(_is_run, islice(rows, MAX_ROWS))) if at < MAX_DETAILS
     }
@@ -195,17 +197,20 @@ def _figures(found: Sequence[ServiceFigures]) -> Iterator[str]:
     yield "</table>"
 
 
-def _row(row: Row, folder: str, numbers: Mapping[str, int]) -> str:
+def _row(row: Row, folder: str | None, numbers: Mapping[str, int]) -> str:
     took = "" if row.duration_s is None else duration(row.duration_s)
-    # Relative, and each sign that could make another address of it is spelled.
-    address = f"./{quote(os.fsencode(f'{folder}/{row.path}'))}"
+    named = f"<code>{_text(row.path)}</code>"
+    if folder is not None:
+        # Relative, and each sign that could make another address of it is spelled.
+        address = f"./{quote(os.fsencode(f'{folder}/{row.path}'))}"
+        named = f'<a href="{escape(address)}">{named}</a>'
     return (
         f'<tr><td class="s">{_chip(row)}'
         f'<td class="s">{_linked(_when(row.started_at or ""), row, numbers)}<td class="s x">{_text(row.runbook)}'
         f'<td class="w">{_text(row.what) or "<br>".join(map(_text, row.services))}<td class="s">{_text(row.actor)}'
         f'<td class="w y">{_text(row.note)}<td class="s x">{took}'
         f'<td class="s x">{_text(row.verdict)}<td class="s x">{_text(row.seal)}'
-        f'<td class="t"><a href="{escape(address)}"><code>{_text(row.path)}</code></a><span class="r">{_text(row.remark)}</span></tr>'
+        f'<td class="t">{named}<span class="r">{_text(row.remark)}</span></tr>'
     )
 
 

@@ -45,14 +45,20 @@ class SealedRun(msgspec.Struct, frozen=True):
         return f"seal {self.place}{f' of {self.prefix}' if self.prefix else ''}"
 
 
-def sealed_run(seal: Seal, prefix: str, place: int) -> SealedRun | None:
-    """What is to be compared of a seal; None for one that seals no run."""
+def sealed_run(seal: Seal, prefix: str, place: int, *, path: str | None = None) -> SealedRun | None:
+    """What is to be compared of a seal; None for one that seals no run.
+
+    Args:
+        prefix: Of its chain.
+
+        path: Of the notebook, where that is not below its chain's prefix.
+    """
     if not seal.run_id or seal.retired:
         return None
     return SealedRun(
         prefix,
         place,
-        prefix + seal.path,
+        prefix + seal.path if path is None else path,
         seal.run_id,
         seal.run.state,
         seal.run.ended_at,

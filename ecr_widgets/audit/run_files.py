@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
@@ -70,6 +71,10 @@ class RunFiles(Protocol):
         """
         ...
 
+    def contents(self, names: Sequence[str]) -> Generator[bytes | OSError | ValueError, None, None]:
+        """What is in each, in order, or why that cannot be read; close it to stop early."""
+        ...
+
     def is_held(self, name: str) -> bool:
         """Whether somebody runs that run right now."""
         ...
@@ -91,6 +96,9 @@ class FolderFiles:
 
     def read(self, name: str) -> bytes:
         return read_bytes(os.path.join(self.folder, name))  # noqa: PTH118 -- no Path to make for each
+
+    def contents(self, names: Sequence[str]) -> Generator[bytes | OSError | ValueError, None, None]:
+        yield from map(partial(_read, self), names)
 
     def is_held(self, name: str) -> bool:
         return is_held(self.folder / name)
@@ -133,6 +141,9 @@ class StoreFiles:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
         return stored.content
 
+    def contents(self, names: Sequence[str]) -> Generator[bytes | OSError | ValueError, None, None]:
+        yield from self.each(partial(_read, self), names)
+
     def is_held(self, name: str) -> bool:
         return self.store.holder(name) is not None
 
@@ -154,6 +165,23 @@ class StoreFiles:
                     yield done
             finally:
                 pool.shutdown(cancel_futures=True)
+
+
+def _read(files: RunFiles, name: str) -> bytes | OSError | ValueError:
+    try:
+        return files.read(name)
+    except (OSError, ValueError) as error:
+        return error
+
+
+def names_in(place: Place) -> Iterator[str]:
+    """Names of all notebooks of a folder, or of a bucket.
+
+    Raises:
+        InputError: They cannot be listed.
+    """
+    for part in files_of(place).parts(since=None, days=()):
+        yield from (name for name, _ in part.notebooks)
 
 
 def files_of(place: Place) -> RunFiles:

@@ -220,8 +220,9 @@ class SealBook(ABC):
         ).fetchall()
         try:
             seals = [
-                sealed_run(self._seal(place), place.prefix, place.place)
+                sealed_run(seal, place.prefix, place.place, path=self._path(place.prefix, seal))
                 for place in map(Whereabouts._make, others)
+                for seal in (self._seal(place),)
             ]
             runs = [each for each in seals if each is not None]
             own = next(each for each in runs if (each.prefix, each.place) == (newest.prefix, newest.place))

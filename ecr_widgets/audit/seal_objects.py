@@ -17,6 +17,8 @@ from datetime import UTC, date, datetime, time, timedelta
 import msgspec
 
 from ecr_widgets.audit.chain import (
+    Head,
+    Heads,
     Link,
     Past,
     Place,
@@ -125,6 +127,62 @@ def seal_name(day: date, number: int) -> str:
     return f"{_folder(day)}{number:012}.json"
 
 
+def chains_of_days(store: RunStore) -> Iterator[tuple[str, list[Link], str | None]]:
+    """Each day that has seals, as its prefix such as `2026/11/26/`, with all of them, and why it does not follow the one before.
+
+    Raises:
+        OSError: The store does not answer.
+    """
+    first, before = first_day(store), None
+    for day in () if first is None else days_from(first, store.now().date()):
+        names = [seal_name(day, number) for number in numbers_of(store, day)]
+        links = [link for content in store.contents(names) for link in read_links(content)]
+        if links:
+            yield f"{day:%Y/%m/%d}/", links, _disjoint(links[0], before, day)
+            before = day, links
+
+
+def _disjoint(first: Link, before: tuple[date, list[Link]] | None, day: date) -> str | None:
+    """Why a day's first seal does not follow one of the day before: the last, or one that others came behind at midnight."""
+    if first.seal is None:
+        return None
+    previous = first.seal.chain.previous
+    if before is None:
+        return (
+            None
+            if previous is None
+            else "it follows seals of a day before, and there are none: they were removed"
+        )
+    if previous is None and (day - before[0]).days > _LONGEST_GAP_DAYS:
+        return None
+    if previous not in {link.sha256 for link in before[1]}:
+        return (
+            f"it does not follow a seal of {before[0]}, the day before: seals are missing, or were made again"
+        )
+    return None
+
+
+def heads_of_days(store: RunStore) -> Heads:
+    """Where the chain of the newest day with seals ends, and with it that of all days; below, as those of folders are.
+
+    Raises:
+        RecordError: There is no seal, or the last one cannot be read.
+
+        OSError: The store does not answer.
+    """
+    first, today = first_day(store), store.now()
+    for day in () if first is None else reversed([*days_from(first, today.date())]):
+        last = _last_of(store, day)
+        if last is not None and last.seal is not None:
+            return Heads(None, {f"{day:%Y/%m/%d}/": Head(last.seal.chain.project, last.seal.n, last.sha256)})
+    raise RecordError("there is no seal yet", hint="see `ecr-widgets audit list`")
+
+
+def day_of(prefix: str) -> date:
+    """The day of a prefix such as `2026/11/26/`."""
+    return date.fromisoformat(prefix.rstrip("/").replace("/", "-"))
+
+
 def beginning_of(day: date, first: Link) -> Past:
     """What is to be known of a day before its first seal, whatever that follows: days are looked at one by one.
 
@@ -145,7 +203,7 @@ def _named(names: Iterable[str]) -> Iterator[tuple[date, int]]:
                 yield date(year, month, day), number
 
 
-def _last_of(store: RunStore, day: datetime) -> Link | None:
+def _last_of(store: RunStore, day: date) -> Link | None:
     last = None
     for name in store.names(prefix=_folder(day)):
         last = name

@@ -21,7 +21,7 @@ from ecr_widgets.audit.day_files import DayFile, days_with_files, is_closed, nam
 from ecr_widgets.audit.keys import KeyFile, KeyRing
 from ecr_widgets.audit.run_files import StoreFiles
 from ecr_widgets.audit.seal_book import Newest, Noted, SealBook, Whereabouts, noted_of
-from ecr_widgets.audit.seal_objects import beginning_of, days_from, first_day, numbers_of, seal_name
+from ecr_widgets.audit.seal_objects import beginning_of, day_of, days_from, first_day, numbers_of, seal_name
 from ecr_widgets.model.stored import Stored
 
 _AT_ONCE = 500
@@ -44,7 +44,7 @@ class StoreSeals(SealBook):
     def days(self) -> Iterator[tuple[date, int]]:
         """Days that were looked at, each with the number of its seals."""
         found = self._database.execute("SELECT prefix, end FROM chains ORDER BY prefix")
-        return ((_day_of(prefix), count) for prefix, count in found)
+        return ((day_of(prefix), count) for prefix, count in found)
 
     def _read_new(self, keys: Mapping[str, KeyFile], since: date | None) -> None:
         store = self._files.store
@@ -53,7 +53,7 @@ class StoreSeals(SealBook):
         if first is None:
             return
         known = {
-            _day_of(prefix): _Known(stamp == _CLOSED, _decode_past(past))
+            day_of(prefix): _Known(stamp == _CLOSED, _decode_past(past))
             for prefix, stamp, past in self._database.execute(
                 "SELECT prefix, changed_ns, past FROM chains WHERE prefix >= ?", (_prefix(first),)
             )
@@ -162,7 +162,7 @@ class StoreSeals(SealBook):
         return seal.path
 
     def _lines(self, place: Whereabouts | Newest) -> tuple[bytes, bytes]:
-        first, end, rest = self._files.read(seal_name(_day_of(place.prefix), place.at)).partition(b"\n")
+        first, end, rest = self._files.read(seal_name(day_of(place.prefix), place.at)).partition(b"\n")
         return first + end, rest
 
 
@@ -217,10 +217,6 @@ def _link_in(stored: Stored | None) -> Link:
 
 def _prefix(day: date) -> str:
     return f"{day:%Y/%m/%d}/"
-
-
-def _day_of(prefix: str) -> date:
-    return date.fromisoformat(prefix.rstrip("/").replace("/", "-"))
 
 
 _encode = msgspec.msgpack.Encoder().encode

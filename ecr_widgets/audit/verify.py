@@ -10,21 +10,26 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from ecr_widgets.adapters.run_stores import bucket_store
 from ecr_widgets.audit.canonical import Form, differences, form_of
-from ecr_widgets.audit.chain import FILE_NAME, Head, Heads, Link, Seal, Trouble, Watcher, head_of
+from ecr_widgets.audit.chain import FILE_NAME, Head, Heads, Link, Past, Seal, Trouble, Watcher, head_of
 from ecr_widgets.audit.keys import KeyFile, KeyRing
-from ecr_widgets.audit.reading import read_bytes, read_content, read_file, with_holder
+from ecr_widgets.audit.reading import read_content
 from ecr_widgets.audit.resealing import SealedRun, other_signer, resealed, sealed_run
 from ecr_widgets.audit.run import NoRun, Run
+from ecr_widgets.audit.run_files import RunFiles, files_of, found_in
 from ecr_widgets.audit.scan import shown_name
 from ecr_widgets.audit.seal import chains_of
+from ecr_widgets.audit.seal_objects import beginning_of, chains_of_days, day_of
 from ecr_widgets.errors import RecordError
+from ecr_widgets.model.bucket_path import BucketPath, Place
 from ecr_widgets.model.record import RunState
 from ecr_widgets.model.times import to_rfc3339
 
@@ -137,46 +142,87 @@ class Verification:
         }
 
 
-def verify(runs: Path, names: Iterable[str], *, ring: KeyRing, head: Heads | None = None) -> Verification:
+def verify(runs: Place, names: Iterable[str], *, ring: KeyRing, head: Heads | None = None) -> Verification:
     """Check the chains, every file against its last seal, and the chains against an exported head.
 
-    Chains of folders below are checked too; what was sealed in such a folder needs no other seal.
+    Chains of folders below are checked too; what was sealed in such a folder needs no other seal. In a bucket a chain is a day,
+    whose first seal follows one of the day before.
 
     Args:
-        names: The notebooks that the folder holds now, relative with slashes.
+        names: The notebooks that are there now, relative with slashes.
 
     Raises:
         RecordError: The chain is there and cannot be read.
+
+        OSError: A bucket does not answer.
     """
     keys = ring.known()
     chain: list[str] = []
-    uses: list[KeyUse] = []
+    signers: dict[str, list[str]] = {}
     sealed: dict[str, _Sealed] = {}
     of_run: dict[str, list[SealedRun]] = {}
-    ends: dict[str, list[Link]] = {}
-    for prefix, links, broken in chains_of(runs):
-        ends[shown_name(prefix)] = links
-        found, wrong = _sealed_by(links, keys, prefix, of_run)
-        # The nearest chain answers for a name.
-        sealed |= {name: _nearer(sealed.get(name), its) for name, its in found.items()}
-        chain += [
-            f"{prefix}{FILE_NAME}: {each}" if prefix else each for each in (*wrong, *filter(None, (broken,)))
-        ]
-        uses += _uses(links, keys, ring)
+    ends: dict[str, _End] = {}
+    for each in _chains(runs):
+        ends[shown_name(each.prefix)] = _End([link.sha256 for link in each.links], head_of(each.links))
+        found = sealed if each.is_day else {}
+        wrong = _seal(each, keys, found, of_run)
+        if not each.is_day:
+            # The nearest chain answers for a name.
+            sealed |= {name: _nearer(sealed.get(name), its) for name, its in found.items()}
+        chain += [f"{each.where}{why}" for why in (*wrong, *filter(None, (each.broken,)))]
+        signers.setdefault("" if each.is_day else each.prefix, []).extend(
+            link.seal.key if link.seal else "" for link in each.links
+        )
     if head is not None:
         chain += _against(ends, head)
     by_run = {each.seal.run_id: name for name, each in sealed.items()}
-    files = []
-    for name in sorted(names):
-        its = sealed.pop(name, None)
-        finding = _unsealed(runs, name, by_run) if its is None else _check(runs, name, its, of_run, keys)
-        if finding is not None:
-            files.append(finding)
-    files += [_gone(name, its) for name, its in sorted(sealed.items())]
-    found_heads = {prefix: end for prefix, links in ends.items() if (end := head_of(links)) is not None}
-    return Verification(
-        tuple(files), tuple(chain), tuple(uses), Heads(found_heads.pop("", None), found_heads)
-    )
+    files, found_files = files_of(runs), []
+    sought = sorted(names)
+    with closing(files.contents(sought)) as contents:
+        for name, content in zip(sought, contents, strict=True):
+            its = sealed.pop(name, None)
+            finding = (
+                _unsealed(files, name, content, by_run)
+                if its is None
+                else _check(files, name, content, its, of_run, keys)
+            )
+            if finding is not None:
+                found_files.append(finding)
+    found_files += [_gone(name, its) for name, its in sorted(sealed.items())]
+    heads = {prefix: end.head for prefix, end in ends.items() if end.head is not None}
+    if isinstance(runs, BucketPath):
+        # All other days are before it in the chain.
+        heads = dict([*heads.items()][-1:])
+    uses = [use for of_chain in signers.values() for use in _uses(of_chain, keys, ring)]
+    return Verification(tuple(found_files), tuple(chain), tuple(uses), Heads(heads.pop("", None), heads))
+
+
+class _Chain(NamedTuple):
+    """One chain of seals."""
+
+    prefix: str
+    """Of the names in it, or the day of a bucket's chain."""
+    where: str
+    """In front of what is wrong with it; empty for a folder's own."""
+    links: list[Link]
+    broken: str | None = None
+    """Why it cannot be read, or does not follow the one before."""
+    is_day: bool = False
+
+
+class _End(NamedTuple):
+    sha256s: list[str]
+    """Of each of its seals."""
+    head: Head | None
+
+
+def _chains(runs: Place) -> Iterator[_Chain]:
+    if isinstance(runs, Path):
+        for prefix, links, broken in chains_of(runs):
+            yield _Chain(prefix, f"{prefix}{FILE_NAME}: " if prefix else "", links, broken)
+        return
+    for day, links, broken in chains_of_days(bucket_store(runs)):
+        yield _Chain(day, f"seals/{day}: ", links, broken, is_day=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,17 +248,16 @@ def _nearer(outer: _Sealed | None, its: _Sealed) -> _Sealed:
     return replace(its, overwritten=(*its.overwritten, *_overwritten(outer, its.seal)))
 
 
-def _sealed_by(
-    links: Iterable[Link], keys: Mapping[str, KeyFile], prefix: str, of_run: dict[str, list[SealedRun]]
-) -> tuple[dict[str, _Sealed], list[str]]:
-    """What a chain seals, by name, and what is wrong with the chain; its seals are added to those of each run."""
-    watcher = Watcher(keys)
-    sealed: dict[str, _Sealed] = {}
+def _seal(
+    chain: _Chain, keys: Mapping[str, KeyFile], sealed: dict[str, _Sealed], of_run: dict[str, list[SealedRun]]
+) -> list[str]:
+    """Note what a chain seals, by name, and each of its seals as one of its run; gives back what is wrong with the chain."""
+    watcher = Watcher(keys, beginning_of(day_of(chain.prefix), chain.links[0]) if chain.is_day else Past())
     wrong: list[str] = []
     told: set[str] = set()
-    for at, (link, trouble) in enumerate(watcher.look_at(links), start=1):
+    for at, (link, trouble) in enumerate(watcher.look_at(chain.links), start=1):
         if link.seal is not None:
-            name = prefix + link.seal.path
+            name = link.seal.path if chain.is_day else chain.prefix + link.seal.path
             before = sealed.get(name)
             if link.seal.retired:
                 if before is None:
@@ -222,16 +267,17 @@ def _sealed_by(
                 elif trouble is None:
                     sealed[name] = replace(before, overwritten=(), retired=True)
             else:
-                run = sealed_run(link.seal, prefix, at)
+                run = sealed_run(link.seal, chain.prefix, at, path=name)
                 if run is not None and (trouble is None or not trouble.forged):
                     of_run.setdefault(run.run_id, []).append(run)
-                sealed[name] = _Sealed(link.seal, f"seal {at}", trouble, _overwritten(before, link.seal), run)
+                place = f"seal {at}{f' of {chain.prefix}' if chain.is_day else ''}"
+                sealed[name] = _Sealed(link.seal, place, trouble, _overwritten(before, link.seal), run)
         if trouble is not None:
             wrong += [f"seal {at}{_of(link)}: {why}" for why in trouble.why if why not in told]
             if trouble.unknown_key:
                 # Once is enough where the key has made thousands.
                 told.update(trouble.why)
-    return sealed, wrong
+    return wrong
 
 
 def _overwritten(before: _Sealed | None, seal: Seal) -> tuple[str, ...]:
@@ -250,52 +296,35 @@ def _gone(name: str, its: _Sealed) -> FileFinding:
 
 
 def _check(
-    runs: Path, name: str, its: _Sealed, of_run: Mapping[str, list[SealedRun]], keys: Mapping[str, KeyFile]
+    files: RunFiles,
+    name: str,
+    content: bytes | OSError | ValueError,
+    its: _Sealed,
+    of_run: Mapping[str, list[SealedRun]],
+    keys: Mapping[str, KeyFile],
 ) -> FileFinding | None:
     """A file against the newest seal of its name, and that against others of its run; None while somebody runs it again."""
     trouble = its.trouble
     if trouble is not None and trouble.forged:
         return FileFinding(name, Finding.BROKEN_SEAL, tuple(f"its seal: {why}" for why in trouble.why))
-    found = check_file(runs, name, its.seal)
+    if not isinstance(content, bytes):
+        why = f"it cannot be read any more: {content}"
+        return FileFinding(name, Finding.CHANGED, (why, *its.overwritten))
+    found = FileFinding(name, *check_content(content, its.seal.notebook.sha256, its.seal.notebook.form))
     if found.finding is Finding.CHANGED:
-        run = read_file(runs / name, name)
+        run = found_in(files, name, content)
         if isinstance(run, Run) and run.held:
             return None
         return FileFinding(name, found.finding, (*found.what, *its.overwritten))
-    if again := _resealed(runs, name, its.run, of_run, keys):
+    others = of_run.get(its.run.run_id, []) if its.run is not None else []
+    if its.run is not None and len(others) > 1 and (again := resealed(its.run, others, content, keys)):
         return FileFinding(name, Finding.RESEALED, (*again, *its.overwritten))
     if trouble is not None and trouble.unknown_key:
-        why = (*(f"its seal: {why}" for why in trouble.why), *its.overwritten)
-        return FileFinding(name, Finding.KEY_UNKNOWN, why)
+        why_not = (*(f"its seal: {why}" for why in trouble.why), *its.overwritten)
+        return FileFinding(name, Finding.KEY_UNKNOWN, why_not)
     if its.overwritten:
         return FileFinding(name, Finding.OVERWRITTEN, its.overwritten)
     return found
-
-
-def _resealed(
-    runs: Path,
-    name: str,
-    newest: SealedRun | None,
-    of_run: Mapping[str, list[SealedRun]],
-    keys: Mapping[str, KeyFile],
-) -> tuple[str, ...]:
-    others = of_run.get(newest.run_id, []) if newest is not None else []
-    if newest is None or len(others) < 2:
-        return ()
-    try:
-        return resealed(newest, others, read_bytes(runs / name), keys)
-    except (OSError, ValueError) as error:
-        return (f"it cannot be read any more: {error}",)
-
-
-def check_file(runs: Path, name: str, seal: Seal) -> FileFinding:
-    """One file against its seal."""
-    try:
-        return FileFinding(
-            name, *check_content(read_bytes(runs / name), seal.notebook.sha256, seal.notebook.form)
-        )
-    except (OSError, ValueError) as error:
-        return FileFinding(name, Finding.CHANGED, (f"it cannot be read any more: {error}",))
 
 
 def check_content(content: bytes, file_sha256: str, form: Form) -> tuple[Finding, tuple[str, ...]]:
@@ -316,15 +345,15 @@ def check_content(content: bytes, file_sha256: str, form: Form) -> tuple[Finding
     return Finding.RESAVED, ("saved again: other bytes, the same content",)
 
 
-def _unsealed(runs: Path, name: str, by_run: Mapping[str | None, str]) -> FileFinding | None:
+def _unsealed(
+    files: RunFiles, name: str, content: bytes | OSError | ValueError, by_run: Mapping[str | None, str]
+) -> FileFinding | None:
     if name != shown_name(name):
         why = "its name is not UTF-8, so no seal can name it"
         return FileFinding(shown_name(name), Finding.UNSEALED, (why,))
-    try:
-        found = read_content(read_bytes(runs / name), name)
-    except (OSError, ValueError) as error:
-        return FileFinding(name, Finding.UNSEALED, (f"it cannot be read: {error}",))
-    found = with_holder(found, runs / name)
+    if not isinstance(content, bytes):
+        return FileFinding(name, Finding.UNSEALED, (f"it cannot be read: {content}",))
+    found = found_in(files, name, content)
     if isinstance(found, NoRun):
         return (
             None
@@ -341,32 +370,32 @@ def _unsealed(runs: Path, name: str, by_run: Mapping[str | None, str]) -> FileFi
     return FileFinding(name, Finding.UNSEALED, ("no seal: nothing says whether it was changed",))
 
 
-def _against(chains: Mapping[str, list[Link]], heads: Heads) -> Iterator[str]:
+def _against(ends: Mapping[str, _End], heads: Heads) -> Iterator[str]:
     """What the chains lack of those that an exported head names."""
     for prefix, head in ({"": heads.own} | heads.below).items():
-        wrong = head and _cut(chains.get(prefix, []), head)
+        wrong = head and _cut(ends[prefix].sha256s if prefix in ends else [], head)
         if head is None or not wrong:
             continue
-        there = [other for other, links in chains.items() if other != prefix and not _cut(links, head)]
+        there = [other for other, end in ends.items() if other != prefix and not _cut(end.sha256s, head)]
         moved = f"; that chain is in {there[0] or 'the folder itself'!r} now" if there else ""
         yield f"{prefix}{FILE_NAME}: {wrong}{moved}" if prefix else f"{wrong}{moved}"
 
 
-def _cut(links: list[Link], head: Head) -> str | None:
-    if not links:
+def _cut(sha256s: Sequence[str], head: Head) -> str | None:
+    if not sha256s:
         return f"the head says {head.n} seals, and there are none: {FILE_NAME} was removed or replaced"
-    if len(links) < head.n:
-        return f"the head says {head.n} seals, and {len(links)} are left: the newest were cut off"
-    if links[head.n - 1].sha256 != head.sha256:
+    if len(sha256s) < head.n:
+        return f"the head says {head.n} seals, and {len(sha256s)} are left: the newest were cut off"
+    if sha256s[head.n - 1] != head.sha256:
         return f"seal {head.n} is not the one that the head names: the chain was made again or rolled back"
     return None
 
 
-def _uses(links: list[Link], keys: Mapping[str, KeyFile], ring: KeyRing) -> tuple[KeyUse, ...]:
+def _uses(signers: Sequence[str], keys: Mapping[str, KeyFile], ring: KeyRing) -> tuple[KeyUse, ...]:
     places: dict[str, list[int]] = {}
-    for at, link in enumerate(links):
-        if link.seal is not None:
-            places.setdefault(link.seal.key, []).append(at + 1)
+    for at, key in enumerate(signers, start=1):
+        if key:
+            places.setdefault(key, []).append(at)
     found = []
     for key, used in places.items():
         known = keys.get(key)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 import click
 
@@ -23,6 +22,7 @@ from ecr_widgets.cli.outcome import FAILED, SUCCEEDED, print_json
 from ecr_widgets.cli.printing import json_option, plain, runs_option
 from ecr_widgets.cli.run_ids import whole_run_id
 from ecr_widgets.errors import InputError, RecordError
+from ecr_widgets.model.bucket_path import Place
 from ecr_widgets.model.text import visible
 from ecr_widgets.secrets.redaction import SecretRegistry
 
@@ -36,15 +36,15 @@ from ecr_widgets.secrets.redaction import SecretRegistry
     is_flag=True,
     help="The run's notebook, too, with its outputs and parameters; only where no other account may read the repository.",
 )
-@runs_option("Folder of saved runs")
+@runs_option("Folder or bucket of saved runs", buckets=True)
 @json_option
 @click.pass_context
 def command(
-    ctx: click.Context, run_id: str | None, *, missing: bool, with_notebook: bool, runs: Path, as_json: bool
+    ctx: click.Context, run_id: str | None, *, missing: bool, with_notebook: bool, runs: Place, as_json: bool
 ) -> None:
     """Attach the seal of RUN_ID (any unique part of it) to the images that the run pushed, copied, deployed or verified.
 
-    It is what is in `seals.jsonl`: names, digests, states and the verdict, signed; no output, no value of a parameter, no path and
+    It is what is in the run's seal: names, digests, states and the verdict, signed; no output, no value of a parameter, no path and
     no host. Whoever may pull the image can read it, and `ecr-widgets audit of IMAGE` or cosign verifies it. What is attached already
     is left as it is. With ECR_WIDGETS_ATTEST=1, each finished run is attached by itself.
     """
@@ -70,11 +70,11 @@ def command(
     ctx.exit(FAILED if any(each.state == NOT_ATTACHED for each in done) else SUCCEEDED)
 
 
-def _attached(chosen: Iterable[Attachable], notebooks: Path | None, *, goes_on: bool) -> Iterator[Attached]:
+def _attached(chosen: Iterable[Attachable], notebooks: Place | None, *, goes_on: bool) -> Iterator[Attached]:
     """Attach each of them.
 
     Args:
-        notebooks: The folder with their notebooks, where these are attached, too.
+        notebooks: The folder or bucket with their notebooks, where these are attached, too.
 
         goes_on: Whether one that must not be published is reported, and not raised.
     """

@@ -12,6 +12,7 @@ from typing import BinaryIO, TextIO
 import click
 import msgspec
 
+from ecr_widgets.adapters.run_stores import bucket_store
 from ecr_widgets.audit.chain import export_head, read_head
 from ecr_widgets.audit.compare import compare_runs
 from ecr_widgets.audit.figures import figures as count
@@ -22,8 +23,10 @@ from ecr_widgets.audit.keys import default_ring, export_keys
 from ecr_widgets.audit.one_history import one_history
 from ecr_widgets.audit.query import Query, parse_digest, parse_since
 from ecr_widgets.audit.report import write_report
+from ecr_widgets.audit.run_files import names_in
 from ecr_widgets.audit.scan import scan
 from ecr_widgets.audit.seal import heads_of, retire_runs, seal_missing
+from ecr_widgets.audit.seal_objects import heads_of_days
 from ecr_widgets.audit.showing import show_run, to_text
 from ecr_widgets.audit.verify import verify as check
 from ecr_widgets.cli.audit_table import print_figures, print_runs
@@ -144,20 +147,20 @@ def compare(*, older: str, newer: str, runs: Place, as_json: bool) -> None:
 
 
 @command.command()
-@_runs_option
+@_place_option
 @json_option
 @click.option(
     "--head", "head_file", type=click.File(), help="An exported head, from a place that nobody could change."
 )
 @click.pass_context
-def verify(ctx: click.Context, *, runs: Path, as_json: bool, head_file: TextIO | None) -> None:
+def verify(ctx: click.Context, *, runs: Place, as_json: bool, head_file: TextIO | None) -> None:
     """Say whether saved runs were changed since they were sealed, and what; 1 where anything is not in order.
 
     Without --head nothing shows that the newest runs were cut off together with their seals, or that the holder of
     the key made all seals again. What was wrong before it was sealed is not found either.
     """
     head = read_head(head_file.read()) if head_file else None
-    found = check(runs, (name for name, _ in scan(runs)), ring=default_ring(), head=head)
+    found = check(runs, names_in(runs), ring=default_ring(), head=head)
     told = found.to_json()
     if as_json:
         print_json(told)
@@ -203,14 +206,14 @@ def of(ctx: click.Context, image: str, *, as_json: bool) -> None:
 
 
 @command.command()
-@_runs_option
+@_place_option
 @_filters
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The HTML file to write."
 )
-def report(*, runs: Path, out: Path, **given: str | None) -> None:
+def report(*, runs: Place, out: Path, **given: str | None) -> None:
     """Write one HTML file with figures, a grid of days and runs; it is safe to open whatever the notebooks hold."""
-    checked = check(runs, (name for name, _ in scan(runs)), ring=default_ring())
+    checked = check(runs, names_in(runs), ring=default_ring())
     with open_index(runs) as index, _writing(out):
         write_report(
             out,
@@ -276,7 +279,6 @@ def compact(*, runs: Place, as_json: bool) -> None:
         raise InputError(
             f"the seals in {str(runs)!r} are in one file already", hint="give a bucket: --runs s3://…"
         )
-    from ecr_widgets.adapters.run_stores import bucket_store
     from ecr_widgets.audit.day_files import compact as write_days
 
     done = []
@@ -293,10 +295,11 @@ def compact(*, runs: Place, as_json: bool) -> None:
 
 
 @command.command()
-@_runs_option
-def head(*, runs: Path) -> None:
+@_place_option
+def head(*, runs: Place) -> None:
     """Print where the chain of seals ends, and each one below; keep it elsewhere, and give it to `verify --head` later."""
-    click.echo(export_head(heads_of(runs)))
+    heads = heads_of(runs) if isinstance(runs, Path) else heads_of_days(bucket_store(runs))
+    click.echo(export_head(heads))
 
 
 @command.command()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
 from ecr_widgets.cli.outcome import print_json
+from ecr_widgets.errors import RecordError
 from ecr_widgets.model.bucket_path import is_bucket, place_of
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -57,12 +59,28 @@ def runs_option(what: str, *, buckets: bool = False) -> Callable[[Command], Comm
 
         buckets: Whether it may be a bucket.
     """
-    return click.option(
+    option = click.option(
         "--runs",
         type=_Runs(buckets=buckets),
         default=lambda: os.environ.get("ECR_WIDGETS_RUNS") or "runs",
         help=f"{what}  [default: $ECR_WIDGETS_RUNS or ./runs]",
     )
+    return (lambda command: option(_asking_a_bucket(command))) if buckets else option
+
+
+def _asking_a_bucket(command: Command) -> Command:
+    """The same; a bucket that does not answer, or refuses, ends it as any other failure does."""
+
+    @wraps(command)
+    def asking(*words: Any, **given: Any) -> Any:
+        try:
+            return command(*words, **given)
+        except OSError as error:
+            if not is_bucket(error.strerror or ""):
+                raise
+            raise RecordError(str(error.strerror), hint="see `ecr-widgets doctor`") from error
+
+    return cast("Command", asking)
 
 
 def tell(value: Any, line: str, *, as_json: bool) -> None:

@@ -18,7 +18,7 @@ from ecr_widgets.audit.one_history import one_history
 from ecr_widgets.audit.overview import four_figures, grid
 from ecr_widgets.audit.query import Query, parse_since
 from ecr_widgets.audit.row import Row
-from ecr_widgets.audit.scan import scan
+from ecr_widgets.audit.run_files import names_in
 from ecr_widgets.audit.verdict_signs import look_of, sign_of
 from ecr_widgets.audit.verify import Verification, verify
 from ecr_widgets.errors import InputError, RecordError
@@ -175,12 +175,7 @@ class SavedRuns:
         )
 
     def _checked(self) -> dict[str, Any]:
-        if not isinstance(self.folder, Path):
-            raise InputError(
-                f"the seals of {self.folder} are not checked as a whole here",
-                hint="copy the bucket into a folder, and check the seals there",
-            )
-        verification = verify(self.folder, (name for name, _ in scan(self.folder)), ring=default_ring())
+        verification = verify(self.folder, names_in(self.folder), ring=default_ring())
         wrong = _wrong(verification)
         if wrong:
             raise RecordError(

@@ -16,7 +16,7 @@ from ecr_widgets.audit import run_files, seal
 from ecr_widgets.audit.index import Index, open_index
 from ecr_widgets.audit.keys import KeyFile, default_ring
 from ecr_widgets.cli.audit import command
-from ecr_widgets.errors import InputError, RecordError
+from ecr_widgets.errors import RecordError
 from ecr_widgets.model.bucket_path import BucketPath
 from ecr_widgets.panels.runs import open_runs
 from tests.audit.runs import KINDS, recorded
@@ -163,12 +163,18 @@ def test_commands_and_panels_take_a_bucket(bucket: Bucket) -> None:
     compared = CliRunner().invoke(command, ["compare", "deployed.ipynb", "failed.ipynb", "--runs", place])
     assert "verdict: proven → failed" in compared.output
     assert "demo/timeoutsvc" in CliRunner().invoke(command, ["figures", "--runs", place]).output
-    refused = CliRunner().invoke(command, ["verify", "--runs", place])
+    refused = CliRunner().invoke(command, ["retire", "deployed.ipynb", "--runs", place])
     assert refused.exit_code == 2
     panel = open_runs(place)
     assert "proven" in panel.panel().picture().to_text()
-    with pytest.raises(InputError, match="are not checked as a whole here"):
-        panel.verify()
+    assert panel._checked()["counts"] == {"intact": len(KINDS)}
+
+
+def test_a_bucket_that_is_not_there_is_a_failure_in_words(bucket: Bucket) -> None:
+    """What was asked of it, and what it said."""
+    for words in (["list"], ["verify"], ["compact"], ["head"]):
+        said = CliRunner().invoke(command, [*words, "--runs", "s3://no-such-bucket/runs"])
+        assert (said.exit_code, "s3://no-such-bucket/runs did not" in said.output) == (1, True), said.output
 
 
 def test_one_signature_vouches_for_the_seals_of_a_day(

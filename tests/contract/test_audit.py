@@ -1,0 +1,223 @@
+"""What an audit says of runs, wherever they are saved: in a folder, in moto's bucket, in one of a real S3 server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from ecr_widgets.adapters.run_stores import bucket_store, store_of
+from ecr_widgets.adapters.s3_store import S3Store
+from ecr_widgets.audit.attaching import attachable, find_attachable
+from ecr_widgets.audit.attaching_notebook import read_notebook
+from ecr_widgets.audit.day_files import compact
+from ecr_widgets.audit.keys import default_ring
+from ecr_widgets.audit.seal import seal_finished_run
+from ecr_widgets.audit.verify import Verification, verify
+from ecr_widgets.cli.audit import command
+from ecr_widgets.errors import InputError, RecordError
+from ecr_widgets.model.bucket_path import BucketPath, Place
+from tests.audit.runs import KINDS, recorded
+from tests.buckets import Buckets, moto
+
+MIDNIGHT = datetime(2026, 11, 22, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def in_process() -> Iterator[Buckets]:
+    with moto() as buckets:
+        yield buckets
+
+
+@pytest.fixture(params=["folder", "moto", "S3"])
+def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """With a sealed run of each kind."""
+    place: Place = tmp_path / "runs"
+    if request.param == "folder":
+        place.mkdir()  # type: ignore[union-attr]
+    else:
+        place = bucket_of(request, request.param, monkeypatch)
+    for kind in KINDS:
+        save(place, f"{run_id_of(kind)}-release.ipynb", recorded(kind))
+    return place
+
+
+def bucket_of(request: pytest.FixtureRequest, kind: str, monkeypatch: pytest.MonkeyPatch) -> BucketPath:
+    buckets: Buckets = request.getfixturevalue("in_process" if kind == "moto" else "s3")
+    for name, value in buckets.environ.items():
+        monkeypatch.setenv(name, value)
+    return buckets.new_place()
+
+
+def run_id_of(kind: str) -> str:
+    return str(recorded(kind)["metadata"].get("ecr_widgets", {}).get("run_id", kind))
+
+
+def save(place: Place, name: str, notebook: dict[str, Any], *, sealed: bool = True) -> None:
+    store = store_of(place)
+    stored = store.read(name)
+    text = json.dumps(notebook, ensure_ascii=False, indent=1) + "\n"
+    store.put(name, text.encode(), replacing=stored and stored.stamp)
+    if sealed:
+        assert seal_finished_run(place / name) is None
+
+
+def remove(place: Place, name: str) -> None:
+    store = store_of(place)
+    stored = store.read(name)
+    assert stored is not None
+    store.remove(name, stored.stamp)
+
+
+def asked(place: Place, *words: str) -> Result:
+    return CliRunner().invoke(command, [*words, "--runs", str(place)])
+
+
+def verified(place: Place) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(asked(place, "verify", "--json").output)
+    return told
+
+
+def test_runs_as_they_were_sealed_are_in_order(place: Place, tmp_path: Path) -> None:
+    """All of them are intact, by one key; the report is written from the same."""
+    told = verified(place)
+    assert (told["ok"], told["counts"], told["chain"]) == (True, {"intact": len(KINDS)}, [])
+    assert [key["seals"] for key in told["keys"]] == [len(KINDS)]
+    out = tmp_path / "report.html"
+    assert asked(place, "report", "--out", str(out)).exit_code == 0
+    page = out.read_text()
+    assert "every run says what was sealed" in page or "in order" in page
+    assert run_id_of("deployed") in page
+
+
+def test_what_became_of_runs_since_is_found(place: Place) -> None:
+    """One says something else, one is gone, one was never sealed, one was sealed a second time, one was overwritten."""
+    names = {kind: f"{run_id_of(kind)}-release.ipynb" for kind in KINDS}
+    changed = recorded("failed")
+    changed["metadata"]["ecr_widgets"]["actor"] = "eve"
+    save(place, names["failed"], changed, sealed=False)
+    remove(place, names["deployed"])
+    save(
+        place,
+        "unsealed.ipynb",
+        recorded("papermill") | {"metadata": recorded("papermill")["metadata"] | {"x": 1}},
+        sealed=False,
+    )
+    again = recorded("interrupted")
+    again["metadata"]["ecr_widgets"]["actor"] = "eve"
+    save(place, names["interrupted"], again)
+    save(place, names["proven"], recorded("failed"))
+    told = verified(place)
+    found = {each["path"]: each["finding"] for each in told["files"]}
+    assert found == {
+        names["failed"]: "changed",
+        names["deployed"]: "missing",
+        "unsealed.ipynb": "unsealed",
+        names["interrupted"]: "resealed",
+        names["proven"]: found[names["proven"]],
+    }
+    assert found[names["proven"]] in ("overwritten", "resealed")
+    assert (told["ok"], told["chain"]) == (False, [])
+
+
+def test_a_head_tells_that_the_newest_seals_were_cut_off(place: Place, tmp_path: Path) -> None:
+    """With their runs, so that nothing else does."""
+    head = tmp_path / "head.txt"
+    head.write_text(asked(place, "head").output)
+    assert asked(place, "verify", "--head", str(head)).exit_code == 0
+    last = f"{run_id_of(KINDS[-1])}-release.ipynb"
+    remove(place, last)
+    if isinstance(place, Path):
+        chain = place / "seals.jsonl"
+        lines = chain.read_bytes().splitlines(keepends=True)
+        chain.write_bytes(b"".join(lines[:-2] if lines[-2].startswith(b'{"row"') else lines[:-1]))
+    else:
+        remove(place, [*bucket_store(place).names(prefix="seals/")][-1])
+        remove(place, f"sealed/{last}.json")
+    assert verified(place)["ok"]
+    said = asked(place, "verify", "--head", str(head))
+    assert (said.exit_code, "the newest were cut off" in said.output) == (1, True), said.output
+
+
+def test_seals_of_runs_that_acted_on_images_can_be_attached(place: Place) -> None:
+    """All of them, or one by its run's id, with the notebook that was sealed."""
+    ring, run_id = default_ring(), run_id_of("deployed")
+    assert run_id in {each.seal.run_id for each in attachable(place, ring)}
+    found = find_attachable(place, run_id, ring)
+    assert found.seal.path == f"{run_id}-release.ipynb"
+    assert json.loads(read_notebook(place, found, lambda _: False)) == recorded("deployed")
+    with pytest.raises(InputError, match="is not sealed"):
+        find_attachable(place, "nobody", ring)
+    save(place, found.seal.path, recorded("deployed") | {"nbformat_minor": 4}, sealed=False)
+    with pytest.raises(RecordError, match="saved again since it was sealed"):
+        read_notebook(place, found, lambda _: False)
+
+
+@pytest.fixture(params=["moto", "S3"])
+def days(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> tuple[BucketPath, list[datetime]]:
+    """A bucket with two runs on each of two days, and what its clock says."""
+    place, clock = bucket_of(request, request.param, monkeypatch), [MIDNIGHT]
+    monkeypatch.setattr(S3Store, "now", lambda self: clock[0])
+    for number, ago in enumerate((-20, -10, 10, 20)):
+        clock[0] = MIDNIGHT + timedelta(minutes=ago)
+        save(place, f"run-{number}.ipynb", of_its_own(number))
+    return place, clock
+
+
+def of_its_own(number: int) -> dict[str, Any]:
+    notebook = recorded("failed")
+    notebook["metadata"]["ecr_widgets"]["run_id"] = f"20261121T120000Z-{number:06}"
+    return notebook
+
+
+def checked(place: BucketPath) -> Verification:
+    store = bucket_store(place)
+    return verify(place, [name for name in store.names() if name.endswith(".ipynb")], ring=default_ring())
+
+
+def test_a_day_follows_the_one_before(days: tuple[BucketPath, list[datetime]]) -> None:
+    """A whole day, or the last seals of one, cannot be taken away without a trace."""
+    place, _ = days
+    assert checked(place).ok
+    for name in ("seals/2026/11/21/000000000002.json", "seals/2026/11/21/000000000001.json"):
+        remove(place, name)
+        (why,) = checked(place).chain
+        assert "seals/2026/11/22/: it " in why
+        assert "missing" in why or "removed" in why
+
+
+def test_a_seal_that_came_to_its_day_after_midnight_is_in_order(
+    days: tuple[BucketPath, list[datetime]],
+) -> None:
+    """Others had begun the next day by then."""
+    place, clock = days
+    clock[0] = MIDNIGHT - timedelta(seconds=1)
+    save(place, "late.ipynb", of_its_own(9))
+    clock[0] = MIDNIGHT + timedelta(hours=1)
+    assert checked(place).ok
+
+
+def test_of_two_who_compact_at_once_one_writes_each_day(
+    days: tuple[BucketPath, list[datetime]], request: pytest.FixtureRequest
+) -> None:
+    """Both are done, and what is there is whole."""
+    if "moto" in request.node.callspec.id:
+        pytest.skip("moto lets two win")
+    place, clock = days
+    clock[0] = MIDNIGHT + timedelta(days=2)
+    with ThreadPoolExecutor(2) as pool:
+        both = list(pool.map(lambda _: list(compact(bucket_store(place))), range(2)))
+    names = [f"rows/2026-11-2{day}.parquet" for day in (1, 2)]
+    assert list(bucket_store(place).names(prefix="rows/")) == names
+    written = [each.name for done in both for each in done if not each.why_not]
+    assert sorted(written) == names
+    told = json.loads(asked(place, "list", "--json").output)
+    assert {(row["path"], row["seal"]) for row in told} == {(f"run-{n}.ipynb", "intact") for n in range(4)}
