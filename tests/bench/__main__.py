@@ -352,6 +352,13 @@ def audit_rows(runs: int, folder: Path) -> list[Row]:
     return [Row(*each) for each in measured(runs, folder / "audit")]
 
 
+def audit_on_s3_rows(runs: int, folder: Path) -> list[Row]:
+    """Saved runs by the hundred thousand in a bucket, and an index of a million."""
+    from tests.bench.audit_on_s3 import measured
+
+    return [Row(*each) for each in measured(runs, folder / "audit-on-s3")]
+
+
 def panel_rows(runs: int) -> list[Row]:
     """Images by the thousand in a panel, against one page of DescribeImages and against tables that people use."""
     from tests.bench.panel import measured
@@ -394,6 +401,7 @@ def main() -> None:
             "layer0": lambda: [layer0_row(4 * runs, folder)],
             "panel": lambda: panel_rows(4 * runs),
             "audit": lambda: audit_rows(runs, folder),
+            "audit on S3": lambda: audit_on_s3_rows(runs, folder),
             "build": lambda: build_rows(runs, folder),
             "push": lambda: push_rows(max(2, runs // 2), folder),
             "store": lambda: store_rows(runs, folder),
