@@ -15,6 +15,7 @@ from ecr_widgets.audit.row import Row
 from ecr_widgets.audit.verdict_signs import colour_of
 from ecr_widgets.model.drawing import Drawing, Figure, letters, shape, tiles
 from ecr_widgets.model.markup import Markup
+from ecr_widgets.model.text import shortened
 from ecr_widgets.model.times import from_rfc3339
 from ecr_widgets.saved_runs.outcome import COLOURS, Outcome
 
@@ -162,11 +163,6 @@ def _legend(seen: Sequence[str], top: int) -> Iterator[Markup]:
         yield shape(_outline(each, x, top), _COLOURS[each])
         yield letters(x + 17, top + 11, each, size=11)
         x += 30 + 7 * len(each)
-
-
-def shortened(name: str, most: int) -> str:
-    """A name without its middle: long names of services differ at the end."""
-    return name if len(name) <= most else f"{name[: most // 2]}…{name[-(most - most // 2 - 1) :]}"
 
 
 def _in_words(cells: _Cells, lanes: Mapping[str, _Lane]) -> Iterator[str]:

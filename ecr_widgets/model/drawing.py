@@ -13,7 +13,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from ecr_widgets.model.markup import Markup, element
-from ecr_widgets.model.text import visible
+from ecr_widgets.model.text import shortened, visible
 
 INK, LINE = "#767676", "#8886"
 BLUE, GREY, GREEN, RED, AMBER = "#1976d2", "#90a4ae", "#2e7d32", "#c62828", "#ad5a00"
@@ -201,6 +201,52 @@ def tiles(figures: Sequence[Figure], *, alt: str, width: int = 190, height: int 
         if outline:
             shapes.append(shape(outline, BLUE))
     return Drawing(width * len(figures), height, alt, tuple(shapes))
+
+
+class Amount(NamedTuple):
+    """One line of a bar chart: a part that is filled, one that is outlined, and what is said of it."""
+
+    label: str
+    filled: float
+    outlined: float
+    words: tuple[str, ...]
+    """A text for each heading."""
+
+
+_LABEL, _BAR, _CELL, _HIGH = 160, 200, 76, 18
+_LABEL_LETTERS = 21
+
+
+def amounts(
+    label: str, headings: Sequence[str], lines: Sequence[Amount], notes: Sequence[str], *, alt: str
+) -> Drawing:
+    """A bar a line, the longest one full, with figures right of it and notes below."""
+    most = max((each.filled + each.outlined for each in lines), default=0) or 1
+    right = [_LABEL + _BAR + _CELL * (at + 1) for at in range(len(headings))]
+    shapes = [letters(4, 12, label, size=11)]
+    shapes += [letters(x, 12, each, anchor="end", size=11) for x, each in zip(right, headings, strict=True)]
+    filled = outlined = ""
+    for at, each in enumerate(lines, 1):
+        top = _HIGH * at
+        shapes.append(letters(4, top + 12, shortened(each.label, _LABEL_LETTERS)))
+        shapes += [
+            letters(x, top + 12, text, anchor="end") for x, text in zip(right, each.words, strict=True)
+        ]
+        width = round(_BAR * each.filled / most, 1)
+        if each.filled:
+            width = max(width, 1)
+            filled += f"M{_LABEL} {top + 2}h{width:g}v11h-{width:g}z"
+        more = round(_BAR * each.outlined / most, 1)
+        if each.outlined:
+            # With a hole in it: two outlines that cross.
+            more = max(more, 3)
+            outlined += (
+                f"M{_LABEL + width:g} {top + 2}h{more:g}v11h-{more:g}zm1 1h{more - 2:g}v9h-{more - 2:g}z"
+            )
+    shapes += [shape(filled, BLUE), *([shape(outlined, BLUE)] if outlined else [])]
+    below = _HIGH * (len(lines) + 1) + 12
+    shapes += [letters(4, below + 15 * at, note, size=11) for at, note in enumerate(notes)]
+    return Drawing(right[-1] + 8, below + 15 * len(notes) - 8, alt, tuple(shapes))
 
 
 class Bar(NamedTuple):

@@ -29,6 +29,15 @@ def one_line(text: str) -> str:
     return visible(text).replace("\n", "\\n")
 
 
+def shortened(name: str, most: int) -> str:
+    """A name without its middle: long names of services and tags differ at the end.
+
+    >>> shortened("demo/a-service-with-a-long-name", 16)
+    'demo/a-s…ng-name'
+    """
+    return name if len(name) <= most else f"{name[: most // 2]}…{name[-(most - most // 2 - 1) :]}"
+
+
 def _shown(character: str) -> str:
     shows = character.isprintable() and _SHOWS_NOTHING.match(character) is None
     if shows or character == "\n":

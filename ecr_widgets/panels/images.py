@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 from ecr_widgets.audit.image_lines import facts_of
 from ecr_widgets.errors import EcrWidgetsError
 from ecr_widgets.model.amounts import size
+from ecr_widgets.model.drawing import Drawing
 from ecr_widgets.model.image_parts import Parts, subject_of
 from ecr_widgets.model.registry import Findings, Image, ImageDetails
 from ecr_widgets.panels import image_actions
 from ecr_widgets.panels.base import Panel
 from ecr_widgets.panels.offers import Action
 from ecr_widgets.panels.picture import MOST_ROWS, Picture, when
+from ecr_widgets.panels.storage import sizes_by_tag
 from ecr_widgets.steps.shared.image_uses import UsesOutcome, used_images
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ class ImagesPanel(Panel):
     _used: Mapping[str, tuple[str, ...]] = {}
     """What runs each image, by digest."""
     _parts = Parts.of((), {})
+    _plots: tuple[Drawing, ...] = ()
     _registry = ""
     _unknown = ""
     _seen_last: Sequence[str] = ()
@@ -97,6 +100,9 @@ class ImagesPanel(Panel):
         """Work out what belongs to what and what runs, of all that is read by now."""
         known = {digest: details.children for digest, details in self._details.items()}
         self._parts = Parts.of(self._images, known)
+        if self._is_whole:
+            plot = sizes_by_tag(self._images, self._parts)
+            self._plots = () if plot is None else (plot,)
         if self._uses is not None:
             self._used = used_images(self._images, self._uses, self._parts)
 
@@ -209,6 +215,7 @@ class ImagesPanel(Panel):
             rows,
             left_out=len(ordered) - len(shown),
             note=", ".join(each for each in (self._counted(), self._unknown) if each),
+            plots=self._plots,
             key=columns.index("digest"),
         )
 

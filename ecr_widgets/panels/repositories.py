@@ -18,6 +18,7 @@ from ecr_widgets.panels import repository_actions
 from ecr_widgets.panels.base import Panel
 from ecr_widgets.panels.offers import Action
 from ecr_widgets.panels.picture import MOST_ROWS, Picture, matches, when
+from ecr_widgets.panels.storage import bytes_of, shares
 
 if TYPE_CHECKING:
     from ecr_widgets.panels.notebook_kit import NotebookKit
@@ -86,7 +87,7 @@ class RepositoriesPanel(Panel):
             images = [image for page in self._look.images(name) for image in page]
             own = [image for image in images if subject_of(image) is None]
             newest = max((image.pushed_at for image in own), default=None)
-            return _Content(len(own), sum(image.size_bytes or 0 for image in images), newest)
+            return _Content(len(own), bytes_of(images), newest)
         return None
 
     def _ordered(self) -> list[Repository]:
@@ -109,6 +110,10 @@ class RepositoriesPanel(Panel):
             for each in shown
         )
         count = len(self._repositories)
+        taken = {
+            each.name: contents[each.name].size_bytes for each in self._repositories if each.name in contents
+        }
+        plot = shares(taken, count)
         columns = ("repository", "URI", *(_CONTENT if contents else ()), *_SETTINGS)
         return Picture(
             "repositories",
@@ -118,6 +123,7 @@ class RepositoriesPanel(Panel):
             rows,
             left_out=count - len(shown),
             note=f"{count} in all",
+            plots=() if plot is None else (plot,),
         )
 
     def see(self, keys: Sequence[str]) -> None:

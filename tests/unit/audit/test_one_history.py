@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ecr_widgets.audit.figures import figures
 from ecr_widgets.audit.one_history import one_history
-from ecr_widgets.audit.overview import grid, runs_now, shortened
+from ecr_widgets.audit.overview import grid, runs_now
 from ecr_widgets.saved_runs.outcome import Outcome
 from tests.unit.audit.test_overview import row, told
 
@@ -62,9 +62,3 @@ def test_a_refused_run_joins_the_lane_of_what_it_was_meant_for() -> None:
     """Though no record named the service."""
     refused = row(0, "x", Outcome.REFUSED, services=(), target="demo/shop")
     assert one_history([refused], [NAMES]).rows[0].target == "ecs:demo/shop"
-
-
-def test_a_long_name_keeps_both_its_ends() -> None:
-    """Services of one environment differ at the end."""
-    assert shortened("ecs:l0-prod-demo8d14/l0-prod-shop1", 22) == "ecs:l0-prod…prod-shop1"
-    assert shortened("demo/shop", 22) == "demo/shop"

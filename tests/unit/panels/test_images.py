@@ -53,6 +53,14 @@ def test_the_newest_push_comes_first(open_desk: Desk, digests: list[str]) -> Non
     assert [row[open_desk.picture["columns"].index("digest")] for row in rows] == digests[::-1]
 
 
+def test_a_picture_shows_sizes_and_growth_by_tag(open_desk: Desk, kit: NotebookKit) -> None:
+    """Of a list that is whole: where a run reads one page there would be no telling what the share is of."""
+    (plot,) = open_desk.picture["plots"]
+    assert "growth: 3 1.0 kB 33% same; 2 1.0 kB 33% same; 1 1.0 kB 33%; all 3" in plot["alt"]
+    panel = kit.images("app")
+    assert panel.draw(NOW).plots == ()
+
+
 def test_looking_at_a_panel_pulls_no_image(
     monkeypatch: pytest.MonkeyPatch, desk: Desk, kit: NotebookKit, world: World, digests: list[str]
 ) -> None:

@@ -35,6 +35,13 @@ def test_what_is_in_each_repository_is_filled_in(open_desk: Desk) -> None:
     assert "just now" in open_desk.column("newest push")[0]
 
 
+def test_a_picture_shows_what_each_repository_takes_up(open_desk: Desk) -> None:
+    """As an image that needs no script, with the same in words."""
+    (plot,) = open_desk.picture["plots"]
+    assert plot["src"].startswith("data:image/svg+xml,")
+    assert "repository: team/app 1.0 kB 100%; team/db 0 B 0%; all 2: 1.0 kB; compressed" in plot["alt"]
+
+
 def test_all_rows_can_be_leafed_through(desk: Desk, kit: NotebookKit) -> None:
     """A saved picture has room for some only; the others come on request, read then, and a filter starts anew."""
     names = [f"team/{number:03}" for number in range(150)]
