@@ -47,7 +47,7 @@ def commands(block: Block) -> Iterator[list[str]]:
         lexer = shlex.shlex(line, posix=True, punctuation_chars="".join(_COMMAND_ENDS))
         lexer.whitespace_split = True
         for word in lexer:
-            if _COMMAND_ENDS.issuperset(word):
+            if word and _COMMAND_ENDS.issuperset(word):
                 yield words
                 words = []
             else:

@@ -15,8 +15,11 @@ from ecr_widgets.cli.waiting import timeout_option, wait_option
 @click.argument("environment")
 @click.argument("service")
 @click.argument("image")
-@click.argument("dockerrun", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--name", help="Name of the stored deploy  [default: the service's]")
+@click.argument("dockerrun", type=click.Path(path_type=Path, dir_okay=False), required=False)
+@click.option(
+    "--name",
+    help="Name of the stored deploy  [default: the service's; without DOCKERRUN, that of the deploy it runs]",
+)
 @click.option("--container", help="Container that runs the image, if the Dockerrun has several.")
 @click.option("--load-balancer", metavar="NAME", help="Layer0's load balancer for a new service.")
 @service_file_option
@@ -36,7 +39,7 @@ def command(
     environment: str,
     service: str,
     image: str,
-    dockerrun: Path,
+    dockerrun: Path | None,
     *,
     name: str | None,
     container: str | None,
@@ -50,7 +53,7 @@ def command(
 ) -> None:
     """Deploy IMAGE (REPOSITORY:TAG or REPOSITORY@DIGEST of the account's registry) to SERVICE of ENVIRONMENT.
 
-    ENVIRONMENT is one of Layer0, or ecs:CLUSTER. Stores DOCKERRUN, which may be a task definition of ECS, with the image's digest, creates or updates the service, waits, and verifies what runs.
+    ENVIRONMENT is one of Layer0, or ecs:CLUSTER. Stores DOCKERRUN, which may be a task definition of ECS, with the image's digest, creates or updates the service, waits, and verifies what runs. Without DOCKERRUN it is what the service runs now, with the new image.
     """
     from ecr_widgets.connections import connect
     from ecr_widgets.errors import InvalidReference
@@ -62,19 +65,25 @@ def command(
         raise InvalidReference(f"{image} has neither tag nor digest", hint="add one")
     kit = connect(wait_s=wait_if_busy_s)
     repository = kit.name_of(reference)
+    document, deploy = dockerrun or "", name or (service if dockerrun else "")
     with kit.hold_service(environment, service):
         kit.check_target(
             environment=environment,
             service=service,
-            dockerrun=dockerrun,
+            dockerrun=document,
             container=container,
-            deploy=name or service,
+            deploy=deploy,
             load_balancer=load_balancer,
             service_file=service_file,
         )
         image_found = kit.find_image(repository, wanted)
         stored = kit.create_deploy(
-            name or service, dockerrun, image=image_found.image, container=container, environment=environment
+            deploy,
+            document,
+            image=image_found.image,
+            container=container,
+            environment=environment,
+            service=service,
         )
         running = kit.deploy_service(
             environment,

@@ -130,7 +130,7 @@ class Dockerrun:
         """The same document with a container's image set.
 
         Args:
-            container: Whose image is set; may be left out where there is exactly one.
+            container: Whose image is set; may be left out or empty where there is exactly one.
 
         Raises:
             InvalidDockerrun: No such container, or none named where there are several.
@@ -217,11 +217,11 @@ class Dockerrun:
     def _copy_for(self, container: str | None) -> tuple[Dockerrun, dict[str, Any]]:
         names = [each.name for each in self.containers]
         place = f"/{member(self.document, 'containerDefinitions')[0]}"
-        if container is None and len(names) > 1:
+        if not container and len(names) > 1:
             raise InvalidDockerrun(
                 f"several containers: {', '.join(names)}", pointer=place, hint="name the one to set"
             )
-        wanted = names[0] if container is None else container
+        wanted = container or names[0]
         if wanted not in names:
             raise InvalidDockerrun(
                 f"no container {shorten(wanted)}", pointer=place, hint=f"it has: {', '.join(names)}"

@@ -17,6 +17,7 @@ from ecr_widgets.ports import ProgressSink
 from ecr_widgets.ports.services import Services
 from ecr_widgets.steps.build_image import check_local_name
 from ecr_widgets.steps.login import log_in
+from ecr_widgets.steps.shared.current_document import current_document
 from ecr_widgets.steps.shared.image_lookup import find_tagged
 from ecr_widgets.steps.shared.outside import Outside
 from ecr_widgets.steps.shared.runbook_files import naming
@@ -65,14 +66,15 @@ class CheckTarget(Look[TargetOutcome]):
 
         local_name: Name that the built image will get.
 
-        dockerrun: Dockerrun file of which the run will make the deploy named `deploy`, with the image of `container` set.
+        dockerrun: Dockerrun file of which the run will make the deploy named `deploy`, with the image of `container` set; empty
+            for what `service` runs now.
 
         load_balancer: Load balancer in front of the service, which must forward to a port of that Dockerrun.
 
         service_file: Service file that the run will use.
 
     Raises:
-        InputError: A name or a file that a later step would refuse.
+        InputError: A name or a file that a later step would refuse, or no file is given and the service runs nothing yet.
 
         BuildError: No build context, or no Dockerfile in it.
 
@@ -134,11 +136,15 @@ class CheckTarget(Look[TargetOutcome]):
             check_local_name(self.local_name)
         if self.context is not None:
             find_context(outside.files.find(self.context), self.dockerfile)
-        if self.deploy is not None:
+        if self.deploy or (self.deploy is not None and self.dockerrun):
             check_name(dialect, self.deploy, "deploy")
         outside.files.read_settings(self.service_file)
         if self.dockerrun is None:
             return None
+        if not self.dockerrun:
+            environment = self.environment or ""
+            current = current_document(outside.services_of(environment), environment, self.service or "")
+            return Dockerrun.stored(current.content, dialect).with_image(_ANY_IMAGE, container=self.container)
         with naming(self.dockerrun):
             template = Dockerrun.template(outside.files.read(self.dockerrun), dialect)
             return template.with_image(_ANY_IMAGE, container=self.container)

@@ -46,13 +46,14 @@ class DeployOutcome:
 class WantedDockerrun:
     """The Dockerrun with its image set, and what is stored."""
 
+    name: str
     dockerrun: Dockerrun
     file_sha256: str
     """Of the file that it is read from, or of what the service runs."""
     equal: Deploy | None
     """The newest stored deploy of the same content."""
     newest: Dockerrun | None
-    """The newest stored one of the name."""
+    """The newest stored one of the name; where no file is given, what the service runs."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ class CreateDeploy(Step[WantedDockerrun, DeployOutcome]):
     An equal one among the newest that are stored under that name is reused.
 
     Args:
+        name: May be empty where no file is given: the deploy that the service runs says it then.
+
         dockerrun: A file; empty for what `service` runs now.
 
         environment: Where it will run, which says whether Layer0 or ECS stores it; empty for Layer0.
@@ -114,36 +117,37 @@ class CreateDeploy(Step[WantedDockerrun, DeployOutcome]):
         return outside.requests(self.environment, *self.asks)
 
     def look(self, outside: Outside, progress: ProgressSink) -> WantedDockerrun:
-        services = outside.services_of(self.environment)
-        check_name(services.dialect(), self.name, "deploy")
+        services, name, newest = outside.services_of(self.environment), self.name, None
+        if name or self.dockerrun:
+            check_name(services.dialect(), name, "deploy")
         if self.dockerrun:
             content = outside.files.read(self.dockerrun)
             # Before it is read as a Dockerrun: what was swapped may be anything.
             outside.files.approved.check_dockerrun(str(self.dockerrun), content)
             read = read_dockerrun(self.dockerrun, content, self.container, self.variables, services.dialect())
         else:
-            content = current_document(services, self.environment, self.service)
+            current = current_document(services, self.environment, self.service)
+            name, content = name or current.name, current.content
             outside.files.approved.check_dockerrun(str(self.dockerrun), content)
-            read = _with_variables(
-                Dockerrun.stored(content, services.dialect()), self.container, self.variables
-            )
+            newest = Dockerrun.stored(content, services.dialect())
+            read = _with_variables(newest, self.container, self.variables)
         wanted = read.with_image(ImageReference.parse(str(self.image)), container=self.container)
-        newest, wanted_sha256 = None, wanted.content_sha256()
-        for stored, held in stored_documents(services, self.name):
+        wanted_sha256 = wanted.content_sha256()
+        for stored, held in stored_documents(services, name):
             newest = newest or held
             if held.content_sha256() == wanted_sha256:
-                return WantedDockerrun(wanted, file_sha256(content), stored, newest)
-        return WantedDockerrun(wanted, file_sha256(content), None, newest)
+                return WantedDockerrun(name, wanted, file_sha256(content), stored, newest)
+        return WantedDockerrun(name, wanted, file_sha256(content), None, newest)
 
     def plan(self, outside: Outside, found: WantedDockerrun) -> DeployOutcome:
         image, content = ImageReference.parse(str(self.image)), found.dockerrun.content_sha256()
         warnings = found.dockerrun.warnings()
         # A tag may be another image by then.
         if found.equal is None or not image.digest:
-            return DeployOutcome(NOT_YET, self.name, 0, image, content, changed=True, warnings=warnings)
+            return DeployOutcome(NOT_YET, found.name, 0, image, content, changed=True, warnings=warnings)
         return DeployOutcome(
             found.equal.deploy_id,
-            self.name,
+            found.name,
             found.equal.version,
             image,
             content,
@@ -173,15 +177,15 @@ class CreateDeploy(Step[WantedDockerrun, DeployOutcome]):
         else:
             deploy, reconciled = reconcile(
                 outside.clock,
-                lambda: services.create_deploy(self.name, wanted.to_bytes()),
-                lambda: equal_deploy(services, self.name, content),
+                lambda: services.create_deploy(found.name, wanted.to_bytes()),
+                lambda: equal_deploy(services, found.name, content),
             )
             # An older Layer0 knows fewer members, and stores no others.
             stored = read_stored(services, deploy.deploy_id) or wanted
         missing = [change.pointer for change in diff(wanted, stored) if change.kind is not ChangeKind.ADDED]
         return DeployOutcome(
             deploy.deploy_id,
-            self.name,
+            found.name,
             deploy.version,
             ImageReference.parse(str(self.image)),
             content,

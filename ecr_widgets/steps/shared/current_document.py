@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from ecr_widgets.errors import InputError
 from ecr_widgets.ports.services import Services
 from ecr_widgets.steps.shared.service_lookup import find_service
 
 
-def current_document(services: Services, environment: str, service: str) -> bytes:
-    """What the deploy holds that a service runs or moves to.
+class CurrentDocument(NamedTuple):
+    """What the deploy holds that a service runs or moves to."""
+
+    name: str
+    """Of the deploy; the service's where the deploy has none."""
+    content: bytes
+
+
+def current_document(services: Services, environment: str, service: str) -> CurrentDocument:
+    """Read what a service runs or moves to.
 
     Raises:
         InputError: The service runs nothing yet, or what it runs is not told.
@@ -21,9 +31,9 @@ def current_document(services: Services, environment: str, service: str) -> byte
     primary = getattr(find_service(services, environment, service)[1], "primary", None)
     if primary is None:
         raise InputError(f"service {service!r} runs nothing whose document could be used", hint=hint)
-    document = services.read_deploy(primary.deploy_id).dockerrun
-    if document is None:
+    deploy = services.read_deploy(primary.deploy_id)
+    if deploy.dockerrun is None:
         raise InputError(
             f"{services.dialect()} does not tell what deploy {primary.deploy_id} holds", hint=hint
         )
-    return document
+    return CurrentDocument(deploy.name or service, deploy.dockerrun)

@@ -7,10 +7,12 @@ import json
 import pytest
 
 from ecr_widgets.errors import InputError, InvalidDockerrun
+from ecr_widgets.steps.check_target import CheckTarget
+from ecr_widgets.steps.create_deploy import CreateDeploy
 from ecr_widgets.steps.shared.outside import Outside
 from tests.fakes import World
-from tests.fakes.connections import FakeConnections
-from tests.unit.steps.deployed import IMAGE, OTHER, stored
+from tests.fakes.connections import FakeConnections, perform
+from tests.unit.steps.deployed import IMAGE, OTHER, deployed, stored
 
 
 def test_an_equal_dockerrun_is_stored_once(outside: Outside, world: World) -> None:
@@ -57,3 +59,31 @@ def test_an_unknown_container_is_refused(outside: Outside) -> None:
     """The image is never set in a container that was not meant."""
     with pytest.raises(InvalidDockerrun, match="it has: timeout"):
         stored(outside, container="web")
+
+
+def test_without_a_file_it_is_what_the_service_runs_with_another_image(outside: Outside) -> None:
+    """Under the name of the deploy that runs; a plan shows the image alone, and an equal one is used again."""
+    moved = deployed(outside)
+    step = CreateDeploy("", "", image=OTHER, container="", environment="demo", service="timeoutsvc")
+    found = step.look(outside, lambda _: None)
+    (difference,) = step.plan_record(outside, found, step.plan(outside, found))["difference"]
+    assert difference.startswith("changed /containerDefinitions/0/image: ")
+    made = perform(step, outside)
+    assert (moved.deploy_id, made.deploy_id, made.name, made.changed) == (
+        "timeout.1",
+        "timeout.2",
+        "timeout",
+        True,
+    )
+    assert perform(step, outside).changed is False
+
+
+def test_what_runs_nothing_yet_needs_a_file(outside: Outside, world: World) -> None:
+    """It is said before anything is changed, and what to give; so it is where no service is named."""
+    target = CheckTarget(environment="demo", service="new", dockerrun="", deploy="")
+    with pytest.raises(InputError, match="'new' runs nothing whose document could be used") as refused:
+        perform(target, outside)
+    assert refused.value.hint == "give a Dockerrun or task definition as a file"
+    with pytest.raises(InputError, match="neither a Dockerrun nor a service"):
+        perform(CreateDeploy("", "", image=IMAGE, environment="demo"), outside)
+    assert world.changes == []
