@@ -26,7 +26,7 @@ class LogLine:
 
 
 def merge(logs: Sequence[ContainerLog]) -> tuple[LogLine, ...]:
-    """All lines: by time where each log has times, else copy by copy, oldest copy first, as Layer0 tells the newest first.
+    """All lines by time, after those of copies that tell no times: copy by copy, oldest first, as Layer0 lists the newest first.
 
     Where the target tells no times, those at the beginnings of lines count.
     """
@@ -63,15 +63,17 @@ class Follower:
             source = log.name if number == 1 else f"{log.name}-{number}"
             self._seen.append((log, source))
             new.append((log, source, 0))
-        times = [log.times or _written_times(log.lines) for log, _, _ in new]
-        if all(times):
-            timed = [
-                (at, LogLine(source, line))
-                for (log, source, start), of in zip(new, times, strict=True)
-                for at, line in zip(of[start:], log.lines[start:], strict=True)
-            ]
-            return tuple(line for _, line in sorted(timed, key=lambda each: each[0]))
-        return tuple(LogLine(source, line) for log, source, start in new for line in log.lines[start:])
+        timed: list[tuple[datetime, LogLine]] = []
+        timeless: list[LogLine] = []
+        for log, source, start in new:
+            lines = [LogLine(source, line) for line in log.lines[start:]]
+            times = log.times or _written_times(log.lines)
+            if times:
+                timed += zip(times[start:], lines, strict=True)
+            else:
+                timeless += lines
+        timed.sort(key=lambda each: each[0])
+        return (*timeless, *(line for _, line in timed))
 
 
 def _written_times(lines: Sequence[str]) -> tuple[datetime, ...]:

@@ -38,6 +38,23 @@ def test_times_at_the_beginnings_of_lines_count_where_the_target_tells_none() ->
     assert [line.text.strip()[-1] for line in merge(logs)] == ["g", "a", "a", "b", "A", "B"]
 
 
+def test_a_copy_that_tells_no_times_does_not_put_the_others_out_of_order() -> None:
+    """One that crashed before its first time leads, with its own last lines; the others are merged below it."""
+    logs = [
+        ContainerLog("web", ("2026-11-23T17:00:02Z b", "2026-11-23T17:00:04Z d")),
+        ContainerLog("web", ("starting", "refused")),
+        ContainerLog("web", ("2026-11-23T17:00:01Z a", "2026-11-23T17:00:03Z c")),
+    ]
+    assert [line.text.rpartition(" ")[2] for line in merge(logs)] == [
+        "starting",
+        "refused",
+        "a",
+        "b",
+        "c",
+        "d",
+    ]
+
+
 def test_a_followed_log_gives_each_line_once(to: FakeConnections) -> None:
     """Copies are known again by what they said before, also where a new one joins in front or one is gone."""
     follower = Follower()
