@@ -98,8 +98,8 @@ def deploy(
     """Deploy DEPLOY (a name for its latest version, NAME:VERSION or an id) to SERVICE, which is created if needed."""
     from ecr_widgets.connections import connect
 
-    deploy_id = find_deploy(services_of(environment), deploy)
     kit = connect(wait_s=wait_if_busy_s)
+    deploy_id = find_deploy(kit.look.target(environment), deploy)
     with kit.hold_service(environment, service):
         done = kit.deploy_service(environment, service, deploy_id, load_balancer=load_balancer)
         if wait:

@@ -61,8 +61,9 @@ def run(
         if not (container and colon and name and equals):
             raise InputError(f"--env {given!r} refused", hint="write CONTAINER:NAME=VALUE")
         overrides.setdefault(container, {})[name] = value
-    deploy_id = find_deploy(services_of(environment), deploy)
-    done = connect().create_task(
+    kit = connect()
+    deploy_id = find_deploy(kit.look.target(environment), deploy)
+    done = kit.create_task(
         environment,
         task,
         deploy_id,

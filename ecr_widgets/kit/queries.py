@@ -16,6 +16,7 @@ from ecr_widgets.model.image_parts import Parts
 from ecr_widgets.model.image_reference import ImageReference, check_repository_name
 from ecr_widgets.model.registry import Image, ImageDetails, ImagePage, Repository
 from ecr_widgets.ports import ignore_progress
+from ecr_widgets.ports.services import Services
 from ecr_widgets.steps.create_deploy import read_dockerrun
 from ecr_widgets.steps.shared.image_uses import UsesOutcome, read_parts, running_images, used_images
 from ecr_widgets.steps.shared.lifecycle_policy import (
@@ -152,6 +153,10 @@ class Queries:
         """A service as it is."""
         proven = self._outside.connections.proven_deploys
         return look_at_service(self._outside.services_of(environment), environment, service, proven)
+
+    def target(self, environment: str) -> Services:
+        """The deploy target of an environment, to be read."""
+        return self._outside.services_of(environment)
 
     def deploy_images(self, environment: str, deploy_id: str) -> tuple[str, ...]:
         """Images that a stored deploy names; none where it does not tell, or was deleted."""
