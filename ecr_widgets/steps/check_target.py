@@ -10,23 +10,19 @@ from ecr_widgets.dockerrun.document import Dockerrun
 from ecr_widgets.dockerrun.service_file import check_network
 from ecr_widgets.model.build_context import find_context
 from ecr_widgets.model.engine_facts import EngineFacts
-from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.names import check_name, dialect_of
 from ecr_widgets.model.services import Place
 from ecr_widgets.ports import ProgressSink
 from ecr_widgets.ports.services import Services
 from ecr_widgets.steps.build_image import check_local_name
 from ecr_widgets.steps.login import log_in
-from ecr_widgets.steps.shared.current_document import current_document
+from ecr_widgets.steps.shared.current_document import ANY_IMAGE, current_document
 from ecr_widgets.steps.shared.image_lookup import find_tagged
 from ecr_widgets.steps.shared.outside import Outside
 from ecr_widgets.steps.shared.runbook_files import naming
 from ecr_widgets.steps.shared.service_balancer import check_host_ports, require_balancer
 from ecr_widgets.steps.shared.service_lookup import find_environment, require_movable
 from ecr_widgets.steps.step import Look, if_given
-
-_ANY_IMAGE = ImageReference("registry.invalid", "image", digest=f"sha256:{'0' * 64}")
-"""Stands for the image that is not pushed yet while its place in the Dockerrun is tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +140,10 @@ class CheckTarget(Look[TargetOutcome]):
         if not self.dockerrun:
             environment = self.environment or ""
             current = current_document(outside.services_of(environment), environment, self.service or "")
-            return Dockerrun.stored(current.content, dialect).with_image(_ANY_IMAGE, container=self.container)
+            return Dockerrun.stored(current.content, dialect).with_image(ANY_IMAGE, container=self.container)
         with naming(self.dockerrun):
             template = Dockerrun.template(outside.files.read(self.dockerrun), dialect)
-            return template.with_image(_ANY_IMAGE, container=self.container)
+            return template.with_image(ANY_IMAGE, container=self.container)
 
     def _check_balancer(self, outside: Outside, dockerrun: Dockerrun | None) -> None:
         if not self.load_balancer or self.environment is None or dockerrun is None:

@@ -16,7 +16,7 @@ from ecr_widgets.model.names import check_name
 from ecr_widgets.model.services import Deploy, Dialect
 from ecr_widgets.ports import ProgressSink
 from ecr_widgets.steps.check_evidence import CheckEvidence
-from ecr_widgets.steps.shared.current_document import current_document
+from ecr_widgets.steps.shared.current_document import ANY_IMAGE, current_document
 from ecr_widgets.steps.shared.outside import Outside
 from ecr_widgets.steps.shared.reconcile import reconcile
 from ecr_widgets.steps.shared.runbook_files import naming
@@ -49,7 +49,7 @@ class WantedDockerrun:
     name: str
     dockerrun: Dockerrun
     file_sha256: str
-    """Of the file that it is read from, or of what the service runs."""
+    """Of the file that it is read from; of what the service runs, that of all but the image."""
     equal: Deploy | None
     """The newest stored deploy of the same content."""
     newest: Dockerrun | None
@@ -127,10 +127,12 @@ class CreateDeploy(Step[WantedDockerrun, DeployOutcome]):
             read = read_dockerrun(self.dockerrun, content, self.container, self.variables, services.dialect())
         else:
             current = current_document(services, self.environment, self.service)
-            name, content = name or current.name, current.content
-            outside.files.approved.check_dockerrun(str(self.dockerrun), content)
-            newest = Dockerrun.stored(content, services.dialect())
+            name = name or current.name
+            newest = Dockerrun.stored(current.content, services.dialect())
             read = _with_variables(newest, self.container, self.variables)
+            # A run that is resumed may have moved the service already: what was approved is all but the image.
+            content = read.with_image(ANY_IMAGE, container=self.container).content_sha256().encode()
+            outside.files.approved.check_dockerrun(str(self.dockerrun), content)
         wanted = read.with_image(ImageReference.parse(str(self.image)), container=self.container)
         wanted_sha256 = wanted.content_sha256()
         for stored, held in stored_documents(services, name):

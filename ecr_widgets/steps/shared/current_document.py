@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ecr_widgets.errors import InputError
+from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.ports.services import Services
 from ecr_widgets.steps.shared.service_lookup import find_service
+
+ANY_IMAGE = ImageReference("registry.invalid", "image", digest=f"sha256:{'0' * 64}")
+"""Stands for the image that a document is to get."""
 
 
 class CurrentDocument(NamedTuple):

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from ecr_widgets.approved_files import ApprovedFiles
 from ecr_widgets.errors import InputError, InvalidDockerrun
 from ecr_widgets.steps.check_target import CheckTarget
 from ecr_widgets.steps.create_deploy import CreateDeploy
+from ecr_widgets.steps.deploy_service import DeployService
 from ecr_widgets.steps.shared.outside import Outside
 from tests.fakes import World
 from tests.fakes.connections import FakeConnections, perform
-from tests.unit.steps.deployed import IMAGE, OTHER, deployed, stored
+from tests.unit.steps.deployed import DOCKERRUN, IMAGE, OTHER, deployed, stored
 
 
 def test_an_equal_dockerrun_is_stored_once(outside: Outside, world: World) -> None:
@@ -76,6 +79,21 @@ def test_without_a_file_it_is_what_the_service_runs_with_another_image(outside: 
         True,
     )
     assert perform(step, outside).changed is False
+
+
+def test_what_was_approved_stays_so_once_the_service_has_moved(outside: Outside) -> None:
+    """Of what runs all is approved but the image, so that a run can be resumed; another document is refused."""
+    deployed(outside)
+    step = CreateDeploy("", "", image=OTHER, environment="demo", service="timeoutsvc")
+    sha256 = step.look(outside, lambda _: None).file_sha256
+    approved = ApprovedFiles({"Dockerrun ''": [sha256]})
+    resumed = replace(outside, files=replace(outside.files, approved=approved))
+    perform(DeployService("demo", "timeoutsvc", perform(step, resumed)), resumed)
+    assert step.look(resumed, lambda _: None).equal is not None
+    theirs = stored(outside, OTHER, dockerrun=DOCKERRUN.replace("10", "12"))
+    perform(DeployService("demo", "timeoutsvc", theirs), outside)
+    with pytest.raises(InputError, match="changed"):
+        step.look(resumed, lambda _: None)
 
 
 def test_what_runs_nothing_yet_needs_a_file(outside: Outside, world: World) -> None:
