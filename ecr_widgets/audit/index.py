@@ -40,7 +40,7 @@ from ecr_widgets.errors import RecordError
 from ecr_widgets.model.bucket_path import BucketPath, Place
 from ecr_widgets.model.user_folders import cache_folder
 
-_VERSION = 100 * MADE_BY + 15
+_VERSION = 100 * MADE_BY + 17
 """Of the tables and of all rules behind a row; another number than the file's means that all is read again."""
 _BATCH = 1000
 _WINDOWS_DAYS = (2, 8, 32, 128)
@@ -56,7 +56,8 @@ CREATE TABLE runs (
 CREATE INDEX runs_by_start ON runs (started_at DESC, path);
 CREATE INDEX runs_by_id ON runs (run_id);
 CREATE TABLE touched (
-  kind TEXT NOT NULL, name TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (kind, name, number)
+  kind TEXT NOT NULL, name TEXT NOT NULL, number INTEGER NOT NULL, started_at TEXT,
+  PRIMARY KEY (kind, name, number)
 ) WITHOUT ROWID;
 CREATE INDEX touched_by_run ON touched (number);
 CREATE TRIGGER forgotten AFTER DELETE ON runs BEGIN DELETE FROM touched WHERE number = old.number; END;
@@ -286,11 +287,11 @@ class Index:
             seal, entry = self._sealed(path, newest, read)
             is_kept = stamp.changed_ns <= youngest_ns and entry.line.verdict != Verdict.RUNNING
             runs.append((number, path, *(stamp if is_kept else NEVER), *entry.line[:-2], seal))
-            names += [(kind, name, number) for kind, name in entry.line.touched]
+            names += [(kind, name, number, entry.line.started_at) for kind, name in entry.line.touched]
         self._database.executemany(
             "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", runs
         )
-        self._database.executemany("INSERT OR IGNORE INTO touched VALUES (?, ?, ?)", names)
+        self._database.executemany("INSERT OR IGNORE INTO touched VALUES (?, ?, ?, ?)", names)
 
     def _last_number(self) -> int:
         told = self._database.execute("SELECT seq FROM sqlite_sequence WHERE name = 'runs'").fetchone()

@@ -14,16 +14,26 @@ from ecr_widgets.model.times import from_rfc3339, to_rfc3339
 _AGO = re.compile(r"(\d{1,6})([hdw])")
 _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{1,64})")
 _HOURS = {"h": 1, "d": 24, "w": 168}
-_SERVICE_IN_ONE = "kind = 'service' AND name = :service"
-_SERVICE_ANYWHERE = "kind = 'service' AND (name = :service OR name LIKE :any ESCAPE '\\')"
+_SERVICE_IN_ONE = "name = :service"
+_SERVICE_ANYWHERE = "name = :service OR name LIKE :any ESCAPE '\\'"
 _OF_SERVICE = """number IN (
-  SELECT number FROM touched WHERE {named} OR kind = 'service' AND name IN (
-    SELECT name FROM touched WHERE kind = 'adopted' AND number IN (
-      SELECT number FROM touched WHERE kind = 'adopted' AND name IN (SELECT name FROM touched WHERE {named})
+  WITH RECURSIVE services(name) AS (
+    SELECT min(name) FROM touched WHERE kind = 'service'
+    UNION ALL
+    SELECT (SELECT min(name) FROM touched WHERE kind = 'service' AND name > services.name)
+    FROM services WHERE name IS NOT NULL
+  ), named(name) AS (
+    SELECT name FROM services WHERE {named}
+  ), alike(name) AS (
+    SELECT name FROM named UNION SELECT name FROM touched WHERE kind = 'adopted' AND number IN (
+      SELECT number FROM touched WHERE kind = 'adopted' AND name IN (SELECT name FROM named)
     )
   )
+  SELECT number FROM touched WHERE kind = 'service' AND name IN (SELECT name FROM alike) {newest}
 )"""
-"""Of a service, and of the other names that it was adopted by or from."""
+"""Of a service, and of the other names that it was adopted by or from. Names are sought from one to the next: there are few."""
+_NEWEST = "GROUP BY number ORDER BY max(started_at) DESC LIMIT :newest"
+"""Of what is found so, before its rows are read: a service may have a part of a million."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +73,9 @@ class Query:
             values["digest_end"] = values["digest"] + "g"
         if self.service is not None:
             named = _SERVICE_IN_ONE if "/" in self.service else _SERVICE_ANYWHERE
-            clauses.append(_OF_SERVICE.format(named=named))
+            is_all = self.state is None and self.runbook is None and self.digest is None
+            newest = _NEWEST if is_all and self.newest is not None else ""
+            clauses.append(_OF_SERVICE.format(named=named, newest=newest))
             values["service"] = self.service
             if "/" not in self.service:
                 plain = self.service.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
