@@ -75,6 +75,12 @@ class Deployment:
     traffic_percent: float | None = None
     """Share of the production traffic that a rollout in stages has given it; None where the target does not say."""
 
+    @property
+    def traffic(self) -> str:
+        """That share for people; empty where the rollout is in no stage, or nobody says."""
+        is_known = self.stage and self.traffic_percent is not None
+        return f"{self.traffic_percent:g} % of the traffic" if is_known else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Scaling:

@@ -265,7 +265,7 @@ class DeploysPanel(Panel):
 def _status(deployment: Deployment) -> str:
     state = "" if deployment.state == "COMPLETED" else deployment.state
     pause = "waits at a pause" if deployment.hook_id else ""
-    words = (deployment.status, state, deployment.stage, pause)
+    words = (deployment.status, state, deployment.stage, deployment.traffic, pause)
     return ", ".join(each.replace("_", " ").lower() for each in words if each)
 
 

@@ -179,9 +179,7 @@ def _longer(
 def _describe(deployment: Deployment) -> str:
     counts = f"{deployment.deploy_id} {deployment.running_count}/{deployment.desired_count}"
     waits = "waits at a pause until somebody lets it go on" if deployment.hook_id else ""
-    share = deployment.traffic_percent
-    traffic = f"{share:g} % of the traffic" if deployment.stage and share is not None else ""
-    details = (deployment.status, deployment.stage.replace("_", " "), traffic, waits)
+    details = (deployment.status, deployment.stage.replace("_", " "), deployment.traffic, waits)
     return f"{counts} {', '.join(each.lower() for each in details if each)}"
 
 
