@@ -91,6 +91,8 @@ class DeploysPanel(Panel):
 
     def read(self) -> Iterator[None]:
         """One look, and one more count; reasons and events stay, though what they describe may be gone by now."""
+        # Asked for meanwhile, tags are read by whoever looks after that: this look may be too old for them.
+        tags_are_due, self._tags_are_due = self._tags_are_due, False
         view = self._look.service(self.environment, self.service)
         service = view.service
         if service is not None:
@@ -108,8 +110,7 @@ class DeploysPanel(Panel):
                 self._course = (*self._course, view.deploy_id)[-_MOST_SPANS:]
         self._view = view
         yield
-        if self._tags_are_due:
-            self._tags_are_due = False
+        if tags_are_due:
             self._read_tags(view)
             yield
 

@@ -44,6 +44,8 @@ class Live(ABC):
         """The row that was last worked on; empty for the panel itself."""
         self._open_row = ""
         self._offered: frozenset[str] = frozenset()
+        self._offered_actions: dict[str, Sequence[Action]] = {}
+        """By row: as they were sent, since what is read meanwhile may change their fields."""
         self._sent_rows: Sequence[Sequence[str]] | None = None
         self._sent_result: object = None
         self._sending = RLock()
@@ -66,8 +68,9 @@ class Live(ABC):
         return ()
 
     def offered(self, row: str) -> Sequence[Action]:
-        """All that can be done with a row, or with the panel as a whole where none is named."""
-        return self.row_actions(row) if row else self.actions()
+        """All that was offered for a row, or for the panel as a whole where none is named."""
+        sent = self._offered_actions.get(row)
+        return sent if sent is not None else self.row_actions(row)
 
     def row_facts(self, key: str) -> Sequence[tuple[str, str]]:
         """What there is to know of a row beside its cells, such as a reference to copy."""
@@ -137,6 +140,7 @@ class Live(ABC):
         state = dict(self.state())
         result = (self.problem, self.said, state.get("plan"))
         moved, self._sent_result = result != self._sent_result and any(result), result
+        self._offered_actions[""] = actions = self.actions()
         return {
             "title": picture.title,
             "at": to_rfc3339(picture.at),
@@ -146,7 +150,7 @@ class Live(ABC):
             "left_out": picture.left_out,
             "parts": [part.capped(_MOST_PART_ROWS).to_json() for part in picture.parts],
             "plots": [plot.to_json() for plot in picture.plots],
-            "actions": [each.to_json() for each in self.actions()],
+            "actions": [each.to_json() for each in actions],
             "words": self.words,
             "refreshes": self.refreshes,
             "problem": self.problem,
@@ -158,11 +162,10 @@ class Live(ABC):
         }
 
     def _drawer(self) -> Mapping[str, Any]:
-        return {
-            "row": self._open_row,
-            "facts": self.row_facts(self._open_row),
-            "actions": [each.to_json() for each in self.row_actions(self._open_row)],
-        }
+        row = self._open_row
+        actions = self.row_actions(row)
+        self._offered_actions = {"": self._offered_actions.get("", ()), row: actions}
+        return {"row": row, "facts": self.row_facts(row), "actions": [each.to_json() for each in actions]}
 
     def take(self, message: object) -> None:
         """Do what somebody asks for, if it was offered; never waits."""
