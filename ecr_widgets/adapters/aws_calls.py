@@ -147,7 +147,9 @@ def _refusal(errors: AwsErrors, action: str, error: aws.ClientError) -> EcrWidge
         return errors.unavailable(f"{action} failed: {why}", hint="try again later", retryable=True)
     known = next((each for each in errors.refusals if each.says in why), None)
     if known is not None:
-        return known.error(f"{action} failed: {why}", hint=known.hint)
+        # "RepositoryNotFoundException The repository … does not exist" says one thing twice.
+        is_said = code.endswith("NotFoundException") and details.get("Message")
+        return known.error(f"{action} failed: {details['Message'] if is_said else why}", hint=known.hint)
     return errors.refused(f"{action} failed: {why}")
 
 

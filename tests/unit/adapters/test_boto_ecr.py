@@ -44,6 +44,18 @@ def test_awss_errors_name_the_action(ecr: BotoEcr, code: str, kind: type[EcrWidg
             ecr.find_image("xfra-wait", "1")
 
 
+def test_what_awss_sentence_says_is_not_said_twice(ecr: BotoEcr) -> None:
+    """A repository that does not exist is reported by AWS's own sentence, without the code that repeats it."""
+    with Stubber(ecr._ecr) as stub:
+        stub.add_client_error(
+            "describe_images", "RepositoryNotFoundException", "The repository 'app' does not exist", 400
+        )
+        with pytest.raises(RepositoryNotFound) as caught:
+            ecr.find_image("app", "1")
+    told = "ecr:DescribeImages failed: The repository 'app' does not exist; check the name and the region"
+    assert str(caught.value) == told
+
+
 def test_no_region_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a region the error names the variable."""
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
