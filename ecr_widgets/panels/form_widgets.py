@@ -29,9 +29,9 @@ def shown(controls: Any) -> dict[str, Any]:
 
 def button(description: str, tooltip: str, pressed: Pressed, *, disabled: bool = False) -> Any:
     """A button that does something when it is pressed."""
-    made = widgets.Button(
-        description=description, tooltip=tooltip, disabled=disabled, layout=widgets.Layout(width="auto")
-    )
+    # Whatever is beside it may be long: its own words stay whole.
+    layout = widgets.Layout(width="auto", flex="0 0 auto")
+    made = widgets.Button(description=description, tooltip=tooltip, disabled=disabled, layout=layout)
     made.on_click(lambda _: pressed())
     return made
 
@@ -87,7 +87,7 @@ class Bar:
         self._run = button("Run", "Run it", run)
         self._run.button_style = "primary"
         self._cancel = button("Cancel", "Interrupt the run", cancel, disabled=True)
-        self._command = text("command", width="100%")
+        self._command = widgets.HTML(layout={"margin": "4px 2px"})
         self._said = widgets.HTML()
         self._is_at_work = False
         self.shown = widgets.VBox(
@@ -102,7 +102,7 @@ class Bar:
     def allow(self, is_good: bool, name: str, command: str) -> None:  # noqa: FBT001 -- a state, and no option
         """Let people press, or not; say what would be run."""
         self._plan.disabled = self._run.disabled = self._is_at_work or not is_good
-        self._run.description, self._command.value = name, command
+        self._run.description, self._command.value = name, _copied(command) if command else ""
 
     def begin(self, what: str) -> None:
         """Something is under way."""
@@ -119,6 +119,14 @@ class Bar:
 
     def _say(self, what: str) -> None:
         self._said.value = f'<span role="status">{escape(visible(what))}</span>'
+
+
+def _copied(command: str) -> str:
+    """A command line, and beside it a button that copies it: an element of our extension's, which shows nothing without it."""
+    shown, whole = escape(visible(command)), escape(command)
+    # What copies is ours to escape: the widget takes HTML as it is.
+    button = f'<ecr-widgets-copy name="command" text="{whole}"></ecr-widgets-copy>'
+    return f'The same in a terminal {button} <code style="overflow-wrap:anywhere">{shown}</code>'
 
 
 def grouped(title: str, groups: Sequence[tuple[str, Sequence[Line]]], bar: Bar) -> Any:

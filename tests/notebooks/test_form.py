@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import time
+from html import unescape
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -104,7 +106,9 @@ def test_the_reason_and_the_command_are_those_of_the_run(form: RunbookForm) -> N
     controls = form.controls()
     found = fields(controls)
     found["tag"][0].value, found["reason"][0].value = "2 0", "OPS-9"
-    command = controls.children[-1].children[1].value
+    shown = controls.children[-1].children[1].value
+    command = unescape(re.search('text="([^"]*)"', shown)[1])
+    assert unescape(re.search("<code[^>]*>([^<]*)</code>", shown)[1]) == command
     assert command.endswith("--reason OPS-9 -p tag '2 0'")
     assert "## Operation note\n\nOPS-9" in {
         cell["source"] for cell in json.loads(Path(form.run()["notebook"]).read_text())["cells"]

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import expect
 
 from tests.panels.conftest import Lab, shoot
 
 
 def test_a_runbook_is_planned_from_its_form(lab: Lab) -> None:
-    """A bad value locks the buttons and says why; the plan is a saved run; the form stays as a picture."""
+    """A bad value locks the buttons and says why; the command that does the same is copied by one press; the plan is a saved
+    run; the form stays as a picture.
+    """
     path = lab.write("form.ipynb", "from ecr_widgets import open_form\nopen_form('create_repository')")
     page = lab.open("form.ipynb")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     lab.run_all(page)
     plan = page.get_by_role("button", name="Plan", exact=True)
     name = page.get_by_label("repository", exact=True)
@@ -22,9 +27,19 @@ def test_a_runbook_is_planned_from_its_form(lab: Lab) -> None:
     expect(page.get_by_text("-1 is not 0 or more").first).to_be_visible()
     days.fill("0")
     expect(plan).to_be_enabled()
+    page.get_by_role("button", name="Copy command").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("✓ copied")).to_be_visible()
+    command = page.evaluate("navigator.clipboard.readText()")
+    assert re.fullmatch(
+        r"ecr-widgets run \S+/create_repository.ipynb --runs runs -p repository team/by-form", command
+    )
     plan.click()
     told = page.get_by_text("would change: create_repository").first
     expect(told).to_be_visible(timeout=120_000)
+    for name in ("Plan", "Run create_repository", "Cancel"):
+        pressed = page.get_by_role("button", name=name, exact=True)
+        assert pressed.evaluate("each => each.scrollWidth <= each.clientWidth"), name  # its words are whole
     shoot(page, "form")
     lab.save(page, path, "team/by-form")
     assert [*(lab.folder / "runs").glob("*-create_repository.plan.ipynb")]

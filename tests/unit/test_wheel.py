@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FRONT_END, LAUNCHER = "ecr_widgets/panels/front_end", "ecr_widgets/panels/launcher"
+FRONT_END, LAUNCHER, RECORDS = (f"ecr_widgets/panels/{name}" for name in ("front_end", "launcher", "records"))
 EXTENSIONS = {
     FRONT_END: ("ecr-widgets", "extension.js", "panel.js"),
     LAUNCHER: ("ecr-widgets-launcher", "launcher.js"),
+    RECORDS: ("ecr-widgets-records", "records.js"),
 }
 """Prebuilt extensions of JupyterLab: each one's folder, name and scripts."""
 LEFT_BY_USE = (
@@ -61,7 +62,7 @@ def test_the_wheel_holds_the_package_and_the_runbooks_alone(packed: dict[str, se
     """Each runbook with the files that it names, where the installed package looks for them; nothing left by use."""
     runbooks = {f"ecr_widgets/{name}" for name in _of_git("notebooks")}
     assert len(runbooks) > 10
-    extension = {f"{FRONT_END}/package.json", f"{FRONT_END}/extension.js", *_of_git(LAUNCHER)}
+    extension = {f"{FRONT_END}/package.json", f"{FRONT_END}/extension.js", *_of_git(LAUNCHER, RECORDS)}
     wheel = {name for name in packed["wheel"] if ".dist-info/" not in name and ".data/" not in name}
     assert wheel == {*_of_git("ecr_widgets"), *runbooks} - extension
 

@@ -8,7 +8,7 @@
 
 	const isOpen = async (kernel, id) => id in ((await kernel.requestCommInfo({ target_name: TARGET })).content.comms ?? {});
 
-	/** The panel's comm with its cards; null where the kernel does not have it open, since another one ran the cell. */
+	/** The panel's comm with its cards; null where another kernel ran the cell. */
 	async function join(kernel, id, card) {
 		if (!comms.has(kernel)) comms.set(kernel, new Map());
 		const known = comms.get(kernel);
@@ -54,7 +54,7 @@
 				const { card, panel } = this;
 				const notebook = tracker?.find((each) => each.node.contains(this.node));
 				if (!card || typeof panel !== "string" || !notebook) return;
-				const context = (this.context = notebook.sessionContext);
+				const context = notebook.sessionContext;
 				if (!this.notebook) {
 					context.kernelChanged.connect(this.again, this);
 					context.statusChanged.connect(this.heard, this);
@@ -107,9 +107,7 @@
 				if (this.isDisposed) return;
 				this.link?.cards.delete(this.card);
 				this.card?.dispose();
-				this.context?.kernelChanged.disconnect(this.again, this);
-				this.context?.statusChanged.disconnect(this.heard, this);
-				super.dispose();
+				super.dispose(); // with its connections to signals
 			}
 		}
 
@@ -127,9 +125,7 @@
 
 	const shared = async (name) => (await Object.values(scope[name])[0].get())();
 	(window._JUPYTERLAB ??= {})["ecr-widgets"] = {
-		init: (given) => {
-			scope = given;
-		},
+		init: (given) => void (scope = given),
 		get: async () => {
 			const plugin = made(...(await Promise.all(["@jupyterlab/rendermime", "@lumino/widgets", "@jupyterlab/notebook"].map(shared))));
 			return () => ({ __esModule: true, default: plugin });

@@ -5,9 +5,9 @@ const UNSEEN = /[\p{C}\p{Zl}\p{Zp}\p{DI}\u2800\u{13441}\u{13442}\u{16fe4}\u{1d15
 const DIGEST = /sha256:([0-9a-f]{12})[0-9a-f]{52}/g;
 const TIME = /^(\d{4}-\d\d-\d\d \d\d:\d\d) UTC \((?:.*, )?([^,()]*)\)$/;
 const SIZE = /^([\d.]+) (B|kB|MB|GB)$/, UNITS = { B: 1, kB: 1e3, MB: 1e6, GB: 1e9 };
-const TO_COPY = /sha256:[0-9a-f]{64}|^[\w.-]+(:\d+)?\/[\w./-]+$/;
-const SIGNS = { added: "+ ", removed: "− ", changed: "~ " };
-const STYLE = `.ecrw{
+export const TO_COPY = /sha256:[0-9a-f]{64}|^[\w.-]+(:\d+)?\/[\w./-]+$/;
+const PLANNED = /^(added|sets|removed|replaces|would|changed) /;
+const STYLE = `.ecrw,.ecrw-record{
 --fg:var(--jp-ui-font-color1,#1f2328);--mut:color-mix(in srgb,var(--fg) 74%,transparent);
 --edge:1px solid var(--jp-border-color2,#d0d7de);--bg:var(--jp-layout-color1,#fff);--bg2:var(--jp-layout-color2,#f3f4f6);
 --acc:#1976d2;--ok:#2e7d32;--bad:#c62828;--warn:#8a6d00;--mono:12px/1.5 var(--jp-code-font-family,monospace);
@@ -18,53 +18,56 @@ color:var(--fg);background:var(--bg);font:13px/1.5 var(--jp-ui-font-family,syste
 .head,.acts,.foot,.note,.bar{display:flex;flex-wrap:wrap;gap:6px 10px;align-items:center}
 .head{padding:8px 12px;background:var(--bg2)}.head>input{margin-left:auto}
 .title{font-size:14px}
-.mut,.foot,dt{color:var(--mut)}
+.mut,.foot,dt,th button,.copy{color:var(--mut)}
 input,select,textarea,button{font:inherit;color:var(--fg);background:var(--bg);border:1px solid var(--mut);border-radius:4px;padding:2px 8px;min-width:0}
 input[type=checkbox]{width:16px;height:16px;margin:4px 0;justify-self:start}
-button{padding:2px 10px;cursor:pointer}
+button{cursor:pointer}
 button:hover:enabled{border-color:var(--acc)}button:disabled{opacity:.55;cursor:default}
 .acts>button[aria-expanded=true]{border-color:var(--acc);box-shadow:inset 0 -2px var(--acc)}
-.main{background:#1565c0;color:#fff}.danger{background:#b71c1c;color:#fff}
+.main,.danger{background:#1565c0;color:#fff}.danger{background:#b71c1c}
 .note,dd,details td{white-space:pre-wrap;overflow-wrap:anywhere}
-.note{padding:5px 12px;border-left:4px solid var(--warn)}
+.note{padding:5px 12px;border-left:4px solid var(--c,var(--warn))}
 .bar{flex-basis:100%}.note,.box,.form,.drawer{scroll-margin:40px}progress{width:160px;height:10px}
 .box{margin:8px 12px;border:var(--edge);border-left:4px solid var(--acc);border-radius:4px;padding:8px 12px;background:var(--bg)}
-ul{margin:4px 0 8px;padding:0;list-style:none;max-height:180px;overflow:auto;font:var(--mono)}
+ul{margin:4px 0 8px;padding:0;list-style:none;font:var(--mono)}
+.ok,.added,.sets{--c:var(--ok);--sign:"+ "}.bad,.removed,.replaces,.would{--c:var(--bad);--sign:"− "}.changed{--c:var(--warn);--sign:"~ "}
 li{padding:0 6px;border-left:3px solid transparent}
-.ok,.added{border-color:var(--ok)}.bad,.removed{border-color:var(--bad)}.changed{border-color:var(--warn)}
+li[class],details td[class]{border-left:3px solid var(--c);background:color-mix(in srgb,var(--c) 12%,transparent);&::before{content:var(--sign)}}
 .scroll{overflow-x:auto;container-type:inline-size}
-table{width:100%;border-collapse:collapse;margin:0}
+table{width:100%;border-collapse:collapse}
 th,td{text-align:left;padding:3px 8px;border-bottom:var(--edge);white-space:nowrap;max-width:340px;&:first-child{padding-left:12px}}
-th,td,.row{overflow:hidden;text-overflow:ellipsis;vertical-align:middle}
+th,td,.row,.chip{overflow:hidden;text-overflow:ellipsis;vertical-align:middle}
 th button,.row{border:0;background:none;padding:0;font-weight:600}
-th button,.copy{color:var(--mut)}
 .open,tbody tr:hover,.drawer{background:var(--bg2)}
 .row{max-width:100%;&::before{content:"▸ "/"";color:var(--mut)}&[aria-expanded=true]::before{content:"▾ "/""}}
 .share{display:inline-block;height:8px;margin-right:6px;background:var(--acc);opacity:.6}
-.chip{border:1px solid var(--ok);border-radius:10px;padding:0 8px;margin-right:4px;&::before{content:"● "/"";color:var(--ok)}}
+td:has(.chip){white-space:normal}
+.chip{display:inline-block;max-width:100%;white-space:nowrap;border:1px solid var(--ok);border-radius:10px;padding:0 8px;margin-right:4px;&::before{content:"● "/"";color:var(--ok)}}
 .copy{padding:0 6px;margin-left:6px;border:var(--edge)}
 td.drawer{white-space:normal;max-width:none;padding:4px 12px 8px 26px;.box,.note{margin:8px 0 0}>*{position:sticky;left:26px;max-width:calc(100cqw - 40px)}>.acts{margin-top:6px}}
-dl,.form{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:1px 14px;margin:4px 0}dt,dd{margin:0;padding:0;float:none;width:auto;font-weight:400;}dt{white-space:nowrap}
+dl,.form{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:1px 14px;margin:4px 0}dd{margin:0}dt{white-space:nowrap;font-weight:400}
 .box .box{border:0;padding:0;margin:0}
 .form{grid-template-columns:max-content minmax(160px,420px) minmax(0,1fr);gap:5px 12px;align-items:center;margin:8px 12px;.acts{grid-column:2/4}}
 .why{border-left:4px solid var(--bad);padding-left:8px}
 .foot{padding:5px 12px}img{max-width:100%}
-details{border-top:var(--edge);padding:4px 12px;summary{font-weight:600}td{max-width:none;font:var(--mono);border:0}.scroll{max-height:180px;overflow:auto}}
+details{border-top:var(--edge);padding:4px 12px;summary{font-weight:600}td{max-width:none;font:var(--mono);border:0}}
+ul,details .scroll{max-height:180px;overflow:auto}
 @media(max-width:620px){.form,dl{grid-template-columns:minmax(0,1fr);.acts{grid-column:1}}}
 }`;
 const sheet = new CSSStyleSheet();
 sheet.replaceSync(STYLE);
+document.adoptedStyleSheets.push(sheet);
 let count = 0;
 
 const list = (value) => (Array.isArray(value) ? value : []);
-/** A text that can be read and does nothing: what shows nothing, or turns other text around, is shown by its number. */
-const plain = (value, longest = 200) => {
+/** A text to read: characters that show nothing, or turn others around, are shown by number. */
+export const plain = (value, longest = 200) => {
 	const text = typeof value === "string" ? value : value == null ? "" : JSON.stringify(value);
 	const cut = text.length > longest ? `${text.slice(0, longest)}… (${text.length} characters)` : text;
 	return cut.replace(UNSEEN, (c) => (c === "\n" ? c : `\\u{${c.codePointAt(0).toString(16)}}`));
 };
-const whole = (value) => plain(value, 4000);
-const short = (text) => text.replace(DIGEST, "sha256:$1…");
+export const whole = (value) => plain(value, 4000);
+export const short = (text) => text.replace(DIGEST, "sha256:$1…");
 const bytes = (text) => {
 	const found = SIZE.exec(text);
 	return found && found[1] * UNITS[found[2]];
@@ -77,7 +80,7 @@ const compare = (x, y, sign) => {
 };
 
 /** An element such as `div.note.bad`, with properties and children. */
-function h(kind, ...rest) {
+export function h(kind, ...rest) {
 	const [tag, ...classes] = kind.split(".");
 	const made = document.createElement(tag);
 	if (classes.length) made.className = classes.join(" ");
@@ -89,24 +92,30 @@ function h(kind, ...rest) {
 	return made;
 }
 
-function button(text, k, onclick, title = "", kind = "button") {
-	return h(kind, { type: "button", "data-k": k, onclick, title }, text);
+const grid = (name, heads, lines) => h("table", { ariaLabel: name }, heads.length && h("thead", h("tr", heads)), h("tbody", lines));
+
+function button(text, k, onclick, more = {}, kind = "button") {
+	return h(kind, { type: "button", "data-k": k, onclick, ...more }, text);
 }
 
-function copying(text, name) {
+export function copying(text, name) {
 	const label = `Copy ${name}`;
 	const made = button("copy", label + text, async (event) => {
 		event.stopPropagation();
 		made.textContent = await navigator.clipboard.writeText(text).then(() => "✓ copied", () => "not allowed");
 		setTimeout(() => (made.textContent = "copy"), 1500);
-	}, label, "button.copy");
-	made.ariaLabel = label;
+	}, { title: label, ariaLabel: label }, "button.copy");
 	return made;
 }
 
+/** A line of a plan; its first word gives it a sign and a colour. */
+export const marked = (tag, line) => {
+	const text = whole(line), word = PLANNED.exec(text);
+	return h(word ? `${tag}.${word[1]}` : tag, text);
+};
+
 /** A panel in `node`. The host sends what people do. */
 export function mount(node, host) {
-	if (!document.adoptedStyleSheets.includes(sheet)) document.adoptedStyleSheets.push(sheet);
 	let data = {}; // as the notebook keeps it
 	let state = null, rows = null, drawer = null; // what the kernel says, where the panel is live
 	let words = "", by = -1, down = false, first = 0, page = [], texts = {};
@@ -116,19 +125,21 @@ export function mount(node, host) {
 
 	const title = h("b.title"), summary = h("span.mut"), tools = h("span.acts"), top = h("div"), body = h("div.scroll");
 	const foot = h("div.foot"), below = h("div");
-	const filter = h("input", { type: "search", "data-k": "filter", placeholder: "filter  ( / )", ariaLabel: "Filter rows" });
-	filter.oninput = () => search(filter.value);
-	const head = h("div.head", title, summary, filter, tools);
-	const card = h("section.ecrw", head, top, body, foot, below);
-	card.onkeydown = pressed;
+	const filter = h("input", { type: "search", "data-k": "filter", placeholder: "filter  ( / )", ariaLabel: "Filter rows", oninput: () => search(filter.value) });
+	const card = h("section.ecrw", { onkeydown: pressed }, h("div.head", title, summary, filter, tools), top, body, foot, below);
 	node.replaceChildren(card);
 
 	const shown = () => state ?? data;
-	const columns = () => list(shown().columns).map((each) => plain(each));
 	const keyOf = (row) => row[Number.isInteger(shown().key) ? shown().key : 0] ?? "";
 	const formKey = ({ action, row }) => `${row ?? ""}\n${action}`;
 	const focused = () => (card.contains(document.activeElement) ? document.activeElement.dataset.k : undefined);
 	const focus = (k) => card.querySelector(`[data-k="${CSS.escape(k)}"]`)?.focus({ preventScroll: true });
+	/** Scrolls as little as needed, never sideways. */
+	const reveal = (what) => {
+		const left = body.scrollLeft;
+		what?.scrollIntoView({ block: "nearest" });
+		body.scrollLeft = left;
+	};
 	/** Draws anew and keeps the focus. */
 	const keeping = (drawn) => {
 		const had = focused();
@@ -159,11 +170,15 @@ export function mount(node, host) {
 		seeing = setTimeout(() => state && host.send({ do: "see", words, rows: page.map(keyOf) }), 300);
 	}
 
+	function leaf(to) {
+		first = to;
+		keeping(table);
+		see();
+	}
+
 	function search(text) {
 		words = filter.value = text;
-		first = 0;
-		table();
-		see();
+		leaf(0);
 	}
 
 	const draw = () =>
@@ -173,7 +188,7 @@ export function mount(node, host) {
 			summary.textContent = [plain(shown().note, 500), at && `as of ${at} UTC`].filter(Boolean).join(" · ");
 			tools.replaceChildren(...offered());
 			const plots = list(shown().plots).map((p) => /^data:i/.test(p?.src) && h("img", { src: p.src, alt: plain(p.alt) }));
-			top.replaceChildren(...notices(""), h("div", plots));
+			top.replaceChildren(h("div", notices(""), plots));
 			table();
 			const parts = JSON.stringify(shown().parts);
 			if (parts !== told) below.replaceChildren(...list(shown().parts).flatMap(part));
@@ -191,25 +206,22 @@ export function mount(node, host) {
 			];
 		}
 		if (!dead || !data.live) return [];
-		return [host.run ? button("Run the cell", "run", host.run, "Nothing is live here") : h("span.mut", "run the cell to work with it")];
+		return [host.run ? button("Run the cell", "run", host.run, { title: "Nothing is live here" }) : h("span.mut", "run the cell to work with it")];
 	}
 
-	/** A button that acts, or shows and hides the form of an action that needs values. */
+	/** A button that acts, or opens the form of what needs values. */
 	function opener(action, row) {
-		const key = formKey({ action: action.name, row });
+		const key = formKey({ action: action.name, row }), title = plain(action.hint);
 		if (!list(action.fields).length) {
-			const made = button(plain(action.label), key, () => send({ do: "act", action: action.name, row, values: {} }), plain(action.hint));
-			made.disabled = Boolean(state.status);
-			return made;
+			const act = () => send({ do: "act", action: action.name, row, values: {} });
+			return button(plain(action.label), key, act, { title, disabled: Boolean(state.status) });
 		}
 		const turn = () => {
 			open = open === key ? "" : key;
 			draw();
 			if (open) forms.get(key)?.start();
 		};
-		const made = button(`${plain(action.label)} …`, key, turn, plain(action.hint));
-		made.ariaExpanded = String(open === key);
-		return made;
+		return button(`${plain(action.label)} …`, key, turn, { title, ariaExpanded: String(open === key) });
 	}
 
 	/** What is said where an action was taken. */
@@ -217,21 +229,22 @@ export function mount(node, host) {
 		const { status, bars, problem, said, plan, at_row, run } = shown();
 		const note = (kind, role, ...children) => h(`div.note${kind}`, { role }, ...children);
 		const opened = page.some((each) => keyOf(each) === chosen) ? chosen : "";
-		const found = waits && opened === row ? [note("", "status", "waiting for the kernel …")] : [];
+		const found = [waits && opened === row && note("", "status", "waiting for the kernel …")];
 		if ((at_row === opened ? opened : "") === row) {
-			if (status) {
-				const cancel = state && button("Cancel", "cancel", () => send({ do: "cancel" }));
-				found.push(note("", "status", `… ${plain(status, 500)}`, cancel, list(bars).map(bar)));
-			}
-			if (problem) found.push(note(".bad", "alert", `✗ ${whole(problem)}`, run && saved(run)));
-			if (said) found.push(note(".ok", "status", `✓ ${plain(said, 500)}`, run && saved(run)));
-			if (plan) return [...found, planned(plan, row)];
+			const cancel = state && button("Cancel", "cancel", () => send({ do: "cancel" }));
+			found.push(
+				status && note("", "status", `… ${plain(status, 500)}`, cancel, list(bars).map(bar)),
+				problem && note(".bad", "alert", `✗ ${whole(problem)}`, run && saved(run)),
+				said && note(".ok", "status", `✓ ${plain(said, 500)}`, run && saved(run)),
+				plan && planned(plan, row),
+			);
+			if (plan) return found;
 		}
 		const action = list(row ? drawer?.actions : state?.actions).find((each) => open === formKey({ action: each.name, row }));
 		return action ? [...found, filled(action, row)] : found;
 	}
 
-	/** The form of an action, with what is typed in it. */
+	/** An action's form, with what is typed in it. */
 	function filled(action, row) {
 		const key = formKey({ action: action.name, row });
 		const names = list(action.fields).map(({ name }) => name).join();
@@ -240,7 +253,7 @@ export function mount(node, host) {
 		return forms.get(key).node;
 	}
 
-	/** Where the run of what was done is. */
+	/** Where an action's run is. */
 	const saved = ({ text, path }) => {
 		const open = host.open && button("Open run", "open run", () => host.open(path));
 		return h("span.acts", h("span.mut", plain(text, 500)), open, copying(path, "path of the run"));
@@ -253,12 +266,8 @@ export function mount(node, host) {
 
 	function planned({ what, lines, confirm }, row) {
 		const name = plain(what);
-		const items = list(lines).map((line) => {
-			const word = line.split(" ", 1)[0];
-			return h(word in SIGNS ? `li.${word}` : "li", (SIGNS[word] ?? "") + whole(line));
-		});
-		const discard = button("Discard plan", "discard", () => send({ do: "discard" }));
-		return h("div.box", { role: "group", ariaLabel: `Plan: ${name}` }, h("b", `Planned: ${name}`), h("ul", { tabIndex: 0 }, items), filled(confirm, row), discard);
+		const items = list(lines).map((line) => marked("li", line));
+		return h("div.box", { role: "group", ariaLabel: `Plan: ${name}` }, h("b", `Planned: ${name}`), h("ul", { tabIndex: 0 }, items), filled({ ...confirm, back: true }, row));
 	}
 
 	/** Rows that match; what belongs to one stays below it. */
@@ -282,41 +291,33 @@ export function mount(node, host) {
 		return found.flat();
 	}
 
-	const table = () =>
-		keeping(() => {
-			const found = matching(), names = columns(), total = texts.of.length, left = shown().left_out;
-			if (first >= found.length) first = 0;
-			page = found.slice(first, first + PAGE);
-			filter.hidden = total < 2 && !words;
-			// What repeats the name, or no row has, is left to the drawer.
-			const wide = names.map((_, at) => at).filter((at) => !at || (names[at] !== "URI" && texts.used.has(at) && (at > 1 || names[0])));
-			const heads = wide.map((at) => {
-				if (!names[at]) at = 1; // a sign, beside its word
-				const sign = by !== at ? "" : down ? " ▾" : " ▴";
-				const sort = () => {
-					[by, down] = [at, by === at && !down];
-					table();
-				};
-				return h("th", { scope: "col", ariaSort: sign ? (down ? "descending" : "ascending") : "none" }, button(names[at] + sign, `sort ${at}`, sort));
-			});
-			const lines = page.flatMap((row) => line(row, wide, names));
-			body.replaceChildren(names.length ? h("table", { ariaLabel: plain(shown().title) }, h("thead", h("tr", heads)), h("tbody", lines)) : "");
-			const turn = (sign, name, rows) => {
-				const made = button(sign, name, () => {
-					first += rows;
-					table();
-					see();
-				});
-				made.ariaLabel = name;
-				made.disabled = first + rows < 0 || first + rows >= found.length;
-				return made;
+	function table() {
+		const { columns, left_out: left } = shown(), names = list(columns).map((each) => plain(each));
+		const found = matching(), total = texts.of.length;
+		if (first >= found.length) first = 0;
+		page = found.slice(first, first + PAGE);
+		filter.hidden = total < 2 && !words;
+		// What repeats the name, or no row has, is left to the drawer.
+		const wide = names.map((_, at) => at).filter((at) => !at || (names[at] !== "URI" && texts.used.has(at) && (at > 1 || names[0])));
+		const heads = wide.map((at) => {
+			if (!names[at]) at = 1; // a sign, beside its word
+			const sign = by !== at ? "" : down ? " ▾" : " ▴";
+			const sort = () => {
+				[by, down] = [at, by === at && !down];
+				keeping(table);
 			};
-			const count = found.length ? `${first + 1}–${first + page.length} of ${found.length}` : total ? "no row matches" : "no rows";
-			const more = left > 0 ? `, ${left} more are not ${state ? "listed: filter to find them" : "saved here"}` : "";
-			const turns = found.length > PAGE ? [turn("‹", "Previous rows", -PAGE), turn("›", "Next rows", PAGE)] : [];
-			foot.hidden = !names.length || !(turns.length || more || !found.length || words);
-			foot.replaceChildren(h("span", { role: "status" }, count + more), ...turns);
+			return h("th", { scope: "col", ariaSort: sign ? (down ? "descending" : "ascending") : "none" }, button(names[at] + sign, `sort ${at}`, sort));
 		});
+		const lines = page.flatMap((row) => line(row, wide, names));
+		body.replaceChildren(names.length ? grid(plain(shown().title), heads, lines) : "");
+		const turn = (sign, name, to) =>
+			button(sign, name, () => leaf(to), { ariaLabel: name, disabled: to < 0 || to >= found.length });
+		const count = found.length ? `${first + 1}–${first + page.length} of ${found.length}` : total ? "no row matches" : "no rows";
+		const more = left > 0 ? `, ${left} more are not ${state ? "listed: filter to find them" : "saved here"}` : "";
+		const turns = found.length > PAGE ? [turn("‹", "Previous rows", first - PAGE), turn("›", "Next rows", first + PAGE)] : [];
+		foot.hidden = !names.length || !(turns.length || more || !found.length || words);
+		foot.replaceChildren(h("span", { role: "status" }, count + more), ...turns);
+	}
 
 	/** A row, and its drawer where it is open. */
 	function line(row, wide, names) {
@@ -325,9 +326,9 @@ export function mount(node, host) {
 			const text = row[at] ?? "", time = TIME.exec(text);
 			const cell = h("td", { title: plain(text, 1000) });
 			if (!number) {
-				const name = button(plain(short(names[0] ? text : `${text} ${row[1]}`)) || "–", `row ${key}`, (event) => event.stopPropagation() ?? choose(key), "", "button.row");
-				name.ariaExpanded = String(isOpen);
-				cell.append(name);
+				const turn = (event) => event.stopPropagation() ?? choose(key);
+				const name = plain(short(names[0] ? text : `${text} ${row[1]}`)) || "–";
+				cell.append(button(name, `row ${key}`, turn, { ariaExpanded: String(isOpen) }, "button.row"));
 			} else if (/^(service|task) /.test(text)) {
 				cell.append(...text.split(", ").slice(0, 4).map((use) => h("span.chip", plain(short(use.replace(/^service /, ""))))));
 			} else if (/^sha256:[0-9a-f]{64}$/.test(text)) {
@@ -344,7 +345,7 @@ export function mount(node, host) {
 			return cell;
 		});
 		const made = h(isOpen ? "tr.open" : "tr", { onclick: () => String(getSelection()) || choose(key) }, cells);
-		return isOpen ? [made, h("tr", h("td.drawer", { colSpan: wide.length }, inside(row, key, names)))] : [made];
+		return [made, isOpen && h("tr", h("td.drawer", { colSpan: wide.length }, inside(row, key, names)))];
 	}
 
 	function choose(key) {
@@ -355,7 +356,7 @@ export function mount(node, host) {
 		send({ do: "open", row: close ? "" : key });
 		draw();
 		focus(`row ${key}`);
-		if (!close) card.querySelector(".drawer")?.scrollIntoView({ block: "nearest" });
+		if (!close) reveal(card.querySelector(".drawer"));
 	}
 
 	/** Every cell whole, and what the kernel adds. */
@@ -371,12 +372,13 @@ export function mount(node, host) {
 		const name = plain(title);
 		if (state && /^(Planned: |Last action$)/.test(name)) return []; // a live panel says it above
 		const heads = list(columns).map((each) => h("th", { scope: "col" }, plain(each)));
-		const lines = list(rows).map((row) => h("tr", list(row).map((cell) => h("td", whole(cell)))));
+		const drawn = (cell) => (/^Planned: /.test(name) ? marked("td", cell) : h("td", whole(cell)));
+		const lines = list(rows).map((row) => h("tr", list(row).map(drawn)));
 		const made = h(
 			"details",
 			{ open: !closed.has(name), ontoggle: () => closed[made.open ? "delete" : "add"](name) },
 			h("summary", { "data-k": `part ${name}` }, name + (left_out ? ` (${left_out} not shown)` : "")),
-			h("div.scroll", { tabIndex: 0, role: "region", ariaLabel: name }, h("table", { ariaLabel: name }, heads.length > 0 && h("thead", h("tr", heads)), h("tbody", lines))),
+			h("div.scroll", { tabIndex: 0, role: "region", ariaLabel: name }, grid(name, heads, lines)),
 		);
 		return [made];
 	}
@@ -407,25 +409,24 @@ export function mount(node, host) {
 
 	/** The fields of one action. What is typed is sent, and never saved. */
 	function form(action, row, key) {
-		const fields = new Map(), made = { problem: "" };
+		const fields = new Map(), made = {};
 		let asked = 0, asking;
 		const values = () => Object.fromEntries([...fields].map(([name, { kind, input }]) => [name, kind === "tick" ? input.checked : kind === "number" ? Number(input.value) : input.value]));
 		const isShort = () => [...fields.values()].some(({ field, input }) => field.required && !input.hidden && !input.value.trim());
 		const ask = (what) => send({ do: what, action: action.name, row, values: values(), asked: (asked += 1) });
-		const lock = () => (go.disabled = isShort() || Boolean(made.problem) || Boolean(state?.status));
+		const lock = () => (go.disabled = isShort() || !why.hidden || Boolean(state?.status));
 		made.judge = (found) => {
 			if (found.asked !== undefined && found.asked !== asked) return;
-			made.problem = why.textContent = plain(found.problem, 500);
+			why.textContent = plain(found.problem, 500);
 			why.hidden = !found.problem;
 			lock();
 		};
 		const typed = () => {
 			for (const { field, input, label, hint } of fields.values()) {
-				const [other, value] = list(field.when);
-				const { input: by } = fields.get(other) ?? {};
-				input.hidden = label.hidden = hint.hidden = other !== undefined && (by.hidden || by.value !== value);
+				const [other, value] = list(field.when), by = fields.get(other)?.input;
+				input.hidden = label.hidden = hint.hidden = Boolean(by && (by.hidden || by.value !== value));
 			}
-			made.judge({ problem: "" });
+			made.judge({});
 			clearTimeout(asking);
 			if (!isShort()) asking = setTimeout(() => ask("check"), 150);
 		};
@@ -448,7 +449,7 @@ export function mount(node, host) {
 		};
 		made.start = () => {
 			made.node.querySelector("input,select,textarea")?.focus({ preventScroll: true });
-			made.node.scrollIntoView({ block: "nearest" });
+			reveal(made.node);
 		};
 		const parts = list(action.fields).map((field) => {
 			const { kind, name } = field, id = `ecrw-${(count += 1)}`;
@@ -467,10 +468,11 @@ export function mount(node, host) {
 			};
 			return [label, input, h("span", hint, options)];
 		});
-		const go = button(plain(action.go), `${key}\n`, null, plain(action.hint), action.danger ? "button.danger" : "button.main");
-		go.type = "submit"; // so Enter in any field is the same
+		// So that Enter in any field is the same.
+		const submits = { type: "submit", title: plain(action.hint) };
+		const go = button(plain(action.go), `${key}\n`, null, submits, action.danger ? "button.danger" : "button.main");
 		const why = h("span.why", { role: "alert", hidden: true });
-		made.node = h("form.box.form", { ariaLabel: plain(action.label), noValidate: true }, parts.flat(), h("div.acts", go, why));
+		made.node = h("form.box.form", { ariaLabel: plain(action.label), noValidate: true }, parts.flat(), h("div.acts", go, action.back && button("Discard plan", "discard", () => send({ do: "discard" })), why));
 		made.node.onsubmit = (event) => {
 			event.preventDefault();
 			clearTimeout(asking);
@@ -482,7 +484,7 @@ export function mount(node, host) {
 	}
 
 	return {
-		/** Draw a panel's JSON, as a notebook keeps it. */
+		/** Draw a panel's saved JSON. */
 		show(saved) {
 			data = saved?.constructor === Object ? saved : {};
 			draw();
@@ -509,7 +511,7 @@ export function mount(node, host) {
 			if (done && forms.delete(formKey(done))) open = "";
 			if (values) forms.get(formKey(values))?.fill(values.values);
 			draw();
-			if (said?.moved) card.querySelector(".note,.box")?.scrollIntoView({ block: "nearest" });
+			if (said?.moved) reveal(card.querySelector(".note,.box"));
 		},
 		dispose() {
 			clearTimeout(sent);
