@@ -1,15 +1,20 @@
-"""A run's id as people remember it: any part that no other run of the folder has."""
+"""A run's id as people remember it: any part that no other run of the folder or bucket has."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
+from ecr_widgets.adapters.run_stores import bucket_store
 from ecr_widgets.audit.index import open_index
 from ecr_widgets.errors import EcrWidgetsError, InputError
-from ecr_widgets.model.bucket_path import Place
+from ecr_widgets.model.bucket_path import BucketPath, Place
 
-_WHOLE = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}")
+_RUN_ID = r"\d{8}T\d{6}Z-[0-9a-f]{6}"
+_LEAST_PART = 4
+"""Letters that name a run, as in a folder."""
+_SAVED = re.compile(rf"({_RUN_ID})-.*\.ipynb")
 
 
 def whole_run_id(part: str, runs: Place) -> str:
@@ -18,16 +23,28 @@ def whole_run_id(part: str, runs: Place) -> str:
     Raises:
         InputError: Several runs have it.
     """
-    # A bucket may hold a million, and has no index here.
-    if _WHOLE.fullmatch(part) or not isinstance(runs, Path):
+    if re.fullmatch(_RUN_ID, part):
         return part
     try:
-        with open_index(runs) as index:
-            ids = index.ids_with(part)
-    except EcrWidgetsError:
+        ids = _ids_in_folder(part, runs) if isinstance(runs, Path) else _ids_in_bucket(part, runs)
+    except (EcrWidgetsError, OSError):
         return part
     if len(ids) > 1 and part not in ids:
         raise InputError(
             f"{part!r} is in the ids of several runs, such as {' and '.join(ids[:2])}", hint="give more of it"
         )
     return ids[0] if len(ids) == 1 else part
+
+
+def _ids_in_folder(part: str, runs: Path) -> Sequence[str]:
+    with open_index(runs) as index:
+        return index.ids_with(part)
+
+
+def _ids_in_bucket(part: str, runs: BucketPath) -> Sequence[str]:
+    """By their names, which one request lists a thousand at a time: no run has to be read."""
+    if len(part) < _LEAST_PART:
+        return ()
+    names = bucket_store(runs).names(prefix=part if re.match(r"\d{8}T?", part) else "")
+    saved = filter(None, map(_SAVED.fullmatch, names))
+    return sorted({match[1] for match in saved if part in match[1]})

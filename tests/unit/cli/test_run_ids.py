@@ -3,43 +3,61 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from ecr_widgets.adapters.run_stores import bucket_store
 from ecr_widgets.cli import main
 from ecr_widgets.cli.run_ids import whole_run_id
 from ecr_widgets.errors import InputError
+from ecr_widgets.model.bucket_path import Place
 from tests.audit.runs import recorded, save
+from tests.buckets import Buckets, moto
 
 FIRST, SECOND = "20261126T060919Z-94c1df", "20261126T071000Z-a60e88"
 
 
-@pytest.fixture
-def runs(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def buckets() -> Iterator[Buckets]:
+    with moto() as served:
+        yield served
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def runs(
+    request: pytest.FixtureRequest, tmp_path: Path, buckets: Buckets, monkeypatch: pytest.MonkeyPatch
+) -> Place:
+    """Two runs and, in the bucket, what else lies beside them."""
+    bucket = buckets.new_place()
+    for name, value in buckets.environ.items():
+        monkeypatch.setenv(name, value)
     for run_id in (FIRST, SECOND):
         notebook = json.loads(json.dumps(recorded("deployed")))
         old = notebook["metadata"]["ecr_widgets"]["run_id"]
         notebook = json.loads(json.dumps(notebook).replace(old, run_id))
-        save(tmp_path, "deployed", f"{run_id}-release.ipynb", notebook)
-    return tmp_path
+        path = save(tmp_path, "deployed", f"{run_id}-release.ipynb", notebook)
+        bucket_store(bucket).put(path.name, path.read_bytes(), replacing=None)
+        bucket_store(bucket).put(f"leases/run/{path.name}.json", b"{}", replacing=None)
+    return tmp_path if request.param == "folder" else bucket
 
 
 @pytest.mark.parametrize("part", ["a60e88", "a60e", "071000Z", SECOND])
-def test_a_part_that_no_other_run_has_is_enough(runs: Path, part: str) -> None:
+def test_a_part_that_no_other_run_has_is_enough(runs: Place, part: str) -> None:
     """The end of an id is what people remember."""
     assert whole_run_id(part, runs) == SECOND
 
 
 @pytest.mark.parametrize("part", ["94c", "ffff", "nothing"])
-def test_what_names_no_run_stays_as_it_is(runs: Path, part: str) -> None:
+def test_what_names_no_run_stays_as_it_is(runs: Place, part: str) -> None:
     """The command says then that there is none; three letters are no name."""
     assert whole_run_id(part, runs) == part
     assert whole_run_id(part, runs / "none") == part
 
 
-def test_a_part_of_several_is_refused(runs: Path) -> None:
+def test_a_part_of_several_is_refused(runs: Place) -> None:
     """With two of them."""
     with pytest.raises(InputError, match=f"{FIRST} and {SECOND}"):
         whole_run_id("20261126", runs)
@@ -48,7 +66,7 @@ def test_a_part_of_several_is_refused(runs: Path) -> None:
 @pytest.mark.parametrize(
     "words", [["audit", "show"], ["run", "--resume"], ["approve"], ["attest"]], ids=lambda words: words[0]
 )
-def test_every_command_takes_a_part(runs: Path, words: list[str]) -> None:
+def test_every_command_takes_a_part(runs: Place, words: list[str]) -> None:
     """It is the run with that id which is shown, or refused for what it is."""
     whole = CliRunner().invoke(main, [*words, SECOND, "--runs", str(runs)]).output
     part = CliRunner().invoke(main, [*words, "a60e88", "--runs", str(runs)]).output
