@@ -33,6 +33,10 @@ class PrivateNetwork:
         """Whether it is another network than the machine's."""
         return self._there is not None
 
+    def inode(self) -> int | None:
+        """What the kernel tells it from others by; None where it is the machine's."""
+        return None if self._there is None else os.fstat(self._there).st_ino
+
     def close(self) -> None:
         """It goes with the last process in it."""
         if self._there is not None:
@@ -89,7 +93,7 @@ class _Relay(Thread):
         server.close()
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with closing(writer), suppress(OSError):
+        with closing(writer), suppress(OSError, asyncio.CancelledError):  # cut off
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._port)
             await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -11,73 +10,24 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ecr_widgets.audit.keys import KeyRing, export_keys
 from ecr_widgets.model.bucket_path import BucketPath
 from tests.buckets import Buckets
+from tests.hosts import BIN, Host, hosts
 from tests.notebooks.engine_runs import write_runbook
 
-BIN = Path(sys.executable).parent
 COUNT = "open('count', 'a').write('x')"
 WAIT = "import os, time\nwhile not os.path.exists('go'): time.sleep(0.05)"
-LEASE_S = 6.0
-
-
-@dataclass
-class Host:
-    """A host: a home of its own, and the same checkout."""
-
-    name: str
-    home: Path
-    checkout: Path
-    place: BucketPath
-    environ: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def ring(self) -> KeyRing:
-        return KeyRing(self.home / "data" / "ecr-widgets" / "keys")
-
-    def start(self, *words: str) -> subprocess.Popen[str]:
-        homes = {f"XDG_{kind}_HOME": str(self.home / kind.lower()) for kind in ("DATA", "STATE", "CACHE")}
-        return subprocess.Popen(
-            [BIN / "ecr-widgets", *words],
-            cwd=self.checkout,
-            env={**os.environ, "HOME": str(self.home), **homes, **self.environ},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def run(self, *words: str, code: int = 0) -> Any:
-        process = self.start("run", *words, "--json")
-        out, err = process.communicate()
-        assert process.returncode == code, out + err
-        return json.loads(out)
 
 
 @pytest.fixture
-def hosts(s3: Buckets, tmp_path: Path) -> tuple[Host, Host]:
-    place = s3.new_place()
-    environ = {
-        **s3.environ,
-        "ECR_WIDGETS_RUNS": str(place),
-        "ECR_WIDGETS_LEASE_S": str(LEASE_S),
-        "AWS_CONFIG_FILE": "/dev/null",
-    }
-    return tuple(  # type: ignore[return-value]
-        Host(name, tmp_path / name, tmp_path / "checkout", place, environ) for name in ("one", "other")
-    )
-
-
-@pytest.fixture(autouse=True)
-def _checkout(tmp_path: Path) -> None:
-    (tmp_path / "checkout").mkdir()
+def both(s3: Buckets, tmp_path: Path) -> Iterator[tuple[Host, Host]]:
+    with hosts(s3, tmp_path, "one", "other") as (one, other):
+        yield one, other
 
 
 def saved(s3: Buckets, place: BucketPath) -> dict[str, Any]:
@@ -102,9 +52,9 @@ def started(host: Host, *words: str) -> Iterator[subprocess.Popen[str]]:
         process.communicate()
 
 
-def test_a_run_is_saved_and_sealed_in_the_bucket(hosts: tuple[Host, Host], s3: Buckets) -> None:
+def test_a_run_is_saved_and_sealed_in_the_bucket(both: tuple[Host, Host], s3: Buckets) -> None:
     """Under the name that it has in a folder; nothing of it is on this machine, and its seal says what is there."""
-    one, _ = hosts
+    one, _ = both
     write_runbook(one.checkout, [COUNT])
     told = one.run("book.ipynb")
     assert told["state"] == "succeeded"
@@ -121,9 +71,9 @@ def test_a_run_is_saved_and_sealed_in_the_bucket(hosts: tuple[Host, Host], s3: B
     assert json.loads((store.read(lease) or (b"",))[0])["free"] is True
 
 
-def test_a_run_that_was_killed_is_resumed_on_another_host(hosts: tuple[Host, Host], s3: Buckets) -> None:
+def test_a_run_that_was_killed_is_resumed_on_another_host(both: tuple[Host, Host], s3: Buckets) -> None:
     """Not while it lives, wherever; once its lease is over, and then its first attempt is kept in the same run."""
-    one, other = hosts
+    one, other = both
     write_runbook(one.checkout, [COUNT, WAIT])
     with started(one, "book.ipynb") as process:
         until(lambda: saved(s3, one.place) and (one.checkout / "count").exists())
@@ -149,9 +99,9 @@ def other_can_resume(host: Host, run_id: str) -> bool:
     return process.returncode == 0
 
 
-def test_a_run_that_was_asleep_saves_nothing_more(hosts: tuple[Host, Host], s3: Buckets) -> None:
+def test_a_run_that_was_asleep_saves_nothing_more(both: tuple[Host, Host], s3: Buckets) -> None:
     """Stopped past its lease and resumed elsewhere: when it wakes up it ends, and what the other has saved stays."""
-    one, other = hosts
+    one, other = both
     write_runbook(one.checkout, [COUNT, WAIT])
     with started(one, "book.ipynb") as process:
         until(lambda: (one.checkout / "count").exists() and saved(s3, one.place))
@@ -169,10 +119,10 @@ def test_a_run_that_was_asleep_saves_nothing_more(hosts: tuple[Host, Host], s3: 
 
 
 def test_a_folder_that_another_host_does_not_have_is_named(
-    hosts: tuple[Host, Host], s3: Buckets, tmp_path: Path
+    both: tuple[Host, Host], s3: Buckets, tmp_path: Path
 ) -> None:
     """Contexts and Dockerruns are files of the host that began; whoever resumes without them is told so."""
-    one, other = hosts
+    one, other = both
     write_runbook(one.checkout, ["1/0"])
     run_id = one.run("book.ipynb", code=1)["run_id"]
     one.checkout.rename(tmp_path / "moved")
@@ -181,35 +131,30 @@ def test_a_folder_that_another_host_does_not_have_is_named(
     assert "checkout' in which run" in refused["reason"]
 
 
-def test_a_slot_is_run_once_by_all_hosts(hosts: tuple[Host, Host], s3: Buckets) -> None:
+def test_a_slot_is_run_once_by_all_hosts(both: tuple[Host, Host], s3: Buckets) -> None:
     """Started by both at once and again later; whoever trusts the other's key finds its run."""
-    one, _ = hosts
+    one, other = both
     write_runbook(one.checkout, [COUNT])
-    for here, there in (hosts, hosts[::-1]):
-        key, _ = there.ring.signing_key(now=datetime.now(UTC))
-        here.ring.trust(export_keys([key]).encode(), [key.fingerprint])
-    both = [host.start("run", "book.ipynb", "--slot", "s", "--json") for host in hosts]
-    told = [process.communicate() for process in both]
-    assert {process.returncode for process in both} <= {0, 5}, told
-    for host in hosts:
+    one.trust(other)
+    other.trust(one)
+    processes = [host.start("run", "book.ipynb", "--slot", "s", "--json") for host in both]
+    told = [process.communicate() for process in processes]
+    assert {process.returncode for process in processes} <= {0, 5}, told
+    for host in both:
         assert host.run("book.ipynb", "--slot", "s")["state"] == "succeeded"
     assert (one.checkout / "count").read_text() == "x"
     assert len(saved(s3, one.place)) == 1
 
 
-def test_papermill_saves_in_the_bucket_by_our_store(hosts: tuple[Host, Host], s3: Buckets) -> None:
+def test_papermill_saves_in_the_bucket_by_our_store(both: tuple[Host, Host], s3: Buckets) -> None:
     """With the engine, its own last write included: nothing is written there without a condition."""
-    one, _ = hosts
+    one, _ = both
     write_runbook(one.checkout, [COUNT])
-    done = subprocess.run(
-        [BIN / "papermill", "book.ipynb", f"{one.place}/mine.ipynb", "--engine", "ecr_widgets"],
-        cwd=one.checkout,
-        env={**os.environ, **one.environ, "HOME": str(one.home), "XDG_DATA_HOME": str(one.home / "data")},
-        capture_output=True,
-        text=True,
-        check=False,
+    process = one.popen(
+        [BIN / "papermill", "book.ipynb", f"{one.place}/mine.ipynb", "--engine", "ecr_widgets"]
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    out, err = process.communicate()
+    assert process.returncode == 0, out + err
     run = saved(s3, one.place)["mine.ipynb"]
     assert run["metadata"]["ecr_widgets"]["state"] == "succeeded"
     there = s3.client().head_object(Bucket=one.place.bucket, Key=f"{one.place.key}/mine.ipynb")
@@ -217,9 +162,9 @@ def test_papermill_saves_in_the_bucket_by_our_store(hosts: tuple[Host, Host], s3
     assert len([*s3.store(one.place).names(prefix="seals/")]) == 1
 
 
-def test_a_target_that_a_run_held_is_free_when_it_has_ended(hosts: tuple[Host, Host], s3: Buckets) -> None:
+def test_a_target_that_a_run_held_is_free_when_it_has_ended(both: tuple[Host, Host], s3: Buckets) -> None:
     """Nobody waits for the end of a lease whose holder said goodbye."""
-    one, _ = hosts
+    one, _ = both
     hold = "from ecr_widgets import connect\nwith connect()._outside.targets.hold('service web'): pass"
     write_runbook(one.checkout, [hold])
     one.run("book.ipynb")
@@ -239,22 +184,14 @@ print(json.dumps([told["notebook"], str(form.saved), form.to_html(), [row.path f
 """
 
 
-def test_a_form_saves_where_the_team_does_and_the_desk_lists_it(
-    s3: Buckets, hosts: tuple[Host, Host]
-) -> None:
+def test_a_form_saves_where_the_team_does_and_the_desk_lists_it(s3: Buckets, both: tuple[Host, Host]) -> None:
     """A form that saved in a folder would hold no target that other hosts know of."""
-    one, _ = hosts
+    one, _ = both
     write_runbook(one.checkout, ["print('done')"])
-    done = subprocess.run(
-        [sys.executable, "-c", FORM],
-        cwd=one.checkout,
-        env={**os.environ, "HOME": str(one.home), **one.environ},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    notebook, shown, html, listed = json.loads(done.stdout.splitlines()[-1])
+    process = one.popen([sys.executable, "-c", FORM])
+    out, err = process.communicate()
+    assert process.returncode == 0, err
+    notebook, shown, html, listed = json.loads(out.splitlines()[-1])
     (name,) = saved(s3, one.place)
     assert notebook == shown == str(one.place / name)
     assert f"saved: <code>{notebook}</code>" in html
