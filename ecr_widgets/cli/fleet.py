@@ -17,6 +17,7 @@ from ecr_widgets.errors import InputError
 
 if TYPE_CHECKING:
     from ecr_widgets.fleets.runs import OwnRuns
+    from ecr_widgets.model.bucket_path import Place
     from ecr_widgets.model.fleet import FleetRunbook, Target
     from ecr_widgets.model.target_lists import Check
 
@@ -83,7 +84,7 @@ def _start(runbook: str) -> click.Command:
     @click.option("--pause", "pause_s", default=0.0, metavar="SECONDS", help="Pause between waves.")
     @click.option("--slot", metavar="NAME", help="Name of the fleet, such as release-1.10: it is run once.")
     @click.option("--scheduler", default="", metavar="ADDRESS", help="A Dask scheduler to run on.")
-    @runs_option("Folder for the saved runs")
+    @runs_option("Folder or bucket (s3://BUCKET/PREFIX) for the saved runs", buckets=True)
     @click.option(
         "--plan", is_flag=True, help="Change nothing; with --json, the waves and targets for other engines."
     )
@@ -101,7 +102,7 @@ def _start(runbook: str) -> click.Command:
         pause_s: float,
         slot: str | None,
         scheduler: str,
-        runs: Path,
+        runs: Place,
         plan: bool,
         reason: str,
         as_json: bool,
@@ -146,7 +147,9 @@ def _start(runbook: str) -> click.Command:
             from ecr_widgets.fleets.gate import document_of
 
             name = slot or result.run_id
-            fleet = document_of(name, book, found, waves=waves, stop_after=stop_after, at_once=at_once)
+            fleet = document_of(
+                name, book, found, runs=runs, waves=waves, stop_after=stop_after, at_once=at_once
+            )
             print_json(result.to_json() | {"fleet": fleet})
             ctx.exit(result.exit_code)
         end_with(ctx, result, as_json=as_json)
@@ -164,10 +167,10 @@ runs then, ends. One whose outcome is unknown stops it at once.
 @click.command(name="gate")
 @click.argument("fleet", type=click.Path(path_type=Path, dir_okay=False))
 @click.argument("wave", type=click.IntRange(min=1))
-@runs_option("Folder of the saved runs")
+@runs_option("Folder or bucket of the saved runs", buckets=True)
 @json_option
 @click.pass_context
-def gate(ctx: click.Context, *, fleet: Path, wave: int, runs: Path, as_json: bool) -> None:
+def gate(ctx: click.Context, *, fleet: Path, wave: int, runs: Place, as_json: bool) -> None:
     """Say by exit code 0 or 1 whether the wave after WAVE may begin.
 
     FLEET is the file with what `fleet RUNBOOK --plan --json` printed; how its targets ended is read from their saved runs.
@@ -182,7 +185,7 @@ def gate(ctx: click.Context, *, fleet: Path, wave: int, runs: Path, as_json: boo
     ctx.exit(0 if looked.is_open else FAILED)
 
 
-def _fleet_runs(runs: Path) -> OwnRuns:
+def _fleet_runs(runs: Place) -> OwnRuns:
     from ecr_widgets.fleets.runs import OwnRuns
     from ecr_widgets.secrets.redaction import SecretRegistry
 

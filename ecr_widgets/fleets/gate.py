@@ -4,21 +4,34 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ecr_widgets.engine.results import result_of
 from ecr_widgets.engine.slots import find_in_slot
 from ecr_widgets.errors import InputError
+from ecr_widgets.model.bucket_path import Place
 from ecr_widgets.model.fleet import FleetRunbook, Target, TargetRun, sha256_of, slot_of
 from ecr_widgets.model.record import RunState
 from ecr_widgets.model.waves import Counts, TargetState, Verdict, WaveSizes, split, state_of, verdict
 from ecr_widgets.runbooks import find_runbook
 
+_AT_ONCE = 16
+"""Slots that are looked at together: in a bucket each takes some requests."""
+
 
 def document_of(
-    name: str, runbook: FleetRunbook, targets: Sequence[Target], *, waves: str, stop_after: int, at_once: int
+    name: str,
+    runbook: FleetRunbook,
+    targets: Sequence[Target],
+    *,
+    runs: Place,
+    waves: str,
+    stop_after: int,
+    at_once: int,
 ) -> dict[str, Any]:
     """What another engine needs to run the fleet: each target with its slot and its command."""
     sizes = WaveSizes.parse(waves).cut(len(targets))
@@ -36,7 +49,7 @@ def document_of(
                         "target": each.name,
                         "slot": slot_of(name, each.name),
                         "parameters": dict(each.parameters),
-                        "command": _command(name, runbook, each),
+                        "command": _command(name, runbook, each, runs),
                     }
                     for each in wave
                 ],
@@ -70,14 +83,14 @@ class GateState:
         return {"wave": self.wave, "open": self.is_open, **asdict(self.counts), "not_ended": self.not_ended}
 
 
-def look_at_wave(file: Path, wave: int, runs: Path) -> GateState:
+def look_at_wave(file: Path, wave: int, runs: Place) -> GateState:
     """Read how the targets of the waves up to this one ended.
 
     Args:
         file: With a document of `document_of`, or one that has it as its member `fleet`.
 
     Raises:
-        InputError: It is no such document, or has no such wave.
+        InputError: It is no such document, or has no such wave; in a bucket, a run is not believed.
     """
     try:
         read = json.loads(file.read_bytes())
@@ -92,7 +105,9 @@ def look_at_wave(file: Path, wave: int, runs: Path) -> GateState:
         ) from error
     if wave > len(slots):
         raise InputError(f"the fleet has no wave {wave}", hint=f"it has {len(slots)}")
-    states = [_state(runs, runbook.name, slot) for one in slots[:wave] for slot in one]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        so_far = (slot for one in slots[:wave] for slot in one)
+        states = list(pool.map(partial(_state, runs, runbook.name), so_far))
     counts = Counts(
         succeeded=states.count(TargetState.SUCCEEDED),
         failed=states.count(TargetState.FAILED) + states.count(TargetState.BUSY),
@@ -102,13 +117,13 @@ def look_at_wave(file: Path, wave: int, runs: Path) -> GateState:
     return GateState(wave, counts, states.count(None), stop_after)
 
 
-def _state(runs: Path, runbook: str, slot: str) -> TargetState | None:
-    found = find_in_slot(runs, runbook, slot)
-    if found is None or found.header.state is RunState.RUNNING:
+def _state(runs: Place, runbook: str, slot: str) -> TargetState | None:
+    run = find_in_slot(runs, runbook, slot)
+    if run is None or run.header.state is RunState.RUNNING:
         return None
-    return state_of(result_of(found).exit_code)
+    return state_of(result_of(run).exit_code)
 
 
-def _command(name: str, runbook: FleetRunbook, target: Target) -> list[str]:
-    run = TargetRun(target.name, runbook.path, target.parameters, slot_of(name, target.name), "", "")
-    return list(run.command())
+def _command(name: str, runbook: FleetRunbook, target: Target, runs: Place) -> list[str]:
+    slot = slot_of(name, target.name)
+    return list(TargetRun(target.name, runbook.path, target.parameters, slot, str(runs), "").command())

@@ -1,4 +1,4 @@
-"""A fleet's runs on this host's checkout and folder of saved runs; implements `ports.fleet_runs.FleetRuns`."""
+"""A fleet's runs on this host's checkout, saved in its folder or the team's bucket; implements `ports.fleet_runs.FleetRuns`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 from ecr_widgets.engine.references import refuse_other_registries
 from ecr_widgets.engine.slots import find_in_slot
+from ecr_widgets.errors import InputError
 from ecr_widgets.fleets.executors import open_executor
 from ecr_widgets.fleets.start import interrupt, start
 from ecr_widgets.model.bucket_path import Place, place_of
@@ -60,11 +61,14 @@ class OwnRuns:
 
     def has_succeeded(self, run: TargetRun) -> bool:
         book = find_runbook(run.runbook)
-        found = find_in_slot(place_of(run.runs), book.name, run.slot)
-        if found is None or found.header.plan or found.header.state is not RunState.SUCCEEDED:
+        try:
+            earlier = find_in_slot(place_of(run.runs), book.name, run.slot)
+        except InputError:
+            return False  # it is not believed: the start says why
+        if earlier is None or earlier.header.plan or earlier.header.state is not RunState.SUCCEEDED:
             return False
         # Another fleet of that name had other ones: the start says so.
-        return found.header.parameters == default_values(book.parameters) | dict(run.parameters)
+        return earlier.header.parameters == default_values(book.parameters) | dict(run.parameters)
 
     @contextmanager
     def executor(self, at_once: int, scheduler: str) -> Iterator[Executor]:

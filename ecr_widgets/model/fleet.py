@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ecr_widgets.model.bucket_path import is_bucket
 from ecr_widgets.model.parameters import Parameter
 
 _LONGEST_SLOT = 80
@@ -56,7 +57,9 @@ class TargetRun:
     def command(self) -> tuple[str, ...]:
         """The words that start it by hand, or from an engine of one's own."""
         given = (word for pair in self.parameters.items() for word in ("-p", pair[0], _typed(pair[1])))
-        return ("ecr-widgets", "run", self.runbook, *given, "--slot", self.slot)
+        # A folder is another one on each host; a bucket is not.
+        runs = ("--runs", self.runs) if is_bucket(self.runs) else ()
+        return ("ecr-widgets", "run", self.runbook, *given, "--slot", self.slot, *runs)
 
 
 @dataclass(frozen=True, slots=True)

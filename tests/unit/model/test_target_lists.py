@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -143,8 +144,9 @@ def test_the_digest_of_a_fleet_is_of_all_that_it_runs() -> None:
 
 
 def test_a_targets_run_is_one_command() -> None:
-    """Other engines start it as it is printed."""
+    """Other engines start it as it is printed, and it is saved in the same bucket wherever they do."""
     run = TargetRun("a", "deploy", {"service": "a", "count": 2, "ports": [80]}, "f:a", "runs", ".")
     assert run.command() == (
         "ecr-widgets", "run", "deploy", "-p", "service", "a", "-p", "count", "2", "-p", "ports", "[80]", "--slot", "f:a",
     )  # fmt: skip
+    assert replace(run, runs="s3://team/prod").command() == (*run.command(), "--runs", "s3://team/prod")
