@@ -61,13 +61,11 @@ class Host:
     def popen(self, words: list[str | Path], **more: str) -> subprocess.Popen[str]:
         """Start any program there."""
         named = [*_NAMED, self.name] if self.is_own else []
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-        homes = {f"XDG_{kind}_HOME": str(self.home / kind.lower()) for kind in ("DATA", "STATE", "CACHE")}
         with self.network.entered():
             process = subprocess.Popen(
                 [*named, *words],
                 cwd=self.checkout,
-                env={**kept, **homes, "HOME": str(self.home), **self.environ, **more},
+                env=environ_of(self.home, {**self.environ, **more}),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -144,7 +142,6 @@ def hosts(
             saves_in = (places or {}).get(name, place)
             environ = {
                 **s3.environ,
-                "AWS_CONFIG_FILE": os.devnull,
                 "ECR_WIDGETS_RUNS": str(saves_in),
                 "ECR_WIDGETS_LEASE_S": str(LEASE_S),
                 **({"AWS_ENDPOINT_URL_S3": url} if url else {}),
@@ -154,6 +151,13 @@ def hosts(
             host.reconnect()
             made.append(host)
         yield tuple(made)
+
+
+def environ_of(home: Path, more: Mapping[str, str]) -> dict[str, str]:
+    """The environment of processes with a home of their own, without what this one says of AWS."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    homes = {f"XDG_{kind}_HOME": str(home / kind.lower()) for kind in ("DATA", "STATE", "CACHE")}
+    return {**kept, **homes, "HOME": str(home), "AWS_CONFIG_FILE": os.devnull, **more}
 
 
 def _tree_of(pid: int) -> list[psutil.Process]:

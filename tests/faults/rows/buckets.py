@@ -5,15 +5,16 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
-from pathlib import Path
+from itertools import cycle
 from typing import Any
 from unittest.mock import patch
 
@@ -28,18 +29,21 @@ from ecr_widgets.errors import Replaced
 from ecr_widgets.model.bucket_path import BucketPath
 from tests.audit.runs import recorded
 from tests.buckets import Buckets, seaweed
-from tests.faults.plan import Attempt, row
+from tests.faults.plan import Attempt, CannotRunHere, row
 from tests.faults.proxies import Asked, Behaviour, Do, proxy, refused
+from tests.hosts import BIN, LEASE_S, Host, can_be_named, environ_of, hosts
 from tests.notebooks.engine_runs import write_runbook
 
-BIN = Path(sys.executable).parent
-LEASE_S = 6.0
+HOSTS = 4
 COUNT = "open('count', 'a').write('x')"
+COUNT_UNLESS_PLANNED = f"import os\nif 'ECR_WIDGETS_PLAN' not in os.environ: {COUNT}"
 # Reads what is there, waits, and writes one more: what another writes in between would be lost.
-HOST = """
+CHANGER = """
 import os, sys, time
 from contextlib import nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
+from ecr_widgets.adapters import s3_store
 from ecr_widgets.adapters.locks import Holder
 from ecr_widgets.adapters.run_stores import bucket_store
 from ecr_widgets.adapters.s3_leases import S3Leases, S3Locks
@@ -47,6 +51,8 @@ from ecr_widgets.errors import EcrWidgetsError
 from ecr_widgets.model.bucket_path import BucketPath
 from ecr_widgets.steps.shared.targets import Targets
 service, place, name, guard, pause_s, wait_s, ttl_s = sys.argv[1:]
+if guard == "own clock":
+    s3_store.parsedate_to_datetime = lambda _: datetime.now(UTC)
 leases = S3Leases(bucket_store(BucketPath.parse(place)), Holder(name, name, os.getpid()), ttl_s=float(ttl_s))
 targets = Targets(S3Locks(leases, wait_s=float(wait_s)), name)
 print("ready", flush=True); sys.stdin.readline()
@@ -54,8 +60,11 @@ try:
     with targets.hold("service") if guard != "none" else nullcontext() as held:
         current = Path(service).read_text().split() if Path(service).exists() else []
         print("held", flush=True)
-        time.sleep(float(pause_s))
-        if guard == "asked":
+        if pause_s == "until asked":
+            sys.stdin.readline()
+        else:
+            time.sleep(float(pause_s))
+        if guard not in ("none", "unasked"):
             held.refuse_lost()
         Path(service).write_text(" ".join([*current, name]))
         print("changed", flush=True)
@@ -72,30 +81,19 @@ def server() -> Buckets:
     return stack.enter_context(seaweed())
 
 
-class Host:
-    """A process with a home of its own."""
+class Changer:
+    """A process on a host that changes the service once it is told to."""
 
     def __init__(
-        self,
-        at: Attempt,
-        place: BucketPath,
-        name: str,
-        guard: str,
-        *,
-        pause_s: float = 0.02,
-        wait_s: float = 90,
+        self, host: Host, guard: str, *, pause: str = "0.02", wait_s: float = 90, **environ: str
     ) -> None:
-        home = at.folder / name
-        home.mkdir()
-        self.process = subprocess.Popen(
+        self.host = host
+        self.process = host.popen(
             [
-                *(sys.executable, "-c", HOST, str(at.folder / "service"), str(place), name, guard),
-                *(str(pause_s), str(wait_s), str(LEASE_S)),
+                *(sys.executable, "-c", CHANGER, str(host.checkout / "service"), str(host.place), host.name),
+                *(guard, pause, str(wait_s), str(LEASE_S)),
             ],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=environ_of(home, server().environ),
+            **environ,
         )
         self.expect("ready")
 
@@ -114,49 +112,39 @@ class Host:
         return out
 
 
-def environ_of(home: Path, more: dict[str, str]) -> dict[str, str]:
-    homes = {f"XDG_{kind}_HOME": str(home / kind.lower()) for kind in ("DATA", "STATE", "CACHE")}
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    return {
-        **kept,
-        **homes,
-        "HOME": str(home),
-        "AWS_CONFIG_FILE": os.devnull,
-        "ECR_WIDGETS_LEASE_S": str(LEASE_S),
-        **more,
-    }
-
-
 @contextmanager
-def hosts(at: Attempt, guard: str, count: int, **more: Any) -> Iterator[list[Host]]:
-    place = server().new_place()
-    with ThreadPoolExecutor(count) as pool:
-        started = list(pool.map(lambda n: Host(at, place, f"host-{n}", guard, **more), range(count)))
-    try:
-        yield started
-    finally:
-        for each in started:
-            each.process.kill()
-            each.process.communicate()
+def changers(
+    at: Attempt, guard: str, count: int, environs: Sequence[Mapping[str, str]] = ({},), **more: Any
+) -> Iterator[list[Changer]]:
+    """Hosts with such a process each.
+
+    Args:
+        environs: Variables of their environments, one host after the other and from the beginning again.
+    """
+    with (
+        hosts(server(), at.folder, *(f"host-{n}" for n in range(count))) as made,
+        ThreadPoolExecutor(count) as pool,
+    ):
+        pairs = zip(made, cycle(environs), strict=False)
+        yield list(pool.map(lambda pair: Changer(pair[0], guard, **more, **pair[1]), pairs))
 
 
 def changes(at: Attempt) -> list[str]:
-    service = at.folder / "service"
+    service = at.folder / "checkout" / "service"
     return service.read_text().split() if service.exists() else []
 
 
-def contested(at: Attempt, *, guard: str) -> None:
-    with hosts(at, guard, 4, pause_s=0.3) as started:
+def contested(at: Attempt, *, guard: str, environs: Sequence[Mapping[str, str]] = ({},)) -> None:
+    with changers(at, guard, HOSTS, environs, pause="0.3") as started:
         for each in started:
             each.go()
-        for each in started:
-            each.end()
-    assert sorted(changes(at)) == [f"host-{n}" for n in range(4)], changes(at)
+        said = [each.end() for each in started]
+    assert sorted(changes(at)) == [f"host-{n}" for n in range(HOSTS)], (changes(at), said)
 
 
 @row(
     110,
-    "S3: hosts with homes of their own change one service at once: each change is there, none is lost",
+    "S3: hosts with homes and networks of their own change one service at once: each change is there, none is lost",
     tries=50,
     quick=1,
     control=partial(contested, guard="none"),
@@ -167,7 +155,7 @@ def contested_by_hosts(at: Attempt) -> None:
 
 
 def asleep(at: Attempt, *, guard: str) -> None:
-    with hosts(at, guard, 2, pause_s=1.0) as (one, other):
+    with changers(at, guard, 2, pause="1") as (one, other):
         one.go()
         one.expect("held")
         one.process.send_signal(signal.SIGSTOP)
@@ -195,10 +183,10 @@ def stopped_past_its_lease(at: Attempt) -> None:
 
 
 def killed(at: Attempt, *, wait_s: float) -> None:
-    with hosts(at, "asked", 2, pause_s=1.0, wait_s=wait_s) as (one, other):
+    with changers(at, "asked", 2, pause="1", wait_s=wait_s) as (one, other):
         one.go()
         one.expect("held")
-        one.process.kill()
+        one.host.die()
         other.go()
         said = other.end()
     assert said.split() == ["held", "changed"], said
@@ -217,43 +205,24 @@ def killed_holder(at: Attempt) -> None:
     killed(at, wait_s=60)
 
 
-def run(
-    at: Attempt, place: BucketPath, *words: str, url: str = "", home: str = "home"
-) -> subprocess.Popen[str]:
-    checkout = at.folder / "checkout"
-    checkout.mkdir(exist_ok=True)
-    if not (checkout / "book.ipynb").exists():
-        write_runbook(checkout, [COUNT, "print('one')", "print('two')"])
-    more = {**server().environ, "ECR_WIDGETS_RUNS": str(place)}
-    if url:
-        more["AWS_ENDPOINT_URL_S3"] = url
-    return subprocess.Popen(
-        [BIN / "ecr-widgets", "run", "book.ipynb", "--json", *words],
-        cwd=checkout,
-        env=environ_of(at.folder / home, more),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 def saved(place: BucketPath) -> list[dict[str, Any]]:
     store = server().store(place)
     return [json.loads(content) for content in store.contents(store.names())]
 
 
 def through_proxy(at: Attempt, behave: Behaviour) -> None:
-    place = server().new_place()
     upstream = server().url.removeprefix("http://")
-    with proxy(upstream, behave) as line:
-        process = run(at, place, url=f"http://{line.host}")
-        out, err = process.communicate(timeout=300)
-    assert process.returncode == 0, out + err
-    assert "unsealed" not in json.loads(out), out
-    [one] = saved(place)
+    with (
+        proxy(upstream, behave) as line,
+        hosts(server(), at.folder, "host", url=f"http://{line.host}") as (host,),
+    ):
+        write_runbook(host.checkout, [COUNT, "print('one')", "print('two')"])
+        told = host.run("book.ipynb")
+    assert "unsealed" not in told, told
+    [one] = saved(host.place)
     assert one["metadata"]["ecr_widgets"]["state"] == "succeeded"
-    assert (at.folder / "checkout" / "count").read_text() == "x"
-    assert len(list(server().store(place).names(prefix="seals/"))) == 1
+    assert (host.checkout / "count").read_text() == "x"
+    assert len(list(server().store(host.place).names(prefix="seals/"))) == 1
 
 
 def every_put_loses_its_reply() -> Behaviour:
@@ -310,29 +279,33 @@ def gone_for(duration_s: float, what: Do | bytes) -> Behaviour:
     return behave
 
 
-def gone(at: Attempt, *, patience_s: float | None = None) -> None:
-    what = at.rng.choice([Do.RESET, refused(503), refused(500)])
-    if patience_s is None:
-        # Longer than the lease: it is had back where nobody has taken it.
-        through_proxy(at, gone_for(at.rng.uniform(2, 2 * LEASE_S), what))
-        return
-    place = server().new_place()
-    with proxy(server().url.removeprefix("http://"), gone_for(5, what)) as line:
-        store = server().store(place, client=server().client(f"http://{line.host}"))
+NO_ANSWER = (Do.RESET, refused(503), refused(500))
+
+
+def gone(at: Attempt) -> None:
+    # Longer than the lease: it is had back where nobody has taken it.
+    what = at.rng.choice([*NO_ANSWER, Do.SLOW])
+    through_proxy(at, gone_for(at.rng.uniform(2, 2 * LEASE_S), what))
+
+
+def gone_and_not_waited_for(at: Attempt) -> None:
+    behave = gone_for(5, at.rng.choice(NO_ANSWER))
+    with proxy(server().url.removeprefix("http://"), behave) as line:
+        store = server().store(client=server().client(f"http://{line.host}"))
         stamp = None
         try:
             for number in range(10):
-                stamp = store.put("a", b"%d" % number, replacing=stamp, patience_s=patience_s)
+                stamp = store.put("a", b"%d" % number, replacing=stamp, patience_s=0.0)
         except OSError as error:
             raise AssertionError(str(error)) from error
 
 
 @row(
     114,
-    "S3: the store is gone, throttles or fails for longer than a lease: the run waits for it, and succeeds",
+    "S3: the store is gone, slow, throttles or fails for longer than a lease: the run waits for it, and succeeds",
     tries=20,
     quick=1,
-    control=partial(gone, patience_s=0.0),
+    control=gone_and_not_waited_for,
 )
 def gone_for_a_while(at: Attempt) -> None:
     """Nothing is done twice; the control does not wait."""
@@ -340,21 +313,21 @@ def gone_for_a_while(at: Attempt) -> None:
 
 
 def one_slot(at: Attempt, *, shared: bool) -> None:
-    place = server().new_place()
-    started = [
-        run(at, place if shared else server().new_place(), "--slot", "s", home=f"home-{number}")
-        for number in range(3)
-    ]
-    told = [process.communicate(timeout=120) for process in started]
+    names = [f"host-{n}" for n in range(HOSTS)]
+    places = {} if shared else {name: server().new_place() for name in names}
+    with hosts(server(), at.folder, *names, places=places) as made:
+        write_runbook(made[0].checkout, [COUNT, "print('one')"])
+        started = [host.start("run", "book.ipynb", "--json", "--slot", "s") for host in made]
+        said = [process.communicate(timeout=120) for process in started]
     # Its own success, busy, or refused: the winner's key is not known there.
-    assert {process.returncode for process in started} <= {0, 2, 5}, told
-    assert (at.folder / "checkout" / "count").read_text() == "x"
-    assert len(saved(place)) == 1
+    assert {process.returncode for process in started} <= {0, 2, 5}, said
+    assert (made[0].checkout / "count").read_text() == "x"
+    assert len(saved(made[0].place)) == 1
 
 
 @row(
     115,
-    "S3: three hosts start one slot at the same time: one of them runs it",
+    "S3: four hosts start one slot at the same time: one of them runs it",
     tries=50,
     quick=1,
     control=partial(one_slot, shared=False),
@@ -400,6 +373,140 @@ def overwritten(at: Attempt) -> None:
 def saved_once_more(at: Attempt) -> None:
     """The control writes without If-Match, as others do."""
     resumed_elsewhere(at)
+
+
+def cut_off(at: Attempt, *, guard: str) -> None:
+    with changers(at, guard, 2, pause="until asked") as (one, other):
+        if not one.host.is_own:
+            raise CannotRunHere("only root may make networks")
+        one.go()
+        one.expect("held")
+        one.host.cut_off()
+        other.go()
+        other.expect("held")
+        other.go()
+        said = other.end()
+        is_back = at.rng.random() < 0.5
+        if is_back:
+            one.host.reconnect()
+        one.go()
+        woken = one.end()
+    assert "changed" in said, said
+    assert changes(at) == ["host-1"], changes(at)
+    assert woken.startswith("TargetBusy"), woken
+    assert ("host-1" in woken) is is_back, woken
+
+
+@row(
+    121,
+    "S3: a holder's network is cut for longer than its lease, another host changes the service: it changes nothing",
+    tries=20,
+    quick=1,
+    control=partial(cut_off, guard="unasked"),
+)
+def cut_off_past_its_lease(at: Attempt) -> None:
+    """Also while the store is still out of its reach; the control does not ask before its change."""
+    cut_off(at, guard="asked")
+
+
+CLOCK = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <sys/time.h>
+#include <time.h>
+int clock_gettime(clockid_t id, struct timespec *at) {
+  int (*real)(clockid_t, struct timespec *) = dlsym(RTLD_NEXT, "clock_gettime");
+  int failed = real(id, at);
+  if (!failed && id == CLOCK_REALTIME) at->tv_sec += atol(getenv("CLOCK_IS_OFF_S"));
+  return failed;
+}
+time_t time(time_t *at) {
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  if (at) *at = now.tv_sec;
+  return now.tv_sec;
+}
+int gettimeofday(struct timeval *at, void *zone) {
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  at->tv_sec = now.tv_sec;
+  at->tv_usec = now.tv_nsec / 1000;
+  return 0;
+}
+"""
+
+
+def clocks_off(at: Attempt, *, guard: str) -> None:
+    compiler = shutil.which("cc")
+    if compiler is None:
+        raise CannotRunHere("a process gets another clock by a library, which needs a C compiler")
+    library = at.folder / "clock.so"
+    words = [compiler, "-shared", "-fPIC", "-xc", "-", "-ldl", "-o", library]
+    subprocess.run(words, input=CLOCK, text=True, check=True)
+    off = [{"LD_PRELOAD": str(library), "CLOCK_IS_OFF_S": str(each)} for each in (3600, -3600)]
+    contested(at, guard=guard, environs=[*off, {}])
+
+
+@row(
+    118,
+    "S3: hosts whose clocks are an hour ahead and an hour behind change one service: none is lost",
+    tries=20,
+    quick=1,
+    control=partial(clocks_off, guard="own clock"),
+)
+def clocks_an_hour_off(at: Attempt) -> None:
+    """Two of four are off; the control takes a lease's age from the host's own clock."""
+    clocks_off(at, guard="asked")
+
+
+def approved_twice(at: Attempt, *, shared: bool) -> None:
+    if not can_be_named():
+        raise CannotRunHere("only root may give a process a host's name")
+    guarded = {"ECR_WIDGETS_APPROVAL": "prod"}
+    places = {} if shared else {"other": server().new_place()}
+    with hosts(server(), at.folder, "planner", "one", "other", places=places) as (planner, *approvers):
+        book = ["book.ipynb", "-p", "environment", "prod"]
+        write_runbook(planner.checkout, [COUNT_UNLESS_PLANNED], "environment: str = 'test'  # where")
+        plan = planner.told("run", *book, code=7, **guarded)["run_id"]
+        for place in places.values():
+            copy_all(planner.place, place)
+        for host in approvers:
+            host.trust(planner)
+        started = [host.start("approve", plan, "--json", **guarded) for host in approvers]
+        said = [process.communicate(timeout=120) for process in started]
+    assert sorted(process.returncode for process in started) == [0, 2], said
+    assert (planner.checkout / "count").read_text() == "x"
+    [run] = [each for each in map(ours, saved(planner.place)) if not each.get("plan")]
+    assert (run["state"], run["approval"]["plan"]) == ("succeeded", plan)
+
+
+def ours(notebook: dict[str, Any]) -> dict[str, Any]:
+    return dict(notebook["metadata"]["ecr_widgets"])
+
+
+def copy_all(source: BucketPath, to: BucketPath) -> None:
+    client = server().client()
+    for page in client.get_paginator("list_objects_v2").paginate(
+        Bucket=source.bucket, Prefix=f"{source.key}/"
+    ):
+        for each in page["Contents"]:
+            name = each["Key"].removeprefix(source.key)
+            client.copy_object(
+                Bucket=to.bucket, Key=to.key + name, CopySource={"Bucket": source.bucket, "Key": each["Key"]}
+            )
+
+
+@row(
+    119,
+    "S3: two hosts approve one plan at the same time: it is run once",
+    tries=20,
+    quick=1,
+    control=partial(approved_twice, shared=False),
+)
+def approved_once(at: Attempt) -> None:
+    """The other one is told who was quicker; in the control each has a copy of the plan, as with folders of their own."""
+    approved_twice(at, shared=True)
 
 
 def compacted(at: Attempt, *, behind: bool = True) -> None:
