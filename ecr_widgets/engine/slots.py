@@ -62,8 +62,8 @@ class Slot:
         """Its saved run, else its plan that waits for an approval; None where it has neither yet.
 
         Whoever may write to the folder can leave a file of that name. Only one that is sealed as a run of this runbook is
-        believed, under a key that is known here, or one of this user's that did not succeed and was killed before it could be
-        sealed; stderr says which are not.
+        believed, under a key that is known here, or one of this user's that was killed before it could be sealed: where others
+        may write to the folder, only if it did not succeed. stderr says which are not.
 
         Raises:
             InputError: In a bucket, its run is not believed.
@@ -162,10 +162,19 @@ def _why_not(run: OpenRun, run_id: str, runbook: str) -> str:
     from ecr_widgets.audit.sealed import look_at_seal
 
     sealed = look_at_seal(path.parent, path.name, run.content, ring=default_ring())
-    if sealed.seal is None and is_own and header.state is not RunState.SUCCEEDED:
-        # Killed between its last save and its seal. It is resumed by the runbook's own cells, so what it has done counts.
+    if sealed.seal is None and is_own and (header.state is not RunState.SUCCEEDED or _is_private(path)):
+        # Killed between its last save and its seal. It is resumed by the runbook's own cells, so what it has done counts;
+        # that it has succeeded is believed where nobody else can have written it.
         return ""
     return sealed.why_not
+
+
+def _is_private(path: Place) -> bool:
+    """Whether it is a file that this user alone can have written."""
+    if not isinstance(path, Path):
+        return False
+    about = [each.lstat() for each in (path, path.parent)]
+    return all(each.st_uid == os.geteuid() and not each.st_mode & 0o022 for each in about)
 
 
 def slot_of_plan(saved: Place, run_id: str, runbook: str) -> str | None:

@@ -122,12 +122,26 @@ def test_a_run_that_ended_badly_and_was_never_sealed_is_resumed(tmp_path: Path) 
     assert len(saved_in(tmp_path)) == 1
 
 
+@pytest.mark.parametrize("mode", [0o755, 0o775])
+def test_a_run_that_succeeded_and_was_never_sealed_is_believed_in_a_private_folder(
+    tmp_path: Path, mode: int
+) -> None:
+    """It was killed between its last save and its seal, and is not run twice; where others may write, it may be theirs."""
+    write_runbook(tmp_path, [COUNT])
+    run(tmp_path, "--slot", "k")
+    (tmp_path / "runs" / "seals.jsonl").unlink()
+    (tmp_path / "runs").chmod(mode)
+    run(tmp_path, "--slot", "k")
+    assert (tmp_path / "count").read_text() == ("x" if mode == 0o755 else "xx")
+
+
 def test_a_file_that_somebody_left_is_not_taken_for_the_slots_run(tmp_path: Path) -> None:
     """Without a seal, under a seal that nobody here knows, sealed as another slot's, or changed since: the slot is run."""
     write_runbook(tmp_path, [COUNT])
     run(tmp_path, "--slot", "n1")
     (first,) = saved_in(tmp_path)
     runs, ran = tmp_path / "runs", 1
+    runs.chmod(0o775)  # else it can be nobody's but this user's
     other = first.replace("@n1.", "@n2.")
     shutil.copyfile(runs / first, runs / other)
     assert (
