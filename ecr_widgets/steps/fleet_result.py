@@ -14,6 +14,8 @@ from ecr_widgets.steps.run_wave import WaveOutcome
 from ecr_widgets.steps.shared.outside import Outside
 from ecr_widgets.steps.step import Look
 
+_SHOWN = 10
+
 
 @dataclass(frozen=True, slots=True)
 class FleetOutcome:
@@ -59,7 +61,8 @@ class FleetResult(Look[FleetOutcome]):
             never = f", {left} not started" if left else ""
             raise FleetStopped(
                 f"of {fleet.targets} targets {counts}{never}",
-                reasons=[str(failed) for wave in self.waves for failed in wave.failures],
+                # The others are in the waves' own records.
+                reasons=[str(failed) for wave in self.waves for failed in wave.failures][:_SHOWN],
                 targets={"targets": fleet.targets, "succeeded": counts.succeeded, "failed": counts.failures},
                 hint="find out why, then resume the fleet: only what is left is run",
             )

@@ -18,7 +18,7 @@ from ecr_widgets.steps.step import Step
 _LONGEST_END_S = 25.0
 """How long the runs of a wave that is interrupted have for their own ends, in seconds."""
 _SHOWN = 10
-_LONGEST_REASON = 200
+_LONGEST_REASON = 150
 
 
 @dataclass(frozen=True, slots=True)

@@ -291,8 +291,8 @@ def test_a_record_of_a_wave_shows_one_bar(to: FakeConnections, kit: Kit) -> None
 def test_the_records_of_a_fleet_fit_into_40_kb(to: FakeConnections, kit: Kit, count: int) -> None:
     """In all three forms, with twenty failures that have long reasons."""
     for number in range(30, 50):
-        to.fleet_runs.codes[f"web-{number}"] = [1]
-    with pytest.raises(FleetStopped):
+        to.fleet_runs.codes[f"web-{number}"] = [RuntimeError("why " * 200)] * 2
+    with pytest.raises(FleetStopped, match="20 failed"):
         run_all(kit, count, waves="1,5,20%", stop_after=100, at_once=64)
     forms = [(each.to_json(), to_html(each), to_text(each)) for each in kit.recorder.records]
     assert sum(len(part) for each in forms for part in each) < 34_000
