@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from docker.errors import NotFound
+from docker.errors import APIError, NotFound
 
 from ecr_widgets.adapters.build_tool import find_build_tool
 from ecr_widgets.adapters.builder import Builder
@@ -80,6 +80,11 @@ class DockerEngine:
                 found: Mapping[str, Any] = self._api.inspect_image(asked)
                 str(found["Id"])
             except NotFound:
+                return None
+            except APIError as error:
+                # No image can have that name; engines before 25 call it missing.
+                if "invalid reference format" not in str(error).lower():
+                    raise
                 return None
             return found
 

@@ -62,6 +62,7 @@ def test_a_build_gives_an_id_that_all_its_names_lead_to(ports: Ports, context: P
     assert not ports.engine.holds_index(built)
     assert ports.engine.find_image_id("contract/nobody:1") is None
     assert ports.engine.look_at("contract/nobody:1") is None
+    assert ports.engine.look_at("<no name>") is None
 
 
 def test_the_digest_of_a_push_is_the_registrys_own(ports: Ports, context: Path) -> None:

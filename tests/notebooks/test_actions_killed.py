@@ -17,7 +17,7 @@ from tests.notebooks.engine_runs import BIN
 
 CHECKOUT = Path(__file__).parents[2]
 PANEL = """
-import os, time
+import os, threading, time
 from pathlib import Path
 from ecr_widgets.engine.action_run import ActionRuns
 from ecr_widgets.panels import scripts
@@ -40,6 +40,9 @@ for number in range(5):
     while panel._turns.status:
         time.sleep(0.01)
     assert not panel.problem, panel.problem
+for thread in threading.enumerate():  # a picture that is drawn when Python ends would abort it
+    if thread.name == "ecr-widgets panel":
+        thread.join()
 """
 )
 

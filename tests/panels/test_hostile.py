@@ -84,7 +84,7 @@ def test_hostile_texts_typed_into_a_live_panel_do_nothing(lab: Lab) -> None:
     page.get_by_role("button", name="Push …").click()
     page.get_by_label("Tag", exact=True).fill("1")
     page.get_by_role("button", name="Push", exact=True).click()
-    expect(page.get_by_text("no such image: <img src").first).to_be_visible()
+    expect(page.get_by_text("no local image '<img src").first).to_be_visible()
     expect(page.get_by_text("no row matches").first).to_be_visible()
     shoot(page, "hostile")
     saved = lab.save(page, path, "push_image failed")
