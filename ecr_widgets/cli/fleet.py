@@ -197,11 +197,12 @@ def _fleet_runs(runs: Place) -> OwnRuns:
 def _source(targets: str, book: FleetRunbook) -> str:
     """The targets as the fleet's run gets them: what came over standard input becomes a parameter, a path absolute."""
     from ecr_widgets.model.target_lists import Source, read_targets, source_of
+    from ecr_widgets.steps.shared.fleet_targets import decoded
 
     if targets != "-":
         is_file = source_of(targets) is Source.FILE
         return str(Path(targets).absolute()) if is_file else targets
-    text = sys.stdin.read()
+    text = decoded(sys.stdin.buffer.read(), "standard input")
     if source_of(text) is not Source.TEXT:
         read = read_targets(text, book.parameters, common={}, named="standard input")
         text = json.dumps([dict(each.parameters) for each in read], ensure_ascii=False)

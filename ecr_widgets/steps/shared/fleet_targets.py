@@ -43,7 +43,7 @@ def find_targets(
     source = source_of(targets)
     if source is not Source.SERVICES:
         named = "targets" if source is Source.TEXT else targets
-        text = targets if source is Source.TEXT else _decoded(read(targets), named)
+        text = targets if source is Source.TEXT else decoded(read(targets), named)
         return read_targets(text, runbook.parameters, common=common, check=check, named=named)
     _check_declared(runbook)
     environment, _, pattern = targets.rpartition("/")
@@ -76,7 +76,12 @@ def _check_declared(runbook: FleetRunbook) -> None:
         )
 
 
-def _decoded(content: bytes, named: str) -> str:
+def decoded(content: bytes, named: str) -> str:
+    """A list of targets as text, without the mark at its beginning that some programs write.
+
+    Raises:
+        InputError: It is not UTF-8.
+    """
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
