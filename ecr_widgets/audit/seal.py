@@ -43,12 +43,13 @@ from ecr_widgets.audit.run import Run
 from ecr_widgets.audit.run_files import stored_stamp
 from ecr_widgets.audit.run_holder import is_held
 from ecr_widgets.audit.scan import Stamp, folders_with, settled_stamp, shown_name
-from ecr_widgets.audit.seal_objects import append
+from ecr_widgets.audit.seal_objects import append, chains_of_days
 from ecr_widgets.audit.subjects import subjects_of
 from ecr_widgets.errors import EcrWidgetsError, RecordError
 from ecr_widgets.model.bucket_path import BucketPath
 from ecr_widgets.model.bucket_path import Place as SavedAt
 from ecr_widgets.model.record import RunState
+from ecr_widgets.ports.run_store import RunStore
 
 MAX_SEAL_BYTES = 1_000_000
 """A run that needs a larger seal gets none: the chain is read whole, by everybody, for ever."""
@@ -116,14 +117,18 @@ class _Draft(NamedTuple):
 def _seal_in_bucket(path: BucketPath, *, ring: KeyRing, now: datetime) -> None:
     key, signer = ring.signing_key(now=now)
     store = bucket_store(path.parent)
+    draft = _draft_in_bucket(store, path, now=now)
+    append(store, draft.seal, key, signer.sign, row=draft.row)
+
+
+def _draft_in_bucket(store: RunStore, path: BucketPath, *, now: datetime) -> _Draft:
     stored = store.read(path.name)
     if stored is None:
         raise RecordError(f"{str(path)!r} is gone")
     run = _finished(stored.content, path.name)
     if run.state is RunState.RUNNING and (holder := store.holder(path.name)):
         raise RecordError(f"{str(path)!r} is running now: {holder}")
-    draft = _draft_of(run, stored.content, path.name, stamp=stored_stamp(stored.stamp), now=now)
-    append(store, draft.seal, key, signer.sign, row=draft.row)
+    return _draft_of(run, stored.content, path.name, stamp=stored_stamp(stored.stamp), now=now)
 
 
 def _draft(runs: Path, name: str, *, now: datetime) -> _Draft:
@@ -166,7 +171,7 @@ def _draft_of(run: Run, content: bytes, name: str, *, stamp: Stamp, now: datetim
     return _Draft(seal, SealedRow(row, MADE_BY, adopted, stamp).to_line())
 
 
-def seal_missing(runs: Path, names: Iterable[str], *, ring: KeyRing, now: datetime) -> list[str]:
+def seal_missing(runs: SavedAt, names: Iterable[str], *, ring: KeyRing, now: datetime) -> list[str]:
     """Seal every run that has no seal and is not running: killed ones and plain papermill's too.
 
     The order of the names does not matter: of several files of one run, the one that the engine named gets the seal, else the
@@ -182,10 +187,14 @@ def seal_missing(runs: Path, names: Iterable[str], *, ring: KeyRing, now: dateti
         RecordError: A chain that cannot be read, added to or written.
 
         SettingsError: There is no key to sign with.
+
+        OSError: A bucket does not answer.
     """
+    if not isinstance(runs, Path):
+        return list(_seal_missing_in_bucket(runs, names, ring=ring, now=now))
     content = content_of(runs)
     seen = content.rfind(b"\n") + 1
-    known = _Sealed(runs)
+    known = _Sealed(chains_of(runs))
     due = sorted((name for name in names if name not in known.names), key=_originals_first)
     done: list[str] = []
     if not due:
@@ -216,17 +225,29 @@ def seal_missing(runs: Path, names: Iterable[str], *, ring: KeyRing, now: dateti
     return done
 
 
+def _seal_missing_in_bucket(
+    runs: BucketPath, names: Iterable[str], *, ring: KeyRing, now: datetime
+) -> Iterator[str]:
+    store = bucket_store(runs)
+    known = _Sealed(("", links, why) for _, links, why in chains_of_days(store))
+    for name in sorted((name for name in names if name not in known.names), key=_originals_first):
+        # A run that cannot be read, is running or has no canonical form is for another time.
+        with suppress(RecordError, ValueError, RecursionError):
+            draft = _draft_in_bucket(store, runs / name, now=now)
+            if known.lacks(draft.seal):
+                key, signer = ring.signing_key(now=now)
+                append(store, draft.seal, key, signer.sign, row=draft.row)
+                known.add(draft.seal)
+                yield name
+
+
 class _Sealed:
-    """Which names and runs have a seal, in any chain at or below a folder.
+    """Which names and runs have a seal, in any of several chains."""
 
-    Raises:
-        RecordError: The folder's own chain cannot be read.
-    """
-
-    def __init__(self, runs: Path) -> None:
+    def __init__(self, chains: Iterable[tuple[str, list[Link], str | None]]) -> None:
         self.names: set[str] = set()
         self._runs: set[str | None] = set()
-        for prefix, links, _ in chains_of(runs):
+        for prefix, links, _ in chains:
             self.note(links, prefix)
 
     def note(self, links: Iterable[Link], prefix: str = "") -> None:

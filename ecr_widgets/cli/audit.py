@@ -24,7 +24,6 @@ from ecr_widgets.audit.one_history import one_history
 from ecr_widgets.audit.query import Query, parse_digest, parse_since
 from ecr_widgets.audit.report import write_report
 from ecr_widgets.audit.run_files import names_in
-from ecr_widgets.audit.scan import scan
 from ecr_widgets.audit.seal import heads_of, retire_runs, seal_missing
 from ecr_widgets.audit.seal_objects import heads_of_days
 from ecr_widgets.audit.showing import show_run, to_text
@@ -303,11 +302,10 @@ def head(*, runs: Place) -> None:
 
 
 @command.command()
-@_runs_option
-def seal(*, runs: Path) -> None:
+@_place_option
+def seal(*, runs: Place) -> None:
     """Seal the finished runs that have no seal yet, such as those of plain papermill or from before a crash."""
-    names = sorted(name for name, _ in scan(runs))
-    for name in seal_missing(runs, names, ring=default_ring(), now=datetime.now(UTC)):
+    for name in seal_missing(runs, names_in(runs), ring=default_ring(), now=datetime.now(UTC)):
         click.echo(one_line(name))
 
 

@@ -88,7 +88,8 @@ class Slot:
                 # Whoever may write here wrote it, and to run it again might do twice what it did.
                 raise InputError(
                     f"slot {self._slot} has run {path.name}, which {why_not}",
-                    hint="take in the key of who ran it by `ecr-widgets audit key trust`, or give the slot another name",
+                    hint="seal it by `ecr-widgets audit seal` where it has no seal, take in the key of who ran it by"
+                    " `ecr-widgets audit key trust`, or give the slot another name",
                 )
             sys.stderr.write(
                 f"ecr-widgets: {path.name} is not taken for the run of slot {self._slot}: it {why_not}\n"

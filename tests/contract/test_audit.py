@@ -126,6 +126,18 @@ def test_what_became_of_runs_since_is_found(place: Place) -> None:
     assert (told["ok"], told["chain"]) == (False, [])
 
 
+def test_what_was_killed_before_its_seal_is_sealed_later(place: Place) -> None:
+    """Once; a copy of a run that has a seal gets none, and what another wrote over a sealed run is left to `verify`."""
+    late, copy = recorded("failed"), recorded("deployed")
+    late["metadata"]["ecr_widgets"]["run_id"] = "20261120T101010Z-abcdef"
+    save(place, "20261120T101010Z-abcdef-release.ipynb", late, sealed=False)
+    save(place, "a-copy.ipynb", copy, sealed=False)
+    first, second = asked(place, "seal"), asked(place, "seal")
+    assert first.output.split() == ["20261120T101010Z-abcdef-release.ipynb"]
+    assert (second.output, second.exit_code) == ("", 0)
+    assert {each["path"] for each in verified(place)["files"]} == {"a-copy.ipynb"}
+
+
 def test_a_head_tells_that_the_newest_seals_were_cut_off(place: Place, tmp_path: Path) -> None:
     """With their runs, so that nothing else does."""
     head = tmp_path / "head.txt"
