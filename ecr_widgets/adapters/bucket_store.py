@@ -11,8 +11,7 @@ from ecr_widgets.adapters.s3_leases import TTL_S, S3Lease, S3Leases
 from ecr_widgets.adapters.s3_store import Retention, S3Store
 from ecr_widgets.errors import TargetBusy
 from ecr_widgets.model.bucket_path import BucketPath
-
-_RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}")
+from ecr_widgets.model.run_id import RUN_ID
 
 
 class BucketStore(S3Store):
@@ -37,7 +36,7 @@ class BucketStore(S3Store):
         self.leases = S3Leases(self, holder, actor=actor(), ttl_s=ttl_s)
 
     def hold(self, name: str) -> S3Lease | None:
-        run_id = _RUN_ID.match(name)
+        run_id = re.match(RUN_ID, name)
         try:
             return self.leases.take(_lease_of(name), name, run_id=run_id[0] if run_id else "")
         except TargetBusy:

@@ -38,6 +38,7 @@ from ecr_widgets.audit.store_seals import StoreSeals
 from ecr_widgets.audit.verify import Finding
 from ecr_widgets.errors import RecordError
 from ecr_widgets.model.bucket_path import BucketPath, Place
+from ecr_widgets.model.run_id import LEAST_PART
 from ecr_widgets.model.user_folders import cache_folder
 
 _VERSION = 100 * MADE_BY + 17
@@ -45,8 +46,6 @@ _VERSION = 100 * MADE_BY + 17
 _BATCH = 1000
 _WINDOWS_DAYS = (2, 8, 32, 128)
 """How far back the newest runs are looked for in a bucket, one after the other, before in all of it."""
-_LEAST_PART = 4
-"""Letters of a run's id that name it; fewer are a typing error rather than a name."""
 _TABLES = """
 CREATE TABLE runs (
   number INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT NOT NULL UNIQUE, changed_ns INTEGER NOT NULL,
@@ -246,7 +245,7 @@ class Index:
             ).fetchall()
             or self._database.execute(
                 "SELECT row, seal FROM runs WHERE instr(run_id, :part) AND length(:part) >= :least ORDER BY path LIMIT 2",
-                {"part": name, "least": _LEAST_PART},
+                {"part": name, "least": LEAST_PART},
             ).fetchall()
         )
         found = [_row(*each) for each in rows]
@@ -264,7 +263,7 @@ class Index:
         found = self._database.execute(
             "SELECT DISTINCT run_id FROM runs WHERE instr(run_id, :part) AND length(:part) >= :least"
             " ORDER BY run_id LIMIT 3",
-            {"part": shown_name(part), "least": _LEAST_PART},
+            {"part": shown_name(part), "least": LEAST_PART},
         )
         return tuple(run_id for (run_id,) in found)
 

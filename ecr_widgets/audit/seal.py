@@ -49,6 +49,7 @@ from ecr_widgets.errors import EcrWidgetsError, RecordError
 from ecr_widgets.model.bucket_path import BucketPath
 from ecr_widgets.model.bucket_path import Place as SavedAt
 from ecr_widgets.model.record import RunState
+from ecr_widgets.model.run_id import RUN_ID
 from ecr_widgets.ports.run_store import RunStore
 
 MAX_SEAL_BYTES = 1_000_000
@@ -283,7 +284,7 @@ def _draft_or_none(runs: Path, name: str, *, now: datetime) -> _Draft | None:
 
 
 _BATCH = 100
-_NAMED_BY_ENGINE = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}-")
+_NAMED_BY_ENGINE = re.compile(rf"{RUN_ID}-")
 """How names begin that `ecr-widgets run` gives: with the run's id."""
 
 

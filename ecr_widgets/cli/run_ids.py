@@ -10,11 +10,9 @@ from ecr_widgets.adapters.run_stores import bucket_store
 from ecr_widgets.audit.index import open_index
 from ecr_widgets.errors import EcrWidgetsError, InputError
 from ecr_widgets.model.bucket_path import BucketPath, Place
+from ecr_widgets.model.run_id import LEAST_PART, RUN_ID
 
-_RUN_ID = r"\d{8}T\d{6}Z-[0-9a-f]{6}"
-_LEAST_PART = 4
-"""Letters that name a run, as in a folder."""
-_SAVED = re.compile(rf"({_RUN_ID})-.*\.ipynb")
+_SAVED = re.compile(rf"({RUN_ID})-.*\.ipynb")
 
 
 def whole_run_id(part: str, runs: Place) -> str:
@@ -23,7 +21,7 @@ def whole_run_id(part: str, runs: Place) -> str:
     Raises:
         InputError: Several runs have it.
     """
-    if re.fullmatch(_RUN_ID, part):
+    if re.fullmatch(RUN_ID, part):
         return part
     try:
         ids = _ids_in_folder(part, runs) if isinstance(runs, Path) else _ids_in_bucket(part, runs)
@@ -43,7 +41,7 @@ def _ids_in_folder(part: str, runs: Path) -> Sequence[str]:
 
 def _ids_in_bucket(part: str, runs: BucketPath) -> Sequence[str]:
     """By their names, which one request lists a thousand at a time: no run has to be read."""
-    if len(part) < _LEAST_PART:
+    if len(part) < LEAST_PART:
         return ()
     names = bucket_store(runs).names(prefix=part if re.match(r"\d{8}T?", part) else "")
     saved = filter(None, map(_SAVED.fullmatch, names))

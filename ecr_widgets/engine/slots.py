@@ -16,9 +16,9 @@ from ecr_widgets.engine.results import OpenRun, open_run
 from ecr_widgets.errors import InputError, Replaced, RunError, TargetBusy
 from ecr_widgets.model.bucket_path import Place
 from ecr_widgets.model.record import RunState
+from ecr_widgets.model.run_id import RUN_ID
 from ecr_widgets.model.stored import Stamp
 
-_RUN_ID = r"\d{8}T\d{6}Z-[0-9a-f]{6}"
 _SLOT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+-]{0,79}", re.ASCII)
 
 
@@ -73,7 +73,7 @@ class Slot:
         exactly = re.escape(f"{self._runbook}@{self._slot}")
         candidates = []
         for name in self._names():
-            match = re.fullmatch(rf"(?P<id>{_RUN_ID})-{exactly}(?P<plan>\.plan)?\.ipynb", name)
+            match = re.fullmatch(rf"(?P<id>{RUN_ID})-{exactly}(?P<plan>\.plan)?\.ipynb", name)
             if match is not None:
                 candidates.append((match["plan"] is None, self._runs / name, match["id"]))
         for _, path, run_id in sorted(candidates, reverse=True):
@@ -104,7 +104,7 @@ class Slot:
         """
         named = self._named or ""
         run_id = named[: -len(self._name("", plan=plan))]
-        if re.fullmatch(_RUN_ID, run_id) and self._store.read(named) is None:
+        if re.fullmatch(RUN_ID, run_id) and self._store.read(named) is None:
             return run_id
         run_id = new_run_id()
         self.point_at(self._name(run_id, plan=plan))
