@@ -359,6 +359,13 @@ def audit_on_s3_rows(runs: int, folder: Path) -> list[Row]:
     return [Row(*each) for each in measured(runs, folder / "audit-on-s3")]
 
 
+def attest_rows(runs: int, folder: Path) -> list[Row]:
+    """What it adds to a run to attach its seal, against the push of 50 MB."""
+    from tests.bench.attest import measured
+
+    return [Row(*each) for each in measured(runs, folder / "attest")]
+
+
 def panel_rows(runs: int) -> list[Row]:
     """Images by the thousand in a panel, against one page of DescribeImages and against tables that people use."""
     from tests.bench.panel import measured
@@ -402,6 +409,7 @@ def main() -> None:
             "panel": lambda: panel_rows(4 * runs),
             "audit": lambda: audit_rows(runs, folder),
             "audit on S3": lambda: audit_on_s3_rows(runs, folder),
+            "attest": lambda: attest_rows(runs, folder),
             "build": lambda: build_rows(runs, folder),
             "push": lambda: push_rows(max(2, runs // 2), folder),
             "store": lambda: store_rows(runs, folder),
