@@ -9,6 +9,7 @@ import shutil
 import signal
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,6 +66,11 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 ONE_BY_ONE = frozenset({"tests/faults/test_quick.py", "tests/sandbox/test_dockerfiles.py"})
 """Files whose tests share no more than the sandbox."""
+LONG = frozenset({
+    "tests/panels/test_hostile.py", "tests/panels/test_runbooks.py", "tests/sandbox/test_adopt.py", "tests/sandbox/test_recorded.py",
+    "tests/sandbox/ecs/test_conformance.py",
+})  # fmt: skip
+"""Files with few tests that take minutes."""
 
 
 class ByFile(LoadFileScheduling):
@@ -75,9 +81,21 @@ class ByFile(LoadFileScheduling):
         return nodeid if file in ONE_BY_ONE else file
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of several workers, each begins with long files, then those with many tests: single ones fill what is left at the end."""
+    if not hasattr(config, "workerinput"):
+        return
+    files = [item.nodeid.partition("::")[0] for item in items]
+    counts = Counter(files) | Counter(dict.fromkeys(LONG, len(items)))
+    counts.update({file: 1 - counts[file] for file in ONE_BY_ONE})
+    order = sorted(range(len(items)), key=lambda at: (-counts[files[at]], files[at]))
+    items[:] = [items[at] for at in order]
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile | None:
-    """Files with many tests begin first, so single tests fill what is left at the end."""
+    """In the order in which the workers have collected them."""
+    config.option.loadscopereorder = False
     return ByFile(config, log) if config.option.dist == "loadfile" else None
 
 
