@@ -87,7 +87,7 @@ class Slot:
             if self._pointer is not None:
                 # Whoever may write here wrote it, and to run it again might do twice what it did.
                 raise InputError(
-                    f"slot {self._slot} has run {path.name}, which {why_not}",
+                    f"slot {self._slot} has run {run_id}, which {why_not}",
                     hint="seal it by `ecr-widgets audit seal` where it has no seal, take in the key of who ran it by"
                     " `ecr-widgets audit key trust`, or give the slot another name",
                 )
