@@ -158,7 +158,7 @@ def test_cosign_verifies_what_is_attached(here: Attested, tmp_path: Path, suite:
 
             def verified(key: str, kind: str, name: str) -> tuple[bool, str]:
                 words = ["--key", key, "--type", kind, "--allow-http-registry", "--allow-insecure-registry"]
-                words += ["--registry-username", login.user, "--registry-password", login.password]
+                words += ["--registry-username", login.user, f"--registry-password={login.password}"]
                 return cosign.run("verify-attestation", *words, name)
 
             right, told = verified(own_key, RUN_TYPE, str(image))

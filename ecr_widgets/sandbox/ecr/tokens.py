@@ -30,7 +30,8 @@ class Tokens:
 
     def issue(self) -> tuple[str, float]:
         """A new password for user AWS, and when it expires (seconds since the epoch)."""
-        password = secrets.token_urlsafe(48)
+        # ECR's begin so too. One that began with a minus sign would be taken for an option where somebody types it.
+        password = f"eyJ{secrets.token_urlsafe(48)}"
         self._expires_at_s[password] = time.time() + self._lifetime_s
         return password, self._expires_at_s[password]
 
