@@ -31,7 +31,7 @@ class DayFile:
     """One such file.
 
     Args:
-        content: Its bytes, whoever has written them.
+        content: Its bytes, which anybody may have written.
 
     Raises:
         ImportError: pyarrow is not installed.
@@ -127,7 +127,7 @@ def _compact_day(store: RunStore, day: date, numbers: Sequence[int]) -> Compacte
     if why_not := _disorder(day, numbers, links):
         return Compacted(name, len(numbers), why_not)
     try:
-        # Nothing that has to be kept: whoever doubts it removes it.
+        # It need not be kept: without it the seals are read one by one.
         store.put(name, to_parquet(links), replacing=None, final=False)
     except Replaced:
         return Compacted(name, len(numbers), "another has just written it")
@@ -138,7 +138,7 @@ def _disorder(day: date, numbers: Sequence[int], links: Sequence[Link]) -> str:
     why_not = "a seal of that day is missing or not in order; see `ecr-widgets audit verify`"
     if [*numbers] != [*range(1, len(links) + 1)]:
         return why_not
-    # By no key: whoever reads the file knows others than are known here.
+    # By no key: those who read the file know other keys.
     for link, trouble in Watcher({}, beginning_of(day, links[0])).look_at(links):
         if link.seal is None or (trouble is not None and not trouble.is_only_unknown):
             return why_not

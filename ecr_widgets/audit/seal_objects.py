@@ -138,7 +138,7 @@ def chains_of_days(store: RunStore) -> Iterator[tuple[str, list[Link], str | Non
         names = [seal_name(day, number) for number in numbers_of(store, day)]
         links = [link for content in store.contents(names) for link in read_links(content)]
         if links:
-            yield f"{day:%Y/%m/%d}/", links, _disjoint(links[0], before, day)
+            yield prefix_of(day), links, _disjoint(links[0], before, day)
             before = day, links
 
 
@@ -174,8 +174,13 @@ def heads_of_days(store: RunStore) -> Heads:
     for day in () if first is None else reversed([*days_from(first, today.date())]):
         last = _last_of(store, day)
         if last is not None and last.seal is not None:
-            return Heads(None, {f"{day:%Y/%m/%d}/": Head(last.seal.chain.project, last.seal.n, last.sha256)})
+            return Heads(None, {prefix_of(day): Head(last.seal.chain.project, last.seal.n, last.sha256)})
     raise RecordError("there is no seal yet", hint="see `ecr-widgets audit list`")
+
+
+def prefix_of(day: date) -> str:
+    """A day as the prefix of its chain, such as `2026/11/26/`."""
+    return f"{day:%Y/%m/%d}/"
 
 
 def day_of(prefix: str) -> date:
@@ -230,7 +235,7 @@ def _first(store: RunStore, day: datetime, key: KeyFile) -> Place:
 
 
 def _folder(day: date) -> str:
-    return f"seals/{day:%Y/%m/%d}/"
+    return f"seals/{prefix_of(day)}"
 
 
 def _hint(run: str) -> str:

@@ -21,7 +21,15 @@ from ecr_widgets.audit.day_files import DayFile, days_with_files, is_closed, nam
 from ecr_widgets.audit.keys import KeyFile, KeyRing
 from ecr_widgets.audit.run_files import StoreFiles
 from ecr_widgets.audit.seal_book import Newest, Noted, SealBook, Whereabouts, noted_of
-from ecr_widgets.audit.seal_objects import beginning_of, day_of, days_from, first_day, numbers_of, seal_name
+from ecr_widgets.audit.seal_objects import (
+    beginning_of,
+    day_of,
+    days_from,
+    first_day,
+    numbers_of,
+    prefix_of,
+    seal_name,
+)
 from ecr_widgets.model.stored import Stored
 
 _AT_ONCE = 500
@@ -55,7 +63,7 @@ class StoreSeals(SealBook):
         known = {
             day_of(prefix): _Known(stamp == _CLOSED, _decode_past(past))
             for prefix, stamp, past in self._database.execute(
-                "SELECT prefix, changed_ns, past FROM chains WHERE prefix >= ?", (_prefix(first),)
+                "SELECT prefix, changed_ns, past FROM chains WHERE prefix >= ?", (prefix_of(first),)
             )
         }
         due = [
@@ -83,7 +91,7 @@ class StoreSeals(SealBook):
         return list(numbers_of(self._files.store, due.day, after=known))
 
     def _read_day(self, due: _Due, answer: _Answer, keys: Mapping[str, KeyFile]) -> None:
-        past, prefix, behind = due.past, _prefix(due.day), answer.behind
+        past, prefix, behind = due.past, prefix_of(due.day), answer.behind
         if answer.file is not None and answer.file.count > past.count:
             try:
                 with self._savepoint():
@@ -118,7 +126,7 @@ class StoreSeals(SealBook):
                     raise ValueError("a seal in it is not in order")
                 yield link.seal.n, looked
 
-        past = self._note_all(_prefix(due.day), in_order(), due.past)
+        past = self._note_all(prefix_of(due.day), in_order(), due.past)
         if past.sha256 != last_sha256:
             raise ValueError("it does not end as the seals of the day do")
         return past
@@ -213,10 +221,6 @@ def _link_in(stored: Stored | None) -> Link:
     if len(links) == 1:
         return links[0]
     return Link(None, "", b"", b"", "it is gone" if stored is None else "it is not one seal")
-
-
-def _prefix(day: date) -> str:
-    return f"{day:%Y/%m/%d}/"
 
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -19,7 +19,7 @@ from tests.people import Two
 def test_a_panels_plan_goes_on_with_a_second_persons_yes(
     lab: Lab, sandbox: Sandbox, sandbox_environ: dict[str, str], two: Two
 ) -> None:
-    """Nothing is changed before; then the panel of whoever asked shows what runs, and the saved run names both and the reason."""
+    """Nothing is changed before; then the first person's panel shows what runs, and the saved run names both and the reason."""
     engine = Path(sandbox.env()["DOCKER_HOST"].removeprefix("unix://"))
     engine.parent.chmod(0o711)
     engine.chmod(0o666)
