@@ -43,6 +43,30 @@ def test_a_row_that_cannot_run_says_why() -> None:
     assert "| 99 | two hosts | skipped: no second host |" in section(results, "", {99: one.what})
 
 
+def test_a_control_is_tried_until_it_fails_and_a_blind_check_is_found() -> None:
+    """A control may miss its moment a few times; one that never fails is told apart."""
+    from tests.faults.plan import Attempt, Row
+
+    seeds = []
+
+    def fails_at_the_third(at: Attempt) -> None:
+        seeds.append(at.seed)
+        assert len(seeds) < 3
+
+    def attempt(_: object) -> None:
+        return
+
+    def control_failed(control: Any) -> bool:
+        one = Row(99, "a race", 1, 1, attempt, control)
+        return run_row(
+            one, profile="quick", seed=7, sandbox=lambda: pytest.fail("not asked for")
+        ).control_failed
+
+    assert control_failed(fails_at_the_third)
+    assert seeds == [7, 8, 9]
+    assert not control_failed(attempt)
+
+
 def test_the_bound_is_the_textbooks() -> None:
     """No failure in 300 tries means a rate below one per cent, at 95 %."""
     assert upper_bound(0, 300) == pytest.approx(0.00994, abs=1e-4)
