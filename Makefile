@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SANDBOX := $(BIN)/ecr-widgets sandbox
+# Where it is set, as in many containers, every process compiles this checkout anew: a third of what a short run costs.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup system test-system check test demo lab bench faults engines docs clean
 

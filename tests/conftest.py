@@ -40,6 +40,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    # Containers often have it set: every process that a test starts would compile all that it imports of ours anew.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     if not hasattr(config, "workerinput"):
         config.stash[TEMPORARY] = folder = Path(tempfile.mkdtemp(prefix="t-"))
         folder.chmod(0o711)  # other users' tests reach what is theirs
