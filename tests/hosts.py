@@ -19,6 +19,7 @@ import psutil
 
 from ecr_widgets.audit.keys import KeyRing, export_keys
 from ecr_widgets.model.bucket_path import BucketPath
+from ecr_widgets.sandbox import Sandbox
 from tests.buckets import Buckets
 from tests.private_network import PrivateNetwork
 
@@ -123,7 +124,12 @@ class Host:
 
 @contextmanager
 def hosts(
-    s3: Buckets, folder: Path, *names: str, places: Mapping[str, BucketPath] | None = None, url: str = ""
+    s3: Buckets,
+    folder: Path,
+    *names: str,
+    places: Mapping[str, BucketPath] | None = None,
+    url: str = "",
+    sandbox: Sandbox | None = None,
 ) -> Iterator[tuple[Host, ...]]:
     """Hosts that save runs in one place of a bucket, and work in one checkout.
 
@@ -131,7 +137,10 @@ def hosts(
         places: Where hosts save, by name, that do not save where all others do.
 
         url: Of a proxy before the store.
+
+        sandbox: What all of them work on.
     """
+    at_work_on = sandbox.environ({}) if sandbox else {}
     checkout, place = folder / "checkout", s3.new_place()
     checkout.mkdir(exist_ok=True)
     with ExitStack() as stack:
@@ -142,6 +151,7 @@ def hosts(
             saves_in = (places or {}).get(name, place)
             environ = {
                 **s3.environ,
+                **at_work_on,
                 "ECR_WIDGETS_RUNS": str(saves_in),
                 "ECR_WIDGETS_LEASE_S": str(LEASE_S),
                 **({"AWS_ENDPOINT_URL_S3": url} if url else {}),
@@ -149,6 +159,8 @@ def hosts(
             host = Host(name, home, checkout, saves_in, environ)
             stack.callback(host.close)
             host.reconnect()
+            for port in _ports_of(sandbox) if sandbox else ():
+                stack.enter_context(host.network.published(port))
             made.append(host)
         yield tuple(made)
 
@@ -158,6 +170,14 @@ def environ_of(home: Path, more: Mapping[str, str]) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     homes = {f"XDG_{kind}_HOME": str(home / kind.lower()) for kind in ("DATA", "STATE", "CACHE")}
     return {**kept, **homes, "HOME": str(home), "AWS_CONFIG_FILE": os.devnull, **more}
+
+
+def _ports_of(sandbox: Sandbox) -> list[int]:
+    status = sandbox.status()
+    addresses = [
+        urlsplit(each or "") for each in (status.api_url, status.layer0_url, f"//{status.registry_host}")
+    ]
+    return [each.port for each in addresses if each.port is not None]
 
 
 def _tree_of(pid: int) -> list[psutil.Process]:
