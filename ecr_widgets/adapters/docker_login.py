@@ -48,17 +48,18 @@ def store_login(token: AuthorizationToken, environ: Mapping[str, str] = os.envir
             hint="a credential helper may be waiting for input; try `docker login` by hand",
         ) from error
     if done.returncode:
-        why = done.stderr.replace(token.password, "***").strip().splitlines()
-        raise AuthorizationError(
-            f"docker login to {token.registry} failed: {why[-1] if why else f'exit code {done.returncode}'}",
-            hint=_hint(done.stderr),
-        )
+        # Warnings come before the error.
+        lines = done.stderr.replace(token.password, "***").strip().splitlines()
+        why = lines[-1] if lines else f"exit code {done.returncode}"
+        raise AuthorizationError(f"docker login to {token.registry} failed: {why}", hint=_hint(why))
     return _store_of(token.registry, environ)
 
 
-def _hint(message: str) -> str:
-    if "docker-credential-" in message or "credential helper" in message:
+def _hint(why: str) -> str:
+    if "docker-credential-" in why:
         return "install the helper that config.json names as credsStore or credHelpers, or take it out there"
+    if "saving credentials" in why:
+        return "set DOCKER_CONFIG to a folder that you can write"
     return "check that the engine runs and trusts the registry"
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from ecr_widgets.channel import ADDRESS_VARIABLE, RUN_ID_VARIABLE
 from ecr_widgets.engine.docker_config import private_docker_config
+from ecr_widgets.engine.kernel_launcher import WHY_NOT_STARTED
 from ecr_widgets.engine.orphans import end_processes_with
 from ecr_widgets.engine.run_folder import CHANNEL, RunFolder
 from ecr_widgets.errors import RunError
@@ -125,9 +126,9 @@ class Kernel:
         heard = answered = False
         while not (heard and answered):
             if self.exit_code is not None or time.monotonic() > deadline_s:
-                died = self.exit_code is not None
+                how = f"in {timeout_s:g} s" if self.exit_code is None else f"exit code {self.exit_code}"
                 raise RunError(
-                    f"the kernel did not start ({f'exit code {self.exit_code}' if died else f'in {timeout_s:g} s'})",
+                    f"the kernel did not start ({how}){self._why_not_started()}",
                     run_id=self.run_id,
                     hint="try `python -m ipykernel` in the same environment",
                 )
@@ -139,6 +140,12 @@ class Kernel:
         while _received(client.shell_channel, 0) or _received(client.iopub_channel, 0):
             pass
         return client
+
+    def _why_not_started(self) -> str:
+        try:
+            return f": {(self._private.path / WHY_NOT_STARTED).read_text()}"
+        except OSError:
+            return ""
 
     def interrupt(self) -> None:
         """Interrupt what runs in the kernel."""

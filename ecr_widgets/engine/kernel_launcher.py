@@ -1,8 +1,8 @@
 """What the engine starts as its kernel: ipykernel, below a guard that ends all of it with the kernel or the engine.
 
-Run with `-f CONNECTION_FILE` in a session of its own, with a pipe as standard input whose other end only the engine holds. However the engine ends, the pipe then closes, and the guard kills the kernel
-and whatever its cells started, in sessions of their own too. The guard ends as the kernel did: with its exit code, or by
-its signal. Imports as little as possible before ipykernel.
+Run with `-f CONNECTION_FILE` in a session of its own, with a pipe as standard input whose other end only the engine holds.
+However the engine ends, the pipe then closes, and the guard kills the kernel and whatever its cells started, in sessions of
+their own too. The guard ends as the kernel did: with its exit code, or by its signal. Imports as little as possible before ipykernel.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import time
 
 from ecr_widgets.channel import ADDRESS_VARIABLE
 
+WHY_NOT_STARTED = "why-not-started"
+"""Name of the file beside the connection file with what ended a kernel that could not start."""
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _LONGEST_END_S = 2.0
@@ -38,10 +40,22 @@ def main() -> None:
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
-    # Not before: the guard needs nothing of it.
-    from ecr_widgets.engine.run_kernel import become_kernel
+    try:
+        # Not before: the guard needs nothing of it.
+        from ecr_widgets.engine.run_kernel import become_kernel
 
-    become_kernel(parent=None if dies_with_guard else guard)
+        become_kernel(parent=None if dies_with_guard else guard)
+    except Exception as error:
+        # Nobody reads what the kernel prints before it can send it.
+        from pathlib import Path
+
+        with contextlib.suppress(OSError):
+            Path(_run_folder(), WHY_NOT_STARTED).write_text(f"{type(error).__name__}: {error}")
+        raise
+
+
+def _run_folder() -> str:
+    return os.path.dirname(sys.argv[-1])
 
 
 def _guard(kernel: int, *, adopts: bool) -> None:
@@ -64,7 +78,7 @@ def _guard(kernel: int, *, adopts: bool) -> None:
             # What the engine would have removed: the folder with the connection file and the private line.
             import shutil
 
-            shutil.rmtree(os.path.dirname(sys.argv[-1]), ignore_errors=True)
+            shutil.rmtree(_run_folder(), ignore_errors=True)
             os._exit(1)
         status = _reap(kernel)
     _end_children(adopts=adopts)

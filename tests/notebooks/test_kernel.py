@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ecr_widgets.engine.kernel import Kernel
+from ecr_widgets.errors import RunError
 
 Cell = Callable[..., None]
 
@@ -137,6 +138,17 @@ def test_a_client_soon_looks_again_for_a_kernel_that_does_not_listen_yet() -> No
         client: Any = kernel.connect(timeout_s=60.0)
         lines = (client.shell_channel, client.iopub_channel, client.control_channel)
         assert max(line.socket.reconnect_ivl for line in lines) <= 10
+
+
+def test_a_kernel_that_cannot_start_says_why(tmp_path: Path) -> None:
+    """Its own error, which nothing else shows: here of a package that stands in for one that it needs."""
+    (tmp_path / "ipykernel.py").write_text("raise ImportError('of another release')")
+    broken = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    with (
+        Kernel("run", environ=broken, cwd=tmp_path) as kernel,
+        pytest.raises(RunError, match=r"did not start \(exit code 1\): ImportError: of another release"),
+    ):
+        kernel.connect(timeout_s=60.0)
 
 
 def test_no_cell_gets_where_notices_go(cell: Cell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,15 +27,23 @@ def docker(folder: Path, script: str) -> dict[str, str]:
     return {"PATH": f"{folder}:/usr/bin:/bin"}
 
 
+WARNING = "WARNING! Your password will be stored unencrypted.\nConfigure a credential helper to remove this warning.\n"
+
+
 @pytest.mark.parametrize(
     ("told", "hint"),
     [
         (NO_HELPER, "install the helper"),
+        (f"{WARNING}Error saving credentials: mkdir /nonexistent: permission denied", "set DOCKER_CONFIG"),
+        (
+            f"{WARNING}Error saving credentials: open /ro/config.json1: read-only file system",
+            "set DOCKER_CONFIG",
+        ),
         ("Cannot connect to the Docker daemon", "check that the engine runs"),
     ],
 )
 def test_the_hint_is_about_what_failed(tmp_path: Path, told: str, hint: str) -> None:
-    """A missing credential helper is no trouble of the engine."""
+    """A missing credential helper is no trouble of the engine, and a folder that cannot be written is none of a helper."""
     (tmp_path / "told").write_text(told)
     with pytest.raises(AuthorizationError) as failed:
         docker_login.store_login(TOKEN, docker(tmp_path, f"cat {tmp_path / 'told'} >&2; exit 1"))
