@@ -41,7 +41,7 @@ from ecr_widgets.model.bucket_path import BucketPath, Place
 from ecr_widgets.model.run_id import LEAST_PART
 from ecr_widgets.model.user_folders import cache_folder
 
-_VERSION = 100 * MADE_BY + 17
+_VERSION = 100 * MADE_BY + 18
 """Of the tables and of all rules behind a row; another number than the file's means that all is read again."""
 _BATCH = 1000
 _WINDOWS_DAYS = (2, 8, 32, 128)

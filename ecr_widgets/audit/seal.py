@@ -8,7 +8,7 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -37,7 +37,6 @@ from ecr_widgets.audit.judging import judge
 from ecr_widgets.audit.keys import KeyRing, default_ring
 from ecr_widgets.audit.parallel import in_parallel
 from ecr_widgets.audit.reading import read_bytes, read_content
-from ecr_widgets.audit.resealing import other_signer
 from ecr_widgets.audit.row import MADE_BY, SealedRow, row_of
 from ecr_widgets.audit.run import Run
 from ecr_widgets.audit.run_files import stored_stamp
@@ -286,44 +285,6 @@ def _draft_or_none(runs: Path, name: str, *, now: datetime) -> _Draft | None:
 _BATCH = 100
 _NAMED_BY_ENGINE = re.compile(rf"{RUN_ID}-")
 """How names begin that `ecr-widgets run` gives: with the run's id."""
-
-
-def retire_runs(runs: Path, names: Collection[str], *, ring: KeyRing, now: datetime) -> list[str]:
-    """Seal that runs were removed or overwritten on purpose, so that `verify` no longer misses what was sealed of them.
-
-    Args:
-        names: As they were sealed, relative to the folder; those that are there stay sealed as they are.
-
-    Returns:
-        The names.
-
-    Raises:
-        RecordError: One of them was never sealed, or by another key that is in use, and nothing was added; or a chain cannot
-            be added to.
-
-        SettingsError: There is no key to sign with.
-
-        OSError: A chain cannot be written.
-    """
-    newest: dict[str, tuple[str, Seal]] = {}
-    for prefix, links, _ in chains_of(runs):
-        newest |= {prefix + link.seal.path: (prefix, link.seal) for link in links if link.seal}
-    unknown = [name for name in names if name not in newest]
-    if unknown:
-        raise RecordError(f"{unknown[0]!r} was never sealed", hint="see `ecr-widgets audit verify`")
-    key, signer = ring.signing_key(now=now)
-    known = ring.known()
-    for name in names:
-        if why := other_signer(newest[name][1].key, key.key, now, known):
-            raise RecordError(
-                f"{name!r} cannot be retired: {why}", hint="have the owner of that key retire it"
-            )
-    for name in names:
-        prefix, seal = newest[name]
-        with appending(runs / prefix, key) as chain:
-            chain.add(msgspec.structs.replace(seal, retired=True, sealed_at=now), signer.sign)
-            chain.write()
-    return list(names)
 
 
 def links_of(runs: Path) -> list[Link]:

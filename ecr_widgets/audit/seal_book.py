@@ -41,10 +41,14 @@ CREATE TABLE sealed (
   sha256 TEXT NOT NULL
 );
 CREATE INDEX sealed_by_run ON sealed (run_id);
+CREATE TABLE retired (
+  path TEXT NOT NULL, prefix TEXT NOT NULL, place INTEGER NOT NULL, signer TEXT NOT NULL, sealed_at TEXT NOT NULL,
+  PRIMARY KEY (path, prefix, place)
+) WITHOUT ROWID;
 """
 _MARK = f"UPDATE runs SET (changed_ns, size, inode) = {tuple(NEVER)} WHERE path"  # noqa: S608 -- ours, as the others
 """Of what is to be looked at again."""
-_MARK_ONE = f"{_MARK} = ?"
+MARK_ONE = f"{_MARK} = ?"
 _MARK_OF_RUN = f"{_MARK} IN (SELECT path FROM sealed WHERE run_id = ?)"  # noqa: S608
 _MARK_CHAIN = f"{_MARK} IN (SELECT path FROM seals WHERE prefix = ?)"  # noqa: S608
 _NOTE = """
@@ -74,8 +78,16 @@ class Newest(NamedTuple):
     """None also where the run was retired."""
     run: str | None
     """The run as whose seal it is compared with others; None for a forged one, and for one of no run."""
+    signer: str
     seals: int
     """Of that run, in all chains."""
+
+    def after(self, outer: Newest | None) -> Newest:
+        """The same where another chain has sealed the name before, or farther away from it."""
+        # None where its run was retired there.
+        if outer is not None and (outer.overwritten or outer.run_id not in (None, self.run_id)):
+            return self._replace(overwritten=1)
+        return self
 
 
 _NEWEST = f"{', '.join(Newest._fields[:-1])}, (SELECT count(*) FROM sealed WHERE sealed.run_id = run)"  # noqa: S608 -- ours
@@ -156,19 +168,18 @@ class SealBook(ABC):
     def newest_of(self, paths: Collection[str]) -> dict[str, Newest]:
         """The newest seal of each notebook that has one."""
         found: dict[str, Newest] = {}
-        rows = self._database.execute(
-            f"SELECT path, {_NEWEST} FROM seals WHERE path IN ({', '.join('?' * len(paths))})"  # noqa: S608 -- ours
+        for path, newest in self._newest_by_chain(paths):
             # The nearest chain answers for a name.
+            found[path] = newest.after(found.get(path))
+        return found
+
+    def _newest_by_chain(self, paths: Collection[str]) -> Iterator[tuple[str, Newest]]:
+        rows = self._database.execute(
+            f"SELECT path, {_NEWEST} FROM seals WHERE path IN ({marks_of(paths)})"  # noqa: S608 -- ours
             " ORDER BY length(prefix), prefix",
             (*paths,),
         )
-        for path, *members in rows:
-            nearer, outer = Newest(*members), found.get(path)
-            # None where its run was retired there.
-            if outer is not None and (outer.overwritten or outer.run_id not in (None, nearer.run_id)):
-                nearer = nearer._replace(overwritten=1)
-            found[path] = nearer
-        return found
+        return ((path, Newest(*members)) for path, *members in rows)
 
     def state(self) -> object:
         """What all chains were when they were last looked at, by whomever."""
@@ -238,13 +249,13 @@ class SealBook(ABC):
                 continue
             for each in seals:
                 if each.is_in_order:
-                    self._retire(prefix, each.seal)
+                    self._retire(prefix, each)
 
     def _note_runs(self, prefix: str, seals: list[Noted]) -> None:
         if self._has_runs:
             again = [(each.run,) for each in seals if each.run is not None]
             self._database.executemany(_MARK_OF_RUN, again)
-            self._database.executemany(_MARK_ONE, [(self._path(prefix, each.seal),) for each in seals])
+            self._database.executemany(MARK_ONE, [(self._path(prefix, each.seal),) for each in seals])
         self._database.executemany(
             "INSERT INTO sealed VALUES (?, ?, ?, ?, ?, ?)",
             [
@@ -274,8 +285,9 @@ class SealBook(ABC):
             ],
         )
 
-    def _retire(self, prefix: str, seal: Seal) -> None:
-        path = self._path(prefix, seal)
+    def _retire(self, prefix: str, noted: Noted) -> None:
+        """Note that the run that is newest in this chain was removed or overwritten on purpose."""
+        path, seal = self._path(prefix, noted.seal), noted.seal
         signer = self._database.execute(
             "SELECT signer FROM seals WHERE path = ? AND prefix = ?", (path, prefix)
         ).fetchone()
@@ -285,7 +297,7 @@ class SealBook(ABC):
         self._database.execute(
             "UPDATE seals SET overwritten = 0, run_id = NULL WHERE path = ? AND prefix = ?", (path, prefix)
         )
-        self._database.execute(_MARK_ONE, (path,))
+        self._database.execute(MARK_ONE, (path,))
 
     def _path(self, prefix: str, seal: Seal) -> str:
         """The notebook of a seal."""
@@ -308,7 +320,13 @@ class SealBook(ABC):
         self._database.execute(_MARK_CHAIN, (prefix,))
         self._database.execute("DELETE FROM seals WHERE prefix = ?", (prefix,))
         self._database.execute("DELETE FROM sealed WHERE prefix = ?", (prefix,))
+        self._database.execute("DELETE FROM retired WHERE prefix = ?", (prefix,))
         self._database.execute("DELETE FROM chains WHERE prefix = ?", (prefix,))
+
+
+def marks_of(values: Collection[object]) -> str:
+    """A question mark for each value of an SQL statement."""
+    return ", ".join("?" * len(values))
 
 
 def noted_of(link: Link, seal: Seal, trouble: Trouble | None, *, place: int, at: int) -> Noted:

@@ -43,7 +43,7 @@ _DAY_OF_RUN = re.compile(r"(\d{4})(\d{2})(\d{2})T\d{6}Z-")
 def append(
     store: RunStore, draft: Seal, key: KeyFile, sign: Callable[[bytes], bytes], *, row: bytes | None
 ) -> Seal | None:
-    """Add a seal to the chain of this day, by the store's clock; None where the run's newest seal is of just this content.
+    """Add a seal to the chain of this day, by the store's clock; None where the run's newest seal says just this.
 
     Args:
         key: What it is signed by.
@@ -56,7 +56,7 @@ def append(
         OSError: It cannot be stored.
     """
     earlier = [link.seal for link in links_of_run(store, draft.path) if link.seal]
-    if earlier and earlier[-1].notebook.sha256 == draft.notebook.sha256:
+    if earlier and _says(earlier[-1]) == _says(draft):
         return None
     for _ in range(_MOST_TRIES):
         day = store.now()
@@ -71,6 +71,10 @@ def append(
             _note(store, draft.path, name)
             return seal
     raise RecordError("others add to the seals of this bucket without a pause", hint="run `audit seal` later")
+
+
+def _says(seal: Seal) -> tuple[str, bool]:
+    return seal.notebook.sha256, seal.retired
 
 
 def links_of_run(store: RunStore, run: str) -> Iterator[Link]:

@@ -8,9 +8,9 @@ that was removed, or replaced by who may do more than add, is for `verify` to fi
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from datetime import date
+from datetime import date, datetime
 from itertools import chain, islice
 from typing import NamedTuple
 
@@ -19,8 +19,9 @@ import msgspec
 from ecr_widgets.audit.chain import Link, Past, Seal, Trouble, Watcher, read_links
 from ecr_widgets.audit.day_files import DayFile, days_with_files, is_closed, name_of
 from ecr_widgets.audit.keys import KeyFile, KeyRing
+from ecr_widgets.audit.resealing import other_signer
 from ecr_widgets.audit.run_files import StoreFiles
-from ecr_widgets.audit.seal_book import Newest, Noted, SealBook, Whereabouts, noted_of
+from ecr_widgets.audit.seal_book import MARK_ONE, Newest, Noted, SealBook, Whereabouts, marks_of, noted_of
 from ecr_widgets.audit.seal_objects import (
     beginning_of,
     day_of,
@@ -31,6 +32,7 @@ from ecr_widgets.audit.seal_objects import (
     seal_name,
 )
 from ecr_widgets.model.stored import Stored
+from ecr_widgets.model.times import from_rfc3339, to_rfc3339
 
 _AT_ONCE = 500
 _DAYS_AT_ONCE = 8
@@ -166,12 +168,47 @@ class StoreSeals(SealBook):
     def close(self) -> None:
         self._database.execute("DELETE FROM fresh")
 
+    def newest_of(self, paths: Collection[str]) -> dict[str, Newest]:
+        # Days are read in any order, and a run may be retired on another than it was sealed on.
+        found: dict[str, Newest] = {}
+        retired = self._database.execute(
+            f"SELECT path, prefix, place, signer, sealed_at FROM retired WHERE path IN ({marks_of(paths)})",  # noqa: S608 -- ours
+            (*paths,),
+        )
+        told: list[tuple[str, str, int, Newest | _Retired]] = [
+            (path, newest.prefix, newest.place, newest) for path, newest in self._newest_by_chain(paths)
+        ]
+        told += [(*where, _Retired(signer, from_rfc3339(at))) for *where, signer, at in retired]
+        for path, _, _, each in sorted(told, key=lambda one: one[:3]):
+            before = found.get(path)
+            if isinstance(each, Newest):
+                found[path] = each.after(before)
+            elif before and not other_signer(before.signer, each.signer, each.sealed_at, self._ring.known()):
+                found[path] = before._replace(overwritten=0, run_id=None)
+        return found
+
+    def _retire(self, prefix: str, noted: Noted) -> None:
+        super()._retire(prefix, noted)
+        path, seal = self._path(prefix, noted.seal), noted.seal
+        self._database.execute(
+            "INSERT OR REPLACE INTO retired VALUES (?, ?, ?, ?, ?)",
+            (path, prefix, noted.place, seal.key, to_rfc3339(seal.sealed_at)),
+        )
+        self._database.execute(MARK_ONE, (path,))
+
     def _path(self, prefix: str, seal: Seal) -> str:
         return seal.path
 
     def _lines(self, place: Whereabouts | Newest) -> tuple[bytes, bytes]:
         first, end, rest = self._files.read(seal_name(day_of(place.prefix), place.at)).partition(b"\n")
         return first + end, rest
+
+
+class _Retired(NamedTuple):
+    """By whom a run was retired, and when."""
+
+    signer: str
+    sealed_at: datetime
 
 
 class _Known(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,8 +23,9 @@ from ecr_widgets.audit.keys import default_ring, export_keys
 from ecr_widgets.audit.one_history import one_history
 from ecr_widgets.audit.query import Query, parse_digest, parse_since
 from ecr_widgets.audit.report import write_report
+from ecr_widgets.audit.retiring import retire_runs
 from ecr_widgets.audit.run_files import names_in
-from ecr_widgets.audit.seal import heads_of, retire_runs, seal_missing
+from ecr_widgets.audit.seal import heads_of, seal_missing
 from ecr_widgets.audit.seal_objects import heads_of_days
 from ecr_widgets.audit.showing import show_run, to_text
 from ecr_widgets.audit.verify import verify as check
@@ -38,7 +39,6 @@ from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.text import one_line
 from ecr_widgets.model.times import to_rfc3339
 
-_runs_option = runs_option("Folder of saved runs")
 _place_option = runs_option("Folder or bucket of saved runs", buckets=True)
 _SEALS = ("intact", "resaved", "unsealed", "overwritten", "key unknown")
 """What a seal says of a run that it does not call tampered."""
@@ -311,14 +311,14 @@ def seal(*, runs: Place) -> None:
 
 @command.command()
 @click.argument("names", metavar="NOTEBOOK...", nargs=-1, required=True)
-@_runs_option
-def retire(*, names: tuple[str, ...], runs: Path) -> None:
+@_place_option
+def retire(*, names: tuple[str, ...], runs: Place) -> None:
     """Seal that each NOTEBOOK, as `audit verify` names it, was removed or overwritten on purpose.
 
     That you did so stays in the chain, with all that was sealed of the run; nothing else is changed. What another's key has
     sealed its owner retires.
     """
-    with _writing(runs):
+    with _writing(runs) if isinstance(runs, Path) else nullcontext():
         for name in retire_runs(runs, names, ring=default_ring(), now=datetime.now(UTC)):
             click.echo(one_line(name))
 

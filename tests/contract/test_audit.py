@@ -17,7 +17,9 @@ from ecr_widgets.adapters.s3_store import S3Store
 from ecr_widgets.audit.attaching import attachable, find_attachable
 from ecr_widgets.audit.attaching_notebook import read_notebook
 from ecr_widgets.audit.day_files import compact
-from ecr_widgets.audit.keys import default_ring
+from ecr_widgets.audit.index import Index
+from ecr_widgets.audit.keys import KeyRing, default_ring
+from ecr_widgets.audit.retiring import retire_runs
 from ecr_widgets.audit.seal import seal_finished_run
 from ecr_widgets.audit.verify import Verification, verify
 from ecr_widgets.cli.audit import command
@@ -171,6 +173,56 @@ def test_seals_of_runs_that_acted_on_images_can_be_attached(place: Place) -> Non
         read_notebook(place, found, lambda _: False)
 
 
+def listed(place: Place) -> dict[str, str | None]:
+    """What a list says of each run's seal."""
+    with Index(place, None, ring=default_ring()) as index:
+        index.update()
+        return {row.path: row.seal for row in index.rows()}
+
+
+def test_what_was_removed_on_purpose_is_retired(place: Place) -> None:
+    """Then it is missed no more; what was never sealed cannot be retired, and nothing was with it."""
+    name = f"{run_id_of('deployed')}-release.ipynb"
+    remove(place, name)
+    refused = asked(place, "retire", name, "nobody.ipynb")
+    assert (refused.exit_code, "'nobody.ipynb' was never sealed" in refused.output) == (1, True)
+    assert verified(place)["counts"]["missing"] == 1
+    retired = asked(place, "retire", name)
+    assert (retired.exit_code, retired.output.split()) == (0, [name]), retired.output
+    told = verified(place)
+    assert (told["ok"], told["counts"], told["chain"]) == (
+        True,
+        {"intact": len(KINDS) - 1, "retired": 1},
+        [],
+    )
+
+
+def test_an_overwritten_run_is_retired_and_the_next_one_is_told_again(place: Place) -> None:
+    """In verify and in lists alike; what replaces the retired one is in order."""
+    name = "fixed.ipynb"
+
+    def said() -> tuple[str, str | None]:
+        found = {each["path"]: each["finding"] for each in verified(place)["files"]}
+        return found.get(name, "intact"), listed(place)[name]
+
+    finding = {0: "intact", 1: "overwritten", 2: "intact", 3: "overwritten"}
+    for number, expected in finding.items():
+        save(place, name, of_its_own(number))
+        assert said() == (expected, expected)
+        if number == 1:
+            assert asked(place, "retire", name).exit_code == 0
+            assert said() == ("intact", "intact")
+
+
+def test_nobody_retires_what_another_has_sealed(place: Place, tmp_path: Path) -> None:
+    """It is refused by its key, which signs no retirement."""
+    name = f"{run_id_of('deployed')}-release.ipynb"
+    remove(place, name)
+    with pytest.raises(RecordError, match="is another's"):
+        retire_runs(place, [name], ring=KeyRing(tmp_path / "theirs"), now=datetime.now(UTC))
+    assert verified(place)["counts"]["missing"] == 1
+
+
 @pytest.fixture(params=["moto", "S3"])
 def days(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
@@ -215,6 +267,31 @@ def test_a_seal_that_came_to_its_day_after_midnight_is_in_order(
     save(place, "late.ipynb", of_its_own(9))
     clock[0] = MIDNIGHT + timedelta(hours=1)
     assert checked(place).ok
+
+
+def test_a_run_is_retired_on_another_day_than_it_was_sealed_on(
+    days: tuple[BucketPath, list[datetime]], tmp_path: Path
+) -> None:
+    """Whichever day is looked at first, and from the files of days that are over."""
+    place, clock = days
+    for number, minute in ((4, 30), (5, 40)):
+        clock[0] = MIDNIGHT + timedelta(days=number - 4, minutes=minute)
+        save(place, "fixed.ipynb", of_its_own(number))
+    assert listed(place)["fixed.ipynb"] == "overwritten"
+    clock[0] += timedelta(days=1)
+    assert asked(place, "retire", "fixed.ipynb").exit_code == 0
+    assert checked(place).ok
+
+    def by_parts() -> str | None:
+        with Index(place, tmp_path / f"{clock[0]:%d}.sqlite", ring=default_ring()) as index:
+            index.update((MIDNIGHT + timedelta(days=2)).date())
+            index.update()
+            return {row.path: row.seal for row in index.rows()}["fixed.ipynb"]
+
+    assert (listed(place)["fixed.ipynb"], by_parts()) == ("intact", "intact")
+    clock[0] += timedelta(days=2)
+    assert len(list(compact(bucket_store(place)))) == 4
+    assert (listed(place)["fixed.ipynb"], by_parts()) == ("intact", "intact")
 
 
 def test_of_two_who_compact_at_once_one_writes_each_day(

@@ -19,7 +19,8 @@ from ecr_widgets.audit import run_files, seal_book
 from ecr_widgets.audit.chain import Seal, Watcher, chain_file, line_of, read_links
 from ecr_widgets.audit.index import Index
 from ecr_widgets.audit.keys import KeyFile, KeyRing
-from ecr_widgets.audit.seal import content_of, links_of, retire_runs, seal_run
+from ecr_widgets.audit.retiring import retire_runs
+from ecr_widgets.audit.seal import content_of, links_of, seal_run
 from ecr_widgets.audit.verify import verify
 from tests.audit.runs import KINDS, forge, recorded, save, seals_in
 

@@ -15,14 +15,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from ecr_widgets.audit import seal
+from ecr_widgets.audit import retiring, seal
 from ecr_widgets.audit.canonical import form_of
 from ecr_widgets.audit.chain import chain_file, export_head, read_head
 from ecr_widgets.audit.index import open_index
 from ecr_widgets.audit.keys import KeyRing, export_keys
 from ecr_widgets.audit.report import write_report
+from ecr_widgets.audit.retiring import retire_runs
 from ecr_widgets.audit.scan import scan
-from ecr_widgets.audit.seal import heads_of, retire_runs, seal_missing, seal_run
+from ecr_widgets.audit.seal import heads_of, seal_missing, seal_run
 from ecr_widgets.audit.verify import Verification, verify
 from ecr_widgets.engine.saved_run import SavedRun
 from ecr_widgets.errors import InputError, RecordError
@@ -265,7 +266,7 @@ def retired_by(folder: Folder, name: str, ring: KeyRing) -> None:
     with pytest.raises(RecordError, match="is another's"):
         retire_runs(folder.runs, [name], ring=ring, now=NOW)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(seal, "other_signer", lambda *_: "")
+        patch.setattr(retiring, "other_signer", lambda *_: "")
         retire_runs(folder.runs, [name], ring=ring, now=NOW)
 
 
