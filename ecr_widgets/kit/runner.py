@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast, get_args
 
 from ecr_widgets.recording.recorder import AtWork, Recorder, as_json
@@ -32,9 +32,11 @@ class Runner:
 
         What the step raises is recorded and raised again.
         """
-        step = step.resolved(self.outside)
         has_gate = self.outside.connections.gate.is_set
-        if has_gate and (check := step.gated(self.outside)) is not None:
+        with self._recording_failure(step):
+            step = step.resolved(self.outside)
+            check = step.gated(self.outside) if has_gate else None
+        if check is not None:
             step = step.pinned(self.outside, self.run(check))
         outcome = self._run(step)
         if has_gate and (check := step.asked_afterwards(outcome)) is not None:
@@ -42,8 +44,8 @@ class Runner:
         return outcome
 
     def _run(self, step: Step[Any, Outcome]) -> Outcome:
-        inputs = step.inputs(self.outside)
-        expected = self._expected(step)
+        with self._recording_failure(step):
+            inputs, expected = step.inputs(self.outside), self._expected(step)
         if expected is not None:
             self.recorder.plan(step.step, inputs, lambda _: as_json(expected))
             return expected
@@ -53,6 +55,19 @@ class Runner:
         planned: list[Outcome] = []
         self.recorder.plan(step.step, inputs, lambda at_work: self._plan(step, at_work, planned))
         return planned[0]
+
+    @contextmanager
+    def _recording_failure(self, step: Step[Any, Any]) -> Iterator[None]:
+        """What is asked within comes before the step's record; where that fails, the step leaves its record all the same."""
+        try:
+            yield
+        except Exception as error:
+            inputs: dict[str, Any] = {}
+            # They may be what failed.
+            with suppress(Exception):
+                inputs = step.inputs(self.outside)
+            self.recorder.record_failure(step.step, inputs, error)
+            raise
 
     def _expected(self, step: Step[Any, Outcome]) -> Outcome | None:
         """What a plan knows already of what the step would find."""

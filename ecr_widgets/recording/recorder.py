@@ -151,6 +151,10 @@ class Recorder:
         changed = bool(planned.pop("changed", False))
         self._end(at_work, at_work.record.planned(planned, changed=changed, ended_at=self._clock.now()))
 
+    def record_failure(self, step: str, inputs: JsonObject, error: Exception) -> None:
+        """Record a step that failed before it began."""
+        self._end_badly(self._begin(step, inputs), error)
+
     def _begin(self, step: str, inputs: JsonObject) -> AtWork:
         record = StepRecord.intended(
             self.run_id, next(self._numbers), step, as_json(inputs), self._clock.now()
@@ -162,14 +166,17 @@ class Recorder:
         try:
             yield
         except BaseException as error:
-            # An interrupt in the middle of a change leaves its outcome as unknown as a lost reply does.
-            unknown = isinstance(error, OutcomeUnknown) or not isinstance(error, Exception)
-            state = StepState.UNKNOWN if unknown else StepState.FAILED
-            self._end(
-                at_work,
-                at_work.record.ended_badly(state, self._describe(error), ended_at=self._clock.now()),
-            )
+            self._end_badly(at_work, error)
             raise
+
+    def _end_badly(self, at_work: AtWork, error: BaseException) -> None:
+        # An interrupt in the middle of a change leaves its outcome as unknown as a lost reply does.
+        unknown = isinstance(error, OutcomeUnknown) or not isinstance(error, Exception)
+        state = StepState.UNKNOWN if unknown else StepState.FAILED
+        self._end(
+            at_work,
+            at_work.record.ended_badly(state, self._describe(error), ended_at=self._clock.now()),
+        )
 
     def _end(self, at_work: AtWork, record: StepRecord) -> None:
         self._records.append(record)

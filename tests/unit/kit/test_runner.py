@@ -1,13 +1,23 @@
-"""How steps are performed: with a target that may be lost."""
+"""How steps are performed: with a target that may be lost, and with a record whatever fails."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
-from ecr_widgets.errors import OutcomeUnknown, TargetBusy
+from ecr_widgets.errors import (
+    DeployTargetUnavailable,
+    EcrWidgetsError,
+    OutcomeUnknown,
+    RegistryUnavailable,
+    TargetBusy,
+)
 from ecr_widgets.kit import Kit
 from tests.fakes import World
 from tests.fakes.connections import FakeConnections
+from tests.fakes.gate import FakeGate
 
 
 @pytest.mark.parametrize("answers", [0, 1])
@@ -36,3 +46,41 @@ def test_what_came_of_a_change_is_unknown_where_the_target_was_lost_meanwhile(
     to.locks.lease.held_for = 2
     kit.deploy_service("demo", "web", "web.7")
     assert [each.state for each in kit.recorder.records] == ["unknown", "succeeded"]
+
+
+def no_token() -> None:
+    raise RegistryUnavailable("no answer from ECR")
+
+
+def no_answer(*_: object) -> None:
+    raise DeployTargetUnavailable("no answer from Layer0")
+
+
+@pytest.mark.parametrize(
+    ("step", "call", "inputs"),
+    [
+        ("push_image", lambda kit: kit.push_image("app", repository="app", tag="1"), {"repository": "app", "tag": "1"}),
+        ("copy_image", lambda kit: kit.ecr.copy_image("app", "1", to_repository="other", to_tag="1"), {"to_tag": "1"}),
+        ("scale_service", lambda kit: kit.layer0.scale_service("demo", "web", 2), {"service": "web", "count": 2}),
+        ("build_image", lambda kit: kit.build_image(".", name="app", cache_from="app:cache"), {}),
+    ],
+    ids=["its names", "its copy", "what the policy is asked about", "its inputs"],
+)  # fmt: skip
+def test_a_step_leaves_its_record_also_where_it_fails_before_it_begins(
+    kit: Kit,
+    to: FakeConnections,
+    monkeypatch: pytest.MonkeyPatch,
+    step: str,
+    call: Callable[[Kit], Any],
+    inputs: dict[str, Any],
+) -> None:
+    """Some are asked for before: the registry that its names are of, or what the policy is asked about."""
+    to.gate = FakeGate()
+    monkeypatch.setattr(to.ecr, "authorization_token", no_token)
+    monkeypatch.setattr(to.layer0, "find_environment", no_answer)
+    with pytest.raises(EcrWidgetsError, match="no answer from"):
+        call(kit)
+    (record,) = kit.recorder.records
+    assert (record.step, record.state) == (step, "failed")
+    assert "no answer from" in record.error["message"]
+    assert record.inputs.items() >= inputs.items()
