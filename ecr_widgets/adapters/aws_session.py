@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 import boto3
+from botocore import UNSIGNED
 from botocore import exceptions as aws
 from botocore.config import Config
 from botocore.credentials import ReadOnlyCredentials
@@ -92,6 +93,12 @@ class AwsSession:
             if isinstance(error, EcrWidgetsError):
                 raise
             raise settings_error(error) from error
+
+    def load(self, *services: str) -> None:
+        """Have the session read its tables of these services, so that clients of them are made in no time."""
+        for service in services:
+            # Without signatures no identity is looked for: that may start a program, or ask a person.
+            self.session.client(service, config=Config(signature_version=UNSIGNED))  # type: ignore[call-overload]
 
     def _client(self, service: str, region: str | None, config: Config) -> Any:
         session = self.session

@@ -76,6 +76,10 @@ class BotoEcr(EcrUpkeep):
         client: STSClient = self._aws.client("sts", attempts=2, connect_timeout_s=3.0)
         return client
 
+    def load(self) -> None:
+        """Load what the first call of each service needs, which takes longer than the call; nobody is asked."""
+        self._aws.load("ecr", "sts")
+
     def identity(self) -> Identity:
         def call() -> Identity:
             answer = self._sts.get_caller_identity()

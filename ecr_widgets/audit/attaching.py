@@ -59,8 +59,13 @@ class Attached:
     """`seal` or `notebook`."""
 
 
-def attach_finished_run(path: Place, holds_secret: HoldsSecret) -> str | None:
+def attach_finished_run(
+    path: Place, registries: Callable[[], Registries], *, holds_secret: HoldsSecret
+) -> str | None:
     """Attach a run that was just sealed.
+
+    Args:
+        registries: Called where there is something to attach.
 
     Returns:
         Why not everywhere, None where it is, or where there is nothing to attach it to. The run stays what it was.
@@ -71,7 +76,7 @@ def attach_finished_run(path: Place, holds_secret: HoldsSecret) -> str | None:
             found = [each for each in attachable(path.parent, ring) if each.seal.path == path.name]
         else:
             found = list(_of_run(path, ring))
-        done = [each for one in found[-1:] for each in attach(one, Registries(), holds_secret=holds_secret)]
+        done = [each for one in found[-1:] for each in attach(one, registries(), holds_secret=holds_secret)]
     except (EcrWidgetsError, OSError, ValueError) as error:
         return str(error)
     return "; ".join(f"{each.image}: {each.why}" for each in done if each.why) or None

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.registry_host import Sameness, registry_id_of
 from ecr_widgets.ports import Ecr, Registry
 from ecr_widgets.steps.shared.registry_session import RegistrySession
+
+if TYPE_CHECKING:
+    from ecr_widgets.adapters.boto_ecr import BotoEcr
 
 
 class Registries:
@@ -49,12 +53,22 @@ class Registries:
     def session(self, region: str | None = None) -> RegistrySession:
         """The registry of this identity's account, in its own region or another one."""
         if region not in self._sessions:
-            from ecr_widgets.adapters.clock import SystemClock
-
-            self._sessions[region] = RegistrySession(self._ecr(region), SystemClock())
+            self._sessions[region] = self._session(self._ecr(region))
         return self._sessions[region]
 
-    def _ecr(self, region: str | None) -> Ecr:
+    def load(self) -> None:
+        """Load what the first look needs, which takes longer than the look. Nobody is asked, and no identity is looked for."""
+        ecr = self._ecr(None)
+        ecr.load()
+        self._sessions[None] = self._session(ecr)
+        self.registry  # noqa: B018 -- made when it is first named
+
+    def _ecr(self, region: str | None) -> BotoEcr:
         from ecr_widgets.adapters.boto_ecr import BotoEcr
 
         return BotoEcr(region=region)
+
+    def _session(self, ecr: Ecr) -> RegistrySession:
+        from ecr_widgets.adapters.clock import SystemClock
+
+        return RegistrySession(ecr, SystemClock())

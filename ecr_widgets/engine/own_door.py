@@ -9,6 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from ecr_widgets.channel import APPROVED_VARIABLE, RESUMED_VARIABLE, RUNBOOK_FOLDER_VARIABLE
+from ecr_widgets.engine.attach_at_end import AttachAtEnd
+from ecr_widgets.engine.events import RunEvent
 from ecr_widgets.engine.execution import Execution, Interrupted, signals_raise
 from ecr_widgets.engine.kernel import Kernel
 from ecr_widgets.engine.notebook import name_version, prepare
@@ -17,7 +19,6 @@ from ecr_widgets.engine.request import RunRequest
 from ecr_widgets.engine.results import RunResult, read_result
 from ecr_widgets.engine.saved_run import SavedRun
 from ecr_widgets.model.bucket_path import Place
-from ecr_widgets.model.evidence import ATTEST_VARIABLE
 from ecr_widgets.model.record import RunState
 from ecr_widgets.saved_runs.writing import header_of
 from ecr_widgets.secrets.redaction import SecretRegistry
@@ -69,12 +70,17 @@ def _execute(request: RunRequest, notebook: dict[str, Any], known: SecretRegistr
         name_version(notebook)
         import ecr_widgets.audit.seal  # noqa: F401
 
+        def on_event(event: RunEvent) -> None:
+            # The kernel has started, which this would only slow down.
+            sealing.attaching.load()
+            request.options.on_event(event)
+
         Execution(
             saved,
             kernel,
             learn_secret=known.register,
             options=ExecutionOptions(),
-            on_event=request.options.on_event,
+            on_event=on_event,
         ).run()
 
 
@@ -82,7 +88,8 @@ class Sealing:
     """The seal of one run, and why it has none, or is not attached where that is asked for."""
 
     def __init__(self, saved: Place, environ: Mapping[str, str], known: SecretRegistry) -> None:
-        self._saved, self._environ, self._known = saved, environ, known
+        self._saved = saved
+        self.attaching = AttachAtEnd(environ, known)
         self.is_done = False
         self.why_not: str | None = None
         self.unattached: str | None = None
@@ -93,8 +100,6 @@ class Sealing:
 
         self.is_done, self.why_not = True, "it was interrupted while others were at work on the seals"
         self.why_not = seal_finished_run(self._saved)
-        if self.why_not is None and self._environ.get(ATTEST_VARIABLE) == "1":
-            from ecr_widgets.audit.attaching import attach_finished_run
-
+        if self.why_not is None:
             self.unattached = "it was interrupted"
-            self.unattached = attach_finished_run(self._saved, lambda text: self._known.redact(text) != text)
+            self.unattached = self.attaching.attach(self._saved)

@@ -16,6 +16,7 @@ from nbformat import NotebookNode, from_dict
 
 from ecr_widgets.channel import RUNBOOK_FOLDER_VARIABLE, new_run_id
 from ecr_widgets.engine.approval_rules import refuse_unapproved, who_asks
+from ecr_widgets.engine.attach_at_end import AttachAtEnd
 from ecr_widgets.engine.execution import Execution, Interrupted, conclude_without_kernel
 from ecr_widgets.engine.kernel import Kernel
 from ecr_widgets.engine.kernel_check import refuse_other_kernel
@@ -31,7 +32,6 @@ from ecr_widgets.engine.results import read_result
 from ecr_widgets.engine.saved_run import SavedRun
 from ecr_widgets.errors import InputError, RunError, SettingsError
 from ecr_widgets.model.bucket_path import Place
-from ecr_widgets.model.evidence import ATTEST_VARIABLE
 from ecr_widgets.model.parameters import computed_names
 from ecr_widgets.model.record import RunState
 from ecr_widgets.runbooks import asks_for_approval
@@ -122,7 +122,7 @@ class EcrWidgetsEngine:
             saved = stack.enter_context(SavedRun(nb, path, redact=known.redact_values))
             if path is not None:
                 # First, so that the run is sealed however it ends.
-                stack.callback(_seal_at_exit, path)
+                stack.callback(_seal_at_exit, path, AttachAtEnd(os.environ, known))
             kernel = stack.enter_context(_kernel_for(saved))
             # What the end needs is loaded while the kernel starts.
             import ecr_widgets.audit.seal  # noqa: F401
@@ -207,23 +207,16 @@ def _kernel_for(saved: SavedRun) -> Kernel:
         raise
 
 
-def _seal_at_exit(path: Place) -> None:
+def _seal_at_exit(path: Place, attaching: AttachAtEnd) -> None:
     """Seal the run when the process ends: papermill saves the notebook once more by itself."""
     # Whoever runs papermill without this engine needs it at no time.
     from ecr_widgets.audit.seal import seal_at_exit
 
-    seal_at_exit(path, _attach)
+    def attach(path: Place) -> str | None:
+        why_not = attaching.attach(path)
+        return f"the run is sealed but not attached: {why_not}" if why_not else None
 
-
-def _attach(path: Place) -> str | None:
-    if os.environ.get(ATTEST_VARIABLE) != "1":
-        return None
-    from ecr_widgets.audit.attaching import attach_finished_run
-
-    known = SecretRegistry()
-    known.register_environment(os.environ)
-    why_not = attach_finished_run(path, lambda text: known.redact(text) != text)
-    return f"the run is sealed but not attached: {why_not}" if why_not else None
+    seal_at_exit(path, attach)
 
 
 def _look(

@@ -72,9 +72,10 @@ def _attach(run: Path) -> None:
     """In a process of its own: attach the seal of a finished run, as the engine does."""
     import ecr_widgets.engine.own_door  # noqa: F401
     from ecr_widgets.audit.attaching import attach_finished_run
+    from ecr_widgets.audit.registries import Registries
 
     used, started_s = os.times(), time.perf_counter()
-    why_not = attach_finished_run(run, lambda _: False)
+    why_not = attach_finished_run(run, Registries, holds_secret=lambda _: False)
     took_s, now = time.perf_counter() - started_s, os.times()
     if why_not:
         raise SystemExit(why_not)

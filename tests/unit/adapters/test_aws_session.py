@@ -124,3 +124,20 @@ def test_an_address_that_others_can_read_along_is_refused(
     with pytest.raises(SettingsError, match=said) as caught:
         BotoEcr().authorization_token()
     assert "geheim" not in str(caught.value)
+
+
+def test_to_load_asks_nobody_and_looks_for_no_identity(
+    home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The program that gives one may ask a person; the first call starts it, and no request has been made by then."""
+    mark = tmp_path / "started"
+    profile(home, monkeypatch, f"credential_process = touch {mark}")
+    with answering(http(403)) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+        ecr = BotoEcr()
+        ecr.load()
+        assert not mark.exists()
+        assert not server.asked
+        with pytest.raises(EcrWidgetsError, match="credential_process"):
+            ecr.authorization_token()
+    assert mark.exists()
