@@ -7,6 +7,7 @@ import os
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache, partial
 from itertools import pairwise
 from typing import Any
@@ -60,6 +61,11 @@ class Deployed:
         return self.changes("create_service", "update_service")
 
     @property
+    def acted_at(self) -> datetime:
+        """When it moved the service, or gave up."""
+        return self.moves[0].started_at if self.moves else from_rfc3339(self.told["ended_at"])
+
+    @property
     def proof(self) -> StepRecord:
         """The record of what it verified."""
         (verified,) = [each for each in records_of(self.notebook) if each.step == "verify"]
@@ -111,12 +117,10 @@ def contested(at: Attempt, *, shared: bool, waits: bool) -> None:
         wait = ("--wait", "120") if waits else ()
         started = [start(at, host, name, number, *wait) for number, host in enumerate(made)]
         runs = [ended(host, process) for host, process in zip(made, started, strict=True)]
-        by_start = sorted(
-            runs, key=lambda run: [each.started_at for each in run.moves] or [run.told["ended_at"]]
-        )
+    runs.sort(key=lambda run: run.acted_at)
     tells_who_was_there(runs, waits=waits)
-    one_after_the_other([*before, *by_start])
-    is_what_layer0_was_asked(at, name, [*before, *by_start])
+    one_after_the_other([*before, *runs])
+    is_what_layer0_was_asked(at, name, [*before, *runs])
     tidy(at, name)
 
 
