@@ -175,6 +175,28 @@ def test_a_bucket_that_is_not_there_is_a_failure_in_words(bucket: Bucket) -> Non
         assert (said.exit_code, "s3://no-such-bucket/runs did not" in said.output) == (1, True), said.output
 
 
+def test_a_seal_is_made_without_a_look_at_all_seals_of_the_day(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hundreds are made on a busy day: it reads the one that it follows, and its own run's."""
+    store = bucket_store(bucket.place)
+    seals: list[str] = []
+    real = type(store).read
+
+    def read(self: Any, name: str, **more: Any) -> Any:
+        seals.extend([name] if name.startswith("seals/") else [])
+        return real(self, name, **more)
+
+    monkeypatch.setattr(type(store), "read", read)
+    notebook = recorded("failed")
+    notebook["metadata"]["ecr_widgets"]["run_id"] = "20261126T000000Z-0a0a0a"
+    bucket.seal("failed", name="20261126T000000Z-0a0a0a-next", notebook=notebook)
+    newest = [*store.names(prefix="seals/")]
+    assert seals == [newest[-2]]
+    bucket.seal("failed", name="20261126T000000Z-0a0a0a-next", notebook=notebook)
+    assert [*store.names(prefix="seals/")] == newest
+
+
 def test_one_signature_vouches_for_the_seals_of_a_day(
     bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
