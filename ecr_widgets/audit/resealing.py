@@ -106,6 +106,15 @@ def resealed(
     return tuple(told)
 
 
+def are_of_attempts(seals: Iterable[SealedRun], content: bytes) -> bool:
+    """Whether each seal is of an attempt that a run reports, which was resumed since: none of them is of what it says now."""
+    attempts = _attempts_of(content)
+    return all(
+        each.state != RunState.SUCCEEDED and any(_is_of(each, attempt) for attempt in attempts)
+        for each in seals
+    )
+
+
 def other_signer(first: str, later: str, sealed_at: datetime, keys: Mapping[str, KeyFile]) -> str:
     """That a later seal is by another key than the first, in words; empty where it is not, or the first key's time was over."""
     key = keys.get(first)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ecr_widgets.adapters.run_stores import bucket_store
 from ecr_widgets.audit.chain import Link, Seal, Trouble, Watcher
 from ecr_widgets.audit.keys import KeyFile, KeyRing
-from ecr_widgets.audit.resealing import SealedRun, resealed, sealed_run
+from ecr_widgets.audit.resealing import SealedRun, are_of_attempts, resealed, sealed_run
 from ecr_widgets.audit.seal import links_of
 from ecr_widgets.audit.seal_objects import links_of_run, look_at
 from ecr_widgets.audit.verify import Finding, check_content
@@ -34,28 +34,78 @@ def look_at_seal(runs: Place, name: str, content: bytes, *, ring: KeyRing) -> Se
     Raises:
         RecordError: The chain cannot be read.
     """
-    seal, trouble, newest = None, None, None
     keys = ring.known()
-    of_run: list[SealedRun] = []
-    for place, (link, found) in enumerate(_watched(runs, name, keys), start=1):
-        if link.seal is not None:
-            run = sealed_run(link.seal, "", place)
-            of_run += [run] if run is not None and not (found and found.forged) else []
-            if link.seal.path == name:
-                seal, trouble, newest = link.seal, found, run
+    seal, trouble, newest, of_run = _seals_of(runs, name, keys)
     if seal is None:
         return Sealed(None, "is not sealed")
     if trouble is not None:
-        return Sealed(seal, f"has a seal that is not in order: {'; '.join(trouble.why)}")
+        return Sealed(seal, f"{_NOT_IN_ORDER}: {'; '.join(trouble.why)}")
     if seal.retired:
         return Sealed(seal, "was retired")
     finding, changed = check_content(content, seal.notebook.sha256, seal.notebook.form)
-    if finding not in (Finding.INTACT, Finding.RESAVED):
-        return Sealed(seal, f"was changed since it was sealed: {'; '.join(changed)}")
+    if finding not in _AS_SEALED:
+        return Sealed(seal, f"{_CHANGED}: {'; '.join(changed)}")
     others = [each for each in of_run if newest is not None and each.run_id == newest.run_id]
     if newest is not None and (again := resealed(newest, others, content, keys)):
-        return Sealed(seal, f"was sealed again: {'; '.join(again)}")
+        return Sealed(seal, f"{_AGAIN}: {'; '.join(again)}")
     return Sealed(seal, "")
+
+
+def why_altered(runs: Place, name: str, run_id: str, content: bytes, *, ring: KeyRing) -> str:
+    """Why the bytes that were read of a run are not what was sealed of it, to follow the run's name in a sentence.
+
+    Empty where they are, whoever sealed them, and where none of its seals says otherwise: a run that was killed has none, or where
+    it was resumed those of earlier attempts.
+
+    Args:
+        name: Of its file, in the folder itself, or of its object in the bucket.
+
+    Raises:
+        RecordError: The chain cannot be read.
+    """
+    keys = ring.known()
+    seal, trouble, newest, of_run = _seals_of(runs, name, keys)
+    if seal is None or newest is None or newest.run_id != run_id:
+        return ""
+    if trouble is not None and trouble.forged:
+        return f"{_NOT_IN_ORDER}: {'; '.join(trouble.why)}"
+    its = [each for each in of_run if each.run_id == run_id]
+    finding, changed = check_content(content, seal.notebook.sha256, seal.notebook.form)
+    if finding in _AS_SEALED:
+        again = resealed(newest, its, content, keys)
+        return f"{_AGAIN}: {'; '.join(again)}" if again else ""
+    return "" if are_of_attempts(its, content) else f"{_CHANGED}: {'; '.join(changed)}"
+
+
+_NOT_IN_ORDER, _CHANGED, _AGAIN = (
+    "has a seal that is not in order",
+    "was changed since it was sealed",
+    "was sealed again",
+)
+_AS_SEALED = (Finding.INTACT, Finding.RESAVED)
+
+
+class _Seals(NamedTuple):
+    """The newest seal of a name, what is wrong with it, and for comparing it with others of its run."""
+
+    seal: Seal | None
+    trouble: Trouble | None
+    newest: SealedRun | None
+    """None for a retirement, and for a seal of no run."""
+    of_run: list[SealedRun]
+    """All that are not forged, of this run and others."""
+
+
+def _seals_of(runs: Place, name: str, keys: dict[str, KeyFile]) -> _Seals:
+    found = _Seals(None, None, None, [])
+    for place, (link, trouble) in enumerate(_watched(runs, name, keys), start=1):
+        if link.seal is not None:
+            run = sealed_run(link.seal, "", place)
+            if run is not None and not (trouble and trouble.forged):
+                found.of_run.append(run)
+            if link.seal.path == name:
+                found = found._replace(seal=link.seal, trouble=trouble, newest=run)
+    return found
 
 
 def _watched(runs: Place, name: str, keys: dict[str, KeyFile]) -> Iterator[tuple[Link, Trouble | None]]:

@@ -158,7 +158,10 @@ def resume_run(
     Every step finds what exists already and leaves it alone. What the earlier attempt recorded is kept in the run's metadata.
 
     Raises:
-        InputError: There is no such run, it succeeded, or its folder is gone; nothing was started.
+        InputError: There is no such run, it succeeded, it was changed since it was sealed, or its folder is gone; nothing was
+            started.
+
+        RecordError: The seals cannot be read.
 
         TargetBusy: The run is still going on.
     """
@@ -179,6 +182,7 @@ def _resume(earlier: OpenRun, options: RunOptions, *, runbook: Runbook | None = 
         raise TargetBusy(
             f"run {run_id} is still going on{by}", run_id=run_id, holder=run_id, hint="wait for its end"
         )
+    _refuse_altered(earlier)
     refuse_unapproved(
         who_asks(
             header.runbook,
@@ -212,6 +216,18 @@ def _resume(earlier: OpenRun, options: RunOptions, *, runbook: Runbook | None = 
             resumes=hashlib.sha256(earlier.content).hexdigest(),
         )
     )
+
+
+def _refuse_altered(run: OpenRun) -> None:
+    """Refuse a run that says something else than when it was sealed: its cells and records would be taken for its own."""
+    from ecr_widgets.audit.keys import default_ring
+    from ecr_widgets.audit.sealed import why_altered
+
+    path, run_id = run.path, run.header.run_id
+    if why := why_altered(path.parent, path.name, run_id, run.content, ring=default_ring()):
+        raise InputError(
+            f"run {run_id} {why}", hint="see `ecr-widgets audit verify`, and start a new run in its place"
+        )
 
 
 def _where(host: str | None) -> str:

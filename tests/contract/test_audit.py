@@ -16,11 +16,13 @@ from ecr_widgets.adapters.run_stores import bucket_store, store_of
 from ecr_widgets.adapters.s3_store import S3Store
 from ecr_widgets.audit.attaching import attachable, find_attachable
 from ecr_widgets.audit.attaching_notebook import read_notebook
+from ecr_widgets.audit.canonical import form_of
 from ecr_widgets.audit.day_files import compact
 from ecr_widgets.audit.index import Index
 from ecr_widgets.audit.keys import KeyRing, default_ring
 from ecr_widgets.audit.retiring import retire_runs
 from ecr_widgets.audit.seal import seal_finished_run
+from ecr_widgets.audit.sealed import why_altered
 from ecr_widgets.audit.verify import Verification, verify
 from ecr_widgets.cli.audit import command
 from ecr_widgets.errors import InputError, RecordError
@@ -221,6 +223,60 @@ def test_nobody_retires_what_another_has_sealed(place: Place, tmp_path: Path) ->
     with pytest.raises(RecordError, match="is another's"):
         retire_runs(place, [name], ring=KeyRing(tmp_path / "theirs"), now=datetime.now(UTC))
     assert verified(place)["counts"]["missing"] == 1
+
+
+def altered(place: Place, name: str, *, ring: KeyRing | None = None) -> str:
+    """Why the run of that name is not resumed."""
+    stored = store_of(place).read(name)
+    assert stored is not None
+    run_id = json.loads(stored.content)["metadata"]["ecr_widgets"]["run_id"]
+    return why_altered(place, name, run_id, stored.content, ring=ring or default_ring())
+
+
+def edited(notebook: dict[str, Any], **members: Any) -> dict[str, Any]:
+    notebook["metadata"]["ecr_widgets"] |= members
+    return notebook
+
+
+def test_what_is_resumed_is_what_was_sealed_or_was_never_sealed(place: Place, tmp_path: Path) -> None:
+    """Who signed it does not matter, nor how it is written down; what another has sealed there says nothing of this run."""
+    name = f"{run_id_of('failed')}-release.ipynb"
+    stranger = KeyRing(tmp_path / "theirs")
+    assert altered(place, name) == altered(place, name, ring=stranger) == ""
+    store = store_of(place)
+    stored = store.read(name)
+    assert stored is not None
+    store.put(name, json.dumps(json.loads(stored.content)).encode(), replacing=stored.stamp)
+    assert altered(place, name) == ""
+    save(place, name, edited(recorded("failed"), actor="eve"), sealed=False)
+    assert (
+        altered(place, name)
+        == altered(place, name, ring=stranger)
+        == "was changed since it was sealed: metadata ecr_widgets was changed"
+    )
+    save(place, name, of_its_own(9), sealed=False)
+    assert altered(place, name) == ""
+
+
+def test_a_run_that_was_killed_again_has_the_seal_of_its_attempt_before(place: Place) -> None:
+    """It is as good as one without a seal; what only says so, or had succeeded, is not."""
+    name = f"{run_id_of('failed')}-release.ipynb"
+    stored = store_of(place).read(name)
+    assert stored is not None
+    ended = recorded("failed")["metadata"]["ecr_widgets"]["ended_at"]
+    attempt = {"state": "failed", "ended_at": ended, "records": []}
+    hashed = attempt | {"form_sha256": form_of(stored.content).sha256}
+    save(place, name, edited(recorded("failed"), state="running", attempts=[hashed]), sealed=False)
+    assert altered(place, name) == ""
+    hashed["form_sha256"] = "0" * 64
+    save(place, name, edited(recorded("failed"), state="running", attempts=[hashed]), sealed=False)
+    assert altered(place, name).startswith("was changed since it was sealed")
+    name = f"{run_id_of('deployed')}-release.ipynb"
+    stored = store_of(place).read(name)
+    assert stored is not None
+    attempt = {"state": "failed", "form_sha256": form_of(stored.content).sha256, "records": []}
+    save(place, name, edited(recorded("deployed"), state="running", attempts=[attempt]), sealed=False)
+    assert altered(place, name).startswith("was changed since it was sealed")
 
 
 @pytest.fixture(params=["moto", "S3"])

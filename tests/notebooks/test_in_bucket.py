@@ -118,6 +118,28 @@ def test_a_run_that_was_asleep_saves_nothing_more(both: tuple[Host, Host], s3: B
     assert after[name]["metadata"]["ecr_widgets"]["state"] == "succeeded"
 
 
+def test_a_run_that_was_changed_since_it_was_sealed_is_not_resumed(
+    both: tuple[Host, Host], s3: Buckets
+) -> None:
+    """Its cells would be run; as it was sealed it is resumed, also on a host that does not know the key."""
+    one, other = both
+    write_runbook(one.checkout, [COUNT, "open('go').close()"])
+    run_id = one.run("book.ipynb", code=1)["run_id"]
+    store = s3.store(one.place)
+    [name] = store.names()
+    stored = store.read(name)
+    assert stored is not None
+    evil = stored.content.replace(b"open('count', 'a').write('x')", b"open('count', 'a').write('!')")
+    stamp = store.put(name, evil, replacing=stored.stamp)
+    refused = other.run("--resume", run_id, code=2)
+    assert "was changed since it was sealed" in refused["reason"]
+    assert "audit verify" in refused["reason"]
+    assert (one.checkout / "count").read_text() == "x"
+    store.put(name, stored.content, replacing=stamp)
+    (one.checkout / "go").touch()
+    assert other.run("--resume", run_id)["state"] == "succeeded"
+
+
 def test_a_folder_that_another_host_does_not_have_is_named(
     both: tuple[Host, Host], s3: Buckets, tmp_path: Path
 ) -> None:
