@@ -34,8 +34,9 @@ class EnvironmentPools(urllib3.PoolManager):
     """
 
     def __init__(self, *, verify: bool = True, **more: Any) -> None:
-        trust: dict[str, Any] = {"ssl_context": trusted()} if verify else {"cert_reqs": "CERT_NONE"}
-        super().__init__(**more, **trust)
+        super().__init__(**more, **({} if verify else {"cert_reqs": "CERT_NONE"}))
+        bundles()  # one that does not exist is reported before anything is sent
+        self._verify = verify
         self._proxied: dict[str, urllib3.ProxyManager] = {}
 
     # The name and the positional arguments are urllib3's.
@@ -51,8 +52,19 @@ class EnvironmentPools(urllib3.PoolManager):
         if proxy is None:
             return super().urlopen(method, url, redirect, **more)
         if proxy not in self._proxied:
-            self._proxied[proxy] = _through(proxy, self.connection_pool_kw)
+            self._proxied[proxy] = _through(proxy, self.connection_pool_kw | self._trust())
         return self._proxied[proxy].urlopen(method, url, redirect, **more)
+
+    def _new_pool(
+        self, scheme: str, host: str, port: int, request_context: dict[str, Any] | None = None
+    ) -> urllib3.HTTPConnectionPool:
+        given = self.connection_pool_kw if request_context is None else request_context
+        # The sandbox is asked by plain http, which needs none of the authorities.
+        trust = self._trust() if scheme == "https" else {}
+        return super()._new_pool(scheme, host, port, {**given, **trust})
+
+    def _trust(self) -> dict[str, Any]:
+        return {"ssl_context": trusted()} if self._verify else {}
 
 
 def proxy_for(url: str) -> str | None:
@@ -96,9 +108,9 @@ def trusted() -> ssl.SSLContext:
 
 @cache
 def _trusted(added: tuple[tuple[str, str], ...]) -> ssl.SSLContext:
-    # Reading the machine's own takes 15 ms, so once for all clients.
+    # Reading the machine's own takes 20 ms, so once for all clients, and a file that several variables name once.
     context = ssl.create_default_context()
-    for name, path in added:
+    for path, name in {path: name for name, path in reversed(added)}.items():
         is_folder = Path(path).is_dir()
         try:
             context.load_verify_locations(

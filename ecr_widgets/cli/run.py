@@ -90,7 +90,6 @@ def command(
         _help(ctx, runbook)
         return
     note_run(ctx, runbook=runbook, run_id=resume)
-    from ecr_widgets.cli.run_ids import whole_run_id
     from ecr_widgets.cli.watching import Watcher, end_with
     from ecr_widgets.engine.notices import telling_refusals
     from ecr_widgets.engine.run import resume_run, run_runbook
@@ -122,6 +121,9 @@ def command(
                 "A run is resumed with its own parameters: leave out -p, -f, --plan, --slot and --reason."
             )
         else:
+            # Runs that are not resumed start sooner without the index.
+            from ecr_widgets.cli.run_ids import whole_run_id
+
             run_id = whole_run_id(str(resume), runs)
             with telling_refusals(run_id):
                 result = resume_run(run_id, runs=runs, wait_s=wait_if_busy_s, on_event=watcher)
