@@ -9,16 +9,15 @@ import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
-import boto3
 from botocore import UNSIGNED
 from botocore import exceptions as aws
 from botocore.config import Config
 from botocore.credentials import ReadOnlyCredentials
-from botocore.session import get_session
+from botocore.session import Session, get_session
 from botocore.utils import parse_timestamp
 
 from ecr_widgets.adapters.aws_calls import NO_ANSWER, NO_IDENTITY, settings_error
@@ -26,9 +25,14 @@ from ecr_widgets.adapters.http import bundles
 from ecr_widgets.errors import AuthorizationError, EcrWidgetsError, SettingsError
 from ecr_widgets.model.loopback import is_loopback
 
+if TYPE_CHECKING:
+    import boto3
+
 
 class AwsSession:
-    """Implements what the adapters need of boto3; the session is made and its identity found when first asked.
+    """What the adapters need of boto3, by botocore alone, since boto3 adds nothing to its clients but a slow import.
+
+    The session is made and its identity found when first asked.
 
     Args:
         given: A session that is made already.
@@ -98,7 +102,7 @@ class AwsSession:
         """Have the session read its tables of these services, so that clients of them are made in no time."""
         for service in services:
             # Without signatures no identity is looked for: that may start a program, or ask a person.
-            self.session.client(service, config=Config(signature_version=UNSIGNED))  # type: ignore[call-overload]
+            self.session.create_client(service, config=Config(signature_version=UNSIGNED))
 
     def _client(self, service: str, region: str | None, config: Config) -> Any:
         session = self.session
@@ -106,27 +110,30 @@ class AwsSession:
         found = bundles()
         # boto3 reads the other two by itself.
         verify = found.get("SSL_CERT_FILE") if len(found) == 1 else None
-        client = session.client(service, region_name=region, config=config, verify=verify)  # type: ignore[call-overload]
+        client = session.create_client(service, region_name=region, config=config, verify=verify)
         address = urlsplit(client.meta.endpoint_url)
         _check_address(address.scheme, address.netloc)
         if is_loopback(address.netloc) and getproxies():
             direct = config.merge(Config(proxies={}))
-            client = session.client(service, region_name=region, config=direct, verify=verify)  # type: ignore[call-overload]
+            client = session.create_client(service, region_name=region, config=direct, verify=verify)
         client.meta.events.register_first("before-sign", self._share_identity)
         return client
 
     @cached_property
-    def session(self) -> boto3.Session:
+    def session(self) -> Session:
         """Profile and region as they are set."""
         if self._given is not None:
-            return self._given
+            return self._given._session
         region = self._region
         if region is None and self._profile is None:
             # The variable of the AWS SDKs and the `aws` command, and the only one of its kind that boto3 does not read.
             region = os.environ.get("AWS_REGION") or None
         core = get_session()
         core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_moment)
-        return boto3.Session(botocore_session=core, profile_name=self._profile, region_name=region)
+        for name, value in (("profile", self._profile), ("region", region)):
+            if value is not None:
+                core.set_config_variable(name, value)
+        return core
 
     def _share_identity(self, **_: object) -> None:
         # At each signature, since temporary keys change during a run.
@@ -164,9 +171,9 @@ class AwsSession:
                 )
 
 
-def _no_identity(session: boto3.Session, error: Exception) -> EcrWidgetsError:
-    profile = session.profile_name
-    settings = session._session.get_scoped_config()
+def _no_identity(session: Session, error: Exception) -> EcrWidgetsError:
+    profile = session.profile or "default"
+    settings = session.get_scoped_config()
     name = type(error).__name__
     if settings.get("mfa_serial") and isinstance(error, (EOFError, RuntimeError, OSError, Warning)):
         return AuthorizationError(

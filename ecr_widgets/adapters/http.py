@@ -34,7 +34,7 @@ class EnvironmentPools(urllib3.PoolManager):
     """
 
     def __init__(self, *, verify: bool = True, **more: Any) -> None:
-        super().__init__(**more, **({} if verify else {"cert_reqs": "CERT_NONE"}))
+        super().__init__(**(more if verify else more | {"cert_reqs": "CERT_NONE"}))
         bundles()  # one that does not exist is reported before anything is sent
         self._verify = verify
         self._proxied: dict[str, urllib3.ProxyManager] = {}
