@@ -55,6 +55,8 @@ def become_kernel(*, parent: int | None) -> None:
 
         def start(self) -> None:
             gc.freeze()
+            # Young objects are looked at less often than by default: imports make many, and few of them are garbage.
+            gc.set_threshold(10_000)
             gc.enable()
             super().start()  # type: ignore[no-untyped-call]
             # The thread that heard of the end still waits for the last output to be sent. At exit ipykernel ends the one
