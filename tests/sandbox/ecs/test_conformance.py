@@ -1,11 +1,13 @@
 """Public deploy tools on the sandbox, unchanged: fabfuel's ecs-deploy and Caltech's deployfish, as their pages show them.
 
-deployfish needs two dozen packages that nothing here needs, so it gets an environment of its own.
+deployfish needs two dozen packages that nothing here needs, so it gets an environment of its own, which adds them to ours.
 """
 
 from __future__ import annotations
 
 import subprocess
+import sys
+import sysconfig
 import venv
 from pathlib import Path
 
@@ -82,9 +84,13 @@ def test_it_runs_a_task_and_compares_revisions(aws: Aws) -> None:
 def deployfish(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The command, installed from the package index; skips where there is none."""
     folder = tmp_path_factory.mktemp("deployfish")
-    venv.create(folder, with_pip=True)
+    venv.create(folder)
+    # Half of what it needs is installed here, and is used from here.
+    (site,) = folder.glob("lib/*/site-packages")
+    (site / "ours.pth").write_text(sysconfig.get_path("purelib"))
+    python = folder / "bin" / "python"
     installed = subprocess.run(
-        [folder / "bin" / "pip", "install", "--quiet", _DEPLOYFISH],
+        [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", _DEPLOYFISH],
         capture_output=True,
         text=True,
         check=False,
