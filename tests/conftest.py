@@ -113,12 +113,12 @@ def _own_keys_and_caches() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_slow_imports() -> Iterator[None]:
-    """Processes that tests start do without a checker of addresses, which no notebook has: half of papermill's import.
+    """Processes that tests start do without checkers of addresses, which no notebook has: half of papermill's import.
 
     And without the engine by ssh, which is an extra: half of docker-py's.
     """
     with tempfile.TemporaryDirectory(prefix="absent-") as folder, pytest.MonkeyPatch.context() as patch:
-        for name in ("rfc3987_syntax", "paramiko"):
+        for name in ("rfc3987_syntax", "rfc3986_validator", "paramiko"):
             Path(folder, f"{name}.py").write_text("raise ImportError\n")
         patch.setenv("PYTHONPATH", folder, prepend=os.pathsep)
         yield
