@@ -8,19 +8,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from ecr_widgets.model.authorization_token import AuthorizationToken
-from ecr_widgets.model.build_context import BuildContext
-from ecr_widgets.model.build_options import BuildOptions
-from ecr_widgets.model.engine_facts import EngineFacts, HeldImage
-from ecr_widgets.model.image_reference import ImageReference
-from ecr_widgets.model.referrers import Manifest, Referrers
-from ecr_widgets.model.registry import ImageDetails
 from ecr_widgets.ports.ecr import Ecr
 from ecr_widgets.ports.layer0 import Layer0
 from ecr_widgets.ports.locks import Lease, Locks
 from ecr_widgets.ports.reading import reads
+
+if TYPE_CHECKING:
+    from ecr_widgets.model.authorization_token import AuthorizationToken
+    from ecr_widgets.model.build_context import BuildContext
+    from ecr_widgets.model.build_options import BuildOptions
+    from ecr_widgets.model.engine_facts import EngineFacts, HeldImage
+    from ecr_widgets.model.image_reference import ImageReference
+    from ecr_widgets.model.referrers import Manifest, Referrers
+    from ecr_widgets.model.registry import ImageDetails
 
 __all__ = [
     "Clock",

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from ecr_widgets.model.authorization_token import AuthorizationToken
-from ecr_widgets.model.encryption import Encryption
-from ecr_widgets.model.registry import Child, Expiry, Findings, Identity, Image, ImagePage, Repository
-from ecr_widgets.model.registry_host import RegistryId
-from ecr_widgets.model.tag_rule import TagRule
 from ecr_widgets.ports.reading import reads
+
+if TYPE_CHECKING:
+    from ecr_widgets.model.authorization_token import AuthorizationToken
+    from ecr_widgets.model.encryption import Encryption
+    from ecr_widgets.model.registry import Child, Expiry, Findings, Identity, Image, ImagePage, Repository
+    from ecr_widgets.model.registry_host import RegistryId
+    from ecr_widgets.model.tag_rule import TagRule
 
 
 class Ecr(Protocol):

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from ecr_widgets.model.fleet import FleetRunbook, RunEnd, TargetRun
 from ecr_widgets.ports.reading import reads
+
+if TYPE_CHECKING:
+    from ecr_widgets.model.fleet import FleetRunbook, RunEnd, TargetRun
 
 
 class FleetRuns(Protocol):

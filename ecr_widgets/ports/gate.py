@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from ecr_widgets.model.authorization_token import AuthorizationToken
-from ecr_widgets.model.evidence import ImageEvidence
-from ecr_widgets.model.gate_policy import GatePolicy
-from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.ports import Registry
+
+if TYPE_CHECKING:
+    from ecr_widgets.model.authorization_token import AuthorizationToken
+    from ecr_widgets.model.evidence import ImageEvidence
+    from ecr_widgets.model.gate_policy import GatePolicy
+    from ecr_widgets.model.image_reference import ImageReference
 
 
 class Gate(Protocol):

@@ -6,14 +6,16 @@ Every call may raise Layer0Unavailable or Layer0Error; changes may raise Outcome
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from ecr_widgets.model.layer0 import Environment, Job
-from ecr_widgets.model.layer0_cluster import ClusterScale
-from ecr_widgets.model.layer0_load_balancer import HealthCheck, LoadBalancer, Port
-from ecr_widgets.model.services import Summary
 from ecr_widgets.ports.reading import reads
 from ecr_widgets.ports.services import Services
+
+if TYPE_CHECKING:
+    from ecr_widgets.model.layer0 import Environment, Job
+    from ecr_widgets.model.layer0_cluster import ClusterScale
+    from ecr_widgets.model.layer0_load_balancer import HealthCheck, LoadBalancer, Port
+    from ecr_widgets.model.services import Summary
 
 
 class Environments(Protocol):

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from types import TracebackType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from ecr_widgets.model.bucket_path import Place
-from ecr_widgets.model.stored import Stamp, Stored
 from ecr_widgets.ports.locks import Lease
+
+if TYPE_CHECKING:
+    from ecr_widgets.model.bucket_path import Place
+    from ecr_widgets.model.stored import Stamp, Stored
 
 
 class Hold(Lease, Protocol):

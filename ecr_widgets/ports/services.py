@@ -7,23 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from ecr_widgets.model.services import (
-    ContainerLog,
-    Copy,
-    Deploy,
-    DeployLimits,
-    Deployment,
-    Dialect,
-    Place,
-    Service,
-    Settings,
-    Summary,
-    Task,
-    TaskRequest,
-)
 from ecr_widgets.ports.reading import reads
+
+if TYPE_CHECKING:
+    from ecr_widgets.model.services import (
+        ContainerLog,
+        Copy,
+        Deploy,
+        DeployLimits,
+        Deployment,
+        Dialect,
+        Place,
+        Service,
+        Settings,
+        Summary,
+        Task,
+        TaskRequest,
+    )
 
 
 class Services(Protocol):
