@@ -3,6 +3,7 @@
 from tests.faults.rows import (
     adopt,
     alike,
+    attaching,
     aws,
     bombs,
     boundaries,
@@ -45,6 +46,7 @@ from tests.faults.rows import (
 __all__ = [
     "adopt",
     "alike",
+    "attaching",
     "aws",
     "bombs",
     "boundaries",
