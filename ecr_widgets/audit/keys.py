@@ -40,6 +40,7 @@ from ecr_widgets.model.user_folders import data_folder
 
 _TRUSTED = "trusted"
 _ED25519, _P256 = 1, 2
+_PROBE = b"is this the private half?"
 VALID_FOR = timedelta(days=730)
 """After that a new key is made by itself; seals dated later under the old one are an alarm."""
 
@@ -185,11 +186,17 @@ class KeyRing:
                     f"key {key.key} in {str(self.folder)!r} is not used: {trouble}",
                     hint="look who could read it, then `ecr-widgets audit rotate-key`",
                 )
-            return key, _in_kms(key.kms) if key.kms else signer_of(self._private(key.key).read_bytes())
+            return key, _in_kms(key.kms) if key.kms else self._signer(key)
         except (OSError, ValueError) as error:
             if isinstance(error, SettingsError):
                 raise
             raise SettingsError(f"no signing key in {str(self.folder)!r}: {error}") from error
+
+    def _signer(self, key: KeyFile) -> Signer:
+        signer = signer_of(self._private(key.key).read_bytes())
+        if not key.signed(_PROBE, signer.sign(_PROBE)):
+            raise ValueError(f"the private half of key {key.key} is another key's")
+        return signer
 
     def rotate(self, *, now: datetime, kms: str | None = None) -> KeyFile:
         """Retire every key, delete their private halves and make a new one.

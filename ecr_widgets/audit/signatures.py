@@ -8,12 +8,14 @@ from __future__ import annotations
 from base64 import b64decode
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
+
+T = TypeVar("T")
 
 _ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 """Of P-256: with (r, s) also (r, _ORDER - s) is a signature, and only the one with the lower s is taken here."""
@@ -58,7 +60,7 @@ def signer_of(private_pem: bytes) -> Signer:
     Raises:
         ValueError: It is none, or of another kind.
     """
-    private = serialization.load_pem_private_key(private_pem, password=None)
+    private = _loaded(lambda: serialization.load_pem_private_key(private_pem, password=None))
     if isinstance(private, ed25519.Ed25519PrivateKey):
         return private
     if isinstance(private, ec.EllipticCurvePrivateKey) and isinstance(private.curve, ec.SECP256R1):
@@ -77,7 +79,7 @@ def pem_of_der(public: bytes) -> str:
     Raises:
         ValueError: It is none, or of another kind.
     """
-    return _pem(_p256(serialization.load_der_public_key(public)))
+    return _pem(_p256(_loaded(lambda: serialization.load_der_public_key(public))))
 
 
 def der_of(public_pem: str) -> bytes:
@@ -86,7 +88,7 @@ def der_of(public_pem: str) -> bytes:
     Raises:
         ValueError: It is none, or of another kind.
     """
-    return _der(_p256(serialization.load_pem_public_key(public_pem.encode())))
+    return _der(_p256_in(public_pem))
 
 
 def is_signed_by_p256(public_pem: str, content: bytes, signature: bytes) -> bool:
@@ -113,7 +115,23 @@ def is_signed_by_ed25519(public: str, content: bytes, signature: bytes) -> bool:
 @lru_cache(maxsize=64)
 def _load(public_pem: str) -> ec.EllipticCurvePublicKey:
     # Takes as long as a verification, and a chain has thousands by one key.
-    return _p256(serialization.load_pem_public_key(public_pem.encode()))
+    return _p256_in(public_pem)
+
+
+def _p256_in(public_pem: str) -> ec.EllipticCurvePublicKey:
+    return _p256(_loaded(lambda: serialization.load_pem_public_key(public_pem.encode())))
+
+
+def _loaded(load: Callable[[], T]) -> T:
+    """What is loaded; a file that is encrypted, or of a kind that nobody here knows, is refused like any other.
+
+    Raises:
+        ValueError: It is none.
+    """
+    try:
+        return load()
+    except (TypeError, UnsupportedAlgorithm) as error:
+        raise ValueError(str(error)) from error
 
 
 def _p256(key: object) -> ec.EllipticCurvePublicKey:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+from base64 import encodebytes
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
 from click.testing import CliRunner
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from ecr_widgets.audit.keys import KeyRing, export_keys
+from ecr_widgets.audit.keys import KeyRing, export_keys, fingerprint
 from ecr_widgets.audit.seal import seal_run
 from ecr_widgets.audit.verify import verify
 from ecr_widgets.cli.audit import command
@@ -140,3 +143,49 @@ def test_a_retirement_that_is_trusted_holds_for_ones_own_key_too(tmp_path: Path)
     assert here.known()[key.key].retired_at == NOW
     assert here.signing_key(now=NOW + timedelta(days=1))[0].key != key.key
     assert there.known() == {}
+
+
+def another_kind(kind: str) -> bytes:
+    """A private half that is not the key's."""
+    secret: serialization.KeySerializationEncryption = serialization.NoEncryption()
+    made: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey = ec.generate_private_key(ec.SECP256R1())
+    if kind == "encrypted":
+        secret = serialization.BestAvailableEncryption(b"a password")
+    if kind == "of another curve":
+        made = ec.generate_private_key(ec.SECP384R1())
+    if kind == "RSA":
+        made = rsa.generate_private_key(65537, 2048)
+    if kind == "no key":
+        return b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
+    return made.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, secret)
+
+
+def of_unknown_curve() -> str:
+    """A public half whose curve has a name that nobody has given yet."""
+    whole = ec.generate_private_key(ec.SECP256R1()).public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )  # fmt: skip
+    named = whole.replace(bytes.fromhex("2a8648ce3d030107"), bytes.fromhex("2a8648ce3d030106"))
+    return f"-----BEGIN PUBLIC KEY-----\n{encodebytes(named).decode()}-----END PUBLIC KEY-----\n"
+
+
+@pytest.mark.parametrize("kind", ["another key's", "encrypted", "of another curve", "RSA", "no key"])
+def test_a_private_half_that_is_not_the_keys_own_seals_nothing(tmp_path: Path, kind: str) -> None:
+    """Whoever puts another file in its place is told; a run stays as good as it was, unsealed."""
+    ring = KeyRing(tmp_path / "keys")
+    key, _ = ring.signing_key(now=NOW)
+    (tmp_path / "keys" / f"{key.key}.pem").write_bytes(another_kind(kind))
+    with pytest.raises(SettingsError, match="no signing key in"):
+        ring.signing_key(now=NOW)
+
+
+def test_a_public_half_of_an_unknown_kind_is_left_out(tmp_path: Path) -> None:
+    """It is nobody's key here, in a folder or in an export, and hinders no other one."""
+    ring = KeyRing(tmp_path / "keys")
+    key, _ = ring.signing_key(now=NOW)
+    unknown = of_unknown_curve()
+    odd = msgspec.structs.replace(key, public=unknown, key=fingerprint(unknown.encode()))
+    (tmp_path / "keys" / f"{odd.key}.json").write_text(export_keys([odd]))
+    assert list(ring.known()) == [key.key]
+    with pytest.raises(InputError, match="not what its fingerprint says"):
+        ring.trust(export_keys([odd]).encode(), [odd.fingerprint])

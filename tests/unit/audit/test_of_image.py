@@ -17,6 +17,7 @@ from ecr_widgets.audit.keys import KeyRing, export_keys
 from ecr_widgets.errors import AuthorizationError
 from ecr_widgets.model.evidence import Proof
 from ecr_widgets.model.image_reference import ImageReference
+from ecr_widgets.model.referrers import IMAGE_INDEX
 from tests.audit.attested import NOW, Attested, resigned
 from tests.audit.runs import change_record, override_gate, steps_of
 
@@ -257,6 +258,30 @@ ATTACKS: dict[str, tuple[Attack, str]] = {
             ],
         ),
         "larger than",
+    ),
+    "two signatures": (
+        lambda here, image, run, _: here.put(image, re.sub(rb'({"sig":"[^"]+"})', rb"\1,\1", run.line)),
+        "it is no seal",
+    ),
+    "of another image, with this one as a second subject": (
+        lambda here, image, run, _: here.put(
+            image,
+            resigned(
+                here.seal(here.image("other"), "run-2"),
+                here.ring,
+                (
+                    b'"subject":[',
+                    b'"subject":[{"name":"x","digest":{"sha256":"%s"}},' % str(image.digest)[7:].encode(),
+                ),
+            ),
+        ),
+        "did not act on this image",
+    ),
+    "an index": (
+        lambda here, image, run, _: here.put(
+            image, run.line, mediaType=IMAGE_INDEX, layers=[], manifests=[{"digest": image.digest}]
+        ),
+        "not that of a statement",
     ),
     "no JSON": (lambda here, image, run, _: here.put(image, b"\x00"), "it is no seal"),
     "cut": (lambda here, image, run, _: here.put(image, run.line[:-9]), "it is no seal"),
