@@ -21,7 +21,7 @@ from ecr_widgets.model.script import Script
 from ecr_widgets.panels.link import Message
 from ecr_widgets.panels.live import Live
 from ecr_widgets.panels.offers import REASON, REASON_FIELD, Action, Values
-from ecr_widgets.panels.picture import Part, Picture
+from ecr_widgets.panels.picture import PLANNED, Part, Picture
 from ecr_widgets.panels.turns import Turns, Work
 from ecr_widgets.recording.notebook import Places, no_room
 
@@ -154,7 +154,7 @@ class Panel(Live):
         """The forms that the notebook keeps, what is planned and what went wrong among them."""
         plan = self._plan
         planned = (
-            (Part(f"Planned: {plan.what}", (), tuple((line,) for line in plan.lines)),)
+            (Part(f"{PLANNED}{plan.what}", (), tuple((line,) for line in plan.lines)),)
             if plan is not None
             else ()
         )

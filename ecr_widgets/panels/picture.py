@@ -11,11 +11,14 @@ from datetime import UTC, datetime
 from ecr_widgets.model.amounts import ago
 from ecr_widgets.model.drawing import Drawing
 from ecr_widgets.model.markup import Markup, element
+from ecr_widgets.model.plan_lines import planned_line
 from ecr_widgets.model.record import PANEL_MIME
 from ecr_widgets.model.text import visible
 from ecr_widgets.model.times import to_rfc3339
 
 PANEL_VERSION = 2
+PLANNED = "Planned: "
+"""How the title of a part begins whose rows are a plan's lines."""
 LARGEST_BUNDLE_BYTES = 40_000
 MOST_ROWS = 100
 _SAMPLE = 10
@@ -167,7 +170,7 @@ class Picture:
         for part in self.parts:
             parts += [
                 element("div", element("b", _headed(part)), style="margin:6px 0 0"),
-                _table(part.columns, part.rows),
+                _table(part.columns, part.rows, is_plan=part.title.startswith(PLANNED)),
             ]
         return element(
             "div",
@@ -265,11 +268,11 @@ def _headed(part: Part) -> str:
     return f"{part.title} ({part.left_out} not shown)" if part.left_out else part.title
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Markup:
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, is_plan: bool = False) -> Markup:
     if not rows and not columns:
         return Markup()
     heads = (element("th", name, scope="col", style="text-align:left;white-space:nowrap") for name in columns)
-    cell = _cell if columns else _line
+    cell = _planned if is_plan else _cell if columns else _line
     return element(
         "table",
         element("thead", element("tr", *heads)) if columns else Markup(),
@@ -294,8 +297,12 @@ def _cell(text: str) -> Markup:
 
 
 def _line(text: str) -> Markup:
-    """What is read as a sentence, such as a plan or a log line: whole."""
+    """What is read as a sentence, such as a log line: whole."""
     return element("td", text, style="text-align:left")
+
+
+def _planned(text: str) -> Markup:
+    return element("td", planned_line(text), style="text-align:left;padding:0")
 
 
 def _shortened(text: str) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ecr_widgets.model.drawing import BLUE, GREY, Series, stacked
 from ecr_widgets.model.markup import Markup, element, escaped
+from ecr_widgets.model.plan_lines import is_marked, planned_line
 from ecr_widgets.model.record import StepRecord, StepState
 from ecr_widgets.model.text import visible
 from ecr_widgets.model.times import to_rfc3339
@@ -223,7 +224,6 @@ def _short(value: Any, *, inner: bool = False) -> str:
 
 
 def _row(name: str, value: Any) -> Markup:
-    shown = escaped(_short(value))
     return element(
         "tr",
         element(
@@ -231,13 +231,16 @@ def _row(name: str, value: Any) -> Markup:
             name.replace("_", " "),
             style="text-align:left;padding:0 12px 0 0;vertical-align:top;white-space:nowrap",
         ),
-        element(
-            "td",
-            element("pre", shown, style="margin:0") if "\n" in shown else element("code", shown),
-            style="text-align:left;padding:0",
-        ),
+        element("td", _value(value), style="text-align:left;padding:0"),
         style="background:none",
     )
+
+
+def _value(value: Any) -> Markup:
+    if isinstance(value, (list, tuple)) and any(map(is_marked, value)):
+        return element("div", *map(planned_line, _short(value).split("\n")), style="font-family:monospace")
+    shown = escaped(_short(value))
+    return element("pre", shown, style="margin:0") if "\n" in shown else element("code", shown)
 
 
 def _targets_bar(record: StepRecord) -> Markup:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -97,6 +98,16 @@ def test_a_plan_names_its_digests_whole() -> None:
     shown = replace(picture("x"), parts=(Part("Planned", (), ((line,),)),))
     assert line in shown.to_html()
     assert line in shown.to_text()
+
+
+def test_a_plans_lines_have_signs() -> None:
+    """Without colour too one sees what comes and what goes; a log line that begins alike has none."""
+    lines = (("added /a: 1",), ("removed /b: 2",), ("changed /c: 1 → 2",), ("3 copies are wanted now",))
+    parts = (Part("Planned: deploy 1.9 to demo/web", (), lines), Part("Last log lines", (), (("added x",),)))
+    html = replace(picture("x"), parts=parts).to_html()
+    signs = re.findall("<b>([^<]*) </b>([a-z]+)", html)
+    assert signs == [("+", "added"), ("−", "removed"), ("~", "changed")]
+    assert ">3 copies are wanted now<" in html
 
 
 def test_what_belongs_to_a_row_is_filtered_with_it() -> None:

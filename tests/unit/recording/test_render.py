@@ -37,6 +37,19 @@ def test_a_wait_shows_the_rollout_as_a_picture() -> None:
     assert "<img" not in to_html(replace(record, outcome={**outcome, "copies_by_s": []}))
 
 
+def test_a_plan_has_a_sign_a_line() -> None:
+    """Its picture says without colour what comes and what goes; its text stays as it is; no line can open a tag."""
+    lines = ["added /a: 1", "removed /b: <img src=x>", "changed /c: 1 → 2"]
+    record = replace(PUSHED, outcome={"differences": lines, "warnings": ["mind the gap"]})
+    assert re.findall("<b>([^<]*) </b>([a-z]+)", to_html(record)) == [
+        ("+", "added"),
+        ("−", "removed"),
+        ("~", "changed"),
+    ]
+    assert "<img" not in to_html(record)
+    assert "added /a: 1\n" in to_text(record)
+
+
 def test_an_unchanged_step_says_so() -> None:
     """A step that found the wanted state says that it already existed, a deletion that there was nothing any more."""
     unchanged = replace(PUSHED, changed=False)
