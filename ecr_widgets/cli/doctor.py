@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 
 import click
 
 from ecr_widgets.cli.outcome import FAILED, print_json
 from ecr_widgets.cli.printing import json_option
+from ecr_widgets.cli.wrapping import wrapped
 from ecr_widgets.doctor import examine
 
 
@@ -24,6 +26,7 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
         print_json([asdict(finding) for finding in findings])
     else:
         for finding in findings:
-            click.echo(f"{'ok     ' if finding.ok else 'missing'}  {finding.what:<16}  {finding.told}")
+            line = f"{'ok     ' if finding.ok else 'missing'}  {finding.what:<16}  {finding.told}"
+            click.echo(wrapped(line, sys.stdout, hang=27))
     if not all(finding.ok for finding in findings):
         ctx.exit(FAILED)

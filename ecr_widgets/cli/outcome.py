@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from ecr_widgets.cli.wrapping import wrapped
 from ecr_widgets.errors import (
     BuildRefused,
     DeploymentFailed,
@@ -72,7 +73,7 @@ class OurErrors(click.Group):
         try:
             return super().invoke(ctx)
         except EcrWidgetsError as error:
-            click.echo(f"ecr-widgets: {error}", err=True)
+            click.echo(wrapped(f"ecr-widgets: {error}", sys.stderr), err=True)
             _end(ctx, error, exit_code_of(error))
         except click.UsageError as error:
             error.show()

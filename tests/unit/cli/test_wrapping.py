@@ -1,0 +1,34 @@
+"""Errors and findings on a terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ecr_widgets.cli.wrapping import wrapped
+from tests.on_a_terminal import on_a_terminal
+
+_COMMAND = ["-c", "from ecr_widgets.cli import main; main()"]
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_an_error_is_broken_between_words(columns: int, tmp_path: Path) -> None:
+    """No line is longer than the terminal is wide, no word is cut, and a command to copy stays whole."""
+    shown = on_a_terminal(
+        [*_COMMAND, "service", "list"],
+        columns=columns,
+        environ={"LAYER0_API_ENDPOINT": "", "LAYER0_AUTH_TOKEN": "", "HOME": str(tmp_path)},
+    )
+    assert shown.exit_code == 2
+    lines = shown.raw.replace("\r", "").splitlines()
+    assert max(map(len, lines)) <= columns
+    said = "LAYER0_API_ENDPOINT and LAYER0_AUTH_TOKEN are not set; take both from"
+    assert " ".join(" ".join(lines).split()).startswith(f"ecr-widgets: {said} `l0-setup endpoint`")
+    assert any("`l0-setup endpoint`" in line for line in lines)
+
+
+def test_elsewhere_an_error_is_one_line(tmp_path: Path) -> None:
+    """A program that reads it finds what it searches for."""
+    with (tmp_path / "log").open("w") as file:
+        assert wrapped("word " * 100, file) == "word " * 100
