@@ -254,7 +254,7 @@ def _link(path: str, text: str) -> Markup:
 
 
 def _spaced(parts: Iterable[Markup]) -> tuple[Markup, ...]:
-    return tuple(element("span", each, style="margin-right:16px") for each in parts)
+    return tuple(element("span", each, style="display:inline-block;margin-right:16px") for each in parts)
 
 
 def _text(page: Page) -> str:

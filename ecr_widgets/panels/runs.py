@@ -39,7 +39,7 @@ _PLOTTED = 5000
 _LANE = 60
 """Runs in a lane of the timeline, the newest ones."""
 _COLUMNS = (
-    "", "outcome", "started", "runbook", "what", "by", "why", "run", "seconds", "verdict", "reason", "seal",
+    "", "outcome", "started", "runbook", "what", "by", "why", "reason", "seconds", "run", "verdict", "seal",
 )  # fmt: skip
 
 
@@ -228,10 +228,10 @@ class RunsPanel(Live):
                 row.what or ", ".join(row.services),
                 row.actor or "",
                 row.note,
-                _named(row),
-                "" if row.duration_s is None else f"{row.duration_s:.1f}",
-                row.verdict,
                 row.remark,
+                "" if row.duration_s is None else f"{row.duration_s:.1f}",
+                _named(row),
+                row.verdict,
                 row.seal or "",
             )
             for row in self._rows[:most]

@@ -38,12 +38,12 @@ def test_the_panel_lists_and_filters(runs: SavedRuns, monkeypatch: pytest.Monkey
     desk.open(runs.panel())
     assert len(desk.rows) == len(desk.picture["rows"]) == len(KINDS)
     desk.type("Filter", "failed")
-    assert {row[9] for row in desk.picture["rows"]} >= {"failed"}
+    assert {row[10] for row in desk.picture["rows"]} >= {"failed"}
     assert f"of {len(KINDS)} for 'failed'" in desk.picture["note"]
     desk.type("Filter", "nobody has this")
     assert desk.picture["rows"] == []
     assert len(runs.panel(state="failed").picture().rows) == 1
-    assert {row[9] for row in runs.panel().picture("failed").rows} >= {"failed"}
+    assert {row[10] for row in runs.panel().picture("failed").rows} >= {"failed"}
 
 
 def test_an_opened_folder_shows_its_runs(runs: SavedRuns, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,7 +96,7 @@ def test_two_runs_are_compared_in_the_panel(runs: SavedRuns, monkeypatch: pytest
     """One is a row, the other is chosen; the differences are in the panel and in the saved picture, the older run first."""
     desk = Desk(monkeypatch, None)
     desk.open(runs.panel())
-    newest, oldest = desk.rows[0][7], desk.rows[-1][7]
+    newest, oldest = desk.rows[0][9], desk.rows[-1][9]
     for row, other in ((newest, oldest), (oldest, newest)):
         desk.choose(row)
         desk.type("With", other.split()[0])
