@@ -15,6 +15,9 @@ from ecr_widgets.model.text import visible
 
 _LABEL = {"description_width": "130px"}
 _WITHOUT_KERNEL = "Controls: run this cell to work with them."
+_TEXT = "line-height:1.5;"
+_BAD = "border-left:4px solid #c62828;padding-left:8px"
+"""No colour of text can be read on light and on dark: the bar alone is coloured."""
 Pressed = Callable[[], object]
 
 
@@ -52,7 +55,7 @@ def choice(description: str, options: Sequence[str], *, width: str) -> Any:
 
 def tick(description: str, *, value: bool = False, width: str) -> Any:
     """Yes or no."""
-    return widgets.Checkbox(value=value, description=description, layout={"width": width})
+    return widgets.Checkbox(value=value, description=description, style=_LABEL, layout={"width": width})
 
 
 class Line:
@@ -66,8 +69,8 @@ class Line:
 
     def say(self, problem: str) -> None:
         """Show what is wrong, or where nothing is, what the field is for."""
-        sign, text, colour = ("✗ ", problem, "#c62828") if problem else ("", self._help, "inherit")
-        self.beside.value = f'<span role="status" style="color:{colour}">{sign}{escape(visible(text))}</span>'
+        sign, text, style = ("✗ ", problem, _BAD) if problem else ("", self._help, "")
+        self.beside.value = _said(f"{sign}{text}", style)
 
     def on_typed(self, take: Callable[[Any], object]) -> None:
         """Have each new value taken."""
@@ -118,7 +121,12 @@ class Bar:
         self._say(what)
 
     def _say(self, what: str) -> None:
-        self._said.value = f'<span role="status">{escape(visible(what))}</span>'
+        self._said.value = _said(what)
+
+
+def _said(text: str, style: str = "") -> str:
+    """What a screen reader says too once it changes. Widgets' own lines are as high as a button, for one line alone."""
+    return f'<div role="status" style="{_TEXT}{style}">{escape(visible(text))}</div>'
 
 
 def _copied(command: str) -> str:
@@ -126,7 +134,8 @@ def _copied(command: str) -> str:
     shown, whole = escape(visible(command)), escape(command)
     # What copies is ours to escape: the widget takes HTML as it is.
     button = f'<ecr-widgets-copy name="command" text="{whole}"></ecr-widgets-copy>'
-    return f'The same in a terminal {button} <code style="overflow-wrap:anywhere">{shown}</code>'
+    code = f'<code style="overflow-wrap:anywhere">{shown}</code>'
+    return f'<div style="{_TEXT}">The same in a terminal {button} {code}</div>'
 
 
 def grouped(title: str, groups: Sequence[tuple[str, Sequence[Line]]], bar: Bar) -> Any:

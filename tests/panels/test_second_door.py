@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
-from tests.panels.conftest import Lab
-from tests.panels.looks import check, in_view
+from tests.panels.conftest import Lab, shoot
+from tests.panels.looks import check, in_view, make_dark
 
 NOTHING = """
 (window._JUPYTERLAB ??= {})["ecr-widgets"] = { init: () => {}, get: async () => () => ({ __esModule: true, default: [] }) };
@@ -14,9 +14,11 @@ NOTHING = """
 
 
 def test_a_front_end_without_the_extension_gets_the_widget(quiet_lab: Lab) -> None:
-    """By itself, in place of the picture; what is done through it is done; the saved file has the picture and no state."""
+    """By itself, in place of the picture; what is done through it is done; the saved file has the picture and no state. It can
+    be read and used at 900 px and in both themes.
+    """
     path = quiet_lab.write("door.ipynb", "from tests.panels.world import kit\nkit().images('team/app')")
-    page = quiet_lab.page(lax=True)  # widgets bring their module along, which a strict policy forbids
+    page = quiet_lab.page(900, lax=True)  # widgets bring their module along, which a strict policy forbids
     page.route("**/ecr-widgets/static/extension.js*", lambda route: route.fulfill(body=NOTHING))
     quiet_lab.open("door.ipynb", page=page)
     quiet_lab.run_all(page)
@@ -30,6 +32,9 @@ def test_a_front_end_without_the_extension_gets_the_widget(quiet_lab: Lab) -> No
     page.get_by_role("button", name="Set tag", exact=True).click()
     in_view(page.get_by_text("✓ tag team/app 1.38 as stable: done"))
     check(page)
+    make_dark(page)
+    check(page)
+    shoot(page, "second-door")
     saved = quiet_lab.save(page, path, "tag_image succeeded")
     assert "widgets" not in saved["metadata"]
     assert "1.38, stable" in "".join(saved["cells"][0]["outputs"][0]["data"]["text/html"])
