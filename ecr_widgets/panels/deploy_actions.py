@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from ecr_widgets.panels.deploys import DeploysPanel
     from ecr_widgets.steps.shared.service_view import ServiceView
 
+Choice = tuple[str, str, "Sequence[Image]"]
+"""A container that runs, the repository of its image, and the images there."""
 _OFFERED = 200
 _FROM, _RUNS, _FILE = "from", "what runs now", "a file"
 _NOTHING = ("nothing would change: the service already runs this",)
@@ -45,7 +47,8 @@ def _deploying(panel: DeploysPanel) -> Action:
         "deploy",
         "Deploy",
         "Deploy an image: shows what would change",
-        lambda values: _plan_deploy(panel, values),
+        # A form may be sent that was offered before what runs has changed.
+        lambda values: _plan_deploy(panel, choices, values),
         (
             *(_running_fields(panel, choices) if choices else ()),
             Field("image", "Image", hint="repository:tag", required=True, when=by_file),
@@ -69,9 +72,7 @@ def _deploying(panel: DeploysPanel) -> Action:
     )
 
 
-def _running_fields(
-    panel: DeploysPanel, choices: Sequence[tuple[str, str, Sequence[Image]]]
-) -> Iterator[Field]:
+def _running_fields(panel: DeploysPanel, choices: Sequence[Choice]) -> Iterator[Field]:
     """What is asked where the document that runs is used: which container, if there are several, and which tag."""
     yield Field(
         _FROM,
@@ -114,10 +115,9 @@ def _why_not(values: Values) -> str:
     return ""
 
 
-def _plan_deploy(panel: DeploysPanel, values: Values) -> None:
+def _plan_deploy(panel: DeploysPanel, choices: Sequence[Choice], values: Values) -> None:
     view = panel.view
     if values.get(_FROM) == _RUNS:
-        choices = panel.choices()
         number = next((at for at in range(len(choices)) if values.get(f"tag{at}")), None)
         if number is None or view is None:
             panel.refuse(InputError("what runs has changed meanwhile", hint="choose again"))

@@ -25,6 +25,8 @@ _MOST_LIVE_ROWS = 10_000
 """Rows that a front end gets to filter, sort and leaf through by itself; of more, those that match what is typed."""
 _MOST_PART_ROWS = 40
 _LONGEST_WORDS = 500
+_MOST_EARLIER = 10
+"""Actions with fields of before that can still be sent."""
 
 
 class Live(ABC):
@@ -45,7 +47,8 @@ class Live(ABC):
         self._open_row = ""
         self._offered: frozenset[str] = frozenset()
         self._offered_actions: dict[str, Sequence[Action]] = {}
-        """By row: as they were sent, since what is read meanwhile may change their fields."""
+        """By row: as they were sent, since what is read meanwhile may change their fields. Those with other fields stay behind
+        the newest: a form that somebody types into keeps the fields that it has."""
         self._sent_rows: Sequence[Sequence[str]] | None = None
         self._sent_result: object = None
         self._sending = RLock()
@@ -140,7 +143,7 @@ class Live(ABC):
         state = dict(self.state())
         result = (self.problem, self.said, state.get("plan"))
         moved, self._sent_result = result != self._sent_result and any(result), result
-        self._offered_actions[""] = actions = self.actions()
+        actions = self._offer("", self.actions())
         return {
             "title": picture.title,
             "at": to_rfc3339(picture.at),
@@ -163,9 +166,19 @@ class Live(ABC):
 
     def _drawer(self) -> Mapping[str, Any]:
         row = self._open_row
-        actions = self.row_actions(row)
-        self._offered_actions = {"": self._offered_actions.get("", ()), row: actions}
+        actions = self._offer(row, self.row_actions(row))
+        self._offered_actions = {of: sent for of, sent in self._offered_actions.items() if of in ("", row)}
         return {"row": row, "facts": self.row_facts(row), "actions": [each.to_json() for each in actions]}
+
+    def _offer(self, row: str, actions: Sequence[Action]) -> Sequence[Action]:
+        newest = {each.name: each.field_names for each in actions}
+        earlier = [
+            each
+            for each in self._offered_actions.get(row, ())
+            if each.name in newest and each.field_names != newest[each.name]
+        ]
+        self._offered_actions[row] = (*actions, *earlier[:_MOST_EARLIER])
+        return actions
 
     def take(self, message: object) -> None:
         """Do what somebody asks for, if it was offered; never waits."""
@@ -203,12 +216,14 @@ class Live(ABC):
         name = _text(message.get("action"))
         if row and row not in self._offered:
             raise InputError("that row is not shown any more", hint="look at the rows again")
-        action = next((each for each in self.offered(row) if each.name == name), None)
-        if action is None:
+        offered = [each for each in self.offered(row) if each.name == name]
+        if not offered:
             raise InputError("that was not offered", hint="look at the panel again")
+        typed = message.get("values")
+        action = next((each for each in offered if each.asks_for(typed)), offered[0])
         asked = {"action": name, "row": row, "asked": message.get("asked")}
         try:
-            values = action.read(message.get("values"))
+            values = action.read(typed)
         except InputError as error:
             if only_checked:
                 self._link.send({"checked": {**asked, "problem": str(error)}})

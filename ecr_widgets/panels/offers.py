@@ -116,13 +116,22 @@ class Action:
         """All that is typed before it is done: at the end, why."""
         return (*self.fields, REASON_FIELD) if self.asks_why else self.fields
 
+    @property
+    def field_names(self) -> frozenset[str]:
+        """What there is to type, by name."""
+        return frozenset(each.name for each in self._asked)
+
+    def asks_for(self, typed: object) -> bool:
+        """Whether what came back is of these fields."""
+        return isinstance(typed, Mapping) and set(typed) == self.field_names
+
     def read(self, typed: object) -> Values:
         """The values that came back, read against the fields; those of fields that were not shown are left empty.
 
         Raises:
             InputError: They are not what was asked for.
         """
-        if not isinstance(typed, Mapping) or set(typed) != {each.name for each in self._asked}:
+        if not isinstance(typed, Mapping) or not self.asks_for(typed):
             raise InputError(f"the fields of {self.label!r} came back changed", hint="run the cell again")
         values = {each.name: each.read(typed[each.name]) for each in self._asked}
         for each in self._asked:

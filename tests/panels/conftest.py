@@ -79,7 +79,7 @@ class Lab:
         page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
         if kernel:
             # The tool bar says idle before there is a kernel, and running all would be lost.
-            self._until(lambda: any(s["kernel"]["execution_state"] == "idle" for s in self._sessions(name)))
+            self._until(lambda: any(s["kernel"]["execution_state"] == "idle" for s in self.sessions(name)))
             page.wait_for_timeout(500)
         return page
 
@@ -134,7 +134,8 @@ class Lab:
         if said.type == "error" and not of_others:
             self.complaints.append(said.text)
 
-    def _sessions(self, name: str) -> list[dict[str, Any]]:
+    def sessions(self, name: str) -> list[dict[str, Any]]:
+        """Those of a notebook that a page is joined to."""
         found: list[dict[str, Any]] = self.ask("sessions")
         path = f"{self.folder.name}/{name}"
         return [each for each in found if each["path"] == path and each["kernel"]["connections"] > 0]

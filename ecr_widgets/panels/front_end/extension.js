@@ -3,22 +3,21 @@
 (() => {
 	const PANEL = "application/vnd.ecr-widgets.panel+json", TARGET = "ecr-widgets";
 	const drawing = import(new URL("panel.js", document.currentScript.src).href);
-	const comms = new WeakMap(); // of each kernel connection by panel: all that show one panel share its comm
+	const links = new Map(); // by panel: all cards that show one share its comm
 	let scope;
 
 	const isOpen = async (kernel, id) => id in ((await kernel.requestCommInfo({ target_name: TARGET })).content.comms ?? {});
 
 	/** The panel's comm with its cards; null where another kernel ran the cell. */
 	async function join(kernel, id, card) {
-		if (!comms.has(kernel)) comms.set(kernel, new Map());
-		const known = comms.get(kernel);
-		if (!known.has(id) && (!(await isOpen(kernel, id)) || kernel.isDisposed)) return null;
-		if (!known.has(id)) {
+		const isKnown = () => links.get(id)?.kernel === kernel;
+		if (!isKnown() && (!(await isOpen(kernel, id)) || kernel.isDisposed)) return null;
+		if (!isKnown()) {
 			const comm = kernel.createComm(TARGET, id), cards = new Set();
 			comm.onMsg = (message) => cards.forEach((each) => each.receive(message.content.data));
-			known.set(id, { comm, cards });
+			links.set(id, { kernel, comm, cards });
 		}
-		const link = known.get(id);
+		const link = links.get(id);
 		link.cards.add(card);
 		link.comm.send({ do: "hello" });
 		return link;
@@ -32,8 +31,7 @@
 				const { mount } = await drawing;
 				if (this.isDisposed) return;
 				const run = model.trusted ? () => this.run() : null;
-				const open = (path) => this.open(path);
-				this.card ??= mount(this.node, { send: (message) => this.link?.comm.send(message), ask: () => this.ask(), run, open });
+				this.card ??= mount(this.node, { send: (message) => this.link?.comm.send(message), ask: () => this.ask(), run, open: (path) => this.open(path) });
 				let saved = model.data[PANEL];
 				try {
 					if (typeof saved === "string") saved = JSON.parse(saved);
@@ -85,7 +83,7 @@
 			}
 
 			leave() {
-				comms.get(this.kernel)?.delete(this.panel);
+				if (this.link) links.delete(this.panel);
 				this.link = null;
 				this.card?.die();
 			}

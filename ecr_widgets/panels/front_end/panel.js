@@ -16,18 +16,17 @@ color:var(--fg);background:var(--bg);font:13px/1.5 var(--jp-ui-font-family,syste
 [hidden]{display:none!important}
 :focus-visible{outline:2px solid var(--acc);outline-offset:1px}
 .head,.acts,.foot,.note,.bar{display:flex;flex-wrap:wrap;gap:6px 10px;align-items:center}
-.head{padding:8px 12px;background:var(--bg2)}.head>input{margin-left:auto}
-.title{font-size:14px}
+.head{padding:8px 12px;background:var(--bg2)}.head>b{line-height:2}.head>.mut{flex:1;white-space:nowrap}
 .mut,.foot,dt,th button,.copy{color:var(--mut)}
 input,select,textarea,button{font:inherit;color:var(--fg);background:var(--bg);border:1px solid var(--mut);border-radius:4px;padding:2px 8px;min-width:0}
-input[type=checkbox]{width:16px;height:16px;margin:4px 0;justify-self:start}
+[type=checkbox]{width:16px;height:16px;margin:4px 0;justify-self:start}
 button{cursor:pointer}
 button:hover:enabled{border-color:var(--acc)}button:disabled{opacity:.55;cursor:default}
-.acts>button[aria-expanded=true]{border-color:var(--acc);box-shadow:inset 0 -2px var(--acc)}
+.acts>[aria-expanded=true]{border-color:var(--acc);box-shadow:inset 0 -2px var(--acc)}
 .main,.danger{background:#1565c0;color:#fff}.danger{background:#b71c1c}
 .note,dd,details td{white-space:pre-wrap;overflow-wrap:anywhere}
 .note{padding:5px 12px;border-left:4px solid var(--c,var(--warn))}
-.bar{flex-basis:100%}.note,.box,.form,.drawer{scroll-margin:40px}progress{width:160px;height:10px}
+.bar,.head>.acts{flex-basis:100%}.note,.box,.drawer{scroll-margin:40px}progress{width:160px;height:10px}
 .box{margin:8px 12px;border:var(--edge);border-left:4px solid var(--acc);border-radius:4px;padding:8px 12px;background:var(--bg)}
 ul{margin:4px 0 8px;padding:0;list-style:none;font:var(--mono)}
 .ok,.added,.sets{--c:var(--ok);--sign:"+ "}.bad,.removed,.replaces,.would{--c:var(--bad);--sign:"− "}.changed{--c:var(--warn);--sign:"~ "}
@@ -36,7 +35,7 @@ li[class],details td[class]{border-left:3px solid var(--c);background:color-mix(
 .scroll{overflow-x:auto;container-type:inline-size}
 table{width:100%;border-collapse:collapse}
 th,td{text-align:left;padding:3px 8px;border-bottom:var(--edge);white-space:nowrap;max-width:340px;&:first-child{padding-left:12px}}
-th,td,.row,.chip{overflow:hidden;text-overflow:ellipsis;vertical-align:middle}
+th,td,.row,.chip,.head>.mut{overflow:hidden;text-overflow:ellipsis;vertical-align:middle}
 th button,.row{border:0;background:none;padding:0;font-weight:600}
 .open,tbody tr:hover,.drawer{background:var(--bg2)}
 .row{max-width:100%;&::before{content:"▸ "/"";color:var(--mut)}&[aria-expanded=true]::before{content:"▾ "/""}}
@@ -50,6 +49,7 @@ dl,.form{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:1px 14
 .form{grid-template-columns:max-content minmax(160px,420px) minmax(0,1fr);gap:5px 12px;align-items:center;margin:8px 12px;.acts{grid-column:2/4}}
 .why{border-left:4px solid var(--bad);padding-left:8px}
 .foot{padding:5px 12px}img{max-width:100%}
+[data-jp-theme-light=false] & img{filter:brightness(1.4)}
 details{border-top:var(--edge);padding:4px 12px;summary{font-weight:600}td{max-width:none;font:var(--mono);border:0}}
 ul,details .scroll{max-height:180px;overflow:auto}
 @media(max-width:620px){.form,dl{grid-template-columns:minmax(0,1fr);.acts{grid-column:1}}}
@@ -61,20 +61,20 @@ let count = 0;
 
 const list = (value) => (Array.isArray(value) ? value : []);
 /** A text to read: characters that show nothing, or turn others around, are shown by number. */
-export const plain = (value, longest = 200) => {
+export const plain = (value, longest = 500) => {
 	const text = typeof value === "string" ? value : value == null ? "" : JSON.stringify(value);
 	const cut = text.length > longest ? `${text.slice(0, longest)}… (${text.length} characters)` : text;
 	return cut.replace(UNSEEN, (c) => (c === "\n" ? c : `\\u{${c.codePointAt(0).toString(16)}}`));
 };
 export const whole = (value) => plain(value, 4000);
-export const short = (text) => text.replace(DIGEST, "sha256:$1…");
+export const brief = (text, longest) => plain(text.replace(DIGEST, "sha256:$1…"), longest);
 const bytes = (text) => {
 	const found = SIZE.exec(text);
 	return found && found[1] * UNITS[found[2]];
 };
 /** Sizes by bytes; empty cells last. */
 const compare = (x, y, sign) => {
-	if (!x || !y) return (x ? 0 : 1) - (y ? 0 : 1);
+	if (!x || !y) return !x - !y;
 	const [a, b] = [bytes(x), bytes(y)];
 	return sign * (a !== null && b !== null ? a - b : x.localeCompare(y, undefined, { numeric: true, sensitivity: "base" }));
 };
@@ -123,7 +123,7 @@ export function mount(node, host) {
 	let dead = false, waits = false, sent, seeing, told;
 	const forms = new Map(), closed = new Set();
 
-	const title = h("b.title"), summary = h("span.mut"), tools = h("span.acts"), top = h("div"), body = h("div.scroll");
+	const title = h("b"), summary = h("span.mut"), tools = h("span.acts"), top = h("div"), body = h("div.scroll");
 	const foot = h("div.foot"), below = h("div");
 	const filter = h("input", { type: "search", "data-k": "filter", placeholder: "filter  ( / )", ariaLabel: "Filter rows", oninput: () => search(filter.value) });
 	const card = h("section.ecrw", { onkeydown: pressed }, h("div.head", title, summary, filter, tools), top, body, foot, below);
@@ -140,7 +140,7 @@ export function mount(node, host) {
 		what?.scrollIntoView({ block: "nearest" });
 		body.scrollLeft = left;
 	};
-	/** Draws anew and keeps the focus. */
+	/** Keeps the focus. */
 	const keeping = (drawn) => {
 		const had = focused();
 		drawn();
@@ -164,16 +164,12 @@ export function mount(node, host) {
 		waits = false;
 	}
 
-	/** Once nobody types: the kernel reads these rows. */
-	function see() {
-		clearTimeout(seeing);
-		seeing = setTimeout(() => state && host.send({ do: "see", words, rows: page.map(keyOf) }), 300);
-	}
-
 	function leaf(to) {
 		first = to;
 		keeping(table);
-		see();
+		clearTimeout(seeing);
+		// Once nobody types: the kernel reads these rows.
+		seeing = setTimeout(() => state && host.send({ do: "see", words, rows: page.map(keyOf) }), 300);
 	}
 
 	function search(text) {
@@ -185,10 +181,10 @@ export function mount(node, host) {
 		keeping(() => {
 			const at = plain(shown().at).slice(0, 19).replace("T", " ");
 			title.textContent = card.ariaLabel = plain(shown().title);
-			summary.textContent = [plain(shown().note, 500), at && `as of ${at} UTC`].filter(Boolean).join(" · ");
+			summary.textContent = [plain(shown().note), at && `as of ${at} UTC`].filter(Boolean).join(" · ");
 			tools.replaceChildren(...offered());
 			const plots = list(shown().plots).map((p) => /^data:i/.test(p?.src) && h("img", { src: p.src, alt: plain(p.alt) }));
-			top.replaceChildren(h("div", notices(""), plots));
+			top.replaceChildren(h("div", notices("")), h("div.foot", { hidden: !plots.length }, plots));
 			table();
 			const parts = JSON.stringify(shown().parts);
 			if (parts !== told) below.replaceChildren(...list(shown().parts).flatMap(part));
@@ -198,23 +194,23 @@ export function mount(node, host) {
 	function offered() {
 		if (state) {
 			const { watch } = state;
-			const box = h("input", { type: "checkbox", "data-k": "watch", checked: watch, onchange: () => send({ do: "watch", on: box.checked }) });
+			const box = { type: "checkbox", "data-k": "watch", checked: watch, onchange: () => send({ do: "watch", on: !watch }) };
 			return [
-				...list(state.actions).map((action) => opener(action, "")),
-				...(typeof watch === "boolean" ? [h("label.acts", box, "watch")] : []),
+				...state.actions.map((action) => opener(action, "")),
+				...(typeof watch === "boolean" ? [h("label.acts", h("input", box), "watch")] : []),
 				...(state.refreshes ? [button("Refresh", "refresh", () => send({ do: "refresh" }))] : []),
 			];
 		}
 		if (!dead || !data.live) return [];
-		return [host.run ? button("Run the cell", "run", host.run, { title: "Nothing is live here" }) : h("span.mut", "run the cell to work with it")];
+		return [host.run ? button("Run the cell", "run", host.run) : h("span.mut", "run the cell to work with it")];
 	}
 
 	/** A button that acts, or opens the form of what needs values. */
 	function opener(action, row) {
 		const key = formKey({ action: action.name, row }), title = plain(action.hint);
-		if (!list(action.fields).length) {
+		if (!action.fields.length) {
 			const act = () => send({ do: "act", action: action.name, row, values: {} });
-			return button(plain(action.label), key, act, { title, disabled: Boolean(state.status) });
+			return button(plain(action.label), key, act, { title, disabled: state.status });
 		}
 		const turn = () => {
 			open = open === key ? "" : key;
@@ -231,32 +227,33 @@ export function mount(node, host) {
 		const opened = page.some((each) => keyOf(each) === chosen) ? chosen : "";
 		const found = [waits && opened === row && note("", "status", "waiting for the kernel …")];
 		if ((at_row === opened ? opened : "") === row) {
-			const cancel = state && button("Cancel", "cancel", () => send({ do: "cancel" }));
+			const cancel = () => send({ do: "cancel" });
 			found.push(
-				status && note("", "status", `… ${plain(status, 500)}`, cancel, list(bars).map(bar)),
+				status && note("", "status", `… ${plain(status)}`, state && button("Cancel", "cancel", cancel), list(bars).map(bar)),
 				problem && note(".bad", "alert", `✗ ${whole(problem)}`, run && saved(run)),
-				said && note(".ok", "status", `✓ ${plain(said, 500)}`, run && saved(run)),
+				said && note(".ok", "status", `✓ ${plain(said)}`, run && saved(run)),
 				plan && planned(plan, row),
 			);
 			if (plan) return found;
 		}
 		const action = list(row ? drawer?.actions : state?.actions).find((each) => open === formKey({ action: each.name, row }));
-		return action ? [...found, filled(action, row)] : found;
+		return action ? [filled(action, row), ...found] : found; // so that they move no field
 	}
 
-	/** An action's form, with what is typed in it. */
+	/** An action's form. Fields that change wait while somebody types or points there, till it is opened again. */
 	function filled(action, row) {
-		const key = formKey({ action: action.name, row });
-		const names = list(action.fields).map(({ name }) => name).join();
-		if (forms.get(key)?.names !== names) forms.set(key, Object.assign(form(action, row, key), { names }));
-		forms.get(key).offer(action);
+		const key = formKey({ action: action.name, row }), known = forms.get(key);
+		const fields = JSON.stringify(action.fields, (name, value) => (name === "labels" ? undefined : value));
+		const isHeld = known?.node.isConnected && (known.typing || known.node.matches(":hover"));
+		if (isHeld || known?.fields === fields) known.lock();
+		else forms.set(key, form(action, row, key, fields, known));
 		return forms.get(key).node;
 	}
 
 	/** Where an action's run is. */
 	const saved = ({ text, path }) => {
 		const open = host.open && button("Open run", "open run", () => host.open(path));
-		return h("span.acts", h("span.mut", plain(text, 500)), open, copying(path, "path of the run"));
+		return h("span.acts", h("span.mut", plain(text)), open, copying(path, "path of the run"));
 	};
 
 	const bar = ({ text, share }) => {
@@ -298,7 +295,7 @@ export function mount(node, host) {
 		page = found.slice(first, first + PAGE);
 		filter.hidden = total < 2 && !words;
 		// What repeats the name, or no row has, is left to the drawer.
-		const wide = names.map((_, at) => at).filter((at) => !at || (names[at] !== "URI" && texts.used.has(at) && (at > 1 || names[0])));
+		const wide = [...names.keys()].filter((at) => !at || (names[at] !== "URI" && texts.used.has(at) && (at > 1 || names[0])));
 		const heads = wide.map((at) => {
 			if (!names[at]) at = 1; // a sign, beside its word
 			const sign = by !== at ? "" : down ? " ▾" : " ▴";
@@ -309,7 +306,7 @@ export function mount(node, host) {
 			return h("th", { scope: "col", ariaSort: sign ? (down ? "descending" : "ascending") : "none" }, button(names[at] + sign, `sort ${at}`, sort));
 		});
 		const lines = page.flatMap((row) => line(row, wide, names));
-		body.replaceChildren(names.length ? grid(plain(shown().title), heads, lines) : "");
+		body.replaceChildren(names.length ? grid(card.ariaLabel, heads, lines) : "");
 		const turn = (sign, name, to) =>
 			button(sign, name, () => leaf(to), { ariaLabel: name, disabled: to < 0 || to >= found.length });
 		const count = found.length ? `${first + 1}–${first + page.length} of ${found.length}` : total ? "no row matches" : "no rows";
@@ -324,13 +321,13 @@ export function mount(node, host) {
 		const key = keyOf(row), isOpen = chosen === key;
 		const cells = wide.map((at, number) => {
 			const text = row[at] ?? "", time = TIME.exec(text);
-			const cell = h("td", { title: plain(text, 1000) });
+			const cell = h("td", { title: plain(text) });
 			if (!number) {
 				const turn = (event) => event.stopPropagation() ?? choose(key);
-				const name = plain(short(names[0] ? text : `${text} ${row[1]}`)) || "–";
+				const name = brief(names[0] ? text : `${text} ${row[1]}`) || "–";
 				cell.append(button(name, `row ${key}`, turn, { ariaExpanded: String(isOpen) }, "button.row"));
 			} else if (/^(service|task) /.test(text)) {
-				cell.append(...text.split(", ").slice(0, 4).map((use) => h("span.chip", plain(short(use.replace(/^service /, ""))))));
+				cell.append(...text.split(", ").slice(0, 4).map((use) => h("span.chip", brief(use.replace(/^service /, "")))));
 			} else if (/^sha256:[0-9a-f]{64}$/.test(text)) {
 				cell.append(text.slice(7, 19), copying(text, names[at]));
 				cell.lastChild.tabIndex = -1; // the drawer has it too, for the keyboard
@@ -340,12 +337,12 @@ export function mount(node, host) {
 					share.style.width = `${(60 * (bytes(text) ?? 0)) / texts.most}px`;
 					cell.append(share);
 				}
-				cell.append(plain(short(time ? time[state ? 2 : 1] : text)));
+				cell.append(brief(time ? time[state ? 2 : 1] : text));
 			}
 			return cell;
 		});
-		const made = h(isOpen ? "tr.open" : "tr", { onclick: () => String(getSelection()) || choose(key) }, cells);
-		return [made, isOpen && h("tr", h("td.drawer", { colSpan: wide.length }, inside(row, key, names)))];
+		const onclick = () => String(getSelection()) || choose(key);
+		return [h(isOpen ? "tr.open" : "tr", { onclick }, cells), isOpen && h("tr", h("td.drawer", { colSpan: wide.length }, inside(row, key, names)))];
 	}
 
 	function choose(key) {
@@ -356,24 +353,23 @@ export function mount(node, host) {
 		send({ do: "open", row: close ? "" : key });
 		draw();
 		focus(`row ${key}`);
-		if (!close) reveal(card.querySelector(".drawer"));
+		reveal(card.querySelector(".drawer"));
 	}
 
 	/** Every cell whole, and what the kernel adds. */
 	function inside(row, key, names) {
 		const mine = drawer?.row === key ? drawer : null;
-		const facts = names.map((name, at) => [name, row[at] ?? "", TO_COPY.test(row[at])]).filter(([name, text]) => text && name);
-		for (const [name, text] of list(mine?.facts)) facts.push([plain(name), text, true]);
-		const pairs = facts.flatMap(([name, text, copy]) => [h("dt", name), h("dd", whole(text), copy && copying(text, name))]);
-		return [h("dl", pairs), mine && h("div.acts", list(mine.actions).map((action) => opener(action, key))), ...(state ? notices(key) : [])];
+		const cells = names.map((name, at) => [name, row[at], TO_COPY.test(row[at])]);
+		const facts = list(mine?.facts).map(([name, text]) => [plain(name), text, true]);
+		const pairs = [...cells, ...facts].flatMap(([name, text, copy]) => (name && text ? [h("dt", name), h("dd", whole(text), copy && copying(text, name))] : []));
+		return [h("dl", pairs), mine && h("div.acts", mine.actions.map((action) => opener(action, key))), ...(state ? notices(key) : [])];
 	}
 
 	function part({ title, columns, rows, left_out }) {
-		const name = plain(title);
-		if (state && /^(Planned: |Last action$)/.test(name)) return []; // a live panel says it above
+		const name = plain(title), isPlan = name.startsWith("Planned: ");
+		if (state && (isPlan || name === "Last action")) return []; // a live panel says it above
 		const heads = list(columns).map((each) => h("th", { scope: "col" }, plain(each)));
-		const drawn = (cell) => (/^Planned: /.test(name) ? marked("td", cell) : h("td", whole(cell)));
-		const lines = list(rows).map((row) => h("tr", list(row).map(drawn)));
+		const lines = list(rows).map((row) => h("tr", list(row).map((cell) => (isPlan ? marked("td", cell) : h("td", whole(cell))))));
 		const made = h(
 			"details",
 			{ open: !closed.has(name), ontoggle: () => closed[made.open ? "delete" : "add"](name) },
@@ -407,64 +403,61 @@ export function mount(node, host) {
 		else search("");
 	}
 
-	/** The fields of one action. What is typed is sent, and never saved. */
-	function form(action, row, key) {
-		const fields = new Map(), made = {};
+	/** The fields of one action, with what was typed into an earlier form of it. What is typed is sent, and never saved. */
+	function form(action, row, key, offered, earlier) {
+		const fields = new Map(), typed = { ...earlier?.typed }, made = { fields: offered, typing: earlier?.typing, typed };
 		let asked = 0, asking;
-		const values = () => Object.fromEntries([...fields].map(([name, { kind, input }]) => [name, kind === "tick" ? input.checked : kind === "number" ? Number(input.value) : input.value]));
-		const isShort = () => [...fields.values()].some(({ field, input }) => field.required && !input.hidden && !input.value.trim());
+		const values = () => Object.fromEntries([...fields].map(([name, { input, at }]) => [name, input[at]]));
+		const isShort = () => [...made.node.elements].some((each) => each.validity.valueMissing);
 		const ask = (what) => send({ do: what, action: action.name, row, values: values(), asked: (asked += 1) });
-		const lock = () => (go.disabled = isShort() || !why.hidden || Boolean(state?.status));
-		made.judge = (found) => {
-			if (found.asked !== undefined && found.asked !== asked) return;
-			why.textContent = plain(found.problem, 500);
-			why.hidden = !found.problem;
-			lock();
+		made.lock = () => (go.disabled = isShort() || !why.hidden || state?.status);
+		made.judge = ({ problem, asked: of = asked }) => {
+			if (of !== asked) return;
+			why.textContent = plain(problem);
+			why.hidden = !problem;
+			made.lock();
 		};
-		const typed = () => {
+		const check = () => {
 			for (const { field, input, label, hint } of fields.values()) {
-				const [other, value] = list(field.when), by = fields.get(other)?.input;
-				input.hidden = label.hidden = hint.hidden = Boolean(by && (by.hidden || by.value !== value));
+				const [other, value] = field.when, by = fields.get(other)?.input;
+				input.hidden = label.hidden = hint.hidden = by && (by.hidden || by.value !== value);
+				input.required = field.required && !input.hidden;
 			}
 			made.judge({});
 			clearTimeout(asking);
 			if (!isShort()) asking = setTimeout(() => ask("check"), 150);
 		};
-		made.offer = (offer) => {
-			for (const field of list(offer.fields)) {
-				const known = fields.get(field.name);
-				if (!known) continue;
-				const { input, options, kind } = known, had = input.value, choices = JSON.stringify(field.options);
-				if (choices !== known.choices) (options ?? input).replaceChildren(...list(field.options).map((each, at) => h("option", { value: each }, options ? "" : plain(list(field.labels)[at] ?? each))));
-				if (!known.touched && kind === "tick") input.checked = field.value;
-				else if (!known.touched || !known.choices || (input.matches("select") && !list(field.options).includes(had))) input.value = field.value;
-				else input.value = had;
-				Object.assign(known, { field, choices });
-			}
-			lock();
-		};
 		made.fill = (put) => {
-			for (const [name, value] of Object.entries(put)) if (fields.has(name)) fields.get(name).input.value = value;
-			typed();
+			for (const [name, { field, input, at }] of fields) {
+				if (!(name in put)) continue;
+				const [other, wanted] = field.when;
+				typed[name] = input[at] = put[name];
+				if (input.selectedIndex < 0) input.value = field.value; // no choice any more
+				if (other && put[name] && !(other in put)) fields.get(other).input.value = wanted;
+			}
+			check();
 		};
 		made.start = () => {
 			made.node.querySelector("input,select,textarea")?.focus({ preventScroll: true });
 			reveal(made.node);
 		};
-		const parts = list(action.fields).map((field) => {
+		const parts = action.fields.map((field) => {
 			const { kind, name } = field, id = `ecrw-${(count += 1)}`;
 			const input = h(/choice|list/.test(kind) ? "select" : kind === "lines" ? "textarea" : "input", { id, "data-k": `${key}\n${name}`, spellcheck: false });
 			if (kind === "list") input.size = 6;
+			const at = { tick: "checked", number: "valueAsNumber" }[kind] ?? "value";
 			if (kind === "tick") input.type = "checkbox";
-			if (kind === "number") Object.assign(input, { type: "number", min: field.least, max: field.most });
+			if (kind === "number") Object.assign(input, { type: kind, min: field.least, max: field.most });
 			const label = h("label", { htmlFor: id }, plain(field.label)), hint = h("span.mut", plain(field.hint));
 			const options = kind === "text" ? h("datalist", { id: `${id}-options` }) : null;
+			(options ?? input).append(...field.options.map((value, number) => h("option", { value }, !options && plain(field.labels[number] ?? value))));
 			if (options) input.setAttribute("list", options.id);
-			const known = { field, kind, input, label, hint, options };
-			fields.set(name, known);
+			input[at] = field.value;
+			fields.set(name, { field, input, label, hint, at });
 			input.oninput = () => {
-				known.touched = true;
-				typed();
+				typed[name] = input[at];
+				made.typing = true;
+				check();
 			};
 			return [label, input, h("span", hint, options)];
 		});
@@ -472,14 +465,16 @@ export function mount(node, host) {
 		const submits = { type: "submit", title: plain(action.hint) };
 		const go = button(plain(action.go), `${key}\n`, null, submits, action.danger ? "button.danger" : "button.main");
 		const why = h("span.why", { role: "alert", hidden: true });
-		made.node = h("form.box.form", { ariaLabel: plain(action.label), noValidate: true }, parts.flat(), h("div.acts", go, action.back && button("Discard plan", "discard", () => send({ do: "discard" })), why));
+		const acts = h("div.acts", go, action.back && button("Discard plan", "discard", () => send({ do: "discard" })), why);
+		made.node = h("form.box.form", { ariaLabel: plain(action.label), noValidate: true }, parts.flat(), acts);
 		made.node.onsubmit = (event) => {
 			event.preventDefault();
 			clearTimeout(asking);
-			if (!go.disabled) ask("act");
+			if (go.disabled) return;
+			made.typing = false;
+			ask("act");
 		};
-		made.offer(action);
-		typed();
+		made.fill(typed);
 		return made;
 	}
 
@@ -508,10 +503,11 @@ export function mount(node, host) {
 			}
 			if (bars && state) state.bars = bars;
 			if (opened) drawer = opened;
-			if (done && forms.delete(formKey(done))) open = "";
+			const key = done && formKey(done);
+			if (done && !forms.get(key)?.typing && forms.delete(key) && open === key) open = "";
 			if (values) forms.get(formKey(values))?.fill(values.values);
 			draw();
-			if (said?.moved) reveal(card.querySelector(".note,.box"));
+			if (said?.moved && !forms.get(open)?.typing) reveal(card.querySelector(".note,.box:not(.form)"));
 		},
 		dispose() {
 			clearTimeout(sent);

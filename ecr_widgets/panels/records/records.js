@@ -51,7 +51,7 @@ color:var(--jp-ui-font-color1);background:var(--jp-layout-color1);cursor:pointer
 	};
 
 	/** The elements of a record. The words of its first line are the kernel's, and plots are taken from its picture. */
-	function drawn(record, { data }, opened, { h, plain, whole, short, copying, marked, TO_COPY }) {
+	function drawn(record, { data }, opened, { h, plain, whole, brief, copying, marked, TO_COPY }) {
 		const step = plain(record.step), { error } = record;
 		const [first] = String(data["text/plain"] ?? "").split("\n"), at = first.indexOf(` ${step} `);
 		const [ownSign, colour] = STATES.get(record.state) ?? ["?", ""];
@@ -61,7 +61,7 @@ color:var(--jp-ui-font-color1);background:var(--jp-layout-color1);cursor:pointer
 		const head = h(
 			"div.acts",
 			h("span", h("b", `${plain(sign)} ${step}`), ` ${plain(verdict)}`),
-			TO_COPY.test(digest) && h("span.mut", plain(short(digest)), copying(digest, "digest")),
+			TO_COPY.test(digest) && h("span.mut", brief(digest), copying(digest, "digest")),
 		);
 
 		function members(value) {
@@ -87,13 +87,13 @@ color:var(--jp-ui-font-color1);background:var(--jp-layout-color1);cursor:pointer
 		function folded(name, pairs, isOpen) {
 			if (!pairs.length) return null;
 			const key = `${step} ${name}`;
-			const brief = pairs.map(([of, value]) => `${named(of)} ${short(told(value, true))}`).join(" · ");
+			const values = pairs.map(([of, value]) => `${named(of)} ${brief(told(value, true))}`).join(" · ");
 			const rows = pairs.flatMap(([of, value]) => {
 				const text = told(value), label = named(of);
 				const shown = Array.isArray(value) ? h("ul", value.map((each) => marked("li", told(each, true)))) : whole(text);
 				return [h("dt", label), h("dd", shown, TO_COPY.test(text) && !text.includes("\n") && copying(text, label))];
 			});
-			const made = h("details", { open: opened.get(name) ?? isOpen, ontoggle: () => opened.set(name, made.open) }, h("summary", { "data-k": key }, h("span", name), " ", h("span.mut", plain(brief, 300))), h("dl", rows));
+			const made = h("details", { open: opened.get(name) ?? isOpen, ontoggle: () => opened.set(name, made.open) }, h("summary", { "data-k": key }, h("span", name), " ", h("span.mut", plain(values, 300))), h("dl", rows));
 			return made;
 		}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -26,6 +27,8 @@ class Sheep(Live):
         self.names = names
         self.done: list[str] = []
         self.seen: list[str] = []
+        self.more: tuple[Field, ...] = ()
+        """That are asked for as well."""
 
     def draw(self, now: datetime, *, most: int = 100) -> Picture:
         rows = tuple((name, "white") for name in self.names[:most])
@@ -40,7 +43,7 @@ class Sheep(Live):
         shear = Action(
             "shear", "Shear", "Shears it", lambda _: self.done.append(key), (field,), why_not=why_not
         )
-        return () if key == "black" else (shear,)
+        return () if key == "black" else (replace(shear, fields=(field, *self.more)),)
 
     def see(self, keys: Sequence[str]) -> None:
         self.seen += keys
@@ -84,6 +87,21 @@ def test_what_was_not_offered_is_refused(
     assert said in desk.state["problem"]
     desk.send(good)
     assert sheep.done == ["dolly"]
+
+
+def test_a_form_of_before_is_read_as_it_was_offered(desk: Desk, sheep: Sheep) -> None:
+    """Whoever types while the fields change sends those that are there; made up ones stay refused."""
+    desk.choose("dolly")
+    sent = {"do": "act", "action": "shear", "row": "dolly", "values": {"tool": "scissors"}}
+    for name in ("colour", "length", "colour"):
+        sheep.more = (Field(name, name.title()),)
+        sheep.tell()
+    desk.send(sent)
+    assert sheep.done == ["dolly"]
+    desk.send({**sent, "values": {"tool": "scissors", "age": "3"}})
+    assert "came back changed" in sheep.problem
+    desk.send({**sent, "values": {"tool": "scissors", "colour": "white"}})
+    assert sheep.done == ["dolly", "dolly"]
 
 
 @pytest.mark.parametrize("message", [None, 7, [], {}, {"do": 1}, {"do": "confirm"}, {"do": ["act"]}])

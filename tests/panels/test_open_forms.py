@@ -1,0 +1,75 @@
+"""A form that is open while the panel learns something new."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.panels.conftest import Lab
+from tests.panels.looks import in_view
+
+FIRST_DEPLOY = """
+import pathlib, threading, time
+from tests.panels.world import kit
+kit = kit()
+panel = kit.deploys('demo', 'fresh')
+def deploy():
+    while not pathlib.Path('go').exists():
+        time.sleep(0.1)
+    image = kit.find_image('team/app', '1.39').image
+    kit.deploy_service('demo', 'fresh', kit.create_deploy('fresh', 'Dockerrun.aws.json', image=image))
+    panel.refresh()
+threading.Thread(target=deploy, daemon=True).start()
+panel
+"""
+"""The service's first deploy, by somebody else, once there is a file `go`."""
+
+
+def opened(lab: Lab) -> tuple[Page, Locator]:
+    """The panel before that, its form open; and the form's field for an image."""
+    lab.write("fresh.ipynb", FIRST_DEPLOY)
+    page = lab.open("fresh.ipynb", page=lab.page(900))
+    lab.run_all(page)
+    expect(page.get_by_text("does not exist yet").first).to_be_visible()
+    page.get_by_role("button", name="Deploy …").click()
+    image = page.get_by_label("Image", exact=True)
+    expect(image).to_be_focused()
+    return page, image
+
+
+def test_what_is_typed_stays_while_a_first_deploy_ends(quiet_lab: Lab) -> None:
+    """The fields, the focus and their place too; they can still be sent; opened anew, the form has the new fields and the
+    typed text.
+    """
+    page, image = opened(quiet_lab)
+    page.keyboard.type("team/app:")
+    before = image.bounding_box()
+    (quiet_lab.folder / "go").touch()
+    expect(page.get_by_role("button", name="Roll back …")).to_be_visible()
+    expect(page.get_by_text("1 of 1 copies run").first).to_be_visible()
+    page.keyboard.type("1.3")
+    expect(image).to_be_focused()
+    expect(image).to_have_value("team/app:1.3")
+    assert image.bounding_box() == before
+    expect(page.get_by_label("Document", exact=True)).to_have_count(0)
+    page.get_by_role("button", name="Plan deploy …").click()
+    in_view(page.get_by_role("button", name="Confirm: deploy team/app:1.3 to demo/fresh"))
+    page.get_by_role("button", name="Discard plan").click()
+    expect(page.get_by_label("Document", exact=True)).to_have_value("a file")
+    expect(image).to_have_value("team/app:1.3")
+    assert quiet_lab.complaints == []
+
+
+def test_nothing_moves_under_the_pointer(quiet_lab: Lab) -> None:
+    """A form that somebody points at keeps its fields, and those their place; once the pointer is elsewhere, it has the new."""
+    page, image = opened(quiet_lab)
+    image.hover()
+    before = image.bounding_box()
+    (quiet_lab.folder / "go").touch()
+    expect(page.get_by_role("button", name="Roll back …")).to_be_visible()
+    expect(page.get_by_text("1 of 1 copies run").first).to_be_visible()
+    assert image.bounding_box() == before
+    expect(page.get_by_label("Document", exact=True)).to_have_count(0)
+    page.get_by_role("button", name="Refresh", exact=True).click()
+    expect(page.get_by_label("Document", exact=True)).to_have_value("what runs now")
+    expect(image).to_be_hidden()
+    assert quiet_lab.complaints == []
