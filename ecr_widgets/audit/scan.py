@@ -94,7 +94,10 @@ def _folders(top: Path) -> Iterator[tuple[str, list[os.DirEntry[str]] | None]]:
         except OSError as error:
             if not prefix:
                 raise InputError(
-                    f"runs cannot be read in {str(top)!r}: {error.strerror}", hint="give --runs"
+                    f"runs cannot be read in {str(top)!r}: {error.strerror}",
+                    hint="run a runbook first, or give --runs"
+                    if isinstance(error, FileNotFoundError)
+                    else "give --runs",
                 ) from error
             if not isinstance(error, FileNotFoundError):
                 yield prefix, None
