@@ -45,7 +45,7 @@ _WHAT = frozenset((
 _WHERE = frozenset((
     "environment", "service", "cluster", "load_balancer", "service_file", "region", "profile", "registry",
 ))  # fmt: skip
-_WIDTH = "440px"
+_WIDTH = "min(440px, 60%)"
 _BETWEEN_LOOKS_S = 0.3
 _SIGNS = {
     StepState.SUCCEEDED: "✓",

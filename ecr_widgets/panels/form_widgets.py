@@ -42,20 +42,25 @@ def button(description: str, tooltip: str, pressed: Pressed, *, disabled: bool =
 def text(description: str, value: str = "", *, width: str) -> Any:
     """A line of text with its label; its value is reported as it is typed, and what exists can be offered to choose."""
     return widgets.Combobox(
-        description=description, value=value, ensure_option=False, style=_LABEL, layout={"width": width}
+        description=description, value=value, ensure_option=False, style=_LABEL, layout=_fixed(width)
     )
 
 
 def choice(description: str, options: Sequence[str], *, width: str) -> Any:
     """One of several."""
     return widgets.Dropdown(
-        description=description, options=tuple(options), style=_LABEL, layout={"width": width}
+        description=description, options=tuple(options), style=_LABEL, layout=_fixed(width)
     )
 
 
 def tick(description: str, *, value: bool = False, width: str) -> Any:
     """Yes or no."""
-    return widgets.Checkbox(value=value, description=description, style=_LABEL, layout={"width": width})
+    return widgets.Checkbox(value=value, description=description, style=_LABEL, layout=_fixed(width))
+
+
+def _fixed(width: str) -> dict[str, str]:
+    """As wide as that, however long the words beside it are: fields below each other are alike."""
+    return {"width": width, "flex": "0 0 auto"}
 
 
 class Line:
@@ -63,7 +68,7 @@ class Line:
 
     def __init__(self, field: Any, help_text: str) -> None:
         self.field, self._help = field, help_text
-        self.beside = widgets.HTML()
+        self.beside = widgets.HTML(layout={"flex": "1 1 0", "min_width": "0"})
         self.shown = widgets.HBox([field, self.beside], layout={"align_items": "center"})
         self.say("")
 
@@ -94,7 +99,12 @@ class Bar:
         self._said = widgets.HTML()
         self._is_at_work = False
         self.shown = widgets.VBox(
-            [widgets.HBox([self._plan, self._run, self._cancel, self._said]), self._command]
+            [
+                widgets.HBox(
+                    [self._plan, self._run, self._cancel, self._said], layout={"align_items": "center"}
+                ),
+                self._command,
+            ]
         )
 
     @property
