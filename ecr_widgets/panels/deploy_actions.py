@@ -78,7 +78,7 @@ def _running_fields(panel: DeploysPanel, choices: Sequence[Choice]) -> Iterator[
         _FROM,
         "Document",
         _RUNS,
-        hint="with another image in it",
+        hint="its image is replaced",
         options=(_RUNS, _FILE),
         kind="choice",
     )

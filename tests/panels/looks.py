@@ -48,6 +48,16 @@ selector => [...document.querySelectorAll(
   .map(each => each.outerHTML.slice(0, 200))
 """
 
+_ASTRAY = """
+selector => [...document.querySelectorAll(`${selector} form label`)]
+  .filter(label => label.checkVisibility() && label.control)
+  .filter(label => {
+    const [one, other] = [label.getBoundingClientRect(), label.control.getBoundingClientRect()];
+    return one.right > other.left || one.top > other.bottom || other.top > one.bottom;
+  })
+  .map(label => label.textContent)
+"""
+
 
 def least_contrast(page: Page, selector: str) -> float:
     """Of all texts there, against what is behind them; 4.5 is what WCAG 2.2 asks for (AA)."""
@@ -64,9 +74,12 @@ def in_view(found: Locator) -> None:
 
 
 def check(page: Page, card: str = CARD) -> None:
-    """Everything to press and to type into has a name; texts can be read; and axe-core, where npm has it, finds nothing."""
+    """Everything to press and to type into has a name, beside it; texts can be read; and axe-core, where npm has it, finds
+    nothing.
+    """
     unnamed = page.evaluate(_UNNAMED, card)
     assert unnamed == [], unnamed
+    assert page.evaluate(_ASTRAY, card) == []
     assert least_contrast(page, f"{card} *") >= 4.5
     axe = axe_core()
     if axe is not None:

@@ -75,6 +75,7 @@ def test_a_service_is_deployed_and_brought_back_by_hand(lab: Lab) -> None:
     plan(page, "9.9")
     refusal = page.get_by_text("'panels/served' has no image '9.9'; push it first, or list the images")
     in_view(refusal.first)
+    check(page)
     shoot(page, "deploy-error", cell=3)
 
     page.get_by_label("Document", exact=True).select_option("what runs now")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import Locator, Page, expect
 
 from tests.panels.conftest import Lab
-from tests.panels.looks import in_view
+from tests.panels.looks import check, in_view
 
 FIRST_DEPLOY = """
 import pathlib, threading, time
@@ -16,7 +16,7 @@ def deploy():
     while not pathlib.Path('go').exists():
         time.sleep(0.1)
     image = kit.find_image('team/app', '1.39').image
-    kit.deploy_service('demo', 'fresh', kit.create_deploy('fresh', 'Dockerrun.aws.json', image=image))
+    kit.wait(kit.deploy_service('demo', 'fresh', kit.create_deploy('fresh', 'Dockerrun.aws.json', image=image)))
     panel.refresh()
 threading.Thread(target=deploy, daemon=True).start()
 panel
@@ -56,6 +56,7 @@ def test_what_is_typed_stays_while_a_first_deploy_ends(quiet_lab: Lab) -> None:
     page.get_by_role("button", name="Discard plan").click()
     expect(page.get_by_label("Document", exact=True)).to_have_value("a file")
     expect(image).to_have_value("team/app:1.3")
+    check(page)
     assert quiet_lab.complaints == []
 
 

@@ -448,8 +448,8 @@ export function mount(node, host) {
 			const at = { tick: "checked", number: "valueAsNumber" }[kind] ?? "value";
 			if (kind === "tick") input.type = "checkbox";
 			if (kind === "number") Object.assign(input, { type: kind, min: field.least, max: field.most });
-			const label = h("label", { htmlFor: id }, plain(field.label)), hint = h("span.mut", plain(field.hint));
 			const options = kind === "text" ? h("datalist", { id: `${id}-options` }) : null;
+			const label = h("label", { htmlFor: id }, plain(field.label)), hint = h("span.mut", plain(field.hint), options);
 			(options ?? input).append(...field.options.map((value, number) => h("option", { value }, !options && plain(field.labels[number] ?? value))));
 			if (options) input.setAttribute("list", options.id);
 			input[at] = field.value;
@@ -459,7 +459,7 @@ export function mount(node, host) {
 				made.typing = true;
 				check();
 			};
-			return [label, input, h("span", hint, options)];
+			return [label, input, hint];
 		});
 		// So that Enter in any field is the same.
 		const submits = { type: "submit", title: plain(action.hint) };
