@@ -60,6 +60,7 @@ class Lab:
     def page(self, width: int = 1200, *, lax: bool = False) -> Page:
         """An empty page whose complaints are kept; a lax one minds no content security policy."""
         context = self.browser.new_context(viewport={"width": width, "height": 900}, bypass_csp=lax)
+        context.set_default_timeout(60_000)  # clicks wait as long as `expect` does
         page = context.new_page()
         page.on("dialog", lambda dialog: (self.complaints.append(dialog.message), dialog.dismiss()))
         page.on("pageerror", self._fail)
