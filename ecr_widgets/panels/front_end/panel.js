@@ -120,13 +120,13 @@ export function mount(node, host) {
 	let state = null, rows = null, drawer = null; // what the kernel says, where the panel is live
 	let words = "", by = -1, down = false, first = 0, page = [], texts = {};
 	let chosen = null, open = ""; // the row whose drawer is open, the action whose form is
-	let dead = false, waits = false, sent, seeing, told;
+	let dead = false, waits = false, sent, seeing, told, over;
 	const forms = new Map(), closed = new Set();
 
 	const title = h("b"), summary = h("span.mut"), tools = h("span.acts"), top = h("div"), body = h("div.scroll");
 	const foot = h("div.foot"), below = h("div");
 	const filter = h("input", { type: "search", "data-k": "filter", placeholder: "filter  ( / )", ariaLabel: "Filter rows", oninput: () => search(filter.value) });
-	const card = h("section.ecrw", { onkeydown: pressed }, h("div.head", title, summary, filter, tools), top, body, foot, below);
+	const card = h("section.ecrw", { onkeydown: pressed, onpointerover: ({ target }) => (over = target.closest("form")), onpointerleave: () => (over = null) }, h("div.head", title, summary, filter, tools), top, body, foot, below);
 	node.replaceChildren(card);
 
 	const shown = () => state ?? data;
@@ -244,7 +244,7 @@ export function mount(node, host) {
 	function filled(action, row) {
 		const key = formKey({ action: action.name, row }), known = forms.get(key);
 		const fields = JSON.stringify(action.fields, (name, value) => (name === "labels" ? undefined : value));
-		const isHeld = known?.node.isConnected && (known.typing || known.node.matches(":hover"));
+		const isHeld = known?.node.isConnected && (known.typing || known.node === over);
 		if (isHeld || known?.fields === fields) known.lock();
 		else forms.set(key, form(action, row, key, fields, known));
 		return forms.get(key).node;
@@ -367,7 +367,7 @@ export function mount(node, host) {
 
 	function part({ title, columns, rows, left_out }) {
 		const name = plain(title), isPlan = name.startsWith("Planned: ");
-		if (state && (isPlan || name === "Last action")) return []; // a live panel says it above
+		if (state && (isPlan || name === "Last action")) return []; // said above
 		const heads = list(columns).map((each) => h("th", { scope: "col" }, plain(each)));
 		const lines = list(rows).map((row) => h("tr", list(row).map((cell) => (isPlan ? marked("td", cell) : h("td", whole(cell))))));
 		const made = h(
@@ -438,7 +438,7 @@ export function mount(node, host) {
 			check();
 		};
 		made.start = () => {
-			made.node.querySelector("input,select,textarea")?.focus({ preventScroll: true });
+			made.node.querySelector("input,select,textarea")?.focus();
 			reveal(made.node);
 		};
 		const parts = action.fields.map((field) => {
@@ -464,7 +464,7 @@ export function mount(node, host) {
 		// So that Enter in any field is the same.
 		const submits = { type: "submit", title: plain(action.hint) };
 		const go = button(plain(action.go), `${key}\n`, null, submits, action.danger ? "button.danger" : "button.main");
-		const why = h("span.why", { role: "alert", hidden: true });
+		const why = h("span.why", { role: "alert" });
 		const acts = h("div.acts", go, action.back && button("Discard plan", "discard", () => send({ do: "discard" })), why);
 		made.node = h("form.box.form", { ariaLabel: plain(action.label), noValidate: true }, parts.flat(), acts);
 		made.node.onsubmit = (event) => {
