@@ -30,7 +30,7 @@ def test_any_saved_run_opens_on_its_verdict(quiet_lab: Lab, app: str, width: int
         quiet_lab.open(path.name, kernel=False, page=page, app=app)
         if dark and kind == "proven":
             make_dark(page)
-        summary = page.locator(".jp-Cell").first
+        summary = page.locator(".jp-MarkdownOutput").first
         for text in (*words, "ann on"):
             in_view(summary.get_by_text(text).first)
     assert quiet_lab.complaints == []

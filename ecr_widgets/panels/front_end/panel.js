@@ -43,7 +43,7 @@ th button,.row{border:0;background:none;padding:0;font-weight:600}
 td:has(.chip){white-space:normal}
 .chip{display:inline-block;max-width:100%;white-space:nowrap;border:1px solid var(--ok);border-radius:10px;padding:0 8px;margin-right:4px;&::before{content:"● "/"";color:var(--ok)}}
 .copy{padding:0 6px;margin-left:6px;border:var(--edge)}
-td.drawer{white-space:normal;max-width:none;padding:4px 12px 8px 26px;.box,.note{margin:8px 0 0}>*{position:sticky;left:26px;max-width:calc(100cqw - 40px)}>.acts{margin-top:6px}}
+td.drawer{white-space:normal;max-width:none;padding:4px 12px 8px 26px;.box,.note{margin:8px 0 0}>*{position:sticky;left:26px;max-width:calc(100cqw - 66px)}>.acts{margin-top:6px}}
 dl,.form{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:1px 14px;margin:4px 0}dd{margin:0}dt{white-space:nowrap;font-weight:400}
 .box .box{border:0;padding:0;margin:0}
 .form{grid-template-columns:max-content minmax(160px,420px) minmax(0,1fr);gap:5px 12px;align-items:center;margin:8px 12px;.acts{grid-column:2/4}}
