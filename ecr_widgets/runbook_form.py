@@ -66,7 +66,7 @@ def open_form(name_or_path: str | Path, *, runs: str | Path | None = None) -> Ru
     Raises:
         InputError: No such runbook.
 
-        SettingsError: It is no address of a bucket.
+        SettingsError: It is not the address of a bucket.
     """
     place = runs_of(os.environ) if runs is None else place_of(str(runs))
     return RunbookForm(find_runbook(name_or_path), place, Choices(_kit))

@@ -135,7 +135,7 @@ class FileLocks:
         ):
             raise SettingsError(
                 f"the {what} in {str(self._folder)!r} is not this user's alone",
-                hint="remove it, or set XDG_STATE_HOME to a folder of your own",
+                hint="remove it, or set XDG_STATE_HOME to your own folder",
             )
 
     def _forget(self) -> None:

@@ -146,7 +146,7 @@ def _entries_under(repository: RegistryRepository, tag: str) -> list[dict[str, A
 def _manifests(body: bytes) -> list[Any]:
     manifests = json.loads(body)["manifests"]
     if not isinstance(manifests, list):
-        raise TypeError("manifests is no list")
+        raise TypeError("manifests is not a list")
     return manifests
 
 

@@ -290,7 +290,7 @@ class S3Leases:
             self._is_tried = True
             return
         raise SettingsError(
-            f"{self.store.place} overwrites what is to be new, so nothing can be held there",
+            f"{self.store.place} overwrites objects that must be new, so it cannot hold locks",
             hint="see `ecr-widgets doctor`; use Amazon S3 or a folder",
         )
 

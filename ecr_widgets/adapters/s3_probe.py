@@ -64,6 +64,6 @@ def _refused(store: S3Store, name: str, stamp: Stamp | None, does: str) -> None:
 
 def _useless(store: S3Store, does: str) -> SettingsError:
     return SettingsError(
-        f"{store.place} {does}: it does not compare and swap, so no run can be saved and no target be held there",
-        hint="use Amazon S3 or a store that keeps If-Match and If-None-Match, or a folder",
+        f"{store.place} {does}: it does not support conditional writes, so it cannot save runs or hold targets",
+        hint="use Amazon S3, another store that honours If-Match and If-None-Match, or a folder",
     )

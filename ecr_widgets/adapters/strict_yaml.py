@@ -38,9 +38,7 @@ def load_yaml(content: bytes, *, largest: int, as_written: bool = False) -> Any:
             name = loader.construct_object(key, deep=True)
             # What cannot be a name is refused below.
             if isinstance(name, Hashable) and name in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, "a name stands there twice", node.start_mark
-                )
+                raise yaml.constructor.ConstructorError(None, None, "a name appears twice", node.start_mark)
             seen |= {name} if isinstance(name, Hashable) else set()
         return loader.construct_mapping(node, deep=True)
 
@@ -78,7 +76,7 @@ def _check_size(root: Any, largest: int) -> None:
 
     def size(node: Any) -> int:
         if id(node) in inside:
-            raise InputError("the YAML holds itself", hint="write each value out")
+            raise InputError("the YAML contains itself", hint="write each value out")
         if id(node) not in sizes:
             inside.add(id(node))
             parts = node.value if isinstance(node.value, list) else ()
@@ -88,4 +86,4 @@ def _check_size(root: Any, largest: int) -> None:
         return sizes[id(node)]
 
     if root is not None and size(root) > largest:
-        raise InputError(f"the YAML stands for more than {largest} values", hint="give files by their paths")
+        raise InputError(f"the YAML expands to more than {largest} values", hint="give files by their paths")

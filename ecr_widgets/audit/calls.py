@@ -183,7 +183,7 @@ def _without_escapes(text: str) -> tuple[str, list[_Magic]]:
         ValueError: IPython may see other lines than Python.
     """
     if _ODD_ENDS.search(text):
-        raise ValueError("an end of a line that is none for Python")
+        raise ValueError("a line end that Python does not know")
     lines = text.replace("\r\n", "\n").replace("\r", "\n").lstrip("\n").split("\n")
     indent = lines[0][: len(lines[0]) - len(lines[0].lstrip())]
     lines = [line.removeprefix(indent) for line in lines]

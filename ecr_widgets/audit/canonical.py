@@ -160,7 +160,7 @@ class _FormMaker:
         rest = {k: v for k, v in cell.items() if k not in ("id", "metadata", "source", "outputs")}
         cell_id = cell.get("id", "")
         if not isinstance(cell_id, str):
-            raise RecordError("the id of a cell is no text")
+            raise RecordError("the id of a cell is not text")
         return [
             cell_id,
             self._hash_text(_text(cell.get("source", ""))),

@@ -432,7 +432,7 @@ def _link(line: bytes, row: bytes | None) -> Link:
     try:
         seal, signature = (_first_line if line.startswith(_HEAD) else _bundle)(line)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        return Link(None, sha256, b"", line, f"it is no seal: {str(error)[:120]}", row, size_bytes)
+        return Link(None, sha256, b"", line, f"it is not a seal: {str(error)[:120]}", row, size_bytes)
     return Link(seal, sha256, signature, line, None, row, size_bytes)
 
 
@@ -500,13 +500,13 @@ def _locked(path: Path) -> Iterator[int]:
     except PermissionError as error:
         raise RecordError(
             f"the seals in {str(path)!r} cannot be written: {error.strerror}",
-            hint="have who owns the folder let you write to it, then `ecr-widgets audit seal`",
+            hint="ask the folder's owner to let you write to it, then `ecr-widgets audit seal`",
         ) from error
     if lease is None:
         raise RecordError(
             f"the seals in {str(path)!r} are in use: {lock.name!r} beside them was held by another process for"
             f" {LONGEST_WAIT_S:.0f} s",
-            hint="once that has ended, or its file is removed where nothing runs: `ecr-widgets audit seal`",
+            hint="when that has ended, or after removing its file if nothing runs: `ecr-widgets audit seal`",
         )
     with lease:
         try:
@@ -514,7 +514,7 @@ def _locked(path: Path) -> Iterator[int]:
         except PermissionError as error:
             raise RecordError(
                 f"the seals in {str(path)!r} cannot be written: {error.strerror}",
-                hint="have who owns that file let you write to it (`chmod g+w`), then `ecr-widgets audit seal`",
+                hint="ask the file's owner to let you write to it (`chmod g+w`), then `ecr-widgets audit seal`",
             ) from error
         try:
             yield handle

@@ -137,9 +137,9 @@ class KeyRing:
         if not keys or {key.fingerprint for key in keys} != set(fingerprints):
             found = ", ".join(key.fingerprint for key in keys) or "none"
             raise InputError(
-                f"the file holds other keys than were named, or other times of them: {found}",
-                hint="ask the owner, another way than the file came, for what `ecr-widgets audit key export` prints as"
-                " fingerprints, and give each with --fingerprint",
+                f"the file holds other keys than the named ones, or other times for them: {found}",
+                hint="ask the owner, by another channel than the file came, for the fingerprints that `ecr-widgets audit key"
+                " export` prints, and give each with --fingerprint",
             )
         try:
             with self._lock():
@@ -184,7 +184,7 @@ class KeyRing:
             if trouble:
                 raise SettingsError(
                     f"key {key.key} in {str(self.folder)!r} is not used: {trouble}",
-                    hint="look who could read it, then `ecr-widgets audit rotate-key`",
+                    hint="check who could have read it, then `ecr-widgets audit rotate-key`",
                 )
             return key, _in_kms(key.kms) if key.kms else self._signer(key)
         except (OSError, ValueError) as error:
@@ -241,7 +241,7 @@ class KeyRing:
         if self.folder.stat().st_uid != os.geteuid():
             raise SettingsError(
                 f"keys are not kept in {str(self.folder)!r}: it belongs to another user",
-                hint="set XDG_DATA_HOME to a folder of your own",
+                hint="set XDG_DATA_HOME to your own folder",
             )
         handle = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:

@@ -146,7 +146,7 @@ def proof_in(bundle: bytes, digest: str, referrer: str, keys: Mapping[str, KeyFi
     try:
         envelope = read_bundle(bundle)
     except ValueError as error:
-        raise ValueError(f"it is no seal: {error}") from error
+        raise ValueError(f"it is not a seal: {error}") from error
     key = keys.get(envelope.key)
     if key is None:
         raise ValueError(f"it is signed by key {envelope.key[:64]}, which is not known here")
@@ -170,10 +170,10 @@ def _seal_in(envelope: Envelope) -> Seal:
     try:
         statement = _decode(envelope.payload)
     except (msgspec.MsgspecError, RecursionError) as error:
-        raise ValueError(f"it states something else than a run: {str(error)[:120]}") from error
+        raise ValueError(f"it is not about a run: {str(error)[:120]}") from error
     seal = statement.predicate
     if (statement.type, statement.predicateType) != (STATEMENT_TYPE, RUN_TYPE) or seal.retired:
-        raise ValueError(f"it states something else: {statement.predicateType[:100]}")
+        raise ValueError(f"it says something else: {statement.predicateType[:100]}")
     if seal.key != envelope.key:
         raise ValueError("it names another key than the one that signed it")
     if not _hex(seal.run.digests) <= statement.sha256s:

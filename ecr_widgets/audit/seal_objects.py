@@ -73,7 +73,7 @@ def append(
             store.put(name, b"".join(line + b"\n" for line in lines), replacing=None)
             _note(store, draft.path, name)
             return seal
-    raise RecordError("others add to the seals of this bucket without a pause", hint="run `audit seal` later")
+    raise RecordError("others keep adding seals to this bucket", hint="run `audit seal` later")
 
 
 def _says(seal: Seal) -> tuple[str, bool]:

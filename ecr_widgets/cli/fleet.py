@@ -53,7 +53,7 @@ def _start(runbook: str) -> click.Command:
         "--targets",
         required=True,
         metavar="FILE|-|ENVIRONMENT/SERVICE*",
-        help="Sets of parameters, as JSON lines or CSV, - for standard input; or the services that are named so.",
+        help="Sets of parameters, as JSON lines or CSV, - for standard input; or the services with such names.",
     )
     @click.option(
         "-p",

@@ -40,7 +40,7 @@ class _Run(click.Command):
     "files",
     multiple=True,
     type=click.Path(path_type=Path, dir_okay=False),
-    help="YAML file with parameters; -p wins over it.",
+    help="YAML file with parameters; -p takes precedence.",
 )
 @runs_option("Folder or bucket (s3://BUCKET/PREFIX) for the saved run", buckets=True)
 @wait_option("--wait")
@@ -53,7 +53,7 @@ class _Run(click.Command):
 @click.option(
     "--slot",
     metavar="NAME",
-    help="Slot of a schedule, such as nightly-2026-11-23: run it once, and resume it where it did not succeed.",
+    help="Slot of a schedule, such as nightly-2026-11-23: run it once, and resume it if it did not succeed.",
 )
 @click.option(
     "--reason", default="", metavar="TEXT", help="Why; becomes the operation note of the saved notebook."
@@ -80,8 +80,8 @@ def command(
 ) -> None:
     """Run RUNBOOK, a shipped runbook's name or a path, and save the run as a notebook.
 
-    A value gets the type that the runbook declares: a string parameter stays as it was typed. With --resume what exists
-    already is found and not done again.
+    A value gets the type that the runbook declares: a string parameter stays as it was typed. With --resume, whatever is
+    already done is found and not done again.
 
     When a run ends badly or waits for an approval, $ECR_WIDGETS_NOTIFY_COMMAND gets its summary as JSON on standard input, and
     $ECR_WIDGETS_NOTIFY_URL by POST.
@@ -96,7 +96,7 @@ def command(
 
     if slot and plan:
         raise click.UsageError(
-            "A plan has no slot: it changes nothing, and may be made as often as you like."
+            "A plan needs no slot: it changes nothing, and can be made any number of times."
         )
     if (runbook is None) == (resume is None):
         raise click.UsageError("Give either RUNBOOK or --resume RUN_ID.")

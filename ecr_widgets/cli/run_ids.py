@@ -29,7 +29,8 @@ def whole_run_id(part: str, runs: Place) -> str:
         return part
     if len(ids) > 1 and part not in ids:
         raise InputError(
-            f"{part!r} is in the ids of several runs, such as {' and '.join(ids[:2])}", hint="give more of it"
+            f"{part!r} is in the ids of several runs, such as {' and '.join(ids[:2])}",
+            hint="give a longer part of it",
         )
     return ids[0] if len(ids) == 1 else part
 

@@ -111,14 +111,14 @@ def deploy(
 @command.command(name="continue")
 @click.argument("environment")
 @click.argument("service")
-@click.option("--roll-back", is_flag=True, help="Have what ran before brought back.")
+@click.option("--roll-back", is_flag=True, help="Roll the deployment back instead.")
 @override_option
 @wait_option("--wait")
 @json_option
 def continue_deployment(
     environment: str, service: str, *, roll_back: bool, wait_if_busy_s: float, as_json: bool
 ) -> None:
-    """Let SERVICE's deployment that waits at a pause of ECS go on."""
+    """Continue SERVICE's deployment, which waits at a pause hook of ECS."""
     from ecr_widgets.connections import connect
 
     done = connect(wait_s=wait_if_busy_s).continue_deployment(environment, service, roll_back=roll_back)

@@ -52,7 +52,7 @@ def prepare(folder: Path) -> Desk:
     resolved = folder.resolve()
     if resolved == shipped or shipped in resolved.parents:
         raise InputError(
-            f"{str(folder)!r} is the folder of the shipped runbooks", hint="give a folder of your own"
+            f"{str(folder)!r} is the folder of the shipped runbooks", hint="give your own folder"
         )
     try:
         for name in (RUNBOOKS, RUNS, FORMS, f"{OWN}/labconfig"):

@@ -101,7 +101,9 @@ def _check_sizes(document: Mapping[str, Any], root: str) -> None:
         for at, text in places(document, wanted, root):
             if not read(text):
                 raise InvalidDockerrun(
-                    f"{shorten(text)} is no size of a task's {wanted}", pointer=at, hint=f"such as {example}"
+                    f"{shorten(text)} is not a size of a task's {wanted}",
+                    pointer=at,
+                    hint=f"such as {example}",
                 )
 
 

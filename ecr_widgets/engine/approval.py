@@ -59,7 +59,7 @@ def approve(
     asked_by = (header.approval or {}).get("asked_by")
     if not header.plan or asked_by is None:
         raise InputError(
-            f"{run_id} is no plan that waits for an approval", hint="give the id of one that does"
+            f"{run_id} is not a plan that waits for an approval", hint="give the id of one that does"
         )
     if header.state is not RunState.SUCCEEDED:
         raise InputError(f"plan {run_id} has {header.state}: {header.reason}", hint="make a new plan")
@@ -197,12 +197,13 @@ def _check_seal(plan: OpenRun, runs: Place, *, told_apart: bool) -> str:
     seal, why_not = look_at_seal(runs, plan.path.name, plan.content, ring=ring)
     if seal is None:
         raise InputError(
-            f"plan {run_id} {why_not}", hint="have who made it run `audit seal`, or make a new plan"
+            f"plan {run_id} {why_not}",
+            hint="ask the person who made it to run `audit seal`, or make a new plan",
         )
     if seal.key not in ring.known():
         raise InputError(
             f"plan {run_id} of {plan.header.actor} is sealed with key {seal.key}, which is not known to you",
-            hint="take it in: `ecr-widgets audit key trust FILE --fingerprint F`, with the fingerprint from its owner",
+            hint="trust it: `ecr-widgets audit key trust FILE --fingerprint F`, with the fingerprint that its owner gives you",
         )
     if seal.key in ring.own() and not told_apart:
         raise InputError(

@@ -70,7 +70,7 @@ def refuse_unapproved(asked_by: str | None, approval: Mapping[str, Any] | None) 
     if asked_by is not None and not (approval or {}).get("approved_by"):
         raise InputError(
             f"{asked_by} asks for an approval, and this run has none",
-            hint="start it by `ecr-widgets run`, which stops at its plan; another person lets that go on",
+            hint="start it with `ecr-widgets run`, which stops at its plan until another person approves it",
         )
 
 
@@ -83,7 +83,7 @@ def known_person(environ: Mapping[str, str], *, doing: str) -> Person:
     who = person(environ)
     if who.why_unknown:
         raise InputError(
-            f"cannot {doing}: the kernel does not tell who you are: {who.why_unknown}",
+            f"cannot {doing}: the operating system does not say who you are: {who.why_unknown}",
             hint="do it as your own user, outside of containers and namespaces",
         )
     return who

@@ -80,7 +80,7 @@ class Kernel:
                 raise RunError(
                     f"the kernel's process cannot be started in {str(cwd)!r}: {error.strerror}",
                     run_id=run_id,
-                    hint="see to the folder, to memory and to the number of processes (`ulimit -u`), then run again",
+                    hint="check the folder, memory and the number of processes (`ulimit -u`), then run again",
                 ) from error
             undo.pop_all()
         self._connection = connection

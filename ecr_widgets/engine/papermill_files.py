@@ -21,7 +21,7 @@ def output_place(output_path: str | None) -> Place | None:
     Raises:
         InputError: It would be saved in another store, where no record can be kept while it runs.
 
-        SettingsError: It is no address of a bucket.
+        SettingsError: It is not the address of a bucket.
     """
     from papermill.iorw import LocalHandler, NoIOHandler, StreamHandler, papermill_io
 
@@ -32,9 +32,9 @@ def output_place(output_path: str | None) -> Place | None:
         return None
     if not isinstance(handler, LocalHandler):
         raise InputError(
-            f"the run cannot be saved in {output_path!r}: it is no file, and records have to be on disk before"
+            f"the run cannot be saved in {output_path!r}: it is not a file, and records have to be on disk before"
             " anything is changed",
-            hint="save it in a file or a bucket of S3",
+            hint="save it in a file or an S3 bucket",
         )
     return papermill_folder() / str(output_path)
 

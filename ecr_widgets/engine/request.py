@@ -87,7 +87,7 @@ def kernel_environ(
     """
     if is_within_plan(environ) and not plan:
         raise InputError(
-            "the run is refused: a cell of a plan asks for it, and a plan changes nothing",
+            "the run is refused: a cell of a plan starts it, and a plan changes nothing",
             hint="run it by hand",
         )
     return {

@@ -145,7 +145,9 @@ def holder_of(saved: Place) -> str | None:
     try:
         return store_of(saved.parent).holder(saved.name)
     except OSError as error:
-        raise InputError(f"nobody knows whether {str(saved)!r} still runs: {error.strerror}") from error
+        raise InputError(
+            f"it cannot be determined whether {str(saved)!r} still runs: {error.strerror}"
+        ) from error
 
 
 def find_run(run_id: str, runs: Place) -> Place:

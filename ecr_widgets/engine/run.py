@@ -163,7 +163,7 @@ def resume_run(
 
         RecordError: The seals cannot be read.
 
-        TargetBusy: The run is still going on.
+        TargetBusy: The run is still running.
     """
     options = RunOptions(runs, environ, wait_s, on_event=on_event)
     return _resume(open_run(find_run(run_id, runs)), options)
@@ -180,7 +180,7 @@ def _resume(earlier: OpenRun, options: RunOptions, *, runbook: Runbook | None = 
     if (holder := holder_of(earlier.path)) is not None:
         by = "" if isinstance(earlier.path, Path) else f": {holder} holds it"
         raise TargetBusy(
-            f"run {run_id} is still going on{by}", run_id=run_id, holder=run_id, hint="wait for its end"
+            f"run {run_id} is still running{by}", run_id=run_id, holder=run_id, hint="wait for its end"
         )
     _refuse_altered(earlier)
     refuse_unapproved(

@@ -147,14 +147,14 @@ class SavedRun:
         assert self._lease is not None
         if self._store.is_fenced and not self._lease.is_held:
             # Before it is seen by the stamp: whoever resumes the run has read it by now, and would miss what is stored here.
-            raise OSError(errno.EBUSY, f"the run is another's by now: {self._lease.lost_to}")
+            raise OSError(errno.EBUSY, f"another process has taken over the run: {self._lease.lost_to}")
         tried, self._tried = self._tried, content
         try:
             self._stamp = self._store.put(name, content, replacing=self._stamp, final=final)
         except Replaced as error:
             there, self._stamp = self._store.read(name) or (b"", None)
             if not self._lease.is_held or (self._store.is_fenced and there != tried):
-                raise OSError(errno.EBUSY, "another run is being saved there by now") from error
+                raise OSError(errno.EBUSY, "another run is being saved there now") from error
             # Whoever has the notebook open may have saved it: what the run says itself replaces that.
             self._stamp = self._store.put(name, content, replacing=self._stamp, final=final)
 

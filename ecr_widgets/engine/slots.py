@@ -215,5 +215,5 @@ def _busy(runbook: str, slot: str, holder: str | None) -> TargetBusy:
         f"slot {slot} of {runbook} is being run by {holder or 'another process'}",
         run_id="",
         holder=f"slot {slot}",
-        hint="leave it to that one: a slot is run once",
+        hint="wait for that run: a slot runs once",
     )

@@ -101,7 +101,7 @@ def look_at_wave(file: Path, wave: int, runs: Place) -> GateState:
         if isinstance(error, InputError):
             raise
         raise InputError(
-            f"{str(file)!r} is no fleet: {error!r}", hint="save what `fleet RUNBOOK --plan --json` prints"
+            f"{str(file)!r} is not a fleet: {error!r}", hint="save what `fleet RUNBOOK --plan --json` prints"
         ) from error
     if wave > len(slots):
         raise InputError(f"the fleet has no wave {wave}", hint=f"it has {len(slots)}")

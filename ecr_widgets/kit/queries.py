@@ -108,7 +108,7 @@ class Queries:
         """
         policy = simple_lifecycle_policy(untagged_days=untagged_days, keep_newest=keep_newest)
         if policy is None:
-            raise InputError("neither rule is asked for", hint="give one of the two a number above 0")
+            raise InputError("no rule is given", hint="give untagged_days or keep_newest a number above 0")
         current = self._outside.ecr.find_lifecycle_policy(self.repository(repository))
         repository = self.repository(repository)
         expiring = self._outside.ecr.preview_lifecycle_policy(repository, policy)

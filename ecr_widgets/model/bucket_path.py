@@ -26,7 +26,7 @@ class BucketPath(PurePosixPath):
         parts = [part for part in prefix.split("/") if part]
         if not text.startswith(_SCHEME) or not _BUCKET.fullmatch(bucket) or {".", ".."} & set(parts):
             raise SettingsError(
-                f"{text!r} is no address of a bucket", hint="give s3://BUCKET or s3://BUCKET/PREFIX"
+                f"{text!r} is not the address of a bucket", hint="give s3://BUCKET or s3://BUCKET/PREFIX"
             )
         return cls(_SCHEME, bucket, *parts)
 

@@ -79,7 +79,7 @@ def check_entity_name(name: str, *, kind: str) -> str:
         or any(mark in ":*/\\" or not mark.isprintable() for mark in name)
     ):
         raise InputError(
-            f"{kind} name {name!r} refused: it could not be addressed again",
+            f"{kind} name {name!r} refused: it could not be used as an argument later",
             hint="leave out : * / \\ and spaces around it",
         )
     return name

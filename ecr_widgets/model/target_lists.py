@@ -80,10 +80,12 @@ def read_targets(
                 f"{named}, line {line}: the same target as in line {before}", hint="leave one of them out"
             )
         if len(seen) > MOST_TARGETS:
-            raise InputError(f"{named}: more than {MOST_TARGETS} targets", hint="make several fleets of them")
+            raise InputError(
+                f"{named}: more than {MOST_TARGETS} targets", hint="split them into several fleets"
+            )
         sets.append(parameters)
     if not sets:
-        raise InputError(f"{named}: no target", hint="give one set of parameters a line")
+        raise InputError(f"{named}: no target", hint="give one set of parameters per line")
     return name_targets(sets)
 
 
@@ -114,7 +116,7 @@ def _decoded(text: str, named: str, line: int) -> Any:
             else "too deep"
         )
         raise InputError(
-            f"{named}, line {line}: not JSON: {why}", hint="write one object a line, or one list of objects"
+            f"{named}, line {line}: not JSON: {why}", hint="write one object per line, or one list of objects"
         ) from error
 
 
@@ -130,12 +132,12 @@ def _from_csv(text: str, named: str) -> Iterator[tuple[int, Mapping[str, str]]]:
                 if len(set(names)) < len(names) or not all(names):
                     raise InputError(
                         f"{named}, line {rows.line_num}: a column without a name, or two of one name",
-                        hint="write the parameters' names into the first line",
+                        hint="write the parameters' names in the first line",
                     )
             elif len(row) != len(names):
                 raise InputError(
                     f"{named}, line {rows.line_num}: {len(row)} values for {len(names)} parameters",
-                    hint="put a value with a comma into double quotes",
+                    hint="put values with commas in double quotes",
                 )
             else:
                 yield rows.line_num, dict(zip(names, row, strict=True))

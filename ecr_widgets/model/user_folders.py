@@ -37,5 +37,5 @@ def _folder(environ: Mapping[str, str], variable: str, below_home: str) -> Path:
         return Path.home() / below_home / _OURS
     except RuntimeError as error:  # a user id without an entry, as containers have them
         raise SettingsError(
-            "this user has no home folder", hint=f"set HOME, or {variable} to a folder of yours"
+            "this user has no home folder", hint=f"set HOME, or {variable} to your own folder"
         ) from error

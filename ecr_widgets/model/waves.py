@@ -35,7 +35,7 @@ class WaveSizes:
             match = _SIZE.fullmatch(each.strip())
             if match is None or (match["percent"] and int(match["number"]) > 100):
                 raise InputError(
-                    f"waves {text!r} refused: {each.strip()!r} is no size",
+                    f"waves {text!r} refused: {each.strip()!r} is not a size",
                     hint="give counts or percentages of all targets, 1 or more, such as 1,5,20%",
                 )
             sizes.append((int(match["number"]), bool(match["percent"])))

@@ -292,7 +292,7 @@ class Panel(Live):
     def _ask(self, asked_by: str, plan: Plan) -> str:
         """Make the plan that another person may let go on, and say so."""
         if not self._reason:
-            raise InputError(f"{asked_by} asks for an approval, and so for a reason", hint="type why")
+            raise InputError(f"{asked_by} needs an approval, and so a reason", hint="type why")
         made = self._kit.actions.plan(plan.script, self._reason)
         self._last = LastAction(f"plan: {plan.what}", "…", made["run_id"], place_of(made["notebook"]))
         return (

@@ -120,7 +120,7 @@ def _plan_deploy(panel: DeploysPanel, choices: Sequence[Choice], values: Values)
     if values.get(_FROM) == _RUNS:
         number = next((at for at in range(len(choices)) if values.get(f"tag{at}")), None)
         if number is None or view is None:
-            panel.refuse(InputError("what runs has changed meanwhile", hint="choose again"))
+            panel.refuse(InputError("what runs has changed in the meantime", hint="choose again"))
             return
         container, repository, _ = choices[number]
         shown, path, name = f"{repository}:{values[f'tag{number}']}", "", view.deploy_name or panel.service

@@ -69,7 +69,7 @@ class Field:
             text = typed.strip()
             if self.kind not in ("choice", "list") or text in self.options:
                 return text
-            raise InputError(f"{self.label} is none of those that were offered", hint="choose one of them")
+            raise InputError(f"{self.label} is not one of the choices", hint="choose one of them")
         raise InputError(f"{self.label} cannot be read", hint="type it again")
 
 

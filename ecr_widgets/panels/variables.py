@@ -26,7 +26,7 @@ def parsed_variables(text: str, container: str) -> dict[str, dict[str, str]]:
     for line in filter(None, map(str.strip, text.splitlines())):
         match = _LINE.fullmatch(line)
         if match is None:
-            raise InputError("the variables cannot be read", hint="type NAME=value, one a line")
+            raise InputError("the variables cannot be read", hint="type NAME=value, one per line")
         of = match[1] or container
         if not of:
             raise InputError("a variable needs a container to be set in", hint="name the container")

@@ -230,7 +230,7 @@ class _PlaceView(_NotebookView):
 def no_room() -> InputError:
     """Why nothing more is begun where the places are taken."""
     return InputError(
-        "this panel keeps no more records", hint="go on in a new cell: show the panel there once more"
+        "this panel cannot keep more records", hint="show the panel again in a new cell, and continue there"
     )
 
 

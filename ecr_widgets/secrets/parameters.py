@@ -29,7 +29,9 @@ def refuse_secrets(parameters: Mapping[str, Any], known: SecretRegistry) -> None
     for name, value in parameters.items():
         what = what_secret("", name, known)
         if what is not None:
-            raise InputError(f"a parameter's name refused: it {what}; a saved run would show it", hint=_HINT)
+            raise InputError(
+                f"a parameter's name is refused: it {what}; a saved run would show it", hint=_HINT
+            )
         _check_size(name, value)
         for names, text in _texts(value, (name,)):
             match = next(

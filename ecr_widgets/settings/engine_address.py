@@ -204,7 +204,8 @@ def _json(path: Path) -> dict[str, Any]:
         ) from error
     if not isinstance(document, dict):
         raise SettingsError(
-            f"Docker's settings cannot be used: {path} holds no JSON object", hint="fix or remove the file"
+            f"Docker's settings cannot be used: {path} does not hold a JSON object",
+            hint="fix or remove the file",
         )
     return document
 

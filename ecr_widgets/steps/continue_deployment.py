@@ -38,7 +38,7 @@ class ContinueDeployment(Step[Service, ContinuedOutcome]):
     Raises:
         EntityNotFound: No such environment or service.
 
-        InputError: It waits at no pause.
+        InputError: It does not wait at a pause hook.
     """
 
     step: ClassVar = "continue_deployment"
@@ -66,7 +66,7 @@ class ContinueDeployment(Step[Service, ContinuedOutcome]):
         service = require_service(services, find_environment(services, self.environment), self.service)
         if not _waiting(service).hook_id:
             raise InputError(
-                f"service {service.name!r} waits at no pause", hint=f"look at it: `ecr-widgets service show"
+                f"service {service.name!r} does not wait at a pause hook", hint=f"look at it: `ecr-widgets service show"
                 f" {self.environment} {self.service}`",
             )  # fmt: skip
         return service

@@ -69,12 +69,12 @@ class CreateEnvironment(Step[Environment | None, EnvironmentOutcome]):
         if not self.min_count >= 0 or (self.max_count and self.max_count < self.min_count):
             raise InputError(
                 f"{self.min_count} to {self.max_count} instances refused",
-                hint="give 0 or more, and no most below the least",
+                hint="give 0 or more, and a maximum that is not below the minimum",
             )
         if self.max_count and not self.min_count:
             raise InputError(
-                f"0 to {self.max_count} instances refused: AWS takes no group that scales and has a least number of 0",
-                hint="give a least number of 1 or more, or no largest number",
+                f"0 to {self.max_count} instances refused: AWS does not take a group that scales from a minimum of 0",
+                hint="give a minimum of 1 or more, or no maximum",
             )
         if self.operating_system not in OPERATING_SYSTEMS:
             raise InputError(

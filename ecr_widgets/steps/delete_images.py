@@ -103,7 +103,7 @@ class DeleteImages(Step[Deletable, DeletedImagesOutcome]):
             # Whoever typed something meant to delete.
             raise InputError(
                 f"nothing was deleted: {self.typed_name!r} was typed, and the repository is {self.repository!r}",
-                hint="type its whole name, or nothing to list only",
+                hint="type its full name, or nothing to only list",
             )
         # Looked at again: what was unused then may run now.
         uses = outside.uses(self.repository, progress)

@@ -64,7 +64,7 @@ class DeleteRepository(Step[Sequence[Image] | None, DeletedRepositoryOutcome]):
         check_repository_name(self.repository)
         if self.typed_name != self.repository:
             raise InputError(
-                f"to delete repository {self.repository!r}, its name must be typed once more, not {self.typed_name!r}",
+                f"to delete repository {self.repository!r}, its name must be typed again, not {self.typed_name!r}",
                 hint="a deletion cannot be undone",
             )
         if outside.ecr.find_repository(self.repository) is None:

@@ -165,8 +165,8 @@ class PlanFleet(Look[Fleet]):
         )
         if before not in (None, sha256):
             raise InputError(
-                "the targets or the runbook are others than this fleet began with",
-                hint="bring them back, or start a new fleet",
+                "the targets or the runbook are not those that this fleet began with",
+                hint="restore them, or start a new fleet",
             )
 
 

@@ -74,7 +74,7 @@ class PullImage(Step[Pullable, PullOutcome]):
         except EngineError as error:
             if found.step.use(lambda token: _is_no_image(outside.registry, pinned, token)):
                 raise EngineError(
-                    f"{found.image} is no image that an engine can hold: it is an attestation, a signature or the like",
+                    f"{found.image} is not an image that an engine can store: it is an attestation, a signature or the like",
                     hint="pull the image that it belongs to",
                 ) from error
             raise

@@ -94,7 +94,7 @@ class Verify(Step[None, VerifyOutcome]):
         image = None if self.image is None else self.image.image
         if image is not None and image.digest is None:
             raise VerifyError(
-                f"{image} names no digest, so nothing can be proven of it", hint="pin the image by digest"
+                f"{image} names no digest, so nothing can be proven about it", hint="pin the image by digest"
             )
         session = outside.session_of(self.profile, self.region)
         services = outside.services_of(self.service.environment)
@@ -177,9 +177,9 @@ def _pinned(running: Sequence[ImageReference], registry: OwnRegistry, service: s
     loose = next((each for each in ours if each.digest is None), None)
     if loose is not None or not ours:
         raise VerifyError(
-            f"service {service!r} runs {loose}, which names no digest, so nothing can be proven of it"
+            f"service {service!r} runs {loose}, which names no digest, so nothing can be proven about it"
             if loose is not None
-            else f"service {service!r} runs no image of {registry.host}, so nothing can be proven of it",
+            else f"service {service!r} runs no image of {registry.host}, so nothing can be proven about it",
             hint="deploy it by digest",
         )
     return registry.own(ours[0])

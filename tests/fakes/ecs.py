@@ -202,7 +202,7 @@ class FakeEcs:
     def continue_deployment(self, service_id: str, deployment_id: str, *, roll_back: bool = False) -> None:
         found = self.find_deployment(service_id, deployment_id)
         if found is None or not found.hook_id:
-            raise InputError(f"deployment {deployment_id} waits at no pause")
+            raise InputError(f"deployment {deployment_id} does not wait at a pause hook")
         self._world.changes.append(f"continue deployment {deployment_id}")
         del self.pauses[found.deploy_id]
         service = self.services[service_id]

@@ -157,10 +157,10 @@ class FakeLayer0(FakeEnvironments):
         return None
 
     def stop_deployment(self, service_id: str, deployment_id: str) -> None:
-        raise InputError("Layer0 stops no deployment")
+        raise InputError("Layer0 cannot stop a deployment")
 
     def continue_deployment(self, service_id: str, deployment_id: str, *, roll_back: bool = False) -> None:
-        raise InputError("Layer0's deployments wait at no pause")
+        raise InputError("Layer0's deployments do not wait at pause hooks")
 
     def list_copies(self, service_id: str) -> tuple[Copy, ...] | None:
         return None
@@ -263,4 +263,4 @@ class FakeLayer0(FakeEnvironments):
 
 def _refuse(settings: Settings | None) -> None:
     if settings is not None:
-        raise InputError("Layer0 takes no service file")
+        raise InputError("Layer0 does not take a service file")

@@ -115,7 +115,7 @@ def test_a_killed_run_is_taken_up_where_it_stands(tmp_path: Path) -> None:
     """The same run id, parameters and file; what was done is found; the earlier attempt's records are kept."""
     process, saved_at = start(tmp_path, RECORDING_CELL + CREATE_ONCE, WAITING_ONCE)
     run_id = json.loads(saved_at.read_text())["metadata"]["ecr_widgets"]["run_id"]
-    with pytest.raises(TargetBusy, match="still going on"):
+    with pytest.raises(TargetBusy, match="still running"):
         resume_run(run_id, runs=saved_at.parent)
     process.kill()
     process.communicate(timeout=30)

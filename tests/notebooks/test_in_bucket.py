@@ -81,7 +81,7 @@ def test_a_run_that_was_killed_is_resumed_on_another_host(both: tuple[Host, Host
         run_id = name[:23]
         busy = other.run("--resume", run_id, code=5)
         assert re.search(
-            r"is still going on: run .* holds|is still going on: run .*; its lease ends in", busy["reason"]
+            r"is still running: run .* holds|is still running: run .*; its lease ends in", busy["reason"]
         )
         process.send_signal(signal.SIGKILL)
     (one.checkout / "go").touch()
@@ -113,7 +113,7 @@ def test_a_run_that_was_asleep_saves_nothing_more(both: tuple[Host, Host], s3: B
         process.send_signal(signal.SIGCONT)
         out, err = process.communicate(timeout=60)
         assert process.returncode == 1, out + err
-        assert "the run is another's by now" in err
+        assert "another process has taken over the run" in err
     assert saved(s3, one.place) == after
     assert after[name]["metadata"]["ecr_widgets"]["state"] == "succeeded"
 

@@ -73,7 +73,7 @@ def test_a_cell_of_a_plan_starts_no_real_run(tmp_path: Path) -> None:
     book = write_runbook(tmp_path, ["from pathlib import Path\nruns = Path('runs')", cell])
     result = run_runbook(book, {}, runs=tmp_path / "runs", plan=True)
     assert result.state == "failed"
-    assert "a cell of a plan asks for it, and a plan changes nothing" in str(result.reason)
+    assert "a cell of a plan starts it, and a plan changes nothing" in str(result.reason)
     assert not (tmp_path / "ran").exists()
 
 

@@ -186,7 +186,7 @@ def test_a_name_that_a_file_gives_twice_is_refused(folder: Path) -> None:
         (folder / "values.yaml").write_text(text)
         done = call(folder, *OURS[:-1], "-f", "values.yaml")
         assert done.returncode == 2
-        assert "a name stands there twice in line 1" in done.stderr
+        assert "a name appears twice in line 1" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ class Changes(Reading):
     ) -> Service:
         if load_balancer_id:
             raise InputError(
-                "ECS puts no service behind a load balancer of Layer0",
+                "ECS cannot put a service behind a Layer0 load balancer",
                 hint="name target groups in a service file, and leave load_balancer empty",
             )
         asked = {

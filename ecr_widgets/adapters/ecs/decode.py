@@ -56,7 +56,7 @@ def _all(answer: Wire, name: str, kind: type[T]) -> list[T]:
     if found is None:
         return []
     if not isinstance(found, list) or not all(isinstance(each, kind) for each in found):
-        raise TypeError(f"{name} is no list of {kind.__name__}")
+        raise TypeError(f"{name} is not a list of {kind.__name__}")
     return found
 
 

@@ -27,7 +27,9 @@ class Deployments(Reading):
     def continue_deployment(self, service_id: str, deployment_id: str, *, roll_back: bool = False) -> None:
         rollout = self._required(service_id, deployment_id)
         if not rollout.hook_id:
-            raise InputError(f"deployment {deployment_id} waits at no pause", hint="look at the service")
+            raise InputError(
+                f"deployment {deployment_id} does not wait at a pause hook", hint="look at the service"
+            )
         self._change(
             "ecs:ContinueServiceDeployment",
             serviceDeploymentArn=rollout.arn,

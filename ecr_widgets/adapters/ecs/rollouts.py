@@ -138,7 +138,7 @@ def as_deployment(found: Rollout, deployment_id: str, deploy_id: str) -> Deploym
 def _brief(raw: Wire) -> tuple[str, str, datetime]:
     at = moment(raw["createdAt"])
     if at is None:
-        raise ValueError("createdAt is no time")
+        raise ValueError("createdAt is not a time")
     return raw["serviceDeploymentArn"], str(raw.get("targetServiceRevisionArn") or ""), at
 
 

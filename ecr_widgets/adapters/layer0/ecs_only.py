@@ -14,10 +14,10 @@ class EcsOnly(Calls):
         return None
 
     def stop_deployment(self, service_id: str, deployment_id: str) -> None:
-        raise InputError("Layer0 stops no deployment", hint="move the service to another deploy")
+        raise InputError("Layer0 cannot stop a deployment", hint="move the service to another deploy")
 
     def continue_deployment(self, service_id: str, deployment_id: str, *, roll_back: bool = False) -> None:
-        raise InputError("Layer0's deployments wait at no pause")
+        raise InputError("Layer0's deployments do not wait at pause hooks")
 
     def list_copies(self, service_id: str) -> tuple[Copy, ...] | None:
         return None
@@ -32,4 +32,4 @@ class EcsOnly(Calls):
         return ""
 
     def apply_settings(self, service_id: str, settings: Settings) -> Service:
-        raise InputError("Layer0 takes no service file", hint="leave service_file empty")
+        raise InputError("Layer0 does not take a service file", hint="leave service_file empty")

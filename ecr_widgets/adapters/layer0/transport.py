@@ -81,7 +81,7 @@ class Transport:
         token = settings.authorization_token
         if not token.isascii() or not token.isprintable():
             raise SettingsError(
-                "LAYER0_AUTH_TOKEN holds characters that no header takes",
+                "LAYER0_AUTH_TOKEN holds characters that a header cannot have",
                 hint="take it from `l0-setup endpoint`",
             )
         self._endpoint = settings.endpoint

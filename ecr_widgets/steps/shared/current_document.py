@@ -38,6 +38,6 @@ def current_document(services: Services, environment: str, service: str) -> Curr
     deploy = services.read_deploy(primary.deploy_id)
     if deploy.dockerrun is None:
         raise InputError(
-            f"{services.dialect()} does not tell what deploy {primary.deploy_id} holds", hint=hint
+            f"{services.dialect()} does not say what deploy {primary.deploy_id} holds", hint=hint
         )
     return CurrentDocument(deploy.name or service, deploy.dockerrun)

@@ -58,7 +58,7 @@ def require_earlier(services: Services, service: str, deploy_id: str | None) -> 
     """
     if not deploy_id:
         raise InputError(
-            f"service {service!r} has no earlier deploy to go back to: it stands on the first of its name",
+            f"service {service!r} has no earlier deploy to go back to: it runs the first of its name",
             hint="name another deploy as deploy_id, or scale the service to 0",
         )
     return services.read_deploy(deploy_id)

@@ -71,7 +71,7 @@ def parse_policy(policy: str) -> object:
     try:
         parsed = json.loads(policy)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"the lifecycle policy is no JSON: {error}") from error
+        raise InputError(f"the lifecycle policy is not JSON: {error}") from error
     if not isinstance(parsed, dict) or not isinstance(parsed.get("rules"), list) or not parsed["rules"]:
         raise InputError(
             "the lifecycle policy has no rules", hint='it begins {"rules": [{"rulePriority": 1, …'

@@ -115,7 +115,7 @@ def wait_for_service(
                 f" for deploy {deploy_id}",
                 run_id=run_id,
                 holder="somebody elsewhere",
-                hint="look at who works on it, then deploy again where that is still wanted",
+                hint="find out who works on it, then deploy again if that is still wanted",
             )
         if no_room.look(
             service,

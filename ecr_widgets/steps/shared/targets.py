@@ -93,6 +93,6 @@ class HeldTarget:
                 f" {self._seen[self.name] or 'nothing'} and is on {current or 'nothing'} now",
                 run_id=self._run_id,
                 holder="somebody elsewhere",
-                hint="look at who works on it, then run again",
+                hint="find out who works on it, then run again",
             )
         self._seen.setdefault(self.name, current)

@@ -163,7 +163,7 @@ def test_a_tag_that_moved_while_ecs_resolved_it(kit: Kit, to: Adapted, tmp_path:
     to.way.served.ask("RegisterTaskDefinition", family="web", containerDefinitions=[by_tag])
     moved = kit.deploy_service(HERE, "web", "web:1")
     kit.wait(moved, timeout_s=3000)
-    with pytest.raises(VerifyError, match="which names no digest, so nothing can be proven of it"):
+    with pytest.raises(VerifyError, match="which names no digest, so nothing can be proven about it"):
         kit.verify(moved)
 
 

@@ -237,7 +237,7 @@ def test_a_store_that_ignores_conditions_gives_nothing_to_hold(
         "put_object",
         lambda IfNoneMatch=None, IfMatch=None, **told: put(**told),  # noqa: N803
     )
-    with pytest.raises(SettingsError, match="overwrites what is to be new, so nothing can be held there"):
+    with pytest.raises(SettingsError, match="overwrites objects that must be new, so it cannot hold locks"):
         hosts.new("one").take(NAME, "service web")
 
 

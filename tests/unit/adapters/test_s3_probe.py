@@ -71,7 +71,7 @@ def test_a_store_that_does_not_compare_and_swap_is_refused_in_words(
 ) -> None:
     """Conditions that are ignored, and names that cannot be made again: each has been seen in a product."""
     store = buckets.store(client=Odd(buckets.client(), **odd))
-    with pytest.raises(SettingsError, match=f"{why}: it does not compare and swap"):
+    with pytest.raises(SettingsError, match=f"{why}: it does not support conditional writes"):
         probe(store)
 
 

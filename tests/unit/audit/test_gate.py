@@ -43,7 +43,7 @@ def test_yaml_and_json_are_read(file: Path) -> None:
         (POLICY + "environment: {}\n", "did you mean 'environments'"),
         ("version: [", "line"),
         ("", "policy cannot be used"),
-        ("a: &a [*a]", "holds itself"),
+        ("a: &a [*a]", "contains itself"),
         ("[" * 5000, "policy|YAML"),
         ("version: 1 # " + "x" * 300_000, "more than 256 KiB"),
     ],

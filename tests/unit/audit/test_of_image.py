@@ -261,7 +261,7 @@ ATTACKS: dict[str, tuple[Attack, str]] = {
     ),
     "two signatures": (
         lambda here, image, run, _: here.put(image, re.sub(rb'({"sig":"[^"]+"})', rb"\1,\1", run.line)),
-        "it is no seal",
+        "it is not a seal",
     ),
     "of another image, with this one as a second subject": (
         lambda here, image, run, _: here.put(
@@ -283,8 +283,8 @@ ATTACKS: dict[str, tuple[Attack, str]] = {
         ),
         "not that of a statement",
     ),
-    "no JSON": (lambda here, image, run, _: here.put(image, b"\x00"), "it is no seal"),
-    "cut": (lambda here, image, run, _: here.put(image, run.line[:-9]), "it is no seal"),
+    "no JSON": (lambda here, image, run, _: here.put(image, b"\x00"), "it is not a seal"),
+    "cut": (lambda here, image, run, _: here.put(image, run.line[:-9]), "it is not a seal"),
     "written otherwise": (
         lambda here, image, run, _: here.put(image, json.dumps(json.loads(run.line)).encode()),
         "not written as a seal is",

@@ -81,8 +81,8 @@ def test_a_wrong_container_is_refused(container: dict[str, Any], pointer: str, w
     ("task", "pointer", "why"),
     [
         ({"cpu": 256}, "/cpu", "a number where text belongs"),
-        ({"cpu": "half"}, "/cpu", "'half' is no size of a task's cpu"),
-        ({"memory": "512MB"}, "/memory", "'512MB' is no size of a task's memory"),
+        ({"cpu": "half"}, "/cpu", "'half' is not a size of a task's cpu"),
+        ({"memory": "512MB"}, "/memory", "'512MB' is not a size of a task's memory"),
         ({"memory": "32"}, "/memory", "the containers reserve 64 of the task's 32"),
         ({"networkMode": "nat"}, "/networkMode", "'nat' is not one of"),
         ({"pidMode": "none"}, "/pidMode", "'none' is not one of"),
@@ -292,7 +292,7 @@ def test_each_launch_type_has_its_own_log_drivers() -> None:
 def test_a_refusal_calls_the_document_what_people_do() -> None:
     """For ECS it is a task definition, however it was made, with its file where that is known."""
     error = refused(definition(cpu="x"))
-    assert str(error).startswith("Task definition refused at /cpu: 'x' is no size")
+    assert str(error).startswith("Task definition refused at /cpu: 'x' is not a size")
     assert str(error.in_file("a.json")).startswith("Task definition 'a.json' refused at /cpu: ")
     for call in (
         lambda: Dockerrun.described({"containerDefinitions": 1}),

@@ -34,5 +34,5 @@ def test_a_run_is_saved_in_files_and_buckets_only(tmp_path: Path, monkeypatch: p
     assert (output_place(None), output_place("-")) == (None, None)
     assert output_place("out.ipynb") == tmp_path / "out.ipynb"
     assert output_place("s3://bucket/out.ipynb") == BucketPath.parse("s3://bucket/out.ipynb")
-    with pytest.raises(InputError, match="it is no file"):
+    with pytest.raises(InputError, match="it is not a file"):
         output_place("gs://bucket/out.ipynb")

@@ -73,7 +73,7 @@ def test_an_anchor_gives_its_words_as_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("tag: 1\ntag: 2", "a name stands there twice"),
+        ("tag: 1\ntag: 2", "a name appears twice"),
         ("tag: [", "in line 1"),
         ("- tag", "holds no parameters"),
         ("copies: 1.5", "1.5 is not of type int"),
@@ -104,13 +104,13 @@ MERGES = "a0: &a0 {x: 1}\n" + "".join(
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        (BOMB, "stands for more than"),
-        (MERGES, "stands for more than"),
-        ("tags: &a [*a]", "holds itself"),
+        (BOMB, "expands to more than"),
+        (MERGES, "expands to more than"),
+        ("tags: &a [*a]", "contains itself"),
         ("tag: " + "[" * 3000 + "]" * 3000, "nested too deeply"),
         ("tag: " + "{a: " * 3000 + "}" * 3000, "nested too deeply"),
         ("tag: '" + "x" * 300_000 + "'", "more than 256 KiB"),
-        ("".join(f"n{n}: 1\n" for n in range(20_000)) + "n1: 2", "a name stands there twice"),
+        ("".join(f"n{n}: 1\n" for n in range(20_000)) + "n1: 2", "a name appears twice"),
     ],
     ids=["aliases", "merges", "itself", "lists", "objects", "large", "names"],
 )

@@ -177,7 +177,7 @@ def test_a_pause_of_a_deployment_is_shown_and_can_be_ended(
     assert (done.deploy_id, done.stage, world.changes[-1]) == (
         "web:2", "POST_SCALE_UP", f"continue deployment {done.deployment_id}",
     )  # fmt: skip
-    with pytest.raises(InputError, match="waits at no pause"):
+    with pytest.raises(InputError, match="does not wait at a pause hook"):
         kit.continue_deployment(HERE, "web")
 
 

@@ -37,5 +37,5 @@ def test_everything_else_is_a_folder() -> None:
 )
 def test_what_is_no_bucket_is_refused(text: str) -> None:
     """Before anything is asked of it."""
-    with pytest.raises(SettingsError, match="no address of a bucket"):
+    with pytest.raises(SettingsError, match="not the address of a bucket"):
         place_of(text)

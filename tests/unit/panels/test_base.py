@@ -131,7 +131,7 @@ def test_no_record_takes_anothers_place(desk: Desk, panel: Plain) -> None:
     panel.act("much", doing(many))
     desk.settle()
     assert len(desk.records) == len(done) == base._PLACES
-    assert "go on in a new cell" in desk.picture["problem"]
+    assert "show the panel again in a new cell" in desk.picture["problem"]
 
 
 def test_no_action_is_begun_that_could_run_out_of_places(desk: Desk, panel: Plain) -> None:
@@ -146,7 +146,7 @@ def test_no_action_is_begun_that_could_run_out_of_places(desk: Desk, panel: Plai
     left = len(desk.records)
     panel.act("more", doing(lambda _: pytest.fail("begun")))
     desk.settle()
-    assert "keeps no more records; go on in a new cell" in desk.picture["problem"]
+    assert "cannot keep more records; show the panel again in a new cell" in desk.picture["problem"]
     assert (len(desk.records), desk.picture["status"]) == (left, "")
 
 

@@ -238,7 +238,7 @@ def test_a_deploy_that_began_finds_a_place_for_each_of_its_records(
     assert desk.picture["problem"] == ""
     desk.type("Image", "app:2")
     desk.press("Plan deploy")
-    assert "keeps no more records" in desk.picture["problem"]
+    assert "cannot keep more records" in desk.picture["problem"]
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def test_what_was_typed_is_read_by_its_field() -> None:
         ({"name": "  "}, "Name is empty"),
         ({"name": 7}, "Name cannot be read"),
         ({"name": "x" * 20_001}, "Name cannot be read"),
-        ({"how": "c"}, "How is none of those that were offered"),
+        ({"how": "c"}, "How is not one of the choices"),
         ({"many": 6}, "How many is not a whole number from 0 to 5"),
         ({"many": -1}, "How many is not a whole number"),
         ({"many": True}, "How many is not a whole number"),

@@ -211,7 +211,7 @@ def test_a_policy_is_previewed_and_set_after_a_confirmation(open_desk: Desk, wor
     open_desk.type("Expire untagged", 0)
     open_desk.type("Keep newest", 0)
     open_desk.press("Preview policy")
-    assert "neither rule is asked for" in open_desk.picture["problem"]
+    assert "no rule is given" in open_desk.picture["problem"]
     open_desk.type("Keep newest", 1)
     open_desk.press("Preview policy")
     assert open_desk.part("Planned: set the lifecycle policy of team/app") == [

@@ -20,7 +20,7 @@ def test_a_value_holds_anything_but_a_line_break() -> None:
 @pytest.mark.parametrize("text", ["NAME", "1A=x", "a b C=x", "=x"])
 def test_what_is_no_variable_is_refused(text: str) -> None:
     """And none of it is told, since it may be a secret."""
-    with pytest.raises(InputError, match="cannot be read; type NAME=value, one a line"):
+    with pytest.raises(InputError, match="cannot be read; type NAME=value, one per line"):
         parsed_variables(text, "web")
 
 

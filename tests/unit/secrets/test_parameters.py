@@ -116,7 +116,7 @@ def test_a_secret_as_a_name_is_refused_and_not_shown(name: str) -> None:
     """A value that slipped into the name's place."""
     known = SecretRegistry()
     known.register("not-a-name-4711-canary")
-    with pytest.raises(InputError, match="a parameter's name refused") as caught:
+    with pytest.raises(InputError, match="a parameter's name is refused") as caught:
         refuse_secrets({name: "x"}, known)
     assert name not in str(caught.value)
     with pytest.raises(InputError) as caught:

@@ -230,7 +230,7 @@ def test_a_wave_of_which_nothing_is_left_changes_nothing(
 def test_a_fleet_is_not_resumed_over_other_targets(to: FakeConnections, kit: Kit, tmp_path: Path) -> None:
     """Nor with another runbook: what is left of one list is nobody's plan for another."""
     run_all(kit, 2)
-    with pytest.raises(InputError, match="others than this fleet began with"):
+    with pytest.raises(InputError, match="not those that this fleet began with"):
         resumed(to, tmp_path, kit.recorder.records).plan_fleet("deploy", targets(3))
 
 

@@ -62,8 +62,8 @@ def test_a_pull_of_what_is_not_there_asks_no_engine(
 @pytest.mark.parametrize(
     ("details", "why"),
     [
-        (ImageDetails("unknown/unknown"), "is no image that an engine can hold"),
-        (ImageDetails(), "is no image that an engine can hold"),
+        (ImageDetails("unknown/unknown"), "is not an image that an engine can store"),
+        (ImageDetails(), "is not an image that an engine can store"),
         (ImageDetails("linux/amd64"), "mismatched image rootfs"),
         (ImageDetails(children=CHILDREN), "mismatched image rootfs"),
     ],

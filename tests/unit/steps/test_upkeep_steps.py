@@ -191,7 +191,7 @@ def test_a_repository_is_deleted_behind_its_typed_name(
 ) -> None:
     """Not with another name, not with images where these were not allowed to go, not while one runs; then once."""
     image = pushed(kit, tmp_path, "1")
-    with pytest.raises(InputError, match="typed once more"):
+    with pytest.raises(InputError, match="typed again"):
         kit.ecr.delete_repository("app", typed_name="ap")
     with pytest.raises(RegistryError, match="holds 1 image"):
         kit.ecr.delete_repository("app", typed_name="app")

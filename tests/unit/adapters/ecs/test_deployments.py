@@ -171,5 +171,5 @@ def test_a_pause_is_ended(web: ScriptedAws, ecs: BotoEcs, action: str, *, roll_b
 
 def test_one_that_waits_at_no_pause_is_refused(web: ScriptedAws, ecs: BotoEcs) -> None:
     """Before ECS is asked to continue anything."""
-    with pytest.raises(InputError, match="waits at no pause"):
+    with pytest.raises(InputError, match="does not wait at a pause hook"):
         ecs.continue_deployment(WEB, "ecs-svc/3")
