@@ -391,7 +391,7 @@ class Watcher:
         past, seal = self.past, link.seal
         if seal is None:
             self.past = msgspec.structs.replace(past, count=past.count + 1, sha256=link.sha256)
-            return Trouble((link.why or "it is no seal",), forged=True, unknown_key=False)
+            return Trouble((link.why or "it is not a seal",), forged=True, unknown_key=False)
         place = []
         if seal.n != past.count + 1:
             place.append(
