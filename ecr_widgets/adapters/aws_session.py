@@ -9,15 +9,16 @@ import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
+import boto3
 from botocore import UNSIGNED
 from botocore import exceptions as aws
 from botocore.config import Config
 from botocore.credentials import ReadOnlyCredentials
-from botocore.session import Session, get_session
+from botocore.session import get_session
 from botocore.utils import parse_timestamp
 
 from ecr_widgets.adapters.aws_calls import NO_ANSWER, NO_IDENTITY, settings_error
@@ -25,14 +26,9 @@ from ecr_widgets.adapters.http import bundles
 from ecr_widgets.errors import AuthorizationError, EcrWidgetsError, SettingsError
 from ecr_widgets.model.loopback import is_loopback
 
-if TYPE_CHECKING:
-    import boto3
-
 
 class AwsSession:
-    """What the adapters need of boto3, by botocore alone, since boto3 adds nothing to its clients but a slow import.
-
-    The session is made and its identity found when first asked.
+    """Implements what the adapters need of boto3; the session is made and its identity found when first asked.
 
     Args:
         given: A session that is made already.
@@ -102,7 +98,7 @@ class AwsSession:
         """Have the session read its tables of these services, so that clients of them are made in no time."""
         for service in services:
             # Without signatures no identity is looked for: that may start a program, or ask a person.
-            self.session.create_client(service, config=Config(signature_version=UNSIGNED))
+            self.session.client(service, config=Config(signature_version=UNSIGNED))  # type: ignore[call-overload]
 
     def _client(self, service: str, region: str | None, config: Config) -> Any:
         session = self.session
@@ -110,30 +106,27 @@ class AwsSession:
         found = bundles()
         # boto3 reads the other two by itself.
         verify = found.get("SSL_CERT_FILE") if len(found) == 1 else None
-        client = session.create_client(service, region_name=region, config=config, verify=verify)
+        client = session.client(service, region_name=region, config=config, verify=verify)  # type: ignore[call-overload]
         address = urlsplit(client.meta.endpoint_url)
         _check_address(address.scheme, address.netloc)
         if is_loopback(address.netloc) and getproxies():
             direct = config.merge(Config(proxies={}))
-            client = session.create_client(service, region_name=region, config=direct, verify=verify)
+            client = session.client(service, region_name=region, config=direct, verify=verify)  # type: ignore[call-overload]
         client.meta.events.register_first("before-sign", self._share_identity)
         return client
 
     @cached_property
-    def session(self) -> Session:
+    def session(self) -> boto3.Session:
         """Profile and region as they are set."""
         if self._given is not None:
-            return self._given._session
+            return self._given
         region = self._region
         if region is None and self._profile is None:
             # The variable of the AWS SDKs and the `aws` command, and the only one of its kind that boto3 does not read.
             region = os.environ.get("AWS_REGION") or None
         core = get_session()
         core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_moment)
-        for name, value in (("profile", self._profile), ("region", region)):
-            if value is not None:
-                core.set_config_variable(name, value)
-        return core
+        return boto3.Session(botocore_session=core, profile_name=self._profile, region_name=region)
 
     def _share_identity(self, **_: object) -> None:
         # At each signature, since temporary keys change during a run.
@@ -171,9 +164,9 @@ class AwsSession:
                 )
 
 
-def _no_identity(session: Session, error: Exception) -> EcrWidgetsError:
-    profile = session.profile or "default"
-    settings = session.get_scoped_config()
+def _no_identity(session: boto3.Session, error: Exception) -> EcrWidgetsError:
+    profile = session.profile_name
+    settings = session._session.get_scoped_config()
     name = type(error).__name__
     if settings.get("mfa_serial") and isinstance(error, (EOFError, RuntimeError, OSError, Warning)):
         return AuthorizationError(

@@ -75,11 +75,11 @@ def test_the_region_is_the_one_that_every_aws_tool_reads(
     for name in ("AWS_DEFAULT_REGION", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
-    assert BotoEcr()._aws.session.get_config_variable("region") == "eu-west-1"
-    assert BotoEcr(profile="other")._aws.session.get_config_variable("region") == "eu-north-1"
+    assert BotoEcr()._aws.session.region_name == "eu-west-1"
+    assert BotoEcr(profile="other")._aws.session.region_name == "eu-north-1"
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    assert BotoEcr()._aws.session.get_config_variable("region") == "eu-west-1"
-    assert BotoEcr(region="us-west-2")._aws.session.get_config_variable("region") == "us-west-2"
+    assert BotoEcr()._aws.session.region_name == "eu-west-1"
+    assert BotoEcr(region="us-west-2")._aws.session.region_name == "us-west-2"
 
 
 def test_retries_are_botocores_standard_ones(ecr: BotoEcr) -> None:
