@@ -14,6 +14,7 @@ import os
 import sqlite3
 import stat
 from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -95,6 +96,8 @@ class Index:
             self._database = opened.enter_context(closing(_open(file)))
             self._opened = opened.pop_all()
         self._files, self._seals = _files_and_seals(runs, self._database, ring)
+        self._youngest_ns = 0
+        """Of the files whose stamps are believed, as of when they were listed."""
         self.read_files = 0
         """How many notebooks updates through this object have read."""
 
@@ -132,21 +135,29 @@ class Index:
             InputError: The folder cannot be listed.
         """
         days: list[tuple[date, int]] = []
-        if self._seals is not None:
-            with self._write():
-                self._seals.update(since)
-            days = list(self._seals.days())
-        last_number = self._last_number()
+        last_number, self._youngest_ns = self._last_number(), time_ns() - RACY_NS
+        with ThreadPoolExecutor(1) as beside:
+            # Most of the work on a long chain is to hash it, which needs no second look at anything listed meanwhile.
+            listing = beside.submit(self._files.list_whole)
+            if self._seals is not None:
+                with self._write():
+                    self._seals.update(since)
+                days = list(self._seals.days())
+        if (notebooks := listing.result()) is not None:
+            self._update_part(Part("", None, notebooks), last_number)
+            return
         with closing(self._files.parts(since=since, days=days)) as parts:
             for part in parts:
                 self._update_part(part, last_number)
 
     def _update_part(self, part: Part, last_number: int) -> None:
+        # By the index of paths all rows would be read in another order than they are kept in.
+        within = "" if part.is_whole else "WHERE path >= :first AND (:end IS NULL OR path < :end)"
         known = {
             row[0]: row
             for row in self._database.execute(
-                "SELECT path, number, changed_ns, size, inode FROM runs WHERE path >= ? AND (?2 IS NULL OR path < ?2)",
-                (part.first, part.end),
+                f"SELECT path, number, changed_ns, size, inode FROM runs {within}",  # noqa: S608 -- ours
+                {"first": part.first, "end": part.end},
             )
         }
         due = []
@@ -279,12 +290,12 @@ class Index:
         return self._database.execute("SELECT row, seal FROM runs WHERE path = ?", (below,)).fetchall()
 
     def _store(self, batch: list[_Due]) -> None:
-        number, youngest_ns = self._last_number(), time_ns() - RACY_NS
+        number = self._last_number()
         runs, names = [], []
         for path, stamp, read, newest in batch:
             number += 1
             seal, entry = self._sealed(path, newest, read)
-            is_kept = stamp.changed_ns <= youngest_ns and entry.line.verdict != Verdict.RUNNING
+            is_kept = stamp.changed_ns <= self._youngest_ns and entry.line.verdict != Verdict.RUNNING
             runs.append((number, path, *(stamp if is_kept else NEVER), *entry.line[:-2], seal))
             names += [(kind, name, number, entry.line.started_at) for kind, name in entry.line.touched]
         self._database.executemany(

@@ -44,6 +44,11 @@ class Part(NamedTuple):
     notebooks: Iterable[tuple[str, Stamp]]
     """Each name with what tells two states of it apart."""
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is all notebooks that there are."""
+        return not self.first and self.end is None
+
 
 class RunFiles(Protocol):
     """Notebooks by name, relative to their place."""
@@ -55,6 +60,14 @@ class RunFiles(Protocol):
             since: Where names that begin with an earlier day may be left out; None for all.
 
             days: About how many runs days have, in order, as far as that is known.
+
+        Raises:
+            InputError: They cannot be listed.
+        """
+        ...
+
+    def list_whole(self) -> list[tuple[str, Stamp]] | None:
+        """All notebooks at once; None where they are too many for that, and listed by parts.
 
         Raises:
             InputError: They cannot be listed.
@@ -94,6 +107,9 @@ class FolderFiles:
         # Kept in the folder's own order: rows sorted by name are written quicker once, and found slower at each update.
         yield Part("", None, scan(self.folder))
 
+    def list_whole(self) -> list[tuple[str, Stamp]]:
+        return list(scan(self.folder))
+
     def read(self, name: str) -> bytes:
         return read_bytes(os.path.join(self.folder, name))  # noqa: PTH118 -- no Path to make for each
 
@@ -124,6 +140,9 @@ class StoreFiles:
         ranges = list(zip(cuts, (*cuts[1:], None), strict=True))
         with closing(self.each(self._listed, ranges, at_once=_PARTS_AT_ONCE)) as parts:
             yield from parts
+
+    def list_whole(self) -> None:
+        return None
 
     def _listed(self, names: tuple[str, str | None]) -> Part:
         first, end = names

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from stat import S_ISDIR
 from typing import NamedTuple
 
 from ecr_widgets.errors import InputError
@@ -46,10 +47,10 @@ def scan(folder: Path) -> Iterator[tuple[str, Stamp]]:
             if not name.endswith(".ipynb") or name.startswith("."):
                 continue
             try:
-                if entry.is_dir(follow_symlinks=False):
-                    continue
                 about = entry.stat(follow_symlinks=False)
             except FileNotFoundError:
+                continue
+            if S_ISDIR(about.st_mode):
                 continue
             yield prefix + name, Stamp(about.st_ctime_ns, about.st_size, about.st_ino)
 
