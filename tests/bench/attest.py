@@ -1,8 +1,9 @@
 """What it adds to a run to attach its seal, against the push of an image of 50 MB to the same registry.
 
-The push is our step in a process that is there already, as a notebook's kernel is. The seal is attached as the engine does it
-once a run has ended: in a process that has loaded the engine and has not talked to AWS yet, which is timed from the call on,
-with the imports, the token and the requests that it takes.
+The first row is the switch: a run by our command that pushes such an image, with ECR_WIDGETS_ATTEST=1 and without it, each to its
+very end, in turn. What it adds is the difference; the push is the one in the run without it, by its own record. The second row
+is the same work in a process that has loaded nothing for it, as `ecr-widgets attest` does: from the call on, with imports,
+token and requests.
 """
 
 from __future__ import annotations
@@ -14,40 +15,77 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import datetime
 from pathlib import Path
 
 import docker
 
+from ecr_widgets.model.evidence import ATTEST_VARIABLE
 from ecr_widgets.sandbox import Sandbox
-from tests.audit.attested import REPOSITORY, Attested
-from tests.bench.costs import Cost, Measured, in_turn, peak_mb, row, serve, worker
+from tests.audit.attested import REPOSITORY
+from tests.bench.costs import Cost, Measured, Pairs, peak_mb, row
 
 _BYTES = 50_000_000
+_CELLS = (
+    'image: str = ""  # of the engine\ntag: str = ""  # to push it as',
+    "from ecr_widgets import connect\n\nkit = connect()",
+    f'kit.create_repository("{REPOSITORY}")',
+    f'kit.push_image(image, repository="{REPOSITORY}", tag=tag)',
+)
 
 
 def measured(runs: int, folder: Path) -> Iterator[Measured]:
-    """The row."""
+    """Both rows."""
     folder.mkdir()
     with ExitStack() as stack:
         sandbox = stack.enter_context(Sandbox(folder / "sandbox"))
-        environ = sandbox.environ(dict(os.environ)) | {"XDG_DATA_HOME": str(folder / "data")}
+        environ = sandbox.environ(dict(os.environ)) | {
+            "XDG_DATA_HOME": str(folder / "data"),
+            "ECR_WIDGETS_RUNS": str(folder / "runs"),
+        }
         engine = docker.DockerClient(base_url=sandbox.env()["DOCKER_HOST"], timeout=600)
         stack.callback(engine.close)
-        ours = stack.enter_context(worker("tests.bench.attest", "work", str(folder), environ=environ))
-        names = [f"bench/attest:{number}" for number in range(runs + 1)]
-        for name in names:
+        book = folder / "push.ipynb"
+        book.write_text(json.dumps(_notebook()))
+
+        def run(tag: str, switch: str) -> tuple[Cost, Cost, Path]:
+            name = f"bench/attest:{tag}"
             _build(engine, folder / "context", name)
-        ours("push", names[0])
+            try:
+                return _run(book, name, tag, environ | {ATTEST_VARIABLE: switch})
+            finally:
+                engine.images.remove(name, force=True)
 
-        def act(side: str, number: int) -> Cost:
-            if side == "other":
-                return ours("push", names[number + 1])
-            ours("seal", f"run-{number}")
-            return _attached(folder / "runs" / f"run-{number}.ipynb", environ)
+        run("first", "1")
+        added: Pairs = []
+        alone: Pairs = []
+        # A difference of two runs is less even than either.
+        for number in range(2 * runs):
+            order = ("0", "1") if number % 2 else ("1", "0")
+            taken = {switch: run(f"{number}-{switch}", switch) for switch in order}
+            (without, push, saved), (with_it, _, _) = taken["0"], taken["1"]
+            cost = Cost(*(a - b for a, b in zip(with_it, without, strict=True)))
+            added.append((cost, push))
+            alone.append((_attached(saved, environ), push))
+            print(f"  {number + 1}/{2 * runs}: {cost.wall_s:.3f} and {alone[-1][0].wall_s:.3f} s, {push.wall_s:.3f} s", file=sys.stderr)  # fmt: skip
+        yield row("attest", "the push of 50 MB", 0.1, added)
+        yield row("attest, afterwards", "the push of 50 MB", 0.1, alone)
 
-        yield row("attest", "the push of 50 MB", 0.1, in_turn(act, runs))
-        for name in names:
-            engine.images.remove(name, force=True)
+
+def _notebook() -> dict[str, object]:
+    cells: list[dict[str, object]] = [
+        {
+            "cell_type": "code",
+            "id": f"cell{number}",
+            "metadata": {} if number else {"tags": ["parameters"]},
+            "execution_count": None,
+            "outputs": [],
+            "source": source,
+        }
+        for number, source in enumerate(_CELLS)
+    ]
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
 
 
 def _build(engine: docker.DockerClient, context: Path, name: str) -> None:
@@ -58,9 +96,27 @@ def _build(engine: docker.DockerClient, context: Path, name: str) -> None:
     engine.images.build(path=str(context), tag=name, rm=True)
 
 
+def _run(book: Path, image: str, tag: str, environ: dict[str, str]) -> tuple[Cost, Cost, Path]:
+    """A run by our command: what it took, what the push in it took, and where it is saved."""
+    command = Path(sys.executable).with_name("ecr-widgets")
+    words: list[str | Path] = [command, "run", book, "-p", "image", image, "-p", "tag", tag, "--json"]
+    used, started_s = os.times(), time.perf_counter()
+    done = subprocess.run(words, env=environ, capture_output=True, text=True, check=False)
+    took_s, now = time.perf_counter() - started_s, os.times()
+    told = json.loads(done.stdout or "{}")
+    if done.returncode or told.keys() & {"unsealed", "unattached"}:
+        raise SystemExit(f"the run was not attached: {told} {done.stderr[-2000:]}")
+    began_at, ended_at = (
+        datetime.fromisoformat(told["steps"][-1][each]) for each in ("started_at", "ended_at")
+    )
+    cpu_s = now.children_user + now.children_system - used.children_user - used.children_system
+    push_s = (ended_at - began_at).total_seconds()
+    return Cost(took_s, cpu_s, 0.0), Cost(push_s, 0.0, 0.0), Path(told["notebook"])
+
+
 def _attached(run: Path, environ: dict[str, str]) -> Cost:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.bench.attest", "attach", run],
+        [sys.executable, "-m", "tests.bench.attest", run],
         env=environ, capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode:
@@ -69,7 +125,7 @@ def _attached(run: Path, environ: dict[str, str]) -> Cost:
 
 
 def _attach(run: Path) -> None:
-    """In a process of its own: attach the seal of a finished run, as the engine does."""
+    """In a process of its own: attach the seal of a finished run."""
     import ecr_widgets.engine.own_door  # noqa: F401
     from ecr_widgets.audit.attaching import attach_finished_run
     from ecr_widgets.audit.registries import Registries
@@ -82,39 +138,5 @@ def _attach(run: Path) -> None:
     print(json.dumps((took_s, sum(now[:2]) - sum(used[:2]), peak_mb("self"))))
 
 
-def _work(folder: Path) -> None:
-    """Our side of the push, and the runs that are sealed: does what each line of standard input asks for."""
-    from ecr_widgets.adapters.boto_ecr import BotoEcr
-    from ecr_widgets.adapters.clock import SystemClock
-    from ecr_widgets.adapters.docker_engine import DockerEngine
-    from ecr_widgets.adapters.registry import OciRegistry
-    from ecr_widgets.audit.keys import default_ring
-    from ecr_widgets.model.image_reference import ImageReference
-    from ecr_widgets.steps.push_image import PushImage
-    from tests.fakes import World
-    from tests.fakes.connections import FakeConnections, make_outside, perform
-
-    ecr = BotoEcr()
-    ecr.create_repository(REPOSITORY, tags_immutable=False, scan_on_push=False)
-    to = FakeConnections(World())
-    to.clock, to.ecr = SystemClock(), ecr  # type: ignore[assignment]
-    to.engine, to.registry = DockerEngine(), OciRegistry()  # type: ignore[assignment]
-    outside = make_outside(to)
-    outside.session.token()
-    to.engine.facts()
-    here = Attested(to.registry, outside.session.token(), folder)
-    here.ring = default_ring()
-    pushed: list[ImageReference] = []
-
-    def push(name: str) -> None:
-        tag = name.rpartition(":")[2]
-        pushed.append(perform(PushImage(name, repository=REPOSITORY, tag=f"t{tag}"), outside).image)
-
-    def seal(run_id: str) -> None:
-        here.seal(pushed[0], run_id)
-
-    serve({"push": push, "seal": seal})
-
-
 if __name__ == "__main__":
-    {"work": _work, "attach": _attach}[sys.argv[1]](Path(sys.argv[2]))
+    _attach(Path(sys.argv[1]))
