@@ -18,14 +18,14 @@ STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 Predicate = TypeVar("Predicate")
 
 
-class Subject(msgspec.Struct, frozen=True):
+class Subject(msgspec.Struct, frozen=True, gc=False):
     """What a statement is about: what counts is the digest, the name is for people."""
 
     name: str
     digest: dict[str, str]
 
 
-class Statement(msgspec.Struct, Generic[Predicate], frozen=True, rename={"type": "_type"}):
+class Statement(msgspec.Struct, Generic[Predicate], frozen=True, gc=False, rename={"type": "_type"}):
     """An in-toto statement."""
 
     type: str
@@ -69,25 +69,25 @@ def pre_authentication(payload: bytes) -> bytes:
     return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
 
 
-class _PublicKey(msgspec.Struct):
+class _PublicKey(msgspec.Struct, gc=False):
     hint: str
 
 
-class _Material(msgspec.Struct):
+class _Material(msgspec.Struct, gc=False):
     publicKey: _PublicKey  # noqa: N815 -- as it is spelled
 
 
-class _Signature(msgspec.Struct):
+class _Signature(msgspec.Struct, gc=False):
     sig: bytes
 
 
-class _Dsse(msgspec.Struct):
+class _Dsse(msgspec.Struct, gc=False):
     payload: bytes
     payloadType: str  # noqa: N815
     signatures: tuple[_Signature]
 
 
-class _Bundle(msgspec.Struct):
+class _Bundle(msgspec.Struct, gc=False):
     """As it is written, member by member; bytes are base64."""
 
     mediaType: str  # noqa: N815

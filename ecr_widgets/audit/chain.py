@@ -51,7 +51,7 @@ LONGEST_WAIT_S = 10.0
 """For a chain that others add to; each of them takes far less than a second."""
 
 
-class Notebook(msgspec.Struct, frozen=True):
+class Notebook(msgspec.Struct, frozen=True, gc=False):
     """The file that was sealed, by hashes."""
 
     name: str
@@ -68,7 +68,7 @@ class Notebook(msgspec.Struct, frozen=True):
         return Form(self.form_sha256, self.metadata, self.cells)
 
 
-class Place(msgspec.Struct, frozen=True):
+class Place(msgspec.Struct, frozen=True, gc=False):
     """Where in its chain a seal is."""
 
     project: str
@@ -80,7 +80,7 @@ class Place(msgspec.Struct, frozen=True):
     """Whether the signer has checked that the seal before is by the same key: one signature then vouches for both."""
 
 
-class Seal(msgspec.Struct, frozen=True):
+class Seal(msgspec.Struct, frozen=True, gc=False):
     """What is sealed of one run: which file said what, and what the run was, should the file vanish."""
 
     run: RunClaim

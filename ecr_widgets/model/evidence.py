@@ -17,7 +17,7 @@ RETIREMENT_TYPE = "https://ecr-widgets.invalid/attestation/retirement/v1"
 """Of the statement that a sealed run's file was removed on purpose. It proves nothing of an image."""
 
 
-class Deed(msgspec.Struct, frozen=True, omit_defaults=True):
+class Deed(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What one step of the run did with an image; what the run only looked at is none."""
 
     step: str
@@ -31,7 +31,7 @@ class Deed(msgspec.Struct, frozen=True, omit_defaults=True):
     deploy_id: str | None = None
 
 
-class Move(msgspec.Struct, frozen=True, omit_defaults=True):
+class Move(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What one step of the run brought a service to, or set out to, and the way back; no step that found it there already."""
 
     step: str
@@ -44,7 +44,7 @@ class Move(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the service was on before; null where there was no service, and where the record does not say."""
 
 
-class StepDone(msgspec.Struct, frozen=True):
+class StepDone(msgspec.Struct, frozen=True, gc=False):
     """One step, without what it was asked and what it found."""
 
     step: str
@@ -52,7 +52,7 @@ class StepDone(msgspec.Struct, frozen=True):
     changed: bool | None
 
 
-class Approval(msgspec.Struct, frozen=True):
+class Approval(msgspec.Struct, frozen=True, gc=False):
     """A second person's yes."""
 
     requested_by: str | None = None
@@ -64,7 +64,7 @@ class Approval(msgspec.Struct, frozen=True):
     """Name of the key that sealed the plan, and so that of whoever asked; null where an earlier release did not say."""
 
 
-class RunClaim(msgspec.Struct, frozen=True):
+class RunClaim(msgspec.Struct, frozen=True, gc=False):
     """What the signer says of a run; times are RFC 3339. Null where an earlier release did not say."""
 
     run_id: str | None
