@@ -22,7 +22,9 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from ecr_widgets.model.record import StepRecord, StepState
 from ecr_widgets.sandbox import Sandbox
+from tests.sandbox.cells import run_cells
 from tests.sandbox.conftest import BIN, SHIPPED, Run, journal, records
 from tests.unit.adapters.scripted import answering, chunked, http
 
@@ -30,6 +32,25 @@ STEPS = [
     "check_target", "login", "build_image", "create_repository", "push_image", "create_deploy", "create_service", "wait",
     "verify",
 ]  # fmt: skip
+
+Cells = Callable[..., list[StepRecord]]
+
+
+@pytest.fixture
+def release(sandbox_environ: dict[str, str], tmp_path: Path) -> Cells:
+    """The runbook's cells with parameters, in this process."""
+
+    def call(environ: Mapping[str, str] | None = None, **given: str) -> list[StepRecord]:
+        return run_cells("release", sandbox_environ | dict(environ or {}), tmp_path, **given)
+
+    return call
+
+
+def failed(ended: list[StepRecord], step: str) -> str:
+    """The message of the step that was the last, and failed."""
+    assert (ended[-1].step, ended[-1].state) == (step, StepState.FAILED)
+    assert ended[-1].error
+    return str(ended[-1].error["message"])
 
 
 def test_a_release_ends_with_the_pushed_image_running(
@@ -133,16 +154,25 @@ BAD_INPUT = {
 }
 
 
-@pytest.mark.parametrize("case", BAD_INPUT)
-def test_bad_input_ends_with_one_clear_error(run: Run, sandbox: Sandbox, case: str) -> None:
+@pytest.mark.parametrize("case", ["malformed reference", "missing repository"])
+def test_a_run_of_bad_input_ends_with_one_clear_error(run: Run, sandbox: Sandbox, case: str) -> None:
     """The saved run names the failing step and why, the exit code is 1, and nothing remote was changed."""
     given, step, why = BAD_INPUT[case]
     before = journal(sandbox)
     told = run(**(NEW | given))
     assert (told["state"], told["exit_code"]) == ("failed", 1)
     record = records(told)[step]
-    assert record["state"] == "failed"
+    assert (told["steps"][-1]["step"], record["state"]) == (step, "failed")
     assert why in record["error"]["message"]
+    assert journal(sandbox) == before
+
+
+@pytest.mark.parametrize("case", BAD_INPUT)
+def test_bad_input_is_refused_by_the_step_that_meets_it(release: Cells, sandbox: Sandbox, case: str) -> None:
+    """With the reason, and nothing remote was changed."""
+    given, step, why = BAD_INPUT[case]
+    before = journal(sandbox)
+    assert why in failed(release(**(NEW | given)), step)
     assert journal(sandbox) == before
 
 
@@ -160,14 +190,13 @@ BAD_DOCKERRUNS = {
 
 @pytest.mark.parametrize("case", BAD_DOCKERRUNS)
 def test_a_bad_dockerrun_is_refused_with_its_place(
-    run: Run, sandbox: Sandbox, tmp_path: Path, case: str
+    release: Cells, sandbox: Sandbox, tmp_path: Path, case: str
 ) -> None:
     """The error says what is wrong and where, and nothing remote was changed: no repository, image or deploy."""
     content, why = BAD_DOCKERRUNS[case]
     (tmp_path / "bad.json").write_bytes(content)
     before = journal(sandbox)
-    told = run(**NEW, dockerrun="bad.json")
-    assert why in records(told)["check_target"]["error"]["message"]
+    assert why in failed(release(**NEW, dockerrun="bad.json"), "check_target")
     assert journal(sandbox) == before
 
 
@@ -194,7 +223,7 @@ UNREACHABLE = {
 
 @pytest.mark.parametrize("case", UNREACHABLE)
 def test_what_cannot_be_reached_is_said_before_anything_changes(
-    run: Run, sandbox: Sandbox, sandbox_environ: dict[str, str], case: str
+    release: Cells, sandbox: Sandbox, sandbox_environ: dict[str, str], case: str
 ) -> None:
     """The target check fails with what does not answer; nothing was changed anywhere."""
     environ, why = UNREACHABLE[case]
@@ -202,9 +231,7 @@ def test_what_cannot_be_reached_is_said_before_anything_changes(
         # AWS's endpoint answers HTML or XML where Layer0's JSON belongs.
         environ = {"LAYER0_API_ENDPOINT": sandbox_environ["AWS_ENDPOINT_URL"]}
     before = journal(sandbox)
-    told = run(environ, repository="first/unreachable")
-    assert told["exit_code"] == 1
-    assert why in records(told)["check_target"]["error"]["message"]
+    assert why in failed(release(environ, repository="first/unreachable"), "check_target")
     assert journal(sandbox) == before
 
 
@@ -226,15 +253,14 @@ def test_a_registry_that_does_not_answer_is_said_before_anything_changes(
 
 @pytest.mark.parametrize("status", [200, 502])
 def test_a_page_in_layer0s_place_is_said_before_anything_changes(
-    run: Run, sandbox: Sandbox, status: int
+    release: Cells, sandbox: Sandbox, status: int
 ) -> None:
     """A proxy's error page, or any other, is not taken for Layer0's word."""
     before = journal(sandbox)
     page = http(status, b"<html><body><h1>Bad Gateway</h1></body></html>", label="text/html")
     with answering(page) as proxy:
-        told = run({"LAYER0_API_ENDPOINT": proxy.url}, **NEW)
-    message = records(told)["check_target"]["error"]["message"]
-    assert (told["state"], told["exit_code"]) == ("failed", 1)
+        ended = release({"LAYER0_API_ENDPOINT": proxy.url}, **NEW)
+    message = failed(ended, "check_target")
     assert f"with status {status} is not Layer0: " in message
     assert "; check LAYER0_API_ENDPOINT, " in message
     assert journal(sandbox) == before
