@@ -66,7 +66,7 @@ class DeploysPanel(Panel):
     _course: tuple[str, ...] = ()
     """What the service was moved to, one after another, since the panel was opened."""
     _names: Mapping[str, str] = {}
-    """Repositories of this registry by the images of what runs, as their references begin."""
+    """Repositories of this registry by the images of what runs, without their digests: those change with each deploy."""
     _tagged: Mapping[str, tuple[Image, ...]] = {}
     """Images that have tags by repository, newest first."""
     _tags_are_due = True
@@ -133,7 +133,7 @@ class DeploysPanel(Panel):
                 EcrWidgetsError
             ):  # another registry's, or one that cannot be read: nothing is offered of it
                 name = self._kit.name_of(ImageReference.parse(text))
-                names[text] = name
+                names[text.partition("@")[0]] = name
                 if name not in tagged:
                     images = [image for page in self._look.images(name) for image in page if image.tags]
                     tagged[name] = tuple(sorted(images, key=lambda each: each.pushed_at, reverse=True))
@@ -145,7 +145,7 @@ class DeploysPanel(Panel):
         """Containers whose image can be replaced by another of its repository: name, repository, its images, newest first."""
         view, tagged = self._view, self._tagged
         running = view.containers if view is not None else ()
-        named = ((container, self._names.get(text, "")) for container, text in running)
+        named = ((container, self._names.get(text.partition("@")[0], "")) for container, text in running)
         return [(container, name, tagged[name]) for container, name in named if tagged.get(name)]
 
     def tags_of(self, image: str) -> tuple[str, ...]:

@@ -158,6 +158,23 @@ def test_another_tag_is_deployed_without_a_file(open_desk: Desk, kit: NotebookKi
     assert (script.name, script.values["digest"], reason) == ("panel-deploy", world.tags["app", "2"], "OPS-7")
 
 
+def test_another_image_that_runs_leaves_the_fields_of_a_deploy(
+    desk: Desk, kit: NotebookKit, pushed: None
+) -> None:
+    """While a rollout goes on the form asks for a tag as before, though nobody has read tags since."""
+    panel = kit.deploys("demo", "web")
+    desk.open(panel)
+    deploy(desk, "1")
+    fields = [each.name for each in panel.actions()[0].fields]
+    assert "tag0" in fields
+    image = kit.find_image("app", "2").image
+    kit.deploy_service("demo", "web", kit.create_deploy("web", "Dockerrun.aws.json", image=image))
+    list(panel.read())
+    assert panel.view is not None
+    assert panel.view.deploy_id == "web.2"
+    assert [each.name for each in panel.actions()[0].fields] == fields
+
+
 def test_how_the_service_is_comes_first(open_desk: Desk, kit: NotebookKit) -> None:
     """In a word with a sign: stable, and rolled back once it is on what it ran before."""
     deploy(open_desk, "1")
