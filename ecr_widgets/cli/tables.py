@@ -61,6 +61,9 @@ def print_table(
     if not is_brief(wide=wide):
         _print(rows, full, [0] * len(full), colours=False)
         return
+    if not rows:
+        click.echo("none")
+        return
     columns = list(brief)
     room = shutil.get_terminal_size().columns
     while (widths := _fitted(rows, columns, room)) is None:

@@ -76,3 +76,11 @@ def test_letters_of_two_columns_count_as_two() -> None:
     script = SCRIPT.replace('"short"', '"値値"')
     lines = on_a_terminal(["-c", script], columns=80, stdout=True).screen
     assert len(lines[2]) == len(lines[0]) - 2
+
+
+def test_a_table_without_rows_says_so() -> None:
+    """A heading alone looks like a command that was cut off; a program gets the heading as ever."""
+    script = SCRIPT.replace("    rows,", "    [],")
+    assert on_a_terminal(["-c", script], columns=80, stdout=True).screen == ["none"]
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["NAME", "TEXT", "BYTES"]
