@@ -360,11 +360,12 @@ def _step_line(record: StepRecord) -> str:
 def _end_of(told: Mapping[str, Any], *, plan: bool) -> str:
     """How a run ended, from what `run --json` says of it; the way to its notebook is shown beside it."""
     reason = f" ({told['reason']})" if told["reason"] else ""
-    end = f"{told['state']}{reason}"
+    sign = "✓" if told["state"] == "succeeded" else "✗"
+    end = f"{sign} {'plan ' if plan else ''}{told['state']}{reason}"
     if not plan:
         return end
     due = ", ".join(each["step"] for each in told["steps"] if each["changed"])
-    return f"plan {end}; would change: {due or 'nothing'}"
+    return f"{end}; would change: {due or 'nothing'}"
 
 
 def text_of(value: object) -> str:

@@ -25,6 +25,7 @@ Choice = tuple[str, str, "Sequence[Image]"]
 _OFFERED = 200
 _FROM, _RUNS, _FILE = "from", "what runs now", "a file"
 _NOTHING = ("nothing would change: the service already runs this",)
+_NO_OTHER = ("nothing would change: so many copies are wanted already",)
 
 
 def of_service(panel: DeploysPanel) -> Sequence[Action]:
@@ -245,7 +246,9 @@ def _plan_scaling(panel: DeploysPanel, count: int) -> None:
     panel.offer(
         panel.confirmable(
             f"scale {panel.target} to {count}",
-            (f"{service.desired_count} copies are wanted now",),
+            (f"changed copies: {service.desired_count} → {count}",)
+            if count != service.desired_count
+            else _NO_OTHER,
             scripts.SCALE.using(environment=panel.environment, service=panel.service, copies=count),
         )
     )

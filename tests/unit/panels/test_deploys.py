@@ -312,7 +312,7 @@ def test_a_service_is_scaled(open_desk: Desk) -> None:
     open_desk.type("Copies", 3)
     open_desk.press("Refresh")
     open_desk.press("Plan scaling")
-    assert open_desk.part("Planned") == [["1 copies are wanted now"]]
+    assert open_desk.part("Planned") == [["changed copies: 1 → 3"]]
     open_desk.press("Confirm: scale demo/web to 3")
     assert open_desk.records[-1]["step"] == "scale_service"
     assert open_desk.picture["rows"][0][3].endswith("of 3")
