@@ -94,7 +94,6 @@ def test_everything_is_there_for_the_keyboard(quiet_lab: Lab) -> None:
     expect(opener).to_be_visible()
     for _ in range(20):
         press("Tab")
-        print("TAB", page.evaluate("document.activeElement.outerHTML.slice(0,150)"))
         if opener.evaluate("each => each === document.activeElement"):
             break
     expect(opener).to_be_focused()
