@@ -15,23 +15,21 @@ BENCH_AUDIT_RUNS sets how many runs the large folder holds (100,000; it takes 6 
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from tests.audit.runs import generate
-from tests.bench.runs import most_memory
-from tests.faults.counting import peak_mb
+from tests.bench.children import Line, alone, child, timed
 
 _COMPARED = 2_000
 _SEALED = 10_000
@@ -42,10 +40,10 @@ _TOLD = {
     "judge": f"read and judge {_COMPARED:,}",
     "index": f"read {_COMPARED:,}, judge and index them in two processes",
 }
-_LINE = tuple[str, float, float, str, str, float, float, int]
+_child = partial(child, "tests.bench.audit")
 
 
-def measured(runs: int, folder: Path) -> Iterator[_LINE]:
+def measured(runs: int, folder: Path) -> Iterator[Line]:
     """All rows: name, ours, other, name of the other, unit, ratio, aim, runs."""
     large = int(os.environ.get("BENCH_AUDIT_RUNS", "100000"))
     folder.mkdir(parents=True, exist_ok=True)
@@ -64,7 +62,7 @@ def measured(runs: int, folder: Path) -> Iterator[_LINE]:
     yield from _sealing(folder, some)
     if large > _SEALED:
         cold = _child("index", some, folder / f"{_SEALED}.sqlite")
-        yield _alone(*_cold_index(_SEALED, cold))
+        yield alone(*_cold_index(_SEALED, cold))
     shutil.rmtree(some)
     generate(folder / "many", large)
     yield from _indexing(folder, folder / "many", large, runs)
@@ -78,7 +76,7 @@ def _scrapbooks() -> tuple[str, str]:
     return "papermill's reader (scrapbook is not installed)", "papermill"
 
 
-def _by_seals(runs: int, some: Path, keys: Path) -> Iterator[_LINE]:
+def _by_seals(runs: int, some: Path, keys: Path) -> Iterator[Line]:
     """A list that is made of seals, and the check that hashes every file, against readers of the same files."""
     told, action = _scrapbooks()
     for name, ours, (other, theirs), aim in (
@@ -104,7 +102,7 @@ def _by_seals(runs: int, some: Path, keys: Path) -> Iterator[_LINE]:
         )
 
 
-def _reading(runs: int, some: Path) -> Iterator[_LINE]:
+def _reading(runs: int, some: Path) -> Iterator[Line]:
     told, action = _scrapbooks()
     others = {"nbformat.read": ("nbformat", 1 / 25), told: (action, 1 / 40)}
     for told, (action, aim) in others.items():
@@ -133,19 +131,19 @@ def _reading(runs: int, some: Path) -> Iterator[_LINE]:
             )
 
 
-def _sealing(folder: Path, some: Path) -> Iterator[_LINE]:
+def _sealing(folder: Path, some: Path) -> Iterator[Line]:
     # The plan's 5 s are for 10,000 records; these are whole notebooks, read and brought into canonical form.
     for action in ("seal", "verify"):
-        yield _alone(f"audit, {action} {_SEALED:,}", [_child(action, some, folder / "keys")["s"]], 5.0, "s")
+        yield alone(f"audit, {action} {_SEALED:,}", [_child(action, some, folder / "keys")["s"]], 5.0, "s")
 
 
-def _indexing(folder: Path, runs_folder: Path, count: int, runs: int) -> Iterator[_LINE]:
+def _indexing(folder: Path, runs_folder: Path, count: int, runs: int) -> Iterator[Line]:
     file = folder / f"{count}.sqlite"
     cold = _child("index", runs_folder, file)
     of = f"{count:,}"
-    yield _alone(*_cold_index(count, cold))
+    yield alone(*_cold_index(count, cold))
     # The process itself at its peak; or with its helpers, which share pages with it, as it was seen at any moment.
-    yield _alone(f"audit, memory at {of}", [max(cold["peak_mb"], cold["together_mb"])], 300.0, "MB")
+    yield alone(f"audit, memory at {of}", [cold["together_mb"]], 300.0, "MB")
     first = count
     for new in (0, 10, 1_000):
         updates = []
@@ -156,13 +154,13 @@ def _indexing(folder: Path, runs_folder: Path, count: int, runs: int) -> Iterato
             time.sleep(0.2)
             updates.append(_child("index", runs_folder, file))
             assert number == 0 or updates[-1]["read"] == new, updates[-1]
-        yield _alone(f"audit, {new:,} new among {of}", [each["s"] for each in updates], 1.0, "s")
+        yield alone(f"audit, {new:,} new among {of}", [each["s"] for each in updates], 1.0, "s")
     yield from _new_among_sealed(folder, runs_folder, first, runs)
     asked = _child("query", runs_folder, file)
-    yield _alone(f"audit, by digest among {of}", [1_000 * each for each in asked["each_s"]], 50.0, "ms")
+    yield alone(f"audit, by digest among {of}", [1_000 * each for each in asked["each_s"]], 50.0, "ms")
 
 
-def _new_among_sealed(folder: Path, runs_folder: Path, count: int, runs: int) -> Iterator[_LINE]:
+def _new_among_sealed(folder: Path, runs_folder: Path, count: int, runs: int) -> Iterator[Line]:
     """The same where all are sealed, and as a part of what the first list of them took."""
     keys, file = folder / "keys", folder / "sealed.sqlite"
     _child("seal", runs_folder, keys)
@@ -177,10 +175,8 @@ def _new_among_sealed(folder: Path, runs_folder: Path, count: int, runs: int) ->
         assert updates[-1]["read"] == 0, updates[-1]
     taken = [each["s"] for each in updates]
     of = f"{count:,} sealed"
-    yield _alone(
-        f"audit, memory of a cold list of {of}", [max(cold["peak_mb"], cold["together_mb"])], 300.0, "MB"
-    )
-    yield _alone(f"audit, 10 new among {of}", taken, 1.0, "s")
+    yield alone(f"audit, memory of a cold list of {of}", [cold["together_mb"]], 300.0, "MB")
+    yield alone(f"audit, 10 new among {of}", taken, 1.0, "s")
     middle = statistics.median(taken)
     yield (
         f"audit, 10 new among {of}: the cold list of them",
@@ -191,36 +187,6 @@ def _new_among_sealed(folder: Path, runs_folder: Path, count: int, runs: int) ->
 def _cold_index(count: int, cold: dict[str, Any]) -> tuple[str, list[float], float, str]:
     # The plan has an aim for 10,000; at other sizes the same for each run.
     return f"audit, cold index of {count:,}", [cold["s"]], 60.0 * count / 10_000, "s"
-
-
-def _alone(name: str, values: list[float], aim: float, unit: str) -> _LINE:
-    value = statistics.median(values)
-    print(f"  {name}: {value:.5f} {unit}", file=sys.stderr)
-    return name, round(value, 5), aim, "the aim itself", unit, round(value / aim, 4), 1.0, len(values)
-
-
-def _child(action: str, *paths: Path) -> dict[str, Any]:
-    started = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-m", "tests.bench.audit", action, *paths],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    # Seldom, for looking takes time from what is measured; the small rows are over before.
-    with most_memory({started.pid}, every_s=0.5) as most:
-        out, errors = started.communicate()
-    if started.returncode:
-        raise SystemExit(f"audit {action} ended with {started.returncode}:\n{errors[-2000:]}")
-    told: dict[str, Any] = json.loads(out.splitlines()[-1])
-    return told | {"together_mb": most() // 1024**2}
-
-
-def _timed(work: Callable[[], Any]) -> None:
-    started_s = time.perf_counter()
-    told = work() or {}
-    told["s"] = time.perf_counter() - started_s
-    told["peak_mb"] = peak_mb()
-    print(json.dumps(told))
 
 
 def _notebooks(folder: Path) -> list[Path]:
@@ -236,7 +202,7 @@ def _read(folder: Path) -> None:
         found = [read_file(os.path.join(folder, name), name) for name, _ in scan(folder)]  # noqa: PTH118 -- as the index
         assert all(isinstance(each, Run) for each in found)
 
-    _timed(work)
+    timed(work)
 
 
 def _judge(folder: Path) -> None:
@@ -249,25 +215,25 @@ def _judge(folder: Path) -> None:
             found = read_file(os.path.join(folder, name), name)  # noqa: PTH118 -- as the index
             assert judge(found).verdict
 
-    _timed(work)
+    timed(work)
 
 
 def _nbformat(folder: Path) -> None:
     import nbformat
 
-    _timed(lambda: [nbformat.read(path, 4) for path in _notebooks(folder)] and None)
+    timed(lambda: [nbformat.read(path, 4) for path in _notebooks(folder)] and None)
 
 
 def _papermill(folder: Path) -> None:
     from papermill.iorw import load_notebook_node
 
-    _timed(lambda: [load_notebook_node(str(path)) for path in _notebooks(folder)] and None)
+    timed(lambda: [load_notebook_node(str(path)) for path in _notebooks(folder)] and None)
 
 
 def _scrapbook(folder: Path) -> None:
     import scrapbook
 
-    _timed(lambda: scrapbook.read_notebooks(str(folder)) and None)
+    timed(lambda: scrapbook.read_notebooks(str(folder)) and None)
 
 
 def _index(folder: Path, file: Path) -> None:
@@ -278,7 +244,7 @@ def _index(folder: Path, file: Path) -> None:
             index.update()
             return {"read": index.read_files}
 
-    _timed(work)
+    timed(work)
 
 
 def _list(folder: Path, file: Path, keys: Path) -> None:
@@ -290,7 +256,7 @@ def _list(folder: Path, file: Path, keys: Path) -> None:
             index.update()
             return {"read": index.read_files}
 
-    _timed(work)
+    timed(work)
 
 
 def _query(folder: Path, file: Path) -> None:
@@ -309,7 +275,7 @@ def _query(folder: Path, file: Path) -> None:
                 each_s.append(time.perf_counter() - started_s)
             return {"each_s": each_s}
 
-    _timed(work)
+    timed(work)
 
 
 def _seal(folder: Path, keys: Path) -> None:
@@ -320,7 +286,7 @@ def _seal(folder: Path, keys: Path) -> None:
         names = [path.name for path in _notebooks(folder)]
         assert seal_missing(folder, names, ring=KeyRing(keys), now=datetime.now(UTC))
 
-    _timed(work)
+    timed(work)
 
 
 def _verify(folder: Path, keys: Path) -> None:
@@ -331,7 +297,7 @@ def _verify(folder: Path, keys: Path) -> None:
         names = [path.name for path in _notebooks(folder)]
         assert verify(folder, names, ring=KeyRing(keys)).ok
 
-    _timed(work)
+    timed(work)
 
 
 _ACTIONS: dict[str, Callable[..., None]] = {

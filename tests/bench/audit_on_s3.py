@@ -15,7 +15,6 @@ import os
 import random
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -44,11 +43,10 @@ from ecr_widgets.audit.subjects import subjects_of
 from ecr_widgets.model.bucket_path import BucketPath
 from ecr_widgets.model.stored import Stored
 from tests.audit.runs import recorded
-from tests.bench.audit import _LINE, _alone
-from tests.bench.runs import most_memory
+from tests.bench.children import Line, alone, child, timed
 from tests.buckets import Buckets, seaweed
-from tests.faults.counting import peak_mb
 
+_child = partial(child, "tests.bench.audit_on_s3")
 _DAYS = 365
 _SERVICES = 40
 _SERVICE = "demo/svc-7"
@@ -57,14 +55,14 @@ _ETAG = '"99914b932bd37a50b983c5e7c90ae93b"'
 """Of the body that stands for each notebook: nobody opens one whose seal names its ETag."""
 
 
-def measured(runs: int, folder: Path) -> Iterator[_LINE]:
+def measured(runs: int, folder: Path) -> Iterator[Line]:
     """Every row: name, ours, other, name of the other, unit, ratio, aim, runs."""
     folder.mkdir()
     yield from _on_a_server(runs, folder, int(os.environ.get("BENCH_AUDIT_S3", "100000")))
     yield from _of_many(runs, folder, int(os.environ.get("BENCH_AUDIT_ROWS", "1000000")))
 
 
-def _on_a_server(runs: int, folder: Path, count: int) -> Iterator[_LINE]:
+def _on_a_server(runs: int, folder: Path, count: int) -> Iterator[Line]:
     keys = folder / "keys"
     with seaweed() as s3, patch.dict(os.environ, s3.environ):
         place = s3.new_place()
@@ -75,10 +73,10 @@ def _on_a_server(runs: int, folder: Path, count: int) -> Iterator[_LINE]:
         ):
             each = [_child("ask", question, str(place), str(keys)) for _ in range(runs)]
             assert all(one["found"] for one in each), each
-            yield _alone(f"audit on S3, {name}", [one["s"] for one in each], 1.0, "s")
+            yield alone(f"audit on S3, {name}", [one["s"] for one in each], 1.0, "s")
 
 
-def _of_many(runs: int, folder: Path, count: int) -> Iterator[_LINE]:
+def _of_many(runs: int, folder: Path, count: int) -> Iterator[Line]:
     made, keys = folder / "made", folder / "keys"
     made.mkdir()
     KeyRing(keys).signing_key(now=datetime.now(UTC))
@@ -95,10 +93,10 @@ def _of_many(runs: int, folder: Path, count: int) -> Iterator[_LINE]:
             each.unlink()
     rows = "a million rows" if count == 1_000_000 else f"{count:,} rows"
     print(f"  {cold['rows']:,} rows were indexed in {cold['s']:.0f} s", file=sys.stderr)
-    yield _alone(f"audit on S3, {rows}: memory of the first look", [cold["together_mb"]], 300.0, "MB")
+    yield alone(f"audit on S3, {rows}: memory of the first look", [cold["together_mb"]], 300.0, "MB")
     for name in ("service", "digest", "newest"):
-        yield _alone(f"audit on S3, {rows}: newest 50 by {name}", [one[name] for one in asked], 0.2, "s")
-    yield _alone(
+        yield alone(f"audit on S3, {rows}: newest 50 by {name}", [one[name] for one in asked], 0.2, "s")
+    yield alone(
         f"audit on S3, {rows}: memory of a query", [max(one["peak_mb"] for one in asked)], 300.0, "MB"
     )
 
@@ -231,29 +229,6 @@ class MadeUp:
         return datetime.now(UTC) + timedelta(days=1)
 
 
-def _child(*words: str) -> dict[str, Any]:
-    started = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-m", "tests.bench.audit_on_s3", *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    with most_memory({started.pid}, every_s=0.5) as most:
-        out, errors = started.communicate()
-    if started.returncode:
-        raise SystemExit(f"audit on S3, {words[0]}, ended with {started.returncode}:\n{errors[-2000:]}")
-    told: dict[str, Any] = json.loads(out.splitlines()[-1])
-    # What is mapped from files, such as the index, is the page cache's and no process's own.
-    return told | {"together_mb": max(most() // 1024**2, told["peak_mb"])}
-
-
-def _timed(work: Callable[[], dict[str, Any]]) -> None:
-    started_s = time.perf_counter()
-    told = work()
-    told.setdefault("s", time.perf_counter() - started_s)
-    print(json.dumps(told | {"peak_mb": peak_mb()}))
-
-
 def _ask(question: str, place: str, keys: str) -> None:
     from ecr_widgets.audit.index import Index
     from ecr_widgets.audit.query import Query
@@ -275,7 +250,7 @@ def _ask(question: str, place: str, keys: str) -> None:
             assert all(row.seal == "intact" for row in rows)
             return {"found": len(rows)}
 
-    _timed(work)
+    timed(work)
 
 
 def _index(folder: str, file: str, keys: str, each: str) -> None:
@@ -293,7 +268,7 @@ def _index(folder: str, file: str, keys: str, each: str) -> None:
             (rows,) = index._database.execute("SELECT count(*) FROM runs WHERE seal = 'intact'").fetchone()
             return {"rows": rows}
 
-    _timed(work)
+    timed(work)
 
 
 def _query(folder: str, file: str) -> None:
@@ -318,7 +293,7 @@ def _query(folder: str, file: str) -> None:
                 told[name] = statistics.median(each_s)
             return told
 
-    _timed(work)
+    timed(work)
 
 
 _ACTIONS: dict[str, Callable[..., None]] = {"ask": _ask, "index": _index, "query": _query}
