@@ -23,11 +23,15 @@ from ecr_widgets.engine.kernel_launcher import WHY_NOT_STARTED
 from ecr_widgets.engine.orphans import end_processes_with
 from ecr_widgets.engine.run_folder import CHANNEL, RunFolder
 from ecr_widgets.errors import RunError
+from ecr_widgets.model.bucket_path import is_bucket
+from ecr_widgets.settings import RUNS_VARIABLE
 
 if TYPE_CHECKING:
     from jupyter_client.blocking.client import BlockingKernelClient
 
 _STOP_TIMEOUT_S = 2.0
+_RELEASE_TIMEOUT_S = 12.0
+"""The same where runs are in a bucket: at its end the kernel gives back its leases, for which the next run would wait."""
 _END_TIMEOUT_S = 5.0
 _RECONNECT_MS = 5
 """How soon the client looks again for a kernel that does not listen yet; ZeroMQ by itself takes up to 200 ms."""
@@ -84,6 +88,7 @@ class Kernel:
                 ) from error
             undo.pop_all()
         self._connection = connection
+        self._has_leases = is_bucket(environ.get(RUNS_VARIABLE, ""))
         self._client: BlockingKernelClient | None = None
         self._asked_to_end = False
         self.language_info: dict[str, Any] = {}
@@ -163,7 +168,7 @@ class Kernel:
         try:
             self.ask_to_end()
             if self._asked_to_end:
-                self._await_guard(_STOP_TIMEOUT_S)
+                self._await_guard(_RELEASE_TIMEOUT_S if self._has_leases else _STOP_TIMEOUT_S)
         finally:
             # The guard hears of it, and ends whatever a cell has started before it ends itself.
             if self._process.stdin is not None:

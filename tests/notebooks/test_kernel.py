@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ecr_widgets.engine import kernel as kernel_module
 from ecr_widgets.engine.kernel import Kernel
 from ecr_widgets.errors import RunError
 
@@ -149,6 +150,19 @@ def test_a_kernel_that_cannot_start_says_why(tmp_path: Path) -> None:
         pytest.raises(RunError, match=r"did not start \(exit code 1\): ImportError: of another release"),
     ):
         kernel.connect(timeout_s=60.0)
+
+
+def test_a_kernel_has_time_to_give_back_its_leases(
+    cell: Cell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may hold some where runs are in a bucket; elsewhere one that takes so long to end is killed."""
+    monkeypatch.setattr(kernel_module, "_STOP_TIMEOUT_S", 0.0)
+    late = "import atexit, time\n_ = atexit.register(lambda: (time.sleep(1), open('released', 'w').close()))"
+    with pytest.raises(AssertionError, match="killed"):
+        cell(late)
+    monkeypatch.setenv("ECR_WIDGETS_RUNS", "s3://a-bucket/runs")
+    cell(late)
+    assert (tmp_path / "released").exists()
 
 
 def test_no_cell_gets_where_notices_go(cell: Cell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
