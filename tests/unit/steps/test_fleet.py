@@ -118,6 +118,23 @@ def test_allowed_failures_let_the_fleet_go_on_and_fail_at_its_end(to: FakeConnec
     assert "  ! 1 of 2 failed" in to_text(kit.recorder.records[2])
 
 
+@pytest.mark.parametrize(
+    ("stop_after", "started", "counts"),
+    [
+        (0, 6, "wave 2 of 7 stopped the fleet: 1 target failed so far, more than 0"),
+        (1, 60, "of 60 targets 59 succeeded, 1 failed"),
+    ],
+)
+def test_one_flaky_target_of_sixty_counts_as_one(
+    to: FakeConnections, kit: Kit, stop_after: int, started: int, counts: str
+) -> None:
+    """Where none may fail, the fleet ends with that target's wave; where one may, all others have their turn."""
+    to.fleet_runs.codes["web-4"] = [1]
+    with pytest.raises(FleetStopped, match=counts):
+        run_all(kit, 60, waves="1,5,20%", stop_after=stop_after, at_once=8)
+    assert len(to.fleet_runs.started) == started
+
+
 def test_one_unknown_target_stops_the_fleet_at_once(to: FakeConnections, kit: Kit) -> None:
     """No other target is started, though failures are allowed; the run's outcome is unknown as well."""
     to.fleet_runs.codes["web-2"] = [4]
