@@ -20,7 +20,7 @@ from xdist.scheduler import LoadFileScheduling
 
 from ecr_widgets.errors import EngineUnavailable
 from ecr_widgets.sandbox import Sandbox
-from tests.buckets import Buckets, seaweed
+from tests.buckets import Buckets, moto, seaweed
 from tests.people import NoSecondUser, Two, two_users
 
 # A loaded machine is no failure: no test measures time.
@@ -150,6 +150,13 @@ def s3() -> Iterator[Buckets]:
     """A real server of S3, started where a test asks for it."""
     with seaweed() as buckets:
         yield buckets
+
+
+@pytest.fixture(scope="module")
+def buckets() -> Iterator[Buckets]:
+    """moto's S3 in this process: quick, and no judge of races, versions or Object Lock."""
+    with moto() as served:
+        yield served
 
 
 @pytest.fixture

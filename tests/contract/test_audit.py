@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,15 +27,9 @@ from ecr_widgets.cli.audit import command
 from ecr_widgets.errors import InputError, RecordError
 from ecr_widgets.model.bucket_path import BucketPath, Place
 from tests.audit.runs import KINDS, recorded
-from tests.buckets import Buckets, moto
+from tests.buckets import Buckets
 
 MIDNIGHT = datetime(2026, 11, 22, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def in_process() -> Iterator[Buckets]:
-    with moto() as buckets:
-        yield buckets
 
 
 @pytest.fixture(params=["folder", "moto", "S3"])
@@ -53,7 +46,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def bucket_of(request: pytest.FixtureRequest, kind: str, monkeypatch: pytest.MonkeyPatch) -> BucketPath:
-    buckets: Buckets = request.getfixturevalue("in_process" if kind == "moto" else "s3")
+    buckets: Buckets = request.getfixturevalue("buckets" if kind == "moto" else "s3")
     for name, value in buckets.environ.items():
         monkeypatch.setenv(name, value)
     return buckets.new_place()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,20 +11,14 @@ import pytest
 from ecr_widgets.adapters.folder_store import FolderStore
 from ecr_widgets.errors import Replaced
 from ecr_widgets.ports.run_store import RunStore
-from tests.buckets import Buckets, moto
-
-
-@pytest.fixture(scope="module")
-def in_process() -> Iterator[Buckets]:
-    with moto() as buckets:
-        yield buckets
+from tests.buckets import Buckets
 
 
 @pytest.fixture(params=["folder", "moto", "S3"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> RunStore:
     if request.param == "folder":
         return FolderStore(tmp_path)
-    buckets: Buckets = request.getfixturevalue("in_process" if request.param == "moto" else "s3")
+    buckets: Buckets = request.getfixturevalue("buckets" if request.param == "moto" else "s3")
     return buckets.store()
 
 

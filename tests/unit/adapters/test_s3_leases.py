@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -13,16 +12,10 @@ from ecr_widgets.adapters.s3_leases import TTL_S, S3Leases, S3Locks
 from ecr_widgets.adapters.s3_store import Aged, S3Store
 from ecr_widgets.errors import SettingsError, TargetBusy
 from ecr_widgets.model.bucket_path import BucketPath
-from tests.buckets import Buckets, moto
+from tests.buckets import Buckets
 from tests.fakes import FakeClock, World
 
 NAME = "leases/target/1.json"
-
-
-@pytest.fixture(scope="module")
-def buckets() -> Iterator[Buckets]:
-    with moto() as served:
-        yield served
 
 
 class Later(S3Store):

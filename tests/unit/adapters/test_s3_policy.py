@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from ecr_widgets.adapters.s3_leases import S3Leases
 from ecr_widgets.adapters.s3_store import Retention
 from ecr_widgets.errors import Replaced
 from ecr_widgets.model.bucket_path import BucketPath
-from tests.buckets import Buckets, moto
+from tests.buckets import Buckets
 
 POLICY = Path(__file__).parents[3] / "docs" / "s3-policy.json"
 ACTIONS = {
@@ -23,12 +22,6 @@ ACTIONS = {
     "ListObjectsV2": "s3:ListBucket",
     "PutObject": "s3:PutObject",
 }
-
-
-@pytest.fixture(scope="module")
-def buckets() -> Iterator[Buckets]:
-    with moto() as served:
-        yield served
 
 
 def test_the_policy_allows_what_is_called_and_no_more(buckets: Buckets) -> None:

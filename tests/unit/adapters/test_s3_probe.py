@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,13 +10,7 @@ from botocore.exceptions import ClientError
 from ecr_widgets.adapters.s3_probe import probe
 from ecr_widgets.errors import SettingsError
 from ecr_widgets.model.bucket_path import BucketPath
-from tests.buckets import Buckets, moto
-
-
-@pytest.fixture(scope="module")
-def buckets() -> Iterator[Buckets]:
-    with moto() as served:
-        yield served
+from tests.buckets import Buckets
 
 
 def refusal(code: str, status: int) -> ClientError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,14 +12,8 @@ from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutE
 from ecr_widgets.adapters.s3_store import Retention, S3Store
 from ecr_widgets.errors import Replaced, SettingsError
 from ecr_widgets.model.bucket_path import BucketPath
-from tests.buckets import Buckets, moto
+from tests.buckets import Buckets
 from tests.fakes import FakeClock, World
-
-
-@pytest.fixture(scope="module")
-def buckets() -> Iterator[Buckets]:
-    with moto() as served:
-        yield served
 
 
 class Line:

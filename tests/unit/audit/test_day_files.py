@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -26,18 +26,12 @@ from ecr_widgets.audit.query import Query
 from ecr_widgets.cli.audit import command
 from ecr_widgets.model.bucket_path import BucketPath
 from tests.audit.runs import recorded
-from tests.buckets import Buckets, moto
+from tests.buckets import Buckets
 
 DAYS = tuple(datetime(2026, 11, day, 12, tzinfo=UTC) for day in (20, 21, 23, 24))
 """The last one is open; on one before nobody ran anything."""
 ALL = Query()
 OF_A_DAY = ("deployed", "proven", "failed")
-
-
-@pytest.fixture(scope="module")
-def buckets() -> Iterator[Buckets]:
-    with moto() as served:
-        yield served
 
 
 @dataclass

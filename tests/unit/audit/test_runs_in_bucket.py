@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,14 +19,8 @@ from ecr_widgets.errors import RecordError
 from ecr_widgets.model.bucket_path import BucketPath
 from ecr_widgets.panels.runs import open_runs
 from tests.audit.runs import KINDS, recorded
-from tests.buckets import Buckets, moto
+from tests.buckets import Buckets
 from tests.unit.audit.test_sealed_rows import NOW, save
-
-
-@pytest.fixture(scope="module")
-def buckets() -> Iterator[Buckets]:
-    with moto() as served:
-        yield served
 
 
 @dataclass

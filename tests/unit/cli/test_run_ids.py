@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,15 +14,9 @@ from ecr_widgets.cli.run_ids import whole_run_id
 from ecr_widgets.errors import InputError
 from ecr_widgets.model.bucket_path import Place
 from tests.audit.runs import recorded, save
-from tests.buckets import Buckets, moto
+from tests.buckets import Buckets
 
 FIRST, SECOND = "20261126T060919Z-94c1df", "20261126T071000Z-a60e88"
-
-
-@pytest.fixture(scope="module")
-def buckets() -> Iterator[Buckets]:
-    with moto() as served:
-        yield served
 
 
 @pytest.fixture(params=["folder", "bucket"])
