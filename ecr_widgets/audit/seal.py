@@ -192,9 +192,9 @@ def seal_missing(runs: SavedAt, names: Iterable[str], *, ring: KeyRing, now: dat
     """
     if not isinstance(runs, Path):
         return list(_seal_missing_in_bucket(runs, names, ring=ring, now=now))
-    content = content_of(runs)
-    seen = content.rfind(b"\n") + 1
-    known = _Sealed(chains_of(runs))
+    seen = content_of(runs).rfind(b"\n") + 1
+    # A link at a time: all of a long chain together take gigabytes.
+    known = _Sealed((prefix, read_links(content)) for prefix, content, _ in _contents_of(runs))
     due = sorted((name for name in names if name not in known.names), key=_originals_first)
     done: list[str] = []
     if not due:
@@ -229,7 +229,7 @@ def _seal_missing_in_bucket(
     runs: BucketPath, names: Iterable[str], *, ring: KeyRing, now: datetime
 ) -> Iterator[str]:
     store = bucket_store(runs)
-    known = _Sealed(("", links, why) for _, links, why in chains_of_days(store))
+    known = _Sealed(("", links) for _, links, _ in chains_of_days(store))
     for name in sorted((name for name in names if name not in known.names), key=_originals_first):
         # A run that cannot be read, is running or has no canonical form is for another time.
         with suppress(RecordError, ValueError, RecursionError):
@@ -244,10 +244,10 @@ def _seal_missing_in_bucket(
 class _Sealed:
     """Which names and runs have a seal, in any of several chains."""
 
-    def __init__(self, chains: Iterable[tuple[str, list[Link], str | None]]) -> None:
+    def __init__(self, chains: Iterable[tuple[str, Iterable[Link]]]) -> None:
         self.names: set[str] = set()
         self._runs: set[str | None] = set()
-        for prefix, links, _ in chains:
+        for prefix, links in chains:
             self.note(links, prefix)
 
     def note(self, links: Iterable[Link], prefix: str = "") -> None:
@@ -306,13 +306,17 @@ def chains_of(runs: Path) -> Iterator[tuple[str, list[Link], str | None]]:
 
         RecordError: The folder's own chain is there and cannot be read.
     """
-    yield "", links_of(runs), None
+    return ((prefix, list(read_links(content)), broken) for prefix, content, broken in _contents_of(runs))
+
+
+def _contents_of(runs: Path) -> Iterator[tuple[str, bytes, str | None]]:
+    yield "", content_of(runs), None
     for prefix in sorted(folders_with(runs, FILE_NAME)):
         if prefix:
             try:
-                yield prefix, links_of(runs / prefix), None
+                yield prefix, content_of(runs / prefix), None
             except RecordError as error:
-                yield prefix, [], str(error)
+                yield prefix, b"", str(error)
 
 
 def heads_of(runs: Path) -> Heads:
