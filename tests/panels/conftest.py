@@ -21,7 +21,7 @@ from typing import Any
 
 import nbformat
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Error, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Error, Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from ecr_widgets.sandbox import Sandbox
@@ -62,10 +62,18 @@ class Lab:
         context = self.browser.new_context(viewport={"width": width, "height": 900}, bypass_csp=lax)
         context.set_default_timeout(60_000)  # clicks wait as long as `expect` does
         page = context.new_page()
-        page.on("dialog", lambda dialog: (self.complaints.append(dialog.message), dialog.dismiss()))
+        page.on("dialog", self._answer)
         page.on("pageerror", self._fail)
         page.on("console", self._hear)
         return page
+
+    def _answer(self, dialog: Dialog) -> None:
+        if dialog.type == "beforeunload":
+            # JupyterLab asks while it still saves a setting, such as a theme; a test that leaves a page means to.
+            dialog.accept()
+        else:
+            self.complaints.append(dialog.message)
+            dialog.dismiss()
 
     def open(
         self, name: str, *, kernel: bool = True, page: Page | None = None, app: str = "doc/tree"
