@@ -226,7 +226,8 @@ def _refuse_altered(run: OpenRun) -> None:
     path, run_id = run.path, run.header.run_id
     if why := why_altered(path.parent, path.name, run_id, run.content, ring=default_ring()):
         raise InputError(
-            f"run {run_id} {why}", hint="see `ecr-widgets audit verify`, and start a new run in its place"
+            f"run {run_id} {why}",
+            hint="see `ecr-widgets audit verify`, then start a new run, of a slot under another name",
         )
 
 

@@ -66,7 +66,7 @@ def test_the_shipped_runbook_finds_the_shipped_files(book: Path) -> None:
     assert told["runbook_folder"] == str(shipped_folder())
 
 
-def test_a_run_that_is_gone_on_with_reads_the_same_files(book: Path) -> None:
+def test_a_run_that_is_resumed_reads_the_same_files(book: Path) -> None:
     """The saved run lies in another folder than its runbook, and remembers that one."""
     book = write_runbook(book.parent, [SHOW, "1 / open('number').read()"])
     failed = run(book)

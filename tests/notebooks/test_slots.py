@@ -57,7 +57,7 @@ def test_a_slot_is_run_once(tmp_path: Path) -> None:
     ]
 
 
-def test_a_slot_that_was_killed_is_gone_on_with(tmp_path: Path) -> None:
+def test_a_slot_that_was_killed_is_resumed(tmp_path: Path) -> None:
     """Meanwhile another start is busy and leaves it alone; after the kill the same run is completed."""
     write_runbook(tmp_path, [COUNT, "import os, time\nwhile not os.path.exists('go'): time.sleep(0.05)"])
     first = subprocess.Popen(
@@ -176,8 +176,8 @@ def test_a_run_of_another_runbook_is_not_the_slots(tmp_path: Path) -> None:
     assert (tmp_path / "count").read_text() == "xx"
 
 
-def test_a_killed_run_is_gone_on_with_by_the_runbooks_own_cells(tmp_path: Path) -> None:
-    """What stands in its file, to which others may write, is not run; another user's is not gone on with at all."""
+def test_a_killed_run_is_resumed_with_the_runbooks_own_cells(tmp_path: Path) -> None:
+    """What its file says, to which others may write, is not run; one that was sealed, or is another user's, is not resumed."""
     write_runbook(tmp_path, [COUNT])
     run(tmp_path, "--slot", "s")
     (saved,) = (tmp_path / "runs").glob("*.ipynb")
@@ -185,9 +185,12 @@ def test_a_killed_run_is_gone_on_with_by_the_runbooks_own_cells(tmp_path: Path) 
     notebook["metadata"]["ecr_widgets"] |= {"state": "running", "ended_at": None}
     notebook["cells"][-1]["source"] = "open('evil', 'w')"
     saved.write_text(json.dumps(notebook))
+    assert "was changed since it was sealed" in run(tmp_path, "--slot", "s", code=2).stderr
+    (tmp_path / "runs" / "seals.jsonl").unlink()  # as of a run that was killed
     assert run(tmp_path, "--slot", "s").stdout.startswith("succeeded: ")
     assert ((tmp_path / "count").read_text(), (tmp_path / "evil").exists()) == ("xx", False)
     if os.getuid() == 0:
+        (tmp_path / "runs" / "seals.jsonl").unlink()
         saved.write_text(json.dumps(notebook))
         os.chown(saved, 61001, 61001)
         assert "is another user's, and unfinished" in run(tmp_path, "--slot", "s").stderr
@@ -244,7 +247,7 @@ def test_a_slot_whose_plan_failed_is_planned_anew(tmp_path: Path) -> None:
 
 
 def test_an_approved_run_that_fails_is_told(two: Two) -> None:
-    """Like any other; and its slot is gone on with under the same approval."""
+    """Like any other; and its slot is resumed under the same approval."""
     folder = two.shared
     write_guarded(
         folder, ["import os; os.environ.get('ECR_WIDGETS_PLAN') or os.path.exists('mended') or 1/0"]

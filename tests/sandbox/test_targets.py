@@ -139,7 +139,7 @@ def words_of_a_broken_release(folder: Path, name: str, **more: str) -> list[str]
 def test_a_resumed_run_goes_back_to_where_its_first_attempt_came_from(
     run: Run, sandbox_environ: dict[str, str], tmp_path: Path
 ) -> None:
-    """Killed while it waited: the service stands on the failing deploy already when it is gone on with."""
+    """Killed while it waited: the service stands on the failing deploy already when it is resumed."""
     assert run(repository="targets/again", deploy="again", service="again")["state"] == "succeeded"
     words = words_of_a_broken_release(tmp_path, "again")
     with held(sandbox_environ, tmp_path, "wait.begun", "release", *words) as first:

@@ -159,7 +159,7 @@ def _killed(at: Attempt) -> None:
         kill_marked(at.folder)
     path = saved(at)
     _tells(path, step, moment, steps)
-    # A task is run anew by each run of its runbook, and once by one that is gone on with.
+    # A task is run anew by each run of its runbook, and once by one that is resumed.
     is_resumed = step == "create_task" or at.rng.random() < 0.5
     run_to_its_end(at, resumed(at, run_id(path)) if is_resumed else [*words, "--wait", "30"])
     moved = int(step == "update_service")

@@ -22,12 +22,12 @@ DELIBERATE = [
     (
         "^PUT /service/[^/]+/(scale|deploy)$",
         "^/deployments",
-        "the real answer shows the service before the change, or half of it; ours shows what is wanted now",
+        "the real answer shows the service before the change, or half of it; ours shows the new values at once",
     ),
     (
         "^GET /service/",
         "^/deployments( has|/0/status|/0/desired_count)",
-        "the new deployment is there at once, the old one beside it until it has stopped",
+        "the new deployment is there at once, and the old one until it has stopped",
     ),
     ("^GET /job/", "^/meta of NoneType became dict$", "jobs end sooner than real ones"),
     (
@@ -39,22 +39,22 @@ DELIBERATE = [
     (
         "^PUT /admin/scale/",
         "^/resource_providers/0/(available_memory|id|used_ports)",
-        "the one instance is this machine, and no port is too many on it",
+        "the only instance is this machine, and it never runs out of ports",
     ),
     (
         "^POST /deploy$",
         "^/message .*Failed to decode deploy",
-        "a message has other words than Go's JSON decoder",
+        "a message is worded differently from Go's JSON decoder",
     ),
     (
         "^GET /(environment/|tag.*type=environment.*)$",
         "^ has . items, ours .:",
-        "`demo` exists from the start, until somebody creates it",
+        "`demo` exists from the start; if somebody creates it, it is made as requested",
     ),
     (
         "^GET /(environment|service)/$",
         "^ has . items, ours .:",
-        "what is deleted is gone; the AWS stand-in of the recording kept remains, and one deletion never ended there",
+        "what is deleted is gone; the recording's AWS stand-in kept some remains, and one deletion never ended there",
     ),
 ]
 """Where ours differs on purpose: which calls, which differences, and why."""

@@ -1,4 +1,4 @@
-"""A run that is gone on with: what its earlier attempts started is found, and they know where a service came from."""
+"""A run that is resumed: what its earlier attempts started is found, and they know where a service came from."""
 
 from __future__ import annotations
 
