@@ -54,7 +54,7 @@ def look_at_seal(runs: Place, name: str, content: bytes, *, ring: KeyRing) -> Se
 def why_altered(runs: Place, name: str, run_id: str, content: bytes, *, ring: KeyRing) -> str:
     """Why the bytes that were read of a run are not what was sealed of it, to follow the run's name in a sentence.
 
-    Empty where they are, whoever sealed them, and where none of its seals says otherwise: a run that was killed has none, or where
+    Empty where they are, no matter who sealed them, and where no seal of it says otherwise: a killed run has none, or where
     it was resumed those of earlier attempts.
 
     Args:

@@ -171,7 +171,7 @@ def of_unknown_curve() -> str:
 
 @pytest.mark.parametrize("kind", ["another key's", "encrypted", "of another curve", "RSA", "no key"])
 def test_a_private_half_that_is_not_the_keys_own_seals_nothing(tmp_path: Path, kind: str) -> None:
-    """Whoever puts another file in its place is told; a run stays as good as it was, unsealed."""
+    """Another file in its place is reported; a run stays as good as it was, unsealed."""
     ring = KeyRing(tmp_path / "keys")
     key, _ = ring.signing_key(now=NOW)
     (tmp_path / "keys" / f"{key.key}.pem").write_bytes(another_kind(kind))

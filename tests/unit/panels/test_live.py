@@ -90,7 +90,7 @@ def test_what_was_not_offered_is_refused(
 
 
 def test_a_form_of_before_is_read_as_it_was_offered(desk: Desk, sheep: Sheep) -> None:
-    """Whoever types while the fields change sends those that are there; made up ones stay refused."""
+    """Values typed while the fields change are taken with the fields they were typed in; made up ones stay refused."""
     desk.choose("dolly")
     sent = {"do": "act", "action": "shear", "row": "dolly", "values": {"tool": "scissors"}}
     for name in ("colour", "length", "colour"):
