@@ -15,11 +15,12 @@ from typing import Any
 
 from ecr_widgets.adapters.run_stores import bucket_store
 from ecr_widgets.audit.attestation import BUNDLE_TYPE, read_bundle
-from ecr_widgets.audit.chain import Link, Seal, Trouble, Watcher, read_links
+from ecr_widgets.audit.chain import content_of, links_of
+from ecr_widgets.audit.chain_check import Trouble, Watcher
 from ecr_widgets.audit.keys import KeyRing, default_ring
 from ecr_widgets.audit.of_image import MAX_BUNDLE_BYTES, PREDICATE_NOTE
 from ecr_widgets.audit.registries import Registries
-from ecr_widgets.audit.seal import content_of, links_of
+from ecr_widgets.audit.seal import Link, Seal, read_links
 from ecr_widgets.audit.seal_objects import beginning_of, chains_of_days, day_of, links_of_run, look_at
 from ecr_widgets.errors import EcrWidgetsError, ImageNotFound, InputError, RecordError
 from ecr_widgets.model.authorization_token import AuthorizationToken

@@ -12,9 +12,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from io import BytesIO
 from typing import NamedTuple
 
-from ecr_widgets.audit.chain import Link, Watcher, links_in, read_links
+from ecr_widgets.audit.chain_check import Watcher
 from ecr_widgets.audit.frames import write_parquet
 from ecr_widgets.audit.row import Row, row_in
+from ecr_widgets.audit.seal import Link, links_in, read_links
 from ecr_widgets.audit.seal_objects import beginning_of, days_from, first_day, numbers_of, seal_name
 from ecr_widgets.errors import Replaced
 from ecr_widgets.ports.run_store import RunStore

@@ -16,10 +16,12 @@ from typing import IO
 
 import msgspec
 
-from ecr_widgets.audit.chain import FILE_NAME, Link, Past, Watcher, links_in
+from ecr_widgets.audit.chain import FILE_NAME
+from ecr_widgets.audit.chain_check import Past, Watcher
 from ecr_widgets.audit.keys import KeyFile, KeyRing
 from ecr_widgets.audit.run_files import FolderFiles
 from ecr_widgets.audit.scan import NEVER, RACY_NS, Stamp, folders_with
+from ecr_widgets.audit.seal import Link, links_in
 from ecr_widgets.audit.seal_book import Newest, Noted, SealBook, Whereabouts, noted_of
 
 _PIECE_BYTES = 1 << 20

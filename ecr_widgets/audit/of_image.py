@@ -14,8 +14,8 @@ from typing import Any
 import msgspec
 
 from ecr_widgets.audit.attestation import BUNDLE_TYPE, STATEMENT_TYPE, Envelope, Statement, read_bundle
-from ecr_widgets.audit.chain import Seal
 from ecr_widgets.audit.keys import KeyFile
+from ecr_widgets.audit.seal import Seal
 from ecr_widgets.errors import AuthorizationError, RegistryError
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.evidence import RUN_TYPE, Discounted, ImageEvidence, Proof

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import msgspec
 
-from ecr_widgets.audit.chain import Seal
 from ecr_widgets.audit.keys import KeyFile
+from ecr_widgets.audit.seal import Seal
 from ecr_widgets.errors import InputError
 from ecr_widgets.model.record import Moment, RunState
 from ecr_widgets.model.run import Attempt

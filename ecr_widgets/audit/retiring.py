@@ -10,10 +10,10 @@ from typing import NamedTuple
 import msgspec
 
 from ecr_widgets.adapters.run_stores import bucket_store
-from ecr_widgets.audit.chain import Seal, appending
+from ecr_widgets.audit.chain import appending, chains_of
 from ecr_widgets.audit.keys import KeyRing
 from ecr_widgets.audit.resealing import other_signer
-from ecr_widgets.audit.seal import chains_of
+from ecr_widgets.audit.seal import Seal
 from ecr_widgets.audit.seal_objects import append, links_of_run
 from ecr_widgets.errors import RecordError
 from ecr_widgets.model.bucket_path import BucketPath, Place

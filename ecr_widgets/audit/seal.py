@@ -1,363 +1,251 @@
-"""Sealing finished runs: the engine calls `seal_finished_run` once after its last write, `audit seal` what was missed."""
+"""What a seal is: what it says of one run, and its line, bound to the line before and signed.
+
+A line is a sigstore bundle, as other tools read it; the seal is the predicate of the statement in it, and `previous` in that
+is the sha256 of the bundle before, so that not a byte can change unnoticed. In front of it may be a line with the run's row, for
+lists: the seal signs its hash, and it is never published, as it tells more than a seal does. Earlier releases wrote
+`{"seal":{…},"signature":"…"}` in RFC 8785's canonical form, signed over the bytes of the seal: such lines stay good.
+"""
 
 from __future__ import annotations
 
-import atexit
 import hashlib
-import os
-import re
-import stat
-import sys
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, suppress
-from datetime import UTC, datetime
-from functools import partial
-from itertools import islice
-from pathlib import Path, PurePosixPath
+from io import BytesIO
 from typing import NamedTuple
 
 import msgspec
 
-from ecr_widgets.adapters.run_stores import bucket_store
-from ecr_widgets.audit.canonical import form_of
-from ecr_widgets.audit.chain import (
-    FILE_NAME,
-    Head,
-    Heads,
-    Link,
-    Notebook,
-    Seal,
-    appending,
-    chain_file,
-    head_of,
-    read_links,
+from ecr_widgets.audit.attestation import (
+    Envelope,
+    Statement,
+    bundle_of,
+    pre_authentication,
+    read_bundle,
+    statement_of,
 )
-from ecr_widgets.audit.claims import claim_of
-from ecr_widgets.audit.judging import judge
-from ecr_widgets.audit.keys import KeyRing, default_ring
-from ecr_widgets.audit.parallel import in_parallel
-from ecr_widgets.audit.reading import read_bytes, read_content
-from ecr_widgets.audit.row import MADE_BY, SealedRow, row_of
-from ecr_widgets.audit.run import Run
-from ecr_widgets.audit.run_files import stored_stamp
-from ecr_widgets.audit.run_holder import is_held
-from ecr_widgets.audit.scan import Stamp, folders_with, settled_stamp, shown_name
-from ecr_widgets.audit.seal_objects import append, chains_of_days
-from ecr_widgets.audit.subjects import subjects_of
-from ecr_widgets.errors import EcrWidgetsError, RecordError
-from ecr_widgets.model.bucket_path import BucketPath
-from ecr_widgets.model.bucket_path import Place as SavedAt
-from ecr_widgets.model.record import RunState
-from ecr_widgets.model.run_id import RUN_ID
-from ecr_widgets.ports.run_store import RunStore
+from ecr_widgets.audit.canonical import Form
+from ecr_widgets.audit.keys import KeyFile
+from ecr_widgets.model.evidence import RETIREMENT_TYPE, RUN_TYPE, RunClaim
+from ecr_widgets.model.record import Moment
 
-MAX_SEAL_BYTES = 1_000_000
-"""A run that needs a larger seal gets none: the chain is read whole, by everybody, for ever."""
+_RETIRED = "retired"
+"""State of an earlier release's seal that takes its file's loss for meant."""
+_FIRST_VERSION = 1
+ROW = b'{"row":'
+"""How the line begins that may be in front of a seal's."""
+_HEAD = b'{"seal":'
+_TAIL_LENGTH = len(b',"signature":"') + 88 + len(b'"}')
+"""An Ed25519 signature is 64 bytes, 88 characters of base64."""
 
 
-def seal_at_exit(path: SavedAt, then: Callable[[SavedAt], str | None]) -> None:
-    """Seal a saved run when this process ends, since somebody else, papermill, still writes its file; stderr says why not.
+class Notebook(msgspec.Struct, frozen=True, gc=False):
+    """The file that was sealed, by hashes."""
 
-    Args:
-        then: Called with a run that was sealed; gives back what else to say on stderr.
-    """
+    name: str
+    """Relative to the folder of the chain, with slashes."""
+    sha256: str
+    form_sha256: str
+    """Of what the notebook says, however it is written down: its cells with their outputs and records, and its metadata."""
+    metadata: dict[str, str]
+    cells: tuple[str, ...]
 
-    def seal() -> None:
-        why_not = seal_finished_run(path)
-        said = f"the run is saved but not sealed: {why_not}" if why_not else then(path)
-        if said:
-            print(said, file=sys.stderr)  # noqa: T201
-
-    atexit.register(seal)
+    @property
+    def form(self) -> Form:
+        """The form that was sealed."""
+        return Form(self.form_sha256, self.metadata, self.cells)
 
 
-def seal_finished_run(path: SavedAt) -> str | None:
-    """Seal one saved run where it is saved; one that cannot be sealed stays as good as it was.
+class Place(msgspec.Struct, frozen=True, gc=False):
+    """Where in its chain a seal is."""
 
-    Returns:
-        Why it could not be sealed, None where it was.
-    """
-    try:
-        if isinstance(path, Path):
-            seal_run(path.parent, path.name, ring=default_ring(), now=datetime.now(UTC))
+    project: str
+    """Random, made with the first seal, so that no seal fits another chain."""
+    n: int
+    """Counts from 1 without a gap."""
+    previous: str | None
+    follows_own: bool = False
+    """Whether the signer has checked that the seal before is by the same key: one signature then vouches for both."""
+
+
+class Seal(msgspec.Struct, frozen=True, gc=False):
+    """What is sealed of one run: which file said what, and what the run was, should the file vanish."""
+
+    run: RunClaim
+    notebook: Notebook
+    sealed_at: Moment
+    key: str
+    chain: Place = Place("", 0, None)
+    retired: bool = False
+    """Whether it takes the file's loss for meant: all else in it is of the seal before."""
+    row: str | None = None
+    """The sha256 of the line with the run's row."""
+
+    @property
+    def n(self) -> int:
+        """Its place in the chain, counting from 1."""
+        return self.chain.n
+
+    @property
+    def path(self) -> str:
+        """The notebook's name in the folder of the chain."""
+        return self.notebook.name
+
+    @property
+    def run_id(self) -> str | None:
+        """Of the run that was sealed."""
+        return self.run.run_id
+
+    @property
+    def subjects(self) -> tuple[tuple[str, str], ...]:
+        """What it is about, each with its sha256 in hex: the images that the run acted on, and the notebook."""
+        images = {deed.digest: deed.repository for deed in self.run.deeds}
+        named = ((name, digest.removeprefix("sha256:")) for digest, name in images.items())
+        return (*named, (self.path, self.notebook.sha256))
+
+
+class _FirstSeal(msgspec.Struct, frozen=True):
+    """A seal as earlier releases wrote it."""
+
+    version: int
+    n: int
+    project: str
+    previous: str | None
+    path: str
+    run_id: str | None
+    runbook: str | None
+    runbook_sha256: str | None
+    state: str | None
+    started_at: str | None
+    ended_at: str | None
+    actor: str | None
+    digests: tuple[str, ...]
+    deploys: tuple[str, ...]
+    parameters_sha256: str
+    file_sha256: str
+    form_sha256: str
+    metadata: dict[str, str]
+    cells: tuple[str, ...]
+    sealed_at: Moment
+    key: str
+
+    def seal(self) -> Seal:
+        """The same as seals are now."""
+        retired = self.state == _RETIRED
+        run = RunClaim(
+            self.run_id, self.runbook, self.runbook_sha256, None if retired else self.state, None, None, None,
+            self.actor, self.started_at, self.ended_at,
+            touched={"digest": self.digests, "deploy": self.deploys},
+        )  # fmt: skip
+        notebook = Notebook(self.path, self.file_sha256, self.form_sha256, self.metadata, self.cells)
+        place = Place(self.project, self.n, self.previous)
+        return Seal(run, notebook, self.sealed_at, self.key, place, retired)
+
+
+class _FirstLine(msgspec.Struct, frozen=True):
+    """One line of a chain as earlier releases wrote it."""
+
+    seal: _FirstSeal
+    signature: str
+
+
+class Link(NamedTuple):
+    """One line as it is in the file."""
+
+    seal: Seal | None
+    """None where the line cannot be read."""
+    sha256: str
+    signature: bytes
+    line: bytes
+    why: str | None = None
+    """Why it cannot be read."""
+    row: bytes | None = None
+    """The row in front of it, which is not to be believed before its hash is compared."""
+    size_bytes: int = 0
+    """Of both in the file."""
+
+    @property
+    def signed(self) -> bytes:
+        """The bytes that the signature is over."""
+        if self.line.startswith(_HEAD):
+            return self.line[len(_HEAD) : -_TAIL_LENGTH]
+        return read_bundle(self.line).signed
+
+
+def read_links(content: bytes) -> Iterator[Link]:
+    """The links in the chain's bytes; a last line without its end is a link that cannot be read."""
+    return links_in(BytesIO(content))
+
+
+def links_in(lines: Iterable[bytes]) -> Iterator[Link]:
+    """The same of its lines, each with its end."""
+    row: bytes | None = None
+    for line in lines:
+        if not line.endswith(b"\n"):
+            row = line
+        elif row is None and line.startswith(ROW):
+            row = line[:-1]
         else:
-            _seal_in_bucket(path, ring=default_ring(), now=datetime.now(UTC))
-    except (EcrWidgetsError, OSError, ValueError, RecursionError) as error:
-        return str(error)
-    return None
+            yield link_of(line[:-1], row)
+            row = None
+    if row is not None:
+        yield Link(None, sha256_of(row), b"", row, "it was not written to its end")
 
 
-def seal_run(runs: Path, name: str, *, ring: KeyRing, now: datetime) -> Seal | None:
-    """Seal one run; nothing is added where the chain ends with a seal of just this file.
-
-    Raises:
-        RecordError: Not a finished run, or a chain that cannot be added to.
-
-        SettingsError: There is no key to sign with.
-
-        OSError: The file cannot be read or the chain not be written.
-    """
-    key, signer = ring.signing_key(now=now)
-    draft = _draft(runs, name, now=now)
-    with appending(runs, key) as chain:
-        if chain.last and (chain.last.path, chain.last.notebook.sha256) == (name, draft.seal.notebook.sha256):
-            return None
-        seal = chain.add(draft.seal, signer.sign, row=draft.row)
-        chain.write()
-        return seal
+def line_of(seal: Seal, sign: Callable[[bytes], bytes]) -> bytes:
+    """The line of a seal, signed."""
+    payload = statement_of(seal.subjects, RETIREMENT_TYPE if seal.retired else RUN_TYPE, seal)
+    return bundle_of(Envelope(payload, sign(pre_authentication(payload)), seal.key))
 
 
-class _Draft(NamedTuple):
-    """A seal but for its key and its place in the chain, and the line with the run's row."""
-
-    seal: Seal
-    row: bytes | None
-
-
-def _seal_in_bucket(path: BucketPath, *, ring: KeyRing, now: datetime) -> None:
-    key, signer = ring.signing_key(now=now)
-    store = bucket_store(path.parent)
-    draft = _draft_in_bucket(store, path, now=now)
-    append(store, draft.seal, key, signer.sign, row=draft.row)
+def is_signed_by(link: Link, key: KeyFile) -> bool:
+    """Whether a seal names that key and is signed by it, so that who holds the key may vouch for it."""
+    named = link.seal is not None and link.seal.key == key.key
+    return named and key.signed(link.signed, link.signature)
 
 
-def _draft_in_bucket(store: RunStore, path: BucketPath, *, now: datetime) -> _Draft:
-    stored = store.read(path.name)
-    if stored is None:
-        raise RecordError(f"{str(path)!r} is gone")
-    run = _finished(stored.content, path.name)
-    if run.state is RunState.RUNNING and (holder := store.holder(path.name)):
-        raise RecordError(f"{str(path)!r} is running now: {holder}")
-    return _draft_of(run, stored.content, path.name, stamp=stored_stamp(stored.stamp), now=now)
-
-
-def _draft(runs: Path, name: str, *, now: datetime) -> _Draft:
-    if name != shown_name(name):
-        raise RecordError(f"{shown_name(name)!r} cannot be sealed: its name is not UTF-8", hint="rename it")
-    stamp = settled_stamp(runs / name)
-    content = read_bytes(runs / name)
-    run = _finished(content, name)
-    if run.state is RunState.RUNNING:
-        if is_held(runs / name):
-            raise RecordError(f"{name!r} is running now")
-        if (runs / name).stat().st_uid != os.geteuid():
-            # On another host of a shared folder it may well be running.
-            raise RecordError(
-                f"{name!r} is another user's and says that it is running", hint="leave it to them"
-            )
-    return _draft_of(run, content, name, stamp=stamp, now=now)
-
-
-def _finished(content: bytes, name: str) -> Run:
-    run = read_content(content, name)
-    if not isinstance(run, Run):
-        raise RecordError(f"{name!r} is {run.kind}: {run.why}")
-    return run
-
-
-def _draft_of(run: Run, content: bytes, name: str, *, stamp: Stamp, now: datetime) -> _Draft:
-    form, judgement = form_of(content), judge(run)
-    seal = Seal(
-        claim_of(run, judgement, subjects_of(run)),
-        Notebook(name, hashlib.sha256(content).hexdigest(), form.sha256, dict(form.metadata), form.cells),
-        sealed_at=now,
-        key="",
-    )
-    if len(msgspec.json.encode(seal)) > MAX_SEAL_BYTES:
-        raise RecordError(
-            f"{name!r} cannot be sealed: its seal would be larger than {MAX_SEAL_BYTES // 1_000_000} MB"
-        )
-    row, adopted = row_of(run, judgement)
-    return _Draft(seal, SealedRow(row, MADE_BY, adopted, stamp).to_line())
-
-
-def seal_missing(runs: SavedAt, names: Iterable[str], *, ring: KeyRing, now: datetime) -> list[str]:
-    """Seal every run that has no seal and is not running: killed ones and plain papermill's too.
-
-    The order of the names does not matter: of several files of one run, the one that the engine named gets the seal, else the
-    one with the shortest name. A run whose seal disagrees with its file is left alone, and so is a copy of a sealed run under another name: both are for
-    `audit verify` to tell. One that was sealed in the folder where it lies needs no second seal. Runs are read without the
-    chain's lock; each hundred is then added under it and synchronized once, so that a crash costs the seals of some
-    and never the chain.
-
-    Returns:
-        Names of the files sealed.
-
-    Raises:
-        RecordError: A chain that cannot be read, added to or written.
-
-        SettingsError: There is no key to sign with.
-
-        OSError: A bucket does not answer.
-    """
-    if not isinstance(runs, Path):
-        return list(_seal_missing_in_bucket(runs, names, ring=ring, now=now))
-    seen = content_of(runs).rfind(b"\n") + 1
-    # A link at a time: all of a long chain together take gigabytes.
-    known = _Sealed((prefix, read_links(content)) for prefix, content, _ in _contents_of(runs))
-    due = sorted((name for name in names if name not in known.names), key=_originals_first)
-    done: list[str] = []
-    if not due:
-        return done
-    drafts = in_parallel(partial(_draft_or_none, runs, now=now), due)
-    with closing(drafts):
-        while batch := list(islice(drafts, _BATCH)):
-            if not any(batch):
-                continue
-            # Asked for each time: meanwhile it may have been retired.
-            key, signer = ring.signing_key(now=now)
-            try:
-                with appending(runs, key) as chain:
-                    # What others have sealed since.
-                    known.note(chain.links_since(seen))
-                    added = []
-                    for each in batch:
-                        if each and known.lacks(each.seal):
-                            added.append(chain.add(each.seal, signer.sign, row=each.row).path)
-                            known.add(each.seal)
-                    chain.write()
-                    seen = chain.end
-            except OSError as error:
-                raise RecordError(
-                    f"the seals in {str(chain_file(runs))!r} cannot be written: {error.strerror}"
-                ) from error
-            done += added
-    return done
-
-
-def _seal_missing_in_bucket(
-    runs: BucketPath, names: Iterable[str], *, ring: KeyRing, now: datetime
-) -> Iterator[str]:
-    store = bucket_store(runs)
-    known = _Sealed(("", links) for _, links, _ in chains_of_days(store))
-    for name in sorted((name for name in names if name not in known.names), key=_originals_first):
-        # A run that cannot be read, is running or has no canonical form is for another time.
-        with suppress(RecordError, ValueError, RecursionError):
-            draft = _draft_in_bucket(store, runs / name, now=now)
-            if known.lacks(draft.seal):
-                key, signer = ring.signing_key(now=now)
-                append(store, draft.seal, key, signer.sign, row=draft.row)
-                known.add(draft.seal)
-                yield name
-
-
-class _Sealed:
-    """Which names and runs have a seal, in any of several chains."""
-
-    def __init__(self, chains: Iterable[tuple[str, Iterable[Link]]]) -> None:
-        self.names: set[str] = set()
-        self._runs: set[str | None] = set()
-        for prefix, links in chains:
-            self.note(links, prefix)
-
-    def note(self, links: Iterable[Link], prefix: str = "") -> None:
-        """Note the seals of a chain."""
-        for link in links:
-            if link.seal:
-                self.add(link.seal, prefix)
-
-    def add(self, seal: Seal, prefix: str = "") -> None:
-        """Note one seal."""
-        self.names.add(prefix + seal.path)
-        self._runs.add(seal.run_id)
-
-    def lacks(self, draft: Seal) -> bool:
-        """Whether neither the name has one nor, under another name, the run."""
-        # Only our engine's runs have a file each; by hand one run may be saved under several names.
-        is_copy = draft.run.runbook_sha256 is not None and draft.run_id in self._runs
-        return draft.path not in self.names and not is_copy
-
-
-def _originals_first(name: str) -> tuple[str, int, int, str]:
-    """Sorts by time what our engine named, then the rest; a copy, whose name is longer or lies deeper, after its original."""
-    file = PurePosixPath(name).name
-    named = _NAMED_BY_ENGINE.match(file)
-    return (named[0] if named else "~", name.count("/"), len(file), name)
-
-
-def _draft_or_none(runs: Path, name: str, *, now: datetime) -> _Draft | None:
-    # A run that cannot be read, is running or has no canonical form is for another time.
-    with suppress(RecordError, OSError, ValueError, RecursionError):
-        return _draft(runs, name, now=now)
-    return None
-
-
-_BATCH = 100
-_NAMED_BY_ENGINE = re.compile(rf"{RUN_ID}-")
-"""How names begin that `ecr-widgets run` gives: with the run's id."""
-
-
-def links_of(runs: Path) -> list[Link]:
-    """The chain of a runs folder, empty where there is none.
-
-    Raises:
-        RecordError: It is there and cannot be read.
-    """
-    return list(read_links(content_of(runs)))
-
-
-def chains_of(runs: Path) -> Iterator[tuple[str, list[Link], str | None]]:
-    """Every chain at and below a folder: the prefix of the names in it, its links, and why it cannot be read.
-
-    A run that was saved into a folder below is sealed there. The folder's own chain comes first, as prefix ``.
-
-    Raises:
-        InputError: The folder cannot be listed.
-
-        RecordError: The folder's own chain is there and cannot be read.
-    """
-    return ((prefix, list(read_links(content)), broken) for prefix, content, broken in _contents_of(runs))
-
-
-def _contents_of(runs: Path) -> Iterator[tuple[str, bytes, str | None]]:
-    yield "", content_of(runs), None
-    for prefix in sorted(folders_with(runs, FILE_NAME)):
-        if prefix:
-            try:
-                yield prefix, content_of(runs / prefix), None
-            except RecordError as error:
-                yield prefix, b"", str(error)
-
-
-def heads_of(runs: Path) -> Heads:
-    """Where every chain at and below a folder ends, to be exported.
-
-    Raises:
-        InputError: The folder cannot be listed.
-
-        RecordError: There is no seal, or a chain has no readable end: a head without it would say that it never was.
-    """
-    found: dict[str, Head] = {}
-    for prefix, links, broken in chains_of(runs):
-        end = head_of(links)
-        if broken or (links and end is None):
-            why = broken or f"the last seal in {prefix + FILE_NAME!r} cannot be read: {links[-1].why}"
-            raise RecordError(why, hint="see `ecr-widgets audit verify`")
-        if end is not None:
-            found[shown_name(prefix)] = end
-    if not found:
-        raise RecordError(f"there is no whole seal in {str(runs)!r}", hint="see `ecr-widgets audit verify`")
-    return Heads(found.pop("", None), found)
-
-
-def content_of(runs: Path) -> bytes:
-    """The bytes of a folder's chain, empty where there is none.
-
-    Raises:
-        RecordError: It is there and cannot be read.
-    """
+def link_of(line: bytes, row: bytes | None) -> Link:
+    """The link of a line and of the row in front of it, both without their ends."""
+    sha256 = sha256_of(line)
+    size_bytes = len(line) + 1 + (0 if row is None else len(row) + 1)
     try:
-        # Opened so that a pipe in its place does not wait for a writer.
-        handle = os.open(chain_file(runs), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(handle, "rb") as file:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
-                raise RecordError(
-                    f"the seals in {str(chain_file(runs))!r} cannot be read: not a regular file"
-                )
-            return file.read()
-    except FileNotFoundError:
-        return b""
-    except OSError as error:
-        raise RecordError(
-            f"the seals in {str(chain_file(runs))!r} cannot be read: {error.strerror}"
-        ) from error
+        seal, signature = (_first_line if line.startswith(_HEAD) else _bundle)(line)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        return Link(None, sha256, b"", line, f"it is not a seal: {str(error)[:120]}", row, size_bytes)
+    return Link(seal, sha256, signature, line, None, row, size_bytes)
+
+
+def _bundle(line: bytes) -> tuple[Seal, bytes]:
+    envelope = read_bundle(line)
+    statement = _decode(envelope.payload)
+    seal = statement.predicate
+    if statement.predicateType != (RETIREMENT_TYPE if seal.retired else RUN_TYPE):
+        raise ValueError(
+            f"a statement of type {statement.predicateType!r:.80}, which this release does not know"
+        )
+    if envelope.key != seal.key:
+        raise ValueError("the bundle names another key than the seal")
+    return seal, envelope.signature
+
+
+def _first_line(line: bytes) -> tuple[Seal, bytes]:
+    first = _decode_first(line)
+    if first.seal.version != _FIRST_VERSION:
+        raise ValueError(
+            f"a seal of version {first.seal.version}: this release reads {_FIRST_VERSION} and bundles"
+        )
+    signature = b64decode(first.signature, validate=True)
+    signed = line[len(_HEAD) : -_TAIL_LENGTH]
+    if line != _HEAD + signed + b',"signature":"' + b64encode(signature) + b'"}':
+        # Some bits of base64 and any white space mean nothing, and may not differ either.
+        raise ValueError("it is not written as a seal is")
+    return first.seal.seal(), signature
+
+
+def sha256_of(content: bytes) -> str:
+    """In hex, as seals name what they follow and sign."""
+    return hashlib.sha256(content).hexdigest()
+
+
+_decode = msgspec.json.Decoder(Statement[Seal]).decode
+_decode_first = msgspec.json.Decoder(_FirstLine).decode

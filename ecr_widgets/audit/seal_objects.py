@@ -16,20 +16,10 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import msgspec
 
-from ecr_widgets.audit.chain import (
-    Head,
-    Heads,
-    Link,
-    Past,
-    Place,
-    Seal,
-    Trouble,
-    Watcher,
-    is_signed_by,
-    line_of,
-    read_links,
-)
+from ecr_widgets.audit.chain_check import Past, Trouble, Watcher
+from ecr_widgets.audit.chain_head import Head, Heads
 from ecr_widgets.audit.keys import KeyFile
+from ecr_widgets.audit.seal import Link, Place, Seal, is_signed_by, line_of, read_links
 from ecr_widgets.errors import RecordError, Replaced
 from ecr_widgets.model.stored import Stored
 from ecr_widgets.ports.run_store import RunStore

@@ -16,11 +16,12 @@ from typing import NamedTuple
 
 import msgspec
 
-from ecr_widgets.audit.chain import Link, Past, Seal, Trouble, Watcher, read_links
+from ecr_widgets.audit.chain_check import Past, Trouble, Watcher
 from ecr_widgets.audit.day_files import DayFile, days_with_files, is_closed, name_of
 from ecr_widgets.audit.keys import KeyFile, KeyRing
 from ecr_widgets.audit.resealing import other_signer
 from ecr_widgets.audit.run_files import StoreFiles
+from ecr_widgets.audit.seal import Link, Seal, read_links
 from ecr_widgets.audit.seal_book import MARK_ONE, Newest, Noted, SealBook, Whereabouts, marks_of, noted_of
 from ecr_widgets.audit.seal_objects import (
     beginning_of,

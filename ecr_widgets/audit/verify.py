@@ -19,14 +19,16 @@ from typing import Any, NamedTuple
 
 from ecr_widgets.adapters.run_stores import bucket_store
 from ecr_widgets.audit.canonical import Form, differences, form_of
-from ecr_widgets.audit.chain import FILE_NAME, Head, Heads, Link, Past, Seal, Trouble, Watcher, head_of
+from ecr_widgets.audit.chain import FILE_NAME, chains_of
+from ecr_widgets.audit.chain_check import Past, Trouble, Watcher
+from ecr_widgets.audit.chain_head import Head, Heads, head_of
 from ecr_widgets.audit.keys import KeyFile, KeyRing
 from ecr_widgets.audit.reading import read_content
 from ecr_widgets.audit.resealing import SealedRun, other_signer, resealed, sealed_run
 from ecr_widgets.audit.run import NoRun, Run
 from ecr_widgets.audit.run_files import RunFiles, files_of, found_in
 from ecr_widgets.audit.scan import shown_name
-from ecr_widgets.audit.seal import chains_of
+from ecr_widgets.audit.seal import Link, Seal
 from ecr_widgets.audit.seal_objects import beginning_of, chains_of_days, day_of
 from ecr_widgets.errors import RecordError
 from ecr_widgets.model.bucket_path import BucketPath, Place

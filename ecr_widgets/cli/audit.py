@@ -13,7 +13,7 @@ import click
 import msgspec
 
 from ecr_widgets.adapters.run_stores import bucket_store
-from ecr_widgets.audit.chain import export_head, read_head
+from ecr_widgets.audit.chain_head import export_head, heads_of, read_head
 from ecr_widgets.audit.compare import compare_runs
 from ecr_widgets.audit.figures import figures as count
 from ecr_widgets.audit.image_lines import told_of
@@ -25,8 +25,8 @@ from ecr_widgets.audit.query import Query, parse_digest, parse_since
 from ecr_widgets.audit.report import write_report
 from ecr_widgets.audit.retiring import retire_runs
 from ecr_widgets.audit.run_files import names_in
-from ecr_widgets.audit.seal import heads_of, seal_missing
 from ecr_widgets.audit.seal_objects import heads_of_days
+from ecr_widgets.audit.sealing import seal_missing
 from ecr_widgets.audit.showing import show_run, to_text
 from ecr_widgets.audit.verify import verify as check
 from ecr_widgets.cli.audit_table import print_figures, print_runs

@@ -68,7 +68,7 @@ def _execute(request: RunRequest, notebook: dict[str, Any], known: SecretRegistr
         stack.callback(sealing.seal)
         # While the kernel starts: this, and to load what the end needs.
         name_version(notebook)
-        import ecr_widgets.audit.seal  # noqa: F401
+        import ecr_widgets.audit.sealing  # noqa: F401
 
         def on_event(event: RunEvent) -> None:
             # The kernel has started, which this would only slow down.
@@ -96,7 +96,7 @@ class Sealing:
 
     def seal(self) -> None:
         """Seal it; a signal meanwhile leaves it unsealed."""
-        from ecr_widgets.audit.seal import seal_finished_run
+        from ecr_widgets.audit.sealing import seal_finished_run
 
         self.is_done, self.why_not = True, "it was interrupted while others were at work on the seals"
         self.why_not = seal_finished_run(self._saved)

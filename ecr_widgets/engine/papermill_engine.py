@@ -125,7 +125,7 @@ class EcrWidgetsEngine:
                 stack.callback(_seal_at_exit, path, AttachAtEnd(os.environ, known))
             kernel = stack.enter_context(_kernel_for(saved))
             # What the end needs is loaded while the kernel starts.
-            import ecr_widgets.audit.seal  # noqa: F401
+            import ecr_widgets.audit.sealing  # noqa: F401
 
             execution = Execution(
                 saved,
@@ -210,7 +210,7 @@ def _kernel_for(saved: SavedRun) -> Kernel:
 def _seal_at_exit(path: Place, attaching: AttachAtEnd) -> None:
     """Seal the run when the process ends: papermill saves the notebook once more by itself."""
     # Whoever runs papermill without this engine needs it at no time.
-    from ecr_widgets.audit.seal import seal_at_exit
+    from ecr_widgets.audit.sealing import seal_at_exit
 
     def attach(path: Place) -> str | None:
         why_not = attaching.attach(path)

@@ -15,7 +15,7 @@ from ecr_widgets.audit.attaching import Attachable, Attached, attach, attachable
 from ecr_widgets.audit.attestation import BUNDLE_TYPE, Envelope, bundle_of, read_bundle
 from ecr_widgets.audit.keys import KeyRing
 from ecr_widgets.audit.of_image import evidence_of
-from ecr_widgets.audit.seal import seal_run
+from ecr_widgets.audit.sealing import seal_run
 from ecr_widgets.model.authorization_token import AuthorizationToken
 from ecr_widgets.model.evidence import RUN_TYPE, ImageEvidence
 from ecr_widgets.model.image_reference import ImageReference

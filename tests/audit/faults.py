@@ -18,10 +18,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from ecr_widgets.audit.chain import Heads, chain_file
+from ecr_widgets.audit.chain import chain_file, links_of
+from ecr_widgets.audit.chain_head import Heads, heads_of
 from ecr_widgets.audit.keys import KeyRing
 from ecr_widgets.audit.scan import scan
-from ecr_widgets.audit.seal import heads_of, links_of, seal_run
+from ecr_widgets.audit.sealing import seal_run
 from ecr_widgets.audit.verify import Finding, Verification, verify
 from tests.audit.runs import generate, seals_in
 

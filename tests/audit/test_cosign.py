@@ -11,7 +11,7 @@ import pytest
 from ecr_widgets.audit.attestation import bundle_of, read_bundle
 from ecr_widgets.audit.chain import chain_file
 from ecr_widgets.audit.keys import KeyRing
-from ecr_widgets.audit.seal import seal_run
+from ecr_widgets.audit.sealing import seal_run
 from ecr_widgets.model.evidence import RUN_TYPE
 from tests.audit.cosign import SUITES, Cosign, cosign_of
 from tests.audit.runs import save

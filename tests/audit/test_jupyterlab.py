@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ecr_widgets.audit.keys import KeyRing
-from ecr_widgets.audit.seal import seal_run
+from ecr_widgets.audit.sealing import seal_run
 from ecr_widgets.audit.verify import Finding, verify
 from tests.audit.faults import NOW
 from tests.audit.runs import save

@@ -280,7 +280,7 @@ def _query(folder: Path, file: Path) -> None:
 
 def _seal(folder: Path, keys: Path) -> None:
     from ecr_widgets.audit.keys import KeyRing
-    from ecr_widgets.audit.seal import seal_missing
+    from ecr_widgets.audit.sealing import seal_missing
 
     def work() -> None:
         names = [path.name for path in _notebooks(folder)]

@@ -29,7 +29,6 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from ecr_widgets.audit.chain import Link, Notebook, Place, Seal, line_of, read_links
 from ecr_widgets.audit.claims import claim_of
 from ecr_widgets.audit.day_files import name_of, to_parquet
 from ecr_widgets.audit.judging import judge
@@ -38,6 +37,7 @@ from ecr_widgets.audit.reading import read_content
 from ecr_widgets.audit.row import MADE_BY, SealedRow, row_of
 from ecr_widgets.audit.run import Run
 from ecr_widgets.audit.run_files import stored_stamp
+from ecr_widgets.audit.seal import Link, Notebook, Place, Seal, line_of, read_links
 from ecr_widgets.audit.seal_objects import seal_name
 from ecr_widgets.audit.subjects import subjects_of
 from ecr_widgets.model.bucket_path import BucketPath

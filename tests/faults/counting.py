@@ -36,7 +36,7 @@ def _index_anew(runs: Path, _file: Path) -> dict[str, Any]:
 def _seal(runs: Path, keys: Path) -> dict[str, Any]:
     from ecr_widgets.audit.keys import KeyRing
     from ecr_widgets.audit.scan import scan
-    from ecr_widgets.audit.seal import seal_missing
+    from ecr_widgets.audit.sealing import seal_missing
 
     names = sorted(name for name, _ in scan(runs))
     return {"sealed": len(seal_missing(runs, names, ring=KeyRing(keys), now=datetime.now(UTC)))}

@@ -18,7 +18,7 @@ from threading import Thread
 import pytest
 
 from ecr_widgets.audit.keys import KeyRing, default_ring
-from ecr_widgets.audit.seal import seal_run
+from ecr_widgets.audit.sealing import seal_run
 from ecr_widgets.engine.slots import hold_slot
 from ecr_widgets.saved_runs.summary import SUMMARY_ID
 from tests.notebooks.engine_runs import write_runbook

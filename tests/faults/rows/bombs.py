@@ -28,7 +28,7 @@ from ecr_widgets.audit.keys import KeyRing
 from ecr_widgets.audit.reading import read_file
 from ecr_widgets.audit.report import write_report
 from ecr_widgets.audit.scan import scan
-from ecr_widgets.audit.seal import seal_missing
+from ecr_widgets.audit.sealing import seal_missing
 from ecr_widgets.audit.verify import verify
 from tests.faults.counting import peak_mb
 runs, ring, now = Path(sys.argv[1]), KeyRing(Path(sys.argv[2])), datetime.now(UTC)

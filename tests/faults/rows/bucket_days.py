@@ -16,7 +16,7 @@ from ecr_widgets.adapters.s3_store import S3Store
 from ecr_widgets.audit.day_files import compact
 from ecr_widgets.audit.index import Index
 from ecr_widgets.audit.keys import default_ring
-from ecr_widgets.audit.seal import seal_finished_run
+from ecr_widgets.audit.sealing import seal_finished_run
 from ecr_widgets.audit.store_seals import StoreSeals
 from ecr_widgets.model.bucket_path import BucketPath
 from tests.audit.runs import recorded

@@ -16,13 +16,13 @@ from typing import Any
 
 import msgspec
 
-from ecr_widgets.audit.chain import Heads
+from ecr_widgets.audit.chain_head import Heads, heads_of
 from ecr_widgets.audit.judging import judge
 from ecr_widgets.audit.keys import KeyRing, export_keys, fingerprint
 from ecr_widgets.audit.reading import read_content
 from ecr_widgets.audit.run import Run
 from ecr_widgets.audit.scan import scan
-from ecr_widgets.audit.seal import heads_of, seal_run
+from ecr_widgets.audit.sealing import seal_run
 from ecr_widgets.audit.subjects import subjects_of
 from ecr_widgets.audit.verify import Verification, verify
 from ecr_widgets.errors import InputError

@@ -16,8 +16,9 @@ from pathlib import Path
 from ecr_widgets.adapters.clock import SystemClock
 from ecr_widgets.adapters.layer0.client import Layer0Api
 from ecr_widgets.adapters.locks import FileLocks, Holder
+from ecr_widgets.audit.chain import links_of
 from ecr_widgets.audit.keys import KeyRing
-from ecr_widgets.audit.seal import links_of, seal_missing, seal_run
+from ecr_widgets.audit.sealing import seal_missing, seal_run
 from ecr_widgets.audit.verify import Finding, verify
 from ecr_widgets.errors import TargetBusy
 from ecr_widgets.kit import Kit
@@ -128,7 +129,7 @@ import os, signal, sys
 from datetime import UTC, datetime
 from pathlib import Path
 runs, names, at = Path(sys.argv[1]), sys.argv[6:], int(sys.argv[3])
-from ecr_widgets.audit import chain, seal
+from ecr_widgets.audit import chain, sealing
 from ecr_widgets.audit.keys import KeyRing
 ring, count = KeyRing(Path(sys.argv[2])), 0
 
@@ -150,9 +151,9 @@ class Watched:
 
 chain.os = Watched()
 if sys.argv[5] == "many":
-    seal.seal_missing(runs, names, ring=ring, now=datetime.now(UTC))
+    sealing.seal_missing(runs, names, ring=ring, now=datetime.now(UTC))
 else:
-    seal.seal_run(runs, names[0], ring=ring, now=datetime.now(UTC))
+    sealing.seal_run(runs, names[0], ring=ring, now=datetime.now(UTC))
 """
 NAIVE = """
 import json, os, sys
@@ -172,7 +173,7 @@ def _cut_off(at: Attempt, script: str) -> None:
     names = sorted(path.name for path in runs.glob("*.ipynb"))
     seal_run(runs, names[0], ring=ring, now=NOW)
     for _ in range(at.rng.randrange(1, 3)):
-        where = [str(at.rng.randrange(1, 9)), str(at.rng.randrange(100))]
+        where = [str(at.rng.randrange(1, 10)), str(at.rng.randrange(100))]
         words = [sys.executable, "-c", script, str(runs), str(at.folder / "keys"), *where, how, *names[1:]]
         subprocess.run(words, check=False)
         found = verify(runs, names, ring=ring)

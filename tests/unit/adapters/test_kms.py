@@ -21,7 +21,7 @@ from moto.kms.responses import KmsResponse
 from ecr_widgets.adapters.kms import KmsKey
 from ecr_widgets.audit.chain import chain_file
 from ecr_widgets.audit.keys import KeyRing, default_ring, export_keys
-from ecr_widgets.audit.seal import seal_run
+from ecr_widgets.audit.sealing import seal_run
 from ecr_widgets.audit.verify import verify
 from ecr_widgets.cli.audit import command
 from ecr_widgets.errors import EcrWidgetsError, SettingsError

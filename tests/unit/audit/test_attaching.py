@@ -60,7 +60,7 @@ def test_what_a_run_only_looked_at_gets_nothing(here: Attested) -> None:
     assert str(looked_at.digest) in text
     here.runs.mkdir()
     (here.runs / "run-1.ipynb").write_text(text)
-    from ecr_widgets.audit.seal import seal_run
+    from ecr_widgets.audit.sealing import seal_run
 
     seal_run(here.runs, "run-1.ipynb", ring=here.ring, now=NOW)
     (run,) = attachable(here.runs, here.ring)
@@ -84,7 +84,7 @@ def test_a_seal_that_names_a_folder_is_refused(here: Attested) -> None:
     here.seal(image)
     (here.runs / "customer").mkdir()
     (here.runs / "customer" / "b.ipynb").write_text(json.dumps(here.notebook(image, "run-2")))
-    from ecr_widgets.audit.seal import seal_missing
+    from ecr_widgets.audit.sealing import seal_missing
 
     seal_missing(here.runs, ["customer/b.ipynb"], ring=here.ring, now=NOW)
     with pytest.raises(RecordError, match="names the folder"):
@@ -101,7 +101,7 @@ def test_a_bloated_seal_is_refused(here: Attested) -> None:
         )
     here.runs.mkdir()
     (here.runs / "run-1.ipynb").write_text(json.dumps(notebook))
-    from ecr_widgets.audit.seal import seal_run
+    from ecr_widgets.audit.sealing import seal_run
 
     seal_run(here.runs, "run-1.ipynb", ring=here.ring, now=NOW)
     with pytest.raises(RecordError, match="larger than 128 kB"):

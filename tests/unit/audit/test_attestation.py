@@ -18,10 +18,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from ecr_widgets.audit.attestation import Envelope, bundle_of, read_bundle
-from ecr_widgets.audit.chain import chain_file
+from ecr_widgets.audit.chain import chain_file, links_of
 from ecr_widgets.audit.keys import KeyRing
 from ecr_widgets.audit.retiring import retire_runs
-from ecr_widgets.audit.seal import links_of, seal_run
+from ecr_widgets.audit.sealing import seal_run
 from tests.audit.runs import KINDS, recorded, save, statement
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)

@@ -18,7 +18,7 @@ from click.testing import CliRunner
 
 from ecr_widgets.adapters.run_stores import bucket_store
 from ecr_widgets.adapters.s3_store import S3Store
-from ecr_widgets.audit import seal
+from ecr_widgets.audit import sealing
 from ecr_widgets.audit.day_files import compact
 from ecr_widgets.audit.index import Index, open_index
 from ecr_widgets.audit.keys import default_ring
@@ -58,7 +58,7 @@ class Bucket:
         }
         name = f"{run_id}-release.ipynb"
         self.store.put(name, json.dumps(notebook).encode(), replacing=None)
-        assert seal.seal_finished_run(self.place / name) is None
+        assert sealing.seal_finished_run(self.place / name) is None
 
     def compact(self) -> list[tuple[str, str]]:
         return [(each.name, each.why_not) for each in compact(self.store)]

@@ -16,7 +16,7 @@ from ecr_widgets.audit.index import open_index
 from ecr_widgets.audit.keys import KeyRing
 from ecr_widgets.audit.query import Query
 from ecr_widgets.audit.scan import scan
-from ecr_widgets.audit.seal import seal_missing
+from ecr_widgets.audit.sealing import seal_missing
 from ecr_widgets.audit.showing import show_run
 from ecr_widgets.audit.verify import verify
 from ecr_widgets.errors import RecordError

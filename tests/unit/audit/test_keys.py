@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from ecr_widgets.audit.keys import KeyRing, export_keys, fingerprint
-from ecr_widgets.audit.seal import seal_run
+from ecr_widgets.audit.sealing import seal_run
 from ecr_widgets.audit.verify import verify
 from ecr_widgets.cli.audit import command
 from ecr_widgets.errors import InputError, SettingsError

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from ecr_widgets.adapters.run_stores import bucket_store
-from ecr_widgets.audit import run_files, seal
+from ecr_widgets.audit import run_files, sealing
 from ecr_widgets.audit.index import Index, open_index
 from ecr_widgets.audit.keys import KeyFile, default_ring
 from ecr_widgets.cli.audit import command
@@ -40,7 +40,7 @@ class Bucket:
 
     def seal(self, kind: str, name: str = "", notebook: dict[str, Any] | None = None) -> None:
         """Store a run and seal it as the engine does."""
-        assert seal.seal_finished_run(self.put(kind, name, notebook)) is None
+        assert sealing.seal_finished_run(self.put(kind, name, notebook)) is None
 
     def rows(self) -> dict[str, tuple[str, str | None]]:
         """Verdict and seal by name, as a new list says."""
@@ -72,7 +72,7 @@ def test_a_list_is_that_of_a_folder_with_the_same_runs(bucket: Bucket, tmp_path:
     """Member by member; what was killed and may run again is read, and no other notebook."""
     for kind in KINDS:
         save(tmp_path / "runs", kind)
-        seal.seal_run(tmp_path / "runs", f"{kind}.ipynb", ring=default_ring(), now=NOW)
+        sealing.seal_run(tmp_path / "runs", f"{kind}.ipynb", ring=default_ring(), now=NOW)
     with open_index(tmp_path / "runs") as index:
         of_folder = [row.to_json() for row in index.rows()]
     with open_index(bucket.place) as index:

@@ -16,11 +16,13 @@ import pytest
 
 from ecr_widgets.audit import row as row_module
 from ecr_widgets.audit import run_files, seal_book
-from ecr_widgets.audit.chain import Seal, Watcher, chain_file, line_of, read_links
+from ecr_widgets.audit.chain import chain_file, content_of, links_of
+from ecr_widgets.audit.chain_check import Watcher
 from ecr_widgets.audit.index import Index
 from ecr_widgets.audit.keys import KeyFile, KeyRing
 from ecr_widgets.audit.retiring import retire_runs
-from ecr_widgets.audit.seal import content_of, links_of, seal_run
+from ecr_widgets.audit.seal import Seal, line_of, read_links
+from ecr_widgets.audit.sealing import seal_run
 from ecr_widgets.audit.verify import verify
 from tests.audit.runs import KINDS, forge, recorded, save, seals_in
 

@@ -13,12 +13,14 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from ecr_widgets.audit.chain import Link, Trouble, Watcher, chain_file
+from ecr_widgets.audit.chain import chain_file
+from ecr_widgets.audit.chain_check import Trouble, Watcher
 from ecr_widgets.audit.index import Index, index_file, open_index
 from ecr_widgets.audit.keys import KeyRing, default_ring
 from ecr_widgets.audit.query import Query
 from ecr_widgets.audit.report import write_report
-from ecr_widgets.audit.seal import seal_run
+from ecr_widgets.audit.seal import Link
+from ecr_widgets.audit.sealing import seal_run
 from ecr_widgets.audit.showing import show_run
 from ecr_widgets.cli.audit import command
 from ecr_widgets.panels.runs import open_runs

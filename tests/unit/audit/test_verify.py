@@ -15,15 +15,17 @@ from typing import Any
 import msgspec
 import pytest
 
-from ecr_widgets.audit import retiring, seal
+from ecr_widgets.audit import retiring, sealing
 from ecr_widgets.audit.canonical import form_of
-from ecr_widgets.audit.chain import chain_file, export_head, read_head
+from ecr_widgets.audit.chain import chain_file, links_of
+from ecr_widgets.audit.chain_head import export_head, heads_of, read_head
 from ecr_widgets.audit.index import open_index
 from ecr_widgets.audit.keys import KeyRing, export_keys
 from ecr_widgets.audit.report import write_report
 from ecr_widgets.audit.retiring import retire_runs
 from ecr_widgets.audit.scan import scan
-from ecr_widgets.audit.seal import heads_of, seal_missing, seal_run
+from ecr_widgets.audit.sealed import look_at_seal
+from ecr_widgets.audit.sealing import seal_missing, seal_run
 from ecr_widgets.audit.verify import Verification, verify
 from ecr_widgets.engine.saved_run import SavedRun
 from ecr_widgets.errors import InputError, RecordError
@@ -233,6 +235,18 @@ def test_a_retirement_hides_no_first_seal(folder: Folder) -> None:
     assert both(folder) == "resealed"
 
 
+def test_a_retired_run_that_is_saved_again_is_sealed_again(folder: Folder) -> None:
+    """The same bytes count as a run once more: a retirement as the chain's end is no seal of them."""
+    retire_runs(folder.runs, ["a.ipynb"], ring=folder.ring, now=NOW)
+    content = (folder.runs / "a.ipynb").read_bytes()
+    assert look_at_seal(folder.runs, "a.ipynb", content, ring=folder.ring).why_not == "was retired"
+    folder.seal("a.ipynb", days=1)
+    folder.seal("a.ipynb", days=2)
+    assert [link.seal.retired for link in links_of(folder.runs) if link.seal] == [False, True, False]
+    assert both(folder) == "intact"
+    assert look_at_seal(folder.runs, "a.ipynb", content, ring=folder.ring).why_not == ""
+
+
 def test_a_change_of_signer_is_an_alarm_while_the_first_key_is_in_use(folder: Folder) -> None:
     """The same content sealed by another who is known; one's own next key after a rotation is none."""
     theirs = KeyRing(folder.ring.folder.parent / "theirs")
@@ -288,7 +302,7 @@ def test_nobody_retires_what_another_has_sealed(folder: Folder) -> None:
     assert (found.finding, "is another's" in found.what[1]) == ("missing", True)
 
 
-def _retired(draft: seal._Draft) -> seal._Draft:
+def _retired(draft: sealing._Draft) -> sealing._Draft:
     return draft._replace(seal=msgspec.structs.replace(draft.seal, retired=True))
 
 
@@ -298,8 +312,8 @@ def test_a_retirement_of_what_was_never_sealed_seals_nothing(folder: Folder) -> 
     altered["metadata"]["ecr_widgets"]["actor"] = "eve"
     save(folder.runs, "deployed", "b.ipynb", altered)
     with pytest.MonkeyPatch.context() as patch:
-        draft = seal._draft
-        patch.setattr(seal, "_draft", lambda *a, **k: _retired(draft(*a, **k)))
+        draft = sealing._draft
+        patch.setattr(sealing, "_draft", lambda *a, **k: _retired(draft(*a, **k)))
         folder.seal("b.ipynb")
     assert both(folder, "b.ipynb") == "unsealed"
     assert any("retires what was not sealed" in why for why in folder.verify().chain)
@@ -546,7 +560,7 @@ def test_a_run_that_was_sealed_folded_by_the_first_release_is_the_same_when_save
     save(folder.runs, "proven", "b.ipynb", notebook)
     first = partial(form_of, first_release=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(seal, "form_of", first)
+        patch.setattr(sealing, "form_of", first)
         folder.seal("b.ipynb")
     (folder.runs / "b.ipynb").write_text(json.dumps(notebook))
     assert folder.findings() == {"a.ipynb": "intact", "b.ipynb": "resaved"}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ecr_widgets import open_desk
-from ecr_widgets.audit.seal import seal_finished_run
+from ecr_widgets.audit.sealing import seal_finished_run
 from ecr_widgets.desk import page as module
 from ecr_widgets.desk.page import look
 from ecr_widgets.doctor import Finding

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from ecr_widgets.audit import chain, seal
+from ecr_widgets.audit import chain, sealing
+from ecr_widgets.audit.chain import links_of
 from ecr_widgets.audit.keys import KeyRing
-from ecr_widgets.audit.seal import links_of, seal_missing, seal_run
+from ecr_widgets.audit.sealing import seal_missing, seal_run
 from ecr_widgets.audit.verify import verify
 from ecr_widgets.errors import RecordError
 from ecr_widgets.locks import take
@@ -30,10 +31,7 @@ def _runs(tmp_path: Path, count: int) -> tuple[Path, list[str], KeyRing]:
 
 
 def _watched(monkeypatch: pytest.MonkeyPatch, **calls: Any) -> None:
-    names = ("open", "close", "fstat", "pread", "ftruncate", "lseek", "write", "fsync", "SEEK_SET")
-    flags = [name for name in vars(os) if name.startswith("O_")]
-    real = {name: getattr(os, name) for name in (*names, *flags)}
-    monkeypatch.setattr(chain, "os", SimpleNamespace(**(real | calls)))
+    monkeypatch.setattr(chain, "os", SimpleNamespace(**(vars(os) | calls)))
 
 
 def test_many_seals_wait_for_the_disk_once_in_a_hundred(
@@ -56,16 +54,16 @@ def test_what_another_process_seals_meanwhile_is_not_sealed_twice(
     """The end of the chain is read again under the lock."""
     runs, names, ring = _runs(tmp_path, 4)
     seal_run(runs, names[0], ring=ring, now=NOW)
-    prepare = seal._draft
+    prepare = sealing._draft
 
     def slow(folder: Path, name: str, **more: Any) -> Any:
         if name == names[3]:
             for other in (names[1], names[3]):
-                monkeypatch.setattr(seal, "_draft", prepare)
+                monkeypatch.setattr(sealing, "_draft", prepare)
                 seal_run(runs, other, ring=ring, now=NOW)
         return prepare(folder, name, **more)
 
-    monkeypatch.setattr(seal, "_draft", slow)
+    monkeypatch.setattr(sealing, "_draft", slow)
     assert seal_missing(runs, names, ring=ring, now=NOW) == [names[2]]
     sealed = [link.seal.path for link in links_of(runs) if link.seal]
     assert sealed == [names[0], names[1], names[3], names[2]]
@@ -130,7 +128,7 @@ def test_a_long_seal_in_a_chain_costs_no_other_seal_whole_or_torn(
     runs, names, ring = _runs(tmp_path, 3)
     seal_run(runs, names[0], ring=ring, now=NOW)
     with monkeypatch.context() as patched:
-        patched.setattr(seal, "MAX_SEAL_BYTES", 1 << 30)
+        patched.setattr(sealing, "MAX_SEAL_BYTES", 1 << 30)
         seal_run(runs, _of_long_actor(runs, "long.ipynb"), ring=ring, now=NOW)
     whole = chain.chain_file(runs).read_bytes()
     seal_run(runs, names[1], ring=ring, now=NOW)
@@ -217,6 +215,6 @@ def test_a_second_user_seals_in_a_shared_folder(two: Two) -> None:
 _SEAL = """
 import sys
 from pathlib import Path
-from ecr_widgets.audit.seal import seal_finished_run
+from ecr_widgets.audit.sealing import seal_finished_run
 print(seal_finished_run(Path.cwd() / sys.argv[1]))
 """

@@ -1,0 +1,97 @@
+"""Where chains end: exported and kept in a second place, it proves later that nothing up to there was taken away."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+
+from ecr_widgets.audit.chain import FILE_NAME, chains_of
+from ecr_widgets.audit.scan import shown_name
+from ecr_widgets.audit.seal import Link
+from ecr_widgets.errors import InputError, RecordError
+
+
+class Head(msgspec.Struct, frozen=True):
+    """Where a chain ends: exported, it proves later that nothing up to there was taken away or replaced."""
+
+    project: str
+    n: Annotated[int, msgspec.Meta(ge=1)]
+    sha256: str
+
+
+class Heads(msgspec.Struct, frozen=True):
+    """Where the chains of a runs folder end: its own, and those of the folders below by prefix, such as `prod/`."""
+
+    own: Head | None
+    below: dict[str, Head] = {}
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is exported; readers of an earlier release find the folder's own head in its place."""
+        own: dict[str, Any] = msgspec.to_builtins(self.own) if self.own else {}
+        return own | {"below": msgspec.to_builtins(self.below)}
+
+
+def head_of(links: list[Link]) -> Head | None:
+    """Where the chain ends, None where it is empty or its last line cannot be read."""
+    if not links or links[-1].seal is None:
+        return None
+    return Head(links[-1].seal.chain.project, links[-1].seal.n, links[-1].sha256)
+
+
+def heads_of(runs: Path) -> Heads:
+    """Where every chain at and below a folder ends, to be exported.
+
+    Raises:
+        InputError: The folder cannot be listed.
+
+        RecordError: There is no seal, or a chain has no readable end: a head without it would say that it never was.
+    """
+    found: dict[str, Head] = {}
+    for prefix, links, broken in chains_of(runs):
+        end = head_of(links)
+        if broken or (links and end is None):
+            why = broken or f"the last seal in {prefix + FILE_NAME!r} cannot be read: {links[-1].why}"
+            raise RecordError(why, hint="see `ecr-widgets audit verify`")
+        if end is not None:
+            found[shown_name(prefix)] = end
+    if not found:
+        raise RecordError(f"there is no whole seal in {str(runs)!r}", hint="see `ecr-widgets audit verify`")
+    return Heads(found.pop("", None), found)
+
+
+def export_head(heads: Heads) -> str:
+    """The heads as one line to keep in a second place: a git repository, a ticket, paper."""
+    return _encode(heads.to_json()).decode()
+
+
+class _Exported(msgspec.Struct):
+    """An exported head; the first release knew of no chains below."""
+
+    project: str | None = None
+    n: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    sha256: str | None = None
+    below: dict[str, Head] = {}
+
+
+def read_head(text: str) -> Heads:
+    """Read an exported head.
+
+    Raises:
+        InputError: It is not an exported head.
+    """
+    why = "it names no chain"
+    try:
+        exported = _decode_head(text)
+        if exported.project is not None and exported.n is not None and exported.sha256 is not None:
+            return Heads(Head(exported.project, exported.n, exported.sha256), exported.below)
+        if (exported.project, exported.n, exported.sha256) == (None, None, None) and exported.below:
+            return Heads(None, exported.below)
+    except msgspec.MsgspecError as error:
+        why = str(error)
+    raise InputError(f"not an exported head: {why}", hint="make one with `ecr-widgets audit head`")
+
+
+_encode = msgspec.json.Encoder().encode
+_decode_head = msgspec.json.Decoder(_Exported).decode
