@@ -1,4 +1,4 @@
-"""Who runs this process, as the kernel knows it; what a variable says can be set by anybody."""
+"""Who runs this process, according to the kernel: anybody can set an environment variable."""
 
 from __future__ import annotations
 
@@ -16,50 +16,51 @@ _CALLERS = ("SUDO_UID", "PKEXEC_UID")
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Whoever stands behind a process."""
+    """The person behind a process."""
 
     uids: frozenset[int]
-    """Accounts that it works as: real, effective and saved; nobody's where the kernel does not tell them."""
+    """The process's accounts: real, effective and saved. Empty if the kernel does not say."""
 
     login_uid: int | None
-    """Who logged in: stays the same through sudo, su and setuid programs. None where no login led here."""
+    """Who logged in: stays the same through sudo, su and setuid programs. None if there was no login."""
 
     why_unknown: str = ""
-    """Why it is not known who it is; empty where that is known."""
+    """Why the person is not known; empty if they are."""
 
     @property
     def ids(self) -> frozenset[int]:
-        """All accounts that this may be a person of."""
+        """All accounts that this person may have."""
         return self.uids if self.login_uid is None else self.uids | {self.login_uid}
 
     def may_be(self, other: Person) -> bool:
-        """Whether the two cannot be told apart.
+        """Whether the two may be the same person.
 
-        Two logins tell two people behind one account, such as root by sudo; else one account in common is one person.
+        Two logins are two people, even behind one account such as root by sudo. Without both logins, one common account
+        makes them the same person.
         """
         if self.login_uid is not None and other.login_uid is not None:
             return self.login_uid in other.ids
         return bool(self.ids & other.ids)
 
     def to_json(self) -> dict[str, object]:
-        """As it is kept in a plan."""
+        """The form in which a plan keeps it."""
         return {"uids": sorted(self.uids), "login_uid": self.login_uid}
 
 
 def person(environ: Mapping[str, str] = os.environ, *, about: Path = _SELF) -> Person:
     """Who runs this process.
 
-    In a user namespace, which every user can make, any number may be given to oneself: there nobody is known.
+    In a user namespace, which every user can make, people choose their own ids: there nobody is known.
 
     Args:
-        environ: Where the kernel tells no login, the caller that sudo and pkexec name is one more that it may be.
+        environ: If the kernel knows no login, the caller that sudo or pkexec names is added as a possible account.
 
-        about: What the kernel says of a process.
+        about: The kernel's folder about a process.
     """
     if sys.platform != "linux":
         return Person(frozenset({os.getuid(), os.geteuid()}) | _callers(environ), None)
     try:
-        # Not by getuid(): a preloaded library answers that as it likes.
+        # Not by getuid(): a preloaded library can fake the answer.
         status = (about / "status").read_text(encoding="utf-8", errors="replace")
         mapped = (about / "uid_map").read_text(encoding="ascii").split()
     except (OSError, ValueError) as error:
@@ -73,7 +74,7 @@ def person(environ: Mapping[str, str] = os.environ, *, about: Path = _SELF) -> P
 
 
 def actor() -> str:
-    """Name for the record: of who logged in, and of the account at work where that is another, as `alice (as root)`."""
+    """Name for the record: who logged in, and the current account if it is another one, such as `alice (as root)`."""
     who = person()
     at_work = _name(os.getuid())
     if who.why_unknown:
@@ -91,7 +92,7 @@ def _login_uid(about: Path) -> int | None:
 
 
 def _callers(environ: Mapping[str, str]) -> frozenset[int]:
-    """Believed only against oneself: more accounts make more people the same, and never fewer."""
+    """Accounts that sudo or pkexec names. Faking them gains nothing: more accounts only make more people count as the same."""
     return frozenset(int(environ[name]) for name in _CALLERS if environ.get(name, "").isdecimal())
 
 

@@ -1,4 +1,4 @@
-"""Files that were looked at when a run was approved: the run uses just these, whatever the files hold by then."""
+"""Files that were examined when a run was approved: the run refuses content that has changed since."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from ecr_widgets.private_folder import PrivateFolder
 
 @dataclass(frozen=True, slots=True)
 class ApprovedFiles:
-    """What a run may use of files; anything where the run needed no approval."""
+    """Which file contents a run may use; any if the run needed no approval."""
 
     sha256s: Mapping[str, Sequence[str]] | None = None
-    """By what a file or a folder is used for, in words; None where nothing was approved."""
+    """By what a file or a folder is used for, in words; None if nothing was approved."""
 
     @classmethod
     def of_plan(cls, records: Iterable[StepRecord]) -> ApprovedFiles:
-        """What the steps of a plan looked at, from their records."""
+        """The files that a plan's steps examined, from their records."""
         found: dict[str, list[str]] = {}
         for record in records:
             inputs, outcome = record.inputs, record.outcome
@@ -43,15 +43,15 @@ class ApprovedFiles:
 
     @classmethod
     def parse(cls, text: str) -> ApprovedFiles:
-        """Read what `to_json` has written; nothing was approved where there is no text."""
+        """Read what `to_json` has written; an empty text means that nothing was approved."""
         return cls(json.loads(text) if text else None)
 
     def to_json(self) -> str:
-        """As one line of JSON; empty where nothing was approved."""
+        """One line of JSON; empty if nothing was approved."""
         return "" if self.sha256s is None else json.dumps(self.sha256s)
 
     def check_dockerrun(self, name: str, content: bytes) -> None:
-        """Refuse a Dockerrun that holds something else than was looked at.
+        """Refuse a Dockerrun whose content is not what was approved.
 
         Raises:
             InputError: It was changed since, or is not in the plan.
@@ -59,7 +59,7 @@ class ApprovedFiles:
         self._check(_dockerrun(name), file_sha256(content))
 
     def check_service_file(self, name: str, content: bytes) -> None:
-        """Refuse a service file that holds something else than was looked at.
+        """Refuse a service file whose content is not what was approved.
 
         Raises:
             InputError: It was changed since, or is not in the plan.
@@ -67,16 +67,16 @@ class ApprovedFiles:
         self._check(_service_file(name), file_sha256(content))
 
     def check_fleet(self, runbook: str, sha256: str) -> None:
-        """Refuse a fleet of another runbook, or over other targets, than was looked at.
+        """Refuse a fleet of another runbook, or with other targets, than was approved.
 
         Raises:
-            InputError: It is another one.
+            InputError: It is not the approved fleet.
         """
         self._check(_fleet(runbook), sha256)
 
     @contextmanager
     def context(self, name: str, dockerfile: str, folder: Path) -> Iterator[tuple[Path, str]]:
-        """What to build from: where a plan was approved, a copy that nobody else can change any more.
+        """The folder and Dockerfile to build from; if a plan was approved, a copy that nobody else can change.
 
         Args:
             name: The context as the step's inputs name it.
@@ -131,7 +131,7 @@ def context_sha256(context: BuildContext) -> str:
                 content = ""
         except OSError as error:
             raise unreadable(sent.path, error) from error
-        # One JSON array a file: no two different contexts give the same text.
+        # One JSON array per file: no two different contexts give the same text.
         whole.update(json.dumps([sent.name, mode, content]).encode() + b"\n")
     # The Dockerfile counts wherever it is, ignored or outside.
     whole.update(_sha256_of(context.dockerfile).encode())

@@ -1,7 +1,7 @@
 """The private line from a kernel to the engine that saves its run.
 
-The kernel says over it what must be on disk before it acts, and what is secret; neither passes through the notebook.
-One JSON object a line, each answered by one: {"ok": true} or {"ok": false, "error": "…"}.
+The kernel sends what must be on disk before it acts, and what is secret; neither passes through the notebook.
+One JSON object per line, each answered by one: {"ok": true} or {"ok": false, "error": "…"}.
 """
 
 from __future__ import annotations
@@ -63,18 +63,18 @@ class RunChannel:
         self._socket.close()
 
     def announce(self, display_id: str, bundle: Mapping[str, Any]) -> None:
-        """Wait until the engine has the record on disk.
+        """Have the engine save a record, and wait until it is on disk.
 
         Raises:
-            RunError: It could not be saved, so nothing may be changed.
+            RunError: The record could not be saved, so nothing may be changed.
         """
         self._ask({"kind": "announce", "display_id": display_id, "bundle": dict(bundle)})
 
     def conclude(self, display_id: str, bundle: Mapping[str, Any]) -> None:
-        """Tell the engine a record's outcome, which it saves with its next write.
+        """Send the engine a record's outcome, which it saves with its next write.
 
         Raises:
-            RunError: It does not answer any more.
+            RunError: The engine no longer answers.
         """
         self._ask({"kind": "conclude", "display_id": display_id, "bundle": dict(bundle)})
 
@@ -83,7 +83,7 @@ class RunChannel:
         self._ask({"kind": "secret", "secret": secret})
 
     def need_to_end(self, duration_s: float) -> None:
-        """Have the engine wait for so long, when the run is interrupted, for the end of what this kernel has started."""
+        """Have the engine wait this long, if the run is interrupted, for what this kernel has started to end."""
         self._ask({"kind": "end", "duration_s": duration_s})
 
     def _ask(self, message: Mapping[str, Any]) -> None:
@@ -104,7 +104,7 @@ class RunChannel:
 
 @contextmanager
 def short_path(address: Path) -> Iterator[str]:
-    """A path by which a socket can be bound or reached, however deep its folder is; only within the block.
+    """A path short enough to bind or reach a socket, however deep its folder is; valid only within the block.
 
     Raises:
         OSError: The path is too long, and no link to its folder can be made.
@@ -112,7 +112,7 @@ def short_path(address: Path) -> Iterator[str]:
     if len(os.fsencode(address)) <= _LONGEST_SOCKET_PATH:
         yield str(address)
         return
-    # Not where TMPDIR says: that is mostly what is too long.
+    # Not in TMPDIR: that is usually the part that is too long.
     with tempfile.TemporaryDirectory(prefix="ecrw-line-", dir="/tmp") as short:
         link = Path(short, "to")
         link.symlink_to(address.parent.absolute())
@@ -120,18 +120,18 @@ def short_path(address: Path) -> Iterator[str]:
 
 
 def open_channel(environ: Mapping[str, str]) -> RunChannel | None:
-    """The line to the engine of this run, or None where no engine of ours runs this process."""
+    """The line to the engine of this run, or None if no engine of ours runs this process."""
     run_id, address = environ.get(RUN_ID_VARIABLE), environ.get(ADDRESS_VARIABLE)
     return RunChannel(run_id, address) if run_id and address else None
 
 
 def outside_a_run(environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment without what an engine sets for its own kernel: left over, it would turn a run into a plan."""
+    """The environment without the engine's own variables for its kernel: one left over could turn a run into a plan."""
     return {name: value for name, value in environ.items() if name not in _OF_A_RUN}
 
 
 def is_kernel_of_run(connection_file: str, environ: Mapping[str, str]) -> bool:
-    """Whether the engine that the variables name started this kernel: Jupyter may have got them from a run's cell.
+    """Whether the engine that the variables name started this kernel: Jupyter may have inherited them from a run's cell.
 
     Args:
         connection_file: The kernel's; the engine keeps it beside the line's socket.
@@ -141,7 +141,7 @@ def is_kernel_of_run(connection_file: str, environ: Mapping[str, str]) -> bool:
 
 
 def is_within_plan(environ: Mapping[str, str]) -> bool:
-    """Whether a cell of a plan that is being made started this process; a variable alone may be left over."""
+    """Whether a cell of a plan in progress started this process; the variable alone may be left over."""
     if not environ.get(PLAN_VARIABLE):
         return False
     try:
@@ -154,5 +154,5 @@ def is_within_plan(environ: Mapping[str, str]) -> bool:
 
 
 def new_run_id() -> str:
-    """An id that sorts by time and is unique without asking anybody."""
+    """An id that sorts by time and is unique without any coordination."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"

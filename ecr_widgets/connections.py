@@ -1,4 +1,4 @@
-"""A notebook's first call: reads the settings, joins the adapters and hands out the kit."""
+"""A notebook's first call: reads the settings, connects the adapters and returns the kit."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def _installed() -> Iterator[None]:
-    """Import within the block what is installed, also where a file beside the notebook bears the name, such as docker.py."""
+    """Import installed packages within the block, even if a file beside the notebook has the same name, such as docker.py."""
     before = sys.path.copy()
     sys.path[:] = [each for each in before if each not in ("", os.environ.get(RUNBOOK_FOLDER_VARIABLE))]
     try:
@@ -72,7 +72,7 @@ def _installed() -> Iterator[None]:
 
 
 def deploy_targets(environ: Mapping[str, str]) -> tuple[Layer0Api | BotoEcs, ...]:
-    """The deploy targets that the settings name, for whoever only looks.
+    """The deploy targets that the settings name, for read-only use.
 
     Raises:
         SettingsError: The settings cannot be used.
@@ -82,7 +82,7 @@ def deploy_targets(environ: Mapping[str, str]) -> tuple[Layer0Api | BotoEcs, ...
 
 
 class _NoPolicy(NoGate):
-    """Nothing is asked; evidence can be read all the same."""
+    """Without a policy every image passes; evidence can still be read."""
 
     def evidence_of(
         self, image: ImageReference, registry: Registry, token: AuthorizationToken
@@ -94,7 +94,7 @@ class _NoPolicy(NoGate):
 
 
 class LiveConnections:
-    """The real systems; a library is imported when its system is first asked for."""
+    """The real systems; a library is imported when its system is first used."""
 
     def __init__(
         self,
@@ -122,7 +122,7 @@ class LiveConnections:
 
     @cached_property
     def locks(self) -> FileLocks | S3Locks:
-        """On this host's disk, or where runs are saved in a bucket, leases in that: they hold across hosts."""
+        """Locks on this host's disk, or leases in the bucket if runs are saved in one: those hold across hosts."""
         from ecr_widgets.adapters.locks import FileLocks, Holder, lock_folder
 
         holder = Holder(self._run_id, socket.gethostname(), os.getpid())
@@ -155,7 +155,7 @@ class LiveConnections:
         return BotoEcr(on_secret=self.on_secret)
 
     def ecr_of(self, *, profile: str | None, region: str | None) -> BotoEcr:
-        """ECR of another account or region, each by AWS's own names for them."""
+        """ECR of another account or region, by profile and region as AWS names them."""
         with _installed():
             from ecr_widgets.adapters.boto_ecr import BotoEcr
         return BotoEcr(profile=profile, region=region, on_secret=self.on_secret)
@@ -194,25 +194,25 @@ class LiveConnections:
 
     @cached_property
     def fleet_runs(self) -> OwnRuns:
-        """Runs of our own command, whose end the engine of this run waits for."""
+        """Runs of our own command; the engine of this run waits for them to end."""
         with _installed():
             from ecr_widgets.fleets.runs import OwnRuns
         need_to_end = (lambda _: None) if self._channel is None else self._channel.need_to_end
         return OwnRuns(self._settings.runs, self._known, need_to_end)
 
     def services_of(self, environment: str) -> Layer0Api | BotoEcs:
-        """ECS where the name says so, else Layer0."""
+        """ECS if the name says so, else Layer0."""
         return self.ecs if is_ecs(environment) else self.layer0
 
     def targets(self) -> tuple[Layer0Api | BotoEcs, ...]:
-        """Those that the settings name: Layer0, where it is set up or must be, and ECS."""
+        """The targets that the settings name: Layer0, if it is set up or is the only one, and ECS."""
         named = self._settings.targets
         needs_layer0 = "layer0" in named and (self._settings.layer0 is not None or "ecs" not in named)
         return (*((self.layer0,) if needs_layer0 else ()), *((self.ecs,) if "ecs" in named else ()))
 
     @cached_property
     def gate(self) -> Gate:
-        """By the policy file that the settings name."""
+        """The gate of the policy file that the settings name."""
         if not self._settings.policy:
             return _NoPolicy()
         from ecr_widgets.audit.gate import FileGate
@@ -225,20 +225,20 @@ class LiveConnections:
         )
 
     def proven_deploys(self, service_id: str) -> Mapping[str, Proof]:
-        """From the saved runs."""
+        """Deploys that the saved runs prove for a service."""
         from ecr_widgets.proofs import proven_deploys
 
         return proven_deploys(self._runs, service_id)
 
     def register_secret(self, secret: str) -> None:
-        """The same as `on_secret` for a secret that a person names; one that is too short is refused."""
+        """The same as `on_secret` for a secret that a person names; a secret that is too short is refused."""
         self._known.register(secret)
         self.on_secret(secret)
 
     def on_secret(self, secret: str) -> None:
         """Keep a secret out of every record, here and in the engine that saves the run.
 
-        What is too short to be taken out of a text without harm is left; nobody issues such secrets but a stand-in.
+        A secret too short to be masked without harm to the text is ignored; only test stand-ins issue such secrets.
         """
         if len(secret) < SHORTEST_SECRET or secret in self._shared:
             return
@@ -254,16 +254,16 @@ def connect(
     environ: Mapping[str, str] = os.environ,
     wait_s: float | None = None,
 ) -> NotebookKit:
-    """Get the kit for what the environment's standard variables name.
+    """Return the kit for what the environment's standard variables name.
 
-    Nothing is contacted yet. In a notebook every step displays its record in the cell that calls it; elsewhere it is
-    told on stderr.
+    Nothing is contacted yet. In a notebook every step displays its record in the cell that calls it; elsewhere the record
+    goes to stderr.
 
     Args:
         sink: Where records go instead.
 
         wait_s: How long to wait for a target that another run holds, in seconds; None for what the run was started with,
-            which is no wait by hand.
+            which is 0 in a notebook worked on by hand.
 
     Raises:
         UnknownParameter: In a notebook: a parameter is not of the type that its cell declares.
@@ -285,7 +285,7 @@ def connect(
         wait_s = float(environ.get(WAIT_VARIABLE) or 0)
     connections = LiveConnections(settings, known, channel, run_id=run_id, environ=environ, wait_s=wait_s)
     for secret in secrets_in(environ):
-        # The engine knows those that it was started with; a cell may have set others since.
+        # The engine knows the secrets it was started with; a cell may have set others since.
         connections.on_secret(secret)
     resumed = environ.get(RESUMED_VARIABLE)
     recorder = Recorder(
@@ -324,11 +324,11 @@ def _read_saved(address: str) -> bytes:
 
 
 def _folders(environ: Mapping[str, str]) -> tuple[Path, ...]:
-    """Where a runbook's relative paths are looked for, in this order.
+    """Folders in which a runbook's relative paths are looked up, in this order.
 
-    Beside the runbook where its engine told where that is: files of a copied runbook are never replaced by the shipped
-    examples. Papermill without our engine tells nobody which notebook it runs; the examples come last there, and records
-    say where one was used.
+    If the engine has said where the runbook is, its folder comes last: a copied runbook's files are never replaced by the
+    shipped examples. Papermill without our engine does not say which notebook it runs; then the examples come last, and
+    records say when one was used.
     """
     own = environ.get(RUNBOOK_FOLDER_VARIABLE)
     # The first is the current folder at the time of the call: cells may change it.
@@ -344,7 +344,7 @@ def _default_sink(channel: RunChannel | None, *, in_notebook: bool) -> RecordSin
 
 
 def _kernel() -> Any:
-    """The kernel that runs this code, None outside of one."""
+    """The kernel that runs this code; None outside a kernel."""
     if "ipykernel" not in sys.modules:
         return None
     from IPython import get_ipython
@@ -353,5 +353,5 @@ def _kernel() -> Any:
 
 
 def _connection_file(kernel: Any) -> str:
-    """The file in which the kernel's starter told it where to listen; empty where there is none."""
+    """The kernel's connection file, which says where it listens; empty if there is none."""
     return str(getattr(kernel.parent, "abs_connection_file", ""))

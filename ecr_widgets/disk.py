@@ -1,4 +1,4 @@
-"""What it takes until a file's content is on the disk, whole, and not only on its way there."""
+"""Write files so that their content is on the disk, whole, and not only in a cache."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _FULL = getattr(fcntl, "F_FULLFSYNC", None)
 
 
 def to_disk(handle: int) -> None:
-    """Wait until what was written to a file or folder is on the disk.
+    """Wait until everything written to a file or folder is on the disk.
 
     Raises:
         OSError: It could not be written.
     """
     if _FULL is not None:
-        # Not every file system has it; then there is only fsync.
+        # Not every file system supports it; the fallback is fsync.
         with contextlib.suppress(OSError):
             fcntl.fcntl(handle, _FULL)
             return
@@ -28,7 +28,7 @@ def to_disk(handle: int) -> None:
 
 
 def keep_room(handle: int, size_bytes: int) -> None:
-    """Have the file system reserve so many bytes for a file.
+    """Have the file system reserve this many bytes for a file.
 
     Raises:
         OSError: There is no room.
@@ -42,20 +42,20 @@ def keep_room(handle: int, size_bytes: int) -> None:
 
 
 def write_atomically(path: Path, content: bytes, *, is_new: bool = False, mode: int = 0o666) -> None:
-    """Write a file so that at any time the old or the new content is under the name.
+    """Write a file so that at any time the name holds either the old or the new content.
 
     Args:
-        is_new: Whether there must be no such file yet.
+        is_new: Whether the file must not exist yet.
 
-        mode: The rights of a new file, but for what the umask takes away.
+        mode: The permissions of a new file, before the umask.
 
     Raises:
-        FileExistsError: There is one.
+        FileExistsError: The file exists, and `is_new` is set.
 
         OSError: The old content is still there.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    # With the rights that this user's new files have: a second person who is to approve a plan has to read it.
+    # With the permissions of this user's other new files: a second person has to read a plan to approve it.
     handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -80,13 +80,13 @@ def write_atomically(path: Path, content: bytes, *, is_new: bool = False, mode: 
 
 
 def _move_to_new(whole: Path, path: Path) -> None:
-    """Give a file a name that nobody has yet."""
+    """Move a file to a name that must not be taken yet."""
     try:
         os.link(whole, path)
         os.unlink(whole)
     except FileExistsError:
         raise
     except OSError:
-        # A file system without links: who reads the name at this moment finds it empty.
+        # A file system without links: a reader at this moment sees an empty file.
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o666))
         os.replace(whole, path)

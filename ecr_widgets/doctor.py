@@ -1,4 +1,4 @@
-"""What is reachable, with which identity, and what to do about what is not."""
+"""Check what is reachable and with which identity, and say what to do about what is not."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ecr_widgets.settings import POLICY_VARIABLE, RUNS_VARIABLE, Settings
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check found."""
+    """The result of one check."""
 
     what: str
     ok: bool
@@ -32,7 +32,7 @@ class Finding:
 
 
 def examine() -> tuple[Finding, ...]:
-    """Check AWS, Docker and Layer0, and a bucket for runs where one is set; changes nothing else than a few objects there."""
+    """Check AWS, Docker, Layer0 and, if set, the bucket for runs and the policy; changes only a few objects in that bucket."""
     findings = [_check(what, look) for what, look in _CHECKS.items()]
     if is_bucket(os.environ.get(RUNS_VARIABLE, "")):
         findings.append(_check("Bucket for runs", _bucket))

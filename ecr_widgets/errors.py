@@ -1,4 +1,4 @@
-"""All errors of the kit, in one small tree; every layer may import it, and it imports nothing.
+"""All errors of the kit, in one small tree; every layer may import it, and it imports none of them.
 
     EcrWidgetsError                     .hint (next action), .retryable
     ├─ InputError(ValueError)           refused before anything was changed
@@ -23,10 +23,10 @@
     │  ├─ Layer0Error
     │  │  └─ Layer0Unavailable          also a DeployTargetUnavailable
     │  ├─ EcsError
-    │  ├─ ConcurrentChange              refused, since somebody else changes the same
+    │  ├─ ConcurrentChange              refused, because somebody else is changing the same thing
     │  ├─ EntityNotFound
     │  └─ DeploymentFailed              .reasons .log
-    ├─ FleetStopped                     .targets .reasons: a fleet that is not done with all its targets
+    ├─ FleetStopped                     .targets .reasons: a fleet did not finish all its targets
     │  └─ FleetUnknown                  also an OutcomeUnknown
     ├─ RollbackFailed                   neither the new deploy nor the earlier one runs
     ├─ WaitTimeout(TimeoutError)        .waited_s, .last_seen
@@ -36,7 +36,7 @@
     ├─ RunError                         .run_id, .step
     │  └─ TargetBusy                    .holder
     └─ RecordError                      a record that cannot be read
-       └─ Replaced                      a store of runs holds something else than was read
+       └─ Replaced                      a store of runs no longer holds what was read
 
 Messages read `what happened: why; what to try`; `hint` is the part after the semicolon.
 """
@@ -109,7 +109,7 @@ class InvalidDockerrun(InputError):
         return InvalidDockerrun(self.why, pointer=self.pointer, hint=self.hint, path=path, what=self.what)
 
     def called(self, what: str) -> InvalidDockerrun:
-        """The same error of a document that is called otherwise."""
+        """The same error for a document with another name."""
         return InvalidDockerrun(self.why, pointer=self.pointer, hint=self.hint, what=what)
 
 
@@ -118,7 +118,7 @@ class UnknownParameter(InputError):
 
 
 class GateRefused(InputError):
-    """A policy refuses an image, or it is not known whether it does; nothing was changed.
+    """A policy refuses an image, or could not be checked; nothing was changed.
 
     Args:
         reasons: Each rule that is not met.
@@ -163,7 +163,7 @@ class TagImmutable(RegistryError):
     Args:
         standing: Digest that the tag names now.
 
-        wanted: Digest that was to be pushed under the tag, None where it is not known.
+        wanted: Digest that was to be pushed under the tag; None if it is not known.
     """
 
     def __init__(self, message: str, *, standing: str, wanted: str | None, hint: str | None = None) -> None:
@@ -206,9 +206,9 @@ class DeployTargetError(EcrWidgetsError):
     """Layer0 or ECS refused or failed.
 
     Args:
-        status: HTTP status, 0 where there was no answer.
+        status: HTTP status; 0 if there was no answer.
 
-        code: Layer0's error_code, 0 where the body carried none; AWS's names are in the message.
+        code: Layer0's error_code; 0 if the body had none. AWS's error names are in the message.
     """
 
     def __init__(
@@ -226,7 +226,7 @@ class DeployTargetError(EcrWidgetsError):
 
 
 class DeployTargetUnavailable(DeployTargetError):
-    """The deploy target could not be reached, or what answered is another."""
+    """The deploy target could not be reached, or something else answered."""
 
 
 class Layer0Error(DeployTargetError):
@@ -234,7 +234,7 @@ class Layer0Error(DeployTargetError):
 
 
 class Layer0Unavailable(Layer0Error, DeployTargetUnavailable):
-    """Layer0 could not be reached, or what answered is not Layer0."""
+    """Layer0 could not be reached, or something else answered."""
 
 
 class EcsError(DeployTargetError):
@@ -242,11 +242,11 @@ class EcsError(DeployTargetError):
 
 
 class ConcurrentChange(DeployTargetError):
-    """Refused because somebody else changes the same at this moment; nothing was done."""
+    """Refused because somebody else is changing the same thing; nothing was done."""
 
 
 class EntityNotFound(DeployTargetError):
-    """No environment, cluster, deploy, service, task, job or load balancer of that name or id."""
+    """No environment, cluster, deploy, service, task, job or load balancer with that name or id."""
 
 
 class DeploymentFailed(DeployTargetError):
@@ -294,12 +294,12 @@ class StepCancelled(OutcomeUnknown):
 
 
 class FleetStopped(EcrWidgetsError):
-    """A fleet is not done with all its targets.
+    """A fleet did not finish all its targets.
 
     Args:
-        reasons: Why the first targets failed, a line each.
+        reasons: Why the first targets failed, one line each.
 
-        targets: What became of the wave's targets, as its record would say.
+        targets: What happened to the wave's targets, as in the wave's record.
     """
 
     def __init__(
@@ -316,7 +316,7 @@ class FleetStopped(EcrWidgetsError):
 
 
 class FleetUnknown(FleetStopped, OutcomeUnknown):
-    """Nobody knows what came of one of a fleet's targets."""
+    """The outcome of at least one of a fleet's targets is not known."""
 
 
 class VerifyError(EcrWidgetsError):
@@ -347,4 +347,4 @@ class RecordError(EcrWidgetsError):
 
 
 class Replaced(RecordError):
-    """Somebody else has written what was to be replaced, or where there was nothing."""
+    """Somebody else has written since: what was to be replaced has changed, or what was to be new exists."""

@@ -1,6 +1,6 @@
-"""Locks that the operating system frees with their holder, and files, in folders that several users of a host may share.
+"""Locks that the operating system frees when their holder exits, and files, in folders that several users may share.
 
-What one of them writes the others may, as the folder says.
+A file that one user writes the others may write too, as far as the folder's permissions allow.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ _BY_CLASS = ((0o020, 0o060), (0o002, 0o006))
 
 
 def open_shared(path: Path, *, is_lock: bool = False) -> int:
-    """Open a file for reading and writing; made if it does not exist, for all who may write to its folder.
+    """Open a file for reading and writing. A new file can be used by everybody who may write to its folder.
 
     Args:
-        is_lock: Whether whoever may merely read must not open it: a lock can be held by all who can.
+        is_lock: Whether to keep read-only users from opening it: everybody who can open a lock can hold it.
 
     Raises:
-        OSError: It cannot be made or opened.
+        OSError: It cannot be created or opened.
     """
     flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     while True:
-        # By itself: in a folder such as /tmp Linux refuses another user's file where it is asked to make it.
+        # Without O_CREAT first: in a folder such as /tmp Linux refuses to open another user's file with it.
         with contextlib.suppress(FileNotFoundError):
             return os.open(path, flags)
         try:
@@ -61,7 +61,7 @@ class Lease:
 
     @property
     def is_held(self) -> bool:
-        """Whether it is still the lock: nobody has removed its file, or put another in its place."""
+        """Whether it is still the lock: nobody has removed or replaced its file."""
         try:
             return self._path.stat().st_ino == os.fstat(self._handle).st_ino
         except OSError:
@@ -73,29 +73,29 @@ class Lease:
         return "another process holds it by now"
 
     def release(self) -> None:
-        """Remove the lock's file, then let go of it."""
+        """Remove the lock's file, then release the lock."""
         with contextlib.suppress(OSError):
             if self.is_held:
                 self._path.unlink()
         with contextlib.suppress(OSError):
             os.close(self._handle)
-        # Its number may be another file's from now on.
+        # Its number may be reused for another file from now on.
         self._handle = -1
 
 
 def lock_of(path: Path) -> Path:
-    """The lock beside a file: while somebody holds it, they are at work on the file."""
+    """The lock beside a file; whoever holds it is working on the file."""
     return path.with_name(f".{path.name}.lock")
 
 
 def take(lock: Path, *, patience_s: float = 0.0) -> Lease | None:
-    """Take a lock; None where somebody else has it. One that cannot be opened is another user's, and counts as held.
+    """Take a lock, or return None if somebody else holds it. A lock that cannot be opened is another user's, so it is held.
 
     Args:
-        patience_s: How long to try.
+        patience_s: How long to try, in seconds.
 
     Raises:
-        OSError: The file cannot be made.
+        OSError: The file cannot be created.
     """
     deadline_s = time.monotonic() + patience_s
     while True:
@@ -106,7 +106,7 @@ def take(lock: Path, *, patience_s: float = 0.0) -> Lease | None:
 
 
 def is_held(lock: Path) -> bool:
-    """Whether somebody holds a lock, or may: one that cannot be opened is another user's."""
+    """Whether somebody holds a lock, or may: a lock that cannot be opened is another user's."""
     try:
         handle = os.open(lock, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except (FileNotFoundError, NotADirectoryError):
@@ -131,7 +131,7 @@ def _try(lock: Path) -> Lease | None:
         raise
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # Whoever held it before has removed the file when it was done; then this is no lock any more.
+        # The last holder may have removed the file on release; then this handle is not the lock.
         if (lease := Lease(lock, handle)).is_held:
             return lease
     except BlockingIOError:
@@ -144,12 +144,12 @@ def _try(lock: Path) -> Lease | None:
 
 
 def _share(handle: int, folder: Path) -> None:
-    """Let those who may write to the folder read and write a file in it; in one like /tmp each keeps to their own."""
+    """Let everybody who may write to the folder read and write a file in it; not in a sticky folder such as /tmp."""
     of_folder = folder.stat()
     if of_folder.st_mode & stat.S_ISVTX:
         return
     if of_folder.st_mode & 0o020 and os.fstat(handle).st_gid != of_folder.st_gid:
-        # Where this user is not in that group, the file stays with their own.
+        # If this user is not in that group, the file keeps the user's own.
         with contextlib.suppress(OSError):
             os.fchown(handle, -1, of_folder.st_gid)
     found = os.fstat(handle)
@@ -157,6 +157,6 @@ def _share(handle: int, folder: Path) -> None:
     for writes, both in _BY_CLASS:
         if of_folder.st_mode & writes and (writes == 0o002 or found.st_gid == of_folder.st_gid):
             mode |= both
-    # Some file systems have no rights to set.
+    # Some file systems have no permissions to set.
     with contextlib.suppress(OSError):
         os.fchmod(handle, mode)

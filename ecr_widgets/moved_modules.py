@@ -1,4 +1,4 @@
-"""Former names of modules: a script that imports one still works, and is warned of the new name."""
+"""Former module names: a script that imports one still works, with a warning that gives the new name."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MOVED = {
         "secret_views": "secrets.views",
     }.items()
 }
-"""Until the first release after 0.1; nothing in the package itself uses them."""
+"""Kept until the first release after 0.1; nothing in the package itself uses them."""
 
 
 class FormerNames:
@@ -35,16 +35,16 @@ class FormerNames:
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Only for the names that moved."""
+        """Return a spec for a name that has moved, else None."""
         return ModuleSpec(fullname, self) if fullname in MOVED else None  # type: ignore[arg-type]  # by its methods
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
-        """The module itself, loaded by its own name."""
+        """Return the module itself, loaded by its current name."""
         warnings.warn(f"{spec.name} is {MOVED[spec.name]} now", DeprecationWarning, stacklevel=2)
         module = import_module(MOVED[spec.name])
         self._own_spec = module.__spec__
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        """It was executed when it was loaded; the import machinery has replaced its spec."""
+        """Restore the module's own spec, which the import machinery has replaced; the module has already run."""
         module.__spec__ = self._own_spec

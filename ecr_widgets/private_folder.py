@@ -1,7 +1,7 @@
-"""A folder for what no other user may read, gone with the work that it is for.
+"""A folder that no other user may read, removed when its work is done.
 
-Work that is killed with all its processes leaves its folder; the next one of its kind removes it. Each holds the lock of its
-own folder, so that what nobody holds is known to be left behind, whoever shares the folder for temporary files.
+Work that is killed with all its processes leaves its folder behind; the next work of the same kind removes it. Each process
+holds a lock in its own folder, so a folder that nobody holds was left behind, even if several users share the parent folder.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ class PrivateFolder:
     """A new folder for this user only.
 
     Raises:
-        OSError: It cannot be made.
+        OSError: It cannot be created.
     """
 
     prefix = "ecrw-build-"
-    """How folders of this kind are called."""
+    """Prefix of the names of folders of this kind."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         base = _base(environ)
@@ -42,20 +42,20 @@ class PrivateFolder:
                 if held is not None:
                     self._held = held
                     return
-            # Somebody who sweeps has found it before it was held.
+            # Another process's sweep took it before it was held.
 
     def remove(self) -> None:
-        """Remove it with all that is in it."""
+        """Remove the folder and everything in it."""
         shutil.rmtree(self.path, ignore_errors=True)
         self._held.release()
 
     def _sweep(self, bases: set[Path]) -> None:
-        """Remove what work of this user left that was killed: nobody else could have made it, and nobody holds it."""
+        """Remove what killed work of this user left behind: folders that only this user can have made and nobody holds."""
         for folder in {path for base in bases for path in base.glob(f"{self.prefix}*")}:
             with contextlib.suppress(OSError):
                 found = folder.lstat()
                 lock = folder / _LOCK
-                # Another user may put links and folders of his own beside ours, but nothing into one of ours.
+                # Other users may put their own links and folders beside ours, but nothing inside one of ours.
                 if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or not lock.exists():
                     continue
                 if self._is_in_use(folder):
@@ -70,18 +70,18 @@ class PrivateFolder:
                     held.release()
 
     def _is_in_use(self, folder: Path) -> bool:
-        """Whether this very process needs it, though somebody else holds it."""
+        """Whether this process itself needs the folder, though it does not hold it."""
         return False
 
     def _end(self, folder: Path) -> None:
-        """End what still runs for a folder that was left."""
+        """End what still runs for a folder that was left behind."""
 
 
 def _base(environ: Mapping[str, str]) -> Path:
-    """The folder that the system keeps for this user's processes in memory, else the one for temporary files.
+    """XDG_RUNTIME_DIR, which is in memory, if it can be used; else the folder for temporary files.
 
-    systemd removes the former when the user logs out, while a run started by `nohup` goes on; it stays where it is not
-    systemd's, and for users who linger.
+    systemd removes XDG_RUNTIME_DIR when the user logs out, while a run started by `nohup` continues; so it is used only if
+    systemd does not manage it, or if the user lingers.
     """
     uid = os.geteuid()
     with contextlib.suppress(OSError, KeyError):

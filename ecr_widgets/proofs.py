@@ -1,4 +1,4 @@
-"""What saved runs say of deploys: which ones a service is proven to have run, and who started a deployment."""
+"""What saved runs say about deploys: which ones a service is proven to have run, and who started a deployment."""
 
 from __future__ import annotations
 
@@ -13,16 +13,15 @@ from ecr_widgets.ports.run_store import RunStore
 from ecr_widgets.saved_runs.reading import read_header, read_records
 
 _NEWEST = 200
-"""Saved runs that are looked at, newest first: enough for the way back, whatever the folder holds."""
+"""Saved runs that are read, newest first: enough for a rollback, however many the folder holds."""
 _LOOK_BACK_DAYS = (2, 30)
 
 
 def proven_deploys(runs: RunStore, service_id: str) -> Mapping[str, Proof]:
-    """Deploys of which a newer saved run says that the service ran them, verified by digest, by their ids.
+    """Deploys that a saved run proves the service ran, verified by digest; by deploy id, each with the newest such run.
 
-    Each with the newest such run.
-
-    A service of ECS that was one of Layer0's has the proofs of that, too. What cannot be read proves nothing and is left out.
+    Only the newest saved runs are read. An ECS service that was adopted from Layer0 inherits the proofs of the Layer0 service.
+    Runs that cannot be read are left out.
     """
     verified: dict[str, dict[str, Proof]] = {}
     prefixes: dict[str, str] = {}
@@ -47,7 +46,7 @@ def proven_deploys(runs: RunStore, service_id: str) -> Mapping[str, Proof]:
 
 
 def who_deployed(runs: RunStore, deployment_id: str) -> str | None:
-    """Who ran the newest saved run that started a deployment of ECS; None where no saved run says that it did."""
+    """Who ran the newest saved run that started an ECS deployment; None if no saved run did."""
     for content in _saved(runs):
         if deployment_id.encode() not in content:
             continue
@@ -59,12 +58,12 @@ def who_deployed(runs: RunStore, deployment_id: str) -> str | None:
 
 
 def _records(runs: RunStore) -> Iterator[tuple[StepRecord, str]]:
-    """Of runs that may prove something, with the actor of each."""
+    """Records of runs that may prove something, each with its run's actor."""
     for content in _saved(runs):
-        # Most runs do neither, and looking at bytes is cheaper than decoding them.
+        # Most runs do neither, and searching bytes is cheaper than decoding them.
         if b"verify" in content or b"adopt" in content:
             actor = ""
-            with suppress(InputError):  # by plain papermill or by hand
+            with suppress(InputError):  # run by plain papermill or by hand
                 actor = read_header(content, runs.address("")).actor or ""
             for record in read_records(content):
                 yield record, actor
@@ -76,7 +75,7 @@ def _saved(runs: RunStore) -> Iterator[bytes]:
 
 
 def _newest(runs: RunStore) -> list[str]:
-    """Names of runs begin with the day, so that what is older than the newest need not be listed."""
+    """Names of the newest saved runs, newest first. Names begin with the day, so older runs need not be listed."""
     names: list[str] = []
     for days in (*_LOOK_BACK_DAYS, None):
         after = "" if days is None else f"{datetime.now(UTC) - timedelta(days=days):%Y%m%d}"

@@ -1,7 +1,7 @@
 """A runbook's parameters as a form in JupyterLab, made from the same cell as the command line's help.
 
-Each value is checked while it is typed, by the rules of `ecr-widgets run`; what is pressed runs that command, so a run by
-form is one like any other: its own kernel, its saved notebook, its record. Without a kernel a picture of it stays.
+Each value is checked while it is typed, by the rules of `ecr-widgets run`. The buttons run that command, so a run from the
+form is like any other: its own kernel, saved notebook and record. Without a kernel a static picture of the form remains.
 """
 
 from __future__ import annotations
@@ -53,12 +53,12 @@ _SIGNS = {
     StepState.UNKNOWN: "?",
     StepState.INTENDED: "○",
 }
-# Without the current folder on its path: a file in it may be named like a module.
+# -P keeps the current folder off the path: a file in it may be named like a module.
 _COMMAND = (sys.executable, "-P", "-c", "from ecr_widgets.cli import main; main()", "run")
 
 
 def open_form(name_or_path: str | Path, *, runs: str | Path | None = None) -> RunbookForm:
-    """The form of a shipped runbook by its name, or of any by its path; as a cell's last line it is shown.
+    """Return the form of a shipped runbook by its name, or of any runbook by its path; a cell's last line shows it.
 
     Args:
         runs: Folder or bucket in which its runs are saved; by default what $ECR_WIDGETS_RUNS names, or else the folder `runs`.
@@ -66,14 +66,14 @@ def open_form(name_or_path: str | Path, *, runs: str | Path | None = None) -> Ru
     Raises:
         InputError: No such runbook.
 
-        SettingsError: It is not the address of a bucket.
+        SettingsError: The value for runs is not a valid bucket address.
     """
     place = runs_of(os.environ) if runs is None else place_of(str(runs))
     return RunbookForm(find_runbook(name_or_path), place, Choices(_kit))
 
 
 def _kit() -> Any:
-    """A kit that shows no records: what it is asked only looks."""
+    """A kit that shows no records, for look-ups only."""
     from ecr_widgets.connections import connect
     from ecr_widgets.recording.terminal import QuietSink
 
@@ -81,7 +81,7 @@ def _kit() -> Any:
 
 
 class RunbookForm:
-    """Parameters as they are typed, what is wrong with them, and how the last run by this form goes."""
+    """Parameters as they are typed, what is wrong with them, and how the form's last run is doing."""
 
     def __init__(self, book: Runbook, runs: Place, choices: Choices) -> None:
         self._book, self._runs, self._choices = book, runs, choices
@@ -96,13 +96,13 @@ class RunbookForm:
         self.told = ""
         """How the last run ended."""
         self.steps: tuple[str, ...] = ()
-        """Its steps so far, a line each."""
+        """The last run's steps so far, one line each."""
         self.saved: Place | None = None
-        """Its notebook, once there is one."""
+        """The last run's notebook, once there is one."""
         self._process: subprocess.Popen[bytes] | None = None
 
     def problem(self, name: str) -> str:
-        """What is wrong with a value, or nothing; a secret is refused and not shown."""
+        """What is wrong with a value; empty if it is fine. A secret is refused and not shown."""
         (parameter,) = (each for each in self._book.parameters if each.name == name)
         text = self.texts[name]
         if parameter.computed and not text:
@@ -115,7 +115,7 @@ class RunbookForm:
         return ""
 
     def problem_of_reason(self) -> str:
-        """What is wrong with the reason, or nothing."""
+        """What is wrong with the reason; empty if it is fine."""
         try:
             refuse_secrets({"reason": self.reason}, self._known)
         except InputError as error:
@@ -129,7 +129,7 @@ class RunbookForm:
 
     @property
     def command(self) -> str:
-        """The same run as a line for a terminal; empty while a value cannot be used."""
+        """The same run as a command line; empty while a value cannot be used."""
         return shlex.join(["ecr-widgets", "run", *self._words()]) if self.is_good else ""
 
     def _words(self) -> list[str]:
@@ -143,19 +143,19 @@ class RunbookForm:
         return [str(self._book.path), "--runs", str(self._runs), *why, *given]
 
     def run(self, *, plan: bool = False) -> Mapping[str, Any]:
-        """Run the runbook with what is typed, wait for its end, and give back the document of `run --json`.
+        """Run the runbook with what is typed, wait for it to end, and return the document of `run --json`.
 
         Args:
-            plan: Whether to look only.
+            plan: Whether to make a plan only.
 
         Raises:
             InputError: It was refused; nothing was started.
         """
-        # Before they are on a command line, which everybody on this machine may read.
+        # Check before they are on a command line, which everybody on this machine can read.
         if why := next(filter(None, (self.problem_of_reason(), *map(self.problem, self.texts))), ""):
             raise InputError(why)
         self.steps, self.saved = (), None
-        # Names begin with the time at which a run began.
+        # A run's name begins with its start time.
         since = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
         before = {*self._runs_since(since)}
         words = [*_COMMAND, *self._words(), "--json", *(["--plan"] if plan else [])]
@@ -180,9 +180,9 @@ class RunbookForm:
         return told
 
     def _watch(self, since: str, before: set[str]) -> None:
-        """Read from the notebook of the run how far it is."""
+        """Read the run's progress from its notebook."""
         new = {*self._runs_since(since)} - before
-        if len(new) == 1:  # beside another run of the same runbook it is not known which is this one
+        if len(new) == 1:  # with other new runs of the same runbook, it is not known which is this one
             self.saved = self._runs / new.pop()
             steps = self._steps_in(self.saved)
             if steps != self.steps:
@@ -199,12 +199,12 @@ class RunbookForm:
         return tuple(map(_step_line, read_records(stored.content))) if stored is not None else ()
 
     def cancel(self) -> None:
-        """Interrupt the run that is under way, as Ctrl-C does."""
+        """Interrupt the current run, as Ctrl-C does."""
         if self._process is not None:
             self._process.send_signal(signal.SIGINT)
 
     def to_html(self) -> str:
-        """The picture: how the last run goes, where it is saved, and every parameter with its value."""
+        """The static picture: the last run's progress, where it is saved, and every parameter with its value."""
         rows = "".join(
             f'<tr style="background:none"><td style="text-align:left">{escape(each.name)}</td>'
             f'<td style="text-align:left"><code>{escape(visible(self._shown(each)))}</code></td>'
@@ -221,7 +221,7 @@ class RunbookForm:
         return f"<div><b>{escape(self._book.title)}</b>{steps}{told}{link}{values}</div>"
 
     def _typed(self) -> str:
-        """The values that are not as the runbook has them, in a line."""
+        """The values that differ from the runbook's, in one line."""
         others = [each for each in self._book.parameters if self.texts[each.name] != text_of(each.default)]
         left = len(self.texts) - len(others)
         named = "".join(f"{each.name} = {self._shown(each)}; " for each in others)
@@ -256,7 +256,7 @@ class RunbookForm:
         update_display(self._bundle(), raw=True, display_id=self._display_id)
 
     def controls(self) -> Any:
-        """A line for each parameter, by what it is about, and buttons that run with good values only."""
+        """A line for each parameter, grouped by topic, and buttons that work only while all values are valid."""
         from ecr_widgets.panels import form_widgets as widgets
 
         lines = {each.name: self._line(each, lambda: self._typed_in(bar)) for each in self._book.parameters}
@@ -299,7 +299,7 @@ class RunbookForm:
         return line
 
     def _offer(self, lines: Mapping[str, Any]) -> None:
-        """Offer what exists, and again where a value changes that others depend on."""
+        """Offer existing values as choices, and again when a value changes that others depend on."""
         for name, line in lines.items():
             line.offer(self._choices.of(name, self.texts))
         for name in ("repository", "environment"):
@@ -336,12 +336,12 @@ class RunbookForm:
 
 
 def about(name: str) -> str:
-    """What a parameter is about: where it is to be, what is done, or how."""
+    """A parameter's group: What, Where or How."""
     return "Where" if name in _WHERE else "What" if name in _WHAT else "How"
 
 
 def _link_to(saved: Place) -> str:
-    """The way to a saved run; no front end opens one in a bucket."""
+    """A link to a saved run; plain text for a run in a bucket, which no front end can open."""
     if not isinstance(saved, Path):
         return f"<div>saved: <code>{escape(str(saved))}</code></div>"
     path = os.path.relpath(saved)
@@ -349,7 +349,7 @@ def _link_to(saved: Place) -> str:
 
 
 def _step_line(record: StepRecord) -> str:
-    """A step in a line: how it ended and how long it took, or that it is under way."""
+    """A step in one line: how it ended and how long it took, or that it is still running."""
     took = (
         "" if record.ended_at is None else f" {(record.ended_at - record.started_at).total_seconds():.1f} s"
     )
@@ -358,7 +358,7 @@ def _step_line(record: StepRecord) -> str:
 
 
 def _end_of(told: Mapping[str, Any], *, plan: bool) -> str:
-    """How a run ended, from what `run --json` says of it; the way to its notebook is shown beside it."""
+    """How a run ended, from its `run --json` document; the link to its notebook is shown separately."""
     reason = f" ({told['reason']})" if told["reason"] else ""
     sign = "✓" if told["state"] == "succeeded" else "✗"
     end = f"{sign} {'plan ' if plan else ''}{told['state']}{reason}"
