@@ -33,7 +33,6 @@ from ecr_widgets.panels.notebook_kit import NotebookKit
 from ecr_widgets.ports.gate import Gate, NoGate
 from ecr_widgets.recording.earlier import open_earlier
 from ecr_widgets.recording.recorder import Recorder, RecordSink, numbers_of
-from ecr_widgets.recording.terminal import TerminalSink
 from ecr_widgets.runbooks import shipped_folder
 from ecr_widgets.runbooks.pasted_parameters import check_declared
 from ecr_widgets.secrets.encodings import SHORTEST_SECRET
@@ -340,6 +339,8 @@ def _default_sink(channel: RunChannel | None, *, in_notebook: bool) -> RecordSin
         from ecr_widgets.recording.notebook import NotebookSink
 
         return NotebookSink(channel)
+    from ecr_widgets.recording.terminal import TerminalSink
+
     return TerminalSink()
 
 

@@ -9,44 +9,29 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from ecr_widgets import steps
 from ecr_widgets.approved_files import ANY_FILES, ApprovedFiles
 from ecr_widgets.errors import DeploymentFailed, InputError, WaitTimeout
 from ecr_widgets.kit.layer0_steps import Layer0Steps
-from ecr_widgets.kit.queries import Queries
 from ecr_widgets.kit.repository_steps import RepositorySteps
 from ecr_widgets.kit.runner import Runner, Steps, call
 from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.ports.connections import Connections
 from ecr_widgets.ports.read_only import ReadOnlyConnections
 from ecr_widgets.recording.recorder import Recorder
-from ecr_widgets.steps.build_image import BuildImage
-from ecr_widgets.steps.check_evidence import CheckEvidence
-from ecr_widgets.steps.check_target import CheckTarget
-from ecr_widgets.steps.continue_deployment import ContinueDeployment
-from ecr_widgets.steps.create_deploy import CreateDeploy
-from ecr_widgets.steps.create_repository import CreateRepository
-from ecr_widgets.steps.create_task import CreateTask
-from ecr_widgets.steps.deploy_service import DeployService, ServiceOutcome
-from ecr_widgets.steps.find_image import FindImage
-from ecr_widgets.steps.find_service import FindService
-from ecr_widgets.steps.fleet_result import FleetResult
-from ecr_widgets.steps.login import Login
-from ecr_widgets.steps.plan_fleet import Fleet, PlanFleet
-from ecr_widgets.steps.pull_image import PullImage
-from ecr_widgets.steps.push_image import PushImage
-from ecr_widgets.steps.rollback import Rollback
-from ecr_widgets.steps.run_wave import RunWave, WaveOutcome
 from ecr_widgets.steps.shared.outside import Outside
 from ecr_widgets.steps.shared.runbook_files import RunbookFiles
-from ecr_widgets.steps.shared.service_wait import WaitOutcome
 from ecr_widgets.steps.shared.targets import Targets
-from ecr_widgets.steps.verify import Verify
-from ecr_widgets.steps.wait import Wait
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from ecr_widgets.kit.queries import Queries
     from ecr_widgets.recording.notebook import Places
+    from ecr_widgets.steps.deploy_service import ServiceOutcome
+    from ecr_widgets.steps.plan_fleet import Fleet
+    from ecr_widgets.steps.run_wave import WaveOutcome
+    from ecr_widgets.steps.shared.service_wait import WaitOutcome
 
 
 class Kit(Steps):
@@ -87,24 +72,24 @@ class Kit(Steps):
         )
         super().__init__(Runner(outside, recorder, planning=planning))
 
-    check_target = call(CheckTarget)
-    login = call(Login)
-    create_repository = call(CreateRepository)
-    build_image = call(BuildImage)
-    push_image = call(PushImage)
-    find_image = call(FindImage)
-    pull_image = call(PullImage)
-    check_evidence = call(CheckEvidence)
-    create_deploy = call(CreateDeploy)
-    deploy_service = call(DeployService)
-    find_service = call(FindService)
-    rollback = call(Rollback)
-    verify = call(Verify)
-    create_task = call(CreateTask)
-    continue_deployment = call(ContinueDeployment)
-    plan_fleet = call(PlanFleet)
-    run_wave = call(RunWave)
-    fleet_result = call(FleetResult)
+    check_target = call(lambda: steps.CheckTarget)
+    login = call(lambda: steps.Login)
+    create_repository = call(lambda: steps.CreateRepository)
+    build_image = call(lambda: steps.BuildImage)
+    push_image = call(lambda: steps.PushImage)
+    find_image = call(lambda: steps.FindImage)
+    pull_image = call(lambda: steps.PullImage)
+    check_evidence = call(lambda: steps.CheckEvidence)
+    create_deploy = call(lambda: steps.CreateDeploy)
+    deploy_service = call(lambda: steps.DeployService)
+    find_service = call(lambda: steps.FindService)
+    rollback = call(lambda: steps.Rollback)
+    verify = call(lambda: steps.Verify)
+    create_task = call(lambda: steps.CreateTask)
+    continue_deployment = call(lambda: steps.ContinueDeployment)
+    plan_fleet = call(lambda: steps.PlanFleet)
+    run_wave = call(lambda: steps.RunWave)
+    fleet_result = call(lambda: steps.FleetResult)
 
     @property
     def ecr(self) -> RepositorySteps:
@@ -119,6 +104,9 @@ class Kit(Steps):
     @property
     def look(self) -> Queries:
         """Questions that leave no record."""
+        # Panels and commands ask; most runs do not.
+        from ecr_widgets.kit.queries import Queries
+
         return Queries(self._outside)
 
     @property
@@ -149,11 +137,11 @@ class Kit(Steps):
         if on_failure not in ("stop", "rollback"):
             raise InputError(f"on_failure is {on_failure!r}", hint="give stop or rollback")
         try:
-            return self._runner.run(Wait(service, timeout_s=timeout_s))
+            return self._runner.run(steps.Wait(service, timeout_s=timeout_s))
         except (DeploymentFailed, WaitTimeout) as error:
             if on_failure == "stop":
                 raise
-            back = self._runner.run(Rollback(service, timeout_s=timeout_s, after_failure=True))
+            back = self._runner.run(steps.Rollback(service, timeout_s=timeout_s, after_failure=True))
             raise DeploymentFailed(
                 f"{error.message}; the service was brought back to deploy {back.deploy_id}",
                 hint="fix the image or the Dockerrun, then deploy again",
@@ -174,7 +162,7 @@ class Kit(Steps):
         while len(waves) < len(fleet.sizes):
             if waves and fleet.pause_s and not self._runner.planning:
                 self._outside.clock.sleep(fleet.pause_s)
-            waves = (*waves, self._runner.run(RunWave(fleet, waves)))
+            waves = (*waves, self._runner.run(steps.RunWave(fleet, waves)))
         return waves
 
     @contextmanager

@@ -110,25 +110,64 @@ class Runner:
         )
 
 
-class Steps:
+class _StepsType(type):
+    """Completion in notebooks shows signatures of functions only, so whoever lists the calls gets all of them made."""
+
+    def __dir__(cls) -> list[str]:
+        for owner in cls.__mro__:
+            for name in [name for name, made in vars(owner).items() if isinstance(made, _LaterCall)]:
+                getattr(owner, name)
+        return list(super().__dir__())
+
+
+class Steps(metaclass=_StepsType):
     """Calls of the kit, each one step."""
 
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
 
+    def __dir__(self) -> list[str]:
+        dir(type(self))
+        return list(super().__dir__())
 
-def call(step: Callable[Arguments, Step[Any, Outcome]]) -> Callable[Concatenate[Steps, Arguments], Outcome]:
-    """The kit's call of a step: its arguments are the step's fields, and its help the step's docstring."""
 
-    def perform(steps: Steps, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Outcome:
+def call(
+    find: Callable[[], Callable[Arguments, Step[Any, Outcome]]],
+) -> Callable[Concatenate[Steps, Arguments], Outcome]:
+    """The kit's call of a step: its arguments are the step's fields, and its help the step's docstring.
+
+    Args:
+        find: Gives the step's class; asked when somebody first looks at the call, so that no run waits for steps that it
+            does not use.
+    """
+    return cast("Callable[Concatenate[Steps, Arguments], Outcome]", _LaterCall(find))
+
+
+class _LaterCall:
+    """Becomes the call of a step when it is first looked at."""
+
+    def __init__(self, find: Callable[[], Any]) -> None:
+        self._find = find
+
+    def __set_name__(self, owner: type[Steps], name: str) -> None:
+        self._owner, self._name = owner, name
+
+    def __get__(self, steps: Steps | None, owner: type[Steps]) -> Any:
+        made = _call_of(self._find())
+        setattr(self._owner, self._name, made)
+        return made.__get__(steps, owner)
+
+
+def _call_of(step: Any) -> Any:
+    def perform(steps: Steps, /, *args: Any, **kwargs: Any) -> Any:
         return steps._runner.run(step(*args, **kwargs))
 
     # The type of the step's outcome, for people who ask a notebook what the call takes and returns.
-    outcome = get_args(step.__orig_bases__[0])[-1]  # type: ignore[attr-defined]
+    outcome = get_args(step.__orig_bases__[0])[-1]
     fields = inspect.signature(step)
     itself = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     signature = fields.replace(parameters=[itself, *fields.parameters.values()], return_annotation=outcome)
-    perform.__name__, perform.__doc__ = step.step, step.__doc__  # type: ignore[attr-defined]
+    perform.__name__, perform.__doc__ = step.step, step.__doc__
     perform.__signature__ = signature  # type: ignore[attr-defined]
     # For tests that look for every step.
     perform.step = step  # type: ignore[attr-defined]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from ecr_widgets.model.services import Proof
 from ecr_widgets.ports import Clock, Ecr, Engine, Layer0, Locks, Registry
 from ecr_widgets.ports.fleet_runs import FleetRuns
 from ecr_widgets.ports.gate import Gate
 from ecr_widgets.ports.services import Services
+
+if TYPE_CHECKING:
+    from ecr_widgets.model.services import Proof
 
 
 class Connections(Protocol):

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from ecr_widgets.errors import InputError
-from ecr_widgets.model.services import Proof
 from ecr_widgets.ports import Clock, Ecr, Engine, Layer0, Registry
 from ecr_widgets.ports.connections import Connections
 from ecr_widgets.ports.fleet_runs import FleetRuns
 from ecr_widgets.ports.gate import Gate
 from ecr_widgets.ports.locks import AlwaysHeld, Lease
 from ecr_widgets.ports.services import Services
+
+if TYPE_CHECKING:
+    from ecr_widgets.model.services import Proof
 
 
 class ReadOnly:

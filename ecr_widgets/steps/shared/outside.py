@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ecr_widgets.errors import InputError
 from ecr_widgets.model.ecs_names import is_ecs
-from ecr_widgets.model.fleet import TargetRun
 from ecr_widgets.model.image_reference import ImageReference, check_repository_name, check_tag
 from ecr_widgets.model.record import JsonObject, StepRecord
 from ecr_widgets.ports import Clock, Ecr, Engine, Layer0, ProgressSink, Registry
 from ecr_widgets.ports.connections import Connections
 from ecr_widgets.ports.services import Services
-from ecr_widgets.steps.shared.image_uses import UsesOutcome, find_uses
 from ecr_widgets.steps.shared.registry_session import RegistrySession, StepSession
 from ecr_widgets.steps.shared.runbook_files import RunbookFiles
 from ecr_widgets.steps.shared.service_lookup import find_environment
 from ecr_widgets.steps.shared.targets import Targets
+
+if TYPE_CHECKING:
+    from ecr_widgets.model.fleet import TargetRun
+    from ecr_widgets.steps.shared.image_uses import UsesOutcome
 
 
 class EarlierAttempts(Protocol):
@@ -169,6 +171,9 @@ class Outside:
 
     def uses(self, repository: str, progress: ProgressSink) -> UsesOutcome:
         """What all deploy targets run and store of a repository's images."""
+        # The upkeep of images asks; what deploys does not.
+        from ecr_widgets.steps.shared.image_uses import find_uses
+
         repository = check_repository_name(repository)
         targets = self.connections.targets()
         return find_uses(targets, repository, registry=self.session.registry(), progress=progress)

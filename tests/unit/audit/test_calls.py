@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 
 import pytest
@@ -160,7 +161,7 @@ def test_a_source_that_is_no_text_hides_a_call(raw: bytes) -> None:
 def test_every_call_of_the_kit_that_leaves_a_record_is_a_step() -> None:
     """A new step cannot be forgotten here, nor the name of its record."""
     calls = {
-        name: made.step for part in (Kit, RepositorySteps, Layer0Steps) for name, made in vars(part).items()
+        name: made.step for part in (Kit, RepositorySteps, Layer0Steps) for name, made in inspect.getmembers(part)
         if hasattr(made, "step")
     }  # fmt: skip
     # A wait may be followed by a rollback, so it is a method of its own.

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import json
+import subprocess
+import sys
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
@@ -53,10 +56,38 @@ def test_the_kit_offers_the_step(name: str) -> None:
     offered = {
         call: made.step
         for part in (Kit, RepositorySteps, Layer0Steps)
-        for call, made in vars(part).items()
+        for call, made in inspect.getmembers(part)
         if hasattr(made, "step")
     }
     assert name == "wait" or offered[name] is step_of(name)
+
+
+def test_a_step_is_imported_when_its_call_is_first_looked_at() -> None:
+    """A kit that was only made has imported none, and who looks at one call imports no other."""
+    code = (
+        "import sys, ecr_widgets\n"
+        f"names = {NAMES!r}\n"
+        "imported = lambda: [name for name in names if f'ecr_widgets.steps.{name}' in sys.modules]\n"
+        "kit = ecr_widgets.connect(environ={}); kit.ecr; kit.layer0\n"
+        "print(imported()); kit.login; print(imported())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["[]", "['login']"]
+
+
+@pytest.mark.parametrize("part", ["", "ecr.", "layer0."])
+def test_completion_shows_a_signature_beside_each_call(part: str) -> None:
+    """Also in a notebook where none of them was looked at yet: IPython's completer asks jedi, and that shows functions'."""
+    code = (
+        "import jedi, ecr_widgets\n"
+        "kit = ecr_widgets.connect(environ={})\n"
+        f"found = jedi.Interpreter('kit.{part}', [{{'kit': kit}}]).complete()\n"
+        "print([each.name for each in found if each.type == 'function'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    kind = {"": Kit, "ecr.": RepositorySteps, "layer0.": Layer0Steps}[part]
+    calls = {name for name, made in inspect.getmembers(kind) if hasattr(made, "step")}
+    assert calls <= set(ast.literal_eval(done.stdout))
 
 
 @pytest.mark.parametrize("name", NAMES)
