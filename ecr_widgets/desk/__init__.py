@@ -1,4 +1,4 @@
-"""A folder of the user's own to work in, and its start page."""
+"""The user's own working folder, and its start page."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["open_desk"]
 
 
 def open_desk(folder: str | Path = ".") -> Page:
-    """The start page of a desk: services, plans that wait, last runs; as a cell's last line it is shown.
+    """Return a desk's start page: services, waiting plans, last runs. JupyterLab shows it if it is a cell's last line.
 
     Args:
-        folder: The desk; its saved runs are in $ECR_WIDGETS_RUNS, or else in its folder `runs`.
+        folder: The desk; its saved runs are in $ECR_WIDGETS_RUNS or, by default, in its folder `runs`.
     """
     folder = Path(folder)
     return look(folder, place_of(os.environ.get(RUNS_VARIABLE) or str(folder / RUNS)))

@@ -1,4 +1,4 @@
-"""The folder: runbooks that are the user's to change, forms, runs, and the start page as a notebook."""
+"""The folder: runbooks for the user to change, forms, runs, and the start page as a notebook."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ecr_widgets.settings import RUNS_VARIABLE
 START = "START.ipynb"
 FORMS, RUNBOOKS, RUNS = "forms", "runbooks", "runs"
 OWN = ".ecr-widgets"
-"""What the desk keeps for itself: what it has copied, and settings of JupyterLab."""
+"""The desk's own files: a list of what it copied, and JupyterLab settings."""
 _COPIED = "copied.json"
 _PAGE_CELL = "desk"
 _NO_NEWS = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}
@@ -25,15 +25,15 @@ _NO_NEWS = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """A desk that is ready to be opened."""
+    """A desk that is ready to open."""
 
     folder: Path
     kept: tuple[Path, ...]
-    """Runbooks of the user's that are newer in this release: they were changed here, so they stay as they are."""
+    """Runbooks that have a newer version in this release but were changed here, so they were not updated."""
 
     @property
     def runs(self) -> Path:
-        """Where its runs are saved unless another place is named."""
+        """Where its runs are saved by default."""
         return self.folder / RUNS
 
     @property
@@ -43,10 +43,10 @@ class Desk:
 
 
 def prepare(folder: Path) -> Desk:
-    """Make a desk, or bring one up to date: what the user has changed or deleted stays so.
+    """Make a desk, or update one without touching what the user changed or deleted.
 
     Raises:
-        InputError: It is the folder of the shipped runbooks, or cannot be written.
+        InputError: The folder is the shipped runbooks' own, or cannot be written.
     """
     shipped = shipped_folder().resolve()
     resolved = folder.resolve()
@@ -70,7 +70,7 @@ def prepare(folder: Path) -> Desk:
 
 
 def show_page(desk: Desk, bundle: Mapping[str, str]) -> None:
-    """Put a picture of the start page into its notebook, so that it is there before any kernel is.
+    """Put the rendered start page into its notebook, so that it shows before a kernel starts.
 
     A notebook whose cell the user has removed is left alone.
     """
@@ -83,11 +83,11 @@ def show_page(desk: Desk, bundle: Mapping[str, str]) -> None:
         cells[0]["outputs"] = [{"output_type": "display_data", "metadata": {}, "data": dict(bundle)}]
         _write_json(path, notebook)
     except (OSError, ValueError, KeyError, TypeError):
-        return  # the user's own by now, or not writable: the page is made by its cell, too
+        return  # changed by the user, or not writable: running its cell shows the page, too
 
 
 def _copy_runbooks(folder: Path) -> Iterator[Path]:
-    """Copy what is not there, renew what the user has not changed, and name what is left for that."""
+    """Copy new runbooks, update those the user has not changed, and yield those that were changed and have an update."""
     manifest = folder / OWN / _COPIED
     copied = _read_manifest(manifest)
     for name, content in shipped_files():

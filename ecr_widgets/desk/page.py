@@ -1,6 +1,6 @@
-"""What the start page shows: how things are, what waits, what was done last, and the way to each form.
+"""What the start page shows: the state of services, waiting plans, the last runs, and links to the forms.
 
-Plain HTML, as untrusted JupyterLab leaves it: it is in the notebook before any kernel is.
+Plain HTML that JupyterLab also shows in an untrusted notebook, before a kernel starts.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from ecr_widgets.steps.shared.service_list import ListedService, list_with_state
 
 T = TypeVar("T")
 _LONGEST_S = 15.0
-"""For all that is asked: a page that comes late is worse than one that says what did not answer."""
+"""For all requests together: a late page is worse than one that says what did not answer."""
 _LAST_RUNS = 10
 _FIRST = ("release", "deploy", "rollback", "scale", "task")
 _SIGN_OF_STATE = {"stable": "●", "stopped": "○", "gone": "○", "failed": "✗"}
@@ -45,7 +45,7 @@ _CELL = "text-align:left;padding:2px 12px 2px 0"
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The start page at one moment; what did not answer is a text that says so."""
+    """The start page at one moment; a part that did not answer is a text that says so."""
 
     at: datetime
     findings: Sequence[Finding] | str
@@ -55,7 +55,7 @@ class Page:
     deployers: dict[str, Row]
     """The run that brought a service to what it runs, by environment/service."""
     runs_from: str
-    """Where saved runs are, as a link from the page's folder; empty where none leads there."""
+    """Link from the page's folder to the saved runs; empty if they are not below it."""
 
     def bundle(self) -> dict[str, str]:
         """The page as HTML and as plain text."""
@@ -66,7 +66,7 @@ class Page:
 
 
 def look(folder: Path, runs: Place, *, longest_s: float = _LONGEST_S) -> Page:
-    """Look at services, plans and runs, all at once and no longer than that.
+    """Look at services, plans and runs in parallel, for at most `longest_s` seconds.
 
     Args:
         folder: The desk.
@@ -79,7 +79,7 @@ def look(folder: Path, runs: Place, *, longest_s: float = _LONGEST_S) -> Page:
     deadline_s = time.monotonic() + longest_s
     findings, services = _answer(found, deadline_s), _answer(listed, deadline_s)
     waiting, rows = _answer(plans, deadline_s), _answer(read, deadline_s)
-    # Whoever has not answered is not waited for.
+    # Do not wait for late answers.
     pool.shutdown(wait=False, cancel_futures=True)
     deployers: dict[str, Row] = {}
     if not isinstance(services, str) and not isinstance(rows, str):
