@@ -1,1 +1,1 @@
-"""Runs of a fleet's targets: our own command as processes, started by an executor here or on a cluster."""
+"""Runs of a fleet's targets: processes of our own command, started by an executor here or on a cluster."""

@@ -1,4 +1,4 @@
-"""What carries out the starts of a fleet: threads of this process, or a Dask cluster that exists already."""
+"""What starts the runs of a fleet: threads of this process, or an existing Dask cluster."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _ANSWER_S = 30
 
 @contextmanager
 def open_executor(at_once: int, scheduler: str) -> Iterator[Executor]:
-    """An executor; leaving it waits for nothing that is still under way.
+    """Open an executor; leaving it does not wait for what is still running.
 
     Raises:
         SettingsError: Dask is not installed.
@@ -48,7 +48,7 @@ def _dask(scheduler: str) -> Iterator[Executor]:
             hint="give the address that `dask scheduler` printed",
         ) from error
     try:
-        # Two targets may be alike to Dask, and a change is never made again because an engine wants to.
+        # Two targets may look alike to Dask, and no engine may repeat a change on its own.
         yield client.get_executor(pure=False, retries=0)
     finally:
         client.close()

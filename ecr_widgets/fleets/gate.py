@@ -1,4 +1,4 @@
-"""A fleet for engines of other people's: its waves as one JSON document, and a gate between two waves."""
+"""A fleet for other people's engines: its waves as one JSON document, and a gate between two waves."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ecr_widgets.model.waves import Counts, TargetState, Verdict, WaveSizes, spl
 from ecr_widgets.runbooks import find_runbook
 
 _AT_ONCE = 16
-"""Slots that are looked at together: in a bucket each takes some requests."""
+"""Slots that are read at a time: in a bucket each takes several requests."""
 
 
 def document_of(
@@ -33,7 +33,7 @@ def document_of(
     stop_after: int,
     at_once: int,
 ) -> dict[str, Any]:
-    """What another engine needs to run the fleet: each target with its slot and its command."""
+    """Return what another engine needs to run the fleet: each target with its slot and command."""
     sizes = WaveSizes.parse(waves).cut(len(targets))
     return {
         "name": name,
@@ -61,12 +61,12 @@ def document_of(
 
 @dataclass(frozen=True, slots=True)
 class GateState:
-    """What the saved runs say of the waves so far."""
+    """What the saved runs say about the waves so far."""
 
     wave: int
     counts: Counts
     not_ended: int
-    """Targets that have no run yet, or one that is under way."""
+    """Targets without a run yet, or with one in progress."""
     stop_after: int
 
     @property
@@ -87,10 +87,10 @@ def look_at_wave(file: Path, wave: int, runs: Place) -> GateState:
     """Read how the targets of the waves up to this one ended.
 
     Args:
-        file: With a document of `document_of`, or one that has it as its member `fleet`.
+        file: A document from `document_of`, or one with it as its member `fleet`.
 
     Raises:
-        InputError: It is no such document, or has no such wave; in a bucket, a run is not believed.
+        InputError: Not such a document, or no such wave; or a run in a bucket is not trusted.
     """
     try:
         read = json.loads(file.read_bytes())

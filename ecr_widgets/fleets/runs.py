@@ -22,7 +22,7 @@ from ecr_widgets.secrets.parameters import refuse_secrets
 from ecr_widgets.secrets.redaction import SecretRegistry
 
 LONGEST_END_S = 30.0
-"""How long the runs of a fleet that is interrupted have for their own ends, in seconds."""
+"""How long the runs of an interrupted fleet have to end, in seconds."""
 
 
 class OwnRuns:
@@ -31,9 +31,9 @@ class OwnRuns:
     Args:
         runs: Where runs are saved.
 
-        known: Secrets that no parameter may be.
+        known: Secrets that no parameter may contain.
 
-        need_to_end: Tells the engine of the fleet's own run how long its end may take, in seconds.
+        need_to_end: Tells the engine that runs the fleet how long its end may take, in seconds.
     """
 
     def __init__(self, runs: Place, known: SecretRegistry, need_to_end: Callable[[float], None]) -> None:
@@ -64,10 +64,10 @@ class OwnRuns:
         try:
             earlier = find_in_slot(place_of(run.runs), book.name, run.slot)
         except InputError:
-            return False  # it is not believed: the start says why
+            return False  # not trusted: the start says why
         if earlier is None or earlier.header.plan or earlier.header.state is not RunState.SUCCEEDED:
             return False
-        # Another fleet of that name had other ones: the start says so.
+        # If they differ, it was another fleet of that name: the start says so.
         return earlier.header.parameters == default_values(book.parameters) | dict(run.parameters)
 
     @contextmanager

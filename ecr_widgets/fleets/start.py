@@ -1,4 +1,4 @@
-"""One target's run as a process of our own command, that ends with whatever started it."""
+"""One target's run as a process of our own command, which ends when the process that started it ends."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _live: set[subprocess.Popen[bytes]] = set()
 
 
 def start(run: TargetRun) -> RunEnd:
-    """Run a target, and give back how it ended.
+    """Run a target, and return how it ended.
 
-    What the run needs to know it gets from this process: its environment, without what belongs to a run around it. Its
-    parameters come over a pipe, so that they are in no list of processes.
+    The run gets this process's environment, without the variables of a run around it. Its parameters come over a pipe, so that
+    no list of processes shows them.
     """
     import yaml
 
@@ -52,7 +52,7 @@ def start(run: TargetRun) -> RunEnd:
 
 
 def interrupt() -> None:
-    """Have each run that was started from this process end as an interrupt at a terminal would."""
+    """Interrupt each run that this process started, as Ctrl+C at a terminal would."""
     for process in tuple(_live):
         with suppress(ProcessLookupError):
             process.send_signal(signal.SIGINT)
