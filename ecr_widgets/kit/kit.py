@@ -53,13 +53,13 @@ class Kit(Steps):
         """Join connections and recorder.
 
         Args:
-            files: Folders in which a relative path is looked for, in this order.
+            files: Folders to search for a relative path, in this order.
 
-            examples: Folder of the shipped examples; records say when a file is one of them.
+            examples: Folder of the shipped examples; records say if a file is one of them.
 
-            approved: What the files that the steps use must hold.
+            approved: What the files that the steps use must contain.
 
-            planning: Whether nothing may be changed: steps then record what they would do.
+            planning: Whether to change nothing: steps only record what they would do.
         """
         to = ReadOnlyConnections(connections) if planning else connections
         outside = Outside(
@@ -93,7 +93,7 @@ class Kit(Steps):
 
     @property
     def ecr(self) -> RepositorySteps:
-        """The steps for the upkeep of repositories and images, and for copies."""
+        """The steps for maintaining repositories and images, and for copying images."""
         return RepositorySteps(self._runner)
 
     @property
@@ -103,8 +103,8 @@ class Kit(Steps):
 
     @property
     def look(self) -> Queries:
-        """Questions that leave no record."""
-        # Panels and commands ask; most runs do not.
+        """Queries that leave no record."""
+        # Only panels and commands use them; most runs do not.
         from ecr_widgets.kit.queries import Queries
 
         return Queries(self._outside)
@@ -115,7 +115,7 @@ class Kit(Steps):
 
     @property
     def run_id(self) -> str:
-        """Id of the run that the records belong to."""
+        """The id of the run that the records belong to."""
         return self.recorder.run_id
 
     @property
@@ -131,8 +131,8 @@ class Kit(Steps):
         Args:
             timeout_s: Longest wait, in seconds.
 
-            on_failure: `stop` leaves the service as it is; `rollback` brings it back to the deploy that it ran before,
-                as a step of its own. The wait has failed in either case.
+            on_failure: `stop` leaves the service as it is; `rollback` returns it to the deploy that it ran before,
+            as a step of its own. Either way the wait fails.
         """
         if on_failure not in ("stop", "rollback"):
             raise InputError(f"on_failure is {on_failure!r}", hint="give stop or rollback")
@@ -148,15 +148,15 @@ class Kit(Steps):
             ) from error
 
     def run_waves(self, fleet: Fleet, *, before: tuple[WaveOutcome, ...] = ()) -> tuple[WaveOutcome, ...]:
-        """Run the waves of a fleet that are left, each as a step of its own; see `steps.run_wave.RunWave`.
+        """Run the remaining waves of a fleet, each as a step of its own; see `steps.run_wave.RunWave`.
 
-        Between two waves it waits as long as the fleet says.
+        Pauses between waves for the fleet's `pause_s` seconds.
 
         Args:
-            before: The waves that were run already.
+            before: Waves that have already run.
 
         Returns:
-            All of them.
+            All waves, including those before.
         """
         waves = before
         while len(waves) < len(fleet.sizes):
@@ -167,34 +167,34 @@ class Kit(Steps):
 
     @contextmanager
     def hold_service(self, environment: str, service: str) -> Iterator[None]:
-        """Keep other runs of this host away from a service from one step to the next.
+        """Lock a service against other runs for as long as the context lasts, over several steps.
 
-        A run holds what its `check_target` looked at until it ends; this is for those that call several steps elsewhere.
+        A run holds the service that its `check_target` looked at until it ends; use this where no `check_target` was called.
 
         Raises:
-            TargetBusy: Another run holds it.
+            TargetBusy: Another run holds the service.
         """
         with self._outside.targets.hold(self._outside.service_target(environment, service)):
             yield
 
     def register_secret(self, secret: str) -> None:
-        """Keep a secret of yours, such as a database's password, out of all records and everything that this run saves.
+        """Keep your own secret, such as a database password, out of all records and everything that this run saves.
 
-        What was saved before with it in it is saved again without. AWS's and Layer0's own secrets are known already.
+        What was already saved with it is saved again without it. AWS's and Layer0's own secrets are already known.
 
         Raises:
-            InputError: It has fewer than 8 characters, too few to be taken out of texts without harm.
+            InputError: It has fewer than 8 characters: masking it would damage other text.
         """
         self._outside.connections.register_secret(secret)
 
     def now(self) -> datetime:
-        """Aware UTC time."""
+        """The current time, as an aware UTC datetime."""
         return self._outside.clock.now()
 
     def acting_in(self, places: Places, run_id: str) -> Self:
-        """The same kit for one action, a run of its own: its records show in displays that exist already.
+        """Return the same kit for one action, as a run of its own: its records appear in existing displays.
 
-        It does not log in again, and remembers nothing of what earlier actions saw: people act on what they see now.
+        It does not log in again. It remembers nothing that earlier actions saw: people act on what they see now.
         """
         outside, recorder = self._outside, self.recorder.of_run(run_id, places)
         targets = Targets(outside.connections.locks, run_id)
@@ -207,13 +207,13 @@ class Kit(Steps):
         return other
 
     def name_of(self, image: ImageReference, *, profile: str = "", region: str = "") -> str:
-        """The repository of a reference that a person gave, which must be of the registry that is used or name none.
+        """Return the repository name in a reference that the user gave; it must be in the current registry or name no registry.
 
         Raises:
-            InvalidReference: It is another registry's.
+            InvalidReference: It is in another registry.
         """
         return self._outside.name_of(image, profile=profile, region=region)
 
     def image_reference(self, repository: str, *, tag: str) -> ImageReference:
-        """A repository of the account's registry with a tag (or digest) as a full reference."""
+        """Return the full reference of a tag (or digest) in a repository of the account's registry."""
         return self._outside.reference(self._outside.session.repository(repository), tag)

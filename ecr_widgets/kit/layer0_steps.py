@@ -7,7 +7,7 @@ from ecr_widgets.kit.runner import Steps, call
 
 
 class Layer0Steps(Steps):
-    """What `kit.layer0` gives: each call leaves its record."""
+    """What `kit.layer0` offers; each call leaves a record."""
 
     adopt = call(lambda: steps.Adopt)
     create_environment = call(lambda: steps.CreateEnvironment)

@@ -1,4 +1,4 @@
-"""Questions that leave no record: what panels show before anybody does anything."""
+"""Queries that leave no record: what panels show before the user does anything."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _NOT_COMPARED = "what is stored is no Dockerrun that this tool would write, so n
 
 
 class Queries:
-    """What `kit.look` gives: nothing here changes anything."""
+    """What `kit.look` offers; none of it changes anything."""
 
     def __init__(self, outside: Outside) -> None:
         self._outside = outside
@@ -47,18 +47,18 @@ class Queries:
         return self._outside.ecr.list_images(self.repository(repository))
 
     def repository(self, name: str) -> str:
-        """A repository as a person names it, as the registry does.
+        """Return the registry's name for a repository that the user named.
 
         Raises:
-            InvalidReference: It is another registry's, or ECR would refuse the name.
+            InvalidReference: It is in another registry, or ECR would refuse the name.
         """
         return check_repository_name(self._outside.session.repository(name))
 
     def dropped_exceptions(self, repository: str, exceptions: tuple[str, ...] | None) -> tuple[str, ...]:
-        """What a change of the rule for tags would drop, a line; nothing where it drops none.
+        """Which exceptions a change to the tag rule would drop, as one line; empty if none.
 
         Args:
-            exceptions: Those that are asked for; None where the rule stays.
+            exceptions: The requested exceptions; None if the rule does not change.
         """
         standing = self._outside.ecr.find_repository(self.repository(repository))
         if standing is None or exceptions is None:
@@ -69,11 +69,11 @@ class Queries:
         )
 
     def registry(self) -> str:
-        """Host of the account's registry."""
+        """The host name of the account's registry."""
         return self._outside.session.token().registry
 
     def details(self, repository: str, digest: str) -> ImageDetails:
-        """Platform of an image, or the images that an index names."""
+        """The platform of an image, or the images that an index lists."""
         image = ImageReference(self.registry(), repository).with_digest(digest)
         return self._outside.session.use(lambda token: self._outside.registry.read_details(image, token))
 
@@ -83,7 +83,7 @@ class Queries:
         return running_images(targets, repository, registry=self._outside.session.registry())
 
     def evidence(self, repository: str, digest: str) -> ImageEvidence:
-        """What runs did with an image, from what is attached to it in the registry; ECR counts that as pulls."""
+        """What runs did with an image, read from what is attached to it in the registry; ECR counts this as pulls."""
         image = ImageReference(self.registry(), self.repository(repository)).with_digest(digest)
         outside = self._outside
         return outside.session.use(
@@ -91,20 +91,20 @@ class Queries:
         )
 
     def parts(self, repository: str, images: Iterable[Image]) -> Parts:
-        """What belongs to what among all images of a repository; to ECR that is a pull of each index."""
+        """Which of a repository's images belong together; ECR counts this as a pull of each index."""
         return read_parts(self._outside.ecr, self.repository(repository), images)
 
     def image(self, repository: str, reference: str) -> Image | None:
-        """The image that a tag or digest names now; None where there is none. No pull in ECR's eyes."""
+        """The image that a tag or digest currently names, or None. ECR does not count this as a pull."""
         return self._outside.ecr.find_image(self.repository(repository), reference)
 
     def lifecycle_plan(
         self, repository: str, *, untagged_days: int = 0, keep_newest: int = 0
     ) -> tuple[str, ...]:
-        """What the simple rules would replace and expire, a line each.
+        """What the simple rules would replace and expire, one line each.
 
         Raises:
-            InputError: Neither rule is asked for, or a number is below 0.
+            InputError: Neither rule is requested, or a number is below 0.
         """
         policy = simple_lifecycle_policy(untagged_days=untagged_days, keep_newest=keep_newest)
         if policy is None:
@@ -132,7 +132,7 @@ class Queries:
         )
 
     def environments(self) -> tuple[str, ...]:
-        """Names of the environments of all deploy targets that can be read."""
+        """Names of the environments on all deploy targets that can be read."""
         names: list[str] = []
         for target in self._outside.connections.targets():
             with suppress(EcrWidgetsError):
@@ -143,30 +143,30 @@ class Queries:
         """Names of the services in an environment.
 
         Raises:
-            EntityNotFound: There is no such environment.
+            EntityNotFound: No such environment.
         """
         services = self._outside.services_of(environment)
         place = find_environment(services, environment)
         return tuple(each.name for each in services.list_services(place.environment_id))
 
     def service(self, environment: str, service: str) -> ServiceView:
-        """A service as it is."""
+        """The current view of a service."""
         proven = self._outside.connections.proven_deploys
         return look_at_service(self._outside.services_of(environment), environment, service, proven)
 
     def target(self, environment: str) -> Services:
-        """The deploy target of an environment, to be read."""
+        """The deploy target of an environment, for reading."""
         return self._outside.services_of(environment)
 
     def deploy_images(self, environment: str, deploy_id: str) -> tuple[str, ...]:
-        """Images that a stored deploy names; none where it does not tell, or was deleted."""
+        """The images that a stored deploy names; empty if it was deleted or they cannot be read."""
         with suppress(EntityNotFound, InvalidDockerrun):
             document = self._outside.services_of(environment).read_deploy(deploy_id).dockerrun
             return tuple(image for _, image in container_images(document or b"{}"))
         return ()
 
     def pinned(self, repository: str, reference: str) -> ImageReference:
-        """An image of the account's registry by digest; as it is where the registry has none of that name.
+        """An image of the account's registry by digest, or without one if the registry does not have it.
 
         Args:
             reference: Tag or digest.
@@ -179,14 +179,14 @@ class Queries:
         return image.with_digest(digest) if digest else replace(image, digest=None)
 
     def between(self, environment: str, deploy_id: str, other_id: str) -> tuple[str, ...]:
-        """What differs between two stored deploys, a line a place."""
+        """The differences between two stored deploys, one line per place."""
         services = self._outside.services_of(environment)
         one, other = (services.read_deploy(each).dockerrun or b"" for each in (deploy_id, other_id))
         try:
             changes = diff(*(Dockerrun.stored(each, services.dialect()) for each in (one, other)))
             return tuple(map(str, changes))
         except InvalidDockerrun as error:
-            # Stored by other means, and it runs all the same: what is wanted has to be shown in its place.
+            # Stored by other tools, but it may well run: show the images of both instead.
             return (
                 _NOT_COMPARED.format(error.why),
                 *_images_in(one, "stands on"),
@@ -203,17 +203,17 @@ class Queries:
         container: str | None = None,
         variables: Mapping[str, object] | None = None,
     ) -> tuple[str, ...]:
-        """What a Dockerrun with an image set would change against a stored deploy, a line a place.
+        """What a Dockerrun with this image would change in a stored deploy, one line per place.
 
         Args:
-            deploy_id: What the service is on; None where it is new: all of the Dockerrun is told then.
+            deploy_id: The service's deploy; None if it is new: the whole Dockerrun is then listed.
 
-            dockerrun: A file; empty for that deploy's own document.
+            dockerrun: A file; empty to use that deploy's own document.
 
         Raises:
-            InputError: The file cannot be read, or there is neither file nor deploy.
+            InputError: The file cannot be read, or neither a file nor a deploy is given.
 
-            InvalidDockerrun: It is not a Dockerrun, or has no such container.
+            InvalidDockerrun: Not a Dockerrun, or it has no such container.
         """
         services = self._outside.services_of(environment)
         standing = services.read_deploy(deploy_id).dockerrun if deploy_id else None

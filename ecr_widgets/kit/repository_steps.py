@@ -1,4 +1,4 @@
-"""The kit's steps for the upkeep of repositories and images, and for copies: `kit.ecr`."""
+"""The kit's steps for maintaining repositories and images, and for copying images: `kit.ecr`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from ecr_widgets.kit.runner import Steps, call
 
 
 class RepositorySteps(Steps):
-    """What `kit.ecr` gives: each call leaves its record."""
+    """What `kit.ecr` offers; each call leaves a record."""
 
     change_repository = call(lambda: steps.ChangeRepository)
     check_repository = call(lambda: steps.CheckRepository)

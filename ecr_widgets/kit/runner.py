@@ -1,4 +1,4 @@
-"""Performs steps: each as one record, with its target held; in a plan only as far as it looks."""
+"""Runs steps: each leaves one record and holds its target meanwhile; in a plan it only looks."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ Outcome = TypeVar("Outcome")
 
 
 class Runner:
-    """Runs steps on the outside of one run.
+    """Runs the steps of one run.
 
     Args:
-        planning: Whether steps that change something are only planned; the outside must refuse changes then.
+        planning: Whether to only plan steps that change something; `outside` must then refuse changes.
     """
 
     def __init__(self, outside: Outside, recorder: Recorder, *, planning: bool = False) -> None:
@@ -28,9 +28,9 @@ class Runner:
         self.planning = planning
 
     def run(self, step: Step[Any, Outcome]) -> Outcome:
-        """Perform the step, and give back its outcome, or in a plan what that would be.
+        """Run the step and return its outcome, or in a plan the expected outcome.
 
-        What the step raises is recorded and raised again.
+        An exception from the step is recorded and raised again.
         """
         has_gate = self.outside.connections.gate.is_set
         with self._recording_failure(step):
@@ -58,19 +58,19 @@ class Runner:
 
     @contextmanager
     def _recording_failure(self, step: Step[Any, Any]) -> Iterator[None]:
-        """What is asked within comes before the step's record; where that fails, the step leaves its record all the same."""
+        """Record a failure of what comes before the step's own record, so that the step leaves a record anyway."""
         try:
             yield
         except Exception as error:
             inputs: dict[str, Any] = {}
-            # They may be what failed.
+            # The inputs may be what failed.
             with suppress(Exception):
                 inputs = step.inputs(self.outside)
             self.recorder.record_failure(step.step, inputs, error)
             raise
 
     def _expected(self, step: Step[Any, Outcome]) -> Outcome | None:
-        """What a plan knows already of what the step would find."""
+        """What a plan already knows about what the step would find."""
         if not (self.planning and isinstance(step, Look)):
             return None
         return cast("Outcome | None", step.expected(self.outside))
@@ -90,7 +90,7 @@ class Runner:
                     compared.note(seen)
                 compared.compare(step.current(found), wanted=step.wanted(found))
             if held:
-                # Once more: to save the intent may have taken long.
+                # Once more: saving the intent may have taken long.
                 held.refuse_lost()
             outcome = step.act(self.outside, found, at_work)
             if held and getattr(outcome, "changed", True):
@@ -111,7 +111,7 @@ class Runner:
 
 
 class _StepsType(type):
-    """Completion in notebooks shows signatures of functions only, so whoever lists the calls gets all of them made."""
+    """Makes all calls when they are listed, because completion in notebooks shows signatures of functions only."""
 
     def __dir__(cls) -> list[str]:
         for owner in cls.__mro__:
@@ -121,7 +121,7 @@ class _StepsType(type):
 
 
 class Steps(metaclass=_StepsType):
-    """Calls of the kit, each one step."""
+    """Calls of the kit; each is one step."""
 
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
@@ -134,17 +134,17 @@ class Steps(metaclass=_StepsType):
 def call(
     find: Callable[[], Callable[Arguments, Step[Any, Outcome]]],
 ) -> Callable[Concatenate[Steps, Arguments], Outcome]:
-    """The kit's call of a step: its arguments are the step's fields, and its help the step's docstring.
+    """Return the kit's method for a step: its arguments are the step's fields, its help is the step's docstring.
 
     Args:
-        find: Gives the step's class; asked when somebody first looks at the call, so that no run waits for steps that it
+        find: Returns the step's class; called when the method is first looked up, so that a run does not import steps that it
             does not use.
     """
     return cast("Callable[Concatenate[Steps, Arguments], Outcome]", _LaterCall(find))
 
 
 class _LaterCall:
-    """Becomes the call of a step when it is first looked at."""
+    """A placeholder that becomes the step's method when it is first looked up."""
 
     def __init__(self, find: Callable[[], Any]) -> None:
         self._find = find
@@ -162,7 +162,7 @@ def _call_of(step: Any) -> Any:
     def perform(steps: Steps, /, *args: Any, **kwargs: Any) -> Any:
         return steps._runner.run(step(*args, **kwargs))
 
-    # The type of the step's outcome, for people who ask a notebook what the call takes and returns.
+    # The type of the step's outcome, so that a notebook's help shows what the call takes and returns.
     outcome = get_args(step.__orig_bases__[0])[-1]
     fields = inspect.signature(step)
     itself = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
