@@ -1,1 +1,1 @@
-"""A Dockerrun, which is a task definition of ECS: read for Layer0 or ECS, checked, compared, shown without secrets."""
+"""Dockerruns, which are ECS task definitions: read for Layer0 or ECS, checked, compared, shown without secrets."""

@@ -1,4 +1,4 @@
-"""What one container of a Dockerrun must be so that ECS takes it. Each refusal names its place.
+"""Rules that a container of a Dockerrun must meet for ECS to accept it. Each refusal names its place.
 
 Source: Amazon ECS API, ContainerDefinition.
 """
@@ -36,10 +36,10 @@ def check_container(
 ) -> None:
     """Refuse a container that ECS would refuse or misread; `volumes` are the names it may mount.
 
-    Its members are of their types already; its image is looked at by `check_image`.
+    The members' types are already checked; `check_image` checks the image.
 
     Args:
-        needs_memory: Whether its task has none.
+        needs_memory: Whether the container must set its own memory.
 
     Raises:
         InvalidDockerrun: With the place as JSON pointer.
@@ -156,7 +156,7 @@ def _check_health_check(container: Mapping[str, Any], at: str) -> None:
 def _check_ulimits(container: Mapping[str, Any], at: str) -> None:
     for place, limit in places(container, "ulimits/*", at):
         (soft_key, soft), (_, hard) = member(limit, "softLimit"), member(limit, "hardLimit")
-        # -1 is no limit.
+        # -1 means no limit.
         if hard != -1 and (soft == -1 or soft > hard):
             raise InvalidDockerrun(
                 f"a soft limit of {soft} is above the hard limit of {hard}",

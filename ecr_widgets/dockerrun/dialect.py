@@ -1,6 +1,6 @@
-"""What each of the two dialects has of its own; all that is not here is common to both.
+"""How the two dialects differ; everything that is not here is common to both.
 
-Which members a dialect reads is said beside each member, in `members`.
+Which members a dialect reads is stated with each member, in `members`.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from ecr_widgets.model.services import Dialect
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What one dialect has of its own."""
+    """What is specific to one dialect."""
 
     document: str
-    """What people call it."""
+    """What people call the document."""
     check: Callable[..., None]
-    """Refusals of its own, as `check_for_ecs` has."""
+    """Its own checks, called like `check_for_ecs`."""
     task_memory_suffices: bool
-    """Whether containers need no memory of their own where their task has some."""
+    """Whether containers need no memory of their own if their task has some."""
     order_counts: bool
     """Whether the order of containers and volumes is a setting: Layer0 picks the first matching port for a load balancer,
-    and ECS is told container and port.
+    while ECS is given the container and port.
     """
     not_sent: frozenset[str]
-    """Top-level members that are no part of what is sent."""
+    """Top-level members that are not sent."""
 
 
 RULES: Mapping[Dialect, Rules] = {
@@ -46,7 +46,7 @@ RULES: Mapping[Dialect, Rules] = {
         check=check_for_ecs,
         task_memory_suffices=True,
         order_counts=False,
-        # Set by whoever registers it.
+        # Set when the definition is registered.
         not_sent=frozenset(("family",)),
     ),
 }
@@ -54,7 +54,7 @@ RULES: Mapping[Dialect, Rules] = {
 
 @contextmanager
 def called_by_its_name(dialect: Dialect) -> Iterator[None]:
-    """Refusals that name the document as people do."""
+    """Have refusals call the document what people call it."""
     try:
         yield
     except InvalidDockerrun as error:

@@ -1,4 +1,4 @@
-"""The difference of two Dockerruns, on their canonical forms, so that spelling and what Layer0 or ECS add make none."""
+"""The differences between two Dockerruns, by their canonical forms: spelling and what Layer0 or ECS adds do not count."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from ecr_widgets.dockerrun.masking import MASK, is_hidden, masked, secret_argume
 from ecr_widgets.dockerrun.reading import step
 
 _KEY = secrets.token_bytes(32)
-"""New in each process, so that no mark that was saved can be tried against guesses."""
+"""New in each process, so that guesses cannot be checked against a saved mark."""
 _MARK_LENGTH = 8
 _LONGEST_TEXT = 300
-# Matched by name, so that a container put in front does not make all others look changed.
+# Matched by name, so that a container inserted at the front does not make all the others look changed.
 _NAMED = frozenset(step("", name) for name in NAMED)
 
 
@@ -37,16 +37,16 @@ class ChangeKind(StrEnum):
 class Change:
     """One difference at one place of the canonical form.
 
-    The values stay out of the repr, because they may be secret; `str` shows marks for them.
+    The values are kept out of the repr because they may be secret; `str` shows marks for those that may be.
     """
 
     pointer: str
-    """JSON pointer into the later form, or into the earlier one where the place is gone."""
+    """JSON pointer into the later form, or into the earlier one if the place was removed."""
     kind: ChangeKind
     before: Any = field(default=None, repr=False)
     after: Any = field(default=None, repr=False)
     is_secret: bool = False
-    """Whether its neighbours say so, as `--password` before it does."""
+    """Whether its neighbours mark it as secret, such as `--password` before it."""
 
     def __str__(self) -> str:
         shown = {
@@ -54,7 +54,7 @@ class Change:
             ChangeKind.REMOVED: lambda: self._show(self.before),
             ChangeKind.CHANGED: lambda: f"{self._show(self.before)} → {self._show(self.after)}",
         }[self.kind]()
-        # Names in the pointer are people's own too: as JSON they stay on one line.
+        # Names in the pointer may be user-defined too: written as JSON they stay on one line.
         return f"{self.kind} {json.dumps(self.pointer)[1:-1]}: {shown}"
 
     def _show(self, value: Any) -> str:
@@ -72,7 +72,7 @@ def _hidden(value: Any) -> str:
 
 
 def diff(before: Dockerrun, after: Dockerrun) -> tuple[Change, ...]:
-    """What changed; empty exactly where both have the same `content_sha256`."""
+    """What changed; empty if and only if both have the same `content_sha256`."""
     changes = _between(before.normalized(), after.normalized(), "")
     if RULES[after.dialect].order_counts:
         return tuple(changes)
@@ -82,7 +82,7 @@ def diff(before: Dockerrun, after: Dockerrun) -> tuple[Change, ...]:
 
 
 def contents(dockerrun: Dockerrun) -> tuple[Change, ...]:
-    """All of a Dockerrun as what a first deploy adds, a line a setting."""
+    """Everything in a Dockerrun as additions by a first deploy, one for each setting."""
     form = dockerrun.normalized()
     named = [(place, form[key]) for key in sorted(form) if (place := step("", key)) in _NAMED]
     plain = [Change(step("", key), ChangeKind.ADDED, after=form[key]) for key in sorted(form)]
@@ -144,7 +144,7 @@ def _by_name(
             yield from _between(old[name][1], item, step(at, number))
         else:
             yield Change(step(at, number), ChangeKind.ADDED, after=item)
-    # A difference for Layer0 only.
+    # Order is a difference for Layer0 only.
     stayed = [name for name in old if name in new], [name for name in new if name in old]
     if stayed[0] != stayed[1]:
         yield Change(at, ChangeKind.CHANGED, *stayed)

@@ -1,12 +1,12 @@
 """The document that a target stores: parse it, set image and environment, list what it holds.
 
-A Dockerrun is a task definition of ECS, of which Layer0 reads a part; `Dialect` says for which of the two it is read.
+A Dockerrun is an ECS task definition, of which Layer0 reads a part; `Dialect` says for which of the two it is read.
 
-Beside this: `reading` is strict JSON, `kinds` and `members` what members there are, `rules`, `container` and `relations`
-what Layer0 and ECS take, `dialect` where these two differ, `form` the canonical form, `diff` the difference of two.
+Elsewhere: `reading` has strict JSON, `kinds` and `members` the known members, `rules`, `container` and `relations` what
+Layer0 and ECS accept, `dialect` how the two differ, `form` the canonical form, `diff` the differences between two.
 
 Source: Layer0 reads containerDefinitions, volumes, family, networkMode, taskRoleArn and placementConstraints, in any key
-case, and drops all else silently.
+case, and silently drops everything else.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.services import Dialect
 
 _LARGEST_FILE_BYTES = 4 * MAX_SIZE_BYTES
-"""Of a task definition: an answer of ECS is larger than what it takes."""
+"""For a task definition: what ECS returns is larger than what it accepts."""
 
 __all__ = ["MAX_SIZE_BYTES", "Container", "Dockerrun", "PortMapping", "Risk"]
 
 
 @dataclass(frozen=True, slots=True)
 class PortMapping:
-    """One port of a container. `host_port` is None where any free one is taken."""
+    """One port of a container. `host_port` is None if it is absent or 0."""
 
     container_port: int
     host_port: int | None
@@ -54,25 +54,25 @@ class Container:
     name: str
     image: str
     memory_mib: int | None
-    """The limit, or the reservation where no limit is set; None where only its task has memory."""
+    """The limit, or the reservation if no limit is set; None if only its task has memory."""
     essential: bool
     environment: Mapping[str, str] = field(repr=False)
-    """Out of the repr, because it may hold secrets."""
+    """Kept out of the repr because it may hold secrets."""
     ports: tuple[PortMapping, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Dockerrun:
-    """A checked Dockerrun; member order and unknown members are kept as they are."""
+    """A checked Dockerrun; member order and unknown members are kept."""
 
     document: Mapping[str, Any] = field(repr=False)
     dialect: Dialect = Dialect.LAYER0
     left_out: tuple[str, ...] = field(default=(), compare=False)
-    """JSON pointers into what was read of what ECS adds to a definition and refuses in a new one."""
+    """JSON pointers, in the document as read, to what ECS adds to a definition and refuses in a new one."""
 
     @classmethod
     def parse(cls, content: bytes, dialect: Dialect = Dialect.LAYER0) -> Dockerrun:
-        """Read and check a Dockerrun or task definition; for ECS also an answer of `describe-task-definition`.
+        """Read and check a Dockerrun or task definition; for ECS also the output of `describe-task-definition`.
 
         Raises:
             InvalidDockerrun: With the place as JSON pointer, what is wrong and what to write instead.
@@ -81,7 +81,7 @@ class Dockerrun:
 
     @classmethod
     def template(cls, content: bytes, dialect: Dialect = Dialect.LAYER0) -> Dockerrun:
-        """Read and check a Dockerrun whose image `with_image` is going to set.
+        """Read and check a Dockerrun whose image `with_image` will set.
 
         Until then the image may be any text, or missing.
 
@@ -92,23 +92,23 @@ class Dockerrun:
 
     @classmethod
     def described(cls, definition: Mapping[str, Any]) -> Dockerrun:
-        """A task definition that ECS has stored: it was checked there, so only its shape is here.
+        """A task definition stored in ECS. ECS has checked it, so only its shape is checked here.
 
         Args:
             definition: `taskDefinition` of DescribeTaskDefinition.
 
         Raises:
-            InvalidDockerrun: A member is of another type than this version knows it.
+            InvalidDockerrun: A member has another type than this version expects.
         """
         with called_by_its_name(Dialect.ECS):
             return _shaped(definition, Dialect.ECS)[0]
 
     @classmethod
     def stored(cls, content: bytes, dialect: Dialect) -> Dockerrun:
-        """What a deploy target has stored.
+        """Read what a deploy target has stored.
 
         Raises:
-            InvalidDockerrun: It is nothing that this kit would have stored.
+            InvalidDockerrun: Not something that this kit would have stored.
         """
         return (
             cls.described(read_json(content, _LARGEST_FILE_BYTES))
@@ -118,7 +118,7 @@ class Dockerrun:
 
     @property
     def family(self) -> str | None:
-        """The name that a task definition gives itself, which is none of its content; None where it has none."""
+        """The name that a task definition gives itself, which is not part of its content; None if it has none."""
         return member(self.document, "family")[1] or None
 
     @property
@@ -130,23 +130,23 @@ class Dockerrun:
         """The same document with a container's image set.
 
         Args:
-            container: Whose image is set; may be left out or empty where there is exactly one.
+            container: The one whose image is set; may be left out or empty if there is only one.
 
         Raises:
-            InvalidDockerrun: No such container, or none named where there are several.
+            InvalidDockerrun: No such container, or several containers and none named.
         """
         changed, raw = self._copy_for(container)
         raw[member(raw, "image")[0]] = str(image)
         return changed._checked()
 
     def with_environment(self, container: str, variables: Mapping[str, str]) -> Dockerrun:
-        """The same document with environment variables of a container set; the others stay.
+        """The same document with some of a container's environment variables set; the others stay.
 
         Raises:
             InvalidDockerrun: No such container, or a variable that no environment can hold.
         """
         changed, raw = self._copy_for(container)
-        # A new member takes the case of those around it, so that the document stays of one hand.
+        # New members follow the case of those around them, so that the document stays consistent.
         pascal = member(raw, "name")[0][:1].isupper()
         key, current = member(raw, "environment")
         key = "Environment" if pascal and current is None and key not in raw else key
@@ -162,8 +162,8 @@ class Dockerrun:
         return changed._checked(images=False)
 
     def warnings(self) -> tuple[str, ...]:
-        """What is legal and probably not intended: members that are dropped or that nobody knows, and placeholders that
-        were not filled in.
+        """What is legal but probably not intended: members that are dropped or unknown, and placeholders that were not
+        filled in.
         """
         unfilled = (f"{pointer} still holds a placeholder" for pointer in unfilled_places(self.document))
         if self.dialect is Dialect.LAYER0:
@@ -183,11 +183,11 @@ class Dockerrun:
         )
 
     def risks(self) -> tuple[Risk, ...]:
-        """Settings that give a container power over the machine, which a person should agree to."""
+        """Settings that give a container power over the machine, which a person should approve."""
         return tuple(risks(self.document, self.dialect))
 
     def to_bytes(self) -> bytes:
-        """The document as compact JSON, the same bytes each time; for ECS the input of RegisterTaskDefinition but for the
+        """The document as compact JSON, the same bytes each time; for ECS the input of RegisterTaskDefinition without the
         family.
         """
         hidden = RULES[self.dialect].not_sent
@@ -240,7 +240,7 @@ def _parsed(content: bytes, dialect: Dialect, *, images: bool) -> Dockerrun:
 
 
 def _shaped(document: Mapping[str, Any], dialect: Dialect) -> tuple[Dockerrun, str]:
-    """The document with its members checked, but no rules yet, and its place in what was read."""
+    """The document with its members checked but not yet its rules, and its place in what was read."""
     if dialect is Dialect.LAYER0:
         check_shape(document, dialect)
         return Dockerrun(document), ""

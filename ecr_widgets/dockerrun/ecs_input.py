@@ -1,7 +1,6 @@
-"""A task definition as a file or ECS itself gives it, made what RegisterTaskDefinition takes.
+"""Turns a task definition from a file or from ECS into the input of RegisterTaskDefinition.
 
-Source: Amazon ECS API, DescribeTaskDefinition. What it adds is refused when it is sent back, and more of it comes with
-every year.
+Source: Amazon ECS API, DescribeTaskDefinition. ECS refuses what it added itself, and adds more every year.
 """
 
 from __future__ import annotations
@@ -20,8 +19,8 @@ _AWS_TAG = "aws:"
 
 
 def unwrapped(document: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
-    """The definition in an answer of `describe-task-definition`, with its tags, and its place; any other document as
-    it is.
+    """The definition in the output of `describe-task-definition`, with its tags, and its place; any other document
+    unchanged.
     """
     inner = document.get(_ANSWER)
     if not isinstance(inner, dict) or member(document, "containerDefinitions")[1] is not None:
@@ -31,9 +30,9 @@ def unwrapped(document: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
 
 
 def ecs_input(definition: Mapping[str, Any], at: str) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The input that registers a definition that `check_members` takes, and the places of what was left out.
+    """The input that registers a definition that passed `check_members`, and the places of what was left out.
 
-    Names are spelled as ECS does; nulls and comments are gone; unknown members stay as they are.
+    Names are spelled as in ECS; nulls and comments are removed; unknown members are kept.
     """
     document: dict[str, Any] = _input(definition, DOCUMENT)
     tags = document.get("tags", ())

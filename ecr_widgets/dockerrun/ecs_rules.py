@@ -1,7 +1,7 @@
-"""What ECS wants of a task definition that Layer0 never gives it. Each refusal names its place.
+"""Rules for task definitions that only apply to ECS, since Layer0 never sends these settings. Each refusal names its place.
 
 Source: Amazon ECS API, RegisterTaskDefinition and ContainerDefinition, and what RegisterTaskDefinition refuses; Developer
-Guide, "Pass sensitive data to an Amazon ECS container"; the ECS agent takes a Secrets Manager ARN with none or all of
+Guide, "Pass sensitive data to an Amazon ECS container"; the ECS agent accepts a Secrets Manager ARN with none or all of
 `:json-key:version-stage:version-id`.
 """
 
@@ -67,12 +67,12 @@ _FORMS = {
 
 
 def check_for_ecs(document: Mapping[str, Any], root: str, *, images: bool) -> None:
-    """Refuse what RegisterTaskDefinition would, or what could never start.
+    """Refuse what RegisterTaskDefinition would refuse, or what could never start.
 
-    Members are of their types and spelled as ECS does.
+    The members' types are already checked, and their names are spelled as in ECS.
 
     Args:
-        images: False if the run sets an image, which is then one of ECR.
+        images: False if the run sets the image, which is then from ECR.
 
     Raises:
         InvalidDockerrun: With the place as JSON pointer.
@@ -124,7 +124,7 @@ def _check_network(document: Mapping[str, Any], root: str) -> None:
 
 
 def _check_shares(document: Mapping[str, Any], root: str) -> None:
-    """Containers that reserve no more than their task has."""
+    """Refuse containers that together reserve more than their task has."""
     containers = document["containerDefinitions"]
     reserved = {
         "memory": sum(each.get("memoryReservation") or each.get("memory") or 0 for each in containers)
@@ -170,7 +170,7 @@ def _check_secret_names(document: Mapping[str, Any], root: str) -> None:
 
 
 def _needs_role(document: Mapping[str, Any], root: str, *, images: bool) -> Iterator[tuple[str, str]]:
-    """Places that ECS needs a role for before the container runs, and what they hold."""
+    """The places for which ECS needs a role before the container starts, and what is there."""
     for path in _NEEDS_ROLE:
         yield from ((at, path.rpartition("/")[2]) for at, _ in places(document, path, root))
     if not is_fargate(document):

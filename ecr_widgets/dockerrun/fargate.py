@@ -1,4 +1,4 @@
-"""What Fargate wants of a task definition. Each refusal names its place.
+"""What Fargate requires of a task definition. Each refusal names its place.
 
 Source: Amazon ECS API, RegisterTaskDefinition and ContainerDefinition: what is "not supported" on Fargate, and the table of
 cpu and memory.
@@ -55,7 +55,7 @@ def is_fargate(document: Mapping[str, Any]) -> bool:
 
 
 def check_fargate(document: Mapping[str, Any], root: str) -> None:
-    """Refuse what Fargate could not run; members are of their types and spelled as ECS does.
+    """Refuse what Fargate could not run. The members' types are already checked, and their names are spelled as in ECS.
 
     Raises:
         InvalidDockerrun: With the place as JSON pointer.

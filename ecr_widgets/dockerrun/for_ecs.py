@@ -1,4 +1,4 @@
-"""A task definition that Layer0 has registered, for a service of ECS's own: what of it stays, what changes, what only people know."""
+"""Rewrites a task definition registered by Layer0 for a native ECS service: what changes, and what only people know."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.services import Dialect
 
 UNANSWERED = "<{}>"
-"""A placeholder: what is still one is refused when it is used."""
+"""A placeholder. Files that still have one are refused when they are to be used."""
 _LOWEST_CPU = 256
 
 
 @dataclass(frozen=True, slots=True)
 class Rewritten:
-    """The document, and what became of what was in it, a line each."""
+    """A rewritten document, and a line for each change."""
 
     document: Mapping[str, Any]
     changed: tuple[str, ...]
@@ -30,10 +30,10 @@ class Rewritten:
 
 
 def pinned(document: Mapping[str, Any], running: Mapping[str, str]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The document with each image by the digest that runs, and a line for each that was not.
+    """The document with each image pinned to the running digest, and a line for each that was not pinned yet.
 
     Args:
-        running: Digests by container.
+        running: Running digests by container name.
     """
     made, changed = copy.deepcopy(dict(document)), []
     for container in made["containerDefinitions"]:
@@ -49,10 +49,10 @@ def pinned(document: Mapping[str, Any], running: Mapping[str, str]) -> tuple[dic
 
 
 def for_fargate(document: Mapping[str, Any], *, execution_role: str) -> Rewritten:
-    """The document for a network interface of each task's own, on Fargate.
+    """The document rewritten for Fargate, where each task has its own network interface.
 
     Args:
-        execution_role: ARN of the role that pulls images and writes logs; empty where it is not known yet.
+        execution_role: ARN of the role that pulls images and writes logs; empty if it is not known yet.
     """
     made = copy.deepcopy(dict(document))
     changed, questions = [], []
@@ -88,12 +88,12 @@ def for_fargate(document: Mapping[str, Any], *, execution_role: str) -> Rewritte
 
 
 def with_log_group(document: Mapping[str, Any], group: str, prefix: str) -> Rewritten:
-    """The document with the logs of Layer0's own group going elsewhere.
+    """The document with logs that go to Layer0's group sent elsewhere.
 
     Args:
-        group: Empty to stay in Layer0's.
+        group: Empty to keep Layer0's.
 
-        prefix: Of the streams, in place of Layer0's.
+        prefix: Of the streams, instead of Layer0's.
     """
     made, changed = copy.deepcopy(dict(document)), []
     for container in made["containerDefinitions"]:
@@ -137,7 +137,7 @@ def _refused(document: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _size(containers: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
-    """The smallest size of Fargate's that has room for the containers: CPU units, and memory in MiB."""
+    """The smallest Fargate size that fits the containers, or else the largest: CPU units, and memory in MiB."""
     cpu = sum(each.get("cpu") or 0 for each in containers)
     memory = sum(each.get("memory") or each.get("memoryReservation") or 0 for each in containers)
     sizes = (

@@ -1,7 +1,7 @@
 """The canonical form of a Dockerrun: what ECS would run, however it is spelled.
 
-Source: Layer0 hands a Dockerrun back with PascalCase inside, explicit nulls and a log configuration of its own, and
-adds family and networkMode; ECS fills in defaults and empty lists. None of that is a difference.
+Source: Layer0 returns a Dockerrun with PascalCase inside, explicit nulls and a log configuration of its own, and
+adds family and networkMode; ECS fills in defaults and empty lists. None of that counts as a difference.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from ecr_widgets.dockerrun.task_size import cpu_units, memory_mib
 from ecr_widgets.model.services import Dialect
 
 OWN_KEYS = frozenset(("environment", "options", "dockerLabels", "labels", "driverOpts"))
-"""Maps from names of people's own, whose case is theirs. (`environment` is one in the canonical form only.)"""
+"""Maps with user-defined names, whose case matters. (`environment` is one in the canonical form only.)"""
 NAMED = ("containerDefinitions", "volumes")
-"""Lists whose items are known by their names."""
+"""Lists whose items are identified by name."""
 LAYER0_PREFIX = "l0-"
 _NO_CONTENT = frozenset(("family", "tags"))
 SAME_PORTS = frozenset(("awsvpc", "host"))
-"""Network modes in which a container's port is the machine's or the task's, and ECS writes it in as hostPort."""
+"""Network modes in which a container's port is also the machine's or the task's, and ECS fills it in as hostPort."""
 
 
 def member(document: Mapping[str, Any], wanted: str) -> tuple[str, Any]:
-    """The member's name as the document spells it, and its value; None where it is absent.
+    """The member's name as the document spells it, and its value; None if it is absent.
 
-    Source: Go's JSON decoder, which Layer0 uses, takes member names in any case.
+    Source: Go's JSON decoder, which Layer0 uses, accepts member names in any case.
     """
     for key, value in document.items():
         if key.casefold() == wanted.casefold():
@@ -39,8 +39,8 @@ def member(document: Mapping[str, Any], wanted: str) -> tuple[str, Any]:
 def canonical_form(document: Mapping[str, Any], dialect: Dialect) -> dict[str, Any]:
     """What would run: documented spelling, nothing empty, no defaults, nothing that Layer0 or ECS adds or drops.
 
-    The environment becomes one object by name, since its order means nothing; for ECS all such lists do, and members
-    that this version does not know stay as they are.
+    The environment becomes an object keyed by name, since its order means nothing; for ECS all such lists do, and
+    members that this version does not know are kept.
     """
     if dialect is Dialect.ECS:
         document = _task_content(document)
@@ -81,7 +81,7 @@ def _fold(value: Any, kind: Kind, dialect: Dialect) -> Any:
 
 
 def _unordered(items: Sequence[Any], keys: Sequence[str]) -> Any:
-    """An object by the members that make an item known, or the items sorted where these do not tell them apart."""
+    """An object keyed by the members that identify an item, or the items sorted if these are not unique."""
     named = {
         " ".join(str(item[key]) for key in keys if key in item): {
             key: inner for key, inner in item.items() if key not in keys
@@ -95,7 +95,7 @@ def _unordered(items: Sequence[Any], keys: Sequence[str]) -> Any:
 
 
 def _task_content(document: Mapping[str, Any]) -> dict[str, Any]:
-    """A task definition without its name and tags, sizes as plain numbers, and no hostPort that is none of its own."""
+    """A task definition without name, tags and any hostPort that ECS fills in by itself, and with sizes as plain numbers."""
     content = {name: item for name, item in document.items() if name not in _NO_CONTENT}
     for name, read in (("cpu", cpu_units), ("memory", memory_mib)):
         if size := read(content.get(name, "")):

@@ -1,6 +1,6 @@
-"""Images that a stored Dockerrun names, read as leniently as can be: what we would not write ourselves runs all the same.
+"""Images that a stored Dockerrun names, read as leniently as possible: what this kit would refuse may be running anyway.
 
-Source: Go's JSON decoder, by which Layer0 reads: member names in any case, and of duplicate members the last one counts.
+Source: Go's JSON decoder, which Layer0 uses: member names in any case, and the last of duplicate members counts.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ _Members = tuple[tuple[str, Any], ...]
 
 
 def image_texts(document: bytes) -> tuple[str, ...]:
-    """All texts of members called `image`, anywhere: more than run, and never fewer.
+    """All texts of members called `image`, anywhere: maybe more than the images that run, never fewer.
 
     Raises:
-        InvalidDockerrun: It is no JSON at all.
+        InvalidDockerrun: Not JSON at all.
     """
     return tuple(dict.fromkeys(text for value in _images(_read(document)) for text in _texts(value)))
 
@@ -28,7 +28,7 @@ def container_images(document: bytes) -> tuple[tuple[str, str], ...]:
     """Name and image of each container, as Layer0 reads them.
 
     Raises:
-        InvalidDockerrun: It is no JSON at all.
+        InvalidDockerrun: Not JSON at all.
     """
     containers = _member(_read(document), "containerDefinitions")
     return tuple(
@@ -44,7 +44,7 @@ def container_images(document: bytes) -> tuple[tuple[str, str], ...]:
 def _read(document: bytes) -> Any:
     try:
         return json.loads(
-            # What is no UTF-8 is in no image's name, and a mark at the beginning is none of its content.
+            # An image's name is always UTF-8, and a byte-order mark is not content.
             document.decode("utf-8-sig", errors="replace"),
             object_pairs_hook=tuple,
             parse_int=str,

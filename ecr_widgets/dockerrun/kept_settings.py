@@ -1,4 +1,4 @@
-"""A Dockerrun as a record keeps it for ever: every setting, and no value that may be a secret."""
+"""A Dockerrun as a record keeps it: every setting, but no value that may be a secret."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def kept_settings(dockerrun: Dockerrun) -> Mapping[str, str]:
     """Every setting of the canonical form by its place: `{"containerDefinitions/web/memory": "64"}`.
 
     Containers and volumes are listed by name. Only the names of environment variables are kept, since it is not known which
-    values are secrets; elsewhere what is named or looks like one is masked.
+    values are secrets; elsewhere values that are named like a secret or look like one are masked.
     """
     return dict(_settings(masked(dockerrun.normalized(), lambda _: MASK), ()))
 

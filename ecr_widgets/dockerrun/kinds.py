@@ -1,8 +1,8 @@
 """Kinds of values in a task definition, and the check of a document against them.
 
-What the two dialects differ in: Layer0 drops members that ECS has, and what neither has is refused as a typing error.
-For ECS an unknown member is kept and only warned about: its API has new ones several times a year, and who uses one must
-not have to wait for us.
+How the two dialects differ: Layer0 drops members that only ECS has, and members that neither has are refused as typos.
+For ECS an unknown member is kept and only warned about: its API gets new ones several times a year, and nobody should
+have to wait for a release of this package to use them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ecr_widgets.dockerrun.reading import kind_of, shorten, step
 from ecr_widgets.errors import InvalidDockerrun
 from ecr_widgets.model.services import Dialect
 
-# Comments, and the version that Elastic Beanstalk wants: they are not expected to change anything.
+# Comments, and the version that Elastic Beanstalk requires: nobody expects these to change anything.
 _NO_SETTINGS = ("AWSEBDockerrunVersion", "_", "$", "//", "#", "x-")
 _WORDS: Mapping[type, str] = {str: "text", int: "a whole number", bool: "true or false"}
 _HINTS: Mapping[type, str] = {
@@ -28,31 +28,31 @@ _HINTS: Mapping[type, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """A text that is one of a few."""
+    """A text that is one of a few words."""
 
     allowed: tuple[str, ...]
     ecs_only: tuple[str, ...] = ()
     grows: bool = False
-    """Whether ECS gets new ones now and then, so that an unknown one is no error for it."""
+    """Whether ECS gets new ones now and then, so that an unknown one is not an error for ECS."""
 
     def of(self, dialect: Dialect) -> tuple[str, ...]:
-        """Those that a dialect has."""
+        """The words that a dialect has."""
         return self.allowed + (self.ecs_only if dialect is Dialect.ECS else ())
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A list of one kind."""
+    """A list of items of one kind."""
 
     item: Kind
     keys: tuple[str, ...] = ()
-    """Members by which its items are known, where order means nothing."""
+    """Members that identify its items, if order means nothing."""
     is_ordered: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class OwnTexts:
-    """An object whose member names are people's own, such as labels."""
+    """An object with user-defined member names, such as labels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,41 +62,41 @@ class Members:
     kinds: Mapping[str, Kind]
     required: frozenset[str] = frozenset()
     layer0_required: frozenset[str] = frozenset()
-    """Required ones that only newer ECS lets be absent."""
+    """Further members that Layer0 requires and newer ECS does not."""
     ecs_only: frozenset[str] = frozenset()
     """Members that ECS reads and Layer0 drops."""
     foreign: frozenset[str] = frozenset()
-    """Members that neither registers, and that are no typing errors: they are dropped."""
+    """Members that neither registers and that are not typos: they are dropped."""
     defaults: Mapping[str, Any] = field(default_factory=dict)
     """Values that mean the same as an absent member."""
     ecs_defaults: Mapping[str, Any] = field(default_factory=dict)
 
     def default(self, name: str, dialect: Dialect) -> Any:
-        """The value that means the same as its absence; None where there is none."""
+        """The value that means the same as an absent member; None if there is none."""
         return self.defaults.get(name, self.ecs_defaults.get(name) if dialect is Dialect.ECS else None)
 
     def find(self, key: str, dialect: Dialect) -> str | None:
-        """A read member's name as ECS spells it, whatever its case; None where the dialect does not read it.
+        """The member's name as ECS spells it, whatever the case of the key; None if the dialect does not read it.
 
-        Source: Go's JSON decoder, which Layer0 uses, takes member names in any case.
+        Source: Go's JSON decoder, which Layer0 uses, accepts member names in any case.
         """
         name = _same_but_case(key, self.kinds)
         return None if dialect is Dialect.LAYER0 and name in self.ecs_only else name
 
     def is_foreign(self, key: str) -> bool:
-        """Whether it is one of `foreign`, in any case."""
+        """Whether it is one of `foreign`, ignoring case."""
         return _same_but_case(key, self.foreign) is not None
 
     def is_dropped(self, key: str) -> bool:
-        """Whether no dialect registers it: a comment, or a foreign one."""
+        """Whether no dialect registers it: a comment, or a foreign member."""
         return key.startswith(_NO_SETTINGS) or self.is_foreign(key)
 
     def is_known(self, key: str) -> bool:
-        """Whether ECS reads it, or nobody expects it to be read, so that it is no typing error."""
+        """Whether ECS reads it, or nobody expects it to be read; anything else is a typo."""
         return self.is_dropped(key) or _same_but_case(key, self.kinds) is not None
 
     def meant(self, key: str) -> str | None:
-        """The member that a misspelled one was probably meant to be."""
+        """The member that a misspelled one was probably meant to be; None if none is close."""
         near = difflib.get_close_matches(key, (*self.kinds, *self.foreign), n=1)
         return near[0] if near else None
 
@@ -105,8 +105,7 @@ Kind = type[str] | type[int] | type[bool] | Words | Listed | OwnTexts | Members
 
 
 def check_members(value: Any, kind: Kind, at: str, dialect: Dialect) -> None:
-    """Refuse values of a wrong type, and for Layer0 members that nothing reads; a null means the same as an absent
-    member.
+    """Refuse values of the wrong type and, for Layer0, members that nothing reads; null means the same as absent.
 
     Raises:
         InvalidDockerrun: With the place as JSON pointer.
@@ -124,7 +123,7 @@ def check_members(value: Any, kind: Kind, at: str, dialect: Dialect) -> None:
 
 
 def unread_members(value: Any, kind: Kind, at: str = "") -> Iterator[str]:
-    """JSON pointers of the members that Layer0 drops, in a document that `check_members` takes."""
+    """JSON pointers of the members that Layer0 drops, in a document that passed `check_members`."""
     if isinstance(kind, Listed):
         for number, item in enumerate(value or ()):
             yield from unread_members(item, kind.item, step(at, number))
@@ -138,7 +137,7 @@ def unread_members(value: Any, kind: Kind, at: str = "") -> Iterator[str]:
 
 
 def unknown_places(value: Any, kind: Kind, at: str = "") -> Iterator[tuple[str, str | None]]:
-    """JSON pointers of members and values that this version does not know ECS to have, with what was probably meant."""
+    """JSON pointers of ECS members and values that this version does not know, with what was probably meant."""
     if isinstance(kind, Listed):
         for number, item in enumerate(value):
             yield from unknown_places(item, kind.item, step(at, number))
@@ -154,7 +153,7 @@ def unknown_places(value: Any, kind: Kind, at: str = "") -> Iterator[tuple[str, 
 
 
 def wrong_type(value: Any, wanted: str, at: str, hint: str | None = None) -> InvalidDockerrun:
-    """The refusal of a value of another type."""
+    """The error for a value of the wrong type."""
     return InvalidDockerrun(f"{kind_of(value)} where {wanted} belongs", pointer=at, hint=hint)
 
 

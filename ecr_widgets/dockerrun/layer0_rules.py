@@ -1,6 +1,6 @@
-"""What Layer0 wants of a Dockerrun beyond what ECS does. Each refusal names its place.
+"""What Layer0 requires of a Dockerrun beyond what ECS does. Each refusal names its place.
 
-Source: Layer0 refuses a family that is not its own, and knows the members of aws-sdk-go 1.30.4 only.
+Source: Layer0 refuses a family that is not its own, and only knows the members of aws-sdk-go 1.30.4.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ecr_widgets.errors import InvalidDockerrun
 
 
 def check_for_layer0(document: Mapping[str, Any], root: str, *, images: bool) -> None:  # noqa: ARG001 -- all alike
-    """Refuse what ECS takes and Layer0 does not.
+    """Refuse what ECS accepts and Layer0 does not.
 
     Raises:
         InvalidDockerrun: With the place as JSON pointer.

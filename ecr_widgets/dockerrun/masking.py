@@ -1,4 +1,4 @@
-"""What of a Dockerrun may be a secret and is shown as something else, by its place, its name or by what it looks like."""
+"""Which values of a Dockerrun may be secret, by their place, their name or what they look like, and are masked."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ MASK = "***"
 
 
 def may_be_secret(name: str, value: object) -> bool:
-    """Whether a name of people's own says so, or the value looks like a key."""
+    """Whether a user-defined name suggests a secret, or the value looks like a key."""
     return may_name_secret(name) or (isinstance(value, str) and looks_random(value))
 
 
 def is_hidden(holder: str, name: str, value: object) -> bool:
-    """Whether a value is hidden as a whole: in a map from people's own names, or in a member that is not known here.
+    """Whether a value is hidden as a whole: in a map with user-defined names, or in a member that is not known here.
 
-    Every value of an environment variable is, since it is not known which are secrets. Where `secrets` are read from is
-    none.
+    Every value of an environment variable is hidden, since it is not known which are secrets. A `valueFrom` is shown,
+    unless it looks like a secret itself.
     """
     if holder == "environment":
         return True
     if holder in OWN_KEYS:
         return may_be_secret(name, value)
     if name == "valueFrom":
-        # A name or an ARN; a secret that somebody put there instead looks otherwise.
+        # A name or an ARN belongs here; a secret put here by mistake looks random.
         return isinstance(value, str) and not value.startswith("/") and looks_random(value)
     return name not in KNOWN_NAMES and holder not in KEYED_LISTS and may_name_secret(name)
 
 
 def masked(value: Any, hide: Callable[[Any], str], *, holder: str = "") -> Any:
-    """The value, with what may be a secret in it hidden.
+    """The value with everything in it hidden that may be a secret.
 
     Args:
-        hide: What is shown instead.
+        hide: Returns what is shown instead of a value.
 
         holder: Name of the member that holds the value.
     """
@@ -56,7 +56,7 @@ def masked(value: Any, hide: Callable[[Any], str], *, holder: str = "") -> Any:
 
 
 def secret_arguments(listed: Sequence[Any]) -> frozenset[str]:
-    """Texts of a list that the one before asks for as a secret, as `--password` does, or that look like a key."""
+    """The texts of a list that follow an option for a secret, such as `--password`, or that look like a key."""
     is_curl = any(isinstance(item, str) and item.endswith("curl") for item in listed)
     return frozenset(
         item

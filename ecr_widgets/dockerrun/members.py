@@ -1,7 +1,7 @@
 """The members that a task definition may have, with their types and defaults, for both dialects.
 
 Source: Amazon ECS API, RegisterTaskDefinition; aws-sdk-go 1.30.4, with which the last Layer0 (2021) decodes containers,
-volumes and placement constraints. What ECS has and that SDK lacks is `ecs_only`: Layer0 drops it without a word.
+volumes and placement constraints. What ECS has and that SDK lacks is `ecs_only`: Layer0 drops it silently.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ OUTPUT_ONLY = frozenset(
         *("registeredAt", "registeredBy", "deregisteredAt", "deleteRequestedAt"),
     )
 )
-"""What ECS says of a registered definition, and refuses in a new one."""
+"""What ECS reports about a registered definition and refuses in a new one."""
 
 
 def _words(text: str, *, ecs_only: str = "", grows: bool = False) -> Words:
@@ -40,7 +40,7 @@ def _members(
 
 
 def _list(kinds: Mapping[str, Kind], required: str = "", *, by: str = "", **more: Any) -> Listed:
-    """A list of objects; where its order means nothing, its items are known by the members `by`."""
+    """A list of objects; if its order means nothing, the members `by` identify its items."""
     return Listed(_members(kinds, required=required, **more), tuple(by.split()), is_ordered=not by)
 
 
@@ -116,7 +116,7 @@ CONTAINER = _members(
         "dockerLabels": OwnTexts(),
         # Its order means nothing either; `form.canonical_form` makes a map of it for both dialects.
         "environment": _list(_NAMED_TEXT),
-        # Of two files that set one variable the first counts.
+        # If two files set the same variable, the first one counts.
         "environmentFiles": _list({"value": str, "type": _words("s3", grows=True)}, "value type"),
         "secrets": _SECRETS,
         "portMappings": _PORTS,
@@ -271,4 +271,4 @@ KNOWN_NAMES = frozenset(name for name, _ in _all_members(DOCUMENT))
 KEYED_LISTS = frozenset(
     name for name, kind in _all_members(DOCUMENT) if isinstance(kind, Listed) and kind.keys
 )
-"""Lists that are objects by people's own names in the canonical form for ECS."""
+"""Lists that become objects with user-defined names in the canonical form for ECS."""

@@ -1,4 +1,4 @@
-"""Placeholders of templates that were not filled in, such as Terraform's `${port}`."""
+"""Template placeholders that were not filled in, such as Terraform's `${port}`."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ecr_widgets.dockerrun.form import member
 from ecr_widgets.dockerrun.reading import step
 
 _PLACEHOLDER = re.compile(r"\$\{[^{}]*\}|\{\{[^{}]*\}\}|<[A-Z][A-Z0-9_]*>")
-# A shell expands these.
+# Here a shell expands `${...}`.
 _RUN = frozenset(("command", "entrypoint", "healthcheck"))
 
 
 def unfilled_places(document: Mapping[str, Any]) -> Iterator[str]:
-    """JSON pointers of texts that still hold `${...}`, `{{...}}` or `<NAME>`; of environment variables, of their values."""
+    """JSON pointers of texts that still hold `${...}`, `{{...}}` or `<NAME>`, except in commands."""
     key, containers = member(document, "containerDefinitions")
     for number, container in enumerate(containers):
         kept = {name: value for name, value in container.items() if name.casefold() not in _RUN}

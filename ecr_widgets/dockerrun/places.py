@@ -1,4 +1,4 @@
-"""Values of a document by paths such as `containerDefinitions/*/links`, and rules that a table of paths can say."""
+"""Values of a document by paths such as `containerDefinitions/*/links`, and rules that fit in a table of paths."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ecr_widgets.errors import InvalidDockerrun
 
 
 def places(value: Any, path: str, at: str) -> Iterator[tuple[str, Any]]:
-    """The values at a path, with their JSON pointers; a member that is empty means the same as an absent one.
+    """The values at a path, with their JSON pointers; an empty member counts as absent.
 
     Args:
         path: Names of members, which the document may spell in any case, and `*` for each item of a list.
@@ -35,14 +35,14 @@ def _filled(key: str, item: Any) -> tuple[tuple[str, Any], ...]:
 
 
 def refuse(document: Any, paths: Iterable[str], root: str, who: str, hint: str) -> None:
-    """Refuse what `who` does not have."""
+    """Refuse members that `who` does not have."""
     for path in paths:
         for at, _ in places(document, path, root):
             raise InvalidDockerrun(f"{who} has no {path.rpartition('/')[2]}", pointer=at, hint=hint)
 
 
 def check_limits(document: Any, limits: Mapping[str, tuple[int, int]], root: str, who: str) -> None:
-    """Refuse numbers beyond their limits, and lists of more items than these."""
+    """Refuse numbers outside their limits, and lists with fewer or more items than these."""
     for path, (smallest, largest) in limits.items():
         for at, value in places(document, path, root):
             size, of = (len(value), " items") if isinstance(value, list) else (value, "")
@@ -53,7 +53,7 @@ def check_limits(document: Any, limits: Mapping[str, tuple[int, int]], root: str
 
 
 def check_forms(document: Any, forms: Mapping[str, tuple[re.Pattern[str], str, str]], root: str) -> None:
-    """Refuse texts that a pattern does not match; what is wrong with them and a hint stand beside it.
+    """Refuse texts that do not match their pattern; its error message and hint are given with it.
 
     The text itself is not shown, since it may be a secret that was put where its name belongs.
     """
@@ -64,7 +64,7 @@ def check_forms(document: Any, forms: Mapping[str, tuple[re.Pattern[str], str, s
 
 
 def check_words(document: Any, path: str, words: Iterable[str], root: str, who: str) -> None:
-    """Refuse texts that are none of the words."""
+    """Refuse texts that are not one of the words."""
     for at, value in places(document, path, root):
         if value not in words:
             raise InvalidDockerrun(

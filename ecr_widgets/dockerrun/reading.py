@@ -1,4 +1,4 @@
-"""Bytes to one JSON object, strictly: what two readers could read in two ways is refused, with its place."""
+"""Reads bytes as one JSON object, strictly: anything that two parsers could read differently is refused, with its place."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def read_json(content: bytes, largest_bytes: int = MAX_SIZE_BYTES) -> dict[str, 
 
 
 def check_size(content: bytes, largest_bytes: int = MAX_SIZE_BYTES) -> None:
-    """Refuse more than ECS takes.
+    """Refuse more than ECS accepts.
 
     Raises:
         InvalidDockerrun: Too large.
@@ -66,7 +66,7 @@ def check_size(content: bytes, largest_bytes: int = MAX_SIZE_BYTES) -> None:
 
 
 def check_values(document: Any) -> None:
-    """Refuse values that no JSON can carry, or two readers would read in two ways.
+    """Refuse values that JSON cannot hold, or that two parsers would read differently.
 
     Raises:
         InvalidDockerrun: A member twice, NaN, half a character, nested too deeply.
@@ -130,7 +130,7 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) == len(pairs):
         return members
-    # JSON readers differ on which of two equal members counts, so neither does.
+    # Parsers differ on which of two equal members counts, so neither is taken.
     doubled = _Doubled(members)
     doubled.member = _first_again(name for name, _ in pairs)
     return doubled
@@ -147,7 +147,7 @@ def _first_again(names: Iterable[str]) -> str:
 
 def _float(text: str) -> float | _Unusable:
     value = float(text)
-    # Past the range of a double, Python would write Infinity, which is no JSON.
+    # Past the range of a double, Python would write Infinity, which is not JSON.
     return value if math.isfinite(value) else _Unusable(f"{shorten(text, 20)} is too large a number")
 
 
@@ -160,7 +160,7 @@ def _has_half_character(text: str) -> bool:
 
 
 def _walk(document: Any) -> Iterator[tuple[str, int, Any]]:
-    """Every value with pointer and depth, outer ones first; no recursion, for depth is the sender's choice."""
+    """Every value with pointer and depth, outer ones first; without recursion, since the sender chooses the depth."""
     waiting = [("", 0, document)]
     while waiting:
         pointer, depth, value = waiting.pop()

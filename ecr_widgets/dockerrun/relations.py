@@ -17,7 +17,7 @@ _Container = Mapping[str, Any]
 
 
 def check_relations(document: Mapping[str, Any], containers: Sequence[_Container], at: str) -> None:
-    """One name each, one owner of a host port, one that is essential; references name containers that are here.
+    """Refuse duplicate names and host ports, bad references, waiting in a circle, and tasks without an essential container.
 
     Raises:
         InvalidDockerrun: With the place as JSON pointer.
@@ -120,7 +120,7 @@ def _check_dependencies(containers: Mapping[str, _Container], at: Mapping[str, s
         for source in member(container, "volumesFrom")[1] or ():
             waits_for.setdefault(name, set()).add(member(source, "sourceContainer")[1])
     while waits_for:
-        # A container that waits for none that waits can start; those left over wait for each other.
+        # A container that waits for no waiting one can start; those left over wait for each other.
         ready = [name for name, others in waits_for.items() if waits_for.keys().isdisjoint(others)]
         if not ready:
             name = next(iter(waits_for))

@@ -10,7 +10,7 @@ from typing import Any
 from ecr_widgets.dockerrun.places import places
 from ecr_widgets.model.services import Dialect
 
-# Whoever mounts one of these can speak to the machine's engine, or is its root.
+# A container that mounts one of these can control the machine's engine, or is root on the machine.
 _RISKY_PATHS = frozenset(
     ("/", "/run", "/var/run", "/run/docker.sock", "/var/run/docker.sock", "/var/lib/docker")
 )
@@ -30,7 +30,7 @@ class Risk:
 def risks(document: Mapping[str, Any], dialect: Dialect) -> Iterator[Risk]:
     """Settings that give a container power over the machine it runs on."""
     for at, source in places(document, "volumes/*/host/sourcePath", ""):
-        # "//" is a root of its own to POSIX, and plain / to Linux.
+        # POSIX lets "//" be a root of its own; for Linux it is /.
         path = "/" + posixpath.normpath(source).lstrip("/")
         if path in _RISKY_PATHS or path.endswith("/docker.sock"):
             yield Risk(at, f"mounts {path} of the machine")

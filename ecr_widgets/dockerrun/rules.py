@@ -1,4 +1,4 @@
-"""What a Dockerrun must be so that Layer0 or ECS takes it. Each refusal names its place.
+"""Rules that a Dockerrun must meet for Layer0 or ECS to accept it. Each refusal names its place.
 
 Source: Amazon ECS API, ContainerDefinition.
 """
@@ -23,10 +23,10 @@ MAX_CONTAINERS = 10
 
 
 def check_shape(document: Mapping[str, Any], dialect: Dialect, root: str = "") -> None:
-    """Refuse what has no containers, and members that are of another type than ECS's.
+    """Refuse documents without containers, and members of another type than ECS's.
 
     Args:
-        root: JSON pointer of the document, where it is inside another one.
+        root: JSON pointer of the document, if it is inside another one.
 
     Raises:
         InvalidDockerrun: With the place as JSON pointer, what is wrong and what to write instead.
@@ -57,7 +57,7 @@ def check_rules(
     """Refuse what the target would refuse, misread or drop by mistake, in a document of the right shape.
 
     Args:
-        images: False if the run sets an image, which may then be any text, or missing.
+        images: False if the run sets the image, which may then be any text, or missing.
 
     Raises:
         InvalidDockerrun: With the place as JSON pointer, what is wrong and what to write instead.

@@ -1,4 +1,4 @@
-"""A service file: how a service of ECS is run, in CreateService's own form, without what the kit sets itself.
+"""A service file: how an ECS service is run, as the input of CreateService without what the kit sets itself.
 
 Source: Amazon ECS API Reference, CreateService, UpdateService and RunTask.
 """
@@ -36,7 +36,7 @@ FOR_TASKS = frozenset(
         "volumeConfigurations",
     )
 )
-"""Settings that hold for a task as for a service."""
+"""Settings that apply to tasks as well as services."""
 SETTINGS = (
     FOR_TASKS
     | FIXED_SETTINGS
@@ -60,7 +60,7 @@ def read_service_file(content: bytes) -> Settings:
     """Read a service file. Members that this version does not know are kept: ECS may know them.
 
     Raises:
-        InvalidDockerrun: It is no JSON object, sets what the kit sets, or has a member that is close to a known one.
+        InvalidDockerrun: Not a JSON object, sets what the kit sets, or has a member that is close to a known one.
     """
     try:
         settings = read_json(content)
@@ -82,10 +82,10 @@ def read_service_file(content: bytes) -> Settings:
 
 
 def check_network(document: Mapping[str, Any], settings: Settings | None) -> None:
-    """Refuse a task definition whose tasks have a network of their own where nothing says which.
+    """Refuse a task definition whose tasks have their own network interface if no subnets are named for it.
 
     Raises:
-        InputError: It is of mode awsvpc, and no subnets are named.
+        InputError: The network mode is awsvpc, and no subnets are named.
     """
     network = (settings or {}).get("networkConfiguration") or {}
     subnets = network.get("awsvpcConfiguration", {}).get("subnets") if isinstance(network, Mapping) else None
@@ -97,14 +97,14 @@ def check_network(document: Mapping[str, Any], settings: Settings | None) -> Non
 
 
 def for_a_task(settings: Settings) -> Settings:
-    """The settings that hold for a task as well."""
+    """The settings that also apply to a task."""
     return {name: value for name, value in settings.items() if name in FOR_TASKS}
 
 
 def differing(current: Settings, wanted: Settings) -> Settings:
-    """The wanted settings that are not so yet; what ECS adds to one by itself is no difference.
+    """The wanted settings that differ from the current ones; what ECS adds to one by itself does not count.
 
-    The number of copies is none of it: scaling has its own step, and auto scaling its own mind.
+    The number of copies is left out: scaling has its own step, and auto scaling may have changed it.
     """
     return {
         name: value
@@ -114,10 +114,10 @@ def differing(current: Settings, wanted: Settings) -> Settings:
 
 
 def check_applicable(changes: Settings) -> None:
-    """Refuse to apply what is given once, when a service is created.
+    """Refuse changes to settings that can only be given when a service is created.
 
     Raises:
-        InputError: One of the settings is of that kind.
+        InputError: There is such a change.
     """
     fixed = sorted(changes.keys() & FIXED_SETTINGS)
     if fixed:
@@ -137,7 +137,7 @@ def difference_lines(current: Settings, changes: Settings) -> tuple[str, ...]:
 
 
 def _holds(current: Any, wanted: Any) -> bool:
-    """Whether what ECS reports says all that is wanted."""
+    """Whether what ECS reports includes everything that is wanted."""
     if isinstance(wanted, Mapping):
         return isinstance(current, Mapping) and all(
             _holds(current.get(name), value) for name, value in wanted.items()

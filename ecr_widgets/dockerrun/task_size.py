@@ -14,7 +14,7 @@ _MEMORY = re.compile(r"(\d{1,9})|(\d{0,6}(?:\.\d{1,6})?) ?gb", re.ASCII | re.IGN
 
 
 def cpu_units(text: str) -> int | None:
-    """CPU units, 1024 a vCPU; None where the text gives none.
+    """CPU units, 1024 per vCPU; None if the text is not a CPU size.
 
     >>> cpu_units("0.25 vCPU"), cpu_units("512"), cpu_units("half")
     (256, 512, None)
@@ -23,7 +23,7 @@ def cpu_units(text: str) -> int | None:
 
 
 def memory_mib(text: str) -> int | None:
-    """Memory in MiB; None where the text gives none.
+    """Memory in MiB; None if the text is not a memory size.
 
     >>> memory_mib("1GB"), memory_mib("0.5 GB"), memory_mib("512M")
     (1024, 512, None)
