@@ -6,7 +6,7 @@ from datetime import timedelta
 
 
 def age(passed: timedelta) -> str:
-    """How long something lasts or is ago, in the largest unit that fits: `3 d`, `17 min`; `now` for less than a minute."""
+    """How long something lasted, or how long ago it was, in the largest unit that fits: `3 d`, `17 min`; `now` under a minute."""
     seconds = int(passed.total_seconds())
     for unit, unit_s in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= unit_s:
@@ -21,7 +21,7 @@ def ago(passed: timedelta) -> str:
 
 
 def size(size_bytes: int | None) -> str:
-    """A size; empty where it is not known."""
+    """A size; empty if it is not known."""
     if size_bytes is None:
         return ""
     if size_bytes < 1000:

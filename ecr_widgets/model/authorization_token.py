@@ -14,7 +14,7 @@ class AuthorizationToken:
     """A decoded token. The password never shows in a repr."""
 
     registry: str
-    """Host (and port) that takes it, without a scheme."""
+    """Host (and port) that accepts the token, without a scheme."""
     user: str
     password: str = field(repr=False)
     issued_at: datetime
@@ -24,7 +24,7 @@ class AuthorizationToken:
     def decode(
         cls, authorization_token: str, *, proxy_endpoint: str, issued_at: datetime, expires_at: datetime
     ) -> AuthorizationToken:
-        """Decode what GetAuthorizationToken answered.
+        """Decode GetAuthorizationToken's response.
 
         Raises:
             AuthorizationError: Not base64 of `user:password`.
@@ -38,7 +38,7 @@ class AuthorizationToken:
         except ValueError:  # not ASCII, not base64 or not UTF-8
             user = colon = password = ""
         if not (user and colon and password):
-            # The cause would show the token, so it is left out.
+            # The cause would expose the token, so it is left out.
             raise AuthorizationError(
                 "the authorization token cannot be decoded: not base64 of user:password"
             ) from None
@@ -50,9 +50,9 @@ class AuthorizationToken:
         return moment < self.expires_at
 
     def is_fresh_at(self, moment: datetime) -> bool:
-        """Whether more than half of its life is left, so that long work can start with it.
+        """Whether more than half of its lifetime is left, enough to start long work with it.
 
-        A clock that runs before the time of issue makes it not fresh: asking again is cheap, a wrong clock is not.
+        Not fresh if the clock is behind the time of issue: asking again is cheap, trusting a wrong clock is not.
         """
         half_life: timedelta = (self.expires_at - self.issued_at) / 2
         return self.issued_at <= moment < self.issued_at + half_life

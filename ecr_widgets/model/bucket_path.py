@@ -1,4 +1,4 @@
-"""Where runs are saved: a folder of this machine, or a prefix in a bucket of S3."""
+"""Where runs are saved: a folder on this machine, or a prefix in an S3 bucket."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class BucketPath(PurePosixPath):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read an address.
+        """Parse an address.
 
         Raises:
-            SettingsError: It is not `s3://`, a bucket's name and perhaps a prefix.
+            SettingsError: Not `s3://`, a bucket name and an optional prefix.
         """
         bucket, _, prefix = text.removeprefix(_SCHEME).partition("/")
         parts = [part for part in prefix.split("/") if part]
@@ -32,16 +32,16 @@ class BucketPath(PurePosixPath):
 
     @property
     def bucket(self) -> str:
-        """The bucket's name."""
+        """The bucket name."""
         return self.parts[1]
 
     @property
     def key(self) -> str:
-        """What follows the bucket's name, without a slash at either end."""
+        """What follows the bucket name, without a slash at either end."""
         return "/".join(self.parts[2:])
 
     def absolute(self) -> Self:
-        """The same: it is one already."""
+        """Return the path unchanged: it is always absolute."""
         return self
 
     def __str__(self) -> str:
@@ -49,18 +49,18 @@ class BucketPath(PurePosixPath):
 
 
 Place = Path | BucketPath
-"""Of saved runs, or of one of them."""
+"""Where saved runs are, or one of them."""
 
 
 def is_bucket(text: str) -> bool:
-    """Whether an address is one of a bucket."""
+    """Whether the text is a bucket address."""
     return text.startswith(_SCHEME)
 
 
 def place_of(text: str) -> Place:
-    """A folder's path, or the address of a bucket.
+    """Parse a folder's path or a bucket address.
 
     Raises:
-        SettingsError: It begins as an address of a bucket does, and is none.
+        SettingsError: It begins like a bucket address but is not a valid one.
     """
     return BucketPath.parse(text) if is_bucket(text) else Path(text)

@@ -1,4 +1,4 @@
-"""What a build sends: the files of a folder except those that its ignore file names, as docker sends them."""
+"""What a build sends: a folder's files except the ignored ones, as docker sends them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ecr_widgets.model.ignore_file import IgnoreFile, Look
 
 _IGNORE_FILE = ".dockerignore"
 _STAND_IN = ".dockerfile.sent-beside-the-context"
-"""Name of a Dockerfile that must not be among the files that a COPY sees."""
+"""Name under which to send a Dockerfile that COPY must not see."""
 _ADDRESS = re.compile(r"(https?|git|ssh):/|git@|github\.com/|-$")
 _PIECE_BYTES = 1 << 18
 _CAPABILITIES = "security.capability"
@@ -24,10 +24,10 @@ _CAPABILITIES = "security.capability"
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """One file or folder of a context."""
+    """One file or folder in a context."""
 
     name: str
-    """Relative to the context, with slashes."""
+    """Path relative to the context, with slashes."""
     path: Path
     status: os.stat_result
 
@@ -40,7 +40,7 @@ class BuildContext:
     dockerfile: Path
 
     def read_dockerfile(self) -> Dockerfile:
-        """What the Dockerfile says.
+        """Read and parse the Dockerfile.
 
         Raises:
             BuildError: It cannot be read.
@@ -49,46 +49,46 @@ class BuildContext:
 
     @property
     def name_in_context(self) -> str | None:
-        """Where the Dockerfile is in the context; None outside of it."""
+        """The Dockerfile's path in the context; None if it is outside."""
         try:
             return self.dockerfile.relative_to(self.folder).as_posix()
         except ValueError:
             return None
 
     def sent(self) -> Iterator[Sent]:
-        """Files and folders in the order of their names, folders before what is in them.
+        """Files and folders sorted by name, each folder before its contents.
 
-        A folder that is ignored is part of it where something in it is not.
+        An ignored folder is included if something in it is not ignored.
 
         Raises:
-            BuildError: A folder or the ignore file cannot be read, or the ignore file holds what is no pattern.
+            BuildError: A folder or the ignore file cannot be read, or the ignore file has an invalid pattern.
         """
         yield from _walk(self.folder, "", self.ignored(), Look())
 
     def ignored(self) -> IgnoreFile:
-        """What is not sent.
+        """The patterns of what is not sent.
 
         Raises:
-            BuildError: The ignore file cannot be read, or holds what is no pattern.
+            BuildError: The ignore file cannot be read, or has an invalid pattern.
         """
         ignore_file = next((path for path in self.ignore_files if path.exists()), None)
         return IgnoreFile() if ignore_file is None else _parsed(ignore_file)
 
     @property
     def ignore_files(self) -> tuple[Path, Path]:
-        """Where an ignore file may be; one of this Dockerfile's own replaces the context's."""
+        """Where an ignore file may be; the Dockerfile's own one replaces the context's."""
         own = self.dockerfile.with_name(f"{self.dockerfile.name}{_IGNORE_FILE}")
         return own, self.folder / _IGNORE_FILE
 
     def archive(self) -> tuple[str, Iterator[bytes]]:
-        """The Dockerfile's name in the context, and the context as a tar for a builder that gets it whole.
+        """The Dockerfile's name in the context, and the context as a tar for a builder that receives it whole.
 
-        Such a builder knows no ignore files of Dockerfiles. It keeps the Dockerfile from what COPY sees where the
-        `.dockerignore` that it was sent says so; the same holds for the `.dockerignore` itself.
+        Such a builder does not know a Dockerfile's own ignore file. It hides the Dockerfile from COPY if the `.dockerignore`
+        that it received says so; the same goes for the `.dockerignore` itself.
 
         Raises:
-            BuildError: A file cannot be read, while the tar is made too, or the builder could not make of it what BuildKit
-                makes.
+            BuildError: A file cannot be read (also while the tar is being made), or the builder could not build from it what
+                BuildKit would.
         """
         sent = {each.name: each for each in self.sent()}
         for each in sent.values():
@@ -117,13 +117,13 @@ class BuildContext:
 
 
 def find_context(folder: Path, dockerfile: str) -> BuildContext:
-    """Find folder and Dockerfile.
+    """Find the folder and the Dockerfile.
 
     Args:
-        dockerfile: Path relative to the folder, or an absolute one; it may be outside of the folder.
+        dockerfile: Path relative to the folder, or absolute; it may be outside the folder.
 
     Raises:
-        BuildError: One is missing, or is what no build can be made from.
+        BuildError: One of them is missing, or cannot be built from.
     """
     if not folder.is_dir():
         is_address = _ADDRESS.match(str(folder)) is not None
@@ -188,7 +188,7 @@ def _check_mode(sent: Sent) -> None:
 
 
 def _tar(beside: Mapping[str, bytes], sent: Iterable[Sent]) -> Iterator[bytes]:
-    """Made piece by piece while it is sent: nothing of it is kept on disk or in memory."""
+    """The tar, made piece by piece while it is sent: it is never held on disk or in memory."""
     for name, content in beside.items():
         info = tarfile.TarInfo(name)
         info.size, info.mode = len(content), 0o644
@@ -210,7 +210,7 @@ def _entry(sent: Sent) -> Iterator[bytes]:
             left = info.size = os.fstat(file.fileno()).st_size
             info.pax_headers = _capabilities(sent.path)
             yield _header(info)
-            # Its length has been promised: what is added to it meanwhile is not sent.
+            # Its length is already in the header: anything added to the file meanwhile is not sent.
             while left and (piece := file.read(min(left, _PIECE_BYTES))):
                 yield piece
                 left -= len(piece)
@@ -242,7 +242,7 @@ def _padding(size: int) -> bytes:
 
 
 def _capabilities(path: Path) -> dict[str, str]:
-    """What a program may do without being root, which is kept in an attribute of its file."""
+    """What a program may do without being root, kept in an extended attribute of its file."""
     try:
         value = os.getxattr(path, _CAPABILITIES, follow_symlinks=False)
     except (OSError, AttributeError):
@@ -265,7 +265,7 @@ def _read(path: Path) -> bytes:
 
 
 def unreadable(path: Path, error: OSError) -> BuildError:
-    """The error of a file that a build needs."""
+    """The error for a file that a build needs and cannot read."""
     return BuildError(
         f"{str(path)!r} of the build context cannot be read: {error.strerror}",
         hint="correct its permissions, or name it in .dockerignore",

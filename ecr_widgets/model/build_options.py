@@ -1,4 +1,4 @@
-"""What a build is asked to do beyond its folder and name."""
+"""Options of a build beyond its folder and name."""
 
 from __future__ import annotations
 
@@ -16,38 +16,38 @@ _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
 
 class BuildWishes(TypedDict, total=False):
-    """What may be asked of a build besides, by the names that `docker buildx build` has for them."""
+    """Build options as keyword arguments, named as in `docker buildx build`."""
 
     build_args: Mapping[str, str]
     """Values of the Dockerfile's ARGs. They stay in the image's history, so secrets are refused."""
     target: str
     """The stage to stop at."""
     platform: str
-    """Such as `linux/arm64`; several with commas between make an index."""
+    """Such as `linux/arm64`; several, separated by commas, make an index."""
     pull: bool
-    """Look for base images in their registries even where the engine has them."""
+    """Look for base images in their registries even if the engine has them."""
     labels: Mapping[str, str]
     secrets: Mapping[str, str] | Sequence[str]
-    """By the id that the Dockerfile mounts: the name of the environment variable that holds the secret; as a list, each
-    `ID=VARIABLE`, or a variable that is called as the id."""
+    """By the id that the Dockerfile mounts, the name of the environment variable that holds the secret; as a list, each
+    `ID=VARIABLE`, or just the variable if it has the id's name."""
     cache_from: str
-    """Images whose layers may be taken instead of built, commas between; without a host in the account's registry."""
+    """Images whose layers may be reused, separated by commas; those without a host are in the account's registry."""
     cache_to: str
-    """Images that the build's cache is written to, in the same form."""
+    """Images to write the build's cache to, in the same form."""
     provenance: bool
-    """Attach to the image how it was built, which makes an index of it, and of each build another one."""
+    """Attach to the image how it was built. That makes it an index, and each build's is different."""
 
 
 @dataclass(frozen=True, slots=True)
 class BuildOptions:
-    """`BuildWishes` as the builders take them; see `BuildOptions.read`."""
+    """`BuildWishes` in the form that builders take; see `BuildOptions.read`."""
 
     dockerfile: str = "Dockerfile"
-    """Path relative to the context, or an absolute one."""
+    """Path relative to the context, or absolute."""
     build_args: Mapping[str, str] = field(default_factory=dict)
     target: str = ""
     platforms: tuple[str, ...] = ()
-    """None for the engine's own."""
+    """Empty for the engine's own."""
     pull: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
@@ -66,10 +66,10 @@ class BuildOptions:
         secrets: Mapping[str, str] | Sequence[str] = (),
         **others: Any,
     ) -> BuildOptions:
-        """Read what a person asked.
+        """Parse the options as a person gives them.
 
         Raises:
-            InputError: Something that no builder takes.
+            InputError: An option that no builder accepts.
         """
         return cls(
             dockerfile,
@@ -81,10 +81,10 @@ class BuildOptions:
         )
 
     def __post_init__(self) -> None:
-        """Check what can be checked without builder and Dockerfile.
+        """Check what can be checked without the builder and the Dockerfile.
 
         Raises:
-            InputError: A platform, an id or a variable that no builder takes.
+            InputError: A platform, an id or a variable that no builder accepts.
         """
         if self.dockerfile == "-":
             raise InputError(
@@ -106,7 +106,7 @@ class BuildOptions:
                 )
 
     def given(self) -> dict[str, Any]:
-        """What differs from the defaults, for records: of build arguments the names alone."""
+        """What differs from the defaults, for records: build arguments by name only."""
         found: dict[str, Any] = {
             "target": self.target,
             "platforms": list(self.platforms),

@@ -1,7 +1,7 @@
 """What a parameters cell declares, read as Python and never executed.
 
-A runbook of the kit's form has one typed, commented assignment of a plain value a line. Any other notebook may
-hold anything there: what can be known of it is read, and a parameter whose default the cell computes takes any value.
+A runbook in the kit's form has one typed, commented assignment of a plain value per line. Any other notebook may have
+anything there: what can be known is read, and a parameter whose default the cell computes accepts any value.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _MAGIC = re.compile(r"^([ \t]*)[%!].*$", re.MULTILINE)
 _KNOWN = {"str", "int", "float", "bool", "list", "dict", "None"}
 _ALIASES = {"List": "list", "Dict": "dict", "Text": "str", "NoneType": "None", "object": ANY}
 _WRAPPERS = ("Annotated", "Final")
-"""Forms that say something about a type beside what it is."""
+"""Forms that add something to a type without changing it."""
 _OWN_NAMES = (
     ast.FunctionDef,
     ast.AsyncFunctionDef,
@@ -33,11 +33,11 @@ _OWN_NAMES = (
     ast.DictComp,
     ast.GeneratorExp,
 )
-"""What has names of its own, which are not the notebook's."""
+"""Nodes with a scope of their own, whose names are not the notebook's."""
 
 
 def declared_parameters(source: str) -> tuple[Parameter, ...]:
-    """Parameters that a cell of the kit's form declares, in order.
+    """Parameters that a cell in the kit's form declares, in order.
 
     Raises:
         UnknownParameter: The cell is not plain typed assignments of literals.
@@ -49,7 +49,7 @@ def declared_parameters(source: str) -> tuple[Parameter, ...]:
             f"the parameters cell is not Python: {error.msg} in line {error.lineno}"
         ) from error
     except (ValueError, RecursionError, MemoryError) as error:
-        # A NUL in it, or more brackets or signs within each other than Python reads.
+        # It contains a NUL, or brackets or operators nested deeper than Python reads.
         raise UnknownParameter("the parameters cell is not Python that can be read") from error
     comments = _comments(source)
     parameters: list[Parameter] = []
@@ -67,7 +67,7 @@ def declared_parameters(source: str) -> tuple[Parameter, ...]:
 
 
 def found_parameters(source: str) -> tuple[Parameter, ...]:
-    """Parameters of any notebook's cell: those that it assigns, whatever else it does; none where it is not Python."""
+    """Parameters of any notebook's cell: those that it assigns, whatever else it does; none if it is not Python."""
     for text in (source, _MAGIC.sub(r"\1pass", source)):
         with suppress(SyntaxError, ValueError, RecursionError, MemoryError, tokenize.TokenError):
             comments = _comments(text)
@@ -139,7 +139,7 @@ def _written(value: ast.expr) -> str:
 
 
 def _type_of(annotation: ast.expr) -> tuple[str, tuple[Any, ...]]:
-    """The type as `X | None` spells it, and the values that it allows where it names them."""
+    """The type in the form `X | None`, and the allowed values if it lists them."""
     parts = list(_parts(annotation))
     literals = [part for part in parts if _name_of(part) == "Literal"]
     others = [_spelled(part) for part in parts if _name_of(part) != "Literal"]
@@ -151,16 +151,16 @@ def _type_of(annotation: ast.expr) -> tuple[str, tuple[Any, ...]]:
     if literals and set(others) <= {"None"}:
         spelled = " | ".join([*map(ast.unparse, literals), *others])
         return spelled, (*values, *(None for _ in others))
-    # Beside a type, the values that are named as well add theirs.
+    # Values listed next to a type add their own types.
     others += _types_of(values)
     bases = Counter(each.partition("[")[0] for each in dict.fromkeys(others))
-    # It would be unclear which of two kinds of lists a value is meant to be.
+    # With two kinds of lists it would be unclear which one a value is meant to be.
     others = [each if bases[each.partition("[")[0]] == 1 else each.partition("[")[0] for each in others]
     return (ANY if ANY in others else " | ".join(dict.fromkeys(others))), ()
 
 
 def _parts(annotation: ast.expr) -> Iterator[ast.expr]:
-    """The alternatives of an annotation: those that `|`, `Union` and `Optional` join, quoted or not."""
+    """The alternatives in an annotation that `|`, `Union` and `Optional` join, quoted or not."""
     name = _name_of(annotation)
     if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
         try:
@@ -184,7 +184,7 @@ def _parts(annotation: ast.expr) -> Iterator[ast.expr]:
 
 
 def _spelled(part: ast.expr) -> str:
-    """One alternative by the names that we know; `ANY` where it is none of them."""
+    """One alternative in the type names known here; `ANY` if it is not one of them."""
     name = _name_of(part)
     name = _ALIASES.get(name, name)
     if name not in _KNOWN:
@@ -209,7 +209,7 @@ def _items(subscript: ast.Subscript) -> list[ast.expr]:
 
 
 def _name_of(annotation: ast.expr) -> str:
-    """Last part of the name of a type, without its brackets: `typing.Optional[int]` is `Optional`."""
+    """The last part of a type's name, without its brackets: `Optional` for `typing.Optional[int]`."""
     if isinstance(annotation, ast.Subscript):
         return _name_of(annotation.value)
     if isinstance(annotation, ast.Attribute):
@@ -220,9 +220,9 @@ def _name_of(annotation: ast.expr) -> str:
 
 
 def _assigned(statement: ast.stmt) -> Iterator[str]:
-    """Names that a statement assigns itself, and not within functions and classes."""
+    """Names that the statement itself assigns, not those assigned inside functions and classes."""
     left: list[ast.AST] = [statement]
-    # Not by recursion: an expression may be deeper than that goes.
+    # Without recursion: an expression may be nested deeper than Python recurses.
     while left:
         node = left.pop()
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):

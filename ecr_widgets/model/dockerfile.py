@@ -1,7 +1,7 @@
-"""A Dockerfile as BuildKit's parser splits it: lines joined, flags and here-documents separated from the rest.
+"""A Dockerfile split as BuildKit's parser does it: lines joined, flags and here-documents separated from the rest.
 
-Enough of the language is read to know what a file asks of its builder and which images it is built on; what an instruction
-does is the builder's business, as are mistakes: what cannot be read is left for it to refuse.
+Enough of the language is read to know what a file needs from its builder and which images it is built on. What an instruction
+does is up to the builder, as are mistakes: what cannot be read is left for the builder to refuse.
 
 Source: Dockerfile reference, "Parser directives", "Here-Documents", "Understand how ARG and FROM interact".
 """
@@ -23,30 +23,30 @@ _MAY_HAVE_HERE_DOCUMENTS = ("RUN", "COPY", "ADD")
 _BYTE_ORDER_MARK = "\ufeff"
 
 DOCKER_HUB = "docker.io"
-"""The registry of images whose names say none."""
+"""The registry of images whose names do not give one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
-    """One instruction; `line` is the first of its lines, counted from 1."""
+    """One instruction; `line` is its first line, counted from 1."""
 
     line: int
     name: str
     """In capitals."""
     flags: tuple[tuple[str, str], ...]
-    """Name and value of each `--name=value` before the rest, in their order; an empty value where none is given."""
+    """Name and value of each leading `--name=value`, in order; the value is empty if none is given."""
     text: str
     """What follows the flags, its lines joined."""
     here_documents: tuple[str, ...] = ()
-    """The word that ends each."""
+    """The word that ends each one."""
 
     def flag(self, name: str) -> tuple[str, ...]:
-        """Every value that the flag is given."""
+        """Every value given for the flag."""
         return tuple(value for found, value in self.flags if found == name)
 
     @property
     def trigger(self) -> Instruction | None:
-        """What an ONBUILD holds for later."""
+        """The instruction that an ONBUILD defers; None for any other."""
         if self.name != "ONBUILD":
             return None
         return replace(_instruction(self.text, self.line, "\\"), here_documents=self.here_documents)
@@ -54,7 +54,7 @@ class Instruction:
 
 @dataclass(frozen=True, slots=True)
 class NamedImage:
-    """An image that a Dockerfile is built on or copies from."""
+    """An image that a Dockerfile builds on or copies from."""
 
     line: int
     image: str
@@ -65,12 +65,12 @@ class Dockerfile:
     """What a Dockerfile says, instruction by instruction."""
 
     directives: Mapping[str, tuple[int, str]]
-    """Line and value of `syntax`, `escape` and `check`, where they are at the top."""
+    """Line and value of `syntax`, `escape` and `check`, if given at the top."""
     instructions: tuple[Instruction, ...]
 
     @classmethod
     def parse(cls, content: bytes) -> Dockerfile:
-        """Read a file; a byte-order mark in front and bytes that are not UTF-8 are no obstacle."""
+        """Parse a file; a leading byte-order mark and bytes that are not UTF-8 are accepted."""
         lines = content.decode(errors="surrogateescape").removeprefix(_BYTE_ORDER_MARK).split("\n")
         lines = [line.removesuffix("\r") for line in lines]
         directives = _directives(lines)
@@ -79,11 +79,11 @@ class Dockerfile:
 
     @property
     def syntax(self) -> str:
-        """The image of the frontend that the file wants to be read by; empty for the builder's own."""
+        """The image of the frontend that the file asks for; empty for the builder's own."""
         return self.directives.get("syntax", (0, ""))[1].partition(" ")[0]
 
     def images(self, build_args: Mapping[str, str]) -> tuple[NamedImage, ...]:
-        """The images that the build takes from outside, in the order of their lines.
+        """The images that the build takes from outside, in line order.
 
         Args:
             build_args: Values that replace the defaults of the ARGs before the first FROM.
@@ -108,7 +108,7 @@ class Dockerfile:
 
 
 def registries_of(images: Iterable[str]) -> tuple[str, ...]:
-    """The registries that images come from, each once; what is no reference is passed over."""
+    """The registries that images come from, each once; anything that is not a reference is skipped."""
     registries = []
     for image in images:
         with suppress(InvalidReference):
@@ -117,20 +117,20 @@ def registries_of(images: Iterable[str]) -> tuple[str, ...]:
 
 
 def declared(arg: Instruction) -> Iterator[tuple[str, str | None]]:
-    """Names and defaults of an ARG; no default is None."""
+    """Names and defaults of an ARG; None if it has no default."""
     for word in split_words(arg.text):
         name, given, default = unquoted(word).partition("=")
         yield name, default if given else None
 
 
 def mount_options(mount: str) -> dict[str, str]:
-    """The options of one `RUN --mount`, by their lower-case names."""
+    """The options of one `RUN --mount`, by lower-case name."""
     pairs = (option.partition("=") for option in unquoted(mount).split(","))
     return {name.strip().lower(): value for name, _, value in pairs}
 
 
 def taken_from(instruction: Instruction) -> Iterator[str]:
-    """The stages and images that a COPY or the mounts of a RUN take files from, as they are written."""
+    """The stages and images that a COPY or a RUN's mounts take files from, as written."""
     names = [*instruction.flag("from")] if instruction.name in ("COPY", "ADD") else []
     if instruction.name == "RUN":
         names += [mount_options(mount).get("from", "") for mount in instruction.flag("mount")]
@@ -161,7 +161,7 @@ def _instructions(lines: list[str], escape: str) -> Iterator[Instruction]:
         while is_open and at < len(lines):
             line = lines[at]
             at += 1
-            # A comment or an empty line between the lines of an instruction does not end it.
+            # A comment or an empty line inside an instruction does not end it.
             if not line.strip() or line.lstrip().startswith("#"):
                 continue
             first = first or at
@@ -195,9 +195,9 @@ def _instruction(text: str, line: int, escape: str) -> Instruction:
 
 
 def _here_documents(instruction: Instruction) -> Iterator[tuple[str, bool]]:
-    """The word that ends each here-document, and whether tabs may be before it."""
+    """The word that ends each here-document, and whether tabs may precede it."""
     held = instruction.trigger or instruction
-    # In the form of a JSON array `<<` is an argument like any other.
+    # In the JSON array form `<<` is an argument like any other.
     if held.name not in _MAY_HAVE_HERE_DOCUMENTS or held.text.startswith("["):
         return
     for word in split_words(held.text):

@@ -1,7 +1,7 @@
-"""What a Dockerfile asks that not every builder gives.
+"""What a Dockerfile needs that not every builder has.
 
-The classic builder of newer engines reads BuildKit's syntax and drops what it does not know, the text of a here-document
-for one. So nothing is left to it but what it is known to do: each flag and form beyond that is a need.
+The classic builder of newer engines reads BuildKit's syntax and drops what it does not know, such as the text of a
+here-document. So it is given only what it is known to handle: each flag and form beyond that is a need.
 
 Source: Dockerfile release notes, where each form is dated; BuildKit's frontend of each engine as built in.
 """
@@ -21,9 +21,9 @@ _CLASSIC_FLAGS = {
     "ADD": {"chown"},
     "HEALTHCHECK": {"interval", "timeout", "start-period", "retries", "start-interval"},
 }
-"""All that the classic builder honours since 20.10."""
+"""All flags that the classic builder has honoured since 20.10."""
 _SINCE = {"network": 23, "link": 23, "checksum": 25, "keep-git-dir": 25}
-"""The first engine whose own BuildKit knows a flag; those of 20.10 are not here."""
+"""The first engine whose built-in BuildKit knows a flag; those known to 20.10 are not listed."""
 _HERE_DOCUMENTS_SINCE, _GIT_SINCE = 23, 25
 _PLATFORM_ARGUMENTS = {
     f"{whose}{what}" for whose in ("BUILD", "TARGET") for what in ("PLATFORM", "OS", "ARCH", "VARIANT")
@@ -35,16 +35,16 @@ _STANDARD_SYNTAX = re.compile(r"(docker\.io/)?docker/dockerfile(:1(\.\d+)*)?(@sh
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """One thing that takes BuildKit, or a frontend of its own."""
+    """One thing that requires BuildKit, or a particular frontend."""
 
     line: int
     what: str
     since: int = 20
-    """The first engine whose own BuildKit knows it; where the file names a frontend, that one counts."""
+    """The first engine whose built-in BuildKit knows it; if the file names a frontend, that counts instead."""
 
 
 def needs_of(dockerfile: Dockerfile, build_args: Mapping[str, str]) -> tuple[Need, ...]:
-    """All that the classic builder would refuse, drop or read otherwise, in the order of the lines."""
+    """All that the classic builder would refuse, drop or read differently, in line order."""
     needs = []
     if dockerfile.syntax and not names_standard_syntax(dockerfile):
         needs.append(Need(dockerfile.directives["syntax"][0], f"the frontend {dockerfile.syntax!r}"))
@@ -57,7 +57,7 @@ def needs_of(dockerfile: Dockerfile, build_args: Mapping[str, str]) -> tuple[Nee
 
 
 def stages_in_other_letters(dockerfile: Dockerfile) -> Iterator[Need]:
-    """Stages that are taken from by a name with other capitals, which Docker takes for the same and Podman does not."""
+    """Stages referred to with different capitals: the same name to Docker, but not to Podman."""
     known: dict[str, str] = {}
     for each in dockerfile.instructions:
         words = split_words(each.text)
@@ -69,7 +69,7 @@ def stages_in_other_letters(dockerfile: Dockerfile) -> Iterator[Need]:
 
 
 def names_standard_syntax(dockerfile: Dockerfile) -> bool:
-    """Whether the frontend that the file names is Docker's own of version 1, which all builders follow."""
+    """Whether the file names Docker's own frontend, version 1, which all builders follow."""
     return _STANDARD_SYNTAX.fullmatch(dockerfile.syntax) is not None
 
 

@@ -1,4 +1,4 @@
-"""Words and variables of a Dockerfile's instructions, in the shell's manner."""
+"""Words and variables in a Dockerfile's instructions, split and expanded as a shell does it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _VARIABLE = re.compile(r"\\\$|\$(?:(\w+)|\{(\w+)(?:(:?)([-+?])([^{}]*))?\})")
 
 
 def split_words(text: str, escape: str = "\\") -> tuple[str, ...]:
-    """Words between white space, quotes and escapes kept as they are written."""
+    """Split at white space, with quotes and escapes kept as written."""
     mark = re.escape(escape)
     word = re.compile(rf"""(?:{mark}.|'[^']*'|"(?:{mark}.|[^"{mark}])*"|[^\s])+""", re.DOTALL)
     return tuple(word.findall(text))
@@ -30,7 +30,7 @@ def unquoted(word: str, escape: str = "\\") -> str:
 
 
 def expand(text: str, values: Mapping[str, str]) -> str:
-    """The text with its variables replaced; one without a value is empty, and a form that is not known is left."""
+    """The text with its variables replaced; one without a value becomes empty, an unknown form is left unchanged."""
 
     def value(found: re.Match[str]) -> str:
         plain, braced, colon, operator, word = found.groups()

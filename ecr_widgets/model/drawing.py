@@ -1,7 +1,7 @@
-"""Plots as SVG, escaped by construction: shown as an image they need no script, no trust, no style sheet and no network.
+"""Plots as SVG, escaped by construction: shown as images they need no script, trust, style sheet or network.
 
-JupyterLab's sanitizer takes inline SVG away and leaves an image with a data URI; in that no theme is known, so letters have a
-grey that is readable on light and on dark, and whatever a colour says a sign, a place or a pattern says too.
+JupyterLab's sanitizer removes inline SVG and keeps an image with a data URI. Such an image does not know the theme, so text is
+in a grey that is readable on light and on dark, and whatever a colour says is also said by a sign, a position or a pattern.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ INK, LINE = "#767676", "#8886"
 BLUE, GREY, GREEN, RED, AMBER = "#1976d2", "#90a4ae", "#2e7d32", "#c62828", "#ad5a00"
 _FONT = "system-ui,sans-serif"
 _SAFE = "/:;,=()' "
-"""In a data URI: as it is, since an attribute quotes it with other signs."""
+"""Left unquoted in a data URI: the attribute that holds it uses other quotes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Drawing:
     shapes: tuple[Markup, ...]
 
     def to_svg(self, *, ink: str = INK) -> Markup:
-        """For a page of our own, which may know a better colour for letters."""
+        """For our own pages, which may know a better colour for text."""
         return self._svg(f' role="img" aria-label="{escape(visible(self.alt))}"', ink)
 
     def _svg(self, description: str, ink: str) -> Markup:
@@ -44,11 +44,11 @@ class Drawing:
 
     @property
     def source(self) -> str:
-        """The data URI of an image, which has its description beside it."""
+        """The data URI for an image; the description goes next to it."""
         return f"data:image/svg+xml,{quote(self._svg('', INK).replace(chr(34), chr(39)), safe=_SAFE)}"
 
     def to_json(self) -> dict[str, str]:
-        """For a front end that makes an image of it."""
+        """For a front end that turns it into an image."""
         return {"src": self.source, "alt": self.alt}
 
     def to_image(self) -> Markup:
@@ -82,7 +82,7 @@ def letters(x: float, y: float, text: str, *, anchor: str = "start", size: int =
 
 
 def area(points: Iterable[tuple[float, float]], colour: str, *, pattern: bool = False) -> Markup:
-    """A filled outline; a pattern tells it from another without colour."""
+    """A filled outline; a pattern sets it apart from others without colour."""
     outline = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     dashes = ' stroke-dasharray="3 2" fill-opacity="0.35"' if pattern else ' fill-opacity="0.85"'
     return Markup(f'<polygon points="{outline}" fill="{colour}" stroke="{colour}"{dashes}/>')
@@ -105,7 +105,7 @@ def stacked(
     width: int = 520,
     height: int = 96,
 ) -> Drawing:
-    """Layers over time, one on the other, as steps: each value holds until the next moment.
+    """Layers over time, stacked and drawn as steps: each value holds until the next moment.
 
     Args:
         seconds: Moments, oldest first.
@@ -170,21 +170,21 @@ def share(part: float, *, alt: str, width: int = 120, height: int = 12, colour: 
 
 
 def shape(outline: str, colour: str) -> Markup:
-    """A filled path; where outlines cross, what is between them is empty."""
+    """A filled path; what lies between crossing outlines is empty."""
     return Markup(f'<path d="{escape(outline)}" fill="{colour}" fill-rule="evenodd"/>')
 
 
 class Figure(NamedTuple):
-    """One number with its course."""
+    """One number with its history."""
 
     value: str
     label: str
     course: tuple[float | None, ...]
-    """A value each day, the last one today; None where there is none."""
+    """One value per day, the last one today's; None for a day without one."""
 
 
 def tiles(figures: Sequence[Figure], *, alt: str, width: int = 190, height: int = 78) -> Drawing:
-    """Numbers side by side, each over its course."""
+    """Numbers side by side, each above its history."""
     shapes: list[Markup] = []
     for at, figure in enumerate(figures):
         left, bottom = at * width + 2, height - 6
@@ -204,7 +204,7 @@ def tiles(figures: Sequence[Figure], *, alt: str, width: int = 190, height: int 
 
 
 class Amount(NamedTuple):
-    """One line of a bar chart: a part that is filled, one that is outlined, and what is said of it."""
+    """One line of a bar chart: a filled part, an outlined part, and a text for each column."""
 
     label: str
     filled: float
@@ -220,7 +220,7 @@ _LABEL_LETTERS = 21
 def amounts(
     label: str, headings: Sequence[str], lines: Sequence[Amount], notes: Sequence[str], *, alt: str
 ) -> Drawing:
-    """A bar a line, the longest one full, with figures right of it and notes below."""
+    """One bar per line, the longest at full width, with figures on its right and notes below."""
     most = max((each.filled + each.outlined for each in lines), default=0) or 1
     right = [_LABEL + _BAR + _CELL * (at + 1) for at in range(len(headings))]
     shapes = [letters(4, 12, label, size=11)]
@@ -238,7 +238,7 @@ def amounts(
             filled += f"M{_LABEL} {top + 2}h{width:g}v11h-{width:g}z"
         more = round(_BAR * each.outlined / most, 1)
         if each.outlined:
-            # With a hole in it: two outlines that cross.
+            # With a hole in it: two crossing outlines.
             more = max(more, 3)
             outlined += (
                 f"M{_LABEL + width:g} {top + 2}h{more:g}v11h-{more:g}zm1 1h{more - 2:g}v9h-{more - 2:g}z"
@@ -250,7 +250,7 @@ def amounts(
 
 
 class Bar(NamedTuple):
-    """One step on a Gantt chart, in seconds from the first one's start."""
+    """One step on a Gantt chart, in seconds since the first one's start."""
 
     sign: str
     name: str
@@ -261,9 +261,9 @@ class Bar(NamedTuple):
 
 
 def gantt(bars: Sequence[Bar]) -> Markup:
-    """A line a step: what it was, when it worked, how long, and what came of it.
+    """One line per step: what it was, when it ran, for how long, and its result.
 
-    A table with a gradient in each row: letters have the theme's colour, can be copied, and stay where pictures are taken out.
+    A table with a gradient in each row: its text has the theme's colour, can be copied, and stays when images are removed.
     """
     first = min((bar.start_s for bar in bars), default=0.0)
     span_s = max(max((bar.end_s for bar in bars), default=0.0) - first, 0.001)

@@ -1,6 +1,6 @@
-"""Names of Amazon ECS: the cluster that an environment's name means, and the long ARNs that are ids in this kit.
+"""Names in Amazon ECS: the cluster that an environment name means, and the long ARNs that this kit uses as ids.
 
-A service or task may bear a short ARN, without its cluster, by the age of its account; its id here is always the long one.
+In older accounts a service or task may have a short ARN, without its cluster; its id here is always the long one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _CLUSTER = re.compile(r"[A-Za-z0-9_-]{1,255}", re.ASCII)
 
 
 def is_ecs(name: str) -> bool:
-    """Whether an environment's name, or the id of something in one, is of ECS; all others are Layer0's.
+    """Whether an environment name, or the id of something in an environment, is ECS's; all others are Layer0's.
 
     >>> is_ecs("ecs:demo"), is_ecs("arn:aws:ecs:us-east-1:111222333444:service/demo/web"), is_ecs("demo")
     (True, True, False)
@@ -25,7 +25,7 @@ def is_ecs(name: str) -> bool:
 
 
 def bare_cluster(environment: str) -> str:
-    """The name alone of the cluster that an environment's name means, in whatever form, account and region.
+    """The plain cluster name in an environment name of any form, account and region.
 
     >>> {bare_cluster(each) for each in ("ecs:demo", "ecs:arn:aws:ecs:us-east-1:111222333444:cluster/demo")}
     {'demo'}
@@ -35,7 +35,7 @@ def bare_cluster(environment: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class EcsAddress:
-    """ECS of one account in one region; as text, what all of its ARNs begin with."""
+    """ECS in one account and region; as text, the prefix of all its ARNs."""
 
     partition: str
     region: str
@@ -57,10 +57,10 @@ class EcsAddress:
         return f"{self}:task/{cluster}/{task_id}"
 
     def cluster_name(self, environment: str) -> str:
-        """The name in `ecs:NAME`, in `ecs:` and an ARN, or in an ARN alone.
+        """The cluster name in `ecs:NAME`, in `ecs:` followed by an ARN, or in a plain ARN.
 
         Raises:
-            InputError: It is no name of a cluster, or a cluster of another account or region.
+            InputError: Not a cluster name, or a cluster in another account or region.
         """
         text = environment.removeprefix(_PREFIX)
         name = self._own(text, "cluster") if text.startswith("arn:") else text
@@ -72,10 +72,10 @@ class EcsAddress:
         return name
 
     def in_cluster(self, entity_id: str, kind: str) -> tuple[str, str]:
-        """The cluster and the last part of the id of a service or task.
+        """The cluster and the last part of a service's or task's id.
 
         Raises:
-            InputError: It is no such id, or one of another account or region.
+            InputError: Not such an id, or one in another account or region.
         """
         cluster, slash, name = self._own(entity_id, kind).partition("/")
         if not slash or not name:

@@ -1,7 +1,7 @@
 """How ECR encrypts a repository.
 
 Source: Amazon ECR API, EncryptionConfiguration: the key is named by ARN, id or alias. The Amazon ECR user guide,
-"Encryption at rest": it is set when the repository is created, and ECR keeps the ARN of the key that was named.
+"Encryption at rest": it is set when the repository is created, and ECR stores the ARN of the key that was named.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ecr_widgets.errors import InputError
 
 ENCRYPTIONS = ("AES256", "KMS")
-"""What can be chosen; ECR reports a third one, `KMS_DSSE`, in regions of the US government."""
+"""What can be chosen; in US government regions ECR also reports a third type, `KMS_DSSE`."""
 
 _ID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32}"
 _ALIAS = r"alias/[A-Za-z0-9/_-]{1,250}"
@@ -26,13 +26,13 @@ class Encryption:
     """How a repository is encrypted, as requested or as ECR reports it."""
 
     type: str
-    """`AES256`: keys that S3 manages; `KMS`: a key of AWS's key management."""
+    """`AES256`: keys managed by S3; `KMS`: a key in AWS Key Management Service."""
     kms_key: str | None = None
-    """ARN, id or alias of the key; None for AWS's own for ECR, or where that is all the same."""
+    """ARN, id or alias of the key; None for AWS's own key for ECR, or if any key will do."""
 
     @classmethod
     def parse(cls, encryption: str, kms_key: str = "") -> Encryption | None:
-        """What was asked for; None where nothing was.
+        """Parse what was asked for; None if nothing was.
 
         Args:
             encryption: One of `ENCRYPTIONS`, or empty.
@@ -40,7 +40,7 @@ class Encryption:
             kms_key: With `KMS`: ARN, id or alias of a key, or empty.
 
         Raises:
-            InputError: Another word, a key where none is used, or what names no key.
+            InputError: Another word, a key without `KMS`, or something that does not name a key.
         """
         if encryption and encryption not in ENCRYPTIONS:
             raise InputError(
@@ -61,9 +61,9 @@ class Encryption:
         return cls(encryption, kms_key)
 
     def is_met_by(self, current: Encryption) -> bool:
-        """Whether a repository with this current encryption has what is asked for.
+        """Whether a repository with this current encryption has what was asked for.
 
-        ECR keeps the ARN of the key behind an alias. It cannot be resolved here, so any key meets an alias.
+        ECR stores the ARN of the key behind an alias. An alias cannot be resolved here, so any key meets it.
         """
         if self.type != current.type or self.kms_key is None:
             return self.type == current.type
@@ -84,5 +84,5 @@ def _is_alias(kms_key: str) -> bool:
 
 
 def _name(kms_key: str) -> str:
-    """Id or alias, without what an ARN has before it."""
+    """Id or alias, without the ARN's prefix."""
     return kms_key.rpartition(":")[2].removeprefix("key/")

@@ -1,4 +1,4 @@
-"""What kind of engine answers: differences between engines are decided from this, and nowhere else."""
+"""What kind of engine this is: differences between engines are decided from this, and nowhere else."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ class ImageStore(StrEnum):
     """How an engine keeps images, which decides what an image's id is."""
 
     GRAPH_DRIVER = "graph driver"
-    """Docker's own of old: unpacked layers; an id is the digest of the configuration."""
+    """Docker's older store: unpacked layers; an id is the digest of the configuration."""
     CONTAINERD = "containerd"
-    """Content as registries keep it; an id is the digest of the manifest, or of the index."""
+    """Content as registries store it; an id is the digest of the manifest, or of the index."""
     PODMAN = "containers-storage"
     """Podman's; an id is the digest of the configuration."""
 
 
 @dataclass(frozen=True, slots=True)
 class EngineFacts:
-    """One engine, as a record names it."""
+    """One engine, as records describe it."""
 
     name: str
-    """`Docker Engine` or `Podman Engine`, in its own words."""
+    """`Docker Engine` or `Podman Engine`, as it calls itself."""
     version: str
     api_version: str
     store: ImageStore
     driver: str
-    """What keeps the layers, such as `overlay2`."""
+    """The storage driver for layers, such as `overlay2`."""
     address: str
-    """Where it was asked, and what names that address."""
+    """Its address, and where that address comes from."""
     rootless: bool = False
 
     @property
@@ -42,23 +42,23 @@ class EngineFacts:
 
     @property
     def pushes_indexes(self) -> bool:
-        """Whether an index can be left to it.
+        """Whether it can be left to push an index.
 
         Before 28.2 the containerd store pushed each manifest of an index under the tag, one after the other: an immutable
-        tag stayed on the first that arrived.
+        tag stayed on the first one to arrive.
 
         Source: moby pull request 49949.
         """
         return self.ids_are_manifests and self.is_at_least(28, 2)
 
     def is_at_least(self, major: int, minor: int = 0) -> bool:
-        """Whether it has this version or a later one; builds between releases, which have no number, count as new."""
+        """Whether it is this version or later; builds between releases, which have no number, count as new."""
         version = _numbers(self.version)
         return not any(version) or version >= (major, minor)
 
     @property
     def takes_buildkit(self) -> bool:
-        """Whether its own BuildKit can be asked; Podman builds by Buildah."""
+        """Whether it has a BuildKit of its own; Podman builds with Buildah."""
         return self.store is not ImageStore.PODMAN
 
 
@@ -68,9 +68,9 @@ class HeldImage:
 
     image_id: str
     known_as: tuple[ImageReference, ...]
-    """By digest; what a registry serves there is the registry's word."""
+    """References by digest; only the registry can say what it serves under them."""
     is_index: bool | None = None
-    """None if the engine does not say without being asked again."""
+    """None if that would take another request to the engine."""
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""A fleet: one runbook, many targets; each target is a run with a slot of its own."""
+"""A fleet: one runbook, many targets; each target is a run with its own slot."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ _HASH = 8
 
 @dataclass(frozen=True, slots=True)
 class FleetRunbook:
-    """What a fleet has to know of its runbook."""
+    """What a fleet needs to know about its runbook."""
 
     name: str
     path: str
-    """What starts it from any folder: a shipped one's name, or an absolute path."""
+    """What to start it by from any folder: a shipped runbook's name, or an absolute path."""
     sha256: str
     parameters: Sequence[Parameter]
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One set of parameters, by the name that the fleet has for it."""
+    """One set of parameters, and the fleet's name for it."""
 
     name: str
     parameters: Mapping[str, Any]
@@ -40,7 +40,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class TargetRun:
-    """The run of one target, as whatever starts it needs it; it holds no secret, and can be sent to another host."""
+    """All that is needed to start one target's run; it holds no secret, and can be sent to another host."""
 
     target: str
     runbook: str
@@ -50,35 +50,35 @@ class TargetRun:
     runs: str
     """Where the run is saved."""
     folder: str
-    """Where it works, and relative paths begin."""
+    """Its working directory, which relative paths start from."""
     fleet_run: str = ""
-    """Id of the fleet's own run, whose approval is this run's as well."""
+    """Id of the fleet's own run, whose approval also covers this run."""
 
     def command(self) -> tuple[str, ...]:
-        """The words that start it by hand, or from an engine of one's own."""
+        """The command line that starts it by hand, or from another engine."""
         given = (word for pair in self.parameters.items() for word in ("-p", pair[0], _typed(pair[1])))
-        # A folder is another one on each host; a bucket is not.
+        # A folder is a different one on each host; a bucket is not.
         runs = ("--runs", self.runs) if is_bucket(self.runs) else ()
         return ("ecr-widgets", "run", self.runbook, *given, "--slot", self.slot, *runs)
 
 
 @dataclass(frozen=True, slots=True)
 class RunEnd:
-    """How the run of a target ended."""
+    """How a target's run ended."""
 
     target: str
     exit_code: int
-    """Of our command; negative for a signal."""
+    """Exit code of our command; negative for a signal."""
     run_id: str = ""
     reason: str = ""
     ran_before: bool = False
-    """Whether it had succeeded before, and nothing was run now."""
+    """Whether it had succeeded before, so nothing ran now."""
 
 
 def name_targets(sets: Sequence[Mapping[str, Any]]) -> tuple[Target, ...]:
-    """Name each target by the first parameters in which they differ, in letters that a slot takes.
+    """Name each target by the first parameters in which they differ, in characters that a slot allows.
 
-    Where that makes two names the same, or one too long, a part of the parameters' SHA-256 tells them apart.
+    If two names would be the same, or one too long, part of the parameters' SHA-256 tells them apart.
     """
     varied = [
         name
@@ -106,28 +106,28 @@ def name_targets(sets: Sequence[Mapping[str, Any]]) -> tuple[Target, ...]:
 
 
 def longest_fleet_name() -> int:
-    """Characters that a fleet's name may have: with a target's it makes a slot."""
+    """Most characters in a fleet's name: together with a target's it makes a slot."""
     return _LONGEST_SLOT - _LONGEST_NAME - 1
 
 
 def slot_of(fleet: str, target: str) -> str:
-    """The slot of a target's run."""
+    """The slot for a target's run."""
     return f"{fleet}:{target}"
 
 
 def sha256_of(runbook_sha256: str, targets: Sequence[Target]) -> str:
-    """SHA-256 over what a fleet runs: the runbook's cells and each target's parameters, in their order."""
+    """SHA-256 of what a fleet runs: the runbook's cells and each target's parameters, in order."""
     whole = [runbook_sha256, [[each.name, dict(each.parameters)] for each in targets]]
     return hashlib.sha256(spelled(whole).encode()).hexdigest()
 
 
 def target_sha256(name: str, parameters: Mapping[str, Any]) -> str:
-    """Enough of the SHA-256 over a target to know it again: 16 hexadecimal digits."""
+    """Enough of a target's SHA-256 to recognize it: 16 hexadecimal digits."""
     return hashlib.sha256(spelled([name, dict(parameters)]).encode()).hexdigest()[:16]
 
 
 def spelled(value: Any) -> str:
-    """A value as text: the same for equal values only."""
+    """A value as text: the same only for equal values."""
     return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
@@ -136,7 +136,7 @@ def _in_slot(value: Any) -> str:
 
 
 def _typed(value: Any) -> str:
-    """As a person types it at a command line."""
+    """The value as a person types it on a command line."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 

@@ -1,6 +1,6 @@
-"""The policy of a gate: what must be proven of an image before it runs somewhere, or is copied somewhere.
+"""A gate's policy: what must be proven about an image before it runs somewhere, or is copied somewhere.
 
-Written by hand, in YAML or JSON, so each member that means nothing is an error: one that is misspelled would ask for nothing.
+It is written by hand, in YAML or JSON, so every unknown member is an error: a misspelled one would demand nothing.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ class Did(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class FindingLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Most findings of each severity; those that are left out do not count."""
+    """The most findings allowed per severity; a severity left out does not count."""
 
     scanned_within_days: Days
-    """Age of the scan, in days."""
+    """The most that the scan may be old, in days."""
     critical: Count | None = None
     high: Count | None = None
     medium: Count | None = None
@@ -43,7 +43,7 @@ class FindingLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     undefined: Count | None = None
 
     def exceeded(self, counts: Mapping[str, int]) -> list[str]:
-        """What is above its limit, in words."""
+        """What exceeds its limit, in words."""
         limits = {
             name: getattr(self, name) for name in self.__struct_fields__ if name != "scanned_within_days"
         }
@@ -55,26 +55,26 @@ class FindingLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is asked of an image in one place."""
+    """What is required of an image in one place."""
 
     keys: Annotated[tuple[KeyName, ...], msgspec.Meta(min_length=1)]
     """Keys whose statements count."""
     runbooks: tuple[str, ...] = ()
-    """Runbooks of which one must have a proven run about the image; empty for any."""
+    """One of these runbooks must have a proven run about the image; empty for any."""
     verdict: Literal["proven"] = "proven"
     did: Did | None = None
     approved: bool = False
-    """Whether another person must have approved one of these runs, by another key than the one that asked."""
+    """Whether another person must have approved one of these runs, with a different key than the requester's."""
     max_age_days: Days | None = None
-    """Statements that are older do not count, in days."""
+    """Older statements do not count, in days."""
     findings: FindingLimits | None = None
-    """Asked of ECR at that moment."""
+    """Checked with ECR when the gate decides."""
     without_evidence: tuple[str, ...] = ()
-    """Repositories with their registries, with `*` for anything, whose images need none, such as those of side-cars."""
+    """Repositories, including their registries, with `*` for anything, whose images need no evidence, such as side-cars."""
     mode: Literal["refuse", "warn"] = "refuse"
 
     def needs_none(self, repository: str) -> bool:
-        """Whether images of a repository, with its registry, need no evidence."""
+        """Whether images of a repository (registry included) need no evidence."""
         return any(fnmatchcase(repository, pattern) for pattern in self.without_evidence)
 
 
@@ -86,22 +86,22 @@ class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class GatePolicy:
-    """A policy file as it was read."""
+    """A policy file as read."""
 
     sha256: str
-    """Of the file, in hexadecimal."""
+    """SHA-256 of the file, in hexadecimal."""
     environments: Mapping[str, Rules]
-    """By name or id as Layer0 has it; a cluster of ECS by `ecs:` and its name, whichever form the file has."""
+    """By Layer0's name or id; an ECS cluster by `ecs:` and its name, whichever form the file uses."""
     repositories: Mapping[str, Rules]
-    """By name, with `*` for anything; with the registry in front or without."""
+    """By name, with `*` for anything, with or without the registry in front."""
 
     def of_environment(self, names: Iterable[str]) -> tuple[Rules, ...]:
-        """What is asked in an environment of these names, each in any form."""
+        """What is required in an environment that has these names, each in any form."""
         keys = dict.fromkeys(environment_key(each) for each in names)
         return tuple(self.environments[each] for each in keys if each in self.environments)
 
     def of_repository(self, registry: str, name: str) -> tuple[Rules, ...]:
-        """What is asked of images that are copied to a repository; all of it, where several patterns match."""
+        """What is required of images copied to a repository; all of it if several patterns match."""
         return tuple(
             rules
             for pattern, rules in self.repositories.items()
@@ -110,7 +110,7 @@ class GatePolicy:
 
 
 def environment_key(environment: str) -> str:
-    """The same for all forms of one cluster's name.
+    """One key for all forms of a cluster's name.
 
     >>> environment_key("arn:aws:ecs:us-east-1:111222333444:cluster/demo"), environment_key("demo")
     ('ecs:demo', 'demo')
@@ -119,15 +119,15 @@ def environment_key(environment: str) -> str:
 
 
 def read_policy(document: Any, sha256: str) -> GatePolicy:
-    """Read a policy.
+    """Parse a policy.
 
     Args:
-        document: As YAML or JSON has it, with plain words as texts.
+        document: The parsed YAML or JSON, with plain words as strings.
 
-        sha256: Of its file, in hexadecimal.
+        sha256: SHA-256 of its file, in hexadecimal.
 
     Raises:
-        InputError: It is none; the message names the place.
+        InputError: Not a policy; the message names the place.
     """
     try:
         told = msgspec.convert(document, _Document, strict=False)
@@ -148,7 +148,7 @@ def _hint(why: str) -> str | None:
     unknown = re.search("unknown field `([^`]*)`", why)
     if unknown is None:
         return _KEY_HELP if "regex" in why else None
-    # One that another object has is known there.
+    # The name itself may be a valid member of another object.
     near = get_close_matches(unknown[1], _MEMBERS - {unknown[1]}, n=1)
     return f"did you mean {near[0]!r}?" if near else "docs/gate.md lists what a policy may have"
 

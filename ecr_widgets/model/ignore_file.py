@@ -1,4 +1,4 @@
-"""Ignore files: what a build context leaves out, as Docker's own matcher decides it.
+"""Ignore files: what a build context leaves out, by the rules of Docker's own matcher.
 
 A pattern is Go's `filepath.Match` with `**` added; the last pattern that matches a path or one of its folders decides.
 
@@ -20,12 +20,12 @@ _WELL_FORMED = re.compile(rf"(?:\\.|[^\\\[]|\[\^?(?:{_MEMBER}(?:-{_MEMBER})?)+\]
 _READ_ALIKE = re.compile(r"(?:(?<![^/])\*\*(?=/|$)|(?<!\*)\*(?!\*)|[\w ./?\\\[\]#!@+=,~%&'-])*", re.ASCII)
 _NAMED_CLASS = re.compile(r"\[:\^?\w+:\]")
 _CLASSES = frozenset("dDwWsSbBAaftnrv")
-"""Letters after a backslash that Go's regular expressions, which the matcher is made of, take for more than the letter."""
+"""Letters that have a special meaning after a backslash in Go's regular expressions, which the matcher is built on."""
 
 
 @dataclass(frozen=True)
 class Pattern:
-    """One line that counts."""
+    """One line that has an effect."""
 
     text: str
     """Cleaned: no `./`, no slash at either end."""
@@ -35,18 +35,18 @@ class Pattern:
     @cached_property
     def _expression(self) -> re.Pattern[str]:
         with warnings.catch_warnings():
-            # Sets within sets are none, neither to Go nor to Python so far.
+            # Neither Go nor, so far, Python has nested sets.
             warnings.simplefilter("ignore", FutureWarning)
             return re.compile(_translated(self.text), re.ASCII)
 
     @property
     def is_read_alike(self) -> bool:
-        """Whether clients before 2022 take it for the same: they find no exception by wildcards in an ignored folder."""
+        """Whether clients from before 2022 read it the same way: in an ignored folder they find no exceptions with wildcards."""
         has_wildcards = _SPECIAL.search(self.text) is not None
         return _READ_ALIKE.fullmatch(self.text) is not None and not (self.is_exception and has_wildcards)
 
     def matches(self, path: str) -> bool:
-        """Whether it matches the whole path, relative to the context; folders above are looked at by the caller."""
+        """Whether it matches the whole path, relative to the context; the caller checks the folders above."""
         if self.text.startswith("**") and not _SPECIAL.search(self.text, 2):
             ending = self.text[2:]
             return path.endswith(ending) or path == ending.removeprefix("/")
@@ -57,21 +57,21 @@ class Pattern:
 
 @dataclass(frozen=True, slots=True)
 class IgnoreFile:
-    """The patterns of an ignore file in their order."""
+    """The patterns of an ignore file, in order."""
 
     patterns: tuple[Pattern, ...] = ()
 
     @classmethod
     def parse(cls, content: bytes) -> IgnoreFile:
-        """Read a file.
+        """Parse a file.
 
         Raises:
-            ValueError: A pattern that Docker refuses, named with its line.
+            ValueError: Docker would refuse a pattern; the message names it and its line.
         """
         patterns = []
         lines = content.removeprefix(_BYTE_ORDER_MARK).decode(errors="surrogateescape").split("\n")
         for number, line in enumerate(lines, start=1):
-            # A `#` counts in the very first column only.
+            # A `#` starts a comment only in the first column.
             text = "" if line.startswith("#") else line.strip()
             if not text:
                 continue
@@ -89,11 +89,11 @@ class IgnoreFile:
         return cls(tuple(patterns))
 
     def look(self, path: str, above: Look) -> Look:
-        """What is decided of a path, given what was decided of the folder it is in."""
+        """The decision about a path, given the one about its folder."""
         is_ignored, matched = False, []
         for number, pattern in enumerate(self.patterns):
             matches = bool(above.matched) and above.matched[number]
-            # What cannot change the decision any more is not tried, and counts as not matched for what is below.
+            # A pattern that can no longer change the decision is not tried, and counts as not matched for what is below.
             if not matches and pattern.is_exception == is_ignored:
                 matches = pattern.matches(path)
             matched.append(matches)
@@ -102,7 +102,7 @@ class IgnoreFile:
         return Look(is_ignored, tuple(matched))
 
     def ignores(self, path: str) -> bool:
-        """What is decided of a path, folders above it included."""
+        """Whether a path is ignored, taking the folders above it into account."""
         look, parts = Look(), path.split("/")
         for end in range(1, len(parts) + 1):
             look = self.look("/".join(parts[:end]), look)
@@ -111,7 +111,7 @@ class IgnoreFile:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What an ignore file says of one path."""
+    """What an ignore file says about one path."""
 
     is_ignored: bool = False
     matched: tuple[bool, ...] = ()
@@ -120,12 +120,12 @@ class Look:
 
 def _cleaned(pattern: str) -> str:
     cleaned = posixpath.normpath(pattern)
-    # Python keeps two slashes in front, Go none.
+    # Python keeps two leading slashes, Go does not.
     return cleaned.lstrip("/") or "/"
 
 
 def _translated(pattern: str) -> str:
-    """The pattern as the regular expression that Docker makes of it, oddities included: a class may match a slash."""
+    """The pattern as the regular expression that Docker turns it into, oddities included: a class may match a slash."""
     parts, at = [], 0
     while at < len(pattern):
         char = pattern[at]
@@ -133,7 +133,7 @@ def _translated(pattern: str) -> str:
         if char == "*" and pattern.startswith("*", at):
             at += 1
             at += pattern.startswith("/", at)
-            # At the end it is everything below, elsewhere any number of folders.
+            # At the end it means everything below, elsewhere any number of folders.
             parts.append(".*" if at == len(pattern) else "(.*/)?")
         elif char == "*":
             parts.append("[^/]*")
@@ -151,7 +151,7 @@ def _translated(pattern: str) -> str:
 
 
 def _check(pattern: str) -> None:
-    """Raise ValueError where Go's Match refuses the pattern: a class that is empty or open, an escape of nothing."""
-    # Docker's matcher takes a named class such as [:alpha:] for what it says; ours would not.
+    """Raise ValueError if Go's Match refuses the pattern: an empty or open class, or an escape of nothing."""
+    # Docker's matcher understands a named class such as [:alpha:]; ours would not.
     if not _WELL_FORMED.fullmatch(pattern) or _NAMED_CLASS.search(pattern):
         raise ValueError(pattern)

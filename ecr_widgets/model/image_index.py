@@ -1,4 +1,4 @@
-"""An index read: the manifests that it names, with images separated from what only describes one.
+"""Reads an index: the manifests that it names, with images separated from what only describes one.
 
 Source: OCI image specification, "Image Index"; BuildKit, "Image attestation storage".
 """
@@ -15,16 +15,16 @@ _NO_PLATFORM = "unknown/unknown"
 
 
 def children_of(manifest: Mapping[str, Any]) -> tuple[Child, ...]:
-    """What an index names; nothing where the manifest is none.
+    """The manifests that an index names; none if the manifest is not an index.
 
     Raises:
-        LookupError, TypeError, ValueError, AttributeError: It is not what an index is.
+        LookupError, TypeError, ValueError, AttributeError: Malformed.
     """
     return tuple(_child(each) for each in manifest.get("manifests") or ())
 
 
 def platform_of(entry: Mapping[str, Any]) -> str:
-    """`linux/arm64/v8`, of a platform as an index or a configuration has it; empty where it is none."""
+    """The platform in an index entry or a configuration, such as `linux/arm64/v8`; empty if there is none."""
     parts = (entry.get(name) for name in ("os", "architecture", "variant"))
     platform = "/".join(str(part) for part in parts if part)
     return "" if platform == _NO_PLATFORM else platform

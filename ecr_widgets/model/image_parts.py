@@ -1,4 +1,4 @@
-"""What in a repository belongs to another image of it: the images of an index, attestations, signatures, other referrers.
+"""What belongs to another image in the same repository: the images of an index, attestations, signatures, other referrers.
 
 Source: OCI image specification, "Image Index", "Guidelines for Artifact Usage" (`subject`); OCI distribution specification,
 "Referrers Tag Schema"; cosign's tags for signatures and attestations; BuildKit, "Image attestation storage".
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ecr_widgets.model.registry import Child, Image
 
 _OF_DIGEST = re.compile(r"(?:[\w.-]*?)sha256-([0-9a-f]{64})(?:\.([\w.-]+))?", re.ASCII)
-"""`sha256-HEX.sig`, perhaps with a prefix of one's own; without an ending it is the list of what refers to the digest."""
+"""`sha256-HEX.sig`, perhaps with a custom prefix; without an ending it is the list of the digest's referrers."""
 _ENDINGS = {"sig": "signature", "att": "attestation", "sbom": "SBOM", None: "list of referrers"}
 _TYPES = {
     "application/vnd.cncf.notary.signature": "signature",
@@ -21,30 +21,30 @@ _TYPES = {
     "application/vnd.dev.sigstore.bundle.v0.3+json": "sigstore bundle",
 }
 EVIDENCE = frozenset(_TYPES)
-"""Artifact types of what is copied along with an image."""
+"""Artifact types that are copied along with an image."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Who belongs to whom in one repository, by digest."""
+    """What belongs to what in one repository, by digest."""
 
     owners: Mapping[str, frozenset[str]]
-    """What each part belongs to directly, of what the repository has."""
+    """What each part belongs to directly, if the repository has it."""
     kinds: Mapping[str, str]
     """What each part is: `linux/amd64`, `attestation`, `signature`."""
     orphans: frozenset[str]
-    """What says something about an image that the repository does not have."""
+    """Parts about an image that the repository does not have."""
     unread: frozenset[str]
-    """Indexes that could not be read, so what they name is not known."""
+    """Indexes that could not be read, so what they name is unknown."""
 
     @classmethod
     def of(cls, images: Iterable[Image], indexes: Mapping[str, Iterable[Child]]) -> Parts:
-        """Find them.
+        """Find the parts.
 
         Args:
-            images: All that the repository has.
+            images: All images in the repository.
 
-            indexes: What each of its indexes names; those that are left out count as not read.
+            indexes: What each index there names; an index left out counts as unread.
         """
         by_digest = {image.digest: image for image in images}
         owners: dict[str, set[str]] = {}
@@ -58,7 +58,7 @@ class Parts:
         for index, children in indexes.items():
             for child in children:
                 kind = (child.platform or "image") if child.is_image else "attestation"
-                # An attestation, too, is the index's: nothing but the index says which image it is about.
+                # An attestation belongs to the index too: only the index says which image it is about.
                 belongs(child.digest, index, kind)
         for image in by_digest.values():
             for about, kind in _about(image):
@@ -76,24 +76,24 @@ class Parts:
         )
 
     def above(self, digest: str) -> frozenset[str]:
-        """All that it belongs to, directly and indirectly."""
+        """All that it belongs to, directly or indirectly."""
         return _closure(digest, self.owners)
 
     def below(self, digests: Iterable[str]) -> frozenset[str]:
-        """All that belongs to one of these."""
+        """All parts that belong to one of these."""
         wanted = frozenset(digests)
         return frozenset(part for part in self.owners if self.above(part) & wanted)
 
 
 def subject_of(image: Image) -> tuple[str, str] | None:
-    """Digest of the image that this one only says something about, and what it is; None for an image of its own."""
+    """Digest of the image that this one only describes, and what it is to it; None for an image in its own right."""
     found = _about(image)
-    # One that has a tag of its own as well is an image, whatever else it is.
+    # With a tag of its own it is an image, whatever else it is.
     return found[0] if found and (image.subject is not None or len(found) == len(image.tags)) else None
 
 
 def _about(image: Image) -> list[tuple[str, str]]:
-    """All that it says something about, and what it is to each."""
+    """The images that it describes, and what it is to each."""
     if image.subject is not None:
         return [(image.subject, _TYPES.get(image.artifact_type or "", "referrer"))]
     matches = [match for tag in image.tags if (match := _OF_DIGEST.fullmatch(tag))]

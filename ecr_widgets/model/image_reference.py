@@ -1,8 +1,8 @@
 """Image references by the grammar that Docker uses.
 
 Source: distribution/reference, "Grammar": a reference is `name[:tag][@digest]`; the first path component is a
-registry when it holds a dot, a colon or a capital or is `localhost`. One name that Docker takes is refused here: a first
-component like `a_b.example`, which looks like a host, is none, and is no path that a registry serves.
+registry if it contains a dot, a colon or a capital, or is `localhost`. One form that Docker accepts is refused here: a first
+component like `a_b.example` looks like a host, but is neither a host nor a path that a registry serves.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{1
 _IMAGE_ID = re.compile(r"(?:sha256:)?[0-9a-f]{64}", re.ASCII)
 
 NAME_MAX_LENGTH = 255
-"""Characters of the path, as Docker counts them."""
+"""Most characters in the path, as Docker counts them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +39,10 @@ class ImageReference:
 
     @classmethod
     def parse(cls, text: str) -> ImageReference:
-        """Read a reference.
+        """Parse a reference.
 
         Raises:
-            InvalidReference: The text breaks the grammar; the message names the part.
+            InvalidReference: The text does not follow the grammar; the message names the part.
         """
         if not text or text != text.strip():
             raise _refuse(text, "it is empty or has white space around it")
@@ -89,7 +89,7 @@ class ImageReference:
         return self.repository if self.registry is None else f"{self.registry}/{self.repository}"
 
     def with_digest(self, digest: str) -> ImageReference:
-        """The same repository, pinned: tag dropped, so that nothing says two things."""
+        """The same repository, pinned to a digest; the tag is dropped, so that the two cannot disagree."""
         return ImageReference.parse(str(replace(self, tag=None, digest=digest)))
 
     def with_tag(self, tag: str) -> ImageReference:
@@ -98,7 +98,7 @@ class ImageReference:
 
 
 def check_tag(tag: str, *, of: str | None = None) -> str:
-    """Give back a valid tag.
+    """Return the tag if it is valid.
 
     Raises:
         InvalidReference: Not a tag.
@@ -113,7 +113,7 @@ def check_tag(tag: str, *, of: str | None = None) -> str:
 
 
 def check_repository_name(name: str) -> str:
-    """Give back a repository name that ECR accepts: 2 to 256 characters of Docker's path grammar.
+    """Return the repository name if ECR accepts it: 2 to 256 characters in Docker's path grammar.
 
     Raises:
         InvalidReference: ECR would refuse the name.
@@ -137,7 +137,7 @@ def _split_registry(name: str) -> tuple[str | None, str]:
 
 
 def _path_at_docker(registry: str | None, repository: str) -> str:
-    """The path as Docker completes it: its own registry is the default, and a short name there is in `library`."""
+    """The path as Docker completes it: Docker Hub is the default, and a short name there is in `library`."""
     short = "/" not in repository and registry in {None, "docker.io", "index.docker.io"}
     return f"library/{repository}" if short else repository
 

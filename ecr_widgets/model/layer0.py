@@ -23,7 +23,7 @@ class JobState(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Environment(Place):
-    """A Layer0 environment; all but id and name only where it was read by its id."""
+    """A Layer0 environment; only id and name are set unless it was read by id."""
 
     operating_system: str = ""
     cluster_count: int = 0
@@ -36,7 +36,7 @@ class Environment(Place):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Work that Layer0 does in the background."""
+    """Background work in Layer0."""
 
     job_id: str
     state: JobState
@@ -44,7 +44,7 @@ class Job:
     runner_task_id: str = ""
     """The task whose log says what the job did."""
     request: str = field(default="", repr=False)
-    """What it works on: an entity's id, or a task's whole request as JSON, with values that may be secret."""
+    """What it works on: an entity's id, or a task's whole request as JSON, whose values may be secret."""
 
     @property
     def task_id(self) -> str | None:
@@ -53,7 +53,7 @@ class Job:
 
 
 def check_deploy_name(name: str) -> str:
-    """Give back a name that Layer0 and ECS accept for a deploy.
+    """Return the name if Layer0 and ECS accept it for a deploy.
 
     Raises:
         InputError: Layer0 or ECS would refuse it.
@@ -67,7 +67,7 @@ def check_deploy_name(name: str) -> str:
 
 
 def check_entity_name(name: str, *, kind: str) -> str:
-    """Give back a name that can be addressed later: not empty, no space around it, no colon, star, slash or control
+    """Return the name if it can be addressed later: not empty, no space around it, no colon, star, slash or control
     character.
 
     Raises:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One instance; memory as the server writes it, such as `7226MiB`."""
+    """One instance; memory as the server reports it, such as `7226MiB`."""
 
     instance_id: str
     in_use: bool
@@ -17,7 +17,7 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class ClusterScale:
-    """What one run of the scaler found and did; `waiting` names what has no room."""
+    """What one run of the scaler found and did; `waiting` lists what has no room."""
 
     environment_id: str
     before: int

@@ -1,4 +1,4 @@
-"""Load balancers as the kit uses them, and what AWS would refuse about them, checked before anything is created."""
+"""Load balancers as the kit uses them, with what AWS would refuse checked before anything is created."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ class Port:
     """One listener.
 
     Args:
-        host_port: That the balancer listens on.
+        host_port: Port that the balancer listens on.
 
-        container_port: On the host instance: a Dockerrun's hostPort, not its containerPort.
+        container_port: Port on the host instance: a Dockerrun's hostPort, not its containerPort.
 
         protocol: TCP, SSL, HTTP or HTTPS.
 
-        certificate: Name or ARN; needed for SSL and HTTPS.
+        certificate: Name or ARN; required for SSL and HTTPS.
 
-        certificate_arn: What a server reports beside the name; not needed in a request.
+        certificate_arn: Reported by a server along with the name; not needed in a request.
     """
 
     host_port: int
@@ -37,7 +37,7 @@ class Port:
     certificate_arn: str = ""
 
     def is_same_as(self, wanted: Port) -> bool:
-        """Whether this listener, as a server reports it, is the wanted one, whose certificate has a name or an ARN."""
+        """Whether this listener, as a server reports it, is the wanted one, whose certificate is given by name or ARN."""
         return (self.host_port, self.container_port, self.protocol) == (
             wanted.host_port,
             wanted.container_port,
@@ -46,10 +46,10 @@ class Port:
 
     @classmethod
     def parse(cls, text: str, *, certificate: str = "") -> Port:
-        """Read `HOST:CONTAINER/PROTOCOL`, the protocol TCP where none is given.
+        """Parse `HOST:CONTAINER/PROTOCOL`; the protocol is TCP by default.
 
         Raises:
-            InputError: It is written otherwise.
+            InputError: Not in this form.
         """
         match = _PORT.fullmatch(text)
         if match is None:
@@ -63,7 +63,7 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class HealthCheck:
-    """How a balancer looks after its targets; interval and timeout in seconds."""
+    """How a balancer checks its targets; interval and timeout in seconds."""
 
     target: str = "TCP:80"
     interval: int = 30
@@ -95,10 +95,10 @@ def are_same_ports(current: Iterable[Port], wanted: Iterable[Port]) -> bool:
 
 
 def check_ports(ports: Iterable[Port]) -> tuple[Port, ...]:
-    """Give back ports that AWS takes.
+    """Return the ports if AWS accepts them.
 
     Raises:
-        InputError: A number, protocol or certificate would be refused, or a host port comes twice.
+        InputError: AWS would refuse a number, protocol or certificate, or a host port is given twice.
     """
     given = tuple(ports)
     for port in given:
@@ -122,10 +122,10 @@ def check_ports(ports: Iterable[Port]) -> tuple[Port, ...]:
 
 
 def check_health_check(check: HealthCheck) -> HealthCheck:
-    """Give back a health check that is complete and that AWS takes.
+    """Return the health check if it is complete and AWS accepts it.
 
     Raises:
-        InputError: The target or a number would be refused, after half of the balancer was made.
+        InputError: AWS would refuse the target or a number, with the balancer already half created.
     """
     match = _TARGET.fullmatch(check.target)
     if match is None or not 1 <= int(match[2] or match[4]) <= _LARGEST_PORT:
@@ -149,10 +149,10 @@ def check_health_check(check: HealthCheck) -> HealthCheck:
 
 
 def check_idle_timeout(idle_s: int) -> int:
-    """Give back an idle timeout, in seconds, that AWS takes.
+    """Return the idle timeout, in seconds, if AWS accepts it.
 
     Raises:
-        InputError: It is out of bounds.
+        InputError: Out of bounds.
     """
     if not 1 <= idle_s <= 4000:
         raise InputError(f"idle timeout {idle_s} refused", hint="it goes from 1 to 4000 seconds")

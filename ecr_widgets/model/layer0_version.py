@@ -1,4 +1,4 @@
-"""Which releases of Layer0 the kit is known to get along with."""
+"""Which Layer0 releases the kit is known to work with."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ _FIRST, _ONE_COPY, _LAST = (0, 10, 0), (0, 10, 4), (0, 12, 6)
 
 
 def version_warning(version: str) -> str | None:
-    """What people should know before they change anything on a server of this version; None where it is nothing.
+    """What people should know before they change anything on a server of this version; None if there is nothing.
 
-    Features are never derived from versions: tags after v0.12.6 are built on older code, and all fields are optional.
+    Features are never inferred from versions: tags after v0.12.6 are built on older code, and all fields are optional.
     """
     match = _RELEASE.fullmatch(version)
     if match is None:

@@ -1,4 +1,4 @@
-"""Whether a host is this machine: the one place that decides it."""
+"""The one place that decides whether a host is this machine."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import suppress
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host (with or without port) is this machine; only there plain HTTP may carry a token."""
+    """Whether a host (with or without port) is this machine; only then may plain HTTP carry a token."""
     name = host.rpartition(":")[0] if ":" in host and not host.endswith("]") else host
     if name == "localhost":
         return True

@@ -1,4 +1,4 @@
-"""HTML whose texts are escaped by construction: whatever is not `Markup` becomes harmless text of an element."""
+"""HTML whose texts are escaped by construction: whatever is not `Markup` becomes harmless text in an element."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from ecr_widgets.model.text import visible
 
 
 class Markup(str):
-    """HTML that needs no escaping. What methods of `str` make of it is plain text again, and gets escaped."""
+    """HTML that needs no escaping. What `str` methods return is plain text again, and gets escaped."""
 
     __slots__ = ()
 
 
 def element(name: str, *children: str, style: str = "", scope: str = "", kind: str = "") -> Markup:
-    """One element; texts among its children are escaped, and their line breaks stay.
+    """One element; texts among its children are escaped, and their line breaks are kept.
 
-    Inline styles are all that untrusted JupyterLab leaves of how something looks.
+    In an untrusted notebook JupyterLab keeps no styling but inline styles.
 
     Args:
-        kind: A class, for scripts to find it by.
+        kind: A class by which scripts find it.
     """
     inner = "".join([child if isinstance(child, Markup) else _as_child(child) for child in children])
     return Markup(f"{_opening(name, style, scope, kind)}{inner}</{name}>")
 
 
 def escaped(text: str) -> Markup:
-    """The text with its line breaks as they are, for `<pre>`; what shows nothing becomes visible."""
+    """The text for `<pre>`, with its line breaks kept and invisible characters made visible."""
     return Markup(escape(visible(text)))
 
 

@@ -1,4 +1,4 @@
-"""Names that a target can take and that can be addressed again."""
+"""Names that a target accepts and that can be addressed later."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ _ECS_NAME = re.compile(r"[A-Za-z0-9_-]{1,255}", re.ASCII)
 
 
 def dialect_of(environment: str) -> Dialect:
-    """Which documents are stored for an environment, by its name alone."""
+    """Which kind of document an environment stores, by its name alone."""
     return Dialect.ECS if is_ecs(environment) else Dialect.LAYER0
 
 
 def check_name(dialect: Dialect, name: str, kind: str) -> str:
-    """Give back a name that the target accepts.
+    """Return the name if the target accepts it.
 
     Args:
-        kind: What has it, such as `deploy`, `service` or `task`.
+        kind: What is named, such as `deploy`, `service` or `task`.
 
     Raises:
-        InputError: The target would refuse it, or could not find it again.
+        InputError: The target would refuse it, or not find it again.
     """
     if dialect is Dialect.LAYER0:
         return check_deploy_name(name) if kind == "deploy" else check_entity_name(name, kind=kind)

@@ -1,4 +1,4 @@
-"""Which name was meant."""
+"""Guesses which name was meant."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ _MOST = 3
 
 
 def did_you_mean(name: str, names: Iterable[str], otherwise: str) -> str:
-    """What to try next where there is no such name: the nearest three, or else another hint."""
+    """A hint for an unknown name: the nearest three, or `otherwise` if none is near."""
     near = get_close_matches(name, tuple(dict.fromkeys(names)), n=_MOST)
     return f"did you mean {' or '.join(map(repr, near))}?" if near else otherwise

@@ -1,4 +1,4 @@
-"""Parameters as a runbook declares them: one typed, commented assignment a line.
+"""Parameters as a runbook declares them: one typed, commented assignment per line.
 
 tag: str = "1.10"  # tag to push under
 """
@@ -26,10 +26,10 @@ _NUMBER = r"(-?\d+(?:\.\d+)?)"
 _LIMITS = re.compile(rf"{_NUMBER} or more|above {_NUMBER}|{_NUMBER} to {_NUMBER}")
 _CLAUSES = re.compile(r"[,;:()]|\.(?=\s|$)")
 ANY = "any"
-"""Type of a parameter of which nothing is known: it takes any value."""
+"""Type of a parameter about which nothing is known: it accepts any value."""
 _WORDS = {"True": True, "False": False, "None": None}
 _LARGEST = 2**53 - 1
-"""The largest whole number that JSON's readers agree about (RFC 8785)."""
+"""The largest whole number that JSON readers agree on (RFC 8785)."""
 _MOST = sys.float_info.max
 _TYPES = {
     "str": str,
@@ -41,18 +41,18 @@ _TYPES = {
     "None": None,
     ANY: Any,
 }
-"""The types that a declaration's names mean; infinities and NaN are not numbers."""
+"""The type that each name in a declaration means; infinities and NaN are not numbers."""
 LARGEST_VALUE = 100_000
-"""Texts, numbers, lists and objects in one parameter's value, or in a file of parameters."""
+"""Most texts, numbers, lists and objects in one parameter's value, or in a file of parameters."""
 DEEPEST_VALUE = 64
-"""Lists and objects within each other."""
+"""Deepest nesting of lists and objects."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a number may be, as its comment says it: `0 or more`, `above 0` or `1 to 10`, between commas.
+    """What a number may be according to its comment: `0 or more`, `above 0` or `1 to 10`, between commas.
 
-    Within a longer clause the same words are prose: `12 to 24 hours is usual` forbids nothing.
+    In a longer clause the same words are just prose: `12 to 24 hours is usual` forbids nothing.
     """
 
     words: str = ""
@@ -62,7 +62,7 @@ class Limits:
 
     @classmethod
     def parse(cls, comment: str) -> Limits:
-        """The limits that a comment states; none where it states none."""
+        """The limits that a comment states, if any."""
         clauses = (clause.strip() for clause in _CLAUSES.split(comment))
         match = next((found for each in clauses if (found := _LIMITS.fullmatch(each)) is not None), None)
         if match is None:
@@ -76,7 +76,7 @@ class Limits:
         )
 
     def allow(self, value: float) -> bool:
-        """Whether the number is within."""
+        """Whether the number is within the limits."""
         return self.least <= value <= self.most and value > self.above
 
 
@@ -93,10 +93,10 @@ class Parameter:
     """Whether the cell states its type."""
     limits: Limits = field(default_factory=lambda: Limits())
     computed: str = ""
-    """The expression of a default that is known only once the cell runs; `default` is then None."""
+    """The expression of a default that is known only when the cell runs; `default` is then None."""
 
     def read(self, text: str) -> Any:
-        """A value typed by a person, as the declared type wants it. Text stays exactly as typed.
+        """Convert what a person typed to the declared type. Text stays exactly as typed.
 
         Raises:
             UnknownParameter: Not a value of the type, or not an allowed one.
@@ -112,7 +112,7 @@ class Parameter:
             if self._takes(True):  # noqa: FBT003
                 return self.check({"true": True, "false": False}[text.lower()])
             if self._takes(0):
-                # Python would also read `1_0` and digits of other scripts, which nobody means by a number.
+                # Python would also read `1_0` and digits in other scripts, which nobody means as a number.
                 if not _WRITTEN_NUMBER.fullmatch(text):
                     raise self._refuse(text)
                 return self.check(int(text) if text.lstrip("+-").isdigit() else float(text))
@@ -128,7 +128,7 @@ class Parameter:
             raise self._refuse(text) from error
 
     def check(self, value: Any) -> Any:
-        """Give back a value of the declared type.
+        """Return the value as the declared type.
 
         Raises:
             UnknownParameter: Not of the type, or not an allowed one.
@@ -157,7 +157,7 @@ class Parameter:
         return converted
 
     def _takes(self, example: object, /) -> bool:
-        """Whether values like the example are of the type."""
+        """Whether the type accepts values like the example."""
         if self.allowed:
             return any(type(each) is type(example) for each in self.allowed)
         try:
@@ -187,7 +187,7 @@ def _not_read(error: json.JSONDecodeError | RecursionError) -> str:
 def read_parameters(
     declared: Sequence[Parameter], *, values: Mapping[str, Any], texts: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Checked values for the parameters that were given; `texts` come from people and win over `values`.
+    """Check the given parameters and return their values; `texts` come from people and override `values`.
 
     Raises:
         UnknownParameter: A name that is not declared, or a value of the wrong type.
@@ -205,7 +205,7 @@ def read_parameters(
 
 
 def default_values(declared: Sequence[Parameter]) -> dict[str, Any]:
-    """Default values of the parameters, without those that the cell computes."""
+    """The parameters' default values, except those that the cell computes."""
     return {each.name: each.default for each in declared if not each.computed}
 
 
@@ -215,7 +215,7 @@ def computed_names(declared: Sequence[Parameter]) -> frozenset[str]:
 
 
 def _as_written(text: str) -> Any:
-    """What a person typed for a parameter without a type: read as papermill does, but without losing a digit."""
+    """What a person typed for a parameter without a type, read as papermill does but without losing a digit."""
     if text in _WORDS:
         return _WORDS[text]
     for kind in (int, float):
@@ -228,7 +228,7 @@ def _as_written(text: str) -> Any:
 
 @cache
 def _python_type(declared: str) -> Any:
-    """The type that a declaration names, in `_TYPES`' names, `|` and brackets."""
+    """The type that a declaration names, written with `_TYPES`' names, `|` and brackets."""
     return _type_of(ast.parse(declared, mode="eval").body)
 
 

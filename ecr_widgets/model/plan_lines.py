@@ -1,4 +1,4 @@
-"""Lines of a plan, each with a sign and a colour for what it adds, removes or changes. The front end marks them alike."""
+"""Lines of a plan, each with a sign and a colour for what it adds, removes or changes. The front end marks them the same."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _KINDS: Mapping[str, tuple[str, str]] = {
 
 
 def is_marked(line: object) -> bool:
-    """Whether it is a text that says what is added, removed or changed."""
+    """Whether it is a text about what is added, removed or changed."""
     return isinstance(line, str) and line.partition(" ")[0] in _KINDS
 
 
 def planned_line(line: str) -> Markup:
-    """A line of its own; its first word gives it a sign and a colour, any other gives it neither."""
+    """The line as an element, with a sign and a colour if its first word is a known one."""
     sign, colour = _KINDS.get(line.partition(" ")[0], ("", "transparent"))
     style = f"border-left:3px solid {colour};padding:0 6px" + (f";background:{colour}1f" if sign else "")
     return element("div", element("b", sign, " ") if sign else "", line, style=style)

@@ -1,4 +1,4 @@
-"""What a step leaves behind: one typed, versioned record. Keep in step with contract section 5."""
+"""What a step leaves behind: one typed, versioned record. Keep in sync with contract section 5."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from ecr_widgets.model.times import to_rfc3339
 RECORD_VERSION: Final = 1
 RECORD_MIME = "application/vnd.ecr-widgets.record+json"
 PROGRESS_KEY = "ecr_widgets_progress"
-"""In a display's metadata while its step works: how far it is, in one line."""
+"""In a display's metadata while its step is running: its progress, in one line."""
 SHARE_KEY = "ecr_widgets_share"
-"""Beside it: the share that is done, from 0 to 1; only where the whole is known."""
+"""Next to it: the share done, from 0 to 1; only if the total is known."""
 PANEL_MIME = "application/vnd.ecr-widgets.panel+json"
 
 KNOWN_REQUESTS = "known_jobs"
 START_ID = "start_id"
-"""Input of `create_task`: jobs that asked for the same before it did. Says when a call was made, not what for."""
+"""Input of `create_task`: earlier jobs with the same request. Says when a call was made, not what for."""
 
 JsonObject = Mapping[str, Any]
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -33,7 +33,7 @@ _BROKEN = (msgspec.MsgspecError, ValueError, TypeError, RecursionError)
 
 
 class StepState(StrEnum):
-    """State of one step; the value is its spelling in saved runs."""
+    """State of one step; the value is as written in saved runs."""
 
     INTENDED = "intended"
     SUCCEEDED = "succeeded"
@@ -42,7 +42,7 @@ class StepState(StrEnum):
 
 
 class RunState(StrEnum):
-    """State of a whole run; the value is its spelling in saved runs."""
+    """State of a whole run; the value is as written in saved runs."""
 
     RUNNING = "running"
     SUCCEEDED = "succeeded"
@@ -52,11 +52,11 @@ class RunState(StrEnum):
 
 
 SKIP_TAG = "skip-execution"
-"""Tag of cells that a run leaves out, as nbclient does, and with it papermill, nbconvert and Jupyter Book."""
+"""Tag of cells that a run skips, as nbclient does, and so papermill, nbconvert and Jupyter Book."""
 
 
 class CellState(StrEnum):
-    """State of one code cell of a run."""
+    """State of one code cell in a run."""
 
     NOT_RUN = "not-run"
     RUNNING = "running"
@@ -78,7 +78,7 @@ class StepRecord(msgspec.Struct, frozen=True, gc=False):
     outcome: dict[str, Any]
     started_at: Moment
     changed: bool | None = None
-    """False where the wanted state existed already; None until the outcome is known."""
+    """False if the wanted state existed already; None until the outcome is known."""
     error: dict[str, Any] | None = None
     ended_at: Moment | None = None
 
@@ -91,7 +91,7 @@ class StepRecord(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def is_planned(self) -> bool:
-        """Whether it only says what it would do; `changed` then says whether it would change anything."""
+        """Whether it only says what it would do; `changed` is then whether it would change anything."""
         return bool(self.outcome.get("planned"))
 
     def succeeded(self, outcome: JsonObject, *, changed: bool, ended_at: datetime) -> StepRecord:
@@ -101,7 +101,7 @@ class StepRecord(msgspec.Struct, frozen=True, gc=False):
         )
 
     def planned(self, outcome: JsonObject, *, changed: bool, ended_at: datetime) -> StepRecord:
-        """The same step with what it would do: an intent that stays one."""
+        """The same step with what it would do; it stays an intent."""
         return replace(self, outcome={"planned": True, **outcome}, changed=changed, ended_at=ended_at)
 
     def ended_badly(self, state: StepState, error: JsonObject, *, ended_at: datetime) -> StepRecord:
@@ -109,7 +109,7 @@ class StepRecord(msgspec.Struct, frozen=True, gc=False):
         return replace(self, state=state, error=dict(error), ended_at=ended_at)
 
     def to_builtins(self) -> dict[str, Any]:
-        """Its members in the contract's order, as JSON holds them."""
+        """Its members in the contract's order, as JSON values."""
         return {
             "version": self.version,
             "run_id": self.run_id,
@@ -125,20 +125,20 @@ class StepRecord(msgspec.Struct, frozen=True, gc=False):
         }
 
     def to_json(self) -> str:
-        """One compact JSON string."""
+        """The record as compact JSON."""
         return json.dumps(self.to_builtins(), separators=(",", ":"), ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str) -> StepRecord:
-        """Read a record.
+        """Parse a record.
 
         Raises:
-            RecordError: Not a record, or of a version this release does not know.
+            RecordError: Not a record, or a version that this release does not know.
         """
         try:
             record = _decode(text)
         except _BROKEN as error:
-            # Another version may have other members, so its number is the true reason.
+            # Another version may have other members, so the version is the real reason.
             if (version := other_version(text)) is not None:
                 why = f"a record of version {version}: this release reads {RECORD_VERSION}"
                 raise RecordError(why, hint="upgrade") from error
@@ -149,13 +149,13 @@ class StepRecord(msgspec.Struct, frozen=True, gc=False):
 
 
 class _Versioned(msgspec.Struct, gc=False):
-    """What any version has."""
+    """What every version has."""
 
     version: Any = RECORD_VERSION
 
 
 def other_version(content: bytes | str | msgspec.Raw) -> str | None:
-    """The version that a record or a run's header names where this release does not know it, spelled as in Python."""
+    """The version in a record or a run's header, in Python's notation; None if this release knows it or there is none to read."""
     try:
         version = _decode_version(content).version
     except _BROKEN:
@@ -164,12 +164,12 @@ def other_version(content: bytes | str | msgspec.Raw) -> str | None:
 
 
 def in_reach(moment: datetime | None) -> bool:
-    """Whether a time can be told in any zone: in another one the first and last year are beyond what a time can hold."""
+    """Whether a time can be shown in any time zone: in the first and last year a conversion may overflow."""
     return moment is None or 1 < moment.year < 9999
 
 
 def reason_of(error: Exception) -> str:
-    """Why JSON could not be decoded, in words."""
+    """Why decoding JSON failed, in words."""
     if isinstance(error, RecursionError):
         return "nested too deeply"
     return str(error).replace("`", "")[:200] or type(error).__name__

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 IMAGE_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 IMAGE_INDEX = "application/vnd.oci.image.index.v1+json"
 EMPTY_CONFIG = "application/vnd.oci.empty.v1+json"
-"""Of a manifest that has nothing to configure; its content is `{}`."""
+"""Configuration type of a manifest that has nothing to configure; its content is `{}`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A manifest as a registry serves it, its bytes checked against the digest."""
+    """A manifest from a registry, its bytes checked against the digest."""
 
     digest: str
     media_type: str
@@ -26,27 +26,27 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class Referrer:
-    """One entry of the list of what refers to a manifest. All but the digest is somebody's word."""
+    """One entry in a manifest's list of referrers. All but the digest is only a claim."""
 
     digest: str
     media_type: str
     size_bytes: int
     artifact_type: str = ""
-    """Empty where the list does not say."""
+    """Empty if the list does not say."""
     annotations: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Referrers:
-    """What a registry lists of one manifest's referrers."""
+    """What a registry lists as one manifest's referrers."""
 
     entries: tuple[Referrer, ...] = ()
     left_out: str = ""
-    """Why not all are here, in words; empty where all are."""
+    """Why some are missing, in words; empty if none are."""
     by_tag: bool = False
-    """Whether the registry has no list of its own, so that they were read from the fallback tag."""
+    """Whether the registry keeps no list itself, so they were read from the fallback tag."""
 
 
 def fallback_tag(digest: str) -> str:
-    """The tag under which the referrers of a digest are listed where the registry keeps no list itself."""
+    """The tag that lists a digest's referrers if the registry keeps no list itself."""
     return digest.replace(":", "-", 1)

@@ -11,26 +11,26 @@ from ecr_widgets.model.tag_rule import TagRule
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """A named set of images in a registry."""
+    """A repository in a registry."""
 
     name: str
     uri: str
-    """Registry and name, what an image reference starts with."""
+    """Registry and name, as at the start of an image reference."""
     arn: str
     registry_id: str
     created_at: datetime
     tags_immutable: bool
     scan_on_push: bool
     encryption: str
-    """`AES256`, `KMS` or another word of ECR's."""
+    """`AES256`, `KMS` or another of ECR's words."""
     kms_key: str | None = None
     """ARN of the key, if ECR reports one."""
     tag_exceptions: tuple[str, ...] = ()
-    """Patterns of the tags for which the opposite of `tags_immutable` holds."""
+    """Patterns of the tags that are the opposite of `tags_immutable`."""
 
     @property
     def tag_rule(self) -> TagRule:
-        """Whether tags can move, with what is excepted."""
+        """Whether tags can move, with the exceptions."""
         return TagRule(self.tags_immutable, self.tag_exceptions)
 
 
@@ -39,7 +39,7 @@ class Findings:
     """What a scan found in one image."""
 
     status: str
-    """`COMPLETE`, `IN_PROGRESS`, `FAILED`, `ACTIVE` or another word of ECR's."""
+    """`COMPLETE`, `IN_PROGRESS`, `FAILED`, `ACTIVE` or another of ECR's words."""
     counts: Mapping[str, int]
     """Findings by severity: `CRITICAL`, `HIGH`, `MEDIUM`, `LOW`, `INFORMATIONAL`, `UNDEFINED`."""
     scanned_at: datetime | None = None
@@ -56,21 +56,21 @@ class Image:
     media_type: str | None = None
     last_pulled_at: datetime | None = None
     findings: Findings | None = None
-    """Where listings show a scan."""
+    """Set if the listing shows a scan."""
     subject: str | None = None
-    """Digest of the image that this one only says something about, such as by a signature."""
+    """Digest of the image that this one only describes, as a signature does."""
     artifact_type: str | None = None
-    """What it holds: the media type of an image's configuration, or that of the artifact."""
+    """What it contains: the media type of an image's configuration, or the artifact's type."""
 
     @property
     def is_index(self) -> bool:
-        """Whether it names one image a platform instead of being one."""
+        """Whether it lists an image per platform instead of being one."""
         return "index" in (self.media_type or "") or "manifest.list" in (self.media_type or "")
 
 
 @dataclass(frozen=True, slots=True)
 class ImagePage:
-    """A page of a repository's images, as many as ECR lists in one call."""
+    """One page of a repository's images, as ECR lists them in one call."""
 
     images: tuple[Image, ...]
     is_last: bool
@@ -85,11 +85,11 @@ class Child:
 
     digest: str
     platform: str = ""
-    """`linux/amd64`; empty for what is no image for a platform."""
+    """Such as `linux/amd64`; empty if it is not an image for a platform."""
     attests: str = ""
-    """Digest of the image that this says something about, where it is BuildKit's attestation of one."""
+    """Digest of the image that this attests, if it is a BuildKit attestation."""
     is_image: bool = True
-    """False where it is for no machine at all, as attestations are."""
+    """False if it cannot run on any machine, such as an attestation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +97,13 @@ class ImageDetails:
     """What an image's manifest and configuration say."""
 
     platform: str = ""
-    """`linux/amd64`; empty for an index and for what is no image."""
+    """Such as `linux/amd64`; empty for an index and for what is not an image."""
     children: tuple[Child, ...] = ()
-    """What an index names."""
+    """The manifests that an index names."""
 
     @property
     def images(self) -> tuple[Child, ...]:
-        """Those of an index's children that can be run."""
+        """The index's children that can be run."""
         return tuple(each for each in self.children if each.is_image)
 
 

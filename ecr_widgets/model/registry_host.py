@@ -1,4 +1,4 @@
-"""Which registry a host is. One ECR registry has many names; account and region say whether two are the same.
+"""Which registry a host is. An ECR registry has many names; account and region tell whether two are the same.
 
 Source: Amazon ECR user guide, "Amazon ECR private registry" (endpoints by partition, FIPS, dual-stack), "VPC endpoints";
 Docker's `distribution/reference` for what a name without a host means.
@@ -32,7 +32,7 @@ _OTHERS = re.compile(
     r"|registry\.gitlab\.com",
     re.ASCII,
 )
-"""Registries that everybody knows and that are no ECR registry of any account."""
+"""Well-known registries that are not any account's ECR registry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class RegistryId:
 
 
 class Sameness(Enum):
-    """Whether a host is the registry that is meant."""
+    """Whether a host is the registry in question."""
 
     SAME = "same"
     OTHER = "other"
@@ -56,7 +56,7 @@ class Sameness(Enum):
 
 
 def registry_id_of(host: str) -> RegistryId | None:
-    """Account and region that an ECR host names: plain, dual-stack, FIPS, VPC endpoint, in any partition.
+    """Account and region in an ECR host name: plain, dual-stack, FIPS or VPC endpoint, in any partition.
 
     >>> registry_id_of("111222333444.dkr-ecr.eu-west-1.on.aws")
     RegistryId(account='111222333444', region='eu-west-1')
@@ -70,9 +70,9 @@ class OwnRegistry:
     """The registry that a token is for."""
 
     host: str
-    """As ECR names it: the one name that our images are known by."""
+    """ECR's name for it: the one name that our images go by."""
     id: RegistryId | None
-    """None if neither the host nor AWS says it."""
+    """None if neither the host nor AWS says."""
 
     def sameness(self, host: str | None) -> Sameness:
         """Whether a reference with that host means this registry; None is Docker Hub."""
@@ -86,17 +86,17 @@ class OwnRegistry:
         account, region = match[1], match[2]
         if region != self.id.region or account not in (None, self.id.account):
             return Sameness.OTHER
-        # The name of an endpoint alone does not say whose registry is behind it.
+        # An endpoint's name alone does not say whose registry is behind it.
         return Sameness.SAME if account else Sameness.UNKNOWN
 
     def own(self, image: ImageReference, *, of: str | None = None) -> ImageReference:
-        """A reference that a person gave as one of this registry, under its own name; a bare one means this registry.
+        """A reference that a person gave, rewritten to this registry's own name; without a host it means this registry.
 
         Args:
             of: What was given, for the message.
 
         Raises:
-            InvalidReference: It names another registry, or a host whose registry is not known.
+            InvalidReference: It names another registry, or a host whose registry is unknown.
         """
         if image.registry is not None and self.sameness(image.registry) is not Sameness.SAME:
             raise self.refusal(image.registry, of or str(image))
@@ -104,7 +104,7 @@ class OwnRegistry:
         return replace(image, registry=self.host)
 
     def refusal(self, host: str, given: str) -> InvalidReference:
-        """The error where a host is not this registry."""
+        """The error for a host that is not this registry."""
         this = self.host if self.id is None else f"{self.host} ({self.id})"
         other = registry_id_of(host)
         return InvalidReference(
@@ -117,29 +117,29 @@ class OwnRegistry:
 
 
 def host_in(repository: str) -> str | None:
-    """The part before the first slash if it looks like a host, else None; capitals alone make a bad name, not a host."""
+    """The part before the first slash if it looks like a host, else None; capitals alone make an invalid name, not a host."""
     first, slash, _ = repository.partition("/")
     is_host = any(mark in first for mark in ".:") or first.lower() == "localhost"
     return first if slash and is_host else None
 
 
 def repository_name(name: str, own: Callable[[], OwnRegistry], *, exists: Callable[[str], bool]) -> str:
-    """A repository as a person names it, as the registry does: without the registry's host, where it has that in front.
+    """The registry's name for a repository that a person named: without the registry's own host in front.
 
-    A name that begins like another registry's host is valid only if a repository of exactly that name exists, as mirrors
-    of other registries have.
+    A name that begins like another registry's host is valid only if a repository with exactly that name exists, as in
+    mirrors of other registries.
 
     Args:
-        own: Gives the registry; called only if the name begins like a host.
+        own: Returns the registry; called only if the name begins like a host.
 
-        exists: Whether the registry has a repository of a name.
+        exists: Whether the registry has a repository with a name.
 
     Raises:
         InvalidReference: It begins with another registry's host.
     """
     host = host_in(name)
     if host is None or "://" in name:
-        return name  # what is no name at all is refused by whoever uses it
+        return name  # if it is not a name at all, the caller refuses it
     registry = own()
     if registry.sameness(host) is Sameness.SAME:
         return check_repository_name(name.partition("/")[2])
@@ -151,7 +151,7 @@ def repository_name(name: str, own: Callable[[], OwnRegistry], *, exists: Callab
 
 
 def _plain(host: str) -> str:
-    """Hosts know no case, and 443 is the port of https; all names of the loopback interface are one."""
+    """The host in a form to compare: lower case, without https's port 443, one name for the loopback interface."""
     lower = host.lower()
     if is_loopback(lower):
         port = _PORT.search(lower)

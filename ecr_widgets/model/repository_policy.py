@@ -1,4 +1,4 @@
-"""Who else may use a repository, by its policy. What is not understood counts as anybody.
+"""Who else may use a repository according to its policy. What is not understood counts as anybody.
 
 Source: Amazon ECR user guide, "Private repository policies"; IAM user guide, "AWS JSON policy elements: Principal".
 """
@@ -15,12 +15,12 @@ ANYBODY = "anybody"
 
 
 def others_allowed(policy: str | None, account: str) -> tuple[str, ...]:
-    """Whom a repository policy allows anything, other than principals of the account itself.
+    """Who is allowed anything by a repository policy, other than the account's own principals.
 
-    Conditions are not looked at: they narrow who it is, and seldom to the account.
+    Conditions are ignored: they narrow down who it is, but seldom to the account.
 
     Args:
-        policy: JSON text; None where there is none, so that only the account's own policies count.
+        policy: JSON text; None if there is none, so that only the account's own policies count.
     """
     if policy is None:
         return ()

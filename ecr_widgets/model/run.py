@@ -1,4 +1,4 @@
-"""What a saved run says of itself: the header in its notebook's metadata. Keep in step with contract section 5."""
+"""What a saved run says about itself: the header in its notebook's metadata. Keep in sync with contract section 5."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from ecr_widgets.model.record import Moment, RunState, StepRecord
 from ecr_widgets.model.times import to_rfc3339
 
 _WHERE_SET = frozenset(("plan", "approval", "resumed_at", "attempts"))
-"""Members that only a run has which they are about."""
+"""Members that are written only if they are set."""
 
 
 class Attempt(msgspec.Struct, frozen=True, gc=False):
-    """What is left of an earlier attempt of a resumed run. Nothing is certain of members in a file that others wrote."""
+    """What is left of a resumed run's earlier attempt. Others may have written the file, so members can be anything."""
 
     state: Any = None
     reason: Any = None
     started_at: Any = None
     ended_at: Any = None
     file_sha256: Any = None
-    """What its seal is of: else the seal of what comes would contradict it."""
+    """SHA-256 of its file, which its seal is for: without it the next seal would contradict that one."""
     form_sha256: Any = None
     records: Any = ()
 
     def to_builtins(self) -> Any:
-        """The attempt as JSON holds it."""
+        """The attempt as JSON values."""
         return msgspec.to_builtins(self)
 
     @property
     def steps(self) -> Iterator[StepRecord]:
-        """Its records, without those that cannot be read."""
+        """Its records, except those that cannot be read."""
         for each in self.records if isinstance(self.records, (list, tuple)) else ():
             with suppress(msgspec.MsgspecError):
                 yield msgspec.convert(each, StepRecord)
 
 
 class RunHeader(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """One run without its cells, version 1; members in the order of the file."""
+    """One run without its cells, version 1; members in the file's order."""
 
     version: Literal[1]
     run_id: str
@@ -49,24 +49,24 @@ class RunHeader(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     runbook_sha256: str | None = None
     state: RunState
     reason: str | None = None
-    """Why it ended so."""
+    """Why it ended that way."""
     actor: str | None = None
     host: str | None = None
     parameters: dict[str, Any]
     folder: str | None = None
-    """Where relative paths begin, for whoever resumes the run."""
+    """Where relative paths start from when the run is resumed."""
     runbook_folder: str | None = None
-    """Where the files beside the runbook are; empty where that is not known."""
+    """Where the files next to the runbook are; empty if not known."""
     started_at: Moment | None
     ended_at: Moment | None = None
     marked: bool = False
-    """Whether records count only where the engine marked them as come over its own line."""
+    """Whether records count only if the engine marked them as received over its own channel."""
     plan: bool = False
     """Whether it only looked at what it would change."""
     approval: Any = None
-    """Who asked for an approval, who requested and who gave it: an object, for a run that needs one."""
+    """For a run that needs approval, an object: what requires it, who requested it and who gave it."""
     resumed_at: Moment | None = None
-    """When its last attempt began, where that is not its first."""
+    """When its last attempt began, if that is not its first."""
     attempts: Any = ()
 
     @property
@@ -76,7 +76,7 @@ class RunHeader(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
     @property
     def duration_s(self) -> float | None:
-        """Seconds from start to end; None while either is not known."""
+        """Seconds from start to end; None while either is unknown."""
         if self.started_at is None or self.ended_at is None:
             return None
         return round((self.ended_at - self.started_at).total_seconds(), 3)
@@ -89,11 +89,11 @@ class RunHeader(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
     @property
     def waits_for_approval(self) -> bool:
-        """Whether it is a plan that another person has to let go on."""
+        """Whether it is a plan that waits for another person's approval."""
         return self.plan and bool(self.approval)
 
     def to_builtins(self) -> dict[str, Any]:
-        """The header as JSON holds it."""
+        """The header as JSON values."""
         members = {name: getattr(self, name) for name in RunHeader.__struct_fields__}
         return {name: _as_json(value) for name, value in members.items() if value or name not in _WHERE_SET}
 

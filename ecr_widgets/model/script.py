@@ -1,4 +1,4 @@
-"""What an action by hand does, written as the cells of a small runbook: what its saved run shows is what ran."""
+"""A manual action as the cells of a small runbook: its saved run shows what ran."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """Cells that use `kit` and the parameters by name, one step a cell."""
+    """Cells that use `kit` and the parameters by name, one step per cell."""
 
     name: str
-    """Of its runs, such as `panel-deploy`."""
+    """Name of its runs, such as `panel-deploy`."""
     title: str
     parameters: str
-    """The cell that declares them, as a runbook has it."""
+    """The cell that declares the parameters, as in a runbook."""
     cells: tuple[str, ...]
     values: Mapping[str, Any] = field(default_factory=dict)
-    """Of the parameters."""
+    """Values of the parameters."""
 
     def using(self, **values: Any) -> Script:
-        """The same with these values."""
+        """The same script with these values."""
         return replace(self, values=values)

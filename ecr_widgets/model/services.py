@@ -1,4 +1,4 @@
-"""Entities that every deploy target has; what a target does not report stays empty."""
+"""Entities common to all deploy targets; what a target does not report stays empty."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 
 class Dialect(StrEnum):
-    """Which of the two documents a target stores; the value is its name for people."""
+    """Which of the two kinds of document a target stores; the value is the name shown to people."""
 
     LAYER0 = "Layer0"
     """A Dockerrun."""
@@ -20,7 +20,7 @@ class Dialect(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where services run: an environment of Layer0, a cluster elsewhere."""
+    """Where services run: an environment in Layer0, a cluster elsewhere."""
 
     environment_id: str
     name: str
@@ -28,24 +28,24 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Deploy:
-    """A stored, versioned document of containers. `dockerrun` is None where only a listing was read."""
+    """A stored, versioned document that describes containers. `dockerrun` is None if only a listing was read."""
 
     deploy_id: str
     name: str
     version: int
     dockerrun: bytes | None = field(default=None, repr=False)
     is_active: bool = True
-    """Whether it can still be deployed: ECS keeps running what was deregistered, and starts nothing new of it."""
+    """Whether it can still be deployed: ECS keeps running what was deregistered, but starts nothing new from it."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeployLimits:
-    """How many of the newest deploys of a name a target lists."""
+    """How many of a name's newest deploys a target lists."""
 
     of_each: int
-    """Of each name, where all are listed."""
+    """For each name, when all are listed."""
     of_one: int
-    """Where those of one name are listed."""
+    """When one name's are listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,31 +60,31 @@ class Deployment:
     pending_count: int
     created_at: datetime
     events: tuple[str, ...] = ()
-    """What the scheduler said, if the server reports it (an addition of some servers)."""
+    """What the scheduler said, if the server reports it (only some do)."""
     stopped_reasons: tuple[str, ...] = ()
     state: str = ""
-    """Of its rollout, such as `COMPLETED` or `FAILED`; empty where the target does not say."""
+    """State of its rollout, such as `COMPLETED` or `FAILED`; empty if the target does not say."""
     reason: str = ""
     """Why it is in that state."""
     failed_count: int = 0
-    """Copies that were started and failed; 0 where the target does not count them."""
+    """Copies that were started and failed; 0 if the target does not count them."""
     stage: str = ""
-    """Of a rollout in stages, such as `BAKE_TIME`; empty where it has none."""
+    """Stage of the rollout, such as `BAKE_TIME`; empty if it has no stages."""
     hook_id: str = ""
-    """The pause that the rollout waits at until somebody lets it go on; empty where it waits at none."""
+    """The pause where the rollout waits until somebody continues it; empty if it is not waiting."""
     traffic_percent: float | None = None
-    """Share of the production traffic that a rollout in stages has given it; None where the target does not say."""
+    """Share of production traffic that a staged rollout has given it; None if the target does not say."""
 
     @property
     def traffic(self) -> str:
-        """That share for people; empty where the rollout is in no stage, or nobody says."""
+        """That share for people; empty if the rollout is in no stage, or the share is unknown."""
         is_known = self.stage and self.traffic_percent is not None
         return f"{self.traffic_percent:g} % of the traffic" if is_known else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """The bounds within which auto scaling keeps a service's number of copies."""
+    """The bounds that auto scaling keeps a service's number of copies within."""
 
     least: int
     most: int
@@ -103,9 +103,9 @@ class Service:
     deployments: tuple[Deployment, ...] = ()
     load_balancer_id: str | None = None
     scaling: Scaling | None = None
-    """None where nothing scales it by itself, or the target does not say."""
+    """None if nothing scales it automatically, or the target does not say."""
     refused: str = ""
-    """Why this kit must not move it to another deploy; empty where it may."""
+    """Why this kit must not move it to another deploy; empty if it may."""
 
     @property
     def primary(self) -> Deployment | None:
@@ -115,7 +115,7 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A service, task or load balancer as lists show it; names are empty if the server has lost its tags."""
+    """A service, task or load balancer as shown in lists; names are empty if the server has lost its tags."""
 
     entity_id: str
     name: str
@@ -125,16 +125,16 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class TaskContainer:
-    """One container of a task. `exit_code` is None until it stopped."""
+    """One container of a task. `exit_code` is None until it has stopped."""
 
     name: str
     last_status: str
     exit_code: int | None
     reason: str
     image_digest: str | None = None
-    """What it runs; None where the target does not say."""
+    """Digest of the image it runs; None if the target does not say."""
     essential: bool = True
-    """Whether its end is the task's."""
+    """Whether the task ends when it does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +150,11 @@ class Task:
     reason: str
     containers: tuple[TaskContainer, ...]
     was_cut_short: bool = False
-    """Whether somebody or the target stopped it, whatever exit codes its containers left."""
+    """Whether somebody or the target stopped it, whatever its containers' exit codes are."""
 
     @property
     def is_stopped(self) -> bool:
-        """Whether no copy runs or waits to run, by the counts and by what each container says."""
+        """Whether no copy runs or waits to run, by the counts and by each container's state."""
         return (
             self.running_count == 0
             and self.pending_count == 0
@@ -164,7 +164,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class TaskRequest:
-    """What became of the request to start a task."""
+    """What became of a request to start a task."""
 
     request_id: str
     label: str
@@ -172,13 +172,13 @@ class TaskRequest:
     state: str
     """For people, such as `in progress`."""
     task_id: str | None
-    """None until the task was started."""
+    """None until the task is started."""
     is_over: bool = False
     """Whether nothing more will come of it."""
     reasons: tuple[str, ...] = ()
     """Why it ended without a task, newest last."""
     hint: str = ""
-    """Where to read more of that."""
+    """Where to read more about that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +191,7 @@ class Copy:
     status: str
     """Such as `RUNNING`."""
     health: str
-    """Such as `HEALTHY`; empty where nothing checks it."""
+    """Such as `HEALTHY`; empty if nothing checks it."""
     started_at: datetime | None
     containers: tuple[TaskContainer, ...]
     reason: str = ""
@@ -204,7 +204,7 @@ class Proof:
 
     at: datetime
     actor: str
-    """Who ran it; empty where no engine of ours did."""
+    """Who ran it; empty if it was not run by our engine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,14 +214,14 @@ class ContainerLog:
     name: str
     lines: tuple[str, ...]
     copy_id: str = ""
-    """Whose; empty where the target does not say."""
+    """Which copy's log it is; empty if the target does not say."""
     times: tuple[datetime, ...] = ()
-    """Of each line; empty where the target tells none."""
+    """Time of each line; empty if the target reports none."""
 
 
 Settings = Mapping[str, Any]
-"""How a service is run, in the form of ECS's CreateService."""
+"""How a service is run, in the form of ECS's CreateService request."""
 
 FIXED_SETTINGS = frozenset(("deploymentController", "launchType", "role", "schedulingStrategy", "tags"))
-"""Settings that are given once, when a service is created. UpdateService takes none of them but the controller, which is whose
-deployments those of the service are: that is not changed in passing."""
+"""Settings that are given only once, when a service is created. UpdateService accepts none of them but the controller, which
+decides who runs the service's deployments: too much to change in passing."""

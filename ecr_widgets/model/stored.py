@@ -1,4 +1,4 @@
-"""What a store of saved runs holds under a name."""
+"""What a store of saved runs holds under one name."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Hashable
 from typing import NamedTuple
 
 Stamp = Hashable
-"""What tells two states of one name apart; its form is the store's own."""
+"""Distinguishes two states of one name; its form is up to the store."""
 
 
 class Stored(NamedTuple):
-    """Content, and the stamp that it is replaced by."""
+    """Content, and the stamp needed to replace it."""
 
     content: bytes
     stamp: Stamp

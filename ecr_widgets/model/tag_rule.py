@@ -1,6 +1,6 @@
-"""Whether the tags of a repository can move, and which of them are excepted.
+"""Whether a repository's tags can move, and which ones are exceptions.
 
-Source: Amazon ECR API, PutImageTagMutability: `MUTABLE`, `IMMUTABLE`, and each of them `_WITH_EXCLUSION`.
+Source: Amazon ECR API, PutImageTagMutability: `MUTABLE`, `IMMUTABLE`, and each with `_WITH_EXCLUSION`.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ _MOST_FILTERS, _MOST_STARS = 5, 2
 
 @dataclass(frozen=True, slots=True)
 class TagRule:
-    """What holds for all tags but the excepted ones, for which the opposite does."""
+    """The rule for all tags but the exceptions, for which the opposite holds."""
 
     immutable: bool
     exceptions: tuple[str, ...] = ()
-    """Patterns in which `*` stands for anything, such as `dev-*`."""
+    """Patterns such as `dev-*`, where `*` matches anything."""
 
     @property
     def wire(self) -> str:
@@ -39,10 +39,10 @@ class TagRule:
 
 
 def read_exceptions(given: str | Iterable[str]) -> tuple[str, ...]:
-    """Patterns of excepted tags, of a text with spaces or commas between them.
+    """Parse the patterns of excepted tags; in a text they are separated by spaces or commas.
 
     Raises:
-        InputError: ECR would refuse one, or so many.
+        InputError: ECR would refuse one of them, or that many.
     """
     patterns = given.replace(",", " ").split() if isinstance(given, str) else [*given]
     for each in patterns:

@@ -1,4 +1,4 @@
-"""Targets of a fleet as people write them: a set of parameters a line, as JSON or CSV."""
+"""A fleet's targets as people write them: one set of parameters per line, as JSON or CSV."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MOST_TARGETS = 10_000
 _FILES = (".jsonl", ".ndjson", ".json", ".csv")
 
 Check = Callable[[Mapping[str, Any]], object]
-"""Refuses a set of parameters, by an InputError."""
+"""Refuses a set of parameters by raising InputError."""
 
 
 class Source(StrEnum):
@@ -29,7 +29,7 @@ class Source(StrEnum):
 
 
 def source_of(targets: str) -> Source:
-    """What a person means: objects are a list; a name with a slash that is no list's file asks for services."""
+    """Guess what is meant: JSON objects are a list; a `/` and a `*` mean services, unless it ends like a list's file."""
     if targets.lstrip()[:1] in ("{", "["):
         return Source.TEXT
     if "/" in targets and "*" in targets and not targets.endswith(_FILES):
@@ -45,19 +45,19 @@ def read_targets(
     check: Check = lambda _: None,
     named: str = "targets",
 ) -> tuple[Target, ...]:
-    """Read targets: JSON lines or one JSON list of objects; anything else is CSV with the parameters' names above.
+    """Parse targets: JSON lines or one JSON list of objects; anything else is CSV with the parameter names in the first line.
 
     Args:
         declared: What the runbook takes.
 
-        common: Parameters of all targets, as a person typed them; a target's own win over them.
+        common: Parameters of all targets, as a person typed them; a target's own override them.
 
-        check: Looks at each set before anything else does: what else refuses it shows its values.
+        check: Checks each set before anything else does: other errors would show its values.
 
         named: What the list is called in messages, such as its file.
 
     Raises:
-        InputError: There is none, a target is there twice, a parameter is not declared, or a value is not of its type; the
+        InputError: There are no targets, a target occurs twice, a parameter is not declared, or a value is of the wrong type; the
             message names the line.
     """
     sets: list[Mapping[str, Any]] = []

@@ -8,17 +8,17 @@ IGNORABLE = (
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
     "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
-"""What shows nothing, for a class of a regular expression.
+"""Invisible characters, for use in a regular expression's character class.
 
 Source: Default_Ignorable_Code_Point of the Unicode Character Database.
 """
-# Letters and symbols whose picture is empty, though Unicode counts them as visible: Braille, hieroglyphs, Khitan, music.
+# Letters and symbols with an empty glyph, though Unicode counts them as visible: Braille, hieroglyphs, Khitan, music.
 _BLANK = "\u2800\U00013441\U00013442\U00016fe4\U0001d159"
 _SHOWS_NOTHING = re.compile(f"[{IGNORABLE}{_BLANK}]")
 
 
 def visible(text: str) -> str:
-    """The text with control, direction and invisible characters shown as escapes, so that no two texts look the same."""
+    """The text with control, direction and invisible characters shown as escapes, so that different texts look different."""
     if text.isprintable() and (text.isascii() or _SHOWS_NOTHING.search(text) is None):
         return text
     return "".join(map(_shown, text))
@@ -30,7 +30,7 @@ def one_line(text: str) -> str:
 
 
 def shortened(name: str, most: int) -> str:
-    """A name without its middle: long names of services and tags differ at the end.
+    """Shorten a name in the middle: long names of services and tags differ at the end.
 
     >>> shortened("demo/a-service-with-a-long-name", 16)
     'demo/a-s…ng-name'

@@ -1,4 +1,4 @@
-"""Times as the contract writes them: UTC, RFC 3339, ending in Z."""
+"""Times in the contract's format: UTC, RFC 3339, ending in Z."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ def to_rfc3339(moment: datetime) -> str: ...
 @overload
 def to_rfc3339(moment: datetime | None) -> str | None: ...
 def to_rfc3339(moment: datetime | None) -> str | None:
-    """Write an aware time in UTC with milliseconds; None stays None.
+    """Format an aware time in UTC with milliseconds; None stays None.
 
     Raises:
-        ValueError: The time is naive, so its meaning is not known, or in UTC outside the years 1 to 9999.
+        ValueError: The time is naive, so its meaning is unknown, or in UTC it is outside the years 1 to 9999.
     """
     if moment is None:
         return None
@@ -32,7 +32,7 @@ def to_rfc3339(moment: datetime | None) -> str | None:
 
 
 def from_rfc3339(text: str) -> datetime:
-    """Read an RFC 3339 time; digits past microseconds, which Go writes, are dropped.
+    """Parse an RFC 3339 time; digits beyond microseconds, as Go writes them, are dropped.
 
     Raises:
         ValueError: Not an RFC 3339 time with a zone.

@@ -1,6 +1,6 @@
-"""The folders of a user for data, state and caches.
+"""A user's folders for data, state and caches.
 
-Source: XDG Base Directory Specification, which has relative paths in its variables ignored.
+Source: XDG Base Directory Specification, which says to ignore relative paths in its variables.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def state_folder(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """For what can be made again."""
+    """For what can be recreated."""
     return _folder(environ, "XDG_CACHE_HOME", ".cache")
 
 
@@ -35,7 +35,7 @@ def _folder(environ: Mapping[str, str], variable: str, below_home: str) -> Path:
         return Path(named, _OURS)
     try:
         return Path.home() / below_home / _OURS
-    except RuntimeError as error:  # a user id without an entry, as containers have them
+    except RuntimeError as error:  # a user id without a passwd entry, as in containers
         raise SettingsError(
             "this user has no home folder", hint=f"set HOME, or {variable} to your own folder"
         ) from error

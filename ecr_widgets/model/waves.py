@@ -1,4 +1,4 @@
-"""Waves of a fleet: how many targets each has, and after which of them the fleet stops."""
+"""A fleet's waves: how many targets each has, and when the fleet stops."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _SIZE = re.compile(r"(?P<number>[1-9][0-9]{0,5})(?P<percent>%?)", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class WaveSizes:
-    """How many targets each wave has, by count or as a percentage of all targets; the last one is repeated."""
+    """How many targets each wave has, as a count or a percentage of all targets; the last size is repeated."""
 
     sizes: tuple[tuple[int, bool], ...]
     """Numbers, and whether each is a percentage."""
 
     @classmethod
     def parse(cls, text: str) -> WaveSizes:
-        """Read sizes such as `1,5,20%`.
+        """Parse sizes such as `1,5,20%`.
 
         Raises:
-            InputError: A size is none, below 1, or above 100 %.
+            InputError: A size is not a number, below 1, or above 100 %.
         """
         sizes = []
         for each in text.split(","):
@@ -42,12 +42,12 @@ class WaveSizes:
         return cls(tuple(sizes))
 
     def cut(self, count: int) -> tuple[int, ...]:
-        """The sizes of the waves that so many targets make; a percentage is rounded up, so that each wave has one."""
+        """The wave sizes for that many targets; percentages are rounded up, so that no wave is empty."""
         waves: list[int] = []
         left = count
         while left:
             number, is_percentage = self.sizes[min(len(waves), len(self.sizes) - 1)]
-            # In whole numbers: a tenth of ten is one, whatever floats say.
+            # Integer arithmetic: with floats, 7 % of 100 would be rounded up to 8.
             size = min(left, -(-count * number // 100) if is_percentage else number)
             waves.append(size)
             left -= size
@@ -55,19 +55,19 @@ class WaveSizes:
 
 
 def split(items: Sequence[Item], sizes: Sequence[int]) -> tuple[tuple[Item, ...], ...]:
-    """The items in waves of those sizes."""
+    """Split the items into waves of those sizes."""
     ends = list(accumulate(sizes))
     return tuple(tuple(items[end - size : end]) for size, end in zip(sizes, ends, strict=True))
 
 
 class TargetState(StrEnum):
-    """What came of one target; the value is its spelling in records."""
+    """What became of one target; the value is as written in records."""
 
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     UNKNOWN = "unknown"
     BUSY = "busy"
-    """Another run holds it, or what ran it got lost: it is tried again at the end of its wave, and has failed then."""
+    """Another run holds it, or its runner was lost: it is retried at the end of its wave, and if still busy counts as failed."""
     WAITING = "waiting"
     """Its run waits for another person's approval."""
 
@@ -76,7 +76,7 @@ _STATES = {0: TargetState.SUCCEEDED, 4: TargetState.UNKNOWN, 5: TargetState.BUSY
 
 
 def state_of(exit_code: int) -> TargetState:
-    """What a run's exit code says of its target; a signal, as a negative number, is a failure."""
+    """What a run's exit code says about its target; a signal (a negative number) is a failure."""
     return _STATES.get(exit_code, TargetState.FAILED)
 
 
@@ -86,12 +86,12 @@ class Counts:
 
     succeeded: int = 0
     failed: int = 0
-    """With those that stayed busy."""
+    """Including those that stayed busy."""
     unknown: int = 0
     waiting: int = 0
 
     def __add__(self, other: Counts) -> Counts:
-        """Both together."""
+        """The sum of both."""
         return Counts(
             self.succeeded + other.succeeded,
             self.failed + other.failed,
@@ -101,12 +101,12 @@ class Counts:
 
     @property
     def failures(self) -> int:
-        """Targets that count against the rule."""
+        """Targets that count towards stopping the fleet."""
         return self.failed + self.unknown
 
     @property
     def ended(self) -> int:
-        """Targets of which anything is known."""
+        """Targets that have been run, whatever the result; those that wait for approval are included."""
         return self.succeeded + self.failures + self.waiting
 
     def __str__(self) -> str:
@@ -115,7 +115,7 @@ class Counts:
 
 
 class Verdict(StrEnum):
-    """Whether the next wave begins, and why not."""
+    """Whether the next wave begins, and if not, why."""
 
     GO_ON = "go on"
     TOO_MANY_FAILED = "too many failed"
@@ -124,12 +124,12 @@ class Verdict(StrEnum):
 
 
 def verdict(so_far: Counts, *, stop_after: int) -> Verdict:
-    """What follows after a wave.
+    """Decide what happens after a wave.
 
     Args:
-        so_far: All targets of this wave and the ones before.
+        so_far: All targets in this wave and the ones before.
 
-        stop_after: Failures that are put up with; one more stops the fleet.
+        stop_after: Failures that are tolerated; one more stops the fleet.
     """
     if so_far.unknown:
         return Verdict.UNKNOWN
