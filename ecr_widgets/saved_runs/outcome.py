@@ -1,7 +1,7 @@
-"""What became of a run, in the words that people use: one classification, made from records, for all who show runs.
+"""What became of a run, in the words that people use: one classification, made from records, for every list of runs.
 
-A verdict of the audit says what a saved run proves; this says what it did: a typo that was refused and a deploy that took a
-service down are both failed runs, and not the same news.
+An audit verdict says what a saved run proves; this says what it did. A refused typo and a deploy that took a service down
+are both failed runs, but they do not need the same attention.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ _LOCAL = frozenset(("login", "build_image", "pull_image", "verify_seals"))
 _DEPLOYS = frozenset(("create_service", "update_service", "rollback"))
 _PUSHES = frozenset(("push_image", "copy_image"))
 _JUDGES = frozenset(("wait", "verify", "rollback"))
-"""Steps whose failure says that something is wrong with what runs; no other failure is more than a refusal."""
+"""Steps whose failure means that something is wrong with what runs, so it is never just a refusal."""
 _IN_PARTS = frozenset(("adopt", "delete_images", "delete_environment", "restore_own_tags", "link_environments", "rollback"))  # fmt: skip
-"""Steps of several changes: one that failed may have made some of them."""
+"""Steps that make several changes: a failed one may have made some of them."""
 _REFUSALS = frozenset(("InputError", "ImageInUse", "ImageNotFound", "RepositoryNotFound", "EntityNotFound", "TargetBusy"))  # fmt: skip
-"""Errors that come before the first change."""
+"""Errors that are raised before the first change."""
 _NO_REFUSALS = frozenset(("BuildError", "EngineError", "PushError"))
-"""With those that say that something is unavailable: nobody has said no, something did not work."""
+"""With all errors named `…Unavailable`: nothing was refused, something did not work."""
 _CANNOT_RUN = frozenset(("DeploymentFailed", "WaitTimeout"))
 _SHORT_DIGEST = 12
 
@@ -39,7 +39,7 @@ class Outcome(StrEnum):
     SUCCEEDED = "succeeded"
     PLANNED = "planned"
     REFUSED = "refused"
-    """A step of it was refused, and nothing was changed."""
+    """One of its steps was refused, and nothing was changed."""
     FAILED = "failed"
     LEFT_DOWN = "left down"
     """It moved a service to a deploy that does not run, and left it there."""
@@ -47,7 +47,7 @@ class Outcome(StrEnum):
     """A service did not run what it was moved to, and is back on what it ran before: a change that failed."""
     INTERRUPTED = "interrupted"
     KILLED = "killed"
-    """It says that it is running, and nobody holds it."""
+    """It says that it is running, but no process holds it."""
     UNKNOWN = "unknown"
     """A reply was lost: what was requested may have happened."""
     RUNNING = "running"
@@ -65,7 +65,7 @@ SIGNS = {
     Outcome.UNKNOWN: "?",
     Outcome.RUNNING: "▶",
 }
-"""Beside the colour and the word, for people who do not tell colours apart."""
+"""Shown next to the colour and the word, for colour-blind people."""
 
 
 COLOURS = {
@@ -80,48 +80,48 @@ COLOURS = {
     Outcome.UNKNOWN: "#7b1fa2",
     Outcome.RUNNING: "#1565c0",
 }
-"""Each readable below white letters."""
+"""White text is readable on each of them."""
 
 
 class Fate(NamedTuple):
     """What a run did to one service, so far."""
 
     service: str
-    """As environment/service where the environment is known."""
+    """As environment/service if the environment is known."""
     deploy_id: str
     how: str
-    """`moved`: nobody has looked since; `runs`; `down`: it does not run the deploy; `back`: on what it ran before; `unknown`."""
+    """`moved`: not checked since; `runs`; `down`: it does not run the deploy; `back`: on what it ran before; `unknown`."""
     changed: bool
     """Whether this run has moved it."""
     was_down: bool = False
-    """Whether it was found down in this run before."""
+    """Whether this run has found it down before."""
     moved_at: datetime | None = None
     since: datetime | None = None
-    """When it came to that."""
+    """When it reached this state."""
 
 
 class RunOutcome(NamedTuple):
-    """What became of a run, and of what."""
+    """What became of a run, and what the run was about."""
 
     outcome: Outcome
     words: str
-    """The outcome as people read it, with whether anything was changed where that is not plain."""
+    """The outcome as people read it; says whether anything was changed if that is not obvious."""
     changed: tuple[str, ...]
-    """Names of its steps that changed something beyond this machine, in their order."""
+    """Names of its steps that changed something beyond this machine, in order."""
     fates: tuple[Fate, ...]
-    """A service each, that the run deployed to or waited for."""
+    """One for each service that the run deployed to or waited for."""
     image: str
-    """`repository:tag`, or the first digits of the digest where no tag is known; empty where it is about no image."""
+    """`repository:tag`, or with the first digits of the digest if no tag is known; empty if it is not about an image."""
     digest: str
     target: str
-    """Environment/service, or the environment alone; several are joined by commas."""
+    """Environment/service, or the environment alone; several are separated by commas."""
 
     pushed_at: datetime | None = None
     """When it pushed or copied the image."""
 
     @property
     def restored_s(self) -> float | None:
-        """Longest time from moving a service that did not run then until it was back, in seconds."""
+        """Longest time between moving a service that then did not run and bringing it back, in seconds."""
         took_s = [
             (fate.since - fate.moved_at).total_seconds()
             for fate in self.fates
@@ -131,11 +131,11 @@ class RunOutcome(NamedTuple):
 
     @property
     def what(self) -> str:
-        """The image, and where to."""
+        """The image and its target, with an arrow between them."""
         return " → ".join(filter(None, (self.image, self.target)))
 
     def services(self, how: str, *, was_down: bool | None = None) -> tuple[str, ...]:
-        """Services with that fate that this run has moved, sorted."""
+        """Services with this fate that the run has moved, sorted."""
         return tuple(
             sorted(
                 fate.service
@@ -148,14 +148,14 @@ class RunOutcome(NamedTuple):
 def outcome_of(
     header: RunHeader, steps: Sequence[StepRecord], *, held: bool = False, is_plan: bool | None = None
 ) -> RunOutcome:
-    """Say what became of a run.
+    """Return what became of a run.
 
     Args:
-        steps: The records that count, of its last attempt; those of earlier ones are in the header.
+        steps: The valid records of its last attempt; those of earlier attempts are in the header.
 
-        held: Whether a live process holds it.
+        held: Whether a live process holds the run.
 
-        is_plan: Whether it only looked; by default as the header says.
+        is_plan: Whether the run only planned; by default, what the header says.
     """
     is_plan = header.plan if is_plan is None else is_plan
     earlier = (
@@ -253,7 +253,7 @@ def _fates(steps: Iterable[StepRecord]) -> Iterator[Fate]:
 
 
 def _after(fate: Fate, step: StepRecord) -> Fate | None:
-    """What is known of a service after a step; None where the step told nothing."""
+    """What is known about a service after a step; None if the step reveals nothing."""
     deploy_id = step.outcome.get("deploy_id") or step.inputs.get("deploy_id")
     fate = fate._replace(
         deploy_id=deploy_id if isinstance(deploy_id, str) else fate.deploy_id, since=step.ended_at
@@ -275,12 +275,12 @@ def _after(fate: Fate, step: StepRecord) -> Fate | None:
         return fate._replace(how="down", was_down=True)
     if not done:
         return None
-    # What a rollback has brought back stays that, however often it is looked at.
+    # A service that a rollback brought back stays `back`, even when later steps look at it.
     return fate._replace(how=fate.how if fate.how == "back" else "runs")
 
 
 def _image(parameters: dict[str, Any], steps: Sequence[StepRecord]) -> tuple[str, str]:
-    """`repository:tag` and the digest, as far as the records tell; what was asked for otherwise."""
+    """`repository:tag` and the digest from the records, or else what the parameters asked for."""
     repository, tag, digest = _text(parameters, "repository"), "", ""
     for step in steps:
         image = step.outcome.get("image")

@@ -1,4 +1,4 @@
-"""From the bytes of a notebook to the run in it: what engine, kernel and audit know of a saved run they read here."""
+"""From the bytes of a notebook to the run in it: engine, kernel and audit all read saved runs through this module."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from ecr_widgets.model.run import RunHeader
 from ecr_widgets.saved_runs import wire
 
 OURS = "ecr_widgets"
-"""The member of a notebook's, a cell's and a display's metadata that is this kit's."""
+"""The kit's own member in the metadata of a notebook, a cell and a display."""
 MARK = "marked"
-"""True in a display's metadata where the record came to the engine over its own line; true in a run's where the engine marks
-records so, and others in it prove nothing."""
+"""True in a display's metadata if the record reached the engine over its own channel; true in a run's metadata if the engine
+marks records like this: then unmarked records prove nothing."""
 BROKEN = (msgspec.MsgspecError, RecursionError, UnicodeError)
-"""What decoding raises for a file that is none of ours, or is damaged."""
+"""What decoding raises for a file that is not ours, or is damaged."""
 _WRITTEN_BY_ENGINE = ("run_id", "runbook", "runbook_sha256", "reason", "actor", "ended_at")
 
 
 _NOTE, _NOTE_WITHIN = b"peration note", 100
 _UNWRITTEN = "*Why this run: write the reason"
-"""What the shipped runbooks have there before somebody writes it."""
+"""The placeholder for the reason in the shipped runbooks."""
 
 
 class SavedRun(NamedTuple):
@@ -34,17 +34,17 @@ class SavedRun(NamedTuple):
 
     header: RunHeader
     records: tuple[StepRecord, ...]
-    """Of its steps, in the order of their cells; those that cannot be read or do not count are left out."""
+    """Records of its steps, in cell order, without those that cannot be read or do not count."""
 
 
 def read_run(content: bytes, path: object) -> SavedRun:
-    """Read a run with all that the engine writes of one.
+    """Read a run that has every member that the engine writes.
 
     Args:
-        path: Where the bytes were read, for messages.
+        path: Where the bytes come from, for messages.
 
     Raises:
-        InputError: It is no saved run, or lacks a member.
+        InputError: Not a saved run, or a member is missing.
     """
     notebook, header = _open(content, path)
     members = wire.decode_members(notebook.metadata.ecr_widgets)
@@ -58,16 +58,16 @@ def read_run(content: bytes, path: object) -> SavedRun:
 
 
 def read_header(content: bytes, path: object) -> RunHeader:
-    """Read what a saved run says of itself.
+    """Read a saved run's header.
 
     Raises:
-        InputError: It is no saved run.
+        InputError: Not a saved run.
     """
     return _open(content, path)[1]
 
 
 def read_records(content: bytes) -> Iterator[StepRecord]:
-    """The records that count in any notebook, whoever ran it; none where it is no notebook."""
+    """Yield the valid records in any notebook, no matter which tool ran it; nothing if it is not a notebook."""
     with suppress(*BROKEN):
         notebook = wire.decode_notebook(content)
         ours = notebook.metadata.ecr_widgets
@@ -75,10 +75,10 @@ def read_records(content: bytes) -> Iterator[StepRecord]:
 
 
 def header_in(notebook: wire.WireNotebook) -> RunHeader | None:
-    """The run's header; None where no engine of ours ran the notebook.
+    """The run's header; None if our engine did not run the notebook.
 
     Raises:
-        RecordError: It is of a version this release does not know, or has a time that cannot be read.
+        RecordError: Its version is unknown to this release, or a time in it cannot be read.
 
         msgspec.MsgspecError: It cannot be decoded.
     """
@@ -102,8 +102,8 @@ def header_in(notebook: wire.WireNotebook) -> RunHeader | None:
 
 
 def note_in(notebook: wire.WireNotebook) -> str:
-    """Why the run was made, from its operation note; empty where nobody has written one."""
-    # Most cells are none, and an audit reads very many.
+    """The reason for the run, from its operation note; empty if it was not filled in."""
+    # Most cells are not the note, and an audit reads very many.
     sources = (
         wire.decode_value(cell.source)
         for cell in notebook.cells
@@ -113,7 +113,7 @@ def note_in(notebook: wire.WireNotebook) -> str:
 
 
 def note_among(sources: Iterable[Any]) -> str:
-    """The same, from the sources of a notebook's markdown cells."""
+    """The reason for the run, from the sources of a notebook's Markdown cells."""
     for source in sources:
         text = "".join(map(str, source)) if isinstance(source, list) else str(source)
         heading, _, note = text.partition("\n")
@@ -124,7 +124,7 @@ def note_among(sources: Iterable[Any]) -> str:
 
 
 def step_in(output: wire.WireOutput) -> StepRecord | None:
-    """The record that an output shows; None where it shows none.
+    """The record that an output shows, or None.
 
     Raises:
         RecordError: It cannot be read.
@@ -137,7 +137,7 @@ def step_in(output: wire.WireOutput) -> StepRecord | None:
 
 
 def is_marked(output: wire.WireOutput) -> bool:
-    """Whether the engine marked what an output shows as come over its own line."""
+    """Whether the engine marked the output's record as received over its own channel."""
     try:
         ours = wire.decode_marked(output.metadata).ecr_widgets if output.metadata else None
     except BROKEN:
@@ -146,7 +146,7 @@ def is_marked(output: wire.WireOutput) -> bool:
 
 
 def own_metadata(holder: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What of this kit is in the metadata of a notebook, cell or display that was read as plain JSON."""
+    """The kit's own metadata in a notebook, cell or display that was read as plain JSON."""
     metadata = holder.get("metadata")
     ours = metadata.get(OURS) if isinstance(metadata, Mapping) else None
     return ours if isinstance(ours, Mapping) else {}
@@ -154,7 +154,7 @@ def own_metadata(holder: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _open(content: bytes, path: object) -> tuple[wire.WireNotebook, RunHeader]:
     try:
-        # The engine keeps half characters that a cell has printed, which only Python decodes.
+        # The engine keeps lone surrogates that a cell has printed, which only Python decodes.
         notebook = wire.decode_notebook(content.decode(errors="replace"))
         header = header_in(notebook)
     except (*BROKEN, RecordError) as error:

@@ -1,4 +1,4 @@
-"""Which service a step of a run is about, by its own record and those beside it."""
+"""Which service a step of a run is about, from its own record and the run's other records."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from ecr_widgets.model.record import StepRecord
 
 
 class Services:
-    """Which service a step of one run is about, as environment/service where the environment is known."""
+    """Which service a step of one run is about, as environment/service if the environment is known."""
 
     def __init__(self, steps: Sequence[StepRecord]) -> None:
         self._steps = steps
         self._environments: dict[str, str] | None = None
 
     def of(self, step: StepRecord) -> str | None:
-        """The service; None where the step names none."""
+        """The service, or None if the step names none."""
         service = step.inputs.get("service") or step.outcome.get("service")
         if not isinstance(service, str):
             return None
         environment = step.inputs.get("environment") or step.outcome.get("environment")
         if not isinstance(environment, str):
-            # Older records of rollback, wait and verify do not tell; the steps beside them do.
+            # Older records of rollback, wait and verify do not name it; other steps of the run do.
             if self._environments is None:
                 self._environments = _environments(self._steps)
             environment = self._environments.get(service)
@@ -29,7 +29,7 @@ class Services:
 
 
 def _environments(steps: Sequence[StepRecord]) -> dict[str, str]:
-    """By service the one environment that steps of the run name with it."""
+    """The environment of each service; services that steps name with several environments are left out."""
     found: dict[str, set[str]] = {}
     for step in steps:
         for told in (step.inputs, step.outcome):

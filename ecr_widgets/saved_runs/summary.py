@@ -1,7 +1,7 @@
-"""The cell on top of a saved run: what became of it, of what, by whom, why, and what to do next.
+"""The cell on top of a saved run: what became of it, image and service, who ran it and why, and what to do next.
 
-A view only. It is made from the run's header and its records, nobody reads it again, and the seal covers it: where it says
-something else than they do, somebody has changed it.
+Only a view, made from the run's header and records and never read back. The seal covers it: if it contradicts them,
+somebody has changed it.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from ecr_widgets.saved_runs.outcome import COLOURS, SIGNS, Fate, Outcome, RunOut
 from ecr_widgets.saved_runs.reading import MARK, note_among, own_metadata
 
 SUMMARY_ID = "run-summary"
-"""Of the cell."""
+"""The cell's id."""
 _MOST_BARS, _MOST_LINES = 30, 8
 _LONGEST_TEXT, _LONGEST_LINE = 600, 200
 _NO_MARKDOWN = str.maketrans({sign: f"&#{ord(sign)};" for sign in "*_`$\\[]~|^\n\r"})
-"""What a front end would take for Markdown or a formula, also within HTML; as entities it is text, and nothing else."""
+"""Characters that a front end would read as Markdown or a formula, even within HTML; as entities they are plain text."""
 _NO_FORMULAS = "tex2jax_ignore mathjax_ignore"
 
 
 def put_summary(notebook: dict[str, Any], redact: Callable[[Any], Any] = lambda value: value) -> bool:
-    """Bring the cell on top of a run's notebook up to what its header and records say; True where that changed it.
+    """Update the cell on top of a run's notebook from its header and records; return whether that changed the cell.
 
     Args:
-        redact: Gives a value as JSON holds it back without known secrets; in HTML they would not be found.
+        redact: Removes known secrets from a JSON value; in HTML they would not be found.
     """
     told = redact({
         "header": own_metadata(notebook), "records": list(_records(notebook)), "note": _note(notebook)
@@ -55,12 +55,12 @@ def put_summary(notebook: dict[str, Any], redact: Callable[[Any], Any] = lambda 
 
 
 def is_summary(cell: Mapping[str, Any]) -> bool:
-    """Whether a cell is the one on top of a saved run."""
+    """Whether a cell is a saved run's summary."""
     return cell.get("id") == SUMMARY_ID and cell.get("cell_type") == "markdown"
 
 
 def _records(notebook: Mapping[str, Any]) -> Iterator[str]:
-    """Those that the engine marked, as JSON."""
+    """The records that the engine marked, as JSON."""
     for cell in notebook["cells"]:
         for output in cell.get("outputs", ()):
             record = output.get("data", {}).get(RECORD_MIME)
@@ -131,7 +131,7 @@ def _when(header: RunHeader) -> str:
         else ""
     )
     if header.ended_at is None:
-        # Only who looks at its lock knows whether it still does.
+        # Whether it still runs, only its lock can tell.
         return f"running since {began} UTC{resumed}"
     took_s = (header.ended_at - (header.began_at or header.ended_at)).total_seconds()
     return f"{began} UTC{resumed}, took {took_s:.1f} s"
@@ -146,7 +146,7 @@ def _changed(steps: Sequence[StepRecord], told: RunOutcome) -> str:
 
 
 def _now(told: RunOutcome) -> Iterator[str]:
-    """What each service runs now, as far as this run knows."""
+    """What each service currently runs, as far as this run knows."""
     if told.outcome is Outcome.RUNNING:
         return
     yield from (f"{_cut(fate.service)} {_current(fate)}" for fate in told.fates)
@@ -163,7 +163,7 @@ def _current(fate: Fate) -> str:
 
 
 def _next(header: RunHeader, told: RunOutcome) -> Iterator[str]:
-    """Commands that a person may want to give now."""
+    """Commands that the reader may want to run next."""
     if header.waits_for_approval and told.outcome is Outcome.PLANNED:
         yield f"ecr-widgets approve {shlex.quote(header.run_id)}"
     if told.outcome in (Outcome.PLANNED, Outcome.RUNNING):
@@ -179,7 +179,7 @@ def _next(header: RunHeader, told: RunOutcome) -> Iterator[str]:
 
 
 def _trouble(header: RunHeader, steps: Sequence[StepRecord], colour: str) -> Iterator[Markup]:
-    """The errors, each with what containers or a build wrote last."""
+    """The errors, each with the last lines that containers or a build wrote."""
     failed = [step for step in steps if step.error]
     for step in failed:
         error = step.error or {}
@@ -191,7 +191,7 @@ def _trouble(header: RunHeader, steps: Sequence[StepRecord], colour: str) -> Ite
 
 
 def _counted(lines: Iterable[str]) -> list[str]:
-    """Lines once each, with how often they came."""
+    """Each line once, with the number of times it occurred."""
     return [line + (f"  ×{count}" if count > 1 else "") for line, count in Counter(lines).items()]
 
 

@@ -1,4 +1,4 @@
-"""Members of a notebook that readers of runs need; msgspec skips all others without making values of them.
+"""Members of a notebook that readers of runs need; msgspec skips all others without building values.
 
 Keep in step with contract section 5 and nbformat 4.5.
 """
@@ -16,7 +16,7 @@ NOTHING = msgspec.Raw(b"")
 
 
 class WirePapermill(msgspec.Struct, gc=False):
-    """What papermill reports of a run; its own word on success is not taken."""
+    """What papermill reports about a run; its claim of success is ignored."""
 
     parameters: dict[str, Any] = msgspec.field(default_factory=dict)
     input_path: str | None = None
@@ -46,7 +46,7 @@ class WireOutput(msgspec.Struct, gc=False):
 
 
 class WireMark(msgspec.Struct, gc=False):
-    """What the engine notes of a record that came over its own line, and of a run whose records all have."""
+    """The engine's mark on a record that came over its own channel, and on a run whose records all did."""
 
     marked: bool = False
 
@@ -58,7 +58,7 @@ class WireMarked(msgspec.Struct, gc=False):
 
 
 class WireCellState(msgspec.Struct, gc=False):
-    """A cell as our engine judged it."""
+    """A cell's state according to our engine."""
 
     state: CellState | None = None
 
@@ -90,7 +90,7 @@ class WireNotebook(msgspec.Struct, gc=False):
 
 
 class WireAnything(msgspec.Struct, gc=False):
-    """What tells whether a notebook is meant to be ours, in whatever state it is."""
+    """The members that show whether a notebook, even a damaged one, is meant to be ours."""
 
     metadata: Any = None
     cells: Any = None

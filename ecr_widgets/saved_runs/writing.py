@@ -1,6 +1,6 @@
-"""What the engine writes into a notebook of its run: the run's header, the states of its cells, the marks of its records.
+"""What the engine writes into a run's notebook: the run's header, the states of its cells, the marks on its records.
 
-Beside its own members it keeps papermill's, by which other tools tell how a run goes.
+Besides its own members it keeps papermill's up to date, because other tools read a run's state from those.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _PAPERMILL_STATUS = {
 
 
 def write_header(notebook: dict[str, Any], header: RunHeader) -> None:
-    """Put the header into its notebook; papermill's own members are told the end."""
+    """Put the header into its notebook, and the end of the run into papermill's own members."""
     notebook["metadata"][OURS] = header.to_builtins()
     if header.state is not RunState.RUNNING and "papermill" in notebook["metadata"]:
         failed = header.state is not RunState.SUCCEEDED
@@ -38,12 +38,12 @@ def write_header(notebook: dict[str, Any], header: RunHeader) -> None:
 
 
 def header_of(notebook: Mapping[str, Any]) -> RunHeader:
-    """The header that was put into a notebook."""
+    """The header that `write_header` put into a notebook."""
     return msgspec.convert(notebook["metadata"][OURS], RunHeader)
 
 
 def end_run(notebook: dict[str, Any], state: RunState, reason: str | None) -> None:
-    """Put into a notebook how its run ended, just now; a cell that was running by then was interrupted."""
+    """Put into a notebook how its run has just ended; a cell that was still running becomes interrupted."""
     for cell in code_cells(notebook):
         if cell["metadata"][OURS]["state"] == CellState.RUNNING.value:
             write_cell_state(cell, CellState.INTERRUPTED)
@@ -52,19 +52,19 @@ def end_run(notebook: dict[str, Any], state: RunState, reason: str | None) -> No
 
 
 def clear_cells(notebook: dict[str, Any]) -> None:
-    """Take outputs of an earlier run out of a notebook; no cell of it ran yet."""
+    """Remove an earlier run's outputs from a notebook and mark every cell as not run."""
     for cell in code_cells(notebook):
         write_cell_state(cell, CellState.NOT_RUN)
         cell["outputs"], cell["execution_count"] = [], None
 
 
 def code_cells(notebook: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The code cells of a notebook, from the top."""
+    """The code cells of a notebook, from top to bottom."""
     return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
 
 
 def write_cell_state(cell: dict[str, Any], state: CellState) -> None:
-    """Put a code cell's state into it."""
+    """Write a code cell's state into its metadata."""
     now = to_rfc3339(datetime.now(UTC))
     cell["metadata"][OURS] = {"state": state.value}
     papermill = cell["metadata"].setdefault("papermill", {})
