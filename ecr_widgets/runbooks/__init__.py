@@ -1,4 +1,4 @@
-"""Runbooks on disk: the shipped ones and anybody's own."""
+"""Runbooks on disk: the shipped ones and the users' own."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Runbook:
     name: str
     path: Path
     content: bytes = field(repr=False)
-    """What was read there; the file may be another by the time that it is run."""
+    """The file's content when it was read; the file may have changed by the time that it is run."""
     sha256: str
     title: str
     purpose: str
-    """The text below the title."""
+    """The text under the title."""
     parameters: tuple[Parameter, ...]
     approval: bool
     """Whether another person must approve each run: `"approval": "required"` in the notebook's `metadata.ecr_widgets`."""
@@ -39,29 +39,29 @@ class Runbook:
 
 @cache
 def shipped_folder() -> Path:
-    """Folder of the shipped runbooks: inside an installed package, else at the top of the checkout."""
+    """The folder of the shipped runbooks: inside an installed package, or at the top of the checkout."""
     package = Path(__file__).parents[1]
     inside = package / "notebooks"
     return inside if inside.is_dir() else package.parent / "notebooks"
 
 
 def list_runbooks() -> tuple[Runbook, ...]:
-    """The shipped runbooks by name."""
+    """The shipped runbooks, sorted by name."""
     return tuple(read_runbook(path) for path in sorted(shipped_folder().glob("*.ipynb")))
 
 
 def find_runbook(name_or_path: str | Path) -> Runbook:
-    """A shipped runbook by its name, or any by its path.
+    """Return a shipped runbook by its name, or any runbook by its path.
 
     Raises:
-        InputError: There is none, it is no notebook, or its name would pass for a slot of another's.
+        InputError: No such runbook, not a notebook, or its name looks like another runbook's slot.
     """
     path = Path(name_or_path)
     if path.suffix != ".ipynb" and path.name == str(name_or_path):
         path = shipped_folder() / f"{name_or_path}.ipynb"
     try:
         found_one = path.is_file()
-    except OSError:  # such as a name that no file can have
+    except OSError:  # for example a name that no file can have
         found_one = False
     if not found_one:
         names = [found.stem for found in sorted(shipped_folder().glob("*.ipynb"))]
@@ -81,7 +81,7 @@ def read_runbook(path: Path) -> Runbook:
     """Read what a runbook declares.
 
     Raises:
-        InputError: Not a notebook, or one of another language.
+        InputError: Not a notebook, or one in another language.
     """
     try:
         content = path.read_bytes()
@@ -116,7 +116,7 @@ def read_runbook(path: Path) -> Runbook:
 
 
 def shipped_files() -> Iterator[tuple[str, bytes]]:
-    """The shipped runbooks and the files that they name: path below their folder, and content."""
+    """The shipped runbooks and the files that they name: path relative to their folder, and content."""
     source = shipped_folder()
     for path in sorted(source.rglob("*")):
         if path.is_file() and not _is_personal(path.relative_to(source)):
@@ -133,12 +133,12 @@ def copy_runbooks(folder: Path, *, left: Callable[[Path], object] = lambda _: No
         The files written.
 
     Raises:
-        InputError: The folder cannot be made, read or written; files named before are there.
+        InputError: The folder cannot be made, read or written; the files already yielded were written.
     """
     for name, content in shipped_files():
         target = folder / name
         try:
-            # Looked at as a link, so that one to nowhere is left alone, too.
+            # Without following links, so that a dangling link is left alone, too.
             if os.path.lexists(target):
                 left(target)
                 continue
@@ -152,15 +152,15 @@ def copy_runbooks(folder: Path, *, left: Callable[[Path], object] = lambda _: No
 
 
 def _is_personal(path: Path) -> bool:
-    """Whether it came to the shipped folder by use: saved runs, checkpoints, a .env."""
+    """Whether a file came into the shipped folder by use: saved runs, checkpoints, a .env."""
     return path.parts[0] == "runs" or any(part.startswith(".") for part in path.parts)
 
 
 def asks_for_approval(notebook: Mapping[str, Any]) -> bool:
-    """Whether a notebook says that another person must approve its runs; a saved run has what its runbook said.
+    """Whether a notebook says that another person must approve its runs; a saved run repeats what its runbook said.
 
     Raises:
-        InputError: It says something else about approvals.
+        InputError: Its `approval` has an unknown value.
     """
     wanted = own_metadata(notebook).get("approval")
     if isinstance(wanted, Mapping):

@@ -1,4 +1,4 @@
-"""Secrets that were written into a runbook's cells, anywhere in them."""
+"""Secrets anywhere in a runbook's cells."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NOTHING_KNOWN = SecretRegistry()
 
 
 def secrets_in_text(text: str) -> Iterator[str]:
-    """What in a Markdown cell looks like a secret; the value is not shown."""
+    """Report what looks like a secret in a Markdown cell, without its value."""
     for number, line in enumerate(text.splitlines(), 1):
         what = what_secret("", line, _NOTHING_KNOWN)
         if what is not None:
@@ -23,7 +23,7 @@ def secrets_in_text(text: str) -> Iterator[str]:
 
 
 def secrets_in_comments(source: str) -> Iterator[str]:
-    """What in the comments of a code cell looks like a secret; the value is not shown."""
+    """Report what looks like a secret in a code cell's comments, without its value."""
     with suppress(tokenize.TokenError, IndentationError):
         for token in tokenize.generate_tokens(io.StringIO(source).readline):
             what = what_secret("", token.string, _NOTHING_KNOWN) if token.type == tokenize.COMMENT else None
@@ -32,7 +32,7 @@ def secrets_in_comments(source: str) -> Iterator[str]:
 
 
 def secrets_in_code(tree: ast.Module) -> Iterator[str]:
-    """What in a code cell is or looks like a secret, by its name or its looks; the value is not shown."""
+    """Report what looks like a secret in a code cell, by its name or its form, without its value."""
     reported: set[int] = set()
     for name, text, line in _named(tree):
         what = what_secret(name, text, _NOTHING_KNOWN)
@@ -42,7 +42,7 @@ def secrets_in_code(tree: ast.Module) -> Iterator[str]:
 
 
 def _named(tree: ast.Module) -> Iterator[tuple[str, str, int]]:
-    """Every text of the code, with the name that it is given, where it is given one, and its line."""
+    """Each string in the code as (name, text, line); the name is empty if it is not assigned to one."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign):
             for target in node.targets:

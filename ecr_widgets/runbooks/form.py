@@ -1,4 +1,4 @@
-"""The form of a runbook: it narrates and calls, and everything else is in a package."""
+"""The form of a runbook: it explains and calls steps, and everything else is in a package."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _LOGIC = (
 
 
 _CHECKS = re.compile(r"kit\.(check_target|plan_fleet)\(")
-"""What looks at whatever a runbook will change, before its first change."""
+"""Steps that look at what a runbook will change, before its first change."""
 _AROUND = frozenset(("exec", "eval", "compile", "__import__", "open", "input", "get_ipython"))
 _AROUND_MODULES = frozenset(("os", "subprocess", "shutil", "sys", "importlib"))
 _NO_SECRETS = "keep secrets out of notebooks"
@@ -52,7 +52,7 @@ class Breach:
     """One place where a notebook breaks the form."""
 
     cell: int
-    """From 1; 0 for the notebook as a whole."""
+    """Counting from 1; 0 for the whole notebook."""
     what: str
     hint: str
 
@@ -86,7 +86,7 @@ class _Cell:
 
     @property
     def steps(self) -> int:
-        """Calls of the kit, one a statement."""
+        """How many statements call the kit."""
         if self.kind != "code" or self.is_parameters:
             return 0
         try:
@@ -101,10 +101,10 @@ class _Cell:
 
 
 def check_form(path: Path) -> tuple[Breach, ...]:
-    """What breaks the form, in the order of the cells.
+    """Return what breaks the form, in cell order.
 
     Raises:
-        InputError: It is no notebook.
+        InputError: Not a notebook.
     """
     try:
         notebook = json.loads(path.read_bytes())
@@ -223,7 +223,7 @@ def _logic(number: int, tree: ast.Module) -> Iterator[Breach]:
 
 
 def _outside(number: int, tree: ast.Module) -> Iterator[Breach]:
-    """Calls that bypass the kit: whatever they do, no record shows it."""
+    """Calls that bypass the kit: no record shows what they do."""
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
             continue
@@ -237,7 +237,7 @@ def _outside(number: int, tree: ast.Module) -> Iterator[Breach]:
 
 
 def _is_step(node: ast.AST) -> bool:
-    """Whether it calls a step of the kit: `kit.step(…)`, `kit.ecr.step(…)`."""
+    """Whether a node calls a step of the kit: `kit.step(…)`, `kit.ecr.step(…)`."""
     if not isinstance(node, ast.Call):
         return False
     called = ast.unparse(node.func)

@@ -1,4 +1,4 @@
-"""Whether a notebook's cells are Python, by what its metadata say."""
+"""Whether a notebook's cells are Python, according to its metadata."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _SOUNDS_LIKE_PYTHON = re.compile(r"py", re.IGNORECASE)
 
 
 def refuse_other_language(metadata: Any) -> None:
-    """Refuse a notebook of another language: its cells might be Python too, and do something else.
+    """Refuse a notebook in another language: its cells might also be valid Python and do something else.
 
     Args:
-        metadata: The notebook's.
+        metadata: The notebook's metadata.
 
     Raises:
-        InputError: A language is named and is not Python; or none is, and the kernel's name is not one of Python's.
+        InputError: A language other than Python is named; or none is, and the kernel's name does not sound like Python.
     """
     kernel_metadata = metadata if isinstance(metadata, Mapping) else {}
     languages = [
@@ -42,7 +42,7 @@ def refuse_other_language(metadata: Any) -> None:
 
 
 def is_python(language: str) -> bool:
-    """Whether a language, as kernels and notebooks name theirs, is Python."""
+    """Whether a language name from a kernel or notebook means Python."""
     return _PYTHON.fullmatch(language.strip()) is not None
 
 

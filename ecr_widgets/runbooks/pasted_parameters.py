@@ -1,8 +1,8 @@
-"""Parameters that reached a notebook past our own checks: plain papermill and notebook schedulers paste them into a cell.
+"""Parameters that bypassed our own checks: plain papermill and notebook schedulers paste them into a cell.
 
-What the parameters cell declares is still there, as annotations and in the kernel's history of cells. So a value of another
-type or out of its limits, and a name that nothing declares, can be noticed before the first step: `1.10` that was given as a
-number has lost its zero by then.
+What the parameters cell declares is still there, as annotations and in the kernel's history of cells. So a value of the
+wrong type or out of its limits, and an undeclared name, are found before the first step: a `1.10` that was given as a number
+has lost its zero by then.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ def check_declared(namespace: Mapping[str, Any]) -> None:
     """Compare the declared variables of a notebook with their values.
 
     Args:
-        namespace: The kernel's variables, `__annotations__` and `In`, the cells so far, among them.
+        namespace: The kernel's variables, including `__annotations__` and `In`, the cells so far.
 
     Raises:
-        UnknownParameter: A value is not of the type or within the limits that its cell declares, or a cell pasted behind
-            it sets a name that it does not.
+        UnknownParameter: A value does not match the type or the limits that its cell declares, or a cell pasted after it sets an
+            undeclared name.
     """
     cells = namespace.get("In")
     declared = _from_cells([each for each in cells if isinstance(each, str)] if cells else [])
@@ -38,7 +38,7 @@ def check_declared(namespace: Mapping[str, Any]) -> None:
         if name not in declared and other is not None and namespace.get(name) is not None:
             declared[name] = other
     for name, parameter in declared.items():
-        # None as the cell's own default is its author's word.
+        # A None that is the cell's own default is intended.
         if name not in namespace or (namespace[name] is None and parameter.default is None):
             continue
         try:
@@ -52,16 +52,16 @@ def check_declared(namespace: Mapping[str, Any]) -> None:
 
 
 def _from_cells(cells: Sequence[str]) -> dict[str, Parameter]:
-    """What the newest cell of a runbook's form declares, its pasted neighbour checked for names."""
+    """Return what the newest parameters cell declares, after checking the names in the cell pasted after it."""
     for at in range(len(cells) - 1, -1, -1):
         try:
             parameters = declared_parameters(cells[at])
         except UnknownParameter:
             continue
-        # As our runbooks do it; any other cell of assignments says nothing about its neighbour.
+        # As in our runbooks; any other cell of assignments says nothing about the next one.
         if parameters and all(each.annotated and each.comment for each in parameters):
             declared = {each.name: each for each in parameters}
-            # The last one is the cell that connects.
+            # The last cell is the one that connects.
             _check_names(_assigned(cells[at + 1]) if at + 1 < len(cells) - 1 else (), declared)
             return declared
     return {}
@@ -78,7 +78,7 @@ def _check_names(names: Sequence[str], declared: Mapping[str, Parameter]) -> Non
 
 
 def _assigned(cell: str) -> tuple[str, ...]:
-    """Names that a cell sets which does nothing else; what pastes parameters writes such a cell."""
+    """The names that a cell sets, if it does nothing else, like the cells that papermill pastes."""
     try:
         body = ast.parse(cell).body
     except SyntaxError:

@@ -1,4 +1,4 @@
-"""The runbook that people start from when they write their own."""
+"""The template that users start from when they write their own runbook."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Any
 
 
 def new_runbook(name: str) -> dict[str, Any]:
-    """A runbook that passes the checks and does something useful already: it finds an image and says where it runs.
+    """Return a runbook that passes the checks and is already useful: it finds an image and reports where it runs.
 
     Args:
-        name: What it is called; its file is NAME.ipynb.
+        name: The runbook's name; its file is NAME.ipynb.
     """
     title = name.replace("_", " ").replace("-", " ").strip().capitalize()
     cells = [
