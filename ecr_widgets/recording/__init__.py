@@ -1,1 +1,1 @@
-"""The record that each step leaves, wherever it is asked for: in a notebook, on a terminal or in a program."""
+"""The record that each step leaves, wherever the step is called: in a notebook, on a terminal or in a program."""

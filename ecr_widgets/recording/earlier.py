@@ -1,4 +1,4 @@
-"""Records of a run's earlier attempts: a resumed run uses what they left instead of doing it again."""
+"""Records of a run's earlier attempts: a resumed run uses their results instead of repeating the work."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ecr_widgets.saved_runs.reading import read_header
 
 @dataclass(frozen=True, slots=True)
 class EarlierCall:
-    """What is left of a call that an earlier attempt made."""
+    """The record of a call that an earlier attempt made."""
 
     record: StepRecord
     next_alike: StepRecord | None
-    """The same call made once more, later in that attempt."""
+    """The next record of the same call, later in that attempt."""
 
 
 class EarlierRecords:
@@ -29,9 +29,9 @@ class EarlierRecords:
         self._asked: Counter[str] = Counter()
 
     def next_call(self, step: str, inputs: JsonObject) -> EarlierCall | None:
-        """The newest record of the call that is made now: the first of its kind for the first one, and so on.
+        """Return the newest record of the call being made: the first such record for the first such call, and so on.
 
-        A resumed run makes its calls in the same order, so the second of two equal calls is the second of them again.
+        A resumed run makes its calls in the same order, so the second of two equal calls matches the second record.
         """
         call = _spelled(step, inputs)
         number = self._asked[call]
@@ -48,25 +48,25 @@ class EarlierRecords:
         )
 
     def of_step(self, step: str) -> Iterator[StepRecord]:
-        """All records of a step, newest first."""
+        """Yield all records of a step, newest first."""
         for attempt in reversed(self._attempts):
             yield from (record for record in reversed(attempt) if record.step == step)
 
 
 @cache
 def open_earlier(saved: str, run_id: str, read: Callable[[str], bytes]) -> EarlierRecords:
-    """The earlier attempts that the saved file of this run names.
+    """Return the earlier attempts that this run's saved file lists.
 
-    Every kit of one process gets the same, so that none of them takes a call for another's.
+    All kits of a process share one object, so that each earlier call is matched only once.
     """
     header = read_header(read(saved), saved)
-    # A run that is started by a resumed one inherits its variables.
+    # A run that a resumed run starts inherits its environment variables.
     attempts = header.earlier_attempts if header.run_id == run_id else ()
     return EarlierRecords([tuple(attempt.steps) for attempt in attempts])
 
 
 def _only_looked(record: StepRecord) -> bool:
-    """Whether it ended before it had asked for anything: what the attempt before it left counts then."""
+    """Whether the step ended before it requested anything: then an older attempt's record counts."""
     return record.inputs.get(KNOWN_REQUESTS, ()) is None
 
 

@@ -1,4 +1,4 @@
-"""Records as outputs of a notebook's cells."""
+"""Records as outputs of notebook cells."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ from ecr_widgets.saved_runs.reading import OURS
 Observe = Callable[[tuple[Mapping[str, Any], ...]], object]
 _SECONDS_BETWEEN_UPDATES = 0.25
 _SHOWN_AT_ONCE = 12
-"""Progress lines shown together, such as image layers; the ones seen last stay."""
+"""Progress lines shown at a time, such as image layers; the latest ones stay."""
 
 
 class RecordLine(Protocol):
     """Where a record is saved before its step acts."""
 
     def announce(self, display_id: str, bundle: Mapping[str, Any]) -> None:
-        """Have an intent on disk.
+        """Save an intent to disk.
 
         Raises:
-            RunError: It is not, so nothing may be changed.
+            RunError: It could not be saved, so nothing may be changed.
         """
         ...
 
     def conclude(self, display_id: str, bundle: Mapping[str, Any]) -> None:
-        """Take the outcome.
+        """Save the outcome.
 
         Raises:
             RunError: It cannot be saved; the intent stays.
@@ -49,9 +49,9 @@ class RecordLine(Protocol):
 def bundle(
     record: StepRecord, observed: tuple[Progress, ...] = (), rates: Mapping[str, float] = NO_RATES
 ) -> dict[str, Any]:
-    """The record in the three forms that a saved run keeps."""
+    """Return the record in the three forms that a saved run keeps."""
     return {
-        # nbformat would indent an object and grow it by 40 %, so the record is one compact string.
+        # nbformat would indent an object and make it 40 % larger, so the record is one compact string.
         RECORD_MIME: record.to_json(),
         "text/html": to_html(record, observed, rates),
         "text/plain": to_text(record),
@@ -59,9 +59,9 @@ def bundle(
 
 
 def by_hand() -> dict[str, Any]:
-    """Who is at work where, for the metadata of a record's display where no engine saves the run.
+    """Return user and host for a record's display metadata, for runs that no engine saves.
 
-    An engine would have put both into the notebook's own metadata.
+    An engine puts both into the notebook's own metadata.
     """
     return {OURS: {"actor": actor(), "host": socket.gethostname()}}
 
@@ -70,8 +70,8 @@ class NotebookSink:
     """Displays each record in the cell that asked for the step, and updates it in place.
 
     Args:
-        channel: The engine that saves this run, which has an intent on disk before the step may act; None where the
-            notebook is run by hand or by an engine that does not know records.
+        channel: The engine that saves this run; it saves an intent to disk before the step may act. None if the notebook is run
+            by hand or by an engine that does not know records.
     """
 
     def __init__(self, channel: RunChannel | None) -> None:
@@ -132,7 +132,7 @@ class _NotebookView:
         self._update(record)
 
     def _update(self, record: StepRecord, observed: tuple[Progress, ...] = ()) -> None:
-        # Those who watch the run from a terminal read how far it is from here; the outcome replaces it.
+        # A terminal that watches the run reads its progress from here; the outcome replaces it.
         rates = self._rates
         progress = _told_of(observed, rates) if observed else {}
         update_display(
@@ -144,7 +144,7 @@ class _NotebookView:
 
 
 def _told_of(observed: Sequence[Progress], rates: Mapping[str, float]) -> dict[str, Any]:
-    """How far the step is, for its display's metadata: in all, or else the part seen last."""
+    """The step's progress, for its display's metadata: the total, or else the part seen last."""
     one = observed[0] if observed[0].what == TOTAL else observed[-1]
     (told,) = progress_json((one,), rates)
     share = {} if told["share"] is None else {SHARE_KEY: told["share"]}
@@ -152,15 +152,15 @@ def _told_of(observed: Sequence[Progress], rates: Mapping[str, float]) -> dict[s
 
 
 class Places:
-    """Shows records in displays that exist already, one after another: what is done from a panel's controls.
+    """Shows records in existing displays, one after another, for steps started from a panel's controls.
 
-    A front end drops what a cell shows after it has ended, but brings up to date what is shown. So no record is lost, a
-    place takes one record, and where all are taken nothing more is begun.
+    A front end drops new outputs of a cell that has ended, but it updates existing ones. So that no record is lost, each place
+    takes one record, and no step begins when all are taken.
 
     Args:
-        display_ids: The displays, from the top.
+        display_ids: The displays, from top to bottom.
 
-        observe: Gets what each step reports as JSON, as often as its record is redrawn.
+        observe: Receives each step's progress as JSON, whenever its record is redrawn.
     """
 
     def __init__(self, display_ids: Sequence[str], observe: Observe = lambda _: None) -> None:
@@ -168,15 +168,15 @@ class Places:
         self._observe = observe
         self._cancelled = Event()
         self.line: RecordLine | None = None
-        """Where the records are saved as well: the run of the action that is under way."""
+        """Where the records are also saved: the run of the action in progress."""
 
     def open(self, record: StepRecord) -> _PlaceView:
         """Show the intent in the next place.
 
         Raises:
-            InputError: All places are taken; nothing was begun.
+            InputError: All places are taken; nothing was started.
 
-            StepCancelled: Between two steps somebody asked to stop.
+            StepCancelled: The user cancelled between two steps.
         """
         if self._cancelled.is_set():
             raise _cancelled(record.step)
@@ -190,15 +190,15 @@ class Places:
         return _PlaceView(record, place, metadata, line, self._cancelled, self._observe)
 
     def has_room(self, records: int) -> bool:
-        """Whether so many places are free."""
+        """Whether at least this many places are free."""
         return len(self._free) >= records
 
     def cancel(self) -> None:
-        """Stop the step that is under way at its next observation, and begin no other."""
+        """Stop the current step at its next progress report, and start no other."""
         self._cancelled.set()
 
     def go_on(self) -> None:
-        """Take steps again."""
+        """Allow steps again."""
         self._cancelled.clear()
 
 
@@ -228,7 +228,7 @@ class _PlaceView(_NotebookView):
 
 
 def no_room() -> InputError:
-    """Why nothing more is begun where the places are taken."""
+    """The error for a step that no place is left for."""
     return InputError(
         "this panel cannot keep more records", hint="show the panel again in a new cell, and continue there"
     )

@@ -1,4 +1,4 @@
-"""How fast long work goes, part by part and in all."""
+"""How fast long work goes, for each part and in total."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import replace
 from ecr_widgets.ports import Progress
 
 TOTAL = "total"
-"""What all parts of a step together are called."""
+"""The name for all parts of a step together."""
 _ARRIVED = ("pushed", "download complete", "pull complete")
-"""What the engine says of a layer that has arrived; it names no size with it."""
+"""What the engine reports for a layer that has arrived, without a size."""
 
 _SOONEST_S = 0.2
-"""Before that, a rate says more about buffers than about the work."""
+"""Before this time, a rate says more about buffers than about the work."""
 
 
 class Rates:
@@ -22,10 +22,10 @@ class Rates:
         self._begun: dict[str, tuple[float, int]] = {}
 
     def rate(self, observed: Progress, now_s: float) -> float | None:
-        """Bytes a second since the part was first seen; None where that cannot be said.
+        """Return bytes per second since the part was first seen, or None if unknown.
 
         Args:
-            now_s: On a clock that never goes back.
+            now_s: Seconds on a monotonic clock.
         """
         if observed.unit != "bytes" or observed.done is None:
             return None
@@ -36,16 +36,16 @@ class Rates:
 
 
 class Total:
-    """The parts of one step together, such as all layers of an image."""
+    """All parts of one step together, such as the layers of an image."""
 
     def __init__(self) -> None:
         self._parts: dict[str, Progress] = {}
 
     def take(self, observed: Progress) -> None:
-        """Count one observation of a part; parts whose size is not known do not count."""
+        """Count one observation of a part; parts of unknown size do not count."""
         before = self._parts.get(observed.what)
         if observed.unit == "bytes" and observed.total:
-            # A layer that has arrived is unpacked, which is counted from 0 again.
+            # A layer that has arrived is then unpacked, which counts from 0 again.
             done = max(observed.done or 0, (before.done or 0) if before is not None else 0)
             self._parts[observed.what] = replace(observed, done=min(done, observed.total))
         elif before is not None and observed.again:
@@ -54,7 +54,7 @@ class Total:
             self._parts[observed.what] = replace(before, done=before.total)
 
     def observed(self) -> Progress | None:
-        """All parts as one; None while fewer than two have a size."""
+        """Return all parts as one; None while fewer than two have a size."""
         if len(self._parts) < 2:
             return None
         sizes = [(part.done or 0, part.total or 0) for part in self._parts.values()]

@@ -1,4 +1,4 @@
-"""From intent to outcome: every step goes through `Recorder.perform`."""
+"""From intent to outcome: every step that runs goes through `Recorder.perform`."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ class StepView(Protocol):
     """One step being shown."""
 
     def progress(self, observed: Progress) -> None:
-        """Show how far it is; called often, from the step's own thread."""
+        """Show the step's progress; called often, from the step's own thread."""
         ...
 
     def restate(self, record: StepRecord) -> None:
-        """Show the corrected intent. Where a run is recorded, it is on disk when this returns."""
+        """Show the corrected intent. If the run is saved, the intent is on disk when this returns."""
         ...
 
     def close(self, record: StepRecord) -> None:
-        """Show the outcome in the intent's place."""
+        """Replace the intent with the outcome."""
         ...
 
 
@@ -44,12 +44,12 @@ class RecordSink(Protocol):
     """Where records go."""
 
     def open(self, record: StepRecord) -> StepView:
-        """Show an intent. Where a run is recorded, it is on disk when this returns."""
+        """Show an intent. If the run is saved, the intent is on disk when this returns."""
         ...
 
 
 def numbers_of(run_id: str) -> Iterator[int]:
-    """The numbers of one run's steps, whoever in this process records them."""
+    """Return the step numbers of one run, shared by all its recorders in this process."""
     return _numbers.setdefault(run_id, count(1))
 
 
@@ -57,7 +57,7 @@ _numbers: dict[str, Iterator[int]] = {}
 
 
 class AtWork:
-    """A step that is being recorded: takes its progress, and what it finds out about itself before it acts."""
+    """A step in progress: takes its progress reports, and what its look learns before it acts."""
 
     def __init__(self, record: StepRecord, view: StepView, redact: Callable[[str], str]) -> None:
         self.record = record
@@ -66,11 +66,11 @@ class AtWork:
 
     def __call__(self, observed: Progress) -> None:
         """Show how far the step is."""
-        # What a build prints is anybody's text.
+        # A build may print anything.
         self._view.progress(dataclasses.replace(observed, message=self._redact(observed.message)))
 
     def learn(self, step: str, inputs: JsonObject) -> None:
-        """Correct the intent by what its look has found; where the run is saved, that is on disk when this returns."""
+        """Correct the intent with what the look found. If the run is saved, it is on disk when this returns."""
         learned = msgspec.structs.replace(
             self.record, step=step, inputs={**self.record.inputs, **as_json(inputs)}
         )
@@ -91,9 +91,9 @@ class Recorder:
 
         redact: Takes known secrets out of a text.
 
-        numbers: The run's numbers that are free; by default it is the only recorder of its run.
+        numbers: The run's next step numbers; by default this is the run's only recorder.
 
-        earlier: What earlier attempts of a resumed run recorded.
+        earlier: Records of a resumed run's earlier attempts.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class Recorder:
         self._numbers = numbers or count(1)
 
     def of_run(self, run_id: str, sink: RecordSink) -> Recorder:
-        """A recorder of another run, whose numbers begin at 1, with the same clock and secrets."""
+        """Return a recorder for another run, numbered from 1, with the same clock and secrets."""
         other = copy(self)
         other.run_id, other._sink = run_id, sink
         other._records, other._numbers = [], count(1)
@@ -123,13 +123,13 @@ class Recorder:
 
     @property
     def records(self) -> tuple[StepRecord, ...]:
-        """Records of the steps that ended, oldest first."""
+        """Records of the steps that have ended, oldest first."""
         return tuple(self._records)
 
     def perform(self, step: str, inputs: JsonObject, act: Callable[[AtWork], T]) -> T:
-        """Record the intent, act, record the outcome, and give back what the step gave.
+        """Record the intent, act, record the outcome, and return what the step returned.
 
-        What the step raises is recorded and raised again.
+        An exception from the step is recorded and raised again.
         """
         at_work = self._begin(step, inputs)
         with self._ending_badly(at_work):
@@ -140,10 +140,10 @@ class Recorder:
         return outcome
 
     def plan(self, step: str, inputs: JsonObject, look: Callable[[AtWork], JsonObject]) -> None:
-        """Record what a step would do, as an intent that is never acted upon.
+        """Record what a step would do, as an intent that is never carried out.
 
         Args:
-            look: Gives the outcome that the step would have, as far as it is known.
+            look: Returns the outcome that the step would have, as far as it is known.
         """
         at_work = self._begin(step, inputs)
         with self._ending_badly(at_work):
@@ -170,7 +170,7 @@ class Recorder:
             raise
 
     def _end_badly(self, at_work: AtWork, error: BaseException) -> None:
-        # An interrupt in the middle of a change leaves its outcome as unknown as a lost reply does.
+        # An interrupt in the middle of a change leaves its outcome unknown, as a lost reply does.
         unknown = isinstance(error, OutcomeUnknown) or not isinstance(error, Exception)
         state = StepState.UNKNOWN if unknown else StepState.FAILED
         self._end(
@@ -196,7 +196,7 @@ class Recorder:
 
 
 def as_json(value: Any) -> Any:
-    """The value as JSON holds it: dataclasses as objects, references and paths as text, times as RFC 3339."""
+    """Convert a value to JSON types: dataclasses to objects, references and paths to text, times to RFC 3339."""
     if dataclasses.is_dataclass(value) and not isinstance(value, (type, ImageReference)):
         return {f.name: as_json(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, Mapping):

@@ -1,8 +1,8 @@
-"""A record as people read it: HTML that any viewer shows, and plain text.
+"""A record for people: HTML that any viewer shows, and plain text.
 
-Untrusted JupyterLab strips style sheets, ids, positions and handlers; inline styles and `<details>` survive, so that is
-all this uses. No colour of text is readable on light and on dark, so texts have the theme's and the bar at the side alone is
-coloured; the state is always a word and a sign too.
+In an untrusted notebook JupyterLab strips style sheets, ids, positions and handlers; inline styles and `<details>` survive, so
+this uses nothing else. No text colour is readable on both light and dark backgrounds, so text has the theme's colour and only
+the bar at the side is coloured; the state is always also a word and a sign.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ _LOOKING = frozenset(
         "fleet_result", "login", "plan_fleet", "verify", "wait",
     )
 )  # fmt: skip
-"""Steps that never change anything: there is nothing that could have existed before."""
+"""Steps that never change anything, so `it already existed` does not apply to them."""
 _MAX_VALUE_LENGTH = 2000
 _WARNING = "  ! "
 _COURSE = "copies_by_s"
 _ELSEWHERE = ("planned", _COURSE)
-"""Members of an outcome that are told otherwise than in its table: in the verdict, and as a plot."""
+"""Members of an outcome that are not shown in its table but in the verdict and as a plot."""
 _ONE_LINE = 100
-"""Letters of an object's members that a line has room for."""
+"""How many characters of an object's members fit on one line."""
 NO_RATES: Mapping[str, float] = {}
 _OF_TARGETS: Mapping[str, str] = {
     "succeeded": "#2e7d32",
@@ -51,19 +51,19 @@ _OF_TARGETS: Mapping[str, str] = {
     "not_started": "#b0bec5",
     "ran_before": "",
 }
-"""Counts of a wave's targets, and their colours in its bar."""
+"""The counts of a wave's targets, with their colours in its bar."""
 _LABELS = {"asks": "calls"}
-"""What people read in place of a member's name."""
+"""What is shown instead of a member's name."""
 _NOTHING: tuple[object, ...] = (None, "", [], {})
 
 
 def to_html(
     record: StepRecord, observed: tuple[Progress, ...] = (), rates: Mapping[str, float] = NO_RATES
 ) -> str:
-    """The record as one HTML fragment; everything that came from outside is escaped.
+    """Return the record as one HTML fragment; everything from outside is escaped.
 
     Args:
-        rates: Bytes a second, by what is observed.
+        rates: Bytes per second, by what is observed.
     """
     sign, colour = _sign(record)
     rows = (_row(name, value) for name, value in _facts(record))
@@ -81,10 +81,10 @@ def to_html(
 
 
 def to_text(record: StepRecord, *, with_error: bool = True) -> str:
-    """The record as plain text; stable for equal records.
+    """Return the record as plain text, the same for equal records.
 
     Args:
-        with_error: Whether the error's text is in it; whoever shows that anyway does without.
+        with_error: Whether to include the error's text; False for callers that print it anyway.
     """
     sign, _ = _sign(record)
     lines = [f"{sign} {record.step} {_verdict(record)}"]
@@ -99,18 +99,18 @@ def to_text(record: StepRecord, *, with_error: bool = True) -> str:
 
 
 def brief_text(text: str) -> str:
-    """Of a record's plain text: how the step ended, and its warnings."""
+    """From a record's plain text, return how the step ended, and its warnings."""
     head, *lines = text.splitlines()
     return "\n".join([head, *(line for line in lines if line.startswith(_WARNING))])
 
 
 def _indented(text: str) -> str:
-    """Several lines below the name, one beside it."""
+    """Put one line next to the name, several lines below it."""
     return "".join(f"\n    {line}" for line in text.splitlines()) if "\n" in text else f" {text}"
 
 
 def progress_text(observed: Progress, rate: float | None = None) -> str:
-    """One line on how far long work is, and how fast in bytes a second."""
+    """Return one line with a step's progress, and its rate in bytes per second."""
     text = f"{visible(observed.what)}: {visible(observed.message)}"
     if observed.total:
         text += f" {_amount(observed.done or 0, observed.total, observed.unit)}"
@@ -122,7 +122,7 @@ def progress_text(observed: Progress, rate: float | None = None) -> str:
 
 
 def progress_json(observed: Sequence[Progress], rates: Mapping[str, float]) -> tuple[Mapping[str, Any], ...]:
-    """A line for each, with its share from 0 to 1 where the whole is known: for a panel's bars."""
+    """Return each as a line, with its share from 0 to 1 if the total is known, for a panel's bars."""
     return tuple(
         {
             "text": progress_text(each, rates.get(each.what)),
@@ -133,7 +133,7 @@ def progress_json(observed: Sequence[Progress], rates: Mapping[str, float]) -> t
 
 
 def rate_text(rate: float) -> str:
-    """Bytes a second for people."""
+    """Format bytes per second for people."""
     return f"{_size(round(rate))}/s"
 
 
@@ -175,7 +175,7 @@ def _facts(record: StepRecord) -> list[tuple[str, Any]]:
     }
     shown |= _counts(record)
     if type(shown.get("targets")) is int:
-        # One row, as a fleet's notebook has many waves.
+        # One row, because a fleet's notebook has many waves.
         counts = [(name.replace("_", " "), shown.pop(name, 0)) for name in _OF_TARGETS]
         states = ", ".join(f"{count} {name}" for name, count in counts if count)
         shown["targets"] = f"{shown['targets']}: {states}" if states else shown["targets"]
@@ -188,13 +188,13 @@ def _facts(record: StepRecord) -> list[tuple[str, Any]]:
 
 
 def _counts(record: StepRecord) -> Mapping[str, Any]:
-    """What became of the targets of a wave that stopped its fleet."""
+    """The counts of targets by state from the error of a wave that stopped its fleet."""
     counts = (record.error or {}).get("targets")
     return counts if isinstance(counts, Mapping) else {}
 
 
 def _plots(record: StepRecord) -> tuple[Markup, ...]:
-    """The rollout that a wait saw."""
+    """A plot of the rollout that a wait saw."""
     course, deploy = record.outcome.get(_COURSE), record.outcome.get("deploy_id")
     if not course:
         return ()

@@ -1,4 +1,4 @@
-"""A recorder for steps that talk to nobody and so need no kit, in the same run as the kit's where there is one."""
+"""A recorder for steps that contact no service and so need no kit; under the engine, in the same run as the kit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ecr_widgets.recording.terminal import QuietSink
 
 
 class _Clock:
-    """Implements `ports.Clock` on the machine's own."""
+    """Implements `ports.Clock` with the system clock."""
 
     def now(self) -> datetime:
         return datetime.now(UTC)
@@ -27,11 +27,11 @@ class _Clock:
 
 
 def standalone_recorder(environ: Mapping[str, str] = os.environ) -> Recorder:
-    """The recorder of this run: in a notebook its records are displayed in the cell, elsewhere nothing is shown."""
+    """Return this run's recorder: in a notebook it displays its records in the cell, elsewhere it shows nothing."""
     channel = open_channel(environ)
     run_id = channel.run_id if channel is not None else new_run_id()
     sink: RecordSink = QuietSink()
-    # Whoever has not loaded IPython is in no notebook.
+    # If IPython is not loaded, this is not a notebook.
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     if getattr(shell, "kernel", None) is not None:
         from ecr_widgets.recording.notebook import NotebookSink

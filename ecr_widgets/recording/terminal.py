@@ -1,4 +1,4 @@
-"""Records for people at a terminal: progress bars while a step works, one line when it ended; all on stderr."""
+"""Records for people at a terminal: progress bars while a step runs, one line when it has ended; all on stderr."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ if TYPE_CHECKING:
 
 
 _COLOURS = {"✓": "green", "=": "dim", "✗": "bold red", "?": "bold yellow", "…": "yellow"}
-"""Of a record's sign."""
+"""By the sign that a record's text starts with."""
 
 
 class QuietSink:
     """Shows nothing; the recorder keeps the records."""
 
     def open(self, record: StepRecord) -> QuietSink:
-        """Take note of nothing."""
+        """Do nothing."""
         return self
 
     def progress(self, observed: Progress) -> None:
-        """Take note of nothing."""
+        """Do nothing."""
 
     def restate(self, record: StepRecord) -> None:
-        """Take note of nothing."""
+        """Do nothing."""
 
     def close(self, record: StepRecord) -> None:
-        """Take note of nothing."""
+        """Do nothing."""
 
 
 class TerminalSink:
-    """Talks on stderr; bars only where that is a terminal."""
+    """Writes to stderr; shows bars only if that is a terminal."""
 
     def open(self, record: StepRecord) -> _TerminalView:
-        """Say what starts."""
+        """Show that a step starts."""
         return _TerminalView(record, bars=is_live(sys.stderr))
 
 
@@ -81,7 +81,7 @@ class _TerminalView:
             self._bars.update(self._lines[TOTAL], description=record.step)
 
     def close(self, record: StepRecord) -> None:
-        # A command ends with the error itself, which need not be read twice.
+        # The command itself prints the error at its end; do not print it twice.
         text = to_text(record, with_error=self._bars is None)
         tell(text if record.state is not StepState.SUCCEEDED else brief_text(text), self._bars)
         if self._bars is not None:
@@ -89,7 +89,7 @@ class _TerminalView:
 
 
 def tell(text: str, bars: Bars | None) -> None:
-    """Print lines on stderr, above the bars where there are any: what is written past rich ends up in a bar's line."""
+    """Print lines on stderr, above the bars if there are any: output that bypasses rich would end up in a bar's line."""
     if bars is None:
         click.echo(text, err=True)
         return
@@ -97,21 +97,21 @@ def tell(text: str, bars: Bars | None) -> None:
 
     line = Text(text)
     line.stylize(_COLOURS.get(text[:1], ""), 0, 1)
-    # Between where rich has looked for the bars' first line and where it writes, its thread may draw others: then it would go
-    # up too far, and erase this line.
+    # After rich has computed the bars' first line and before it writes, its thread may redraw them: then it would go up too far
+    # and erase this line.
     with getattr(bars.live, "_lock", nullcontext()):
         bars.console.print(line, soft_wrap=True)
 
 
 def is_live(stream: TextIO) -> bool:
-    """Whether it is a terminal on which lines can be drawn again."""
+    """Whether a stream is a terminal on which lines can be redrawn."""
     return stream.isatty() and os.environ.get("TERM") not in {None, "", "dumb"}
 
 
 def stop_bars(bars: Bars) -> None:
     """Remove the bars, and wait for the thread that draws them.
 
-    rich leaves that thread behind. Where it still writes when Python ends, Python aborts, whatever the exit code was to be.
+    rich does not join that thread. If it is still writing when Python exits, Python aborts and the exit code is lost.
     """
     drawing = getattr(bars.live, "_refresh_thread", None)
     bars.stop()
@@ -120,7 +120,7 @@ def stop_bars(bars: Bars) -> None:
 
 
 def make_bars() -> Bars:
-    """Bars that vanish when their step ended."""
+    """Bars that disappear when their step ends."""
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
