@@ -15,7 +15,7 @@ from ecr_widgets.model.image_reference import ImageReference
 from ecr_widgets.model.services import Dialect
 
 UNANSWERED = "<{}>"
-"""A placeholder. Files that still have one are refused when they are to be used."""
+"""A placeholder. `Adopt` refuses files that still have one."""
 _LOWEST_CPU = 256
 
 

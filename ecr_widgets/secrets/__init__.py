@@ -1,1 +1,1 @@
-"""Secrets: what they look like, in which encodings tools write them, and how texts are cleared of them."""
+"""Secrets: what they look like, in which encodings tools write them, and how they are masked in texts."""

@@ -1,4 +1,4 @@
-"""The encodings in which tools write a secret: as itself, quoted, in hex and in base64."""
+"""The encodings in which tools write a secret: as it is, quoted, in hex and in base64."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from urllib.parse import quote, quote_plus
 from ecr_widgets.secrets.views import views
 
 SHORTEST_SECRET = 8
-"""Characters; anything shorter would take ordinary words out of a text."""
+"""Characters; masking anything shorter would remove ordinary words from texts."""
 END = 20
-"""Characters at either end of a long secret that give it away when a text was cut."""
+"""Characters at either end of a long secret that give it away in a text that was cut off."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def forms_of(secret: str) -> frozenset[str]:
-    """The secret as itself, line by line, and in JSON, addresses, HTML, shells, hex and base64 at each offset.
+    """The secret as it is, line by line, and as written in JSON, URLs, HTML, shells, hex and base64 at each offset.
 
-    Half characters, as paths that are not UTF-8 hold them, are replaced as they are in the texts that are searched.
+    Unpaired surrogates, which come from paths that are not UTF-8, are replaced as in the texts that are searched.
     """
     parts = {secret} | {line for line in secret.splitlines() if len(line) >= END}
     return frozenset(encodable(form) for part in parts for form in _encodings(part))
 
 
 def ends_of(secret: str) -> frozenset[str]:
-    """What gives the secret away where a text was cut within it, in the same forms; of a short one nothing."""
+    """What gives the secret away in a text that was cut off within it, in the same forms; empty for a short secret."""
     if len(secret) <= END:
         return frozenset()
     return forms_of(secret[:END]) | forms_of(secret[-END:])
 
 
 def broken_forms_of(secret: str) -> frozenset[str]:
-    """The forms that tools break into lines wherever a line is full."""
+    """The forms that tools may break at any character, where a line is full."""
     parts = {secret} | {line for line in secret.splitlines() if len(line) >= END}
     coded = {form for part in parts for form in (*_within_base64(part), *_hexed(part))}
     seen = {
@@ -47,7 +47,7 @@ def broken_forms_of(secret: str) -> frozenset[str]:
 
 
 def encodable(text: str) -> str:
-    """The text with every half character replaced by one that can be encoded, so that all places stay."""
+    """The text with every unpaired surrogate replaced by one character that can be encoded, so that positions stay."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -58,7 +58,7 @@ def encodable(text: str) -> str:
 def _encodings(text: str) -> Iterator[str]:
     yield text
     yield text[::-1]
-    # As it is in views of a text, where it holds what looks like an escape itself: undone with those around it.
+    # As it is in views of a text: what looks like an escape in the secret is undone with the escapes around it.
     for quoted in {text, json.dumps(text)[1:-1], escape(text), quote(text, safe="", errors="replace")}:
         yield from (view.text for view in views(quoted) if len(view.text) >= SHORTEST_SECRET)
     contents = _contents(text)
@@ -74,16 +74,16 @@ def _encodings(text: str) -> Iterator[str]:
     yield escape(text).replace("&#x27;", "&apos;")
     yield from _hexed(text)
     for content in contents:
-        # As lists of numbers and dumps on one line.
+        # Lists of numbers, and dumps on one line.
         for hexed in (content.hex(" "), content.hex(":"), content.hex("-")):
             yield from (hexed, hexed.upper())
         for separator in (", ", ",", " "):
             yield separator.join(map(str, content))
-    # UTF-16, of either byte order.
+    # UTF-16, in either byte order.
     yield "\0".join(text)
     yield repr(text)[1:-1]
     yield shlex.quote(text).strip("'")
-    # A saved notebook is JSON, and so is many a text in it.
+    # A saved notebook is JSON, and so are many texts in it.
     for ensure_ascii in (True, False):
         once = json.dumps(text, ensure_ascii=ensure_ascii)[1:-1]
         yield once
@@ -118,7 +118,7 @@ def _within_base64(text: str, *, urlsafe: bool = True) -> Iterator[str]:
 def _cores(content: bytes, *, urlsafe: bool = True) -> Iterator[str]:
     for offset in range(3):
         encoded = base64.b64encode(b"\0" * offset + content).decode().rstrip("=")
-        # The characters at both ends depend on neighbours; the part between is the same wherever it occurs.
+        # The characters at both ends depend on their neighbours; the part between is the same wherever it occurs.
         core = encoded[(0, 2, 3)[offset] : -1]
         if len(core) >= SHORTEST_SECRET:
             yield core
@@ -127,7 +127,7 @@ def _cores(content: bytes, *, urlsafe: bool = True) -> Iterator[str]:
 
 
 def _contents(text: str) -> set[bytes]:
-    """The text's bytes; half characters both as the bytes that a path held and as they are saved."""
+    """The text's bytes, with unpaired surrogates both as the bytes of the path and as they are saved."""
     contents = {text.encode("utf-8", "surrogatepass")}
     with suppress(UnicodeEncodeError):
         contents.add(text.encode("utf-8", "surrogateescape"))

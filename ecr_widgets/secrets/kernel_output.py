@@ -1,7 +1,7 @@
-"""Takes secrets out of everything that a kernel sends, so that a notebook saved by JupyterLab is clean too.
+"""Masks secrets in everything that a kernel sends, so that a notebook saved by JupyterLab is clean too.
 
-All of a kernel's messages pass one method of its session: streams, displays, results, errors, widget state. A secret may
-come in two pieces, so the end of a stream that could begin one is held back until what follows shows whether it does.
+All of a kernel's messages pass through one method of its session: streams, displays, results, errors, widget state. A secret
+may come in two pieces, so a stream's end that may be the start of one is held back until the next text shows whether it is.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ecr_widgets.secrets.redaction import SecretRegistry
 
 
 def guard_kernel_output(kernel: Any, known: SecretRegistry) -> None:
-    """Pass everything that the kernel sends through the registry; a second call for the kernel has it use this one too.
+    """Pass everything that the kernel sends through the registry; a second call for the kernel adds another registry.
 
     Args:
         kernel: An `ipykernel` kernel, whose session all its outputs share.
@@ -31,13 +31,13 @@ _FURTHER = ("parent", "ident", "buffers", "track", "header", "metadata")
 
 
 class _GuardedSend:
-    """`Session.send`: a message comes whole, or as its type and content with what belongs to it."""
+    """Replaces `Session.send`, which is given a whole message, or its type and content with further arguments."""
 
     def __init__(self, send: Callable[..., Any], known: SecretRegistry) -> None:
         self.registries = [known]
         self._send = send
         self._held: dict[str, tuple[str, Callable[[str], Any]]] = {}
-        # A stream is sent from another thread than the rest.
+        # Streams are sent from another thread than other messages.
         self._lock = RLock()
 
     def __call__(self, stream: Any, msg_or_type: Any, content: Any = None, *args: Any, **kwargs: Any) -> Any:

@@ -1,6 +1,6 @@
 """What secrets look like: one list for parameters, cells, Dockerfiles, Dockerruns and what is shown of them.
 
-Every pattern is linear: a repetition is bounded, or can begin only where another cannot continue.
+Every pattern runs in linear time: a repetition is bounded, or can only begin where another cannot continue.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from urllib.parse import unquote
 from ecr_widgets.secrets.tokens import TOKENS, WEBHOOKS
 
 _DEPTH = 3
-"""How often base64 within base64 is opened, such as Docker's `auth` in a Kubernetes secret."""
+"""How many levels of base64 within base64 are decoded, such as Docker's `auth` in a Kubernetes secret."""
 
 _NAMES = re.compile(
     r"passw|passphrase|secret|token|credential|(api|access|account|private|signing|encryption|master|deploy|ssh)[_-]?key"
     r"|(^|[_-])(pwd|pass|auth)($|[_-])",
     re.IGNORECASE,
 )
-# Names of where a secret is, how long it lives or how many there are: none of them is one.
+# Names for where a secret is, how long it lives or how many there are: these are not secrets.
 _ABOUT = re.compile(
     r"[_-](name|arn|path|file|variable|url|endpoint|s|at|count|id_prefix|type|ttl|lifetime|policy|length|stdin|alias)$"
     r"|(?-i:(?<=[a-z])(Name|Arn|Path|File|Url|Endpoint|Type|Ttl|Lifetime|Policy|Length|Alias)$)",
@@ -33,22 +33,22 @@ _AUTHORIZATION = re.compile(r"auth(orization)?$", re.IGNORECASE)
 
 
 def names_secret(name: str) -> bool:
-    """Whether what has this name is a secret by it: `db_password`, but not `password_file`."""
+    """Whether the name says that its value is a secret: `db_password`, but not `password_file`."""
     return _NAMES.search(name) is not None and _ABOUT.search(name) is None
 
 
 def may_name_secret(name: str) -> bool:
-    """The same, but wider, for what is hidden and not refused: whatever is called a key."""
+    """The same, but wider, for values that are hidden and not refused: also anything called a key."""
     return _WIDER_NAMES.search(name) is not None
 
 
 def kind_of_secret(text: str) -> str | None:
-    """What kind of secret the text holds or is, to follow on "looks like"; None where it looks like none."""
+    """What kind of secret the text holds or is, to follow "looks like" in a sentence; None if none is found."""
     return next((each.what for each in _matches(text, wide=False)), None)
 
 
 def mask_secrets(text: str, mask: str) -> str:
-    """The text with each of its secrets replaced, and with what follows a name that may be a secret's."""
+    """The text with its secrets masked, and with each value masked whose name may be a secret's."""
     parts: list[str] = []
     at = 0
     for each in sorted(_matches(text, wide=True), key=lambda each: each.start):
@@ -65,7 +65,7 @@ def secrets_within(text: str) -> Iterator[str]:
 
 
 def looks_random(text: str) -> bool:
-    """Whether it looks like a key: long, without spaces, of all kinds of letters."""
+    """Whether it looks like a key: long, without spaces, with capitals, small letters and digits."""
     return _RANDOM.fullmatch(text) is not None and _is_mixed(text)
 
 
@@ -80,11 +80,11 @@ class _Match:
 class _Kind:
     what: str
     hints: tuple[str, ...]
-    """One of these is in every text that has it, in lower case: much cheaper to look for than the pattern."""
+    """Every match contains one of these, in lower case: much cheaper to search for than the pattern."""
     pattern: str
     holds: Callable[[re.Match[str]], bool] = lambda _: True
     to_end: bool = False
-    """Whether all that follows belongs to it, as to the first line of a key; else it ends with its word."""
+    """Whether everything that follows belongs to it, as after the first line of a key; otherwise it ends with its word."""
 
 
 def _matches(text: str, *, wide: bool) -> Iterator[_Match]:
@@ -95,7 +95,7 @@ def _matches(text: str, *, wide: bool) -> Iterator[_Match]:
     for readable in {unquote(text), _ESCAPED.sub("", text), _UNICODE.sub(_letter, text)} - {text}:
         for each in _plain(readable, wide=wide, depth=_DEPTH):
             if each.what not in reported:
-                # Places differ there, so it is the whole text that holds it.
+                # Positions differ there, so the match is the whole text.
                 yield _Match(each.what, 0, len(text))
 
 
@@ -136,7 +136,7 @@ def _in_addresses(text: str) -> Iterator[_Match]:
         return
     for match in _ADDRESS.finditer(text):
         user, password = match["user"], match["password"]
-        # As in `docker://app:1.10@sha256:…`, `http://host:5000/app@…`, `http://[::1]/…`
+        # Such as `docker://app:1.10@sha256:…`, `http://host:5000/app@…`, `http://[::1]/…`
         if match["rest"].startswith(("sha256:", "sha512:")) or _PORT.match(password) or user.startswith("["):
             continue
         if match["colon"] and password and not _is_placeholder(password):
@@ -150,7 +150,7 @@ def _in_addresses(text: str) -> Iterator[_Match]:
 
 
 def _assigned(text: str, *, wide: bool) -> Iterator[_Match]:
-    """What follows a name that says so: `password=…`, `"auth": "…"`, `--token …`, `X-Api-Key: …`."""
+    """Values whose names say that they are secret: `password=…`, `"auth": "…"`, `--token …`, `X-Api-Key: …`."""
     for pattern, is_password in _ASSIGNED:
         for match in pattern.finditer(text):
             name, value = match["name"], match["value"].strip("\"'\\")
@@ -177,7 +177,7 @@ def _is_value(value: str) -> bool:
 
 
 def _is_argument(value: str) -> bool:
-    # In words that people write about an option, another word follows it.
+    # In prose about an option, an ordinary word follows it.
     return _is_value(value) and not value.isalpha() and _PARTS.match(value) is None
 
 
@@ -195,21 +195,21 @@ def _is_mixed(text: str) -> bool:
 
 
 def _is_key(text: str) -> bool:
-    """Whether letters of all kinds take turns as they do by chance, and not as in words that begin with capitals."""
+    """Whether capitals, small letters and digits alternate as they do by chance, unlike in words that begin with capitals."""
     runs = _RUNS.findall(text)
-    # Of 200 keys one has fewer.
+    # One key in 200 has fewer.
     return _is_mixed(text) and len(runs) > 12 and sum(run.islower() and len(run) < 3 for run in runs) >= 3
 
 
 def _is_token(text: str) -> bool:
-    """Whether an address has a token in place of its user: names are shorter, or have one case and no digits."""
+    """Whether an address has a token instead of a user: names are shorter, or have one case and no digits."""
     return len(text) >= 16 and (
         _is_mixed(text) or (len(text) >= 32 and _HEX_ONLY.fullmatch(text) is not None)
     )
 
 
 def _opened(text: str) -> str | None:
-    """What base64 holds, where that is text."""
+    """The text encoded as base64; None if it is not text."""
     plain = text.rstrip("=").replace("-", "+").replace("_", "/")
     plain = plain[: len(plain) - (len(plain) % 4 == 1)]
     content = binascii.a2b_base64(plain + "=" * (-len(plain) % 4))
@@ -233,14 +233,14 @@ def _is_pair(match: re.Match[str]) -> bool:
 
 
 def _is_opaque(match: re.Match[str]) -> bool:
-    """Whether it is no word of prose."""
+    """Whether it is not an ordinary word."""
     value = match["value"]
     long = len(value) >= 16 and (any(map(str.isdigit, value)) or not (value.islower() or value.isupper()))
     return long and not _is_placeholder(value)
 
 
 def _is_no_filler(match: re.Match[str]) -> bool:
-    """Whether the token's body is one, and not as documents write it: `ghp_xxxxxxxx`."""
+    """Whether the token's body is not a filler as documentation has it: `ghp_xxxxxxxx`."""
     return _FILLER.fullmatch(match["body"]) is None
 
 
@@ -329,7 +329,7 @@ _OTHERS = (
     ),
 )
 _RUNS = re.compile(r"[a-z]+|[A-Z]+|[0-9]+")
-# A key's 40 letters, of all kinds; a commit's hash has no capitals.
+# A secret key has 40 characters of all kinds; a commit's hash has no capitals.
 _FORTY = re.compile(r"(?<![\w/+=])[A-Za-z0-9/+]{40}(?![\w/+=])")
 _ESCAPED = re.compile(r"(?<!\\)\\++(?=[\"'/])")
 _ENCODED = re.compile(r"(?<![\w+/=-])[\w+/-]{16,}+={0,2}", re.ASCII)
@@ -339,14 +339,14 @@ _UNICODE = re.compile(r"\\u([0-9a-fA-F]{4})")
 _WORD = re.compile(r"[^\s\"'`,;&|<>()]*")
 _RANDOM = re.compile(r"[\w+/=.~-]{20,}", re.ASCII)
 _HEX_ONLY = re.compile(r"[0-9a-fA-F]+")
-# What a name is given in code, and parts of an option's value, as in `--secret id=npm`: names, and no passwords.
+# Values assigned in code, and parts of an option's value, as in `--secret id=npm`: names, not passwords.
 _CODE = re.compile(r"[A-Za-z_]\w*(?:\.\w+)*[(\[]|[{\[][\"']|(?:[a-z]+(?:_[a-z]+)+|[A-Z]+(?:_[A-Z]+)+)$")
 _PARTS = re.compile(r"[A-Za-z]\w*=")
 _FILLER = re.compile(r"[xX*.0_-]+")
 _ADDRESS_OF = re.compile(r"[a-z][\w+.-]*://[^@]*$|arn:")
 _ADDRESS = re.compile(
     r"://(?P<user>[^\s:@/?#\"'<>]*+)(?P<colon>:?)"
-    # As far as its last @ before the host ends; another address ends the search.
+    # Up to the last @ before the host ends; another address ends the search.
     r"(?P<password>(?:(?!://)[^\s@\"'<>])*+(?:@[^\s@/?#\"'<>]*+(?=@))*+)@(?P<rest>\S{0,8})"
 )
 _PORT = re.compile(r"\d{1,5}(?:[/?#]|$)(?<!\d)|\d{1,5}(?=[/?#])")

@@ -21,10 +21,10 @@ _SMALLER = "give a file by its path, and let a step read it"
 def refuse_secrets(parameters: Mapping[str, Any], known: SecretRegistry) -> None:
     """Refuse parameters that are or look like secrets, at any depth; a message never shows one.
 
-    To be called before anything else looks at them: what else refuses a parameter shows its name and value.
+    Call this before any other check of them, since those show the name and value of a parameter that they refuse.
 
     Raises:
-        InputError: One does, or is nested too deeply or too large to be looked at.
+        InputError: A parameter is or looks like a secret, or is nested too deeply or too large to check.
     """
     for name, value in parameters.items():
         what = what_secret("", name, known)
@@ -45,7 +45,7 @@ def refuse_secrets(parameters: Mapping[str, Any], known: SecretRegistry) -> None
 
 
 def _check_size(name: str, value: Any) -> None:
-    """Refuse what no walk through it gets to the end of, such as a YAML file that repeats itself by aliases.
+    """Refuse a value too deep or too large to walk through, such as from a YAML file that repeats itself by aliases.
 
     Raises:
         InputError: It is nested too deeply, or holds too much.
@@ -72,7 +72,7 @@ def _inner(level: Sequence[Any]) -> Iterator[Any]:
 
 
 def what_secret(name: str, text: str, known: SecretRegistry) -> str | None:
-    """Why a value under that name is taken for a secret, to follow on "its value"; None where it is not."""
+    """Why a value with that name counts as a secret, to follow "its value" in a sentence; None if it does not."""
     if known.redact(text) != text:
         return "is a secret of this environment"
     if text and names_secret(name):

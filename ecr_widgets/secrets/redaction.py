@@ -1,4 +1,4 @@
-"""What is secret, and how it is taken out of a text before anybody sees it."""
+"""The known secrets, and how they are masked in a text before anybody sees it."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ _SECRET_VARIABLES = re.compile(
     r"AWS_SECRET_ACCESS_KEY|AWS_SESSION_TOKEN|AWS_SECURITY_TOKEN|AWS_CONTAINER_AUTHORIZATION_TOKEN"
     r"|AWS_BEARER_TOKEN_\w+|LAYER0_AUTH_TOKEN|DOCKER_AUTH_CONFIG|ECR_WIDGETS_NOTIFY_\w+"
 )
-# Words, numbers, paths, hosts and addresses, under whatever name: they would be taken out of texts that mean no secret.
+# Words, numbers, paths, hosts and addresses, whatever their name: masking them would garble texts without secrets.
 _ORDINARY = re.compile(r"[a-z]*$|[A-Z]*$|\d*$|[/~.]|arn:|[\w+.-]+:|[\w-]+(\.[\w-]+)+$")
 _WORTH_KEEPING = 20_000
-"""Characters of a text whose result is remembered."""
+"""Characters from which on a text's result is cached."""
 _MOST_KEPT = 16_000_000
-"""Characters of all that are remembered."""
+"""Characters of all cached texts together."""
 _WINDOW = 6
-"""Characters in a row by which a form is recognised that line breaks cut."""
+"""Characters in a row by which a form is recognised that is broken across lines."""
 _WINDOWED = 96
-"""Characters at either end of a form in which such a row is looked for."""
+"""Characters at either end of a form from which such rows are taken."""
 _NEAR = 200
-"""Characters on either side within which most of it must be."""
+"""Characters on either side of such a row within which enough of the form must be."""
 
 
 class SecretRegistry:
@@ -49,7 +49,7 @@ class SecretRegistry:
         """Learn a secret, with all the forms it may appear in.
 
         Raises:
-            InputError: Too short to be taken out without harm.
+            InputError: Too short to be masked without harm.
         """
         if len(secret) < SHORTEST_SECRET:
             raise InputError(
@@ -73,11 +73,11 @@ class SecretRegistry:
             self.register(secret)
 
     def redact(self, text: str) -> str:
-        """The text with every known form of every known secret masked, whatever escapes, colours and lines hide it."""
+        """The text with every known form of every known secret masked, even if hidden by escapes, colours or line breaks."""
         return self._search().redact(text) if self._forms else text
 
     def redact_values(self, value: Any) -> Any:
-        """The same for every text in a value as JSON holds it, names of members too."""
+        """The same for every text in a JSON value, including the names of members."""
         if not self._forms:
             return value
         if isinstance(value, str):
@@ -95,11 +95,11 @@ class SecretRegistry:
         return content if clean == text else clean.encode("utf-8", "surrogateescape")
 
     def safe_length(self, text: str) -> int:
-        """How much of an unfinished text may be shown, redacted; with what follows, the rest may turn out to be a secret."""
+        """How many characters of an unfinished text may be shown, redacted; the rest may be the start of a secret."""
         return self._search().safe_length(text) if self._forms else len(text)
 
     def _search(self) -> _Search:
-        # Built when it is first needed after a change, since several secrets usually come together.
+        # Built on first use after a change, since several secrets are usually registered together.
         with self._lock:
             if self._built is None:
                 self._built = _Search(self._forms, self._ends)
@@ -107,10 +107,10 @@ class SecretRegistry:
 
 
 class _Search:
-    """What the secrets of one moment are looked for with."""
+    """A search for the secrets that were known when it was built."""
 
     def __init__(self, forms: Mapping[str, frozenset[str]], ends: Mapping[str, tuple[str, ...]]) -> None:
-        # Imported late: a run without secrets does without.
+        # Imported late: a run without secrets does not need it.
         from ahocorasick_rs import AhoCorasick, MatchKind
 
         self._forms, self._ends = dict(forms), dict(ends)
@@ -139,7 +139,7 @@ class _Search:
         return clean
 
     def _keep(self, text: str, clean: str) -> None:
-        """Remember a long text's result, for a run is saved many times and most of it stays as it is."""
+        """Cache a long text's result, since a run is saved many times and most of it stays the same."""
         with self._lock:
             if text not in self._kept:
                 self._kept[text] = clean
@@ -161,16 +161,16 @@ class _Search:
                 unfinished = self._unfinished(view.text)
                 if unfinished < len(view.text):
                     safe = min(safe, begin + view.span(unfinished, unfinished + 1)[0])
-        # A secret that is whole already stays in one piece with what may follow it.
+        # Never split a complete secret: hold all of it back.
         spans = self._found(text)
         while torn := [start for start, end in spans if start < safe < end]:
             safe = min(torn)
         return safe
 
     def _unfinished(self, text: str) -> int:
-        """Where what may be a form, as far as the text goes, begins."""
+        """Where a form begins that the text's end may have cut off; the text's length if none does."""
         for at in range(max(0, len(text) - self._longest + 1), len(text)):
-            # Asked of every place of a long tail, with many secrets: only where a form begins is there more to look at.
+            # This runs for every position of a long tail, with many secrets: the first characters rule out most of them.
             if (
                 text[at : at + self._head] in self._heads or len(text) - at < self._head
             ) and self._begins_one(text[at:]):
@@ -178,7 +178,7 @@ class _Search:
         return len(text)
 
     def _found(self, text: str) -> list[tuple[int, int]]:
-        """Where secrets are, in order and apart, in the text itself and in each view of it."""
+        """Where secrets are, in the text itself and in each view of it: sorted spans that do not overlap."""
         spans = [*self._spans(text)]
         for view in views(text):
             spans += [view.span(start, end) for start, end in self._spans(view.text)]
@@ -191,11 +191,11 @@ class _Search:
         return merged
 
     def _spans(self, text: str) -> Iterator[tuple[int, int]]:
-        """Where known forms are; where an end of a secret is, as much of the secret as is there."""
+        """Where known forms are; where only an end of a secret is found, as much of the secret as is there."""
         try:
             matches = self._matcher.find_matches_as_indexes(text)
         except UnicodeEncodeError:
-            # Not asked beforehand: next to no text has half characters, and every text would pay for the question.
+            # Not checked beforehand: hardly any text has unpaired surrogates, and the check would slow down every text.
             text = encodable(text)
             matches = self._matcher.find_matches_as_indexes(text)
         for _, start, end in matches:
@@ -223,16 +223,16 @@ class _Search:
         return first, last
 
     def _begins_one(self, text: str) -> bool:
-        # Sorted: the forms that begin with it are in a row, and the first of them is not before it.
+        # The forms are sorted: the first one that begins with the text, if any, is at this place.
         place = bisect_left(self._every, text)
         return place < len(self._every) and self._every[place].startswith(text)
 
 
 def secrets_in(environ: Mapping[str, str]) -> Iterator[str]:
-    """The secrets that variables hold, those that are long enough to be taken out of a text.
+    """The secrets in environment variables that are long enough to be masked.
 
-    By their names, by what they look like, and what is within them: the password in a proxy's address, those of Docker's
-    logins, and that of Layer0's token, which is base64 of `user:password`.
+    They are found by name, by what they look like, and inside values: the password in a proxy's address, those of Docker's
+    logins, and the one in Layer0's token, which is base64 of `user:password`.
     """
     yielded = set()
     for name, value in environ.items():
@@ -248,7 +248,7 @@ def _secrets_of(name: str, value: str) -> Iterator[str]:
     if name == "LAYER0_AUTH_TOKEN":
         yield from _held_in(value.strip())
     if name == "ECR_WIDGETS_NOTIFY_URL":
-        # Who knows the end of it can guess the rest.
+        # Anyone who knows the end of it can guess the rest.
         yield from (
             part for part in re.split(r"[/?&=#]", value) if not _ORDINARY.match(part) and len(part) >= 16
         )
@@ -260,7 +260,7 @@ def _secrets_of(name: str, value: str) -> Iterator[str]:
 
 
 def _docker_secrets(config: str) -> Iterator[str]:
-    """What logs in to registries, from Docker's configuration."""
+    """The registry logins in Docker's configuration."""
     with suppress(ValueError, AttributeError, RecursionError):
         for login in json.loads(config)["auths"].values():
             for name in ("auth", "password", "identitytoken", "registrytoken"):
@@ -281,7 +281,7 @@ def _held_in(token: str) -> tuple[str, ...]:
 
 
 def _agreement(one: str, other: str) -> int:
-    """How many characters at their beginnings two texts have in common."""
+    """The length of the beginning that two texts have in common."""
     lengths = range(1, min(len(one), len(other)) + 1)
     return bisect_left(lengths, 1, key=lambda length: one[:length] != other[:length])
 
@@ -292,7 +292,7 @@ def _masked(text: str, spans: list[tuple[int, int]]) -> str:
     parts: list[str] = []
     at = 0
     for start, end in spans:
-        # Of a base64 text nothing is left at the edges that could be completed.
+        # Secrets that touch share one mask.
         if start > at or not parts:
             parts += [text[at:start], MASK]
         at = max(at, end)
@@ -300,7 +300,7 @@ def _masked(text: str, spans: list[tuple[int, int]]) -> str:
 
 
 def _views_of_end(text: str) -> Iterator[Any]:
-    """The text's end as it is seen, each view once more without its lines."""
+    """The text's end without line breaks, and its views with and without them."""
     ways = (False, True) if '"' in text or "'" in text else (False,)
     for quoted in ways:
         yield joined(text, quoted=quoted, may_go_on=True)
@@ -315,15 +315,15 @@ def _views_of_end(text: str) -> Iterator[Any]:
 def _window_places(form: str) -> Iterator[int]:
     last = len(form) - _WINDOW
     for at in (*range(0, last, _WINDOW), last):
-        # Rules of dashes and rows of zeros are no sign of anything.
+        # Rows of dashes or zeros are too common to be a sign of anything.
         if (at < _WINDOWED or at >= last - _WINDOWED) and len(set(form[at : at + _WINDOW])) > 2:
             yield at
 
 
 def _across_lines(text: str, start: int, form: str, at: int) -> tuple[int, int] | None:
-    """Where the form is whose part at that place begins at `start`, though lines break it; None where it is not.
+    """Where a form is whose character number `at` is at `start`, across line breaks; None if it is not there.
 
-    Of a long one as much as agrees, if that is enough to give it away.
+    For a long form, as much of it as matches, if that is enough to give it away.
     """
     if not _may_be_cut(text, start, form, at):
         return None
@@ -332,8 +332,8 @@ def _across_lines(text: str, start: int, form: str, at: int) -> tuple[int, int] 
 
 
 def _may_be_cut(text: str, start: int, form: str, at: int) -> bool:
-    """Whether enough of the form is there, or as much as there is ends where a line may: a cheap look, for words that secrets
-    begin with may be all over a text.
+    """Whether enough of the form is there, or what is there ends at a possible line break: a cheap check, since the words that
+    secrets begin with may be all over a text.
     """
     follows = _agreement(form[at:], text[start : start + len(form) - at])
     precedes = _agreement(form[:at][::-1], text[max(0, start - at) : start][::-1])
@@ -346,7 +346,7 @@ def _may_be_cut(text: str, start: int, form: str, at: int) -> bool:
 
 
 def _goes_on(rest: str, wanted: str) -> bool:
-    """Whether the wanted letter comes next, apart from what surrounds a line break."""
+    """Whether the wanted letter comes next, ignoring what may surround a line break."""
     for letter in rest:
         if letter == wanted:
             return True

@@ -1,7 +1,7 @@
-"""Tokens that are known by how they begin, as their issuers document them.
+"""Tokens that are recognised by how they begin, as their issuers document them.
 
-A table of our own: the rule sets that are kept up belong to scanners of files and bring dozens of packages with them, and
-the light one knew 13 of the 39 kinds that this was tried with, in a tenth of a second.
+The table is our own: the maintained rule sets belong to file scanners and bring dozens of packages with them. The light one
+recognised 13 of the 39 kinds that this was tried with, and took a tenth of a second.
 """
 
 from __future__ import annotations
@@ -90,11 +90,11 @@ TOKENS = (
     ("a key of 1Password", "A3-", r"[A-Z0-9]{6}-[A-Z0-9]{6,11}-[A-Z0-9]{5}"),
     ("an age key", "AGE-SECRET-KEY-1 AGE-SECRET-KEY-PQ-1 AGE-PLUGIN-", r"[A-Z0-9-]{20}"),
 )  # fmt: skip
-"""What it is, its beginnings, and what follows them at least, as a regular expression of limited length."""
+"""What it is, how it may begin, and the least that follows, as a regular expression of limited length."""
 
 WEBHOOKS = (
     "hooks.slack.com/services/ hooks.slack.com/workflows/ hooks.slack.com/triggers/ discord.com/api/webhooks/ "
     "discordapp.com/api/webhooks/ webhook.office.com/webhookb2/ outlook.office.com/webhook/ api.telegram.org/bot "
     "events.pagerduty.com/integration/ hooks.zapier.com/hooks/catch/ maker.ifttt.com/trigger/ chat.googleapis.com/v1/spaces/"
 )
-"""Addresses that take messages from whoever knows what follows."""
+"""Addresses that accept messages from anyone who knows the rest of the address."""

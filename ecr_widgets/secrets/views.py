@@ -1,6 +1,6 @@
-"""Texts without what hides a secret in them: escapes, marks, colours and dumps that tools put in by themselves.
+"""Views of a text without what may hide a secret in it: the escapes, marks, colours and dumps that tools add.
 
-A secret is looked for in each view, and masked in the text itself. Places are worked out only where one was found.
+A secret is searched for in each view, and masked in the text itself. Positions are only worked out if one is found.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from html.entities import html5
 from ecr_widgets.model.text import IGNORABLE
 
 _ROUNDS = 3
-"""How many levels of escapes within escapes are undone, such as JSON within JSON within HTML."""
+"""How many levels of nested escapes are undone, such as JSON within JSON within HTML."""
 _DUMP_WIDTH, _WIDEST_DUMP = 16, 256
 
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """One kind of what hides a secret: where a text may have it, what it looks like, and what replaces it in the view."""
+    """One thing that may hide a secret: whether a text may have it, what it looks like, and what replaces it in the view."""
 
     is_in: Callable[[str], bool]
     pattern: re.Pattern[str]
     decode: Callable[[re.Match[str]], str] | None = None
-    """What is shown instead of it; nothing by default."""
+    """Returns what is shown instead of it; nothing by default."""
     fast: Callable[[str], str | None] = lambda _: None
-    """The same for a whole text at once, where that holds only what is common."""
+    """Returns a whole text with all of it replaced; None if the text has uncommon cases."""
 
     def __call__(self, text: str) -> str:
         if not self.is_in(text):
@@ -42,14 +42,14 @@ class _Step:
 
 
 class View:
-    """A text as it is seen after some steps, and where its parts are in the text that was given."""
+    """A text after some steps, and where its parts are in the original text."""
 
     def __init__(self, text: str, made: str, *steps: _Step, base: View | None = None) -> None:
         self.text = made
         self._given, self.steps, self._base = text, steps, base
 
     def span(self, start: int, end: int) -> tuple[int, int]:
-        """Where the view's characters from start to end, at least one, are in the text that was given."""
+        """Where the view's characters from start to end, at least one, are in the original text."""
         for places in reversed(self._places):
             start, end = places.span(start, end)
         return self._base.span(start, end) if self._base is not None else (start, end)
@@ -88,14 +88,14 @@ class _Places:
             place = start + length + inside - shown
             return place, place + 1
         if length % shown:
-            # Codes of different lengths: all of it.
+            # The codes differ in length: take all of them.
             return start, start + length
         unit = length // shown
         return start + inside * unit, start + (inside + 1) * unit
 
 
 class _Dump:
-    """The bytes that the lines of a dump show, in one way to read them; masked are whole lines."""
+    """The bytes that the lines of a dump show, read in one way. Whole lines are masked."""
 
     def __init__(self, lines: list[re.Match[str]], read: Callable[[re.Match[str]], str]) -> None:
         pieces = [read(line) for line in lines]
@@ -113,7 +113,7 @@ class _Dump:
 
 
 def views(text: str) -> Iterator[View | _Dump | _Within]:
-    """The text with each kind of escape undone, as often as there are some, and the bytes of dumps in it."""
+    """The text with all escapes undone, once for each level of them, and the bytes of dumps in it."""
     yield from _dumps(text)
     seen: View | None = None
     for _ in range(_ROUNDS):
@@ -144,19 +144,22 @@ class _Within:
 
 
 def joined(text: str, *, quoted: bool = False, may_go_on: bool = False) -> View:
-    """The text without its line breaks, and without what tables put at them.
+    """The text without its line breaks, and without what tables put around them.
 
     Args:
-        quoted: Whether each line's part has its own quotes, which are none of the text's.
+        quoted: Whether each line's part has its own quotes, which are not part of the text.
 
-        may_go_on: Whether its end may be before a break.
+        may_go_on: Whether a line break may follow the text.
     """
     step = _BREAKS[quoted, may_go_on]
     return View(text, step(text), step)
 
 
 def cut_off(text: str) -> int:
-    """Where what an end of the text may have cut in two begins: an escape, a colour code, a tag, a line of a dump."""
+    """Where something begins that the text's end may have cut in two: an escape, a colour code, a tag, a line of a dump.
+
+    The text's length if there is nothing.
+    """
     tail_at = max(0, len(text) - _LONGEST_ESCAPE)
     cut = _CUT.search(text, tail_at)
     at = cut.start() if cut is not None else len(text)
@@ -168,7 +171,7 @@ def cut_off(text: str) -> int:
 
 
 def shows_nothing_alone(text: str) -> bool:
-    """Whether what was cut off is a code for the terminal or a line of a dump, which the rest is not known without."""
+    """Whether what was cut off is a terminal code or a line of a dump, which cannot be read without its rest."""
     return text.startswith(("\x1b", "\x9b")) or _OFFSET.match(text) is not None
 
 
@@ -197,7 +200,7 @@ def _read(lines: list[re.Match[str]], width: int) -> Iterator[_Dump]:
 
 
 def _readings(line: re.Match[str]) -> tuple[Callable[[re.Match[str], int], str], ...]:
-    """How the lines of a dump like this one may be meant."""
+    """The ways in which the lines of a dump may be read, by its first line."""
     if len(line["body"].split(maxsplit=1)[0]) in (3, 6):
         return (_octals,)
     tokens = _hex_tokens(line, _DUMP_WIDTH)
@@ -230,7 +233,7 @@ def _hex_bytes(line: re.Match[str], width: int) -> str:
 
 
 def _hex_words(line: re.Match[str], width: int) -> str:
-    """As machines of today keep words: the last byte first."""
+    """Little-endian words: the last byte comes first."""
     return b"".join(token[::-1] for token in _hex_tokens(line, width)).decode("latin-1")
 
 
@@ -311,7 +314,7 @@ _RARE_BACKSLASH = re.compile(r"\\(?![nrt\"/'])")
 _SHORT = {"\\n": "\n", "\\r": "\r", "\\t": "\t", '\\"': '"', "\\/": "/", "\\'": "'"}
 _IGNORED = re.compile(f"[\x9b{IGNORABLE}]")
 AT_BREAKS = frozenset(" \t\r\n\"'=\\│┃║|>#bB")
-"""What lines may begin and end with, beside what they hold."""
+"""What lines may begin and end with, apart from their content."""
 _BREAKS = {
     (quoted, may_go_on): _Step(
         (lambda _: True) if may_go_on else (lambda text: "\n" in text),
@@ -355,15 +358,15 @@ _ESCAPES = (
         _backslash,
         _common_backslashes,
     ),
-    # Of quoted-printable; and a list of bytes in the form of C.
+    # Quoted-printable, and lists of bytes as in C.
     _Step(lambda text: "=" in text and "=3D" in text, re.compile(r"=[0-9A-F]{2}"), lambda match: chr(int(match[0][1:], 16))),
     _Step(lambda text: ",0x" in text or ", 0x" in text, re.compile(r"(?:0[xX][0-9a-fA-F]{2}[,;\s]{0,8}){8,}+"), _hex_list),
 )  # fmt: skip
 _HEX_ITEM = re.compile(r"0[xX]([0-9a-fA-F]{2})")
 _DUMP_LINE = re.compile(r"^[ \t|>\"']{0,8}(?P<at>[0-9a-fA-F]{5,16}):?[ \t](?P<body>.*\S)", re.MULTILINE)
-# With what every text can be searched for fast.
+# Fast enough to search every text for.
 _DUMP_BEGINS = re.compile(r"\n[0-9a-fA-F]{5,16}:?[ \t]")
-# Without places, as `od -An` writes them: bytes or words in columns, or letters in columns of four.
+# Without offsets, as `od -An` writes them: bytes or words in columns, or letters in columns of four.
 _BARE_LINE = re.compile(
     r"^(?P<at>)(?P<body>(?: [0-9a-fA-F]{2})+|(?: [0-9a-fA-F]{4})+|(?: [0-7]{3})+|(?:   \S|  \\\S| [0-7]{3})+)"
     r"[ \t]*(?:>.*<)?$",
