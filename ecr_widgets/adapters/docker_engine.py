@@ -200,9 +200,6 @@ class DockerEngine:
             )
         return image_id
 
-    def pushed_digests(self, image: str) -> tuple[ImageReference, ...]:
-        return _references((self._inspected(image) or {}).get("RepoDigests") or ())
-
 
 def _references(listed: Iterable[str]) -> tuple[ImageReference, ...]:
     found = []

@@ -63,7 +63,6 @@ class SavedRun:
         self.notebook = notebook
         self.path = path
         self.lock = RLock()
-        self.bytes_written = 0
         self.before_write: Callable[[], None] = lambda: None
         """Brings the notebook up to date; called with the lock held."""
         self._redact = redact
@@ -134,9 +133,7 @@ class SavedRun:
             self.before_write()
             text = json.dumps(self._redact(self.notebook), ensure_ascii=False, indent=1)
             if self.path is not None:
-                content = text.encode("utf-8", "surrogatepass") + b"\n"
-                self._put(self.path.name, content, final=last)
-                self.bytes_written += len(content)
+                self._put(self.path.name, text.encode("utf-8", "surrogatepass") + b"\n", final=last)
             self._dirty = False
         now_s = time.monotonic()
         # A large notebook takes its time, in which nobody hears the kernel.

@@ -45,10 +45,6 @@ class AuthorizationToken:
         registry = proxy_endpoint.partition("://")[2].rstrip("/") or proxy_endpoint
         return cls(registry, user, password, issued_at, expires_at)
 
-    def is_valid_at(self, moment: datetime) -> bool:
-        """Whether the token has not expired at that time."""
-        return moment < self.expires_at
-
     def is_fresh_at(self, moment: datetime) -> bool:
         """Whether more than half of its lifetime is left, enough to start long work with it.
 

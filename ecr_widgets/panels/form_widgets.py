@@ -107,11 +107,6 @@ class Bar:
             ]
         )
 
-    @property
-    def buttons(self) -> tuple[Any, ...]:
-        """Plan, run, cancel."""
-        return (self._plan, self._run, self._cancel)
-
     def allow(self, is_good: bool, name: str, command: str) -> None:  # noqa: FBT001 -- a state, and no option
         """Let people press, or not; say what would be run."""
         self._plan.disabled = self._run.disabled = self._is_at_work or not is_good

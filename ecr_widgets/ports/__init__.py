@@ -317,8 +317,3 @@ class Engine(Protocol):
             AuthorizationError: The registry refused the token.
         """
         ...
-
-    @reads
-    def pushed_digests(self, image: str) -> tuple[ImageReference, ...]:
-        """Digest references under which the registries know a local image."""
-        ...

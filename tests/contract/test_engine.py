@@ -175,7 +175,7 @@ def test_an_image_that_is_not_there_cannot_be_named(ports: Ports) -> None:
     """Nor has it been pushed anywhere."""
     with pytest.raises(ImageNotFound):
         ports.engine.tag("contract/nobody:1", ImageReference.parse("contract/other:1"))
-    assert ports.engine.pushed_digests("contract/nobody:1") == ()
+    assert ports.engine.look_at("contract/nobody:1") is None
 
 
 def test_an_image_in_the_registry_tells_its_platform(ports: Ports, context: Path) -> None:

@@ -41,9 +41,7 @@ class FakeEngine:
         if image_id is None:
             return None
         says = self._store is not ImageStore.CONTAINERD or self._version >= "28"
-        return HeldImage(
-            image_id, self.pushed_digests(image_id), self.holds_index(image_id) if says else None
-        )
+        return HeldImage(image_id, self._references(image_id), self.holds_index(image_id) if says else None)
 
     def holds_index(self, image_id: str) -> bool:
         return self._store is ImageStore.CONTAINERD and bool(
@@ -110,7 +108,7 @@ class FakeEngine:
                 return image_id
         raise ImageNotFound(f"no image {image}")
 
-    def pushed_digests(self, image: str) -> tuple[ImageReference, ...]:
+    def _references(self, image: str) -> tuple[ImageReference, ...]:
         image_id = self.find_image_id(image)
         if image_id is None:
             return ()

@@ -85,7 +85,7 @@ def _skewed(at: Attempt, *, trusts_clock: bool) -> None:
         world.now += timedelta(minutes=at.rng.randrange(1, 60))
         try:
             if trusts_clock:
-                held = held if held.is_valid_at(clock.now()) else aws.authorization_token()
+                held = held if clock.now() < held.expires_at else aws.authorization_token()
                 aws.judge(held)
             else:
                 session.use(aws.judge)

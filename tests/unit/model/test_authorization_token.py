@@ -64,20 +64,16 @@ def test_the_password_shows_nowhere_by_accident() -> None:
 
 
 @pytest.mark.parametrize(
-    ("after", "valid", "fresh"),
+    ("after", "fresh"),
     [
-        (timedelta(0), True, True),
-        (LIFE / 2 - timedelta(seconds=1), True, True),
-        (LIFE / 2, True, False),
-        (LIFE - timedelta(seconds=1), True, False),
-        (LIFE, False, False),
-        (timedelta(days=400), False, False),
-        (timedelta(hours=-1), True, False),
+        (timedelta(0), True),
+        (LIFE / 2 - timedelta(seconds=1), True),
+        (LIFE / 2, False),
+        (LIFE - timedelta(seconds=1), False),
+        (timedelta(days=400), False),
+        (timedelta(hours=-1), False),
     ],
 )
-def test_a_token_is_fresh_in_the_first_half_of_its_life(
-    after: timedelta, *, valid: bool, fresh: bool
-) -> None:
+def test_a_token_is_fresh_in_the_first_half_of_its_life(after: timedelta, *, fresh: bool) -> None:
     """Long work starts with a fresh token; a clock set back makes none fresh."""
-    token = decode(encoded("AWS:hunter2"))
-    assert (token.is_valid_at(ISSUED + after), token.is_fresh_at(ISSUED + after)) == (valid, fresh)
+    assert decode(encoded("AWS:hunter2")).is_fresh_at(ISSUED + after) == fresh
