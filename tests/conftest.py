@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import gc
 import os
 import shutil
 import signal
@@ -93,6 +94,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     counts.update({file: 1 - counts[file] for file in ONE_BY_ONE})
     order = sorted(range(len(items)), key=lambda at: (-counts[files[at]], files[at]))
     items[:] = [items[at] for at in order]
+
+
+def pytest_collection_finish() -> None:
+    """What 7,000 collected tests and their modules are made of stays to the end: no collection looks through it again.
+
+    Some tests collect after each try, which is a third of a second less each time.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)
