@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 MOMENTS = ("begun", "intended", "acted", "recorded")
@@ -55,4 +56,5 @@ def hooked(folder: Path, place: Path, source: str = HOOK) -> dict[str, str]:
     hook = folder / "hook"
     hook.mkdir(exist_ok=True)
     (hook / "sitecustomize.py").write_text(source)
-    return {"PYTHONPATH": str(hook), "FAULTS_HOLD_AT": str(place)}
+    path = os.pathsep.join(filter(None, (str(hook), os.environ.get("PYTHONPATH"))))
+    return {"PYTHONPATH": path, "FAULTS_HOLD_AT": str(place)}

@@ -27,7 +27,7 @@ class Row:
     """One row of the plan.
 
     `attempt` raises AssertionError where something did not hold; `control` does the same without what guards against
-    the fault, and must raise.
+    the fault, and must raise. `quick` is how often the quick profile tries it; 0 is for rows of `make faults` alone.
     """
 
     number: int
@@ -36,6 +36,8 @@ class Row:
     quick: int
     attempt: Callable[[Attempt], None]
     control: Callable[[Attempt], None]
+    waits: bool = False
+    """Whether its tries wait for most of their time; such rows can be tried side by side, each in a thread."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ class Attempt:
     sandbox: Callable[[], Sandbox]
     salt: str = ""
     """Keeps what tries of different rows make apart, where they share a sandbox."""
+    full: bool = True
+    """Whether it is of full size, which is not so in the quick profile."""
     rng: random.Random = field(init=False)
 
     def __post_init__(self) -> None:
@@ -94,11 +98,19 @@ class CannotRunHere(Exception):
 ROWS: dict[int, Row | Batch] = {}
 
 
-def row(number: int, what: str, *, tries: int, quick: int, control: Callable[[Attempt], None]) -> Any:
+def row(
+    number: int,
+    what: str,
+    *,
+    tries: int,
+    quick: int,
+    control: Callable[[Attempt], None],
+    waits: bool = False,
+) -> Any:
     """Put a function into the plan."""
 
     def register(attempt: Callable[[Attempt], None]) -> Callable[[Attempt], None]:
-        _put(Row(number, what, tries, quick, attempt, control))
+        _put(Row(number, what, tries, quick, attempt, control, waits))
         return attempt
 
     return register
@@ -167,7 +179,7 @@ def _tried(one: Row | Batch, profile: str, seed: int, sandbox: Callable[[], Sand
     for number in range(tries):
         with _folder() as folder:
             try:
-                one.attempt(Attempt(seed + number, folder, sandbox, f"{one.number}"))
+                one.attempt(Attempt(seed + number, folder, sandbox, f"{one.number}", profile == "full"))
             except CannotRunHere as why:
                 return Result(
                     one.number,
@@ -182,7 +194,10 @@ def _tried(one: Row | Batch, profile: str, seed: int, sandbox: Callable[[], Sand
                 )
             except Exception as error:  # noqa: BLE001 -- a try that could not be judged did not hold
                 notes.append(f"seed {seed + number}: {type(error).__name__} {str(error)[:300]}")
-    control_failed = any(_control_failed(one, seed + number, sandbox) for number in range(_CONTROL_TRIES))
+    control_failed = any(
+        _control_failed(one, seed + number, sandbox, full=profile == "full")
+        for number in range(_CONTROL_TRIES)
+    )
     note = "; ".join([one.what, *notes[:3]])
     return Result(
         one.number, tries, len(notes), upper_bound(len(notes), tries), control_failed, seed, profile, note
@@ -193,10 +208,10 @@ _CONTROL_TRIES = 5
 """A control needs its fault to come at the right moment, which a slow machine may miss; a blind check never fails."""
 
 
-def _control_failed(one: Row, seed: int, sandbox: Callable[[], Sandbox]) -> bool:
+def _control_failed(one: Row, seed: int, sandbox: Callable[[], Sandbox], *, full: bool) -> bool:
     with _folder() as folder:
         try:
-            one.control(Attempt(seed, folder, sandbox, f"{one.number} control"))
+            one.control(Attempt(seed, folder, sandbox, f"{one.number} control", full))
         except AssertionError:
             return True
     return False

@@ -3,18 +3,43 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.buckets import shared_seaweed
 from tests.faults import rows  # noqa: F401 -- fills the plan
-from tests.faults.plan import ROWS, Result, run_row, upper_bound, write_result
+from tests.faults.plan import ROWS, Result, Row, run_row, upper_bound, write_result
 
 SEED = 20261123
 
 
-@pytest.mark.parametrize("number", sorted(ROWS))
+WAITING = {number: each for number, each in ROWS.items() if isinstance(each, Row) and each.waits}
+
+
+def test_rows_that_wait_hold_and_their_controls_fail() -> None:
+    """The same of rows on leases that have to run out, three at a time."""
+    shared_seaweed().new_place()  # one for all of them
+
+    def tried(one: Row) -> Result:
+        return run_row(one, profile="quick", seed=SEED, sandbox=lambda: pytest.fail("asked for by a thread"))
+
+    with ThreadPoolExecutor(3) as pool:
+        results = list(pool.map(tried, WAITING.values()))
+    here = [each for each in results if not each.skipped]
+    assert not [each.note for each in here if each.failures]
+    assert not [each.row for each in here if not each.control_failed], (
+        "the control held: the check sees nothing"
+    )
+    if len(here) < len(results):
+        pytest.skip(next(each.skipped for each in results if each.skipped))
+
+
+@pytest.mark.parametrize(
+    "number", [number for number, each in sorted(ROWS.items()) if each.quick and number not in WAITING]
+)
 def test_the_row_holds_and_its_control_fails(number: int, request: pytest.FixtureRequest) -> None:
     """What the row's fault threatens holds, and the same check fails where nothing guards it."""
     result = run_row(

@@ -10,8 +10,9 @@ from tests.faults.books import BIN
 from tests.faults.plan import Attempt, row
 from tests.faults.rows.boundaries import held, resumed, run_id, run_to_its_end, saved
 from tests.faults.rows.crashes import kill_marked, marked, until
-from tests.faults.rows.replies import environ_of, journal, made, moves, short_name, tidy, words_of
+from tests.faults.rows.replies import environ_of, journal, made, moves, released, short_name, tidy
 from tests.holding import HOOK, MOMENTS
+from tests.sandbox.cells import run_cells
 
 STEPS = ("adopt", "create_deploy", "create_service", "wait", "verify", "scale_service")
 # Switches off the look at the revisions that exist.
@@ -21,9 +22,12 @@ BotoEcs.list_deploys = lambda *_: ()
 """
 
 
+def _given(at: Attempt, name: str) -> dict[str, str]:
+    return {"service": name, "cluster": "ecs:demo", "answered": "true", "files": str(at.folder / "adopted")}
+
+
 def _walk(at: Attempt, name: str) -> list[str | Path]:
-    given = {"service": name, "cluster": "ecs:demo", "answered": "true", "files": str(at.folder / "adopted")}
-    pairs = [word for pair in given.items() for word in ("-p", *pair)]
+    pairs = [word for pair in _given(at, name).items() for word in ("-p", *pair)]
     return [BIN / "ecr-widgets", "run", "adopt", "--json", "--runs", at.folder / "runs", *pairs]
 
 
@@ -34,7 +38,7 @@ def _walked(at: Attempt, *, naive: bool) -> None:
     if naive:
         place = "create_deploy.acted"
     name = short_name(at)
-    run_to_its_end(at, words_of(at, name))
+    released(at, name)
     source = HOOK + BLIND * naive
     process = held(at, place, _walk(at, name), source)
     try:
@@ -48,8 +52,8 @@ def _walked(at: Attempt, *, naive: bool) -> None:
     try:
         run_to_its_end(at, [*again, "--wait", "30"], source if naive else "")
         _one_of_each(at, name)
-        ended = run_to_its_end(at, _walk(at, name))
-        assert not [step for step in ended["steps"] if step["changed"]], ended["steps"]
+        walked_again = run_cells("adopt", environ_of(at), at.folder, **_given(at, name))
+        assert not [each for each in walked_again if each.changed], walked_again
         _one_of_each(at, name)
     finally:
         _ecs(at).delete_service(cluster="demo", service=name, force=True)

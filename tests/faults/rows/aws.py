@@ -149,8 +149,7 @@ def _aws(server: Scripted) -> Iterator[None]:
 
 
 @leaving_sockets()
-def _refused(at: Attempt, *, naive: bool) -> None:
-    code = at.rng.choice(sorted(PASSING if naive else REFUSALS))
+def _refused(at: Attempt, code: str, *, naive: bool = False) -> None:
     times = at.rng.randrange(1, 6)
     answers = [_told(code, REFUSALS[code])] * times + [_granted()]
     with answering(*answers) as server, _aws(server):
@@ -181,15 +180,16 @@ def _refused(at: Attempt, *, naive: bool) -> None:
     37,
     "AWS throttles, refuses or knows the key no more",
     tries=200,
-    quick=20,
-    control=lambda at: _refused(at, naive=True),
+    quick=6,
+    control=lambda at: _refused(at, at.rng.choice(PASSING), naive=True),
 )
 def refused(at: Attempt) -> None:
     """Throttling is tried four times at most, a refusal once; the error names the IAM action."""
-    if at.seed % 5 == 0:
-        _no_login(at)
+    code = [*sorted(REFUSALS), ""][at.seed % 6]
+    if code:
+        _refused(at, code)
     else:
-        _refused(at, naive=False)
+        _no_login(at)
 
 
 @leaving_sockets()

@@ -25,6 +25,7 @@ from tests.faults.rows.replies import (
     moves,
     other_dockerrun,
     pushed,
+    released,
     short_name,
     task_words,
     tasks,
@@ -142,7 +143,7 @@ def _killed(at: Attempt) -> None:
     name = short_name(at)
     words, steps = words_of(at, name), STEPS
     if step in ("update_service", "create_task"):
-        run_to_its_end(at, words)
+        released(at, name)
     if step == "update_service":
         words = [*words, "-p", "dockerrun", str(other_dockerrun(at))]
         steps = tuple("update_service" if each == "create_service" else each for each in STEPS)
@@ -257,8 +258,8 @@ def _rerun(at: Attempt) -> None:
         run_to_its_end(at, [*words_of(at, name), "--wait", "30"])
     _one_of_each(at, name)
     with _nothing_changed(at, end):
-        ended = run_to_its_end(at, words_of(at, name))
-    assert not [step for step in ended["steps"] if step["changed"]]
+        again = released(at, name)
+    assert not [each for each in again if each.changed], again
     tidy(at, name)
 
 

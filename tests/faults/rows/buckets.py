@@ -123,6 +123,7 @@ def gone_and_not_waited_for(at: Attempt) -> None:
     tries=20,
     quick=1,
     control=gone_and_not_waited_for,
+    waits=True,
 )
 def gone_for_a_while(at: Attempt) -> None:
     """Nothing is done twice; the control does not wait."""

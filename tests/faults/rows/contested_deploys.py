@@ -178,7 +178,7 @@ def is_what_layer0_was_asked(at: Attempt, name: str, runs: Sequence[Deployed]) -
     132,
     "S3: two hosts deploy other images to one service at once: one after the other, or one is busy; Layer0 has what they say",
     tries=100,
-    quick=1,
+    quick=0,
     control=partial(contested, shared=False, waits=True),
 )
 def contested_deploys(at: Attempt) -> None:

@@ -121,6 +121,7 @@ def contested(at: Attempt, *, guard: str, environs: Sequence[Mapping[str, str]] 
     tries=50,
     quick=1,
     control=partial(contested, guard="none"),
+    waits=True,
 )
 def contested_by_hosts(at: Attempt) -> None:
     """Four hosts at a time; the control holds nothing."""
@@ -149,6 +150,7 @@ def asleep(at: Attempt, *, guard: str) -> None:
     tries=20,
     quick=1,
     control=partial(asleep, guard="unasked"),
+    waits=True,
 )
 def stopped_past_its_lease(at: Attempt) -> None:
     """It says who has it; the control does not ask before its change, as with a lock that nobody can lose."""
@@ -172,6 +174,7 @@ def killed(at: Attempt, *, wait_s: float) -> None:
     tries=20,
     quick=1,
     control=partial(killed, wait_s=0),
+    waits=True,
 )
 def killed_holder(at: Attempt) -> None:
     """The control does not wait that long, and is told who holds it."""
@@ -206,6 +209,7 @@ def cut_off(at: Attempt, *, guard: str) -> None:
     tries=20,
     quick=1,
     control=partial(cut_off, guard="unasked"),
+    waits=True,
 )
 def cut_off_past_its_lease(at: Attempt) -> None:
     """Also while the store is still out of its reach; the control does not ask before its change."""
@@ -257,6 +261,7 @@ def clocks_off(at: Attempt, *, guard: str) -> None:
     tries=20,
     quick=1,
     control=partial(clocks_off, guard="own clock"),
+    waits=True,
 )
 def clocks_an_hour_off(at: Attempt) -> None:
     """Two of four are off; the control takes a lease's age from the host's own clock."""

@@ -18,12 +18,16 @@ from typing import Any
 
 import urllib3
 
+from ecr_widgets.adapters.layer0.client import Layer0Api
+from ecr_widgets.model.record import StepRecord
 from ecr_widgets.sandbox import Sandbox
+from ecr_widgets.settings import Settings
 from tests.audit.runs import records_of
 from tests.faults.books import BIN
 from tests.faults.plan import Attempt, row
 from tests.faults.rows.crashes import until
 from tests.holding import BLIND, HOOK, hooked
+from tests.sandbox.cells import run_cells
 
 
 def environ_of(at: Attempt, **more: str) -> dict[str, str]:
@@ -47,9 +51,17 @@ def environ_of(at: Attempt, **more: str) -> dict[str, str]:
 
 def words_of(at: Attempt, name: str) -> list[str | Path]:
     """A release into a repository, a deploy and a service of that name."""
-    given = {"repository": f"faults/{name}", "deploy": name, "service": name, "local_name": f"faults/{name}"}
-    pairs = [word for pair in given.items() for word in ("-p", *pair)]
+    pairs = [word for pair in _release(name).items() for word in ("-p", *pair)]
     return [BIN / "ecr-widgets", "run", "release", "--json", "--runs", at.folder / "runs", *pairs]
+
+
+def released(at: Attempt, name: str) -> list[StepRecord]:
+    """The records of the same release, its cells run in this process: where nobody is killed, and no file is looked at."""
+    return run_cells("release", environ_of(at), at.folder, **_release(name))
+
+
+def _release(name: str) -> dict[str, str]:
+    return {"repository": f"faults/{name}", "deploy": name, "service": name, "local_name": f"faults/{name}"}
 
 
 def made(sandbox: Sandbox, name: str) -> tuple[int, int]:
@@ -144,10 +156,7 @@ def _killed(at: Attempt, *, again: str) -> None:
     assert made(at.sandbox(), name) == (1, 1), f"{made(at.sandbox(), name)} deploys and services were made"
     _runs_what_was_pushed(at, name)
     before = journal(at.sandbox())
-    third = subprocess.run(
-        words_of(at, name), env=environ, cwd=at.folder, capture_output=True, text=True, check=False
-    )
-    changed = [step["step"] for step in json.loads(third.stdout)["steps"] if step["changed"]]
+    changed = [each.step for each in released(at, name) if each.changed]
     assert changed == [], changed
     assert journal(at.sandbox()) == before, "the third run changed something"
     tidy(at, name)
@@ -198,8 +207,14 @@ def ask_layer0(at: Attempt, path: str) -> Any:
 
 def tidy(at: Attempt, name: str) -> None:
     # A service keeps its container and address; there is room for about 250 of them.
-    words = [BIN / "ecr-widgets", "service", "delete", "demo", name]
-    subprocess.run(words, env=environ_of(at), capture_output=True, check=True)
+    settings = Settings.from_environment(at.sandbox().environ({})).layer0
+    assert settings is not None
+    api = Layer0Api(settings)
+    demo = api.find_environment("demo")
+    assert demo is not None
+    service = api.find_service(demo.environment_id, name)
+    assert service is not None
+    api.delete_service(service.service_id)
 
 
 def other_dockerrun(at: Attempt) -> Path:
@@ -219,7 +234,7 @@ def other_dockerrun(at: Attempt) -> Path:
     16,
     "SIGKILL of a whole release at a random time, then again or --resume",
     tries=300,
-    quick=2,
+    quick=1,
     control=lambda at: _killed(at, again="blind"),
 )
 def killed(at: Attempt) -> None:
@@ -349,7 +364,7 @@ def _dockerrun_base64() -> str:
     40,
     "the change is made and its reply lost: of a deploy, a new service, a moved service and a task",
     tries=200,
-    quick=2,
+    quick=1,
     control=lambda at: _lost(at, blind=True),
 )
 def lost(at: Attempt) -> None:

@@ -218,10 +218,10 @@ def untouched(at: Attempt) -> None:
         raise AssertionError(f"a secret of {length} characters was taken")
 
 
-def _cost(at: Attempt, redact: Callable[[str], str]) -> None:
+def _cost(at: Attempt, redact: Callable[[str], str], *lines: int) -> None:
     line = ordinary_text(at.rng, string.ascii_letters) + "\n"
     sizes = []
-    for count in (20_000, 80_000):
+    for count in lines:
         text = line * count
         started_s = time.process_time()
         redact(text)
@@ -236,13 +236,16 @@ def _quadratic(at: Attempt) -> None:
             text[start:].count("x")
         return text
 
-    _cost(at, redact)
+    _cost(at, redact, 5_000, 20_000)
 
 
-STREAMED_BYTES = 100_000_000
-PRINTING = (
-    f"for _ in range({STREAMED_BYTES // 1_000_000}): print(('y' * 999 + '\\n') * 1000, end='', flush=True)"
-)
+def _streamed_mb(at: Attempt) -> int:
+    return 100 if at.full else 30
+
+
+def _printing(at: Attempt) -> str:
+    return f"for _ in range({_streamed_mb(at)}): print(('y' * 999 + '\\n') * 1000, end='', flush=True)"
+
 
 # The kernel counts for a program what the one that started it held, too: so a small one starts it.
 MEASURING = """
@@ -253,8 +256,8 @@ print(os.waitstatus_to_exitcode(status), used.ru_maxrss)
 """
 
 
-def _streamed(at: Attempt, *words: str, printing: str = PRINTING) -> None:
-    """A run whose cell prints 100 MB with 200 secrets known: what it needs beside one that prints nothing."""
+def _streamed(at: Attempt, *words: str, printing: str) -> None:
+    """A run whose cell prints so much with 200 secrets known: what it needs beside one that prints nothing."""
     share = READ + (
         "from ecr_widgets.channel import open_channel\nimport os\n"
         "line = open_channel(os.environ)\nfor each in secrets: line and line.share_secret(each)"
@@ -283,13 +286,13 @@ def _streamed(at: Attempt, *words: str, printing: str = PRINTING) -> None:
         ended, peak_kb = map(int, done.stdout.split())
         assert ended == 0
         peaks.append(peak_kb * 1024)
-    assert peaks[1] - peaks[0] < 3 * STREAMED_BYTES, (
+    assert peaks[1] - peaks[0] < 3_000_000 * _streamed_mb(at), (
         f"{peaks[1] / 1e6:.0f} MB against {peaks[0] / 1e6:.0f} MB"
     )
 
 
 def _guarded(at: Attempt, count: int) -> float:
-    """CPU seconds for a stream of 10,000 messages that passes a kernel's guard with so many secrets."""
+    """CPU seconds for a stream of messages that passes a kernel's guard with so many secrets."""
     known = SecretRegistry()
     for _ in range(count):
         known.register(canaries.make(at.rng))
@@ -298,7 +301,7 @@ def _guarded(at: Attempt, count: int) -> float:
     line = ordinary_text(at.rng, string.ascii_letters) + "\n"
     kernel.session.send(None, "stream", {"name": "stdout", "text": line})
     started_s = time.process_time()
-    for _ in range(10_000):
+    for _ in range(10_000 if at.full else 2_000):
         kernel.session.send(None, "stream", {"name": "stdout", "text": line})
     return time.process_time() - started_s
 
@@ -308,7 +311,7 @@ def _costly(at: Attempt) -> None:
         _quadratic(at)
     except AssertionError:
         # In one piece: by a line at a time, stock papermill drops what it cannot keep up with.
-        _streamed(at, printing=f"print(('y' * 999 + '\\n') * {STREAMED_BYTES // 1000})")
+        _streamed(at, printing=f"print(('y' * 999 + '\\n') * {1000 * _streamed_mb(at)})")
 
 
 @row(
@@ -324,10 +327,10 @@ def linear(at: Attempt) -> None:
     for _ in range(200):
         known.register(canaries.make(at.rng))
     known.redact("warm")
-    _cost(at, known.redact)
+    _cost(at, known.redact, 20_000, 80_000)
     few, many = _guarded(at, 5), _guarded(at, 200)
     assert many < 4 * few, (few, many)
-    _streamed(at, "--engine", "ecr_widgets")
+    _streamed(at, "--engine", "ecr_widgets", printing=_printing(at))
 
 
 def _late(at: Attempt, run: Callable[..., Ran]) -> None:

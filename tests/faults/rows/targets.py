@@ -13,7 +13,7 @@ from ecr_widgets.audit.judging import Verdict, judge
 from ecr_widgets.audit.reading import read_file, with_holder
 from tests.faults.plan import Attempt, row
 from tests.faults.rows.crashes import kill_marked, until
-from tests.faults.rows.replies import environ_of, made, moves, short_name, tidy, words_of
+from tests.faults.rows.replies import environ_of, made, moves, released, short_name, tidy, words_of
 from tests.holding import hooked
 
 # Reads what stands, waits, and writes one more: what another writes in between would be lost.
@@ -88,7 +88,7 @@ def _at_once(at: Attempt, guard: str) -> None:
 def _runs_at_once(at: Attempt) -> None:
     """Whole runs that bring one service to deploys of their own, by Layer0's journal."""
     name = short_name(at)
-    subprocess.run(words_of(at, name), env=environ_of(at), cwd=at.folder, capture_output=True, check=True)
+    released(at, name)
     runs = []
     for number in range(3):
         container = {"name": "timeout", "image": "x", "memory": 20 + number}
