@@ -52,7 +52,7 @@ def write_atomically(path: Path, content: bytes, *, is_new: bool = False, mode: 
     Raises:
         FileExistsError: The file exists, and `is_new` is set.
 
-        OSError: The old content is still there.
+        OSError: It could not be written, or is not known to be on the disk.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     # With the permissions of this user's other new files: a second person has to read a plan to approve it.

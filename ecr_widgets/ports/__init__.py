@@ -1,6 +1,6 @@
-"""What the steps need of the outside, and no more: one small Protocol a system.
+"""What the steps need from outside systems, and no more: one small Protocol per system.
 
-The adapters implement these against the real systems, `tests/fakes.py` in memory; both run the same contract tests.
+The adapters implement these with the real systems, `tests/fakes.py` in memory; both run the same contract tests.
 """
 
 from __future__ import annotations
@@ -47,17 +47,17 @@ class Progress:
     message: str
     done: int | None = None
     total: int | None = None
-    """In bytes or counts, whichever `unit` says; None where the end is not known."""
+    """In bytes or counts, as `unit` says; None if the end is not known."""
     unit: str = ""
     again: bool = False
-    """Whether it is begun once more because what was tried before failed; `message` says how."""
+    """Whether it starts again because the last attempt failed; `message` says how."""
 
 
 ProgressSink = Callable[[Progress], None]
 
 
 def ignore_progress(_: Progress) -> None:
-    """The sink for callers who do not watch."""
+    """The sink for callers that do not watch progress."""
 
 
 class Clock(Protocol):
@@ -68,7 +68,7 @@ class Clock(Protocol):
         ...
 
     def monotonic_s(self) -> float:
-        """Seconds on a clock that never goes back."""
+        """Seconds on a clock that never goes backwards."""
         ...
 
     def sleep(self, duration_s: float) -> None:
@@ -86,13 +86,13 @@ class Registry(Protocol):
         Raises:
             AuthorizationError: The token was refused or has expired.
 
-            RepositoryNotFound: There is no such repository.
+            RepositoryNotFound: No such repository.
         """
         ...
 
     @reads
     def read_details(self, image: ImageReference, token: AuthorizationToken) -> ImageDetails:
-        """Platform of an image, or the images that an index names.
+        """Platform of an image, or the images that an index lists.
 
         Args:
             image: By digest.
@@ -106,7 +106,7 @@ class Registry(Protocol):
 
     @reads
     def find_image_id(self, image: ImageReference, token: AuthorizationToken) -> str | None:
-        """The id that an engine gives the image, which is the digest of its configuration; None for an index or nothing.
+        """The id that an engine gives the image: its configuration's digest. None for an index, or if there is no image.
 
         Raises:
             AuthorizationError: The token was refused or has expired.
@@ -122,7 +122,7 @@ class Registry(Protocol):
         *,
         progress: ProgressSink,
     ) -> str:
-        """Copy an image, an index with all its images, byte for byte; what the target has is not sent again.
+        """Copy an image, or an index with all its images, byte for byte; what the target already has is not sent again.
 
         Args:
             source: By digest.
@@ -150,7 +150,7 @@ class Registry(Protocol):
         target: ImageReference,
         target_token: AuthorizationToken,
     ) -> None:
-        """Copy a manifest that refers to an image, byte for byte, and have it listed with what refers to that image there.
+        """Copy a manifest that refers to an image, byte for byte, and have it listed among that image's referrers there.
 
         Args:
             source: By the manifest's own digest.
@@ -158,11 +158,11 @@ class Registry(Protocol):
             target: Any reference into the repository to copy to.
 
         Raises:
-            ImageNotFound: The source has none of that digest.
+            ImageNotFound: The source has no manifest with that digest.
 
             TagImmutable: The target keeps no list, and the fallback tag must not move.
 
-            RegistryError: The target refused it, or does not list it.
+            RegistryError: The target refused it, or does not list it as a referrer.
         """
         ...
 
@@ -173,7 +173,7 @@ class Registry(Protocol):
         Raises:
             AuthorizationError: The token was refused or has expired.
 
-            ImageNotFound: The registry has none of that digest.
+            ImageNotFound: The registry has no manifest with that digest.
         """
         ...
 
@@ -184,9 +184,9 @@ class Registry(Protocol):
         """A small blob of the image's repository, its content checked.
 
         Raises:
-            ImageNotFound: The repository has none of that digest.
+            ImageNotFound: The repository has no blob with that digest.
 
-            RegistryError: It is larger.
+            RegistryError: The blob is larger than `largest_bytes`.
         """
         ...
 
@@ -194,42 +194,42 @@ class Registry(Protocol):
     def list_referrers(
         self, image: ImageReference, token: AuthorizationToken, *, artifact_type: str = ""
     ) -> Referrers:
-        """What refers to a manifest, as the registry lists it or as its fallback tag does; bounded, and nothing is checked.
+        """What refers to a manifest, from the registry's list or the fallback tag; bounded in number, content unchecked.
 
         Args:
             image: By digest; the repository need not have it.
 
-            artifact_type: Asks the registry for these alone, of which it may take no notice; empty for all.
+            artifact_type: Asks the registry for this type only, which the registry may ignore; empty for all.
 
         Raises:
             AuthorizationError: The token was refused or has expired.
 
-            RepositoryNotFound: There is no such repository.
+            RepositoryNotFound: No such repository.
         """
         ...
 
     def put_blob(self, image: ImageReference, content: bytes, token: AuthorizationToken) -> str:
-        """Put a small blob into the image's repository, where it is not there yet, and give back its digest.
+        """Put a small blob into the image's repository, unless it already exists, and return its digest.
 
         Raises:
-            RepositoryNotFound: There is no such repository.
+            RepositoryNotFound: No such repository.
         """
         ...
 
     def put_manifest(
         self, image: ImageReference, content: bytes, media_type: str, token: AuthorizationToken
     ) -> None:
-        """Put a manifest whose blobs are there; one with a subject is listed among its referrers then, by tag where needed.
+        """Put a manifest whose blobs exist, and list it among its subject's referrers if it has one, by tag if needed.
 
         Args:
             image: By the manifest's digest, or tagged.
 
         Raises:
-            RepositoryNotFound: There is no such repository.
+            RepositoryNotFound: No such repository.
 
-            TagImmutable: A tag names another manifest and must not move: the image's, or the fallback tag of its subject.
+            TagImmutable: A tag names another manifest and must not move: the image's, or its subject's fallback tag.
 
-            RegistryError: It was refused, or it is there and not listed.
+            RegistryError: It was refused, or it was put but is not listed.
         """
         ...
 
@@ -239,30 +239,30 @@ class Engine(Protocol):
 
     @reads
     def facts(self) -> EngineFacts:
-        """What kind of engine it is and where."""
+        """What kind of engine it is, and where it is."""
         ...
 
     @reads
     def find_image_id(self, image: str) -> str | None:
-        """Id of a local image by reference or id, or None; what kind of digest it is depends on the engine."""
+        """Id of a local image by reference or id, or None; what the digest covers depends on the engine."""
         ...
 
     @reads
     def look_at(self, image: str) -> HeldImage | None:
-        """What the engine knows of a local image, by one question; None where there is none."""
+        """What the engine knows about a local image, by one call; None if there is no such image."""
         ...
 
     @reads
     def holds_index(self, image_id: str) -> bool:
-        """Whether the local image is an index and not one image; only a containerd store holds any."""
+        """Whether the local image is an index and not a single image; only a containerd store holds indexes."""
         ...
 
     @reads
     def check_build(self, context: BuildContext, options: BuildOptions) -> str:
-        """What would build it, in words; nothing is built.
+        """The builder that would be used, in words; nothing is built.
 
         Raises:
-            BuildError: It would drop or fail at something that the Dockerfile or an option asks.
+            BuildError: The builder would ignore, or fail at, something in the Dockerfile or the options.
         """
         ...
 
@@ -275,13 +275,13 @@ class Engine(Protocol):
         logins: Sequence[AuthorizationToken],
         progress: ProgressSink,
     ) -> str:
-        """Build an image and give back its id.
+        """Build an image and return its id.
 
         Args:
-            logins: For registries of base images and of the cache; for others the user's own logins count.
+            logins: For the registries of base images and of the cache; for others the user's own logins are used.
 
         Raises:
-            BuildError: A step failed; or it was refused as `check_build` refuses it.
+            BuildError: A step failed, or the build was refused as by `check_build`.
 
             AuthorizationError: A registry refused its login.
         """
@@ -295,12 +295,12 @@ class Engine(Protocol):
         """Push one tagged image.
 
         Returns:
-            The digest that the engine says it pushed, None where it names none.
+            The digest that the engine reports as pushed; None if it reports none.
 
         Raises:
             AuthorizationError: The registry refused the token.
 
-            RepositoryNotFound: There is no such repository.
+            RepositoryNotFound: No such repository.
 
             TagImmutable: The tag names another image and must not move.
 
@@ -309,7 +309,7 @@ class Engine(Protocol):
         ...
 
     def pull(self, image: ImageReference, token: AuthorizationToken, *, progress: ProgressSink) -> str:
-        """Pull one image and give back its id.
+        """Pull one image and return its id.
 
         Raises:
             ImageNotFound: The registry has no such image.

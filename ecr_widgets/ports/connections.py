@@ -1,4 +1,4 @@
-"""What a kit stands on: the outside systems, as one value that `connections` makes and tests fake."""
+"""The outside systems that a kit uses, as one value that `connections` makes and tests fake."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Connections(Protocol):
-    """The outside systems; each is connected when it is first asked for."""
+    """The outside systems; each is connected when it is first used."""
 
     @property
     def clock(self) -> Clock:
@@ -47,7 +47,7 @@ class Connections(Protocol):
         ...
 
     def services_of(self, environment: str) -> Services:
-        """The deploy target that an environment of that name is on."""
+        """The deploy target of an environment with that name."""
         ...
 
     def targets(self) -> tuple[Services, ...]:
@@ -56,7 +56,7 @@ class Connections(Protocol):
 
     @property
     def locks(self) -> Locks:
-        """One run at a time on one target."""
+        """Locks that allow one run at a time on one target."""
         ...
 
     @property
@@ -66,15 +66,15 @@ class Connections(Protocol):
 
     @property
     def gate(self) -> Gate:
-        """What must be proven of an image before it runs."""
+        """The gate: what must be proven about an image before it runs."""
         ...
 
     def proven_deploys(self, service_id: str) -> Mapping[str, Proof]:
-        """Deploys of which a saved run says that the service ran them, verified by digest."""
+        """Deploys that a saved run proves the service ran, verified by digest."""
         ...
 
     def register_secret(self, secret: str) -> None:
-        """Learn a secret that a person names; raises InputError where it is too short to be kept out."""
+        """Learn a secret that a person names; raises InputError if it is too short to be kept out of records."""
         ...
 
     def on_secret(self, secret: str) -> None:

@@ -1,4 +1,4 @@
-"""What the steps need of ECR's control plane."""
+"""What the steps need from ECR's control plane."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class Ecr(Protocol):
 
     @reads
     def identity(self) -> Identity:
-        """Who the calls are made as."""
+        """The identity that makes the calls."""
         ...
 
     @reads
     def registry_id(self) -> RegistryId:
-        """Account and region of the registry that the calls are about."""
+        """Account and region of the registry."""
         ...
 
     @reads
@@ -35,7 +35,7 @@ class Ecr(Protocol):
 
     @reads
     def find_repository(self, name: str) -> Repository | None:
-        """The repository, or None where there is none of that name."""
+        """The repository, or None if there is none with that name."""
         ...
 
     def create_repository(
@@ -47,15 +47,15 @@ class Ecr(Protocol):
         encryption: Encryption | None = None,
         tag_exceptions: tuple[str, ...] = (),
     ) -> tuple[Repository, bool]:
-        """The repository, and whether this call made it (False: it existed before, with settings of its own).
+        """The repository, and whether this call created it (False: it already existed, with its own settings).
 
         Args:
-            encryption: None for ECR's own choice, AES256.
+            encryption: None for ECR's default, AES256.
 
-            tag_exceptions: Patterns of the tags for which the opposite of `tags_immutable` holds.
+            tag_exceptions: Patterns of the tags for which the opposite of `tags_immutable` applies.
 
         Raises:
-            RegistryError: ECR refused it, such as for a key that is not there or must not be used.
+            RegistryError: ECR refused it, for example because the key does not exist or must not be used.
         """
         ...
 
@@ -66,10 +66,10 @@ class Ecr(Protocol):
 
     @reads
     def list_images(self, repository: str) -> Iterator[ImagePage]:
-        """All images of a repository, a page of up to 1,000 at a time, in no particular order.
+        """All images of a repository, in pages of up to 1,000, in no particular order.
 
         Raises:
-            RepositoryNotFound: There is no such repository.
+            RepositoryNotFound: No such repository.
         """
         ...
 
@@ -78,18 +78,18 @@ class Ecr(Protocol):
         """The image that a tag or digest names, or None.
 
         Raises:
-            RepositoryNotFound: There is no such repository.
+            RepositoryNotFound: No such repository.
         """
         ...
 
     @reads
     def read_indexes(self, repository: str, digests: Sequence[str]) -> dict[str, tuple[Child, ...]]:
-        """What each of these manifests names, by digest: nothing for one that is no index; one that cannot be read is left out.
+        """The children of each of these manifests, by digest: empty if it is not an index; left out if it cannot be read.
 
-        ECR takes it for a pull of each.
+        ECR counts it as a pull of each.
 
         Raises:
-            RepositoryNotFound: There is no such repository.
+            RepositoryNotFound: No such repository.
         """
         ...
 
@@ -99,7 +99,7 @@ class Ecr(Protocol):
         """Change the settings that are given.
 
         Raises:
-            RepositoryNotFound: There is no such repository.
+            RepositoryNotFound: No such repository.
         """
         ...
 
@@ -112,7 +112,7 @@ class Ecr(Protocol):
         """Set the repository's lifecycle policy.
 
         Raises:
-            RepositoryNotFound: There is no such repository.
+            RepositoryNotFound: No such repository.
 
             RegistryError: ECR refused the policy.
         """
@@ -123,7 +123,7 @@ class Ecr(Protocol):
         """The policy that says who else may use the repository, as JSON text, or None.
 
         Raises:
-            RepositoryNotFound: There is no such repository.
+            RepositoryNotFound: No such repository.
         """
         ...
 
@@ -132,9 +132,9 @@ class Ecr(Protocol):
         """What ECR would expire if the policy were set; nothing is deleted.
 
         Raises:
-            RepositoryNotFound: There is no such repository.
+            RepositoryNotFound: No such repository.
 
-            RegistryError: ECR refused the policy, or another preview of the repository is under way.
+            RegistryError: ECR refused the policy, or another preview of the repository is in progress.
         """
         ...
 
@@ -142,9 +142,9 @@ class Ecr(Protocol):
         """Delete the repository.
 
         Raises:
-            RepositoryNotFound: There is no such repository.
+            RepositoryNotFound: No such repository.
 
-            RegistryError: It holds images and these must not go with it.
+            RegistryError: It holds images, and `with_images` is not set.
         """
         ...
 
@@ -159,14 +159,14 @@ class Ecr(Protocol):
         ...
 
     def delete_images(self, repository: str, digests: Sequence[str]) -> dict[str, str]:
-        """Delete images by digest, all their tags with them.
+        """Delete images by digest, with all their tags.
 
         Returns:
-            Why not, by digest, for those that ECR kept; one that is gone already is not among them.
+            Why ECR kept an image, by digest; images that no longer exist are not among them.
         """
         ...
 
     @reads
     def find_findings(self, repository: str, digest: str) -> Findings | None:
-        """What a scan found in an image, None where it was never scanned."""
+        """What a scan found in an image; None if it was never scanned."""
         ...

@@ -1,4 +1,4 @@
-"""What a fleet's steps need of the runs of its targets: to look at their slots, and to start them."""
+"""What a fleet's steps need from its targets' runs: to look at their slots, and to start them."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
 
 class FleetRuns(Protocol):
-    """Runs of our own command, one a target."""
+    """Runs of our own command, one per target."""
 
     @property
     def start(self) -> Callable[[TargetRun], RunEnd]:
-        """Runs a target as a process of its own until it has ended; a plain function, which an executor can send elsewhere."""
+        """Runs a target in its own process until it ends; a plain function, so that an executor can send it elsewhere."""
         ...
 
     @reads
     def read_runbook(self, name: str) -> FleetRunbook:
-        """The runbook of that name or path.
+        """The runbook with that name or path.
 
         Raises:
-            InputError: There is none.
+            InputError: No such runbook.
         """
         ...
 
@@ -35,22 +35,22 @@ class FleetRuns(Protocol):
         """Refuse secrets and other registries among a target's parameters.
 
         Raises:
-            InputError: There is one.
+            InputError: They hold a secret or another registry.
         """
         ...
 
     @reads
     def place(self) -> tuple[str, str]:
-        """Where runs are saved, and the folder in which they work."""
+        """Where runs are saved, and their working folder."""
         ...
 
     @reads
     def has_succeeded(self, run: TargetRun) -> bool:
-        """Whether the slot's saved run has succeeded with just these parameters."""
+        """Whether the slot's saved run has succeeded with exactly these parameters."""
         ...
 
     def executor(self, at_once: int, scheduler: str) -> AbstractContextManager[Executor]:
-        """What carries out the starts; leaving it waits for none.
+        """The executor for `start`; leaving the context does not wait for the runs.
 
         Args:
             at_once: How many targets run at the same time.
@@ -65,5 +65,5 @@ class FleetRuns(Protocol):
         ...
 
     def interrupt(self) -> None:
-        """Have the runs that were started from here end as an interrupt at a terminal would."""
+        """Interrupt the runs that were started from here, as Ctrl-C at a terminal would."""
         ...

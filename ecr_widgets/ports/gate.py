@@ -1,4 +1,4 @@
-"""What the steps need of a gate: its policy, and what is proven of an image."""
+"""What the steps need from a gate: its policy, and the evidence about an image."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Gate(Protocol):
-    """Reads only, in a plan as in a run."""
+    """The gate; it only reads, in a plan and in a run."""
 
     @property
     def is_set(self) -> bool:
@@ -23,19 +23,19 @@ class Gate(Protocol):
 
     @property
     def override(self) -> str:
-        """Why the policy does not hold for this run; empty where it holds."""
+        """Why the policy is overridden for this run; empty if it applies."""
         ...
 
     @property
     def is_sealed_run(self) -> bool:
-        """Whether an engine of ours saves and seals this run, so that what it did itself will be proven or not."""
+        """Whether an engine of ours saves and seals this run, which proves what the run itself did."""
         ...
 
     def policy(self) -> GatePolicy:
-        """The policy as it is now.
+        """The current policy.
 
         Raises:
-            SettingsError: It cannot be read, or is not the one that the run began with.
+            SettingsError: It cannot be read, or has changed since the run began.
         """
         ...
 
@@ -48,24 +48,24 @@ class Gate(Protocol):
             image: By digest.
 
         Raises:
-            RegistryError: The registry does not say what is attached, or refused the token.
+            RegistryError: The registry does not list what is attached, or refused the token.
         """
         ...
 
 
 class NoGate:
-    """Where no policy is set, and nobody reads evidence."""
+    """The gate when no policy is set and nobody reads evidence."""
 
     is_set = False
     override = ""
     is_sealed_run = False
 
     def policy(self) -> GatePolicy:
-        """There is none."""
+        """No policy; never called."""
         raise NotImplementedError
 
     def evidence_of(
         self, image: ImageReference, registry: Registry, token: AuthorizationToken
     ) -> ImageEvidence:
-        """Nobody asks."""
+        """No evidence; never called."""
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""What the steps need of Layer0 beyond what every deploy target does.
+"""What the steps need from Layer0 beyond what every deploy target offers.
 
 Every call may raise Layer0Unavailable or Layer0Error; changes may raise OutcomeUnknown.
 """
@@ -23,12 +23,12 @@ class Environments(Protocol):
 
     @reads
     def find_environment(self, name: str) -> Environment | None:
-        """The environment of exactly that name or id, or None."""
+        """The environment with exactly that name or id, or None."""
         ...
 
     @reads
     def list_environments(self) -> tuple[Environment, ...]:
-        """All environments, by name, without what only reading one tells."""
+        """All environments, by name; some details come only with `read_environment`."""
         ...
 
     @reads
@@ -54,20 +54,20 @@ class Environments(Protocol):
         """Create an environment; never repeated by the adapter.
 
         Args:
-            max_count: Most instances; at least `min_count` are taken.
+            max_count: Most instances; raised to `min_count` if it is lower.
 
-            ami_id: Image of the instances; empty for the server's own.
+            ami_id: Image of the instances; empty for the server's default.
 
-            user_data: Go template of what an instance runs at its start; empty for the server's own.
+            user_data: Go template of an instance's start script; empty for the server's default.
         """
         ...
 
     def update_environment(self, environment_id: str, *, min_count: int) -> None:
-        """Change an environment's least number of instances."""
+        """Change an environment's minimum number of instances."""
         ...
 
     def delete_environment(self, environment_id: str) -> str:
-        """Ask for the deletion of an environment with all that is in it, and give back the job's id."""
+        """Request the deletion of an environment with everything in it, and return the job's id."""
         ...
 
     def link_environments(self, environment_id: str, other_id: str) -> None:
@@ -75,7 +75,7 @@ class Environments(Protocol):
         ...
 
     def unlink_environments(self, environment_id: str, other_id: str) -> None:
-        """Take a link away."""
+        """Remove a link between two environments."""
         ...
 
 
@@ -84,7 +84,7 @@ class LoadBalancers(Protocol):
 
     @reads
     def find_load_balancer(self, environment_id: str, name: str) -> LoadBalancer | None:
-        """The load balancer of exactly that name in that environment, or None."""
+        """The load balancer with exactly that name in that environment, or None."""
         ...
 
     @reads
@@ -115,7 +115,7 @@ class LoadBalancers(Protocol):
         """Create a load balancer; never repeated by the adapter.
 
         Raises:
-            InputError: AWS would refuse it and keep half of it.
+            InputError: AWS would refuse it and leave it half made.
         """
         ...
 
@@ -128,7 +128,7 @@ class LoadBalancers(Protocol):
         idle_timeout: int | None = None,
         cross_zone: bool | None = None,
     ) -> LoadBalancer:
-        """Change what is given, each by a call of its own, and leave the rest.
+        """Change what is given, each with its own call, and leave the rest.
 
         Raises:
             InputError: AWS would refuse it; nothing was changed.
@@ -136,15 +136,15 @@ class LoadBalancers(Protocol):
         ...
 
     def delete_load_balancer(self, load_balancer_id: str) -> str:
-        """Ask for a load balancer's deletion and give back the job's id."""
+        """Request a load balancer's deletion and return the job's id."""
         ...
 
 
 class Admin(Protocol):
-    """Layer0's own affairs."""
+    """Layer0's administration."""
 
     def scale_environment(self, environment_id: str) -> ClusterScale:
-        """Run the scaler on an environment at once, and tell what it found.
+        """Run the scaler on an environment now, and return what it found.
 
         Raises:
             EntityNotFound: No such environment.
@@ -152,7 +152,7 @@ class Admin(Protocol):
         ...
 
     def restore_own_tags(self) -> None:
-        """Have the server write the tags of its own entities, called `api`, again."""
+        """Have the server rewrite the tags of its own entities, which are called `api`."""
         ...
 
 
@@ -160,7 +160,7 @@ class Layer0(Environments, Services, LoadBalancers, Admin, Protocol):
     """Layer0's API. Every call may raise Layer0Unavailable or Layer0Error; changes may raise OutcomeUnknown."""
 
     def delete_service(self, service_id: str) -> str:
-        """Ask for a service's deletion and give back the job's id."""
+        """Request a service's deletion and return the job's id."""
         ...
 
     @reads
@@ -170,14 +170,14 @@ class Layer0(Environments, Services, LoadBalancers, Admin, Protocol):
 
     @reads
     def job_log(self, job: Job) -> tuple[str, ...]:
-        """The last lines of what a job says of itself, without times and levels; none where they cannot be had."""
+        """The last lines of a job's log, without times and levels; empty if they cannot be read."""
         ...
 
     @reads
     def list_jobs(self) -> tuple[Job, ...]:
-        """All jobs that are still reported."""
+        """All jobs that the server still reports."""
         ...
 
     def delete_job(self, job_id: str) -> None:
-        """Forget a job, and stop what runs it."""
+        """Delete a job, and stop the task that runs it."""
         ...

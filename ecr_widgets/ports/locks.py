@@ -7,16 +7,16 @@ from typing import Protocol
 
 
 class Lease(Protocol):
-    """A target that was taken, and may be lost again while its holder sleeps."""
+    """A held target, which may be lost while its holder sleeps."""
 
     @property
     def is_held(self) -> bool:
-        """Whether nobody else can hold the target now; whoever keeps the leases is asked where that is in doubt."""
+        """Whether nobody else can hold the target now; if in doubt, this asks the store of leases."""
         ...
 
     @property
     def lost_to(self) -> str:
-        """Who holds the target where it is lost: the run, its host and since when, or why that is not known."""
+        """Who holds the target if it is lost: the run, its host and since when, or why that is not known."""
         ...
 
 
@@ -24,10 +24,10 @@ class Locks(Protocol):
     """One run at a time on one target."""
 
     def hold(self, target: str) -> AbstractContextManager[Lease]:
-        """Hold the target, at least within the context; again within it is free.
+        """Hold the target, at least within the context; a nested hold of the same target always succeeds.
 
         Raises:
-            TargetBusy: Another run holds it, and went on doing so as long as was waited.
+            TargetBusy: Another run holds it, and kept it for as long as this call waits.
         """
         ...
 

@@ -1,6 +1,6 @@
 """Connections through which nothing can be changed, for a plan.
 
-Each port marks the calls that only read; every other call is refused, one that is added later and not marked as well.
+Each port marks the calls that only read; every other call is refused, so a new call is refused until it is marked.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class ReadOnly:
-    """A port that refuses every call that its protocol does not mark as reading."""
+    """A port that refuses every call that its protocol does not mark as read-only."""
 
     def __init__(self, port: Any, protocol: type) -> None:
         self._port = port
@@ -35,7 +35,7 @@ class ReadOnly:
 
 
 class NoLocks:
-    """A plan changes nothing, so it holds nothing."""
+    """`Locks` for a plan, which changes nothing and so holds nothing."""
 
     def hold(self, _target: str) -> AbstractContextManager[Lease]:
         """Hold nothing."""
@@ -43,7 +43,7 @@ class NoLocks:
 
 
 class ReadOnlyConnections:
-    """Implements `Connections`; a system is connected when it is first asked."""
+    """Implements `Connections`; a system is connected when it is first used."""
 
     locks = NoLocks()
 
@@ -80,7 +80,7 @@ class ReadOnlyConnections:
         return cast("Layer0", ReadOnly(self._to.layer0, Layer0))
 
     def services_of(self, environment: str) -> Services:
-        """The deploy target that an environment of that name is on."""
+        """The deploy target of an environment with that name."""
         return cast("Services", ReadOnly(self._to.services_of(environment), Services))
 
     def targets(self) -> tuple[Services, ...]:
@@ -94,7 +94,7 @@ class ReadOnlyConnections:
 
     @property
     def gate(self) -> Gate:
-        """It only reads."""
+        """The gate, unwrapped: it only reads."""
         return self._to.gate
 
     def proven_deploys(self, service_id: str) -> Mapping[str, Proof]:

@@ -9,6 +9,6 @@ Call = TypeVar("Call", bound=Callable[..., Any])
 
 
 def reads(call: Call) -> Call:
-    """Mark a port's call as one that changes nothing outside; a plan is refused all others."""
+    """Mark a port's call as one that changes nothing outside; a plan may make no others."""
     call.reads = True  # type: ignore[attr-defined]
     return call

@@ -1,4 +1,4 @@
-"""Where saved runs and what belongs to them lie: bytes under names, each written against what was read before."""
+"""Where saved runs and their files are kept: bytes under names; each write names the version that it replaces."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Hold(Lease, Protocol):
-    """A name that this process holds; its context ends with the release."""
+    """A name that this process holds; leaving its context releases it."""
 
     def __enter__(self) -> Hold: ...
 
@@ -24,20 +24,20 @@ class Hold(Lease, Protocol):
     ) -> None: ...
 
     def release(self) -> None:
-        """Let others have it."""
+        """Release the name, so that others can hold it."""
         ...
 
 
 class RunStore(Protocol):
-    """A store that readers of other processes and hosts may share. Each name has its old or its new content at any time."""
+    """A store that other processes and hosts may read too. At any time a name has its old content or its new content."""
 
     @property
     def is_fenced(self) -> bool:
-        """Whether only runs write here, so that whoever finds something else than they wrote was replaced by another run."""
+        """Whether only runs write here, so that a run that finds a change that it did not make was replaced by another."""
         ...
 
     def read(self, name: str) -> Stored | None:
-        """What is under a name; None where there is nothing.
+        """Content and stamp of a name; None if it does not exist.
 
         Raises:
             OSError: It cannot be read.
@@ -45,7 +45,7 @@ class RunStore(Protocol):
         ...
 
     def contents(self, names: Iterable[str]) -> Iterator[bytes]:
-        """What is under each of some names, in order; what is gone or cannot be read is left out.
+        """The content of each name, in order; names that do not exist or cannot be read are left out.
 
         Raises:
             OSError: The store does not answer.
@@ -53,32 +53,32 @@ class RunStore(Protocol):
         ...
 
     def put(self, name: str, content: bytes, *, replacing: Stamp | None, final: bool = True) -> Stamp:
-        """Store content that is durable when this returns, and give back its stamp.
+        """Store content durably and return its stamp.
 
         Args:
-            replacing: The stamp of what must be under the name; None where there must be nothing.
+            replacing: The stamp of the content to replace; None if the name must not exist yet.
 
-            final: Whether nothing follows under this name. Else the store has room for it once more, whatever others store.
+            final: Whether this is the last write of this name. If not, the store reserves room for one more write of it.
 
         Raises:
-            Replaced: Something else is there; it stays.
+            Replaced: The name holds other content, which is kept.
 
-            OSError: It cannot be stored, or there would be no room for the next time; what was there stays.
+            OSError: It cannot be stored, or there is no room for the next write.
         """
         ...
 
     def remove(self, name: str, stamp: Stamp) -> None:
-        """Remove what is under a name; nothing happens where that is gone already.
+        """Remove a name; no error if it does not exist.
 
         Raises:
-            Replaced: Something else is there; it stays.
+            Replaced: The name holds other content, which is kept.
 
             OSError: It cannot be removed.
         """
         ...
 
     def names(self, *, after: str = "", prefix: str = "") -> Iterator[str]:
-        """Names that sort behind one and begin with a prefix, in order.
+        """Names that sort after one and begin with a prefix, in order.
 
         Raises:
             OSError: They cannot be listed.
@@ -86,7 +86,7 @@ class RunStore(Protocol):
         ...
 
     def hold(self, name: str) -> Hold | None:
-        """Hold a name for the process that writes it; None where another holds it.
+        """Hold a name for the process that writes it; None if another process holds it.
 
         Raises:
             OSError: It cannot be held here.
@@ -94,7 +94,7 @@ class RunStore(Protocol):
         ...
 
     def holder(self, name: str) -> str | None:
-        """Who holds a name, for people; None where nobody does."""
+        """Who holds a name, for people; None if nobody does."""
         ...
 
     def address(self, name: str) -> Place:
@@ -102,7 +102,7 @@ class RunStore(Protocol):
         ...
 
     def close(self) -> None:
-        """Give back the room that is kept for a next write."""
+        """Free the room that is reserved for a next write."""
         ...
 
     def stamps(self, *, after: str = "") -> Iterator[tuple[str, Stamp]]:
@@ -114,9 +114,9 @@ class RunStore(Protocol):
         ...
 
     def now(self) -> datetime:
-        """The store's own time, by which its stamps and those of all who share it are made.
+        """The store's own time, which is the same for all who share it.
 
         Raises:
-            OSError: It does not say.
+            OSError: The store does not say.
         """
         ...

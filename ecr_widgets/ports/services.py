@@ -1,4 +1,4 @@
-"""What the runbooks' steps need of any deploy target: a place where services run, its stored deploys, services and tasks.
+"""What the runbooks' steps need from any deploy target: its environments, stored deploys, services and tasks.
 
 Every call may raise the target's own error; changes may raise OutcomeUnknown.
 """
@@ -33,17 +33,17 @@ class Services(Protocol):
 
     @reads
     def dialect(self) -> Dialect:
-        """What its stored deploys are written in."""
+        """The format of its stored deploys."""
         ...
 
     @reads
     def address(self) -> str:
-        """Where it is: what sets a place of it apart from one of the same id elsewhere."""
+        """Where it is, which tells its environments apart from those with the same id elsewhere."""
         ...
 
     @reads
     def request(self, call: str) -> str:
-        """What a changing call of this protocol asks, such as `Layer0: POST /deploy` for `create_deploy`."""
+        """The request that a changing call of this protocol sends, such as `Layer0: POST /deploy` for `create_deploy`."""
         ...
 
     @reads
@@ -53,32 +53,32 @@ class Services(Protocol):
 
     @reads
     def find_environment(self, name: str) -> Place | None:
-        """The environment of exactly that name or id, or None."""
+        """The environment with exactly that name or id, or None."""
         ...
 
     @reads
     def list_environments(self) -> Sequence[Place]:
-        """All environments, by name, without what only reading one tells."""
+        """All environments, by name; some details come only with reading a single one."""
         ...
 
     @reads
     def list_deploys(self, name: str) -> tuple[Deploy, ...]:
-        """All stored deploys of exactly that name, oldest first, without their Dockerruns."""
+        """All stored deploys with exactly that name, oldest first, without their Dockerruns."""
         ...
 
     @reads
     def list_all_deploys(self) -> tuple[Deploy, ...]:
-        """All stored deploys of any name, without their Dockerruns."""
+        """All stored deploys, without their Dockerruns."""
         ...
 
     @reads
     def deploy_limits(self) -> DeployLimits | None:
-        """How many of the newest those two list; None where they list all."""
+        """How many of the newest deploys `list_deploys` and `list_all_deploys` return; None if they return all."""
         ...
 
     @reads
     def find_latest_deploy(self, name: str) -> Deploy | None:
-        """The highest version of exactly that name, without its Dockerrun, or None."""
+        """The highest version with exactly that name, without its Dockerrun, or None."""
         ...
 
     @reads
@@ -95,17 +95,17 @@ class Services(Protocol):
         ...
 
     def delete_deploy(self, deploy_id: str) -> None:
-        """Forget a deploy; services that run it go on."""
+        """Delete a deploy; services that run it keep running."""
         ...
 
     @reads
     def find_service(self, environment_id: str, name: str) -> Service | None:
-        """The service of exactly that name in that environment, or None."""
+        """The service with exactly that name in that environment, or None."""
         ...
 
     @reads
     def read_service(self, service_id: str) -> Service:
-        """One service as it is.
+        """One service in its current state.
 
         Raises:
             EntityNotFound: No such service.
@@ -122,74 +122,75 @@ class Services(Protocol):
         settings: Settings | None = None,
         token: str = "",
     ) -> Service:
-        """Create a service, of one copy unless its settings say another number; never repeated by the adapter.
+        """Create a service, with one copy unless its settings say otherwise; never repeated by the adapter.
 
         Args:
-            settings: How it is run; Layer0 takes none.
+            settings: How it is run; Layer0 has none.
 
-            token: The same for each attempt to create this one, where the target can tell by it; at most 36 characters.
+            token: The same for each attempt to create this service, so that a target that supports it creates only one; at
+                most 36 characters.
         """
         ...
 
     def update_service(self, service_id: str, deploy_id: str) -> Service:
-        """Move a service to a deploy, and leave its number of copies; `primary` is the deployment that this started."""
+        """Move a service to a deploy and keep its number of copies; `primary` is the deployment that this started."""
         ...
 
     @reads
     def find_deployment(self, service_id: str, deployment_id: str) -> Deployment | None:
-        """A deployment of the service, also one that has ended; None where the target does not keep it."""
+        """A deployment of the service, even if it has ended; None if the target does not keep it."""
         ...
 
     def stop_deployment(self, service_id: str, deployment_id: str) -> None:
-        """Let the target bring back what ran before a deployment that is under way.
+        """Have the target roll back a deployment in progress to what ran before.
 
         Raises:
-            InputError: The target knows no such call.
+            InputError: The target has no such call.
         """
         ...
 
     def continue_deployment(self, service_id: str, deployment_id: str, *, roll_back: bool = False) -> None:
-        """Let a deployment that waits at a pause go on, or let the target bring back what ran before.
+        """Continue a deployment that waits at a pause, or have the target roll it back.
 
         Raises:
-            InputError: It waits at none, or the target knows no pauses.
+            InputError: It does not wait at a pause, or the target has no pauses.
         """
         ...
 
     @reads
     def list_copies(self, service_id: str) -> tuple[Copy, ...] | None:
-        """Copies that run or start, oldest first; None where the target tells nothing of single copies."""
+        """Copies that are running or starting, oldest first; None if the target does not report single copies."""
         ...
 
     @reads
     def resolved_images(self, service_id: str) -> tuple[str, ...]:
-        """Images by digest that the target resolved tags to, for this service's copies now and to come; none where it
+        """Images by digest to which the target resolved the tags of this service, for current and later copies; empty if it
         resolves them for each copy.
         """
         ...
 
     @reads
     def crash_logs(self, service_id: str, deployment_id: str, *, tail: int) -> tuple[ContainerLog, ...]:
-        """Last lines of the copy of a deployment that stopped last, newest copy last where there are several.
+        """Last lines of the deployment's copy that stopped last; if there are several, the newest copy is last.
 
-        Where copies cannot be told apart, of those that were started last.
+        If copies cannot be told apart, the lines are those of the copies started last.
         """
         ...
 
     @reads
     def read_settings(self, service_id: str) -> Settings | None:
-        """How a service is run; None where the target has no such settings."""
+        """How a service is run; None if the target has no such settings."""
         ...
 
     @reads
     def never_fits(self, service_id: str, deploy_id: str) -> str:
-        """Why none of the machines that a service may run on could ever run the deploy, however empty; empty where one could,
-        or the target does not say.
+        """Why none of the service's machines could ever run the deploy, even without other load; empty if one could, or if
+        the target does not say.
         """
         ...
 
     def apply_settings(self, service_id: str, settings: Settings) -> Service:
-        """Change how a service is run, by those settings that are given.
+        """Change how a service is run: only the settings that are given.
 
         Raises:
             InputError: One of them cannot be changed once the service exists.
@@ -202,17 +203,17 @@ class Services(Protocol):
         ...
 
     def scale_service(self, service_id: str, desired_count: int) -> Service:
-        """Ask for that many copies."""
+        """Request that many copies."""
         ...
 
     @reads
     def service_logs(
         self, service_id: str, *, tail: int = 0, start: datetime | None = None, end: datetime | None = None
     ) -> tuple[ContainerLog, ...]:
-        """Log lines of the service's containers; with several copies a name comes several times.
+        """Log lines of the service's containers; with several copies a container's name appears several times.
 
         Args:
-            tail: Last lines of each container; 0 for all.
+            tail: Number of last lines of each container; 0 for all.
 
             start: Aware time; Layer0 knows whole minutes only.
 
@@ -230,7 +231,7 @@ class Services(Protocol):
         *,
         run_id: str,
     ) -> frozenset[str]:
-        """Ids of the requests for just this task that the target still reports; of all runs where it cannot tell them
+        """Ids of the requests for exactly this task that the target still reports; those of all runs if it cannot tell runs
         apart.
         """
         ...
@@ -246,14 +247,14 @@ class Services(Protocol):
         token: str,
         settings: Settings | None = None,
     ) -> str:
-        """Ask for a task, and give back the request's id; never repeated by the adapter.
+        """Request a task and return the request's id; never repeated by the adapter.
 
         Args:
             env_vars: Environment variables that override the deploy's, by container name.
 
-            token: The same for each attempt to start this one, where the target can tell by it.
+            token: The same for each attempt to start this task, so that a target that supports it starts only one.
 
-            settings: Those of a service that hold for a task as well, such as its network.
+            settings: A service's settings that also apply to a task, such as its network.
 
         Raises:
             DeploymentFailed: The target has no room for it, or cannot run it; `reasons` says why.
@@ -262,10 +263,10 @@ class Services(Protocol):
 
     @reads
     def read_task_request(self, request_id: str) -> TaskRequest:
-        """What became of a request.
+        """What happened to a request.
 
         Raises:
-            EntityNotFound: It is no longer reported.
+            EntityNotFound: The target no longer reports it.
         """
         ...
 
@@ -274,17 +275,17 @@ class Services(Protocol):
         """One task.
 
         Raises:
-            EntityNotFound: No such task, or it is no longer reported.
+            EntityNotFound: No such task, or the target no longer reports it.
         """
         ...
 
     @reads
     def list_tasks(self, environment_id: str | None = None) -> tuple[Summary, ...]:
-        """Tasks that have a name, of all environments or one, by name; the tasks that run jobs among them."""
+        """Named tasks of all environments or of one, by name; these include the tasks that run jobs."""
         ...
 
     def delete_task(self, task_id: str) -> None:
-        """Stop a task and forget it.
+        """Stop a task and delete it.
 
         Raises:
             EntityNotFound: No such task.
@@ -295,5 +296,5 @@ class Services(Protocol):
     def task_logs(
         self, task_id: str, *, tail: int = 0, start: datetime | None = None, end: datetime | None = None
     ) -> tuple[ContainerLog, ...]:
-        """Log lines of the task's containers; of a job's task, what the job did. Arguments as of `service_logs`."""
+        """Log lines of the task's containers; for a job's task, what the job did. Arguments as for `service_logs`."""
         ...

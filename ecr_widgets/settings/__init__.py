@@ -1,8 +1,7 @@
-"""What to talk to, read once from the environment's standard variables and passed down as a value.
+"""What to connect to, read once from the environment's standard variables and passed down as a value.
 
-The variables and their meaning are those of the AWS SDKs, Docker and Layer0's own `l0` command. AWS_*
-are read by boto3 itself, which knows profiles and SSO better than we do, and those that name the engine in
-`engine_address`.
+The variables and their meaning are those of the AWS SDKs, Docker and Layer0's own `l0` command. boto3 itself reads AWS_*,
+since it knows profiles and SSO better than we do; `engine_address` reads those that name the engine.
 """
 
 from __future__ import annotations
@@ -23,14 +22,14 @@ LEASE_VARIABLE = "ECR_WIDGETS_LEASE_S"
 _LEASE_S = 60.0
 _SHORTEST_LEASE_S = 5.0
 POLICY_VARIABLE = "ECR_WIDGETS_POLICY"
-"""Names the file with the policy of the gate."""
+"""Path of the gate's policy file."""
 OVERRIDE_VARIABLE = "ECR_WIDGETS_OVERRIDE_GATE"
-"""Why the policy does not hold for what is done now."""
+"""Why the policy is overridden now."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layer0Settings:
-    """Where Layer0's API is and the token it takes; the token never shows in a repr."""
+    """Layer0's API endpoint and token; the token never shows in a repr."""
 
     endpoint: str
     authorization_token: str = field(repr=False)
@@ -38,7 +37,7 @@ class Layer0Settings:
 
     @property
     def address(self) -> str:
-        """The endpoint as a part of names, in one spelling."""
+        """The endpoint in one spelling, as a part of names."""
         parts = urlsplit(self.endpoint.strip().lower())
         return f"{parts.scheme}://{parts.netloc}"
 
@@ -50,17 +49,21 @@ class Settings:
     runs: Place
     """Folder or bucket where runs are saved."""
     layer0_variables: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """As they were set: checked when Layer0 is first needed, since a login or a push needs none of it."""
+    """As they were set: checked when Layer0 is first needed, since a login or a push does not need them."""
     targets: frozenset[str] = frozenset(("layer0", "ecs"))
     """The deploy targets that may use an image: `layer0`, `ecs`."""
     policy: Path | None = None
-    """File that says what must be proven of an image before it runs; None for nothing."""
+    """File that says what must be proven about an image before it runs; None for nothing."""
     override_gate: str = ""
-    """Why the policy does not hold now; empty where it holds."""
+    """Why the policy is overridden now; empty if it applies."""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
-        """Read the settings."""
+        """Read the settings.
+
+        Raises:
+            SettingsError: The targets or the place for runs cannot be used.
+        """
         targets = environ.get(TARGETS_VARIABLE) or "layer0,ecs"
         named = frozenset(each.strip().lower() for each in targets.split(","))
         if not named <= {"layer0", "ecs"}:
@@ -78,7 +81,7 @@ class Settings:
 
     @property
     def layer0(self) -> Layer0Settings | None:
-        """Where Layer0 is; None if no variable names it.
+        """Layer0's endpoint and token; None if no variable names it.
 
         Raises:
             SettingsError: A variable is set and cannot be used.
@@ -87,10 +90,10 @@ class Settings:
 
 
 def runs_of(environ: Mapping[str, str]) -> Place:
-    """Where runs are saved unless a person names another place.
+    """Where runs are saved unless the user names another place.
 
     Raises:
-        SettingsError: The variable names a bucket in a way that cannot be read.
+        SettingsError: The variable's bucket address cannot be read.
     """
     return place_of(environ.get(RUNS_VARIABLE) or "runs")
 
@@ -99,7 +102,7 @@ def lease_s(environ: Mapping[str, str] = os.environ) -> float:
     """How long a lease in a bucket lasts unless it is renewed, in seconds.
 
     Raises:
-        SettingsError: It is no number, or so small that a slow answer would cost a run its target.
+        SettingsError: Not a number, or so small that a slow answer would cost a run its target.
     """
     text = environ.get(LEASE_VARIABLE) or str(_LEASE_S)
     try:
@@ -115,7 +118,7 @@ def lease_s(environ: Mapping[str, str] = os.environ) -> float:
 
 
 def policy_path(environ: Mapping[str, str]) -> Path | None:
-    """The policy file of the gate, from the root; None where none is named."""
+    """The absolute path of the gate's policy file; None if none is set."""
     named = environ.get(POLICY_VARIABLE, "")
     return Path(named).absolute() if named else None
 

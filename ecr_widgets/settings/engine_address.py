@@ -1,12 +1,11 @@
-"""Which Docker Engine is asked: found by the docker command's own rules, in this one place.
+"""Which Docker Engine is used: found by the docker command's own rules, in this one place.
 
-The first that applies: DOCKER_HOST, DOCKER_CONTEXT, the current context of config.json, the default socket. Where the
-default socket is not there, the sockets of rootless Docker and of Podman are tried, which the docker command leaves to a
-context.
+The first that applies: DOCKER_HOST, DOCKER_CONTEXT, the current context in config.json, the default socket. If the default
+socket does not exist, the sockets of rootless Docker and of Podman are tried; the docker command needs a context for those.
 
     python -m ecr_widgets.settings.engine_address
 
-prints the address, and ends with 0 where something may answer there.
+prints the address, and exits with 0 if something may answer there.
 
 Source: Docker documentation, "Docker contexts", "Environment variables", "Rootless mode"; Podman documentation,
 podman-system-service.
@@ -42,12 +41,12 @@ class EngineTls:
 
     @property
     def authority(self) -> Path | None:
-        """The certificate of who signs for the engine; None for those that the machine trusts."""
+        """The authority's certificate for the engine; None for the authorities that the machine trusts."""
         return self._file("ca.pem")
 
     @property
     def client(self) -> tuple[Path, Path] | None:
-        """The certificate to show to the engine, and its key."""
+        """The client certificate to present to the engine, and its key; None if either is missing."""
         certificate, key = self._file("cert.pem"), self._file("key.pem")
         return (certificate, key) if certificate and key else None
 
@@ -58,12 +57,12 @@ class EngineTls:
 
 @dataclass(frozen=True, slots=True)
 class EngineAddress:
-    """Where an engine is looked for, and why there; as text both."""
+    """An engine's address and why this one; as text, both."""
 
     host: str
-    """As DOCKER_HOST takes it: `unix:///path`, `tcp://host:port` or `ssh://user@host`."""
+    """As in DOCKER_HOST: `unix:///path`, `tcp://host:port` or `ssh://user@host`."""
     source: str = ""
-    """What names it, in words; empty for the default."""
+    """Which setting names it, in words; empty for the default."""
     tls: EngineTls | None = None
 
     def __str__(self) -> str:
@@ -71,11 +70,11 @@ class EngineAddress:
 
     @property
     def socket(self) -> Path | None:
-        """The socket, where it is one of this machine."""
+        """The socket's path, if it is on this machine."""
         return Path(self.host.removeprefix("unix://")) if self.host.startswith("unix://") else None
 
     def environ(self, base: Mapping[str, str] = os.environ) -> dict[str, str]:
-        """An environment in which a child process asks this engine, whatever configuration it is given."""
+        """An environment in which a child process uses this engine, whatever the user's configuration says."""
         merged = {name: value for name, value in base.items() if name not in _VARIABLES}
         merged["DOCKER_HOST"] = self.host
         if self.tls is not None:
@@ -85,10 +84,10 @@ class EngineAddress:
 
 
 def find_engine_address(environ: Mapping[str, str] = os.environ) -> EngineAddress:
-    """Find the engine that the docker command would ask.
+    """Find the engine that the docker command would use.
 
     Raises:
-        SettingsError: What names the engine cannot be used, such as a context that does not exist.
+        SettingsError: The setting that names the engine cannot be used, such as a context that does not exist.
     """
     config = docker_folder(environ)
     if named := environ.get("DOCKER_HOST", "").strip():
@@ -160,7 +159,7 @@ def _default(environ: Mapping[str, str]) -> EngineAddress:
 
 
 def other_sockets(environ: Mapping[str, str] = os.environ) -> list[tuple[Path, str]]:
-    """Where other engines of this machine and user listen by default, and whose each is."""
+    """Where other engines of this machine and user listen by default, each with its engine's name."""
     own = environ.get("XDG_RUNTIME_DIR")
     return [
         *([(Path(own, "docker.sock"), "rootless Docker")] if own else []),
@@ -170,10 +169,10 @@ def other_sockets(environ: Mapping[str, str] = os.environ) -> list[tuple[Path, s
 
 
 def _usable(host: str, source: str, *, secured: bool) -> str:
-    """The address in one spelling; one that may hold a password is never repeated."""
+    """The address in one spelling; an error does not repeat it, since it may hold a password."""
     scheme, separator, rest = host.partition("://")
     if not separator:
-        # The docker command takes a bare host and port.
+        # The docker command accepts a bare host and port.
         scheme, rest = "tcp", host
     if scheme in ("unix", "http+unix"):
         return f"unix://{rest or DEFAULT_SOCKET}"
@@ -211,7 +210,7 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 def main() -> int:
-    """Print the address; 1 if nothing can answer there, 2 if it is not known."""
+    """Print the address. Return 1 if nothing can answer there, 2 if it is not known."""
     try:
         address = find_engine_address()
     except SettingsError as error:
