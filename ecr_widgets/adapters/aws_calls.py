@@ -1,4 +1,4 @@
-"""A call to AWS whose failures are our errors."""
+"""Calls to AWS that raise our own errors."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _NOT_SENT = (aws.EndpointConnectionError, aws.ConnectTimeoutError, aws.ProxyConn
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One kind of refusal: what it says, in code or message, and what it means here."""
+    """One kind of refusal: a text in its code or message, and what it means here."""
 
     says: str
     error: Callable[..., EcrWidgetsError]
@@ -53,17 +53,17 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class AwsErrors:
-    """Which of our errors the failures of one AWS service are."""
+    """Which of our errors the failures of one AWS service become."""
 
     unavailable: Callable[..., EcrWidgetsError]
-    """Where there was no usable answer."""
+    """If there was no usable answer."""
     refused: Callable[..., EcrWidgetsError]
-    """Where no refusal is known better."""
+    """If no entry of `refusals` matches."""
     refusals: tuple[Refusal, ...] = ()
-    """Those that are known better; the first that fits."""
+    """Refusals with their own error; the first match is used."""
 
     def translated(self, action: str, call: Callable[[], T]) -> T:
-        """Call, and raise whatever botocore raises as one of our errors.
+        """Call, and turn whatever botocore raises into one of our errors.
 
         Args:
             action: IAM action that the call needs; named in messages.
@@ -75,7 +75,7 @@ class AwsErrors:
         except (ResponseParserError, AttributeError, LookupError, TypeError, ValueError) as error:
             if isinstance(error, EcrWidgetsError):
                 raise
-            # boto3 returns whatever a 200 holds; a proxy's page has none of the members.
+            # boto3 returns whatever a 200 response holds; a proxy's page has none of the members.
             raise self.unavailable(
                 f"what answered {action} is not AWS: {type(error).__name__} {' '.join(str(error).split())}",
                 hint="check AWS_ENDPOINT_URL, and any proxy on the way",
@@ -83,12 +83,12 @@ class AwsErrors:
 
 
 def is_throttled(error: BaseException | None) -> bool:
-    """Whether AWS refused a call because there were too many: it has done nothing then."""
+    """Whether AWS refused a call because there were too many; it did nothing then."""
     return isinstance(error, aws.ClientError) and _code(error) in _THROTTLED
 
 
 def may_be_done(error: BaseException | None) -> bool:
-    """Whether AWS may have done what a call asked for, though the call failed."""
+    """Whether AWS may have done what a failed call asked for."""
     if isinstance(error, aws.ClientError):
         return _status(error) >= 500 and not is_throttled(error)
     if isinstance(error, aws.SSLError):
@@ -96,12 +96,12 @@ def may_be_done(error: BaseException | None) -> bool:
         return "certificate verify failed" not in str(error)
     if isinstance(error, aws.BotoCoreError):
         return isinstance(error, NO_ANSWER) and not isinstance(error, _NOT_SENT)
-    # It was answered with something that is not AWS's.
+    # The answer did not come from AWS.
     return isinstance(error, ResponseParserError | AttributeError | LookupError | TypeError | ValueError)
 
 
 def settings_error(error: Exception) -> EcrWidgetsError:
-    """What kept a client from being made: it was not asked for anything but its identity yet."""
+    """The error for a client that could not be made."""
     what = " ".join(str(error).split())
     if isinstance(error, aws.MissingDependencyException):
         return SettingsError(
@@ -147,7 +147,7 @@ def _refusal(errors: AwsErrors, action: str, error: aws.ClientError) -> EcrWidge
         return errors.unavailable(f"{action} failed: {why}", hint="try again later", retryable=True)
     known = next((each for each in errors.refusals if each.says in why), None)
     if known is not None:
-        # "RepositoryNotFoundException The repository … does not exist" says one thing twice.
+        # "RepositoryNotFoundException The repository … does not exist" says the same twice.
         is_said = code.endswith("NotFoundException") and details.get("Message")
         return known.error(f"{action} failed: {details['Message'] if is_said else why}", hint=known.hint)
     return errors.refused(f"{action} failed: {why}")

@@ -1,6 +1,6 @@
-"""An AWS session and its clients, from the settings that the AWS SDKs read; errors in those are reported before a call.
+"""An AWS session and its clients, from the settings that the AWS SDKs read; wrong settings are reported before any call.
 
-A user's `credential_process` or single sign-on may fail in any way: each failure becomes one line here.
+A user's `credential_process` or single sign-on may fail in any way; here each failure becomes one line.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from ecr_widgets.model.loopback import is_loopback
 
 
 class AwsSession:
-    """Implements what the adapters need of boto3; the session is made and its identity found when first asked.
+    """What the adapters need from boto3; the session is made and its identity found at first use.
 
     Args:
-        given: A session that is made already.
+        given: An existing session; None to make one.
 
         profile: AWS profile; None for the one that the environment names.
 
@@ -67,18 +67,18 @@ class AwsSession:
         Args:
             region: Another region than the session's.
 
-            attempts: How often a call is made at most, where an answer is lost or refused for the number of calls.
+            attempts: Most attempts of a call whose answer is lost or that is throttled.
 
-            validates: Whether parameters are compared with what the installed botocore knows of them.
+            validates: Whether the installed botocore checks the parameters against its own model.
 
-            own: What else is to be as the caller has it; wins over all of this.
+            own: The caller's own configuration; it overrides all of this.
 
         Raises:
-            SettingsError: Profile, region, keys or addresses are set in a way that cannot be used.
+            SettingsError: The profile, region, keys or addresses cannot be used as they are set.
 
             AuthorizationError: There is no identity, or AWS refused it.
         """
-        # `standard` retries throttling and lost connections, with back-off and a cap, and nothing that was refused.
+        # `standard` retries throttling and lost connections, with back-off and a cap, but nothing that was refused.
         config = Config(
             retries={"mode": "standard", "total_max_attempts": attempts},
             connect_timeout=connect_timeout_s,
@@ -95,16 +95,16 @@ class AwsSession:
             raise settings_error(error) from error
 
     def load(self, *services: str) -> None:
-        """Have the session read its tables of these services, so that clients of them are made in no time."""
+        """Have the session read its data on these services, so that their clients are quick to make."""
         for service in services:
-            # Without signatures no identity is looked for: that may start a program, or ask a person.
+            # Unsigned, so that no identity is looked up: that may start a program or prompt the user.
             self.session.client(service, config=Config(signature_version=UNSIGNED))  # type: ignore[call-overload]
 
     def _client(self, service: str, region: str | None, config: Config) -> Any:
         session = self.session
         self._find_identity()
         found = bundles()
-        # boto3 reads the other two by itself.
+        # boto3 reads the other two variables by itself.
         verify = found.get("SSL_CERT_FILE") if len(found) == 1 else None
         client = session.client(service, region_name=region, config=config, verify=verify)  # type: ignore[call-overload]
         address = urlsplit(client.meta.endpoint_url)
@@ -117,19 +117,19 @@ class AwsSession:
 
     @cached_property
     def session(self) -> boto3.Session:
-        """Profile and region as they are set."""
+        """The session for the profile and region that are set."""
         if self._given is not None:
             return self._given
         region = self._region
         if region is None and self._profile is None:
-            # The variable of the AWS SDKs and the `aws` command, and the only one of its kind that boto3 does not read.
+            # The AWS SDKs and the `aws` command read this variable; boto3 does not.
             region = os.environ.get("AWS_REGION") or None
         core = get_session()
         core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_moment)
         return boto3.Session(botocore_session=core, profile_name=self._profile, region_name=region)
 
     def _share_identity(self, **_: object) -> None:
-        # At each signature, since temporary keys change during a run.
+        # At each signing, since temporary keys change during a run.
         credentials = self.session.get_credentials()
         if credentials is not None:
             self._share(credentials.get_frozen_credentials())
@@ -140,7 +140,7 @@ class AwsSession:
                 self._on_secret(secret)
 
     def _find_identity(self) -> None:
-        """Find the identity, and judge what it came from."""
+        """Find the identity and check its keys; a failure names the setting that it came from."""
         try:
             credentials = self.session.get_credentials()
             frozen = credentials.get_frozen_credentials() if credentials is not None else None
@@ -149,14 +149,14 @@ class AwsSession:
         except Exception as error:
             raise _no_identity(self.session, error) from error
         if frozen is None:
-            return  # botocore says so at the first call
+            return  # botocore reports it at the first call
         self._share(frozen)
         for what, value in (
             ("access key", frozen.access_key),
             ("secret key", frozen.secret_key),
             ("session token", frozen.token),
         ):
-            # A file's last line end that was taken along is the usual reason.
+            # Usually a file's trailing newline was read along with the value.
             if value and (not value.isascii() or not value.isprintable() or value != value.strip()):
                 raise SettingsError(
                     f"the {what} of the AWS identity holds a space, a line end or another character that no key has",
@@ -202,7 +202,7 @@ def _check_address(scheme: str, host: str) -> None:
 
 
 def _moment(value: Any) -> datetime:
-    """A time of an answer, in UTC; botocore's own way asks for this machine's zone each time, half of the work on a list of images."""
+    """Parse a time to UTC; botocore looks up the local time zone for each, which is half of the work on a list of images."""
     try:
         if isinstance(value, int | float):
             return datetime.fromtimestamp(value, UTC)

@@ -35,14 +35,14 @@ T = TypeVar("T")
 
 _PAGE = 1000
 _MOST_PAGES = 1000
-"""Ten times what ECR lets anybody keep."""
+"""Enough for ten times ECR's limit."""
 
 
 class BotoEcr(EcrUpkeep):
-    """Implements `ports.Ecr`; session and clients are made when they are first needed.
+    """Implements `ports.Ecr`; session and clients are made at first use.
 
     Args:
-        session: Where it is made already.
+        session: An existing session; None to make one.
 
         profile: AWS profile; None for the one that the environment names.
 
@@ -51,7 +51,7 @@ class BotoEcr(EcrUpkeep):
         on_secret: Called with the secret parts of the identity before they are first used.
 
     Raises:
-        SettingsError: At the first call: profile, region or keys are set in a way that cannot be used.
+        SettingsError: At the first call: the profile, region or keys cannot be used as they are set.
     """
 
     def __init__(
@@ -72,12 +72,12 @@ class BotoEcr(EcrUpkeep):
 
     @cached_property
     def _sts(self) -> STSClient:
-        # Who the calls are made as is good to know, and worth no long wait where there is no way to STS.
+        # The identity is useful, but not worth a long wait if STS cannot be reached.
         client: STSClient = self._aws.client("sts", attempts=2, connect_timeout_s=3.0)
         return client
 
     def load(self) -> None:
-        """Load what the first call of each service needs, which takes longer than the call; nobody is asked."""
+        """Load what the first call of each service needs, which takes longer than the call; makes no request."""
         self._aws.load("ecr", "sts")
 
     def identity(self) -> Identity:
@@ -90,7 +90,7 @@ class BotoEcr(EcrUpkeep):
         try:
             return translated("sts:GetCallerIdentity", call)
         except RegistryUnavailable as error:
-            # Its time-outs are met once, and not at every step.
+            # Wait for its time-outs once, and not at every step.
             self._no_way_to_sts = error
             raise
 
@@ -141,7 +141,7 @@ class BotoEcr(EcrUpkeep):
             try:
                 return _repository(self._ecr.create_repository(**asked)["repository"]), True
             except self._ecr.exceptions.RepositoryAlreadyExistsException:
-                # Another caller created it in the meantime: what was wanted exists.
+                # Another caller created it in the meantime; that is fine.
                 return _repository(
                     self._ecr.describe_repositories(repositoryNames=[name])["repositories"][0]
                 ), False
@@ -190,7 +190,7 @@ class BotoEcr(EcrUpkeep):
 
 
 def _pages(action: str, page: Callable[[str], tuple[T, str]]) -> Iterator[T]:
-    """Pages of a list to its end, each asked for by the token that came with the one before."""
+    """All pages of a list; each request carries the token of the page before."""
     token = ""
     seen: set[str] = set()
     while token not in seen and len(seen) < _MOST_PAGES:
@@ -199,7 +199,7 @@ def _pages(action: str, page: Callable[[str], tuple[T, str]]) -> Iterator[T]:
         yield found
         if not token:
             return
-    # Half a list that looks whole would mislead; a server that goes round in circles has no other half.
+    # A partial list must not pass for a whole one, and a server that repeats pages never sends the rest.
     raise RegistryError(
         f"the list that answers {action} does not end: {len(seen)} pages, and then "
         + ("a page that it had already sent" if token in seen else "still more pages"),
@@ -208,7 +208,7 @@ def _pages(action: str, page: Callable[[str], tuple[T, str]]) -> Iterator[T]:
 
 
 def _image(raw: ImageDetailTypeDef) -> Image:
-    # Repositories hold images by the hundred thousand: what is the same in all of them is kept once.
+    # A repository may hold a hundred thousand images: texts that they share are kept once.
     return Image(
         digest=raw["imageDigest"],
         tags=tuple(raw.get("imageTags", ())),
@@ -234,7 +234,7 @@ def _findings(raw: ImageDetailTypeDef) -> Findings | None:
 
 
 def _configuration(encryption: Encryption) -> EncryptionConfigurationTypeDef:
-    # Member by member: ECR refuses a key that is empty.
+    # Set a key only if there is one: ECR refuses an empty key.
     named: EncryptionConfigurationTypeDef = {"encryptionType": encryption.type}  # type: ignore[typeddict-item]
     if encryption.kms_key is not None:
         named["kmsKey"] = encryption.kms_key
@@ -263,7 +263,7 @@ def _repository(raw: RepositoryTypeDef) -> Repository:
 
 @contextmanager
 def _unlogged() -> Iterator[None]:
-    """Without botocore's debug log, which writes whole answers before anybody knows that they hold a secret."""
+    """Turn off botocore's debug log, which writes whole answers before their secrets are registered."""
     loggers = [logging.getLogger(f"botocore.{name}") for name in ("parsers", "endpoint", "hooks", "retries")]
     before = [logger.disabled for logger in loggers]
     for logger in loggers:

@@ -1,4 +1,4 @@
-"""The bucket as the engine has it: saved runs, and leases on those that are being written."""
+"""The bucket as the engine uses it: saved runs, and leases on those that are being written."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ecr_widgets.model.run_id import RUN_ID
 
 
 class BucketStore(S3Store):
-    """Implements `ports.run_store.RunStore`, holding names by leases.
+    """Implements `ports.run_store.RunStore`; names are held by leases.
 
     Args:
         holder: This process.
@@ -46,7 +46,7 @@ class BucketStore(S3Store):
         return self.leases.holder(_lease_of(name))
 
     def close(self) -> None:
-        """Nothing is kept for a next write: a bucket is never full."""
+        """Do nothing: no room is reserved, since a bucket is never full."""
 
 
 def _lease_of(name: str) -> str:

@@ -1,7 +1,7 @@
-"""What BuildKit's client says of a build, as our own progress; the log is kept for the error.
+"""The output of BuildKit's client during a build, as our own progress; the log is kept for the error.
 
-With `--progress=rawjson` one object follows on another: on a line each since buildx 0.29, indented over many lines in
-0.13. Behind them, and where the plug-in is older, is text for people.
+With `--progress=rawjson` the client writes JSON objects: one per line since buildx 0.29, indented over many lines in
+0.13. After them comes text for people; an older plug-in writes only text.
 
 Source: BuildKit, package client, SolveStatus.
 """
@@ -30,21 +30,21 @@ _PREFIXES = re.compile(
 
 
 class BuildEvents:
-    """Takes what the client says, line by line."""
+    """Reads the client's output, line by line."""
 
     def __init__(self, progress: ProgressSink) -> None:
         self._progress = progress
         self._log: deque[str] = deque(maxlen=_KEPT_LOG_LINES)
         self._begun: set[str] = set()
         self._open: list[str] = []
-        """Lines of an object that is not whole yet."""
+        """Lines of an object that is not complete yet."""
         self._last = Progress("build", "sending the context")
         self._error = ""
         progress(self._last)
 
     @property
     def log(self) -> tuple[str, ...]:
-        """The newest lines, those of the error among them."""
+        """The newest lines of output, including those of the error."""
         return tuple(self._log)
 
     @property
@@ -53,18 +53,18 @@ class BuildEvents:
         return self._error or (self._log[-1] if self._log else "")
 
     def go_on(self) -> None:
-        """Report the same again: whoever watches may want to stop."""
+        """Report the last progress again, so that the watcher can stop the build."""
         self._progress(self._last)
 
     def add_json(self, line: str) -> None:
-        """Take a line of JSON, or of the text behind it."""
-        # No line within an object begins like an error.
+        """Read a line of JSON, or of the text after it."""
+        # No line within an object starts like an error.
         if (not self._open and not line.startswith("{")) or _ERROR.match(line):
             self._open.clear()
             self.add_plain(line)
             return
         self._open.append(line)
-        # An object that is indented ends at the one brace without an indent.
+        # An indented object ends at the only closing brace without an indent.
         if len(self._open) == 1 or line == "}":
             with suppress(ValueError):
                 status = json.loads("\n".join(self._open))
@@ -72,7 +72,7 @@ class BuildEvents:
                 self._add_status(status)
 
     def add_plain(self, line: str) -> None:
-        """Take a line of text."""
+        """Read a line of text."""
         text = _COLOURS.sub("", _PLAIN.sub("", line, count=1)).rstrip()
         if not text:
             return

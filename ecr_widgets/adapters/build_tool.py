@@ -1,6 +1,6 @@
-"""The program that speaks BuildKit's protocol for us: the buildx plug-in, else a docker command that has it built in.
+"""The program that speaks BuildKit's protocol for us: the buildx plug-in, else a docker command with it built in.
 
-Source: Docker's documentation, "Docker CLI plugins"; the folders and their order are the docker command's own.
+Source: Docker's documentation, "Docker CLI plugins"; the folders and their order are those of the docker command.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _EVENTS_SINCE = (0, 13)
 _ATTESTATIONS_SINCE = (0, 10)
 _TODAYS_MATCHER_SINCE = (0, 8)
 _BUILT_IN = range(20, 23)
-"""Docker commands of these versions have BuildKit's client in themselves; later ones start the plug-in."""
+"""Docker commands of these versions have BuildKit's client built in; later ones start the plug-in."""
 
 INSTALL = "install the buildx plug-in: package docker-buildx of Debian 13 and Ubuntu, docker-buildx-plugin of Docker's own"
 
@@ -52,7 +52,7 @@ class BuildTool:
 
     @property
     def reads_ignore_files_as_today(self) -> bool:
-        """Whether it has today's matcher."""
+        """Whether it matches ignore files as current versions do."""
         return self.is_plugin and self.version >= _TODAYS_MATCHER_SINCE
 
     @property
@@ -62,7 +62,7 @@ class BuildTool:
 
 
 def read_config(environ: Mapping[str, str]) -> dict[str, object]:
-    """The user's config.json; empty where there is none to read."""
+    """The user's config.json; empty if it cannot be read."""
     with suppress(OSError, ValueError):
         read = json.loads((docker_folder(environ) / "config.json").read_bytes())
         return read if isinstance(read, dict) else {}
@@ -70,7 +70,7 @@ def read_config(environ: Mapping[str, str]) -> dict[str, object]:
 
 
 def find_build_tool(environ: Mapping[str, str]) -> BuildTool | None:
-    """The first plug-in that starts, where docker looks for them; else a docker command that needs none."""
+    """The first plug-in that starts, in docker's own search order; else a docker command that needs none."""
     for path in _candidates(environ):
         version = _version_of(str(path), "version")
         if version is not None:
@@ -105,6 +105,6 @@ def _version_of(path: str, word: str) -> tuple[int, int] | None:
             check=True,
         )
     except (OSError, subprocess.SubprocessError):
-        return None  # broken or for another machine: docker passes over it as well
+        return None  # broken or for another machine: docker skips it as well
     match = _VERSION.search(done.stdout)
     return (int(match[1]), int(match[2])) if match else None

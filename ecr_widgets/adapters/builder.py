@@ -1,7 +1,7 @@
-"""Which builder makes an image on an engine, and what it would not honour: refused before the build, with what helps.
+"""Which builder builds an image on an engine, and what it would ignore: refused before the build, with a way out.
 
-In this order: the engine's BuildKit by the buildx plug-in; by a docker command that has its client built in; the classic
-builder for what it does as BuildKit would. Podman builds by Buildah, which knows BuildKit's syntax.
+In this order: the engine's BuildKit through the buildx plug-in; through a docker command with its client built in; the
+classic builder for what it does as BuildKit would. Podman builds with Buildah, which knows BuildKit's syntax.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _STORE = (
 
 @dataclass(frozen=True, slots=True)
 class Builder:
-    """What builds on one engine."""
+    """The builder of one engine."""
 
     engine: EngineFacts
     tool: BuildTool | None
-    """What speaks to the engine's BuildKit; None where the engine's own build call is used."""
+    """The client of the engine's BuildKit; None if the engine's own build call is used."""
 
     def __str__(self) -> str:
         if self.tool is not None:
@@ -37,10 +37,10 @@ class Builder:
         return "Buildah" if self.engine.store is ImageStore.PODMAN else "the classic builder"
 
     def check(self, context: BuildContext, options: BuildOptions) -> None:
-        """Refuse what this builder would drop, or fail at after other steps of the build.
+        """Refuse what this builder would ignore, or would fail at in the middle of the build.
 
         Raises:
-            BuildRefused: With the Dockerfile's line or the option, and with what helps.
+            BuildRefused: Names the Dockerfile's line or the option, and a way out.
         """
         for what, hint in (
             *self._not_in_the_dockerfile(context, options),

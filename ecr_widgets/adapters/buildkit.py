@@ -1,7 +1,7 @@
-"""Builds by the engine's BuildKit: a child process that speaks its protocol, watched to its end.
+"""Builds with the engine's BuildKit: a child process speaks its protocol and is watched until it ends.
 
-Nothing of the user's is changed: Docker's configuration for the child is a folder of its own, which goes with it, and the
-engine is named by its address, so that no builder or context that a user has selected interferes.
+The user's own configuration is not changed: the child gets a Docker configuration folder of its own, removed after the
+build, and the engine's address, so that no builder or context that the user has selected interferes.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _BETWEEN_LOOKS_S = 0.5
 _LONGEST_END_S = 3.0
 """How long a cancelled build may take to cancel itself in the engine, in seconds."""
 _DROPPED = ("BUILDX_BUILDER", "BUILDKIT_PROGRESS")
-"""Variables by which users choose what is chosen here."""
+"""Variables that would override choices made here."""
 
 _IDENTITY = ".buildNodeID"
 _AUTH_VARIABLE = "DOCKER_AUTH_CONFIG"
@@ -57,7 +57,7 @@ def build_with_buildkit(
     logins: Sequence[AuthorizationToken],
     progress: ProgressSink,
 ) -> str | None:
-    """Build, have the engine keep the image, and give back its id, or None if the tool does not report it.
+    """Build, have the engine keep the image, and return its id, or None if the tool does not report it.
 
     Args:
         environ: Names the engine, and holds the secrets.
@@ -70,7 +70,7 @@ def build_with_buildkit(
         AuthorizationError: A registry refused its login.
     """
     with _own_folder(logins, environ) as folder:
-        # The secrets' variables are among those of this process; their values are on no command line.
+        # The child gets secrets through its environment: their values are on no command line.
         child = {name: value for name, value in environ.items() if name not in _DROPPED}
         if logins:
             child |= _without(logins, environ.get(_AUTH_VARIABLE))
@@ -91,11 +91,11 @@ def _arguments(
     if tool.is_plugin:
         yield from ("--builder", "default", "--load", "--metadata-file", str(folder / "metadata.json"))
     if tool.knows_attestations:
-        # A single image stays one, and the same input gives the same digest.
+        # Without provenance a single image is not an index, and the same input gives the same digest.
         yield from (f"--provenance={'mode=min' if options.provenance else 'false'}", "--sbom=false")
     if options.pull:
         yield "--pull"
-    # ECR refuses the older form of a cache, an index of layers.
+    # ECR refuses the older cache format, an index of layers.
     form = "mode=max,image-manifest=true,oci-mediatypes=true"
     of_registry = "type=registry,ref=" if tool.is_plugin else ""
     given = {
@@ -118,7 +118,7 @@ def _arguments(
 
 @contextmanager
 def _own_folder(logins: Sequence[AuthorizationToken], environ: Mapping[str, str]) -> Iterator[Path]:
-    """A folder for one build that this user alone can read; logins are in it, so it goes with the build."""
+    """A folder for one build that only this user can read; it holds logins, so it is removed after the build."""
     try:
         folder = PrivateFolder(environ)
     except OSError as error:
@@ -137,12 +137,12 @@ def _own_folder(logins: Sequence[AuthorizationToken], environ: Mapping[str, str]
 
 
 def _keep_identity(folder: Path, environ: Mapping[str, str]) -> None:
-    """Have the tool come to the engine as in this user's builds before: it then sends only the files that have changed.
+    """Give the tool the same identity as in this user's earlier builds, so that it sends only files that have changed.
 
-    The engine keeps a context by its path and this identity, which the tool makes up where it finds none.
+    The engine caches a context by its path and this identity; the tool makes up a new identity if it finds none.
     """
     (folder / "buildx").mkdir()
-    # Without a place to keep it, each build sends its whole context.
+    # If it cannot be kept, each build sends its whole context.
     with suppress(OSError, SettingsError):
         kept = state_folder(environ) / "builds" / _IDENTITY
         if not kept.exists():
@@ -154,7 +154,7 @@ def _keep_identity(folder: Path, environ: Mapping[str, str]) -> None:
 
 
 def _config(logins: Sequence[AuthorizationToken], environ: Mapping[str, str]) -> dict[str, Any]:
-    """The user's own settings, with the logins in place of what they say of those registries."""
+    """The user's own settings, with the logins in place of the user's own for those registries."""
     config: dict[str, Any] = dict(read_config(environ))
     config.pop("currentContext", None)
     if not logins:
@@ -162,7 +162,7 @@ def _config(logins: Sequence[AuthorizationToken], environ: Mapping[str, str]) ->
     auths, helpers = (config.get(name) for name in ("auths", "credHelpers"))
     auths = auths if isinstance(auths, dict) else {}
     helpers = helpers if isinstance(helpers, dict) else {}
-    # A store for all registries would hide the logins: it is asked for those that it is known to hold.
+    # A store for all registries would hide the logins, so it is used only for the registries that it is known to hold.
     store = config.pop("credsStore", None)
     if isinstance(store, str):
         helpers = dict.fromkeys(auths, store) | helpers
@@ -176,7 +176,7 @@ def _config(logins: Sequence[AuthorizationToken], environ: Mapping[str, str]) ->
 
 
 def _without(logins: Sequence[AuthorizationToken], given: str | None) -> dict[str, str]:
-    """The variable by which users give logins, without those that would come before ours."""
+    """The user's variable for logins, without those that would take precedence over ours."""
     with suppress(ValueError, AttributeError):
         config = json.loads(given or "")
         for each in logins:
@@ -188,9 +188,9 @@ def _without(logins: Sequence[AuthorizationToken], given: str | None) -> dict[st
 def _watched(
     command: Sequence[str], environ: Mapping[str, str], events: BuildEvents, *, told_as_json: bool
 ) -> int:
-    """Run to the end and give back the exit code; whatever stops the watching stops the build."""
+    """Run to the end and return the exit code; whatever stops the watching stops the build."""
     try:
-        # A group of its own: an interrupt from the terminal is passed on once, below.
+        # Its own process group, so that it gets an interrupt from the terminal only once, from below.
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -220,7 +220,7 @@ def _watched(
 
 
 def _lines(stream: IO[bytes]) -> Iterator[str | None]:
-    """Lines as they come, and None each time that none came for a while."""
+    """Lines as they arrive, and None each time that none arrives for half a second."""
     held = b""
     with selectors.DefaultSelector() as waiting:
         waiting.register(stream, selectors.EVENT_READ)
@@ -240,7 +240,7 @@ def _lines(stream: IO[bytes]) -> Iterator[str | None]:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Have the build cancelled, which ends the engine's step as well; what does not end is killed."""
+    """Cancel the build, which ends the engine's step as well; kill the process if it does not end in time."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGINT)
     try:
@@ -252,7 +252,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _image_id(folder: Path) -> str | None:
-    """What the engine calls the image: with either image store the digest in the metadata."""
+    """The engine's id of the image: with either image store, the digest in the metadata."""
     with suppress(OSError, ValueError):
         digest = json.loads((folder / "metadata.json").read_bytes()).get("containerimage.digest")
         return digest if isinstance(digest, str) else None

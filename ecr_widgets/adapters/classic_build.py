@@ -1,4 +1,4 @@
-"""Builds by the engine's own build call: Docker's classic builder, and Podman's Buildah behind the same call.
+"""Builds with the engine's own build call: Docker's classic builder, and Podman's Buildah behind the same call.
 
 Source: Docker Engine API, ImageBuild.
 """
@@ -21,7 +21,7 @@ from ecr_widgets.ports import Progress, ProgressSink
 
 _KEPT_LOG_LINES = 1000
 _KEY_OF_DOCKER_HUB = "https://index.docker.io/v1/"
-"""How the engine calls Docker's own registry among logins."""
+"""The engine's name for Docker's own registry among logins."""
 
 
 def build_by_call(
@@ -33,7 +33,7 @@ def build_by_call(
     logins: Sequence[AuthorizationToken],
     progress: ProgressSink,
 ) -> str | None:
-    """Build and give back the image's id, None where the engine named none; see `ports.Engine.build`."""
+    """Build and return the image's id, None if the engine reported none; see `ports.Engine.build`."""
     log: deque[str] = deque(maxlen=_KEPT_LOG_LINES)
     image_id = None
 
@@ -47,11 +47,11 @@ def build_by_call(
         )
 
     dockerfile, archive = context.archive()
-    # The engine says nothing before it has the whole context.
+    # The engine reports nothing until it has the whole context.
     progress(Progress("build", "sending the context"))
 
     def start() -> Iterable[Any]:
-        # Its types ask for a file; whatever requests sends in chunks is as good.
+        # The type hints ask for a file, but anything that requests sends in chunks works.
         api: Any = connection.client.api
         sent: Iterable[Any] = api.build(
             fileobj=archive,
@@ -65,7 +65,7 @@ def build_by_call(
             pull=options.pull,
             rm=True,
             forcerm=True,
-            # Proxies in the user's config may hold passwords; who needs them gives build_args.
+            # Proxies in the user's config may hold passwords; builds that need them set build_args.
             use_config_proxy=False,
         )
         return sent
@@ -83,7 +83,7 @@ def build_by_call(
 def _logins(
     context: BuildContext, options: BuildOptions, given: Sequence[AuthorizationToken]
 ) -> dict[str, dict[str, Any]]:
-    """For the registries that the Dockerfile names and no other: those given, else the user's own."""
+    """Logins by registry, only for those that the Dockerfile names: the given ones, else the user's own."""
     images = [each.image for each in context.read_dockerfile().images(options.build_args)]
     logins: dict[str, dict[str, Any]] = {}
     for registry in registries_of(images):

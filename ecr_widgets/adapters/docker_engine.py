@@ -1,7 +1,7 @@
-"""The Docker Engine by docker-py.
+"""The Docker Engine through docker-py.
 
-Its streams answer 200 and report failure inside, so every event is looked at; the token goes along with each call and is
-stored nowhere.
+Its streams answer 200 and report failures inside, so every event is checked. The token is sent with each call and is not
+stored.
 
 Source: Docker Engine API, ImageBuild, ImagePush, ImagePull.
 """
@@ -35,7 +35,7 @@ _BARE_ID = re.compile(r"[0-9a-f]{64}")
 
 
 class DockerEngine:
-    """Implements `ports.Engine` for the engine that the docker command would ask."""
+    """Implements `ports.Engine` for the engine that the docker command would use."""
 
     def __init__(self, connection: EngineConnection | None = None) -> None:
         self._connection = connection or EngineConnection()
@@ -45,7 +45,7 @@ class DockerEngine:
         return self._connection.client.api
 
     def close(self) -> None:
-        """Close the connections to it."""
+        """Close the connections to the engine."""
         self._connection.close()
 
     def facts(self) -> EngineFacts:
@@ -72,7 +72,7 @@ class DockerEngine:
         return self._connection.ask(lambda: is_index(self._api.get_image(image_id), image_id))
 
     def _inspected(self, image: str) -> Mapping[str, Any] | None:
-        # Podman reads an id of 64 digits as a name unless it begins with the kind of digest.
+        # Podman reads an id of 64 digits as a name unless it has the prefix sha256:.
         asked = f"sha256:{image}" if _BARE_ID.fullmatch(image) else image
 
         def call() -> Mapping[str, Any] | None:
@@ -82,7 +82,7 @@ class DockerEngine:
             except NotFound:
                 return None
             except APIError as error:
-                # No image can have that name; engines before 25 call it missing.
+                # No image can have that name; engines before 25 report it as not found.
                 if "invalid reference format" not in str(error).lower():
                     raise
                 return None
@@ -103,7 +103,7 @@ class DockerEngine:
         progress: ProgressSink,
     ) -> str:
         builder = self._checked_builder(context, options)
-        # With provenance each build is another index: it gets the name once it is known to hold something new.
+        # With provenance every build makes a new index: tag it only if its images are new.
         named = () if options.provenance else tags
         given: dict[str, Any] = {"tags": named, "logins": logins, "progress": progress}
         if builder.tool is None:
@@ -111,7 +111,7 @@ class DockerEngine:
         else:
             environ = self._connection.address.environ()
             reported = build_with_buildkit(builder.tool, context, options, environ=environ, **given)
-            # The id that the tool reports counts if the engine knows it; an older tool reports none.
+            # Use the id that the tool reports if the engine knows it; an older tool reports none.
             known = (self.find_image_id(each) for each in (reported, *named[:1]) if each)
             image_id = next((each for each in known if each), None)
         if image_id is None:
@@ -124,7 +124,7 @@ class DockerEngine:
         return image_id
 
     def _same_but_for_provenance(self, tags: Sequence[str], made: str) -> str | None:
-        """What has the first name already, where its images are those just made, which is taken away again then."""
+        """The image that already has the first tag, if it holds the same images; the new one is then removed. Else None."""
         existing = self.find_image_id(tags[0]) if tags else None
         if existing is None or existing == made or self._images_in(existing) != self._images_in(made):
             return None
@@ -132,7 +132,7 @@ class DockerEngine:
         return existing
 
     def _images_in(self, image_id: str) -> set[str]:
-        """Digests of the images that an index names, without what is attached to them; needs engine 28."""
+        """Digests of the images that an index lists, without their attachments; needs engine 28."""
 
         def call() -> set[str]:
             api = self._api
@@ -143,7 +143,7 @@ class DockerEngine:
         return self._connection.ask(call)
 
     def builder(self) -> Builder:
-        """What builds on it."""
+        """The builder for this engine."""
         facts = self.facts()
         return Builder(facts, find_build_tool(os.environ) if facts.takes_buildkit else None)
 
@@ -165,7 +165,7 @@ class DockerEngine:
 
     def push(self, image: ImageReference, token: AuthorizationToken, *, progress: ProgressSink) -> str | None:
         if image.tag is None:
-            # The engine would push every tag of the repository.
+            # Without a tag the engine would push every tag of the repository.
             raise PushError(f"{image} has no tag, and a push needs one", hint="add a tag, such as a version")
         log: list[str] = []
         digest = None
@@ -173,7 +173,7 @@ class DockerEngine:
         for event in self._connection.events(
             lambda: self._api.push(image.name, tag=image.tag, auth_config=auth_of(token), stream=True),
             lambda text: push_error(image, text, log),
-            # Podman says nothing before all is sent.
+            # Podman reports nothing until everything is sent.
             may_be_silent=self.facts().store is ImageStore.PODMAN,
         ):
             watch(event)
@@ -190,7 +190,7 @@ class DockerEngine:
             lambda text: pull_error(image, text),
         ):
             watch(event)
-        # A reference by tag and digest is pulled, and known afterwards, by its digest alone.
+        # A reference with tag and digest is pulled by its digest, and known afterwards by it alone.
         pulled = f"{image.name}@{wanted}" if image.digest else f"{image.name}:{wanted}"
         image_id = self.find_image_id(pulled)
         if image_id is None:
@@ -204,7 +204,7 @@ class DockerEngine:
 def _references(listed: Iterable[str]) -> tuple[ImageReference, ...]:
     found = []
     for each in listed:
-        # An image that lost its name is listed as <none>@….
+        # An untagged image is listed as <none>@….
         with suppress(InvalidReference):
             found.append(ImageReference.parse(each))
     return tuple(reference for reference in found if reference.digest is not None)

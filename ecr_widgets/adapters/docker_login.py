@@ -16,10 +16,10 @@ _TIMEOUT_S = 60.0
 
 
 def store_login(token: AuthorizationToken, environ: Mapping[str, str] = os.environ) -> str:
-    """Have Docker keep the token where it keeps logins.
+    """Have Docker store the token as a login.
 
     Returns:
-        Where that is, for people: a credential helper's name, or the file that holds it readable.
+        Where it is stored, for people: a credential helper's name, or the file that holds it in readable form.
 
     Raises:
         SettingsError: There is no `docker` command.

@@ -1,4 +1,4 @@
-"""A call to ECR or STS whose failures are our errors."""
+"""Calls to ECR or STS that raise our own errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ECR's calls for the upkeep of repositories and images: settings, lifecycle, tags, deletion, findings."""
+"""ECR's calls to maintain repositories and images: settings, lifecycle, tags, deletion, findings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ecr.type_defs import WaiterConfigTypeDef
 
 _BATCH = 100
-"""Images in one call, the most that ECR takes."""
+"""Images per call, ECR's maximum."""
 _PREVIEW_POLLS: WaiterConfigTypeDef = {"Delay": 1, "MaxAttempts": 100}
 _MANIFESTS = (
     "application/vnd.docker.distribution.manifest.v2+json",
@@ -38,12 +38,12 @@ def mutability(rule: TagRule) -> dict[str, Any]:
 
 
 class EcrUpkeep(ABC):
-    """Implements that part of `ports.Ecr`."""
+    """Implements the maintenance part of `ports.Ecr`."""
 
     @property
     @abstractmethod
     def _ecr(self) -> ECRClient:
-        """The client, made when it is first needed."""
+        """The client, made at first use."""
 
     def read_indexes(self, repository: str, digests: Sequence[str]) -> dict[str, tuple[Child, ...]]:
         children: dict[str, tuple[Child, ...]] = {}
@@ -58,7 +58,7 @@ class EcrUpkeep(ABC):
                 ),
             )
             for each in answer.get("images", ()):
-                # What cannot be read is left out, like one that ECR does not return.
+                # A manifest that cannot be read is left out, like one that ECR does not return.
                 with suppress(LookupError, TypeError, ValueError, AttributeError, RecursionError):
                     children[each["imageId"]["imageDigest"]] = children_of(json.loads(each["imageManifest"]))
         return children
@@ -110,7 +110,7 @@ class EcrUpkeep(ABC):
         )
 
         def call() -> tuple[Expiry, ...]:
-            # Waits until ECR has worked it out: some seconds, 100 at the most.
+            # Waits until ECR has the result: some seconds, 100 at most.
             self._ecr.get_waiter("lifecycle_policy_preview_complete").wait(
                 repositoryName=name, WaiterConfig=_PREVIEW_POLLS
             )

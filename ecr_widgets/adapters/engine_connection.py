@@ -1,4 +1,4 @@
-"""One engine by docker-py: found, asked, and its failures as our own errors.
+"""A connection to one engine through docker-py, which raises our own errors.
 
 Source: Docker Engine API, SystemVersion, SystemInfo; Podman's compatible API answers the same calls.
 """
@@ -41,9 +41,9 @@ _INSTALL = (
 )
 _PATCHING = Lock()
 _SILENCE_S = 120
-"""Longest wait for the engine's next word, in seconds."""
+"""Longest wait for the engine's next output, in seconds."""
 _LONG_SILENCE_S = 4 * 3600
-"""The same where it says nothing before all is done."""
+"""The same for calls in which it says nothing until they are done."""
 
 
 _logins: ContextVar[Mapping[str, Any]] = ContextVar(
@@ -52,9 +52,9 @@ _logins: ContextVar[Mapping[str, Any]] = ContextVar(
 
 
 class _LoginsGiven(AuthConfig):
-    """Logins that docker-py takes for its own: those given to the build under way, else none.
+    """Logins that docker-py uses as its own: those given to the current build, else none.
 
-    An empty AuthConfig is not enough: finding one, docker-py reads the user's file again at each build, and sends every
+    An empty AuthConfig is not enough: docker-py would then read the user's file again at each build, and send every
     password in it to the engine.
     """
 
@@ -68,7 +68,7 @@ class _LoginsGiven(AuthConfig):
 
 @contextmanager
 def sending_logins(logins: Mapping[str, Any]) -> Iterator[None]:
-    """Have a build that is started meanwhile, by this thread, send these logins, by registry."""
+    """Have builds that this thread starts within the block send these logins, by registry."""
     before = _logins.set(logins)
     try:
         yield
@@ -77,14 +77,14 @@ def sending_logins(logins: Mapping[str, Any]) -> Iterator[None]:
 
 
 def auth_of(token: AuthorizationToken) -> dict[str, str]:
-    """A token as docker-py takes logins."""
+    """A token as a login for docker-py."""
     return {"username": token.user, "password": token.password, "serveraddress": token.registry}
 
 
 def users_login(registry: str) -> dict[str, Any] | None:
-    """The login that the user's own configuration has for a registry; None where it has none that can be read.
+    """The login that the user's own configuration has for a registry; None if it has none that can be read.
 
-    docker-py reads the configuration without looking at what it holds, and starts helpers that may be gone.
+    docker-py reads the configuration without checking it, and starts helpers that may not exist.
     """
     unusable = (DockerException, AttributeError, KeyError, TypeError, ValueError, OSError)
     with suppress(*unusable), warnings.catch_warnings(action="ignore"):
@@ -95,7 +95,7 @@ def users_login(registry: str) -> dict[str, Any] | None:
 
 @contextmanager
 def _no_logins() -> Iterator[None]:
-    """Have docker-py read no logins: one that cannot be read, of whatever registry, would end every call."""
+    """Keep docker-py from reading logins: a single unreadable one, for any registry, would fail every call."""
     with _PATCHING:
         read, docker.auth.load_config = docker.auth.load_config, lambda *_, **__: _LoginsGiven({})
         try:
@@ -105,7 +105,7 @@ def _no_logins() -> Iterator[None]:
 
 
 class EngineConnection:
-    """The engine that the docker command would ask; contacted at the first call.
+    """The engine that the docker command would use; contacted at the first call.
 
     Raises:
         SettingsError: At the first call: Docker's own settings cannot be used.
@@ -115,12 +115,12 @@ class EngineConnection:
 
     @cached_property
     def address(self) -> EngineAddress:
-        """Which engine is asked, and why that one."""
+        """The engine's address, and why this one."""
         return find_engine_address()
 
     @cached_property
     def client(self) -> docker.DockerClient:
-        """Docker's own client for it, which knows none of the user's logins."""
+        """docker-py's client for it, without the user's logins."""
         address = self.address
         _check_ssh(address)
         try:
@@ -130,7 +130,7 @@ class EngineConnection:
                     tls=_tls(address),
                     version="auto",
                     timeout=_SILENCE_S,
-                    # As the docker command does: the user's ssh knows keys, agents, jump hosts and which hosts to trust.
+                    # As the docker command does: the user's ssh knows keys, agents, jump hosts and trusted hosts.
                     use_ssh_client=True,
                 )
         except (InvalidConfigFile, TLSParameterError) as error:
@@ -140,16 +140,16 @@ class EngineConnection:
                 f"no Docker Engine answers at {address}: {_root(error)}", hint=self._hint(error)
             ) from error
         except (AttributeError, TypeError, ValueError) as error:
-            # docker-py reads the user's config.json without looking at what it holds.
+            # docker-py reads the user's config.json without checking it.
             raise _unusable_settings(error) from error
 
     @cached_property
     def facts(self) -> EngineFacts:
-        """What kind of engine it is: asked once."""
+        """What kind of engine it is; asked once."""
 
         def call() -> EngineFacts:
             version, info = self.client.version(), {}
-            # A proxy before the socket may withhold it; the rest works without it.
+            # A proxy in front of the socket may block it; the rest works without it.
             with suppress(APIError):
                 info = self.client.info()
             name = str(next((each["Name"] for each in version.get("Components") or ()), "Docker Engine"))
@@ -174,12 +174,12 @@ class EngineConnection:
         return self.ask(call)
 
     def close(self) -> None:
-        """Close the connections that are open; a later call opens them again."""
+        """Close open connections; a later call opens them again."""
         if client := self.__dict__.pop("client", None):
             client.close()
 
     def ask(self, call: Callable[[], T]) -> T:
-        """Make calls of docker-py, their failures as our own errors."""
+        """Make a docker-py call; failures are raised as our own errors."""
         try:
             return call()
         except (DockerException, requests.RequestException, OSError) as error:
@@ -199,12 +199,12 @@ class EngineConnection:
         *,
         may_be_silent: bool = False,
     ) -> Iterator[dict[str, Any]]:
-        """Events of one stream to its end.
+        """All events of one stream.
 
         Args:
-            refused: Makes an error of what the engine or an event says is wrong.
+            refused: Makes an error from the failure that the engine or an event reports.
 
-            may_be_silent: Whether hours without a word are no sign that the engine hangs.
+            may_be_silent: Whether the engine may say nothing for hours without being stuck.
         """
         api: Any = self.client.api
         api.timeout = _LONG_SILENCE_S if may_be_silent else _SILENCE_S
@@ -228,12 +228,12 @@ class EngineConnection:
         self, start: Callable[[], Iterable[Any]], refused: Callable[[str], EcrWidgetsError]
     ) -> Iterator[Any]:
         try:
-            # Read undecoded: docker-py decodes a stream event by event only if it comes in chunks.
+            # Decoded here: docker-py decodes a stream event by event only if it comes in chunks.
             yield from json_stream(iter(start()))
         except EcrWidgetsError:
             raise
         except Exception as error:
-            # docker-py reads streams below requests, so any error of the layers beneath may come through.
+            # docker-py reads streams below requests, so errors of any lower layer may come through.
             reason = _answered(error)
             raise (self._translated(error) if reason is None else refused(reason)) from error
 
@@ -279,7 +279,7 @@ def _admission(socket: Path) -> str:
 
 
 class _Client(docker.DockerClient):
-    """Docker's own client, with the network as the docker command sees it."""
+    """docker-py's client, with the docker command's view of the network."""
 
     def __init__(self, **settings: Any) -> None:
         self.api = _Api(**settings)
@@ -287,11 +287,11 @@ class _Client(docker.DockerClient):
 
 class _Api(docker.APIClient):
     trust_env = property(lambda _: False, lambda *_: None)
-    """Else requests asks this machine's engines through HTTP_PROXY, and puts REQUESTS_CA_BUNDLE, which is for web servers,
-    above the authority that the engine's address names."""
+    """Otherwise requests would send calls to this machine's engines through HTTP_PROXY, and would prefer REQUESTS_CA_BUNDLE,
+    which is for web servers, to the authority that the engine's address names."""
 
     def merge_environment_settings(self, url: Any, proxies: Any, *settings: Any) -> Any:
-        """Go through the proxy that is meant for the engine's address; to this machine and its sockets never."""
+        """Use the proxy for the engine's address; never one for this machine and its sockets."""
         proxy = proxy_for(url)
         given = {urlsplit(url).scheme: proxy} if proxy else {}
         return super().merge_environment_settings(url, given, *settings)
@@ -332,10 +332,10 @@ def _unusable_settings(error: Exception) -> SettingsError:
 
 
 def _answered(error: BaseException | None) -> str | None:
-    """What the engine answered, where an answer lies behind the error; None where there was none.
+    """The engine's answer that led to an error; None if there was no answer.
 
     Podman answers failed pushes with a body that docker-py cannot read: the resulting error says
-    nothing, while the answer is still in its context.
+    nothing, but its context still holds the answer.
     """
     while error is not None:
         if isinstance(error, requests.HTTPError) and error.response is not None:
@@ -361,7 +361,7 @@ def _reason(response: requests.Response) -> str:
 
 
 def _root(error: BaseException) -> str:
-    # The outer messages repeat urllib3's; the innermost one says what happened.
+    # The outer messages repeat urllib3's; the innermost one says what went wrong.
     return str(_innermost(error))
 
 

@@ -1,7 +1,7 @@
-"""What the Docker Engine's streams say, as our own values: progress, and errors that come as texts only.
+"""The Docker Engine's streams as our own values: progress, and errors that come only as text.
 
-The engine passes on the registry's words and no code, so texts are all there is to go by. Every mark below holds a space
-or a colon, and does not follow on a name: no repository's name can be taken for one.
+The engine passes on the registry's message and no code, so only the text can be matched. Every pattern below holds a space
+or a colon, and does not follow a name: no repository's name can match one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ecr_widgets.ports import Progress, ProgressSink
 
 _SECONDS_BETWEEN_PROGRESS = 0.1
 _COUNTDOWN = "Retrying in "
-"""How the engine says, every second, that it will send a layer again."""
+"""The engine's message, every second, before it sends a layer again."""
 
 _PUSHED = re.compile(r"(?P<tag>\S+): digest: (?P<digest>sha256:[0-9a-f]{64}) size: \d+")
 
@@ -46,11 +46,11 @@ _PASSING = re.compile(
     r"|connection timed out|operation timed out|temporary failure in name resolution"
     r"|http status: (?:429|50[0234])|http (?:429|50[0234]) response|: (?:429|50[0234]) [a-z ]+$"
 )
-"""A line that broke or was slow, a reply that was lost, a registry that was busy or not well: the same push may succeed a
-little later."""
+"""A connection that broke or was slow, a reply that was lost, a registry that was busy or failing: the same push may succeed
+a little later."""
 
 MAY_IT = "a new token is asked for by itself: look whether the identity may do it, and what the repository's policy says"
-"""What to try where a token was refused: whoever holds the session has tried a new one before anybody reads this."""
+"""What to try if a token was refused: a new token has already been tried before anybody reads this."""
 
 _PUSH_AGAIN = (
     "check the line between engine and registry, then push again: what has arrived is not sent twice"
@@ -59,7 +59,7 @@ _ASK_THE_ENGINE = "the engine's own log may say more (`journalctl -u docker` whe
 
 
 def error_in(event: Mapping[str, Any]) -> str | None:
-    """The text of the failure that an event reports, None where it reports none."""
+    """The text of the failure that an event reports; None if it reports none."""
     detail = event.get("errorDetail")
     if not detail and not event.get("error"):
         return None
@@ -68,16 +68,16 @@ def error_in(event: Mapping[str, Any]) -> str | None:
 
 
 def aux_of(event: Mapping[str, Any], name: str) -> str | None:
-    """A member of the event's `aux`, where the engine puts results."""
+    """A member of the event's `aux`, in which the engine puts results; None if it is missing."""
     aux = event.get("aux")
     value = aux.get(name) if isinstance(aux, dict) else None
     return value if isinstance(value, str) and value else None
 
 
 def pushed_digest(event: Mapping[str, Any], tag: str) -> str | None:
-    """The digest that an event says was pushed: a member of `aux` from graph drivers, else a text.
+    """The digest that an event reports as pushed: a member of `aux` with graph drivers, else a text.
 
-    No engine promises that text, so it serves to check what the registry says, and nothing else.
+    No engine guarantees that text, so it is used only to check what the registry says.
     """
     pushed = _PUSHED.fullmatch(str(event.get("status") or ""))
     return aux_of(event, "Digest") or (pushed["digest"] if pushed and pushed["tag"] == tag else None)
@@ -116,12 +116,12 @@ def pull_error(image: ImageReference, text: str) -> EcrWidgetsError:
 
 
 def login_refused(text: str) -> bool:
-    """Whether a text says that a registry took no login, or not this one."""
+    """Whether a text says that a registry needs a login, or refused this one."""
     return _REFUSED.search(text.lower()) is not None
 
 
 def build_login_error(text: str) -> AuthorizationError:
-    """The error of a build whose base image or cache the registry keeps to itself."""
+    """The error for a build whose base image or cache the registry refuses."""
     return AuthorizationError(f"the registry refused the build: {text}", hint=MAY_IT)
 
 
@@ -133,7 +133,7 @@ def _no_repository(image: ImageReference, text: str) -> RepositoryNotFound:
 
 
 class LayerProgress:
-    """Passes on what a stream says of image layers: clamped, and not more often than eyes can follow."""
+    """Passes on a stream's progress of image layers: clamped, and at most ten times a second per layer and status."""
 
     def __init__(self, sink: ProgressSink) -> None:
         self._sink = sink
@@ -153,7 +153,7 @@ class LayerProgress:
             (_count(detail, "current"), _count(detail, "total")) if isinstance(detail, dict) else (None, None)
         )
         if done is not None and total is not None:
-            # The engine counts before compression and passes the total by some percent.
+            # The engine counts bytes before compression and exceeds the total by some percent.
             done = min(done, total)
         again = status.startswith(_COUNTDOWN) and not told_status.startswith(_COUNTDOWN)
         self._sink(Progress(layer, status.lower(), done, total, "bytes" if total else "", again))

@@ -1,4 +1,4 @@
-"""Saved runs in a folder of this machine: whole or old at any time, on the disk when a write returns."""
+"""Saved runs in a folder of this machine: a file is never half-written, and is on the disk when a write returns."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from ecr_widgets.model.stored import Stamp, Stored
 
 _LEAST_RESERVE_BYTES = 256 * 1024
 _STRAY_AFTER_S = 600.0
-"""Age at which what nobody holds is taken for left behind: others may just be about to hold theirs."""
+"""Age at which a file that nobody holds counts as left behind; a younger one's owner may be about to hold it."""
 _GLANCE_S = 0.2
-"""Longer than an audit holds the lock to see whether somebody else does, and shorter than people notice."""
+"""Longer than an audit holds the lock to see whether it is free, and shorter than people notice."""
 _STRAY = re.compile(r"\.(?P<run>.+\.ipynb)\.(?:lock|[^.]+\.tmp)")
 
 
 class FolderStore:
-    """Implements `ports.run_store.RunStore`. A stamp is of the kernel's making: change time, size and inode."""
+    """Implements `ports.run_store.RunStore`. A stamp comes from the kernel: change time, size and inode."""
 
     is_fenced = False
 
@@ -66,7 +66,7 @@ class FolderStore:
         for name in names:
             path = self.folder / name
             with contextlib.suppress(OSError):
-                if path.is_file():  # a pipe would be waited for
+                if path.is_file():  # reading a pipe would block
                     yield path.read_bytes()
 
     def names(self, *, after: str = "", prefix: str = "") -> Iterator[str]:
@@ -77,7 +77,7 @@ class FolderStore:
     def stamps(self, *, after: str = "") -> Iterator[tuple[str, Stamp]]:
         for name in self.names(after=after):
             stamp = self._stamp(name)
-            if stamp is not None:  # it is gone since
+            if stamp is not None:  # else it was removed since
                 yield name, stamp
 
     def now(self) -> datetime:
@@ -85,15 +85,15 @@ class FolderStore:
             return datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, UTC)
 
     def hold(self, name: str) -> Lease | None:
-        """Hold a name for the process that writes it, and sweep what killed ones left; None where another holds it.
+        """Hold a name for the process that writes it, and remove what killed ones left; None if another process holds it.
 
         Raises:
-            OSError: The folder or the lock cannot be made.
+            OSError: The folder or the lock cannot be created.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         lease = take(lock_of(self.folder / name), patience_s=_GLANCE_S)
         if lease is not None:
-            # Left by a process that was killed while it wrote.
+            # Left by a process that was killed while writing.
             for torn in self.folder.glob(f".{glob.escape(name)}.*.tmp"):
                 torn.unlink(missing_ok=True)
             self._sweep()
@@ -106,7 +106,7 @@ class FolderStore:
         return self.folder / name
 
     def close(self) -> None:
-        """Give back the room that is kept for a next write."""
+        """Free the room that is reserved for a next write."""
         if self._reserve is not None:
             os.close(self._reserve)
         self._reserve, self._reserved_bytes = None, 0
@@ -118,19 +118,19 @@ class FolderStore:
             return None
 
     def _keep_room_for(self, name: str, size_bytes: int) -> None:
-        """Reserve space for one more write, so that the outcome of what is done next can be saved on a full disk."""
+        """Reserve space for one more write, so that the outcome of the next change can be saved even on a full disk."""
         wanted = max(2 * size_bytes, _LEAST_RESERVE_BYTES)
         if wanted <= self._reserved_bytes:
             return
         if self._reserve is None:
-            # Without a name: nothing is left behind, whatever ends this process.
+            # Without a name, so that nothing is left behind however this process ends.
             self._reserve, reserve = tempfile.mkstemp(dir=self.folder, prefix=f".{name}.", suffix=".tmp")
             os.unlink(reserve)
         keep_room(self._reserve, wanted)
         self._reserved_bytes = wanted
 
     def _sweep(self) -> None:
-        """Remove what killed runs left in the folder: locks that nobody holds and files that were never finished."""
+        """Remove what killed runs left in the folder: locks that nobody holds, and unfinished files."""
         youngest_s = time.time() - _STRAY_AFTER_S
         for stray in self.folder.glob(".*"):
             match = _STRAY.fullmatch(stray.name)

@@ -1,4 +1,4 @@
-"""Addresses that answers name: which may be followed, and what of them may be shown."""
+"""Addresses in answers: which ones may be followed, and which parts may be shown."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from ecr_widgets.model.loopback import is_loopback
 
 
 def follow(url: str, location: str) -> str | None:
-    """The address that an answer's `Location` names; None where it may not be asked.
+    """The address that an answer's `Location` names; None if it must not be followed.
 
-    It may be where the way there is encrypted or ends on this machine, and no login is in it.
+    It may be followed if it is https or on this machine, and holds no login.
     """
     with suppress(ValueError):
         parts = urlsplit(joined := urljoin(url, location))
@@ -21,12 +21,12 @@ def follow(url: str, location: str) -> str | None:
 
 
 def same_origin(one: str, other: str) -> bool:
-    """Whether two addresses have scheme, host and port in common."""
+    """Whether two addresses have the same scheme, host and port."""
     return _origin(one) == _origin(other)
 
 
 def shown(url: str) -> str:
-    """An address for a message: scheme and host, since the rest may be a signature or a login."""
+    """An address for a message: only scheme and host, since the rest may be a signature or a login."""
     with suppress(ValueError):
         parts = urlsplit(url)
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"

@@ -1,7 +1,7 @@
-"""HTTP by the network as the user set it up: proxies and certificate authorities from the usual variables.
+"""HTTP with the user's network settings: proxies and certificate authorities from the usual variables.
 
 Source: proxies as urllib and requests read them (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`, upper and lower case); bundles as
-the AWS SDKs (`AWS_CA_BUNDLE`), requests (`REQUESTS_CA_BUNDLE`) and OpenSSL (`SSL_CERT_FILE`) do.
+the AWS SDKs (`AWS_CA_BUNDLE`), requests (`REQUESTS_CA_BUNDLE`) and OpenSSL (`SSL_CERT_FILE`) read them.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ BUNDLE_VARIABLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
 
 
 class EnvironmentPools(urllib3.PoolManager):
-    """Connection pools that go through the proxies that the environment names, and trust the authorities it names.
+    """Connection pools that use the proxies and trust the certificate authorities that the environment names.
 
     Args:
-        verify: False where any certificate is taken.
+        verify: False to accept any certificate.
 
     Raises:
         SettingsError: A variable names a bundle that cannot be read, or a proxy that cannot be used.
@@ -35,7 +35,7 @@ class EnvironmentPools(urllib3.PoolManager):
 
     def __init__(self, *, verify: bool = True, **more: Any) -> None:
         super().__init__(**(more if verify else more | {"cert_reqs": "CERT_NONE"}))
-        bundles()  # one that does not exist is reported before anything is sent
+        bundles()  # report a missing one before anything is sent
         self._verify = verify
         self._proxied: dict[str, urllib3.ProxyManager] = {}
 
@@ -47,7 +47,7 @@ class EnvironmentPools(urllib3.PoolManager):
         redirect: bool = True,  # noqa: FBT001, FBT002
         **more: Any,
     ) -> urllib3.BaseHTTPResponse:
-        """Send by the proxy that is meant for this address, or directly."""
+        """Send through the proxy for this address, or directly."""
         proxy = proxy_for(url)
         if proxy is None:
             return super().urlopen(method, url, redirect, **more)
@@ -59,7 +59,7 @@ class EnvironmentPools(urllib3.PoolManager):
         self, scheme: str, host: str, port: int, request_context: dict[str, Any] | None = None
     ) -> urllib3.HTTPConnectionPool:
         given = self.connection_pool_kw if request_context is None else request_context
-        # The sandbox is asked by plain http, which needs none of the authorities.
+        # Plain http, as to the sandbox, needs no authorities.
         trust = self._trust() if scheme == "https" else {}
         return super()._new_pool(scheme, host, port, {**given, **trust})
 
@@ -68,12 +68,12 @@ class EnvironmentPools(urllib3.PoolManager):
 
 
 def proxy_for(url: str) -> str | None:
-    """The proxy that a request goes through; None where it goes directly, as to this machine it always does."""
+    """The proxy for a request; None to connect directly, as always to this machine."""
     parts = urlsplit(url)
     proxy = getproxies().get(parts.scheme)
     if not proxy or is_loopback(parts.netloc):
         return None
-    # Networks in NO_PROXY (10.0.0.0/8) count as for Docker; the standard library knows names only.
+    # Networks in NO_PROXY (10.0.0.0/8) work as in Docker; the standard library knows names only.
     from requests.utils import should_bypass_proxies
 
     if should_bypass_proxies(url, no_proxy=None):
@@ -82,10 +82,10 @@ def proxy_for(url: str) -> str | None:
 
 
 def bundles(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The files and folders with certificate authorities that are set, by their variables.
+    """The files and folders with certificate authorities that are set, by variable.
 
     Raises:
-        SettingsError: One of them is not there.
+        SettingsError: One of them does not exist.
     """
     named = {name: environ[name] for name in BUNDLE_VARIABLES if environ.get(name)}
     for name, path in named.items():
@@ -98,7 +98,7 @@ def bundles(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
 
 
 def trusted() -> ssl.SSLContext:
-    """The machine's certificate authorities and those that the user added.
+    """A context that trusts the machine's certificate authorities and those that the user added.
 
     Raises:
         SettingsError: A bundle cannot be read.
@@ -108,7 +108,7 @@ def trusted() -> ssl.SSLContext:
 
 @cache
 def _trusted(added: tuple[tuple[str, str], ...]) -> ssl.SSLContext:
-    # Reading the machine's own takes 20 ms, so once for all clients, and a file that several variables name once.
+    # Loading the machine's own takes 20 ms: done once for all clients. A file that several variables name is loaded once.
     context = ssl.create_default_context()
     for path, name in {path: name for name, path in reversed(added)}.items():
         is_folder = Path(path).is_dir()

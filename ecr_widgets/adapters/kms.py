@@ -1,4 +1,4 @@
-"""A key in AWS KMS that signs: its private half never comes out, and CloudTrail notes each use.
+"""A signing key in AWS KMS: its private half never leaves KMS, and CloudTrail records each use.
 
 Source: AWS KMS API, GetPublicKey, Sign (`MessageType` DIGEST, `SigningAlgorithm` ECDSA_SHA_256).
 """
@@ -16,7 +16,7 @@ from ecr_widgets.errors import SettingsError
 
 _ALGORITHM = "ECDSA_SHA_256"
 KIND = "make a key with key spec ECC_NIST_P256 and key usage SIGN_VERIFY"
-"""What to do where a key is of another kind."""
+"""What to do if a key is of another kind."""
 
 
 class KmsKey:

@@ -1,7 +1,7 @@
-"""Locks on targets that the operating system frees with their holder: flock on files of this user's own.
+"""Locks on targets that the operating system frees when their holder exits: flock on files of this user.
 
-They keep runs of one user on one host apart. Against other hosts and users the steps look at the server before they
-change it.
+They keep apart the runs of one user on one host. To guard against other hosts and users, the steps look at the server
+before they change it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _LONGEST_NOTE_BYTES = 4096
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who asks for a lock."""
+    """The process that asks for a lock."""
 
     run_id: str
     host: str
@@ -39,9 +39,9 @@ class FileLocks:
     """Implements `ports.Locks`.
 
     Args:
-        folder: Where the locks are; created for this user alone if it does not exist.
+        folder: Folder of the locks; created for this user alone if it does not exist.
 
-        wait_s: How long to wait for a target that is busy, in seconds.
+        wait_s: How long to wait for a busy target, in seconds.
 
         until_exit: Whether a lock, once taken, is kept until this process ends.
     """
@@ -55,7 +55,7 @@ class FileLocks:
         self._wait_s = wait_s
         self._until_exit = until_exit
         self._held: dict[str, int] = {}
-        # A child that was forked without an exec would keep the lock after us.
+        # A child forked without an exec would keep the lock after this process ends.
         os.register_at_fork(after_in_child=self._forget)
 
     @contextmanager
@@ -124,7 +124,7 @@ class FileLocks:
         return lock
 
     def _check(self, handle: int, what: str) -> None:
-        """Refuse a file that another user made or may write to, or that is linked to another name."""
+        """Refuse a file that another user owns or may write to, or that has a second hard link."""
         status = os.fstat(handle)
         is_folder = stat.S_ISDIR(status.st_mode)
         if (
@@ -146,7 +146,7 @@ class FileLocks:
 
 
 def lock_folder(environ: Mapping[str, str]) -> Path:
-    """Where this user's locks are."""
+    """The folder of this user's locks."""
     return state_folder(environ) / "locks"
 
 
@@ -156,7 +156,7 @@ def _locked(lock: int) -> bool:
     except BlockingIOError:
         return False
     except OSError as error:
-        # Some network file systems have no locks, or have run out of them.
+        # Some network file systems do not support locks, or run out of them.
         raise SettingsError(
             f"the folder of locks cannot be locked in: {error.strerror}",
             hint="set XDG_STATE_HOME to a folder on a local disk",

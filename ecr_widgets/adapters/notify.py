@@ -1,4 +1,4 @@
-"""Report that a run ended badly: the user's command or webhook gets the run's summary as JSON."""
+"""Notify that a run failed: the user's command or webhook gets the run's summary as JSON."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _LONGEST_S = 30.0
 
 
 def notify(summary: Mapping[str, Any], *, command: str = "", url: str = "") -> tuple[str, ...]:
-    """Send the summary to what is set up; a notice that does not get through changes nothing about the run.
+    """Send the summary to the given command and address; a failed notice does not change the run's outcome.
 
     Args:
-        summary: The run as `run --json` prints it; without secrets, since it is read from the saved run.
+        summary: The run as `run --json` prints it; it holds no secrets, since it is read from the saved run.
 
-        command: Program and arguments as in a shell, but without one; gets the summary on standard input.
+        command: Program and arguments, quoted as for a shell but run without one; gets the summary on standard input.
 
-        url: Where it is posted to. May hold a secret, so it is never shown: only its host is.
+        url: Address to post it to. It may hold a secret, so only its host is ever shown.
 
     Returns:
-        What went wrong, a line each.
+        What went wrong, one line each.
     """
     body = json.dumps(summary, ensure_ascii=False).encode()
     problems = []
@@ -66,6 +66,6 @@ def _post(url: str, body: bytes) -> str:
             retries=urllib3.Retry(total=2, redirect=0, backoff_factor=0.2),
         )
     except urllib3.exceptions.HTTPError as error:
-        # Its text would show the whole address.
+        # The error's text would show the whole address.
         return f"the notice did not reach {where.hostname}: {type(error).__name__}"
     return "" if answer.status < 300 else f"{where.hostname} answered {answer.status} to the notice"

@@ -1,4 +1,4 @@
-"""A registry's data plane by urllib3."""
+"""A registry's data plane through urllib3."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PASSING = (429, 502, 503, 504)
 
 
 class _Retry(urllib3.Retry):
-    """Obeys `Retry-After`, but lets no server stop us for hours."""
+    """Obeys `Retry-After`, but waits at most 30 s."""
 
     def get_retry_after(self, response: urllib3.BaseHTTPResponse) -> float | None:
         asked_s = super().get_retry_after(response)

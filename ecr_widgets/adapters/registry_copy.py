@@ -1,4 +1,4 @@
-"""An image from one repository to another, registry to registry: no engine takes part, and the digest stays."""
+"""Copies of images between repositories, from registry to registry, without an engine; the digest stays the same."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from ecr_widgets.adapters.registry_repository import RegistryRepository
 from ecr_widgets.errors import RegistryError
 
 _DEEPEST = 3
-"""Levels of indexes: more is no image that anybody runs."""
+"""Most levels of nested indexes; no image in use has more."""
 
 
 def copy_image(source: RegistryRepository, digest: str, target: RegistryRepository, tag: str) -> None:
-    """Copy an image, an index with all its images, byte for byte; what the target has is not sent again."""
+    """Copy an image, or an index with all its images, byte for byte; what the target already has is not sent again."""
     try:
         _copy(source, digest, target, tag, depth=0)
     except (LookupError, TypeError, ValueError, AttributeError) as error:
@@ -23,7 +23,7 @@ def copy_image(source: RegistryRepository, digest: str, target: RegistryReposito
 
 
 def copy_referrer(source: RegistryRepository, digest: str, target: RegistryRepository) -> None:
-    """Copy a manifest that refers to an image, byte for byte, and see that it is listed there."""
+    """Copy a manifest that refers to an image, byte for byte, and make sure that it is listed there."""
     try:
         _copy(source, digest, target, digest, depth=0)
         make_listed(target, source.read_manifest(digest).content)
@@ -44,7 +44,7 @@ def _copy(
     for child in children:
         _copy(source, child["digest"], target, child["digest"], depth=depth + 1)
     for part in (*described.get("layers", ()), *([described["config"]] if "config" in described else ())):
-        # Layers that are kept elsewhere (`urls`) stay there.
+        # Layers that are stored elsewhere (`urls`) stay there.
         if not part.get("urls"):
             _copy_blob(source, target, part["digest"], int(part["size"]))
     target.put_manifest(reference, manifest.content, manifest.media_type)

@@ -1,4 +1,4 @@
-"""What every request to a registry has, and what its answers mean.
+"""What all requests to a registry share, and what its answers mean.
 
 Source: OCI distribution specification, "Errors"; OCI image specification, "Media Types".
 """
@@ -33,13 +33,13 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 
 
 def base_url(image: ImageReference) -> str:
-    """Where the repository's part of the registry's API begins."""
+    """Base URL of the repository in the registry's API."""
     scheme = "http" if is_loopback(image.registry or "") else "https"
     return f"{scheme}://{image.registry}/v2/{image.repository}"
 
 
 def authorization(token: AuthorizationToken) -> dict[str, str]:
-    """The header that carries the token."""
+    """The header with the token."""
     password = base64.b64encode(f"{token.user}:{token.password}".encode()).decode()
     return {"Authorization": f"Basic {password}"}
 
@@ -77,7 +77,7 @@ def refusal(
 
 
 def errors_in(body: bytes) -> tuple[set[str], str]:
-    """Error codes and text of an answer; no codes where it does not speak as registries do."""
+    """Error codes and text of an answer; no codes if it is not in the registries' error format."""
     with suppress(ValueError, RecursionError):
         value: Any = json.loads(body)
         listed = value.get("errors") if isinstance(value, dict) else None
@@ -85,12 +85,12 @@ def errors_in(body: bytes) -> tuple[set[str], str]:
         if errors:
             texts = [str(each["message"]) for each in errors if each.get("message")]
             return {str(each.get("code")) for each in errors}, shortened("; ".join(texts))
-    # No character takes more than four bytes; one more shows that there is more.
+    # A character takes at most four bytes; one extra character shows that there is more.
     return set(), shortened(body[: 4 * _SHOWN + 4].decode(errors="replace").strip())
 
 
 def shortened(text: str) -> str:
-    """At most 200 characters of it; a word that would be cut is left out, for a piece of a secret passes for none."""
+    """At most 200 characters of it. A word that would be cut is left out: half a secret would not be recognised as one."""
     if len(text) <= _SHOWN:
         return text
     words = _WHOLE_WORDS.match(text[: _SHOWN - 1])

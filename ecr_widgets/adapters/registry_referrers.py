@@ -1,7 +1,7 @@
-"""What refers to a manifest: listed by the registry, or under a tag where it keeps no list.
+"""What refers to a manifest: listed by the registry, or under a tag if the registry keeps no list.
 
-Source: OCI distribution specification, "Listing Referrers", "Pushing Manifests with Subject", "Referrers Tag Schema". Whether a
-registry keeps a list is asked of the list itself: registries have named a subject in their answers without having one.
+Source: OCI distribution specification, "Listing Referrers", "Pushing Manifests with Subject", "Referrers Tag Schema". Only the
+list itself shows whether a registry keeps one: some name the subject in their answers without keeping a list.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ecr_widgets.model.referrers import IMAGE_INDEX, IMAGE_MANIFEST, Referrer, R
 
 MAX_PAGES = 20
 MAX_ENTRIES = 1_000
-"""More are not read: whoever may push can attach any number."""
+"""More are not read: anyone who can push can attach any number."""
 _TRIES = 5
 _LONGEST_TEXT = 200
 _NEXT = re.compile(r'<([^<>]*)>\s*;[^,]*\brel="?next"?')
@@ -26,22 +26,22 @@ _INDEXES = frozenset((IMAGE_INDEX, "application/vnd.docker.distribution.manifest
 
 
 def list_referrers(repository: RegistryRepository, digest: str, artifact_type: str) -> Referrers:
-    """What the registry lists, or else the fallback tag; bounded in pages, entries and bytes.
+    """Referrers from the registry's list, or else from the fallback tag; bounded in pages, entries and bytes.
 
     Args:
-        artifact_type: Asks the registry for these alone, of which it may take no notice; empty for all.
+        artifact_type: Asks the registry for this type only, which the registry may ignore; empty for all.
     """
     listed = _by_registry(repository, digest, artifact_type)
     return _by_tag(repository, digest) if listed is None else listed
 
 
 def make_listed(repository: RegistryRepository, content: bytes) -> None:
-    """See that a manifest that was put is among its subject's referrers; nothing to do for one without a subject.
+    """Make sure that a manifest that was put is listed among its subject's referrers; without a subject, do nothing.
 
     Raises:
         TagImmutable: The registry keeps no list, and the fallback tag must not move.
 
-        RegistryError: It is not listed.
+        RegistryError: The registry does not list it, or other writers kept overwriting the fallback tag.
     """
     manifest = json.loads(content)
     if "subject" not in manifest:
@@ -57,7 +57,7 @@ def make_listed(repository: RegistryRepository, content: bytes) -> None:
             )
         return
     tag = fallback_tag(subject)
-    # Without a lock of the registry's two writers may overwrite each other's: written, read back, and written again.
+    # The registry has no lock, so two writers may overwrite each other's list: write, read back, and write again if needed.
     for _ in range(_TRIES):
         entries = _entries_under(repository, tag)
         if any(each.get("digest") == referrer.digest for each in entries):
@@ -84,14 +84,14 @@ def make_listed(repository: RegistryRepository, content: bytes) -> None:
 
 
 def _by_registry(repository: RegistryRepository, digest: str, artifact_type: str) -> Referrers | None:
-    """The registry's own list; None where it keeps none."""
+    """The registry's own list; None if it keeps none."""
     entries: list[Referrer] = []
     path = f"/referrers/{digest}"
     target = f"{path}?artifactType={quote(artifact_type, safe='')}" if artifact_type else path
     for _ in range(MAX_PAGES):
         answer, body = repository.ask("GET", target, {"Accept": IMAGE_INDEX})
         if answer.status in (404, 405, 501) and not entries:
-            # A registry that has the list never answers so, unless there is no such repository: the tag's look says that.
+            # A registry with a list answers this only if the repository does not exist; reading the tag will then report that.
             return None
         if answer.status != 200:
             raise repository.refusal(answer, body)
@@ -115,9 +115,9 @@ def _by_registry(repository: RegistryRepository, digest: str, artifact_type: str
 
 
 def _below(path: str, link: str) -> str | None:
-    """The next page's place below the repository, at the same host; None where the link leads elsewhere."""
+    """The next page's path below the repository, at the same host; None if the link leads elsewhere."""
     parts = urlsplit(link)
-    # Registries name the path whole, from /v2/ on, with or without a host in front, or the query alone.
+    # Registries send the whole path from /v2/, with or without a host, or only the query.
     return f"{path}?{parts.query}" if parts.path.endswith(path) or not parts.path else None
 
 
@@ -133,7 +133,7 @@ def _by_tag(repository: RegistryRepository, digest: str) -> Referrers:
 
 
 def _entries_under(repository: RegistryRepository, tag: str) -> list[dict[str, Any]]:
-    """What an index under the tag names; nothing where the tag is of something else, as where a registry resolves it."""
+    """The entries of the index under the tag; empty if the tag names something else, as some registries resolve it."""
     manifest = repository.find_manifest(tag)
     if manifest is None or manifest.media_type.partition(";")[0] not in _INDEXES:
         return []

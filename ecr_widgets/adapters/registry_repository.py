@@ -33,28 +33,28 @@ from ecr_widgets.model.registry import ImageDetails
 from ecr_widgets.ports import Progress, ProgressSink, ignore_progress
 
 LARGEST_DOCUMENT_BYTES = 4 * 1024 * 1024
-"""What the specification has registries take for a manifest; more is not read."""
+"""Size of a manifest that the specification has registries accept; more is not read."""
 _CHUNK_BYTES = 1024 * 1024
 _MOST_REDIRECTS = 5
 _SHORT = 19
-"""Characters of a digest that people are shown."""
+"""Characters of a digest that are shown to people."""
 
 Answer = urllib3.BaseHTTPResponse
 Content = AbstractContextManager[bytes | Iterator[bytes]]
 
 
 class RegistryRepository:
-    """A repository, asked with one token.
+    """A repository, accessed with one token.
 
     Args:
-        image: Any reference into it; in errors it stands for what was asked for.
+        image: Any reference into it; errors name it.
 
-        progress: Called while bytes go over, and each time a request is repeated.
+        progress: Called while bytes are copied, and each time a request is repeated.
 
     Raises:
-        RegistryUnavailable: By each call: no answer, or none of a registry.
+        RegistryUnavailable: From any call: no answer, or not a registry's.
 
-        AuthorizationError: By each call: the token was refused.
+        AuthorizationError: From any call: the token was refused.
     """
 
     def __init__(
@@ -74,11 +74,11 @@ class RegistryRepository:
         self._progress = progress
 
     def find_digest(self, reference: str) -> str | None:
-        """Digest of the manifest that the registry serves for a tag or digest, None where it has none."""
+        """Digest of the manifest that the registry serves for a tag or digest; None if there is none."""
         path, accept = f"/manifests/{reference}", {"Accept": MANIFESTS}
         answer, body = self.ask("HEAD", path, accept)
         if answer.status != 200 or not digest_of(answer.headers):
-            # A HEAD has no body that says why, so the same is asked once more with GET.
+            # A HEAD answer has no body that says why, so the request is repeated with GET.
             answer, body = self.ask("GET", path, accept)
         if answer.status == 200 and digest_of(answer.headers):
             return digest_of(answer.headers)
@@ -88,10 +88,10 @@ class RegistryRepository:
         raise refusal(self.image, answer.status, answer.headers, codes, message)
 
     def find_manifest(self, reference: str) -> Manifest | None:
-        """A manifest by tag or digest, its content checked; None where there is none.
+        """A manifest by tag or digest, its content checked; None if there is none.
 
         Raises:
-            RepositoryNotFound: There is no such repository.
+            RepositoryNotFound: No such repository.
         """
         answer, body = self.ask("GET", f"/manifests/{reference}", {"Accept": MANIFESTS})
         codes, _ = errors_in(body) if answer.status == 404 else (set(), "")
@@ -107,7 +107,7 @@ class RegistryRepository:
         """A manifest by digest.
 
         Raises:
-            ImageNotFound: There is none.
+            ImageNotFound: No such manifest.
         """
         manifest = self.find_manifest(digest)
         if manifest is None:
@@ -115,10 +115,10 @@ class RegistryRepository:
         return manifest
 
     def read_details(self, digest: str) -> ImageDetails:
-        """Platform of an image, or the images that an index names.
+        """Platform of an image, or the images that an index lists.
 
         Raises:
-            ImageNotFound: There is none.
+            ImageNotFound: No such image.
         """
         try:
             manifest = json.loads(self.read_manifest(digest).content)
@@ -133,7 +133,7 @@ class RegistryRepository:
             ) from error
 
     def find_image_id(self, reference: str) -> str | None:
-        """What an engine calls the image, the digest of its configuration; None for an index or nothing."""
+        """The id that an engine gives the image: its configuration's digest. None for an index, or if there is no image."""
         answer, body = self.ask("GET", f"/manifests/{reference}", {"Accept": MANIFESTS})
         if answer.status in (401, 403):
             raise self.refusal(answer, body)
@@ -142,13 +142,13 @@ class RegistryRepository:
         return None
 
     def put_manifest(self, reference: str, content: bytes, media_type: str) -> Answer:
-        """Put a manifest under a tag or its digest; what has it there already is as good.
+        """Put a manifest under a tag or its digest; no error if it is already there.
 
         Raises:
             TagImmutable: The tag names another manifest and must not move.
         """
         answer, body = self.ask("PUT", f"/manifests/{reference}", {"Content-Type": media_type}, body=content)
-        # A tag that must not move is refused also where it names the image already, as after a reply that was lost.
+        # A tag that must not move is refused even if it already names the image, as after a lost reply.
         if answer.status != 201 and not self._names(reference, _digest(content)):
             raise self.refusal(answer, body)
         return answer
@@ -157,9 +157,9 @@ class RegistryRepository:
         """A small blob, its content checked.
 
         Raises:
-            ImageNotFound: There is none.
+            ImageNotFound: No such blob.
 
-            RegistryError: It is larger, or something else.
+            RegistryError: It is larger than `largest_bytes`, or has another digest.
         """
         with self.open_blob(digest) as answer:
             content, is_whole = _read(answer, largest_bytes)
@@ -170,12 +170,12 @@ class RegistryRepository:
 
     @contextmanager
     def open_blob(self, digest: str) -> Iterator[Answer]:
-        """A blob as a stream, wherever the registry sends for it."""
+        """A blob as a stream; redirects are followed."""
         url, headers = f"{self._url}/blobs/{digest}", self._login
         for _ in range(_MOST_REDIRECTS):
             answer = self._send("GET", url, headers)
             if answer.status == 200:
-                # Whatever is left of it, unread, must not be taken for the next answer.
+                # Closed, so that an unread rest is not taken for the next answer.
                 with closing(answer):
                     yield answer
                 return
@@ -186,7 +186,7 @@ class RegistryRepository:
             where = follow(url, location)
             if where is None:
                 break
-            # ECR keeps layers in S3: the address there carries its own signature, and our token is none of its business.
+            # ECR keeps layers in S3: the address there is already signed, and our token must not be sent to it.
             url, headers = where, {}
         raise RegistryError(
             f"{self.image.registry} redirects {digest} to {shown(location)}, which is not followed",
@@ -196,10 +196,10 @@ class RegistryRepository:
     def put_blob(
         self, digest: str, size_bytes: int, content: Callable[[], Content], *, mount_from: str = ""
     ) -> None:
-        """Put a blob that is not there yet.
+        """Put a blob unless it already exists.
 
         Args:
-            content: Opens what is to be sent, once it is known to be needed.
+            content: Opens the content; called only if it has to be sent.
 
             mount_from: A repository of the same registry that has it; empty for none.
         """
@@ -222,7 +222,7 @@ class RegistryRepository:
                 hint="have the registry, or the proxy before it, name an https address",
             )
         where += f"{'&' if urlsplit(where).query else '?'}digest={digest}"
-        # The token is for the registry alone, wherever an upload goes, and never for a line that others can read.
+        # The token goes only to the registry itself, even if the upload goes elsewhere, and never over an unencrypted line.
         login = self._login if same_origin(where, start) else {}
         headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size_bytes)}
         try:
@@ -230,7 +230,7 @@ class RegistryRepository:
                 sent = self._send("PUT", where, login | headers, body=opened)
                 body, _ = _read(sent)
         except RegistryUnavailable:
-            # Its reply may be all that was lost.
+            # Perhaps only the reply was lost.
             if self._has(digest):
                 return
             raise
@@ -238,14 +238,14 @@ class RegistryRepository:
             raise self.refusal(sent, body)
 
     def put_small_blob(self, content: bytes) -> str:
-        """Put a blob that is in memory, and give back its digest."""
+        """Put a blob that is in memory, and return its digest."""
         digest = _digest(content)
         self.put_blob(digest, len(content), lambda: nullcontext(content))
         return digest
 
     @contextmanager
     def counted(self, digest: str, size_bytes: int) -> Iterator[Iterator[bytes]]:
-        """A blob by pieces, each reported as it goes."""
+        """A blob in chunks, each reported as progress."""
         with self.open_blob(digest) as answer:
             yield self._counted(digest[:_SHORT], answer, size_bytes)
 
@@ -259,12 +259,12 @@ class RegistryRepository:
     def ask(
         self, method: str, path: str, headers: Mapping[str, str] | None = None, *, body: bytes | None = None
     ) -> tuple[Answer, bytes]:
-        """One request below the repository, with the token, and its answer's body up to 4 MiB; redirects are not followed."""
+        """Send one request below the repository, with the token. Return the answer and its body up to 4 MiB; no redirects."""
         answer = self._send(method, self._url + path, self._login | dict(headers or {}), body=body)
         return answer, _read(answer)[0]
 
     def refusal(self, answer: Answer, body: bytes) -> RegistryError:
-        """The error that a refusal means."""
+        """The error for a refusal."""
         codes, message = errors_in(body)
         if "TAG_INVALID" in codes or "immutable" in message:
             return TagImmutable(
@@ -300,7 +300,7 @@ class RegistryRepository:
                 headers=headers,
                 redirect=False,
                 preload_content=False,
-                # What is streamed cannot be sent twice; an upload may be begun twice, for nothing comes of it.
+                # A stream cannot be sent twice; an upload may be started twice, since an unfinished one has no effect.
                 retries=False if isinstance(body, Iterator) else _retries(self._http, method),
             )
         for failed in answer.retries.history if answer.retries else ():
@@ -310,7 +310,7 @@ class RegistryRepository:
 
 
 def _read(answer: Answer, largest_bytes: int = LARGEST_DOCUMENT_BYTES) -> tuple[bytes, bool]:
-    """The body up to a size, and whether that is all of it."""
+    """The body up to a size, and whether it is complete."""
     with _answering(answer.url or ""):
         body = answer.read(largest_bytes + 1)
     if len(body) <= largest_bytes:

@@ -1,4 +1,4 @@
-"""Which store is behind a place of runs: decided here and nowhere else."""
+"""The store for a place where runs are saved; chosen here and nowhere else."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def store_of(place: Place) -> RunStore:
-    """The store of a folder, or of a prefix in a bucket; nothing is asked of it yet.
+    """The store of a folder, or of a prefix in a bucket; makes no request yet.
 
     Raises:
         SettingsError: The retention that the environment names cannot be used.
@@ -27,13 +27,13 @@ def store_of(place: Place) -> RunStore:
 
 
 def bucket_store(place: BucketPath) -> BucketStore:
-    """One for each place and process: its leases are renewed together, and a client takes its time to be made."""
+    """One store per place and process: its leases are renewed together, and a client takes time to make."""
     return _bucket_store(place, os.environ.get(RETENTION_VARIABLE, ""), os.getpid())
 
 
 @lru_cache
 def _bucket_store(place: BucketPath, retention: str, pid: int) -> BucketStore:
-    # Loads boto3, which a run in a folder needs later or not at all.
+    # These imports load boto3, which a run in a folder needs later or not at all.
     from ecr_widgets.adapters.bucket_store import BucketStore
     from ecr_widgets.adapters.locks import Holder
     from ecr_widgets.adapters.s3_store import Retention

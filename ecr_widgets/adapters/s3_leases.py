@@ -1,8 +1,8 @@
-"""Leases in the bucket that holds the runs: one object each, swapped by whoever knows what is in it.
+"""Leases in the bucket that holds the runs: one object each, replaced by compare-and-swap.
 
-A holder renews its lease every quarter of its time to live and counts from before it asked, by a clock of its own that goes on
-while the machine sleeps. Others take it over when the store itself says that nobody renewed it, by the store's own clock, or
-when they saw it unchanged for that long.
+A holder renews its lease four times in its time to live, and counts from before the request, by its own clock, which keeps
+running while the machine sleeps. Others take a lease over if by the store's clock it was not renewed in time, or if they have
+seen it unchanged for that long.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ from ecr_widgets.ports import Clock
 from ecr_widgets.ports.locks import Lease
 
 TTL_S = 60.0
-"""How long a lease lasts where nobody says otherwise; what follows are parts of it."""
+"""A lease's default time to live, in seconds; the values that follow are fractions of it."""
 _RENEWAL = 1 / 4
-"""How soon it is renewed."""
+"""Interval of renewals."""
 _MARGIN = 1 / 6
-"""A holder stops believing in it that much before its end, others take it over that much after; and how long one renewal is
-tried."""
+"""A holder stops relying on it this long before its end, and others take it over this long after; also how long one renewal is
+retried."""
 _FRESH = 1 / 30
-"""How long after a renewal nobody asks again."""
+"""How long after a renewal the store is not asked again."""
 _POLL_S = 1.0
 
 
 class BootClock:
-    """Goes on while the machine sleeps. It tells no time of day: no host's says anything about another's."""
+    """A clock that keeps running while the machine sleeps. It has no time of day, since hosts' clocks differ."""
 
     def monotonic_s(self) -> float:
         """Seconds since the machine was started."""
@@ -52,7 +52,7 @@ class BootClock:
 
 
 class _Note(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is in a lease's object."""
+    """The content of a lease's object."""
 
     target: str
     run_id: str
@@ -60,11 +60,11 @@ class _Note(msgspec.Struct, frozen=True, omit_defaults=True):
     pid: int
     actor: str
     token: int
-    """Grows by one with each taking."""
+    """Incremented each time the lease is taken."""
     taking: str
-    """Random, one for each taking."""
+    """Random, new each time the lease is taken."""
     nonce: str
-    """Random, another with each write: equal bytes have equal ETags."""
+    """Random, new with each write: equal bytes would have equal ETags."""
     since: str
     ttl_s: float
     free: bool = False
@@ -76,22 +76,22 @@ class _Note(msgspec.Struct, frozen=True, omit_defaults=True):
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """A lease as somebody else sees it."""
+    """A lease as read from the store."""
 
     aged: Aged
     note: _Note | None
-    """None where what is there is no lease."""
+    """None if the object is not a lease."""
 
     @property
     def lasts_s(self) -> float:
-        """How long nobody may take it over after it was renewed."""
+        """How long after a renewal nobody else may take it over."""
         return (self.note.ttl_s if self.note else TTL_S) * (1 + _MARGIN)
 
     def left_s(self, unchanged_s: float) -> float:
         """How long it lasts unless it is renewed.
 
         Args:
-            unchanged_s: For how long it was seen unchanged.
+            unchanged_s: How long it has been seen unchanged, in seconds.
         """
         if self.note is not None and self.note.free:
             return 0.0
@@ -126,7 +126,7 @@ class S3Lease:
 
     @property
     def is_held(self) -> bool:
-        """Asks the store, unless it has just said so; one that does not answer is believed until the lease's end is near."""
+        """Whether it is held; asks the store unless just renewed. Without an answer it counts as held until near its end."""
         with self._lock:
             if self._age_s() > self._note.ttl_s * _FRESH:
                 self.renew()
@@ -138,7 +138,7 @@ class S3Lease:
         return self._lost_to or f"the lease on {self._note.target} could not be renewed in time"
 
     def renew(self, *, free: bool = False) -> None:
-        """Renew it, also after its end where nobody has taken it over."""
+        """Renew it, even after its end if nobody has taken it over."""
         with self._lock:
             if self._lost_to is not None:
                 return
@@ -163,7 +163,7 @@ class S3Lease:
                     return
 
     def _is_still_ours(self) -> bool:
-        """Whether what is there is an earlier write of ours that was never answered."""
+        """Whether the stored lease is an earlier write of ours whose answer was lost."""
         try:
             seen = self._leases.look(self._name, patience_s=self._patience_s)
         except OSError:
@@ -179,7 +179,7 @@ class S3Lease:
         return False
 
     def release(self) -> None:
-        """Let others have it at once; where that cannot be said, they get it at its end. Its token stays."""
+        """Free it for others now, or at its end if the store cannot be reached. Its token stays."""
         self._leases.forget(self)
         self.renew(free=True)
         self._lost_to = self._lost_to or "it was released"
@@ -192,9 +192,9 @@ class S3Leases:
     """Takes leases and renews them for as long as this process lives, in a thread of its own.
 
     Args:
-        holder: In whose name.
+        holder: The process that takes the leases.
 
-        actor: Who started it, for those who have to wait.
+        actor: Who started it, shown to those who have to wait.
     """
 
     def __init__(
@@ -216,25 +216,25 @@ class S3Leases:
         self._renewer: threading.Thread | None = None
         self._pid = os.getpid()
         self._is_tried = False
-        # A child that was forked without an exec has no thread that renews.
+        # A child forked without an exec has no thread that renews.
         os.register_at_fork(after_in_child=self._forget_all)
 
     def take(self, name: str, target: str, *, run_id: str = "", wait_s: float = 0.0) -> S3Lease:
         """Take a lease.
 
         Args:
-            name: Of its object.
+            name: Name of its object.
 
-            target: What it is on, for people.
+            target: What it is a lease on, for people.
 
-            run_id: For which run, where it is not the holder's own.
+            run_id: The run that takes it; empty for the holder's own.
 
-            wait_s: How long to wait while somebody else has it, in seconds.
+            wait_s: How long to wait while somebody else holds it, in seconds.
 
         Raises:
-            TargetBusy: Somebody else has it.
+            TargetBusy: Somebody else holds it.
 
-            SettingsError: The store does not compare and swap.
+            SettingsError: The store does not support conditional writes.
 
             OSError: The store does not answer, or refuses.
         """
@@ -249,7 +249,7 @@ class S3Leases:
             if left_s <= 0:
                 with suppress(Replaced):
                     return self._take(name, target, run_id, seen)
-                # Somebody else was quicker; what they hold is looked at next.
+                # Somebody else was quicker; their lease is read next.
                 left_s = 1.0
             if now_s >= deadline_s and seen is not None:
                 raise self._busy(target, seen.told(unchanged_s))
@@ -281,7 +281,7 @@ class S3Leases:
         return lease
 
     def _refuse_useless(self, name: str, note: _Note) -> None:
-        """Ask once for what must be refused: a store that ignores conditions would give everybody every lease."""
+        """Try once a write that must be refused: a store that ignores conditions would give everybody every lease."""
         if self._is_tried:
             return
         try:
@@ -303,12 +303,12 @@ class S3Leases:
         )
 
     def holder(self, name: str) -> str | None:
-        """Who holds a lease; None where nobody does."""
+        """Who holds a lease; None if nobody does."""
         seen = self.look(name)
         return None if seen is None or seen.left_s(0.0) <= 0 else seen.told()
 
     def look(self, name: str, *, patience_s: float | None = None) -> _Seen | None:
-        """What is there of a lease; None where it was never taken."""
+        """Read a lease; None if it was never taken."""
         aged = self.store.read_aged(name, **({} if patience_s is None else {"patience_s": patience_s}))
         if aged is None:
             return None
@@ -318,12 +318,12 @@ class S3Leases:
         return _Seen(aged, note)
 
     def forget(self, lease: S3Lease) -> None:
-        """Renew it no more."""
+        """Stop renewing a lease."""
         with self._lock, suppress(ValueError):
             self._held.remove(lease)
 
     def release_all(self) -> None:
-        """Release all that this process still holds."""
+        """Release every lease that this process still holds."""
         if os.getpid() == self._pid:
             for lease in list(self._held):
                 lease.release()
@@ -343,7 +343,7 @@ class S3Locks:
     """Implements `ports.Locks` with leases.
 
     Args:
-        wait_s: How long to wait for a target that is busy, in seconds.
+        wait_s: How long to wait for a busy target, in seconds.
 
         until_exit: Whether a lease, once taken, is kept until this process ends.
     """

@@ -1,4 +1,4 @@
-"""Whether a store that speaks S3 compares and swaps, as leases and saved runs need it; several do not, or only almost."""
+"""Check that an S3-compatible store supports conditional writes, which leases and saved runs need; several do not fully."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _ROUNDS = 3
 
 
 def probe(store: S3Store) -> str:
-    """Try it on names of its own, which are removed where that is allowed; say what was seen.
+    """Try conditional writes under names of its own, removed afterwards if that is allowed; return the result as a sentence.
 
     Raises:
-        SettingsError: It does not compare and swap, so that no target can be held in it.
+        SettingsError: The store does not support conditional writes, so it cannot hold targets.
 
-        OSError: It does not answer, or refuses.
+        OSError: The store does not answer, or refuses.
     """
     for _ in range(_ROUNDS):
         name = f"leases/probe/{secrets.token_hex(8)}.json"

@@ -1,4 +1,4 @@
-"""Saved runs in a bucket of S3: each object is replaced only by who knows what is in it."""
+"""Saved runs in an S3 bucket: an object is replaced only if it has not changed since it was read."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ T = TypeVar("T")
 _NONCE = "ecr-widgets-nonce"
 _READ_PATIENCE_S = 20.0
 _WRITE_PATIENCE_S = 90.0
-"""How long a write that gets no answer is tried again: a store that is gone for a minute ends no run."""
+"""How long a write without an answer is retried: a store that is down for a minute must not end a run."""
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0
 _AT_ONCE = 16
 _TYPES = {"ipynb": "application/x-ipynb+json", "parquet": "application/vnd.apache.parquet"}
@@ -42,10 +42,10 @@ _GONE = frozenset(("404", "NoSuchKey", "NotFound"))
 _LOST_RACE = frozenset(("412", "PreconditionFailed"))
 _CONFLICT = frozenset(("409", "ConditionalRequestConflict", "OperationAborted"))
 _OWN = Config(
-    # Sums of boto3's own choice are refused by some stores; SHA-256 is sent by us.
+    # Some stores refuse boto3's default checksums; this module sends SHA-256 itself.
     request_checksum_calculation="when_required",
     response_checksum_validation="when_required",
-    # Tried again here, where it is known what a second answer to one request means.
+    # Retries are made here, because only this module knows what a second answer to one request means.
     retries={"mode": "standard", "total_max_attempts": 1},
     read_timeout=15,
     max_pool_connections=_AT_ONCE,
@@ -64,7 +64,7 @@ class Retention:
         """Read a setting such as `compliance 365`.
 
         Raises:
-            SettingsError: It is something else.
+            SettingsError: The text has another form.
         """
         mode, _, days = text.strip().upper().partition(" ")
         if mode not in ("GOVERNANCE", "COMPLIANCE") or not days.strip().isdecimal() or int(days) < 1:
@@ -76,12 +76,12 @@ class Retention:
 
 
 class Aged(NamedTuple):
-    """Content of an object, and how old it is by the store's own clock."""
+    """An object's content, and its age by the store's own clock."""
 
     content: bytes
     stamp: Stamp
     age_s: float | None
-    """None where the store does not say."""
+    """In seconds; None if the store does not say."""
 
 
 class S3Store:
@@ -90,9 +90,9 @@ class S3Store:
     Args:
         place: The bucket, and the prefix of all names.
 
-        retention: How long what is final is kept from being removed; the bucket must have Object Lock on.
+        retention: How long final content is protected from removal; the bucket must have Object Lock enabled.
 
-        client: A client of boto3's; by default that of the environment's settings.
+        client: A boto3 client; by default one from the environment's settings.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class S3Store:
         return None if aged is None else Stored(aged.content, aged.stamp)
 
     def read_aged(self, name: str, *, patience_s: float = _READ_PATIENCE_S) -> Aged | None:
-        """The same with its age."""
+        """Read an object with its age; None if it does not exist."""
 
         def get() -> Aged | None:
             try:
@@ -132,7 +132,7 @@ class S3Store:
         return self._trying(f"read {name!r}", get, patience_s)
 
     def contents(self, names: Iterable[str]) -> Iterator[bytes]:
-        # A few at a time, in order: whoever has read enough stops.
+        # A few at a time, in order, since the caller may stop early.
         left = iter(names)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             while some := list(islice(left, 2 * _AT_ONCE)):
@@ -156,7 +156,7 @@ class S3Store:
         if final and self._retention is not None:
             until = self._now_here() + timedelta(days=self._retention.days)
             told |= {"ObjectLockMode": self._retention.mode, "ObjectLockRetainUntilDate": until}
-            # S3 refuses to keep what no header names a checksum for; that of the checksum itself is not enough.
+            # With Object Lock S3 insists on a header that names the algorithm; the checksum's own header is not enough.
             told["ChecksumAlgorithm"] = "SHA256"
 
         def put() -> Stamp:
@@ -173,10 +173,10 @@ class S3Store:
         return self._trying(f"store {name!r}", put, patience_s)
 
     def _own(self, name: str, nonce: str) -> Stamp:
-        """The stamp of what is there, where this very put has stored it and only its answer was lost.
+        """The object's stamp, if this put has stored it and only the answer was lost.
 
         Raises:
-            Replaced: It is somebody else's, or nothing.
+            Replaced: The object is somebody else's, or does not exist.
         """
         there = self._head(name)
         if there is None or there.get("Metadata", {}).get(_NONCE) != nonce:
@@ -196,7 +196,7 @@ class S3Store:
         self._trying(f"remove {name!r}", delete, _WRITE_PATIENCE_S)
 
     def names(self, *, after: str = "", prefix: str = "") -> Iterator[str]:
-        """Of runs, or of what else is under a prefix that has a slash in it."""
+        """Names of runs, or of other objects if the prefix contains a slash."""
         yield from (name for name, _ in self._listed(after, prefix))
 
     def stamps(self, *, after: str = "") -> Iterator[tuple[str, Stamp]]:
@@ -260,10 +260,10 @@ class S3Store:
             return self._made
 
     def _trying(self, doing: str, call: Callable[[], T], patience_s: float) -> T:
-        """Call until there is an answer that another call would not change.
+        """Call, and repeat while a failure may be temporary and `patience_s` is not over.
 
         Raises:
-            OSError: The store refuses, or gives no answer as long as is waited.
+            OSError: The store refuses, or gives no answer in that time.
         """
         pause_s, deadline_s = _FIRST_PAUSE_S, self._clock.monotonic_s() + patience_s
         while True:
@@ -284,7 +284,7 @@ class S3Store:
                 failure, may_pass = error, False
             if not may_pass or self._clock.monotonic_s() + pause_s > deadline_s:
                 raise self._failed(doing, failure) from failure
-            # Not all of those who wait for a store that is back come at once.
+            # Jitter, so that clients do not all come back at the same moment.
             self._clock.sleep(pause_s * (0.5 + secrets.randbelow(1000) / 1000))
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
@@ -299,7 +299,7 @@ class S3Store:
 
 
 def _layout(name: str) -> str:
-    """The key of a name: what is hidden in a folder has a prefix in a bucket, which rules and rights can name."""
+    """The key of a name: a hidden file in a folder is a key with a prefix in a bucket, which bucket policies can name."""
     if name.startswith(".") and name.endswith(".approved"):
         return f"approvals/{name[1:].removesuffix('.approved')}.json"
     return name

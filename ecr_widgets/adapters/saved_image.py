@@ -1,4 +1,4 @@
-"""An image as an engine saves it, read while it comes.
+"""An image as an engine saves it, read as a stream.
 
 Source: OCI image layout specification, "Blobs"; Docker Engine API, ImageGet.
 """
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 
 def is_index(archive: Iterator[bytes], digest: str) -> bool:
-    """Whether a manifest in the archive is an index: for stores that do not say so of an image (Docker before 28)."""
+    """Whether a manifest in the archive is an index: for engines that do not report it (Docker before 28)."""
     with tarfile.open(fileobj=_Stream(archive), mode="r|") as tar:
         for member in tar:
             if member.name == f"blobs/{digest.replace(':', '/')}":
@@ -22,7 +22,7 @@ def is_index(archive: Iterator[bytes], digest: str) -> bool:
 
 
 class _Stream(io.RawIOBase):
-    """Chunks as a file that is read once, from the beginning on."""
+    """Chunks as a file that can be read once, from start to end."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self._chunks = chunks

@@ -1,4 +1,4 @@
-"""YAML that people write by hand, read so that nothing of it is dropped or guessed at without a word."""
+"""Hand-written YAML, read so that nothing in it is silently dropped or guessed."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ _NULL = "tag:yaml.org,2002:null"
 
 
 def load_yaml(content: bytes, *, largest: int, as_written: bool = False) -> Any:
-    """The one document in a text; None where there is none.
+    """The one document in a text; None if it is empty.
 
     Args:
-        largest: Most values that it may stand for.
+        largest: Most values to which it may expand.
 
-        as_written: Whether every plain word is text, but null: YAML itself reads 1.10 as 1.1, 0123 as 83 and 2026-11-24
+        as_written: Whether every plain word except null is text: YAML itself reads 1.10 as 1.1, 0123 as 83 and 2026-11-24
             as a date.
 
     Raises:
-        InputError: It stands for more values, or for itself.
+        InputError: It expands to more values, or contains itself.
 
-        yaml.YAMLError: It is no YAML, or gives a name twice.
+        yaml.YAMLError: It is not YAML, or a name appears twice.
 
         RecursionError: It is nested too deeply.
     """
     import yaml
 
     class Strict(yaml.SafeLoader):
-        """The safe loader, but of two values under one name none is silently dropped."""
+        """The safe loader, but a name that appears twice is an error."""
 
     def mapping(loader: Any, node: Any) -> Any:
         seen = set()
         for key in (key for key, _ in node.value if key.tag != _MERGE):
             name = loader.construct_object(key, deep=True)
-            # What cannot be a name is refused below.
+            # A name that is not hashable is refused below.
             if isinstance(name, Hashable) and name in seen:
                 raise yaml.constructor.ConstructorError(None, None, "a name appears twice", node.start_mark)
             seen |= {name} if isinstance(name, Hashable) else set()
@@ -51,7 +51,7 @@ def load_yaml(content: bytes, *, largest: int, as_written: bool = False) -> Any:
     loader = Strict(content)
     try:
         node = loader.get_single_node()
-        # Before values are made of it: what few aliases stand for may be more than any memory holds.
+        # Before it is expanded: a few aliases can expand to more than fits into memory.
         _check_size(node, largest)
         return loader.construct_document(node) if node is not None else None
     finally:
@@ -59,17 +59,17 @@ def load_yaml(content: bytes, *, largest: int, as_written: bool = False) -> Any:
 
 
 def why_no_yaml(error: Exception) -> str:
-    """What is wrong, and where; PyYAML's own text shows the lines around, and a secret may be in one."""
+    """What is wrong, and where; PyYAML's own text shows the surrounding lines, which may hold a secret."""
     mark = getattr(error, "problem_mark", None)
     why = getattr(error, "strerror", None) or getattr(error, "problem", None) or "it is not YAML"
     return why + (f" in line {mark.line + 1}" if mark is not None else "")
 
 
 def _check_size(root: Any, largest: int) -> None:
-    """Refuse a document that is too large once each alias is replaced by what it stands for.
+    """Refuse a document that is too large once its aliases are expanded.
 
     Raises:
-        InputError: It is, or an alias stands for what it is in.
+        InputError: It is too large, or an alias refers to a node that contains it.
     """
     sizes: dict[int, int] = {}
     inside: set[int] = set()
