@@ -1,4 +1,4 @@
-"""Whether the steps of one run agree: each tells a part of the same story, and one that was made up tells another."""
+"""Whether the steps of one run agree with each other; a made-up record usually contradicts the rest."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _MOVES = frozenset(("create_service", "update_service", "rollback"))
 _OF_IMAGES = _PINS_IMAGE | {"create_deploy", "verify"}
 _OF_DEPLOYS = _MOVES | {"create_deploy", "wait", "verify"}
 _SAME = ("repository", "environment", "service", "deploy_id")
-"""What a step's outcome must repeat of its inputs, where it has both."""
+"""Members that a step's outcome must repeat from its inputs, if it has both."""
 
 
 def disagreements(run: Run) -> Iterator[str]:
-    """What two places in a run say differently, in words."""
+    """Yield the contradictions within a run, in words."""
     if run.started_at and run.ended_at and run.ended_at < run.started_at:
         yield "it ended before it started"
     steps = [step for step in run.steps if step.state is SUCCEEDED]
@@ -32,7 +32,7 @@ def disagreements(run: Run) -> Iterator[str]:
 
 
 def _of_images(steps: Sequence[StepRecord]) -> Iterator[str]:
-    """Where the run has pushed or found images of a repository, what it deploys and verifies of it is one of these."""
+    """If the run pushed or found images of a repository, it may deploy and verify only those."""
     pinned: dict[str, set[str]] = {}
     for step in steps:
         if step.step not in _OF_IMAGES:
@@ -47,7 +47,7 @@ def _of_images(steps: Sequence[StepRecord]) -> Iterator[str]:
 
 
 def _of_deploys(steps: Sequence[StepRecord]) -> Iterator[str]:
-    """What the run made a deploy of is what it brings services to and verifies there."""
+    """If the run created deploys, it must move services to those and verify them there."""
     made: dict[object, StepRecord] = {}
     on: dict[object, object] = {}
     for step in steps:
@@ -69,12 +69,12 @@ def _of_deploys(steps: Sequence[StepRecord]) -> Iterator[str]:
 
 def _same_image(deploy: StepRecord, verify: StepRecord) -> bool:
     one, other = (step.inputs.get("container") for step in (deploy, verify))
-    # A Dockerrun may hold other containers, whose images were not set by this run.
+    # A Dockerrun may have other containers, whose images this run did not set.
     return bool(one != other and one and other) or _image(deploy.outcome) == _image(verify.outcome)
 
 
 def _image(told: Mapping[str, object]) -> tuple[str, str]:
-    """Repository with registry, and digest, of the image that is reported; empty where there is none."""
+    """Repository with registry, and digest, of the image in inputs or an outcome; each is empty if missing."""
     image = told.get("image")
     name, at, digest = image.partition("@") if isinstance(image, str) else ("", "", "")
     head, colon, tag = name.rpartition(":")

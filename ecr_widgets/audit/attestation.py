@@ -1,7 +1,7 @@
-"""A seal as other people's tools read it: an in-toto statement in a DSSE envelope, in a sigstore bundle with a key's name.
+"""A seal in the form that other tools read: an in-toto statement in a DSSE envelope, in a sigstore bundle that hints at the key.
 
-Source: in-toto attestation framework, "Statement v1"; DSSE 1.0.2, "Protocol"; sigstore's bundle, version 0.3. The hint is nobody's
-word: whoever verifies brings the key. The envelope names no key id, which some verifiers would take for another key's.
+Source: in-toto attestation framework, "Statement v1"; DSSE 1.0.2, "Protocol"; sigstore's bundle, version 0.3. The hint
+is unsigned: the verifier must have the key. The envelope has no key id, because some verifiers would take it for another key's.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Predicate = TypeVar("Predicate")
 
 
 class Subject(msgspec.Struct, frozen=True, gc=False):
-    """What a statement is about: what counts is the digest, the name is for people."""
+    """What a statement is about: the digest counts, the name is for people."""
 
     name: str
     digest: dict[str, str]
@@ -35,26 +35,26 @@ class Statement(msgspec.Struct, Generic[Predicate], frozen=True, gc=False, renam
 
     @property
     def sha256s(self) -> frozenset[str]:
-        """What it is about, in hex."""
+        """The sha256 of each subject, in hex."""
         return frozenset(each.digest.get("sha256", "") for each in self.subject)
 
 
 class Envelope(NamedTuple):
-    """What is in a bundle."""
+    """The content of a bundle."""
 
     payload: bytes
     signature: bytes
     key: str
-    """The signer's key by its name; unsigned."""
+    """The name of the signer's key; unsigned."""
 
     @property
     def signed(self) -> bytes:
-        """The bytes that the signature is over."""
+        """The bytes that are signed."""
         return pre_authentication(self.payload)
 
 
 def statement_of(subjects: Iterable[tuple[str, str]], predicate_type: str, predicate: object) -> bytes:
-    """A statement as it is signed.
+    """Return the payload of a statement, for signing.
 
     Args:
         subjects: Names with their sha256 in hex.
@@ -64,7 +64,7 @@ def statement_of(subjects: Iterable[tuple[str, str]], predicate_type: str, predi
 
 
 def pre_authentication(payload: bytes) -> bytes:
-    """What is signed of a payload: it and its type, each with its length."""
+    """Return the bytes to sign for a payload: its type and the payload, each with its length."""
     kind = PAYLOAD_TYPE.encode()
     return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
 
@@ -88,7 +88,7 @@ class _Dsse(msgspec.Struct, gc=False):
 
 
 class _Bundle(msgspec.Struct, gc=False):
-    """As it is written, member by member; bytes are base64."""
+    """A bundle, member by member as it is written; bytes are base64."""
 
     mediaType: str  # noqa: N815
     verificationMaterial: _Material  # noqa: N815
@@ -96,16 +96,16 @@ class _Bundle(msgspec.Struct, gc=False):
 
 
 def bundle_of(envelope: Envelope) -> bytes:
-    """A bundle in one line, always written the same way."""
+    """Return the bundle as one line, always written the same way."""
     dsse = _Dsse(envelope.payload, PAYLOAD_TYPE, (_Signature(envelope.signature),))
     return _encode(_Bundle(BUNDLE_TYPE, _Material(_PublicKey(envelope.key)), dsse))
 
 
 def read_bundle(content: bytes) -> Envelope:
-    """Read a bundle that is written as ours are, to the byte: what means nothing in it may not differ either.
+    """Read a bundle that is byte for byte written like ours: even meaningless bytes may not differ.
 
     Raises:
-        ValueError: It is none, or written in another way.
+        ValueError: Not a bundle, or written differently.
     """
     try:
         bundle = _decode(content)

@@ -1,4 +1,4 @@
-"""The chain of seals of a runs folder: one line a seal in `seals.jsonl`, read by all and appended under a lock."""
+"""The chain of seals of a runs folder: one line per seal in `seals.jsonl`, read freely and appended to under a lock."""
 
 from __future__ import annotations
 
@@ -31,38 +31,38 @@ from ecr_widgets.locks import lock_of, open_shared, take
 FILE_NAME = "seals.jsonl"
 _BLOCK_BYTES = 1 << 16
 LONGEST_WAIT_S = 10.0
-"""For a chain that others add to; each of them takes far less than a second."""
+"""How long to wait while others append to a chain; each takes far less than a second."""
 
 
 def chain_file(runs: Path) -> Path:
-    """Where the chain of a runs folder is."""
+    """The path of a runs folder's chain."""
     return runs / FILE_NAME
 
 
 def links_of(runs: Path) -> list[Link]:
-    """The chain of a runs folder, empty where there is none.
+    """Read the chain of a runs folder; empty if there is none.
 
     Raises:
-        RecordError: It is there and cannot be read.
+        RecordError: It exists but cannot be read.
     """
     return list(read_links(content_of(runs)))
 
 
 def chains_of(runs: Path) -> Iterator[tuple[str, list[Link], str | None]]:
-    """Every chain at and below a folder: the prefix of the names in it, its links, and why it cannot be read.
+    """Yield every chain in a folder and below: the prefix of its names, its links, and why it cannot be read.
 
-    A run that was saved into a folder below is sealed there. The folder's own chain comes first, as prefix ``.
+    A run that was saved in a subfolder is sealed there. The folder's own chain comes first, with prefix ``.
 
     Raises:
         InputError: The folder cannot be listed.
 
-        RecordError: The folder's own chain is there and cannot be read.
+        RecordError: The folder's own chain exists but cannot be read.
     """
     return ((prefix, list(read_links(content)), broken) for prefix, content, broken in contents_of(runs))
 
 
 def contents_of(runs: Path) -> Iterator[tuple[str, bytes, str | None]]:
-    """The same with the bytes of each chain in place of its links, which take many times the memory."""
+    """Yield the same with the bytes of each chain instead of its links, which take many times the memory."""
     yield "", content_of(runs), None
     for prefix in sorted(folders_with(runs, FILE_NAME)):
         if prefix:
@@ -73,13 +73,13 @@ def contents_of(runs: Path) -> Iterator[tuple[str, bytes, str | None]]:
 
 
 def content_of(runs: Path) -> bytes:
-    """The bytes of a folder's chain, empty where there is none.
+    """Read the bytes of a folder's chain; empty if there is none.
 
     Raises:
-        RecordError: It is there and cannot be read.
+        RecordError: It exists but cannot be read.
     """
     try:
-        # Opened so that a pipe in its place does not wait for a writer.
+        # Non-blocking, so that a pipe in its place does not wait for a writer.
         handle = os.open(chain_file(runs), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(handle, "rb") as file:
             if not stat.S_ISREG(os.fstat(handle).st_mode):
@@ -96,7 +96,7 @@ def content_of(runs: Path) -> bytes:
 
 
 class Appender:
-    """Adds seals to a chain whose lock is held; nothing is in the file before `write`."""
+    """Adds seals to a chain whose lock is held; nothing is written to the file before `write`."""
 
     def __init__(self, handle: int, last: Link | None, end: int, key: KeyFile) -> None:
         self._handle = handle
@@ -108,14 +108,14 @@ class Appender:
         self._project = self.last.chain.project if self.last else secrets.token_hex(16)
         self._follows_own = last is not None and is_signed_by(last, key)
         self.end = end
-        """Where the chain's whole lines end, in bytes."""
+        """Where the chain's complete lines end, in bytes."""
 
     def links_since(self, start: int) -> Iterator[Link]:
-        """The links between a place that was an end before and the current end."""
+        """The links between an earlier `end` and the current one."""
         return read_links(os.pread(self._handle, max(0, self.end - start), start))
 
     def add(self, draft: Seal, sign: Callable[[bytes], bytes], *, row: bytes | None = None) -> Seal:
-        """Add a seal behind the last one; its key and its place in the chain are set here.
+        """Add a seal after the last one; this sets its key and its place in the chain.
 
         Args:
             row: The line with the run's row.
@@ -129,11 +129,11 @@ class Appender:
         return seal
 
     def write(self) -> None:
-        """Write all that was added and wait once until it is on the disk.
+        """Write everything that was added, and wait once until it is on disk.
 
         Raises:
-            OSError: It cannot be written; a beginning of it may be there: whole seals and a torn line, which the next
-                append removes.
+            OSError: It cannot be written; part of it may be in the file: whole seals and a torn line, which the next append
+                removes.
         """
         content = b"".join(self._lines)
         if not content:
@@ -148,13 +148,13 @@ class Appender:
 
 @contextmanager
 def appending(runs: Path, key: KeyFile) -> Iterator[Appender]:
-    """Hold the chain's lock, for which it waits a while, and look at where the chain ends.
+    """Hold the chain's lock, after waiting for it up to `LONGEST_WAIT_S`, and find the chain's end.
 
     Args:
-        key: What is added is signed by.
+        key: The key that signs the new seals.
 
     Raises:
-        RecordError: The chain's end cannot be read, so nothing can follow it; or others are at work on it for too long.
+        RecordError: The chain's end cannot be read, so nothing can follow it; or others hold the lock for too long.
 
         OSError: The chain cannot be opened.
     """
@@ -170,7 +170,7 @@ def appending(runs: Path, key: KeyFile) -> Iterator[Appender]:
 
 
 def _last_line(handle: int) -> tuple[bytes | None, int]:
-    """The last whole seal, and where it ends; what a crash left behind it, a row or the beginning of a line, is not counted."""
+    """The last complete seal, and where it ends; a row or a partial line that a crash left after it is ignored."""
     end = _newline_before(handle, os.fstat(handle).st_size)
     while end >= 0:
         start = _newline_before(handle, end) + 1
@@ -182,7 +182,7 @@ def _last_line(handle: int) -> tuple[bytes | None, int]:
 
 
 def _newline_before(handle: int, end: int) -> int:
-    """Where the last newline in front of a place is, -1 where the file has none up to there."""
+    """Where the last newline before a place is, or -1."""
     while end > 0:
         start = max(0, end - _BLOCK_BYTES)
         found = os.pread(handle, end - start, start).rfind(b"\n")
@@ -199,7 +199,7 @@ def _write_all(handle: int, content: bytes) -> None:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[int]:
-    # Not the chain itself, which everybody may read: whoever can open a file can hold it.
+    # Not the chain itself: everyone may read it, and whoever can open a file can lock it.
     lock = lock_of(path)
     try:
         lease = take(lock, patience_s=LONGEST_WAIT_S)

@@ -1,4 +1,4 @@
-"""Where chains end: exported and kept in a second place, it proves later that nothing up to there was taken away."""
+"""Where chains end: exported and kept elsewhere, this proves later that nothing up to there was removed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ecr_widgets.errors import InputError, RecordError
 
 
 class Head(msgspec.Struct, frozen=True):
-    """Where a chain ends: exported, it proves later that nothing up to there was taken away or replaced."""
+    """Where a chain ends: exported, this proves later that nothing up to there was removed or replaced."""
 
     project: str
     n: Annotated[int, msgspec.Meta(ge=1)]
@@ -22,31 +22,31 @@ class Head(msgspec.Struct, frozen=True):
 
 
 class Heads(msgspec.Struct, frozen=True):
-    """Where the chains of a runs folder end: its own, and those of the folders below by prefix, such as `prod/`."""
+    """Where the chains of a runs folder end: its own, and those of its subfolders by prefix, such as `prod/`."""
 
     own: Head | None
     below: dict[str, Head] = {}
 
     def to_json(self) -> dict[str, Any]:
-        """As it is exported; readers of an earlier release find the folder's own head in its place."""
+        """The exported form; an earlier release finds the folder's own head where it expects it."""
         own: dict[str, Any] = msgspec.to_builtins(self.own) if self.own else {}
         return own | {"below": msgspec.to_builtins(self.below)}
 
 
 def head_of(links: list[Link]) -> Head | None:
-    """Where the chain ends, None where it is empty or its last line cannot be read."""
+    """Where the chain ends; None if it is empty or its last line cannot be read."""
     if not links or links[-1].seal is None:
         return None
     return Head(links[-1].seal.chain.project, links[-1].seal.n, links[-1].sha256)
 
 
 def heads_of(runs: Path) -> Heads:
-    """Where every chain at and below a folder ends, to be exported.
+    """Return where every chain in a folder and below ends, for export.
 
     Raises:
         InputError: The folder cannot be listed.
 
-        RecordError: There is no seal, or a chain has no readable end: a head without it would say that it never was.
+        RecordError: There is no seal, or a chain's end cannot be read: a head without that chain would say that there was none.
     """
     found: dict[str, Head] = {}
     for prefix, links, broken in chains_of(runs):
@@ -62,12 +62,12 @@ def heads_of(runs: Path) -> Heads:
 
 
 def export_head(heads: Heads) -> str:
-    """The heads as one line to keep in a second place: a git repository, a ticket, paper."""
+    """Return the heads as one line to keep elsewhere: in a git repository, a ticket, on paper."""
     return _encode(heads.to_json()).decode()
 
 
 class _Exported(msgspec.Struct):
-    """An exported head; the first release knew of no chains below."""
+    """An exported head; the first release had no chains in subfolders."""
 
     project: str | None = None
     n: Annotated[int, msgspec.Meta(ge=1)] | None = None
@@ -79,7 +79,7 @@ def read_head(text: str) -> Heads:
     """Read an exported head.
 
     Raises:
-        InputError: It is not an exported head.
+        InputError: Not an exported head.
     """
     why = "it names no chain"
     try:

@@ -1,4 +1,4 @@
-"""What is different between two runs: parameters, runbook, steps, digests and outcomes."""
+"""The differences between two runs: parameters, runbook, steps, digests and outcomes."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from ecr_widgets.audit.showing import show_run
 from ecr_widgets.model.bucket_path import Place
 
 _ALWAYS_OTHER = ("_at", "_s", "run_id")
-"""Ends of the names of what is another in each run, and so says nothing."""
+"""Endings of the names of members that differ in every run, so that a difference means nothing."""
 _MAX_LINES = 10
-"""Of a cell's output; a log differs in every line."""
+"""Per cell's output, since every line of a log may differ."""
 _ABOUT = ("verdict", "state", "origin", "actor", "host", "runbook", "runbook_sha256")
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One place where the two differ; None where a run has nothing there."""
+    """One place where the two differ; None if a run has nothing there."""
 
     what: str
     """`parameter tag`, `step push_image digest`, `state`."""
@@ -33,7 +33,7 @@ class Difference:
 
 
 def compare_runs(runs: Place, older: Row, newer: Row) -> tuple[Difference, ...]:
-    """Compare two saved runs, with what their cells printed: of each cell the first lines that only one of them has."""
+    """Compare two saved runs, including their cells' output: for each cell the first lines that only one run has."""
     told = differences(show_run(runs, older), show_run(runs, newer))
     first, second = (outputs_of(files_of(runs), row.path) for row in (older, newer))
     return (
@@ -49,10 +49,10 @@ def compare_runs(runs: Place, older: Row, newer: Row) -> tuple[Difference, ...]:
 
 
 def differences(older: Mapping[str, Any], newer: Mapping[str, Any]) -> tuple[Difference, ...]:
-    """Compare two runs as `show_run` gives them.
+    """Compare two runs in the form that `show_run` returns.
 
-    A Dockerrun is compared setting by setting, as far as its step kept them, and by the hash of all of its content: where
-    that alone differs, it is by values that no run keeps, such as those of environment variables.
+    A Dockerrun is compared setting by setting, as far as its step recorded them, and by the hash of its whole content. If only
+    the hash differs, values that no run records differ, such as those of environment variables.
     """
     first, second = dict(_facts(older)), dict(_facts(newer))
     return tuple(

@@ -1,4 +1,4 @@
-"""One history of a service that has several names, as one that was adopted from Layer0 has."""
+"""One history for a service with several names, such as one that was adopted from Layer0."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from ecr_widgets.model.ecs_names import is_ecs
 
 
 class OneHistory(NamedTuple):
-    """Rows in which each service has one name, and the other names that it has."""
+    """Rows in which each service has one name, and the service's other names."""
 
     rows: Sequence[Row]
     other_names: Mapping[str, tuple[str, ...]]
-    """Of a service, as environment/service, by the name that it has in the rows."""
+    """As environment/service, by the name that the service has in the rows."""
 
 
 def one_history(rows: Iterable[Row], adopted: Iterable[Iterable[str]]) -> OneHistory:
-    """Give each service the name that was worked on last, in all rows.
+    """In all rows, give each service the name that was used last.
 
     Args:
         rows: Newest first.
 
-        adopted: Names of one service each, as `Index.adopted` gives them.
+        adopted: Groups of names, one group per service, from `Index.adopted`.
     """
     rows, groups = list(rows), _joined(adopted)
     group_of = {name: names for names in groups for name in names}
@@ -42,7 +42,7 @@ def one_history(rows: Iterable[Row], adopted: Iterable[Iterable[str]]) -> OneHis
 
 
 def _joined(adopted: Iterable[Iterable[str]]) -> list[frozenset[str]]:
-    """Groups that share a name are one: a service may have been adopted twice."""
+    """Join groups that share a name: a service may have been adopted twice."""
     groups: list[frozenset[str]] = []
     for names in map(frozenset, adopted):
         shared = [each for each in groups if each & names]

@@ -1,4 +1,4 @@
-"""What the cells of a saved run printed, beside records and panels, for comparing two runs."""
+"""What the cells of a saved run printed, besides records and panels, for comparing two runs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class _Notebook(msgspec.Struct):
 
 
 def outputs_of(files: RunFiles, name: str) -> Mapping[str, str]:
-    """Printed text, plain results and errors by cell id; empty for a file that cannot be read."""
+    """Return printed text, plain results and errors by cell id; empty if the file cannot be read."""
     try:
         notebook = _decode(files.read(name))
     except (OSError, ValueError, msgspec.MsgspecError, RecursionError):
@@ -43,7 +43,7 @@ def outputs_of(files: RunFiles, name: str) -> Mapping[str, str]:
 
 
 def differing_lines(older: str, newer: str) -> Iterator[tuple[str | None, str | None]]:
-    """The lines that only one of two texts has, by their place among these; None where one has fewer."""
+    """Pair up the lines that only one of two texts has, in order; None fills up the shorter side."""
     ours, theirs = older.splitlines(), newer.splitlines()
     in_ours, in_theirs = frozenset(ours), frozenset(theirs)
     yield from zip_longest(
@@ -66,7 +66,7 @@ def _plain(value: msgspec.Raw) -> str:
     try:
         return _joined(_decode_lines(value))
     except (ValueError, msgspec.MsgspecError):
-        # No text in its place is what somebody made, and a difference as any other.
+        # Something that is not text was made by hand; it counts as a difference like any other.
         return msgspec.json.format(bytes(value), indent=-1).decode(errors="backslashreplace")
 
 

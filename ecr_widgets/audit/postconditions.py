@@ -1,4 +1,4 @@
-"""What must be there for a step to count as done: the post-condition that belongs to it, found in the records alone."""
+"""What must be recorded for a step to count as done: each step's post-condition, checked on the records alone."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from ecr_widgets.model.record import StepRecord
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _LOOKING = frozenset(("check_target", "login"))
-"""Steps that claim nothing but what they saw."""
+"""Steps that only report what they saw."""
 
 
 class _Later:
-    """What the steps behind one say of services."""
+    """What the steps after one say about services."""
 
     def __init__(self) -> None:
         self.moved: set[str] = set()
-        """Services that were brought to some deploy."""
+        """Services that were moved to a deploy."""
         self.verified: set[tuple[str, str]] = set()
-        """Services and deploys that were seen together."""
+        """Services that were verified, each with its deploy."""
 
     def note(self, step: StepRecord) -> None:
         service_id, deploy_id = step.outcome.get("service_id"), step.outcome.get("deploy_id")
@@ -35,13 +35,13 @@ class _Later:
 
 
 def missing_of(steps: Sequence[StepRecord]) -> list[str]:
-    """What each step of a run still lacks, in their order; steps that did not succeed are reported elsewhere.
+    """Return what each step of a run lacks, in order; steps that did not succeed are reported elsewhere.
 
-    An unknown step that changed nothing claims nothing, so only one that did change something is unproven.
+    A step of an unknown name needs no proof if it changed nothing; if it changed something, it is unproven.
     """
     found: list[str] = []
     later = _Later()
-    # From the end, so that what follows a step is known without a look at all that follows, for each.
+    # From the end, so that one pass collects what follows each step.
     for step in reversed(steps):
         why = _missing(step, later)
         if why:
@@ -62,12 +62,12 @@ def _missing(step: StepRecord, later: _Later) -> str | None:
 
 
 def has_rule(step: str) -> bool:
-    """Whether this release knows what proves a step of that name."""
+    """Whether this release knows what proves a step with this name."""
     return step in _RULES or step in _LOOKING
 
 
 def is_digest(value: object) -> bool:
-    """Whether it is a sha256 digest as registries write it."""
+    """Whether a value is a sha256 digest as registries write it."""
     return isinstance(value, str) and _DIGEST.fullmatch(value) is not None
 
 
@@ -117,7 +117,7 @@ def _service(step: StepRecord, later: _Later) -> str | None:
     if not isinstance(deploy_id, str) or not deploy_id:
         return "no deploy id"
     if service_id in later.moved:
-        return None  # moved on again within the run: that later step answers for the service
+        return None  # moved again later in the run: the later step has to prove it
     if (service_id, deploy_id) in later.verified:
         return None
     return f"no verify of service {step.outcome.get('service')!r} on deploy {deploy_id!r} follows"
@@ -133,7 +133,7 @@ def _task(step: StepRecord, _: _Later) -> str | None:
 
 def _wait(step: StepRecord, _: _Later) -> str | None:
     wanted, running = step.outcome.get("desired_count"), step.outcome.get("running_count")
-    # No copies may be what was wanted, after a scale to 0; that a deploy runs is what its `verify` has to say.
+    # After a scale to 0 no copies are wanted; that a deploy runs, its `verify` has to prove.
     return None if type(running) is int and running == wanted else f"{running!r} of {wanted!r} copies ran"
 
 
@@ -204,7 +204,7 @@ def _deleted_by_id(step: StepRecord, _: _Later) -> str | None:
     )
     if not step.changed:
         return None
-    # A task may be asked for by its name.
+    # A task may be given by its name.
     known = isinstance(entity_id, str) and (step.step == "delete_task" or entity_id == asked)
     return None if known else "the outcome names another one"
 
@@ -219,7 +219,7 @@ def _min_count(step: StepRecord, _: _Later) -> str | None:
 
 
 def _answered(step: StepRecord, _: _Later) -> str | None:
-    """The target's answer is all that there is."""
+    """The target's answer is the only evidence."""
     return None if step.outcome else "nothing is recorded of the answer"
 
 
@@ -281,7 +281,7 @@ def _seals(step: StepRecord, _: _Later) -> str | None:
 
 
 def _texts(value: object) -> set[str] | None:
-    """The texts in a list, None where it is something else."""
+    """The strings in a list; None if it is anything else."""
     return set(value) if isinstance(value, list) and all(isinstance(each, str) for each in value) else None
 
 

@@ -31,19 +31,19 @@ _OF_SERVICE = """number IN (
   )
   SELECT number FROM touched WHERE kind = 'service' AND name IN (SELECT name FROM alike) {newest}
 )"""
-"""Of a service, and of the other names that it was adopted by or from. Names are sought from one to the next: there are few."""
+"""Runs of a service under all names that it was adopted from or as. Skips from one distinct name to the next: there are few."""
 _NEWEST = "GROUP BY number ORDER BY max(started_at) DESC LIMIT :newest"
-"""Of what is found so, before its rows are read: a service may have a part of a million."""
+"""Limits these runs before their rows are read: one service may have a large share of a million runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Filters; None asks for everything."""
+    """Filters; None means any."""
 
     state: str | None = None
     """A verdict (`proven`, `tampered`, …), a run's own state (`succeeded`, …) or what its seal says (`unsealed`, …)."""
     since: datetime | None = None
-    """Runs that started then or later."""
+    """Runs that started at this time or later."""
     runbook: str | None = None
     digest: str | None = None
     """A digest or its beginning, with or without `sha256:`."""
@@ -51,10 +51,10 @@ class Query:
     """A service, alone or as environment/service."""
 
     newest: int | None = None
-    """So many of them, those that started last."""
+    """At most this many runs, those that started last."""
 
     def to_sql(self) -> tuple[str, dict[str, Any]]:
-        """A WHERE clause for the index and its values."""
+        """Return a WHERE clause for the index, and its values."""
         clauses, values = [], {}
         if self.state is not None:
             clauses.append("(verdict = :state OR state = :state OR seal = :state)")
@@ -81,15 +81,15 @@ class Query:
                 plain = self.service.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
                 values["any"] = f"%/{plain}"
         where = ("WHERE " + " AND ".join(clauses)) if clauses else ""
-        # As the index holds names whose bytes are no UTF-8; it cannot be asked for them otherwise.
+        # The index holds names that are not UTF-8 in this form, and can only be queried for them like this.
         return where, {name: shown_name(value) for name, value in values.items()}
 
 
 def parse_digest(text: str) -> str:
-    """A digest or its beginning, from as much as people paste: `sha256:…`, the hex digits alone, `REPOSITORY@sha256:…`.
+    """Return a digest or its beginning from what people paste: `sha256:…`, the hex digits alone, `REPOSITORY@sha256:…`.
 
     Raises:
-        InputError: None of these.
+        InputError: Not one of these.
     """
     match = _DIGEST.fullmatch(text.rpartition("@")[2].lower())
     if match is None:
@@ -100,10 +100,10 @@ def parse_digest(text: str) -> str:
 
 
 def parse_since(text: str, *, now: datetime) -> datetime:
-    """A time as people give it: `2026-01-31`, RFC 3339, or an age such as `12h`, `7d`, `2w`.
+    """Parse a time that a user gave: `2026-01-31`, RFC 3339, or an age such as `12h`, `7d`, `2w`.
 
     Raises:
-        InputError: None of these.
+        InputError: Not one of these.
     """
     ago = _AGO.fullmatch(text)
     try:

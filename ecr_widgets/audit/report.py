@@ -1,4 +1,4 @@
-"""One HTML file for people without any of our tools: safe to open whatever stands in the notebooks.
+"""One HTML file for people without our tools: safe to open whatever the notebooks contain.
 
 Nothing in it runs and nothing is fetched: a content security policy forbids all but inline styles, everything from outside
 is escaped in one place, `_text`, and no output of a notebook is taken over as HTML.
@@ -29,9 +29,9 @@ from ecr_widgets.model.text import visible
 from ecr_widgets.model.times import to_rfc3339
 
 MAX_ROWS = 5000
-"""Newest runs in the table; the rest is counted and said to be left out."""
+"""How many of the newest runs are in the table; the report says how many are left out."""
 MAX_DETAILS = 300
-"""Newest runs with their steps."""
+"""How many of the newest runs are shown with their steps."""
 _MAX_TEXT = 2000
 _MOST_SERVICES = 12
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
@@ -64,13 +64,13 @@ def write_report(
     """Write the report.
 
     Args:
-        runs: The folder or bucket, from which the newest runs' steps are read.
+        runs: The folder or bucket from which the newest runs' steps are read.
 
         rows: Newest first.
 
-        checked: What `verify` found, None where it was not asked.
+        checked: What `verify` found; None if it did not run.
 
-        adopted: All names of each service that was adopted.
+        adopted: All names of each adopted service.
 
     Raises:
         OSError: It cannot be written.
@@ -94,7 +94,7 @@ def _document(
         '<meta name="referrer" content="no-referrer"><meta name="viewport" content="width=device-width">'
         f"<title>Audit of saved runs</title><style>{_STYLE}</style></head><body>"
     )
-    # A browser opens no object of a bucket.
+    # A browser cannot open objects in a bucket.
     folder = os.path.relpath(runs.resolve(), out.resolve().parent) if isinstance(runs, Path) else None
     numbers = {
         row.path: at for at, row in enumerate(filter(_is_run, islice(rows, MAX_ROWS))) if at < MAX_DETAILS
@@ -161,7 +161,7 @@ def _when(moment: str) -> str:
 
 
 def _linked(shown: str, row: Row, numbers: Mapping[str, int]) -> str:
-    """What is shown of a run, leading to its steps below."""
+    """Link what is shown to the run's steps below, if they are included."""
     at = numbers.get(row.path)
     return shown if at is None else f'<a href="#run-{at}">{shown}</a>'
 
@@ -201,7 +201,7 @@ def _row(row: Row, folder: str | None, numbers: Mapping[str, int]) -> str:
     took = "" if row.duration_s is None else duration(row.duration_s)
     named = f"<code>{_text(row.path)}</code>"
     if folder is not None:
-        # Relative, and each sign that could make another address of it is spelled.
+        # Relative, with every character escaped that could make it a different address.
         address = f"./{quote(os.fsencode(f'{folder}/{row.path}'))}"
         named = f'<a href="{escape(address)}">{named}</a>'
     return (
@@ -234,7 +234,7 @@ def _details(told: dict[str, Any], number: int) -> str:
 
 
 def _text(value: Any) -> str:
-    """Anything as text that no browser takes for more."""
+    """Any value as escaped text, shortened."""
     if value is None:
         return ""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1, default=str)

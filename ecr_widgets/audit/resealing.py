@@ -1,7 +1,7 @@
-"""Runs that were sealed more than once: all but the last seal must be of an attempt that the run itself reports.
+"""Runs that were sealed more than once: each seal but the last must belong to an attempt that the run itself reports.
 
-A run is sealed when it ends, and once more only where it was resumed. So a second seal that says something else is an alarm,
-whoever signed it, and so is another signer while the first one's key was still in use.
+A run is sealed when it ends, and again only if it was resumed. So any second seal that says something else is an alarm, and
+so is a different signer while the first one's key was still in use.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from ecr_widgets.saved_runs.reading import read_header
 
 
 class SealedRun(msgspec.Struct, frozen=True):
-    """What is to be known of one seal to compare it with others of the run."""
+    """What is needed from one seal to compare it with others of the run."""
 
     prefix: str
-    """Of the names in its chain."""
+    """The prefix of the names in its chain."""
     place: int
     """In its chain, counting from 1."""
     path: str
@@ -37,21 +37,21 @@ class SealedRun(msgspec.Struct, frozen=True):
     sealed_at: Moment
     key: str
     by_engine: bool
-    """Whether our engine made the run, which saves each in one file; by hand one may be saved under several names."""
+    """Whether our engine made the run: it saves each run in one file; by hand a run may be saved under several names."""
 
     @property
     def where(self) -> str:
-        """The seal, as people find it."""
+        """The seal's place, for people."""
         return f"seal {self.place}{f' of {self.prefix}' if self.prefix else ''}"
 
 
 def sealed_run(seal: Seal, prefix: str, place: int, *, path: str | None = None) -> SealedRun | None:
-    """What is to be compared of a seal; None for one that seals no run.
+    """Return what to compare of a seal; None if it does not seal a run.
 
     Args:
-        prefix: Of its chain.
+        prefix: The prefix of the names in its chain.
 
-        path: Of the notebook, where that is not below its chain's prefix.
+        path: The notebook's path, if it is not prefix and name.
     """
     if not seal.run_id or seal.retired:
         return None
@@ -73,12 +73,12 @@ def sealed_run(seal: Seal, prefix: str, place: int, *, path: str | None = None) 
 def resealed(
     newest: SealedRun, others: Iterable[SealedRun], content: bytes, keys: Mapping[str, KeyFile]
 ) -> tuple[str, ...]:
-    """What earlier seals of a run say against its newest one, in words; empty where they say nothing.
+    """Return what contradicts the newest seal in a run's earlier seals, in words; empty if nothing does.
 
     Args:
         others: Other seals of the run, in any chain.
 
-        content: The file, which says what the newest seal says.
+        content: The file, which matches the newest seal.
     """
     earlier = [each for each in others if _is_against(each, newest)]
     if not earlier:
@@ -107,7 +107,7 @@ def resealed(
 
 
 def are_of_attempts(seals: Iterable[SealedRun], content: bytes) -> bool:
-    """Whether each seal is of an attempt that a run reports, which was resumed since: none of them is of what it says now."""
+    """Whether each seal belongs to an attempt that the run reports and has since resumed, not to its current content."""
     attempts = _attempts_of(content)
     return all(
         each.state != RunState.SUCCEEDED and any(_is_of(each, attempt) for attempt in attempts)
@@ -116,7 +116,7 @@ def are_of_attempts(seals: Iterable[SealedRun], content: bytes) -> bool:
 
 
 def other_signer(first: str, later: str, sealed_at: datetime, keys: Mapping[str, KeyFile]) -> str:
-    """That a later seal is by another key than the first, in words; empty where it is not, or the first key's time was over."""
+    """Say that a later seal is by another key than the first; empty if it is not, or if the first key was no longer valid."""
     key = keys.get(first)
     if later == first or (key is not None and key.valid_until <= sealed_at):
         return ""
@@ -132,10 +132,10 @@ def _is_against(each: SealedRun, newest: SealedRun) -> bool:
 
 
 def _is_of(sealed: SealedRun, attempt: Attempt) -> bool:
-    """Whether the seal is of just this attempt."""
+    """Whether the seal belongs to exactly this attempt."""
     if attempt.form_sha256 is not None or attempt.file_sha256 is not None:
         return bool(attempt.form_sha256 == sealed.form_sha256 or attempt.file_sha256 == sealed.file_sha256)
-    # An earlier release kept no hashes. A killed run was sealed as running.
+    # An earlier release recorded no hashes. A killed run was sealed as running.
     was_killed = sealed.state == RunState.RUNNING and attempt.state == RunState.INTERRUPTED
     return bool((attempt.state == sealed.state or was_killed) and attempt.ended_at == sealed.ended_at)
 

@@ -1,4 +1,4 @@
-"""Runs that were removed or overwritten on purpose: a seal says so, and `verify` no longer misses what was sealed of them."""
+"""Runs that were removed or overwritten on purpose: a seal says so, and `verify` no longer reports them as missing."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from ecr_widgets.model.bucket_path import BucketPath, Place
 
 
 def retire_runs(runs: Place, names: Collection[str], *, ring: KeyRing, now: datetime) -> list[str]:
-    """Seal that runs were removed or overwritten on purpose, so that `verify` no longer misses what was sealed of them.
+    """Seal that runs were removed or overwritten on purpose, so that `verify` no longer reports them as missing.
 
     Args:
-        names: As they were sealed, relative to the folder or the prefix; those that are there stay sealed as they are.
+        names: As they were sealed, relative to the folder or the prefix; files that exist stay sealed as they are.
 
     Returns:
         The names.
 
     Raises:
-        RecordError: One of them was never sealed, or by another key that is in use, and nothing was added; or a chain cannot
-            be added to.
+        RecordError: One of them was never sealed, or was sealed by another key that is in use, and nothing was added; or a chain
+            cannot be extended.
 
-        SettingsError: There is no key to sign with.
+        SettingsError: There is no usable signing key.
 
         OSError: A chain cannot be written, or the bucket does not answer.
     """
@@ -63,7 +63,7 @@ class _Newest(NamedTuple):
     """The newest seal of a name."""
 
     prefix: str
-    """Of the names in its chain."""
+    """The prefix of the names in its chain."""
     seal: Seal
 
 

@@ -1,4 +1,4 @@
-"""The notebooks of a place of runs, wherever that is: listed with stamps, and read."""
+"""The notebooks in a folder or bucket of runs: listing them with stamps, and reading them."""
 
 from __future__ import annotations
 
@@ -35,31 +35,31 @@ _RUNS_IN_PART = 4_000
 
 
 class Part(NamedTuple):
-    """The notebooks whose names are in a range."""
+    """The notebooks whose names are within a range."""
 
     first: str
-    """No name in it is less than that."""
+    """The lower bound of its names, inclusive."""
     end: str | None
-    """All names in it are less than that; None where there is no end."""
+    """The upper bound of its names, exclusive; None if there is none."""
     notebooks: Iterable[tuple[str, Stamp]]
-    """Each name with what tells two states of it apart."""
+    """Each name with a stamp that changes when the notebook does."""
 
     @property
     def is_whole(self) -> bool:
-        """Whether it is all notebooks that there are."""
+        """Whether it covers all notebooks."""
         return not self.first and self.end is None
 
 
 class RunFiles(Protocol):
-    """Notebooks by name, relative to their place."""
+    """Notebooks by name, relative to their folder or bucket prefix."""
 
     def parts(self, *, since: date | None, days: Iterable[tuple[date, int]]) -> Generator[Part, None, None]:
-        """All notebooks; close it to stop early.
+        """Yield all notebooks in parts; close the generator to stop early.
 
         Args:
-            since: Where names that begin with an earlier day may be left out; None for all.
+            since: Names that begin with an earlier day may be left out; None for all.
 
-            days: About how many runs days have, in order, as far as that is known.
+            days: Approximate numbers of runs for the days where they are known, in order.
 
         Raises:
             InputError: They cannot be listed.
@@ -67,7 +67,7 @@ class RunFiles(Protocol):
         ...
 
     def list_whole(self) -> list[tuple[str, Stamp]] | None:
-        """All notebooks at once; None where they are too many for that, and listed by parts.
+        """List all notebooks together; None if they are only listed in parts, because there may be too many.
 
         Raises:
             InputError: They cannot be listed.
@@ -75,36 +75,36 @@ class RunFiles(Protocol):
         ...
 
     def read(self, name: str) -> bytes:
-        """Content of one.
+        """Return the content of one notebook.
 
         Raises:
             OSError: It cannot be read.
 
-            ValueError: It is nothing to be read.
+            ValueError: It is not a readable notebook, such as a pipe or a file that is too large.
         """
         ...
 
     def contents(self, names: Sequence[str]) -> Generator[bytes | OSError | ValueError, None, None]:
-        """What is in each, in order, or why that cannot be read; close it to stop early."""
+        """Yield each content in order, or the reason why it cannot be read; close the generator to stop early."""
         ...
 
     def is_held(self, name: str) -> bool:
-        """Whether somebody runs that run right now."""
+        """Whether a live process holds the run."""
         ...
 
     def each(self, work: Callable[[_Asked], _Done], asked: Sequence[_Asked]) -> Generator[_Done, None, None]:
-        """What the work gives for each, in order and several at once; close it to stop early."""
+        """Yield the result of `work` for each item in order, several at a time; close the generator to stop early."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class FolderFiles:
-    """Implements `RunFiles` for a folder and the folders below."""
+    """Implements `RunFiles` for a folder and its subfolders."""
 
     folder: Path
 
     def parts(self, *, since: date | None, days: Iterable[tuple[date, int]]) -> Generator[Part, None, None]:
-        # Kept in the folder's own order: rows sorted by name are written quicker once, and found slower at each update.
+        # In the folder's own order: sorted by name, rows are faster to write once but slower to find at each update.
         yield Part("", None, scan(self.folder))
 
     def list_whole(self) -> list[tuple[str, Stamp]]:
@@ -125,12 +125,12 @@ class FolderFiles:
 
 @dataclass(frozen=True, slots=True)
 class StoreFiles:
-    """Implements `RunFiles` for a store that others share, such as a bucket."""
+    """Implements `RunFiles` for a shared store, such as a bucket."""
 
     store: RunStore
 
     def parts(self, *, since: date | None, days: Iterable[tuple[date, int]]) -> Generator[Part, None, None]:
-        # Names of runs begin with the day. Some thousand in a part: enough for what is listed at once, and few enough for memory.
+        # Names of runs begin with the day. A part has a few thousand: enough to list efficiently, few enough for memory.
         cuts, count = ["" if since is None else f"{since:%Y%m%d}"], 0
         for day, runs in days:
             if count >= _RUNS_IN_PART and (cut := f"{day:%Y%m%d}") > cuts[-1]:
@@ -175,7 +175,7 @@ class StoreFiles:
     ) -> Generator[_Done, None, None]:
         left = iter(asked)
         with ThreadPoolExecutor(at_once) as pool:
-            # Some are always on their way, and no more wait to be taken than that.
+            # Keep a few requests in flight, so that only so many results wait to be consumed.
             due = deque(pool.submit(work, each) for each in islice(left, 2 * at_once))
             try:
                 while due:
@@ -194,7 +194,7 @@ def _read(files: RunFiles, name: str) -> bytes | OSError | ValueError:
 
 
 def names_in(place: Place) -> Iterator[str]:
-    """Names of all notebooks of a folder, or of a bucket.
+    """Yield the names of all notebooks in a folder or bucket.
 
     Raises:
         InputError: They cannot be listed.
@@ -204,17 +204,17 @@ def names_in(place: Place) -> Iterator[str]:
 
 
 def files_of(place: Place) -> RunFiles:
-    """The notebooks of a folder, or of a bucket."""
+    """Return the notebooks of a folder or bucket."""
     return FolderFiles(place) if isinstance(place, Path) else StoreFiles(bucket_store(place))
 
 
 def stored_stamp(stamp: object) -> Stamp:
-    """A store's own stamp as one of those that an index keeps."""
+    """Convert a store's own stamp to one that an index keeps."""
     return Stamp(1, 0, str(stamp))
 
 
 def find_in(place: Place, name: str) -> Found:
-    """Read one notebook; nothing is raised for what it holds."""
+    """Read one notebook; its content never raises an error."""
     files = files_of(place)
     try:
         return found_in(files, name, files.read(name))
@@ -223,13 +223,13 @@ def find_in(place: Place, name: str) -> Found:
 
 
 def unread(name: str, error: OSError | ValueError) -> NoRun:
-    """What is found in a notebook that cannot be read."""
+    """Return the finding for a notebook that cannot be read."""
     why = os_reason(error) if isinstance(error, OSError) else str(error)
     return NoRun(shown_name(name), "unreadable", why)
 
 
 def found_in(files: RunFiles, name: str, content: bytes) -> Found:
-    """What is found in a notebook's content."""
+    """Return the run in a notebook's content, and whether it is held, or why there is none."""
     found = read_content(content, shown_name(name))
     if isinstance(found, Run) and found.state is RunState.RUNNING and files.is_held(name):
         return msgspec.structs.replace(found, held=True)

@@ -1,7 +1,7 @@
-"""The newest seal of each notebook, kept in the index: what a list needs to call a run tampered, without a look at all seals.
+"""The newest seal of each notebook, kept in the index: a list needs it to find tampered runs without reading all seals.
 
-Of a seal in order the row that it signs is taken, and the notebook not opened unless its stamp is another one now.
-Whether chains are in order as a whole, and which sealed runs are missing, is for `verify` to say.
+If a seal is in order, the row that it signs is used, and the notebook is only opened if its stamp has changed.
+Whether whole chains are in order, and which sealed runs are missing, only `verify` reports.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ CREATE TABLE retired (
 ) WITHOUT ROWID;
 """
 _MARK = f"UPDATE runs SET (changed_ns, size, inode) = {tuple(NEVER)} WHERE path"  # noqa: S608 -- ours, as the others
-"""Of what is to be looked at again."""
+"""Marks notebooks that must be read again."""
 MARK_ONE = f"{_MARK} = ?"
 _MARK_OF_RUN = f"{_MARK} IN (SELECT path FROM sealed WHERE run_id = ?)"  # noqa: S608
 _MARK_CHAIN = f"{_MARK} IN (SELECT path FROM seals WHERE prefix = ?)"  # noqa: S608
@@ -62,10 +62,10 @@ INSERT INTO seals VALUES (?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO 
 
 
 class Newest(NamedTuple):
-    """The newest seal of a notebook, as the table holds it."""
+    """The newest seal of a notebook, as in the table `seals`."""
 
     at: int
-    """Where in its chain its lines begin, in bytes."""
+    """Where its lines begin in its chain: in a folder in bytes, in a bucket its number on its day."""
     sha256: str
     prefix: str
     place: int
@@ -73,19 +73,19 @@ class Newest(NamedTuple):
     row_sha256: str | None
     overwritten: int
     forged: str | None
-    """Why it says nothing."""
+    """Why it is not valid."""
     unknown_key: int
     run_id: str | None
-    """None also where the run was retired."""
+    """None also if the run was retired."""
     run: str | None
-    """The run as whose seal it is compared with others; None for a forged one, and for one of no run."""
+    """The run whose other seals it is compared with; None for a forged seal, and for one without a run."""
     signer: str
     seals: int
-    """Of that run, in all chains."""
+    """How many seals the run has, in all chains."""
 
     def after(self, outer: Newest | None) -> Newest:
-        """The same where another chain has sealed the name before, or farther away from it."""
-        # None where its run was retired there.
+        """Return this seal, marked as overwritten if an outer or earlier chain sealed another run under the name."""
+        # Its run_id is None if the run was retired there.
         if outer is not None and (outer.overwritten or outer.run_id not in (None, self.run_id)):
             return self._replace(overwritten=1)
         return self
@@ -95,7 +95,7 @@ _NEWEST = f"{', '.join(Newest._fields[:-1])}, (SELECT count(*) FROM sealed WHERE
 
 
 class Whereabouts(NamedTuple):
-    """Where a seal is: the first members of `Newest`."""
+    """Where to find a seal: the first members of `Newest`."""
 
     at: int
     sha256: str
@@ -117,7 +117,7 @@ class Noted(NamedTuple):
 
 
 class SealBook(ABC):
-    """The seals of one place of runs; `update` is called within a transaction of the index."""
+    """The seals of one folder or bucket; `update` is called within a transaction of the index."""
 
     def __init__(self, database: sqlite3.Connection, files: RunFiles, ring: KeyRing) -> None:
         self._database = database
@@ -126,10 +126,10 @@ class SealBook(ABC):
         self._has_runs = False
 
     def update(self, since: date | None = None) -> None:
-        """Read what chains have gained; notebooks whose newest seal is another one now are marked to be read again.
+        """Read new seals, and mark notebooks with a new newest seal to be read again.
 
         Args:
-            since: The first day of interest, where chains are of days; None for all.
+            since: The first day to read, if each chain is one day; None for all.
         """
         self.close()
         self._has_runs = self._database.execute("SELECT 1 FROM runs LIMIT 1").fetchone() is not None
@@ -144,19 +144,19 @@ class SealBook(ABC):
 
     @abstractmethod
     def days(self) -> Iterator[tuple[date, int]]:
-        """Where chains are of days: each that is known, and how many seals it has."""
+        """If each chain is one day, yield each known day with its number of seals."""
 
     @abstractmethod
     def _read_new(self, keys: Mapping[str, KeyFile], since: date | None) -> None:
-        """Note the seals that are not noted yet."""
+        """Note the seals that are new."""
 
     @abstractmethod
     def _fresh_row(self, place: Newest) -> bytes | None:
-        """The row in front of a seal, where that was just read and is at hand."""
+        """The row in front of a seal, if it was just read; else None."""
 
     @abstractmethod
     def _lines(self, place: Whereabouts | Newest) -> tuple[bytes, bytes]:
-        """The line at a place in a chain, and the next one.
+        """The two lines that begin at a place in a chain.
 
         Raises:
             OSError: They cannot be read.
@@ -164,13 +164,13 @@ class SealBook(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Forget what was kept of the last look."""
+        """Release what the last `update` kept open or in memory."""
 
     def newest_of(self, paths: Collection[str]) -> dict[str, Newest]:
         """The newest seal of each notebook that has one."""
         found: dict[str, Newest] = {}
         for path, newest in self._newest_by_chain(paths):
-            # The nearest chain answers for a name.
+            # The chain nearest to a file decides.
             found[path] = newest.after(found.get(path))
         return found
 
@@ -183,11 +183,11 @@ class SealBook(ABC):
         return ((path, Newest(*members)) for path, *members in rows)
 
     def state(self) -> object:
-        """What all chains were when they were last looked at, by whomever."""
+        """The state of all chains when any process last read them, for comparison."""
         return self._database.execute("SELECT prefix, end, sha256 FROM chains ORDER BY prefix").fetchall()
 
     def row(self, path: str, newest: Newest) -> RowLine | None:
-        """The row that the seal of a notebook signs; None where it is not in order, or has none that counts."""
+        """The row that a notebook's seal signs; None if the seal is not in order or has no usable row."""
         if newest.forged is not None or newest.unknown_key or newest.row_sha256 is None:
             return None
         line = self._fresh_row(newest)
@@ -196,13 +196,13 @@ class SealBook(ABC):
                 line = self._lines(newest)[0].removesuffix(b"\n")
             except OSError:
                 return None
-        # Believed for its hash alone: the chain may have been changed meanwhile.
+        # Only its hash proves it: the chain may have changed meanwhile.
         sealed = read_row(line, path) if hashlib.sha256(line).hexdigest() == newest.row_sha256 else None
         # A run that was killed may be resumed at any time.
         return None if sealed is None or sealed.state == RunState.RUNNING else sealed
 
     def finding(self, path: str, newest: Newest | None, file_sha256: str) -> tuple[Finding, tuple[str, ...]]:
-        """What the newest seal of a notebook says of the file that has this hash, and what is changed in it."""
+        """Check a file with this hash against its notebook's newest seal; return the finding, and what changed."""
         if newest is None:
             return Finding.UNSEALED, ()
         if newest.forged is not None:
@@ -224,7 +224,7 @@ class SealBook(ABC):
         return Finding.OVERWRITTEN if newest.overwritten else found, ()
 
     def _resealed(self, path: str, newest: Newest) -> tuple[str, ...]:
-        """What earlier seals of the run say against one."""
+        """What earlier seals of the run contradict in its newest one, in words."""
         if newest.seals < 2:
             return ()
         others = self._database.execute(
@@ -243,7 +243,7 @@ class SealBook(ABC):
             return (f"it cannot be read any more: {error}",)
 
     def _note(self, prefix: str, noted: list[Noted]) -> None:
-        """Note seals of one chain, in their order."""
+        """Note seals of one chain, in order."""
         for is_retired, seals in groupby(noted, lambda each: each.seal.retired):
             if not is_retired:
                 self._note_runs(prefix, list(seals))
@@ -287,30 +287,30 @@ class SealBook(ABC):
         )
 
     def _retire(self, prefix: str, noted: Noted) -> None:
-        """Note that the run that is newest in this chain was removed or overwritten on purpose."""
+        """Note that the newest run under this name in the chain was removed or overwritten on purpose."""
         path, seal = self._path(prefix, noted.seal), noted.seal
         signer = self._database.execute(
             "SELECT signer FROM seals WHERE path = ? AND prefix = ?", (path, prefix)
         ).fetchone()
         if signer is None or other_signer(signer[0], seal.key, seal.sealed_at, self._ring.known()):
             return
-        # From here on it is no loss that other runs of the name are gone.
+        # From here on it is intended that earlier runs of the name are gone.
         self._database.execute(
             "UPDATE seals SET overwritten = 0, run_id = NULL WHERE path = ? AND prefix = ?", (path, prefix)
         )
         self._database.execute(MARK_ONE, (path,))
 
     def _path(self, prefix: str, seal: Seal) -> str:
-        """The notebook of a seal."""
+        """The path of a seal's notebook."""
         return prefix + seal.path
 
     def _seal(self, place: Whereabouts | Newest) -> Seal:
-        """A seal as it was noted.
+        """Read a seal at a place that was noted.
 
         Raises:
             OSError: It cannot be read.
 
-            ValueError: It is not there any more.
+            ValueError: It is no longer there.
         """
         link = next(links_in(self._lines(place)), None)
         if link is None or link.seal is None or link.sha256 != place.sha256:
@@ -326,12 +326,12 @@ class SealBook(ABC):
 
 
 def marks_of(values: Collection[object]) -> str:
-    """A question mark for each value of an SQL statement."""
+    """A question mark for each value in an SQL statement."""
     return ", ".join("?" * len(values))
 
 
 def noted_of(link: Link, seal: Seal, trouble: Trouble | None, *, place: int, at: int) -> Noted:
-    """What is to be noted of a seal."""
+    """Return what to note about a seal."""
     is_forged, unknown_key = (False, False) if trouble is None else (trouble.forged, trouble.unknown_key)
     forged = "; ".join(trouble.why) if trouble is not None and is_forged else None
     run = None if is_forged else seal.run_id or None

@@ -1,4 +1,4 @@
-"""Sealing finished runs: the engine calls `seal_finished_run` once after its last write, `audit seal` what was missed."""
+"""Sealing finished runs: the engine calls `seal_finished_run` after its last write; `audit seal` seals what was missed."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ from ecr_widgets.model.run_id import RUN_ID
 from ecr_widgets.ports.run_store import RunStore
 
 MAX_SEAL_BYTES = 1_000_000
-"""A run that needs a larger seal gets none: the chain is read whole, by everybody, for ever."""
+"""A run that needs a larger seal gets none, because every reader reads the whole chain."""
 
 
 def seal_at_exit(path: SavedAt, then: Callable[[SavedAt], str | None]) -> None:
-    """Seal a saved run when this process ends, since somebody else, papermill, still writes its file; stderr says why not.
+    """Seal a saved run when this process ends, because papermill writes its file until then; failures go to stderr.
 
     Args:
-        then: Called with a run that was sealed; gives back what else to say on stderr.
+        then: Called with a sealed run; returns what else to print on stderr.
     """
 
     def seal() -> None:
@@ -61,10 +61,10 @@ def seal_at_exit(path: SavedAt, then: Callable[[SavedAt], str | None]) -> None:
 
 
 def seal_finished_run(path: SavedAt) -> str | None:
-    """Seal one saved run where it is saved; one that cannot be sealed stays as good as it was.
+    """Seal one saved run where it is saved; if that fails, the run itself is unaffected.
 
     Returns:
-        Why it could not be sealed, None where it was.
+        Why it could not be sealed, or None.
     """
     try:
         if isinstance(path, Path):
@@ -77,14 +77,14 @@ def seal_finished_run(path: SavedAt) -> str | None:
 
 
 def seal_run(runs: Path, name: str, *, ring: KeyRing, now: datetime) -> Seal | None:
-    """Seal one run; nothing is added where the chain ends with a seal of just this file.
+    """Seal one run; add nothing if the chain already ends with a seal of exactly this file.
 
     Raises:
-        RecordError: Not a finished run, or a chain that cannot be added to.
+        RecordError: Not a finished run, or the chain cannot be extended.
 
-        SettingsError: There is no key to sign with.
+        SettingsError: There is no usable signing key.
 
-        OSError: The file cannot be read or the chain not be written.
+        OSError: The file cannot be read, or the chain cannot be written.
     """
     key, signer = ring.signing_key(now=now)
     draft = _draft(runs, name, now=now)
@@ -102,7 +102,7 @@ def seal_run(runs: Path, name: str, *, ring: KeyRing, now: datetime) -> Seal | N
 
 
 class _Draft(NamedTuple):
-    """A seal but for its key and its place in the chain, and the line with the run's row."""
+    """A seal without its key and its place in the chain, and the line with the run's row."""
 
     seal: Seal
     row: bytes | None
@@ -135,7 +135,7 @@ def _draft(runs: Path, name: str, *, now: datetime) -> _Draft:
         if is_held(runs / name):
             raise RecordError(f"{name!r} is running now")
         if (runs / name).stat().st_uid != os.geteuid():
-            # On another host of a shared folder it may well be running.
+            # In a shared folder it may be running on another host.
             raise RecordError(
                 f"{name!r} is another user's and says that it is running", hint="leave it to them"
             )
@@ -166,28 +166,28 @@ def _draft_of(run: Run, content: bytes, name: str, *, stamp: Stamp, now: datetim
 
 
 def seal_missing(runs: SavedAt, names: Iterable[str], *, ring: KeyRing, now: datetime) -> list[str]:
-    """Seal every run that has no seal and is not running: killed ones and plain papermill's too.
+    """Seal every run that has no seal and is not running, including killed runs and plain papermill's.
 
-    The order of the names does not matter: of several files of one run, the one that the engine named gets the seal, else the
-    one with the shortest name. A run whose seal disagrees with its file is left alone, and so is a copy of a sealed run under another name: both are for
-    `audit verify` to tell. One that was sealed in the folder where it lies needs no second seal. Runs are read without the
-    chain's lock; each hundred is then added under it and synchronized once, so that a crash costs the seals of some
-    and never the chain.
+    The order of the names does not matter: if one run has several files, the one that the engine named gets the seal, or else the
+    one with the shortest name. A run whose seal disagrees with its file is left alone, and so is a copy of a sealed run under
+    another name: `audit verify` reports both. A run that was sealed in its own subfolder needs no second seal. Runs are read
+    without the chain's lock; each hundred is then added under the lock and synced once, so that a crash loses some seals but
+    never the chain.
 
     Returns:
         Names of the files sealed.
 
     Raises:
-        RecordError: A chain that cannot be read, added to or written.
+        RecordError: A chain cannot be read, extended or written.
 
-        SettingsError: There is no key to sign with.
+        SettingsError: There is no usable signing key.
 
         OSError: A bucket does not answer.
     """
     if not isinstance(runs, Path):
         return list(_seal_missing_in_bucket(runs, names, ring=ring, now=now))
     seen = content_of(runs).rfind(b"\n") + 1
-    # A link at a time: all of a long chain together take gigabytes.
+    # One link at a time: all links of a long chain would take gigabytes.
     known = _Sealed((prefix, read_links(content)) for prefix, content, _ in contents_of(runs))
     due = sorted((name for name in names if name not in known.names), key=_originals_first)
     done: list[str] = []
@@ -198,11 +198,11 @@ def seal_missing(runs: SavedAt, names: Iterable[str], *, ring: KeyRing, now: dat
         while batch := list(islice(drafts, _BATCH)):
             if not any(batch):
                 continue
-            # Asked for each time: meanwhile it may have been retired.
+            # Fetched for each batch: the key may have been retired meanwhile.
             key, signer = ring.signing_key(now=now)
             try:
                 with appending(runs, key) as chain:
-                    # What others have sealed since.
+                    # What other processes have sealed since.
                     known.note(chain.links_since(seen))
                     added = []
                     for each in batch:
@@ -225,7 +225,7 @@ def _seal_missing_in_bucket(
     store = bucket_store(runs)
     known = _Sealed(("", links) for _, links, _ in chains_of_days(store))
     for name in sorted((name for name in names if name not in known.names), key=_originals_first):
-        # A run that cannot be read, is running or has no canonical form is for another time.
+        # Skip a run that cannot be read, is running or has no canonical form.
         with suppress(RecordError, ValueError, RecursionError):
             draft = _draft_in_bucket(store, runs / name, now=now)
             if known.lacks(draft.seal):
@@ -236,7 +236,7 @@ def _seal_missing_in_bucket(
 
 
 class _Sealed:
-    """Which names and runs have a seal, in any of several chains."""
+    """The names and runs that have a seal in any of several chains."""
 
     def __init__(self, chains: Iterable[tuple[str, Iterable[Link]]]) -> None:
         self.names: set[str] = set()
@@ -256,21 +256,21 @@ class _Sealed:
         self._runs.add(seal.run_id)
 
     def lacks(self, draft: Seal) -> bool:
-        """Whether neither the name has one nor, under another name, the run."""
-        # Only our engine's runs have a file each; by hand one run may be saved under several names.
+        """Whether neither the name nor, under another name, the run has a seal."""
+        # Only our engine saves each run in one file; by hand one run may be saved under several names.
         is_copy = draft.run.runbook_sha256 is not None and draft.run_id in self._runs
         return draft.path not in self.names and not is_copy
 
 
 def _originals_first(name: str) -> tuple[str, int, int, str]:
-    """Sorts by time what our engine named, then the rest; a copy, whose name is longer or lies deeper, after its original."""
+    """Sort key: names that our engine gave, by time, then the rest; a copy, with a longer or deeper name, after its original."""
     file = PurePosixPath(name).name
     named = _NAMED_BY_ENGINE.match(file)
     return (named[0] if named else "~", name.count("/"), len(file), name)
 
 
 def _draft_or_none(runs: Path, name: str, *, now: datetime) -> _Draft | None:
-    # A run that cannot be read, is running or has no canonical form is for another time.
+    # Skip a run that cannot be read, is running or has no canonical form.
     with suppress(RecordError, OSError, ValueError, RecursionError):
         return _draft(runs, name, now=now)
     return None
@@ -278,4 +278,4 @@ def _draft_or_none(runs: Path, name: str, *, now: datetime) -> _Draft | None:
 
 _BATCH = 100
 _NAMED_BY_ENGINE = re.compile(rf"{RUN_ID}-")
-"""How names begin that `ecr-widgets run` gives: with the run's id."""
+"""Names that `ecr-widgets run` gives begin with the run's id."""

@@ -1,6 +1,6 @@
-"""Signatures by the two kinds of key that seals are made with: ECDSA on P-256, and Ed25519 of earlier releases.
+"""Signatures of the two kinds that seals have: ECDSA on P-256, and Ed25519 from earlier releases.
 
-The only place with `cryptography`.
+The only module that uses `cryptography`.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 T = TypeVar("T")
 
 _ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-"""Of P-256: with (r, s) also (r, _ORDER - s) is a signature, and only the one with the lower s is taken here."""
+"""The order of P-256. If (r, s) is a signature, so is (r, _ORDER - s); only the one with the lower s is accepted here."""
 
 
 class Signer(Protocol):
-    """Who holds a private half: a file, or AWS KMS, from which it never comes out."""
+    """Whatever holds a private half: a file, or AWS KMS, which never hands it out."""
 
     def sign(self, content: bytes) -> bytes:
-        """A signature over the content."""
+        """Return a signature over the content."""
         ...
 
 
 class LowS:
-    """Signs with ECDSA by another signer, always by the lower of the two signatures that there are.
+    """Signs with ECDSA through another signer, and always returns the lower of the two possible signatures.
 
     Args:
-        sign: Gives a signature in DER form.
+        sign: Returns a signature in DER form.
     """
 
     def __init__(self, sign: Callable[[bytes], bytes]) -> None:
@@ -46,7 +46,7 @@ class LowS:
 
 
 def new_private_key() -> tuple[bytes, str]:
-    """A new private half, in PEM (PKCS 8, not encrypted), and its public half in PEM."""
+    """Return a new private half, in PEM (PKCS 8, not encrypted), and its public half in PEM."""
     private = ec.generate_private_key(ec.SECP256R1())
     pem = private.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -55,10 +55,10 @@ def new_private_key() -> tuple[bytes, str]:
 
 
 def signer_of(private_pem: bytes) -> Signer:
-    """Who signs with a private half.
+    """Return the signer for a private half.
 
     Raises:
-        ValueError: It is none, or of another kind.
+        ValueError: Not a private key, or one of another kind.
     """
     private = _loaded(lambda: serialization.load_pem_private_key(private_pem, password=None))
     if isinstance(private, ed25519.Ed25519PrivateKey):
@@ -69,30 +69,30 @@ def signer_of(private_pem: bytes) -> Signer:
 
 
 def pem_of_ed25519(public: str) -> str:
-    """The public half of an earlier release's key, 32 bytes in base64, in PEM."""
+    """Convert the public half of an earlier release's key from base64 of its 32 bytes to PEM."""
     return _pem(ed25519.Ed25519PublicKey.from_public_bytes(b64decode(public)))
 
 
 def pem_of_der(public: bytes) -> str:
-    """A public half in PEM, as KMS hands it out in DER.
+    """Convert a public half from DER, the form that KMS returns, to PEM.
 
     Raises:
-        ValueError: It is none, or of another kind.
+        ValueError: Not a public key, or one of another kind.
     """
     return _pem(_p256(_loaded(lambda: serialization.load_der_public_key(public))))
 
 
 def der_of(public_pem: str) -> bytes:
-    """A public half in DER, of which a key's name is made.
+    """Convert a public half to DER, which a key's name is made from.
 
     Raises:
-        ValueError: It is none, or of another kind.
+        ValueError: Not a public key, or one of another kind.
     """
     return _der(_p256_in(public_pem))
 
 
 def is_signed_by_p256(public_pem: str, content: bytes, signature: bytes) -> bool:
-    """Whether the signature over the content is this key's, and the only one that it takes."""
+    """Whether the signature over the content is this key's, in the only form that is accepted."""
     try:
         r, s = decode_dss_signature(signature)
         if s > _ORDER // 2 or encode_dss_signature(r, s) != signature:
@@ -104,7 +104,7 @@ def is_signed_by_p256(public_pem: str, content: bytes, signature: bytes) -> bool
 
 
 def is_signed_by_ed25519(public: str, content: bytes, signature: bytes) -> bool:
-    """The same for an earlier release's key."""
+    """Whether the signature over the content is this earlier release's key's."""
     try:
         ed25519.Ed25519PublicKey.from_public_bytes(b64decode(public)).verify(signature, content)
     except (InvalidSignature, ValueError):
@@ -114,7 +114,7 @@ def is_signed_by_ed25519(public: str, content: bytes, signature: bytes) -> bool:
 
 @lru_cache(maxsize=64)
 def _load(public_pem: str) -> ec.EllipticCurvePublicKey:
-    # Takes as long as a verification, and a chain has thousands by one key.
+    # Loading takes as long as a verification, and a chain has thousands of seals by one key.
     return _p256_in(public_pem)
 
 
@@ -123,10 +123,10 @@ def _p256_in(public_pem: str) -> ec.EllipticCurvePublicKey:
 
 
 def _loaded(load: Callable[[], T]) -> T:
-    """What is loaded; a file that is encrypted, or of a kind that nobody here knows, is refused like any other.
+    """Return the loaded key; one that is encrypted or of an unknown kind is refused like any other bad file.
 
     Raises:
-        ValueError: It is none.
+        ValueError: Not a key that can be loaded.
     """
     try:
         return load()

@@ -1,4 +1,4 @@
-"""What a run touched, as people ask for it: images by digest, services, repositories, deploys."""
+"""What a run touched, in the terms that people search for: images by digest, services, repositories, deploys."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _KINDS = {
     "digest": "digest", "registry_digest": "digest", "running_digest": "digest", "image": "image",
     "repository": "repository", "environment": "environment", "deploy_id": "deploy",
 }  # fmt: skip
-"""What the members of inputs and outcomes name."""
+"""The kind of thing that each member of inputs and outcomes names."""
 DEPLOYS = frozenset(("create_service", "update_service", "rollback"))
 _ABOUT_SERVICE = DEPLOYS | {
     "check_target", "find_service", "wait", "verify", "scale_service", "delete_service", "adopt"
 }  # fmt: skip
 _NAMES_OF_ADOPTED = (("same_environment", "same_service"), ("to_environment", "to_service"))
-"""Members of an `adopt` that name the service, beside those that all steps have."""
+"""Members of an `adopt` that name the service, besides those that all steps have."""
 
 
 class Subjects(NamedTuple):
@@ -31,18 +31,18 @@ class Subjects(NamedTuple):
     pairs: frozenset[tuple[str, str]]
     """Kind and name: `digest`, `service` (as environment/service), `repository`, `environment`, `deploy`.
 
-    What was only intended counts too: who looks for a service wants to see the run that failed on it.
+    Intentions count too: a search for a service should also find the run that failed on it.
     """
     deployed: dict[str, bool]
-    """Services that the run set out to deploy to, as environment/service, and whether that changed them."""
+    """Services that the run tried to deploy to, as environment/service, and whether it changed or may have changed them."""
     verified: frozenset[str]
-    """Services, as environment/service, of which the run found that they run the image that they should."""
+    """Services, as environment/service, that the run found running the right image."""
     adopted: frozenset[str] = frozenset()
-    """Each name, as environment/service, of the service that the run adopted."""
+    """All names, as environment/service, of the service that the run adopted."""
 
 
 def subjects_of(run: Run) -> Subjects:
-    """Look through a run's steps, once for all questions: an index asks them of 100,000 runs."""
+    """Collect everything in one pass over a run's steps, because an index does it for 100,000 runs."""
     steps = run.steps
     services = Services(steps)
     is_plan = run.is_plan
@@ -53,7 +53,7 @@ def subjects_of(run: Run) -> Subjects:
     for step in steps:
         _note_names(step, pairs)
         if step.step == "check_evidence" and step.outcome.get("decision") == "overridden":
-            # Not why: what is sealed may be published.
+            # Without the reason: what is sealed may be published.
             pairs.add(("override", str(step.inputs.get("environment") or step.inputs.get("to_repository"))))
         if step.step not in _ABOUT_SERVICE or not (service := services.of(step)):
             continue

@@ -1,9 +1,9 @@
 """`audit verify`: whether saved runs still say what they said when they were sealed.
 
-What this cannot tell, with or without a signature: that a run was faithful to begin with (who controls the machine while
-it runs controls what is sealed); that the newest seals were cut off together with their files, unless a head was exported
-before; that somebody with the private key made the chain again, unless a head was exported before; and anything about a run
-that was never sealed, which is why such runs are named.
+What it cannot detect, with or without signatures: a run that was not genuine in the first place (whoever controls the machine
+during a run controls what is sealed); that the newest seals were cut off together with their files, or that someone with the
+private key rebuilt the chain, unless a head was exported before; and any change to a run that was never sealed, which is why
+such runs are listed.
 """
 
 from __future__ import annotations
@@ -37,38 +37,38 @@ from ecr_widgets.model.times import to_rfc3339
 
 
 class Finding(StrEnum):
-    """What verify says of one file; the value is its spelling everywhere."""
+    """What verify says about one file; the value is its spelling everywhere."""
 
     INTACT = "intact"
     RESAVED = "resaved"
-    """Other bytes that say the same: no alarm."""
+    """Different bytes with the same content: no alarm."""
     CHANGED = "changed"
     MISSING = "missing"
     UNSEALED = "unsealed"
     BROKEN_SEAL = "broken seal"
     KEY_UNKNOWN = "key unknown"
-    """It says what its seal says, and nobody here can tell who made the seal."""
+    """It matches its seal, but the seal's key is not known here."""
     RETIRED = "retired"
-    """It is gone, and that was sealed to be meant."""
+    """It is gone, and a seal says that this was intended."""
     RESEALED = "resealed"
-    """It says what its newest seal says, and an earlier seal of the run says something else that no attempt explains."""
+    """It matches its newest seal, but an earlier seal of the run says something else that no attempt explains."""
     OVERWRITTEN = "overwritten"
-    """It is the run that was sealed last under this name; an earlier one is gone."""
+    """It is the run last sealed under this name; an earlier one is gone."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileFinding:
-    """One file and what is to be said of it."""
+    """One file and the finding on it."""
 
     path: str
     finding: Finding
     what: tuple[str, ...] = ()
     killed: bool = False
-    """Whether it is a run that was killed before it could be sealed, which is no news of its file."""
+    """Whether it is a run that was killed before it could be sealed, which does not mean that its file was changed."""
 
     @property
     def is_alarm(self) -> bool:
-        """Whether somebody has to look at it."""
+        """Whether someone has to look at it."""
         return self.finding not in _GOOD and not self.killed
 
 
@@ -77,7 +77,7 @@ _GOOD = (Finding.INTACT, Finding.RESAVED, Finding.RETIRED)
 
 @dataclass(frozen=True, slots=True)
 class KeyUse:
-    """Which seals one key has made."""
+    """Which seals one key made."""
 
     key: str
     status: str
@@ -93,16 +93,16 @@ class Verification:
 
     files: tuple[FileFinding, ...]
     chain: tuple[str, ...]
-    """What is wrong with the chain itself, or with it and an exported head."""
+    """What is wrong with the chain itself, or where it contradicts an exported head."""
     keys: tuple[KeyUse, ...]
     heads: Heads
     """Where the chains end."""
 
     @property
     def ok(self) -> bool:
-        """Whether every finished run is sealed and says what it said or was retired, under keys in order.
+        """Whether every finished run is sealed and unchanged, or was retired, and all keys are in order.
 
-        Runs that were killed before they could be sealed are named, and are no reason to say otherwise.
+        Runs that were killed before they could be sealed are listed, but do not count against it.
         """
         return (
             not self.chain and not any(f.is_alarm for f in self.files) and not any(k.alarm for k in self.keys)
@@ -110,7 +110,7 @@ class Verification:
 
     @property
     def words(self) -> str:
-        """The same for people: `in order; 1 run was killed before it could be sealed`."""
+        """The result for people: `in order; 1 run was killed before it could be sealed`."""
         order = "in order" if self.ok else "NOT in order"
         killed = sum(f.killed for f in self.files)
         if not killed:
@@ -145,16 +145,16 @@ class Verification:
 
 
 def verify(runs: Place, names: Iterable[str], *, ring: KeyRing, head: Heads | None = None) -> Verification:
-    """Check the chains, every file against its last seal, and the chains against an exported head.
+    """Check the chains, every file against its newest seal, and the chains against an exported head.
 
-    Chains of folders below are checked too; what was sealed in such a folder needs no other seal. In a bucket a chain is a day,
-    whose first seal follows one of the day before.
+    Chains of subfolders are checked too; a run that was sealed in its subfolder needs no other seal. In a bucket each day has a
+    chain, whose first seal follows one of the day before.
 
     Args:
-        names: The notebooks that are there now, relative with slashes.
+        names: The notebooks that exist now, as relative paths with slashes.
 
     Raises:
-        RecordError: The chain is there and cannot be read.
+        RecordError: The chain exists but cannot be read.
 
         OSError: A bucket does not answer.
     """
@@ -169,7 +169,7 @@ def verify(runs: Place, names: Iterable[str], *, ring: KeyRing, head: Heads | No
         found = sealed if each.is_day else {}
         wrong = _seal(each, keys, found, of_run)
         if not each.is_day:
-            # The nearest chain answers for a name.
+            # The chain nearest to a file decides.
             sealed |= {name: _nearer(sealed.get(name), its) for name, its in found.items()}
         chain += [f"{each.where}{why}" for why in (*wrong, *filter(None, (each.broken,)))]
         signers.setdefault("" if each.is_day else each.prefix, []).extend(
@@ -193,7 +193,7 @@ def verify(runs: Place, names: Iterable[str], *, ring: KeyRing, head: Heads | No
     found_files += [_gone(name, its) for name, its in sorted(sealed.items())]
     heads = {prefix: end.head for prefix, end in ends.items() if end.head is not None}
     if isinstance(runs, BucketPath):
-        # All other days are before it in the chain.
+        # The newest day's head covers all days before it.
         heads = dict([*heads.items()][-1:])
     uses = [use for of_chain in signers.values() for use in _uses(of_chain, keys, ring)]
     return Verification(tuple(found_files), tuple(chain), tuple(uses), Heads(heads.pop("", None), heads))
@@ -203,18 +203,18 @@ class _Chain(NamedTuple):
     """One chain of seals."""
 
     prefix: str
-    """Of the names in it, or the day of a bucket's chain."""
+    """The prefix of the names in it, or the day of a bucket's chain."""
     where: str
-    """In front of what is wrong with it; empty for a folder's own."""
+    """Put in front of each problem with it; empty for the folder's own chain."""
     links: list[Link]
     broken: str | None = None
-    """Why it cannot be read, or does not follow the one before."""
+    """Why it cannot be read, or does not follow the chain before it."""
     is_day: bool = False
 
 
 class _End(NamedTuple):
     sha256s: list[str]
-    """Of each of its seals."""
+    """The sha256 of each seal."""
     head: Head | None
 
 
@@ -235,16 +235,16 @@ class _Sealed:
     place: str
     trouble: Trouble | None
     overwritten: tuple[str, ...]
-    """Other runs that were sealed under the name before, in words."""
+    """Other runs that were sealed under the name earlier, in words."""
     run: SealedRun | None
-    """For comparing it with other seals of the run."""
+    """The seal's data for comparing it with other seals of the run."""
     retired: bool = False
     not_retired: tuple[str, ...] = ()
-    """Why somebody's word that it was removed on purpose does not count."""
+    """Why a retirement of the run does not count."""
 
 
 def _nearer(outer: _Sealed | None, its: _Sealed) -> _Sealed:
-    """The seal in the chain that is nearer to a file, which does not hide that a farther one sealed another run there."""
+    """The seal in the chain nearer to the file, with any other run that the farther chain sealed under that name."""
     if outer is None or outer.retired or outer.seal.run_id == its.seal.run_id:
         return its
     return replace(its, overwritten=(*its.overwritten, *_overwritten(outer, its.seal)))
@@ -253,7 +253,7 @@ def _nearer(outer: _Sealed | None, its: _Sealed) -> _Sealed:
 def _seal(
     chain: _Chain, keys: Mapping[str, KeyFile], sealed: dict[str, _Sealed], of_run: dict[str, list[SealedRun]]
 ) -> list[str]:
-    """Note what a chain seals, by name, and each of its seals as one of its run; gives back what is wrong with the chain."""
+    """Collect a chain's seals by name in `sealed` and by run in `of_run`; return what is wrong with the chain."""
     watcher = Watcher(keys, beginning_of(day_of(chain.prefix), chain.links[0]) if chain.is_day else Past())
     wrong: list[str] = []
     told: set[str] = set()
@@ -277,7 +277,7 @@ def _seal(
         if trouble is not None:
             wrong += [f"seal {at}{_of(link)}: {why}" for why in trouble.why if why not in told]
             if trouble.unknown_key:
-                # Once is enough where the key has made thousands.
+                # Report it once: the key may have made thousands of seals.
                 told.update(trouble.why)
     return wrong
 
@@ -305,7 +305,7 @@ def _check(
     of_run: Mapping[str, list[SealedRun]],
     keys: Mapping[str, KeyFile],
 ) -> FileFinding | None:
-    """A file against the newest seal of its name, and that against others of its run; None while somebody runs it again."""
+    """Check a file against its newest seal, and that against other seals of the run; None while the run is being resumed."""
     trouble = its.trouble
     if trouble is not None and trouble.forged:
         return FileFinding(name, Finding.BROKEN_SEAL, tuple(f"its seal: {why}" for why in trouble.why))
@@ -330,7 +330,7 @@ def _check(
 
 
 def check_content(content: bytes, file_sha256: str, form: Form) -> tuple[Finding, tuple[str, ...]]:
-    """A file's bytes against what was sealed of it."""
+    """Check a file's bytes against the hash and the form that were sealed."""
     if hashlib.sha256(content).hexdigest() == file_sha256:
         return Finding.INTACT, ()
     try:
@@ -339,7 +339,7 @@ def check_content(content: bytes, file_sha256: str, form: Form) -> tuple[Finding
             changed = ()
     except RecordError as error:
         changed = (str(error),)
-    # JSON has several spellings of a number, and the reader takes only one of them for what was sealed.
+    # JSON can write a number in several ways, and our reader accepts only some of them.
     if not changed and isinstance(found := read_content(content, ""), NoRun):
         changed = (f"it is {found.kind} now: {found.why}",)
     if changed:
@@ -373,7 +373,7 @@ def _unsealed(
 
 
 def _against(ends: Mapping[str, _End], heads: Heads) -> Iterator[str]:
-    """What the chains lack of those that an exported head names."""
+    """What the chains lack compared with an exported head."""
     for prefix, head in ({"": heads.own} | heads.below).items():
         wrong = head and _cut(ends[prefix].sha256s if prefix in ends else [], head)
         if head is None or not wrong:
