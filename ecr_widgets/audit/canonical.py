@@ -1,8 +1,8 @@
-"""What a notebook says, independent of how it is written down: the form that seals are made of.
+"""What a notebook says, independent of how it is written: the form that seals are made from.
 
-Opening a notebook in JupyterLab and saving it unchanged re-orders members, splits texts into lists of lines, writes 1.0 as
-1, and notes the kernel's language. None of that is evidence, so none of it is in the form; everything else is, whatever
-its name: sources, outputs, execution counts, all other metadata, widget state and attachments.
+Opening a notebook in JupyterLab and saving it unchanged reorders members, splits strings into lists of lines, writes 1.0 as
+1, and adds the kernel's language. None of that is evidence, so the form leaves it out. It includes everything else: sources,
+outputs, execution counts, all other metadata, widget state and attachments.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ import rfc8785
 from ecr_widgets.errors import RecordError
 
 UNSEALED_METADATA = frozenset(("kernelspec", "language_info", "orig_nbformat", "signature"))
-"""Members of a notebook's metadata that JupyterLab and nbformat write by themselves; not evidence, not sealed."""
+"""Members of a notebook's metadata that JupyterLab and nbformat write on their own; not evidence, not sealed."""
 UNSEALED_CELL_METADATA = frozenset(("trusted", "collapsed", "scrolled"))
-"""Members of a cell's metadata that only say how it is shown."""
+"""Members of a cell's metadata that only affect how it is shown."""
 _SHOWING = frozenset(("vscode", "interpreter", "toc", "celltoolbar", "hide_input", "rise", "livereveal"))
-"""More of a notebook's metadata that front ends write: VS Code, tables of contents, slides. So is what begins with `toc-`."""
+"""More notebook metadata that front ends write: VS Code, tables of contents, slides. Names that begin with `toc-` count too."""
 _SHOWING_CELL = frozenset((
     "vscode", "slideshow", "editable", "deletable", "hide_input", "hidden", "heading_collapsed",
     "jp-MarkdownHeadingCollapsed", "code_folding", "inputHidden", "outputHidden", "outputExpanded",
 ))  # fmt: skip
-"""More of a cell's metadata that only says how it is shown: folded, on a slide, in which editor's language."""
+"""More cell metadata that only affects how it is shown: folded, on a slide, in which editor's language."""
 _SHOWING_IN_JUPYTER = frozenset(("source_hidden", "outputs_hidden"))
-"""What JupyterLab notes so in a cell's `jupyter` member."""
+"""The same in JupyterLab's own `jupyter` member of a cell's metadata."""
 _SHORT = 12
-"""Hex digits of a part's hash: enough to name what changed; the whole form has a full one."""
+"""Hex digits of a part's hash: enough to find what changed; the whole form has a full hash."""
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
     """Hashes of what a notebook says.
 
-    `sha256` is of the whole; `metadata` has a short one by member, and `cells` a line for each cell: id, source, outputs
-    and the rest of it, joined by colons.
+    `sha256` covers everything; `metadata` has a short hash per member, and `cells` one line per cell: its id and the hashes of
+    source, outputs and the rest, joined by colons.
     """
 
     sha256: str
@@ -51,14 +51,14 @@ class Form:
 
 
 def canonical(value: Any, *, simple: bool = False) -> bytes:
-    """JSON in RFC 8785's canonical form.
+    """Encode a value as JSON in RFC 8785's canonical form.
 
     Args:
-        simple: Whether no member's name in it is beyond ASCII: then msgspec's encoder gives the same bytes, many times faster.
-            Floats must be of the kind that `form_of` makes.
+        simple: Whether all member names are ASCII: then msgspec's encoder gives the same bytes, many times faster. Floats must be
+            of the type that `form_of` makes.
 
     Raises:
-        RecordError: A value that JSON does not have, such as NaN, or a text that is no Unicode.
+        RecordError: A value that JSON does not have, such as NaN, or a string that is not valid Unicode.
     """
     try:
         if simple:
@@ -69,14 +69,14 @@ def canonical(value: Any, *, simple: bool = False) -> bytes:
 
 
 def form_of(content: bytes, *, first_release: bool = False) -> Form:
-    """The form of a notebook's bytes.
+    """Return the form of a notebook's bytes.
 
     Args:
-        first_release: Whether to make the form as the first release did, which sealed more of how a notebook is shown. For
-            what no front end has touched both are the same.
+        first_release: Whether to make the form as the first release did, which sealed more of how a notebook is shown. Both
+            are the same if no front end has touched the notebook.
 
     Raises:
-        RecordError: Not a notebook, or one that readers may disagree about: a member twice, or NaN.
+        RecordError: Not a notebook, or one that readers may interpret differently: a repeated member, or NaN.
     """
     try:
         return _FormMaker(first_release=first_release).make(content)
@@ -87,7 +87,7 @@ def form_of(content: bytes, *, first_release: bool = False) -> Form:
 
 
 def differences(before: Form, after: Form) -> tuple[str, ...]:
-    """What changed between two forms, in words; empty where nothing did."""
+    """Return what changed between two forms, in words; empty if nothing did."""
     if before.sha256 == after.sha256:
         return ()
     told = [
@@ -111,7 +111,7 @@ def differences(before: Form, after: Form) -> tuple[str, ...]:
 
 
 def within_reach(value: Any) -> Any:
-    """JSON with each integer beyond a browser's reach as an object that tells its digits: what any format can hold.
+    """Replace each integer that a browser cannot represent exactly by an object with its digits, which any format can hold.
 
     Raises:
         RecursionError: It is nested too deeply.
@@ -124,7 +124,7 @@ def within_reach(value: Any) -> Any:
 
 
 class _FormMaker:
-    """Notes while it parses whether the fast way to canonical bytes will do, which names beyond ASCII forbid."""
+    """Makes a form; notes while parsing whether all names are ASCII, so that the fast encoder can be used."""
 
     def __init__(self, *, first_release: bool = False) -> None:
         self._simple = True
@@ -188,11 +188,11 @@ class _FormMaker:
 
 
 def _without_showing(metadata: dict[str, Any]) -> dict[str, Any]:
-    """A cell's metadata without what front ends note of how they show it."""
+    """A cell's metadata without what front ends store about how they show it."""
     kept = {k: v for k, v in metadata.items() if k not in _SHOWING_CELL}
     if isinstance(inner := kept.get("jupyter"), Mapping):
         kept["jupyter"] = {k: v for k, v in inner.items() if k not in _SHOWING_IN_JUPYTER}
-        if not kept["jupyter"]:  # what JupyterLab leaves behind
+        if not kept["jupyter"]:  # JupyterLab leaves an empty member behind
             del kept["jupyter"]
     return kept
 
@@ -201,7 +201,7 @@ def _output(output: Mapping[str, Any]) -> dict[str, Any]:
     plain: dict[str, Any] = {}
     for name, value in output.items():
         if name == "data" and isinstance(value, Mapping):
-            # nbformat splits text into lines, and leaves JSON as it is.
+            # nbformat splits text into lines, but leaves JSON alone.
             plain[name] = {m: v if m.endswith("json") else _text(v) for m, v in value.items()}
         else:
             plain[name] = _text(value) if name == "text" else value
@@ -216,12 +216,12 @@ def _text(value: Any) -> Any:
 
 @lru_cache(maxsize=1024)
 def _hash_of(text: str) -> str:
-    """The same runbooks run again and again."""
+    """Cached, because the same runbooks run again and again."""
     return _sha256(canonical(text, simple=True))
 
 
 class _Float(float):
-    """A float that msgspec asks about, because it would write it otherwise than RFC 8785 says."""
+    """A float that msgspec passes to `enc_hook`, because it would write it differently from RFC 8785."""
 
 
 def _canonical_float(value: object) -> msgspec.Raw:
@@ -257,5 +257,5 @@ def _how(name: str, before: Mapping[str, str], after: Mapping[str, str]) -> str:
 
 
 def _by_id(cells: tuple[str, ...]) -> dict[str, list[str]]:
-    # Ids hold no colon in nbformat 4.5; in a hostile file they may.
+    # In nbformat 4.5 ids have no colon; in a hostile file they may.
     return {line.rsplit(":", 3)[0]: line.rsplit(":", 3)[1:] for line in cells}

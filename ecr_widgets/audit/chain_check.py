@@ -1,4 +1,4 @@
-"""Whether the seals of a chain follow each other and are signed by keys that are known."""
+"""Whether the seals of a chain follow each other and are signed by known keys."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ class Trouble(NamedTuple):
 
     why: tuple[str, ...]
     forged: bool
-    """Whether the seal itself says nothing: its signature is wrong, or its key may not have signed it."""
+    """Whether the seal itself is invalid: its signature is wrong, or its key was not allowed to sign it."""
     unknown_key: bool
-    """Whether nobody here can tell, because the key is not known."""
+    """Whether it cannot be checked, because its key is not known here."""
 
     @property
     def is_only_unknown(self) -> bool:
-        """Whether nothing else is wrong than that the key is not known here."""
+        """Whether the only problem is that the key is not known here."""
         return self.unknown_key and len(self.why) == 1
 
 
 class Past(msgspec.Struct, frozen=True):
-    """What is to be known of the links before one."""
+    """What must be known about the links before one."""
 
     count: int = 0
     sha256: str | None = None
     project: str | None = None
     sealed_at: Moment | None = None
-    """The latest time of a seal whose signature is right."""
+    """The latest time of a seal with a valid signature."""
 
 
 class Watcher:
-    """Looks at one link of a chain after the other.
+    """Checks the links of a chain one after another.
 
     Args:
-        past: Where an earlier look stopped; by default the beginning.
+        past: Where an earlier check stopped; by default the beginning.
     """
 
     def __init__(self, keys: Mapping[str, KeyFile], past: Past = Past()) -> None:  # noqa: B008 -- frozen
@@ -52,9 +52,9 @@ class Watcher:
         self.past = past
 
     def look_at(self, links: Iterable[Link]) -> Iterator[tuple[Link, Trouble | None]]:
-        """The next links, each with what is wrong with it, None where nothing is.
+        """Yield the next links, each with what is wrong with it, or None.
 
-        A signature is checked where no later one of its own key vouches for it; that takes longer than all else in reading a chain.
+        A signature is only checked if no later one of the same key vouches for it, because checking takes longer than the rest.
         """
         due = iter(links)
         while some := list(islice(due, _AT_ONCE)):
@@ -62,7 +62,7 @@ class Watcher:
                 yield link, self._look(link, is_signed=is_signed)
 
     def _signed(self, links: Sequence[Link]) -> list[bool]:
-        """Whether each is signed by the key that it names."""
+        """Whether each link is signed by the key that it names."""
         found: list[bool] = []
         vouched: tuple[str | None, str] | None = None
         for link in reversed(links):
@@ -114,6 +114,6 @@ class Watcher:
             return f"it is dated after the end of key {seal.key}"
         latest = self.past.sealed_at
         if key.retired_at is not None and latest is not None and latest > key.retired_at:
-            # Its own date is the signer's word; the seals before it are not.
+            # The signer chose the seal's own date, but not the seals before it.
             return f"key {seal.key} was retired before the seals in front of it were made"
         return None

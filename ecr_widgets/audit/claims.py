@@ -1,4 +1,4 @@
-"""What a seal says of a run, made from the run's own records and the verdict on them."""
+"""What a seal says about a run, made from the run's own records and the verdict on them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from ecr_widgets.model.times import to_rfc3339
 from ecr_widgets.saved_runs.services import Services
 
 ACTS = frozenset(("push_image", "copy_image", "tag_image", "create_deploy", "verify"))
-"""Steps that act on an image, or prove that it runs; all others only look, or act on something else."""
+"""Steps that act on an image, or prove that it runs; other steps only look, or act on something else."""
 _PINNED = re.compile(r"([^@\s]+)@(sha256:[0-9a-f]{64})", re.ASCII)
 _TAG = re.compile(r":[^/:]+\Z")
 
 
 def claim_of(run: Run, judgement: Judgement, subjects: Subjects) -> RunClaim:
-    """What is to be sealed of a run."""
+    """Return what to seal about a run."""
     touched: dict[str, list[str]] = {}
     for kind, name in sorted(subjects.pairs):
         touched.setdefault(kind, []).append(name)

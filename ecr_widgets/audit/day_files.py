@@ -1,7 +1,8 @@
-"""The seals of a closed day in one Parquet file, beside the objects that they were made as.
+"""The seals of a closed day in one Parquet file, in addition to their own objects.
 
-Each line in it is a seal with its own signature and the row that it signs, byte for byte, so such a file needs no trust: what is
-read from it is checked as seals are, and its last seal compared with that seal's object. The other columns are those of `audit export`, for other tools; nothing here believes them.
+Each line in it is a seal with its own signature and the row that it signs, byte for byte, so the file need not be trusted: its
+seals are checked like any others, and the last one is compared with its object. The other columns are those of `audit export`,
+for other tools; nothing here relies on them.
 """
 
 from __future__ import annotations
@@ -23,21 +24,21 @@ from ecr_widgets.ports.run_store import RunStore
 PREFIX = "rows/"
 _NAME = re.compile(r"rows/(\d{4}-\d{2}-\d{2})\.parquet", re.ASCII)
 _CLOSED_AFTER = timedelta(hours=1)
-"""How long after its end a day may still get a seal, whose host asked for the time before midnight."""
+"""How long after its end a day may still get a seal, from a host that read the time before midnight."""
 _AT_ONCE = 500
 _ROWS_IN_GROUP = 5_000
 
 
 class DayFile:
-    """One such file.
+    """One day's Parquet file.
 
     Args:
-        content: Its bytes, which anybody may have written.
+        content: Its bytes; anyone may have written them.
 
     Raises:
         ImportError: pyarrow is not installed.
 
-        ValueError: It is no such file.
+        ValueError: Not such a file.
     """
 
     def __init__(self, content: bytes) -> None:
@@ -50,13 +51,13 @@ class DayFile:
         except self._broken as error:
             raise ValueError(str(error)) from error
         self.count: int = self._file.metadata.num_rows
-        """How many seals are in it."""
+        """The number of seals in it."""
 
     def links(self) -> Iterator[Link]:
-        """The seals in it, in their order.
+        """Yield the seals in it, in order.
 
         Raises:
-            ValueError: It cannot be read up to its end.
+            ValueError: It cannot be read to its end.
         """
         return links_in(self._lines())
 
@@ -73,13 +74,13 @@ class DayFile:
 
 
 class Compacted(NamedTuple):
-    """What came of one closed day."""
+    """The result for one closed day."""
 
     name: str
-    """Of the file in the store."""
+    """The file's name in the store."""
     seals: int
     why_not: str = ""
-    """Why it was not written; then the seals of the day are read one by one, as before."""
+    """Why it was not written; the day's seals are then still read one by one."""
 
 
 def name_of(day: date) -> str:
@@ -88,7 +89,7 @@ def name_of(day: date) -> str:
 
 
 def days_with_files(store: RunStore, first: date) -> Iterator[date]:
-    """Days from one on that have a file.
+    """Yield the days from the first on that have a file.
 
     Raises:
         OSError: The store does not answer.
@@ -99,12 +100,12 @@ def days_with_files(store: RunStore, first: date) -> Iterator[date]:
 
 
 def is_closed(day: date, now: datetime) -> bool:
-    """Whether no seal comes to a day any more, by the store's clock."""
+    """Whether a day can get no more seals, given the store's time."""
     return now >= datetime.combine(day + timedelta(days=1), time(), UTC) + _CLOSED_AFTER
 
 
 def compact(store: RunStore) -> Iterator[Compacted]:
-    """Write the file of each closed day that has seals and no file yet; what another has written meanwhile is left.
+    """Write the file of each closed day that has seals but no file yet; a file that another host writes meanwhile is kept.
 
     Raises:
         SettingsError: pyarrow is not installed.
@@ -128,7 +129,7 @@ def _compact_day(store: RunStore, day: date, numbers: Sequence[int]) -> Compacte
     if why_not := _disorder(day, numbers, links):
         return Compacted(name, len(numbers), why_not)
     try:
-        # It need not be kept: without it the seals are read one by one.
+        # It need not be final: without it the seals are read one by one.
         store.put(name, to_parquet(links), replacing=None, final=False)
     except Replaced:
         return Compacted(name, len(numbers), "another has just written it")
@@ -139,7 +140,7 @@ def _disorder(day: date, numbers: Sequence[int], links: Sequence[Link]) -> str:
     why_not = "a seal of that day is missing or not in order; see `ecr-widgets audit verify`"
     if [*numbers] != [*range(1, len(links) + 1)]:
         return why_not
-    # By no key: those who read the file know other keys.
+    # Checked without keys, because the readers of the file know other ones.
     for link, trouble in Watcher({}, beginning_of(day, links[0])).look_at(links):
         if link.seal is None or (trouble is not None and not trouble.is_only_unknown):
             return why_not
@@ -147,7 +148,7 @@ def _disorder(day: date, numbers: Sequence[int], links: Sequence[Link]) -> str:
 
 
 def to_parquet(links: Sequence[Link]) -> bytes:
-    """The file of a day's seals."""
+    """Return the file for a day's seals."""
     out = BytesIO()
     lines: dict[str, list[bytes | None]] = {
         "row": [link.row for link in links],

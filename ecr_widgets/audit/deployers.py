@@ -1,4 +1,4 @@
-"""Which saved run brought a service to what it runs."""
+"""Which saved run brought a service to its current deploy."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ecr_widgets.audit.row import Row
 
 
 def deploys_by_service(rows: Iterable[Row]) -> Mapping[str, tuple[Row, ...]]:
-    """The runs that moved each service, as environment/service, and left it there; newest first, as the rows are."""
+    """Return the runs that moved each service, by environment/service, and did not roll it back; newest first, like the rows."""
     found: dict[str, tuple[Row, ...]] = {}
     for row in rows:
         for service in row.deployed:
@@ -18,11 +18,11 @@ def deploys_by_service(rows: Iterable[Row]) -> Mapping[str, tuple[Row, ...]]:
 
 
 def deploy_of(runs: Iterable[Row], digests: Collection[str]) -> Row | None:
-    """The newest of a service's runs that names one of the digests; the newest at all where the service names none."""
+    """Return the newest of a service's runs that names one of the digests, or the newest of all if no digests are given."""
     return next((row for row in runs if not digests or not set(digests).isdisjoint(row.digests)), None)
 
 
 def image_of(images: Sequence[str], row: Row | None) -> str:
-    """One image that is named by digest, by the tag that the run which deployed it names; empty where no run tells."""
+    """Return an image named by digest under the tag that the run that deployed it used; empty if no run is known."""
     by_digest = len(images) == 1 and "@" in images[0]
     return row.image if row is not None and by_digest else ""

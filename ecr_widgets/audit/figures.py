@@ -1,4 +1,4 @@
-"""The figures that operations people report, by service: deploys a day, change failure rate, time to restore, lead time."""
+"""The figures that operations teams report, by service: deploys per day, change failure rate, time to restore, lead time."""
 
 from __future__ import annotations
 
@@ -15,36 +15,36 @@ from ecr_widgets.model.times import from_rfc3339
 from ecr_widgets.saved_runs.outcome import Outcome
 
 Names = Mapping[str, tuple[str, ...]]
-"""The other names of services that have several, by the one that is shown."""
+"""The other names of services that have several, by the name that is shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceFigures:
-    """One service over the time that its runs span.
+    """The figures of one service over the time that its runs span.
 
-    A deploy is a run that changed the service or set out to; one that was refused is none. It failed where the run did not
-    succeed, where it was rolled back in the same run, or where a later run rolled it back. A rollback is no deploy itself; where
-    no run is known of the deploy that it undid, that one counts with it. Recovery is from the end of the first failed deploy to
-    the end of the next one that succeeded, of the next rollback, or of the next run that proved the service to run what it
-    should: it need not have changed anything. A run that rolls back by itself recovers from the moment when it moved the service.
+    A deploy is a run that changed the service or tried to; a refused run is not one. It failed if the run did not succeed, or if
+    the same run or a later one rolled it back. A rollback itself is not a deploy; if no run is known for the deploy that it undid,
+    a failed deploy is counted in its place. Recovery lasts from the end of the first failed deploy to the end of the next
+    successful deploy, the next rollback, or the next run that proved that the service runs what it should, even if that run
+    changed nothing. For a run that rolls back by itself, recovery starts when it moved the service.
     """
 
     service: str
     deploys: int
     failed: int
     failure_rate: float
-    """Failed deploys by all deploys, 0 to 1."""
+    """Failed deploys divided by all deploys, 0 to 1."""
     deploys_a_day: float
-    """Over the days from the first deploy to the last, at least one day."""
+    """Per day from the first deploy to the last, over at least one day."""
     recoveries: int
     median_recovery_s: float | None
-    """In seconds; None where nothing failed, or nothing has recovered yet."""
+    """In seconds; None if nothing failed, or nothing has recovered yet."""
     down_since: str | None
-    """End of the first failed deploy that no good one has followed yet."""
+    """The end of the first failed deploy that no good one has followed yet."""
     median_lead_s: float | None = None
-    """In seconds, from a pushed image to a run that found the service to run it; None where no run tells both."""
+    """In seconds, from the push of an image to the run that found the service running it; None if no runs show both."""
     other_names: tuple[str, ...] = ()
-    """Of a service that was adopted: what else it is called."""
+    """The other names of an adopted service."""
 
     @property
     def names(self) -> str:
@@ -69,29 +69,29 @@ class History(NamedTuple):
     service: str
     changes: tuple[Change, ...]
     recovered: tuple[tuple[datetime, float], ...]
-    """When it was good again, and how long that took, in seconds."""
+    """When the service was good again, and how long that took, in seconds."""
     leads: tuple[tuple[datetime, float], ...]
-    """When an image was found to run, and how long that was after its push, in seconds."""
+    """When an image was found running, and how long after its push, in seconds."""
     down_since: datetime | None
 
 
 class _End(NamedTuple):
-    """The end of a run, as one service saw it."""
+    """The end of a run, as it concerns one service."""
 
     moment: datetime
     good: bool
     is_deploy: bool
     brought_back: bool = False
     restored_s: float | None = None
-    """Set where the run itself has brought the service back from what it moved it to."""
+    """Set if the run itself rolled the service back from what it had moved it to."""
     lead_s: float | None = None
 
 
 def figures(rows: Iterable[Row], other_names: Names | None = None) -> tuple[ServiceFigures, ...]:
-    """Figures of every service that any of the runs set out to change, by name.
+    """Return the figures of every service that any of the runs tried to change, sorted by name.
 
     Args:
-        rows: With one name a service, as `one_history` gives them.
+        rows: Rows with one name per service, from `one_history`.
 
         other_names: The other names of services.
     """
@@ -101,7 +101,7 @@ def figures(rows: Iterable[Row], other_names: Names | None = None) -> tuple[Serv
 
 
 def histories(rows: Iterable[Row]) -> tuple[History, ...]:
-    """What the runs did to every service that any of them set out to change, by name."""
+    """Return what the runs did to every service that any of them tried to change, sorted by name."""
     rows = list(rows)
     pushed = _pushed(rows)
     services: dict[str, list[_End]] = {}
@@ -140,7 +140,7 @@ def _history(service: str, ends: Sequence[_End]) -> History:
         if end.is_deploy:
             changes.append(Change(end.moment, failed=not end.good))
         elif end.brought_back and end.good:
-            # What it undid has failed, if only later.
+            # The deploy that it undid has failed after all.
             changes[-1:] = [Change(changes[-1].moment if changes else end.moment, failed=True)]
         if end.good and end.lead_s is not None:
             leads.append((end.moment, end.lead_s))
@@ -176,7 +176,7 @@ def _median_s(taken: Sequence[tuple[datetime, float]]) -> float | None:
 
 
 def _pushed(rows: Iterable[Row]) -> dict[str, datetime]:
-    """When each image was pushed first, by digest."""
+    """When each image was first pushed, by digest."""
     pushed: dict[str, datetime] = {}
     for row in rows:
         if row.pushed_at is not None:

@@ -1,6 +1,6 @@
-"""The seals of a folder and of the folders below, as an index has them.
+"""The seals of a folder and its subfolders, for an index.
 
-A chain is read from where the last look stopped, once its bytes up to there are known to be the same.
+A chain is read from where the last update stopped, if its bytes up to there are unchanged.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ _FRESH = 20_000
 
 
 class FolderSeals(SealBook):
-    """Where a seal is is where its lines begin in `seals.jsonl`, in bytes."""
+    """A seal's position is where its lines begin in `seals.jsonl`, in bytes."""
 
     def __init__(self, database: sqlite3.Connection, files: FolderFiles, ring: KeyRing) -> None:
         super().__init__(database, files, ring)
         self._runs = files.folder
         self._open: dict[str, IO[bytes]] = {}
         self._fresh: dict[tuple[str, int], bytes] = {}
-        """By chain and place in it, rows that were just read."""
+        """Rows that were just read, by chain and position in it."""
 
     def days(self) -> Iterator[tuple[date, int]]:
         return iter(())
@@ -49,7 +49,7 @@ class FolderSeals(SealBook):
             try:
                 self._read(prefix, keys)
             except (OSError, UnicodeEncodeError):
-                # `verify` says so; here nothing below it counts as sealed.
+                # `verify` reports it; here nothing under it counts as sealed.
                 self._forget(prefix)
         for prefix in gone:
             self._forget(prefix)
@@ -104,14 +104,14 @@ class FolderSeals(SealBook):
         return file.readline(), file.readline()
 
     def close(self) -> None:
-        """Close the chains, which may be others by the next update."""
+        """Close the chains, which may be replaced before the next update."""
         self._fresh.clear()
         while self._open:
             self._open.popitem()[1].close()
 
 
 def _hash_link(link: Link, digest: hashlib._Hash) -> int:
-    """Hash a link as it is in the file, and give back its bytes there: none where it is not whole."""
+    """Hash a link as it is in the file, and return its size there in bytes; 0 if it is incomplete."""
     if link.size_bytes:
         for line in (link.row, link.line):
             if line is not None:

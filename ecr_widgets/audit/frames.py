@@ -23,7 +23,7 @@ _LISTS = ("services", "digests", "deployed", "verified", "down", "rolled_back", 
 
 
 def to_frame(rows: Iterable[Row]) -> pd.DataFrame:
-    """One row a notebook: times as aware UTC, `duration_s` in seconds, services and digests as lists, parameters as JSON."""
+    """One row per notebook: times in aware UTC, `duration_s` in seconds, services and digests as lists, parameters as JSON."""
     import pandas as pd
 
     frame = pd.DataFrame(_columns(rows))
@@ -39,12 +39,12 @@ def write_parquet(
     lines: Mapping[str, Sequence[bytes | None]] | None = None,
     row_group_size: int | None = None,
 ) -> int:
-    """Write the same as Parquet and give back the number of rows.
+    """Write the same as Parquet, and return the number of rows.
 
     Args:
-        lines: More columns, each with a value a row.
+        lines: More columns, each with one value per row.
 
-        row_group_size: How many rows a reader decodes at least, for fewer.
+        row_group_size: How many rows a reader decodes at a time.
 
     Raises:
         SettingsError: pyarrow is not installed.
@@ -62,7 +62,7 @@ def write_parquet(
     )
     for name, values in (lines or {}).items():
         frame[name], types[name] = list(values), pa.binary()
-    # Named, for nothing could be told from columns in which no run has anything.
+    # Named explicitly, because the type of an empty column cannot be inferred.
     schema = pa.schema([(name, types[name]) for name in frame.columns])
     frame.to_parquet(out, compression="zstd", index=False, schema=schema, row_group_size=row_group_size)
     return len(frame)
@@ -82,5 +82,5 @@ def _columns(rows: Iterable[Row]) -> dict[str, list[Any]]:
 
 
 def _clean(text: str | None) -> str | None:
-    # A lone half of a surrogate pair may stand in a hostile notebook and in no Arrow string.
+    # A hostile notebook may contain a lone surrogate; an Arrow string may not.
     return None if text is None else text.encode("utf-8", "replace").decode()

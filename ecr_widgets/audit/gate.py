@@ -21,9 +21,9 @@ class FileGate:
     Args:
         path: The policy file.
 
-        sha256: Of the file when the run began; empty where no engine says.
+        sha256: The file's hash when the run began; empty if no engine passed it.
 
-        override: Why the policy does not hold for this run.
+        override: Why the policy is overridden for this run; empty if it is not.
 
         is_sealed_run: Whether an engine saves and seals the run.
     """

@@ -17,7 +17,7 @@ _VERBS = {
 
 
 def told_of(found: ImageEvidence) -> Iterator[str]:
-    """One line a run with what it did, when, who, and by which key; then what does not count, and what is of other kinds."""
+    """Yield three lines per run: verdict and start, what it did, and who with which key; then what does not count, and the rest."""
     yield found.image
     digest = found.image.rpartition("@")[2]
     for proof in found.proofs:
@@ -39,7 +39,7 @@ MOST_FACTS = 20
 
 
 def facts_of(found: ImageEvidence) -> Iterator[tuple[str, str]]:
-    """The same in short, each with its kind: the newest runs first, and of each kind so many at most."""
+    """Yield the same in short as (kind, line): newest runs first, and at most `MOST_FACTS` of each kind."""
     digest = found.image.rpartition("@")[2]
     runs = (
         f"{proof.run.verdict or proof.run.state}, {proof.run.runbook} {proof.run.run_id}, {proof.run.started_at},"

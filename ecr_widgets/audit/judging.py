@@ -1,4 +1,4 @@
-"""The verdict on a run: what its own evidence proves, and what is missing."""
+"""The verdict on a run: what its own records prove, and what is missing."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ecr_widgets.audit.run import SUCCEEDED, Cell, Found, NoRun, Origin, Run
 from ecr_widgets.model.record import CellState, RunState, StepRecord, StepState
 
 RULES = 1
-"""Raised with each change of what a verdict asks for: what was judged by other rules is judged again."""
+"""Increment when the rules for verdicts change: what was judged by other rules is judged again."""
 
 
 class Verdict(StrEnum):
-    """What an audit says of a notebook; the value is its spelling everywhere."""
+    """What an audit says about a notebook; the value is its spelling everywhere."""
 
     PROVEN = "proven"
     UNPROVEN = "unproven"
@@ -34,14 +34,14 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A verdict with its reasons, in words; reasons of a proven run are empty."""
+    """A verdict with its reasons, in words; a proven run has none."""
 
     verdict: Verdict
     reasons: tuple[str, ...] = ()
 
     @property
     def why(self) -> str:
-        """All reasons in one line, none of them longer than people read."""
+        """The reasons in one line, each cut to a readable length."""
         return "; ".join(_clipped(reason, _MAX_REASON) for reason in self.reasons[:_MAX_REASONS])
 
 
@@ -53,10 +53,10 @@ def _clipped(text: str, length: int) -> str:
 
 
 def judge(found: Found, *, changed: tuple[str, ...] = ()) -> Judgement:
-    """Judge what was found, by its own evidence alone.
+    """Judge what was found, from its own evidence alone.
 
     Args:
-        changed: What differs from the seal of this run; anything here makes it tampered.
+        changed: What differs from the run's seal; any entry makes the run tampered.
     """
     if changed:
         return Judgement(Verdict.TAMPERED, changed)
@@ -121,7 +121,7 @@ def _missing_in_cells(run: Run) -> list[str]:
 
 
 def _calls_against_records(cell: Cell) -> Iterator[str]:
-    # As nearly all cells are; an audit reads very many.
+    # Nearly all cells are like this, and an audit reads very many.
     if len(cell.calls) == len(cell.steps) == 1 and cell.steps[0].step in records_of_call(cell.calls[0]):
         return
     here = Counter(step.step for step in cell.steps)

@@ -1,7 +1,7 @@
-"""All runs of one image from its registry alone: what is attached to it, each checked, and what does not count and why.
+"""All runs of one image, from its registry alone: what is attached to it and checked, and what does not count and why.
 
-Nothing that a registry says is believed but what a known key signed: neither types and notes in a list, nor the place in
-which a statement is found.
+Only what a known key signed is trusted, nothing else that a registry says: neither types and annotations in a list, nor where
+a statement was found.
 """
 
 from __future__ import annotations
@@ -25,32 +25,32 @@ from ecr_widgets.model.times import to_rfc3339
 from ecr_widgets.ports import Registry
 
 MAX_READ = 200
-"""Statements of one image that are read; each costs two requests."""
+"""How many statements of one image are read; each takes two requests."""
 MAX_MANIFEST_BYTES = 64_000
 MAX_BUNDLE_BYTES = 128_000
 _AT_ONCE = 8
 PREDICATE_NOTE = "dev.sigstore.bundle.predicateType"
-"""Name of the note by which a manifest says what its bundle states."""
+"""The annotation in which a manifest says what kind of statement its bundle has."""
 
 
 def evidence_of(
     image: ImageReference, registry: Registry, token: AuthorizationToken, keys: Mapping[str, KeyFile]
 ) -> ImageEvidence:
-    """What is attached to an image.
+    """Return what is attached to an image.
 
     Args:
-        image: By digest.
+        image: The image, by digest.
 
-        keys: The keys that count, by name.
+        keys: The trusted keys, by name.
 
     Raises:
         AuthorizationError: The token was refused or has expired.
 
-        RegistryError: The registry does not say what is attached.
+        RegistryError: The registry did not list what is attached.
     """
     listed = registry.list_referrers(image, token)
     if listed.left_out:
-        # Others may have hung any number of other things on it.
+        # Others may have attached any number of other things to it.
         ours = registry.list_referrers(image, token, artifact_type=BUNDLE_TYPE)
         listed = Referrers((*ours.entries, *listed.entries), listed.left_out, listed.by_tag)
     entries = {each.digest: each for each in listed.entries}
@@ -76,7 +76,7 @@ def evidence_of(
 def _may_be_ours(entry: Referrer) -> bool:
     if entry.artifact_type == BUNDLE_TYPE:
         return entry.annotations.get(PREDICATE_NOTE, RUN_TYPE) == RUN_TYPE
-    # Some tools write a fallback list without types, or with those of empty configurations.
+    # Some tools write a fallback list without types, or with the type of an empty config.
     return entry.artifact_type in ("", "application/vnd.oci.empty.v1+json")
 
 
@@ -100,10 +100,10 @@ class _Reader:
         self._token = token
         self._keys = keys
         self.unread = ""
-        """Which statement could not be read just now, and why."""
+        """A statement that could not be read because of a temporary failure, and why."""
 
     def read(self, entry: Referrer) -> Proof | Discounted:
-        """The proof that one entry of the list is, or why it is none."""
+        """Return the proof in one entry of the list, or why it does not count."""
         try:
             return proof_in(self._bundle(entry), self._image.digest or "", entry.digest, self._keys)
         except AuthorizationError:
@@ -133,12 +133,12 @@ class _Reader:
 
 
 def proof_in(bundle: bytes, digest: str, referrer: str, keys: Mapping[str, KeyFile]) -> Proof:
-    """Check a bundle: key, type, subject, and that the run acted on that image.
+    """Check a bundle: its key, type and subject, and that the run acted on the image.
 
     Args:
-        digest: Of the image that it should be about.
+        digest: The digest of the image that it should be about.
 
-        referrer: Digest of what holds it.
+        referrer: The digest of the manifest that refers to it.
 
     Raises:
         ValueError: It does not count; the text says why.
@@ -162,10 +162,10 @@ def proof_in(bundle: bytes, digest: str, referrer: str, keys: Mapping[str, KeyFi
 
 
 def _seal_in(envelope: Envelope) -> Seal:
-    """The seal of a run that a verified envelope holds.
+    """Return the run's seal in a verified envelope.
 
     Raises:
-        ValueError: It holds another one, or says two things.
+        ValueError: It holds something else, or contradicts itself.
     """
     try:
         statement = _decode(envelope.payload)

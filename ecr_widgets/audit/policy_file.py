@@ -1,4 +1,4 @@
-"""The policy file of a gate, as it is on disk at this moment."""
+"""A gate's policy file, as it currently is on disk."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _LARGEST_VALUE = 10_000
 
 
 def read_policy_file(path: Path) -> GatePolicy:
-    """Read it, whole and once.
+    """Read a policy file, completely and only once.
 
     Raises:
-        SettingsError: It is not there, cannot be read, is a link, may be written by anybody, or is no policy.
+        SettingsError: It does not exist, cannot be read, is a link, is writable by everyone, or is not a policy.
     """
     import yaml
 
@@ -38,7 +38,7 @@ def _read(path: Path) -> bytes:
         return SettingsError(f"the policy {str(path)!r} is not used: {why}", hint=hint)
 
     try:
-        # What a link points at may be another file at the next look; a pipe would be waited for.
+        # A link may point to another file the next time; opening a pipe would block.
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         with os.fdopen(handle, "rb") as file:
             status = os.fstat(handle)

@@ -1,4 +1,4 @@
-"""From the bytes of a notebook to a typed run, or to the reason why it is none; nothing in a file can stop an audit."""
+"""From the bytes of a notebook to a typed run, or to the reason why it is not one; nothing in a file can stop an audit."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ from ecr_widgets.saved_runs import wire
 from ecr_widgets.saved_runs.reading import BROKEN, header_in, is_marked, note_in, step_in
 
 MAX_BYTES = 50_000_000
-"""A larger notebook is named and not read."""
+"""A larger notebook is listed but not read."""
 MAX_CELLS = 10_000
-"""A notebook with more cells is named and not judged."""
+"""A notebook with more cells is listed but not judged."""
 MAX_SOURCE_BYTES = 500_000
-"""More source in a notebook is not read; it would take many seconds, and nobody could say what it does."""
+"""Source beyond this in a notebook is not read: it would take many seconds, and no person could review it."""
 _SIGNS = b"\xe2"
-"""Begins each sign that the kit shows: ✓ ✗ ● ▶ → …; in what it writes, all else is ASCII but what people named."""
+"""The first byte of each sign that the kit shows: ✓ ✗ ● ▶ → …; the rest of what it writes is ASCII, except users' names."""
 _MANY_SIGNS = 200
 _PIECE_BYTES = 1 << 16
 _NO_NUMBER = re.compile(rb"NaN|-?Infinity")
@@ -59,10 +59,10 @@ def read_file(
     Args:
         name: What to call it, relative to the runs folder; by default the file's own name.
 
-        see: Gets the bytes that are judged, for who needs more of them.
+        see: Called with the bytes that are judged, for callers that need them.
 
     Returns:
-        The run; or NoRun for a foreign, broken, hostile or vanished file. Nothing is raised for what a file holds.
+        The run, or NoRun for a foreign, broken, hostile or vanished file. A file's content never raises an error.
     """
     name = Path(path).name if name is None else name
     try:
@@ -76,19 +76,19 @@ def read_file(
 
 
 def with_holder(found: Found, path: Path | str) -> Found:
-    """The same, told whether a live process holds a run that calls itself running."""
+    """Return the same, with whether a live process holds a run that says it is running."""
     if isinstance(found, Run) and found.state is RunState.RUNNING and is_held(Path(path)):
         return msgspec.structs.replace(found, held=True)
     return found
 
 
 def read_bytes(path: Path | str) -> bytes:
-    """Content of a regular file within the limit; follows no link and never waits for a pipe.
+    """Return the content of a regular file within the limit, without following a link or waiting for a pipe.
 
     Raises:
         OSError: It cannot be opened or read.
 
-        ValueError: It is no regular file, or too large; the text says which.
+        ValueError: It is not a regular file, or too large; the text says which.
     """
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
@@ -98,7 +98,7 @@ def read_bytes(path: Path | str) -> bytes:
         if about.st_size > MAX_BYTES:
             raise ValueError(f"larger than {MAX_BYTES // 1_000_000} MB")
         content = os.read(handle, about.st_size + 1)
-        # Just as long as it was: its end, without asking once more.
+        # If it has the expected size, this is its end, without another read.
         while (
             len(content) != about.st_size and len(content) <= MAX_BYTES and (more := os.read(handle, 1 << 20))
         ):
@@ -112,7 +112,7 @@ def read_content(content: bytes, name: str) -> Found:
     """Read a notebook's bytes; see `read_file`."""
     try:
         notebook = wire.decode_notebook(content)
-        # Which may be spelled with escapes, and then is found by reading it.
+        # The MIME type may be spelled with escapes; then only parsing finds it.
         if (
             not notebook.metadata.ecr_widgets
             and RECORD_MIME.encode() not in content
@@ -130,9 +130,9 @@ def read_content(content: bytes, name: str) -> Found:
 
 
 def _check_utf8(content: bytes) -> None:
-    """Look at what msgspec skips unseen, so that no run is believed that other readers refuse.
+    """Check the parts that msgspec skips without decoding, so that no run is accepted that other readers refuse.
 
-    Sign by sign and what is between them: that is mostly ASCII, which is seen ten times faster.
+    Goes from sign to sign, because the text between them is mostly ASCII, which is checked ten times faster.
 
     Raises:
         UnicodeDecodeError: It is not UTF-8.
@@ -153,7 +153,7 @@ def _check_utf8(content: bytes) -> None:
 
 
 def _check_by_lines(text: bytes) -> None:
-    """The same by pieces that end in a line's end, which no character spans: decoded whole, a large file took much memory."""
+    """Check in pieces that end at a line end, which splits no character: decoding a large file at once takes much memory."""
     at, length = 0, len(text)
     while at < length:
         end = text.find(b"\n", at + _PIECE_BYTES) + 1 or length
@@ -183,10 +183,10 @@ def _run(notebook: wire.WireNotebook, name: str) -> Found:
 
 
 def _cells(notebook: wire.WireNotebook, *, only_marked: bool) -> tuple[list[Cell], list[str]]:
-    """The code cells, and which records in them cannot be read or do not count.
+    """Return the code cells, and why records in them cannot be read or do not count.
 
     Args:
-        only_marked: Whether a record counts only if the engine marked it as come over its own line.
+        only_marked: Whether a record counts only if the engine marked it as received over its own channel.
     """
     cells: list[Cell] = []
     bad: list[str] = []
@@ -224,7 +224,7 @@ def _cells(notebook: wire.WireNotebook, *, only_marked: bool) -> tuple[list[Cell
 def _steps(cell: wire.WireCell, cell_id: str, bad: list[str], *, only_marked: bool) -> tuple[StepRecord, ...]:
     steps: list[StepRecord] = []
     for output in cell.outputs:
-        # Most outputs show none, and an audit reads very many.
+        # Most outputs show no record, and an audit reads very many.
         if output.data is None or output.data.record is None:
             continue
         try:
@@ -242,7 +242,7 @@ def _steps(cell: wire.WireCell, cell_id: str, bad: list[str], *, only_marked: bo
 
 
 def _is_left_out(cell: wire.WireCell) -> bool:
-    """Whether the cell's own tag kept it from being run, and it was not."""
+    """Whether the cell has the tag that skips it, and was not run."""
     metadata = cell.metadata
     if metadata is None or cell.execution_count is not None or cell.outputs:
         return False
@@ -261,11 +261,11 @@ def _is_empty(raw: msgspec.Raw) -> bool:
 def _without_engine(
     notebook: wire.WireNotebook, name: str, cells: tuple[Cell, ...], bad: tuple[str, ...]
 ) -> Run:
-    """A run by plain papermill or by hand: what its records say, and of papermill's words only times and parameters."""
+    """Return a run by plain papermill or by hand: from its records, and from papermill only times and parameters."""
     metadata = notebook.metadata
     told = wire.decode_papermill(metadata.papermill) if metadata.papermill else None
     steps = [step for cell in cells for step in cell.steps]
-    # An intent that was only planned stays one, and nothing was interrupted.
+    # A planned step stays an intent, but it was not interrupted.
     states = {step.state for step in steps if not step.is_planned}
     if StepState.UNKNOWN in states:
         state = RunState.UNKNOWN
@@ -296,7 +296,7 @@ _CACHED_BYTES = 4000
 
 
 def _no_run(content: bytes, name: str, error: Exception) -> NoRun:
-    """Tell a notebook that is not ours from one that is broken."""
+    """Distinguish a notebook that is not ours from a broken one."""
     if not content.strip():
         return NoRun(name, "unreadable", "the file is empty")
     if content.startswith(b"\xef\xbb\xbf"):
@@ -320,10 +320,10 @@ def _no_run(content: bytes, name: str, error: Exception) -> NoRun:
 
 
 def _is_foreign_of_python(content: bytes) -> bool:
-    """Whether it is a notebook of others but for what only Python takes for JSON: NaN, Infinity, half characters."""
+    """Whether it is a foreign notebook once NaN, Infinity and lone surrogates are replaced, which only Python accepts as JSON."""
     if b"ecr_widgets" in content or RECORD_MIME.encode() in content:
         return False
-    # Changes texts too, which are not looked at.
+    # This also changes strings, which do not matter here.
     plain = _HALF.sub(b"\\\\ufffd", _NO_NUMBER.sub(b"null", content))
     try:
         top = wire.decode_anything(plain)
@@ -333,7 +333,7 @@ def _is_foreign_of_python(content: bytes) -> bool:
 
 
 def os_reason(error: OSError) -> str:
-    """Why a file cannot be read, in words."""
+    """Return why a file cannot be read, in words."""
     import errno
 
     return "a symbolic link" if error.errno == errno.ELOOP else error.strerror or type(error).__name__

@@ -1,4 +1,4 @@
-"""One line of an audit: what lists, figures and reports need of a run, small enough to keep 100,000 of."""
+"""One row of an audit: what lists, figures and reports need from a run, small enough to keep 100,000 of them."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from ecr_widgets.saved_runs.outcome import outcome_of
 _LONGEST_NOTE = 500
 
 _SHAPE = 2
-"""Raised with each change of what a row holds, or of how it is made."""
+"""Increment when the content of a row changes, or how it is made."""
 MADE_BY = 100 * RULES + _SHAPE
-"""Of all that is behind a row: one that was sealed with another number is made again, from the notebook."""
+"""The version of all rules behind a row: a row sealed with another number is made again from the notebook."""
 MAX_LINE_BYTES = 100_000
-"""A run whose sealed row would be longer is sealed without it: the chain is read whole."""
+"""A run whose sealed row would be longer is sealed without it, because the chain is read whole."""
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
-    """One notebook with its verdict; members that a foreign or unreadable one lacks are None."""
+    """One notebook with its verdict; members that a foreign or unreadable notebook lacks are None."""
 
     path: str
     verdict: str
@@ -42,47 +42,47 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     duration_s: float | None = None
     parameters: Mapping[str, Any] = {}
     services: tuple[str, ...] = ()
-    """Services that the run worked on or looked at, as environment/service, sorted."""
+    """Services that the run changed or looked at, as environment/service, sorted."""
     digests: tuple[str, ...] = ()
-    """Digests of images that the run's records name, sorted."""
+    """Digests of images in the run's records, sorted."""
 
     seal: str | None = None
-    """What the run's seal says of it, as `verify` calls it; None where nobody asked, and for what is no finished run."""
+    """What `verify` finds about the run's seal; None if seals were not checked, or if it is not a finished run."""
     deployed: tuple[str, ...] = ()
-    """Those of the services that the run deployed to, or set out to; not those that were on the deploy already."""
+    """Those of the services that the run deployed to or tried to; not those that were already on the deploy."""
     verified: tuple[str, ...] = ()
-    """Those of the services that it found to run what they should."""
+    """Those of the services that it found running the right image."""
     outcome: str | None = None
-    """What became of it, for people: `refused`, `left down`, …; see `saved_runs.outcome`."""
+    """What became of the run, for people: `refused`, `left down`, …; see `saved_runs.outcome`."""
     outcome_words: str = ""
-    """The same with what people ask next: `refused: nothing changed`."""
+    """The outcome with details: `refused: nothing changed`."""
     image: str = ""
-    """What it is about, as repository:tag."""
+    """The image that the run is about, as repository:tag."""
     target: str = ""
-    """Where it goes, as environment/service."""
+    """Where the image goes, as environment/service."""
     note: str = ""
-    """Why it was made, from its operation note."""
+    """The reason for the run, from its operation note."""
     down: tuple[str, ...] = ()
-    """Services that it moved and left on a deploy that they do not run."""
+    """Services that it left on a deploy that they do not run."""
     rolled_back: tuple[str, ...] = ()
-    """Services that did not run what it moved them to, and that it brought back."""
+    """Services that did not run what it moved them to, and that it rolled back."""
     brought_back: tuple[str, ...] = ()
-    """Services that it brought back from a deploy of an earlier run."""
+    """Services that it rolled back from an earlier run's deploy."""
     restored_s: float | None = None
-    """Longest time, in seconds, from moving one of `rolled_back` until it was back."""
+    """Longest time, in seconds, between moving one of `rolled_back` and rolling it back."""
     pushed_at: str | None = None
     """When it pushed or copied its image."""
     overridden: str = ""
-    """Why it went on where a policy refused; empty where it did not."""
+    """The reason for overriding a policy; empty if none was overridden."""
 
     @property
     def what(self) -> str:
-        """The image, and where to."""
+        """The image and its target, with an arrow between them."""
         return " → ".join(filter(None, (self.image, self.target)))
 
     @property
     def remark(self) -> str:
-        """Why its verdict is what it is, and that a policy was overridden, whatever became of it."""
+        """The reason for its verdict, after any policy override."""
         override = f"gate overridden: {self.overridden}" if self.overridden else ""
         return "; ".join(filter(None, (override, self.why)))
 
@@ -93,23 +93,23 @@ class Row(msgspec.Struct, frozen=True, gc=False):
 
 
 class SealedRow(msgspec.Struct, frozen=True):
-    """A row as it is kept beside its run's seal, which signs its hash: with it a list need not open the notebook."""
+    """A row next to its run's seal, which signs its hash, so that a list need not open the notebook."""
 
     row: Row
     made_by: int
     adopted: tuple[str, ...]
-    """Each name of the service that the run adopted."""
+    """All names of the service that the run adopted."""
     stamp: Stamp
-    """Of the notebook when it was sealed."""
+    """The notebook's stamp when it was sealed."""
 
     def to_line(self) -> bytes | None:
-        """It as one line, None where that would be too long."""
+        """Return it as one line, or None if that would be too long."""
         line = _encode(self)
         return line if len(line) <= MAX_LINE_BYTES else None
 
 
 class RowLine(NamedTuple):
-    """What an index needs of a row."""
+    """What an index needs from a row."""
 
     verdict: str
     state: str | None
@@ -117,19 +117,19 @@ class RowLine(NamedTuple):
     run_id: str | None
     started_at: str | None
     row: bytes
-    """All of it, in JSON."""
+    """The whole row as JSON."""
     touched: tuple[tuple[str, str], ...]
-    """What the run is found by: kind and name of each service, digest and name of an adopted service."""
+    """What the run can be found by, as kind and name: services, digests, and names of an adopted service."""
     stamp: Stamp
 
 
 def line_of(row: Row, adopted: tuple[str, ...], stamp: Stamp) -> RowLine:
-    """What an index needs of a row that was just made."""
+    """Return what an index needs from a row that was just made."""
     return _line_of(row, encode_row(row), adopted, stamp)
 
 
 def read_row(line: bytes, path: str) -> RowLine | None:
-    """The row in a line of `SealedRow`, for the notebook at a path; None where other rules than these have made it."""
+    """Return the row in a line of `SealedRow` for the notebook at a path; None if it cannot be read or other rules made it."""
     try:
         sealed = _decode(line)
         if sealed.made_by != MADE_BY:
@@ -145,7 +145,7 @@ def read_row(line: bytes, path: str) -> RowLine | None:
 
 
 def row_in(line: bytes) -> Row | None:
-    """The whole row in such a line, by whatever rules; None where it cannot be read."""
+    """Return the whole row in such a line, no matter which rules made it; None if it cannot be read."""
     try:
         return decode_row(_decode(line).row)
     except (msgspec.MsgspecError, RecursionError):
@@ -153,7 +153,7 @@ def row_in(line: bytes) -> Row | None:
 
 
 class _Found(msgspec.Struct, frozen=True, gc=False):
-    """Those members of a row that runs are found by."""
+    """The members of a row that runs are found by."""
 
     path: str
     verdict: str
@@ -182,7 +182,7 @@ def _line_of(row: Row | _Found, encoded: bytes, adopted: tuple[str, ...], stamp:
 
 
 def row_of(found: Found, judgement: Judgement) -> tuple[Row, tuple[str, ...]]:
-    """The row of what was found, and each name of the service that the run adopted."""
+    """Return the row for what was found, and all names of the service that the run adopted."""
     if isinstance(found, NoRun):
         return Row(found.path, str(judgement.verdict), judgement.why), ()
     done = subjects_of(found)
@@ -190,7 +190,7 @@ def row_of(found: Found, judgement: Judgement) -> tuple[Row, tuple[str, ...]]:
     return (
         Row(
             found.path,
-            # Plain texts: members of an enumeration take several times longer from process to process.
+            # Plain strings: passing enum members between processes takes several times longer.
             str(judgement.verdict),
             judgement.why,
             found.run_id,
@@ -202,7 +202,7 @@ def row_of(found: Found, judgement: Judgement) -> tuple[Row, tuple[str, ...]]:
             to_rfc3339(found.started_at),
             to_rfc3339(found.ended_at),
             found.duration_s,
-            # The index holds 64 bits.
+            # The index stores 64-bit integers.
             within_reach(found.parameters),
             tuple(sorted(name for kind, name in done.pairs if kind == "service")),
             tuple(sorted(name for kind, name in done.pairs if kind == "digest")),

@@ -1,4 +1,4 @@
-"""What an audit finds in a folder: runs, and notebooks that are no runs, each with its reason."""
+"""What an audit finds in a folder: runs, and notebooks that are not runs, each with the reason."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Origin(StrEnum):
 
 
 SUCCEEDED: Final = StepState.SUCCEEDED
-"""Python 3.11 takes longer to find an enumeration's member than to compare it, and each step is asked several times."""
+"""Looking up an enum member takes Python 3.11 longer than comparing it, and each step is compared several times."""
 
 
 class Cell(msgspec.Struct, frozen=True, gc=False):
@@ -29,37 +29,37 @@ class Cell(msgspec.Struct, frozen=True, gc=False):
     cell_id: str
     execution_count: int | None
     state: CellState | None
-    """As our engine judged it; None where another tool ran the notebook."""
+    """The state according to our engine; None if another tool ran the notebook."""
     calls: tuple[str, ...]
-    """Names of the kit's steps that the source calls, one for each place."""
+    """Names of the kit's steps that the source calls, one per call."""
     steps: tuple[StepRecord, ...]
-    """Records in the cell's outputs that count."""
+    """The valid records in the cell's outputs."""
     may_hold: frozenset[str] = frozenset()
-    """Names of the records that these calls leave."""
+    """Names of the records that these calls may leave."""
     hidden: str | None = None
-    """Why the source may call a step where nobody sees it."""
+    """Why the source may call a step that an audit cannot see."""
 
 
 class Run(RunHeader, frozen=True, gc=False, kw_only=True):
-    """One saved run: its header, which for a run without our engine is made of what its records say, and its cells."""
+    """One saved run: its header, which is derived from the records if our engine did not run it, and its cells."""
 
     path: str
     """Relative to the runs folder, with slashes."""
     origin: Origin
     cells: tuple[Cell, ...]
     bad_records: tuple[str, ...] = ()
-    """Why records in it could not be read, or do not count."""
+    """Why some records could not be read, or do not count."""
     held: bool = False
     """Whether a live process holds the run now."""
     note: str = ""
-    """Why it was made, as its operation note says."""
+    """The reason for the run, from its operation note."""
 
     @property
     def is_plan(self) -> bool:
-        """Whether the run or any step of it calls itself a plan: either is enough to prove no change."""
+        """Whether the run or any of its steps is marked as a plan; either means that the run cannot prove a change."""
         if self.plan:
             return True
-        # Written out: it is asked of every step that an audit reads.
+        # Plain loops, because this runs for every step that an audit reads.
         for cell in self.cells:
             for step in cell.steps:
                 if step.outcome.get("planned"):
@@ -68,7 +68,7 @@ class Run(RunHeader, frozen=True, gc=False, kw_only=True):
 
     @property
     def steps(self) -> tuple[StepRecord, ...]:
-        """All records, in the order of their cells."""
+        """All records, in cell order."""
         found: list[StepRecord] = []
         for cell in self.cells:
             if cell.steps:
@@ -77,7 +77,7 @@ class Run(RunHeader, frozen=True, gc=False, kw_only=True):
 
 
 class NoRun(msgspec.Struct, frozen=True, gc=False):
-    """A notebook that is no run of ours."""
+    """A notebook that is not one of our runs."""
 
     path: str
     kind: str

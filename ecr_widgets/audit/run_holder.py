@@ -1,4 +1,4 @@
-"""Whether somebody runs a run right now: its lock is held by a live process."""
+"""Whether a run is currently running: a live process holds its lock."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from ecr_widgets import locks
 
 
 def is_held(path: Path) -> bool:
-    """True while a process holds the lock beside the saved run, or another user's may; the lock's name is the engine's.
+    """True while a process holds the lock next to the saved run, or another user's process may; the engine names the lock.
 
-    On another host's copy of the folder there is no lock, so a run that calls itself running was interrupted.
+    In a copy of the folder on another host there is no lock, so a run that says it is running was interrupted.
     """
     return locks.is_held(locks.lock_of(path))

@@ -1,4 +1,4 @@
-"""Whether a saved run is what was sealed, for those who would act on it."""
+"""Whether a saved run is what was sealed, for callers that act on it."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from ecr_widgets.model.bucket_path import Place
 
 
 class Sealed(NamedTuple):
-    """What the seal of one run says of its bytes."""
+    """What one run's seal says about its bytes."""
 
     seal: Seal | None
     why_not: str
-    """Why it is not to be acted on, to follow the run's name in a sentence; empty where it is in order."""
+    """Why it must not be acted on, to follow the run's name in a sentence; empty if it is in order."""
 
 
 def look_at_seal(runs: Place, name: str, content: bytes, *, ring: KeyRing) -> Sealed:
-    """Judge the bytes that were read of a run, and not its file, which may be another by now.
+    """Check the bytes that were read from a run against its seal; its file may have changed since.
 
     Args:
-        name: Of its file, in the folder itself, or of its object in the bucket.
+        name: The name of its file directly in the folder, or of its object in the bucket.
 
     Raises:
         RecordError: The chain cannot be read.
@@ -53,13 +53,13 @@ def look_at_seal(runs: Place, name: str, content: bytes, *, ring: KeyRing) -> Se
 
 
 def why_altered(runs: Place, name: str, run_id: str, content: bytes, *, ring: KeyRing) -> str:
-    """Why the bytes that were read of a run are not what was sealed of it, to follow the run's name in a sentence.
+    """Return why the bytes that were read from a run are not what was sealed, to follow the run's name in a sentence.
 
-    Empty where they are, no matter who sealed them, and where no seal of it says otherwise: a killed run has none, or where
-    it was resumed those of earlier attempts.
+    Empty if they match, no matter who sealed them, or if no seal contradicts them: a killed run has no seal, or if it was resumed
+    only seals of earlier attempts.
 
     Args:
-        name: Of its file, in the folder itself, or of its object in the bucket.
+        name: The name of its file directly in the folder, or of its object in the bucket.
 
     Raises:
         RecordError: The chain cannot be read.
@@ -87,14 +87,14 @@ _AS_SEALED = (Finding.INTACT, Finding.RESAVED)
 
 
 class _Seals(NamedTuple):
-    """The newest seal of a name, what is wrong with it, and for comparing it with others of its run."""
+    """The newest seal of a name, what is wrong with it, and the seals to compare it with."""
 
     seal: Seal | None
     trouble: Trouble | None
     newest: SealedRun | None
-    """None for a retirement, and for a seal of no run."""
+    """None for a retirement, and for a seal without a run."""
     of_run: list[SealedRun]
-    """All that are not forged, of this run and others."""
+    """All seals that are not forged, of this run and others."""
 
 
 def _seals_of(runs: Place, name: str, keys: dict[str, KeyFile]) -> _Seals:
@@ -110,7 +110,7 @@ def _seals_of(runs: Place, name: str, keys: dict[str, KeyFile]) -> _Seals:
 
 
 def _watched(runs: Place, name: str, keys: dict[str, KeyFile]) -> Iterator[tuple[Link, Trouble | None]]:
-    """The seals of a folder, or in a bucket those of the run, each with what is wrong with it."""
+    """Yield the seals of a folder, or in a bucket those of the run, each with what is wrong with it."""
     if isinstance(runs, Path):
         yield from Watcher(keys).look_at(links_of(runs))
         return

@@ -23,18 +23,18 @@ _ABOUT = (
 
 
 def show_run(runs: Place, row: Row) -> dict[str, Any]:
-    """The row with reasons, approval and steps, read from the notebook itself: `{..., "approval", "steps": [{"step", "state", …}]}`."""
+    """Return the row with reasons, approval and steps from the notebook: `{..., "approval", "steps": [{"step", "state", …}]}`."""
     found = find_in(runs, row.path)
     steps = [_step(step) for step in found.steps] if isinstance(found, Run) else []
     own = judge(found)
-    # What a seal says of it stands in the row alone.
+    # Only the row knows what the seal says.
     reasons = own.reasons if own.verdict == row.verdict else tuple(filter(None, (row.why,)))
     approval = found.approval if isinstance(found, Run) else None
     return row.to_json() | {"reasons": list(reasons), "approval": approval, "steps": steps}
 
 
 def to_text(told: Mapping[str, Any]) -> Iterator[str]:
-    """The same as lines for people."""
+    """Yield the same as lines for people."""
     yield f"{told['verdict']}: {told['path']}"
     for reason in told["reasons"]:
         yield f"  because {reason}"

@@ -1,6 +1,6 @@
 """Signatures of the two kinds that seals have: ECDSA on P-256, and Ed25519 from earlier releases.
 
-The only module that uses `cryptography`.
+Outside the sandbox, the only module that uses `cryptography`.
 """
 
 from __future__ import annotations

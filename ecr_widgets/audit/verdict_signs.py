@@ -1,4 +1,4 @@
-"""Signs, words and colours of verdicts and of runs, for all that list runs."""
+"""Signs, words and colours of verdicts and runs, for everything that lists runs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SHAPES = {
     Verdict.INTERRUPTED: "◐",
     Verdict.RUNNING: "▶",
 }
-"""Beside the colour, for people who do not tell colours apart and for black and white."""
+"""Shown next to the colour, for colour-blind people and black-and-white displays."""
 
 
 def sign_of(verdict: str) -> str:
@@ -49,7 +49,7 @@ class Look(NamedTuple):
 
 
 def look_of(row: Row) -> Look:
-    """What became of a run; of one that was changed since it was sealed that alone, for it says of itself what anybody likes."""
+    """Return how to show a run's outcome; a tampered run is shown as tampered only, because its content cannot be trusted."""
     if row.outcome is None or row.verdict == Verdict.TAMPERED:
         return Look(sign_of(row.verdict), row.verdict, colour_of(row.verdict))
     outcome = of_run.Outcome(row.outcome)
