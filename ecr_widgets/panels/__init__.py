@@ -1,1 +1,1 @@
-"""Panels for notebooks: a picture that stays readable for ever, and controls while a person works with it."""
+"""Panels for notebooks: a picture that stays readable without a kernel, and controls while a person works with it."""

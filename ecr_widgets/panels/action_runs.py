@@ -1,4 +1,4 @@
-"""The saved runs that actions of panels leave, as panels need them; `engine/action_run.py` makes them."""
+"""The saved runs of panel actions, as panels need them; `engine/action_run.py` makes them."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from ecr_widgets.recording.notebook import RecordLine
 
 
 class ActionRun(RecordLine, Protocol):
-    """One action that is being run; records of its steps are on disk before they act."""
+    """One running action; the record of each step is on disk before the step acts."""
 
     run_id: str
     path: Place
-    """Of its saved notebook."""
+    """Path of its saved notebook."""
     unsealed: str
-    """Once it has ended: why it has no seal; empty where it has one."""
+    """Once it has ended: why it has no seal; empty if it has one."""
 
     def cell(self, number: int) -> AbstractContextManager[None]:
-        """Note that a cell of the script is run, counted from 0, and how it ended."""
+        """Record that a cell of the script, counted from 0, is run, and how it ended."""
         ...
 
 
 class ActionRuns(Protocol):
-    """Where actions leave their runs."""
+    """Where actions save their runs."""
 
     def asked_by(self, script: Script) -> str | None:
-        """What asks for another person's approval of a script; None where nothing does."""
+        """What requires another person's approval of a script; None if nothing does."""
         ...
 
     def begin(self, script: Script, reason: str) -> AbstractContextManager[ActionRun]:
-        """The run of a script, saved before anything is changed and concluded by how the block ends."""
+        """The run of a script, saved before anything is changed and concluded when the block ends, with its outcome."""
         ...
 
     def plan(self, script: Script, reason: str) -> Mapping[str, Any]:
-        """Make the plan that another person may let go on, and give back the document of `run --json`."""
+        """Make the plan for another person to approve, and return the document of `run --json`."""
         ...

@@ -32,21 +32,21 @@ if TYPE_CHECKING:
 
 LAST_ACTION = "Last action"
 _PLACES = 30
-"""Records of steps that find a place below a panel."""
+"""How many records of steps there is room for below a panel."""
 _LONGEST_ACTION = 6
-"""Records that one action leaves at the most, with one to spare: find, store, move, wait, roll back. None is begun that
-could end half-way for want of a place."""
+"""The most records that one action leaves, with one to spare: find, store, deploy, wait, roll back. An action is only begun if
+there is room for so many, so that it cannot end half-way."""
 _BETWEEN_PICTURES_S = 0.4
-"""While pages come in."""
+"""Between redraws while pages are read."""
 _BETWEEN_LOOKS_S = 1.5
-"""While an action is watched."""
+"""Between reads while an action is watched."""
 _LONGEST_WATCH_S = 1800.0
-"""A forgotten panel stops asking."""
+"""Then a forgotten panel stops watching."""
 _WATCH_ENDED = f"watching ended after {_LONGEST_WATCH_S / 60:.0f} min; tick watch to continue"
 
 
 def _is_current(_: Kit) -> None:
-    """Nothing can have changed that a plan is about."""
+    """The check of a plan that cannot become outdated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +54,11 @@ class Plan:
     """What a confirmation would do."""
 
     what: str
-    """Names action and target, such as `deploy timeout.3 to demo/timeoutsvc`."""
+    """The action and its target, such as `deploy timeout.3 to demo/timeoutsvc`."""
     lines: tuple[str, ...]
     script: Script
     check: Callable[[Kit], None] = _is_current
-    """Asked once it is confirmed; raises our errors where the plan does not fit any more."""
+    """Called once it is confirmed; raises our errors if the plan is outdated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,19 +82,19 @@ class LastAction:
 
     @property
     def relative(self) -> str:
-        """The path from where the notebook is, which a front end can open."""
+        """The path relative to the notebook, which a front end can open."""
         return os.path.relpath(self.path) if isinstance(self.path, Path) else str(self.path)
 
 
 class Panel(Live):
-    """A picture below the cell; in a live session also what to do with it, and the records of what was done.
+    """A picture below the cell; in a live session also controls, and the records of what was done.
 
-    A saved notebook keeps picture and records. Nothing is offered where nobody can answer a prompt: under papermill or
-    another engine.
+    A saved notebook keeps the picture and the records. No controls are offered if nobody can answer a prompt: under papermill
+    or another engine.
     """
 
     follows = False
-    """Whether to look again and again while an action is under way."""
+    """Whether to keep refreshing while an action is running."""
 
     def __init__(self, kit: NotebookKit) -> None:
         super().__init__()
@@ -108,7 +108,7 @@ class Panel(Live):
         self._plan: Plan | None = None
         self._plan_id = self._asked_by = ""
         self._reason = ""
-        """Why the action is done, as somebody typed it."""
+        """The reason for the action, as it was typed."""
         self._last: LastAction | None = None
         self._bars: tuple[Mapping[str, Any], ...] = ()
         self._acted: Mapping[str, str] | None = None
@@ -117,19 +117,19 @@ class Panel(Live):
 
     @property
     def drawn_at(self) -> datetime:
-        """When all was read last."""
+        """When something was last read."""
         return self._read_at
 
     @abstractmethod
     def read(self) -> Iterator[None]:
-        """Look at what is outside, piece by piece; after each piece there is something new to draw.
+        """Read the current state, piece by piece; after each piece there is something new to draw.
 
-        In a run only the first piece is read. What was read is put in place whole, never changed, so that it can be
-        drawn meanwhile.
+        In a run only the first piece is read. What was read before is replaced as a whole, never changed, so that it can
+        be drawn meanwhile.
         """
 
     def read_after(self) -> Iterator[None]:
-        """Look again after an action: all of it, where nothing says what else it cannot have changed."""
+        """Read again after an action: everything, unless a panel knows what the action cannot have changed."""
         return self.read()
 
     def _ipython_display_(self) -> None:
@@ -142,16 +142,16 @@ class Panel(Live):
             self._in_background(lambda: self._take_all(pieces))
 
     def refresh(self) -> None:
-        """Look again, without keeping anybody waiting."""
+        """Read again, in the background."""
         self._in_background(lambda: self._take_all(self.read()))
 
     def read_on(self, pieces: Iterator[None]) -> None:
-        """Read something more in the background, in a live session."""
+        """Read more in the background, in a live session."""
         if self._is_open:
             self._in_background(lambda: self._take_all(pieces))
 
     def bundle(self, picture: Picture) -> dict[str, str]:
-        """The forms that the notebook keeps, what is planned and what went wrong among them."""
+        """The forms that the notebook keeps, including what is planned and what went wrong."""
         plan = self._plan
         planned = (
             (Part(f"{PLANNED}{plan.what}", (), tuple((line,) for line in plan.lines)),)
@@ -169,7 +169,7 @@ class Panel(Live):
         return "\n".join(each for each in (self.problem, self._unread) if each)
 
     def state(self) -> Mapping[str, Any]:
-        """What is under way, went wrong or is planned."""
+        """What is running, went wrong or is planned."""
         plan = self._plan
         return {
             "status": self._turns.status,
@@ -195,7 +195,7 @@ class Panel(Live):
             self.watch(on=message.get("on") is True)
 
     def acted(self, action: str, row: str, values: Values) -> None:
-        """Remember whose fields can go once it has ended well, and why it is done."""
+        """Remember which fields to close once the action has succeeded, and the reason for it."""
         if action != self._plan_id:
             self._acted = {"action": action, "row": row}
         self._reason = values.get(REASON, "")
@@ -203,11 +203,11 @@ class Panel(Live):
     def act(self, what: str, script: Script, *, then: Callable[[], object] = lambda: None) -> None:
         """Run a script in the background as a run of its own, show that it is running, then the result.
 
-        One at a time: while another is under way, only that is said. The same where so few places for records are left
-        that it might end half-way. Where another person must approve it, nothing is changed and its plan is made.
+        One at a time: it is refused with a message while another is running, and also if there may not be enough room for
+        its records. If another person must approve it, its plan is made and nothing is changed.
 
         Args:
-            then: Called once it has ended well.
+            then: Called once it has succeeded.
         """
         self._carry(Plan(what, (), script), then)
 
@@ -217,14 +217,14 @@ class Panel(Live):
             self._in_background(lambda: self._carry_out(work, plan, then))
 
     def work_out(self, what: str, look: Callable[[Kit], Plan]) -> None:
-        """Look at something in the background, then offer what was planned upon it.
+        """Look something up in the background, then offer the plan made from it.
 
         A plan without lines needs no confirmation: it is carried out immediately.
 
         Args:
             what: Shown meanwhile.
 
-            look: Changes nothing outside. After a request to stop, its result is dropped.
+            look: Makes the plan, and changes nothing. Its result is dropped if it was cancelled.
         """
         work = self._begun(what, only_looks=True)
         if work is not None:
@@ -267,7 +267,7 @@ class Panel(Live):
         self._take_all(self.read_after())
 
     def _run(self, plan: Plan) -> None:
-        """Run the cells of a script; what they raise has ended the run by then."""
+        """Run the cells of a script; if they raise an error, the run has ended when it gets here."""
         script, run = plan.script, None
         try:
             with self._kit.actions.begin(script, self._reason) as run:
@@ -276,7 +276,7 @@ class Panel(Live):
                 names = {"kit": self._kit.acting_in(self._places, run.run_id), **script.values}
                 for number, source in enumerate(script.cells):
                     with run.cell(number):
-                        # Our own text, into which nobody's values are written: they are bound to its names.
+                        # This is our own code: values are bound to its names, never written into it.
                         exec(compile(source, f"<{script.name}>", "exec"), names)  # noqa: S102
         except Exception:
             self._ended(plan, run, "✗")
@@ -290,7 +290,7 @@ class Panel(Live):
             self._last = LastAction(plan.what, sign, run.run_id, run.path, run.unsealed)
 
     def _ask(self, asked_by: str, plan: Plan) -> str:
-        """Make the plan that another person may let go on, and say so."""
+        """Make the plan for another person to approve, and say so."""
         if not self._reason:
             raise InputError(f"{asked_by} needs an approval, and so a reason", hint="type why")
         made = self._kit.actions.plan(plan.script, self._reason)
@@ -317,7 +317,7 @@ class Panel(Live):
             self._carry(plan)
 
     def offer(self, plan: Plan) -> None:
-        """Show what would be done and offer it: nothing is changed before a person confirms."""
+        """Show a plan and offer to confirm it; nothing is changed before a person confirms."""
         self.problem = self.said = ""
         try:
             self._asked_by = self._kit.actions.asked_by(plan.script) or ""
@@ -334,11 +334,11 @@ class Panel(Live):
 
     @property
     def is_watched(self) -> bool:
-        """Whether the panel is to refresh by itself."""
+        """Whether the panel refreshes by itself."""
         return self._watched.is_set()
 
     def watch(self, *, on: bool) -> None:
-        """Look again and again, or no longer."""
+        """Start or stop refreshing by itself."""
         if on and not self._watched.is_set():
             self._watched_until_s = time.monotonic() + _LONGEST_WATCH_S
             self._watched.set()
@@ -348,12 +348,12 @@ class Panel(Live):
         self.tell()
 
     def offered(self, row: str) -> Sequence[Action]:
-        """What can be done, and where something is planned, to confirm it."""
+        """What can be done, including to confirm the plan if there is one."""
         plan = self._plan
         return (*super().offered(row), *((self._confirming(plan),) if plan is not None else ()))
 
     def _confirming(self, plan: Plan) -> Action:
-        """To confirm the plan that is shown, and no later one: each has a name of its own."""
+        """The action that confirms the plan shown, and no later one, since each has its own name."""
         asked_by = self._asked_by
         reason = replace(
             REASON_FIELD,
@@ -386,12 +386,12 @@ class Panel(Live):
         self.redraw()
 
     def _observe(self, bars: tuple[Mapping[str, Any], ...]) -> None:
-        """Show how far the step under way is; called as often as its record is redrawn."""
+        """Show the progress of the running step; called whenever its record is redrawn."""
         self._bars = bars
         self._link.send({"bars": bars})
 
     def _take_piece(self, pieces: Iterator[None]) -> bool:
-        """Read one piece more; False where there was none, or it cannot be read."""
+        """Read one more piece; False if there was none, or it cannot be read."""
         try:
             next(pieces)
         except StopIteration:
@@ -407,7 +407,7 @@ class Panel(Live):
             drawn_at_s = took_s = 0.0
             while self._take_piece(pieces):
                 began_at_s = time.monotonic()
-                # Thousands of rows take a while to draw: most of the time is for reading.
+                # Thousands of rows take a while to draw: spend most of the time reading.
                 if began_at_s - drawn_at_s >= max(_BETWEEN_PICTURES_S, 5 * took_s):
                     self.redraw()
                     drawn_at_s = time.monotonic()
@@ -415,7 +415,7 @@ class Panel(Live):
             self.redraw()
 
     def _follow(self) -> None:
-        # Asked again once let go: whoever wants it meanwhile finds the lock held and relies on this.
+        # Checked again after the lock is released: a thread that finds it held leaves the work to this one.
         while self._is_followed() and self._following.acquire(blocking=False):
             try:
                 while self._is_followed():
@@ -436,7 +436,7 @@ class Panel(Live):
 
 
 def described(error: Exception) -> str:
-    """An error in a panel: ours as it is, any other with its kind."""
+    """An error as a panel shows it: ours as it is, any other with its type."""
     if isinstance(error, EcrWidgetsError):
         return str(error)
     return f"{type(error).__name__}: {error}; this is a bug in the panel, which keeps working"

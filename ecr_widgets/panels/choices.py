@@ -1,4 +1,4 @@
-"""What a form offers to choose from: what there is now, by the name of a parameter."""
+"""What a form offers to choose from for a parameter: what exists now."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Choices:
     """Repositories, tags, environments and services.
 
     Args:
-        kit: Gives the kit that is asked; called when something is offered for the first time.
+        kit: Returns the kit to ask; called when something is offered for the first time.
     """
 
     def __init__(self, kit: Callable[[], Kit]) -> None:
@@ -25,10 +25,10 @@ class Choices:
         self._kit: Kit | None = None
 
     def of(self, parameter: str, typed: Mapping[str, str]) -> tuple[str, ...]:
-        """Values for a parameter, tags newest first; none where nothing is known of it, or it cannot be read.
+        """Values for a parameter, tags newest first; none if the parameter is not known, or they cannot be read.
 
         Args:
-            typed: Values of all parameters: tags are of a repository, services of an environment.
+            typed: Values of all parameters: tags depend on the repository, services on the environment.
         """
         try:
             return self._of(parameter, typed)[:_MOST]

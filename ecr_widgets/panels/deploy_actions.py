@@ -1,4 +1,4 @@
-"""What can be done in the deploy panel: each works out a plan first."""
+"""What can be done in the deploy panel; each action makes a plan first."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ecr_widgets.steps.shared.service_view import ServiceView
 
 Choice = tuple[str, str, "Sequence[Image]"]
-"""A container that runs, the repository of its image, and the images there."""
+"""A running container, the repository of its image, and the images there."""
 _OFFERED = 200
 _FROM, _RUNS, _FILE = "from", "what runs now", "a file"
 _NOTHING = ("nothing would change: the service already runs this",)
@@ -29,7 +29,7 @@ _NO_OTHER = ("nothing would change: so many copies are wanted already",)
 
 
 def of_service(panel: DeploysPanel) -> Sequence[Action]:
-    """Deploy; and once a deploy is stored, go back, scale, run a task."""
+    """Deploy; roll back and scale if the service exists; run a task if a deploy is stored."""
     view = panel.view
     stored = tuple(each.deploy_id for each in view.stored)[:_OFFERED] if view is not None else ()
     actions = [_deploying(panel)]
@@ -48,7 +48,7 @@ def _deploying(panel: DeploysPanel) -> Action:
         "deploy",
         "Deploy",
         "Deploy an image: shows what would change",
-        # A form may be sent that was offered before what runs has changed.
+        # A form may be sent that was offered before the service changed.
         lambda values: _plan_deploy(panel, choices, values),
         (
             *(_running_fields(panel, choices) if choices else ()),
@@ -74,7 +74,7 @@ def _deploying(panel: DeploysPanel) -> Action:
 
 
 def _running_fields(panel: DeploysPanel, choices: Sequence[Choice]) -> Iterator[Field]:
-    """What is asked where the document that runs is used: which container, if there are several, and which tag."""
+    """The fields for using the running document: which container, if there are several, and which tag."""
     yield Field(
         _FROM,
         "Document",
@@ -143,7 +143,7 @@ def _plan_deploy(panel: DeploysPanel, choices: Sequence[Choice], values: Values)
         lines = kit.look.difference(panel.environment, current, path, pinned, container=of)
         script = scripts.DEPLOY.using(
             repository=repository,
-            # What was shown: the tag may move until this is confirmed.
+            # The digest that was shown: the tag may move before this is confirmed.
             digest=pinned.digest,
             deploy=name,
             dockerrun=path,
@@ -163,7 +163,7 @@ def _going_back(panel: DeploysPanel, view: ServiceView) -> Action:
     proven.sort(key=lambda each: view.proven[each].at, reverse=True)
     default = view.earlier_deploy_id
     if not proven and default is not None and default != view.deploy_id:
-        proven = [default]  # no saved run proves anything, and there has to be a way back
+        proven = [default]  # no saved run proves a deploy, but there must be a way back
     labels = {each: _described(panel, view, each) for each in proven}
     return Action(
         "rollback",
@@ -188,7 +188,7 @@ def _going_back(panel: DeploysPanel, view: ServiceView) -> Action:
 
 
 def _described(panel: DeploysPanel, view: ServiceView, deploy_id: str) -> str:
-    """A deploy that can be gone back to: its tag, when it was verified and by whom."""
+    """A deploy to roll back to: its tag, when it was verified and by whom."""
     tags = [tag for image in panel.images_of(deploy_id) for tag in panel.tags_of(image)[:1]]
     proof = view.proven.get(deploy_id)
     if proof is None:
@@ -218,7 +218,7 @@ def _plan_rollback(panel: DeploysPanel, wanted: str) -> None:
 
 
 def _is_pinned(kit: Kit, text: str) -> bool:
-    """Whether it is an image of this registry by digest."""
+    """Whether it names an image of this registry by digest."""
     try:
         image = ImageReference.parse(text)
         return bool(image.digest and kit.name_of(image))
@@ -281,7 +281,7 @@ def _plan_task(panel: DeploysPanel, values: Values) -> None:
     try:
         variables = parsed_variables(values["variables"], values["container"])
     except EcrWidgetsError as error:
-        # What looks like a secret goes from the field: it is not to stay on a screen.
+        # What looks like a secret is removed from the field, so that it does not stay on the screen.
         panel.put_back("task", "", {"variables": without_secrets(values["variables"])})
         panel.refuse(error)
         return

@@ -40,7 +40,7 @@ _MOST_TOLD_OF = 3
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    """As long as the counts stayed the same."""
+    """A period in which the counts stayed the same."""
 
     began_at: datetime
     seen_at: datetime
@@ -51,28 +51,28 @@ class _Span:
 class DeploysPanel(Panel):
     """What a service runs, how it got there and what its containers say.
 
-    Deploy an image, go back to an earlier deploy, scale, run a task: each shown as a plan first, and confirmed by a button
-    that names the target.
+    Deploy an image, roll back to an earlier deploy, scale, run a task: each is shown as a plan first, and confirmed with a
+    button that names the target.
     """
 
     follows = True
     _view: ServiceView | None = None
     _spans: tuple[_Span, ...] = ()
     _counts_seen: tuple[tuple[datetime, Mapping[str, int]], ...] = ()
-    """Running copies by deploy, at each change and at the last look."""
+    """Running copies by deploy, at each change and at the last read."""
     _reasons: Mapping[str, tuple[str, ...]] = {}
     _events: Mapping[str, tuple[str, ...]] = {}
     _crashed: Mapping[str, tuple[str, ...]] = {}
     _course: tuple[str, ...] = ()
-    """What the service was moved to, one after another, since the panel was opened."""
+    """The deploys that the service ran since the panel was opened, in order."""
     _names: Mapping[str, str] = {}
-    """Repositories of this registry by the images of what runs, without their digests: those change with each deploy."""
+    """Repositories of this registry by running image, without digests, since these change with each deploy."""
     _tagged: Mapping[str, tuple[Image, ...]] = {}
-    """Images that have tags by repository, newest first."""
+    """Tagged images by repository, newest first."""
     _tags_are_due = True
 
     _images: Mapping[str, tuple[str, ...]] = {}
-    """Of deploys that saved runs prove, by id."""
+    """Images of the deploys that saved runs prove, by deploy id."""
 
     def __init__(self, kit: NotebookKit, environment: str, service: str) -> None:
         super().__init__(kit)
@@ -81,17 +81,17 @@ class DeploysPanel(Panel):
 
     @property
     def target(self) -> str:
-        """What actions name."""
+        """The target as actions name it."""
         return f"{self.environment}/{self.service}"
 
     @property
     def view(self) -> ServiceView | None:
-        """What was seen last."""
+        """What was read last."""
         return self._view
 
     def read(self) -> Iterator[None]:
-        """One look, and one more count; reasons and events stay, though what they describe may be gone by now."""
-        # Asked for meanwhile, tags are read by whoever looks after that: this look may be too old for them.
+        """Read the service and add its counts; reasons and events are kept, though what they describe may be gone by now."""
+        # If tags are requested meanwhile, the next read gets them: this one may be too old for them.
         tags_are_due, self._tags_are_due = self._tags_are_due, False
         view = self._look.service(self.environment, self.service)
         service = view.service
@@ -115,23 +115,23 @@ class DeploysPanel(Panel):
             yield
 
     def read_after(self) -> Iterator[None]:
-        """What was done may have changed tags as well."""
+        """Read again, including tags, which the action may have changed."""
         self._tags_are_due = True
         return self.read()
 
     def refresh(self) -> None:
-        """Look again, for new images too."""
+        """Read again, including new images."""
         self._tags_are_due = True
         super().refresh()
 
     def _read_tags(self, view: ServiceView) -> None:
-        """Which images there are of the repositories that the service runs images of."""
+        """Read the images of the repositories that the service runs images from, and of proven deploys."""
         names: dict[str, str] = {}
         tagged: dict[str, tuple[Image, ...]] = {}
         for _, text in view.containers:
             with suppress(
                 EcrWidgetsError
-            ):  # another registry's, or one that cannot be read: nothing is offered of it
+            ):  # another registry's image, or one that cannot be read: none is offered for it
                 name = self._kit.name_of(ImageReference.parse(text))
                 names[text.partition("@")[0]] = name
                 if name not in tagged:
@@ -142,14 +142,14 @@ class DeploysPanel(Panel):
         self._names, self._tagged = names, tagged
 
     def choices(self) -> Sequence[tuple[str, str, Sequence[Image]]]:
-        """Containers whose image can be replaced by another of its repository: name, repository, its images, newest first."""
+        """Containers whose image can be replaced by another of its repository: name, repository, images there, newest first."""
         view, tagged = self._view, self._tagged
         running = view.containers if view is not None else ()
         named = ((container, self._names.get(text.partition("@")[0], "")) for container, text in running)
         return [(container, name, tagged[name]) for container, name in named if tagged.get(name)]
 
     def tags_of(self, image: str) -> tuple[str, ...]:
-        """The tags of an image that is given by digest, as far as they were read."""
+        """The tags of an image given by digest; none if they were not read."""
         _, at, digest = image.partition("@")
         known = (each for images in self._tagged.values() for each in images)
         return next((each.tags for each in known if at and each.digest == digest), ())
@@ -165,7 +165,7 @@ class DeploysPanel(Panel):
         return f"{name}:{tags[0]}{at}{digest}" if tags and ":" not in name.rpartition("/")[2] else image
 
     def draw(self, now: datetime, *, most: int = MOST_ROWS) -> Picture:
-        """One row a deployment; counts, reasons, earlier deploys and log lines below."""
+        """One row per deployment; counts, reasons, earlier deploys and log lines below."""
         title, view = f"Service {self.target}", self._view
         if view is None or view.service is None:
             note = "" if view is None else "does not exist yet: a first deploy creates it"
@@ -188,7 +188,7 @@ class DeploysPanel(Panel):
         )
 
     def _plots(self) -> tuple[Drawing, ...]:
-        """Running copies over time, a layer a deploy; nothing where they were seen once or never changed."""
+        """Running copies over time, one layer per deploy; nothing if they were read once or never changed."""
         course = self._counts_seen
         if len(course) < _LEAST_LOOKS:
             return ()
@@ -202,7 +202,7 @@ class DeploysPanel(Panel):
         return (stacked(seconds, layers, alt=f"Running copies over {seconds[-1]:.0f} s: {told}"),)
 
     def _condition(self, service: Service) -> str:
-        """In a word, with a sign: how the service is."""
+        """The condition of the service in a word, with a sign."""
         primary = service.primary
         if primary is None:
             return "○ nothing runs"
@@ -231,7 +231,7 @@ class DeploysPanel(Panel):
 
     def _plot(self) -> tuple[tuple[str, ...], ...]:
         if len(self._spans) == 1 and self._spans[0].began_at == self._spans[0].seen_at:
-            return ()  # one look is no course
+            return ()  # one read shows no change over time
         return tuple(
             (
                 _clock(each.began_at),
@@ -247,7 +247,7 @@ class DeploysPanel(Panel):
         return deploy_actions.of_service(self)
 
     def confirmable(self, what: str, lines: tuple[str, ...], script: Script) -> Plan:
-        """A change of the service, to be confirmed while it still runs what it ran when this was planned."""
+        """A change of the service, to be confirmed as long as it runs what it ran when this was planned."""
         planned_on = self._view.deploy_id if self._view is not None else None
 
         def check(kit: Kit) -> None:
@@ -288,7 +288,7 @@ def _longer(spans: tuple[_Span, ...], now: datetime, service: Service) -> tuple[
 def _seen(
     course: tuple[tuple[datetime, Mapping[str, int]], ...], now: datetime, service: Service
 ) -> tuple[tuple[datetime, Mapping[str, int]], ...]:
-    """The course with one more look; what stayed the same since the last change is one point, and one for now."""
+    """The course with one more read; while the counts stay the same, only the first and the last read are kept."""
     counts: dict[str, int] = {}
     for each in reversed(service.deployments):
         counts[each.deploy_id] = counts.get(each.deploy_id, 0) + each.running_count
@@ -299,7 +299,7 @@ def _seen(
 def _latest(
     known: Mapping[str, tuple[str, ...]], deploy_id: str, texts: tuple[str, ...]
 ) -> Mapping[str, tuple[str, ...]]:
-    """What was last reported about each deploy; of the newest few."""
+    """What was last reported about each deploy, for the newest few."""
     if not texts:
         return known
     others = [(name, texts) for name, texts in known.items() if name != deploy_id]
@@ -307,7 +307,7 @@ def _latest(
 
 
 def _rows(reports: Mapping[str, tuple[str, ...]]) -> tuple[tuple[str, str], ...]:
-    """Each text once, and how often it came."""
+    """Each text once, with how often it came."""
     return tuple(
         (deploy_id, text if count == 1 else f"{text} ×{count}")
         for deploy_id, texts in reports.items()

@@ -1,6 +1,6 @@
 """Widgets of a form: each with a label, wide enough to read it, usable from the keyboard.
 
-No value that may be secret has a widget: front ends save what widgets hold.
+No value that may be secret has a widget, since front ends save what widgets hold.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _LABEL = {"description_width": "130px"}
 _WITHOUT_KERNEL = "Controls: run this cell to work with them."
 _TEXT = "line-height:1.5;"
 _BAD = "border-left:4px solid #c62828;padding-left:8px"
-"""No colour of text can be read on light and on dark: the bar alone is coloured."""
+"""Only the bar is coloured, since no text colour is readable on both light and dark."""
 Pressed = Callable[[], object]
 
 
@@ -25,14 +25,14 @@ def shown(controls: Any) -> dict[str, Any]:
     """Widgets as a cell's output. A saved notebook does not keep what they hold, so their text says what to do."""
     view = "application/vnd.jupyter.widget-view+json"
     bundle = controls._repr_mimebundle_()
-    # anywidget gives the metadata beside it.
+    # anywidget returns the metadata as well.
     forms = bundle[0] if isinstance(bundle, tuple) else bundle
     return {view: forms[view], "text/plain": _WITHOUT_KERNEL}
 
 
 def button(description: str, tooltip: str, pressed: Pressed, *, disabled: bool = False) -> Any:
     """A button that does something when it is pressed."""
-    # Whatever is beside it may be long: its own words stay whole.
+    # Its own text is never cut, however long the text beside it is.
     layout = widgets.Layout(width="auto", flex="0 0 auto")
     made = widgets.Button(description=description, tooltip=tooltip, disabled=disabled, layout=layout)
     made.on_click(lambda _: pressed())
@@ -40,7 +40,7 @@ def button(description: str, tooltip: str, pressed: Pressed, *, disabled: bool =
 
 
 def text(description: str, value: str = "", *, width: str) -> Any:
-    """A line of text with its label; its value is reported as it is typed, and what exists can be offered to choose."""
+    """A text field with a label; its value is reported as it is typed, and existing values can be offered to choose."""
     return widgets.Combobox(
         description=description, value=value, ensure_option=False, style=_LABEL, layout=_fixed(width)
     )
@@ -59,7 +59,7 @@ def tick(description: str, *, value: bool = False, width: str) -> Any:
 
 
 def _fixed(width: str) -> dict[str, str]:
-    """As wide as that, however long the words beside it are: fields below each other are alike."""
+    """That width, however long the text beside it is, so that fields below each other line up."""
     return {"width": width, "flex": "0 0 auto"}
 
 
@@ -73,22 +73,22 @@ class Line:
         self.say("")
 
     def say(self, problem: str) -> None:
-        """Show what is wrong, or where nothing is, what the field is for."""
+        """Show what is wrong or, if nothing is, what the field is for."""
         sign, text, style = ("✗ ", problem, _BAD) if problem else ("", self._help, "")
         self.beside.value = _said(f"{sign}{text}", style)
 
     def on_typed(self, take: Callable[[Any], object]) -> None:
-        """Have each new value taken."""
+        """Call `take` with each new value."""
         self.field.observe(lambda change: take(change["new"]), "value")
 
     def offer(self, options: Sequence[str]) -> None:
-        """Offer values to choose; any other can be typed all the same."""
+        """Offer values to choose; any other can still be typed."""
         if isinstance(self.field, widgets.Combobox):
             self.field.options = tuple(options)
 
 
 class Bar:
-    """The buttons of a form, what the command would be, and how it goes."""
+    """The buttons of a form, the equivalent command, and the progress."""
 
     def __init__(self, plan: Pressed, run: Pressed, cancel: Pressed) -> None:
         self._plan = button("Plan", "Look only: change nothing", plan)
@@ -107,20 +107,20 @@ class Bar:
             ]
         )
 
-    def allow(self, is_good: bool, name: str, command: str) -> None:  # noqa: FBT001 -- a state, and no option
-        """Let people press, or not; say what would be run."""
+    def allow(self, is_good: bool, name: str, command: str) -> None:  # noqa: FBT001 -- a state, not an option
+        """Enable or disable the buttons, and show what would be run."""
         self._plan.disabled = self._run.disabled = self._is_at_work or not is_good
         self._run.description, self._command.value = name, _copied(command) if command else ""
 
     def begin(self, what: str) -> None:
-        """Something is under way."""
+        """Show that something is running."""
         self._is_at_work = True
         self._plan.disabled = self._run.disabled = True
         self._cancel.disabled = False
         self._say(what)
 
     def end(self, what: str) -> None:
-        """It has ended."""
+        """Show that it has ended."""
         self._is_at_work = False
         self._cancel.disabled = True
         self._say(what)
@@ -130,14 +130,14 @@ class Bar:
 
 
 def _said(text: str, style: str = "") -> str:
-    """What a screen reader says too once it changes. Widgets' own lines are as high as a button, for one line alone."""
+    """Text that a screen reader announces when it changes. The widgets' own line height only suits a single line."""
     return f'<div role="status" style="{_TEXT}{style}">{escape(visible(text))}</div>'
 
 
 def _copied(command: str) -> str:
-    """A command line, and beside it a button that copies it: an element of our extension's, which shows nothing without it."""
+    """A command line with a button that copies it: an element of our extension, which shows nothing without it."""
     shown, whole = escape(visible(command)), escape(command)
-    # What copies is ours to escape: the widget takes HTML as it is.
+    # Escaped here, since the widget takes HTML as it is.
     button = f'<ecr-widgets-copy name="command" text="{whole}"></ecr-widgets-copy>'
     code = f'<code style="overflow-wrap:anywhere">{shown}</code>'
     return f'<div style="{_TEXT}">The same in a terminal {button} {code}</div>'

@@ -136,7 +136,7 @@ def _delete(panel: ImagesPanel, image: Image, again: str) -> None:
 
 
 def _moved(panel: ImagesPanel, kit: Kit, tag: str, *, unless: Image | None = None) -> tuple[str, ...]:
-    """What a plan says if a tag would move from its current image; the list may be older, or incomplete."""
+    """The plan's line if a tag would move from its current image, which ECR is asked for: the list may be old or incomplete."""
     current = kit.look.image(panel.repository, tag)
     if current is None or (unless is not None and unless.digest == current.digest):
         return ()
@@ -149,6 +149,6 @@ def _name(image: Image) -> str:
 
 
 def _checked(check: Callable[[str], object], text: str) -> str:
-    """No reason why not; our check raises it."""
+    """An empty reason; the check raises an error if there is one."""
     check(text)
     return ""

@@ -35,18 +35,18 @@ _SEVERITIES = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL", "UNDEFINED"
 
 
 class ImagesPanel(Panel):
-    """Newest push first, an index with its images; what runs where and for which platform is filled in by and by.
+    """Newest push first, an index with its images; what runs where and the platforms are filled in later.
 
-    Filter by tag or digest; push, pull, tag once more, delete. In a run one page of the repository is read.
+    Filter by tag or digest; push, pull, add a tag, delete. In a run only one page of the repository is read.
     """
 
     built = ""
-    """The local image that was built here last."""
+    """The local image that was last built here."""
     _images: tuple[Image, ...] = ()
     _is_whole = False
     _details: Mapping[str, ImageDetails] = {}
     _evidence: Mapping[str, Sequence[tuple[str, str]]] = {}
-    """What runs did with an image, by digest, of those that were asked for."""
+    """What runs did with an image, by digest, for images for which this was requested."""
     _uses: UsesOutcome | None = None
     _used: Mapping[str, tuple[str, ...]] = {}
     """What runs each image, by digest."""
@@ -61,12 +61,12 @@ class ImagesPanel(Panel):
         self.repository = repository
 
     def read(self) -> Iterator[None]:
-        """A page after another, then what runs, then which images the indexes at the top name."""
+        """Read page by page, then what runs, then which images the indexes at the top have."""
         self.repository = self._look.repository(self.repository)
         images: list[Image] = []
         for page in self._look.images(self.repository):
             images += page
-            # A list that was whole once is replaced by a whole one only.
+            # A complete list is only replaced by another complete one.
             if page.is_last or not self._is_whole:
                 images.sort(key=lambda each: each.pushed_at, reverse=True)
                 self._images = tuple(images)
@@ -77,7 +77,7 @@ class ImagesPanel(Panel):
         yield from self._read_indexes(self._at_the_top())
 
     def opened(self, key: str) -> None:
-        """Read the registry's name for a reference to copy, without waiting for the pages that may still be read."""
+        """Read the registry's name for a reference to copy, without waiting for pages that are still being read."""
         if not self._registry:
             self._in_background(self._read_registry)
 
@@ -97,7 +97,7 @@ class ImagesPanel(Panel):
         yield
 
     def _relate(self) -> None:
-        """Work out what belongs to what and what runs, of all that is read by now."""
+        """Work out what belongs to what and what runs, from what is read so far."""
         known = {digest: details.children for digest, details in self._details.items()}
         self._parts = Parts.of(self._images, known)
         if self._is_whole:
@@ -107,8 +107,8 @@ class ImagesPanel(Panel):
             self._used = used_images(self._images, self._uses, self._parts)
 
     def _read_indexes(self, shown: Sequence[str]) -> Iterator[None]:
-        # ECR takes the reading of a manifest for a pull, and clean-ups go by the time of the last one. So unasked only
-        # indexes are read, whose images would be taken for untagged rubbish.
+        # ECR counts reading a manifest as a pull, and clean-ups go by the time of the last pull. So unless somebody asks,
+        # only indexes are read, whose images would otherwise look like untagged leftovers.
         indexes = {image.digest for image in self._images if image.is_index}
         return self._read_details([digest for digest in shown if digest in indexes])
 
@@ -124,7 +124,7 @@ class ImagesPanel(Panel):
         return [image.digest for image, under in islice(self._ordered(), _LOOKED_INTO) if not under]
 
     def look_into_all(self) -> None:
-        """Read the platforms of the images that are shown; to ECR that is a pull of each."""
+        """Read the platforms of the images that are shown; ECR counts that as a pull of each."""
         self.read_on(self._read_details(self._seen_last or self._at_the_top()))
 
     def read_evidence(self, image: Image) -> None:
@@ -143,10 +143,10 @@ class ImagesPanel(Panel):
         try:
             return self._look.details(self.repository, digest)
         except EcrWidgetsError:
-            return ImageDetails()  # gone meanwhile, or no image: the table says nothing of it
+            return ImageDetails()  # deleted meanwhile, or not an image: its cells stay empty
 
     def _ordered(self) -> Iterator[tuple[Image, str]]:
-        """All images; what belongs to one follows it, each with what it is."""
+        """All images, each followed by what belongs to it, with what that is."""
         parts, below = self._parts, self._below()
         for image in self._images:
             if image.digest in parts.owners and not (image.tags and subject_of(image) is None):
@@ -155,7 +155,7 @@ class ImagesPanel(Panel):
             yield from below.get(image.digest, ())
 
     def _below(self) -> Mapping[str, Sequence[tuple[Image, str]]]:
-        """What belongs to each image, in the order of its index, with what it is; each part is listed below one image only."""
+        """What belongs to each image, in index order, with what it is; each part is listed below one image only."""
         images = {image.digest: image for image in self._images}
         parts: dict[str, list[tuple[Image, str]]] = {}
         placed: set[str] = set()
@@ -181,7 +181,7 @@ class ImagesPanel(Panel):
         return parts
 
     def draw(self, now: datetime, *, most: int = MOST_ROWS) -> Picture:
-        """One row an image."""
+        """One row per image."""
         ordered = list(self._ordered())
         shown = ordered[:most]
         platforms = any(known.platform or known.children for known in self._details.values())
@@ -238,7 +238,7 @@ class ImagesPanel(Panel):
         return ", ".join(image.tags) or "(untagged)"
 
     def _size_bytes(self, image: Image) -> int | None:
-        """Of an index for one platform that of its image."""
+        """The size of the image; for an index with one image, the size of that."""
         images = self._details.get(image.digest, ImageDetails()).images
         if image.size_bytes is not None or len(images) != 1:
             return image.size_bytes
@@ -275,7 +275,7 @@ class ImagesPanel(Panel):
         )
 
     def see(self, keys: Sequence[str]) -> None:
-        """Read which images the indexes name that are shown."""
+        """Read which images the shown indexes have."""
         self._seen_last = tuple(keys)
         self.read_on(self._read_indexes(keys))
 
@@ -284,23 +284,23 @@ class ImagesPanel(Panel):
         return image_actions.of_panel(self)
 
     def row_actions(self, key: str) -> Sequence[Action]:
-        """What can be done with an image; nothing with what only says something about one."""
+        """What can be done with an image; nothing for what is attached to one, such as a signature."""
         image = self.find(key)
         return () if image is None or subject_of(image) is not None else image_actions.of_image(self, image)
 
     def row_facts(self, key: str) -> Sequence[tuple[str, str]]:
-        """References to copy, as soon as the registry's name is known; what runs did with it, once that was asked for."""
+        """References to copy, once the registry's name is known; what runs did with it, once that was requested."""
         image = self.find(key)
         reference = self.reference(image) if image is not None else ""
         own = (("reference", reference), ("pull", f"docker pull {reference}")) if reference else ()
         return (*own, *(self._evidence.get(image.digest, ()) if image is not None else ()))
 
     def find(self, name: str) -> Image | None:
-        """The image that a tag or digest names, of those that were read."""
+        """The image with this tag or digest among those that were read; None if there is none."""
         return next((each for each in self._images if name in (each.digest, *each.tags)), None)
 
     def reference(self, image: Image) -> str:
-        """The image by digest, in full; empty while the registry's name is not read."""
+        """The full reference of the image by digest; empty until the registry's name is read."""
         return f"{self._registry}/{self.repository}@{image.digest}" if self._registry else ""
 
 
@@ -309,7 +309,7 @@ def _told(findings: Findings | None) -> str:
         return ""
     if findings.status not in ("COMPLETE", "ACTIVE"):
         return findings.status.lower().replace("_", " ")
-    # Words of ECR's that are newer than this list come last.
+    # Severities that are newer than this list come last.
     severities = (*_SEVERITIES, *sorted(set(findings.counts) - set(_SEVERITIES)))
     counts = [f"{findings.counts[each]} {each.lower()}" for each in severities if findings.counts.get(each)]
     return ", ".join(counts) or "none"

@@ -1,8 +1,8 @@
-"""The way between a live panel and its front end. There are two doors, and the kernel learns which one there is.
+"""The connection between a live panel and its front end. There are two ways, and the kernel finds out which one is there.
 
 JupyterLab and Notebook 7 with our extension draw the panel's own output: the extension joins the comm that the panel keeps
-open in the kernel, and says so. Where it has not done so though the kernel was idle for a while, a widget is shown, which
-brings the same drawing along: for VS Code, Colab, and servers without this package.
+open in the kernel, and says so. If it has not done so after the kernel was idle for a while, a widget is shown that brings
+the same drawing code: for VS Code, Colab, and servers without this package.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from typing import Any
 from IPython.display import display, update_display
 
 TARGET = "ecr-widgets"
-"""Of the comms, one a panel, whose id the panel's JSON names."""
+"""Target name of the comms, one for each panel; the panel's JSON has the comm's id."""
 _DRAWING = Path(__file__).with_name("front_end") / "panel.js"
 _WIDGET_DOOR = Path(__file__).with_name("widget_door.js")
 _QUIET_S = 3.0
-"""How long the kernel is idle before a front end that said nothing has no extension."""
+"""How long the kernel must be idle before a silent front end counts as one without the extension."""
 _NOTHING = {"text/plain": "", "text/html": ""}
 
 Message = Mapping[str, Any]
@@ -30,10 +30,10 @@ Send = Callable[[Message], object]
 
 
 class Link:
-    """One panel's way to whoever looks at it.
+    """One panel's connection to the front ends that show it.
 
     Args:
-        take: Gets each message from a front end; what is in it is whatever somebody sent.
+        take: Called with each message from a front end, which may contain anything.
     """
 
     def __init__(self, take: Take) -> None:
@@ -45,14 +45,14 @@ class Link:
         self._is_joined = False
 
     def open(self) -> None:
-        """Listen; called in the cell that shows the panel, after its picture."""
+        """Start to listen; called in the cell that shows the panel, after its picture."""
         if self._by_comm is None:  # a panel may be shown by two cells
             self._by_comm = listen(self.id, self._heard)
         display(_NOTHING, raw=True, display_id=self._place_id)
         DOORS.wait(self)
 
     def send(self, message: Message) -> None:
-        """To every front end that shows the panel; nobody may be there."""
+        """Send to every front end that shows the panel; there may be none."""
         if self._is_joined and self._by_comm is not None:
             self._by_comm(message)
         if self._by_widget is not None:
@@ -60,11 +60,11 @@ class Link:
 
     @property
     def has_front_end(self) -> bool:
-        """Whether anybody would get what is sent."""
+        """Whether any front end would get what is sent."""
         return self._is_joined or self._by_widget is not None
 
     def show_widget(self) -> None:
-        """Open the second door, unless the first one was."""
+        """Show the widget, unless the extension has joined."""
         if not self._is_joined and self._by_widget is None:
             self._by_widget, shown = made_widget(self._take)
             update_display(shown, raw=True, display_id=self._place_id)
@@ -80,7 +80,7 @@ class Link:
 
 
 class Doors:
-    """What this kernel knows of its front end."""
+    """What this kernel knows about its front end."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -99,7 +99,7 @@ class Doors:
                 watch_cells(self._begun, self._ended)
 
     def found_extension(self) -> None:
-        """There is one, so nobody waits any longer."""
+        """Note that there is an extension, so that no link shows a widget."""
         with self._lock:
             self._has_extension = True
             self._waiting.clear()
@@ -110,7 +110,7 @@ class Doors:
                 self._timer.cancel()
 
     def _ended(self, *_: object) -> None:
-        # What the front end sends waits behind the cells that are queued: silence counts only while none runs.
+        # Messages from the front end wait behind queued cells: silence only counts while no cell runs.
         with self._lock:
             if self._waiting:
                 self._timer = Timer(_QUIET_S, self._give_up)
@@ -128,7 +128,7 @@ DOORS = Doors()
 
 
 def is_live() -> bool:
-    """Whether a person sits at the other end: front ends allow prompts, engines do not."""
+    """Whether a person is at the other end: front ends allow prompts, engines do not."""
     if "ipykernel" not in sys.modules:
         return False
     from IPython import get_ipython
@@ -137,7 +137,7 @@ def is_live() -> bool:
 
 
 def listen(panel_id: str, take: Take) -> Send:
-    """Keep a comm of that id open in this kernel, unannounced: a front end that shows the panel asks for it."""
+    """Keep a comm with that id open in this kernel, unannounced: a front end that shows the panel asks for it."""
     import comm
 
     made: Any = comm.create_comm(target_name=TARGET, comm_id=panel_id, primary=False)
@@ -157,14 +157,14 @@ def watch_cells(begun: Callable[..., object], ended: Callable[..., object]) -> N
 
 
 def widget_module() -> str:
-    """The drawing and what makes a widget of it, as one module: a widget's can load no other."""
+    """The drawing code and its widget wrapper as one module, since a widget's module cannot load another."""
     return _DRAWING.read_text() + _WIDGET_DOOR.read_text()
 
 
 def made_widget(take: Take) -> tuple[Send, Mapping[str, Any]]:
-    """A widget that draws the panel, as something to send to and as an output.
+    """A widget that draws the panel: a function that sends to it, and its output.
 
-    All that it holds, and that a front end may save, is the module that draws; what people type comes as messages.
+    It only holds the drawing module, which a front end may save; what people type comes as messages.
     """
     import anywidget
 

@@ -1,4 +1,4 @@
-"""A picture with somebody in front of it: what it offers them, and what of that they ask for.
+"""A picture that a person works with: what it offers, and what the person asks for.
 
 Nothing that a front end sends is trusted: an action that was not offered, or a row that was not shown, is refused.
 """
@@ -22,18 +22,18 @@ from ecr_widgets.panels.offers import Action, Values
 from ecr_widgets.panels.picture import MOST_ROWS, Picture, matching
 
 _MOST_LIVE_ROWS = 10_000
-"""Rows that a front end gets to filter, sort and leaf through by itself; of more, those that match what is typed."""
+"""Rows that a front end gets to filter, sort and page through by itself; if there are more, those that match the filter."""
 _MOST_PART_ROWS = 40
 _LONGEST_WORDS = 500
 _MOST_EARLIER = 10
-"""Actions with fields of before that can still be sent."""
+"""Actions with their earlier fields that can still be sent."""
 
 
 class Live(ABC):
-    """A picture below the cell, and where somebody is at work, rows to choose from and things to do."""
+    """A picture below the cell; in a live session also rows to choose from and actions."""
 
     refreshes = True
-    """Whether there is something to look at again."""
+    """Whether it can be refreshed."""
 
     def __init__(self) -> None:
         self._display_id = f"ecrw-panel-{token_hex(6)}"
@@ -47,15 +47,15 @@ class Live(ABC):
         self._open_row = ""
         self._offered: frozenset[str] = frozenset()
         self._offered_actions: dict[str, Sequence[Action]] = {}
-        """By row: as they were sent, since what is read meanwhile may change their fields. Those with other fields stay behind
-        the newest: a form that somebody types into keeps the fields that it has."""
+        """By row, as they were sent, since what is read meanwhile may change their fields. Those with earlier fields are kept
+        after the newest, since a form that somebody types into keeps its fields."""
         self._sent_rows: Sequence[Sequence[str]] | None = None
         self._sent_result: object = None
         self._sending = RLock()
 
     @abstractmethod
     def draw(self, now: datetime, *, most: int = MOST_ROWS) -> Picture:
-        """A picture of what was read, with so many rows; asks for nothing."""
+        """A picture of what was read, with at most that many rows; reads nothing itself."""
 
     @property
     @abstractmethod
@@ -71,25 +71,25 @@ class Live(ABC):
         return ()
 
     def offered(self, row: str) -> Sequence[Action]:
-        """All that was offered for a row, or for the panel as a whole where none is named."""
+        """All that was offered for a row, or for the panel as a whole if it is empty."""
         sent = self._offered_actions.get(row)
         return sent if sent is not None else self.row_actions(row)
 
     def row_facts(self, key: str) -> Sequence[tuple[str, str]]:
-        """What there is to know of a row beside its cells, such as a reference to copy."""
+        """What is known about a row besides its cells, such as a reference to copy."""
         return ()
 
     def opened(self, key: str) -> None:  # noqa: B027 -- most rows need nothing
-        """Somebody looks at a row."""
+        """Called when somebody opens a row."""
 
     def see(self, keys: Sequence[str]) -> None:  # noqa: B027 -- most panels have read all of a row
-        """Somebody sees these rows: read what they lack."""
+        """Called when somebody sees these rows: read what is missing."""
 
     def do_more(self, message: Message) -> None:  # noqa: B027 -- what only some panels can be asked for
-        """Take a message that is about something else than rows and actions."""
+        """Handle a message that is not about rows or actions."""
 
     def state(self) -> Mapping[str, Any]:
-        """What a panel says beside its picture."""
+        """What a panel says in addition to its picture."""
         return {}
 
     def bundle(self, picture: Picture) -> dict[str, str]:
@@ -114,12 +114,12 @@ class Live(ABC):
         return self.bundle(self.draw(self.drawn_at, most=_MOST_LIVE_ROWS if self.words else MOST_ROWS))
 
     def redraw(self) -> None:
-        """Show what is known by now."""
+        """Show what is known so far."""
         update_display(self.saved(), raw=True, display_id=self._display_id)
         self.tell()
 
     def tell(self) -> None:
-        """Send what changed to whoever looks at the panel."""
+        """Send what changed to the front ends that show the panel."""
         if not self._link.has_front_end:
             return
         with self._sending:
@@ -181,7 +181,7 @@ class Live(ABC):
         return actions
 
     def take(self, message: object) -> None:
-        """Do what somebody asks for, if it was offered; never waits."""
+        """Do what a message asks for, if it was offered; never waits."""
         try:
             self._take(message if isinstance(message, Mapping) else {})
         except EcrWidgetsError as error:
@@ -240,7 +240,7 @@ class Live(ABC):
             action.do(values)
 
     def acted(self, action: str, row: str, values: Values) -> None:  # noqa: B027 -- for panels that tell when it ended
-        """An action is about to begin."""
+        """Called when an action is about to begin."""
 
     def put_back(self, action: str, row: str, values: Mapping[str, str]) -> None:
         """Replace what was typed into fields of an action."""

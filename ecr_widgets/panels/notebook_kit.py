@@ -22,7 +22,7 @@ class NotebookKit(Kit):
     """A kit whose panels show themselves as a cell's last expression.
 
     Args:
-        actions: Gives where what is done in panels is saved; called when something is done for the first time.
+        actions: Returns where panel actions are saved; called when something is done for the first time.
 
         kit: What every kit takes.
     """
@@ -33,11 +33,11 @@ class NotebookKit(Kit):
 
     @cached_property
     def actions(self) -> ActionRuns:
-        """The runs that actions of its panels leave."""
+        """The saved runs of its panels' actions."""
         return self._made_actions()
 
     def repositories(self, words: str = "") -> RepositoriesPanel:
-        """A panel of the account's repositories, those whose names have all `words`."""
+        """A panel of the account's repositories whose names have all `words`."""
         from ecr_widgets.panels.repositories import RepositoriesPanel
 
         return RepositoriesPanel(self, words)

@@ -1,4 +1,4 @@
-"""What a panel lets people do, as values: sent to the front end as JSON, and what comes back is read against them."""
+"""What a panel lets people do, as values: sent to the front end as JSON, and used to check what comes back."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Literal
 from ecr_widgets.errors import EcrWidgetsError, InputError
 
 Values = Mapping[str, Any]
-"""What was typed and chosen, by name of the field: texts without blanks around them, ticks, whole numbers."""
+"""What was typed and chosen, by name of the field: stripped texts, booleans, whole numbers."""
 _LONGEST_TEXT = 20_000
 
 
@@ -20,14 +20,14 @@ class Field:
     name: str
     label: str
     value: str | bool | int = ""
-    """Where nobody has changed it. A bool makes it a tick, an int a number."""
+    """The initial value. A bool makes it a checkbox, an int a number."""
     hint: str = ""
     options: tuple[str, ...] = ()
-    """Of a choice the only values; of a text suggestions."""
+    """The only values of a choice; suggestions for a text."""
     labels: tuple[str, ...] = ()
-    """What is shown for each option; empty where they show themselves."""
+    """What is shown for each option; empty to show the options themselves."""
     kind: Literal["text", "lines", "choice", "list"] = "text"
-    """A list is a choice whose options are all in view."""
+    """A list is a choice whose options are all visible."""
     required: bool = False
     most: int = 10_000
     when: tuple[str, str] | None = None
@@ -53,10 +53,10 @@ class Field:
         return "number" if isinstance(self.value, int) else self.kind
 
     def read(self, typed: object) -> str | bool | int:
-        """What came back for it.
+        """The value that came back for it.
 
         Raises:
-            InputError: It is of another kind than was asked for, or none of the choices.
+            InputError: Not of the field's kind, or not one of the choices.
         """
         if isinstance(self.value, bool):
             if isinstance(typed, bool):
@@ -87,15 +87,15 @@ class Action:
 
     name: str
     label: str
-    """Of the button that does it, or opens its fields."""
+    """Label of the button that does it, or opens its fields."""
     hint: str
     do: Callable[[Values], object]
-    """Begins it, and never waits for its end."""
+    """Starts it, and never waits for its end."""
     fields: tuple[Field, ...] = ()
     go: str = ""
-    """Of the button below its fields."""
+    """Label of the button below its fields."""
     why_not: Callable[[Values], str] = _nothing_is_wrong
-    """Why the values cannot be used, or nothing; may raise our errors. Asked while they are typed."""
+    """Returns why the values cannot be used, or an empty text; may raise our errors. Called while they are typed."""
     danger: bool = False
     asks_why: bool = False
     """Whether a reason can be given, which its run keeps."""
@@ -113,23 +113,23 @@ class Action:
 
     @property
     def _asked(self) -> tuple[Field, ...]:
-        """All that is typed before it is done: at the end, why."""
+        """All of its fields; the last one is the reason, if asked for."""
         return (*self.fields, REASON_FIELD) if self.asks_why else self.fields
 
     @property
     def field_names(self) -> frozenset[str]:
-        """What there is to type, by name."""
+        """The names of its fields."""
         return frozenset(each.name for each in self._asked)
 
     def asks_for(self, typed: object) -> bool:
-        """Whether what came back is of these fields."""
+        """Whether what came back has exactly these fields."""
         return isinstance(typed, Mapping) and set(typed) == self.field_names
 
     def read(self, typed: object) -> Values:
-        """The values that came back, read against the fields; those of fields that were not shown are left empty.
+        """The values that came back, checked against the fields; those of fields that were not shown are left empty.
 
         Raises:
-            InputError: They are not what was asked for.
+            InputError: They do not match the fields.
         """
         if not isinstance(typed, Mapping) or not self.asks_for(typed):
             raise InputError(f"the fields of {self.label!r} came back changed", hint="run the cell again")
@@ -142,7 +142,7 @@ class Action:
         return values
 
     def problem(self, values: Values) -> str:
-        """Why these values cannot be used; empty where they can."""
+        """Why these values cannot be used; empty if they can."""
         try:
             return self.why_not(values)
         except EcrWidgetsError as error:

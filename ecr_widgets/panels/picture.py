@@ -18,7 +18,7 @@ from ecr_widgets.model.times import to_rfc3339
 
 PANEL_VERSION = 2
 PLANNED = "Planned: "
-"""How the title of a part begins whose rows are a plan's lines."""
+"""Beginning of the title of a part whose rows are a plan's lines."""
 LARGEST_BUNDLE_BYTES = 40_000
 MOST_ROWS = 100
 _SAMPLE = 10
@@ -42,7 +42,7 @@ class Part:
     left_out: int = 0
 
     def to_json(self) -> dict[str, object]:
-        """As both versions of a panel's JSON have it."""
+        """As in both versions of a panel's JSON."""
         return {
             "title": self.title,
             "columns": self.columns,
@@ -51,7 +51,7 @@ class Part:
         }
 
     def capped(self, rows: int) -> Part:
-        """At most so many rows, long cells cut."""
+        """The part with at most that many rows, and long cells cut."""
         shown = tuple(tuple(_clipped(cell) for cell in row) for row in self.rows[:rows])
         return replace(
             self, title=_clipped(self.title), rows=shown, left_out=self.left_out + len(self.rows) - len(shown)
@@ -68,7 +68,7 @@ class Picture:
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     left_out: int = 0
-    """Rows that there are and that this picture does not show."""
+    """How many rows this picture does not show."""
     note: str = ""
     problem: str = ""
     """What went wrong, and what to try."""
@@ -78,21 +78,21 @@ class Picture:
     plots: tuple[Drawing, ...] = ()
     """Above the rows."""
     key: int = 0
-    """The column that tells rows apart."""
+    """The column that identifies a row."""
     live: str = ""
-    """What a front end finds the live panel by, in the kernel that drew it."""
+    """The id by which a front end finds the live panel, in the kernel that drew it."""
 
     @property
     def count(self) -> int:
-        """All rows that there are."""
+        """The number of all rows, shown or not."""
         return len(self.rows) + self.left_out
 
     def capped(self) -> Picture:
-        """The same picture with as many rows as a saved notebook should carry."""
+        """The same picture with as many rows as a saved notebook should hold."""
         return self.fitted()[0]
 
     def fitted(self) -> tuple[Picture, dict[str, str]]:
-        """That picture, and its forms by MIME type."""
+        """The capped picture, and its forms by MIME type."""
         return replace(
             self,
             title=_clipped(self.title),
@@ -104,7 +104,7 @@ class Picture:
     def _with_rows_that_fit(self) -> tuple[Picture, dict[str, str]]:
         total, count = self.count, min(len(self.rows), MOST_ROWS)
         if count > _SAMPLE:
-            # Rows are about equally long: a few show how many there is room for.
+            # Rows are about equally long: a few are enough to estimate how many fit.
             sample = tuple(tuple(_clipped(cell) for cell in row) for row in self.rows[:_SAMPLE])
             sample_bytes = _size_bytes(replace(self, rows=sample, parts=(), plots=()).bundle())
             room_bytes = LARGEST_BUNDLE_BYTES - sum(2 * len(plot.source) for plot in self.plots)
@@ -220,13 +220,13 @@ def _size_bytes(bundle: Mapping[str, str]) -> int:
 
 
 def when(moment: datetime, now: datetime) -> str:
-    """A time for people: UTC, the kernel's local time where that is another, and how long ago."""
+    """A time for people: UTC, the kernel's local time if it differs, and how long ago."""
     here = ", ".join(each for each in (local_time(moment, now), ago(now - moment)) if each)
     return f"{to_rfc3339(moment)[:16].replace('T', ' ')} UTC ({here})"
 
 
 def local_time(moment: datetime, now: datetime) -> str:
-    """The kernel's local time, with the day where that is another; empty where it is UTC too."""
+    """The kernel's local time, with the date if it differs; empty if it is UTC too."""
     local = moment.astimezone(now.tzinfo if now.tzinfo not in (None, UTC) else None)
     if not local.utcoffset():
         return ""
@@ -257,7 +257,7 @@ def matching(words: str, rows: Sequence[tuple[str, ...]]) -> list[tuple[str, ...
 
 
 def bar(count: int, wanted: int) -> str:
-    """So many of so many as a bar of text, readable wherever text is; scaled where it would be long."""
+    """A text bar of how many there are of those wanted; scaled down if it would be long."""
     most = max(count, wanted)
     scale = max(1, -(-most // _LONGEST_BAR))
     full = -(-count // scale)
@@ -282,7 +282,7 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, is_plan: bo
 
 
 def _cell(text: str) -> Markup:
-    """A cell, digests cut short; whole they are in the JSON, and where the cell is opened by key or pointer."""
+    """A cell with digests cut short; they are complete in the JSON, and when the cell is opened by keyboard or mouse."""
     short = _shortened(text)
     # Names, sizes and times stay on one line; long texts may break, though not into a column of single words.
     style = ""
@@ -297,7 +297,7 @@ def _cell(text: str) -> Markup:
 
 
 def _line(text: str) -> Markup:
-    """What is read as a sentence, such as a log line: whole."""
+    """What is read as a sentence, such as a log line: in full."""
     return element("td", text, style="text-align:left")
 
 
@@ -306,8 +306,8 @@ def _planned(text: str) -> Markup:
 
 
 def _shortened(text: str) -> str:
-    """Digests cut short."""
-    # Most cells hold none, which is seen sooner without the expression.
+    """The text with digests cut short."""
+    # Most cells have none, which is faster to find without the regular expression.
     return _DIGEST.sub(lambda found: f"{found[0][:_SHORT]}…", text) if "sha256:" in text else text
 
 

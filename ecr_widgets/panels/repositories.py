@@ -36,13 +36,13 @@ class _Content:
 
 
 class RepositoriesPanel(Panel):
-    """All repositories by name; what is in them is filled in by and by.
+    """All repositories by name; what is in them is filled in later.
 
-    Filter them; create one; change settings; preview and set a lifecycle policy; delete. The one that was worked on
-    last leads, so that it is seen among thousands.
+    Filter them; create one; change settings; preview and set a lifecycle policy; delete. The one last worked on comes
+    first, so that it is seen among thousands.
 
     Args:
-        words: Shows those whose names have all of them.
+        words: Only those are shown whose names have all of these.
     """
 
     leading = ""
@@ -54,12 +54,12 @@ class RepositoriesPanel(Panel):
         self.words = words
 
     def read(self) -> Iterator[None]:
-        """The repositories, then what is in those that are shown."""
+        """Read the repositories, then what is in those that are shown."""
         yield from self._read_names()
         yield from self._read_contents(self._at_the_top())
 
     def read_after(self) -> Iterator[None]:
-        """The repositories, then what is in the one that was worked on; the others are as they were."""
+        """Read the repositories, then what is in the one worked on and in new ones; the others have not changed."""
         yield from self._read_names()
         worked_on, known = self.leading, self._contents
         yield from self._read_contents(
@@ -82,7 +82,7 @@ class RepositoriesPanel(Panel):
                 yield
 
     def _content(self, name: str) -> _Content | None:
-        # One that was deleted meanwhile shows no content, and is gone at the next look.
+        # A repository that was deleted meanwhile shows no content, and is gone at the next read.
         with suppress(EcrWidgetsError):
             images = [image for page in self._look.images(name) for image in page]
             own = [image for image in images if subject_of(image) is None]
@@ -94,7 +94,7 @@ class RepositoriesPanel(Panel):
         return sorted(self._repositories, key=lambda each: each.name != self.leading)
 
     def draw(self, now: datetime, *, most: int = MOST_ROWS) -> Picture:
-        """One row a repository."""
+        """One row per repository."""
         shown = self._ordered()[:most]
         contents = self._contents
         rows = tuple(
@@ -127,11 +127,11 @@ class RepositoriesPanel(Panel):
         )
 
     def see(self, keys: Sequence[str]) -> None:
-        """Read what is in the repositories that are shown, where that is not known."""
+        """Read what is in the repositories that are shown, if that is not known."""
         self.read_on(self._read_contents([name for name in keys if name not in self._contents]))
 
     def actions(self) -> Sequence[Action]:
-        """A new repository."""
+        """Create a repository."""
         return repository_actions.of_panel(self)
 
     def row_actions(self, key: str) -> Sequence[Action]:

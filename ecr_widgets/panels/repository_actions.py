@@ -22,7 +22,7 @@ _SCAN = {"leave as it is": None, "yes": True, "no": False}
 
 
 def of_panel(panel: RepositoriesPanel) -> Sequence[Action]:
-    """Create one."""
+    """Create a repository."""
 
     def why_not(values: Values) -> str:
         known = panel.knows(check_repository_name(values["name"]))

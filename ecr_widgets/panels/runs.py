@@ -1,4 +1,4 @@
-"""Saved runs as pictures: a timeline by service, a list, two runs compared. Needs a folder and nothing else."""
+"""Saved runs as pictures: a timeline by service, a list, two runs compared. Needs nothing but the saved runs."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 
 _OFFERED = 200
 _PLOTTED = 5000
-"""Newest runs that the plots are made of."""
+"""How many of the newest runs the plots are made from."""
 _LANE = 60
-"""Runs in a lane of the timeline, the newest ones."""
+"""How many of the newest runs a lane of the timeline shows."""
 _COLUMNS = (
     "", "outcome", "started", "runbook", "what", "by", "why", "reason", "seconds", "run", "verdict", "seal",
 )  # fmt: skip
@@ -74,7 +74,7 @@ class SavedRuns:
             return index.adopted()
 
     def timeline(self, *, since: str = "", service: str = "") -> RunsPicture:
-        """A lane a service, a sign a run, oldest first."""
+        """One lane per service, one sign per run, oldest first."""
         rows, other_names = one_history(self.rows(since=since, service=service), self.adopted())
         lanes: dict[str, list[Row]] = {}
         for row in reversed(rows):
@@ -107,7 +107,7 @@ class SavedRuns:
         )
 
     def panel(self, *, since: str = "", service: str = "", runbook: str = "", state: str = "") -> RunsPanel:
-        """The runs as a list, newest first; in a live session with a filter, and two of them to compare."""
+        """The runs as a list, newest first; in a live session it has a filter, and any two can be compared."""
         return RunsPanel(self, self.rows(since=since, service=service, runbook=runbook, state=state))
 
     def _ipython_display_(self) -> None:
@@ -117,7 +117,7 @@ class SavedRuns:
         return self.panel().saved()
 
     def compare(self, older: str, newer: str) -> RunsPicture:
-        """What is different between two runs, each by its id, the beginning of one, or its path."""
+        """The differences between two runs, each given by its id, the beginning of it, or its path."""
         with open_index(self.folder) as index:
             found = [index.find(each) for each in (older, newer)]
         rows = tuple(
@@ -137,7 +137,7 @@ class SavedRuns:
         )
 
     def figures(self, *, since: str = "") -> pd.DataFrame:
-        """Deploys a day, failure rate and time to recover, a row a service; `down_since` is UTC text."""
+        """Deploys per day, failure rate and time to recover, one row per service; `down_since` is UTC text."""
         import pandas as pd
 
         names = [each.name for each in fields(ServiceFigures)]
@@ -147,7 +147,7 @@ class SavedRuns:
         )
 
     def to_pandas(self, *, since: str = "", service: str = "") -> pd.DataFrame:
-        """A row a notebook."""
+        """One row per notebook."""
         from ecr_widgets.audit.frames import to_frame
 
         return to_frame(self.rows(since=since, service=service))
@@ -169,7 +169,7 @@ class SavedRuns:
                 datetime.now(UTC),
                 ("finding", "runs"),
                 tuple((name, str(count)) for name, count in sorted(result["counts"].items())),
-                # Others that have no seal are not in order.
+                # Any other run without a seal has raised an error above.
                 note="all in order" + (f"; {killed} killed before the end could be sealed" if killed else ""),
             )
         )
@@ -197,7 +197,7 @@ class RunsPicture:
 
 
 class RunsPanel(Live):
-    """The list, newest first; in a live session any two of them are compared."""
+    """The list, newest first; in a live session any two runs can be compared."""
 
     refreshes = False
 
@@ -219,7 +219,7 @@ class RunsPanel(Live):
         return self._opened_at
 
     def draw(self, now: datetime, *, most: int = MOST_ROWS) -> Picture:
-        """One row a run; below them what differs between the two that were compared."""
+        """One row per run; below them the differences between the two that were compared."""
         rows = tuple(
             (
                 *look_of(row)[:2],
@@ -255,14 +255,14 @@ class RunsPanel(Live):
         )
 
     def picture(self, words: str = "") -> Picture:
-        """The rows that have all the words somewhere."""
+        """The rows that contain all the words."""
         drawn = self.draw(self.drawn_at, most=len(self._rows))
         rows = tuple(matching(words, drawn.rows))
         note = f"{len(rows)} of {drawn.count} for {words!r}" if words else drawn.note
         return replace(drawn, rows=rows, note=note).capped()
 
     def row_actions(self, key: str) -> Sequence[Action]:
-        """Compare it with another one."""
+        """Compare it with another run."""
         names = [_named(row) for row in self._rows]
         if key not in names:
             return ()
@@ -292,7 +292,7 @@ class RunsPanel(Live):
 
     def _compare(self, chosen: str, other: str) -> None:
         ids = [row.run_id or row.path for row in self._rows]
-        # The list has the newest first; what is not in it may be named too, and is taken for the older one.
+        # The list has the newest first; a run that is not in it can be named too, and counts as the older one.
         is_newer = other in ids and ids.index(other) < ids.index(chosen)
         self._compared = self._runs.compare(*((chosen, other) if is_newer else (other, chosen))).picture
         self.problem, self.said = "", f"{self._compared.title}: {self._compared.note}, shown below"
@@ -300,12 +300,12 @@ class RunsPanel(Live):
 
 
 def open_runs(folder: str | Path | BucketPath = "runs") -> SavedRuns:
-    """The saved runs below a folder, where nothing outside is asked, or in a bucket: `s3://bucket/prefix`.
+    """The saved runs below a folder, without network access, or in a bucket: `s3://bucket/prefix`.
 
     Raises:
-        InputError: There is no such folder.
+        InputError: No such folder.
 
-        SettingsError: It is an address of a bucket, and a wrong one.
+        SettingsError: The bucket's address is wrong.
     """
     path = place_of(folder) if isinstance(folder, str) else folder
     if isinstance(path, Path) and not path.is_dir():
@@ -318,7 +318,7 @@ def _when(row: Row, now: datetime) -> str:
 
 
 def _named(row: Row) -> str:
-    """The run's id; where its notebook is not called as the command does it, by its name too."""
+    """The run's id, and the notebook's path unless it has the name that the command gives it."""
     if row.run_id and row.path == f"{row.run_id}-{row.runbook}.ipynb":
         return row.run_id
     return "\n".join(filter(None, (row.run_id, row.path)))

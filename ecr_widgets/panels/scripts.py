@@ -1,4 +1,4 @@
-"""What each action of a panel does, as the small runbook that its saved run is."""
+"""What each action of a panel does, as the small runbook that is saved as its run."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ to_deploy: str = ""  # id of the deploy that it goes back to""",
     ),
 )
 ROLLBACK_TO_DIGEST = replace(ROLLBACK, cells=(*ROLLBACK.cells, "proof = kit.verify(restored)"))
-"""Where the deploy names an image of this registry by digest, so that it can be proven."""
+"""For a deploy that names an image of this registry by digest, so that it can be proven."""
 SCALE = Script(
     "panel-scale",
     "Run more or fewer copies of a service",

@@ -1,7 +1,7 @@
-"""What images take up, as pictures: sizes by tag and how they grow, and each repository's share.
+"""The storage that images take up, as pictures: sizes by tag and how they grow, and each repository's share.
 
-ECR reports one compressed size an image, and of an index the largest of its images. What layers images share it does not say, so
-a layer counts with each image that has it; so it does in all sums here.
+ECR reports one compressed size per image, and for an index that of its largest image. It does not say which layers images
+share, so all sums here count a layer once for each image that has it.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ class _Taken(NamedTuple):
 
 
 def sizes_by_tag(images: Sequence[Image], parts: Parts) -> Drawing | None:
-    """The newest tagged images, with what is about them, by size, share and growth; None where there is nothing to compare.
+    """The newest tagged images, with what is attached, by size, share and growth; None if there is nothing to compare.
 
     Args:
         images: All of the repository, newest push first.
 
-        parts: What belongs to what; the images of an index that was not read count apart from it.
+        parts: What belongs to what; the images of an index that was not read are not counted with it.
     """
     tagged = [each for each in images if each.tags and subject_of(each) is None]
     whole = bytes_of(images)
@@ -57,7 +57,7 @@ def sizes_by_tag(images: Sequence[Image], parts: Parts) -> Drawing | None:
 
 
 def bytes_of(images: Iterable[Image]) -> int:
-    """Of all manifests; an index has none of its own, since its images are in the list as well."""
+    """The size of all images; an index adds nothing, since its images are in the list as well."""
     return sum(image.size_bytes or 0 for image in images if not image.is_index)
 
 
@@ -82,17 +82,17 @@ def _words(taken: _Taken, before: _Taken | None, whole: int) -> tuple[str, str, 
 
 
 def _share(part: int, whole: int) -> str:
-    """In whole percent; what is there is never 0."""
+    """In whole percent; anything above 0 is never shown as 0."""
     return "<1%" if 0 < part < whole / 200 else f"{part / whole:.0%}"
 
 
 def shares(taken: Mapping[str, int], count: int) -> Drawing | None:
-    """Repositories by what their images take up; None where there is nothing to compare.
+    """Repositories by what their images take up; None if there is nothing to compare.
 
     Args:
-        taken: Bytes by repository, of those that were looked into.
+        taken: Bytes by repository, for those that were read.
 
-        count: All repositories.
+        count: How many repositories there are.
     """
     whole = sum(taken.values())
     if len(taken) < 2 or not whole:

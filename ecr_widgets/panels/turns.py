@@ -8,7 +8,7 @@ from threading import Lock
 
 @dataclass(eq=False, slots=True)
 class Work:
-    """What was begun and has not ended."""
+    """Work that was begun and has not ended."""
 
     what: str
     only_looks: bool
@@ -17,7 +17,7 @@ class Work:
 
 
 class Turns:
-    """Who is at work. Safe to ask from any thread."""
+    """What is being worked on. Safe to use from any thread."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -25,14 +25,14 @@ class Turns:
 
     @property
     def status(self) -> str:
-        """What is under way, for people; empty where nothing is."""
+        """What is running, for people; empty if nothing is."""
         work = self._work
         if work is None:
             return ""
         return f"{work.what}: cancelling" if work.cancelled else work.what
 
     def begin(self, what: str, *, only_looks: bool = False) -> Work | None:
-        """Begin, unless something else is under way."""
+        """Begin, unless something else is running; then None."""
         with self._lock:
             if self._work is not None:
                 return None
@@ -40,7 +40,7 @@ class Turns:
             return self._work
 
     def end(self, work: Work) -> bool:
-        """Let others begin; False where it was left to itself before."""
+        """Let others begin; False if the work was abandoned before."""
         with self._lock:
             if self._work is not work:
                 return False
@@ -48,7 +48,7 @@ class Turns:
             return True
 
     def cancel(self) -> Work | None:
-        """Ask to stop what is running. A look is abandoned, and other work may begin immediately."""
+        """Ask to stop what is running. Work that only looks is abandoned, and other work may begin immediately."""
         with self._lock:
             work = self._work
             if work is not None:

@@ -1,4 +1,4 @@
-"""Environment variables as they are typed into a panel: one a line, so that a value may hold anything else."""
+"""Environment variables as they are typed into a panel: one per line, so that a value may hold anything else."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ def parsed_variables(text: str, container: str) -> dict[str, dict[str, str]]:
     """Variables by container.
 
     Args:
-        text: A line each: `NAME=value`, or `CONTAINER NAME=value` for another container.
+        text: One per line: `NAME=value`, or `CONTAINER NAME=value` for another container.
 
-        container: Container of the variables that name none.
+        container: The container for variables that name none.
 
     Raises:
         InputError: A line is not a variable, or has no container, or looks like a secret.
@@ -36,7 +36,7 @@ def parsed_variables(text: str, container: str) -> dict[str, dict[str, str]]:
 
 
 def without_secrets(text: str) -> str:
-    """The lines that are variables and look like no secret."""
+    """The lines that are variables and do not look like secrets."""
     return "\n".join(line for line in text.splitlines() if _is_harmless(line))
 
 
